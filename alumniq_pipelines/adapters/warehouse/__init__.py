@@ -1,0 +1,1 @@
+"""The warehouse: where published versions live, one module per engine."""

@@ -1,0 +1,1 @@
+"""The `alumniq` command, one module per noun."""

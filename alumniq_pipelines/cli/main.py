@@ -1,0 +1,14 @@
+"""The `alumniq` command: gathers one module per noun.
+
+Modules of this folder import only light things at their top: `alumniq check` must start in the time of
+a bare DuckDB process. What is heavy (DuckDB, pandas, Dagster) is imported inside the command.
+"""
+
+import typer
+
+app = typer.Typer(
+    name="alumniq",
+    help="Receive universities' nightly data feeds: check, load, publish, tell.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)

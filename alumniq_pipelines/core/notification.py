@@ -1,0 +1,64 @@
+"""A notification: what a customer is owed about a load, and when its delivery is tried."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from alumniq_pipelines.core.load import JobId
+
+RETRY_DELAYS = tuple(
+    timedelta(seconds=seconds)
+    for seconds in (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
+)
+"""Waits before each delivery attempt: 75 hours in all, after Standard Webhooks' suggestion."""
+
+
+class Channel(StrEnum):
+    """How somebody is told."""
+
+    CALLBACK = "callback"
+    MAIL = "mail"
+
+
+class NotificationState(StrEnum):
+    """Where a notification is; the last two are final."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    GIVEN_UP = "given-up"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something to be sent, complete: the same bytes go out at every attempt.
+
+    `destination` is a URL (callback) or one address (mail). `body` is the JSON of the callback,
+    or the mail's text; `subject` is empty for callbacks.
+    """
+
+    channel: Channel
+    destination: str
+    body: str
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A notice as the ledger keeps it; `id` is stable over all delivery attempts."""
+
+    id: str
+    job_id: JobId
+    notice: Notice
+    state: NotificationState
+    attempts: int
+    created_at: datetime
+    next_attempt_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryResult:
+    """How one delivery attempt went; `detail` is ours to show (status code, class of error)."""
+
+    delivered: bool
+    detail: str
+    permanent: bool = False

@@ -1,0 +1,306 @@
+"""Everything people are told when something fails, in one tree.
+
+Problem
+ ├─ SenderProblem   the customer can mend it; permanent, never retried
+ │   ├─ RequestProblem   the webhook call itself is at fault
+ │   └─ FileProblem      the delivered file is at fault
+ ├─ SetupProblem    our configuration is at fault; permanent, for staff
+ └─ OutageProblem   a part of ours is away; transient, retried
+
+A class is one failure: its docstring's first line is the title, `code` is stable and in kebab
+case, `detail` says what happened where, `advice` says what to do. No text ever holds a cell value,
+a key or a secret. Add a class here rather than a sentence elsewhere.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class Problem(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "problem"
+
+    def __init__(self, detail: str, advice: str = "") -> None:
+        """Keep the two sentences apart, so that every reader can lay them out."""
+        super().__init__(detail)
+        self.detail = detail
+        self.advice = advice
+
+    @property
+    def title(self) -> str:
+        """Name the kind of failure: the first line of the class's docstring, less its full stop."""
+        return (type(self).__doc__ or "").strip().splitlines()[0].rstrip(".")
+
+    def __str__(self) -> str:
+        """Read as detail, then advice."""
+        return f"{self.detail} {self.advice}".strip()
+
+
+class SenderProblem(Problem):
+    """The sender can mend this."""
+
+    code = "sender"
+
+
+class SetupProblem(Problem):
+    """The installation is set up wrongly."""
+
+    code = "setup"
+
+
+class OutageProblem(Problem):
+    """A part of the service is away for the moment."""
+
+    code = "outage"
+
+
+# Requests
+
+
+class RequestProblem(SenderProblem):
+    """The request cannot be accepted."""
+
+    code = "request"
+
+
+class UnknownJob(RequestProblem):
+    """There is no such job."""
+
+    code = "unknown-job"
+
+    def __init__(self, job: str) -> None:
+        """Say it in the contract's words."""
+        super().__init__(f"Invalid Job Name: {job}")
+
+
+class MissingOption(RequestProblem):
+    """A required option is missing."""
+
+    code = "missing-option"
+
+    def __init__(self, option: str) -> None:
+        """Say it in the contract's words; `option` is capitalised as the contract writes it."""
+        super().__init__(f"Missing required option: {option}")
+
+
+class MissingKey(RequestProblem):
+    """No API key was sent."""
+
+    code = "missing-key"
+
+    def __init__(self) -> None:
+        """Say it in the contract's words."""
+        super().__init__("Missing required option: ApiKey")
+
+
+class RefusedKey(RequestProblem):
+    """The API key opens nothing here."""
+
+    code = "refused-key"
+
+    def __init__(self) -> None:
+        """Use one wording for unknown, expired, revoked and foreign: it tells a guesser nothing."""
+        super().__init__(
+            "The API key is not valid here.",
+            "Check that it is complete, not expired, and meant for this environment.",
+        )
+
+
+class UnusableFilename(RequestProblem):
+    """The file name cannot be a file in the bucket."""
+
+    code = "unusable-filename"
+
+    def __init__(self, reason: str) -> None:
+        """Take the reason as a clause that follows 'The filename'."""
+        super().__init__(
+            f"The filename {reason}.",
+            "Send the name that the file has below your warehouse/ folder, such as warehouse.csv.",
+        )
+
+
+class FileNotInBucket(RequestProblem):
+    """The file is not in the bucket."""
+
+    code = "file-not-in-bucket"
+
+    def __init__(self, filename: str, folder: str, near: Sequence[str] = ()) -> None:
+        """Name the folder that was looked in and the names that come close."""
+        hint = f"Did you mean {' or '.join(near)}?" if near else "Upload it first, then call again."
+        super().__init__(f"The file {filename} was not found in {folder}.", hint)
+
+
+class UnusableNotifyEmail(RequestProblem):
+    """The e-mail address cannot be written to."""
+
+    code = "unusable-notify-email"
+
+    def __init__(self) -> None:
+        """Never repeat the address: it may carry an injected header."""
+        super().__init__(
+            "The option NotifyEmail is not an e-mail address.",
+            "Send one address, or several separated by commas.",
+        )
+
+
+class UnusableNotifyWebhook(RequestProblem):
+    """The callback URL cannot be called."""
+
+    code = "unusable-notify-webhook"
+
+    def __init__(self, reason: str) -> None:
+        """Take the reason as a clause that follows 'The option NotifyWebhook'."""
+        super().__init__(f"The option NotifyWebhook {reason}.", "Send a public https:// URL.")
+
+
+class UnreadableBody(RequestProblem):
+    """The body of the request cannot be read."""
+
+    code = "unreadable-body"
+
+    def __init__(self, reason: str) -> None:
+        """Take the reason as a clause that follows 'The request body'."""
+        super().__init__(
+            f"The request body {reason}.",
+            'Send a JSON object such as {"apiKey": "...", "filename": "warehouse.csv"}.',
+        )
+
+
+class BodyTooLarge(RequestProblem):
+    """The body of the request is too large."""
+
+    code = "body-too-large"
+
+    def __init__(self, most_bytes: int) -> None:
+        """Name the limit."""
+        super().__init__(
+            f"The request body is larger than {most_bytes:,} bytes.",
+            "Put the file into your bucket and send only its name.",
+        )
+
+
+# Files
+
+
+class FileProblem(SenderProblem):
+    """The file cannot be loaded."""
+
+    code = "file"
+
+
+class FileGone(FileProblem):
+    """The file is no longer in the bucket."""
+
+    code = "file-gone"
+
+    def __init__(self, filename: str) -> None:
+        """Name the file."""
+        super().__init__(
+            f"The file {filename} was in your bucket when the load was accepted and is gone now.",
+            "Upload it again, call the webhook again, and leave it in place until you are told.",
+        )
+
+
+class RowsRejected(FileProblem):
+    """The file has rows that break the field map's rules."""
+
+    code = "rows-rejected"
+
+    def __init__(self, rejected: int, read: int) -> None:
+        """Give both totals."""
+        super().__init__(
+            f"{rejected:,} of {read:,} rows break the rules of the field map.",
+            "Mend them in your source and send the file again; your previous data is still live.",
+        )
+
+
+# Setup
+
+
+class UnknownFeed(SetupProblem):
+    """There is no field map of that name."""
+
+    code = "unknown-feed"
+
+    def __init__(self, feed: str, known: Sequence[str]) -> None:
+        """List what there is."""
+        super().__init__(f"There is no feed {feed!r}.", f"Known feeds: {', '.join(known)}.")
+
+
+class UnknownCustomer(SetupProblem):
+    """There is no customer of that name."""
+
+    code = "unknown-customer"
+
+    def __init__(self, customer: str) -> None:
+        """Say how to make one."""
+        super().__init__(
+            f"There is no customer {customer!r}.", f"Make it: alumniq customer add {customer}."
+        )
+
+
+class FieldMapProblem(SetupProblem):
+    """A field map is wrong."""
+
+    code = "field-map"
+
+    def __init__(self, source: str, faults: Sequence[str]) -> None:
+        """List every fault, each already naming its field and its mend."""
+        super().__init__(
+            f"{source}: " + "; ".join(faults), "See schemas/README.md for the language."
+        )
+        self.faults = tuple(faults)
+
+
+# Outages
+
+
+class BucketUnavailable(OutageProblem):
+    """The bucket cannot be reached."""
+
+    code = "bucket-unavailable"
+
+    def __init__(self, reason: str) -> None:
+        """Take the driver's class of error, never its text: it may hold credentials."""
+        super().__init__(f"The bucket cannot be read or written just now ({reason}).")
+
+
+class FileChanged(OutageProblem):
+    """The file changed while it was being read."""
+
+    code = "file-changed"
+
+    def __init__(self, filename: str) -> None:
+        """Name the file; the next attempt reads the new one from its start."""
+        super().__init__(f"The file {filename} was replaced while it was being read.")
+
+
+class LedgerUnavailable(OutageProblem):
+    """The ledger cannot be reached."""
+
+    code = "ledger-unavailable"
+
+    def __init__(self, reason: str) -> None:
+        """Take the driver's class of error."""
+        super().__init__(f"The ledger cannot be read or written just now ({reason}).")
+
+
+class WarehouseUnavailable(OutageProblem):
+    """The warehouse cannot be written."""
+
+    code = "warehouse-unavailable"
+
+    def __init__(self, reason: str) -> None:
+        """Take the driver's class of error."""
+        super().__init__(f"The warehouse cannot be read or written just now ({reason}).")
+
+
+class ScratchUnavailable(OutageProblem):
+    """There is no room to work in."""
+
+    code = "scratch-unavailable"
+
+    def __init__(self, reason: str) -> None:
+        """Take the operating system's reason."""
+        super().__init__(f"The scratch folder cannot be written just now ({reason}).")

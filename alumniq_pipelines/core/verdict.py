@@ -1,0 +1,87 @@
+"""What judging a file gave: counts that add up, rejections, and their causes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+MAX_REJECTIONS_KEPT = 1_000
+"""Rejections kept with all their particulars; totals beyond it stay exact in `causes`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Rows of a file; `rows_read == rows_accepted + rows_rejected`, always."""
+
+    rows_read: int
+    rows_accepted: int
+    rows_rejected: int
+
+    def __post_init__(self) -> None:
+        """Refuse counts that do not add up: a row would be lost without a word."""
+        if self.rows_read != self.rows_accepted + self.rows_rejected:
+            message = (
+                f"{self.rows_read} rows read are not {self.rows_accepted} accepted "
+                f"plus {self.rows_rejected} rejected."
+            )
+            raise ValueError(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One rule broken by one row.
+
+    `row` counts data rows from 1 and is None for faults of the whole file; `line` is the physical
+    line of the file on which the row starts (the header is line 1). `column` is None for faults of the whole row. No field holds cell
+    values.
+    """
+
+    row: int | None
+    line: int | None
+    column: str | None
+    code: str
+    message: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """All rejections of one kind in one column, with the true total."""
+
+    code: str
+    column: str | None
+    message: str
+    count: int
+    first_line: int
+
+    def __str__(self) -> str:
+        """Read as a customer would want it told."""
+        where = f"line {self.first_line}" if self.count == 1 else f"first on line {self.first_line}"
+        times = "1 row" if self.count == 1 else f"{self.count:,} rows"
+        return f"{self.message} ({times}, {where})"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The judgement of one file.
+
+    `rejections` are the first in file order, at most MAX_REJECTIONS_KEPT; `causes` cover all, most
+    frequent first. `notes` are worth telling but reject nothing.
+    """
+
+    counts: Counts
+    rejections: tuple[Rejection, ...] = ()
+    causes: tuple[Cause, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether every row was accepted."""
+        return self.counts.rows_rejected == 0
+
+
+def told_errors(causes: Sequence[Cause], most: int = 20) -> tuple[str, ...]:
+    """Put causes into the lines of the callback's `errors`, capped, the rest as a true total."""
+    lines = [str(cause) for cause in causes[:most]]
+    if len(causes) > most:
+        rest = sum(cause.count for cause in causes[most:])
+        lines.append(f"And {len(causes) - most} more kinds of error in {rest:,} places.")
+    return tuple(lines)

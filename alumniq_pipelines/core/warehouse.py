@@ -1,0 +1,75 @@
+"""The warehouse as the rest of the system sees it: versions of targets, one of them live."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.load import JobId
+from alumniq_pipelines.core.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One published state of a target; `number` is the number of the load that published it."""
+
+    target: Target
+    number: int
+    job_id: JobId
+    rows: int
+    sha256: str
+    etag: str | None
+    relation: str
+    published_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedRows:
+    """The rows to be published, still text: a table of a closed DuckDB file, in file order.
+
+    `columns` are the names as stored (field map order, then extension columns); blank is NULL.
+    """
+
+    database: Path
+    table: str
+    columns: tuple[str, ...]
+    rows: int
+    sha256: str
+    etag: str | None
+
+
+class Warehouse(Protocol):
+    """Published versions. All methods raise WarehouseUnavailable when the store is away."""
+
+    def live(self, target: Target) -> Version | None:
+        """Answer the version readers see now."""
+        ...
+
+    def publish(
+        self,
+        target: Target,
+        field_map: FieldMap,
+        accepted: AcceptedRows,
+        *,
+        number: int,
+        job_id: JobId,
+        now: datetime,
+    ) -> Version:
+        """Complete a new version, then move the pointer to it.
+
+        Repeating it with the same number is harmless. The pointer never moves back: where a higher
+        number is live already, that one is answered.
+        """
+        ...
+
+    def versions(self, target: Target) -> Sequence[Version]:
+        """List the versions kept, newest first."""
+        ...
+
+    def query(
+        self, customer: str, environment: str, sql: str
+    ) -> tuple[Sequence[str], Sequence[tuple[object, ...]]]:
+        """Run a read-only query over an environment's views: column names and rows."""
+        ...

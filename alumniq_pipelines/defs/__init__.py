@@ -1,0 +1,1 @@
+"""The words of Dagster for what the rooms above do."""

@@ -1,0 +1,1 @@
+"""Pure functions over frames: schemas made from field maps, casting, judging."""

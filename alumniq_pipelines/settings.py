@@ -1,0 +1,137 @@
+"""Settings: the only reader of the environment, for pipelines, gateway and command line.
+
+Every setting is an environment variable `ALUMNIQ_<NAME>`, or a line of `.env`; a secret may instead
+come from the file that `ALUMNIQ_<NAME>_FILE` names. The defaults are the embedded profile.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "ALUMNIQ_"
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """Read `ALUMNIQ_X` from the file `ALUMNIQ_X_FILE` names, as platforms mount secrets."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Answer the file's content without its line end, or None where no file is named."""
+        del field
+        named = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
+        content = Path(named).read_text(encoding="utf-8").rstrip("\r\n") if named else None
+        return content, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Gather the settings for which a file is named."""
+        values = {
+            name: self.get_field_value(field, name)[0]
+            for name, field in self.settings_cls.model_fields.items()
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+
+class Settings(BaseSettings):
+    """All that may differ between two installations."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    data_dir: Path = Field(default=Path("var"), description="Folder of everything that is kept.")
+    schemas_dir: Path = Field(
+        default=REPOSITORY / "schemas", description="Folder of the field maps."
+    )
+    ledger_url: str = Field(default="", description="SQLAlchemy URL; empty: SQLite in data_dir.")
+
+    bucket: Literal["folder", "s3"] = Field(
+        default="folder", description="Where files are delivered."
+    )
+    s3_endpoint_url: str | None = Field(default=None, description="S3 endpoint; none: Amazon's.")
+    s3_region: str = Field(default="us-east-1", description="S3 region.")
+    s3_access_key_id: str | None = Field(default=None, description="None: the usual AWS chain.")
+    s3_secret_access_key: SecretStr | None = None
+
+    warehouse: Literal["duckdb"] = Field(
+        default="duckdb", description="Where versions are published."
+    )
+    versions_kept: int = Field(default=5, ge=1, description="Published versions kept per target.")
+
+    mail: Literal["folder", "smtp"] = Field(default="folder", description="How mail leaves.")
+    mail_from: str = "AlumnIQ data feeds <feeds@alumniq.invalid>"
+    smtp_host: str = "localhost"
+    smtp_port: int = 587
+    smtp_username: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
+    staff_email: str = Field(
+        default="", description="Who is told of faults of ours; commas between."
+    )
+
+    callback_allowed_networks: tuple[str, ...] = Field(
+        default=(),
+        description="Networks callbacks may reach although they are not public (JSON list).",
+    )
+
+    gateway_host: str = "127.0.0.1"
+    gateway_port: int = 8080
+    dagster_host: str = "127.0.0.1"
+    dagster_port: int = 3000
+    public_url: str = Field(default="", description="How customers reach the gateway; for links.")
+
+    retry_seconds: float = Field(
+        default=30.0, gt=0, description="Wait before the second attempt; doubles from there."
+    )
+    max_body_bytes: int = Field(default=65_536, ge=1_024, description="Largest body of a request.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put secret files before the plain variables."""
+        del file_secret_settings
+        return init_settings, SecretFiles(settings_cls), env_settings, dotenv_settings
+
+    @property
+    def home(self) -> Path:
+        """The data folder, absolute: child processes may run elsewhere."""
+        return self.data_dir.resolve()
+
+    @property
+    def ledger(self) -> str:
+        """The SQLAlchemy URL of the ledger."""
+        return self.ledger_url or f"sqlite:///{self.home / 'ledger.db'}"
+
+    @property
+    def buckets_dir(self) -> Path:
+        """Folder buckets, one folder per customer's bucket."""
+        return self.home / "buckets"
+
+    @property
+    def warehouse_dir(self) -> Path:
+        """DuckDB files of the published versions."""
+        return self.home / "warehouse"
+
+    @property
+    def scratch_dir(self) -> Path:
+        """Room for loads at work; may be emptied whenever none runs."""
+        return self.home / "scratch"
+
+    @property
+    def mail_dir(self) -> Path:
+        """Where `.eml` files go when mail is kept in a folder."""
+        return self.home / "mail"
+
+    @property
+    def gateway_url(self) -> str:
+        """How customers reach the gateway."""
+        return self.public_url or f"http://{self.gateway_host}:{self.gateway_port}"
