@@ -33,8 +33,8 @@ class Bucket(Protocol):
     def fetch(self, key: str, destination: Path, etag: str | None = None) -> StoredFile | None:
         """Copy an object to a local file, all of one ETag, and say which; None where there is none.
 
-        Raises FileChanged when `etag` is given and is no longer the object's, or when the object was
-        replaced during the copy.
+        Raises FileChanged when `etag` is given and is no longer the object's, or when the object
+        was replaced during the copy.
         """
         ...
 

@@ -30,8 +30,8 @@ class Rejection:
     """One rule broken by one row.
 
     `row` counts data rows from 1 and is None for faults of the whole file; `line` is the physical
-    line of the file on which the row starts (the header is line 1). `column` is None for faults of the whole row. No field holds cell
-    values.
+    line of the file on which the row starts (the header is line 1). `column` is None for faults of
+    the whole row. No field holds cell values.
     """
 
     row: int | None
