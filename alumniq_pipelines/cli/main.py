@@ -1,7 +1,7 @@
 """The `alumniq` command: gathers one module per noun.
 
 Modules of this folder import only light things at their top: `alumniq check` must start in the
-time of a bare DuckDB process. What is heavy (DuckDB, pandas, Dagster) is imported inside the command.
+time of a bare DuckDB process. What is heavy (DuckDB, pandas, Dagster) waits for its command.
 """
 
 import typer
