@@ -25,8 +25,19 @@ demo: $(READY) ## Show the whole way of five loads on made-up files, then stop
 up: $(READY) ## Start the gateway, the Dagster UI and its daemon; Ctrl-C stops them
 	$(BIN)/alumniq up
 
-test: $(READY) ## Lint, type-check and run every test
-	.ci/checks $(BIN)
+test: lint ## Lint, type-check and run every test
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+lint: $(READY) ## Check format, style, types, rooms, dependencies and Dagster's definitions
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(BIN)/dg check defs
 
 lock: $(READY) ## Resolve the dependencies anew into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11 --group dev --upgrade --output-file requirements.lock pyproject.toml

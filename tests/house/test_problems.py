@@ -1,0 +1,37 @@
+"""Every failure is told once, by a class of its own with a stable code."""
+
+import re
+from collections.abc import Iterator
+
+from alumniq_pipelines.core import problems
+from alumniq_pipelines.core.problems import OutageProblem, Problem, SenderProblem, SetupProblem
+
+
+def tree(root: type[Problem]) -> Iterator[type[Problem]]:
+    """Walk a class and everything below it, within the tree's own module."""
+    yield root
+    for child in root.__subclasses__():
+        yield from tree(child)
+
+
+def test_every_problem_lives_in_the_one_module() -> None:
+    assert {each.__module__ for each in tree(Problem)} == {problems.__name__}
+
+
+def test_every_code_is_kebab_case_and_used_once() -> None:
+    codes = [each.code for each in tree(Problem)]
+    assert all(re.fullmatch(r"[a-z]+(-[a-z0-9]+)*", code) for code in codes)
+    assert len(set(codes)) == len(codes)
+
+
+def test_every_problem_is_for_exactly_one_reader() -> None:
+    kinds = (SenderProblem, SetupProblem, OutageProblem)
+    for each in set(tree(Problem)) - {Problem}:
+        assert sum(issubclass(each, kind) for kind in kinds) == 1, each
+
+
+def test_every_title_is_a_short_sentence() -> None:
+    for each in tree(Problem):
+        first = (each.__doc__ or "").strip().splitlines()[0]
+        assert first.endswith("."), each
+        assert len(first) <= 70, each

@@ -1,0 +1,29 @@
+"""Modules and functions stay small enough to be read in one go."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MOST_LINES_OF_A_MODULE = 350
+MOST_LINES_OF_A_FUNCTION = 50
+MODULES = sorted(
+    path
+    for top in ("alumniq_pipelines", "webhook_gateway", "tests", "benchmarks")
+    for path in (ROOT / top).rglob("*.py")
+)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_module_and_its_functions_are_small(module: Path) -> None:
+    text = module.read_text(encoding="utf-8")
+    too_long = [
+        f"{node.name} has {node.end_lineno - node.lineno + 1} lines"
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.end_lineno is not None
+        and node.end_lineno - node.lineno + 1 > MOST_LINES_OF_A_FUNCTION
+    ]
+    assert too_long == []
+    assert len(text.splitlines()) <= MOST_LINES_OF_A_MODULE
