@@ -240,6 +240,109 @@ class UnknownCustomer(SetupProblem):
         )
 
 
+class CustomerExists(SetupProblem):
+    """The customer exists already."""
+
+    code = "customer-exists"
+
+    def __init__(self, customer: str) -> None:
+        """Name the customer."""
+        super().__init__(
+            f"There is a customer {customer!r} already.", "List them: alumniq customer list."
+        )
+
+
+class BucketTaken(SetupProblem):
+    """The bucket belongs to another customer."""
+
+    code = "bucket-taken"
+
+    def __init__(self, bucket: str) -> None:
+        """Name the bucket, not whose it is."""
+        super().__init__(
+            f"The bucket {bucket!r} belongs to another customer.",
+            "Choose another name: customers never share a bucket.",
+        )
+
+
+class UnusableCustomer(SetupProblem):
+    """The customer cannot be called that."""
+
+    code = "unusable-customer"
+
+    def __init__(self, customer: str) -> None:
+        """Say what an id looks like."""
+        super().__init__(
+            f"{customer!r} cannot be a customer's id.",
+            "Take a lower-case letter, then up to 30 lower-case letters, digits and hyphens.",
+        )
+
+
+class UnusableBucket(SetupProblem):
+    """The bucket cannot be called that."""
+
+    code = "unusable-bucket"
+
+    def __init__(self, bucket: str) -> None:
+        """Say what a bucket's name looks like (S3's own rule)."""
+        super().__init__(
+            f"{bucket!r} cannot be a bucket's name.",
+            "Take 3 to 63 lower-case letters, digits, hyphens and single dots, "
+            "with a letter or digit at both ends.",
+        )
+
+
+class UnknownLoad(SetupProblem):
+    """There is no such load."""
+
+    code = "unknown-load"
+
+    def __init__(self, job_id: str) -> None:
+        """Name the jobId that was asked for."""
+        super().__init__(f"There is no load {job_id!r}.", "List them: alumniq load list.")
+
+
+class UnknownKey(SetupProblem):
+    """There is no live key of that prefix."""
+
+    code = "unknown-key"
+
+    def __init__(self, prefix: str) -> None:
+        """Name the prefix, which may be shown."""
+        super().__init__(
+            f"There is no live key that starts with {prefix!r}.", "List them: alumniq key list."
+        )
+
+
+class UnusableLedgerUrl(SetupProblem):
+    """The ledger's address cannot be used."""
+
+    code = "unusable-ledger-url"
+
+    def __init__(self) -> None:
+        """Never repeat the address: it may hold a password."""
+        super().__init__(
+            "ALUMNIQ_LEDGER_URL is not the address of a database the ledger can live in.",
+            "Write sqlite:////folder/ledger.db or postgresql://user@host/database, "
+            "or leave it empty for SQLite in the data folder.",
+        )
+
+
+class ForeignRevision(SetupProblem):
+    """The ledger's tables are of another release."""
+
+    code = "foreign-revision"
+
+    def __init__(self, found: str | None, expected: str) -> None:
+        """Name both revisions."""
+        super().__init__(
+            f"The ledger's tables are at revision {found or 'none'}, "
+            f"this release works on {expected}.",
+            "Bring them up: alumniq up does so at its start. "
+            "Tables of a newer release need that release.",
+        )
+
+
 class FieldMapProblem(SetupProblem):
     """A field map is wrong."""
 
@@ -251,6 +354,19 @@ class FieldMapProblem(SetupProblem):
             f"{source}: " + "; ".join(faults), "See schemas/README.md for the language."
         )
         self.faults = tuple(faults)
+
+
+class UnusableNetwork(SetupProblem):
+    """A network that callbacks may reach cannot be read."""
+
+    code = "unusable-network"
+
+    def __init__(self, network: str) -> None:
+        """Name the setting."""
+        super().__init__(
+            f"ALUMNIQ_CALLBACK_ALLOWED_NETWORKS: {network!r} is not a network.",
+            'Write networks in CIDR form, as a JSON list: ["10.20.0.0/16"].',
+        )
 
 
 # Outages
@@ -304,3 +420,13 @@ class ScratchUnavailable(OutageProblem):
     def __init__(self, reason: str) -> None:
         """Take the operating system's reason."""
         super().__init__(f"The scratch folder cannot be written just now ({reason}).")
+
+
+class UnexplainedFailure(OutageProblem):
+    """The load ended without a reason."""
+
+    code = "unexplained-failure"
+
+    def __init__(self) -> None:
+        """Own up: this is never the sender's fault."""
+        super().__init__("The load ended for a reason that was not recorded; the fault is ours.")

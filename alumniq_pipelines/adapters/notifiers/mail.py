@@ -1,0 +1,171 @@
+"""Mail: one message to one address, by SMTP or into a folder."""
+
+import asyncio
+import functools
+import re
+import smtplib
+import ssl
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+from pathlib import Path
+from typing import Literal, Protocol
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from alumniq_pipelines.core.notification import DeliveryResult, Notification
+
+SECONDS = 10.0
+"""Limit on each step of a talk with the mail server."""
+PERMANENT = 500
+"""SMTP answers from here on say that trying again is of no use."""
+
+FACT = re.compile(r"([A-Z][A-Za-z ]*): (.+)")
+WIRE = SMTP.clone(cte_type="7bit")
+"""Seven bits pass every server."""
+
+
+class Post(Protocol):
+    """A way for mail to leave."""
+
+    def send(self, name: str, message: EmailMessage) -> DeliveryResult:
+        """Send a message once; `name` is the same at every attempt."""
+        ...
+
+
+@dataclass(frozen=True)
+class FolderPost:
+    """Keeps mail as `.eml` files, which every mail reader opens."""
+
+    folder: Path
+
+    def send(self, name: str, message: EmailMessage) -> DeliveryResult:
+        """Write the file whole; sending a message again replaces its file."""
+        final = self.folder / f"{name}.eml"
+        part = final.with_suffix(".part")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(message.as_bytes())
+            part.replace(final)
+        except OSError as error:
+            return DeliveryResult(delivered=False, detail=type(error).__name__)
+        return DeliveryResult(delivered=True, detail="kept as a file")
+
+
+@dataclass(frozen=True)
+class SmtpPost:
+    """Hands mail to an SMTP server."""
+
+    host: str
+    port: int
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: ssl.SSLContext = field(default_factory=ssl.create_default_context, repr=False)
+
+    def send(self, name: str, message: EmailMessage) -> DeliveryResult:
+        """Send a message; only a refusal of the address itself is permanent."""
+        del name
+        try:
+            with self._connection() as server:
+                if self.username is not None:
+                    server.login(self.username, self.password or "")
+                server.send_message(message)
+        except smtplib.SMTPRecipientsRefused as error:
+            code = max(code for code, _ in error.recipients.values())
+            return DeliveryResult(
+                delivered=False, detail=f"SMTP {code}", permanent=code >= PERMANENT
+            )
+        except smtplib.SMTPResponseException as error:
+            return DeliveryResult(delivered=False, detail=f"SMTP {error.smtp_code}")
+        except (smtplib.SMTPException, OSError) as error:
+            return DeliveryResult(delivered=False, detail=type(error).__name__)
+        return DeliveryResult(delivered=True, detail="SMTP 250")
+
+    def _connection(self) -> smtplib.SMTP:
+        if self.security == "tls":
+            return smtplib.SMTP_SSL(self.host, self.port, timeout=SECONDS, context=self.tls)
+        server = smtplib.SMTP(self.host, self.port, timeout=SECONDS)
+        if self.security == "starttls":
+            try:
+                server.starttls(context=self.tls)
+            except (smtplib.SMTPException, OSError):
+                server.close()
+                raise
+        return server
+
+
+@dataclass(frozen=True)
+class MailNotifier:
+    """Makes a message of a notice and sends it."""
+
+    post: Post
+    sender: str
+
+    async def deliver(self, notification: Notification) -> DeliveryResult:
+        """Send one mail; an address that breaks out of its header is given up at once."""
+        try:
+            message = message_of(notification, self.sender)
+        except ValueError as error:  # the email package refuses line ends in headers
+            return DeliveryResult(delivered=False, detail=type(error).__name__, permanent=True)
+        return await asyncio.to_thread(self.post.send, notification.id, message)
+
+
+def message_of(notification: Notification, sender: str) -> EmailMessage:
+    """Make the message: the same id and text at every attempt, so mail readers show it once.
+
+    Raises ValueError where the address would break out of its header.
+    """
+    notice = notification.notice
+    message = EmailMessage(policy=WIRE)
+    message["From"] = sender
+    message["To"] = notice.destination
+    message["Subject"] = notice.subject
+    message["Date"] = format_datetime(datetime.now(UTC))
+    message["Message-ID"] = f"<{notification.id}@{parseaddr(sender)[1].rpartition('@')[2]}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(notice.body)
+    message.add_alternative(_html(notice.subject, notice.body), subtype="html")
+    return message
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A paragraph of a notice's text: prose, or a heading over items, or facts."""
+
+    prose: str = ""
+    heading: str = ""
+    items: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+def paragraphs(text: str) -> tuple[Paragraph, ...]:
+    """Read the text of a notice (core/notices.py) as its paragraphs."""
+    return tuple(_paragraph(part) for part in text.strip().split("\n\n"))
+
+
+def _paragraph(text: str) -> Paragraph:
+    first, *rest = text.splitlines()
+    if rest and all(line.startswith("- ") for line in rest):
+        return Paragraph(heading=first, items=tuple(line.removeprefix("- ") for line in rest))
+    facts = [FACT.fullmatch(line) for line in (first, *rest)]
+    found = tuple((fact[1], fact[2]) for fact in facts if fact)
+    return Paragraph(facts=found) if len(found) == len(facts) else Paragraph(prose=text)
+
+
+def _html(subject: str, text: str) -> str:
+    return _template().render(subject=subject, paragraphs=paragraphs(text))
+
+
+@functools.cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader(__package__),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("mail.html")

@@ -1,0 +1,108 @@
+"""Which addresses a callback may reach: the public ones, and what the installation allows.
+
+Customers choose callback URLs, so without this rule they could make us call our own network. The
+rule is asked twice: at intake for what is plain from the URL, and at every delivery attempt for
+each address that the name resolves to.
+"""
+
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
+from typing import Self
+
+from alumniq_pipelines.core.problems import UnusableNetwork
+
+IPAddress = IPv4Address | IPv6Address
+IPNetwork = IPv4Network | IPv6Network
+
+GLOBAL_UNICAST = IPv6Network("2000::/3")
+"""All that IANA has given out to hosts; everything else is refused, also by future Pythons."""
+
+TRANSLATED = IPv6Network("64:ff9b::/96")
+"""NAT64: the last four bytes are the IPv4 address that is really reached (RFC 6052)."""
+
+REFUSED = (
+    IPv4Network("168.63.129.16/32"),  # Azure's host agent: a public address that leads inside
+    IPv4Network("192.88.99.0/24"),  # 6to4 relays, withdrawn (RFC 7526)
+    IPv6Network("2002::/16"),  # 6to4: an IPv4 address in disguise, withdrawn (RFC 7526)
+    IPv6Network("3fff::/20"),  # documentation (RFC 9637), unknown to older Pythons
+)
+"""Refused although Python calls them global."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressPolicy:
+    """The rule of one installation; `allowed` are networks that are not public but trusted."""
+
+    allowed: tuple[IPNetwork, ...] = ()
+
+    @classmethod
+    def of(cls, networks: Sequence[str]) -> Self:
+        """Read networks in CIDR form; raises UnusableNetwork."""
+        return cls(tuple(_network(name) for name in networks))
+
+    def permits(self, address: IPAddress) -> bool:
+        """Whether a connection to the address may be made."""
+        reached = _reached(address)
+        return any(reached in network for network in self.allowed) or _is_public(reached)
+
+    def refuses_host(self, host: str) -> bool:
+        """Whether the host of a URL is refused without asking a resolver.
+
+        True for literal addresses that are not permitted, in every numeric spelling, and for names
+        of this machine. False says only that the resolver has to be asked.
+        """
+        name = host.rstrip(".").lower()
+        if name == "localhost" or name.endswith(".localhost"):
+            return not self.permits(IPv4Address("127.0.0.1"))
+        literal = literal_address(name)
+        return literal is not None and not self.permits(literal)
+
+
+def literal_address(host: str) -> IPAddress | None:
+    """Read a host that is an address, also as resolvers do: `127.1`, `0x7f000001`, `[::1]`."""
+    bare = host.removeprefix("[").removesuffix("]")
+    try:
+        return ip_address(bare)
+    except ValueError:
+        pass
+    if not bare.isascii() or any(character.isspace() for character in bare):
+        return None
+    try:
+        return IPv4Address(socket.inet_aton(bare))
+    except OSError:
+        return None
+
+
+def _network(name: str) -> IPNetwork:
+    try:
+        return ip_network(name.strip())
+    except ValueError:
+        raise UnusableNetwork(name) from None
+
+
+def _reached(address: IPAddress) -> IPAddress:
+    """Look through the forms in which IPv6 carries an IPv4 address on to it."""
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return address.ipv4_mapped
+        if address in TRANSLATED:
+            return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address
+
+
+def _is_public(address: IPAddress) -> bool:
+    return (
+        address.is_global
+        and not address.is_multicast
+        and (isinstance(address, IPv4Address) or address in GLOBAL_UNICAST)
+        and not any(address in network for network in REFUSED)
+    )

@@ -1,0 +1,152 @@
+"""Notices: who is told about an ended load, and in which words.
+
+The callback's body is the contract's, to the byte. A mail is written here as plain text in three
+kinds of paragraph: prose, a heading over lines that start with `- `, and lines of `Name: value`;
+the HTML part is laid out from that text, so the two never differ.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+
+from alumniq_pipelines.core.load import Load, LoadState
+from alumniq_pipelines.core.notification import Channel, Notice
+from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome
+from alumniq_pipelines.core.problems import UnexplainedFailure
+
+OUR_FAULTS = frozenset({AttemptResult.OUTAGE, AttemptResult.LOST})
+
+
+def notices_for(
+    load: Load, outcome: Outcome, attempts: Sequence[Attempt] = (), staff_email: str = ""
+) -> tuple[Notice, ...]:
+    """Write everything that is owed once a load has this outcome.
+
+    A callback where a URL was given, one mail per address asked for, and one per address of staff
+    where the load failed for reasons of ours, which the last of `attempts` tells.
+    """
+    ours = _is_ours(outcome, attempts)
+    notices = []
+    if load.request.notify_webhook:
+        body = callback_body(load, outcome)
+        notices.append(Notice(Channel.CALLBACK, load.request.notify_webhook, body))
+    subject, text = _subject(load, outcome), _mail_text(load, outcome, ours=ours)
+    notices += [
+        Notice(Channel.MAIL, address, text, subject)
+        for address in addresses_in(load.request.notify_email)
+    ]
+    if ours:
+        subject, text = f"Staff: {subject}", _staff_text(load, outcome, attempts)
+        notices += [
+            Notice(Channel.MAIL, address, text, subject) for address in addresses_in(staff_email)
+        ]
+    return tuple(notices)
+
+
+def callback_body(load: Load, outcome: Outcome) -> str:
+    """Write the contract's JSON: these four keys, in this order, spaced as documented."""
+    succeeded = outcome.state is LoadState.SUCCEEDED
+    return json.dumps(
+        {
+            "jobId": load.job_id,
+            "status": "SUCCESS" if succeeded else "FAILED",
+            "errors": None if succeeded else list(_errors(outcome)),
+            "executionCompleted": succeeded,
+        }
+    )
+
+
+def addresses_in(emails: str) -> tuple[str, ...]:
+    """Take apart what was given as one or several addresses, with commas or semicolons between."""
+    parts = (part.strip() for part in re.split("[,;]", emails))
+    return tuple(dict.fromkeys(part for part in parts if part))
+
+
+def _is_ours(outcome: Outcome, attempts: Sequence[Attempt]) -> bool:
+    failed = outcome.state is LoadState.FAILED
+    return failed and bool(attempts) and attempts[-1].result in OUR_FAULTS
+
+
+def _errors(outcome: Outcome) -> tuple[str, ...]:
+    """Answer at least one line: a failure without a reason would be none to act on."""
+    return outcome.errors or (str(UnexplainedFailure()),)
+
+
+def _subject(load: Load, outcome: Outcome) -> str:
+    result = "Loaded" if outcome.state is LoadState.SUCCEEDED else "Not loaded"
+    target = load.target
+    return f"{result}: {target.feed} ({target.customer}, {target.environment})"
+
+
+def _mail_text(load: Load, outcome: Outcome, *, ours: bool) -> str:
+    if outcome.state is LoadState.SUCCEEDED:
+        parts = [f"{load.request.filename} was loaded.", _counts(outcome), _facts(load)]
+    else:
+        parts = [
+            f"{load.request.filename} was not loaded. Your previous data is still live.",
+            _list("What went wrong", _errors(outcome)),
+            f"What to do: {_remedy(load, ours=ours)}",
+            _counts(outcome),
+            _facts(load),
+        ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _remedy(load: Load, *, ours: bool) -> str:
+    if ours:
+        return "Nothing is wrong with your file. The fault is ours, and our staff have been told."
+    return (
+        "Mend this in your source, put the file into your bucket again "
+        f"and call the {load.target.feed} webhook again."
+    )
+
+
+def _staff_text(load: Load, outcome: Outcome, attempts: Sequence[Attempt]) -> str:
+    tried = [
+        f"Attempt {attempt.number}, run {attempt.run_id}: {attempt.result or 'unfinished'}"
+        for attempt in attempts
+    ]
+    parts = [
+        f"A load failed for reasons of ours, and nobody will try it again: {load.target}.",
+        _list("Attempts", tried),
+        _list("Told to the customer", _errors(outcome)),
+        f"What to do: {_staff_remedy(load)}",
+        _facts(load),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _staff_remedy(load: Load) -> str:
+    return (
+        f"Mend the cause, then materialise the partition {load.target.partition_key} "
+        f"of {load.target.feed} in Dagster: that loads the last accepted file again."
+    )
+
+
+def _counts(outcome: Outcome) -> str:
+    if outcome.counts is None:
+        return ""
+    counts = outcome.counts
+    lines = [f"Rows read: {counts.rows_read:,}"]
+    if outcome.state is LoadState.SUCCEEDED:
+        lines.append(f"Rows published: {counts.rows_accepted:,}")
+    lines.append(f"Rows rejected: {counts.rows_rejected:,}")
+    return "\n".join(lines)
+
+
+def _facts(load: Load) -> str:
+    target = load.target
+    return "\n".join(
+        (
+            f"Job id: {load.job_id}",
+            f"File: {load.request.filename}",
+            f"Feed: {target.feed}",
+            f"Customer: {target.customer}, {target.environment}",
+            f"Accepted: {load.accepted_at:%Y-%m-%d %H:%M:%S} UTC",
+        )
+    )
+
+
+def _list(heading: str, lines: Sequence[str]) -> str:
+    """Lay lines out below a heading; white space is folded, so that a line stays one line."""
+    return "\n".join((f"{heading}:", *(f"- {' '.join(line.split())}" for line in lines)))
