@@ -180,6 +180,86 @@ class BodyTooLarge(RequestProblem):
         )
 
 
+class RepeatedOption(RequestProblem):
+    """An option was sent more than once."""
+
+    code = "repeated-option"
+
+    def __init__(self, option: str) -> None:
+        """Never repeat the values: one of them may be a key."""
+        super().__init__(
+            f"The option {option} was sent more than once, with different values.",
+            "Send it once; names are the same whether upper or lower case.",
+        )
+
+
+class OptionNotText(RequestProblem):
+    """An option is not text."""
+
+    code = "option-not-text"
+
+    def __init__(self, option: str) -> None:
+        """Name the option as the contract writes it."""
+        super().__init__(f"The option {option} is not text.", "Put its value in quotes.")
+
+
+class SlowRequest(RequestProblem):
+    """The request did not arrive in time."""
+
+    code = "slow-request"
+
+    def __init__(self, seconds: float) -> None:
+        """Name the limit."""
+        super().__init__(
+            f"The request body did not arrive within {seconds:g} seconds.", "Send it again."
+        )
+
+
+class AddressTooLong(RequestProblem):
+    """The URL is too long."""
+
+    code = "address-too-long"
+
+    def __init__(self, most_bytes: int) -> None:
+        """Name the limit."""
+        super().__init__(
+            f"The URL is longer than {most_bytes:,} bytes.",
+            "Send the options in the body of the request.",
+        )
+
+
+class UnknownAddress(RequestProblem):
+    """There is nothing at this URL."""
+
+    code = "unknown-address"
+
+    def __init__(self) -> None:
+        """Say where the service is."""
+        super().__init__(
+            "There is nothing at this URL.", "Webhooks are at /api/v1/index.cfm/webhook/JOB."
+        )
+
+
+class WrongMethod(RequestProblem):
+    """The URL does not take this method."""
+
+    code = "wrong-method"
+
+    def __init__(self, allowed: str) -> None:
+        """Name what it takes."""
+        super().__init__("The URL does not take this method.", f"Use {allowed}.")
+
+
+class MalformedRequest(RequestProblem):
+    """The request is not HTTP."""
+
+    code = "malformed-request"
+
+    def __init__(self) -> None:
+        """Leave the parser's own words out: they may quote what was sent."""
+        super().__init__("The request is not valid HTTP.", "Check its headers and their length.")
+
+
 # Files
 
 
@@ -369,6 +449,19 @@ class UnusableNetwork(SetupProblem):
         )
 
 
+class UnusableBucketName(SetupProblem):
+    """The name cannot be a bucket's."""
+
+    code = "unusable-bucket-name"
+
+    def __init__(self, name: str) -> None:
+        """Give S3's rule, which folders follow too."""
+        super().__init__(
+            f"{name!r} cannot be the name of a bucket.",
+            "Use 3 to 63 lower-case letters, digits, hyphens and dots.",
+        )
+
+
 # Outages
 
 
@@ -422,6 +515,19 @@ class ScratchUnavailable(OutageProblem):
         super().__init__(f"The scratch folder cannot be written just now ({reason}).")
 
 
+class UnexpectedFault(OutageProblem):
+    """Something failed that should not have."""
+
+    code = "unexpected-fault"
+
+    def __init__(self, incident: str) -> None:
+        """Name the incident under which the log explains it; the text itself explains nothing."""
+        super().__init__(
+            "Something failed that should not have; the fault is ours.",
+            f"Try again, and if it stays, tell us the incident: {incident}.",
+        )
+
+
 class UnexplainedFailure(OutageProblem):
     """The load ended without a reason."""
 
@@ -430,3 +536,65 @@ class UnexplainedFailure(OutageProblem):
     def __init__(self) -> None:
         """Own up: this is never the sender's fault."""
         super().__init__("The load ended for a reason that was not recorded; the fault is ours.")
+
+
+class UnexpectedFault(OutageProblem):
+    """Something unexpected happened on our side."""
+
+    code = "unexpected-fault"
+
+    def __init__(self, incident: str) -> None:
+        """Give the incident's id, under which staff find the particulars in the log."""
+        super().__init__(f"Something unexpected happened on our side (incident {incident}).")
+
+
+class LoadStopped(OutageProblem):
+    """The load was stopped by a person."""
+
+    code = "load-stopped"
+
+    def __init__(self) -> None:
+        """Own up: the customer did nothing wrong."""
+        super().__init__(
+            "The load was stopped by our staff before it was done.",
+            "Your previous data is still live; call the webhook again to load the file.",
+        )
+
+
+class AttemptsExhausted(OutageProblem):
+    """Every attempt at the load failed."""
+
+    code = "attempts-exhausted"
+
+    def __init__(self, attempts: int) -> None:
+        """Say how often it was tried, and that it is ours to mend."""
+        super().__init__(
+            f"The load was tried {attempts} times and failed each time for reasons on our side.",
+            "Our staff has been told; your previous data is still live.",
+        )
+
+
+class LoadEnded(SetupProblem):
+    """The load has ended already."""
+
+    code = "load-ended"
+
+    def __init__(self, job_id: str) -> None:
+        """Name the load."""
+        super().__init__(
+            f"The load {job_id} has its outcome already.",
+            "Materialise the partition anew to load the file again.",
+        )
+
+
+class NothingToReload(SetupProblem):
+    """There is no file to load again."""
+
+    code = "nothing-to-reload"
+
+    def __init__(self, target: str) -> None:
+        """Name the target."""
+        super().__init__(
+            f"No file was ever accepted for {target}.",
+            "Give the name of a file in the bucket as `filename` in the launchpad's config.",
+        )
