@@ -538,16 +538,6 @@ class UnexplainedFailure(OutageProblem):
         super().__init__("The load ended for a reason that was not recorded; the fault is ours.")
 
 
-class UnexpectedFault(OutageProblem):
-    """Something unexpected happened on our side."""
-
-    code = "unexpected-fault"
-
-    def __init__(self, incident: str) -> None:
-        """Give the incident's id, under which staff find the particulars in the log."""
-        super().__init__(f"Something unexpected happened on our side (incident {incident}).")
-
-
 class LoadStopped(OutageProblem):
     """The load was stopped by a person."""
 
