@@ -27,9 +27,12 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedRows:
-    """The rows to be published, still text: a table of a closed DuckDB file, in file order.
+    """The rows to be published, typed: the only table of a closed, checkpointed DuckDB file.
 
-    `columns` are the names as stored (field map order, then extension columns); blank is NULL.
+    They stand in the order of the delivered file, with exactly `columns` (field map order, then
+    extension columns) in the DuckDB types of `core/column_types.py`; blank is NULL, defaults are
+    filled in. The file is made for this one publishing: a warehouse of DuckDB files may move it
+    into place instead of copying it, which saves two thirds of the time of a load.
     """
 
     database: Path
