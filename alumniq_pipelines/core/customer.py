@@ -1,8 +1,13 @@
 """A customer, and its subscriptions: which feed it sends where, and on what terms."""
 
+import re
 from dataclasses import dataclass
 
-from alumniq_pipelines.core.target import Target
+from alumniq_pipelines.core.problems import UnusableBucket, UnusableCustomer
+from alumniq_pipelines.core.target import CUSTOMER_PATTERN, Target
+
+BUCKET_PATTERN = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+"""S3's rule for names, which also keeps a folder bucket inside its parent folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +17,13 @@ class Customer:
     id: str
     name: str
     bucket: str
+
+    def __post_init__(self) -> None:
+        """Refuse names that could not be a path or a partition key."""
+        if not CUSTOMER_PATTERN.fullmatch(self.id):
+            raise UnusableCustomer(self.id)
+        if not BUCKET_PATTERN.fullmatch(self.bucket):
+            raise UnusableBucket(self.bucket)
 
 
 @dataclass(frozen=True, slots=True)

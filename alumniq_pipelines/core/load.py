@@ -37,6 +37,11 @@ LEGAL_MOVES: dict[LoadState, frozenset[LoadState]] = {
 """Back to QUEUED is the reconcile sensor's move: the run is gone and another must be asked for."""
 
 
+def states_before(state: LoadState) -> frozenset[LoadState]:
+    """Name the states from which a load may move to `state`."""
+    return frozenset(start for start, ends in LEGAL_MOVES.items() if state in ends)
+
+
 class Origin(StrEnum):
     """Who asked for the load."""
 

@@ -1,5 +1,6 @@
 """A notification: what a customer is owed about a load, and when its delivery is tried."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -11,6 +12,9 @@ RETRY_DELAYS = tuple(
     for seconds in (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 )
 """Waits before each delivery attempt: 75 hours in all, after Standard Webhooks' suggestion."""
+
+JITTER = 0.1
+"""By how much of itself a wait may grow, so that one outage's backlog does not return at once."""
 
 
 class Channel(StrEnum):
@@ -62,3 +66,15 @@ class DeliveryResult:
     delivered: bool
     detail: str
     permanent: bool = False
+
+
+def next_attempt_at(notification_id: str, attempts: int, now: datetime) -> datetime | None:
+    """Answer when to try again after `attempts` failed tries; None where the schedule is over.
+
+    The jitter comes from the id and the attempt: spread over notifications, the same when asked
+    again.
+    """
+    if attempts >= len(RETRY_DELAYS):
+        return None
+    spread = hashlib.sha256(f"{notification_id} {attempts}".encode()).digest()[0] / 255
+    return now + RETRY_DELAYS[attempts] * (1 + JITTER * spread)

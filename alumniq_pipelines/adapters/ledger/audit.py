@@ -4,14 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, insert
+
+from alumniq_pipelines.adapters.ledger.database import Database
+from alumniq_pipelines.adapters.ledger.tables import audit
 
 
 @dataclass(frozen=True)
 class AuditTrail:
     """Append-only; entries hold names and numbers, never secrets or cell values."""
 
-    engine: Engine
+    database: Database
 
     def add(
         self,
@@ -24,4 +27,11 @@ class AuditTrail:
         connection: Connection | None = None,
     ) -> None:
         """Write an entry, in the caller's transaction where a connection is given."""
-        raise NotImplementedError
+        entry = insert(audit).values(
+            at=now, actor=actor, action=action, subject=subject, detail=dict(detail or {})
+        )
+        if connection is not None:
+            connection.execute(entry)
+            return
+        with self.database.writing_once() as own:
+            own.execute(entry)

@@ -4,38 +4,106 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import RowMapping, insert, select
+from sqlalchemy.exc import IntegrityError
 
+from alumniq_pipelines.adapters.ledger.audit import AuditTrail
+from alumniq_pipelines.adapters.ledger.database import Database
+from alumniq_pipelines.adapters.ledger.tables import customers, subscriptions
 from alumniq_pipelines.core.customer import Customer, Subscription
+from alumniq_pipelines.core.problems import BucketTaken, CustomerExists, UnknownCustomer
 from alumniq_pipelines.core.target import Target
+
+_CUSTOMER = select(customers.c.id, customers.c.name, customers.c.bucket)
+_TARGET = (subscriptions.c.customer, subscriptions.c.environment, subscriptions.c.feed)
 
 
 @dataclass(frozen=True)
 class Customers:
     """Institutions, and which feeds each sends in which environment."""
 
-    engine: Engine
+    database: Database
+    audit: AuditTrail
 
-    def add(self, customer: Customer, now: datetime) -> None:
-        """Keep a new customer; raises CustomerExists."""
-        raise NotImplementedError
+    def add(self, customer: Customer, now: datetime, *, actor: str = "system") -> None:
+        """Keep a new customer; raises CustomerExists and BucketTaken."""
+        row = {"id": customer.id, "name": customer.name, "bucket": customer.bucket}
+        try:
+            with self.database.writing() as connection:
+                connection.execute(insert(customers).values(**row, created_at=now))
+                self.audit.add(
+                    actor,
+                    "customer added",
+                    customer.id,
+                    now,
+                    detail={"bucket": customer.bucket},
+                    connection=connection,
+                )
+        except IntegrityError:
+            known = any(each.id == customer.id for each in self.all())
+            raise (CustomerExists(customer.id) if known else BucketTaken(customer.bucket)) from None
 
     def get(self, customer_id: str) -> Customer:
         """Look a customer up; raises UnknownCustomer."""
-        raise NotImplementedError
+        with self.database.reading() as connection:
+            row = connection.execute(_CUSTOMER.where(customers.c.id == customer_id)).one_or_none()
+        if row is None:
+            raise UnknownCustomer(customer_id)
+        return Customer(*row)
 
     def all(self) -> Sequence[Customer]:
         """List customers by id."""
-        raise NotImplementedError
+        with self.database.reading() as connection:
+            rows = connection.execute(_CUSTOMER.order_by(customers.c.id)).all()
+        return [Customer(*row) for row in rows]
 
-    def subscribe(self, subscription: Subscription, now: datetime) -> None:
-        """Keep or replace a subscription."""
-        raise NotImplementedError
+    def subscribe(
+        self, subscription: Subscription, now: datetime, *, actor: str = "system"
+    ) -> None:
+        """Keep or replace a subscription; raises UnknownCustomer."""
+        target = subscription.target
+        terms = {"max_rejected": subscription.max_rejected, "updated_at": now}
+        kept = self.database.insert(subscriptions).values(
+            customer=target.customer, environment=target.environment, feed=target.feed, **terms
+        )
+        try:
+            with self.database.writing() as connection:
+                connection.execute(kept.on_conflict_do_update(index_elements=_TARGET, set_=terms))
+                self.audit.add(
+                    actor,
+                    "subscription changed",
+                    str(target),
+                    now,
+                    detail=_told(subscription),
+                    connection=connection,
+                )
+        except IntegrityError:
+            raise UnknownCustomer(target.customer) from None
 
     def subscription(self, target: Target) -> Subscription | None:
         """Answer the subscription of a target, if one was made."""
-        raise NotImplementedError
+        wanted = select(subscriptions).where(
+            subscriptions.c.customer == target.customer,
+            subscriptions.c.environment == target.environment,
+            subscriptions.c.feed == target.feed,
+        )
+        with self.database.reading() as connection:
+            row = connection.execute(wanted).mappings().one_or_none()
+        return None if row is None else _subscription(row)
 
     def subscriptions(self) -> Sequence[Subscription]:
         """List all subscriptions by customer, environment and feed."""
-        raise NotImplementedError
+        with self.database.reading() as connection:
+            rows = connection.execute(select(subscriptions).order_by(*_TARGET)).mappings()
+            return [_subscription(row) for row in rows]
+
+
+def _told(subscription: Subscription) -> dict[str, str | int]:
+    budget = subscription.max_rejected
+    return {"max_rejected": "as the field map says" if budget is None else budget}
+
+
+def _subscription(row: RowMapping) -> Subscription:
+    return Subscription(
+        Target(row["customer"], row["environment"], row["feed"]), row["max_rejected"]
+    )

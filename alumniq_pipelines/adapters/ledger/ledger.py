@@ -1,23 +1,26 @@
-"""The ledger as a whole: one engine, one object per noun."""
+"""The ledger as a whole: one database, one object per noun."""
 
 from dataclasses import dataclass
 from typing import Self
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.customers import Customers
+from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.keys import ApiKeys
 from alumniq_pipelines.adapters.ledger.loads import Loads
 from alumniq_pipelines.adapters.ledger.notifications import Notifications
+from alumniq_pipelines.adapters.ledger.tables import REVISION, revisions
 from alumniq_pipelines.adapters.ledger.versions import Versions
+from alumniq_pipelines.core.problems import ForeignRevision
 
 
 @dataclass(frozen=True)
 class Ledger:
     """The control database. All methods raise LedgerUnavailable when the database is away."""
 
-    engine: Engine
+    database: Database
     customers: Customers
     keys: ApiKeys
     loads: Loads
@@ -27,16 +30,43 @@ class Ledger:
 
     @classmethod
     def open(cls, url: str) -> Self:
-        """Open a ledger by SQLAlchemy URL (`sqlite:///…` or `postgresql+psycopg://…`)."""
-        raise NotImplementedError
+        """Open a ledger by SQLAlchemy URL (`sqlite:///…` or `postgresql+psycopg://…`).
+
+        Raises UnusableLedgerUrl; whether the database answers shows when it is first used.
+        """
+        database = Database.open(url)
+        audit = AuditTrail(database)
+        return cls(
+            database=database,
+            customers=Customers(database, audit),
+            keys=ApiKeys(database, audit),
+            loads=Loads(database),
+            versions=Versions(database),
+            notifications=Notifications(database),
+            audit=audit,
+        )
+
+    @property
+    def engine(self) -> Engine:
+        """SQLAlchemy's engine, for a look at the tables themselves."""
+        return self.database.engine
 
     def migrate(self) -> None:
-        """Bring the tables to the newest revision; harmless to repeat, safe in parallel."""
-        raise NotImplementedError
+        """Bring the tables to the newest revision; harmless to repeat, safe in parallel.
+
+        Raises ForeignRevision where a newer release was here.
+        """
+        from alumniq_pipelines.adapters.ledger.migrating import migrate  # noqa: PLC0415 - see below
+
+        # Alembic loads here: most processes never migrate, and their start need not pay for it.
+        migrate(self.database)
 
     def ping(self) -> None:
         """Ask the database for a sign of life and check that its revision is ours."""
-        raise NotImplementedError
+        with self.database.reading() as connection:
+            found = connection.scalar(select(revisions.c.version_num))
+        if found != REVISION:
+            raise ForeignRevision(found, REVISION)
 
     def close(self) -> None:
         """Give all connections back."""

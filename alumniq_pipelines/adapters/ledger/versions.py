@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import RowMapping, select
 
+from alumniq_pipelines.adapters.ledger.database import Database
+from alumniq_pipelines.adapters.ledger.tables import versions
+from alumniq_pipelines.core.load import JobId
 from alumniq_pipelines.core.target import Target
 from alumniq_pipelines.core.warehouse import Version
 
@@ -14,12 +17,51 @@ from alumniq_pipelines.core.warehouse import Version
 class Versions:
     """What each target's readers have seen, in order."""
 
-    engine: Engine
+    database: Database
 
     def record(self, version: Version, now: datetime) -> None:
         """Keep that a version was published; repeating it changes nothing."""
-        raise NotImplementedError
+        target = version.target
+        kept = self.database.insert(versions).values(
+            customer=target.customer,
+            environment=target.environment,
+            feed=target.feed,
+            number=version.number,
+            job_id=version.job_id,
+            rows=version.rows,
+            sha256=version.sha256,
+            etag=version.etag,
+            relation=version.relation,
+            published_at=version.published_at,
+            recorded_at=now,
+        )
+        with self.database.writing_once() as connection:
+            connection.execute(kept.on_conflict_do_nothing(index_elements=versions.primary_key))
 
     def of(self, target: Target, most: int = 50) -> Sequence[Version]:
         """List a target's versions, newest first."""
-        raise NotImplementedError
+        wanted = (
+            select(versions)
+            .where(
+                versions.c.customer == target.customer,
+                versions.c.environment == target.environment,
+                versions.c.feed == target.feed,
+            )
+            .order_by(versions.c.number.desc())
+            .limit(most)
+        )
+        with self.database.reading() as connection:
+            return [_version(target, row) for row in connection.execute(wanted).mappings()]
+
+
+def _version(target: Target, row: RowMapping) -> Version:
+    return Version(
+        target=target,
+        number=row["number"],
+        job_id=JobId(row["job_id"]),
+        rows=row["rows"],
+        sha256=row["sha256"],
+        etag=row["etag"],
+        relation=row["relation"],
+        published_at=row["published_at"],
+    )

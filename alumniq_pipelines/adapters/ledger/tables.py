@@ -1,0 +1,214 @@
+"""The tables of the ledger: the single description that migrations and statements follow.
+
+Change a table here, then write its migration (docs/ledger.md says how), then raise REVISION.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Enum,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+from alumniq_pipelines.core.load import LoadState, Origin
+from alumniq_pipelines.core.notification import Channel, NotificationState
+from alumniq_pipelines.core.outcome import AttemptResult
+from alumniq_pipelines.core.target import Environment
+
+REVISION = "0001"
+"""The newest migration: what a database must be at for this code to work on it."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware times, kept in UTC on engines with time zones and without."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times: nobody could say later which zone they meant."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            message = "The ledger keeps aware times only."
+            raise ValueError(message)
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give times back aware and in UTC, whatever zone the session has."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+def _words(kind: type[StrEnum]) -> Enum:
+    """Keep an enumeration as the word it is; room for longer ones that come later."""
+    return Enum(
+        kind,
+        values_callable=lambda members: [member.value for member in members],
+        native_enum=False,
+        length=20,
+    )
+
+
+_Number = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite counts rows by itself only where the type reads INTEGER."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+customers = Table(
+    "customers",
+    metadata,
+    Column("id", String(31), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("bucket", String(63), nullable=False, unique=True),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("prefix", String(16), nullable=False, unique=True),
+    Column("customer", ForeignKey(customers.c.id), nullable=False, index=True),
+    Column("environment", _words(Environment), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("customer", ForeignKey(customers.c.id), primary_key=True),
+    Column("environment", _words(Environment), primary_key=True),
+    Column("feed", String(100), primary_key=True),
+    Column("max_rejected", BigInteger),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+loads = Table(
+    "loads",
+    metadata,
+    Column("number", _Number, primary_key=True),
+    Column("job_id", String(35), nullable=False, unique=True),
+    Column("customer", ForeignKey(customers.c.id), nullable=False),
+    Column("environment", _words(Environment), nullable=False),
+    Column("feed", String(100), nullable=False),
+    Column("filename", Text, nullable=False),
+    Column("etag", Text),
+    Column("size_bytes", BigInteger),
+    Column("notify_email", Text, nullable=False),
+    Column("notify_webhook", Text, nullable=False),
+    Column("origin", _words(Origin), nullable=False),
+    Column("state", _words(LoadState), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("accepted_at", UtcDateTime, nullable=False),
+    Column("requested_at", UtcDateTime),
+    Column("run_id", String(64)),
+    Column("started_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    Column("errors", JSON, nullable=False),
+    Column("rows_read", BigInteger),
+    Column("rows_accepted", BigInteger),
+    Column("rows_rejected", BigInteger),
+    Index(None, "state", "number"),
+    Index(None, "customer", "environment", "feed", "number"),
+    sqlite_autoincrement=True,  # a number is never given twice, not even after the newest row goes
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("job_id", ForeignKey(loads.c.job_id), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("run_id", String(64), nullable=False, index=True),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("result", _words(AttemptResult)),
+    Column("errors", JSON, nullable=False),
+    Column("rows_read", BigInteger),
+    Column("rows_accepted", BigInteger),
+    Column("rows_rejected", BigInteger),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("customer", ForeignKey(customers.c.id), primary_key=True),
+    Column("environment", _words(Environment), primary_key=True),
+    Column("feed", String(100), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("job_id", ForeignKey(loads.c.job_id), nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("etag", Text),
+    Column("relation", Text, nullable=False),
+    Column("published_at", UtcDateTime, nullable=False),
+    Column("recorded_at", UtcDateTime, nullable=False),
+)
+
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("job_id", ForeignKey(loads.c.job_id), nullable=False, index=True),
+    Column("channel", _words(Channel), nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("state", _words(NotificationState), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("next_attempt_at", UtcDateTime, nullable=False),
+    Column("leased_until", UtcDateTime),
+    Index(None, "state", "next_attempt_at"),
+)
+
+delivery_attempts = Table(
+    "delivery_attempts",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("notification_id", ForeignKey(notifications.c.id), nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("delivered", Boolean, nullable=False),
+    Column("permanent", Boolean, nullable=False),
+    Column("detail", Text, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("action", String(100), nullable=False),
+    Column("subject", String(200), nullable=False, index=True),
+    Column("detail", JSON, nullable=False),
+)
+
+revisions = Table("alembic_version", MetaData(), Column("version_num", String(32)))
+"""Alembic's own table, in a MetaData of its own so that migrations leave it alone."""
