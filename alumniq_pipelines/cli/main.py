@@ -6,8 +6,11 @@ time of a bare DuckDB process. What is heavy (DuckDB, pandas, Dagster) waits for
 
 import typer
 
+from alumniq_pipelines.cli.console import Commands
+
 app = typer.Typer(
     name="alumniq",
+    cls=Commands,
     help="Receive universities' nightly data feeds: check, load, publish, tell.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

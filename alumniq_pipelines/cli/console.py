@@ -1,0 +1,54 @@
+"""How the command speaks: tables and prose for people, JSON for machines, problems in one line."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperGroup
+
+from alumniq_pipelines.core.problems import Problem
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+UNUSABLE = 2
+"""The exit code where a problem kept a command from doing its work."""
+
+
+class Commands(TyperGroup):
+    """The root of all commands: a problem that any of them raises is told on stderr."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; exit 2 on a problem."""
+        try:
+            return super().invoke(ctx)
+        except Problem as problem:
+            typer.secho("Error: ", fg=typer.colors.RED, bold=True, nl=False, err=True)
+            typer.echo(str(problem), err=True)
+            raise typer.Exit(UNUSABLE) from None
+
+
+def for_people() -> "Console":
+    """Open stdout for tables and colours; they fall away where no terminal listens."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
+    """Print one JSON document; times in ISO 8601."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+
+
+def when(moment: datetime | None) -> str:
+    """Write a time for people, in UTC and to the second."""
+    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}Z"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    message = f"{type(value).__name__} has no JSON form."
+    raise TypeError(message)
