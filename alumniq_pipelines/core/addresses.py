@@ -31,11 +31,13 @@ TRANSLATED = IPv6Network("64:ff9b::/96")
 
 REFUSED = (
     IPv4Network("168.63.129.16/32"),  # Azure's host agent: a public address that leads inside
+    IPv4Network("192.0.0.0/24"),  # protocol assignments; a cloud's metadata at .192
     IPv4Network("192.88.99.0/24"),  # 6to4 relays, withdrawn (RFC 7526)
+    IPv6Network("2001::/23"),  # protocol assignments: Teredo and the like, no hosts
     IPv6Network("2002::/16"),  # 6to4: an IPv4 address in disguise, withdrawn (RFC 7526)
-    IPv6Network("3fff::/20"),  # documentation (RFC 9637), unknown to older Pythons
+    IPv6Network("3fff::/20"),  # documentation (RFC 9637)
 )
-"""Refused although Python calls them global."""
+"""Refused although some or all supported Pythons call them global."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,12 @@ def _subject(load: Load, outcome: Outcome) -> str:
 
 def _mail_text(load: Load, outcome: Outcome, *, ours: bool) -> str:
     if outcome.state is LoadState.SUCCEEDED:
-        parts = [f"{load.request.filename} was loaded.", _counts(outcome), _facts(load)]
+        parts = [
+            f"{load.request.filename} was loaded.",
+            _list("Rows left out", outcome.errors) if outcome.errors else "",
+            _counts(outcome),
+            _facts(load),
+        ]
     else:
         parts = [
             f"{load.request.filename} was not loaded. Your previous data is still live.",
@@ -94,7 +99,7 @@ def _mail_text(load: Load, outcome: Outcome, *, ours: bool) -> str:
 
 def _remedy(load: Load, *, ours: bool) -> str:
     if ours:
-        return "Nothing is wrong with your file. The fault is ours, and our staff have been told."
+        return "Nothing is wrong with your file: the fault is ours, and we will see to it."
     return (
         "Mend this in your source, put the file into your bucket again "
         f"and call the {load.target.feed} webhook again."

@@ -1,1 +1,132 @@
-"""A real server for tests: receiver."""
+"""A real server for tests: receives callbacks on loopback, and misbehaves where asked to."""
+
+import ssl
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Received:
+    """One request; names of headers are in lower case."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass
+class Receiver:
+    """What came, and what will be answered: `answers` in turn, then 200."""
+
+    url: str
+    received: list[Received] = field(default_factory=list)
+    answers: deque["Answer"] = field(default_factory=deque)
+    by_path: dict[str, "Answer"] = field(default_factory=dict)
+    closing: threading.Event = field(default_factory=threading.Event)
+    arrived: threading.Condition = field(default_factory=threading.Condition)
+
+    def wait_for(self, count: int, seconds: float = 30.0) -> list[Received]:
+        """Wait until so many requests came; fails the test when they do not."""
+        with self.arrived:
+            came = self.arrived.wait_for(lambda: len(self.received) >= count, seconds)
+        assert came, f"{len(self.received)} of {count} requests came within {seconds} seconds"
+        return list(self.received)
+
+    def add(self, request: Received) -> "Answer":
+        """Keep a request and choose its answer."""
+        with self.arrived:
+            self.received.append(request)
+            self.arrived.notify_all()
+            if request.path in self.by_path:
+                return self.by_path[request.path]
+            return self.answers.popleft() if self.answers else status(200)
+
+
+Answer = Callable[[BaseHTTPRequestHandler, threading.Event], None]
+"""Writes an answer; what takes its time ends when the event is set."""
+
+
+def status(code: int, **headers: str) -> Answer:
+    """Answer with a status, headers (underscores become hyphens) and no body."""
+
+    def answer(handler: BaseHTTPRequestHandler, closing: threading.Event) -> None:
+        del closing
+        handler.send_response(code)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return answer
+
+
+def silence(handler: BaseHTTPRequestHandler, closing: threading.Event) -> None:
+    """Never answer."""
+    del handler
+    closing.wait()
+
+
+def trickle(handler: BaseHTTPRequestHandler, closing: threading.Event) -> None:
+    """Send a header every 50 milliseconds, without end."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+    while not closing.wait(0.05):
+        handler.wfile.write(b"X-More: yes\r\n")
+
+
+def endless_body(handler: BaseHTTPRequestHandler, closing: threading.Event) -> None:
+    """Succeed, then send a compressed body without end."""
+    handler.send_response(200)
+    handler.send_header("Content-Encoding", "gzip")
+    handler.end_headers()
+    while not closing.is_set():
+        handler.wfile.write(b"\x1f\x8b" + b"0" * 65_536)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: callers that hang up are what some tests are about."""
+
+
+@contextmanager
+def serve(context: ssl.SSLContext | None = None) -> Iterator[Receiver]:
+    """Run a receiver on a free port of loopback, with TLS where a context is given."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            running.add(Received(self.path, headers, body))(self, running.closing)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
+            del format, args
+
+    server = _Server(("127.0.0.1", 0), Handler)
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    scheme = "http" if context is None else "https"
+    running = Receiver(f"{scheme}://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield running
+    finally:
+        running.closing.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A receiver of callbacks that answers 200 until told otherwise."""
+    with serve() as running:
+        yield running

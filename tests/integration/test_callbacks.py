@@ -1,0 +1,212 @@
+"""Callbacks over real sockets: to the right address, in bounded time, whatever is answered."""
+
+import asyncio
+import json
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+import trustme
+
+from alumniq_pipelines.adapters.notifiers.callback import CallbackNotifier
+from alumniq_pipelines.core.addresses import AddressPolicy
+from alumniq_pipelines.core.load import JobId
+from alumniq_pipelines.core.notification import (
+    Channel,
+    DeliveryResult,
+    Notice,
+    Notification,
+    NotificationState,
+)
+from tests.servers import receiver as behaviour
+from tests.servers.receiver import Receiver
+
+LOOPBACK = AddressPolicy.of(["127.0.0.0/8", "::1/128"])
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+BODY = '{"jobId": "J", "status": "SUCCESS", "errors": null, "executionCompleted": true}'
+
+
+def send(
+    url: str,
+    *,
+    addresses: AddressPolicy = LOOPBACK,
+    seconds: float = 5.0,
+    tls: ssl.SSLContext | None = None,
+) -> DeliveryResult:
+    notice = Notice(Channel.CALLBACK, url, BODY)
+    due = Notification("n1", JobId("J"), notice, NotificationState.PENDING, 0, NOW, NOW)
+    notifier = CallbackNotifier(addresses, seconds, tls or ssl.create_default_context())
+    return asyncio.run(notifier.deliver(due))
+
+
+def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    """Put a resolver in place that knows every name; nothing else can make one lie."""
+
+    def lying(host: bytes, port: int, **options: object) -> list[tuple[object, ...]]:
+        del host, options
+        families = {True: socket.AF_INET6, False: socket.AF_INET}
+        return [
+            (families[":" in each], socket.SOCK_STREAM, 6, "", (each, port)) for each in addresses
+        ]
+
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, port, *_, **__: lying(host, port))
+
+
+def test_the_body_goes_out_byte_for_byte_with_its_headers(receiver: Receiver) -> None:
+    before = int(time.time())
+    result = send(f"{receiver.url}/told?key=1#part")
+    assert result == DeliveryResult(delivered=True, detail="HTTP 200")
+    [request] = receiver.received
+    assert request.body == BODY.encode()
+    assert request.path == "/told?key=1"
+    assert request.headers["content-type"] == "application/json"
+    assert request.headers["webhook-id"] == "n1"
+    assert before <= int(request.headers["webhook-timestamp"]) <= time.time()
+    assert request.headers["user-agent"] == "alumniq-pipelines"
+    assert request.headers["host"] == receiver.url.removeprefix("http://")
+
+
+@pytest.mark.parametrize("code", [200, 201, 202, 204, 299])
+def test_any_2xx_is_a_delivery(receiver: Receiver, code: int) -> None:
+    receiver.answers.append(behaviour.status(code))
+    assert send(receiver.url).delivered
+
+
+@pytest.mark.parametrize("code", [304, 400, 401, 404, 429, 500, 503])
+def test_any_other_status_is_to_be_tried_again(receiver: Receiver, code: int) -> None:
+    receiver.answers.append(behaviour.status(code))
+    assert send(receiver.url) == DeliveryResult(delivered=False, detail=f"HTTP {code}")
+
+
+def test_410_wants_no_more_callbacks(receiver: Receiver) -> None:
+    receiver.answers.append(behaviour.status(410))
+    assert send(receiver.url) == DeliveryResult(delivered=False, detail="HTTP 410", permanent=True)
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_a_redirect_is_neither_followed_nor_a_delivery(receiver: Receiver, code: int) -> None:
+    receiver.answers.append(behaviour.status(code, Location=f"{receiver.url}/elsewhere"))
+    assert not send(receiver.url).delivered
+    assert len(receiver.received) == 1
+
+
+def test_an_inward_address_is_never_connected_to(receiver: Receiver) -> None:
+    for spelling in ("127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001"):
+        url = receiver.url.replace("127.0.0.1", spelling)
+        result = send(url, addresses=AddressPolicy())
+        assert result == DeliveryResult(delivered=False, detail="the address is not public")
+    assert receiver.received == []
+
+
+def test_one_inward_address_among_public_ones_refuses_the_name(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve_to(monkeypatch, "127.0.0.1", "10.0.0.1")
+    result = send(receiver.url.replace("127.0.0.1", "receiver.example.edu"))
+    assert result.detail == "the address is not public"
+    assert receiver.received == []
+
+
+def test_the_checked_address_is_called_under_the_urls_name(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = receiver.url.replace("127.0.0.1", "receiver.example.edu")
+    resolve_to(monkeypatch, "127.0.0.1")
+    assert send(url).delivered
+    assert receiver.received[0].headers["host"] == url.removeprefix("http://")
+
+
+def test_a_dead_address_leaves_the_next_one_its_turn(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve_to(monkeypatch, "127.0.0.9", "127.0.0.1")  # nothing listens on the first
+    assert send(receiver.url.replace("127.0.0.1", "receiver.example.edu")).delivered
+    assert len(receiver.received) == 1
+
+
+def test_proxies_of_the_environment_are_not_used(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert send(receiver.url).delivered
+
+
+@pytest.mark.parametrize("answer", [behaviour.silence, behaviour.trickle])
+def test_a_receiver_that_never_finishes_costs_no_more_than_the_limit(
+    receiver: Receiver, answer: behaviour.Answer
+) -> None:
+    receiver.answers.append(answer)
+    begun = time.monotonic()
+    result = send(receiver.url, seconds=0.4)
+    assert time.monotonic() - begun < 2
+    assert result == DeliveryResult(delivered=False, detail="no answer within 0.4 seconds")
+
+
+def test_an_endless_body_is_not_read(receiver: Receiver) -> None:
+    receiver.answers.append(behaviour.endless_body)
+    begun = time.monotonic()
+    assert send(receiver.url).delivered
+    assert time.monotonic() - begun < 2
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "ftp://example.edu/",
+        "file:///etc/passwd",
+        "https://user:secret@example.edu/",
+        "http://",
+        "http://[::1",
+        "not a url",
+    ],
+)
+def test_a_url_that_can_never_be_called_is_given_up(url: str) -> None:
+    result = send(url)
+    assert result == DeliveryResult(
+        delivered=False, detail="the URL cannot be called", permanent=True
+    )
+
+
+@pytest.mark.parametrize(
+    "host", ["nowhere.invalid", "a..b", f"{'x' * 70}.example", "a b", "nowhere.invalid:99999"]
+)
+def test_a_name_that_does_not_resolve_is_tried_again(host: str) -> None:
+    result = send(f"http://{host}/")
+    assert not result.delivered
+    assert not result.permanent
+
+
+def test_nothing_the_receiver_says_is_repeated(receiver: Receiver) -> None:
+    receiver.answers.append(behaviour.status(500, X_Secret="<script>alert(1)</script>"))
+    assert "script" not in json.dumps(send(receiver.url).detail)
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def secure_receiver(authority: trustme.CA) -> Iterator[Receiver]:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("receiver.example.edu").configure_cert(context)
+    with behaviour.serve(context) as running:
+        yield running
+
+
+def test_tls_is_verified_against_the_urls_name_not_the_address(
+    secure_receiver: Receiver, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    resolve_to(monkeypatch, "127.0.0.1")
+    url = secure_receiver.url.replace("127.0.0.1", "receiver.example.edu")
+    assert send(url, tls=trusting).delivered
+    assert not send(url.replace("receiver.", "other."), tls=trusting).delivered
+    assert not send(url).delivered, "a made-up authority must not be trusted"
+    assert len(secure_receiver.received) == 1

@@ -1,0 +1,111 @@
+"""Mail over real SMTP, and into a folder."""
+
+import asyncio
+import ssl
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from pathlib import Path
+
+import pytest
+import trustme
+
+from alumniq_pipelines.adapters.notifiers.mail import FolderPost, MailNotifier, Post, SmtpPost
+from alumniq_pipelines.core.load import JobId
+from alumniq_pipelines.core.notification import (
+    Channel,
+    DeliveryResult,
+    Notice,
+    Notification,
+    NotificationState,
+)
+from tests.servers.smtp import PASSWORD, MailServer, serve_mail
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def send(post: Post, address: str = "you@example.edu") -> DeliveryResult:
+    notice = Notice(Channel.MAIL, address, "warehouse.csv was loaded: é.\n", "Loaded: warehouse")
+    due = Notification("n1", JobId("J"), notice, NotificationState.PENDING, 0, NOW, NOW)
+    return asyncio.run(MailNotifier(post, "Feeds <feeds@example.org>").deliver(due))
+
+
+def plain(server: MailServer) -> SmtpPost:
+    return SmtpPost("127.0.0.1", server.port, "none")
+
+
+def test_a_mail_arrives_as_it_was_written(mail_server: MailServer) -> None:
+    assert send(plain(mail_server)) == DeliveryResult(delivered=True, detail="SMTP 250")
+    [message] = mail_server.received
+    assert message["To"] == "you@example.edu"
+    assert message["Subject"] == "Loaded: warehouse"
+    assert message["Message-ID"] == "<n1@example.org>"
+    assert message["Auto-Submitted"] == "auto-generated"
+    body = message.get_body(("plain",))
+    assert body is not None
+    assert body.get_content().strip() == "warehouse.csv was loaded: é."
+
+
+@pytest.mark.parametrize("code", [550, 553])
+def test_an_address_refused_for_good_is_given_up(mail_server: MailServer, code: int) -> None:
+    mail_server.refused["you@example.edu"] = f"{code} no such thing as the secret"
+    result = send(plain(mail_server))
+    assert result == DeliveryResult(delivered=False, detail=f"SMTP {code}", permanent=True)
+
+
+def test_an_address_refused_for_now_is_tried_again(mail_server: MailServer) -> None:
+    mail_server.refused["you@example.edu"] = "451 mailbox is busy"
+    assert send(plain(mail_server)) == DeliveryResult(delivered=False, detail="SMTP 451")
+
+
+@pytest.mark.parametrize("code", [451, 554])
+def test_a_server_in_trouble_is_tried_again(mail_server: MailServer, code: int) -> None:
+    mail_server.down = f"{code} not now"
+    assert send(plain(mail_server)) == DeliveryResult(delivered=False, detail=f"SMTP {code}")
+
+
+def test_a_server_that_is_away_is_tried_again(mail_server: MailServer) -> None:
+    away = SmtpPost("127.0.0.2", mail_server.port, "none")
+    assert send(away) == DeliveryResult(delivered=False, detail="ConnectionRefusedError")
+
+
+def test_an_address_that_would_add_a_header_is_given_up(mail_server: MailServer) -> None:
+    result = send(plain(mail_server), "you@example.edu\r\nBcc: all@example.edu")
+    assert not result.delivered
+    assert result.permanent
+    assert mail_server.received == []
+
+
+def test_mail_goes_over_verified_tls_with_a_login() -> None:
+    authority = trustme.CA()
+    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(serving)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    with serve_mail(serving) as server:
+        good = SmtpPost("127.0.0.1", server.port, "starttls", "feeds", PASSWORD, trusting)
+        assert send(good).delivered
+        wrong = SmtpPost("127.0.0.1", server.port, "starttls", "feeds", "wrong", trusting)
+        assert send(wrong) == DeliveryResult(delivered=False, detail="SMTP 535")
+        untrusting = SmtpPost("127.0.0.1", server.port, "starttls", "feeds", PASSWORD)
+        assert send(untrusting).detail == "SSLCertVerificationError"
+        assert len(server.received) == 1
+
+
+def test_a_password_never_shows_in_a_representation() -> None:
+    assert PASSWORD not in repr(SmtpPost("mail.example.org", 587, password=PASSWORD))
+
+
+def test_a_folder_keeps_each_mail_once_however_often_it_is_sent(tmp_path: Path) -> None:
+    folder = tmp_path / "made" / "mail"
+    for _ in range(2):
+        assert send(FolderPost(folder)) == DeliveryResult(delivered=True, detail="kept as a file")
+    [kept] = folder.iterdir()
+    message = message_from_bytes(kept.read_bytes(), policy=policy.default)
+    assert kept.name == "n1.eml"
+    assert message["To"] == "you@example.edu"
+
+
+def test_a_folder_that_cannot_be_written_is_tried_again(tmp_path: Path) -> None:
+    (tmp_path / "mail").write_text("in the way")
+    result = send(FolderPost(tmp_path / "mail"))
+    assert result == DeliveryResult(delivered=False, detail="FileExistsError")

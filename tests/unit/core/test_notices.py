@@ -1,0 +1,144 @@
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alumniq_pipelines.core.load import JobId, Load, LoadRequest, LoadState
+from alumniq_pipelines.core.notices import addresses_in, callback_body, notices_for
+from alumniq_pipelines.core.notification import Channel
+from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome
+from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.verdict import Counts
+
+NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
+REQUEST = LoadRequest(
+    job_id=JobId("F6494FE4-8642-4F2E-A87DF336916CC246"),
+    target=Target("iqu", Environment.QA, "warehouse"),
+    filename="warehouse.csv",
+    etag="e1",
+    size_bytes=10,
+    notify_email="you@example.edu",
+    notify_webhook="https://example.edu/told?x=1",
+)
+LOAD = Load(1, REQUEST, LoadState.RUNNING, attempts=1, accepted_at=NOW)
+GOOD = Outcome(LoadState.SUCCEEDED, counts=Counts(12_000, 12_000, 0))
+BAD = Outcome(LoadState.FAILED, ("Error message 1", "Error message 2"), Counts(5, 3, 2))
+
+
+def loads_asking(*, email: str = "", webhook: str = "") -> Load:
+    return replace(LOAD, request=replace(REQUEST, notify_email=email, notify_webhook=webhook))
+
+
+def test_the_callback_of_a_success_is_the_contracts_to_the_byte() -> None:
+    assert callback_body(LOAD, GOOD) == (
+        '{"jobId": "F6494FE4-8642-4F2E-A87DF336916CC246", "status": "SUCCESS", '
+        '"errors": null, "executionCompleted": true}'
+    )
+
+
+def test_the_callback_of_a_failure_is_the_contracts_to_the_byte() -> None:
+    assert callback_body(LOAD, BAD) == (
+        '{"jobId": "F6494FE4-8642-4F2E-A87DF336916CC246", "status": "FAILED", '
+        '"errors": ["Error message 1", "Error message 2"], "executionCompleted": false}'
+    )
+
+
+@given(st.lists(st.text(), min_size=1))
+def test_whatever_the_errors_hold_the_callback_is_json_with_four_keys(errors: list[str]) -> None:
+    body = callback_body(LOAD, Outcome(LoadState.FAILED, tuple(errors)))
+    assert body.isascii()
+    told = json.loads(body)
+    assert list(told) == ["jobId", "status", "errors", "executionCompleted"]
+    assert told["errors"] == errors
+
+
+def test_a_failure_without_a_reason_still_tells_one() -> None:
+    told = json.loads(callback_body(LOAD, Outcome(LoadState.FAILED)))
+    assert len(told["errors"]) == 1
+
+
+def test_a_load_that_asked_for_nothing_is_owed_nothing() -> None:
+    assert notices_for(loads_asking(), GOOD) == ()
+    assert notices_for(loads_asking(), BAD, staff_email="staff@example.org") == ()
+
+
+def test_a_callback_and_a_mail_to_each_address_are_owed_to_who_asked_for_both() -> None:
+    load = loads_asking(email="a@example.edu; b@example.edu,", webhook="https://example.edu/")
+    notices = notices_for(load, GOOD)
+    assert [(each.channel, each.destination) for each in notices] == [
+        (Channel.CALLBACK, "https://example.edu/"),
+        (Channel.MAIL, "a@example.edu"),
+        (Channel.MAIL, "b@example.edu"),
+    ]
+    assert notices[0].body == callback_body(load, GOOD)
+
+
+def test_an_address_given_twice_is_written_to_once() -> None:
+    assert addresses_in(" a@example.edu ,b@example.edu;a@example.edu; ,") == (
+        "a@example.edu",
+        "b@example.edu",
+    )
+
+
+def test_a_mail_of_success_says_what_was_published() -> None:
+    mail = notices_for(loads_asking(email="you@example.edu"), GOOD)[0]
+    assert mail.subject == "Loaded: warehouse (iqu, qa)"
+    assert mail.body == (
+        "warehouse.csv was loaded.\n\n"
+        "Rows read: 12,000\nRows published: 12,000\nRows rejected: 0\n\n"
+        "Job id: F6494FE4-8642-4F2E-A87DF336916CC246\nFile: warehouse.csv\nFeed: warehouse\n"
+        "Customer: iqu, qa\nAccepted: 2026-03-01 02:30:00 UTC\n"
+    )
+
+
+def test_a_mail_of_success_within_a_reject_budget_says_what_was_left_out() -> None:
+    outcome = Outcome(LoadState.SUCCEEDED, ("2 rows have no xid",), Counts(10, 8, 2))
+    mail = notices_for(loads_asking(email="you@example.edu"), outcome)[0]
+    assert "Rows left out:\n- 2 rows have no xid\n" in mail.body
+
+
+def test_a_mail_of_failure_says_what_went_wrong_what_to_do_and_what_is_live() -> None:
+    mail = notices_for(loads_asking(email="you@example.edu"), BAD)[0]
+    assert mail.subject == "Not loaded: warehouse (iqu, qa)"
+    first, second, third, *_ = mail.body.split("\n\n")
+    assert first == "warehouse.csv was not loaded. Your previous data is still live."
+    assert second == "What went wrong:\n- Error message 1\n- Error message 2"
+    assert third.startswith("What to do: Mend this in your source")
+    assert "Rows published" not in mail.body
+
+
+def test_an_error_with_line_ends_stays_one_line_of_the_mail() -> None:
+    outcome = Outcome(LoadState.FAILED, ("one\r\n\r\n- two\u2028three",))
+    mail = notices_for(loads_asking(email="you@example.edu"), outcome)[0]
+    assert "- one - two three\n" in mail.body
+
+
+@pytest.mark.parametrize("result", [AttemptResult.OUTAGE, AttemptResult.LOST])
+def test_a_failure_of_ours_is_told_to_staff_also_when_nobody_else_asked(
+    result: AttemptResult,
+) -> None:
+    attempts = [Attempt(number, f"run-{number}", result) for number in range(1, 6)]
+    notices = notices_for(loads_asking(), BAD, attempts, "a@example.org,b@example.org")
+    assert [each.destination for each in notices] == ["a@example.org", "b@example.org"]
+    assert notices[0].subject == "Staff: Not loaded: warehouse (iqu, qa)"
+    assert f"- Attempt 5, run run-5: {result}" in notices[0].body
+    assert "iqu.qa" in notices[0].body
+
+
+def test_a_customer_is_not_sent_looking_for_a_fault_of_ours() -> None:
+    attempts = [Attempt(5, "run", AttemptResult.OUTAGE)]
+    mail = notices_for(loads_asking(email="you@example.edu"), BAD, attempts)[0]
+    assert "Nothing is wrong with your file" in mail.body
+    assert "Mend" not in mail.body
+
+
+def test_staff_are_not_told_of_a_fault_of_the_file_or_of_a_success_after_retries() -> None:
+    lost = Attempt(1, "one", AttemptResult.LOST)
+    refused = [lost, Attempt(2, "two", AttemptResult.REFUSED)]
+    published = [lost, Attempt(2, "two", AttemptResult.PUBLISHED)]
+    assert notices_for(loads_asking(), BAD, refused, "staff@example.org") == ()
+    assert notices_for(loads_asking(), GOOD, published, "staff@example.org") == ()
+    assert notices_for(loads_asking(), GOOD, [lost], "staff@example.org") == ()
