@@ -6,7 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from alumniq_pipelines.core.problems import UnusableFilename
+from alumniq_pipelines.core.customer import BUCKET_PATTERN
+from alumniq_pipelines.core.problems import UnusableBucket, UnusableFilename
 from alumniq_pipelines.core.target import Environment
 
 MAX_KEY_BYTES = 1_024
@@ -24,7 +25,11 @@ class StoredFile:
 
 
 class Bucket(Protocol):
-    """One customer's bucket. Raises BucketUnavailable when the store is away."""
+    """One customer's bucket. Raises BucketUnavailable when the store is away.
+
+    A key with a flaw (see `flaw_in`) is no object's: it reads as None and cannot be put. Faults of
+    the local file at the other end are raised as they are, as OSError.
+    """
 
     def head(self, key: str) -> StoredFile | None:
         """Look at an object without reading it; None where there is none."""
@@ -34,12 +39,12 @@ class Bucket(Protocol):
         """Copy an object to a local file, all of one ETag, and say which; None where there is none.
 
         Raises FileChanged when `etag` is given and is no longer the object's, or when the object
-        was replaced during the copy.
+        was replaced during the copy; nothing is left at `destination` then.
         """
         ...
 
     def put(self, key: str, source: Path) -> StoredFile:
-        """Store a local file under a key, whole or not at all."""
+        """Store a local file under a key, whole or not at all; raises UnusableFilename."""
         ...
 
     def names(self, prefix: str, most: int = 1_000) -> Iterable[StoredFile]:
@@ -48,14 +53,18 @@ class Bucket(Protocol):
 
 
 class Buckets(Protocol):
-    """The buckets of all customers, by bucket name."""
+    """The buckets of all customers, by bucket name. Both raise UnusableBucket."""
 
     def open(self, name: str) -> Bucket:
-        """Open one customer's bucket; nothing is checked until it is used."""
+        """Open one customer's bucket; whether it exists shows when it is used."""
         ...
 
     def create(self, name: str) -> Bucket:
         """Make the bucket unless it exists."""
+        ...
+
+    def ping(self) -> None:
+        """Ask the store for a sign of life; raises BucketUnavailable."""
         ...
 
 
@@ -69,15 +78,26 @@ def object_key(environment: Environment, filename: str) -> str:
 
     Raises UnusableFilename.
     """
-    parts = filename.split("/")
-    if filename.startswith("/"):
-        reason = "starts with a slash"
-    elif any(part in {"", ".", ".."} for part in parts) or "\\" in filename:
-        reason = "is a path that leads elsewhere"
-    elif not filename.isprintable():
-        reason = "holds characters that cannot be printed"
-    elif len((folder_of(environment) + filename).encode("utf-8", "surrogatepass")) > MAX_KEY_BYTES:
-        reason = f"is longer than {MAX_KEY_BYTES:,} bytes"
-    else:
-        return folder_of(environment) + filename
-    raise UnusableFilename(reason)
+    key = folder_of(environment) + filename
+    flaw = flaw_in(key)
+    if flaw is not None:
+        raise UnusableFilename(flaw)
+    return key
+
+
+def flaw_in(key: str) -> str | None:
+    """Say why a key cannot be an object's, as a clause that follows 'The filename'."""
+    if "\\" in key or any(part in {"", ".", ".."} for part in key.split("/")):
+        return "is a path that leads elsewhere"
+    if not key.isprintable():
+        return "holds characters that cannot be printed"
+    if len(key.encode()) > MAX_KEY_BYTES:
+        return f"is longer than {MAX_KEY_BYTES:,} bytes with its folder"
+    return None
+
+
+def checked_bucket_name(name: str) -> str:
+    """Answer the name if it can be a bucket's; raises UnusableBucket."""
+    if not BUCKET_PATTERN.fullmatch(name):
+        raise UnusableBucket(name)
+    return name

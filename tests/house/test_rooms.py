@@ -15,8 +15,8 @@ MAY_IMPORT = {
     "alumniq_pipelines/adapters/ledger": {"sqlalchemy", "alembic"},
     "alumniq_pipelines/adapters/warehouse": {"duckdb"},
     "alumniq_pipelines/adapters/notifiers": {"httpx", "jinja2"},
-    "alumniq_pipelines/adapters": {"boto3", "botocore", "duckdb", "pyarrow", "pydantic", "yaml"},
-    "alumniq_pipelines/defs": {"dagster"},
+    "alumniq_pipelines/adapters": {"boto3", "botocore", "mypy_boto3_s3", "duckdb", "pyarrow", "pydantic", "yaml"},
+    "alumniq_pipelines/defs": {"dagster", "pydantic"},
     "webhook_gateway": {"starlette", "uvicorn", "python_multipart", "jinja2"},
 }
 """Besides the standard library and the project's own rooms; the longest matching path counts."""

@@ -1,0 +1,1 @@
+"""Buckets: where customers put their files; a folder of this machine, or S3."""

@@ -1,0 +1,210 @@
+"""Buckets as folders of this machine: the embedded profile."""
+
+import errno
+import os
+import secrets
+import shutil
+import stat
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from alumniq_pipelines.adapters.bucket.receiving import CHUNK_BYTES, write_whole
+from alumniq_pipelines.core.bucket import StoredFile, checked_bucket_name, flaw_in, folder_of
+from alumniq_pipelines.core.problems import BucketUnavailable, FileChanged, UnusableFilename
+from alumniq_pipelines.core.target import Environment
+
+UNFINISHED = ".incoming-"
+"""How the names of files that are still being put begin; they are no objects yet."""
+
+NO_OBJECT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO}
+"""What the system says where S3 would find no object: no such name, a link, a socket, ..."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderBucket:
+    """One bucket: a folder whose files are the objects.
+
+    Links are not followed, so nothing outside the folder is ever read. Customers may copy into the
+    folder by hand, and a plain copy grows under its final name: a file that changed within the last
+    `settle_seconds` is given that time to settle before it is read.
+    """
+
+    root: Path
+    settle_seconds: float = 1.0
+
+    def head(self, key: str) -> StoredFile | None:
+        """Look at an object without reading it; None where there is none."""
+        with self._opened(key) as source:
+            return None if source is None else _stored(key, os.fstat(source.fileno()))
+
+    def fetch(self, key: str, destination: Path, etag: str | None = None) -> StoredFile | None:
+        """Copy an object to a local file, all of one ETag, and say which; None where there is none.
+
+        Raises FileChanged and leaves nothing behind where the ETag is not, or no longer, that one.
+        """
+        with self._opened(key) as source:
+            if source is None:
+                return None
+            stored = _stored(key, os.fstat(source.fileno()))
+            if etag not in {None, stored.etag}:
+                raise FileChanged(key)
+            _let_settle(source, self.settle_seconds)
+            write_whole(_chunks(source, stored), destination)
+            return stored
+
+    def put(self, key: str, source: Path) -> StoredFile:
+        """Store a local file under a key: written beside it, then renamed."""
+        flaw = flaw_in(key)
+        if flaw is not None:
+            raise UnusableFilename(flaw)
+        path = self.root / key
+        unfinished = path.with_name(UNFINISHED + secrets.token_hex(8))
+        with source.open("rb") as content, _store_faults():
+            self.root.stat()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with unfinished.open("xb") as file:
+                    shutil.copyfileobj(content, file, CHUNK_BYTES)
+                    file.flush()
+                    os.fsync(file.fileno())
+                    unfinished.replace(path)
+                    stored = _stored(key, os.fstat(file.fileno()))
+            finally:
+                unfinished.unlink(missing_ok=True)
+            _sync_folder(path.parent)
+        return stored
+
+    def names(self, prefix: str, most: int = 1_000) -> Sequence[StoredFile]:
+        """List objects whose key starts with `prefix`, in order of key."""
+        if flaw_in(f"{prefix}x") is not None:
+            return []
+        with _store_faults():
+            self.root.stat()
+            keys = (key for key in self._keys(prefix.rpartition("/")[0]) if key.startswith(prefix))
+            found = []
+            for key in sorted(keys, key=str.encode)[:most]:
+                with suppress(FileNotFoundError):
+                    found.append(_stored(key, (self.root / key).lstat()))
+            return found
+
+    def _keys(self, folder: str) -> Iterator[str]:
+        for parent, _, files in os.walk(self.root / folder):
+            for name in files:
+                path = Path(parent, name)
+                key = path.relative_to(self.root).as_posix()
+                if flaw_in(key) is None and _is_object(path):
+                    yield key
+
+    @contextmanager
+    def _opened(self, key: str) -> Iterator[BinaryIO | None]:
+        """Open an object for reading, or None; the bucket's own folder must be there."""
+        with _store_faults():
+            descriptor = _descriptor(self.root, key)
+        if descriptor is None:
+            yield None
+            return
+        with os.fdopen(descriptor, "rb", buffering=0) as source:
+            yield source
+
+
+@dataclass(frozen=True, slots=True)
+class FolderBuckets:
+    """All buckets: folders side by side."""
+
+    root: Path
+    settle_seconds: float = 1.0
+
+    def open(self, name: str) -> FolderBucket:
+        """Open one customer's bucket; whether it exists shows when it is used."""
+        return FolderBucket(self.root / checked_bucket_name(name), self.settle_seconds)
+
+    def create(self, name: str) -> FolderBucket:
+        """Make the bucket unless it exists, with the folders that files are delivered to."""
+        bucket = self.open(name)
+        with _store_faults():
+            for environment in Environment:
+                (bucket.root / folder_of(environment)).mkdir(parents=True, exist_ok=True)
+        return bucket
+
+    def ping(self) -> None:
+        """See that the folder is there and can be read."""
+        with _store_faults(), os.scandir(self.root):
+            pass
+
+
+def _descriptor(root: Path, key: str) -> int | None:
+    """Open a key part by part, so that no link is followed, whoever put it there and when."""
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    *folders, name = key.split("/")
+    try:
+        if flaw_in(key) is not None or name.startswith(UNFINISHED):
+            return None
+        for part in folders:
+            below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = below
+        # Without O_NONBLOCK, opening a named pipe would wait for its writer.
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    except OSError as error:
+        if error.errno in NO_OBJECT:
+            return None
+        raise
+    finally:
+        os.close(folder)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _is_object(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink() and not path.name.startswith(UNFINISHED)
+
+
+def _stored(key: str, found: os.stat_result) -> StoredFile:
+    """Describe a file; its ETag costs no reading and changes with every write, also by `cp -p`.
+
+    The change time (ctime) is the system's own: unlike the modification time no copying tool sets
+    it back.
+    """
+    etag = f"{found.st_ino:x}-{found.st_size:x}-{found.st_mtime_ns:x}-{found.st_ctime_ns:x}"
+    modified_at = datetime.fromtimestamp(found.st_mtime, UTC)
+    return StoredFile(key, found.st_size, etag, modified_at)
+
+
+def _let_settle(source: BinaryIO, seconds: float) -> None:
+    """Wait until a file that is still being written had time to show it by changing again."""
+    age = time.time() - os.fstat(source.fileno()).st_ctime
+    time.sleep(min(seconds, max(0.0, seconds - age)))
+
+
+def _chunks(source: BinaryIO, stored: StoredFile) -> Iterator[bytes]:
+    """Read to the end of a file that must still be the one it was."""
+    with _store_faults():
+        while chunk := source.read(CHUNK_BYTES):
+            yield chunk
+        if _stored(stored.key, os.fstat(source.fileno())) != stored:
+            raise FileChanged(stored.key)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the new name itself survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _store_faults() -> Iterator[None]:
+    """Tell what the system refuses as the store being away."""
+    try:
+        yield
+    except OSError as error:
+        raise BucketUnavailable(type(error).__name__) from None

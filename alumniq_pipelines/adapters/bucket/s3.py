@@ -1,0 +1,182 @@
+"""Buckets in S3, or in any store that speaks its protocol."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from alumniq_pipelines.adapters.bucket.receiving import CHUNK_BYTES, write_whole
+from alumniq_pipelines.core.bucket import StoredFile, checked_bucket_name, flaw_in
+from alumniq_pipelines.core.problems import BucketUnavailable, FileChanged, UnusableFilename
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+CONNECT_SECONDS = 2
+READ_SECONDS = 10
+TRIES = 2
+"""A store that is away is known to be after 24 s at worst; who waits for it tries again later."""
+
+NO_OBJECT = {"NoSuchKey", "NotFound", "404"}
+CHANGED = {"PreconditionFailed", "412"}
+NOT_OURS_TO_LIST = {"AccessDenied", "403"}
+
+
+def s3_client(
+    *,
+    endpoint_url: str | None = None,
+    region: str | None = None,
+    access_key_id: str | None = None,
+    secret_access_key: str | None = None,
+) -> "S3Client":
+    """Make a client for the store; without keys it finds them in the usual AWS chain."""
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": TRIES},
+        tcp_keepalive=True,
+        max_pool_connections=40,  # as many as Starlette has threads
+        # Stores of one's own rarely have a name in DNS for each bucket, and not all know checksums.
+        s3={"addressing_style": "path" if endpoint_url else "auto"},
+        request_checksum_calculation="when_required",
+    )
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint_url,
+        region_name=region,
+        aws_access_key_id=access_key_id,
+        aws_secret_access_key=secret_access_key,
+        config=config,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class S3Bucket:
+    """One bucket. The client is passed in, for example by `S3Resource.get_client()`."""
+
+    client: "S3Client"
+    name: str
+
+    def head(self, key: str) -> StoredFile | None:
+        """Look at an object without reading it; None where there is none."""
+        if flaw_in(key) is not None:
+            return None
+        with _store_faults():
+            try:
+                return _stored(key, self.client.head_object(Bucket=self.name, Key=key))
+            except ClientError as error:
+                if _code(error) not in NO_OBJECT:
+                    raise
+            # An answer to HEAD has no body, so it does not say whether only the key is missing.
+            self.client.head_bucket(Bucket=self.name)
+            return None
+
+    def fetch(self, key: str, destination: Path, etag: str | None = None) -> StoredFile | None:
+        """Copy an object to a local file, all of one ETag, and say which; None where there is none.
+
+        One GET reads one version, whatever is put meanwhile, so only `etag` can be found changed.
+        """
+        if flaw_in(key) is not None:
+            return None
+        pinned: dict[str, Any] = {} if etag is None else {"IfMatch": f'"{etag}"'}
+        with _store_faults():
+            try:
+                answer = self.client.get_object(Bucket=self.name, Key=key, **pinned)
+            except ClientError as error:
+                if _code(error) in NO_OBJECT:
+                    return None
+                if _code(error) in CHANGED:
+                    raise FileChanged(key) from None
+                raise
+        with closing(answer["Body"]) as body:
+            write_whole(_chunks(body), destination)
+        return _stored(key, answer)
+
+    def put(self, key: str, source: Path) -> StoredFile:
+        """Store a local file under a key, whole or not at all; large ones go in parts."""
+        flaw = flaw_in(key)
+        if flaw is not None:
+            raise UnusableFilename(flaw)
+        with source.open("rb") as content, _store_faults():
+            self.client.upload_fileobj(content, self.name, key)
+            return _stored(key, self.client.head_object(Bucket=self.name, Key=key))
+
+    def names(self, prefix: str, most: int = 1_000) -> Sequence[StoredFile]:
+        """List objects whose key starts with `prefix`, in order of key."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.name, Prefix=prefix, PaginationConfig={"MaxItems": most}
+        )
+        with _store_faults():
+            return [
+                StoredFile(item["Key"], item["Size"], item["ETag"].strip('"'), item["LastModified"])
+                for page in pages
+                for item in page.get("Contents", [])
+            ]
+
+
+@dataclass(frozen=True, slots=True)
+class S3Buckets:
+    """All buckets that the client's keys open."""
+
+    client: "S3Client"
+
+    def open(self, name: str) -> S3Bucket:
+        """Open one customer's bucket; whether it exists shows when it is used."""
+        return S3Bucket(self.client, checked_bucket_name(name))
+
+    def create(self, name: str) -> S3Bucket:
+        """Make the bucket unless it exists."""
+        bucket = self.open(name)
+        region = self.client.meta.region_name
+        # Amazon wants the name of its region here, but refuses that of its first one.
+        where: Any = {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        with _store_faults():
+            try:
+                self.client.head_bucket(Bucket=name)
+            except ClientError as error:
+                if _code(error) not in NO_OBJECT:
+                    raise
+                self.client.create_bucket(Bucket=name, **({} if region == "us-east-1" else where))
+        return bucket
+
+    def ping(self) -> None:
+        """Ask for a list of buckets; being refused the list is a sign of life, too."""
+        with _store_faults():
+            try:
+                self.client.list_buckets(MaxBuckets=1)
+            except ClientError as error:
+                if _code(error) not in NOT_OURS_TO_LIST:
+                    raise
+
+
+def _stored(key: str, answer: Any) -> StoredFile:
+    """Describe an object by what HEAD or GET said of it."""
+    return StoredFile(
+        key, answer["ContentLength"], answer["ETag"].strip('"'), answer["LastModified"]
+    )
+
+
+def _chunks(body: Any) -> Iterator[bytes]:
+    """Read to the end; an answer that breaks off in the middle is a fault of the store."""
+    with _store_faults():
+        yield from body.iter_chunks(CHUNK_BYTES)
+
+
+def _code(error: ClientError) -> str:
+    return error.response["Error"]["Code"]
+
+
+@contextmanager
+def _store_faults() -> Iterator[None]:
+    """Tell S3's refusals by their code and the driver's faults by their class."""
+    try:
+        yield
+    except ClientError as error:
+        raise BucketUnavailable(_code(error)) from None
+    except BotoCoreError as error:
+        raise BucketUnavailable(type(error).__name__) from None

@@ -1,0 +1,123 @@
+"""What only S3 can do wrong: be away, refuse the keys, break off in the middle."""
+
+import socketserver
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alumniq_pipelines.adapters.bucket import s3
+from alumniq_pipelines.adapters.bucket.s3 import S3Bucket, S3Buckets, s3_client
+from alumniq_pipelines.core.problems import BucketUnavailable, Problem
+
+KEY = "qa/warehouse/warehouse.csv"
+SECRET = "wJalrXUtnFEMI/K7MDENG"
+
+
+def buckets_at(endpoint: str) -> S3Buckets:
+    """Open a store with keys whose secret must never be seen."""
+    return S3Buckets(
+        s3_client(
+            endpoint_url=endpoint,
+            region="us-east-1",
+            access_key_id="AKIAEXAMPLE",
+            secret_access_key=SECRET,
+        )
+    )
+
+
+class Rude(BaseHTTPRequestHandler):
+    """Answers as a store in trouble does, by the name of the bucket."""
+
+    def do_HEAD(self) -> None:
+        """Answer as to GET; the body goes nowhere."""
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        """Break off in the middle of an object, or refuse."""
+        if "breaks-off" in self.path:
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.send_header("ETag", '"e"')
+            self.send_header("Last-Modified", "Wed, 25 Nov 2026 01:00:00 GMT")
+            self.end_headers()
+            self.wfile.write(b"x" * 10)
+        else:
+            self.send_response(403)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    def log_request(self, code: object = "-", size: object = "-") -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def rude_endpoint() -> Iterator[str]:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Rude) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.fixture
+def nobody() -> str:
+    """An endpoint at which nothing listens."""
+    with socketserver.TCPServer(("127.0.0.1", 0), Rude) as server:
+        port = server.server_address[1]
+    return f"http://127.0.0.1:{port}"
+
+
+def told(bucket: S3Bucket, destination: Path) -> list[Problem]:
+    """Ask everything of a bucket, and gather what is told of its failing."""
+    problems: list[Problem] = []
+    for ask in (
+        lambda: bucket.head(KEY),
+        lambda: bucket.fetch(KEY, destination),
+        lambda: bucket.names("qa/"),
+    ):
+        with pytest.raises(BucketUnavailable) as caught:
+            ask()
+        problems.append(caught.value)
+    return problems
+
+
+def test_a_store_that_is_away_is_an_outage(nobody: str, tmp_path: Path) -> None:
+    buckets = buckets_at(nobody)
+    problems = told(buckets.open("iqu"), tmp_path / "fetched")
+    with pytest.raises(BucketUnavailable, match="EndpointConnectionError"):
+        buckets.ping()
+
+    assert all("EndpointConnectionError" in str(each) for each in problems)
+
+
+def test_a_refusal_is_an_outage_and_shows_no_secret(rude_endpoint: str, tmp_path: Path) -> None:
+    problems = told(buckets_at(rude_endpoint).open("refuses"), tmp_path / "fetched")
+
+    for each in problems:
+        assert each.__cause__ is None
+        assert each.__suppress_context__
+        assert SECRET not in str(each)
+        assert "AKIA" not in str(each)
+
+
+def test_being_refused_the_list_of_buckets_is_a_sign_of_life(rude_endpoint: str) -> None:
+    buckets_at(rude_endpoint).ping()
+
+
+def test_an_answer_that_breaks_off_leaves_no_half_file(rude_endpoint: str, tmp_path: Path) -> None:
+    bucket = buckets_at(rude_endpoint).open("breaks-off")
+
+    with pytest.raises(BucketUnavailable):
+        bucket.fetch(KEY, tmp_path / "fetched")
+
+    assert not (tmp_path / "fetched").exists()
+
+
+def test_a_client_gives_up_soon() -> None:
+    config: Any = s3_client(region="us-east-1").meta.config
+
+    assert (config.connect_timeout, config.read_timeout) == (s3.CONNECT_SECONDS, s3.READ_SECONDS)
+    assert config.retries["total_max_attempts"] == s3.TRIES
