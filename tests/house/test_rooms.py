@@ -15,7 +15,15 @@ MAY_IMPORT = {
     "alumniq_pipelines/adapters/ledger": {"sqlalchemy", "alembic"},
     "alumniq_pipelines/adapters/warehouse": {"duckdb"},
     "alumniq_pipelines/adapters/notifiers": {"httpx", "jinja2"},
-    "alumniq_pipelines/adapters": {"boto3", "botocore", "mypy_boto3_s3", "duckdb", "pyarrow", "pydantic", "yaml"},
+    "alumniq_pipelines/adapters": {
+        "boto3",
+        "botocore",
+        "mypy_boto3_s3",
+        "duckdb",
+        "pyarrow",
+        "pydantic",
+        "yaml",
+    },
     "alumniq_pipelines/defs": {"dagster", "pydantic"},
     "webhook_gateway": {"starlette", "uvicorn", "python_multipart", "jinja2"},
 }
@@ -35,7 +43,9 @@ def room_of(module: Path) -> str | None:
 def modules() -> list[Path]:
     """List the modules of the product."""
     return sorted(
-        path for top in ("alumniq_pipelines", "webhook_gateway") for path in (ROOT / top).rglob("*.py")
+        path
+        for top in ("alumniq_pipelines", "webhook_gateway")
+        for path in (ROOT / top).rglob("*.py")
     )
 
 
