@@ -1,17 +1,51 @@
 """The field map: one feed described once, as a Frictionless Data Resource with a few keys of ours.
 
 Everything that checks, stores or shows a column is projected from here. Standard keys mean what the
-Frictionless specifications say; ours stand under `alumniq`, on the resource and on a field.
+Frictionless specifications say; ours stand under `alumniq`: on the resource, a field, a foreign
+key. Only the shape is stated here; `field_map_rules` says what must hold between the parts.
 """
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 ColumnType = Literal["string", "integer", "number", "boolean", "date", "datetime", "year"]
 Severity = Literal["error", "warning", "note"]
+ReferenceSet = Literal["country", "subdivision", "email", "phone", "url"]
+Scalar = StrictBool | StrictInt | StrictFloat | StrictStr
+Count = Annotated[int, Field(strict=True, ge=0)]
+Percent = Annotated[float, Field(strict=True, ge=0, le=100)]
+Slug = Annotated[str, Field(pattern="^[a-z][a-z0-9-]*$", max_length=40)]
+
+
+def _one_or_many(names: object) -> object:
+    """Read a single name as a list of one, as Table Schema allows."""
+    return (names,) if isinstance(names, str) else names
+
+
+def _pairs(mapping: object) -> object:
+    """Keep a mapping as pairs, so that a field map stays hashable."""
+    return tuple(mapping.items()) if isinstance(mapping, dict) else mapping
+
+
+Names = Annotated[
+    tuple[str, ...], BeforeValidator(_one_or_many, json_schema_input_type=str | list[str])
+]
+Pairs = Annotated[
+    tuple[tuple[str, str], ...], BeforeValidator(_pairs, json_schema_input_type=dict[str, str])
+]
 
 
 class Part(BaseModel):
@@ -25,100 +59,193 @@ class Part(BaseModel):
 class Constraints(Part):
     """What values a column may hold (Table Schema, constraints)."""
 
-    required: bool = False
-    unique: bool = False
-    min_length: Annotated[int, Field(ge=0)] | None = None
-    max_length: Annotated[int, Field(ge=1)] | None = None
-    minimum: int | float | str | None = None
-    maximum: int | float | str | None = None
-    pattern: str | None = None
-    enum: tuple[Any, ...] | None = None
+    required: StrictBool = Field(default=False, description="A blank is an error.")
+    unique: StrictBool = Field(default=False, description="No value stands twice in a file.")
+    min_length: Count | None = Field(default=None, description="Fewest characters (string).")
+    max_length: Count | None = Field(default=None, description="Most characters (string).")
+    minimum: StrictInt | StrictFloat | StrictStr | None = Field(
+        default=None, description="Smallest value; a date in quotes, as it stands in the file."
+    )
+    maximum: StrictInt | StrictFloat | StrictStr | None = Field(
+        default=None, description="Largest value; a date in quotes, as it stands in the file."
+    )
+    pattern: str | None = Field(
+        default=None, description="Expression for the whole value (string); see README, Patterns."
+    )
+    enum: Annotated[tuple[Scalar, ...], Field(min_length=1)] | None = Field(
+        default=None, description="The only values allowed; texts in quotes."
+    )
 
 
 class ColumnRules(Part):
     """What we know of a column beyond Table Schema."""
 
-    severity: Severity = "error"
-    default: str | int | None = None
+    severity: Severity = Field(
+        default="error",
+        description="What a broken rule does: error rejects the row; warning and note tell of it.",
+    )
+    default: StrictStr | StrictInt | StrictFloat | StrictBool | None = Field(
+        default=None, description="Published in place of a blank."
+    )
+    reference: ReferenceSet | None = Field(
+        default=None, description="A public set or form that the values must belong to."
+    )
 
 
 class Column(Part):
     """One column (Table Schema, field)."""
 
-    name: Annotated[str, Field(min_length=1)]
-    title: str = ""
-    description: str = ""
-    example: str | int | float | bool | None = None
-    type: ColumnType = "string"
-    format: str = "default"
-    true_values: tuple[str, ...] = ("true", "True", "TRUE", "1")
-    false_values: tuple[str, ...] = ("false", "False", "FALSE", "0")
-    constraints: Constraints = Constraints()
-    alumniq: ColumnRules = ColumnRules()
+    name: Annotated[str, Field(min_length=1)] = Field(description="Name in the file's header.")
+    title: str = Field(default="", description="Name for people.")
+    description: str = Field(default="", description="What the column holds, for its sender.")
+    example: Scalar | None = Field(
+        default=None, description="A value as it stands in the file; texts and dates in quotes."
+    )
+    type: ColumnType = Field(default="string", description="Type of the published column.")
+    format: str = Field(
+        default="default",
+        description="How a date or datetime is written: default (ISO 8601) or %Y, %m, %d, ...",
+    )
+    true_values: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+        default=("true", "True", "TRUE", "1"), description="Spellings of true (boolean)."
+    )
+    false_values: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+        default=("false", "False", "FALSE", "0"), description="Spellings of false (boolean)."
+    )
+    constraints: Constraints = Field(default=Constraints(), description="What values may be.")
+    alumniq: ColumnRules = Field(default=ColumnRules(), description="Our own rules.")
 
 
 class Reference(Part):
     """Where a foreign key points; `resource` is a feed's name, empty for the feed itself."""
 
-    resource: str = ""
-    fields: tuple[str, ...]
+    resource: str = Field(default="", description="Name of a feed; empty: this feed itself.")
+    fields: Names = Field(description="Columns there, in the order of the foreign key's fields.")
+
+
+class ForeignKeyRules(Part):
+    """What we know of a foreign key beyond Table Schema."""
+
+    severity: Severity = Field(default="warning", description="What a value without partner does.")
+    where: Pairs = Field(
+        default=(), description="Columns there that must hold a fixed value, such as list: school."
+    )
 
 
 class ForeignKey(Part):
     """Columns whose values must exist in another feed (Table Schema, foreignKeys)."""
 
-    fields: tuple[str, ...]
-    reference: Reference
+    fields: Names = Field(description="Columns of this feed.")
+    reference: Reference = Field(description="What they refer to.")
+    alumniq: ForeignKeyRules = Field(default=ForeignKeyRules(), description="Our own rules.")
 
 
 class TableSchema(Part):
     """The columns of a feed and their keys (Table Schema)."""
 
-    fields: Annotated[tuple[Column, ...], Field(min_length=1)]
-    primary_key: tuple[str, ...] = ()
-    foreign_keys: tuple[ForeignKey, ...] = ()
-    missing_values: tuple[str, ...] = ("",)
+    fields: Annotated[tuple[Column, ...], Field(min_length=1)] = Field(description="The columns.")
+    fields_match: Literal["partial"] = Field(
+        default="partial", description="Columns are found by name, in any order."
+    )
+    primary_key: Names = Field(
+        default=(), description="Columns that identify a row; each is required."
+    )
+    foreign_keys: tuple[ForeignKey, ...] = Field(default=(), description="References.")
+    missing_values: tuple[str, ...] = Field(default=("",), description="Texts that mean blank.")
 
 
 class CsvDialect(Part):
     """How the file is written down (CSV dialect)."""
 
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    quote_char: Annotated[str, Field(min_length=1, max_length=1)] = '"'
-    double_quote: bool = True
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = Field(
+        default=",", description="Between two values."
+    )
+    quote_char: Annotated[str, Field(min_length=1, max_length=1)] = Field(
+        default='"', description="Around a value."
+    )
+    double_quote: Literal[True] = Field(
+        default=True, description="A quote inside a value is doubled."
+    )
 
 
 class Dialect(Part):
-    """The file format, as frictionless 5 nests it."""
+    """The file format, as frictionless 5 nests it; the standard's flat spelling is read too."""
 
-    csv: CsvDialect = CsvDialect()
+    csv: CsvDialect = Field(default=CsvDialect(), description="The CSV dialect.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nest(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.keys() & {"delimiter", "quoteChar", "doubleQuote"}:
+            return {"csv": data}
+        return data
+
+
+class Threshold(Part):
+    """How much change a load may bring before it is held for a person."""
+
+    percent: Percent | None = Field(default=None, description="Of the live version's rows.")
+    rows: Count | None = Field(default=None, description="Rows.")
+
+
+class Thresholds(Part):
+    """When a load is held, by kind of change; a first load never is."""
+
+    added: Threshold = Field(default=Threshold(), description="New rows.")
+    changed: Threshold = Field(default=Threshold(percent=75), description="Rows that differ.")
+    removed: Threshold = Field(default=Threshold(percent=10), description="Rows that went.")
 
 
 class FeedRules(Part):
     """What we know of a feed beyond the Frictionless standards."""
 
-    job: str
-    wave: Annotated[int, Field(ge=1)] = 1
-    extension_columns: bool = False
-    unknown_columns: Literal["ignore", "warn", "reject"] = "warn"
-    max_rejected: Annotated[int, Field(ge=0)] = 0
-    owners: tuple[str, ...] = ()
+    job: str = Field(
+        default="",
+        pattern="^([a-z][a-z0-9-]*)?$",
+        description="Job name in the URL; by default the feed's name.",
+    )
+    wave: Annotated[int, Field(strict=True, ge=1)] = Field(
+        default=1, description="Which round of feeds this one belongs to."
+    )
+    extension_columns: StrictBool = Field(
+        default=False, description="Keep the sender's own columns, whose names end in __c."
+    )
+    unknown_columns: Literal["ignore", "warn", "reject"] = Field(
+        default="warn", description="What other columns do that are not described here."
+    )
+    max_rejected: Count = Field(
+        default=0, description="Rejected rows up to which the rest is published."
+    )
+    thresholds: Thresholds = Field(default=Thresholds(), description="When a load is held.")
+    owners: tuple[str, ...] = Field(
+        default=(), description="Who answers for the feed: team:name or an e-mail address."
+    )
 
 
 class FieldMap(Part):
     """One feed: a Data Resource; `name` is the feed's, `alumniq.job` its job name in the URL."""
 
-    name: str
-    type: Literal["table"] = "table"
-    path: str
-    title: str
-    description: str
-    format: Literal["csv"] = "csv"
-    mediatype: str = "text/csv"
-    encoding: Literal["utf-8"] = "utf-8"
-    dialect: Dialect = Dialect()
-    table_schema: Annotated[TableSchema, Field(alias="schema")]
-    alumniq: FeedRules
+    name: Slug = Field(description="The feed's name; the file is called the same.")
+    type: Literal["table"] = Field(default="table", description="Always table.")
+    path: str = Field(description="Usual name of the delivered file.")
+    title: str = Field(default="", description="Name for people.")
+    description: str = Field(default="", description="What the feed is, and one row of it.")
+    format: Literal["csv"] = Field(default="csv", description="Always csv, whatever the delimiter.")
+    mediatype: str = Field(default="text/csv", description="Media type of the file.")
+    encoding: Literal["utf-8"] = Field(default="utf-8", description="Always utf-8.")
+    dialect: Dialect = Field(default=Dialect(), description="How the file is written down.")
+    table_schema: TableSchema = Field(alias="schema", description="Columns and keys.")
+    alumniq: FeedRules = Field(default=FeedRules(), description="Our own rules.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_the_job(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or not isinstance(data.get("name"), str):
+            return data
+        rules = data.get("alumniq", {})
+        if isinstance(rules, dict) and "job" not in rules:
+            return {**data, "alumniq": {"job": data["name"], **rules}}
+        return data
 
     @property
     def columns(self) -> Sequence[Column]:
@@ -133,3 +260,7 @@ class FieldMap(Part):
     def column(self, name: str) -> Column | None:
         """Find a column by its exact name."""
         return next((column for column in self.columns if column.name == name), None)
+
+    def is_required(self, column: Column) -> bool:
+        """Whether blanks are refused: by constraint, or as a part of the primary key."""
+        return column.constraints.required or column.name in self.table_schema.primary_key

@@ -428,11 +428,9 @@ class FieldMapProblem(SetupProblem):
 
     code = "field-map"
 
-    def __init__(self, source: str, faults: Sequence[str]) -> None:
-        """List every fault, each already naming its field and its mend."""
-        super().__init__(
-            f"{source}: " + "; ".join(faults), "See schemas/README.md for the language."
-        )
+    def __init__(self, faults: Sequence[str]) -> None:
+        """List every fault, one a line, each already naming its place and its mend."""
+        super().__init__("\n".join(faults), "See schemas/README.md for the language.")
         self.faults = tuple(faults)
 
 
@@ -460,6 +458,40 @@ class UnusableBucketName(SetupProblem):
             f"{name!r} cannot be the name of a bucket.",
             "Use 3 to 63 lower-case letters, digits, hyphens and dots.",
         )
+
+
+class UnknownVersion(SetupProblem):
+    """There is no version of that number."""
+
+    code = "unknown-version"
+
+    def __init__(self, target: str, number: int, kept: Sequence[int]) -> None:
+        """List what is kept."""
+        numbers = ", ".join(str(each) for each in kept) or "none"
+        super().__init__(f"Version {number} of {target} is not kept.", f"Kept: {numbers}.")
+
+
+class NothingPublished(SetupProblem):
+    """Nothing has been published there."""
+
+    code = "nothing-published"
+
+    def __init__(self, customer: str, environment: str) -> None:
+        """Say how to find out what there is."""
+        super().__init__(
+            f"Nothing has been published for {customer!r} in {environment!r}.",
+            "See the customers with: alumniq customer list. Environments are qa and production.",
+        )
+
+
+class UnusableQuery(SetupProblem):
+    """The query cannot be run."""
+
+    code = "unusable-query"
+
+    def __init__(self, reason: str, tables: Sequence[str]) -> None:
+        """Take the reason as a sentence without cell values, and list the tables there are."""
+        super().__init__(reason, f"Write one SELECT. Tables: {', '.join(tables)}.")
 
 
 # Outages
@@ -493,6 +525,7 @@ class LedgerUnavailable(OutageProblem):
     def __init__(self, reason: str) -> None:
         """Take the driver's class of error."""
         super().__init__(f"The ledger cannot be read or written just now ({reason}).")
+        self.reason = reason
 
 
 class WarehouseUnavailable(OutageProblem):
@@ -503,6 +536,16 @@ class WarehouseUnavailable(OutageProblem):
     def __init__(self, reason: str) -> None:
         """Take the driver's class of error."""
         super().__init__(f"The warehouse cannot be read or written just now ({reason}).")
+
+
+class IncompleteVersion(OutageProblem):
+    """The version was not written whole."""
+
+    code = "incomplete-version"
+
+    def __init__(self, announced: int, found: int) -> None:
+        """Give both numbers of rows."""
+        super().__init__(f"The new version has {found:,} rows where {announced:,} were accepted.")
 
 
 class ScratchUnavailable(OutageProblem):
@@ -574,6 +617,19 @@ class LoadEnded(SetupProblem):
         super().__init__(
             f"The load {job_id} has its outcome already.",
             "Materialise the partition anew to load the file again.",
+        )
+
+
+class UnknownPartition(SetupProblem):
+    """The partition belongs to no customer."""
+
+    code = "unknown-partition"
+
+    def __init__(self, partition_key: str) -> None:
+        """Name the partition and the form that was expected."""
+        super().__init__(
+            f"The partition {partition_key!r} is not of the form customer.environment.",
+            "Choose one that the system added; they follow the customers' subscriptions.",
         )
 
 

@@ -1,0 +1,21 @@
+"""Near misses: the known word that somebody probably meant."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def near_miss(word: str, known: Iterable[str]) -> str | None:
+    """Find the known word closest to `word`, blind to case and separators; None if far off."""
+    by_fold = {_fold(each): each for each in known}
+    close = get_close_matches(_fold(word), by_fold, n=1, cutoff=0.7)
+    return by_fold[close[0]] if close else None
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
+    """Ask for the near miss as the last clause of a sentence, else close with `otherwise`."""
+    close = near_miss(word, known)
+    return f"did you mean `{close}`?" if close else otherwise
+
+
+def _fold(word: str) -> str:
+    return "".join(word.casefold().replace("-", " ").replace("_", " ").split())
