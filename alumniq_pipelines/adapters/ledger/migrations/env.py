@@ -1,11 +1,10 @@
-"""Alembic's way in: run by the ledger on its own connection, or by `alembic` on the settings'."""
+"""Alembic's way in: on the connection that the ledger lends, or by `alembic -x ledger=URL`."""
 
 from alembic import context
 from sqlalchemy import Connection
 
-from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.tables import metadata
-from alumniq_pipelines.settings import Settings
 
 
 def run(connection: Connection) -> None:
@@ -16,9 +15,10 @@ def run(connection: Connection) -> None:
         context.run_migrations()
 
 
-given = context.config.attributes.get("connection")
-if given is not None:
-    run(given)
+lent = context.config.attributes.get("connection")
+if lent is not None:
+    run(lent)
 else:
-    with Ledger.open(Settings().ledger).database.writing() as own:
+    url = context.get_x_argument(as_dictionary=True)["ledger"]
+    with Database.open(str(url)).writing() as own:
         run(own)

@@ -13,17 +13,28 @@ NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     """Make the first tables."""
-    op.create_table(
-        "audit",
-        sa.Column("id", NUMBER, nullable=False),
-        sa.Column("at", TIME, nullable=False),
-        sa.Column("actor", sa.String(length=200), nullable=False),
-        sa.Column("action", sa.String(length=100), nullable=False),
-        sa.Column("subject", sa.String(length=200), nullable=False),
-        sa.Column("detail", sa.JSON(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_audit"),
-    )
-    op.create_index("ix_audit_subject", "audit", ["subject"])
+    _make_customers()
+    _make_loads()
+    _make_attempts()
+    _make_versions()
+    _make_notifications()
+    _make_audit()
+
+
+def downgrade() -> None:
+    """Remove them all."""
+    op.drop_table("delivery_attempts")
+    op.drop_table("versions")
+    op.drop_table("notifications")
+    op.drop_table("attempts")
+    op.drop_table("subscriptions")
+    op.drop_table("loads")
+    op.drop_table("api_keys")
+    op.drop_table("customers")
+    op.drop_table("audit")
+
+
+def _make_customers() -> None:
     op.create_table(
         "customers",
         sa.Column("id", sa.String(length=31), nullable=False),
@@ -50,6 +61,21 @@ def upgrade() -> None:
         sa.UniqueConstraint("prefix", name="uq_api_keys_prefix"),
     )
     op.create_index("ix_api_keys_customer", "api_keys", ["customer"])
+    op.create_table(
+        "subscriptions",
+        sa.Column("customer", sa.String(length=31), nullable=False),
+        sa.Column("environment", WORD, nullable=False),
+        sa.Column("feed", sa.String(length=100), nullable=False),
+        sa.Column("max_rejected", sa.BigInteger()),
+        sa.Column("updated_at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["customer"], ["customers.id"], name="fk_subscriptions_customer_customers"
+        ),
+        sa.PrimaryKeyConstraint("customer", "environment", "feed", name="pk_subscriptions"),
+    )
+
+
+def _make_loads() -> None:
     op.create_table(
         "loads",
         sa.Column("number", NUMBER, nullable=False),
@@ -85,18 +111,9 @@ def upgrade() -> None:
         ["customer", "environment", "feed", "number"],
     )
     op.create_index("ix_loads_state_number", "loads", ["state", "number"])
-    op.create_table(
-        "subscriptions",
-        sa.Column("customer", sa.String(length=31), nullable=False),
-        sa.Column("environment", WORD, nullable=False),
-        sa.Column("feed", sa.String(length=100), nullable=False),
-        sa.Column("max_rejected", sa.BigInteger()),
-        sa.Column("updated_at", TIME, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["customer"], ["customers.id"], name="fk_subscriptions_customer_customers"
-        ),
-        sa.PrimaryKeyConstraint("customer", "environment", "feed", name="pk_subscriptions"),
-    )
+
+
+def _make_attempts() -> None:
     op.create_table(
         "attempts",
         sa.Column("job_id", sa.String(length=35), nullable=False),
@@ -113,6 +130,31 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("job_id", "number", name="pk_attempts"),
     )
     op.create_index("ix_attempts_run_id", "attempts", ["run_id"])
+
+
+def _make_versions() -> None:
+    op.create_table(
+        "versions",
+        sa.Column("customer", sa.String(length=31), nullable=False),
+        sa.Column("environment", WORD, nullable=False),
+        sa.Column("feed", sa.String(length=100), nullable=False),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("job_id", sa.String(length=35), nullable=False),
+        sa.Column("rows", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("etag", sa.Text()),
+        sa.Column("relation", sa.Text(), nullable=False),
+        sa.Column("published_at", TIME, nullable=False),
+        sa.Column("recorded_at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["customer"], ["customers.id"], name="fk_versions_customer_customers"
+        ),
+        sa.ForeignKeyConstraint(["job_id"], ["loads.job_id"], name="fk_versions_job_id_loads"),
+        sa.PrimaryKeyConstraint("customer", "environment", "feed", "number", name="pk_versions"),
+    )
+
+
+def _make_notifications() -> None:
     op.create_table(
         "notifications",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -134,25 +176,6 @@ def upgrade() -> None:
         "ix_notifications_state_next_attempt_at", "notifications", ["state", "next_attempt_at"]
     )
     op.create_table(
-        "versions",
-        sa.Column("customer", sa.String(length=31), nullable=False),
-        sa.Column("environment", WORD, nullable=False),
-        sa.Column("feed", sa.String(length=100), nullable=False),
-        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("job_id", sa.String(length=35), nullable=False),
-        sa.Column("rows", sa.BigInteger(), nullable=False),
-        sa.Column("sha256", sa.String(length=64), nullable=False),
-        sa.Column("etag", sa.Text()),
-        sa.Column("relation", sa.Text(), nullable=False),
-        sa.Column("published_at", TIME, nullable=False),
-        sa.Column("recorded_at", TIME, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["customer"], ["customers.id"], name="fk_versions_customer_customers"
-        ),
-        sa.ForeignKeyConstraint(["job_id"], ["loads.job_id"], name="fk_versions_job_id_loads"),
-        sa.PrimaryKeyConstraint("customer", "environment", "feed", "number", name="pk_versions"),
-    )
-    op.create_table(
         "delivery_attempts",
         sa.Column("id", NUMBER, nullable=False),
         sa.Column("notification_id", sa.String(length=64), nullable=False),
@@ -172,14 +195,15 @@ def upgrade() -> None:
     )
 
 
-def downgrade() -> None:
-    """Remove them all."""
-    op.drop_table("delivery_attempts")
-    op.drop_table("versions")
-    op.drop_table("notifications")
-    op.drop_table("attempts")
-    op.drop_table("subscriptions")
-    op.drop_table("loads")
-    op.drop_table("api_keys")
-    op.drop_table("customers")
-    op.drop_table("audit")
+def _make_audit() -> None:
+    op.create_table(
+        "audit",
+        sa.Column("id", NUMBER, nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("actor", sa.String(length=200), nullable=False),
+        sa.Column("action", sa.String(length=100), nullable=False),
+        sa.Column("subject", sa.String(length=200), nullable=False),
+        sa.Column("detail", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_audit"),
+    )
+    op.create_index("ix_audit_subject", "audit", ["subject"])
