@@ -127,6 +127,11 @@ class Settings(BaseSettings):
         return self.home / "scratch"
 
     @property
+    def workers_dir(self) -> Path:
+        """Signs of life of the run workers of this machine."""
+        return self.home / "workers"
+
+    @property
     def mail_dir(self) -> Path:
         """Where `.eml` files go when mail is kept in a folder."""
         return self.home / "mail"

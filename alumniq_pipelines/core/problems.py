@@ -136,11 +136,13 @@ class UnusableNotifyEmail(RequestProblem):
 
     code = "unusable-notify-email"
 
-    def __init__(self) -> None:
-        """Never repeat the address: it may carry an injected header."""
+    def __init__(self, reason: str) -> None:
+        """Take the reason as a clause that follows 'The option NotifyEmail'.
+
+        Never repeat the address: it may carry an injected header.
+        """
         super().__init__(
-            "The option NotifyEmail is not an e-mail address.",
-            "Send one address, or several separated by commas.",
+            f"The option NotifyEmail {reason}.", "Send one address, or several separated by commas."
         )
 
 

@@ -1,0 +1,40 @@
+"""The code location: everything Dagster sees, assembled in one place."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from alumniq_pipelines.adapters.field_maps import read_catalog
+from alumniq_pipelines.defs.assets import feed_assets
+from alumniq_pipelines.defs.jobs import feed_jobs
+from alumniq_pipelines.defs.notification_sensor import notification_sensor
+from alumniq_pipelines.defs.outcome_sensors import outcome_sensors
+from alumniq_pipelines.defs.partition_sensor import partition_sensor
+from alumniq_pipelines.defs.reconcile_sensor import reconcile_sensor
+from alumniq_pipelines.defs.request_sensor import load_request_sensor
+from alumniq_pipelines.resources import resources
+from alumniq_pipelines.settings import Settings
+
+
+def build_definitions(
+    settings: Settings, overrides: Mapping[str, object] | None = None
+) -> dg.Definitions:
+    """Assemble the code location; `overrides` replace resources by name."""
+    catalog = read_catalog(settings.schemas_dir)
+    jobs = feed_jobs(catalog)
+    return dg.Definitions(
+        assets=feed_assets(catalog, settings),
+        jobs=jobs,
+        sensors=[
+            load_request_sensor(catalog, jobs),
+            *outcome_sensors(settings),
+            notification_sensor(),
+            reconcile_sensor(settings),
+            partition_sensor(catalog),
+        ],
+        resources={**resources(settings), **(overrides or {})},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_definitions(Settings())

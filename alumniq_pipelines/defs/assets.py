@@ -1,0 +1,100 @@
+"""Assets: one per feed, `feeds/<feed>`, partitioned by customer and environment."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+from pydantic import Field
+
+from alumniq_pipelines.core.catalog import Catalog
+from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.load import MAX_ATTEMPTS
+from alumniq_pipelines.defs.check_specs import check_specs
+from alumniq_pipelines.defs.columns import column_schema
+from alumniq_pipelines.defs.partitions import feed_partitions
+from alumniq_pipelines.settings import Settings
+
+FRESH = dg.FreshnessPolicy.time_window(
+    warn_window=timedelta(hours=26), fail_window=timedelta(hours=50)
+)
+"""Feeds are refreshed daily; two hours of grace. Per customer, silence is watched in the ledger."""
+
+
+class Reload(dg.Config):
+    """What a person may choose who materialises a partition by hand."""
+
+    filename: str | None = Field(
+        default=None,
+        description="A file in the customer's bucket; none: the last one that was accepted.",
+    )
+
+
+def feed_key(field_map: FieldMap) -> dg.AssetKey:
+    """Name a feed's asset."""
+    return dg.AssetKey(["feeds", field_map.asset_name])
+
+
+def feed_assets(catalog: Catalog, settings: Settings) -> list[dg.AssetsDefinition]:
+    """Define an asset for every field map."""
+    return [feed_asset(field_map, catalog, settings) for field_map in catalog]
+
+
+def feed_asset(field_map: FieldMap, catalog: Catalog, settings: Settings) -> dg.AssetsDefinition:
+    """Define the asset of a feed.
+
+    It materialises where a load publishes a version. Faults of ours are tried again by its retry
+    policy; a file that is refused shows failing checks and is not tried again.
+    """
+
+    @dg.asset(
+        key=feed_key(field_map),
+        description=_description(field_map),
+        group_name=f"wave_{field_map.alumniq.wave}",
+        kinds={"csv", settings.warehouse},
+        owners=list(field_map.alumniq.owners),
+        partitions_def=feed_partitions(field_map),
+        deps=_deps(field_map, catalog),
+        check_specs=check_specs(feed_key(field_map)),
+        freshness_policy=FRESH,
+        metadata={"dagster/column_schema": column_schema(field_map)},
+        tags={"alumniq/job": field_map.alumniq.job},
+        retry_policy=dg.RetryPolicy(
+            max_retries=MAX_ATTEMPTS - 1,
+            delay=settings.retry_seconds,
+            backoff=dg.Backoff.EXPONENTIAL,
+            jitter=dg.Jitter.PLUS_MINUS,
+        ),
+        required_resource_keys={"ledger", "buckets", "warehouse", "worker"},
+        output_required=False,
+    )
+    def feed(
+        context: dg.AssetExecutionContext, config: Reload
+    ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
+        from alumniq_pipelines.attempting import Means
+        from alumniq_pipelines.defs.step import step_events
+
+        opened = context.resources
+        means = Means(
+            opened.ledger,
+            opened.buckets,
+            opened.warehouse,
+            settings.scratch_dir,
+            clock=lambda: datetime.now(UTC),
+            log=context.log,
+        )
+        yield from step_events(context, field_map, means, config.filename)
+
+    return feed
+
+
+def _description(field_map: FieldMap) -> str:
+    return f"**{field_map.title}**\n\n{field_map.description}"
+
+
+def _deps(field_map: FieldMap, catalog: Catalog) -> Sequence[dg.AssetDep]:
+    """Point to the feeds that this one's keys refer to; it shows lineage and blocks nothing."""
+    feeds = {key.reference.resource for key in field_map.table_schema.foreign_keys}
+    return [
+        dg.AssetDep(feed_key(catalog.feed(feed)), partition_mapping=dg.IdentityPartitionMapping())
+        for feed in sorted(feeds - {"", field_map.name} & set(catalog.feeds))
+    ]

@@ -1,0 +1,21 @@
+"""The names of the checks of every feed, and what they promise."""
+
+import dagster as dg
+
+SCHEMA = "schema"
+KEYS = "keys"
+ROW_COUNT = "row_count"
+
+DESCRIPTIONS = {
+    SCHEMA: "Header, structure and every value keep to the field map.",
+    KEYS: "No two rows have the same primary key.",
+    ROW_COUNT: "The number of rows is between half and twice that of the version before.",
+}
+
+
+def check_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
+    """Announce the checks that every load of a feed answers."""
+    return [
+        dg.AssetCheckSpec(name, asset=key, description=description)
+        for name, description in DESCRIPTIONS.items()
+    ]

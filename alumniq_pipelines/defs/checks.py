@@ -1,0 +1,79 @@
+"""Asset checks: what judging a file found, told also where nothing was published."""
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+
+from alumniq_pipelines.attempting import Attempted
+from alumniq_pipelines.core.outcome import AttemptResult
+from alumniq_pipelines.core.verdict import Cause
+from alumniq_pipelines.defs.check_specs import KEYS, ROW_COUNT, SCHEMA
+from alumniq_pipelines.loading import LoadReport
+
+KEY_CODES = frozenset({"duplicate-key"})
+"""The codes of causes that the check of keys is about; all others are the schema's."""
+
+CAUSES_SHOWN = 20
+
+PLAUSIBLE_SHRINKING = 0.5
+PLAUSIBLE_GROWTH = 2.0
+"""Daily files of one feed differ by a few per cent; half or twice the rows is worth a look."""
+
+
+def check_results(key: dg.AssetKey, attempted: Attempted) -> Iterator[dg.AssetCheckResult]:
+    """Answer the checks of a feed, as far as the attempt got."""
+    if attempted.report:
+        yield from _judged(key, attempted, attempted.report)
+    elif attempted.result is AttemptResult.REFUSED and attempted.problem:
+        yield dg.AssetCheckResult(
+            asset_key=key, check_name=SCHEMA, passed=False, description=str(attempted.problem)
+        )
+
+
+def _judged(
+    key: dg.AssetKey, attempted: Attempted, report: LoadReport
+) -> Iterator[dg.AssetCheckResult]:
+    refused = attempted.result is AttemptResult.REFUSED
+    severity = dg.AssetCheckSeverity.ERROR if refused else dg.AssetCheckSeverity.WARN
+    causes = report.verdict.causes
+    yield _rules(key, SCHEMA, [each for each in causes if each.code not in KEY_CODES], severity)
+    yield _rules(key, KEYS, [each for each in causes if each.code in KEY_CODES], severity)
+    yield _row_count(key, attempted, report)
+
+
+def _rules(
+    key: dg.AssetKey, name: str, causes: Sequence[Cause], severity: dg.AssetCheckSeverity
+) -> dg.AssetCheckResult:
+    shown = "\n".join(str(cause) for cause in causes[:CAUSES_SHOWN])
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=name,
+        passed=not causes,
+        severity=severity,
+        description=shown or None,
+        metadata={
+            "kinds of error": len(causes),
+            "places": sum(cause.count for cause in causes),
+        },
+    )
+
+
+def _row_count(key: dg.AssetKey, attempted: Attempted, report: LoadReport) -> dg.AssetCheckResult:
+    rows = report.verdict.counts.rows_accepted
+    before = attempted.previous.rows if attempted.previous else None
+    metadata: dict[str, int] = {"rows": rows}
+    if before is not None:
+        metadata["rows before"] = before
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=ROW_COUNT,
+        passed=_is_plausible(rows, before),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata=metadata,
+    )
+
+
+def _is_plausible(rows: int, before: int | None) -> bool:
+    if not before:
+        return rows > 0
+    return PLAUSIBLE_SHRINKING * before <= rows <= PLAUSIBLE_GROWTH * before

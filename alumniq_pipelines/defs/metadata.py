@@ -1,0 +1,75 @@
+"""Metadata: what the Dagster UI shows of each load; never a cell value."""
+
+import dagster as dg
+
+from alumniq_pipelines.attempting import Attempted
+from alumniq_pipelines.core.load import Load
+from alumniq_pipelines.loading import LoadReport
+
+REJECTIONS_SHOWN = 20
+
+Metadata = dict[str, dg.MetadataValue]
+
+
+def load_metadata(load: Load, attempted: Attempted) -> Metadata:
+    """Describe an attempt: whose load it was, how many rows and bytes, where, and how fast."""
+    metadata: Metadata = {
+        "job id": dg.MetadataValue.text(load.job_id),
+        "file": dg.MetadataValue.text(load.request.filename),
+        "attempt": dg.MetadataValue.int(attempted.number),
+    }
+    if attempted.report:
+        metadata |= _report_metadata(attempted.report)
+    return metadata
+
+
+def _report_metadata(report: LoadReport) -> Metadata:
+    counts, seconds = report.verdict.counts, sum(report.seconds.values())
+    metadata: Metadata = {
+        "rows read": dg.MetadataValue.int(counts.rows_read),
+        "rows rejected": dg.MetadataValue.int(counts.rows_rejected),
+        "bytes": dg.MetadataValue.int(report.size_bytes),
+        "sha256": dg.MetadataValue.text(report.sha256),
+        "seconds": dg.MetadataValue.float(round(seconds, 3)),
+    }
+    metadata |= {
+        f"seconds {step}": dg.MetadataValue.float(round(value, 3))
+        for step, value in report.seconds.items()
+    }
+    if seconds > 0:
+        metadata["rows per second"] = dg.MetadataValue.int(round(counts.rows_read / seconds))
+    if report.version:
+        metadata |= {
+            "dagster/row_count": dg.MetadataValue.int(report.version.rows),
+            "dagster/relation_identifier": dg.MetadataValue.text(report.version.relation),
+            "version": dg.MetadataValue.int(report.version.number),
+        }
+    if report.verdict.rejections:
+        metadata["first rejections"] = _rejections(report)
+    return metadata
+
+
+def _rejections(report: LoadReport) -> dg.MetadataValue:
+    return dg.MetadataValue.table(
+        [
+            dg.TableRecord(
+                {
+                    "row": each.row,
+                    "line": each.line,
+                    "column": each.column,
+                    "code": each.code,
+                    "message": each.message,
+                }
+            )
+            for each in report.verdict.rejections[:REJECTIONS_SHOWN]
+        ],
+        schema=dg.TableSchema(
+            columns=[
+                dg.TableColumn("row", "int"),
+                dg.TableColumn("line", "int"),
+                dg.TableColumn("column", "string"),
+                dg.TableColumn("code", "string"),
+                dg.TableColumn("message", "string"),
+            ]
+        ),
+    )

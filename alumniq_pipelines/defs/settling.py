@@ -1,0 +1,79 @@
+"""Settling a load: look at its latest run, decide, carry it out; the sensors' common act."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import assert_never
+
+import dagster as dg
+from dagster import RunRecord
+
+from alumniq_pipelines.adapters import workers
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.conclusion import BuryRun, End, Leave, Requeue, RunState, decision
+from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load
+from alumniq_pipelines.core.notices import notices_for
+from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome
+from alumniq_pipelines.defs.runs import latest_run, run_of
+from alumniq_pipelines.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """What settling works with."""
+
+    ledger: Ledger
+    instance: dg.DagsterInstance
+    settings: Settings
+
+    def settle(self, load: Load) -> str:
+        """Do what follows from how the load's latest run went, and say so in one word.
+
+        Harmless to repeat, and to do twice at once: every change is a conditional UPDATE.
+        """
+        record = latest_run(self.instance, load.job_id)
+        run = run_of(record, worker_died=self._worker_died(record)) if record else None
+        if run and run.state is not RunState.UNDERWAY:
+            self._count_lost(load, run.id)
+        attempts = self.ledger.loads.attempts(load.job_id)
+        now = datetime.now(UTC)
+        decided = decision(load, attempts, run, now)
+        match decided:
+            case Leave():
+                return "left"
+            case End(outcome):
+                self._end(load, outcome, attempts, now)
+                return "ended"
+            case Requeue():
+                self.ledger.loads.requeue(load.job_id, now)
+                return "queued again"
+            case BuryRun():
+                self._bury(record)
+                return "declared dead"
+        assert_never(decided)
+
+    def _worker_died(self, record: RunRecord) -> bool:
+        return workers.has_died(self.settings.workers_dir, record.dagster_run.run_id)
+
+    def _count_lost(self, load: Load, run_id: str) -> None:
+        """Count a run that ended before it began, or left its attempt open, as an attempt lost."""
+        loads, now = self.ledger.loads, datetime.now(UTC)
+        attempts = loads.attempts(load.job_id)
+        if len(attempts) < MAX_ATTEMPTS and all(each.run_id != run_id for each in attempts):
+            begun = loads.begin_attempt(load.job_id, run_id, now)
+            attempts = [begun] if begun else []
+        for each in attempts:
+            if each.run_id == run_id and each.result is None:
+                loads.end_attempt(load.job_id, each.number, AttemptResult.LOST, now)
+
+    def _end(
+        self, load: Load, outcome: Outcome, attempts: Sequence[Attempt], now: datetime
+    ) -> None:
+        notices = notices_for(load, outcome, attempts, self.settings.staff_email)
+        self.ledger.loads.end(load.job_id, outcome, notices, now)
+
+    def _bury(self, record: RunRecord | None) -> None:
+        if record:
+            run = record.dagster_run
+            self.instance.report_run_failed(run, "The run's worker has died.")
+            workers.clear(self.settings.workers_dir, run.run_id)

@@ -1,0 +1,99 @@
+"""Resources: the adapters, opened for a run or a tick and closed after it; no behaviour.
+
+They are functions of the settings, not fields of a resource's config: Dagster shows config in its
+UI and stores it with runs, and some settings are secrets. What only runs need is imported by them.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.workers import sign_of_life
+from alumniq_pipelines.core.addresses import AddressPolicy
+from alumniq_pipelines.core.bucket import Buckets
+from alumniq_pipelines.core.notification import Channel
+from alumniq_pipelines.core.warehouse import Warehouse
+from alumniq_pipelines.opening import open_buckets
+from alumniq_pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from alumniq_pipelines.telling import Notifier
+
+
+def resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
+    """Describe everything that assets and sensors ask for."""
+
+    def ledger(_: dg.InitResourceContext) -> Iterator[Ledger]:
+        opened = Ledger.open(settings.ledger)
+        try:
+            _make_unless_there(opened)
+            yield opened
+        finally:
+            opened.close()
+
+    def worker(context: dg.InitResourceContext) -> Iterator[None]:
+        with sign_of_life(settings.workers_dir, context.run_id or "none"):
+            yield
+
+    return {
+        "ledger": _resource(ledger, "The control database."),
+        "buckets": _resource(lambda _: buckets(settings), "Where customers put their files."),
+        "warehouse": _resource(lambda _: warehouse(settings), "Where versions are published."),
+        "notifiers": _resource(lambda _: notifiers(settings), "The ways of telling customers."),
+        "worker": _resource(worker, "Shows that the run's process lives."),
+    }
+
+
+def buckets(settings: Settings) -> Buckets:
+    """Open the buckets of all customers."""
+    if settings.bucket == "folder":
+        return open_buckets(settings)
+    from alumniq_pipelines.s3_store import s3_buckets
+
+    return s3_buckets(settings)
+
+
+def warehouse(settings: Settings) -> Warehouse:
+    """Open the warehouse."""
+    from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
+
+    return DuckDBWarehouse(settings.warehouse_dir, settings.versions_kept)
+
+
+def notifiers(settings: Settings) -> "Mapping[Channel, Notifier]":
+    """Make a notifier for every channel."""
+    from alumniq_pipelines.adapters.notifiers.callback import CallbackNotifier
+    from alumniq_pipelines.adapters.notifiers.mail import FolderPost, MailNotifier, SmtpPost
+
+    secret = settings.smtp_password
+    post = (
+        FolderPost(settings.mail_dir)
+        if settings.mail == "folder"
+        else SmtpPost(
+            settings.smtp_host,
+            settings.smtp_port,
+            settings.smtp_tls,
+            settings.smtp_username,
+            secret.get_secret_value() if secret else None,
+        )
+    )
+    return {
+        Channel.CALLBACK: CallbackNotifier(AddressPolicy.of(settings.callback_allowed_networks)),
+        Channel.MAIL: MailNotifier(post, settings.mail_from),
+    }
+
+
+def _make_unless_there(ledger: Ledger) -> None:
+    """Make the ledger of a new installation, so that a plain `dagster dev` works by itself."""
+    path = ledger.database.path
+    if path and not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        ledger.migrate()
+
+
+def _resource(
+    opening: Callable[[dg.InitResourceContext], object], description: str
+) -> dg.ResourceDefinition:
+    return dg.ResourceDefinition(opening, description=description)
