@@ -19,7 +19,8 @@ LEASE = timedelta(minutes=3)
 """Longer than any attempt takes: a callback 15 seconds, a mail at worst 100."""
 PATIENCE = timedelta(seconds=25)
 """How long new notifications are taken; with the last attempts a Dagster tick stays under 60 s."""
-IN_FLIGHT = 64
+IN_FLIGHT = 128
+"""Places of one round: 1,000 due with 100 silent receivers, the others told in 3 s (64: 17 s)."""
 LOOK_AGAIN_SECONDS = 1.0
 
 Clock = Callable[[], datetime]
