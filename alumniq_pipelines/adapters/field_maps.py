@@ -62,7 +62,12 @@ def _read(path: Path) -> tuple[FieldMap | None, YamlDocument, list[Fault]]:
     field_map, faults = read_shape(document.value)
     if field_map is not None:
         faults += faults_of(field_map)
-    return field_map, document, [*document.faults, *faults]
+    told = {fault.path for fault in document.faults}
+    return (
+        field_map,
+        document,
+        [*document.faults, *(fault for fault in faults if fault.path not in told)],
+    )
 
 
 def _told(path: Path, document: YamlDocument, fault: Fault) -> str:

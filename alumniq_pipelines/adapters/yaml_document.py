@@ -97,6 +97,8 @@ def _scalar(node: yaml.ScalarNode, path: Path, document: YamlDocument) -> Any:
     if kind == "str":
         return text
     if kind == "null":
+        advice = 'write "" for an empty text, or leave it out'
+        document.faults.append(Fault(path, f"there is no value here; {advice}"))
         return None
     if kind == "bool" and text in {"true", "false"}:
         return text == "true"

@@ -7,6 +7,7 @@ time of a bare DuckDB process. What is heavy (DuckDB, pandas, Dagster) waits for
 import typer
 
 from alumniq_pipelines.cli.console import Commands
+from alumniq_pipelines.cli.feed import feed
 
 app = typer.Typer(
     name="alumniq",
@@ -15,3 +16,4 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(feed, name="feed")

@@ -13,6 +13,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     StrictBool,
     StrictFloat,
     StrictInt,
@@ -44,7 +45,9 @@ Names = Annotated[
     tuple[str, ...], BeforeValidator(_one_or_many, json_schema_input_type=str | list[str])
 ]
 Pairs = Annotated[
-    tuple[tuple[str, str], ...], BeforeValidator(_pairs, json_schema_input_type=dict[str, str])
+    tuple[tuple[str, str], ...],
+    BeforeValidator(_pairs, json_schema_input_type=dict[str, str]),
+    PlainSerializer(dict),
 ]
 
 

@@ -93,8 +93,6 @@ def _message(detail: ErrorDetails, path: Path) -> str:
 
 def _wanted(detail: ErrorDetails, path: Path) -> str:
     """Say what a value must be, as a clause that follows its key."""
-    if detail["input"] is None:
-        return "has no value; give it one or leave the key out"
     if len(detail["loc"]) > len(path):  # a union: its members follow the place
         return "must be a single text, number, true or false"
     context: Mapping[str, Any] = detail.get("ctx", {})

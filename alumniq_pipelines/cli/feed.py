@@ -1,0 +1,143 @@
+"""`alumniq feed`: the feeds there are, and what a sender needs to know of each."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from alumniq_pipelines.adapters.field_maps import read_catalog
+from alumniq_pipelines.cli.console import for_people, print_json
+from alumniq_pipelines.core.catalog import Catalog
+from alumniq_pipelines.core.cell import text_of
+from alumniq_pipelines.core.descriptor import descriptor, language_schema
+from alumniq_pipelines.core.descriptor import package as package_of
+from alumniq_pipelines.core.field_map import Column, FieldMap
+from alumniq_pipelines.core.template import template as template_of
+from alumniq_pipelines.settings import Settings
+
+feed = typer.Typer(help="Feeds: list and show them, print templates.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Name = Annotated[str, typer.Argument(help="The feed's name, such as warehouse.")]
+
+
+@feed.command("list")
+def list_feeds(*, as_json: Json = False) -> None:
+    """List the feeds, by wave."""
+    catalog = _catalog()
+    if as_json:
+        print_json([_summary(each) for each in catalog])
+        return
+    from rich.table import Table
+
+    table = Table()
+    table.add_column("Feed", no_wrap=True)
+    for heading in ("Job", "Wave", "Columns", "Key", "Title"):
+        table.add_column(heading, overflow="fold")
+    for each in catalog:
+        key = ", ".join(each.table_schema.primary_key)
+        rules = each.alumniq
+        table.add_row(
+            each.name, rules.job, str(rules.wave), str(len(each.columns)), key, each.title
+        )
+    for_people().print(table)
+
+
+@feed.command()
+def show(name: Name, *, as_json: Json = False) -> None:
+    """Show one feed: its file format, columns, rules and references."""
+    field_map = _catalog().feed(name)
+    if as_json:
+        print_json(descriptor(field_map))
+        return
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = for_people()
+    console.print(f"[bold]{escape(field_map.title)}[/bold]: {escape(field_map.description)}")
+    console.print(escape(_format(field_map)))
+    table = Table()
+    table.add_column("Column", no_wrap=True)
+    for heading in ("Type", "Rules", "Example", "Description"):
+        table.add_column(heading, overflow="fold")
+    for column in field_map.columns:
+        example = "" if column.example is None else text_of(column.example, column)
+        rules = _rules(column, field_map)
+        cells = (column.name, column.type, rules, example, column.description)
+        table.add_row(*(escape(each) for each in cells))
+    console.print(table)
+    for line in _references(field_map):
+        console.print(escape(line))
+
+
+@feed.command()
+def template(name: Name) -> None:
+    """Print a CSV file to start from: header and sample rows."""
+    catalog = _catalog()
+    typer.echo(template_of(catalog.feed(name), catalog), nl=False)
+
+
+@feed.command()
+def package() -> None:
+    """Print all feeds as one Frictionless Data Package, to check files with public tools."""
+    print_json(package_of(_catalog()))
+
+
+@feed.command()
+def schema() -> None:
+    """Print the JSON Schema of the field-map language, for editors."""
+    typer.echo(language_schema(), nl=False)
+
+
+def _catalog() -> Catalog:
+    return read_catalog(Settings().schemas_dir)
+
+
+def _summary(field_map: FieldMap) -> dict[str, Any]:
+    return {
+        "name": field_map.name,
+        "job": field_map.alumniq.job,
+        "wave": field_map.alumniq.wave,
+        "title": field_map.title,
+        "columns": len(field_map.columns),
+        "primary_key": field_map.table_schema.primary_key,
+    }
+
+
+def _format(field_map: FieldMap) -> str:
+    """Say in a sentence or two how the file is written and what else it may hold."""
+    rules, csv = field_map.alumniq, field_map.dialect.csv
+    delimiter = {"\t": "tab"}.get(csv.delimiter, csv.delimiter)
+    own = " Your own columns are kept if they end in __c." if rules.extension_columns else ""
+    return (
+        f"Job {rules.job}, wave {rules.wave}. UTF-8 with a header row; "
+        f"delimiter {delimiter} and quote {csv.quote_char}.{own}"
+    )
+
+
+def _rules(column: Column, field_map: FieldMap) -> str:
+    """Put the rules of a column into a line."""
+    constraints = column.constraints.model_dump(by_alias=True, exclude_defaults=True)
+    constraints.pop("required", None)
+    ours = column.alumniq.model_dump(by_alias=True, exclude_defaults=True)
+    form = {} if column.format == "default" else {"format": column.format}
+    words = ["required"] if field_map.is_required(column) else []
+    words += [f"{key}: {_plain(value)}" for key, value in {**form, **constraints, **ours}.items()]
+    return ", ".join(words)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, tuple):
+        return " | ".join(str(each) for each in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _references(field_map: FieldMap) -> Iterator[str]:
+    """Put each foreign key into a line."""
+    for key in field_map.table_schema.foreign_keys:
+        reference = key.reference
+        where = "".join(f", where {name} is {value}" for name, value in key.alumniq.where)
+        yield (
+            f"{', '.join(key.fields)} → {reference.resource or field_map.name}"
+            f" ({', '.join(reference.fields)}{where}): {key.alumniq.severity}"
+        )
