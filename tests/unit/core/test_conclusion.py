@@ -1,0 +1,197 @@
+"""What follows from how a load's runs went."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alumniq_pipelines.core.conclusion import (
+    PATIENCE,
+    BuryRun,
+    Decision,
+    End,
+    Leave,
+    Requeue,
+    Run,
+    RunState,
+    decision,
+    is_to_be_requested,
+    run_key,
+)
+from alumniq_pipelines.core.load import (
+    FINAL_STATES,
+    MAX_ATTEMPTS,
+    Load,
+    LoadRequest,
+    LoadState,
+    Origin,
+    new_job_id,
+)
+from alumniq_pipelines.core.outcome import Attempt, AttemptResult
+from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.verdict import Counts
+
+NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
+TARGET = Target("iqu", Environment.PRODUCTION, "warehouse")
+COUNTS = Counts(10, 9, 1)
+OVER = (RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELED)
+
+
+def a_load(
+    state: LoadState = LoadState.RUNNING, *, attempts: int = 1, origin: Origin = Origin.WEBHOOK
+) -> Load:
+    request = LoadRequest(new_job_id(), TARGET, "warehouse.csv", "etag", 10, origin=origin)
+    return Load(1, request, state, attempts, accepted_at=NOW, requested_at=NOW)
+
+
+def a_run(state: RunState, *, will_retry: bool | None = False, died: bool = False) -> Run:
+    return Run("run", state, NOW, will_retry, worker_died=died)
+
+
+def decided(*results: AttemptResult | None, run: Run, after: timedelta = timedelta()) -> Decision:
+    attempts = [
+        Attempt(number, "run", result, ("Because.",), COUNTS)
+        for number, result in enumerate(results, start=1)
+    ]
+    return decision(a_load(attempts=len(attempts)), attempts, run, NOW + after)
+
+
+@pytest.mark.parametrize("result", [AttemptResult.PUBLISHED, AttemptResult.SUPERSEDED])
+@pytest.mark.parametrize("state", OVER)
+def test_what_was_published_is_a_success_however_its_run_ended(
+    result: AttemptResult, state: RunState
+) -> None:
+    answer = decided(result, run=a_run(state))
+    assert isinstance(answer, End)
+    assert answer.outcome.state is LoadState.SUCCEEDED
+    assert answer.outcome.errors == ()
+    assert answer.outcome.counts == COUNTS
+
+
+def test_a_refused_file_fails_its_load_with_what_was_found() -> None:
+    answer = decided(AttemptResult.REFUSED, run=a_run(RunState.FAILED))
+    assert isinstance(answer, End)
+    assert answer.outcome.state is LoadState.FAILED
+    assert answer.outcome.errors == ("Because.",)
+    assert answer.outcome.counts == COUNTS
+
+
+def test_a_run_stopped_by_a_person_fails_its_load_in_plain_words() -> None:
+    answer = decided(None, run=a_run(RunState.CANCELED))
+    assert isinstance(answer, End)
+    assert answer.outcome.state is LoadState.FAILED
+    assert "stopped by our staff" in answer.outcome.errors[0]
+
+
+def test_a_run_that_dagster_will_retry_is_left_alone() -> None:
+    run = a_run(RunState.FAILED, will_retry=True)
+    assert decided(AttemptResult.LOST, run=run) == Leave()
+
+
+def test_a_run_that_dagster_has_not_judged_yet_is_left_alone() -> None:
+    run = a_run(RunState.FAILED, will_retry=None)
+    assert decided(AttemptResult.LOST, run=run) == Leave()
+
+
+@pytest.mark.parametrize("announced", [True, None])
+def test_a_retry_that_never_came_is_asked_for(*, announced: bool | None) -> None:
+    run = a_run(RunState.FAILED, will_retry=announced)
+    assert decided(AttemptResult.LOST, run=run, after=PATIENCE) == Requeue()
+
+
+def test_a_run_that_dagster_gave_up_is_asked_for_again_while_attempts_are_left() -> None:
+    assert decided(AttemptResult.OUTAGE, run=a_run(RunState.FAILED)) == Requeue()
+
+
+@pytest.mark.parametrize("last", [AttemptResult.OUTAGE, AttemptResult.LOST])
+@pytest.mark.parametrize("will_retry", [True, False, None])
+def test_the_fifth_failed_attempt_ends_the_load_whatever_dagster_would_do(
+    *, last: AttemptResult, will_retry: bool | None
+) -> None:
+    results = [AttemptResult.OUTAGE] * (MAX_ATTEMPTS - 1) + [last]
+    answer = decided(*results, run=a_run(RunState.FAILED, will_retry=will_retry))
+    assert isinstance(answer, End)
+    assert answer.outcome.state is LoadState.FAILED
+    assert "5 times" in answer.outcome.errors[0]
+    assert answer.outcome.errors[1:] == ("Because.",)
+
+
+def test_a_run_that_is_under_way_is_left_alone() -> None:
+    assert decided(None, run=a_run(RunState.UNDERWAY), after=timedelta(hours=9)) == Leave()
+
+
+def test_a_run_whose_worker_died_is_buried_so_that_its_place_in_the_queue_is_free() -> None:
+    assert decided(None, run=a_run(RunState.UNDERWAY, died=True)) == BuryRun()
+
+
+def test_a_load_without_a_run_is_asked_for_again_once_patience_is_over() -> None:
+    load = a_load(LoadState.REQUESTED, attempts=0)
+    assert decision(load, [], None, NOW + PATIENCE / 2) == Leave()
+    assert decision(load, [], None, NOW + PATIENCE) == Requeue()
+
+
+RUNS = st.none() | st.builds(
+    Run,
+    id=st.just("run"),
+    state=st.sampled_from(RunState),
+    changed_at=st.just(NOW),
+    will_retry=st.sampled_from([True, False, None]),
+    worker_died=st.booleans(),
+)
+RESULTS = st.lists(st.none() | st.sampled_from(AttemptResult), max_size=MAX_ATTEMPTS)
+LATER = st.timedeltas(timedelta(), timedelta(days=9))
+
+
+@given(state=st.sampled_from(sorted(FINAL_STATES)), run=RUNS, results=RESULTS, later=LATER)
+def test_nothing_ever_follows_for_a_load_that_has_its_outcome(
+    state: LoadState, run: Run | None, results: list[AttemptResult | None], later: timedelta
+) -> None:
+    attempts = [Attempt(place, "run", result) for place, result in enumerate(results, start=1)]
+    assert decision(a_load(state), attempts, run, NOW + later) == Leave()
+
+
+@given(run=RUNS, results=RESULTS)
+def test_no_load_is_left_for_good_unless_a_living_run_works_on_it(
+    run: Run | None, results: list[AttemptResult | None]
+) -> None:
+    attempts = [Attempt(place, "run", result) for place, result in enumerate(results, start=1)]
+    answer = decision(a_load(), attempts, run, NOW + PATIENCE)
+    lives = run is not None and run.state is RunState.UNDERWAY and not run.worker_died
+    assert (answer == Leave()) is lives
+
+
+@given(run=RUNS, results=RESULTS, later=LATER)
+def test_a_failure_is_never_told_without_a_reason_when_attempts_gave_one(
+    run: Run | None, results: list[AttemptResult | None], later: timedelta
+) -> None:
+    attempts = [
+        Attempt(place, "run", result, ("Because.",)) for place, result in enumerate(results, 1)
+    ]
+    answer = decision(a_load(), attempts, run, NOW + later)
+    if isinstance(answer, End) and answer.outcome.state is LoadState.FAILED:
+        assert all(answer.outcome.errors)
+
+
+def test_a_webhook_load_that_waits_is_requested_at_once() -> None:
+    assert is_to_be_requested(a_load(LoadState.QUEUED, attempts=0), NOW)
+
+
+@pytest.mark.parametrize("state", set(LoadState) - {LoadState.QUEUED})
+def test_only_a_load_that_waits_is_requested(state: LoadState) -> None:
+    assert not is_to_be_requested(a_load(state), NOW)
+
+
+def test_a_load_made_in_the_ui_is_left_to_its_own_run_at_first() -> None:
+    load = a_load(LoadState.QUEUED, attempts=0, origin=Origin.DAGSTER)
+    assert not is_to_be_requested(load, NOW)
+    assert is_to_be_requested(load, NOW + PATIENCE)
+    assert is_to_be_requested(replace(load, attempts=1), NOW)
+
+
+def test_a_load_queued_again_asks_under_another_key() -> None:
+    load = a_load(LoadState.QUEUED, attempts=0)
+    assert run_key(load) == load.job_id
+    keys = {run_key(replace(load, attempts=attempts)) for attempts in range(MAX_ATTEMPTS)}
+    assert len(keys) == MAX_ATTEMPTS
