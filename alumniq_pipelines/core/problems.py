@@ -15,6 +15,8 @@ a key or a secret. Add a class here rather than a sentence elsewhere.
 from collections.abc import Sequence
 from typing import ClassVar
 
+SAMPLE_BODY = 'Send a JSON object such as {"apiKey": "...", "filename": "warehouse.csv"}.'
+
 
 class Problem(Exception):
     """Something went wrong."""
@@ -161,11 +163,59 @@ class UnreadableBody(RequestProblem):
 
     code = "unreadable-body"
 
-    def __init__(self, reason: str) -> None:
-        """Take the reason as a clause that follows 'The request body'."""
+
+class BodyNotUtf8(UnreadableBody):
+    """The body of the request is not UTF-8 text."""
+
+    code = "body-not-utf8"
+
+    def __init__(self, byte: int) -> None:
+        """Count the first wrong byte from 1."""
         super().__init__(
-            f"The request body {reason}.",
-            'Send a JSON object such as {"apiKey": "...", "filename": "warehouse.csv"}.',
+            f"The request body is not UTF-8 text, from byte {byte:,} on.",
+            "Send it as UTF-8; in PowerShell add -ContentType 'application/json; charset=utf-8'.",
+        )
+
+
+class BodyNotJson(UnreadableBody):
+    """The body of the request is not valid JSON."""
+
+    code = "body-not-json"
+
+    def __init__(self, place: str) -> None:
+        """Say where it stops being JSON."""
+        super().__init__(f"The request body is not valid JSON (see {place}).", SAMPLE_BODY)
+
+
+class BodyNotObject(UnreadableBody):
+    """The body of the request holds no options."""
+
+    code = "body-not-object"
+
+    def __init__(self) -> None:
+        """Name both forms that are read."""
+        super().__init__("The request body is neither a JSON object nor a form.", SAMPLE_BODY)
+
+
+class BodyNestedTooDeeply(UnreadableBody):
+    """The body of the request is nested too deeply."""
+
+    code = "body-nested-too-deeply"
+
+    def __init__(self) -> None:
+        """Say what it should be instead."""
+        super().__init__("The request body is nested too deeply.", SAMPLE_BODY)
+
+
+class BodyNotForm(UnreadableBody):
+    """The body of the request is a form that cannot be read."""
+
+    code = "body-not-form"
+
+    def __init__(self, most_fields: int) -> None:
+        """Name the limit, which is the one fault that does not show in the form itself."""
+        super().__init__(
+            f"The request body is no valid form of at most {most_fields} fields.", SAMPLE_BODY
         )
 
 

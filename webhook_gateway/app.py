@@ -1,0 +1,87 @@
+"""The gateway as a value: routes and middleware around what is passed in."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Route
+
+from alumniq_pipelines.adapters.field_maps import read_catalog
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.addresses import AddressPolicy
+from alumniq_pipelines.core.bucket import Buckets
+from alumniq_pipelines.core.catalog import Catalog
+from alumniq_pipelines.core.problems import OutageProblem
+from alumniq_pipelines.opening import open_buckets
+from alumniq_pipelines.settings import Settings
+from webhook_gateway.answers import answer_to
+from webhook_gateway.front_door import FrontDoor
+from webhook_gateway.health import Health
+from webhook_gateway.intake import Intake, Refused
+from webhook_gateway.webhook import PATH, Webhook
+
+
+def now_utc() -> datetime:
+    """Tell the time, in UTC."""
+    return datetime.now(UTC)
+
+
+def app_from_environment() -> Starlette:
+    """Make the gateway that the environment describes, for `uvicorn --factory`."""
+    return open_app(Settings())
+
+
+def open_app(settings: Settings) -> Starlette:
+    """Make a gateway with the parts that the settings name.
+
+    Raises SetupProblem. Whether the parts answer shows when they are used: see /readyz.
+    """
+    return create_app(
+        settings,
+        ledger=Ledger.open(settings.ledger),
+        buckets=open_buckets(settings),
+        catalog=read_catalog(settings.schemas_dir),
+    )
+
+
+def create_app(
+    settings: Settings,
+    *,
+    ledger: Ledger,
+    buckets: Buckets,
+    catalog: Catalog,
+    clock: Callable[[], datetime] = now_utc,
+) -> Starlette:
+    """Make a gateway around its parts; raises UnusableNetwork. The ledger closes when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        del app
+        yield
+        ledger.close()
+
+    intake = Intake(ledger, buckets, catalog, AddressPolicy.of(settings.callback_allowed_networks))
+    webhook = Webhook(intake, clock, settings.max_body_bytes)
+    health = Health(ledger, buckets)
+    app = Starlette(
+        routes=[
+            # Both forms are the address: a redirect would turn the POST into a GET.
+            Route(PATH, webhook.post, methods=["POST"]),
+            Route(f"{PATH}/", webhook.post, methods=["POST"]),
+            Route("/livez", health.live),
+            Route("/readyz", health.ready),
+        ],
+        middleware=[Middleware(FrontDoor), Middleware(GZipMiddleware, minimum_size=1)],
+        exception_handlers={
+            HTTPException: answer_to,
+            OutageProblem: answer_to,
+            Refused: answer_to,
+        },
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    return app

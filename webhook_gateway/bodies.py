@@ -1,0 +1,91 @@
+"""Reading the body of a call: a JSON object or a form, whatever the content type says.
+
+Clients of the documented service send JSON as `text/plain` or, with curl's default, as a form; so
+the body itself tells what it is, and only a multipart form needs its header.
+"""
+
+import json
+from collections.abc import AsyncGenerator, Sequence
+from typing import NoReturn
+from urllib.parse import parse_qsl
+
+from starlette.datastructures import Headers
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from alumniq_pipelines.core.problems import (
+    BodyNestedTooDeeply,
+    BodyNotForm,
+    BodyNotJson,
+    BodyNotObject,
+    BodyNotUtf8,
+)
+
+MOST_FIELDS = 100
+
+Pairs = Sequence[tuple[str, object]]
+
+
+async def read_pairs(body: bytes, headers: Headers) -> Pairs:
+    """Answer the names and values of a body, repeated ones too; raises UnreadableBody."""
+    if headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        return await _multipart(body, headers)
+    text = _text(body).strip()
+    if not text:
+        return ()
+    if text.startswith(("{", "[")):
+        return _json(text)
+    if "=" not in text:
+        raise BodyNotObject
+    return _form(text)
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BodyNotUtf8(error.start + 1) from None
+
+
+def _json(text: str) -> Pairs:
+    try:
+        pairs = json.loads(
+            text,
+            object_pairs_hook=tuple,  # a dict would hide that a name came twice
+            parse_int=len,  # no option is a number, so even the longest costs nothing
+            parse_float=len,
+            parse_constant=_refuse_constant,
+        )
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno:,}, column {error.colno:,}"
+        raise BodyNotJson(place) from None
+    except RecursionError:
+        raise BodyNestedTooDeeply from None
+    if not isinstance(pairs, tuple):
+        raise BodyNotObject
+    return pairs
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    """Refuse NaN and the infinities, which Python reads but JSON does not have."""
+    raise BodyNotJson(name)
+
+
+def _form(text: str) -> Pairs:
+    try:
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise BodyNotForm(MOST_FIELDS) from None
+
+
+async def _multipart(body: bytes, headers: Headers) -> Pairs:
+    async def stream() -> AsyncGenerator[bytes]:
+        yield body
+
+    parser = MultiPartParser(headers, stream(), max_fields=MOST_FIELDS, max_files=MOST_FIELDS)
+    try:
+        form = await parser.parse()
+    except (MultiPartException, LookupError, ValueError):
+        raise BodyNotForm(MOST_FIELDS) from None
+    pairs = form.multi_items()
+    await form.close()
+    return pairs

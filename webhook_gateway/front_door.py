@@ -1,0 +1,114 @@
+"""What holds for every call, wherever it goes: headers, the access log, and faults of our own."""
+
+import logging
+import secrets
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from alumniq_pipelines.core.problems import AddressTooLong, UnexpectedFault
+from webhook_gateway.answers import refusal, request_refused
+
+access_log = logging.getLogger("webhook_gateway.access")
+logger = logging.getLogger(__name__)
+
+MOST_ADDRESS_BYTES = 8_192
+
+HEADERS: Mapping[str, str] = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""On every answer: nothing here is to be kept, framed, guessed at or told on."""
+
+DAYS_REMAINING = "x-api-key-days-remaining"
+
+ADDRESS_TOO_LONG = request_refused([AddressTooLong(MOST_ADDRESS_BYTES)])
+
+
+@dataclass(slots=True)
+class Answer:
+    """The answer to one call on its way out; `status` is 0 until it begins."""
+
+    scope: Scope
+    send: Send
+    status: int = 0
+
+    async def send_on(self, message: Message) -> None:
+        """Pass a part of the answer on, with what belongs on every answer."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers.update(HEADERS)
+            if "days_remaining" in self.scope["state"]:
+                headers[DAYS_REMAINING] = str(self.scope["state"]["days_remaining"])
+        await self.send(message)
+
+
+@dataclass(frozen=True, slots=True)
+class FrontDoor:
+    """ASGI middleware around everything else.
+
+    The endpoint leaves in `request.state` what belongs on the answer or in the log whatever comes
+    of the call: `days_remaining` of the key, and the `job_id` of the load.
+    """
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a call in and see it out."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        scope.setdefault("state", {})
+        started, answer = time.perf_counter(), Answer(scope, send)
+        try:
+            app = self.app if _address_bytes(scope) <= MOST_ADDRESS_BYTES else ADDRESS_TOO_LONG
+            await app(scope, receive, answer.send_on)
+        except ClientDisconnect:
+            answer.status = 499  # nobody is there to be answered; nginx's word for it
+        except Exception as fault:  # noqa: BLE001 - the border: the caller gets an incident
+            told = UnexpectedFault(_incident(fault))
+            if answer.status:
+                raise told from None  # half an answer is out, so the server has to break it off
+            await refusal(told, status=500)(scope, receive, answer.send_on)
+        finally:
+            _log(scope, answer.status, time.perf_counter() - started)
+
+
+def _address_bytes(scope: Scope) -> int:
+    return len(scope.get("raw_path") or b"") + len(scope["query_string"])
+
+
+def _log(scope: Scope, status: int, seconds: float) -> None:
+    """Write a line without the query and the body: both may hold the key."""
+    path = (scope.get("raw_path") or b"").decode("ascii", "backslashreplace")
+    access_log.info(
+        "%s %s %d %.1f ms %s",
+        scope["method"],
+        path,
+        status,
+        1_000 * seconds,
+        scope["state"].get("job_id", "-"),
+    )
+
+
+def _incident(fault: Exception) -> str:
+    incident = secrets.token_hex(8)
+    logger.error("incident %s\n%s", incident, "".join(_trace(fault)))
+    return incident
+
+
+def _trace(fault: BaseException) -> Iterator[str]:
+    """Show where a fault came from without its text, which may hold what a customer sent."""
+    earlier = fault.__cause__ or (None if fault.__suppress_context__ else fault.__context__)
+    if earlier is not None:
+        yield from _trace(earlier)
+    yield from traceback.format_tb(fault.__traceback__)
+    yield f"{type(fault).__module__}.{type(fault).__qualname__}\n"
