@@ -48,7 +48,10 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A notice as the ledger keeps it; `id` is stable over all delivery attempts."""
+    """A notice as the ledger keeps it; `id` is stable over all delivery attempts.
+
+    Until `leased_until` somebody is sending it and nobody else will.
+    """
 
     id: str
     job_id: JobId
@@ -57,6 +60,7 @@ class Notification:
     attempts: int
     created_at: datetime
     next_attempt_at: datetime
+    leased_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ class Notifications:
         """Write down a delivery attempt and what follows from it.
 
         Only the latest claim decides about the next attempt: a sender that outlived its lease may
-        still say that it delivered, but not disturb whoever holds the notification now.
+        still say that it delivered, but not disturb whoever claimed the notification after it.
         """
         moved = (
             update(notifications)
@@ -64,7 +64,7 @@ class Notifications:
             .values(_what_follows(notification, result, now))
         )
         if not result.delivered:
-            moved = moved.where(notifications.c.attempts == notification.attempts)
+            moved = moved.where(notifications.c.leased_until == notification.leased_until)
         tried = insert(delivery_attempts).values(
             notification_id=notification.id,
             at=now,
@@ -120,4 +120,5 @@ def _notification(row: RowMapping) -> Notification:
         attempts=row["attempts"],
         created_at=row["created_at"],
         next_attempt_at=row["next_attempt_at"],
+        leased_until=row["leased_until"],
     )

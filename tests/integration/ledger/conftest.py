@@ -1,15 +1,24 @@
 """A ledger on each engine, empty and migrated."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.customer import Customer
+from alumniq_pipelines.core.load import Load, LoadRequest, new_job_id
+from alumniq_pipelines.core.target import Environment, Target
 from tests.servers.postgres import PostgresServer
 
 ENGINES = ("sqlite", "postgresql")
+NOW = datetime(2026, 3, 1, 2, 30, 0, 123_456, tzinfo=UTC)
+
+Accept = Callable[..., Load]
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +70,21 @@ def ledger(ledger_url: str) -> Iterator[Ledger]:
     opened = Ledger.open(ledger_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def target(ledger: Ledger) -> Target:
+    """Make a customer, and name one of its targets."""
+    ledger.customers.add(Customer("iqu", "Inter-Quad University", "alumniq-iqu"), NOW)
+    return Target("iqu", Environment.QA, "warehouse")
+
+
+@pytest.fixture
+def accept(ledger: Ledger, target: Target) -> Accept:
+    """Accept loads of the target; anything but the time may be said otherwise."""
+
+    def accept_load(**changes: Any) -> Load:
+        request = LoadRequest(new_job_id(), target, "warehouse.csv", "e1", 1_000)
+        return ledger.loads.accept(replace(request, **changes), NOW)
+
+    return accept_load

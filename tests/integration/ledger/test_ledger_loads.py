@@ -1,0 +1,263 @@
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import IntegrityError, StatementError
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.customer import Customer
+from alumniq_pipelines.core.load import JobId, LoadRequest, LoadState, Origin, new_job_id
+from alumniq_pipelines.core.notification import Channel, Notice
+from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome
+from alumniq_pipelines.core.problems import UnknownCustomer
+from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.verdict import Counts
+from alumniq_pipelines.core.warehouse import Version
+from tests.integration.ledger.conftest import NOW, Accept
+
+LATER = NOW + timedelta(minutes=5)
+COUNTS = Counts(rows_read=10, rows_accepted=8, rows_rejected=2)
+SUCCESS = Outcome(LoadState.SUCCEEDED, counts=Counts(10, 10, 0))
+FAILURE = Outcome(LoadState.FAILED, ("Line 3 is ragged.", "Größe: ünusable"), COUNTS)
+CALLBACK = Notice(Channel.CALLBACK, "https://iqu.example/done", '{"status": "SUCCESS"}')
+MAIL = Notice(Channel.MAIL, "ada@iqu.example", "All is well.", "Loaded")
+
+
+def test_an_accepted_load_reads_back_as_it_was_answered(ledger: Ledger, target: Target) -> None:
+    request = LoadRequest(
+        job_id=new_job_id(),
+        target=target,
+        filename="2026/märz & 100% #1.csv",
+        etag="9b2c",
+        size_bytes=5_000_000_000,
+        notify_email="ada@iqu.example,bob@iqu.example",
+        notify_webhook="https://iqu.example/done?x=1",
+    )
+    load = ledger.loads.accept(request, NOW)
+    assert load.state is LoadState.QUEUED
+    assert load.accepted_at == NOW
+    assert ledger.loads.get(request.job_id) == load
+
+
+def test_times_are_aware_and_in_utc_whatever_zone_they_came_in(
+    ledger: Ledger, target: Target
+) -> None:
+    request = LoadRequest(new_job_id(), target, "warehouse.csv", None, None)
+    tokyo = NOW.astimezone(timezone(timedelta(hours=9)))
+    load = ledger.loads.accept(request, tokyo)
+    kept = ledger.loads.get(request.job_id)
+    assert kept == load
+    assert kept.accepted_at.utcoffset() == timedelta(0)
+    assert load.accepted_at.utcoffset() == timedelta(0)
+
+
+def test_a_time_without_a_zone_is_refused(ledger: Ledger, accept: Accept) -> None:
+    load = accept()
+    with pytest.raises(StatementError, match="aware times only"):
+        ledger.loads.mark_requested(load.job_id, datetime(2026, 3, 1))  # noqa: DTZ001 - the point
+
+
+def test_numbers_grow_with_acceptance(accept: Accept) -> None:
+    numbers = [accept().number for _ in range(5)]
+    assert numbers == sorted(set(numbers))
+
+
+def test_a_job_id_is_accepted_once(ledger: Ledger, accept: Accept) -> None:
+    load = accept()
+    with pytest.raises(IntegrityError):
+        accept(job_id=load.job_id, filename="other.csv")
+    assert ledger.loads.get(load.job_id) == load
+
+
+def test_a_load_of_no_customer_is_refused(ledger: Ledger) -> None:
+    stranger = Target("zed", Environment.QA, "warehouse")
+    with pytest.raises(UnknownCustomer):
+        ledger.loads.accept(LoadRequest(new_job_id(), stranger, "w.csv", None, None), NOW)
+    assert ledger.loads.find() == []
+
+
+def test_what_was_never_accepted_is_not_found(ledger: Ledger) -> None:
+    nothing = JobId("nothing")
+    assert ledger.loads.get(nothing) is None
+    assert ledger.loads.by_run("nothing") is None
+    assert ledger.loads.attempts(nothing) == []
+    assert not ledger.loads.mark_requested(nothing, NOW)
+    assert not ledger.loads.requeue(nothing, NOW)
+    assert ledger.loads.begin_attempt(nothing, "run", NOW) is None
+    assert not ledger.loads.end(nothing, SUCCESS, [CALLBACK], NOW)
+    assert ledger.notifications.of(nothing) == []
+
+
+def test_a_load_is_requested_once(ledger: Ledger, accept: Accept) -> None:
+    load = accept()
+    assert ledger.loads.waiting() == [load]
+    assert ledger.loads.mark_requested(load.job_id, NOW)
+    assert not ledger.loads.mark_requested(load.job_id, LATER)
+    requested = replace(load, state=LoadState.REQUESTED, requested_at=NOW)
+    assert ledger.loads.waiting() == []
+    assert ledger.loads.unfinished() == [requested]
+
+
+def test_waiting_loads_come_in_order_of_acceptance(ledger: Ledger, accept: Accept) -> None:
+    expected = [accept() for _ in range(4)]
+    assert ledger.loads.waiting() == expected
+    assert ledger.loads.waiting(most=2) == expected[:2]
+
+
+def test_an_attempt_is_counted_and_known_by_its_run(ledger: Ledger, accept: Accept) -> None:
+    load = accept()
+    assert ledger.loads.begin_attempt(load.job_id, "run-1", NOW) == Attempt(1, "run-1")
+    running = ledger.loads.by_run("run-1")
+    assert running == replace(
+        load, state=LoadState.RUNNING, attempts=1, run_id="run-1", started_at=NOW
+    )
+    assert ledger.loads.unfinished() == [running]
+
+
+def test_attempts_count_over_step_retries_and_run_retries(ledger: Ledger, accept: Accept) -> None:
+    load = accept()
+    for run in ("run-1", "run-1", "run-2"):
+        ledger.loads.begin_attempt(load.job_id, run, NOW)
+    assert [each.number for each in ledger.loads.attempts(load.job_id)] == [1, 2, 3]
+    for run in ("run-1", "run-2"):
+        found = ledger.loads.by_run(run)
+        assert found is not None
+        assert (found.attempts, found.run_id, found.started_at) == (3, "run-2", NOW)
+
+
+def test_a_new_attempt_closes_one_left_open_as_lost(ledger: Ledger, accept: Accept) -> None:
+    load = accept()
+    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
+    ledger.loads.begin_attempt(load.job_id, "run-2", LATER)
+    assert ledger.loads.attempts(load.job_id) == [
+        Attempt(1, "run-1", AttemptResult.LOST),
+        Attempt(2, "run-2"),
+    ]
+
+
+def test_an_attempt_is_closed_once(ledger: Ledger, accept: Accept) -> None:
+    load = accept()
+    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
+    errors = ("Line 3 is ragged.",)
+    refused = AttemptResult.REFUSED
+    ledger.loads.end_attempt(load.job_id, 1, refused, NOW, errors=errors, counts=COUNTS)
+    ledger.loads.end_attempt(load.job_id, 1, AttemptResult.PUBLISHED, LATER)
+    expected = Attempt(1, "run-1", refused, errors, COUNTS)
+    assert ledger.loads.attempts(load.job_id) == [expected]
+
+
+def test_closing_an_attempt_leaves_the_others_alone(ledger: Ledger, accept: Accept) -> None:
+    load, other = accept(), accept()
+    for each in (load, other):
+        ledger.loads.begin_attempt(each.job_id, "run", NOW)
+    ledger.loads.end_attempt(load.job_id, 1, AttemptResult.PUBLISHED, NOW)
+    assert ledger.loads.attempts(other.job_id) == [Attempt(1, "run")]
+
+
+def test_a_load_whose_run_is_gone_waits_again(ledger: Ledger, accept: Accept) -> None:
+    load = accept()
+    ledger.loads.mark_requested(load.job_id, NOW)
+    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
+    assert ledger.loads.requeue(load.job_id, LATER)
+    (waiting,) = ledger.loads.waiting()
+    assert (waiting.state, waiting.attempts, waiting.requested_at) == (LoadState.QUEUED, 1, None)
+    assert ledger.loads.attempts(load.job_id) == [Attempt(1, "run-1", AttemptResult.LOST)]
+    assert not ledger.loads.requeue(load.job_id, LATER)
+
+
+@pytest.mark.parametrize("outcome", [SUCCESS, FAILURE])
+def test_an_outcome_and_its_notifications_are_kept_together(
+    ledger: Ledger, accept: Accept, outcome: Outcome
+) -> None:
+    load = accept()
+    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
+    assert ledger.loads.end(load.job_id, outcome, [CALLBACK, MAIL], LATER)
+    ended = ledger.loads.get(load.job_id)
+    assert ended is not None
+    assert (ended.state, ended.ended_at, ended.errors) == (outcome.state, LATER, outcome.errors)
+    assert ended.counts == outcome.counts
+    assert [each.notice for each in ledger.notifications.of(load.job_id)] == [CALLBACK, MAIL]
+
+
+def test_an_outcome_stands_for_ever(ledger: Ledger, accept: Accept) -> None:
+    load = accept()
+    ledger.loads.end(load.job_id, FAILURE, [CALLBACK], NOW)
+    ended = ledger.loads.get(load.job_id)
+    assert not ledger.loads.end(load.job_id, SUCCESS, [MAIL], LATER)
+    assert not ledger.loads.mark_requested(load.job_id, LATER)
+    assert not ledger.loads.requeue(load.job_id, LATER)
+    assert ledger.loads.begin_attempt(load.job_id, "run-2", LATER) is None
+    assert ledger.loads.get(load.job_id) == ended
+    assert [each.notice for each in ledger.notifications.of(load.job_id)] == [CALLBACK]
+    assert ledger.loads.attempts(load.job_id) == []
+
+
+def test_nothing_is_kept_of_an_outcome_whose_notifications_cannot_be(
+    ledger: Ledger, accept: Accept
+) -> None:
+    load = accept()
+    nothing: Any = None
+    broken = replace(MAIL, body=nothing)
+    with pytest.raises(IntegrityError):
+        ledger.loads.end(load.job_id, SUCCESS, [CALLBACK, broken], NOW)
+    assert ledger.loads.get(load.job_id) == load
+    assert ledger.notifications.of(load.job_id) == []
+
+
+def test_an_attempt_left_open_is_lost_when_the_load_ends(ledger: Ledger, accept: Accept) -> None:
+    load = accept()
+    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
+    ledger.loads.end(load.job_id, FAILURE, [], LATER)
+    assert ledger.loads.attempts(load.job_id) == [Attempt(1, "run-1", AttemptResult.LOST)]
+
+
+@pytest.mark.parametrize("state", [LoadState.QUEUED, LoadState.REQUESTED, LoadState.RUNNING])
+def test_only_a_final_state_ends_a_load(ledger: Ledger, accept: Accept, state: LoadState) -> None:
+    load = accept()
+    with pytest.raises(ValueError, match="does not end a load"):
+        ledger.loads.end(load.job_id, Outcome(state), [], NOW)
+    assert ledger.loads.get(load.job_id) == load
+
+
+def test_loads_are_found_newest_first_by_customer_target_and_state(
+    ledger: Ledger, accept: Accept, target: Target
+) -> None:
+    ledger.customers.add(Customer("zed", "Zed College", "alumniq-zed"), NOW)
+    first, second = accept(), accept()
+    degrees = accept(target=replace(target, feed="warehouse-degrees"))
+    production = accept(target=replace(target, environment=Environment.PRODUCTION))
+    foreign = accept(target=replace(target, customer="zed"))
+    assert ledger.loads.find() == [foreign, production, degrees, second, first]
+    assert ledger.loads.find(most=2) == [foreign, production]
+    assert ledger.loads.find(customer="iqu") == [production, degrees, second, first]
+    assert ledger.loads.find(target=target) == [second, first]
+    ledger.loads.mark_requested(first.job_id, NOW)
+    states = (LoadState.REQUESTED, LoadState.RUNNING)
+    assert [each.number for each in ledger.loads.find(states=states)] == [first.number]
+    assert ledger.loads.find(target=target, states=[LoadState.QUEUED]) == [second]
+
+
+def test_the_last_accepted_file_is_the_newest_that_a_webhook_named(
+    ledger: Ledger, accept: Accept, target: Target
+) -> None:
+    assert ledger.loads.last_accepted(target) is None
+    accept(filename="first.csv")
+    second = accept(filename="second.csv")
+    accept(filename="third.csv", origin=Origin.DAGSTER)
+    accept(filename="elsewhere.csv", target=replace(target, environment=Environment.PRODUCTION))
+    assert ledger.loads.last_accepted(target) == second
+
+
+def test_versions_are_listed_newest_first_and_recorded_once(
+    ledger: Ledger, accept: Accept, target: Target
+) -> None:
+    versions = [
+        Version(target, load.number, load.job_id, 10, "0" * 64, load.request.etag, "rel", NOW)
+        for load in (accept(), accept(etag=None))
+    ]
+    for version in (*versions, replace(versions[0], rows=99)):
+        ledger.versions.record(version, LATER)
+    assert ledger.versions.of(target) == versions[::-1]
+    assert ledger.versions.of(target, most=1) == versions[1:]
+    assert ledger.versions.of(replace(target, feed="warehouse-degrees")) == []

@@ -1,0 +1,162 @@
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.load import LoadState
+from alumniq_pipelines.core.notification import (
+    RETRY_DELAYS,
+    Channel,
+    DeliveryResult,
+    Notice,
+    Notification,
+    NotificationState,
+    next_attempt_at,
+)
+from alumniq_pipelines.core.outcome import Outcome
+from tests.integration.ledger.conftest import NOW, Accept
+
+LEASE = timedelta(minutes=2)
+SECOND = timedelta(seconds=1)
+CALLBACK = Notice(Channel.CALLBACK, "https://iqu.example/done", '{"status": "SUCCESS"}')
+DELIVERED = DeliveryResult(delivered=True, detail="200")
+FAILED = DeliveryResult(delivered=False, detail="500")
+
+Owe = Callable[[int], None]
+
+
+@pytest.fixture
+def owe(ledger: Ledger, accept: Accept) -> Owe:
+    """End a load with so many notifications."""
+
+    def owe_notifications(most: int) -> None:
+        ledger.loads.end(accept().job_id, Outcome(LoadState.SUCCEEDED), [CALLBACK] * most, NOW)
+
+    return owe_notifications
+
+
+def only(ledger: Ledger) -> Notification:
+    (load,) = ledger.loads.find()
+    (notification,) = ledger.notifications.of(load.job_id)
+    return notification
+
+
+def test_what_is_owed_is_due_at_once(ledger: Ledger, owe: Owe) -> None:
+    owe(1)
+    (claimed,) = ledger.notifications.claim(NOW, LEASE)
+    assert claimed.notice == CALLBACK
+    assert claimed.state is NotificationState.PENDING
+    assert (claimed.attempts, claimed.created_at, claimed.next_attempt_at) == (0, NOW, NOW)
+
+
+def test_nobody_else_gets_a_notification_until_the_lease_is_over(ledger: Ledger, owe: Owe) -> None:
+    owe(1)
+    (claimed,) = ledger.notifications.claim(NOW, LEASE)
+    assert ledger.notifications.claim(NOW + LEASE - SECOND, LEASE) == []
+    (again,) = ledger.notifications.claim(NOW + LEASE, LEASE)
+    assert again == replace(claimed, leased_until=NOW + 2 * LEASE)
+
+
+def test_a_claim_takes_no_more_than_it_asks_for(ledger: Ledger, owe: Owe) -> None:
+    owe(5)
+    taken = [len(ledger.notifications.claim(NOW, LEASE, most=2)) for _ in range(4)]
+    assert taken == [2, 2, 1, 0]
+
+
+def test_the_longest_due_is_claimed_first(ledger: Ledger, owe: Owe) -> None:
+    owe(1)
+    (first,) = ledger.notifications.claim(NOW, LEASE)
+    ledger.notifications.record(first, FAILED, NOW)
+    owe(1)
+    later = NOW + timedelta(days=1)
+    due = ledger.notifications.claim(later, LEASE)
+    assert [each.next_attempt_at for each in due] == sorted(each.next_attempt_at for each in due)
+    assert len(due) == 2
+    assert due[1].id == first.id
+
+
+def test_a_delivered_notification_is_never_due_again(ledger: Ledger, owe: Owe) -> None:
+    owe(1)
+    (claimed,) = ledger.notifications.claim(NOW, LEASE)
+    ledger.notifications.record(claimed, DELIVERED, NOW + SECOND)
+    assert only(ledger).state is NotificationState.DELIVERED
+    assert ledger.notifications.claim(NOW + timedelta(days=30), LEASE) == []
+    assert ledger.notifications.attempts(claimed.id) == [(NOW + SECOND, DELIVERED)]
+
+
+def test_a_failed_delivery_is_tried_again_on_schedule_and_given_up_at_its_end(
+    ledger: Ledger, owe: Owe
+) -> None:
+    owe(1)
+    now = NOW
+    for made in range(1, len(RETRY_DELAYS) + 1):
+        assert ledger.notifications.claim(now - SECOND, LEASE) == []
+        (claimed,) = ledger.notifications.claim(now, LEASE)
+        ledger.notifications.record(claimed, FAILED, now)
+        now = next_attempt_at(claimed.id, made, now) or now
+    left = only(ledger)
+    assert (left.state, left.attempts) == (NotificationState.GIVEN_UP, len(RETRY_DELAYS))
+    assert len(ledger.notifications.attempts(left.id)) == len(RETRY_DELAYS)
+    assert ledger.notifications.claim(now + timedelta(days=30), LEASE) == []
+    assert now - NOW >= timedelta(hours=75)
+
+
+def test_a_permanent_failure_is_given_up_at_once(ledger: Ledger, owe: Owe) -> None:
+    owe(1)
+    (claimed,) = ledger.notifications.claim(NOW, LEASE)
+    gone = DeliveryResult(delivered=False, detail="410", permanent=True)
+    ledger.notifications.record(claimed, gone, NOW)
+    assert only(ledger).state is NotificationState.GIVEN_UP
+    assert ledger.notifications.attempts(claimed.id) == [(NOW, gone)]
+
+
+def test_a_recorded_failure_ends_the_lease(ledger: Ledger, owe: Owe) -> None:
+    owe(1)
+    (claimed,) = ledger.notifications.claim(NOW, timedelta(days=1))
+    ledger.notifications.record(claimed, FAILED, NOW)
+    (again,) = ledger.notifications.claim(only(ledger).next_attempt_at, LEASE)
+    assert again.attempts == 1
+
+
+def test_a_failure_told_after_the_lease_leaves_the_next_sender_its_own(
+    ledger: Ledger, owe: Owe
+) -> None:
+    owe(1)
+    (slow,) = ledger.notifications.claim(NOW, LEASE)
+    (quick,) = ledger.notifications.claim(NOW + LEASE, LEASE)
+    ledger.notifications.record(slow, FAILED, NOW + LEASE)
+    assert only(ledger) == quick
+
+
+def test_a_failure_told_after_the_next_sender_failed_moves_nothing(
+    ledger: Ledger, owe: Owe
+) -> None:
+    owe(1)
+    (slow,) = ledger.notifications.claim(NOW, LEASE)
+    (quick,) = ledger.notifications.claim(NOW + LEASE, LEASE)
+    ledger.notifications.record(quick, FAILED, NOW + LEASE)
+    due = only(ledger)
+    ledger.notifications.record(slow, FAILED, NOW + LEASE + SECOND)
+    assert only(ledger) == due
+    assert len(ledger.notifications.attempts(due.id)) == 2
+
+
+def test_a_delivery_told_after_the_lease_still_counts(ledger: Ledger, owe: Owe) -> None:
+    owe(1)
+    (slow,) = ledger.notifications.claim(NOW, LEASE)
+    (quick,) = ledger.notifications.claim(NOW + LEASE, LEASE)
+    ledger.notifications.record(quick, FAILED, NOW + LEASE)
+    ledger.notifications.record(slow, DELIVERED, NOW + LEASE + SECOND)
+    assert only(ledger).state is NotificationState.DELIVERED
+
+
+def test_a_failure_never_undoes_a_delivery(ledger: Ledger, owe: Owe) -> None:
+    owe(1)
+    (claimed,) = ledger.notifications.claim(NOW, LEASE)
+    ledger.notifications.record(claimed, DELIVERED, NOW)
+    delivered = only(ledger)
+    ledger.notifications.record(claimed, FAILED, NOW + SECOND)
+    ledger.notifications.record(delivered, FAILED, NOW + SECOND)
+    assert only(ledger) == delivered
