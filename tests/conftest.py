@@ -5,4 +5,5 @@ pytest_plugins = [
     "tests.servers.s3",
     "tests.servers.smtp",
     "tests.servers.receiver",
+    "tests.servers.gateway",
 ]

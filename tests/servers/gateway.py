@@ -1,0 +1,181 @@
+"""A real server for tests: the gateway, in the test's process or in one of its own."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.testclient import TestClient
+
+from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
+from alumniq_pipelines.adapters.field_maps import read_catalog
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.catalog import Catalog
+from alumniq_pipelines.core.customer import Customer
+from alumniq_pipelines.core.load import Load
+from alumniq_pipelines.core.target import Environment
+from alumniq_pipelines.settings import Settings
+from webhook_gateway.app import create_app
+
+NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
+"""What the clock of a gateway in the test's process says."""
+
+WEBHOOK = "/api/v1/index.cfm/webhook/warehouse"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Everything a gateway stands on, and hands to fill it."""
+
+    settings: Settings
+    ledger: Ledger
+    buckets: FolderBuckets
+
+    def customer(self, name: str = "iqu", now: datetime = NOW) -> "Caller":
+        """Make a customer with a bucket, and a key for QA."""
+        self.ledger.customers.add(Customer(name, name.upper(), f"{name}-feeds"), now)
+        self.buckets.create(f"{name}-feeds")
+        return self.caller(name, Environment.QA, now)
+
+    def caller(self, name: str, environment: Environment, now: datetime = NOW) -> "Caller":
+        """Issue one more key of a customer."""
+        key, _ = self.ledger.keys.issue(name, environment, now)
+        return Caller(self, name, environment, key)
+
+    def loads(self) -> list[Load]:
+        """List what was accepted, newest first."""
+        return list(self.ledger.loads.find(most=1_000))
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A customer's integration staff, with one key."""
+
+    installation: Installation
+    name: str
+    environment: Environment
+    key: str
+
+    def deliver(self, filename: str, content: bytes = b"xid\r\n1\r\n") -> None:
+        """Put a file into the customer's bucket, by hand as it were."""
+        bucket = self.installation.buckets.open(f"{self.name}-feeds")
+        path = bucket.root / f"{self.environment}/warehouse/{filename}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+@pytest.fixture(scope="session")
+def migrated_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Migrate one SQLite file, for copying."""
+    path = tmp_path_factory.mktemp("gateway") / "ledger.db"
+    ledger = Ledger.open(f"sqlite:///{path}")
+    ledger.migrate()
+    ledger.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def catalog() -> Catalog:
+    """Read the field maps of the repository."""
+    return read_catalog(Settings().schemas_dir)
+
+
+@pytest.fixture
+def installation(tmp_path: Path, migrated_ledger: Path) -> Iterator[Installation]:
+    """Lay out the data folder of a new installation."""
+    settings = Settings(data_dir=tmp_path / "var", gateway_port=_free_port())
+    settings.buckets_dir.mkdir(parents=True)
+    shutil.copy(migrated_ledger, settings.home / "ledger.db")
+    ledger = Ledger.open(settings.ledger)
+    yield Installation(settings, ledger, FolderBuckets(settings.buckets_dir))
+    ledger.close()
+
+
+@pytest.fixture
+def caller(installation: Installation) -> Caller:
+    """Make the customer of most tests, with its file in its bucket."""
+    caller = installation.customer()
+    caller.deliver("warehouse.csv")
+    return caller
+
+
+@pytest.fixture
+def client(installation: Installation, catalog: Catalog) -> Iterator[TestClient]:
+    """Talk to a gateway in the test's process; its faults are answers, as they are outside."""
+    app = create_app(
+        installation.settings,
+        ledger=installation.ledger,
+        buckets=installation.buckets,
+        catalog=catalog,
+        clock=lambda: NOW,
+    )
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
+@dataclass(frozen=True)
+class GatewayProcess:
+    """A gateway in a process of its own."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def stop(self, seconds: float = 30) -> int:
+        """Ask it to stop, and answer its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+
+@pytest.fixture
+def gateway(installation: Installation) -> Iterator[GatewayProcess]:
+    """Serve the installation from a real uvicorn on a free port."""
+    settings = installation.settings
+    log = settings.home / "gateway.log"
+    environment = {
+        **os.environ,
+        "ALUMNIQ_DATA_DIR": str(settings.data_dir),
+        "ALUMNIQ_GATEWAY_PORT": str(settings.gateway_port),
+    }
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            [sys.executable, "-m", "webhook_gateway"],
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
+        gateway = GatewayProcess(settings.gateway_url, process, log)
+        try:
+            _wait_until_live(gateway)
+            yield gateway
+        finally:
+            process.kill()
+
+
+def _wait_until_live(gateway: GatewayProcess, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and gateway.process.poll() is None:
+        try:
+            httpx.get(f"{gateway.url}/livez", trust_env=False).raise_for_status()
+        except httpx.TransportError:
+            continue
+        return
+    pytest.fail(f"the gateway does not answer:\n{gateway.log.read_text()}")
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
