@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.defs.waiting import looks
 
 
 def notification_sensor() -> dg.SensorDefinition:
@@ -23,7 +24,11 @@ def notification_sensor() -> dg.SensorDefinition:
     ) -> dg.SkipReason:
         from alumniq_pipelines.telling import tell
 
-        told = tell(ledger.notifications, notifiers, lambda: datetime.now(UTC))
-        return dg.SkipReason(f"{told.delivered} delivered, {told.failed} not delivered.")
+        delivered = failed = 0
+        for _ in looks():
+            told = tell(ledger.notifications, notifiers, lambda: datetime.now(UTC))
+            delivered += told.delivered
+            failed += told.failed
+        return dg.SkipReason(f"{delivered} delivered, {failed} not delivered.")
 
     return notifications

@@ -15,6 +15,7 @@ from alumniq_pipelines.core.load import Load
 from alumniq_pipelines.defs.jobs import job_name
 from alumniq_pipelines.defs.partitions import missing_partitions
 from alumniq_pipelines.defs.tags import tags_of
+from alumniq_pipelines.defs.waiting import first_found
 
 MOST_PER_TICK = 50
 """Creating a run takes some 50 ms, and a tick must be over well before its 60 seconds."""
@@ -39,25 +40,26 @@ def load_request_sensor(
     def load_requests(
         context: dg.SensorEvaluationContext, ledger: dg.ResourceParam[Ledger]
     ) -> dg.SensorResult:
-        now = datetime.now(UTC)
-        due = [load for load in ledger.loads.waiting() if is_to_be_requested(load, now)]
+        due = first_found(lambda: _due(ledger, datetime.now(UTC)))
         known = [load for load in due if load.target.feed in catalog.feeds][:MOST_PER_TICK]
         if len(due) > len(known):
             context.log.info(
                 "%s loads wait for the next tick or their field map.", len(due) - len(known)
             )
         partitions = missing_partitions((load.target for load in known), catalog, context.instance)
-        requests = list(_requests(ledger, known, catalog, now))
+        requests = list(_requests(ledger, known, catalog))
         return dg.SensorResult(run_requests=requests, dynamic_partitions_requests=partitions)
 
     return load_requests
 
 
-def _requests(
-    ledger: Ledger, loads: Sequence[Load], catalog: Catalog, now: datetime
-) -> Iterator[dg.RunRequest]:
+def _due(ledger: Ledger, now: datetime) -> Sequence[Load]:
+    return [load for load in ledger.loads.waiting() if is_to_be_requested(load, now)]
+
+
+def _requests(ledger: Ledger, loads: Sequence[Load], catalog: Catalog) -> Iterator[dg.RunRequest]:
     for load in loads:
-        if ledger.loads.mark_requested(load.job_id, now):
+        if ledger.loads.mark_requested(load.job_id, datetime.now(UTC)):
             yield dg.RunRequest(
                 run_key=run_key(load),
                 job_name=job_name(catalog.feed(load.target.feed)),

@@ -1,0 +1,35 @@
+"""Waiting inside a tick: Dagster's sensor daemon looks every 5 seconds, and customers are waiting.
+
+A tick that has nothing to do keeps looking for most of that time, so what comes up is acted upon at
+once instead of at the next look. See docs/adr for what it saves.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+TICK_SECONDS = 4.0
+"""Well below the 5 seconds between two looks of the daemon: a tick not over by then misses one."""
+
+LOOK_AGAIN_SECONDS = 0.2
+
+Found = TypeVar("Found")
+
+
+def looks(seconds: float = TICK_SECONDS) -> Iterator[None]:
+    """Come round again and again until the tick's time is up, at least once."""
+    until = time.monotonic() + seconds
+    yield
+    while time.monotonic() < until:
+        time.sleep(LOOK_AGAIN_SECONDS)
+        yield
+
+
+def first_found(look: Callable[[], Sequence[Found]]) -> Sequence[Found]:
+    """Look until something is there or the tick's time is up."""
+    found: Sequence[Found] = ()
+    for _ in looks():
+        found = look()
+        if found:
+            break
+    return found
