@@ -47,7 +47,7 @@ class Warehouse(Protocol):
     """Published versions. All methods raise WarehouseUnavailable when the store is away."""
 
     def live(self, target: Target) -> Version | None:
-        """Answer the version readers see now."""
+        """Answer the version that readers who come now will see."""
         ...
 
     def publish(
@@ -63,16 +63,25 @@ class Warehouse(Protocol):
         """Complete a new version, then move the pointer to it.
 
         Repeating it with the same number is harmless. The pointer never moves back: where a higher
-        number is live already, that one is answered.
+        number is live already, that one is answered. Raises IncompleteVersion, and publishes
+        nothing, where the rows are not those that were announced.
         """
         ...
 
+    def make_live(self, target: Target, number: int, now: datetime) -> Version:
+        """Move the pointer to a version that is kept, older or newer; raises UnknownVersion."""
+        ...
+
     def versions(self, target: Target) -> Sequence[Version]:
-        """List the versions kept, newest first."""
+        """List the versions kept, newest first; each of them can be made live."""
         ...
 
     def query(
-        self, customer: str, environment: str, sql: str
+        self, customer: str, environment: str, sql: str, most: int | None = None
     ) -> tuple[Sequence[str], Sequence[tuple[object, ...]]]:
-        """Run a read-only query over an environment's views: column names and rows."""
+        """Run one SELECT over an environment's tables: column names and rows, at most `most`.
+
+        It can write nothing and reach nothing outside the environment. Raises NothingPublished and
+        UnusableQuery.
+        """
         ...

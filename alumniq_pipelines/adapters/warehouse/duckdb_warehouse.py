@@ -1,0 +1,159 @@
+"""The warehouse as DuckDB files: one per version, a link to the live one, a catalog of views."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from alumniq_pipelines.adapters.warehouse import catalog_file, locked_query, version_file
+from alumniq_pipelines.adapters.warehouse.folders import (
+    SUFFIX,
+    NumberedFiles,
+    locked,
+    make,
+    replace_by_link,
+)
+from alumniq_pipelines.adapters.warehouse.version_file import VersionFile
+from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.load import JobId
+from alumniq_pipelines.core.problems import NothingPublished, UnknownVersion, WarehouseUnavailable
+from alumniq_pipelines.core.target import CUSTOMER_PATTERN, Environment, Target
+from alumniq_pipelines.core.warehouse import AcceptedRows, Version
+
+
+@dataclass(frozen=True)
+class DuckDBWarehouse:
+    """Implements core's Warehouse below one folder."""
+
+    folder: Path
+    versions_kept: int = 5
+
+    def live(self, target: Target) -> Version | None:
+        """Answer the version that readers who come now will see."""
+        files = self._files(target)
+        number = files.linked()
+        if number is None:
+            return None
+        with _faults_told():
+            return version_file.read([files.path(number)])[0].version
+
+    def publish(
+        self,
+        target: Target,
+        field_map: FieldMap,
+        accepted: AcceptedRows,
+        *,
+        number: int,
+        job_id: JobId,
+        now: datetime,
+    ) -> Version:
+        """Complete a new version, then move the pointer to it; takes the accepted file away."""
+        described = version_file.describe(target, field_map, accepted, number, job_id, now)
+        files = self._files(target)
+        with _faults_told():
+            make(files.folder)
+            with locked(files.folder):
+                live = self.live(target)
+                if live is None or live.number < number:
+                    _store(files, accepted, described)
+                    live = described.version
+                self._show(target, live.number, now)
+                return live
+
+    def make_live(self, target: Target, number: int, now: datetime) -> Version:
+        """Move the pointer to a version that is kept; raises UnknownVersion."""
+        files = self._files(target)
+        kept = self._kept(files)
+        if number not in kept:
+            raise UnknownVersion(str(target), number, kept)
+        with _faults_told(), locked(files.folder):
+            self._show(target, number, now)
+            return version_file.read([files.path(number)])[0].version
+
+    def versions(self, target: Target) -> Sequence[Version]:
+        """List the versions kept, newest first."""
+        files = self._files(target)
+        with _faults_told():
+            paths = [files.path(number) for number in self._kept(files)]
+            return [each.version for each in version_file.read(paths)]
+
+    def query(
+        self, customer: str, environment: str, sql: str, most: int | None = None
+    ) -> tuple[Sequence[str], Sequence[tuple[object, ...]]]:
+        """Run one SELECT over an environment's catalog: column names and rows, at most `most`."""
+        if not CUSTOMER_PATTERN.fullmatch(customer) or environment not in set(Environment):
+            raise NothingPublished(customer, environment)
+        catalog = self._environment(customer, environment) / f"catalog{SUFFIX}"
+        if not catalog.exists():
+            raise NothingPublished(customer, environment)
+        with _faults_told():
+            return locked_query.run(catalog, sql, most)
+
+    def _environment(self, customer: str, environment: str) -> Path:
+        """Name the folder of an environment."""
+        return self.folder.absolute() / customer / environment
+
+    def _files(self, target: Target) -> NumberedFiles:
+        """Name the files of a target's versions."""
+        folder = self._environment(target.customer, target.environment) / target.feed
+        return NumberedFiles(folder, folder / f"live{SUFFIX}")
+
+    def _kept(self, files: NumberedFiles) -> Sequence[int]:
+        """List the numbers of the versions kept, newest first: the live one is always of them."""
+        numbers = files.numbers()
+        live = files.linked()
+        return [each for each in numbers if each in numbers[: self.versions_kept] or each == live]
+
+    def _show(self, target: Target, number: int, now: datetime) -> None:
+        """Let readers see a version: the target's link first, then the environment's catalog.
+
+        The catalog follows from the links alone. Should the process end between the two, whoever
+        publishes next in the environment, or tries the same load again, brings it up to date.
+        """
+        files = self._files(target)
+        folder = files.folder.parent
+        catalogs = NumberedFiles(folder / ".catalogs", folder / f"catalog{SUFFIX}")
+        make(catalogs.folder)
+        with locked(folder):
+            files.move_link(number)
+            next_number = (catalogs.linked() or 0) + 1
+            fresh = catalogs.folder / "new.part"
+            catalog_file.write(fresh, _live_versions(folder))
+            catalogs.keep(fresh, next_number, now)
+            catalogs.move_link(next_number)
+            for superseded in catalogs.superseded(1, now):
+                catalogs.path(superseded).unlink()
+        for superseded in files.superseded(self.versions_kept, now):
+            # Whoever still holds a catalog that names this version reads the live one from now on.
+            replace_by_link(files.path(superseded), files.link)
+
+
+def _store(files: NumberedFiles, accepted: AcceptedRows, described: VersionFile) -> None:
+    """Put a completed version's file beside the others; nothing leads to it yet."""
+    for leftover in files.folder.glob("*.part*"):
+        leftover.unlink()
+    version_file.complete(accepted, described)
+    number = described.version.number
+    part = files.path(number).with_suffix(".part")
+    shutil.move(accepted.database, part)
+    files.keep(part, number, described.version.published_at)
+
+
+def _live_versions(environment: Path) -> dict[Path, VersionFile]:
+    """Gather the live versions of an environment's feeds by their files."""
+    links = sorted(environment.glob(f"*/live{SUFFIX}"))
+    paths = [link.parent / link.readlink() for link in links if link.exists()]
+    return dict(zip(paths, version_file.read(paths), strict=True))
+
+
+@contextmanager
+def _faults_told() -> Iterator[None]:
+    """Turn what DuckDB and the file system raise into WarehouseUnavailable, by kind alone."""
+    try:
+        yield
+    except (duckdb.Error, OSError) as error:
+        raise WarehouseUnavailable(type(error).__name__) from None

@@ -1,0 +1,99 @@
+"""Where the files of a DuckDB warehouse lie, and how one is put into place for good.
+
+    <customer>/<environment>/catalog.duckdb        → catalogs/000000042.duckdb
+    <customer>/<environment>/<feed>/live.duckdb    → 000000017.duckdb
+    <customer>/<environment>/<feed>/000000017.duckdb
+
+A file below a number is complete and never written again. What changes is only where the two links
+lead, and a link is replaced in one step.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+SUFFIX = ".duckdb"
+GRACE = timedelta(hours=1)
+"""How long what was superseded stays readable for those who began to read before."""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedFiles:
+    """A folder of files named by growing numbers, and a link that leads to one of them."""
+
+    folder: Path
+    link: Path
+
+    def path(self, number: int) -> Path:
+        """Name the file of a number."""
+        return self.folder / f"{number:09d}{SUFFIX}"
+
+    def numbers(self) -> Sequence[int]:
+        """List the numbers there are, highest first; links left for late readers do not count."""
+        found = self.folder.glob(f"[0-9]*{SUFFIX}")
+        return sorted((int(file.stem) for file in found if not file.is_symlink()), reverse=True)
+
+    def linked(self) -> int | None:
+        """Answer the number that the link leads to."""
+        return int(self.link.readlink().stem) if self.link.is_symlink() else None
+
+    def move_link(self, number: int) -> None:
+        """Let the link lead to a number: in one step, and durably."""
+        replace_by_link(self.link, self.path(number))
+
+    def keep(self, file: Path, number: int, now: datetime) -> None:
+        """Give a finished file its number, durably; its time is the one it is published at."""
+        os.utime(file, (now.timestamp(), now.timestamp()))
+        sync(file)
+        file.replace(self.path(number))
+        sync(self.folder)
+
+    def superseded(self, kept: int, now: datetime) -> Sequence[int]:
+        """List the numbers beyond the newest `kept` whose successor is older than the grace."""
+        numbers = self.numbers()
+        latest = (now - GRACE).timestamp()
+        return [
+            number
+            for newer, number in pairwise(numbers)
+            if number not in {*numbers[:kept], self.linked()}
+            and self.path(newer).stat().st_mtime < latest
+        ]
+
+
+def make(folder: Path) -> None:
+    """Make a folder and those above it, durably."""
+    if not folder.is_dir():
+        make(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync(folder.parent)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder against other writers; the lock ends with the process, however that ends."""
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def replace_by_link(name: Path, destination: Path) -> None:
+    """Put a relative link under a name in one step, whatever the name was before."""
+    fresh = name.with_suffix(".link")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(os.path.relpath(destination, name.parent))
+    fresh.replace(name)
+    sync(name.parent)
+
+
+def sync(path: Path) -> None:
+    """Have the disk hold a file's content, or a folder's names."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,49 @@
+"""Accepted rows as a load hands them to a warehouse, made in one line."""
+
+from pathlib import Path
+from uuid import uuid4
+
+import duckdb
+
+from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.warehouse import AcceptedRows
+
+
+def small_field_map(feed: str) -> FieldMap:
+    """Make a feed with a key and one more column."""
+    return FieldMap.model_validate(
+        {
+            "name": feed,
+            "path": f"{feed}.csv",
+            "title": feed,
+            "description": "For tests.",
+            "schema": {
+                "fields": [{"name": "xid"}, {"name": "batch", "type": "integer"}],
+                "primaryKey": ["xid"],
+            },
+            "alumniq": {"job": feed},
+        }
+    )
+
+
+def accepted_rows(scratch: Path, query: str, *, rows: int | None = None) -> AcceptedRows:
+    """Stage what a query answers; `rows` is what is announced, if not the truth."""
+    database = scratch / f"{uuid4().hex}.duckdb"
+    with duckdb.connect(database) as connection:
+        connection.execute(f"create table accepted as {query}")
+        described = connection.table("accepted")
+        columns, found = tuple(described.columns), described.shape[0]
+    return AcceptedRows(
+        database=database,
+        table="accepted",
+        columns=columns,
+        rows=found if rows is None else rows,
+        sha256=uuid4().hex,
+        etag=uuid4().hex,
+    )
+
+
+def batch(scratch: Path, number: int, *, count: int = 1_000) -> AcceptedRows:
+    """Stage rows that all carry one number, and are `count` plus that number in total."""
+    columns = f"lpad(i::varchar, 9, '0') as xid, {number}::bigint as batch"
+    return accepted_rows(scratch, f"select {columns} from range({count + number}) t(i)")
