@@ -8,6 +8,7 @@ import typer
 
 from alumniq_pipelines.cli.console import Commands
 from alumniq_pipelines.cli.feed import feed
+from alumniq_pipelines.cli.sql import sql
 
 app = typer.Typer(
     name="alumniq",
@@ -17,3 +18,4 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(feed, name="feed")
+app.command()(sql)

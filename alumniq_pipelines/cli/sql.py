@@ -1,0 +1,81 @@
+"""`alumniq sql`: one SELECT over the tables of a customer's environment, for staff."""
+
+import csv
+import sys
+from collections.abc import Sequence
+from math import isfinite
+from typing import Annotated
+
+import typer
+
+from alumniq_pipelines.cli.console import for_people, print_json
+from alumniq_pipelines.settings import Settings
+
+MOST_SHOWN = 100
+"""Rows shown to people; machines get all."""
+
+
+def sql(
+    customer: Annotated[str, typer.Argument(help="The customer's short name, such as iqu.")],
+    environment: Annotated[str, typer.Argument(help="qa or production.")],
+    query: Annotated[str, typer.Argument(help='One SELECT, such as "from warehouse limit 5".')],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print an object per row.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV; null is empty.")] = False,
+) -> None:
+    """Ask the live tables of a customer's environment: one per feed, and _versions.
+
+    It reads only: nothing can be changed, and no file outside the environment can be reached.
+    """
+    from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
+
+    if as_json and as_csv:
+        message = "Choose one of --json and --csv."
+        raise typer.BadParameter(message)
+    warehouse = DuckDBWarehouse(Settings().warehouse_dir)
+    most = None if as_json or as_csv else MOST_SHOWN + 1
+    names, rows = warehouse.query(customer, environment, query, most)
+    if as_json:
+        keys = _distinct(names)
+        cells = ([_json_cell(each) for each in row] for row in rows)
+        print_json([dict(zip(keys, row, strict=True)) for row in cells])
+    elif as_csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows(rows)
+    else:
+        _show(names, rows)
+
+
+def _show(names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Show rows to people: numbers to the right, null faintly, no more than they can read."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table()
+    for position, name in enumerate(names):
+        kinds = {type(row[position]) for row in rows} - {type(None)}
+        numeric = bool(kinds) and kinds <= {int, float}
+        table.add_column(escape(name), justify="right" if numeric else "left", overflow="fold")
+    for row in rows[:MOST_SHOWN]:
+        table.add_row(*("[dim]null[/dim]" if each is None else escape(str(each)) for each in row))
+    console = for_people()
+    console.print(table)
+    if len(rows) > MOST_SHOWN:
+        console.print(f"The first {MOST_SHOWN} rows; --csv or --json prints all.")
+
+
+def _json_cell(value: object) -> object:
+    """Keep what JSON knows; write dates, decimals, infinities and the rest as text."""
+    known = value is None or isinstance(value, bool | int | str)
+    finite = isinstance(value, float) and isfinite(value)
+    return value if known or finite else str(value)
+
+
+def _distinct(names: Sequence[str]) -> Sequence[str]:
+    """Number repeated names, as an object holds each key once."""
+    keys: list[str] = []
+    for name in names:
+        repeats = (f"{name}_{number}" for number in range(1, len(names) + 1))
+        keys.append(next(each for each in (name, *repeats) if each not in keys))
+    return keys

@@ -1,0 +1,90 @@
+import csv
+import io
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
+from alumniq_pipelines.cli.main import app
+from alumniq_pipelines.core.load import new_job_id
+from alumniq_pipelines.core.target import Environment, Target
+from tests.accepted_rows import accepted_rows, small_field_map
+
+ROWS = """
+    select * from (values
+        ('0012', 'O''Neill, "Peg"' || chr(10) || '[bold]', date '1998-05-24', 25.50, true),
+        ('0013', null, null, null, null)
+    ) t(xid, name, born, gift, alum)
+"""
+
+
+@pytest.fixture(autouse=True)
+def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALUMNIQ_DATA_DIR", str(tmp_path))
+    DuckDBWarehouse(tmp_path / "warehouse").publish(
+        Target("iqu", Environment.QA, "members"),
+        small_field_map("members"),
+        accepted_rows(tmp_path, ROWS),
+        number=1,
+        job_id=new_job_id(),
+        now=datetime.now(UTC),
+    )
+
+
+def test_json_is_an_object_per_row() -> None:
+    result = CliRunner().invoke(app, ["sql", "iqu", "qa", "from members", "--json"])
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == [
+        {
+            "xid": "0012",
+            "name": 'O\'Neill, "Peg"\n[bold]',
+            "born": "1998-05-24",
+            "gift": "25.50",
+            "alum": True,
+        },
+        {"xid": "0013", "name": None, "born": None, "gift": None, "alum": None},
+    ]
+
+
+def test_json_loses_no_column_to_a_repeated_name() -> None:
+    result = CliRunner().invoke(app, ["sql", "iqu", "qa", "select 1 a, 2 a, 3 a_1", "--json"])
+    assert json.loads(result.stdout) == [{"a": 1, "a_1": 2, "a_1_1": 3}]
+
+
+def test_csv_reads_back_as_it_was() -> None:
+    result = CliRunner().invoke(app, ["sql", "iqu", "qa", "from members", "--csv"])
+    assert list(csv.reader(io.StringIO(result.stdout, newline=""))) == [
+        ["xid", "name", "born", "gift", "alum"],
+        ["0012", 'O\'Neill, "Peg"\n[bold]', "1998-05-24", "25.50", "True"],
+        ["0013", "", "", "", ""],
+    ]
+
+
+def test_people_see_a_table_of_as_much_as_they_can_read() -> None:
+    query = "select * from range(1000), members where xid = '0012'"
+    result = CliRunner().invoke(app, ["sql", "iqu", "qa", query])
+    assert result.exit_code == 0
+    assert "[bold]" in result.stdout
+    assert result.stdout.count("0012") == 100
+    assert "The first 100 rows; --csv or --json prints all." in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["nobody", "qa", "select 1"], "alumniq customer list"),
+        (["iqu", "production", "select 1"], "Nothing has been published for 'iqu'"),
+        (["iqu", "qa", "from nowhere"], "Tables: _versions, members."),
+        (["iqu", "qa", "drop view members"], "Write one SELECT."),
+        (["iqu", "qa", "from read_text('/etc/hostname')"], "PermissionException"),
+        (["iqu", "qa", "from members", "--json", "--csv"], "Choose one of"),
+    ],
+)
+def test_what_cannot_be_answered_is_told_with_its_mend(arguments: list[str], told: str) -> None:
+    result = CliRunner().invoke(app, ["sql", *arguments])
+    assert result.exit_code == 2
+    assert told in " ".join(result.output.split())
+    assert result.stdout == ""
