@@ -1,0 +1,109 @@
+"""An installation of one customer: real ledger, bucket and warehouse, and a Dagster instance."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.customer import Customer, Subscription
+from alumniq_pipelines.core.load import Load, LoadRequest, new_job_id
+from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.definitions import build_definitions
+from alumniq_pipelines.defs.tags import tags_of
+from alumniq_pipelines.settings import Settings
+
+TARGET = Target("iqu", Environment.PRODUCTION, "warehouse-lookups")
+FILE = "lookups.csv"
+ROWS = "".join(f'"unit","{code}","Unit {code}","{code}","true"\n' for code in range(1, 101))
+HEADER = '"list","code","description","sortOrder","isActive"\n'
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Everything of one installation, as its processes see it."""
+
+    settings: Settings
+    ledger: Ledger
+    buckets: FolderBuckets
+    instance: dg.DagsterInstance
+    definitions: dg.Definitions
+
+    def put(self, content: str, filename: str = FILE) -> None:
+        """Deliver a file."""
+        path = self.buckets.open("iqu").root / "production" / "warehouse" / filename
+        path.write_text(content, encoding="utf-8")
+
+    def accept(self, filename: str = FILE, target: Target = TARGET) -> Load:
+        """Accept a load as the gateway would."""
+        request = LoadRequest(new_job_id(), target, filename, None, None, "a@example.org")
+        return self.ledger.loads.accept(request, datetime.now(UTC))
+
+    def again(self, load: Load) -> Load:
+        """Look at a load again."""
+        found = self.ledger.loads.get(load.job_id)
+        assert found
+        return found
+
+    def execute(
+        self, load: Load | None = None, config: dict[str, str] | None = None
+    ) -> dg.ExecuteInProcessResult:
+        """Execute a run as the queue would: for a load, or by hand."""
+        return self.definitions.resolve_job_def("load_warehouse_lookups").execute_in_process(
+            instance=self.instance,
+            partition_key=TARGET.partition_key,
+            tags=tags_of(load) if load else {},
+            run_config={"ops": {"feeds__warehouse_lookups": {"config": config or {}}}},
+            raise_on_error=False,
+        )
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """The embedded profile, with retries that wait for next to nothing."""
+    return Settings(data_dir=tmp_path / "data", retry_seconds=0.001, staff_email="ops@example.org")
+
+
+@pytest.fixture(scope="session")
+def ledger_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Migrate one ledger, for copying."""
+    path = tmp_path_factory.mktemp("ledger") / "ledger.db"
+    opened = Ledger.open(f"sqlite:///{path}")
+    opened.migrate()
+    opened.close()
+    return path
+
+
+@pytest.fixture
+def ledger(settings: Settings, ledger_template: Path) -> Iterator[Ledger]:
+    """A migrated ledger in the data folder."""
+    settings.home.mkdir()
+    shutil.copy(ledger_template, settings.home)
+    opened = Ledger.open(settings.ledger)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    """A Dagster instance in memory."""
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
+
+
+@pytest.fixture
+def installation(settings: Settings, ledger: Ledger, instance: dg.DagsterInstance) -> Installation:
+    """One customer with one subscription."""
+    now = datetime.now(UTC)
+    ledger.customers.add(Customer("iqu", "Inter-Quad University", "iqu"), now)
+    ledger.customers.subscribe(Subscription(TARGET), now)
+    buckets = FolderBuckets(settings.buckets_dir, settle_seconds=0)
+    buckets.create("iqu")
+    instance.add_dynamic_partitions("feeds/warehouse_lookups", [TARGET.partition_key])
+    definitions = build_definitions(settings, {"buckets": buckets})
+    return Installation(settings, ledger, buckets, instance, definitions)

@@ -1,0 +1,190 @@
+"""The sensors, on a real ledger and a real Dagster instance, one tick at a time."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+import pytest
+from dagster import DagsterRunStatus
+from dagster._core.test_utils import create_run_for_test
+
+from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load, LoadState
+from alumniq_pipelines.core.outcome import AttemptResult
+from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.defs import waiting
+from alumniq_pipelines.defs.settling import Settling
+from alumniq_pipelines.defs.tags import JOB_ID, PRIORITY, WILL_RETRY, tags_of
+from tests.integration.dagster.conftest import TARGET, Installation
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a tick that finds nothing end at once."""
+    monkeypatch.setattr(waiting, "TICK_SECONDS", 0.0)
+
+
+def tick(installation: Installation, name: str) -> dg.SensorResult:
+    """Evaluate a sensor once, as the daemon does."""
+    repository = installation.definitions.get_repository_def()
+    with dg.build_sensor_context(
+        installation.instance,
+        repository_def=repository,
+        resources={"ledger": installation.ledger, "notifiers": {}},
+        sensor_name=name,
+    ) as context:
+        found = repository.get_sensor_def(name)(context)
+    assert isinstance(found, dg.SensorResult)
+    return found
+
+
+def settle(installation: Installation, load: Load) -> str:
+    settling = Settling(installation.ledger, installation.instance, installation.settings)
+    return settling.settle(installation.again(load))
+
+
+def a_run_of(
+    installation: Installation,
+    load: Load,
+    status: DagsterRunStatus,
+    tags: dict[str, str] | None = None,
+) -> str:
+    """Record a run as Dagster would have left it."""
+    run: dg.DagsterRun = create_run_for_test(
+        installation.instance,
+        job_name="load_warehouse_lookups",
+        status=status,
+        tags={**tags_of(load), **(tags or {})},
+    )
+    return run.run_id
+
+
+def test_every_waiting_load_is_asked_for_once_in_order_of_acceptance(
+    installation: Installation,
+) -> None:
+    loads = [installation.accept() for _ in range(3)]
+    first = tick(installation, "load_requests")
+    assert [each.run_key for each in first.run_requests or ()] == [each.job_id for each in loads]
+    assert [each.partition_key for each in first.run_requests or ()] == ["iqu.production"] * 3
+    assert {installation.again(load).state for load in loads} == {LoadState.REQUESTED}
+    assert not tick(installation, "load_requests").run_requests
+
+
+def test_a_burst_is_asked_for_in_bounded_ticks(installation: Installation) -> None:
+    for _ in range(60):
+        installation.accept()
+    sizes = [len(tick(installation, "load_requests").run_requests or ()) for _ in range(3)]
+    assert sizes == [50, 10, 0]
+
+
+def test_a_load_of_a_feed_that_has_no_field_map_waits_and_holds_up_no_other(
+    installation: Installation,
+) -> None:
+    lost = installation.accept(target=Target("iqu", Environment.PRODUCTION, "gone"))
+    load = installation.accept()
+    requests = tick(installation, "load_requests").run_requests or ()
+    assert [each.run_key for each in requests] == [load.job_id]
+    assert installation.again(lost).state is LoadState.QUEUED
+
+
+def test_a_run_carries_what_the_queue_counts_and_neither_address_nor_file(
+    installation: Installation,
+) -> None:
+    load = installation.accept("secret-name.csv")
+    (request,) = tick(installation, "load_requests").run_requests or ()
+    assert request.tags["alumniq/target"] == "iqu/production/warehouse-lookups"
+    assert request.tags["alumniq/customer"] == "iqu"
+    assert request.tags[JOB_ID] == load.job_id
+    assert not [value for value in request.tags.values() if "secret" in value or "@" in value]
+    assert sum(len(key) + len(value) for key, value in request.tags.items()) < 1_000
+
+
+def test_production_goes_before_qa(installation: Installation) -> None:
+    installation.accept(target=Target("iqu", Environment.QA, TARGET.feed))
+    installation.accept()
+    requests = tick(installation, "load_requests").run_requests or ()
+    qa, production = (int(each.tags[PRIORITY]) for each in requests)
+    assert production > qa
+
+
+def test_partitions_are_added_before_the_first_load_needs_them(installation: Installation) -> None:
+    installation.accept(target=Target("iqu", Environment.QA, TARGET.feed))
+    (added,) = tick(installation, "load_requests").dynamic_partitions_requests or ()
+    assert (added.partitions_def_name, added.partition_keys) == (
+        "feeds/warehouse_lookups",
+        ["iqu.qa"],
+    )
+
+
+def test_subscriptions_have_their_partitions(installation: Installation) -> None:
+    installation.instance.delete_dynamic_partition("feeds/warehouse_lookups", "iqu.production")
+    (added,) = tick(installation, "partitions").dynamic_partitions_requests or ()
+    assert added.partition_keys == ["iqu.production"]
+
+
+def test_a_run_that_failed_before_it_began_counts_as_a_lost_attempt_and_is_asked_for_again(
+    installation: Installation,
+) -> None:
+    load = installation.accept()
+    tick(installation, "load_requests")
+    run_id = a_run_of(installation, load, DagsterRunStatus.FAILURE, {WILL_RETRY: "false"})
+    assert settle(installation, load) == "queued again"
+    (attempt,) = installation.ledger.loads.attempts(load.job_id)
+    assert (attempt.run_id, attempt.result) == (run_id, AttemptResult.LOST)
+    (request,) = tick(installation, "load_requests").run_requests or ()
+    assert request.run_key == f"{load.job_id}.2"
+
+
+def test_five_runs_that_never_began_end_the_load_and_tell_staff(installation: Installation) -> None:
+    load = installation.accept()
+    said = []
+    for _ in range(MAX_ATTEMPTS):
+        tick(installation, "load_requests")
+        a_run_of(installation, load, DagsterRunStatus.FAILURE, {WILL_RETRY: "false"})
+        said.append(settle(installation, load))
+    assert said == ["queued again"] * (MAX_ATTEMPTS - 1) + ["ended"]
+    assert installation.again(load).state is LoadState.FAILED
+    owed = installation.ledger.notifications.of(load.job_id)
+    assert {each.notice.destination for each in owed} == {"a@example.org", "ops@example.org"}
+
+
+def test_a_failed_run_that_dagster_retries_keeps_its_load_open(installation: Installation) -> None:
+    load = installation.accept()
+    tick(installation, "load_requests")
+    run_id = a_run_of(installation, load, DagsterRunStatus.FAILURE, {WILL_RETRY: "true"})
+    installation.ledger.loads.begin_attempt(load.job_id, run_id, datetime.now(UTC))
+    assert settle(installation, load) == "left"
+    assert installation.again(load).state is LoadState.RUNNING
+
+
+def test_a_run_stopped_in_the_ui_ends_its_load_once(installation: Installation) -> None:
+    load = installation.accept()
+    tick(installation, "load_requests")
+    a_run_of(installation, load, DagsterRunStatus.CANCELED)
+    assert settle(installation, load) == "ended"
+    assert settle(installation, load) == "left"
+    ended = installation.again(load)
+    assert ended.state is LoadState.FAILED
+    assert "stopped by our staff" in ended.errors[0]
+
+
+def test_a_run_that_is_under_way_is_left_alone(installation: Installation) -> None:
+    load = installation.accept()
+    tick(installation, "load_requests")
+    for status in (DagsterRunStatus.STARTING, DagsterRunStatus.STARTED):
+        a_run_of(installation, load, status)
+        assert settle(installation, load) == "left"
+
+
+def test_a_run_whose_worker_died_with_its_machine_is_declared_dead(
+    installation: Installation,
+) -> None:
+    load = installation.accept()
+    tick(installation, "load_requests")
+    run_id = a_run_of(installation, load, DagsterRunStatus.STARTED)
+    workers = installation.settings.workers_dir
+    workers.mkdir()
+    (workers / run_id).touch()  # nobody holds its lock
+    assert settle(installation, load) == "declared dead"
+    run = installation.instance.get_run_by_id(run_id)
+    assert run
+    assert run.status is DagsterRunStatus.FAILURE
+    assert list(workers.iterdir()) == []
