@@ -16,9 +16,9 @@ LOOK_AGAIN_SECONDS = 0.2
 Found = TypeVar("Found")
 
 
-def looks(seconds: float = TICK_SECONDS) -> Iterator[None]:
+def looks() -> Iterator[None]:
     """Come round again and again until the tick's time is up, at least once."""
-    until = time.monotonic() + seconds
+    until = time.monotonic() + TICK_SECONDS
     yield
     while time.monotonic() < until:
         time.sleep(LOOK_AGAIN_SECONDS)
