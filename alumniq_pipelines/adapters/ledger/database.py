@@ -21,18 +21,14 @@ from alumniq_pipelines.core.problems import LedgerUnavailable, UnusableLedgerUrl
 PATIENCE_SECONDS = 30
 """How long a statement waits for another process (SQLite's lock) or a call for a connection."""
 
-ONE_STATEMENT: dict[str, dict[str, Any]] = {
-    "sqlite": {"ledger_one_statement": True},
-    "postgresql": {"isolation_level": "AUTOCOMMIT"},
-}
-"""Execution options that leave out BEGIN and COMMIT: a lone statement is atomic by itself."""
-
 
 @dataclass(frozen=True)
 class Database:
     """One database, and the three ways to talk to it."""
 
     engine: Engine
+    _lone: Engine = field(repr=False)
+    """The same without BEGIN and COMMIT: a lone statement is a transaction by itself."""
     _turn: AbstractContextManager[Any] = field(repr=False)
 
     @classmethod
@@ -40,9 +36,12 @@ class Database:
         """Open by SQLAlchemy URL; raises UnusableLedgerUrl. Nothing is connected until used."""
         parsed = _parsed(url)
         if parsed.get_backend_name() == "sqlite":
+            engine = _sqlite_engine(parsed)
+            lone = engine.execution_options(ledger_lone_statements=True)
             # Threads of one process take turns by a lock: SQLite's own waiting is unfair polling.
-            return cls(_sqlite_engine(parsed), threading.Lock())
-        return cls(_postgresql_engine(parsed), nullcontext())
+            return cls(engine, lone, threading.Lock())
+        engine = _postgresql_engine(parsed)
+        return cls(engine, engine.execution_options(isolation_level="AUTOCOMMIT"), nullcontext())
 
     @property
     def path(self) -> Path | None:
@@ -53,8 +52,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Lend a connection for SELECTs, each a transaction of its own; waits for no writer."""
-        options = ONE_STATEMENT[self.engine.dialect.name]
-        with _translated(), self.engine.execution_options(**options).connect() as connection:
+        with _translated(), self._lone.connect() as connection:
             yield connection
 
     @contextmanager
@@ -78,7 +76,7 @@ class Database:
 def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except exc.ArgumentError:
+    except (exc.ArgumentError, ValueError):
         raise UnusableLedgerUrl from None  # the original repeats the URL, password and all
     in_memory = parsed.database in {None, "", ":memory:"}
     if parsed.drivername not in {"sqlite", "postgresql", "postgresql+psycopg"} or in_memory:
@@ -88,7 +86,7 @@ def _parsed(url: str) -> URL:
 
 def _sqlite_engine(url: URL) -> Engine:
     engine = create_engine(
-        url, hide_parameters=True, connect_args={"timeout": PATIENCE_SECONDS}, max_overflow=-1
+        url, hide_parameters=True, connect_args={"timeout": PATIENCE_SECONDS}, pool_size=0
     )
 
     @event.listens_for(engine, "connect")
@@ -102,7 +100,7 @@ def _sqlite_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        if not connection.get_execution_options().get("ledger_one_statement"):
+        if not connection.get_execution_options().get("ledger_lone_statements"):
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
