@@ -57,28 +57,35 @@ def _syntax_fault(error: yaml.YAMLError, document: YamlDocument) -> Fault:
     if mark is not None:
         document.lines["",] = mark.line + 1
     problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
-    if "\\t" in problem:
+    if "\\t" in problem or "tab character" in problem:
         problem = "a tab stands where only spaces may"
     return Fault(("",), f"this is not YAML: {problem}")
 
 
-def _value(node: yaml.Node, path: Path, document: YamlDocument) -> Any:
+def _value(
+    node: yaml.Node, path: Path, document: YamlDocument, around: tuple[yaml.Node, ...] = ()
+) -> Any:
     document.lines.setdefault(path, node.start_mark.line + 1)
-    match node:
-        case yaml.MappingNode():
-            return _mapping(node, path, document)
-        case yaml.SequenceNode():
-            return [_value(each, (*path, i), document) for i, each in enumerate(node.value)]
-        case yaml.ScalarNode():
-            return _scalar(node, path, document)
-    message = f"unknown kind of YAML node: {node!r}"
-    raise TypeError(message)
+    if isinstance(node, yaml.ScalarNode):
+        return _scalar(node, path, document)
+    if any(node is each for each in around):
+        document.faults.append(Fault(path, "the value refers to itself"))
+        return None
+    around = (*around, node)
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(node, path, document, around)
+    return [_value(each, (*path, i), document, around) for i, each in enumerate(node.value)]
 
 
-def _mapping(node: yaml.MappingNode, path: Path, document: YamlDocument) -> dict[str, Any]:
+def _mapping(
+    node: yaml.MappingNode, path: Path, document: YamlDocument, around: tuple[yaml.Node, ...]
+) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key_node, value_node in node.value:
-        key = key_node.value if isinstance(key_node, yaml.ScalarNode) else "?"
+        if not isinstance(key_node, yaml.ScalarNode):
+            document.faults.append(Fault(path, "a key must be a plain text"))
+            continue
+        key = key_node.value
         here = (*path, key)
         if key in values:
             line = document.lines[here]
@@ -86,7 +93,7 @@ def _mapping(node: yaml.MappingNode, path: Path, document: YamlDocument) -> dict
             document.faults.append(Fault((*here, ""), f"the key stands here and on line {line}"))
             continue
         document.lines[here] = key_node.start_mark.line + 1
-        values[key] = _value(value_node, here, document)
+        values[key] = _value(value_node, here, document, around)
     return values
 
 

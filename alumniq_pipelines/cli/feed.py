@@ -32,14 +32,12 @@ def list_feeds(*, as_json: Json = False) -> None:
 
     table = Table()
     table.add_column("Feed", no_wrap=True)
-    for heading in ("Job", "Wave", "Columns", "Key", "Title"):
-        table.add_column(heading, overflow="fold")
+    for heading in ("Wave", "Columns", "Key", "Title"):
+        table.add_column(heading)
     for each in catalog:
         key = ", ".join(each.table_schema.primary_key)
-        rules = each.alumniq
-        table.add_row(
-            each.name, rules.job, str(rules.wave), str(len(each.columns)), key, each.title
-        )
+        counts = (str(each.alumniq.wave), str(len(each.columns)))
+        table.add_row(each.name, *counts, key, each.title)
     for_people().print(table)
 
 

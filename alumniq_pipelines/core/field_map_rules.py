@@ -67,13 +67,9 @@ def _dialect_faults(field_map: FieldMap) -> Iterator[Fault]:
 def _column_faults(column: Column, field_map: FieldMap) -> Iterator[tuple[Path, str]]:
     """Find what is wrong with one column; paths start at the column."""
     yield from _name_faults(column, field_map)
-    yield from _format_faults(column)
-    readable = True
-    for key, text in _constraint_faults(column):
-        readable = False
-        yield ("constraints", *key), text
-    if readable:
-        yield from _value_faults(column, field_map)
+    wrong = [*_format_faults(column)]
+    wrong = wrong or [(("constraints", *key), text) for key, text in _constraint_faults(column)]
+    yield from wrong or _value_faults(column, field_map)
     yield from _spelling_faults(column, field_map.table_schema.missing_values)
 
 

@@ -28,7 +28,7 @@ _CLASSES = {
     "b": ("different word edges to two engines", "the characters themselves"),
 }
 _MOST_REPEATS = 1_000
-"""RE2 refuses to repeat more."""
+"""RE2 refuses to repeat more; repetitions inside repeated groups multiply."""
 
 
 def unportable(pattern: str) -> str | None:
@@ -42,6 +42,8 @@ def unportable(pattern: str) -> str | None:
         if reason:
             return reason
         after_quantifier = kind == "quantifier"
+    if _largest_repeat(pattern) > _MOST_REPEATS:
+        return f"repeats more than {_MOST_REPEATS:,} times; use minLength and maxLength"
     return _compile_error(pattern)
 
 
@@ -59,8 +61,6 @@ def _reason(kind: str, text: str) -> str | None:
             reason = f"uses `{text}`; leave it out, a pattern stands for the whole value anyway"
         case "stray":
             reason = f"has a stray `{text}`; write \\{text} for the character itself"
-        case "quantifier":
-            reason = _quantifier_reason(text)
     return reason
 
 
@@ -90,10 +90,22 @@ def _set_reason(text: str) -> str | None:
     return None
 
 
-def _quantifier_reason(text: str) -> str | None:
-    if any(int(number) > _MOST_REPEATS for number in re.findall("[0-9]+", text)):
-        return f"repeats more than {_MOST_REPEATS:,} times; use minLength and maxLength"
-    return None
+def _largest_repeat(pattern: str) -> int:
+    """Find how often the innermost part is repeated at most; `*` and `+` count as once."""
+    groups = [1]
+    last = 1
+    for match in _TOKEN.finditer(pattern):
+        if match.lastgroup == "group":
+            groups.append(1)
+        elif match.lastgroup == "close" and len(groups) > 1:
+            last = groups.pop()
+            groups[-1] = max(groups[-1], last)
+        elif match.lastgroup == "quantifier":
+            numbers = [int(number) for number in re.findall("[0-9]+", match.group())]
+            groups[-1] = max(groups[-1], last * max(numbers, default=1))
+        else:
+            last = 1
+    return max(groups)
 
 
 def _compile_error(pattern: str) -> str | None:

@@ -69,8 +69,10 @@ def _existing(loc: Path, document: object, *, missing: bool) -> Path:
         match value, step:
             case dict(), _ if step in value:
                 value = value[step]
-            case ((list() | tuple()), int()) if step < len(value):
+            case list(), int() if step < len(value):
                 value = value[step]
+            case dict(), "csv":  # the flat spelling of the dialect has no such step
+                continue
             case _:
                 break
         path.append(step)
@@ -88,12 +90,12 @@ def _message(detail: ErrorDetails, path: Path) -> str:
         case "literal_error" if isinstance(given := detail["input"], str):
             known = detail["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
             return f"unknown {key} `{given}`; {did_you_mean(given, known, f'use {_or(known)}')}"
-    return f"`{key}` {_wanted(detail, path)}"
+    return f"`{key}` {_wanted(detail)}"
 
 
-def _wanted(detail: ErrorDetails, path: Path) -> str:
+def _wanted(detail: ErrorDetails) -> str:
     """Say what a value must be, as a clause that follows its key."""
-    if len(detail["loc"]) > len(path):  # a union: its members follow the place
+    if detail["loc"][-1] in {"str", "int", "float", "bool"}:  # the members of a union
         return "must be a single text, number, true or false"
     context: Mapping[str, Any] = detail.get("ctx", {})
     if detail["type"] == "literal_error":

@@ -1,0 +1,301 @@
+"""Field maps that are wrong: every fault is told with its place and its mend."""
+
+import contextlib
+import re
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alumniq_pipelines.adapters.field_maps import read_catalog, read_field_map
+from alumniq_pipelines.core.problems import FieldMapProblem
+from alumniq_pipelines.settings import REPOSITORY
+
+GOOD = """\
+name: people
+path: people.csv
+schema:
+  primaryKey: xid
+  fields:
+    - name: xid
+      type: string
+      example: "001"
+    - name: born
+      type: date
+      example: "1970-01-31"
+      constraints: {minimum: "1900-01-01"}
+    - name: active
+      type: boolean
+      constraints: {required: true}
+"""
+
+
+def faults_of(text: str, tmp_path: Path, name: str = "people.yaml") -> tuple[str, ...]:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(FieldMapProblem) as caught:
+        read_field_map(path)
+    return tuple(fault.removeprefix(f"{path}, ") for fault in caught.value.faults)
+
+
+def test_a_plain_data_resource_is_a_field_map(tmp_path: Path) -> None:
+    path = tmp_path / "anything.yaml"
+    path.write_text(GOOD)
+    field_map = read_field_map(path)
+    assert field_map.alumniq.job == "people"
+    assert field_map.is_required(field_map.columns[0])
+
+
+def test_json_and_the_flat_dialect_of_the_standard_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "people.json"
+    path.write_text(
+        '{"name": "people", "path": "p.csv", "dialect": {"delimiter": ";"},\n'
+        '\t"schema": {"fields": [{"name": "xid"}], "primaryKey": ["xid"]}}'
+    )
+    assert read_field_map(path).dialect.csv.delimiter == ";"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        (
+            "type: string",
+            "type: strng",
+            "line 7, field `xid`: unknown type `strng`; did you mean `string`?",
+        ),
+        (
+            "type: string",
+            "type: colour",
+            "`colour`; use string, integer, number, boolean, date, datetime or year",
+        ),
+        (
+            "example: ",
+            "exmaple: ",
+            "line 8, field `xid`: unknown key `exmaple`; did you mean `example`?",
+        ),
+        (
+            "{required: true}",
+            "{requird: true}",
+            "field `active`, `constraints`: unknown key `requird`; did you mean `required`?",
+        ),
+        ("path: people.csv\n", "", "the key `path` is missing"),
+        ("    - name: born\n      type", "    - type", "line 9, field no. 2: the key `name`"),
+        ("name: people", "name: People", "line 1: `name` must be in small letters"),
+        ('example: "001"', "example: 001", "line 8, field `xid`: YAML reads `001` as a number"),
+        ('example: "001"', "example: 12", "line 8, field `xid`: `example` is no string; write it"),
+        ('example: "001"', "example: [1]", "`example` must be a single text, number, true or"),
+        ('example: "001"', "example:", "line 8, field `xid`: there is no value here"),
+        ('"1970-01-31"', "1970-01-31", "line 11, field `born`: YAML reads `1970-01-31` as a date"),
+        ('"1970-01-31"', '"31.1.1970"', "line 11, field `born`: `example` is no date"),
+        (
+            '"1970-01-31"',
+            '"1870-01-31"',
+            "line 11, field `born`: `example` breaks the field's own constraints (range)",
+        ),
+        ("{required: true}", "{required: yes}", "YAML reads `yes` as true or false; write it in"),
+        ("{required: true}", '{required: "x"}', "`required` must be true or false, without quotes"),
+        (
+            "{required: true}",
+            "{enum: [true, no]}",
+            "line 15, field `active`, `constraints`: YAML reads",
+        ),
+        ("{required: true}", "{maxLength: 3}", "`maxLength` does not apply to type boolean"),
+        (
+            '{minimum: "1900-01-01"}',
+            '{minimum: "2000-01-01", maximum: "1990-01-01"}',
+            "`minimum` is greater than `maximum`",
+        ),
+        ('{minimum: "1900-01-01"}', "{minimum: 1900}", "`minimum` is no date as it would stand"),
+        (
+            'example: "001"',
+            'constraints: {pattern: "\\\\d+"}',
+            "line 8, field `xid`, `constraints`: `pattern` uses `\\d`",
+        ),
+        ('example: "001"', "constraints: {minLength: 3, maxLength: 2}", "is greater than `maxLen"),
+        ('example: "001"', "alumniq: {default: x}", "`default` is never used: the field is req"),
+        ("- name: born", "- name: XID", "`name` is that of another field, `xid`"),
+        ("- name: born", "- name: born__c", "`name` ends in __c, which is kept for"),
+        ("- name: born", "- name: rowid", "`name` is one that databases keep for themselves"),
+        ("- name: born", '- name: " born"', "`name` has blanks at its ends"),
+        ("- name: born", f"- name: {'b' * 64}", "longer than 63 bytes"),
+        ("primaryKey: xid", "primaryKey: [xdi]", "`schema`: `primaryKey` names the unknown field"),
+        ("primaryKey: xid", "primaryKey: [xid, xid]", "`primaryKey` names a field twice"),
+        (
+            "primaryKey: xid",
+            "foreignKeys: [{fields: [xid, born], reference: {fields: [xid]}}]",
+            "are not of the same number",
+        ),
+        (
+            "primaryKey: xid",
+            "foreignKeys: [{fields: [], reference: {fields: []}}]",
+            "`fields` is empty",
+        ),
+        (
+            "path: people.csv",
+            "path: people.csv\nname: other",
+            "line 3, `name`: the key stands here and on line 1",
+        ),
+        ("path: people.csv", "\tpath: people.csv", "this is not YAML: a tab stands where only"),
+        ("path: people.csv", "path: people.csv\nalumniq: {owners: [me]}", "`owners` holds what is"),
+        (
+            "path: people.csv",
+            "path: p\nalumniq: {maxRejected: -1}",
+            "`maxRejected` must be at least 0",
+        ),
+        ("path: people.csv", "path: p\nalumniq: yes", "YAML reads `yes` as true or false"),
+        ("path: people.csv", "path: p\nalumniq: [x]", "`alumniq` must be a mapping"),
+        ("path: people.csv", "path: p\nencoding: latin-1", "unknown encoding `latin-1`; use utf-8"),
+        ("path: people.csv", 'path: p\ndialect: {delimiter: ";;"}', "must be at most 1 characters"),
+        ("path: people.csv", "path: p\ndialect: {delimiter: a}", "`delimiter` must be a mark"),
+        ("path: people.csv", "path: p\ndialect: {delimiter: '\"'}", "are the same character"),
+        ("type: date", "type: date\n      format: any", "`format` must be default, or name"),
+        ("type: date", "type: date\n      format: '%Y-%m-%d %H'", "use datetime"),
+        (
+            "type: string",
+            "type: string\n      format: email",
+            "write `alumniq: {reference: email}`",
+        ),
+        ("type: boolean", "type: boolean\n      trueValues: ['0']", "share `0`"),
+        ("type: boolean", "type: boolean\n      trueValues: ['']", "means blank"),
+        ("type: string", "type: string\n      trueValues: ['y']", "does not apply to type string"),
+        (
+            "type: string",
+            "type: string\n      constraints: {enum: ['', '001']}",
+            "which means blank",
+        ),
+        ("schema:", "schema:\n  missingValues: ['001']", "so it means blank"),
+    ],
+)
+def test_a_fault_is_told_with_place_and_mend(
+    old: str, new: str, fault: str, tmp_path: Path
+) -> None:
+    assert old in GOOD
+    told = faults_of(GOOD.replace(old, new, 1), tmp_path)
+    assert any(fault in each for each in told), told
+    assert len(told) == 1
+
+
+def test_all_faults_are_told_at_once_also_behind_a_wrong_shape(tmp_path: Path) -> None:
+    text = (
+        GOOD.replace("type: string", "type: strng")
+        .replace('"1970-01-31"', '"1870-01-31"')
+        .replace("primaryKey: xid", "primaryKey: nobody")
+    )
+    told = faults_of(text, tmp_path)
+    assert [re.findall("`[a-z]+`", each)[0] for each in told] == ["`xid`", "`born`", "`schema`"]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", "the file is empty"),
+        ("- a\n", "no mapping of keys to values"),
+        ("just words", "no mapping of keys to values"),
+        ("a: [1", "this is not YAML"),
+        ("a: b: c", "this is not YAML"),
+        ("a: &x [*x]", "refers to itself"),
+        ("a: 1\n---\nb: 2", "this is not YAML: but found another document"),
+        ("? [a]\n: 1", "a key must be a plain text"),
+    ],
+)
+def test_what_is_no_mapping_is_refused(text: str, fault: str, tmp_path: Path) -> None:
+    assert any(fault in each for each in faults_of(text, tmp_path))
+
+
+def test_a_file_that_cannot_be_read_is_told_by_name(tmp_path: Path) -> None:
+    with pytest.raises(FieldMapProblem, match=r"none\.yaml: the file cannot be read"):
+        read_field_map(tmp_path / "none.yaml")
+    (tmp_path / "latin.yaml").write_bytes("name: é".encode("latin-1"))
+    with pytest.raises(FieldMapProblem, match=r"latin\.yaml: the file is not UTF-8 \(byte 6\)"):
+        read_field_map(tmp_path / "latin.yaml")
+
+
+def catalog_faults(folder: Path, **texts: str) -> tuple[str, ...]:
+    for name, text in texts.items():
+        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(FieldMapProblem) as caught:
+        read_catalog(folder)
+    return tuple(fault.removeprefix(f"{folder}/") for fault in caught.value.faults)
+
+
+def other(name: str, more: str = "", foreign_keys: str = "[]") -> str:
+    return (
+        f"name: {name}\npath: x\nalumniq: {{wave: 1{more}}}\nschema:\n"
+        f"  primaryKey: [xid]\n  foreignKeys: {foreign_keys}\n  fields: [{{name: xid}}]\n"
+    )
+
+
+def refers_to(resource: str, field: str = "xid") -> str:
+    return f"[{{fields: [xid], reference: {{resource: {resource}, fields: [{field}]}}}}]"
+
+
+def test_a_file_is_called_like_its_feed(tmp_path: Path) -> None:
+    assert catalog_faults(tmp_path, persons=GOOD) == (
+        "persons.yaml, line 1: `name` is people but the file is persons.yaml; make them equal",
+    )
+
+
+def test_faults_of_all_files_are_told_together(tmp_path: Path) -> None:
+    told = catalog_faults(tmp_path, a="x: 1", b="y", c=other("c"))
+    assert {each.split(",")[0].split(":")[0] for each in told} == {"a.yaml", "b.yaml"}
+
+
+def test_a_job_belongs_to_one_feed(tmp_path: Path) -> None:
+    told = catalog_faults(tmp_path, a=other("a"), b=other("b", ", job: a"))
+    assert told == ("b.yaml, line 3, `alumniq`: `job`: a is the job of feed `a` already",)
+
+
+def test_a_foreign_key_names_a_known_feed(tmp_path: Path) -> None:
+    told = catalog_faults(
+        tmp_path, people=other("people"), b=other("b", foreign_keys=refers_to("peple"))
+    )
+    assert "unknown feed `peple`; did you mean `people`?" in told[0]
+    assert told[0].startswith("b.yaml, line 6, `schema.foreignKeys.1.reference`: ")
+
+
+def test_a_foreign_key_names_the_whole_primary_key(tmp_path: Path) -> None:
+    told = catalog_faults(tmp_path, a=other("a"), b=other("b", foreign_keys=refers_to("a", "name")))
+    assert "`fields` (with `alumniq.where`) must name the primary key of a: xid" in told[0]
+
+
+def test_feeds_do_not_refer_to_one_another_in_a_circle(tmp_path: Path) -> None:
+    told = catalog_faults(
+        tmp_path,
+        a=other("a", foreign_keys=refers_to("b")),
+        b=other("b", foreign_keys=refers_to("a")),
+    )
+    assert len(told) == 1
+    assert "in a circle" in told[0]
+
+
+def test_a_feed_may_refer_to_itself(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(other("a", foreign_keys=refers_to("''")))
+    assert [each.name for each in read_catalog(tmp_path)] == ["a"]
+
+
+def test_a_folder_without_field_maps_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FieldMapProblem, match=r"there is no \*\.yaml file here"):
+        read_catalog(tmp_path)
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_no_mangled_field_map_escapes_as_anything_but_a_problem(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    start = data.draw(st.integers(0, len(GOOD)))
+    end = data.draw(st.integers(start, min(len(GOOD), start + 12)))
+    junk = data.draw(st.text(alphabet="[]{}:,-&*?!|>'\"%@`#~ \n\t01aé", max_size=6))
+    path = tmp_path_factory.getbasetemp() / "mangled.yaml"
+    path.write_text(GOOD[:start] + junk + GOOD[end:], encoding="utf-8")
+    with contextlib.suppress(FieldMapProblem):
+        read_field_map(path)
+
+
+def test_the_catalog_is_read_in_a_moment() -> None:
+    """Every start of the code location and of the command line pays for it."""
+    started = time.process_time()
+    read_catalog(REPOSITORY / "schemas")
+    assert time.process_time() - started < 0.1
