@@ -1,0 +1,125 @@
+"""The way of a load through real processes, from the webhook to the callback."""
+
+import os
+import signal
+
+import pytest
+from dagster import DagsterRunStatus, RunsFilter
+
+from alumniq_pipelines.core.load import LoadState
+from alumniq_pipelines.core.outcome import AttemptResult
+from alumniq_pipelines.defs.tags import JOB_ID
+from tests.e2e.stack import Stack
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+HEADER = '"list","code","description","sortOrder","isActive"\n'
+
+
+def a_file(rows: int, note: str = "Unit") -> str:
+    """Write a good file of so many rows."""
+    return HEADER + "".join(
+        f'"unit","{code:07}","{note} {code}","{code}","true"\n' for code in range(rows)
+    )
+
+
+def test_a_good_file_is_published_and_told_once(stack: Stack) -> None:
+    stack.put("good.csv", a_file(100))
+    job_id = stack.post("good.csv")
+    assert stack.told(job_id) == {
+        "jobId": job_id,
+        "status": "SUCCESS",
+        "errors": None,
+        "executionCompleted": True,
+    }
+    assert stack.rows() == 100
+    assert stack.load(job_id).state is LoadState.SUCCEEDED
+    mails = stack.wait_for("the mail", lambda: stack.mails(job_id))
+    assert len(mails) == len(stack.callbacks(job_id)) == 1
+
+
+def test_a_file_with_bad_rows_fails_with_their_lines_and_is_not_tried_again(stack: Stack) -> None:
+    before = _live(stack)
+    stack.put("bad.csv", a_file(5) + '"unit","","No code","1","true"\n')
+    job_id = stack.post("bad.csv")
+    body = stack.told(job_id)
+    assert body["status"] == "FAILED"
+    assert body["executionCompleted"] is False
+    assert "line 7" in " ".join(body["errors"])
+    assert len(stack.ledger.loads.attempts(job_id)) == 1
+    assert stack.rows() == before, "The version before must stay live."
+
+
+def test_a_fault_of_ours_is_retried_until_it_passes_and_told_once(stack: Stack) -> None:
+    stack.put("away.csv", a_file(120))
+    job_id = stack.post("away.csv")
+    away = stack.folder.with_name("away")
+    stack.folder.rename(away)
+    try:
+        stack.wait_for(
+            "an attempt that fails",
+            lambda: [
+                each
+                for each in stack.ledger.loads.attempts(job_id)
+                if each.result is AttemptResult.OUTAGE
+            ],
+        )
+    finally:
+        away.rename(stack.folder)
+    assert stack.told(job_id)["status"] == "SUCCESS"
+    assert stack.load(job_id).attempts > 1
+    assert stack.rows() == 120
+    assert len(stack.callbacks(job_id)) == 1
+
+
+def test_the_same_webhook_twice_makes_two_loads_in_order(stack: Stack) -> None:
+    stack.put("twice.csv", a_file(130))
+    first, second = stack.post("twice.csv"), stack.post("twice.csv")
+    assert first != second
+    assert {stack.told(job_id)["status"] for job_id in (first, second)} == {"SUCCESS"}
+    ended = [stack.load(job_id).ended_at for job_id in (first, second)]
+    assert ended == sorted(ended, key=str)
+    assert len(stack.callbacks(first)) == len(stack.callbacks(second)) == 1
+
+
+def test_a_load_whose_worker_is_killed_still_ends_with_one_outcome(stack: Stack) -> None:
+    stack.put("killed.csv", a_file(400_000))
+    job_id = stack.post("killed.csv")
+    os.kill(stack.worker_of(job_id), signal.SIGKILL)
+    assert stack.told(job_id, seconds=90)["status"] == "SUCCESS"
+    results = [each.result for each in stack.ledger.loads.attempts(job_id)]
+    assert results == [AttemptResult.LOST, AttemptResult.PUBLISHED]
+    assert len(stack.callbacks(job_id)) == 1
+    assert stack.rows() == 400_000
+
+
+def test_a_power_cut_in_the_middle_of_a_load_loses_nothing(stack: Stack) -> None:
+    stack.put("cut.csv", a_file(400_000))
+    running = stack.post("cut.csv")
+    worker = stack.worker_of(running)
+    stack.kill("daemon")
+    _kill(worker)
+    waiting = stack.post("cut.csv")
+    stack.start_daemon()
+    assert stack.told(running, seconds=120)["status"] == "SUCCESS"
+    assert stack.told(waiting, seconds=60)["status"] == "SUCCESS"
+    assert len(stack.callbacks(running)) == len(stack.callbacks(waiting)) == 1
+    with stack.instance() as instance:
+        runs = instance.get_runs(RunsFilter(tags={JOB_ID: running}))
+    assert {run.status for run in runs} <= {DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE}
+
+
+def _live(stack: Stack) -> int:
+    """Have something published, whichever test runs first."""
+    if not (stack.settings.warehouse_dir / "iqu").exists():
+        stack.put("first.csv", a_file(10))
+        stack.told(stack.post("first.csv"))
+    return stack.rows()
+
+
+def _kill(pid: int) -> None:
+    """Kill a process that may have died with its group."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
