@@ -1,0 +1,83 @@
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from alumniq_pipelines.cli.main import app
+from alumniq_pipelines.settings import REPOSITORY
+
+
+def run(*arguments: str, code: int = 0) -> str:
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["feed", *arguments])
+    assert result.exit_code == code, result.output
+    return result.stdout if code == 0 else result.stderr
+
+
+def test_feeds_are_listed_by_wave() -> None:
+    listed = json.loads(run("list", "--json"))
+    assert [each["name"] for each in listed][:4] == [
+        "warehouse",
+        "warehouse-degrees",
+        "warehouse-designations",
+        "warehouse-lookups",
+    ]
+    assert listed[0] == {
+        "name": "warehouse",
+        "job": "warehouse",
+        "wave": 1,
+        "title": "Warehouse",
+        "columns": 34,
+        "primary_key": ["xid"],
+    }
+    assert "warehouse-membership-summary" in run("list")
+
+
+def test_a_feed_is_shown_with_its_rules_and_references() -> None:
+    shown = " ".join(run("show", "warehouse-degrees").replace("│", " ").split())
+    assert "Job warehouse-degrees, wave 1. UTF-8 with a header row; delimiter , and" in shown
+    assert "xid string required, maxLength: 64 001234567 The person" in shown
+    assert "classYear year minimum: 1800, maximum: 2100 1998 Year of graduation" in shown
+    assert "isPreferred boolean default: false true Whether" in shown
+    assert "degreeType → warehouse-lookups (code, where list is degreeType): warning" in shown
+
+
+def test_a_feed_is_shown_as_its_descriptor() -> None:
+    shown = json.loads(run("show", "warehouse", "--json"))
+    assert shown["schema"]["fields"][0]["name"] == "xid"
+    assert "trueValues" not in shown["schema"]["fields"][0]
+
+
+def test_a_feed_with_columns_of_the_senders_own_says_so() -> None:
+    assert "Your own columns are kept if they end in __c." in run("show", "warehouse-b")
+
+
+def test_a_template_is_a_csv_file() -> None:
+    rows = list(csv.reader(io.StringIO(run("template", "warehouse")), strict=True))
+    assert len(rows[0]) == len(rows[1]) == 34
+
+
+def test_a_data_package_holds_all_feeds() -> None:
+    assert len(json.loads(run("package"))["resources"]) == 7
+
+
+def test_an_unknown_feed_is_told_with_the_known_ones() -> None:
+    assert "There is no feed 'alumni'. Known feeds: warehouse," in run("show", "alumni", code=2)
+
+
+def test_the_editors_schema_is_the_one_that_is_kept() -> None:
+    kept = (REPOSITORY / "schemas" / "field-map.schema.json").read_text(encoding="utf-8")
+    assert run("schema") == kept, "run: alumniq feed schema > schemas/field-map.schema.json"
+
+
+def test_faults_of_field_maps_end_a_command_with_all_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.yaml").write_text("x: 1")
+    (tmp_path / "b.yaml").write_text("y: 1")
+    monkeypatch.setenv("ALUMNIQ_SCHEMAS_DIR", str(tmp_path))
+    told = run("list", code=2)
+    assert "a.yaml" in told
+    assert "b.yaml" in told
