@@ -1,0 +1,94 @@
+"""Made-up files of the four wave-1 feeds, the same for the same seed.
+
+They are legal and awkward: every value is quoted, and some hold quotes, commas, line breaks,
+accents and leading zeros. Columns follow the field maps; one that has no recipe is left blank.
+"""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import duckdb
+
+from alumniq_pipelines.core.catalog import Catalog
+from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.samples.code_lists import Row, designations, lookups
+from alumniq_pipelines.samples.planting import Planted, plant, planted
+from alumniq_pipelines.samples.recipes import DEGREE_COUNT, Draws, degrees, warehouse
+
+SEED = 2026
+
+
+def write_sample_files(
+    folder: Path, catalog: Catalog, people: int = 50_000, seed: int = SEED
+) -> Mapping[str, Path]:
+    """Write one file per wave-1 feed; degrees, designations and lookups fit together."""
+    names = ("warehouse", "warehouse-degrees", "warehouse-designations", "warehouse-lookups")
+    paths = {name: folder / f"{name}.csv" for name in names}
+    write_warehouse(paths["warehouse"], catalog.feed("warehouse"), people, seed=seed)
+    _write_degrees(paths["warehouse-degrees"], catalog.feed("warehouse-degrees"), people, seed)
+    small = {"warehouse-designations": designations(seed), "warehouse-lookups": lookups()}
+    for name, rows in small.items():
+        _write_rows(paths[name], catalog.feed(name), rows)
+    return paths
+
+
+def write_warehouse(
+    path: Path, field_map: FieldMap, rows: int, *, bad_every: int | None = None, seed: int = SEED
+) -> Sequence[Planted]:
+    """Write a `warehouse` file of any size, and list the faults in it.
+
+    One row in `bad_every` breaks a rule (100: one per cent; 2: half of them); none by default.
+    """
+    recipes = _recipes(field_map, warehouse(Draws(seed)))
+    if bad_every is not None:
+        recipes = plant(recipes, bad_every)
+    _write_lines(path, field_map, recipes, rows, "i")
+    return [] if bad_every is None else planted(rows, bad_every)
+
+
+def _write_degrees(path: Path, field_map: FieldMap, people: int, seed: int) -> None:
+    """Write the degrees of so many people."""
+    recipes = _recipes(field_map, degrees(Draws(seed)))
+    _write_lines(path, field_map, recipes, people, f"i, unnest(range(1, {DEGREE_COUNT} + 1)) as d")
+
+
+def _recipes(field_map: FieldMap, known: Mapping[str, str]) -> Mapping[str, str]:
+    """Put the recipes into the field map's order, blank where there is none."""
+    return {column.name: known.get(column.name, "''") for column in field_map.columns}
+
+
+def _write_lines(
+    path: Path, field_map: FieldMap, recipes: Mapping[str, str], people: int, numbers: str
+) -> None:
+    """Write a row of quoted values per row of `numbers`: DuckDB makes the lines, in all threads."""
+    between = f'"{field_map.dialect.csv.delimiter}"'
+    values = ", ".join(
+        f"""replace({recipe}, '"', '""')""" if '"' in recipe else recipe
+        for recipe in recipes.values()
+    )
+    line = f"""'"' || concat_ws('{between}', {values}) || '"'"""
+    header = '"' + between.join(recipes) + '"'
+    with duckdb.connect() as connection:
+        connection.execute("set enable_progress_bar = false")
+        rows = connection.sql(f"from range(1, {people + 1}) people(i)").select(numbers)
+        lines = rows.select(duckdb.SQLExpression(line).alias(header))
+        # Delimiter and quote are switched off: each value is a whole line already.
+        lines.write_csv(str(path), sep="\1", quotechar="", escapechar="", header=True)
+
+
+def _write_rows(path: Path, field_map: FieldMap, rows: Iterable[Row]) -> None:
+    """Write rows one by one."""
+    names = [column.name for column in field_map.columns]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(
+            file,
+            names,
+            restval="",
+            extrasaction="ignore",
+            delimiter=field_map.dialect.csv.delimiter,
+            quoting=csv.QUOTE_ALL,
+            lineterminator="\n",
+        )
+        writer.writeheader()
+        writer.writerows(rows)

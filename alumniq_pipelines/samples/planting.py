@@ -1,0 +1,61 @@
+"""Faults planted into the `warehouse` feed at known rows, one kind after another."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from alumniq_pipelines.samples.recipes import NEWLINE_EVERY, xid
+
+KINDS = (
+    ("required", "xid"),
+    ("type", "isMember"),
+    ("duplicate-key", "xid"),
+    ("ragged-row", None),
+    ("length", "xid"),
+)
+"""Rule and column of each kind; a duplicate repeats the row before, a ragged row is too short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """One row that breaks one rule. `row` counts data rows from 1, `line` lines of the file."""
+
+    row: int
+    line: int
+    column: str | None
+    code: str
+
+
+def line_of(row: int) -> int:
+    """Answer the physical line that a row begins on, behind the header and broken addresses."""
+    return 1 + row + (row - 1) // NEWLINE_EVERY
+
+
+def planted(rows: int, every: int) -> Sequence[Planted]:
+    """List what is planted where every so many rows are bad, from 2 (half of them)."""
+    faults = []
+    for row in range(every, rows + 1, every):
+        code, column = KINDS[row // every % len(KINDS)]
+        faults.append(Planted(row, line_of(row), column, code))
+    return faults
+
+
+def plant(recipes: Mapping[str, str], every: int) -> Mapping[str, str]:
+    """Change recipes so that they break the rules at those rows; a null value is left out."""
+    bad = dict(recipes)
+    bad["xid"] = (
+        f"case when {_chosen('required', every)} then '' "
+        f"when {_chosen('duplicate-key', every)} then {xid('(i - 1)')} "
+        f"when {_chosen('length', every)} then repeat('9', 65) else {xid()} end"
+    )
+    bad["isMember"] = (
+        f"case when {_chosen('type', every)} then 'maybe' else {recipes['isMember']} end"
+    )
+    last = list(recipes)[-1]
+    bad[last] = f"case when not ({_chosen('ragged-row', every)}) then {bad[last]} end"
+    return bad
+
+
+def _chosen(code: str, every: int) -> str:
+    """Choose the rows of a kind, as an SQL condition."""
+    kind = [each for each, _ in KINDS].index(code)
+    return f"i % {every} = 0 and i // {every} % {len(KINDS)} = {kind}"
