@@ -1,6 +1,7 @@
 """The outcome of a load: what its customer is told, once."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from alumniq_pipelines.core.load import LoadState
@@ -30,6 +31,8 @@ class Attempt:
     result: AttemptResult | None = None
     errors: tuple[str, ...] = ()
     counts: Counts | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

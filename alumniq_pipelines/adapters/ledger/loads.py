@@ -1,14 +1,13 @@
 """Loads and their attempts: every state move is a conditional UPDATE, so each happens once."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    RowMapping,
     Select,
     Update,
     func,
@@ -19,6 +18,12 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from alumniq_pipelines.adapters.ledger.database import Database
+from alumniq_pipelines.adapters.ledger.load_rows import (
+    attempt_of,
+    count_columns,
+    load_of,
+    row_of,
+)
 from alumniq_pipelines.adapters.ledger.tables import attempts, customers, loads, notifications
 from alumniq_pipelines.core.load import (
     FINAL_STATES,
@@ -47,7 +52,7 @@ class Loads:
         load = Load(0, request, LoadState.QUEUED, attempts=0, accepted_at=now.astimezone(UTC))
         try:
             with self.database.writing_once() as connection:
-                key: Any = connection.execute(_ACCEPT, _row(load)).inserted_primary_key
+                key: Any = connection.execute(_ACCEPT, row_of(load)).inserted_primary_key
         except IntegrityError:
             self._refuse_unknown(request.target.customer)
             raise
@@ -129,7 +134,7 @@ class Loads:
             connection.execute(_close_open(job_id, AttemptResult.LOST, now))
             opened = {"number": number, "run_id": run_id, "started_at": now, "errors": []}
             connection.execute(insert(attempts).values(job_id=job_id, **opened))
-        return Attempt(number, run_id)
+        return Attempt(number, run_id, started_at=now.astimezone(UTC))
 
     def end_attempt(
         self,
@@ -145,7 +150,7 @@ class Loads:
         closed = (
             _close_open(job_id, result, now)
             .where(attempts.c.number == number)
-            .values(errors=list(errors), **_count_columns(counts))
+            .values(errors=list(errors), **count_columns(counts))
         )
         with self.database.writing_once() as connection:
             connection.execute(closed)
@@ -154,7 +159,7 @@ class Loads:
         """List the attempts at a load, oldest first."""
         wanted = select(attempts).where(attempts.c.job_id == job_id).order_by(attempts.c.number)
         with self.database.reading() as connection:
-            return [_attempt(row) for row in connection.execute(wanted).mappings()]
+            return [attempt_of(row) for row in connection.execute(wanted).mappings()]
 
     def end(
         self, job_id: JobId, outcome: Outcome, notices: Sequence[Notice], now: datetime
@@ -168,7 +173,7 @@ class Loads:
             message = f"{outcome.state} does not end a load."
             raise ValueError(message)
         moved = _move(job_id, outcome.state).values(
-            ended_at=now, errors=list(outcome.errors), **_count_columns(outcome.counts)
+            ended_at=now, errors=list(outcome.errors), **count_columns(outcome.counts)
         )
         with self.database.writing() as connection:
             if connection.execute(moved).rowcount == 0:
@@ -183,7 +188,7 @@ class Loads:
 
     def _many(self, wanted: Select[Any]) -> Sequence[Load]:
         with self.database.reading() as connection:
-            return [_load(row) for row in connection.execute(wanted).mappings()]
+            return [load_of(row) for row in connection.execute(wanted).mappings()]
 
     def _refuse_unknown(self, customer: str) -> None:
         with self.database.reading() as connection:
@@ -240,64 +245,3 @@ def _owe(connection: Connection, job_id: JobId, notices: Sequence[Notice], now: 
     ]
     if owed:
         connection.execute(insert(notifications), owed)
-
-
-def _row(load: Load) -> dict[str, Any]:
-    request = load.request
-    return {
-        "job_id": request.job_id,
-        "customer": request.target.customer,
-        "environment": request.target.environment,
-        "feed": request.target.feed,
-        "filename": request.filename,
-        "etag": request.etag,
-        "size_bytes": request.size_bytes,
-        "notify_email": request.notify_email,
-        "notify_webhook": request.notify_webhook,
-        "origin": request.origin,
-        "state": load.state,
-        "attempts": load.attempts,
-        "accepted_at": load.accepted_at,
-        "errors": [],
-    }
-
-
-def _load(row: RowMapping) -> Load:
-    return Load(
-        number=row["number"],
-        request=LoadRequest(
-            job_id=JobId(row["job_id"]),
-            target=Target(row["customer"], row["environment"], row["feed"]),
-            filename=row["filename"],
-            etag=row["etag"],
-            size_bytes=row["size_bytes"],
-            notify_email=row["notify_email"],
-            notify_webhook=row["notify_webhook"],
-            origin=row["origin"],
-        ),
-        state=row["state"],
-        attempts=row["attempts"],
-        accepted_at=row["accepted_at"],
-        requested_at=row["requested_at"],
-        run_id=row["run_id"],
-        started_at=row["started_at"],
-        ended_at=row["ended_at"],
-        errors=tuple(row["errors"]),
-        counts=_counts(row),
-    )
-
-
-def _attempt(row: RowMapping) -> Attempt:
-    return Attempt(row["number"], row["run_id"], row["result"], tuple(row["errors"]), _counts(row))
-
-
-def _counts(row: RowMapping) -> Counts | None:
-    if row["rows_read"] is None:
-        return None
-    return Counts(row["rows_read"], row["rows_accepted"], row["rows_rejected"])
-
-
-def _count_columns(counts: Counts | None) -> dict[str, int | None]:
-    if counts is None:
-        return dict.fromkeys(("rows_read", "rows_accepted", "rows_rejected"))
-    return asdict(counts)

@@ -56,6 +56,20 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
 
 
+class Prose(TypeDecorator[str]):
+    """Text made of what others sent; characters that no engine can keep are replaced."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Replace NUL, which PostgreSQL refuses, and lone surrogates, which UTF-8 cannot say."""
+        del dialect
+        if value is None:
+            return None
+        return value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+
+
 def _words(kind: type[StrEnum]) -> Enum:
     """Keep an enumeration as the word it is; room for longer ones that come later."""
     return Enum(
@@ -178,8 +192,8 @@ notifications = Table(
     Column("job_id", ForeignKey(loads.c.job_id), nullable=False, index=True),
     Column("channel", _words(Channel), nullable=False),
     Column("destination", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("body", Text, nullable=False),
+    Column("subject", Prose, nullable=False),
+    Column("body", Prose, nullable=False),
     Column("state", _words(NotificationState), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),

@@ -107,7 +107,9 @@ def test_waiting_loads_come_in_order_of_acceptance(ledger: Ledger, accept: Accep
 
 def test_an_attempt_is_counted_and_known_by_its_run(ledger: Ledger, accept: Accept) -> None:
     load = accept()
-    assert ledger.loads.begin_attempt(load.job_id, "run-1", NOW) == Attempt(1, "run-1")
+    assert ledger.loads.begin_attempt(load.job_id, "run-1", NOW) == Attempt(
+        1, "run-1", started_at=NOW
+    )
     running = ledger.loads.by_run("run-1")
     assert running == replace(
         load, state=LoadState.RUNNING, attempts=1, run_id="run-1", started_at=NOW
@@ -131,8 +133,8 @@ def test_a_new_attempt_closes_one_left_open_as_lost(ledger: Ledger, accept: Acce
     ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
     ledger.loads.begin_attempt(load.job_id, "run-2", LATER)
     assert ledger.loads.attempts(load.job_id) == [
-        Attempt(1, "run-1", AttemptResult.LOST),
-        Attempt(2, "run-2"),
+        Attempt(1, "run-1", AttemptResult.LOST, started_at=NOW, ended_at=LATER),
+        Attempt(2, "run-2", started_at=LATER),
     ]
 
 
@@ -143,7 +145,7 @@ def test_an_attempt_is_closed_once(ledger: Ledger, accept: Accept) -> None:
     refused = AttemptResult.REFUSED
     ledger.loads.end_attempt(load.job_id, 1, refused, NOW, errors=errors, counts=COUNTS)
     ledger.loads.end_attempt(load.job_id, 1, AttemptResult.PUBLISHED, LATER)
-    expected = Attempt(1, "run-1", refused, errors, COUNTS)
+    expected = Attempt(1, "run-1", refused, errors, COUNTS, NOW, NOW)
     assert ledger.loads.attempts(load.job_id) == [expected]
 
 
@@ -152,7 +154,7 @@ def test_closing_an_attempt_leaves_the_others_alone(ledger: Ledger, accept: Acce
     for each in (load, other):
         ledger.loads.begin_attempt(each.job_id, "run", NOW)
     ledger.loads.end_attempt(load.job_id, 1, AttemptResult.PUBLISHED, NOW)
-    assert ledger.loads.attempts(other.job_id) == [Attempt(1, "run")]
+    assert ledger.loads.attempts(other.job_id) == [Attempt(1, "run", started_at=NOW)]
 
 
 def test_a_load_whose_run_is_gone_waits_again(ledger: Ledger, accept: Accept) -> None:
@@ -162,7 +164,8 @@ def test_a_load_whose_run_is_gone_waits_again(ledger: Ledger, accept: Accept) ->
     assert ledger.loads.requeue(load.job_id, LATER)
     (waiting,) = ledger.loads.waiting()
     assert (waiting.state, waiting.attempts, waiting.requested_at) == (LoadState.QUEUED, 1, None)
-    assert ledger.loads.attempts(load.job_id) == [Attempt(1, "run-1", AttemptResult.LOST)]
+    lost = Attempt(1, "run-1", AttemptResult.LOST, started_at=NOW, ended_at=LATER)
+    assert ledger.loads.attempts(load.job_id) == [lost]
     assert not ledger.loads.requeue(load.job_id, LATER)
 
 
@@ -178,6 +181,20 @@ def test_an_outcome_and_its_notifications_are_kept_together(
     assert (ended.state, ended.ended_at, ended.errors) == (outcome.state, LATER, outcome.errors)
     assert ended.counts == outcome.counts
     assert [each.notice for each in ledger.notifications.of(load.job_id)] == [CALLBACK, MAIL]
+
+
+def test_characters_that_no_database_keeps_do_not_keep_an_outcome_from_being_told(
+    ledger: Ledger, accept: Accept
+) -> None:
+    load = accept()
+    odd = replace(MAIL, subject="a\ud800b", body="The column x\0y is unknown.")
+    outcome = Outcome(LoadState.FAILED, ("The column x\0y is unknown.", "\ud800"))
+    assert ledger.loads.end(load.job_id, outcome, [odd], LATER)
+    (owed,) = ledger.notifications.of(load.job_id)
+    assert (owed.notice.subject, owed.notice.body) == ("a?b", "The column x\ufffdy is unknown.")
+    ended = ledger.loads.get(load.job_id)
+    assert ended is not None
+    assert ended.errors == outcome.errors
 
 
 def test_an_outcome_stands_for_ever(ledger: Ledger, accept: Accept) -> None:
@@ -209,7 +226,8 @@ def test_an_attempt_left_open_is_lost_when_the_load_ends(ledger: Ledger, accept:
     load = accept()
     ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
     ledger.loads.end(load.job_id, FAILURE, [], LATER)
-    assert ledger.loads.attempts(load.job_id) == [Attempt(1, "run-1", AttemptResult.LOST)]
+    lost = Attempt(1, "run-1", AttemptResult.LOST, started_at=NOW, ended_at=LATER)
+    assert ledger.loads.attempts(load.job_id) == [lost]
 
 
 @pytest.mark.parametrize("state", [LoadState.QUEUED, LoadState.REQUESTED, LoadState.RUNNING])

@@ -1,0 +1,84 @@
+"""Loads and attempts as rows, and back; no statement here."""
+
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from alumniq_pipelines.core.load import JobId, Load, LoadRequest
+from alumniq_pipelines.core.outcome import Attempt
+from alumniq_pipelines.core.target import Target
+from alumniq_pipelines.core.verdict import Counts
+
+
+def row_of(load: Load) -> dict[str, Any]:
+    """Lay out a load that was just accepted; its number comes from the database."""
+    request = load.request
+    return {
+        "job_id": request.job_id,
+        "customer": request.target.customer,
+        "environment": request.target.environment,
+        "feed": request.target.feed,
+        "filename": request.filename,
+        "etag": request.etag,
+        "size_bytes": request.size_bytes,
+        "notify_email": request.notify_email,
+        "notify_webhook": request.notify_webhook,
+        "origin": request.origin,
+        "state": load.state,
+        "attempts": load.attempts,
+        "accepted_at": load.accepted_at,
+        "errors": [],
+    }
+
+
+def load_of(row: RowMapping) -> Load:
+    """Read a row of `loads`."""
+    return Load(
+        number=row["number"],
+        request=LoadRequest(
+            job_id=JobId(row["job_id"]),
+            target=Target(row["customer"], row["environment"], row["feed"]),
+            filename=row["filename"],
+            etag=row["etag"],
+            size_bytes=row["size_bytes"],
+            notify_email=row["notify_email"],
+            notify_webhook=row["notify_webhook"],
+            origin=row["origin"],
+        ),
+        state=row["state"],
+        attempts=row["attempts"],
+        accepted_at=row["accepted_at"],
+        requested_at=row["requested_at"],
+        run_id=row["run_id"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        errors=tuple(row["errors"]),
+        counts=_counts(row),
+    )
+
+
+def attempt_of(row: RowMapping) -> Attempt:
+    """Read a row of `attempts`."""
+    return Attempt(
+        number=row["number"],
+        run_id=row["run_id"],
+        result=row["result"],
+        errors=tuple(row["errors"]),
+        counts=_counts(row),
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+    )
+
+
+def count_columns(counts: Counts | None) -> dict[str, int | None]:
+    """Lay out counts for either table."""
+    if counts is None:
+        return dict.fromkeys(("rows_read", "rows_accepted", "rows_rejected"))
+    return asdict(counts)
+
+
+def _counts(row: RowMapping) -> Counts | None:
+    if row["rows_read"] is None:
+        return None
+    return Counts(row["rows_read"], row["rows_accepted"], row["rows_rejected"])
