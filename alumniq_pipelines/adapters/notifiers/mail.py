@@ -63,7 +63,7 @@ class SmtpPost:
     security: Literal["starttls", "tls", "none"] = "starttls"
     username: str | None = None
     password: str | None = field(default=None, repr=False)
-    tls: ssl.SSLContext = field(default_factory=ssl.create_default_context, repr=False)
+    tls: ssl.SSLContext | None = None
 
     def send(self, name: str, message: EmailMessage) -> DeliveryResult:
         """Send a message; only a refusal of the address itself is permanent."""
@@ -85,12 +85,13 @@ class SmtpPost:
         return DeliveryResult(delivered=True, detail="SMTP 250")
 
     def _connection(self) -> smtplib.SMTP:
+        tls = self.tls or ssl.create_default_context()
         if self.security == "tls":
-            return smtplib.SMTP_SSL(self.host, self.port, timeout=SECONDS, context=self.tls)
+            return smtplib.SMTP_SSL(self.host, self.port, timeout=SECONDS, context=tls)
         server = smtplib.SMTP(self.host, self.port, timeout=SECONDS)
         if self.security == "starttls":
             try:
-                server.starttls(context=self.tls)
+                server.starttls(context=tls)
             except (smtplib.SMTPException, OSError):
                 server.close()
                 raise
