@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.addresses import AddressPolicy
-from alumniq_pipelines.core.bucket import Buckets, StoredFile, folder_of, object_key
+from alumniq_pipelines.core.bucket import Bucket, Buckets, StoredFile, folder_of, object_key
 from alumniq_pipelines.core.catalog import Catalog
 from alumniq_pipelines.core.keys import ApiKey
 from alumniq_pipelines.core.load import Load, LoadRequest, new_job_id
@@ -48,6 +48,8 @@ class Intake:
     buckets: Buckets
     catalog: Catalog
     callbacks: AddressPolicy
+    _bucket_of: dict[str, Bucket] = field(default_factory=dict, init=False, repr=False)
+    """By customer, for good: a customer keeps its bucket for life."""
 
     def identify(self, options: Options, now: datetime) -> ApiKey:
         """Find the live key of a call; raises Refused."""
@@ -83,13 +85,19 @@ class Intake:
 
     def _delivered(self, key: ApiKey, filename: str) -> StoredFile:
         """Look at the file in the customer's bucket; raises FileNotInBucket."""
-        bucket = self.buckets.open(self.ledger.customers.get(key.customer).bucket)
+        bucket = self._bucket(key.customer)
         stored = bucket.head(object_key(key.environment, filename))
         if stored is None:
             folder = folder_of(key.environment)
             names = [each.key.removeprefix(folder) for each in bucket.names(folder)]
             raise FileNotInBucket(filename, folder, _near(filename, names))
         return stored
+
+    def _bucket(self, customer: str) -> Bucket:
+        if customer not in self._bucket_of:
+            name = self.ledger.customers.get(customer).bucket
+            self._bucket_of[customer] = self.buckets.open(name)
+        return self._bucket_of[customer]
 
 
 @dataclass(slots=True)

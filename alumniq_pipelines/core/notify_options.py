@@ -1,7 +1,6 @@
 """The two options by which a customer asks to be told: which addresses and URLs are usable."""
 
 import re
-from collections.abc import Sequence
 from urllib.parse import SplitResult, urlsplit
 
 from alumniq_pipelines.core.addresses import AddressPolicy, literal_address
@@ -21,7 +20,7 @@ HOST = re.compile(r"(?=.{1,253}\.?\Z)[\w-]{1,63}(?:\.[\w-]{1,63})*\.?")
 
 def check_emails(emails: str) -> None:
     """Check what `notifyEmail` holds, one or several addresses; raises UnusableNotifyEmail."""
-    flaw = _flaw_of_emails(addresses_in(emails))
+    flaw = _flaw_of_emails(emails)
     if flaw is not None:
         raise UnusableNotifyEmail(flaw)
 
@@ -41,12 +40,14 @@ def check_webhook(url: str, policy: AddressPolicy) -> None:
         raise UnusableNotifyWebhook(flaw)
 
 
-def _flaw_of_emails(addresses: Sequence[str]) -> str | None:
+def _flaw_of_emails(emails: str) -> str | None:
+    addresses = addresses_in(emails)
     if not addresses:
         return "holds no e-mail address"
     if len(addresses) > MOST_ADDRESSES:
         return f"holds more than {MOST_ADDRESSES} addresses"
-    if not all(EMAIL.fullmatch(address) for address in addresses):
+    # A line break between two addresses would be cut off with the blanks, and must not pass.
+    if not emails.isprintable() or not all(EMAIL.fullmatch(address) for address in addresses):
         return "is not an e-mail address"
     return None
 
