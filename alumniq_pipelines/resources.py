@@ -34,7 +34,8 @@ def resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
             opened.close()
 
     def worker(context: dg.InitResourceContext) -> Iterator[None]:
-        with sign_of_life(settings.workers_dir, context.run_id or "none"):
+        run = context.run
+        with sign_of_life(settings.workers_dir, run.run_id if run else "none"):
             yield
 
     return {

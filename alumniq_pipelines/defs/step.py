@@ -34,7 +34,7 @@ def step_events(
     """
     try:
         load = _load_of(context, field_map, means, filename)
-        attempted = attempt(load, context.run_id, field_map, means)
+        attempted = attempt(load, context.run.run_id, field_map, means)
     except Problem as problem:
         retried = isinstance(problem, OutageProblem) and not isinstance(problem, AttemptsExhausted)
         raise dg.Failure(str(problem), allow_retries=retried) from None
@@ -52,7 +52,7 @@ def _load_of(
     context: dg.AssetExecutionContext, field_map: FieldMap, means: Means, filename: str | None
 ) -> Load:
     """Find the load that the run works on, or accept one for a run that was made by hand."""
-    load = means.ledger.loads.by_run(context.run_id)
+    load = means.ledger.loads.by_run(context.run.run_id)
     if load:
         return load
     target = _target(context.partition_key, field_map)
@@ -63,7 +63,7 @@ def _load_of(
     if tagged and filename is None:  # a run of an ended load, executed again by hand
         filename = tagged.request.filename
     load = accept_again(means.ledger, target, filename, means.clock())
-    context.instance.add_run_tags(context.run_id, tags_of(load))
+    context.instance.add_run_tags(context.run.run_id, tags_of(load))
     return load
 
 
