@@ -7,8 +7,12 @@ time of a bare DuckDB process. What is heavy (DuckDB, pandas, Dagster) waits for
 import typer
 
 from alumniq_pipelines.cli.console import Commands
+from alumniq_pipelines.cli.customer import customer
 from alumniq_pipelines.cli.feed import feed
+from alumniq_pipelines.cli.key import key
+from alumniq_pipelines.cli.load import load
 from alumniq_pipelines.cli.sql import sql
+from alumniq_pipelines.cli.up import up
 
 app = typer.Typer(
     name="alumniq",
@@ -17,5 +21,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(customer, name="customer")
+app.add_typer(key, name="key")
 app.add_typer(feed, name="feed")
+app.add_typer(load, name="load")
 app.command()(sql)
+app.command()(up)

@@ -1,0 +1,92 @@
+"""`alumniq key`: the API keys that customers call with, one environment each."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from alumniq_pipelines.cli.console import for_people, print_json, when
+from alumniq_pipelines.cli.installation import ledger_of, operator
+from alumniq_pipelines.core.keys import ApiKey
+from alumniq_pipelines.core.problems import UnknownKey
+from alumniq_pipelines.core.target import Environment
+from alumniq_pipelines.settings import Settings
+
+key = typer.Typer(help="API keys: issue, list and revoke them.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Whose = Annotated[str, typer.Argument(help="The customer's short name, such as iqu.")]
+Where = Annotated[Environment, typer.Argument(help="What the key opens.")]
+Days = Annotated[int, typer.Option(min=1, max=3_650, help="Days until it expires.")]
+Prefix = Annotated[str, typer.Argument(help="The key's first characters, as the list shows them.")]
+Only = Annotated[str | None, typer.Option("--customer", help="Only this customer's.")]
+
+
+@key.command()
+def issue(customer: Whose, environment: Where, days: Days = 365, *, as_json: Json = False) -> None:
+    """Make a key and show it, this once."""
+    settings = Settings()
+    with ledger_of(settings) as ledger:
+        secret, kept = ledger.keys.issue(
+            customer, environment, datetime.now(UTC), days, actor=operator()
+        )
+    if as_json:
+        print_json({"key": secret, **_told(kept)})
+        return
+    typer.echo(secret)
+    typer.echo(
+        f"It opens {customer}'s {environment} until {kept.expires_at:%Y-%m-%d}. "
+        "It is shown only now: hand it over safely.",
+        err=True,
+    )
+
+
+@key.command("list")
+def list_keys(customer: Only = None, *, as_json: Json = False) -> None:
+    """List keys, newest first: their first characters, never the whole."""
+    now = datetime.now(UTC)
+    with ledger_of(Settings()) as ledger:
+        keys = ledger.keys.of(customer)
+    if as_json:
+        print_json([{**_told(each), "live": each.is_live(now)} for each in keys])
+        return
+    if not keys:
+        typer.echo("No keys yet. Make one: alumniq key issue CUSTOMER qa")
+        return
+    from rich.table import Column, Table
+
+    table = Table(Column("Key", no_wrap=True), "Customer", "Environment", "State", "Last used")
+    for each in keys:
+        used = when(each.last_used_at) or "never"
+        table.add_row(each.prefix, each.customer, each.environment, _state(each, now), used)
+    for_people().print(table)
+
+
+@key.command()
+def revoke(prefix: Prefix, *, as_json: Json = False) -> None:
+    """Take a key out of use at once."""
+    with ledger_of(Settings()) as ledger:
+        if not ledger.keys.revoke(prefix, datetime.now(UTC), actor=operator()):
+            raise UnknownKey(prefix)
+    if as_json:
+        print_json({"prefix": prefix, "revoked": True})
+        return
+    typer.echo(f"The key {prefix}… opens nothing any more.")
+
+
+def _told(kept: ApiKey) -> dict[str, Any]:
+    return {
+        "prefix": kept.prefix,
+        "customer": kept.customer,
+        "environment": kept.environment,
+        "created_at": kept.created_at,
+        "expires_at": kept.expires_at,
+        "revoked_at": kept.revoked_at,
+        "last_used_at": kept.last_used_at,
+    }
+
+
+def _state(kept: ApiKey, now: datetime) -> str:
+    if kept.revoked_at is not None:
+        return f"revoked {kept.revoked_at:%Y-%m-%d}"
+    return f"{'live until' if kept.is_live(now) else 'expired'} {kept.expires_at:%Y-%m-%d}"
