@@ -1,0 +1,271 @@
+"""What a warehouse of files adds to the contract: readers at any moment, crashes, leftovers."""
+
+import errno
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from alumniq_pipelines.adapters.warehouse import catalog_file
+from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
+from alumniq_pipelines.core.load import new_job_id
+from alumniq_pipelines.core.problems import UnusableQuery, WarehouseUnavailable
+from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.warehouse import Version
+from tests.accepted_rows import batch, small_field_map
+from tests.warehouse_processes import EVERYTHING_TWICE, MEMBERS, publish_next, whole_version
+
+ROOT = Path(__file__).resolve().parents[2]
+NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "warehouse"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def warehouse(folder: Path) -> DuckDBWarehouse:
+    return DuckDBWarehouse(folder, versions_kept=2)
+
+
+@pytest.fixture
+def catalog(folder: Path) -> Path:
+    return folder / "iqu/qa/catalog.duckdb"
+
+
+def publish(
+    warehouse: DuckDBWarehouse,
+    scratch: Path,
+    number: int,
+    target: Target = MEMBERS,
+    now: datetime = NOW,
+) -> Version:
+    """Publish a batch."""
+    return warehouse.publish(
+        target,
+        small_field_map(target.feed),
+        batch(scratch, number, count=10),
+        number=number,
+        job_id=new_job_id(),
+        now=now,
+    )
+
+
+@contextmanager
+def process(role: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run one of the endless processes; it is killed at the end."""
+    arguments = [sys.executable, "-m", "tests.warehouse_processes", role, str(folder)]
+    with subprocess.Popen(
+        arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def first_line(running: subprocess.Popen[str]) -> str:
+    """Wait for a process to have done something."""
+    assert running.stdout is not None
+    line = running.stdout.readline()
+    assert line, running.stderr and running.stderr.read()
+    return line
+
+
+def rest(running: subprocess.Popen[str]) -> list[int]:
+    """Kill a process and answer what it printed; it must have lived until now."""
+    assert running.poll() is None, running.stderr and running.stderr.read()
+    running.kill()
+    output, _ = running.communicate()
+    return [int(line) for line in output.splitlines(keepends=True) if line.endswith("\n")]
+
+
+def seen(catalog: Path) -> int:
+    """Answer the version that a reader sees who comes now."""
+    with duckdb.connect(catalog, read_only=True) as connection:
+        return whole_version(connection.execute(EVERYTHING_TWICE).fetchall()[0])
+
+
+def test_readers_see_whole_versions_while_others_are_published(
+    warehouse: DuckDBWarehouse, folder: Path, tmp_path: Path
+) -> None:
+    publish_next(warehouse, tmp_path)
+    with process("fresh", folder) as fresh, process("held", folder) as held:
+        first_line(fresh)
+        opened_at = int(first_line(held))
+        last = 0
+        for _ in range(12):
+            last = publish_next(warehouse, tmp_path)
+        versions, held_versions = rest(fresh), rest(held)
+    assert versions == sorted(versions)
+    assert len(set(versions)) > 3
+    assert set(held_versions) == {opened_at}
+    assert last == 13
+
+
+def test_a_killed_publisher_leaves_the_old_version_or_the_new(folder: Path, catalog: Path) -> None:
+    moments = random.Random(7)
+    live = 0
+    for _ in range(20):
+        with process("publish", folder) as publisher:
+            announced = int(first_line(publisher))
+            assert announced == live + 1, "the next publisher goes on from what is live"
+            time.sleep(moments.uniform(0, 0.3))
+            announced = max([announced, *rest(publisher)])
+        version = DuckDBWarehouse(folder).live(MEMBERS)
+        assert version is not None
+        live = version.number
+        assert announced <= live <= announced + 1
+        assert announced <= seen(catalog) <= live
+
+
+def test_the_next_publisher_clears_what_a_killed_one_left(
+    warehouse: DuckDBWarehouse, folder: Path, catalog: Path, tmp_path: Path
+) -> None:
+    publish_next(warehouse, tmp_path)
+    feed = folder / "iqu/qa/members"
+    (feed / "000000002.part").write_bytes(b"half a file")
+    (feed / "000000002.duckdb").write_bytes(b"nothing leads here")
+    (feed / "live.link").symlink_to("nowhere")
+    (folder / "iqu/qa/.catalogs/new.part").write_bytes(b"half a catalog")
+    (folder / "iqu/qa/.catalogs/000000002.duckdb").write_bytes(b"nothing leads here")
+    assert publish_next(warehouse, tmp_path) == 2
+    assert seen(catalog) == 2
+    left = [path.name for path in folder.rglob("*") if path.suffix not in {"", ".duckdb"}]
+    assert left == []
+
+
+def test_a_catalog_that_lags_behind_is_mended_by_the_same_load_again(
+    warehouse: DuckDBWarehouse, catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(warehouse, tmp_path, 1)
+
+    def full_disk(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(catalog_file, "write", full_disk)
+        with pytest.raises(WarehouseUnavailable, match="OSError"):
+            publish(warehouse, tmp_path, 2)
+    assert batch_seen(catalog) == 1
+    publish(warehouse, tmp_path, 2)
+    assert batch_seen(catalog) == 2
+
+
+def batch_seen(catalog: Path) -> object:
+    """Answer the batch that a reader sees who comes now."""
+    with duckdb.connect(catalog, read_only=True) as connection:
+        return connection.execute("select max(batch) from members").fetchall()[0][0]
+
+
+def test_publishers_of_several_feeds_lose_no_view_of_one_another(
+    warehouse: DuckDBWarehouse, tmp_path: Path
+) -> None:
+    targets = [Target("iqu", Environment.QA, f"feed-{letter}") for letter in "abcd"]
+    with ThreadPoolExecutor(8) as pool:
+        jobs = [
+            pool.submit(publish, warehouse, tmp_path, number, target)
+            for number in (3, 1, 4, 2)
+            for target in targets
+        ]
+        assert all(job.result().number <= 4 for job in jobs)
+    _, rows = warehouse.query("iqu", "qa", "select feed, number, rows from _versions")
+    assert rows == [(f"feed-{letter}", 4, 14) for letter in "abcd"]
+
+
+def test_a_connection_held_beyond_the_versions_kept_goes_on_with_the_live_one(
+    warehouse: DuckDBWarehouse, folder: Path, catalog: Path, tmp_path: Path
+) -> None:
+    publish(warehouse, tmp_path, 1)
+    with duckdb.connect(catalog, read_only=True) as held:
+        for number in range(2, 7):
+            publish(warehouse, tmp_path, number, now=NOW + timedelta(days=number))
+        assert held.execute("select max(batch), count(*) from members").fetchall() == [(6, 16)]
+    feed = folder / "iqu/qa/members"
+    assert (feed / "000000001.duckdb").is_symlink()
+    assert [each.number for each in warehouse.versions(MEMBERS)] == [6, 5]
+    with pytest.raises(Exception, match="not kept"):
+        warehouse.make_live(MEMBERS, 1, NOW)
+
+
+def test_superseded_files_go_only_after_a_grace(
+    warehouse: DuckDBWarehouse, folder: Path, tmp_path: Path
+) -> None:
+    for number in range(1, 7):
+        publish(warehouse, tmp_path, number, now=NOW + timedelta(minutes=20 * number))
+    files = sorted((folder / "iqu/qa/members").glob("0*.duckdb"))
+    assert [file.is_symlink() for file in files] == [True, False, False, False, False, False]
+
+
+def test_a_reader_in_the_same_process_who_comes_later_sees_the_new_version(
+    warehouse: DuckDBWarehouse, catalog: Path, tmp_path: Path
+) -> None:
+    publish(warehouse, tmp_path, 1)
+    with duckdb.connect(catalog, read_only=True) as early:
+        publish(warehouse, tmp_path, 2)
+        with duckdb.connect(catalog, read_only=True) as late:
+            seen = [each.execute("from _versions").fetchall()[0][4] for each in (early, late)]
+            assert seen == [1, 2]
+        assert warehouse.query("iqu", "qa", "select max(batch) from members")[1] == [(2,)]
+
+
+def test_the_link_to_the_live_version_can_be_read_alone(
+    warehouse: DuckDBWarehouse, folder: Path, tmp_path: Path
+) -> None:
+    live = folder / "iqu/qa/members/live.duckdb"
+    with duckdb.connect() as connection:
+        for number in (1, 2):
+            publish(warehouse, tmp_path, number)
+            query = "select max(batch) from read_duckdb(?, table_name = 'members')"
+            assert connection.execute(query, [str(live)]).fetchall() == [(number,)]
+
+
+def test_no_write_ahead_log_stands_beside_a_file(
+    warehouse: DuckDBWarehouse, folder: Path, tmp_path: Path
+) -> None:
+    for number in (1, 2, 3):
+        publish(warehouse, tmp_path, number)
+    names = {path.name for path in folder.rglob("*") if path.is_file()}
+    assert not any("wal" in name or "part" in name or "tmp" in name for name in names)
+
+
+def test_a_query_reaches_no_file_outside_its_environment(
+    warehouse: DuckDBWarehouse, folder: Path, tmp_path: Path
+) -> None:
+    publish(warehouse, tmp_path, 1)
+    publish(warehouse, tmp_path, 1, Target("other", Environment.QA, "members"))
+    foreign = folder / "other/qa/members/live.duckdb"
+    for sql in (
+        f"from read_duckdb('{foreign}', table_name = 'members')",
+        f"from read_duckdb('{folder}/iqu/qa/../../other/qa/members/live.duckdb')",
+        f"from glob('{folder}/other/**')",
+        "from read_text('/etc/hostname')",
+        "from read_csv('/etc/hostname')",
+        f"copy members to '{tmp_path}/out.csv'",
+        f"attach '{foreign}' as other",
+        "set enable_external_access = true",
+        "install httpfs",
+    ):
+        with pytest.raises(UnusableQuery):
+            warehouse.query("iqu", "qa", sql)
+
+
+def test_what_the_disk_refuses_is_an_outage_without_particulars(
+    folder: Path, warehouse: DuckDBWarehouse, tmp_path: Path
+) -> None:
+    (folder / "iqu").write_text("a file where a folder should be")
+    with pytest.raises(WarehouseUnavailable) as refused:
+        publish(warehouse, tmp_path, 1)
+    assert str(folder) not in str(refused.value)
+    assert refused.value.__cause__ is None
