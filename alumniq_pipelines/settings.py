@@ -132,6 +132,11 @@ class Settings(BaseSettings):
         return self.home / "workers"
 
     @property
+    def dagster_home(self) -> Path:
+        """Dagster's instance: its configuration, runs and events."""
+        return self.home / "dagster"
+
+    @property
     def mail_dir(self) -> Path:
         """Where `.eml` files go when mail is kept in a folder."""
         return self.home / "mail"
@@ -140,3 +145,9 @@ class Settings(BaseSettings):
     def gateway_url(self) -> str:
         """How customers reach the gateway."""
         return self.public_url or f"http://{self.gateway_host}:{self.gateway_port}"
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """Answer the environment for a child process that shall see these settings."""
+    changed = {f"{PREFIX}{name.upper()}": value for name, value in settings.items()}
+    return {**os.environ, **changed}

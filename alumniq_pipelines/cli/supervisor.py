@@ -1,0 +1,193 @@
+"""The supervisor: starts programs, starts again what dies, and leaves nothing running.
+
+All programs, and whatever they start, are one process group led by a guard (guard.py), apart from
+the terminal's: Ctrl-C reaches the supervisor alone, which then stops them in order.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+
+from alumniq_pipelines.cli import guard
+from alumniq_pipelines.core.problems import ProgramFailed
+
+START_SECONDS = 120.0
+STOP_SECONDS = 25.0
+"""Longer than the gateway takes to answer the calls it has let in."""
+STEADY_SECONDS = 60.0
+"""Who ran for so long is started again at once; who did not, after a wait that doubles."""
+LONGEST_WAIT_SECONDS = 30.0
+LOOK_SECONDS = 0.1
+
+Tell = Callable[[str, str], None]
+"""Told the name of a program and one line of its output, or of ours about it."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """One program: its command, and how it shows that it works."""
+
+    name: str
+    command: Sequence[str]
+    is_ready: Callable[[], bool]
+
+
+@dataclass
+class Child:
+    """A program and its current process."""
+
+    program: Program
+    process: subprocess.Popen[str]
+    reader: threading.Thread
+    started_at: float
+    ended_at: float | None = None
+    short_lives: int = 0
+
+    def restart_due_at(self) -> float:
+        """Answer when to start it again, on the monotonic clock; it has ended."""
+        wait = min(2.0**self.short_lives / 2, LONGEST_WAIT_SECONDS) if self.short_lives else 0.0
+        return (self.ended_at or 0.0) + wait
+
+
+@dataclass
+class Supervisor:
+    """Runs stages of programs: those of a stage start together, once the earlier ones are ready."""
+
+    stages: Sequence[Sequence[Program]]
+    environment: Mapping[str, str]
+    tell: Tell
+    lock: int
+    """A locked file's descriptor; the guard holds it too, until the last process is gone."""
+    children: list[Child] = field(default_factory=list)
+
+    @contextmanager
+    def running(self, stop: threading.Event) -> Iterator[None]:
+        """Run everything; ready at entry, gone at exit. `stop` ends the waiting for readiness.
+
+        Raises ProgramFailed where a program ends or does not get ready in time.
+        """
+        leader = subprocess.Popen(
+            [sys.executable, "-I", "-S", guard.__file__],
+            stdin=subprocess.PIPE,
+            process_group=0,
+            pass_fds=[self.lock],
+        )
+        try:
+            for stage in self.stages:
+                self._start_stage(stage, leader.pid, stop)
+            yield
+        finally:
+            self._stop(leader)
+
+    def watch(self, stop: threading.Event) -> None:
+        """Start again whatever dies, until told to stop."""
+        group = os.getpgid(self.children[0].process.pid)
+        while not stop.wait(LOOK_SECONDS):
+            for child in self.children:
+                self._revive(child, group)
+
+    def _start_stage(self, stage: Sequence[Program], group: int, stop: threading.Event) -> None:
+        begun = [self._begin(program, group) for program in stage]
+        self.children += begun
+        until = time.monotonic() + START_SECONDS
+        waiting = list(begun)
+        while waiting and not stop.wait(LOOK_SECONDS):
+            for child in waiting:
+                code = child.process.poll()
+                if code is not None:
+                    child.reader.join(STOP_SECONDS)
+                    raise ProgramFailed(child.program.name, f"ended with exit code {code}")
+            waiting = [child for child in waiting if not child.program.is_ready()]
+            if waiting and time.monotonic() > until:
+                reason = f"was not ready within {START_SECONDS:g} seconds"
+                raise ProgramFailed(waiting[0].program.name, reason)
+
+    def _begin(self, program: Program, group: int) -> Child:
+        process = subprocess.Popen(
+            program.command,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            process_group=group,
+        )
+        reader = threading.Thread(target=self._read, args=(program.name, process), daemon=True)
+        reader.start()
+        return Child(program, process, reader, time.monotonic())
+
+    def _read(self, name: str, process: subprocess.Popen[str]) -> None:
+        """Pass a program's output on until it and all that it started have closed it."""
+        with process.stdout or nullcontext(()) as lines:
+            for line in lines:
+                self.tell(name, line.rstrip("\n"))
+
+    def _revive(self, child: Child, group: int) -> None:
+        code, now = child.process.poll(), time.monotonic()
+        if code is None:
+            return
+        name = child.program.name
+        if child.ended_at is None:
+            child.ended_at = now
+            steady = now - child.started_at > STEADY_SECONDS
+            child.short_lives = 0 if steady else child.short_lives + 1
+            wait = child.restart_due_at() - now
+            self.tell(name, f"It ended with exit code {code} and is started again in {wait:.0f} s.")
+        elif now >= child.restart_due_at():
+            fresh = self._begin(child.program, group)
+            child.process, child.reader = fresh.process, fresh.reader
+            child.started_at, child.ended_at = fresh.started_at, None
+
+    def _stop(self, leader: subprocess.Popen[bytes]) -> None:
+        """End the programs, last stage first, then the group, and wait until all is gone."""
+        until = time.monotonic() + STOP_SECONDS
+        for stage in reversed(self.stages):
+            ending = [child.process for child in self.children if child.program in stage]
+            for process in ending:
+                process.terminate()
+            for process in ending:
+                _wait(process, until)
+        os.killpg(leader.pid, signal.SIGKILL)
+        leader.wait()
+        for child in self.children:
+            child.process.wait()
+            child.reader.join()
+
+
+@contextmanager
+def stop_signals() -> Iterator[threading.Event]:
+    """Turn Ctrl-C, SIGTERM and a closed terminal into an event.
+
+    A second signal ends the process at once; the guard then ends the rest.
+    """
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: object) -> None:
+        del frame
+        if stop.is_set():
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        stop.set()
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, on_signal) for number in numbers}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _wait(process: subprocess.Popen[str], until: float) -> None:
+    try:
+        process.wait(max(0.0, until - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,97 @@
+"""`alumniq up`: the whole system under one supervisor, until Ctrl-C."""
+
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from alumniq_pipelines.cli.home import check_ports, make_ready, sole_use
+from alumniq_pipelines.cli.programs import (
+    CODE_SERVER,
+    DAEMON,
+    GATEWAY,
+    WEB_SERVER,
+    programs,
+    programs_environment,
+    write_workspace,
+)
+from alumniq_pipelines.cli.supervisor import Supervisor, Tell, stop_signals
+from alumniq_pipelines.settings import Settings
+
+COLOURS = {
+    GATEWAY: typer.colors.GREEN,
+    CODE_SERVER: typer.colors.MAGENTA,
+    WEB_SERVER: typer.colors.BLUE,
+    DAEMON: typer.colors.CYAN,
+}
+WIDTH = max(map(len, COLOURS))
+
+
+def up(
+    gateway_port: Annotated[int | None, typer.Option(help="Port of the gateway.")] = None,
+    dagster_port: Annotated[int | None, typer.Option(help="Port of the Dagster UI.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of everything kept.")] = None,
+) -> None:
+    """Start the gateway, the Dagster UI and its daemon; Ctrl-C stops them.
+
+    What is not given comes from the settings. A program that dies is started again.
+    """
+    chosen: dict[str, Any] = {
+        "gateway_port": gateway_port,
+        "dagster_port": dagster_port,
+        "data_dir": data_dir,
+    }
+    settings = Settings(**{name: value for name, value in chosen.items() if value is not None})
+    with stop_signals() as stop, system(settings, _print_line, stop) as supervisor:
+        if not stop.is_set():
+            _print_banner(settings)
+        supervisor.watch(stop)
+        typer.echo("Stopping ...")
+    typer.echo("Stopped; nothing is left running.")
+
+
+@contextmanager
+def system(
+    settings: Settings, tell: Tell, stop: threading.Event, **changed: str
+) -> Iterator[Supervisor]:
+    """Run the whole system on its data folder: ready at entry, gone at exit.
+
+    `changed` are settings for the programs. Raises AlreadyUp, PortUnusable and ProgramFailed.
+    """
+    with (
+        sole_use(settings) as lock,
+        tempfile.TemporaryDirectory(prefix="alumniq-") as folder,
+    ):
+        check_ports(settings)
+        make_ready(settings)
+        write_workspace(Path(folder))
+        supervisor = Supervisor(
+            programs(settings, Path(folder), time.time()),
+            programs_environment(settings, **changed),
+            tell,
+            lock,
+        )
+        with supervisor.running(stop):
+            yield supervisor
+
+
+def _print_line(program: str, line: str) -> None:
+    typer.echo(f"{typer.style(f'{program:>{WIDTH}} |', fg=COLOURS[program])} {line}")
+
+
+def _print_banner(settings: Settings) -> None:
+    rows = (
+        ("Webhooks", f"{settings.gateway_url}/api/v1/index.cfm/webhook/JOB"),
+        ("Dagster UI", f"http://{settings.dagster_host}:{settings.dagster_port}"),
+        ("Data folder", str(settings.home)),
+        ("New here?", "alumniq customer add iqu --name 'IQ University'"),
+    )
+    typer.secho("\nEverything is up; Ctrl-C stops it.", bold=True)
+    for name, value in rows:
+        typer.echo(f"  {name:<{WIDTH}}{value}")
+    typer.echo()
