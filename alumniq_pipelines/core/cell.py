@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
+from operator import gt, lt
 
 from alumniq_pipelines.core.field_map import Column, ColumnType, Scalar
 
@@ -30,6 +31,15 @@ def text_of(value: Scalar, column: Column) -> str:
     if isinstance(value, bool):
         return (column.true_values if value else column.false_values)[0]
     return str(value)
+
+
+def date_pattern(form: str) -> str:
+    """Write the pattern of a date format: every part with all its digits, all else as it is."""
+    digits = {"%Y": "[0-9]{4}", "%%": "%"}
+    parts = re.split("(%.)", form)
+    return "".join(
+        digits.get(part, "[0-9]{2}") if part.startswith("%") else re.escape(part) for part in parts
+    )
 
 
 def value_of(text: str, column: Column) -> Value | None:
@@ -82,18 +92,26 @@ def _year(text: str, _column: Column) -> int | None:
 
 def _date(text: str, column: Column) -> date | None:
     if column.format != "default":
-        return datetime.strptime(text, column.format).replace(tzinfo=UTC).date()
+        return _formatted(text, column.format).date()
     return date.fromisoformat(text) if DATE.fullmatch(text) else None
 
 
 def _datetime(text: str, column: Column) -> datetime | None:
     """Read a point in time; without an offset it is in UTC."""
     if column.format != "default":
-        return datetime.strptime(text, column.format).replace(tzinfo=UTC)
+        return _formatted(text, column.format)
     if not DATETIME.fullmatch(text):
         return None
     moment = datetime.fromisoformat(text)
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _formatted(text: str, form: str) -> datetime:
+    """Read by a format, with all digits: alone, `strptime` would take one where two belong."""
+    if not re.fullmatch(date_pattern(form), text):
+        message = "The text does not have the format."
+        raise ValueError(message)
+    return datetime.strptime(text, form).replace(tzinfo=UTC)
 
 
 READERS: dict[ColumnType, Callable[[str, Column], Value | None]] = {
@@ -111,4 +129,4 @@ def _outside(value: Value, minimum: Scalar | None, maximum: Scalar | None, colum
     """Whether a value lies outside bounds; bounds that cannot be read bound nothing here."""
     low = None if minimum is None else value_of(text_of(minimum, column), column)
     high = None if maximum is None else value_of(text_of(maximum, column), column)
-    return (low is not None and value < low) or (high is not None and value > high)  # type: ignore[operator]
+    return (low is not None and lt(value, low)) or (high is not None and gt(value, high))

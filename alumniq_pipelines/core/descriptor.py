@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
 
 from alumniq_pipelines.core.field_map import FieldMap
 
@@ -18,11 +17,11 @@ class _Language(GenerateJsonSchema):
         del schema
         return False
 
-    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+    def nullable_schema(self, schema: Any) -> JsonSchemaValue:
         """Leave out null: a key without a value is left out."""
         return self.generate_inner(schema["schema"])
 
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+    def default_schema(self, schema: Any) -> JsonSchemaValue:
         """Leave out the default null, for the same reason."""
         described = super().default_schema(schema)
         return {key: value for key, value in described.items() if (key, value) != ("default", None)}

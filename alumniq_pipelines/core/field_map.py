@@ -38,7 +38,12 @@ def _one_or_many(names: object) -> object:
 
 def _pairs(mapping: object) -> object:
     """Keep a mapping as pairs, so that a field map stays hashable."""
-    return tuple(mapping.items()) if isinstance(mapping, dict) else mapping
+    if isinstance(mapping, dict):
+        return tuple(mapping.items())
+    if isinstance(mapping, tuple):
+        return mapping
+    message = "must be a mapping of columns to values"
+    raise ValueError(message)
 
 
 Names = Annotated[

@@ -1,15 +1,17 @@
 """Faults of shape: what pydantic finds in a document, in the words of the field-map language."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from alumniq_pipelines.core.fault import Fault, Path
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.field_map_rules import faults_of
 from alumniq_pipelines.core.near_miss import did_you_mean
+
+Detail = Mapping[str, Any]
+"""One error of pydantic: type, loc, input, perhaps ctx."""
 
 KINDS = {
     "string_type": "a text; write it in quotes",
@@ -53,7 +55,7 @@ def read_shape(document: dict[str, Any]) -> tuple[FieldMap | None, list[Fault]]:
 def _faults(error: ValidationError, document: object) -> Iterator[Fault]:
     """Put each error into words, once per place: a union tells one error per member."""
     told: set[Path] = set()
-    for detail in error.errors(include_url=False, include_context=True):
+    for detail in cast("list[Detail]", error.errors(include_url=False)):
         path = _existing(detail["loc"], document, missing=detail["type"] == "missing")
         deeper = any(each[: len(path)] == path for each in told)
         if not deeper:
@@ -79,7 +81,7 @@ def _existing(loc: Path, document: object, *, missing: bool) -> Path:
     return (*path, loc[-1]) if missing else tuple(path)
 
 
-def _message(detail: ErrorDetails, path: Path) -> str:
+def _message(detail: Detail, path: Path) -> str:
     key = next((step for step in reversed(path) if isinstance(step, str)), "document")
     match detail["type"]:
         case "missing":
@@ -93,14 +95,19 @@ def _message(detail: ErrorDetails, path: Path) -> str:
     return f"`{key}` {_wanted(detail)}"
 
 
-def _wanted(detail: ErrorDetails) -> str:
+def _wanted(detail: Detail) -> str:
     """Say what a value must be, as a clause that follows its key."""
     if detail["loc"][-1] in {"str", "int", "float", "bool"}:  # the members of a union
         return "must be a single text, number, true or false"
-    context: Mapping[str, Any] = detail.get("ctx", {})
-    if detail["type"] == "literal_error":
-        return f"must be {context['expected'].lower()}"
-    return f"must be {KINDS[detail['type']].format(**context)}"
+    context = detail.get("ctx", {})
+    match detail["type"]:
+        case "literal_error":
+            return f"must be {context['expected'].lower()}"
+        case "value_error":
+            return str(context["error"])
+        case kind if kind in KINDS:
+            return f"must be {KINDS[kind].format(**context)}"
+    return f"cannot be used: {detail['msg']}"
 
 
 def _or(words: Sequence[str]) -> str:

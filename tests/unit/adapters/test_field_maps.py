@@ -144,6 +144,11 @@ def test_json_and_the_flat_dialect_of_the_standard_are_read(tmp_path: Path) -> N
             "path: p\nalumniq: {maxRejected: -1}",
             "`maxRejected` must be at least 0",
         ),
+        (
+            "primaryKey: xid",
+            "foreignKeys: [{fields: xid, reference: {fields: xid}, alumniq: {where: x}}]",
+            "line 4, `schema.foreignKeys.1.alumniq`: `where` must be a mapping of columns",
+        ),
         ("path: people.csv", "path: p\nalumniq: yes", "YAML reads `yes` as true or false"),
         ("path: people.csv", "path: p\nalumniq: [x]", "`alumniq` must be a mapping"),
         ("path: people.csv", "path: p\nencoding: latin-1", "unknown encoding `latin-1`; use utf-8"),
