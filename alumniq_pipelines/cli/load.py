@@ -67,7 +67,7 @@ def show(job_id: Id, *, as_json: Json = False) -> None:
 
     console = for_people()
     console.print(f"[bold]{found.job_id}[/bold] {found.target}: [bold]{found.state}[/bold]")
-    events = [*_way(found), *_work(attempts), *_telling(told)]
+    events = [*_work(attempts), *_way(found), *_telling(told)]
     for moment, event in sorted(events, key=itemgetter(0)):  # stable: what happens at once stays so
         console.print(f"{when(moment)}  {escape(event)}", soft_wrap=True)
     for error in found.errors:

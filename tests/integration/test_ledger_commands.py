@@ -1,0 +1,224 @@
+"""The commands over the ledger, as people and scripts call them."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from typer.testing import CliRunner, Result
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.ledger.tables import audit
+from alumniq_pipelines.cli import installation
+from alumniq_pipelines.cli.main import app
+from alumniq_pipelines.core.load import Load, LoadRequest, LoadState, new_job_id
+from alumniq_pipelines.core.notification import Channel, DeliveryResult, Notice
+from alumniq_pipelines.core.outcome import AttemptResult, Outcome
+from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.verdict import Counts
+
+NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+ERROR = "The column [email] holds no addresses (2 rows, first on line 3)"
+COUNTS = Counts(50_000, 49_998, 2)
+
+
+@pytest.fixture(autouse=True)
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ALUMNIQ_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "200")
+    return tmp_path
+
+
+@pytest.fixture
+def ledger(data_dir: Path) -> Iterator[Ledger]:
+    alumniq("customer", "add", "iqu", "--name", "IQ [U] University")
+    with closing(Ledger.open(f"sqlite:///{data_dir / 'ledger.db'}")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def failed(ledger: Ledger) -> Load:
+    """Bring a load through two attempts to its failure, half of it told."""
+    request = LoadRequest(
+        new_job_id(),
+        Target("iqu", Environment.QA, "warehouse"),
+        "warehouse.csv",
+        "e1",
+        123_456,
+        "ada@iqu.example",
+        "https://iqu.example/done",
+    )
+    load = ledger.loads.accept(request, NOW)
+    ledger.loads.mark_requested(load.job_id, NOW + SECOND)
+    for place in (2, 3):
+        ledger.loads.begin_attempt(load.job_id, f"run-{place}", NOW + place * SECOND)
+    refused, told = AttemptResult.REFUSED, NOW + 5 * SECOND
+    ledger.loads.end_attempt(load.job_id, 2, refused, told, errors=[ERROR], counts=COUNTS)
+    notices = [
+        Notice(Channel.CALLBACK, request.notify_webhook, "{}"),
+        Notice(Channel.MAIL, request.notify_email, "It failed.", "Failed"),
+    ]
+    ledger.loads.end(load.job_id, Outcome(LoadState.FAILED, (ERROR,), COUNTS), notices, told)
+    results = (
+        DeliveryResult(delivered=False, detail="503"),
+        DeliveryResult(delivered=True, detail="250"),
+    )
+    claimed = ledger.notifications.claim(told, timedelta(minutes=1))
+    for notification, result in zip(claimed, results, strict=True):
+        ledger.notifications.record(notification, result, told + SECOND)
+    return load
+
+
+def alumniq(*words: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == code, result.output
+    return result
+
+
+def answer(*words: str) -> Any:
+    return json.loads(alumniq(*words, "--json").stdout)
+
+
+def test_a_new_customer_has_a_bucket_and_is_told_what_to_do_next(data_dir: Path) -> None:
+    told = alumniq("customer", "add", "iqu", "--name", "IQ [U] University").stdout
+    folder = data_dir / "buckets" / "alumniq-iqu"
+    assert folder.is_dir()
+    assert f"{folder / 'qa' / 'warehouse'}/" in told
+    assert "alumniq key issue iqu qa" in told
+    assert "IQ [U] University" in alumniq("customer", "list").stdout
+
+
+def test_a_customer_may_have_a_bucket_of_another_name(data_dir: Path) -> None:
+    added = answer("customer", "add", "iqu", "--name", "IQ University", "--bucket", "iqu-drop")
+    assert (data_dir / "buckets" / "iqu-drop").is_dir()
+    assert added["folders"]["production"].endswith("/iqu-drop/production/warehouse/")
+    expected = {"id": "iqu", "name": "IQ University", "bucket": "iqu-drop"}
+    assert answer("customer", "list") == [expected]
+
+
+@pytest.mark.usefixtures("ledger")
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["customer", "add", "iqu", "--name", "x"], "already"),
+        (["customer", "add", "zed", "--name", "x", "--bucket", "alumniq-iqu"], "another customer"),
+        (["customer", "add", "zed", "--name", "x", "--bucket", "../zed"], "bucket's name"),
+        (["customer", "add", "Zed", "--name", "x"], "customer's id"),
+        (["key", "issue", "zed", "qa"], "alumniq customer add zed"),
+        (["key", "revoke", "aq_test_none"], "alumniq key list"),
+        (["load", "show", "nothing"], "alumniq load list"),
+    ],
+)
+def test_a_problem_is_one_line_on_stderr_and_exit_code_2(words: list[str], told: str) -> None:
+    result = alumniq(*words, code=2)
+    assert result.stdout == ""
+    assert told in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_ledger_that_cannot_be_used_is_a_problem_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALUMNIQ_LEDGER_URL", "mysql://ada:secret@host/ledger")
+    result = alumniq("load", "list", code=2)
+    assert "ALUMNIQ_LEDGER_URL" in result.stderr
+    assert "secret" not in result.stderr
+
+
+@pytest.mark.parametrize("noun", ["customer", "key", "load"])
+def test_lists_of_a_new_installation_are_empty(noun: str) -> None:
+    assert answer(noun, "list") == []
+    assert alumniq(noun, "list").stdout.startswith("No ")
+
+
+def test_a_key_is_shown_once_and_opens(ledger: Ledger) -> None:
+    secret = alumniq("key", "issue", "iqu", "qa").stdout.strip()
+    found = ledger.keys.find(secret, datetime.now(UTC))
+    assert found is not None
+    assert found.environment is Environment.QA
+    for told in (alumniq("key", "list").output, alumniq("key", "list", "--json").output):
+        assert found.prefix in told
+        assert secret not in told
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_key_lives_as_long_as_was_asked_for() -> None:
+    issued = answer("key", "issue", "iqu", "production", "--days", "30")
+    days = datetime.fromisoformat(issued["expires_at"]) - datetime.fromisoformat(
+        issued["created_at"]
+    )
+    assert days == timedelta(days=30)
+    assert issued["key"].startswith(issued["prefix"])
+    alumniq("key", "issue", "iqu", "qa", "--days", "0", code=2)
+
+
+def test_a_revoked_key_is_listed_as_such(ledger: Ledger) -> None:
+    secret = alumniq("key", "issue", "iqu", "qa").stdout.strip()
+    alumniq("key", "revoke", secret[:12])
+    assert ledger.keys.find(secret, datetime.now(UTC)) is None
+    (listed,) = answer("key", "list", "--customer", "iqu")
+    assert (listed["prefix"], listed["live"]) == (secret[:12], False)
+    assert "revoked" in alumniq("key", "list").stdout
+
+
+def test_who_was_at_the_keyboard_is_in_the_audit_trail(ledger: Ledger) -> None:
+    alumniq("key", "issue", "iqu", "qa")
+    with ledger.database.reading() as connection:
+        actors = connection.scalars(select(audit.c.actor)).all()
+    assert actors == [installation.operator()] * 2
+
+
+def test_a_user_without_a_name_is_known_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 4_242_424)
+    assert installation.operator() == "uid 4242424"
+
+
+def test_loads_are_listed_one_a_line_newest_first(ledger: Ledger, failed: Load) -> None:
+    newer = ledger.loads.accept(LoadRequest(new_job_id(), failed.target, "w.csv", None, None), NOW)
+    lines = alumniq("load", "list").stdout.splitlines()
+    assert [line.split()[:2] for line in lines] == [
+        [newer.job_id, "queued"],
+        [failed.job_id, "failed"],
+    ]
+    assert "49,998 of 50,000 rows accepted, 2 rejected" in lines[1]
+
+
+def test_loads_are_listed_by_customer_and_state(ledger: Ledger, failed: Load) -> None:
+    ledger.loads.accept(LoadRequest(new_job_id(), failed.target, "w.csv", None, None), NOW)
+    (listed,) = answer("load", "list", "--state", "failed", "--state", "succeeded")
+    assert listed["job_id"] == failed.job_id
+    assert listed["counts"] == {"rows_read": 50_000, "rows_accepted": 49_998, "rows_rejected": 2}
+    assert answer("load", "list", "--customer", "zed") == []
+    assert len(answer("load", "list", "--customer", "iqu", "--most", "1")) == 1
+
+
+def test_a_load_is_shown_with_all_that_happened_in_order(failed: Load) -> None:
+    lines = alumniq("load", "show", failed.job_id.lower()).stdout.splitlines()
+    assert lines[0] == f"{failed.job_id} iqu/qa/warehouse: failed"
+    assert [line[22:] for line in lines[1:10]] == [
+        "accepted warehouse.csv, 123,456 bytes; by webhook",
+        "run requested",
+        "attempt 1 began, run run-2",
+        "attempt 1 lost",
+        "attempt 2 began, run run-3",
+        f"attempt 2 refused: 49,998 of 50,000 rows accepted, 2 rejected; {ERROR}",
+        "failed: 49,998 of 50,000 rows accepted, 2 rejected",
+        "callback to https://iqu.example/done failed: 503",
+        "mail to ada@iqu.example delivered: 250",
+    ]
+    assert lines[10] == f"Error: {ERROR}"
+    assert lines[11].startswith("callback to https://iqu.example/done: next attempt 2026-03-01")
+
+
+def test_a_machine_reads_the_whole_load(failed: Load) -> None:
+    shown = answer("load", "show", failed.job_id)
+    assert shown["accepted_at"] == "2026-03-01T02:30:00+00:00"
+    assert [each["result"] for each in shown["attempts"]] == ["lost", "refused"]
+    assert [each["state"] for each in shown["notifications"]] == ["pending", "delivered"]
+    (tried,) = shown["notifications"][0]["delivery_attempts"]
+    assert (tried["delivered"], tried["detail"]) == (False, "503")
