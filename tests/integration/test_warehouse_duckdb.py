@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from alumniq_pipelines.adapters.warehouse import catalog_file
+from alumniq_pipelines.adapters.warehouse import catalog_file, folders
 from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
 from alumniq_pipelines.core.load import new_job_id
 from alumniq_pipelines.core.problems import UnusableQuery, WarehouseUnavailable
@@ -206,6 +206,16 @@ def test_superseded_files_go_only_after_a_grace(
         publish(warehouse, tmp_path, number, now=NOW + timedelta(minutes=20 * number))
     files = sorted((folder / "iqu/qa/members").glob("0*.duckdb"))
     assert [file.is_symlink() for file in files] == [True, False, False, False, False, False]
+
+
+def test_names_of_retired_versions_do_not_gather_without_end(
+    warehouse: DuckDBWarehouse, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "RETIRED_NAMES_KEPT", 2)
+    for number in range(1, 8):
+        publish(warehouse, tmp_path, number, now=NOW + timedelta(days=number))
+    names = sorted(path.name for path in (folder / "iqu/qa/members").glob("0*.duckdb"))
+    assert names == [f"00000000{number}.duckdb" for number in (4, 5, 6, 7)]
 
 
 def test_a_reader_in_the_same_process_who_comes_later_sees_the_new_version(

@@ -10,13 +10,7 @@ from pathlib import Path
 import duckdb
 
 from alumniq_pipelines.adapters.warehouse import catalog_file, locked_query, version_file
-from alumniq_pipelines.adapters.warehouse.folders import (
-    SUFFIX,
-    NumberedFiles,
-    locked,
-    make,
-    replace_by_link,
-)
+from alumniq_pipelines.adapters.warehouse.folders import SUFFIX, NumberedFiles, locked, make
 from alumniq_pipelines.adapters.warehouse.version_file import VersionFile
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.load import JobId
@@ -128,8 +122,7 @@ class DuckDBWarehouse:
             for superseded in catalogs.superseded(1, now):
                 catalogs.path(superseded).unlink()
         for superseded in files.superseded(self.versions_kept, now):
-            # Whoever still holds a catalog that names this version reads the live one from now on.
-            replace_by_link(files.path(superseded), files.link)
+            files.retire(superseded)
 
 
 def _store(files: NumberedFiles, accepted: AcceptedRows, described: VersionFile) -> None:

@@ -20,6 +20,8 @@ from pathlib import Path
 SUFFIX = ".duckdb"
 GRACE = timedelta(hours=1)
 """How long what was superseded stays readable for those who began to read before."""
+RETIRED_NAMES_KEPT = 1_000
+"""Versions that a connection may stay open for before the names it knows are gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,7 @@ class NumberedFiles:
 
     def numbers(self) -> Sequence[int]:
         """List the numbers there are, highest first; links left for late readers do not count."""
-        found = self.folder.glob(f"[0-9]*{SUFFIX}")
-        return sorted((int(file.stem) for file in found if not file.is_symlink()), reverse=True)
+        return [int(file.stem) for file in self._names() if not file.is_symlink()]
 
     def linked(self) -> int | None:
         """Answer the number that the link leads to."""
@@ -63,6 +64,17 @@ class NumberedFiles:
             if number not in {*numbers[:kept], self.linked()}
             and self.path(newer).stat().st_mtime < latest
         ]
+
+    def retire(self, number: int) -> None:
+        """Take a file away for good; readers who still know its name are led to the linked one."""
+        replace_by_link(self.path(number), self.link)
+        links = [file for file in self._names() if file.is_symlink()]
+        for forgotten in links[RETIRED_NAMES_KEPT:]:
+            forgotten.unlink()
+
+    def _names(self) -> Sequence[Path]:
+        """List files and links left in their place, highest number first."""
+        return sorted(self.folder.glob(f"[0-9]*{SUFFIX}"), reverse=True)
 
 
 def make(folder: Path) -> None:
