@@ -32,6 +32,7 @@ class Webhook:
     intake: Intake
     clock: Callable[[], datetime]
     max_body_bytes: int
+    body_seconds: float = BODY_SECONDS
 
     async def post(self, request: Request) -> Response:
         """Answer a call; the load is kept before the answer is sent."""
@@ -63,13 +64,13 @@ class Webhook:
         """Read the body as far as it may go; raises BodyTooLarge or SlowRequest."""
         body = bytearray()
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout(self.body_seconds):
                 async for chunk in request.stream():
                     body += chunk
                     if len(body) > self.max_body_bytes:
                         raise BodyTooLarge(self.max_body_bytes)
         except TimeoutError:
-            raise SlowRequest(BODY_SECONDS) from None
+            raise SlowRequest(self.body_seconds) from None
         return bytes(body)
 
 

@@ -1,0 +1,159 @@
+"""The gateway as a process: what it loads, what it says to what is no HTTP, and how it stops."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+
+from tests.servers.gateway import WEBHOOK, Caller, GatewayProcess, Installation
+
+HEAVY = ("dagster", "pandas", "pandera", "pyarrow", "duckdb", "numpy", "boto3", "alembic")
+
+
+def test_the_gateway_starts_without_anything_heavy() -> None:
+    code = f"""
+import sys
+import webhook_gateway.app, webhook_gateway.server
+print([name for name in {HEAVY!r} if name in sys.modules])
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert result.stdout == "[]\n"
+
+
+def test_settings_that_cannot_be_are_told_in_one_line() -> None:
+    environment = os.environ | {"ALUMNIQ_SCHEMAS_DIR": "/nowhere"}
+    result = subprocess.run(
+        [sys.executable, "-m", "webhook_gateway"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def exchange(gateway: GatewayProcess, *parts: bytes) -> bytes:
+    """Send bytes as they are, and answer everything that comes back."""
+    host, port = gateway.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        for part in parts:
+            connection.sendall(part)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        while received := connection.recv(65_536):
+            answer += received
+    return answer
+
+
+NO_HTTP = [
+    b"hello\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost : x\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 40_000,
+    b"GET /" + b"x" * 40_000,
+]
+
+
+def test_what_is_no_http_is_refused_in_shape(gateway: GatewayProcess) -> None:
+    for sent in NO_HTTP:
+        head, _, body = exchange(gateway, sent).partition(b"\r\n\r\n")
+
+        assert head.startswith(b"HTTP/1.1 400 "), sent[:60]
+        assert b"content-type: application/json" in head
+        [told] = json.loads(body)["errors"]
+        assert told.startswith("The request is not valid HTTP.")
+
+
+def test_a_caller_who_hangs_up_halfway_leaves_no_load(
+    gateway: GatewayProcess, caller: Caller
+) -> None:
+    head = f"POST {WEBHOOK}?apikey={caller.key} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
+    exchange(gateway, head.encode(), b'{"filename": "warehouse.csv"}')
+
+    assert gateway.stop() in {0, -signal.SIGTERM}
+    assert caller.installation.loads() == []
+    log = gateway.log.read_text()
+    assert " 499 " in log
+    assert "incident" not in log
+    assert caller.key not in log
+
+
+class Callers:
+    """Several callers at once, each calling again as soon as it is answered."""
+
+    def __init__(self, gateway: GatewayProcess, key: str, count: int = 8) -> None:
+        """Prepare the call."""
+        self.gateway = gateway
+        self.body = json.dumps({"apiKey": key, "filename": "warehouse.csv"})
+        self.job_ids: list[str] = []
+        self.faults: list[Exception] = []
+        self.threads = [threading.Thread(target=self._call) for _ in range(count)]
+
+    def until(self, condition: Callable[[], bool], then: Callable[[], object]) -> None:
+        """Call until the condition holds, then do something to the gateway, and let it end."""
+        for thread in self.threads:
+            thread.start()
+        deadline = time.monotonic() + 30
+        while not condition() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        then()
+        for thread in self.threads:
+            thread.join(30)
+
+    def _call(self) -> None:
+        address = self.gateway.url.removeprefix("http://")
+        with closing(http.client.HTTPConnection(address, timeout=30)) as connection:
+            while True:
+                try:
+                    connection.request("POST", WEBHOOK, self.body)
+                    body = connection.getresponse().read()
+                except ConnectionError:
+                    return
+                except http.client.HTTPException as half_an_answer:
+                    self.faults.append(half_an_answer)
+                    return
+                self.job_ids.append(json.loads(body)["jobId"])
+
+
+def test_a_stop_lets_callers_finish_and_loses_no_load(
+    gateway: GatewayProcess, installation: Installation
+) -> None:
+    caller = installation.customer(now=datetime.now(UTC))
+    caller.deliver("warehouse.csv")
+    callers = Callers(gateway, caller.key)
+
+    callers.until(lambda: len(callers.job_ids) > 50, gateway.stop)
+
+    assert callers.faults == []
+    assert len(callers.job_ids) > 50
+    # Whoever was let in was answered: what is kept and what was told are the same.
+    assert {load.job_id for load in installation.loads()} == set(callers.job_ids)
+
+
+def test_a_kill_loses_no_load_that_was_answered(
+    gateway: GatewayProcess, installation: Installation
+) -> None:
+    caller = installation.customer(now=datetime.now(UTC))
+    caller.deliver("warehouse.csv")
+    callers = Callers(gateway, caller.key)
+
+    callers.until(lambda: len(callers.job_ids) > 50, gateway.process.kill)
+
+    assert len(callers.job_ids) > 50
+    assert set(callers.job_ids) <= {load.job_id for load in installation.loads()}

@@ -1,0 +1,30 @@
+import asyncio
+from datetime import UTC, datetime
+
+from starlette.requests import Request
+from starlette.types import Message
+
+from alumniq_pipelines.core.addresses import AddressPolicy
+from alumniq_pipelines.core.catalog import Catalog
+from alumniq_pipelines.core.problems import SlowRequest
+from tests.servers.gateway import Installation
+from webhook_gateway.intake import Intake
+from webhook_gateway.webhook import Webhook
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(
+    installation: Installation, catalog: Catalog
+) -> None:
+    """One byte a minute would hold a connection for ever."""
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    scope = {"type": "http", "method": "POST", "headers": [], "query_string": b""}
+    intake = Intake(installation.ledger, installation.buckets, catalog, AddressPolicy())
+    webhook = Webhook(intake, lambda: datetime.now(UTC), 1_000, body_seconds=0.01)
+
+    options = asyncio.run(webhook._options(Request(scope, receive)))
+
+    assert isinstance(options.unreadable, SlowRequest)
