@@ -49,6 +49,10 @@ class Database:
         is_file = self.engine.dialect.name == "sqlite"
         return Path(self.engine.url.database or "") if is_file else None
 
+    def is_there(self) -> bool:
+        """Whether there is something to connect to; asking never makes a file."""
+        return self.path is None or self.path.exists()
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Lend a connection for SELECTs, each a transaction of its own; waits for no writer."""

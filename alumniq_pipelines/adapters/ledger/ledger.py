@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.customers import Customers
@@ -11,7 +11,7 @@ from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.keys import ApiKeys
 from alumniq_pipelines.adapters.ledger.loads import Loads
 from alumniq_pipelines.adapters.ledger.notifications import Notifications
-from alumniq_pipelines.adapters.ledger.tables import REVISION, revisions
+from alumniq_pipelines.adapters.ledger.tables import REVISION, revision_of
 from alumniq_pipelines.adapters.ledger.versions import Versions
 from alumniq_pipelines.core.problems import ForeignRevision
 
@@ -56,18 +56,23 @@ class Ledger:
 
         Raises ForeignRevision where a newer release was here.
         """
-        from alumniq_pipelines.adapters.ledger.migrating import migrate  # noqa: PLC0415 - see below
-
+        if self.database.is_there() and self._revision() == REVISION:
+            return
         # Alembic loads here: most processes never migrate, and their start need not pay for it.
+        from alumniq_pipelines.adapters.ledger.migrating import migrate  # noqa: PLC0415
+
         migrate(self.database)
 
     def ping(self) -> None:
         """Ask the database for a sign of life and check that its revision is ours."""
-        with self.database.reading() as connection:
-            found = connection.scalar(select(revisions.c.version_num))
+        found = self._revision()
         if found != REVISION:
             raise ForeignRevision(found, REVISION)
 
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+
+    def _revision(self) -> str | None:
+        with self.database.reading() as connection:
+            return revision_of(connection)

@@ -7,10 +7,10 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy import Connection, text
 
 from alumniq_pipelines.adapters.ledger.database import PATIENCE_SECONDS, Database
-from alumniq_pipelines.adapters.ledger.tables import REVISION, revisions
+from alumniq_pipelines.adapters.ledger.tables import REVISION, revision_of
 from alumniq_pipelines.core.problems import ForeignRevision, LedgerUnavailable
 
 ADVISORY_LOCK = 7_305_213_941
@@ -31,12 +31,12 @@ def migrate(database: Database) -> None:
     with _one_at_a_time, database.writing() as connection:
         if database.path is None:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": ADVISORY_LOCK})
-        if _revision(connection) == REVISION:
+        if revision_of(connection) == REVISION:
             return
         try:
             command.upgrade(alembic_config(connection), REVISION)
         except CommandError:  # a revision that this release has never heard of
-            raise ForeignRevision(_revision(connection), REVISION) from None
+            raise ForeignRevision(revision_of(connection), REVISION) from None
 
 
 def alembic_config(connection: Connection) -> Config:
@@ -44,12 +44,6 @@ def alembic_config(connection: Connection) -> Config:
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     return config
-
-
-def _revision(connection: Connection) -> str | None:
-    if not inspect(connection).has_table(revisions.name):
-        return None
-    return connection.scalar(select(revisions.c.version_num))
 
 
 def _enter_wal_mode(database: Database) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Connection,
     DateTime,
     Dialect,
     Enum,
@@ -22,6 +23,8 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    inspect,
+    select,
 )
 
 from alumniq_pipelines.core.load import LoadState, Origin
@@ -224,5 +227,12 @@ audit = Table(
     Column("detail", JSON, nullable=False),
 )
 
-revisions = Table("alembic_version", MetaData(), Column("version_num", String(32)))
+_revisions = Table("alembic_version", MetaData(), Column("version_num", String(32)))
 """Alembic's own table, in a MetaData of its own so that migrations leave it alone."""
+
+
+def revision_of(connection: Connection) -> str | None:
+    """Ask which revision a database is at; None where it never had one."""
+    if not inspect(connection).has_table(_revisions.name):
+        return None
+    return connection.scalar(select(_revisions.c.version_num))
