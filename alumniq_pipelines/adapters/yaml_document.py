@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from alumniq_pipelines.core.fault import Fault, Path
+from alumniq_pipelines.core.fault import Fault, Path, key_of
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The C parser, where PyYAML was built with it: ten times faster."""
@@ -105,7 +105,7 @@ def _scalar(node: yaml.ScalarNode, path: Path, document: YamlDocument) -> Any:
         return text
     if kind == "null":
         advice = 'write "" for an empty text, or leave it out'
-        document.faults.append(Fault(path, f"there is no value here; {advice}"))
+        document.faults.append(Fault(path, f"`{key_of(path)}` has no value; {advice}"))
         return None
     if kind == "bool" and text in {"true", "false"}:
         return text == "true"
@@ -114,5 +114,7 @@ def _scalar(node: yaml.ScalarNode, path: Path, document: YamlDocument) -> Any:
     if kind == "float" and FRACTION.fullmatch(text):
         return float(text)
     meant = {"bool": "true or false", "timestamp": "a date"}.get(kind, "a number of another form")
-    document.faults.append(Fault(path, f"YAML reads `{text}` as {meant}; write it in quotes"))
+    document.faults.append(
+        Fault(path, f"`{key_of(path)}`: YAML reads `{text}` as {meant}; write it in quotes")
+    )
     return text

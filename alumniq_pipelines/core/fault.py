@@ -28,6 +28,11 @@ class Fault:
         return ", ".join([*words, *([f"`{dotted}`"] if dotted else [])])
 
 
+def key_of(path: Path) -> str:
+    """Answer the last key on a path, which may lead on into a list."""
+    return next((step for step in reversed(path) if isinstance(step, str)), "document")
+
+
 def _field(document: object, index: int) -> str:
     """Name a column by its name, or by its position where it has none."""
     match document:

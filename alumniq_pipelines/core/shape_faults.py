@@ -5,7 +5,7 @@ from typing import Any, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from alumniq_pipelines.core.fault import Fault, Path
+from alumniq_pipelines.core.fault import Fault, Path, key_of
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.field_map_rules import faults_of
 from alumniq_pipelines.core.near_miss import did_you_mean
@@ -82,17 +82,19 @@ def _existing(loc: Path, document: object, *, missing: bool) -> Path:
 
 
 def _message(detail: Detail, path: Path) -> str:
-    key = next((step for step in reversed(path) if isinstance(step, str)), "document")
+    key = key_of(path)
     match detail["type"]:
         case "missing":
             return f"the key `{key}` is missing"
         case "extra_forbidden":
             known = _known_keys(path[:-1])
-            return f"unknown key `{key}`; {did_you_mean(key, known, f'known keys: {_or(known)}')}"
+            otherwise = "known keys: " + ", ".join(known)
+            return f"unknown key `{key}`; {did_you_mean(key, known, otherwise)}"
         case "literal_error" if isinstance(given := detail["input"], str):
             known = detail["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
             return f"unknown {key} `{given}`; {did_you_mean(given, known, f'use {_or(known)}')}"
-    return f"`{key}` {_wanted(detail)}"
+    each = "each of " if path and isinstance(path[-1], int) else ""
+    return f"{each}`{key}` {_wanted(detail)}"
 
 
 def _wanted(detail: Detail) -> str:

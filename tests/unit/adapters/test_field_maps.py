@@ -83,11 +83,19 @@ def test_json_and_the_flat_dialect_of_the_standard_are_read(tmp_path: Path) -> N
         ("path: people.csv\n", "", "the key `path` is missing"),
         ("    - name: born\n      type", "    - type", "line 9, field no. 2: the key `name`"),
         ("name: people", "name: People", "line 1: `name` must be in small letters"),
-        ('example: "001"', "example: 001", "line 8, field `xid`: YAML reads `001` as a number"),
+        (
+            'example: "001"',
+            "example: 001",
+            "line 8, field `xid`: `example`: YAML reads `001` as a number",
+        ),
         ('example: "001"', "example: 12", "line 8, field `xid`: `example` is no string; write it"),
         ('example: "001"', "example: [1]", "`example` must be a single text, number, true or"),
-        ('example: "001"', "example:", "line 8, field `xid`: there is no value here"),
-        ('"1970-01-31"', "1970-01-31", "line 11, field `born`: YAML reads `1970-01-31` as a date"),
+        ('example: "001"', "example:", "line 8, field `xid`: `example` has no value"),
+        (
+            '"1970-01-31"',
+            "1970-01-31",
+            "field `born`: `example`: YAML reads `1970-01-31` as a date",
+        ),
         ('"1970-01-31"', '"31.1.1970"', "line 11, field `born`: `example` is no date"),
         (
             '"1970-01-31"',
@@ -99,7 +107,7 @@ def test_json_and_the_flat_dialect_of_the_standard_are_read(tmp_path: Path) -> N
         (
             "{required: true}",
             "{enum: [true, no]}",
-            "line 15, field `active`, `constraints`: YAML reads",
+            "line 15, field `active`, `constraints`: `enum`: YAML reads",
         ),
         ("{required: true}", "{maxLength: 3}", "`maxLength` does not apply to type boolean"),
         (
