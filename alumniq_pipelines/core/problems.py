@@ -896,6 +896,16 @@ class DemoFailed(SetupProblem):
         super().__init__(reason, "The end of the logs above may say why.")
 
 
+class UnusableOutput(SetupProblem):
+    """The output file cannot be written."""
+
+    code = "unusable-output"
+
+    def __init__(self, suffixes: Sequence[str]) -> None:
+        """List what there is."""
+        super().__init__(f"The name of the output file must end in {' or '.join(suffixes)}.")
+
+
 # Outages
 
 
@@ -945,10 +955,23 @@ class ReadersDisagree(OutageProblem):
 
     code = "readers-disagree"
 
-    def __init__(self, reason: str) -> None:
-        """Take the reason without any of the file's content."""
+    def __init__(self, expected: int, found: int) -> None:
+        """Give the rows by the file's structure, and those that were staged."""
         super().__init__(
-            f"The file passed the check of its structure but could not be staged ({reason}).",
+            f"The file has {expected:,} regular rows, but {found:,} were staged.",
+            "This is a fault of ours: keep the file for whoever looks into it.",
+        )
+
+
+class StagingFailed(OutageProblem):
+    """The file could not be staged."""
+
+    code = "staging-failed"
+
+    def __init__(self, reason: str) -> None:
+        """Take the driver's class of error, never its text: it holds cells."""
+        super().__init__(
+            f"The file's structure is sound, but staging it failed ({reason}).",
             "This is a fault of ours: keep the file for whoever looks into it.",
         )
 

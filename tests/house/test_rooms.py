@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 MAY_IMPORT = {
     "alumniq_pipelines/core": {"pydantic"},
-    "alumniq_pipelines/frames": {"pandas", "pandera", "pyarrow"},
+    "alumniq_pipelines/frames": {"numpy", "pandas", "pandera"},
     "alumniq_pipelines/adapters/ledger": {"sqlalchemy", "alembic"},
     "alumniq_pipelines/adapters/warehouse": {"duckdb"},
     "alumniq_pipelines/adapters/notifiers": {"httpx", "jinja2"},
@@ -20,7 +20,8 @@ MAY_IMPORT = {
         "botocore",
         "mypy_boto3_s3",
         "duckdb",
-        "pyarrow",
+        "numpy",
+        "pandas",
         "pydantic",
         "yaml",
     },

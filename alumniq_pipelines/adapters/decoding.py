@@ -1,0 +1,172 @@
+"""Decoding: from the file as it was received to the delimited text in it.
+
+What a file is shows in its first bytes; its name is the customer's choice and proves nothing.
+"""
+
+import gzip
+import hashlib
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from alumniq_pipelines.core.problems import (
+    DamagedArchive,
+    EmptyFile,
+    ExpandsTooFar,
+    ForeignFormat,
+    TruncatedArchive,
+    UnusableArchive,
+)
+
+CHUNK_BYTES = 1 << 20
+RATIO_COUNTS_FROM = 64 << 20
+"""Bytes up to which any ratio is let pass: small files of few distinct values pack very well."""
+
+FOREIGN_FORMATS = {
+    b"%PDF": "a PDF document",
+    b"PAR1": "a Parquet file",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook of the old kind",
+    b"\xff\xfe": "text in UTF-16",
+    b"\xfe\xff": "text in UTF-16",
+    b"{\\rtf": "an RTF document",
+    b"BZh": "a file compressed by bzip2",
+    b"\xfd7zXZ": "a file compressed by xz",
+    b"7z\xbc\xaf": "a file compressed by 7-Zip",
+    b"Rar!": "a file compressed by RAR",
+    b"\x28\xb5\x2f\xfd": "a file compressed by zstd",
+    b"-----BEGIN PGP": "an encrypted file",
+}
+"""First bytes, and what they are the sign of."""
+
+FOREIGN_TEXTS = {
+    b"<!doctype html": "a web page, perhaps the error page of a download that failed",
+    b"<html": "a web page, perhaps the error page of a download that failed",
+    b"<?xml": "an XML document",
+    b"{": "JSON",
+    b"[": "JSON",
+}
+"""The same, behind blanks and in any case."""
+
+EXCEL_MEMBER = "[Content_Types].xml"
+EXCEL = "an Excel workbook, or another Office document"
+ENCRYPTED = 1
+"""A flag of a zip archive's member."""
+
+Fraction = Callable[[float], None]
+"""Told how much of the file is done, 0 to 1."""
+
+
+class Readable(Protocol):
+    """What hands out expanded bytes."""
+
+    def read(self, size: int, /) -> bytes:
+        """Answer up to `size` more of them; none at the end."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far a compressed file may expand: in bytes, and in bytes per byte of it."""
+
+    most_bytes: int = 50 << 30
+    most_ratio: int = 200
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The delimited text, and the size and SHA-256 of the file as it was received."""
+
+    path: Path
+    size_bytes: int
+    sha256: str
+
+
+def decode(received: Path, scratch: Path, limits: Limits, progress: Fraction) -> Decoded:
+    """Decode a received file; one that is not compressed stays where it is. Raises FileProblem."""
+    size = received.stat().st_size
+    if not size:
+        raise EmptyFile
+    with received.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        file.seek(0)
+        head = file.read(CHUNK_BYTES)
+        file.seek(0)
+        path = received
+        if head.startswith(b"\x1f\x8b"):
+            path = scratch / "decoded"
+            with gzip.GzipFile(fileobj=file) as text:
+                _expand(text, file, path, _Allowance(size, limits))
+        elif head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+            path = scratch / "decoded"
+            _unzip(file, path, _Allowance(size, limits))
+    if path is not received:
+        with path.open("rb") as decoded:
+            head = decoded.read(CHUNK_BYTES)
+    if not head:
+        raise EmptyFile
+    _refuse_foreign(head)
+    progress(1.0)
+    return Decoded(path, size, sha256)
+
+
+@dataclass(slots=True)
+class _Allowance:
+    """What is left of the room a compressed file may take."""
+
+    size: int
+    limits: Limits
+    used: int = 0
+
+    def use(self, size: int) -> None:
+        """Take some of it; raises ExpandsTooFar."""
+        self.used += size
+        most_by_ratio = max(RATIO_COUNTS_FROM, self.size * self.limits.most_ratio)
+        if self.used > min(self.limits.most_bytes, most_by_ratio):
+            raise ExpandsTooFar(self.limits.most_bytes, self.limits.most_ratio)
+
+
+def _expand(text: Readable, file: BinaryIO, path: Path, allowance: _Allowance) -> None:
+    """Write out what is compressed; checksums and lengths are verified by the reader."""
+    try:
+        with path.open("wb") as copy:
+            while chunk := text.read(CHUNK_BYTES):
+                allowance.use(len(chunk))
+                copy.write(chunk)
+    except EOFError:
+        raise TruncatedArchive from None
+    except (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error):
+        raise DamagedArchive(file.tell()) from None
+
+
+def _unzip(file: BinaryIO, path: Path, allowance: _Allowance) -> None:
+    """Write out the only member of a zip archive, under a name of ours."""
+    try:
+        archive = zipfile.ZipFile(file)
+    except zipfile.BadZipFile:
+        # The list of contents is at the end.
+        raise TruncatedArchive from None
+    members = [member for member in archive.infolist() if not member.is_dir()]
+    if EXCEL_MEMBER in {member.filename for member in members}:
+        raise ForeignFormat(EXCEL)
+    if len(members) != 1 or members[0].flag_bits & ENCRYPTED:
+        raise UnusableArchive(len(members))
+    try:
+        with archive.open(members[0]) as text:
+            _expand(text, file, path, allowance)
+    except NotImplementedError:
+        raise UnusableArchive(1) from None
+
+
+def _refuse_foreign(head: bytes) -> None:
+    """Refuse what is plainly no delimited text, by what it is."""
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:32].lower()
+    for beginning, kinds in ((head, FOREIGN_FORMATS), (text, FOREIGN_TEXTS)):
+        for sign, kind in kinds.items():
+            if beginning.startswith(sign):
+                raise ForeignFormat(kind)

@@ -1,0 +1,233 @@
+"""Staging: the regular rows of a file as a typed DuckDB table, screened while they are read.
+
+The table is what will be published. Beside its columns it has one more, which holds the text of
+those cells that did not pass the screen, and is NULL for almost every row. A row's place in the
+table, from 0, is its `rowid`: rows stand in the order of the file.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import numpy as np
+
+from alumniq_pipelines.adapters.screening import suspect, typed
+from alumniq_pipelines.adapters.structure.block import Mask, Positions
+from alumniq_pipelines.adapters.structure.examining import Structure
+from alumniq_pipelines.adapters.warehouse.sql_text import identifier, literal
+from alumniq_pipelines.core.column_types import stored_type
+from alumniq_pipelines.core.field_map import Column, FieldMap
+from alumniq_pipelines.core.header import Header
+from alumniq_pipelines.core.problems import ReadersDisagree, ScratchUnavailable, StagingFailed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUSPECTS = identifier(" suspects")
+"""No column of a file can have this name: blanks around names are taken away."""
+
+MEMORY_LIMIT = "640MB"
+"""Of DuckDB alone: with Python and pandas beside it, a load stays within 1 GiB."""
+
+VECTORS_PER_BATCH = 49
+"""About 100,000 cells are judged at a time (a vector is 2,048 of them)."""
+
+
+@dataclass(frozen=True)
+class Staging:
+    """A database with one staged file. All methods raise ScratchUnavailable.
+
+    Where `keeps_rows` is false only keys are staged: enough to judge by, and nothing to publish.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    field_map: FieldMap
+    keeps_rows: bool
+
+    def stage(self, structure: Structure, header: Header) -> None:
+        """Stage the regular rows of a file.
+
+        Raises ReadersDisagree where DuckDB does not find the rows that were found before.
+        """
+        columns = self.columns(header) if self.keeps_rows else _key_columns(self.field_map)
+        selected = [_selected(name, header, self.field_map) for name in columns]
+        selected.append(f"{_suspects(header, self.field_map)} AS {SUSPECTS}")
+        source = _source(structure, self.field_map)
+        self.run(f"CREATE TABLE {self.table} AS SELECT {', '.join(selected)} FROM {source}")
+        found = self.count(self.table)
+        if found != structure.rows:
+            raise ReadersDisagree(structure.rows, found)
+
+    def columns(self, header: Header) -> tuple[str, ...]:
+        """Name the columns to be published: the field map's, then the sender's own."""
+        known = [column.name for column in self.field_map.columns]
+        return (*known, *(name for name in header.sources if name not in set(known)))
+
+    @property
+    def table(self) -> str:
+        """The table, for use in SQL."""
+        return f"main.{identifier(self.field_map.asset_name)}"
+
+    def suspects(self) -> Iterator[tuple[Column, Iterator["pd.DataFrame"]]]:
+        """Go through the cells to be judged by column: batches of `row` and `text`, in order."""
+        self.run(
+            f"CREATE OR REPLACE TABLE aside.suspects AS SELECT rowid AS row, "
+            f"unnest({SUSPECTS}, recursive := true) FROM {self.table} WHERE {SUSPECTS} IS NOT NULL"
+        )
+        found = self.run("SELECT DISTINCT place FROM aside.suspects ORDER BY place").fetchall()
+        for (place,) in found:
+            yield self.field_map.columns[place], self._batches(place)
+
+    def _batches(self, place: int) -> Iterator["pd.DataFrame"]:
+        cursor = self.run(
+            f"SELECT row, text FROM aside.suspects WHERE place = {place} ORDER BY row",
+            connection=_prepare(self.connection.cursor()),
+        )
+        while len(batch := cursor.fetch_df_chunk(VECTORS_PER_BATCH)):
+            yield batch
+
+    def amend(self, column: Column, values: Mapping[int, object]) -> None:
+        """Store the values of cells that did not pass the screen and were found to be right."""
+        if not values or not (self.keeps_rows or column.name in _key_columns(self.field_map)):
+            return
+        stored = stored_type(column).duckdb
+        self.run(
+            f"UPDATE {self.table} SET {identifier(column.name)} = CAST(amended.value AS {stored}) "
+            "FROM (SELECT unnest($rows) AS row, unnest($values) AS value) AS amended "
+            f"WHERE {self.table}.rowid = amended.row",
+            {"rows": list(values), "values": list(values.values())},
+        )
+
+    def repeats(self, key: Sequence[str]) -> tuple[Positions, Positions]:
+        """Find rows whose key an earlier row has too, in order: their rows, and the first's.
+
+        A key with a blank in it is no key.
+        """
+        names = ", ".join(identifier(name) for name in key)
+        present = " AND ".join(f"{identifier(name)} IS NOT NULL" for name in key)
+        self.run(
+            f"CREATE OR REPLACE TABLE aside.repeated AS SELECT {names}, min(rowid) AS first "
+            f"FROM {self.table} WHERE {present} GROUP BY {names} HAVING count(*) > 1"
+        )
+        if not self.count("aside.repeated"):
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        found = self.run(
+            f"SELECT file.rowid AS row, first FROM {self.table} AS file "
+            f"JOIN aside.repeated USING ({names}) WHERE file.rowid > first ORDER BY row"
+        ).fetchnumpy()
+        return np.asarray(found["row"]), np.asarray(found["first"])
+
+    def accept(self, rejected: Mask) -> int:
+        """Leave only rows that are not rejected, and only the columns of the feed; count them."""
+        if rejected.any():
+            self.connection.register("rejected", {"row": np.flatnonzero(rejected)})
+            self.run(f"DELETE FROM {self.table} WHERE rowid IN (SELECT row FROM rejected)")
+        self.run(f"ALTER TABLE {self.table} DROP COLUMN {SUSPECTS}")
+        self.run("CHECKPOINT")
+        return self.count(self.table)
+
+    def export(self, path: Path) -> None:
+        """Write the table into a CSV or Parquet file, by the name's ending."""
+        form = "FORMAT parquet" if path.suffix.lower() == ".parquet" else "FORMAT csv, HEADER true"
+        self.run(f"COPY (FROM {self.table}) TO {literal(str(path))} ({form})")
+
+    def count(self, table: str) -> int:
+        """Count the rows of a table."""
+        (count,) = self.run(f"SELECT count(*) FROM {table}").fetchall()[0]
+        return int(count)
+
+    def run(
+        self,
+        sql: str,
+        parameters: Mapping[str, object] | None = None,
+        connection: duckdb.DuckDBPyConnection | None = None,
+    ) -> duckdb.DuckDBPyConnection:
+        """Run a statement; what DuckDB says of a failure may hold cells: only its kind is told."""
+        try:
+            return (connection or self.connection).execute(sql, parameters)
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            raise ScratchUnavailable(type(error).__name__) from None
+        except duckdb.Error as error:
+            raise StagingFailed(type(error).__name__) from None
+
+
+@contextmanager
+def open_staging(field_map: FieldMap, scratch: Path, database: Path | None) -> Iterator[Staging]:
+    """Open a database for staging a file: a new file of its own, or memory where it is None."""
+    with duckdb.connect(database or ":memory:", config=_settings(scratch)) as connection:
+        connection.execute("ATTACH ':memory:' AS aside")
+        _prepare(connection)
+        yield Staging(connection, field_map, keeps_rows=database is not None)
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Keep a session from drawing on stdout, and from reading times by the machine's zone."""
+    connection.execute("SET enable_progress_bar = false")
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def _settings(scratch: Path) -> dict[str, Any]:
+    return {
+        "memory_limit": MEMORY_LIMIT,
+        "temp_directory": str(scratch / "spilled"),
+    }
+
+
+def _key_columns(field_map: FieldMap) -> tuple[str, ...]:
+    unique = [column.name for column in field_map.columns if column.constraints.unique]
+    return tuple(dict.fromkeys((*field_map.table_schema.primary_key, *unique)))
+
+
+def _selected(name: str, header: Header, field_map: FieldMap) -> str:
+    return f"{typed(_text(name, header), field_map.column(name))} AS {identifier(name)}"
+
+
+def _text(name: str, header: Header) -> str:
+    """Name the text of a column in the reader; of one that the file lacks, it is blank."""
+    place = header.sources.get(name)
+    return "CAST(NULL AS VARCHAR)" if place is None else f"c{place}"
+
+
+def _suspects(header: Header, field_map: FieldMap) -> str:
+    """Write the list of a row's cells that do not pass the screen; NULL where all pass."""
+    conditions = {
+        place: (text, condition)
+        for place, column in enumerate(field_map.columns)
+        if column.name in header.sources
+        and (text := _text(column.name, header))
+        and (condition := suspect(text, column, required=field_map.is_required(column)))
+    }
+    if not conditions:
+        return "CAST(NULL AS STRUCT(place INTEGER, text VARCHAR)[])"
+    anything = " OR ".join(condition for _text, condition in conditions.values())
+    cells = ", ".join(
+        f"CASE WHEN {condition} THEN {{'place': {place}, 'text': {text}}} END"
+        for place, (text, condition) in conditions.items()
+    )
+    return f"CASE WHEN {anything} THEN list_filter([{cells}], lambda cell: cell IS NOT NULL) END"
+
+
+def _source(structure: Structure, field_map: FieldMap) -> str:
+    """Write the call of DuckDB's reader, which is left nothing to guess."""
+    layout = structure.layout
+    names = [f"c{place}" for place in range(layout.width)]
+    varchar = literal("VARCHAR")
+    blanks = field_map.table_schema.missing_values
+    options = {
+        "header": "true" if structure.has_header else "false",
+        "delim": literal(layout.delimiter),
+        "quote": literal(layout.quote),
+        "escape": literal(layout.quote),
+        "auto_detect": "false",
+        "strict_mode": "true",
+        "columns": f"{{{', '.join(f'{name}: {varchar}' for name in names)}}}",
+        "nullstr" if blanks else "force_not_null": (
+            f"[{', '.join(literal(text) for text in blanks or names)}]"
+        ),
+    }
+    written = ", ".join(f"{name} = {value}" for name, value in options.items())
+    return f"read_csv({literal(str(structure.path))}, {written})"

@@ -1,0 +1,152 @@
+"""Examining the structure of a file: every record is proven regular, or set apart with its line.
+
+A file in which all records have as many values as the header, and all end alike, is read by DuckDB
+as it is. Any other is mended first: a copy holds its regular records, and the others are listed.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from alumniq_pipelines.adapters.structure.block import CR, LF, Block, Bytes, Mask, Positions
+from alumniq_pipelines.adapters.structure.reading import (
+    Layout,
+    Mark,
+    PlacedBlock,
+    block_at,
+    read_blocks,
+)
+
+MIXED_LINE_ENDS = "The lines of the file end in different ways; all were read alike."
+
+READ_AS_THEY_ARE = ({"LF"}, {"CRLF"})
+"""Ends of records that DuckDB reads in parallel without fail, if all are the same."""
+
+Fraction = Callable[[float], None]
+"""Told how much of the file is done, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What the structure of a file is.
+
+    `path` holds the regular rows, in order, with the header line if `has_header`. `irregular` are
+    the numbers of the other rows, counted among all from 1; `values` how many values each of them
+    has, 0 for a blank line.
+    """
+
+    source: Path
+    layout: Layout
+    marks: tuple[Mark, ...]
+    path: Path
+    has_header: bool
+    irregular: Positions
+    values: Positions
+    notes: tuple[str, ...] = ()
+
+    @property
+    def rows_read(self) -> int:
+        """Rows of the file, regular or not."""
+        return self.marks[-1].record - 1
+
+    @property
+    def rows(self) -> int:
+        """Regular rows."""
+        return self.rows_read - len(self.irregular)
+
+    def rows_of_file(self, regular: Positions) -> Positions:
+        """Turn places among the regular rows, from 0, into numbers of rows of the file, from 1."""
+        regular_before = self.irregular - 1 - np.arange(len(self.irregular))
+        return regular + 1 + np.searchsorted(regular_before, regular, side="right")
+
+    def lines_of(self, rows: Iterable[int]) -> dict[int, int]:
+        """Find the physical line on which each row of the file starts."""
+        records = [mark.record for mark in self.marks]
+        by_block: dict[int, list[int]] = {}
+        for row in rows:
+            by_block.setdefault(bisect_right(records, row) - 1, []).append(row)
+        lines: dict[int, int] = {}
+        for index, found in by_block.items():
+            begin, end = self.marks[index], self.marks[index + 1]
+            if end.line - begin.line == end.record - begin.record:
+                lines.update({row: begin.line + row - begin.record for row in found})
+                continue
+            block = block_at(self.source, self.layout, begin, end)
+            before = np.searchsorted(np.flatnonzero(block.line_ends), block.starts())
+            lines.update({row: begin.line + int(before[row - begin.record]) for row in found})
+        return lines
+
+
+def examine(path: Path, layout: Layout, mended: Path, progress: Fraction) -> Structure:
+    """Examine a file's structure; raises FileProblem where its records cannot be told apart.
+
+    The copy at `mended` is written only where there is something to mend.
+    """
+    return _proven(path, layout, progress) or _mended(path, layout, mended, progress)
+
+
+def _proven(path: Path, layout: Layout, progress: Fraction) -> Structure | None:
+    """Prove that a file is regular; None at the first sign that it is not."""
+    none = np.zeros(0, dtype=np.int64)
+    size = path.stat().st_size
+    marks: list[Mark] = []
+    kinds: frozenset[str] = frozenset()
+    placed: PlacedBlock | None = None
+    for placed in read_blocks(path, layout):
+        kinds |= placed.kinds_of_end()
+        if not placed.block.is_regular(layout.width) or kinds not in READ_AS_THEY_ARE:
+            return None
+        marks.append(placed.begin)
+        progress(placed.end.byte / size)
+    if placed is not None:
+        marks.append(placed.end)
+    return Structure(path, layout, tuple(marks), path, has_header=True, irregular=none, values=none)
+
+
+def _mended(path: Path, layout: Layout, mended: Path, progress: Fraction) -> Structure:
+    """Set irregular records apart and copy the others, each with a line feed at its end."""
+    size = path.stat().st_size
+    marks: list[Mark] = []
+    irregular, values = [], []
+    kinds: frozenset[str] = frozenset()
+    placed: PlacedBlock | None = None
+    with mended.open("wb") as copy:
+        for placed in read_blocks(path, layout):
+            block, first = placed.block, placed.begin.record
+            kinds |= placed.kinds_of_end()
+            widths = np.where(block.blank_lines(), 0, block.widths())
+            regular = widths == layout.width
+            others = np.flatnonzero(~regular)
+            irregular.append(others + first)
+            values.append(widths[others])
+            if first == 0:
+                regular[0] = False  # the header
+            copy.write(_copied(block, regular).tobytes())
+            marks.append(placed.begin)
+            progress(placed.end.byte / size)
+    if placed is not None:
+        marks.append(placed.end)
+    return Structure(
+        path,
+        layout,
+        tuple(marks),
+        mended,
+        has_header=False,
+        irregular=np.concatenate(irregular),
+        values=np.concatenate(values),
+        notes=(MIXED_LINE_ENDS,) if len(kinds) > 1 else (),
+    )
+
+
+def _copied(block: Block, kept: Mask) -> Bytes:
+    """Answer the bytes of the records that are kept, with a line feed at the end of each."""
+    keep = np.repeat(kept, block.sizes())
+    if block.returns is None:
+        return block.text[keep]
+    text = block.text.copy()
+    text[block.ends & (text == CR)] = LF
+    keep &= ~(block.returns & block.outside & (text == CR))
+    return text[keep]

@@ -1,0 +1,174 @@
+"""The header line: which delimiter it is written with, and which column stands where."""
+
+import csv
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+
+from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.field_map_rules import EXTENSION_SUFFIX, LONGEST_COLUMN_NAME
+from alumniq_pipelines.core.near_miss import near_miss
+from alumniq_pipelines.core.problems import (
+    DuplicateColumn,
+    FileProblem,
+    MissingColumn,
+    NoHeader,
+    UnknownColumn,
+    UnusableColumnName,
+    UnusableHeader,
+)
+
+DELIMITERS = (",", "\t", "|", ";", "^", "~", ":", "\x1f", "\x01", " ")
+"""What is tried beside the field map's own."""
+
+EXTENSION_NAME = re.compile(r"\w+")
+LINES_SEARCHED = 10
+"""How far below the top of the file a header is looked for, to say where it stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A header line that fits its field map.
+
+    `sources` leads from a column's name to its place in the file, from 0: the field map's columns
+    that the file has, in the field map's order, then the sender's own in the file's.
+    """
+
+    delimiter: str
+    width: int
+    sources: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+
+
+def read_header(text: str, field_map: FieldMap) -> Header:
+    """Read the first record of `text`, the beginning of a file; raises FileProblem.
+
+    All that is wrong with the header is reported together.
+    """
+    delimiter, names = _best_reading(text, field_map)
+    if not _matches(names, field_map):
+        known = [column.name for column in field_map.columns]
+        raise NoHeader(known, _line_of_header(text, field_map))
+    places = _places(names, field_map)
+    faults = list(_faults(names, places, field_map))
+    if faults:
+        raise UnusableHeader(faults)
+    ordered = [column.name for column in field_map.columns if column.name in places]
+    own = [name for name in places if name not in set(ordered)]
+    sources = {name: places[name][0] for name in (*ordered, *own)}
+    notes = _notes(names, sources, delimiter, field_map)
+    return Header(delimiter, len(names), sources, tuple(notes))
+
+
+def _best_reading(text: str, field_map: FieldMap) -> tuple[str, list[str]]:
+    """Choose the delimiter by which most names are known; the field map's own wins a tie."""
+    own = field_map.dialect.csv.delimiter
+    readings = [(each, _names(text, each, field_map)) for each in dict.fromkeys((own, *DELIMITERS))]
+    return max(readings, key=lambda reading: _matches(reading[1], field_map))
+
+
+def _names(text: str, delimiter: str, field_map: FieldMap) -> list[str]:
+    """Read the first record strictly; nothing where that cannot be done."""
+    quote = field_map.dialect.csv.quote_char
+    if delimiter == quote:
+        return []
+    try:
+        reader = csv.reader(
+            StringIO(text, newline=""), delimiter=delimiter, quotechar=quote, strict=True
+        )
+        return next(reader, [])
+    except csv.Error:
+        return []
+
+
+def _matches(names: Sequence[str], field_map: FieldMap) -> int:
+    return len({_fold(name) for name in names} & {_fold(each.name) for each in field_map.columns})
+
+
+def _fold(name: str) -> str:
+    """Make names equal that differ in case, in blanks around them, or in byte order marks."""
+    return name.replace("\ufeff", "").strip().casefold()
+
+
+def _line_of_header(text: str, field_map: FieldMap) -> int | None:
+    """Look whether a header stands some lines further down."""
+    wanted = min(2, len(field_map.columns))
+    for number, line in enumerate(text.splitlines()[1:LINES_SEARCHED], start=2):
+        if _matches(_best_reading(line, field_map)[1], field_map) >= wanted:
+            return number
+    return None
+
+
+def _places(names: Sequence[str], field_map: FieldMap) -> dict[str, list[int]]:
+    """Find where known columns and kept extension columns stand, in the file's order."""
+    known = {_fold(column.name): column.name for column in field_map.columns}
+    places: dict[str, list[int]] = {}
+    for place, name in enumerate(names):
+        folded = _fold(name)
+        if folded in known:
+            places.setdefault(known[folded], []).append(place)
+        elif _is_extension(name, field_map):
+            own = next((each for each in places if _fold(each) == folded), name.strip())
+            places.setdefault(own, []).append(place)
+    return places
+
+
+def _is_extension(name: str, field_map: FieldMap) -> bool:
+    return field_map.alumniq.extension_columns and _fold(name).endswith(EXTENSION_SUFFIX)
+
+
+def _unknown(names: Sequence[str], field_map: FieldMap) -> list[str]:
+    known = {_fold(column.name) for column in field_map.columns}
+    return [
+        name for name in names if _fold(name) not in known and not _is_extension(name, field_map)
+    ]
+
+
+def _faults(
+    names: Sequence[str], places: Mapping[str, Sequence[int]], field_map: FieldMap
+) -> Iterator[FileProblem]:
+    unknown = _unknown(names, field_map)
+    absent = [column.name for column in field_map.columns if column.name not in places]
+    for column in field_map.columns:
+        if column.name in absent and field_map.is_required(column):
+            yield MissingColumn(column.name, near_miss(column.name, unknown))
+    for name, found in places.items():
+        if len(found) > 1:
+            yield DuplicateColumn(name, [place + 1 for place in found])
+        elif field_map.column(name) is None and not _is_storable(name):
+            yield UnusableColumnName(found[0] + 1, LONGEST_COLUMN_NAME)
+    if field_map.alumniq.unknown_columns == "reject":
+        yield from (UnknownColumn(name, near_miss(name, absent)) for name in dict.fromkeys(unknown))
+
+
+def _is_storable(name: str) -> bool:
+    """Whether a name of the sender's own can be a column's in every database."""
+    return bool(EXTENSION_NAME.fullmatch(name)) and len(name.encode()) <= LONGEST_COLUMN_NAME
+
+
+def _notes(
+    names: Sequence[str], sources: Mapping[str, int], delimiter: str, field_map: FieldMap
+) -> Iterator[str]:
+    """Tell of all that was taken as it is but was not quite as described."""
+    if delimiter != field_map.dialect.csv.delimiter:
+        yield (
+            f"The file is delimited by {_shown(delimiter)}, the field map says "
+            f"{_shown(field_map.dialect.csv.delimiter)}; it was read as it is."
+        )
+    for name, place in sources.items():
+        if names[place] != name:
+            yield f"The column `{names[place].strip()}` was taken for `{name}`."
+    absent = [column.name for column in field_map.columns if column.name not in sources]
+    if absent:
+        yield f"The file lacks columns that may be left out; they are blank: {', '.join(absent)}."
+    unknown = [
+        f"`{name}`" + (f" (did you mean `{near}`?)" if (near := near_miss(name, absent)) else "")
+        for name in dict.fromkeys(_unknown(names, field_map))
+    ]
+    if unknown and field_map.alumniq.unknown_columns == "warn":
+        yield f"Columns that are not in the field map were left out: {', '.join(unknown)}."
+
+
+def _shown(delimiter: str) -> str:
+    return {"\t": "tabs", " ": "spaces"}.get(delimiter, f"{delimiter!r}")

@@ -1,0 +1,147 @@
+"""A tally of broken rules: true totals of all of them, particulars of the first in the file.
+
+However many rows are bad, what is kept is bounded: MAX_REJECTIONS_KEPT findings per rule and column
+while judging, and as many in all afterwards.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from alumniq_pipelines.core.field_map import Column
+from alumniq_pipelines.core.row_rules import (
+    Rule,
+    advice_of,
+    message_of,
+    ragged_message,
+    repeat_message,
+)
+from alumniq_pipelines.core.verdict import MAX_REJECTIONS_KEPT, Cause, Counts, Rejection, Verdict
+
+LinesOf = Callable[[Iterable[int]], Mapping[int, int]]
+"""Looks up on which physical line each of some rows of the file starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What findings are grouped by: a rule, and the column or the columns of a key it is about."""
+
+    rule: Rule
+    column: Column | None = None
+    key: tuple[str, ...] = ()
+
+    @property
+    def column_name(self) -> str | None:
+        """The one column it is about."""
+        if self.column is not None:
+            return self.column.name
+        return self.key[0] if len(self.key) == 1 else None
+
+    @property
+    def columns(self) -> str:
+        """The key's columns, for a message."""
+        return " + ".join(f"`{name}`" for name in self.key)
+
+    @property
+    def rejects(self) -> bool:
+        """Whether the row is refused; else it is only told of."""
+        return self.column is None or self.column.alumniq.severity == "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One rule broken by one row of the file.
+
+    `number` says more: how many values a ragged row has, or which row holds a repeated key first.
+    """
+
+    row: int
+    number: int = 0
+
+
+@dataclass(slots=True)
+class _Findings:
+    count: int = 0
+    first: list[Finding] = field(default_factory=list)
+
+
+class Tally:
+    """Gathers findings by subject; each subject's come in the order of the file."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._found: dict[Subject, _Findings] = {}
+
+    def add(self, subject: Subject, findings: Sequence[Finding], count: int) -> None:
+        """Add some findings of which only the first are given; `count` is how many there are."""
+        if count:
+            found = self._found.setdefault(subject, _Findings())
+            found.count += count
+            found.first.extend(findings[: MAX_REJECTIONS_KEPT - len(found.first)])
+
+    def verdict(
+        self, counts: Counts, width: int, lines_of: LinesOf, notes: Sequence[str]
+    ) -> Verdict:
+        """Put everything into words; `width` is the number of columns of the header."""
+        refused = {subject: found for subject, found in self._found.items() if subject.rejects}
+        kept = sorted(
+            ((finding, subject) for subject, found in refused.items() for finding in found.first),
+            key=lambda each: each[0].row,
+        )[:MAX_REJECTIONS_KEPT]
+        lines = lines_of(_rows_to_look_up(kept, self._found.values()))
+        told = [
+            cause
+            for subject in self._found.keys() - refused.keys()
+            if (cause := _cause(subject, self._found[subject], lines))
+        ]
+        return Verdict(
+            counts,
+            tuple(_rejection(finding, subject, width, lines) for finding, subject in kept),
+            _ordered([_cause(subject, found, lines) for subject, found in refused.items()]),
+            (*notes, *(str(cause) for cause in _ordered(told))),
+        )
+
+
+def _rows_to_look_up(
+    kept: Iterable[tuple[Finding, Subject]], found: Iterable[_Findings]
+) -> set[int]:
+    rows = {each.first[0].row for each in found}
+    for finding, subject in kept:
+        rows.add(finding.row)
+        if subject.key:
+            rows.add(finding.number)
+    return rows
+
+
+def _rejection(
+    finding: Finding, subject: Subject, width: int, lines: Mapping[int, int]
+) -> Rejection:
+    rule = subject.rule
+    if rule is Rule.RAGGED_ROW:
+        message = ragged_message(finding.number, width)
+    elif subject.key:
+        message = repeat_message(rule, subject.columns, finding.number, lines[finding.number])
+    else:
+        message = message_of(rule, subject.column)
+    return Rejection(
+        finding.row,
+        lines[finding.row],
+        subject.column_name,
+        rule.value,
+        message,
+        advice_of(rule, subject.column),
+    )
+
+
+def _cause(subject: Subject, found: _Findings, lines: Mapping[int, int]) -> Cause:
+    return Cause(
+        subject.rule.value,
+        subject.column_name,
+        message_of(subject.rule, subject.column, subject.columns),
+        found.count,
+        lines[found.first[0].row],
+    )
+
+
+def _ordered(causes: Iterable[Cause]) -> tuple[Cause, ...]:
+    """Put the most frequent first; equally frequent ones as they come in the file."""
+    return tuple(sorted(causes, key=lambda cause: (-cause.count, cause.first_line)))

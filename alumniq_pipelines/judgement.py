@@ -1,0 +1,185 @@
+"""From a file to its verdict: decode → examine → stage → judge, the same for a load and a check."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from alumniq_pipelines.adapters.decoding import Decoded, Limits, decode
+from alumniq_pipelines.adapters.staging import Staging, open_staging
+from alumniq_pipelines.adapters.structure.examining import Structure, examine
+from alumniq_pipelines.adapters.structure.reading import Layout, read_beginning
+from alumniq_pipelines.core.cell import value_of
+from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.header import Header, read_header
+from alumniq_pipelines.core.problems import NoRows, ScratchUnavailable
+from alumniq_pipelines.core.progress import Progress
+from alumniq_pipelines.core.row_rules import Rule
+from alumniq_pipelines.core.tally import Finding, Subject, Tally
+from alumniq_pipelines.core.verdict import MAX_REJECTIONS_KEPT, Counts, Verdict
+from alumniq_pipelines.core.warehouse import AcceptedRows
+
+Mask = npt.NDArray[np.bool_]
+Positions = npt.NDArray[np.int64]
+
+
+@dataclass
+class Steps:
+    """Times the steps of a load, and tells of their progress."""
+
+    progress: Progress
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[Callable[[float], None]]:
+        """Time a step; what is lent takes the fraction that is done."""
+        began = time.perf_counter()
+        self.progress(name, 0.0)
+        yield lambda fraction: self.progress(name, fraction)
+        self.seconds[name] = round(time.perf_counter() - began, 3)
+        self.progress(name, 1.0)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A file with its verdict; `staging` still holds all regular rows, also the rejected."""
+
+    decoded: Decoded
+    header: Header
+    verdict: Verdict
+    staging: Staging
+    rejected: Mask
+
+    def accept(self, database: Path, etag: str | None) -> AcceptedRows:
+        """Leave only accepted rows in the database, ready to be published once it is closed."""
+        rows = self.staging.accept(self.rejected)
+        table, columns = self.staging.field_map.asset_name, self.staging.columns(self.header)
+        return AcceptedRows(database, table, columns, rows, self.decoded.sha256, etag)
+
+    def export(self, path: Path) -> None:
+        """Write the accepted rows into a CSV or Parquet file, whole or not at all."""
+        self.staging.accept(self.rejected)
+        part = path.with_name(f".{path.stem}.part{path.suffix}")
+        try:
+            self.staging.export(part)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def room_told() -> Iterator[None]:
+    """Turn what the operating system says of a full or broken disk into an outage of ours."""
+    try:
+        yield
+    except OSError as error:
+        raise ScratchUnavailable(error.strerror or type(error).__name__) from None
+
+
+@contextmanager
+def judged(
+    received: Path,
+    field_map: FieldMap,
+    scratch: Path,
+    database: Path | None,
+    limits: Limits,
+    steps: Steps,
+) -> Iterator[Judged]:
+    """Judge a received file and lend its staged rows; raises FileProblem and OutageProblem.
+
+    The rows are staged in the file `database`. Where it is None nothing is to be kept, and only
+    what judging needs is staged at all.
+    """
+    with room_told():
+        with steps.step("decode") as progress:
+            decoded = decode(received, scratch, limits, progress)
+        with steps.step("examine") as progress:
+            header = read_header(read_beginning(decoded.path), field_map)
+            layout = Layout(header.delimiter, field_map.dialect.csv.quote_char, header.width)
+            structure = examine(decoded.path, layout, scratch / "mended", progress)
+        if not structure.rows_read:
+            raise NoRows
+        with open_staging(field_map, scratch, database) as staging:
+            with steps.step("stage"):
+                staging.stage(structure, header)
+            with steps.step("judge"):
+                rejected, verdict = _verdict(staging, structure, header)
+            yield Judged(decoded, header, verdict, staging, rejected)
+
+
+def _verdict(staging: Staging, structure: Structure, header: Header) -> tuple[Mask, Verdict]:
+    """Judge what was staged: which of its rows are rejected, and the verdict on the whole file."""
+    tally = Tally()
+    _add_irregular(structure, tally)
+    rejected = np.zeros(structure.rows, dtype=np.bool_)
+    _judge_suspects(staging, structure, tally, rejected)
+    _judge_keys(staging, structure, tally, rejected)
+    accepted = structure.rows - int(np.count_nonzero(rejected))
+    counts = Counts(structure.rows_read, accepted, structure.rows_read - accepted)
+    notes = (*header.notes, *structure.notes)
+    return rejected, tally.verdict(counts, header.width, structure.lines_of, notes)
+
+
+def _add_irregular(structure: Structure, tally: Tally) -> None:
+    for rule, is_such in (
+        (Rule.BLANK_ROW, structure.values == 0),
+        (Rule.RAGGED_ROW, structure.values != 0),
+    ):
+        rows, values = structure.irregular[is_such], structure.values[is_such]
+        tally.add(Subject(rule), _findings(rows, values), len(rows))
+
+
+def _judge_suspects(staging: Staging, structure: Structure, tally: Tally, rejected: Mask) -> None:
+    """Let pandera judge the cells that did not pass the screen."""
+    for column, batches in staging.suspects():
+        from alumniq_pipelines.frames.judging import judge
+        from alumniq_pipelines.frames.schema import column_schema
+
+        schema = column_schema(column, required=staging.field_map.is_required(column))
+        for batch in batches:
+            rows = batch["row"].to_numpy()
+            unreadable = np.zeros(len(rows), dtype=np.bool_)
+            for rule, broken in judge(schema, batch["text"]):
+                subject = Subject(rule, column)
+                first = structure.rows_of_file(rows[broken][:MAX_REJECTIONS_KEPT])
+                tally.add(subject, _findings(first), int(np.count_nonzero(broken)))
+                if subject.rejects:
+                    rejected[rows[broken]] = True
+                if rule in {Rule.REQUIRED, Rule.TYPE}:
+                    unreadable |= broken
+            if column.type != "string":
+                texts = batch["text"].to_numpy()
+                right = zip(rows[~unreadable].tolist(), texts[~unreadable], strict=True)
+                staging.amend(column, {row: value_of(text, column) for row, text in right})
+
+
+def _judge_keys(staging: Staging, structure: Structure, tally: Tally, rejected: Mask) -> None:
+    """Reject rows whose key, or unique value, an earlier row has too."""
+    for subject in _keys(staging.field_map):
+        rows, firsts = staging.repeats(subject.key)
+        if subject.rejects:
+            rejected[rows] = True
+        first = structure.rows_of_file(rows[:MAX_REJECTIONS_KEPT])
+        earlier = structure.rows_of_file(firsts[:MAX_REJECTIONS_KEPT])
+        tally.add(subject, _findings(first, earlier), len(rows))
+
+
+def _keys(field_map: FieldMap) -> Iterator[Subject]:
+    key = field_map.table_schema.primary_key
+    if key:
+        yield Subject(Rule.PRIMARY_KEY, key=key)
+    for column in field_map.columns:
+        if column.constraints.unique and key != (column.name,):
+            yield Subject(Rule.UNIQUE, column, (column.name,))
+
+
+def _findings(rows: Positions, numbers: Positions | None = None) -> list[Finding]:
+    """Make findings of the first rows."""
+    first = rows[:MAX_REJECTIONS_KEPT].tolist()
+    if numbers is None:
+        return [Finding(row) for row in first]
+    return [Finding(*each) for each in zip(first, numbers[: len(first)].tolist(), strict=True)]
