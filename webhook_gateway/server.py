@@ -5,7 +5,7 @@ import sys
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from alumniq_pipelines.core.problems import MalformedRequest, Problem
 from alumniq_pipelines.settings import Settings
@@ -15,14 +15,34 @@ from webhook_gateway.app import open_app
 STOP_SECONDS = 20
 """How long calls that were let in may take to be answered once the process is told to stop."""
 
-MOST_HEADER_BYTES = 32_768
+MOST_HEAD_BYTES = 32_768
+"""Request line and headers; httptools itself would hold an endless header for ever."""
 
 
-class ShapedProtocol(H11Protocol):
-    """HTTP as uvicorn speaks it, but what is no HTTP is refused in the contract's shape too.
+class ShapedProtocol(HttpToolsProtocol):
+    """HTTP as uvicorn speaks it, but bounded, and what is no HTTP is refused in our shape too."""
 
-    h11 rather than httptools, which sets no limit to the size of headers.
-    """
+    in_head = True
+    head_bytes = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came, unless what came before was too much for a head already."""
+        if self.in_head:
+            if self.head_bytes > MOST_HEAD_BYTES:
+                self.send_400_response("")
+                return
+            self.head_bytes += len(data)
+        super().data_received(data)
+
+    def on_headers_complete(self) -> None:
+        """Count no more: what follows is the body, which the app bounds."""
+        self.in_head, self.head_bytes = False, 0
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Count again: the next request of a kept connection begins."""
+        self.in_head = True
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse and hang up; `msg` is uvicorn's wording."""
@@ -47,7 +67,6 @@ def server_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=STOP_SECONDS,
-        h11_max_incomplete_event_size=MOST_HEADER_BYTES,
     )
 
 

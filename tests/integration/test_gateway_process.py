@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 
 from tests.servers.gateway import WEBHOOK, Caller, GatewayProcess, Installation
@@ -49,8 +49,7 @@ def test_settings_that_cannot_be_are_told_in_one_line() -> None:
 
 def exchange(gateway: GatewayProcess, *parts: bytes) -> bytes:
     """Send bytes as they are, and answer everything that comes back."""
-    host, port = gateway.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=30) as connection:
+    with connected(gateway) as connection:
         for part in parts:
             connection.sendall(part)
         connection.shutdown(socket.SHUT_WR)
@@ -65,9 +64,32 @@ NO_HTTP = [
     b"POST / HTTP/1.1\r\nHost : x\r\n\r\n",
     b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
     b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
-    b"POST / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 40_000,
-    b"GET /" + b"x" * 40_000,
 ]
+
+ENDLESS_HEADS = [b"POST / HTTP/1.1\r\nHost: x\r\nX: ", b"GET /", b"GET / HTTP/1.1\r\n"]
+
+
+def test_an_endless_head_is_cut_off(gateway: GatewayProcess) -> None:
+    for start in ENDLESS_HEADS:
+        assert taken(gateway, start, most=50_000_000) < 10_000_000, start
+
+
+def taken(gateway: GatewayProcess, start: bytes, most: int) -> int:
+    """Send a head that goes on and on, and count the bytes that were taken before the end."""
+    more = b"X: y\r\n" * 1_000 if start.endswith(b"\n") else b"x" * 6_000
+    sent = 0
+    with connected(gateway) as connection, suppress(ConnectionError):
+        connection.sendall(start)
+        while sent < most:
+            connection.sendall(more)
+            sent += len(more)
+    return sent
+
+
+def connected(gateway: GatewayProcess) -> socket.socket:
+    """Open a connection to say something unusual on."""
+    host, port = gateway.url.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=30)
 
 
 def test_what_is_no_http_is_refused_in_shape(gateway: GatewayProcess) -> None:
