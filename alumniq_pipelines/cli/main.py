@@ -6,8 +6,10 @@ time of a bare DuckDB process. What is heavy (DuckDB, pandas, Dagster) waits for
 
 import typer
 
+from alumniq_pipelines.cli.check import check
 from alumniq_pipelines.cli.console import Commands
 from alumniq_pipelines.cli.customer import customer
+from alumniq_pipelines.cli.demo.command import demo
 from alumniq_pipelines.cli.feed import feed
 from alumniq_pipelines.cli.key import key
 from alumniq_pipelines.cli.load import load
@@ -25,5 +27,7 @@ app.add_typer(customer, name="customer")
 app.add_typer(key, name="key")
 app.add_typer(feed, name="feed")
 app.add_typer(load, name="load")
+app.command()(check)
 app.command()(sql)
 app.command()(up)
+app.command()(demo)

@@ -23,6 +23,7 @@ DELIMITERS = (",", "\t", "|", ";", "^", "~", ":", "\x1f", "\x01", " ")
 """What is tried beside the field map's own."""
 
 EXTENSION_NAME = re.compile(r"\w+")
+MOST_NAMES_LISTED = 10
 LINES_SEARCHED = 10
 """How far below the top of the file a header is looked for, to say where it stands."""
 
@@ -161,13 +162,19 @@ def _notes(
             yield f"The column `{names[place].strip()}` was taken for `{name}`."
     absent = [column.name for column in field_map.columns if column.name not in sources]
     if absent:
-        yield f"The file lacks columns that may be left out; they are blank: {', '.join(absent)}."
+        yield f"The file lacks columns that may be left out; they are blank: {_listed(absent)}."
     unknown = [
         f"`{name}`" + (f" (did you mean `{near}`?)" if (near := near_miss(name, absent)) else "")
         for name in dict.fromkeys(_unknown(names, field_map))
     ]
     if unknown and field_map.alumniq.unknown_columns == "warn":
-        yield f"Columns that are not in the field map were left out: {', '.join(unknown)}."
+        yield f"Columns that are not in the field map were left out: {_listed(unknown)}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMES_LISTED
+    listed = ", ".join(names[:MOST_NAMES_LISTED])
+    return listed if more <= 0 else f"{listed} and {more} more"
 
 
 def _shown(delimiter: str) -> str:

@@ -123,7 +123,7 @@ def _wanted(rule: Rule, column: Column) -> str:
 def _wanted_type(column: Column) -> str:
     match column.type:
         case "integer":
-            return "Write it in digits only"
+            return "Write it in at most 18 digits and nothing else"
         case "number":
             return "Write it without currency signs or separators of thousands"
         case "boolean":

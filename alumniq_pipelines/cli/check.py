@@ -1,0 +1,179 @@
+"""`alumniq check`: judge a file as a load would, without any server."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from alumniq_pipelines.adapters.field_maps import read_catalog, read_field_map
+from alumniq_pipelines.cli.console import for_people, print_json
+from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.progress import Progress, unwatched
+from alumniq_pipelines.loading import CheckReport, check_file
+from alumniq_pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+EXIT_CODES = {"clean": 0, "rejected": 1, "unusable": 2}
+MOST_SHOWN = 20
+"""Causes and rejections shown to people; --json has more."""
+
+LONG_FILE_BYTES = 20_000_000
+"""What takes longer than a moment to check."""
+
+STEPS = {"decode": 0.05, "examine": 0.35, "stage": 0.5, "judge": 0.1}
+"""The steps of a check, and the share that each has in its time."""
+
+
+def check(
+    file: Annotated[
+        Path, typer.Argument(help="The file to check.", exists=True, dir_okay=False, readable=True)
+    ],
+    *,
+    feed: Annotated[str, typer.Option(help="The feed it is for, such as warehouse.")] = "",
+    field_map: Annotated[
+        Path | None,
+        typer.Option(help="A field map of your own instead.", exists=True, dir_okay=False),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Write the accepted rows there, as published (.csv or .parquet)."),
+    ] = None,
+) -> None:
+    """Check a file against the rules of its feed, exactly as a load would.
+
+    Exits with 0 if it is clean, 1 if rows are rejected, 2 if it cannot be used at all.
+    """
+    if bool(feed) == bool(field_map):
+        message = "Name the feed with --feed, or a field map with --field-map."
+        raise typer.BadParameter(message)
+    rules = read_field_map(field_map) if field_map else _field_map_of(feed)
+    with _progress(file, quiet=as_json) as progress:
+        report = check_file(file, rules, output, progress=progress)
+    if as_json:
+        print_json(_as_json(report))
+    else:
+        _show(report, file, output)
+    raise typer.Exit(EXIT_CODES[report.outcome])
+
+
+def _field_map_of(feed: str) -> FieldMap:
+    return read_catalog(Settings().schemas_dir).feed(feed)
+
+
+def _as_json(report: CheckReport) -> dict[str, Any]:
+    """Lay the report out for machines; `errors` are the first, `errors_total` counts them all."""
+    return {
+        "outcome": report.outcome,
+        "rows_read": report.rows_read,
+        "rows_accepted": report.rows_accepted,
+        "rows_rejected": report.rows_rejected,
+        "errors_total": report.errors_total,
+        "errors": [
+            {
+                "row": each.row,
+                "line": each.line,
+                "column": each.column,
+                "code": each.code,
+                "message": each.message,
+                "advice": each.advice,
+            }
+            for each in report.errors
+        ],
+        "causes": [
+            {
+                "code": each.code,
+                "column": each.column,
+                "message": each.message,
+                "count": each.count,
+                "first_line": each.first_line,
+            }
+            for each in report.causes
+        ],
+        "notes": list(report.notes),
+    }
+
+
+@contextmanager
+def _progress(file: Path, *, quiet: bool) -> Iterator[Progress]:
+    """Draw a bar on stderr for a long file, where a person watches."""
+    if quiet or not sys.stderr.isatty() or file.stat().st_size < LONG_FILE_BYTES:
+        yield unwatched
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("check", total=1.0)
+
+        def told(step: str, fraction: float) -> None:
+            names = list(STEPS)
+            before = sum(STEPS[name] for name in names[: names.index(step)])
+            bar.update(task, completed=before + STEPS[step] * fraction, description=step)
+
+        yield told
+
+
+def _show(report: CheckReport, file: Path, output: Path | None) -> None:
+    """Tell people: the outcome, its causes, the first rows, and what to do."""
+    from rich.markup import escape
+
+    console = for_people()
+    name = escape(file.name)
+    if report.outcome == "unusable":
+        console.print(f"[bold red]Unusable:[/bold red] {name} cannot be loaded at all.")
+        _show_faults(console, report)
+    elif report.outcome == "rejected":
+        console.print(
+            f"[bold yellow]Rejected:[/bold yellow] {report.rows_rejected:,} of "
+            f"{report.rows_read:,} rows of {name} break the rules; {report.rows_accepted:,} are "
+            "fine."
+        )
+        _show_causes(console, report)
+        _show_rejections(console, report)
+        console.print("Mend these rows in your source, export the file again and check it again.")
+    else:
+        console.print(f"[bold green]Clean:[/bold green] all {report.rows_read:,} rows of {name}.")
+    for note in report.notes:
+        console.print(f"Note: {escape(note)}")
+    if output and report.outcome != "unusable":
+        console.print(f"The {report.rows_accepted:,} accepted rows are in {escape(str(output))}.")
+
+
+def _show_faults(console: "Console", report: CheckReport) -> None:
+    from rich.markup import escape
+
+    for fault in report.errors:
+        console.print(f"  [bold]{escape(fault.message)}[/bold] {escape(fault.advice)}")
+
+
+def _show_causes(console: "Console", report: CheckReport) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("Rows", "What is wrong", "Code", "First line", title="Causes")
+    for cause in report.causes[:MOST_SHOWN]:
+        table.add_row(
+            f"{cause.count:,}", escape(cause.message), cause.code, f"{cause.first_line:,}"
+        )
+    console.print(table)
+    if len(report.causes) > MOST_SHOWN:
+        console.print(f"{len(report.causes) - MOST_SHOWN} more causes: --json lists them all.")
+
+
+def _show_rejections(console: "Console", report: CheckReport) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("Row", "Line", "What is wrong", "What to do", title="First rejections")
+    for each in report.errors[:MOST_SHOWN]:
+        table.add_row(f"{each.row:,}", f"{each.line:,}", escape(each.message), escape(each.advice))
+    console.print(table)
+    if report.errors_total > MOST_SHOWN:
+        rest = report.errors_total - min(MOST_SHOWN, len(report.errors))
+        console.print(f"And {rest:,} more; --json lists the first {len(report.errors):,}.")
