@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -30,6 +31,7 @@ NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
 """What the clock of a gateway in the test's process says."""
 
 WEBHOOK = "/api/v1/index.cfm/webhook/warehouse"
+DAYS = "x-api-key-days-remaining"
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,23 @@ class Caller:
         path = bucket.root / f"{self.environment}/warehouse/{filename}"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+
+
+def call(client: TestClient, caller: Caller, path: str = WEBHOOK, **options: Any) -> Any:
+    """Send a call as the documentation has it, by default one that is accepted."""
+    body = {"apiKey": caller.key, "filename": "warehouse.csv"} | options
+    return client.post(path, json=body)
+
+
+def errors(response: Any) -> list[str]:
+    """Check that a refusal has the one shape, and answer what it says."""
+    assert response.headers["content-type"] == "application/json"
+    body = response.json()
+    assert list(body) == ["errors"]
+    assert body["errors"]
+    assert all(isinstance(each, str) and each for each in body["errors"])
+    told: list[str] = body["errors"]
+    return told
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,120 @@
+"""When something of ours is away or broken: what callers, logs and monitors are told."""
+
+import logging
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.servers.gateway import DAYS, WEBHOOK, Caller, Installation, call, errors
+
+
+def test_a_bucket_that_is_away_is_an_outage_and_no_load(
+    client: TestClient, installation: Installation, caller: Caller, tmp_path: Path
+) -> None:
+    bucket = installation.settings.buckets_dir / "iqu-feeds"
+    shutil.move(bucket, tmp_path / "away")
+    away = call(client, caller)
+    shutil.move(tmp_path / "away", bucket)
+    back = call(client, caller)
+
+    assert away.status_code == 503
+    assert away.headers["retry-after"] == "30"
+    assert errors(away)[0].startswith("The bucket cannot be read or written just now")
+    assert away.headers[DAYS] == "365"
+    assert back.status_code == 200
+    assert len(installation.loads()) == 1
+
+
+def test_a_ledger_that_is_away_is_an_outage(
+    client: TestClient, installation: Installation, caller: Caller
+) -> None:
+    installation.ledger.close()
+    database = installation.settings.home / "ledger.db"
+    for path in installation.settings.home.glob("ledger.db*"):
+        path.unlink()
+    database.mkdir()
+
+    response = call(client, caller)
+
+    assert response.status_code == 503
+    assert errors(response)[0].startswith("The ledger cannot be read or written just now")
+
+
+def test_a_fault_of_ours_is_an_incident_whose_cause_only_the_log_knows(
+    client: TestClient,
+    installation: Installation,
+    caller: Caller,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError(caller.key)
+
+    monkeypatch.setattr(type(installation.buckets), "open", broken)
+    response = call(client, caller)
+
+    assert response.status_code == 500
+    [told] = errors(response)
+    incident = re.search(r"[0-9a-f]{16}", told)
+    assert incident
+    assert incident[0] in caplog.text
+    assert "builtins.RuntimeError" in caplog.text
+    assert caller.key not in caplog.text
+    assert "Traceback" not in response.text
+    assert response.headers["cache-control"] == "no-store"
+
+
+def test_neither_key_nor_body_reaches_the_log(
+    client: TestClient, caller: Caller, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    answer = client.post(
+        f"{WEBHOOK}?apikey={caller.key}",
+        json={"filename": "warehouse.csv", "notifyEmail": "you@example.edu"},
+    )
+    client.post(f"{WEBHOOK}%0aforged?apikey={caller.key}", json={"filename": "nothing.csv"})
+
+    ours = "\n".join(each.getMessage() for each in caplog.records if "gateway" in each.name)
+    assert answer.json()["jobId"] in ours
+    assert caller.key not in ours
+    assert "you@example.edu" not in ours
+    assert "warehouse.csv" not in ours
+    assert "\nforged" not in ours
+
+
+def test_a_gateway_with_all_its_parts_is_ready(client: TestClient) -> None:
+    assert client.get("/livez").json() == {"live": True}
+    response = client.get("/readyz")
+
+    assert response.status_code == 200
+    assert response.json() == {"ready": True, "checks": {"ledger": "ok", "buckets": "ok"}}
+
+
+def test_a_gateway_without_a_part_lives_but_is_not_ready(
+    client: TestClient, installation: Installation
+) -> None:
+    installation.settings.buckets_dir.rename(installation.settings.home / "away")
+    response = client.get("/readyz")
+
+    assert client.get("/livez").status_code == 200
+    assert response.status_code == 503
+    body = response.json()
+    assert body["ready"] is False
+    assert body["checks"]["ledger"] == "ok"
+    assert body["checks"]["buckets"] == body["errors"][0]
+
+
+def test_a_ledger_that_is_not_migrated_is_not_ready(
+    client: TestClient, installation: Installation
+) -> None:
+    installation.ledger.close()
+    for path in installation.settings.home.glob("ledger.db*"):
+        path.unlink()
+
+    response = client.get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json()["checks"]["ledger"] != "ok"

@@ -1,0 +1,119 @@
+"""What HTTP and its clients come up with: odd values, methods, addresses, bodies without end."""
+
+import json
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.servers.gateway import WEBHOOK, Caller, call, errors
+
+
+@pytest.mark.parametrize(
+    ("filename", "told"),
+    [
+        (5, "The option Filename is not text."),
+        (True, "The option Filename is not text."),
+        (["warehouse.csv"], "The option Filename is not text."),
+        ({"name": "warehouse.csv"}, "The option Filename is not text."),
+        (None, "Missing required option: Filename"),
+        ("\ud800.csv", "The filename holds characters that cannot be printed."),
+        ("ware\0house.csv", "The filename holds characters that cannot be printed."),
+        ("../warehouse.csv", "The filename is a path that leads elsewhere."),
+        ("x" * 2_000, "The filename is longer than 1,024 bytes with its folder."),
+        ("warehouse", "The file warehouse was not found in qa/warehouse/."),
+    ],
+    ids=ascii,
+)
+def test_odd_filenames_are_refused(
+    client: TestClient, caller: Caller, filename: object, told: str
+) -> None:
+    body = json.dumps({"apiKey": caller.key, "filename": filename})
+    response = client.post(WEBHOOK, content=body)
+
+    assert response.status_code == 400
+    [error] = errors(response)
+    assert error.startswith(told)
+
+
+def test_a_slash_at_the_end_is_the_same_address(client: TestClient, caller: Caller) -> None:
+    """A redirect would turn the POST into a GET."""
+    assert call(client, caller, f"{WEBHOOK}/").status_code == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "TRACE", "BREW"])
+def test_other_methods_are_refused(client: TestClient, method: str) -> None:
+    response = client.request(method, WEBHOOK)
+
+    assert response.status_code == 405
+    assert response.headers["allow"] == "POST, OPTIONS"
+    if method != "HEAD":
+        assert errors(response) == ["The URL does not take this method. Use POST."]
+
+
+def test_options_tells_the_methods(client: TestClient) -> None:
+    response = client.options(WEBHOOK)
+
+    assert (response.status_code, response.headers["allow"]) == (204, "POST, OPTIONS")
+    assert "access-control-allow-origin" not in response.headers
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/api",
+        "/api/v1/index.cfm/webhook",
+        "/api/v1/index.cfm/webhook/",
+        f"{WEBHOOK}/more",
+        "//",
+    ],
+)
+def test_other_addresses_are_unknown(client: TestClient, path: str) -> None:
+    response = client.post(path)
+
+    assert response.status_code == 404
+    [told] = errors(response)
+    assert told.startswith("There is nothing at this URL.")
+
+
+def test_a_url_without_end_is_refused(client: TestClient) -> None:
+    response = client.post(f"{WEBHOOK}?{'x' * 9_000}")
+
+    assert response.status_code == 414
+    assert len(errors(response)) == 1
+
+
+def test_a_body_without_end_is_refused_before_it_is_held(
+    client: TestClient, caller: Caller
+) -> None:
+    taken = 0
+
+    def endless() -> Any:
+        nonlocal taken
+        for taken in range(1_000):  # noqa: B007 - counts what was taken
+            yield b" " * 10_000
+
+    response = client.post(WEBHOOK, content=endless())
+
+    assert response.status_code == 413
+    assert len(errors(response)) == 1
+    assert caller.installation.loads() == []
+
+
+def test_every_answer_carries_the_security_headers(client: TestClient, caller: Caller) -> None:
+    for response in (call(client, caller), client.post("/"), client.get("/livez")):
+        assert response.headers["cache-control"] == "no-store"
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert response.headers["referrer-policy"] == "no-referrer"
+        assert "default-src 'none'" in response.headers["content-security-policy"]
+
+
+def test_answers_are_compressed_for_who_accepts_it(client: TestClient, caller: Caller) -> None:
+    compressed = call(client, caller)
+    client.headers["accept-encoding"] = "identity"
+    plain = call(client, caller)
+
+    assert compressed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert list(compressed.json()) == list(plain.json())
