@@ -146,21 +146,36 @@ def test_the_next_publisher_clears_what_a_killed_one_left(
     assert left == []
 
 
-def test_a_catalog_that_lags_behind_is_mended_by_the_same_load_again(
+def test_a_publication_that_the_disk_refuses_changes_nothing(
     warehouse: DuckDBWarehouse, catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish(warehouse, tmp_path, 1)
-
-    def full_disk(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
+    first = publish(warehouse, tmp_path, 1)
     with monkeypatch.context() as patch:
         patch.setattr(catalog_file, "write", full_disk)
         with pytest.raises(WarehouseUnavailable, match="OSError"):
             publish(warehouse, tmp_path, 2)
+    assert warehouse.live(MEMBERS) == first
     assert batch_seen(catalog) == 1
     publish(warehouse, tmp_path, 2)
     assert batch_seen(catalog) == 2
+
+
+def test_a_catalog_that_lags_behind_is_mended_by_the_same_load_again(
+    warehouse: DuckDBWarehouse, catalog: Path, tmp_path: Path
+) -> None:
+    publish(warehouse, tmp_path, 1)
+    lagging = catalog.readlink()
+    publish(warehouse, tmp_path, 2)
+    catalog.unlink()
+    catalog.symlink_to(lagging)
+    assert batch_seen(catalog) == 1
+    publish(warehouse, tmp_path, 2)
+    assert batch_seen(catalog) == 2
+
+
+def full_disk(*_: object) -> None:
+    """Fail as a write to a full disk does."""
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def batch_seen(catalog: Path) -> object:

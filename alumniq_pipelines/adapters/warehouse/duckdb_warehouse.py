@@ -103,21 +103,22 @@ class DuckDBWarehouse:
         return [each for each in numbers if each in numbers[: self.versions_kept] or each == live]
 
     def _show(self, target: Target, number: int, now: datetime) -> None:
-        """Let readers see a version: the target's link first, then the environment's catalog.
+        """Let readers see a version: its catalog is written first, then the two links move.
 
-        The catalog follows from the links alone. Should the process end between the two, whoever
-        publishes next in the environment, or tries the same load again, brings it up to date.
+        The target's link is the truth. Should the process end between the two, whoever publishes
+        next in the environment, or tries the same load again, writes the catalog anew.
         """
         files = self._files(target)
         folder = files.folder.parent
         catalogs = NumberedFiles(folder / ".catalogs", folder / f"catalog{SUFFIX}")
         make(catalogs.folder)
         with locked(folder):
-            files.move_link(number)
-            next_number = (catalogs.linked() or 0) + 1
+            live = {**_live_files(folder), target.feed: files.path(number)}.values()
             fresh = catalogs.folder / "new.part"
-            catalog_file.write(fresh, _live_versions(folder))
+            catalog_file.write(fresh, dict(zip(live, version_file.read(live), strict=True)))
+            next_number = (catalogs.linked() or 0) + 1
             catalogs.keep(fresh, next_number, now)
+            files.move_link(number)
             catalogs.move_link(next_number)
             for superseded in catalogs.superseded(1, now):
                 catalogs.path(superseded).unlink()
@@ -136,11 +137,10 @@ def _store(files: NumberedFiles, accepted: AcceptedRows, described: VersionFile)
     files.keep(part, number, described.version.published_at)
 
 
-def _live_versions(environment: Path) -> dict[Path, VersionFile]:
-    """Gather the live versions of an environment's feeds by their files."""
-    links = sorted(environment.glob(f"*/live{SUFFIX}"))
-    paths = [link.parent / link.readlink() for link in links if link.exists()]
-    return dict(zip(paths, version_file.read(paths), strict=True))
+def _live_files(environment: Path) -> dict[str, Path]:
+    """Gather the files of the live versions of an environment, by feed."""
+    links = environment.glob(f"*/live{SUFFIX}")
+    return {link.parent.name: link.parent / link.readlink() for link in links if link.exists()}
 
 
 @contextmanager

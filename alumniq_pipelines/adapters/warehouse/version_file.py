@@ -1,7 +1,7 @@
 """A version as a DuckDB file: the feed's table, and beside it what the version is."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,7 +89,7 @@ def complete(accepted: AcceptedRows, described: VersionFile) -> None:
         connection.execute("checkpoint")
 
 
-def read(files: Sequence[Path]) -> Sequence[VersionFile]:
+def read(files: Collection[Path]) -> Sequence[VersionFile]:
     """Read what versions are, in the order of their files."""
     if not files:
         return []
