@@ -1,0 +1,65 @@
+"""What a command costs: its wall time, and the memory of it and its children at their peak."""
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+LOOK_EVERY_SECONDS = 0.02
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Seconds from start to end, and resident bytes of the whole process tree at its peak."""
+
+    seconds: float
+    peak_bytes: int
+
+
+def cost_of(command: Sequence[str], *, accepted_codes: Sequence[int] = (0,)) -> Cost:
+    """Run a command to its end and measure it; raises CalledProcessError on another exit code."""
+    started = time.perf_counter()
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
+        watch = MemoryWatch(process.pid)
+        watch.start()
+        _, told = process.communicate()
+        seconds = time.perf_counter() - started
+        watch.ended.set()
+        watch.join()
+    if process.returncode not in accepted_codes:
+        raise subprocess.CalledProcessError(process.returncode, command, stderr=told)
+    return Cost(seconds, watch.peak_bytes)
+
+
+class MemoryWatch(threading.Thread):
+    """Looks at the memory of a session of processes again and again."""
+
+    def __init__(self, session: int) -> None:
+        """Watch the session that a process leads."""
+        super().__init__(daemon=True)
+        self.session = session
+        self.peak_bytes = 0
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        """Keep the highest sum."""
+        while not self.ended.wait(LOOK_EVERY_SECONDS):
+            self.peak_bytes = max(self.peak_bytes, sum(_resident_bytes(self.session)))
+
+
+def _resident_bytes(session: int) -> Iterator[int]:
+    """Answer the resident memory of each process of a session."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            # The name of a program may hold spaces and brackets: what counts follows the last one.
+            fields = (folder / "stat").read_text().rpartition(") ")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(fields[3]) == session:
+            yield int(fields[21]) * PAGE_BYTES

@@ -1,0 +1,47 @@
+"""A whole load as a run does it: from a folder bucket to a live version in the DuckDB warehouse.
+
+    python -m benchmarks.whole_load FILE FOLDER
+
+Rows that break a rule are within the budget, so what is left of the file is published.
+"""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
+from alumniq_pipelines.adapters.field_maps import read_field_map
+from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
+from alumniq_pipelines.core.load import Load, LoadRequest, LoadState, new_job_id
+from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.loading import LoadReport, run_load
+from alumniq_pipelines.settings import REPOSITORY
+
+
+def load(file: Path, folder: Path) -> LoadReport:
+    """Load a file that lies in its bucket already, as it does when a load begins."""
+    now = datetime.now(UTC)
+    request = LoadRequest(
+        job_id=new_job_id(),
+        target=Target("bench", Environment.QA, "warehouse"),
+        filename=file.name,
+        etag=None,
+        size_bytes=None,
+    )
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    return run_load(
+        Load(1, request, LoadState.RUNNING, attempts=1, accepted_at=now),
+        read_field_map(REPOSITORY / "schemas" / "warehouse.yaml"),
+        FolderBuckets(file.parents[3]).open(file.parents[2].name),
+        DuckDBWarehouse(folder / "warehouse"),
+        scratch,
+        max_rejected=sys.maxsize,
+        now=now,
+    )
+
+
+if __name__ == "__main__":
+    report = load(Path(sys.argv[1]), Path(sys.argv[2]))
+    if report.version is None:
+        sys.exit("Nothing was published.")
