@@ -7,7 +7,7 @@ from difflib import get_close_matches
 def near_miss(word: str, known: Iterable[str]) -> str | None:
     """Find the known word closest to `word`, blind to case and separators; None if far off."""
     by_fold = {_fold(each): each for each in known}
-    close = get_close_matches(_fold(word), by_fold, n=1, cutoff=0.7)
+    close = get_close_matches(_fold(word), by_fold, n=1, cutoff=0.6)
     return by_fold[close[0]] if close else None
 
 

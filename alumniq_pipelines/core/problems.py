@@ -773,7 +773,8 @@ class FieldMapProblem(SetupProblem):
 
     def __init__(self, faults: Sequence[str]) -> None:
         """List every fault, one a line, each already naming its place and its mend."""
-        super().__init__("\n".join(faults), "See schemas/README.md for the language.")
+        sentences = (each if each.endswith("?") else f"{each}." for each in faults)
+        super().__init__("\n".join(sentences), "See schemas/README.md for the language.")
         self.faults = tuple(faults)
 
 
