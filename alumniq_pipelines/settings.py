@@ -4,6 +4,7 @@ Every setting is an environment variable `ALUMNIQ_<NAME>`, or a line of `.env`; 
 come from the file that `ALUMNIQ_<NAME>_FILE` names. The defaults are the embedded profile.
 """
 
+import json
 import os
 from pathlib import Path
 from typing import Any, Literal
@@ -147,7 +148,17 @@ class Settings(BaseSettings):
         return self.public_url or f"http://{self.gateway_host}:{self.gateway_port}"
 
 
-def environment(**settings: str) -> dict[str, str]:
-    """Answer the environment for a child process that shall see these settings."""
-    changed = {f"{PREFIX}{name.upper()}": value for name, value in settings.items()}
-    return {**os.environ, **changed}
+def environment(settings: Settings) -> dict[str, str]:
+    """Answer the environment in which a child process has these settings too.
+
+    Secrets are not written into it: a child finds them where this process did.
+    """
+    values = settings.model_dump(mode="json", exclude_none=True)
+    secret = {name for name in values if isinstance(getattr(settings, name), SecretStr)}
+    told = {
+        f"{PREFIX}{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+        for name, value in {**values, "data_dir": str(settings.home)}.items()
+        if name not in secret
+    }
+    replaced = {f"{name}_FILE" for name in told}
+    return {name: value for name, value in os.environ.items() if name not in replaced} | told

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from alumniq_pipelines.cli.installation import ledger_of
 from alumniq_pipelines.core.problems import AlreadyUp, PortUnusable
 from alumniq_pipelines.settings import REPOSITORY, Settings
 
@@ -31,17 +32,13 @@ def make_ready(settings: Settings) -> None:
 
     Dagster's configuration is copied anew each time: change it in the repository's dagster.yaml.
     """
-    from alumniq_pipelines.adapters.ledger.ledger import Ledger
     from alumniq_pipelines.opening import open_buckets
 
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(REPOSITORY / "dagster.yaml", settings.dagster_home / "dagster.yaml")
     open_buckets(settings)
-    ledger = Ledger.open(settings.ledger)
-    try:
-        ledger.migrate()
-    finally:
-        ledger.close()
+    with ledger_of(settings):  # opening it brings its tables up to date
+        pass
 
 
 def check_ports(settings: Settings) -> None:

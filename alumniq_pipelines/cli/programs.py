@@ -76,15 +76,10 @@ def write_workspace(folder: Path) -> None:
     (folder / "workspace.yaml").write_text(json.dumps(workspace), encoding="utf-8")
 
 
-def programs_environment(settings: Settings, **changed: str) -> dict[str, str]:
-    """Answer the environment that the programs run in; `changed` are settings not from ours."""
-    ports = {"gateway_port": settings.gateway_port, "dagster_port": settings.dagster_port}
+def programs_environment(settings: Settings) -> dict[str, str]:
+    """Answer the environment that the programs run in."""
     return {
-        **environment(
-            data_dir=str(settings.home),
-            **{name: str(port) for name, port in ports.items()},
-            **changed,
-        ),
+        **environment(settings),
         "DAGSTER_HOME": str(settings.dagster_home),
         "DAGSTER_RUN_STATUS_SENSOR_PROCESS_LIMIT": RUN_STATUSES_PER_TICK,
         "PYTHONUNBUFFERED": "1",

@@ -49,10 +49,10 @@ class Child:
     ended_at: float | None = None
     short_lives: int = 0
 
-    def restart_due_at(self) -> float:
-        """Answer when to start it again, on the monotonic clock; it has ended."""
-        wait = min(2.0**self.short_lives / 2, LONGEST_WAIT_SECONDS) if self.short_lives else 0.0
-        return (self.ended_at or 0.0) + wait
+
+def restart_wait(short_lives: int) -> float:
+    """Answer how many seconds to wait after so many short lives in a row; it doubles."""
+    return min(2.0 ** min(short_lives, 10) / 2, LONGEST_WAIT_SECONDS) if short_lives else 0.0
 
 
 @dataclass
@@ -133,14 +133,13 @@ class Supervisor:
         code, now = child.process.poll(), time.monotonic()
         if code is None:
             return
-        name = child.program.name
         if child.ended_at is None:
-            child.ended_at = now
             steady = now - child.started_at > STEADY_SECONDS
-            child.short_lives = 0 if steady else child.short_lives + 1
-            wait = child.restart_due_at() - now
-            self.tell(name, f"It ended with exit code {code} and is started again in {wait:.0f} s.")
-        elif now >= child.restart_due_at():
+            child.ended_at, child.short_lives = now, 0 if steady else child.short_lives + 1
+            wait = restart_wait(child.short_lives)
+            line = f"It ended with exit code {code} and is started again in {wait:.0f} s."
+            self.tell(child.program.name, line)
+        elif now >= child.ended_at + restart_wait(child.short_lives):
             fresh = self._begin(child.program, group)
             child.process, child.reader = fresh.process, fresh.reader
             child.started_at, child.ended_at = fresh.started_at, None
@@ -154,8 +153,8 @@ class Supervisor:
                 process.terminate()
             for process in ending:
                 _wait(process, until)
-        os.killpg(leader.pid, signal.SIGKILL)
-        leader.wait()
+        with leader:
+            os.killpg(leader.pid, signal.SIGKILL)
         for child in self.children:
             child.process.wait()
             child.reader.join()

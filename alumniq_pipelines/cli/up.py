@@ -47,7 +47,11 @@ def up(
         "data_dir": data_dir,
     }
     settings = Settings(**{name: value for name, value in chosen.items() if value is not None})
-    with stop_signals() as stop, system(settings, _print_line, stop) as supervisor:
+    with (
+        stop_signals() as stop,
+        sole_use(settings) as lock,
+        system(settings, lock, _print_line, stop) as supervisor,
+    ):
         if not stop.is_set():
             _print_banner(settings)
         supervisor.watch(stop)
@@ -57,22 +61,19 @@ def up(
 
 @contextmanager
 def system(
-    settings: Settings, tell: Tell, stop: threading.Event, **changed: str
+    settings: Settings, lock: int, tell: Tell, stop: threading.Event
 ) -> Iterator[Supervisor]:
     """Run the whole system on its data folder: ready at entry, gone at exit.
 
-    `changed` are settings for the programs. Raises AlreadyUp, PortUnusable and ProgramFailed.
+    `lock` is sole_use's. Raises PortUnusable and ProgramFailed.
     """
-    with (
-        sole_use(settings) as lock,
-        tempfile.TemporaryDirectory(prefix="alumniq-") as folder,
-    ):
+    with tempfile.TemporaryDirectory(prefix="alumniq-") as folder:
         check_ports(settings)
         make_ready(settings)
         write_workspace(Path(folder))
         supervisor = Supervisor(
             programs(settings, Path(folder), time.time()),
-            programs_environment(settings, **changed),
+            programs_environment(settings),
             tell,
             lock,
         )

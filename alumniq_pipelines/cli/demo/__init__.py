@@ -1,0 +1,1 @@
+"""The demo: the whole system shown at work on made-up files."""

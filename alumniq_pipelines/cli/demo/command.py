@@ -1,0 +1,176 @@
+"""`alumniq demo`: five loads the whole way on made-up files, each promise checked."""
+
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alumniq_pipelines.cli.console import for_people
+from alumniq_pipelines.cli.demo.display import rejections, table
+from alumniq_pipelines.cli.demo.loads import Delivery, Demo
+from alumniq_pipelines.cli.demo.receiver import receiving
+from alumniq_pipelines.cli.demo.stage import CUSTOMER, clear, demo_settings, set_up
+from alumniq_pipelines.cli.home import sole_use
+from alumniq_pipelines.cli.installation import ledger_of
+from alumniq_pipelines.cli.supervisor import stop_signals
+from alumniq_pipelines.cli.up import system
+from alumniq_pipelines.core.load import LoadState
+from alumniq_pipelines.core.problems import DemoFailed, Problem
+from alumniq_pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WAVE_SECONDS = 150.0
+BROKEN_SECONDS = 90.0
+TAIL_LINES = 15
+LOG_WIDTH = 120
+"""Of tables where no terminal listens."""
+
+
+@dataclass(frozen=True)
+class Logs:
+    """What the programs say: kept in a file, its end in memory for when something fails."""
+
+    path: Path
+    ends: dict[str, deque[str]] = field(default_factory=dict)
+
+    def add(self, program: str, line: str) -> None:
+        """Keep a line."""
+        self.ends.setdefault(program, deque(maxlen=TAIL_LINES)).append(line)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(f"{program} | {line}\n")
+
+    def print_ends(self) -> None:
+        """Print the end of each program's log to stderr."""
+        for program, lines in self.ends.items():
+            typer.secho(f"--- The end of the {program}'s log", bold=True, err=True)
+            for line in lines:
+                typer.echo(line, err=True)
+
+
+def demo(
+    data_dir: Annotated[
+        Path | None, typer.Option(help="The demo's folder, emptied first; var/demo by default.")
+    ] = None,
+    people: Annotated[int, typer.Option(min=100, help="Constituents in the files.")] = 50_000,
+) -> None:
+    """Show the whole way of five loads on made-up files, then stop."""
+    settings = demo_settings(data_dir or Settings().data_dir / "demo")
+    console = for_people()
+    if not console.is_terminal:
+        console.width = LOG_WIDTH
+    begun = time.monotonic()
+    with stop_signals() as stop, sole_use(settings) as lock:
+        clear(settings)
+        logs = Logs(settings.home / "programs.log")
+        try:
+            with receiving() as receiver, ledger_of(settings) as ledger:
+                play = Demo(settings, ledger, receiver, console, stop)
+                with _running(settings, lock, logs, stop, console):
+                    _play(play, people)
+        except Problem:
+            logs.print_ends()
+            raise
+    _say_what_next(settings, console, time.monotonic() - begun)
+
+
+@contextmanager
+def _running(
+    settings: Settings, lock: int, logs: Logs, stop: threading.Event, console: "Console"
+) -> Iterator[None]:
+    """Run the system, reviving what dies, while the demo plays."""
+    console.print("Starting gateway, Dagster UI and daemon ...")
+    with system(settings, lock, logs.add, stop) as supervisor:
+        if stop.is_set():
+            raise typer.Abort
+        ended = threading.Event()
+        watcher = threading.Thread(target=supervisor.watch, args=(ended,))
+        watcher.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            watcher.join()
+            console.print("Stopping everything ...")
+
+
+def _play(play: Demo, people: int) -> None:
+    console = play.console
+    console.print(f"Making files of {people:,} people of {CUSTOMER.name} ...")
+    stage = set_up(play.settings, play.ledger, people)
+
+    _headline(console, "Four files, four webhooks")
+    good = [play.deliver(stage.key, feed, path) for feed, path in stage.files.items()]
+    rows = play.follow(good, WAVE_SECONDS)
+    console.print(table(rows))
+    _headline(console, "Callbacks, exactly as received")
+    for each in good:
+        console.out(play.callback(each, LoadState.SUCCEEDED), highlight=False)
+    _headline(console, "Mail")
+    for each in good:
+        console.out(play.mail(each)[0], highlight=False)
+    _expect_live(play, people)
+
+    _headline(console, "A broken file")
+    broken = play.deliver(stage.key, "warehouse", stage.broken)
+    rows = [*rows, *play.follow([broken], BROKEN_SECONDS)]
+    body = play.callback(broken, LoadState.FAILED)
+    console.out(body, highlight=False)
+    _headline(console, "Its mail")
+    console.out("Subject: {}\n\n{}".format(*play.mail(broken)), highlight=False)
+    _headline(console, "The same verdict at the sender's desk: alumniq check")
+    _check(play, broken, len(json.loads(body)["errors"]))
+    _expect_live(play, people)
+
+    _headline(console, "All five loads")
+    console.print(table(rows))
+
+
+def _check(play: Demo, broken: Delivery, told: int) -> None:
+    """Judge the broken file as `alumniq check` does: the rows are those that were told of."""
+    from alumniq_pipelines.adapters.field_maps import read_catalog
+    from alumniq_pipelines.loading import check_file
+
+    catalog = read_catalog(play.settings.schemas_dir)
+    report = check_file(broken.path, catalog.feed(broken.feed))
+    if not report.errors or not told:
+        reason = "The broken file was refused, but no row was named."
+        raise DemoFailed(reason)
+    play.console.print(rejections(report.errors))
+
+
+def _expect_live(play: Demo, people: int) -> None:
+    found = play.live_rows()
+    if found != people:
+        reason = f"Readers should see {people:,} people and see {found:,}."
+        raise DemoFailed(reason)
+    play.console.print(f"\nReaders see {found:,} people.")
+
+
+def _headline(console: "Console", text: str) -> None:
+    console.print(f"\n[bold]{text}[/bold]")
+
+
+def _say_what_next(settings: Settings, console: "Console", seconds: float) -> None:
+    folder = settings.home
+    if folder.is_relative_to(Path.cwd()):
+        folder = folder.relative_to(Path.cwd())
+    lines = (
+        f"\nDone in {seconds:.0f} seconds; nothing is left running. What to try next:",
+        f"  alumniq up --data-dir {folder}",
+        "      browse these loads in the Dagster UI, or start on an empty folder with: make up",
+        f"  alumniq check {folder}/files/warehouse-broken.csv --feed warehouse",
+        "      judge a file without any server",
+        f"  ALUMNIQ_DATA_DIR={folder} alumniq load list",
+        f'  ALUMNIQ_DATA_DIR={folder} alumniq sql iqu qa "from warehouse limit 5"',
+    )
+    for line in lines:
+        console.out(line, highlight=False)

@@ -1,0 +1,99 @@
+"""What the demo shows: a live table in a terminal, plain lines elsewhere."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from alumniq_pipelines.core.verdict import Counts, Rejection
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+STATE_STYLES = {"succeeded": "green", "failed": "red", "running": "yellow"}
+MOST_REJECTIONS = 10
+
+
+@dataclass(frozen=True)
+class Row:
+    """One load as the demo shows it; `seconds` run from the POST to the callback."""
+
+    feed: str
+    job_id: str
+    state: str
+    counts: Counts | None
+    seconds: float
+    is_told: bool
+
+    @property
+    def told_state(self) -> str:
+        """The load's state, and whether its customer knows."""
+        return f"{self.state}, told" if self.is_told else self.state
+
+
+Show = Callable[[Sequence[Row]], None]
+
+
+@contextmanager
+def live(console: "Console") -> Iterator[Show]:
+    """Open the progress of loads."""
+    if not console.is_terminal:
+        yield _Lines(console)
+        return
+    from rich.live import Live
+
+    with Live(console=console, refresh_per_second=8, transient=True) as shown:
+        yield lambda rows: shown.update(table(rows))
+
+
+class _Lines:
+    """Progress where no terminal listens: a line for each state that is new."""
+
+    def __init__(self, console: "Console") -> None:
+        self.console = console
+        self.said: set[tuple[str, str]] = set()
+
+    def __call__(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            if (row.job_id, row.told_state) not in self.said:
+                self.said.add((row.job_id, row.told_state))
+                self.console.out(f"  {row.feed:<24}{row.job_id}  {row.told_state}")
+
+
+def table(rows: Sequence[Row]) -> Any:
+    """Lay loads out as a table."""
+    from rich.table import Table
+    from rich.text import Text
+
+    laid = Table(box=None, padding=(0, 1))
+    laid.add_column("Feed", overflow="fold")
+    laid.add_column("Job id", no_wrap=True)
+    laid.add_column("State")
+    for name in ("Rows", "Rejected", "Seconds"):
+        laid.add_column(name, justify="right")
+    for row in rows:
+        laid.add_row(
+            row.feed,
+            row.job_id,
+            Text(row.told_state, STATE_STYLES.get(row.state, "")),
+            f"{row.counts.rows_read:,}" if row.counts else "",
+            f"{row.counts.rows_rejected:,}" if row.counts else "",
+            f"{row.seconds:.1f}",
+        )
+    return laid
+
+
+def rejections(found: Sequence[Rejection]) -> Any:
+    """Lay out which rows broke which rules."""
+    from rich.table import Table
+    from rich.text import Text
+
+    laid = Table(box=None, padding=(0, 2))
+    laid.add_column("Row", justify="right")
+    laid.add_column("Line", justify="right")
+    laid.add_column("Column")
+    laid.add_column("What is wrong")
+    for each in found[:MOST_REJECTIONS]:
+        row, line = (f"{number:,}" if number else "" for number in (each.row, each.line))
+        laid.add_row(row, line, each.column or "", Text(each.message))
+    return laid

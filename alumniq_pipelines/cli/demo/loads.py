@@ -1,0 +1,137 @@
+"""The demo's loads: delivered as a customer does, followed to their end, each promise checked."""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from alumniq_pipelines.cli.demo.display import Row, live
+from alumniq_pipelines.cli.demo.receiver import Receiver
+from alumniq_pipelines.cli.demo.stage import CUSTOMER, ENVIRONMENT, put
+from alumniq_pipelines.core.load import JobId, LoadState
+from alumniq_pipelines.core.notices import callback_body
+from alumniq_pipelines.core.notification import Channel, NotificationState
+from alumniq_pipelines.core.outcome import Outcome
+from alumniq_pipelines.core.problems import DemoFailed
+from alumniq_pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from alumniq_pipelines.adapters.ledger.ledger import Ledger
+
+MAILBOX = "crm-team@iqu.example"
+LOOK_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A file that was delivered, and the load that the gateway accepted."""
+
+    feed: str
+    path: Path
+    job_id: JobId
+
+
+@dataclass(frozen=True)
+class Demo:
+    """The demo under way."""
+
+    settings: Settings
+    ledger: "Ledger"
+    receiver: Receiver
+    console: "Console"
+    stop: threading.Event
+
+    def deliver(self, key: str, feed: str, path: Path) -> Delivery:
+        """Put a file into the bucket and call the webhook, as a customer's script does."""
+        import httpx
+
+        put(self.settings, path)
+        answer = httpx.post(
+            f"{self.settings.gateway_url}/api/v1/index.cfm/webhook/{feed}",
+            json={
+                "apiKey": key,
+                "filename": path.name,
+                "notifyEmail": MAILBOX,
+                "notifyWebhook": self.receiver.url,
+            },
+            timeout=30,
+            trust_env=False,
+        )
+        if not answer.is_success:
+            reason = f"The gateway answered {answer.status_code} to the {feed} webhook."
+            raise DemoFailed(reason)
+        return Delivery(feed, path, JobId(answer.json()["jobId"]))
+
+    def follow(self, deliveries: Sequence[Delivery], seconds: float) -> Sequence[Row]:
+        """Show loads until all have ended and all have been told; raises DemoFailed."""
+        until = time.monotonic() + seconds
+        with live(self.console) as show:
+            while True:
+                rows = [self._row(each) for each in deliveries]
+                show(rows)
+                if all(row.is_told for row in rows):
+                    return rows
+                if time.monotonic() > until:
+                    late = ", ".join(row.feed for row in rows if not row.is_told)
+                    reason = f"Not done and told within {seconds:g} seconds: {late}."
+                    raise DemoFailed(reason)
+                if self.stop.wait(LOOK_SECONDS):
+                    raise typer.Abort
+
+    def _row(self, delivery: Delivery) -> Row:
+        load = self.ledger.loads.get(delivery.job_id)
+        if load is None:
+            reason = f"The load {delivery.job_id} was accepted but is not in the ledger."
+            raise DemoFailed(reason)
+        came = self.receiver.callbacks.get(load.job_id, [])
+        owed = self.ledger.notifications.of(load.job_id)
+        delivered = [each.state is NotificationState.DELIVERED for each in owed]
+        end = came[0].at if came else datetime.now(UTC)
+        return Row(
+            feed=delivery.feed,
+            job_id=load.job_id,
+            state=load.state,
+            counts=load.counts,
+            seconds=(end - load.accepted_at).total_seconds(),
+            is_told=load.is_final and bool(came) and bool(delivered) and all(delivered),
+        )
+
+    def callback(self, delivery: Delivery, state: LoadState) -> str:
+        """Answer the one callback of a load; raises DemoFailed unless it is as promised."""
+        bodies = [each.body.decode() for each in self.receiver.callbacks[delivery.job_id]]
+        load = self.ledger.loads.get(delivery.job_id)
+        if load is None or load.state is not state:
+            reason = f"The load of {delivery.path.name} should have {state} and did not."
+            raise DemoFailed(reason)
+        promised = callback_body(load, Outcome(load.state, load.errors))
+        if bodies != [promised]:
+            reason = f"The load {delivery.job_id} was not told in one callback of the right form."
+            raise DemoFailed(reason)
+        return promised
+
+    def mail(self, delivery: Delivery) -> tuple[str, str]:
+        """Answer subject and text of the mail about a load; raises DemoFailed where none came."""
+        for each in self.ledger.notifications.of(delivery.job_id):
+            path = self.settings.mail_dir / f"{each.id}.eml"
+            if each.notice.channel is Channel.MAIL and path.exists():
+                message = message_from_bytes(path.read_bytes(), policy=policy.default)
+                body = message.get_body(("plain",))
+                return str(message["Subject"]), body.get_content() if body else ""
+        reason = f"No mail came about the load {delivery.job_id}."
+        raise DemoFailed(reason)
+
+    def live_rows(self) -> int:
+        """Count the people whom readers see now."""
+        from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
+
+        warehouse = DuckDBWarehouse(self.settings.warehouse_dir)
+        _, rows = warehouse.query(CUSTOMER.id, ENVIRONMENT, "select count(*) from warehouse")
+        return int(str(rows[0][0]))

@@ -1,0 +1,104 @@
+"""The demo's stage: an empty folder, a customer with keys, and made-up files."""
+
+import shutil
+import socket
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alumniq_pipelines.core.bucket import object_key
+from alumniq_pipelines.core.customer import Customer, Subscription
+from alumniq_pipelines.core.problems import NotADemoFolder
+from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from alumniq_pipelines.adapters.ledger.ledger import Ledger
+
+CUSTOMER = Customer("iqu", "IQ University", "alumniq-iqu")
+ENVIRONMENT = Environment.QA
+BROKEN = "warehouse-broken.csv"
+BROKEN_EVERY = 10_000
+"""One row in so many of the broken file breaks a rule."""
+
+_MARK = ".made-by-alumniq-demo"
+_LOCK = "up.lock"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What the demo plays with: the key, and the files by feed; `broken` is for `warehouse`."""
+
+    key: str
+    files: Mapping[str, Path]
+    broken: Path
+
+
+def demo_settings(folder: Path) -> Settings:
+    """Choose the embedded profile on free ports, whatever the environment says."""
+    gateway_port, dagster_port = _free_ports(2)
+    home = folder.resolve()
+    return Settings(
+        data_dir=home,
+        ledger_url=f"sqlite:///{home / 'ledger.db'}",
+        bucket="folder",
+        warehouse="duckdb",
+        mail="folder",
+        staff_email="staff@alumniq.example",
+        callback_allowed_networks=("127.0.0.0/8",),
+        gateway_host="127.0.0.1",
+        gateway_port=gateway_port,
+        dagster_host="127.0.0.1",
+        dagster_port=dagster_port,
+        public_url=f"http://127.0.0.1:{gateway_port}",
+    )
+
+
+def clear(settings: Settings) -> None:
+    """Empty the demo's folder, which is locked; raises NotADemoFolder for any other."""
+    found = [each for each in settings.home.iterdir() if each.name != _LOCK]
+    if found and not (settings.home / _MARK).exists():
+        raise NotADemoFolder(str(settings.home))
+    for each in found:
+        if each.is_dir() and not each.is_symlink():
+            shutil.rmtree(each)
+        elif each.name != _MARK:
+            each.unlink()
+    (settings.home / _MARK).touch()
+
+
+def set_up(settings: Settings, ledger: "Ledger", people: int) -> Stage:
+    """Make the customer, its bucket, its key and its files."""
+    from alumniq_pipelines.adapters.field_maps import read_catalog
+    from alumniq_pipelines.opening import open_buckets
+    from alumniq_pipelines.samples.files import write_sample_files, write_warehouse
+
+    now = datetime.now(UTC)
+    catalog = read_catalog(settings.schemas_dir)
+    folder = settings.home / "files"
+    folder.mkdir()
+    files = write_sample_files(folder, catalog, people)
+    write_warehouse(folder / BROKEN, catalog.feed("warehouse"), people, bad_every=BROKEN_EVERY)
+    open_buckets(settings).create(CUSTOMER.bucket)
+    ledger.customers.add(CUSTOMER, now)
+    for feed in files:
+        ledger.customers.subscribe(Subscription(Target(CUSTOMER.id, ENVIRONMENT, feed)), now)
+    key, _ = ledger.keys.issue(CUSTOMER.id, ENVIRONMENT, now)
+    return Stage(key, files, folder / BROKEN)
+
+
+def put(settings: Settings, path: Path) -> None:
+    """Deliver a file as a customer does."""
+    from alumniq_pipelines.opening import open_buckets
+
+    bucket = open_buckets(settings).open(CUSTOMER.bucket)
+    bucket.put(object_key(ENVIRONMENT, path.name), path)
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as held:
+        servers = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [server.getsockname()[1] for server in servers]

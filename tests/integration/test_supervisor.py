@@ -1,0 +1,244 @@
+"""The supervisor with real processes: ready, revived, stopped in order, and nothing outlives it."""
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from alumniq_pipelines.cli import supervisor as module
+from alumniq_pipelines.cli.home import check_ports, sole_use
+from alumniq_pipelines.cli.supervisor import Program, Supervisor, restart_wait
+from alumniq_pipelines.core.problems import AlreadyUp, PortUnusable, ProgramFailed
+from alumniq_pipelines.settings import REPOSITORY, Settings
+
+BODY = """
+import fcntl, os, pathlib, signal, subprocess, sys
+folder, name = pathlib.Path(sys.argv[1]), sys.argv[2]
+alive = (folder / "alive").open()
+fcntl.flock(alive, fcntl.LOCK_SH)
+def run():
+    (folder / f"{name}.pid").write_text(str(os.getpid()))
+    print(f"{name} runs", flush=True)
+    while True:
+        signal.pause()
+"""
+STEADY = BODY + "run()"
+STUBBORN = BODY + "signal.signal(signal.SIGTERM, signal.SIG_IGN); run()"
+PARENT = (
+    BODY + "os.fork() or (signal.signal(signal.SIGTERM, signal.SIG_IGN), signal.pause()); run()"
+)
+POLITE = BODY + (
+    "signal.signal(signal.SIGTERM, lambda *_: (print(f'{name} ends', flush=True), sys.exit(0)))\n"
+    "run()"
+)
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "the condition did not come true in time"
+        threading.Event().wait(0.02)
+
+
+class Folder:
+    """Where test programs leave their marks, and what a supervisor said."""
+
+    def __init__(self, path: Path) -> None:
+        """Make the file on which every living program holds a shared lock."""
+        self.path = path
+        self.lines: list[tuple[str, str]] = []
+        (path / "alive").touch()
+        (path / "lock").touch()
+
+    def program(self, name: str, body: str) -> Program:
+        """Describe a test program; it is ready once it has left its mark."""
+        command = [sys.executable, "-S", "-c", body, str(self.path), name]
+        return Program(name, command, lambda: self.mark(name).exists())
+
+    def mark(self, name: str) -> Path:
+        """Where a program leaves its process id."""
+        return self.path / f"{name}.pid"
+
+    def pid(self, name: str) -> int:
+        """Answer a program's process id."""
+        return int(self.mark(name).read_text())
+
+    def tell(self, name: str, line: str) -> None:
+        """Keep what was said."""
+        self.lines.append((name, line))
+
+    def supervisor(self, *stages: list[Program]) -> Supervisor:
+        """Make a supervisor of stages."""
+        lock = os.open(self.path / "lock", os.O_RDWR)
+        return Supervisor(stages, dict(os.environ), self.tell, lock)
+
+    def is_deserted(self) -> bool:
+        """Whether no program lives; a zombie holds no lock."""
+        with (self.path / "alive").open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+@pytest.fixture
+def stop() -> threading.Event:
+    return threading.Event()
+
+
+@pytest.fixture
+def quick_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STOP_SECONDS", 1.0)
+
+
+def test_programs_are_ready_inside_and_gone_outside(folder: Folder, stop: threading.Event) -> None:
+    programs = [folder.program("one", STEADY)], [folder.program("two", STEADY)]
+    with folder.supervisor(*programs).running(stop):
+        assert folder.mark("one").exists()
+        assert folder.mark("two").exists()
+        assert not folder.is_deserted()
+    assert folder.is_deserted()
+    assert ("one", "one runs") in folder.lines
+
+
+def test_a_later_stage_waits_for_the_earlier_and_ends_before_it(
+    folder: Folder, stop: threading.Event
+) -> None:
+    programs = [folder.program("first", POLITE)], [folder.program("second", POLITE)]
+    with folder.supervisor(*programs).running(stop):
+        pass
+    assert [line for _, line in folder.lines] == [
+        "first runs",
+        "second runs",
+        "second ends",
+        "first ends",
+    ]
+
+
+def test_what_dies_is_started_again(folder: Folder, stop: threading.Event) -> None:
+    supervisor = folder.supervisor([folder.program("one", STEADY)])
+    with supervisor.running(stop):
+        watcher = threading.Thread(target=supervisor.watch, args=(stop,))
+        watcher.start()
+        before = folder.pid("one")
+        os.kill(before, signal.SIGKILL)
+        wait_for(lambda: folder.pid("one") != before)
+        stop.set()
+        watcher.join()
+    assert ("one", "It ended with exit code -9 and is started again in 1 s.") in folder.lines
+    assert folder.is_deserted()
+
+
+def test_a_program_that_keeps_dying_is_started_less_and_less_often() -> None:
+    waits = [restart_wait(short_lives) for short_lives in (0, 1, 2, 3, 10, 2_000)]
+    assert waits == [0.0, 1.0, 2.0, 4.0, 30.0, 30.0]
+
+
+def test_a_program_that_ends_before_it_is_ready_fails_the_start_with_its_last_words(
+    folder: Folder, stop: threading.Event
+) -> None:
+    words = "print('no such setting', flush=True); raise SystemExit(3)"
+    programs = [folder.program("good", STEADY), folder.program("bad", words)]
+    with (
+        pytest.raises(ProgramFailed, match="The bad ended with exit code 3"),
+        folder.supervisor(programs).running(stop),
+    ):
+        pytest.fail("it was never ready")
+    assert ("bad", "no such setting") in folder.lines
+    assert folder.is_deserted()
+
+
+def test_a_program_that_is_never_ready_fails_the_start(
+    folder: Folder, stop: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "START_SECONDS", 0.5)
+    never = Program("slow", folder.program("slow", STEADY).command, lambda: False)
+    with (
+        pytest.raises(ProgramFailed, match=r"The slow was not ready within 0\.5 seconds"),
+        folder.supervisor([never]).running(stop),
+    ):
+        pytest.fail("it was never ready")
+    assert folder.is_deserted()
+
+
+@pytest.mark.usefixtures("quick_stop")
+def test_a_program_that_will_not_end_is_ended(folder: Folder, stop: threading.Event) -> None:
+    with folder.supervisor([folder.program("one", STUBBORN)]).running(stop):
+        pass
+    assert folder.is_deserted()
+
+
+def test_what_a_program_started_ends_with_it(folder: Folder, stop: threading.Event) -> None:
+    with folder.supervisor([folder.program("one", PARENT)]).running(stop):
+        pass
+    assert folder.is_deserted()
+
+
+def test_a_stop_while_starting_waits_for_nobody(folder: Folder, stop: threading.Event) -> None:
+    never = Program("slow", folder.program("slow", STEADY).command, lambda: False)
+    stop.set()
+    begun = time.monotonic()
+    with folder.supervisor([never]).running(stop):
+        pass
+    assert time.monotonic() - begun < 10
+    assert folder.is_deserted()
+
+
+KILLED = """
+import sys, threading
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from tests.integration.test_supervisor import PARENT, STUBBORN, Folder
+folder = Folder(Path({folder!r}))
+stop = threading.Event()
+programs = [folder.program("one", PARENT), folder.program("two", STUBBORN)]
+with folder.supervisor(programs).running(stop):
+    print("running", flush=True)
+    stop.wait()
+"""
+
+
+def test_nothing_outlives_a_killed_supervisor(folder: Folder) -> None:
+    script = KILLED.format(root=str(REPOSITORY), folder=str(folder.path))
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as killed:
+        assert killed.stdout is not None
+        assert killed.stdout.readline() == b"running\n"
+        assert not folder.is_deserted()
+        killed.kill()
+    wait_for(folder.is_deserted)
+
+
+def test_a_data_folder_has_one_system_at_a_time(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "made")
+    with sole_use(settings), pytest.raises(AlreadyUp, match="made"), sole_use(settings):
+        pytest.fail("two had it")
+    with sole_use(settings):
+        pass
+
+
+def test_a_taken_port_is_named_with_the_option_that_chooses_another(tmp_path: Path) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        socket.create_server(("127.0.0.1", 0)) as other,
+    ):
+        port = taken.getsockname()[1]
+        free = other.getsockname()[1]
+        other.close()
+        settings = Settings(data_dir=tmp_path, gateway_port=free, dagster_port=port)
+        with pytest.raises(PortUnusable, match=f"port {port}: Address already in use") as caught:
+            check_ports(settings)
+    assert f"--dagster-port {port + 1}" in caught.value.advice
