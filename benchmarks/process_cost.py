@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -20,8 +21,11 @@ class Cost:
     peak_bytes: int
 
 
-def cost_of(command: Sequence[str], *, accepted_codes: Sequence[int] = (0,)) -> Cost:
-    """Run a command to its end and measure it; raises CalledProcessError on another exit code."""
+def cost_of(command: Sequence[str], *, accepted_code: int = 0) -> Cost:
+    """Run a command to its end and measure it.
+
+    Raises CalledProcessError on another exit code, or where anything was said on stderr.
+    """
     started = time.perf_counter()
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
@@ -32,8 +36,9 @@ def cost_of(command: Sequence[str], *, accepted_codes: Sequence[int] = (0,)) -> 
         seconds = time.perf_counter() - started
         watch.ended.set()
         watch.join()
-    if process.returncode not in accepted_codes:
-        raise subprocess.CalledProcessError(process.returncode, command, stderr=told)
+    if process.returncode != accepted_code or told:
+        sys.stderr.buffer.write(told)
+        raise subprocess.CalledProcessError(process.returncode, command)
     return Cost(seconds, watch.peak_bytes)
 
 
