@@ -4,10 +4,9 @@ import logging
 import secrets
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,15 +18,15 @@ logger = logging.getLogger(__name__)
 
 MOST_ADDRESS_BYTES = 8_192
 
-HEADERS: Mapping[str, str] = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
-"""On every answer: nothing here is to be kept, framed, guessed at or told on."""
+HEADERS = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+)
+"""On every answer: nothing here is to be kept, framed, told on or guessed at."""
 
-DAYS_REMAINING = "x-api-key-days-remaining"
+DAYS_REMAINING = b"x-api-key-days-remaining"
 
 ADDRESS_TOO_LONG = request_refused([AddressTooLong(MOST_ADDRESS_BYTES)])
 
@@ -44,10 +43,10 @@ class Answer:
         """Pass a part of the answer on, with what belongs on every answer."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers.update(HEADERS)
-            if "days_remaining" in self.scope["state"]:
-                headers[DAYS_REMAINING] = str(self.scope["state"]["days_remaining"])
+            headers = [*message["headers"], *HEADERS]
+            if (days := self.scope["state"].get("days_remaining")) is not None:
+                headers.append((DAYS_REMAINING, b"%d" % days))
+            message["headers"] = headers
         await self.send(message)
 
 
