@@ -40,4 +40,4 @@ def new_api_key(environment: Environment) -> str:
 
 def digest(key: str) -> str:
     """Hash a key for keeping and looking up: SHA-256 is enough for 256 random bits."""
-    return hashlib.sha256(key.encode()).hexdigest()
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,5 +1,10 @@
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -10,6 +15,8 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.migrating import alembic_config
 from alumniq_pipelines.adapters.ledger.tables import REVISION, metadata
 from tests.integration.ledger.conftest import Accept
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_the_migrations_and_the_tables_agree(ledger: Ledger) -> None:
@@ -55,3 +62,29 @@ def test_a_new_ledger_makes_its_folder_and_writes_ahead(tmp_path: Path) -> None:
         kept = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas]
     assert kept == ["wal", 2, 1, 30_000]
     ledger.close()
+
+
+def test_the_switch_to_writing_ahead_waits_for_whoever_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite refuses the switch at once, without its usual waiting, where another is at work."""
+    path = tmp_path / "ledger.db"
+    ledger = Ledger.open(f"sqlite:///{path}")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        monkeypatch.setattr("time.sleep", lambda _: other.rollback())
+        ledger.migrate()
+    ledger.ping()
+    ledger.close()
+
+
+def test_alembics_own_command_finds_the_migrations(ledger: Ledger, ledger_url: str) -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "alembic", "-x", f"ledger={ledger_url}", "current"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert told.strip() == f"{REVISION} (head)"
+    ledger.ping()

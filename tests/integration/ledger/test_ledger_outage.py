@@ -41,7 +41,7 @@ while True:
 """
 CALLS: dict[str, Callable[[Ledger], object]] = {
     "accept": lambda ledger: ledger.loads.accept(
-        LoadRequest(new_job_id(), TARGET, "secret-name.csv", None, None), NOW
+        LoadRequest(new_job_id(), TARGET, SECRET, None, None), NOW
     ),
     "find": lambda ledger: ledger.loads.find(),
     "end": lambda ledger: ledger.loads.end(JobId("J"), Outcome(LoadState.FAILED), [], NOW),

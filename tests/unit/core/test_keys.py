@@ -32,6 +32,10 @@ def test_a_digest_is_sha256_in_hex() -> None:
     assert digest("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
+def test_whatever_was_sent_as_a_key_has_a_digest() -> None:
+    assert len({digest(key) for key in ("", "\ud800", "\0", "ключ")}) == 4
+
+
 @pytest.mark.parametrize(
     ("now", "days"),
     [
