@@ -256,6 +256,15 @@ def test_the_link_to_the_live_version_can_be_read_alone(
             assert connection.execute(query, [str(live)]).fetchall() == [(number,)]
 
 
+@pytest.mark.parametrize("name", ["o'neill", "a=b", "a*b", "[a]", 'a "b"', "é~ {1,2}"])
+def test_the_warehouse_may_lie_under_any_name(tmp_path: Path, name: str) -> None:
+    warehouse = DuckDBWarehouse(tmp_path / name)
+    publish(warehouse, tmp_path, 1)
+    names, rows = warehouse.query("iqu", "qa", "select * from members limit 1")
+    assert (names, len(rows)) == (["xid", "batch"], 1)
+    assert batch_seen(tmp_path / name / "iqu/qa/catalog.duckdb") == 1
+
+
 def test_no_write_ahead_log_stands_beside_a_file(
     warehouse: DuckDBWarehouse, folder: Path, tmp_path: Path
 ) -> None:

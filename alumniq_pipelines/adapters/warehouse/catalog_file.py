@@ -5,7 +5,7 @@ mention in a statement, and a statement that mentions a feed twice while the lin
 two versions. So whoever opened a catalog reads the same versions until it is opened again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import duckdb
@@ -22,14 +22,18 @@ def write(file: Path, live: Mapping[Path, VersionFile]) -> None:
     file.unlink(missing_ok=True)
     with duckdb.connect(file) as connection:
         for path, described in live.items():
-            view, table = identifier(described.table), literal(described.table)
-            source = f"read_duckdb({literal(str(path))}, table_name = {table})"
-            connection.execute(f"create view {view} as from {source}")
+            view = identifier(described.table)
+            connection.execute(f"create view {view} as from {_source([path], described.table)}")
             connection.execute(f"comment on view {view} is {literal(_comment(described))}")
-        paths = ", ".join(literal(str(path)) for path in live)
-        source = f"read_duckdb([{paths}], table_name = '{FACTS}')"
+        source = _source(live, FACTS)
         connection.execute(f"create view {OVERVIEW} as from {source} order by feed")
         connection.execute("checkpoint")
+
+
+def _source(paths: Iterable[Path], table: str) -> str:
+    """Name a table of files; a folder called `a=b` must not add a column to it."""
+    files = ", ".join(literal(str(path)) for path in paths)
+    return f"read_duckdb([{files}], table_name = {literal(table)}, hive_partitioning = false)"
 
 
 def _comment(described: VersionFile) -> str:

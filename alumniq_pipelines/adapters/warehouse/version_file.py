@@ -95,7 +95,8 @@ def read(files: Collection[Path]) -> Sequence[VersionFile]:
         return []
     with duckdb.connect() as connection:
         rows = connection.execute(
-            "select * from read_duckdb(?, table_name = ?)", [[str(file) for file in files], FACTS]
+            "from read_duckdb(?, table_name = ?, hive_partitioning = false)",
+            [[str(file) for file in files], FACTS],
         ).fetchall()
     return [_version_file(dict(zip(FACT_TYPES, row, strict=True))) for row in rows]
 
