@@ -29,11 +29,9 @@ class DuckDBWarehouse:
     def live(self, target: Target) -> Version | None:
         """Answer the version that readers who come now will see."""
         files = self._files(target)
-        number = files.linked()
-        if number is None:
-            return None
         with _faults_told():
-            return version_file.read([files.path(number)])[0].version
+            number = files.linked()
+            return None if number is None else version_file.read([files.path(number)])[0].version
 
     def publish(
         self,
@@ -61,12 +59,13 @@ class DuckDBWarehouse:
     def make_live(self, target: Target, number: int, now: datetime) -> Version:
         """Move the pointer to a version that is kept; raises UnknownVersion."""
         files = self._files(target)
-        kept = self._kept(files)
-        if number not in kept:
-            raise UnknownVersion(str(target), number, kept)
-        with _faults_told(), locked(files.folder):
-            self._show(target, number, now)
-            return version_file.read([files.path(number)])[0].version
+        with _faults_told():
+            kept = self._kept(files)
+            if number not in kept:
+                raise UnknownVersion(str(target), number, kept)
+            with locked(files.folder):
+                self._show(target, number, now)
+                return version_file.read([files.path(number)])[0].version
 
     def versions(self, target: Target) -> Sequence[Version]:
         """List the versions kept, newest first."""
