@@ -70,7 +70,7 @@ def _check(rule: Rule, column: Column) -> pa.Check:
         results = [not isinstance(text, str) or test(text) for text in texts]
         return pd.Series(results, index=texts.index, dtype=bool)
 
-    return pa.Check(passes, name=rule.value, error=message_of(rule, column))
+    return pa.Check(passes, name=rule.value, description=message_of(rule, column), ignore_na=False)
 
 
 def _test(rule: Rule, column: Column) -> Test:
