@@ -15,21 +15,20 @@ from alumniq_pipelines.core.bucket import Buckets
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load, LoadRequest, Origin, new_job_id
 from alumniq_pipelines.core.outcome import AttemptResult
-from alumniq_pipelines.core.problems import (
+from alumniq_pipelines.core.problems.command import LoadEnded, NothingToReload
+from alumniq_pipelines.core.problems.file import FileProblem, RowsRejected
+from alumniq_pipelines.core.problems.outage import (
     AttemptsExhausted,
-    FileProblem,
-    LoadEnded,
-    NothingToReload,
-    Problem,
-    RequestProblem,
-    RowsRejected,
     ScratchUnavailable,
     UnexpectedFault,
 )
+from alumniq_pipelines.core.problems.problem import Problem
+from alumniq_pipelines.core.problems.request import RequestProblem
+from alumniq_pipelines.core.progress import Progress
 from alumniq_pipelines.core.target import Target
 from alumniq_pipelines.core.verdict import Counts, told_errors
 from alumniq_pipelines.core.warehouse import Version, Warehouse
-from alumniq_pipelines.loading import LoadReport, Progress, run_load
+from alumniq_pipelines.loading import LoadReport, run_load
 
 Clock = Callable[[], datetime]
 

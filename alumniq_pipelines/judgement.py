@@ -16,7 +16,8 @@ from alumniq_pipelines.adapters.structure.reading import Layout, read_beginning
 from alumniq_pipelines.core.cell import value_of
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.header import Header, read_header
-from alumniq_pipelines.core.problems import NoRows, ScratchUnavailable
+from alumniq_pipelines.core.problems.file import NoRows
+from alumniq_pipelines.core.problems.outage import ScratchUnavailable
 from alumniq_pipelines.core.progress import Progress
 from alumniq_pipelines.core.row_rules import Rule
 from alumniq_pipelines.core.tally import Finding, Subject, Tally

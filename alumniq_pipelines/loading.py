@@ -12,7 +12,8 @@ from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS, Limits
 from alumniq_pipelines.core.bucket import Bucket, StoredFile, object_key
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.load import Load
-from alumniq_pipelines.core.problems import FileGone, FileProblem, UnusableOutput
+from alumniq_pipelines.core.problems.command import UnusableOutput
+from alumniq_pipelines.core.problems.file import FileGone, FileProblem
 from alumniq_pipelines.core.progress import Progress, unwatched
 from alumniq_pipelines.core.verdict import Cause, Counts, Rejection, Verdict
 from alumniq_pipelines.core.warehouse import AcceptedRows, Version, Warehouse

@@ -7,8 +7,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from alumniq_pipelines.core import problems
-from alumniq_pipelines.core.problems import OutageProblem, Problem, RequestProblem
+from alumniq_pipelines.core.problems import request as problems
+from alumniq_pipelines.core.problems.problem import OutageProblem, Problem
+from alumniq_pipelines.core.problems.request import RequestProblem
 from webhook_gateway.intake import Refused
 
 logger = logging.getLogger(__name__)

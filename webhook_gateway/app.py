@@ -15,7 +15,7 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.addresses import AddressPolicy
 from alumniq_pipelines.core.bucket import Buckets
 from alumniq_pipelines.core.catalog import Catalog
-from alumniq_pipelines.core.problems import OutageProblem
+from alumniq_pipelines.core.problems.problem import OutageProblem
 from alumniq_pipelines.opening import open_buckets
 from alumniq_pipelines.settings import Settings
 from webhook_gateway.answers import answer_to

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from alumniq_pipelines.core.problems import (
+from alumniq_pipelines.core.problems.request import (
     BodyNestedTooDeeply,
     BodyNotForm,
     BodyNotJson,

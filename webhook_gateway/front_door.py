@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from alumniq_pipelines.core.problems import AddressTooLong, UnexpectedFault
+from alumniq_pipelines.core.problems.outage import UnexpectedFault
+from alumniq_pipelines.core.problems.request import AddressTooLong
 from webhook_gateway.answers import refusal, request_refused
 
 access_log = logging.getLogger("webhook_gateway.access")

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.bucket import Buckets
-from alumniq_pipelines.core.problems import Problem
+from alumniq_pipelines.core.problems.problem import Problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,12 @@ from alumniq_pipelines.core.keys import ApiKey
 from alumniq_pipelines.core.load import Load, LoadRequest, new_job_id
 from alumniq_pipelines.core.near_miss import near_miss
 from alumniq_pipelines.core.notify_options import check_emails, check_webhook
-from alumniq_pipelines.core.problems import FileNotInBucket, MissingKey, RefusedKey, RequestProblem
+from alumniq_pipelines.core.problems.request import (
+    FileNotInBucket,
+    MissingKey,
+    RefusedKey,
+    RequestProblem,
+)
 from alumniq_pipelines.core.target import Environment, Target
 from webhook_gateway.options import Option, Options
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from alumniq_pipelines.core.problems import (
+from alumniq_pipelines.core.problems.request import (
     MissingOption,
     OptionNotText,
     RepeatedOption,

@@ -7,7 +7,8 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from alumniq_pipelines.core.problems import MalformedRequest, Problem
+from alumniq_pipelines.core.problems.problem import Problem
+from alumniq_pipelines.core.problems.request import MalformedRequest
 from alumniq_pipelines.settings import Settings
 from webhook_gateway.answers import request_refused
 from webhook_gateway.app import open_app

@@ -10,11 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from alumniq_pipelines.core.load import Load
-from alumniq_pipelines.core.problems import (
-    BodyTooLarge,
-    RequestProblem,
-    SlowRequest,
-)
+from alumniq_pipelines.core.problems.request import BodyTooLarge, RequestProblem, SlowRequest
 from webhook_gateway.bodies import read_pairs
 from webhook_gateway.intake import Intake
 from webhook_gateway.options import Option, Options, Pairs, options_from

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from alumniq_pipelines.core.problems import (
+from alumniq_pipelines.core.problems.file import (
     DamagedArchive,
     EmptyFile,
     ExpandsTooFar,

@@ -7,7 +7,7 @@ from alumniq_pipelines.core.catalog import Catalog, faults_across
 from alumniq_pipelines.core.fault import Fault
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.field_map_rules import faults_of
-from alumniq_pipelines.core.problems import FieldMapProblem
+from alumniq_pipelines.core.problems.setup import FieldMapProblem
 from alumniq_pipelines.core.shape_faults import read_shape
 
 

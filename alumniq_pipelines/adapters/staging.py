@@ -21,7 +21,11 @@ from alumniq_pipelines.adapters.warehouse.sql_text import identifier, literal
 from alumniq_pipelines.core.column_types import stored_type
 from alumniq_pipelines.core.field_map import Column, FieldMap
 from alumniq_pipelines.core.header import Header
-from alumniq_pipelines.core.problems import ReadersDisagree, ScratchUnavailable, StagingFailed
+from alumniq_pipelines.core.problems.outage import (
+    ReadersDisagree,
+    ScratchUnavailable,
+    StagingFailed,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -229,5 +233,7 @@ def _source(structure: Structure, field_map: FieldMap) -> str:
             f"[{', '.join(literal(text) for text in blanks or names)}]"
         ),
     }
+    if not structure.has_returns:
+        options["new_line"] = literal("\\n")
     written = ", ".join(f"{name} = {value}" for name, value in options.items())
     return f"read_csv({literal(str(structure.path))}, {written})"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
-from alumniq_pipelines.core.problems import Problem
+from alumniq_pipelines.core.problems.problem import Problem
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from alumniq_pipelines.cli.installation import ledger_of
-from alumniq_pipelines.core.problems import AlreadyUp, PortUnusable
+from alumniq_pipelines.core.problems.setup import AlreadyUp, PortUnusable
 from alumniq_pipelines.settings import REPOSITORY, Settings
 
 

@@ -8,7 +8,7 @@ import typer
 from alumniq_pipelines.cli.console import for_people, print_json, when
 from alumniq_pipelines.cli.installation import ledger_of, operator
 from alumniq_pipelines.core.keys import ApiKey
-from alumniq_pipelines.core.problems import UnknownKey
+from alumniq_pipelines.core.problems.command import UnknownKey
 from alumniq_pipelines.core.target import Environment
 from alumniq_pipelines.settings import Settings
 

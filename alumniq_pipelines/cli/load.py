@@ -13,7 +13,7 @@ from alumniq_pipelines.cli.installation import ledger_of
 from alumniq_pipelines.core.load import JobId, Load, LoadState
 from alumniq_pipelines.core.notification import DeliveryResult, Notification, NotificationState
 from alumniq_pipelines.core.outcome import Attempt
-from alumniq_pipelines.core.problems import UnknownLoad
+from alumniq_pipelines.core.problems.command import UnknownLoad
 from alumniq_pipelines.core.verdict import Counts
 from alumniq_pipelines.settings import Settings
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from alumniq_pipelines.cli import guard
-from alumniq_pipelines.core.problems import ProgramFailed
+from alumniq_pipelines.core.problems.setup import ProgramFailed
 
 START_SECONDS = 120.0
 STOP_SECONDS = 25.0

@@ -18,7 +18,7 @@ from ipaddress import (
 )
 from typing import Self
 
-from alumniq_pipelines.core.problems import UnusableNetwork
+from alumniq_pipelines.core.problems.setup import UnusableNetwork
 
 IPAddress = IPv4Address | IPv6Address
 IPNetwork = IPv4Network | IPv6Network

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 from alumniq_pipelines.core.customer import BUCKET_PATTERN
-from alumniq_pipelines.core.problems import UnusableBucket, UnusableFilename
+from alumniq_pipelines.core.problems.command import UnusableBucket
+from alumniq_pipelines.core.problems.request import UnusableFilename
 from alumniq_pipelines.core.target import Environment
 
 MAX_KEY_BYTES = 1_024

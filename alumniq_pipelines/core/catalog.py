@@ -9,7 +9,9 @@ from alumniq_pipelines.core.fault import Fault, Path
 from alumniq_pipelines.core.field_map import FieldMap, ForeignKey
 from alumniq_pipelines.core.field_map_rules import faults_of
 from alumniq_pipelines.core.near_miss import did_you_mean
-from alumniq_pipelines.core.problems import FieldMapProblem, UnknownFeed, UnknownJob
+from alumniq_pipelines.core.problems.command import UnknownFeed
+from alumniq_pipelines.core.problems.request import UnknownJob
+from alumniq_pipelines.core.problems.setup import FieldMapProblem
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load, LoadState, Origin
 from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome
-from alumniq_pipelines.core.problems import AttemptsExhausted, LoadStopped
+from alumniq_pipelines.core.problems.outage import AttemptsExhausted, LoadStopped
 
 PATIENCE = timedelta(seconds=60)
 """How long Dagster may take to do what it has been asked or has announced: create a requested run,

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from alumniq_pipelines.core.problems import UnusableBucket, UnusableCustomer
+from alumniq_pipelines.core.problems.command import UnusableBucket, UnusableCustomer
 from alumniq_pipelines.core.target import CUSTOMER_PATTERN, Target
 
 BUCKET_PATTERN = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")

@@ -9,7 +9,7 @@ from io import StringIO
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.field_map_rules import EXTENSION_SUFFIX, LONGEST_COLUMN_NAME
 from alumniq_pipelines.core.near_miss import near_miss
-from alumniq_pipelines.core.problems import (
+from alumniq_pipelines.core.problems.file import (
     DuplicateColumn,
     FileProblem,
     MissingColumn,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from alumniq_pipelines.core.load import Load, LoadState
 from alumniq_pipelines.core.notification import Channel, Notice
 from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome
-from alumniq_pipelines.core.problems import UnexplainedFailure
+from alumniq_pipelines.core.problems.outage import UnexplainedFailure
 
 OUR_FAULTS = frozenset({AttemptResult.OUTAGE, AttemptResult.LOST})
 

@@ -5,7 +5,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from alumniq_pipelines.core.addresses import AddressPolicy, literal_address
 from alumniq_pipelines.core.notices import addresses_in
-from alumniq_pipelines.core.problems import UnusableNotifyEmail, UnusableNotifyWebhook
+from alumniq_pipelines.core.problems.request import UnusableNotifyEmail, UnusableNotifyWebhook
 
 MOST_ADDRESSES = 10
 MOST_URL_CHARACTERS = 2_048

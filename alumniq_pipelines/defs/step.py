@@ -11,12 +11,9 @@ from alumniq_pipelines.attempting import Attempted, Means, accept_again, attempt
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.load import JobId, Load
 from alumniq_pipelines.core.outcome import AttemptResult
-from alumniq_pipelines.core.problems import (
-    AttemptsExhausted,
-    OutageProblem,
-    Problem,
-    UnknownPartition,
-)
+from alumniq_pipelines.core.problems.command import UnknownPartition
+from alumniq_pipelines.core.problems.outage import AttemptsExhausted
+from alumniq_pipelines.core.problems.problem import OutageProblem, Problem
 from alumniq_pipelines.core.target import Target
 from alumniq_pipelines.defs.checks import check_results
 from alumniq_pipelines.defs.metadata import load_metadata

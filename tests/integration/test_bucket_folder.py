@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from alumniq_pipelines.adapters.bucket.folder import FolderBucket, FolderBuckets
-from alumniq_pipelines.core.problems import BucketUnavailable, FileChanged
+from alumniq_pipelines.core.problems.outage import BucketUnavailable, FileChanged
 
 KEY = "qa/warehouse/warehouse.csv"
 

@@ -11,7 +11,8 @@ import pytest
 
 from alumniq_pipelines.adapters.bucket import s3
 from alumniq_pipelines.adapters.bucket.s3 import S3Bucket, S3Buckets, s3_client
-from alumniq_pipelines.core.problems import BucketUnavailable, Problem
+from alumniq_pipelines.core.problems.outage import BucketUnavailable
+from alumniq_pipelines.core.problems.problem import Problem
 
 KEY = "qa/warehouse/warehouse.csv"
 SECRET = "wJalrXUtnFEMI/K7MDENG"

@@ -16,7 +16,7 @@ import pytest
 from alumniq_pipelines.cli import supervisor as module
 from alumniq_pipelines.cli.home import check_ports, sole_use
 from alumniq_pipelines.cli.supervisor import Program, Supervisor, restart_wait
-from alumniq_pipelines.core.problems import AlreadyUp, PortUnusable, ProgramFailed
+from alumniq_pipelines.core.problems.setup import AlreadyUp, PortUnusable, ProgramFailed
 from alumniq_pipelines.settings import REPOSITORY, Settings
 
 BODY = """

@@ -26,7 +26,7 @@ from alumniq_pipelines.core.notification import (
     NotificationState,
 )
 from alumniq_pipelines.core.outcome import Outcome
-from alumniq_pipelines.core.problems import LedgerUnavailable
+from alumniq_pipelines.core.problems.outage import LedgerUnavailable
 from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.telling import Told, tell
 from tests.servers import receiver as behaviour

@@ -8,12 +8,8 @@ import pytest
 
 from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
 from alumniq_pipelines.core.load import JobId, new_job_id
-from alumniq_pipelines.core.problems import (
-    IncompleteVersion,
-    NothingPublished,
-    UnknownVersion,
-    UnusableQuery,
-)
+from alumniq_pipelines.core.problems.command import NothingPublished, UnknownVersion, UnusableQuery
+from alumniq_pipelines.core.problems.outage import IncompleteVersion
 from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.core.warehouse import Version, Warehouse
 from tests.accepted_rows import accepted_rows, batch, small_field_map

@@ -17,7 +17,8 @@ import pytest
 from alumniq_pipelines.adapters.warehouse import catalog_file, folders
 from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
 from alumniq_pipelines.core.load import new_job_id
-from alumniq_pipelines.core.problems import UnusableQuery, WarehouseUnavailable
+from alumniq_pipelines.core.problems.command import UnusableQuery
+from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.core.warehouse import Version
 from tests.accepted_rows import batch, small_field_map

@@ -15,7 +15,8 @@ from typing import BinaryIO
 
 from alumniq_pipelines.adapters.bucket.receiving import CHUNK_BYTES, write_whole
 from alumniq_pipelines.core.bucket import StoredFile, checked_bucket_name, flaw_in, folder_of
-from alumniq_pipelines.core.problems import BucketUnavailable, FileChanged, UnusableFilename
+from alumniq_pipelines.core.problems.outage import BucketUnavailable, FileChanged
+from alumniq_pipelines.core.problems.request import UnusableFilename
 from alumniq_pipelines.core.target import Environment
 
 UNFINISHED = ".incoming-"

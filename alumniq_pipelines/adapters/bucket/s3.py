@@ -12,7 +12,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from alumniq_pipelines.adapters.bucket.receiving import CHUNK_BYTES, write_whole
 from alumniq_pipelines.core.bucket import StoredFile, checked_bucket_name, flaw_in
-from alumniq_pipelines.core.problems import BucketUnavailable, FileChanged, UnusableFilename
+from alumniq_pipelines.core.problems.outage import BucketUnavailable, FileChanged
+from alumniq_pipelines.core.problems.request import UnusableFilename
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -11,7 +11,7 @@ from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.tables import customers, subscriptions
 from alumniq_pipelines.core.customer import Customer, Subscription
-from alumniq_pipelines.core.problems import BucketTaken, CustomerExists, UnknownCustomer
+from alumniq_pipelines.core.problems.command import BucketTaken, CustomerExists, UnknownCustomer
 from alumniq_pipelines.core.target import Target
 
 _CUSTOMER = select(customers.c.id, customers.c.name, customers.c.bucket)

@@ -16,7 +16,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from alumniq_pipelines.core.problems import LedgerUnavailable, UnusableLedgerUrl
+from alumniq_pipelines.core.problems.outage import LedgerUnavailable
+from alumniq_pipelines.core.problems.setup import UnusableLedgerUrl
 
 PATIENCE_SECONDS = 30
 """How long a statement waits for another process (SQLite's lock) or a call for a connection."""

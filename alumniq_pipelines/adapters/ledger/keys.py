@@ -11,7 +11,7 @@ from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.tables import api_keys, customers
 from alumniq_pipelines.core.keys import PREFIX_LENGTH, ApiKey, digest, new_api_key
-from alumniq_pipelines.core.problems import UnknownCustomer
+from alumniq_pipelines.core.problems.command import UnknownCustomer
 from alumniq_pipelines.core.target import Environment
 
 USE_NOTED_EVERY = timedelta(minutes=1)

@@ -13,7 +13,7 @@ from alumniq_pipelines.adapters.ledger.loads import Loads
 from alumniq_pipelines.adapters.ledger.notifications import Notifications
 from alumniq_pipelines.adapters.ledger.tables import REVISION, revision_of
 from alumniq_pipelines.adapters.ledger.versions import Versions
-from alumniq_pipelines.core.problems import ForeignRevision
+from alumniq_pipelines.core.problems.setup import ForeignRevision
 
 
 @dataclass(frozen=True)

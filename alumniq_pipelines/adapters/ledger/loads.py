@@ -36,7 +36,7 @@ from alumniq_pipelines.core.load import (
 )
 from alumniq_pipelines.core.notification import Notice, NotificationState
 from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome
-from alumniq_pipelines.core.problems import UnknownCustomer
+from alumniq_pipelines.core.problems.command import UnknownCustomer
 from alumniq_pipelines.core.target import Target
 from alumniq_pipelines.core.verdict import Counts
 

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, text
 
 from alumniq_pipelines.adapters.ledger.database import PATIENCE_SECONDS, Database
 from alumniq_pipelines.adapters.ledger.tables import REVISION, revision_of
-from alumniq_pipelines.core.problems import ForeignRevision, LedgerUnavailable
+from alumniq_pipelines.core.problems.outage import LedgerUnavailable
+from alumniq_pipelines.core.problems.setup import ForeignRevision
 
 ADVISORY_LOCK = 7_305_213_941
 """Any number, as long as nobody else's: what processes that migrate PostgreSQL wait for."""

@@ -17,13 +17,11 @@ from alumniq_pipelines.adapters.structure.reading import (
     Mark,
     PlacedBlock,
     block_at,
+    has_line_ends_inside,
     read_blocks,
 )
 
 MIXED_LINE_ENDS = "The lines of the file end in different ways; all were read alike."
-
-READ_AS_THEY_ARE = ({"LF"}, {"CRLF"})
-"""Ends of records that DuckDB reads in parallel without fail, if all are the same."""
 
 Fraction = Callable[[float], None]
 """Told how much of the file is done, 0 to 1."""
@@ -33,7 +31,8 @@ Fraction = Callable[[float], None]
 class Structure:
     """What the structure of a file is.
 
-    `path` holds the regular rows, in order, with the header line if `has_header`. `irregular` are
+    `path` holds the regular rows, in order, with the header line if `has_header`; each ends with a
+    line feed or, if `has_returns`, with CRLF. `irregular` are
     the numbers of the other rows, counted among all from 1; `values` how many values each of them
     has, 0 for a blank line.
     """
@@ -43,6 +42,7 @@ class Structure:
     marks: tuple[Mark, ...]
     path: Path
     has_header: bool
+    has_returns: bool
     irregular: Positions
     values: Positions
     notes: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ class Structure:
         lines: dict[int, int] = {}
         for index, found in by_block.items():
             begin, end = self.marks[index], self.marks[index + 1]
-            if end.line - begin.line == end.record - begin.record:
+            if not has_line_ends_inside(begin, end):
                 lines.update({row: begin.line + row - begin.record for row in found})
                 continue
             block = block_at(self.source, self.layout, begin, end)
@@ -97,13 +97,33 @@ def _proven(path: Path, layout: Layout, progress: Fraction) -> Structure | None:
     placed: PlacedBlock | None = None
     for placed in read_blocks(path, layout):
         kinds |= placed.kinds_of_end()
-        if not placed.block.is_regular(layout.width) or kinds not in READ_AS_THEY_ARE:
+        if not placed.block.is_regular(layout.width) or not _is_read_as_it_is(placed, kinds):
             return None
         marks.append(placed.begin)
         progress(placed.end.byte / size)
     if placed is not None:
         marks.append(placed.end)
-    return Structure(path, layout, tuple(marks), path, has_header=True, irregular=none, values=none)
+    return Structure(
+        path,
+        layout,
+        tuple(marks),
+        path,
+        has_header=True,
+        has_returns=kinds == {"CRLF"},
+        irregular=none,
+        values=none,
+    )
+
+
+def _is_read_as_it_is(placed: PlacedBlock, kinds: frozenset[str]) -> bool:
+    """Whether DuckDB can be trusted with the ends of records, which are of these kinds so far.
+
+    Told that records end in line feeds, it reads any value. It cannot be told of CRLF, and takes
+    the first line end for that of all, be it inside a value.
+    """
+    return kinds == {"LF"} or (
+        kinds == {"CRLF"} and not has_line_ends_inside(placed.begin, placed.end)
+    )
 
 
 def _mended(path: Path, layout: Layout, mended: Path, progress: Fraction) -> Structure:
@@ -135,6 +155,7 @@ def _mended(path: Path, layout: Layout, mended: Path, progress: Fraction) -> Str
         tuple(marks),
         mended,
         has_header=False,
+        has_returns=False,
         irregular=np.concatenate(irregular),
         values=np.concatenate(values),
         notes=(MIXED_LINE_ENDS,) if len(kinds) > 1 else (),

@@ -12,7 +12,7 @@ from typing import BinaryIO
 import numpy as np
 
 from alumniq_pipelines.adapters.structure.block import Block
-from alumniq_pipelines.core.problems import (
+from alumniq_pipelines.core.problems.file import (
     BrokenQuoting,
     EmptyFile,
     FilesJoined,
@@ -108,6 +108,11 @@ def block_at(path: Path, layout: Layout, begin: Mark, end: Mark) -> Block:
     return _block(_ended(text), layout)
 
 
+def has_line_ends_inside(begin: Mark, end: Mark) -> bool:
+    """Whether values of the block between two marks hold line ends."""
+    return end.line - begin.line != end.record - begin.record
+
+
 def extent(file: BinaryIO) -> tuple[int, int]:
     """Find where the text begins, behind a byte order mark, and ends, before final blank lines.
 
@@ -146,6 +151,7 @@ def _placed(text: bytes, mark: Mark, layout: Layout, *, at_end: bool) -> PlacedB
         raise BrokenQuoting(line, line, "open")
     if last is None:
         return None
+    _refuse_joined(whole, block, mark)
     block = block.first(last + 1)
     records = int(np.count_nonzero(block.ends))
     # The end that was added to the last record is not in the file.
@@ -186,7 +192,7 @@ def _refuse_nul(text: bytes, mark: Mark) -> None:
 
 
 def _refuse_encoding(text: bytes, mark: Mark, *, partial: bool) -> None:
-    """Refuse what is no UTF-8, and byte order marks where only data can be."""
+    """Refuse what is no UTF-8."""
     if text.isascii():
         return
     try:
@@ -202,10 +208,15 @@ def _refuse_encoding(text: bytes, mark: Mark, *, partial: bool) -> None:
             len(before.decode()) + 1,
             _likely_encoding(text[place:]),
         ) from None
-    for line_end in (b"\n", b"\r"):
-        place = text.find(line_end + BYTE_ORDER_MARK)
-        if place >= 0:
-            raise FilesJoined(mark.line + _line_of(text, place + 1))
+
+
+def _refuse_joined(text: bytes, block: Block, mark: Mark) -> None:
+    """Refuse a byte order mark that begins a record; the header's own was left out before."""
+    place = text.find(BYTE_ORDER_MARK)
+    while place >= 0:
+        if block.ends[place - 1] if place else mark.record:
+            raise FilesJoined(mark.line + _count(block, place))
+        place = text.find(BYTE_ORDER_MARK, place + 1)
 
 
 def _likely_encoding(text: bytes) -> str:

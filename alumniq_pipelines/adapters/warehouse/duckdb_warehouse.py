@@ -14,7 +14,8 @@ from alumniq_pipelines.adapters.warehouse.folders import SUFFIX, NumberedFiles, 
 from alumniq_pipelines.adapters.warehouse.version_file import VersionFile
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.load import JobId
-from alumniq_pipelines.core.problems import NothingPublished, UnknownVersion, WarehouseUnavailable
+from alumniq_pipelines.core.problems.command import NothingPublished, UnknownVersion
+from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.core.target import CUSTOMER_PATTERN, Environment, Target
 from alumniq_pipelines.core.warehouse import AcceptedRows, Version
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 
 from alumniq_pipelines.adapters.warehouse.sql_text import literal
-from alumniq_pipelines.core.problems import UnusableQuery
+from alumniq_pipelines.core.problems.command import UnusableQuery
 
 EXPLAINED = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
 """Faults of the query's own text: what DuckDB says of them holds no cell values."""

@@ -12,7 +12,7 @@ import duckdb
 from alumniq_pipelines.adapters.warehouse.sql_text import identifier
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.load import JobId
-from alumniq_pipelines.core.problems import IncompleteVersion
+from alumniq_pipelines.core.problems.outage import IncompleteVersion
 from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.core.warehouse import AcceptedRows, Version
 

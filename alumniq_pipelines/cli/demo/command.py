@@ -1,6 +1,6 @@
 """`alumniq demo`: five loads the whole way on made-up files, each promise checked."""
 
-import json
+import sys
 import threading
 import time
 from collections import deque
@@ -14,15 +14,16 @@ import typer
 
 from alumniq_pipelines.cli.console import for_people
 from alumniq_pipelines.cli.demo.display import rejections, table
-from alumniq_pipelines.cli.demo.loads import Delivery, Demo
+from alumniq_pipelines.cli.demo.loads import Demo
 from alumniq_pipelines.cli.demo.receiver import receiving
-from alumniq_pipelines.cli.demo.stage import CUSTOMER, clear, demo_settings, set_up
+from alumniq_pipelines.cli.demo.stage import BROKEN, CUSTOMER, Stage, clear, demo_settings, set_up
 from alumniq_pipelines.cli.home import sole_use
 from alumniq_pipelines.cli.installation import ledger_of
 from alumniq_pipelines.cli.supervisor import stop_signals
 from alumniq_pipelines.cli.up import system
 from alumniq_pipelines.core.load import LoadState
-from alumniq_pipelines.core.problems import DemoFailed, Problem
+from alumniq_pipelines.core.problems.problem import Problem
+from alumniq_pipelines.core.problems.setup import DemoFailed
 from alumniq_pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -127,24 +128,28 @@ def _play(play: Demo, people: int) -> None:
     _headline(console, "Its mail")
     console.out("Subject: {}\n\n{}".format(*play.mail(broken)), highlight=False)
     _headline(console, "The same verdict at the sender's desk: alumniq check")
-    _check(play, broken, len(json.loads(body)["errors"]))
+    _check(play, stage, body)
     _expect_live(play, people)
 
     _headline(console, "All five loads")
     console.print(table(rows))
 
 
-def _check(play: Demo, broken: Delivery, told: int) -> None:
-    """Judge the broken file as `alumniq check` does: the rows are those that were told of."""
+def _check(play: Demo, stage: Stage, body: str) -> None:
+    """Judge the broken file as `alumniq check` does: the planted rows, and those alone, are told."""
     from alumniq_pipelines.adapters.field_maps import read_catalog
     from alumniq_pipelines.loading import check_file
 
-    catalog = read_catalog(play.settings.schemas_dir)
-    report = check_file(broken.path, catalog.feed(broken.feed))
-    if not report.errors or not told:
-        reason = "The broken file was refused, but no row was named."
+    field_map = read_catalog(play.settings.schemas_dir).feed("warehouse")
+    found = check_file(stage.broken, field_map).errors
+    play.console.print(rejections(found))
+    planted = [(each.row, each.line, each.column, each.code) for each in stage.planted]
+    if [(each.row, each.line, each.column, each.code) for each in found] != planted:
+        reason = "The rows that were found are not those that were made to break a rule."
         raise DemoFailed(reason)
-    play.console.print(rejections(report.errors))
+    if not all(f"line {each.line})" in body for each in stage.planted):
+        reason = "The callback does not name the line of every row that breaks a rule."
+        raise DemoFailed(reason)
 
 
 def _expect_live(play: Demo, people: int) -> None:
@@ -160,17 +165,21 @@ def _headline(console: "Console", text: str) -> None:
 
 
 def _say_what_next(settings: Settings, console: "Console", seconds: float) -> None:
-    folder = settings.home
-    if folder.is_relative_to(Path.cwd()):
-        folder = folder.relative_to(Path.cwd())
+    alumniq, folder = _from_here(Path(sys.argv[0])), _from_here(settings.home)
     lines = (
         f"\nDone in {seconds:.0f} seconds; nothing is left running. What to try next:",
-        f"  alumniq up --data-dir {folder}",
-        "      browse these loads in the Dagster UI, or start on an empty folder with: make up",
-        f"  alumniq check {folder}/files/warehouse-broken.csv --feed warehouse",
+        f"  {alumniq} up --data-dir {folder}",
+        "      browse these loads in the Dagster UI; `make up` starts on a folder of its own",
+        f"  {alumniq} check {folder}/files/{BROKEN} --feed warehouse",
         "      judge a file without any server",
-        f"  ALUMNIQ_DATA_DIR={folder} alumniq load list",
-        f'  ALUMNIQ_DATA_DIR={folder} alumniq sql iqu qa "from warehouse limit 5"',
+        f"  ALUMNIQ_DATA_DIR={folder} {alumniq} load list",
+        f'  ALUMNIQ_DATA_DIR={folder} {alumniq} sql iqu qa "from warehouse limit 5"',
     )
     for line in lines:
         console.out(line, highlight=False)
+
+
+def _from_here(path: Path) -> Path:
+    """Write a path as short as it can be typed in the current folder."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

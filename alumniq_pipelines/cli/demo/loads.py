@@ -18,7 +18,7 @@ from alumniq_pipelines.core.load import JobId, LoadState
 from alumniq_pipelines.core.notices import callback_body
 from alumniq_pipelines.core.notification import Channel, NotificationState
 from alumniq_pipelines.core.outcome import Outcome
-from alumniq_pipelines.core.problems import DemoFailed
+from alumniq_pipelines.core.problems.setup import DemoFailed
 from alumniq_pipelines.settings import Settings
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 import shutil
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING
 
 from alumniq_pipelines.core.bucket import object_key
 from alumniq_pipelines.core.customer import Customer, Subscription
-from alumniq_pipelines.core.problems import NotADemoFolder
+from alumniq_pipelines.core.problems.setup import NotADemoFolder
 from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.settings import Settings
 
 if TYPE_CHECKING:
     from alumniq_pipelines.adapters.ledger.ledger import Ledger
+    from alumniq_pipelines.samples.planting import Planted
 
 CUSTOMER = Customer("iqu", "IQ University", "alumniq-iqu")
 ENVIRONMENT = Environment.QA
 BROKEN = "warehouse-broken.csv"
-BROKEN_EVERY = 10_000
-"""One row in so many of the broken file breaks a rule."""
+BROKEN_ROWS = 5
+"""Rows of the broken file that break a rule, each another one."""
 
 _MARK = ".made-by-alumniq-demo"
 _LOCK = "up.lock"
@@ -30,11 +31,12 @@ _LOCK = "up.lock"
 
 @dataclass(frozen=True)
 class Stage:
-    """What the demo plays with: the key, and the files by feed; `broken` is for `warehouse`."""
+    """What the demo plays with: the key, the files by feed, and a broken one for `warehouse`."""
 
     key: str
     files: Mapping[str, Path]
     broken: Path
+    planted: "Sequence[Planted]"
 
 
 def demo_settings(folder: Path) -> Settings:
@@ -81,13 +83,14 @@ def set_up(settings: Settings, ledger: "Ledger", people: int) -> Stage:
     folder = settings.home / "files"
     folder.mkdir()
     files = write_sample_files(folder, catalog, people)
-    write_warehouse(folder / BROKEN, catalog.feed("warehouse"), people, bad_every=BROKEN_EVERY)
+    feed = catalog.feed("warehouse")
+    planted = write_warehouse(folder / BROKEN, feed, people, bad_every=people // BROKEN_ROWS)
     open_buckets(settings).create(CUSTOMER.bucket)
     ledger.customers.add(CUSTOMER, now)
-    for feed in files:
-        ledger.customers.subscribe(Subscription(Target(CUSTOMER.id, ENVIRONMENT, feed)), now)
+    for name in files:
+        ledger.customers.subscribe(Subscription(Target(CUSTOMER.id, ENVIRONMENT, name)), now)
     key, _ = ledger.keys.issue(CUSTOMER.id, ENVIRONMENT, now)
-    return Stage(key, files, folder / BROKEN)
+    return Stage(key, files, folder / BROKEN, planted)
 
 
 def put(settings: Settings, path: Path) -> None:

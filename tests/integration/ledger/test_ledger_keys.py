@@ -10,7 +10,7 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.tables import api_keys, audit
 from alumniq_pipelines.core.customer import Customer
 from alumniq_pipelines.core.keys import new_api_key
-from alumniq_pipelines.core.problems import UnknownCustomer
+from alumniq_pipelines.core.problems.command import UnknownCustomer
 from alumniq_pipelines.core.target import Environment, Target
 from tests.integration.ledger.conftest import NOW
 

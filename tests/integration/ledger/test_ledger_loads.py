@@ -10,7 +10,7 @@ from alumniq_pipelines.core.customer import Customer
 from alumniq_pipelines.core.load import JobId, LoadRequest, LoadState, Origin, new_job_id
 from alumniq_pipelines.core.notification import Channel, Notice
 from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome
-from alumniq_pipelines.core.problems import UnknownCustomer
+from alumniq_pipelines.core.problems.command import UnknownCustomer
 from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.core.verdict import Counts
 from alumniq_pipelines.core.warehouse import Version

@@ -14,7 +14,8 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.tables import REVISION
 from alumniq_pipelines.core.load import JobId, LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.outcome import Outcome
-from alumniq_pipelines.core.problems import ForeignRevision, LedgerUnavailable, UnusableLedgerUrl
+from alumniq_pipelines.core.problems.outage import LedgerUnavailable
+from alumniq_pipelines.core.problems.setup import ForeignRevision, UnusableLedgerUrl
 from alumniq_pipelines.core.target import Environment, Target
 from tests.integration.ledger.conftest import NOW, Accept
 from tests.servers.postgres import PostgresServer

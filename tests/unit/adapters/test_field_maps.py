@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alumniq_pipelines.adapters.field_maps import read_catalog, read_field_map
-from alumniq_pipelines.core.problems import FieldMapProblem
+from alumniq_pipelines.core.problems.setup import FieldMapProblem
 from alumniq_pipelines.settings import REPOSITORY
 
 GOOD = """\

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alumniq_pipelines.core.addresses import AddressPolicy, literal_address
-from alumniq_pipelines.core.problems import UnusableNetwork
+from alumniq_pipelines.core.problems.setup import UnusableNetwork
 
 PUBLIC_ONLY = AddressPolicy()
 

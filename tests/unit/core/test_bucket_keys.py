@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alumniq_pipelines.core.bucket import folder_of, object_key
-from alumniq_pipelines.core.problems import UnusableFilename
+from alumniq_pipelines.core.problems.request import UnusableFilename
 from alumniq_pipelines.core.target import Environment
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from alumniq_pipelines.core.customer import Customer
-from alumniq_pipelines.core.problems import UnusableBucket, UnusableCustomer
+from alumniq_pipelines.core.problems.command import UnusableBucket, UnusableCustomer
 
 
 @pytest.mark.parametrize("name", ["i", "iqu", "a-1", "a" * 31])

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from alumniq_pipelines.core.addresses import AddressPolicy
 from alumniq_pipelines.core.notify_options import check_emails, check_webhook
-from alumniq_pipelines.core.problems import UnusableNotifyEmail, UnusableNotifyWebhook
+from alumniq_pipelines.core.problems.request import UnusableNotifyEmail, UnusableNotifyWebhook
 
 PUBLIC = AddressPolicy()
 

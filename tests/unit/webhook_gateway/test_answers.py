@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 
-from alumniq_pipelines.core.problems import RequestProblem
+from alumniq_pipelines.core.problems.request import RequestProblem
 from webhook_gateway.answers import STATUS, status_of
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
-from alumniq_pipelines.core.problems import (
+from alumniq_pipelines.core.problems.request import (
     BodyNestedTooDeeply,
     BodyNotForm,
     BodyNotJson,

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alumniq_pipelines.core.problems import MissingOption, OptionNotText, RepeatedOption
+from alumniq_pipelines.core.problems.request import MissingOption, OptionNotText, RepeatedOption
 from webhook_gateway.options import Option, options_from
 
 

@@ -6,7 +6,7 @@ from starlette.types import Message
 
 from alumniq_pipelines.core.addresses import AddressPolicy
 from alumniq_pipelines.core.catalog import Catalog
-from alumniq_pipelines.core.problems import SlowRequest
+from alumniq_pipelines.core.problems.request import SlowRequest
 from tests.servers.gateway import Installation
 from webhook_gateway.intake import Intake
 from webhook_gateway.webhook import Webhook

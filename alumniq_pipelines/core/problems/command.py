@@ -1,0 +1,221 @@
+"""What a command or a person in the Dagster UI can ask for in vain: for staff, permanent."""
+
+from collections.abc import Sequence
+
+from alumniq_pipelines.core.problems.problem import SetupProblem
+
+
+class UnknownFeed(SetupProblem):
+    """There is no field map of that name."""
+
+    code = "unknown-feed"
+
+    def __init__(self, feed: str, known: Sequence[str]) -> None:
+        """List what there is."""
+        super().__init__(f"There is no feed {feed!r}.", f"Known feeds: {', '.join(known)}.")
+
+
+class UnknownCustomer(SetupProblem):
+    """There is no customer of that name."""
+
+    code = "unknown-customer"
+
+    def __init__(self, customer: str) -> None:
+        """Say how to make one."""
+        super().__init__(
+            f"There is no customer {customer!r}.",
+            f'Make it: alumniq customer add {customer} --name "...".',
+        )
+
+
+class CustomerExists(SetupProblem):
+    """The customer exists already."""
+
+    code = "customer-exists"
+
+    def __init__(self, customer: str) -> None:
+        """Name the customer."""
+        super().__init__(
+            f"There is a customer {customer!r} already.", "List them: alumniq customer list."
+        )
+
+
+class BucketTaken(SetupProblem):
+    """The bucket belongs to another customer."""
+
+    code = "bucket-taken"
+
+    def __init__(self, bucket: str) -> None:
+        """Name the bucket, not whose it is."""
+        super().__init__(
+            f"The bucket {bucket!r} belongs to another customer.",
+            "Choose another name: customers never share a bucket.",
+        )
+
+
+class UnusableCustomer(SetupProblem):
+    """The customer cannot be called that."""
+
+    code = "unusable-customer"
+
+    def __init__(self, customer: str) -> None:
+        """Say what an id looks like."""
+        super().__init__(
+            f"{customer!r} cannot be a customer's id.",
+            "Take a lower-case letter, then up to 30 lower-case letters, digits and hyphens.",
+        )
+
+
+class UnusableBucket(SetupProblem):
+    """The bucket cannot be called that."""
+
+    code = "unusable-bucket"
+
+    def __init__(self, bucket: str) -> None:
+        """Say what a bucket's name looks like (S3's own rule)."""
+        super().__init__(
+            f"{bucket!r} cannot be a bucket's name.",
+            "Take 3 to 63 lower-case letters, digits, hyphens and single dots, "
+            "with a letter or digit at both ends.",
+        )
+
+
+class UnknownLoad(SetupProblem):
+    """There is no such load."""
+
+    code = "unknown-load"
+
+    def __init__(self, job_id: str) -> None:
+        """Name the jobId that was asked for."""
+        super().__init__(f"There is no load {job_id!r}.", "List them: alumniq load list.")
+
+
+class UnknownKey(SetupProblem):
+    """There is no live key of that prefix."""
+
+    code = "unknown-key"
+
+    def __init__(self, prefix: str) -> None:
+        """Name the prefix, which may be shown."""
+        super().__init__(
+            f"There is no live key that starts with {prefix!r}.", "List them: alumniq key list."
+        )
+
+
+class UnusableRhythm(SetupProblem):
+    """The rhythm of a watch cannot be kept to."""
+
+    code = "unusable-rhythm"
+
+    def __init__(self, reason: str) -> None:
+        """Take the reason as a clause that follows 'The rhythm'."""
+        super().__init__(
+            f"The rhythm {reason}.", "See alumniq watch set --help, or have one proposed: suggest."
+        )
+
+
+class UnusableWatch(SetupProblem):
+    """The watch cannot be set like this."""
+
+    code = "unusable-watch"
+
+    def __init__(self, option: str, reason: str) -> None:
+        """Name the option, and take the reason as a clause that follows it."""
+        super().__init__(f"The option {option} {reason}.", "See alumniq watch --help.")
+
+
+class UnknownWatch(SetupProblem):
+    """The target has no watch."""
+
+    code = "unknown-watch"
+
+    def __init__(self, target: str) -> None:
+        """Say how to make one."""
+        arguments = target.replace("/", " ")
+        super().__init__(
+            f"There is no watch on {target}.",
+            f'Set one: alumniq watch set {arguments} --cron "0 3 * * *".',
+        )
+
+
+class UnknownVersion(SetupProblem):
+    """There is no version of that number."""
+
+    code = "unknown-version"
+
+    def __init__(self, target: str, number: int, kept: Sequence[int]) -> None:
+        """List what is kept."""
+        numbers = ", ".join(str(each) for each in kept) or "none"
+        super().__init__(f"Version {number} of {target} is not kept.", f"Kept: {numbers}.")
+
+
+class NothingPublished(SetupProblem):
+    """Nothing has been published there."""
+
+    code = "nothing-published"
+
+    def __init__(self, customer: str, environment: str) -> None:
+        """Say how to find out what there is."""
+        super().__init__(
+            f"Nothing has been published for {customer!r} in {environment!r}.",
+            "See the customers with: alumniq customer list. Environments are qa and production.",
+        )
+
+
+class UnusableQuery(SetupProblem):
+    """The query cannot be run."""
+
+    code = "unusable-query"
+
+    def __init__(self, reason: str, tables: Sequence[str]) -> None:
+        """Take the reason as a sentence without cell values, and list the tables there are."""
+        super().__init__(reason, f"Write one SELECT. Tables: {', '.join(tables)}.")
+
+
+class UnusableOutput(SetupProblem):
+    """The output file cannot be written."""
+
+    code = "unusable-output"
+
+    def __init__(self, suffixes: Sequence[str]) -> None:
+        """List what there is."""
+        super().__init__(f"The name of the output file must end in {' or '.join(suffixes)}.")
+
+
+class LoadEnded(SetupProblem):
+    """The load has ended already."""
+
+    code = "load-ended"
+
+    def __init__(self, job_id: str) -> None:
+        """Name the load."""
+        super().__init__(
+            f"The load {job_id} has its outcome already.",
+            "Materialise the partition anew to load the file again.",
+        )
+
+
+class UnknownPartition(SetupProblem):
+    """The partition belongs to no customer."""
+
+    code = "unknown-partition"
+
+    def __init__(self, partition_key: str) -> None:
+        """Name the partition and the form that was expected."""
+        super().__init__(
+            f"The partition {partition_key!r} is not of the form customer.environment.",
+            "Choose one that the system added; they follow the customers' subscriptions.",
+        )
+
+
+class NothingToReload(SetupProblem):
+    """There is no file to load again."""
+
+    code = "nothing-to-reload"
+
+    def __init__(self, target: str) -> None:
+        """Name the target."""
+        super().__init__(
+            f"No file was ever accepted for {target}.",
+            "Give the name of a file in the bucket as `filename` in the launchpad's config.",
+        )

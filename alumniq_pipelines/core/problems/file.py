@@ -1,0 +1,328 @@
+"""What can be wrong with a delivered file."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from alumniq_pipelines.core.problems.problem import SenderProblem
+
+
+class FileProblem(SenderProblem):
+    """The file cannot be loaded.
+
+    `line` and `column` say where, if it is at one place; `faults` are its parts, if it is several.
+    """
+
+    code = "file"
+    line: int | None = None
+    column: str | None = None
+
+    @property
+    def faults(self) -> Sequence["FileProblem"]:
+        """The faults to be told one by one: itself, unless it gathers others."""
+        return (self,)
+
+
+class EmptyFile(FileProblem):
+    """The file is empty."""
+
+    code = "empty-file"
+
+    def __init__(self) -> None:
+        """Say what was expected."""
+        super().__init__(
+            "The file is empty.", "Export it again: a header line, then one line per row."
+        )
+
+
+class NoRows(FileProblem):
+    """The file has a header line and no rows."""
+
+    code = "no-rows"
+
+    def __init__(self) -> None:
+        """Say why it is refused: publishing it would empty the table."""
+        super().__init__(
+            "The file has a header line and no rows; loading it would empty your table.",
+            "Export it again with its rows. If the table is to be emptied, ask our staff.",
+        )
+
+
+class ForeignFormat(FileProblem):
+    """The file is in another format."""
+
+    code = "foreign-format"
+
+    def __init__(self, kind: str) -> None:
+        """Take the kind as a noun with its article."""
+        if "UTF-16" in kind:
+            advice = "Export it as UTF-8."
+        elif "Excel" in kind:
+            advice = 'Save it in Excel as "CSV UTF-8" and upload that.'
+        elif "compressed" in kind:
+            advice = "Compress it with gzip or zip, or not at all."
+        elif "encrypted" in kind:
+            advice = "Upload it without encryption."
+        else:
+            advice = "Export it as CSV in UTF-8 and upload that."
+        super().__init__(f"The file is not delimited text; it looks like {kind}.", advice)
+
+
+class DamagedArchive(FileProblem):
+    """The compressed file is damaged."""
+
+    code = "damaged-archive"
+
+    def __init__(self, byte: int) -> None:
+        """Say how far it was read."""
+        super().__init__(
+            f"The compressed file is damaged, or other data follows its end (read to byte "
+            f"{byte:,}).",
+            "Compress and upload it again, in binary mode.",
+        )
+
+
+class TruncatedArchive(FileProblem):
+    """The compressed file ends too early."""
+
+    code = "truncated-archive"
+
+    def __init__(self) -> None:
+        """Suspect the upload."""
+        super().__init__(
+            "The compressed file ends too early: its upload was probably cut off.",
+            "Upload it again.",
+        )
+
+
+class UnusableArchive(FileProblem):
+    """The archive cannot be used."""
+
+    code = "unusable-archive"
+
+    def __init__(self, members: int) -> None:
+        """Count the files in it; where it is one, its packing is at fault."""
+        found = "its file is protected or packed in a rare way" if members == 1 else ""
+        super().__init__(
+            f"The zip archive cannot be used: {found or f'it holds {members:,} files'}.",
+            "Put exactly one file into it, without a password.",
+        )
+
+
+class ExpandsTooFar(FileProblem):
+    """The compressed file expands too far."""
+
+    code = "expands-too-far"
+
+    def __init__(self, most_bytes: int, most_ratio: int) -> None:
+        """Name the limits."""
+        super().__init__(
+            f"The compressed file expands to more than {most_bytes:,} bytes, or to more than "
+            f"{most_ratio:,} times its size.",
+            "Upload it uncompressed, or in parts.",
+        )
+
+
+class NotUtf8(FileProblem):
+    """The file is not UTF-8."""
+
+    code = "not-utf-8"
+
+    def __init__(self, byte: int, line: int, character: int, likely: str) -> None:
+        """Say where the first byte stands that is no UTF-8, and what the encoding may be."""
+        super().__init__(
+            f"The file is not UTF-8: byte {byte:,} (line {line:,}, character {character:,}) "
+            f"cannot be read. It is probably {likely}.",
+            'Export it as UTF-8 (in Excel: "CSV UTF-8").',
+        )
+        self.line = line
+
+
+class NulCharacter(FileProblem):
+    """The file holds a NUL character."""
+
+    code = "nul-character"
+
+    def __init__(self, byte: int, line: int) -> None:
+        """Say where the first one stands."""
+        super().__init__(
+            f"The file holds a NUL character at byte {byte:,} (line {line:,}): it is damaged, or "
+            "in another encoding such as UTF-16.",
+            "Export it again as UTF-8 text.",
+        )
+        self.line = line
+
+
+class BrokenQuoting(FileProblem):
+    """The quoting of the file is broken."""
+
+    code = "broken-quoting"
+
+    def __init__(
+        self, line: int, row_line: int, quote: Literal["open", "stray", "closing"]
+    ) -> None:
+        """Say which quote is at fault; `row_line` is where its row began."""
+        row = "" if row_line == line else f" (in the row that starts on line {row_line:,})"
+        what = {
+            "open": "a quote is opened and never closed",
+            "stray": "a quote stands inside a value that does not begin with one",
+            "closing": "text follows a closing quote; a quote in the value may not be doubled",
+        }[quote]
+        super().__init__(
+            f"On line {line:,}{row}, {what}.",
+            'Put every value into quotes and double the quotes inside it ("O""Neil"). From here '
+            "on the rows cannot be told apart, so the rest was not read.",
+        )
+        self.line = line
+
+
+class RowTooLong(FileProblem):
+    """A row is too long."""
+
+    code = "row-too-long"
+
+    def __init__(self, line: int, most_bytes: int) -> None:
+        """Name the limit and the likely cause."""
+        super().__init__(
+            f"The row that starts on line {line:,} is longer than {most_bytes:,} bytes.",
+            "Look for a quote that is never closed, or for line ends that were lost.",
+        )
+        self.line = line
+
+
+class FilesJoined(FileProblem):
+    """The file looks like several that were joined."""
+
+    code = "files-joined"
+
+    def __init__(self, line: int) -> None:
+        """Name the line with a byte order mark, which only begins files."""
+        super().__init__(
+            f"Line {line:,} begins with a byte order mark, as only a file's first line may.",
+            "If files were joined, leave out the byte order marks and all headers but the first.",
+        )
+        self.line = line
+
+
+class UnusableHeader(FileProblem):
+    """The header line does not fit the field map."""
+
+    code = "unusable-header"
+    line = 1
+
+    def __init__(self, faults: Sequence[FileProblem]) -> None:
+        """Gather all that is wrong with the header."""
+        super().__init__(
+            " ".join(fault.detail for fault in faults),
+            " ".join(dict.fromkeys(fault.advice for fault in faults)),
+        )
+        self._faults = tuple(faults)
+
+    @property
+    def faults(self) -> Sequence[FileProblem]:
+        """Each fault of the header by itself."""
+        return self._faults
+
+
+class NoHeader(FileProblem):
+    """The first line is no header."""
+
+    code = "no-header"
+    line = 1
+
+    def __init__(self, known: Sequence[str], header_line: int | None) -> None:
+        """Never repeat the line, it may hold data; `header_line` is one that looks like a header.
+
+        `known` are the column names that were looked for.
+        """
+        if header_line is None:
+            advice = f"Begin the file with a header line of column names: {', '.join(known)}."
+        else:
+            advice = f"Line {header_line:,} looks like the header: remove the lines above it."
+        super().__init__("Line 1 holds none of the feed's column names.", advice)
+
+
+class MissingColumn(FileProblem):
+    """A column is missing."""
+
+    code = "missing-column"
+    line = 1
+
+    def __init__(self, column: str, near: str | None) -> None:
+        """Name the header's entry that was probably meant."""
+        hint = f" Its header has `{near}`, which may be meant." if near else ""
+        super().__init__(
+            f"The file has no column `{column}`.{hint}",
+            "Name the columns as the field map does, or have the field map changed.",
+        )
+        self.column = column
+
+
+class DuplicateColumn(FileProblem):
+    """A column stands in the header twice."""
+
+    code = "duplicate-column"
+    line = 1
+
+    def __init__(self, column: str, positions: Sequence[int]) -> None:
+        """Count positions from 1."""
+        places = " and ".join(str(position) for position in positions)
+        super().__init__(
+            f"The column `{column}` stands in the header {len(positions)} times "
+            f"(as columns {places}).",
+            "Keep one of them.",
+        )
+        self.column = column
+
+
+class UnknownColumn(FileProblem):
+    """A column is not known."""
+
+    code = "unknown-column"
+    line = 1
+
+    def __init__(self, column: str, near: str | None) -> None:
+        """Name the known column that was probably meant."""
+        hint = f"Did you mean `{near}`?" if near else "Leave it out."
+        super().__init__(f"The column `{column}` is not in the field map.", hint)
+        self.column = column
+
+
+class UnusableColumnName(FileProblem):
+    """An extension column's name cannot be used."""
+
+    code = "unusable-column-name"
+    line = 1
+
+    def __init__(self, position: int, most_bytes: int) -> None:
+        """Count positions from 1; never repeat the name, it may be anything."""
+        super().__init__(
+            f"The name of column {position} holds other characters than letters and digits, or is "
+            f"longer than {most_bytes} bytes.",
+            "Name your own columns in letters, digits and underscores, ending in __c.",
+        )
+
+
+class FileGone(FileProblem):
+    """The file is no longer in the bucket."""
+
+    code = "file-gone"
+
+    def __init__(self, filename: str) -> None:
+        """Name the file."""
+        super().__init__(
+            f"The file {filename} was in your bucket when the load was accepted and is gone now.",
+            "Upload it again, call the webhook again, and leave it in place until you are told.",
+        )
+
+
+class RowsRejected(FileProblem):
+    """The file has rows that break the field map's rules."""
+
+    code = "rows-rejected"
+
+    def __init__(self, rejected: int, read: int) -> None:
+        """Give both totals."""
+        super().__init__(
+            f"{rejected:,} of {read:,} rows break the rules of the field map.",
+            "Mend them in your source and send the file again; your previous data is still live.",
+        )

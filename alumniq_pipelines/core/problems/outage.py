@@ -1,0 +1,139 @@
+"""What can be away or fail on our side: transient, retried."""
+
+from alumniq_pipelines.core.problems.problem import OutageProblem
+
+
+class BucketUnavailable(OutageProblem):
+    """The bucket cannot be reached."""
+
+    code = "bucket-unavailable"
+
+    def __init__(self, reason: str) -> None:
+        """Take the driver's class of error, never its text: it may hold credentials."""
+        super().__init__(f"The bucket cannot be read or written just now ({reason}).")
+
+
+class FileChanged(OutageProblem):
+    """The file changed while it was being read."""
+
+    code = "file-changed"
+
+    def __init__(self, filename: str) -> None:
+        """Name the file; the next attempt reads the new one from its start."""
+        super().__init__(f"The file {filename} was replaced while it was being read.")
+
+
+class LedgerUnavailable(OutageProblem):
+    """The ledger cannot be reached."""
+
+    code = "ledger-unavailable"
+
+    def __init__(self, reason: str) -> None:
+        """Take the driver's class of error."""
+        super().__init__(f"The ledger cannot be read or written just now ({reason}).")
+        self.reason = reason
+
+
+class WarehouseUnavailable(OutageProblem):
+    """The warehouse cannot be written."""
+
+    code = "warehouse-unavailable"
+
+    def __init__(self, reason: str) -> None:
+        """Take the driver's class of error."""
+        super().__init__(f"The warehouse cannot be read or written just now ({reason}).")
+
+
+class ReadersDisagree(OutageProblem):
+    """Two readers do not agree on the file."""
+
+    code = "readers-disagree"
+
+    def __init__(self, expected: int, found: int) -> None:
+        """Give the rows by the file's structure, and those that were staged."""
+        super().__init__(
+            f"The file has {expected:,} regular rows, but {found:,} were staged.",
+            "This is a fault of ours: keep the file for whoever looks into it.",
+        )
+
+
+class StagingFailed(OutageProblem):
+    """The file could not be staged."""
+
+    code = "staging-failed"
+
+    def __init__(self, reason: str) -> None:
+        """Take the driver's class of error, never its text: it holds cells."""
+        super().__init__(
+            f"The file's structure is sound, but staging it failed ({reason}).",
+            "This is a fault of ours: keep the file for whoever looks into it.",
+        )
+
+
+class IncompleteVersion(OutageProblem):
+    """The version was not written whole."""
+
+    code = "incomplete-version"
+
+    def __init__(self, announced: int, found: int) -> None:
+        """Give both numbers of rows."""
+        super().__init__(f"The new version has {found:,} rows where {announced:,} were accepted.")
+
+
+class ScratchUnavailable(OutageProblem):
+    """There is no room to work in."""
+
+    code = "scratch-unavailable"
+
+    def __init__(self, reason: str) -> None:
+        """Take the operating system's reason."""
+        super().__init__(f"The scratch folder cannot be written just now ({reason}).")
+
+
+class UnexpectedFault(OutageProblem):
+    """Something failed that should not have."""
+
+    code = "unexpected-fault"
+
+    def __init__(self, incident: str) -> None:
+        """Name the incident under which the log explains it; the text itself explains nothing."""
+        super().__init__(
+            "Something failed that should not have; the fault is ours.",
+            f"Try again, and if it stays, tell us the incident: {incident}.",
+        )
+
+
+class UnexplainedFailure(OutageProblem):
+    """The load ended without a reason."""
+
+    code = "unexplained-failure"
+
+    def __init__(self) -> None:
+        """Own up: this is never the sender's fault."""
+        super().__init__("The load ended for a reason that was not recorded; the fault is ours.")
+
+
+class LoadStopped(OutageProblem):
+    """The load was stopped by a person."""
+
+    code = "load-stopped"
+
+    def __init__(self) -> None:
+        """Own up: the customer did nothing wrong."""
+        super().__init__(
+            "The load was stopped by our staff before it was done.",
+            "Your previous data is still live; call the webhook again to load the file.",
+        )
+
+
+class AttemptsExhausted(OutageProblem):
+    """Every attempt at the load failed."""
+
+    code = "attempts-exhausted"
+
+    def __init__(self, attempts: int) -> None:
+        """Say how often it was tried, and that it is ours to mend."""
+        super().__init__(
+            f"The load was tried {attempts} times and failed each time for reasons on our side.",
+            "Our staff has been told; your previous data is still live.",
+        )

@@ -1,0 +1,259 @@
+"""What can be wrong with a webhook call."""
+
+from collections.abc import Sequence
+
+from alumniq_pipelines.core.problems.problem import SenderProblem
+
+SAMPLE_BODY = 'Send a JSON object such as {"apiKey": "...", "filename": "warehouse.csv"}.'
+
+
+class RequestProblem(SenderProblem):
+    """The request cannot be accepted."""
+
+    code = "request"
+
+
+class UnknownJob(RequestProblem):
+    """There is no such job."""
+
+    code = "unknown-job"
+
+    def __init__(self, job: str) -> None:
+        """Say it in the contract's words."""
+        super().__init__(f"Invalid Job Name: {job}")
+
+
+class MissingOption(RequestProblem):
+    """A required option is missing."""
+
+    code = "missing-option"
+
+    def __init__(self, option: str) -> None:
+        """Say it in the contract's words; `option` is capitalised as the contract writes it."""
+        super().__init__(f"Missing required option: {option}")
+
+
+class MissingKey(RequestProblem):
+    """No API key was sent."""
+
+    code = "missing-key"
+
+    def __init__(self) -> None:
+        """Say it in the contract's words."""
+        super().__init__("Missing required option: ApiKey")
+
+
+class RefusedKey(RequestProblem):
+    """The API key opens nothing here."""
+
+    code = "refused-key"
+
+    def __init__(self) -> None:
+        """Use one wording for unknown, expired, revoked and foreign: it tells a guesser nothing."""
+        super().__init__(
+            "The API key is not valid here.",
+            "Check that it is complete, not expired, and meant for this environment.",
+        )
+
+
+class UnusableFilename(RequestProblem):
+    """The file name cannot be a file in the bucket."""
+
+    code = "unusable-filename"
+
+    def __init__(self, reason: str) -> None:
+        """Take the reason as a clause that follows 'The filename'."""
+        super().__init__(
+            f"The filename {reason}.",
+            "Send the name that the file has below your warehouse/ folder, such as warehouse.csv.",
+        )
+
+
+class FileNotInBucket(RequestProblem):
+    """The file is not in the bucket."""
+
+    code = "file-not-in-bucket"
+
+    def __init__(self, filename: str, folder: str, near: Sequence[str] = ()) -> None:
+        """Name the folder that was looked in and the names that come close."""
+        hint = f"Did you mean {' or '.join(near)}?" if near else "Upload it first, then call again."
+        super().__init__(f"The file {filename} was not found in {folder}.", hint)
+
+
+class UnusableNotifyEmail(RequestProblem):
+    """The e-mail address cannot be written to."""
+
+    code = "unusable-notify-email"
+
+    def __init__(self, reason: str) -> None:
+        """Take the reason as a clause that follows 'The option NotifyEmail'.
+
+        Never repeat the address: it may carry an injected header.
+        """
+        super().__init__(
+            f"The option NotifyEmail {reason}.", "Send one address, or several separated by commas."
+        )
+
+
+class UnusableNotifyWebhook(RequestProblem):
+    """The callback URL cannot be called."""
+
+    code = "unusable-notify-webhook"
+
+    def __init__(self, reason: str) -> None:
+        """Take the reason as a clause that follows 'The option NotifyWebhook'."""
+        super().__init__(f"The option NotifyWebhook {reason}.", "Send a public https:// URL.")
+
+
+class UnreadableBody(RequestProblem):
+    """The body of the request cannot be read."""
+
+    code = "unreadable-body"
+
+
+class BodyNotUtf8(UnreadableBody):
+    """The body of the request is not UTF-8 text."""
+
+    code = "body-not-utf8"
+
+    def __init__(self, byte: int) -> None:
+        """Count the first wrong byte from 1."""
+        super().__init__(
+            f"The request body is not UTF-8 text, from byte {byte:,} on.",
+            "Send it as UTF-8; in PowerShell add -ContentType 'application/json; charset=utf-8'.",
+        )
+
+
+class BodyNotJson(UnreadableBody):
+    """The body of the request is not valid JSON."""
+
+    code = "body-not-json"
+
+    def __init__(self, place: str) -> None:
+        """Say where it stops being JSON."""
+        super().__init__(f"The request body is not valid JSON (see {place}).", SAMPLE_BODY)
+
+
+class BodyNotObject(UnreadableBody):
+    """The body of the request holds no options."""
+
+    code = "body-not-object"
+
+    def __init__(self) -> None:
+        """Name both forms that are read."""
+        super().__init__("The request body is neither a JSON object nor a form.", SAMPLE_BODY)
+
+
+class BodyNestedTooDeeply(UnreadableBody):
+    """The body of the request is nested too deeply."""
+
+    code = "body-nested-too-deeply"
+
+    def __init__(self) -> None:
+        """Say what it should be instead."""
+        super().__init__("The request body is nested too deeply.", SAMPLE_BODY)
+
+
+class BodyNotForm(UnreadableBody):
+    """The body of the request is a form that cannot be read."""
+
+    code = "body-not-form"
+
+    def __init__(self, most_fields: int) -> None:
+        """Name the limit, which is the one fault that does not show in the form itself."""
+        super().__init__(
+            f"The request body is no valid form of at most {most_fields} fields.", SAMPLE_BODY
+        )
+
+
+class BodyTooLarge(RequestProblem):
+    """The body of the request is too large."""
+
+    code = "body-too-large"
+
+    def __init__(self, most_bytes: int) -> None:
+        """Name the limit."""
+        super().__init__(
+            f"The request body is larger than {most_bytes:,} bytes.",
+            "Put the file into your bucket and send only its name.",
+        )
+
+
+class RepeatedOption(RequestProblem):
+    """An option was sent more than once."""
+
+    code = "repeated-option"
+
+    def __init__(self, option: str) -> None:
+        """Never repeat the values: one of them may be a key."""
+        super().__init__(
+            f"The option {option} was sent more than once, with different values.",
+            "Send it once; names are the same whether upper or lower case.",
+        )
+
+
+class OptionNotText(RequestProblem):
+    """An option is not text."""
+
+    code = "option-not-text"
+
+    def __init__(self, option: str) -> None:
+        """Name the option as the contract writes it."""
+        super().__init__(f"The option {option} is not text.", "Put its value in quotes.")
+
+
+class SlowRequest(RequestProblem):
+    """The request did not arrive in time."""
+
+    code = "slow-request"
+
+    def __init__(self, seconds: float) -> None:
+        """Name the limit."""
+        super().__init__(
+            f"The request body did not arrive within {seconds:g} seconds.", "Send it again."
+        )
+
+
+class AddressTooLong(RequestProblem):
+    """The URL is too long."""
+
+    code = "address-too-long"
+
+    def __init__(self, most_bytes: int) -> None:
+        """Name the limit."""
+        super().__init__(
+            f"The URL is longer than {most_bytes:,} bytes.",
+            "Send the options in the body of the request.",
+        )
+
+
+class UnknownAddress(RequestProblem):
+    """There is nothing at this URL."""
+
+    code = "unknown-address"
+
+    def __init__(self) -> None:
+        """Say where the service is."""
+        super().__init__(
+            "There is nothing at this URL.", "Webhooks are at /api/v1/index.cfm/webhook/JOB."
+        )
+
+
+class WrongMethod(RequestProblem):
+    """The URL does not take this method."""
+
+    code = "wrong-method"
+
+    def __init__(self, allowed: str) -> None:
+        """Name what it takes."""
+        super().__init__("The URL does not take this method.", f"Use {allowed}.")
+
+
+class MalformedRequest(RequestProblem):
+    """The request is not HTTP."""
+
+    code = "malformed-request"
+
+    def __init__(self) -> None:
+        """Leave the parser's own words out: they may quote what was sent."""
+        super().__init__("The request is not valid HTTP.", "Check its headers and their length.")

@@ -1,0 +1,144 @@
+"""What can be wrong with an installation: for staff, permanent."""
+
+from collections.abc import Sequence
+
+from alumniq_pipelines.core.problems.problem import SetupProblem
+
+
+class UnusableLedgerUrl(SetupProblem):
+    """The ledger's address cannot be used."""
+
+    code = "unusable-ledger-url"
+
+    def __init__(self) -> None:
+        """Never repeat the address: it may hold a password."""
+        super().__init__(
+            "ALUMNIQ_LEDGER_URL is not the address of a database the ledger can live in.",
+            "Write sqlite:////folder/ledger.db or postgresql://user@host/database, "
+            "or leave it empty for SQLite in the data folder.",
+        )
+
+
+class ForeignRevision(SetupProblem):
+    """The ledger's tables are of another release."""
+
+    code = "foreign-revision"
+
+    def __init__(self, found: str | None, expected: str) -> None:
+        """Name both revisions."""
+        super().__init__(
+            f"The ledger's tables are at revision {found or 'none'}, "
+            f"this release works on {expected}.",
+            "Bring them up: alumniq up does so at its start. "
+            "Tables of a newer release need that release.",
+        )
+
+
+class FieldMapProblem(SetupProblem):
+    """A field map is wrong."""
+
+    code = "field-map"
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        """List every fault, one a line, each already naming its place and its mend."""
+        sentences = (each if each.endswith("?") else f"{each}." for each in faults)
+        super().__init__("\n".join(sentences), "See schemas/README.md for the language.")
+        self.faults = tuple(faults)
+
+
+class UnusableNetwork(SetupProblem):
+    """A network that callbacks may reach cannot be read."""
+
+    code = "unusable-network"
+
+    def __init__(self, network: str) -> None:
+        """Name the setting."""
+        super().__init__(
+            f"ALUMNIQ_CALLBACK_ALLOWED_NETWORKS: {network!r} is not a network.",
+            'Write networks in CIDR form, as a JSON list: ["10.20.0.0/16"].',
+        )
+
+
+class TooLittleHistory(SetupProblem):
+    """There is too little history to propose a rhythm from."""
+
+    code = "too-little-history"
+
+    def __init__(self, loads: int, days: int, fewest_days: int) -> None:
+        """Say what there is and what is needed."""
+        super().__init__(
+            f"{loads} loads on {days} days show no rhythm; {fewest_days} days with a load do.",
+            "Ask the customer when they deliver, and set it: alumniq watch set.",
+        )
+
+
+class UnusableBucketName(SetupProblem):
+    """The name cannot be a bucket's."""
+
+    code = "unusable-bucket-name"
+
+    def __init__(self, name: str) -> None:
+        """Give S3's rule, which folders follow too."""
+        super().__init__(
+            f"{name!r} cannot be the name of a bucket.",
+            "Use 3 to 63 lower-case letters, digits, hyphens and dots.",
+        )
+
+
+class PortUnusable(SetupProblem):
+    """A port cannot be listened on."""
+
+    code = "port-unusable"
+
+    def __init__(self, program: str, port: int, reason: str, option: str) -> None:
+        """Name what wants the port, the system's reason, and the option that chooses another."""
+        super().__init__(
+            f"The {program} cannot listen on port {port}: {reason}.",
+            f"Stop what uses that port, or choose another: {option} {port + 1}.",
+        )
+
+
+class AlreadyUp(SetupProblem):
+    """The system is running already."""
+
+    code = "already-up"
+
+    def __init__(self, folder: str) -> None:
+        """Name the data folder, which one system at a time may use."""
+        super().__init__(
+            f"The system is running on {folder} already.",
+            "Stop it with Ctrl-C in its terminal, or use another folder: --data-dir FOLDER.",
+        )
+
+
+class ProgramFailed(SetupProblem):
+    """A part of the system does not start."""
+
+    code = "program-failed"
+
+    def __init__(self, program: str, reason: str) -> None:
+        """Take what happened as a clause that follows the program's name."""
+        super().__init__(f"The {program} {reason}.", "The end of its log above says why.")
+
+
+class NotADemoFolder(SetupProblem):
+    """The folder is not the demo's to empty."""
+
+    code = "not-a-demo-folder"
+
+    def __init__(self, folder: str) -> None:
+        """Name the folder."""
+        super().__init__(
+            f"{folder} has content that no demo made, and a demo begins by emptying its folder.",
+            "Use another folder: --data-dir FOLDER.",
+        )
+
+
+class DemoFailed(SetupProblem):
+    """The demo did not go as promised."""
+
+    code = "demo-failed"
+
+    def __init__(self, reason: str) -> None:
+        """Take what was promised and did not happen, as a sentence."""
+        super().__init__(reason, "The end of the logs above may say why.")
