@@ -1,0 +1,51 @@
+"""A small feed to load, and the parts that a load needs."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from alumniq_pipelines.core.field_map import FieldMap
+
+NOW = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
+
+DOCUMENT = {
+    "name": "people",
+    "path": "people.csv",
+    "title": "People",
+    "description": "One row per person.",
+    "alumniq": {"extensionColumns": True},
+    "schema": {
+        "primaryKey": ["xid"],
+        "fields": [
+            {"name": "xid", "constraints": {"maxLength": 9}},
+            {"name": "lastName", "constraints": {"required": True}},
+            {"name": "visits", "type": "integer", "alumniq": {"default": 0}},
+            {"name": "born", "type": "date", "constraints": {"minimum": "1900-01-01"}},
+            {"name": "email", "constraints": {"unique": True, "pattern": "[^@ ]+@[^@ ]+"}},
+            {
+                "name": "nation",
+                "constraints": {"enum": ["USA", "DEU"]},
+                "alumniq": {"severity": "warning"},
+            },
+        ],
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def people() -> FieldMap:
+    return FieldMap.model_validate(DOCUMENT)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str | bytes], Path]:
+    """Write a file as a customer delivers it."""
+
+    def written(content: str | bytes) -> Path:
+        path = tmp_path / "people.csv"
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return written

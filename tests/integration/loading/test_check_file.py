@@ -1,0 +1,339 @@
+"""Checking a file: the same judgement as a load's, without any server."""
+
+import csv
+import gzip
+import io
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pandera.errors
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.problems.command import UnusableOutput
+from alumniq_pipelines.core.verdict import MAX_REJECTIONS_KEPT
+from alumniq_pipelines.frames.schema import schema_for
+from alumniq_pipelines.loading import check_file
+
+Write = Callable[[str | bytes], Path]
+
+HEADER = "xid,lastName,visits,born,email,nation\n"
+
+
+def test_a_clean_file_is_clean(people: FieldMap, write: Write) -> None:
+    report = check_file(write(HEADER + "001,Lee,3,1970-05-01,a@b,USA\n002,Roe,,,,\n"), people)
+    assert (report.outcome, report.rows_read, report.rows_accepted) == ("clean", 2, 2)
+    assert report.errors == ()
+    assert report.notes == ()
+
+
+def test_all_faults_are_found_in_one_pass_with_their_rows_and_lines(
+    people: FieldMap, write: Write
+) -> None:
+    report = check_file(
+        write(
+            HEADER
+            + '1,"Lee\nof York",3,1970-05-01,a@b,USA\n'  # row 1, lines 2 and 3
+            + "2,,three,1899-12-31,ab,USA\n"
+            + "1,Roe,1,,a@b,USA\n"
+            + "4,Poe,1,,c@d\n"
+            + "\n"
+            + "1234567890,Doe,1,1970-02-30,e@f,FRA\n"
+        ),
+        people,
+    )
+    assert report.outcome == "rejected"
+    assert (report.rows_read, report.rows_accepted, report.rows_rejected) == (6, 1, 5)
+    assert {(each.row, each.line, each.column, each.code) for each in report.errors} == {
+        (2, 4, "lastName", "required"),
+        (2, 4, "visits", "type"),
+        (2, 4, "born", "range"),
+        (2, 4, "email", "pattern"),
+        (3, 5, "xid", "duplicate-key"),
+        (3, 5, "email", "duplicate-value"),
+        (4, 6, None, "ragged-row"),
+        (5, 7, None, "blank-row"),
+        (6, 8, "xid", "length"),
+        (6, 8, "born", "type"),
+    }
+    assert report.errors_total == 10
+    assert [each.row for each in report.errors] == sorted(each.row or 0 for each in report.errors)
+
+
+def test_a_clash_of_keys_names_both_rows(people: FieldMap, write: Write) -> None:
+    report = check_file(write(HEADER + '1,"a\nb",,,,\n2,b,,,,\n1,c,,,,\n1,d,,,,\n'), people)
+    assert [each.message for each in report.errors] == [
+        "The key `xid` stands in row 1 (line 2) already"
+    ] * 2
+    assert [each.line for each in report.errors] == [5, 6]
+
+
+def test_a_warning_rejects_nothing_and_is_told(people: FieldMap, write: Write) -> None:
+    report = check_file(write(HEADER + "1,Lee,,,,FRA\n2,Roe,,,,FRA\n"), people)
+    assert report.outcome == "clean"
+    assert report.notes == ("`nation` is not one of the allowed values (2 rows, first on line 2)",)
+
+
+def test_no_message_holds_a_cell(people: FieldMap, write: Write) -> None:
+    rows = "".join(f"SECRET{n:05},SECRET,SECRET,SECRET,SECRET,SECRET\n" for n in (1, 1, 2))
+    report = check_file(write(HEADER + rows + "SECRET\n"), people)
+    assert report.outcome == "rejected"
+    assert "SECRET" not in repr(report)
+
+
+def test_totals_stay_true_where_details_are_capped(people: FieldMap, write: Write) -> None:
+    bad = 3 * MAX_REJECTIONS_KEPT
+    report = check_file(
+        write(HEADER + "".join(f"{n},Lee,x,,,\n{n},,1\n" for n in range(bad))), people
+    )
+    assert report.rows_rejected == report.errors_total == 2 * bad
+    assert len(report.errors) == MAX_REJECTIONS_KEPT
+    assert [each.row for each in report.errors] == list(range(1, MAX_REJECTIONS_KEPT + 1))
+    assert {(cause.code, cause.count, cause.first_line) for cause in report.causes} == {
+        ("type", bad, 2),
+        ("ragged-row", bad, 3),
+    }
+
+
+def test_columns_are_found_by_name_in_any_order(
+    people: FieldMap, write: Write, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.csv"
+    report = check_file(
+        write("\ufeff LASTNAME,shoe__c,xid,unknown\nLee,42,001,?\n"), people, output
+    )
+    assert report.outcome == "clean"
+    assert output.read_text().splitlines() == [
+        "xid,lastName,visits,born,email,nation,shoe__c",
+        "001,Lee,0,,,,42",
+    ]
+    assert len(report.notes) == 3
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t", "|", ";", "^", "~"])
+@pytest.mark.parametrize("quoting", [csv.QUOTE_ALL, csv.QUOTE_MINIMAL])
+def test_a_file_in_any_delimiter_is_read_as_it_is(
+    people: FieldMap, write: Write, delimiter: str, quoting: int
+) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter, quoting=quoting)  # type: ignore[arg-type]
+    writer.writerows([["xid", "lastName"], ["1", "a,b;c|d"], ["2", ""]])
+    report = check_file(write(text.getvalue()), people)
+    assert (report.rows_read, report.rows_rejected) == (2, 1)
+    assert report.errors[0].code == "required"
+
+
+@pytest.mark.parametrize(
+    ("content", "codes"),
+    [
+        ("", ["empty-file"]),
+        ("\n\n", ["empty-file"]),
+        (HEADER, ["no-rows"]),
+        (HEADER.strip(), ["no-rows"]),
+        ("1,Lee,3\n2,Roe,4\n", ["no-header"]),
+        ("Report of today\n" + HEADER + "1,Lee,,,,\n", ["no-header"]),
+        ("xid,Last Name\n1,Lee\n", ["missing-column"]),
+        (
+            "xid,xid,email,EMAIL\n1,2,3,4\n",
+            ["duplicate-column", "duplicate-column", "missing-column"],
+        ),
+        (HEADER + '1,"Lee,3,,,\n', ["broken-quoting"]),
+        ((HEADER + "1,Lee,3,,,\n").encode("utf-16"), ["foreign-format"]),
+        ((HEADER + "1,Lee,3,,,\n").encode("utf-16-le"), ["nul-character"]),
+        ((HEADER + "1,Lée,3,,,\n").encode("latin-1"), ["not-utf-8"]),
+        (b"PK\x03\x04 no list of contents", ["truncated-archive"]),
+        (gzip.compress(b"xid,lastName\n1,Lee\n")[:-9], ["truncated-archive"]),
+        (b"<!DOCTYPE html><html>", ["foreign-format"]),
+        ('{"xid": 1}', ["foreign-format"]),
+    ],
+)
+def test_an_unusable_file_is_told_with_all_that_is_wrong(
+    people: FieldMap, write: Write, content: str | bytes, codes: list[str]
+) -> None:
+    report = check_file(write(content), people)
+    assert report.outcome == "unusable"
+    assert sorted(each.code for each in report.errors) == codes
+    assert (report.rows_read, report.errors_total) == (0, len(codes))
+    assert all(each.row is None and each.message and each.advice for each in report.errors)
+
+
+def test_accepted_rows_are_written_typed_and_in_order(
+    people: FieldMap, write: Write, tmp_path: Path
+) -> None:
+    path = write(HEADER + "2,b,x,,,\n3,c,07,1970-05-01,,\n1,a,,,,\n")
+    output = tmp_path / "out.parquet"
+    check_file(path, people, output)
+    found = duckdb.connect().execute(f"FROM '{output}'")
+    assert [str(each[1]) for each in found.description[:4]] == [
+        "VARCHAR",
+        "VARCHAR",
+        "BIGINT",
+        "DATE",
+    ]
+    assert [row[:3] for row in found.fetchall()] == [("3", "c", 7), ("1", "a", 0)]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["out.parquet", "people.csv"]
+
+
+def test_an_output_of_another_kind_is_refused(people: FieldMap, write: Write) -> None:
+    with pytest.raises(UnusableOutput):
+        check_file(write(HEADER), people, Path("out.xlsx"))
+
+
+def test_a_file_that_is_not_there_is_no_outage_of_ours(people: FieldMap, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        check_file(tmp_path / "none.csv", people)
+
+
+CELLS = st.sampled_from(
+    [
+        "",
+        "1",
+        "2",
+        "12345678",
+        "1234567890",
+        "x",
+        "a@b",
+        "c@d",
+        "1970-05-01",
+        "1850-01-01",
+        "USA",
+        "é",
+    ]
+)
+TABLES = st.lists(st.lists(CELLS, min_size=6, max_size=6), min_size=1, max_size=12)
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
+)
+@given(TABLES)
+def test_a_check_says_what_the_pandera_schema_says(
+    people: FieldMap, write: Write, table: list[list[str]]
+) -> None:
+    names = HEADER.strip().split(",")
+    report = check_file(write(HEADER + "".join(",".join(row) + "\n" for row in table)), people)
+    frame = pd.DataFrame(table, columns=names, dtype=str).replace("", None).astype(str)
+    found = {(each.row, each.column, each.code) for each in report.errors}
+    warned = {(None, "nation", "enum")} if report.notes else set()
+    assert {(row, column, code) for row, column, code in found} | warned == pandera_verdict(
+        people, frame
+    )
+
+
+def pandera_verdict(field_map: FieldMap, frame: pd.DataFrame) -> set[tuple[int | None, str, str]]:
+    """Validate a whole frame, and name what failed as rejections do."""
+    codes = {
+        "not_nullable": "required",
+        "field_uniqueness": "duplicate-value",
+        "multiple_fields_uniqueness": "duplicate-key",
+    }
+    try:
+        schema_for(field_map).validate(frame, lazy=True)
+    except pandera.errors.SchemaErrors as errors:
+        cases = errors.failure_cases
+    else:
+        return set()
+    verdict: set[tuple[int | None, str, str]] = set()
+    for case in cases.itertuples():
+        code = codes.get(case.check, case.check)
+        blank_key = code == "duplicate-key" and pd.isna(frame["xid"].iloc[int(case.index)])
+        warns = case.column == "nation"
+        if not blank_key:
+            verdict.add((None if warns else int(case.index) + 1, case.column, code))
+    return verdict
+
+
+TEXT = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8
+) | st.sampled_from(['"', '""', ",", "\n", "\r\n", "\r", "NULL", " x ", "\ufeff", "007", "1e5"])
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=80
+)
+@given(
+    rows=st.lists(st.tuples(TEXT, TEXT, TEXT), min_size=1, max_size=8),
+    delimiter=st.sampled_from(",\t|;^"),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    quotes_all=st.booleans(),
+    has_final_end=st.booleans(),
+)
+def test_any_table_of_text_by_any_legal_writer_loads_as_itself(
+    write: Write,
+    tmp_path: Path,
+    rows: list[tuple[str, ...]],
+    delimiter: str,
+    end: str,
+    *,
+    quotes_all: bool,
+    has_final_end: bool,
+) -> None:
+    def quoted(value: str) -> str:
+        needs = quotes_all or set(value) & {delimiter, '"', "\r", "\n", "\ufeff"}
+        return '"' + value.replace('"', '""') + '"' if needs else value
+
+    table = FieldMap.model_validate(
+        {"name": "t", "path": "t.csv", "schema": {"fields": [{"name": n} for n in "abc"]}}
+    )
+    lines = [delimiter.join(map(quoted, row)) for row in ("abc", *rows)]
+    content = end.join(lines) + (end if has_final_end else "")
+    output = tmp_path / "out.parquet"
+    report = check_file(write(content), table, output)
+    assert report.outcome == "clean", report
+    found = duckdb.connect().execute(f"FROM '{output}'").fetchall()
+    assert found == [tuple(value or None for value in row) for row in rows]
+
+
+CORRUPTIONS: dict[str, Callable[[bytes, int], bytes]] = {
+    "a byte lost": lambda text, place: text[:place] + text[place + 1 :],
+    "a quote put in": lambda text, place: text[:place] + b'"' + text[place:],
+    "a delimiter put in": lambda text, place: text[:place] + b"," + text[place:],
+    "a line end put in": lambda text, place: text[:place] + b"\n" + text[place:],
+    "a return put in": lambda text, place: text[:place] + b"\r" + text[place:],
+    "a NUL put in": lambda text, place: text[:place] + b"\0" + text[place:],
+    "cut off": lambda text, place: text[:place],
+}
+SOUND = b'"a","b","c"\n"1","x","y"\n"2","x ""q"", x","z"\n"3","two\nlines","z"\n"4","x","y"\n'
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_a_single_corruption_never_passes_as_another_structure(
+    write: Write, tmp_path: Path, name: str
+) -> None:
+    """What still loads clean differs in the text of cells at most, as a writer could have meant."""
+    table = FieldMap.model_validate(
+        {"name": "t", "path": "t.csv", "schema": {"fields": [{"name": n} for n in "abc"]}}
+    )
+    output = tmp_path / "out.parquet"
+    for place in range(SOUND.index(b"\n") + 1, len(SOUND) - 1):
+        report = check_file(write(CORRUPTIONS[name](SOUND, place)), table, output)
+        if report.outcome != "clean":
+            assert report.errors
+            continue
+        found = duckdb.connect().execute(f"FROM '{output}'").fetchall()
+        strict = csv.reader(
+            io.StringIO(CORRUPTIONS[name](SOUND, place).decode(), newline=""), strict=True
+        )
+        expected = list(strict)[1:]
+        assert [tuple(value or "" for value in row) for row in found] == [
+            tuple(row) for row in expected
+        ]
+
+
+def test_a_clean_file_needs_neither_pandas_nor_pandera(people: FieldMap, write: Write) -> None:
+    document = people.model_dump_json(by_alias=True, exclude_defaults=True)
+    code = (
+        "import sys; from pathlib import Path; from alumniq_pipelines.loading import check_file;"
+        "from alumniq_pipelines.core.field_map import FieldMap;"
+        f"m = FieldMap.model_validate_json({document!r});"
+        f"print(check_file(Path({str(write(HEADER + '1,a,,,,'))!r}), m).outcome,"
+        " [n for n in ('pandas', 'pandera', 'pyarrow', 'dagster') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "clean []"

@@ -1,0 +1,225 @@
+"""One field map gives one verdict: the screen in SQL, pandera, and the plain meaning of rules."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+import duckdb
+import pandas as pd
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from alumniq_pipelines.adapters.screening import suspect, typed
+from alumniq_pipelines.core.cell import broken_rules, value_of
+from alumniq_pipelines.core.field_map import Column
+from alumniq_pipelines.frames.judging import judge
+from alumniq_pipelines.frames.schema import column_schema
+
+
+def column(kind: str, form: str = "default", **constraints: object) -> Column:
+    return Column.model_validate(
+        {"name": "c", "type": kind, "format": form, "constraints": constraints}
+    )
+
+
+COLUMNS = (
+    column("string", min_length=2),
+    column("string", max_length=3),
+    column("string", pattern="[A-Z]{2}|x.z"),
+    column("string", pattern="[^a]+", max_length=5),
+    column("string", enum=["USA", "it's", 'a"b', "é"]),
+    column("integer"),
+    column("integer", minimum=-5, maximum=70_000),
+    column("integer", enum=[1, 2]),
+    column("number"),
+    column("number", minimum=0.1, maximum=1e300),
+    column("number", enum=[1, 0.5]),
+    column("boolean"),
+    column("date"),
+    column("date", minimum="1999-12-31", maximum="2024-02-29"),
+    column("date", "%d/%m/%Y"),
+    column("date", "%Y%m%d", minimum="20000101"),
+    column("date", "%d.%m.%Y %%"),
+    column("datetime"),
+    column("datetime", minimum="2020-01-01T00:00:00Z"),
+    column("datetime", "%Y-%m-%d %H:%M"),
+    column("datetime", "%m/%d/%YT%H:%M:%S"),
+    column("year"),
+    column("year", minimum=1900, maximum=2100),
+)
+
+ODD = st.sampled_from(
+    [
+        *(
+            "",
+            " ",
+            "a",
+            "AB",
+            "xyz",
+            "x\nz",
+            "AB\n",
+            "USA",
+            "it's",
+            'a"b',
+            "é",
+            "e\u0301",
+            "bcd\U0001f926",
+        ),
+        *(
+            "1",
+            "01",
+            "+1",
+            "-0",
+            "1.0",
+            "1.",
+            ".5",
+            "1e3",
+            "1E+3",
+            "1e400",
+            "-1e-400",
+            "0x1F",
+            "1_000",
+        ),
+        *(
+            " 12 ",
+            "12\n",
+            "\u0661\u0662",
+            "NaN",
+            "inf",
+            "1,5",
+            "1e",
+            "5e-324",
+            "70000",
+            "70001",
+            "0.1",
+        ),
+        *("9223372036854775807", "9223372036854775808", "-9223372036854775808", "1" * 40),
+        *("true", "TRUE", "True", "tRue", "false", "yes", "t", "0"),
+        *(
+            "2024-02-29",
+            "2023-02-29",
+            "0000-01-01",
+            "0001-01-01",
+            "9999-12-31",
+            "2024-2-9",
+            "infinity",
+        ),
+        *("29/02/2024", "29/02/2023", "1/2/2020", "01/02/20", "31/12/1999", "20240229", "20230229"),
+        *(
+            "01.02.2020 %",
+            "01x02x2020 %",
+            "2020-01-01 10:00",
+            "2020-01-01 24:00",
+            "01/02/2020T23:59:59",
+        ),
+        *(
+            "2024-02-29T10:00:00",
+            "2024-02-29 10:00:00Z",
+            "2020-01-01T24:00:00",
+            "2020-01-01T23:59:60",
+        ),
+        *("2020-01-01T00:00:00.1", "2020-01-01T00:00:00.1234567", "2020-01-01T00:00:00+02:00"),
+        *("2020-01-01T00:00:00+23:59", "2020-01-01T00:00:00-15:30", "0001-01-01T00:00:00+01:00"),
+        *("9999-12-31T23:59:59-01:00", "2020-01-01T00:00:00+0200", "2020-01-01t00:00:00"),
+        *("2020-01-01T23:59:59.999999Z", "epoch", "today"),
+        *("2024", "0000", "9999", "20240", "202", "+202", "1899", "2101"),
+    ]
+)
+DIGITS = st.text("0123456789+-.eE:/ TZ_x\n", max_size=20)
+TEXTS = st.lists(ODD | DIGITS | st.text(max_size=6), min_size=1, max_size=30).map(
+    lambda texts: [text for text in texts if "\0" not in text]
+)
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as opened:
+        opened.execute("SET TimeZone = 'UTC'")
+        yield opened
+
+
+def screened(
+    connection: duckdb.DuckDBPyConnection,
+    each: Column,
+    texts: Sequence[str | None],
+    *,
+    required: bool,
+) -> list[tuple[bool, object]]:
+    condition = suspect("v", each, required=required) or "false"
+    return connection.execute(
+        f"SELECT {condition}, {typed('v', each)} FROM (SELECT unnest($texts::VARCHAR[]) AS v)",
+        {"texts": list(texts)},
+    ).fetchall()
+
+
+def plain(value: object) -> object:
+    """Take a point in time as it is stored: in UTC, without saying so."""
+    return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.sampled_from(COLUMNS), TEXTS)
+@example(COLUMNS[8], ["1e400", "5e-324", "1e-400", "123456789012345678901234567890"])
+def test_what_passes_the_screen_breaks_no_rule_and_is_stored_as_its_value(
+    connection: duckdb.DuckDBPyConnection, each: Column, texts: list[str]
+) -> None:
+    for text, (is_suspect, value) in zip(
+        texts, screened(connection, each, texts, required=False), strict=True
+    ):
+        if not is_suspect:
+            assert list(broken_rules(text, each)) == []
+            assert value == plain(value_of(text, each))
+
+
+@settings(deadline=None)
+@given(st.sampled_from(COLUMNS), TEXTS)
+def test_pandera_judges_as_the_rules_are_meant(each: Column, texts: list[str]) -> None:
+    series = pd.Series(texts, dtype=str)
+    found: dict[int, list[str]] = {}
+    for rule, broken in judge(column_schema(each, required=False), series):
+        for place in broken.nonzero()[0]:
+            found.setdefault(int(place), []).append(rule.value)
+    assert found == {
+        place: rules
+        for place, text in enumerate(texts)
+        if (rules := list(broken_rules(text, each)))
+    }
+
+
+@pytest.mark.parametrize("each", COLUMNS, ids=lambda each: f"{each.type} {each.format}")
+def test_blanks_are_suspect_only_where_they_are_refused(
+    connection: duckdb.DuckDBPyConnection, each: Column
+) -> None:
+    assert screened(connection, each, [None], required=False) == [(False, None)]
+    assert screened(connection, each, [None], required=True) == [(True, None)]
+
+
+def test_ordinary_values_pass_the_screen(connection: duckdb.DuckDBPyConnection) -> None:
+    """Else every row would be judged twice."""
+    ordinary = {
+        "integer": "42",
+        "number": "-12.50",
+        "boolean": "true",
+        "date": "2024-02-29",
+        "datetime": "2024-02-29T23:59:59+02:00",
+        "year": "1998",
+        "string": "Müller",
+    }
+    for kind, text in ordinary.items():
+        ((is_suspect, value),) = screened(connection, column(kind), [text], required=True)
+        assert not is_suspect
+        assert value is not None
+
+
+def test_a_blank_takes_the_default_and_a_wrong_value_does_not(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    each = column("integer").model_copy(
+        update={"alumniq": column("integer").alumniq.model_copy(update={"default": 7})}
+    )
+    found = screened(connection, each, [None, "x", "3"], required=False)
+    assert found == [(False, 7), (True, None), (False, 3)]
+
+
+def test_a_column_without_rules_is_not_screened_at_all() -> None:
+    assert suspect("v", column("string"), required=False) is None
