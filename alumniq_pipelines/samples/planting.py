@@ -45,7 +45,7 @@ def plant(recipes: Mapping[str, str], every: int) -> Mapping[str, str]:
     bad["xid"] = (
         f"case when {_chosen('required', every)} then '' "
         f"when {_chosen('duplicate-key', every)} then {xid('(i - 1)')} "
-        f"when {_chosen('length', every)} then repeat('9', 65) else {xid()} end"
+        f"when {_chosen('length', every)} then repeat('9', 56) || {xid()} else {xid()} end"
     )
     bad["isMember"] = (
         f"case when {_chosen('type', every)} then 'maybe' else {recipes['isMember']} end"
