@@ -33,6 +33,13 @@ if TYPE_CHECKING:
 SUSPECTS = identifier(" suspects")
 """No column of a file can have this name: blanks around names are taken away."""
 
+ROOM_IS_SHORT = (
+    duckdb.IOException,
+    duckdb.OutOfMemoryException,
+    duckdb.TransactionException,  # a commit that could not be written
+    duckdb.FatalException,
+)
+
 MEMORY_LIMIT = "640MB"
 """Of DuckDB alone: with Python and pandas beside it, a load stays within 1 GiB."""
 
@@ -42,7 +49,7 @@ VECTORS_PER_BATCH = 49
 
 @dataclass(frozen=True)
 class Staging:
-    """A database with one staged file. All methods raise ScratchUnavailable.
+    """A database with one staged file, lent by `open_staging`.
 
     Where `keeps_rows` is false only keys are staged: enough to judge by, and nothing to publish.
     """
@@ -149,22 +156,32 @@ class Staging:
         parameters: Mapping[str, object] | None = None,
         connection: duckdb.DuckDBPyConnection | None = None,
     ) -> duckdb.DuckDBPyConnection:
-        """Run a statement; what DuckDB says of a failure may hold cells: only its kind is told."""
-        try:
-            return (connection or self.connection).execute(sql, parameters)
-        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
-            raise ScratchUnavailable(type(error).__name__) from None
-        except duckdb.Error as error:
-            raise StagingFailed(type(error).__name__) from None
+        """Run a statement."""
+        return (connection or self.connection).execute(sql, parameters)
 
 
 @contextmanager
 def open_staging(field_map: FieldMap, scratch: Path, database: Path | None) -> Iterator[Staging]:
-    """Open a database for staging a file: a new file of its own, or memory where it is None."""
-    with duckdb.connect(database or ":memory:", config=_settings(scratch)) as connection:
+    """Lend a database for staging a file: a new file of its own, or memory where it is None.
+
+    Whatever fails in it is raised as ScratchUnavailable or StagingFailed.
+    """
+    config = _settings(scratch)
+    with _failures_told(), duckdb.connect(database or ":memory:", config=config) as connection:
         connection.execute("ATTACH ':memory:' AS aside")
         _prepare(connection)
         yield Staging(connection, field_map, keeps_rows=database is not None)
+
+
+@contextmanager
+def _failures_told() -> Iterator[None]:
+    """Tell of DuckDB's failures by their kind alone: what it says of them may hold cells."""
+    try:
+        yield
+    except ROOM_IS_SHORT as error:
+        raise ScratchUnavailable(type(error).__name__) from None
+    except duckdb.Error as error:
+        raise StagingFailed(type(error).__name__) from None
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:

@@ -1,0 +1,208 @@
+"""A load from bucket to warehouse, with the real parts."""
+
+import gzip
+import hashlib
+import resource
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from alumniq_pipelines.adapters.bucket.folder import FolderBucket
+from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS, Limits
+from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
+from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.load import JobId, Load, LoadRequest, LoadState
+from alumniq_pipelines.core.problems.file import ExpandsTooFar, FileGone, FileProblem
+from alumniq_pipelines.core.problems.outage import ScratchUnavailable
+from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.loading import LoadReport, run_load
+
+NOW = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
+HEADER = "xid,lastName,visits,born\n"
+GOOD = HEADER + "001,Lee,3,1970-05-01\n002,Roe,,\n"
+BAD = HEADER + "001,Lee,3,1970-05-01\n002,Roe,x,\n003,Poe,1\n004,Doe,4,\n"
+
+
+@dataclass
+class Installation:
+    """A bucket, a warehouse and room to work in; every load gets the next number."""
+
+    folder: Path
+    people: FieldMap
+    told: list[tuple[str, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.bucket = FolderBucket(self.folder / "bucket", settle_seconds=0)
+        self.warehouse = DuckDBWarehouse(self.folder / "warehouse")
+        self.scratch = self.folder / "scratch"
+        self.delivered = self.folder / "bucket" / "qa" / "warehouse"
+        self.delivered.mkdir(parents=True)
+
+    def deliver(self, content: str | bytes, customer: str = "iqu") -> None:
+        """Put a file into the bucket."""
+        path = self.delivered / f"{customer}.csv"
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    def load(
+        self,
+        number: int = 1,
+        customer: str = "iqu",
+        max_rejected: int = 0,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> LoadReport:
+        """Load the delivered file."""
+        target = Target(customer, Environment.QA, "people")
+        request = LoadRequest(
+            JobId(f"job-{number}"), target, f"{customer}.csv", etag="of-old", size_bytes=None
+        )
+        return run_load(
+            Load(number, request, LoadState.RUNNING, 1, NOW),
+            self.people,
+            self.bucket,
+            self.warehouse,
+            self.scratch,
+            max_rejected=max_rejected,
+            now=NOW,
+            progress=lambda step, fraction: self.told.append((step, fraction)),
+            limits=limits,
+        )
+
+    def rows(self, customer: str = "iqu") -> Sequence[tuple[object, ...]]:
+        """Ask the live version."""
+        return self.warehouse.query(customer, "qa", "SELECT xid, visits, born FROM people")[1]
+
+
+@pytest.fixture
+def installation(tmp_path: Path, people: FieldMap) -> Iterator[Installation]:
+    """Give an installation, and see that nothing is left in its scratch folder."""
+    given = Installation(tmp_path, people)
+    yield given
+    assert not given.scratch.exists() or not list(given.scratch.iterdir())
+
+
+def test_a_good_file_is_published_typed(installation: Installation) -> None:
+    installation.deliver(GOOD)
+    report = installation.load()
+    assert installation.rows() == [("001", 3, date(1970, 5, 1)), ("002", 0, None)]
+    assert report.version is not None
+    assert report.version.rows == report.verdict.counts.rows_accepted == 2
+    assert report.size_bytes == len(GOOD)
+    assert report.sha256 == report.version.sha256 == hashlib.sha256(GOOD.encode()).hexdigest()
+    steps = ["fetch", "decode", "examine", "stage", "judge", "publish"]
+    assert list(report.seconds) == steps
+    assert [step for step, fraction in installation.told if fraction == 0] == steps
+    assert {step for step, fraction in installation.told if fraction == 1} == set(steps)
+
+
+def test_the_file_that_lies_there_now_is_loaded_with_its_own_etag(
+    installation: Installation,
+) -> None:
+    installation.deliver(GOOD)
+    report = installation.load()
+    stored = installation.bucket.head("qa/warehouse/iqu.csv")
+    assert report.version is not None
+    assert stored is not None
+    assert report.version.etag == stored.etag
+
+
+def test_rejected_rows_leave_the_live_version_as_it_is(installation: Installation) -> None:
+    installation.deliver(GOOD)
+    installation.load(1)
+    installation.deliver(BAD)
+    report = installation.load(2)
+    assert report.version is None
+    assert report.superseded_by is None
+    assert report.verdict.counts.rows_rejected == 2
+    assert [row[0] for row in installation.rows()] == ["001", "002"]
+
+
+def test_within_the_budget_the_accepted_rows_are_published(installation: Installation) -> None:
+    installation.deliver(BAD)
+    report = installation.load(max_rejected=2)
+    assert report.version is not None
+    assert report.version.rows == 2
+    assert installation.rows() == [("001", 3, date(1970, 5, 1)), ("004", 4, None)]
+
+
+def test_a_table_is_never_emptied_by_a_budget(installation: Installation) -> None:
+    installation.deliver(HEADER + "001,,3,\n")
+    assert installation.load(max_rejected=5).version is None
+
+
+def test_a_repeated_load_answers_its_own_version(installation: Installation) -> None:
+    installation.deliver(GOOD)
+    first = installation.load(1)
+    installation.deliver(BAD)
+    again = installation.load(1)
+    assert again.version == first.version
+    assert again.verdict.counts == first.verdict.counts
+
+
+def test_a_load_behind_a_later_one_is_superseded(installation: Installation) -> None:
+    installation.deliver(GOOD)
+    installation.load(5)
+    installation.deliver(HEADER + "009,Old,,\n")
+    report = installation.load(4)
+    assert report.version is None
+    assert report.superseded_by == 5
+    assert len(installation.rows()) == 2
+
+
+def test_a_compressed_file_is_known_by_its_content(installation: Installation) -> None:
+    packed = gzip.compress(GOOD[:30].encode()) + gzip.compress(GOOD[30:].encode())
+    installation.deliver(packed)
+    report = installation.load()
+    assert len(installation.rows()) == 2
+    assert report.size_bytes == len(packed)
+    assert report.sha256 == hashlib.sha256(packed).hexdigest()
+
+
+def test_customers_do_not_meet(installation: Installation) -> None:
+    installation.deliver(GOOD)
+    installation.deliver(HEADER + "777,Other,,\n", customer="other")
+    installation.load(1)
+    installation.load(2, customer="other")
+    assert [row[0] for row in installation.rows()] == ["001", "002"]
+    assert [row[0] for row in installation.rows("other")] == ["777"]
+
+
+def test_a_file_that_is_gone_is_told(installation: Installation) -> None:
+    with pytest.raises(FileGone):
+        installation.load()
+
+
+def test_an_unusable_file_is_raised(installation: Installation) -> None:
+    installation.deliver(HEADER + '001,"Lee,3,\n')
+    with pytest.raises(FileProblem):
+        installation.load()
+
+
+def test_a_bomb_is_refused_before_it_fills_the_disk(installation: Installation) -> None:
+    installation.deliver(gzip.compress(HEADER.encode() + b"\0" * 3_000_000))
+    with pytest.raises(ExpandsTooFar):
+        installation.load(limits=Limits(most_bytes=1_000_000))
+
+
+@contextmanager
+def files_no_larger_than(size: int) -> Iterator[None]:
+    """Let the system refuse to write more into a file, as it does on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("size", [100, 100_000])
+def test_a_full_disk_is_an_outage_of_ours(installation: Installation, size: int) -> None:
+    """Once while the file is fetched, once while its rows are staged."""
+    rows = "".join(f"{n:06},{n * 7919 % 9973},{n},1970-05-01\n" for n in range(3_000))
+    installation.deliver(HEADER + rows)
+    with files_no_larger_than(size), pytest.raises(ScratchUnavailable):
+        installation.load()
+    assert installation.load().verdict.counts.rows_accepted == 3_000
