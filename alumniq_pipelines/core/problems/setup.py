@@ -59,19 +59,6 @@ class UnusableNetwork(SetupProblem):
         )
 
 
-class TooLittleHistory(SetupProblem):
-    """There is too little history to propose a rhythm from."""
-
-    code = "too-little-history"
-
-    def __init__(self, loads: int, days: int, fewest_days: int) -> None:
-        """Say what there is and what is needed."""
-        super().__init__(
-            f"{loads} loads on {days} days show no rhythm; {fewest_days} days with a load do.",
-            "Ask the customer when they deliver, and set it: alumniq watch set.",
-        )
-
-
 class UnusableBucketName(SetupProblem):
     """The name cannot be a bucket's."""
 
