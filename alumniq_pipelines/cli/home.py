@@ -1,15 +1,21 @@
 """The data folder of an installation, made ready and kept to one running system."""
 
 import fcntl
+import importlib.metadata
 import os
 import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from alumniq_pipelines.cli.installation import ledger_of
-from alumniq_pipelines.core.problems.setup import AlreadyUp, PortUnusable
+from alumniq_pipelines.cli.programs import programs_environment
+from alumniq_pipelines.core.problems.setup import AlreadyUp, PortUnusable, ProgramFailed
 from alumniq_pipelines.settings import REPOSITORY, Settings
+
+MIGRATION = "migration of Dagster's tables"
 
 
 @contextmanager
@@ -36,9 +42,28 @@ def make_ready(settings: Settings) -> None:
 
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(REPOSITORY / "dagster.yaml", settings.dagster_home / "dagster.yaml")
+    _bring_dagster_up_to_date(settings)
     open_buckets(settings)
     with ledger_of(settings):  # opening it brings its tables up to date
         pass
+
+
+def _bring_dagster_up_to_date(settings: Settings) -> None:
+    """Make Dagster's tables, or those of a newer Dagster, unless that was done before.
+
+    Before its programs start: two that find no tables both make them, and then neither works.
+    """
+    made_by = settings.dagster_home / "tables-made-by"
+    version = importlib.metadata.version("dagster")
+    if made_by.exists() and made_by.read_text(encoding="utf-8") == version:
+        return
+    command = [sys.executable, "-m", "dagster", "instance", "migrate"]
+    environment = programs_environment(settings)
+    done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        reason = f"ended with exit code {done.returncode}"
+        raise ProgramFailed(MIGRATION, reason)
+    made_by.write_text(version, encoding="utf-8")
 
 
 def check_ports(settings: Settings) -> None:

@@ -43,6 +43,7 @@ class Child:
     """A program and its current process."""
 
     program: Program
+    group: int
     process: subprocess.Popen[str]
     reader: threading.Thread
     started_at: float
@@ -80,17 +81,17 @@ class Supervisor:
         )
         try:
             for stage in self.stages:
-                self._start_stage(stage, leader.pid, stop)
+                if not stop.is_set():
+                    self._start_stage(stage, leader.pid, stop)
             yield
         finally:
             self._stop(leader)
 
     def watch(self, stop: threading.Event) -> None:
         """Start again whatever dies, until told to stop."""
-        group = os.getpgid(self.children[0].process.pid)
         while not stop.wait(LOOK_SECONDS):
             for child in self.children:
-                self._revive(child, group)
+                self._revive(child)
 
     def _start_stage(self, stage: Sequence[Program], group: int, stop: threading.Event) -> None:
         begun = [self._begin(program, group) for program in stage]
@@ -121,7 +122,7 @@ class Supervisor:
         )
         reader = threading.Thread(target=self._read, args=(program.name, process), daemon=True)
         reader.start()
-        return Child(program, process, reader, time.monotonic())
+        return Child(program, group, process, reader, time.monotonic())
 
     def _read(self, name: str, process: subprocess.Popen[str]) -> None:
         """Pass a program's output on until it and all that it started have closed it."""
@@ -129,7 +130,7 @@ class Supervisor:
             for line in lines:
                 self.tell(name, line.rstrip("\n"))
 
-    def _revive(self, child: Child, group: int) -> None:
+    def _revive(self, child: Child) -> None:
         code, now = child.process.poll(), time.monotonic()
         if code is None:
             return
@@ -140,7 +141,7 @@ class Supervisor:
             line = f"It ended with exit code {code} and is started again in {wait:.0f} s."
             self.tell(child.program.name, line)
         elif now >= child.ended_at + restart_wait(child.short_lives):
-            fresh = self._begin(child.program, group)
+            fresh = self._begin(child.program, child.group)
             child.process, child.reader = fresh.process, fresh.reader
             child.started_at, child.ended_at = fresh.started_at, None
 

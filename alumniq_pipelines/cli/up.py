@@ -50,7 +50,7 @@ def up(
     with (
         stop_signals() as stop,
         sole_use(settings) as lock,
-        system(settings, lock, _print_line, stop) as supervisor,
+        system(settings, lock, _printing_until(stop), stop) as supervisor,
     ):
         if not stop.is_set():
             _print_banner(settings)
@@ -81,8 +81,15 @@ def system(
             yield supervisor
 
 
-def _print_line(program: str, line: str) -> None:
-    typer.echo(f"{typer.style(f'{program:>{WIDTH}} |', fg=COLOURS[program])} {line}")
+def _printing_until(stop: threading.Event) -> Tell:
+    """Print what programs say; their complaints while they are being stopped mean nothing."""
+
+    def tell(program: str, line: str) -> None:
+        if not stop.is_set():
+            name = typer.style(f"{program:>{WIDTH}} |", fg=COLOURS[program])
+            typer.echo(f"{name} {line}")
+
+    return tell
 
 
 def _print_banner(settings: Settings) -> None:

@@ -136,7 +136,7 @@ def _play(play: Demo, people: int) -> None:
 
 
 def _check(play: Demo, stage: Stage, body: str) -> None:
-    """Judge the broken file as `alumniq check` does: the planted rows, and those alone, are told."""
+    """Judge the broken file as `alumniq check` does: the planted rows are told, and no others."""
     from alumniq_pipelines.adapters.field_maps import read_catalog
     from alumniq_pipelines.loading import check_file
 
