@@ -86,6 +86,12 @@ def decision(load: Load, attempts: Sequence[Attempt], run: Run | None, now: date
     return Leave() if run.will_retry is not False and now - run.changed_at < PATIENCE else Requeue()
 
 
+def awaits_its_run_only(attempts: Sequence[Attempt]) -> bool:
+    """Whether what the attempts gave ends a load, as soon as the run that made them is over."""
+    told = {AttemptResult.PUBLISHED, AttemptResult.SUPERSEDED, AttemptResult.REFUSED}
+    return bool(attempts) and (attempts[-1].result in told or len(attempts) >= MAX_ATTEMPTS)
+
+
 def is_to_be_requested(load: Load, now: datetime) -> bool:
     """Whether a run must be asked for now.
 

@@ -24,7 +24,7 @@ def load_metadata(load: Load, attempted: Attempted) -> Metadata:
 
 
 def _report_metadata(report: LoadReport) -> Metadata:
-    counts, seconds = report.verdict.counts, sum(report.seconds.values())
+    counts, seconds = report.verdict.counts, sum(report.seconds.values(), start=0.0)
     metadata: Metadata = {
         "rows read": dg.MetadataValue.int(counts.rows_read),
         "rows rejected": dg.MetadataValue.int(counts.rows_rejected),

@@ -1,32 +1,54 @@
-"""The reconcile sensor: nothing is ever forgotten."""
+"""The reconcile sensor: nothing is ever forgotten, and what is ready waits for nobody."""
 
 from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import dagster as dg
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.conclusion import awaits_its_run_only
+from alumniq_pipelines.core.load import Load, LoadState
 from alumniq_pipelines.defs.settling import Settling
+from alumniq_pipelines.defs.waiting import looks
 from alumniq_pipelines.settings import Settings
+
+SECONDS_BETWEEN_ALL = 30
+"""How often every unfinished load is looked at; a backlog may have hundreds."""
 
 
 def reconcile_sensor(settings: Settings) -> dg.SensorDefinition:
-    """Define the sensor."""
+    """Define the sensor; its cursor is the moment at which it last looked at every load."""
 
     @dg.sensor(
         name="reconcile",
-        minimum_interval_seconds=30,
+        minimum_interval_seconds=1,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
-            "Compares unfinished loads with Dagster's runs and mends what does not fit: a run that "
-            "was never made, is gone, ended unseen, or whose worker died."
+            "Ends loads as soon as their runs have. Compares all unfinished loads with Dagster's "
+            "runs every 30 seconds and mends what does not fit: a run that was never made, is "
+            "gone, ended unseen, or whose worker died."
         ),
     )
     def reconcile(
         context: dg.SensorEvaluationContext, ledger: dg.ResourceParam[Ledger]
     ) -> dg.SkipReason:
         settling = Settling(ledger, context.instance, settings)
-        done = Counter(settling.settle(load) for load in ledger.loads.unfinished())
-        told = ", ".join(f"{count} {what}" for what, count in done.items())
-        return dg.SkipReason(f"Unfinished loads: {told or 'none'}.")
+        done: Counter[str] = Counter()
+        now = datetime.now(UTC).timestamp()
+        if now - float(context.cursor or 0) >= SECONDS_BETWEEN_ALL:
+            context.update_cursor(str(now))
+            done.update(settling.settle(load) for load in ledger.loads.unfinished())
+        for _ in looks():
+            done.update(settling.settle(load) for load in _ready(ledger))
+        told = ", ".join(f"{count} {what}" for what, count in done.items() if what != "left")
+        return dg.SkipReason(f"Unfinished loads: {told or 'nothing to do'}.")
 
     return reconcile
+
+
+def _ready(ledger: Ledger) -> Iterator[Load]:
+    """Find loads whose outcome is known and whose run may have ended meanwhile."""
+    for load in ledger.loads.find(states=[LoadState.RUNNING]):
+        if awaits_its_run_only(ledger.loads.attempts(load.job_id)):
+            yield load

@@ -22,7 +22,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "TICK_SECONDS", 0.0)
 
 
-def tick(installation: Installation, name: str) -> dg.SensorResult:
+def evaluate(installation: Installation, name: str, cursor: str | None = None) -> object:
     """Evaluate a sensor once, as the daemon does."""
     repository = installation.definitions.get_repository_def()
     with dg.build_sensor_context(
@@ -30,10 +30,23 @@ def tick(installation: Installation, name: str) -> dg.SensorResult:
         repository_def=repository,
         resources={"ledger": installation.ledger, "notifiers": {}},
         sensor_name=name,
+        cursor=cursor,
     ) as context:
-        found = repository.get_sensor_def(name)(context)
+        return repository.get_sensor_def(name)(context)
+
+
+def tick(installation: Installation, name: str) -> dg.SensorResult:
+    """Evaluate a sensor that asks for something."""
+    found = evaluate(installation, name)
     assert isinstance(found, dg.SensorResult)
     return found
+
+
+def skip(installation: Installation, name: str, cursor: str | None = None) -> str:
+    """Evaluate a sensor that only says what it did."""
+    found = evaluate(installation, name, cursor)
+    assert isinstance(found, dg.SkipReason)
+    return found.skip_message or ""
 
 
 def settle(installation: Installation, load: Load) -> str:
@@ -188,3 +201,27 @@ def test_a_run_whose_worker_died_with_its_machine_is_declared_dead(
     assert run
     assert run.status is DagsterRunStatus.FAILURE
     assert list(workers.iterdir()) == []
+
+
+def test_a_load_whose_run_is_over_has_its_outcome_within_the_tick(
+    installation: Installation,
+) -> None:
+    load = installation.accept()
+    tick(installation, "load_requests")
+    run_id = a_run_of(installation, load, DagsterRunStatus.SUCCESS)
+    loads, now = installation.ledger.loads, datetime.now(UTC)
+    loads.begin_attempt(load.job_id, run_id, now)
+    loads.end_attempt(load.job_id, 1, AttemptResult.PUBLISHED, now)
+    look_at_ready_loads_only = str(now.timestamp())
+    skip(installation, "reconcile", cursor=look_at_ready_loads_only)
+    assert installation.again(load).state is LoadState.SUCCEEDED
+
+
+def test_every_unfinished_load_is_looked_at_now_and_then(installation: Installation) -> None:
+    load = installation.accept()
+    tick(installation, "load_requests")
+    for _ in range(MAX_ATTEMPTS):
+        a_run_of(installation, load, DagsterRunStatus.CANCELED)
+    just_now = str(datetime.now(UTC).timestamp())
+    assert "nothing" in skip(installation, "reconcile", cursor=just_now)
+    assert "1 ended" in skip(installation, "reconcile")

@@ -16,6 +16,7 @@ from alumniq_pipelines.core.conclusion import (
     Requeue,
     Run,
     RunState,
+    awaits_its_run_only,
     decision,
     is_to_be_requested,
     run_key,
@@ -172,6 +173,27 @@ def test_a_failure_is_never_told_without_a_reason_when_attempts_gave_one(
     answer = decision(a_load(), attempts, run, NOW + later)
     if isinstance(answer, End) and answer.outcome.state is LoadState.FAILED:
         assert all(answer.outcome.errors)
+
+
+@pytest.mark.parametrize(
+    ("results", "awaits"),
+    [
+        ([], False),
+        ([None], False),
+        ([AttemptResult.OUTAGE], False),
+        ([AttemptResult.LOST], False),
+        ([AttemptResult.OUTAGE] * MAX_ATTEMPTS, True),
+        *(
+            ([AttemptResult.OUTAGE, told], True)
+            for told in (AttemptResult.PUBLISHED, AttemptResult.SUPERSEDED, AttemptResult.REFUSED)
+        ),
+    ],
+)
+def test_a_load_awaits_its_run_only_once_no_attempt_can_follow(
+    results: list[AttemptResult | None], *, awaits: bool
+) -> None:
+    attempts = [Attempt(place, "run", result) for place, result in enumerate(results, start=1)]
+    assert awaits_its_run_only(attempts) is awaits
 
 
 def test_a_webhook_load_that_waits_is_requested_at_once() -> None:
