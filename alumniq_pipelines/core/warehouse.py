@@ -43,11 +43,27 @@ class AcceptedRows:
     etag: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class LiveRows:
+    """The rows of a live version, to be read: a table of a DuckDB file that nobody writes to."""
+
+    version: Version
+    database: Path
+    table: str
+
+
 class Warehouse(Protocol):
     """Published versions. All methods raise WarehouseUnavailable when the store is away."""
 
     def live(self, target: Target) -> Version | None:
         """Answer the version that readers who come now will see."""
+        ...
+
+    def live_rows(self, target: Target, scratch: Path) -> LiveRows | None:
+        """Answer the live version with its rows, for comparing and looking up.
+
+        Where they do not lie in a DuckDB file, they are copied into one in `scratch`.
+        """
         ...
 
     def publish(

@@ -17,7 +17,7 @@ from alumniq_pipelines.core.load import JobId
 from alumniq_pipelines.core.problems.command import NothingPublished, UnknownVersion
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.core.target import CUSTOMER_PATTERN, Environment, Target
-from alumniq_pipelines.core.warehouse import AcceptedRows, Version
+from alumniq_pipelines.core.warehouse import AcceptedRows, LiveRows, Version
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,17 @@ class DuckDBWarehouse:
         with _faults_told():
             number = files.linked()
             return None if number is None else version_file.read([files.path(number)])[0].version
+
+    def live_rows(self, target: Target, scratch: Path) -> LiveRows | None:
+        """Answer the live version with its rows: its file itself, which is never written again."""
+        del scratch
+        files = self._files(target)
+        with _faults_told():
+            number = files.linked()
+            if number is None:
+                return None
+            [found] = version_file.read([files.path(number)])
+        return LiveRows(found.version, files.path(number), found.table)
 
     def publish(
         self,
