@@ -25,6 +25,7 @@ class LoadState(StrEnum):
     FAILED = "failed"
 
 
+UNDERWAY_STATES = frozenset({LoadState.QUEUED, LoadState.REQUESTED, LoadState.RUNNING})
 FINAL_STATES = frozenset({LoadState.SUCCEEDED, LoadState.FAILED})
 
 LEGAL_MOVES: dict[LoadState, frozenset[LoadState]] = {

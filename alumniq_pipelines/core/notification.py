@@ -1,4 +1,4 @@
-"""A notification: what a customer is owed about a load, and when its delivery is tried."""
+"""A notification: what somebody is owed about a load or an incident, and when it is tried."""
 
 import hashlib
 from dataclasses import dataclass
@@ -13,6 +13,9 @@ RETRY_DELAYS = tuple(
 )
 """Waits before each delivery attempt: 75 hours in all, after Standard Webhooks' suggestion."""
 
+HEARTBEAT_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (0, 5, 25, 90, 180))
+"""A heartbeat says that something happened now: after five minutes it would be a lie."""
+
 JITTER = 0.1
 """By how much of itself a wait may grow, so that one outage's backlog does not return at once."""
 
@@ -22,6 +25,8 @@ class Channel(StrEnum):
 
     CALLBACK = "callback"
     MAIL = "mail"
+    CHAT = "chat"
+    HEARTBEAT = "heartbeat"
 
 
 class NotificationState(StrEnum):
@@ -36,8 +41,9 @@ class NotificationState(StrEnum):
 class Notice:
     """Something to be sent, complete: the same bytes go out at every attempt.
 
-    `destination` is a URL (callback) or one address (mail). `body` is the JSON of the callback,
-    or the mail's text; `subject` is empty for callbacks.
+    `destination` is a URL (callback, heartbeat), one address (mail) or `staff` (chat, whose URL is
+    a secret). `body` is JSON (callback, chat), a mail's text or nothing (heartbeat); only mail has
+    a `subject`.
     """
 
     channel: Channel
@@ -50,17 +56,19 @@ class Notice:
 class Notification:
     """A notice as the ledger keeps it; `id` is stable over all delivery attempts.
 
-    Until `leased_until` somebody is sending it and nobody else will.
+    It is about a load or about an incident. Until `leased_until` somebody is sending it and nobody
+    else will.
     """
 
     id: str
-    job_id: JobId
+    job_id: JobId | None
     notice: Notice
     state: NotificationState
     attempts: int
     created_at: datetime
     next_attempt_at: datetime
     leased_until: datetime | None = None
+    incident_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +80,16 @@ class DeliveryResult:
     permanent: bool = False
 
 
-def next_attempt_at(notification_id: str, attempts: int, now: datetime) -> datetime | None:
+def next_attempt_at(
+    notification_id: str, attempts: int, now: datetime, channel: Channel = Channel.CALLBACK
+) -> datetime | None:
     """Answer when to try again after `attempts` failed tries; None where the schedule is over.
 
     The jitter comes from the id and the attempt: spread over notifications, the same when asked
     again.
     """
-    if attempts >= len(RETRY_DELAYS):
+    delays = HEARTBEAT_DELAYS if channel is Channel.HEARTBEAT else RETRY_DELAYS
+    if attempts >= len(delays):
         return None
     spread = hashlib.sha256(f"{notification_id} {attempts}".encode()).digest()[0] / 255
-    return now + RETRY_DELAYS[attempts] * (1 + JITTER * spread)
+    return now + delays[attempts] * (1 + JITTER * spread)

@@ -72,6 +72,7 @@ def owe(ledger: Ledger, url: str) -> Notification:
 
 
 def state(ledger: Ledger, notification: Notification) -> NotificationState:
+    assert notification.job_id
     return ledger.notifications.of(notification.job_id)[0].state
 
 

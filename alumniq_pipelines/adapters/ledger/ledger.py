@@ -5,14 +5,20 @@ from typing import Self
 
 from sqlalchemy import Engine
 
+from alumniq_pipelines.adapters.ledger.accepting import Acceptance
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.customers import Customers
 from alumniq_pipelines.adapters.ledger.database import Database
+from alumniq_pipelines.adapters.ledger.incidents import Incidents
 from alumniq_pipelines.adapters.ledger.keys import ApiKeys
 from alumniq_pipelines.adapters.ledger.loads import Loads
 from alumniq_pipelines.adapters.ledger.notifications import Notifications
+from alumniq_pipelines.adapters.ledger.sessions import Sessions
+from alumniq_pipelines.adapters.ledger.staff_accounts import StaffAccounts
 from alumniq_pipelines.adapters.ledger.tables import REVISION, revision_of
+from alumniq_pipelines.adapters.ledger.troubles import Troubles
 from alumniq_pipelines.adapters.ledger.versions import Versions
+from alumniq_pipelines.adapters.ledger.watches import Watches
 from alumniq_pipelines.core.problems.setup import ForeignRevision
 
 
@@ -26,6 +32,11 @@ class Ledger:
     loads: Loads
     versions: Versions
     notifications: Notifications
+    staff: StaffAccounts
+    sessions: Sessions
+    watches: Watches
+    incidents: Incidents
+    troubles: Troubles
     audit: AuditTrail
 
     @classmethod
@@ -40,9 +51,14 @@ class Ledger:
             database=database,
             customers=Customers(database, audit),
             keys=ApiKeys(database, audit),
-            loads=Loads(database),
+            loads=Loads(database, Acceptance(database)),
             versions=Versions(database),
             notifications=Notifications(database),
+            staff=StaffAccounts(database, audit),
+            sessions=Sessions(database),
+            watches=Watches(database, audit),
+            incidents=Incidents(database),
+            troubles=Troubles(database),
             audit=audit,
         )
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     Select,
     Update,
     func,
@@ -24,7 +23,8 @@ from alumniq_pipelines.adapters.ledger.load_rows import (
     load_of,
     row_of,
 )
-from alumniq_pipelines.adapters.ledger.tables import attempts, customers, loads, notifications
+from alumniq_pipelines.adapters.ledger.notifications import owe
+from alumniq_pipelines.adapters.ledger.tables import attempts, customers, loads
 from alumniq_pipelines.core.load import (
     FINAL_STATES,
     JobId,
@@ -34,7 +34,7 @@ from alumniq_pipelines.core.load import (
     Origin,
     states_before,
 )
-from alumniq_pipelines.core.notification import Notice, NotificationState
+from alumniq_pipelines.core.notification import Notice
 from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome
 from alumniq_pipelines.core.problems.command import UnknownCustomer
 from alumniq_pipelines.core.target import Target
@@ -179,7 +179,7 @@ class Loads:
             if connection.execute(moved).rowcount == 0:
                 return False
             connection.execute(_close_open(job_id, AttemptResult.LOST, now))
-            _owe(connection, job_id, notices, now)
+            owe(connection, f"msg_{job_id}", notices, now, job_id=job_id)
         return True
 
     def _one(self, wanted: Select[Any]) -> Load | None:
@@ -225,23 +225,3 @@ def _close_open(job_id: JobId, result: AttemptResult, now: datetime) -> Update:
         .where(attempts.c.job_id == job_id, attempts.c.result.is_(None))
         .values(result=result, ended_at=now)
     )
-
-
-def _owe(connection: Connection, job_id: JobId, notices: Sequence[Notice], now: datetime) -> None:
-    owed = [
-        {
-            "id": f"msg_{job_id}-{place}",
-            "job_id": job_id,
-            "channel": notice.channel,
-            "destination": notice.destination,
-            "subject": notice.subject,
-            "body": notice.body,
-            "state": NotificationState.PENDING,
-            "attempts": 0,
-            "created_at": now,
-            "next_attempt_at": now,
-        }
-        for place, notice in enumerate(notices, start=1)
-    ]
-    if owed:
-        connection.execute(insert(notifications), owed)

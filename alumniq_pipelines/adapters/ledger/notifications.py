@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, insert, or_, select, update
 
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.tables import delivery_attempts, notifications
@@ -21,9 +21,17 @@ from alumniq_pipelines.core.notification import (
 
 @dataclass(frozen=True)
 class Notifications:
-    """What customers are owed; rows are made by `Loads.end` only."""
+    """What customers and staff are owed; what is owed is written with what it is about."""
 
     database: Database
+
+    def announce(self, job_id: JobId, notices: Sequence[Notice], now: datetime) -> None:
+        """Owe what is said when a load starts; repeating it changes nothing."""
+        rows = _rows(f"msg_{job_id}-start", notices, now, job_id=job_id)
+        if rows:
+            kept = self.database.insert(notifications)
+            with self.database.writing_once() as connection:
+                connection.execute(kept.on_conflict_do_nothing(index_elements=["id"]), rows)
 
     def claim(self, now: datetime, lease: timedelta, most: int = 100) -> Sequence[Notification]:
         """Take due notifications for sending; nobody else gets them until the lease is over."""
@@ -76,6 +84,22 @@ class Notifications:
             connection.execute(moved)
             connection.execute(tried)
 
+    def send_again(self, notification_id: str, now: datetime) -> bool:
+        """Owe a notification once more, from the start of its schedule, unless it is due anyway.
+
+        False where there is none, or somebody is sending it.
+        """
+        again = (
+            update(notifications)
+            .where(
+                notifications.c.id == notification_id,
+                or_(notifications.c.leased_until.is_(None), notifications.c.leased_until <= now),
+            )
+            .values(state=NotificationState.PENDING, attempts=0, next_attempt_at=now)
+        )
+        with self.database.writing_once() as connection:
+            return connection.execute(again).rowcount == 1
+
     def of(self, job_id: JobId) -> Sequence[Notification]:
         """List a load's notifications."""
         wanted = select(notifications).where(notifications.c.job_id == job_id)
@@ -97,11 +121,56 @@ class Notifications:
             ]
 
 
+def owe(
+    connection: Connection,
+    name: str,
+    notices: Sequence[Notice],
+    now: datetime,
+    *,
+    job_id: JobId | None = None,
+    incident_id: int | None = None,
+) -> None:
+    """Write down what is owed about a load or an incident, in the caller's transaction.
+
+    The ids are `name` with a number: the same notices of one name can be owed once only.
+    """
+    rows = _rows(name, notices, now, job_id=job_id, incident_id=incident_id)
+    if rows:
+        connection.execute(insert(notifications), rows)
+
+
+def _rows(
+    name: str,
+    notices: Sequence[Notice],
+    now: datetime,
+    *,
+    job_id: JobId | None = None,
+    incident_id: int | None = None,
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": f"{name}-{place}",
+            "job_id": job_id,
+            "incident_id": incident_id,
+            "channel": notice.channel,
+            "destination": notice.destination,
+            "subject": notice.subject,
+            "body": notice.body,
+            "state": NotificationState.PENDING,
+            "attempts": 0,
+            "created_at": now,
+            "next_attempt_at": now,
+        }
+        for place, notice in enumerate(notices, start=1)
+    ]
+
+
 def _what_follows(
     notification: Notification, result: DeliveryResult, now: datetime
 ) -> dict[str, Any]:
     changes: dict[str, Any] = {"attempts": notifications.c.attempts + 1, "leased_until": None}
-    again = next_attempt_at(notification.id, notification.attempts + 1, now)
+    channel = notification.notice.channel
+    again = next_attempt_at(notification.id, notification.attempts + 1, now, channel)
     if result.delivered:
         changes["state"] = NotificationState.DELIVERED
     elif result.permanent or again is None:
@@ -114,11 +183,12 @@ def _what_follows(
 def _notification(row: RowMapping) -> Notification:
     return Notification(
         id=row["id"],
-        job_id=JobId(row["job_id"]),
+        job_id=None if row["job_id"] is None else JobId(row["job_id"]),
         notice=Notice(row["channel"], row["destination"], row["body"], row["subject"]),
         state=row["state"],
         attempts=row["attempts"],
         created_at=row["created_at"],
         next_attempt_at=row["next_attempt_at"],
         leased_until=row["leased_until"],
+        incident_id=row["incident_id"],
     )

@@ -10,6 +10,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     Connection,
     DateTime,
@@ -27,12 +28,13 @@ from sqlalchemy import (
     select,
 )
 
+from alumniq_pipelines.core.incident import Kind, Resolution
 from alumniq_pipelines.core.load import LoadState, Origin
 from alumniq_pipelines.core.notification import Channel, NotificationState
 from alumniq_pipelines.core.outcome import AttemptResult
 from alumniq_pipelines.core.target import Environment
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration: what a database must be at for this code to work on it."""
 
 
@@ -90,6 +92,7 @@ metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
         "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
         "pk": "pk_%(table_name)s",
     }
@@ -188,11 +191,56 @@ versions = Table(
     Column("recorded_at", UtcDateTime, nullable=False),
 )
 
+watches = Table(
+    "watches",
+    metadata,
+    Column("customer", ForeignKey(customers.c.id), primary_key=True),
+    Column("environment", _words(Environment), primary_key=True),
+    Column("feed", String(100), primary_key=True),
+    Column("cron", String(200)),
+    Column("period_seconds", Integer),
+    Column("time_zone", String(100), nullable=False),
+    Column("grace_seconds", Integer, nullable=False),
+    Column("days_off", JSON, nullable=False),
+    Column("skips_weekends", Boolean, nullable=False),
+    Column("heartbeat_url", Text, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("snoozed_until", UtcDateTime),
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("key", String(300), nullable=False),
+    Column("kind", _words(Kind), nullable=False),
+    Column("customer", String(31)),
+    Column("environment", _words(Environment)),
+    Column("feed", String(100)),
+    Column("title", Prose, nullable=False),
+    Column("detail", Prose, nullable=False),
+    Column("advice", Prose, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False, index=True),
+    Column("told_at", UtcDateTime),
+    Column("closed_at", UtcDateTime),
+    Column("resolution", _words(Resolution)),
+)
+
+_IS_OPEN = incidents.c.closed_at.is_(None)
+Index(
+    "uq_incidents_open",
+    incidents.c.key,
+    unique=True,  # however many look at once, a condition is one incident
+    sqlite_where=_IS_OPEN,
+    postgresql_where=_IS_OPEN,
+)
+
 notifications = Table(
     "notifications",
     metadata,
     Column("id", String(64), primary_key=True),
-    Column("job_id", ForeignKey(loads.c.job_id), nullable=False, index=True),
+    Column("job_id", ForeignKey(loads.c.job_id), index=True),
+    Column("incident_id", ForeignKey(incidents.c.id), index=True),
     Column("channel", _words(Channel), nullable=False),
     Column("destination", Text, nullable=False),
     Column("subject", Prose, nullable=False),
@@ -203,6 +251,7 @@ notifications = Table(
     Column("next_attempt_at", UtcDateTime, nullable=False),
     Column("leased_until", UtcDateTime),
     Index(None, "state", "next_attempt_at"),
+    CheckConstraint("(job_id IS NULL) <> (incident_id IS NULL)", "about_one"),
 )
 
 delivery_attempts = Table(

@@ -1,0 +1,109 @@
+"""Incidents: each opened, told and closed once, however many look at the same time."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, Select, select, update
+
+from alumniq_pipelines.adapters.ledger.database import Database
+from alumniq_pipelines.adapters.ledger.notifications import owe
+from alumniq_pipelines.adapters.ledger.tables import incidents
+from alumniq_pipelines.core.incident import Condition, Incident, Kind, Resolution
+from alumniq_pipelines.core.notification import Notice
+from alumniq_pipelines.core.target import Target
+
+Words = Callable[[Sequence[Incident]], Sequence[Notice]]
+"""Writes what is owed about incidents, in the transaction that makes it owed."""
+
+
+@dataclass(frozen=True)
+class Incidents:
+    """What staff must know of, or had to."""
+
+    database: Database
+
+    def open(self, condition: Condition, now: datetime) -> bool:
+        """Open an incident; False where one of the condition's key is open already."""
+        target = condition.target
+        opened = self.database.insert(incidents).values(
+            key=condition.key,
+            kind=condition.kind,
+            customer=target.customer if target else None,
+            environment=target.environment if target else None,
+            feed=target.feed if target else None,
+            title=condition.title,
+            detail=condition.detail,
+            advice=condition.advice,
+            opened_at=now,
+        )
+        with self.database.writing_once() as connection:
+            return connection.execute(opened.on_conflict_do_nothing()).rowcount == 1
+
+    def tell(self, ids: Sequence[int], now: datetime, words: Words) -> Sequence[Incident]:
+        """Owe staff the news of open incidents that nobody has told yet, and answer those."""
+        told = (
+            update(incidents)
+            .where(incidents.c.id.in_(ids), incidents.c.told_at.is_(None), _IS_OPEN)
+            .values(told_at=now)
+        )
+        return self._moved(told, "opened", now, words)
+
+    def close(
+        self, ids: Sequence[int], resolution: Resolution, now: datetime, words: Words
+    ) -> Sequence[Incident]:
+        """Close incidents that are open, owe staff the news of them, and answer those."""
+        closed = (
+            update(incidents)
+            .where(incidents.c.id.in_(ids), _IS_OPEN)
+            .values(closed_at=now, resolution=resolution)
+        )
+        return self._moved(closed, "closed", now, words)
+
+    def now_open(self) -> Sequence[Incident]:
+        """List open incidents, oldest first."""
+        return self._many(select(incidents).where(_IS_OPEN).order_by(incidents.c.id))
+
+    def newest(self, most: int = 50) -> Sequence[Incident]:
+        """List incidents, newest first."""
+        return self._many(select(incidents).order_by(incidents.c.id.desc()).limit(most))
+
+    def closed_since(self, kinds: Collection[Kind], since: datetime) -> bool:
+        """Whether an incident of these kinds was over only after a time."""
+        wanted = select(incidents.c.id).where(
+            incidents.c.kind.in_(kinds), incidents.c.closed_at > since
+        )
+        with self.database.reading() as connection:
+            return connection.scalar(wanted.limit(1)) is not None
+
+    def _moved(self, moved: Any, event: str, now: datetime, words: Words) -> Sequence[Incident]:
+        with self.database.writing() as connection:
+            rows = connection.execute(moved.returning(incidents)).mappings()
+            ours = sorted((_incident(row) for row in rows), key=lambda each: each.id)
+            if ours:
+                # What tells of several belongs to the first of them.
+                first = ours[0].id
+                owe(connection, f"msg_{event}-{first}", words(ours), now, incident_id=first)
+        return ours
+
+    def _many(self, wanted: Select[Any]) -> Sequence[Incident]:
+        with self.database.reading() as connection:
+            return [_incident(row) for row in connection.execute(wanted).mappings()]
+
+
+_IS_OPEN = incidents.c.closed_at.is_(None)
+
+
+def _incident(row: RowMapping) -> Incident:
+    target = row["customer"] and Target(row["customer"], row["environment"], row["feed"])
+    return Incident(
+        id=row["id"],
+        condition=Condition(
+            row["key"], row["kind"], row["title"], row["detail"], row["advice"], target or None
+        ),
+        opened_at=row["opened_at"],
+        told_at=row["told_at"],
+        closed_at=row["closed_at"],
+        resolution=row["resolution"],
+    )

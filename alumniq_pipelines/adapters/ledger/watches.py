@@ -1,0 +1,178 @@
+"""Watches: the rhythm of each target, and when its loads came."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, select, update
+from sqlalchemy.exc import IntegrityError
+
+from alumniq_pipelines.adapters.ledger.audit import AuditTrail
+from alumniq_pipelines.adapters.ledger.database import Database
+from alumniq_pipelines.adapters.ledger.tables import loads, watches
+from alumniq_pipelines.core.load import LoadState, Origin
+from alumniq_pipelines.core.problems.command import UnknownCustomer
+from alumniq_pipelines.core.rhythm import DaysOff, Rhythm
+from alumniq_pipelines.core.target import Target
+from alumniq_pipelines.core.watch import Watch
+
+_TARGET = (watches.c.customer, watches.c.environment, watches.c.feed)
+
+
+@dataclass(frozen=True)
+class Watches:
+    """What is expected of targets, one watch each at most."""
+
+    database: Database
+    audit: AuditTrail
+
+    def set(self, watch: Watch, now: datetime, *, actor: str = "system") -> None:
+        """Keep or replace a watch; raises UnknownCustomer."""
+        target = watch.target
+        terms = _terms(watch)
+        kept = self.database.insert(watches).values(
+            customer=target.customer, environment=target.environment, feed=target.feed, **terms
+        )
+        try:
+            with self.database.writing() as connection:
+                connection.execute(kept.on_conflict_do_update(index_elements=_TARGET, set_=terms))
+                self.audit.add(
+                    actor,
+                    "watch set",
+                    str(target),
+                    now,
+                    detail=_told(watch),
+                    connection=connection,
+                )
+        except IntegrityError:
+            raise UnknownCustomer(target.customer) from None
+
+    def get(self, target: Target) -> Watch | None:
+        """Answer the watch on a target, if there is one."""
+        with self.database.reading() as connection:
+            row = connection.execute(select(watches).where(_on(target))).mappings().one_or_none()
+        return None if row is None else _watch(row)
+
+    def all(self, customer: str | None = None) -> Sequence[Watch]:
+        """List watches by customer, environment and feed."""
+        wanted = select(watches).order_by(*_TARGET)
+        if customer is not None:
+            wanted = wanted.where(watches.c.customer == customer)
+        with self.database.reading() as connection:
+            return [_watch(row) for row in connection.execute(wanted).mappings()]
+
+    def snooze(
+        self, target: Target, until: datetime | None, now: datetime, *, actor: str = "system"
+    ) -> bool:
+        """Expect nothing before a time, or again where it is None; False where no watch is."""
+        snoozed = update(watches).where(_on(target)).values(snoozed_until=until)
+        with self.database.writing() as connection:
+            if connection.execute(snoozed).rowcount == 0:
+                return False
+            detail = {"until": "now" if until is None else until.isoformat()}
+            self.audit.add(
+                actor, "watch snoozed", str(target), now, detail=detail, connection=connection
+            )
+        return True
+
+    def remove(self, target: Target, now: datetime, *, actor: str = "system") -> bool:
+        """Watch a target no more; False where no watch is."""
+        with self.database.writing() as connection:
+            if connection.execute(delete(watches).where(_on(target))).rowcount == 0:
+                return False
+            self.audit.add(actor, "watch removed", str(target), now, connection=connection)
+        return True
+
+    def arrivals(self, target: Target, most: int = 2) -> Sequence[datetime]:
+        """Answer when the loads came that were published, newest first, each once.
+
+        A load that staff asked for brings in the file that a webhook had asked for before: it came
+        when that was accepted. Where there was none, nothing came.
+        """
+        asked = loads.alias("asked")
+        came = (
+            select(asked.c.accepted_at)
+            .where(
+                asked.c.customer == loads.c.customer,
+                asked.c.environment == loads.c.environment,
+                asked.c.feed == loads.c.feed,
+                asked.c.number <= loads.c.number,
+                asked.c.origin == Origin.WEBHOOK,
+            )
+            .order_by(asked.c.number.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        wanted = (
+            select(came)
+            .where(
+                loads.c.customer == target.customer,
+                loads.c.environment == target.environment,
+                loads.c.feed == target.feed,
+                loads.c.state == LoadState.SUCCEEDED,
+            )
+            .order_by(loads.c.number.desc())
+            .limit(most + _HAND_MADE)
+        )
+        with self.database.reading() as connection:
+            found = [moment for moment in connection.scalars(wanted) if moment is not None]
+        return list(dict.fromkeys(found))[:most]
+
+
+_HAND_MADE = 10
+"""So many repeats by staff of one file are looked through for the one before it."""
+
+
+def _on(target: Target) -> ColumnElement[bool]:
+    return and_(
+        watches.c.customer == target.customer,
+        watches.c.environment == target.environment,
+        watches.c.feed == target.feed,
+    )
+
+
+def _terms(watch: Watch) -> dict[str, Any]:
+    rhythm = watch.rhythm
+    return {
+        "cron": rhythm.cron,
+        "period_seconds": None if rhythm.period is None else int(rhythm.period.total_seconds()),
+        "time_zone": rhythm.time_zone,
+        "grace_seconds": int(rhythm.grace.total_seconds()),
+        "days_off": [str(each) for each in rhythm.days_off],
+        "skips_weekends": rhythm.skips_weekends,
+        "heartbeat_url": watch.heartbeat_url,
+        "since": watch.since,
+        "snoozed_until": watch.snoozed_until,
+    }
+
+
+def _told(watch: Watch) -> dict[str, str | int]:
+    """Lay a watch out for the audit trail; the heartbeat's URL is a secret of its own."""
+    rhythm = watch.rhythm
+    return {
+        "rhythm": rhythm.cron or str(rhythm.period),
+        "time_zone": rhythm.time_zone,
+        "grace_seconds": int(rhythm.grace.total_seconds()),
+        "days_off": ", ".join(str(each) for each in rhythm.days_off),
+        "skips_weekends": int(rhythm.skips_weekends),
+        "heartbeat": "yes" if watch.heartbeat_url else "no",
+    }
+
+
+def _watch(row: RowMapping) -> Watch:
+    period = row["period_seconds"]
+    return Watch(
+        Target(row["customer"], row["environment"], row["feed"]),
+        Rhythm(
+            cron=row["cron"],
+            period=None if period is None else timedelta(seconds=period),
+            time_zone=row["time_zone"],
+            grace=timedelta(seconds=row["grace_seconds"]),
+            days_off=tuple(DaysOff.of(each) for each in row["days_off"]),
+            skips_weekends=row["skips_weekends"],
+        ),
+        since=row["since"],
+        snoozed_until=row["snoozed_until"],
+        heartbeat_url=row["heartbeat_url"],
+    )

@@ -1,0 +1,43 @@
+"""What was owed before watches came is owed after, on both engines."""
+
+from datetime import timedelta
+
+from alembic import command
+from sqlalchemy import inspect, text
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.ledger.migrating import alembic_config
+from alumniq_pipelines.core.incident import Condition, Kind
+from alumniq_pipelines.core.load import LoadState
+from alumniq_pipelines.core.notification import Channel, DeliveryResult, Notice
+from alumniq_pipelines.core.outcome import Outcome
+from tests.integration.ledger.conftest import NOW, Accept
+
+CALLBACK = Notice(Channel.CALLBACK, "https://iqu.example/done", '{"status": "SUCCESS"}')
+FAILED = DeliveryResult(delivered=False, detail="500")
+
+
+def downgrade(ledger: Ledger, revision: str) -> None:
+    with ledger.database.writing() as connection:
+        command.downgrade(alembic_config(connection), revision)
+
+
+def test_notifications_and_their_attempts_outlive_the_migration_to_watches_and_back(
+    ledger: Ledger, accept: Accept
+) -> None:
+    load = accept()
+    ledger.loads.end(load.job_id, Outcome(LoadState.SUCCEEDED), [CALLBACK], NOW)
+    (due,) = ledger.notifications.claim(NOW, timedelta(minutes=2))
+    ledger.notifications.record(due, FAILED, NOW)
+    ledger.incidents.open(Condition("bucket", Kind.BUCKET_AWAY, "Away", "It is away."), NOW)
+    (incident,) = ledger.incidents.now_open()
+    ledger.incidents.tell([incident.id], NOW, lambda _: [CALLBACK])
+    kept = ledger.notifications.of(load.job_id)
+    downgrade(ledger, "0001")
+    with ledger.database.reading() as connection:
+        assert "incidents" not in inspect(connection).get_table_names()
+        assert connection.scalar(text("SELECT count(*) FROM notifications")) == 1
+    ledger.migrate()
+    assert ledger.notifications.of(load.job_id) == kept
+    assert ledger.notifications.attempts(due.id) == [(NOW, FAILED)]
+    assert ledger.incidents.now_open() == []
