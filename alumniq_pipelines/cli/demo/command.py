@@ -29,8 +29,9 @@ from alumniq_pipelines.settings import Settings
 if TYPE_CHECKING:
     from rich.console import Console
 
-WAVE_SECONDS = 150.0
-BROKEN_SECONDS = 90.0
+WAVE_SECONDS = 240.0
+BROKEN_SECONDS = 120.0
+"""Ten times what it takes on two idle cores."""
 TAIL_LINES = 15
 LOG_WIDTH = 120
 """Of tables where no terminal listens."""

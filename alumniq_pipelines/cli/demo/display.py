@@ -25,11 +25,6 @@ class Row:
     seconds: float
     is_told: bool
 
-    @property
-    def told_state(self) -> str:
-        """The load's state, and whether its customer knows."""
-        return f"{self.state}, told" if self.is_told else self.state
-
 
 Show = Callable[[Sequence[Row]], None]
 
@@ -42,8 +37,8 @@ def live(console: "Console") -> Iterator[Show]:
         return
     from rich.live import Live
 
-    with Live(console=console, refresh_per_second=8, transient=True) as shown:
-        yield lambda rows: shown.update(table(rows))
+    with Live(console=console, auto_refresh=False, transient=True) as shown:
+        yield lambda rows: shown.update(table(rows), refresh=True)
 
 
 class _Lines:
@@ -55,27 +50,25 @@ class _Lines:
 
     def __call__(self, rows: Sequence[Row]) -> None:
         for row in rows:
-            if (row.job_id, row.told_state) not in self.said:
-                self.said.add((row.job_id, row.told_state))
-                self.console.out(f"  {row.feed:<24}{row.job_id}  {row.told_state}")
+            state = f"{row.state}, told" if row.is_told else row.state
+            if (row.job_id, state) not in self.said:
+                self.said.add((row.job_id, state))
+                self.console.out(f"  {row.feed:<24}{row.job_id}  {state}")
 
 
 def table(rows: Sequence[Row]) -> Any:
-    """Lay loads out as a table."""
+    """Lay loads out as a table that fits into 80 columns: feed and job id share one."""
     from rich.table import Table
     from rich.text import Text
 
-    laid = Table(box=None, padding=(0, 1))
-    laid.add_column("Feed", overflow="fold")
-    laid.add_column("Job id", no_wrap=True)
-    laid.add_column("State")
+    laid = Table("Feed, job id", "State", "Told", box=None, padding=(0, 1), pad_edge=False)
     for name in ("Rows", "Rejected", "Seconds"):
         laid.add_column(name, justify="right")
     for row in rows:
         laid.add_row(
-            row.feed,
-            row.job_id,
-            Text(row.told_state, STATE_STYLES.get(row.state, "")),
+            Text.assemble((row.feed, "bold"), "\n", (row.job_id, "dim")),
+            Text(row.state, STATE_STYLES.get(row.state, "")),
+            "yes" if row.is_told else "",
             f"{row.counts.rows_read:,}" if row.counts else "",
             f"{row.counts.rows_rejected:,}" if row.counts else "",
             f"{row.seconds:.1f}",
@@ -88,7 +81,7 @@ def rejections(found: Sequence[Rejection]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    laid = Table(box=None, padding=(0, 2))
+    laid = Table(box=None, padding=(0, 1), pad_edge=False)
     laid.add_column("Row", justify="right")
     laid.add_column("Line", justify="right")
     laid.add_column("Column")
