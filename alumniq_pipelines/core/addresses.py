@@ -76,11 +76,11 @@ def literal_address(host: str) -> IPAddress | None:
         return ip_address(bare)
     except ValueError:
         pass
-    if not bare.isascii() or any(character.isspace() for character in bare):
-        return None
+    if any(character.isspace() for character in bare):
+        return None  # inet_aton reads an address up to the first space
     try:
         return IPv4Address(socket.inet_aton(bare))
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 

@@ -1,7 +1,7 @@
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from alumniq_pipelines.core.addresses import AddressPolicy, literal_address
@@ -125,5 +125,6 @@ def test_an_ipv4_address_is_judged_alike_in_all_its_forms(address: IPv4Address) 
 
 
 @given(st.text())
+@example("\0")
 def test_any_text_can_be_asked_about(host: str) -> None:
     assert PUBLIC_ONLY.refuses_host(host) in {True, False}
