@@ -14,6 +14,7 @@ from alumniq_pipelines.cli.feed import feed
 from alumniq_pipelines.cli.key import key
 from alumniq_pipelines.cli.load import load
 from alumniq_pipelines.cli.sql import sql
+from alumniq_pipelines.cli.staff import staff
 from alumniq_pipelines.cli.up import up
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app.add_typer(customer, name="customer")
 app.add_typer(key, name="key")
 app.add_typer(feed, name="feed")
 app.add_typer(load, name="load")
+app.add_typer(staff, name="staff")
 app.command()(check)
 app.command()(sql)
 app.command()(up)

@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "alumniq_pipelines/adapters/warehouse": {"duckdb"},
     "alumniq_pipelines/adapters/notifiers": {"httpx", "jinja2"},
     "alumniq_pipelines/adapters": {
+        "argon2",
         "boto3",
         "botocore",
         "mypy_boto3_s3",

@@ -232,3 +232,42 @@ class NothingToReload(SetupProblem):
             f"No file was ever accepted for {target}.",
             "Give the name of a file in the bucket as `filename` in the launchpad's config.",
         )
+
+
+class UnusableStaffName(SetupProblem):
+    """The account cannot be called that."""
+
+    code = "unusable-staff-name"
+
+    def __init__(self, most: int) -> None:
+        """Say what a name looks like."""
+        super().__init__(
+            "The name is no name to sign in with.",
+            f"Take up to {most} printable characters, such as an e-mail address.",
+        )
+
+
+class ShortPassword(SetupProblem):
+    """The password is too short."""
+
+    code = "short-password"
+
+    def __init__(self, fewest: int) -> None:
+        """Name the limit."""
+        super().__init__(
+            f"The password has fewer than {fewest} characters.",
+            "Take a few words that nobody would guess together.",
+        )
+
+
+class UnknownStaff(SetupProblem):
+    """There is no staff account of that name."""
+
+    code = "unknown-staff"
+
+    def __init__(self, name: str) -> None:
+        """Name what was asked for."""
+        super().__init__(
+            f"There is no staff account {name!r} that may sign in.",
+            "List them: alumniq staff list.",
+        )

@@ -1,0 +1,97 @@
+"""Sessions at the pages: kept as digests, ended with the key or the account they stand on."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import and_, delete, insert, or_, select, update
+
+from alumniq_pipelines.adapters.ledger.database import Database
+from alumniq_pipelines.adapters.ledger.tables import api_keys, sessions, staff
+from alumniq_pipelines.core.keys import ApiKey
+from alumniq_pipelines.core.session import LIFETIME, Session, new_token, token_digest
+from alumniq_pipelines.core.target import Environment
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """Who is signed in."""
+
+    database: Database
+
+    def begin_with_key(self, key: ApiKey, now: datetime) -> str:
+        """Begin a session of whoever showed this key, and answer its token."""
+        return self._begin(
+            now, key_prefix=key.prefix, customer=key.customer, environment=key.environment
+        )
+
+    def begin_as_staff(self, name: str, now: datetime) -> str:
+        """Begin a session of a staff account, and answer its token."""
+        return self._begin(now, staff=name)
+
+    def find(self, token: str, now: datetime) -> Session | None:
+        """Look a session up; None once it, its key or its account is over."""
+        wanted = (
+            select(
+                sessions.c.staff,
+                sessions.c.key_prefix,
+                sessions.c.customer,
+                sessions.c.environment,
+                sessions.c.expires_at,
+                api_keys.c.feeds,
+            )
+            .outerjoin_from(sessions, api_keys, sessions.c.key_prefix == api_keys.c.prefix)
+            .outerjoin(staff, sessions.c.staff == staff.c.name)
+            .where(
+                sessions.c.digest == token_digest(token),
+                sessions.c.expires_at > now,
+                or_(
+                    and_(staff.c.name.is_not(None), staff.c.disabled_at.is_(None)),
+                    and_(api_keys.c.revoked_at.is_(None), api_keys.c.expires_at > now),
+                ),
+            )
+        )
+        with self.database.reading() as connection:
+            row = connection.execute(wanted).mappings().one_or_none()
+        if row is None:
+            return None
+        feeds = row["feeds"]
+        return Session(**{**row, "feeds": None if feeds is None else tuple(feeds)})
+
+    def look_at(self, token: str, customer: str, environment: Environment) -> None:
+        """Let a session of staff see a customer's environment; a customer's own never moves."""
+        moved = (
+            update(sessions)
+            .where(sessions.c.digest == token_digest(token), sessions.c.staff.is_not(None))
+            .values(customer=customer, environment=environment)
+        )
+        with self.database.writing_once() as connection:
+            connection.execute(moved)
+
+    def end(self, token: str) -> None:
+        """Sign out."""
+        with self.database.writing_once() as connection:
+            connection.execute(delete(sessions).where(sessions.c.digest == token_digest(token)))
+
+    def _begin(
+        self,
+        now: datetime,
+        *,
+        staff: str | None = None,
+        key_prefix: str | None = None,
+        customer: str | None = None,
+        environment: Environment | None = None,
+    ) -> str:
+        token = new_token()
+        begun = insert(sessions).values(
+            digest=token_digest(token),
+            staff=staff,
+            key_prefix=key_prefix,
+            customer=customer,
+            environment=environment,
+            created_at=now,
+            expires_at=now + LIFETIME,
+        )
+        with self.database.writing() as connection:
+            connection.execute(delete(sessions).where(sessions.c.expires_at <= now))
+            connection.execute(begun)
+        return token

@@ -1,0 +1,57 @@
+"""Staff accounts: names and password hashes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from alumniq_pipelines.adapters.ledger.audit import AuditTrail
+from alumniq_pipelines.adapters.ledger.database import Database
+from alumniq_pipelines.adapters.ledger.tables import sessions, staff
+from alumniq_pipelines.core.session import StaffAccount
+
+
+@dataclass(frozen=True)
+class StaffAccounts:
+    """The people who run the installation and may see all customers at the pages."""
+
+    database: Database
+    audit: AuditTrail
+
+    def set(self, name: str, password_hash: str, now: datetime, *, actor: str = "system") -> None:
+        """Keep a new account, or give one a new password, which ends its sessions."""
+        terms = {"password_hash": password_hash, "disabled_at": None}
+        kept = self.database.insert(staff).values(name=name, created_at=now, **terms)
+        with self.database.writing() as connection:
+            connection.execute(kept.on_conflict_do_update(index_elements=["name"], set_=terms))
+            connection.execute(sessions.delete().where(sessions.c.staff == name))
+            self.audit.add(actor, "staff account set", name, now, connection=connection)
+
+    def disable(self, name: str, now: datetime, *, actor: str = "system") -> bool:
+        """Let an account in no more, also where it is signed in; False where there is none."""
+        disabled = (
+            staff.update()
+            .where(staff.c.name == name, staff.c.disabled_at.is_(None))
+            .values(disabled_at=now)
+        )
+        with self.database.writing() as connection:
+            if connection.execute(disabled).rowcount == 0:
+                return False
+            self.audit.add(actor, "staff account disabled", name, now, connection=connection)
+        return True
+
+    def all(self) -> Sequence[StaffAccount]:
+        """List accounts by name."""
+        wanted = select(staff.c.name, staff.c.created_at, staff.c.disabled_at)
+        with self.database.reading() as connection:
+            rows = connection.execute(wanted.order_by(staff.c.name))
+            return [StaffAccount(*row) for row in rows]
+
+    def password_hash(self, name: str) -> str | None:
+        """Answer the hash that a password is checked against; None where nobody may come in."""
+        wanted = select(staff.c.password_hash).where(
+            staff.c.name == name, staff.c.disabled_at.is_(None)
+        )
+        with self.database.reading() as connection:
+            return connection.scalar(wanted)

@@ -1,0 +1,82 @@
+"""`alumniq staff`: the accounts of the people who see all customers at the pages."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from alumniq_pipelines.cli.console import for_people, print_json, when
+from alumniq_pipelines.cli.installation import ledger_of, operator
+from alumniq_pipelines.core.problems.command import ShortPassword, UnknownStaff, UnusableStaffName
+from alumniq_pipelines.settings import Settings
+
+staff = typer.Typer(help="Staff accounts for the pages: add, list, disable.", no_args_is_help=True)
+
+FEWEST_CHARACTERS = 12
+"""NIST SP 800-63B asks for 8; these accounts open every customer."""
+MOST_NAME = 100
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Name = Annotated[str, typer.Argument(help="The name to sign in with, such as an e-mail address.")]
+Password = Annotated[
+    str,
+    typer.Option(
+        prompt=True,
+        confirmation_prompt=True,
+        hide_input=True,
+        envvar="ALUMNIQ_STAFF_PASSWORD",
+        help="Asked for where it is not given.",
+    ),
+]
+
+
+@staff.command()
+def add(name: Name, password: Password, *, as_json: Json = False) -> None:
+    """Make an account, or give it a new password, which signs it out everywhere."""
+    from alumniq_pipelines.adapters.passwords import hash_password
+
+    if not name.strip() or not name.isprintable() or len(name) > MOST_NAME:
+        raise UnusableStaffName(MOST_NAME)
+    if len(password) < FEWEST_CHARACTERS:
+        raise ShortPassword(FEWEST_CHARACTERS)
+    settings = Settings()
+    with ledger_of(settings) as ledger:
+        hashed = hash_password(password)
+        ledger.staff.set(name.strip(), hashed, datetime.now(UTC), actor=operator())
+    if as_json:
+        print_json({"name": name.strip()})
+        return
+    typer.echo(f"{name.strip()} may sign in at {settings.gateway_url}/sign-in.")
+
+
+@staff.command("list")
+def list_accounts(*, as_json: Json = False) -> None:
+    """List the accounts by name."""
+    with ledger_of(Settings()) as ledger:
+        accounts = ledger.staff.all()
+    if as_json:
+        print_json([asdict(each) for each in accounts])
+        return
+    if not accounts:
+        typer.echo("No accounts yet. Make one: alumniq staff add NAME")
+        return
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("Name", "Since", "Disabled")
+    for each in accounts:
+        table.add_row(escape(each.name), when(each.created_at), when(each.disabled_at))
+    for_people().print(table)
+
+
+@staff.command()
+def disable(name: Name, *, as_json: Json = False) -> None:
+    """Let an account in no more, also where it is signed in."""
+    with ledger_of(Settings()) as ledger:
+        if not ledger.staff.disable(name, datetime.now(UTC), actor=operator()):
+            raise UnknownStaff(name)
+    if as_json:
+        print_json({"name": name, "disabled": True})
+        return
+    typer.echo(f"{name} may sign in no more.")
