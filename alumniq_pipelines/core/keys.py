@@ -13,7 +13,11 @@ PREFIX_LENGTH = 12
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key as the ledger keeps it: never the key itself."""
+    """A key as the ledger keeps it: never the key itself.
+
+    `feeds` None opens every feed; `networks`, in CIDR form, empty lets it come from anywhere.
+    `email` is whom to tell before it expires. A key that was rotated names the one `replaced_by`.
+    """
 
     prefix: str
     customer: str
@@ -22,6 +26,10 @@ class ApiKey:
     expires_at: datetime
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
+    feeds: tuple[str, ...] | None = None
+    networks: tuple[str, ...] = ()
+    email: str = ""
+    replaced_by: str | None = None
 
     def is_live(self, now: datetime) -> bool:
         """Whether the key opens anything at `now`."""

@@ -52,7 +52,11 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LoadRequest:
-    """What is known of a load at the moment it is accepted."""
+    """What is known of a load at the moment it is accepted.
+
+    A dry run is judged and told like any load, and publishes nothing. `idempotency_key` is the
+    caller's own name for the request: a second one under it is the first.
+    """
 
     job_id: JobId
     target: Target
@@ -62,6 +66,8 @@ class LoadRequest:
     notify_email: str = ""
     notify_webhook: str = ""
     origin: Origin = Origin.WEBHOOK
+    dry_run: bool = False
+    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.database import Database
+from alumniq_pipelines.adapters.ledger.prepared import Prepared
 from alumniq_pipelines.adapters.ledger.tables import api_keys, customers
 from alumniq_pipelines.core.keys import PREFIX_LENGTH, ApiKey, digest, new_api_key
 from alumniq_pipelines.core.problems.command import UnknownCustomer
@@ -25,6 +28,10 @@ _KEY = select(
     api_keys.c.expires_at,
     api_keys.c.revoked_at,
     api_keys.c.last_used_at,
+    api_keys.c.feeds,
+    api_keys.c.networks,
+    api_keys.c.email,
+    api_keys.c.replaced_by,
 )
 
 
@@ -66,8 +73,8 @@ class ApiKeys:
         """
         hashed = digest(key)
         with self.database.reading() as connection:
-            row = connection.execute(_KEY.where(api_keys.c.digest == hashed)).one_or_none()
-        found = None if row is None else ApiKey(*row)
+            rows = self._by_digest.rows(connection, {"digest": hashed})
+        found = _key(rows[0]) if rows else None
         if found is None or not found.is_live(now):
             return None
         if found.last_used_at is None or found.last_used_at <= now - USE_NOTED_EVERY:
@@ -80,7 +87,7 @@ class ApiKeys:
         if customer is not None:
             wanted = wanted.where(api_keys.c.customer == customer)
         with self.database.reading() as connection:
-            return [ApiKey(*row) for row in connection.execute(wanted)]
+            return [_key(tuple(row)) for row in connection.execute(wanted)]
 
     def revoke(self, prefix: str, now: datetime, *, actor: str = "system") -> bool:
         """Take a key out of use at once; False where no live key has that prefix."""
@@ -98,6 +105,11 @@ class ApiKeys:
                 return False
             self.audit.add(actor, "key revoked", prefix, now, connection=connection)
         return True
+
+    @cached_property
+    def _by_digest(self) -> Prepared:
+        wanted = _KEY.where(api_keys.c.digest == bindparam("digest"))
+        return Prepared.of(wanted, self.database.engine.dialect)
 
     def _keep(self, key: str, kept: ApiKey, actor: str) -> None:
         with self.database.writing() as connection:
@@ -136,3 +148,21 @@ class ApiKeys:
         )
         with self.database.writing_once() as connection:
             connection.execute(noted)
+
+
+def _key(row: Sequence[Any]) -> ApiKey:
+    """Read the columns of _KEY."""
+    prefix, customer, environment, created, expires, revoked, used, feeds, networks, email, by = row
+    return ApiKey(
+        prefix,
+        customer,
+        environment,
+        created,
+        expires,
+        revoked,
+        used,
+        None if feeds is None else tuple(feeds),
+        tuple(networks or ()),
+        email or "",
+        by,
+    )

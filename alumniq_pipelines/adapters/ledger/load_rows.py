@@ -10,9 +10,29 @@ from alumniq_pipelines.core.outcome import Attempt
 from alumniq_pipelines.core.target import Target
 from alumniq_pipelines.core.verdict import Counts
 
+GIVEN = (
+    "job_id",
+    "customer",
+    "environment",
+    "feed",
+    "filename",
+    "etag",
+    "size_bytes",
+    "notify_email",
+    "notify_webhook",
+    "origin",
+    "state",
+    "attempts",
+    "accepted_at",
+    "errors",
+    "dry_run",
+    "idempotency_key",
+)
+"""What is known of a load when it is accepted."""
+
 
 def row_of(load: Load) -> dict[str, Any]:
-    """Lay out a load that was just accepted; its number comes from the database."""
+    """Lay out a load that was just accepted, as GIVEN; its number comes from the database."""
     request = load.request
     return {
         "job_id": request.job_id,
@@ -29,6 +49,8 @@ def row_of(load: Load) -> dict[str, Any]:
         "attempts": load.attempts,
         "accepted_at": load.accepted_at,
         "errors": [],
+        "dry_run": request.dry_run,
+        "idempotency_key": request.idempotency_key,
     }
 
 
@@ -45,6 +67,8 @@ def load_of(row: RowMapping) -> Load:
             notify_email=row["notify_email"],
             notify_webhook=row["notify_webhook"],
             origin=row["origin"],
+            dry_run=row["dry_run"],
+            idempotency_key=row["idempotency_key"],
         ),
         state=row["state"],
         attempts=row["attempts"],

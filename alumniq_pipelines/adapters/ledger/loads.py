@@ -1,7 +1,7 @@
 """Loads and their attempts: every state move is a conditional UPDATE, so each happens once."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,17 +14,16 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 
+from alumniq_pipelines.adapters.ledger.accepting import Acceptance
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.load_rows import (
     attempt_of,
     count_columns,
     load_of,
-    row_of,
 )
 from alumniq_pipelines.adapters.ledger.notifications import owe
-from alumniq_pipelines.adapters.ledger.tables import attempts, customers, loads
+from alumniq_pipelines.adapters.ledger.tables import attempts, loads
 from alumniq_pipelines.core.load import (
     FINAL_STATES,
     JobId,
@@ -36,8 +35,7 @@ from alumniq_pipelines.core.load import (
 )
 from alumniq_pipelines.core.notification import Notice
 from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome
-from alumniq_pipelines.core.problems.command import UnknownCustomer
-from alumniq_pipelines.core.target import Target
+from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.core.verdict import Counts
 
 
@@ -46,17 +44,12 @@ class Loads:
     """All loads, and the attempts at each."""
 
     database: Database
+    acceptance: Acceptance = field(repr=False)
 
     def accept(self, request: LoadRequest, now: datetime) -> Load:
         """Keep a load, QUEUED; it is on disk when this returns. Raises UnknownCustomer."""
         load = Load(0, request, LoadState.QUEUED, attempts=0, accepted_at=now.astimezone(UTC))
-        try:
-            with self.database.writing_once() as connection:
-                key: Any = connection.execute(_ACCEPT, row_of(load)).inserted_primary_key
-        except IntegrityError:
-            self._refuse_unknown(request.target.customer)
-            raise
-        return replace(load, number=key.number)
+        return self.acceptance.keep(load)
 
     def get(self, job_id: JobId) -> Load | None:
         """Look a load up."""
@@ -71,16 +64,28 @@ class Loads:
         self,
         *,
         customer: str | None = None,
+        environment: Environment | None = None,
+        feeds: Sequence[str] | None = None,
         target: Target | None = None,
         states: Sequence[LoadState] = (),
+        before: int | None = None,
         most: int = 50,
     ) -> Sequence[Load]:
-        """List loads, newest first; an empty `states` means all."""
+        """List loads, newest first; an empty `states` means all.
+
+        `before` is the number of the last one seen: those that follow it are listed.
+        """
         wanted = select(loads).order_by(loads.c.number.desc()).limit(most)
         if customer is not None:
             wanted = wanted.where(loads.c.customer == customer)
+        if environment is not None:
+            wanted = wanted.where(loads.c.environment == environment)
+        if feeds is not None:
+            wanted = wanted.where(loads.c.feed.in_(feeds))
         if target is not None:
             wanted = wanted.where(*_is_of(target))
+        if before is not None:
+            wanted = wanted.where(loads.c.number < before)
         if states:
             wanted = wanted.where(loads.c.state.in_(states))
         return self._many(wanted)
@@ -97,6 +102,33 @@ class Loads:
         """Answer the newest load of a target that a webhook asked for, whatever became of it."""
         wanted = select(loads).where(*_is_of(target), loads.c.origin == Origin.WEBHOOK)
         return self._one(wanted.order_by(loads.c.number.desc()).limit(1))
+
+    def last_of_each_feed(self, customer: str, environment: Environment) -> Mapping[str, Load]:
+        """Answer the newest load of each feed of a customer's environment, by feed."""
+        newest = (
+            select(func.max(loads.c.number))
+            .where(loads.c.customer == customer, loads.c.environment == environment)
+            .group_by(loads.c.feed)
+        )
+        found = self._many(select(loads).where(loads.c.number.in_(newest)))
+        return {each.target.feed: each for each in found}
+
+    def queue_position(self, load: Load) -> int | None:
+        """Count the unfinished loads of a target up to this one; None once it runs or has ended."""
+        if load.state not in {LoadState.QUEUED, LoadState.REQUESTED}:
+            return None
+        unfinished = set(LoadState) - FINAL_STATES
+        wanted = (
+            select(func.count())
+            .select_from(loads)
+            .where(
+                *_is_of(load.target),
+                loads.c.number <= load.number,
+                loads.c.state.in_(sorted(unfinished)),
+            )
+        )
+        with self.database.reading() as connection:
+            return connection.scalar(wanted)
 
     def mark_requested(self, job_id: JobId, now: datetime) -> bool:
         """QUEUED → REQUESTED; False where the load had already moved on."""
@@ -162,12 +194,19 @@ class Loads:
             return [attempt_of(row) for row in connection.execute(wanted).mappings()]
 
     def end(
-        self, job_id: JobId, outcome: Outcome, notices: Sequence[Notice], now: datetime
+        self,
+        job_id: JobId,
+        outcome: Outcome,
+        notices: Sequence[Notice],
+        now: datetime,
+        *,
+        only_from: Collection[LoadState] = (),
     ) -> bool:
         """Give a load its one outcome and its notifications, in one transaction.
 
-        False, and nothing written, where an outcome stood already. An attempt left open is closed
-        as LOST: whoever worked at it will not come back to say how it went.
+        False, and nothing written, where an outcome stood already, or where the load is in none of
+        the states of `only_from`. An attempt left open is closed as LOST: whoever worked at it will
+        not come back to say how it went.
         """
         if outcome.state not in FINAL_STATES:
             message = f"{outcome.state} does not end a load."
@@ -175,6 +214,8 @@ class Loads:
         moved = _move(job_id, outcome.state).values(
             ended_at=now, errors=list(outcome.errors), **count_columns(outcome.counts)
         )
+        if only_from:
+            moved = moved.where(loads.c.state.in_(sorted(only_from)))
         with self.database.writing() as connection:
             if connection.execute(moved).rowcount == 0:
                 return False
@@ -189,15 +230,6 @@ class Loads:
     def _many(self, wanted: Select[Any]) -> Sequence[Load]:
         with self.database.reading() as connection:
             return [load_of(row) for row in connection.execute(wanted).mappings()]
-
-    def _refuse_unknown(self, customer: str) -> None:
-        with self.database.reading() as connection:
-            if connection.scalar(select(customers.c.id).where(customers.c.id == customer)) is None:
-                raise UnknownCustomer(customer) from None
-
-
-_ACCEPT = insert(loads)
-"""Made once: the gateway's hot path."""
 
 
 def _in_order(*states: LoadState) -> Select[Any]:

@@ -24,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
     inspect,
     select,
 )
@@ -34,7 +35,7 @@ from alumniq_pipelines.core.notification import Channel, NotificationState
 from alumniq_pipelines.core.outcome import AttemptResult
 from alumniq_pipelines.core.target import Environment
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration: what a database must be at for this code to work on it."""
 
 
@@ -118,6 +119,30 @@ api_keys = Table(
     Column("expires_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
     Column("last_used_at", UtcDateTime),
+    Column("feeds", JSON(none_as_null=True)),
+    Column("networks", JSON(none_as_null=True)),
+    Column("email", Text),
+    Column("replaced_by", String(16)),
+    Column("noticed_days", Integer),
+)
+
+s3_keys = Table(
+    "s3_keys",
+    metadata,
+    Column("access_key_id", String(128), primary_key=True),
+    Column("customer", ForeignKey(customers.c.id), nullable=False, index=True),
+    Column("user_name", String(64), nullable=False),
+    Column("secret", Text, nullable=False),  # encrypted
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("deactivated_at", UtcDateTime),
+)
+
+s3_key_reminders = Table(
+    "s3_key_reminders",
+    metadata,
+    Column("customer", ForeignKey(customers.c.id), primary_key=True),
+    Column("email", String(320), primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False),
 )
 
 subscriptions = Table(
@@ -155,6 +180,9 @@ loads = Table(
     Column("rows_read", BigInteger),
     Column("rows_accepted", BigInteger),
     Column("rows_rejected", BigInteger),
+    Column("dry_run", Boolean, nullable=False, server_default=false()),
+    Column("idempotency_key", String(300)),
+    Index(None, "idempotency_key", unique=True),
     Index(None, "state", "number"),
     Index(None, "customer", "environment", "feed", "number"),
     sqlite_autoincrement=True,  # a number is never given twice, not even after the newest row goes

@@ -1,0 +1,50 @@
+"""Gathering: what several threads write at about the same time shares one commit."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Generic, TypeVar
+
+from sqlalchemy.exc import IntegrityError
+
+Entry = TypeVar("Entry")
+Kept = TypeVar("Kept")
+
+
+class Gathering(Generic[Entry, Kept]):
+    """Lets whoever has the turn write for all who wait for it; nobody waits for others to come.
+
+    `write` keeps all entries in one transaction or none, and answers once they are durable.
+    """
+
+    def __init__(self, write: Callable[[Sequence[Entry]], Sequence[Kept]]) -> None:
+        """Begin with nobody waiting."""
+        self._write = write
+        self._waiting: deque[tuple[Entry, Future[Kept]]] = deque()
+        self._turn = threading.Lock()
+
+    def add(self, entry: Entry) -> Kept:
+        """Answer what was kept of an entry, once it is durable; raises what refused it."""
+        future: Future[Kept] = Future()
+        self._waiting.append((entry, future))
+        with self._turn:
+            if not future.done():
+                self._write_all([self._waiting.popleft() for _ in range(len(self._waiting))])
+        return future.result()
+
+    def _write_all(self, waiting: Sequence[tuple[Entry, Future[Kept]]]) -> None:
+        try:
+            kept = self._write([entry for entry, _ in waiting])
+        except IntegrityError as refused:
+            if len(waiting) == 1:
+                waiting[0][1].set_exception(refused)
+                return
+            for each in waiting:  # one of them is at fault; the others are not to suffer for it
+                self._write_all([each])
+        except BaseException as fault:  # noqa: BLE001 - who waits is told, here and in every thread
+            for _, future in waiting:
+                future.set_exception(fault)
+        else:
+            for (_, future), answer in zip(waiting, kept, strict=True):
+                future.set_result(answer)

@@ -1,0 +1,56 @@
+"""What may be done about a load: cancel it, send a notification again.
+
+One use case for the JSON API and for the pages; knows nothing of HTTP. Everything is conditional,
+so that doing it twice changes nothing, and written to the audit trail with its actor.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.load import Load, LoadState
+from alumniq_pipelines.core.notices import notices_for
+from alumniq_pipelines.core.notification import Notification
+from alumniq_pipelines.core.outcome import Outcome
+from alumniq_pipelines.core.problems.api import LoadCanceled, NoSuchNotification, NotQueued
+from webhook_gateway.status import Scope, Status
+
+CANCELABLE = frozenset({LoadState.QUEUED, LoadState.REQUESTED})
+"""Before its first attempt: nothing was read yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """The use case. Raises OutageProblem where the ledger is away."""
+
+    ledger: Ledger
+    status: Status
+
+    def cancel(self, scope: Scope, job_id: str, now: datetime, *, actor: str) -> Load:
+        """End a load before it begins, and tell so; raises NoSuchLoad and NotQueued."""
+        load = self.status.known_load(scope, job_id)
+        outcome = Outcome(LoadState.FAILED, (str(LoadCanceled()),))
+        notices = notices_for(load, outcome)
+        if load.attempts or not self.ledger.loads.end(
+            load.job_id, outcome, notices, now, only_from=CANCELABLE
+        ):
+            raise NotQueued(self.status.known_load(scope, job_id).state)
+        self.ledger.audit.add(actor, "load canceled", load.job_id, now)
+        return self.status.known_load(scope, job_id)
+
+    def resend(
+        self, scope: Scope, job_id: str, notification_id: str, now: datetime, *, actor: str
+    ) -> Notification:
+        """Send a notification again, with the same id and bytes.
+
+        Raises NoSuchLoad and NoSuchNotification.
+        """
+        load = self.status.known_load(scope, job_id)
+        owed = {each.id: each for each in self.ledger.notifications.of(load.job_id)}
+        if notification_id not in owed:
+            raise NoSuchNotification
+        self.ledger.notifications.send_again(notification_id, now)
+        self.ledger.audit.add(actor, "notification resent", notification_id, now)
+        return next(
+            each for each in self.ledger.notifications.of(load.job_id) if each.id == notification_id
+        )

@@ -1,0 +1,168 @@
+"""What may be asked about jobs and loads: one use case for the JSON API and for the pages.
+
+Knows nothing of HTTP. Whoever asks has a scope, and what lies outside does not exist for them:
+a foreign load and one that never was get the same answer.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.catalog import Catalog
+from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.keys import ApiKey
+from alumniq_pipelines.core.load import JobId, Load, LoadState
+from alumniq_pipelines.core.notification import DeliveryResult, Notification
+from alumniq_pipelines.core.outcome import Attempt
+from alumniq_pipelines.core.problems.api import JobNotOfKey, NoSuchLoad
+from alumniq_pipelines.core.target import Environment, Target
+
+MOST_LOADS = 200
+"""Loads of one page at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What somebody may see and do: one customer's environment, or only some feeds of it."""
+
+    customer: str
+    environment: Environment
+    feeds: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, key: ApiKey) -> Self:
+        """Answer what a key opens."""
+        return cls(key.customer, key.environment, key.feeds)
+
+    def holds(self, target: Target) -> bool:
+        """Whether a target lies inside."""
+        return (
+            target.customer == self.customer
+            and target.environment is self.environment
+            and self.opens(target.feed)
+        )
+
+    def opens(self, feed: str) -> bool:
+        """Whether a feed lies inside."""
+        return self.feeds is None or feed in self.feeds
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A feed as its sender knows it; the newest load is None where none was accepted yet."""
+
+    field_map: FieldMap
+    last_load: Load | None
+    next_expected_at: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """The job's name in the URL."""
+        return self.field_map.alumniq.job
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPage:
+    """Some loads, newest first; `next_before` leads on to older ones, None at the end."""
+
+    loads: Sequence[Load]
+    next_before: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """A notification, and each attempt to deliver it."""
+
+    notification: Notification
+    tries: Sequence[tuple[datetime, DeliveryResult]]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadDetail:
+    """A load with all that happened to it.
+
+    `queue_position` counts the loads of the same target before it, and itself; None once it runs.
+    """
+
+    load: Load
+    job: str
+    attempts: Sequence[Attempt]
+    tellings: Sequence[Telling]
+    queue_position: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The use case. Raises OutageProblem where the ledger is away."""
+
+    ledger: Ledger
+    catalog: Catalog
+
+    def jobs(self, scope: Scope) -> Sequence[Job]:
+        """List the jobs of a scope, in order of wave and name."""
+        last = self.ledger.loads.last_of_each_feed(scope.customer, scope.environment)
+        return [Job(each, last.get(each.name)) for each in self._field_maps(scope)]
+
+    def field_map(self, scope: Scope, job: str) -> FieldMap:
+        """Look a job's field map up; raises UnknownJob and JobNotOfKey."""
+        field_map = self.catalog.feed_of_job(job)
+        if not scope.opens(field_map.name):
+            raise JobNotOfKey(job, [each.alumniq.job for each in self._field_maps(scope)])
+        return field_map
+
+    def loads(
+        self,
+        scope: Scope,
+        *,
+        job: str | None = None,
+        states: Sequence[LoadState] = (),
+        before: int | None = None,
+        most: int = 50,
+    ) -> LoadPage:
+        """List loads, newest first, from the one accepted before number `before` on.
+
+        Raises UnknownJob and JobNotOfKey.
+        """
+        feeds = scope.feeds if job is None else (self.field_map(scope, job).name,)
+        found = self.ledger.loads.find(
+            customer=scope.customer,
+            environment=scope.environment,
+            feeds=feeds,
+            states=states,
+            before=before,
+            most=most + 1,
+        )
+        shown = found[:most]
+        return LoadPage(shown, shown[-1].number if len(found) > most else None)
+
+    def load(self, scope: Scope, job_id: str) -> LoadDetail:
+        """Show one load whole; raises NoSuchLoad."""
+        load = self.known_load(scope, job_id)
+        return LoadDetail(
+            load,
+            self.job_of(load),
+            self.ledger.loads.attempts(load.job_id),
+            [
+                Telling(each, self.ledger.notifications.attempts(each.id))
+                for each in self.ledger.notifications.of(load.job_id)
+            ],
+            self.ledger.loads.queue_position(load),
+        )
+
+    def known_load(self, scope: Scope, job_id: str) -> Load:
+        """Find a load inside a scope; raises NoSuchLoad."""
+        wanted = job_id.strip().upper()
+        load = self.ledger.loads.get(JobId(wanted)) if wanted.isascii() else None
+        if load is None or not scope.holds(load.target):
+            raise NoSuchLoad
+        return load
+
+    def job_of(self, load: Load) -> str:
+        """Name a load's job; a feed that was taken away lends its own name."""
+        field_map = self.catalog.feeds.get(load.target.feed)
+        return field_map.alumniq.job if field_map else load.target.feed
+
+    def _field_maps(self, scope: Scope) -> Iterator[FieldMap]:
+        return (each for each in self.catalog if scope.opens(each.name))
