@@ -35,7 +35,7 @@ from alumniq_pipelines.core.notification import Channel, NotificationState
 from alumniq_pipelines.core.outcome import AttemptResult
 from alumniq_pipelines.core.target import Environment
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest migration: what a database must be at for this code to work on it."""
 
 
@@ -143,6 +143,28 @@ s3_key_reminders = Table(
     Column("customer", ForeignKey(customers.c.id), primary_key=True),
     Column("email", String(320), primary_key=True),
     Column("created_at", UtcDateTime, nullable=False),
+)
+
+staff = Table(
+    "staff",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("password_hash", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("disabled_at", UtcDateTime),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("staff", ForeignKey(staff.c.name), index=True),
+    Column("key_prefix", ForeignKey(api_keys.c.prefix)),
+    Column("customer", ForeignKey(customers.c.id)),
+    Column("environment", _words(Environment)),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
+    CheckConstraint("(staff IS NULL) <> (key_prefix IS NULL)", "of_one"),
 )
 
 subscriptions = Table(
