@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,13 @@ import numpy.typing as npt
 
 from alumniq_pipelines.adapters.decoding import Decoded, Limits, decode
 from alumniq_pipelines.adapters.staging import Staging, open_staging
-from alumniq_pipelines.adapters.structure.examining import Structure, examine
+from alumniq_pipelines.adapters.structure.examining import (
+    RegularText,
+    Structure,
+    as_it_is,
+    mend,
+    prove,
+)
 from alumniq_pipelines.adapters.structure.reading import Layout, read_beginning
 from alumniq_pipelines.core.cell import value_of
 from alumniq_pipelines.core.field_map import FieldMap
@@ -98,18 +105,45 @@ def judged(
     with room_told():
         with steps.step("decode") as progress:
             decoded = decode(received, scratch, limits, progress)
-        with steps.step("examine") as progress:
-            header = read_header(read_beginning(decoded.path), field_map)
-            layout = Layout(header.delimiter, field_map.dialect.csv.quote_char, header.width)
-            structure = examine(decoded.path, layout, scratch / "mended", progress)
-        if not structure.rows_read:
-            raise NoRows
+        beginning = read_beginning(decoded.path)
+        header = read_header(beginning, field_map)
+        layout = Layout(header.delimiter, field_map.dialect.csv.quote_char, header.width)
+        text = as_it_is(decoded.path, layout, beginning)
         with open_staging(field_map, scratch, database) as staging:
-            with steps.step("stage"):
-                staging.stage(structure, header)
+            structure = _staged(staging, text, header, scratch / "mended", steps)
             with steps.step("judge"):
                 rejected, verdict = _verdict(staging, structure, header)
             yield Judged(decoded, header, verdict, staging, rejected)
+
+
+def _staged(
+    staging: Staging, text: RegularText, header: Header, mended: Path, steps: Steps
+) -> Structure:
+    """Examine and stage a file at the same time, since nearly every file proves to be regular.
+
+    DuckDB leaves half of the machine idle; where the file is not regular, its work is thrown away.
+    """
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        with steps.step("examine") as progress:
+            attempt = pool.submit(staging.stage, text, header)
+            structure = None
+            try:
+                structure = prove(text.path, text.layout, progress)
+            finally:
+                if structure is None:
+                    staging.give_up(attempt)
+            structure = structure or mend(text.path, text.layout, mended, progress)
+        if not structure.rows_read:
+            staging.give_up(attempt)
+            raise NoRows
+        with steps.step("stage"):
+            if structure.text == text:
+                attempt.result()
+            else:
+                staging.give_up(attempt)
+                staging.stage(structure.text, header)
+    staging.confirm(structure.rows)
+    return structure
 
 
 def _verdict(staging: Staging, structure: Structure, header: Header) -> tuple[Mask, Verdict]:

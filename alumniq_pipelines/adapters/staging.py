@@ -6,6 +6,7 @@ table, from 0, is its `rowid`: rows stand in the order of the file.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 
 from alumniq_pipelines.adapters.screening import suspect, typed
 from alumniq_pipelines.adapters.structure.block import Mask, Positions
-from alumniq_pipelines.adapters.structure.examining import Structure
+from alumniq_pipelines.adapters.structure.examining import RegularText
 from alumniq_pipelines.adapters.warehouse.sql_text import identifier, literal
 from alumniq_pipelines.core.column_types import stored_type
 from alumniq_pipelines.core.field_map import Column, FieldMap
@@ -43,6 +44,8 @@ ROOM_IS_SHORT = (
 MEMORY_LIMIT = "640MB"
 """Of DuckDB alone: with Python and pandas beside it, a load stays within 1 GiB."""
 
+INTERRUPT_SECONDS = 0.02
+
 VECTORS_PER_BATCH = 49
 """About 100,000 cells are judged at a time (a vector is 2,048 of them)."""
 
@@ -58,19 +61,27 @@ class Staging:
     field_map: FieldMap
     keeps_rows: bool
 
-    def stage(self, structure: Structure, header: Header) -> None:
-        """Stage the regular rows of a file.
-
-        Raises ReadersDisagree where DuckDB does not find the rows that were found before.
-        """
+    def stage(self, text: RegularText, header: Header) -> None:
+        """Stage the rows of a file, in place of any that were staged before."""
         columns = self.columns(header) if self.keeps_rows else _key_columns(self.field_map)
         selected = [_selected(name, header, self.field_map) for name in columns]
         selected.append(f"{_suspects(header, self.field_map)} AS {SUSPECTS}")
-        source = _source(structure, self.field_map)
-        self.run(f"CREATE TABLE {self.table} AS SELECT {', '.join(selected)} FROM {source}")
+        self.run(
+            f"CREATE OR REPLACE TABLE {self.table} AS "
+            f"SELECT {', '.join(selected)} FROM {_source(text, self.field_map)}"
+        )
+
+    def give_up(self, attempt: Future[None]) -> None:
+        """End an attempt at staging that runs in another thread, and forget what came of it."""
+        while not attempt.done():
+            self.connection.interrupt()  # in vain if its statement has not begun yet
+            wait([attempt], timeout=INTERRUPT_SECONDS)
+
+    def confirm(self, rows: int) -> None:
+        """See that so many rows were staged; raises ReadersDisagree."""
         found = self.count(self.table)
-        if found != structure.rows:
-            raise ReadersDisagree(structure.rows, found)
+        if found != rows:
+            raise ReadersDisagree(rows, found)
 
     def columns(self, header: Header) -> tuple[str, ...]:
         """Name the columns to be published: the field map's, then the sender's own."""
@@ -232,14 +243,14 @@ def _suspects(header: Header, field_map: FieldMap) -> str:
     return f"CASE WHEN {anything} THEN list_filter([{cells}], lambda cell: cell IS NOT NULL) END"
 
 
-def _source(structure: Structure, field_map: FieldMap) -> str:
+def _source(text: RegularText, field_map: FieldMap) -> str:
     """Write the call of DuckDB's reader, which is left nothing to guess."""
-    layout = structure.layout
+    layout = text.layout
     names = [f"c{place}" for place in range(layout.width)]
     varchar = literal("VARCHAR")
     blanks = field_map.table_schema.missing_values
     options = {
-        "header": "true" if structure.has_header else "false",
+        "header": "true" if text.has_header else "false",
         "delim": literal(layout.delimiter),
         "quote": literal(layout.quote),
         "escape": literal(layout.quote),
@@ -250,7 +261,7 @@ def _source(structure: Structure, field_map: FieldMap) -> str:
             f"[{', '.join(literal(text) for text in blanks or names)}]"
         ),
     }
-    if not structure.has_returns:
+    if not text.has_returns:
         options["new_line"] = literal("\\n")
     written = ", ".join(f"{name} = {value}" for name, value in options.items())
-    return f"read_csv({literal(str(structure.path))}, {written})"
+    return f"read_csv({literal(str(text.path))}, {written})"

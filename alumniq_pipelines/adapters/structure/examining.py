@@ -27,22 +27,31 @@ Fraction = Callable[[float], None]
 """Told how much of the file is done, 0 to 1."""
 
 
+@dataclass(frozen=True, slots=True)
+class RegularText:
+    """A file of regular rows only, as DuckDB is to read it.
+
+    Its first record is the header if `has_header`; records end with a line feed or, if
+    `has_returns`, with CRLF.
+    """
+
+    path: Path
+    layout: Layout
+    has_header: bool
+    has_returns: bool
+
+
 @dataclass(frozen=True)
 class Structure:
     """What the structure of a file is.
 
-    `path` holds the regular rows, in order, with the header line if `has_header`; each ends with a
-    line feed or, if `has_returns`, with CRLF. `irregular` are
-    the numbers of the other rows, counted among all from 1; `values` how many values each of them
-    has, 0 for a blank line.
+    `text` holds the regular rows, in order. `irregular` are the numbers of the other rows, counted
+    among all from 1; `values` how many values each of them has, 0 for a blank line.
     """
 
-    source: Path
-    layout: Layout
-    marks: tuple[Mark, ...]
     path: Path
-    has_header: bool
-    has_returns: bool
+    text: RegularText
+    marks: tuple[Mark, ...]
     irregular: Positions
     values: Positions
     notes: tuple[str, ...] = ()
@@ -74,23 +83,24 @@ class Structure:
             if not has_line_ends_inside(begin, end):
                 lines.update({row: begin.line + row - begin.record for row in found})
                 continue
-            block = block_at(self.source, self.layout, begin, end)
+            block = block_at(self.path, self.text.layout, begin, end)
             before = np.searchsorted(np.flatnonzero(block.line_ends), block.starts())
             lines.update({row: begin.line + int(before[row - begin.record]) for row in found})
         return lines
 
 
-def examine(path: Path, layout: Layout, mended: Path, progress: Fraction) -> Structure:
-    """Examine a file's structure; raises FileProblem where its records cannot be told apart.
+def as_it_is(path: Path, layout: Layout, beginning: str) -> RegularText:
+    """Take a file for regular by its beginning, until it is proven."""
+    feed, carriage_return = beginning.find("\n"), beginning.find("\r")
+    has_returns = 0 <= carriage_return == feed - 1
+    return RegularText(path, layout, has_header=True, has_returns=has_returns)
 
-    The copy at `mended` is written only where there is something to mend.
+
+def prove(path: Path, layout: Layout, progress: Fraction) -> Structure | None:
+    """Prove that a file is regular; None at the first sign that it is not.
+
+    Raises FileProblem where records cannot be told apart.
     """
-    return _proven(path, layout, progress) or _mended(path, layout, mended, progress)
-
-
-def _proven(path: Path, layout: Layout, progress: Fraction) -> Structure | None:
-    """Prove that a file is regular; None at the first sign that it is not."""
-    none = np.zeros(0, dtype=np.int64)
     size = path.stat().st_size
     marks: list[Mark] = []
     kinds: frozenset[str] = frozenset()
@@ -103,31 +113,16 @@ def _proven(path: Path, layout: Layout, progress: Fraction) -> Structure | None:
         progress(placed.end.byte / size)
     if placed is not None:
         marks.append(placed.end)
-    return Structure(
-        path,
-        layout,
-        tuple(marks),
-        path,
-        has_header=True,
-        has_returns=kinds == {"CRLF"},
-        irregular=none,
-        values=none,
-    )
+    text = RegularText(path, layout, has_header=True, has_returns=kinds == {"CRLF"})
+    none = np.zeros(0, dtype=np.int64)
+    return Structure(path, text, tuple(marks), none, none)
 
 
-def _is_read_as_it_is(placed: PlacedBlock, kinds: frozenset[str]) -> bool:
-    """Whether DuckDB can be trusted with the ends of records, which are of these kinds so far.
+def mend(path: Path, layout: Layout, mended: Path, progress: Fraction) -> Structure:
+    """Set irregular records apart and copy the others, each with a line feed at its end.
 
-    Told that records end in line feeds, it reads any value. It cannot be told of CRLF, and takes
-    the first line end for that of all, be it inside a value.
+    Raises FileProblem where records cannot be told apart.
     """
-    return kinds == {"LF"} or (
-        kinds == {"CRLF"} and not has_line_ends_inside(placed.begin, placed.end)
-    )
-
-
-def _mended(path: Path, layout: Layout, mended: Path, progress: Fraction) -> Structure:
-    """Set irregular records apart and copy the others, each with a line feed at its end."""
     size = path.stat().st_size
     marks: list[Mark] = []
     irregular, values = [], []
@@ -151,14 +146,22 @@ def _mended(path: Path, layout: Layout, mended: Path, progress: Fraction) -> Str
         marks.append(placed.end)
     return Structure(
         path,
-        layout,
+        RegularText(mended, layout, has_header=False, has_returns=False),
         tuple(marks),
-        mended,
-        has_header=False,
-        has_returns=False,
-        irregular=np.concatenate(irregular),
-        values=np.concatenate(values),
-        notes=(MIXED_LINE_ENDS,) if len(kinds) > 1 else (),
+        np.concatenate(irregular),
+        np.concatenate(values),
+        (MIXED_LINE_ENDS,) if len(kinds) > 1 else (),
+    )
+
+
+def _is_read_as_it_is(placed: PlacedBlock, kinds: frozenset[str]) -> bool:
+    """Whether DuckDB can be trusted with the ends of records, which are of these kinds so far.
+
+    Told that records end in line feeds, it reads any value. It cannot be told of CRLF, and takes
+    the first line end for that of all, be it inside a value.
+    """
+    return kinds == {"LF"} or (
+        kinds == {"CRLF"} and not has_line_ends_inside(placed.begin, placed.end)
     )
 
 

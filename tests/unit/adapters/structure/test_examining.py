@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from alumniq_pipelines.adapters.structure import reading
-from alumniq_pipelines.adapters.structure.examining import Structure, examine
+from alumniq_pipelines.adapters.structure.examining import Structure, as_it_is, mend, prove
 from alumniq_pipelines.adapters.structure.reading import Layout
 from alumniq_pipelines.core.problems.file import (
     BrokenQuoting,
@@ -30,14 +30,25 @@ def examined(folder: Path, content: bytes, width: int = WIDTH, delimiter: str = 
     path = folder / "file.csv"
     path.write_bytes(content)
     layout = Layout(delimiter, '"', width)
-    return examine(path, layout, folder / "mended.csv", lambda _fraction: None)
+    proven = prove(path, layout, unwatched)
+    mended = mend(path, layout, folder / "mended.csv", unwatched)
+    if proven is None:
+        return mended
+    assert proven.text == as_it_is(path, layout, content.decode())
+    assert regular_rows(proven) == regular_rows(mended)
+    assert proven.marks == mended.marks
+    return proven
+
+
+def unwatched(fraction: float) -> None:
+    assert 0 <= fraction <= 1
 
 
 def regular_rows(structure: Structure) -> list[list[str]]:
     """Read what DuckDB is given."""
-    text = structure.path.read_bytes().decode("utf-8-sig").rstrip("\r\n")
+    text = structure.text.path.read_bytes().decode("utf-8-sig").rstrip("\r\n")
     rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    return rows[1:] if structure.has_header else rows
+    return rows[1:] if structure.text.has_header else rows
 
 
 def python_reading(text: str) -> Iterator[tuple[int, list[str]]]:
@@ -138,8 +149,7 @@ def test_mixed_line_ends_are_read_alike_and_told(tmp_path: Path) -> None:
 
 def test_a_regular_file_is_not_copied(tmp_path: Path) -> None:
     structure = examined(tmp_path, b"a,b\r\n1,2\r\n3,4")
-    assert structure.path == tmp_path / "file.csv"
-    assert not (tmp_path / "mended.csv").exists()
+    assert structure.text.path == tmp_path / "file.csv"
 
 
 @pytest.mark.usefixtures("block_bytes")
