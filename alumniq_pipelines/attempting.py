@@ -13,6 +13,7 @@ from pathlib import Path
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.bucket import Buckets
 from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.heartbeat import Signal, signal_notices
 from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load, LoadRequest, Origin, new_job_id
 from alumniq_pipelines.core.outcome import AttemptResult
 from alumniq_pipelines.core.problems.command import LoadEnded, NothingToReload
@@ -91,6 +92,8 @@ def attempt(
     begun = means.ledger.loads.begin_attempt(load.job_id, run_id, means.clock())
     if begun is None:
         raise LoadEnded(load.job_id)
+    if begun.number == 1:
+        _announce(load, means)
     attempted = _attempted(load, begun.number, field_map, means, progress)
     if attempted.report and attempted.report.version:
         means.ledger.versions.record(attempted.report.version, means.clock())
@@ -119,6 +122,14 @@ def accept_again(ledger: Ledger, target: Target, filename: str | None, now: date
         new_job_id(), target, filename, etag=None, size_bytes=None, origin=Origin.DAGSTER
     )
     return ledger.loads.accept(request, now)
+
+
+def _announce(load: Load, means: Means) -> None:
+    """Let a dead man's switch elsewhere know that the load has started."""
+    watch = means.ledger.watches.get(load.target)
+    if watch:
+        notices = signal_notices(watch.heartbeat_url, Signal.START)
+        means.ledger.notifications.announce(load.job_id, notices, means.clock())
 
 
 def _attempted(

@@ -42,7 +42,9 @@ def resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
         "ledger": _resource(ledger, "The control database."),
         "buckets": _resource(lambda _: buckets(settings), "Where customers put their files."),
         "warehouse": _resource(lambda _: warehouse(settings), "Where versions are published."),
-        "notifiers": _resource(lambda _: notifiers(settings), "The ways of telling customers."),
+        "notifiers": _resource(
+            lambda _: notifiers(settings), "The ways of telling customers and staff."
+        ),
         "worker": _resource(worker, "Shows that the run's process lives."),
     }
 
@@ -66,6 +68,8 @@ def warehouse(settings: Settings) -> Warehouse:
 def notifiers(settings: Settings) -> "Mapping[Channel, Notifier]":
     """Make a notifier for every channel."""
     from alumniq_pipelines.adapters.notifiers.callback import CallbackNotifier
+    from alumniq_pipelines.adapters.notifiers.chat import ChatNotifier
+    from alumniq_pipelines.adapters.notifiers.heartbeat import HeartbeatNotifier
     from alumniq_pipelines.adapters.notifiers.mail import FolderPost, MailNotifier, SmtpPost
 
     secret = settings.smtp_password
@@ -80,9 +84,12 @@ def notifiers(settings: Settings) -> "Mapping[Channel, Notifier]":
             secret.get_secret_value() if secret else None,
         )
     )
+    chat, addresses = settings.staff_webhook, AddressPolicy.of(settings.callback_allowed_networks)
     return {
-        Channel.CALLBACK: CallbackNotifier(AddressPolicy.of(settings.callback_allowed_networks)),
+        Channel.CALLBACK: CallbackNotifier(addresses),
         Channel.MAIL: MailNotifier(post, settings.mail_from),
+        Channel.CHAT: ChatNotifier(chat.get_secret_value() if chat else None),
+        Channel.HEARTBEAT: HeartbeatNotifier(addresses),
     }
 
 

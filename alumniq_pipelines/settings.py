@@ -70,7 +70,13 @@ class Settings(BaseSettings):
     smtp_password: SecretStr | None = None
     smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
     staff_email: str = Field(
-        default="", description="Who is told of faults of ours; commas between."
+        default="", description="Who is told of faults of ours and of silence; commas between."
+    )
+    staff_webhook: SecretStr | None = Field(
+        default=None, description="Where they chat: a Slack-compatible incoming webhook."
+    )
+    heartbeat_url: SecretStr | None = Field(
+        default=None, description="A dead man's switch elsewhere that hears from us every minute."
     )
 
     callback_allowed_networks: tuple[str, ...] = Field(

@@ -9,21 +9,28 @@ import json
 import re
 from collections.abc import Sequence
 
+from alumniq_pipelines.core.heartbeat import signal_notices, signal_of
 from alumniq_pipelines.core.load import Load, LoadState
 from alumniq_pipelines.core.notification import Channel, Notice
 from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome
 from alumniq_pipelines.core.problems.outage import UnexplainedFailure
+from alumniq_pipelines.core.staff import NOBODY, Staff
 
 OUR_FAULTS = frozenset({AttemptResult.OUTAGE, AttemptResult.LOST})
 
 
 def notices_for(
-    load: Load, outcome: Outcome, attempts: Sequence[Attempt] = (), staff_email: str = ""
+    load: Load,
+    outcome: Outcome,
+    attempts: Sequence[Attempt] = (),
+    staff: Staff = NOBODY,
+    heartbeat_url: str = "",
 ) -> tuple[Notice, ...]:
     """Write everything that is owed once a load has this outcome.
 
-    A callback where a URL was given, one mail per address asked for, and one per address of staff
-    where the load failed for reasons of ours, which the last of `attempts` tells.
+    A callback where a URL was given, one mail per address asked for, what is told to staff where
+    the load failed for reasons of ours, which the last of `attempts` tells, and the heartbeat of
+    the target's watch.
     """
     ours = _is_ours(outcome, attempts)
     notices = []
@@ -36,11 +43,8 @@ def notices_for(
         for address in addresses_in(load.request.notify_email)
     ]
     if ours:
-        subject, text = f"Staff: {subject}", _staff_text(load, outcome, attempts)
-        notices += [
-            Notice(Channel.MAIL, address, text, subject) for address in addresses_in(staff_email)
-        ]
-    return tuple(notices)
+        notices += staff.notices(subject, _staff_text(load, outcome, attempts))
+    return (*notices, *signal_notices(heartbeat_url, signal_of(outcome.state)))
 
 
 def callback_body(load: Load, outcome: Outcome) -> str:

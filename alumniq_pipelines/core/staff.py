@@ -31,6 +31,9 @@ class Staff:
         return (*mails, Notice(Channel.CHAT, CHAT, chat_body(subject, text)))
 
 
+NOBODY = Staff()
+
+
 def opened_notices(incidents: Sequence[Incident], staff: Staff) -> tuple[Notice, ...]:
     """Tell of new incidents: one by itself in full, several as one list."""
     if not incidents:

@@ -15,6 +15,7 @@ from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load
 from alumniq_pipelines.core.notices import notices_for
 from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome
 from alumniq_pipelines.defs.runs import latest_run, run_of
+from alumniq_pipelines.defs.staffing import staff_of
 from alumniq_pipelines.settings import Settings
 
 
@@ -69,7 +70,9 @@ class Settling:
     def _end(
         self, load: Load, outcome: Outcome, attempts: Sequence[Attempt], now: datetime
     ) -> None:
-        notices = notices_for(load, outcome, attempts, self.settings.staff_email)
+        watch = self.ledger.watches.get(load.target)
+        url = watch.heartbeat_url if watch else ""
+        notices = notices_for(load, outcome, attempts, staff_of(self.settings), url)
         self.ledger.loads.end(load.job_id, outcome, notices, now)
 
     def _bury(self, record: RunRecord | None) -> None:

@@ -1,37 +1,17 @@
 """Callbacks: one POST of the contract's JSON to a URL that a customer chose."""
 
-import asyncio
-import functools
-import socket
 import ssl
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from ipaddress import ip_address
 
-import httpx
-
-from alumniq_pipelines.core.addresses import AddressPolicy, IPAddress
+from alumniq_pipelines.adapters.notifiers.calling import Call, Caller
+from alumniq_pipelines.core.addresses import AddressPolicy
 from alumniq_pipelines.core.notification import DeliveryResult, Notification
-
-USER_AGENT = "alumniq-pipelines"
-MOST_ADDRESSES = 4
-"""Addresses of one name that are tried; a name with hundreds must not fill the time."""
-CONNECT_SECONDS = 5.0
-"""Per address, so that a dead one leaves time for the next."""
-
-_ANSWER = httpx.Timeout(None, connect=CONNECT_SECONDS)
-"""Reading and writing have no limit of their own: the whole attempt has one."""
 
 
 @dataclass(frozen=True)
 class CallbackNotifier:
-    """Sends callbacks to permitted addresses only.
-
-    Every address that the name resolves to is checked, at each attempt, and the connection goes to
-    a checked address, so nothing is resolved twice. Redirects are not followed, the environment's
-    proxies and netrc are not used, and the answer's body is never read: its status says all.
-    """
+    """Sends callbacks to permitted addresses only."""
 
     addresses: AddressPolicy
     seconds: float = 15.0
@@ -39,86 +19,14 @@ class CallbackNotifier:
 
     async def deliver(self, notification: Notification) -> DeliveryResult:
         """Send one callback; any 2xx is a delivery, and 410 asks for no more of them."""
-        url = _callable_url(notification.notice.destination)
-        if url is None:
-            return DeliveryResult(
-                delivered=False, detail="the URL cannot be called", permanent=True
-            )
-        try:
-            async with asyncio.timeout(self.seconds):
-                addresses = await _resolve(url)
-                if not all(self.addresses.permits(address) for address in addresses):
-                    return DeliveryResult(delivered=False, detail="the address is not public")
-                status = await self._post(notification, url, addresses[:MOST_ADDRESSES])
-        except TimeoutError:
-            detail = f"no answer within {self.seconds:g} seconds"
-            return DeliveryResult(delivered=False, detail=detail)
-        except (httpx.HTTPError, OSError) as error:
-            return DeliveryResult(delivered=False, detail=type(error).__name__)
-        return DeliveryResult(
-            delivered=httpx.codes.is_success(status),
-            detail=f"HTTP {status}",
-            permanent=status == httpx.codes.GONE,
-        )
-
-    async def _post(
-        self, notification: Notification, url: httpx.URL, addresses: Sequence[IPAddress]
-    ) -> int:
-        for address in addresses[:-1]:
-            try:
-                return await self._post_to(address, url, notification)
-            except (httpx.ConnectError, httpx.ConnectTimeout):
-                continue
-        return await self._post_to(addresses[-1], url, notification)
-
-    async def _post_to(self, address: IPAddress, url: httpx.URL, notification: Notification) -> int:
-        host = url.raw_host.decode("ascii").rstrip(".")
-        async with (
-            httpx.AsyncClient(
-                verify=self.tls or _tls(), trust_env=False, timeout=_ANSWER
-            ) as client,
-            client.stream(
-                "POST",
-                url.copy_with(host=str(address)),
-                content=notification.notice.body.encode(),
-                headers=_headers(notification) | {"Host": url.netloc.decode("ascii")},
-                extensions={"sni_hostname": host},
-                follow_redirects=False,
-            ) as response,
-        ):
-            return response.status_code
-
-
-@functools.cache
-def _tls() -> ssl.SSLContext:
-    """Trust what certifi does, or what SSL_CERT_FILE names; reading it takes 20 ms, so once."""
-    return httpx.create_ssl_context()
-
-
-def _callable_url(destination: str) -> httpx.URL | None:
-    try:
-        url = httpx.URL(destination)
-    except httpx.InvalidURL:
-        return None
-    if url.scheme not in {"http", "https"} or not url.host or url.userinfo:
-        return None
-    return url.copy_with(fragment=None)
-
-
-async def _resolve(url: httpx.URL) -> Sequence[IPAddress]:
-    port = url.port or (443 if url.scheme == "https" else 80)
-    found = await asyncio.get_running_loop().getaddrinfo(
-        url.raw_host, port, type=socket.SOCK_STREAM
-    )
-    return tuple(dict.fromkeys(ip_address(each[4][0]) for each in found))
+        notice = notification.notice
+        call = Call("POST", notice.destination, notice.body, _headers(notification))
+        return await Caller(self.addresses, self.seconds, self.tls).call(call)
 
 
 def _headers(notification: Notification) -> dict[str, str]:
     return {
         "Content-Type": "application/json",
-        "User-Agent": USER_AGENT,
-        "Accept-Encoding": "identity",
-        "Connection": "close",
         "webhook-id": notification.id,
         "webhook-timestamp": str(int(datetime.now(UTC).timestamp())),
     }

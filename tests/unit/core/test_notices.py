@@ -10,6 +10,7 @@ from alumniq_pipelines.core.load import JobId, Load, LoadRequest, LoadState
 from alumniq_pipelines.core.notices import addresses_in, callback_body, notices_for
 from alumniq_pipelines.core.notification import Channel
 from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome
+from alumniq_pipelines.core.staff import Staff
 from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.core.verdict import Counts
 
@@ -25,6 +26,7 @@ REQUEST = LoadRequest(
 )
 LOAD = Load(1, REQUEST, LoadState.RUNNING, attempts=1, accepted_at=NOW)
 GOOD = Outcome(LoadState.SUCCEEDED, counts=Counts(12_000, 12_000, 0))
+BOTH = Staff(("a@example.org", "b@example.org"), has_chat=True)
 BAD = Outcome(LoadState.FAILED, ("Error message 1", "Error message 2"), Counts(5, 3, 2))
 
 
@@ -62,7 +64,7 @@ def test_a_failure_without_a_reason_still_tells_one() -> None:
 
 def test_a_load_that_asked_for_nothing_is_owed_nothing() -> None:
     assert notices_for(loads_asking(), GOOD) == ()
-    assert notices_for(loads_asking(), BAD, staff_email="staff@example.org") == ()
+    assert notices_for(loads_asking(), BAD, staff=BOTH) == ()
 
 
 def test_a_callback_and_a_mail_to_each_address_are_owed_to_who_asked_for_both() -> None:
@@ -121,11 +123,21 @@ def test_a_failure_of_ours_is_told_to_staff_also_when_nobody_else_asked(
     result: AttemptResult,
 ) -> None:
     attempts = [Attempt(number, f"run-{number}", result) for number in range(1, 6)]
-    notices = notices_for(loads_asking(), BAD, attempts, "a@example.org,b@example.org")
-    assert [each.destination for each in notices] == ["a@example.org", "b@example.org"]
+    notices = notices_for(loads_asking(), BAD, attempts, BOTH)
+    assert [each.destination for each in notices] == ["a@example.org", "b@example.org", "staff"]
+    assert [each.channel for each in notices] == [Channel.MAIL, Channel.MAIL, Channel.CHAT]
     assert notices[0].subject == "Staff: Not loaded: warehouse (iqu, qa)"
     assert f"- Attempt 5, run run-5: {result}" in notices[0].body
     assert "iqu.qa" in notices[0].body
+
+
+@pytest.mark.parametrize(
+    ("outcome", "called"),
+    [(GOOD, "https://hc-ping.com/1b2c"), (BAD, "https://hc-ping.com/1b2c/fail")],
+)
+def test_a_heartbeat_elsewhere_hears_how_a_load_ended(outcome: Outcome, called: str) -> None:
+    notices = notices_for(loads_asking(), outcome, heartbeat_url="https://hc-ping.com/1b2c")
+    assert [(each.channel, each.destination) for each in notices] == [(Channel.HEARTBEAT, called)]
 
 
 def test_a_customer_is_not_sent_looking_for_a_fault_of_ours() -> None:
@@ -139,6 +151,6 @@ def test_staff_are_not_told_of_a_fault_of_the_file_or_of_a_success_after_retries
     lost = Attempt(1, "one", AttemptResult.LOST)
     refused = [lost, Attempt(2, "two", AttemptResult.REFUSED)]
     published = [lost, Attempt(2, "two", AttemptResult.PUBLISHED)]
-    assert notices_for(loads_asking(), BAD, refused, "staff@example.org") == ()
-    assert notices_for(loads_asking(), GOOD, published, "staff@example.org") == ()
-    assert notices_for(loads_asking(), GOOD, [lost], "staff@example.org") == ()
+    assert notices_for(loads_asking(), BAD, refused, BOTH) == ()
+    assert notices_for(loads_asking(), GOOD, published, BOTH) == ()
+    assert notices_for(loads_asking(), GOOD, [lost], BOTH) == ()

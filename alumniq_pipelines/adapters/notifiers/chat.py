@@ -1,0 +1,26 @@
+"""Chat: one message to the staff's own Slack-compatible webhook."""
+
+from dataclasses import dataclass, field
+
+from alumniq_pipelines.adapters.notifiers.calling import Call, Caller
+from alumniq_pipelines.core.addresses import AddressPolicy
+from alumniq_pipelines.core.notification import DeliveryResult, Notification
+
+ANYWHERE = AddressPolicy.of(("0.0.0.0/0", "::/0"))
+"""Staff choose this URL themselves, and their chat often runs in their own network."""
+
+
+@dataclass(frozen=True)
+class ChatNotifier:
+    """Sends to one URL, whose path is a secret; None where there is no chat any more."""
+
+    url: str | None = field(repr=False)
+    seconds: float = 15.0
+
+    async def deliver(self, notification: Notification) -> DeliveryResult:
+        """Send one message."""
+        if self.url is None:
+            return DeliveryResult(delivered=False, detail="no chat is set", permanent=True)
+        headers = {"Content-Type": "application/json"}
+        call = Call("POST", self.url, notification.notice.body, headers)
+        return await Caller(ANYWHERE, self.seconds).call(call)

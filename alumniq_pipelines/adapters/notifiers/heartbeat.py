@@ -1,0 +1,23 @@
+"""Heartbeats: a bare GET, as every dead man's switch takes it."""
+
+from dataclasses import dataclass
+
+from alumniq_pipelines.adapters.notifiers.calling import Call, Caller
+from alumniq_pipelines.core.addresses import AddressPolicy
+from alumniq_pipelines.core.notification import DeliveryResult, Notification
+
+
+@dataclass(frozen=True)
+class HeartbeatNotifier:
+    """Calls permitted addresses only, as callbacks do: some of the URLs come from customers."""
+
+    addresses: AddressPolicy
+    seconds: float = 10.0
+
+    async def deliver(self, notification: Notification) -> DeliveryResult:
+        """Send one heartbeat."""
+        return await self.beat(notification.notice.destination)
+
+    async def beat(self, url: str) -> DeliveryResult:
+        """Call a URL once."""
+        return await Caller(self.addresses, self.seconds).call(Call("GET", url))
