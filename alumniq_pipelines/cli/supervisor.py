@@ -176,7 +176,11 @@ def stop_signals() -> Iterator[threading.Event]:
             signal.raise_signal(number)
         stop.set()
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    # Also where SIGINT is ignored, as by shells in the background: Dagster's programs take SIGTERM
+    # for what they do on SIGINT, and a handler here is the default there. nohup is respected.
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
     before = {number: signal.signal(number, on_signal) for number in numbers}
     try:
         yield stop
