@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint lock clean
+.PHONY: help demo up test screenshots lint lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,9 @@ test: lint ## Lint, type-check and run every test
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+screenshots: $(READY) ## Take the pictures of the documentation anew, in a real browser
+	SCREENSHOTS=docs/images $(BIN)/pytest -q -m browser tests/browser
 
 lint: $(READY) ## Check format, style, types, rooms, dependencies and Dagster's definitions
 	$(BIN)/ruff format --check .

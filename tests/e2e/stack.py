@@ -50,14 +50,14 @@ class Stack:
 
     def start_gateway(self) -> None:
         """Start the gateway and wait until it is ready."""
-        self._start("gateway", "-c", "from webhook_gateway.server import main; main()")
+        self.start("gateway", "-c", "from webhook_gateway.server import main; main()")
         self.wait_for("the gateway to be ready", self._is_ready, seconds=60)
 
     def start_daemon(self) -> None:
         """Start the daemon and wait until its sensors tick."""
         before = datetime.now(UTC).timestamp()
         workspace = str(REPOSITORY / "workspace.yaml")
-        self._start("daemon", "-m", "dagster._daemon", "run", "-w", workspace)
+        self.start("daemon", "-m", "dagster._daemon", "run", "-w", workspace)
         self.wait_for("the sensors to tick", lambda: self._ticked_since(before), seconds=60)
 
     def kill(self, name: str) -> None:
@@ -77,7 +77,8 @@ class Stack:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
-    def _start(self, name: str, *arguments: str) -> None:
+    def start(self, name: str, *arguments: str) -> None:
+        """Start one of Python's programs in a process group of its own, its log kept."""
         with self.log_of(name).open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, *arguments],
@@ -103,10 +104,10 @@ class Stack:
         """Deliver a file to QA."""
         (self.folder / "qa" / "warehouse" / filename).write_text(content, encoding="utf-8")
 
-    def post(self, filename: str) -> JobId:
+    def post(self, filename: str, feed: str = FEED) -> JobId:
         """Call the webhook, asking to be told at a path of the load's own."""
         answer = httpx.post(
-            f"{self.settings.gateway_url}/api/v1/index.cfm/webhook/{FEED}",
+            f"{self.settings.gateway_url}/api/v1/index.cfm/webhook/{feed}",
             json={
                 "apiKey": self.key,
                 "filename": filename,
@@ -204,7 +205,7 @@ class Stack:
 def running_stack(folder: Path) -> Iterator[Stack]:
     """Set an installation up in an empty folder, start it, and stop it at the end."""
     with serve() as receiver:
-        settings = Settings(data_dir=folder, gateway_port=_free_port(), retry_seconds=2)
+        settings = Settings(data_dir=folder, gateway_port=free_port(), retry_seconds=2)
         ledger = Ledger.open(settings.ledger)
         key = _customer(settings, ledger)
         stack = Stack(settings, _environment(settings), receiver, ledger, key)
@@ -250,7 +251,8 @@ def _environment(settings: Settings) -> dict[str, str]:
     return inherited | own
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Find a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

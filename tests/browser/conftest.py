@@ -1,0 +1,60 @@
+"""A real Chromium, and one running system with Dagster's UI for it to look at."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.browser.dagster_ui import DagsterUI, running_ui
+
+SCREENSHOTS = os.environ.get("SCREENSHOTS", "")
+"""Folder that pictures for the documentation are written to; none are taken where it is unset."""
+
+FLAGS = (
+    "--no-sandbox",  # Chromium refuses its sandbox to root
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The Chromium of the machine."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        reason = "There is no Chromium here: install the package `chromium`."
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A fresh window, with nothing remembered."""
+    with chromium.new_context(viewport={"width": 1440, "height": 900}) as context:
+        expect.set_options(timeout=30_000)  # two cores, and half a dozen processes at work
+        yield context.new_page()
+
+
+@pytest.fixture(scope="session")
+def dagster_ui(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[DagsterUI]:
+    """The Dagster UI of a system that has loaded every feed of the first wave."""
+    del chromium  # asked for first: without a browser nothing need start
+    with running_ui(tmp_path_factory.mktemp("system")) as ui:
+        yield ui
+
+
+@pytest.fixture(scope="session")
+def pictures() -> Path | None:
+    """Where pictures for the documentation go, if any are wanted."""
+    return Path(SCREENSHOTS).resolve() if SCREENSHOTS else None
