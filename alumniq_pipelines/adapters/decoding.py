@@ -7,7 +7,8 @@ import gzip
 import hashlib
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -52,8 +53,8 @@ FOREIGN_TEXTS = {
 
 EXCEL_MEMBER = "[Content_Types].xml"
 EXCEL = "an Excel workbook, or another Office document"
-ENCRYPTED = 1
-"""A flag of a zip archive's member."""
+NOT_PLAIN = 0x1 | 0x20 | 0x40
+"""Flags of a zip archive's member: encrypted, a patch, strongly encrypted."""
 
 Fraction = Callable[[float], None]
 """Told how much of the file is done, 0 to 1."""
@@ -100,11 +101,12 @@ def decode(received: Path, scratch: Path, limits: Limits, progress: Fraction) ->
         path = received
         if head.startswith(b"\x1f\x8b"):
             path = scratch / "decoded"
-            with gzip.GzipFile(fileobj=file) as text:
-                _expand(text, file, path, _Allowance(size, limits))
+            with _damage_told(file), gzip.GzipFile(fileobj=file) as text:
+                _expand(text, path, _Allowance(size, limits))
         elif head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
             path = scratch / "decoded"
-            _unzip(file, path, _Allowance(size, limits))
+            with _damage_told(file):
+                _unzip(file, path, _Allowance(size, limits))
     if path is not received:
         with path.open("rb") as decoded:
             head = decoded.read(CHUNK_BYTES)
@@ -131,36 +133,49 @@ class _Allowance:
             raise ExpandsTooFar(self.limits.most_bytes, self.limits.most_ratio)
 
 
-def _expand(text: Readable, file: BinaryIO, path: Path, allowance: _Allowance) -> None:
-    """Write out what is compressed; checksums and lengths are verified by the reader."""
+@contextmanager
+def _damage_told(file: BinaryIO) -> Iterator[None]:
+    """Tell of all the ways in which a damaged archive shows itself."""
     try:
-        with path.open("wb") as copy:
-            while chunk := text.read(CHUNK_BYTES):
-                allowance.use(len(chunk))
-                copy.write(chunk)
+        yield
     except EOFError:
         raise TruncatedArchive from None
-    except (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error):
+    except (
+        gzip.BadGzipFile,
+        zipfile.BadZipFile,
+        zlib.error,
+        NotImplementedError,  # a zip archive for a reader of the future, or so it says
+        UnicodeDecodeError,  # its list of contents
+    ):
         raise DamagedArchive(file.tell()) from None
+
+
+def _expand(text: Readable, path: Path, allowance: _Allowance) -> None:
+    """Write out what is compressed; checksums and lengths are verified by the reader."""
+    with path.open("wb") as copy:
+        while chunk := text.read(CHUNK_BYTES):
+            allowance.use(len(chunk))
+            copy.write(chunk)
 
 
 def _unzip(file: BinaryIO, path: Path, allowance: _Allowance) -> None:
     """Write out the only member of a zip archive, under a name of ours."""
-    try:
-        archive = zipfile.ZipFile(file)
-    except zipfile.BadZipFile:
-        # The list of contents is at the end.
-        raise TruncatedArchive from None
-    members = [member for member in archive.infolist() if not member.is_dir()]
-    if EXCEL_MEMBER in {member.filename for member in members}:
-        raise ForeignFormat(EXCEL)
-    if len(members) != 1 or members[0].flag_bits & ENCRYPTED:
-        raise UnusableArchive(len(members))
-    try:
+    if not zipfile.is_zipfile(file):
+        raise TruncatedArchive  # the list of contents is at the end
+    with zipfile.ZipFile(file) as archive:
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        if EXCEL_MEMBER in {member.filename for member in members}:
+            raise ForeignFormat(EXCEL)
+        if len(members) != 1 or not _is_plainly_packed(members[0]):
+            raise UnusableArchive(len(members))
         with archive.open(members[0]) as text:
-            _expand(text, file, path, allowance)
-    except NotImplementedError:
-        raise UnusableArchive(1) from None
+            _expand(text, path, allowance)
+
+
+def _is_plainly_packed(member: zipfile.ZipInfo) -> bool:
+    """Whether a member of an archive is packed in one of the two usual ways, without password."""
+    usual = member.compress_type in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+    return usual and not member.flag_bits & NOT_PLAIN and member.header_offset >= 0
 
 
 def _refuse_foreign(head: bytes) -> None:

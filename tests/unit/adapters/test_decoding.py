@@ -1,0 +1,148 @@
+"""Decoding a received file by what it holds, whatever its name is."""
+
+import bz2
+import gzip
+import hashlib
+import io
+import lzma
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from alumniq_pipelines.adapters import decoding
+from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS, Decoded, Limits, decode
+from alumniq_pipelines.core.problems.file import (
+    DamagedArchive,
+    EmptyFile,
+    ExpandsTooFar,
+    FileProblem,
+    ForeignFormat,
+    TruncatedArchive,
+    UnusableArchive,
+)
+
+TEXT = b"xid,lastName\n1,M\xc3\xbcller\n" * 50
+
+
+def decoded(folder: Path, content: bytes, limits: Limits = DEFAULT_LIMITS) -> Decoded:
+    received = folder / "received"
+    received.write_bytes(content)
+    return decode(received, folder, limits, lambda _fraction: None)
+
+
+def zipped(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", method) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def test_plain_text_stays_where_it_is(tmp_path: Path) -> None:
+    found = decoded(tmp_path, TEXT)
+    assert found == Decoded(tmp_path / "received", len(TEXT), hashlib.sha256(TEXT).hexdigest())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        gzip.compress(TEXT),
+        gzip.compress(TEXT[:33]) + gzip.compress(TEXT[33:]),
+        gzip.compress(TEXT) + b"\0" * 512,
+        zipped(("any/name.txt", TEXT)),
+        zipped(("folder/", b""), ("../../name.csv", TEXT)),
+        zipped(("stored.csv", TEXT), method=zipfile.ZIP_STORED),
+    ],
+    ids=["gzip", "two members", "padded", "zip", "odd names", "stored"],
+)
+def test_compressed_text_is_expanded_in_scratch(tmp_path: Path, content: bytes) -> None:
+    found = decoded(tmp_path, content)
+    assert found.path == tmp_path / "decoded"
+    assert found.path.read_bytes() == TEXT
+    assert (found.size_bytes, found.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["decoded", "received"]
+
+
+GZIPPED = gzip.compress(TEXT)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", EmptyFile),
+        (gzip.compress(b""), EmptyFile),
+        (GZIPPED[:-1], TruncatedArchive),
+        (GZIPPED[:-8], TruncatedArchive),
+        (GZIPPED[:20], TruncatedArchive),
+        (GZIPPED[:-8] + b"\0\0\0\0" + GZIPPED[-4:], DamagedArchive),
+        (GZIPPED[:-4] + b"\0\0\0\0", DamagedArchive),
+        (GZIPPED + b"more", DamagedArchive),
+        (GZIPPED[:15] + b"\xff\xff" + GZIPPED[17:], DamagedArchive),
+        (zipped(("a.csv", TEXT))[:-10], TruncatedArchive),
+        (zipped(("a.csv", TEXT)).replace(b"M\xc3", b"N\xc3"), None),
+        (
+            zipped(("a.csv", TEXT), method=zipfile.ZIP_STORED).replace(b"M\xc3", b"N\xc3"),
+            DamagedArchive,
+        ),
+        (zipped(), UnusableArchive),
+        (zipped(("a.csv", TEXT), ("b.csv", TEXT)), UnusableArchive),
+        (zipped(("[Content_Types].xml", b"<x/>"), ("xl/workbook.xml", b"<x/>")), ForeignFormat),
+        (bz2.compress(TEXT), ForeignFormat),
+        (lzma.compress(TEXT), ForeignFormat),
+        (b"%PDF-1.7 ...", ForeignFormat),
+        (gzip.compress(b"%PDF-1.7 ..."), ForeignFormat),
+        (b"PAR1....", ForeignFormat),
+        (TEXT.decode().encode("utf-16"), ForeignFormat),
+        (b"\xef\xbb\xbf \n<!doctype HTML>\n<html>", ForeignFormat),
+        (b'[{"xid": 1}]', ForeignFormat),
+    ],
+)
+def test_what_is_no_delimited_text_is_refused_by_its_kind(
+    tmp_path: Path, content: bytes, problem: type[FileProblem] | None
+) -> None:
+    if problem is None:
+        assert decoded(tmp_path, content).path.read_bytes() == TEXT
+        return
+    with pytest.raises(problem):
+        decoded(tmp_path, content)
+
+
+def test_a_protected_archive_is_refused(tmp_path: Path) -> None:
+    content = bytearray(zipped(("a.csv", TEXT)))
+    for sign in (b"PK\x03\x04", b"PK\x01\x02"):
+        place = content.index(sign) + (6 if sign == b"PK\x03\x04" else 8)
+        content[place] |= 1
+    with pytest.raises(UnusableArchive):
+        decoded(tmp_path, bytes(content))
+
+
+def test_expansion_is_bounded_by_bytes(tmp_path: Path) -> None:
+    with pytest.raises(ExpandsTooFar):
+        decoded(tmp_path, gzip.compress(b"x" * 3_000_000), Limits(most_bytes=2_000_000))
+    assert (tmp_path / "decoded").stat().st_size <= 2_000_000
+
+
+def test_expansion_is_bounded_by_ratio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "RATIO_COUNTS_FROM", 1_000_000)
+    with pytest.raises(ExpandsTooFar):
+        decoded(tmp_path, gzip.compress(b"x" * 3_000_000), Limits(most_ratio=200))
+
+
+@settings(
+    max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+@given(st.sampled_from([GZIPPED, zipped(("a.csv", TEXT))]), st.data())
+def test_no_single_changed_byte_yields_another_text(
+    tmp_path: Path, packed: bytes, data: st.DataObject
+) -> None:
+    content = bytearray(packed)
+    place = data.draw(st.integers(0, len(content) - 1))
+    content[place] ^= data.draw(st.integers(1, 255))
+    try:
+        found = decoded(tmp_path, bytes(content))
+    except FileProblem:
+        return
+    assert found.path == tmp_path / "received" or found.path.read_bytes() == TEXT

@@ -1,0 +1,150 @@
+"""The header line: found, matched by name, and told of when it does not fit."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.header import DELIMITERS, read_header
+from alumniq_pipelines.core.problems.file import (
+    DuplicateColumn,
+    FileProblem,
+    MissingColumn,
+    NoHeader,
+    UnknownColumn,
+    UnusableColumnName,
+    UnusableHeader,
+)
+
+
+def field_map(*, delimiter: str = ",", **rules: Any) -> FieldMap:
+    return FieldMap.model_validate(
+        {
+            "name": "people",
+            "path": "people.csv",
+            "dialect": {"csv": {"delimiter": delimiter}},
+            "alumniq": rules,
+            "schema": {
+                "primaryKey": "xid",
+                "fields": [
+                    {"name": "xid"},
+                    {"name": "firstName"},
+                    {"name": "lastName", "constraints": {"required": True}},
+                ],
+            },
+        }
+    )
+
+
+def faults(text: str, **rules: Any) -> list[tuple[type[FileProblem], str]]:
+    with pytest.raises(UnusableHeader) as refused:
+        read_header(text, field_map(**rules))
+    assert {fault.line for fault in refused.value.faults} == {1}
+    return [(type(fault), str(fault)) for fault in refused.value.faults]
+
+
+def test_columns_are_found_in_any_order() -> None:
+    header = read_header("lastName,firstName,xid\n", field_map())
+    assert header.sources == {"xid": 2, "firstName": 1, "lastName": 0}
+    assert list(header.sources) == ["xid", "firstName", "lastName"]
+    assert header.notes == ()
+
+
+def test_case_and_blanks_around_a_name_do_not_matter_and_are_told() -> None:
+    header = read_header(" XID ,lastname,\ufefffirstName\n", field_map())
+    assert header.sources == {"xid": 0, "lastName": 1, "firstName": 2}
+    assert len(header.notes) == 3
+
+
+def test_an_optional_column_may_be_absent_and_is_told() -> None:
+    header = read_header("xid,lastName\n", field_map())
+    assert set(header.sources) == {"xid", "lastName"}
+    assert header.notes == (
+        "The file lacks columns that may be left out; they are blank: firstName.",
+    )
+
+
+def test_all_that_is_wrong_is_told_together_with_near_misses() -> None:
+    found = faults(
+        "first_name,Last Name,first_name,firstName,firstName\n", unknown_columns="reject"
+    )
+    assert [kind for kind, _ in found] == [
+        MissingColumn,
+        MissingColumn,
+        DuplicateColumn,
+        UnknownColumn,
+        UnknownColumn,
+    ]
+    assert "no column `xid`" in found[0][1]
+    assert "`Last Name`" in found[1][1]
+    assert "as columns 4 and 5" in found[2][1]
+    assert "mean `lastName`" in found[4][1]
+
+
+def test_a_name_in_two_spellings_is_a_duplicate() -> None:
+    assert [kind for kind, _ in faults("xid,lastName,LASTNAME\n")] == [DuplicateColumn]
+
+
+@pytest.mark.parametrize(("policy", "notes"), [("ignore", 0), ("warn", 1)])
+def test_unknown_columns_are_left_out_by_policy(policy: str, notes: int) -> None:
+    header = read_header("xid,shoe,firstName,lastName,\n", field_map(unknown_columns=policy))
+    assert (header.width, len(header.notes)) == (5, notes)
+    assert set(header.sources) == {"xid", "firstName", "lastName"}
+
+
+def test_extension_columns_are_kept_where_allowed() -> None:
+    text = "shoe__c,xid,firstName,lastName,HAT__C\n"
+    assert list(read_header(text, field_map(extension_columns=True)).sources)[3:] == [
+        "shoe__c",
+        "HAT__C",
+    ]
+    assert "shoe__c" not in read_header(text, field_map()).sources
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("shoe size__c", UnusableColumnName),
+        ("x" * 70 + "__c", UnusableColumnName),
+        ("shoe__c,SHOE__C", DuplicateColumn),
+    ],
+)
+def test_extension_columns_must_be_storable(name: str, kind: type[FileProblem]) -> None:
+    found = faults(f"xid,lastName,{name}\n", extension_columns=True)
+    assert [each for each, _ in found] == [kind]
+
+
+def test_a_first_line_of_data_is_never_repeated() -> None:
+    with pytest.raises(NoHeader) as refused:
+        read_header("001,SECRET,Lee\n002,SECRET,Roe\n", field_map())
+    assert "SECRET" not in str(refused.value)
+
+
+def test_a_header_further_down_is_pointed_at() -> None:
+    with pytest.raises(NoHeader) as refused:
+        read_header("Export of today\n\nxid,firstName,lastName\n1,a,b\n", field_map())
+    assert "Line 3 looks like the header" in str(refused.value)
+
+
+@given(
+    st.sampled_from([each for each in DELIMITERS if each != " "]),
+    st.sampled_from(",|\t"),
+    st.booleans(),
+)
+def test_the_delimiter_is_known_by_the_names(delimiter: str, own: str, quotes: bool) -> None:  # noqa: FBT001 - drawn
+    names = ("xid", "firstName", "lastName")
+    text = delimiter.join(f'"{name}"' if quotes else name for name in names)
+    header = read_header(text, field_map(delimiter=own))
+    assert (header.delimiter, header.width) == (delimiter, 3)
+    assert len(header.notes) == (delimiter != own)
+
+
+@given(st.text(max_size=60))
+def test_any_beginning_is_a_header_or_a_problem(text: str) -> None:
+    try:
+        header = read_header(text, field_map())
+    except FileProblem:
+        return
+    assert {"xid", "lastName"} <= set(header.sources)
