@@ -144,11 +144,11 @@ class Paragraph:
 
 def paragraphs(text: str) -> tuple[Paragraph, ...]:
     """Read the text of a notice (core/notices.py) as its paragraphs."""
-    return tuple(_paragraph(part) for part in text.strip().split("\n\n"))
+    return tuple(_paragraph(part) for part in text.split("\n\n") if part.strip())
 
 
 def _paragraph(text: str) -> Paragraph:
-    first, *rest = text.splitlines()
+    first, *rest = text.strip().splitlines()
     if rest and all(line.startswith("- ") for line in rest):
         return Paragraph(heading=first, items=tuple(line.removeprefix("- ") for line in rest))
     facts = [FACT.fullmatch(line) for line in (first, *rest)]

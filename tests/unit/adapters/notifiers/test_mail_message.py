@@ -3,7 +3,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from alumniq_pipelines.adapters.notifiers.mail import message_of, paragraphs
@@ -81,6 +81,8 @@ def test_paragraphs_are_told_apart() -> None:
 
 
 @given(st.text(st.characters(codec="utf-8", categories=["L", "M", "N", "P", "S", "Z"]), min_size=1))
+@example(" ")
+@example("one\n\n\n\ntwo\n")
 def test_any_text_becomes_a_mail(body: str) -> None:
     message = as_read(message_of(mail(body=body), SENDER))
     assert [part.get_content_type() for part in message.iter_parts()] == [
