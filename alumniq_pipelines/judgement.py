@@ -21,7 +21,7 @@ from alumniq_pipelines.adapters.structure.examining import (
 )
 from alumniq_pipelines.adapters.structure.reading import Layout, read_beginning
 from alumniq_pipelines.core.cell import value_of
-from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.field_map import Column, FieldMap
 from alumniq_pipelines.core.header import Header, read_header
 from alumniq_pipelines.core.problems.file import NoRows
 from alumniq_pipelines.core.problems.outage import ScratchUnavailable
@@ -170,10 +170,11 @@ def _add_irregular(structure: Structure, tally: Tally) -> None:
 
 def _judge_suspects(staging: Staging, structure: Structure, tally: Tally, rejected: Mask) -> None:
     """Let pandera judge the cells that did not pass the screen."""
-    for column, batches in staging.suspects():
+    for suspected, batches in staging.suspects():
         from alumniq_pipelines.frames.judging import judge
         from alumniq_pipelines.frames.schema import column_schema
 
+        column = _as_judged(suspected, staging.field_map)
         schema = column_schema(column, required=staging.field_map.is_required(column))
         for batch in batches:
             rows = batch["row"].to_numpy()
@@ -190,6 +191,14 @@ def _judge_suspects(staging: Staging, structure: Structure, tally: Tally, reject
                 texts = batch["text"].to_numpy()
                 right = zip(rows[~unreadable].tolist(), texts[~unreadable], strict=True)
                 staging.amend(column, {row: value_of(text, column) for row, text in right})
+
+
+def _as_judged(column: Column, field_map: FieldMap) -> Column:
+    """Take every fault of a key's column for an error: rows without a key cannot be published."""
+    if column.name not in field_map.table_schema.primary_key:
+        return column
+    strict = column.alumniq.model_copy(update={"severity": "error"})
+    return column.model_copy(update={"alumniq": strict})
 
 
 def _judge_keys(staging: Staging, structure: Structure, tally: Tally, rejected: Mask) -> None:
