@@ -93,6 +93,12 @@ class Settings(BaseSettings):
     retry_seconds: float = Field(
         default=30.0, gt=0, description="Wait before the second attempt; doubles from there."
     )
+    calls_per_minute: int = Field(
+        default=600, ge=0, description="Calls that one API key may make a minute; 0: any number."
+    )
+    address_calls_per_minute: int = Field(
+        default=1_200, ge=0, description="The same for one address, whatever its keys."
+    )
     max_body_bytes: int = Field(default=65_536, ge=1_024, description="Largest body of a request.")
 
     @classmethod

@@ -7,10 +7,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from alumniq_pipelines.core.problems import api, page
 from alumniq_pipelines.core.problems import request as problems
 from alumniq_pipelines.core.problems.problem import OutageProblem, Problem
 from alumniq_pipelines.core.problems.request import RequestProblem
-from webhook_gateway.intake import Refused
+from webhook_gateway.refusal import Refused
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,21 @@ STATUS: Mapping[type[RequestProblem], int] = {
     problems.SlowRequest: 408,
     problems.BodyTooLarge: 413,
     problems.AddressTooLong: 414,
+    page.SignInRefused: 401,
+    page.StaleForm: 403,
+    page.NoCustomerChosen: 400,
+    page.NoFileChosen: 400,
+    page.UploadTooLarge: 413,
+    api.NoSuchLoad: 404,
+    api.NoSuchNotification: 404,
+    api.NotQueued: 409,
+    api.UnusableParameter: 400,
+    api.JobNotOfKey: 403,
+    api.TooManyRequests: 429,
+    api.IdempotencyKeyReused: 422,
+    api.UnusableIdempotencyKey: 400,
+    api.UnusableDryRun: 400,
+    api.UnusableEmailAddress: 400,
 }
 """Every problem of a request; the contract gives 400 unless HTTP has a closer word."""
 
@@ -51,7 +67,10 @@ def refusal(*told: Problem, status: int, headers: Mapping[str, str] | None = Non
 def request_refused(told: Sequence[RequestProblem]) -> JSONResponse:
     """Answer with everything that is wrong with a request, under the most telling status."""
     status = max(status_of(type(each)) for each in told)
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None  # noqa: PLR2004
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}  # noqa: PLR2004
+    for each in told:
+        if isinstance(each, api.TooManyRequests):
+            headers["Retry-After"] = str(each.seconds)
     return refusal(*told, status=status, headers=headers)
 
 
@@ -60,6 +79,8 @@ async def answer_to(request: Request, error: Exception) -> Response:
     match error:
         case Refused(problems=told):
             return request_refused(told)
+        case RequestProblem():
+            return request_refused([error])
         case OutageProblem():
             logger.warning("%s: %s", error.code, error)
             return refusal(error, status=503, headers={"Retry-After": f"{RETRY_AFTER_SECONDS}"})

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Route
 
 from alumniq_pipelines.adapters.field_maps import read_catalog
@@ -16,12 +15,18 @@ from alumniq_pipelines.core.addresses import AddressPolicy
 from alumniq_pipelines.core.bucket import Buckets
 from alumniq_pipelines.core.catalog import Catalog
 from alumniq_pipelines.core.problems.problem import OutageProblem
+from alumniq_pipelines.core.problems.request import RequestProblem
 from alumniq_pipelines.opening import open_buckets
 from alumniq_pipelines.settings import Settings
 from webhook_gateway.answers import answer_to
+from webhook_gateway.compression import Compression
 from webhook_gateway.front_door import FrontDoor
+from webhook_gateway.gate import Gate
 from webhook_gateway.health import Health
-from webhook_gateway.intake import Intake, Refused
+from webhook_gateway.intake import Intake
+from webhook_gateway.rate_limits import RateLimit
+from webhook_gateway.refusal import Refused
+from webhook_gateway.status import Status
 from webhook_gateway.webhook import PATH, Webhook
 
 
@@ -64,8 +69,10 @@ def create_app(
         yield
         ledger.close()
 
-    intake = Intake(ledger, buckets, catalog, AddressPolicy.of(settings.callback_allowed_networks))
-    webhook = Webhook(intake, clock, settings.max_body_bytes)
+    gate = Gate(ledger, RateLimit(settings.calls_per_minute))
+    status = Status(ledger, catalog)
+    intake = Intake(ledger, buckets, status, AddressPolicy.of(settings.callback_allowed_networks))
+    webhook = Webhook(gate, intake, clock, settings.max_body_bytes)
     health = Health(ledger, buckets)
     app = Starlette(
         routes=[
@@ -75,11 +82,12 @@ def create_app(
             Route("/livez", health.live),
             Route("/readyz", health.ready),
         ],
-        middleware=[Middleware(FrontDoor), Middleware(GZipMiddleware, minimum_size=1)],
+        middleware=[Middleware(FrontDoor), Middleware(Compression)],
         exception_handlers={
             HTTPException: answer_to,
             OutageProblem: answer_to,
             Refused: answer_to,
+            RequestProblem: answer_to,
         },
         lifespan=lifespan,
     )

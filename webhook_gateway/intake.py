@@ -1,33 +1,33 @@
-"""Taking in a webhook call: who calls, what is asked, and the load that is kept for it.
+"""Taking in a webhook call: what is asked, and the load that is kept for it.
 
-Knows nothing of HTTP. A call is refused with everything that is wrong with it at once; but who has
-no key learns nothing except that.
+Knows nothing of HTTP. A call is refused with everything that is wrong with it at once.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ParamSpec, TypeVar
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.addresses import AddressPolicy
 from alumniq_pipelines.core.bucket import Bucket, Buckets, StoredFile, folder_of, object_key
-from alumniq_pipelines.core.catalog import Catalog
+from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.keys import ApiKey
 from alumniq_pipelines.core.load import Load, LoadRequest, new_job_id
 from alumniq_pipelines.core.near_miss import near_miss
 from alumniq_pipelines.core.notify_options import check_emails, check_webhook
-from alumniq_pipelines.core.problems.request import (
-    FileNotInBucket,
-    MissingKey,
-    RefusedKey,
-    RequestProblem,
+from alumniq_pipelines.core.problems.api import (
+    IdempotencyKeyReused,
+    UnusableDryRun,
+    UnusableIdempotencyKey,
 )
+from alumniq_pipelines.core.problems.request import FileNotInBucket, RequestProblem
 from alumniq_pipelines.core.target import Environment, Target
 from webhook_gateway.options import Option, Options
+from webhook_gateway.refusal import Refused
+from webhook_gateway.status import Scope, Status
 
-MOST_KEY_CHARACTERS = 200
-"""Ours have 51; what is longer is no key, and nobody needs its hash."""
+MOST_IDEMPOTENCY_CHARACTERS = 200
 
 MOST_HINT_CHARACTERS = 100
 """Longer names get no hint: comparing names takes time that grows with their square."""
@@ -36,57 +36,66 @@ Answer = TypeVar("Answer")
 Arguments = ParamSpec("Arguments")
 
 
-class Refused(Exception):
-    """The call is not accepted, for these reasons."""
-
-    def __init__(self, *problems: RequestProblem) -> None:
-        """Keep the reasons in the order in which they are told."""
-        super().__init__(*problems)
-        self.problems = problems
-
-
 @dataclass(frozen=True, slots=True)
 class Intake:
     """The use case. Raises OutageProblem where the ledger or the bucket is away."""
 
     ledger: Ledger
     buckets: Buckets
-    catalog: Catalog
+    status: Status
     callbacks: AddressPolicy
     _bucket_of: dict[str, Bucket] = field(default_factory=dict, init=False, repr=False)
     """By customer, for good: a customer keeps its bucket for life."""
 
-    def identify(self, options: Options, now: datetime) -> ApiKey:
-        """Find the live key of a call; raises Refused."""
-        faults = _Faults()
-        text = faults.note(options.text, Option.API_KEY)
-        if not text:
-            raise Refused(*(faults.problems or [options.unreadable or MissingKey()]))
-        plain = len(text) <= MOST_KEY_CHARACTERS and text.isascii()
-        key = self.ledger.keys.find(text, now) if plain else None
-        if key is None:
-            raise Refused(RefusedKey())
-        return key
-
     def accept(self, key: ApiKey, job: str, options: Options, now: datetime) -> Load:
-        """Keep a load for the call; it is on disk when this returns. Raises Refused."""
+        """Keep a load for the call; it is on disk when this returns. Raises Refused.
+
+        A call that repeats the idempotency key of an earlier one is answered with that one's load.
+        """
         faults = _Faults()
-        field_map = faults.note(self.catalog.feed_of_job, job)
         if options.unreadable is not None:
+            faults.note(self._feed, key, job)
             raise Refused(*faults.problems, options.unreadable)
+        asked = self._asked(key, job, options, faults)
+        if asked is None:
+            raise Refused(*faults.problems)
+        if asked.idempotency_key and not faults.problems:
+            earlier = self.ledger.loads.by_idempotency_key(asked.idempotency_key)
+            if earlier is not None:
+                return _same(earlier, asked)
+        stored = faults.note(self._delivered, key, asked.filename)
+        if stored is None or faults.problems:
+            raise Refused(*faults.problems)
+        request = replace(asked, etag=stored.etag, size_bytes=stored.size_bytes)
+        return _same(self.ledger.loads.accept(request, now), request)
+
+    def _asked(
+        self, key: ApiKey, job: str, options: Options, faults: "_Faults"
+    ) -> LoadRequest | None:
+        """Read what is asked; None where there is no job or no file to look for."""
+        field_map = faults.note(self._feed, key, job)
         filename = faults.note(_filename, options, key.environment)
-        # A file is looked for only where there is a job to consume it.
-        sought = filename is not None and field_map is not None
-        stored = faults.note(self._delivered, key, filename or "") if sought else None
         emails = faults.note(_emails, options)
         url = faults.note(_webhook, options, self.callbacks)
-        if not (field_map and filename and stored) or emails is None or url is None:
-            raise Refused(*faults.problems)
-        target = Target(key.customer, key.environment, field_map.name)
-        request = LoadRequest(
-            new_job_id(), target, filename, stored.etag, stored.size_bytes, emails, url
+        is_dry = faults.note(_is_dry, options)
+        name = faults.note(_idempotency_key, options, key)
+        if field_map is None or filename is None:
+            return None
+        return LoadRequest(
+            new_job_id(),
+            Target(key.customer, key.environment, field_map.name),
+            filename,
+            etag=None,
+            size_bytes=None,
+            notify_email=emails or "",
+            notify_webhook=url or "",
+            dry_run=bool(is_dry),
+            idempotency_key=name,
         )
-        return self.ledger.loads.accept(request, now)
+
+    def _feed(self, key: ApiKey, job: str) -> FieldMap:
+        """Look a job up; raises UnknownJob and JobNotOfKey."""
+        return self.status.field_map(Scope.of(key), job)
 
     def _delivered(self, key: ApiKey, filename: str) -> StoredFile:
         """Look at the file in the customer's bucket; raises FileNotInBucket."""
@@ -143,6 +152,33 @@ def _webhook(options: Options, callbacks: AddressPolicy) -> str:
     if url:
         check_webhook(url, callbacks)
     return url
+
+
+def _is_dry(options: Options) -> bool:
+    text = options.text(Option.DRY_RUN).lower()
+    if text not in {"", "true", "false"}:
+        raise UnusableDryRun
+    return text == "true"
+
+
+def _idempotency_key(options: Options, key: ApiKey) -> str | None:
+    """Answer the caller's name for the request, told apart from those of other callers."""
+    text = options.text(Option.IDEMPOTENCY_KEY)
+    if len(text) > MOST_IDEMPOTENCY_CHARACTERS or not (text.isascii() and text.isprintable()):
+        raise UnusableIdempotencyKey(MOST_IDEMPOTENCY_CHARACTERS)
+    return f"{key.customer}/{key.environment}/{text}" if text else None
+
+
+def _same(kept: Load, asked: LoadRequest) -> Load:
+    """Answer the load that is kept for a request; raises Refused where that asked for other things.
+
+    What the bucket holds by now does not matter: who repeats a call wants the first one's answer.
+    """
+    own = kept.request
+    same = replace(asked, job_id=own.job_id, etag=own.etag, size_bytes=own.size_bytes)
+    if own != same:
+        raise Refused(IdempotencyKeyReused())
+    return kept
 
 
 def _near(filename: str, names: list[str]) -> tuple[str, ...]:

@@ -22,6 +22,10 @@ class Option(StrEnum):
     FILENAME = "Filename"
     NOTIFY_EMAIL = "NotifyEmail"
     NOTIFY_WEBHOOK = "NotifyWebhook"
+    DRY_RUN = "DryRun"
+    IDEMPOTENCY_KEY = "Idempotency-Key"
+    EMAIL_ADDRESS = "EmailAddress"
+    ACCESS_KEY_ID = "AccessKeyId"
 
 
 BY_NAME = {option.lower(): option for option in Option}
@@ -77,7 +81,9 @@ def _known(source: Pairs) -> Mapping[Option, list[object]]:
     known: dict[Option, list[object]] = {}
     for name, value in source:
         option = BY_NAME.get(name.lower())
-        trimmed = value.strip() if isinstance(value, str) else value
+        # JSON has words of its own for what this one option says.
+        is_word = option is Option.DRY_RUN and isinstance(value, bool)
+        trimmed = str(value).strip() if isinstance(value, str) or is_word else value
         if option is not None and trimmed not in (None, ""):
             known.setdefault(option, []).append(trimmed)
     return known

@@ -12,8 +12,10 @@ from starlette.responses import JSONResponse, Response
 from alumniq_pipelines.core.load import Load
 from alumniq_pipelines.core.problems.request import BodyTooLarge, RequestProblem, SlowRequest
 from webhook_gateway.bodies import read_pairs
+from webhook_gateway.calls import address_of, headers_of
+from webhook_gateway.gate import Gate
 from webhook_gateway.intake import Intake
-from webhook_gateway.options import Option, Options, Pairs, options_from
+from webhook_gateway.options import Options, Pairs, options_from
 
 PATH = "/api/v1/index.cfm/webhook/{job}"
 
@@ -25,6 +27,7 @@ BODY_SECONDS = 10.0
 class Webhook:
     """The endpoint: reads the options out of HTTP and writes the receipt."""
 
+    gate: Gate
     intake: Intake
     clock: Callable[[], datetime]
     max_body_bytes: int
@@ -38,7 +41,7 @@ class Webhook:
 
     def _accepted(self, request: Request, options: Options) -> Response:
         now = self.clock()
-        key = self.intake.identify(options, now)
+        key = self.gate.identify(options, address_of(request), now)
         request.state.days_remaining = key.days_remaining(now)
         job = request.path_params["job"]
         load = self.intake.accept(key, job, options, now)
@@ -54,7 +57,7 @@ class Webhook:
         except RequestProblem as problem:
             unreadable = problem
         url = request.query_params.multi_items()
-        return options_from(pairs, url, _bearer(request), unreadable=unreadable)
+        return options_from(pairs, url, headers_of(request), unreadable=unreadable)
 
     async def _body(self, request: Request) -> bytes:
         """Read the body as far as it may go; raises BodyTooLarge or SlowRequest."""
@@ -81,8 +84,3 @@ def receipt(load: Load, job: str) -> dict[str, object]:
             "webhook": load.request.notify_webhook,
         },
     }
-
-
-def _bearer(request: Request) -> Pairs:
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    return [(Option.API_KEY, key)] if scheme.lower() == "bearer" else []

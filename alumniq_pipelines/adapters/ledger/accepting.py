@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.gathering import Gathering
-from alumniq_pipelines.adapters.ledger.load_rows import GIVEN, row_of
+from alumniq_pipelines.adapters.ledger.load_rows import GIVEN, load_of, row_of
 from alumniq_pipelines.adapters.ledger.prepared import Prepared
 from alumniq_pipelines.adapters.ledger.tables import customers, loads
 from alumniq_pipelines.core.load import Load
@@ -25,12 +25,25 @@ class Acceptance:
         self._gathering: Gathering[Load, int] = Gathering(self._write)
 
     def keep(self, load: Load) -> Load:
-        """Keep a load and answer it with its number; it is on disk then. Raises UnknownCustomer."""
+        """Keep a load and answer it with its number; it is on disk then. Raises UnknownCustomer.
+
+        Where another load has its idempotency key, that one is the answer.
+        """
         try:
             return replace(load, number=self._gathering.add(load))
         except IntegrityError:
             self._refuse_unknown(load.target.customer)
-            raise
+            earlier = self.named(load.request.idempotency_key or "")
+            if earlier is None:
+                raise
+            return earlier
+
+    def named(self, idempotency_key: str) -> Load | None:
+        """Find the load that was accepted under an idempotency key."""
+        wanted = select(loads).where(loads.c.idempotency_key == idempotency_key)
+        with self.database.reading() as connection:
+            row = connection.execute(wanted).mappings().one_or_none()
+        return None if row is None else load_of(row)
 
     def _write(self, new: Sequence[Load]) -> Sequence[int]:
         with self.database.writing() as connection:

@@ -55,6 +55,10 @@ class Loads:
         """Look a load up."""
         return self._one(select(loads).where(loads.c.job_id == job_id))
 
+    def by_idempotency_key(self, idempotency_key: str) -> Load | None:
+        """Find the load that was accepted under a caller's own name for its request."""
+        return self.acceptance.named(idempotency_key)
+
     def by_run(self, run_id: str) -> Load | None:
         """Find the load whose latest or earlier attempt was this Dagster run's."""
         worked_on = select(attempts.c.job_id).where(attempts.c.run_id == run_id)

@@ -63,6 +63,65 @@ class JobNotOfKey(RequestProblem):
         )
 
 
+class TooManyRequests(RequestProblem):
+    """There were too many requests."""
+
+    code = "too-many-requests"
+
+    def __init__(self, seconds: int) -> None:
+        """Say when to come again."""
+        super().__init__("There were too many requests.", f"Try again in {seconds} seconds.")
+        self.seconds = seconds
+
+
+class IdempotencyKeyReused(RequestProblem):
+    """The Idempotency-Key was used for another request."""
+
+    code = "idempotency-key-reused"
+
+    def __init__(self) -> None:
+        """Say what a new request needs."""
+        super().__init__(
+            "The Idempotency-Key was used for a request with other options.",
+            "Make a new one for every new request.",
+        )
+
+
+class UnusableIdempotencyKey(RequestProblem):
+    """The Idempotency-Key cannot be used."""
+
+    code = "unusable-idempotency-key"
+
+    def __init__(self, most: int) -> None:
+        """Name the limit."""
+        super().__init__(
+            "The Idempotency-Key cannot be used.", f"Send 1 to {most} printable ASCII characters."
+        )
+
+
+class UnusableDryRun(RequestProblem):
+    """The option DryRun is neither true nor false."""
+
+    code = "unusable-dry-run"
+
+    def __init__(self) -> None:
+        """Say what it may be."""
+        super().__init__("The option DryRun cannot be used.", "Send true or false.")
+
+
+class UnusableEmailAddress(RequestProblem):
+    """The e-mail address is not the key's."""
+
+    code = "unusable-email-address"
+
+    def __init__(self) -> None:
+        """Never repeat the address, nor the one it should be."""
+        super().__init__(
+            "The option EmailAddress is not the address that this key belongs to.",
+            "Send the address to which notices about the key go.",
+        )
+
+
 class LoadCanceled(SenderProblem):
     """The load was canceled by its sender."""
 

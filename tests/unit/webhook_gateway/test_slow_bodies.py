@@ -8,7 +8,10 @@ from alumniq_pipelines.core.addresses import AddressPolicy
 from alumniq_pipelines.core.catalog import Catalog
 from alumniq_pipelines.core.problems.request import SlowRequest
 from tests.servers.gateway import Installation
+from webhook_gateway.gate import Gate
 from webhook_gateway.intake import Intake
+from webhook_gateway.rate_limits import RateLimit
+from webhook_gateway.status import Status
 from webhook_gateway.webhook import Webhook
 
 
@@ -22,8 +25,10 @@ def test_a_body_that_does_not_come_is_not_waited_for(
         raise AssertionError
 
     scope = {"type": "http", "method": "POST", "headers": [], "query_string": b""}
-    intake = Intake(installation.ledger, installation.buckets, catalog, AddressPolicy())
-    webhook = Webhook(intake, lambda: datetime.now(UTC), 1_000, body_seconds=0.01)
+    ledger = installation.ledger
+    intake = Intake(ledger, installation.buckets, Status(ledger, catalog), AddressPolicy())
+    gate = Gate(ledger, RateLimit(0))
+    webhook = Webhook(gate, intake, lambda: datetime.now(UTC), 1_000, body_seconds=0.01)
 
     options = asyncio.run(webhook._options(Request(scope, receive)))
 
