@@ -1,0 +1,62 @@
+"""What can be wrong with what somebody asks of a page."""
+
+from alumniq_pipelines.core.problems.request import RequestProblem
+
+
+class SignInRefused(RequestProblem):
+    """The sign-in was refused."""
+
+    code = "sign-in-refused"
+
+    def __init__(self) -> None:
+        """Use one wording for whatever is wrong: it tells a guesser nothing."""
+        super().__init__(
+            "That does not open anything here.",
+            "Check that it is complete, not expired, and meant for this environment.",
+        )
+
+
+class StaleForm(RequestProblem):
+    """The form is not from this session."""
+
+    code = "stale-form"
+
+    def __init__(self) -> None:
+        """Say how to go on."""
+        super().__init__(
+            "This form belongs to a session that is over, so nothing was changed.",
+            "Go back, load the page again, and send it once more.",
+        )
+
+
+class NoCustomerChosen(RequestProblem):
+    """No customer was chosen yet."""
+
+    code = "no-customer-chosen"
+
+    def __init__(self) -> None:
+        """Say where to choose."""
+        super().__init__("You see no customer yet.", "Choose one on the board.")
+
+
+class NoFileChosen(RequestProblem):
+    """No file was chosen."""
+
+    code = "no-file-chosen"
+
+    def __init__(self) -> None:
+        """Say what to do."""
+        super().__init__("No file came with the form.", "Choose a file, then send it again.")
+
+
+class UploadTooLarge(RequestProblem):
+    """The uploaded file is too large."""
+
+    code = "upload-too-large"
+
+    def __init__(self, most_bytes: int) -> None:
+        """Name the limit, and the way around it."""
+        super().__init__(
+            f"The file is larger than {most_bytes / 1_048_576:,.0f} MiB.",
+            "Put it into your bucket yourself, then call the webhook.",
+        )
