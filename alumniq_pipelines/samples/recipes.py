@@ -52,17 +52,37 @@ def xid(person: str = "i") -> str:
 
 def warehouse(draws: Draws) -> Mapping[str, str]:
     """Make up the columns of `warehouse`."""
-    first = draws.pick("first", words.FIRST_NAMES)
+    return _names(draws) | _contacts(draws) | _standing(draws)
+
+
+def degrees(draws: Draws) -> Mapping[str, str]:
+    """Make up the columns of `warehouse-degrees`; `d` is the number of a person's degree."""
+    return {
+        "xid": xid(),
+        "degreeId": "d::varchar",
+        "degreeCode": draws.pick("degree", [code for code, _, _ in words.DEGREES]),
+        "degreeDescription": draws.pick("degree", [name for _, name, _ in words.DEGREES]),
+        "degreeType": draws.pick("degree", [kind for _, _, kind in words.DEGREES]),
+        "school": draws.pick("school", [code for code, _ in words.SCHOOLS]),
+        "majors": draws.pick("major", words.MAJORS),
+        "minors": draws.maybe("has minor", 20, draws.pick("minor", words.MAJORS)),
+        "classYear": f"({_class_year(draws)} + 3 * (d - 1))::varchar",
+        "conferralDate": f"({_class_year(draws)} + 3 * (d - 1))::varchar || '-05-24'",
+        "honors": draws.maybe(
+            "has honors", 25, draws.pick("honors", [code for code, _ in words.HONORS])
+        ),
+        "isPreferred": "case when d = 1 then 'true' else 'false' end",
+    }
+
+
+def _names(draws: Draws) -> dict[str, str]:
+    """Make up who a person is."""
     last = draws.pick("last", words.LAST_NAMES)
-    login = [_login(each) for each in words.FIRST_NAMES]
-    mailbox = f"{draws.pick('first', login)} || '.' || {xid()}[3:]"
-    managed = f"{draws.number('managed')} % 50 = 0"
-    member = f"{draws.number('member')} % 100 < 30"
     return {
         "xid": xid(),
         "xid2": f"'A' || {xid()}[2:]",
         "prefix": draws.maybe("has prefix", 40, draws.pick("prefix", words.PREFIXES)),
-        "firstName": first,
+        "firstName": draws.pick("first", words.FIRST_NAMES),
         "middleName": draws.maybe("has middle", 45, draws.pick("middle", words.FIRST_NAMES)),
         "lastName": last,
         "maidenName": draws.maybe("has maiden", 15, draws.pick("maiden", words.LAST_NAMES)),
@@ -71,6 +91,14 @@ def warehouse(draws: Draws) -> Mapping[str, str]:
         ),
         "badgeLastNameOverride": draws.maybe("has badge", 3, last),
         "badgeAnnotation": draws.maybe("has note", 12, draws.pick("note", words.ANNOTATIONS)),
+    }
+
+
+def _contacts(draws: Draws) -> dict[str, str]:
+    """Make up where a person is reached."""
+    login = [_login(each) for each in words.FIRST_NAMES]
+    mailbox = f"{draws.pick('first', login)} || '.' || {xid()}[3:]"
+    return {
         "address1": (
             f"(1 + {draws.number('house')} % 998)::varchar || ' ' "
             f"|| {draws.pick('street', words.STREETS)}"
@@ -86,6 +114,14 @@ def warehouse(draws: Draws) -> Mapping[str, str]:
         "emailAddress": draws.maybe("has email", 85, f"{mailbox} || '@example.org'"),
         "homePhoneNumber": draws.maybe("has home", 50, _phone(draws, "home")),
         "mobilePhoneNumber": draws.maybe("has mobile", 70, _phone(draws, "mobile")),
+    }
+
+
+def _standing(draws: Draws) -> dict[str, str]:
+    """Make up what a person is to the university."""
+    managed = f"{draws.number('managed')} % 50 = 0"
+    member = f"{draws.number('member')} % 100 < 30"
+    return {
         "prefclassyear": _with_degree(f"({_class_year(draws)})::varchar"),
         "prefschool": _with_degree(draws.pick("school", [name for _, name in words.SCHOOLS])),
         "prefdegree": _with_degree(draws.pick("degree", [code for code, _, _ in words.DEGREES])),
@@ -107,26 +143,6 @@ def warehouse(draws: Draws) -> Mapping[str, str]:
         "memberType": (
             f"case when {member} then {draws.pick('member type', words.MEMBERS)} else '' end"
         ),
-    }
-
-
-def degrees(draws: Draws) -> Mapping[str, str]:
-    """Make up the columns of `warehouse-degrees`; `d` is the number of a person's degree."""
-    return {
-        "xid": xid(),
-        "degreeId": "d::varchar",
-        "degreeCode": draws.pick("degree", [code for code, _, _ in words.DEGREES]),
-        "degreeDescription": draws.pick("degree", [name for _, name, _ in words.DEGREES]),
-        "degreeType": draws.pick("degree", [kind for _, _, kind in words.DEGREES]),
-        "school": draws.pick("school", [code for code, _ in words.SCHOOLS]),
-        "majors": draws.pick("major", words.MAJORS),
-        "minors": draws.maybe("has minor", 20, draws.pick("minor", words.MAJORS)),
-        "classYear": f"({_class_year(draws)} + 3 * (d - 1))::varchar",
-        "conferralDate": f"({_class_year(draws)} + 3 * (d - 1))::varchar || '-05-24'",
-        "honors": draws.maybe(
-            "has honors", 25, draws.pick("honors", [code for code, _ in words.HONORS])
-        ),
-        "isPreferred": "case when d = 1 then 'true' else 'false' end",
     }
 
 
