@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import assert_never
 
 from alumniq_pipelines.core.load import JobId
 
@@ -13,8 +14,17 @@ RETRY_DELAYS = tuple(
 )
 """Waits before each delivery attempt: 75 hours in all, after Standard Webhooks' suggestion."""
 
+MAIL_DELAYS = tuple(
+    timedelta(seconds=seconds)
+    for seconds in (0, 60, 300, 900, 3_600, 7_200, 14_400, 28_800, 31_140)
+)
+"""A day in all: mail servers queue themselves, and later than that a mail helps nobody."""
+
 HEARTBEAT_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (0, 5, 25, 90, 180))
 """A heartbeat says that something happened now: after five minutes it would be a lie."""
+
+LONGEST_ASKED_WAIT = timedelta(days=1)
+"""A receiver may ask for time (`Retry-After`), but not for ever."""
 
 JITTER = 0.1
 """By how much of itself a wait may grow, so that one outage's backlog does not return at once."""
@@ -73,23 +83,44 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryResult:
-    """How one delivery attempt went; `detail` is ours to show (status code, class of error)."""
+    """How one delivery attempt went; `detail` is ours to show (status code, class of error).
+
+    `retry_after` is the time that the receiver asked for.
+    """
 
     delivered: bool
     detail: str
     permanent: bool = False
+    retry_after: timedelta | None = None
+
+
+def delays_of(channel: Channel) -> tuple[timedelta, ...]:
+    """Answer the waits before each delivery attempt of a channel."""
+    match channel:
+        case Channel.CALLBACK | Channel.CHAT:
+            return RETRY_DELAYS
+        case Channel.MAIL:
+            return MAIL_DELAYS
+        case Channel.HEARTBEAT:
+            return HEARTBEAT_DELAYS
+    assert_never(channel)
 
 
 def next_attempt_at(
-    notification_id: str, attempts: int, now: datetime, channel: Channel = Channel.CALLBACK
+    notification_id: str,
+    attempts: int,
+    now: datetime,
+    channel: Channel = Channel.CALLBACK,
+    retry_after: timedelta | None = None,
 ) -> datetime | None:
     """Answer when to try again after `attempts` failed tries; None where the schedule is over.
 
-    The jitter comes from the id and the attempt: spread over notifications, the same when asked
-    again.
+    No earlier than the receiver asked for. The jitter comes from the id and the attempt: spread
+    over notifications, the same when asked again.
     """
-    delays = HEARTBEAT_DELAYS if channel is Channel.HEARTBEAT else RETRY_DELAYS
+    delays = delays_of(channel)
     if attempts >= len(delays):
         return None
     spread = hashlib.sha256(f"{notification_id} {attempts}".encode()).digest()[0] / 255
-    return now + delays[attempts] * (1 + JITTER * spread)
+    wait = max(delays[attempts], min(retry_after or timedelta(), LONGEST_ASKED_WAIT))
+    return now + wait * (1 + JITTER * spread)

@@ -39,6 +39,7 @@ def test_a_mail_arrives_as_it_was_written(mail_server: MailServer) -> None:
     assert message["To"] == "you@example.edu"
     assert message["Subject"] == "Loaded: warehouse"
     assert message["Message-ID"] == "<n1@example.org>"
+    assert message["List-Id"] == "Outcomes of loads <loads.example.org>"
     assert message["Auto-Submitted"] == "auto-generated"
     body = message.get_body(("plain",))
     assert body is not None

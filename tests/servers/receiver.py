@@ -88,6 +88,30 @@ def endless_body(handler: BaseHTTPRequestHandler, closing: threading.Event) -> N
         handler.wfile.write(b"\x1f\x8b" + b"0" * 65_536)
 
 
+def long_header(handler: BaseHTTPRequestHandler, closing: threading.Event) -> None:
+    """Send one header without end, as fast as it is taken."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+    while not closing.is_set():
+        handler.wfile.write(b"a" * 65_536)
+
+
+def many_headers(handler: BaseHTTPRequestHandler, closing: threading.Event) -> None:
+    """Send headers without end, as fast as they are taken."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+    while not closing.is_set():
+        handler.wfile.write(b"X-More: yes\r\n" * 1_000)
+
+
+def raw(line: bytes) -> Answer:
+    """Answer with these bytes, then hang up."""
+
+    def answer(handler: BaseHTTPRequestHandler, closing: threading.Event) -> None:
+        del closing
+        handler.wfile.write(line)
+
+    return answer
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, insert, or_, select, update
 
 from alumniq_pipelines.adapters.ledger.database import Database
-from alumniq_pipelines.adapters.ledger.tables import delivery_attempts, notifications
+from alumniq_pipelines.adapters.ledger.tables import delivery_attempts, loads, notifications
 from alumniq_pipelines.core.load import JobId
 from alumniq_pipelines.core.notification import (
     DeliveryResult,
@@ -17,6 +17,7 @@ from alumniq_pipelines.core.notification import (
     NotificationState,
     next_attempt_at,
 )
+from alumniq_pipelines.core.target import Environment
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,27 @@ class Notifications:
             rows = connection.execute(wanted.order_by(notifications.c.id)).mappings()
             return [_notification(row) for row in rows]
 
+    def about_loads(
+        self,
+        customer: str,
+        environment: Environment,
+        feeds: Sequence[str] | None = None,
+        *,
+        most: int = 100,
+    ) -> Sequence[Notification]:
+        """List what was owed about a customer's loads, newest first; `feeds` None means all."""
+        wanted = (
+            select(notifications)
+            .join(loads, notifications.c.job_id == loads.c.job_id)
+            .where(loads.c.customer == customer, loads.c.environment == environment)
+            .order_by(notifications.c.created_at.desc(), notifications.c.id)
+            .limit(most)
+        )
+        if feeds is not None:
+            wanted = wanted.where(loads.c.feed.in_(feeds))
+        with self.database.reading() as connection:
+            return [_notification(row) for row in connection.execute(wanted).mappings()]
+
     def attempts(self, notification_id: str) -> Sequence[tuple[datetime, DeliveryResult]]:
         """List the delivery attempts of a notification, oldest first."""
         wanted = (
@@ -170,7 +192,8 @@ def _what_follows(
 ) -> dict[str, Any]:
     changes: dict[str, Any] = {"attempts": notifications.c.attempts + 1, "leased_until": None}
     channel = notification.notice.channel
-    again = next_attempt_at(notification.id, notification.attempts + 1, now, channel)
+    made = notification.attempts + 1
+    again = next_attempt_at(notification.id, made, now, channel, result.retry_after)
     if result.delivered:
         changes["state"] = NotificationState.DELIVERED
     elif result.permanent or again is None:

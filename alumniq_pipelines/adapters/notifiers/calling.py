@@ -6,6 +6,8 @@ import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import Literal
 
@@ -19,6 +21,9 @@ MOST_ADDRESSES = 4
 """Addresses of one name that are tried; a name with hundreds must not fill the time."""
 CONNECT_SECONDS = 5.0
 """Per address, so that a dead one leaves time for the next."""
+
+ANYWHERE = AddressPolicy.of(("0.0.0.0/0", "::/0"))
+"""For URLs that staff chose themselves: these often lead into their own network."""
 
 _ANSWER = httpx.Timeout(None, connect=CONNECT_SECONDS)
 """Reading and writing have no limit of their own: the whole attempt has one."""
@@ -59,19 +64,17 @@ class Caller:
                 addresses = await _resolve(url)
                 if not all(self.addresses.permits(address) for address in addresses):
                     return DeliveryResult(delivered=False, detail="the address is not public")
-                status = await self._send(call, url, addresses[:MOST_ADDRESSES])
+                answer = await self._send(call, url, addresses[:MOST_ADDRESSES])
         except TimeoutError:
             detail = f"no answer within {self.seconds:g} seconds"
             return DeliveryResult(delivered=False, detail=detail)
         except (httpx.HTTPError, OSError) as error:
             return DeliveryResult(delivered=False, detail=type(error).__name__)
-        return DeliveryResult(
-            delivered=httpx.codes.is_success(status),
-            detail=f"HTTP {status}",
-            permanent=status == httpx.codes.GONE,
-        )
+        return _result(answer)
 
-    async def _send(self, call: Call, url: httpx.URL, addresses: Sequence[IPAddress]) -> int:
+    async def _send(
+        self, call: Call, url: httpx.URL, addresses: Sequence[IPAddress]
+    ) -> httpx.Response:
         for address in addresses[:-1]:
             try:
                 return await self._send_to(address, url, call)
@@ -79,7 +82,7 @@ class Caller:
                 continue
         return await self._send_to(addresses[-1], url, call)
 
-    async def _send_to(self, address: IPAddress, url: httpx.URL, call: Call) -> int:
+    async def _send_to(self, address: IPAddress, url: httpx.URL, call: Call) -> httpx.Response:
         host = url.raw_host.decode("ascii").rstrip(".")
         own = {
             "User-Agent": USER_AGENT,
@@ -100,13 +103,38 @@ class Caller:
                 follow_redirects=False,
             ) as response,
         ):
-            return response.status_code
+            return response
 
 
 @functools.cache
 def _tls() -> ssl.SSLContext:
     """Trust what certifi does, or what SSL_CERT_FILE names; reading it takes 20 ms, so once."""
     return httpx.create_ssl_context()
+
+
+def _result(answer: httpx.Response) -> DeliveryResult:
+    status, delivered = answer.status_code, answer.is_success
+    return DeliveryResult(
+        delivered=delivered,
+        detail=f"HTTP {status}",
+        permanent=status == httpx.codes.GONE,
+        retry_after=None if delivered else asked_wait(answer.headers.get("Retry-After", "")),
+    )
+
+
+def asked_wait(retry_after: str) -> timedelta | None:
+    """Read a `Retry-After`: seconds or a date (RFC 9110); None where it says neither."""
+    if retry_after.isascii() and retry_after.isdigit() and len(retry_after) <= _MOST_DIGITS:
+        return timedelta(seconds=int(retry_after))
+    try:
+        wait = parsedate_to_datetime(retry_after) - datetime.now(UTC)
+    except (ValueError, TypeError, OverflowError):  # the last two: no zone, no such year
+        return None
+    return max(wait, timedelta())
+
+
+_MOST_DIGITS = 9
+"""As many as a length of time can have in any case."""
 
 
 def _callable_url(destination: str) -> httpx.URL | None:

@@ -2,12 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from alumniq_pipelines.adapters.notifiers.calling import Call, Caller
-from alumniq_pipelines.core.addresses import AddressPolicy
+from alumniq_pipelines.adapters.notifiers.calling import ANYWHERE, Call, Caller
 from alumniq_pipelines.core.notification import DeliveryResult, Notification
-
-ANYWHERE = AddressPolicy.of(("0.0.0.0/0", "::/0"))
-"""Staff choose this URL themselves, and their chat often runs in their own network."""
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,9 @@ def message_of(notification: Notification, sender: str) -> EmailMessage:
     message["To"] = notice.destination
     message["Subject"] = notice.subject
     message["Date"] = format_datetime(datetime.now(UTC))
-    message["Message-ID"] = f"<{notification.id}@{parseaddr(sender)[1].rpartition('@')[2]}>"
+    domain = parseaddr(sender)[1].rpartition("@")[2]
+    message["Message-ID"] = f"<{notification.id}@{domain}>"
+    message["List-Id"] = f"Outcomes of loads <loads.{domain}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(notice.body)
     message.add_alternative(_html(notice.subject, notice.body), subtype="html")

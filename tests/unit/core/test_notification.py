@@ -3,7 +3,15 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alumniq_pipelines.core.notification import JITTER, RETRY_DELAYS, next_attempt_at
+from alumniq_pipelines.core.notification import (
+    HEARTBEAT_DELAYS,
+    JITTER,
+    LONGEST_ASKED_WAIT,
+    MAIL_DELAYS,
+    RETRY_DELAYS,
+    Channel,
+    next_attempt_at,
+)
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 WITHIN = st.integers(0, len(RETRY_DELAYS) - 1)
@@ -33,3 +41,25 @@ def test_after_the_schedule_nothing_is_tried(name: str, attempts: int) -> None:
 
 def test_the_schedule_lasts_75_hours() -> None:
     assert timedelta(hours=75) <= sum(RETRY_DELAYS, timedelta()) < timedelta(hours=76)
+
+
+def test_mail_is_tried_for_a_day() -> None:
+    assert sum(MAIL_DELAYS, timedelta()) == timedelta(days=1)
+    after_all = len(MAIL_DELAYS)
+    assert next_attempt_at("msg_1", after_all - 1, NOW, Channel.MAIL) is not None
+    assert next_attempt_at("msg_1", after_all, NOW, Channel.MAIL) is None
+
+
+def test_a_heartbeat_is_tried_for_minutes_only() -> None:
+    assert sum(HEARTBEAT_DELAYS, timedelta()) == timedelta(minutes=5)
+    assert next_attempt_at("msg_1", len(HEARTBEAT_DELAYS), NOW, Channel.HEARTBEAT) is None
+
+
+@given(st.text(), WITHIN, st.timedeltas(min_value=timedelta(), max_value=timedelta(days=9_999)))
+def test_a_receiver_gets_the_time_it_asks_for_up_to_a_day(
+    name: str, attempts: int, asked: timedelta
+) -> None:
+    due = next_attempt_at(name, attempts, NOW, retry_after=asked)
+    assert due is not None
+    granted = max(RETRY_DELAYS[attempts], min(asked, LONGEST_ASKED_WAIT))
+    assert NOW + granted <= due <= NOW + granted * (1 + JITTER)
