@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     address_calls_per_minute: int = Field(
         default=1_200, ge=0, description="The same for one address, whatever its keys."
     )
+    max_upload_bytes: int = Field(
+        default=1_073_741_824, ge=1_024, description="Largest file taken in a page's form."
+    )
     max_body_bytes: int = Field(default=65_536, ge=1_024, description="Largest body of a request.")
 
     @classmethod

@@ -24,6 +24,7 @@ from webhook_gateway.front_door import FrontDoor
 from webhook_gateway.gate import Gate
 from webhook_gateway.health import Health
 from webhook_gateway.intake import Intake
+from webhook_gateway.pages.routes import page_routes
 from webhook_gateway.rate_limits import RateLimit
 from webhook_gateway.refusal import Refused
 from webhook_gateway.status import Status
@@ -81,6 +82,9 @@ def create_app(
             Route(f"{PATH}/", webhook.post, methods=["POST"]),
             Route("/livez", health.live),
             Route("/readyz", health.ready),
+            *page_routes(
+                settings, ledger=ledger, buckets=buckets, gate=gate, status=status, clock=clock
+            ),
         ],
         middleware=[Middleware(FrontDoor), Middleware(Compression)],
         exception_handlers={

@@ -44,8 +44,9 @@ class Answer:
         """Pass a part of the answer on, with what belongs on every answer."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = [*message["headers"], *HEADERS]
-            if (days := self.scope["state"].get("days_remaining")) is not None:
+            state = self.scope["state"]
+            headers = [*message["headers"], *state.get("headers", HEADERS)]
+            if (days := state.get("days_remaining")) is not None:
                 headers.append((DAYS_REMAINING, b"%d" % days))
             message["headers"] = headers
         await self.send(message)
@@ -56,7 +57,8 @@ class FrontDoor:
     """ASGI middleware around everything else.
 
     The endpoint leaves in `request.state` what belongs on the answer or in the log whatever comes
-    of the call: `days_remaining` of the key, and the `job_id` of the load.
+    of the call: `days_remaining` of the key, the `job_id` of the load, and `headers` in place of
+    ours, which the pages have of their own.
     """
 
     app: ASGIApp

@@ -61,12 +61,12 @@ def test_options_tells_the_methods(client: TestClient) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
+        "/nowhere",
         "/api",
         "/api/v1/index.cfm/webhook",
         "/api/v1/index.cfm/webhook/",
         f"{WEBHOOK}/more",
-        "//",
+        "/nowhere//",
     ],
 )
 def test_other_addresses_are_unknown(client: TestClient, path: str) -> None:

@@ -1,0 +1,125 @@
+"""A gateway whose ledger holds a few days of two customers, for looking at its pages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from alumniq_pipelines.adapters.passwords import hash_password
+from alumniq_pipelines.core.load import JobId, Load, LoadRequest, LoadState, new_job_id
+from alumniq_pipelines.core.notices import notices_for
+from alumniq_pipelines.core.notification import DeliveryResult
+from alumniq_pipelines.core.outcome import AttemptResult, Outcome
+from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.verdict import Counts
+from alumniq_pipelines.core.warehouse import Version
+from tests.servers.gateway import Installation
+
+PASSWORD = "correct horse battery staple"
+ERRORS = (
+    "`xid` is blank (1,204 rows, first on line 17)",
+    "`birthDate` is not a date such as 2024-01-31 (38 rows, first on line 2)",
+    "The row has more or fewer values than the header has columns (1 row, line 40,112)",
+)
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """What was put into the ledger."""
+
+    url: str
+    key: str
+    other_key: str
+    production_key: str
+    good: JobId
+    bad: JobId
+    queued: JobId
+    foreign: JobId
+
+
+@dataclass
+class Seeder:
+    """Writes loads as the pipelines do."""
+
+    installation: Installation
+    now: datetime
+
+    def customer(self, customer: str) -> str:
+        """Make a customer with a key for QA, and answer the key."""
+        return self.installation.customer(customer, self.now - timedelta(days=340)).key
+
+    def accept(self, customer: str, feed: str, at: datetime) -> Load:
+        """Accept a load."""
+        target = Target(customer, Environment.QA, feed)
+        request = LoadRequest(
+            new_job_id(),
+            target,
+            f"{feed}.csv",
+            "etag",
+            18_400_000,
+            f"crm@{customer}.example",
+            f"https://{customer}.example/told",
+        )
+        return self.installation.ledger.loads.accept(request, at)
+
+    def run(
+        self,
+        load: Load,
+        counts: Counts | None,
+        result: AttemptResult = AttemptResult.PUBLISHED,
+        errors: Sequence[str] = (),
+    ) -> Load:
+        """Attempt a load, end it and tell of it."""
+        ledger, start = self.installation.ledger, load.accepted_at + timedelta(seconds=3)
+        attempt = ledger.loads.begin_attempt(load.job_id, f"run-{load.number}", start)
+        assert attempt
+        end = start + timedelta(seconds=41.3)
+        ledger.loads.end_attempt(
+            load.job_id, attempt.number, result, end, errors=errors, counts=counts
+        )
+        is_published = result is AttemptResult.PUBLISHED
+        state = LoadState.SUCCEEDED if is_published else LoadState.FAILED
+        outcome = Outcome(state, tuple(errors), counts)
+        if is_published and counts:
+            version = Version(
+                load.target,
+                load.number,
+                load.job_id,
+                counts.rows_accepted,
+                "0" * 64,
+                "etag",
+                f"{load.target.feed}_{load.number}",
+                end,
+            )
+            ledger.versions.record(version, end)
+        ledger.loads.end(load.job_id, outcome, notices_for(load, outcome), end)
+        for each in ledger.notifications.claim(end, timedelta(minutes=1)):
+            told = DeliveryResult(delivered=True, detail="204 No Content")
+            ledger.notifications.record(each, told, end + timedelta(seconds=1))
+        return load
+
+
+def seed(installation: Installation, url: str) -> Seeded:
+    """Fill the ledger."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    seeder = Seeder(installation, now)
+    key, other_key = seeder.customer("iqu"), seeder.customer("ocu")
+    production_key = installation.caller("iqu", Environment.PRODUCTION, now).key
+    good = None
+    for day in range(12, 0, -1):
+        rows = 48_000 + (12 - day) * 260 + (day % 3) * 90
+        load = seeder.accept("iqu", "warehouse", now - timedelta(days=day))
+        good = seeder.run(load, Counts(rows, rows, 0))
+    seeder.run(
+        seeder.accept("iqu", "warehouse-lookups", now - timedelta(days=1)), Counts(812, 812, 0)
+    )
+    degrees = seeder.accept("iqu", "warehouse-degrees", now - timedelta(hours=5))
+    bad = seeder.run(degrees, Counts(61_230, 59_987, 1_243), AttemptResult.REFUSED, ERRORS)
+    queued = seeder.accept("iqu", "warehouse-designations", now - timedelta(minutes=2))
+    foreign = seeder.run(
+        seeder.accept("ocu", "warehouse", now - timedelta(days=2)), Counts(9, 9, 0)
+    )
+    installation.ledger.staff.set("ada", hash_password(PASSWORD), now)
+    assert good
+    return Seeded(
+        url, key, other_key, production_key, good.job_id, bad.job_id, queued.job_id, foreign.job_id
+    )

@@ -1,0 +1,149 @@
+"""The door of the pages: who comes in, with which form, and what they are told otherwise."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import quote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.problems.page import NoCustomerChosen, StaleForm
+from alumniq_pipelines.core.problems.problem import OutageProblem, Problem
+from alumniq_pipelines.core.problems.request import RequestProblem, UnknownAddress
+from alumniq_pipelines.core.session import Session, form_token, is_form_token
+from webhook_gateway.answers import status_of
+from webhook_gateway.pages.forms import Form, check_origin, read_form
+from webhook_gateway.pages.layout import PAGE_HEADERS, Layout
+from webhook_gateway.status import Scope
+
+logger = logging.getLogger(__name__)
+
+COOKIE = "alumniq_session"
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One call of somebody who is signed in."""
+
+    request: Request
+    session: Session
+    token: str
+    now: datetime
+    form: Form = field(default_factory=Form)
+
+    @property
+    def scope(self) -> Scope:
+        """What they see now; raises NoCustomerChosen."""
+        if self.session.customer is None or self.session.environment is None:
+            raise NoCustomerChosen
+        return Scope(self.session.customer, self.session.environment, self.session.feeds)
+
+    @property
+    def actor(self) -> str:
+        """Who acts, for the audit trail."""
+        return self.session.actor
+
+    def path(self, name: str) -> str:
+        """Answer a part of the address."""
+        return str(self.request.path_params[name])
+
+
+Handler = Callable[[Visit], Response]
+OpenHandler = Callable[[Request, Form], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Lets calls in to the handlers of pages."""
+
+    ledger: Ledger
+    layout: Layout
+    clock: Callable[[], datetime]
+    max_upload_bytes: int
+
+    def open(self, handler: OpenHandler) -> Endpoint:
+        """Let anybody in, but no form that another site sent."""
+
+        async def endpoint(request: Request) -> Response:
+            return await self._told(request, lambda form: handler(request, form))
+
+        return endpoint
+
+    def signed_in(self, handler: Handler) -> Endpoint:
+        """Let in who is signed in; others are shown the way to the sign-in."""
+
+        async def endpoint(request: Request) -> Response:
+            return await self._told(request, lambda form: self._visit(request, form, handler))
+
+        return endpoint
+
+    def staff(self, handler: Handler) -> Endpoint:
+        """Let in staff; to customers there is nothing here."""
+
+        def checked(visit: Visit) -> Response:
+            if visit.session.staff is None:
+                raise UnknownAddress
+            return handler(visit)
+
+        return self.signed_in(checked)
+
+    def page(
+        self, visit: Visit, template: str, here: str, *, status: int = 200, **context: object
+    ) -> Response:
+        """Render a page for somebody who is signed in."""
+        return self.layout.page(
+            template,
+            {
+                "session": visit.session,
+                "form_token": form_token(visit.token),
+                "here": here,
+                "now": visit.now,
+                **context,
+            },
+            status=status,
+            done=visit.request.query_params.get("done", ""),
+        )
+
+    async def _told(self, request: Request, answer: Callable[[Form], Response]) -> Response:
+        """Answer in a thread of the pool; a problem becomes a page that tells it."""
+        form = Form()
+        request.state.headers = PAGE_HEADERS
+        try:
+            if request.method == "POST":
+                check_origin(request)
+                form = await read_form(request, self.max_upload_bytes)
+            return await run_in_threadpool(answer, form)
+        except NoCustomerChosen:
+            return RedirectResponse("/staff", 303)
+        except Problem as problem:
+            return self._problem(problem)
+        finally:
+            if form.file is not None:
+                await form.file.close()
+
+    def _visit(self, request: Request, form: Form, handler: Handler) -> Response:
+        now = self.clock()
+        token = request.cookies.get(COOKIE, "")
+        session = self.ledger.sessions.find(token, now) if token else None
+        if session is None:
+            return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", 303)
+        if request.method == "POST" and not is_form_token(token, form["form_token"]):
+            raise StaleForm
+        return handler(Visit(request, session, token, now, form))
+
+    def _problem(self, problem: Problem) -> Response:
+        match problem:
+            case RequestProblem():
+                status = status_of(type(problem))
+            case OutageProblem():
+                logger.warning("%s: %s", problem.code, problem)
+                status = 503
+            case _:
+                status = 400
+        return self.layout.page("problem.html", {"problem": problem}, status=status)

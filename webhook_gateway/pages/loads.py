@@ -1,0 +1,80 @@
+"""The pages of loads: the list, one load, and what may be done about it."""
+
+from dataclasses import dataclass
+
+from starlette.responses import RedirectResponse, Response
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.load import LoadState
+from webhook_gateway.acting import CANCELABLE, Actions
+from webhook_gateway.pages.chart import HEIGHT, WIDTH, bars
+from webhook_gateway.pages.door import Door, Visit
+from webhook_gateway.pages.timeline import timeline
+from webhook_gateway.status import Status
+
+VERSIONS_SHOWN = 20
+LOADS_SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPages:
+    """The pages."""
+
+    door: Door
+    ledger: Ledger
+    status: Status
+    actions: Actions
+
+    def index(self, visit: Visit) -> Response:
+        """List loads, newest first; by job and state where the address says so."""
+        asked = visit.request.query_params
+        job, state, before = (asked.get(name, "") for name in ("job", "state", "before"))
+        page = self.status.loads(
+            visit.scope,
+            job=job or None,
+            states=[each for each in LoadState if each == state],
+            before=int(before) if before.isdecimal() and before.isascii() else None,
+            most=LOADS_SHOWN,
+        )
+        return self.door.page(
+            visit,
+            "loads.html",
+            "loads",
+            loads=[(each, self.status.job_of(each)) for each in page.loads],
+            next_before=page.next_before,
+            jobs=self.status.jobs(visit.scope),
+            states=list(LoadState),
+            job=job,
+            state=state,
+        )
+
+    def show(self, visit: Visit) -> Response:
+        """Show one load with its timeline, its counts, its causes and its versions."""
+        detail = self.status.load(visit.scope, visit.path("job_id"))
+        versions = self.ledger.versions.of(detail.load.target, VERSIONS_SHOWN)
+        published = [each for each in versions if each.job_id == detail.load.job_id]
+        return self.door.page(
+            visit,
+            "load.html",
+            "loads",
+            detail=detail,
+            load=detail.load,
+            events=timeline(detail),
+            bars=bars(versions, detail.load.job_id),
+            chart_size=(WIDTH, HEIGHT),
+            published=published[0] if published else None,
+            can_cancel=detail.load.state in CANCELABLE and not detail.load.attempts,
+        )
+
+    def cancel(self, visit: Visit) -> Response:
+        """End a load before it begins."""
+        load = self.actions.cancel(visit.scope, visit.path("job_id"), visit.now, actor=visit.actor)
+        return RedirectResponse(f"/loads/{load.job_id}?done=canceled", 303)
+
+    def resend(self, visit: Visit) -> Response:
+        """Send a notification again."""
+        job_id = visit.path("job_id")
+        self.actions.resend(
+            visit.scope, job_id, visit.form["notification"], visit.now, actor=visit.actor
+        )
+        return RedirectResponse(f"/loads/{job_id.strip().upper()}?done=resent", 303)

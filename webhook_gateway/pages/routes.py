@@ -1,0 +1,95 @@
+"""The addresses of the pages."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from starlette.routing import BaseRoute, Mount, Route
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.bucket import Buckets
+from alumniq_pipelines.settings import Settings
+from webhook_gateway.acting import Actions
+from webhook_gateway.board import Board
+from webhook_gateway.gate import Gate
+from webhook_gateway.onboarding import Onboarding
+from webhook_gateway.pages.door import Door, Endpoint
+from webhook_gateway.pages.keys import KeyPages
+from webhook_gateway.pages.layout import FOLDER, Layout, Static
+from webhook_gateway.pages.loads import LoadPages
+from webhook_gateway.pages.signing_in import SigningIn
+from webhook_gateway.pages.staff import StaffPages
+from webhook_gateway.pages.telling import TellingPages
+from webhook_gateway.pages.webhooks import WebhookPages
+from webhook_gateway.rate_limits import RateLimit
+from webhook_gateway.status import Status
+from webhook_gateway.uploading import Uploading
+
+SIGN_INS_PER_MINUTE = 20
+"""From one address; a campus may sit behind one."""
+
+
+def page_routes(
+    settings: Settings,
+    *,
+    ledger: Ledger,
+    buckets: Buckets,
+    gate: Gate,
+    status: Status,
+    clock: Callable[[], datetime],
+) -> list[BaseRoute]:
+    """List the addresses of all pages around the gateway's parts."""
+    layout = Layout()
+    door = Door(ledger, layout, clock, settings.max_upload_bytes)
+    is_https = settings.gateway_url.startswith("https:")
+    tries = RateLimit(SIGN_INS_PER_MINUTE)
+    uploading, onboarding = Uploading(ledger, buckets, status), Onboarding(ledger, buckets)
+    return [
+        *_doors(door, SigningIn(ledger, layout, gate, tries, clock, is_https)),
+        *_customers(door, WebhookPages(door, status, uploading, onboarding, settings.gateway_url)),
+        *_loads(door, LoadPages(door, ledger, status, Actions(ledger, status))),
+        *_security(door, KeyPages(door, ledger)),
+        *_staff(door, StaffPages(door, ledger, Board(ledger))),
+        _get("/notifications", door.signed_in(TellingPages(door, ledger).index)),
+        Mount("/static", Static(directory=FOLDER / "static")),
+    ]
+
+
+def _doors(door: Door, pages: SigningIn) -> Iterator[Route]:
+    yield _get("/", door.open(pages.start))
+    yield _get("/sign-in", door.open(pages.show))
+    yield _post("/sign-in", door.open(pages.sign_in))
+    yield _post("/sign-out", door.signed_in(pages.sign_out))
+
+
+def _customers(door: Door, pages: WebhookPages) -> Iterator[Route]:
+    yield _get("/start", door.signed_in(pages.start))
+    yield _get("/webhooks", door.signed_in(pages.index))
+    yield _get("/upload", door.signed_in(pages.ask_for_file))
+    yield _post("/upload", door.signed_in(pages.upload))
+
+
+def _loads(door: Door, pages: LoadPages) -> Iterator[Route]:
+    yield _get("/loads", door.signed_in(pages.index))
+    yield _get("/loads/{job_id}", door.signed_in(pages.show))
+    yield _post("/loads/{job_id}/cancel", door.signed_in(pages.cancel))
+    yield _post("/loads/{job_id}/resend", door.signed_in(pages.resend))
+
+
+def _security(door: Door, pages: KeyPages) -> Iterator[Route]:
+    yield _get("/keys", door.signed_in(pages.index))
+    yield _post("/keys/rotate", door.signed_in(pages.rotate))
+    yield _post("/keys/revoke", door.signed_in(pages.revoke))
+    yield _get("/s3-keys", door.signed_in(pages.s3))
+
+
+def _staff(door: Door, pages: StaffPages) -> Iterator[Route]:
+    yield _get("/staff", door.staff(pages.index))
+    yield _post("/staff/look", door.staff(pages.look))
+
+
+def _get(path: str, endpoint: Endpoint) -> Route:
+    return Route(path, endpoint, methods=["GET"])
+
+
+def _post(path: str, endpoint: Endpoint) -> Route:
+    return Route(path, endpoint, methods=["POST"])

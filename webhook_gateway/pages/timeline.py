@@ -1,0 +1,54 @@
+"""The timeline of a load: what happened to it, in order."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from alumniq_pipelines.core.load import LoadState
+from alumniq_pipelines.core.notification import Channel
+from alumniq_pipelines.core.outcome import AttemptResult
+from webhook_gateway.status import LoadDetail
+
+Mood = Literal["good", "bad", "plain"]
+
+ATTEMPT_ENDED: dict[AttemptResult, tuple[str, Mood]] = {
+    AttemptResult.PUBLISHED: ("published a new version", "good"),
+    AttemptResult.SUPERSEDED: ("found a newer load live already", "good"),
+    AttemptResult.REFUSED: ("found the file at fault", "bad"),
+    AttemptResult.OUTAGE: ("met a fault of ours", "bad"),
+    AttemptResult.LOST: ("was cut off; a fault of ours", "bad"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a load."""
+
+    at: datetime
+    title: str
+    mood: Mood = "plain"
+
+
+def timeline(detail: LoadDetail) -> Sequence[Event]:
+    """List what happened to a load, oldest first."""
+    return sorted(_events(detail), key=lambda each: each.at)
+
+
+def _events(detail: LoadDetail) -> Iterator[Event]:
+    load = detail.load
+    yield Event(load.accepted_at, "Accepted")
+    for attempt in detail.attempts:
+        if attempt.started_at:
+            yield Event(attempt.started_at, f"Attempt {attempt.number} began")
+        if attempt.ended_at and attempt.result:
+            title, mood = ATTEMPT_ENDED.get(attempt.result, (str(attempt.result), "plain"))
+            yield Event(attempt.ended_at, f"Attempt {attempt.number} {title}", mood)
+    if load.ended_at:
+        succeeded = load.state is LoadState.SUCCEEDED
+        yield Event(load.ended_at, f"Ended: {load.state}", "good" if succeeded else "bad")
+    for telling in detail.tellings:
+        what = "Callback" if telling.notification.notice.channel is Channel.CALLBACK else "Mail"
+        for at, result in telling.tries:
+            title = f"{what} delivered" if result.delivered else f"{what} not delivered"
+            yield Event(at, f"{title} ({result.detail})", "good" if result.delivered else "bad")
