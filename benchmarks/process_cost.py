@@ -1,6 +1,7 @@
-"""What a command costs: its wall time, and the memory of it and its children at their peak."""
+"""What a command costs: time by the clock, time of the processors, and memory at its peak."""
 
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -15,9 +16,10 @@ PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Seconds from start to end, and resident bytes of the whole process tree at its peak."""
+    """Seconds from start to end, and of processors; resident bytes of all its processes."""
 
     seconds: float
+    cpu_seconds: float
     peak_bytes: int
 
 
@@ -26,7 +28,7 @@ def cost_of(command: Sequence[str], *, accepted_code: int = 0) -> Cost:
 
     Raises CalledProcessError on another exit code, or where anything was said on stderr.
     """
-    started = time.perf_counter()
+    started, cpu_before = time.perf_counter(), _cpu_of_children()
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
     ) as process:
@@ -39,7 +41,7 @@ def cost_of(command: Sequence[str], *, accepted_code: int = 0) -> Cost:
     if process.returncode != accepted_code or told:
         sys.stderr.buffer.write(told)
         raise subprocess.CalledProcessError(process.returncode, command)
-    return Cost(seconds, watch.peak_bytes)
+    return Cost(seconds, _cpu_of_children() - cpu_before, watch.peak_bytes)
 
 
 class MemoryWatch(threading.Thread):
@@ -56,6 +58,12 @@ class MemoryWatch(threading.Thread):
         """Keep the highest sum."""
         while not self.ended.wait(LOOK_EVERY_SECONDS):
             self.peak_bytes = max(self.peak_bytes, sum(_resident_bytes(self.session)))
+
+
+def _cpu_of_children() -> float:
+    """Answer the processor time of all children that have ended, with theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _resident_bytes(session: int) -> Iterator[int]:
