@@ -13,6 +13,7 @@ from alumniq_pipelines.cli.demo.command import demo
 from alumniq_pipelines.cli.feed import feed
 from alumniq_pipelines.cli.key import key
 from alumniq_pipelines.cli.load import load
+from alumniq_pipelines.cli.notification import notification
 from alumniq_pipelines.cli.sql import sql
 from alumniq_pipelines.cli.staff import staff
 from alumniq_pipelines.cli.up import up
@@ -28,6 +29,7 @@ app.add_typer(customer, name="customer")
 app.add_typer(key, name="key")
 app.add_typer(feed, name="feed")
 app.add_typer(load, name="load")
+app.add_typer(notification, name="notification")
 app.add_typer(staff, name="staff")
 app.command()(check)
 app.command()(sql)

@@ -112,6 +112,8 @@ def test_a_customer_may_have_a_bucket_of_another_name(data_dir: Path) -> None:
         (["key", "issue", "zed", "qa"], "alumniq customer add zed"),
         (["key", "revoke", "aq_test_none"], "alumniq key list"),
         (["load", "show", "nothing"], "alumniq load list"),
+        (["notification", "show", "nothing"], "alumniq notification list"),
+        (["notification", "resend", "nothing"], "alumniq notification list"),
     ],
 )
 def test_a_problem_is_one_line_on_stderr_and_exit_code_2(words: list[str], told: str) -> None:
@@ -128,7 +130,7 @@ def test_a_ledger_that_cannot_be_used_is_a_problem_too(monkeypatch: pytest.Monke
     assert "secret" not in result.stderr
 
 
-@pytest.mark.parametrize("noun", ["customer", "key", "load"])
+@pytest.mark.parametrize("noun", ["customer", "key", "load", "notification"])
 def test_lists_of_a_new_installation_are_empty(noun: str) -> None:
     assert answer(noun, "list") == []
     assert alumniq(noun, "list").stdout.startswith("No ")
@@ -222,3 +224,38 @@ def test_a_machine_reads_the_whole_load(failed: Load) -> None:
     assert [each["state"] for each in shown["notifications"]] == ["pending", "delivered"]
     (tried,) = shown["notifications"][0]["delivery_attempts"]
     assert (tried["delivered"], tried["detail"]) == (False, "503")
+
+
+def test_notifications_are_listed_with_how_they_stand(failed: Load) -> None:
+    listed = answer("notification", "list")
+    assert {(each["channel"], each["state"], each["attempts"]) for each in listed} == {
+        ("callback", "pending", 1),
+        ("mail", "delivered", 1),
+    }
+    assert {each["job_id"] for each in listed} == {failed.job_id}
+    assert answer("notification", "list", "--customer", "other") == []
+    [delivered] = answer("notification", "list", "--state", "delivered")
+    assert delivered["destination"] == "ada@iqu.example"
+    assert len(alumniq("notification", "list", "--customer", "iqu").stdout.splitlines()) == 2
+
+
+def test_a_notification_shows_what_came_of_each_try(failed: Load) -> None:
+    told = alumniq("notification", "show", f"msg_{failed.job_id}-1").stdout
+    assert "callback to https://iqu.example/done: pending" in told
+    assert "failed: 503" in told
+    assert "next try" in told
+    [tried] = answer("notification", "show", f"msg_{failed.job_id}-2")["delivery_attempts"]
+    assert (tried["delivered"], tried["detail"]) == (True, "250")
+
+
+def test_a_notification_that_was_delivered_can_be_sent_again(failed: Load, ledger: Ledger) -> None:
+    name = f"msg_{failed.job_id}-2"
+    assert f"{name} is due now" in alumniq("notification", "resend", name).stdout
+    [due] = [
+        each
+        for each in ledger.notifications.claim(datetime.now(UTC), timedelta(minutes=1))
+        if each.id == name
+    ]
+    assert due.notice.body == "It failed."
+    under_way = alumniq("notification", "resend", name, code=2)
+    assert "is being sent just now" in under_way.stderr

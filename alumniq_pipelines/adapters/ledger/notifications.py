@@ -108,6 +108,32 @@ class Notifications:
             rows = connection.execute(wanted.order_by(notifications.c.id)).mappings()
             return [_notification(row) for row in rows]
 
+    def get(self, notification_id: str) -> Notification | None:
+        """Look a notification up."""
+        wanted = select(notifications).where(notifications.c.id == notification_id)
+        with self.database.reading() as connection:
+            row = connection.execute(wanted).mappings().one_or_none()
+        return None if row is None else _notification(row)
+
+    def find(
+        self,
+        *,
+        customer: str | None = None,
+        states: Sequence[NotificationState] = (),
+        most: int = 50,
+    ) -> Sequence[Notification]:
+        """List what is owed to anybody, newest first; an empty `states` means all."""
+        wanted = select(notifications).order_by(
+            notifications.c.created_at.desc(), notifications.c.id
+        )
+        if customer is not None:
+            wanted = wanted.join(loads, notifications.c.job_id == loads.c.job_id)
+            wanted = wanted.where(loads.c.customer == customer)
+        if states:
+            wanted = wanted.where(notifications.c.state.in_(states))
+        with self.database.reading() as connection:
+            return [_notification(row) for row in connection.execute(wanted.limit(most)).mappings()]
+
     def about_loads(
         self,
         customer: str,

@@ -1,0 +1,114 @@
+"""`alumniq notification`: what customers and staff are owed, and each try at delivering it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from alumniq_pipelines.cli.console import for_people, print_json, when
+from alumniq_pipelines.cli.installation import ledger_of, operator
+from alumniq_pipelines.core.notification import DeliveryResult, Notification, NotificationState
+from alumniq_pipelines.core.problems.notification import NotificationUnderWay, UnknownNotification
+from alumniq_pipelines.settings import Settings
+
+notification = typer.Typer(
+    help="Notifications: list them, show one with its tries, send one again.", no_args_is_help=True
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Whose = Annotated[str | None, typer.Option("--customer", help="Only this customer's.")]
+States = Annotated[
+    list[NotificationState] | None, typer.Option("--state", help="Only in these states.")
+]
+Most = Annotated[int, typer.Option("--most", min=1, help="At most so many.")]
+Id = Annotated[str, typer.Argument(help="Its id, as the list and the header webhook-id show it.")]
+
+Tries = Sequence[tuple[datetime, DeliveryResult]]
+
+
+@notification.command("list")
+def list_notifications(
+    customer: Whose = None, state: States = None, most: Most = 50, *, as_json: Json = False
+) -> None:
+    """List notifications, newest first."""
+    with ledger_of(Settings()) as ledger:
+        found = ledger.notifications.find(customer=customer, states=state or (), most=most)
+    if as_json:
+        print_json([_told(each) for each in found])
+        return
+    if not found:
+        typer.echo("No notifications.")
+        return
+    for each in found:
+        tries = "1 try" if each.attempts == 1 else f"{each.attempts} tries"
+        place = f"{each.notice.channel} to {each.notice.destination}"
+        typer.echo(f"{each.id}  {each.state:<9}  {when(each.created_at)}  {tries}  {place}")
+
+
+@notification.command()
+def show(notification_id: Id, *, as_json: Json = False) -> None:
+    """Show one notification: what is sent, and what came of each try."""
+    with ledger_of(Settings()) as ledger:
+        found = ledger.notifications.get(notification_id)
+        if found is None:
+            raise UnknownNotification(notification_id)
+        tries = ledger.notifications.attempts(found.id)
+    if as_json:
+        print_json(_told(found) | {"delivery_attempts": _tries_told(tries)})
+        return
+    _show(found, tries)
+
+
+@notification.command()
+def resend(notification_id: Id, *, as_json: Json = False) -> None:
+    """Send one again at once, with the same id and bytes, whether or not it arrived before."""
+    now = datetime.now(UTC)
+    with ledger_of(Settings()) as ledger:
+        if not ledger.notifications.send_again(notification_id, now):
+            known = ledger.notifications.get(notification_id) is not None
+            raise (NotificationUnderWay if known else UnknownNotification)(notification_id)
+        ledger.audit.add(operator(), "notification resent", notification_id, now)
+        found = ledger.notifications.get(notification_id)
+    if as_json:
+        print_json(_told(found) if found else {})
+        return
+    typer.echo(f"{notification_id} is due now. See what comes of it:")
+    typer.echo(f"  alumniq notification show {notification_id}")
+
+
+def _show(found: Notification, tries: Tries) -> None:
+    from rich.markup import escape
+
+    console, notice = for_people(), found.notice
+    about = f"load {found.job_id}" if found.job_id else f"incident {found.incident_id}"
+    place = escape(f"{notice.channel} to {notice.destination}")
+    console.print(f"[bold]{found.id}[/bold] {place}: [bold]{found.state}[/bold]", soft_wrap=True)
+    console.print(f"{when(found.created_at)}  owed for {about}", soft_wrap=True)
+    for moment, result in tries:
+        ended = "delivered" if result.delivered else "failed"
+        console.print(f"{when(moment)}  {ended}: {escape(result.detail)}", soft_wrap=True)
+    if found.state is NotificationState.PENDING:
+        console.print(f"{when(found.next_attempt_at)}  next try", soft_wrap=True)
+    if notice.subject:
+        console.print(f"\n[bold]{escape(notice.subject)}[/bold]", soft_wrap=True)
+    if notice.body:
+        console.print(f"\n{escape(notice.body.rstrip())}", soft_wrap=True)
+
+
+def _told(found: Notification) -> dict[str, Any]:
+    whole = asdict(found)
+    return {**whole.pop("notice"), **whole}
+
+
+def _tries_told(tries: Tries) -> list[dict[str, Any]]:
+    return [
+        {
+            "at": moment,
+            "delivered": result.delivered,
+            "detail": result.detail,
+            "permanent": result.permanent,
+        }
+        for moment, result in tries
+    ]
