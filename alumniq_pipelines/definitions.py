@@ -6,12 +6,15 @@ import dagster as dg
 
 from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.defs.assets import feed_assets
+from alumniq_pipelines.defs.freshness import freshness_checks
+from alumniq_pipelines.defs.heartbeat_sensor import heartbeat_sensor
 from alumniq_pipelines.defs.jobs import feed_jobs
 from alumniq_pipelines.defs.notification_sensor import notification_sensor
 from alumniq_pipelines.defs.outcome_sensors import outcome_sensors
 from alumniq_pipelines.defs.partition_sensor import partition_sensor
 from alumniq_pipelines.defs.reconcile_sensor import reconcile_sensor
 from alumniq_pipelines.defs.request_sensor import load_request_sensor
+from alumniq_pipelines.defs.silence_sensor import silence_sensor
 from alumniq_pipelines.resources import resources
 from alumniq_pipelines.settings import Settings
 
@@ -31,7 +34,10 @@ def build_definitions(
             notification_sensor(),
             reconcile_sensor(settings),
             partition_sensor(catalog),
+            silence_sensor(catalog, settings),
+            heartbeat_sensor(settings),
         ],
+        asset_checks=freshness_checks(catalog),
         resources={**resources(settings), **(overrides or {})},
         executor=dg.in_process_executor,
     )

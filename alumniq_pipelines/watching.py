@@ -14,13 +14,14 @@ from alumniq_pipelines.core import alarms
 from alumniq_pipelines.core.alarms import Missed
 from alumniq_pipelines.core.bucket import Buckets, StoredFile, folder_of
 from alumniq_pipelines.core.catalog import Catalog
+from alumniq_pipelines.core.duration import duration_text
 from alumniq_pipelines.core.incident import TOLD_ALREADY, Condition, Incident, Kind, Resolution
 from alumniq_pipelines.core.load import Load, LoadState
 from alumniq_pipelines.core.notification import Notice
 from alumniq_pipelines.core.problems.outage import BucketUnavailable
 from alumniq_pipelines.core.rhythm import Expectation, Standing, expectation
 from alumniq_pipelines.core.silence import common_start, has_asked, silence, unasked
-from alumniq_pipelines.core.staff import Staff, closed_notices, duration_text, opened_notices
+from alumniq_pipelines.core.staff import Staff, closed_notices, opened_notices
 from alumniq_pipelines.core.target import Target
 from alumniq_pipelines.core.watch import Watch
 

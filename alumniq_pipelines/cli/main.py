@@ -17,6 +17,7 @@ from alumniq_pipelines.cli.notification import notification
 from alumniq_pipelines.cli.sql import sql
 from alumniq_pipelines.cli.staff import staff
 from alumniq_pipelines.cli.up import up
+from alumniq_pipelines.cli.watch import watch
 
 app = typer.Typer(
     name="alumniq",
@@ -32,6 +33,7 @@ app.add_typer(load, name="load")
 app.add_typer(notification, name="notification")
 app.add_typer(staff, name="staff")
 app.command()(check)
+app.add_typer(watch, name="watch")
 app.command()(sql)
 app.command()(up)
 app.command()(demo)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from alumniq_pipelines.core.bucket import folder_of
+from alumniq_pipelines.core.duration import duration_text
 from alumniq_pipelines.core.incident import Condition, Kind
 from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load
 from alumniq_pipelines.core.notification import Channel
 from alumniq_pipelines.core.rhythm import Expectation, Rhythm
-from alumniq_pipelines.core.staff import duration_text
 from alumniq_pipelines.core.target import Target
 
 BUCKET = "bucket"

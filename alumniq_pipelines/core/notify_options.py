@@ -30,14 +30,20 @@ def check_webhook(url: str, policy: AddressPolicy) -> None:
 
     Where its name leads is checked whenever it is called.
     """
-    flaw = _flaw_of_text(url)
-    if flaw is None:
-        try:
-            flaw = _flaw_of_parts(urlsplit(url), policy)
-        except ValueError:  # an address or a port that is none
-            flaw = "is not a URL"
+    flaw = flaw_of_url(url, policy)
     if flaw is not None:
         raise UnusableNotifyWebhook(flaw)
+
+
+def flaw_of_url(url: str, policy: AddressPolicy) -> str | None:
+    """Say why a URL could never be called, as a clause that follows what it was given as."""
+    flaw = _flaw_of_text(url)
+    if flaw is not None:
+        return flaw
+    try:
+        return _flaw_of_parts(urlsplit(url), policy)
+    except ValueError:  # an address or a port that is none
+        return "is not a URL"
 
 
 def _flaw_of_emails(emails: str) -> str | None:

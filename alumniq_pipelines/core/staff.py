@@ -3,8 +3,9 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from alumniq_pipelines.core.duration import duration_text
 from alumniq_pipelines.core.incident import Incident
 from alumniq_pipelines.core.notification import Channel, Notice
 
@@ -65,14 +66,6 @@ def chat_body(subject: str, text: str) -> str:
     message = f"*{subject}*\n{text.strip()}"
     escaped = message.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return json.dumps({"text": escaped[:MOST_CHAT_CHARACTERS]})
-
-
-def duration_text(length: timedelta) -> str:
-    """Write a length of time with its two largest units: `3 h 20 min`."""
-    minutes = int(length.total_seconds()) // 60
-    days, hours, minutes = minutes // 1_440, minutes // 60 % 24, minutes % 60
-    parts = [f"{days} d" if days else "", f"{hours} h" if hours else "", f"{minutes} min"]
-    return " ".join([part for part in parts if part][:2]) if days or hours else f"{minutes} min"
 
 
 def _length(incident: Incident) -> str:

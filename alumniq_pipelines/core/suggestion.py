@@ -60,10 +60,10 @@ def _rhythm(local: Sequence[datetime], time_zone: str) -> Rhythm:
     offsets = [minutes for _, minutes in firsts]
     if pace < SEVERAL_A_DAY or pace > RARER_THAN_WEEKLY or _spread(offsets) > WIDEST_SPREAD:
         return _by_period(gaps, time_zone)
-    due = _rounded_up(median(offsets))
+    minute_of_day = _rounded_up(turn + median(offsets))
+    due = minute_of_day - turn
     low, high = _usual_range(offsets)
     grace = timedelta(minutes=_rounded_up(MARGIN * max(high - due, due - low)))
-    minute_of_day = turn + due
     weekdays = Counter(
         (day + timedelta(days=minute_of_day // DAY_MINUTES)).weekday() for day, _ in firsts
     )

@@ -38,8 +38,9 @@ class Incidents:
             advice=condition.advice,
             opened_at=now,
         )
+        once = opened.on_conflict_do_nothing().returning(incidents.c.id)
         with self.database.writing_once() as connection:
-            return connection.execute(opened.on_conflict_do_nothing()).rowcount == 1
+            return connection.scalar(once) is not None
 
     def tell(self, ids: Sequence[int], now: datetime, words: Words) -> Sequence[Incident]:
         """Owe staff the news of open incidents that nobody has told yet, and answer those."""

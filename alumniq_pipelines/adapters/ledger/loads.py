@@ -103,8 +103,10 @@ class Loads:
         return self._many(_in_order(LoadState.REQUESTED, LoadState.RUNNING))
 
     def last_accepted(self, target: Target) -> Load | None:
-        """Answer the newest load of a target that a webhook asked for, whatever became of it."""
-        wanted = select(loads).where(*_is_of(target), loads.c.origin == Origin.WEBHOOK)
+        """Answer the newest load that a webhook asked for, no dry run, whatever became of it."""
+        wanted = select(loads).where(
+            *_is_of(target), loads.c.origin == Origin.WEBHOOK, loads.c.dry_run.is_(False)
+        )
         return self._one(wanted.order_by(loads.c.number.desc()).limit(1))
 
     def last_of_each_feed(self, customer: str, environment: Environment) -> Mapping[str, Load]:

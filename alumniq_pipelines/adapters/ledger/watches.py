@@ -99,6 +99,7 @@ class Watches:
                 asked.c.feed == loads.c.feed,
                 asked.c.number <= loads.c.number,
                 asked.c.origin == Origin.WEBHOOK,
+                asked.c.dry_run.is_(False),
             )
             .order_by(asked.c.number.desc())
             .limit(1)
@@ -111,6 +112,7 @@ class Watches:
                 loads.c.environment == target.environment,
                 loads.c.feed == target.feed,
                 loads.c.state == LoadState.SUCCEEDED,
+                loads.c.dry_run.is_(False),
             )
             .order_by(loads.c.number.desc())
             .limit(most + _HAND_MADE)

@@ -114,14 +114,39 @@ class UnusableRhythm(SetupProblem):
         )
 
 
-class UnusableWatch(SetupProblem):
-    """The watch cannot be set like this."""
+class UnusableDuration(SetupProblem):
+    """A length of time cannot be read."""
 
-    code = "unusable-watch"
+    code = "unusable-duration"
 
-    def __init__(self, option: str, reason: str) -> None:
-        """Name the option, and take the reason as a clause that follows it."""
-        super().__init__(f"The option {option} {reason}.", "See alumniq watch --help.")
+    def __init__(self, text: str) -> None:
+        """Show how one is written."""
+        super().__init__(f"{text!r} is no length of time.", "Write it like 90min, 2h or 1d 12h.")
+
+
+class UnusableHeartbeat(SetupProblem):
+    """The URL of a heartbeat cannot be called."""
+
+    code = "unusable-heartbeat"
+
+    def __init__(self, flaw: str) -> None:
+        """Take the flaw as a clause that follows the option; never repeat the URL: it is secret."""
+        super().__init__(
+            f"The option --heartbeat-url {flaw}.", "Give a public https:// URL as its service does."
+        )
+
+
+class UnusableSnooze(SetupProblem):
+    """It is not clear until when to snooze."""
+
+    code = "unusable-snooze"
+
+    def __init__(self) -> None:
+        """Show all ways to say it."""
+        super().__init__(
+            "It is not clear until when to snooze.",
+            "Give one of --until 2026-12-01T08:00, --for 3d, and --end.",
+        )
 
 
 class UnknownWatch(SetupProblem):

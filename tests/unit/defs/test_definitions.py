@@ -77,7 +77,13 @@ def test_every_feed_is_an_asset_with_its_columns_described(
         assert node.owners
         assert node.group_name == f"wave_{field_map.alumniq.wave}"
         assert node.partitions_def == feed_partitions(field_map)
-        assert {each.name for each in node.check_keys} == {"schema", "keys", "row_count"}
+        assert {each.name for each in node.check_keys} == {
+            "schema",
+            "keys",
+            "row_count",
+            "changes",
+            "freshness",
+        }
 
 
 def test_feeds_that_refer_to_another_stand_below_it(definitions: dg.Definitions) -> None:
@@ -98,6 +104,8 @@ def test_every_sensor_runs_by_default_and_says_what_it_is_for(
         "notifications",
         "reconcile",
         "partitions",
+        "silence",
+        "heartbeat",
     }
     assert all(each.default_status is dg.DefaultSensorStatus.RUNNING for each in sensors)
     assert all(each.description for each in sensors)

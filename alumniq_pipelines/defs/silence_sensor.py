@@ -1,0 +1,72 @@
+"""The silence sensor: what should have come and did not is noticed, and told to staff once."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.bucket import Buckets
+from alumniq_pipelines.core.catalog import Catalog
+from alumniq_pipelines.core.rhythm import Standing
+from alumniq_pipelines.defs.freshness import freshness
+from alumniq_pipelines.defs.staffing import staff_of
+from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.watching import Stand, keep_watch
+
+Silent = dict[str, list[str]]
+"""The silent partitions of each watched feed."""
+
+
+def silence_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinition:
+    """Define the sensor; its cursor is what it last reported of each feed's freshness."""
+
+    @dg.sensor(
+        name="silence",
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=(
+            "Notices files that did not come, loads that do not end, a bucket or queue that is "
+            "down and notifications that cannot be delivered; tells staff once, and when it is "
+            "over. Reports the freshness of feeds."
+        ),
+    )
+    def silence(
+        context: dg.SensorEvaluationContext,
+        ledger: dg.ResourceParam[Ledger],
+        buckets: dg.ResourceParam[Buckets],
+    ) -> dg.SensorResult:
+        watched = keep_watch(ledger, buckets, catalog, staff_of(settings), datetime.now(UTC))
+        before: Silent = json.loads(context.cursor or "{}")
+        now = _silent(watched.stands)
+        changed = [
+            field_map
+            for field_map in catalog
+            if field_map.name in now and now[field_map.name] != before.get(field_map.name)
+        ]
+        return dg.SensorResult(
+            skip_reason=(
+                f"{len(watched.stands)} watched, {watched.opened} incidents new, "
+                f"{watched.told} told, {watched.closed} over."
+            ),
+            cursor=json.dumps(now),
+            asset_events=[
+                freshness(each, [stand for stand in watched.stands if _is_of(stand, each.name)])
+                for each in changed
+            ],
+        )
+
+    return silence
+
+
+def _is_of(stand: Stand, feed: str) -> bool:
+    return stand.target.feed == feed
+
+
+def _silent(stands: Sequence[Stand]) -> Silent:
+    silent: Silent = {each.target.feed: [] for each in stands}
+    for each in stands:
+        if each.expectation.standing is Standing.SILENT:
+            silent[each.target.feed].append(each.target.partition_key)
+    return silent

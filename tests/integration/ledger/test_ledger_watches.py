@@ -1,0 +1,297 @@
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.ledger.tables import audit
+from alumniq_pipelines.core.heartbeat import Signal, signal_notices
+from alumniq_pipelines.core.incident import Condition, Incident, Kind, Resolution
+from alumniq_pipelines.core.load import LoadRequest, LoadState, Origin, new_job_id
+from alumniq_pipelines.core.notification import (
+    HEARTBEAT_DELAYS,
+    Channel,
+    DeliveryResult,
+    Notice,
+    NotificationState,
+    next_attempt_at,
+)
+from alumniq_pipelines.core.outcome import AttemptResult, Outcome
+from alumniq_pipelines.core.problems.command import UnknownCustomer
+from alumniq_pipelines.core.rhythm import DaysOff, Rhythm
+from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.watch import Watch
+from tests.integration.ledger.conftest import NOW, Accept
+
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+RHYTHM = Rhythm(
+    cron="0 3 * * 1-5",
+    time_zone="America/New_York",
+    days_off=(DaysOff(date(2026, 12, 24), date(2027, 1, 2)),),
+    skips_weekends=True,
+)
+AWAY = Condition("bucket", Kind.BUCKET_AWAY, "Away", "It is away.", "Look.")
+MAIL = Notice(Channel.MAIL, "ops@example.org", "text", "Staff: Away")
+DONE = Outcome(LoadState.SUCCEEDED)
+
+Succeed = Callable[..., None]
+
+
+@pytest.fixture
+def succeed(ledger: Ledger, target: Target) -> Succeed:
+    """Accept a load so many hours from now, and end it well."""
+
+    def succeed_load(hours: int, origin: Origin = Origin.WEBHOOK, *, dry_run: bool = False) -> None:
+        request = LoadRequest(
+            new_job_id(), target, "warehouse.csv", None, None, origin=origin, dry_run=dry_run
+        )
+        load = ledger.loads.accept(request, NOW + hours * HOUR)
+        ledger.loads.end(load.job_id, DONE, [], NOW + hours * HOUR)
+
+    return succeed_load
+
+
+def words(incidents: object) -> list[Notice]:
+    del incidents
+    return [MAIL]
+
+
+# Watches
+
+
+@pytest.mark.parametrize("rhythm", [RHYTHM, Rhythm(period=timedelta(hours=6), grace=MINUTE)])
+def test_a_watch_is_kept_as_it_was_set(ledger: Ledger, target: Target, rhythm: Rhythm) -> None:
+    watch = Watch(target, rhythm, NOW, NOW + HOUR, "https://hc-ping.com/secret")
+    ledger.watches.set(watch, NOW)
+    assert ledger.watches.get(target) == watch
+    assert ledger.watches.all("iqu") == [watch]
+    assert ledger.watches.all("other") == []
+
+
+def test_setting_a_watch_again_replaces_it_and_both_are_in_the_audit_trail_without_the_url(
+    ledger: Ledger, target: Target
+) -> None:
+    ledger.watches.set(Watch(target, RHYTHM, NOW), NOW, actor="ana")
+    again = Watch(
+        target, replace(RHYTHM, grace=HOUR), NOW, heartbeat_url="https://x.example/s3cret"
+    )
+    ledger.watches.set(again, NOW, actor="bo")
+    assert ledger.watches.all() == [again]
+    with ledger.database.reading() as connection:
+        entries = connection.execute(
+            select(audit.c.actor, audit.c.detail).where(audit.c.action == "watch set")
+        ).all()
+    assert [actor for actor, _ in entries] == ["ana", "bo"]
+    assert "s3cret" not in str(entries)
+
+
+def test_a_watch_needs_its_customer(ledger: Ledger) -> None:
+    stranger = Target("nobody", Environment.QA, "warehouse")
+    with pytest.raises(UnknownCustomer):
+        ledger.watches.set(Watch(stranger, RHYTHM, NOW), NOW)
+
+
+def test_a_watch_can_be_snoozed_woken_and_removed(ledger: Ledger, target: Target) -> None:
+    assert not ledger.watches.snooze(target, NOW, NOW)
+    assert not ledger.watches.remove(target, NOW)
+    watch = Watch(target, RHYTHM, NOW)
+    ledger.watches.set(watch, NOW)
+    assert ledger.watches.snooze(target, NOW + HOUR, NOW)
+    assert ledger.watches.get(target) == replace(watch, snoozed_until=NOW + HOUR)
+    assert ledger.watches.snooze(target, None, NOW)
+    assert ledger.watches.get(target) == watch
+    assert ledger.watches.remove(target, NOW)
+    assert ledger.watches.get(target) is None
+
+
+def test_only_published_loads_of_the_target_arrive_newest_first(
+    ledger: Ledger, target: Target, succeed: Succeed, accept: Accept
+) -> None:
+    for hours in (1, 2, 3):
+        succeed(hours)
+    accept()
+    failed = accept()
+    ledger.loads.end(failed.job_id, Outcome(LoadState.FAILED), [], NOW)
+    assert ledger.watches.arrivals(target) == [NOW + 3 * HOUR, NOW + 2 * HOUR]
+    assert len(ledger.watches.arrivals(target, 50)) == 3
+    assert ledger.watches.arrivals(replace(target, environment=Environment.PRODUCTION)) == []
+
+
+def test_a_load_that_staff_repeated_came_when_the_webhook_asked_for_it(
+    ledger: Ledger, target: Target, succeed: Succeed
+) -> None:
+    succeed(1)
+    for hours in (5, 6, 7):
+        succeed(hours, Origin.DAGSTER)
+    assert ledger.watches.arrivals(target) == [NOW + HOUR]
+
+
+def test_what_nobody_sent_and_what_was_a_trial_did_not_arrive(
+    ledger: Ledger, target: Target, succeed: Succeed
+) -> None:
+    succeed(1, Origin.DAGSTER)
+    succeed(2, dry_run=True)
+    assert ledger.watches.arrivals(target) == []
+    assert ledger.loads.last_accepted(target) is None
+
+
+# Incidents
+
+
+def test_a_condition_is_one_incident_however_often_it_is_found(ledger: Ledger) -> None:
+    opened = [ledger.incidents.open(AWAY, NOW + each * MINUTE) for each in range(3)]
+    assert opened == [True, False, False]
+    (incident,) = ledger.incidents.now_open()
+    assert incident == Incident(incident.id, AWAY, NOW)
+
+
+def test_an_incident_keeps_its_target(ledger: Ledger, target: Target) -> None:
+    condition = replace(AWAY, key="silence", kind=Kind.NO_FILE, target=target)
+    ledger.incidents.open(condition, NOW)
+    assert ledger.incidents.now_open()[0].condition == condition
+
+
+def test_an_incident_is_told_once_and_closed_once_by_many_at_the_same_time(
+    ledger: Ledger,
+) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        opened = list(pool.map(lambda _: ledger.incidents.open(AWAY, NOW), range(16)))
+        assert opened.count(True) == 1
+        (incident,) = ledger.incidents.now_open()
+        told = list(pool.map(lambda _: ledger.incidents.tell([incident.id], NOW, words), range(16)))
+        assert sum(len(each) for each in told) == 1
+        closed = list(
+            pool.map(
+                lambda _: ledger.incidents.close(
+                    [incident.id], Resolution.RECOVERED, NOW + HOUR, words
+                ),
+                range(16),
+            )
+        )
+        assert sum(len(each) for each in closed) == 1
+    owed = ledger.notifications.claim(NOW + HOUR, HOUR)
+    assert [(each.job_id, each.incident_id) for each in owed] == [(None, incident.id)] * 2
+    assert {each.notice for each in owed} == {MAIL}
+
+
+def test_an_incident_that_is_over_may_come_again(ledger: Ledger) -> None:
+    ledger.incidents.open(AWAY, NOW)
+    (first,) = ledger.incidents.now_open()
+    ledger.incidents.close([first.id], Resolution.DROPPED, NOW + HOUR, words)
+    assert ledger.incidents.open(AWAY, NOW + 2 * HOUR)
+    newest, oldest = ledger.incidents.newest()
+    assert (oldest.closed_at, oldest.resolution) == (NOW + HOUR, Resolution.DROPPED)
+    assert newest.closed_at is None
+    assert ledger.incidents.closed_since([Kind.BUCKET_AWAY], NOW)
+    assert not ledger.incidents.closed_since([Kind.BUCKET_AWAY], NOW + HOUR)
+    assert not ledger.incidents.closed_since([Kind.QUEUE_STUCK], NOW)
+
+
+def test_what_is_closed_is_never_told_of_as_new(ledger: Ledger) -> None:
+    ledger.incidents.open(AWAY, NOW)
+    (incident,) = ledger.incidents.now_open()
+    ledger.incidents.close([incident.id], Resolution.RECOVERED, NOW, lambda _: [])
+    assert ledger.incidents.tell([incident.id], NOW, words) == []
+    assert ledger.notifications.claim(NOW, HOUR) == []
+
+
+# Heartbeats
+
+
+def test_the_start_of_a_load_is_announced_once(ledger: Ledger, accept: Accept) -> None:
+    load = accept()
+    start = signal_notices("https://hc-ping.com/abc", Signal.START)
+    for _ in range(2):
+        ledger.notifications.announce(load.job_id, start, NOW)
+    ledger.notifications.announce(load.job_id, [], NOW)
+    (owed,) = ledger.notifications.of(load.job_id)
+    assert owed.notice.destination == "https://hc-ping.com/abc/start"
+
+
+def test_a_heartbeat_lapses_after_minutes(ledger: Ledger, accept: Accept) -> None:
+    load = accept()
+    ledger.loads.end(load.job_id, DONE, signal_notices("https://x.example/1", Signal.SUCCESS), NOW)
+    now = NOW
+    for made in range(1, len(HEARTBEAT_DELAYS) + 1):
+        (due,) = ledger.notifications.claim(now, timedelta(days=1))
+        ledger.notifications.record(due, DeliveryResult(delivered=False, detail="500"), now)
+        now = next_attempt_at(due.id, made, now, Channel.HEARTBEAT) or now
+    (left,) = ledger.notifications.of(load.job_id)
+    assert left.state is NotificationState.GIVEN_UP
+    assert now - NOW < 7 * MINUTE
+
+
+# Troubles
+
+
+def test_loads_without_an_outcome_are_found_by_age_and_feed(ledger: Ledger, accept: Accept) -> None:
+    load = accept()
+    assert ledger.troubles.unfinished(NOW + MINUTE, ["warehouse"]) == [load]
+    assert ledger.troubles.unfinished(NOW, ["warehouse"]) == []
+    assert ledger.troubles.unfinished(NOW + MINUTE, ["warehouse-b"]) == []
+    ledger.loads.end(load.job_id, DONE, [], NOW)
+    assert ledger.troubles.unfinished(NOW + MINUTE, ["warehouse"]) == []
+
+
+def test_the_last_movement_is_the_newest_beginning_or_end_of_an_attempt(
+    ledger: Ledger, accept: Accept
+) -> None:
+    assert ledger.troubles.last_movement() is None
+    load = accept()
+    assert ledger.troubles.last_movement() is None
+    ledger.loads.begin_attempt(load.job_id, "run", NOW + HOUR)
+    assert ledger.troubles.last_movement() == NOW + HOUR
+    ledger.loads.end_attempt(load.job_id, 1, AttemptResult.OUTAGE, NOW + 2 * HOUR)
+    assert ledger.troubles.last_movement() == NOW + 2 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("last", "told"),
+    [(AttemptResult.OUTAGE, 1), (AttemptResult.LOST, 1), (AttemptResult.REFUSED, 0)],
+)
+def test_a_load_that_failed_five_times_by_our_fault_is_of_interest_until_a_later_one_succeeds(
+    ledger: Ledger, accept: Accept, succeed: Succeed, last: AttemptResult, told: int
+) -> None:
+    load = accept()
+    for number, result in enumerate([AttemptResult.OUTAGE] * 4 + [last], start=1):
+        ledger.loads.begin_attempt(load.job_id, f"run-{number}", NOW)
+        ledger.loads.end_attempt(load.job_id, number, result, NOW)
+    ledger.loads.end(load.job_id, Outcome(LoadState.FAILED), [], NOW)
+    assert len(ledger.troubles.exhausted(NOW - HOUR)) == told
+    assert ledger.troubles.exhausted(NOW) == []
+    succeed(1)
+    assert ledger.troubles.exhausted(NOW - HOUR) == []
+
+
+def test_a_destination_is_of_interest_until_something_arrives_there(
+    ledger: Ledger, accept: Accept
+) -> None:
+    def tell(minutes: int, result: DeliveryResult) -> None:
+        now = NOW + minutes * MINUTE
+        notices = [Notice(Channel.CALLBACK, "https://iqu.example/s3cret", "{}")]
+        ledger.loads.end(accept().job_id, DONE, notices, now)
+        (due,) = ledger.notifications.claim(now, MINUTE)
+        ledger.notifications.record(due, result, now)
+
+    gone = DeliveryResult(delivered=False, detail="410", permanent=True)
+    tell(0, DeliveryResult(delivered=True, detail="200"))
+    assert ledger.troubles.undelivered(NOW - HOUR) == []
+    tell(1, gone)
+    tell(2, gone)
+    (found,) = ledger.troubles.undelivered(NOW - HOUR)
+    assert (found.customer, found.channel) == ("iqu", Channel.CALLBACK)
+    assert "s3cret" not in str(found)
+    assert ledger.troubles.undelivered(NOW + HOUR) == []
+    tell(3, DeliveryResult(delivered=True, detail="200"))
+    assert ledger.troubles.undelivered(NOW - HOUR) == []
+
+
+def test_times_come_back_in_utc(ledger: Ledger, target: Target, succeed: Succeed) -> None:
+    succeed(1)
+    (came,) = ledger.watches.arrivals(target)
+    assert came.tzinfo is UTC
+    assert isinstance(came, datetime)

@@ -1,0 +1,115 @@
+"""An installation that is watched minute by minute: each ledger, and a real folder bucket."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
+from alumniq_pipelines.adapters.field_maps import read_catalog
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.customer import Customer
+from alumniq_pipelines.core.incident import Kind
+from alumniq_pipelines.core.load import Load, LoadRequest, LoadState, Origin, new_job_id
+from alumniq_pipelines.core.notification import DeliveryResult, Notification
+from alumniq_pipelines.core.outcome import Outcome
+from alumniq_pipelines.core.rhythm import Rhythm
+from alumniq_pipelines.core.staff import Staff
+from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.watch import Watch
+from alumniq_pipelines.settings import REPOSITORY
+from alumniq_pipelines.watching import keep_watch
+
+CATALOG = read_catalog(REPOSITORY / "schemas")
+DUE = datetime(2026, 3, 5, 3, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+NIGHTLY = Rhythm(cron="0 3 * * *")
+SENT = DeliveryResult(delivered=True, detail="250")
+GONE = DeliveryResult(delivered=False, detail="410", permanent=True)
+
+
+@dataclass
+class Installation:
+    """One installation, whose clock is turned by hand."""
+
+    ledger: Ledger
+    buckets: FolderBuckets
+    now: datetime = DUE - 24 * HOUR
+    staff: Staff = field(default_factory=lambda: Staff(("ops@example.org",)))
+
+    def at(self, now: datetime) -> Sequence[Notification]:
+        """Look at everything at a time, deliver what is owed to staff then, and answer it."""
+        self.now = now
+        keep_watch(self.ledger, self.buckets, CATALOG, self.staff, now)
+        owed = self.ledger.notifications.claim(now, MINUTE)
+        for each in owed:
+            self.ledger.notifications.record(each, SENT, now)
+        return [each for each in owed if each.incident_id is not None]
+
+    def subjects(self, now: datetime) -> list[str]:
+        """Answer what staff are told at a time."""
+        return [each.notice.subject for each in self.at(now)]
+
+    def deliver(self, target: Target, now: datetime, name: str | None = None) -> None:
+        """Put a file into a customer's bucket."""
+        folder = self.buckets.open(target.customer).root / target.environment / "warehouse"
+        path = folder / (name or f"{target.feed}.csv")
+        path.write_text("x\n", encoding="utf-8")
+        os.utime(path, (now.timestamp(), now.timestamp()))
+
+    def accept(self, target: Target, now: datetime, origin: Origin = Origin.WEBHOOK) -> Load:
+        """Accept a load."""
+        request = LoadRequest(new_job_id(), target, f"{target.feed}.csv", None, None, origin=origin)
+        return self.ledger.loads.accept(request, now)
+
+    def end(self, load: Load, now: datetime, state: LoadState = LoadState.SUCCEEDED) -> None:
+        """Give a load its outcome."""
+        self.ledger.loads.end(load.job_id, Outcome(state), [], now)
+
+    def run(self, load: Load, now: datetime) -> None:
+        """Begin an attempt."""
+        self.ledger.loads.begin_attempt(load.job_id, f"run-{load.number}", now)
+
+    def kinds(self) -> list[Kind]:
+        """Answer the kinds of what is open."""
+        return [each.condition.kind for each in self.ledger.incidents.now_open()]
+
+
+def targets_of(customers: int, feeds: int) -> list[Target]:
+    return [
+        Target(f"iqu{number}", Environment.PRODUCTION, feed)
+        for number in range(customers)
+        for feed in list(CATALOG.feeds)[:feeds]
+    ]
+
+
+@pytest.fixture
+def installation(ledger: Ledger, tmp_path: Path) -> Installation:
+    """Watch nothing yet."""
+    (tmp_path / "buckets").mkdir()
+    return Installation(ledger, FolderBuckets(tmp_path / "buckets", settle_seconds=0))
+
+
+def watch(installation: Installation, targets: Sequence[Target]) -> None:
+    """Watch targets whose last file came in time the night before."""
+    came = DUE - 24 * HOUR
+    for target in targets:
+        if all(each.id != target.customer for each in installation.ledger.customers.all()):
+            customer = Customer(target.customer, "A university", target.customer)
+            installation.ledger.customers.add(customer, came)
+            installation.buckets.create(target.customer)
+        installation.ledger.watches.set(Watch(target, NIGHTLY, came - HOUR), came)
+        installation.deliver(target, came - MINUTE)
+        installation.end(installation.accept(target, came), came)
+
+
+@pytest.fixture
+def target(installation: Installation) -> Target:
+    """Watch one target."""
+    (only,) = targets_of(1, 1)
+    watch(installation, [only])
+    return only

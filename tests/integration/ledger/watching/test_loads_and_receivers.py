@@ -1,0 +1,106 @@
+"""What is told of loads and receivers, also where nobody watches a feed."""
+
+from datetime import datetime, timedelta
+
+from alumniq_pipelines.core.incident import Kind
+from alumniq_pipelines.core.load import LoadState
+from alumniq_pipelines.core.notification import Channel, DeliveryResult, Notice
+from alumniq_pipelines.core.outcome import AttemptResult, Outcome
+from alumniq_pipelines.core.rhythm import Standing
+from alumniq_pipelines.core.staff import Staff
+from alumniq_pipelines.core.target import Target
+from alumniq_pipelines.watching import keep_watch
+from tests.integration.ledger.watching.conftest import (
+    CATALOG,
+    DUE,
+    GONE,
+    HOUR,
+    MINUTE,
+    SENT,
+    Installation,
+)
+
+
+def test_a_load_that_takes_for_hours_is_told_also_where_nobody_watches(
+    installation: Installation, target: Target
+) -> None:
+    installation.ledger.watches.remove(target, DUE)
+    load = installation.accept(target, DUE)
+    installation.run(load, DUE)
+    assert installation.subjects(DUE + 4 * HOUR) == []
+    assert installation.subjects(DUE + 4 * HOUR + MINUTE) == [
+        "Staff: A load is stuck: warehouse (iqu0, production)"
+    ]
+    installation.end(load, DUE + 5 * HOUR)
+    (over,) = installation.at(DUE + 5 * HOUR)
+    assert "over after 59 min" in over.notice.body
+
+
+def test_a_load_that_failed_for_reasons_of_ours_is_told_over_when_one_succeeds(
+    installation: Installation, target: Target
+) -> None:
+    load = installation.accept(target, DUE)
+    for number in range(1, 6):
+        installation.ledger.loads.begin_attempt(load.job_id, f"run-{number}", DUE)
+        installation.ledger.loads.end_attempt(load.job_id, number, AttemptResult.OUTAGE, DUE)
+    installation.end(load, DUE, LoadState.FAILED)
+    assert installation.subjects(DUE + MINUTE) == []
+    assert installation.subjects(DUE + 3 * HOUR) == []
+    installation.end(installation.accept(target, DUE + 5 * HOUR), DUE + 5 * HOUR)
+    assert installation.subjects(DUE + 5 * HOUR) == [
+        "Staff: over: Not loaded for reasons of ours: warehouse (iqu0, production)"
+    ]
+
+
+def test_a_receiver_that_takes_nothing_is_told_once_and_over_when_it_does(
+    installation: Installation, target: Target
+) -> None:
+    def owe(now: datetime, result: DeliveryResult) -> None:
+        notice = Notice(Channel.CALLBACK, "https://iqu.example/s3cret", "{}")
+        load = installation.accept(target, now)
+        installation.ledger.loads.end(load.job_id, Outcome(LoadState.SUCCEEDED), [notice], now)
+        for each in installation.ledger.notifications.claim(now, MINUTE):
+            installation.ledger.notifications.record(each, result, now)
+
+    owe(DUE, GONE)
+    (told,) = installation.at(DUE + MINUTE)
+    assert told.notice.subject == "Staff: Notifications cannot be delivered: iqu0, callback"
+    assert "s3cret" not in told.notice.body
+    owe(DUE + 24 * HOUR, GONE)
+    assert installation.subjects(DUE + 24 * HOUR) == []
+    owe(DUE + 48 * HOUR, SENT)
+    assert installation.subjects(DUE + 48 * HOUR) == [
+        "Staff: over: Notifications cannot be delivered: iqu0, callback"
+    ]
+
+
+def test_old_troubles_are_dropped_without_a_word(
+    installation: Installation, target: Target
+) -> None:
+    installation.ledger.watches.remove(target, DUE)
+    notice = Notice(Channel.CALLBACK, "https://iqu.example/x", "{}")
+    load = installation.accept(target, DUE)
+    installation.ledger.loads.end(load.job_id, Outcome(LoadState.SUCCEEDED), [notice], DUE)
+    for each in installation.ledger.notifications.claim(DUE, MINUTE):
+        installation.ledger.notifications.record(each, GONE, DUE)
+    assert len(installation.subjects(DUE + MINUTE)) == 1
+    assert installation.subjects(DUE + timedelta(days=15)) == []
+    assert installation.kinds() == []
+
+
+def test_without_channels_incidents_are_kept_all_the_same(
+    installation: Installation, target: Target
+) -> None:
+    del target
+    installation.staff = Staff()
+    assert installation.subjects(DUE + 3 * HOUR) == []
+    assert installation.kinds() == [Kind.NO_FILE]
+
+
+def test_what_one_look_found_is_answered(installation: Installation, target: Target) -> None:
+    watched = keep_watch(
+        installation.ledger, installation.buckets, CATALOG, installation.staff, DUE + 3 * HOUR
+    )
+    (stand,) = watched.stands
+    assert (stand.target, stand.expectation.standing) == (target, Standing.SILENT)
+    assert (watched.opened, watched.told, watched.closed) == (1, 1, 0)

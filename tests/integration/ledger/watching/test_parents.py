@@ -1,0 +1,92 @@
+"""Where many feeds have one cause, staff hear of that one."""
+
+import shutil
+
+from alumniq_pipelines.core.incident import Kind
+from alumniq_pipelines.core.target import Target
+from tests.integration.ledger.watching.conftest import (
+    DUE,
+    HOUR,
+    MINUTE,
+    Installation,
+    targets_of,
+    watch,
+)
+
+
+def test_a_store_that_is_away_is_one_alert_and_not_fifty(installation: Installation) -> None:
+    watch(installation, targets_of(10, 5))
+    away = installation.buckets.root.with_name("away")
+    installation.buckets.root.rename(away)
+    start = DUE + 3 * HOUR
+    told = [installation.subjects(start + minutes * MINUTE) for minutes in range(30)]
+    assert [each for each in told if each] == [["Staff: The bucket store cannot be reached"]]
+    assert told[5] != []
+    away.rename(installation.buckets.root)
+    told_after = installation.subjects(start + 30 * MINUTE)
+    assert told_after == ["Staff: over: The bucket store cannot be reached", "Staff: 50 alarms"]
+
+
+def test_a_store_that_was_away_for_a_moment_is_told_to_nobody(
+    installation: Installation, target: Target
+) -> None:
+    installation.end(installation.accept(target, DUE), DUE)
+    away = installation.buckets.root.with_name("away")
+    installation.buckets.root.rename(away)
+    assert installation.subjects(DUE + 3 * HOUR) == []
+    away.rename(installation.buckets.root)
+    assert installation.subjects(DUE + 3 * HOUR + MINUTE) == []
+    assert installation.kinds() == []
+
+
+def test_one_bucket_that_is_away_is_one_alert_for_its_customer_alone(
+    installation: Installation,
+) -> None:
+    targets = targets_of(2, 3)
+    watch(installation, targets)
+    shutil.rmtree(installation.buckets.open("iqu0").root)
+    installation.at(DUE + 3 * HOUR)
+    told = installation.at(DUE + 3 * HOUR + 6 * MINUTE)
+    assert [each.notice.subject for each in told] == ["Staff: The bucket iqu0 cannot be reached"]
+    assert sorted(installation.kinds()) == [Kind.BUCKET_AWAY, *[Kind.NO_FILE] * 3]
+
+
+def test_a_queue_that_is_stuck_is_one_alert_and_its_loads_get_time_to_catch_up(
+    installation: Installation,
+) -> None:
+    targets = targets_of(10, 5)
+    watch(installation, targets)
+    loads = [installation.accept(target, DUE) for target in targets]
+    start = DUE + 2 * HOUR + MINUTE
+    told = [installation.subjects(start + minutes * MINUTE) for minutes in range(60)]
+    assert [each for each in told if each] == [["Staff: The queue of loads is stuck"]]
+    again = start + HOUR
+    installation.run(loads[0], again)
+    assert installation.subjects(again) == ["Staff: over: The queue of loads is stuck"]
+    assert installation.subjects(again + 29 * MINUTE) == []
+    for load in loads[:-1]:
+        installation.end(load, again + 30 * MINUTE)
+    assert installation.subjects(again + 31 * MINUTE) == [
+        f"Staff: A load has no outcome: {targets[-1].feed} (iqu9, production)"
+    ]
+
+
+def test_a_daemon_that_was_off_all_night_tells_of_no_load_that_it_is_about_to_do(
+    installation: Installation, target: Target
+) -> None:
+    load = installation.accept(target, DUE)
+    first_look = DUE + 8 * HOUR
+    assert installation.subjects(first_look) == []
+    installation.run(load, first_look + MINUTE)
+    assert installation.subjects(first_look + MINUTE) == []
+    installation.end(load, first_look + 20 * MINUTE)
+    assert installation.subjects(first_look + 20 * MINUTE) == []
+    assert installation.kinds() == []
+
+
+def test_a_long_load_does_not_make_those_behind_it_a_stuck_queue(
+    installation: Installation, target: Target
+) -> None:
+    installation.run(installation.accept(target, DUE - HOUR), DUE - HOUR)
+    installation.accept(target, DUE - HOUR)
+    assert installation.subjects(DUE + HOUR) == []

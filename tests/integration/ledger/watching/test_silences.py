@@ -1,0 +1,132 @@
+"""What is told of one feed whose file does not come."""
+
+from alumniq_pipelines.core.incident import Kind, Resolution
+from alumniq_pipelines.core.load import LoadRequest, LoadState, Origin, new_job_id
+from alumniq_pipelines.core.target import Target
+from alumniq_pipelines.watching import keep_watch
+from tests.integration.ledger.watching.conftest import (
+    CATALOG,
+    DUE,
+    HOUR,
+    MINUTE,
+    Installation,
+    targets_of,
+    watch,
+)
+
+
+def test_a_file_that_does_not_come_is_told_once_and_its_recovery_with_its_length(
+    installation: Installation, target: Target
+) -> None:
+    assert installation.subjects(DUE) == []
+    assert installation.subjects(DUE + 2 * HOUR) == []
+    told = installation.at(DUE + 2 * HOUR + MINUTE)
+    assert [each.notice.subject for each in told] == [
+        "Staff: No file came: warehouse (iqu0, production)"
+    ]
+    assert "It was due 2026-03-05 03:00 UTC" in told[0].notice.body
+    for hours in range(3, 30):
+        assert installation.subjects(DUE + hours * HOUR) == []
+    load = installation.accept(target, DUE + 30 * HOUR)
+    installation.end(load, DUE + 30 * HOUR)
+    (over,) = installation.at(DUE + 30 * HOUR)
+    assert over.notice.subject == "Staff: over: No file came: warehouse (iqu0, production)"
+    assert "over after 1 d 3 h" in over.notice.body
+    assert installation.subjects(DUE + 31 * HOUR) == []
+    assert installation.kinds() == []
+
+
+def test_a_file_that_comes_within_its_grace_is_told_to_nobody(
+    installation: Installation, target: Target
+) -> None:
+    installation.end(installation.accept(target, DUE + HOUR), DUE + HOUR)
+    assert installation.subjects(DUE + 5 * HOUR) == []
+
+
+def test_the_four_kinds_are_told_apart(installation: Installation) -> None:
+    no_file, no_post, no_outcome, failing = targets = targets_of(4, 1)
+    watch(installation, targets)
+    installation.deliver(no_post, DUE + MINUTE)
+    for target in (no_outcome, failing):
+        installation.deliver(target, DUE)
+    running = installation.accept(no_outcome, DUE + MINUTE)
+    installation.run(running, DUE + HOUR)
+    failed = installation.accept(failing, DUE + MINUTE)
+    installation.end(failed, DUE + HOUR, LoadState.FAILED)
+    (told,) = installation.at(DUE + 2 * HOUR + MINUTE)
+    assert told.notice.subject == "Staff: 4 alarms"
+    assert f"No file came: {no_file.feed} (iqu0, production)" in told.notice.body
+    assert "A file came without a webhook" in told.notice.body
+    assert f"Load {running.job_id} was accepted" in told.notice.body
+    assert f"Load {failed.job_id} of warehouse.csv is failed" in told.notice.body
+    assert installation.kinds() == [Kind.NO_FILE, Kind.NO_POST, Kind.NO_OUTCOME, Kind.FAILING]
+
+
+def test_a_dated_file_without_a_webhook_is_found_among_old_ones(
+    installation: Installation, target: Target
+) -> None:
+    for day in range(1, 5):
+        installation.deliver(target, DUE - 48 * HOUR, f"warehouse-2026-03-0{day}.csv")
+    request = LoadRequest(new_job_id(), target, "warehouse-2026-03-04.csv", None, None)
+    last = installation.ledger.loads.accept(request, DUE - 23 * HOUR)
+    installation.end(last, DUE - 23 * HOUR)
+    installation.deliver(target, DUE, "warehouse-2026-03-05.csv")
+    (told,) = installation.at(DUE + 3 * HOUR)
+    assert "warehouse-2026-03-05.csv was delivered 2026-03-05 03:00 UTC" in told.notice.body
+
+
+def test_a_load_that_staff_made_by_hand_does_not_hide_that_nothing_came(
+    installation: Installation, target: Target
+) -> None:
+    installation.end(installation.accept(target, DUE, Origin.DAGSTER), DUE)
+    assert installation.subjects(DUE + 3 * HOUR) != []
+
+
+def test_staff_end_a_silence_by_loading_by_hand_what_failed(
+    installation: Installation, target: Target
+) -> None:
+    installation.end(installation.accept(target, DUE), DUE, LoadState.FAILED)
+    assert len(installation.subjects(DUE + 3 * HOUR)) == 1
+    again = installation.accept(target, DUE + 4 * HOUR, Origin.DAGSTER)
+    installation.end(again, DUE + 4 * HOUR)
+    (over,) = installation.subjects(DUE + 4 * HOUR)
+    assert over.startswith("Staff: over:")
+
+
+def test_a_snooze_drops_what_is_open_without_a_word_and_holds_until_it_ends(
+    installation: Installation, target: Target
+) -> None:
+    assert len(installation.subjects(DUE + 3 * HOUR)) == 1
+    until = DUE + 72 * HOUR
+    installation.ledger.watches.snooze(target, until, DUE + 3 * HOUR)
+    assert installation.subjects(DUE + 4 * HOUR) == []
+    assert installation.kinds() == []
+    assert installation.ledger.incidents.newest()[0].resolution is Resolution.DROPPED
+    assert installation.subjects(until + 23 * HOUR) == []
+    assert len(installation.subjects(until + 27 * HOUR)) == 1
+
+
+def test_what_is_watched_no_more_is_dropped_without_a_word(
+    installation: Installation, target: Target
+) -> None:
+    installation.subjects(DUE + 3 * HOUR)
+    installation.ledger.watches.remove(target, DUE)
+    assert installation.subjects(DUE + 4 * HOUR) == []
+    assert installation.kinds() == []
+
+
+def test_two_who_look_at_once_tell_once(installation: Installation, target: Target) -> None:
+    del target
+    now = DUE + 3 * HOUR
+    for _ in range(2):
+        keep_watch(installation.ledger, installation.buckets, CATALOG, installation.staff, now)
+    assert len(installation.ledger.notifications.claim(now, MINUTE)) == 1
+
+
+def test_a_feed_whose_field_map_is_gone_is_watched_on(
+    installation: Installation, target: Target
+) -> None:
+    gone = Target(target.customer, target.environment, "gone")
+    watch(installation, [gone])
+    installation.end(installation.accept(target, DUE), DUE)
+    assert installation.subjects(DUE + 3 * HOUR) == ["Staff: No file came: gone (iqu0, production)"]
