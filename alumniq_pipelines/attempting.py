@@ -6,18 +6,23 @@ import shutil
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.archive import Archive, Receipt
 from alumniq_pipelines.core.bucket import Buckets
+from alumniq_pipelines.core.changes import overridden
+from alumniq_pipelines.core.customer import Subscription
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.heartbeat import Signal, signal_notices
+from alumniq_pipelines.core.holding import HeldRows, Hold, held_notices
 from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load, LoadRequest, Origin, new_job_id
-from alumniq_pipelines.core.outcome import AttemptResult
+from alumniq_pipelines.core.outcome import AttemptResult, tries
 from alumniq_pipelines.core.problems.command import LoadEnded, NothingToReload
 from alumniq_pipelines.core.problems.file import FileProblem, RowsRejected
+from alumniq_pipelines.core.problems.holding import HoldSuperseded
 from alumniq_pipelines.core.problems.outage import (
     AttemptsExhausted,
     ScratchUnavailable,
@@ -29,7 +34,8 @@ from alumniq_pipelines.core.progress import Progress
 from alumniq_pipelines.core.target import Target
 from alumniq_pipelines.core.verdict import Counts, told_errors
 from alumniq_pipelines.core.warehouse import Version, Warehouse
-from alumniq_pipelines.loading import LoadReport, run_load
+from alumniq_pipelines.keeping import Delivery
+from alumniq_pipelines.loading import LoadReport, overtaken, publish_held, run_load
 
 Clock = Callable[[], datetime]
 
@@ -42,8 +48,11 @@ class Means:
     buckets: Buckets
     warehouse: Warehouse
     scratch: Path
+    archive: Archive
     clock: Clock
     log: logging.Logger
+    hold_for: timedelta = timedelta(days=7)
+    staff_email: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +60,8 @@ class Attempted:
     """How an attempt went.
 
     `report` is None where the file was not judged to the end, `problem` where something was
-    published or superseded; `previous` is the version that was live before.
+    published, held or superseded; `previous` is the version that was live before. `receipt` is of
+    the file that was read. `tries` counts this attempt and those before it since the load was held.
     """
 
     number: int
@@ -59,6 +69,8 @@ class Attempted:
     report: LoadReport | None = None
     problem: Problem | None = None
     previous: Version | None = None
+    receipt: Receipt | None = None
+    tries: int = 1
 
     @property
     def counts(self) -> Counts | None:
@@ -76,7 +88,7 @@ class Attempted:
     @property
     def may_be_retried(self) -> bool:
         """Whether another attempt could end otherwise and is still left."""
-        return self.result is AttemptResult.OUTAGE and self.number < MAX_ATTEMPTS
+        return self.result is AttemptResult.OUTAGE and self.tries < MAX_ATTEMPTS
 
 
 def attempt(
@@ -87,7 +99,8 @@ def attempt(
     Faults of the file and of ours are answered, not raised; only the ledger's own are, and what
     says that no attempt is left: LoadEnded, AttemptsExhausted.
     """
-    if load.attempts >= MAX_ATTEMPTS:
+    before = tries(means.ledger.loads.attempts(load.job_id))
+    if len(before) >= MAX_ATTEMPTS:
         raise AttemptsExhausted(MAX_ATTEMPTS)
     begun = means.ledger.loads.begin_attempt(load.job_id, run_id, means.clock())
     if begun is None:
@@ -95,6 +108,10 @@ def attempt(
     if begun.number == 1:
         _announce(load, means)
     attempted = _attempted(load, begun.number, field_map, means, progress)
+    attempted = replace(attempted, tries=len(before) + 1)
+    if attempted.report and attempted.report.held:
+        _hold(load, attempted, attempted.report, attempted.report.held, means)
+        return attempted
     if attempted.report and attempted.report.version:
         means.ledger.versions.record(attempted.report.version, means.clock())
     means.ledger.loads.end_attempt(
@@ -104,6 +121,8 @@ def attempt(
         means.clock(),
         errors=attempted.errors,
         counts=attempted.counts,
+        changes=attempted.report.changes if attempted.report else None,
+        receipt=attempted.receipt,
     )
     return attempted
 
@@ -135,39 +154,108 @@ def _announce(load: Load, means: Means) -> None:
 def _attempted(
     load: Load, number: int, field_map: FieldMap, means: Means, progress: Progress | None
 ) -> Attempted:
+    delivery = None
     try:
         previous = means.warehouse.live(load.target)
-        report = _run(load, field_map, means, progress)
+        later = means.ledger.loads.unchanged_after(load)
+        hold = means.ledger.holds.get(load.job_id)
+        if hold is not None:
+            report = overtaken(later) if later else _released(load, hold, means)
+            return _let_go(number, report, hold, previous)
+        delivery = _delivery(load, means)
+        report = overtaken(later) if later else _run(load, field_map, delivery, means, progress)
     except (FileProblem, RequestProblem) as problem:
-        return Attempted(number, AttemptResult.REFUSED, problem=problem)
+        refused = Attempted(number, AttemptResult.REFUSED, problem=problem)
+        return replace(refused, receipt=delivery.receipt if delivery else None)
     except Problem as problem:
         return Attempted(number, AttemptResult.OUTAGE, problem=problem)
     except Exception as fault:  # noqa: BLE001 - whatever it is, the load must have its outcome
         return Attempted(number, AttemptResult.OUTAGE, problem=_incident(fault, means.log))
+    return _judged(load, number, report, previous, delivery.receipt)
+
+
+def _judged(
+    load: Load,
+    number: int,
+    report: LoadReport,
+    previous: Version | None,
+    receipt: Receipt | None,
+) -> Attempted:
+    """Say how an attempt went whose file was judged to the end."""
+    attempted = Attempted(number, AttemptResult.REFUSED, report, previous=previous, receipt=receipt)
     if report.superseded_by is not None:
-        return Attempted(number, AttemptResult.SUPERSEDED, report, previous=previous)
+        return replace(attempted, result=AttemptResult.SUPERSEDED)
+    if report.held is not None:
+        return replace(attempted, result=AttemptResult.HELD)
     if report.version is not None:
-        return Attempted(number, AttemptResult.PUBLISHED, report, previous=previous)
+        done = AttemptResult.UNCHANGED if report.is_unchanged else AttemptResult.PUBLISHED
+        return replace(attempted, result=done)
+    if load.request.dry_run and report.is_good:
+        return replace(attempted, result=AttemptResult.JUDGED)
     counts = report.verdict.counts
-    refusal = RowsRejected(counts.rows_rejected, counts.rows_read)
-    return Attempted(number, AttemptResult.REFUSED, report, refusal, previous)
+    return replace(attempted, problem=RowsRejected(counts.rows_rejected, counts.rows_read))
 
 
-def _run(load: Load, field_map: FieldMap, means: Means, progress: Progress | None) -> LoadReport:
+def _delivery(load: Load, means: Means) -> Delivery:
+    """Find the load's file: in the customer's bucket, or in the archive for a repeated load."""
     customer = means.ledger.customers.get(load.target.customer)
-    subscription = means.ledger.customers.subscription(load.target)
-    max_rejected = subscription.max_rejected if subscription else None
+    repeats = load.request.repeats
+    repeated = means.ledger.loads.receipt(repeats) if repeats else None
+    return Delivery(load, means.buckets.open(customer.bucket), means.archive, repeated)
+
+
+def _run(
+    load: Load, field_map: FieldMap, delivery: Delivery, means: Means, progress: Progress | None
+) -> LoadReport:
+    terms = means.ledger.customers.subscription(load.target) or Subscription(load.target)
+    max_rejected, rules = terms.max_rejected, field_map.alumniq
     with _room(means.scratch / load.job_id) as scratch:
         return run_load(
             load,
             field_map,
-            means.buckets.open(customer.bucket),
+            delivery,
             means.warehouse,
             scratch,
-            max_rejected=field_map.alumniq.max_rejected if max_rejected is None else max_rejected,
+            max_rejected=rules.max_rejected if max_rejected is None else max_rejected,
+            thresholds=overridden(rules.thresholds, terms.thresholds),
             now=means.clock(),
             progress=progress,
         )
+
+
+def _released(load: Load, hold: Hold, means: Means) -> LoadReport:
+    """Publish what a person let go on."""
+    with _room(means.scratch / load.job_id) as scratch:
+        return publish_held(load, hold, means.archive, means.warehouse, scratch, means.clock())
+
+
+def _let_go(number: int, report: LoadReport, hold: Hold, previous: Version | None) -> Attempted:
+    """Say how publishing held rows went; a load accepted later may have been live already."""
+    attempted = Attempted(number, AttemptResult.PUBLISHED, report, previous=previous)
+    if report.superseded_by is None:
+        return attempted
+    return replace(attempted, result=AttemptResult.REFUSED, problem=HoldSuperseded(hold.reasons))
+
+
+def _hold(
+    load: Load, attempted: Attempted, report: LoadReport, held: HeldRows, means: Means
+) -> None:
+    """Let a load wait for a person, and tell staff."""
+    if report.changes is None:
+        message = "Nothing can be held that changes nothing."
+        raise ValueError(message)
+    now = means.clock()
+    hold = Hold(
+        load.job_id,
+        held,
+        report.verdict.counts,
+        report.changes,
+        report.reasons_held,
+        held_at=now,
+        expires_at=now + means.hold_for,
+    )
+    notices = held_notices(load, hold, means.staff_email)
+    means.ledger.holds.hold(hold, attempted.number, attempted.receipt, notices)
 
 
 @contextmanager

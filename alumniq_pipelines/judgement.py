@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from alumniq_pipelines.adapters.comparing import compare
 from alumniq_pipelines.adapters.decoding import Decoded, Limits, decode
 from alumniq_pipelines.adapters.staging import Staging, open_staging
 from alumniq_pipelines.adapters.structure.examining import (
@@ -21,6 +22,7 @@ from alumniq_pipelines.adapters.structure.examining import (
 )
 from alumniq_pipelines.adapters.structure.reading import Layout, read_beginning
 from alumniq_pipelines.core.cell import value_of
+from alumniq_pipelines.core.changes import Changes
 from alumniq_pipelines.core.field_map import Column, FieldMap
 from alumniq_pipelines.core.header import Header, read_header
 from alumniq_pipelines.core.problems.file import NoRows
@@ -29,7 +31,7 @@ from alumniq_pipelines.core.progress import Progress
 from alumniq_pipelines.core.row_rules import Rule
 from alumniq_pipelines.core.tally import Finding, Subject, Tally
 from alumniq_pipelines.core.verdict import MAX_REJECTIONS_KEPT, Counts, Verdict
-from alumniq_pipelines.core.warehouse import AcceptedRows
+from alumniq_pipelines.core.warehouse import AcceptedRows, LiveRows
 
 Mask = npt.NDArray[np.bool_]
 Positions = npt.NDArray[np.int64]
@@ -67,6 +69,10 @@ class Judged:
         rows = self.staging.accept(self.rejected)
         table, columns = self.staging.field_map.asset_name, self.staging.columns(self.header)
         return AcceptedRows(database, table, columns, rows, self.decoded.sha256, etag)
+
+    def compare(self, live: LiveRows) -> Changes:
+        """Hold the accepted rows, once only they are left, against the live version's."""
+        return compare(self.staging, live)
 
     def export(self, path: Path) -> None:
         """Write the accepted rows into a CSV or Parquet file, whole or not at all."""

@@ -1,30 +1,44 @@
-"""The use case: fetch → decode → examine → stage → judge → publish, free of Dagster."""
+"""The use case: fetch → decode → examine → stage → judge → compare → publish, free of Dagster."""
 
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS, Limits
-from alumniq_pipelines.core.bucket import Bucket, StoredFile, object_key
-from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.archive import Archive
+from alumniq_pipelines.core.changes import Changes, reasons_to_hold
+from alumniq_pipelines.core.field_map import FieldMap, Threshold, Thresholds
+from alumniq_pipelines.core.holding import HeldRows, Hold
 from alumniq_pipelines.core.load import Load
 from alumniq_pipelines.core.problems.command import UnusableOutput
-from alumniq_pipelines.core.problems.file import FileGone, FileProblem
+from alumniq_pipelines.core.problems.file import FileProblem
 from alumniq_pipelines.core.progress import Progress, unwatched
 from alumniq_pipelines.core.verdict import Cause, Counts, Rejection, Verdict
-from alumniq_pipelines.core.warehouse import AcceptedRows, Version, Warehouse
+from alumniq_pipelines.core.warehouse import AcceptedRows, LiveRows, Version, Warehouse
+from alumniq_pipelines.keeping import Delivery, keep_rows, kept_rows
+
+if TYPE_CHECKING:
+    from alumniq_pipelines.judgement import Judged, Steps
 
 OUTPUT_SUFFIXES = (".csv", ".parquet")
 """What accepted rows can be written as."""
 
+NEVER_HELD = Thresholds(added=Threshold(), changed=Threshold(), removed=Threshold())
+
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What a load did. `version` is None where nothing was published: refused or superseded."""
+    """What a load did.
+
+    `version` is what it published, None where it was refused, held or superseded; where it
+    `is_unchanged`, the live version made from the same bytes, which stays. `changes` are None on a
+    first load, and where nothing could be published. `held` are the rows that wait for a person,
+    for `reasons_held`. A file that `is_good` could be published, if it was not a dry run.
+    """
 
     verdict: Verdict
     version: Version | None
@@ -32,6 +46,11 @@ class LoadReport:
     size_bytes: int
     sha256: str
     seconds: dict[str, float]
+    changes: Changes | None = None
+    is_unchanged: bool = False
+    held: HeldRows | None = None
+    reasons_held: tuple[str, ...] = ()
+    is_good: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +74,13 @@ class CheckReport:
 def run_load(  # noqa: PLR0913 - all that a load touches, by name
     load: Load,
     field_map: FieldMap,
-    bucket: Bucket,
+    delivery: Delivery,
     warehouse: Warehouse,
     scratch: Path,
     *,
     max_rejected: int,
     now: datetime,
+    thresholds: Thresholds = NEVER_HELD,
     progress: Progress | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> LoadReport:
@@ -68,38 +88,63 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
 
     The file is read as it lies in the bucket now, all of one ETag, also where that is newer than
     the one the load was accepted for. Rows that break a rule are in the verdict; where more than
-    `max_rejected` do, or no row is left, nothing is published and the live version stays. Raises
-    FileProblem for a file that cannot be read at all and OutageProblem for faults of ours. Harmless
-    to repeat: a version already published by this load is answered again; a later one already live
-    makes this load superseded. Leaves nothing in `scratch`.
+    `max_rejected` do, or no row is left, nothing is published and the live version stays. It stays,
+    too, where it was made from the same bytes, and where more would change than `thresholds` let
+    pass: then the rows are kept for a person's decision. Raises FileProblem for a file that cannot
+    be read at all and OutageProblem for faults of ours. Harmless to repeat: a version already
+    published by this load is answered again; a later one already live makes this load superseded.
+    A dry run only judges. Leaves nothing in `scratch`.
     """
-    from alumniq_pipelines.judgement import Steps, judged, room_told
+    from alumniq_pipelines.judgement import Steps, room_told
 
     live = warehouse.live(load.target)
-    if live is not None and live.number >= load.number:
+    if live is not None and live.number >= load.number and not load.request.dry_run:
         return _published_before(load, live)
     steps = Steps(progress or unwatched)
     with room_told(), _folder_in(scratch) as folder:
-        received, database = folder / "received", folder / "rows.duckdb"
-        with steps.step("fetch"):
-            stored = _fetched(load, bucket, received)
-        with judged(received, field_map, folder, database, limits, steps) as file:
-            counts = file.verdict.counts
-            publishes = counts.rows_accepted > 0 and counts.rows_rejected <= max_rejected
-            accepted = file.accept(database, stored.etag) if publishes else None
-        version = None
-        if accepted is not None:
-            with steps.step("publish"):
-                version = _published(load, field_map, warehouse, accepted, now)
-    superseded = version is not None and version.number > load.number
-    return LoadReport(
-        file.verdict,
-        None if superseded else version,
-        version.number if version is not None and superseded else None,
-        file.decoded.size_bytes,
-        file.decoded.sha256,
-        steps.seconds,
+        report, accepted, before = _judged_and_compared(
+            delivery, field_map, warehouse, folder, max_rejected, limits, steps
+        )
+        if accepted is None or load.request.dry_run:
+            return report
+        if before is not None and _is_the_same(report, before):
+            return replace(report, version=before.version, is_unchanged=True)
+        reasons = reasons_to_hold(report.changes, thresholds)
+        with steps.step("hold" if reasons else "publish"):
+            if reasons:
+                held = keep_rows(delivery.archive, load.job_id, field_map, accepted)
+                return replace(report, held=held, reasons_held=reasons)
+            version = _published(load, field_map, warehouse, accepted, now)
+    return _reported(report, version, load)
+
+
+def publish_held(
+    load: Load,
+    hold: Hold,
+    archive: Archive,
+    warehouse: Warehouse,
+    scratch: Path,
+    now: datetime,
+) -> LoadReport:
+    """Publish the rows of a held load, byte for byte and by the field map that they were judged by.
+
+    Harmless to repeat; a later load already live makes this one superseded. Raises OutageProblem.
+    """
+    from alumniq_pipelines.judgement import Steps, room_told
+
+    steps, held = Steps(unwatched), hold.held
+    with room_told(), _folder_in(scratch) as folder, steps.step("publish"):
+        accepted = kept_rows(archive, load.job_id, held, folder / "rows.duckdb")
+        version = _published(load, held.field_map, warehouse, accepted, now)
+    report = LoadReport(
+        Verdict(hold.counts), None, None, 0, held.sha256, steps.seconds, hold.changes
     )
+    return _reported(report, version, load)
+
+
+def overtaken(number: int) -> LoadReport:
+    """Report on a load that a later one makes needless; nothing is read."""
+    return LoadReport(Verdict(Counts(0, 0, 0)), None, number, 0, "", {})
 
 
 def check_file(
@@ -167,12 +212,55 @@ def _folder_in(scratch: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _fetched(load: Load, bucket: Bucket, received: Path) -> StoredFile:
-    filename = load.request.filename
-    stored = bucket.fetch(object_key(load.target.environment, filename), received)
-    if stored is None:
-        raise FileGone(filename)
-    return stored
+def _judged_and_compared(
+    delivery: Delivery,
+    field_map: FieldMap,
+    warehouse: Warehouse,
+    folder: Path,
+    max_rejected: int,
+    limits: Limits,
+    steps: "Steps",
+) -> tuple[LoadReport, AcceptedRows | None, LiveRows | None]:
+    """Read a load's file: the report, what could be published, and what is live before that."""
+    from alumniq_pipelines.judgement import judged
+
+    received, database = folder / "received", folder / "rows.duckdb"
+    with steps.step("fetch"):
+        delivery.fetch(received)
+    with (
+        delivery.kept(received),
+        judged(received, field_map, folder, database, limits, steps) as file,
+    ):
+        delivery.sha256 = file.decoded.sha256
+        report = _report(file, steps.seconds)
+        counts = file.verdict.counts
+        if not counts.rows_accepted or counts.rows_rejected > max_rejected:
+            return report, None, None
+        accepted = file.accept(database, delivery.etag)
+        before = warehouse.live_rows(delivery.load.target, folder)
+        if before is not None:
+            with steps.step("compare"):
+                report = replace(report, changes=file.compare(before))
+    return replace(report, is_good=True), accepted, before
+
+
+def _report(file: "Judged", seconds: dict[str, float]) -> LoadReport:
+    """Report on a file that was judged and not yet published."""
+    decoded = file.decoded
+    return LoadReport(file.verdict, None, None, decoded.size_bytes, decoded.sha256, seconds)
+
+
+def _is_the_same(report: LoadReport, before: LiveRows) -> bool:
+    """Whether the live version was made from the same bytes, and has the same rows."""
+    same_rows = report.changes is not None and report.changes.are_none
+    return same_rows and before.version.sha256 == report.sha256
+
+
+def _reported(report: LoadReport, version: Version, load: Load) -> LoadReport:
+    """Add what is live now: the load's own version, or a later one that supersedes it."""
+    if version.number > load.number:
+        return replace(report, superseded_by=version.number)
+    return replace(report, version=version)
 
 
 def _published(

@@ -1,8 +1,15 @@
 """Opening what the settings name, for processes that are not Dagster's: gateway and commands."""
 
+from typing import TYPE_CHECKING
+
+from alumniq_pipelines.adapters.archive import BucketArchive, FolderArchive
 from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
+from alumniq_pipelines.core.archive import Archive
 from alumniq_pipelines.core.bucket import Buckets
 from alumniq_pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from alumniq_pipelines.adapters.bucket.s3 import S3Buckets
 
 
 def open_buckets(settings: Settings) -> Buckets:
@@ -10,6 +17,17 @@ def open_buckets(settings: Settings) -> Buckets:
     if settings.bucket == "folder":
         settings.buckets_dir.mkdir(parents=True, exist_ok=True)
         return FolderBuckets(settings.buckets_dir)
+    return _s3_buckets(settings)
+
+
+def open_archive(settings: Settings) -> Archive:
+    """Open the archive: a folder, or the bucket that the settings name."""
+    if not settings.archive_bucket:
+        return FolderArchive(settings.archive_dir)
+    return BucketArchive(_s3_buckets(settings).open(settings.archive_bucket))
+
+
+def _s3_buckets(settings: Settings) -> "S3Buckets":
     # The embedded profile never needs boto3, which is a third of the gateway's time to start.
     from alumniq_pipelines.adapters.bucket.s3 import S3Buckets, s3_client  # noqa: PLC0415
 

@@ -15,7 +15,7 @@ from alumniq_pipelines.core.addresses import AddressPolicy
 from alumniq_pipelines.core.bucket import Buckets
 from alumniq_pipelines.core.notification import Channel
 from alumniq_pipelines.core.warehouse import Warehouse
-from alumniq_pipelines.opening import open_buckets
+from alumniq_pipelines.opening import open_archive, open_buckets
 from alumniq_pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
     return {
         "ledger": _resource(ledger, "The control database."),
         "buckets": _resource(lambda _: buckets(settings), "Where customers put their files."),
+        "archive": _resource(lambda _: open_archive(settings), "Received files and held rows."),
         "warehouse": _resource(lambda _: warehouse(settings), "Where versions are published."),
         "notifiers": _resource(
             lambda _: notifiers(settings), "The ways of telling customers and staff."

@@ -62,6 +62,12 @@ class Settings(BaseSettings):
     )
     versions_kept: int = Field(default=5, ge=1, description="Published versions kept per target.")
 
+    archive_bucket: str = Field(
+        default="", description="S3 bucket for received files and held rows; empty: in data_dir."
+    )
+    archive_days: int = Field(default=30, ge=1, description="Days that received files are kept.")
+    hold_days: int = Field(default=7, ge=1, description="Days that a held load waits for a person.")
+
     mail: Literal["folder", "smtp"] = Field(default="folder", description="How mail leaves.")
     mail_from: str = "AlumnIQ data feeds <feeds@alumniq.invalid>"
     smtp_host: str = "localhost"
@@ -93,14 +99,14 @@ class Settings(BaseSettings):
     retry_seconds: float = Field(
         default=30.0, gt=0, description="Wait before the second attempt; doubles from there."
     )
+    max_upload_bytes: int = Field(
+        default=1_073_741_824, ge=1_024, description="Largest file taken in a page's form."
+    )
     calls_per_minute: int = Field(
         default=600, ge=0, description="Calls that one API key may make a minute; 0: any number."
     )
     address_calls_per_minute: int = Field(
         default=1_200, ge=0, description="The same for one address, whatever its keys."
-    )
-    max_upload_bytes: int = Field(
-        default=1_073_741_824, ge=1_024, description="Largest file taken in a page's form."
     )
     max_body_bytes: int = Field(default=65_536, ge=1_024, description="Largest body of a request.")
 
@@ -141,6 +147,11 @@ class Settings(BaseSettings):
     def scratch_dir(self) -> Path:
         """Room for loads at work; may be emptied whenever none runs."""
         return self.home / "scratch"
+
+    @property
+    def archive_dir(self) -> Path:
+        """Received files and held rows, unless a bucket is named."""
+        return self.home / "archive"
 
     @property
     def workers_dir(self) -> Path:

@@ -9,11 +9,13 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from alumniq_pipelines.adapters.archive import FolderArchive
 from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
 from alumniq_pipelines.adapters.field_maps import read_field_map
 from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
 from alumniq_pipelines.core.load import Load, LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.keeping import Delivery
 from alumniq_pipelines.loading import LoadReport, run_load
 from alumniq_pipelines.settings import REPOSITORY
 
@@ -30,10 +32,13 @@ def load(file: Path, folder: Path) -> LoadReport:
     )
     scratch = folder / "scratch"
     scratch.mkdir()
+    asked = Load(1, request, LoadState.RUNNING, attempts=1, accepted_at=now)
+    bucket = FolderBuckets(file.parents[3]).open(file.parents[2].name)
+    delivery = Delivery(asked, bucket, FolderArchive(folder / "archive"))
     return run_load(
-        Load(1, request, LoadState.RUNNING, attempts=1, accepted_at=now),
+        asked,
         read_field_map(REPOSITORY / "schemas" / "warehouse.yaml"),
-        FolderBuckets(file.parents[3]).open(file.parents[2].name),
+        delivery,
         DuckDBWarehouse(folder / "warehouse"),
         scratch,
         max_rejected=sys.maxsize,

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load, LoadState, Origin
-from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome
+from alumniq_pipelines.core.outcome import SUCCESSES, Attempt, AttemptResult, Outcome, tries
 from alumniq_pipelines.core.problems.outage import AttemptsExhausted, LoadStopped
 
 PATIENCE = timedelta(seconds=60)
@@ -73,13 +73,13 @@ def decision(load: Load, attempts: Sequence[Attempt], run: Run | None, now: date
 
     `attempts` hold one by `run` unless the run ended before it began: count that one as lost first.
     """
-    if load.is_final:
+    if load.is_final or load.state is LoadState.HELD:
         return Leave()
-    if run is None:
+    if run is not None and run.state is RunState.UNDERWAY:
+        return BuryRun() if run.worker_died else Leave()
+    if run is None or _has_held(run, attempts):
         asked_at = load.requested_at or load.started_at or load.accepted_at
         return Leave() if now - asked_at < PATIENCE else Requeue()
-    if run.state is RunState.UNDERWAY:
-        return BuryRun() if run.worker_died else Leave()
     outcome = _outcome(attempts, run)
     if outcome is not None:
         return End(outcome)
@@ -88,8 +88,8 @@ def decision(load: Load, attempts: Sequence[Attempt], run: Run | None, now: date
 
 def awaits_its_run_only(attempts: Sequence[Attempt]) -> bool:
     """Whether what the attempts gave ends a load, as soon as the run that made them is over."""
-    told = {AttemptResult.PUBLISHED, AttemptResult.SUPERSEDED, AttemptResult.REFUSED}
-    return bool(attempts) and (attempts[-1].result in told or len(attempts) >= MAX_ATTEMPTS)
+    told = {*SUCCESSES, AttemptResult.REFUSED}
+    return bool(attempts) and (attempts[-1].result in told or len(tries(attempts)) >= MAX_ATTEMPTS)
 
 
 def is_to_be_requested(load: Load, now: datetime) -> bool:
@@ -110,16 +110,22 @@ def run_key(load: Load) -> str:
     return f"{load.job_id}.{load.attempts + 1}" if load.attempts else str(load.job_id)
 
 
+def _has_held(run: Run, attempts: Sequence[Attempt]) -> bool:
+    """Whether a load that may go on was held by this run, and has no other run yet."""
+    last = attempts[-1] if attempts else None
+    return last is not None and last.result is AttemptResult.HELD and last.run_id == run.id
+
+
 def _outcome(attempts: Sequence[Attempt], run: Run) -> Outcome | None:
     """Answer what stands once a run is over; None where another attempt may still succeed."""
     last = attempts[-1] if attempts else Attempt(0, run.id)
-    match last.result:
-        case AttemptResult.PUBLISHED | AttemptResult.SUPERSEDED:
-            return Outcome(LoadState.SUCCEEDED, counts=last.counts)
-        case AttemptResult.REFUSED:
-            return Outcome(LoadState.FAILED, last.errors, last.counts)
+    if last.result in SUCCESSES:
+        is_unchanged = last.result is AttemptResult.UNCHANGED
+        return Outcome(LoadState.SUCCEEDED, (), last.counts, last.changes, is_unchanged)
+    if last.result is AttemptResult.REFUSED:
+        return Outcome(LoadState.FAILED, last.errors, last.counts, last.changes)
     if run.state is RunState.CANCELED:
         return Outcome(LoadState.FAILED, (str(LoadStopped()),))
-    if len(attempts) >= MAX_ATTEMPTS:
+    if len(tries(attempts)) >= MAX_ATTEMPTS:
         return Outcome(LoadState.FAILED, (str(AttemptsExhausted(MAX_ATTEMPTS)), *last.errors))
     return None

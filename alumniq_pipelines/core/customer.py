@@ -1,8 +1,10 @@
 """A customer, and its subscriptions: which feed it sends where, and on what terms."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from alumniq_pipelines.core.field_map import Threshold
 from alumniq_pipelines.core.problems.command import UnusableBucket, UnusableCustomer
 from alumniq_pipelines.core.target import CUSTOMER_PATTERN, Target
 
@@ -28,7 +30,12 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A feed a customer sends in an environment; `max_rejected` None means the field map's own."""
+    """A feed a customer sends in an environment, and what it has in place of the field map's terms.
+
+    `max_rejected` None, and kinds of change (`added`, `changed`, `removed`) that `thresholds` lack,
+    mean the field map's own.
+    """
 
     target: Target
     max_rejected: int | None = None
+    thresholds: Mapping[str, Threshold] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
+from alumniq_pipelines.core.changes import Changes
 from alumniq_pipelines.core.target import Target
 from alumniq_pipelines.core.verdict import Counts
 
@@ -16,11 +17,12 @@ MAX_ATTEMPTS = 5
 
 
 class LoadState(StrEnum):
-    """Where a load is; the last two are final."""
+    """Where a load is; HELD waits for a person, the last two are final."""
 
     QUEUED = "queued"
     REQUESTED = "requested"
     RUNNING = "running"
+    HELD = "held"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
 
@@ -31,11 +33,15 @@ FINAL_STATES = frozenset({LoadState.SUCCEEDED, LoadState.FAILED})
 LEGAL_MOVES: dict[LoadState, frozenset[LoadState]] = {
     LoadState.QUEUED: frozenset({LoadState.REQUESTED, LoadState.RUNNING, *FINAL_STATES}),
     LoadState.REQUESTED: frozenset({LoadState.QUEUED, LoadState.RUNNING, *FINAL_STATES}),
-    LoadState.RUNNING: frozenset({LoadState.QUEUED, LoadState.RUNNING, *FINAL_STATES}),
+    LoadState.RUNNING: frozenset(
+        {LoadState.QUEUED, LoadState.RUNNING, LoadState.HELD, *FINAL_STATES}
+    ),
+    LoadState.HELD: frozenset({LoadState.QUEUED, LoadState.FAILED}),
     LoadState.SUCCEEDED: frozenset(),
     LoadState.FAILED: frozenset(),
 }
-"""Back to QUEUED is the reconcile sensor's move: the run is gone and another must be asked for."""
+"""Back to QUEUED is the reconcile sensor's move: the run is gone and another must be asked for; or,
+from HELD, a person's, who lets the held rows be published."""
 
 
 def states_before(state: LoadState) -> frozenset[LoadState]:
@@ -48,6 +54,7 @@ class Origin(StrEnum):
 
     WEBHOOK = "webhook"
     DAGSTER = "dagster"
+    REPEAT = "repeat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,8 @@ class LoadRequest:
     """What is known of a load at the moment it is accepted.
 
     A dry run is judged and told like any load, and publishes nothing. `idempotency_key` is the
-    caller's own name for the request: a second one under it is the first.
+    caller's own name for the request: a second one under it is the first. A load that `repeats`
+    another reads the file that one read, from the archive.
     """
 
     job_id: JobId
@@ -66,6 +74,7 @@ class LoadRequest:
     notify_email: str = ""
     notify_webhook: str = ""
     origin: Origin = Origin.WEBHOOK
+    repeats: JobId | None = None
     dry_run: bool = False
     idempotency_key: str | None = None
 
@@ -89,6 +98,7 @@ class Load:
     ended_at: datetime | None = None
     errors: tuple[str, ...] = ()
     counts: Counts | None = None
+    changes: Changes | None = None
 
     @property
     def job_id(self) -> JobId:

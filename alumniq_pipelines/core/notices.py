@@ -78,6 +78,8 @@ def _errors(outcome: Outcome) -> tuple[str, ...]:
 
 def _subject(load: Load, outcome: Outcome) -> str:
     result = "Loaded" if outcome.state is LoadState.SUCCEEDED else "Not loaded"
+    if load.request.dry_run:
+        result = "Dry run passed" if outcome.state is LoadState.SUCCEEDED else "Dry run failed"
     target = load.target
     return f"{result}: {target.feed} ({target.customer}, {target.environment})"
 
@@ -85,7 +87,7 @@ def _subject(load: Load, outcome: Outcome) -> str:
 def _mail_text(load: Load, outcome: Outcome, *, ours: bool) -> str:
     if outcome.state is LoadState.SUCCEEDED:
         parts = [
-            f"{load.request.filename} was loaded.",
+            f"{load.request.filename} {_success(load, outcome)}",
             _list("Rows left out", outcome.errors) if outcome.errors else "",
             _counts(outcome),
             _facts(load),
@@ -99,6 +101,14 @@ def _mail_text(load: Load, outcome: Outcome, *, ours: bool) -> str:
             _facts(load),
         ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _success(load: Load, outcome: Outcome) -> str:
+    if load.request.dry_run:
+        return "would be loaded. This was a dry run: nothing was published."
+    if outcome.is_unchanged:
+        return "is the file that your live data was loaded from, byte for byte: nothing changed."
+    return "was loaded."
 
 
 def _remedy(load: Load, *, ours: bool) -> str:
@@ -140,6 +150,8 @@ def _counts(outcome: Outcome) -> str:
     if outcome.state is LoadState.SUCCEEDED:
         lines.append(f"Rows published: {counts.rows_accepted:,}")
     lines.append(f"Rows rejected: {counts.rows_rejected:,}")
+    if outcome.changes is not None and outcome.state is LoadState.SUCCEEDED:
+        lines.append(f"Changes: {outcome.changes}")
     return "\n".join(lines)
 
 

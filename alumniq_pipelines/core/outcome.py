@@ -1,9 +1,11 @@
 """The outcome of a load: what its customer is told, once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from alumniq_pipelines.core.changes import Changes
 from alumniq_pipelines.core.load import LoadState
 from alumniq_pipelines.core.verdict import Counts
 
@@ -11,20 +13,39 @@ from alumniq_pipelines.core.verdict import Counts
 class AttemptResult(StrEnum):
     """How one attempt at a load ended.
 
-    PUBLISHED and SUPERSEDED succeed (the second found a later-accepted load live already); REFUSED
-    is a fault of the file; OUTAGE a fault of ours that may be retried; LOST a worker that died.
+    PUBLISHED, UNCHANGED and SUPERSEDED succeed: the second found that the live version was made
+    from the same bytes, the third that a later-accepted load is live already. So does JUDGED, a
+    dry run. HELD waits for a person; REFUSED is a fault of the file; OUTAGE a fault of ours that
+    may be retried; LOST a worker that died.
     """
 
     PUBLISHED = "published"
+    UNCHANGED = "unchanged"
     SUPERSEDED = "superseded"
+    JUDGED = "judged"
+    HELD = "held"
     REFUSED = "refused"
     OUTAGE = "outage"
     LOST = "lost"
 
 
+SUCCESSES = frozenset(
+    {
+        AttemptResult.PUBLISHED,
+        AttemptResult.UNCHANGED,
+        AttemptResult.SUPERSEDED,
+        AttemptResult.JUDGED,
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try at a load as the ledger keeps it; `result` is None while it runs."""
+    """One try at a load as the ledger keeps it; `result` is None while it runs.
+
+    `sha256` and `etag` are of the file that it read, `changes` what that would change, if it came
+    so far.
+    """
 
     number: int
     run_id: str
@@ -33,12 +54,26 @@ class Attempt:
     counts: Counts | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    sha256: str | None = None
+    etag: str | None = None
+    changes: Changes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What ends a load: a final state and, for a failure, what the customer reads."""
+    """What ends a load: a final state and, for a failure, what the customer reads.
+
+    `is_unchanged` tells of a success that there was nothing new to publish.
+    """
 
     state: LoadState
     errors: tuple[str, ...] = ()
     counts: Counts | None = None
+    changes: Changes | None = None
+    is_unchanged: bool = False
+
+
+def tries(attempts: Sequence[Attempt]) -> Sequence[Attempt]:
+    """Answer the attempts that count together: all, or those since a person let a load go on."""
+    held = [place for place, each in enumerate(attempts) if each.result is AttemptResult.HELD]
+    return attempts[held[-1] + 1 :] if held else attempts

@@ -13,7 +13,11 @@ from alumniq_pipelines.core.target import Target
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One published state of a target; `number` is the number of the load that published it."""
+    """One published state of a target; `number` is the number of the load that published it.
+
+    `sha256` and `etag` are of the delivered file, `field_map_sha256` tells by which rules it was
+    judged.
+    """
 
     target: Target
     number: int
@@ -23,6 +27,7 @@ class Version:
     etag: str | None
     relation: str
     published_at: datetime
+    field_map_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)

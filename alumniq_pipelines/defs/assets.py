@@ -64,7 +64,7 @@ def feed_asset(field_map: FieldMap, catalog: Catalog, settings: Settings) -> dg.
             backoff=dg.Backoff.EXPONENTIAL,
             jitter=dg.Jitter.PLUS_MINUS,
         ),
-        required_resource_keys={"ledger", "buckets", "warehouse", "worker"},
+        required_resource_keys={"ledger", "buckets", "archive", "warehouse", "worker"},
         output_required=False,
     )
     def feed(
@@ -79,8 +79,11 @@ def feed_asset(field_map: FieldMap, catalog: Catalog, settings: Settings) -> dg.
             opened.buckets,
             opened.warehouse,
             settings.scratch_dir,
+            opened.archive,
             clock=lambda: datetime.now(UTC),
             log=context.log,
+            hold_for=timedelta(days=settings.hold_days),
+            staff_email=settings.staff_email,
         )
         yield from step_events(context, field_map, means, config.filename)
 

@@ -5,11 +5,13 @@ import dagster as dg
 SCHEMA = "schema"
 KEYS = "keys"
 ROW_COUNT = "row_count"
+CHANGES = "changes"
 
 DESCRIPTIONS = {
     SCHEMA: "Header, structure and every value keep to the field map.",
     KEYS: "No two rows have the same primary key.",
     ROW_COUNT: "The number of rows is between half and twice that of the version before.",
+    CHANGES: "No more rows are added, changed or removed than the thresholds let pass.",
 }
 
 

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from alumniq_pipelines.attempting import Attempted
+from alumniq_pipelines.core.changes import KINDS
 from alumniq_pipelines.core.outcome import AttemptResult
 from alumniq_pipelines.core.verdict import Cause
-from alumniq_pipelines.defs.check_specs import KEYS, ROW_COUNT, SCHEMA
+from alumniq_pipelines.defs.check_specs import CHANGES, KEYS, ROW_COUNT, SCHEMA
 from alumniq_pipelines.loading import LoadReport
 
 KEY_CODES = frozenset({"duplicate-key"})
@@ -39,6 +40,7 @@ def _judged(
     yield _rules(key, SCHEMA, [each for each in causes if each.code not in KEY_CODES], severity)
     yield _rules(key, KEYS, [each for each in causes if each.code in KEY_CODES], severity)
     yield _row_count(key, attempted, report)
+    yield _changes(key, report)
 
 
 def _rules(
@@ -70,6 +72,19 @@ def _row_count(key: dg.AssetKey, attempted: Attempted, report: LoadReport) -> dg
         passed=_is_plausible(rows, before),
         severity=dg.AssetCheckSeverity.WARN,
         metadata=metadata,
+    )
+
+
+def _changes(key: dg.AssetKey, report: LoadReport) -> dg.AssetCheckResult:
+    """Warn of what is held for a person; a first load changes nothing."""
+    counted = report.changes.to_json() if report.changes else {}
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=CHANGES,
+        passed=not report.reasons_held,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="\n".join(report.reasons_held) or None,
+        metadata={kind: counted[kind] for kind in KINDS if kind in counted},
     )
 
 

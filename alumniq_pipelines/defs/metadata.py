@@ -3,6 +3,7 @@
 import dagster as dg
 
 from alumniq_pipelines.attempting import Attempted
+from alumniq_pipelines.core.changes import KINDS, Changes, told_changes
 from alumniq_pipelines.core.load import Load
 from alumniq_pipelines.loading import LoadReport
 
@@ -20,6 +21,8 @@ def load_metadata(load: Load, attempted: Attempted) -> Metadata:
     }
     if attempted.report:
         metadata |= _report_metadata(attempted.report)
+    if attempted.report and attempted.report.changes:
+        metadata |= _change_metadata(attempted.report.changes)
     return metadata
 
 
@@ -44,8 +47,22 @@ def _report_metadata(report: LoadReport) -> Metadata:
             "dagster/relation_identifier": dg.MetadataValue.text(report.version.relation),
             "version": dg.MetadataValue.int(report.version.number),
         }
+    if report.is_unchanged:
+        metadata["identical"] = dg.MetadataValue.text(
+            "The file is the one that the live version was made from, byte for byte."
+        )
     if report.verdict.rejections:
         metadata["first rejections"] = _rejections(report)
+    return metadata
+
+
+def _change_metadata(changes: Changes) -> Metadata:
+    metadata: Metadata = {
+        f"rows {kind}": dg.MetadataValue.int(getattr(changes, kind))
+        for kind in (*KINDS, "unchanged")
+    }
+    if told := told_changes(changes)[1:]:
+        metadata["changes"] = dg.MetadataValue.text("\n".join(told))
     return metadata
 
 

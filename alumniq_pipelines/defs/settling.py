@@ -13,7 +13,7 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.conclusion import BuryRun, End, Leave, Requeue, RunState, decision
 from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load
 from alumniq_pipelines.core.notices import notices_for
-from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome
+from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome, tries
 from alumniq_pipelines.defs.runs import latest_run, run_of
 from alumniq_pipelines.defs.staffing import staff_of
 from alumniq_pipelines.settings import Settings
@@ -60,7 +60,7 @@ class Settling:
         """Count a run that ended before it began, or left its attempt open, as an attempt lost."""
         loads, now = self.ledger.loads, datetime.now(UTC)
         attempts = loads.attempts(load.job_id)
-        if len(attempts) < MAX_ATTEMPTS and all(each.run_id != run_id for each in attempts):
+        if len(tries(attempts)) < MAX_ATTEMPTS and all(each.run_id != run_id for each in attempts):
             begun = loads.begin_attempt(load.job_id, run_id, now)
             attempts = [begun] if begun else []
         for each in attempts:

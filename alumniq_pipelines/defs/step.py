@@ -9,7 +9,7 @@ import dagster as dg
 
 from alumniq_pipelines.attempting import Attempted, Means, accept_again, attempt
 from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.core.load import JobId, Load
+from alumniq_pipelines.core.load import JobId, Load, LoadState
 from alumniq_pipelines.core.outcome import AttemptResult
 from alumniq_pipelines.core.problems.command import UnknownPartition
 from alumniq_pipelines.core.problems.outage import AttemptsExhausted
@@ -27,10 +27,13 @@ def step_events(
 ) -> StepEvents:
     """Make an attempt at the run's load; raises dg.Failure where nothing was published.
 
-    Superseded, the load publishes nothing and succeeds.
+    Superseded or held, the load publishes nothing and the run succeeds.
     """
     try:
         load = _load_of(context, field_map, means, filename)
+        if load.state is LoadState.HELD:
+            context.log.warning("The load is held and waits for a person; nothing is done.")
+            return
         attempted = attempt(load, context.run.run_id, field_map, means)
     except Problem as problem:
         retried = isinstance(problem, OutageProblem) and not isinstance(problem, AttemptsExhausted)
@@ -41,6 +44,10 @@ def step_events(
         raise _failure(attempted, metadata)
     if attempted.result is AttemptResult.SUPERSEDED:
         context.log.warning("A load accepted later is live already; this one publishes nothing.")
+    elif attempted.result is AttemptResult.HELD:
+        context.log.warning("The load is held: it would change more than its thresholds let pass.")
+    elif attempted.result is AttemptResult.JUDGED:
+        context.log.info("A dry run: the file was judged and would be published.")
     else:
         yield dg.MaterializeResult(metadata=metadata)
 

@@ -75,6 +75,7 @@ def test_a_published_version_is_live_and_tells_of_itself(
         etag=rows.etag,
         relation=published.relation,
         published_at=now,
+        field_map_sha256=published.field_map_sha256,
     )
     assert warehouse.live(MEMBERS) == published
     assert list(warehouse.versions(MEMBERS)) == [published]

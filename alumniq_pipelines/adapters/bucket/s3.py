@@ -107,6 +107,11 @@ class S3Bucket:
             self.client.upload_fileobj(content, self.name, key)
             return _stored(key, self.client.head_object(Bucket=self.name, Key=key))
 
+    def remove(self, key: str) -> None:
+        """Delete an object; harmless where there is none."""
+        with _store_faults():
+            self.client.delete_object(Bucket=self.name, Key=key)
+
     def names(self, prefix: str, most: int = 1_000) -> Sequence[StoredFile]:
         """List objects whose key starts with `prefix`, in order of key."""
         pages = self.client.get_paginator("list_objects_v2").paginate(

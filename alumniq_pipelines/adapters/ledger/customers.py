@@ -1,8 +1,10 @@
 """Customers and their subscriptions."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import RowMapping, insert, select
 from sqlalchemy.exc import IntegrityError
@@ -11,6 +13,7 @@ from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.tables import customers, subscriptions
 from alumniq_pipelines.core.customer import Customer, Subscription
+from alumniq_pipelines.core.field_map import Threshold
 from alumniq_pipelines.core.problems.command import BucketTaken, CustomerExists, UnknownCustomer
 from alumniq_pipelines.core.target import Target
 
@@ -62,7 +65,11 @@ class Customers:
     ) -> None:
         """Keep or replace a subscription; raises UnknownCustomer."""
         target = subscription.target
-        terms = {"max_rejected": subscription.max_rejected, "updated_at": now}
+        terms = {
+            "max_rejected": subscription.max_rejected,
+            "thresholds": _stored(subscription.thresholds),
+            "updated_at": now,
+        }
         kept = self.database.insert(subscriptions).values(
             customer=target.customer, environment=target.environment, feed=target.feed, **terms
         )
@@ -100,10 +107,20 @@ class Customers:
 
 def _told(subscription: Subscription) -> dict[str, str | int]:
     budget = subscription.max_rejected
-    return {"max_rejected": "as the field map says" if budget is None else budget}
+    own = _stored(subscription.thresholds)
+    return {
+        "max_rejected": "as the field map says" if budget is None else budget,
+        **({"thresholds": json.dumps(own)} if own else {}),
+    }
+
+
+def _stored(thresholds: Mapping[str, Threshold]) -> dict[str, Any] | None:
+    return {kind: each.model_dump() for kind, each in thresholds.items()} or None
 
 
 def _subscription(row: RowMapping) -> Subscription:
     return Subscription(
-        Target(row["customer"], row["environment"], row["feed"]), row["max_rejected"]
+        Target(row["customer"], row["environment"], row["feed"]),
+        row["max_rejected"],
+        {kind: Threshold(**stored) for kind, stored in (row["thresholds"] or {}).items()},
     )

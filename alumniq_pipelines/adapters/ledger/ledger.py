@@ -9,6 +9,7 @@ from alumniq_pipelines.adapters.ledger.accepting import Acceptance
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.customers import Customers
 from alumniq_pipelines.adapters.ledger.database import Database
+from alumniq_pipelines.adapters.ledger.holds import Holds
 from alumniq_pipelines.adapters.ledger.incidents import Incidents
 from alumniq_pipelines.adapters.ledger.keys import ApiKeys
 from alumniq_pipelines.adapters.ledger.loads import Loads
@@ -30,6 +31,7 @@ class Ledger:
     customers: Customers
     keys: ApiKeys
     loads: Loads
+    holds: Holds
     versions: Versions
     notifications: Notifications
     staff: StaffAccounts
@@ -52,6 +54,7 @@ class Ledger:
             customers=Customers(database, audit),
             keys=ApiKeys(database, audit),
             loads=Loads(database, Acceptance(database)),
+            holds=Holds(database, audit),
             versions=Versions(database),
             notifications=Notifications(database),
             staff=StaffAccounts(database, audit),

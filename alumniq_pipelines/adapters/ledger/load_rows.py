@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from alumniq_pipelines.core.changes import Changes
 from alumniq_pipelines.core.load import JobId, Load, LoadRequest
 from alumniq_pipelines.core.outcome import Attempt
 from alumniq_pipelines.core.target import Target
@@ -27,6 +28,7 @@ GIVEN = (
     "errors",
     "dry_run",
     "idempotency_key",
+    "repeats",
 )
 """What is known of a load when it is accepted."""
 
@@ -51,6 +53,7 @@ def row_of(load: Load) -> dict[str, Any]:
         "errors": [],
         "dry_run": request.dry_run,
         "idempotency_key": request.idempotency_key,
+        "repeats": request.repeats,
     }
 
 
@@ -67,6 +70,7 @@ def load_of(row: RowMapping) -> Load:
             notify_email=row["notify_email"],
             notify_webhook=row["notify_webhook"],
             origin=row["origin"],
+            repeats=row["repeats"],
             dry_run=row["dry_run"],
             idempotency_key=row["idempotency_key"],
         ),
@@ -79,6 +83,7 @@ def load_of(row: RowMapping) -> Load:
         ended_at=row["ended_at"],
         errors=tuple(row["errors"]),
         counts=_counts(row),
+        changes=_changes(row),
     )
 
 
@@ -92,6 +97,9 @@ def attempt_of(row: RowMapping) -> Attempt:
         counts=_counts(row),
         started_at=row["started_at"],
         ended_at=row["ended_at"],
+        sha256=row["sha256"],
+        etag=row["etag"],
+        changes=_changes(row),
     )
 
 
@@ -106,3 +114,12 @@ def _counts(row: RowMapping) -> Counts | None:
     if row["rows_read"] is None:
         return None
     return Counts(row["rows_read"], row["rows_accepted"], row["rows_rejected"])
+
+
+def change_column(changes: Changes | None) -> dict[str, Any]:
+    """Lay out changes for either table."""
+    return {"changes": changes.to_json() if changes else None}
+
+
+def _changes(row: RowMapping) -> Changes | None:
+    return None if row["changes"] is None else Changes.from_json(row["changes"])

@@ -19,13 +19,17 @@ from alumniq_pipelines.adapters.ledger.accepting import Acceptance
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.load_rows import (
     attempt_of,
+    change_column,
     count_columns,
     load_of,
 )
 from alumniq_pipelines.adapters.ledger.notifications import owe
 from alumniq_pipelines.adapters.ledger.tables import attempts, loads
+from alumniq_pipelines.core.archive import Receipt
+from alumniq_pipelines.core.changes import Changes
 from alumniq_pipelines.core.load import (
     FINAL_STATES,
+    UNDERWAY_STATES,
     JobId,
     Load,
     LoadRequest,
@@ -123,7 +127,7 @@ class Loads:
         """Count the unfinished loads of a target up to this one; None once it runs or has ended."""
         if load.state not in {LoadState.QUEUED, LoadState.REQUESTED}:
             return None
-        unfinished = set(LoadState) - FINAL_STATES
+        unfinished = UNDERWAY_STATES
         wanted = (
             select(func.count())
             .select_from(loads)
@@ -144,7 +148,11 @@ class Loads:
 
     def requeue(self, job_id: JobId, now: datetime) -> bool:
         """REQUESTED or RUNNING → QUEUED, closing an open attempt as LOST."""
-        moved = _move(job_id, LoadState.QUEUED).values(requested_at=None)
+        moved = (
+            _move(job_id, LoadState.QUEUED)
+            .where(loads.c.state != LoadState.HELD)
+            .values(requested_at=None)
+        )
         with self.database.writing() as connection:
             if connection.execute(moved).rowcount == 0:
                 return False
@@ -183,15 +191,42 @@ class Loads:
         *,
         errors: Sequence[str] = (),
         counts: Counts | None = None,
+        changes: Changes | None = None,
+        receipt: Receipt | None = None,
     ) -> None:
         """Close an attempt; closing it again changes nothing."""
         closed = (
             _close_open(job_id, result, now)
             .where(attempts.c.number == number)
-            .values(errors=list(errors), **count_columns(counts))
+            .values(errors=list(errors), **count_columns(counts), **change_column(changes))
         )
+        if receipt is not None:
+            closed = closed.values(sha256=receipt.sha256, etag=receipt.etag)
         with self.database.writing_once() as connection:
             connection.execute(closed)
+
+    def receipt(self, job_id: JobId) -> Receipt | None:
+        """Answer what the attempts at a load read last."""
+        read = [each for each in self.attempts(job_id) if each.sha256 is not None]
+        return Receipt(read[-1].sha256 or "", read[-1].etag) if read else None
+
+    def unchanged_after(self, load: Load) -> int | None:
+        """Find a later-accepted load that found the live version made from its own bytes.
+
+        Its number is no version's, yet whatever is accepted before it comes too late.
+        """
+        later = (
+            select(func.max(loads.c.number))
+            .join(attempts)
+            .where(
+                *_is_of(load.target),
+                loads.c.number > load.number,
+                attempts.c.result == AttemptResult.UNCHANGED,
+            )
+        )
+        with self.database.reading() as connection:
+            number: int | None = connection.scalar(later)
+        return number
 
     def attempts(self, job_id: JobId) -> Sequence[Attempt]:
         """List the attempts at a load, oldest first."""
@@ -218,7 +253,10 @@ class Loads:
             message = f"{outcome.state} does not end a load."
             raise ValueError(message)
         moved = _move(job_id, outcome.state).values(
-            ended_at=now, errors=list(outcome.errors), **count_columns(outcome.counts)
+            ended_at=now,
+            errors=list(outcome.errors),
+            **count_columns(outcome.counts),
+            **change_column(outcome.changes),
         )
         if only_from:
             moved = moved.where(loads.c.state.in_(sorted(only_from)))

@@ -3,9 +3,6 @@
 Change a table here, then write its migration (docs/ledger.md says how), then raise REVISION.
 """
 
-from datetime import UTC, datetime
-from enum import StrEnum
-
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -13,9 +10,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Connection,
-    DateTime,
-    Dialect,
-    Enum,
     ForeignKey,
     Index,
     Integer,
@@ -23,71 +17,21 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
     false,
     inspect,
     select,
 )
 
+from alumniq_pipelines.adapters.ledger.kinds import NUMBER, Prose, UtcDateTime, words
+from alumniq_pipelines.core.holding import Decision
 from alumniq_pipelines.core.incident import Kind, Resolution
 from alumniq_pipelines.core.load import LoadState, Origin
 from alumniq_pipelines.core.notification import Channel, NotificationState
 from alumniq_pipelines.core.outcome import AttemptResult
 from alumniq_pipelines.core.target import Environment
 
-REVISION = "0004"
+REVISION = "0005"
 """The newest migration: what a database must be at for this code to work on it."""
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """Aware times, kept in UTC on engines with time zones and without."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse naive times: nobody could say later which zone they meant."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            message = "The ledger keeps aware times only."
-            raise ValueError(message)
-        utc = value.astimezone(UTC)
-        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give times back aware and in UTC, whatever zone the session has."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
-
-
-class Prose(TypeDecorator[str]):
-    """Text made of what others sent; characters that no engine can keep are replaced."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Replace NUL, which PostgreSQL refuses, and lone surrogates, which UTF-8 cannot say."""
-        del dialect
-        if value is None:
-            return None
-        return value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
-
-
-def _words(kind: type[StrEnum]) -> Enum:
-    """Keep an enumeration as the word it is; room for longer ones that come later."""
-    return Enum(
-        kind,
-        values_callable=lambda members: [member.value for member in members],
-        native_enum=False,
-        length=20,
-    )
-
-
-_Number = BigInteger().with_variant(Integer, "sqlite")
-"""SQLite counts rows by itself only where the type reads INTEGER."""
 
 metadata = MetaData(
     naming_convention={
@@ -114,7 +58,7 @@ api_keys = Table(
     Column("digest", String(64), primary_key=True),
     Column("prefix", String(16), nullable=False, unique=True),
     Column("customer", ForeignKey(customers.c.id), nullable=False, index=True),
-    Column("environment", _words(Environment), nullable=False),
+    Column("environment", words(Environment), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
@@ -161,7 +105,7 @@ sessions = Table(
     Column("staff", ForeignKey(staff.c.name), index=True),
     Column("key_prefix", ForeignKey(api_keys.c.prefix)),
     Column("customer", ForeignKey(customers.c.id)),
-    Column("environment", _words(Environment)),
+    Column("environment", words(Environment)),
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False, index=True),
     CheckConstraint("(staff IS NULL) <> (key_prefix IS NULL)", "of_one"),
@@ -171,27 +115,28 @@ subscriptions = Table(
     "subscriptions",
     metadata,
     Column("customer", ForeignKey(customers.c.id), primary_key=True),
-    Column("environment", _words(Environment), primary_key=True),
+    Column("environment", words(Environment), primary_key=True),
     Column("feed", String(100), primary_key=True),
     Column("max_rejected", BigInteger),
+    Column("thresholds", JSON(none_as_null=True)),
     Column("updated_at", UtcDateTime, nullable=False),
 )
 
 loads = Table(
     "loads",
     metadata,
-    Column("number", _Number, primary_key=True),
+    Column("number", NUMBER, primary_key=True),
     Column("job_id", String(35), nullable=False, unique=True),
     Column("customer", ForeignKey(customers.c.id), nullable=False),
-    Column("environment", _words(Environment), nullable=False),
+    Column("environment", words(Environment), nullable=False),
     Column("feed", String(100), nullable=False),
     Column("filename", Text, nullable=False),
     Column("etag", Text),
     Column("size_bytes", BigInteger),
     Column("notify_email", Text, nullable=False),
     Column("notify_webhook", Text, nullable=False),
-    Column("origin", _words(Origin), nullable=False),
-    Column("state", _words(LoadState), nullable=False),
+    Column("origin", words(Origin), nullable=False),
+    Column("state", words(LoadState), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("accepted_at", UtcDateTime, nullable=False),
     Column("requested_at", UtcDateTime),
@@ -204,6 +149,8 @@ loads = Table(
     Column("rows_rejected", BigInteger),
     Column("dry_run", Boolean, nullable=False, server_default=false()),
     Column("idempotency_key", String(300)),
+    Column("repeats", String(35)),
+    Column("changes", JSON(none_as_null=True)),
     Index(None, "idempotency_key", unique=True),
     Index(None, "state", "number"),
     Index(None, "customer", "environment", "feed", "number"),
@@ -218,24 +165,49 @@ attempts = Table(
     Column("run_id", String(64), nullable=False, index=True),
     Column("started_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
-    Column("result", _words(AttemptResult)),
+    Column("result", words(AttemptResult)),
     Column("errors", JSON, nullable=False),
     Column("rows_read", BigInteger),
     Column("rows_accepted", BigInteger),
     Column("rows_rejected", BigInteger),
+    Column("sha256", String(64)),
+    Column("etag", Text),
+    Column("changes", JSON(none_as_null=True)),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("job_id", ForeignKey(loads.c.job_id), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("field_map", JSON, nullable=False),
+    Column("table_name", String(100), nullable=False),
+    Column("columns", JSON, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("etag", Text),
+    Column("changes", JSON, nullable=False),
+    Column("reasons", JSON, nullable=False),
+    Column("held_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("decision", words(Decision)),
+    Column("decided_at", UtcDateTime),
+    Column("actor", String(200)),
+    Column("reason", Prose),
 )
 
 versions = Table(
     "versions",
     metadata,
     Column("customer", ForeignKey(customers.c.id), primary_key=True),
-    Column("environment", _words(Environment), primary_key=True),
+    Column("environment", words(Environment), primary_key=True),
     Column("feed", String(100), primary_key=True),
     Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("job_id", ForeignKey(loads.c.job_id), nullable=False),
     Column("rows", BigInteger, nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("etag", Text),
+    Column("field_map_sha256", String(64)),
     Column("relation", Text, nullable=False),
     Column("published_at", UtcDateTime, nullable=False),
     Column("recorded_at", UtcDateTime, nullable=False),
@@ -245,7 +217,7 @@ watches = Table(
     "watches",
     metadata,
     Column("customer", ForeignKey(customers.c.id), primary_key=True),
-    Column("environment", _words(Environment), primary_key=True),
+    Column("environment", words(Environment), primary_key=True),
     Column("feed", String(100), primary_key=True),
     Column("cron", String(200)),
     Column("period_seconds", Integer),
@@ -261,11 +233,11 @@ watches = Table(
 incidents = Table(
     "incidents",
     metadata,
-    Column("id", _Number, primary_key=True),
+    Column("id", NUMBER, primary_key=True),
     Column("key", String(300), nullable=False),
-    Column("kind", _words(Kind), nullable=False),
+    Column("kind", words(Kind), nullable=False),
     Column("customer", String(31)),
-    Column("environment", _words(Environment)),
+    Column("environment", words(Environment)),
     Column("feed", String(100)),
     Column("title", Prose, nullable=False),
     Column("detail", Prose, nullable=False),
@@ -273,7 +245,7 @@ incidents = Table(
     Column("opened_at", UtcDateTime, nullable=False, index=True),
     Column("told_at", UtcDateTime),
     Column("closed_at", UtcDateTime),
-    Column("resolution", _words(Resolution)),
+    Column("resolution", words(Resolution)),
 )
 
 _IS_OPEN = incidents.c.closed_at.is_(None)
@@ -291,11 +263,11 @@ notifications = Table(
     Column("id", String(64), primary_key=True),
     Column("job_id", ForeignKey(loads.c.job_id), index=True),
     Column("incident_id", ForeignKey(incidents.c.id), index=True),
-    Column("channel", _words(Channel), nullable=False),
+    Column("channel", words(Channel), nullable=False),
     Column("destination", Text, nullable=False),
     Column("subject", Prose, nullable=False),
     Column("body", Prose, nullable=False),
-    Column("state", _words(NotificationState), nullable=False),
+    Column("state", words(NotificationState), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("next_attempt_at", UtcDateTime, nullable=False),
@@ -307,7 +279,7 @@ notifications = Table(
 delivery_attempts = Table(
     "delivery_attempts",
     metadata,
-    Column("id", _Number, primary_key=True),
+    Column("id", NUMBER, primary_key=True),
     Column("notification_id", ForeignKey(notifications.c.id), nullable=False, index=True),
     Column("at", UtcDateTime, nullable=False),
     Column("delivered", Boolean, nullable=False),
@@ -318,7 +290,7 @@ delivery_attempts = Table(
 audit = Table(
     "audit",
     metadata,
-    Column("id", _Number, primary_key=True),
+    Column("id", NUMBER, primary_key=True),
     Column("at", UtcDateTime, nullable=False),
     Column("actor", String(200), nullable=False),
     Column("action", String(100), nullable=False),

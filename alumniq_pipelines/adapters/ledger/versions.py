@@ -31,6 +31,7 @@ class Versions:
             rows=version.rows,
             sha256=version.sha256,
             etag=version.etag,
+            field_map_sha256=version.field_map_sha256,
             relation=version.relation,
             published_at=version.published_at,
             recorded_at=now,
@@ -64,4 +65,5 @@ def _version(target: Target, row: RowMapping) -> Version:
         etag=row["etag"],
         relation=row["relation"],
         published_at=row["published_at"],
+        field_map_sha256=row["field_map_sha256"] or "",
     )

@@ -41,7 +41,6 @@ class VersionFile:
 
     version: Version
     table: str
-    field_map_sha256: str
 
 
 def digest(field_map: FieldMap) -> str:
@@ -67,8 +66,9 @@ def describe(
         etag=accepted.etag,
         relation=_relation(target, field_map.asset_name),
         published_at=now,
+        field_map_sha256=digest(field_map),
     )
-    return VersionFile(version, field_map.asset_name, digest(field_map))
+    return VersionFile(version, field_map.asset_name)
 
 
 def complete(accepted: AcceptedRows, described: VersionFile) -> None:
@@ -114,7 +114,7 @@ def _facts(described: VersionFile) -> list[object]:
         "rows": version.rows,
         "sha256": version.sha256,
         "etag": version.etag,
-        "field_map_sha256": described.field_map_sha256,
+        "field_map_sha256": version.field_map_sha256,
         "published_at": version.published_at.astimezone(UTC).replace(tzinfo=None),
     }
     return [facts[name] for name in FACT_TYPES]
@@ -132,8 +132,9 @@ def _version_file(facts: Mapping[str, Any]) -> VersionFile:
         etag=facts["etag"],
         relation=_relation(target, facts["table_name"]),
         published_at=facts["published_at"].replace(tzinfo=UTC),
+        field_map_sha256=facts["field_map_sha256"],
     )
-    return VersionFile(version, facts["table_name"], facts["field_map_sha256"])
+    return VersionFile(version, facts["table_name"])
 
 
 def _relation(target: Target, table: str) -> str:

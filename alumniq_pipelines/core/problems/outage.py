@@ -23,6 +23,16 @@ class FileChanged(OutageProblem):
         super().__init__(f"The file {filename} was replaced while it was being read.")
 
 
+class ArchiveUnavailable(OutageProblem):
+    """The archive cannot be reached."""
+
+    code = "archive-unavailable"
+
+    def __init__(self, reason: str) -> None:
+        """Take the operating system's reason."""
+        super().__init__(f"The archive cannot be read or written just now ({reason}).")
+
+
 class LedgerUnavailable(OutageProblem):
     """The ledger cannot be reached."""
 

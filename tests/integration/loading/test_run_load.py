@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from alumniq_pipelines.adapters.archive import FolderArchive
 from alumniq_pipelines.adapters.bucket.folder import FolderBucket
 from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS, Limits
 from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
@@ -19,6 +20,7 @@ from alumniq_pipelines.core.load import JobId, Load, LoadRequest, LoadState
 from alumniq_pipelines.core.problems.file import ExpandsTooFar, FileGone, FileProblem
 from alumniq_pipelines.core.problems.outage import ScratchUnavailable
 from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.keeping import Delivery
 from alumniq_pipelines.loading import LoadReport, run_load
 
 NOW = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
@@ -38,6 +40,7 @@ class Installation:
     def __post_init__(self) -> None:
         self.bucket = FolderBucket(self.folder / "bucket", settle_seconds=0)
         self.warehouse = DuckDBWarehouse(self.folder / "warehouse")
+        self.archive = FolderArchive(self.folder / "archive")
         self.scratch = self.folder / "scratch"
         self.delivered = self.folder / "bucket" / "qa" / "warehouse"
         self.delivered.mkdir(parents=True)
@@ -59,10 +62,11 @@ class Installation:
         request = LoadRequest(
             JobId(f"job-{number}"), target, f"{customer}.csv", etag="of-old", size_bytes=None
         )
+        load = Load(number, request, LoadState.RUNNING, 1, NOW)
         return run_load(
-            Load(number, request, LoadState.RUNNING, 1, NOW),
+            load,
             self.people,
-            self.bucket,
+            Delivery(load, self.bucket, self.archive),
             self.warehouse,
             self.scratch,
             max_rejected=max_rejected,

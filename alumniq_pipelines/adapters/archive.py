@@ -1,0 +1,118 @@
+"""Archives: a folder of the installation, or a bucket of its own in S3."""
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alumniq_pipelines.core.archive import Kept
+from alumniq_pipelines.core.problems.outage import ArchiveUnavailable
+
+if TYPE_CHECKING:
+    from alumniq_pipelines.adapters.bucket.s3 import S3Bucket
+
+UNFINISHED = ".part"
+
+
+@dataclass(frozen=True, slots=True)
+class FolderArchive:
+    """Implements core's Archive below one folder."""
+
+    folder: Path
+
+    def put(self, name: str, file: Path, *, durably: bool = False) -> None:
+        """Keep a file: on the same disk as a further name of it, which costs no copying."""
+        path = self.folder / name
+        with _faults_told():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_name(f"{path.name}.{os.getpid()}{UNFINISHED}")
+            part.unlink(missing_ok=True)
+            try:
+                _link_or_copy(file, part)
+                os.utime(part)
+                if durably:
+                    _sync(part)
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
+            if durably:
+                _sync(path.parent)
+
+    def get(self, name: str, destination: Path) -> bool:
+        """Copy a kept file, so that what becomes of the copy leaves it alone."""
+        with _faults_told():
+            try:
+                shutil.copyfile(self.folder / name, destination)
+            except FileNotFoundError:
+                return False
+        return True
+
+    def remove(self, name: str) -> None:
+        """Take a file's name away."""
+        with _faults_told():
+            (self.folder / name).unlink(missing_ok=True)
+
+    def kept(self, prefix: str) -> Sequence[Kept]:
+        """List a folder of files, oldest first."""
+        with _faults_told():
+            found = [
+                Kept(
+                    path.relative_to(self.folder).as_posix(),
+                    datetime.fromtimestamp(path.stat().st_mtime, UTC),
+                )
+                for path in (self.folder / prefix).glob("*")
+                if path.is_file() and path.suffix != UNFINISHED
+            ]
+        return sorted(found, key=lambda each: each.kept_at)
+
+
+@dataclass(frozen=True, slots=True)
+class BucketArchive:
+    """Implements core's Archive in a bucket that no customer has."""
+
+    bucket: "S3Bucket"
+
+    def put(self, name: str, file: Path, *, durably: bool = False) -> None:
+        """Keep a file; the store itself keeps whole objects only, and durably."""
+        del durably
+        self.bucket.put(name, file)
+
+    def get(self, name: str, destination: Path) -> bool:
+        """Copy a kept file."""
+        return self.bucket.fetch(name, destination) is not None
+
+    def remove(self, name: str) -> None:
+        """Delete an object."""
+        self.bucket.remove(name)
+
+    def kept(self, prefix: str) -> Sequence[Kept]:
+        """List objects, oldest first."""
+        found = [Kept(each.key, each.modified_at) for each in self.bucket.names(prefix, most=10**6)]
+        return sorted(found, key=lambda each: each.kept_at)
+
+
+def _link_or_copy(file: Path, destination: Path) -> None:
+    try:
+        os.link(file, destination)
+    except OSError:  # another disk, or one without links
+        shutil.copyfile(file, destination)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _faults_told() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ArchiveUnavailable(error.strerror or type(error).__name__) from None

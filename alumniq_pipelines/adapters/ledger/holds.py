@@ -1,0 +1,189 @@
+"""Holds: loads that wait for a person; each moves on by one conditional transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, insert, select, update
+
+from alumniq_pipelines.adapters.ledger.audit import AuditTrail
+from alumniq_pipelines.adapters.ledger.database import Database
+from alumniq_pipelines.adapters.ledger.load_rows import change_column, count_columns
+from alumniq_pipelines.adapters.ledger.notifications import owe
+from alumniq_pipelines.adapters.ledger.tables import attempts, holds, loads
+from alumniq_pipelines.core.archive import Receipt
+from alumniq_pipelines.core.changes import Changes
+from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.holding import Decision, HeldRows, Hold
+from alumniq_pipelines.core.load import JobId, LoadState
+from alumniq_pipelines.core.notification import Notice
+from alumniq_pipelines.core.outcome import AttemptResult, Outcome
+from alumniq_pipelines.core.verdict import Counts
+
+SYSTEM = "system"
+
+_COUNTS = (loads.c.rows_read, loads.c.rows_accepted, loads.c.rows_rejected)
+
+
+@dataclass(frozen=True)
+class Holds:
+    """What waits for a person, and what was decided on it."""
+
+    database: Database
+    audit: AuditTrail
+
+    def hold(
+        self,
+        hold: Hold,
+        attempt: int,
+        receipt: Receipt | None,
+        notices: Sequence[Notice],
+    ) -> bool:
+        """RUNNING → HELD, closing the attempt and owing the notices; False if it had moved on.
+
+        All in one transaction: a load is held with everything that publishing it later needs, or
+        it is not.
+        """
+        told = {**count_columns(hold.counts), **change_column(hold.changes)}
+        closed = (
+            update(attempts)
+            .where(
+                attempts.c.job_id == hold.job_id,
+                attempts.c.number == attempt,
+                attempts.c.result.is_(None),
+            )
+            .values(result=AttemptResult.HELD, ended_at=hold.held_at, **told)
+        )
+        if receipt is not None:
+            closed = closed.values(sha256=receipt.sha256, etag=receipt.etag)
+        with self.database.writing() as connection:
+            if not _moved(connection, hold.job_id, LoadState.RUNNING, LoadState.HELD, **told):
+                return False
+            connection.execute(closed)
+            connection.execute(insert(holds).values(_row_of(hold)))
+            owe(connection, f"msg_{hold.job_id}-held", notices, hold.held_at, job_id=hold.job_id)
+        return True
+
+    def approve(self, job_id: JobId, actor: str, reason: str, now: datetime) -> bool:
+        """HELD → QUEUED: another run publishes what was held; False if it waits no more."""
+        with self.database.writing() as connection:
+            if not _moved(connection, job_id, LoadState.HELD, LoadState.QUEUED, requested_at=None):
+                return False
+            self._decide(connection, job_id, Decision.APPROVED, actor, reason, now)
+        return True
+
+    def end(
+        self,
+        job_id: JobId,
+        decision: Decision,
+        outcome: Outcome,
+        notices: Sequence[Notice],
+        now: datetime,
+        *,
+        actor: str = SYSTEM,
+        reason: str = "",
+    ) -> bool:
+        """HELD → FAILED with its notifications; False if it waits no more."""
+        told = {"errors": list(outcome.errors), **count_columns(outcome.counts)}
+        told |= change_column(outcome.changes)
+        with self.database.writing() as connection:
+            if not _moved(
+                connection, job_id, LoadState.HELD, LoadState.FAILED, ended_at=now, **told
+            ):
+                return False
+            self._decide(connection, job_id, decision, actor, reason, now)
+            owe(connection, f"msg_{job_id}", notices, now, job_id=job_id)
+        return True
+
+    def get(self, job_id: JobId) -> Hold | None:
+        """Look up the hold of a load, decided or not."""
+        found = self._many(holds.c.job_id == job_id)
+        return found[0] if found else None
+
+    def undecided(self) -> Sequence[Hold]:
+        """List what waits, in the order in which it was held."""
+        return self._many(loads.c.state == LoadState.HELD)
+
+    def _many(self, condition: ColumnElement[bool]) -> Sequence[Hold]:
+        wanted = (
+            select(holds, *_COUNTS)
+            .join(loads)
+            .where(condition)
+            .order_by(holds.c.held_at, holds.c.job_id)
+        )
+        with self.database.reading() as connection:
+            return [_hold(row) for row in connection.execute(wanted).mappings()]
+
+    def _decide(
+        self,
+        connection: Connection,
+        job_id: JobId,
+        decision: Decision,
+        actor: str,
+        reason: str,
+        now: datetime,
+    ) -> None:
+        decided = {"decision": decision, "actor": actor, "reason": reason, "decided_at": now}
+        connection.execute(update(holds).where(holds.c.job_id == job_id).values(decided))
+        self.audit.add(
+            actor,
+            f"held load {decision}",
+            job_id,
+            now,
+            detail={"reason": reason} if reason else None,
+            connection=connection,
+        )
+
+
+def _moved(
+    connection: Connection, job_id: JobId, start: LoadState, end: LoadState, **values: object
+) -> bool:
+    moved = (
+        update(loads)
+        .where(loads.c.job_id == job_id, loads.c.state == start)
+        .values(state=end, **values)
+    )
+    return connection.execute(moved).rowcount == 1
+
+
+def _row_of(hold: Hold) -> dict[str, object]:
+    held = hold.held
+    return {
+        "job_id": hold.job_id,
+        "digest": held.digest,
+        "field_map": held.field_map.model_dump(mode="json", by_alias=True),
+        "table_name": held.table,
+        "columns": list(held.columns),
+        "rows": held.rows,
+        "sha256": held.sha256,
+        "etag": held.etag,
+        "changes": hold.changes.to_json(),
+        "reasons": list(hold.reasons),
+        "held_at": hold.held_at,
+        "expires_at": hold.expires_at,
+    }
+
+
+def _hold(row: RowMapping) -> Hold:
+    held = HeldRows(
+        row["digest"],
+        FieldMap.model_validate(row["field_map"]),
+        row["table_name"],
+        tuple(row["columns"]),
+        row["rows"],
+        row["sha256"],
+        row["etag"],
+    )
+    return Hold(
+        JobId(row["job_id"]),
+        held,
+        Counts(row["rows_read"], row["rows_accepted"], row["rows_rejected"]),
+        Changes.from_json(row["changes"]),
+        tuple(row["reasons"]),
+        row["held_at"],
+        row["expires_at"],
+        row["decision"],
+        row["decided_at"],
+        row["actor"],
+        row["reason"],
+    )

@@ -1,0 +1,109 @@
+"""A hold: a load whose changes are too many to be published without a person's consent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from alumniq_pipelines.core.changes import Changes, told_changes
+from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.load import JobId, Load
+from alumniq_pipelines.core.notices import addresses_in
+from alumniq_pipelines.core.notification import Channel, Notice
+from alumniq_pipelines.core.problems.holding import HoldDiscarded, HoldExpired, HoldSuperseded
+from alumniq_pipelines.core.problems.problem import Problem
+from alumniq_pipelines.core.verdict import Counts
+
+
+class Decision(StrEnum):
+    """What became of a hold: a person's word, or time's."""
+
+    APPROVED = "approved"
+    DISCARDED = "discarded"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRows:
+    """Accepted rows as they were kept: what to publish, by the field map of that day.
+
+    `digest` is the SHA-256 of the kept file, `sha256` that of the delivered one.
+    """
+
+    digest: str
+    field_map: FieldMap
+    table: str
+    columns: tuple[str, ...]
+    rows: int
+    sha256: str
+    etag: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A hold as the ledger keeps it; the last four stay None until it is decided on."""
+
+    job_id: JobId
+    held: HeldRows
+    counts: Counts
+    changes: Changes
+    reasons: tuple[str, ...]
+    held_at: datetime
+    expires_at: datetime
+    decision: Decision | None = None
+    decided_at: datetime | None = None
+    actor: str | None = None
+    reason: str | None = None
+
+
+def decision_due(hold: Hold, *, is_superseded: bool, now: datetime) -> Decision | None:
+    """Decide on a hold that nobody decided on; None as long as it may wait."""
+    if is_superseded:
+        return Decision.SUPERSEDED
+    return Decision.EXPIRED if hold.expires_at <= now else None
+
+
+def why_not_published(decision: Decision, hold: Hold, reason: str = "") -> Problem:
+    """Say to the customer why a held load ends without having been published."""
+    match decision:
+        case Decision.DISCARDED:
+            return HoldDiscarded(hold.reasons, reason)
+        case Decision.EXPIRED:
+            return HoldExpired(hold.reasons, (hold.expires_at - hold.held_at).days)
+        case _:
+            return HoldSuperseded(hold.reasons)
+
+
+def held_notices(load: Load, hold: Hold, staff_email: str) -> tuple[Notice, ...]:
+    """Tell staff that a load waits for them. Its customer is told of the outcome only."""
+    target = load.target
+    subject = f"Staff: Held: {target.feed} ({target.customer}, {target.environment})"
+    text = "\n\n".join(
+        (
+            _why(load),
+            _list("Why it waits", hold.reasons),
+            _list("What it would change", told_changes(hold.changes)),
+            _list(f"What to do until {hold.expires_at:%Y-%m-%d %H:%M} UTC", commands(load.job_id)),
+            f"Job id: {load.job_id}\nFile: {load.request.filename}\nCustomer: {target.customer}",
+        )
+    )
+    return tuple(
+        Notice(Channel.MAIL, address, f"{text}\n", subject) for address in addresses_in(staff_email)
+    )
+
+
+def _why(load: Load) -> str:
+    return (
+        f"{load.request.filename} was judged and is not published: it would change more of the "
+        "live version than the feed's thresholds let pass. It waits for you, and fails by itself."
+    )
+
+
+def commands(job_id: JobId) -> Sequence[str]:
+    """Write the two commands that decide on a hold."""
+    return [f'alumniq load {verb} {job_id} --reason "..."' for verb in ("approve", "discard")]
+
+
+def _list(heading: str, lines: Sequence[str]) -> str:
+    return "\n".join((f"{heading}:", *(f"- {line}" for line in lines)))

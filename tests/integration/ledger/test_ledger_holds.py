@@ -1,0 +1,135 @@
+"""Held loads: every way on is taken once, with its audit entry and its notifications."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.ledger.tables import audit
+from alumniq_pipelines.core.archive import Receipt
+from alumniq_pipelines.core.changes import Changes
+from alumniq_pipelines.core.customer import Subscription
+from alumniq_pipelines.core.field_map import FieldMap, Threshold
+from alumniq_pipelines.core.holding import Decision, HeldRows, Hold
+from alumniq_pipelines.core.load import Load, LoadState
+from alumniq_pipelines.core.notification import Channel, Notice
+from alumniq_pipelines.core.outcome import AttemptResult, Outcome
+from alumniq_pipelines.core.target import Target
+from alumniq_pipelines.core.verdict import Counts
+from tests.accepted_rows import small_field_map
+from tests.integration.ledger.conftest import NOW, Accept
+
+LATER = NOW + timedelta(hours=1)
+COUNTS = Counts(10, 9, 1)
+CHANGES = Changes(1, 2, 30, 4, {"city": 2})
+FIELD_MAP: FieldMap = small_field_map("warehouse")
+STAFF = Notice(Channel.MAIL, "ops@example.org", "It waits.", "Held")
+CUSTOMER = Notice(Channel.MAIL, "ada@iqu.example", "It failed.", "Failed")
+FAILED = Outcome(LoadState.FAILED, ("Too much.",), COUNTS, CHANGES)
+
+
+@pytest.fixture
+def held(ledger: Ledger, accept: Accept) -> Load:
+    """Accept a load, and hold it at its first attempt."""
+    load = accept()
+    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
+    assert ledger.holds.hold(hold_of(load), 1, Receipt("cafe", "e1"), [STAFF])
+    return load
+
+
+def hold_of(load: Load) -> Hold:
+    rows = HeldRows("beef", FIELD_MAP, "warehouse", ("xid", "batch"), 9, "cafe", "e1")
+    return Hold(
+        load.job_id, rows, COUNTS, CHANGES, ("30 rows removed.",), NOW, NOW + timedelta(days=7)
+    )
+
+
+def state(ledger: Ledger, load: Load) -> LoadState:
+    found = ledger.loads.get(load.job_id)
+    assert found
+    return found.state
+
+
+def audited(ledger: Ledger, load: Load) -> list[tuple[str, str]]:
+    wanted = select(audit.c.actor, audit.c.action).where(audit.c.subject == load.job_id)
+    with ledger.database.reading() as connection:
+        return [(actor, action) for actor, action in connection.execute(wanted)]
+
+
+def test_a_held_load_keeps_all_that_publishing_needs_and_tells_staff_alone(
+    ledger: Ledger, held: Load
+) -> None:
+    found = ledger.loads.get(held.job_id)
+    assert found
+    assert (found.state, found.counts, found.changes) == (LoadState.HELD, COUNTS, CHANGES)
+    assert ledger.holds.get(held.job_id) == hold_of(held)
+    assert ledger.holds.undecided() == [hold_of(held)]
+    [attempt] = ledger.loads.attempts(held.job_id)
+    assert (attempt.result, attempt.sha256, attempt.etag) == (AttemptResult.HELD, "cafe", "e1")
+    assert attempt.changes == CHANGES
+    assert [each.notice for each in ledger.notifications.of(held.job_id)] == [STAFF]
+
+
+def test_a_held_load_is_nobodys_unfinished_business(ledger: Ledger, held: Load) -> None:
+    assert not ledger.loads.unfinished()
+    assert not ledger.loads.waiting()
+    assert not ledger.loads.requeue(held.job_id, LATER)
+    assert ledger.loads.begin_attempt(held.job_id, "run-2", LATER) is None
+    assert state(ledger, held) is LoadState.HELD
+
+
+def test_a_load_that_moved_on_is_not_held(ledger: Ledger, accept: Accept) -> None:
+    load = accept()
+    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
+    ledger.loads.end(load.job_id, FAILED, [CUSTOMER], NOW)
+    assert not ledger.holds.hold(hold_of(load), 1, None, [STAFF])
+    assert ledger.holds.get(load.job_id) is None
+    assert [each.notice for each in ledger.notifications.of(load.job_id)] == [CUSTOMER]
+
+
+def test_approving_asks_for_another_run(ledger: Ledger, held: Load) -> None:
+    assert ledger.holds.approve(held.job_id, "ada", "The merger is real.", LATER)
+    assert [each.job_id for each in ledger.loads.waiting()] == [held.job_id]
+    hold = ledger.holds.get(held.job_id)
+    assert hold
+    assert (hold.decision, hold.actor, hold.reason) == (
+        Decision.APPROVED,
+        "ada",
+        "The merger is real.",
+    )
+    assert hold.decided_at == LATER
+    assert audited(ledger, held) == [("ada", "held load approved")]
+    assert not ledger.holds.undecided()
+
+
+def test_discarding_ends_the_load_and_tells_its_customer(ledger: Ledger, held: Load) -> None:
+    discarded = Decision.DISCARDED
+    assert ledger.holds.end(
+        held.job_id, discarded, FAILED, [CUSTOMER], LATER, actor="ada", reason="A wrong export."
+    )
+    found = ledger.loads.get(held.job_id)
+    assert found
+    assert (found.state, found.errors, found.ended_at) == (LoadState.FAILED, ("Too much.",), LATER)
+    assert CUSTOMER in [each.notice for each in ledger.notifications.of(held.job_id)]
+    assert audited(ledger, held) == [("ada", "held load discarded")]
+
+
+def test_of_many_decisions_at_once_exactly_one_counts(ledger: Ledger, held: Load) -> None:
+    def decide(place: int) -> bool:
+        if place % 2:
+            return ledger.holds.approve(held.job_id, f"a{place}", "Yes.", LATER)
+        return ledger.holds.end(held.job_id, Decision.EXPIRED, FAILED, [CUSTOMER], LATER)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(decide, range(16))) == 1
+    assert len(audited(ledger, held)) == 1
+
+
+def test_thresholds_of_a_subscription_are_kept_by_kind(ledger: Ledger, target: Target) -> None:
+    own = {"removed": Threshold(rows=500), "added": Threshold(percent=50)}
+    ledger.customers.subscribe(Subscription(target, thresholds=own), NOW)
+    found = ledger.customers.subscription(target)
+    assert found
+    assert found.thresholds == own
