@@ -18,15 +18,20 @@ from alumniq_pipelines.core.problems.problem import OutageProblem
 from alumniq_pipelines.core.problems.request import RequestProblem
 from alumniq_pipelines.opening import open_buckets
 from alumniq_pipelines.settings import Settings
+from webhook_gateway.acting import Actions
 from webhook_gateway.answers import answer_to
+from webhook_gateway.api.endpoints import Endpoints
+from webhook_gateway.api.routes import api_routes
 from webhook_gateway.compression import Compression
 from webhook_gateway.front_door import FrontDoor
 from webhook_gateway.gate import Gate
 from webhook_gateway.health import Health
 from webhook_gateway.intake import Intake
+from webhook_gateway.key_keeping import KeyKeeping
 from webhook_gateway.pages.routes import page_routes
 from webhook_gateway.rate_limits import RateLimit
 from webhook_gateway.refusal import Refused
+from webhook_gateway.self_testing import SelfTest
 from webhook_gateway.status import Status
 from webhook_gateway.webhook import PATH, Webhook
 
@@ -74,12 +79,16 @@ def create_app(
     status = Status(ledger, catalog)
     intake = Intake(ledger, buckets, status, AddressPolicy.of(settings.callback_allowed_networks))
     webhook = Webhook(gate, intake, clock, settings.max_body_bytes)
+    endpoints = Endpoints(
+        gate, status, Actions(ledger, status), KeyKeeping(ledger), SelfTest(intake), clock
+    )
     health = Health(ledger, buckets)
     app = Starlette(
         routes=[
             # Both forms are the address: a redirect would turn the POST into a GET.
             Route(PATH, webhook.post, methods=["POST"]),
             Route(f"{PATH}/", webhook.post, methods=["POST"]),
+            *api_routes(endpoints, settings.gateway_url),
             Route("/livez", health.live),
             Route("/readyz", health.ready),
             *page_routes(

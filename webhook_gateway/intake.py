@@ -63,7 +63,7 @@ class Intake:
             earlier = self.ledger.loads.by_idempotency_key(asked.idempotency_key)
             if earlier is not None:
                 return _same(earlier, asked)
-        stored = faults.note(self._delivered, key, asked.filename)
+        stored = faults.note(self.delivered, key, asked.filename)
         if stored is None or faults.problems:
             raise Refused(*faults.problems)
         request = replace(asked, etag=stored.etag, size_bytes=stored.size_bytes)
@@ -97,9 +97,9 @@ class Intake:
         """Look a job up; raises UnknownJob and JobNotOfKey."""
         return self.status.field_map(Scope.of(key), job)
 
-    def _delivered(self, key: ApiKey, filename: str) -> StoredFile:
-        """Look at the file in the customer's bucket; raises FileNotInBucket."""
-        bucket = self._bucket(key.customer)
+    def delivered(self, key: ApiKey, filename: str) -> StoredFile:
+        """Look at a file in the customer's bucket; raises FileNotInBucket and UnusableFilename."""
+        bucket = self.bucket(key.customer)
         stored = bucket.head(object_key(key.environment, filename))
         if stored is None:
             folder = folder_of(key.environment)
@@ -107,7 +107,8 @@ class Intake:
             raise FileNotInBucket(filename, folder, _near(filename, names))
         return stored
 
-    def _bucket(self, customer: str) -> Bucket:
+    def bucket(self, customer: str) -> Bucket:
+        """Open a customer's bucket."""
         if customer not in self._bucket_of:
             name = self.ledger.customers.get(customer).bucket
             self._bucket_of[customer] = self.buckets.open(name)

@@ -4,7 +4,7 @@ Knows nothing of HTTP. Whoever asks has a scope, and what lies outside does not 
 a foreign load and one that never was get the same answer.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -18,6 +18,7 @@ from alumniq_pipelines.core.notification import DeliveryResult, Notification
 from alumniq_pipelines.core.outcome import Attempt
 from alumniq_pipelines.core.problems.api import JobNotOfKey, NoSuchLoad
 from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.watching import stands_of
 
 MOST_LOADS = 200
 """Loads of one page at most."""
@@ -100,10 +101,13 @@ class Status:
     ledger: Ledger
     catalog: Catalog
 
-    def jobs(self, scope: Scope) -> Sequence[Job]:
-        """List the jobs of a scope, in order of wave and name."""
+    def jobs(self, scope: Scope, now: datetime | None = None) -> Sequence[Job]:
+        """List the jobs of a scope, in order of wave and name; with `now`, when each is due."""
         last = self.ledger.loads.last_of_each_feed(scope.customer, scope.environment)
-        return [Job(each, last.get(each.name)) for each in self._field_maps(scope)]
+        due = {} if now is None else self._due(scope, now)
+        return [
+            Job(each, last.get(each.name), due.get(each.name)) for each in self._field_maps(scope)
+        ]
 
     def field_map(self, scope: Scope, job: str) -> FieldMap:
         """Look a job's field map up; raises UnknownJob and JobNotOfKey."""
@@ -163,6 +167,12 @@ class Status:
         """Name a load's job; a feed that was taken away lends its own name."""
         field_map = self.catalog.feeds.get(load.target.feed)
         return field_map.alumniq.job if field_map else load.target.feed
+
+    def _due(self, scope: Scope, now: datetime) -> Mapping[str, datetime | None]:
+        """Say when the feeds that are watched are due."""
+        watches = self.ledger.watches.all(scope.customer)
+        stands = stands_of(self.ledger, [each for each in watches if scope.holds(each.target)], now)
+        return {each.target.feed: each.expectation.due_at for each in stands}
 
     def _field_maps(self, scope: Scope) -> Iterator[FieldMap]:
         return (each for each in self.catalog if scope.opens(each.name))

@@ -3,12 +3,35 @@
 import hashlib
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from alumniq_pipelines.core.target import Environment
 
 PREFIX_LENGTH = 12
 """Characters of a key that may be shown in lists; they hold no secret worth having."""
+
+OVERLAP = timedelta(days=14)
+"""How long a key goes on once it was rotated: time to change it everywhere."""
+
+NOTICE_DAYS = (30, 14, 7, 1)
+"""Days before expiry on which whoever a key belongs to is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyScope:
+    """What a key is bound to beyond its customer and environment; `email` is whom to warn."""
+
+    feeds: tuple[str, ...] | None = None
+    networks: tuple[str, ...] = ()
+    email: str = ""
+
+    def terms(self) -> dict[str, Any]:
+        """Lay it out as ApiKey has it."""
+        return {"feeds": self.feeds, "networks": self.networks, "email": self.email}
+
+
+UNBOUND = KeyScope()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +61,18 @@ class ApiKey:
     def days_remaining(self, now: datetime) -> int:
         """Whole days until expiry, 0 once expired (the contract's x-api-key-days-remaining)."""
         return max(0, (self.expires_at - now).days)
+
+
+def notice_due(key: ApiKey, noticed_days: int | None, now: datetime) -> int | None:
+    """Answer for which of NOTICE_DAYS somebody is to be told now; `noticed_days` was told last.
+
+    A key that was replaced, or is live no more, needs nobody's attention.
+    """
+    if not key.is_live(now) or key.replaced_by is not None:
+        return None
+    left = key.expires_at - now
+    due = min((days for days in NOTICE_DAYS if left <= timedelta(days=days)), default=None)
+    return due if due is not None and (noticed_days is None or due < noticed_days) else None
 
 
 def new_api_key(environment: Environment) -> str:

@@ -27,7 +27,7 @@ MAY_IMPORT = {
         "yaml",
     },
     "alumniq_pipelines/defs": {"dagster", "pydantic"},
-    "webhook_gateway": {"starlette", "uvicorn", "python_multipart", "jinja2"},
+    "webhook_gateway": {"starlette", "uvicorn", "python_multipart", "jinja2", "pydantic"},
 }
 """Besides the standard library and the project's own rooms; the longest matching path counts."""
 

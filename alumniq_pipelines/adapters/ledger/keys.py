@@ -1,20 +1,28 @@
 """API keys: kept as digests, found by digest."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.prepared import Prepared
 from alumniq_pipelines.adapters.ledger.tables import api_keys, customers
-from alumniq_pipelines.core.keys import PREFIX_LENGTH, ApiKey, digest, new_api_key
-from alumniq_pipelines.core.problems.command import UnknownCustomer
+from alumniq_pipelines.core.keys import (
+    OVERLAP,
+    PREFIX_LENGTH,
+    UNBOUND,
+    ApiKey,
+    KeyScope,
+    digest,
+    new_api_key,
+)
+from alumniq_pipelines.core.problems.command import UnknownCustomer, UnknownKey
 from alumniq_pipelines.core.target import Environment
 
 USE_NOTED_EVERY = timedelta(minutes=1)
@@ -49,22 +57,62 @@ class ApiKeys:
         now: datetime,
         days: int = 365,
         *,
+        scope: KeyScope = UNBOUND,
         actor: str = "system",
     ) -> tuple[str, ApiKey]:
         """Make and keep a key; the first part is the key itself, never to be seen again.
 
         Raises UnknownCustomer.
         """
-        while True:
-            key = new_api_key(environment)
-            kept = ApiKey(
-                key[:PREFIX_LENGTH], customer, environment, now, now + timedelta(days=days)
+        expires_at = now + timedelta(days=days)
+
+        def kept_by(connection: Connection, key: str) -> ApiKey:
+            prefix = key[:PREFIX_LENGTH]
+            kept = ApiKey(prefix, customer, environment, now, expires_at, **scope.terms())
+            self._keep(connection, key, kept, "key issued", actor)
+            return kept
+
+        return self._made(environment, kept_by)
+
+    def rotate(
+        self,
+        old: ApiKey,
+        now: datetime,
+        days: int = 365,
+        *,
+        overlap: timedelta = OVERLAP,
+        email: str | None = None,
+        actor: str = "system",
+    ) -> tuple[str, ApiKey]:
+        """Make a key that opens the same; the old one goes on for the overlap, never for longer.
+
+        Both are in one transaction. `email` replaces whom to warn. Raises UnknownKey where the old
+        key is live no more.
+        """
+        expires_at = now + timedelta(days=days)
+        ends = min(old.expires_at, now + overlap)
+
+        def kept_by(connection: Connection, key: str) -> ApiKey:
+            kept = replace(
+                old,
+                prefix=key[:PREFIX_LENGTH],
+                created_at=now,
+                expires_at=expires_at,
+                last_used_at=None,
+                replaced_by=None,
+                email=old.email if email is None else email,
             )
-            try:
-                self._keep(key, kept, actor)
-            except IntegrityError:
-                continue  # the prefix is another key's already; the next one will not be
-            return key, kept
+            ended = (
+                update(api_keys)
+                .where(*_is_live(old.prefix, now))
+                .values(expires_at=ends, replaced_by=kept.prefix)
+            )
+            if connection.execute(ended).rowcount == 0:
+                raise UnknownKey(old.prefix)
+            self._keep(connection, key, kept, f"key made for {old.prefix}", actor)
+            return kept
+
+        return self._made(old.environment, kept_by)
 
     def find(self, key: str, now: datetime) -> ApiKey | None:
         """Look up a live key; None for unknown, expired and revoked alike. Notes its use.
@@ -91,15 +139,7 @@ class ApiKeys:
 
     def revoke(self, prefix: str, now: datetime, *, actor: str = "system") -> bool:
         """Take a key out of use at once; False where no live key has that prefix."""
-        revoked = (
-            update(api_keys)
-            .where(
-                api_keys.c.prefix == prefix,
-                api_keys.c.revoked_at.is_(None),
-                api_keys.c.expires_at > now,
-            )
-            .values(revoked_at=now)
-        )
+        revoked = update(api_keys).where(*_is_live(prefix, now)).values(revoked_at=now)
         with self.database.writing() as connection:
             if connection.execute(revoked).rowcount == 0:
                 return False
@@ -111,28 +151,49 @@ class ApiKeys:
         wanted = _KEY.where(api_keys.c.digest == bindparam("digest"))
         return Prepared.of(wanted, self.database.engine.dialect)
 
-    def _keep(self, key: str, kept: ApiKey, actor: str) -> None:
-        with self.database.writing() as connection:
-            if connection.scalar(select(customers.c.id).filter_by(id=kept.customer)) is None:
-                raise UnknownCustomer(kept.customer)
-            connection.execute(
-                insert(api_keys).values(
-                    digest=digest(key),
-                    prefix=kept.prefix,
-                    customer=kept.customer,
-                    environment=kept.environment,
-                    created_at=kept.created_at,
-                    expires_at=kept.expires_at,
-                )
+    def get(self, prefix: str) -> ApiKey | None:
+        """Look a key up by its first characters, live or not."""
+        with self.database.reading() as connection:
+            row = connection.execute(_KEY.where(api_keys.c.prefix == prefix)).one_or_none()
+        return None if row is None else _key(tuple(row))
+
+    def _made(
+        self, environment: Environment, kept_by: Callable[[Connection, str], ApiKey]
+    ) -> tuple[str, ApiKey]:
+        while True:
+            key = new_api_key(environment)
+            try:
+                with self.database.writing() as connection:
+                    return key, kept_by(connection, key)
+            except IntegrityError:
+                continue  # the prefix is another key's already; the next one will not be
+
+    def _keep(
+        self, connection: Connection, key: str, kept: ApiKey, action: str, actor: str
+    ) -> None:
+        if connection.scalar(select(customers.c.id).filter_by(id=kept.customer)) is None:
+            raise UnknownCustomer(kept.customer)
+        connection.execute(
+            insert(api_keys).values(
+                digest=digest(key),
+                prefix=kept.prefix,
+                customer=kept.customer,
+                environment=kept.environment,
+                created_at=kept.created_at,
+                expires_at=kept.expires_at,
+                feeds=None if kept.feeds is None else list(kept.feeds),
+                networks=list(kept.networks) or None,
+                email=kept.email or None,
             )
-            self.audit.add(
-                actor,
-                "key issued",
-                kept.prefix,
-                kept.created_at,
-                detail={"customer": kept.customer, "environment": kept.environment},
-                connection=connection,
-            )
+        )
+        self.audit.add(
+            actor,
+            action,
+            kept.prefix,
+            kept.created_at,
+            detail={"customer": kept.customer, "environment": kept.environment},
+            connection=connection,
+        )
 
     def _note_use(self, hashed: str, now: datetime) -> None:
         noted = (
@@ -148,6 +209,14 @@ class ApiKeys:
         )
         with self.database.writing_once() as connection:
             connection.execute(noted)
+
+
+def _is_live(prefix: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        api_keys.c.prefix == prefix,
+        api_keys.c.revoked_at.is_(None),
+        api_keys.c.expires_at > now,
+    )
 
 
 def _key(row: Sequence[Any]) -> ApiKey:

@@ -1,0 +1,242 @@
+"""The status API: what a key sees of its jobs and loads, and what it may do about them."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from alumniq_pipelines.core.keys import KeyScope
+from alumniq_pipelines.core.load import JobId, LoadState
+from alumniq_pipelines.core.notices import notices_for
+from alumniq_pipelines.core.notification import DeliveryResult
+from alumniq_pipelines.core.outcome import AttemptResult, Outcome
+from alumniq_pipelines.core.target import Environment
+from alumniq_pipelines.core.verdict import Counts
+from tests.servers.gateway import DAYS, NOW, Caller, Installation, call, errors
+
+
+def get(client: TestClient, caller: Caller, path: str) -> Any:
+    """Ask with a key as a bearer token."""
+    return client.get(f"/api/v1{path}", headers={"Authorization": f"Bearer {caller.key}"})
+
+
+def post(client: TestClient, caller: Caller, path: str) -> Any:
+    """Do something with a key as a bearer token."""
+    return client.post(f"/api/v1{path}", headers={"Authorization": f"Bearer {caller.key}"})
+
+
+def finish(installation: Installation, job_id: str) -> None:
+    """Let a load succeed, and be told once."""
+    ledger = installation.ledger
+    load = ledger.loads.get(JobId(job_id))
+    assert load is not None
+    counts = Counts(3, 3, 0)
+    attempt = ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
+    assert attempt is not None
+    ledger.loads.end_attempt(
+        load.job_id, attempt.number, AttemptResult.PUBLISHED, NOW, counts=counts
+    )
+    outcome = Outcome(LoadState.SUCCEEDED, counts=counts)
+    ledger.loads.end(load.job_id, outcome, notices_for(load, outcome), NOW)
+    for each in ledger.notifications.claim(NOW, timedelta(minutes=1)):
+        ledger.notifications.record(each, DeliveryResult(delivered=True, detail="200"), NOW)
+
+
+def test_jobs_tell_their_field_maps_and_last_loads(client: TestClient, caller: Caller) -> None:
+    job_id = call(client, caller).json()["jobId"]
+    response = get(client, caller, "/jobs")
+
+    assert response.headers[DAYS] == "365"
+    jobs = {each["job"]: each for each in response.json()["jobs"]}
+    assert len(jobs) == 7
+    assert jobs["warehouse"]["lastLoad"]["jobId"] == job_id
+    assert jobs["warehouse-degrees"]["lastLoad"] is None
+    for link in jobs["warehouse"]["fieldMap"].values():
+        shown = get(client, caller, link.removeprefix("/api/v1"))
+        assert shown.status_code == 200
+        assert "lastName" in shown.text
+
+
+def test_loads_are_listed_in_pages_newest_first(client: TestClient, caller: Caller) -> None:
+    accepted = [call(client, caller).json()["jobId"] for _ in range(5)]
+    listed: list[str] = []
+    path: str | None = "/loads?most=2&job=warehouse&state=queued"
+    while path:
+        page = get(client, caller, path.removeprefix("/api/v1")).json()
+        listed += [each["jobId"] for each in page["loads"]]
+        path = page["next"]
+
+    assert listed == accepted[::-1]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["most=0", "most=201", "most=x", "before=0", "before=99999999999999999999", "state=gone"],
+)
+def test_parameters_that_cannot_be_used_are_refused(
+    client: TestClient, caller: Caller, query: str
+) -> None:
+    response = get(client, caller, f"/loads?{query}")
+
+    assert response.status_code == 400
+    assert errors(response)[0].startswith(f"The parameter {query.partition('=')[0]} cannot be used")
+
+
+def test_a_load_is_shown_with_all_that_happened_to_it(
+    client: TestClient, installation: Installation, caller: Caller
+) -> None:
+    job_id = call(client, caller, notifyWebhook="https://hooks.example.edu/a").json()["jobId"]
+    queued = get(client, caller, f"/loads/{job_id}").json()
+    finish(installation, job_id)
+    ended = get(client, caller, f"/loads/{job_id.lower()}").json()
+
+    assert (queued["state"], queued["queuePosition"]) == ("queued", 1)
+    assert (ended["state"], ended["queuePosition"]) == ("succeeded", None)
+    assert ended["rows"] == {"read": 3, "accepted": 3, "rejected": 0}
+    assert [each["result"] for each in ended["attempts"]] == ["published"]
+    [notification] = ended["notifications"]
+    assert notification["state"] == "delivered"
+    assert [each["detail"] for each in notification["attempts"]] == ["200"]
+
+
+def test_the_place_in_the_queue_counts_the_loads_of_the_same_feed(
+    client: TestClient, caller: Caller
+) -> None:
+    caller.deliver("degrees.csv")
+    job_ids = [call(client, caller).json()["jobId"] for _ in range(3)]
+
+    places = [get(client, caller, f"/loads/{each}").json()["queuePosition"] for each in job_ids]
+
+    assert places == [1, 2, 3]
+
+
+def test_a_queued_load_can_be_canceled_once_and_that_is_told(
+    client: TestClient, installation: Installation, caller: Caller
+) -> None:
+    job_id = call(client, caller, notifyEmail="you@example.edu").json()["jobId"]
+    canceled = post(client, caller, f"/loads/{job_id}/cancel")
+    again = post(client, caller, f"/loads/{job_id}/cancel")
+
+    assert canceled.json()["state"] == "failed"
+    assert again.status_code == 409
+    assert errors(again)[0].startswith("The load is failed")
+    [owed] = installation.ledger.notifications.of(JobId(job_id))
+    assert "canceled" in owed.notice.body
+
+
+def test_a_load_that_runs_cannot_be_canceled(
+    client: TestClient, installation: Installation, caller: Caller
+) -> None:
+    job_id = call(client, caller).json()["jobId"]
+    installation.ledger.loads.begin_attempt(JobId(job_id), "run-1", NOW)
+
+    response = post(client, caller, f"/loads/{job_id}/cancel")
+
+    assert response.status_code == 409
+    load = installation.ledger.loads.get(JobId(job_id))
+    assert load is not None
+    assert load.state is LoadState.RUNNING
+
+
+def test_a_notification_is_sent_again_with_the_same_id(
+    client: TestClient, installation: Installation, caller: Caller
+) -> None:
+    job_id = call(client, caller, notifyWebhook="https://hooks.example.edu/a").json()["jobId"]
+    finish(installation, job_id)
+    [owed] = installation.ledger.notifications.of(JobId(job_id))
+
+    response = post(client, caller, f"/loads/{job_id}/notifications/{owed.id}/resend")
+
+    assert response.json()["notifications"][0]["state"] == "pending"
+    assert [each.id for each in installation.ledger.notifications.claim(NOW, timedelta(1))] == [
+        owed.id
+    ]
+    unknown = post(client, caller, f"/loads/{job_id}/notifications/msg_1/resend")
+    assert unknown.status_code == 404
+
+
+def test_the_self_test_says_what_works_and_queues_nothing(
+    client: TestClient, installation: Installation, caller: Caller
+) -> None:
+    good = get(client, caller, "/self-test?filename=warehouse.csv").json()
+    near = get(client, caller, "/self-test?filename=warehuose.csv").json()
+    inside = get(client, caller, "/self-test?notifyWebhook=https://127.0.0.1/").json()
+
+    assert good["ok"]
+    assert (good["environment"], good["daysRemaining"]) == ("qa", 365)
+    assert not near["ok"]
+    assert "Did you mean warehouse.csv?" in near["checks"][1]["detail"]
+    assert not inside["ok"]
+    assert "not public" in inside["checks"][2]["detail"]
+    assert installation.loads() == []
+
+
+def test_a_key_is_traded_for_a_fresh_one_and_both_work(
+    client: TestClient, installation: Installation, caller: Caller
+) -> None:
+    path = f"/api/v1/index.cfm/exchange?emailaddress=feeds@example.edu&apikey={caller.key}"
+    answer = client.get(path).json()
+    fresh = Caller(installation, "iqu", Environment.QA, answer["apiKey"])
+
+    assert answer["daysRemaining"] == 365
+    assert call(client, fresh).status_code == call(client, caller).status_code == 200
+    listed = get(client, fresh, "/keys").json()["keys"]
+    assert sorted(each["daysRemaining"] for each in listed) == [14, 365]
+    assert caller.key not in str(listed)
+    assert fresh.key not in str(listed)
+
+
+@pytest.mark.usefixtures("caller")
+def test_a_key_with_an_address_is_traded_only_under_it(
+    client: TestClient, installation: Installation
+) -> None:
+    scope = KeyScope(email="feeds@example.edu")
+    key, _ = installation.ledger.keys.issue("iqu", Environment.QA, NOW, scope=scope)
+    bound = Caller(installation, "iqu", Environment.QA, key)
+
+    refused = get(client, bound, "/index.cfm/exchange?emailaddress=other@example.edu")
+    traded = get(client, bound, "/index.cfm/exchange?EMAILADDRESS=Feeds@Example.edu")
+
+    assert refused.status_code == 400
+    assert "feeds@example.edu" not in refused.text
+    assert traded.status_code == 200
+
+
+def test_a_key_for_some_feeds_sees_and_loads_only_those(
+    client: TestClient, installation: Installation, caller: Caller
+) -> None:
+    whole = call(client, caller).json()["jobId"]
+    caller.deliver("degrees.csv")
+    scope = KeyScope(feeds=("warehouse-degrees",))
+    key, _ = installation.ledger.keys.issue("iqu", Environment.QA, NOW, scope=scope)
+    bound = Caller(installation, "iqu", Environment.QA, key)
+
+    refused = call(client, bound)
+    assert refused.status_code == 403
+    assert errors(refused)[0].startswith("The API key does not open the job warehouse.")
+    assert call(
+        client, bound, "/api/v1/index.cfm/webhook/warehouse-degrees", filename="degrees.csv"
+    )
+    assert [each["job"] for each in get(client, bound, "/jobs").json()["jobs"]] == [
+        "warehouse-degrees"
+    ]
+    assert [each["job"] for each in get(client, bound, "/loads").json()["loads"]] == [
+        "warehouse-degrees"
+    ]
+    assert get(client, bound, f"/loads/{whole}").status_code == 404
+    assert get(client, bound, "/jobs/warehouse/field-map.json").status_code == 403
+
+
+@pytest.mark.usefixtures("caller")
+@pytest.mark.parametrize(
+    ("networks", "status"), [((), 200), (("10.0.0.0/8",), 401), (("10.0.0.0/8", "::/0"), 401)]
+)
+def test_a_key_works_only_from_its_networks(
+    client: TestClient, installation: Installation, networks: Any, status: int
+) -> None:
+    """The test client's calls come from no address at all, as through a local socket."""
+    scope = KeyScope(networks=networks)
+    key, _ = installation.ledger.keys.issue("iqu", Environment.QA, NOW, scope=scope)
+
+    assert call(client, Caller(installation, "iqu", Environment.QA, key)).status_code == status

@@ -1,0 +1,115 @@
+"""One customer's key or guess reaches nothing of another, and QA nothing of production."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from alumniq_pipelines.core.load import JobId
+from alumniq_pipelines.core.target import Environment
+from tests.servers.gateway import NOW, Caller, Installation, call, errors
+
+
+@pytest.fixture(params=["another customer", "another environment"])
+def stranger(
+    request: pytest.FixtureRequest, installation: Installation, caller: Caller
+) -> Iterator[Caller]:
+    """Hand out a key that opens nothing of `caller`."""
+    del caller
+    if request.param == "another customer":
+        yield installation.customer("wwu")
+    else:
+        yield installation.caller("iqu", Environment.PRODUCTION)
+
+
+@pytest.fixture
+def secret_load(client: TestClient, caller: Caller) -> str:
+    """Make a load that a stranger must not learn of."""
+    options = {"notifyWebhook": "https://hooks.example.edu/secret"}
+    job_id: str = call(client, caller, **options).json()["jobId"]
+    return job_id
+
+
+def ask(client: TestClient, caller: Caller, path: str, method: str = "GET") -> Any:
+    """Call with a key."""
+    headers = {"Authorization": f"Bearer {caller.key}"}
+    return client.request(method, f"/api/v1{path}", headers=headers)
+
+
+def test_a_stranger_lists_none_of_the_loads(
+    client: TestClient, stranger: Caller, secret_load: str
+) -> None:
+    assert secret_load
+    assert ask(client, stranger, "/loads").json() == {"loads": [], "next": None}
+
+
+def test_a_foreign_load_and_one_that_never_was_get_the_same_answer(
+    client: TestClient, stranger: Caller, secret_load: str
+) -> None:
+    never = "00000000-0000-0000-0000000000000000"
+    for method, path in (
+        ("GET", "/loads/{}"),
+        ("POST", "/loads/{}/cancel"),
+        ("POST", "/loads/{0}/notifications/msg_{0}-1/resend"),
+    ):
+        foreign = ask(client, stranger, path.format(secret_load), method)
+        unknown = ask(client, stranger, path.format(never), method)
+        assert foreign.status_code == unknown.status_code == 404
+        assert errors(foreign) == errors(unknown)
+
+
+def test_a_stranger_cancels_and_resends_nothing(
+    client: TestClient, installation: Installation, stranger: Caller, secret_load: str
+) -> None:
+    before = installation.ledger.loads.get(JobId(secret_load))
+    ask(client, stranger, f"/loads/{secret_load}/cancel", "POST")
+    ask(client, stranger, f"/loads/{secret_load}/notifications/msg_{secret_load}-1/resend", "POST")
+
+    assert installation.ledger.loads.get(JobId(secret_load)) == before
+
+
+def test_a_stranger_sees_no_job_as_loaded(
+    client: TestClient, stranger: Caller, secret_load: str
+) -> None:
+    assert secret_load
+    jobs = ask(client, stranger, "/jobs").json()["jobs"]
+    assert all(each["lastLoad"] is None for each in jobs)
+
+
+def test_a_stranger_lists_none_of_the_keys(
+    client: TestClient, caller: Caller, stranger: Caller
+) -> None:
+    listed = ask(client, stranger, "/keys").json()["keys"]
+    assert [each["prefix"] for each in listed] == [stranger.key[:12]]
+    assert caller.key[:12] not in str(listed)
+
+
+def test_a_strangers_self_test_finds_no_file_and_hints_at_none(
+    client: TestClient, caller: Caller, stranger: Caller
+) -> None:
+    caller.deliver("secret-campaign.csv")
+    for name in ("secret-campaign.csv", "secret-campagn.csv", "../../iqu-feeds/qa/warehouse/x"):
+        found = ask(client, stranger, f"/self-test?filename={name}").json()["checks"][1]
+        assert found["ok"] is False
+        assert "Did you mean" not in found["detail"]
+
+
+def test_trading_a_key_gives_what_that_key_opened_and_nothing_more(
+    client: TestClient, installation: Installation, stranger: Caller, secret_load: str
+) -> None:
+    answer = ask(client, stranger, "/index.cfm/exchange?emailaddress=a@example.edu").json()
+    fresh = Caller(installation, stranger.name, stranger.environment, answer["apiKey"])
+
+    assert ask(client, fresh, f"/loads/{secret_load}").status_code == 404
+    found = installation.ledger.keys.find(fresh.key, NOW)
+    assert found is not None
+    assert (found.customer, found.environment) == (stranger.name, stranger.environment)
+
+
+def test_nobody_without_a_key_learns_of_anything(client: TestClient, secret_load: str) -> None:
+    for path in ("/loads", f"/loads/{secret_load}", "/jobs", "/keys", "/self-test"):
+        response = client.get(f"/api/v1{path}")
+        assert response.status_code == 401
+        assert errors(response) == ["Missing required option: ApiKey"]
+        assert "x-api-key-days-remaining" not in response.headers

@@ -1,0 +1,183 @@
+"""What the status API answers, as models: answers and the OpenAPI document come from them."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from alumniq_pipelines.core.load import LoadState
+
+JOB_ID = "F6494FE4-8642-4F2E-A87DF336916CC246"
+WHEN = "2026-03-01T02:30:00Z"
+
+JobIdText = Annotated[
+    str, Field(description="The jobId that the webhook answered with.", examples=[JOB_ID])
+]
+JobName = Annotated[
+    str, Field(description="The job's name in webhook URLs.", examples=["warehouse"])
+]
+Moment = Annotated[datetime, Field(description="In UTC.", examples=[WHEN])]
+
+
+class Answer(BaseModel):
+    """A part of an answer: frozen, camel case."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True
+    )
+
+
+class Errors(Answer):
+    """The shape of every refusal: everything that is wrong at once."""
+
+    errors: tuple[str, ...] = Field(
+        min_length=1, examples=[["Missing required option: Filename"]], description="Sentences."
+    )
+
+
+class Counts(Answer):
+    """Rows of a file: read is the sum of the other two."""
+
+    read: int = Field(examples=[50_000])
+    accepted: int = Field(examples=[49_998])
+    rejected: int = Field(examples=[2])
+
+
+class LoadSummary(Answer):
+    """A load, in short."""
+
+    job_id: JobIdText
+    job: JobName
+    filename: str = Field(examples=["warehouse.csv"])
+    state: LoadState = Field(description="Where it is; succeeded and failed are final.")
+    dry_run: bool = Field(description="Judged only, never published.", examples=[False])
+    accepted_at: Moment
+    started_at: Moment | None = None
+    ended_at: Moment | None = None
+    rows: Counts | None = Field(default=None, description="Known once the file was judged.")
+    errors: tuple[str, ...] = Field(
+        default=(), description="What went wrong, most frequent first.", examples=[[]]
+    )
+
+
+class Attempt(Answer):
+    """One of up to five tries at a load."""
+
+    number: int = Field(examples=[1])
+    started_at: Moment | None = None
+    ended_at: Moment | None = None
+    result: str | None = Field(default=None, examples=["published"])
+    errors: tuple[str, ...] = ()
+
+
+class DeliveryAttempt(Answer):
+    """One try at sending a notification."""
+
+    at: Moment
+    delivered: bool = Field(examples=[True])
+    detail: str = Field(examples=["200"])
+
+
+class Notification(Answer):
+    """What you are owed about a load, and each try at sending it."""
+
+    id: str = Field(description="The same at every try.", examples=[f"msg_{JOB_ID}-1"])
+    channel: str = Field(examples=["callback"])
+    destination: str = Field(examples=["https://hooks.example.edu/alumniq"])
+    state: str = Field(examples=["delivered"])
+    next_attempt_at: Moment | None = None
+    attempts: tuple[DeliveryAttempt, ...] = ()
+
+
+class LoadDetail(LoadSummary):
+    """A load with all that happened to it."""
+
+    size_bytes: int | None = Field(default=None, examples=[12_345_678])
+    queue_position: int | None = Field(
+        default=None, description="1 is next; null once it runs.", examples=[1]
+    )
+    attempts: tuple[Attempt, ...] = ()
+    notifications: tuple[Notification, ...] = ()
+
+
+class LoadList(Answer):
+    """Some loads, newest first."""
+
+    loads: tuple[LoadSummary, ...]
+    next: str | None = Field(default=None, description="Path of the older ones; null at the end.")
+
+
+class FieldMapLinks(Answer):
+    """What the file has to look like, for machines, for people, and to start from."""
+
+    json_: str = Field(alias="json", examples=["/api/v1/jobs/warehouse/field-map.json"])
+    html: str = Field(examples=["/api/v1/jobs/warehouse/field-map.html"])
+    csv: str = Field(examples=["/api/v1/jobs/warehouse/field-map.csv"])
+
+
+class Job(Answer):
+    """A feed that this key may send."""
+
+    job: JobName
+    title: str = Field(examples=["Warehouse"])
+    description: str = Field(examples=["One row per constituent."])
+    webhook: str = Field(
+        description="Where to POST.", examples=["/api/v1/index.cfm/webhook/warehouse"]
+    )
+    field_map: FieldMapLinks
+    last_load: LoadSummary | None = None
+    next_expected_at: Moment | None = Field(
+        default=None, description="When the next file is due, where that is watched."
+    )
+
+
+class JobList(Answer):
+    """The jobs that a key opens."""
+
+    jobs: tuple[Job, ...]
+
+
+class Check(Answer):
+    """One thing that was looked at."""
+
+    name: str = Field(examples=["file"])
+    ok: bool | None = Field(description="null: it was not asked for.", examples=[True])
+    detail: str = Field(examples=["warehouse.csv was found, 12,345,678 bytes."])
+
+
+class SelfTest(Answer):
+    """What works from here: nothing was queued, and nothing was sent."""
+
+    ok: bool = Field(examples=[True])
+    environment: Literal["qa", "production"]
+    days_remaining: int = Field(description="Of the key.", examples=[300])
+    folder: str = Field(examples=["qa/warehouse/"])
+    checks: tuple[Check, ...]
+
+
+class KeySummary(Answer):
+    """An API key, by its first characters."""
+
+    prefix: str = Field(examples=["aq_test_Xk3p"])
+    live: bool = Field(examples=[True])
+    created_at: Moment
+    expires_at: Moment
+    days_remaining: int = Field(examples=[300])
+    last_used_at: Moment | None = None
+    jobs: tuple[str, ...] | None = Field(default=None, description="null: all.")
+
+
+class KeyList(Answer):
+    """The keys of this customer and environment."""
+
+    keys: tuple[KeySummary, ...]
+
+
+class NewKey(Answer):
+    """A fresh API key, shown this once."""
+
+    api_key: str = Field(examples=["aq_test_…"])
+    expires_at: Moment
+    days_remaining: int = Field(examples=[365])
+    previous_key_expires_at: Moment

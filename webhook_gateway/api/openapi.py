@@ -1,0 +1,187 @@
+"""The OpenAPI 3.1 document, written from the operations and the models."""
+
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from webhook_gateway.api import models
+from webhook_gateway.api.answering import BASE
+from webhook_gateway.api.operations import OPERATIONS, Operation, Parameter
+
+REFUSALS = {
+    400: "Something in the call cannot be used",
+    401: "No valid API key",
+    403: "The key does not open this job",
+    404: "There is nothing of yours at this address",
+    409: "It is too late for that",
+    413: "The body is too large",
+    422: "The Idempotency-Key was used for another request",
+    429: "Too many requests: see Retry-After",
+    503: "A part of ours is away: see Retry-After",
+}
+ALWAYS = (401, 429, 503)
+REFERENCE = "#/components/schemas/{model}"
+
+JOB_ID = "^[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{16}$"
+WEBHOOK = {
+    "type": "object",
+    "required": ["filename"],
+    "properties": {
+        "apiKey": {"type": "string", "description": "Or as Bearer token, or in the URL."},
+        "filename": {
+            "type": "string",
+            "description": "The name below your warehouse/ folder.",
+            "examples": ["warehouse.csv"],
+        },
+        "notifyEmail": {
+            "type": "string",
+            "description": "Addresses to write to, with commas between.",
+            "examples": ["you@example.edu"],
+        },
+        "notifyWebhook": {
+            "type": "string",
+            "description": "A public URL that takes a POST.",
+            "examples": ["https://hooks.example.edu/alumniq"],
+        },
+        "dryRun": {
+            "type": "boolean",
+            "description": "Judge the file and tell the outcome, but publish nothing.",
+        },
+    },
+}
+RECEIPT = {
+    "type": "object",
+    "required": ["jobId", "job", "filename", "notificationSettings"],
+    "additionalProperties": False,
+    "properties": {
+        "jobId": {
+            "type": "string",
+            "pattern": "^[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{16}$",
+        },
+        "job": {"type": "string"},
+        "filename": {"type": "string"},
+        "notificationSettings": {
+            "type": "object",
+            "required": ["emails", "webhook"],
+            "properties": {"emails": {"type": "string"}, "webhook": {"type": "string"}},
+        },
+    },
+    "examples": [
+        {
+            "jobId": models.JOB_ID,
+            "job": "warehouse",
+            "filename": "warehouse.csv",
+            "notificationSettings": {"emails": "you@example.edu", "webhook": ""},
+        }
+    ],
+}
+
+
+def document(server: str) -> dict[str, Any]:
+    """Describe the API as it stands at a server's address."""
+    known: list[type[BaseModel]] = [models.Errors]
+    known += [each.answer for each in OPERATIONS if not isinstance(each.answer, str)]
+    _, schemas = models_json_schema(
+        [(each, "serialization") for each in dict.fromkeys(known)], ref_template=REFERENCE
+    )
+    paths: dict[str, dict[str, Any]] = {f"{BASE}/index.cfm/webhook/{{job}}": {"post": _webhook()}}
+    for each in OPERATIONS:
+        paths.setdefault(BASE + each.path, {})[each.method.lower()] = _operation(each)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "AlumnIQ data feeds",
+            "version": "1",
+            "description": "Ask for loads of delivered files, and see what became of them.",
+        },
+        "servers": [{"url": server}],
+        "security": [{"bearer": []}, {"apikey": []}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas["$defs"],
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "description": "The API key."},
+                "apikey": {
+                    "type": "apiKey",
+                    "in": "query",
+                    "name": "apikey",
+                    "description": "The same in the URL; proxies write URLs into their logs.",
+                },
+            },
+        },
+    }
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": operation.question,
+        "summary": operation.summary,
+        "parameters": [_parameter(each) for each in operation.parameters],
+        "responses": {
+            "200": _answer(operation.answer),
+            **_refused(*ALWAYS, *operation.refusals),
+        },
+    }
+    return described
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "in": parameter.place,
+        "required": parameter.place == "path",
+        "description": parameter.description,
+        "schema": parameter.schema,
+        "example": parameter.example,
+    }
+
+
+def _answer(answer: type[BaseModel] | str) -> dict[str, Any]:
+    media, schema = (
+        ("application/json", {"$ref": REFERENCE.format(model=answer.__name__)})
+        if not (isinstance(answer, str))
+        else (answer, {"type": "object"} if answer == "application/json" else {"type": "string"})
+    )
+    return {
+        "description": "As asked",
+        "headers": {
+            "x-api-key-days-remaining": {
+                "description": "Whole days until the key expires.",
+                "schema": {"type": "integer", "minimum": 0},
+            }
+        },
+        "content": {media: {"schema": schema}},
+    }
+
+
+def _refused(*statuses: int) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": REFERENCE.format(model="Errors")}}}
+    return {
+        str(each): {"description": REFUSALS[each], "content": content} for each in sorted(statuses)
+    }
+
+
+def _webhook() -> dict[str, Any]:
+    """Describe the webhook, whose shapes are the contract's and whose code is older than models."""
+    job = Parameter("job", "A job's name.", {"type": "string"}, "warehouse", "path")
+    name = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "Your own name for the request: sent again, it gets the first answer.",
+        "schema": {"type": "string", "maxLength": 200, "pattern": "^[ -~]*$"},
+    }
+    forms = {kind: {"schema": WEBHOOK} for kind in ("application/json", "multipart/form-data")}
+    return {
+        "operationId": "webhook",
+        "summary": "Ask for a delivered file to be loaded",
+        "parameters": [_parameter(job), name],
+        "requestBody": {"required": True, "content": forms},
+        "responses": {
+            "200": {
+                "description": "The file was seen, and the load is queued",
+                "content": {"application/json": {"schema": RECEIPT}},
+            },
+            **_refused(*ALWAYS, 400, 403, 413, 422),
+        },
+    }

@@ -1,0 +1,152 @@
+"""The operations of the API, each described once: routes and OpenAPI document follow from this."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from alumniq_pipelines.core.load import LoadState
+from webhook_gateway.api import models
+from webhook_gateway.status import MOST_LOADS
+
+EXAMPLE = models.JOB_ID
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A part of the URL; one in the path is required, one in the query never is."""
+
+    name: str
+    description: str
+    schema: dict[str, object]
+    example: object
+    place: str = "query"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one path; `question` names the method of Endpoints that answers it."""
+
+    method: str
+    path: str
+    question: str
+    summary: str
+    answer: type[BaseModel] | str
+    """A model, or the media type of an answer that is none."""
+    parameters: Sequence[Parameter] = ()
+    refusals: Sequence[int] = ()
+
+
+def _in_path(name: str, description: str, example: str) -> Parameter:
+    return Parameter(name, description, {"type": "string"}, example, "path")
+
+
+_JOB = _in_path("job", "A job's name.", "warehouse")
+_LOAD = _in_path("job_id", "The jobId that the webhook answered with.", EXAMPLE)
+_NOTICE = _in_path("notification", "The id of one of the load's notifications.", f"msg_{EXAMPLE}-1")
+_TEXT: dict[str, object] = {"type": "string"}
+
+OPERATIONS: Sequence[Operation] = (
+    Operation("GET", "/jobs", "jobs", "List the jobs of this key", models.JobList),
+    Operation(
+        "GET",
+        "/jobs/{job}/field-map.json",
+        "field_map_json",
+        "A job's field map as a Frictionless Data Resource",
+        "application/json",
+        (_JOB,),
+        (400, 403),
+    ),
+    Operation(
+        "GET",
+        "/jobs/{job}/field-map.html",
+        "field_map_html",
+        "A job's field map for people",
+        "text/html",
+        (_JOB,),
+        (400, 403),
+    ),
+    Operation(
+        "GET",
+        "/jobs/{job}/field-map.csv",
+        "field_map_csv",
+        "A CSV file to start from: header and sample rows",
+        "text/csv",
+        (_JOB,),
+        (400, 403),
+    ),
+    Operation(
+        "GET",
+        "/loads",
+        "loads",
+        "List loads, newest first",
+        models.LoadList,
+        (
+            Parameter("job", "Only of this job.", _TEXT, "warehouse"),
+            Parameter(
+                "state",
+                "Only in this state.",
+                {"type": "string", "enum": [each.value for each in LoadState]},
+                "failed",
+            ),
+            Parameter(
+                "most",
+                "How many at most.",
+                {"type": "integer", "minimum": 1, "maximum": MOST_LOADS, "default": 50},
+                20,
+            ),
+            Parameter(
+                "before",
+                "Where to go on: follow `next` of the answer before.",
+                {"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
+                1_000,
+            ),
+        ),
+        (400, 403),
+    ),
+    Operation(
+        "GET", "/loads/{job_id}", "load", "Show one load whole", models.LoadDetail, (_LOAD,), (404,)
+    ),
+    Operation(
+        "POST",
+        "/loads/{job_id}/cancel",
+        "cancel",
+        "End a load that has not begun; it is told as FAILED",
+        models.LoadSummary,
+        (_LOAD,),
+        (404, 409),
+    ),
+    Operation(
+        "POST",
+        "/loads/{job_id}/notifications/{notification}/resend",
+        "resend",
+        "Send a notification again, with the same id and bytes",
+        models.LoadDetail,
+        (_LOAD, _NOTICE),
+        (404,),
+    ),
+    Operation(
+        "GET",
+        "/self-test",
+        "test",
+        "Look whether a call would be accepted; nothing is queued, and nothing is sent",
+        models.SelfTest,
+        (
+            Parameter("filename", "A file to look for.", _TEXT, "warehouse.csv"),
+            Parameter(
+                "notifyWebhook", "A callback URL to look at.", _TEXT, "https://hooks.example.edu/a"
+            ),
+        ),
+        (400,),
+    ),
+    Operation("GET", "/keys", "key_list", "List this environment's API keys", models.KeyList),
+    Operation(
+        "GET",
+        "/index.cfm/exchange",
+        "exchange",
+        "Trade the key for a fresh one; the old one goes on for two weeks",
+        models.NewKey,
+        (Parameter("emailaddress", "Whom to warn before it expires.", _TEXT, "feeds@example.edu"),),
+        (400,),
+    ),
+)

@@ -1,0 +1,76 @@
+"""The pages of the API that people read: its reference at /api/, and field maps as HTML.
+
+Rendered here, without scripts and without anything from elsewhere; they open without a key, but
+for the field maps.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from alumniq_pipelines.core.field_map import FieldMap
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+PAGE_HEADERS = (
+    (b"cache-control", b"no-store"),
+    (
+        b"content-security-policy",
+        (
+            b"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+            b"base-uri 'none'; frame-ancestors 'none'"
+        ),
+    ),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+)
+"""In place of the front door's: a page has a style and forms, all of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One operation as the reference shows it."""
+
+    method: str
+    path: str
+    described: dict[str, Any]
+
+
+def reference(document: dict[str, Any]) -> HTMLResponse:
+    """Render the OpenAPI document; forms try the questions that change nothing."""
+    sections: Sequence[Section] = [
+        Section(method.upper(), path, described)
+        for path, methods in document["paths"].items()
+        for method, described in methods.items()
+    ]
+    return _page(
+        "reference.html",
+        document=document,
+        sections=sections,
+        schemas=document["components"]["schemas"],
+    )
+
+
+def field_map_page(field_map: FieldMap) -> HTMLResponse:
+    """Render a field map for whoever writes the export."""
+    return _page("field_map.html", field_map=field_map)
+
+
+def _page(template: str, **context: Any) -> HTMLResponse:
+    return HTMLResponse(_templates().get_template(template).render(context))
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

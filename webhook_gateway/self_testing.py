@@ -1,0 +1,80 @@
+"""The self-test: whether a call would be accepted, told check by check; nothing is queued or sent.
+
+Knows nothing of HTTP.
+"""
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from alumniq_pipelines.core.bucket import folder_of
+from alumniq_pipelines.core.keys import ApiKey
+from alumniq_pipelines.core.notify_options import check_webhook
+from alumniq_pipelines.core.problems.problem import Problem
+from alumniq_pipelines.core.problems.request import UnusableNotifyWebhook
+from webhook_gateway.intake import Intake
+
+MOST_NAMES = 1_000
+NO_PUBLIC_HOST = "names a host that leads to no public address"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; `ok` is None where it was not asked for."""
+
+    name: str
+    ok: bool | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTest:
+    """The use case. Where a part of ours is away, that is a finding, not a failure."""
+
+    intake: Intake
+
+    def findings(self, key: ApiKey, filename: str, notify_webhook: str) -> list[Finding]:
+        """Look at the bucket, at a file, and at where a callback would go."""
+        return [
+            _found("bucket", lambda: self._folder(key)),
+            _found("file", lambda: self._file(key, filename)) if filename else _unasked("file"),
+            _found("callback", lambda: self._host(notify_webhook))
+            if notify_webhook
+            else _unasked("callback", "notifyWebhook"),
+        ]
+
+    def _folder(self, key: ApiKey) -> str:
+        folder = folder_of(key.environment)
+        names = list(self.intake.bucket(key.customer).names(folder, most=MOST_NAMES))
+        more = " or more" if len(names) == MOST_NAMES else ""
+        return f"{folder} can be read; files there: {len(names):,}{more}."
+
+    def _file(self, key: ApiKey, filename: str) -> str:
+        stored = self.intake.delivered(key, filename)
+        return f"{filename} was found, {stored.size_bytes:,} bytes."
+
+    def _host(self, url: str) -> str:
+        """Resolve where a callback would go; it is not called, which would look like an outcome."""
+        check_webhook(url, self.intake.callbacks)
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+        try:
+            found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+        except OSError:
+            raise UnusableNotifyWebhook(NO_PUBLIC_HOST) from None
+        if not all(self.intake.callbacks.permits(ip_address(each[4][0])) for each in found):
+            raise UnusableNotifyWebhook(NO_PUBLIC_HOST)
+        return "The host of the URL leads to a public address."
+
+
+def _found(name: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name, ok=True, detail=look())
+    except Problem as problem:
+        return Finding(name, ok=False, detail=str(problem))
+
+
+def _unasked(name: str, parameter: str = "") -> Finding:
+    return Finding(name, ok=None, detail=f"Give {parameter or 'filename'} to have it looked at.")
