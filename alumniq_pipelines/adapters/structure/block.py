@@ -1,8 +1,9 @@
 """A block of delimited text taken apart with array operations, many bytes at a time.
 
 A byte is inside quotes where the number of quotes up to it is odd. With that known for every byte,
-delimiters, ends of records and illegal quotes are comparisons of whole arrays: over a hundred times
-faster than stepping through the bytes, and just as exact.
+delimiters, ends of records and illegal quotes are logic on whole arrays: hundreds of times faster
+than stepping through the bytes, and just as exact. The arrays hold a bit for each byte of the text,
+the first in the highest bit, so that eight bytes of text take one operation.
 """
 
 from dataclasses import dataclass
@@ -12,155 +13,171 @@ import numpy as np
 import numpy.typing as npt
 
 Bytes = npt.NDArray[np.uint8]
+Bits = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 Positions = npt.NDArray[np.int64]
 
 LF, CR = 10, 13
 
 
-def _running_parity(byte: int) -> int:
-    """Number the bits of a byte by the parity of those set up to each, the highest bit first."""
-    parity = result = 0
-    for bit in range(7, -1, -1):
-        parity ^= byte >> bit & 1
-        result |= parity << bit
-    return result
+@dataclass(frozen=True, slots=True)
+class BadQuote:
+    """A quote with an illegal neighbour: a stray one, or text at `place` behind a closed one."""
 
-
-_PREFIX = np.array([_running_parity(byte) for byte in range(256)], dtype=np.uint8)
-_FLIP = np.where(_PREFIX & 1, np.uint8(255), np.uint8(0))
-"""What a byte with an odd number of bits does to all bits behind it."""
+    place: int
+    is_stray: bool
 
 
 @dataclass(frozen=True)
 class Block:
-    """Bytes that begin where a record begins."""
+    """Bytes that begin where a record begins; the last record may lack its end."""
 
     text: Bytes
     delimiter: int
     quote: int
 
     @cached_property
-    def quotes(self) -> Mask:
-        """Where quotes stand."""
-        found: Mask = self.text == self.quote
-        return found
+    def _quotes(self) -> Bits:
+        return self._bits(self.quote)
 
     @cached_property
-    def inside(self) -> Mask:
+    def _inside(self) -> Bits:
         """Where an odd number of quotes has been seen, the byte itself included."""
-        packed = np.packbits(self.quotes)
-        flips = np.bitwise_xor.accumulate(_FLIP[packed])
-        parity = _PREFIX[packed]
-        parity[1:] ^= flips[:-1]
-        return np.unpackbits(parity, count=len(self.text)).view(np.bool_)
+        parity = self._quotes.copy()
+        for distance in (1, 2, 4):
+            parity ^= parity >> np.uint8(distance)  # now of so many bits up to each, within a byte
+        odd = np.bitwise_xor.accumulate(parity & np.uint8(1))
+        parity[1:] ^= np.negative(odd[:-1])  # an odd number before flips all bits of a byte
+        return parity
 
     @cached_property
-    def outside(self) -> Mask:
-        """Where bytes are not inside quotes."""
-        return ~self.inside
-
-    @cached_property
-    def returns(self) -> Mask | None:
-        """Where carriage returns stand, also inside quotes; None where there are none at all."""
-        found: Mask = self.text == CR
-        return found if found.any() else None
-
-    @cached_property
-    def line_ends(self) -> Mask:
+    def _line_ends(self) -> Bits:
         """Where physical lines end: at line feeds, and at carriage returns without one."""
-        ends: Mask = self.text == LF
-        if self.returns is not None:
-            lone = self.returns.copy()
-            lone[:-1] &= ~ends[1:]
-            ends = ends | lone
-        return ends
+        feeds = self._bits(LF)
+        if not self.has_returns:
+            return feeds
+        lone = self._bits(CR) & ~_of_next(feeds, last=0)
+        return feeds | lone
 
     @cached_property
-    def ends(self) -> Mask:
+    def _ends(self) -> Bits:
         """Where records end: at the ends of lines outside quotes."""
-        return self.line_ends & self.outside
+        return self._line_ends & ~self._inside
 
     @cached_property
-    def separators(self) -> Mask:
+    def _separators(self) -> Bits:
         """Where values end: at delimiters and ends of records."""
-        found: Mask = self.text == self.delimiter
-        found &= self.outside
-        found |= self.ends
-        return found
+        return self._bits(self.delimiter) & ~self._inside | self._ends
 
     @cached_property
-    def separating_ends(self) -> Mask:
-        """Whether each separator in turn is the end of a record."""
-        found: Mask = self.text[self.separators] != self.delimiter
-        return found
+    def has_returns(self) -> bool:
+        """Whether there are carriage returns at all, also inside quotes."""
+        return bool((self.text == CR).any())
 
-    def first_bad_quote(self) -> int | None:
-        """Find the first quote with an illegal neighbour: a stray one, or text behind a closed one.
+    @cached_property
+    def ends(self) -> Positions:
+        """The places at which records end."""
+        return self._places(self._ends)
 
-        Answers the position of the quote where it stands wrong, of the text where that does.
-        """
-        fitting = self.separators | self.quotes
-        if self.returns is not None:
-            fitting |= self.returns & self.outside
-        opens_badly = self.quotes[1:] & self.inside[1:] & ~fitting[:-1]
-        closes_badly = self.quotes[:-1] & self.outside[:-1] & ~fitting[1:]
-        bad = opens_badly | closes_badly
-        return int(bad.argmax()) + 1 if bad.any() else None
+    @cached_property
+    def starts(self) -> Positions:
+        """The places at which whole records start."""
+        starts = np.zeros(len(self.ends), dtype=np.int64)
+        starts[1:] = self.ends[:-1] + 1
+        return starts
 
-    def last_end(self) -> int | None:
-        """Find where the last whole record ends."""
-        backwards = self.ends[::-1]
-        place = int(backwards.argmax())
-        return len(self.text) - 1 - place if backwards[place] else None
+    @cached_property
+    def sizes(self) -> Positions:
+        """How many bytes each whole record has with its end."""
+        return np.diff(self.ends, prepend=-1)
 
-    def first(self, size: int) -> "Block":
-        """Answer the block's beginning, without computing anything anew."""
-        part = Block(self.text[:size], self.delimiter, self.quote)
-        for name in ("quotes", "inside", "outside", "line_ends", "ends", "separators"):
-            part.__dict__[name] = getattr(self, name)[:size]
-        part.__dict__["returns"] = None if self.returns is None else self.returns[:size]
-        return part
+    @property
+    def whole(self) -> int:
+        """How many bytes the whole records have."""
+        return int(self.ends[-1]) + 1 if len(self.ends) else 0
 
-    def is_regular(self, width: int) -> bool:
-        """Whether every record has `width` values and none is a blank line; whole records only."""
-        ends = self.separating_ends
-        if len(ends) % width or np.count_nonzero(ends) != len(ends) // width:
-            return False
-        if width == 1 and self.blank_lines().any():
-            return False
-        return bool(ends[width - 1 :: width].all())
+    def lines_before(self, place: int) -> int:
+        """Count the physical lines that end before a place."""
+        byte, bits = divmod(place, 8)
+        count = int(np.bitwise_count(self._line_ends[:byte]).sum())
+        return count + (int(self._line_ends[byte]) >> 8 - bits).bit_count() if bits else count
+
+    def bad_quote(self) -> BadQuote | None:
+        """Find the first quote that stands neither at an edge of its value nor doubled in it."""
+        fitting = self._separators | self._quotes
+        if self.has_returns:
+            fitting |= self._bits(CR) & ~self._inside
+        fitting[-1] |= 0xFF >> (len(self.text) - 1) % 8 + 1  # what follows the block may fit
+        opens = self._quotes & self._inside
+        bad = opens & ~_of_previous(fitting, first=0x80)
+        bad |= (self._quotes ^ opens) & ~_of_next(fitting, last=1)
+        if not bad.any():
+            return None
+        place = int(self._places(bad)[0])
+        is_stray = bool(opens[place >> 3] >> (7 - place % 8) & 1)
+        return BadQuote(place if is_stray else place + 1, is_stray)
 
     def widths(self) -> Positions:
-        """Count the values of each record; whole records only."""
-        return np.diff(np.flatnonzero(self.separating_ends), prepend=-1)
-
-    def starts(self) -> Positions:
-        """Find where each record starts; whole records only."""
-        starts = np.flatnonzero(self.ends) + 1
-        return np.concatenate((np.zeros(1, dtype=np.int64), starts[:-1]))
-
-    def sizes(self) -> Positions:
-        """Count the bytes of each record with its end; whole records only."""
-        return np.diff(np.flatnonzero(self.ends), prepend=-1)
+        """Count the values of each whole record."""
+        counts = np.bitwise_count(self._separators)
+        before = np.cumsum(counts, dtype=np.int64) - counts
+        byte, bit = self.ends >> 3, (self.ends & 7).astype(np.uint8)
+        up_to_end = before[byte] + np.bitwise_count(self._separators[byte] >> (7 - bit))
+        widths: Positions = np.diff(up_to_end, prepend=0)
+        return widths
 
     def blank_lines(self) -> Mask:
-        """Whether each record is a blank line: nothing but its end."""
-        sizes = self.sizes()
-        blank: Mask = sizes == 1
-        if self.returns is None:
-            return blank
-        starts = self.starts()
-        blank |= (sizes == len("\r\n")) & self.returns[starts]
+        """Whether each whole record is a blank line: nothing but its end."""
+        blank: Mask = self.sizes == 1
+        blank |= (self.sizes == len("\r\n")) & (self.text[self.starts] == CR)
         return blank
+
+    def is_regular(self, width: int) -> bool:
+        """Whether every whole record has `width` values and none is a blank line."""
+        return bool((self.widths() == width).all()) and not (
+            width == 1 and self.blank_lines().any()
+        )
 
     def kinds_of_end(self, added: int = 0) -> frozenset[str]:
         """Name the ways in which records end, but for the last `added` ends."""
-        if self.returns is None:
-            return frozenset({"LF"} if np.count_nonzero(self.ends) > added else ())
-        ends = np.flatnonzero(self.ends)
-        ends = ends[: len(ends) - added]
+        ends = self.ends[: len(self.ends) - added]
         feeds = self.text[ends] == LF
         behind_return = (ends > 0) & (self.text[ends - 1] == CR)
         kinds = {"CR": ~feeds, "CRLF": feeds & behind_return, "LF": feeds & ~behind_return}
         return frozenset(kind for kind, found in kinds.items() if found.any())
+
+    def copied(self, kept: Mask) -> Bytes:
+        """Answer the bytes of the whole records that are kept, a line feed at the end of each."""
+        text = self.text[: self.whole]
+        keep = np.repeat(kept, self.sizes)
+        if self.has_returns:
+            text = text.copy()
+            text[self.ends] = LF
+            # What is left of returns outside quotes is the first half of an end.
+            keep &= ~((text == CR) & ~self._mask(self._inside)[: self.whole])
+        return text[keep]
+
+    def _bits(self, byte: int) -> Bits:
+        return np.packbits(self.text == byte)
+
+    def _mask(self, bits: Bits) -> Mask:
+        return np.unpackbits(bits, count=len(self.text)).view(np.bool_)
+
+    def _places(self, bits: Bits) -> Positions:
+        return np.flatnonzero(self._mask(bits))
+
+
+def _of_previous(bits: Bits, first: int) -> Bits:
+    """Give every place the bit of the one before it; `first` is given to the first byte."""
+    shifted: Bits = bits >> np.uint8(1)
+    shifted[1:] |= bits[:-1] << np.uint8(7)
+    shifted[0] |= first
+    return shifted
+
+
+def _of_next(bits: Bits, last: int) -> Bits:
+    """Give every place the bit of the one behind it; `last` is given to the last byte."""
+    shifted: Bits = bits << np.uint8(1)
+    shifted[:-1] |= bits[1:] >> np.uint8(7)
+    shifted[-1] |= last
+    return shifted

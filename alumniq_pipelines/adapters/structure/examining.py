@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alumniq_pipelines.adapters.structure.block import CR, LF, Block, Bytes, Mask, Positions
+from alumniq_pipelines.adapters.structure.block import Positions
 from alumniq_pipelines.adapters.structure.reading import (
     Layout,
     Mark,
@@ -84,8 +84,8 @@ class Structure:
                 lines.update({row: begin.line + row - begin.record for row in found})
                 continue
             block = block_at(self.path, self.text.layout, begin, end)
-            before = np.searchsorted(np.flatnonzero(block.line_ends), block.starts())
-            lines.update({row: begin.line + int(before[row - begin.record]) for row in found})
+            starts = {row: int(block.starts[row - begin.record]) for row in found}
+            lines.update({row: begin.line + block.lines_before(starts[row]) for row in found})
         return lines
 
 
@@ -139,7 +139,7 @@ def mend(path: Path, layout: Layout, mended: Path, progress: Fraction) -> Struct
             values.append(widths[others])
             if first == 0:
                 regular[0] = False  # the header
-            copy.write(_copied(block, regular).tobytes())
+            copy.write(block.copied(regular).tobytes())
             marks.append(placed.begin)
             progress(placed.end.byte / size)
     if placed is not None:
@@ -163,14 +163,3 @@ def _is_read_as_it_is(placed: PlacedBlock, kinds: frozenset[str]) -> bool:
     return kinds == {"LF"} or (
         kinds == {"CRLF"} and not has_line_ends_inside(placed.begin, placed.end)
     )
-
-
-def _copied(block: Block, kept: Mask) -> Bytes:
-    """Answer the bytes of the records that are kept, with a line feed at the end of each."""
-    keep = np.repeat(kept, block.sizes())
-    if block.returns is None:
-        return block.text[keep]
-    text = block.text.copy()
-    text[block.ends & (text == CR)] = LF
-    keep &= ~(block.returns & block.outside & (text == CR))
-    return text[keep]

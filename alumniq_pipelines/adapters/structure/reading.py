@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from alumniq_pipelines.adapters.structure.block import Block
+from alumniq_pipelines.adapters.structure.block import BadQuote, Block
 from alumniq_pipelines.core.problems.file import (
     BrokenQuoting,
     EmptyFile,
@@ -61,7 +61,7 @@ class PlacedBlock:
 
     def kinds_of_end(self) -> frozenset[str]:
         """Name the ways in which records end in the file, which may lack its last one."""
-        missing = len(self.block.text) - (self.end.byte - self.begin.byte)
+        missing = self.block.whole - (self.end.byte - self.begin.byte)
         return self.block.kinds_of_end(missing)
 
 
@@ -138,27 +138,22 @@ def _placed(text: bytes, mark: Mark, layout: Layout, *, at_end: bool) -> PlacedB
     whole = _ended(text) if at_end else _without_half_end(text)
     _refuse_nul(whole, mark)
     block = _block(whole, layout)
-    last = block.last_end()
-    _refuse_encoding(whole if last is None else whole[: last + 1], mark, partial=last is None)
-    bad = block.first_bad_quote()
+    size = block.whole
+    _refuse_encoding(whole[:size] if size else whole, mark, partial=not size)
+    bad = block.bad_quote()
     if bad is not None:
         raise _bad_quote(block, bad, mark)
-    tail = len(whole) - (0 if last is None else last + 1)
-    if tail > MOST_BYTES_OF_A_ROW or (at_end and tail):
-        line = mark.line + (0 if last is None else _count(block, last + 1))
-        if tail > MOST_BYTES_OF_A_ROW:
-            raise RowTooLong(line, MOST_BYTES_OF_A_ROW)
-        raise BrokenQuoting(line, line, "open")
-    if last is None:
+    lines = block.lines_before(size)
+    if len(whole) - size > MOST_BYTES_OF_A_ROW:
+        raise RowTooLong(mark.line + lines, MOST_BYTES_OF_A_ROW)
+    if at_end and len(whole) > size:
+        raise BrokenQuoting(mark.line + lines, mark.line + lines, "open")
+    if not size:
         return None
     _refuse_joined(whole, block, mark)
-    block = block.first(last + 1)
-    records = int(np.count_nonzero(block.ends))
     # The end that was added to the last record is not in the file.
-    byte = mark.byte + min(last + 1, len(text))
-    return PlacedBlock(
-        block, mark, Mark(byte, mark.line + _count(block, last + 1), mark.record + records)
-    )
+    byte = mark.byte + min(size, len(text))
+    return PlacedBlock(block, mark, Mark(byte, mark.line + lines, mark.record + len(block.ends)))
 
 
 def _ended(text: bytes) -> bytes:
@@ -173,10 +168,6 @@ def _without_half_end(text: bytes) -> bytes:
 
 def _block(text: bytes, layout: Layout) -> Block:
     return Block(np.frombuffer(text, np.uint8), ord(layout.delimiter), ord(layout.quote))
-
-
-def _count(block: Block, size: int) -> int:
-    return int(np.count_nonzero(block.line_ends[:size]))
 
 
 def _line_of(text: bytes, place: int) -> int:
@@ -212,11 +203,12 @@ def _refuse_encoding(text: bytes, mark: Mark, *, partial: bool) -> None:
 
 def _refuse_joined(text: bytes, block: Block, mark: Mark) -> None:
     """Refuse a byte order mark that begins a record; the header's own was left out before."""
-    place = text.find(BYTE_ORDER_MARK)
-    while place >= 0:
-        if block.ends[place - 1] if place else mark.record:
-            raise FilesJoined(mark.line + _count(block, place))
-        place = text.find(BYTE_ORDER_MARK, place + 1)
+    if text.isascii():
+        return
+    marked = block.text[block.starts] == BYTE_ORDER_MARK[0]
+    for place in block.starts[marked].tolist():
+        if text.startswith(BYTE_ORDER_MARK, place) and (place or mark.record):
+            raise FilesJoined(mark.line + block.lines_before(place))
 
 
 def _likely_encoding(text: bytes) -> str:
@@ -226,10 +218,9 @@ def _likely_encoding(text: bytes) -> str:
     return "Windows-1252 or ISO 8859-1 (Latin-1)"
 
 
-def _bad_quote(block: Block, place: int, mark: Mark) -> BrokenQuoting:
-    """Say what is wrong with the quote at a place or with the text there."""
-    record = np.flatnonzero(block.ends[:place])
-    begin = int(record[-1]) + 1 if len(record) else 0
-    line, row_line = (mark.line + _count(block, size) for size in (place, begin))
-    is_stray = block.quotes[place] and block.inside[place]
-    return BrokenQuoting(line, row_line, "stray" if is_stray else "closing")
+def _bad_quote(block: Block, bad: BadQuote, mark: Mark) -> BrokenQuoting:
+    """Say on which line the fault is, and on which its row began."""
+    row = int(np.searchsorted(block.ends, bad.place))
+    begin = int(block.ends[row - 1]) + 1 if row else 0
+    line, row_line = (mark.line + block.lines_before(place) for place in (bad.place, begin))
+    return BrokenQuoting(line, row_line, "stray" if bad.is_stray else "closing")
