@@ -1,0 +1,82 @@
+"""Chat messages and heartbeats over real sockets, through the outbox."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from alumniq_pipelines.adapters.notifiers.chat import ChatNotifier
+from alumniq_pipelines.adapters.notifiers.heartbeat import HeartbeatNotifier
+from alumniq_pipelines.core.addresses import AddressPolicy
+from alumniq_pipelines.core.notification import (
+    Channel,
+    DeliveryResult,
+    Notice,
+    Notification,
+    NotificationState,
+)
+from alumniq_pipelines.core.staff import CHAT, chat_body
+from alumniq_pipelines.resources import resources
+from alumniq_pipelines.settings import Settings
+from tests.servers import receiver as behaviour
+from tests.servers.receiver import Receiver
+
+LOOPBACK = AddressPolicy.of(["127.0.0.0/8"])
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def due(channel: Channel, destination: str, body: str = "") -> Notification:
+    notice = Notice(channel, destination, body)
+    return Notification("n1", None, notice, NotificationState.PENDING, 0, NOW, NOW, incident_id=1)
+
+
+def chat(url: str | None) -> DeliveryResult:
+    message = due(Channel.CHAT, CHAT, chat_body("Away", "The bucket is away."))
+    return asyncio.run(ChatNotifier(url).deliver(message))
+
+
+def test_a_chat_gets_json_that_slack_takes_also_in_our_own_network(receiver: Receiver) -> None:
+    assert chat(f"{receiver.url}/services/T0/B0/s3cret").delivered
+    [request] = receiver.received
+    assert request.method == "POST"
+    assert request.headers["content-type"] == "application/json"
+    assert json.loads(request.body) == {"text": "*Away*\nThe bucket is away."}
+
+
+def test_a_chat_that_is_down_is_tried_again_and_one_that_is_gone_is_not(
+    receiver: Receiver,
+) -> None:
+    receiver.answers.append(behaviour.status(503))
+    assert chat(receiver.url) == DeliveryResult(delivered=False, detail="HTTP 503")
+    assert chat(None).permanent
+
+
+def test_the_url_of_a_chat_shows_nowhere() -> None:
+    assert "s3cret" not in repr(Settings(staff_webhook="https://hooks.example.org/s3cret"))
+    assert "s3cret" not in repr(ChatNotifier("https://hooks.example.org/s3cret"))
+
+
+def test_a_heartbeat_is_a_bare_get(receiver: Receiver) -> None:
+    beat = due(Channel.HEARTBEAT, f"{receiver.url}/ping/abc/start")
+    assert asyncio.run(HeartbeatNotifier(LOOPBACK).deliver(beat)).delivered
+    [request] = receiver.received
+    assert (request.method, request.path, request.body) == ("GET", "/ping/abc/start", b"")
+    assert "content-type" not in request.headers
+
+
+@pytest.mark.parametrize("url", ["{}/x", "http://localhost:1/x", "http://169.254.169.254/x"])
+def test_a_heartbeat_reaches_no_address_that_a_callback_may_not(
+    receiver: Receiver, url: str
+) -> None:
+    beat = due(Channel.HEARTBEAT, url.format(receiver.url))
+    result = asyncio.run(HeartbeatNotifier(AddressPolicy()).deliver(beat))
+    assert result == DeliveryResult(delivered=False, detail="the address is not public")
+    assert receiver.received == []
+
+
+def test_every_channel_has_its_notifier(tmp_path: Path) -> None:
+    with dg.build_resources(resources(Settings(data_dir=tmp_path))) as opened:
+        assert set(opened.notifiers) == set(Channel)

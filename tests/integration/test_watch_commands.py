@@ -1,0 +1,189 @@
+"""The commands over watches, as people and scripts call them."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.cli.main import app
+from alumniq_pipelines.core.incident import Condition, Kind, Resolution
+from alumniq_pipelines.core.load import LoadRequest, LoadState, new_job_id
+from alumniq_pipelines.core.outcome import Outcome
+from alumniq_pipelines.core.target import Environment, Target
+
+NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
+TARGET = ("iqu", "production", "warehouse")
+NIGHTLY = ("--cron", "0 3 * * 1-5", "--time-zone", "America/New_York")
+SECRET = "https://hc-ping.com/s3cret"
+
+
+@pytest.fixture(autouse=True)
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
+    monkeypatch.setenv("ALUMNIQ_DATA_DIR", str(tmp_path))
+    alumniq("customer", "add", "iqu", "--name", "IQ University")
+    with closing(Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")) as opened:
+        yield opened
+
+
+def alumniq(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments)
+
+
+def told(*arguments: str) -> Any:
+    result = alumniq("watch", *arguments, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def refusal(*arguments: str) -> str:
+    result = alumniq("watch", *arguments)
+    assert result.exit_code == 2, result.output
+    return result.stderr
+
+
+def deliver(ledger: Ledger, days: int) -> None:
+    """Load a file at three in the morning, New York time, on so many days."""
+    target = Target("iqu", Environment.PRODUCTION, "warehouse")
+    for day in range(days):
+        request = LoadRequest(new_job_id(), target, "warehouse.csv", None, None)
+        load = ledger.loads.accept(request, datetime(2026, 1, 5 + day, 8, day, tzinfo=UTC))
+        ledger.loads.end(load.job_id, Outcome(LoadState.SUCCEEDED), [], NOW)
+
+
+def test_a_watch_is_set_and_listed() -> None:
+    days_off = ("--day-off", "2026-12-24..2027-01-02", "--day-off", "2026-07-04")
+    kept = told("set", *TARGET, *NIGHTLY, "--grace", "90min", *days_off, "--no-weekends")
+    assert (kept["cron"], kept["time_zone"]) == ("0 3 * * 1-5", "America/New_York")
+    assert (kept["grace_seconds"], kept["weekends"]) == (5_400, False)
+    assert kept["days_off"] == ["2026-12-24..2027-01-02", "2026-07-04"]
+    (listed,) = told("list")
+    assert listed == {
+        **kept,
+        "standing": "waiting",
+        "due_at": listed["due_at"],
+        "missed_at": listed["missed_at"],
+        "last": None,
+        "silence": None,
+    }
+    shown = alumniq("watch", "list").stdout
+    assert shown.startswith("iqu/production/warehouse  waiting  due ")
+    assert "0 3 * * 1-5 America/New_York without weekends" in shown
+    assert told("list", "--customer", "other") == []
+
+
+def test_what_is_not_given_stays_as_it_was() -> None:
+    first = told("set", *TARGET, *NIGHTLY, "--day-off", "2026-07-04", "--heartbeat-url", SECRET)
+    second = told("set", *TARGET, "--grace", "1h")
+    assert second == {**first, "grace_seconds": 3_600}
+    third = told("set", *TARGET, "--every", "6h", "--day-off", "", "--heartbeat-url", "")
+    assert (third["cron"], third["period_seconds"]) == (None, 21_600)
+    assert (third["days_off"], third["heartbeat"]) == ([], None)
+    assert third["since"] > second["since"]
+
+
+def test_the_heartbeats_url_is_a_secret() -> None:
+    assert told("set", *TARGET, *NIGHTLY, "--heartbeat-url", SECRET)["heartbeat"] == "hc-ping.com"
+    shown = alumniq("watch", "list", "--json").stdout + alumniq("watch", "list").stdout
+    assert "s3cret" not in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "refused"),
+    [
+        (("set", *TARGET), "neither a cron expression nor a period"),
+        (("set", *TARGET, "--cron", "0 3 * * *", "--every", "6h"), "or both"),
+        (("set", *TARGET, "--cron", "61 3 * * *"), "unusable minute"),
+        (("set", *TARGET, "--every", "soon"), "'soon' is no length of time"),
+        (("set", *TARGET, *NIGHTLY, "--grace", "-2h"), "no length of time"),
+        (("set", *TARGET, *NIGHTLY, "--time-zone", "Mars"), "unknown time zone"),
+        (("set", *TARGET, *NIGHTLY, "--day-off", "Xmas"), "days off"),
+        (("set", "nope", "qa", "warehouse", *NIGHTLY), "no customer 'nope'"),
+        (("set", "iqu", "qa", "warehous", *NIGHTLY), "no feed 'warehous'"),
+        (("snooze", *TARGET, "--for", "1d"), "no watch on iqu/production/warehouse"),
+        (("remove", *TARGET), "no watch on iqu/production/warehouse"),
+        (("suggest", *TARGET), "0 loads on 0 days"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_not_done(arguments: tuple[str, ...], refused: str) -> None:
+    assert refused in refusal(*arguments)
+    assert told("list") == []
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1/x", "ftp://x.example", "https://a:s3cret@x.example"]
+)
+def test_a_heartbeat_that_could_never_be_sent_is_refused_without_repeating_it(url: str) -> None:
+    said = refusal("set", *TARGET, *NIGHTLY, "--heartbeat-url", url)
+    assert "--heartbeat-url" in said
+    assert "s3cret" not in said
+
+
+def test_a_snooze_is_told_by_the_clocks_of_the_campus() -> None:
+    told("set", *TARGET, *NIGHTLY)
+    snoozed = told("snooze", *TARGET, "--until", "2036-12-01T08:00")
+    assert snoozed["snoozed_until"] == "2036-12-01T08:00:00-05:00"
+    assert told("list")[0]["standing"] == "snoozed"
+    shown = alumniq("watch", "snooze", *TARGET, "--until", "2036-12-01").stdout
+    assert shown == "iqu/production/warehouse is expected not before 2036-12-01 00:00 EST.\n"
+    assert told("snooze", *TARGET, "--for", "3d")["snoozed_until"]
+    assert told("snooze", *TARGET, "--end")["snoozed_until"] is None
+    assert told("list")[0]["standing"] == "waiting"
+
+
+@pytest.mark.parametrize(
+    "wrong", [(), ("--for", "1d", "--end"), ("--until", "tomorrow"), ("--until", "")]
+)
+def test_a_snooze_needs_exactly_one_end(wrong: tuple[str, ...]) -> None:
+    told("set", *TARGET, *NIGHTLY)
+    assert "until when to snooze" in refusal("snooze", *TARGET, *wrong)
+
+
+def test_a_watch_is_removed() -> None:
+    told("set", *TARGET, *NIGHTLY)
+    assert told("remove", *TARGET)["removed"] is True
+    assert alumniq("watch", "list").stdout.startswith("No watches yet.")
+
+
+def test_a_rhythm_is_proposed_from_history_and_its_command_can_be_pasted(
+    ledger: Ledger,
+) -> None:
+    deliver(ledger, 20)
+    shown = alumniq("watch", "suggest", *TARGET, "--time-zone", "America/New_York").stdout
+    assert "Drawn from 20 loads on 20 days, 2026-01-05 to 2026-01-24" in shown
+    assert "0 of them would have come after an alarm" in shown
+    assert (
+        'alumniq watch set iqu production warehouse --cron "15 3 * * *" '
+        "--time-zone America/New_York --grace 60min"
+    ) in shown
+    assert told("list") == []
+
+
+def test_a_proposal_can_be_applied_and_keeps_what_history_cannot_know(ledger: Ledger) -> None:
+    deliver(ledger, 20)
+    told("set", *TARGET, *NIGHTLY, "--day-off", "2026-07-04", "--heartbeat-url", SECRET)
+    proposed = told("suggest", *TARGET, "--apply")
+    assert (proposed["applied"], proposed["cron"], proposed["loads"]) == (True, "15 3 * * *", 20)
+    (kept,) = told("list")
+    assert (kept["cron"], kept["heartbeat"]) == ("15 3 * * *", "hc-ping.com")
+    assert kept["days_off"] == ["2026-07-04"]
+
+
+def test_incidents_are_listed_newest_first_those_that_are_over_on_request(ledger: Ledger) -> None:
+    assert alumniq("watch", "incidents").stdout == "Nothing is amiss.\n"
+    for number, kind in enumerate((Kind.BUCKET_AWAY, Kind.QUEUE_STUCK)):
+        condition = Condition(kind, kind, f"Trouble {number}", "It is.")
+        ledger.incidents.open(condition, NOW + timedelta(hours=number))
+    (first, _) = ledger.incidents.now_open()
+    ledger.incidents.close([first.id], Resolution.RECOVERED, NOW + timedelta(hours=5), lambda _: ())
+    assert [each["kind"] for each in told("incidents")] == ["queue-stuck"]
+    everything = told("incidents", "--all")
+    assert [each["kind"] for each in everything] == ["queue-stuck", "bucket-away"]
+    assert everything[1]["resolution"] == "recovered"
+    shown = alumniq("watch", "incidents", "--all").stdout.splitlines()
+    assert shown[1].endswith("Trouble 0  (recovered 2026-03-01 07:30:00Z)")
