@@ -4,8 +4,11 @@ from typing import TYPE_CHECKING
 
 from alumniq_pipelines.adapters.archive import BucketArchive, FolderArchive
 from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
+from alumniq_pipelines.adapters.signing_key import keep_key, read_key
 from alumniq_pipelines.core.archive import Archive
 from alumniq_pipelines.core.bucket import Buckets
+from alumniq_pipelines.core.problems.setup import NoSigningKey
+from alumniq_pipelines.core.signing import new_key
 from alumniq_pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,6 +28,26 @@ def open_archive(settings: Settings) -> Archive:
     if not settings.archive_bucket:
         return FolderArchive(settings.archive_dir)
     return BucketArchive(_s3_buckets(settings).open(settings.archive_bucket))
+
+
+def signing_key(settings: Settings) -> bytes:
+    """Read what signing secrets are made of; raises NoSigningKey."""
+    try:
+        if settings.signing_key is not None:
+            return bytes.fromhex(settings.signing_key.get_secret_value())
+        key = read_key(settings.signing_key_file)
+    except ValueError:
+        raise NoSigningKey from None
+    if key is None:
+        raise NoSigningKey
+    return key
+
+
+def made_signing_key(settings: Settings) -> bytes:
+    """Read the signing key, made now where there is none yet; raises NoSigningKey."""
+    if settings.signing_key is None and read_key(settings.signing_key_file) is None:
+        keep_key(settings.signing_key_file, new_key())
+    return signing_key(settings)
 
 
 def _s3_buckets(settings: Settings) -> "S3Buckets":

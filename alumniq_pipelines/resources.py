@@ -4,7 +4,8 @@ They are functions of the settings, not fields of a resource's config: Dagster s
 UI and stores it with runs, and some settings are secrets. What only runs need is imported by them.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -13,12 +14,14 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.workers import sign_of_life
 from alumniq_pipelines.core.addresses import AddressPolicy
 from alumniq_pipelines.core.bucket import Buckets
-from alumniq_pipelines.core.notification import Channel
+from alumniq_pipelines.core.notification import Channel, Notification
+from alumniq_pipelines.core.signing import secret_of
 from alumniq_pipelines.core.warehouse import Warehouse
-from alumniq_pipelines.opening import open_archive, open_buckets
+from alumniq_pipelines.opening import open_archive, open_buckets, signing_key
 from alumniq_pipelines.settings import Settings
 
 if TYPE_CHECKING:
+    from alumniq_pipelines.adapters.notifiers.callback import Secrets
     from alumniq_pipelines.telling import Notifier
 
 
@@ -43,8 +46,10 @@ def resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
         "buckets": _resource(lambda _: buckets(settings), "Where customers put their files."),
         "archive": _resource(lambda _: open_archive(settings), "Received files and held rows."),
         "warehouse": _resource(lambda _: warehouse(settings), "Where versions are published."),
-        "notifiers": _resource(
-            lambda _: notifiers(settings), "The ways of telling customers and staff."
+        "notifiers": dg.ResourceDefinition(
+            lambda context: notifiers(settings, context.resources.ledger),
+            description="The ways of telling customers and staff.",
+            required_resource_keys={"ledger"},
         ),
         "worker": _resource(worker, "Shows that the run's process lives."),
     }
@@ -66,7 +71,7 @@ def warehouse(settings: Settings) -> Warehouse:
     return DuckDBWarehouse(settings.warehouse_dir, settings.versions_kept)
 
 
-def notifiers(settings: Settings) -> "Mapping[Channel, Notifier]":
+def notifiers(settings: Settings, ledger: Ledger) -> "Mapping[Channel, Notifier]":
     """Make a notifier for every channel."""
     from alumniq_pipelines.adapters.notifiers.callback import CallbackNotifier
     from alumniq_pipelines.adapters.notifiers.chat import ChatNotifier
@@ -87,11 +92,23 @@ def notifiers(settings: Settings) -> "Mapping[Channel, Notifier]":
     )
     chat, addresses = settings.staff_webhook, AddressPolicy.of(settings.callback_allowed_networks)
     return {
-        Channel.CALLBACK: CallbackNotifier(addresses),
+        Channel.CALLBACK: CallbackNotifier(addresses, secrets=signing_secrets(settings, ledger)),
         Channel.MAIL: MailNotifier(post, settings.mail_from),
         Channel.CHAT: ChatNotifier(chat.get_secret_value() if chat else None),
         Channel.HEARTBEAT: HeartbeatNotifier(addresses),
     }
+
+
+def signing_secrets(settings: Settings, ledger: Ledger) -> "Secrets":
+    """Answer which secrets sign a callback; raises NoSigningKey where one should and cannot."""
+
+    def secrets(notification: Notification) -> Sequence[str]:
+        if notification.job_id is None:
+            return ()
+        salts = ledger.signing.of_load(notification.job_id, datetime.now(UTC))
+        return [secret_of(signing_key(settings), salt) for salt in salts]
+
+    return secrets
 
 
 def _make_unless_there(ledger: Ledger) -> None:

@@ -14,6 +14,7 @@ from alumniq_pipelines.cli.feed import feed
 from alumniq_pipelines.cli.key import key
 from alumniq_pipelines.cli.load import load
 from alumniq_pipelines.cli.notification import notification
+from alumniq_pipelines.cli.signing_secret import signing_secret
 from alumniq_pipelines.cli.sql import sql
 from alumniq_pipelines.cli.staff import staff
 from alumniq_pipelines.cli.up import up
@@ -26,6 +27,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+customer.add_typer(signing_secret, name="signing-secret")
 app.add_typer(customer, name="customer")
 app.add_typer(key, name="key")
 app.add_typer(feed, name="feed")

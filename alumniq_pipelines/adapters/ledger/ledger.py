@@ -15,6 +15,7 @@ from alumniq_pipelines.adapters.ledger.keys import ApiKeys
 from alumniq_pipelines.adapters.ledger.loads import Loads
 from alumniq_pipelines.adapters.ledger.notifications import Notifications
 from alumniq_pipelines.adapters.ledger.sessions import Sessions
+from alumniq_pipelines.adapters.ledger.signing import Signing
 from alumniq_pipelines.adapters.ledger.staff_accounts import StaffAccounts
 from alumniq_pipelines.adapters.ledger.tables import REVISION, revision_of
 from alumniq_pipelines.adapters.ledger.troubles import Troubles
@@ -34,6 +35,7 @@ class Ledger:
     holds: Holds
     versions: Versions
     notifications: Notifications
+    signing: Signing
     staff: StaffAccounts
     sessions: Sessions
     watches: Watches
@@ -57,6 +59,7 @@ class Ledger:
             holds=Holds(database, audit),
             versions=Versions(database),
             notifications=Notifications(database),
+            signing=Signing(database, audit),
             staff=StaffAccounts(database, audit),
             sessions=Sessions(database),
             watches=Watches(database, audit),

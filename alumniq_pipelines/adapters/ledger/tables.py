@@ -30,7 +30,7 @@ from alumniq_pipelines.core.notification import Channel, NotificationState
 from alumniq_pipelines.core.outcome import AttemptResult
 from alumniq_pipelines.core.target import Environment
 
-REVISION = "0005"
+REVISION = "0006"
 """The newest migration: what a database must be at for this code to work on it."""
 
 metadata = MetaData(
@@ -68,6 +68,15 @@ api_keys = Table(
     Column("email", Text),
     Column("replaced_by", String(16)),
     Column("noticed_days", Integer),
+)
+
+signing_salts = Table(
+    "signing_salts",
+    metadata,
+    Column("salt", String(64), primary_key=True),
+    Column("customer", ForeignKey(customers.c.id), nullable=False, index=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
 )
 
 s3_keys = Table(

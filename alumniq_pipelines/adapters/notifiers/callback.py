@@ -1,32 +1,51 @@
 """Callbacks: one POST of the contract's JSON to a URL that a customer chose."""
 
+import asyncio
 import ssl
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from alumniq_pipelines.adapters.notifiers.calling import Call, Caller
 from alumniq_pipelines.core.addresses import AddressPolicy
 from alumniq_pipelines.core.notification import DeliveryResult, Notification
+from alumniq_pipelines.core.signing import signature_header
+
+Secrets = Callable[[Notification], Sequence[str]]
+"""Answers what signs a callback: nothing, one secret, or two while a secret is replaced."""
+
+
+def unsigned(notification: Notification) -> Sequence[str]:
+    """Sign nothing."""
+    del notification
+    return ()
 
 
 @dataclass(frozen=True)
 class CallbackNotifier:
-    """Sends callbacks to permitted addresses only."""
+    """Sends callbacks to permitted addresses only, signed where the customer has a secret."""
 
     addresses: AddressPolicy
     seconds: float = 15.0
     tls: ssl.SSLContext | None = None
+    secrets: Secrets = unsigned
 
     async def deliver(self, notification: Notification) -> DeliveryResult:
         """Send one callback; any 2xx is a delivery, and 410 asks for no more of them."""
         notice = notification.notice
-        call = Call("POST", notice.destination, notice.body, _headers(notification))
+        secrets = await asyncio.to_thread(self.secrets, notification)
+        headers = _headers(notification, datetime.now(UTC), secrets)
+        call = Call("POST", notice.destination, notice.body, headers)
         return await Caller(self.addresses, self.seconds, self.tls).call(call)
 
 
-def _headers(notification: Notification) -> dict[str, str]:
-    return {
+def _headers(notification: Notification, now: datetime, secrets: Sequence[str]) -> dict[str, str]:
+    headers = {
         "Content-Type": "application/json",
         "webhook-id": notification.id,
-        "webhook-timestamp": str(int(datetime.now(UTC).timestamp())),
+        "webhook-timestamp": str(int(now.timestamp())),
     }
+    if secrets:
+        body = notification.notice.body
+        headers["webhook-signature"] = signature_header(notification.id, now, body, secrets)
+    return headers

@@ -59,6 +59,21 @@ class UnusableNetwork(SetupProblem):
         )
 
 
+class NoSigningKey(SetupProblem):
+    """The signing key is missing or unusable."""
+
+    code = "no-signing-key"
+
+    def __init__(self) -> None:
+        """Say what follows: a new key would make other secrets than customers have."""
+        super().__init__(
+            "Callbacks cannot be signed: the signing key is not where it was, or is not in hex.",
+            "Put signing.key back into the data folder, or set ALUMNIQ_SIGNING_KEY. Where it is "
+            "lost, stop signing for each customer, then make a new secret: "
+            "alumniq customer signing-secret.",
+        )
+
+
 class UnusableBucketName(SetupProblem):
     """The name cannot be a bucket's."""
 

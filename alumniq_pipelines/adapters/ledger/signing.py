@@ -1,0 +1,93 @@
+"""What customers' signing secrets are made of; the secrets themselves are kept nowhere."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Select, Update, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from alumniq_pipelines.adapters.ledger.audit import AuditTrail
+from alumniq_pipelines.adapters.ledger.database import Database
+from alumniq_pipelines.adapters.ledger.tables import loads, signing_salts
+from alumniq_pipelines.core.load import JobId
+from alumniq_pipelines.core.problems.command import UnknownCustomer
+from alumniq_pipelines.core.signing import OVERLAP, SigningSalt, new_salt
+
+MOST_AT_ONCE = 3
+"""Signatures of one callback, however often a secret was replaced within a day."""
+
+
+@dataclass(frozen=True)
+class Signing:
+    """The salts of customers' secrets, newest first."""
+
+    database: Database
+    audit: AuditTrail
+
+    def rotate(
+        self, customer: str, now: datetime, overlap: timedelta = OVERLAP, *, actor: str = "system"
+    ) -> SigningSalt:
+        """Give a customer a new secret; those it has sign beside it until `overlap` is over.
+
+        Raises UnknownCustomer.
+        """
+        made = SigningSalt(customer, new_salt(), now.astimezone(UTC))
+        try:
+            with self.database.writing() as connection:
+                connection.execute(_expiring(customer, now + overlap))
+                connection.execute(
+                    insert(signing_salts).values(customer=customer, salt=made.salt, created_at=now)
+                )
+                self.audit.add(
+                    actor, "signing secret rotated", customer, now, connection=connection
+                )
+        except IntegrityError:
+            raise UnknownCustomer(customer) from None
+        return made
+
+    def stop(self, customer: str, now: datetime, *, actor: str = "system") -> bool:
+        """Sign no more of a customer's callbacks; False where none were signed."""
+        with self.database.writing() as connection:
+            stopped = connection.execute(_expiring(customer, now)).rowcount
+            if stopped:
+                self.audit.add(actor, "signing stopped", customer, now, connection=connection)
+        return bool(stopped)
+
+    def live(self, customer: str, now: datetime) -> Sequence[SigningSalt]:
+        """List what signs a customer's callbacks now."""
+        return self._live(_salts(now).where(signing_salts.c.customer == customer))
+
+    def of_load(self, job_id: JobId, now: datetime) -> Sequence[SigningSalt]:
+        """List what signs the callbacks about a load now."""
+        owner = loads.c.customer == signing_salts.c.customer
+        return self._live(_salts(now).join(loads, owner).where(loads.c.job_id == job_id))
+
+    def _live(self, wanted: Select[tuple[str, str, datetime, datetime]]) -> Sequence[SigningSalt]:
+        with self.database.reading() as connection:
+            return [
+                SigningSalt(row.customer, row.salt, row.created_at, row.expires_at)
+                for row in connection.execute(wanted)
+            ]
+
+
+def _salts(now: datetime) -> Select[tuple[str, str, datetime, datetime]]:
+    columns = signing_salts.c
+    return (
+        select(columns.customer, columns.salt, columns.created_at, columns.expires_at)
+        .where(or_(columns.expires_at.is_(None), columns.expires_at > now))
+        .order_by(columns.created_at.desc(), columns.salt)
+        .limit(MOST_AT_ONCE)
+    )
+
+
+def _expiring(customer: str, at: datetime) -> Update:
+    """End what signs for a customer at that time, unless it ends earlier."""
+    columns = signing_salts.c
+    return (
+        update(signing_salts)
+        .where(
+            columns.customer == customer, or_(columns.expires_at.is_(None), columns.expires_at > at)
+        )
+        .values(expires_at=at)
+    )

@@ -1,0 +1,22 @@
+"""The signing key of an installation without a secret store: a file that only its owner reads."""
+
+import os
+from pathlib import Path
+
+
+def read_key(path: Path) -> bytes | None:
+    """Answer the key; None where none was made."""
+    try:
+        return bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except FileNotFoundError:
+        return None
+
+
+def keep_key(path: Path, key: bytes) -> None:
+    """Keep a new key; raises FileExistsError rather than lose one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(key.hex() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
