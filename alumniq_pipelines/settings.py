@@ -85,10 +85,6 @@ class Settings(BaseSettings):
         default=None, description="A dead man's switch elsewhere that hears from us every minute."
     )
 
-    signing_key: SecretStr | None = Field(
-        default=None,
-        description="Makes customers' signing secrets, in hex; none: signing.key in data_dir.",
-    )
     callback_allowed_networks: tuple[str, ...] = Field(
         default=(),
         description="Networks callbacks may reach although they are not public (JSON list).",
@@ -174,11 +170,6 @@ class Settings(BaseSettings):
     def dagster_home(self) -> Path:
         """Dagster's instance: its configuration, runs and events."""
         return self.home / "dagster"
-
-    @property
-    def signing_key_file(self) -> Path:
-        """Where the signing key is kept unless it is a setting."""
-        return self.home / "signing.key"
 
     @property
     def mail_dir(self) -> Path:

@@ -28,6 +28,7 @@ from webhook_gateway.gate import Gate
 from webhook_gateway.health import Health
 from webhook_gateway.intake import Intake
 from webhook_gateway.key_keeping import KeyKeeping
+from webhook_gateway.metrics import Metrics
 from webhook_gateway.pages.routes import page_routes
 from webhook_gateway.rate_limits import RateLimit
 from webhook_gateway.refusal import Refused
@@ -82,6 +83,8 @@ def create_app(
     endpoints = Endpoints(
         gate, status, Actions(ledger, status), KeyKeeping(ledger), SelfTest(intake), clock
     )
+    metrics = Metrics.of(ledger, clock, settings.metrics_allowed_networks)
+    addresses = RateLimit(settings.address_calls_per_minute)
     health = Health(ledger, buckets)
     app = Starlette(
         routes=[
@@ -91,11 +94,15 @@ def create_app(
             *api_routes(endpoints, settings.gateway_url),
             Route("/livez", health.live),
             Route("/readyz", health.ready),
+            Route("/metrics", metrics.show),
             *page_routes(
                 settings, ledger=ledger, buckets=buckets, gate=gate, status=status, clock=clock
             ),
         ],
-        middleware=[Middleware(FrontDoor), Middleware(Compression)],
+        middleware=[
+            Middleware(FrontDoor, calls=metrics.calls, limit=addresses),
+            Middleware(Compression),
+        ],
         exception_handlers={
             HTTPException: answer_to,
             OutageProblem: answer_to,

@@ -1,6 +1,7 @@
 """What holds for every call, wherever it goes: headers, the access log, and faults of our own."""
 
 import logging
+import math
 import secrets
 import time
 import traceback
@@ -10,9 +11,12 @@ from dataclasses import dataclass
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from alumniq_pipelines.core.problems.api import TooManyRequests
 from alumniq_pipelines.core.problems.outage import UnexpectedFault
 from alumniq_pipelines.core.problems.request import AddressTooLong
 from webhook_gateway.answers import refusal, request_refused
+from webhook_gateway.metrics import Calls
+from webhook_gateway.rate_limits import RateLimit
 
 access_log = logging.getLogger("webhook_gateway.access")
 logger = logging.getLogger(__name__)
@@ -26,6 +30,12 @@ HEADERS = (
     (b"x-content-type-options", b"nosniff"),
 )
 """On every answer: nothing here is to be kept, framed, told on or guessed at."""
+
+STAY_WITH_TLS = (b"strict-transport-security", b"max-age=31536000")
+"""On every answer, pages too; browsers heed it only where they came by TLS."""
+
+UNLIMITED = frozenset({"/livez", "/readyz", "/metrics"})
+"""Asked by monitors, and cheap."""
 
 DAYS_REMAINING = b"x-api-key-days-remaining"
 
@@ -45,7 +55,7 @@ class Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             state = self.scope["state"]
-            headers = [*message["headers"], *state.get("headers", HEADERS)]
+            headers = [*message["headers"], *state.get("headers", HEADERS), STAY_WITH_TLS]
             if (days := state.get("days_remaining")) is not None:
                 headers.append((DAYS_REMAINING, b"%d" % days))
             message["headers"] = headers
@@ -62,6 +72,8 @@ class FrontDoor:
     """
 
     app: ASGIApp
+    calls: Calls
+    limit: RateLimit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a call in and see it out."""
@@ -71,7 +83,7 @@ class FrontDoor:
         scope.setdefault("state", {})
         started, answer = time.perf_counter(), Answer(scope, send)
         try:
-            app = self.app if _address_bytes(scope) <= MOST_ADDRESS_BYTES else ADDRESS_TOO_LONG
+            app = self._refused(scope) or self.app
             await app(scope, receive, answer.send_on)
         except ClientDisconnect:
             answer.status = 499  # nobody is there to be answered; nginx's word for it
@@ -81,7 +93,19 @@ class FrontDoor:
                 raise told from None  # half an answer is out, so the server has to break it off
             await refusal(told, status=500)(scope, receive, answer.send_on)
         finally:
-            _log(scope, answer.status, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            route = getattr(scope.get("route"), "path", "other")
+            self.calls.count(scope["method"], route, answer.status, seconds)
+            _log(scope, answer.status, seconds)
+
+    def _refused(self, scope: Scope) -> ASGIApp | None:
+        """Answer what to say to a call that goes no further, if it does not."""
+        if _address_bytes(scope) > MOST_ADDRESS_BYTES:
+            return ADDRESS_TOO_LONG
+        if scope["path"] in UNLIMITED or not scope["client"]:
+            return None
+        seconds = self.limit.wait(scope["client"][0])
+        return request_refused([TooManyRequests(math.ceil(seconds))]) if seconds else None
 
 
 def _address_bytes(scope: Scope) -> int:

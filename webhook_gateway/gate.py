@@ -38,14 +38,15 @@ class Gate:
             raise Refused(options.unreadable or MissingKey())
         plain = len(text) <= MOST_KEY_CHARACTERS and text.isascii()
         key = self.ledger.keys.find(text, now) if plain else None
-        if key is None or not _may_come_from(address, key.networks):
+        if key is None or not may_come_from(address, key.networks):
             raise Refused(RefusedKey())
         if seconds := self.limit.wait(key.prefix):
             raise Refused(TooManyRequests(math.ceil(seconds)))
         return key
 
 
-def _may_come_from(address: str, networks: tuple[str, ...]) -> bool:
+def may_come_from(address: str, networks: tuple[str, ...]) -> bool:
+    """Whether an address lies in one of the networks; where there are none, any does."""
     if not networks:
         return True
     try:

@@ -68,6 +68,7 @@ def server_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=STOP_SECONDS,
+        forwarded_allow_ips=settings.trusted_proxies,
     )
 
 

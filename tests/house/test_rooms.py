@@ -27,7 +27,14 @@ MAY_IMPORT = {
         "yaml",
     },
     "alumniq_pipelines/defs": {"dagster", "pydantic"},
-    "webhook_gateway": {"starlette", "uvicorn", "python_multipart", "jinja2", "pydantic"},
+    "webhook_gateway": {
+        "starlette",
+        "uvicorn",
+        "python_multipart",
+        "jinja2",
+        "prometheus_client",
+        "pydantic",
+    },
 }
 """Besides the standard library and the project's own rooms; the longest matching path counts."""
 

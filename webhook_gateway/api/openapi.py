@@ -182,6 +182,6 @@ def _webhook() -> dict[str, Any]:
                 "description": "The file was seen, and the load is queued",
                 "content": {"application/json": {"schema": RECEIPT}},
             },
-            **_refused(*ALWAYS, 400, 403, 413, 422),
+            **_refused(*ALWAYS, 400, 403, 404, 413, 422),
         },
     }

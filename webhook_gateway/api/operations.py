@@ -55,7 +55,7 @@ OPERATIONS: Sequence[Operation] = (
         "A job's field map as a Frictionless Data Resource",
         "application/json",
         (_JOB,),
-        (400, 403),
+        (400, 403, 404),
     ),
     Operation(
         "GET",
@@ -64,7 +64,7 @@ OPERATIONS: Sequence[Operation] = (
         "A job's field map for people",
         "text/html",
         (_JOB,),
-        (400, 403),
+        (400, 403, 404),
     ),
     Operation(
         "GET",
@@ -73,7 +73,7 @@ OPERATIONS: Sequence[Operation] = (
         "A CSV file to start from: header and sample rows",
         "text/csv",
         (_JOB,),
-        (400, 403),
+        (400, 403, 404),
     ),
     Operation(
         "GET",
