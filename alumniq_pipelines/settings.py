@@ -85,6 +85,10 @@ class Settings(BaseSettings):
         default=None, description="A dead man's switch elsewhere that hears from us every minute."
     )
 
+    signing_key: SecretStr | None = Field(
+        default=None,
+        description="Makes customers' signing secrets, in hex; none: signing.key in data_dir.",
+    )
     callback_allowed_networks: tuple[str, ...] = Field(
         default=(),
         description="Networks callbacks may reach although they are not public (JSON list).",
@@ -107,6 +111,14 @@ class Settings(BaseSettings):
     )
     address_calls_per_minute: int = Field(
         default=1_200, ge=0, description="The same for one address, whatever its keys."
+    )
+    metrics_allowed_networks: tuple[str, ...] = Field(
+        default=("127.0.0.0/8", "::1/128"),
+        description="Networks that may read /metrics (JSON list); none: nobody.",
+    )
+    trusted_proxies: str = Field(
+        default="127.0.0.1",
+        description="Proxies whose word is taken for a call's address; commas between.",
     )
     metrics_allowed_networks: tuple[str, ...] = Field(
         default=("127.0.0.0/8", "::1/128"),
@@ -170,6 +182,11 @@ class Settings(BaseSettings):
     def dagster_home(self) -> Path:
         """Dagster's instance: its configuration, runs and events."""
         return self.home / "dagster"
+
+    @property
+    def signing_key_file(self) -> Path:
+        """Where the signing key is kept unless it is a setting."""
+        return self.home / "signing.key"
 
     @property
     def mail_dir(self) -> Path:
