@@ -19,6 +19,7 @@ from alumniq_pipelines.core.signing import secret_of
 from alumniq_pipelines.core.warehouse import Warehouse
 from alumniq_pipelines.opening import open_archive, open_buckets, signing_key
 from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.warehouses import open_warehouse
 
 if TYPE_CHECKING:
     from alumniq_pipelines.adapters.notifiers.callback import Secrets
@@ -66,9 +67,7 @@ def buckets(settings: Settings) -> Buckets:
 
 def warehouse(settings: Settings) -> Warehouse:
     """Open the warehouse."""
-    from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
-
-    return DuckDBWarehouse(settings.warehouse_dir, settings.versions_kept)
+    return open_warehouse(settings)
 
 
 def notifiers(settings: Settings, ledger: Ledger) -> "Mapping[Channel, Notifier]":

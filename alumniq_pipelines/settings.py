@@ -57,8 +57,11 @@ class Settings(BaseSettings):
     s3_access_key_id: str | None = Field(default=None, description="None: the usual AWS chain.")
     s3_secret_access_key: SecretStr | None = None
 
-    warehouse: Literal["duckdb"] = Field(
-        default="duckdb", description="Where versions are published."
+    warehouse: Literal["duckdb", "postgres"] = Field(
+        default="duckdb", description="Where versions are published: files, or a database."
+    )
+    warehouse_url: SecretStr | None = Field(
+        default=None, description="That database: postgresql://user:password@host/name."
     )
     versions_kept: int = Field(default=5, ge=1, description="Published versions kept per target.")
 
@@ -111,14 +114,6 @@ class Settings(BaseSettings):
     )
     address_calls_per_minute: int = Field(
         default=1_200, ge=0, description="The same for one address, whatever its keys."
-    )
-    metrics_allowed_networks: tuple[str, ...] = Field(
-        default=("127.0.0.0/8", "::1/128"),
-        description="Networks that may read /metrics (JSON list); none: nobody.",
-    )
-    trusted_proxies: str = Field(
-        default="127.0.0.1",
-        description="Proxies whose word is taken for a call's address; commas between.",
     )
     metrics_allowed_networks: tuple[str, ...] = Field(
         default=("127.0.0.0/8", "::1/128"),

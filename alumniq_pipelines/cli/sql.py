@@ -18,21 +18,24 @@ MOST_SHOWN = 100
 def sql(
     customer: Annotated[str, typer.Argument(help="The customer's short name, such as iqu.")],
     environment: Annotated[str, typer.Argument(help="qa or production.")],
-    query: Annotated[str, typer.Argument(help='One SELECT, such as "from warehouse limit 5".')],
+    query: Annotated[
+        str, typer.Argument(help='One SELECT, such as "select * from warehouse limit 5".')
+    ],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print an object per row.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV; null is empty.")] = False,
 ) -> None:
     """Ask the live tables of a customer's environment: one per feed, and _versions.
 
-    It reads only: nothing can be changed, and no file outside the environment can be reached.
+    It reads only: nothing can be changed, and nothing outside the environment can be reached. The
+    query is in the SQL of the warehouse: DuckDB's or PostgreSQL's.
     """
-    from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
+    from alumniq_pipelines.warehouses import open_warehouse
 
     if as_json and as_csv:
         message = "Choose one of --json and --csv."
         raise typer.BadParameter(message)
-    warehouse = DuckDBWarehouse(Settings().warehouse_dir)
+    warehouse = open_warehouse(Settings())
     most = None if as_json or as_csv else MOST_SHOWN + 1
     names, rows = warehouse.query(customer, environment, query, most)
     if as_json:

@@ -13,7 +13,7 @@ MAY_IMPORT = {
     "alumniq_pipelines/core": {"pydantic", "cronsim"},
     "alumniq_pipelines/frames": {"numpy", "pandas", "pandera"},
     "alumniq_pipelines/adapters/ledger": {"sqlalchemy", "alembic"},
-    "alumniq_pipelines/adapters/warehouse": {"duckdb"},
+    "alumniq_pipelines/adapters/warehouse": {"duckdb", "psycopg"},
     "alumniq_pipelines/adapters/notifiers": {"httpx", "jinja2"},
     "alumniq_pipelines/adapters": {
         "argon2",

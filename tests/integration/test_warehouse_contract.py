@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
+from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
 from alumniq_pipelines.core.load import JobId, new_job_id
 from alumniq_pipelines.core.problems.command import NothingPublished, UnknownVersion, UnusableQuery
 from alumniq_pipelines.core.problems.outage import IncompleteVersion
@@ -21,10 +22,11 @@ FIELD_MAP = small_field_map("members")
 Publish = Callable[..., Version]
 
 
-@pytest.fixture(params=["duckdb"])
+@pytest.fixture(params=["duckdb", "postgres"])
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
-    assert request.param == "duckdb"
-    return DuckDBWarehouse(tmp_path / "warehouse", versions_kept=3)
+    if request.param == "duckdb":
+        return DuckDBWarehouse(tmp_path / "warehouse", versions_kept=3)
+    return PostgresWarehouse(request.getfixturevalue("postgres_url"), versions_kept=3)
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def publish(warehouse: Warehouse, tmp_path: Path) -> Publish:
 
 def seen(warehouse: Warehouse, target: Target = MEMBERS) -> object:
     """Answer the number of the batch that readers of a target see, and how many rows."""
-    sql = f"select batch, count(*) from {target.feed} group by all"
+    sql = f"select batch, count(*) from {target.feed} group by batch"
     _, rows = warehouse.query(target.customer, target.environment, sql)
     return rows
 
@@ -83,7 +85,7 @@ def test_a_published_version_is_live_and_tells_of_itself(
 
 
 def test_values_come_back_as_they_were_accepted(warehouse: Warehouse, tmp_path: Path) -> None:
-    values = "('0012', 'O''Neill \"Peg\"\nLane', null, 5, true, date '1998-05-24', 25.00)"
+    values = "('0012', 'O''Neill \"Peg\"\nLane', null::text, 5, true, date '1998-05-24', 25.00)"
     rows = accepted_rows(tmp_path, f"select * from (values {values}) t(xid, a, b, c, d, e, f)")
     warehouse.publish(MEMBERS, FIELD_MAP, rows, number=1, job_id=new_job_id(), now=NOW)
     names, found = warehouse.query("iqu", "qa", "select * from members")

@@ -85,7 +85,7 @@ def complete(accepted: AcceptedRows, described: VersionFile) -> None:
             raise IncompleteVersion(accepted.rows, found)
         columns = ", ".join(f"{name} {kind}" for name, kind in FACT_TYPES.items())
         connection.execute(f"create table {FACTS} ({columns})")
-        connection.table(FACTS).insert(_facts(described))
+        connection.table(FACTS).insert(facts_of(described))
         connection.execute("checkpoint")
 
 
@@ -98,10 +98,10 @@ def read(files: Collection[Path]) -> Sequence[VersionFile]:
             "from read_duckdb(?, table_name = ?, hive_partitioning = false)",
             [[str(file) for file in files], FACTS],
         ).fetchall()
-    return [_version_file(dict(zip(FACT_TYPES, row, strict=True))) for row in rows]
+    return [version_of(dict(zip(FACT_TYPES, row, strict=True))) for row in rows]
 
 
-def _facts(described: VersionFile) -> list[object]:
+def facts_of(described: VersionFile) -> list[object]:
     """Put what a version is into the columns of FACTS."""
     version = described.version
     facts = {
@@ -120,7 +120,7 @@ def _facts(described: VersionFile) -> list[object]:
     return [facts[name] for name in FACT_TYPES]
 
 
-def _version_file(facts: Mapping[str, Any]) -> VersionFile:
+def version_of(facts: Mapping[str, Any]) -> VersionFile:
     """Read the columns of FACTS back."""
     target = Target(facts["customer"], Environment(facts["environment"]), facts["feed"])
     version = Version(

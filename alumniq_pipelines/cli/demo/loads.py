@@ -130,8 +130,8 @@ class Demo:
 
     def live_rows(self) -> int:
         """Count the people whom readers see now."""
-        from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
+        from alumniq_pipelines.warehouses import open_warehouse
 
-        warehouse = DuckDBWarehouse(self.settings.warehouse_dir)
+        warehouse = open_warehouse(self.settings)
         _, rows = warehouse.query(CUSTOMER.id, ENVIRONMENT, "select count(*) from warehouse")
         return int(str(rows[0][0]))

@@ -54,6 +54,20 @@ class WarehouseUnavailable(OutageProblem):
         super().__init__(f"The warehouse cannot be read or written just now ({reason}).")
 
 
+class ReadersInTheWay(OutageProblem):
+    """Readers leave no moment to publish in."""
+
+    code = "readers-in-the-way"
+
+    def __init__(self, relation: str, seconds: int) -> None:
+        """Name the relation, and how long it was tried."""
+        super().__init__(
+            f"The columns of {relation} change, and for {seconds} s there was no moment without a "
+            "transaction that reads it.",
+            "End the transactions that were left open: see pg_stat_activity.",
+        )
+
+
 class ReadersDisagree(OutageProblem):
     """Two readers do not agree on the file."""
 
@@ -133,6 +147,19 @@ class LoadStopped(OutageProblem):
         super().__init__(
             "The load was stopped by our staff before it was done.",
             "Your previous data is still live; call the webhook again to load the file.",
+        )
+
+
+class Misconfigured(OutageProblem):
+    """Something is set up wrongly on our side."""
+
+    code = "misconfigured"
+
+    def __init__(self) -> None:
+        """Own up; what it is, staff are told: it is nothing the customer could mend."""
+        super().__init__(
+            "The file could not be loaded because something is set up wrongly on our side.",
+            "Our staff has been told; your previous data is still live.",
         )
 
 

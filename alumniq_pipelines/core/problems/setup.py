@@ -34,6 +34,33 @@ class ForeignRevision(SetupProblem):
         )
 
 
+class UnusableWarehouseUrl(SetupProblem):
+    """The warehouse's address cannot be used."""
+
+    code = "unusable-warehouse-url"
+
+    def __init__(self) -> None:
+        """Never repeat the address: it may hold a password."""
+        super().__init__(
+            "ALUMNIQ_WAREHOUSE_URL is not the address of a PostgreSQL database.",
+            "Write postgresql://user@host/database, or set ALUMNIQ_WAREHOUSE=duckdb.",
+        )
+
+
+class ViewsInTheWay(SetupProblem):
+    """What others built on a table keeps its columns from changing."""
+
+    code = "views-in-the-way"
+
+    def __init__(self, relation: str, stuck: Sequence[str], reason: str) -> None:
+        """Name what cannot go along, and the database's reason, which holds names only."""
+        super().__init__(
+            f"The columns of {relation} change, and {', '.join(stuck)} cannot change with them: "
+            f"{reason.rstrip('.')}.",
+            "Change or drop what is named, load the file again, and make it anew.",
+        )
+
+
 class FieldMapProblem(SetupProblem):
     """A field map is wrong."""
 
@@ -44,6 +71,19 @@ class FieldMapProblem(SetupProblem):
         sentences = (each if each.endswith("?") else f"{each}." for each in faults)
         super().__init__("\n".join(sentences), "See schemas/README.md for the language.")
         self.faults = tuple(faults)
+
+
+class FeedGone(SetupProblem):
+    """The feed is described no more."""
+
+    code = "feed-gone"
+
+    def __init__(self, feed: str) -> None:
+        """Name the feed, whose field map is gone."""
+        super().__init__(
+            f"A load of {feed} was accepted, and the feed has no field map any more.",
+            f"Put schemas/{feed}.yaml back, or tell its customers that the feed has ended.",
+        )
 
 
 class UnusableNetwork(SetupProblem):

@@ -1,0 +1,108 @@
+"""Rows between a DuckDB file and a PostgreSQL table, as CSV through a pipe: no row becomes Python.
+
+One side writes while the other reads, so it takes the time of the slower one and no disk.
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import duckdb
+from psycopg import Connection
+
+from alumniq_pipelines.adapters.warehouse.postgres_place import Columns
+from alumniq_pipelines.adapters.warehouse.sql_text import identifier, literal
+from alumniq_pipelines.core.warehouse import AcceptedRows
+
+CHUNK_BYTES = 1 << 18
+POSTGRES_NAMES = {
+    "VARCHAR": "text",
+    "DOUBLE": "double precision",
+    "TIMESTAMP": "timestamp without time zone",
+}
+DUCKDB_NAMES = {postgres: name for name, postgres in POSTGRES_NAMES.items()}
+"""Where the two call a type differently; what is not here has one name."""
+READING = (
+    "auto_detect = false, header = false, delim = ',', quote = '\"', escape = '\"', "
+    "nullstr = '', allow_quoted_nulls = false, max_line_size = 1000000000"
+)
+"""How DuckDB reads what PostgreSQL wrote."""
+
+
+def accepted_columns(accepted: AcceptedRows) -> Columns:
+    """List the columns of accepted rows with PostgreSQL's types."""
+    with duckdb.connect(accepted.database, read_only=True) as connection:
+        described = connection.execute(f"describe {identifier(accepted.table)}").fetchall()
+    return [(name, POSTGRES_NAMES.get(kind, kind.lower())) for name, kind, *_ in described]
+
+
+def copy_in(
+    connection: Connection[Any], accepted: AcceptedRows, relation: str, columns: Columns
+) -> int:
+    """Copy accepted rows into a table made in this transaction, and answer how many came."""
+    names = ", ".join(identifier(name) for name, _ in columns)
+    # A lone `\\.` on a line would end the rows, before PostgreSQL 18 also in CSV.
+    quoting = f", force_quote ({names})" if len(columns) == 1 else ""
+    # Frozen: whoever reads the rows first need not mark each of them as committed.
+    into = f"copy {relation} ({names}) from stdin (format csv, freeze)"
+    with (
+        duckdb.connect(accepted.database, read_only=True) as source,
+        connection.cursor() as cursor,
+        ThreadPoolExecutor(1) as other,
+    ):
+        with _pipe() as (reader, writer), cursor.copy(into) as copy:
+
+            def write() -> None:
+                with writer:
+                    source.execute(
+                        f"copy {identifier(accepted.table)} to '/dev/fd/{writer.fileno()}' "
+                        f"(format csv, header false, use_tmp_file false{quoting})"
+                    )
+
+            written = other.submit(write)
+            while chunk := reader.read(CHUNK_BYTES):
+                copy.write(chunk)
+            written.result()
+        return cursor.rowcount
+
+
+def copy_out(
+    connection: Connection[Any], relation: str, columns: Columns, database: Path, table: str
+) -> None:
+    """Copy a version into a new DuckDB file, in its order."""
+    types = ", ".join(
+        f"{literal(name)}: {literal(DUCKDB_NAMES.get(kind, kind))}" for name, kind in columns
+    )
+    names = ", ".join(identifier(name) for name, _ in columns)
+    out = f"copy (select {names} from {relation}) to stdout (format csv, force_quote *)"
+    connection.execute("set local synchronize_seqscans = off")
+    with (
+        duckdb.connect(database) as destination,
+        connection.cursor() as cursor,
+        ThreadPoolExecutor(1) as other,
+    ):
+        with _pipe() as (reader, writer), cursor.copy(out) as copy:
+
+            def read() -> None:
+                with reader:
+                    destination.execute(
+                        f"create table {identifier(table)} as from read_csv("
+                        f"'/dev/fd/{reader.fileno()}', columns = {{{types}}}, {READING})"
+                    )
+
+            was_read = other.submit(read)
+            for chunk in copy:
+                writer.write(chunk)
+            writer.close()
+        was_read.result()
+
+
+@contextmanager
+def _pipe() -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """Open a pipe: the end to read from, and the one to write to."""
+    ends = os.pipe()
+    with os.fdopen(ends[0], "rb", buffering=0) as reader, os.fdopen(ends[1], "wb") as writer:
+        yield reader, writer

@@ -1,0 +1,25 @@
+"""Opening the warehouse that the settings name: for runs, and for commands."""
+
+from typing import TYPE_CHECKING
+
+from alumniq_pipelines.core.problems.setup import UnusableWarehouseUrl
+
+if TYPE_CHECKING:
+    from alumniq_pipelines.core.warehouse import Warehouse
+    from alumniq_pipelines.settings import Settings
+
+FORMS = ("postgresql://", "postgres://", "postgresql+psycopg://")
+
+
+def open_warehouse(settings: "Settings") -> "Warehouse":
+    """Open it; raises UnusableWarehouseUrl where it should be PostgreSQL and none is named."""
+    if settings.warehouse == "duckdb":
+        from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
+
+        return DuckDBWarehouse(settings.warehouse_dir, settings.versions_kept)
+    from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
+
+    url = settings.warehouse_url.get_secret_value() if settings.warehouse_url else ""
+    if not url.startswith(FORMS):
+        raise UnusableWarehouseUrl
+    return PostgresWarehouse(url, settings.versions_kept)
