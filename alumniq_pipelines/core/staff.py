@@ -82,7 +82,7 @@ def _utc(moment: datetime | None) -> str:
 
 def _list(heading: str, lines: Sequence[str]) -> str:
     left_out = len(lines) - MOST_LISTED
-    more = [f"- and {left_out} more: alumniq watch list"] if left_out > 0 else []
+    more = [f"- and {left_out} more: alumniq watch incidents"] if left_out > 0 else []
     shown = [f"- {' '.join(line.split())}" for line in lines[:MOST_LISTED]]
     return "\n".join((f"{heading}:", *shown, *more)) + "\n"
 

@@ -47,7 +47,7 @@ def test_what_is_noticed_at_once_is_one_message() -> None:
     mail, chat = opened_notices(several(60), STAFF)
     assert mail.subject == "Staff: 60 alarms"
     assert mail.body.count("\n- ") == 51
-    assert "and 10 more: alumniq watch list" in mail.body
+    assert "and 10 more: alumniq watch incidents" in mail.body
     assert chat.channel is Channel.CHAT
     over = [replace(each, closed_at=NOW) for each in several(3)]
     assert len(closed_notices(over, STAFF)) == 2
