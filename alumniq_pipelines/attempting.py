@@ -105,7 +105,7 @@ def attempt(
     begun = means.ledger.loads.begin_attempt(load.job_id, run_id, means.clock())
     if begun is None:
         raise LoadEnded(load.job_id)
-    if begun.number == 1:
+    if begun.number == 1 and not load.request.dry_run:
         _announce(load, means)
     attempted = _attempted(load, begun.number, field_map, means, progress)
     attempted = replace(attempted, tries=len(before) + 1)

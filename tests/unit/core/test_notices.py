@@ -140,6 +140,12 @@ def test_a_heartbeat_elsewhere_hears_how_a_load_ended(outcome: Outcome, called: 
     assert [(each.channel, each.destination) for each in notices] == [(Channel.HEARTBEAT, called)]
 
 
+def test_a_dry_run_is_no_sign_of_life() -> None:
+    asked = loads_asking()
+    trial = replace(asked, request=replace(asked.request, dry_run=True))
+    assert notices_for(trial, GOOD, heartbeat_url="https://hc-ping.com/1b2c") == ()
+
+
 def test_a_customer_is_not_sent_looking_for_a_fault_of_ours() -> None:
     attempts = [Attempt(5, "run", AttemptResult.OUTAGE)]
     mail = notices_for(loads_asking(email="you@example.edu"), BAD, attempts)[0]
