@@ -28,7 +28,7 @@ from alumniq_pipelines.core.problems.outage import (
     ScratchUnavailable,
     UnexpectedFault,
 )
-from alumniq_pipelines.core.problems.problem import Problem
+from alumniq_pipelines.core.problems.problem import Problem, SetupProblem
 from alumniq_pipelines.core.problems.request import RequestProblem
 from alumniq_pipelines.core.progress import Progress
 from alumniq_pipelines.core.target import Target
@@ -167,6 +167,8 @@ def _attempted(
     except (FileProblem, RequestProblem) as problem:
         refused = Attempted(number, AttemptResult.REFUSED, problem=problem)
         return replace(refused, receipt=delivery.receipt if delivery else None)
+    except SetupProblem as problem:
+        return Attempted(number, AttemptResult.MISCONFIGURED, problem=problem)
     except Problem as problem:
         return Attempted(number, AttemptResult.OUTAGE, problem=problem)
     except Exception as fault:  # noqa: BLE001 - whatever it is, the load must have its outcome

@@ -32,7 +32,7 @@ def build_definitions(
             load_request_sensor(catalog, jobs),
             *outcome_sensors(settings),
             notification_sensor(),
-            reconcile_sensor(settings),
+            reconcile_sensor(catalog, settings),
             partition_sensor(catalog),
             silence_sensor(catalog, settings),
             heartbeat_sensor(settings),

@@ -6,15 +6,22 @@ hold its target's place in the queue.
 """
 
 import fcntl
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+DONE = ".done"
+"""Ends the name of a sign whose worker is done: Dagster hears of the run's end a little later."""
+DONE_SECONDS = 60.0
+KEPT_SECONDS = 3_600.0
 
 
 @contextmanager
 def sign_of_life(folder: Path, run_id: str) -> Iterator[None]:
     """Show for as long as this process works on a run that it does."""
     folder.mkdir(parents=True, exist_ok=True)
+    _sweep(folder)
     unlocked = folder / f"{run_id}.new"
     sign = folder / run_id
     with unlocked.open("w") as file:
@@ -23,7 +30,8 @@ def sign_of_life(folder: Path, run_id: str) -> Iterator[None]:
         try:
             yield
         finally:
-            sign.unlink(missing_ok=True)
+            sign.touch()
+            sign.replace(folder / f"{run_id}{DONE}")
 
 
 def has_died(folder: Path, run_id: str) -> bool:
@@ -39,6 +47,25 @@ def has_died(folder: Path, run_id: str) -> bool:
     return True
 
 
+def is_missing(folder: Path, run_id: str) -> bool:
+    """Whether a run has no worker here: none ever showed itself, or it is done for a minute."""
+    if (folder / run_id).exists():
+        return False
+    try:
+        done_at = (folder / f"{run_id}{DONE}").stat().st_mtime
+    except FileNotFoundError:
+        return True
+    return time.time() - done_at > DONE_SECONDS
+
+
 def clear(folder: Path, run_id: str) -> None:
     """Remove the sign of a worker that died."""
     (folder / run_id).unlink(missing_ok=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what workers left that have long been done."""
+    for each in folder.glob(f"*{DONE}"):
+        with suppress(FileNotFoundError):
+            if time.time() - each.stat().st_mtime > KEPT_SECONDS:
+                each.unlink(missing_ok=True)

@@ -128,7 +128,7 @@ def attempts_exhausted(load: Load) -> Condition:
         exhausted_key(target),
         Kind.ATTEMPTS_EXHAUSTED,
         f"Not loaded for reasons of ours: {_name(target)}",
-        f"Load {load.job_id} failed after {MAX_ATTEMPTS} attempts.",
+        f"Load {load.job_id} failed; attempts made: {load.attempts}.",
         f"Mend the cause, then materialise partition {target.partition_key} in Dagster.",
         target,
     )

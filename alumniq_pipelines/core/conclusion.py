@@ -5,18 +5,21 @@ when a person stopped its run, or when no attempt is left; whatever else ends a 
 another one. Everything here may be asked again at any time: deciding twice changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load, LoadState, Origin
 from alumniq_pipelines.core.outcome import SUCCESSES, Attempt, AttemptResult, Outcome, tries
-from alumniq_pipelines.core.problems.outage import AttemptsExhausted, LoadStopped
+from alumniq_pipelines.core.problems.outage import AttemptsExhausted, LoadStopped, Misconfigured
 
 PATIENCE = timedelta(seconds=60)
 """How long Dagster may take to do what it has been asked or has announced: create a requested run,
 tag a failed one, launch a retry. It takes seconds; a daemon that restarts in between takes more."""
+
+FIELD_MAP_PATIENCE = timedelta(hours=1)
+"""How long a load waits for a field map that is gone."""
 
 
 class RunState(StrEnum):
@@ -88,7 +91,7 @@ def decision(load: Load, attempts: Sequence[Attempt], run: Run | None, now: date
 
 def awaits_its_run_only(attempts: Sequence[Attempt]) -> bool:
     """Whether what the attempts gave ends a load, as soon as the run that made them is over."""
-    told = {*SUCCESSES, AttemptResult.REFUSED}
+    told = {*SUCCESSES, AttemptResult.REFUSED, AttemptResult.MISCONFIGURED}
     return bool(attempts) and (attempts[-1].result in told or len(tries(attempts)) >= MAX_ATTEMPTS)
 
 
@@ -100,6 +103,15 @@ def is_to_be_requested(load: Load, now: datetime) -> bool:
     """
     is_new = load.attempts == 0 and now - load.accepted_at < PATIENCE
     return load.state is LoadState.QUEUED and not (load.request.origin is Origin.DAGSTER and is_new)
+
+
+def is_stranded(load: Load, feeds: Container[str], now: datetime) -> bool:
+    """Whether no run will ever be asked for: the load's feed is described no more.
+
+    A while later only, for field maps that are away while a new release is brought in.
+    """
+    waits_long = now - load.accepted_at > FIELD_MAP_PATIENCE
+    return load.state is LoadState.QUEUED and load.target.feed not in feeds and waits_long
 
 
 def run_key(load: Load) -> str:
@@ -124,6 +136,8 @@ def _outcome(attempts: Sequence[Attempt], run: Run) -> Outcome | None:
         return Outcome(LoadState.SUCCEEDED, (), last.counts, last.changes, is_unchanged)
     if last.result is AttemptResult.REFUSED:
         return Outcome(LoadState.FAILED, last.errors, last.counts, last.changes)
+    if last.result is AttemptResult.MISCONFIGURED:
+        return Outcome(LoadState.FAILED, (str(Misconfigured()),))
     if run.state is RunState.CANCELED:
         return Outcome(LoadState.FAILED, (str(LoadStopped()),))
     if len(tries(attempts)) >= MAX_ATTEMPTS:

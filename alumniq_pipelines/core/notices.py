@@ -16,7 +16,7 @@ from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome
 from alumniq_pipelines.core.problems.outage import UnexplainedFailure
 from alumniq_pipelines.core.staff import NOBODY, Staff
 
-OUR_FAULTS = frozenset({AttemptResult.OUTAGE, AttemptResult.LOST})
+OUR_FAULTS = frozenset({AttemptResult.OUTAGE, AttemptResult.MISCONFIGURED, AttemptResult.LOST})
 
 
 def notices_for(
@@ -127,14 +127,17 @@ def _staff_text(load: Load, outcome: Outcome, attempts: Sequence[Attempt]) -> st
         f"Attempt {attempt.number}, run {attempt.run_id}: {attempt.result or 'unfinished'}"
         for attempt in attempts
     ]
+    last = attempts[-1].errors if attempts else ()
+    untold = [error for error in last if error not in outcome.errors]
     parts = [
         f"A load failed for reasons of ours, and nobody will try it again: {load.target}.",
         _list("Attempts", tried),
+        _list("What went wrong", untold) if untold else "",
         _list("Told to the customer", _errors(outcome)),
         f"What to do: {_staff_remedy(load)}",
         _facts(load),
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _staff_remedy(load: Load) -> str:

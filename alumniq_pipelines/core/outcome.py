@@ -16,7 +16,7 @@ class AttemptResult(StrEnum):
     PUBLISHED, UNCHANGED and SUPERSEDED succeed: the second found that the live version was made
     from the same bytes, the third that a later-accepted load is live already. So does JUDGED, a
     dry run. HELD waits for a person; REFUSED is a fault of the file; OUTAGE a fault of ours that
-    may be retried; LOST a worker that died.
+    may be retried; MISCONFIGURED one that trying again does not mend; LOST a worker that died.
     """
 
     PUBLISHED = "published"
@@ -26,6 +26,7 @@ class AttemptResult(StrEnum):
     HELD = "held"
     REFUSED = "refused"
     OUTAGE = "outage"
+    MISCONFIGURED = "misconfigured"
     LOST = "lost"
 
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.conclusion import awaits_its_run_only
+from alumniq_pipelines.core.catalog import Catalog
+from alumniq_pipelines.core.conclusion import awaits_its_run_only, is_stranded
 from alumniq_pipelines.core.load import Load, LoadState
 from alumniq_pipelines.defs.settling import Settling
 from alumniq_pipelines.defs.waiting import looks
@@ -17,7 +18,7 @@ SECONDS_BETWEEN_ALL = 30
 """How often every unfinished load is looked at; a backlog may have hundreds."""
 
 
-def reconcile_sensor(settings: Settings) -> dg.SensorDefinition:
+def reconcile_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinition:
     """Define the sensor; its cursor is the moment at which it last looked at every load."""
 
     @dg.sensor(
@@ -27,7 +28,7 @@ def reconcile_sensor(settings: Settings) -> dg.SensorDefinition:
         description=(
             "Ends loads as soon as their runs have. Compares all unfinished loads with Dagster's "
             "runs every 30 seconds and mends what does not fit: a run that was never made, is "
-            "gone, ended unseen, or whose worker died."
+            "gone, ended unseen, or whose worker died; a feed whose field map is gone."
         ),
     )
     def reconcile(
@@ -39,12 +40,19 @@ def reconcile_sensor(settings: Settings) -> dg.SensorDefinition:
         if now - float(context.cursor or 0) >= SECONDS_BETWEEN_ALL:
             context.update_cursor(str(now))
             done.update(settling.settle(load) for load in ledger.loads.unfinished())
+            done.update(settling.strand(load) for load in _stranded(ledger, catalog))
         for _ in looks():
             done.update(settling.settle(load) for load in _ready(ledger))
         told = ", ".join(f"{count} {what}" for what, count in done.items() if what != "left")
         return dg.SkipReason(f"Unfinished loads: {told or 'nothing to do'}.")
 
     return reconcile
+
+
+def _stranded(ledger: Ledger, catalog: Catalog) -> list[Load]:
+    """Find loads that wait for a field map which is gone."""
+    now = datetime.now(UTC)
+    return [load for load in ledger.loads.waiting() if is_stranded(load, catalog.feeds, now)]
 
 
 def _ready(ledger: Ledger) -> Iterator[Load]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
 import dagster as dg
@@ -11,12 +11,19 @@ from dagster import RunRecord
 from alumniq_pipelines.adapters import workers
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.conclusion import BuryRun, End, Leave, Requeue, RunState, decision
-from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load
+from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load, LoadState
 from alumniq_pipelines.core.notices import notices_for
 from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome, tries
+from alumniq_pipelines.core.problems.outage import Misconfigured
+from alumniq_pipelines.core.problems.setup import FeedGone
 from alumniq_pipelines.defs.runs import latest_run, run_of
 from alumniq_pipelines.defs.staffing import staff_of
 from alumniq_pipelines.settings import Settings
+
+SIGN_PATIENCE = timedelta(minutes=2)
+"""A worker shows itself within seconds of its start; on a busy machine, within many."""
+NO_RUN = "none"
+"""In the place of a run's id where there was no run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +60,28 @@ class Settling:
                 return "declared dead"
         assert_never(decided)
 
+    def strand(self, load: Load) -> str:
+        """End a load whose feed is described no more: our fault, and nothing to try again."""
+        loads, now = self.ledger.loads, datetime.now(UTC)
+        begun = loads.begin_attempt(load.job_id, NO_RUN, now)
+        if begun is None:
+            return "left"
+        gone = str(FeedGone(load.target.feed))
+        loads.end_attempt(
+            load.job_id, begun.number, AttemptResult.MISCONFIGURED, now, errors=[gone]
+        )
+        outcome = Outcome(LoadState.FAILED, (str(Misconfigured()),))
+        self._end(load, outcome, loads.attempts(load.job_id), now)
+        return "ended without a field map"
+
     def _worker_died(self, record: RunRecord) -> bool:
-        return workers.has_died(self.settings.workers_dir, record.dagster_run.run_id)
+        folder, run_id = self.settings.workers_dir, record.dagster_run.run_id
+        if workers.has_died(folder, run_id):
+            return True
+        # Who died before it could show itself, or after it was done, is missed where it must be.
+        quiet = datetime.now(UTC) - record.update_timestamp.astimezone(UTC)
+        is_ours = isinstance(self.instance.run_launcher, dg.DefaultRunLauncher)
+        return is_ours and quiet > SIGN_PATIENCE and workers.is_missing(folder, run_id)
 
     def _count_lost(self, load: Load, run_id: str) -> None:
         """Count a run that ended before it began, or left its attempt open, as an attempt lost."""

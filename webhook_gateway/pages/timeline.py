@@ -17,6 +17,7 @@ ATTEMPT_ENDED: dict[AttemptResult, tuple[str, Mood]] = {
     AttemptResult.SUPERSEDED: ("found a newer load live already", "good"),
     AttemptResult.REFUSED: ("found the file at fault", "bad"),
     AttemptResult.OUTAGE: ("met a fault of ours", "bad"),
+    AttemptResult.MISCONFIGURED: ("met a mistake in our set-up", "bad"),
     AttemptResult.LOST: ("was cut off; a fault of ours", "bad"),
 }
 

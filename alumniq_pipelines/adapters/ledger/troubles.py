@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, func, select, tuple_
+from sqlalchemy import and_, func, or_, select, tuple_
 
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.load_rows import load_of
@@ -13,6 +13,7 @@ from alumniq_pipelines.adapters.ledger.tables import attempts, loads, notificati
 from alumniq_pipelines.core.load import MAX_ATTEMPTS, UNDERWAY_STATES, Load, LoadState
 from alumniq_pipelines.core.notices import OUR_FAULTS
 from alumniq_pipelines.core.notification import Channel, NotificationState
+from alumniq_pipelines.core.outcome import AttemptResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Troubles:
         return max(moments, default=None)
 
     def exhausted(self, since: datetime) -> Sequence[Load]:
-        """List the last load of each target that failed `since` after its last attempt, by us."""
+        """List the last load of each target that failed `since`, by us, and is not tried again."""
         later = loads.alias("later")
         has_recovered = (
             select(later.c.number)
@@ -79,7 +80,10 @@ class Troubles:
             .where(
                 loads.c.state == LoadState.FAILED,
                 loads.c.ended_at > since,
-                loads.c.attempts >= MAX_ATTEMPTS,
+                or_(
+                    loads.c.attempts >= MAX_ATTEMPTS,
+                    attempts.c.result == AttemptResult.MISCONFIGURED,
+                ),
                 attempts.c.result.in_(OUR_FAULTS),
                 ~has_recovered,
             )

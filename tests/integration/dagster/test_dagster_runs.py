@@ -11,6 +11,8 @@ import pytest
 from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
 from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load, LoadState, Origin
 from alumniq_pipelines.core.outcome import AttemptResult
+from alumniq_pipelines.core.problems.command import UnknownCustomer
+from alumniq_pipelines.core.problems.outage import Misconfigured
 from alumniq_pipelines.core.target import Target
 from alumniq_pipelines.core.warehouse import Version
 from alumniq_pipelines.definitions import build_definitions
@@ -31,6 +33,14 @@ class Faulty(DuckDBWarehouse):
         """Fail."""
         del target
         raise ValueError(SECRET)
+
+
+class Misset(DuckDBWarehouse):
+    """A warehouse that finds a mistake in the installation's set-up."""
+
+    def live(self, target: Target) -> Version | None:
+        """Fail."""
+        raise UnknownCustomer(target.customer)
 
 
 def results(installation: Installation, load: Load) -> Sequence[AttemptResult | None]:
@@ -138,6 +148,28 @@ def test_a_fault_of_ours_is_tried_five_times_in_all_and_staff_are_told(
     assert "5 times" in ended.errors[0]
     owed = installation.ledger.notifications.of(load.job_id)
     assert {each.notice.destination for each in owed} == {"a@example.org", "ops@example.org"}
+
+
+def test_a_mistake_in_our_set_up_is_not_tried_again_and_its_customer_hears_a_plain_sentence(
+    installation: Installation,
+) -> None:
+    load = installation.accept()
+    warehouse = Misset(installation.settings.warehouse_dir)
+    definitions = build_definitions(
+        installation.settings, {"buckets": installation.buckets, "warehouse": warehouse}
+    )
+    assert not replace(installation, definitions=definitions).execute(load).success
+    assert results(installation, load) == [AttemptResult.MISCONFIGURED]
+    ended = settled(installation, load)
+    assert ended.state is LoadState.FAILED
+    assert ended.errors == (str(Misconfigured()),)
+    told = {
+        each.notice.destination: each.notice.body
+        for each in installation.ledger.notifications.of(load.job_id)
+    }
+    assert "Nothing is wrong with your file" in told["a@example.org"]
+    assert "alumniq customer add" in told["ops@example.org"]
+    assert "alumniq customer add" not in told["a@example.org"]
 
 
 def test_attempts_that_workers_lost_count_among_the_five(installation: Installation) -> None:

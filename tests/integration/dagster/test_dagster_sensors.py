@@ -1,16 +1,19 @@
 """The sensors, on a real ledger and a real Dagster instance, one tick at a time."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
 from dagster._core.test_utils import create_run_for_test
 
+from alumniq_pipelines.adapters.workers import sign_of_life
+from alumniq_pipelines.core import conclusion
 from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load, LoadState
 from alumniq_pipelines.core.outcome import AttemptResult
+from alumniq_pipelines.core.problems.outage import Misconfigured
 from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.defs import waiting
+from alumniq_pipelines.defs import settling, waiting
 from alumniq_pipelines.defs.settling import Settling
 from alumniq_pipelines.defs.tags import JOB_ID, PRIORITY, WILL_RETRY, tags_of
 from tests.integration.dagster.conftest import TARGET, Installation
@@ -201,6 +204,51 @@ def test_a_run_whose_worker_died_with_its_machine_is_declared_dead(
     assert run
     assert run.status is DagsterRunStatus.FAILURE
     assert list(workers.iterdir()) == []
+
+
+def test_a_run_whose_worker_never_showed_itself_is_declared_dead_after_a_while(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed with its code server between its start and its sign: nobody else would notice."""
+    monkeypatch.setattr(installation.instance, "_run_launcher", dg.DefaultRunLauncher())
+    load = installation.accept()
+    run_id = a_run_of(installation, load, DagsterRunStatus.STARTED)
+    assert settle(installation, load) == "left"
+    monkeypatch.setattr(settling, "SIGN_PATIENCE", timedelta())
+    with sign_of_life(installation.settings.workers_dir, run_id):
+        pass
+    assert settle(installation, load) == "left", "It is done, and Dagster is about to hear so."
+    (installation.settings.workers_dir / f"{run_id}.done").unlink()
+    assert settle(installation, load) == "declared dead"
+
+
+def test_a_worker_of_another_machine_is_not_missed_here(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling, "SIGN_PATIENCE", timedelta())
+    load = installation.accept()
+    a_run_of(installation, load, DagsterRunStatus.STARTED)
+    assert settle(installation, load) == "left"
+
+
+def test_a_load_whose_field_map_stays_away_fails_and_staff_are_told(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = installation.accept(target=Target("iqu", Environment.PRODUCTION, "gone"))
+    assert "nothing to do" in skip(installation, "reconcile")
+    monkeypatch.setattr(conclusion, "FIELD_MAP_PATIENCE", timedelta())
+    assert "1 ended without a field map" in skip(installation, "reconcile")
+    assert "nothing to do" in skip(installation, "reconcile"), "Once only."
+    assert installation.again(load).errors == (str(Misconfigured()),)
+    told = {
+        each.notice.destination: each.notice.body
+        for each in installation.ledger.notifications.of(load.job_id)
+    }
+    assert set(told) == {"a@example.org", "ops@example.org"}
+    assert "schemas/gone.yaml" in told["ops@example.org"]
+    assert "schemas/gone.yaml" not in told["a@example.org"]
+    exhausted = installation.ledger.troubles.exhausted(datetime.now(UTC) - timedelta(days=1))
+    assert [each.job_id for each in exhausted] == [load.job_id]
 
 
 def test_a_load_whose_run_is_over_has_its_outcome_within_the_tick(
