@@ -19,9 +19,14 @@ _PACKED = re.compile(r"\.(gz|zip|zst)$")
 
 
 def has_asked(missed: Missed, last: Load | None) -> bool:
-    """Whether a webhook asked for a load since the window opened: then no file is looked for."""
+    """Whether a webhook asked for a load since the window opened: then no file is looked for.
+
+    By period, a window opens with what came last, which is what others are waited for after.
+    """
     opens_at = missed.expectation.opens_at
-    return last is not None and opens_at is not None and last.accepted_at >= opens_at
+    if last is None or opens_at is None or last.accepted_at < opens_at:
+        return False
+    return missed.last is None or last.accepted_at > missed.last
 
 
 def silence(missed: Missed, last: Load | None, file: StoredFile | None) -> Condition | None:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from alumniq_pipelines.core.duration import duration_text
 from alumniq_pipelines.core.incident import Incident
@@ -69,7 +69,8 @@ def chat_body(subject: str, text: str) -> str:
 
 
 def _length(incident: Incident) -> str:
-    return duration_text((incident.closed_at or incident.opened_at) - incident.opened_at)
+    lasted = (incident.closed_at or incident.opened_at) - incident.opened_at
+    return duration_text(max(lasted, timedelta()))  # clocks may be set back meanwhile
 
 
 def _line(incident: Incident) -> str:

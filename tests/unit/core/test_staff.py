@@ -43,6 +43,11 @@ def test_recovery_is_told_with_its_length() -> None:
     assert "over after 3 h 20 min" in mail.body
 
 
+def test_a_clock_that_was_set_back_makes_no_negative_length() -> None:
+    over = replace(INCIDENT, closed_at=NOW - timedelta(hours=3))
+    assert "over after 0 min" in closed_notices([over], STAFF)[0].body
+
+
 def test_what_is_noticed_at_once_is_one_message() -> None:
     mail, chat = opened_notices(several(60), STAFF)
     assert mail.subject == "Staff: 60 alarms"

@@ -2,7 +2,9 @@
 
 from alumniq_pipelines.core.incident import Kind, Resolution
 from alumniq_pipelines.core.load import LoadRequest, LoadState, Origin, new_job_id
+from alumniq_pipelines.core.rhythm import Rhythm
 from alumniq_pipelines.core.target import Target
+from alumniq_pipelines.core.watch import Watch
 from alumniq_pipelines.watching import keep_watch
 from tests.integration.ledger.watching.conftest import (
     CATALOG,
@@ -91,6 +93,21 @@ def test_staff_end_a_silence_by_loading_by_hand_what_failed(
     installation.end(again, DUE + 4 * HOUR)
     (over,) = installation.subjects(DUE + 4 * HOUR)
     assert over.startswith("Staff: over:")
+
+
+def test_a_file_that_does_not_follow_another_in_its_period_is_told(
+    installation: Installation, target: Target
+) -> None:
+    every_six_hours = Rhythm(period=6 * HOUR, grace=HOUR)
+    often = Watch(target, every_six_hours, DUE - 48 * HOUR)
+    installation.ledger.watches.set(often, DUE)
+    installation.end(installation.accept(target, DUE), DUE)
+    assert installation.subjects(DUE + 7 * HOUR) == []
+    (told,) = installation.at(DUE + 7 * HOUR + MINUTE)
+    assert told.notice.subject == "Staff: No file came: warehouse (iqu0, production)"
+    late = DUE + 8 * HOUR
+    installation.end(installation.accept(target, late), late)
+    assert installation.subjects(late) == [f"Staff: over: {told.notice.subject[7:]}"]
 
 
 def test_a_snooze_drops_what_is_open_without_a_word_and_holds_until_it_ends(
