@@ -1,36 +1,44 @@
-"""Processes that publish to a DuckDB warehouse and read from it without end, to be killed.
+"""Processes that publish to a warehouse and read from it without end, to be killed.
 
-`python -m tests.warehouse_processes publish FOLDER` publishes one version after another and prints
-each number once it is live. `... fresh FOLDER` and `... held FOLDER` read, opening the catalog anew
-each time or once, and print the number of each version seen. A reader that finds anything but one
-whole version ends with an error.
+`python -m tests.warehouse_processes publish PLACE` publishes one version after another and prints
+each number once it is live; the place is a folder, or the URL of a database. `... fresh PLACE` and
+`... held PLACE` read, connecting anew each time or once, and print the number of each version seen.
+A reader that finds anything but one whole version ends with an error.
 """
 
+import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import psycopg
 
 from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
+from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
 from alumniq_pipelines.core.load import new_job_id
 from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.warehouse import Warehouse
 from tests.accepted_rows import accepted_rows, small_field_map
 
+ROOT = Path(__file__).resolve().parents[1]
 MEMBERS = Target("iqu", Environment.QA, "members")
 ROWS = 2_000
 
 EVERYTHING_TWICE = """
     select
-        (select min(batch) from members),
+        (select min(batch::bigint) from members),
         (select max(batch::bigint) from members),
         (select count(*) from members),
         (select count(*) from members a join members b using (xid) where a.batch = b.batch)
 """
 
 
-def publish_next(warehouse: DuckDBWarehouse, scratch: Path) -> int:
+def publish_next(warehouse: Warehouse, scratch: Path) -> int:
     """Publish the version after the live one; each has other columns than the one before."""
     live = warehouse.live(MEMBERS)
     number = live.number + 1 if live else 1
@@ -60,11 +68,51 @@ def whole_version(found: tuple[object, ...]) -> int:
     return lowest
 
 
-def read(catalog: Path, *, held: bool) -> None:
+@contextmanager
+def process(role: str, place: str) -> Iterator[subprocess.Popen[str]]:
+    """Run one of the endless processes; it is killed at the end."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.warehouse_processes", role, place],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def first_line(running: subprocess.Popen[str]) -> str:
+    """Wait for a process to have done something."""
+    assert running.stdout is not None
+    line = running.stdout.readline()
+    assert line, running.stderr and running.stderr.read()
+    return line
+
+
+def rest(running: subprocess.Popen[str]) -> list[int]:
+    """Kill a process and answer what it printed; it must have lived until now."""
+    assert running.poll() is None, running.stderr and running.stderr.read()
+    running.kill()
+    output, _ = running.communicate()
+    return [int(line) for line in output.splitlines(keepends=True) if line.endswith("\n")]
+
+
+def reader(place: str) -> Any:
+    """Connect as readers do."""
+    if place.startswith("postgresql"):
+        url = place.replace("+psycopg", "")
+        return psycopg.connect(url, autocommit=True, options="-c search_path=iqu_qa")
+    return duckdb.connect(f"{place}/iqu/qa/catalog.duckdb", read_only=True)
+
+
+def read(place: str, *, held: bool) -> None:
     """Read until killed."""
-    kept = duckdb.connect(catalog, read_only=True) if held else None
+    kept = reader(place) if held else None
     while True:
-        connection = kept or duckdb.connect(catalog, read_only=True)
+        connection = kept or reader(place)
         rows = connection.execute(EVERYTHING_TWICE).fetchall()
         sys.stdout.write(f"{whole_version(rows[0])}\n")
         sys.stdout.flush()
@@ -72,18 +120,23 @@ def read(catalog: Path, *, held: bool) -> None:
             connection.close()
 
 
-def publish(folder: Path) -> None:
+def opened(place: str) -> Warehouse:
+    """Open the warehouse of a place."""
+    if place.startswith("postgresql"):
+        return PostgresWarehouse(place, versions_kept=2)
+    return DuckDBWarehouse(Path(place), versions_kept=2)
+
+
+def publish(warehouse: Warehouse) -> None:
     """Publish until killed."""
-    warehouse = DuckDBWarehouse(folder, versions_kept=2)
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+    with tempfile.TemporaryDirectory() as scratch:
         while True:
             sys.stdout.write(f"{publish_next(warehouse, Path(scratch))}\n")
             sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    role, place = sys.argv[1], Path(sys.argv[2])
-    if role == "publish":
-        publish(place)
+    if sys.argv[1] == "publish":
+        publish(opened(sys.argv[2]))
     else:
-        read(place / "iqu/qa/catalog.duckdb", held=role == "held")
+        read(sys.argv[2], held=sys.argv[1] == "held")

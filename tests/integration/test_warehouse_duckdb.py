@@ -2,12 +2,8 @@
 
 import errno
 import random
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,9 +18,16 @@ from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.core.warehouse import Version
 from tests.accepted_rows import batch, small_field_map
-from tests.warehouse_processes import EVERYTHING_TWICE, MEMBERS, publish_next, whole_version
+from tests.warehouse_processes import (
+    EVERYTHING_TWICE,
+    MEMBERS,
+    first_line,
+    process,
+    publish_next,
+    rest,
+    whole_version,
+)
 
-ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 
 
@@ -63,35 +66,6 @@ def publish(
     )
 
 
-@contextmanager
-def process(role: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Run one of the endless processes; it is killed at the end."""
-    arguments = [sys.executable, "-m", "tests.warehouse_processes", role, str(folder)]
-    with subprocess.Popen(
-        arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as running:
-        try:
-            yield running
-        finally:
-            running.kill()
-
-
-def first_line(running: subprocess.Popen[str]) -> str:
-    """Wait for a process to have done something."""
-    assert running.stdout is not None
-    line = running.stdout.readline()
-    assert line, running.stderr and running.stderr.read()
-    return line
-
-
-def rest(running: subprocess.Popen[str]) -> list[int]:
-    """Kill a process and answer what it printed; it must have lived until now."""
-    assert running.poll() is None, running.stderr and running.stderr.read()
-    running.kill()
-    output, _ = running.communicate()
-    return [int(line) for line in output.splitlines(keepends=True) if line.endswith("\n")]
-
-
 def seen(catalog: Path) -> int:
     """Answer the version that a reader sees who comes now."""
     with duckdb.connect(catalog, read_only=True) as connection:
@@ -102,7 +76,7 @@ def test_readers_see_whole_versions_while_others_are_published(
     warehouse: DuckDBWarehouse, folder: Path, tmp_path: Path
 ) -> None:
     publish_next(warehouse, tmp_path)
-    with process("fresh", folder) as fresh, process("held", folder) as held:
+    with process("fresh", str(folder)) as fresh, process("held", str(folder)) as held:
         first_line(fresh)
         opened_at = int(first_line(held))
         last = 0
@@ -119,7 +93,7 @@ def test_a_killed_publisher_leaves_the_old_version_or_the_new(folder: Path, cata
     moments = random.Random(7)
     live = 0
     for _ in range(20):
-        with process("publish", folder) as publisher:
+        with process("publish", str(folder)) as publisher:
             announced = int(first_line(publisher))
             assert announced == live + 1, "the next publisher goes on from what is live"
             time.sleep(moments.uniform(0, 0.3))
