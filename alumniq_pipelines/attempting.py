@@ -18,7 +18,14 @@ from alumniq_pipelines.core.customer import Subscription
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.heartbeat import Signal, signal_notices
 from alumniq_pipelines.core.holding import HeldRows, Hold, held_notices
-from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load, LoadRequest, Origin, new_job_id
+from alumniq_pipelines.core.load import (
+    MAX_ATTEMPTS,
+    Load,
+    LoadRequest,
+    LoadState,
+    Origin,
+    new_job_id,
+)
 from alumniq_pipelines.core.outcome import AttemptResult, tries
 from alumniq_pipelines.core.problems.command import LoadEnded, NothingToReload
 from alumniq_pipelines.core.problems.file import FileProblem, RowsRejected
@@ -31,11 +38,12 @@ from alumniq_pipelines.core.problems.outage import (
 from alumniq_pipelines.core.problems.problem import Problem, SetupProblem
 from alumniq_pipelines.core.problems.request import RequestProblem
 from alumniq_pipelines.core.progress import Progress
+from alumniq_pipelines.core.staff import NOBODY, Staff
 from alumniq_pipelines.core.target import Target
 from alumniq_pipelines.core.verdict import Counts, told_errors
 from alumniq_pipelines.core.warehouse import Version, Warehouse
 from alumniq_pipelines.keeping import Delivery
-from alumniq_pipelines.loading import LoadReport, overtaken, publish_held, run_load
+from alumniq_pipelines.loading import LoadReport, overtaken, publish_held, report_of_held, run_load
 
 Clock = Callable[[], datetime]
 
@@ -52,7 +60,7 @@ class Means:
     clock: Clock
     log: logging.Logger
     hold_for: timedelta = timedelta(days=7)
-    staff_email: str = ""
+    staff: Staff = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +102,15 @@ class Attempted:
 def attempt(
     load: Load, run_id: str, field_map: FieldMap, means: Means, progress: Progress | None = None
 ) -> Attempted:
-    """Make the next attempt at a load and record it in the ledger.
+    """Make the next attempt at a load and record it in the ledger; one that is held stays so.
 
     Faults of the file and of ours are answered, not raised; only the ledger's own are, and what
     says that no attempt is left: LoadEnded, AttemptsExhausted.
     """
+    hold = means.ledger.holds.get(load.job_id) if load.state is LoadState.HELD else None
+    if hold is not None:
+        report = report_of_held(hold)
+        return Attempted(load.attempts, AttemptResult.HELD, report)
     before = tries(means.ledger.loads.attempts(load.job_id))
     if len(before) >= MAX_ATTEMPTS:
         raise AttemptsExhausted(MAX_ATTEMPTS)
@@ -256,7 +268,7 @@ def _hold(
         held_at=now,
         expires_at=now + means.hold_for,
     )
-    notices = held_notices(load, hold, means.staff_email)
+    notices = held_notices(load, hold, means.staff)
     means.ledger.holds.hold(hold, attempted.number, attempted.receipt, notices)
 
 

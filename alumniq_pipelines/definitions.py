@@ -8,6 +8,7 @@ from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.defs.assets import feed_assets
 from alumniq_pipelines.defs.freshness import freshness_checks
 from alumniq_pipelines.defs.heartbeat_sensor import heartbeat_sensor
+from alumniq_pipelines.defs.hold_sensor import archive_sensor, hold_sensor
 from alumniq_pipelines.defs.jobs import feed_jobs
 from alumniq_pipelines.defs.notification_sensor import notification_sensor
 from alumniq_pipelines.defs.outcome_sensors import outcome_sensors
@@ -34,6 +35,8 @@ def build_definitions(
             notification_sensor(),
             reconcile_sensor(catalog, settings),
             partition_sensor(catalog),
+            hold_sensor(),
+            archive_sensor(settings),
             silence_sensor(catalog, settings),
             heartbeat_sensor(settings),
         ],

@@ -136,10 +136,14 @@ def publish_held(
     with room_told(), _folder_in(scratch) as folder, steps.step("publish"):
         accepted = kept_rows(archive, load.job_id, held, folder / "rows.duckdb")
         version = _published(load, held.field_map, warehouse, accepted, now)
-    report = LoadReport(
-        Verdict(hold.counts), None, None, 0, held.sha256, steps.seconds, hold.changes
-    )
+    report = replace(report_of_held(hold), seconds=steps.seconds, held=None, reasons_held=())
     return _reported(report, version, load)
+
+
+def report_of_held(hold: Hold) -> LoadReport:
+    """Report on a load as it was held."""
+    report = LoadReport(Verdict(hold.counts), None, None, 0, hold.held.sha256, {}, hold.changes)
+    return replace(report, held=hold.held, reasons_held=hold.reasons)
 
 
 def overtaken(number: int) -> LoadReport:

@@ -9,6 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from alumniq_pipelines.cli.console import for_people, print_json, when
+from alumniq_pipelines.cli.decision import approve, discard, repeat
+from alumniq_pipelines.cli.hold_display import (
+    change_lines,
+    hold_events,
+    hold_told,
+    waiting_lines,
+)
 from alumniq_pipelines.cli.installation import ledger_of
 from alumniq_pipelines.core.load import JobId, Load, LoadState
 from alumniq_pipelines.core.notification import DeliveryResult, Notification, NotificationState
@@ -17,7 +24,9 @@ from alumniq_pipelines.core.problems.command import UnknownLoad
 from alumniq_pipelines.core.verdict import Counts
 from alumniq_pipelines.settings import Settings
 
-load = typer.Typer(help="Loads: list them, show one whole.", no_args_is_help=True)
+load = typer.Typer(
+    help="Loads: list them, show one whole, decide on held ones, repeat.", no_args_is_help=True
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Whose = Annotated[str | None, typer.Option("--customer", help="Only this customer's.")]
@@ -27,6 +36,11 @@ Id = Annotated[str, typer.Argument(help="The jobId that the webhook answered wit
 
 Event = tuple[datetime, str]
 Told = tuple[Notification, Sequence[tuple[datetime, DeliveryResult]]]
+
+
+load.command()(approve)
+load.command()(discard)
+load.command()(repeat)
 
 
 @load.command("list")
@@ -56,22 +70,25 @@ def show(job_id: Id, *, as_json: Json = False) -> None:
         if found is None:
             raise UnknownLoad(job_id)
         attempts = ledger.loads.attempts(found.job_id)
+        hold = ledger.holds.get(found.job_id)
         told = [
             (each, ledger.notifications.attempts(each.id))
             for each in ledger.notifications.of(found.job_id)
         ]
     if as_json:
-        print_json(_whole(found, attempts, told))
+        print_json({**_whole(found, attempts, told), "hold": hold_told(hold)})
         return
     from rich.markup import escape
 
     console = for_people()
     console.print(f"[bold]{found.job_id}[/bold] {found.target}: [bold]{found.state}[/bold]")
-    events = [*_work(attempts), *_way(found), *_telling(told)]
+    events = [*_work(attempts), *hold_events(hold), *_way(found), *_telling(told)]
     for moment, event in sorted(events, key=itemgetter(0)):  # stable: what happens at once stays so
         console.print(f"{when(moment)}  {escape(event)}", soft_wrap=True)
     for error in found.errors:
         console.print(f"[red]Error:[/red] {escape(error)}", soft_wrap=True)
+    for line in (*change_lines(found), *waiting_lines(found, hold)):
+        console.print(escape(line), soft_wrap=True)
     for owed in _owed(told):
         console.print(escape(owed), soft_wrap=True)
 

@@ -17,6 +17,7 @@ from alumniq_pipelines.cli.notification import notification
 from alumniq_pipelines.cli.signing_secret import signing_secret
 from alumniq_pipelines.cli.sql import sql
 from alumniq_pipelines.cli.staff import staff
+from alumniq_pipelines.cli.subscription import subscription
 from alumniq_pipelines.cli.up import up
 from alumniq_pipelines.cli.watch import watch
 
@@ -32,6 +33,7 @@ app.add_typer(customer, name="customer")
 app.add_typer(key, name="key")
 app.add_typer(feed, name="feed")
 app.add_typer(load, name="load")
+app.add_typer(subscription, name="subscription")
 app.add_typer(notification, name="notification")
 app.add_typer(staff, name="staff")
 app.command()(check)

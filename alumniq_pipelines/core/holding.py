@@ -8,10 +8,10 @@ from enum import StrEnum
 from alumniq_pipelines.core.changes import Changes, told_changes
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.load import JobId, Load
-from alumniq_pipelines.core.notices import addresses_in
-from alumniq_pipelines.core.notification import Channel, Notice
+from alumniq_pipelines.core.notification import Notice
 from alumniq_pipelines.core.problems.holding import HoldDiscarded, HoldExpired, HoldSuperseded
 from alumniq_pipelines.core.problems.problem import Problem
+from alumniq_pipelines.core.staff import Staff
 from alumniq_pipelines.core.verdict import Counts
 
 
@@ -75,10 +75,10 @@ def why_not_published(decision: Decision, hold: Hold, reason: str = "") -> Probl
             return HoldSuperseded(hold.reasons)
 
 
-def held_notices(load: Load, hold: Hold, staff_email: str) -> tuple[Notice, ...]:
+def held_notices(load: Load, hold: Hold, staff: Staff) -> tuple[Notice, ...]:
     """Tell staff that a load waits for them. Its customer is told of the outcome only."""
     target = load.target
-    subject = f"Staff: Held: {target.feed} ({target.customer}, {target.environment})"
+    subject = f"Held: {target.feed} ({target.customer}, {target.environment})"
     text = "\n\n".join(
         (
             _why(load),
@@ -88,9 +88,7 @@ def held_notices(load: Load, hold: Hold, staff_email: str) -> tuple[Notice, ...]
             f"Job id: {load.job_id}\nFile: {load.request.filename}\nCustomer: {target.customer}",
         )
     )
-    return tuple(
-        Notice(Channel.MAIL, address, f"{text}\n", subject) for address in addresses_in(staff_email)
-    )
+    return staff.notices(subject, f"{text}\n")
 
 
 def _why(load: Load) -> str:

@@ -98,7 +98,7 @@ def _mail_text(load: Load, outcome: Outcome, *, ours: bool) -> str:
         parts = [
             f"{load.request.filename} was not loaded. Your previous data is still live.",
             _list("What went wrong", _errors(outcome)),
-            f"What to do: {_remedy(load, ours=ours)}",
+            f"What to do: {outcome.remedy or _remedy(load, ours=ours)}",
             _counts(outcome),
             _facts(load),
         ]

@@ -64,7 +64,8 @@ class Attempt:
 class Outcome:
     """What ends a load: a final state and, for a failure, what the customer reads.
 
-    `is_unchanged` tells of a success that there was nothing new to publish.
+    `is_unchanged` tells of a success that there was nothing new to publish. `remedy` is what the
+    customer may do, where it is not what any refused file calls for.
     """
 
     state: LoadState
@@ -72,6 +73,7 @@ class Outcome:
     counts: Counts | None = None
     changes: Changes | None = None
     is_unchanged: bool = False
+    remedy: str = ""
 
 
 def tries(attempts: Sequence[Attempt]) -> Sequence[Attempt]:

@@ -12,6 +12,7 @@ from alumniq_pipelines.core.load import MAX_ATTEMPTS
 from alumniq_pipelines.defs.check_specs import check_specs
 from alumniq_pipelines.defs.columns import column_schema
 from alumniq_pipelines.defs.partitions import feed_partitions
+from alumniq_pipelines.defs.staffing import staff_of
 from alumniq_pipelines.settings import Settings
 
 FRESH = dg.FreshnessPolicy.time_window(
@@ -83,7 +84,7 @@ def feed_asset(field_map: FieldMap, catalog: Catalog, settings: Settings) -> dg.
             clock=lambda: datetime.now(UTC),
             log=context.log,
             hold_for=timedelta(days=settings.hold_days),
-            staff_email=settings.staff_email,
+            staff=staff_of(settings),
         )
         yield from step_events(context, field_map, means, config.filename)
 

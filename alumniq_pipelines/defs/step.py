@@ -9,7 +9,7 @@ import dagster as dg
 
 from alumniq_pipelines.attempting import Attempted, Means, accept_again, attempt
 from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.core.load import JobId, Load, LoadState
+from alumniq_pipelines.core.load import JobId, Load
 from alumniq_pipelines.core.outcome import AttemptResult
 from alumniq_pipelines.core.problems.command import UnknownPartition
 from alumniq_pipelines.core.problems.outage import AttemptsExhausted
@@ -31,9 +31,6 @@ def step_events(
     """
     try:
         load = _load_of(context, field_map, means, filename)
-        if load.state is LoadState.HELD:
-            context.log.warning("The load is held and waits for a person; nothing is done.")
-            return
         attempted = attempt(load, context.run.run_id, field_map, means)
     except Problem as problem:
         retried = isinstance(problem, OutageProblem) and not isinstance(problem, AttemptsExhausted)

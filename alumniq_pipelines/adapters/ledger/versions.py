@@ -54,6 +54,16 @@ class Versions:
         with self.database.reading() as connection:
             return [_version(target, row) for row in connection.execute(wanted).mappings()]
 
+    def made_from(self, sha256: str) -> Sequence[Version]:
+        """List the versions of any target that were made from a file, newest first."""
+        wanted = select(versions).where(versions.c.sha256 == sha256)
+        with self.database.reading() as connection:
+            rows = connection.execute(wanted.order_by(versions.c.number.desc())).mappings()
+            return [
+                _version(Target(row["customer"], row["environment"], row["feed"]), row)
+                for row in rows
+            ]
+
 
 def _version(target: Target, row: RowMapping) -> Version:
     return Version(

@@ -102,6 +102,19 @@ class ReasonMissing(SetupProblem):
         )
 
 
+class UnusableThreshold(SetupProblem):
+    """The threshold cannot be read."""
+
+    code = "unusable-threshold"
+
+    def __init__(self, limit: str) -> None:
+        """Repeat what was given, and how it should look."""
+        super().__init__(
+            f"{limit!r} is no threshold.",
+            "Write removed=25%, added=5000 or changed=never; percentages go up to 100.",
+        )
+
+
 class NothingArchived(SetupProblem):
     """The load read no file that could be loaded again."""
 

@@ -1,0 +1,49 @@
+"""How a load's changes, and what became of it while it was held, are shown."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from alumniq_pipelines.cli.console import when
+from alumniq_pipelines.core.changes import told_changes
+from alumniq_pipelines.core.holding import Hold, commands
+from alumniq_pipelines.core.load import Load, LoadState
+
+
+def change_lines(load: Load) -> Iterator[str]:
+    """Say what the load changed in the live version, or would have."""
+    if load.changes is not None:
+        rows, *columns = told_changes(load.changes)
+        yield f"Changes: {rows}"
+        yield from columns
+
+
+def waiting_lines(load: Load, hold: Hold | None) -> Iterator[str]:
+    """Say why a load waits, for how long, and how to decide on it."""
+    if hold is None or load.state is not LoadState.HELD:
+        return
+    yield from (f"Held: {reason}" for reason in hold.reasons)
+    yield f"Until {when(hold.expires_at)}, decide:"
+    yield from (f"  {command}" for command in commands(load.job_id))
+
+
+def hold_events(hold: Hold | None) -> Iterator[tuple[datetime, str]]:
+    """Tell what was decided on a hold, when and by whom; that it was held, its attempt tells."""
+    if hold is not None and hold.decided_at is not None:
+        why = f": {hold.reason}" if hold.reason else ""
+        yield hold.decided_at, f"{hold.decision} by {hold.actor}{why}"
+
+
+def hold_told(hold: Hold | None) -> dict[str, Any] | None:
+    """Lay a hold out for machines; the field map and the rows stay where they are."""
+    if hold is None:
+        return None
+    return {
+        "reasons": list(hold.reasons),
+        "held_at": hold.held_at,
+        "expires_at": hold.expires_at,
+        "decision": hold.decision,
+        "decided_at": hold.decided_at,
+        "actor": hold.actor,
+        "reason": hold.reason,
+    }

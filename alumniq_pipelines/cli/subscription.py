@@ -1,0 +1,130 @@
+"""`alumniq subscription`: on which terms a customer sends a feed."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from alumniq_pipelines.cli.console import print_json
+from alumniq_pipelines.cli.installation import ledger_of, operator
+from alumniq_pipelines.core.changes import KINDS
+from alumniq_pipelines.core.customer import Subscription
+from alumniq_pipelines.core.field_map import Threshold
+from alumniq_pipelines.core.problems.holding import UnusableThreshold
+from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.settings import Settings
+
+subscription = typer.Typer(
+    help="Subscriptions: which feeds a customer sends, and on what terms.", no_args_is_help=True
+)
+
+CustomerId = Annotated[str, typer.Argument(help="The customer's short name.")]
+Where = Annotated[Environment, typer.Argument(help="qa or production.")]
+Feed = Annotated[str, typer.Argument(help="The feed.")]
+MaxRejected = Annotated[
+    int | None, typer.Option(min=0, help="Rejected rows up to which the rest is published.")
+]
+Holds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--hold",
+        metavar="KIND=LIMIT",
+        help="Hold loads above this: added, changed or removed = 10%, 500 (rows) or never.",
+    ),
+]
+Standard = Annotated[
+    bool, typer.Option("--standard", help="Begin with the field map's terms, not the present ones.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+LIMIT = re.compile(
+    r"(?P<kind>added|changed|removed)=(?:(?P<percent>\d+(?:\.\d+)?)%|(?P<rows>\d+)|never)"
+)
+MOST_PERCENT = 100
+
+
+@subscription.command("set")
+def set_terms(
+    customer: CustomerId,
+    environment: Where,
+    feed: Feed,
+    max_rejected: MaxRejected = None,
+    hold: Holds = None,
+    *,
+    standard: Standard = False,
+    as_json: Json = False,
+) -> None:
+    """Subscribe a customer to a feed, or change its terms; what is not said stays as it is."""
+    from alumniq_pipelines.adapters.field_maps import read_catalog
+
+    settings = Settings()
+    target = Target(customer, environment, read_catalog(settings.schemas_dir).feed(feed).name)
+    own = thresholds_in(hold or ())
+    with ledger_of(settings) as ledger:
+        known = None if standard else ledger.customers.subscription(target)
+        terms = known or Subscription(target)
+        terms = replace(terms, thresholds={**terms.thresholds, **own})
+        if max_rejected is not None:
+            terms = replace(terms, max_rejected=max_rejected)
+        ledger.customers.subscribe(terms, datetime.now(UTC), actor=operator())
+    if as_json:
+        print_json(_told(terms))
+    else:
+        typer.echo(_line(terms))
+
+
+@subscription.command("list")
+def list_subscriptions(*, as_json: Json = False) -> None:
+    """List subscriptions, with what each has in place of the field map's terms."""
+    with ledger_of(Settings()) as ledger:
+        found = ledger.customers.subscriptions()
+    if as_json:
+        print_json([_told(each) for each in found])
+    else:
+        typer.echo("\n".join(map(_line, found)) or "No subscriptions.")
+
+
+def thresholds_in(limits: Sequence[str]) -> Mapping[str, Threshold]:
+    """Read `removed=25%`, `added=5000`, `changed=never`; raises UnusableThreshold.
+
+    Of one kind, a share and a number of rows may both be given.
+    """
+    found: dict[str, Threshold] = {}
+    for limit in limits:
+        match = LIMIT.fullmatch(limit.replace(" ", ""))
+        if match is None or float(match["percent"] or 0) > MOST_PERCENT:
+            raise UnusableThreshold(limit)
+        percent = None if match["percent"] is None else float(match["percent"])
+        rows = None if match["rows"] is None else int(match["rows"])
+        before = found.get(match["kind"], Threshold())
+        found[match["kind"]] = Threshold(
+            percent=before.percent if percent is None else percent,
+            rows=before.rows if rows is None else rows,
+        )
+    return found
+
+
+def _line(terms: Subscription) -> str:
+    told = [f"at most {terms.max_rejected:,} rejected"] if terms.max_rejected is not None else []
+    told += [_hold(kind, terms.thresholds[kind]) for kind in KINDS if kind in terms.thresholds]
+    return f"{terms.target}: {', '.join(told) or 'the terms of the field map'}"
+
+
+def _hold(kind: str, threshold: Threshold) -> str:
+    limits = [f"{threshold.percent:g} %"] if threshold.percent is not None else []
+    limits += [f"{threshold.rows:,} rows"] if threshold.rows is not None else []
+    return f"held above {' or '.join(limits)} {kind}" if limits else f"never held for {kind}"
+
+
+def _told(terms: Subscription) -> dict[str, Any]:
+    target = terms.target
+    return {
+        "customer": target.customer,
+        "environment": target.environment,
+        "feed": target.feed,
+        "max_rejected": terms.max_rejected,
+        "thresholds": {kind: each.model_dump() for kind, each in terms.thresholds.items()},
+    }

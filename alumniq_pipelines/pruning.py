@@ -1,0 +1,59 @@
+"""The use case: let go of archived files that nobody may need any more, free of Dagster."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import PurePosixPath
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.archive import HELD, RECEIVED, Archive
+from alumniq_pipelines.core.load import JobId
+from alumniq_pipelines.core.warehouse import Warehouse
+
+MOST_AT_ONCE = 500
+"""Removing an object takes a store some 50 ms, and a tick must be over well before its minute."""
+
+UNCLAIMED = timedelta(days=1)
+"""How old held rows without a hold must be: those of an attempt that died, or holds just now."""
+
+
+def prune(
+    archive: Archive, ledger: Ledger, warehouse: Warehouse, keep_for: timedelta, now: datetime
+) -> int:
+    """Remove what is past its time, and count it; harmless to repeat, and to break off.
+
+    Received files go `keep_for` after they were last received, unless a version that is kept was
+    made from them; held rows go once their load has its outcome.
+    """
+    due = [*_received(archive, ledger, warehouse, now - keep_for), *_held(archive, ledger, now)]
+    for name in due[:MOST_AT_ONCE]:
+        archive.remove(name)
+    return min(len(due), MOST_AT_ONCE)
+
+
+def _received(
+    archive: Archive, ledger: Ledger, warehouse: Warehouse, latest: datetime
+) -> Iterator[str]:
+    for file in archive.kept(RECEIVED):
+        if file.kept_at < latest and not _is_published(_stem(file.name), ledger, warehouse):
+            yield file.name
+
+
+def _is_published(sha256: str, ledger: Ledger, warehouse: Warehouse) -> bool:
+    """Whether a version that can still be rolled back to was made from a file."""
+    return any(
+        version.number in {kept.number for kept in warehouse.versions(version.target)}
+        for version in ledger.versions.made_from(sha256)
+    )
+
+
+def _held(archive: Archive, ledger: Ledger, now: datetime) -> Iterator[str]:
+    for file in archive.kept(HELD):
+        job_id = JobId(_stem(file.name))
+        load = ledger.loads.get(job_id)
+        is_claimed = ledger.holds.get(job_id) is not None
+        if load is None or load.is_final or (not is_claimed and file.kept_at < now - UNCLAIMED):
+            yield file.name
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(name).stem

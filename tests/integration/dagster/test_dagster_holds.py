@@ -1,0 +1,291 @@
+"""Held loads, from the run that holds them to the one that publishes them, with the real parts."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from alumniq_pipelines import deciding
+from alumniq_pipelines.adapters.ledger.tables import loads
+from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
+from alumniq_pipelines.core.archive import HELD, RECEIVED, held_name
+from alumniq_pipelines.core.changes import Changes
+from alumniq_pipelines.core.customer import Subscription
+from alumniq_pipelines.core.field_map import Threshold
+from alumniq_pipelines.core.holding import Decision
+from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load, LoadState, Origin
+from alumniq_pipelines.core.outcome import AttemptResult
+from alumniq_pipelines.core.problems.holding import LaterLoadPublished, NotHeld, ReasonMissing
+from alumniq_pipelines.defs.settling import Settling
+from alumniq_pipelines.opening import open_archive
+from alumniq_pipelines.pruning import prune
+from tests.integration.dagster.conftest import HEADER, ROWS, TARGET, Installation
+
+HALF = HEADER + "".join(ROWS.splitlines(keepends=True)[:50])
+MONTH = timedelta(days=30)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def published(installation: Installation, content: str = HEADER + ROWS) -> Load:
+    """Load a file and settle it, as the sensors would."""
+    installation.put(content)
+    load = installation.accept()
+    installation.execute(load)
+    return settled(installation, load)
+
+
+def settled(installation: Installation, load: Load) -> Load:
+    settling = Settling(installation.ledger, installation.instance, installation.settings)
+    settling.settle(installation.again(load))
+    return installation.again(load)
+
+
+def live(installation: Installation) -> int:
+    warehouse = DuckDBWarehouse(installation.settings.warehouse_dir)
+    [(rows,)] = warehouse.query("iqu", "production", "select count(*) from warehouse_lookups")[1]
+    assert isinstance(rows, int)
+    return rows
+
+
+def told(installation: Installation, load: Load) -> list[str]:
+    """Tell who is owed what about a load: addresses and the first words of the subject."""
+    owed = installation.ledger.notifications.of(load.job_id)
+    return [f"{each.notice.destination}: {each.notice.subject.split(': w')[0]}" for each in owed]
+
+
+@pytest.fixture
+def held(installation: Installation) -> Load:
+    """Publish a hundred rows, then deliver half of them."""
+    published(installation)
+    return published(installation, HALF)
+
+
+def test_a_load_that_removes_too_much_is_held_and_its_run_succeeds_with_a_warning(
+    installation: Installation,
+) -> None:
+    published(installation)
+    installation.put(HALF)
+    load = installation.accept()
+    run = installation.execute(load)
+    assert run.success
+    assert not run.asset_materializations_for_node("feeds__warehouse_lookups")
+    [warned] = [each for each in run.get_asset_check_evaluations() if not each.passed]
+    assert (warned.check_name, warned.severity) == ("changes", dg.AssetCheckSeverity.WARN)
+    assert warned.metadata["removed"].value == 50
+    found = settled(installation, load)
+    assert (found.state, found.changes) == (LoadState.HELD, Changes(0, 0, 50, 50))
+    assert told(installation, load) == ["ops@example.org: Staff: Held"]
+    assert live(installation) == 100
+
+
+def test_what_is_approved_is_what_was_held_whatever_lies_in_the_bucket_by_then(
+    installation: Installation, held: Load
+) -> None:
+    installation.put(HEADER + ROWS + BAD)
+    deciding.approve(installation.ledger, held.job_id, "A real cut.", "ada", now())
+    run = installation.execute(held)
+    [made] = run.asset_materializations_for_node("feeds__warehouse_lookups")
+    assert made.metadata["rows removed"].value == 50
+    found = settled(installation, held)
+    assert (found.state, found.changes) == (LoadState.SUCCEEDED, Changes(0, 0, 50, 50))
+    assert live(installation) == 50
+    assert told(installation, held)[0].startswith("a@example.org: Loaded")
+    [version, _] = installation.ledger.versions.of(TARGET)
+    assert version.sha256 == hashlib.sha256(HALF.encode()).hexdigest()
+    assert version.field_map_sha256
+
+
+BAD = '"unit","","","",""\n'
+
+
+def test_approving_gives_five_attempts_of_their_own(installation: Installation, held: Load) -> None:
+    deciding.approve(installation.ledger, held.job_id, "A real cut.", "ada", now())
+    archive = installation.settings.archive_dir
+    archive.rename(archive.with_name("away"))
+    installation.execute(held)
+    results = [each.result for each in installation.ledger.loads.attempts(held.job_id)]
+    assert results == [AttemptResult.HELD] + [AttemptResult.OUTAGE] * MAX_ATTEMPTS
+    found = settled(installation, held)
+    assert found.state is LoadState.FAILED
+    assert "5 times" in found.errors[0]
+
+
+def test_rows_that_are_not_what_was_kept_are_not_published(
+    installation: Installation, held: Load
+) -> None:
+    kept = installation.settings.archive_dir / held_name(held.job_id)
+    kept.write_bytes(kept.read_bytes()[:-1] + b"\1")
+    deciding.approve(installation.ledger, held.job_id, "A real cut.", "ada", now())
+    installation.execute(held)
+    assert "unharmed" in settled(installation, held).errors[1]
+    assert live(installation) == 100
+
+
+def test_a_held_load_waits_whatever_looks_at_it(installation: Installation, held: Load) -> None:
+    assert installation.execute(held).success, "Dagster may run it again after a worker died."
+    assert settled(installation, held).state is LoadState.HELD
+    assert not deciding.decide_due(installation.ledger, now() + timedelta(days=6))
+    assert len(told(installation, held)) == 1
+
+
+def test_a_held_load_fails_when_its_time_is_over(installation: Installation, held: Load) -> None:
+    later = now() + timedelta(days=7, minutes=1)
+    [(_, decision)] = deciding.decide_due(installation.ledger, later)
+    assert decision is Decision.EXPIRED
+    found = installation.again(held)
+    assert found.state is LoadState.FAILED
+    assert "waited 7 days" in found.errors[0]
+    assert not deciding.decide_due(installation.ledger, later)
+    with pytest.raises(NotHeld):
+        deciding.approve(installation.ledger, held.job_id, "Too late.", "ada", later)
+
+
+def test_the_customer_of_a_discarded_load_reads_why(installation: Installation, held: Load) -> None:
+    deciding.discard(installation.ledger, held.job_id, "A test export.", "ada", now())
+    found = settled(installation, held)
+    assert found.state is LoadState.FAILED
+    assert "our staff discarded it: A test export." in found.errors[0]
+    assert "50 rows removed, 50.0 % of 100 rows" in found.errors[0]
+    assert told(installation, held)[0].startswith("a@example.org: Not loaded")
+
+
+def test_a_later_load_that_passes_makes_a_held_one_needless(
+    installation: Installation, held: Load
+) -> None:
+    later = published(installation, HEADER + ROWS.replace("Unit 7", "Unit seven"))
+    assert later.state is LoadState.SUCCEEDED
+    with pytest.raises(LaterLoadPublished):
+        deciding.approve(installation.ledger, held.job_id, "A real cut.", "ada", now())
+    [(_, decision)] = deciding.decide_due(installation.ledger, now())
+    assert decision is Decision.SUPERSEDED
+    assert "sent later" in installation.again(held).errors[0]
+
+
+def test_a_later_load_that_is_published_between_approval_and_run_wins(
+    installation: Installation, held: Load
+) -> None:
+    deciding.approve(installation.ledger, held.job_id, "A real cut.", "ada", now())
+    published(installation, HEADER + ROWS.replace("Unit 7", "Unit seven"))
+    installation.execute(held)
+    found = settled(installation, held)
+    assert found.state is LoadState.FAILED
+    assert "sent later" in found.errors[0]
+    assert live(installation) == 100
+
+
+def test_a_decision_needs_a_reason(installation: Installation, held: Load) -> None:
+    for decide in (deciding.approve, deciding.discard):
+        with pytest.raises(ReasonMissing):
+            decide(installation.ledger, held.job_id, "  ", "ada", now())
+    assert installation.again(held).state is LoadState.HELD
+
+
+def test_a_subscription_may_let_more_pass(installation: Installation) -> None:
+    own = {"removed": Threshold(percent=50)}
+    installation.ledger.customers.subscribe(Subscription(TARGET, thresholds=own), now())
+    published(installation)
+    assert published(installation, HALF).state is LoadState.SUCCEEDED
+    assert live(installation) == 50
+
+
+def test_the_same_bytes_again_publish_nothing_and_succeed(installation: Installation) -> None:
+    first = published(installation)
+    again = published(installation)
+    assert again.state is LoadState.SUCCEEDED
+    [attempt] = installation.ledger.loads.attempts(again.job_id)
+    assert attempt.result is AttemptResult.UNCHANGED
+    assert [each.job_id for each in installation.ledger.versions.of(TARGET)] == [first.job_id]
+    owed = installation.ledger.notifications.of(again.job_id)
+    assert "byte for byte" in owed[0].notice.body
+
+
+def test_a_load_accepted_before_the_same_bytes_came_again_comes_too_late(
+    installation: Installation,
+) -> None:
+    published(installation)
+    late = installation.accept("late.csv")
+    published(installation)
+    installation.put(HEADER + ROWS.replace("Unit 7", "Unit seven"), "late.csv")
+    installation.execute(late)
+    [attempt] = installation.ledger.loads.attempts(late.job_id)
+    assert attempt.result is AttemptResult.SUPERSEDED
+
+
+def test_a_load_is_repeated_from_the_archive_as_a_load_of_its_own(
+    installation: Installation,
+) -> None:
+    first = published(installation)
+    published(installation, HEADER + ROWS.replace("Unit 7", "Unit seven"))
+    again = deciding.repeat(installation.ledger, first.job_id, "ada", now())
+    assert (again.request.origin, again.request.repeats) == (Origin.REPEAT, first.job_id)
+    installation.execute(again)
+    assert settled(installation, again).state is LoadState.SUCCEEDED
+    newest = installation.ledger.versions.of(TARGET)[0]
+    assert newest.job_id == again.job_id
+    assert newest.sha256 == hashlib.sha256((HEADER + ROWS).encode()).hexdigest()
+    assert not told(installation, again)
+
+
+def test_a_file_that_could_not_be_read_is_archived_too(installation: Installation) -> None:
+    refused = published(installation, "nonsense\n")
+    assert refused.state is LoadState.FAILED
+    again = deciding.repeat(installation.ledger, refused.job_id, "ada", now(), tells_customer=True)
+    installation.execute(again)
+    assert settled(installation, again).errors == refused.errors
+    assert told(installation, again) == told(installation, refused)
+
+
+def test_a_file_that_is_archived_no_longer_is_told_so(installation: Installation) -> None:
+    first = published(installation)
+    archive = open_archive(installation.settings)
+    for each in archive.kept(RECEIVED):
+        archive.remove(each.name)
+    again = deciding.repeat(installation.ledger, first.job_id, "ada", now())
+    installation.execute(again)
+    assert "kept no longer" in settled(installation, again).errors[0]
+
+
+def test_received_files_go_after_a_month_but_for_those_of_kept_versions(
+    installation: Installation,
+) -> None:
+    published(installation)
+    published(installation, "nonsense\n")
+    archive = open_archive(installation.settings)
+    warehouse = DuckDBWarehouse(installation.settings.warehouse_dir)
+    assert prune(archive, installation.ledger, warehouse, MONTH, now()) == 0
+    assert prune(archive, installation.ledger, warehouse, MONTH, now() + MONTH) == 1
+    [kept] = archive.kept(RECEIVED)
+    assert kept.name == RECEIVED + hashlib.sha256((HEADER + ROWS).encode()).hexdigest()
+
+
+def test_held_rows_go_once_the_load_has_its_outcome(installation: Installation, held: Load) -> None:
+    archive = open_archive(installation.settings)
+    warehouse = DuckDBWarehouse(installation.settings.warehouse_dir)
+    prune(archive, installation.ledger, warehouse, MONTH, now() + timedelta(days=2))
+    assert list(archive.kept(HELD))
+    deciding.discard(installation.ledger, held.job_id, "A test export.", "ada", now())
+    prune(archive, installation.ledger, warehouse, MONTH, now())
+    assert not list(archive.kept(HELD))
+
+
+def test_an_attempt_that_dies_while_it_holds_leaves_the_load_to_the_next(
+    installation: Installation,
+) -> None:
+    published(installation)
+    installation.put(HALF)
+    load = installation.accept()
+    installation.execute(load)
+    with installation.ledger.database.writing() as connection:
+        # As if the worker had died after the rows were kept and before the ledger knew.
+        connection.exec_driver_sql("DELETE FROM holds")
+        connection.exec_driver_sql("DELETE FROM notifications WHERE id LIKE '%held%'")
+        connection.execute(loads.update().values(state=LoadState.RUNNING))
+        connection.exec_driver_sql("UPDATE attempts SET result = NULL WHERE result = 'held'")
+    installation.execute(load)
+    results = [each.result for each in installation.ledger.loads.attempts(load.job_id)]
+    assert results == [AttemptResult.LOST, AttemptResult.HELD]
+    assert installation.again(load).state is LoadState.HELD

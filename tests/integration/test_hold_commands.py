@@ -1,0 +1,152 @@
+"""The commands that decide on loads, and those that set the terms, as people call them."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.cli.main import app
+from alumniq_pipelines.cli.subscription import thresholds_in
+from alumniq_pipelines.core.archive import Receipt
+from alumniq_pipelines.core.changes import Changes
+from alumniq_pipelines.core.field_map import Threshold
+from alumniq_pipelines.core.holding import HeldRows, Hold
+from alumniq_pipelines.core.load import Load, LoadRequest, new_job_id
+from alumniq_pipelines.core.outcome import AttemptResult
+from alumniq_pipelines.core.problems.holding import UnusableThreshold
+from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.verdict import Counts
+from tests.accepted_rows import small_field_map
+
+TARGET = Target("iqu", Environment.QA, "warehouse")
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
+    monkeypatch.setenv("ALUMNIQ_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "200")
+    alumniq("customer", "add", "iqu", "--name", "IQ University")
+    with closing(Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def held(ledger: Ledger) -> Load:
+    now = datetime.now(UTC)
+    request = LoadRequest(new_job_id(), TARGET, "warehouse.csv", "e1", 9, "ada@iqu.example")
+    load = ledger.loads.accept(request, now)
+    ledger.loads.begin_attempt(load.job_id, "run-1", now)
+    hold = Hold(
+        load.job_id,
+        HeldRows("beef", small_field_map("warehouse"), "warehouse", ("xid",), 4, "cafe", "e1"),
+        Counts(5, 4, 1),
+        Changes(1, 2, 30, 1, {"city": 2}),
+        ("30 rows removed, 90.9 % of 33 rows; more than 10 % wait for a person.",),
+        held_at=now,
+        expires_at=now + timedelta(days=7),
+    )
+    assert ledger.holds.hold(hold, 1, Receipt("cafe", "e1"), [])
+    return load
+
+
+def alumniq(*words: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == code, result.output
+    return result
+
+
+def shown(load: Load) -> Any:
+    return json.loads(alumniq("load", "show", load.job_id, "--json").stdout)
+
+
+def test_a_held_load_shows_why_it_waits_and_how_to_decide(held: Load) -> None:
+    told = alumniq("load", "show", held.job_id).stdout
+    assert "1 added, 2 changed, 30 removed, 1 unchanged" in told
+    assert "Columns changed: city in 2 rows" in told
+    assert "Held: 30 rows removed" in told
+    assert f'alumniq load approve {held.job_id} --reason "..."' in told
+    assert held.job_id in alumniq("load", "list", "--state", "held").stdout
+
+
+def test_an_approved_load_waits_for_a_run(held: Load) -> None:
+    alumniq("load", "approve", held.job_id.lower(), "--reason", "The merger is real.")
+    found = shown(held)
+    assert (found["state"], found["hold"]["decision"]) == ("queued", "approved")
+    assert "The merger is real." in alumniq("load", "show", held.job_id).stdout
+
+
+def test_a_discarded_load_has_failed(held: Load) -> None:
+    alumniq("load", "discard", held.job_id, "--reason", "A test export.")
+    found = shown(held)
+    assert (found["state"], found["hold"]["decision"]) == ("failed", "discarded")
+    assert "A test export" in found["errors"][0]
+    assert [each["destination"] for each in found["notifications"]] == ["ada@iqu.example"]
+
+
+@pytest.mark.parametrize("verb", ["approve", "discard"])
+def test_a_load_is_decided_on_once_and_for_a_reason(held: Load, verb: str) -> None:
+    assert "reason" in alumniq("load", verb, held.job_id, code=2).stderr
+    assert "reason" in alumniq("load", verb, held.job_id, "--reason", " ", code=2).stderr
+    alumniq("load", verb, held.job_id, "--reason", "x")
+    assert "only a held load" in alumniq("load", verb, held.job_id, "--reason", "x", code=2).stderr
+    assert "no load" in alumniq("load", verb, "nothing", "--reason", "x", code=2).stderr
+
+
+def test_a_load_is_repeated_for_nobody_or_for_whom_it_was(ledger: Ledger, held: Load) -> None:
+    quiet = json.loads(alumniq("load", "repeat", held.job_id, "--json").stdout)
+    told = json.loads(alumniq("load", "repeat", held.job_id, "--notify", "--json").stdout)
+    loads = {each.job_id: each.request for each in ledger.loads.waiting()}
+    assert loads[quiet["job_id"]].notify_email == ""
+    assert loads[told["job_id"]].notify_email == "ada@iqu.example"
+    assert {each.repeats for each in loads.values()} == {held.job_id}
+
+
+def test_a_load_that_read_nothing_cannot_be_repeated(ledger: Ledger) -> None:
+    now = datetime.now(UTC)
+    load = ledger.loads.accept(LoadRequest(new_job_id(), TARGET, "gone.csv", None, None), now)
+    ledger.loads.begin_attempt(load.job_id, "run-1", now)
+    ledger.loads.end_attempt(load.job_id, 1, AttemptResult.REFUSED, now)
+    assert "received no file" in alumniq("load", "repeat", load.job_id, code=2).stderr
+
+
+def test_terms_are_set_kind_by_kind_and_stay_until_they_are_reset(ledger: Ledger) -> None:
+    terms = ("subscription", "set", "iqu", "qa", "warehouse")
+    alumniq(*terms, "--max-rejected", "10", "--hold", "removed=25%")
+    told = alumniq(*terms, "--hold", "added=5000", "--hold", "changed=never").stdout
+    assert "at most 10 rejected, held above 5,000 rows added" in told
+    assert "never held for changed, held above 25 % removed" in told
+    found = ledger.customers.subscription(TARGET)
+    assert found
+    assert found.thresholds["removed"] == Threshold(percent=25)
+    assert alumniq("subscription", "list").stdout == told
+    assert "the terms of the field map" in alumniq(*terms, "--standard").stdout
+    [listed] = json.loads(alumniq("subscription", "list", "--json").stdout)
+    assert listed["thresholds"] == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["iqu", "qa", "warehouse", "--hold", "removed=lots"], "removed=25%"),
+        (["iqu", "qa", "warehouse", "--hold", "gone=5"], "removed=25%"),
+        (["iqu", "qa", "warehouse", "--hold", "removed=101%"], "up to 100"),
+        (["iqu", "qa", "warehous"], "Known feeds"),
+        (["zed", "qa", "warehouse"], "alumniq customer add zed"),
+    ],
+)
+@pytest.mark.usefixtures("ledger")
+def test_terms_that_make_no_sense_are_refused(words: list[str], told: str) -> None:
+    assert told in alumniq("subscription", "set", *words, code=2).stderr
+
+
+def test_a_share_and_a_number_of_rows_may_both_be_given() -> None:
+    both = thresholds_in(["removed=12.5%", "removed = 200"])
+    assert both == {"removed": Threshold(percent=12.5, rows=200)}
+    with pytest.raises(UnusableThreshold):
+        thresholds_in(["removed=-1"])
