@@ -130,24 +130,23 @@ def _staged(
     DuckDB leaves half of the machine idle; where the file is not regular, its work is thrown away.
     """
     with ThreadPoolExecutor(max_workers=1) as pool:
-        with steps.step("examine") as progress:
-            attempt = pool.submit(staging.stage, text, header)
-            structure = None
-            try:
+        attempt = pool.submit(staging.stage, text, header)
+        try:
+            with steps.step("examine") as progress:
                 structure = prove(text.path, text.layout, progress)
-            finally:
                 if structure is None:
                     staging.give_up(attempt)
-            structure = structure or mend(text.path, text.layout, mended, progress)
-        if not structure.rows_read:
+                    structure = mend(text.path, text.layout, mended, progress)
+            if not structure.rows_read:
+                raise NoRows
+            with steps.step("stage"):
+                if structure.text == text:
+                    attempt.result()
+                else:
+                    staging.give_up(attempt)
+                    staging.stage(structure.text, header)
+        finally:
             staging.give_up(attempt)
-            raise NoRows
-        with steps.step("stage"):
-            if structure.text == text:
-                attempt.result()
-            else:
-                staging.give_up(attempt)
-                staging.stage(structure.text, header)
     staging.confirm(structure.rows)
     return structure
 

@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -211,3 +212,65 @@ def test_a_clean_file_needs_neither_pandas_nor_pandera(people: FieldMap, write: 
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "clean []"
+
+
+def test_a_file_of_ragged_rows_only_is_rejected_row_by_row(people: FieldMap, write: Write) -> None:
+    report = check_file(write(HEADER + "1\n2\n"), people)
+    assert (report.outcome, report.rows_accepted, report.rows_rejected) == ("rejected", 0, 2)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_blank_lines_at_the_end_are_no_rows(people: FieldMap, write: Write, end: str) -> None:
+    text = (HEADER + "1,a,,,,\n2,b,,,,\n\n\n\n").replace("\n", end)
+    assert check_file(write(text), people).rows_read == 2
+
+
+ONE_COLUMN = FieldMap.model_validate(
+    {"name": "one", "path": "one.csv", "schema": {"fields": [{"name": "a"}]}}
+)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_quoted_blank_is_a_row_of_a_feed_with_one_column(
+    write: Write, tmp_path: Path, end: str
+) -> None:
+    output = tmp_path / "out.parquet"
+    report = check_file(write(f'a{end}1{end}""{end}2{end}{end}'), ONE_COLUMN, output)
+    assert (report.outcome, report.rows_read) == ("clean", 3)
+    found = duckdb.connect().execute(f"FROM '{output}'").fetchall()
+    assert found == [("1",), (None,), ("2",)]
+
+
+def test_a_long_value_is_read_and_an_endless_one_is_refused(write: Write, tmp_path: Path) -> None:
+    output = tmp_path / "out.parquet"
+    text = "é\n" * 400_000
+    assert check_file(write(f'a\n1\n"{text}"\n2\n'), ONE_COLUMN, output).outcome == "clean"
+    (longest,) = duckdb.connect().execute(f"SELECT max(length(a)) FROM '{output}'").fetchall()
+    assert longest == (len(text),)
+    (error,) = check_file(write(f'a\n1\n"{text * 2}"\n2\n'), ONE_COLUMN).errors
+    assert (error.code, error.line) == ("row-too-long", 3)
+
+
+def test_what_means_blank_is_the_field_maps_choice(write: Write, tmp_path: Path) -> None:
+    for blanks, expected in (
+        ([""], [(None,), ("NULL",), (" ",)]),
+        (["", "NULL", " "], [(None,), (None,), (None,)]),
+        (["NULL"], [("",), (None,), (" ",)]),
+        ([], [("",), ("NULL",), (" ",)]),
+    ):
+        document = {"fields": [{"name": "a"}], "missingValues": blanks}
+        field_map = FieldMap.model_validate({"name": "t", "path": "t.csv", "schema": document})
+        output = tmp_path / "out.parquet"
+        check_file(write('a\n""\nNULL\n" "\n'), field_map, output)
+        assert duckdb.connect().execute(f"FROM '{output}'").fetchall() == expected
+
+
+def test_several_files_are_checked_at_the_same_time(people: FieldMap, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{n}.csv" for n in range(8)]
+    for n, path in enumerate(paths):
+        path.write_text(HEADER + "".join(f"{k},a,,,,\n" for k in range(n * 50 + 1)) + "x\n" * n)
+    with ThreadPoolExecutor(4) as pool:
+        reports = list(pool.map(lambda path: check_file(path, people), paths))
+    assert [(each.rows_accepted, each.rows_rejected) for each in reports] == [
+        (n * 50 + 1, n) for n in range(8)
+    ]
