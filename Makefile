@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+MINUTES := 5
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test screenshots lint lock clean
+.PHONY: help demo up test chaos screenshots lint lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +31,9 @@ test: lint ## Lint, type-check and run every test
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+chaos: $(READY) ## Kill and take away at random for MINUTES=5; the tally is on the last line
+	$(BIN)/python -m tests.chaos --minutes $(MINUTES)
 
 screenshots: $(READY) ## Take the pictures of the documentation anew, in a real browser
 	SCREENSHOTS=docs/images $(BIN)/pytest -q -m browser tests/browser

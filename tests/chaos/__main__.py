@@ -1,0 +1,30 @@
+"""`make chaos MINUTES=5`: a storm of that length; the tally is on the last line."""
+
+import argparse
+import secrets
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.chaos.run import run_chaos
+
+
+def main() -> int:
+    """Run it; exits 1 where a promise was broken, and then keeps the data folder."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=5)
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10_000))
+    options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="alumniq-chaos-"))
+    sys.stdout.write(f"Seed {options.seed}, data in {folder}\n")
+    sys.stdout.flush()
+    tally = run_chaos(folder, options.minutes * 60, options.seed)
+    if not tally.breaches:
+        shutil.rmtree(folder)
+    sys.stdout.write("\n".join([*tally.breaches, tally.line]) + "\n")
+    return 1 if tally.breaches else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""The reckoning: what every customer was promised, compared with what really happened."""
+
+import json
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+
+import dagster as dg
+from dagster import RunsFilter
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES  # has no public name
+
+from alumniq_pipelines.core.load import Load, LoadState
+from alumniq_pipelines.core.outcome import AttemptResult
+from alumniq_pipelines.resources import warehouse
+from tests.chaos.storm import Storm
+from tests.servers.receiver import Received
+
+
+@dataclass
+class Tally:
+    """Counts for the last line, and every breach of a promise in words."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    breaches: list[str] = field(default_factory=list)
+
+    def breach(self, what: str, text: str) -> None:
+        """Count a breach and say what it is."""
+        self.counts[what] += 1
+        self.breaches.append(f"{what}: {text}")
+
+    @property
+    def line(self) -> str:
+        """Write all in one line, as machines read it."""
+        return " ".join(f"{name}={count}" for name, count in self.counts.items())
+
+
+def reckon(storm: Storm) -> Tally:
+    """Compare; the system still runs."""
+    tally = Tally()
+    loads = list(storm.system.ledger.loads.find(most=100_000))
+    tally.counts["kills"] = storm.kills.total()
+    tally.counts["outages"] = storm.outages.total()
+    tally.counts["loads"] = len(loads)
+    tally.counts["attempts"] = sum(load.attempts for load in loads)
+    for name in ("lost", "duplicated", "repeated", "mixed", "left"):
+        tally.counts[name] = 0
+    _every_load_has_ended(storm, loads, tally)
+    _everybody_was_told_once(storm, loads, tally)
+    _the_newest_version_is_live(storm, loads, tally)
+    _nothing_is_left(storm, tally)
+    return tally
+
+
+def _every_load_has_ended(storm: Storm, loads: list[Load], tally: Tally) -> None:
+    known = {str(load.job_id) for load in loads}
+    for job_id in storm.accepted.keys() - known:
+        tally.breach("lost", f"{job_id} was accepted, and the ledger has no such load")
+    for load in loads:
+        if not load.is_final:
+            tally.breach("lost", f"{load.job_id} is {load.state} for good")
+        elif storm.sent[load.request.filename].is_good is (load.state is LoadState.FAILED):
+            results = [each.result for each in storm.system.ledger.loads.attempts(load.job_id)]
+            if results[-1] is AttemptResult.SUPERSEDED:
+                continue  # never judged: a file that came later was live by then
+            if AttemptResult.REFUSED in results or load.state is LoadState.SUCCEEDED:
+                tally.breach("wrong", f"{load.job_id} is {load.state} after {results}")
+            else:
+                tally.counts["failed-by-us"] += 1
+
+
+def _everybody_was_told_once(storm: Storm, loads: list[Load], tally: Tally) -> None:
+    callbacks: dict[str, list[Received]] = defaultdict(list)
+    for each in list(storm.system.receiver.received):
+        callbacks[json.loads(each.body)["jobId"]].append(each)
+    mails: Counter[str] = Counter()
+    for path in storm.system.settings.mail_dir.glob("*.eml"):
+        message = message_from_bytes(path.read_bytes(), policy=policy.default)
+        mails[str(message["Message-ID"]).removeprefix("<msg_")[:35]] += 1
+    for load in (load for load in loads if load.is_final):
+        came = callbacks[load.job_id]
+        ids = {each.headers["webhook-id"] for each in came}
+        if not came or not mails[load.job_id]:
+            tally.breach(
+                "lost", f"{load.job_id}: {len(came)} callbacks, {mails[load.job_id]} mails"
+            )
+        if len(ids) > 1 or len({each.body for each in came}) > 1 or mails[load.job_id] > 1:
+            tally.breach("duplicated", f"{load.job_id} was told {ids}, {mails[load.job_id]} mails")
+        tally.counts["repeated"] += max(0, len(came) - 1)
+        said = {json.loads(each.body)["executionCompleted"] for each in came}
+        if said - {load.state is LoadState.SUCCEEDED}:
+            tally.breach("wrong", f"{load.job_id} is {load.state}, and its customer heard {said}")
+
+
+def _the_newest_version_is_live(storm: Storm, loads: list[Load], tally: Tally) -> None:
+    """Rows of one file only, all of them, and of the newest load that succeeded."""
+    newest: dict[str, Load] = {}
+    for load in sorted(loads, key=lambda each: each.number):
+        if load.state is LoadState.SUCCEEDED:
+            newest[load.target.partition_key] = load
+    sql = "select description, count(*) from warehouse_lookups group by 1"
+    for load in newest.values():
+        target = load.target
+        _, rows = warehouse(storm.system.settings).query(target.customer, target.environment, sql)
+        sent = storm.sent[load.request.filename]
+        if [tuple(row) for row in rows] != [(sent.filename, sent.rows)]:
+            tally.breach("mixed", f"{target} shows {rows}, not {sent.rows} of {sent.filename}")
+
+
+def _nothing_is_left(storm: Storm, tally: Tally) -> None:
+    settings = storm.system.settings
+    for path in settings.scratch_dir.glob("*"):
+        tally.breach("left", f"{path.name} in the scratch folder")
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        for run in instance.get_runs(RunsFilter(statuses=NOT_FINISHED_STATUSES)):
+            tally.breach("left", f"run {run.run_id} is {run.status.value}")

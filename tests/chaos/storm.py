@@ -1,0 +1,143 @@
+"""The storm: customers who keep sending, and trouble that keeps coming, from one seed."""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from alumniq_pipelines.core.bucket import folder_of
+from alumniq_pipelines.core.load import LoadState
+from alumniq_pipelines.core.target import Target
+from tests.chaos.system import PARTS, System
+
+HEADER = '"list","code","description","sortOrder","isActive"\n'
+MOST_UNFINISHED = 16
+"""Customers wait while so many loads have no outcome: more would only lengthen the end."""
+BROKEN_SHARE = 0.1
+AWAY_SECONDS = 6.0
+UNFINISHED = (LoadState.QUEUED, LoadState.REQUESTED, LoadState.RUNNING)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A file that was delivered: its rows, all with its name in them, and whether it is good."""
+
+    target: Target
+    filename: str
+    rows: int
+    is_good: bool
+
+
+@dataclass
+class Storm:
+    """What was sent and what was broken; `accepted` are the job ids that were answered."""
+
+    system: System
+    chance: random.Random
+    sent: dict[str, Sent] = field(default_factory=dict)
+    accepted: dict[str, Sent] = field(default_factory=dict)
+    kills: Counter[str] = field(default_factory=Counter)
+    outages: Counter[str] = field(default_factory=Counter)
+
+    def rage(self, seconds: float) -> None:
+        """Send and break things for so long."""
+        until = time.monotonic() + seconds
+        strike_at = time.monotonic() + self.chance.uniform(2, 6)
+        while time.monotonic() < until:
+            if self._unfinished() < MOST_UNFINISHED:
+                self._send()
+            if time.monotonic() > strike_at:
+                self._strike()
+                strike_at = time.monotonic() + self.chance.uniform(1, 6)
+            time.sleep(0.2)
+
+    def calm_down(self, seconds: float) -> None:
+        """Wait until every load has ended and everything owed was sent, or time is up."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and (self._unfinished() or self._owed()):
+            time.sleep(0.5)
+
+    def _send(self) -> None:
+        target = self.chance.choice(self.system.targets)
+        number = len(self.sent) + 1
+        is_good = self.chance.random() > BROKEN_SHARE
+        sent = Sent(target, f"lookups-{number}.csv", self.chance.randint(50, 500), is_good)
+        if not self._deliver(sent):
+            return
+        self.sent[sent.filename] = sent
+        try:
+            answer = httpx.post(
+                f"{self.system.settings.gateway_url}/api/v1/index.cfm/webhook/{target.feed}",
+                json={
+                    "apiKey": self.system.keys[target],
+                    "filename": sent.filename,
+                    "notifyEmail": "crm@example.edu",
+                    "notifyWebhook": f"{self.system.receiver.url}/{sent.filename}",
+                },
+                timeout=20,
+            )
+        except httpx.HTTPError:
+            return  # not answered: it may have been accepted all the same
+        if answer.is_success:
+            self.accepted[answer.json()["jobId"]] = sent
+
+    def _deliver(self, sent: Sent) -> bool:
+        """Put the file into the bucket; False while that is away."""
+        bucket = self.system.settings.buckets_dir / f"alumniq-{sent.target.customer}"
+        part = bucket / folder_of(sent.target.environment) / f"{sent.filename}.part"
+        try:
+            part.write_text(content_of(sent), encoding="utf-8")
+            part.rename(part.with_suffix(""))
+        except OSError:  # no folder, or a file in its place
+            return False
+        return True
+
+    def _strike(self) -> None:
+        blow = self.chance.choice([*PARTS, "worker", "worker", "worker", "bucket", "scratch"])
+        if blow in PARTS:
+            self.kills[blow] += self.system.kill(blow, self.chance.randrange(100))
+            return
+        self.outages[blow] += 1
+        settings = self.system.settings
+        taken = settings.buckets_dir if blow == "bucket" else settings.scratch_dir
+        with _away(taken):
+            until = time.monotonic() + AWAY_SECONDS
+            while time.monotonic() < until:
+                self._send()
+                time.sleep(1)
+
+    def _unfinished(self) -> int:
+        return len(self.system.ledger.loads.find(states=UNFINISHED, most=1_000))
+
+    def _owed(self) -> bool:
+        """Whether a callback of a load is still to come."""
+        told = {each.path for each in list(self.system.receiver.received)}
+        loads = self.system.ledger.loads.find(most=100_000)
+        return any(f"/{load.request.filename}" not in told for load in loads)
+
+
+def content_of(sent: Sent) -> str:
+    """Write the file; a broken one has a row without its key."""
+    rows = [f'"unit","{code}","{sent.filename}","{code}","true"\n' for code in range(sent.rows)]
+    if not sent.is_good:
+        rows.append('"unit","","no code","1","true"\n')
+    return HEADER + "".join(rows)
+
+
+@contextmanager
+def _away(folder: Path) -> Iterator[None]:
+    """Take a folder away; a file in its place keeps anybody from making it anew."""
+    folder.mkdir(exist_ok=True)
+    kept = folder.with_name(f"{folder.name}-away")
+    folder.rename(kept)
+    folder.touch()
+    try:
+        yield
+    finally:
+        folder.unlink()
+        kept.rename(folder)

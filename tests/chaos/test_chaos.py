@@ -1,0 +1,16 @@
+"""A short storm over real processes; `make chaos` has longer ones."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.run import run_chaos
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+
+def test_kills_and_outages_lose_nothing_and_tell_nothing_twice(tmp_path: Path) -> None:
+    tally = run_chaos(tmp_path, seconds=45, seed=7, calm_seconds=240)
+    assert tally.breaches == [], tally.line
+    assert tally.counts["loads"] > 0
+    assert tally.counts["kills"] > 0
