@@ -51,7 +51,7 @@ class Board:
 
     def concerns(self, now: datetime) -> Sequence[Concern]:
         """List what needs somebody: production before QA, older before newer."""
-        found = [*self._incidents(), *self._failing(), *self._expiring(now)]
+        found = [*self._incidents(), *self._held(), *self._failing(), *self._expiring(now)]
         return sorted(
             found,
             key=lambda each: (each.urgency, each.environment is Environment.QA, each.since),
@@ -83,6 +83,20 @@ class Board:
                 target.customer if target else None,
                 target.environment if target else None,
             )
+
+    def _held(self) -> Iterator[Concern]:
+        for hold in self.ledger.holds.undecided():
+            load = self.ledger.loads.get(hold.job_id)
+            if load is not None:
+                yield Concern(
+                    Urgency.NOW,
+                    hold.held_at,
+                    f"{load.target.feed} is held until {hold.expires_at:%Y-%m-%d %H:%M}",
+                    " ".join(hold.reasons),
+                    load.target.customer,
+                    load.target.environment,
+                    load.job_id,
+                )
 
     def _failing(self) -> Iterator[Concern]:
         """Find feeds whose newest load failed."""

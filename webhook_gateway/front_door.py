@@ -68,7 +68,7 @@ class FrontDoor:
 
     The endpoint leaves in `request.state` what belongs on the answer or in the log whatever comes
     of the call: `days_remaining` of the key, the `job_id` of the load, and `headers` in place of
-    ours, which the pages have of their own.
+    ours and a `fault_page` in place of JSON, which the pages have of their own.
     """
 
     app: ASGIApp
@@ -91,7 +91,8 @@ class FrontDoor:
             told = UnexpectedFault(_incident(fault))
             if answer.status:
                 raise told from None  # half an answer is out, so the server has to break it off
-            await refusal(told, status=500)(scope, receive, answer.send_on)
+            tell = scope["state"].get("fault_page", refusal)
+            await tell(told, status=500)(scope, receive, answer.send_on)
         finally:
             seconds = time.perf_counter() - started
             route = getattr(scope.get("route"), "path", "other")

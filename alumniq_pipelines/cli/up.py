@@ -95,6 +95,7 @@ def _printing_until(stop: threading.Event) -> Tell:
 def _print_banner(settings: Settings) -> None:
     rows = (
         ("Webhooks", f"{settings.gateway_url}/api/v1/index.cfm/webhook/JOB"),
+        ("Pages", f"{settings.gateway_url}/"),
         ("Dagster UI", f"http://{settings.dagster_host}:{settings.dagster_port}"),
         ("Data folder", str(settings.home)),
         ("New here?", "alumniq customer add iqu --name 'IQ University'"),

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from tests.browser.dagster_ui import DagsterUI, running_ui
+from tests.browser.seeded import Seeded, seed
+from tests.servers.gateway import Installation, laid_out, serving
 
 SCREENSHOTS = os.environ.get("SCREENSHOTS", "")
 """Folder that pictures for the documentation are written to; none are taken where it is unset."""
@@ -58,3 +61,26 @@ def dagster_ui(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> I
 def pictures() -> Path | None:
     """Where pictures for the documentation go, if any are wanted."""
     return Path(SCREENSHOTS).resolve() if SCREENSHOTS else None
+
+
+@pytest.fixture(scope="session")
+def seeded_installation(
+    tmp_path_factory: pytest.TempPathFactory, migrated_ledger: Path
+) -> Iterator[Installation]:
+    """Lay out a data folder for the pages."""
+    with laid_out(tmp_path_factory.mktemp("pages"), migrated_ledger) as installation:
+        yield installation
+
+
+@pytest.fixture(scope="session")
+def seeded(seeded_installation: Installation, chromium: Browser) -> Iterator[Seeded]:
+    """Serve pages over a ledger that holds a few days."""
+    del chromium  # asked for first: without a browser nothing need start
+    with serving(seeded_installation) as gateway:
+        yield seed(seeded_installation, gateway.url)
+
+
+@pytest.fixture
+def pages_ledger(seeded_installation: Installation) -> Ledger:
+    """The ledger behind the pages."""
+    return seeded_installation.ledger

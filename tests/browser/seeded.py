@@ -4,7 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.adapters.passwords import hash_password
+from alumniq_pipelines.core.archive import Receipt
+from alumniq_pipelines.core.changes import Changes, reasons_to_hold
+from alumniq_pipelines.core.holding import HeldRows, Hold
 from alumniq_pipelines.core.load import JobId, Load, LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.notices import notices_for
 from alumniq_pipelines.core.notification import DeliveryResult
@@ -33,6 +37,8 @@ class Seeded:
     good: JobId
     bad: JobId
     queued: JobId
+    to_cancel: JobId
+    held: JobId
     foreign: JobId
 
 
@@ -78,7 +84,9 @@ class Seeder:
         )
         is_published = result is AttemptResult.PUBLISHED
         state = LoadState.SUCCEEDED if is_published else LoadState.FAILED
-        outcome = Outcome(state, tuple(errors), counts)
+        rows = counts.rows_accepted if counts else 0
+        changes = Changes(260 + rows % 190, rows % 997, rows % 83, rows) if is_published else None
+        outcome = Outcome(state, tuple(errors), counts, changes)
         if is_published and counts:
             version = Version(
                 load.target,
@@ -95,6 +103,25 @@ class Seeder:
         for each in ledger.notifications.claim(end, timedelta(minutes=1)):
             told = DeliveryResult(delivered=True, detail="204 No Content")
             ledger.notifications.record(each, told, end + timedelta(seconds=1))
+        return load
+
+    def hold(self, load: Load) -> Load:
+        """Attempt a load that would change too much."""
+        ledger, start = self.installation.ledger, load.accepted_at + timedelta(seconds=3)
+        attempt = ledger.loads.begin_attempt(load.job_id, f"run-{load.number}", start)
+        assert attempt
+        changes = Changes(260, 1_204, 19_950, 29_796, {"city": 1_100, "email": 240})
+        field_map = read_catalog(self.installation.settings.schemas_dir).feed(load.target.feed)
+        hold = Hold(
+            load.job_id,
+            HeldRows("0" * 64, field_map, "accepted", ("xid",), 31_260, "0" * 64, "etag"),
+            Counts(31_260, 31_260, 0),
+            changes,
+            reasons_to_hold(changes, field_map.alumniq.thresholds),
+            start + timedelta(seconds=39),
+            start + timedelta(days=7),
+        )
+        assert ledger.holds.hold(hold, attempt.number, Receipt("0" * 64, "etag"), ())
         return load
 
 
@@ -115,11 +142,22 @@ def seed(installation: Installation, url: str) -> Seeded:
     degrees = seeder.accept("iqu", "warehouse-degrees", now - timedelta(hours=5))
     bad = seeder.run(degrees, Counts(61_230, 59_987, 1_243), AttemptResult.REFUSED, ERRORS)
     queued = seeder.accept("iqu", "warehouse-designations", now - timedelta(minutes=2))
+    to_cancel = seeder.accept("iqu", "volunteer-prospect", now - timedelta(minutes=1))
+    held = seeder.hold(seeder.accept("iqu", "warehouse", now - timedelta(hours=1)))
     foreign = seeder.run(
         seeder.accept("ocu", "warehouse", now - timedelta(days=2)), Counts(9, 9, 0)
     )
     installation.ledger.staff.set("ada", hash_password(PASSWORD), now)
     assert good
     return Seeded(
-        url, key, other_key, production_key, good.job_id, bad.job_id, queued.job_id, foreign.job_id
+        url=url,
+        key=key,
+        other_key=other_key,
+        production_key=production_key,
+        good=good.job_id,
+        bad=bad.job_id,
+        queued=queued.job_id,
+        to_cancel=to_cancel.job_id,
+        held=held.job_id,
+        foreign=foreign.job_id,
     )

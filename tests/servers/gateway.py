@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -108,15 +109,22 @@ def catalog() -> Catalog:
     return read_catalog(Settings().schemas_dir)
 
 
-@pytest.fixture
-def installation(tmp_path: Path, migrated_ledger: Path) -> Iterator[Installation]:
+@contextmanager
+def laid_out(folder: Path, migrated_ledger: Path) -> Iterator[Installation]:
     """Lay out the data folder of a new installation."""
-    settings = Settings(data_dir=tmp_path / "var", gateway_port=_free_port())
+    settings = Settings(data_dir=folder / "var", gateway_port=_free_port())
     settings.buckets_dir.mkdir(parents=True)
     shutil.copy(migrated_ledger, settings.home / "ledger.db")
     ledger = Ledger.open(settings.ledger)
     yield Installation(settings, ledger, FolderBuckets(settings.buckets_dir))
     ledger.close()
+
+
+@pytest.fixture
+def installation(tmp_path: Path, migrated_ledger: Path) -> Iterator[Installation]:
+    """Lay out the data folder of a test's own installation."""
+    with laid_out(tmp_path, migrated_ledger) as installation:
+        yield installation
 
 
 @pytest.fixture
@@ -157,7 +165,14 @@ class GatewayProcess:
 
 @pytest.fixture
 def gateway(installation: Installation) -> Iterator[GatewayProcess]:
-    """Serve the installation from a real uvicorn on a free port."""
+    """Serve the test's installation."""
+    with serving(installation) as gateway:
+        yield gateway
+
+
+@contextmanager
+def serving(installation: Installation) -> Iterator[GatewayProcess]:
+    """Serve an installation from a real uvicorn on a free port."""
     settings = installation.settings
     log = settings.home / "gateway.log"
     environment = {

@@ -1,8 +1,9 @@
-"""The chart of a target's versions: rows over time, as plain shapes for an inline SVG."""
+"""The chart of a target's versions, as plain shapes for an inline SVG: rows, and what changed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from alumniq_pipelines.core.changes import KINDS, Changes
 from alumniq_pipelines.core.load import JobId
 from alumniq_pipelines.core.warehouse import Version
 
@@ -14,27 +15,47 @@ WIDEST_SHARE = 80
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Rows of one kind of change, stacked on the parts before it."""
+
+    kind: str
+    rows: int
+    y: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
 class Bar:
-    """One version; its rows as a height, and in words."""
+    """One version: its rows as a height, its changes as a stack beside it in a chart of their own.
+
+    `changes` is None of a first version, and of one that was never compared.
+    """
 
     x: float
     y: float
     width: float
     height: float
     version: Version
-    change: int | None
     is_this: bool
+    changes: Changes | None
+    parts: tuple[Part, ...]
 
 
-def bars(versions: Sequence[Version], this: JobId | None = None) -> Sequence[Bar]:
+def bars(
+    versions: Sequence[Version],
+    changes: Mapping[JobId, Changes | None],
+    this: JobId | None = None,
+) -> Sequence[Bar]:
     """Lay out versions that come newest first; the bars run from the oldest to the newest."""
     ordered = list(reversed(versions))
     most = max((each.rows for each in ordered), default=0) or 1
+    compared = [found for each in ordered if (found := changes.get(each.job_id))]
+    most_changed = max((_changed(each) for each in compared), default=0) or 1
     share = min(WIDTH / max(len(ordered), 1), WIDEST_SHARE)
-    before: int | None = None
     laid = []
     for place, version in enumerate(ordered):
         height = round(version.rows / most * HEIGHT, 1)
+        found = changes.get(version.job_id)
         laid.append(
             Bar(
                 x=round(place * share + share * GAP / 2, 1),
@@ -42,9 +63,22 @@ def bars(versions: Sequence[Version], this: JobId | None = None) -> Sequence[Bar
                 width=round(share * (1 - GAP), 1),
                 height=height,
                 version=version,
-                change=None if before is None else version.rows - before,
                 is_this=version.job_id == this,
+                changes=found,
+                parts=tuple(_parts(found, most_changed)) if found else (),
             )
         )
-        before = version.rows
     return laid
+
+
+def _changed(changes: Changes) -> int:
+    return sum(getattr(changes, kind) for kind in KINDS)
+
+
+def _parts(changes: Changes, most: int) -> Iterator[Part]:
+    below = 0
+    for kind in KINDS:
+        rows: int = getattr(changes, kind)
+        below += rows
+        y = round(HEIGHT - below / most * HEIGHT, 1)
+        yield Part(kind, rows, y, round(rows / most * HEIGHT, 1))

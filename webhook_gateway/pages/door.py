@@ -114,6 +114,7 @@ class Door:
         """Answer in a thread of the pool; a problem becomes a page that tells it."""
         form = Form()
         request.state.headers = PAGE_HEADERS
+        request.state.fault_page = self.layout.problem
         try:
             if request.method == "POST":
                 check_origin(request)
@@ -146,4 +147,4 @@ class Door:
                 status = 503
             case _:
                 status = 400
-        return self.layout.page("problem.html", {"problem": problem}, status=status)
+        return self.layout.problem(problem, status=status)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from starlette.responses import RedirectResponse, Response
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.keys import ApiKey
+from alumniq_pipelines.core.keys import OVERLAP, ApiKey
 from alumniq_pipelines.core.problems.request import UnknownAddress
+from webhook_gateway.key_keeping import KeyKeeping
 from webhook_gateway.pages.door import Door, Visit
 
 
@@ -17,17 +18,16 @@ class KeyPages:
 
     door: Door
     ledger: Ledger
+    keeping: KeyKeeping
 
     def index(self, visit: Visit) -> Response:
         """List the keys of the environment: their first characters, use and end."""
         return self._page(visit)
 
     def rotate(self, visit: Visit) -> Response:
-        """Make a key like an old one and show it, this once; the old one works on until it ends."""
+        """Make a key that opens the same and show it, this once; the old one goes on a while."""
         old = self._known(visit)
-        secret, _ = self.ledger.keys.issue(
-            old.customer, old.environment, visit.now, actor=visit.actor
-        )
+        secret, _ = self.ledger.keys.rotate(old, visit.now, actor=visit.actor)
         return self._page(visit, secret)
 
     def revoke(self, visit: Visit) -> Response:
@@ -42,16 +42,22 @@ class KeyPages:
         return self.door.page(visit, "s3_keys.html", "s3-keys", bucket=customer.bucket)
 
     def _page(self, visit: Visit, secret: str = "") -> Response:
-        return self.door.page(visit, "keys.html", "keys", keys=self._keys(visit), secret=secret)
+        return self.door.page(
+            visit,
+            "keys.html",
+            "keys",
+            keys=self._keys(visit),
+            secret=secret,
+            overlap_days=OVERLAP.days,
+        )
 
     def _keys(self, visit: Visit) -> Sequence[ApiKey]:
         """List the keys of what is in view; a key that opens some feeds sees none but itself."""
         scope = visit.scope
         return [
             each
-            for each in self.ledger.keys.of(scope.customer)
-            if each.environment is scope.environment
-            and (scope.feeds is None or each.prefix == visit.session.key_prefix)
+            for each in self.keeping.of(scope)
+            if scope.feeds is None or each.prefix == visit.session.key_prefix
         ]
 
     def _known(self, visit: Visit) -> ApiKey:

@@ -13,6 +13,8 @@ from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from alumniq_pipelines.core.problems.problem import Problem
+
 FOLDER = Path(__file__).parent
 PAGE_HEADERS = (
     (b"cache-control", b"no-store"),
@@ -79,6 +81,10 @@ class Layout:
             **{"session": None, "here": "", **context}, service=self.name, done=DONE.get(done, "")
         )
         return HTMLResponse(text, status)
+
+    def problem(self, problem: Problem, *, status: int) -> HTMLResponse:
+        """Render a page that tells what went wrong and what to do."""
+        return self.page("problem.html", {"problem": problem}, status=status)
 
     @cached_property
     def _templates(self) -> Environment:

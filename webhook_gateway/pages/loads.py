@@ -1,11 +1,15 @@
 """The pages of loads: the list, one load, and what may be done about it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.responses import RedirectResponse, Response
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.load import LoadState
+from alumniq_pipelines.core.changes import Changes, told_changes
+from alumniq_pipelines.core.load import JobId, LoadState
+from alumniq_pipelines.core.target import Target
+from alumniq_pipelines.deciding import approve, discard, repeat
 from webhook_gateway.acting import CANCELABLE, Actions
 from webhook_gateway.pages.chart import HEIGHT, WIDTH, bars
 from webhook_gateway.pages.door import Door, Visit
@@ -51,19 +55,23 @@ class LoadPages:
     def show(self, visit: Visit) -> Response:
         """Show one load with its timeline, its counts, its causes and its versions."""
         detail = self.status.load(visit.scope, visit.path("job_id"))
-        versions = self.ledger.versions.of(detail.load.target, VERSIONS_SHOWN)
-        published = [each for each in versions if each.job_id == detail.load.job_id]
+        load = detail.load
+        versions = self.ledger.versions.of(load.target, VERSIONS_SHOWN)
+        published = [each for each in versions if each.job_id == load.job_id]
         return self.door.page(
             visit,
             "load.html",
             "loads",
             detail=detail,
-            load=detail.load,
+            load=load,
+            hold=self.ledger.holds.get(load.job_id) if load.state is LoadState.HELD else None,
+            changes=told_changes(load.changes) if load.changes else (),
             events=timeline(detail),
-            bars=bars(versions, detail.load.job_id),
+            bars=bars(versions, self._changes(load.target), load.job_id),
             chart_size=(WIDTH, HEIGHT),
             published=published[0] if published else None,
-            can_cancel=detail.load.state in CANCELABLE and not detail.load.attempts,
+            can_cancel=load.state in CANCELABLE and not load.attempts,
+            can_repeat=load.is_final and self.ledger.loads.receipt(load.job_id) is not None,
         )
 
     def cancel(self, visit: Visit) -> Response:
@@ -78,3 +86,27 @@ class LoadPages:
             visit.scope, job_id, visit.form["notification"], visit.now, actor=visit.actor
         )
         return RedirectResponse(f"/loads/{job_id.strip().upper()}?done=resent", 303)
+
+    def approve(self, visit: Visit) -> Response:
+        """Let a held load be published."""
+        load = self.status.known_load(visit.scope, visit.path("job_id"))
+        approve(self.ledger, load.job_id, visit.form["reason"], visit.actor, visit.now)
+        return RedirectResponse(f"/loads/{load.job_id}?done=approved", 303)
+
+    def discard(self, visit: Visit) -> Response:
+        """End a held load as failed."""
+        load = self.status.known_load(visit.scope, visit.path("job_id"))
+        discard(self.ledger, load.job_id, visit.form["reason"], visit.actor, visit.now)
+        return RedirectResponse(f"/loads/{load.job_id}?done=discarded", 303)
+
+    def repeat(self, visit: Visit) -> Response:
+        """Load what another load read once more, from the archive."""
+        load = self.status.known_load(visit.scope, visit.path("job_id"))
+        again = repeat(self.ledger, load.job_id, visit.actor, visit.now, tells_customer=True)
+        return RedirectResponse(f"/loads/{again.job_id}?done=repeated", 303)
+
+    def _changes(self, target: Target) -> Mapping[JobId, Changes | None]:
+        published = self.ledger.loads.find(
+            target=target, states=[LoadState.SUCCEEDED], most=2 * VERSIONS_SHOWN
+        )
+        return {each.job_id: each.changes for each in published}

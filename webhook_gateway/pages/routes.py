@@ -11,6 +11,7 @@ from alumniq_pipelines.settings import Settings
 from webhook_gateway.acting import Actions
 from webhook_gateway.board import Board
 from webhook_gateway.gate import Gate
+from webhook_gateway.key_keeping import KeyKeeping
 from webhook_gateway.onboarding import Onboarding
 from webhook_gateway.pages.door import Door, Endpoint
 from webhook_gateway.pages.keys import KeyPages
@@ -47,7 +48,7 @@ def page_routes(
         *_doors(door, SigningIn(ledger, layout, gate, tries, clock, is_https)),
         *_customers(door, WebhookPages(door, status, uploading, onboarding, settings.gateway_url)),
         *_loads(door, LoadPages(door, ledger, status, Actions(ledger, status))),
-        *_security(door, KeyPages(door, ledger)),
+        *_security(door, KeyPages(door, ledger, KeyKeeping(ledger))),
         *_staff(door, StaffPages(door, ledger, Board(ledger))),
         _get("/notifications", door.signed_in(TellingPages(door, ledger).index)),
         Mount("/static", Static(directory=FOLDER / "static")),
@@ -73,6 +74,9 @@ def _loads(door: Door, pages: LoadPages) -> Iterator[Route]:
     yield _get("/loads/{job_id}", door.signed_in(pages.show))
     yield _post("/loads/{job_id}/cancel", door.signed_in(pages.cancel))
     yield _post("/loads/{job_id}/resend", door.signed_in(pages.resend))
+    yield _post("/loads/{job_id}/repeat", door.signed_in(pages.repeat))
+    yield _post("/loads/{job_id}/approve", door.staff(pages.approve))
+    yield _post("/loads/{job_id}/discard", door.staff(pages.discard))
 
 
 def _security(door: Door, pages: KeyPages) -> Iterator[Route]:

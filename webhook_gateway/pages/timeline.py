@@ -14,6 +14,9 @@ Mood = Literal["good", "bad", "plain"]
 
 ATTEMPT_ENDED: dict[AttemptResult, tuple[str, Mood]] = {
     AttemptResult.PUBLISHED: ("published a new version", "good"),
+    AttemptResult.UNCHANGED: ("found the bytes of the live version, and changed nothing", "good"),
+    AttemptResult.HELD: ("found more changes than may pass without a person", "plain"),
+    AttemptResult.JUDGED: ("judged the file and, as asked, published nothing", "good"),
     AttemptResult.SUPERSEDED: ("found a newer load live already", "good"),
     AttemptResult.REFUSED: ("found the file at fault", "bad"),
     AttemptResult.OUTAGE: ("met a fault of ours", "bad"),
@@ -43,7 +46,7 @@ def _events(detail: LoadDetail) -> Iterator[Event]:
         if attempt.started_at:
             yield Event(attempt.started_at, f"Attempt {attempt.number} began")
         if attempt.ended_at and attempt.result:
-            title, mood = ATTEMPT_ENDED.get(attempt.result, (str(attempt.result), "plain"))
+            title, mood = ATTEMPT_ENDED[attempt.result]
             yield Event(attempt.ended_at, f"Attempt {attempt.number} {title}", mood)
     if load.ended_at:
         succeeded = load.state is LoadState.SUCCEEDED

@@ -37,7 +37,7 @@ class WebhookPages:
 
     def index(self, visit: Visit) -> Response:
         """List the jobs: where to call, how it went, when the next file is due."""
-        jobs = self.status.jobs(visit.scope)
+        jobs = self.status.jobs(visit.scope, visit.now)
         return self.door.page(
             visit,
             "webhooks.html",

@@ -1,0 +1,153 @@
+"""What may be done at the pages, and what is said where it cannot be."""
+
+import re
+
+import pytest
+from starlette.testclient import TestClient
+
+from alumniq_pipelines.core.load import JobId, LoadState
+from alumniq_pipelines.core.target import Environment
+from tests.page_visits import accepted, form_token, send, sign_in, sign_in_as_staff
+from tests.servers.gateway import NOW, Caller, Installation, call
+from webhook_gateway.status import Status
+
+
+def test_a_file_is_uploaded_and_loaded(
+    client: TestClient, caller: Caller, installation: Installation
+) -> None:
+    sign_in(client, caller.key)
+    answer = client.post(
+        "/upload",
+        data={"form_token": form_token(client), "job": "warehouse", "email": "crm@example.edu"},
+        files={"file": ("monday.csv", b"xid\n1\n")},
+    )
+    assert "The file arrived" in answer.text
+    [load] = installation.loads()
+    assert (load.request.filename, load.target.customer) == ("monday.csv", "iqu")
+    bucket = installation.buckets.open("iqu-feeds")
+    assert (bucket.root / "qa/warehouse/monday.csv").read_bytes() == b"xid\n1\n"
+
+
+@pytest.mark.parametrize("filename", ["../../ocu/x.csv", "a\\b.csv", "/etc/passwd", "a/../b.csv"])
+def test_an_uploaded_file_stays_below_the_customers_folder(
+    client: TestClient, caller: Caller, installation: Installation, filename: str
+) -> None:
+    sign_in(client, caller.key)
+    fields = {"form_token": form_token(client), "job": "warehouse", "filename": filename}
+    answer = client.post("/upload", data=fields, files={"file": ("x.csv", b"xid\n1\n")})
+    assert answer.status_code == 400
+    assert installation.loads() == []
+
+
+def test_an_upload_without_a_file_says_what_to_do(client: TestClient, caller: Caller) -> None:
+    sign_in(client, caller.key)
+    fields = {"form_token": form_token(client), "job": "warehouse"}
+    answer = client.post("/upload", data=fields)
+    assert answer.status_code == 400
+    assert "Choose a file" in answer.text
+
+
+def test_what_a_customer_sent_is_never_markup(client: TestClient, caller: Caller) -> None:
+    name = "<img src=x onerror=alert(1)>`<b>`.csv"
+    caller.deliver(name)
+    job_id = JobId(call(client, caller, filename=name).json()["jobId"])
+    sign_in(client, caller.key)
+    for path in ("/loads", f"/loads/{job_id}", "/webhooks"):
+        text = client.get(path).text
+        assert "<img" not in text
+        assert "<b>`" not in text
+        assert "&lt;img" in text
+
+
+def test_a_fault_of_ours_is_a_page_with_an_incident_and_nothing_of_the_fault(
+    client: TestClient, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError(caller.key)
+
+    sign_in(client, caller.key)
+    monkeypatch.setattr(Status, "jobs", fail)
+    answer = client.get("/webhooks")
+    assert answer.status_code == 500
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "incident" in answer.text
+    assert caller.key not in answer.text
+
+
+def test_a_ledger_that_is_away_is_a_page_that_says_so(
+    client: TestClient, caller: Caller, installation: Installation
+) -> None:
+    sign_in(client, caller.key)
+    (installation.settings.home / "ledger.db").rename(installation.settings.home / "away")
+    installation.ledger.engine.dispose()
+    answer = client.get("/webhooks")
+    assert answer.status_code == 503
+    assert answer.headers["content-type"].startswith("text/html")
+
+
+def test_a_queued_load_can_be_canceled_once(
+    client: TestClient, caller: Caller, installation: Installation
+) -> None:
+    job_id = accepted(client, caller)
+    sign_in(client, caller.key)
+    assert send(client, f"/loads/{job_id}/cancel") == 303
+    load = installation.ledger.loads.get(job_id)
+    assert load
+    assert load.state is LoadState.FAILED
+    assert send(client, f"/loads/{job_id}/cancel") == 409
+
+
+def test_a_notification_is_sent_again(
+    client: TestClient, caller: Caller, installation: Installation
+) -> None:
+    job_id = accepted(client, caller)
+    sign_in(client, caller.key)
+    assert send(client, f"/loads/{job_id}/cancel") == 303
+    [told] = installation.ledger.notifications.of(job_id)
+    assert send(client, f"/loads/{job_id}/resend", notification=told.id) == 303
+    assert send(client, f"/loads/{job_id}/resend", notification="msg_other") == 404
+
+
+def test_a_key_is_rotated_with_overlap(
+    client: TestClient, caller: Caller, installation: Installation
+) -> None:
+    sign_in(client, caller.key)
+    fields = {"form_token": form_token(client), "prefix": caller.key[:12]}
+    answer = client.post("/keys/rotate", data=fields)
+    found = re.search(r"aq_test_[\w-]{43}", answer.text)
+    assert found
+    for key in (caller.key, found.group()):
+        assert installation.ledger.keys.find(key, NOW)
+    assert found.group() not in client.get("/keys").text, "shown once only"
+
+
+def test_the_board_puts_production_before_qa(
+    client: TestClient, caller: Caller, installation: Installation
+) -> None:
+    live = installation.caller("iqu", Environment.PRODUCTION)
+    for each in (caller, live):
+        each.deliver("warehouse.csv")
+        job_id = accepted(client, each)
+        sign_in(client, each.key)
+        assert send(client, f"/loads/{job_id}/cancel") == 303
+    sign_in_as_staff(client, installation)
+    concerns = client.get("/staff").text.partition("Customers</h2>")[0]
+    assert concerns.index("production") < concerns.index(">qa<")
+
+
+def test_what_waits_for_nobody_cannot_be_approved(
+    client: TestClient, caller: Caller, installation: Installation
+) -> None:
+    job_id = accepted(client, caller)
+    sign_in_as_staff(client, installation)
+    fields = {"form_token": form_token(client, "/staff"), "customer": "iqu", "environment": "qa"}
+    client.post("/staff/look", data=fields)
+    assert send(client, f"/loads/{job_id}/approve", reason="it is right") == 400
+
+
+def test_a_file_that_was_never_received_cannot_be_repeated(
+    client: TestClient, caller: Caller
+) -> None:
+    job_id = accepted(client, caller)
+    sign_in(client, caller.key)
+    assert send(client, f"/loads/{job_id}/repeat") == 400

@@ -1,0 +1,84 @@
+"""What is not in view at the pages does not exist."""
+
+from starlette.testclient import TestClient
+
+from alumniq_pipelines.core.load import LoadState
+from alumniq_pipelines.core.target import Environment
+from tests.page_visits import accepted, form_token, send, sign_in, sign_in_as_staff
+from tests.servers.gateway import NOW, Caller, Installation
+
+
+def test_one_customer_reaches_no_load_of_another(
+    client: TestClient, caller: Caller, installation: Installation
+) -> None:
+    other = installation.customer("ocu")
+    other.deliver("warehouse.csv")
+    foreign, unknown = accepted(client, other), "0" * 8 + "-0000-0000-0000000000000000"
+    sign_in(client, caller.key)
+    for path in ("/loads", "/notifications", "/keys", "/start", "/webhooks", "/s3-keys"):
+        text = client.get(path).text
+        assert "ocu" not in text.lower(), path
+        assert foreign not in text
+    assert client.get(f"/loads/{foreign}").text == client.get(f"/loads/{unknown}").text
+    for action in ("cancel", "resend"):
+        fields = {"notification": f"msg_{foreign}-1"}
+        assert send(client, f"/loads/{foreign}/{action}", **fields) == 404
+    assert send(client, "/keys/revoke", prefix=other.key[:12]) == 404
+    assert send(client, "/keys/rotate", prefix=other.key[:12]) == 404
+    assert installation.ledger.keys.find(other.key, NOW)
+    load = installation.ledger.loads.get(foreign)
+    assert load
+    assert load.state is LoadState.QUEUED
+
+
+def test_qa_reaches_nothing_of_production(
+    client: TestClient, caller: Caller, installation: Installation
+) -> None:
+    live = installation.caller("iqu", Environment.PRODUCTION)
+    live.deliver("warehouse.csv")
+    job_id = accepted(client, live)
+    sign_in(client, caller.key)
+    assert client.get(f"/loads/{job_id}").status_code == 404
+    assert job_id not in client.get("/loads").text
+    assert live.key[:12] not in client.get("/keys").text
+    assert send(client, "/keys/revoke", prefix=live.key[:12]) == 404
+
+
+def test_customers_find_no_board_and_cannot_look_around(
+    client: TestClient, caller: Caller, installation: Installation
+) -> None:
+    installation.customer("ocu")
+    sign_in(client, caller.key)
+    assert client.get("/staff").status_code == 404
+    assert send(client, "/staff/look", customer="ocu", environment="qa") == 404
+    assert "ocu" not in client.get("/webhooks").text
+
+
+def test_staff_look_at_any_customer(
+    client: TestClient, caller: Caller, installation: Installation
+) -> None:
+    job_id = accepted(client, caller)
+    sign_in_as_staff(client, installation)
+    assert client.get("/loads").url.path == "/staff", "no customer is chosen yet"
+    token = form_token(client, "/staff")
+    fields = {"form_token": token, "customer": "iqu", "environment": "qa", "next": "/loads"}
+    answer = client.post("/staff/look", data=fields)
+    assert answer.url.path == "/loads"
+    assert job_id in answer.text
+
+
+def test_customers_do_not_decide_on_what_is_held(client: TestClient, caller: Caller) -> None:
+    job_id = accepted(client, caller)
+    sign_in(client, caller.key)
+    for action in ("approve", "discard"):
+        assert send(client, f"/loads/{job_id}/{action}", reason="it is right") == 404
+
+
+def test_one_customer_repeats_no_load_of_another(
+    client: TestClient, caller: Caller, installation: Installation
+) -> None:
+    other = installation.customer("ocu")
+    other.deliver("warehouse.csv")
+    job_id = accepted(client, other)
+    sign_in(client, caller.key)
+    assert send(client, f"/loads/{job_id}/repeat") == 404
