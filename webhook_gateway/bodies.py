@@ -25,6 +25,20 @@ MOST_FIELDS = 100
 Pairs = Sequence[tuple[str, object]]
 
 
+def _refuse_constant(name: str) -> NoReturn:
+    """Refuse NaN and the infinities, which Python reads but JSON does not have."""
+    raise BodyNotJson(name)
+
+
+DECODER = json.JSONDecoder(
+    object_pairs_hook=tuple,  # a dict would hide that a name came twice
+    parse_int=len,  # no option is a number, so even the longest costs nothing
+    parse_float=len,
+    parse_constant=_refuse_constant,
+)
+"""Made once: making it takes as long as reading a call with it."""
+
+
 async def read_pairs(body: bytes, headers: Headers) -> Pairs:
     """Answer the names and values of a body, repeated ones too; raises UnreadableBody."""
     if headers.get("content-type", "").lower().startswith("multipart/form-data"):
@@ -48,13 +62,7 @@ def _text(body: bytes) -> str:
 
 def _json(text: str) -> Pairs:
     try:
-        pairs = json.loads(
-            text,
-            object_pairs_hook=tuple,  # a dict would hide that a name came twice
-            parse_int=len,  # no option is a number, so even the longest costs nothing
-            parse_float=len,
-            parse_constant=_refuse_constant,
-        )
+        pairs = DECODER.decode(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno:,}, column {error.colno:,}"
         raise BodyNotJson(place) from None
@@ -63,11 +71,6 @@ def _json(text: str) -> Pairs:
     if not isinstance(pairs, tuple):
         raise BodyNotObject
     return pairs
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    """Refuse NaN and the infinities, which Python reads but JSON does not have."""
-    raise BodyNotJson(name)
 
 
 def _form(text: str) -> Pairs:

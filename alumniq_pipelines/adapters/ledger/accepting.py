@@ -46,7 +46,9 @@ class Acceptance:
         return None if row is None else load_of(row)
 
     def _write(self, new: Sequence[Load]) -> Sequence[int]:
-        with self.database.writing() as connection:
+        # One statement by itself is a transaction: it needs neither BEGIN nor COMMIT.
+        lend = self.database.writing if len(new) > 1 else self.database.writing_once
+        with lend() as connection:
             return [self._insert.rows(connection, row_of(each))[0][0] for each in new]
 
     @cached_property
