@@ -19,6 +19,7 @@ from alumniq_pipelines.cli.sql import sql
 from alumniq_pipelines.cli.staff import staff
 from alumniq_pipelines.cli.subscription import subscription
 from alumniq_pipelines.cli.up import up
+from alumniq_pipelines.cli.version import version
 from alumniq_pipelines.cli.watch import watch
 
 app = typer.Typer(
@@ -36,6 +37,7 @@ app.add_typer(load, name="load")
 app.add_typer(subscription, name="subscription")
 app.add_typer(notification, name="notification")
 app.add_typer(staff, name="staff")
+app.add_typer(version, name="version")
 app.command()(check)
 app.add_typer(watch, name="watch")
 app.command()(sql)

@@ -187,6 +187,20 @@ class UnknownVersion(SetupProblem):
         super().__init__(f"Version {number} of {target} is not kept.", f"Kept: {numbers}.")
 
 
+class NoOlderVersion(SetupProblem):
+    """There is no older version to go back to."""
+
+    code = "no-older-version"
+
+    def __init__(self, target: str, kept: Sequence[int]) -> None:
+        """List what is kept."""
+        numbers = ", ".join(str(each) for each in kept) or "none"
+        super().__init__(
+            f"No version of {target} is kept that is older than the live one.",
+            f"Kept: {numbers}. Choose one with --to.",
+        )
+
+
 class NothingPublished(SetupProblem):
     """Nothing has been published there."""
 

@@ -1,0 +1,28 @@
+"""An event of the asset where a person let readers see another version."""
+
+import dagster as dg
+
+from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.warehouse import Version
+from alumniq_pipelines.defs.assets import feed_key
+from alumniq_pipelines.settings import Settings
+
+
+def report_move(settings: Settings, field_map: FieldMap, live: Version, before: int) -> None:
+    """Tell Dagster that a version is live again; nothing where it has not been set up here."""
+    if not (settings.dagster_home / "dagster.yaml").exists():
+        return
+    observation = dg.AssetObservation(
+        asset_key=feed_key(field_map),
+        partition=live.target.partition_key,
+        description=f"Readers were moved from version {before} to version {live.number}.",
+        metadata={
+            "version": dg.MetadataValue.int(live.number),
+            "version before": dg.MetadataValue.int(before),
+            "dagster/row_count": dg.MetadataValue.int(live.rows),
+            "dagster/relation_identifier": dg.MetadataValue.text(live.relation),
+            "job id": dg.MetadataValue.text(live.job_id),
+        },
+    )
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        instance.report_runless_asset_event(observation)
