@@ -25,25 +25,27 @@ def notices_for(
     attempts: Sequence[Attempt] = (),
     staff: Staff = NOBODY,
     heartbeat_url: str = "",
+    gateway_url: str = "",
 ) -> tuple[Notice, ...]:
     """Write everything that is owed once a load has this outcome.
 
     A callback where a URL was given, one mail per address asked for, what is told to staff where
     the load failed for reasons of ours, which the last of `attempts` tells, and the heartbeat of
-    the target's watch.
+    the target's watch. Mail leads to the load's page at the gateway.
     """
     ours = _is_ours(outcome, attempts)
     notices = []
     if load.request.notify_webhook:
         body = callback_body(load, outcome)
         notices.append(Notice(Channel.CALLBACK, load.request.notify_webhook, body))
-    subject, text = _subject(load, outcome), _mail_text(load, outcome, ours=ours)
+    page = f"Page: {gateway_url}/loads/{load.job_id}\n" if gateway_url else ""
+    subject, text = _subject(load, outcome), _mail_text(load, outcome, ours=ours) + page
     notices += [
         Notice(Channel.MAIL, address, text, subject)
         for address in addresses_in(load.request.notify_email)
     ]
     if ours:
-        notices += staff.notices(subject, _staff_text(load, outcome, attempts))
+        notices += staff.notices(subject, _staff_text(load, outcome, attempts) + page)
     if load.request.dry_run:  # a trial is no sign of life
         return tuple(notices)
     return (*notices, *signal_notices(heartbeat_url, signal_of(outcome.state)))

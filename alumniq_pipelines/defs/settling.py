@@ -99,7 +99,8 @@ class Settling:
     ) -> None:
         watch = self.ledger.watches.get(load.target)
         url = watch.heartbeat_url if watch else ""
-        notices = notices_for(load, outcome, attempts, staff_of(self.settings), url)
+        staff, gateway = staff_of(self.settings), self.settings.gateway_url
+        notices = notices_for(load, outcome, attempts, staff, url, gateway)
         self.ledger.loads.end(load.job_id, outcome, notices, now)
 
     def _bury(self, record: RunRecord | None) -> None:

@@ -160,3 +160,9 @@ def test_staff_are_not_told_of_a_fault_of_the_file_or_of_a_success_after_retries
     assert notices_for(loads_asking(), BAD, refused, BOTH) == ()
     assert notices_for(loads_asking(), GOOD, published, BOTH) == ()
     assert notices_for(loads_asking(), GOOD, [lost], BOTH) == ()
+
+
+def test_a_mail_leads_to_the_loads_page() -> None:
+    mail = notices_for(LOAD, BAD, gateway_url="https://feeds.example.org")[1]
+    assert mail.body.endswith(f"\nPage: https://feeds.example.org/loads/{LOAD.job_id}\n")
+    assert "Page:" not in notices_for(LOAD, BAD)[1].body
