@@ -151,3 +151,14 @@ def test_a_file_that_was_never_received_cannot_be_repeated(
     job_id = accepted(client, caller)
     sign_in(client, caller.key)
     assert send(client, f"/loads/{job_id}/repeat") == 400
+
+
+def test_a_strangers_file_is_not_even_read(client: TestClient) -> None:
+    files = {"file": ("x.csv", b"x" * 2_000_000)}
+    answer = client.post("/upload", files=files, follow_redirects=False)
+    assert answer.headers["location"] == "/sign-in?next=/upload"
+
+
+def test_a_form_without_end_is_refused(client: TestClient) -> None:
+    answer = client.post("/sign-in", data={"key": "x" * 100_000})
+    assert answer.status_code == 413

@@ -82,3 +82,13 @@ def test_one_customer_repeats_no_load_of_another(
     job_id = accepted(client, other)
     sign_in(client, caller.key)
     assert send(client, f"/loads/{job_id}/repeat") == 404
+
+
+def test_staff_who_follow_a_link_to_a_load_see_its_customer(
+    client: TestClient, caller: Caller, installation: Installation
+) -> None:
+    job_id = accepted(client, caller)
+    sign_in_as_staff(client, installation)
+    answer = client.get(f"/loads/{job_id}")
+    assert (answer.status_code, answer.url.path) == (200, f"/loads/{job_id}")
+    assert "iqu" in answer.text

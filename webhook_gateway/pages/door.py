@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import quote
 
@@ -15,8 +15,16 @@ from alumniq_pipelines.core.problems.page import NoCustomerChosen, StaleForm
 from alumniq_pipelines.core.problems.problem import OutageProblem, Problem
 from alumniq_pipelines.core.problems.request import RequestProblem, UnknownAddress
 from alumniq_pipelines.core.session import Session, form_token, is_form_token
+from alumniq_pipelines.core.target import Target
 from webhook_gateway.answers import status_of
-from webhook_gateway.pages.forms import Form, check_origin, read_form
+from webhook_gateway.pages.forms import (
+    FORM_SECONDS,
+    MOST_FORM_BYTES,
+    UPLOAD_SECONDS,
+    Form,
+    check_origin,
+    read_form,
+)
 from webhook_gateway.pages.layout import PAGE_HEADERS, Layout
 from webhook_gateway.status import Scope
 
@@ -44,6 +52,13 @@ class Visit:
             raise NoCustomerChosen
         return Scope(self.session.customer, self.session.environment, self.session.feeds)
 
+    def is_looking_at(self, target: Target) -> bool:
+        """Whether a target is in view."""
+        return (self.session.customer, self.session.environment) == (
+            target.customer,
+            target.environment,
+        )
+
     @property
     def actor(self) -> str:
         """Who acts, for the audit trail."""
@@ -55,6 +70,7 @@ class Visit:
 
 
 Handler = Callable[[Visit], Response]
+ReadForm = Callable[[Request], Awaitable[Form]]
 OpenHandler = Callable[[Request, Form], Response]
 
 
@@ -70,18 +86,23 @@ class Door:
     def open(self, handler: OpenHandler) -> Endpoint:
         """Let anybody in, but no form that another site sent."""
 
-        async def endpoint(request: Request) -> Response:
-            return await self._told(request, lambda form: handler(request, form))
+        async def answer(request: Request) -> Response:
+            form = await _small_form(request)
+            return await run_in_threadpool(handler, request, form)
 
-        return endpoint
+        return self._endpoint(answer)
 
     def signed_in(self, handler: Handler) -> Endpoint:
         """Let in who is signed in; others are shown the way to the sign-in."""
+        return self._signed_in(handler, _small_form)
 
-        async def endpoint(request: Request) -> Response:
-            return await self._told(request, lambda form: self._visit(request, form, handler))
+    def upload(self, handler: Handler) -> Endpoint:
+        """Let in who is signed in, with a file; nobody else's is even read."""
 
-        return endpoint
+        async def large_form(request: Request) -> Form:
+            return await read_form(request, self.max_upload_bytes, UPLOAD_SECONDS)
+
+        return self._signed_in(handler, large_form)
 
     def staff(self, handler: Handler) -> Endpoint:
         """Let in staff; to customers there is nothing here."""
@@ -110,33 +131,43 @@ class Door:
             done=visit.request.query_params.get("done", ""),
         )
 
-    async def _told(self, request: Request, answer: Callable[[Form], Response]) -> Response:
-        """Answer in a thread of the pool; a problem becomes a page that tells it."""
-        form = Form()
-        request.state.headers = PAGE_HEADERS
-        request.state.fault_page = self.layout.problem
-        try:
-            if request.method == "POST":
-                check_origin(request)
-                form = await read_form(request, self.max_upload_bytes)
-            return await run_in_threadpool(answer, form)
-        except NoCustomerChosen:
-            return RedirectResponse("/staff", 303)
-        except Problem as problem:
-            return self._problem(problem)
-        finally:
-            if form.file is not None:
-                await form.file.close()
+    def _endpoint(self, answer: Endpoint) -> Endpoint:
+        """Give an answer what all pages have; a problem becomes a page that tells it."""
 
-    def _visit(self, request: Request, form: Form, handler: Handler) -> Response:
+        async def endpoint(request: Request) -> Response:
+            request.state.headers = PAGE_HEADERS
+            request.state.fault_page = self.layout.problem
+            try:
+                check_origin(request)
+                return await answer(request)
+            except NoCustomerChosen:
+                return RedirectResponse("/staff", 303)
+            except Problem as problem:
+                return self._problem(problem)
+
+        return endpoint
+
+    def _signed_in(self, handler: Handler, read: ReadForm) -> Endpoint:
+        async def answer(request: Request) -> Response:
+            visit = await run_in_threadpool(self._visit, request)
+            if visit is None:
+                return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", 303)
+            form = await read(request)
+            try:
+                if request.method == "POST" and not is_form_token(visit.token, form["form_token"]):
+                    raise StaleForm
+                return await run_in_threadpool(handler, replace(visit, form=form))
+            finally:
+                await form.close()
+
+        return self._endpoint(answer)
+
+    def _visit(self, request: Request) -> Visit | None:
+        """Find whose call this is; None where nobody is signed in."""
         now = self.clock()
         token = request.cookies.get(COOKIE, "")
         session = self.ledger.sessions.find(token, now) if token else None
-        if session is None:
-            return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", 303)
-        if request.method == "POST" and not is_form_token(token, form["form_token"]):
-            raise StaleForm
-        return handler(Visit(request, session, token, now, form))
+        return None if session is None else Visit(request, session, token, now)
 
     def _problem(self, problem: Problem) -> Response:
         match problem:
@@ -148,3 +179,7 @@ class Door:
             case _:
                 status = 400
         return self.layout.problem(problem, status=status)
+
+
+async def _small_form(request: Request) -> Form:
+    return await read_form(request, MOST_FORM_BYTES, FORM_SECONDS)

@@ -1,5 +1,6 @@
 """Reading what a page's form sends, bounded, and where it may lead afterwards."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
@@ -8,10 +9,12 @@ from starlette.formparsers import FormParser, MultiPartException, MultiPartParse
 from starlette.requests import Request
 
 from alumniq_pipelines.core.problems.page import StaleForm, UploadTooLarge
-from alumniq_pipelines.core.problems.request import BodyNotForm
+from alumniq_pipelines.core.problems.request import BodyNotForm, SlowRequest
 
 MOST_FIELDS = 20
 MOST_FORM_BYTES = 65_536
+FORM_SECONDS = 10.0
+UPLOAD_SECONDS = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,25 +28,33 @@ class Form:
         """Answer a field; empty where it was not sent."""
         return self.fields.get(name, "")
 
+    async def close(self) -> None:
+        """Let the file go."""
+        if self.file is not None:
+            await self.file.close()
 
-async def read_form(request: Request, most_bytes: int) -> Form:
-    """Read a form of either kind; raises UploadTooLarge and BodyNotForm."""
-    is_multipart = request.headers.get("content-type", "").startswith("multipart/form-data")
-    stream = _bounded(request, most_bytes if is_multipart else MOST_FORM_BYTES)
+
+async def read_form(request: Request, most_bytes: int, seconds: float) -> Form:
+    """Read a form of either kind; raises UploadTooLarge, SlowRequest and BodyNotForm."""
+    stream = _bounded(request, most_bytes)
     parser: MultiPartParser | FormParser
-    if is_multipart:
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
         parser = MultiPartParser(request.headers, stream, max_files=1, max_fields=MOST_FIELDS)
     else:
         parser = FormParser(request.headers, stream)
     try:
-        return _form(await parser.parse())
+        async with asyncio.timeout(seconds):
+            return _form(await parser.parse())
+    except TimeoutError:
+        raise SlowRequest(seconds) from None
     except (MultiPartException, LookupError, ValueError):
         raise BodyNotForm(MOST_FIELDS) from None
 
 
 def check_origin(request: Request) -> None:
-    """Refuse what another site's page sent; browsers say so by themselves. Raises StaleForm."""
-    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+    """Refuse a form that another site's page sent; browsers tell. Raises StaleForm."""
+    came_from = request.headers.get("sec-fetch-site", "same-origin")
+    if request.method == "POST" and came_from not in {"same-origin", "none"}:
         raise StaleForm
 
 

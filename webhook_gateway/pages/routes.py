@@ -66,7 +66,7 @@ def _customers(door: Door, pages: WebhookPages) -> Iterator[Route]:
     yield _get("/start", door.signed_in(pages.start))
     yield _get("/webhooks", door.signed_in(pages.index))
     yield _get("/upload", door.signed_in(pages.ask_for_file))
-    yield _post("/upload", door.signed_in(pages.upload))
+    yield _post("/upload", door.upload(pages.upload))
 
 
 def _loads(door: Door, pages: LoadPages) -> Iterator[Route]:

@@ -50,13 +50,13 @@ class NoFileChosen(RequestProblem):
 
 
 class UploadTooLarge(RequestProblem):
-    """The uploaded file is too large."""
+    """The form or its file is too large."""
 
     code = "upload-too-large"
 
     def __init__(self, most_bytes: int) -> None:
         """Name the limit, and the way around it."""
         super().__init__(
-            f"The file is larger than {most_bytes / 1_048_576:,.0f} MiB.",
+            f"What was sent is larger than {most_bytes:,} bytes.",
             "Put it into your bucket yourself, then call the webhook.",
         )
