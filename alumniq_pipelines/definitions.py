@@ -10,6 +10,7 @@ from alumniq_pipelines.defs.freshness import freshness_checks
 from alumniq_pipelines.defs.heartbeat_sensor import heartbeat_sensor
 from alumniq_pipelines.defs.hold_sensor import archive_sensor, hold_sensor
 from alumniq_pipelines.defs.jobs import feed_jobs
+from alumniq_pipelines.defs.key_sensor import key_sensor
 from alumniq_pipelines.defs.notification_sensor import notification_sensor
 from alumniq_pipelines.defs.outcome_sensors import outcome_sensors
 from alumniq_pipelines.defs.partition_sensor import partition_sensor
@@ -39,6 +40,7 @@ def build_definitions(
             archive_sensor(settings),
             silence_sensor(catalog, settings),
             heartbeat_sensor(settings),
+            key_sensor(settings),
         ],
         asset_checks=freshness_checks(catalog),
         resources={**resources(settings), **(overrides or {})},

@@ -1,44 +1,75 @@
 """`alumniq key`: the API keys that customers call with, one environment each."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from typing import Annotated, Any
 
 import typer
 
+from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.cli.console import for_people, print_json, when
 from alumniq_pipelines.cli.installation import ledger_of, operator
-from alumniq_pipelines.core.keys import ApiKey
+from alumniq_pipelines.core.keys import OVERLAP, ApiKey, KeyScope
+from alumniq_pipelines.core.notify_options import check_emails
 from alumniq_pipelines.core.problems.command import UnknownKey
 from alumniq_pipelines.core.target import Environment
 from alumniq_pipelines.settings import Settings
 
-key = typer.Typer(help="API keys: issue, list and revoke them.", no_args_is_help=True)
+key = typer.Typer(help="API keys: issue, list, rotate and revoke them.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Whose = Annotated[str, typer.Argument(help="The customer's short name, such as iqu.")]
 Where = Annotated[Environment, typer.Argument(help="What the key opens.")]
 Days = Annotated[int, typer.Option(min=1, max=3_650, help="Days until it expires.")]
 Prefix = Annotated[str, typer.Argument(help="The key's first characters, as the list shows them.")]
+Feeds = Annotated[
+    list[str] | None, typer.Option("--feed", help="Only this feed; may be repeated. None: all.")
+]
+Networks = Annotated[
+    list[str] | None, typer.Option("--network", help="Only from here (CIDR); may be repeated.")
+]
+Email = Annotated[str, typer.Option("--email", help="Whom to warn before it expires.")]
+Overlap = Annotated[int, typer.Option(min=0, max=90, help="Days the old key goes on.")]
 Only = Annotated[str | None, typer.Option("--customer", help="Only this customer's.")]
 
 
 @key.command()
-def issue(customer: Whose, environment: Where, days: Days = 365, *, as_json: Json = False) -> None:
+def issue(
+    customer: Whose,
+    environment: Where,
+    days: Days = 365,
+    feed: Feeds = None,
+    network: Networks = None,
+    email: Email = "",
+    *,
+    as_json: Json = False,
+) -> None:
     """Make a key and show it, this once."""
     settings = Settings()
+    catalog = read_catalog(settings.schemas_dir)
+    feeds = None if not feed else tuple(catalog.feed(each).name for each in feed)
+    scope = KeyScope(feeds, tuple(_network(each) for each in network or ()), _checked(email))
     with ledger_of(settings) as ledger:
         secret, kept = ledger.keys.issue(
-            customer, environment, datetime.now(UTC), days, actor=operator()
+            customer, environment, datetime.now(UTC), days, scope=scope, actor=operator()
         )
-    if as_json:
-        print_json({"key": secret, **_told(kept)})
-        return
-    typer.echo(secret)
-    typer.echo(
-        f"It opens {customer}'s {environment} until {kept.expires_at:%Y-%m-%d}. "
-        "It is shown only now: hand it over safely.",
-        err=True,
-    )
+    _show(secret, kept, as_json=as_json)
+
+
+@key.command()
+def rotate(
+    prefix: Prefix, days: Days = 365, overlap: Overlap = OVERLAP.days, *, as_json: Json = False
+) -> None:
+    """Make a key that opens the same, and show it, this once; the old one goes on for a while."""
+    now = datetime.now(UTC)
+    with ledger_of(Settings()) as ledger:
+        old = ledger.keys.get(prefix)
+        if old is None:
+            raise UnknownKey(prefix)
+        secret, kept = ledger.keys.rotate(
+            old, now, days, overlap=timedelta(days=overlap), actor=operator()
+        )
+    _show(secret, kept, as_json=as_json)
 
 
 @key.command("list")
@@ -74,6 +105,32 @@ def revoke(prefix: Prefix, *, as_json: Json = False) -> None:
     typer.echo(f"The key {prefix}… opens nothing any more.")
 
 
+def _show(secret: str, kept: ApiKey, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"key": secret, **_told(kept)})
+        return
+    typer.echo(secret)
+    typer.echo(
+        f"It opens {kept.customer}'s {kept.environment} until {kept.expires_at:%Y-%m-%d}. "
+        "It is shown only now: hand it over safely.",
+        err=True,
+    )
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text.strip()))
+    except ValueError:
+        message = f"{text!r} is not a network in CIDR form, such as 10.20.0.0/16."
+        raise typer.BadParameter(message) from None
+
+
+def _checked(email: str) -> str:
+    if email:
+        check_emails(email)
+    return email
+
+
 def _told(kept: ApiKey) -> dict[str, Any]:
     return {
         "prefix": kept.prefix,
@@ -83,10 +140,16 @@ def _told(kept: ApiKey) -> dict[str, Any]:
         "expires_at": kept.expires_at,
         "revoked_at": kept.revoked_at,
         "last_used_at": kept.last_used_at,
+        "feeds": kept.feeds,
+        "networks": kept.networks,
+        "email": kept.email,
+        "replaced_by": kept.replaced_by,
     }
 
 
 def _state(kept: ApiKey, now: datetime) -> str:
     if kept.revoked_at is not None:
         return f"revoked {kept.revoked_at:%Y-%m-%d}"
+    if kept.replaced_by is not None and kept.is_live(now):
+        return f"replaced, ends {kept.expires_at:%Y-%m-%d}"
     return f"{'live until' if kept.is_live(now) else 'expired'} {kept.expires_at:%Y-%m-%d}"

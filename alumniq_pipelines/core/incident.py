@@ -19,6 +19,7 @@ class Kind(StrEnum):
     UNDELIVERED = "undelivered"
     BUCKET_AWAY = "bucket-away"
     QUEUE_STUCK = "queue-stuck"
+    KEY_EXPIRING = "key-expiring"
 
 
 PATIENCE = {Kind.BUCKET_AWAY: timedelta(minutes=5), Kind.QUEUE_STUCK: timedelta(minutes=5)}

@@ -1,0 +1,78 @@
+"""Notices about keys: owed once for each of the days on which somebody is to be told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import insert, or_, select, update
+
+from alumniq_pipelines.adapters.ledger.database import Database
+from alumniq_pipelines.adapters.ledger.keys import ApiKeys
+from alumniq_pipelines.adapters.ledger.notifications import owe
+from alumniq_pipelines.adapters.ledger.tables import api_keys, incidents
+from alumniq_pipelines.core.incident import Condition, Resolution
+from alumniq_pipelines.core.keys import NOTICE_DAYS, ApiKey, notice_due
+from alumniq_pipelines.core.notification import Notice
+
+
+@dataclass(frozen=True)
+class KeyNotices:
+    """What is owed about keys that expire."""
+
+    database: Database
+    keys: ApiKeys
+
+    def due(self, now: datetime) -> Sequence[tuple[ApiKey, int]]:
+        """List keys that somebody is to be told of now, each with how many days it has."""
+        wanted = select(api_keys.c.prefix, api_keys.c.noticed_days).where(
+            api_keys.c.revoked_at.is_(None),
+            api_keys.c.replaced_by.is_(None),
+            api_keys.c.expires_at > now,
+            api_keys.c.expires_at <= now + timedelta(days=max(NOTICE_DAYS)),
+        )
+        with self.database.reading() as connection:
+            noticed = {row[0]: row[1] for row in connection.execute(wanted)}
+        found = []
+        for prefix, told in noticed.items():
+            key = self.keys.get(prefix)
+            days = None if key is None else notice_due(key, told, now)
+            if key is not None and days is not None:
+                found.append((key, days))
+        return found
+
+    def owe(
+        self, key: ApiKey, days: int, condition: Condition, notices: Sequence[Notice], now: datetime
+    ) -> bool:
+        """Owe the notices of these days, once; False where that was done already.
+
+        The outbox owes things about loads and incidents: this is an incident that is over at once.
+        """
+        told = (
+            update(api_keys)
+            .where(
+                api_keys.c.prefix == key.prefix,
+                or_(api_keys.c.noticed_days.is_(None), api_keys.c.noticed_days > days),
+            )
+            .values(noticed_days=days)
+        )
+        kept = (
+            insert(incidents)
+            .values(
+                key=condition.key,
+                kind=condition.kind,
+                title=condition.title,
+                detail=condition.detail,
+                advice=condition.advice,
+                opened_at=now,
+                told_at=now,
+                closed_at=now,
+                resolution=Resolution.DROPPED,
+            )
+            .returning(incidents.c.id)
+        )
+        with self.database.writing() as connection:
+            if connection.execute(told).rowcount == 0:
+                return False
+            incident = connection.scalar(kept)
+            owe(connection, f"msg_{key.prefix}-{days}", notices, now, incident_id=incident)
+        return True
