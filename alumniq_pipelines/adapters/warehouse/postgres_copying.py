@@ -97,7 +97,7 @@ def copy_out(
             for chunk in copy:
                 writer.write(chunk)
             writer.close()
-        was_read.result()
+            was_read.result()
 
 
 @contextmanager

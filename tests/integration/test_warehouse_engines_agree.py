@@ -1,0 +1,102 @@
+"""Whatever rows are published, both engines give back the same: values, types and nulls."""
+
+import string
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
+from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
+from alumniq_pipelines.core.load import new_job_id
+from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.warehouse import AcceptedRows, Warehouse
+from tests.accepted_rows import small_field_map
+
+MEMBERS = Target("iqu", Environment.QA, "members")
+MOMENTS = {"min_value": datetime(1, 1, 1), "max_value": datetime(9999, 12, 31)}  # noqa: DTZ001
+AWKWARD = "\\.,\"'\n\r\t ;|#%{}nulNUL\\N"
+
+TYPES: dict[str, tuple[pa.DataType, st.SearchStrategy[object]]] = {
+    "VARCHAR": (
+        pa.string(),
+        st.text(AWKWARD) | st.text(st.characters(exclude_characters="\0", codec="utf-8")),
+    ),
+    "BIGINT": (pa.int64(), st.integers(-(2**63), 2**63 - 1)),
+    "INTEGER": (pa.int32(), st.integers(-(2**31), 2**31 - 1)),
+    "DOUBLE": (pa.float64(), st.floats(allow_nan=False)),
+    "BOOLEAN": (pa.bool_(), st.booleans()),
+    "DATE": (pa.date32(), st.dates(date(1, 1, 1))),
+    "TIMESTAMP": (pa.timestamp("us"), st.datetimes(**MOMENTS)),
+}
+"""The types of columns, as `core/column_types` has them."""
+
+NAMES = st.text(string.ascii_letters + "_ \"'é", min_size=1, max_size=12)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> pa.Table:
+    """Draw columns of any types, and rows for them."""
+    kinds = draw(st.lists(st.sampled_from(sorted(TYPES)), min_size=1, max_size=5))
+    names = draw(st.lists(NAMES, min_size=len(kinds), max_size=len(kinds), unique_by=str.casefold))
+    cells = [st.none() | TYPES[kind][1] for kind in kinds]
+    rows = draw(st.lists(st.tuples(*cells), max_size=8))
+    columns = [
+        pa.array([row[place] for row in rows], TYPES[kind][0]) for place, kind in enumerate(kinds)
+    ]
+    return pa.table(columns, names=names)
+
+
+def staged(folder: Path, table: pa.Table) -> AcceptedRows:
+    """Stage a table as a load does."""
+    database = folder / "accepted.duckdb"
+    with duckdb.connect(database) as connection:
+        connection.register("drawn", table)
+        connection.execute("create table accepted as from drawn")
+    return AcceptedRows(
+        database, "accepted", tuple(table.column_names), table.num_rows, "hash", None
+    )
+
+
+def given_back(warehouse: Warehouse, folder: Path) -> tuple[Sequence[object], Sequence[object]]:
+    """Read the live version's columns and rows, in order."""
+    folder.mkdir()
+    live = warehouse.live_rows(MEMBERS, folder)
+    assert live is not None
+    with duckdb.connect(live.database, read_only=True) as connection:
+        columns = connection.execute(f"describe {live.table}").fetchall()
+        return [column[:2] for column in columns], connection.table(live.table).fetchall()
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(tables())
+@example(pa.table({"only": pa.array(["\\.", None, "", "\n", "\r\n", '"', "a\n\\.\nb"])}))
+@example(pa.table({"a": ["\\.", "", None], "b": pa.array([None, None, None], pa.string())}))
+def test_both_engines_give_back_the_same_rows(postgres_url: str, table: pa.Table) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        stores: list[Warehouse] = [DuckDBWarehouse(folder / "w"), PostgresWarehouse(postgres_url)]
+        found = []
+        for place, warehouse in enumerate(stores):
+            live = warehouse.live(MEMBERS)
+            own = folder / str(place)
+            own.mkdir()
+            warehouse.publish(
+                MEMBERS,
+                small_field_map("members"),
+                staged(own, table),
+                number=live.number + 1 if live else 1,
+                job_id=new_job_id(),
+                now=datetime.now(UTC),
+            )
+            found.append(given_back(warehouse, own / "back"))
+    assert found[0] == found[1]
