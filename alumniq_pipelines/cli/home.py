@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from alumniq_pipelines.cli.dagster_storage import STORAGE, is_postgresql, make_schema
 from alumniq_pipelines.cli.installation import ledger_of
 from alumniq_pipelines.cli.programs import programs_environment
 from alumniq_pipelines.core.problems.setup import AlreadyUp, PortUnusable, ProgramFailed
@@ -37,15 +38,25 @@ def make_ready(settings: Settings) -> None:
     """Make everything that the programs expect; harmless to repeat.
 
     Dagster's configuration is copied anew each time: change it in the repository's dagster.yaml.
+    Where the ledger is in PostgreSQL, so are Dagster's records, in a schema of their own.
     """
     from alumniq_pipelines.opening import open_buckets
 
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(REPOSITORY / "dagster.yaml", settings.dagster_home / "dagster.yaml")
+    _write_configuration(settings)
+    make_schema(settings)
     _bring_dagster_up_to_date(settings)
     open_buckets(settings)
     with ledger_of(settings):  # opening it brings its tables up to date
         pass
+
+
+def _write_configuration(settings: Settings) -> None:
+    target = settings.dagster_home / "dagster.yaml"
+    shutil.copyfile(REPOSITORY / "dagster.yaml", target)
+    if is_postgresql(settings):
+        with target.open("a", encoding="utf-8") as file:
+            file.write(STORAGE)
 
 
 def _bring_dagster_up_to_date(settings: Settings) -> None:
@@ -54,7 +65,8 @@ def _bring_dagster_up_to_date(settings: Settings) -> None:
     Before its programs start: two that find no tables both make them, and then neither works.
     """
     made_by = settings.dagster_home / "tables-made-by"
-    version = importlib.metadata.version("dagster")
+    storage = "PostgreSQL" if is_postgresql(settings) else "SQLite"
+    version = f"{importlib.metadata.version('dagster')} in {storage}"
     if made_by.exists() and made_by.read_text(encoding="utf-8") == version:
         return
     command = [sys.executable, "-m", "dagster", "instance", "migrate"]

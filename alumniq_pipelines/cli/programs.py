@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from alumniq_pipelines.cli.dagster_storage import storage_environment
 from alumniq_pipelines.cli.supervisor import Program
 from alumniq_pipelines.settings import Settings, environment
 
@@ -80,6 +81,7 @@ def programs_environment(settings: Settings) -> dict[str, str]:
     """Answer the environment that the programs run in."""
     return {
         **environment(settings),
+        **storage_environment(settings),
         "DAGSTER_HOME": str(settings.dagster_home),
         "DAGSTER_RUN_STATUS_SENSOR_PROCESS_LIMIT": RUN_STATUSES_PER_TICK,
         "PYTHONUNBUFFERED": "1",

@@ -15,11 +15,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10_000))
+    parser.add_argument("--ledger-url", default="", help="An empty PostgreSQL database.")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="alumniq-chaos-"))
     sys.stdout.write(f"Seed {options.seed}, data in {folder}\n")
     sys.stdout.flush()
-    tally = run_chaos(folder, options.minutes * 60, options.seed)
+    tally = run_chaos(folder, options.minutes * 60, options.seed, ledger_url=options.ledger_url)
     if not tally.breaches:
         shutil.rmtree(folder)
     sys.stdout.write("\n".join([*tally.breaches, tally.line]) + "\n")

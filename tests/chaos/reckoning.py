@@ -1,6 +1,7 @@
 """The reckoning: what every customer was promised, compared with what really happened."""
 
 import json
+import os
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -9,6 +10,7 @@ import dagster as dg
 from dagster import RunsFilter
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES  # has no public name
 
+from alumniq_pipelines.cli.dagster_storage import storage_environment
 from alumniq_pipelines.core.load import Load, LoadState
 from alumniq_pipelines.core.outcome import AttemptResult
 from alumniq_pipelines.resources import warehouse
@@ -110,6 +112,7 @@ def _nothing_is_left(storm: Storm, tally: Tally) -> None:
     settings = storm.system.settings
     for path in settings.scratch_dir.glob("*"):
         tally.breach("left", f"{path.name} in the scratch folder")
+    os.environ.update(storage_environment(settings))  # dagster.yaml names the variable only
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         for run in instance.get_runs(RunsFilter(statuses=NOT_FINISHED_STATUSES)):
             tally.breach("left", f"run {run.run_id} is {run.status.value}")

@@ -10,9 +10,11 @@ from tests.chaos.system import running_system
 from tests.servers.receiver import serve
 
 
-def run_chaos(folder: Path, seconds: float, seed: int, calm_seconds: float = 600) -> Tally:
-    """Run a system through a storm, let it come to rest, stop it and reckon."""
-    with serve() as receiver, running_system(folder, receiver) as system:
+def run_chaos(
+    folder: Path, seconds: float, seed: int, *, calm_seconds: float = 600, ledger_url: str = ""
+) -> Tally:
+    """Run a system through a storm, let it come to rest, reckon and stop it."""
+    with serve() as receiver, running_system(folder, receiver, ledger_url) as system:
         storm = Storm(system, random.Random(seed))
         storm.rage(seconds)
         storm.calm_down(calm_seconds)

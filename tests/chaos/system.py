@@ -97,10 +97,14 @@ class System:
 
 
 @contextmanager
-def running_system(folder: Path, receiver: Receiver) -> Iterator[System]:
-    """Set an installation up in an empty folder and run it; all of it is gone at the end."""
+def running_system(folder: Path, receiver: Receiver, ledger_url: str = "") -> Iterator[System]:
+    """Set an installation up in an empty folder and run it; all of it is gone at the end.
+
+    Its ledger is SQLite, or an empty PostgreSQL database.
+    """
     settings = Settings(
         data_dir=folder / "data",
+        ledger_url=ledger_url,
         gateway_port=free_port(),
         dagster_port=free_port(),
         retry_seconds=2,
@@ -153,6 +157,7 @@ def _environment(settings: Settings) -> dict[str, str]:
     }
     return inherited | {
         "ALUMNIQ_DATA_DIR": str(settings.home),
+        "ALUMNIQ_LEDGER_URL": settings.ledger_url,
         "ALUMNIQ_GATEWAY_PORT": str(settings.gateway_port),
         "ALUMNIQ_DAGSTER_PORT": str(settings.dagster_port),
         "ALUMNIQ_RETRY_SECONDS": str(settings.retry_seconds),

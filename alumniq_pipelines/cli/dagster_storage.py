@@ -1,0 +1,47 @@
+"""Where Dagster keeps its own records: SQLite in its home, or a schema of the ledger's PostgreSQL.
+
+Never the ledger's own schema: both keep the revision of their tables in a table of the same name.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from alumniq_pipelines.settings import Settings
+
+SCHEMA = "dagster"
+URL = "DAGSTER_POSTGRES_URL"
+"""The variable that Dagster reads the address from: that may hold a password, and the file not."""
+STORAGE = f"""
+storage:
+  postgres:
+    postgres_url:
+      env: {URL}
+"""
+
+
+def is_postgresql(settings: "Settings") -> bool:
+    """Whether Dagster's records go where the ledger is."""
+    return settings.ledger.startswith("postgresql")
+
+
+def storage_environment(settings: "Settings") -> dict[str, str]:
+    """Answer what Dagster's programs need in their environment to find their records."""
+    if not is_postgresql(settings):
+        return {}
+    from sqlalchemy import make_url
+
+    url = make_url(settings.ledger).set(drivername="postgresql+psycopg")
+    own = url.update_query_dict({"options": f"-csearch_path={SCHEMA}"})
+    return {URL: own.render_as_string(hide_password=False)}
+
+
+def make_schema(settings: "Settings") -> None:
+    """Make the schema; harmless to repeat. Raises LedgerUnavailable."""
+    if not is_postgresql(settings):
+        return
+    from sqlalchemy.schema import CreateSchema
+
+    from alumniq_pipelines.cli.installation import ledger_of
+
+    with ledger_of(settings) as ledger, ledger.database.writing() as connection:
+        connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
