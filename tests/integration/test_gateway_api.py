@@ -240,3 +240,17 @@ def test_a_key_works_only_from_its_networks(
     key, _ = installation.ledger.keys.issue("iqu", Environment.QA, NOW, scope=scope)
 
     assert call(client, Caller(installation, "iqu", Environment.QA, key)).status_code == status
+
+
+@pytest.mark.parametrize("path", ["/api/", "/api/openapi.json"])
+def test_the_reference_is_the_same_every_time_compressed_or_not(
+    client: TestClient, path: str
+) -> None:
+    answers = [
+        client.get(path, headers={"accept-encoding": encoding})
+        for encoding in ("gzip", "identity", "gzip", "identity")
+    ]
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.text for answer in answers}) == 1
+    for answer in answers[1::2]:
+        assert int(answer.headers["content-length"]) == len(answer.content)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from webhook_gateway.api.answering import BASE
@@ -17,7 +17,8 @@ from webhook_gateway.api.reference import PAGE_HEADERS, reference
 def api_routes(endpoints: Endpoints, server: str) -> Sequence[Route]:
     """List the routes; the document and the reference open without a key."""
     described = cache(lambda: document(server))
-    shown = cache(lambda: reference(described()))
+    # The text is kept, not the answer: compression rewrites an answer's headers in place.
+    shown = cache(lambda: bytes(reference(described()).body))
 
     async def openapi(request: Request) -> Response:
         del request
@@ -25,7 +26,7 @@ def api_routes(endpoints: Endpoints, server: str) -> Sequence[Route]:
 
     async def read(request: Request) -> Response:
         request.state.headers = PAGE_HEADERS
-        return shown()
+        return HTMLResponse(shown())
 
     return [
         Route("/api/", read),
