@@ -86,7 +86,7 @@ def feed_asset(field_map: FieldMap, catalog: Catalog, settings: Settings) -> dg.
             hold_for=timedelta(days=settings.hold_days),
             staff=staff_of(settings),
         )
-        yield from step_events(context, field_map, means, config.filename)
+        yield from step_events(context, field_map, means, config.filename, settings.gateway_url)
 
     return feed
 

@@ -12,10 +12,11 @@ REJECTIONS_SHOWN = 20
 Metadata = dict[str, dg.MetadataValue]
 
 
-def load_metadata(load: Load, attempted: Attempted) -> Metadata:
+def load_metadata(load: Load, attempted: Attempted, gateway_url: str) -> Metadata:
     """Describe an attempt: whose load it was, how many rows and bytes, where, and how fast."""
     metadata: Metadata = {
         "job id": dg.MetadataValue.text(load.job_id),
+        "load page": dg.MetadataValue.url(f"{gateway_url}/loads/{load.job_id}"),
         "file": dg.MetadataValue.text(load.request.filename),
         "attempt": dg.MetadataValue.int(attempted.number),
     }
