@@ -62,11 +62,12 @@ class Judged:
     header: Header
     verdict: Verdict
     staging: Staging
+    structure: Structure
     rejected: Mask
 
     def accept(self, database: Path, etag: str | None) -> AcceptedRows:
         """Leave only accepted rows in the database, ready to be published once it is closed."""
-        rows = self.staging.accept(self.rejected)
+        rows = self.staging.accept(self.rejected, gaps(self.structure, self.rejected))
         table, columns = self.staging.field_map.asset_name, self.staging.columns(self.header)
         return AcceptedRows(database, table, columns, rows, self.decoded.sha256, etag)
 
@@ -94,6 +95,18 @@ def room_told() -> Iterator[None]:
         raise ScratchUnavailable(error.strerror or type(error).__name__) from None
 
 
+def gaps(structure: Structure, rejected: Mask) -> dict[str, Positions]:
+    """Tell how many rows of the file were left out before accepted rows, by place from 0.
+
+    Only places where that number grows are listed, so it is short where few rows are left out.
+    """
+    regular = structure.rows_of_file(np.flatnonzero(rejected))
+    left_out = np.sort(np.concatenate([structure.irregular, regular]))
+    accepted_before = left_out - 1 - np.arange(len(left_out))
+    places, counts = np.unique(accepted_before, return_counts=True)
+    return {"place": places.astype(np.int64), "left_out": np.cumsum(counts).astype(np.int64)}
+
+
 @contextmanager
 def judged(
     received: Path,
@@ -119,7 +132,7 @@ def judged(
             structure = _staged(staging, text, header, scratch / "mended", steps)
             with steps.step("judge"):
                 rejected, verdict = _verdict(staging, structure, header)
-            yield Judged(decoded, header, verdict, staging, rejected)
+            yield Judged(decoded, header, verdict, staging, structure, rejected)
 
 
 def _staged(

@@ -31,6 +31,9 @@ from alumniq_pipelines.core.problems.outage import (
 if TYPE_CHECKING:
     import pandas as pd
 
+GAPS = "_gaps"
+"""The table that leads from a row's place to its number in the file; see docs/warehouse.md."""
+
 SUSPECTS = identifier(" suspects")
 """No column of a file can have this name: blanks around names are taken away."""
 
@@ -142,11 +145,17 @@ class Staging:
         ).fetchnumpy()
         return np.asarray(found["row"]), np.asarray(found["first"])
 
-    def accept(self, rejected: Mask) -> int:
-        """Leave only rows that are not rejected, and only the columns of the feed; count them."""
+    def accept(self, rejected: Mask, gaps: Mapping[str, Positions] | None = None) -> int:
+        """Leave only rows that are not rejected, and only the columns of the feed; count them.
+
+        `gaps` are kept beside them, as columns of a table.
+        """
         if rejected.any():
             self.connection.register("rejected", {"row": np.flatnonzero(rejected)})
             self.run(f"DELETE FROM {self.table} WHERE rowid IN (SELECT row FROM rejected)")
+        if gaps is not None:
+            self.connection.register("gaps", dict(gaps))
+            self.run(f"CREATE TABLE main.{GAPS} AS FROM gaps")
         self.run(f"ALTER TABLE {self.table} DROP COLUMN {SUSPECTS}")
         self.run("CHECKPOINT")
         return self.count(self.table)

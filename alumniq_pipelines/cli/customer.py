@@ -10,6 +10,7 @@ from alumniq_pipelines.cli.console import for_people, print_json
 from alumniq_pipelines.cli.installation import ledger_of, operator
 from alumniq_pipelines.core.bucket import folder_of
 from alumniq_pipelines.core.customer import Customer
+from alumniq_pipelines.core.problems.command import BucketTaken
 from alumniq_pipelines.core.target import Environment
 from alumniq_pipelines.settings import Settings
 
@@ -28,6 +29,8 @@ def add(customer_id: Id, name: Name, bucket: Bucket = "", *, as_json: Json = Fal
 
     settings = Settings()
     added = Customer(customer_id, name, bucket or f"alumniq-{customer_id}")
+    if added.bucket == settings.archive_bucket:
+        raise BucketTaken(added.bucket)
     with ledger_of(settings) as ledger:
         # The bucket first: making it is harmless to repeat, and no customer stands without one.
         open_buckets(settings).create(added.bucket)

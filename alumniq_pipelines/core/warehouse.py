@@ -32,7 +32,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedRows:
-    """The rows to be published, typed: the only table of a closed, checkpointed DuckDB file.
+    """The rows to be published, typed: a table of a closed, checkpointed DuckDB file.
 
     They stand in the order of the delivered file, with exactly `columns` (field map order, then
     extension columns) in the DuckDB types of `core/column_types.py`; blank is NULL, defaults are

@@ -150,3 +150,10 @@ def test_a_share_and_a_number_of_rows_may_both_be_given() -> None:
     assert both == {"removed": Threshold(percent=12.5, rows=200)}
     with pytest.raises(UnusableThreshold):
         thresholds_in(["removed=-1"])
+
+
+@pytest.mark.usefixtures("ledger")
+def test_no_customer_is_given_the_archive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALUMNIQ_ARCHIVE_BUCKET", "our-archive")
+    words = ("customer", "add", "zed", "--name", "Zed", "--bucket", "our-archive")
+    assert "another customer" in alumniq(*words, code=2).stderr
