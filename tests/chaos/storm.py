@@ -47,13 +47,13 @@ class Storm:
     def rage(self, seconds: float) -> None:
         """Send and break things for so long."""
         until = time.monotonic() + seconds
-        strike_at = time.monotonic() + self.chance.uniform(2, 6)
+        strike_at = time.monotonic() + self.chance.uniform(3, 10)
         while time.monotonic() < until:
             if self._unfinished() < MOST_UNFINISHED:
                 self._send()
             if time.monotonic() > strike_at:
                 self._strike()
-                strike_at = time.monotonic() + self.chance.uniform(1, 6)
+                strike_at = time.monotonic() + self.chance.uniform(3, 10)
             time.sleep(0.2)
 
     def calm_down(self, seconds: float) -> None:

@@ -1,0 +1,67 @@
+"""The sender at its full size: a thousand at once, and a fifth of the receivers in trouble."""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.customer import Customer
+from alumniq_pipelines.core.load import LoadRequest, LoadState, new_job_id
+from alumniq_pipelines.core.notices import notices_for
+from alumniq_pipelines.core.outcome import Outcome
+from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.opening import made_signing_key
+from alumniq_pipelines.resources import notifiers
+from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.telling import tell
+from tests.servers import receiver as behaviour
+from tests.servers.receiver import Receiver
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+TARGET = Target("iqu", Environment.QA, "warehouse")
+FAILED = Outcome(LoadState.FAILED, ("Error message 1",))
+PATHS = ("/slow", "/failing", *["/healthy"] * 8)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path, callback_allowed_networks=("127.0.0.0/8",))
+
+
+@pytest.fixture
+def ledger(settings: Settings) -> Iterator[Ledger]:
+    """One customer, whose callbacks are signed."""
+    now = datetime.now(UTC)
+    with closing(Ledger.open(settings.ledger)) as opened:
+        opened.migrate()
+        opened.customers.add(Customer("iqu", "IQ University", "iqu"), now)
+        made_signing_key(settings)
+        opened.signing.rotate("iqu", now)
+        yield opened
+
+
+def owe(ledger: Ledger, url: str) -> None:
+    now = datetime.now(UTC)
+    request = LoadRequest(new_job_id(), TARGET, "warehouse.csv", "e1", 1, notify_webhook=url)
+    load = ledger.loads.accept(request, now)
+    ledger.loads.end(load.job_id, FAILED, notices_for(load, FAILED), now)
+
+
+def test_the_healthy_of_a_thousand_receivers_are_told_within_thirty_seconds(
+    ledger: Ledger, settings: Settings, receiver: Receiver
+) -> None:
+    receiver.by_path["/slow"] = behaviour.silence
+    receiver.by_path["/failing"] = behaviour.status(500)
+    for number in range(1_000):
+        owe(ledger, receiver.url + PATHS[number % len(PATHS)])
+    begun = time.time()
+    told = tell(ledger.notifications, notifiers(settings, ledger), lambda: datetime.now(UTC))
+    healthy = [each.headers for each in receiver.received if each.path == "/healthy"]
+    assert told.delivered == len(healthy) == len({each["webhook-id"] for each in healthy}) == 800
+    assert max(int(each["webhook-timestamp"]) for each in healthy) - begun < 30
+    assert all(each["webhook-signature"].startswith("v1,") for each in healthy)
