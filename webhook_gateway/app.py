@@ -1,7 +1,7 @@
 """The gateway as a value: routes and middleware around what is passed in."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 
 from starlette.applications import Starlette
@@ -36,6 +36,9 @@ from webhook_gateway.self_testing import SelfTest
 from webhook_gateway.status import Status
 from webhook_gateway.webhook import PATH, Webhook
 
+ANSWERED = (HTTPException, OutageProblem, Refused, RequestProblem)
+"""What ends a call early and has an answer; anything else is an incident."""
+
 
 def now_utc() -> datetime:
     """Tell the time, in UTC."""
@@ -69,20 +72,12 @@ def create_app(
     clock: Callable[[], datetime] = now_utc,
 ) -> Starlette:
     """Make a gateway around its parts; raises UnusableNetwork. The ledger closes when it stops."""
-
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        del app
-        yield
-        ledger.close()
-
     gate = Gate(ledger, RateLimit(settings.calls_per_minute))
     status = Status(ledger, catalog)
     intake = Intake(ledger, buckets, status, AddressPolicy.of(settings.callback_allowed_networks))
     webhook = Webhook(gate, intake, clock, settings.max_body_bytes)
-    endpoints = Endpoints(
-        gate, status, Actions(ledger, status), KeyKeeping(ledger), SelfTest(intake), clock
-    )
+    keeping = KeyKeeping(ledger)
+    endpoints = Endpoints(gate, status, Actions(ledger, status), keeping, SelfTest(intake), clock)
     metrics = Metrics.of(ledger, clock, settings.metrics_allowed_networks)
     addresses = RateLimit(settings.address_calls_per_minute)
     health = Health(ledger, buckets)
@@ -95,21 +90,26 @@ def create_app(
             Route("/livez", health.live),
             Route("/readyz", health.ready),
             Route("/metrics", metrics.show),
-            *page_routes(
-                settings, ledger=ledger, buckets=buckets, gate=gate, status=status, clock=clock
-            ),
+            *page_routes(settings, gate, status, keeping, buckets, clock),
         ],
         middleware=[
             Middleware(FrontDoor, calls=metrics.calls, limit=addresses),
             Middleware(Compression),
         ],
-        exception_handlers={
-            HTTPException: answer_to,
-            OutageProblem: answer_to,
-            Refused: answer_to,
-            RequestProblem: answer_to,
-        },
-        lifespan=lifespan,
+        exception_handlers=dict.fromkeys(ANSWERED, answer_to),
+        lifespan=_closing(ledger),
     )
     app.router.redirect_slashes = False
     return app
+
+
+def _closing(ledger: Ledger) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    """Close the ledger when the gateway stops."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        del app
+        yield
+        ledger.close()
+
+    return lifespan

@@ -5,7 +5,6 @@ from datetime import datetime
 
 from starlette.routing import BaseRoute, Mount, Route
 
-from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.bucket import Buckets
 from alumniq_pipelines.settings import Settings
 from webhook_gateway.acting import Actions
@@ -31,14 +30,14 @@ SIGN_INS_PER_MINUTE = 20
 
 def page_routes(
     settings: Settings,
-    *,
-    ledger: Ledger,
-    buckets: Buckets,
     gate: Gate,
     status: Status,
+    keeping: KeyKeeping,
+    buckets: Buckets,
     clock: Callable[[], datetime],
 ) -> list[BaseRoute]:
     """List the addresses of all pages around the gateway's parts."""
+    ledger = status.ledger
     layout = Layout()
     door = Door(ledger, layout, clock, settings.max_upload_bytes)
     is_https = settings.gateway_url.startswith("https:")
@@ -48,7 +47,7 @@ def page_routes(
         *_doors(door, SigningIn(ledger, layout, gate, tries, clock, is_https)),
         *_customers(door, WebhookPages(door, status, uploading, onboarding, settings.gateway_url)),
         *_loads(door, LoadPages(door, ledger, status, Actions(ledger, status))),
-        *_security(door, KeyPages(door, ledger, KeyKeeping(ledger))),
+        *_security(door, KeyPages(door, ledger, keeping)),
         *_staff(door, StaffPages(door, ledger, Board(ledger))),
         _get("/notifications", door.signed_in(TellingPages(door, ledger).index)),
         Mount("/static", Static(directory=FOLDER / "static")),
