@@ -16,6 +16,7 @@ from alumniq_pipelines.defs.outcome_sensors import outcome_sensors
 from alumniq_pipelines.defs.partition_sensor import partition_sensor
 from alumniq_pipelines.defs.reconcile_sensor import reconcile_sensor
 from alumniq_pipelines.defs.request_sensor import load_request_sensor
+from alumniq_pipelines.defs.s3_key_sensor import s3_key_sensor
 from alumniq_pipelines.defs.silence_sensor import silence_sensor
 from alumniq_pipelines.resources import resources
 from alumniq_pipelines.settings import Settings
@@ -41,6 +42,7 @@ def build_definitions(
             silence_sensor(catalog, settings),
             heartbeat_sensor(settings),
             key_sensor(settings),
+            s3_key_sensor(settings),
         ],
         asset_checks=freshness_checks(catalog),
         resources={**resources(settings), **(overrides or {})},

@@ -56,6 +56,10 @@ class Settings(BaseSettings):
     s3_region: str = Field(default="us-east-1", description="S3 region.")
     s3_access_key_id: str | None = Field(default=None, description="None: the usual AWS chain.")
     s3_secret_access_key: SecretStr | None = None
+    s3_keys: Literal["by-hand", "iam"] = Field(
+        default="by-hand", description="Who makes customers' S3 keys: staff, or we do, by IAM."
+    )
+    iam_endpoint_url: str | None = Field(default=None, description="IAM endpoint; none: Amazon's.")
 
     warehouse: Literal["duckdb", "postgres"] = Field(
         default="duckdb", description="Where versions are published: files, or a database."
@@ -172,6 +176,11 @@ class Settings(BaseSettings):
     def workers_dir(self) -> Path:
         """Signs of life of the run workers of this machine."""
         return self.home / "workers"
+
+    @property
+    def sealing_key_file(self) -> Path:
+        """What secrets are encrypted with that must be told again; keep a copy elsewhere."""
+        return self.home / "sealing.key"
 
     @property
     def dagster_home(self) -> Path:

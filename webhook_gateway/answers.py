@@ -50,6 +50,7 @@ STATUS: Mapping[type[RequestProblem], int] = {
     api.UnusableIdempotencyKey: 400,
     api.UnusableDryRun: 400,
     api.UnusableEmailAddress: 400,
+    api.NoSuchAccessKey: 404,
 }
 """Every problem of a request; the contract gives 400 unless HTTP has a closer word."""
 

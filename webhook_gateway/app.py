@@ -27,7 +27,7 @@ from webhook_gateway.front_door import FrontDoor
 from webhook_gateway.gate import Gate
 from webhook_gateway.health import Health
 from webhook_gateway.intake import Intake
-from webhook_gateway.key_keeping import KeyKeeping
+from webhook_gateway.key_keeping import KeyKeeping, S3KeyKeeping
 from webhook_gateway.metrics import Metrics
 from webhook_gateway.pages.routes import page_routes
 from webhook_gateway.rate_limits import RateLimit
@@ -77,7 +77,16 @@ def create_app(
     intake = Intake(ledger, buckets, status, AddressPolicy.of(settings.callback_allowed_networks))
     webhook = Webhook(gate, intake, clock, settings.max_body_bytes)
     keeping = KeyKeeping(ledger)
-    endpoints = Endpoints(gate, status, Actions(ledger, status), keeping, SelfTest(intake), clock)
+    endpoints = Endpoints(
+        gate,
+        status,
+        Actions(ledger, status),
+        keeping,
+        S3KeyKeeping(ledger, settings.sealing_key_file),
+        SelfTest(intake),
+        webhook.options,
+        clock,
+    )
     metrics = Metrics.of(ledger, clock, settings.metrics_allowed_networks)
     addresses = RateLimit(settings.address_calls_per_minute)
     health = Health(ledger, buckets)

@@ -35,7 +35,7 @@ class Webhook:
 
     async def post(self, request: Request) -> Response:
         """Answer a call; the load is kept before the answer is sent."""
-        options = await self._options(request)
+        options = await self.options(request)
         # Ledger and bucket block, so they are asked in a thread of the pool.
         return await run_in_threadpool(self._accepted, request, options)
 
@@ -48,7 +48,7 @@ class Webhook:
         request.state.job_id = load.job_id
         return JSONResponse(receipt(load, job))
 
-    async def _options(self, request: Request) -> Options:
+    async def options(self, request: Request) -> Options:
         """Gather the options from body, URL and header, in this order."""
         pairs: Pairs = ()
         unreadable: RequestProblem | None = None

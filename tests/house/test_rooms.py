@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "alumniq_pipelines/adapters": {
         "argon2",
         "boto3",
+        "cryptography",
         "botocore",
         "mypy_boto3_s3",
         "duckdb",

@@ -20,10 +20,10 @@ from alumniq_pipelines.core.template import template
 from webhook_gateway.acting import Actions
 from webhook_gateway.api import answering, models
 from webhook_gateway.api.reference import PAGE_HEADERS, field_map_page
-from webhook_gateway.calls import address_of, headers_of
+from webhook_gateway.calls import address_of
 from webhook_gateway.gate import Gate
-from webhook_gateway.key_keeping import KeyKeeping
-from webhook_gateway.options import Option, Options, options_from
+from webhook_gateway.key_keeping import KeyKeeping, S3KeyKeeping
+from webhook_gateway.options import Option, Options
 from webhook_gateway.self_testing import SelfTest
 from webhook_gateway.status import MOST_LOADS, Scope, Status
 
@@ -78,7 +78,9 @@ class Endpoints:
     status: Status
     actions: Actions
     keys: KeyKeeping
+    s3_keys: S3KeyKeeping
     self_test: SelfTest
+    read: Callable[[Request], Awaitable[Options]]
     clock: Callable[[], datetime]
 
     def endpoint(self, question: str) -> Callable[[Request], Awaitable[Response]]:
@@ -95,8 +97,7 @@ class Endpoints:
             return Response(told.model_dump_json(by_alias=True), media_type="application/json")
 
         async def endpoint(request: Request) -> Response:
-            options = options_from(request.query_params.multi_items(), headers_of(request))
-            return await run_in_threadpool(answer, request, options)
+            return await run_in_threadpool(answer, request, await self.read(request))
 
         return endpoint
 
@@ -191,6 +192,17 @@ class Endpoints:
             expires_at=kept.expires_at,
             days_remaining=kept.days_remaining(caller.now),
             previous_key_expires_at=old,
+        )
+
+    def access_key(self, caller: Caller) -> models.S3KeyPair:
+        """Answer the newest S3 key to who names one that works now."""
+        asked = caller.options
+        email = asked.text(Option.EMAIL_ADDRESS)
+        key_id, secret, ends = self.s3_keys.access_key(
+            caller.key, asked.required(Option.ACCESS_KEY_ID), email, caller.now
+        )
+        return models.S3KeyPair(
+            access_key_id=key_id, secret_access_key=secret, old_key_ends_at=ends
         )
 
     def _field_map(self, caller: Caller) -> FieldMap:

@@ -174,6 +174,16 @@ class KeyList(Answer):
     keys: tuple[KeySummary, ...]
 
 
+class S3KeyPair(Answer):
+    """The newest S3 key of this environment."""
+
+    access_key_id: str = Field(examples=["AKIAIOSFODNN7EXAMPLE"])
+    secret_access_key: str = Field(examples=["…"])
+    old_key_ends_at: Moment | None = Field(
+        default=None, description="When the one before ends; null where there is none."
+    )
+
+
 class NewKey(Answer):
     """A fresh API key, shown this once."""
 

@@ -149,4 +149,16 @@ OPERATIONS: Sequence[Operation] = (
         (Parameter("emailaddress", "Whom to warn before it expires.", _TEXT, "feeds@example.edu"),),
         (400,),
     ),
+    Operation(
+        "POST",
+        "/index.cfm/aws/accesskey",
+        "access_key",
+        "Fetch the newest S3 key of this environment, by one that works now",
+        models.S3KeyPair,
+        (
+            Parameter("accessKeyId", "The S3 key that you use now.", _TEXT, "AKIAIOSFODNN7EXAMPLE"),
+            Parameter("emailaddress", "Whom to tell of new ones.", _TEXT, "feeds@example.edu"),
+        ),
+        (400, 404),
+    ),
 )

@@ -133,3 +133,16 @@ class LoadCanceled(SenderProblem):
             "The load was canceled before it began.",
             "Your previous data is still live; call the webhook again to load the file.",
         )
+
+
+class NoSuchAccessKey(RequestProblem):
+    """There is no such S3 key."""
+
+    code = "no-such-access-key"
+
+    def __init__(self) -> None:
+        """Use one wording for unknown and foreign: it tells a guesser nothing."""
+        super().__init__(
+            "The option AccessKeyId is not a live S3 key of this environment.",
+            "Send the access key id that you use now.",
+        )

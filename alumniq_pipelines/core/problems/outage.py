@@ -174,3 +174,13 @@ class AttemptsExhausted(OutageProblem):
             f"The load was tried {attempts} times and failed each time for reasons on our side.",
             "Our staff has been told; your previous data is still live.",
         )
+
+
+class AccessKeysUnavailable(OutageProblem):
+    """The store's keys cannot be managed."""
+
+    code = "access-keys-unavailable"
+
+    def __init__(self, reason: str) -> None:
+        """Take the service's code, never its text: it may hold credentials."""
+        super().__init__(f"The store's access keys cannot be managed just now ({reason}).")

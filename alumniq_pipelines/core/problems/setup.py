@@ -184,3 +184,16 @@ class DemoFailed(SetupProblem):
     def __init__(self, reason: str) -> None:
         """Take what was promised and did not happen, as a sentence."""
         super().__init__(reason, "The end of the logs above may say why.")
+
+
+class UnusableSealingKey(SetupProblem):
+    """The key that secrets are sealed with cannot be used."""
+
+    code = "unusable-sealing-key"
+
+    def __init__(self, name: str) -> None:
+        """Name the file, never what it holds."""
+        super().__init__(
+            f"{name} does not open what was sealed.",
+            "Put the file back from a backup of the data folder: one Fernet key a line.",
+        )

@@ -109,6 +109,7 @@ def test_every_sensor_runs_by_default_and_says_what_it_is_for(
         "holds",
         "archive",
         "key_notices",
+        "s3_keys",
     }
     assert all(each.default_status is dg.DefaultSensorStatus.RUNNING for each in sensors)
     assert all(each.description for each in sensors)

@@ -30,6 +30,6 @@ def test_a_body_that_does_not_come_is_not_waited_for(
     gate = Gate(ledger, RateLimit(0))
     webhook = Webhook(gate, intake, lambda: datetime.now(UTC), 1_000, body_seconds=0.01)
 
-    options = asyncio.run(webhook._options(Request(scope, receive)))
+    options = asyncio.run(webhook.options(Request(scope, receive)))
 
     assert isinstance(options.unreadable, SlowRequest)

@@ -1,0 +1,124 @@
+"""S3 keys of customers: their secrets sealed, and who is told of new ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, update
+
+from alumniq_pipelines.adapters.ledger.audit import AuditTrail
+from alumniq_pipelines.adapters.ledger.database import Database
+from alumniq_pipelines.adapters.ledger.notifications import owe
+from alumniq_pipelines.adapters.ledger.tables import incidents, s3_key_reminders, s3_keys
+from alumniq_pipelines.core.incident import Kind, Resolution
+from alumniq_pipelines.core.notification import Notice
+from alumniq_pipelines.core.s3_keys import S3Key
+
+
+@dataclass(frozen=True)
+class S3Keys:
+    """All of them."""
+
+    database: Database
+    audit: AuditTrail
+
+    def of(self, user_name: str) -> Sequence[S3Key]:
+        """List a user's keys, newest first."""
+        wanted = (
+            select(
+                s3_keys.c.access_key_id,
+                s3_keys.c.customer,
+                s3_keys.c.user_name,
+                s3_keys.c.secret,
+                s3_keys.c.created_at,
+                s3_keys.c.deactivated_at,
+            )
+            .where(s3_keys.c.user_name == user_name)
+            .order_by(s3_keys.c.created_at.desc(), s3_keys.c.access_key_id)
+        )
+        with self.database.reading() as connection:
+            return [S3Key(*row) for row in connection.execute(wanted)]
+
+    def add(self, key: S3Key, notices: Sequence[Notice], now: datetime) -> None:
+        """Keep a new key and owe the news of it, in one transaction."""
+        with self.database.writing() as connection:
+            connection.execute(
+                insert(s3_keys).values(
+                    access_key_id=key.access_key_id,
+                    customer=key.customer,
+                    user_name=key.user_name,
+                    secret=key.sealed,
+                    created_at=key.created_at,
+                )
+            )
+            self._audit(connection, "S3 key made", key, now)
+            _news(connection, f"msg_{key.access_key_id}-made", "S3 key made", notices, now)
+
+    def deactivate(self, key: S3Key, now: datetime) -> None:
+        """Keep that a key is out of use; repeating it changes nothing."""
+        ended = (
+            update(s3_keys)
+            .where(s3_keys.c.access_key_id == key.access_key_id, s3_keys.c.deactivated_at.is_(None))
+            .values(deactivated_at=now)
+        )
+        with self.database.writing() as connection:
+            if connection.execute(ended).rowcount:
+                self._audit(connection, "S3 key deactivated", key, now)
+
+    def warn(self, key: S3Key, notices: Sequence[Notice], now: datetime) -> bool:
+        """Owe the warning that a key is about to end, once."""
+        named = f"s3-key:{key.access_key_id}"
+        with self.database.writing() as connection:
+            told = select(incidents.c.id).where(incidents.c.key == named).limit(1)
+            if connection.scalar(told) is not None:
+                return False
+            _news(connection, f"msg_{key.access_key_id}-ends", "S3 key ends", notices, now, named)
+        return True
+
+    def remind(self, customer: str, email: str, now: datetime) -> None:
+        """Write to an address whenever a key is made or ends; repeating it changes nothing."""
+        kept = self.database.insert(s3_key_reminders).values(
+            customer=customer, email=email, created_at=now
+        )
+        with self.database.writing_once() as connection:
+            connection.execute(kept.on_conflict_do_nothing())
+
+    def reminded(self, customer: str) -> Sequence[str]:
+        """List the addresses of a customer that asked to be written to."""
+        wanted = select(s3_key_reminders.c.email).where(s3_key_reminders.c.customer == customer)
+        with self.database.reading() as connection:
+            return list(connection.scalars(wanted.order_by(s3_key_reminders.c.email)))
+
+    def _audit(self, connection: Connection, action: str, key: S3Key, now: datetime) -> None:
+        self.audit.add(
+            "system",
+            action,
+            key.access_key_id,
+            now,
+            detail={"user": key.user_name},
+            connection=connection,
+        )
+
+
+def _news(
+    connection: Connection,
+    name: str,
+    title: str,
+    notices: Sequence[Notice],
+    now: datetime,
+    key: str = "",
+) -> None:
+    """Owe what is neither about a load nor lasts: an incident that is over at once."""
+    happened = insert(incidents).values(
+        key=key or name,
+        kind=Kind.KEY_EXPIRING,
+        title=title,
+        detail="",
+        advice="",
+        opened_at=now,
+        told_at=now,
+        closed_at=now,
+        resolution=Resolution.DROPPED,
+    )
+    incident = connection.scalar(happened.returning(incidents.c.id))
+    owe(connection, name, notices, now, incident_id=incident)
