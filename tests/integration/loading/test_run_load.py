@@ -1,4 +1,4 @@
-"""A load from bucket to warehouse, with the real parts."""
+"""A load from bucket to warehouse, with the real parts, on both engines."""
 
 import gzip
 import hashlib
@@ -15,11 +15,13 @@ from alumniq_pipelines.adapters.archive import FolderArchive
 from alumniq_pipelines.adapters.bucket.folder import FolderBucket
 from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS, Limits
 from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
+from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.load import JobId, Load, LoadRequest, LoadState
 from alumniq_pipelines.core.problems.file import ExpandsTooFar, FileGone, FileProblem
 from alumniq_pipelines.core.problems.outage import ScratchUnavailable
 from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.warehouse import Warehouse
 from alumniq_pipelines.keeping import Delivery
 from alumniq_pipelines.loading import LoadReport, run_load
 
@@ -35,11 +37,11 @@ class Installation:
 
     folder: Path
     people: FieldMap
+    warehouse: Warehouse
     told: list[tuple[str, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.bucket = FolderBucket(self.folder / "bucket", settle_seconds=0)
-        self.warehouse = DuckDBWarehouse(self.folder / "warehouse")
         self.archive = FolderArchive(self.folder / "archive")
         self.scratch = self.folder / "scratch"
         self.delivered = self.folder / "bucket" / "qa" / "warehouse"
@@ -80,10 +82,18 @@ class Installation:
         return self.warehouse.query(customer, "qa", "SELECT xid, visits, born FROM people")[1]
 
 
+@pytest.fixture(params=["duckdb", "postgres"])
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
+    """Give a warehouse of either engine."""
+    if request.param == "duckdb":
+        return DuckDBWarehouse(tmp_path / "warehouse")
+    return PostgresWarehouse(request.getfixturevalue("postgres_url"))
+
+
 @pytest.fixture
-def installation(tmp_path: Path, people: FieldMap) -> Iterator[Installation]:
+def installation(tmp_path: Path, people: FieldMap, warehouse: Warehouse) -> Iterator[Installation]:
     """Give an installation, and see that nothing is left in its scratch folder."""
-    given = Installation(tmp_path, people)
+    given = Installation(tmp_path, people, warehouse)
     yield given
     assert not given.scratch.exists() or not list(given.scratch.iterdir())
 
@@ -122,6 +132,15 @@ def test_rejected_rows_leave_the_live_version_as_it_is(installation: Installatio
     assert report.superseded_by is None
     assert report.verdict.counts.rows_rejected == 2
     assert [row[0] for row in installation.rows()] == ["001", "002"]
+
+
+def test_a_load_is_compared_with_the_live_version(installation: Installation) -> None:
+    installation.deliver(GOOD)
+    installation.load()
+    installation.deliver(HEADER + "001,Lee,3,1970-05-01\n002,Roe,4,\n003,Poe,,\n")
+    changes = installation.load(number=2).changes
+    assert changes is not None
+    assert (changes.added, changes.changed, changes.removed, changes.unchanged) == (1, 1, 0, 1)
 
 
 def test_within_the_budget_the_accepted_rows_are_published(installation: Installation) -> None:
