@@ -1,4 +1,4 @@
-"""What may be done about a load: cancel it, send a notification again.
+"""What may be done about a load: cancel it, repeat it, send a notification again.
 
 One use case for the JSON API and for the pages; knows nothing of HTTP. Everything is conditional,
 so that doing it twice changes nothing, and written to the audit trail with its actor.
@@ -12,7 +12,14 @@ from alumniq_pipelines.core.load import Load, LoadState
 from alumniq_pipelines.core.notices import notices_for
 from alumniq_pipelines.core.notification import Notification
 from alumniq_pipelines.core.outcome import Outcome
-from alumniq_pipelines.core.problems.api import LoadCanceled, NoSuchNotification, NotQueued
+from alumniq_pipelines.core.problems.api import (
+    LoadCanceled,
+    NoSuchNotification,
+    NotQueued,
+    NotRepeatable,
+)
+from alumniq_pipelines.core.problems.holding import NothingArchived
+from alumniq_pipelines.deciding import repeat
 from webhook_gateway.status import Scope, Status
 
 CANCELABLE = frozenset({LoadState.QUEUED, LoadState.REQUESTED})
@@ -30,13 +37,28 @@ class Actions:
         """End a load before it begins, and tell so; raises NoSuchLoad and NotQueued."""
         load = self.status.known_load(scope, job_id)
         outcome = Outcome(LoadState.FAILED, (str(LoadCanceled()),))
-        notices = notices_for(load, outcome)
+        watch = self.ledger.watches.get(load.target)
+        heartbeat_url = watch.heartbeat_url if watch else ""
+        notices = notices_for(load, outcome, heartbeat_url=heartbeat_url)
         if load.attempts or not self.ledger.loads.end(
             load.job_id, outcome, notices, now, only_from=CANCELABLE
         ):
             raise NotQueued(self.status.known_load(scope, job_id).state)
         self.ledger.audit.add(actor, "load canceled", load.job_id, now)
         return self.status.known_load(scope, job_id)
+
+    def repeat(self, scope: Scope, job_id: str, now: datetime, *, actor: str) -> Load:
+        """Load what another load read once more, from the archive, and tell the same people.
+
+        Raises NoSuchLoad, and NotRepeatable where the other did not end or never read its file.
+        """
+        load = self.status.known_load(scope, job_id)
+        if not load.is_final:
+            raise NotRepeatable
+        try:
+            return repeat(self.ledger, load.job_id, actor, now, tells_customer=True)
+        except NothingArchived:
+            raise NotRepeatable from None
 
     def resend(
         self, scope: Scope, job_id: str, notification_id: str, now: datetime, *, actor: str

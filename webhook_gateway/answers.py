@@ -43,6 +43,7 @@ STATUS: Mapping[type[RequestProblem], int] = {
     api.NoSuchLoad: 404,
     api.NoSuchNotification: 404,
     api.NotQueued: 409,
+    api.NotRepeatable: 409,
     api.UnusableParameter: 400,
     api.JobNotOfKey: 403,
     api.TooManyRequests: 429,

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from alumniq_pipelines.core.archive import Receipt
 from alumniq_pipelines.core.keys import KeyScope
 from alumniq_pipelines.core.load import JobId, LoadState
 from alumniq_pipelines.core.notices import notices_for
@@ -26,7 +27,7 @@ def post(client: TestClient, caller: Caller, path: str) -> Any:
     return client.post(f"/api/v1{path}", headers={"Authorization": f"Bearer {caller.key}"})
 
 
-def finish(installation: Installation, job_id: str) -> None:
+def finish(installation: Installation, job_id: str, receipt: Receipt | None = None) -> None:
     """Let a load succeed, and be told once."""
     ledger = installation.ledger
     load = ledger.loads.get(JobId(job_id))
@@ -35,7 +36,7 @@ def finish(installation: Installation, job_id: str) -> None:
     attempt = ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
     assert attempt is not None
     ledger.loads.end_attempt(
-        load.job_id, attempt.number, AttemptResult.PUBLISHED, NOW, counts=counts
+        load.job_id, attempt.number, AttemptResult.PUBLISHED, NOW, counts=counts, receipt=receipt
     )
     outcome = Outcome(LoadState.SUCCEEDED, counts=counts)
     ledger.loads.end(load.job_id, outcome, notices_for(load, outcome), NOW)
@@ -137,6 +138,23 @@ def test_a_load_that_runs_cannot_be_canceled(
     load = installation.ledger.loads.get(JobId(job_id))
     assert load is not None
     assert load.state is LoadState.RUNNING
+
+
+def test_a_load_that_ended_is_repeated_from_what_it_read(
+    client: TestClient, installation: Installation, caller: Caller
+) -> None:
+    job_id = call(client, caller, notifyWebhook="https://hooks.example.edu/a").json()["jobId"]
+    early = post(client, caller, f"/loads/{job_id}/repeat")
+    finish(installation, job_id, receipt=Receipt("0" * 64, "etag"))
+    again = post(client, caller, f"/loads/{job_id}/repeat")
+
+    assert early.status_code == 409
+    assert again.status_code == 200
+    assert again.json()["state"] == "queued"
+    repeated = installation.ledger.loads.get(JobId(again.json()["jobId"]))
+    assert repeated is not None
+    assert repeated.request.repeats == job_id
+    assert repeated.request.notify_webhook == "https://hooks.example.edu/a"
 
 
 def test_a_notification_is_sent_again_with_the_same_id(

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from alumniq_pipelines.core import verdict
+from alumniq_pipelines.core.changes import Changes
 from alumniq_pipelines.core.keys import ApiKey
 from alumniq_pipelines.core.load import Load
 from alumniq_pipelines.core.notification import NotificationState
@@ -52,6 +53,7 @@ def load_detail(known: status.LoadDetail) -> models.LoadDetail:
         **dict(load(known.load, known.job)),
         size_bytes=known.load.request.size_bytes,
         queue_position=known.queue_position,
+        changes=_changes(known.load.changes),
         attempts=tuple(_attempt(each) for each in known.attempts),
         notifications=tuple(_notification(each) for each in known.tellings),
     )
@@ -75,6 +77,17 @@ def _counts(counts: verdict.Counts | None) -> models.Counts | None:
         return None
     return models.Counts(
         read=counts.rows_read, accepted=counts.rows_accepted, rejected=counts.rows_rejected
+    )
+
+
+def _changes(changes: Changes | None) -> models.Changes | None:
+    if changes is None:
+        return None
+    return models.Changes(
+        added=changes.added,
+        changed=changes.changed,
+        removed=changes.removed,
+        unchanged=changes.unchanged,
     )
 
 

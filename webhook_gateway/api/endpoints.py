@@ -155,6 +155,12 @@ class Endpoints:
             self.actions.cancel(caller.scope, caller.path("job_id"), caller.now, actor=caller.actor)
         )
 
+    def repeat(self, caller: Caller) -> models.LoadSummary:
+        """Load what another load read once more; the same people are told."""
+        return self._load(
+            self.actions.repeat(caller.scope, caller.path("job_id"), caller.now, actor=caller.actor)
+        )
+
     def resend(self, caller: Caller) -> models.LoadDetail:
         """Send a notification again, with the same id and bytes."""
         job_id, notification = caller.path("job_id"), caller.path("notification")

@@ -61,6 +61,15 @@ class LoadSummary(Answer):
     )
 
 
+class Changes(Answer):
+    """What a load changes of the live version, in rows."""
+
+    added: int = Field(examples=[120])
+    changed: int = Field(examples=[30])
+    removed: int = Field(examples=[4])
+    unchanged: int = Field(examples=[49_844])
+
+
 class Attempt(Answer):
     """One of up to five tries at a load."""
 
@@ -97,6 +106,7 @@ class LoadDetail(LoadSummary):
     queue_position: int | None = Field(
         default=None, description="1 is next; null once it runs.", examples=[1]
     )
+    changes: Changes | None = Field(default=None, description="null on a first load.")
     attempts: tuple[Attempt, ...] = ()
     notifications: tuple[Notification, ...] = ()
 

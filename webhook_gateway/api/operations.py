@@ -118,6 +118,15 @@ OPERATIONS: Sequence[Operation] = (
     ),
     Operation(
         "POST",
+        "/loads/{job_id}/repeat",
+        "repeat",
+        "Load what another load read once more, as a load of its own",
+        models.LoadSummary,
+        (_LOAD,),
+        (404, 409),
+    ),
+    Operation(
+        "POST",
         "/loads/{job_id}/notifications/{notification}/resend",
         "resend",
         "Send a notification again, with the same id and bytes",

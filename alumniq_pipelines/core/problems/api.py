@@ -41,6 +41,19 @@ class NotQueued(RequestProblem):
         )
 
 
+class NotRepeatable(RequestProblem):
+    """The load cannot be repeated."""
+
+    code = "not-repeatable"
+
+    def __init__(self) -> None:
+        """Say what else can be done."""
+        super().__init__(
+            "The load has not ended, or what it read is not kept.",
+            "Put the file into your bucket and call the webhook again.",
+        )
+
+
 class UnusableParameter(RequestProblem):
     """A parameter of the URL cannot be used."""
 
