@@ -169,6 +169,7 @@ def test_no_page_keeps_anybody_out_or_needs_scrolling_sideways(
             told.append(f"{path} is {beyond} pixels too wide")
 
     look("/sign-in")
+    look("/api/")
     sign_in(page, seeded, seeded.key)
     for path in addresses(seeded):
         look(path)
