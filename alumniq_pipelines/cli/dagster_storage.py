@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from alumniq_pipelines.settings import Settings
 
 SCHEMA = "dagster"
+DRIVER = "postgresql+psycopg2"
+"""Dagster sends NOTIFY with a parameter: psycopg 3 hands that on, and servers refuse it."""
 URL = "DAGSTER_POSTGRES_URL"
 """The variable that Dagster reads the address from: that may hold a password, and the file not."""
 STORAGE = f"""
@@ -30,7 +32,7 @@ def storage_environment(settings: "Settings") -> dict[str, str]:
         return {}
     from sqlalchemy import make_url
 
-    url = make_url(settings.ledger).set(drivername="postgresql+psycopg")
+    url = make_url(settings.ledger).set(drivername=DRIVER)
     own = url.update_query_dict({"options": f"-csearch_path={SCHEMA}"})
     return {URL: own.render_as_string(hide_password=False)}
 

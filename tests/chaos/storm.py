@@ -13,6 +13,7 @@ import httpx
 from alumniq_pipelines.core.bucket import folder_of
 from alumniq_pipelines.core.load import LoadState
 from alumniq_pipelines.core.target import Target
+from tests.chaos.ledger_outage import ledger_away
 from tests.chaos.system import PARTS, System
 
 HEADER = '"list","code","description","sortOrder","isActive"\n'
@@ -98,18 +99,28 @@ class Storm:
         return True
 
     def _strike(self) -> None:
-        blow = self.chance.choice([*PARTS, "worker", "worker", "worker", "bucket", "scratch"])
+        blow = self.chance.choice(self._blows)
         if blow in PARTS:
             self.kills[blow] += self.system.kill(blow, self.chance.randrange(100))
             return
         self.outages[blow] += 1
         settings = self.system.settings
-        taken = settings.buckets_dir if blow == "bucket" else settings.scratch_dir
-        with _away(taken):
+        away = {
+            "bucket": lambda: _away(settings.buckets_dir),
+            "scratch": lambda: _away(settings.scratch_dir),
+            "ledger": lambda: ledger_away(settings.ledger_url),
+        }
+        with away[blow]():
             until = time.monotonic() + AWAY_SECONDS
             while time.monotonic() < until:
                 self._send()
                 time.sleep(1)
+
+    @property
+    def _blows(self) -> list[str]:
+        """What may happen; a ledger that is a file cannot be taken away."""
+        blows = [*PARTS, "worker", "worker", "worker", "bucket", "scratch"]
+        return [*blows, "ledger"] if self.system.settings.ledger_url else blows
 
     def _unfinished(self) -> int:
         return len(self.system.ledger.loads.find(states=UNFINISHED, most=1_000))

@@ -38,11 +38,13 @@ def test_with_a_ledger_in_postgresql_dagsters_records_are_there_too_and_apart(
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         instance.add_dynamic_partitions("feeds/warehouse", ["iqu.qa"])
         assert instance.get_dynamic_partitions("feeds/warehouse") == ["iqu.qa"]
+        instance.report_runless_asset_event(dg.AssetMaterialization("told"))
+        assert instance.get_latest_materialization_event(dg.AssetKey("told"))
     assert not list(settings.dagster_home.rglob("*.db"))
 
 
 def test_the_address_reaches_dagsters_programs_by_their_environment_alone(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, ledger_url="postgresql://ada:s3cret@db/ledger")
     url = programs_environment(settings)[URL]
-    assert url.startswith("postgresql+psycopg://ada:s3cret@db/ledger?")
+    assert url.startswith("postgresql+psycopg2://ada:s3cret@db/ledger?")
     assert URL not in programs_environment(Settings(data_dir=tmp_path))
