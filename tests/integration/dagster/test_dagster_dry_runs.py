@@ -1,0 +1,74 @@
+"""A dry run in Dagster: judged and told like any load, and published never."""
+
+from datetime import UTC, datetime
+
+from alumniq_pipelines.core.load import Load, LoadRequest, LoadState, new_job_id
+from alumniq_pipelines.core.outcome import AttemptResult
+from alumniq_pipelines.defs.settling import Settling
+from tests.integration.dagster.conftest import FILE, HEADER, ROWS, TARGET, Installation
+
+
+def dry(installation: Installation) -> Load:
+    """Accept a dry run as the gateway would."""
+    request = LoadRequest(
+        new_job_id(), TARGET, FILE, None, None, notify_email="a@example.org", dry_run=True
+    )
+    return installation.ledger.loads.accept(request, datetime.now(UTC))
+
+
+def settled(installation: Installation, load: Load) -> Load:
+    """Run a load, and do what the outcome sensors do then."""
+    installation.execute(load)
+    settling = Settling(installation.ledger, installation.instance, installation.settings)
+    settling.settle(installation.again(load))
+    return installation.again(load)
+
+
+def told(installation: Installation, load: Load) -> str:
+    """Read the mail that the customer is owed."""
+    mails = installation.ledger.notifications.of(load.job_id)
+    return next(
+        each.notice.subject + each.notice.body
+        for each in mails
+        if each.notice.destination == "a@example.org"
+    )
+
+
+def test_a_dry_run_of_a_good_file_succeeds_and_publishes_nothing(
+    installation: Installation,
+) -> None:
+    installation.put(HEADER + ROWS)
+    load = settled(installation, dry(installation))
+
+    assert load.state is LoadState.SUCCEEDED
+    [attempt] = installation.ledger.loads.attempts(load.job_id)
+    assert attempt.result is AttemptResult.JUDGED
+    assert installation.ledger.versions.of(TARGET) == []
+    assert load.counts is not None
+    assert load.counts.rows_accepted == 100
+    mail = told(installation, load)
+    assert "Dry run passed" in mail
+    assert "nothing was published" in mail
+
+
+def test_a_dry_run_of_a_bad_file_fails_and_the_live_version_stays(
+    installation: Installation,
+) -> None:
+    installation.put(HEADER + ROWS)
+    settled(installation, installation.accept())
+    live = installation.ledger.versions.of(TARGET)
+    installation.put(HEADER + '"unit","1","Unit","x","true"\n')
+    load = settled(installation, dry(installation))
+
+    assert load.state is LoadState.FAILED
+    assert "Dry run failed" in told(installation, load)
+    assert installation.ledger.versions.of(TARGET) == live
+
+
+def test_a_dry_run_keeps_no_earlier_load_from_being_published(installation: Installation) -> None:
+    installation.put(HEADER + ROWS)
+    earlier = installation.accept()
+    settled(installation, dry(installation))
+
+    assert settled(installation, earlier).state is LoadState.SUCCEEDED
+    assert len(installation.ledger.versions.of(TARGET)) == 1
