@@ -150,7 +150,7 @@ def test_a_file_that_was_never_received_cannot_be_repeated(
 ) -> None:
     job_id = accepted(client, caller)
     sign_in(client, caller.key)
-    assert send(client, f"/loads/{job_id}/repeat") == 400
+    assert send(client, f"/loads/{job_id}/repeat") == 409
 
 
 def test_a_strangers_file_is_not_even_read(client: TestClient) -> None:

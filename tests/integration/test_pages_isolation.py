@@ -1,8 +1,12 @@
 """What is not in view at the pages does not exist."""
 
+import re
+
 from starlette.testclient import TestClient
 
+from alumniq_pipelines.adapters.ledger.s3_keys import S3Keys
 from alumniq_pipelines.core.load import LoadState
+from alumniq_pipelines.core.s3_keys import S3Key, user_name
 from alumniq_pipelines.core.target import Environment
 from tests.page_visits import accepted, form_token, send, sign_in, sign_in_as_staff
 from tests.servers.gateway import NOW, Caller, Installation
@@ -92,3 +96,20 @@ def test_staff_who_follow_a_link_to_a_load_see_its_customer(
     answer = client.get(f"/loads/{job_id}")
     assert (answer.status_code, answer.url.path) == (200, f"/loads/{job_id}")
     assert "iqu" in answer.text
+
+
+def test_the_page_of_s3_keys_lists_those_in_view_without_their_secrets(
+    client: TestClient, caller: Caller, installation: Installation
+) -> None:
+    installation.customer("ocu")
+    ledger = installation.ledger
+    for number, (customer, environment) in enumerate(
+        [("iqu", Environment.QA), ("iqu", Environment.PRODUCTION), ("ocu", Environment.QA)]
+    ):
+        user = user_name(customer, environment)
+        key = S3Key(f"AKIAMADEUP{number}", customer, user, "sealed secret", NOW)
+        S3Keys(ledger.database, ledger.audit).add(key, (), NOW)
+    sign_in(client, caller.key)
+    text = client.get("/s3-keys").text
+    assert re.findall(r"AKIAMADEUP\d", text) == ["AKIAMADEUP0"]
+    assert "sealed secret" not in text

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from starlette.responses import RedirectResponse, Response
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.ledger.s3_keys import S3Keys
 from alumniq_pipelines.core.keys import OVERLAP, ApiKey
 from alumniq_pipelines.core.problems.request import UnknownAddress
+from alumniq_pipelines.core.s3_keys import user_name
 from webhook_gateway.key_keeping import KeyKeeping
 from webhook_gateway.pages.door import Door, Visit
 
@@ -37,9 +39,16 @@ class KeyPages:
         return RedirectResponse("/keys?done=revoked", 303)
 
     def s3(self, visit: Visit) -> Response:
-        """Say where the bucket is and how its keys change."""
-        customer = self.ledger.customers.get(visit.scope.customer)
-        return self.door.page(visit, "s3_keys.html", "s3-keys", bucket=customer.bucket)
+        """Say where the bucket is, which keys open it, and how they change."""
+        scope = visit.scope
+        kept = S3Keys(self.ledger.database, self.ledger.audit)
+        return self.door.page(
+            visit,
+            "s3_keys.html",
+            "s3-keys",
+            bucket=self.ledger.customers.get(scope.customer).bucket,
+            keys=kept.of(user_name(scope.customer, scope.environment)),
+        )
 
     def _page(self, visit: Visit, secret: str = "") -> Response:
         return self.door.page(

@@ -9,7 +9,7 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.changes import Changes, told_changes
 from alumniq_pipelines.core.load import JobId, LoadState
 from alumniq_pipelines.core.target import Target
-from alumniq_pipelines.deciding import approve, discard, repeat
+from alumniq_pipelines.deciding import approve, discard
 from webhook_gateway.acting import CANCELABLE, Actions
 from webhook_gateway.pages.chart import HEIGHT, WIDTH, bars
 from webhook_gateway.pages.door import Door, Visit
@@ -103,8 +103,7 @@ class LoadPages:
 
     def repeat(self, visit: Visit) -> Response:
         """Load what another load read once more, from the archive."""
-        load = self.status.known_load(visit.scope, visit.path("job_id"))
-        again = repeat(self.ledger, load.job_id, visit.actor, visit.now, tells_customer=True)
+        again = self.actions.repeat(visit.scope, visit.path("job_id"), visit.now, actor=visit.actor)
         return RedirectResponse(f"/loads/{again.job_id}?done=repeated", 303)
 
     def _is_elsewhere(self, visit: Visit) -> bool:
