@@ -2,10 +2,12 @@
 
 import os
 import signal
+from datetime import UTC, datetime
 
 import pytest
 from dagster import DagsterRunStatus, RunsFilter
 
+from alumniq_pipelines import deciding
 from alumniq_pipelines.core.load import LoadState
 from alumniq_pipelines.core.outcome import AttemptResult
 from alumniq_pipelines.defs.tags import JOB_ID
@@ -107,6 +109,18 @@ def test_a_power_cut_in_the_middle_of_a_load_loses_nothing(stack: Stack) -> None
     with stack.instance() as instance:
         runs = instance.get_runs(RunsFilter(tags={JOB_ID: running}))
     assert {run.status for run in runs} <= {DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE}
+
+
+def test_a_load_that_removes_half_waits_for_a_person_and_is_told_once(stack: Stack) -> None:
+    before = _live(stack)
+    stack.put("half.csv", a_file(before // 2))
+    job_id = stack.post("half.csv")
+    stack.wait_for("the hold", lambda: stack.load(job_id).state is LoadState.HELD, seconds=90)
+    assert stack.rows() == before
+    deciding.approve(stack.ledger, job_id, "A real cut.", "ada", datetime.now(UTC))
+    assert stack.told(job_id, seconds=90)["status"] == "SUCCESS"
+    assert stack.rows() == before // 2
+    assert len(stack.callbacks(job_id)) == 1
 
 
 def _live(stack: Stack) -> int:
