@@ -6,7 +6,7 @@ MINUTES := 5
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test bench-gateway chaos screenshots lint lock clean
+.PHONY: help demo up test bench bench-gateway chaos screenshots lint lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,9 @@ chaos: $(READY) ## Kill and take away at random for MINUTES=5; the tally is on t
 
 screenshots: $(READY) ## Take the pictures of the documentation anew, in a real browser
 	SCREENSHOTS=docs/images $(BIN)/pytest -q -m browser tests/browser
+
+bench: $(READY) ## Measure checking and loading beside bare loads; writes benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks.loading
 
 bench-gateway: $(READY) ## Measure the gateway beside a bare app; budgets on the last line
 	$(BIN)/python -m benchmarks.gateway

@@ -1,6 +1,6 @@
-"""How long checking and loading take beside a bare DuckDB load of the same file, in one run.
+"""How long checking and loading take beside bare loads of the same file, in one run.
 
-    python -m benchmarks.loading [--rows 100000 1000000] [--rounds 3]
+    python -m benchmarks.loading [--rows 100000 1000000 5000000] [--rounds 3]
 
 Files of the warehouse feed are made up once and kept in `benchmarks/data/`. In each round
 everything runs once, each in a process of its own, and its time is put in relation to the bare load
@@ -9,8 +9,11 @@ clock and, in brackets, by the time of processors, which neighbours disturb less
 """
 
 import argparse
+import gzip
 import hashlib
 import inspect
+import os
+import shutil
 import statistics
 import sys
 import tempfile
@@ -24,15 +27,22 @@ from alumniq_pipelines.samples import files as sample_files
 from alumniq_pipelines.samples import planting, recipes, words
 from alumniq_pipelines.samples.files import write_warehouse
 from alumniq_pipelines.settings import REPOSITORY
+from benchmarks.chart import chart
 from benchmarks.process_cost import Cost, cost_of
-from benchmarks.results import write_section
+from benchmarks.results import PAGE, write_section
+from tests.servers.postgres import PostgresServer, running
 
 DATA = REPOSITORY / "benchmarks" / "data"
 BUCKET_FOLDER = DATA / "buckets" / "bench" / "qa" / "warehouse"
-KINDS = {"clean": None, "1 % bad": 100, "50 % bad": 2}
+CHART = PAGE.with_name("loading.svg")
+KINDS = {"clean": None, "clean, gzip": None, "1 % bad": 100, "50 % bad": 2}
 BARE = "bare DuckDB load (checks nothing)"
+COPY = "bare `COPY` into PostgreSQL (checks nothing)"
 CHECK = "`alumniq check --json`"
 LOAD = "whole load into DuckDB"
+LOAD_POSTGRES = "whole load into PostgreSQL"
+BARE_FILE = "SCRATCH/bare.duckdb"
+POSTGRES_BUDGET = 2.0
 
 Costs = Mapping[tuple[str, str], Sequence[Cost]]
 """By what was run and on which kind of file; one cost per round."""
@@ -41,26 +51,37 @@ Costs = Mapping[tuple[str, str], Sequence[Cost]]
 def main() -> None:
     """Measure and write the results down."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
+    parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000, 5_000_000])
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     tables = []
-    for rows in arguments.rows:
-        paths = {kind: sample(rows, every) for kind, every in KINDS.items()}
-        costs = measure(paths, arguments.rounds)
-        size = paths["clean"].stat().st_size / 1e6
-        tables.append(f"### {rows:,} rows, {size:,.0f} MB\n\n{table(costs)}")
-        print(f"\n{tables[-1]}")
+    # Not in the data folder: its path may be too long for a socket, and closed to other users.
+    home = Path(tempfile.mkdtemp(prefix="postgres-"))
+    try:
+        with running(home) as server:
+            for rows in arguments.rows:
+                paths = {kind: sample(rows, kind) for kind in KINDS}
+                costs = measure(paths, arguments.rounds, server)
+                size = paths["clean"].stat().st_size / 1e6
+                tables.append(f"### {rows:,} rows, {size:,.0f} MB\n\n{table(costs)}")
+                print(f"\n{tables[-1]}")
+    finally:
+        shutil.rmtree(home)
+    CHART.write_text(chart(f"{rows:,} rows: time beside a bare DuckDB load", bars(costs)), "utf-8")
+    load = " ".join(f"{each:.1f}" for each in os.getloadavg())
     told = (
         f"Time in relation to the bare load of the same round, by the clock (and of processors): "
-        f"medians of {arguments.rounds} rounds, {datetime.now(UTC):%Y-%m-%d}. "
-        "Memory is that of all processes at their peak.\n"
+        f"medians of {arguments.rounds} rounds, {datetime.now(UTC):%Y-%m-%d}, on "
+        f"{os.cpu_count()} processors with a load average of {load} at the end. Memory is that of "
+        "all processes at their peak; neither it nor the time of processors includes the server "
+        f"of PostgreSQL.\n\n![Time beside a bare DuckDB load]({CHART.name})\n"
     )
     write_section("Loading", "\n".join([told, *tables]))
 
 
-def sample(rows: int, every: int | None) -> Path:
+def sample(rows: int, kind: str) -> Path:
     """Answer a file of so many rows, made anew where what makes it has changed."""
+    every = KINDS[kind]
     makers = (sample_files, planting, recipes, words)
     made_by = hashlib.sha256("".join(map(inspect.getsource, makers)).encode()).hexdigest()[:8]
     path = BUCKET_FOLDER / f"warehouse-{rows}-{every or 'clean'}-{made_by}.csv"
@@ -70,18 +91,25 @@ def sample(rows: int, every: int | None) -> Path:
         field_map = read_field_map(REPOSITORY / "schemas" / "warehouse.yaml")
         write_warehouse(part, field_map, rows, bad_every=every)
         part.replace(path)
-    return path
+    return _zipped(path) if "gzip" in kind else path
 
 
-def measure(paths: Mapping[str, Path], rounds: int) -> Costs:
+def measure(paths: Mapping[str, Path], rounds: int, server: PostgresServer) -> Costs:
     """Run everything once per round, and tell of it."""
     costs: dict[tuple[str, str], list[Cost]] = defaultdict(list)
     for number in range(1, rounds + 1):
         for what, kind, command in commands(paths):
+            database = server.create()
             with tempfile.TemporaryDirectory(dir=DATA) as scratch:
-                full = [each.replace("SCRATCH", scratch) for each in command]
-                rejects = what == CHECK and kind != "clean"
+                places = {
+                    "SCRATCH": scratch,
+                    "URL": server.url(database),
+                    BARE_FILE: f"{scratch}/bare.duckdb",
+                }
+                full = [places.get(each, each) for each in command]
+                rejects = what == CHECK and "bad" in kind
                 cost = cost_of(full, accepted_code=1 if rejects else 0)
+            server.drop(database)
             costs[what, kind].append(cost)
             told = (
                 f"{cost.seconds:7.2f} s {cost.cpu_seconds:7.2f} s of processors "
@@ -95,11 +123,13 @@ def commands(paths: Mapping[str, Path]) -> Iterator[tuple[str, str, Sequence[str
     """List what runs in a round: what it is, on which kind of file, and its command."""
     python = [sys.executable, "-m"]
     alumniq = str(Path(sys.executable).with_name("alumniq"))
-    bare = [*python, "benchmarks.bare_load", str(paths["clean"]), "SCRATCH/bare.duckdb"]
-    yield BARE, "clean", bare
+    yield BARE, "clean", [*python, "benchmarks.bare_load", str(paths["clean"]), BARE_FILE]
+    yield COPY, "clean", [*python, "benchmarks.bare_copy", str(paths["clean"]), "URL"]
     for kind, path in paths.items():
         yield CHECK, kind, [alumniq, "check", str(path), "--feed", "warehouse", "--json"]
-        yield LOAD, kind, [*python, "benchmarks.whole_load", str(path), "SCRATCH"]
+        whole = [*python, "benchmarks.whole_load", str(path), "SCRATCH"]
+        yield LOAD, kind, whole
+        yield LOAD_POSTGRES, kind, [*whole, "URL"]
 
 
 def table(costs: Costs) -> str:
@@ -109,20 +139,57 @@ def table(costs: Costs) -> str:
     lines = [
         f"| | {' | '.join(KINDS)} | memory, MB |",
         f"|---|{'---|' * len(KINDS)}---|",
-        f"| {BARE}: {seconds:.2f} s | 1.0 | | | {_memory(costs, BARE)} |",
+        f"| {BARE}: {seconds:.2f} s | 1.0 | | | | {_memory(costs, BARE)} |",
+        f"| {COPY} | {_ratios(costs[COPY, 'clean'], bare)} | | | | {_memory(costs, COPY)} |",
     ]
-    for what in (CHECK, LOAD):
+    for what in (CHECK, LOAD, LOAD_POSTGRES):
         cells = " | ".join(_ratios(costs[what, kind], bare) for kind in KINDS)
         lines.append(f"| {what} | {cells} | {_memory(costs, what)} |")
-    return "\n".join(lines) + "\n"
+    both = [
+        one.seconds + other.seconds for one, other in zip(bare, costs[COPY, "clean"], strict=True)
+    ]
+    loads = costs[LOAD_POSTGRES, "clean"]
+    ratio = statistics.median(
+        each.seconds / yardstick for each, yardstick in zip(loads, both, strict=True)
+    )
+    return "\n".join(lines) + (
+        f"\n\nThe clean load into PostgreSQL takes {ratio:.2f} x both bare loads together; "
+        f"the budget is {POSTGRES_BUDGET} x.\n"
+    )
+
+
+def bars(costs: Costs) -> Mapping[str, Mapping[str, float]]:
+    """Choose what the chart shows."""
+    bare = costs[BARE, "clean"]
+    groups: dict[str, dict[str, float]] = {BARE: {"clean": 1.0}}
+    for (what, kind), found in costs.items():
+        if what != BARE:
+            groups.setdefault(what.replace("`", ""), {})[kind] = _ratio(found, bare)
+    return groups
+
+
+def _zipped(path: Path) -> Path:
+    """Answer the file as gzip, made where it is not there."""
+    packed = path.with_suffix(".csv.gz")
+    if not packed.exists():
+        part = path.with_suffix(".part")
+        with path.open("rb") as plain, gzip.open(part, "wb", compresslevel=6) as into:
+            shutil.copyfileobj(plain, into)
+        part.replace(packed)
+    return packed
+
+
+def _ratio(costs: Sequence[Cost], bare: Sequence[Cost]) -> float:
+    """Relate the time of costs to the bare loads of their rounds."""
+    pairs = zip(costs, bare, strict=True)
+    return statistics.median(each.seconds / yardstick.seconds for each, yardstick in pairs)
 
 
 def _ratios(costs: Sequence[Cost], bare: Sequence[Cost]) -> str:
     """Relate costs to the bare loads of their rounds."""
-    pairs = list(zip(costs, bare, strict=True))
-    clock = statistics.median(each.seconds / yardstick.seconds for each, yardstick in pairs)
+    pairs = zip(costs, bare, strict=True)
     cpu = statistics.median(each.cpu_seconds / yardstick.cpu_seconds for each, yardstick in pairs)
-    return f"{clock:.2f} ({cpu:.2f})"
+    return f"{_ratio(costs, bare):.2f} ({cpu:.2f})"
 
 
 def _memory(costs: Costs, what: str) -> str:

@@ -1,6 +1,8 @@
-"""A whole load as a run does it: from a folder bucket to a live version in the DuckDB warehouse.
+"""A whole load as a run does it: from a folder bucket to a live version in the warehouse.
 
-    python -m benchmarks.whole_load FILE FOLDER
+    python -m benchmarks.whole_load FILE FOLDER [URL]
+
+The warehouse is PostgreSQL where a URL is given, else files below the folder.
 
 Rows that break a rule are within the budget, so what is left of the file is published.
 """
@@ -13,6 +15,7 @@ from alumniq_pipelines.adapters.archive import FolderArchive
 from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
 from alumniq_pipelines.adapters.field_maps import read_field_map
 from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
+from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
 from alumniq_pipelines.core.load import Load, LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.keeping import Delivery
@@ -20,7 +23,7 @@ from alumniq_pipelines.loading import LoadReport, run_load
 from alumniq_pipelines.settings import REPOSITORY
 
 
-def load(file: Path, folder: Path) -> LoadReport:
+def load(file: Path, folder: Path, url: str | None) -> LoadReport:
     """Load a file that lies in its bucket already, as it does when a load begins."""
     now = datetime.now(UTC)
     request = LoadRequest(
@@ -39,7 +42,7 @@ def load(file: Path, folder: Path) -> LoadReport:
         asked,
         read_field_map(REPOSITORY / "schemas" / "warehouse.yaml"),
         delivery,
-        DuckDBWarehouse(folder / "warehouse"),
+        PostgresWarehouse(url) if url else DuckDBWarehouse(folder / "warehouse"),
         scratch,
         max_rejected=sys.maxsize,
         now=now,
@@ -47,6 +50,6 @@ def load(file: Path, folder: Path) -> LoadReport:
 
 
 if __name__ == "__main__":
-    report = load(Path(sys.argv[1]), Path(sys.argv[2]))
+    report = load(Path(sys.argv[1]), Path(sys.argv[2]), dict(enumerate(sys.argv)).get(3))
     if report.version is None:
         sys.exit("Nothing was published.")
