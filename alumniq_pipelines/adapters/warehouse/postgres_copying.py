@@ -83,21 +83,22 @@ def copy_out(
         duckdb.connect(database) as destination,
         connection.cursor() as cursor,
         ThreadPoolExecutor(1) as other,
+        _pipe() as (reader, writer),
+        cursor.copy(out) as copy,
     ):
-        with _pipe() as (reader, writer), cursor.copy(out) as copy:
 
-            def read() -> None:
-                with reader:
-                    destination.execute(
-                        f"create table {identifier(table)} as from read_csv("
-                        f"'/dev/fd/{reader.fileno()}', columns = {{{types}}}, {READING})"
-                    )
+        def read() -> None:
+            with reader:
+                destination.execute(
+                    f"create table {identifier(table)} as from read_csv("
+                    f"'/dev/fd/{reader.fileno()}', columns = {{{types}}}, {READING})"
+                )
 
-            was_read = other.submit(read)
-            for chunk in copy:
-                writer.write(chunk)
-            writer.close()
-            was_read.result()
+        was_read = other.submit(read)
+        for chunk in copy:
+            writer.write(chunk)
+        writer.close()
+        was_read.result()
 
 
 @contextmanager
