@@ -217,3 +217,32 @@ def test_a_load_queued_again_asks_under_another_key() -> None:
     assert run_key(load) == load.job_id
     keys = {run_key(replace(load, attempts=attempts)) for attempts in range(MAX_ATTEMPTS)}
     assert len(keys) == MAX_ATTEMPTS
+
+
+HELD = Attempt(1, "run", AttemptResult.HELD, (), COUNTS)
+
+
+@pytest.mark.parametrize("state", OVER)
+def test_a_held_load_is_left_to_a_person(state: RunState) -> None:
+    load = a_load(LoadState.HELD)
+    assert decision(load, [HELD], a_run(state), NOW + timedelta(days=1)) == Leave()
+
+
+@pytest.mark.parametrize("state", OVER)
+def test_the_run_that_held_a_load_says_nothing_once_a_person_let_it_go_on(state: RunState) -> None:
+    load = a_load(LoadState.REQUESTED)
+    assert decision(load, [HELD], a_run(state), NOW) == Leave()
+    assert decision(load, [HELD], a_run(state), NOW + PATIENCE) == Requeue()
+
+
+def test_a_load_that_was_let_go_on_has_all_its_attempts_before_it() -> None:
+    lost = [Attempt(number, "other", AttemptResult.LOST) for number in range(2, MAX_ATTEMPTS + 2)]
+    assert not awaits_its_run_only([HELD, *lost[:-1]])
+    assert awaits_its_run_only([HELD, *lost])
+
+
+def test_a_load_that_changes_nothing_is_a_success_that_says_so() -> None:
+    answer = decided(AttemptResult.UNCHANGED, run=a_run(RunState.SUCCEEDED))
+    assert isinstance(answer, End)
+    assert answer.outcome.state is LoadState.SUCCEEDED
+    assert answer.outcome.is_unchanged
