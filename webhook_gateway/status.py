@@ -158,7 +158,11 @@ class Status:
     def known_load(self, scope: Scope, job_id: str) -> Load:
         """Find a load inside a scope; raises NoSuchLoad."""
         wanted = job_id.strip().upper()
-        load = self.ledger.loads.get(JobId(wanted)) if wanted.isascii() else None
+        load = (
+            self.ledger.loads.get(JobId(wanted))
+            if wanted.isascii() and wanted.isprintable()
+            else None
+        )
         if load is None or not scope.holds(load.target):
             raise NoSuchLoad
         return load

@@ -9,9 +9,11 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from alumniq_pipelines.adapters.passwords import hash_password
+from alumniq_pipelines.core.catalog import Catalog
 from alumniq_pipelines.core.target import Environment
 from tests.page_visits import PASSWORD, accepted, send, sign_in, sign_in_as_staff
 from tests.servers.gateway import NOW, Caller, Installation
+from webhook_gateway.app import create_app
 
 PAGES = (
     "/start",
@@ -151,3 +153,19 @@ def test_signing_in_leads_to_no_other_site(client: TestClient, caller: Caller, p
     data = {"key": caller.key, "next": path}
     answer = client.post("/sign-in", data=data, follow_redirects=False)
     assert answer.headers["location"] == "/"
+
+
+def test_where_the_outside_is_https_the_cookie_travels_by_https_only(
+    installation: Installation, catalog: Catalog, caller: Caller
+) -> None:
+    update = {"public_url": "https://feeds.example.edu"}
+    app = create_app(
+        installation.settings.model_copy(update=update),
+        ledger=installation.ledger,
+        buckets=installation.buckets,
+        catalog=catalog,
+        clock=lambda: NOW,
+    )
+    with TestClient(app) as client:
+        answer = client.post("/sign-in", data={"key": caller.key}, follow_redirects=False)
+    assert "secure" in answer.headers["set-cookie"].lower()

@@ -162,3 +162,24 @@ def test_a_strangers_file_is_not_even_read(client: TestClient) -> None:
 def test_a_form_without_end_is_refused(client: TestClient) -> None:
     answer = client.post("/sign-in", data={"key": "x" * 100_000})
     assert answer.status_code == 413
+
+
+@pytest.mark.parametrize("before", ["9" * 5_000, "9" * 19, "-1", "x", "\N{DEVANAGARI DIGIT ONE}"])
+def test_an_odd_place_to_go_on_from_is_the_newest_load(
+    client: TestClient, caller: Caller, before: str
+) -> None:
+    job_id = accepted(client, caller)
+    sign_in(client, caller.key)
+    answer = client.get("/loads", params={"before": before})
+    assert job_id in answer.text
+
+
+@pytest.mark.parametrize("job_id", ["%00", "%F0%9F%98%80", "..%2f..", "x" * 4_000])
+def test_an_odd_job_id_is_unknown(client: TestClient, caller: Caller, job_id: str) -> None:
+    sign_in(client, caller.key)
+    assert client.get(f"/loads/{job_id}").status_code in {404, 405}
+
+
+def test_a_form_with_nul_is_refused(client: TestClient) -> None:
+    answer = client.post("/sign-in", data={"name": "ada\0", "password": "x"})
+    assert answer.status_code == 400

@@ -79,5 +79,7 @@ def _form(data: FormData) -> Form:
         if isinstance(value, UploadFile):
             file = value if value.filename else None
         else:
+            if "\0" in value:  # no name, key or reason has one, and PostgreSQL keeps none
+                raise BodyNotForm(MOST_FIELDS)
             fields[name] = value.strip()
     return Form(fields, file)

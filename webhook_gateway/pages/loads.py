@@ -1,5 +1,6 @@
 """The pages of loads: the list, one load, and what may be done about it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -37,7 +38,7 @@ class LoadPages:
             visit.scope,
             job=job or None,
             states=[each for each in LoadState if each == state],
-            before=int(before) if before.isdecimal() and before.isascii() else None,
+            before=int(before) if re.fullmatch(r"[0-9]{1,18}", before) else None,
             most=LOADS_SHOWN,
         )
         return self.door.page(
@@ -109,7 +110,9 @@ class LoadPages:
     def _is_elsewhere(self, visit: Visit) -> bool:
         """Let staff who follow a link see the load's customer; whether that was needed."""
         session = visit.session
-        load = self.ledger.loads.get(JobId(visit.path("job_id"))) if session.staff else None
+        job_id = visit.path("job_id")
+        is_asked = session.staff and job_id.isprintable()
+        load = self.ledger.loads.get(JobId(job_id)) if is_asked else None
         if load is None or visit.is_looking_at(load.target):
             return False
         target = load.target
