@@ -1,5 +1,6 @@
 """The process around the gateway: uvicorn, its limits, and how it stops."""
 
+import asyncio
 import logging
 import sys
 
@@ -8,7 +9,11 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from alumniq_pipelines.core.problems.problem import Problem
-from alumniq_pipelines.core.problems.request import MalformedRequest
+from alumniq_pipelines.core.problems.request import (
+    MalformedRequest,
+    RequestProblem,
+    SlowRequest,
+)
 from alumniq_pipelines.settings import Settings
 from webhook_gateway.answers import request_refused
 from webhook_gateway.app import open_app
@@ -19,16 +24,33 @@ STOP_SECONDS = 20
 MOST_HEAD_BYTES = 32_768
 """Request line and headers; httptools itself would hold an endless header for ever."""
 
+HEAD_SECONDS = 10.0
+"""From connecting, or from the first byte of a later request, to the end of its headers."""
+
 
 class ShapedProtocol(HttpToolsProtocol):
     """HTTP as uvicorn speaks it, but bounded, and what is no HTTP is refused in our shape too."""
 
+    head_seconds = HEAD_SECONDS
     in_head = True
     head_bytes = 0
+    head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait: who connects and says nothing holds a place, too."""
+        super().connection_made(transport)
+        self.head_timer = self.loop.call_later(self.head_seconds, self._give_up)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._stop_waiting()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, unless what came before was too much for a head already."""
         if self.in_head:
+            if self.head_timer is None:
+                self.head_timer = self.loop.call_later(self.head_seconds, self._give_up)
             if self.head_bytes > MOST_HEAD_BYTES:
                 self.send_400_response("")
                 return
@@ -36,7 +58,8 @@ class ShapedProtocol(HttpToolsProtocol):
         super().data_received(data)
 
     def on_headers_complete(self) -> None:
-        """Count no more: what follows is the body, which the app bounds."""
+        """Count and wait no more: what follows is the body, which the app bounds."""
+        self._stop_waiting()
         self.in_head, self.head_bytes = False, 0
         super().on_headers_complete()
 
@@ -48,9 +71,22 @@ class ShapedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Refuse and hang up; `msg` is uvicorn's wording."""
         del msg
-        refused = request_refused([MalformedRequest()])
+        self._refuse(b"400 Bad Request", MalformedRequest())
+
+    def _give_up(self) -> None:
+        """Hang up on a head that does not come to its end."""
+        self.head_timer = None
+        self._refuse(b"408 Request Timeout", SlowRequest(self.head_seconds))
+
+    def _stop_waiting(self) -> None:
+        if self.head_timer is not None:
+            self.head_timer.cancel()
+            self.head_timer = None
+
+    def _refuse(self, status: bytes, problem: RequestProblem) -> None:
+        refused = request_refused([problem])
         headers = [*refused.raw_headers, (b"connection", b"close")]
-        lines = [b"HTTP/1.1 400 Bad Request", *(b": ".join(header) for header in headers)]
+        lines = [b"HTTP/1.1 " + status, *(b": ".join(header) for header in headers)]
         self.transport.write(b"\r\n".join([*lines, b"", bytes(refused.body)]))
         self.transport.close()
 

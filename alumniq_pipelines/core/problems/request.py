@@ -210,7 +210,7 @@ class SlowRequest(RequestProblem):
     def __init__(self, seconds: float) -> None:
         """Name the limit."""
         super().__init__(
-            f"The request body did not arrive within {seconds:g} seconds.", "Send it again."
+            f"The request did not arrive within {seconds:g} seconds.", "Send it again."
         )
 
 
