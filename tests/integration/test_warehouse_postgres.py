@@ -184,6 +184,17 @@ def test_versions_go_when_no_reader_is_in_the_way(publish: Publish, postgres_url
     ]
 
 
+def test_a_view_on_a_version_itself_keeps_it_and_stops_nothing(
+    publish: Publish, postgres_url: str
+) -> None:
+    publish(1)
+    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("create view mine as select * from iqu_qa_versions.members__v1")
+    for number in (2, 3, 4):
+        assert publish(number).number == number
+    assert "members__v1" in relations(postgres_url)
+
+
 def test_the_last_version_of_a_shape_takes_its_table_along(
     publish: Publish, postgres_url: str
 ) -> None:

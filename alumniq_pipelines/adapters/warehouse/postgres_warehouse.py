@@ -6,7 +6,7 @@ waits for no reader, no reader waits for it, and whoever has a snapshot keeps se
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -59,6 +59,8 @@ PATIENCE = "set lock_timeout = '10min'; set idle_in_transaction_session_timeout 
 """How long another publisher of the same target is waited for, and a silent one kept."""
 BRIEFLY = "set local lock_timeout = '250ms'"
 """How long readers who come may have to wait behind us, who wait for one who reads."""
+IN_THE_WAY = (errors.LockNotAvailable, errors.DependentObjectsStillExist)
+"""A reader, or a view that somebody built on a version itself."""
 ROUGHLY = "set local default_statistics_target = 10"
 """Readers get plans from a small sample at once; autovacuum takes the full one, which would cost
 twice the time of copying 100,000 rows.
@@ -71,7 +73,7 @@ TRIES, PAUSE_SECONDS = 60, 1.0
 class PostgresWarehouse:
     """Implements core's Warehouse in a database."""
 
-    url: str
+    url: str = field(repr=False)
     versions_kept: int = 5
 
     def live(self, target: Target) -> Version | None:
@@ -151,13 +153,13 @@ class PostgresWarehouse:
         return [each for at, each in enumerate(found) if at < self.versions_kept or each["is_live"]]
 
     def _prune(self, connection: Connection[Any], place: Place, now: datetime) -> None:
-        """Drop what is not kept; where a reader is in the way, the next publication will."""
+        """Drop what is not kept; what is in the way now may be gone at the next publication."""
         kept = {each["number"] for each in self._kept(connection, place)}
         found = facts(connection, place)
         latest = (now - GRACE).astimezone(UTC).replace(tzinfo=None)
         for newer, old in pairwise(found):
             if old["number"] not in kept and newer["published_at"] < latest:
-                with suppress(errors.LockNotAvailable), connection.transaction():
+                with suppress(*IN_THE_WAY), connection.transaction():
                     connection.execute(BRIEFLY)
                     _drop(connection, place, old)
 
