@@ -1,0 +1,69 @@
+"""`alumniq key`: what a key is bound to, and how it is rotated."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from alumniq_pipelines.cli.main import app
+
+
+@pytest.fixture(autouse=True)
+def customer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin an installation with one customer."""
+    monkeypatch.setenv("ALUMNIQ_DATA_DIR", str(tmp_path))
+    alumniq("customer", "add", "iqu", "--name", "IQ University")
+
+
+def alumniq(*arguments: str, code: int = 0) -> Result:
+    """Type a command."""
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == code, result.output
+    return result
+
+
+def answer(*arguments: str) -> Any:
+    """Type a command as a script would."""
+    return json.loads(alumniq(*arguments, "--json").stdout)
+
+
+def test_a_key_is_bound_to_what_was_asked_for() -> None:
+    bound = ("--feed", "warehouse", "--feed", "warehouse-degrees", "--network", "10.20.0.0/16")
+    issued = answer("key", "issue", "iqu", "qa", *bound, "--email", "it@example.edu")
+
+    assert issued["feeds"] == ["warehouse", "warehouse-degrees"]
+    assert issued["networks"] == ["10.20.0.0/16"]
+    assert issued["email"] == "it@example.edu"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [("--feed", "warehuose"), ("--network", "10.20.0.1/16"), ("--email", "it@@example.edu")],
+)
+def test_what_cannot_be_bound_makes_no_key(wrong: tuple[str, str]) -> None:
+    alumniq("key", "issue", "iqu", "qa", *wrong, code=2)
+    assert answer("key", "list") == []
+
+
+def test_a_rotated_key_opens_the_same_and_the_old_one_ends_soon() -> None:
+    old = answer("key", "issue", "iqu", "qa", "--feed", "warehouse")
+    new = answer("key", "rotate", old["prefix"], "--overlap", "3")
+
+    assert new["feeds"] == ["warehouse"]
+    assert new["key"] != old["key"]
+    listed = {each["prefix"]: each for each in answer("key", "list")}
+    assert listed[old["prefix"]]["replaced_by"] == new["prefix"]
+    assert listed[old["prefix"]]["live"]
+    assert listed[old["prefix"]]["expires_at"] < old["expires_at"]
+    assert "replaced, ends" in alumniq("key", "list").stdout
+
+
+def test_only_a_live_key_can_be_rotated() -> None:
+    old = answer("key", "issue", "iqu", "qa")
+    alumniq("key", "revoke", old["prefix"])
+
+    assert "alumniq key list" in alumniq("key", "rotate", old["prefix"], code=2).output
+    alumniq("key", "rotate", "aq_test_none", code=2)
+    assert len(answer("key", "list")) == 1
