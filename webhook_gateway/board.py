@@ -89,7 +89,7 @@ class Board:
             load = self.ledger.loads.get(hold.job_id)
             if load is not None:
                 yield Concern(
-                    Urgency.NOW,
+                    _urgency(load.target.environment),
                     hold.held_at,
                     f"{load.target.feed} is held until {hold.expires_at:%Y-%m-%d %H:%M}",
                     " ".join(hold.reasons),
@@ -105,9 +105,8 @@ class Board:
                 newest = self.ledger.loads.last_of_each_feed(customer.id, environment)
                 for load in newest.values():
                     if load.state is LoadState.FAILED:
-                        is_live = environment is Environment.PRODUCTION
                         yield Concern(
-                            Urgency.NOW if is_live else Urgency.TODAY,
+                            _urgency(environment),
                             load.ended_at or load.accepted_at,
                             f"{load.target.feed} failed",
                             load.errors[0] if load.errors else "",
@@ -135,3 +134,7 @@ class Board:
                     each.customer,
                     each.environment,
                 )
+
+
+def _urgency(environment: Environment) -> Urgency:
+    return Urgency.NOW if environment is Environment.PRODUCTION else Urgency.TODAY
