@@ -14,6 +14,7 @@ import pytest
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.notifiers.callback import CallbackNotifier
+from alumniq_pipelines.adapters.notifiers.mail import MailNotifier, SmtpPost
 from alumniq_pipelines.core.addresses import AddressPolicy
 from alumniq_pipelines.core.customer import Customer
 from alumniq_pipelines.core.load import LoadRequest, LoadState, new_job_id
@@ -31,6 +32,7 @@ from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.telling import Told, tell
 from tests.servers import receiver as behaviour
 from tests.servers.receiver import Receiver
+from tests.servers.smtp import MailServer
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 FAILED = Outcome(LoadState.FAILED, ("Error message 1",))
@@ -115,6 +117,41 @@ def test_a_failed_attempt_is_not_repeated_before_its_time(
     assert tell_callbacks(ledger, clock) == Told()
     clock.now += RETRY_DELAYS[1]
     assert tell_callbacks(ledger, clock) == Told(delivered=1)
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=-5), timedelta(days=-400), timedelta(days=30)])
+def test_a_clock_that_jumps_delays_at_most_and_loses_nothing(
+    ledger: Ledger, clock: Clock, receiver: Receiver, jump: timedelta
+) -> None:
+    owed = owe(ledger, receiver.url)
+    receiver.answers.append(behaviour.status(500))
+    tell_callbacks(ledger, clock)
+    clock.now += jump
+    tell_callbacks(ledger, clock)
+    clock.now = START + timedelta(hours=1)
+    tell_callbacks(ledger, clock)
+    assert state(ledger, owed) is NotificationState.DELIVERED
+    assert [each.headers["webhook-id"] for each in receiver.received] == [owed.id] * 2
+
+
+def test_one_recipient_of_several_who_is_refused_keeps_the_mail_from_no_other(
+    ledger: Ledger, clock: Clock, mail_server: MailServer
+) -> None:
+    target = Target("iqu", Environment.QA, "warehouse")
+    both = "gone@example.edu, you@example.edu"
+    request = LoadRequest(new_job_id(), target, "warehouse.csv", "e1", 1, notify_email=both)
+    load = ledger.loads.accept(request, START)
+    ledger.loads.end(load.job_id, FAILED, notices_for(load, FAILED), START)
+    mail_server.refused["gone@example.edu"] = "550 no such mailbox"
+    post = SmtpPost("127.0.0.1", mail_server.port, "none")
+    notifier = MailNotifier(post, "Feeds <feeds@example.org>")
+    assert tell(ledger.notifications, {Channel.MAIL: notifier}, clock) == Told(1, 1)
+    states = {each.notice.destination: each.state for each in ledger.notifications.of(load.job_id)}
+    assert states == {
+        "gone@example.edu": NotificationState.GIVEN_UP,
+        "you@example.edu": NotificationState.DELIVERED,
+    }
+    assert [message["To"] for message in mail_server.received] == ["you@example.edu"]
 
 
 def test_a_receiver_that_never_takes_it_is_given_up_after_the_schedule(
