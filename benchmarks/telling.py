@@ -1,0 +1,69 @@
+"""How soon a thousand receivers are told when a tenth are silent and a tenth fail.
+
+`python -m benchmarks.telling`; the promise is that the healthy 80 % are told in under 30 seconds.
+"""
+
+import sys
+import tempfile
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.customer import Customer
+from alumniq_pipelines.core.load import LoadRequest, LoadState, new_job_id
+from alumniq_pipelines.core.notices import notices_for
+from alumniq_pipelines.core.outcome import Outcome
+from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.resources import notifiers
+from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.telling import tell
+from tests.servers import receiver as behaviour
+from tests.servers.receiver import serve
+
+PATHS = ("/slow", "/failing", *["/healthy"] * 8)
+RECEIVERS = 1_000
+BUDGET_SECONDS = 30.0
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _owe(ledger: Ledger, url: str) -> None:
+    target = Target("iqu", Environment.QA, "warehouse")
+    request = LoadRequest(new_job_id(), target, "warehouse.csv", "e1", 1, notify_webhook=url)
+    load, failed = ledger.loads.accept(request, _now()), Outcome(LoadState.FAILED, ("Error",))
+    ledger.loads.end(load.job_id, failed, notices_for(load, failed), _now())
+
+
+def measured(folder: Path) -> tuple[int, float]:
+    """Tell them all in one round: how many heard it, and seconds until the last healthy one did."""
+    settings = Settings(data_dir=folder, callback_allowed_networks=("127.0.0.0/8",))
+    with serve() as receiver, closing(Ledger.open(settings.ledger)) as ledger:
+        ledger.migrate()
+        ledger.customers.add(Customer("iqu", "IQ University", "iqu"), _now())
+        receiver.by_path["/slow"] = behaviour.silence
+        receiver.by_path["/failing"] = behaviour.status(500)
+        for number in range(RECEIVERS):
+            _owe(ledger, receiver.url + PATHS[number % len(PATHS)])
+        begun = time.time()
+        told = tell(ledger.notifications, notifiers(settings, ledger), _now)
+        healthy = [each.headers for each in receiver.received if each.path == "/healthy"]
+        return told.delivered, max(int(each["webhook-timestamp"]) for each in healthy) - begun
+
+
+def main() -> int:
+    """Measure once and say so on one line; exit 1 above the budget."""
+    with tempfile.TemporaryDirectory() as folder:
+        delivered, seconds = measured(Path(folder))
+    sys.stdout.write(
+        f"{delivered} of {RECEIVERS} told, the last after {seconds:.0f} s "
+        f"(budget {BUDGET_SECONDS:.0f} s)\n"
+    )
+    return 0 if delivered == RECEIVERS * 8 // 10 and seconds < BUDGET_SECONDS else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
