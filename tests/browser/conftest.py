@@ -26,9 +26,12 @@ FLAGS = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The Chromium of the machine."""
+    """The Chromium of the machine.
+
+    Playwright keeps an event loop running in this thread, so it must be gone before other tests.
+    """
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         reason = "There is no Chromium here: install the package `chromium`."
@@ -49,7 +52,7 @@ def page(chromium: Browser) -> Iterator[Page]:
         yield context.new_page()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dagster_ui(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[DagsterUI]:
     """The Dagster UI of a system that has loaded every feed of the first wave."""
     del chromium  # asked for first: without a browser nothing need start
@@ -57,13 +60,13 @@ def dagster_ui(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> I
         yield ui
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pictures() -> Path | None:
     """Where pictures for the documentation go, if any are wanted."""
     return Path(SCREENSHOTS).resolve() if SCREENSHOTS else None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def seeded_installation(
     tmp_path_factory: pytest.TempPathFactory, migrated_ledger: Path
 ) -> Iterator[Installation]:
@@ -72,7 +75,7 @@ def seeded_installation(
         yield installation
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def seeded(seeded_installation: Installation, chromium: Browser) -> Iterator[Seeded]:
     """Serve pages over a ledger that holds a few days."""
     del chromium  # asked for first: without a browser nothing need start

@@ -1,4 +1,4 @@
-"""One stack for the whole session: its start alone takes some ten seconds."""
+"""One stack for all tests of a module: its start alone takes some ten seconds."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from tests.e2e.stack import Stack, running_stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The running system."""
     with running_stack(tmp_path_factory.mktemp("stack")) as running:
