@@ -27,10 +27,7 @@ up: $(READY) ## Start the gateway, the Dagster UI and its daemon; Ctrl-C stops t
 	$(BIN)/alumniq up
 
 test: lint ## Lint, type-check and run every test
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=term
 
 chaos: $(READY) ## Kill and take away at random for MINUTES=5; the tally is on the last line
 	$(BIN)/python -m tests.chaos --minutes $(MINUTES)
