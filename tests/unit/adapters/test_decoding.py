@@ -49,9 +49,9 @@ def test_plain_text_stays_where_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        gzip.compress(TEXT),
-        gzip.compress(TEXT[:33]) + gzip.compress(TEXT[33:]),
-        gzip.compress(TEXT) + b"\0" * 512,
+        gzip.compress(TEXT, mtime=0),
+        gzip.compress(TEXT[:33], mtime=0) + gzip.compress(TEXT[33:], mtime=0),
+        gzip.compress(TEXT, mtime=0) + b"\0" * 512,
         zipped(("any/name.txt", TEXT)),
         zipped(("folder/", b""), ("../../name.csv", TEXT)),
         zipped(("stored.csv", TEXT), method=zipfile.ZIP_STORED),
@@ -66,14 +66,14 @@ def test_compressed_text_is_expanded_in_scratch(tmp_path: Path, content: bytes) 
     assert sorted(each.name for each in tmp_path.iterdir()) == ["decoded", "received"]
 
 
-GZIPPED = gzip.compress(TEXT)
+GZIPPED = gzip.compress(TEXT, mtime=0)
 
 
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
         (b"", EmptyFile),
-        (gzip.compress(b""), EmptyFile),
+        (gzip.compress(b"", mtime=0), EmptyFile),
         (GZIPPED[:-1], TruncatedArchive),
         (GZIPPED[:-8], TruncatedArchive),
         (GZIPPED[:20], TruncatedArchive),
@@ -93,7 +93,7 @@ GZIPPED = gzip.compress(TEXT)
         (bz2.compress(TEXT), ForeignFormat),
         (lzma.compress(TEXT), ForeignFormat),
         (b"%PDF-1.7 ...", ForeignFormat),
-        (gzip.compress(b"%PDF-1.7 ..."), ForeignFormat),
+        (gzip.compress(b"%PDF-1.7 ...", mtime=0), ForeignFormat),
         (b"PAR1....", ForeignFormat),
         (TEXT.decode().encode("utf-16"), ForeignFormat),
         (b"\xef\xbb\xbf \n<!doctype HTML>\n<html>", ForeignFormat),
@@ -121,14 +121,14 @@ def test_a_protected_archive_is_refused(tmp_path: Path) -> None:
 
 def test_expansion_is_bounded_by_bytes(tmp_path: Path) -> None:
     with pytest.raises(ExpandsTooFar):
-        decoded(tmp_path, gzip.compress(b"x" * 3_000_000), Limits(most_bytes=2_000_000))
+        decoded(tmp_path, gzip.compress(b"x" * 3_000_000, mtime=0), Limits(most_bytes=2_000_000))
     assert (tmp_path / "decoded").stat().st_size <= 2_000_000
 
 
 def test_expansion_is_bounded_by_ratio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoding, "RATIO_COUNTS_FROM", 1_000_000)
     with pytest.raises(ExpandsTooFar):
-        decoded(tmp_path, gzip.compress(b"x" * 3_000_000), Limits(most_ratio=200))
+        decoded(tmp_path, gzip.compress(b"x" * 3_000_000, mtime=0), Limits(most_ratio=200))
 
 
 @settings(

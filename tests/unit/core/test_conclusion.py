@@ -200,7 +200,7 @@ def test_a_webhook_load_that_waits_is_requested_at_once() -> None:
     assert is_to_be_requested(a_load(LoadState.QUEUED, attempts=0), NOW)
 
 
-@pytest.mark.parametrize("state", set(LoadState) - {LoadState.QUEUED})
+@pytest.mark.parametrize("state", sorted(set(LoadState) - {LoadState.QUEUED}))
 def test_only_a_load_that_waits_is_requested(state: LoadState) -> None:
     assert not is_to_be_requested(a_load(state), NOW)
 
