@@ -61,6 +61,7 @@ class Means:
     log: logging.Logger
     hold_for: timedelta = timedelta(days=7)
     staff: Staff = NOBODY
+    report_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +216,8 @@ def _delivery(load: Load, means: Means) -> Delivery:
     customer = means.ledger.customers.get(load.target.customer)
     repeats = load.request.repeats
     repeated = means.ledger.loads.receipt(repeats) if repeats else None
-    return Delivery(load, means.buckets.open(customer.bucket), means.archive, repeated)
+    bucket = means.buckets.open(customer.bucket)
+    return Delivery(load, bucket, means.archive, repeated, log=means.log)
 
 
 def _run(
@@ -234,6 +236,7 @@ def _run(
             thresholds=overridden(rules.thresholds, terms.thresholds),
             now=means.clock(),
             progress=progress,
+            report_rows=means.report_rows,
         )
 
 

@@ -1,7 +1,8 @@
 """From a file to its verdict: decode → examine → stage → judge, the same for a load and a check."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -54,6 +55,50 @@ class Steps:
         self.progress(name, 1.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The first rows of the file, in order, that are rejected for one subject.
+
+    `numbers` say more of each, as those of findings do.
+    """
+
+    subject: Subject
+    rows: Positions
+    numbers: Positions
+
+
+@dataclass
+class Trial:
+    """What comes to light while a file is judged; of each subject `most` rows are remembered."""
+
+    structure: Structure
+    rejected: Mask
+    most: int
+    tally: Tally = field(default_factory=Tally)
+    broken: list[Broken] = field(default_factory=list)
+    remembered: Counter[Subject] = field(default_factory=Counter)
+
+    def add(self, subject: Subject, rows: Positions, numbers: Positions | None, count: int) -> None:
+        """Add rows of the file that break a rule, in order: the first of `count`."""
+        self.tally.add(subject, _findings(rows, numbers), count)
+        left = self.most - self.remembered[subject]
+        if subject.rejects and left > 0 and len(rows):
+            first = rows[:left].copy()
+            more = np.zeros_like(first) if numbers is None else numbers[:left].copy()
+            self.broken.append(Broken(subject, first, more))
+            self.remembered[subject] += len(first)
+
+    def add_regular(
+        self, subject: Subject, rows: Positions, firsts: Positions | None = None
+    ) -> None:
+        """Add regular rows by their places; `firsts` have the same key or value before them."""
+        if subject.rejects:
+            self.rejected[rows] = True
+        most = max(self.most, MAX_REJECTIONS_KEPT)
+        numbers = None if firsts is None else self.structure.rows_of_file(firsts[:most])
+        self.add(subject, self.structure.rows_of_file(rows[:most]), numbers, len(rows))
+
+
 @dataclass(frozen=True)
 class Judged:
     """A file with its verdict; `staging` still holds all regular rows, also the rejected."""
@@ -64,6 +109,7 @@ class Judged:
     staging: Staging
     structure: Structure
     rejected: Mask
+    broken: Sequence[Broken]
 
     def accept(self, database: Path, etag: str | None) -> AcceptedRows:
         """Leave only accepted rows in the database, ready to be published once it is closed."""
@@ -115,11 +161,12 @@ def judged(
     database: Path | None,
     limits: Limits,
     steps: Steps,
+    most_remembered: int = 0,
 ) -> Iterator[Judged]:
     """Judge a received file and lend its staged rows; raises FileProblem and OutageProblem.
 
     The rows are staged in the file `database`. Where it is None nothing is to be kept, and only
-    what judging needs is staged at all.
+    what judging needs is staged at all. Of each rule that is broken, so many rows are remembered.
     """
     with room_told():
         with steps.step("decode") as progress:
@@ -131,8 +178,9 @@ def judged(
         with open_staging(field_map, scratch, database) as staging:
             structure = _staged(staging, text, header, scratch / "mended", steps)
             with steps.step("judge"):
-                rejected, verdict = _verdict(staging, structure, header)
-            yield Judged(decoded, header, verdict, staging, structure, rejected)
+                trial = Trial(structure, np.zeros(structure.rows, np.bool_), most_remembered)
+                verdict = _verdict(staging, trial, header)
+            yield Judged(decoded, header, verdict, staging, structure, trial.rejected, trial.broken)
 
 
 def _staged(
@@ -164,29 +212,29 @@ def _staged(
     return structure
 
 
-def _verdict(staging: Staging, structure: Structure, header: Header) -> tuple[Mask, Verdict]:
+def _verdict(staging: Staging, trial: Trial, header: Header) -> Verdict:
     """Judge what was staged: which of its rows are rejected, and the verdict on the whole file."""
-    tally = Tally()
-    _add_irregular(structure, tally)
-    rejected = np.zeros(structure.rows, dtype=np.bool_)
-    _judge_suspects(staging, structure, tally, rejected)
-    _judge_keys(staging, structure, tally, rejected)
-    accepted = structure.rows - int(np.count_nonzero(rejected))
+    _add_irregular(trial)
+    _judge_suspects(staging, trial)
+    _judge_keys(staging, trial)
+    structure = trial.structure
+    accepted = structure.rows - int(np.count_nonzero(trial.rejected))
     counts = Counts(structure.rows_read, accepted, structure.rows_read - accepted)
     notes = (*header.notes, *structure.notes)
-    return rejected, tally.verdict(counts, header.width, structure.lines_of, notes)
+    return trial.tally.verdict(counts, header.width, structure.lines_of, notes)
 
 
-def _add_irregular(structure: Structure, tally: Tally) -> None:
+def _add_irregular(trial: Trial) -> None:
+    structure = trial.structure
     for rule, is_such in (
         (Rule.BLANK_ROW, structure.values == 0),
         (Rule.RAGGED_ROW, structure.values != 0),
     ):
         rows, values = structure.irregular[is_such], structure.values[is_such]
-        tally.add(Subject(rule), _findings(rows, values), len(rows))
+        trial.add(Subject(rule), rows, values, len(rows))
 
 
-def _judge_suspects(staging: Staging, structure: Structure, tally: Tally, rejected: Mask) -> None:
+def _judge_suspects(staging: Staging, trial: Trial) -> None:
     """Let pandera judge the cells that did not pass the screen."""
     for suspected, batches in staging.suspects():
         from alumniq_pipelines.frames.judging import judge
@@ -198,11 +246,7 @@ def _judge_suspects(staging: Staging, structure: Structure, tally: Tally, reject
             rows = batch["row"].to_numpy()
             unreadable = np.zeros(len(rows), dtype=np.bool_)
             for rule, broken in judge(schema, batch["text"]):
-                subject = Subject(rule, column)
-                first = structure.rows_of_file(rows[broken][:MAX_REJECTIONS_KEPT])
-                tally.add(subject, _findings(first), int(np.count_nonzero(broken)))
-                if subject.rejects:
-                    rejected[rows[broken]] = True
+                trial.add_regular(Subject(rule, column), rows[broken])
                 if rule in {Rule.REQUIRED, Rule.TYPE}:
                     unreadable |= broken
             if column.type != "string":
@@ -219,15 +263,10 @@ def _as_judged(column: Column, field_map: FieldMap) -> Column:
     return column.model_copy(update={"alumniq": strict})
 
 
-def _judge_keys(staging: Staging, structure: Structure, tally: Tally, rejected: Mask) -> None:
+def _judge_keys(staging: Staging, trial: Trial) -> None:
     """Reject rows whose key, or unique value, an earlier row has too."""
     for subject in _keys(staging.field_map):
-        rows, firsts = staging.repeats(subject.key)
-        if subject.rejects:
-            rejected[rows] = True
-        first = structure.rows_of_file(rows[:MAX_REJECTIONS_KEPT])
-        earlier = structure.rows_of_file(firsts[:MAX_REJECTIONS_KEPT])
-        tally.add(subject, _findings(first, earlier), len(rows))
+        trial.add_regular(subject, *staging.repeats(subject.key))
 
 
 def _keys(field_map: FieldMap) -> Iterator[Subject]:

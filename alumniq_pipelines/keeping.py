@@ -1,9 +1,10 @@
 """Keeping: what loads read, and rows that wait for a person, in the archive and out of it again."""
 
 import hashlib
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from alumniq_pipelines.core.archive import Archive, Receipt, held_name, received_name
@@ -13,6 +14,8 @@ from alumniq_pipelines.core.holding import HeldRows
 from alumniq_pipelines.core.load import JobId, Load
 from alumniq_pipelines.core.problems.file import FileGone
 from alumniq_pipelines.core.problems.holding import ArchivedFileGone, HeldRowsGone
+from alumniq_pipelines.core.problems.problem import Problem
+from alumniq_pipelines.core.report import ReportForm, report_key, report_name, summary_name
 from alumniq_pipelines.core.warehouse import AcceptedRows
 
 
@@ -31,6 +34,7 @@ class Delivery:
     receipt: Receipt | None = None
     etag: str | None = None
     sha256: str | None = None
+    log: logging.Logger = field(default_factory=lambda: logging.getLogger(__name__))
 
     def fetch(self, destination: Path) -> None:
         """Fetch the file; raises FileGone and ArchivedFileGone."""
@@ -59,6 +63,23 @@ class Delivery:
             digest = self.sha256 or _digest(received)
             self.archive.put(received_name(digest), received)
             self.receipt = Receipt(digest, self.etag)
+
+    def report(self, csv: Path, xlsx: Path, summary: bytes) -> None:
+        """Keep the load's rejection report, and put it into the customer's bucket too.
+
+        That it cannot be put there fails no load: the kept report is the same.
+        """
+        job_id = self.load.job_id
+        told = csv.with_name("summary.json")
+        told.write_bytes(summary)
+        self.archive.put(report_name(job_id, ReportForm.CSV), csv)
+        self.archive.put(report_name(job_id, ReportForm.XLSX), xlsx)
+        self.archive.put(summary_name(job_id), told)
+        try:
+            self.bucket.put(report_key(self.load.target, job_id), csv)
+        except (Problem, OSError) as fault:
+            name = type(fault).__name__
+            self.log.warning("The report was not put into the customer's bucket: %s", name)
 
 
 def keep_rows(

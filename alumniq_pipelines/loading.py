@@ -83,6 +83,7 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
     thresholds: Thresholds = NEVER_HELD,
     progress: Progress | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    report_rows: int = 0,
 ) -> LoadReport:
     """Load one delivered file into its target.
 
@@ -93,7 +94,8 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
     pass: then the rows are kept for a person's decision. Raises FileProblem for a file that cannot
     be read at all and OutageProblem for faults of ours. Harmless to repeat: a version already
     published by this load is answered again; a later one already live makes this load superseded.
-    A dry run only judges. Leaves nothing in `scratch`.
+    A dry run only judges. The first `report_rows` rejected rows are written into a rejection
+    report, whatever becomes of the load. Leaves nothing in `scratch`.
     """
     from alumniq_pipelines.judgement import Steps, room_told
 
@@ -103,7 +105,7 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
     steps = Steps(progress or unwatched)
     with room_told(), _folder_in(scratch) as folder:
         report, accepted, before = _judged_and_compared(
-            delivery, field_map, warehouse, folder, max_rejected, limits, steps
+            delivery, field_map, warehouse, folder, max_rejected, limits, steps, report_rows
         )
         if accepted is None or load.request.dry_run:
             return report
@@ -224,6 +226,7 @@ def _judged_and_compared(
     max_rejected: int,
     limits: Limits,
     steps: "Steps",
+    report_rows: int,
 ) -> tuple[LoadReport, AcceptedRows | None, LiveRows | None]:
     """Read a load's file: the report, what could be published, and what is live before that."""
     from alumniq_pipelines.judgement import judged
@@ -233,9 +236,12 @@ def _judged_and_compared(
         delivery.fetch(received)
     with (
         delivery.kept(received),
-        judged(received, field_map, folder, database, limits, steps) as file,
+        judged(received, field_map, folder, database, limits, steps, report_rows) as file,
     ):
         delivery.sha256 = file.decoded.sha256
+        if file.broken:
+            with steps.step("report"):
+                _keep_report(file, delivery, report_rows, folder)
         report = _report(file, steps.seconds)
         counts = file.verdict.counts
         if not counts.rows_accepted or counts.rows_rejected > max_rejected:
@@ -246,6 +252,14 @@ def _judged_and_compared(
             with steps.step("compare"):
                 report = replace(report, changes=file.compare(before))
     return replace(report, is_good=True), accepted, before
+
+
+def _keep_report(file: "Judged", delivery: Delivery, most: int, folder: Path) -> None:
+    from alumniq_pipelines.reporting import write_report
+
+    written = write_report(file, most, folder)
+    if written is not None:
+        delivery.report(written.csv, written.xlsx, written.summary.to_json())
 
 
 def _report(file: "Judged", seconds: dict[str, float]) -> LoadReport:

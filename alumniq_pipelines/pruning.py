@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.archive import HELD, RECEIVED, Archive
 from alumniq_pipelines.core.load import JobId
+from alumniq_pipelines.core.report import REPORTS
 from alumniq_pipelines.core.warehouse import Warehouse
 
 MOST_AT_ONCE = 500
@@ -17,14 +18,24 @@ UNCLAIMED = timedelta(days=1)
 
 
 def prune(
-    archive: Archive, ledger: Ledger, warehouse: Warehouse, keep_for: timedelta, now: datetime
+    archive: Archive,
+    ledger: Ledger,
+    warehouse: Warehouse,
+    keep_for: timedelta,
+    now: datetime,
+    reports_for: timedelta,
 ) -> int:
     """Remove what is past its time, and count it; harmless to repeat, and to break off.
 
     Received files go `keep_for` after they were last received, unless a version that is kept was
-    made from them; held rows go once their load has its outcome.
+    made from them; held rows go once their load has its outcome; rejection reports `reports_for`
+    after they were written.
     """
-    due = [*_received(archive, ledger, warehouse, now - keep_for), *_held(archive, ledger, now)]
+    due = [
+        *_received(archive, ledger, warehouse, now - keep_for),
+        *_held(archive, ledger, now),
+        *(each.name for each in archive.kept(REPORTS) if each.kept_at < now - reports_for),
+    ]
     for name in due[:MOST_AT_ONCE]:
         archive.remove(name)
     return min(len(due), MOST_AT_ONCE)

@@ -73,6 +73,10 @@ class Settings(BaseSettings):
         default="", description="S3 bucket for received files and held rows; empty: in data_dir."
     )
     archive_days: int = Field(default=30, ge=1, description="Days that received files are kept.")
+    report_days: int = Field(default=30, ge=1, description="Days that rejection reports are kept.")
+    report_rows: int = Field(
+        default=100_000, ge=0, description="Rejected rows listed in a load's report; 0: no reports."
+    )
     hold_days: int = Field(default=7, ge=1, description="Days that a held load waits for a person.")
 
     mail: Literal["folder", "smtp"] = Field(default="folder", description="How mail leaves.")

@@ -18,6 +18,7 @@ from alumniq_pipelines.core.problems.file import (
     UnusableColumnName,
     UnusableHeader,
 )
+from alumniq_pipelines.core.report import REPORT_COLUMNS
 
 DELIMITERS = (",", "\t", "|", ";", "^", "~", ":", "\x1f", "\x01", " ")
 """What is tried beside the field map's own."""
@@ -33,13 +34,15 @@ class Header:
     """A header line that fits its field map.
 
     `sources` leads from a column's name to its place in the file, from 0: the field map's columns
-    that the file has, in the field map's order, then the sender's own in the file's.
+    that the file has, in the field map's order, then the sender's own in the file's. `names` are
+    the sender's, as sent; a rejection report that is sent back has more columns behind them.
     """
 
     delimiter: str
     width: int
     sources: Mapping[str, int]
     notes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 def read_header(text: str, field_map: FieldMap) -> Header:
@@ -51,6 +54,7 @@ def read_header(text: str, field_map: FieldMap) -> Header:
     if not _matches(names, field_map):
         known = [column.name for column in field_map.columns]
         raise NoHeader(known, _line_of_header(text, field_map))
+    width, names = len(names), _without_report(names)
     places = _places(names, field_map)
     faults = list(_faults(names, places, field_map))
     if faults:
@@ -58,8 +62,16 @@ def read_header(text: str, field_map: FieldMap) -> Header:
     ordered = [column.name for column in field_map.columns if column.name in places]
     own = [name for name in places if name not in set(ordered)]
     sources = {name: places[name][0] for name in (*ordered, *own)}
-    notes = _notes(names, sources, delimiter, field_map)
-    return Header(delimiter, len(names), sources, tuple(notes))
+    notes = list(_notes(names, sources, delimiter, field_map))
+    if len(names) < width:
+        notes.append("The file is a rejection report; the report's own columns were left out.")
+    return Header(delimiter, width, sources, tuple(notes), tuple(names))
+
+
+def _without_report(names: list[str]) -> list[str]:
+    """Leave out the columns that a rejection report has added to what was sent."""
+    place = len(names) - len(REPORT_COLUMNS)
+    return names[:place] if tuple(names[place:]) == REPORT_COLUMNS else names
 
 
 def _best_reading(text: str, field_map: FieldMap) -> tuple[str, list[str]]:

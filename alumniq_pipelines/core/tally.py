@@ -95,26 +95,16 @@ class Tally:
         ]
         return Verdict(
             counts,
-            tuple(_rejection(finding, subject, width, lines) for finding, subject in kept),
+            tuple(rejection(finding, subject, width, lines) for finding, subject in kept),
             _ordered([_cause(subject, found, lines) for subject, found in refused.items()]),
             (*notes, *(str(cause) for cause in _ordered(told))),
         )
 
 
-def _rows_to_look_up(
-    kept: Iterable[tuple[Finding, Subject]], found: Iterable[_Findings]
-) -> set[int]:
-    rows = {each.first[0].row for each in found}
-    for finding, subject in kept:
-        rows.add(finding.row)
-        if subject.key:
-            rows.add(finding.number)
-    return rows
-
-
-def _rejection(
+def rejection(
     finding: Finding, subject: Subject, width: int, lines: Mapping[int, int]
 ) -> Rejection:
+    """Put one finding into words; `lines` must know its row, and the first row of a key."""
     rule = subject.rule
     if rule is Rule.RAGGED_ROW:
         message = ragged_message(finding.number, width)
@@ -130,6 +120,17 @@ def _rejection(
         message,
         advice_of(rule, subject.column),
     )
+
+
+def _rows_to_look_up(
+    kept: Iterable[tuple[Finding, Subject]], found: Iterable[_Findings]
+) -> set[int]:
+    rows = {each.first[0].row for each in found}
+    for finding, subject in kept:
+        rows.add(finding.row)
+        if subject.key:
+            rows.add(finding.number)
+    return rows
 
 
 def _cause(subject: Subject, found: _Findings, lines: Mapping[int, int]) -> Cause:

@@ -85,6 +85,7 @@ def feed_asset(field_map: FieldMap, catalog: Catalog, settings: Settings) -> dg.
             log=context.log,
             hold_for=timedelta(days=settings.hold_days),
             staff=staff_of(settings),
+            report_rows=settings.report_rows,
         )
         yield from step_events(context, field_map, means, config.filename, settings.gateway_url)
 

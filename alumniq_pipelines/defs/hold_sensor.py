@@ -41,7 +41,8 @@ def archive_sensor(settings: Settings) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
             "Lets go of received files whose time is over, but never of one that a kept version "
-            "was made from, and of held rows once their load has its outcome."
+            "was made from, of old rejection reports, and of held rows once their load has its "
+            "outcome."
         ),
     )
     def archive(
@@ -52,7 +53,8 @@ def archive_sensor(settings: Settings) -> dg.SensorDefinition:
         from alumniq_pipelines.pruning import prune
 
         keep_for = timedelta(days=settings.archive_days)
-        count = prune(archive, ledger, warehouse, keep_for, datetime.now(UTC))
+        reports_for = timedelta(days=settings.report_days)
+        count = prune(archive, ledger, warehouse, keep_for, datetime.now(UTC), reports_for)
         return dg.SkipReason(f"{count} files let go.")
 
     return archive

@@ -25,6 +25,7 @@ MAY_IMPORT = {
         "numpy",
         "pandas",
         "pydantic",
+        "xlsxwriter",
         "yaml",
     },
     "alumniq_pipelines/defs": {"dagster", "pydantic"},

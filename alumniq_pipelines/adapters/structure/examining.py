@@ -5,8 +5,9 @@ as it is. Any other is mended first: a copy holds its regular records, and the o
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,18 @@ class Structure:
             starts = {row: int(block.starts[row - begin.record]) for row in found}
             lines.update({row: begin.line + block.lines_before(starts[row]) for row in found})
         return lines
+
+    def records_of(self, rows: Positions) -> Iterator[str]:
+        """Read rows of the file again, given in order: the text of each, with its end."""
+        for begin, end in pairwise(self.marks):
+            first, last = np.searchsorted(rows, (begin.record, end.record)).tolist()
+            if first == last:
+                continue
+            block = block_at(self.path, self.text.layout, begin, end)
+            places = rows[first:last] - begin.record
+            starts, ends = block.starts[places].tolist(), (block.ends[places] + 1).tolist()
+            for start, stop in zip(starts, ends, strict=True):
+                yield block.text[start:stop].tobytes().decode()
 
 
 def as_it_is(path: Path, layout: Layout, beginning: str) -> RegularText:

@@ -256,8 +256,8 @@ def test_received_files_go_after_a_month_but_for_those_of_kept_versions(
     published(installation, "nonsense\n")
     archive = open_archive(installation.settings)
     warehouse = DuckDBWarehouse(installation.settings.warehouse_dir)
-    assert prune(archive, installation.ledger, warehouse, MONTH, now()) == 0
-    assert prune(archive, installation.ledger, warehouse, MONTH, now() + MONTH) == 1
+    assert prune(archive, installation.ledger, warehouse, MONTH, now(), MONTH) == 0
+    assert prune(archive, installation.ledger, warehouse, MONTH, now() + MONTH, MONTH) == 1
     [kept] = archive.kept(RECEIVED)
     assert kept.name == RECEIVED + hashlib.sha256((HEADER + ROWS).encode()).hexdigest()
 
@@ -265,10 +265,10 @@ def test_received_files_go_after_a_month_but_for_those_of_kept_versions(
 def test_held_rows_go_once_the_load_has_its_outcome(installation: Installation, held: Load) -> None:
     archive = open_archive(installation.settings)
     warehouse = DuckDBWarehouse(installation.settings.warehouse_dir)
-    prune(archive, installation.ledger, warehouse, MONTH, now() + timedelta(days=2))
+    prune(archive, installation.ledger, warehouse, MONTH, now() + timedelta(days=2), MONTH)
     assert list(archive.kept(HELD))
     deciding.discard(installation.ledger, held.job_id, "A test export.", "ada", now())
-    prune(archive, installation.ledger, warehouse, MONTH, now())
+    prune(archive, installation.ledger, warehouse, MONTH, now(), MONTH)
     assert not list(archive.kept(HELD))
 
 

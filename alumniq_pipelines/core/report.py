@@ -1,0 +1,91 @@
+"""The rejection report: what it is called, where it is kept, and what its columns are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pydantic import TypeAdapter
+
+from alumniq_pipelines.core.bucket import folder_of
+from alumniq_pipelines.core.load import JobId
+from alumniq_pipelines.core.target import Target
+from alumniq_pipelines.core.verdict import Rejection
+
+REPORT_COLUMNS = ("_row", "_line", "_column", "_code", "_message", "_advice")
+"""What a report adds behind the customer's own columns; a file that ends in them is a report."""
+
+REPORTS = "reports/"
+"""How names of kept reports begin in the archive."""
+
+SEPARATOR = " | "
+"""Between the faults of one row: a row has one line in the report, so that it can be sent back."""
+
+FIRST_SHOWN = 20
+"""Rejections told on a page."""
+
+
+class ReportForm(StrEnum):
+    """What a report can be fetched as."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSummary:
+    """What a page tells of a report without opening it; no cell values."""
+
+    rows_rejected: int
+    rows_listed: int
+    first: tuple[Rejection, ...]
+
+    def to_json(self) -> bytes:
+        """Write it for keeping."""
+        return _SUMMARIES.dump_json(self)
+
+    @classmethod
+    def from_json(cls, kept: bytes) -> "ReportSummary":
+        """Read what `to_json` wrote."""
+        return _SUMMARIES.validate_json(kept)
+
+
+_SUMMARIES = TypeAdapter(ReportSummary)
+
+
+def report_name(job_id: JobId, form: ReportForm) -> str:
+    """Name a load's report in the archive."""
+    return f"{REPORTS}{job_id}.{form}"
+
+
+def summary_name(job_id: JobId) -> str:
+    """Name the summary of a load's report in the archive."""
+    return f"{REPORTS}{job_id}.json"
+
+
+def report_key(target: Target, job_id: JobId) -> str:
+    """Name the place of a load's report in its customer's bucket."""
+    return f"{folder_of(target.environment)}{REPORTS}{target.feed}/{job_id}.{ReportForm.CSV}"
+
+
+def particulars(row: int, line: int, faults: Sequence[Rejection]) -> tuple[str, ...]:
+    """Put the faults of one row into the values of REPORT_COLUMNS."""
+    columns = [
+        [fault.column or "" for fault in faults],
+        [fault.code for fault in faults],
+        [fault.message for fault in faults],
+        [fault.advice for fault in faults],
+    ]
+    return (str(row), str(line), *(SEPARATOR.join(each) for each in columns))
+
+
+def laid_out(values: Sequence[str], own: int, width: int, told: Sequence[str]) -> list[str]:
+    """Lay a rejected row out: its own values, what is told of it, and what had no column.
+
+    The header of the file had `width` columns, the first `own` of them the customer's. A row that
+    had more or fewer values ends in one value too many, so that it is rejected again until someone
+    has mended it: filled up in silence, it would be taken.
+    """
+    row = [*values[:own], *[""] * (own - len(values)), *told]
+    if len(values) != width:
+        row += list(values[width:]) or [""]
+    return row

@@ -1,0 +1,96 @@
+"""The use case: write down which rows of a judged file were rejected, and why, to be sent back."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from alumniq_pipelines.adapters.rejection_report import (
+    MOST_ROWS_OF_A_SHEET,
+    csv_report,
+    values_of,
+    xlsx_report,
+)
+from alumniq_pipelines.core.report import (
+    FIRST_SHOWN,
+    REPORT_COLUMNS,
+    ReportSummary,
+    laid_out,
+    particulars,
+)
+from alumniq_pipelines.core.tally import Finding, rejection
+from alumniq_pipelines.judgement import Judged, Positions
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenReport:
+    """The files of a report, in the folder they were written to."""
+
+    csv: Path
+    xlsx: Path
+    summary: ReportSummary
+
+
+def write_report(file: Judged, most: int, folder: Path) -> WrittenReport | None:
+    """Write the first rejected rows as they were sent, with what is wrong; None without any.
+
+    The file must have been judged with at least `most` rows remembered.
+    """
+    if not most or not file.broken:
+        return None
+    listed = np.unique(np.concatenate([each.rows for each in file.broken]))[:most]
+    header, quote = file.header, file.structure.text.layout.quote
+    own, width = len(header.names), header.width
+    rejected = file.verdict.counts.rows_rejected
+    summary = ReportSummary(rejected, len(listed), file.verdict.rejections[:FIRST_SHOWN])
+    written = WrittenReport(folder / "report.csv", folder / "report.xlsx", summary)
+    with (
+        csv_report(written.csv, header.delimiter, quote) as write_csv,
+        xlsx_report(written.xlsx, _note(rejected, len(listed))) as write_xlsx,
+    ):
+        rows = _rows(file, listed)
+        records = file.structure.records_of(listed)
+        write_csv([*header.names, *REPORT_COLUMNS])
+        write_xlsx([*header.names, *REPORT_COLUMNS])
+        for told, record in zip(rows, records, strict=True):
+            row = laid_out(values_of(record, header.delimiter, quote), own, width, told)
+            write_csv(row)
+            write_xlsx(row)
+    return written
+
+
+def _note(rejected: int, listed: int) -> str:
+    listed = min(listed, MOST_ROWS_OF_A_SHEET)
+    if rejected == listed:
+        return ""
+    told = f"The first {listed:,} of {rejected:,} rejected rows are here."
+    return f"{told} The CSV report may hold more."
+
+
+def _rows(file: Judged, listed: Positions) -> Iterator[tuple[str, ...]]:
+    """Tell of each listed row what is wrong with it, without holding all of that at once."""
+    rows = np.concatenate([each.rows for each in file.broken])
+    numbers = np.concatenate([each.numbers for each in file.broken])
+    sizes = [len(each.rows) for each in file.broken]
+    subjects = np.repeat(np.arange(len(sizes)), sizes)
+    order = np.argsort(rows, kind="stable")
+    rows, numbers, subjects = rows[order], numbers[order], subjects[order]
+    lines = file.structure.lines_of(_mentioned(file, listed))
+    starts = np.searchsorted(rows, listed).tolist()
+    ends = np.searchsorted(rows, listed, side="right").tolist()
+    for row, start, end in zip(listed.tolist(), starts, ends, strict=True):
+        faults = [
+            rejection(Finding(row, number), file.broken[subject].subject, file.header.width, lines)
+            for number, subject in zip(
+                numbers[start:end].tolist(), subjects[start:end].tolist(), strict=True
+            )
+        ]
+        yield particulars(row, lines[row], faults)
+
+
+def _mentioned(file: Judged, listed: Positions) -> list[int]:
+    """List the rows whose lines are told: those listed, and the first of each repeated key."""
+    firsts = [each.numbers for each in file.broken if each.subject.key]
+    mentioned: list[int] = np.unique(np.concatenate([listed, *firsts])).tolist()
+    return mentioned
