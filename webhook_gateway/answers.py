@@ -41,6 +41,7 @@ STATUS: Mapping[type[RequestProblem], int] = {
     page.NoFileChosen: 400,
     page.UploadTooLarge: 413,
     api.NoSuchLoad: 404,
+    api.NoReport: 404,
     api.NoSuchNotification: 404,
     api.NotQueued: 409,
     api.NotRepeatable: 409,

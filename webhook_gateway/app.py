@@ -16,7 +16,7 @@ from alumniq_pipelines.core.bucket import Buckets
 from alumniq_pipelines.core.catalog import Catalog
 from alumniq_pipelines.core.problems.problem import OutageProblem
 from alumniq_pipelines.core.problems.request import RequestProblem
-from alumniq_pipelines.opening import open_buckets
+from alumniq_pipelines.opening import open_archive, open_buckets
 from alumniq_pipelines.settings import Settings
 from webhook_gateway.acting import Actions
 from webhook_gateway.answers import answer_to
@@ -32,6 +32,7 @@ from webhook_gateway.metrics import Metrics
 from webhook_gateway.pages.routes import page_routes
 from webhook_gateway.rate_limits import RateLimit
 from webhook_gateway.refusal import Refused
+from webhook_gateway.reports import Reports
 from webhook_gateway.self_testing import SelfTest
 from webhook_gateway.status import Status
 from webhook_gateway.webhook import PATH, Webhook
@@ -77,12 +78,14 @@ def create_app(
     intake = Intake(ledger, buckets, status, AddressPolicy.of(settings.callback_allowed_networks))
     webhook = Webhook(gate, intake, clock, settings.max_body_bytes)
     keeping = KeyKeeping(ledger)
+    reports = Reports(status, lambda: open_archive(settings))
     endpoints = Endpoints(
         gate,
         status,
         Actions(ledger, status),
         keeping,
         S3KeyKeeping(ledger, settings.sealing_key_file),
+        reports,
         SelfTest(intake),
         webhook.options,
         clock,
@@ -99,7 +102,7 @@ def create_app(
             Route("/livez", health.live),
             Route("/readyz", health.ready),
             Route("/metrics", metrics.show),
-            *page_routes(settings, gate, status, keeping, buckets, clock),
+            *page_routes(settings, gate, status, keeping, reports, buckets, clock),
         ],
         middleware=[
             Middleware(FrontDoor, calls=metrics.calls, limit=addresses),

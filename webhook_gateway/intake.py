@@ -22,6 +22,7 @@ from alumniq_pipelines.core.problems.api import (
     UnusableIdempotencyKey,
 )
 from alumniq_pipelines.core.problems.request import FileNotInBucket, RequestProblem
+from alumniq_pipelines.core.report import REPORTS
 from alumniq_pipelines.core.target import Environment, Target
 from webhook_gateway.options import Option, Options
 from webhook_gateway.refusal import Refused
@@ -104,7 +105,8 @@ class Intake:
         if stored is None:
             folder = folder_of(key.environment)
             names = [each.key.removeprefix(folder) for each in bucket.names(folder)]
-            raise FileNotInBucket(filename, folder, _near(filename, names))
+            sent = [name for name in names if not name.startswith(REPORTS)]
+            raise FileNotInBucket(filename, folder, _near(filename, sent))
         return stored
 
     def bucket(self, customer: str) -> Bucket:

@@ -17,6 +17,7 @@ from alumniq_pipelines.cli.hold_display import (
     waiting_lines,
 )
 from alumniq_pipelines.cli.installation import ledger_of
+from alumniq_pipelines.cli.load_report import report
 from alumniq_pipelines.core.load import JobId, Load, LoadState
 from alumniq_pipelines.core.notification import DeliveryResult, Notification, NotificationState
 from alumniq_pipelines.core.outcome import Attempt
@@ -41,6 +42,7 @@ Told = tuple[Notification, Sequence[tuple[datetime, DeliveryResult]]]
 load.command()(approve)
 load.command()(discard)
 load.command()(repeat)
+load.command()(report)
 
 
 @load.command("list")

@@ -14,6 +14,7 @@ from alumniq_pipelines.core.load import Load, LoadState
 from alumniq_pipelines.core.notification import Channel, Notice
 from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome
 from alumniq_pipelines.core.problems.outage import UnexplainedFailure
+from alumniq_pipelines.core.report import report_key
 from alumniq_pipelines.core.staff import NOBODY, Staff
 
 OUR_FAULTS = frozenset({AttemptResult.OUTAGE, AttemptResult.MISCONFIGURED, AttemptResult.LOST})
@@ -94,6 +95,7 @@ def _mail_text(load: Load, outcome: Outcome, *, ours: bool) -> str:
             f"{load.request.filename} {_success(load, outcome)}",
             _list("Rows left out", outcome.errors) if outcome.errors else "",
             _counts(outcome),
+            _report(load, outcome),
             _facts(load),
         ]
     else:
@@ -102,6 +104,7 @@ def _mail_text(load: Load, outcome: Outcome, *, ours: bool) -> str:
             _list("What went wrong", _errors(outcome)),
             f"What to do: {outcome.remedy or _remedy(load, ours=ours)}",
             _counts(outcome),
+            _report(load, outcome),
             _facts(load),
         ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -160,6 +163,13 @@ def _counts(outcome: Outcome) -> str:
     if outcome.changes is not None and outcome.state is LoadState.SUCCEEDED:
         lines.append(f"Changes: {outcome.changes}")
     return "\n".join(lines)
+
+
+def _report(load: Load, outcome: Outcome) -> str:
+    if outcome.counts is None or not outcome.counts.rows_rejected:
+        return ""
+    place = report_key(load.target, load.job_id)
+    return f"The rejected rows and what is wrong with each: {place} in your bucket."
 
 
 def _facts(load: Load) -> str:

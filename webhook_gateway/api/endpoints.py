@@ -16,18 +16,22 @@ from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.keys import ApiKey
 from alumniq_pipelines.core.load import Load, LoadState
 from alumniq_pipelines.core.problems.api import UnusableParameter
+from alumniq_pipelines.core.report import ReportForm
 from alumniq_pipelines.core.template import template
 from webhook_gateway.acting import Actions
 from webhook_gateway.api import answering, models
 from webhook_gateway.api.reference import PAGE_HEADERS, field_map_page
 from webhook_gateway.calls import address_of
+from webhook_gateway.downloads import download
 from webhook_gateway.gate import Gate
 from webhook_gateway.key_keeping import KeyKeeping, S3KeyKeeping
 from webhook_gateway.options import Option, Options
+from webhook_gateway.reports import Reports
 from webhook_gateway.self_testing import SelfTest
 from webhook_gateway.status import MOST_LOADS, Scope, Status
 
 STATE = "state"
+FORMAT = "format"
 MOST_NUMBER = 2**63 - 1
 """What the ledger can count to."""
 
@@ -79,6 +83,7 @@ class Endpoints:
     actions: Actions
     keys: KeyKeeping
     s3_keys: S3KeyKeeping
+    reports: Reports
     self_test: SelfTest
     read: Callable[[Request], Awaitable[Options]]
     clock: Callable[[], datetime]
@@ -148,6 +153,14 @@ class Endpoints:
     def load(self, caller: Caller) -> models.LoadDetail:
         """Show one load with its attempts, errors and notifications."""
         return answering.load_detail(self.status.load(caller.scope, caller.path("job_id")))
+
+    def report(self, caller: Caller) -> Response:
+        """Answer a load's rejection report as it is kept."""
+        form = caller.parameter(FORMAT) or ReportForm.CSV
+        if form not in set(ReportForm):
+            raise UnusableParameter(FORMAT, f"one of {', '.join(ReportForm)}")
+        load, copied = self.reports.copy(caller.scope, caller.path("job_id"), ReportForm(form))
+        return download(load, ReportForm(form), copied)
 
     def cancel(self, caller: Caller) -> models.LoadSummary:
         """End a load that has not begun; its outcome, FAILED, is told."""

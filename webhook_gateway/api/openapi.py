@@ -81,7 +81,7 @@ RECEIPT = {
 def document(server: str) -> dict[str, Any]:
     """Describe the API as it stands at a server's address."""
     known: list[type[BaseModel]] = [models.Errors]
-    known += [each.answer for each in OPERATIONS if not isinstance(each.answer, str)]
+    known += [each.answer for each in OPERATIONS if not isinstance(each.answer, str | tuple)]
     _, schemas = models_json_schema(
         [(each, "serialization") for each in dict.fromkeys(known)], ref_template=REFERENCE
     )
@@ -137,12 +137,17 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     }
 
 
-def _answer(answer: type[BaseModel] | str) -> dict[str, Any]:
-    media, schema = (
-        ("application/json", {"$ref": REFERENCE.format(model=answer.__name__)})
-        if not (isinstance(answer, str))
-        else (answer, {"type": "object"} if answer == "application/json" else {"type": "string"})
-    )
+def _answer(answer: type[BaseModel] | str | tuple[str, ...]) -> dict[str, Any]:
+    match answer:
+        case str() | tuple():
+            kinds = (answer,) if isinstance(answer, str) else answer
+            content = {
+                kind: {"schema": {"type": "object" if kind == "application/json" else "string"}}
+                for kind in kinds
+            }
+        case _:
+            reference = {"$ref": REFERENCE.format(model=answer.__name__)}
+            content = {"application/json": {"schema": reference}}
     return {
         "description": "As asked",
         "headers": {
@@ -151,7 +156,7 @@ def _answer(answer: type[BaseModel] | str) -> dict[str, Any]:
                 "schema": {"type": "integer", "minimum": 0},
             }
         },
-        "content": {media: {"schema": schema}},
+        "content": content,
     }
 
 

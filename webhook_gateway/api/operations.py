@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from alumniq_pipelines.core.load import LoadState
+from alumniq_pipelines.core.report import ReportForm
 from webhook_gateway.api import models
+from webhook_gateway.downloads import MEDIA_TYPES
 from webhook_gateway.status import MOST_LOADS
 
 EXAMPLE = models.JOB_ID
@@ -31,8 +33,8 @@ class Operation:
     path: str
     question: str
     summary: str
-    answer: type[BaseModel] | str
-    """A model, or the media type of an answer that is none."""
+    answer: type[BaseModel] | str | tuple[str, ...]
+    """A model, or the media type, or types, of an answer that is none."""
     parameters: Sequence[Parameter] = ()
     refusals: Sequence[int] = ()
 
@@ -106,6 +108,23 @@ OPERATIONS: Sequence[Operation] = (
     ),
     Operation(
         "GET", "/loads/{job_id}", "load", "Show one load whole", models.LoadDetail, (_LOAD,), (404,)
+    ),
+    Operation(
+        "GET",
+        "/loads/{job_id}/report",
+        "report",
+        "Fetch a load's rejection report: its rejected rows as sent, and what is wrong with each",
+        (MEDIA_TYPES[ReportForm.CSV], MEDIA_TYPES[ReportForm.XLSX]),
+        (
+            _LOAD,
+            Parameter(
+                "format",
+                "A CSV file in the form of the file that was sent, or an Excel workbook.",
+                {"type": "string", "enum": [each.value for each in ReportForm], "default": "csv"},
+                "csv",
+            ),
+        ),
+        (400, 404),
     ),
     Operation(
         "POST",

@@ -9,12 +9,16 @@ from starlette.responses import RedirectResponse, Response
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.changes import Changes, told_changes
 from alumniq_pipelines.core.load import JobId, LoadState
+from alumniq_pipelines.core.problems.api import NoReport
+from alumniq_pipelines.core.report import ReportForm
 from alumniq_pipelines.core.target import Target
 from alumniq_pipelines.deciding import approve, discard
 from webhook_gateway.acting import CANCELABLE, Actions
+from webhook_gateway.downloads import download
 from webhook_gateway.pages.chart import HEIGHT, WIDTH, bars
 from webhook_gateway.pages.door import Door, Visit
 from webhook_gateway.pages.timeline import timeline
+from webhook_gateway.reports import Reports
 from webhook_gateway.status import Status
 
 VERSIONS_SHOWN = 20
@@ -29,6 +33,7 @@ class LoadPages:
     ledger: Ledger
     status: Status
     actions: Actions
+    reports: Reports
 
     def index(self, visit: Visit) -> Response:
         """List loads, newest first; by job and state where the address says so."""
@@ -67,6 +72,7 @@ class LoadPages:
             "loads",
             detail=detail,
             load=load,
+            report=self.reports.summary(detail),
             hold=self.ledger.holds.get(load.job_id) if load.state is LoadState.HELD else None,
             changes=told_changes(load.changes) if load.changes else (),
             events=timeline(detail),
@@ -76,6 +82,14 @@ class LoadPages:
             can_cancel=load.state in CANCELABLE and not load.attempts,
             can_repeat=load.is_final and self.ledger.loads.receipt(load.job_id) is not None,
         )
+
+    def report(self, visit: Visit) -> Response:
+        """Send a load's rejection report."""
+        form = visit.path("form")
+        if form not in set(ReportForm):
+            raise NoReport
+        load, copied = self.reports.copy(visit.scope, visit.path("job_id"), ReportForm(form))
+        return download(load, ReportForm(form), copied)
 
     def cancel(self, visit: Visit) -> Response:
         """End a load before it begins."""

@@ -21,6 +21,7 @@ from webhook_gateway.pages.staff import StaffPages
 from webhook_gateway.pages.telling import TellingPages
 from webhook_gateway.pages.webhooks import WebhookPages
 from webhook_gateway.rate_limits import RateLimit
+from webhook_gateway.reports import Reports
 from webhook_gateway.status import Status
 from webhook_gateway.uploading import Uploading
 
@@ -33,6 +34,7 @@ def page_routes(
     gate: Gate,
     status: Status,
     keeping: KeyKeeping,
+    reports: Reports,
     buckets: Buckets,
     clock: Callable[[], datetime],
 ) -> list[BaseRoute]:
@@ -46,7 +48,7 @@ def page_routes(
     return [
         *_doors(door, SigningIn(ledger, layout, gate, tries, clock, is_https)),
         *_customers(door, WebhookPages(door, status, uploading, onboarding, settings.gateway_url)),
-        *_loads(door, LoadPages(door, ledger, status, Actions(ledger, status))),
+        *_loads(door, LoadPages(door, ledger, status, Actions(ledger, status), reports)),
         *_security(door, KeyPages(door, ledger, keeping)),
         *_staff(door, StaffPages(door, ledger, Board(ledger))),
         _get("/notifications", door.signed_in(TellingPages(door, ledger).index)),
@@ -71,6 +73,7 @@ def _customers(door: Door, pages: WebhookPages) -> Iterator[Route]:
 def _loads(door: Door, pages: LoadPages) -> Iterator[Route]:
     yield _get("/loads", door.signed_in(pages.index))
     yield _get("/loads/{job_id}", door.signed_in(pages.show))
+    yield _get("/loads/{job_id}/report.{form}", door.signed_in(pages.report))
     yield _post("/loads/{job_id}/cancel", door.signed_in(pages.cancel))
     yield _post("/loads/{job_id}/resend", door.signed_in(pages.resend))
     yield _post("/loads/{job_id}/repeat", door.signed_in(pages.repeat))

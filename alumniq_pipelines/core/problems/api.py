@@ -16,6 +16,19 @@ class NoSuchLoad(RequestProblem):
         super().__init__("There is no load with this jobId.", "List yours: GET /api/v1/loads.")
 
 
+class NoReport(RequestProblem):
+    """The load has no rejection report."""
+
+    code = "no-report"
+
+    def __init__(self) -> None:
+        """Say when there is one."""
+        super().__init__(
+            "The load has no rejection report: no row was rejected, or it is kept no longer.",
+            "See what became of the load: GET /api/v1/loads/JOBID.",
+        )
+
+
 class NoSuchNotification(RequestProblem):
     """There is no such notification."""
 

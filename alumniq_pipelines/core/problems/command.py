@@ -214,6 +214,19 @@ class NothingPublished(SetupProblem):
         )
 
 
+class NoReportKept(SetupProblem):
+    """The load has no rejection report."""
+
+    code = "no-report-kept"
+
+    def __init__(self, job_id: str) -> None:
+        """Name the load."""
+        super().__init__(
+            f"No rejection report of {job_id} is kept: no row was rejected, or its time is over.",
+            f"See what became of the load: alumniq load show {job_id}.",
+        )
+
+
 class UnusableQuery(SetupProblem):
     """The query cannot be run."""
 

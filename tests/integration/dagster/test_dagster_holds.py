@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -17,6 +18,7 @@ from alumniq_pipelines.core.holding import Decision
 from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load, LoadState, Origin
 from alumniq_pipelines.core.outcome import AttemptResult
 from alumniq_pipelines.core.problems.holding import LaterLoadPublished, NotHeld, ReasonMissing
+from alumniq_pipelines.core.report import REPORTS
 from alumniq_pipelines.defs.settling import Settling
 from alumniq_pipelines.opening import open_archive
 from alumniq_pipelines.pruning import prune
@@ -260,6 +262,19 @@ def test_received_files_go_after_a_month_but_for_those_of_kept_versions(
     assert prune(archive, installation.ledger, warehouse, MONTH, now() + MONTH, MONTH) == 1
     [kept] = archive.kept(RECEIVED)
     assert kept.name == RECEIVED + hashlib.sha256((HEADER + ROWS).encode()).hexdigest()
+
+
+def test_rejection_reports_go_after_their_own_time(
+    installation: Installation, tmp_path: Path
+) -> None:
+    archive, ledger = open_archive(installation.settings), installation.ledger
+    warehouse = DuckDBWarehouse(installation.settings.warehouse_dir)
+    report = tmp_path / "report.csv"
+    report.write_text("xid,_row")
+    archive.put(f"{REPORTS}job.csv", report)
+    assert prune(archive, ledger, warehouse, timedelta(days=1), now() + MONTH / 2, MONTH) == 0
+    assert prune(archive, ledger, warehouse, MONTH, now() + MONTH, MONTH) == 1
+    assert not list(archive.kept(REPORTS))
 
 
 def test_held_rows_go_once_the_load_has_its_outcome(installation: Installation, held: Load) -> None:

@@ -57,6 +57,14 @@ def test_whatever_the_errors_hold_the_callback_is_json_with_four_keys(errors: li
     assert told["errors"] == errors
 
 
+def test_the_mail_of_a_load_with_rejections_points_to_the_report_in_the_bucket() -> None:
+    place = f"qa/warehouse/reports/warehouse/{LOAD.job_id}.csv in your bucket."
+    partly = Outcome(LoadState.SUCCEEDED, ("Error message 1",), Counts(5, 3, 2))
+    for outcome, is_told in ((BAD, True), (partly, True), (GOOD, False)):
+        [notice] = notices_for(loads_asking(email="you@example.edu"), outcome, [])
+        assert (place in notice.body) is is_told
+
+
 def test_a_failure_without_a_reason_still_tells_one() -> None:
     told = json.loads(callback_body(LOAD, Outcome(LoadState.FAILED)))
     assert len(told["errors"]) == 1

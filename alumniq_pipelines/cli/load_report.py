@@ -1,0 +1,38 @@
+"""`alumniq load report`: the rejected rows of a load, to be mended and sent back."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from alumniq_pipelines.cli.installation import ledger_of
+from alumniq_pipelines.core.load import JobId
+from alumniq_pipelines.core.problems.command import NoReportKept, UnknownLoad, UnusableOutput
+from alumniq_pipelines.core.report import ReportForm, report_name
+from alumniq_pipelines.opening import open_archive
+from alumniq_pipelines.settings import Settings
+
+Id = Annotated[str, typer.Argument(help="The jobId that the webhook answered with.")]
+Output = Annotated[Path, typer.Option("--output", help="The file to write: .csv or .xlsx.")]
+
+
+def report(job_id: Id, output: Output) -> None:
+    """Write a load's rejection report: its rejected rows as sent, and what is wrong with each."""
+    forms = {f".{form}": form for form in ReportForm}
+    form = forms.get(output.suffix.lower())
+    if form is None:
+        raise UnusableOutput(tuple(forms))
+    settings = Settings()
+    with ledger_of(settings) as ledger:
+        load = ledger.loads.get(JobId(job_id.strip().upper()))
+    if load is None:
+        raise UnknownLoad(job_id)
+    part = output.with_name(f".{output.stem}.part{output.suffix}")
+    try:
+        part.touch()  # a path that cannot be written is no fault of the archive
+        if not open_archive(settings).get(report_name(load.job_id, form), part):
+            raise NoReportKept(load.job_id)
+        part.replace(output)
+    finally:
+        part.unlink(missing_ok=True)
+    typer.echo(f"{output} holds the rejected rows of {load.job_id}.")

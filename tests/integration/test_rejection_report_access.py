@@ -1,0 +1,172 @@
+"""A rejection report is handed out whole to whom the load belongs, and to nobody else."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from starlette.testclient import TestClient
+from typer.testing import CliRunner
+
+from alumniq_pipelines.adapters.rejection_report import csv_report, xlsx_report
+from alumniq_pipelines.cli.main import app
+from alumniq_pipelines.core.archive import Archive
+from alumniq_pipelines.core.load import JobId
+from alumniq_pipelines.core.outcome import AttemptResult
+from alumniq_pipelines.core.report import ReportForm, ReportSummary, report_name, summary_name
+from alumniq_pipelines.core.target import Environment
+from alumniq_pipelines.core.verdict import Counts, Rejection
+from alumniq_pipelines.opening import open_archive
+from tests.page_visits import accepted, sign_in, sign_in_as_staff
+from tests.servers.gateway import NOW, Caller, Installation, errors
+
+ROWS = [["xid", "_row"], ["=007 private", "2"]]
+CSV = b"xid,_row\r\n=007 private,2\r\n"
+
+
+def keep_report(archive: Archive, job_id: JobId, folder: Path) -> None:
+    csv, xlsx, summary = folder / "a.csv", folder / "a.xlsx", folder / "a.json"
+    with csv_report(csv, ",", '"') as write_csv, xlsx_report(xlsx, "") as write_xlsx:
+        for row in ROWS:
+            write_csv(row)
+            write_xlsx(row)
+    first = Rejection(2, 3, "xid", "length", "`xid` is too long", "Send at most 9 characters.")
+    summary.write_bytes(ReportSummary(1, 1, (first,)).to_json())
+    archive.put(report_name(job_id, ReportForm.CSV), csv)
+    archive.put(report_name(job_id, ReportForm.XLSX), xlsx)
+    archive.put(summary_name(job_id), summary)
+
+
+@pytest.fixture
+def job_id(client: TestClient, caller: Caller, installation: Installation, tmp_path: Path) -> JobId:
+    """Give a load that rejected a row, with its report."""
+    found = accepted(client, caller)
+    begun = installation.ledger.loads.begin_attempt(found, "run-1", NOW)
+    assert begun
+    installation.ledger.loads.end_attempt(
+        found, begun.number, AttemptResult.REFUSED, NOW, errors=("No.",), counts=Counts(2, 1, 1)
+    )
+    keep_report(open_archive(installation.settings), found, tmp_path)
+    return found
+
+
+def ask(client: TestClient, caller: Caller, path: str) -> Any:
+    return client.get(f"/api/v1{path}", headers={"Authorization": f"Bearer {caller.key}"})
+
+
+def test_the_api_hands_the_report_out_as_it_is_kept(
+    client: TestClient, caller: Caller, job_id: JobId, tmp_path: Path
+) -> None:
+    answer = ask(client, caller, f"/loads/{job_id}/report")
+    assert answer.content == CSV
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert f"warehouse-{job_id}-rejected.csv" in answer.headers["content-disposition"]
+    book = tmp_path / "book.xlsx"
+    book.write_bytes(ask(client, caller, f"/loads/{job_id}/report?format=xlsx").content)
+    assert openpyxl.load_workbook(book)["Rejected rows"]["A2"].data_type == "s"
+
+
+def test_another_format_and_a_load_without_report_are_refused_with_reason(
+    client: TestClient, caller: Caller, job_id: JobId
+) -> None:
+    assert ask(client, caller, f"/loads/{job_id}/report?format=pdf").status_code == 400
+    other = accepted(client, caller)
+    answer = ask(client, caller, f"/loads/{other}/report")
+    assert answer.status_code == 404
+    assert "no rejection report" in errors(answer)[0]
+
+
+def test_no_copy_of_a_report_is_left_behind(
+    client: TestClient,
+    caller: Caller,
+    job_id: JobId,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(copies))
+    sign_in(client, caller.key)
+    for path in (f"/loads/{job_id}", f"/loads/{job_id}/report.csv", f"/loads/{job_id}/report.xlsx"):
+        assert client.get(path).status_code == 200
+    assert not list(copies.iterdir())
+
+
+def test_the_load_page_tells_the_first_rejections_without_values_and_links_to_the_report(
+    client: TestClient, caller: Caller, job_id: JobId
+) -> None:
+    sign_in(client, caller.key)
+    text = client.get(f"/loads/{job_id}").text
+    assert "is too long" in text
+    assert "Send at most 9 characters." in text
+    assert "private" not in text
+    for form in ReportForm:
+        assert f'href="/loads/{job_id}/report.{form}"' in text
+    assert client.get(f"/loads/{job_id}/report.csv").content == CSV
+    assert client.get(f"/loads/{job_id}/report.pdf").status_code == 404
+
+
+def test_staff_fetch_the_report_of_the_customer_in_view(
+    client: TestClient, installation: Installation, job_id: JobId
+) -> None:
+    sign_in_as_staff(client, installation)
+    assert client.get(f"/loads/{job_id}").status_code == 200
+    assert client.get(f"/loads/{job_id}/report.csv").content == CSV
+
+
+@pytest.mark.parametrize("environment", [None, Environment.PRODUCTION])
+def test_a_stranger_gets_what_one_gets_who_guesses(
+    client: TestClient, installation: Installation, job_id: JobId, environment: Environment | None
+) -> None:
+    stranger = (
+        installation.customer("wwu")
+        if environment is None
+        else installation.caller("iqu", environment)
+    )
+    never = "00000000-0000-0000-0000000000000000"
+    for query in ("", "?format=xlsx"):
+        foreign = ask(client, stranger, f"/loads/{job_id}/report{query}")
+        unknown = ask(client, stranger, f"/loads/{never}/report{query}")
+        assert foreign.status_code == unknown.status_code == 404
+        assert errors(foreign) == errors(unknown)
+    client.cookies.clear()
+    signed_out = client.get(f"/loads/{job_id}/report.csv")
+    assert CSV not in signed_out.content
+    sign_in(client, stranger.key)
+    for form in ReportForm:
+        foreign = client.get(f"/loads/{job_id}/report.{form}")
+        assert foreign.status_code == 404
+        assert foreign.text == client.get(f"/loads/{never}/report.{form}").text
+
+
+def test_the_command_writes_the_report_or_says_why_not(
+    client: TestClient,
+    caller: Caller,
+    installation: Installation,
+    job_id: JobId,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ALUMNIQ_DATA_DIR", str(installation.settings.data_dir))
+    monkeypatch.setenv("ALUMNIQ_LEDGER_URL", installation.settings.ledger)
+    output = tmp_path / "out.csv"
+
+    def alumniq(job: str, name: str) -> int:
+        words = ["load", "report", job, "--output", str(tmp_path / name)]
+        return CliRunner().invoke(app, words).exit_code
+
+    assert alumniq(job_id.lower(), "out.csv") == 0
+    assert output.read_bytes() == CSV
+    assert alumniq(job_id, "out.XLSX") == 0
+    assert alumniq(job_id, "out.pdf") != 0
+    assert alumniq("nonsense", "out.csv") != 0
+    assert alumniq(accepted(client, caller), "out.csv") != 0
+    assert output.read_bytes() == CSV
+    assert not list(tmp_path.glob(".out*"))
+
+
+def test_a_summary_is_read_as_it_was_written() -> None:
+    summary = ReportSummary(3, 2, (Rejection(1, 2, None, "blank-row", "The line is blank"),))
+    assert ReportSummary.from_json(summary.to_json()) == summary
+    assert set(json.loads(summary.to_json())) == {"rows_rejected", "rows_listed", "first"}

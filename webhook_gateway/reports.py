@@ -1,0 +1,65 @@
+"""Rejection reports as the gateway hands them out: the kept files, and nothing that is computed.
+
+One use case for the JSON API and for the pages; knows nothing of HTTP.
+"""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from alumniq_pipelines.core.archive import Archive
+from alumniq_pipelines.core.load import Load
+from alumniq_pipelines.core.problems.api import NoReport
+from alumniq_pipelines.core.problems.problem import OutageProblem
+from alumniq_pipelines.core.report import ReportForm, ReportSummary, report_name, summary_name
+from webhook_gateway.status import LoadDetail, Scope, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """The use case. The archive is opened when it is asked: many installations never need it."""
+
+    status: Status
+    open_archive: Callable[[], Archive]
+
+    def copy(self, scope: Scope, job_id: str, form: ReportForm) -> tuple[Load, Path]:
+        """Copy a load's report to a file that the caller removes.
+
+        Raises NoSuchLoad and NoReport.
+        """
+        load = self.status.known_load(scope, job_id)
+        copied = self._copied(report_name(load.job_id, form))
+        if copied is None:
+            raise NoReport
+        return load, copied
+
+    def summary(self, detail: LoadDetail) -> ReportSummary | None:
+        """Tell of the report of a load that the caller may see; None where there is none.
+
+        The load's page must open also while the archive is away.
+        """
+        if not any(each.counts and each.counts.rows_rejected for each in detail.attempts):
+            return None
+        try:
+            copied = self._copied(summary_name(detail.load.job_id))
+        except OutageProblem:
+            return None
+        if copied is None:
+            return None
+        try:
+            return ReportSummary.from_json(copied.read_bytes())
+        finally:
+            copied.unlink()
+
+    def _copied(self, name: str) -> Path | None:
+        with tempfile.NamedTemporaryFile(prefix="alumniq-report-", delete=False) as file:
+            path = Path(file.name)
+        try:
+            if self.open_archive().get(name, path):
+                return path
+        except BaseException:
+            path.unlink()
+            raise
+        path.unlink()
+        return None
