@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 
 from alumniq_pipelines.core.load import Load, LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.outcome import AttemptResult
+from alumniq_pipelines.core.report import REPORTS, report_key
 from alumniq_pipelines.defs.settling import Settling
+from alumniq_pipelines.opening import open_archive
 from tests.integration.dagster.conftest import FILE, HEADER, ROWS, TARGET, Installation
 
 
@@ -72,3 +74,17 @@ def test_a_dry_run_keeps_no_earlier_load_from_being_published(installation: Inst
 
     assert settled(installation, earlier).state is LoadState.SUCCEEDED
     assert len(installation.ledger.versions.of(TARGET)) == 1
+
+
+def test_the_mail_of_a_refused_dry_run_points_to_a_report_that_is_there(
+    installation: Installation,
+) -> None:
+    installation.put(HEADER + ROWS + '"unit","1","Unit","x","true"\n')
+    load = settled(installation, dry(installation))
+
+    key = report_key(TARGET, load.job_id)
+    assert key in told(installation, load)
+    report = installation.buckets.open("iqu").root / key
+    assert "\nunit,1,Unit,x,true,101,102," in report.read_text()
+    names = [each.name for each in open_archive(installation.settings).kept(REPORTS)]
+    assert sorted(names) == [f"{REPORTS}{load.job_id}.{end}" for end in ("csv", "json", "xlsx")]
