@@ -1,9 +1,9 @@
 """Answers that are a rejection report, for the API and for the pages."""
 
-from pathlib import Path
+from collections.abc import Iterator
+from typing import BinaryIO
 
-from starlette.background import BackgroundTask
-from starlette.responses import FileResponse
+from starlette.responses import StreamingResponse
 
 from alumniq_pipelines.core.load import Load
 from alumniq_pipelines.core.report import ReportForm
@@ -12,13 +12,20 @@ MEDIA_TYPES = {
     ReportForm.CSV: "text/csv",
     ReportForm.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+CHUNK_BYTES = 1 << 18
 
 
-def download(load: Load, form: ReportForm, copied: Path) -> FileResponse:
-    """Send a report, then remove the copy of it."""
-    return FileResponse(
-        copied,
+def download(load: Load, form: ReportForm, report: BinaryIO) -> StreamingResponse:
+    """Send a report, and close it."""
+    name = f"{load.target.feed}-{load.job_id}-rejected.{form}"
+    return StreamingResponse(
+        _chunks(report),
         media_type=MEDIA_TYPES[form],
-        filename=f"{load.target.feed}-{load.job_id}-rejected.{form}",
-        background=BackgroundTask(copied.unlink, missing_ok=True),
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+def _chunks(report: BinaryIO) -> Iterator[bytes]:
+    with report:
+        while chunk := report.read(CHUNK_BYTES):
+            yield chunk

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from alumniq_pipelines.core.archive import Archive
 from alumniq_pipelines.core.load import Load
@@ -23,11 +24,8 @@ class Reports:
     status: Status
     open_archive: Callable[[], Archive]
 
-    def copy(self, scope: Scope, job_id: str, form: ReportForm) -> tuple[Load, Path]:
-        """Copy a load's report to a file that the caller removes.
-
-        Raises NoSuchLoad and NoReport.
-        """
+    def copy(self, scope: Scope, job_id: str, form: ReportForm) -> tuple[Load, BinaryIO]:
+        """Open a copy of a load's report; raises NoSuchLoad and NoReport."""
         load = self.status.known_load(scope, job_id)
         copied = self._copied(report_name(load.job_id, form))
         if copied is None:
@@ -47,19 +45,11 @@ class Reports:
             return None
         if copied is None:
             return None
-        try:
-            return ReportSummary.from_json(copied.read_bytes())
-        finally:
-            copied.unlink()
+        with copied:
+            return ReportSummary.from_json(copied.read())
 
-    def _copied(self, name: str) -> Path | None:
-        with tempfile.NamedTemporaryFile(prefix="alumniq-report-", delete=False) as file:
-            path = Path(file.name)
-        try:
-            if self.open_archive().get(name, path):
-                return path
-        except BaseException:
-            path.unlink()
-            raise
-        path.unlink()
-        return None
+    def _copied(self, name: str) -> BinaryIO | None:
+        """Open a copy that has no name any more: it goes with whoever reads it."""
+        with tempfile.TemporaryDirectory(prefix="alumniq-report-") as folder:
+            path = Path(folder) / "report"
+            return path.open("rb") if self.open_archive().get(name, path) else None
