@@ -3,7 +3,6 @@
 import logging
 import secrets
 import shutil
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -40,6 +39,7 @@ from alumniq_pipelines.core.problems.request import RequestProblem
 from alumniq_pipelines.core.progress import Progress
 from alumniq_pipelines.core.staff import NOBODY, Staff
 from alumniq_pipelines.core.target import Target
+from alumniq_pipelines.core.trace import trace_of
 from alumniq_pipelines.core.verdict import Counts, told_errors
 from alumniq_pipelines.core.warehouse import Version, Warehouse
 from alumniq_pipelines.keeping import Delivery
@@ -292,6 +292,5 @@ def _room(folder: Path) -> Iterator[Path]:
 def _incident(fault: Exception, log: logging.Logger) -> UnexpectedFault:
     """Log where a fault came from, without its text: that may hold cell values."""
     incident = secrets.token_hex(4)
-    frames = "".join(traceback.format_tb(fault.__traceback__))
-    log.error("Incident %s: %s\n%s", incident, type(fault).__name__, frames)
+    log.error("Incident %s: %s\n%s", incident, type(fault).__name__, trace_of(fault))
     return UnexpectedFault(incident)

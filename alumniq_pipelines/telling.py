@@ -6,7 +6,6 @@ again, with the same id and the same bytes, once the lease is over.
 
 import asyncio
 import logging
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from alumniq_pipelines.core.notification import Channel, DeliveryResult, Notification
+from alumniq_pipelines.core.trace import trace_of
 
 LEASE = timedelta(minutes=3)
 """Longer than any attempt takes: a callback 15 seconds, a mail at worst 100."""
@@ -128,8 +128,7 @@ class _Round:
             return answer
         if not isinstance(answer, Exception):
             raise answer
-        # A fault in our own code. Its text could hold what the customer sent; its place cannot.
-        place = "".join(traceback.format_tb(answer.__traceback__))
+        # A fault in our own code.
         name = type(answer).__name__
-        log.error("Notification %s failed with %s:\n%s", notification.id, name, place)
+        log.error("Notification %s failed with %s:\n%s", notification.id, name, trace_of(answer))
         return DeliveryResult(delivered=False, detail=name)

@@ -4,8 +4,6 @@ import logging
 import math
 import secrets
 import time
-import traceback
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect
@@ -14,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from alumniq_pipelines.core.problems.api import TooManyRequests
 from alumniq_pipelines.core.problems.outage import UnexpectedFault
 from alumniq_pipelines.core.problems.request import AddressTooLong
+from alumniq_pipelines.core.trace import trace_of
 from webhook_gateway.answers import refusal, request_refused
 from webhook_gateway.metrics import Calls
 from webhook_gateway.rate_limits import RateLimit
@@ -128,14 +127,5 @@ def _log(scope: Scope, status: int, seconds: float) -> None:
 
 def _incident(fault: Exception) -> str:
     incident = secrets.token_hex(8)
-    logger.error("incident %s\n%s", incident, "".join(_trace(fault)))
+    logger.error("incident %s\n%s", incident, trace_of(fault))
     return incident
-
-
-def _trace(fault: BaseException) -> Iterator[str]:
-    """Show where a fault came from without its text, which may hold what a customer sent."""
-    earlier = fault.__cause__ or (None if fault.__suppress_context__ else fault.__context__)
-    if earlier is not None:
-        yield from _trace(earlier)
-    yield from traceback.format_tb(fault.__traceback__)
-    yield f"{type(fault).__module__}.{type(fault).__qualname__}\n"
