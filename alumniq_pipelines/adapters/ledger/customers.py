@@ -12,13 +12,19 @@ from sqlalchemy.exc import IntegrityError
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.tables import customers, subscriptions
+from alumniq_pipelines.adapters.ledger.targets import (
+    is_for,
+    target_columns,
+    target_of,
+    target_values,
+)
 from alumniq_pipelines.core.customer import Customer, Subscription
 from alumniq_pipelines.core.field_map import Threshold
 from alumniq_pipelines.core.problems.command import BucketTaken, CustomerExists, UnknownCustomer
 from alumniq_pipelines.core.target import Target
 
 _CUSTOMER = select(customers.c.id, customers.c.name, customers.c.bucket)
-_TARGET = (subscriptions.c.customer, subscriptions.c.environment, subscriptions.c.feed)
+_TARGET = target_columns(subscriptions)
 
 
 @dataclass(frozen=True)
@@ -70,9 +76,7 @@ class Customers:
             "thresholds": _stored(subscription.thresholds),
             "updated_at": now,
         }
-        kept = self.database.insert(subscriptions).values(
-            customer=target.customer, environment=target.environment, feed=target.feed, **terms
-        )
+        kept = self.database.insert(subscriptions).values(**target_values(target), **terms)
         try:
             with self.database.writing() as connection:
                 connection.execute(kept.on_conflict_do_update(index_elements=_TARGET, set_=terms))
@@ -89,11 +93,7 @@ class Customers:
 
     def subscription(self, target: Target) -> Subscription | None:
         """Answer the subscription of a target, if one was made."""
-        wanted = select(subscriptions).where(
-            subscriptions.c.customer == target.customer,
-            subscriptions.c.environment == target.environment,
-            subscriptions.c.feed == target.feed,
-        )
+        wanted = select(subscriptions).where(is_for(subscriptions, target))
         with self.database.reading() as connection:
             row = connection.execute(wanted).mappings().one_or_none()
         return None if row is None else _subscription(row)
@@ -120,7 +120,7 @@ def _stored(thresholds: Mapping[str, Threshold]) -> dict[str, Any] | None:
 
 def _subscription(row: RowMapping) -> Subscription:
     return Subscription(
-        Target(row["customer"], row["environment"], row["feed"]),
+        target_of(row),
         row["max_rejected"],
         {kind: Threshold(**stored) for kind, stored in (row["thresholds"] or {}).items()},
     )

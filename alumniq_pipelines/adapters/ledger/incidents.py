@@ -10,9 +10,9 @@ from sqlalchemy import RowMapping, Select, select, update
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.notifications import owe
 from alumniq_pipelines.adapters.ledger.tables import incidents
+from alumniq_pipelines.adapters.ledger.targets import target_of
 from alumniq_pipelines.core.incident import Condition, Incident, Kind, Resolution
 from alumniq_pipelines.core.notification import Notice
-from alumniq_pipelines.core.target import Target
 
 Words = Callable[[Sequence[Incident]], Sequence[Notice]]
 """Writes what is owed about incidents, in the transaction that makes it owed."""
@@ -97,7 +97,7 @@ _IS_OPEN = incidents.c.closed_at.is_(None)
 
 
 def _incident(row: RowMapping) -> Incident:
-    target = row["customer"] and Target(row["customer"], row["environment"], row["feed"])
+    target = row["customer"] and target_of(row)
     return Incident(
         id=row["id"],
         condition=Condition(

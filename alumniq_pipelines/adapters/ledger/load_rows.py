@@ -5,10 +5,10 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from alumniq_pipelines.adapters.ledger.targets import target_of, target_values
 from alumniq_pipelines.core.changes import Changes
 from alumniq_pipelines.core.load import JobId, Load, LoadRequest
 from alumniq_pipelines.core.outcome import Attempt
-from alumniq_pipelines.core.target import Target
 from alumniq_pipelines.core.verdict import Counts
 
 GIVEN = (
@@ -38,9 +38,7 @@ def row_of(load: Load) -> dict[str, Any]:
     request = load.request
     return {
         "job_id": request.job_id,
-        "customer": request.target.customer,
-        "environment": request.target.environment,
-        "feed": request.target.feed,
+        **target_values(request.target),
         "filename": request.filename,
         "etag": request.etag,
         "size_bytes": request.size_bytes,
@@ -63,7 +61,7 @@ def load_of(row: RowMapping) -> Load:
         number=row["number"],
         request=LoadRequest(
             job_id=JobId(row["job_id"]),
-            target=Target(row["customer"], row["environment"], row["feed"]),
+            target=target_of(row),
             filename=row["filename"],
             etag=row["etag"],
             size_bytes=row["size_bytes"],

@@ -1,12 +1,11 @@
 """Loads and their attempts: every state move is a conditional UPDATE, so each happens once."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Select,
     Update,
     func,
@@ -25,6 +24,7 @@ from alumniq_pipelines.adapters.ledger.load_rows import (
 )
 from alumniq_pipelines.adapters.ledger.notifications import owe
 from alumniq_pipelines.adapters.ledger.tables import attempts, loads
+from alumniq_pipelines.adapters.ledger.targets import is_for
 from alumniq_pipelines.core.archive import Receipt
 from alumniq_pipelines.core.changes import Changes
 from alumniq_pipelines.core.load import (
@@ -91,7 +91,7 @@ class Loads:
         if feeds is not None:
             wanted = wanted.where(loads.c.feed.in_(feeds))
         if target is not None:
-            wanted = wanted.where(*_is_of(target))
+            wanted = wanted.where(is_for(loads, target))
         if before is not None:
             wanted = wanted.where(loads.c.number < before)
         if states:
@@ -109,7 +109,7 @@ class Loads:
     def last_accepted(self, target: Target) -> Load | None:
         """Answer the newest load that a webhook asked for, no dry run, whatever became of it."""
         wanted = select(loads).where(
-            *_is_of(target), loads.c.origin == Origin.WEBHOOK, loads.c.dry_run.is_(False)
+            is_for(loads, target), loads.c.origin == Origin.WEBHOOK, loads.c.dry_run.is_(False)
         )
         return self._one(wanted.order_by(loads.c.number.desc()).limit(1))
 
@@ -132,7 +132,7 @@ class Loads:
             select(func.count())
             .select_from(loads)
             .where(
-                *_is_of(load.target),
+                is_for(loads, load.target),
                 loads.c.number <= load.number,
                 loads.c.state.in_(sorted(unfinished)),
             )
@@ -219,7 +219,7 @@ class Loads:
             select(func.max(loads.c.number))
             .join(attempts)
             .where(
-                *_is_of(load.target),
+                is_for(loads, load.target),
                 loads.c.number > load.number,
                 attempts.c.result == AttemptResult.UNCHANGED,
             )
@@ -278,14 +278,6 @@ class Loads:
 
 def _in_order(*states: LoadState) -> Select[Any]:
     return select(loads).where(loads.c.state.in_(states)).order_by(loads.c.number)
-
-
-def _is_of(target: Target) -> Iterable[ColumnElement[bool]]:
-    return (
-        loads.c.customer == target.customer,
-        loads.c.environment == target.environment,
-        loads.c.feed == target.feed,
-    )
 
 
 def _move(job_id: JobId, state: LoadState) -> Update:

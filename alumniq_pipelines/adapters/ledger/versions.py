@@ -8,6 +8,7 @@ from sqlalchemy import RowMapping, select
 
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.tables import versions
+from alumniq_pipelines.adapters.ledger.targets import is_for, target_of, target_values
 from alumniq_pipelines.core.load import JobId
 from alumniq_pipelines.core.target import Target
 from alumniq_pipelines.core.warehouse import Version
@@ -21,11 +22,8 @@ class Versions:
 
     def record(self, version: Version, now: datetime) -> None:
         """Keep that a version was published; repeating it changes nothing."""
-        target = version.target
         kept = self.database.insert(versions).values(
-            customer=target.customer,
-            environment=target.environment,
-            feed=target.feed,
+            **target_values(version.target),
             number=version.number,
             job_id=version.job_id,
             rows=version.rows,
@@ -43,11 +41,7 @@ class Versions:
         """List a target's versions, newest first."""
         wanted = (
             select(versions)
-            .where(
-                versions.c.customer == target.customer,
-                versions.c.environment == target.environment,
-                versions.c.feed == target.feed,
-            )
+            .where(is_for(versions, target))
             .order_by(versions.c.number.desc())
             .limit(most)
         )
@@ -59,10 +53,7 @@ class Versions:
         wanted = select(versions).where(versions.c.sha256 == sha256)
         with self.database.reading() as connection:
             rows = connection.execute(wanted.order_by(versions.c.number.desc())).mappings()
-            return [
-                _version(Target(row["customer"], row["environment"], row["feed"]), row)
-                for row in rows
-            ]
+            return [_version(target_of(row), row) for row in rows]
 
 
 def _version(target: Target, row: RowMapping) -> Version:

@@ -5,19 +5,25 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, delete, select, update
+from sqlalchemy import RowMapping, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.tables import loads, watches
+from alumniq_pipelines.adapters.ledger.targets import (
+    is_for,
+    target_columns,
+    target_of,
+    target_values,
+)
 from alumniq_pipelines.core.load import LoadState, Origin
 from alumniq_pipelines.core.problems.command import UnknownCustomer
 from alumniq_pipelines.core.rhythm import DaysOff, Rhythm
 from alumniq_pipelines.core.target import Target
 from alumniq_pipelines.core.watch import Watch
 
-_TARGET = (watches.c.customer, watches.c.environment, watches.c.feed)
+_TARGET = target_columns(watches)
 
 
 @dataclass(frozen=True)
@@ -31,9 +37,7 @@ class Watches:
         """Keep or replace a watch; raises UnknownCustomer."""
         target = watch.target
         terms = _terms(watch)
-        kept = self.database.insert(watches).values(
-            customer=target.customer, environment=target.environment, feed=target.feed, **terms
-        )
+        kept = self.database.insert(watches).values(**target_values(target), **terms)
         try:
             with self.database.writing() as connection:
                 connection.execute(kept.on_conflict_do_update(index_elements=_TARGET, set_=terms))
@@ -51,7 +55,11 @@ class Watches:
     def get(self, target: Target) -> Watch | None:
         """Answer the watch on a target, if there is one."""
         with self.database.reading() as connection:
-            row = connection.execute(select(watches).where(_on(target))).mappings().one_or_none()
+            row = (
+                connection.execute(select(watches).where(is_for(watches, target)))
+                .mappings()
+                .one_or_none()
+            )
         return None if row is None else _watch(row)
 
     def all(self, customer: str | None = None) -> Sequence[Watch]:
@@ -66,7 +74,7 @@ class Watches:
         self, target: Target, until: datetime | None, now: datetime, *, actor: str = "system"
     ) -> bool:
         """Expect nothing before a time, or again where it is None; False where no watch is."""
-        snoozed = update(watches).where(_on(target)).values(snoozed_until=until)
+        snoozed = update(watches).where(is_for(watches, target)).values(snoozed_until=until)
         with self.database.writing() as connection:
             if connection.execute(snoozed).rowcount == 0:
                 return False
@@ -79,7 +87,7 @@ class Watches:
     def remove(self, target: Target, now: datetime, *, actor: str = "system") -> bool:
         """Watch a target no more; False where no watch is."""
         with self.database.writing() as connection:
-            if connection.execute(delete(watches).where(_on(target))).rowcount == 0:
+            if connection.execute(delete(watches).where(is_for(watches, target))).rowcount == 0:
                 return False
             self.audit.add(actor, "watch removed", str(target), now, connection=connection)
         return True
@@ -108,9 +116,7 @@ class Watches:
         wanted = (
             select(came)
             .where(
-                loads.c.customer == target.customer,
-                loads.c.environment == target.environment,
-                loads.c.feed == target.feed,
+                is_for(loads, target),
                 loads.c.state == LoadState.SUCCEEDED,
                 loads.c.dry_run.is_(False),
             )
@@ -124,14 +130,6 @@ class Watches:
 
 _HAND_MADE = 10
 """So many repeats by staff of one file are looked through for the one before it."""
-
-
-def _on(target: Target) -> ColumnElement[bool]:
-    return and_(
-        watches.c.customer == target.customer,
-        watches.c.environment == target.environment,
-        watches.c.feed == target.feed,
-    )
 
 
 def _terms(watch: Watch) -> dict[str, Any]:
@@ -165,7 +163,7 @@ def _told(watch: Watch) -> dict[str, str | int]:
 def _watch(row: RowMapping) -> Watch:
     period = row["period_seconds"]
     return Watch(
-        Target(row["customer"], row["environment"], row["feed"]),
+        target_of(row),
         Rhythm(
             cron=row["cron"],
             period=None if period is None else timedelta(seconds=period),
