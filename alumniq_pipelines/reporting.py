@@ -46,17 +46,24 @@ def write_report(file: Judged, most: int, folder: Path) -> WrittenReport | None:
     summary = ReportSummary(rejected, len(listed), file.verdict.rejections[:FIRST_SHOWN])
     written = WrittenReport(folder / "report.csv", folder / "report.xlsx", summary)
     with (
-        csv_report(written.csv, header.delimiter, quote) as write_csv,
+        csv_report(written.csv, header.delimiter, quote) as report,
         xlsx_report(written.xlsx, _note(rejected, len(listed))) as write_xlsx,
     ):
         rows = _rows(file, listed)
         records = file.structure.records_of(listed)
-        write_csv([*header.names, *REPORT_COLUMNS])
+        report.write([*header.names, *REPORT_COLUMNS])
         write_xlsx([*header.names, *REPORT_COLUMNS])
-        for told, record in zip(rows, records, strict=True):
-            row = laid_out(values_of(record, header.delimiter, quote), own, width, told)
-            write_csv(row)
-            write_xlsx(row)
+        extends = np.isin(listed, file.structure.irregular, invert=True) & (own == width)
+        for place, (told, record) in enumerate(zip(rows, records, strict=True)):
+            is_shown = place < MOST_ROWS_OF_A_SHEET
+            if is_shown or not extends[place]:
+                row = laid_out(values_of(record, header.delimiter, quote), own, width, told)
+            if extends[place]:
+                report.extend(record, told)
+            else:
+                report.write(row)
+            if is_shown:
+                write_xlsx(row)
     return written
 
 

@@ -4,7 +4,8 @@
 
 The warehouse is PostgreSQL where a URL is given, else files below the folder.
 
-Rows that break a rule are within the budget, so what is left of the file is published.
+Rows that break a rule are within the budget, so what is left of the file is published; they are
+explained in a rejection report.
 """
 
 import sys
@@ -20,7 +21,7 @@ from alumniq_pipelines.core.load import Load, LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.keeping import Delivery
 from alumniq_pipelines.loading import LoadReport, run_load
-from alumniq_pipelines.settings import REPOSITORY
+from alumniq_pipelines.settings import REPOSITORY, Settings
 
 
 def load(file: Path, folder: Path, url: str | None) -> LoadReport:
@@ -46,6 +47,7 @@ def load(file: Path, folder: Path, url: str | None) -> LoadReport:
         scratch,
         max_rejected=sys.maxsize,
         now=now,
+        report_rows=Settings().report_rows,
     )
 
 

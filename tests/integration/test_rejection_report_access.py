@@ -27,9 +27,9 @@ CSV = b"xid,_row\r\n=007 private,2\r\n"
 
 def keep_report(archive: Archive, job_id: JobId, folder: Path) -> None:
     csv, xlsx, summary = folder / "a.csv", folder / "a.xlsx", folder / "a.json"
-    with csv_report(csv, ",", '"') as write_csv, xlsx_report(xlsx, "") as write_xlsx:
+    with csv_report(csv, ",", '"') as report, xlsx_report(xlsx, "") as write_xlsx:
         for row in ROWS:
-            write_csv(row)
+            report.write(row)
             write_xlsx(row)
     first = Rejection(2, 3, "xid", "length", "`xid` is too long", "Send at most 9 characters.")
     summary.write_bytes(ReportSummary(1, 1, (first,)).to_json())

@@ -102,6 +102,16 @@ class Block:
         count = int(np.bitwise_count(self._line_ends[:byte]).sum())
         return count + (int(self._line_ends[byte]) >> 8 - bits).bit_count() if bits else count
 
+    def lines_before_records(self, records: Positions) -> Positions:
+        """Count the physical lines that end before each of some whole records, by their places."""
+        starts = self.starts[records]
+        counts = np.bitwise_count(self._line_ends)
+        before = np.cumsum(counts, dtype=np.int64) - counts
+        byte, bits = starts >> 3, (starts & 7).astype(np.uint16)
+        in_byte = np.bitwise_count(self._line_ends[byte].astype(np.uint16) >> 8 - bits)
+        lines: Positions = before[byte] + in_byte
+        return lines
+
     def bad_quote(self) -> BadQuote | None:
         """Find the first quote that stands neither at an edge of its value nor doubled in it."""
         fitting = self._separators | self._quotes

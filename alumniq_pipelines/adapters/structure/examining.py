@@ -85,8 +85,8 @@ class Structure:
                 lines.update({row: begin.line + row - begin.record for row in found})
                 continue
             block = block_at(self.path, self.text.layout, begin, end)
-            starts = {row: int(block.starts[row - begin.record]) for row in found}
-            lines.update({row: begin.line + block.lines_before(starts[row]) for row in found})
+            before = block.lines_before_records(np.array(found) - begin.record)
+            lines.update(zip(found, (begin.line + before).tolist(), strict=True))
         return lines
 
     def records_of(self, rows: Positions) -> Iterator[str]:

@@ -15,7 +15,7 @@ from alumniq_pipelines.adapters.archive import FolderArchive
 from alumniq_pipelines.adapters.bucket.folder import FolderBucket
 from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS
 from alumniq_pipelines.adapters.field_maps import read_field_map
-from alumniq_pipelines.adapters.rejection_report import values_of
+from alumniq_pipelines.adapters.rejection_report import MOST_ROWS_OF_A_SHEET, values_of
 from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.load import JobId, Load, LoadRequest, LoadState
@@ -38,7 +38,7 @@ from alumniq_pipelines.settings import REPOSITORY
 from tests.integration.loading.conftest import NOW
 
 Write = Callable[[str | bytes], Path]
-Report = Callable[[str | bytes], WrittenReport]
+Report = Callable[..., WrittenReport]
 
 HEADER = "xid,LastName ,visits,born,email,nation\n"
 
@@ -198,6 +198,22 @@ def test_a_workbook_has_text_only(report: Report) -> None:
     assert {cell.data_type for cell in cells} <= {"s", "inlineStr"}
     assert not [cell for cell in cells if cell.hyperlink]
     assert [sheet.cell(place, 2).value for place in range(2, 8)] == values[:6]
+
+
+def test_a_workbook_has_the_first_rows_and_a_note_tells_of_the_others(report: Report) -> None:
+    count = MOST_ROWS_OF_A_SHEET + 3
+    rows = "".join(f'{number},Lee,"x\n",,,\r\n' for number in range(count))
+    written = report(HEADER + rows, most=count)
+    csv_rows = rows_of(written.csv)
+    own = HEADER.count(",") + 1
+    assert len(csv_rows) == count + 1
+    assert csv_rows[-1][:own] == [str(count - 1), "Lee", "x\n", "", "", ""]
+    assert csv_rows[-1][own : own + 2] == [str(count), str(2 * count)]
+    book = openpyxl.load_workbook(written.xlsx)
+    assert [cell.value for cell in list(book["Rejected rows"].rows)[-1]] == [
+        value or None for value in csv_rows[MOST_ROWS_OF_A_SHEET]
+    ]
+    assert book["Note"]["A1"].value.startswith("The first 5,000 of 5,003 rejected rows are here.")
 
 
 def test_a_value_longer_than_excel_takes_is_whole_in_the_csv_report(report: Report) -> None:
