@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -86,14 +87,28 @@ def _rows(file: Judged, listed: Positions) -> Iterator[tuple[str, ...]]:
     lines = file.structure.lines_of(_mentioned(file, listed))
     starts = np.searchsorted(rows, listed).tolist()
     ends = np.searchsorted(rows, listed, side="right").tolist()
+    somewhere = int(listed[0])
+
+    @lru_cache(maxsize=1_024)  # most rows have one of few combinations of faults
+    def told(kinds: tuple[int, ...], numbers: tuple[int, ...]) -> tuple[str, ...]:
+        """Tell of faults; which row has them makes no difference to the words."""
+        found = zip(kinds, numbers, strict=True)
+        return particulars(
+            [
+                rejection(
+                    Finding(somewhere, number),
+                    file.broken[kind].subject,
+                    file.header.width,
+                    lines,
+                )
+                for kind, number in found
+            ]
+        )
+
+    kinds, further = subjects.tolist(), numbers.tolist()
     for row, start, end in zip(listed.tolist(), starts, ends, strict=True):
-        faults = [
-            rejection(Finding(row, number), file.broken[subject].subject, file.header.width, lines)
-            for number, subject in zip(
-                numbers[start:end].tolist(), subjects[start:end].tolist(), strict=True
-            )
-        ]
-        yield particulars(row, lines[row], faults)
+        faults = told(tuple(kinds[start:end]), tuple(further[start:end]))
+        yield str(row), str(lines[row]), *faults
 
 
 def _mentioned(file: Judged, listed: Positions) -> list[int]:

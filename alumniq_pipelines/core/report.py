@@ -67,15 +67,15 @@ def report_key(target: Target, job_id: JobId) -> str:
     return f"{folder_of(target.environment)}{REPORTS}{target.feed}/{job_id}.{ReportForm.CSV}"
 
 
-def particulars(row: int, line: int, faults: Sequence[Rejection]) -> tuple[str, ...]:
-    """Put the faults of one row into the values of REPORT_COLUMNS."""
+def particulars(faults: Sequence[Rejection]) -> tuple[str, ...]:
+    """Put the faults of one row into the values of REPORT_COLUMNS that follow its row and line."""
     columns = [
         [fault.column or "" for fault in faults],
         [fault.code for fault in faults],
         [fault.message for fault in faults],
         [fault.advice for fault in faults],
     ]
-    return (str(row), str(line), *(SEPARATOR.join(each) for each in columns))
+    return tuple(SEPARATOR.join(each) for each in columns)
 
 
 def laid_out(values: Sequence[str], own: int, width: int, told: Sequence[str]) -> list[str]:
