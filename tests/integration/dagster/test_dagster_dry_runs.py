@@ -85,6 +85,6 @@ def test_the_mail_of_a_refused_dry_run_points_to_a_report_that_is_there(
     key = report_key(TARGET, load.job_id)
     assert key in told(installation, load)
     report = installation.buckets.open("iqu").root / key
-    assert "\nunit,1,Unit,x,true,101,102," in report.read_text()
+    assert '\n"unit","1","Unit","x","true",101,102,' in report.read_text()
     names = [each.name for each in open_archive(installation.settings).kept(REPORTS)]
     assert sorted(names) == [f"{REPORTS}{load.job_id}.{end}" for end in ("csv", "json", "xlsx")]
