@@ -27,7 +27,7 @@ from alumniq_pipelines.core.load import (
 )
 from alumniq_pipelines.core.outcome import AttemptResult, tries
 from alumniq_pipelines.core.problems.command import LoadEnded, NothingToReload
-from alumniq_pipelines.core.problems.file import FileProblem, RowsRejected
+from alumniq_pipelines.core.problems.file import FileProblem, RowsRejected, told_faults
 from alumniq_pipelines.core.problems.holding import HoldSuperseded
 from alumniq_pipelines.core.problems.outage import (
     AttemptsExhausted,
@@ -92,7 +92,7 @@ class Attempted:
         if self.problem is None:
             return ()
         causes = self.report.verdict.causes if self.report else ()
-        return (str(self.problem), *told_errors(causes))
+        return (*told_faults(self.problem), *told_errors(causes))
 
     @property
     def may_be_retried(self) -> bool:

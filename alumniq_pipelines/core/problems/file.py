@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from alumniq_pipelines.core.problems.problem import SenderProblem
+from alumniq_pipelines.core.problems.problem import Problem, SenderProblem
 
 
 class FileProblem(SenderProblem):
@@ -20,6 +20,14 @@ class FileProblem(SenderProblem):
     def faults(self) -> Sequence["FileProblem"]:
         """The faults to be told one by one: itself, unless it gathers others."""
         return (self,)
+
+
+def told_faults(problem: Problem, most: int = 20) -> tuple[str, ...]:
+    """Tell each fault of a problem in a line of its own, capped, the rest as a true total."""
+    faults = problem.faults if isinstance(problem, FileProblem) else (problem,)
+    more = len(faults) - most
+    told = tuple(str(fault) for fault in faults[:most])
+    return told if more <= 0 else (*told, f"And {more:,} more faults like these.")
 
 
 class EmptyFile(FileProblem):

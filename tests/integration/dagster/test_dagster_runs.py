@@ -118,6 +118,16 @@ def test_no_value_of_a_file_reaches_dagster(installation: Installation) -> None:
     assert SECRET not in log_of(installation, installation.execute(installation.accept()))
 
 
+def test_each_fault_of_a_header_is_told_by_itself(installation: Installation) -> None:
+    installation.put('"listname","code","code","isActive"\n' + ROWS)
+    load = installation.accept()
+    installation.execute(load)
+    missing, repeated, *more = settled(installation, load).errors
+    assert "no column `list`" in missing
+    assert "`code` stands in the header 2 times" in repeated
+    assert not more
+
+
 def test_a_file_that_is_gone_is_refused_at_once(installation: Installation) -> None:
     load = installation.accept("gone.csv")
     run = installation.execute(load)

@@ -16,6 +16,7 @@ from alumniq_pipelines.core.problems.file import (
     UnknownColumn,
     UnusableColumnName,
     UnusableHeader,
+    told_faults,
 )
 
 
@@ -85,6 +86,18 @@ def test_all_that_is_wrong_is_told_together_with_near_misses() -> None:
 
 def test_a_name_in_two_spellings_is_a_duplicate() -> None:
     assert [kind for kind, _ in faults("xid,lastName,LASTNAME\n")] == [DuplicateColumn]
+
+
+def test_faults_beyond_the_first_twenty_are_counted() -> None:
+    problem = UnusableHeader([MissingColumn(f"c{n}", None) for n in range(1, 24)])
+    *told, rest = told_faults(problem)
+    assert told == [str(fault) for fault in problem.faults[:20]]
+    assert rest == "And 3 more faults like these."
+
+
+def test_a_problem_with_one_fault_is_told_in_one_line() -> None:
+    problem = NoHeader(["xid"], None)
+    assert told_faults(problem) == (str(problem),)
 
 
 @pytest.mark.parametrize(("policy", "notes"), [("ignore", 0), ("warn", 1)])
