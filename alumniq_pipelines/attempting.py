@@ -59,6 +59,7 @@ class Means:
     archive: Archive
     clock: Clock
     log: logging.Logger
+    gateway_url: str
     hold_for: timedelta = timedelta(days=7)
     staff: Staff = NOBODY
     report_rows: int = 0
@@ -271,7 +272,7 @@ def _hold(
         held_at=now,
         expires_at=now + means.hold_for,
     )
-    notices = held_notices(load, hold, means.staff)
+    notices = held_notices(load, hold, means.staff, means.gateway_url)
     means.ledger.holds.hold(hold, attempted.number, attempted.receipt, notices)
 
 

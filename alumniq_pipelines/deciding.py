@@ -35,25 +35,30 @@ def approve(ledger: Ledger, job_id: str, reason: str, actor: str, now: datetime)
     return _known(ledger, job_id)
 
 
-def discard(ledger: Ledger, job_id: str, reason: str, actor: str, now: datetime) -> Load:
+def discard(
+    ledger: Ledger, job_id: str, reason: str, actor: str, now: datetime, *, gateway_url: str
+) -> Load:
     """End a held load as failed; its customer reads the reason.
 
     Raises UnknownLoad, NotHeld and ReasonMissing.
     """
     load, hold = _held(ledger, job_id, reason)
-    if not _end(ledger, load, hold, Decision.DISCARDED, now, actor=actor, reason=reason.strip()):
+    decision, reason = Decision.DISCARDED, reason.strip()
+    if not _end(ledger, load, hold, decision, now, gateway_url, actor=actor, reason=reason):
         raise NotHeld(load.job_id, _known(ledger, job_id).state)
     return _known(ledger, job_id)
 
 
-def decide_due(ledger: Ledger, now: datetime) -> Sequence[tuple[Load, Decision]]:
+def decide_due(
+    ledger: Ledger, now: datetime, *, gateway_url: str
+) -> Sequence[tuple[Load, Decision]]:
     """End held loads whose time is over, or that a load accepted later has made needless."""
     decided = []
     for hold in ledger.holds.undecided():
         load = _known(ledger, hold.job_id)
         is_superseded = _later(ledger, load) is not None
         decision = decision_due(hold, is_superseded=is_superseded, now=now)
-        if decision is not None and _end(ledger, load, hold, decision, now):
+        if decision is not None and _end(ledger, load, hold, decision, now, gateway_url):
             decided.append((load, decision))
     return decided
 
@@ -119,6 +124,7 @@ def _end(
     hold: Hold,
     decision: Decision,
     now: datetime,
+    gateway_url: str,
     *,
     actor: str = "system",
     reason: str = "",
@@ -128,7 +134,8 @@ def _end(
         LoadState.FAILED, (str(problem),), hold.counts, hold.changes, remedy=problem.advice
     )
     watch = ledger.watches.get(load.target)
-    notices = notices_for(load, outcome, heartbeat_url=watch.heartbeat_url if watch else "")
+    heartbeat_url = watch.heartbeat_url if watch else ""
+    notices = notices_for(load, outcome, heartbeat_url=heartbeat_url, gateway_url=gateway_url)
     return ledger.holds.end(
         load.job_id, decision, outcome, notices, now, actor=actor, reason=reason
     )

@@ -37,7 +37,7 @@ def build_definitions(
             notification_sensor(),
             reconcile_sensor(catalog, settings),
             partition_sensor(catalog),
-            hold_sensor(),
+            hold_sensor(settings),
             archive_sensor(settings),
             silence_sensor(catalog, settings),
             heartbeat_sensor(settings),

@@ -32,6 +32,7 @@ class Actions:
 
     ledger: Ledger
     status: Status
+    gateway_url: str
 
     def cancel(self, scope: Scope, job_id: str, now: datetime, *, actor: str) -> Load:
         """End a load before it begins, and tell so; raises NoSuchLoad and NotQueued."""
@@ -39,7 +40,9 @@ class Actions:
         outcome = Outcome(LoadState.FAILED, (str(LoadCanceled()),))
         watch = self.ledger.watches.get(load.target)
         heartbeat_url = watch.heartbeat_url if watch else ""
-        notices = notices_for(load, outcome, heartbeat_url=heartbeat_url)
+        notices = notices_for(
+            load, outcome, heartbeat_url=heartbeat_url, gateway_url=self.gateway_url
+        )
         if load.attempts or not self.ledger.loads.end(
             load.job_id, outcome, notices, now, only_from=CANCELABLE
         ):

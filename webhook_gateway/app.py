@@ -82,7 +82,7 @@ def create_app(
     endpoints = Endpoints(
         gate,
         status,
-        Actions(ledger, status),
+        Actions(ledger, status, settings.gateway_url),
         keeping,
         S3KeyKeeping(ledger, settings.sealing_key_file),
         reports,

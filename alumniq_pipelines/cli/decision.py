@@ -34,8 +34,16 @@ def discard(job_id: Id, reason: Reason, *, as_json: Json = False) -> None:
     """End a held load without publishing it; its customer is told."""
     from alumniq_pipelines import deciding
 
-    with ledger_of(Settings()) as ledger:
-        load = deciding.discard(ledger, job_id, reason, operator(), datetime.now(UTC))
+    settings = Settings()
+    with ledger_of(settings) as ledger:
+        load = deciding.discard(
+            ledger,
+            job_id,
+            reason,
+            operator(),
+            datetime.now(UTC),
+            gateway_url=settings.gateway_url,
+        )
     _tell(load, f"{load.job_id} has failed; its customer is told why.", as_json=as_json)
 
 

@@ -75,7 +75,7 @@ def why_not_published(decision: Decision, hold: Hold, reason: str = "") -> Probl
             return HoldSuperseded(hold.reasons)
 
 
-def held_notices(load: Load, hold: Hold, staff: Staff) -> tuple[Notice, ...]:
+def held_notices(load: Load, hold: Hold, staff: Staff, gateway_url: str) -> tuple[Notice, ...]:
     """Tell staff that a load waits for them. Its customer is told of the outcome only."""
     target = load.target
     subject = f"Held: {target.feed} ({target.customer}, {target.environment})"
@@ -88,7 +88,8 @@ def held_notices(load: Load, hold: Hold, staff: Staff) -> tuple[Notice, ...]:
             f"Job id: {load.job_id}\nFile: {load.request.filename}\nCustomer: {target.customer}",
         )
     )
-    return staff.notices(subject, f"{text}\n")
+    page = f"Page: {gateway_url}/loads/{load.job_id}"
+    return staff.notices(subject, f"{text}\n{page}\n")
 
 
 def _why(load: Load) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import Field
@@ -14,6 +15,9 @@ from alumniq_pipelines.defs.columns import column_schema
 from alumniq_pipelines.defs.partitions import feed_partitions
 from alumniq_pipelines.defs.staffing import staff_of
 from alumniq_pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from alumniq_pipelines.attempting import Means
 
 FRESH = dg.FreshnessPolicy.time_window(
     warn_window=timedelta(hours=26), fail_window=timedelta(hours=50)
@@ -71,25 +75,31 @@ def feed_asset(field_map: FieldMap, catalog: Catalog, settings: Settings) -> dg.
     def feed(
         context: dg.AssetExecutionContext, config: Reload
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
-        from alumniq_pipelines.attempting import Means
         from alumniq_pipelines.defs.step import step_events
 
-        opened = context.resources
-        means = Means(
-            opened.ledger,
-            opened.buckets,
-            opened.warehouse,
-            settings.scratch_dir,
-            opened.archive,
-            clock=lambda: datetime.now(UTC),
-            log=context.log,
-            hold_for=timedelta(days=settings.hold_days),
-            staff=staff_of(settings),
-            report_rows=settings.report_rows,
-        )
-        yield from step_events(context, field_map, means, config.filename, settings.gateway_url)
+        yield from step_events(context, field_map, _means(context, settings), config.filename)
 
     return feed
+
+
+def _means(context: dg.AssetExecutionContext, settings: Settings) -> "Means":
+    """Gather what an attempt works with."""
+    from alumniq_pipelines.attempting import Means
+
+    opened = context.resources
+    return Means(
+        opened.ledger,
+        opened.buckets,
+        opened.warehouse,
+        settings.scratch_dir,
+        opened.archive,
+        clock=lambda: datetime.now(UTC),
+        log=context.log,
+        gateway_url=settings.gateway_url,
+        hold_for=timedelta(days=settings.hold_days),
+        staff=staff_of(settings),
+        report_rows=settings.report_rows,
+    )
 
 
 def _description(field_map: FieldMap) -> str:

@@ -12,7 +12,7 @@ from alumniq_pipelines.deciding import decide_due
 from alumniq_pipelines.settings import Settings
 
 
-def hold_sensor() -> dg.SensorDefinition:
+def hold_sensor(settings: Settings) -> dg.SensorDefinition:
     """Define the sensor of held loads."""
 
     @dg.sensor(
@@ -25,7 +25,8 @@ def hold_sensor() -> dg.SensorDefinition:
         ),
     )
     def holds(ledger: dg.ResourceParam[Ledger]) -> dg.SkipReason:
-        decided = Counter(decision for _, decision in decide_due(ledger, datetime.now(UTC)))
+        due = decide_due(ledger, datetime.now(UTC), gateway_url=settings.gateway_url)
+        decided = Counter(decision for _, decision in due)
         told = ", ".join(f"{count} {decision}" for decision, count in decided.items())
         return dg.SkipReason(f"Held loads: {told or 'nothing to do'}.")
 

@@ -27,7 +27,6 @@ def step_events(
     field_map: FieldMap,
     means: Means,
     filename: str | None,
-    gateway_url: str,
 ) -> StepEvents:
     """Make an attempt at the run's load; raises dg.Failure where nothing was published.
 
@@ -40,7 +39,7 @@ def step_events(
         retried = isinstance(problem, OutageProblem) and not isinstance(problem, AttemptsExhausted)
         raise dg.Failure(str(problem), allow_retries=retried) from None
     yield from check_results(context.asset_key, attempted)
-    metadata = load_metadata(load, attempted, gateway_url)
+    metadata = load_metadata(load, attempted, means.gateway_url)
     if attempted.problem:
         raise _failure(attempted, metadata)
     if attempted.result is AttemptResult.SUPERSEDED:

@@ -124,6 +124,8 @@ def test_a_queued_load_can_be_canceled_once_and_that_is_told(
     assert errors(again)[0].startswith("The load is failed")
     [owed] = installation.ledger.notifications.of(JobId(job_id))
     assert "canceled" in owed.notice.body
+    page = f"{installation.settings.gateway_url}/loads/{job_id}"
+    assert owed.notice.body.endswith(f"\nPage: {page}\n")
 
 
 def test_a_load_that_runs_cannot_be_canceled(

@@ -113,7 +113,14 @@ class LoadPages:
     def discard(self, visit: Visit) -> Response:
         """End a held load as failed."""
         load = self.status.known_load(visit.scope, visit.path("job_id"))
-        discard(self.ledger, load.job_id, visit.form["reason"], visit.actor, visit.now)
+        discard(
+            self.ledger,
+            load.job_id,
+            visit.form["reason"],
+            visit.actor,
+            visit.now,
+            gateway_url=self.actions.gateway_url,
+        )
         return RedirectResponse(f"/loads/{load.job_id}?done=discarded", 303)
 
     def repeat(self, visit: Visit) -> Response:

@@ -44,11 +44,12 @@ def page_routes(
     door = Door(ledger, layout, clock, settings.max_upload_bytes)
     is_https = settings.gateway_url.startswith("https:")
     tries = RateLimit(SIGN_INS_PER_MINUTE)
+    actions = Actions(ledger, status, settings.gateway_url)
     uploading, onboarding = Uploading(ledger, buckets, status), Onboarding(ledger, buckets)
     return [
         *_doors(door, SigningIn(ledger, layout, gate, tries, clock, is_https)),
         *_customers(door, WebhookPages(door, status, uploading, onboarding, settings.gateway_url)),
-        *_loads(door, LoadPages(door, ledger, status, Actions(ledger, status), reports)),
+        *_loads(door, LoadPages(door, ledger, status, actions, reports)),
         *_security(door, KeyPages(door, ledger, keeping)),
         *_staff(door, StaffPages(door, ledger, Board(ledger))),
         _get("/notifications", door.signed_in(TellingPages(door, ledger).index)),

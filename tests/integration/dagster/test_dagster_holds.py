@@ -59,6 +59,17 @@ def told(installation: Installation, load: Load) -> list[str]:
     return [f"{each.notice.destination}: {each.notice.subject.split(': w')[0]}" for each in owed]
 
 
+def discard(installation: Installation, load: Load, reason: str) -> None:
+    url = installation.settings.gateway_url
+    deciding.discard(installation.ledger, load.job_id, reason, "ada", now(), gateway_url=url)
+
+
+def decided(installation: Installation, at: datetime) -> list[Decision]:
+    """Decide on all that waited long enough, as the sensor would, and tell how."""
+    url = installation.settings.gateway_url
+    return [each for _, each in deciding.decide_due(installation.ledger, at, gateway_url=url)]
+
+
 @pytest.fixture
 def held(installation: Installation) -> Load:
     """Publish a hundred rows, then deliver half of them."""
@@ -130,29 +141,38 @@ def test_rows_that_are_not_what_was_kept_are_not_published(
 def test_a_held_load_waits_whatever_looks_at_it(installation: Installation, held: Load) -> None:
     assert installation.execute(held).success, "Dagster may run it again after a worker died."
     assert settled(installation, held).state is LoadState.HELD
-    assert not deciding.decide_due(installation.ledger, now() + timedelta(days=6))
+    assert not decided(installation, now() + timedelta(days=6))
     assert len(told(installation, held)) == 1
 
 
 def test_a_held_load_fails_when_its_time_is_over(installation: Installation, held: Load) -> None:
     later = now() + timedelta(days=7, minutes=1)
-    [(_, decision)] = deciding.decide_due(installation.ledger, later)
+    [decision] = decided(installation, later)
     assert decision is Decision.EXPIRED
     found = installation.again(held)
     assert found.state is LoadState.FAILED
     assert "waited 7 days" in found.errors[0]
-    assert not deciding.decide_due(installation.ledger, later)
+    assert not decided(installation, later)
     with pytest.raises(NotHeld):
         deciding.approve(installation.ledger, held.job_id, "Too late.", "ada", later)
 
 
 def test_the_customer_of_a_discarded_load_reads_why(installation: Installation, held: Load) -> None:
-    deciding.discard(installation.ledger, held.job_id, "A test export.", "ada", now())
+    discard(installation, held, "A test export.")
     found = settled(installation, held)
     assert found.state is LoadState.FAILED
     assert "our staff discarded it: A test export." in found.errors[0]
     assert "50 rows removed, 50.0 % of 100 rows" in found.errors[0]
     assert told(installation, held)[0].startswith("a@example.org: Not loaded")
+
+
+def test_mail_about_a_held_load_leads_to_its_page(installation: Installation, held: Load) -> None:
+    """Staff's when it is held, its customer's when it is discarded."""
+    discard(installation, held, "A test export.")
+    page = f"{installation.settings.gateway_url}/loads/{held.job_id}"
+    owed = installation.ledger.notifications.of(held.job_id)
+    assert len(owed) == 2
+    assert all(each.notice.body.endswith(f"\nPage: {page}\n") for each in owed)
 
 
 def test_a_later_load_that_passes_makes_a_held_one_needless(
@@ -162,7 +182,7 @@ def test_a_later_load_that_passes_makes_a_held_one_needless(
     assert later.state is LoadState.SUCCEEDED
     with pytest.raises(LaterLoadPublished):
         deciding.approve(installation.ledger, held.job_id, "A real cut.", "ada", now())
-    [(_, decision)] = deciding.decide_due(installation.ledger, now())
+    [decision] = decided(installation, now())
     assert decision is Decision.SUPERSEDED
     assert "sent later" in installation.again(held).errors[0]
 
@@ -180,9 +200,10 @@ def test_a_later_load_that_is_published_between_approval_and_run_wins(
 
 
 def test_a_decision_needs_a_reason(installation: Installation, held: Load) -> None:
-    for decide in (deciding.approve, deciding.discard):
-        with pytest.raises(ReasonMissing):
-            decide(installation.ledger, held.job_id, "  ", "ada", now())
+    with pytest.raises(ReasonMissing):
+        deciding.approve(installation.ledger, held.job_id, "  ", "ada", now())
+    with pytest.raises(ReasonMissing):
+        discard(installation, held, "  ")
     assert installation.again(held).state is LoadState.HELD
 
 
@@ -282,7 +303,7 @@ def test_held_rows_go_once_the_load_has_its_outcome(installation: Installation, 
     warehouse = DuckDBWarehouse(installation.settings.warehouse_dir)
     prune(archive, installation.ledger, warehouse, MONTH, now() + timedelta(days=2), MONTH)
     assert list(archive.kept(HELD))
-    deciding.discard(installation.ledger, held.job_id, "A test export.", "ada", now())
+    discard(installation, held, "A test export.")
     prune(archive, installation.ledger, warehouse, MONTH, now(), MONTH)
     assert not list(archive.kept(HELD))
 
