@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from alumniq_pipelines.adapters.rejection_report import (
-    MOST_ROWS_OF_A_SHEET,
     csv_report,
     values_of,
     xlsx_report,
 )
 from alumniq_pipelines.core.report import (
     FIRST_SHOWN,
+    MOST_ROWS_OF_A_SHEET,
     REPORT_COLUMNS,
     ReportSummary,
     laid_out,

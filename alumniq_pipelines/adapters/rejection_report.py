@@ -14,9 +14,6 @@ from xlsxwriter.worksheet import Worksheet
 
 from alumniq_pipelines.adapters.structure.reading import MOST_BYTES_OF_A_ROW
 
-MOST_ROWS_OF_A_SHEET = 5_000
-"""Of 40 columns they take some 0.7 seconds; the CSV report, which is faster to write, has more."""
-
 MOST_CHARACTERS_OF_A_CELL = 32_767
 """Excel's limit; the CSV report has such a value whole."""
 
@@ -61,8 +58,8 @@ def csv_report(path: Path, delimiter: str, quote: str) -> Iterator[CsvReport]:
 def xlsx_report(path: Path, note: str) -> Iterator[WriteRow]:
     """Lend what writes rows into a workbook, every cell as text: nothing in it is a formula.
 
-    Rows are written through, so memory stays small; more than MOST_ROWS_OF_A_SHEET after the header
-    are not to be. `note` goes onto a sheet of its own, unless it is empty.
+    Rows are written through, so memory stays small. `note` goes onto a sheet of its own, unless it
+    is empty.
     """
     with Workbook(path, {"constant_memory": True, "tmpdir": str(path.parent)}) as workbook:
         sheet = workbook.add_worksheet("Rejected rows")

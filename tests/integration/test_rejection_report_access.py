@@ -14,7 +14,13 @@ from alumniq_pipelines.cli.main import app
 from alumniq_pipelines.core.archive import Archive
 from alumniq_pipelines.core.load import JobId
 from alumniq_pipelines.core.outcome import AttemptResult
-from alumniq_pipelines.core.report import ReportForm, ReportSummary, report_name, summary_name
+from alumniq_pipelines.core.report import (
+    MOST_ROWS_OF_A_SHEET,
+    ReportForm,
+    ReportSummary,
+    report_name,
+    summary_name,
+)
 from alumniq_pipelines.core.target import Environment
 from alumniq_pipelines.core.verdict import Counts, Rejection
 from alumniq_pipelines.opening import open_archive
@@ -25,14 +31,14 @@ ROWS = [["xid", "_row"], ["=007 private", "2"]]
 CSV = b"xid,_row\r\n=007 private,2\r\n"
 
 
-def keep_report(archive: Archive, job_id: JobId, folder: Path) -> None:
+def keep_report(archive: Archive, job_id: JobId, folder: Path, rows: int = 1) -> None:
     csv, xlsx, summary = folder / "a.csv", folder / "a.xlsx", folder / "a.json"
     with csv_report(csv, ",", '"') as report, xlsx_report(xlsx, "") as write_xlsx:
         for row in ROWS:
             report.write(row)
             write_xlsx(row)
     first = Rejection(2, 3, "xid", "length", "`xid` is too long", "Send at most 9 characters.")
-    summary.write_bytes(ReportSummary(1, 1, (first,)).to_json())
+    summary.write_bytes(ReportSummary(rows, rows, (first,)).to_json())
     archive.put(report_name(job_id, ReportForm.CSV), csv)
     archive.put(report_name(job_id, ReportForm.XLSX), xlsx)
     archive.put(summary_name(job_id), summary)
@@ -105,6 +111,21 @@ def test_the_load_page_tells_the_first_rejections_without_values_and_links_to_th
         assert f'href="/loads/{job_id}/report.{form}"' in text
     assert client.get(f"/loads/{job_id}/report.csv").content == CSV
     assert client.get(f"/loads/{job_id}/report.pdf").status_code == 404
+
+
+@pytest.mark.parametrize("rows", [MOST_ROWS_OF_A_SHEET, MOST_ROWS_OF_A_SHEET + 1])
+def test_the_load_page_says_where_the_workbook_lists_fewer_rows(
+    client: TestClient,
+    caller: Caller,
+    installation: Installation,
+    job_id: JobId,
+    tmp_path: Path,
+    rows: int,
+) -> None:
+    keep_report(open_archive(installation.settings), job_id, tmp_path, rows)
+    sign_in(client, caller.key)
+    text = client.get(f"/loads/{job_id}").text
+    assert ("(the first 5,000 rows)" in text) == (rows > MOST_ROWS_OF_A_SHEET)
 
 
 def test_staff_fetch_the_report_of_the_customer_in_view(

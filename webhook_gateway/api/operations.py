@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from alumniq_pipelines.core.load import LoadState
-from alumniq_pipelines.core.report import ReportForm
+from alumniq_pipelines.core.report import MOST_ROWS_OF_A_SHEET, ReportForm
 from webhook_gateway.api import models
 from webhook_gateway.downloads import MEDIA_TYPES
 from webhook_gateway.status import MOST_LOADS
@@ -119,7 +119,8 @@ OPERATIONS: Sequence[Operation] = (
             _LOAD,
             Parameter(
                 "format",
-                "A CSV file in the form of the file that was sent, or an Excel workbook.",
+                "A CSV file in the form of the file that was sent, or an Excel workbook of its "
+                f"first {MOST_ROWS_OF_A_SHEET:,} rows.",
                 {"type": "string", "enum": [each.value for each in ReportForm], "default": "csv"},
                 "csv",
             ),

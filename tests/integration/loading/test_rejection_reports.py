@@ -15,12 +15,13 @@ from alumniq_pipelines.adapters.archive import FolderArchive
 from alumniq_pipelines.adapters.bucket.folder import FolderBucket
 from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS
 from alumniq_pipelines.adapters.field_maps import read_field_map
-from alumniq_pipelines.adapters.rejection_report import MOST_ROWS_OF_A_SHEET, values_of
+from alumniq_pipelines.adapters.rejection_report import values_of
 from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.load import JobId, Load, LoadRequest, LoadState
 from alumniq_pipelines.core.progress import unwatched
 from alumniq_pipelines.core.report import (
+    MOST_ROWS_OF_A_SHEET,
     REPORT_COLUMNS,
     ReportForm,
     ReportSummary,
@@ -204,6 +205,8 @@ def test_a_workbook_has_the_first_rows_and_a_note_tells_of_the_others(report: Re
     count = MOST_ROWS_OF_A_SHEET + 3
     rows = "".join(f'{number},Lee,"x\n",,,\r\n' for number in range(count))
     written = report(HEADER + rows, most=count)
+    assert written.summary.rows_listed == count
+    assert written.summary.rows_of_sheet == MOST_ROWS_OF_A_SHEET
     csv_rows = rows_of(written.csv)
     own = HEADER.count(",") + 1
     assert len(csv_rows) == count + 1
