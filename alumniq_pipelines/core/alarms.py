@@ -164,7 +164,7 @@ def customer_bucket_away(bucket: str, reason: str) -> Condition:
         Kind.BUCKET_AWAY,
         f"The bucket {bucket} cannot be reached",
         f"No file can be looked for or loaded from it ({reason}).",
-        "Check that it exists and that we may read it.",
+        "Check that it exists and that our keys may list and read it: s3:ListBucket, s3:GetObject.",
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from alumniq_pipelines.adapters.bucket import s3
 from alumniq_pipelines.adapters.bucket.s3 import S3Bucket, S3Buckets, s3_client
-from alumniq_pipelines.core.problems.outage import BucketUnavailable
+from alumniq_pipelines.core.problems.outage import BucketUnavailable, FileRefused
 from alumniq_pipelines.core.problems.problem import Problem
 
 KEY = "qa/warehouse/warehouse.csv"
@@ -102,6 +102,17 @@ def test_a_refusal_is_an_outage_and_shows_no_secret(rude_endpoint: str, tmp_path
         assert each.__suppress_context__
         assert SECRET not in str(each)
         assert "AKIA" not in str(each)
+
+
+def test_a_refused_file_is_told_with_the_permission_that_may_be_missing(
+    rude_endpoint: str, tmp_path: Path
+) -> None:
+    """S3 refuses what is missing to whom it may not list."""
+    bucket = buckets_at(rude_endpoint).open("refuses")
+    with pytest.raises(FileRefused, match="s3:ListBucket"):
+        bucket.head(KEY)
+    with pytest.raises(FileRefused, match="s3:ListBucket"):
+        bucket.fetch(KEY, tmp_path / "fetched")
 
 
 def test_being_refused_the_list_of_buckets_is_a_sign_of_life(rude_endpoint: str) -> None:

@@ -12,7 +12,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from alumniq_pipelines.adapters.bucket.receiving import CHUNK_BYTES, write_whole
 from alumniq_pipelines.core.bucket import StoredFile, checked_bucket_name, flaw_in
-from alumniq_pipelines.core.problems.outage import BucketUnavailable, FileChanged
+from alumniq_pipelines.core.problems.outage import (
+    BucketUnavailable,
+    FileChanged,
+    FileRefused,
+)
 from alumniq_pipelines.core.problems.request import UnusableFilename
 
 if TYPE_CHECKING:
@@ -25,7 +29,7 @@ TRIES = 2
 
 NO_OBJECT = {"NoSuchKey", "NotFound", "404"}
 CHANGED = {"PreconditionFailed", "412"}
-NOT_OURS_TO_LIST = {"AccessDenied", "403"}
+REFUSED = {"AccessDenied", "Forbidden", "403"}
 
 
 def s3_client(
@@ -71,6 +75,8 @@ class S3Bucket:
             try:
                 return _stored(key, self.client.head_object(Bucket=self.name, Key=key))
             except ClientError as error:
+                if _code(error) in REFUSED:
+                    raise FileRefused(_code(error)) from None
                 if _code(error) not in NO_OBJECT:
                     raise
             # An answer to HEAD has no body, so it does not say whether only the key is missing.
@@ -93,6 +99,8 @@ class S3Bucket:
                     return None
                 if _code(error) in CHANGED:
                     raise FileChanged(key) from None
+                if _code(error) in REFUSED:
+                    raise FileRefused(_code(error)) from None
                 raise
         with closing(answer["Body"]) as body:
             write_whole(_chunks(body), destination)
@@ -156,7 +164,7 @@ class S3Buckets:
             try:
                 self.client.list_buckets(MaxBuckets=1)
             except ClientError as error:
-                if _code(error) not in NOT_OURS_TO_LIST:
+                if _code(error) not in REFUSED:
                     raise
 
 

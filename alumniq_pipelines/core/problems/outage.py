@@ -8,9 +8,23 @@ class BucketUnavailable(OutageProblem):
 
     code = "bucket-unavailable"
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, advice: str = "") -> None:
         """Take the driver's class of error, never its text: it may hold credentials."""
-        super().__init__(f"The bucket cannot be read or written just now ({reason}).")
+        super().__init__(f"The bucket cannot be read or written just now ({reason}).", advice)
+
+
+class FileRefused(BucketUnavailable):
+    """The store refuses to look at a file."""
+
+    code = "file-refused"
+
+    def __init__(self, reason: str) -> None:
+        """Explain S3: without s3:ListBucket a file that is missing is refused, not missed."""
+        super().__init__(
+            reason,
+            "Either the file is not there, or our own keys may not read it. For our staff: only "
+            "with s3:ListBucket on the bucket does the store tell the two apart.",
+        )
 
 
 class FileChanged(OutageProblem):
