@@ -83,6 +83,18 @@ def test_every_operation_is_described_and_shown_by_example(client: TestClient) -
         assert all("example" in each or "schema" in each for each in operation["parameters"])
 
 
+def test_every_form_of_the_reference_says_that_its_call_is_real_and_changes_nothing(
+    client: TestClient,
+) -> None:
+    forms = re.findall(r"<form (.*?)</form>", client.get("/api/").text, re.DOTALL)
+    assert len(forms) == 4
+    for form in forms:
+        assert form.startswith('method="get"')
+        assert "The call is real" in form
+        assert "changes nothing" in form
+        assert "exchange" not in form
+
+
 def test_the_reference_loads_nothing_and_runs_nothing(client: TestClient) -> None:
     response = client.get("/api/")
 
