@@ -8,6 +8,9 @@ import duckdb
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.warehouse import AcceptedRows
 
+NO_GAPS = "create table _gaps (place bigint, left_out bigint)"
+"""No row of the file was left out."""
+
 
 def small_field_map(feed: str) -> FieldMap:
     """Make a feed with a key and one more column."""
@@ -31,6 +34,7 @@ def accepted_rows(scratch: Path, query: str, *, rows: int | None = None) -> Acce
     database = scratch / f"{uuid4().hex}.duckdb"
     with duckdb.connect(database) as connection:
         connection.execute(f"create table accepted as {query}")
+        connection.execute(NO_GAPS)
         described = connection.table("accepted")
         columns, found = tuple(described.columns), described.shape[0]
     return AcceptedRows(

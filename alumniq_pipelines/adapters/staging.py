@@ -19,6 +19,7 @@ from alumniq_pipelines.adapters.screening import suspect, typed
 from alumniq_pipelines.adapters.structure.block import Mask, Positions
 from alumniq_pipelines.adapters.structure.examining import RegularText
 from alumniq_pipelines.adapters.warehouse.sql_text import identifier, literal
+from alumniq_pipelines.adapters.warehouse.version_file import GAPS
 from alumniq_pipelines.core.column_types import stored_type
 from alumniq_pipelines.core.field_map import Column, FieldMap
 from alumniq_pipelines.core.header import Header
@@ -30,9 +31,6 @@ from alumniq_pipelines.core.problems.outage import (
 
 if TYPE_CHECKING:
     import pandas as pd
-
-GAPS = "_gaps"
-"""The table that leads from a row's place to its number in the file; see docs/warehouse.md."""
 
 SUSPECTS = identifier(" suspects")
 """No column of a file can have this name: blanks around names are taken away."""

@@ -16,7 +16,7 @@ from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWare
 from alumniq_pipelines.core.load import new_job_id
 from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.core.warehouse import AcceptedRows, Warehouse
-from tests.accepted_rows import small_field_map
+from tests.accepted_rows import NO_GAPS, small_field_map
 
 MEMBERS = Target("iqu", Environment.QA, "members")
 AWKWARD = "\\.,\"'\n\r\t ;|#%{}nulNUL\\N"
@@ -57,6 +57,7 @@ def staged(folder: Path, table: pa.Table) -> AcceptedRows:
     with duckdb.connect(database) as connection:
         connection.register("drawn", table)
         connection.execute("create table accepted as from drawn")
+        connection.execute(NO_GAPS)
     return AcceptedRows(
         database, "accepted", tuple(table.column_names), table.num_rows, "hash", None
     )

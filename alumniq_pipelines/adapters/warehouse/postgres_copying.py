@@ -13,11 +13,13 @@ from typing import Any, BinaryIO
 import duckdb
 from psycopg import Connection
 
-from alumniq_pipelines.adapters.warehouse.postgres_place import Columns
+from alumniq_pipelines.adapters.warehouse.postgres_place import Columns, Place
 from alumniq_pipelines.adapters.warehouse.sql_text import identifier, literal
+from alumniq_pipelines.adapters.warehouse.version_file import GAPS
 from alumniq_pipelines.core.warehouse import AcceptedRows
 
 CHUNK_BYTES = 1 << 18
+ROWS_AT_ONCE = 10_000
 POSTGRES_NAMES = {
     "VARCHAR": "text",
     "DOUBLE": "double precision",
@@ -67,6 +69,25 @@ def copy_in(
                 copy.write(chunk)
             written.result()
         return cursor.rowcount
+
+
+def copy_gaps(
+    connection: Connection[Any], accepted: AcceptedRows, place: Place, number: int
+) -> None:
+    """Keep what leads from accepted rows, as the version of that number, to those of the file.
+
+    There is one entry at most for each row that was left out.
+    """
+    into = f"copy {place.gaps} (feed, number, place, left_out) from stdin"
+    with (
+        duckdb.connect(accepted.database, read_only=True) as source,
+        connection.cursor() as cursor,
+        cursor.copy(into) as copy,
+    ):
+        found = source.execute(f"select place, left_out from {GAPS}")
+        while rows := found.fetchmany(ROWS_AT_ONCE):
+            for row in rows:
+                copy.write_row((place.target.feed, number, *row))
 
 
 def copy_out(

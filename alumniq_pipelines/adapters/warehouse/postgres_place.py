@@ -3,6 +3,7 @@
 iqu_qa                       for readers: a view per feed, and `_versions`
 iqu_qa_versions._facts       what each version is
 iqu_qa_versions._live        the pointers: which version of each feed readers see
+iqu_qa_versions._gaps        what leads from the rows of versions to those of their files
 iqu_qa_versions.members__s…  a partitioned table per set of columns that the feed has had
 iqu_qa_versions.members__v17 a version, one of its partitions
 """
@@ -16,7 +17,7 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 
 from alumniq_pipelines.adapters.warehouse.sql_text import identifier, literal
-from alumniq_pipelines.adapters.warehouse.version_file import FACT_TYPES
+from alumniq_pipelines.adapters.warehouse.version_file import FACT_TYPES, GAPS
 from alumniq_pipelines.core.target import Target
 
 NUMBER = "_number of the load_"
@@ -64,6 +65,11 @@ class Place:
         """Which version of each feed of the environment is live."""
         return f"{self.schema}_versions._live"
 
+    @property
+    def gaps(self) -> str:
+        """What leads from the rows of the environment's versions to those of their files."""
+        return f"{self.schema}_versions.{GAPS}"
+
     def version(self, number: int) -> str:
         """The table of a version."""
         return self.inner(f"{self.table}__v{number}")
@@ -89,7 +95,7 @@ def schema_of(customer: str, environment: str) -> str:
 
 def make(connection: Connection[Any], place: Place) -> None:
     """Make an environment's schemas and tables unless they are there; one maker at a time."""
-    if exists(connection, place.pointers):
+    if exists(connection, place.pointers) and exists(connection, place.gaps):
         return
     columns = ", ".join(f"{name} {kind}" for name, kind in FACT_TYPES.items())
     shown = ", ".join(f"facts.{name}" for name in FACT_TYPES)
@@ -102,6 +108,9 @@ def make(connection: Connection[Any], place: Place) -> None:
             f"({columns}, shape text not null, primary key (feed, number));"
             f"create table if not exists {place.pointers} "
             "(feed text primary key, number bigint not null, shape text not null);"
+            f"create table if not exists {place.gaps} "
+            "(feed text, number bigint, place bigint, left_out bigint not null, "
+            "primary key (feed, number, place));"
             f"create or replace view {place.schema}.{OVERVIEW} as select {shown} "
             f"from {place.facts} facts join {place.pointers} using (feed, number) order by feed"
         )

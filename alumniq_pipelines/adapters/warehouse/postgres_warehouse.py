@@ -21,6 +21,7 @@ from alumniq_pipelines.adapters.warehouse import postgres_query
 from alumniq_pipelines.adapters.warehouse.folders import GRACE
 from alumniq_pipelines.adapters.warehouse.postgres_copying import (
     accepted_columns,
+    copy_gaps,
     copy_in,
     copy_out,
 )
@@ -208,6 +209,7 @@ def _store(
     found = copy_in(connection, accepted, table, columns)
     if found != accepted.rows:
         raise IncompleteVersion(accepted.rows, found)
+    copy_gaps(connection, accepted, place, number)
     connection.execute(
         f"{ROUGHLY}; analyze {table};"
         f"alter table {place.inner(shape)} attach partition {table} for values in ({number})"
@@ -255,6 +257,7 @@ def _drop(connection: Connection[Any], place: Place, old: Mapping[str, Any]) -> 
     lock(connection, place.view)
     connection.execute(f"drop table {place.version(old['number'])}")
     gone = [place.target.feed, old["number"]]
-    connection.execute(f"delete from {place.facts} where feed = %s and number = %s", gone)
+    for beside in (place.facts, place.gaps):
+        connection.execute(f"delete from {beside} where feed = %s and number = %s", gone)
     if not facts(connection, place, f"facts.shape = {literal(old['shape'])}"):
         connection.execute(f"drop table {place.inner(old['shape'])}")

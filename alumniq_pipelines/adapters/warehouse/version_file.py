@@ -19,6 +19,9 @@ from alumniq_pipelines.core.warehouse import AcceptedRows, Version
 FACTS = "_version"
 """The table of one row that tells what a version is, so that a file explains itself."""
 
+GAPS = "_gaps"
+"""The table that leads from a row's place to its number in the file; see docs/warehouse.md."""
+
 FACT_TYPES = {
     "customer": "varchar",
     "environment": "varchar",

@@ -1,5 +1,9 @@
 """From a published row back to its row of the file."""
 
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -8,11 +12,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS
+from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
 from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.load import new_job_id
 from alumniq_pipelines.core.progress import unwatched
+from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.warehouse import AcceptedRows
 from alumniq_pipelines.judgement import Steps, judged
+from tests.integration.loading.conftest import NOW
 
 WRITTEN = {"good": "{0:06},Lee", "rejected": "{0:06},", "ragged": "{0:06},Lee,1,2,3", "blank": ""}
+NUMBERED_IN_POSTGRES = """
+    with placed as (
+        select row_number() over (order by ctid) - 1 as spot, *
+        from iqu_production_versions.people__v17
+    )
+    select xid, spot + 1 + coalesce(
+        (select max(left_out) from iqu_production_versions._gaps
+         where feed = 'people' and number = 17 and place <= spot), 0) as file_row
+    from placed
+    order by spot
+"""
 NUMBERED = """
     with placed as (select *, row_number() over () - 1 as spot from people)
     select xid, spot + 1 + coalesce(left_out, 0) as file_row
@@ -22,20 +42,61 @@ NUMBERED = """
 """As docs/warehouse.md gives it."""
 
 
+def lines_of(kinds: Sequence[str]) -> str:
+    """Write a file with rows of these kinds."""
+    lines = [WRITTEN[kind].format(number) for number, kind in enumerate(kinds, start=1)]
+    return "\n".join(["xid,lastName", *lines, ""])
+
+
+@contextmanager
+def accepted(people: FieldMap, kinds: Sequence[str]) -> Iterator[AcceptedRows]:
+    """Judge a file with rows of these kinds, and lend the accepted rows."""
+    with TemporaryDirectory() as folder:
+        received, database = Path(folder, "people.csv"), Path(folder, "rows.duckdb")
+        received.write_text(lines_of(kinds), encoding="utf-8")
+        steps = Steps(unwatched)
+        with judged(received, people, Path(folder), database, DEFAULT_LIMITS, steps) as file:
+            rows = file.accept(database, None)
+        yield rows
+
+
+def good(kinds: Sequence[str]) -> list[tuple[str, int]]:
+    """List the rows that are accepted, with their numbers in the file."""
+    return [(f"{number:06}", number) for number, kind in enumerate(kinds, 1) if kind == "good"]
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.sampled_from(sorted(WRITTEN)), min_size=1, max_size=60))
 def test_every_published_row_leads_back_to_its_row_of_the_file(
     people: FieldMap, kinds: list[str]
 ) -> None:
     kinds = [*kinds, "good"]
-    lines = [WRITTEN[kind].format(number) for number, kind in enumerate(kinds, start=1)]
-    with TemporaryDirectory() as folder:
-        received, database = Path(folder, "people.csv"), Path(folder, "rows.duckdb")
-        received.write_text("\n".join(["xid,lastName", *lines, ""]), encoding="utf-8")
-        steps = Steps(unwatched)
-        with judged(received, people, Path(folder), database, DEFAULT_LIMITS, steps) as file:
-            file.accept(database, None)
-        with duckdb.connect(database, read_only=True) as version:
-            found = version.execute(NUMBERED).fetchall()
-    good = [number for number, kind in enumerate(kinds, start=1) if kind == "good"]
-    assert found == [(f"{number:06}", number) for number in good]
+    with (
+        accepted(people, kinds) as rows,
+        duckdb.connect(rows.database, read_only=True) as version,
+    ):
+        assert version.execute(NUMBERED).fetchall() == good(kinds)
+
+
+def test_every_row_published_to_postgres_leads_back_to_its_row_of_the_file(
+    people: FieldMap, postgres_url: str
+) -> None:
+    kinds = random.Random(4).choices([*WRITTEN, "good", "good"], k=20_000)
+    target = Target("iqu", Environment.PRODUCTION, people.name)
+    warehouse = PostgresWarehouse(postgres_url)
+    with accepted(people, kinds) as rows:
+        warehouse.publish(target, people, rows, number=17, job_id=new_job_id(), now=NOW)
+    found = warehouse.query("iqu", "production", NUMBERED_IN_POSTGRES)[1]
+    assert found == good(kinds)
+
+
+def test_what_leads_back_goes_with_its_version(people: FieldMap, postgres_url: str) -> None:
+    target = Target("iqu", Environment.PRODUCTION, people.name)
+    warehouse = PostgresWarehouse(postgres_url, versions_kept=2)
+    for number in (1, 2, 3, 4):
+        with accepted(people, ["blank", "good"]) as rows:
+            at, job_id = NOW + timedelta(days=number), new_job_id()
+            warehouse.publish(target, people, rows, number=number, job_id=job_id, now=at)
+    gaps = "select * from iqu_production_versions._gaps order by number"
+    found = warehouse.query("iqu", "production", gaps)[1]
+    assert found == [("people", 3, 0, 1), ("people", 4, 0, 1)]
