@@ -102,7 +102,23 @@ class Staging:
         )
         found = self.run("SELECT DISTINCT place FROM aside.suspects ORDER BY place").fetchall()
         for (place,) in found:
+            self._forget(place)
             yield self.field_map.columns[place], self._batches(place)
+
+    def _forget(self, place: int) -> None:
+        """Blank the cells to be judged: DuckDB takes more for values than we do, 1.5 for 2."""
+        column = self.field_map.columns[place]
+        if column.type != "string" and self._keeps(column):
+            name = identifier(column.name)
+            self.run(
+                f"UPDATE {self.table} SET {name} = NULL FROM aside.suspects AS suspect "
+                f"WHERE suspect.place = {place} AND {self.table}.rowid = suspect.row "
+                f"AND {self.table}.{name} IS NOT NULL"
+            )
+
+    def _keeps(self, column: Column) -> bool:
+        """Whether a column is staged."""
+        return self.keeps_rows or column.name in _key_columns(self.field_map)
 
     def _batches(self, place: int) -> Iterator["pd.DataFrame"]:
         cursor = self.run(
@@ -114,7 +130,7 @@ class Staging:
 
     def amend(self, column: Column, values: Mapping[int, object]) -> None:
         """Store the values of cells that did not pass the screen and were found to be right."""
-        if not values or not (self.keeps_rows or column.name in _key_columns(self.field_map)):
+        if not values or not self._keeps(column):
             return
         stored = stored_type(column).duckdb
         self.run(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -68,6 +69,44 @@ def test_a_clash_of_keys_names_both_rows(people: FieldMap, write: Write) -> None
         "The key `xid` stands in row 1 (line 2) already"
     ] * 2
     assert [each.line for each in report.errors] == [5, 6]
+
+
+def test_what_is_no_value_is_blank_where_its_row_is_kept(write: Write, tmp_path: Path) -> None:
+    """DuckDB alone would take 1.5 for 2, 0x1F for 31 and infinity for the last day of 9999."""
+    field_map = FieldMap.model_validate(
+        {
+            "name": "t",
+            "path": "t.csv",
+            "schema": {
+                "fields": [
+                    {"name": "n", "type": "integer", "alumniq": {"severity": "warning"}},
+                    {"name": "d", "type": "date", "alumniq": {"severity": "warning"}},
+                ]
+            },
+        }
+    )
+    output = tmp_path / "out.parquet"
+    report = check_file(
+        write("n,d\n1.5,infinity\n0x1F,epoch\n1_000,2020-01-02\n0000000000000000000007,\n"),
+        field_map,
+        output,
+    )
+    assert (report.outcome, len(report.notes)) == ("clean", 2)
+    found = duckdb.connect().execute(f"FROM '{output}'").fetchall()
+    assert found == [(None, None), (None, None), (None, date(2020, 1, 2)), (7, None)]
+
+
+@pytest.mark.parametrize("key", ["primaryKey", "unique"])
+def test_what_is_no_value_repeats_none(write: Write, key: str) -> None:
+    column = {"name": "n", "type": "integer", "constraints": {"unique": key == "unique"}}
+    schema = {"fields": [column], "primaryKey": ["n"] if key == "primaryKey" else []}
+    field_map = FieldMap.model_validate({"name": "t", "path": "t.csv", "schema": schema})
+    report = check_file(write("n\n1.5\n2\n 3 \n3\n003\n"), field_map)
+    assert {(each.row, each.code.split("-")[0]) for each in report.errors} == {
+        (1, "type"),
+        (3, "type"),
+        (5, "duplicate"),
+    }
 
 
 def test_a_warning_rejects_nothing_and_is_told(people: FieldMap, write: Write) -> None:
