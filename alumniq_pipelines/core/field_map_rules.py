@@ -168,6 +168,8 @@ def _value_faults(column: Column, field_map: FieldMap) -> Iterator[tuple[Path, s
             yield path, f"`{key}` breaks the field's own constraints ({broken})"
     if column.alumniq.default is not None and field_map.is_required(column):
         yield ("alumniq", "default"), "`default` is never used: the field is required"
+    elif column.alumniq.default is not None and column.constraints.unique:
+        yield ("alumniq", "default"), "`default` would stand twice, and the field is unique"
 
 
 def _spelling_faults(column: Column, blanks: Iterable[str]) -> Iterator[tuple[Path, str]]:

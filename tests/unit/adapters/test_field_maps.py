@@ -123,6 +123,11 @@ def test_json_and_the_flat_dialect_of_the_standard_are_read(tmp_path: Path) -> N
         ),
         ('example: "001"', "constraints: {minLength: 3, maxLength: 2}", "is greater than `maxLen"),
         ('example: "001"', "alumniq: {default: x}", "`default` is never used: the field is req"),
+        (
+            'constraints: {minimum: "1900-01-01"}',
+            'constraints: {unique: true}\n      alumniq: {default: "1970-01-31"}',
+            "`default` would stand twice, and the field is unique",
+        ),
         ("- name: born", "- name: XID", "`name` is that of another field, `xid`"),
         ("- name: born", "- name: born__c", "`name` ends in __c, which is kept for"),
         ("- name: born", "- name: rowid", "`name` is one that databases keep for themselves"),
