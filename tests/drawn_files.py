@@ -1,0 +1,97 @@
+"""Field maps of all types and constraints, and files for them that are good but for some parts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hypothesis import strategies as st
+
+from alumniq_pipelines.core.field_map import FieldMap
+from tests.frictionless_verdicts import Delivered
+from tests.odd_texts import ODD_TEXTS
+
+Field = Mapping[str, Any]
+
+NAMES = ("one", "two", "three", "four")
+KINDS: Sequence[tuple[Field, Sequence[str]]] = (
+    ({"type": "string"}, ["a", "b", "007"]),
+    ({"type": "string", "constraints": {"minLength": 2}}, ["ab", "é\u0301", "xyz"]),
+    ({"type": "string", "constraints": {"maxLength": 3}}, ["a", "é\u0301x", "xyz"]),
+    ({"type": "string", "constraints": {"pattern": "(?:[A-Z]{2}|x.z)"}}, ["AB", "xyz"]),
+    ({"type": "string", "constraints": {"enum": ["USA", "it's", 'a"b', "é"]}}, ["USA", "it's"]),
+    ({"type": "integer"}, ["1", "01", "2", "-3"]),
+    ({"type": "integer", "constraints": {"minimum": -5, "maximum": 70_000}}, ["1", "70000"]),
+    ({"type": "integer", "constraints": {"enum": [1, 2]}}, ["1", "2"]),
+    ({"type": "number"}, ["1", "1.0", "0.5", "5e-1"]),
+    ({"type": "number", "constraints": {"minimum": 0.1, "maximum": 1e300}}, ["0.1", "25.00"]),
+    ({"type": "number", "constraints": {"enum": [1, 0.5]}}, ["1.0", ".5"]),
+    ({"type": "boolean"}, ["true", "1", "FALSE"]),
+    ({"type": "boolean", "trueValues": ["Y", "yes"], "falseValues": ["N"]}, ["Y", "yes", "N"]),
+    ({"type": "boolean", "constraints": {"enum": [True]}}, ["true"]),
+    ({"type": "date"}, ["2024-02-29", "1970-01-31"]),
+    ({"type": "date", "constraints": {"minimum": "2000-01-01"}}, ["2024-02-29", "2000-01-01"]),
+    ({"type": "date", "format": "%d/%m/%Y"}, ["29/02/2024", "31/12/1999"]),
+    ({"type": "date", "format": "%Y%m%d", "constraints": {"maximum": "20240229"}}, ["20240229"]),
+    ({"type": "datetime"}, ["2024-02-29T10:00:00", "2024-02-29T12:00:00+02:00"]),
+    (
+        {"type": "datetime", "constraints": {"minimum": "2020-01-01T00:00:00Z"}},
+        ["2024-02-29T10:00:00", "2020-01-01T00:00:00Z"],
+    ),
+    ({"type": "datetime", "format": "%Y-%m-%d %H:%M"}, ["2024-02-29 10:00"]),
+    ({"type": "datetime", "format": "%m/%d/%YT%H:%M:%S"}, ["02/29/2024T23:59:59"]),
+    ({"type": "year"}, ["2024", "1998"]),
+    ({"type": "year", "constraints": {"minimum": 1900, "maximum": 2100}}, ["2024", "1900"]),
+)
+"""Columns of all types with all constraints, and values that keep them."""
+
+ODD = (
+    st.sampled_from([text for text in ODD_TEXTS if not text.endswith("\n")])
+    | st.text("0123456789+-.eE:/ TZ_", max_size=20)
+    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\n\ufeff"), max_size=6)
+)
+
+
+RULES = st.fixed_dictionaries(
+    {}, optional={"required": st.just(value=True), "unique": st.just(value=True)}
+)
+"""What any column may be as well."""
+
+
+def field_map(fields: Sequence[Field], delimiter: str = ",", **schema: Any) -> FieldMap:
+    described = {"fieldsMatch": "partial", "fields": fields, **schema}
+    dialect = {"csv": {"delimiter": delimiter}}
+    return FieldMap.model_validate(
+        {"name": "t", "path": "t.csv", "dialect": dialect, "schema": described}
+    )
+
+
+@st.composite
+def files(draw: st.DrawFn) -> Delivered:
+    """Draw a field map, and a file for it that is good but for some cells and rows."""
+    kinds = draw(st.lists(st.sampled_from(KINDS), min_size=1, max_size=len(NAMES)))
+    key = draw(st.lists(st.sampled_from(NAMES[: len(kinds)]), max_size=2, unique=True))
+    fields = [
+        {**kind, "name": name, "constraints": {**kind.get("constraints", {}), **draw(RULES)}}
+        for name, (kind, _) in zip(NAMES, kinds, strict=False)
+    ]
+    known = field_map(
+        fields,
+        draw(st.sampled_from(",;|\t")),
+        primaryKey=key,
+        missingValues=draw(st.sampled_from([[""], ["", "N/A"], ["-"], []])),
+    )
+    needed = [each.name for each in known.columns if known.is_required(each)]
+    optional = [each.name for each in known.columns if each.name not in needed]
+    chosen = draw(st.lists(st.sampled_from(optional), unique=True)) if optional else []
+    present = [*needed, *chosen] or optional
+    names = draw(st.permutations([*present, *(["unknown"] if draw(st.booleans()) else [])]))
+    cells = [cells_of(dict(zip(NAMES, kinds, strict=False)).get(name)) for name in names]
+    row = st.tuples(*cells)
+    odd_row = st.lists(st.sampled_from(["", "a", "1"]), max_size=len(NAMES) + 2).map(tuple)
+    drawn = st.lists(st.one_of(row, row, row, row, odd_row), min_size=1, max_size=10).filter(any)
+    return Delivered(known, tuple(names), tuple(draw(drawn)), draw(st.booleans()))
+
+
+def cells_of(kind: tuple[Field, Sequence[str]] | None) -> st.SearchStrategy[str]:
+    """Draw texts for a column, most of them right and many of them equal."""
+    good = st.sampled_from(kind[1] if kind else ["a"])
+    return st.one_of(good, good, st.sampled_from(["", "N/A", "-"]), ODD)

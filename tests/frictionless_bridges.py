@@ -1,0 +1,197 @@
+"""How verdicts are compared in spite of a difference between frictionless and us.
+
+A bridge gives frictionless something else in the place of what differs, or says what becomes of
+its verdict where a row is judged as we do.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from math import isfinite
+
+from alumniq_pipelines.core.field_map import Column
+from tests.frictionless_verdicts import Delivered, Fault
+
+Given = Callable[[Delivered], Delivered]
+Judged = Callable[[set[Fault], Delivered], set[Fault]]
+Differs = Callable[[str, Column], bool]
+
+NO_VALUE = "?"
+"""A value of no type but text: what we alone refuse, frictionless then refuses too."""
+NUMERIC = {"integer", "number", "year"}
+DATED = {"date", "datetime"}
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
+    r"(?P<offset>Z|[+-][0-9]{2}:[0-9]{2})?"
+)
+"""What numbers and times are to us, as schemas/README.md says it."""
+
+
+def texts(differs: Differs, instead: Callable[[str], str] = lambda _: NO_VALUE) -> Given:
+    """Give another text in the place of each that differs."""
+
+    def given(text: str, known: Column | None, blanks: tuple[str, ...]) -> str:
+        is_meant = known is not None and text not in blanks and differs(text, known)
+        return instead(text) if is_meant else text
+
+    def give(file: Delivered) -> Delivered:
+        blanks = file.field_map.table_schema.missing_values
+        columns = [file.field_map.column(name) for name in file.names]
+        rows = tuple(
+            tuple(given(text, known, blanks) for text, known in zip(row, columns, strict=True))
+            if len(row) == len(columns)
+            else row
+            for row in file.rows
+        )
+        return replace(file, rows=rows)
+
+    return give
+
+
+def has_blanks_around(text: str, known: Column) -> bool:
+    """Whether a number is padded."""
+    return known.type in NUMERIC and text != text.strip()
+
+
+def has_underscores(text: str, known: Column) -> bool:
+    """Whether a number is grouped as in Python."""
+    return known.type in NUMERIC and "_" in text
+
+
+def is_not_finite(text: str, known: Column) -> bool:
+    """Whether a text spells a number that is none."""
+    spelled = re.fullmatch(r"[+-]?(inf|infinity|s?nan[0-9]*)", text.strip(), re.IGNORECASE)
+    return known.type == "number" and spelled is not None
+
+
+def has_other_digits(text: str, known: Column) -> bool:
+    """Whether digits are not 0 to 9."""
+    has_them = any(each.isdecimal() and not each.isascii() for each in text)
+    return has_them and known.type in NUMERIC | DATED
+
+
+def is_beyond_64_bits(text: str, known: Column) -> bool:
+    """Whether a whole number is too large for a BIGINT."""
+    is_whole = known.type == "integer" and re.fullmatch("[+-]?[0-9]+", text) is not None
+    return is_whole and abs(int(text)) >= 2**63
+
+
+def is_beyond_doubles(text: str, known: Column) -> bool:
+    """Whether a number is too large for a DOUBLE."""
+    return known.type == "number" and bool(NUMBER.fullmatch(text)) and not isfinite(float(text))
+
+
+def is_finer_than_doubles(text: str, known: Column) -> bool:
+    """Whether a number has digits that a DOUBLE does not keep."""
+    if known.type != "number" or not NUMBER.fullmatch(text) or not isfinite(float(text)):
+        return False
+    return Decimal(text) != Decimal(repr(float(text)))
+
+
+def has_a_sign(text: str, known: Column) -> bool:
+    """Whether a year has one."""
+    return known.type == "year" and text.startswith(("+", "-"))
+
+
+def lacks_digits(text: str, known: Column) -> bool:
+    """Whether a date has fewer digits than its format has places."""
+    if known.type not in DATED or (known.type, known.format) == ("datetime", "default"):
+        return False
+    form = "%Y-%m-%d" if known.format == "default" else known.format
+    places = sum(4 if part == "%Y" else 2 for part in re.findall("%[YmdHMS]", form))
+    return sum(map(str.isdigit, text)) < places
+
+
+def has_other_marks(text: str, known: Column) -> bool:
+    """Whether a date has other blanks than its format, or letters in the other case."""
+    if known.type not in DATED or known.format == "default":
+        return False
+    marks = re.sub("%[YmdHMS]", "", known.format)
+    return any(each not in marks for each in re.sub("[0-9]", "", text)) or "  " in text
+
+
+def is_another_time(text: str, known: Column) -> bool:
+    """Whether a time is not in our form."""
+    return _is_plain_time(known) and not TIME.fullmatch(text)
+
+
+def lacks_offset(text: str, known: Column) -> bool:
+    """Whether a time does not say where."""
+    found = TIME.fullmatch(text)
+    return _is_plain_time(known) and found is not None and not found["offset"]
+
+
+def is_out_of_years(text: str, known: Column) -> bool:
+    """Whether a time falls out of the years 1 to 9999 in UTC."""
+    if not _is_plain_time(known) or not TIME.fullmatch(text):
+        return False
+    try:
+        datetime.fromisoformat(text).astimezone(UTC)
+    except OverflowError:
+        return True
+    except ValueError:
+        return False
+    return False
+
+
+def _is_plain_time(known: Column) -> bool:
+    return (known.type, known.format) == ("datetime", "default")
+
+
+def ragged_rows_without_values(file: Delivered) -> Delivered:
+    """Give ragged rows texts that no other row has."""
+    rows = tuple(
+        row if len(row) in {0, len(file.names)} else (f"{NO_VALUE}{number}",) * len(row)
+        for number, row in enumerate(file.rows)
+    )
+    return replace(file, rows=rows)
+
+
+def ragged_rows_as_wholes(faults: set[Fault], file: Delivered) -> set[Fault]:
+    """Tell of a ragged row once, and of nothing else in it."""
+    del file
+    ragged = {row for row, _, code in faults if code in {"extra-cell", "missing-cell"}}
+    kept = {each for each in faults if each[0] not in ragged}
+    return kept | {(row, None, "ragged-row") for row in ragged}
+
+
+def without_last_blank_lines(file: Delivered) -> Delivered:
+    """End the file with its last row."""
+    last = max(number for number, row in enumerate(file.rows) if row)
+    return replace(file, rows=file.rows[: last + 1])
+
+
+def rows_of_blanks_by_cell(faults: set[Fault], file: Delivered) -> set[Fault]:
+    """Judge a row whose values are all blank as any other."""
+    required = {each.name for each in file.field_map.columns if each.constraints.required}
+    kept = set(faults)
+    for row, _, code in faults:
+        if code == "blank-row" and row is not None and file.rows[row - 1]:
+            kept.remove((row, None, code))
+            kept |= {(row, name, "required") for name in required}
+    return kept
+
+
+def keys_as_wholes(faults: set[Fault], file: Delivered) -> set[Fault]:
+    """Require each part of a key, and compare only keys that have all their values."""
+    key = set(file.field_map.table_schema.primary_key)
+    blanks = file.field_map.table_schema.missing_values
+    kept = set(faults)
+    for number, row in enumerate(file.rows, start=1):
+        is_regular = len(row) == len(file.names)
+        cells = dict(zip(file.names, row, strict=True)) if is_regular else {}
+        blank = {name for name in key & cells.keys() if cells[name] in blanks}
+        if not is_regular or blank or any((number, name, "type") in faults for name in key):
+            kept.discard((number, None, "duplicate-key"))
+        kept |= {(number, name, "required") for name in blank}
+    return kept
+
+
+def keys_told_once(faults: set[Fault], file: Delivered) -> set[Fault]:
+    """Tell of a repeat once where the key is one unique column."""
+    key = file.field_map.table_schema.primary_key
+    told = {(name, "duplicate-value") for name in key} if len(key) == 1 else set()
+    return {each for each in faults if each[1:] not in told}

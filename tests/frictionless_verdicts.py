@@ -1,0 +1,117 @@
+"""A delivered file judged by us and by frictionless, by the same descriptor: faults by row."""
+
+import csv
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from frictionless import Resource
+
+from alumniq_pipelines.core.descriptor import descriptor
+from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.loading import check_file
+
+Fault = tuple[int | None, str | None, str]
+"""The row, from 1, or None for the file; the column, if it is one's alone; the code."""
+
+CODES = {
+    "blank-row": "blank-row",
+    "primary-key": "duplicate-key",
+    "type-error": "type",
+    "unique-error": "duplicate-value",
+    "minLength": "length",
+    "maxLength": "length",
+    "minimum": "range",
+    "maximum": "range",
+}
+"""What frictionless calls its errors and constraints, where we call them otherwise."""
+OF_ROWS = {"duplicate-key", "blank-row", "extra-cell", "missing-cell"}
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A file before it is written: its header, and its rows; a row of no values is a blank line.
+
+    Or its `content` as it is. Where frictionless `guesses`, it finds out for itself which line is
+    the header, and whether blanks behind delimiters are meant: the descriptor does not say so.
+    """
+
+    field_map: FieldMap
+    names: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    quotes_all: bool = False
+    content: str = ""
+    guesses: bool = False
+
+    def ours(self) -> set[Fault]:
+        """Judge it as a load would."""
+        with tempfile.TemporaryDirectory() as folder:
+            return our_verdict(self.field_map, self.written(Path(folder)))
+
+    def theirs(self) -> set[Fault]:
+        """Let frictionless judge it."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = self.written(Path(folder))
+            return their_verdict(self.field_map, path, guesses=self.guesses)
+
+    def written(self, folder: Path) -> Path:
+        """Write it."""
+        path = folder / self.field_map.path
+        with path.open("w", encoding="utf-8", newline="") as file:
+            if self.content:
+                file.write(self.content)
+                return path
+            writer = csv.writer(
+                file,
+                delimiter=self.field_map.dialect.csv.delimiter,
+                quoting=csv.QUOTE_ALL if self.quotes_all else csv.QUOTE_MINIMAL,
+            )
+            writer.writerows([self.names, *self.rows])
+        return path
+
+
+def our_verdict(field_map: FieldMap, path: Path) -> set[Fault]:
+    """Judge a file as a load would; the verdict's numbers must be those of its faults."""
+    report = check_file(path, field_map)
+    faults = {
+        (each.row, None if each.code in OF_ROWS else each.column, each.code)
+        for each in report.errors
+    }
+    assert report.errors_total == len(report.errors) == len(faults)
+    assert report.rows_rejected == len({row for row, _, _ in faults if row is not None})
+    return faults
+
+
+def their_verdict(field_map: FieldMap, path: Path, *, guesses: bool) -> set[Fault]:
+    """Let frictionless judge a file by the field map as it is, without what is ours alone."""
+    described = _without_ours(descriptor(field_map)) | {"path": path.name}
+    if not guesses:
+        dialect = described.setdefault("dialect", {})
+        dialect["header"] = True
+        dialect.setdefault("csv", {})["skipInitialSpace"] = False
+    report = Resource.from_descriptor(described, basepath=str(path.parent)).validate()
+    assert not report.errors
+    return {
+        _fault(*error)
+        for error in report.flatten(["rowNumber", "fieldName", "label", "type", "note"])
+    }
+
+
+def _without_ours(described: Any) -> Any:
+    match described:
+        case dict():
+            return {key: _without_ours(each) for key, each in described.items() if key != "alumniq"}
+        case list():
+            return [_without_ours(each) for each in described]
+    return described
+
+
+def _fault(row: int | None, column: str | None, label: str | None, kind: str, note: str) -> Fault:
+    """Put one of their errors into our words; their rows are counted with the header."""
+    constraint = re.match('constraint "(.*?)"', note) if kind == "constraint-error" else None
+    told = constraint.group(1) if constraint else kind
+    code = CODES.get(told, told)
+    where = None if code in OF_ROWS else column or label or None
+    return (None if row is None else row - 1, where, code)

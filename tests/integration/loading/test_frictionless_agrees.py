@@ -1,0 +1,275 @@
+"""Files are judged as frictionless judges them by the same field map, but for what is named here.
+
+Each difference is shown by a file. One that generated files may have is bridged there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from tests import frictionless_bridges as bridges
+from tests.drawn_files import Field, field_map, files
+from tests.frictionless_bridges import Differs, Given, Judged, texts
+from tests.frictionless_verdicts import Delivered, Fault
+
+ANY_TEXT: Field = {"name": "c"}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Why the two differ, a file that shows it, and the bridge for generated files."""
+
+    why: str
+    shown: Delivered
+    ours: set[Fault]
+    theirs: set[Fault]
+    given: Given | None = None
+    judged: Judged | None = None
+
+
+def column(kind: str = "string", name: str = "c", **rules: Any) -> Field:
+    return {"name": name, "type": kind, **rules}
+
+
+def rows(described: Field, *shown: Sequence[str], **schema: Any) -> Delivered:
+    fields = [described, {"name": "other"}]
+    return Delivered(field_map(fields, **schema), ("c", "other"), tuple(map(tuple, shown)))
+
+
+def content(text: str, described: Field = ANY_TEXT, **options: Any) -> Delivered:
+    return Delivered(field_map([described, {"name": "other"}]), content=text, **options)
+
+
+def laxer(why: str, differs: Differs, described: Field, *shown: str) -> Difference:
+    """Make the difference that frictionless takes texts for values, and we do not."""
+    ours: set[Fault] = {(row, "c", "type") for row, _ in enumerate(shown, start=1)}
+    file = rows(described, *((text, "x") for text in shown))
+    return Difference(why, file, ours, set(), texts(differs))
+
+
+DIFFERENCES = {
+    "blanks around numbers": laxer(
+        "Who pads numbers may pad texts as well, where blanks count: better told than guessed.",
+        bridges.has_blanks_around,
+        column("integer"),
+        *(" 12 ", "12\n", "\u00a012"),
+    ),
+    "underscores in numbers": laxer(
+        "Python writes numbers so; an export that does has another meaning.",
+        bridges.has_underscores,
+        column("number"),
+        "1_000",
+    ),
+    "no finite number": laxer(
+        "One of them undoes every sum of its column.",
+        bridges.is_not_finite,
+        column("number"),
+        *("NaN", "-inf", "Infinity"),
+    ),
+    "digits of other scripts": laxer(
+        "Neither database reads them.",
+        bridges.has_other_digits,
+        column("integer"),
+        "\u0661\u0662",
+    ),
+    "more than 64 bits": laxer(
+        "Whole numbers are published as BIGINT.",
+        bridges.is_beyond_64_bits,
+        column("integer"),
+        *("9223372036854775808", "1" * 40),
+    ),
+    "more than a double": laxer(
+        "Numbers are published as DOUBLE.", bridges.is_beyond_doubles, column("number"), "1e400"
+    ),
+    "a sign before a year": laxer(
+        "A year has four digits.", bridges.has_a_sign, column("year"), "+202"
+    ),
+    "dates that lack digits": laxer(
+        "Which of the digits are missing is a guess.",
+        bridges.lacks_digits,
+        column("date"),
+        *("2024-2-9", "2024-02-9"),
+    ),
+    "other marks in a date": laxer(
+        "Python takes any blanks for a blank, and letters in either case; databases do not.",
+        bridges.has_other_marks,
+        column("datetime", format="%Y-%m-%d T%H:%M"),
+        *("2024-02-09  T10:00", "2024-02-09\tT10:00", "2024-02-09 t10:00"),
+    ),
+    "other forms of ISO 8601": laxer(
+        "One form is enough to be told, and more may be misread.",
+        bridges.is_another_time,
+        column("datetime"),
+        *("2020-01-01T00:00:00+0200", "2020-01-01x00:00:00", "2020-W01-1T10:00:00"),
+        *("2020-01-01T24:00:00", "2020-01-01T00:00:00,5", "2020-01-01T00:00:00.1234567"),
+    ),
+    "times out of years": laxer(
+        "Times are published in UTC, where this one is in no year that Python knows.",
+        bridges.is_out_of_years,
+        column("datetime"),
+        "0001-01-01T00:00:00+01:00",
+    ),
+    "times without an offset": Difference(
+        "They are in UTC; frictionless cannot compare them with those that have an offset.",
+        rows(
+            column("datetime", constraints={"unique": True}),
+            ("2020-01-01T00:00:00", "x"),
+            ("2020-01-01T00:00:00Z", "x"),
+        ),
+        {(2, "c", "duplicate-value")},
+        set(),
+        texts(bridges.lacks_offset, lambda text: f"{text}Z"),
+    ),
+    "digits that a double does not keep": Difference(
+        "What is published is judged.",
+        rows(column("number", constraints={"maximum": 0.3}), ("0.30000000000000001", "x")),
+        set(),
+        {(1, "c", "range")},
+        texts(bridges.is_finer_than_doubles, lambda text: repr(float(text))),
+    ),
+    "a row of blanks": Difference(
+        "Its delimiters say that it is a row; what it lacks is told by column.",
+        rows(column(constraints={"required": True}), ("", "")),
+        {(1, "c", "required")},
+        {(1, None, "blank-row")},
+        judged=bridges.rows_of_blanks_by_cell,
+    ),
+    "blank lines at the end": Difference(
+        "They end many files and mean nothing.",
+        rows(column(), ("1", "x"), (), ()),
+        set(),
+        {(2, None, "blank-row"), (3, None, "blank-row")},
+        given=bridges.without_last_blank_lines,
+    ),
+    "a ragged row": Difference(
+        "Where a value is missing is not known, so none is taken for its column's.",
+        rows(column("integer", constraints={"unique": True}), ("x",), ("1", "2", "3"), ("1", "2")),
+        {(1, None, "ragged-row"), (2, None, "ragged-row")},
+        {
+            *((1, "c", "type"), (1, None, "missing-cell")),
+            *((2, None, "extra-cell"), (3, "c", "duplicate-value")),
+        },
+        bridges.ragged_rows_without_values,
+        bridges.ragged_rows_as_wholes,
+    ),
+    "a key without a value": Difference(
+        "Each part of a key is required, and a part that cannot be read repeats none.",
+        rows(column("integer"), ("", "x"), ("x", "x"), primaryKey=["c"]),
+        {(1, "c", "required"), (2, "c", "type")},
+        {(1, None, "duplicate-key"), (2, None, "duplicate-key"), (2, "c", "type")},
+        judged=bridges.keys_as_wholes,
+    ),
+    "a key that is unique as well": Difference(
+        "One fault is told once.",
+        rows(column(constraints={"unique": True}), ("1", "x"), ("1", "y"), primaryKey=["c"]),
+        {(2, None, "duplicate-key")},
+        {(2, None, "duplicate-key"), (2, "c", "duplicate-value")},
+        judged=bridges.keys_told_once,
+    ),
+    "alternatives of a pattern": Difference(
+        "A pattern stands for the whole value; frictionless ties only its ends down.",
+        rows(column(constraints={"pattern": "a|b"}), ("ax", "x")),
+        {(1, "c", "pattern")},
+        set(),
+    ),
+    "a line end behind a pattern": Difference(
+        "To Python, `$` is also before a last line end.",
+        rows(column(constraints={"pattern": "[A-Z]+"}), ("AB\n", "x")),
+        {(1, "c", "pattern")},
+        set(),
+    ),
+    "names in another case": Difference(
+        "Exports change it; no two columns differ in it alone.",
+        content("C, Other \n1,x\n", column(constraints={"required": True})),
+        set(),
+        {(None, None, "unmatched-header"), (None, "c", "missing-label")},
+    ),
+    "another delimiter": Difference(
+        "The header shows it; a note tells of it.",
+        content("c;other\n1;x\n"),
+        set(),
+        {(None, None, "unmatched-header")},
+    ),
+    "blanks behind delimiters": Difference(
+        "Left alone, frictionless guesses from the first rows that they are not meant.",
+        content(
+            "other, c\nx, y\nx, y\n",
+            column(constraints={"maxLength": 1}),
+            guesses=True,
+        ),
+        {(1, "c", "length"), (2, "c", "length")},
+        set(),
+    ),
+    "the header": Difference(
+        "It is the first line; frictionless guesses from the width of the rows which one it is.",
+        content("c,other\n1,2,3,4,5,6\n1,2,3,4,5,7\n", guesses=True),
+        {(1, None, "ragged-row"), (2, None, "ragged-row")},
+        {(None, None, "unmatched-header")},
+    ),
+    "a header alone": Difference(
+        "Publishing it would empty the table.",
+        content("c,other\n"),
+        {(None, None, "no-rows")},
+        set(),
+    ),
+    "a quote inside a value": Difference(
+        "It may be the end of a value whose beginning was lost.",
+        content('c,other\n1,x"y\n2,z\n'),
+        {(None, None, "broken-quoting")},
+        set(),
+    ),
+    "text behind a closing quote": Difference(
+        "A quote that was not doubled may have swallowed a delimiter.",
+        content('c,other\n1,"x"y\n2,z\n'),
+        {(None, None, "broken-quoting")},
+        set(),
+    ),
+    "a quote that is never closed": Difference(
+        "The rest of the file became one value.",
+        content('c,other\n1,"x\n2,z\n'),
+        {(None, None, "broken-quoting")},
+        set(),
+    ),
+    "a NUL character": Difference(
+        "PostgreSQL stores none; it is a sign of damage.",
+        content("c,other\n1,x\0\n"),
+        {(None, None, "nul-character")},
+        set(),
+    ),
+    "a byte order mark before a row": Difference(
+        "It is the beginning of a second file.",
+        content("c,other\n1,x\n\ufeff2,y\n"),
+        {(None, None, "files-joined")},
+        set(),
+    ),
+}
+"""What it is called, and all about it."""
+
+
+@pytest.mark.parametrize("name", DIFFERENCES)
+def test_each_difference_is_one_and_is_bridged_by_itself(name: str) -> None:
+    difference = DIFFERENCES[name]
+    file = difference.shown
+    assert file.ours() == difference.ours
+    assert file.theirs() == difference.theirs
+    assert difference.ours != difference.theirs
+    if difference.given or difference.judged:
+        assert bridged(file, [difference]) == difference.ours
+
+
+def bridged(file: Delivered, differences: Sequence[Difference]) -> set[Fault]:
+    """Say what frictionless would find if it did not differ in these ways."""
+    givens = [each.given for each in differences if each.given]
+    judgeds = [each.judged for each in differences if each.judged]
+    theirs = reduce(lambda each, give: give(each), givens, file).theirs()
+    return reduce(lambda faults, judge: judge(faults, file), judgeds, theirs)
+
+
+@settings(derandomize=True, database=None, deadline=None, max_examples=150)
+@given(files())
+def test_but_for_the_differences_every_fault_is_found_by_both(file: Delivered) -> None:
+    assert file.ours() == bridged(file, list(DIFFERENCES.values()))
