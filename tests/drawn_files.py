@@ -103,10 +103,24 @@ def files(draw: st.DrawFn) -> Delivered:
     return Delivered(known, tuple(names), tuple(draw(drawn)), draw(st.booleans()))
 
 
+def every_text_in(place: int, rules: Mapping[str, bool]) -> Delivered:
+    """Put all good values of all kinds, and all odd texts, into one column of a kind."""
+    described = KINDS[place][0]
+    constraints = {**described.get("constraints", {}), **rules}
+    known = field_map([{**described, "name": "one", "constraints": constraints}, {"name": "two"}])
+    texts = dict.fromkeys([*(text for _, values in KINDS for text in values), *ODD_TEXTS])
+    rows = [(text, "x") for text in texts if fits_pattern(text, described)]
+    return Delivered(known, ("one", "two"), tuple(rows))
+
+
+def fits_pattern(text: str, described: Field) -> bool:
+    """Whether a pattern means the same to both of a text; see "a line end behind a pattern"."""
+    return "pattern" not in described.get("constraints", {}) or not text.endswith("\n")
+
+
 def cells_of(kind: tuple[Field, Sequence[str]] | None) -> st.SearchStrategy[str]:
     """Draw texts for a column, most of them right and many of them equal."""
     described, values = kind or ANYTHING
     good, near = st.sampled_from(values), st.sampled_from(NEAR[described["type"]])
     texts = st.one_of(good, good, good, near, st.sampled_from(["", "N/A", "-"]), ODD)
-    has_pattern = "pattern" in described.get("constraints", {})
-    return texts.filter(lambda text: not (has_pattern and text.endswith("\n")))
+    return texts.filter(lambda text: fits_pattern(text, described))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 
 from tests import frictionless_bridges as bridges
-from tests.drawn_files import Field, field_map, files
+from tests.drawn_files import KINDS, Field, every_text_in, field_map, files
 from tests.frictionless_bridges import Differs, Given, Judged, texts
 from tests.frictionless_verdicts import Delivered, Fault
 
@@ -267,6 +267,13 @@ def bridged(file: Delivered, differences: Sequence[Difference]) -> set[Fault]:
     judgeds = [each.judged for each in differences if each.judged]
     theirs = reduce(lambda each, give: give(each), givens, file).theirs()
     return reduce(lambda faults, judge: judge(faults, file), judgeds, theirs)
+
+
+@pytest.mark.parametrize("rules", [{}, {"required": True, "unique": True}], ids=str)
+@pytest.mark.parametrize("place", range(len(KINDS)), ids=lambda place: str(KINDS[place][0]))
+def test_every_text_is_judged_alike_in_every_column(place: int, rules: dict[str, bool]) -> None:
+    file = every_text_in(place, rules)
+    assert file.ours() == bridged(file, list(DIFFERENCES.values()))
 
 
 @settings(derandomize=True, database=None, deadline=None, max_examples=150)
