@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS, Limits
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.archive import Archive, Receipt
 from alumniq_pipelines.core.bucket import Buckets
@@ -63,6 +64,7 @@ class Means:
     hold_for: timedelta = timedelta(days=7)
     staff: Staff = NOBODY
     report_rows: int = 0
+    limits: Limits = DEFAULT_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +240,7 @@ def _run(
             now=means.clock(),
             progress=progress,
             report_rows=means.report_rows,
+            limits=means.limits,
         )
 
 

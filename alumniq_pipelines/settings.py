@@ -117,6 +117,12 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(
         default=1_073_741_824, ge=1_024, description="Largest file taken in a page's form."
     )
+    max_expanded_bytes: int = Field(
+        default=50 << 30, ge=1_024, description="Bytes that a compressed file may expand to."
+    )
+    max_expansion_ratio: int = Field(
+        default=200, ge=1, description="The same in bytes per byte of it, beyond 64 MiB."
+    )
     calls_per_minute: int = Field(
         default=600, ge=0, description="Calls that one API key may make a minute; 0: any number."
     )

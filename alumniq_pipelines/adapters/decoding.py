@@ -5,6 +5,7 @@ What a file is shows in its first bytes; its name is the customer's choice and p
 
 import gzip
 import hashlib
+import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -18,9 +19,15 @@ from alumniq_pipelines.core.problems.file import (
     EmptyFile,
     ExpandsTooFar,
     ForeignFormat,
+    NeedsMuchMemory,
     TruncatedArchive,
     UnusableArchive,
 )
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 CHUNK_BYTES = 1 << 20
 RATIO_COUNTS_FROM = 64 << 20
@@ -37,7 +44,8 @@ FOREIGN_FORMATS = {
     b"\xfd7zXZ": "a file compressed by xz",
     b"7z\xbc\xaf": "a file compressed by 7-Zip",
     b"Rar!": "a file compressed by RAR",
-    b"\x28\xb5\x2f\xfd": "a file compressed by zstd",
+    b"\x1f\x8b": "a file compressed twice",
+    b"\x28\xb5\x2f\xfd": "a file compressed twice",
     b"-----BEGIN PGP": "an encrypted file",
 }
 """First bytes, and what they are the sign of."""
@@ -50,6 +58,14 @@ FOREIGN_TEXTS = {
     b"[": "JSON",
 }
 """The same, behind blanks and in any case."""
+
+GZIP = b"\x1f\x8b"
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+ZSTD = (b"\x28\xb5\x2f\xfd", *(bytes([low, 0x2A, 0x4D, 0x18]) for low in range(0x50, 0x60)))
+"""First bytes of a frame, or of one to be skipped, such as pzstd begins with."""
+
+ZSTD_WINDOW_LOG = 27
+"""How far back a frame may refer, as a power of two: this much memory is needed to read it."""
 
 EXCEL_MEMBER = "[Content_Types].xml"
 EXCEL = "an Excel workbook, or another Office document"
@@ -99,14 +115,10 @@ def decode(received: Path, scratch: Path, limits: Limits, progress: Fraction) ->
         head = file.read(CHUNK_BYTES)
         file.seek(0)
         path = received
-        if head.startswith(b"\x1f\x8b"):
-            path = scratch / "decoded"
-            with _damage_told(file), gzip.GzipFile(fileobj=file) as text:
-                _expand(text, path, _Allowance(size, limits))
-        elif head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        if head.startswith((GZIP, *ZIP, *ZSTD)):
             path = scratch / "decoded"
             with _damage_told(file):
-                _unzip(file, path, _Allowance(size, limits))
+                _unpack(file, head, path, _Allowance(size, limits))
     if path is not received:
         with path.open("rb") as decoded:
             head = decoded.read(CHUNK_BYTES)
@@ -140,6 +152,10 @@ def _damage_told(file: BinaryIO) -> Iterator[None]:
         yield
     except EOFError:
         raise TruncatedArchive from None
+    except zstd.ZstdError as error:
+        if "too much memory" in str(error):
+            raise NeedsMuchMemory(1 << ZSTD_WINDOW_LOG) from None
+        raise DamagedArchive(file.tell()) from None
     except (
         gzip.BadGzipFile,
         zipfile.BadZipFile,
@@ -148,6 +164,18 @@ def _damage_told(file: BinaryIO) -> Iterator[None]:
         UnicodeDecodeError,  # its list of contents
     ):
         raise DamagedArchive(file.tell()) from None
+
+
+def _unpack(file: BinaryIO, head: bytes, path: Path, allowance: _Allowance) -> None:
+    if head.startswith(ZIP):
+        _unzip(file, path, allowance)
+    elif head.startswith(GZIP):
+        with gzip.GzipFile(fileobj=file) as text:
+            _expand(text, path, allowance)
+    else:
+        bound: dict[int, int] = {zstd.DecompressionParameter.window_log_max: ZSTD_WINDOW_LOG}
+        with zstd.ZstdFile(file, options=bound) as text:
+            _expand(text, path, allowance)
 
 
 def _expand(text: Readable, path: Path, allowance: _Allowance) -> None:

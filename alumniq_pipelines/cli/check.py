@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from alumniq_pipelines.adapters.decoding import Limits
 from alumniq_pipelines.adapters.field_maps import read_catalog, read_field_map
 from alumniq_pipelines.cli.console import for_people, print_json
 from alumniq_pipelines.core.field_map import FieldMap
@@ -52,9 +53,11 @@ def check(
     if bool(feed) == bool(field_map):
         message = "Name the feed with --feed, or a field map with --field-map."
         raise typer.BadParameter(message)
-    rules = read_field_map(field_map) if field_map else _field_map_of(feed)
+    settings = Settings()
+    rules = read_field_map(field_map) if field_map else _field_map_of(feed, settings)
+    limits = Limits(settings.max_expanded_bytes, settings.max_expansion_ratio)
     with _progress(file, quiet=as_json) as progress:
-        report = check_file(file, rules, output, progress=progress)
+        report = check_file(file, rules, output, progress=progress, limits=limits)
     if as_json:
         print_json(_as_json(report))
     else:
@@ -62,8 +65,8 @@ def check(
     raise typer.Exit(EXIT_CODES[report.outcome])
 
 
-def _field_map_of(feed: str) -> FieldMap:
-    return read_catalog(Settings().schemas_dir).feed(feed)
+def _field_map_of(feed: str, settings: Settings) -> FieldMap:
+    return read_catalog(settings.schemas_dir).feed(feed)
 
 
 def _as_json(report: CheckReport) -> dict[str, Any]:

@@ -84,6 +84,7 @@ def feed_asset(field_map: FieldMap, catalog: Catalog, settings: Settings) -> dg.
 
 def _means(context: dg.AssetExecutionContext, settings: Settings) -> "Means":
     """Gather what an attempt works with."""
+    from alumniq_pipelines.adapters.decoding import Limits
     from alumniq_pipelines.attempting import Means
 
     opened = context.resources
@@ -99,6 +100,7 @@ def _means(context: dg.AssetExecutionContext, settings: Settings) -> "Means":
         hold_for=timedelta(days=settings.hold_days),
         staff=staff_of(settings),
         report_rows=settings.report_rows,
+        limits=Limits(settings.max_expanded_bytes, settings.max_expansion_ratio),
     )
 
 

@@ -17,7 +17,9 @@ MAY_IMPORT = {
     "alumniq_pipelines/adapters/notifiers": {"httpx", "jinja2"},
     "alumniq_pipelines/adapters": {
         "argon2",
+        "backports",
         "boto3",
+        "compression",  # of the standard library from 3.14 on; `backports` before
         "cryptography",
         "botocore",
         "mypy_boto3_s3",

@@ -67,7 +67,7 @@ class ForeignFormat(FileProblem):
         elif "Excel" in kind:
             advice = 'Save it in Excel as "CSV UTF-8" and upload that.'
         elif "compressed" in kind:
-            advice = "Compress it with gzip or zip, or not at all."
+            advice = "Compress it once, with gzip, zip or zstd, or not at all."
         elif "encrypted" in kind:
             advice = "Upload it without encryption."
         else:
@@ -99,6 +99,19 @@ class TruncatedArchive(FileProblem):
         super().__init__(
             "The compressed file ends too early: its upload was probably cut off.",
             "Upload it again.",
+        )
+
+
+class NeedsMuchMemory(FileProblem):
+    """The compressed file needs too much memory."""
+
+    code = "needs-much-memory"
+
+    def __init__(self, most_bytes: int) -> None:
+        """Name the limit."""
+        super().__init__(
+            f"The compressed file needs more than {most_bytes:,} bytes of memory to be read.",
+            "Compress it again with a smaller window, such as without --long.",
         )
 
 

@@ -5,7 +5,9 @@ import gzip
 import hashlib
 import io
 import lzma
+import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,17 +22,32 @@ from alumniq_pipelines.core.problems.file import (
     ExpandsTooFar,
     FileProblem,
     ForeignFormat,
+    NeedsMuchMemory,
     TruncatedArchive,
     UnusableArchive,
 )
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 TEXT = b"xid,lastName\n1,M\xc3\xbcller\n" * 50
+SKIPPED = b"\x50\x2a\x4d\x18\x04\0\0\0size"
+"""What pzstd writes before each frame."""
 
 
 def decoded(folder: Path, content: bytes, limits: Limits = DEFAULT_LIMITS) -> Decoded:
     received = folder / "received"
     received.write_bytes(content)
     return decode(received, folder, limits, lambda _fraction: None)
+
+
+def framed(content: bytes, **options: int) -> bytes:
+    """Compress by zstd, with a checksum as the command does."""
+    chosen: dict[int, int] = {zstd.CompressionParameter.checksum_flag: 1}
+    chosen |= {zstd.CompressionParameter[name]: value for name, value in options.items()}
+    return zstd.compress(content, options=chosen)
 
 
 def zipped(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -52,11 +69,24 @@ def test_plain_text_stays_where_it_is(tmp_path: Path) -> None:
         gzip.compress(TEXT, mtime=0),
         gzip.compress(TEXT[:33], mtime=0) + gzip.compress(TEXT[33:], mtime=0),
         gzip.compress(TEXT, mtime=0) + b"\0" * 512,
+        framed(TEXT),
+        framed(TEXT[:33]) + framed(TEXT[33:], checksum_flag=0),
+        SKIPPED + framed(TEXT) + SKIPPED,
         zipped(("any/name.txt", TEXT)),
         zipped(("folder/", b""), ("../../name.csv", TEXT)),
         zipped(("stored.csv", TEXT), method=zipfile.ZIP_STORED),
     ],
-    ids=["gzip", "two members", "padded", "zip", "odd names", "stored"],
+    ids=[
+        "gzip",
+        "two members",
+        "padded",
+        "zstd",
+        "two frames",
+        "skippable frames",
+        "zip",
+        "odd names",
+        "stored",
+    ],
 )
 def test_compressed_text_is_expanded_in_scratch(tmp_path: Path, content: bytes) -> None:
     found = decoded(tmp_path, content)
@@ -67,6 +97,7 @@ def test_compressed_text_is_expanded_in_scratch(tmp_path: Path, content: bytes) 
 
 
 GZIPPED = gzip.compress(TEXT, mtime=0)
+ZSTD = framed(TEXT)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +112,17 @@ GZIPPED = gzip.compress(TEXT, mtime=0)
         (GZIPPED[:-4] + b"\0\0\0\0", DamagedArchive),
         (GZIPPED + b"more", DamagedArchive),
         (GZIPPED[:15] + b"\xff\xff" + GZIPPED[17:], DamagedArchive),
+        (framed(b""), EmptyFile),
+        (SKIPPED, EmptyFile),
+        (SKIPPED[:-1], TruncatedArchive),
+        (ZSTD[:-1], TruncatedArchive),
+        (ZSTD[:5], TruncatedArchive),
+        (framed(TEXT[:33]) + ZSTD[:20], TruncatedArchive),
+        (ZSTD[:-4] + b"\0\0\0\0", DamagedArchive),
+        (ZSTD + b"more", DamagedArchive),
+        (ZSTD[:15] + b"\xff\xff" + ZSTD[17:], DamagedArchive),
+        (framed(ZSTD), ForeignFormat),
+        (gzip.compress(GZIPPED, mtime=0), ForeignFormat),
         (zipped(("a.csv", TEXT))[:-10], TruncatedArchive),
         (zipped(("a.csv", TEXT)).replace(b"M\xc3", b"N\xc3"), None),
         (
@@ -119,22 +161,32 @@ def test_a_protected_archive_is_refused(tmp_path: Path) -> None:
         decoded(tmp_path, bytes(content))
 
 
-def test_expansion_is_bounded_by_bytes(tmp_path: Path) -> None:
-    with pytest.raises(ExpandsTooFar):
-        decoded(tmp_path, gzip.compress(b"x" * 3_000_000, mtime=0), Limits(most_bytes=2_000_000))
-    assert (tmp_path / "decoded").stat().st_size <= 2_000_000
-
-
 def test_expansion_is_bounded_by_ratio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoding, "RATIO_COUNTS_FROM", 1_000_000)
     with pytest.raises(ExpandsTooFar):
         decoded(tmp_path, gzip.compress(b"x" * 3_000_000, mtime=0), Limits(most_ratio=200))
 
 
+@pytest.mark.parametrize("compressed", [gzip.compress, framed])
+def test_expansion_is_bounded_in_any_format(
+    tmp_path: Path, compressed: Callable[[bytes], bytes]
+) -> None:
+    with pytest.raises(ExpandsTooFar):
+        decoded(tmp_path, compressed(b"x" * 3_000_000), Limits(most_bytes=2_000_000))
+    assert (tmp_path / "decoded").stat().st_size <= 2_000_000
+
+
+def test_a_frame_that_needs_much_memory_is_refused(tmp_path: Path) -> None:
+    packer = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: 28})
+    content = packer.compress(TEXT) + packer.flush()  # of a size that is not known before
+    with pytest.raises(NeedsMuchMemory):
+        decoded(tmp_path, content)
+
+
 @settings(
     max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
-@given(st.sampled_from([GZIPPED, zipped(("a.csv", TEXT))]), st.data())
+@given(st.sampled_from([GZIPPED, ZSTD, zipped(("a.csv", TEXT))]), st.data())
 def test_no_single_changed_byte_yields_another_text(
     tmp_path: Path, packed: bytes, data: st.DataObject
 ) -> None:
