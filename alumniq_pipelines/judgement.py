@@ -266,7 +266,8 @@ def _as_judged(column: Column, field_map: FieldMap) -> Column:
 def _judge_keys(staging: Staging, trial: Trial) -> None:
     """Reject rows whose key, or unique value, an earlier row has too."""
     for subject in _keys(staging.field_map):
-        trial.add_regular(subject, *staging.repeats(subject.key))
+        for rows, firsts in staging.repeats(subject.key):
+            trial.add_regular(subject, rows, firsts)
 
 
 def _keys(field_map: FieldMap) -> Iterator[Subject]:

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from alumniq_pipelines.core.problems.file import (
+from alumniq_pipelines.core.problems.file import EmptyFile, ForeignFormat
+from alumniq_pipelines.core.problems.packing import (
     DamagedArchive,
-    EmptyFile,
     ExpandsTooFar,
-    ForeignFormat,
     NeedsMuchMemory,
     TruncatedArchive,
     UnusableArchive,

@@ -51,6 +51,9 @@ VECTORS_PER_BATCH = 49
 """About 100,000 cells are judged at a time (a vector is 2,048 of them)."""
 
 
+REPEATS_PER_BATCH = 1_000_000
+
+
 @dataclass(frozen=True)
 class Staging:
     """A database with one staged file, lent by `open_staging`.
@@ -140,7 +143,7 @@ class Staging:
             {"rows": list(values), "values": list(values.values())},
         )
 
-    def repeats(self, key: Sequence[str]) -> tuple[Positions, Positions]:
+    def repeats(self, key: Sequence[str]) -> Iterator[tuple[Positions, Positions]]:
         """Find rows whose key an earlier row has too, in order: their rows, and the first's.
 
         A key with a blank in it is no key.
@@ -152,12 +155,18 @@ class Staging:
             f"FROM {self.table} WHERE {present} GROUP BY {names} HAVING count(*) > 1"
         )
         if not self.count("aside.repeated"):
-            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-        found = self.run(
+            return
+        self.run(
+            "CREATE OR REPLACE TABLE aside.repeats AS "
             f"SELECT file.rowid AS row, first FROM {self.table} AS file "
             f"JOIN aside.repeated USING ({names}) WHERE file.rowid > first ORDER BY row"
-        ).fetchnumpy()
-        return np.asarray(found["row"]), np.asarray(found["first"])
+        )
+        for begin in range(0, self.count("aside.repeats"), REPEATS_PER_BATCH):
+            found = self.run(
+                "SELECT row, first FROM aside.repeats "
+                f"WHERE rowid BETWEEN {begin} AND {begin + REPEATS_PER_BATCH - 1} ORDER BY rowid"
+            ).fetchnumpy()
+            yield np.asarray(found["row"]), np.asarray(found["first"])
 
     def accept(self, rejected: Mask, gaps: Mapping[str, Positions] | None = None) -> int:
         """Leave only rows that are not rejected, and only the columns of the feed; count them.

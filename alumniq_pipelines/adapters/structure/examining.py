@@ -21,8 +21,15 @@ from alumniq_pipelines.adapters.structure.reading import (
     has_line_ends_inside,
     read_blocks,
 )
+from alumniq_pipelines.core.problems.file import TooManyMisshapenRows, TooManyRows
 
 MIXED_LINE_ENDS = "The lines of the file end in different ways; all were read alike."
+
+MOST_ROWS = 100_000_000
+MOST_IRREGULAR = 5_000_000
+"""Rows beyond which no file is read: what is kept of each row must fit into memory."""
+
+MOST_BLANK_BYTES = 1 << 20
 
 Fraction = Callable[[float], None]
 """Told how much of the file is done, 0 to 1."""
@@ -112,13 +119,13 @@ def as_it_is(path: Path, layout: Layout, beginning: str) -> RegularText:
 def prove(path: Path, layout: Layout, progress: Fraction) -> Structure | None:
     """Prove that a file is regular; None at the first sign that it is not.
 
-    Raises FileProblem where records cannot be told apart.
+    Raises FileProblem where records cannot be told apart, or are too many.
     """
     size = path.stat().st_size
     marks: list[Mark] = []
     kinds: frozenset[str] = frozenset()
     placed: PlacedBlock | None = None
-    for placed in read_blocks(path, layout):
+    for placed in _bounded(read_blocks(path, layout)):
         kinds |= placed.kinds_of_end()
         if not placed.block.is_regular(layout.width) or not _is_read_as_it_is(placed, kinds):
             return None
@@ -126,8 +133,9 @@ def prove(path: Path, layout: Layout, progress: Fraction) -> Structure | None:
         progress(placed.end.byte / size)
     if placed is not None:
         marks.append(placed.end)
-        if layout.width == 1 and placed.end.byte < size:
-            return None  # DuckDB takes final blank lines for rows where there is one column
+        # DuckDB takes final blank lines for rows where there is one column, and fails at many.
+        if size - placed.end.byte > (0 if layout.width == 1 else MOST_BLANK_BYTES):
+            return None
     text = RegularText(path, layout, has_header=True, has_returns=kinds == {"CRLF"})
     none = np.zeros(0, dtype=np.int64)
     return Structure(path, text, tuple(marks), none, none)
@@ -136,15 +144,16 @@ def prove(path: Path, layout: Layout, progress: Fraction) -> Structure | None:
 def mend(path: Path, layout: Layout, mended: Path, progress: Fraction) -> Structure:
     """Set irregular records apart and copy the others, each with a line feed at its end.
 
-    Raises FileProblem where records cannot be told apart.
+    Raises FileProblem where records cannot be told apart, or too many are irregular.
     """
     size = path.stat().st_size
     marks: list[Mark] = []
     irregular, values = [], []
+    found = 0
     kinds: frozenset[str] = frozenset()
     placed: PlacedBlock | None = None
     with mended.open("wb") as copy:
-        for placed in read_blocks(path, layout):
+        for placed in _bounded(read_blocks(path, layout)):
             block, first = placed.block, placed.begin.record
             kinds |= placed.kinds_of_end()
             widths = np.where(block.blank_lines(), 0, block.widths())
@@ -152,6 +161,9 @@ def mend(path: Path, layout: Layout, mended: Path, progress: Fraction) -> Struct
             others = np.flatnonzero(~regular)
             irregular.append(others + first)
             values.append(widths[others])
+            found += len(others)
+            if found > MOST_IRREGULAR:
+                raise TooManyMisshapenRows(placed.end.line, MOST_IRREGULAR)
             if first == 0:
                 regular[0] = False  # the header
             copy.write(block.copied(regular).tobytes())
@@ -167,6 +179,13 @@ def mend(path: Path, layout: Layout, mended: Path, progress: Fraction) -> Struct
         np.concatenate(values),
         (MIXED_LINE_ENDS,) if len(kinds) > 1 else (),
     )
+
+
+def _bounded(blocks: Iterable[PlacedBlock]) -> Iterator[PlacedBlock]:
+    for placed in blocks:
+        if placed.end.record - 1 > MOST_ROWS:
+            raise TooManyRows(MOST_ROWS)
+        yield placed
 
 
 def _is_read_as_it_is(placed: PlacedBlock, kinds: frozenset[str]) -> bool:

@@ -75,74 +75,6 @@ class ForeignFormat(FileProblem):
         super().__init__(f"The file is not delimited text; it looks like {kind}.", advice)
 
 
-class DamagedArchive(FileProblem):
-    """The compressed file is damaged."""
-
-    code = "damaged-archive"
-
-    def __init__(self, byte: int) -> None:
-        """Say how far it was read."""
-        super().__init__(
-            f"The compressed file is damaged, or other data follows its end (read to byte "
-            f"{byte:,}).",
-            "Compress and upload it again, in binary mode.",
-        )
-
-
-class TruncatedArchive(FileProblem):
-    """The compressed file ends too early."""
-
-    code = "truncated-archive"
-
-    def __init__(self) -> None:
-        """Suspect the upload."""
-        super().__init__(
-            "The compressed file ends too early: its upload was probably cut off.",
-            "Upload it again.",
-        )
-
-
-class NeedsMuchMemory(FileProblem):
-    """The compressed file needs too much memory."""
-
-    code = "needs-much-memory"
-
-    def __init__(self, most_bytes: int) -> None:
-        """Name the limit."""
-        super().__init__(
-            f"The compressed file needs more than {most_bytes:,} bytes of memory to be read.",
-            "Compress it again with a smaller window, such as without --long.",
-        )
-
-
-class UnusableArchive(FileProblem):
-    """The archive cannot be used."""
-
-    code = "unusable-archive"
-
-    def __init__(self, members: int) -> None:
-        """Count the files in it; where it is one, its packing is at fault."""
-        found = "its file is protected or packed in a rare way" if members == 1 else ""
-        super().__init__(
-            f"The zip archive cannot be used: {found or f'it holds {members:,} files'}.",
-            "Put exactly one file into it, without a password.",
-        )
-
-
-class ExpandsTooFar(FileProblem):
-    """The compressed file expands too far."""
-
-    code = "expands-too-far"
-
-    def __init__(self, most_bytes: int, most_ratio: int) -> None:
-        """Name the limits."""
-        super().__init__(
-            f"The compressed file expands to more than {most_bytes:,} bytes, or to more than "
-            f"{most_ratio:,} times its size.",
-            "Upload it uncompressed, or in parts.",
-        )
-
-
 class NotUtf8(FileProblem):
     """The file is not UTF-8."""
 
@@ -206,6 +138,34 @@ class RowTooLong(FileProblem):
         super().__init__(
             f"The row that starts on line {line:,} is longer than {most_bytes:,} bytes.",
             "Look for a quote that is never closed, or for line ends that were lost.",
+        )
+        self.line = line
+
+
+class TooManyRows(FileProblem):
+    """The file has too many rows."""
+
+    code = "too-many-rows"
+
+    def __init__(self, most: int) -> None:
+        """Name the limit."""
+        super().__init__(
+            f"The file has more than {most:,} rows.",
+            "If that is right, ask our staff; else look for what repeats in your export.",
+        )
+
+
+class TooManyMisshapenRows(FileProblem):
+    """Too many rows are blank or ragged."""
+
+    code = "too-many-misshapen-rows"
+
+    def __init__(self, line: int, most: int) -> None:
+        """Name the limit, and a line by which it was passed."""
+        super().__init__(
+            f"By line {line:,}, more than {most:,} rows are blank or have more or fewer values "
+            "than the header has columns.",
+            "Look at the delimiter, the quotes and the line ends of your export.",
         )
         self.line = line
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from alumniq_pipelines.adapters import staging
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.problems.command import UnusableOutput
 from alumniq_pipelines.core.verdict import MAX_REJECTIONS_KEPT
@@ -313,3 +314,21 @@ def test_several_files_are_checked_at_the_same_time(people: FieldMap, tmp_path: 
     assert [(each.rows_accepted, each.rows_rejected) for each in reports] == [
         (n * 50 + 1, n) for n in range(8)
     ]
+
+
+def test_repeated_keys_are_told_in_order_however_many_there_are(
+    people: FieldMap, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staging, "REPEATS_PER_BATCH", 2)
+    keys = ["1", "2", "1", "3", "2", "1", "1", "4"]
+    report = check_file(write("xid,lastName\n" + "".join(f"{key},Lee\n" for key in keys)), people)
+    assert [(each.row, each.code) for each in report.errors] == [
+        (row, "duplicate-key") for row in (3, 5, 6, 7)
+    ]
+    assert report.errors_total == 4
+    assert report.rows_accepted == 4
+
+
+def test_very_many_blank_lines_at_the_end_are_left_out(people: FieldMap, write: Write) -> None:
+    report = check_file(write("xid,lastName\n1,Lee\n" + "\n" * 40_000_000), people)
+    assert (report.outcome, report.rows_read) == ("clean", 1)

@@ -18,8 +18,9 @@ from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehous
 from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.load import JobId, Load, LoadRequest, LoadState
-from alumniq_pipelines.core.problems.file import ExpandsTooFar, FileGone, FileProblem
+from alumniq_pipelines.core.problems.file import FileGone, FileProblem
 from alumniq_pipelines.core.problems.outage import ScratchUnavailable
+from alumniq_pipelines.core.problems.packing import ExpandsTooFar
 from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.core.warehouse import Warehouse
 from alumniq_pipelines.keeping import Delivery

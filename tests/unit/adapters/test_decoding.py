@@ -16,12 +16,10 @@ from hypothesis import strategies as st
 
 from alumniq_pipelines.adapters import decoding
 from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS, Decoded, Limits, decode
-from alumniq_pipelines.core.problems.file import (
+from alumniq_pipelines.core.problems.file import EmptyFile, FileProblem, ForeignFormat
+from alumniq_pipelines.core.problems.packing import (
     DamagedArchive,
-    EmptyFile,
     ExpandsTooFar,
-    FileProblem,
-    ForeignFormat,
     NeedsMuchMemory,
     TruncatedArchive,
     UnusableArchive,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from alumniq_pipelines.adapters.structure import reading
+from alumniq_pipelines.adapters.structure import examining, reading
 from alumniq_pipelines.adapters.structure.examining import Structure, as_it_is, mend, prove
 from alumniq_pipelines.adapters.structure.reading import Layout
 from alumniq_pipelines.core.problems.file import (
@@ -20,6 +20,8 @@ from alumniq_pipelines.core.problems.file import (
     NotUtf8,
     NulCharacter,
     RowTooLong,
+    TooManyMisshapenRows,
+    TooManyRows,
 )
 
 WIDTH = 2
@@ -222,3 +224,26 @@ def test_any_bytes_are_examined_or_refused(tmp_path: Path, content: bytes) -> No
 def test_a_byte_order_mark_inside_a_value_is_text(tmp_path: Path) -> None:
     structure = examined(tmp_path, 'a,b\n1,"x\n\ufeffy"\n\u20ac,\ufeff2\n'.encode())
     assert regular_rows(structure) == [["1", "x\n\ufeffy"], ["\u20ac", "\ufeff2"]]
+
+
+@pytest.mark.usefixtures("block_bytes")
+@pytest.mark.parametrize("row", ["", "1,2", "1,2,3,4"])
+def test_misshapen_rows_are_kept_up_to_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: str
+) -> None:
+    monkeypatch.setattr(examining, "MOST_IRREGULAR", 4)
+    content = ("a,b,c\n1,2,3\n" + 4 * f"{row}\n" + "1,2,3\n").encode()
+    assert len(examined(tmp_path, content, width=3).irregular) == 4
+    with pytest.raises(TooManyMisshapenRows) as refused:
+        examined(tmp_path, content + f"{row}\n1,2,3\n".encode(), width=3)
+    assert refused.value.line is not None
+
+
+@pytest.mark.usefixtures("block_bytes")
+def test_rows_are_read_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examining, "MOST_ROWS", 5)
+    content = b"a,b,c\n" + b"1,2,3\n" * 5
+    assert examined(tmp_path, content, width=3).rows_read == 5
+    for more in (b"1,2,3\n", b"1,2\n"):
+        with pytest.raises(TooManyRows):
+            examined(tmp_path, content + more, width=3)
