@@ -94,8 +94,11 @@ class Attempted:
         """What the customer reads, most important first."""
         if self.problem is None:
             return ()
-        causes = self.report.verdict.causes if self.report else ()
-        return (*told_faults(self.problem), *told_errors(causes))
+        told = told_faults(self.problem)
+        if self.report is None:
+            return told
+        verdict = self.report.verdict
+        return (*told, *verdict.hints, *told_errors(verdict.causes))
 
     @property
     def may_be_retried(self) -> bool:

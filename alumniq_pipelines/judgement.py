@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,7 @@ from alumniq_pipelines.core.row_rules import Rule
 from alumniq_pipelines.core.tally import Finding, Subject, Tally
 from alumniq_pipelines.core.verdict import MAX_REJECTIONS_KEPT, Counts, Verdict
 from alumniq_pipelines.core.warehouse import AcceptedRows, LiveRows
+from alumniq_pipelines.hinting import hints
 
 Mask = npt.NDArray[np.bool_]
 Positions = npt.NDArray[np.int64]
@@ -221,7 +222,8 @@ def _verdict(staging: Staging, trial: Trial, header: Header) -> Verdict:
     accepted = structure.rows - int(np.count_nonzero(trial.rejected))
     counts = Counts(structure.rows_read, accepted, structure.rows_read - accepted)
     notes = (*header.notes, *structure.notes)
-    return trial.tally.verdict(counts, header.width, structure.lines_of, notes)
+    verdict = trial.tally.verdict(counts, header.width, structure.lines_of, notes)
+    return replace(verdict, hints=hints(staging, structure, header, trial.tally))
 
 
 def _add_irregular(trial: Trial) -> None:

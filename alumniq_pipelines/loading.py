@@ -115,7 +115,8 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
         with steps.step("hold" if reasons else "publish"):
             if reasons:
                 held = keep_rows(delivery.archive, load.job_id, field_map, accepted)
-                return replace(report, held=held, reasons_held=reasons)
+                told = (*reasons, *report.verdict.hints)
+                return replace(report, held=held, reasons_held=told)
             version = _published(load, field_map, warehouse, accepted, now)
     return _reported(report, version, load)
 
@@ -190,7 +191,7 @@ def check_file(
         counts.rows_accepted,
         counts.rows_rejected,
         verdict.rejections,
-        verdict.notes,
+        (*verdict.hints, *verdict.notes),
         verdict.causes,
         sum(cause.count for cause in verdict.causes),
     )

@@ -9,9 +9,9 @@ import numpy as np
 
 from alumniq_pipelines.adapters.rejection_report import (
     csv_report,
-    values_of,
     xlsx_report,
 )
+from alumniq_pipelines.adapters.structure.reading import values_of
 from alumniq_pipelines.core.report import (
     FIRST_SHOWN,
     MOST_ROWS_OF_A_SHEET,

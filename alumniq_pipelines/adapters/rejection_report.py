@@ -4,7 +4,6 @@ import csv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import StringIO
 from itertools import count
 from pathlib import Path
 from typing import TextIO
@@ -12,19 +11,10 @@ from typing import TextIO
 from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from alumniq_pipelines.adapters.structure.reading import MOST_BYTES_OF_A_ROW
-
 MOST_CHARACTERS_OF_A_CELL = 32_767
 """Excel's limit; the CSV report has such a value whole."""
 
 WriteRow = Callable[[Sequence[str]], object]
-
-
-def values_of(record: str, delimiter: str, quote: str) -> list[str]:
-    """Take one record of a proven file apart; none for a blank line."""
-    csv.field_size_limit(MOST_BYTES_OF_A_ROW)  # Python's own limit is lower than ours
-    reader = csv.reader(StringIO(record, newline=""), delimiter=delimiter, quotechar=quote)
-    return next(reader, [])
 
 
 @dataclass(frozen=True, slots=True)

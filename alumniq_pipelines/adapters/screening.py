@@ -5,11 +5,12 @@ says what that means); one that fails may still be, so pandera judges it. A scre
 than pandera, for the sake of simplicity, but never laxer.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from alumniq_pipelines.adapters.warehouse.sql_text import literal
 from alumniq_pipelines.core.cell import DATE, INTEGER, NUMBER, YEAR, date_pattern, text_of
 from alumniq_pipelines.core.column_types import stored_type
+from alumniq_pipelines.core.damage import TRACES, Damage
 from alumniq_pipelines.core.field_map import Column, Scalar
 
 FIRST_MOMENT = "TIMESTAMP '0001-01-01'"
@@ -22,6 +23,13 @@ ISO_TIME = (
 ISO_DATETIME = f"{DATE.pattern}[T ]{ISO_TIME}"
 SURE_DIGITS = 18
 """Any whole number of so many digits fits into 64 bits."""
+
+GUARDS = {
+    Damage.SCIENTIFIC: "contains({}, 'E+')",
+    Damage.DATE: "strlen({}) BETWEEN 5 AND 6",
+    Damage.ERROR: "starts_with({}, '#')",
+}
+"""What spares nearly every text a match."""
 
 
 def typed(text: str, column: Column | None) -> str:
@@ -44,6 +52,14 @@ def suspect(text: str, column: Column, *, required: bool) -> str | None:
         return blank if required else None
     broken = f"({' AND '.join(conditions)}) IS NOT TRUE"
     return f"({blank} OR {broken})" if required else f"({text} IS NOT NULL AND {broken})"
+
+
+def damaged(text: str, damages: Iterable[Damage]) -> str:
+    """Write the condition under which a text shows one of these traces of a spreadsheet."""
+    found = (
+        f"({GUARDS[each].format(text)} AND {_matches(text, TRACES[each])})" for each in damages
+    )
+    return f"({' OR '.join(found)})"
 
 
 def _value(text: str, column: Column) -> str:

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import numpy as np
 
-from alumniq_pipelines.adapters.screening import suspect, typed
+from alumniq_pipelines.adapters.screening import damaged, suspect, typed
 from alumniq_pipelines.adapters.structure.block import Mask, Positions
 from alumniq_pipelines.adapters.structure.examining import RegularText
 from alumniq_pipelines.adapters.warehouse.sql_text import identifier, literal
 from alumniq_pipelines.adapters.warehouse.version_file import GAPS
 from alumniq_pipelines.core.column_types import stored_type
+from alumniq_pipelines.core.damage import screened_damages
 from alumniq_pipelines.core.field_map import Column, FieldMap
 from alumniq_pipelines.core.header import Header
 from alumniq_pipelines.core.problems.outage import (
@@ -72,7 +73,7 @@ class Staging:
         selected.append(f"{_suspects(header, self.field_map)} AS {SUSPECTS}")
         self.run(
             f"CREATE OR REPLACE TABLE {self.table} AS "
-            f"SELECT {', '.join(selected)} FROM {_source(text, self.field_map)}"
+            f"SELECT {', '.join(selected)} FROM {reader(text, self.field_map)}"
         )
 
     def give_up(self, attempt: Future[None]) -> None:
@@ -247,10 +248,10 @@ def _key_columns(field_map: FieldMap) -> tuple[str, ...]:
 
 
 def _selected(name: str, header: Header, field_map: FieldMap) -> str:
-    return f"{typed(_text(name, header), field_map.column(name))} AS {identifier(name)}"
+    return f"{typed(text_in_reader(name, header), field_map.column(name))} AS {identifier(name)}"
 
 
-def _text(name: str, header: Header) -> str:
+def text_in_reader(name: str, header: Header) -> str:
     """Name the text of a column in the reader; of one that the file lacks, it is blank."""
     place = header.sources.get(name)
     return "CAST(NULL AS VARCHAR)" if place is None else f"c{place}"
@@ -262,8 +263,8 @@ def _suspects(header: Header, field_map: FieldMap) -> str:
         place: (text, condition)
         for place, column in enumerate(field_map.columns)
         if column.name in header.sources
-        and (text := _text(column.name, header))
-        and (condition := suspect(text, column, required=field_map.is_required(column)))
+        and (text := text_in_reader(column.name, header))
+        and (condition := _suspect(text, column, field_map))
     }
     if not conditions:
         return "CAST(NULL AS STRUCT(place INTEGER, text VARCHAR)[])"
@@ -275,7 +276,16 @@ def _suspects(header: Header, field_map: FieldMap) -> str:
     return f"CASE WHEN {anything} THEN list_filter([{cells}], lambda cell: cell IS NOT NULL) END"
 
 
-def _source(text: RegularText, field_map: FieldMap) -> str:
+def _suspect(text: str, column: Column, field_map: FieldMap) -> str | None:
+    """Write the condition of one cell: it may be wrong, or show a spreadsheet's damage."""
+    wrong = suspect(text, column, required=field_map.is_required(column))
+    damages = screened_damages(column, field_map)
+    if not damages:
+        return wrong
+    return damaged(text, damages) if wrong is None else f"({wrong} OR {damaged(text, damages)})"
+
+
+def reader(text: RegularText, field_map: FieldMap) -> str:
     """Write the call of DuckDB's reader, which is left nothing to guess."""
     layout = text.layout
     names = [f"c{place}" for place in range(layout.width)]

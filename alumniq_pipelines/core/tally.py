@@ -4,7 +4,7 @@ However many rows are bad, what is kept is bounded: MAX_REJECTIONS_KEPT findings
 while judging, and as many in all afterwards.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from alumniq_pipelines.core.field_map import Column
@@ -58,6 +58,15 @@ class Finding:
     number: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How often one subject was found, and in which row of the file first."""
+
+    subject: Subject
+    count: int
+    first_row: int
+
+
 @dataclass(slots=True)
 class _Findings:
     count: int = 0
@@ -77,6 +86,11 @@ class Tally:
             found = self._found.setdefault(subject, _Findings())
             found.count += count
             found.first.extend(findings[: MAX_REJECTIONS_KEPT - len(found.first)])
+
+    def found(self) -> Iterator[Found]:
+        """Go through what was found, by subject."""
+        for subject, found in self._found.items():
+            yield Found(subject, found.count, found.first[0].row)
 
     def verdict(
         self, counts: Counts, width: int, lines_of: LinesOf, notes: Sequence[str]

@@ -64,13 +64,15 @@ class Verdict:
     """The judgement of one file.
 
     `rejections` are the first in file order, at most MAX_REJECTIONS_KEPT; `causes` cover all, most
-    frequent first. `notes` are worth telling but reject nothing.
+    frequent first. `notes` are worth telling but reject nothing. `hints` say what probably lies
+    behind faults.
     """
 
     counts: Counts
     rejections: tuple[Rejection, ...] = ()
     causes: tuple[Cause, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    hints: tuple[str, ...] = field(default=())
 
     @property
     def is_clean(self) -> bool:

@@ -52,6 +52,8 @@ def _report_metadata(report: LoadReport) -> Metadata:
         metadata["identical"] = dg.MetadataValue.text(
             "The file is the one that the live version was made from, byte for byte."
         )
+    if report.verdict.hints:
+        metadata["hints"] = dg.MetadataValue.text("\n".join(report.verdict.hints))
     if report.verdict.rejections:
         metadata["first rejections"] = _rejections(report)
     return metadata

@@ -12,12 +12,16 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from alumniq_pipelines.core.damage import ERRORS
+
 Bytes = npt.NDArray[np.uint8]
 Bits = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 Positions = npt.NDArray[np.int64]
 
-LF, CR = 10, 13
+LF, CR, HASH = 10, 13, 35
+ERROR_BEGINNINGS = np.array([int.from_bytes(error[1:3].encode()) for error in ERRORS], np.uint16)
+"""What stands behind the `#` of an error that a spreadsheet writes: two bytes, as one number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +159,13 @@ class Block:
         behind_return = (ends > 0) & (self.text[ends - 1] == CR)
         kinds = {"CR": ~feeds, "CRLF": feeds & behind_return, "LF": feeds & ~behind_return}
         return frozenset(kind for kind, found in kinds.items() if found.any())
+
+    def shows_errors(self) -> bool:
+        """Whether something begins like an error that spreadsheets write into cells."""
+        text = self.text
+        places = np.flatnonzero(text[:-2] == HASH)
+        pairs = text[places + 1].astype(np.uint16) << 8 | text[places + 2]
+        return bool(np.isin(pairs, ERROR_BEGINNINGS).any())
 
     def copied(self, kept: Mask) -> Bytes:
         """Answer the bytes of the whole records that are kept, a line feed at the end of each."""

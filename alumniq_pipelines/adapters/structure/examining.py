@@ -54,7 +54,8 @@ class Structure:
     """What the structure of a file is.
 
     `text` holds the regular rows, in order. `irregular` are the numbers of the other rows, counted
-    among all from 1; `values` how many values each of them has, 0 for a blank line.
+    among all from 1; `values` how many values each of them has, 0 for a blank line. Where it
+    `shows_errors`, something in the file may be an error of a spreadsheet's.
     """
 
     path: Path
@@ -63,6 +64,7 @@ class Structure:
     irregular: Positions
     values: Positions
     notes: tuple[str, ...] = ()
+    shows_errors: bool = False
 
     @property
     def rows_read(self) -> int:
@@ -124,11 +126,13 @@ def prove(path: Path, layout: Layout, progress: Fraction) -> Structure | None:
     size = path.stat().st_size
     marks: list[Mark] = []
     kinds: frozenset[str] = frozenset()
+    shows_errors = False
     placed: PlacedBlock | None = None
     for placed in _bounded(read_blocks(path, layout)):
         kinds |= placed.kinds_of_end()
         if not placed.block.is_regular(layout.width) or not _is_read_as_it_is(placed, kinds):
             return None
+        shows_errors = shows_errors or placed.block.shows_errors()
         marks.append(placed.begin)
         progress(placed.end.byte / size)
     if placed is not None:
@@ -138,7 +142,7 @@ def prove(path: Path, layout: Layout, progress: Fraction) -> Structure | None:
             return None
     text = RegularText(path, layout, has_header=True, has_returns=kinds == {"CRLF"})
     none = np.zeros(0, dtype=np.int64)
-    return Structure(path, text, tuple(marks), none, none)
+    return Structure(path, text, tuple(marks), none, none, shows_errors=shows_errors)
 
 
 def mend(path: Path, layout: Layout, mended: Path, progress: Fraction) -> Structure:
@@ -151,6 +155,7 @@ def mend(path: Path, layout: Layout, mended: Path, progress: Fraction) -> Struct
     irregular, values = [], []
     found = 0
     kinds: frozenset[str] = frozenset()
+    shows_errors = False
     placed: PlacedBlock | None = None
     with mended.open("wb") as copy:
         for placed in _bounded(read_blocks(path, layout)):
@@ -166,6 +171,7 @@ def mend(path: Path, layout: Layout, mended: Path, progress: Fraction) -> Struct
                 raise TooManyMisshapenRows(placed.end.line, MOST_IRREGULAR)
             if first == 0:
                 regular[0] = False  # the header
+            shows_errors = shows_errors or block.shows_errors()
             copy.write(block.copied(regular).tobytes())
             marks.append(placed.begin)
             progress(placed.end.byte / size)
@@ -178,6 +184,7 @@ def mend(path: Path, layout: Layout, mended: Path, progress: Fraction) -> Struct
         np.concatenate(irregular),
         np.concatenate(values),
         (MIXED_LINE_ENDS,) if len(kinds) > 1 else (),
+        shows_errors,
     )
 
 

@@ -15,7 +15,7 @@ from alumniq_pipelines.adapters.archive import FolderArchive
 from alumniq_pipelines.adapters.bucket.folder import FolderBucket
 from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS
 from alumniq_pipelines.adapters.field_maps import read_field_map
-from alumniq_pipelines.adapters.rejection_report import values_of
+from alumniq_pipelines.adapters.structure.reading import values_of
 from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.load import JobId, Load, LoadRequest, LoadState

@@ -1,0 +1,56 @@
+"""Counting the cells that a spreadsheet has damaged, in SQL, where a sign of any was seen."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from alumniq_pipelines.adapters.screening import damaged
+from alumniq_pipelines.adapters.staging import Staging, reader, text_in_reader
+from alumniq_pipelines.adapters.structure.examining import RegularText
+from alumniq_pipelines.adapters.warehouse.sql_text import literal
+from alumniq_pipelines.core.damage import Damage, damages_of
+from alumniq_pipelines.core.field_map import Column
+from alumniq_pipelines.core.header import Header
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """Cells of a column that are damaged in one way; `first` is a place among the staged rows."""
+
+    damage: Damage
+    column: Column
+    count: int
+    first: int
+
+
+def damaged_suspects(staging: Staging) -> Iterator[Damaged]:
+    """Count what the screen has caught, once all of it was judged; not errors in texts."""
+    kinds = " ".join(f"WHEN {damaged('text', [each])} THEN {literal(each)}" for each in Damage)
+    found = staging.run(
+        f"SELECT place, CASE {kinds} END AS damage, count(*), min(row) FROM aside.suspects "
+        "WHERE damage IS NOT NULL GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    for place, kind, count, first in found:
+        column, damage = staging.field_map.columns[place], Damage(kind)
+        is_counted_elsewhere = damage is Damage.ERROR and column.type == "string"
+        if damage in damages_of(column, staging.field_map) and not is_counted_elsewhere:
+            yield Damaged(damage, column, count, first)
+
+
+def errors_in_texts(staging: Staging, text: RegularText, header: Header) -> Iterator[Damaged]:
+    """Count the errors in all columns of text, by reading the file once more."""
+    conditions = {
+        column: damaged(text_in_reader(column.name, header), [Damage.ERROR])
+        for column in staging.field_map.columns
+        if column.type == "string" and column.name in header.sources
+    }
+    counted = ", ".join(
+        f"count(*) FILTER {condition}, min(row) FILTER {condition}"
+        for condition in conditions.values()
+    )
+    found = staging.run(
+        f"SELECT {counted} FROM (SELECT *, row_number() OVER () - 1 AS row "
+        f"FROM {reader(text, staging.field_map)}) WHERE {' OR '.join(conditions.values())}"
+    ).fetchall()[0]
+    for column, count, first in zip(conditions, found[::2], found[1::2], strict=True):
+        if count:
+            yield Damaged(Damage.ERROR, column, count, first)
