@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from alumniq_pipelines.adapters.comparing import compare
+from alumniq_pipelines.adapters.comparing import compare, lost_zeros
 from alumniq_pipelines.adapters.decoding import Decoded, Limits, decode
 from alumniq_pipelines.adapters.staging import Staging, open_staging
 from alumniq_pipelines.adapters.structure.examining import (
@@ -26,6 +26,7 @@ from alumniq_pipelines.core.cell import value_of
 from alumniq_pipelines.core.changes import Changes
 from alumniq_pipelines.core.field_map import Column, FieldMap
 from alumniq_pipelines.core.header import Header, read_header
+from alumniq_pipelines.core.hints import zeros_hint
 from alumniq_pipelines.core.problems.file import NoRows
 from alumniq_pipelines.core.problems.outage import ScratchUnavailable
 from alumniq_pipelines.core.progress import Progress
@@ -121,6 +122,11 @@ class Judged:
     def compare(self, live: LiveRows) -> Changes:
         """Hold the accepted rows, once only they are left, against the live version's."""
         return compare(self.staging, live)
+
+    def hints_beside(self, live: LiveRows) -> tuple[str, ...]:
+        """Say what the live version lets suspect of the accepted rows."""
+        lost = lost_zeros(self.staging, live)
+        return tuple(zeros_hint(each.column, each.rows, each.width) for each in lost)
 
     def export(self, path: Path) -> None:
         """Write the accepted rows into a CSV or Parquet file, whole or not at all."""

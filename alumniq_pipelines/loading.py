@@ -251,7 +251,9 @@ def _judged_and_compared(
         before = warehouse.live_rows(delivery.load.target, folder)
         if before is not None:
             with steps.step("compare"):
-                report = replace(report, changes=file.compare(before))
+                hints = (*file.hints_beside(before), *report.verdict.hints)
+                verdict = replace(report.verdict, hints=hints)
+                report = replace(report, verdict=verdict, changes=file.compare(before))
     return replace(report, is_good=True), accepted, before
 
 

@@ -4,7 +4,9 @@ Whole rows are read once on each side and only their hashes joined, so memory st
 cells of rows that differ are read a second time, to tell in which columns.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from alumniq_pipelines.adapters.staging import Staging
 from alumniq_pipelines.adapters.warehouse.sql_text import identifier, literal
@@ -17,15 +19,45 @@ PAIRS = "aside.pairs"
 
 HALF_OF_HASH = 2**32 - 1
 
+TEXT = "VARCHAR"
+SHARE_OF_ONE_WIDTH = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class LostZeros:
+    """Keys that a live version has with zeros in front, `width` characters wide."""
+
+    column: str
+    rows: int
+    width: int
+
 
 def compare(staging: Staging, live: LiveRows) -> Changes:
     """Compare what is staged, once only accepted rows are left, with the live version."""
-    staging.run(f"ATTACH {literal(str(live.database))} AS live (READ_ONLY)")
-    try:
-        sides = _Sides(staging, f"live.{identifier(live.table)}")
+    with _attached(staging, live) as sides:
         key = staging.field_map.table_schema.primary_key
         has_key = bool(key) and set(key) <= set(sides.shared)
         return sides.by_key(key) if has_key else sides.as_multisets()
+
+
+def lost_zeros(staging: Staging, live: LiveRows) -> Iterator[LostZeros]:
+    """Find columns of the key that would match more of the live version, were zeros put in front.
+
+    Only where nearly all of its keys are of one width, and some begin with a zero.
+    """
+    with _attached(staging, live) as sides:
+        for name in staging.field_map.table_schema.primary_key:
+            width = sides.width_of_padded(name)
+            rows = sides.matching_once_padded(name, width) if width else 0
+            if rows:
+                yield LostZeros(name, rows, width)
+
+
+@contextmanager
+def _attached(staging: Staging, live: LiveRows) -> Iterator["_Sides"]:
+    staging.run(f"ATTACH {literal(str(live.database))} AS live (READ_ONLY)")
+    try:
+        yield _Sides(staging, f"live.{identifier(live.table)}")
     finally:
         staging.run("DETACH live")
 
@@ -70,6 +102,36 @@ class _Sides:
         ).fetchall()[0]
         unchanged = self.staging.count(self.tables[1]) - removed
         return self._changes(added, 0, removed, unchanged, {})
+
+    def width_of_padded(self, name: str) -> int:
+        """Tell how wide the live version's texts of a column are; 0 where none have lost a zero.
+
+        That is where they have no common width, or none begins with a zero, or none here is
+        shorter.
+        """
+        new, old = (self._types(table).get(name) for table in self.tables)
+        if new != TEXT or old != TEXT:
+            return 0
+        text = identifier(name)
+        width, rows, padded = self.staging.run(
+            f"SELECT length({text}) AS width, count(*) AS rows, "
+            f"count(*) FILTER (starts_with({text}, '0')) FROM {self.tables[1]} "
+            "GROUP BY width ORDER BY rows DESC LIMIT 1"
+        ).fetchone() or (0, 0, 0)
+        if not padded or rows < SHARE_OF_ONE_WIDTH * self.staging.count(self.tables[1]):
+            return 0
+        shorter = self.staging.count(f"{self.tables[0]} WHERE length({text}) < {width}")
+        return int(width) if shorter else 0
+
+    def matching_once_padded(self, name: str, width: int) -> int:
+        """Count the staged rows whose text is in the live version only with zeros in front."""
+        new, old = self.tables
+        text = identifier(name)
+        return self.staging.count(
+            f"(SELECT {text}, lpad({text}, {width}, '0') AS padded FROM {new} "
+            f"WHERE length({text}) < {width}) WHERE padded IN (SELECT {text} FROM {old}) "
+            f"AND {text} NOT IN (SELECT {text} FROM {old} WHERE {text} IS NOT NULL)"
+        )
 
     def _pair(self, key: Sequence[str]) -> None:
         places = [f"k{place}" for place in range(len(key))]

@@ -1,7 +1,8 @@
 """Accepted rows beside a live version, in DuckDB."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alumniq_pipelines.adapters.comparing import compare
-from alumniq_pipelines.adapters.staging import open_staging
+from alumniq_pipelines.adapters.comparing import LostZeros, compare, lost_zeros
+from alumniq_pipelines.adapters.staging import Staging, open_staging
 from alumniq_pipelines.core.changes import Changes
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.load import new_job_id
@@ -39,6 +40,18 @@ def compared(
     live_columns: Mapping[str, str] = COLUMNS,
 ) -> Changes:
     """Stage rows, put others into a version's file, and compare the two."""
+    with staged_beside(folder, new, live, key, live_columns) as sides:
+        return compare(*sides)
+
+
+@contextmanager
+def staged_beside(
+    folder: Path,
+    new: Rows,
+    live: Rows,
+    key: Sequence[str] = ("xid",),
+    live_columns: Mapping[str, str] = COLUMNS,
+) -> Iterator[tuple[Staging, LiveRows]]:
     version = Version(
         Target("iqu", Environment.QA, "people"),
         1,
@@ -54,7 +67,7 @@ def compared(
         _fill(connection, "people_of_then", live, live_columns)
     with open_staging(field_map(*key), folder, folder / "rows.duckdb") as staging:
         _fill(staging.connection, staging.table, new, COLUMNS)
-        return compare(staging, LiveRows(version, database, "people_of_then"))
+        yield staging, LiveRows(version, database, "people_of_then")
 
 
 def _fill(
@@ -153,3 +166,49 @@ def test_a_key_that_the_live_version_lacks_leaves_the_multiset(tmp_path: Path) -
 def test_a_live_version_without_rows_is_no_obstacle(tmp_path: Path, rows: Rows) -> None:
     found = compared(tmp_path, rows, [])
     assert (found.added, found.rows_before) == (len(rows), 0)
+
+
+PADDED = ["0012", "0345", "6789", "0001"]
+
+
+@pytest.mark.parametrize(
+    ("new", "live", "found"),
+    [
+        (["12", "345", "6789", "1"], PADDED, [LostZeros("xid", 3, 4)]),
+        (["12", "0345"], PADDED, [LostZeros("xid", 1, 4)]),
+        (PADDED, PADDED, []),
+        (["13", "999"], PADDED, []),
+        (["12"], ["0012", "12"], []),
+        (["12"], ["0012", *(f"{number}" for number in range(100, 200))], []),
+        (["12", "345"], ["9912", "9345"], []),
+        (["12"], [], []),
+        (
+            ["12"],
+            ["0012", *(f"{number:04}" for number in range(100, 150)), "TEST-1"],
+            [LostZeros("xid", 1, 4)],
+        ),
+    ],
+    ids=[
+        "all",
+        "some",
+        "none",
+        "other keys",
+        "a key of its own",
+        "no common width",
+        "no zeros",
+        "nothing live",
+        "a few odd keys",
+    ],
+)
+def test_keys_that_lost_their_zeros_are_found_by_those_that_are_live(
+    tmp_path: Path, new: Sequence[str], live: Sequence[str], found: list[LostZeros]
+) -> None:
+    rows, live_rows = ([(xid, "", 0) for xid in each] for each in (new, live))
+    with staged_beside(tmp_path, rows, live_rows) as sides:
+        assert list(lost_zeros(*sides)) == found
+
+
+def test_zeros_are_no_matter_of_keys_that_are_numbers(tmp_path: Path) -> None:
+    columns = {"xid": "BIGINT", "name": "VARCHAR", "visits": "BIGINT"}
+    with staged_beside(tmp_path, [("1", "", 0)], [(1, "", 0)], live_columns=columns) as sides:
+        assert list(lost_zeros(*sides)) == []

@@ -16,7 +16,7 @@ from alumniq_pipelines.adapters.bucket.folder import FolderBucket
 from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS, Limits
 from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
 from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
-from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.field_map import FieldMap, Thresholds
 from alumniq_pipelines.core.load import JobId, Load, LoadRequest, LoadState
 from alumniq_pipelines.core.problems.file import FileGone, FileProblem
 from alumniq_pipelines.core.problems.outage import ScratchUnavailable
@@ -24,7 +24,7 @@ from alumniq_pipelines.core.problems.packing import ExpandsTooFar
 from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.core.warehouse import Warehouse
 from alumniq_pipelines.keeping import Delivery
-from alumniq_pipelines.loading import LoadReport, run_load
+from alumniq_pipelines.loading import NEVER_HELD, LoadReport, run_load
 
 NOW = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
 HEADER = "xid,lastName,visits,born\n"
@@ -59,6 +59,7 @@ class Installation:
         customer: str = "iqu",
         max_rejected: int = 0,
         limits: Limits = DEFAULT_LIMITS,
+        thresholds: Thresholds = NEVER_HELD,
     ) -> LoadReport:
         """Load the delivered file."""
         target = Target(customer, Environment.QA, "people")
@@ -76,6 +77,7 @@ class Installation:
             now=NOW,
             progress=lambda step, fraction: self.told.append((step, fraction)),
             limits=limits,
+            thresholds=thresholds,
         )
 
     def rows(self, customer: str = "iqu") -> Sequence[tuple[object, ...]]:
@@ -142,6 +144,22 @@ def test_a_load_is_compared_with_the_live_version(installation: Installation) ->
     changes = installation.load(number=2).changes
     assert changes is not None
     assert (changes.added, changes.changed, changes.removed, changes.unchanged) == (1, 1, 0, 1)
+
+
+def test_lost_zeros_are_told_by_the_live_version_and_among_the_reasons_of_a_hold(
+    installation: Installation,
+) -> None:
+    installation.deliver(GOOD)
+    installation.load()
+    installation.deliver(GOOD.replace("\n00", "\n"))
+    hint = (
+        "`xid` has lost leading zeros in 2 rows: filled up to 3 characters, they are keys of your "
+        "live data. A spreadsheet drops zeros: format the column as text before saving."
+    )
+    report = installation.load(2, thresholds=Thresholds())
+    assert report.verdict.hints == (hint,)
+    assert report.reasons_held[1:] == (hint,)
+    assert report.version is None
 
 
 def test_within_the_budget_the_accepted_rows_are_published(installation: Installation) -> None:
