@@ -80,4 +80,4 @@ def _damage_hints(staging: Staging, structure: Structure, header: Header) -> Ite
     rows = first.tolist()
     lines = structure.lines_of(rows)
     for each, row in zip(damaged, rows, strict=True):
-        yield damage_hint(each.damage, each.column.name, each.count, lines[row])
+        yield damage_hint(each.damage, each.column, each.count, lines[row])

@@ -8,7 +8,6 @@ from alumniq_pipelines.adapters.staging import Staging, reader, text_in_reader
 from alumniq_pipelines.adapters.structure.examining import RegularText
 from alumniq_pipelines.adapters.warehouse.sql_text import literal
 from alumniq_pipelines.core.damage import Damage, damages_of
-from alumniq_pipelines.core.field_map import Column
 from alumniq_pipelines.core.header import Header
 
 
@@ -17,7 +16,7 @@ class Damaged:
     """Cells of a column that are damaged in one way; `first` is a place among the staged rows."""
 
     damage: Damage
-    column: Column
+    column: str
     count: int
     first: int
 
@@ -33,24 +32,21 @@ def damaged_suspects(staging: Staging) -> Iterator[Damaged]:
         column, damage = staging.field_map.columns[place], Damage(kind)
         is_counted_elsewhere = damage is Damage.ERROR and column.type == "string"
         if damage in damages_of(column, staging.field_map) and not is_counted_elsewhere:
-            yield Damaged(damage, column, count, first)
+            yield Damaged(damage, column.name, count, first)
 
 
 def errors_in_texts(staging: Staging, text: RegularText, header: Header) -> Iterator[Damaged]:
-    """Count the errors in all columns of text, by reading the file once more."""
-    conditions = {
-        column: damaged(text_in_reader(column.name, header), [Damage.ERROR])
-        for column in staging.field_map.columns
-        if column.type == "string" and column.name in header.sources
-    }
-    counted = ", ".join(
-        f"count(*) FILTER {condition}, min(row) FILTER {condition}"
-        for condition in conditions.values()
-    )
+    """Count the errors in all columns of text, also the sender's own, by one more reading."""
+    columns = {name: staging.field_map.column(name) for name in header.sources}
+    names = [name for name, column in columns.items() if column is None or column.type == "string"]
+    if not names:
+        return
+    conditions = [damaged(text_in_reader(name, header), [Damage.ERROR]) for name in names]
+    counted = ", ".join(f"count(*) FILTER {each}, min(row) FILTER {each}" for each in conditions)
     found = staging.run(
         f"SELECT {counted} FROM (SELECT *, row_number() OVER () - 1 AS row "
-        f"FROM {reader(text, staging.field_map)}) WHERE {' OR '.join(conditions.values())}"
+        f"FROM {reader(text, staging.field_map)}) WHERE {' OR '.join(conditions)}"
     ).fetchall()[0]
-    for column, count, first in zip(conditions, found[::2], found[1::2], strict=True):
+    for name, count, first in zip(names, found[::2], found[1::2], strict=True):
         if count:
-            yield Damaged(Damage.ERROR, column, count, first)
+            yield Damaged(Damage.ERROR, name, count, first)

@@ -20,6 +20,7 @@ FORMS: Mapping[ReferenceSet, re.Pattern[str]] = {
 }
 """What values of a reference set look like; enough to tell them from other columns' values."""
 
+STEPS = (1, -1)
 PROBES = 32
 ROWS_OF_A_PROBE = 8
 ROWS_CONFIRMED = 50
@@ -55,12 +56,12 @@ class Ruler:
     def find_shift(self, rows: int, read: ReadRows) -> Shift | None:
         """Look for a shift that lasts to the end of a file of so many rows, by few of them."""
         probes = _spread(1, max(1, rows - ROWS_OF_A_PROBE + 1), PROBES)
-        readings = [self._reading_from(row, rows, read) for row in probes]
-        step = next((reading for reading in reversed(readings) if reading is not None), None)
+        backwards = ((row, self._reading_from(row, rows, read)) for row in reversed(probes))
+        step = next((reading for _row, reading in backwards if reading is not None), None)
         if not step:
             return None
-        others = [row for row, found in zip(probes, readings, strict=True) if found == 0]
-        candidates = range(others[-1] + 1 if others else 1, rows + 1)
+        straight = next((row for row, reading in backwards if reading == 0), 0)
+        candidates = range(straight + 1, rows + 1)
         place = bisect_left(
             candidates, 1, key=lambda row: int(self._reading_from(row, rows, read) == step)
         )
@@ -70,12 +71,11 @@ class Ruler:
         """Tell whether and where to the values of a row have been shifted."""
         if len(row) != len(self.columns):
             return None
-        moves = {step: self._fits(row, step) for step in (1, -1)}
         if not self._broken(row):
-            return 0 if any(False in fits.values() for fits in moves.values()) else None
-        if shifted := [step for step in moves if self._proven(row, step)]:
+            return 0 if self._is_straight(row) else None
+        if shifted := [step for step in STEPS if self._proven(row, step)]:
             return shifted[0]
-        return 0 if all(False in fits.values() for fits in moves.values()) else None
+        return 0 if all(False in self._moved(row, step).values() for step in STEPS) else None
 
     def _reading_from(self, begin: int, rows: int, read: ReadRows) -> Reading:
         """Tell what most of a few rows tell."""
@@ -100,24 +100,35 @@ class Ruler:
             return None
         return Shift(begin, step, min(self._broken(row)[0] for row in shifted))
 
+    def _is_straight(self, row: Row) -> bool:
+        """Whether some value fits its column, and what stands beside it would not."""
+        right, left = (self._fits(row, step) for step in STEPS)
+        return any(
+            fits and False in (beside := {right.get(place), left.get(place)}) and True not in beside
+            for place, fits in self._fits(row, 0).items()
+        )
+
     def _broken(self, row: Row) -> list[int]:
         """Place the columns that hold what is wrong there, in order."""
         return [place for place, fits in self._fits(row, 0).items() if not fits]
 
     def _proven(self, row: Row, step: int) -> set[int]:
-        """Place the columns that hold what is wrong, and whose neighbour holds what is right.
+        """Place the columns that do not hold what fits them, while their neighbour does.
 
-        There are none where any value contradicts.
+        One of them at least must hold what is wrong. There are none where any value contradicts.
         """
-        broken = self._broken(row)
-        if not broken:
-            return set()
-        # Where a value is missing, the first wrong one may be in its place.
-        first = broken[0] if step == 1 else broken[0] + 1
-        moved = {place: fits for place, fits in self._fits(row, step).items() if place >= first}
+        moved, own = self._moved(row, step), self._fits(row, 0)
         if False in moved.values():
             return set()
-        return {place for place in broken if moved.get(place)}
+        broken = {place for place in moved if own.get(place) is False}
+        is_any_right = any(fits for place, fits in own.items() if place > self._broken(row)[0])
+        return broken if is_any_right or not broken else set(moved)
+
+    def _moved(self, row: Row, step: int) -> dict[int, bool]:
+        """Say whether what stands beside fits, of columns from the first that is broken on."""
+        # Where a value is missing, the first wrong one may be in its place.
+        first = self._broken(row)[0] + (0 if step == 1 else 1)
+        return {place: fits for place, fits in self._fits(row, step).items() if place >= first}
 
     def _fits(self, row: Row, step: int) -> dict[int, bool]:
         """Say, of columns that tell values apart, whether what stands there fits; no blanks."""

@@ -102,6 +102,23 @@ def test_damage_in_columns_of_other_types_is_told_beside_the_broken_rule(check: 
     assert "in 2 rows (first on line 3)" in report.notes[0]
 
 
+def test_errors_are_told_in_the_senders_own_columns_and_looked_for_in_texts_only(
+    write: Write,
+) -> None:
+    fields = [{"name": "number", "type": "integer"}]
+    document = {"name": "own", "path": "own.csv", "schema": {"fields": fields}}
+    kept = FieldMap.model_validate({**document, "alumniq": {"extensionColumns": True}})
+    (own,) = check_file(write("number,rating__c\n1,#N/A\n2,\n"), kept).notes
+    assert own.startswith("`rating__c` holds error values of a spreadsheet")
+    (number,) = check_file(write("number\n1\n#N/A\n"), kept).notes
+    assert number.startswith("`number` holds error values of a spreadsheet")
+
+
+def test_a_sign_of_an_error_inside_a_text_is_none(check: Check) -> None:
+    rows = [put(good(n), note="Suite #NA", accountNumber="1234E+5 and") for n in range(3)]
+    assert check(rows).notes == ()
+
+
 @pytest.mark.parametrize("begin", [0, 1, 250, 700, 985])
 @pytest.mark.parametrize("noise", [0, 37])
 def test_values_beside_their_columns_are_told_with_their_first_line(
