@@ -85,16 +85,17 @@ def root_hint(group: Sequence[Found], rows: int, lines: Mapping[int, int]) -> st
     ]
     told = "; ".join(messages[:MOST_FAULTS_NAMED])
     more = len(messages) - MOST_FAULTS_NAMED
-    faults = f"{told}{f'; and {more} more faults' if more > 0 else ''}"
+    rest = f"; and {more} more" if more > 0 else ""
+    faults = f"the same {'fault' if len(group) == 1 else 'faults'}: {told}{rest}"
     most = max(each.count for each in group)
     if begin == 1:
         return (
-            f"Nearly all rows of the file ({most:,} of {rows:,}) have the same fault: {faults}. "
-            "It has probably one root: look at the settings of your export."
+            f"Nearly all rows of the file ({most:,} of {rows:,}) have {faults}. "
+            "There is probably one root: look at the settings of your export."
         )
     return (
         f"From line {lines[begin]:,} on, nearly all rows ({most:,} of {rows - begin + 1:,}) have "
-        f"the same fault: {faults}. It has probably one root: look at what changed there."
+        f"{faults}. There is probably one root: look at what changed there."
     )
 
 

@@ -53,7 +53,15 @@ def put(row: list[str], **values: str) -> list[str]:
 
 @pytest.fixture
 def check(accounts: FieldMap, write: Write) -> Callable[[Sequence[Sequence[str]]], CheckReport]:
-    return lambda rows: check_file(write(text(rows)), accounts)
+    """Check rows in both ways: with a table of all of them, as a load has it, and without."""
+
+    def checked(rows: Sequence[Sequence[str]]) -> CheckReport:
+        path = write(text(rows))
+        report = check_file(path, accounts)
+        assert check_file(path, accounts, path.with_name("accepted.csv")) == report
+        return report
+
+    return checked
 
 
 Check = Callable[[Sequence[Sequence[str]]], CheckReport]
@@ -144,7 +152,7 @@ def test_a_wrong_form_beside_a_column_of_the_same_type_is_no_shift(check: Check)
     assert "column to the" not in hint
     assert hint == (
         "Nearly all rows of the file (200 of 200) have the same fault: `born` is not a date. "
-        "It has probably one root: look at the settings of your export."
+        "There is probably one root: look at the settings of your export."
     )
 
 
@@ -155,9 +163,9 @@ def test_one_root_behind_nearly_all_rows_is_told_once(check: Check) -> None:
             rows[number] = put(rows[number], isMember="Y", state="New York")
     assert check(rows).notes == (
         (
-            "From line 303 on, nearly all rows (686 of 699) have the same fault: `state` has not "
+            "From line 303 on, nearly all rows (686 of 699) have the same faults: `state` has not "
             "the form that it must have; `isMember` is not a yes or no as the field map spells "
-            "them. It has probably one root: look at what changed there."
+            "them. There is probably one root: look at what changed there."
         ),
     )
 

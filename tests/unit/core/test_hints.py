@@ -39,5 +39,5 @@ def test_faults_that_begin_together_have_one_root() -> None:
 def test_many_faults_of_one_root_are_not_all_named() -> None:
     group = [found(f"c{place}", 1_000, 1) for place in range(8)]
     hint = root_hint(group, 1_000, {1: 2})
-    assert "`c4` is blank; and 3 more faults." in hint
+    assert "`c4` is blank; and 3 more." in hint
     assert "`c5`" not in hint
