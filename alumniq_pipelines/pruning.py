@@ -1,8 +1,9 @@
-"""The use case: let go of archived files that nobody may need any more, free of Dagster."""
+"""The use case: let go of files that nobody may need any more, free of Dagster."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.archive import HELD, RECEIVED, Archive
@@ -39,6 +40,22 @@ def prune(
     for name in due[:MOST_AT_ONCE]:
         archive.remove(name)
     return min(len(due), MOST_AT_ONCE)
+
+
+def sweep(scratch: Path, ledger: Ledger) -> int:
+    """Remove what loads that have their outcome left in the scratch folder, and count it.
+
+    Attempts clean up after themselves, and so does settling after those that were killed; what
+    either could not remove, since the disk was away just then, goes here.
+    """
+    left = [
+        folder
+        for folder in scratch.glob("*")
+        if (load := ledger.loads.get(JobId(folder.name))) is not None and load.is_final
+    ]
+    for folder in left:
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(left)
 
 
 def _received(

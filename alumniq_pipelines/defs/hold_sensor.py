@@ -42,8 +42,8 @@ def archive_sensor(settings: Settings) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
             "Lets go of received files whose time is over, but never of one that a kept version "
-            "was made from, of old rejection reports, and of held rows once their load has its "
-            "outcome."
+            "was made from, of old rejection reports, and of held rows and scratch files once "
+            "their load has its outcome."
         ),
     )
     def archive(
@@ -51,11 +51,12 @@ def archive_sensor(settings: Settings) -> dg.SensorDefinition:
         archive: dg.ResourceParam[Archive],
         warehouse: dg.ResourceParam[Warehouse],
     ) -> dg.SkipReason:
-        from alumniq_pipelines.pruning import prune
+        from alumniq_pipelines.pruning import prune, sweep
 
         keep_for = timedelta(days=settings.archive_days)
         reports_for = timedelta(days=settings.report_days)
         count = prune(archive, ledger, warehouse, keep_for, datetime.now(UTC), reports_for)
-        return dg.SkipReason(f"{count} files let go.")
+        swept = sweep(settings.scratch_dir, ledger)
+        return dg.SkipReason(f"{count} files and {swept} scratch folders let go.")
 
     return archive

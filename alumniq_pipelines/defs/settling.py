@@ -1,5 +1,6 @@
 """Settling a load: look at its latest run, decide, carry it out; the sensors' common act."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -101,6 +102,8 @@ class Settling:
         url = watch.heartbeat_url if watch else ""
         staff, gateway = staff_of(self.settings), self.settings.gateway_url
         notices = notices_for(load, outcome, attempts, staff, url, gateway)
+        # No run works in it any more, and one that was killed has left the customer's rows there.
+        shutil.rmtree(self.settings.scratch_dir / load.job_id, ignore_errors=True)
         self.ledger.loads.end(load.job_id, outcome, notices, now)
 
     def _bury(self, record: RunRecord | None) -> None:

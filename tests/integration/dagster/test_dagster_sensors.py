@@ -16,6 +16,7 @@ from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.defs import settling, waiting
 from alumniq_pipelines.defs.settling import Settling
 from alumniq_pipelines.defs.tags import JOB_ID, PRIORITY, WILL_RETRY, tags_of
+from alumniq_pipelines.pruning import sweep
 from tests.integration.dagster.conftest import TARGET, Installation
 
 
@@ -273,3 +274,32 @@ def test_every_unfinished_load_is_looked_at_now_and_then(installation: Installat
     just_now = str(datetime.now(UTC).timestamp())
     assert "nothing" in skip(installation, "reconcile", cursor=just_now)
     assert "1 ended" in skip(installation, "reconcile")
+
+
+def test_what_a_killed_attempt_left_on_the_scratch_disk_goes_when_its_load_ends(
+    installation: Installation,
+) -> None:
+    load, other = installation.accept(), installation.accept()
+    left, kept = (installation.settings.scratch_dir / each.job_id for each in (load, other))
+    for folder in (left, kept):
+        (folder / "tmp").mkdir(parents=True)
+        (folder / "tmp" / "received").write_text("rows of the customer")
+    tick(installation, "load_requests")
+    a_run_of(installation, load, DagsterRunStatus.CANCELED)
+    assert settle(installation, load) == "ended"
+    assert not left.exists()
+    assert kept.exists()
+
+
+def test_what_could_not_be_removed_when_a_load_ended_goes_later(installation: Installation) -> None:
+    load, other = installation.accept(), installation.accept()
+    tick(installation, "load_requests")
+    a_run_of(installation, load, DagsterRunStatus.CANCELED)
+    settle(installation, load)
+    scratch = installation.settings.scratch_dir
+    left, kept = scratch / load.job_id, scratch / other.job_id
+    left.mkdir(parents=True)
+    kept.mkdir()
+    assert sweep(scratch, installation.ledger) == 1
+    assert [kept] == list(scratch.glob("*"))
+    assert sweep(scratch / "none", installation.ledger) == 0
