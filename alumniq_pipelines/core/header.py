@@ -75,10 +75,20 @@ def _without_report(names: list[str]) -> list[str]:
 
 
 def _best_reading(text: str, field_map: FieldMap) -> tuple[str, list[str]]:
-    """Choose the delimiter by which most names are known; the field map's own wins a tie."""
+    """Choose the delimiter by which most names are known; the field map's own wins a tie.
+
+    Another must part two of them: beside one name it may as well be a part of some text.
+    """
     own = field_map.dialect.csv.delimiter
     readings = [(each, _names(text, each, field_map)) for each in dict.fromkeys((own, *DELIMITERS))]
-    return max(readings, key=lambda reading: _matches(reading[1], field_map))
+
+    def known(reading: tuple[str, list[str]]) -> int:
+        delimiter, names = reading
+        matches = _matches(names, field_map)
+        parted = matches + sum(_is_extension(name, field_map) for name in names)
+        return matches if delimiter == own or parted > 1 else 0
+
+    return max(readings, key=known)
 
 
 def _names(text: str, delimiter: str, field_map: FieldMap) -> list[str]:

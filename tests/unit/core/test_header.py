@@ -154,6 +154,21 @@ def test_the_delimiter_is_known_by_the_names(delimiter: str, own: str, quotes: b
     assert len(header.notes) == (delimiter != own)
 
 
+def test_another_delimiter_is_believed_where_it_parts_two_names() -> None:
+    """In `xid 1`, a line end was lost."""
+    with pytest.raises(NoHeader):
+        read_header("xid 1\n2 x\n", only_xid())
+    header = read_header("xid|shoe__c\n", only_xid(extension_columns=True))
+    assert (header.delimiter, list(header.sources)) == ("|", ["xid", "shoe__c"])
+
+
+def only_xid(**rules: Any) -> FieldMap:
+    schema = {"primaryKey": "xid", "fields": [{"name": "xid"}]}
+    return FieldMap.model_validate(
+        {"name": "people", "path": "people.csv", "alumniq": rules, "schema": schema}
+    )
+
+
 @given(st.text(max_size=60))
 def test_any_beginning_is_a_header_or_a_problem(text: str) -> None:
     try:
