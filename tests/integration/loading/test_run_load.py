@@ -3,86 +3,26 @@
 import gzip
 import hashlib
 import resource
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from alumniq_pipelines.adapters.archive import FolderArchive
-from alumniq_pipelines.adapters.bucket.folder import FolderBucket
-from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS, Limits
+from alumniq_pipelines.adapters.decoding import Limits
 from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
 from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
 from alumniq_pipelines.core.field_map import FieldMap, Thresholds
-from alumniq_pipelines.core.load import JobId, Load, LoadRequest, LoadState
 from alumniq_pipelines.core.problems.file import FileGone, FileProblem
 from alumniq_pipelines.core.problems.outage import ScratchUnavailable
 from alumniq_pipelines.core.problems.packing import ExpandsTooFar
-from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.core.warehouse import Warehouse
-from alumniq_pipelines.keeping import Delivery
-from alumniq_pipelines.loading import NEVER_HELD, LoadReport, run_load
+from tests.integration.loading.installation import Installation
 
-NOW = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
 HEADER = "xid,lastName,visits,born\n"
 GOOD = HEADER + "001,Lee,3,1970-05-01\n002,Roe,,\n"
 BAD = HEADER + "001,Lee,3,1970-05-01\n002,Roe,x,\n003,Poe,1\n004,Doe,4,\n"
-
-
-@dataclass
-class Installation:
-    """A bucket, a warehouse and room to work in; every load gets the next number."""
-
-    folder: Path
-    people: FieldMap
-    warehouse: Warehouse
-    told: list[tuple[str, float]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.bucket = FolderBucket(self.folder / "bucket", settle_seconds=0)
-        self.archive = FolderArchive(self.folder / "archive")
-        self.scratch = self.folder / "scratch"
-        self.delivered = self.folder / "bucket" / "qa" / "warehouse"
-        self.delivered.mkdir(parents=True)
-
-    def deliver(self, content: str | bytes, customer: str = "iqu") -> None:
-        """Put a file into the bucket."""
-        path = self.delivered / f"{customer}.csv"
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-
-    def load(
-        self,
-        number: int = 1,
-        customer: str = "iqu",
-        max_rejected: int = 0,
-        limits: Limits = DEFAULT_LIMITS,
-        thresholds: Thresholds = NEVER_HELD,
-    ) -> LoadReport:
-        """Load the delivered file."""
-        target = Target(customer, Environment.QA, "people")
-        request = LoadRequest(
-            JobId(f"job-{number}"), target, f"{customer}.csv", etag="of-old", size_bytes=None
-        )
-        load = Load(number, request, LoadState.RUNNING, 1, NOW)
-        return run_load(
-            load,
-            self.people,
-            Delivery(load, self.bucket, self.archive),
-            self.warehouse,
-            self.scratch,
-            max_rejected=max_rejected,
-            now=NOW,
-            progress=lambda step, fraction: self.told.append((step, fraction)),
-            limits=limits,
-            thresholds=thresholds,
-        )
-
-    def rows(self, customer: str = "iqu") -> Sequence[tuple[object, ...]]:
-        """Ask the live version."""
-        return self.warehouse.query(customer, "qa", "SELECT xid, visits, born FROM people")[1]
 
 
 @pytest.fixture(params=["duckdb", "postgres"])

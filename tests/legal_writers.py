@@ -1,0 +1,132 @@
+"""Tables of text, and all the ways in which a file may legally be written from them."""
+
+import csv
+import gzip
+import io
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from alumniq_pipelines.core.header import DELIMITERS
+
+NAMES = ("xid", "lastName", "city", "notes")
+MARKS = (*DELIMITERS, "!", "/", "+", "%", "&", "'", "@")
+"""Delimiters that a field map may name."""
+
+TEXT = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8
+) | st.sampled_from(
+    ['"', '""', '",', ",", "\n", "\r\n", "\r", "NULL", " x ", "\ufeff", "007", "1e5", "a\nb", "é"]
+)
+
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """What is to arrive: a blank is an empty text."""
+
+    names: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Writer:
+    """One way to write a file.
+
+    Values are put into quotes where they must be, and those of every place in `also_quoted`,
+    counted through the whole file and begun again at its end.
+    """
+
+    delimiter: str = ","
+    end: str = "\n"
+    also_quoted: tuple[bool, ...] = (False,)
+    ends_last_line: bool = True
+    has_mark: bool = False
+    packing: str = "plain"
+
+    def text(self, table: Table) -> str:
+        """Write the table down."""
+        places = iter(range(1_000_000))
+        lines = [
+            self.delimiter.join(
+                self._written(value, next(places), alone=len(row) == 1) for value in row
+            )
+            for row in (table.names, *table.rows)
+        ]
+        return self.end.join(lines) + (self.end if self.ends_last_line else "")
+
+    def encoded(self, table: Table) -> bytes:
+        """Write the bytes before they are packed."""
+        return self.text(table).encode("utf-8-sig" if self.has_mark else "utf-8")
+
+    def packed(self, table: Table) -> bytes:
+        """Write what is delivered."""
+        return pack(self.encoded(table), self.packing)
+
+    def _written(self, value: str, place: int, *, alone: bool) -> str:
+        marks = {self.delimiter, '"', "\r", "\n"}
+        must = marks & set(value) or value.startswith("\ufeff") or (alone and not value)
+        if must or self.also_quoted[place % len(self.also_quoted)]:
+            return '"' + value.replace('"', '""') + '"'
+        return value
+
+
+def pack(content: bytes, packing: str) -> bytes:
+    """Compress, or not."""
+    match packing:
+        case "gzip":
+            return gzip.compress(content)
+        case "two gzip members":
+            half = len(content) // 2
+            return gzip.compress(content[:half]) + gzip.compress(content[half:])
+        case "zip":
+            packed = io.BytesIO()
+            with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr("feed.csv", content)
+            return packed.getvalue()
+    return content
+
+
+PACKINGS = ("plain", "gzip", "two gzip members", "zip")
+
+
+def writers(delimiters: Sequence[str] = MARKS) -> st.SearchStrategy[Writer]:
+    """Draw a way to write a file."""
+    return st.builds(
+        Writer,
+        delimiter=st.sampled_from(delimiters),
+        end=st.sampled_from(["\n", "\r\n", "\r"]),
+        also_quoted=st.lists(st.booleans(), min_size=1, max_size=7).map(tuple),
+        ends_last_line=st.booleans(),
+        has_mark=st.booleans(),
+        packing=st.sampled_from(PACKINGS),
+    )
+
+
+@st.composite
+def tables(draw: st.DrawFn, least_columns: int = 1) -> Table:
+    """Draw a table of any texts, its columns in any order."""
+    names = draw(
+        st.lists(st.sampled_from(NAMES), min_size=least_columns, max_size=len(NAMES), unique=True)
+    )
+    row = st.tuples(*(TEXT for _ in names))
+    return Table(tuple(names), tuple(draw(st.lists(row, min_size=1, max_size=8))))
+
+
+def strictly_read(content: bytes, delimiter: str) -> list[list[str]] | None:
+    """Read as RFC 4180 has it; None where that cannot be done. Rows may be of any width."""
+    try:
+        text = content.decode("utf-8-sig")
+        return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+    except (UnicodeDecodeError, csv.Error):
+        return None
+
+
+def in_order(names: Sequence[str], row: Sequence[str], wanted: Sequence[str]) -> list[str | None]:
+    """Pick the values of known columns out of a row, as they are published: blank is None."""
+    places = {name.replace("\ufeff", "").strip().casefold(): at for at, name in enumerate(names)}
+    found = [places.get(name.casefold()) for name in wanted]
+    return [None if place is None else row[place] or None for place in found]
