@@ -3,7 +3,7 @@
 Knows nothing of HTTP. A call is refused with everything that is wrong with it at once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ParamSpec, TypeVar
@@ -48,8 +48,8 @@ class Intake:
     _bucket_of: dict[str, Bucket] = field(default_factory=dict, init=False, repr=False)
     """By customer, for good: a customer keeps its bucket for life."""
 
-    def accept(self, key: ApiKey, job: str, options: Options, now: datetime) -> Load:
-        """Keep a load for the call; it is on disk when this returns. Raises Refused.
+    def read(self, key: ApiKey, job: str, options: Options) -> LoadRequest | Load:
+        """Read what a call asks for, to be kept. Raises Refused.
 
         A call that repeats the idempotency key of an earlier one is answered with that one's load.
         """
@@ -67,8 +67,15 @@ class Intake:
         stored = faults.note(self.delivered, key, asked.filename)
         if stored is None or faults.problems:
             raise Refused(*faults.problems)
-        request = replace(asked, etag=stored.etag, size_bytes=stored.size_bytes)
-        return _same(self.ledger.loads.accept(request, now), request)
+        return replace(asked, etag=stored.etag, size_bytes=stored.size_bytes)
+
+    def keep(self, requests: Sequence[LoadRequest], now: datetime) -> Sequence[Load | Exception]:
+        """Keep a load for each request; they are on disk when this returns, or refused."""
+        kept = self.ledger.loads.accept_all(requests, now)
+        return [
+            each if isinstance(each, Exception) else _checked(each, asked)
+            for each, asked in zip(kept, requests, strict=True)
+        ]
 
     def _asked(
         self, key: ApiKey, job: str, options: Options, faults: "_Faults"
@@ -178,10 +185,19 @@ def _same(kept: Load, asked: LoadRequest) -> Load:
     What the bucket holds by now does not matter: who repeats a call wants the first one's answer.
     """
     own = kept.request
+    if own.job_id == asked.job_id:
+        return kept
     same = replace(asked, job_id=own.job_id, etag=own.etag, size_bytes=own.size_bytes)
     if own != same:
         raise Refused(IdempotencyKeyReused())
     return kept
+
+
+def _checked(kept: Load, asked: LoadRequest) -> Load | Refused:
+    try:
+        return _same(kept, asked)
+    except Refused as refused:
+        return refused
 
 
 def _near(filename: str, names: list[str]) -> tuple[str, ...]:

@@ -1,20 +1,21 @@
 """The webhook: POST /api/v1/index.cfm/webhook/{job}, as the contract has it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from alumniq_pipelines.core.load import Load
+from alumniq_pipelines.core.load import Load, LoadRequest
 from alumniq_pipelines.core.problems.request import BodyTooLarge, RequestProblem, SlowRequest
 from webhook_gateway.bodies import read_pairs
 from webhook_gateway.calls import address_of, headers_of
 from webhook_gateway.gate import Gate
 from webhook_gateway.intake import Intake
+from webhook_gateway.lanes import Lanes
 from webhook_gateway.options import Options, Pairs, options_from
 
 PATH = "/api/v1/index.cfm/webhook/{job}"
@@ -23,7 +24,10 @@ BODY_SECONDS = 10.0
 """A body is a few hundred bytes; who sends one byte at a time holds a connection for no reason."""
 
 
-@dataclass(frozen=True, slots=True)
+Call = tuple[Request, Options]
+
+
+@dataclass(frozen=True)
 class Webhook:
     """The endpoint: reads the options out of HTTP and writes the receipt."""
 
@@ -33,20 +37,33 @@ class Webhook:
     max_body_bytes: int
     body_seconds: float = BODY_SECONDS
 
+    @cached_property
+    def lanes(self) -> Lanes[Call, Load]:
+        """The threads that ask ledger and bucket, which block."""
+        return Lanes(self._accept)
+
     async def post(self, request: Request) -> Response:
         """Answer a call; the load is kept before the answer is sent."""
-        options = await self.options(request)
-        # Ledger and bucket block, so they are asked in a thread of the pool.
-        return await run_in_threadpool(self._accepted, request, options)
-
-    def _accepted(self, request: Request, options: Options) -> Response:
-        now = self.clock()
-        key = self.gate.identify(options, address_of(request), now)
-        request.state.days_remaining = key.days_remaining(now)
-        job = request.path_params["job"]
-        load = self.intake.accept(key, job, options, now)
+        load = await self.lanes.answer((request, await self.options(request)))
         request.state.job_id = load.job_id
-        return JSONResponse(receipt(load, job))
+        return JSONResponse(receipt(load, request.path_params["job"]))
+
+    def _accept(self, calls: Iterator[Call]) -> list[Load | Exception]:
+        """Take calls in, all that were asked rightly with one commit."""
+        with self.intake.ledger.database.at_hand():
+            read = [self._read(*call) for call in calls]
+        new = [each for each in read if isinstance(each, LoadRequest)]
+        kept = iter(self.intake.keep(new, self.clock()) if new else ())
+        return [next(kept) if isinstance(each, LoadRequest) else each for each in read]
+
+    def _read(self, request: Request, options: Options) -> LoadRequest | Load | Exception:
+        now = self.clock()
+        try:
+            key = self.gate.identify(options, address_of(request), now)
+            request.state.days_remaining = key.days_remaining(now)
+            return self.intake.read(key, request.path_params["job"], options)
+        except Exception as refused:  # noqa: BLE001 - it is raised where this call is awaited
+            return refused
 
     async def options(self, request: Request) -> Options:
         """Gather the options from body, URL and header, in this order."""

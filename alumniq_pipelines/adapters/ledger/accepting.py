@@ -1,11 +1,12 @@
 """Accepting loads: the one statement that every caller of the gateway waits for."""
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import cached_property
 
 from sqlalchemy import insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.gathering import Gathering
@@ -14,6 +15,7 @@ from alumniq_pipelines.adapters.ledger.prepared import Prepared
 from alumniq_pipelines.adapters.ledger.tables import customers, loads
 from alumniq_pipelines.core.load import Load
 from alumniq_pipelines.core.problems.command import UnknownCustomer
+from alumniq_pipelines.core.problems.problem import OutageProblem
 
 
 class Acceptance:
@@ -24,13 +26,24 @@ class Acceptance:
         self.database = database
         self._gathering: Gathering[Load, int] = Gathering(self._write)
 
-    def keep(self, load: Load) -> Load:
-        """Keep a load and answer it with its number; it is on disk then. Raises UnknownCustomer.
+    def keep(self, new: Sequence[Load]) -> Sequence[Load | Exception]:
+        """Keep loads and answer each with its number; they are on disk then.
 
-        Where another load has its idempotency key, that one is the answer.
+        Where another load has its idempotency key, that one is the answer. In place of a load that
+        could not be kept stands what refused it: UnknownCustomer, or an outage.
         """
+        kept = zip(new, self._gathering.add(new), strict=True)
+        return [self._answer(load, number) for load, number in kept]
+
+    def _answer(self, load: Load, number: Future[int]) -> Load | Exception:
         try:
-            return replace(load, number=self._gathering.add(load))
+            return self._kept(load, number)
+        except (OutageProblem, UnknownCustomer, SQLAlchemyError) as refused:
+            return refused
+
+    def _kept(self, load: Load, number: Future[int]) -> Load:
+        try:
+            return replace(load, number=number.result())
         except IntegrityError:
             self._refuse_unknown(load.target.customer)
             earlier = self.named(load.request.idempotency_key or "")

@@ -22,6 +22,9 @@ from alumniq_pipelines.core.problems.setup import UnusableLedgerUrl
 PATIENCE_SECONDS = 30
 """How long a statement waits for another process (SQLite's lock) or a call for a connection."""
 
+CHECKPOINT_PAGES = 10_000
+"""SQLite tidies its log up once it has so many pages (40 MB): who commits then waits for it."""
+
 
 @dataclass(frozen=True)
 class Database:
@@ -31,6 +34,7 @@ class Database:
     _lone: Engine = field(repr=False)
     """The same without BEGIN and COMMIT: a lone statement is a transaction by itself."""
     _turn: AbstractContextManager[Any] = field(repr=False)
+    _thread: threading.local = field(default_factory=threading.local, repr=False)
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -57,8 +61,30 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Lend a connection for SELECTs, each a transaction of its own; waits for no writer."""
-        with _translated(), self._lone.connect() as connection:
-            yield connection
+        kept: list[Connection] | None = getattr(self._thread, "kept", None)
+        with _translated():
+            if kept is None:
+                with self._lone.connect() as connection:
+                    yield connection
+                return
+            if not kept:
+                kept.append(self._lone.connect())
+            yield kept[0]
+
+    @contextmanager
+    def at_hand(self) -> Iterator[None]:
+        """Keep the connection that this thread is lent first for all its lone statements.
+
+        To be lent one takes longer than most statements do.
+        """
+        kept: list[Connection] = []
+        self._thread.kept = kept
+        try:
+            yield
+        finally:
+            del self._thread.kept
+            for connection in kept:
+                connection.close()
 
     @contextmanager
     def writing_once(self) -> Iterator[Connection]:
@@ -101,6 +127,7 @@ def _sqlite_engine(url: URL) -> Engine:
         cursor = connection.cursor()
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         cursor.close()
 
     @event.listens_for(engine, "begin")

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
@@ -24,14 +24,14 @@ class Gathering(Generic[Entry, Kept]):
         self._waiting: deque[tuple[Entry, Future[Kept]]] = deque()
         self._turn = threading.Lock()
 
-    def add(self, entry: Entry) -> Kept:
-        """Answer what was kept of an entry, once it is durable; raises what refused it."""
-        future: Future[Kept] = Future()
-        self._waiting.append((entry, future))
+    def add(self, entries: Iterable[Entry]) -> Sequence[Future[Kept]]:
+        """Keep entries; each is durable when this returns, or its future tells what refused it."""
+        added: list[tuple[Entry, Future[Kept]]] = [(entry, Future()) for entry in entries]
+        self._waiting.extend(added)
         with self._turn:
-            if not future.done():
+            if not all(future.done() for _, future in added):
                 self._write_all([self._waiting.popleft() for _ in range(len(self._waiting))])
-        return future.result()
+        return [future for _, future in added]
 
     def _write_all(self, waiting: Sequence[tuple[Entry, Future[Kept]]]) -> None:
         try:

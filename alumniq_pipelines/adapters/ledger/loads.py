@@ -1,6 +1,6 @@
 """Loads and their attempts: every state move is a conditional UPDATE, so each happens once."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -52,8 +52,19 @@ class Loads:
 
     def accept(self, request: LoadRequest, now: datetime) -> Load:
         """Keep a load, QUEUED; it is on disk when this returns. Raises UnknownCustomer."""
-        load = Load(0, request, LoadState.QUEUED, attempts=0, accepted_at=now.astimezone(UTC))
-        return self.acceptance.keep(load)
+        (kept,) = self.accept_all([request], now)
+        if isinstance(kept, Exception):
+            raise kept
+        return kept
+
+    def accept_all(
+        self, requests: Iterable[LoadRequest], now: datetime
+    ) -> Sequence[Load | Exception]:
+        """Keep loads with one commit; in place of one that could not be kept, say why."""
+        accepted = now.astimezone(UTC)
+        return self.acceptance.keep(
+            [Load(0, each, LoadState.QUEUED, attempts=0, accepted_at=accepted) for each in requests]
+        )
 
     def get(self, job_id: JobId) -> Load | None:
         """Look a load up."""

@@ -33,9 +33,15 @@ class Store:
         return [10 * each for each in entries]
 
 
+def add(gathering: Gathering[int, int], number: int) -> int:
+    """Keep one number and answer what was kept of it."""
+    (kept,) = gathering.add([number])
+    return kept.result()
+
+
 def test_who_writes_alone_waits_for_nobody() -> None:
     store = Store()
-    assert Gathering(store.write).add(1) == 10
+    assert add(Gathering(store.write), 1) == 10
     assert store.batches == [[1]]
 
 
@@ -44,9 +50,9 @@ def test_all_who_wait_share_the_next_commit_and_get_their_own_answer() -> None:
     gathering = Gathering(store.write)
     store.go_on.clear()
     with ThreadPoolExecutor(10) as pool:
-        first = pool.submit(gathering.add, 0)
+        first = pool.submit(add, gathering, 0)
         assert store.at_work.wait(10)
-        others = [pool.submit(gathering.add, number) for number in range(1, 9)]
+        others = [pool.submit(add, gathering, number) for number in range(1, 9)]
         while len(gathering._waiting) < 8:
             pass
         store.go_on.set()
@@ -61,9 +67,9 @@ def test_only_who_is_at_fault_is_refused() -> None:
     gathering = Gathering(store.write)
     store.go_on.clear()
     with ThreadPoolExecutor(10) as pool:
-        first = pool.submit(gathering.add, 0)
+        first = pool.submit(add, gathering, 0)
         assert store.at_work.wait(10)
-        others = [pool.submit(gathering.add, number) for number in (1, -2, 3)]
+        others = [pool.submit(add, gathering, number) for number in (1, -2, 3)]
         while len(gathering._waiting) < 3:
             pass
         store.go_on.set()
@@ -85,5 +91,22 @@ def test_an_outage_is_told_to_everybody_and_the_next_one_tries_again() -> None:
 
     gathering = Gathering(write)
     with pytest.raises(LedgerUnavailable):
-        gathering.add(1)
-    assert gathering.add(2) == 20
+        add(gathering, 1)
+    assert add(gathering, 2) == 20
+
+
+def test_several_entries_of_one_caller_share_a_commit_and_only_the_faulty_one_is_refused() -> None:
+    store = Store()
+    gathering = Gathering(store.write)
+    assert [kept.result() for kept in gathering.add([1, 2])] == [10, 20]
+    assert store.batches == [[1, 2]]
+
+    first, faulty, last = gathering.add([3, -4, 5])
+    assert (first.result(), last.result()) == (30, 50)
+    assert isinstance(faulty.exception(), IntegrityError)
+
+
+def test_no_entries_write_nothing() -> None:
+    store = Store()
+    assert Gathering(store.write).add([]) == []
+    assert store.batches == []

@@ -1,0 +1,113 @@
+"""Lanes: blocking calls are worked off by few threads, each taking all that wait.
+
+A thread for each call would spend more on switching than on the calls.
+"""
+
+import asyncio
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+Call = TypeVar("Call")
+Answer = TypeVar("Answer")
+Loop = asyncio.AbstractEventLoop
+
+MOST_LANES = 40
+MOST_CALLS = 64
+TAKING_SECONDS = 0.002
+"""How many calls a lane takes before it answers them, and for how long."""
+
+PATIENCE = 0.01
+"""A further lane is opened once calls have waited so many seconds without one being taken."""
+
+
+class Lanes(Generic[Call, Answer]):
+    """Answers calls by `work`, in the order in which they came.
+
+    `work` takes calls out of an iterator, which ends soon, and answers each in its place, or says
+    what is to be raised. Calls that come meanwhile wait for the next turn; where one holds up the
+    others, they are worked off beside it.
+    """
+
+    def __init__(self, work: Callable[[Iterator[Call]], Sequence[Answer | Exception]]) -> None:
+        """Begin with no lane open."""
+        self._work = work
+        self._waiting: deque[tuple[Call, asyncio.Future[Answer]]] = deque()
+        self._turn = threading.Lock()
+        self._open = 0
+        self._taken_at = 0.0
+        self._watching: Loop | None = None
+        self._threads = ThreadPoolExecutor(MOST_LANES, thread_name_prefix="lane")
+
+    async def answer(self, call: Call) -> Answer:
+        """Answer a call, or raise what refused it."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer] = loop.create_future()
+        with self._turn:
+            self._waiting.append((call, future))
+            is_first = not self._open
+            self._open += is_first
+        if is_first:
+            self._threads.submit(self._work_off)
+        if self._watching is not loop:
+            self._watching = loop
+            loop.call_later(PATIENCE, self._watch, loop)
+        return await future
+
+    def _watch(self, loop: Loop) -> None:
+        """Open a further lane where those that are open are held up."""
+        with self._turn:
+            held_up = self._waiting and time.monotonic() - self._taken_at >= PATIENCE
+            further = bool(held_up) and self._open < MOST_LANES
+            self._open += further
+        if further:
+            self._threads.submit(self._work_off)
+        if self._waiting:
+            loop.call_later(PATIENCE, self._watch, loop)
+        else:
+            self._watching = None
+
+    def _work_off(self) -> None:
+        """Work until nobody waits."""
+        while self._goes_on():
+            futures: list[asyncio.Future[Answer]] = []
+            try:
+                answers = self._work(self._take(futures))
+            except Exception as fault:  # noqa: BLE001 - everybody who waits is told
+                answers = [fault] * len(futures)
+            by_loop = defaultdict(list)
+            for future, answer in zip(futures, answers, strict=True):
+                by_loop[future.get_loop()].append((future, answer))
+            for loop, answered in by_loop.items():
+                loop.call_soon_threadsafe(_tell, answered)
+
+    def _goes_on(self) -> bool:
+        """Whether there is more to do; else the lane is closed."""
+        with self._turn:
+            if not self._waiting:
+                self._open -= 1
+            return bool(self._waiting)
+
+    def _take(self, futures: list[asyncio.Future[Answer]]) -> Iterator[Call]:
+        until = time.monotonic() + TAKING_SECONDS
+        while len(futures) < MOST_CALLS and (now := time.monotonic()) < until:
+            try:
+                call, future = self._waiting.popleft()
+            except IndexError:  # another lane was faster
+                return
+            self._taken_at = now
+            futures.append(future)
+            yield call
+
+
+def _tell(answered: Sequence[tuple["asyncio.Future[Answer]", Answer | Exception]]) -> None:
+    for future, answer in answered:
+        if future.done():  # whoever waited has gone
+            continue
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)
