@@ -104,5 +104,33 @@ YEARS = (
     "1899",
     "2101",
 )
+REFERENCES = (
+    "usa",
+    "US",
+    "US-MA",
+    "USA\n",
+    "a@b.cd",
+    "a@b",
+    "a@b.cd\n",
+    "a@b.c1",
+    "a@-b.cd",
+    "a@x--b.cd",
+    "a@xn--b.cd",
+    "é@b.cd",
+    f"{'a' * 60}@b.cd",
+    f"a@{'b' * 64}.cd",
+    "+14135550102",
+    "+11135550102",
+    "+1413555010",
+    "+441632960001",
+    "+4401632960001",
+    "+1413555010\u0662",
+    "https://a.bc",
+    "https://a.bc:80/d e",
+    "http://1.2.3.4.5",
+    "https://xn--a.bc",
+    "http://a.bc/%",
+    "HTTP://A.BC\n",
+)
 
-ODD_TEXTS = (*STRINGS, *NUMBERS, *BOOLEANS, *DATES, *DATETIMES, *YEARS)
+ODD_TEXTS = (*STRINGS, *NUMBERS, *BOOLEANS, *DATES, *DATETIMES, *YEARS, *REFERENCES)

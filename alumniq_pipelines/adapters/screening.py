@@ -12,6 +12,7 @@ from alumniq_pipelines.core.cell import DATE, INTEGER, NUMBER, YEAR, date_patter
 from alumniq_pipelines.core.column_types import stored_type
 from alumniq_pipelines.core.damage import TRACES, Damage
 from alumniq_pipelines.core.field_map import Column, Scalar
+from alumniq_pipelines.core.reference_sets import sure
 
 FIRST_MOMENT = "TIMESTAMP '0001-01-01'"
 LAST_MOMENT = "TIMESTAMP '9999-12-31 23:59:59.999999'"
@@ -98,6 +99,10 @@ def _conditions(text: str, column: Column) -> Iterator[str]:
         yield f"{_value(text, column)} >= {_bound(constraints.minimum, column)}"
     if constraints.maximum is not None:
         yield f"{_value(text, column)} <= {_bound(constraints.maximum, column)}"
+    if column.alumniq.reference is not None:
+        surely = sure(column.alumniq.reference)
+        yield f"length({text}) <= {surely.longest}"
+        yield _matches(text, surely.pattern)
 
 
 def _type_conditions(text: str, column: Column) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """One cell by its column: which texts are values, and which rules a value breaks.
 
-This is the plain meaning of types and constraints, for one value at a time: it judges the
-examples, defaults and bounds of field maps, and is what faster judges are compared with in tests.
+This is the plain meaning of types, constraints and reference sets, for one value at a time: it
+judges what field maps say themselves, and is what faster judges are compared with in tests.
 """
 
 import math
@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from operator import gt, lt
 
 from alumniq_pipelines.core.field_map import Column, ColumnType, Scalar
+from alumniq_pipelines.core.reference_sets import belongs
 
 Value = bool | int | float | str | date
 
@@ -68,6 +69,9 @@ def broken_rules(text: str, column: Column) -> Iterator[str]:
         yield "enum"
     if _outside(value, constraints.minimum, constraints.maximum, column):
         yield "range"
+    reference = column.alumniq.reference
+    if reference is not None and not belongs(text, reference):
+        yield "reference"
 
 
 def _boolean(text: str, column: Column) -> bool | None:

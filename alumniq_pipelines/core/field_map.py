@@ -24,7 +24,9 @@ from pydantic.alias_generators import to_camel
 
 ColumnType = Literal["string", "integer", "number", "boolean", "date", "datetime", "year"]
 Severity = Literal["error", "warning", "note"]
-ReferenceSet = Literal["country", "subdivision", "email", "phone", "url"]
+ReferenceSet = Literal[
+    "country", "country-alpha-2", "country-alpha-3", "subdivision", "email", "phone", "url"
+]
 Scalar = StrictBool | StrictInt | StrictFloat | StrictStr
 Count = Annotated[int, Field(strict=True, ge=0)]
 Percent = Annotated[float, Field(strict=True, ge=0, le=100)]
@@ -96,7 +98,7 @@ class ColumnRules(Part):
         default=None, description="Published in place of a blank."
     )
     reference: ReferenceSet | None = Field(
-        default=None, description="A public set or form that the values must belong to."
+        default=None, description="Public set or form that values must belong to (string)."
     )
 
 

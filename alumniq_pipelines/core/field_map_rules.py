@@ -9,6 +9,7 @@ from alumniq_pipelines.core.fault import Fault, Path
 from alumniq_pipelines.core.field_map import Column, FieldMap, ForeignKey, Scalar
 from alumniq_pipelines.core.near_miss import did_you_mean
 from alumniq_pipelines.core.pattern import unportable
+from alumniq_pipelines.core.reference_sets import belongs
 
 EXTENSION_SUFFIX = "__c"
 """How the sender's own columns end (spec: public pages on warehouseB)."""
@@ -69,6 +70,7 @@ def _column_faults(column: Column, field_map: FieldMap) -> Iterator[tuple[Path, 
     yield from _name_faults(column, field_map)
     wrong = [*_format_faults(column)]
     wrong = wrong or [(("constraints", *key), text) for key, text in _constraint_faults(column)]
+    wrong = wrong or [*_reference_faults(column)]
     yield from wrong or _value_faults(column, field_map)
     yield from _spelling_faults(column, field_map.table_schema.missing_values)
 
@@ -134,6 +136,21 @@ def _constraint_faults(column: Column) -> Iterator[tuple[Path, str]]:
     yield from _order_faults(column)
 
 
+def _reference_faults(column: Column) -> Iterator[tuple[Path, str]]:
+    """Find a reference set that does not fit, or allowed values that do not belong to it."""
+    reference = column.alumniq.reference
+    if reference is None:
+        return
+    if column.type != "string":
+        text = f"`reference` does not apply to type {column.type}; leave it out"
+        yield ("alumniq", "reference"), text
+        return
+    for index, allowed in enumerate(column.constraints.enum or ()):
+        if not belongs(text_of(allowed, column), reference):
+            text = f"`enum` holds what does not belong to the reference set {reference}"
+            yield ("constraints", "enum", index), text
+
+
 def _order_faults(column: Column) -> Iterator[tuple[Path, str]]:
     constraints = column.constraints
     shortest, longest = constraints.min_length, constraints.max_length
@@ -165,7 +182,7 @@ def _value_faults(column: Column, field_map: FieldMap) -> Iterator[tuple[Path, s
         elif text in blanks:
             yield path, f"`{key}` is one of `missingValues`, so it means blank"
         elif broken := ", ".join(broken_rules(text, column)):
-            yield path, f"`{key}` breaks the field's own constraints ({broken})"
+            yield path, f"`{key}` breaks the field's own rules ({broken})"
     if column.alumniq.default is not None and field_map.is_required(column):
         yield ("alumniq", "default"), "`default` is never used: the field is required"
     elif column.alumniq.default is not None and column.constraints.unique:

@@ -4,10 +4,12 @@ Like `problems`, this is the one place for its prose: messages are clauses about
 full stop, since a number of rows or a line number may follow. None of it holds a cell's value.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 from alumniq_pipelines.core.cell import text_of
-from alumniq_pipelines.core.field_map import Column
+from alumniq_pipelines.core.field_map import Column, ReferenceSet
 
 MOST_VALUES_LISTED = 20
 """Allowed values that are written out; longer lists are in the field map."""
@@ -22,14 +24,23 @@ class Rule(StrEnum):
     PATTERN = "pattern"
     ENUM = "enum"
     RANGE = "range"
+    REFERENCE = "reference"
     UNIQUE = "duplicate-value"
     PRIMARY_KEY = "duplicate-key"
     RAGGED_ROW = "ragged-row"
     BLANK_ROW = "blank-row"
 
 
-CELL_RULES = (Rule.TYPE, Rule.LENGTH, Rule.PATTERN, Rule.ENUM, Rule.RANGE)
+CELL_RULES = (Rule.TYPE, Rule.LENGTH, Rule.PATTERN, Rule.ENUM, Rule.RANGE, Rule.REFERENCE)
 """What one value can break by itself, in the order of judging; blanks are REQUIRED's matter."""
+
+_CLAUSES = {
+    Rule.REQUIRED: "is blank",
+    Rule.PATTERN: "has not the form that it must have",
+    Rule.ENUM: "is not one of the allowed values",
+    Rule.RANGE: "is out of range",
+    Rule.REFERENCE: "does not belong to its reference set",
+}
 
 _TYPE_MESSAGES = {
     "string": "is not text",
@@ -39,6 +50,54 @@ _TYPE_MESSAGES = {
     "date": "is not a date",
     "datetime": "is not a date with a time",
     "year": "is not a year",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _ReferenceWords:
+    """What a text is not, what to send, and an example where the field map gives none."""
+
+    clause: str
+    wanted: str
+    example: str
+
+
+_REFERENCE_WORDS: Mapping[ReferenceSet, _ReferenceWords] = {
+    "country": _ReferenceWords(
+        "is not a country code of ISO 3166",
+        "Send the two or three capital letters of ISO 3166-1",
+        "USA",
+    ),
+    "country-alpha-2": _ReferenceWords(
+        "is not a country code of two letters (ISO 3166)",
+        "Send the two capital letters of ISO 3166-1",
+        "US",
+    ),
+    "country-alpha-3": _ReferenceWords(
+        "is not a country code of three letters (ISO 3166)",
+        "Send the three capital letters of ISO 3166-1",
+        "USA",
+    ),
+    "subdivision": _ReferenceWords(
+        "is not a code of a state or province of ISO 3166",
+        "Send the whole code of ISO 3166-2 in capital letters",
+        "US-MA",
+    ),
+    "email": _ReferenceWords(
+        "is not an e-mail address",
+        "Send one address and nothing else",
+        "margaret@example.edu",
+    ),
+    "phone": _ReferenceWords(
+        "is not a phone number in E.164 form",
+        "Send a plus sign, the country code and the number, without blanks or marks",
+        "+14135550102",
+    ),
+    "url": _ReferenceWords(
+        "is not a web address",
+        "Send the whole address, beginning with https:// or http://",
+        "https://www.example.edu/people",
+    ),
 }
 
 
@@ -84,23 +143,19 @@ def advice_of(rule: Rule, column: Column | None) -> str:
             return "Send each value once."
         case Rule.REQUIRED:
             return "Fill it in, or leave the row out."
-    return "" if column is None else f"{_wanted(rule, column)}{_example(column)}."
+    return "" if column is None else f"{_wanted(rule, column)}{_example(rule, column)}."
 
 
 def _clause(rule: Rule, column: Column) -> str:
     match rule:
-        case Rule.REQUIRED:
-            return "is blank"
         case Rule.TYPE:
             return _TYPE_MESSAGES[column.type]
         case Rule.LENGTH:
             return "is too short or too long" if _both_lengths(column) else _one_length(column)
-        case Rule.PATTERN:
-            return "has not the form that it must have"
-        case Rule.ENUM:
-            return "is not one of the allowed values"
+        case Rule.REFERENCE if column.alumniq.reference is not None:
+            return _REFERENCE_WORDS[column.alumniq.reference].clause
         case _:
-            return "is out of range"
+            return _CLAUSES[rule]
 
 
 def _wanted(rule: Rule, column: Column) -> str:
@@ -116,6 +171,8 @@ def _wanted(rule: Rule, column: Column) -> str:
             allowed = [text_of(value, column) for value in constraints.enum or ()]
             more = "" if len(allowed) <= MOST_VALUES_LISTED else ", ... (see the field map)"
             return f"Send one of {', '.join(allowed[:MOST_VALUES_LISTED])}{more}"
+        case Rule.REFERENCE if column.alumniq.reference is not None:
+            return _REFERENCE_WORDS[column.alumniq.reference].wanted
         case _:
             return f"Send {_bounds(constraints.minimum, constraints.maximum)}"
 
@@ -166,6 +223,9 @@ def _bounds(low: object | None, high: object | None) -> str:
     return f"at least {low}" if high is None else f"{low} to {high}"
 
 
-def _example(column: Column) -> str:
-    """Add the field map's own example."""
-    return "" if column.example is None else f", such as {text_of(column.example, column)}"
+def _example(rule: Rule, column: Column) -> str:
+    """Add the field map's own example, or that of a reference set."""
+    if column.example is not None:
+        return f", such as {text_of(column.example, column)}"
+    reference = column.alumniq.reference if rule is Rule.REFERENCE else None
+    return "" if reference is None else f", such as {_REFERENCE_WORDS[reference].example}"

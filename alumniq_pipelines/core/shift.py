@@ -4,21 +4,16 @@ That shows in columns whose rules tell values apart: a value breaks its own colu
 neighbour's, while no value contradicts.
 """
 
-import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from alumniq_pipelines.core.cell import broken_rules
 from alumniq_pipelines.core.field_map import Column, ReferenceSet
 
-FORMS: Mapping[ReferenceSet, re.Pattern[str]] = {
-    "email": re.compile(r"[^@\s]+@[^@\s]+"),
-    "url": re.compile(r"https?://\S+"),
-    "country": re.compile(r"[A-Z]{2,3}"),
-}
-"""What values of a reference set look like; enough to tell them from other columns' values."""
+LOOSE_SETS: frozenset[ReferenceSet] = frozenset({"phone"})
+"""Reference sets whose values are often right but for their form: they tell nothing of columns."""
 
 STEPS = (1, -1)
 PROBES = 32
@@ -133,7 +128,7 @@ class Ruler:
     def _fits(self, row: Row, step: int) -> dict[int, bool]:
         """Say, of columns that tell values apart, whether what stands there fits; no blanks."""
         return {
-            place: _is_of(row[place + step], column)
+            place: not any(broken_rules(row[place + step], column))
             for place, column in enumerate(self.columns)
             if column is not None
             and _tells_apart(column)
@@ -144,16 +139,9 @@ class Ruler:
 
 
 def _tells_apart(column: Column) -> bool:
-    constraints = column.constraints
+    constraints, reference = column.constraints, column.alumniq.reference
     bound = constraints.pattern is not None or constraints.enum is not None
-    return column.type != "string" or bound or column.alumniq.reference in FORMS
-
-
-def _is_of(text: str, column: Column) -> bool:
-    form = FORMS.get(column.alumniq.reference) if column.alumniq.reference else None
-    if form is not None and not form.fullmatch(text):
-        return False
-    return not any(broken_rules(text, column))
+    return column.type != "string" or bound or reference not in {None, *LOOSE_SETS}
 
 
 def _spread(first: int, last: int, count: int) -> list[int]:

@@ -13,7 +13,8 @@ import pandas as pd
 import pandera.pandas as pa
 
 from alumniq_pipelines.core.cell import broken_rules, value_of
-from alumniq_pipelines.core.field_map import Column, Constraints, FieldMap
+from alumniq_pipelines.core.field_map import Column, ColumnRules, Constraints, FieldMap
+from alumniq_pipelines.core.reference_sets import belongs
 from alumniq_pipelines.core.row_rules import CELL_RULES, Rule, message_of
 
 Test = Callable[[str], bool]
@@ -59,6 +60,7 @@ def rules_of(column: Column) -> list[Rule]:
         Rule.PATTERN: constraints.pattern is not None,
         Rule.ENUM: constraints.enum is not None,
         Rule.RANGE: (constraints.minimum, constraints.maximum) != (None, None),
+        Rule.REFERENCE: column.alumniq.reference is not None,
     }
     return [rule for rule in CELL_RULES if declared[rule]]
 
@@ -67,7 +69,8 @@ def _check(rule: Rule, column: Column) -> pa.Check:
     test = _test(rule, column)
 
     def passes(texts: "pd.Series[str]") -> "pd.Series[bool]":
-        results = [not isinstance(text, str) or test(text) for text in texts]
+        known = {text: test(text) for text in texts.dropna().unique()}
+        results = [known.get(text, True) for text in texts]
         return pd.Series(results, index=texts.index, dtype=bool)
 
     return pa.Check(passes, name=rule.value, description=message_of(rule, column), ignore_na=False)
@@ -80,7 +83,10 @@ def _test(rule: Rule, column: Column) -> Test:
     if rule is Rule.PATTERN:
         pattern = re.compile(column.constraints.pattern or "")
         return lambda text: pattern.fullmatch(text) is not None
-    narrowed = column.model_copy(update={"constraints": _only(rule, column.constraints)})
+    if (reference := column.alumniq.reference) and rule is Rule.REFERENCE:
+        return lambda text: belongs(text, reference)
+    constraints = _only(rule, column.constraints)
+    narrowed = column.model_copy(update={"constraints": constraints, "alumniq": ColumnRules()})
     return lambda text: rule.value not in broken_rules(text, narrowed)
 
 

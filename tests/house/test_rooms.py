@@ -10,7 +10,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 MAY_IMPORT = {
-    "alumniq_pipelines/core": {"pydantic", "cronsim"},
+    "alumniq_pipelines/core": {
+        "pydantic",
+        "cronsim",
+        "email_validator",
+        "phonenumbers",
+        "pycountry",
+    },
     "alumniq_pipelines/frames": {"numpy", "pandas", "pandera"},
     "alumniq_pipelines/adapters/ledger": {"sqlalchemy", "alembic"},
     "alumniq_pipelines/adapters/warehouse": {"duckdb", "psycopg"},

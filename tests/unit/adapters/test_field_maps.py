@@ -100,7 +100,7 @@ def test_json_and_the_flat_dialect_of_the_standard_are_read(tmp_path: Path) -> N
         (
             '"1970-01-31"',
             '"1870-01-31"',
-            "line 11, field `born`: `example` breaks the field's own constraints (range)",
+            "line 11, field `born`: `example` breaks the field's own rules (range)",
         ),
         ("{required: true}", "{required: yes}", "YAML reads `yes` as true or false; write it in"),
         ("{required: true}", '{required: "x"}', "`required` must be true or false, without quotes"),
@@ -110,6 +110,26 @@ def test_json_and_the_flat_dialect_of_the_standard_are_read(tmp_path: Path) -> N
             "line 15, field `active`, `constraints`: `enum`: YAML reads",
         ),
         ("{required: true}", "{maxLength: 3}", "`maxLength` does not apply to type boolean"),
+        (
+            'constraints: {minimum: "1900-01-01"}',
+            "alumniq: {reference: country}",
+            "line 12, field `born`, `alumniq`: `reference` does not apply to type date",
+        ),
+        (
+            'example: "001"',
+            'example: "001"\n      alumniq: {reference: country}',
+            "line 8, field `xid`: `example` breaks the field's own rules (reference)",
+        ),
+        (
+            'example: "001"',
+            "constraints: {enum: [USA, usa]}\n      alumniq: {reference: country-alpha-3}",
+            "`enum` holds what does not belong to the reference set country-alpha-3",
+        ),
+        (
+            'example: "001"',
+            "alumniq: {reference: nation}",
+            "line 8, field `xid`, `alumniq`: unknown reference `nation`",
+        ),
         (
             '{minimum: "1900-01-01"}',
             '{minimum: "2000-01-01", maximum: "1990-01-01"}',

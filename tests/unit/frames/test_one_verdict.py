@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import get_args
 
 import duckdb
 import pandas as pd
@@ -11,10 +12,16 @@ from hypothesis import strategies as st
 
 from alumniq_pipelines.adapters.screening import suspect, typed
 from alumniq_pipelines.core.cell import broken_rules, value_of
-from alumniq_pipelines.core.field_map import Column
+from alumniq_pipelines.core.field_map import Column, ReferenceSet
 from alumniq_pipelines.frames.judging import judge
 from alumniq_pipelines.frames.schema import column_schema
 from tests.odd_texts import ODD_TEXTS
+
+
+def referring(reference: str, **constraints: object) -> Column:
+    return Column.model_validate(
+        {"name": "c", "constraints": constraints, "alumniq": {"reference": reference}}
+    )
 
 
 def column(kind: str, form: str = "default", **constraints: object) -> Column:
@@ -47,6 +54,8 @@ COLUMNS = (
     column("datetime", "%m/%d/%YT%H:%M:%S"),
     column("year"),
     column("year", minimum=1900, maximum=2100),
+    *(referring(each) for each in get_args(ReferenceSet)),
+    referring("email", max_length=10, pattern="a.*"),
 )
 
 DIGITS = st.text("0123456789+-.eE:/ TZ_x\n", max_size=20)
@@ -134,6 +143,26 @@ def test_ordinary_values_pass_the_screen(connection: duckdb.DuckDBPyConnection) 
         ((is_suspect, value),) = screened(connection, column(kind), [text], required=True)
         assert not is_suspect
         assert value is not None
+
+
+@pytest.mark.parametrize(
+    ("reference", "text"),
+    [
+        ("country", "USA"),
+        ("country", "US"),
+        ("country-alpha-2", "US"),
+        ("country-alpha-3", "USA"),
+        ("subdivision", "US-MA"),
+        ("email", "Margaret.O'Neill@alumni.example.edu"),
+        ("phone", "+14135550102"),
+        ("url", "https://www.example.edu/people?id=7"),
+    ],
+)
+def test_ordinary_members_of_reference_sets_pass_the_screen(
+    connection: duckdb.DuckDBPyConnection, reference: str, text: str
+) -> None:
+    found = screened(connection, referring(reference), [text], required=True)
+    assert found == [(False, text)]
 
 
 def test_a_blank_takes_the_default_and_a_wrong_value_does_not(

@@ -1,0 +1,39 @@
+"""Reference sets in a file: what pandera and the screen leave, told in plain words."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.loading import check_file
+
+Write = Callable[[str | bytes], Path]
+
+
+def test_values_outside_their_reference_set_are_told_with_what_to_send(write: Write) -> None:
+    """The first and the last row pass the screen; the second is right, but only a library knows."""
+    fields = [
+        {"name": "nation", "alumniq": {"reference": "country-alpha-3"}},
+        {"name": "email", "alumniq": {"reference": "email"}},
+        {"name": "phone", "alumniq": {"reference": "phone", "severity": "warning"}},
+    ]
+    field_map = FieldMap.model_validate(
+        {"name": "t", "path": "t.csv", "schema": {"fields": fields}}
+    )
+    rows = (
+        "USA,margaret@example.edu,+14135550102",
+        "DEU,jané@exämple.edu,+441632960001",
+        "US,margaret@example,(413) 555-0102",
+        ",,",
+        "CAN,jane@example.org,",
+    )
+    report = check_file(write("nation,email,phone\n" + "\n".join(rows) + "\n"), field_map)
+    assert (report.rows_accepted, report.rows_rejected) == (4, 1)
+    assert [(each.line, each.column, each.code, each.message) for each in report.errors] == [
+        (4, "nation", "reference", "`nation` is not a country code of three letters (ISO 3166)"),
+        (4, "email", "reference", "`email` is not an e-mail address"),
+    ]
+    assert [each.advice for each in report.errors] == [
+        "Send the three capital letters of ISO 3166-1, such as USA.",
+        "Send one address and nothing else, such as margaret@example.edu.",
+    ]
+    assert report.notes == ("`phone` is not a phone number in E.164 form (1 row, line 4)",)
