@@ -20,16 +20,17 @@ MOST_CALLS = 64
 TAKING_SECONDS = 0.002
 """How many calls a lane takes before it answers them, and for how long."""
 
-PATIENCE = 0.01
-"""A further lane is opened once calls have waited so many seconds without one being taken."""
+LOOK_SECONDS = 0.01
+FEW_CALLS = 2
+"""Lanes are doubled where calls wait and a lane took fewer than so many since the last look."""
 
 
 class Lanes(Generic[Call, Answer]):
     """Answers calls by `work`, in the order in which they came.
 
     `work` takes calls out of an iterator, which ends soon, and answers each in its place, or says
-    what is to be raised. Calls that come meanwhile wait for the next turn; where one holds up the
-    others, they are worked off beside it.
+    what is to be raised. Calls that come meanwhile wait for the next turn; where each of them takes
+    long, they are worked off side by side.
     """
 
     def __init__(self, work: Callable[[Iterator[Call]], Sequence[Answer | Exception]]) -> None:
@@ -38,7 +39,7 @@ class Lanes(Generic[Call, Answer]):
         self._waiting: deque[tuple[Call, asyncio.Future[Answer]]] = deque()
         self._turn = threading.Lock()
         self._open = 0
-        self._taken_at = 0.0
+        self._taken = 0
         self._watching: Loop | None = None
         self._threads = ThreadPoolExecutor(MOST_LANES, thread_name_prefix="lane")
 
@@ -48,27 +49,31 @@ class Lanes(Generic[Call, Answer]):
         future: asyncio.Future[Answer] = loop.create_future()
         with self._turn:
             self._waiting.append((call, future))
-            is_first = not self._open
-            self._open += is_first
-        if is_first:
-            self._threads.submit(self._work_off)
+            first = 0 if self._open else 1
+            self._open += first
+        self._begin(first)
         if self._watching is not loop:
-            self._watching = loop
-            loop.call_later(PATIENCE, self._watch, loop)
+            self._watching, self._taken = loop, 0
+            loop.call_later(LOOK_SECONDS, self._look, loop)
         return await future
 
-    def _watch(self, loop: Loop) -> None:
-        """Open a further lane where those that are open are held up."""
+    def _look(self, loop: Loop) -> None:
+        """Open further lanes where those that are open are held up by slow calls."""
         with self._turn:
-            held_up = self._waiting and time.monotonic() - self._taken_at >= PATIENCE
-            further = bool(held_up) and self._open < MOST_LANES
+            are_held_up = self._taken < FEW_CALLS * self._open
+            most = min(len(self._waiting), self._open, MOST_LANES - self._open)
+            further = most if are_held_up else 0
             self._open += further
-        if further:
-            self._threads.submit(self._work_off)
+            self._taken = 0
+        self._begin(further)
         if self._waiting:
-            loop.call_later(PATIENCE, self._watch, loop)
+            loop.call_later(LOOK_SECONDS, self._look, loop)
         else:
             self._watching = None
+
+    def _begin(self, lanes: int) -> None:
+        for _ in range(lanes):
+            self._threads.submit(self._work_off)
 
     def _work_off(self) -> None:
         """Work until nobody waits."""
@@ -93,12 +98,12 @@ class Lanes(Generic[Call, Answer]):
 
     def _take(self, futures: list[asyncio.Future[Answer]]) -> Iterator[Call]:
         until = time.monotonic() + TAKING_SECONDS
-        while len(futures) < MOST_CALLS and (now := time.monotonic()) < until:
+        while len(futures) < MOST_CALLS and time.monotonic() < until:
             try:
                 call, future = self._waiting.popleft()
             except IndexError:  # another lane was faster
                 return
-            self._taken_at = now
+            self._taken += 1
             futures.append(future)
             yield call
 

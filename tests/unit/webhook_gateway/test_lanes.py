@@ -84,17 +84,35 @@ def test_no_turn_takes_more_than_so_many_calls() -> None:
     assert max(map(len, worker.turns)) <= lanes.MOST_CALLS
 
 
-def test_a_call_that_takes_long_holds_up_nobody_who_comes_later() -> None:
+def test_calls_that_take_long_are_worked_off_side_by_side_and_hold_up_nobody_else() -> None:
     worker = Worker()
+    numbers = [100 + place for place in range(lanes.MOST_LANES - 1)]
 
     async def ask() -> None:
         worked = Lanes(worker.work)
-        slow = [asyncio.create_task(worked.answer(100 + place)) for place in range(5)]
-        for _ in slow:  # each of them in a lane of its own
+        slow = asyncio.create_task(all_of(worked, numbers))
+        for _ in numbers:  # each of them in a lane of its own
             await asyncio.to_thread(worker.wait_until_held_up)
         assert await all_of(worked, [1, 2]) == [10, 20]
         worker.go_on.set()
-        assert await asyncio.gather(*slow) == [1_000, 1_010, 1_020, 1_030, 1_040]
+        assert await slow == [10 * each for each in numbers]
+
+    asyncio.run(ask())
+
+
+def test_there_are_never_more_lanes_than_allowed() -> None:
+    worker = Worker()
+    numbers = [100 + place for place in range(3 * lanes.MOST_LANES)]
+
+    async def ask() -> None:
+        worked = Lanes(worker.work)
+        slow = asyncio.create_task(all_of(worked, numbers))
+        for _ in range(lanes.MOST_LANES):
+            await asyncio.to_thread(worker.wait_until_held_up)
+        await asyncio.sleep(3 * lanes.LOOK_SECONDS)
+        assert not worker.held_up.acquire(blocking=False)
+        worker.go_on.set()
+        assert await slow == [10 * each for each in numbers]
 
     asyncio.run(ask())
 
