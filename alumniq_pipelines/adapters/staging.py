@@ -19,7 +19,7 @@ from alumniq_pipelines.adapters.screening import damaged, suspect, typed
 from alumniq_pipelines.adapters.structure.block import Mask, Positions
 from alumniq_pipelines.adapters.structure.examining import RegularText
 from alumniq_pipelines.adapters.warehouse.sql_text import identifier, literal
-from alumniq_pipelines.adapters.warehouse.version_file import GAPS
+from alumniq_pipelines.adapters.warehouse.version_file import AS_WRITTEN, GAPS
 from alumniq_pipelines.core.column_types import stored_type
 from alumniq_pipelines.core.damage import screened_damages
 from alumniq_pipelines.core.field_map import Column, FieldMap
@@ -237,6 +237,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection
 
 def _settings(scratch: Path) -> dict[str, Any]:
     return {
+        **AS_WRITTEN,
         "memory_limit": MEMORY_LIMIT,
         "temp_directory": str(scratch / "spilled"),
     }

@@ -22,6 +22,13 @@ FACTS = "_version"
 GAPS = "_gaps"
 """The table that leads from a row's place to its number in the file; see docs/warehouse.md."""
 
+AS_WRITTEN: dict[str, Any] = {"max_vacuum_tasks": 0}
+"""How the file of a version is opened to be written: what is in it is not packed anew.
+
+Rejected rows stay in it, marked as deleted: to move the others together would take as long as
+writing them did.
+"""
+
 FACT_TYPES = {
     "customer": "varchar",
     "environment": "varchar",
@@ -79,7 +86,7 @@ def complete(accepted: AcceptedRows, described: VersionFile) -> None:
 
     Raises IncompleteVersion where it has another number of rows than was announced.
     """
-    with duckdb.connect(accepted.database) as connection:
+    with duckdb.connect(accepted.database, config=AS_WRITTEN) as connection:
         if accepted.table != described.table:
             names = identifier(accepted.table), identifier(described.table)
             connection.execute(f"alter table {names[0]} rename to {names[1]}")

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS
+from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
 from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.load import new_job_id
@@ -40,6 +41,12 @@ NUMBERED = """
     order by spot
 """
 """As docs/warehouse.md gives it."""
+
+WRITTEN_ROWS = """
+    select sum(count) from pragma_storage_info('people')
+    where column_name = 'xid' and segment_type = 'VARCHAR'
+"""
+"""Counts the rows that lie in the file of a version, those that are marked as deleted too."""
 
 
 def lines_of(kinds: Sequence[str]) -> str:
@@ -76,6 +83,23 @@ def test_every_published_row_leads_back_to_its_row_of_the_file(
         duckdb.connect(rows.database, read_only=True) as version,
     ):
         assert version.execute(NUMBERED).fetchall() == good(kinds)
+
+
+def test_where_many_rows_are_rejected_the_others_are_not_written_twice(
+    people: FieldMap, tmp_path: Path
+) -> None:
+    """DuckDB would move what is left together, at the cost of writing it all again, or twice."""
+    kinds = [*(["good", "rejected"] * 4), "good"] * 70_000
+    target = Target("iqu", Environment.PRODUCTION, people.name)
+    warehouse = DuckDBWarehouse(tmp_path)
+    with accepted(people, kinds) as rows:
+        warehouse.publish(target, people, rows, number=17, job_id=new_job_id(), now=NOW)
+    live = warehouse.live_rows(target, tmp_path)
+    assert live is not None
+    with duckdb.connect(live.database, read_only=True) as version:
+        assert version.execute(WRITTEN_ROWS).fetchone() == (len(kinds),)
+        numbered = f"select count(*), count(*) filter (xid::int = file_row) from ({NUMBERED})"
+        assert version.execute(numbered).fetchone() == (rows.rows, rows.rows)
 
 
 def test_every_row_published_to_postgres_leads_back_to_its_row_of_the_file(
