@@ -58,7 +58,8 @@ class CheckReport:
     """What `alumniq check` answers.
 
     `errors` are the first in the file, at most MAX_REJECTIONS_KEPT; `errors_total` counts them all,
-    and `causes` groups them. An unusable file has its faults in `errors`, and no rows.
+    and `causes` groups them. `remarks` are what is wrong and rejects nothing, warnings first, and
+    `notes` are on the whole file. An unusable file has its faults in `errors`, and no rows.
     """
 
     outcome: Literal["clean", "rejected", "unusable"]
@@ -69,6 +70,7 @@ class CheckReport:
     notes: tuple[str, ...] = field(default=())
     causes: tuple[Cause, ...] = field(default=())
     errors_total: int = 0
+    remarks: tuple[Cause, ...] = field(default=())
 
 
 def run_load(  # noqa: PLR0913 - all that a load touches, by name
@@ -194,6 +196,7 @@ def check_file(
         (*verdict.hints, *verdict.notes),
         verdict.causes,
         sum(cause.count for cause in verdict.causes),
+        verdict.remarks,
     )
 
 

@@ -1,7 +1,7 @@
 """`alumniq check`: judge a file as a load would, without any server."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +13,7 @@ from alumniq_pipelines.adapters.field_maps import read_catalog, read_field_map
 from alumniq_pipelines.cli.console import for_people, print_json
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.progress import Progress, unwatched
+from alumniq_pipelines.core.verdict import Cause
 from alumniq_pipelines.loading import CheckReport, check_file
 from alumniq_pipelines.settings import Settings
 
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 EXIT_CODES = {"clean": 0, "rejected": 1, "unusable": 2}
 MOST_SHOWN = 20
 """Causes and rejections shown to people; --json has more."""
+
+REMARKS = {
+    "warning": "Warnings: these rows are kept",
+    "note": "Notes: these rows are kept",
+}
+"""What is wrong and rejects nothing, by severity."""
 
 LONG_FILE_BYTES = 20_000_000
 """What takes longer than a moment to check."""
@@ -70,7 +77,10 @@ def _field_map_of(feed: str, settings: Settings) -> FieldMap:
 
 
 def _as_json(report: CheckReport) -> dict[str, Any]:
-    """Lay the report out for machines; `errors` are the first, `errors_total` counts them all."""
+    """Lay the report out for machines: three levels, of which only errors reject rows.
+
+    `errors` are the first, `errors_total` counts them all.
+    """
     return {
         "outcome": report.outcome,
         "rows_read": report.rows_read,
@@ -88,18 +98,30 @@ def _as_json(report: CheckReport) -> dict[str, Any]:
             }
             for each in report.errors
         ],
-        "causes": [
-            {
-                "code": each.code,
-                "column": each.column,
-                "message": each.message,
-                "count": each.count,
-                "first_line": each.first_line,
-            }
-            for each in report.causes
+        "causes": [_cause(each) for each in report.causes],
+        "warnings": [_cause(each) for each in report.remarks if each.severity == "warning"],
+        "notes": [
+            *(_note(each) for each in report.notes),
+            *(_cause(each) for each in report.remarks if each.severity == "note"),
         ],
-        "notes": list(report.notes),
     }
+
+
+def _cause(cause: Cause) -> dict[str, Any]:
+    return {
+        "code": cause.code,
+        "column": cause.column,
+        "message": cause.message,
+        "count": cause.count,
+        "first_line": cause.first_line,
+        "advice": cause.advice,
+    }
+
+
+def _note(text: str) -> dict[str, Any]:
+    """Lay out what is told of the file as a whole like what is told of its rows."""
+    places = dict.fromkeys(("code", "column"))
+    return {**places, "message": text, "count": None, "first_line": None, "advice": ""}
 
 
 @contextmanager
@@ -137,11 +159,14 @@ def _show(report: CheckReport, file: Path, output: Path | None) -> None:
             f"{report.rows_read:,} rows of {name} break the rules; {report.rows_accepted:,} are "
             "fine."
         )
-        _show_causes(console, report)
+        _show_causes(console, report.causes, "Causes")
         _show_rejections(console, report)
         console.print("Mend these rows in your source, export the file again and check it again.")
     else:
         console.print(f"[bold green]Clean:[/bold green] all {report.rows_read:,} rows of {name}.")
+    for severity, title in REMARKS.items():
+        remarks = [each for each in report.remarks if each.severity == severity]
+        _show_causes(console, remarks, title)
     for note in report.notes:
         console.print(f"Note: {escape(note)}")
     if output and report.outcome != "unusable":
@@ -155,18 +180,20 @@ def _show_faults(console: "Console", report: CheckReport) -> None:
         console.print(f"  [bold]{escape(fault.message)}[/bold] {escape(fault.advice)}")
 
 
-def _show_causes(console: "Console", report: CheckReport) -> None:
+def _show_causes(console: "Console", causes: Sequence[Cause], title: str) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("Rows", "What is wrong", "Code", "First line", title="Causes")
-    for cause in report.causes[:MOST_SHOWN]:
+    if not causes:
+        return
+    table = Table("Rows", "What is wrong", "Code", "First line", title=title)
+    for cause in causes[:MOST_SHOWN]:
         table.add_row(
             f"{cause.count:,}", escape(cause.message), cause.code, f"{cause.first_line:,}"
         )
     console.print(table)
-    if len(report.causes) > MOST_SHOWN:
-        console.print(f"{len(report.causes) - MOST_SHOWN} more causes: --json lists them all.")
+    if len(causes) > MOST_SHOWN:
+        console.print(f"{len(causes) - MOST_SHOWN} more: --json lists them all.")
 
 
 def _show_rejections(console: "Console", report: CheckReport) -> None:

@@ -7,7 +7,7 @@ while judging, and as many in all afterwards.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from alumniq_pipelines.core.field_map import Column
+from alumniq_pipelines.core.field_map import Column, Severity
 from alumniq_pipelines.core.row_rules import (
     Rule,
     advice_of,
@@ -16,6 +16,9 @@ from alumniq_pipelines.core.row_rules import (
     repeat_message,
 )
 from alumniq_pipelines.core.verdict import MAX_REJECTIONS_KEPT, Cause, Counts, Rejection, Verdict
+
+SEVERITIES: Sequence[Severity] = ("error", "warning", "note")
+"""The gravest first."""
 
 LinesOf = Callable[[Iterable[int]], Mapping[int, int]]
 """Looks up on which physical line each of some rows of the file starts."""
@@ -42,9 +45,14 @@ class Subject:
         return " + ".join(f"`{name}`" for name in self.key)
 
     @property
+    def severity(self) -> Severity:
+        """What breaking the rule does."""
+        return "error" if self.column is None else self.column.alumniq.severity
+
+    @property
     def rejects(self) -> bool:
         """Whether the row is refused; else it is only told of."""
-        return self.column is None or self.column.alumniq.severity == "error"
+        return self.severity == "error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +110,17 @@ class Tally:
             key=lambda each: each[0].row,
         )[:MAX_REJECTIONS_KEPT]
         lines = lines_of(_rows_to_look_up(kept, self._found.values()))
-        told = [
-            cause
-            for subject in self._found.keys() - refused.keys()
-            if (cause := _cause(subject, self._found[subject], lines))
+        remarks = [
+            _cause(subject, found, lines)
+            for subject, found in self._found.items()
+            if not subject.rejects
         ]
         return Verdict(
             counts,
             tuple(rejection(finding, subject, width, lines) for finding, subject in kept),
             _ordered([_cause(subject, found, lines) for subject, found in refused.items()]),
-            (*notes, *(str(cause) for cause in _ordered(told))),
+            tuple(notes),
+            remarks=_ordered(remarks),
         )
 
 
@@ -154,9 +163,16 @@ def _cause(subject: Subject, found: _Findings, lines: Mapping[int, int]) -> Caus
         message_of(subject.rule, subject.column, subject.columns),
         found.count,
         lines[found.first[0].row],
+        subject.severity,
+        advice_of(subject.rule, subject.column),
     )
 
 
 def _ordered(causes: Iterable[Cause]) -> tuple[Cause, ...]:
-    """Put the most frequent first; equally frequent ones as they come in the file."""
-    return tuple(sorted(causes, key=lambda cause: (-cause.count, cause.first_line)))
+    """Put the gravest and most frequent first; else they come as they do in the file."""
+    return tuple(
+        sorted(
+            causes,
+            key=lambda cause: (SEVERITIES.index(cause.severity), -cause.count, cause.first_line),
+        )
+    )

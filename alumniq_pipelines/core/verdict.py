@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from alumniq_pipelines.core.field_map import Severity
+
 MAX_REJECTIONS_KEPT = 1_000
 """Rejections kept with all their particulars; totals beyond it stay exact in `causes`."""
 
@@ -44,13 +46,18 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """All rejections of one kind in one column, with the true total."""
+    """All broken rules of one kind in one column, with the true total.
+
+    Those of severity `error` reject their rows; warnings and notes only tell of them.
+    """
 
     code: str
     column: str | None
     message: str
     count: int
     first_line: int
+    severity: Severity = "error"
+    advice: str = ""
 
     def __str__(self) -> str:
         """Read as a customer would want it told."""
@@ -64,8 +71,9 @@ class Verdict:
     """The judgement of one file.
 
     `rejections` are the first in file order, at most MAX_REJECTIONS_KEPT; `causes` cover all, most
-    frequent first. `notes` are worth telling but reject nothing. `hints` say what probably lies
-    behind faults.
+    frequent first. `remarks` are causes that reject nothing: warnings before notes, most frequent
+    first. `notes` are worth telling of the file as a whole. `hints` say what probably lies behind
+    faults.
     """
 
     counts: Counts
@@ -73,6 +81,7 @@ class Verdict:
     causes: tuple[Cause, ...] = ()
     notes: tuple[str, ...] = field(default=())
     hints: tuple[str, ...] = field(default=())
+    remarks: tuple[Cause, ...] = field(default=())
 
     @property
     def is_clean(self) -> bool:
@@ -82,8 +91,18 @@ class Verdict:
 
 def told_errors(causes: Sequence[Cause], most: int = 20) -> tuple[str, ...]:
     """Put causes into the lines of the callback's `errors`, capped, the rest as a true total."""
-    lines = [str(cause) for cause in causes[:most]]
+    return _told([str(cause) for cause in causes], causes, most, "error")
+
+
+def told_remarks(remarks: Sequence[Cause], most: int = 20) -> tuple[str, ...]:
+    """Put remarks into lines with their advice, capped, the rest as a true total."""
+    lines = [f"{remark}. {remark.advice}".strip() for remark in remarks]
+    return _told(lines, remarks, most, "remark")
+
+
+def _told(lines: Sequence[str], causes: Sequence[Cause], most: int, kind: str) -> tuple[str, ...]:
+    told = list(lines[:most])
     if len(causes) > most:
         rest = sum(cause.count for cause in causes[most:])
-        lines.append(f"And {len(causes) - most} more kinds of error in {rest:,} places.")
-    return tuple(lines)
+        told.append(f"And {len(causes) - most} more kinds of {kind} in {rest:,} places.")
+    return tuple(told)

@@ -8,7 +8,7 @@ from alumniq_pipelines.attempting import Attempted
 from alumniq_pipelines.core.changes import KINDS
 from alumniq_pipelines.core.outcome import AttemptResult
 from alumniq_pipelines.core.verdict import Cause
-from alumniq_pipelines.defs.check_specs import CHANGES, KEYS, ROW_COUNT, SCHEMA
+from alumniq_pipelines.defs.check_specs import CHANGES, KEYS, ROW_COUNT, SCHEMA, WARNINGS
 from alumniq_pipelines.loading import LoadReport
 
 KEY_CODES = frozenset({"duplicate-key"})
@@ -39,6 +39,8 @@ def _judged(
     causes = report.verdict.causes
     yield _rules(key, SCHEMA, [each for each in causes if each.code not in KEY_CODES], severity)
     yield _rules(key, KEYS, [each for each in causes if each.code in KEY_CODES], severity)
+    warnings = [each for each in report.verdict.remarks if each.severity == "warning"]
+    yield _rules(key, WARNINGS, warnings, dg.AssetCheckSeverity.WARN)
     yield _row_count(key, attempted, report)
     yield _changes(key, report)
 

@@ -1,13 +1,17 @@
 """Metadata: what the Dagster UI shows of each load; never a cell value."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from alumniq_pipelines.attempting import Attempted
 from alumniq_pipelines.core.changes import KINDS, Changes, told_changes
 from alumniq_pipelines.core.load import Load
+from alumniq_pipelines.core.verdict import Cause
 from alumniq_pipelines.loading import LoadReport
 
 REJECTIONS_SHOWN = 20
+REMARKS_SHOWN = 20
 
 Metadata = dict[str, dg.MetadataValue]
 
@@ -56,6 +60,11 @@ def _report_metadata(report: LoadReport) -> Metadata:
         metadata["hints"] = dg.MetadataValue.text("\n".join(report.verdict.hints))
     if report.verdict.rejections:
         metadata["first rejections"] = _rejections(report)
+    remarks = report.verdict.remarks
+    warnings = sum(each.count for each in remarks if each.severity == "warning")
+    metadata["warnings"] = dg.MetadataValue.int(warnings)
+    if remarks:
+        metadata["warnings and notes"] = _remarks(remarks)
     return metadata
 
 
@@ -67,6 +76,35 @@ def _change_metadata(changes: Changes) -> Metadata:
     if told := told_changes(changes)[1:]:
         metadata["changes"] = dg.MetadataValue.text("\n".join(told))
     return metadata
+
+
+def _remarks(remarks: Sequence[Cause]) -> dg.MetadataValue:
+    """Lay out what is wrong and rejected nothing, warnings first."""
+    return dg.MetadataValue.table(
+        [
+            dg.TableRecord(
+                {
+                    "severity": each.severity,
+                    "rows": each.count,
+                    "first line": each.first_line,
+                    "column": each.column,
+                    "code": each.code,
+                    "message": each.message,
+                }
+            )
+            for each in remarks[:REMARKS_SHOWN]
+        ],
+        schema=dg.TableSchema(
+            columns=[
+                dg.TableColumn("severity", "string"),
+                dg.TableColumn("rows", "int"),
+                dg.TableColumn("first line", "int"),
+                dg.TableColumn("column", "string"),
+                dg.TableColumn("code", "string"),
+                dg.TableColumn("message", "string"),
+            ]
+        ),
+    )
 
 
 def _rejections(report: LoadReport) -> dg.MetadataValue:

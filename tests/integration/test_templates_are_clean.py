@@ -16,5 +16,5 @@ def test_a_template_is_loaded_without_a_word(feed: str, tmp_path: Path) -> None:
     path = tmp_path / field_map.path
     path.write_text(template(field_map, CATALOG), encoding="utf-8")
     report = check_file(path, field_map)
-    assert (report.outcome, report.errors, report.notes) == ("clean", (), ())
+    assert (report.outcome, report.errors, report.remarks, report.notes) == ("clean", (), (), ())
     assert report.rows_accepted > 0

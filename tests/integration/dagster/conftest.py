@@ -54,11 +54,13 @@ class Installation:
         self, load: Load | None = None, config: dict[str, str] | None = None
     ) -> dg.ExecuteInProcessResult:
         """Execute a run as the queue would: for a load, or by hand."""
-        return self.definitions.resolve_job_def("load_warehouse_lookups").execute_in_process(
+        target = load.target if load else TARGET
+        feed = target.feed.replace("-", "_")
+        return self.definitions.resolve_job_def(f"load_{feed}").execute_in_process(
             instance=self.instance,
-            partition_key=TARGET.partition_key,
+            partition_key=target.partition_key,
             tags=tags_of(load) if load else {},
-            run_config={"ops": {"feeds__warehouse_lookups": {"config": config or {}}}},
+            run_config={"ops": {f"feeds__{feed}": {"config": config or {}}}},
             raise_on_error=False,
         )
 

@@ -46,7 +46,7 @@ def test_a_check_says_what_the_pandera_schema_says(
     report = check_file(write(HEADER + "".join(",".join(row) + "\n" for row in table)), people)
     frame = pd.DataFrame(table, columns=names, dtype=str).replace("", None).astype(str)
     found = {(each.row, each.column, each.code) for each in report.errors}
-    warned = {(None, "nation", "enum")} if report.notes else set()
+    warned = {(None, "nation", "enum")} if report.remarks else set()
     assert {(row, column, code) for row, column, code in found} | warned == pandera_verdict(
         people, frame
     )

@@ -92,7 +92,7 @@ def test_what_is_no_value_is_blank_where_its_row_is_kept(write: Write, tmp_path:
         field_map,
         output,
     )
-    assert (report.outcome, len(report.notes)) == ("clean", 2)
+    assert (report.outcome, len(report.remarks)) == ("clean", 2)
     found = duckdb.connect().execute(f"FROM '{output}'").fetchall()
     assert found == [(None, None), (None, None), (None, date(2020, 1, 2)), (7, None)]
 
@@ -113,7 +113,9 @@ def test_what_is_no_value_repeats_none(write: Write, key: str) -> None:
 def test_a_warning_rejects_nothing_and_is_told(people: FieldMap, write: Write) -> None:
     report = check_file(write(HEADER + "1,Lee,,,,FRA\n2,Roe,,,,FRA\n"), people)
     assert report.outcome == "clean"
-    assert report.notes == ("`nation` is not one of the allowed values (2 rows, first on line 2)",)
+    assert [(each.severity, str(each)) for each in report.remarks] == [
+        ("warning", "`nation` is not one of the allowed values (2 rows, first on line 2)")
+    ]
 
 
 def test_a_key_is_never_blank_whatever_the_severity_of_its_column(write: Write) -> None:

@@ -143,7 +143,7 @@ def test_values_beside_their_columns_are_told_with_their_first_line(
         assert hint.endswith(f"look for a value that is {cause} there.")
         line = int(hint.split()[2].replace(",", ""))
         assert begin + 2 <= line <= begin + 5
-        assert all(each.startswith("`email` is not an e-mail") for each in others)
+        assert others == []
 
 
 def test_a_wrong_form_beside_a_column_of_the_same_type_is_no_shift(check: Check) -> None:

@@ -36,4 +36,6 @@ def test_values_outside_their_reference_set_are_told_with_what_to_send(write: Wr
         "Send the three capital letters of ISO 3166-1, such as USA.",
         "Send one address and nothing else, such as margaret@example.edu.",
     ]
-    assert report.notes == ("`phone` is not a phone number in E.164 form (1 row, line 4)",)
+    assert [str(each) for each in report.remarks] == [
+        "`phone` is not a phone number in E.164 form (1 row, line 4)"
+    ]

@@ -59,6 +59,39 @@ def test_json_is_one_object_with_the_keys_that_machines_rely_on(check: Check) ->
     assert all(each["message"] and each["advice"] for each in found["errors"])
 
 
+def test_json_keeps_warnings_and_notes_apart_from_what_is_rejected(check: Check) -> None:
+    rows = "001,Lee,jane@example,Oz\n002,Roe,jane@example,USA\n"
+    header = "xid,lastName,emailAddress,nation,shoeSize\n"
+    done = check(header + rows.replace("\n", ",7\n"), "--feed", "warehouse", "--json")
+    assert done.exit_code == 0
+    found = json.loads(done.stdout)
+    assert (found["errors"], found["causes"]) == ([], [])
+    (warning,) = found["warnings"]
+    assert {key: warning[key] for key in ("code", "column", "count", "first_line")} == {
+        "code": "reference",
+        "column": "emailAddress",
+        "count": 2,
+        "first_line": 2,
+    }
+    assert warning["message"] == "`emailAddress` is not an e-mail address"
+    assert warning["advice"].startswith("Send one address")
+    *of_file, note = found["notes"]
+    assert any("shoeSize" in each["message"] for each in of_file)
+    assert {(each["code"], each["first_line"]) for each in of_file} == {(None, None)}
+    assert (note["column"], note["count"]) == ("nation", 1)
+
+
+def test_people_read_warnings_and_notes_under_headings_of_their_own(check: Check) -> None:
+    header = "xid,lastName,emailAddress,nation\n"
+    done = check(header + "001,Lee,jane@example,Oz\n", "--feed", "warehouse")
+    assert done.exit_code == 0
+    clean, warnings, notes = (
+        done.stdout.index(text) for text in ("Clean:", "Warnings: these", "Notes: these")
+    )
+    assert clean < warnings < notes
+    assert "is not an e-mail address" in " ".join(done.stdout.split())
+
+
 def test_json_tells_of_an_unusable_file_too(check: Check) -> None:
     done = check("", "--feed", "warehouse", "--json")
     assert done.exit_code == 2

@@ -7,10 +7,11 @@ import pytest
 from alumniq_pipelines.core.field_map import Column
 from alumniq_pipelines.core.row_rules import CELL_RULES, Rule, advice_of, message_of
 from alumniq_pipelines.core.tally import Finding, Subject, Tally
-from alumniq_pipelines.core.verdict import MAX_REJECTIONS_KEPT, Counts, Verdict
+from alumniq_pipelines.core.verdict import MAX_REJECTIONS_KEPT, Counts, Verdict, told_remarks
 
 NAME = Column(name="name")
 NOTED = Column.model_validate({"name": "noted", "alumniq": {"severity": "note"}})
+WARNED = Column.model_validate({"name": "warned", "alumniq": {"severity": "warning"}})
 
 
 def lines_of(rows: Iterable[int]) -> Mapping[int, int]:
@@ -47,16 +48,41 @@ def test_details_are_capped_and_totals_are_not() -> None:
     assert found.causes[0].count == 15_000
 
 
-def test_what_only_warns_is_told_in_notes() -> None:
+def test_what_rejects_nothing_is_a_remark_with_its_severity_warnings_first() -> None:
     tally = Tally()
-    tally.add(Subject(Rule.ENUM, NOTED), [Finding(3)], 1)
+    tally.add(Subject(Rule.ENUM, NOTED), [Finding(3)], 7)
+    tally.add(Subject(Rule.TYPE, WARNED), [Finding(5)], 1)
+    tally.add(Subject(Rule.ENUM, WARNED), [Finding(4)], 2)
     found = verdict(tally)
     assert found.is_clean
     assert (found.rejections, found.causes) == ((), ())
-    assert found.notes == (
-        "first",
-        "`noted` is not one of the allowed values (1 row, line 4)",
+    assert found.notes == ("first",)
+    assert [(each.severity, each.column, each.code, each.count) for each in found.remarks] == [
+        ("warning", "warned", "enum", 2),
+        ("warning", "warned", "type", 1),
+        ("note", "noted", "enum", 7),
+    ]
+    assert str(found.remarks[-1]) == (
+        "`noted` is not one of the allowed values (7 rows, first on line 4)"
     )
+
+
+def test_remarks_are_told_with_advice_and_capped_with_their_true_total() -> None:
+    columns = [
+        Column.model_validate(
+            {"name": f"c{n}", "alumniq": {"severity": "warning", "reference": "email"}}
+        )
+        for n in range(4)
+    ]
+    tally = Tally()
+    for column in columns:
+        tally.add(Subject(Rule.REFERENCE, column), [Finding(1)], 1_000)
+    first, _second, rest = told_remarks(verdict(tally).remarks, most=2)
+    assert first == (
+        "`c0` is not an e-mail address (1,000 rows, first on line 2). "
+        "Send one address and nothing else, such as margaret@example.edu."
+    )
+    assert rest == "And 2 more kinds of remark in 2,000 places."
 
 
 def test_nothing_found_is_nothing_told() -> None:

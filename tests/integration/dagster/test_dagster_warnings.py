@@ -1,0 +1,47 @@
+"""What rejects nothing is seen in Dagster: a check that only warns, and a table without values."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+import pytest
+
+from alumniq_pipelines.core.customer import Subscription
+from alumniq_pipelines.core.target import Environment, Target
+from tests.integration.dagster.conftest import Installation
+
+TARGET = Target("iqu", Environment.PRODUCTION, "warehouse")
+HEADER = "xid,lastName,emailAddress,nation\n"
+GOOD = "001,Lee,jane@example.edu,USA\n"
+WARNED = "002,Roe,Wilhelmina-Zzyzx,USA\n003,Poe,Wilhelmina-Zzyzx,USA\n"
+NOTED = "004,Doe,,Wilhelmina-Zzyzx\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "warnings", "table"),
+    [
+        (GOOD, 0, []),
+        (GOOD + NOTED, 0, [("note", 1, 3, "nation")]),
+        (GOOD + NOTED + WARNED, 2, [("warning", 2, 4, "emailAddress"), ("note", 1, 3, "nation")]),
+    ],
+    ids=["nothing", "a note", "warnings"],
+)
+def test_warnings_fail_a_check_that_only_warns_and_are_listed_before_notes(
+    installation: Installation, rows: str, warnings: int, table: list[tuple[str, int, int, str]]
+) -> None:
+    installation.ledger.customers.subscribe(Subscription(TARGET), datetime.now(UTC))
+    installation.instance.add_dynamic_partitions("feeds/warehouse", [TARGET.partition_key])
+    installation.put(HEADER + rows)
+    run = installation.execute(installation.accept(target=TARGET))
+    assert run.success
+    (check,) = [each for each in run.get_asset_check_evaluations() if each.check_name == "warnings"]
+    assert (check.passed, check.severity) == (not warnings, dg.AssetCheckSeverity.WARN)
+    assert check.metadata["places"].value == warnings
+    (made,) = run.asset_materializations_for_node("feeds__warehouse")
+    assert made.metadata["warnings"].value == warnings
+    shown = made.metadata.get("warnings and notes")
+    records = shown.records if isinstance(shown, dg.TableMetadataValue) else []
+    assert [
+        tuple(each.data[name] for name in ("severity", "rows", "first line", "column"))
+        for each in records
+    ] == table
+    assert "Wilhelmina-Zzyzx" not in repr([check, made])
