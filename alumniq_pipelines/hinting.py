@@ -56,7 +56,7 @@ def _rows(structure: Structure, header: Header, rows: Sequence[int]) -> list[lis
 def _is_explained(found: Found, shift: Shift) -> bool:
     """Whether a fault begins with the shift, or a few rows before: not every row tells of it."""
     begins_there = found.first_row > shift.row - ROWS_OF_A_PROBE
-    return begins_there and found.subject.rule in {*CELL_RULES, Rule.REQUIRED}
+    return begins_there and found.subject.rule in {*CELL_RULES, Rule.REQUIRED, Rule.FOREIGN_KEY}
 
 
 def _shift_hints(shift: Shift | None, structure: Structure, header: Header) -> Iterator[str]:

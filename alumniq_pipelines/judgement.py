@@ -27,6 +27,7 @@ from alumniq_pipelines.core.changes import Changes
 from alumniq_pipelines.core.field_map import Column, FieldMap
 from alumniq_pipelines.core.header import Header, read_header
 from alumniq_pipelines.core.hints import zeros_hint
+from alumniq_pipelines.core.partners import NO_PARTNERS, Partners
 from alumniq_pipelines.core.problems.file import NoRows
 from alumniq_pipelines.core.problems.outage import ScratchUnavailable
 from alumniq_pipelines.core.progress import Progress
@@ -35,6 +36,7 @@ from alumniq_pipelines.core.tally import Finding, Subject, Tally
 from alumniq_pipelines.core.verdict import MAX_REJECTIONS_KEPT, Counts, Verdict
 from alumniq_pipelines.core.warehouse import AcceptedRows, LiveRows
 from alumniq_pipelines.hinting import hints
+from alumniq_pipelines.referring import Referring
 
 Mask = npt.NDArray[np.bool_]
 Positions = npt.NDArray[np.int64]
@@ -169,11 +171,13 @@ def judged(
     limits: Limits,
     steps: Steps,
     most_remembered: int = 0,
+    partners: Partners = NO_PARTNERS,
 ) -> Iterator[Judged]:
     """Judge a received file and lend its staged rows; raises FileProblem and OutageProblem.
 
     The rows are staged in the file `database`. Where it is None nothing is to be kept, and only
     what judging needs is staged at all. Of each rule that is broken, so many rows are remembered.
+    `partners` are the rows of other feeds that its foreign keys refer to.
     """
     with room_told():
         with steps.step("decode") as progress:
@@ -186,7 +190,7 @@ def judged(
             structure = _staged(staging, text, header, scratch / "mended", steps)
             with steps.step("judge"):
                 trial = Trial(structure, np.zeros(structure.rows, np.bool_), most_remembered)
-                verdict = _verdict(staging, trial, header)
+                verdict = _verdict(staging, trial, header, partners)
             yield Judged(decoded, header, verdict, staging, structure, trial.rejected, trial.broken)
 
 
@@ -219,15 +223,16 @@ def _staged(
     return structure
 
 
-def _verdict(staging: Staging, trial: Trial, header: Header) -> Verdict:
+def _verdict(staging: Staging, trial: Trial, header: Header, partners: Partners) -> Verdict:
     """Judge what was staged: which of its rows are rejected, and the verdict on the whole file."""
     _add_irregular(trial)
     _judge_suspects(staging, trial)
     _judge_keys(staging, trial)
+    unchecked = _judge_references(staging, trial, partners)
     structure = trial.structure
     accepted = structure.rows - int(np.count_nonzero(trial.rejected))
     counts = Counts(structure.rows_read, accepted, structure.rows_read - accepted)
-    notes = (*header.notes, *structure.notes)
+    notes = (*header.notes, *structure.notes, *unchecked)
     verdict = trial.tally.verdict(counts, header.width, structure.lines_of, notes)
     return replace(verdict, hints=hints(staging, structure, header, trial.tally))
 
@@ -276,6 +281,14 @@ def _judge_keys(staging: Staging, trial: Trial) -> None:
     for subject in _keys(staging.field_map):
         for rows, firsts in staging.repeats(subject.key):
             trial.add_regular(subject, rows, firsts)
+
+
+def _judge_references(staging: Staging, trial: Trial, partners: Partners) -> Sequence[str]:
+    """Find rows whose foreign keys refer to nothing; answer which keys could not be judged."""
+    references = Referring(staging, trial.rejected, partners)
+    for subject, rows in references.orphans():
+        trial.add_regular(subject, rows)
+    return references.notes
 
 
 def _keys(field_map: FieldMap) -> Iterator[Subject]:

@@ -14,12 +14,14 @@ from alumniq_pipelines.core.changes import Changes, reasons_to_hold
 from alumniq_pipelines.core.field_map import FieldMap, Threshold, Thresholds
 from alumniq_pipelines.core.holding import HeldRows, Hold
 from alumniq_pipelines.core.load import Load
+from alumniq_pipelines.core.partners import NO_PARTNERS, Partners
 from alumniq_pipelines.core.problems.command import UnusableOutput
 from alumniq_pipelines.core.problems.file import FileProblem
 from alumniq_pipelines.core.progress import Progress, unwatched
 from alumniq_pipelines.core.verdict import Cause, Counts, Rejection, Verdict
 from alumniq_pipelines.core.warehouse import AcceptedRows, LiveRows, Version, Warehouse
 from alumniq_pipelines.keeping import Delivery, keep_rows, kept_rows
+from alumniq_pipelines.partners import LivePartners
 
 if TYPE_CHECKING:
     from alumniq_pipelines.judgement import Judged, Steps
@@ -163,11 +165,13 @@ def check_file(
     *,
     progress: Progress | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    partners: Partners = NO_PARTNERS,
 ) -> CheckReport:
     """Judge a local file as a load would, without any server.
 
     `output` (.csv or .parquet) gets the accepted rows as they would be published; it is written
-    whole, or not at all where the file is unusable. Raises UnusableOutput, and OSError for a path
+    whole, or not at all where the file is unusable. `partners` are the rows of other feeds that its
+    foreign keys refer to. Raises UnusableOutput, and OSError for a path
     that cannot be read.
     """
     from alumniq_pipelines.judgement import Steps, judged
@@ -179,8 +183,9 @@ def check_file(
         folder = Path(scratch)
         database = folder / "rows.duckdb" if output else None
         try:
+            steps = Steps(progress or unwatched)
             with judged(
-                path, field_map, folder, database, limits, Steps(progress or unwatched)
+                path, field_map, folder, database, limits, steps, partners=partners
             ) as file:
                 if output:
                     file.export(output)
@@ -236,11 +241,12 @@ def _judged_and_compared(
     from alumniq_pipelines.judgement import judged
 
     received, database = folder / "received", folder / "rows.duckdb"
+    partners = LivePartners(warehouse, delivery.load.target, folder / "partners")
     with steps.step("fetch"):
         delivery.fetch(received)
     with (
         delivery.kept(received),
-        judged(received, field_map, folder, database, limits, steps, report_rows) as file,
+        judged(received, field_map, folder, database, limits, steps, report_rows, partners) as file,
     ):
         delivery.sha256 = file.decoded.sha256
         if file.broken:

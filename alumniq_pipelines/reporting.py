@@ -113,6 +113,6 @@ def _rows(file: Judged, listed: Positions) -> Iterator[tuple[str, ...]]:
 
 def _mentioned(file: Judged, listed: Positions) -> list[int]:
     """List the rows whose lines are told: those listed, and the first of each repeated key."""
-    firsts = [each.numbers for each in file.broken if each.subject.key]
+    firsts = [each.numbers for each in file.broken if each.subject.is_repeat]
     mentioned: list[int] = np.unique(np.concatenate([listed, *firsts])).tolist()
     return mentioned

@@ -244,8 +244,10 @@ def _settings(scratch: Path) -> dict[str, Any]:
 
 
 def _key_columns(field_map: FieldMap) -> tuple[str, ...]:
+    schema = field_map.table_schema
     unique = [column.name for column in field_map.columns if column.constraints.unique]
-    return tuple(dict.fromkeys((*field_map.table_schema.primary_key, *unique)))
+    foreign = [name for key in schema.foreign_keys for name in key.fields]
+    return tuple(dict.fromkeys((*schema.primary_key, *unique, *foreign)))
 
 
 def _selected(name: str, header: Header, field_map: FieldMap) -> str:

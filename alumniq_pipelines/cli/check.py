@@ -11,6 +11,7 @@ import typer
 from alumniq_pipelines.adapters.decoding import Limits
 from alumniq_pipelines.adapters.field_maps import read_catalog, read_field_map
 from alumniq_pipelines.cli.console import for_people, print_json
+from alumniq_pipelines.cli.partners import partners_for
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.progress import Progress, unwatched
 from alumniq_pipelines.core.verdict import Cause
@@ -47,6 +48,13 @@ def check(
         Path | None,
         typer.Option(help="A field map of your own instead.", exists=True, dir_okay=False),
     ] = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(help="FEED=FILE: look references to that feed up in its file. Repeatable."),
+    ] = None,
+    live: Annotated[
+        str, typer.Option(help="CUSTOMER.ENVIRONMENT: look references up in what is live there.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     output: Annotated[
         Path | None,
@@ -63,8 +71,13 @@ def check(
     settings = Settings()
     rules = read_field_map(field_map) if field_map else _field_map_of(feed, settings)
     limits = Limits(settings.max_expanded_bytes, settings.max_expansion_ratio)
-    with _progress(file, quiet=as_json) as progress:
-        report = check_file(file, rules, output, progress=progress, limits=limits)
+    with (
+        partners_for(rules, against or [], live, settings, limits) as partners,
+        _progress(file, quiet=as_json) as progress,
+    ):
+        report = check_file(
+            file, rules, output, progress=progress, limits=limits, partners=partners
+        )
     if as_json:
         print_json(_as_json(report))
     else:

@@ -6,7 +6,6 @@ Like the messages of broken rules, none of them holds a cell's value.
 from collections.abc import Iterable, Mapping, Sequence
 
 from alumniq_pipelines.core.damage import Damage
-from alumniq_pipelines.core.row_rules import message_of
 from alumniq_pipelines.core.shift import Shift
 from alumniq_pipelines.core.tally import Found
 
@@ -80,9 +79,7 @@ def common_roots(found: Iterable[Found], rows: int) -> list[list[Found]]:
 def root_hint(group: Sequence[Found], rows: int, lines: Mapping[int, int]) -> str:
     """Tell of faults that seem to have one root, all at once."""
     begin = group[0].first_row
-    messages = [
-        message_of(each.subject.rule, each.subject.column, each.subject.columns) for each in group
-    ]
+    messages = [each.subject.message for each in group]
     told = "; ".join(messages[:MOST_FAULTS_NAMED])
     more = len(messages) - MOST_FAULTS_NAMED
     rest = f"; and {more} more" if more > 0 else ""

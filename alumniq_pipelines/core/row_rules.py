@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from alumniq_pipelines.core.cell import text_of
-from alumniq_pipelines.core.field_map import Column, ReferenceSet
+from alumniq_pipelines.core.field_map import Column, ForeignKey, ReferenceSet
 
 MOST_VALUES_LISTED = 20
 """Allowed values that are written out; longer lists are in the field map."""
@@ -27,6 +27,7 @@ class Rule(StrEnum):
     REFERENCE = "reference"
     UNIQUE = "duplicate-value"
     PRIMARY_KEY = "duplicate-key"
+    FOREIGN_KEY = "foreign-key"
     RAGGED_ROW = "ragged-row"
     BLANK_ROW = "blank-row"
 
@@ -128,6 +129,49 @@ def repeat_message(rule: Rule, columns: str, first_row: int, first_line: int) ->
     """Say it of one row, with where the same key or value stands first."""
     what = f"The key {columns}" if rule is Rule.PRIMARY_KEY else f"The value of {columns}"
     return f"{what} stands in row {first_row:,} (line {first_line:,}) already"
+
+
+def orphan_message(columns: str, key: ForeignKey) -> str:
+    """Say that a foreign key, whose columns are named, refers to a row that is not there."""
+    has = "has" if len(key.fields) == 1 else "have"
+    fixed = ", ".join(f"{name} = {value}" for name, value in key.alumniq.where)
+    where = f" ({fixed})" if fixed else ""
+    resource = key.reference.resource
+    there = f"the feed {resource}" if resource else "this file"
+    return f"{columns} {has} no partner in {there}{where}"
+
+
+def orphan_advice(key: ForeignKey) -> str:
+    """Say how to mend it."""
+    if key.reference.resource:
+        return "Send the missing rows of that feed first, or mend the value."
+    return "Send the row that it refers to as well, without faults, or mend the value."
+
+
+def nothing_live_note(feed: str) -> str:
+    """Say that references could not be checked, since nothing of their feed is published yet."""
+    return f"The feed {feed} has nothing live yet: references to it were not checked."
+
+
+def not_at_hand_note(feed: str) -> str:
+    """Say that references could not be checked, since what they refer to is not known here."""
+    return (
+        f"References to the feed {feed} were not checked: its rows are not at hand "
+        f"(--against {feed}=FILE, or --live CUSTOMER.ENVIRONMENT)."
+    )
+
+
+def rejected_partners_note(feed: str, rows: int) -> str:
+    """Say that some rows of another feed's file break rules of their own."""
+    told = (
+        "1 row breaks its rules and is" if rows == 1 else f"{rows:,} rows break its rules and are"
+    )
+    return f"In the file of the feed {feed}, {told} no partner."
+
+
+def missing_columns_note(columns: str, feed: str, missing: str) -> str:
+    """Say that a foreign key could not be checked, since its feed's rows lack columns."""
+    return f"{columns} was not checked: what is live of the feed {feed} has no {missing}."
 
 
 def advice_of(rule: Rule, column: Column | None) -> str:

@@ -7,11 +7,13 @@ while judging, and as many in all afterwards.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from alumniq_pipelines.core.field_map import Column, Severity
+from alumniq_pipelines.core.field_map import Column, ForeignKey, Severity
 from alumniq_pipelines.core.row_rules import (
     Rule,
     advice_of,
     message_of,
+    orphan_advice,
+    orphan_message,
     ragged_message,
     repeat_message,
 )
@@ -31,6 +33,7 @@ class Subject:
     rule: Rule
     column: Column | None = None
     key: tuple[str, ...] = ()
+    foreign_key: ForeignKey | None = None
 
     @property
     def column_name(self) -> str | None:
@@ -45,8 +48,29 @@ class Subject:
         return " + ".join(f"`{name}`" for name in self.key)
 
     @property
+    def message(self) -> str:
+        """Say what a row does that breaks the rule, whichever row it is."""
+        if self.foreign_key is not None:
+            return orphan_message(self.columns, self.foreign_key)
+        return message_of(self.rule, self.column, self.columns)
+
+    @property
+    def advice(self) -> str:
+        """Say how to mend it."""
+        if self.foreign_key is not None:
+            return orphan_advice(self.foreign_key)
+        return advice_of(self.rule, self.column)
+
+    @property
+    def is_repeat(self) -> bool:
+        """Whether it is about rows that repeat a key or value of an earlier one."""
+        return self.rule in {Rule.PRIMARY_KEY, Rule.UNIQUE}
+
+    @property
     def severity(self) -> Severity:
-        """What breaking the rule does."""
+        """What becomes of the row."""
+        if self.foreign_key is not None:
+            return self.foreign_key.alumniq.severity
         return "error" if self.column is None else self.column.alumniq.severity
 
     @property
@@ -131,17 +155,17 @@ def rejection(
     rule = subject.rule
     if rule is Rule.RAGGED_ROW:
         message = ragged_message(finding.number, width)
-    elif subject.key:
+    elif subject.is_repeat:
         message = repeat_message(rule, subject.columns, finding.number, lines[finding.number])
     else:
-        message = message_of(rule, subject.column)
+        message = subject.message
     return Rejection(
         finding.row,
         lines[finding.row],
         subject.column_name,
         rule.value,
         message,
-        advice_of(rule, subject.column),
+        subject.advice,
     )
 
 
@@ -151,7 +175,7 @@ def _rows_to_look_up(
     rows = {each.first[0].row for each in found}
     for finding, subject in kept:
         rows.add(finding.row)
-        if subject.key:
+        if subject.is_repeat:
             rows.add(finding.number)
     return rows
 
@@ -160,11 +184,11 @@ def _cause(subject: Subject, found: _Findings, lines: Mapping[int, int]) -> Caus
     return Cause(
         subject.rule.value,
         subject.column_name,
-        message_of(subject.rule, subject.column, subject.columns),
+        subject.message,
         found.count,
         lines[found.first[0].row],
         subject.severity,
-        advice_of(subject.rule, subject.column),
+        subject.advice,
     )
 
 

@@ -1,6 +1,6 @@
 """The warehouse as the rest of the system sees it: versions of targets, one of them live."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -65,10 +65,13 @@ class Warehouse(Protocol):
         """Answer the version that readers who come now will see."""
         ...
 
-    def live_rows(self, target: Target, scratch: Path) -> LiveRows | None:
+    def live_rows(
+        self, target: Target, scratch: Path, columns: Collection[str] | None = None
+    ) -> LiveRows | None:
         """Answer the live version with its rows, for comparing and looking up.
 
-        Where they do not lie in a DuckDB file, they are copied into one in `scratch`.
+        Where they do not lie in a DuckDB file, they are copied into one in `scratch`: of `columns`,
+        if some are named, those that there are.
         """
         ...
 

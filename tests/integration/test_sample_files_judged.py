@@ -8,6 +8,7 @@ import pytest
 from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.core.catalog import Catalog
 from alumniq_pipelines.loading import check_file
+from alumniq_pipelines.partners import FilePartners, OtherFile
 from alumniq_pipelines.samples.files import write_sample_files, write_warehouse
 from alumniq_pipelines.settings import REPOSITORY
 
@@ -26,8 +27,12 @@ def files(tmp_path_factory: pytest.TempPathFactory, catalog: Catalog) -> Mapping
     "feed",
     ["warehouse", "warehouse-degrees", "warehouse-designations", "warehouse-lookups"],
 )
-def test_sample_files_are_clean(files: Mapping[str, Path], catalog: Catalog, feed: str) -> None:
-    report = check_file(files[feed], catalog.feed(feed))
+def test_sample_files_are_clean(
+    files: Mapping[str, Path], catalog: Catalog, feed: str, tmp_path: Path
+) -> None:
+    others = {name: OtherFile(path, catalog.feed(name)) for name, path in files.items()}
+    partners = FilePartners(others, tmp_path)
+    report = check_file(files[feed], catalog.feed(feed), partners=partners)
     assert (report.outcome, report.errors, report.remarks, report.notes) == ("clean", (), (), ())
     assert report.rows_read > 0
 

@@ -1,7 +1,7 @@
 """The warehouse as DuckDB files: one per version, a link to the live one, a catalog of views."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,9 +34,11 @@ class DuckDBWarehouse:
             number = files.linked()
             return None if number is None else version_file.read([files.path(number)])[0].version
 
-    def live_rows(self, target: Target, scratch: Path) -> LiveRows | None:
+    def live_rows(
+        self, target: Target, scratch: Path, columns: Collection[str] | None = None
+    ) -> LiveRows | None:
         """Answer the live version with its rows: its file itself, which is never written again."""
-        del scratch
+        del scratch, columns
         files = self._files(target)
         with _faults_told():
             number = files.linked()

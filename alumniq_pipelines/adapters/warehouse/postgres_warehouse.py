@@ -4,7 +4,7 @@ A feed's view reads the partition that a row of `_live` points to. Publishing ch
 waits for no reader, no reader waits for it, and whoever has a snapshot keeps seeing one version.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -82,7 +82,9 @@ class PostgresWarehouse:
         with self._connected() as connection:
             return _live(connection, Place(target))
 
-    def live_rows(self, target: Target, scratch: Path) -> LiveRows | None:
+    def live_rows(
+        self, target: Target, scratch: Path, columns: Collection[str] | None = None
+    ) -> LiveRows | None:
         """Answer the live version with its rows, copied into a file in `scratch`."""
         place, database = Place(target), scratch / "live.duckdb"
         with self._connected() as connection, connection.transaction():
@@ -91,7 +93,9 @@ class PostgresWarehouse:
             if live is None:
                 return None
             table = place.version(live.number)
-            copy_out(connection, table, columns_of(connection, table), database, place.table)
+            every = columns_of(connection, table)
+            wanted = [each for each in every if columns is None or each[0] in columns]
+            copy_out(connection, table, wanted or every[:1], database, place.table)
             return LiveRows(live, database, place.table)
 
     def publish(

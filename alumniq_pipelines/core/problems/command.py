@@ -247,6 +247,19 @@ class UnusableOutput(SetupProblem):
         super().__init__(f"The name of the output file must end in {' or '.join(suffixes)}.")
 
 
+class OtherFileUnusable(SetupProblem):
+    """A file of another feed, to look references up in, cannot be used."""
+
+    code = "other-file-unusable"
+
+    def __init__(self, feed: str, faults: Sequence[str]) -> None:
+        """Say what is wrong with it."""
+        super().__init__(
+            f"The file of the feed {feed} cannot be used: {' '.join(faults)}",
+            f"Check it by itself: alumniq check FILE --feed {feed}.",
+        )
+
+
 class LoadEnded(SetupProblem):
     """The load has ended already."""
 

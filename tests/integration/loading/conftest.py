@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
+from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
 from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.warehouse import Warehouse
 
 NOW = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
 
@@ -37,6 +40,14 @@ DOCUMENT = {
 @pytest.fixture(scope="session")
 def people() -> FieldMap:
     return FieldMap.model_validate(DOCUMENT)
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
+    """Give a warehouse of either engine."""
+    if request.param == "duckdb":
+        return DuckDBWarehouse(tmp_path / "warehouse")
+    return PostgresWarehouse(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ class Installation:
         thresholds: Thresholds = NEVER_HELD,
     ) -> LoadReport:
         """Load the delivered file."""
-        target = Target(customer, Environment.QA, "people")
+        target = Target(customer, Environment.QA, self.people.name)
         request = LoadRequest(
             JobId(f"job-{number}"), target, f"{customer}.csv", etag="of-old", size_bytes=None
         )

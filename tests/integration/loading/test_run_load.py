@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 
 from alumniq_pipelines.adapters.decoding import Limits
-from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
-from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
 from alumniq_pipelines.core.field_map import FieldMap, Thresholds
 from alumniq_pipelines.core.problems.file import FileGone, FileProblem
 from alumniq_pipelines.core.problems.outage import ScratchUnavailable
@@ -23,14 +21,6 @@ from tests.integration.loading.installation import Installation
 HEADER = "xid,lastName,visits,born\n"
 GOOD = HEADER + "001,Lee,3,1970-05-01\n002,Roe,,\n"
 BAD = HEADER + "001,Lee,3,1970-05-01\n002,Roe,x,\n003,Poe,1\n004,Doe,4,\n"
-
-
-@pytest.fixture(params=["duckdb", "postgres"])
-def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
-    """Give a warehouse of either engine."""
-    if request.param == "duckdb":
-        return DuckDBWarehouse(tmp_path / "warehouse")
-    return PostgresWarehouse(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture

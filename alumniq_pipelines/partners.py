@@ -1,0 +1,84 @@
+"""Where the rows are found that foreign keys refer to: in what is live, or in other files."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS, Limits
+from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.partners import NO_PARTNERS, PartnerRows, Partners, Unchecked
+from alumniq_pipelines.core.problems.command import OtherFileUnusable
+from alumniq_pipelines.core.problems.file import FileProblem
+from alumniq_pipelines.core.progress import unwatched
+from alumniq_pipelines.core.row_rules import nothing_live_note, rejected_partners_note
+from alumniq_pipelines.core.target import Target
+from alumniq_pipelines.core.warehouse import Warehouse
+
+
+@dataclass(frozen=True, slots=True)
+class LivePartners:
+    """The live versions of one customer's other feeds, in the environment of a target.
+
+    What has to be copied goes into `scratch`. What was lent stays as it is, also where another
+    version goes live meanwhile.
+    """
+
+    warehouse: Warehouse
+    target: Target
+    scratch: Path
+
+    def rows_of(self, feed: str, columns: Collection[str]) -> PartnerRows | Unchecked:
+        """Lend what is live of a feed; raises WarehouseUnavailable."""
+        folder = self.scratch / feed
+        folder.mkdir(parents=True, exist_ok=True)
+        live = self.warehouse.live_rows(replace(self.target, feed=feed), folder, columns)
+        if live is None:
+            return Unchecked(nothing_live_note(feed))
+        return PartnerRows(live.database, live.table)
+
+
+@dataclass(frozen=True, slots=True)
+class OtherFile:
+    """A file of another feed, which was not loaded."""
+
+    path: Path
+    field_map: FieldMap
+
+
+@dataclass(frozen=True, slots=True)
+class FilePartners:
+    """Files of other feeds, by feed, each judged by its own field map; `others` have the rest.
+
+    Their accepted rows are the partners: those that would be live, had the file been loaded.
+    """
+
+    files: Mapping[str, OtherFile]
+    scratch: Path
+    limits: Limits = DEFAULT_LIMITS
+    others: Partners = NO_PARTNERS
+
+    def rows_of(self, feed: str, columns: Collection[str]) -> PartnerRows | Unchecked:
+        """Judge a feed's file; raises OtherFileUnusable."""
+        if feed not in self.files:
+            return self.others.rows_of(feed, columns)
+        from alumniq_pipelines.judgement import Steps, judged
+
+        file, folder = self.files[feed], self.scratch / feed
+        folder.mkdir(parents=True)
+        database = folder / "rows.duckdb"
+        try:
+            with judged(
+                file.path,
+                file.field_map,
+                folder,
+                database,
+                self.limits,
+                Steps(unwatched),
+                partners=self,
+            ) as judged_file:
+                accepted = judged_file.accept(database, etag=None)
+        except FileProblem as problem:
+            raise OtherFileUnusable(feed, [each.detail for each in problem.faults]) from None
+        rejected = judged_file.verdict.counts.rows_rejected
+        note = rejected_partners_note(feed, rejected) if rejected else ""
+        return PartnerRows(database, accepted.table, note)

@@ -1,0 +1,216 @@
+"""Foreign keys, judged by what is live of other feeds, on both engines."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.warehouse import LiveRows, Warehouse
+from alumniq_pipelines.loading import LoadReport
+from alumniq_pipelines.partners import LivePartners
+from tests.integration.loading.conftest import NOW
+from tests.integration.loading.installation import Installation
+
+Fields = Sequence[Mapping[str, Any]]
+Deliver = Callable[..., LoadReport]
+
+
+def field_map(
+    name: str, key: Sequence[str], fields: Fields, *foreign: Mapping[str, Any]
+) -> FieldMap:
+    schema = {"primaryKey": key, "fields": fields, "foreignKeys": foreign}
+    return FieldMap.model_validate({"name": name, "path": f"{name}.csv", "schema": schema})
+
+
+def refers(fields: str | Sequence[str], feed: str, to: str | Sequence[str], **rules: object) -> Any:
+    return {"fields": fields, "reference": {"resource": feed, "fields": to}, "alumniq": rules}
+
+
+PEOPLE = field_map(
+    "people", ["xid"], [{"name": "xid"}, {"name": "name"}, {"name": "since", "type": "year"}]
+)
+LISTS = field_map("lists", ["list", "code"], [{"name": "list"}, {"name": "code"}])
+
+
+def degrees(*foreign: Mapping[str, Any]) -> FieldMap:
+    fields = [{"name": "degree"}, {"name": "xid"}, {"name": "school"}, {"name": "list"}]
+    return field_map("degrees", ["degree"], fields, *foreign)
+
+
+@pytest.fixture
+def deliver(tmp_path: Path, warehouse: Warehouse) -> Deliver:
+    """Give what delivers and loads a file, each with the next number."""
+    numbers = iter(range(1, 100))
+
+    def delivered(
+        feed: FieldMap, content: str, customer: str = "iqu", max_rejected: int = 0
+    ) -> LoadReport:
+        number = next(numbers)
+        installation = Installation(tmp_path / str(number), feed, warehouse)
+        installation.deliver(content, customer)
+        report = installation.load(number, customer, max_rejected)
+        assert not list(installation.scratch.iterdir())
+        return report
+
+    return delivered
+
+
+def told(report: LoadReport) -> list[tuple[int | None, str | None, str]]:
+    """List what was told of rows: line, column and message."""
+    assert {each.code for each in report.verdict.rejections} <= {"foreign-key"}
+    return [(each.line, each.column, each.message) for each in report.verdict.rejections]
+
+
+def test_a_row_whose_key_has_no_partner_in_what_is_live_is_rejected(deliver: Deliver) -> None:
+    deliver(PEOPLE, "xid,name\n001,Lee\n002,Roe\n")
+    strict = degrees(refers("xid", "people", "xid", severity="error"))
+    report = deliver(strict, "degree,xid\na,001\nb,1\nc,\nd,003\ne,002\n")
+    message = "`xid` has no partner in the feed people"
+    assert told(report) == [(3, "xid", message), (5, "xid", message)]
+    assert report.verdict.rejections[0].advice == (
+        "Send the missing rows of that feed first, or mend the value."
+    )
+    assert report.version is None
+    assert report.verdict.counts.rows_rejected == 2
+    (cause,) = report.verdict.causes
+    assert (cause.code, cause.column, cause.count, cause.first_line) == ("foreign-key", "xid", 2, 3)
+    published = deliver(strict, "degree,xid\na,001\nb,1\n", max_rejected=1)
+    assert published.version is not None
+    assert published.version.rows == 1
+
+
+@pytest.mark.parametrize("severity", ["", "warning", "note"])
+def test_where_it_only_warns_the_row_is_kept_and_told(deliver: Deliver, severity: str) -> None:
+    rules = {"severity": severity} if severity else {}
+    deliver(PEOPLE, "xid\n001\n")
+    report = deliver(degrees(refers("xid", "people", "xid", **rules)), "degree,xid\na,1\nb,001\n")
+    assert report.version is not None
+    assert report.verdict.is_clean
+    (remark,) = report.verdict.remarks
+    assert (remark.code, remark.severity) == ("foreign-key", severity or "warning")
+    assert str(remark) == "`xid` has no partner in the feed people (1 row, line 2)"
+    assert remark.advice == "Send the missing rows of that feed first, or mend the value."
+
+
+def test_references_to_a_feed_of_which_nothing_is_live_are_not_judged_and_a_note_says_so(
+    deliver: Deliver,
+) -> None:
+    strict = degrees(
+        refers("xid", "people", "xid", severity="error"),
+        refers("school", "lists", "code", severity="error", where={"list": "school"}),
+    )
+    report = deliver(strict, "degree,xid,school\na,1,AS\n")
+    assert report.version is not None
+    assert report.verdict.notes[-2:] == (
+        "The feed people has nothing live yet: references to it were not checked.",
+        "The feed lists has nothing live yet: references to it were not checked.",
+    )
+
+
+def test_another_customers_rows_are_no_partners(deliver: Deliver) -> None:
+    strict = degrees(refers("xid", "people", "xid", severity="error"))
+    deliver(PEOPLE, "xid\n001\n", customer="zed")
+    report = deliver(strict, "degree,xid\na,001\n")
+    assert "nothing live yet" in report.verdict.notes[-1]
+    deliver(PEOPLE, "xid\n002\n")
+    report = deliver(strict, "degree,xid\na,001\nb,002\n")
+    assert [line for line, _, _ in told(report)] == [2]
+
+
+def test_another_environments_rows_are_no_partners(
+    deliver: Deliver, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    deliver(PEOPLE, "xid\n001\n")
+    elsewhere = Target("iqu", Environment.PRODUCTION, "degrees")
+    found = LivePartners(warehouse, elsewhere, tmp_path).rows_of("people", ["xid"])
+    assert getattr(found, "note", "").startswith("The feed people has nothing live")
+
+
+def test_a_code_is_looked_up_in_its_own_list(deliver: Deliver) -> None:
+    deliver(LISTS, "list,code\nschool,AS\nunit,EN\n")
+    listed = degrees(refers("school", "lists", "code", severity="error", where={"list": "school"}))
+    report = deliver(listed, "degree,school\na,AS\nb,EN\nc,as\n")
+    message = "`school` has no partner in the feed lists (list = school)"
+    assert told(report) == [(3, "school", message), (4, "school", message)]
+
+
+def test_a_key_of_several_columns_refers_as_a_whole_and_with_a_blank_to_nothing(
+    deliver: Deliver,
+) -> None:
+    deliver(LISTS, "list,code\nschool,AS\nunit,EN\n")
+    both = degrees(refers(["list", "school"], "lists", ["list", "code"], severity="error"))
+    report = deliver(both, "degree,list,school\na,school,AS\nb,unit,AS\nc,,AS\nd,unit,\ne,,\n")
+    assert told(report) == [(3, None, "`list` + `school` have no partner in the feed lists")]
+
+
+def test_types_that_differ_are_compared_as_their_text(deliver: Deliver) -> None:
+    years = field_map("years", ["year"], [{"name": "year", "type": "year"}])
+    deliver(years, "year\n1998\n2001\n")
+    by_text = field_map(
+        "classes",
+        ["name"],
+        [{"name": "name"}, {"name": "class"}, {"name": "number", "type": "integer"}],
+        refers("class", "years", "year", severity="error"),
+        refers("number", "years", "year", severity="error"),
+    )
+    rows = "a,1998,1998\nb,01998,2001\nc,2001,2002\n"
+    report = deliver(by_text, f"name,class,number\n{rows}")
+    message = "`{}` has no partner in the feed years"
+    assert told(report) == [
+        (3, "class", message.format("class")),
+        (4, "number", message.format("number")),
+    ]
+
+
+def test_a_live_version_of_an_older_field_map_may_lack_the_column(deliver: Deliver) -> None:
+    older = field_map("lists", ["code"], [{"name": "code"}])
+    deliver(older, "code\nAS\n")
+    report = deliver(
+        degrees(refers("school", "lists", "code", severity="error", where={"list": "school"})),
+        "degree,school\na,XX\n",
+    )
+    assert report.version is not None
+    assert report.verdict.notes[-1] == (
+        "`school` was not checked: what is live of the feed lists has no `list`."
+    )
+
+
+def test_a_version_that_replaces_the_live_one_meanwhile_is_not_mixed_in(
+    deliver: Deliver, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was lent is one version, also where it is rolled back just then."""
+    first = deliver(PEOPLE, "xid\n001\n")
+    second = deliver(PEOPLE, "xid\n002\n")
+    assert first.version
+    assert second.version
+    target, number = second.version.target, first.version.number
+    lend = type(warehouse).live_rows
+
+    def lent_then_rolled_back(itself: Any, wanted: Target, *rest: Any) -> LiveRows | None:
+        found = lend(itself, wanted, *rest)
+        if wanted.feed == "people":
+            warehouse.make_live(target, number, NOW)
+        return found
+
+    monkeypatch.setattr(type(warehouse), "live_rows", lent_then_rolled_back)
+    strict = degrees(
+        refers("xid", "people", "xid", severity="error"),
+        refers("school", "people", "xid", severity="error"),
+    )
+    report = deliver(strict, "degree,xid,school\na,002,002\nb,001,001\n")
+    assert [(line, column) for line, column, _ in told(report)] == [(3, "xid"), (3, "school")]
+    monkeypatch.undo()
+    report = deliver(strict, "degree,xid,school\na,002,002\nb,001,001\n")
+    assert [(line, column) for line, column, _ in told(report)] == [(2, "xid"), (2, "school")]
+
+
+def test_rows_that_are_rejected_anyway_are_told_of_their_references_too(deliver: Deliver) -> None:
+    deliver(PEOPLE, "xid\n001\n")
+    strict = degrees(refers("xid", "people", "xid", severity="error"))
+    report = deliver(strict, "degree,xid\na,001\na,7\n,8\n")
+    codes = [(each.line, each.code) for each in report.verdict.rejections]
+    assert codes == [(3, "duplicate-key"), (3, "foreign-key"), (4, "required"), (4, "foreign-key")]
+    assert report.verdict.counts.rows_rejected == 2

@@ -1,0 +1,118 @@
+"""`alumniq check` with the rows of other feeds at hand: in files, or live."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from alumniq_pipelines.adapters.field_maps import read_catalog
+from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
+from alumniq_pipelines.cli.main import app
+from alumniq_pipelines.settings import REPOSITORY, Settings
+from tests.integration.loading.installation import Installation
+
+DEGREES = "xid,degreeId,degreeCode,school\n001,1,BA,AS\n002,1,BA,\n"
+PEOPLE = "xid,lastName\n001,Lee\n"
+CODES = "list,code\nschool,AS\n"
+Check = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALUMNIQ_DATA_DIR", str(tmp_path / "data"))
+
+
+@pytest.fixture
+def check(tmp_path: Path) -> Check:
+    """Check a file of degrees; beside it stand the others."""
+    for name, content in (("degrees", DEGREES), ("people", PEOPLE), ("codes", CODES)):
+        (tmp_path / f"{name}.csv").write_text(content, encoding="utf-8")
+
+    def run(*options: str) -> Result:
+        told = ("--feed", "warehouse-degrees", "--json", *options)
+        return CliRunner().invoke(app, ["check", str(tmp_path / "degrees.csv"), *told])
+
+    return run
+
+
+def notes(done: Result) -> Sequence[str]:
+    found: dict[str, Any] = json.loads(done.stdout)
+    told: Sequence[str] = found["notes"]
+    return [note for note in told if "feed" in note]
+
+
+def orphans(done: Result) -> Sequence[tuple[str, int]]:
+    found: dict[str, Any] = json.loads(done.stdout)
+    return [(each["message"], each["first_line"]) for each in found["warnings"]]
+
+
+ORPHAN = ("`xid` has no partner in the feed warehouse", 3)
+
+
+def test_without_them_references_are_not_checked_and_it_is_said_how_they_would_be(
+    check: Check,
+) -> None:
+    assert notes(check()) == [
+        f"References to the feed {feed} were not checked: its rows are not at hand "
+        f"(--against {feed}=FILE, or --live CUSTOMER.ENVIRONMENT)."
+        for feed in ("warehouse", "warehouse-lookups")
+    ]
+
+
+def test_files_of_other_feeds_are_looked_up_in(check: Check, tmp_path: Path) -> None:
+    people, codes = tmp_path / "people.csv", tmp_path / "codes.csv"
+    options = ("--against", f"warehouse={people}", "--against", f"warehouse-lookups={codes}")
+    done = check(*options)
+    assert (notes(done), orphans(done)) == ([], [ORPHAN])
+
+
+def test_rows_of_another_file_that_break_its_rules_are_no_partners(
+    check: Check, tmp_path: Path
+) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text(f"{PEOPLE}002,Roe,\n001,Lee\n", encoding="utf-8")
+    done = check("--against", f"warehouse={people}")
+    assert notes(done)[0] == (
+        "In the file of the feed warehouse, 2 rows break its rules and are no partner."
+    )
+    assert orphans(done) == [ORPHAN]
+
+
+def test_what_is_live_of_a_customer_is_looked_up_in_as_a_load_would(
+    check: Check, tmp_path: Path
+) -> None:
+    catalog = read_catalog(REPOSITORY / "schemas")
+    warehouse = DuckDBWarehouse(Settings().warehouse_dir)
+    installation = Installation(tmp_path / "iqu", catalog.feed("warehouse"), warehouse)
+    installation.deliver(PEOPLE)
+    assert installation.load().version
+    done = check("--live", "iqu.qa")
+    note = "The feed warehouse-lookups has nothing live yet: references to it were not checked."
+    assert (notes(done), orphans(done)) == ([note], [ORPHAN])
+    loading = Installation(tmp_path / "load", catalog.feed("warehouse-degrees"), warehouse)
+    loading.deliver(DEGREES)
+    verdict = loading.load(2).verdict
+    assert verdict.notes[-1] == note
+    assert [(each.message, each.first_line) for each in verdict.remarks] == [ORPHAN]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--live", "iqu"), "write CUSTOMER.ENVIRONMENT"),
+        (("--live", "iqu.staging"), "write CUSTOMER.ENVIRONMENT"),
+        (("--against", "warehouse-b=x.csv"), "warehouse, warehouse-lookups"),
+        (("--against", "warehouse"), "there is no such file"),
+        (("--against", f"warehouse={__file__}"), "The file of the feed warehouse cannot be used"),
+    ],
+)
+def test_what_cannot_be_looked_up_in_is_told(
+    check: Check, options: Sequence[str], told: str
+) -> None:
+    done = check(*options)
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert told in " ".join(done.stderr.replace("│", " ").split())
