@@ -40,8 +40,7 @@ def check(tmp_path: Path) -> Check:
 
 def notes(done: Result) -> Sequence[str]:
     found: dict[str, Any] = json.loads(done.stdout)
-    told: Sequence[str] = found["notes"]
-    return [note for note in told if "feed" in note]
+    return [each["message"] for each in found["notes"] if "feed" in each["message"]]
 
 
 def orphans(done: Result) -> Sequence[tuple[str, int]]:
