@@ -234,7 +234,8 @@ def _verdict(staging: Staging, trial: Trial, header: Header, partners: Partners)
     counts = Counts(structure.rows_read, accepted, structure.rows_read - accepted)
     notes = (*header.notes, *structure.notes, *unchecked)
     verdict = trial.tally.verdict(counts, header.width, structure.lines_of, notes)
-    return replace(verdict, hints=hints(staging, structure, header, trial.tally))
+    told = hints(staging, structure, header, trial.tally)
+    return replace(verdict, hints=told, unchecked=unchecked)
 
 
 def _add_irregular(trial: Trial) -> None:
@@ -283,12 +284,12 @@ def _judge_keys(staging: Staging, trial: Trial) -> None:
             trial.add_regular(subject, rows, firsts)
 
 
-def _judge_references(staging: Staging, trial: Trial, partners: Partners) -> Sequence[str]:
+def _judge_references(staging: Staging, trial: Trial, partners: Partners) -> tuple[str, ...]:
     """Find rows whose foreign keys refer to nothing; answer which keys could not be judged."""
     references = Referring(staging, trial.rejected, partners)
     for subject, rows in references.orphans():
         trial.add_regular(subject, rows)
-    return references.notes
+    return tuple(references.notes)
 
 
 def _keys(field_map: FieldMap) -> Iterator[Subject]:

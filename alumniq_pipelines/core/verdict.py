@@ -72,8 +72,8 @@ class Verdict:
 
     `rejections` are the first in file order, at most MAX_REJECTIONS_KEPT; `causes` cover all, most
     frequent first. `remarks` are causes that reject nothing: warnings before notes, most frequent
-    first. `notes` are worth telling of the file as a whole. `hints` say what probably lies behind
-    faults.
+    first. `notes` are worth telling of the file as a whole; those of them that say which references
+    were not judged are `unchecked`. `hints` say what probably lies behind faults.
     """
 
     counts: Counts
@@ -82,6 +82,7 @@ class Verdict:
     notes: tuple[str, ...] = field(default=())
     hints: tuple[str, ...] = field(default=())
     remarks: tuple[Cause, ...] = field(default=())
+    unchecked: tuple[str, ...] = field(default=())
 
     @property
     def is_clean(self) -> bool:

@@ -1,18 +1,27 @@
 """Asset checks: what judging a file found, told also where nothing was published."""
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import dagster as dg
 
 from alumniq_pipelines.attempting import Attempted
 from alumniq_pipelines.core.changes import KINDS
 from alumniq_pipelines.core.outcome import AttemptResult
+from alumniq_pipelines.core.row_rules import Rule
 from alumniq_pipelines.core.verdict import Cause
-from alumniq_pipelines.defs.check_specs import CHANGES, KEYS, ROW_COUNT, SCHEMA, WARNINGS
+from alumniq_pipelines.defs.check_specs import (
+    CHANGES,
+    KEYS,
+    REFERENCES,
+    ROW_COUNT,
+    SCHEMA,
+    WARNINGS,
+)
 from alumniq_pipelines.loading import LoadReport
 
-KEY_CODES = frozenset({"duplicate-key"})
-"""The codes of causes that the check of keys is about; all others are the schema's."""
+CHECK_OF_CODE = {Rule.PRIMARY_KEY.value: KEYS, Rule.FOREIGN_KEY.value: REFERENCES}
+"""Which check tells of causes that have one of their own; all others are the schema's."""
 
 CAUSES_SHOWN = 20
 
@@ -36,19 +45,35 @@ def _judged(
 ) -> Iterator[dg.AssetCheckResult]:
     refused = attempted.result is AttemptResult.REFUSED
     severity = dg.AssetCheckSeverity.ERROR if refused else dg.AssetCheckSeverity.WARN
-    causes = report.verdict.causes
-    yield _rules(key, SCHEMA, [each for each in causes if each.code not in KEY_CODES], severity)
-    yield _rules(key, KEYS, [each for each in causes if each.code in KEY_CODES], severity)
+    causes = _by_check(report.verdict.causes, SCHEMA)
     warnings = [each for each in report.verdict.remarks if each.severity == "warning"]
-    yield _rules(key, WARNINGS, warnings, dg.AssetCheckSeverity.WARN)
+    warned = _by_check(warnings, WARNINGS)
+    for name in (SCHEMA, KEYS):
+        yield _rules(key, name, causes[name], severity)
+    graver = severity if causes[REFERENCES] else dg.AssetCheckSeverity.WARN
+    orphans = [*causes[REFERENCES], *warned[REFERENCES]]
+    yield _rules(key, REFERENCES, orphans, graver, report.verdict.unchecked)
+    yield _rules(key, WARNINGS, warned[WARNINGS], dg.AssetCheckSeverity.WARN)
     yield _row_count(key, attempted, report)
     yield _changes(key, report)
 
 
+def _by_check(causes: Iterable[Cause], others: str) -> Mapping[str, Sequence[Cause]]:
+    """Sort causes by the check that tells of them."""
+    found = defaultdict[str, list[Cause]](list)
+    for each in causes:
+        found[CHECK_OF_CODE.get(each.code, others)].append(each)
+    return found
+
+
 def _rules(
-    key: dg.AssetKey, name: str, causes: Sequence[Cause], severity: dg.AssetCheckSeverity
+    key: dg.AssetKey,
+    name: str,
+    causes: Sequence[Cause],
+    severity: dg.AssetCheckSeverity,
+    notes: Sequence[str] = (),
 ) -> dg.AssetCheckResult:
-    shown = "\n".join(str(cause) for cause in causes[:CAUSES_SHOWN])
+    shown = "\n".join([*(str(cause) for cause in causes[:CAUSES_SHOWN]), *notes])
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=name,

@@ -23,7 +23,8 @@ from tests.integration.dagster.conftest import FILE, HEADER, ROWS, TARGET, Insta
 KEY = dg.AssetKey(["feeds", "warehouse_lookups"])
 SECRET = "Wilhelmina-Zzyzx"
 ONE_MORE = '"unit","101","Unit 101","101","true"\n'
-JUDGED = dict.fromkeys(("schema", "keys", "warnings", "row_count", "changes"), True)
+CHECKS = ("schema", "keys", "references", "warnings", "row_count", "changes")
+JUDGED = dict.fromkeys(CHECKS, True)
 BAD_ROW = f'"unit","","{SECRET}","1","true"\n'
 
 

@@ -80,6 +80,7 @@ def test_every_feed_is_an_asset_with_its_columns_described(
         assert {each.name for each in node.check_keys} == {
             "schema",
             "keys",
+            "references",
             "warnings",
             "row_count",
             "changes",
