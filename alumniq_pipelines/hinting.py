@@ -49,8 +49,8 @@ def _shift(
 
 def _rows(structure: Structure, header: Header, rows: Sequence[int]) -> list[list[str]]:
     quote = structure.text.layout.quote
-    records = structure.records_of(np.array(rows, dtype=np.int64))
-    return [values_of(record, header.delimiter, quote) for record in records]
+    passages = structure.passages_of(np.array(rows, dtype=np.int64))
+    return [values_of(record.decode(), header.delimiter, quote) for _line, record in passages]
 
 
 def _is_explained(found: Found, shift: Shift) -> bool:

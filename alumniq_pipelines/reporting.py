@@ -1,9 +1,10 @@
 """The use case: write down which rows of a judged file were rejected, and why, to be sent back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from alumniq_pipelines.core.report import (
     particulars,
 )
 from alumniq_pipelines.core.tally import Finding, rejection
-from alumniq_pipelines.judgement import Judged, Positions
+from alumniq_pipelines.judgement import Broken, Judged, Positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,24 @@ class WrittenReport:
     summary: ReportSummary
 
 
+@dataclass(frozen=True, slots=True)
+class _Faults:
+    """What is wrong with which row, in order: its kind is a place in the list of what is broken."""
+
+    rows: Positions
+    kinds: Positions
+    numbers: Positions
+
+
+class _Row(NamedTuple):
+    """A rejected row as it was sent, and what is told of it."""
+
+    row: int
+    line: int
+    record: bytes
+    told: tuple[str, ...]
+
+
 def write_report(file: Judged, most: int, folder: Path) -> WrittenReport | None:
     """Write the first rejected rows as they were sent, with what is wrong; None without any.
 
@@ -40,27 +59,28 @@ def write_report(file: Judged, most: int, folder: Path) -> WrittenReport | None:
     """
     if not most or not file.broken:
         return None
-    listed = np.unique(np.concatenate([each.rows for each in file.broken]))[:most]
+    faults = _faults(file.broken, most)
+    listed = _distinct(faults.rows)
     header, quote = file.header, file.structure.text.layout.quote
     own, width = len(header.names), header.width
     rejected = file.verdict.counts.rows_rejected
     summary = ReportSummary(rejected, len(listed), file.verdict.rejections[:FIRST_SHOWN])
     written = WrittenReport(folder / "report.csv", folder / "report.xlsx", summary)
+    extends = np.isin(listed, file.structure.irregular, invert=True) & (own == width)
     with (
         csv_report(written.csv, header.delimiter, quote) as report,
         xlsx_report(written.xlsx, _note(rejected, len(listed))) as write_xlsx,
     ):
-        rows = _rows(file, listed)
-        records = file.structure.records_of(listed)
         report.write([*header.names, *REPORT_COLUMNS])
         write_xlsx([*header.names, *REPORT_COLUMNS])
-        extends = np.isin(listed, file.structure.irregular, invert=True) & (own == width)
-        for place, (told, record) in enumerate(zip(rows, records, strict=True)):
+        rows = _rows(file, faults, listed)
+        for place, (each, is_extended) in enumerate(zip(rows, extends.tolist(), strict=True)):
             is_shown = place < MOST_ROWS_OF_A_SHEET
-            if is_shown or not extends[place]:
-                row = laid_out(values_of(record, header.delimiter, quote), own, width, told)
-            if extends[place]:
-                report.extend(record, told)
+            if is_shown or not is_extended:
+                values = values_of(each.record.decode(), header.delimiter, quote)
+                row = laid_out(values, own, width, (str(each.row), str(each.line), *each.told))
+            if is_extended:
+                report.extend(each.record, (each.row, each.line), each.told)
             else:
                 report.write(row)
             if is_shown:
@@ -76,17 +96,25 @@ def _note(rejected: int, listed: int) -> str:
     return f"{told} The CSV report may hold more."
 
 
-def _rows(file: Judged, listed: Positions) -> Iterator[tuple[str, ...]]:
-    """Tell of each listed row what is wrong with it, without holding all of that at once."""
-    rows = np.concatenate([each.rows for each in file.broken])
-    numbers = np.concatenate([each.numbers for each in file.broken])
-    sizes = [len(each.rows) for each in file.broken]
-    subjects = np.repeat(np.arange(len(sizes)), sizes)
+def _faults(broken: Sequence[Broken], most: int) -> _Faults:
+    """Put what was found by subject into the order of the file; of so many rows, the first."""
+    rows = np.concatenate([each.rows for each in broken])
+    kinds = np.repeat(np.arange(len(broken)), [len(each.rows) for each in broken])
+    numbers = np.concatenate([each.numbers for each in broken])
     order = np.argsort(rows, kind="stable")
-    rows, numbers, subjects = rows[order], numbers[order], subjects[order]
-    lines = file.structure.lines_of(_mentioned(file, listed))
-    starts = np.searchsorted(rows, listed).tolist()
-    ends = np.searchsorted(rows, listed, side="right").tolist()
+    last = _distinct(rows[order])[:most][-1]
+    first = order[: np.searchsorted(rows, last, side="right", sorter=order)]
+    return _Faults(rows[first], kinds[first], numbers[first])
+
+
+def _distinct(rows: Positions) -> Positions:
+    """Leave out repetitions; rows are in order, and counted from 1."""
+    return rows[np.diff(rows, prepend=0) > 0]
+
+
+def _rows(file: Judged, faults: _Faults, listed: Positions) -> Iterator[_Row]:
+    """Read the listed rows again, with what is wrong with each, a few at a time."""
+    lines: dict[int, int] = {}
     somewhere = int(listed[0])
 
     @lru_cache(maxsize=1_024)  # most rows have one of few combinations of faults
@@ -105,14 +133,21 @@ def _rows(file: Judged, listed: Positions) -> Iterator[tuple[str, ...]]:
             ]
         )
 
-    kinds, further = subjects.tolist(), numbers.tolist()
-    for row, start, end in zip(listed.tolist(), starts, ends, strict=True):
-        faults = told(tuple(kinds[start:end]), tuple(further[start:end]))
-        yield str(row), str(lines[row]), *faults
+    mentioned = _mentioned(file, faults, listed)
+    starts = np.searchsorted(faults.rows, mentioned).tolist()
+    ends = np.searchsorted(faults.rows, mentioned, side="right").tolist()
+    is_listed = np.isin(mentioned, listed).tolist()
+    kinds, numbers = faults.kinds.tolist(), faults.numbers.tolist()
+    rows = zip(mentioned.tolist(), is_listed, starts, ends, strict=True)
+    passages = file.structure.passages_of(mentioned)
+    for (row, is_one, start, end), (line, record) in zip(rows, passages, strict=True):
+        lines[row] = line
+        if is_one:
+            yield _Row(row, line, record, told(tuple(kinds[start:end]), tuple(numbers[start:end])))
 
 
-def _mentioned(file: Judged, listed: Positions) -> list[int]:
+def _mentioned(file: Judged, faults: _Faults, listed: Positions) -> Positions:
     """List the rows whose lines are told: those listed, and the first of each repeated key."""
-    firsts = [each.numbers for each in file.broken if each.subject.is_repeat]
-    mentioned: list[int] = np.unique(np.concatenate([listed, *firsts])).tolist()
-    return mentioned
+    repeats = np.array([each.subject.is_repeat for each in file.broken])
+    firsts = faults.numbers[repeats[faults.kinds]]
+    return _distinct(np.sort(np.concatenate([listed, firsts])))

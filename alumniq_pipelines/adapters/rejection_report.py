@@ -4,15 +4,19 @@ import csv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
 from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 MOST_CHARACTERS_OF_A_CELL = 32_767
 """Excel's limit; the CSV report has such a value whole."""
+
+MOST_ENDINGS_KEPT = 1_024
+"""Most rows of a report end in the same few words."""
 
 WriteRow = Callable[[Sequence[str]], object]
 
@@ -25,23 +29,38 @@ class CsvReport:
     could not be sent back.
     """
 
-    file: TextIO
-    delimiter: str
-    write: WriteRow
+    file: BinaryIO
+    delimiter: bytes
+    text_of: Callable[[Sequence[str]], bytes]
+    ending_of: Callable[[tuple[str, ...]], bytes]
 
-    def extend(self, record: str, values: Sequence[str]) -> None:
-        """Write a record as it was received, and more values after its own."""
-        self.file.write(record.rstrip("\r\n") + self.delimiter)
-        self.write(values)
+    def write(self, values: Sequence[str]) -> None:
+        """Write a row of values."""
+        self.file.write(self.text_of(values))
+
+    def extend(self, record: bytes, numbers: Sequence[int], told: tuple[str, ...]) -> None:
+        """Write a record as it was received; after its own values numbers and what is told."""
+        more = (b"%d" % number for number in numbers)
+        values = (record.rstrip(b"\r\n"), *more, self.ending_of(told))
+        self.file.write(self.delimiter.join(values))
+
+
+class _Echo:
+    """A file for Python's writer that hands back what it would write."""
+
+    def write(self, text: str) -> bytes:
+        return text.encode()
 
 
 @contextmanager
 def csv_report(path: Path, delimiter: str, quote: str) -> Iterator[CsvReport]:
     """Lend a CSV file to write into."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        # Only with CRLF do all versions of Python quote values that hold lone returns.
-        writer = csv.writer(file, delimiter=delimiter, quotechar=quote, lineterminator="\r\n")
-        yield CsvReport(file, delimiter, writer.writerow)
+    # Only with CRLF do all versions of Python quote values that hold lone returns.
+    writer = csv.writer(_Echo(), delimiter=delimiter, quotechar=quote, lineterminator="\r\n")
+    text_of: Callable[[Sequence[str]], bytes] = writer.writerow
+    with path.open("wb") as file:
+        ending_of = lru_cache(MOST_ENDINGS_KEPT)(text_of)
+        yield CsvReport(file, delimiter.encode(), text_of, ending_of)
 
 
 @contextmanager

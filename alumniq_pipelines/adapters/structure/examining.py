@@ -98,17 +98,22 @@ class Structure:
             lines.update(zip(found, (begin.line + before).tolist(), strict=True))
         return lines
 
-    def records_of(self, rows: Positions) -> Iterator[str]:
-        """Read rows of the file again, given in order: the text of each, with its end."""
+    def passages_of(self, rows: Positions) -> Iterator[tuple[int, bytes]]:
+        """Read rows of the file again, given in order: the line of each, and its text with its end.
+
+        The line is the physical one on which the row starts.
+        """
         for begin, end in pairwise(self.marks):
             first, last = np.searchsorted(rows, (begin.record, end.record)).tolist()
             if first == last:
                 continue
             block = block_at(self.path, self.text.layout, begin, end)
             places = rows[first:last] - begin.record
+            lines = (begin.line + block.lines_before_records(places)).tolist()
             starts, ends = block.starts[places].tolist(), (block.ends[places] + 1).tolist()
-            for start, stop in zip(starts, ends, strict=True):
-                yield block.text[start:stop].tobytes().decode()
+            text = block.text.tobytes()
+            for line, start, stop in zip(lines, starts, ends, strict=True):
+                yield line, text[start:stop]
 
 
 def as_it_is(path: Path, layout: Layout, beginning: str) -> RegularText:

@@ -309,3 +309,16 @@ def loaded(people: FieldMap, folder: Path, max_rejected: int, *, dry_run: bool) 
         report_rows=100,
     )
     return load.job_id
+
+
+def test_a_repeated_key_names_the_line_of_its_first_row_also_of_one_that_was_accepted(
+    report: Report,
+) -> None:
+    content = HEADER + '1,"L\nee",,,,\n2,,,,,\n1,Roe,,,,\n2,Poe,,,,\n1,Doe,,,,\n'
+    told = [row[-6:-1] for row in rows_of(report(content, most=3).csv)[1:]]
+    repeated = "The key `xid` stands in row {} (line {}) already"
+    assert told == [
+        ["2", "4", "lastName", "required", "`lastName` is blank"],
+        ["3", "5", "xid", "duplicate-key", repeated.format(1, 2)],
+        ["4", "6", "xid", "duplicate-key", repeated.format(2, 4)],
+    ]

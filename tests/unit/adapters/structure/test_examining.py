@@ -5,13 +5,14 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from alumniq_pipelines.adapters.structure import examining, reading
 from alumniq_pipelines.adapters.structure.examining import Structure, as_it_is, mend, prove
-from alumniq_pipelines.adapters.structure.reading import Layout
+from alumniq_pipelines.adapters.structure.reading import Layout, values_of
 from alumniq_pipelines.core.problems.file import (
     BrokenQuoting,
     EmptyFile,
@@ -95,6 +96,9 @@ def test_whatever_is_accepted_reads_as_python_reads_it_strictly(tmp_path: Path, 
     irregular = {n: (line, len(row)) for n, (line, row) in enumerate(records, 1) if len(row) != 2}
     lines = structure.lines_of(range(1, len(records) + 1))
     assert list(lines.values()) == [line for line, _row in records]
+    passages = structure.passages_of(np.arange(1, len(records) + 1))
+    again = [(line, values_of(record.decode(), ",", '"')) for line, record in passages]
+    assert again == records
     found = zip(structure.irregular.tolist(), structure.values.tolist(), strict=True)
     assert {row: (lines[row], values) for row, values in found} == irregular
 
