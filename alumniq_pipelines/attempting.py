@@ -41,7 +41,7 @@ from alumniq_pipelines.core.progress import Progress
 from alumniq_pipelines.core.staff import NOBODY, Staff
 from alumniq_pipelines.core.target import Target
 from alumniq_pipelines.core.trace import trace_of
-from alumniq_pipelines.core.verdict import Counts, told_errors
+from alumniq_pipelines.core.verdict import Cause, Counts, told_errors
 from alumniq_pipelines.core.warehouse import Version, Warehouse
 from alumniq_pipelines.keeping import Delivery
 from alumniq_pipelines.loading import LoadReport, overtaken, publish_held, report_of_held, run_load
@@ -88,6 +88,11 @@ class Attempted:
     def counts(self) -> Counts | None:
         """Rows read, accepted and rejected, where the file was judged."""
         return self.report.verdict.counts if self.report else None
+
+    @property
+    def remarks(self) -> tuple[Cause, ...]:
+        """What rejected nothing, where the file was judged."""
+        return self.report.verdict.remarks if self.report else ()
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -141,6 +146,7 @@ def attempt(
         errors=attempted.errors,
         counts=attempted.counts,
         changes=attempted.report.changes if attempted.report else None,
+        remarks=attempted.remarks,
         receipt=attempted.receipt,
     )
     return attempted
@@ -277,6 +283,7 @@ def _hold(
         report.reasons_held,
         held_at=now,
         expires_at=now + means.hold_for,
+        remarks=report.verdict.remarks,
     )
     notices = held_notices(load, hold, means.staff, means.gateway_url)
     means.ledger.holds.hold(hold, attempted.number, attempted.receipt, notices)

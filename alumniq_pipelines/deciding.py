@@ -131,7 +131,12 @@ def _end(
 ) -> bool:
     problem = why_not_published(decision, hold, reason)
     outcome = Outcome(
-        LoadState.FAILED, (str(problem),), hold.counts, hold.changes, remedy=problem.advice
+        LoadState.FAILED,
+        (str(problem),),
+        hold.counts,
+        hold.changes,
+        remedy=problem.advice,
+        remarks=hold.remarks,
     )
     watch = ledger.watches.get(load.target)
     heartbeat_url = watch.heartbeat_url if watch else ""

@@ -149,7 +149,8 @@ def publish_held(
 
 def report_of_held(hold: Hold) -> LoadReport:
     """Report on a load as it was held."""
-    report = LoadReport(Verdict(hold.counts), None, None, 0, hold.held.sha256, {}, hold.changes)
+    verdict = Verdict(hold.counts, remarks=hold.remarks)
+    report = LoadReport(verdict, None, None, 0, hold.held.sha256, {}, hold.changes)
     return replace(report, held=hold.held, reasons_held=hold.reasons)
 
 

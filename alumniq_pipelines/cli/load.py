@@ -89,6 +89,8 @@ def show(job_id: Id, *, as_json: Json = False) -> None:
         console.print(f"{when(moment)}  {escape(event)}", soft_wrap=True)
     for error in found.errors:
         console.print(f"[red]Error:[/red] {escape(error)}", soft_wrap=True)
+    for remark in found.remarks:
+        console.print(f"{remark.severity.capitalize()}: {escape(str(remark))}", soft_wrap=True)
     for line in (*change_lines(found), *waiting_lines(found, hold)):
         console.print(escape(line), soft_wrap=True)
     for owed in _owed(told):

@@ -12,7 +12,7 @@ from alumniq_pipelines.core.notification import Notice
 from alumniq_pipelines.core.problems.holding import HoldDiscarded, HoldExpired, HoldSuperseded
 from alumniq_pipelines.core.problems.problem import Problem
 from alumniq_pipelines.core.staff import Staff
-from alumniq_pipelines.core.verdict import Counts
+from alumniq_pipelines.core.verdict import Cause, Counts
 
 
 class Decision(StrEnum):
@@ -42,7 +42,7 @@ class HeldRows:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A hold as the ledger keeps it; the last four stay None until it is decided on."""
+    """A hold as the ledger keeps it; `decision` and what is of it stay None until then."""
 
     job_id: JobId
     held: HeldRows
@@ -55,6 +55,7 @@ class Hold:
     decided_at: datetime | None = None
     actor: str | None = None
     reason: str | None = None
+    remarks: tuple[Cause, ...] = ()
 
 
 def decision_due(hold: Hold, *, is_superseded: bool, now: datetime) -> Decision | None:

@@ -8,7 +8,7 @@ from typing import NewType
 
 from alumniq_pipelines.core.changes import Changes
 from alumniq_pipelines.core.target import Target
-from alumniq_pipelines.core.verdict import Counts
+from alumniq_pipelines.core.verdict import Cause, Counts
 
 JobId = NewType("JobId", str)
 
@@ -99,6 +99,7 @@ class Load:
     errors: tuple[str, ...] = ()
     counts: Counts | None = None
     changes: Changes | None = None
+    remarks: tuple[Cause, ...] = ()
 
     @property
     def job_id(self) -> JobId:

@@ -16,6 +16,7 @@ from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome
 from alumniq_pipelines.core.problems.outage import UnexplainedFailure
 from alumniq_pipelines.core.report import report_key
 from alumniq_pipelines.core.staff import NOBODY, Staff
+from alumniq_pipelines.core.verdict import told_remarks
 
 OUR_FAULTS = frozenset({AttemptResult.OUTAGE, AttemptResult.MISCONFIGURED, AttemptResult.LOST})
 
@@ -96,6 +97,7 @@ def _mail_text(load: Load, outcome: Outcome, *, ours: bool) -> str:
             _list("Rows left out", outcome.errors) if outcome.errors else "",
             _counts(outcome),
             _report(load, outcome),
+            _remarks(outcome),
             _facts(load),
         ]
     else:
@@ -105,6 +107,7 @@ def _mail_text(load: Load, outcome: Outcome, *, ours: bool) -> str:
             f"What to do: {outcome.remedy or _remedy(load, ours=ours)}",
             _counts(outcome),
             _report(load, outcome),
+            _remarks(outcome),
             _facts(load),
         ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -170,6 +173,13 @@ def _report(load: Load, outcome: Outcome) -> str:
         return ""
     place = report_key(load.target, load.job_id)
     return f"The rejected rows and what is wrong with each: {place} in your bucket."
+
+
+def _remarks(outcome: Outcome) -> str:
+    """Tell of what rejected nothing; the callback has no place for it."""
+    if not outcome.remarks:
+        return ""
+    return _list("Worth a look, though no row was left out for it", told_remarks(outcome.remarks))
 
 
 def _facts(load: Load) -> str:

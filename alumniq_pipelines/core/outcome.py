@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from alumniq_pipelines.core.changes import Changes
 from alumniq_pipelines.core.load import LoadState
-from alumniq_pipelines.core.verdict import Counts
+from alumniq_pipelines.core.verdict import Cause, Counts
 
 
 class AttemptResult(StrEnum):
@@ -44,8 +44,8 @@ SUCCESSES = frozenset(
 class Attempt:
     """One try at a load as the ledger keeps it; `result` is None while it runs.
 
-    `sha256` and `etag` are of the file that it read, `changes` what that would change, if it came
-    so far.
+    `sha256` and `etag` are of the file that it read, `changes` what that would change, and
+    `remarks` what was found in it that rejects nothing, if it came so far.
     """
 
     number: int
@@ -58,6 +58,7 @@ class Attempt:
     sha256: str | None = None
     etag: str | None = None
     changes: Changes | None = None
+    remarks: tuple[Cause, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class Outcome:
     changes: Changes | None = None
     is_unchanged: bool = False
     remedy: str = ""
+    remarks: tuple[Cause, ...] = ()
 
 
 def tries(attempts: Sequence[Attempt]) -> Sequence[Attempt]:

@@ -14,7 +14,7 @@ from alumniq_pipelines.core.notices import notices_for
 from alumniq_pipelines.core.notification import DeliveryResult
 from alumniq_pipelines.core.outcome import AttemptResult, Outcome
 from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.core.verdict import Counts
+from alumniq_pipelines.core.verdict import Cause, Counts
 from alumniq_pipelines.core.warehouse import Version
 from tests.servers.gateway import Installation
 
@@ -40,6 +40,28 @@ class Seeded:
     to_cancel: JobId
     held: JobId
     foreign: JobId
+
+
+REMARKS = (
+    Cause(
+        "reference",
+        "emailAddress",
+        "`emailAddress` is not an e-mail address",
+        1_204,
+        2_041,
+        "warning",
+        "Send one address and nothing else, such as margaret.oneill@example.edu.",
+    ),
+    Cause(
+        "reference",
+        "nation",
+        "`nation` is not a country code of ISO 3166",
+        17,
+        356,
+        "note",
+        "Send the two or three capital letters of ISO 3166-1, such as USA.",
+    ),
+)
 
 
 @dataclass
@@ -86,7 +108,9 @@ class Seeder:
         state = LoadState.SUCCEEDED if is_published else LoadState.FAILED
         rows = counts.rows_accepted if counts else 0
         changes = Changes(260 + rows % 190, rows % 997, rows % 83, rows) if is_published else None
-        outcome = Outcome(state, tuple(errors), counts, changes)
+        outcome = Outcome(
+            state, tuple(errors), counts, changes, remarks=REMARKS if is_published else ()
+        )
         if is_published and counts:
             version = Version(
                 load.target,

@@ -13,7 +13,8 @@ from alumniq_pipelines.core.notices import notices_for
 from alumniq_pipelines.core.notification import DeliveryResult
 from alumniq_pipelines.core.outcome import AttemptResult, Outcome
 from alumniq_pipelines.core.target import Environment
-from alumniq_pipelines.core.verdict import Counts
+from alumniq_pipelines.core.verdict import Cause, Counts
+from tests.page_visits import sign_in
 from tests.servers.gateway import DAYS, NOW, Caller, Installation, call, errors
 
 
@@ -27,7 +28,12 @@ def post(client: TestClient, caller: Caller, path: str) -> Any:
     return client.post(f"/api/v1{path}", headers={"Authorization": f"Bearer {caller.key}"})
 
 
-def finish(installation: Installation, job_id: str, receipt: Receipt | None = None) -> None:
+def finish(
+    installation: Installation,
+    job_id: str,
+    receipt: Receipt | None = None,
+    remarks: tuple[Cause, ...] = (),
+) -> None:
     """Let a load succeed, and be told once."""
     ledger = installation.ledger
     load = ledger.loads.get(JobId(job_id))
@@ -38,7 +44,7 @@ def finish(installation: Installation, job_id: str, receipt: Receipt | None = No
     ledger.loads.end_attempt(
         load.job_id, attempt.number, AttemptResult.PUBLISHED, NOW, counts=counts, receipt=receipt
     )
-    outcome = Outcome(LoadState.SUCCEEDED, counts=counts)
+    outcome = Outcome(LoadState.SUCCEEDED, counts=counts, remarks=remarks)
     ledger.loads.end(load.job_id, outcome, notices_for(load, outcome), NOW)
     for each in ledger.notifications.claim(NOW, timedelta(minutes=1)):
         ledger.notifications.record(each, DeliveryResult(delivered=True, detail="200"), NOW)
@@ -99,6 +105,39 @@ def test_a_load_is_shown_with_all_that_happened_to_it(
     [notification] = ended["notifications"]
     assert notification["state"] == "delivered"
     assert [each["detail"] for each in notification["attempts"]] == ["200"]
+
+
+def test_warnings_and_notes_of_a_load_are_told_apart_from_its_errors(
+    client: TestClient, installation: Installation, caller: Caller
+) -> None:
+    job_id = call(client, caller).json()["jobId"]
+    told = ("`nation` is no country", 1_003, 7)
+    remarks = (
+        Cause("reference", "nation", *told, "warning", "Send the code."),
+        Cause("duplicate-value", None, "The value of `a` + `b` stands twice", 1, 2, "note"),
+    )
+    finish(installation, job_id, remarks=remarks)
+    shown = get(client, caller, f"/loads/{job_id}").json()
+
+    assert shown["errors"] == []
+    assert shown["remarks"][0] == {
+        "severity": "warning",
+        "code": "reference",
+        "column": "nation",
+        "message": "`nation` is no country",
+        "advice": "Send the code.",
+        "rows": 1_003,
+        "firstLine": 7,
+    }
+    assert [each["severity"] for each in shown["remarks"]] == ["warning", "note"]
+
+    sign_in(client, caller.key)
+    page = client.get(f"/loads/{job_id}").text
+    section = page.partition('id="remarks"')[2].partition("</section>")[0]
+    assert "Worth a look" in section
+    assert "<code>nation</code> is no country" in section
+    assert "1,003" in section
+    assert "Why it failed" not in page
 
 
 def test_the_place_in_the_queue_counts_the_loads_of_the_same_feed(

@@ -54,6 +54,7 @@ def load_detail(known: status.LoadDetail) -> models.LoadDetail:
         size_bytes=known.load.request.size_bytes,
         queue_position=known.queue_position,
         changes=_changes(known.load.changes),
+        remarks=tuple(_remark(each) for each in known.load.remarks),
         attempts=tuple(_attempt(each) for each in known.attempts),
         notifications=tuple(_notification(each) for each in known.tellings),
     )
@@ -88,6 +89,18 @@ def _changes(changes: Changes | None) -> models.Changes | None:
         changed=changes.changed,
         removed=changes.removed,
         unchanged=changes.unchanged,
+    )
+
+
+def _remark(known: verdict.Cause) -> models.Remark:
+    return models.Remark(
+        severity="warning" if known.severity == "warning" else "note",
+        code=known.code,
+        column=known.column,
+        message=known.message,
+        advice=known.advice,
+        rows=known.count,
+        first_line=known.first_line,
     )
 
 

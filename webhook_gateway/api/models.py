@@ -70,6 +70,18 @@ class Changes(Answer):
     unchanged: int = Field(examples=[49_844])
 
 
+class Remark(Answer):
+    """What is wrong with some rows and rejected none of them."""
+
+    severity: Literal["warning", "note"]
+    code: str = Field(description="The rule.", examples=["reference"])
+    column: str | None = Field(default=None, examples=["emailAddress"])
+    message: str = Field(examples=["`emailAddress` is not an e-mail address"])
+    advice: str = Field(examples=["Send one address and nothing else, such as you@example.edu."])
+    rows: int = Field(description="How many rows have it.", examples=[17])
+    first_line: int = Field(description="Of the file; the header is line 1.", examples=[2_041])
+
+
 class Attempt(Answer):
     """One of up to five tries at a load."""
 
@@ -107,6 +119,9 @@ class LoadDetail(LoadSummary):
         default=None, description="1 is next; null once it runs.", examples=[1]
     )
     changes: Changes | None = Field(default=None, description="null on a first load.")
+    remarks: tuple[Remark, ...] = Field(
+        default=(), description="What rejected nothing: warnings, then notes, most frequent first."
+    )
     attempts: tuple[Attempt, ...] = ()
     notifications: tuple[Notification, ...] = ()
 

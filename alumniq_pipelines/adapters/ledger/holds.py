@@ -8,7 +8,12 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, insert, select, up
 
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.database import Database
-from alumniq_pipelines.adapters.ledger.load_rows import change_column, count_columns
+from alumniq_pipelines.adapters.ledger.load_rows import (
+    change_column,
+    count_columns,
+    remark_column,
+    remarks_of,
+)
 from alumniq_pipelines.adapters.ledger.notifications import owe
 from alumniq_pipelines.adapters.ledger.tables import attempts, holds, loads
 from alumniq_pipelines.core.archive import Receipt
@@ -22,7 +27,12 @@ from alumniq_pipelines.core.verdict import Counts
 
 SYSTEM = "system"
 
-_COUNTS = (loads.c.rows_read, loads.c.rows_accepted, loads.c.rows_rejected)
+_OF_THE_LOAD = (
+    loads.c.rows_read,
+    loads.c.rows_accepted,
+    loads.c.rows_rejected,
+    loads.c.remarks,
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +54,11 @@ class Holds:
         All in one transaction: a load is held with everything that publishing it later needs, or
         it is not.
         """
-        told = {**count_columns(hold.counts), **change_column(hold.changes)}
+        told = {
+            **count_columns(hold.counts),
+            **change_column(hold.changes),
+            **remark_column(hold.remarks),
+        }
         closed = (
             update(attempts)
             .where(
@@ -85,7 +99,7 @@ class Holds:
     ) -> bool:
         """HELD → FAILED with its notifications; False if it waits no more."""
         told = {"errors": list(outcome.errors), **count_columns(outcome.counts)}
-        told |= change_column(outcome.changes)
+        told |= {**change_column(outcome.changes), **remark_column(outcome.remarks)}
         with self.database.writing() as connection:
             if not _moved(
                 connection, job_id, LoadState.HELD, LoadState.FAILED, ended_at=now, **told
@@ -106,7 +120,7 @@ class Holds:
 
     def _many(self, condition: ColumnElement[bool]) -> Sequence[Hold]:
         wanted = (
-            select(holds, *_COUNTS)
+            select(holds, *_OF_THE_LOAD)
             .join(loads)
             .where(condition)
             .order_by(holds.c.held_at, holds.c.job_id)
@@ -186,4 +200,5 @@ def _hold(row: RowMapping) -> Hold:
         row["decided_at"],
         row["actor"],
         row["reason"],
+        remarks_of(row),
     )

@@ -1,5 +1,6 @@
 """Loads and attempts as rows, and back; no statement here."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -9,7 +10,7 @@ from alumniq_pipelines.adapters.ledger.targets import target_of, target_values
 from alumniq_pipelines.core.changes import Changes
 from alumniq_pipelines.core.load import JobId, Load, LoadRequest
 from alumniq_pipelines.core.outcome import Attempt
-from alumniq_pipelines.core.verdict import Counts
+from alumniq_pipelines.core.verdict import Cause, Counts
 
 GIVEN = (
     "job_id",
@@ -82,6 +83,7 @@ def load_of(row: RowMapping) -> Load:
         errors=tuple(row["errors"]),
         counts=_counts(row),
         changes=_changes(row),
+        remarks=remarks_of(row),
     )
 
 
@@ -98,6 +100,7 @@ def attempt_of(row: RowMapping) -> Attempt:
         sha256=row["sha256"],
         etag=row["etag"],
         changes=_changes(row),
+        remarks=remarks_of(row),
     )
 
 
@@ -121,3 +124,13 @@ def change_column(changes: Changes | None) -> dict[str, Any]:
 
 def _changes(row: RowMapping) -> Changes | None:
     return None if row["changes"] is None else Changes.from_json(row["changes"])
+
+
+def remark_column(remarks: Sequence[Cause]) -> dict[str, Any]:
+    """Lay out remarks for either table."""
+    return {"remarks": [asdict(each) for each in remarks] or None}
+
+
+def remarks_of(row: RowMapping) -> tuple[Cause, ...]:
+    """Read remarks from a row of either table."""
+    return tuple(Cause(**each) for each in row["remarks"] or ())

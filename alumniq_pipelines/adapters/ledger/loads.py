@@ -21,6 +21,7 @@ from alumniq_pipelines.adapters.ledger.load_rows import (
     change_column,
     count_columns,
     load_of,
+    remark_column,
 )
 from alumniq_pipelines.adapters.ledger.notifications import owe
 from alumniq_pipelines.adapters.ledger.tables import attempts, loads
@@ -40,7 +41,7 @@ from alumniq_pipelines.core.load import (
 from alumniq_pipelines.core.notification import Notice
 from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome
 from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.core.verdict import Counts
+from alumniq_pipelines.core.verdict import Cause, Counts
 
 
 @dataclass(frozen=True)
@@ -193,7 +194,7 @@ class Loads:
             connection.execute(insert(attempts).values(job_id=job_id, **opened))
         return Attempt(number, run_id, started_at=now.astimezone(UTC))
 
-    def end_attempt(
+    def end_attempt(  # noqa: PLR0913 - all that an attempt leaves, by name
         self,
         job_id: JobId,
         number: int,
@@ -203,13 +204,15 @@ class Loads:
         errors: Sequence[str] = (),
         counts: Counts | None = None,
         changes: Changes | None = None,
+        remarks: Sequence[Cause] = (),
         receipt: Receipt | None = None,
     ) -> None:
         """Close an attempt; closing it again changes nothing."""
+        told = {**count_columns(counts), **change_column(changes), **remark_column(remarks)}
         closed = (
             _close_open(job_id, result, now)
             .where(attempts.c.number == number)
-            .values(errors=list(errors), **count_columns(counts), **change_column(changes))
+            .values(errors=list(errors), **told)
         )
         if receipt is not None:
             closed = closed.values(sha256=receipt.sha256, etag=receipt.etag)
@@ -268,6 +271,7 @@ class Loads:
             errors=list(outcome.errors),
             **count_columns(outcome.counts),
             **change_column(outcome.changes),
+            **remark_column(outcome.remarks),
         )
         if only_from:
             moved = moved.where(loads.c.state.in_(sorted(only_from)))

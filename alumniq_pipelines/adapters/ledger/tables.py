@@ -30,7 +30,7 @@ from alumniq_pipelines.core.notification import Channel, NotificationState
 from alumniq_pipelines.core.outcome import AttemptResult
 from alumniq_pipelines.core.target import Environment
 
-REVISION = "0006"
+REVISION = "0007"
 """The newest migration: what a database must be at for this code to work on it."""
 
 metadata = MetaData(
@@ -160,6 +160,7 @@ loads = Table(
     Column("idempotency_key", String(300)),
     Column("repeats", String(35)),
     Column("changes", JSON(none_as_null=True)),
+    Column("remarks", JSON(none_as_null=True)),
     Index(None, "idempotency_key", unique=True),
     Index(None, "state", "number"),
     Index(None, "customer", "environment", "feed", "number"),
@@ -182,6 +183,7 @@ attempts = Table(
     Column("sha256", String(64)),
     Column("etag", Text),
     Column("changes", JSON(none_as_null=True)),
+    Column("remarks", JSON(none_as_null=True)),
 )
 
 holds = Table(

@@ -6,7 +6,9 @@ import dagster as dg
 import pytest
 
 from alumniq_pipelines.core.customer import Subscription
+from alumniq_pipelines.core.load import LoadState
 from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.defs.settling import Settling
 from tests.integration.dagster.conftest import Installation
 
 TARGET = Target("iqu", Environment.PRODUCTION, "warehouse")
@@ -45,3 +47,24 @@ def test_warnings_fail_a_check_that_only_warns_and_are_listed_before_notes(
         for each in records
     ] == table
     assert "Wilhelmina-Zzyzx" not in repr([check, made])
+
+
+def test_a_customer_reads_in_the_mail_of_a_success_what_is_worth_a_look(
+    installation: Installation,
+) -> None:
+    installation.ledger.customers.subscribe(Subscription(TARGET), datetime.now(UTC))
+    installation.instance.add_dynamic_partitions("feeds/warehouse", [TARGET.partition_key])
+    installation.put(HEADER + GOOD + WARNED)
+    load = installation.accept(target=TARGET)
+    installation.execute(load)
+    Settling(installation.ledger, installation.instance, installation.settings).settle(load)
+    found = installation.again(load)
+    assert (found.state, found.errors) == (LoadState.SUCCEEDED, ())
+    assert [(each.severity, each.column, each.count) for each in found.remarks] == [
+        ("warning", "emailAddress", 2)
+    ]
+    (told,) = installation.ledger.notifications.of(load.job_id)
+    assert "- `emailAddress` is not an e-mail address (2 rows, first on line 3). " in (
+        told.notice.body
+    )
+    assert "Wilhelmina-Zzyzx" not in told.notice.body

@@ -17,13 +17,14 @@ from alumniq_pipelines.core.load import Load, LoadState
 from alumniq_pipelines.core.notification import Channel, Notice
 from alumniq_pipelines.core.outcome import AttemptResult, Outcome
 from alumniq_pipelines.core.target import Target
-from alumniq_pipelines.core.verdict import Counts
+from alumniq_pipelines.core.verdict import Cause, Counts
 from tests.accepted_rows import small_field_map
 from tests.integration.ledger.conftest import NOW, Accept
 
 LATER = NOW + timedelta(hours=1)
 COUNTS = Counts(10, 9, 1)
 CHANGES = Changes(1, 2, 30, 4, {"city": 2})
+REMARKS = (Cause("reference", "nation", "`nation` is no country", 3, 7, "warning", "Mend it."),)
 FIELD_MAP: FieldMap = small_field_map("warehouse")
 STAFF = Notice(Channel.MAIL, "ops@example.org", "It waits.", "Held")
 CUSTOMER = Notice(Channel.MAIL, "ada@iqu.example", "It failed.", "Failed")
@@ -42,7 +43,14 @@ def held(ledger: Ledger, accept: Accept) -> Load:
 def hold_of(load: Load) -> Hold:
     rows = HeldRows("beef", FIELD_MAP, "warehouse", ("xid", "batch"), 9, "cafe", "e1")
     return Hold(
-        load.job_id, rows, COUNTS, CHANGES, ("30 rows removed.",), NOW, NOW + timedelta(days=7)
+        load.job_id,
+        rows,
+        COUNTS,
+        CHANGES,
+        ("30 rows removed.",),
+        NOW,
+        NOW + timedelta(days=7),
+        remarks=REMARKS,
     )
 
 
@@ -69,6 +77,7 @@ def test_a_held_load_keeps_all_that_publishing_needs_and_tells_staff_alone(
     [attempt] = ledger.loads.attempts(held.job_id)
     assert (attempt.result, attempt.sha256, attempt.etag) == (AttemptResult.HELD, "cafe", "e1")
     assert attempt.changes == CHANGES
+    assert found.remarks == attempt.remarks == REMARKS
     assert [each.notice for each in ledger.notifications.of(held.job_id)] == [STAFF]
 
 

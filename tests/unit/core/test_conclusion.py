@@ -32,7 +32,7 @@ from alumniq_pipelines.core.load import (
 )
 from alumniq_pipelines.core.outcome import Attempt, AttemptResult
 from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.core.verdict import Counts
+from alumniq_pipelines.core.verdict import Cause, Counts
 
 NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
 TARGET = Target("iqu", Environment.PRODUCTION, "warehouse")
@@ -239,6 +239,15 @@ def test_a_load_that_was_let_go_on_has_all_its_attempts_before_it() -> None:
     lost = [Attempt(number, "other", AttemptResult.LOST) for number in range(2, MAX_ATTEMPTS + 2)]
     assert not awaits_its_run_only([HELD, *lost[:-1]])
     assert awaits_its_run_only([HELD, *lost])
+
+
+@pytest.mark.parametrize("result", [AttemptResult.PUBLISHED, AttemptResult.REFUSED])
+def test_what_rejected_nothing_is_part_of_the_outcome(result: AttemptResult) -> None:
+    remark = Cause("reference", "nation", "`nation` is no country", 3, 7, "warning")
+    attempt = Attempt(1, "run", result, (), COUNTS, remarks=(remark,))
+    answer = decision(a_load(), [attempt], a_run(RunState.SUCCEEDED), NOW)
+    assert isinstance(answer, End)
+    assert answer.outcome.remarks == (remark,)
 
 
 def test_a_load_that_changes_nothing_is_a_success_that_says_so() -> None:

@@ -12,7 +12,7 @@ from alumniq_pipelines.core.notification import Channel
 from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome
 from alumniq_pipelines.core.staff import Staff
 from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.core.verdict import Counts
+from alumniq_pipelines.core.verdict import Cause, Counts
 
 NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
 REQUEST = LoadRequest(
@@ -63,6 +63,32 @@ def test_the_mail_of_a_load_with_rejections_points_to_the_report_in_the_bucket()
     for outcome, is_told in ((BAD, True), (partly, True), (GOOD, False)):
         [notice] = notices_for(loads_asking(email="you@example.edu"), outcome, [])
         assert (place in notice.body) is is_told
+
+
+def remarks(kinds: int) -> tuple[Cause, ...]:
+    return tuple(
+        Cause("reference", f"c{n}", f"`c{n}` is no address", 1_000, 2, "warning", "Send one.")
+        for n in range(kinds)
+    )
+
+
+@pytest.mark.parametrize("outcome", [GOOD, BAD], ids=["success", "failure"])
+def test_what_rejected_nothing_is_told_by_mail_and_never_by_callback(outcome: Outcome) -> None:
+    load = loads_asking(email="you@example.edu", webhook="https://example.edu/")
+    callback, mail = notices_for(load, replace(outcome, remarks=remarks(1)))
+    assert (
+        "\n\nWorth a look, though no row was left out for it:\n"
+        "- `c0` is no address (1,000 rows, first on line 2). Send one.\n\n"
+    ) in mail.body
+    assert callback.body == callback_body(load, outcome)
+    assert "Worth a look" not in notices_for(load, outcome)[1].body
+
+
+def test_a_mail_lists_twenty_remarks_and_counts_the_rest() -> None:
+    outcome = replace(GOOD, remarks=remarks(25))
+    [mail] = notices_for(loads_asking(email="you@example.edu"), outcome)
+    assert mail.body.count("is no address") == 20
+    assert "\n- And 5 more kinds of remark in 5,000 places.\n" in mail.body
 
 
 def test_a_failure_without_a_reason_still_tells_one() -> None:
