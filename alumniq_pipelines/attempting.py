@@ -41,7 +41,7 @@ from alumniq_pipelines.core.progress import Progress
 from alumniq_pipelines.core.staff import NOBODY, Staff
 from alumniq_pipelines.core.target import Target
 from alumniq_pipelines.core.trace import trace_of
-from alumniq_pipelines.core.verdict import Cause, Counts, told_errors
+from alumniq_pipelines.core.verdict import Cause, Counts, of_the_file, told_errors
 from alumniq_pipelines.core.warehouse import Version, Warehouse
 from alumniq_pipelines.keeping import Delivery
 from alumniq_pipelines.loading import LoadReport, overtaken, publish_held, report_of_held, run_load
@@ -91,8 +91,15 @@ class Attempted:
 
     @property
     def remarks(self) -> tuple[Cause, ...]:
-        """What rejected nothing, where the file was judged."""
-        return self.report.verdict.remarks if self.report else ()
+        """What rejected nothing, where the file was judged: of its rows, then of the whole file.
+
+        Hints of a refused file are told among its errors.
+        """
+        if self.report is None:
+            return ()
+        verdict = self.report.verdict
+        hints = verdict.hints if self.problem is None else ()
+        return (*verdict.remarks, *(of_the_file(each) for each in (*hints, *verdict.notes)))
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -283,7 +290,7 @@ def _hold(
         report.reasons_held,
         held_at=now,
         expires_at=now + means.hold_for,
-        remarks=report.verdict.remarks,
+        remarks=attempted.remarks,
     )
     notices = held_notices(load, hold, means.staff, means.gateway_url)
     means.ledger.holds.hold(hold, attempted.number, attempted.receipt, notices)

@@ -14,7 +14,7 @@ from alumniq_pipelines.cli.console import for_people, print_json
 from alumniq_pipelines.cli.partners import partners_for
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.progress import Progress, unwatched
-from alumniq_pipelines.core.verdict import Cause
+from alumniq_pipelines.core.verdict import Cause, of_the_file
 from alumniq_pipelines.loading import CheckReport, check_file
 from alumniq_pipelines.settings import Settings
 
@@ -114,7 +114,7 @@ def _as_json(report: CheckReport) -> dict[str, Any]:
         "causes": [_cause(each) for each in report.causes],
         "warnings": [_cause(each) for each in report.remarks if each.severity == "warning"],
         "notes": [
-            *(_note(each) for each in report.notes),
+            *(_cause(of_the_file(each)) for each in report.notes),
             *(_cause(each) for each in report.remarks if each.severity == "note"),
         ],
     }
@@ -125,16 +125,10 @@ def _cause(cause: Cause) -> dict[str, Any]:
         "code": cause.code,
         "column": cause.column,
         "message": cause.message,
-        "count": cause.count,
-        "first_line": cause.first_line,
+        "count": cause.count or None,
+        "first_line": cause.first_line or None,
         "advice": cause.advice,
     }
-
-
-def _note(text: str) -> dict[str, Any]:
-    """Lay out what is told of the file as a whole like what is told of its rows."""
-    places = dict.fromkeys(("code", "column"))
-    return {**places, "message": text, "count": None, "first_line": None, "advice": ""}
 
 
 @contextmanager

@@ -9,6 +9,10 @@ MAX_REJECTIONS_KEPT = 1_000
 """Rejections kept with all their particulars; totals beyond it stay exact in `causes`."""
 
 
+OF_THE_FILE = "file"
+"""The code of what is told of a file as a whole, which no rule of a row is about."""
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
     """Rows of a file; `rows_read == rows_accepted + rows_rejected`, always."""
@@ -48,7 +52,8 @@ class Rejection:
 class Cause:
     """All broken rules of one kind in one column, with the true total.
 
-    Those of severity `error` reject their rows; warnings and notes only tell of them.
+    Those of severity `error` reject their rows; warnings and notes only tell of them. What is told
+    of the file as a whole has no rows: a `count` and a `first_line` of 0.
     """
 
     code: str
@@ -61,6 +66,8 @@ class Cause:
 
     def __str__(self) -> str:
         """Read as a customer would want it told."""
+        if not self.count:
+            return self.message
         where = f"line {self.first_line}" if self.count == 1 else f"first on line {self.first_line}"
         times = "1 row" if self.count == 1 else f"{self.count:,} rows"
         return f"{self.message} ({times}, {where})"
@@ -97,8 +104,13 @@ def told_errors(causes: Sequence[Cause], most: int = 20) -> tuple[str, ...]:
 
 def told_remarks(remarks: Sequence[Cause], most: int = 20) -> tuple[str, ...]:
     """Put remarks into lines with their advice, capped, the rest as a true total."""
-    lines = [f"{remark}. {remark.advice}".strip() for remark in remarks]
+    lines = [f"{str(remark).removesuffix('.')}. {remark.advice}".strip() for remark in remarks]
     return _told(lines, remarks, most, "remark")
+
+
+def of_the_file(note: str) -> Cause:
+    """Make a note of what is told of a file as a whole."""
+    return Cause(OF_THE_FILE, None, note, 0, 0, "note")
 
 
 def _told(lines: Sequence[str], causes: Sequence[Cause], most: int, kind: str) -> tuple[str, ...]:

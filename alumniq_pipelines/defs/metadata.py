@@ -58,6 +58,8 @@ def _report_metadata(report: LoadReport) -> Metadata:
         )
     if report.verdict.hints:
         metadata["hints"] = dg.MetadataValue.text("\n".join(report.verdict.hints))
+    if report.verdict.notes:
+        metadata["notes"] = dg.MetadataValue.text("\n".join(report.verdict.notes))
     if report.verdict.rejections:
         metadata["first rejections"] = _rejections(report)
     remarks = report.verdict.remarks

@@ -13,7 +13,7 @@ from alumniq_pipelines.core.notices import notices_for
 from alumniq_pipelines.core.notification import DeliveryResult
 from alumniq_pipelines.core.outcome import AttemptResult, Outcome
 from alumniq_pipelines.core.target import Environment
-from alumniq_pipelines.core.verdict import Cause, Counts
+from alumniq_pipelines.core.verdict import Cause, Counts, of_the_file
 from tests.page_visits import sign_in
 from tests.servers.gateway import DAYS, NOW, Caller, Installation, call, errors
 
@@ -114,7 +114,7 @@ def test_warnings_and_notes_of_a_load_are_told_apart_from_its_errors(
     told = ("`nation` is no country", 1_003, 7)
     remarks = (
         Cause("reference", "nation", *told, "warning", "Send the code."),
-        Cause("duplicate-value", None, "The value of `a` + `b` stands twice", 1, 2, "note"),
+        of_the_file("Columns that are not in the field map were left out: `shoe`."),
     )
     finish(installation, job_id, remarks=remarks)
     shown = get(client, caller, f"/loads/{job_id}").json()
@@ -129,7 +129,9 @@ def test_warnings_and_notes_of_a_load_are_told_apart_from_its_errors(
         "rows": 1_003,
         "firstLine": 7,
     }
-    assert [each["severity"] for each in shown["remarks"]] == ["warning", "note"]
+    of_file = shown["remarks"][1]
+    assert (of_file["severity"], of_file["code"]) == ("note", "file")
+    assert (of_file["column"], of_file["rows"], of_file["firstLine"]) == (None, None, None)
 
     sign_in(client, caller.key)
     page = client.get(f"/loads/{job_id}").text

@@ -99,8 +99,8 @@ def _remark(known: verdict.Cause) -> models.Remark:
         column=known.column,
         message=known.message,
         advice=known.advice,
-        rows=known.count,
-        first_line=known.first_line,
+        rows=known.count or None,
+        first_line=known.first_line or None,
     )
 
 

@@ -71,15 +71,17 @@ class Changes(Answer):
 
 
 class Remark(Answer):
-    """What is wrong with some rows and rejected none of them."""
+    """What is worth a look and rejected nothing, in some rows or in the file as a whole."""
 
     severity: Literal["warning", "note"]
-    code: str = Field(description="The rule.", examples=["reference"])
+    code: str = Field(description="The rule; file: it is of no row.", examples=["reference"])
     column: str | None = Field(default=None, examples=["emailAddress"])
     message: str = Field(examples=["`emailAddress` is not an e-mail address"])
     advice: str = Field(examples=["Send one address and nothing else, such as you@example.edu."])
-    rows: int = Field(description="How many rows have it.", examples=[17])
-    first_line: int = Field(description="Of the file; the header is line 1.", examples=[2_041])
+    rows: int | None = Field(default=None, description="How many have it.", examples=[17])
+    first_line: int | None = Field(
+        default=None, description="Of the file; the header is line 1.", examples=[2_041]
+    )
 
 
 class Attempt(Answer):

@@ -60,11 +60,12 @@ def test_a_customer_reads_in_the_mail_of_a_success_what_is_worth_a_look(
     Settling(installation.ledger, installation.instance, installation.settings).settle(load)
     found = installation.again(load)
     assert (found.state, found.errors) == (LoadState.SUCCEEDED, ())
-    assert [(each.severity, each.column, each.count) for each in found.remarks] == [
-        ("warning", "emailAddress", 2)
-    ]
+    of_rows, of_file = found.remarks
+    assert (of_rows.severity, of_rows.column, of_rows.count) == ("warning", "emailAddress", 2)
+    assert (of_file.code, of_file.count) == ("file", 0)
     (told,) = installation.ledger.notifications.of(load.job_id)
     assert "- `emailAddress` is not an e-mail address (2 rows, first on line 3). " in (
         told.notice.body
     )
+    assert "\n- The file lacks columns that may be left out; they are blank: " in told.notice.body
     assert "Wilhelmina-Zzyzx" not in told.notice.body

@@ -77,7 +77,7 @@ def test_json_keeps_warnings_and_notes_apart_from_what_is_rejected(check: Check)
     assert warning["advice"].startswith("Send one address")
     *of_file, note = found["notes"]
     assert any("shoeSize" in each["message"] for each in of_file)
-    assert {(each["code"], each["first_line"]) for each in of_file} == {(None, None)}
+    assert {(each["code"], each["first_line"]) for each in of_file} == {("file", None)}
     assert (note["column"], note["count"]) == ("nation", 1)
 
 

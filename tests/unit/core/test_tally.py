@@ -7,7 +7,13 @@ import pytest
 from alumniq_pipelines.core.field_map import Column
 from alumniq_pipelines.core.row_rules import CELL_RULES, Rule, advice_of, message_of
 from alumniq_pipelines.core.tally import Finding, Subject, Tally
-from alumniq_pipelines.core.verdict import MAX_REJECTIONS_KEPT, Counts, Verdict, told_remarks
+from alumniq_pipelines.core.verdict import (
+    MAX_REJECTIONS_KEPT,
+    Counts,
+    Verdict,
+    of_the_file,
+    told_remarks,
+)
 
 NAME = Column(name="name")
 NOTED = Column.model_validate({"name": "noted", "alumniq": {"severity": "note"}})
@@ -83,6 +89,10 @@ def test_remarks_are_told_with_advice_and_capped_with_their_true_total() -> None
         "Send one address and nothing else, such as margaret@example.edu."
     )
     assert rest == "And 2 more kinds of remark in 2,000 places."
+
+
+def test_what_is_told_of_the_whole_file_has_neither_rows_nor_a_line() -> None:
+    assert told_remarks([of_the_file("Lines end in two ways.")]) == ("Lines end in two ways.",)
 
 
 def test_nothing_found_is_nothing_told() -> None:
