@@ -1,5 +1,6 @@
 """From a file to its verdict: decode → examine → stage → judge, the same for a load and a check."""
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -57,6 +58,20 @@ class Steps:
         yield lambda fraction: self.progress(name, fraction)
         self.seconds[name] = round(time.perf_counter() - began, 3)
         self.progress(name, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a file is judged for, beside its verdict.
+
+    Its rows are to be kept in the file `database`; not if that is None, and not once it is known
+    before they are staged that more than `most_rejected` of them are rejected. Of each rule that is
+    broken, `most_remembered` rows are remembered.
+    """
+
+    database: Path | None = None
+    most_rejected: int = sys.maxsize
+    most_remembered: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,17 +182,15 @@ def judged(
     received: Path,
     field_map: FieldMap,
     scratch: Path,
-    database: Path | None,
+    purpose: Purpose,
     limits: Limits,
     steps: Steps,
-    most_remembered: int = 0,
     partners: Partners = NO_PARTNERS,
 ) -> Iterator[Judged]:
     """Judge a received file and lend its staged rows; raises FileProblem and OutageProblem.
 
-    The rows are staged in the file `database`. Where it is None nothing is to be kept, and only
-    what judging needs is staged at all. Of each rule that is broken, so many rows are remembered.
-    `partners` are the rows of other feeds that its foreign keys refer to.
+    Where rows are not to be kept, only what judging needs is staged at all. `partners` are the rows
+    of other feeds that its foreign keys refer to.
     """
     with room_told():
         with steps.step("decode") as progress:
@@ -186,20 +199,28 @@ def judged(
         header = read_header(beginning, field_map)
         layout = Layout(header.delimiter, field_map.dialect.csv.quote_char, header.width)
         text = as_it_is(decoded.path, layout, beginning)
-        with open_staging(field_map, scratch, database) as staging:
-            structure = _staged(staging, text, header, scratch / "mended", steps)
+        with open_staging(field_map, scratch, purpose.database) as opened:
+            mended = scratch / "mended"
+            staging, structure = _staged(opened, text, header, mended, purpose.most_rejected, steps)
             with steps.step("judge"):
-                trial = Trial(structure, np.zeros(structure.rows, np.bool_), most_remembered)
+                none = np.zeros(structure.rows, np.bool_)
+                trial = Trial(structure, none, purpose.most_remembered)
                 verdict = _verdict(staging, trial, header, partners)
             yield Judged(decoded, header, verdict, staging, structure, trial.rejected, trial.broken)
 
 
 def _staged(
-    staging: Staging, text: RegularText, header: Header, mended: Path, steps: Steps
-) -> Structure:
+    staging: Staging,
+    text: RegularText,
+    header: Header,
+    mended: Path,
+    most_rejected: int,
+    steps: Steps,
+) -> tuple[Staging, Structure]:
     """Examine and stage a file at the same time, since nearly every file proves to be regular.
 
     DuckDB leaves half of the machine idle; where the file is not regular, its work is thrown away.
+    Where its shape alone rejects too many rows, none will be published, so they are not kept.
     """
     with ThreadPoolExecutor(max_workers=1) as pool:
         attempt = pool.submit(staging.stage, text, header)
@@ -216,11 +237,13 @@ def _staged(
                     attempt.result()
                 else:
                     staging.give_up(attempt)
+                    if len(structure.irregular) > most_rejected:
+                        staging = replace(staging, keeps_rows=False)
                     staging.stage(structure.text, header)
         finally:
             staging.give_up(attempt)
     staging.confirm(structure.rows)
-    return structure
+    return staging, structure
 
 
 def _verdict(staging: Staging, trial: Trial, header: Header, partners: Partners) -> Verdict:

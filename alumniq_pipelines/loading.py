@@ -175,7 +175,7 @@ def check_file(
     foreign keys refer to. Raises UnusableOutput, and OSError for a path
     that cannot be read.
     """
-    from alumniq_pipelines.judgement import Steps, judged
+    from alumniq_pipelines.judgement import Purpose, Steps, judged
 
     if output is not None and output.suffix.lower() not in OUTPUT_SUFFIXES:
         raise UnusableOutput(OUTPUT_SUFFIXES)
@@ -186,7 +186,7 @@ def check_file(
         try:
             steps = Steps(progress or unwatched)
             with judged(
-                path, field_map, folder, database, limits, steps, partners=partners
+                path, field_map, folder, Purpose(database), limits, steps, partners
             ) as file:
                 if output:
                     file.export(output)
@@ -239,15 +239,16 @@ def _judged_and_compared(
     report_rows: int,
 ) -> tuple[LoadReport, AcceptedRows | None, LiveRows | None]:
     """Read a load's file: the report, what could be published, and what is live before that."""
-    from alumniq_pipelines.judgement import judged
+    from alumniq_pipelines.judgement import Purpose, judged
 
     received, database = folder / "received", folder / "rows.duckdb"
+    purpose = Purpose(database, max_rejected, report_rows)
     partners = LivePartners(warehouse, delivery.load.target, folder / "partners")
     with steps.step("fetch"):
         delivery.fetch(received)
     with (
         delivery.kept(received),
-        judged(received, field_map, folder, database, limits, steps, report_rows, partners) as file,
+        judged(received, field_map, folder, purpose, limits, steps, partners) as file,
     ):
         delivery.sha256 = file.decoded.sha256
         if file.broken:

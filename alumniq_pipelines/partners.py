@@ -61,7 +61,7 @@ class FilePartners:
         """Judge a feed's file; raises OtherFileUnusable."""
         if feed not in self.files:
             return self.others.rows_of(feed, columns)
-        from alumniq_pipelines.judgement import Steps, judged
+        from alumniq_pipelines.judgement import Purpose, Steps, judged
 
         file, folder = self.files[feed], self.scratch / feed
         folder.mkdir(parents=True)
@@ -71,10 +71,10 @@ class FilePartners:
                 file.path,
                 file.field_map,
                 folder,
-                database,
+                Purpose(database),
                 self.limits,
                 Steps(unwatched),
-                partners=self,
+                self,
             ) as judged_file:
                 accepted = judged_file.accept(database, etag=None)
         except FileProblem as problem:

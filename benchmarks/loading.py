@@ -40,6 +40,7 @@ BARE = "bare DuckDB load (checks nothing)"
 COPY = "bare `COPY` into PostgreSQL (checks nothing)"
 CHECK = "`alumniq check --json`"
 LOAD = "whole load into DuckDB"
+LOAD_REFUSED = "the same, refused: no row may break a rule"
 LOAD_POSTGRES = "whole load into PostgreSQL"
 BARE_FILE = "SCRATCH/bare.duckdb"
 POSTGRES_BUDGET = 2.0
@@ -129,6 +130,8 @@ def commands(paths: Mapping[str, Path]) -> Iterator[tuple[str, str, Sequence[str
         yield CHECK, kind, [alumniq, "check", str(path), "--feed", "warehouse", "--json"]
         whole = [*python, "benchmarks.whole_load", str(path), "SCRATCH"]
         yield LOAD, kind, whole
+        if "bad" in kind:
+            yield LOAD_REFUSED, kind, [*whole, "--refuse"]
         yield LOAD_POSTGRES, kind, [*whole, "URL"]
 
 
@@ -142,8 +145,8 @@ def table(costs: Costs) -> str:
         f"| {BARE}: {seconds:.2f} s | 1.0 | | | | {_memory(costs, BARE)} |",
         f"| {COPY} | {_ratios(costs[COPY, 'clean'], bare)} | | | | {_memory(costs, COPY)} |",
     ]
-    for what in (CHECK, LOAD, LOAD_POSTGRES):
-        cells = " | ".join(_ratios(costs[what, kind], bare) for kind in KINDS)
+    for what in (CHECK, LOAD, LOAD_REFUSED, LOAD_POSTGRES):
+        cells = " | ".join(_ratios(costs.get((what, kind), ()), bare) for kind in KINDS)
         lines.append(f"| {what} | {cells} | {_memory(costs, what)} |")
     both = [
         one.seconds + other.seconds for one, other in zip(bare, costs[COPY, "clean"], strict=True)
@@ -163,7 +166,7 @@ def bars(costs: Costs) -> Mapping[str, Mapping[str, float]]:
     bare = costs[BARE, "clean"]
     groups: dict[str, dict[str, float]] = {BARE: {"clean": 1.0}}
     for (what, kind), found in costs.items():
-        if what != BARE:
+        if what not in {BARE, LOAD_REFUSED}:
             groups.setdefault(what.replace("`", ""), {})[kind] = _ratio(found, bare)
     return groups
 
@@ -186,7 +189,9 @@ def _ratio(costs: Sequence[Cost], bare: Sequence[Cost]) -> float:
 
 
 def _ratios(costs: Sequence[Cost], bare: Sequence[Cost]) -> str:
-    """Relate costs to the bare loads of their rounds."""
+    """Relate costs to the bare loads of their rounds; nothing where nothing was measured."""
+    if not costs:
+        return ""
     pairs = zip(costs, bare, strict=True)
     cpu = statistics.median(each.cpu_seconds / yardstick.cpu_seconds for each, yardstick in pairs)
     return f"{_ratio(costs, bare):.2f} ({cpu:.2f})"

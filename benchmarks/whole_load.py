@@ -1,13 +1,14 @@
 """A whole load as a run does it: from a folder bucket to a live version in the warehouse.
 
-    python -m benchmarks.whole_load FILE FOLDER [URL]
+    python -m benchmarks.whole_load FILE FOLDER [URL] [--refuse]
 
 The warehouse is PostgreSQL where a URL is given, else files below the folder.
 
-Rows that break a rule are within the budget, so what is left of the file is published; they are
-explained in a rejection report.
+Rows that break a rule are explained in a rejection report. They are within the budget, so what is
+left of the file is published; with `--refuse` no row may break one, so nothing is.
 """
 
+import argparse
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +25,9 @@ from alumniq_pipelines.loading import LoadReport, run_load
 from alumniq_pipelines.settings import REPOSITORY, Settings
 
 
-def load(file: Path, folder: Path, url: str | None) -> LoadReport:
+def load(
+    file: Path, folder: Path, url: str | None = None, most_rejected: int = sys.maxsize
+) -> LoadReport:
     """Load a file that lies in its bucket already, as it does when a load begins."""
     now = datetime.now(UTC)
     request = LoadRequest(
@@ -45,13 +48,25 @@ def load(file: Path, folder: Path, url: str | None) -> LoadReport:
         delivery,
         PostgresWarehouse(url) if url else DuckDBWarehouse(folder / "warehouse"),
         scratch,
-        max_rejected=sys.maxsize,
+        max_rejected=most_rejected,
         now=now,
         report_rows=Settings().report_rows,
     )
 
 
+def main() -> None:
+    """Load, and see that it ended as it was to end."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("url", nargs="?")
+    parser.add_argument("--refuse", action="store_true")
+    asked = parser.parse_args()
+    most_rejected = 0 if asked.refuse else sys.maxsize
+    report = load(asked.file, asked.folder, asked.url, most_rejected)
+    if (report.version is None) is not asked.refuse:
+        sys.exit("Something was published." if asked.refuse else "Nothing was published.")
+
+
 if __name__ == "__main__":
-    report = load(Path(sys.argv[1]), Path(sys.argv[2]), dict(enumerate(sys.argv)).get(3))
-    if report.version is None:
-        sys.exit("Nothing was published.")
+    main()

@@ -174,6 +174,9 @@ class Staging:
 
         `gaps` are kept beside them, as columns of a table.
         """
+        if not self.keeps_rows:
+            message = "Rows that were not kept cannot be accepted."
+            raise ValueError(message)
         if rejected.any():
             self.connection.register("rejected", {"row": np.flatnonzero(rejected)})
             self.run(f"DELETE FROM {self.table} WHERE rowid IN (SELECT row FROM rejected)")

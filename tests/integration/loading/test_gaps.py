@@ -19,7 +19,7 @@ from alumniq_pipelines.core.load import new_job_id
 from alumniq_pipelines.core.progress import unwatched
 from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.core.warehouse import AcceptedRows
-from alumniq_pipelines.judgement import Steps, judged
+from alumniq_pipelines.judgement import Purpose, Steps, judged
 from tests.integration.loading.conftest import NOW
 
 WRITTEN = {"good": "{0:06},Lee", "rejected": "{0:06},", "ragged": "{0:06},Lee,1,2,3", "blank": ""}
@@ -62,7 +62,9 @@ def accepted(people: FieldMap, kinds: Sequence[str]) -> Iterator[AcceptedRows]:
         received, database = Path(folder, "people.csv"), Path(folder, "rows.duckdb")
         received.write_text(lines_of(kinds), encoding="utf-8")
         steps = Steps(unwatched)
-        with judged(received, people, Path(folder), database, DEFAULT_LIMITS, steps) as file:
+        with judged(
+            received, people, Path(folder), Purpose(database), DEFAULT_LIMITS, steps
+        ) as file:
             rows = file.accept(database, None)
         yield rows
 

@@ -30,7 +30,7 @@ from alumniq_pipelines.core.report import (
     summary_name,
 )
 from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.judgement import Steps, judged
+from alumniq_pipelines.judgement import Purpose, Steps, judged
 from alumniq_pipelines.keeping import Delivery
 from alumniq_pipelines.loading import check_file, run_load
 from alumniq_pipelines.reporting import WrittenReport, write_report
@@ -57,8 +57,8 @@ def report(people: FieldMap, tmp_path: Path, write: Write) -> Report:
 
 
 def reported(path: Path, field_map: FieldMap, folder: Path, most: int) -> WrittenReport | None:
-    steps = Steps(unwatched)
-    with judged(path, field_map, folder, None, DEFAULT_LIMITS, steps, most) as file:
+    purpose = Purpose(most_remembered=most)
+    with judged(path, field_map, folder, purpose, DEFAULT_LIMITS, Steps(unwatched)) as file:
         return write_report(file, most, folder)
 
 

@@ -3,19 +3,22 @@
 import gzip
 import hashlib
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from alumniq_pipelines.adapters.decoding import Limits
+from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS, Limits
 from alumniq_pipelines.core.field_map import FieldMap, Thresholds
 from alumniq_pipelines.core.problems.file import FileGone, FileProblem
 from alumniq_pipelines.core.problems.outage import ScratchUnavailable
 from alumniq_pipelines.core.problems.packing import ExpandsTooFar
+from alumniq_pipelines.core.progress import unwatched
+from alumniq_pipelines.core.verdict import Counts
 from alumniq_pipelines.core.warehouse import Warehouse
+from alumniq_pipelines.judgement import Purpose, Steps, judged
 from tests.integration.loading.installation import Installation
 
 HEADER = "xid,lastName,visits,born\n"
@@ -98,6 +101,26 @@ def test_within_the_budget_the_accepted_rows_are_published(installation: Install
     assert report.version is not None
     assert report.version.rows == 2
     assert installation.rows() == [("001", 3, date(1970, 5, 1)), ("004", 4, None)]
+
+
+def test_rows_of_a_file_whose_shape_is_beyond_its_budget_are_judged_but_not_kept(
+    people: FieldMap, tmp_path: Path, write: Callable[[str], Path]
+) -> None:
+    """Nothing of it can be published, so only what judging needs is worth staging."""
+    path = write(HEADER + "001,Lee,3,\n002,Roe,x,\n003,Poe\n003,Doe,,\n003,Moe,,x\n\n001,Lee,,\n")
+    verdicts = []
+    for most_rejected, is_kept in ((1, False), (2, True)):
+        folder = tmp_path / str(most_rejected)
+        folder.mkdir()
+        purpose = Purpose(folder / "rows.duckdb", most_rejected)
+        with judged(path, people, folder, purpose, DEFAULT_LIMITS, Steps(unwatched)) as file:
+            assert file.staging.keeps_rows is is_kept
+            if not is_kept:
+                with pytest.raises(ValueError, match="not kept"):
+                    file.accept(folder / "rows.duckdb", None)
+        verdicts.append(file.verdict)
+    assert verdicts[0] == verdicts[1]
+    assert verdicts[0].counts == Counts(7, 2, 5)
 
 
 def test_a_table_is_never_emptied_by_a_budget(installation: Installation) -> None:
