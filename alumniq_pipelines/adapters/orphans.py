@@ -89,7 +89,8 @@ def types_of(staging: Staging, table: str) -> dict[str, str]:
 def links(staging: Staging, key: ForeignKey) -> Links:
     """Find which rows of the file refer to which, by a key that refers to the file itself.
 
-    Of several rows with one key it is the first: later ones are rejected for repeating it.
+    Of several rows with one key it is the first: later ones are rejected for repeating it. A row
+    that refers to itself has what it refers to, whatever becomes of it.
     """
     types = types_of(staging, staging.table)
     found = staging.run(
@@ -98,7 +99,7 @@ def links(staging: Staging, key: ForeignKey) -> Links:
         f"FROM {staging.table} AS file LEFT JOIN "
         f"(SELECT {_referred(key)}, min(rowid) AS row FROM {staging.table}{_fixed(key)} "
         f"GROUP BY ALL) AS partner ON {_meet(key, types, types)} "
-        f"WHERE {_present(key)} ORDER BY partner"
+        f"WHERE {_present(key)} AND partner.row IS DISTINCT FROM file.rowid ORDER BY partner"
     ).fetchnumpy()
     return Links(np.asarray(found["row"]), np.asarray(found["partner"]))
 

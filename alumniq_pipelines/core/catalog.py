@@ -8,6 +8,7 @@ from typing import Self
 from alumniq_pipelines.core.fault import Fault, Path
 from alumniq_pipelines.core.field_map import FieldMap, ForeignKey
 from alumniq_pipelines.core.field_map_rules import faults_of
+from alumniq_pipelines.core.foreign_key_rules import reference_faults
 from alumniq_pipelines.core.near_miss import did_you_mean
 from alumniq_pipelines.core.problems.command import UnknownFeed
 from alumniq_pipelines.core.problems.request import UnknownJob
@@ -72,20 +73,15 @@ def faults_across(field_maps: Sequence[FieldMap]) -> Iterator[tuple[str, Fault]]
 def _reference_faults(
     key: ForeignKey, field_map: FieldMap, by_name: Mapping[str, FieldMap]
 ) -> Iterator[tuple[str, str]]:
-    """Hold a foreign key against the feed it refers to: it must name that feed's whole key."""
-    resource = key.reference.resource or field_map.name
+    """Hold a foreign key against the other feed that it names, if it names another."""
+    resource = key.reference.resource
+    if resource in {"", field_map.name}:
+        return
     if resource not in by_name:
         hint = did_you_mean(resource, by_name, f"known feeds: {', '.join(by_name)}")
         yield "resource", f"`resource` is the unknown feed `{resource}`; {hint}"
         return
-    their_key = by_name[resource].table_schema.primary_key
-    named = [*key.reference.fields, *(name for name, _ in key.alumniq.where)]
-    if sorted(named) != sorted(their_key):
-        wanted = ", ".join(their_key) or "none"
-        yield (
-            "fields",
-            f"`fields` (with `alumniq.where`) must name the primary key of {resource}: {wanted}",
-        )
+    yield from reference_faults(key, field_map, by_name[resource])
 
 
 def _cycle_faults(field_maps: Sequence[FieldMap]) -> Iterator[tuple[str, Fault]]:

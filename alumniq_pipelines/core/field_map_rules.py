@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from alumniq_pipelines.core.cell import broken_rules, text_of, value_of
 from alumniq_pipelines.core.fault import Fault, Path
 from alumniq_pipelines.core.field_map import Column, FieldMap, ForeignKey, Scalar
+from alumniq_pipelines.core.foreign_key_rules import reference_faults
 from alumniq_pipelines.core.near_miss import did_you_mean
 from alumniq_pipelines.core.pattern import unportable
 from alumniq_pipelines.core.reference_sets import belongs
@@ -225,6 +226,9 @@ def _foreign_faults(key: ForeignKey, field_map: FieldMap) -> Iterator[tuple[Path
         yield ("fields",), "`fields` is empty"
     if len(key.fields) != len(key.reference.fields):
         yield ("fields",), "`fields` and `reference.fields` are not of the same number"
+    elif key.reference.resource in {"", field_map.name}:
+        for last, text in reference_faults(key, field_map, field_map):
+            yield ("reference", last), text
 
 
 def _unknown_column(name: str, field_map: FieldMap) -> str | None:

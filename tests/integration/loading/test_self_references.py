@@ -67,7 +67,7 @@ def test_the_feeds_own_name_means_this_file_too(write: Write) -> None:
         ("1,,z\n1,,x\n2,1,x\n", [3]),
         ("1,,x,,more\n2,1,x\n", [2]),
         ("1,2,x\n2,1,z\n3,1,x\n", [1, 2, 3]),
-        ("1,1,z\n", [1]),
+        ("1,1,z\n2,1,x\n", [2]),
     ],
     ids=["rejected", "repeated", "both", "ragged", "circle", "itself"],
 )
@@ -104,7 +104,9 @@ def model(rows: Sequence[tuple[str, str, str]]) -> list[tuple[int, str]]:
             (place + 1, name)
             for place, row in enumerate(rows)
             for name, value in zip(("parent", "owner"), row[1:], strict=True)
-            if value and (value not in first or first[value] in rejected)
+            if value
+            and first.get(value) != place
+            and (value not in first or first[value] in rejected)
         ]
         if {place - 1 for place, _ in found} <= rejected:
             return found
