@@ -19,6 +19,24 @@ _HOST = rf"(?:{_LABEL}\.)+[A-Za-z]{{2,}}"
 _DOTS = r".\u3002\uff0e\uff61"
 """What parts the labels of a host in one script or another."""
 
+_PHONES = (
+    "1[2-9][0-9]{9}",
+    "33[1-9][0-9]{8}",
+    "34[6-9][0-9]{8}",
+    "41[1-9][0-9]{8}",
+    "44[1-9][0-9]{9}",
+    "49[1-9][0-9]{8,10}",
+    "52[2-9][0-9]{9}",
+    "61[2-4][0-9]{8}",
+    "65[3-9][0-9]{7}",
+    "81[1-9][0-9]{8}",
+    "82[1-9][0-9]{8}",
+    "852[2-9][0-9]{7}",
+    "861[3-689][0-9]{9}",
+    "91[1-9][0-9]{9}",
+)
+"""Most numbers of the countries where most graduates live: the library takes 40 µs for each."""
+
 _MAILBOX = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 
 
@@ -114,7 +132,9 @@ _FORMS: Mapping[ReferenceSet, _Form] = {
         re.compile(rf"[^@\s]+@[^@\s.]+(?:[{_DOTS}][^@\s.]+)+"),
         _is_email,
     ),
-    "phone": _Form(Sure(r"\+1[2-9][0-9]{9}", 12), re.compile(r"\+[1-9][0-9]{2,14}"), _is_phone),
+    "phone": _Form(
+        Sure(rf"\+(?:{'|'.join(_PHONES)})", 14), re.compile(r"\+[1-9][0-9]{2,14}"), _is_phone
+    ),
     "url": _Form(
         Sure(rf"https?://{_HOST}(?:[/?#][A-Za-z0-9._~/?#&=+-]*)?", 1_000),
         re.compile(r"""https?://[^/?#\s<>"\\][^\s<>"\\\x00-\x1f\x7f]*""", re.IGNORECASE),

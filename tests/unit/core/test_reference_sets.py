@@ -137,6 +137,14 @@ def test_what_surely_belongs_is_taken_by_the_library_too(
     assert decides(text)
 
 
+@pytest.mark.parametrize("numbers", reference_sets._PHONES)
+@given(data=st.data())
+def test_what_surely_is_a_number_of_a_country_is_taken_by_the_library_too(
+    numbers: str, data: st.DataObject
+) -> None:
+    assert reference_sets._is_phone(data.draw(st.from_regex(rf"\+{numbers}", fullmatch=True)))
+
+
 @given(st.emails() | st.text('ab1@.\u3002-_é\n "', min_size=5, max_size=12))
 @example("a@b\u3002cd")
 @example("a@b.1c")
