@@ -1,5 +1,6 @@
 """A reference set takes what its library takes; what surely belongs is known without asking it."""
 
+import re
 import subprocess
 import sys
 from typing import get_args
@@ -115,26 +116,34 @@ def test_the_field_maps_own_example_is_told_rather_than_ours() -> None:
     assert advice_of(Rule.REFERENCE, column).endswith("of ISO 3166-1, such as CAN.")
 
 
-@pytest.mark.parametrize(
-    ("reference", "decides"),
-    [
-        ("email", reference_sets._is_email),
-        ("phone", reference_sets._is_phone),
-        ("url", reference_sets._is_url),
-    ],
+LABELS = st.lists(st.text("aZ0", min_size=1, max_size=5), min_size=1, max_size=3).map("-".join)
+HOSTS = st.builds(
+    lambda labels, last: ".".join([*labels, last]),
+    st.lists(LABELS, min_size=1, max_size=2),
+    st.text("aZ", min_size=2, max_size=5),
 )
-@given(data=st.data())
-def test_what_surely_belongs_is_taken_by_the_library_too(
-    reference: ReferenceSet, decides: object, data: st.DataObject
-) -> None:
-    surely = sure(reference)
-    text = data.draw(
-        st.from_regex(surely.pattern, fullmatch=True).filter(
-            lambda text: len(text) <= surely.longest
-        )
-    )
-    assert callable(decides)
-    assert decides(text)
+MAILBOXES = st.lists(
+    st.text("aZ0!#$%&'*+/=?^_`{|}~-", min_size=1, max_size=6), min_size=1, max_size=3
+).map(".".join)
+ADDRESSES = st.builds(lambda mailbox, host: f"{mailbox}@{host}", MAILBOXES, HOSTS)
+PAGES = st.builds(
+    lambda scheme, host, rest: f"{scheme}://{host}{rest}",
+    st.sampled_from(["http", "https"]),
+    HOSTS,
+    st.text("aZ0._~/?#&=+-", max_size=12).map(lambda text: text and f"/{text}"),
+)
+
+
+@given(ADDRESSES.filter(lambda text: len(text) <= sure("email").longest))
+def test_what_surely_is_an_address_is_one_to_the_library_too(text: str) -> None:
+    assert re.fullmatch(sure("email").pattern, text)
+    assert reference_sets._is_email(text)
+
+
+@given(PAGES)
+def test_what_surely_is_a_web_address_is_one_to_the_library_too(text: str) -> None:
+    assert re.fullmatch(sure("url").pattern, text)
+    assert reference_sets._is_url(text)
 
 
 @pytest.mark.parametrize("numbers", reference_sets._PHONES)
