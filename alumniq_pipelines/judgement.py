@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from alumniq_pipelines.adapters.comparing import compare, lost_zeros
+from alumniq_pipelines.adapters.comparing import compare, zeros_lost
 from alumniq_pipelines.adapters.decoding import Decoded, Limits, decode
 from alumniq_pipelines.adapters.staging import Staging, open_staging
 from alumniq_pipelines.adapters.structure.examining import (
@@ -142,7 +142,7 @@ class Judged:
 
     def hints_beside(self, live: LiveRows) -> tuple[str, ...]:
         """Say what the live version lets suspect of the accepted rows."""
-        lost = lost_zeros(self.staging, live)
+        lost = zeros_lost(self.staging, live)
         return tuple(zeros_hint(each.column, each.rows, each.width) for each in lost)
 
     def export(self, path: Path) -> None:
@@ -251,14 +251,14 @@ def _verdict(staging: Staging, trial: Trial, header: Header, partners: Partners)
     _add_irregular(trial)
     _judge_suspects(staging, trial)
     _judge_keys(staging, trial)
-    unchecked = _judge_references(staging, trial, partners)
+    references = _judge_references(staging, trial, partners)
     structure = trial.structure
     accepted = structure.rows - int(np.count_nonzero(trial.rejected))
     counts = Counts(structure.rows_read, accepted, structure.rows_read - accepted)
-    notes = (*header.notes, *structure.notes, *unchecked)
+    notes = (*header.notes, *structure.notes, *references.notes)
     verdict = trial.tally.verdict(counts, header.width, structure.lines_of, notes)
-    told = hints(staging, structure, header, trial.tally)
-    return replace(verdict, hints=told, unchecked=unchecked)
+    told = (*references.hints, *hints(staging, structure, header, trial.tally))
+    return replace(verdict, hints=told, unchecked=tuple(references.notes))
 
 
 def _add_irregular(trial: Trial) -> None:
@@ -307,12 +307,12 @@ def _judge_keys(staging: Staging, trial: Trial) -> None:
             trial.add_regular(subject, rows, firsts)
 
 
-def _judge_references(staging: Staging, trial: Trial, partners: Partners) -> tuple[str, ...]:
-    """Find rows whose foreign keys refer to nothing; answer which keys could not be judged."""
+def _judge_references(staging: Staging, trial: Trial, partners: Partners) -> Referring:
+    """Find rows whose foreign keys refer to nothing; answer what is told beside them."""
     references = Referring(staging, trial.rejected, partners)
     for subject, rows in references.orphans():
         trial.add_regular(subject, rows)
-    return tuple(references.notes)
+    return references
 
 
 def _keys(field_map: FieldMap) -> Iterator[Subject]:

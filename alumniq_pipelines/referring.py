@@ -7,6 +7,7 @@ from alumniq_pipelines.adapters.orphans import OtherRows, attached, fallen, link
 from alumniq_pipelines.adapters.staging import Staging
 from alumniq_pipelines.adapters.structure.block import Mask, Positions
 from alumniq_pipelines.core.field_map import FieldMap, ForeignKey
+from alumniq_pipelines.core.hints import zeros_hint
 from alumniq_pipelines.core.partners import Partners, Unchecked
 from alumniq_pipelines.core.row_rules import Rule, missing_columns_note
 from alumniq_pipelines.core.tally import Subject
@@ -16,7 +17,7 @@ Orphans = Iterator[tuple[Subject, Positions]]
 
 @dataclass
 class Referring:
-    """The references of a staged file, and why some of them could not be judged.
+    """The references of a staged file; why some could not be judged; what may have gone wrong.
 
     `rejected` are the rows that are rejected by now; whoever takes the orphans marks those that
     are, before taking the next.
@@ -26,6 +27,7 @@ class Referring:
     rejected: Mask
     partners: Partners
     notes: list[str] = field(default_factory=list)
+    hints: list[str] = field(default_factory=list)
 
     def orphans(self) -> Orphans:
         """Find rows that refer to no row, by foreign key; first those of other feeds.
@@ -51,8 +53,17 @@ class Referring:
             for key in keys:
                 subject = _subject(key, self.staging.field_map)
                 if self._can_be_judged(subject, key, others):
-                    for found in others.orphans(key):
-                        yield subject, found
+                    yield from self._beside(subject, key, others)
+
+    def _beside(self, subject: Subject, key: ForeignKey, others: OtherRows) -> Orphans:
+        """Find orphans among the other feed's rows, and what they may have lost."""
+        are_there = False
+        for found in others.orphans(key):
+            are_there = True
+            yield subject, found
+        if are_there and (lost := others.zeros_lost(key)):
+            feed = key.reference.resource
+            self.hints.append(zeros_hint(lost.column, lost.rows, lost.width, feed))
 
     def _can_be_judged(self, subject: Subject, key: ForeignKey, others: OtherRows) -> bool:
         """Whether the other feed's rows have all columns that are referred to; else note it."""

@@ -6,8 +6,8 @@ cells of rows that differ are read a second time, to tell in which columns.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
+from alumniq_pipelines.adapters.lost_zeros import LostZeros, lost_zeros
 from alumniq_pipelines.adapters.staging import Staging
 from alumniq_pipelines.adapters.warehouse.sql_text import identifier, literal
 from alumniq_pipelines.core.changes import Changes
@@ -20,16 +20,6 @@ PAIRS = "aside.pairs"
 HALF_OF_HASH = 2**32 - 1
 
 TEXT = "VARCHAR"
-SHARE_OF_ONE_WIDTH = 0.95
-
-
-@dataclass(frozen=True, slots=True)
-class LostZeros:
-    """Keys that a live version has with zeros in front, `width` characters wide."""
-
-    column: str
-    rows: int
-    width: int
 
 
 def compare(staging: Staging, live: LiveRows) -> Changes:
@@ -40,17 +30,12 @@ def compare(staging: Staging, live: LiveRows) -> Changes:
         return sides.by_key(key) if has_key else sides.as_multisets()
 
 
-def lost_zeros(staging: Staging, live: LiveRows) -> Iterator[LostZeros]:
-    """Find columns of the key that would match more of the live version, were zeros put in front.
-
-    Only where nearly all of its keys are of one width, and some begin with a zero.
-    """
+def zeros_lost(staging: Staging, live: LiveRows) -> Iterator[LostZeros]:
+    """Find columns of the key that match more of the live version with zeros put in front."""
     with _attached(staging, live) as sides:
         for name in staging.field_map.table_schema.primary_key:
-            width = sides.width_of_padded(name)
-            rows = sides.matching_once_padded(name, width) if width else 0
-            if rows:
-                yield LostZeros(name, rows, width)
+            if found := sides.zeros_lost(name):
+                yield found
 
 
 @contextmanager
@@ -103,35 +88,12 @@ class _Sides:
         unchanged = self.staging.count(self.tables[1]) - removed
         return self._changes(added, 0, removed, unchanged, {})
 
-    def width_of_padded(self, name: str) -> int:
-        """Tell how wide the live version's texts of a column are; 0 where none have lost a zero.
-
-        That is where they have no common width, or none begins with a zero, or none here is
-        shorter.
-        """
-        new, old = (self._types(table).get(name) for table in self.tables)
-        if new != TEXT or old != TEXT:
-            return 0
-        text = identifier(name)
-        width, rows, padded = self.staging.run(
-            f"SELECT length({text}) AS width, count(*) AS rows, "
-            f"count(*) FILTER (starts_with({text}, '0')) FROM {self.tables[1]} "
-            "GROUP BY width ORDER BY rows DESC LIMIT 1"
-        ).fetchone() or (0, 0, 0)
-        if not padded or rows < SHARE_OF_ONE_WIDTH * self.staging.count(self.tables[1]):
-            return 0
-        shorter = self.staging.count(f"{self.tables[0]} WHERE length({text}) < {width}")
-        return int(width) if shorter else 0
-
-    def matching_once_padded(self, name: str, width: int) -> int:
-        """Count the staged rows whose text is in the live version only with zeros in front."""
-        new, old = self.tables
-        text = identifier(name)
-        return self.staging.count(
-            f"(SELECT {text}, lpad({text}, {width}, '0') AS padded FROM {new} "
-            f"WHERE length({text}) < {width}) WHERE padded IN (SELECT {text} FROM {old}) "
-            f"AND {text} NOT IN (SELECT {text} FROM {old} WHERE {text} IS NOT NULL)"
-        )
+    def zeros_lost(self, name: str) -> LostZeros | None:
+        """Find texts of a column that the live version has only with zeros in front."""
+        if any(self._types(table).get(name) != TEXT for table in self.tables):
+            return None
+        known = f"SELECT {identifier(name)} AS text FROM {self.tables[1]}"
+        return lost_zeros(self.staging, name, known)
 
     def _pair(self, key: Sequence[str]) -> None:
         places = [f"k{place}" for place in range(len(key))]

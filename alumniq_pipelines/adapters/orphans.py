@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from alumniq_pipelines.adapters.lost_zeros import LostZeros, lost_zeros
 from alumniq_pipelines.adapters.staging import Staging
 from alumniq_pipelines.adapters.structure.block import Mask, Positions
 from alumniq_pipelines.adapters.warehouse.sql_text import identifier, literal
@@ -19,6 +20,7 @@ from alumniq_pipelines.core.partners import PartnerRows
 ALIKE = (frozenset({"BIGINT", "INTEGER", "DOUBLE"}), frozenset({"DATE", "TIMESTAMP"}))
 """Types that are compared by value where they differ; others are by their text."""
 
+TEXT = "VARCHAR"
 ROWS_PER_BATCH = 1_000_000
 Places = npt.NDArray[np.int32]
 
@@ -46,6 +48,16 @@ class OtherRows:
                 f"WHERE rowid BETWEEN {begin} AND {begin + ROWS_PER_BATCH - 1} ORDER BY rowid"
             ).fetchnumpy()
             yield np.asarray(found["row"])
+
+    def zeros_lost(self, key: ForeignKey) -> LostZeros | None:
+        """Find rows whose key of one text would have a partner, were zeros put in front."""
+        ours = types_of(self.staging, self.staging.table)
+        if len(key.fields) > 1 or ours[key.fields[0]] != TEXT:
+            return None
+        if self.types[key.reference.fields[0]] != TEXT:
+            return None
+        known = f"SELECT p0 AS text FROM (SELECT {_referred(key)} FROM {self.table}{_fixed(key)})"
+        return lost_zeros(self.staging, key.fields[0], known)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,12 +40,13 @@ def damage_hint(damage: Damage, column: str, count: int, first_line: int) -> str
             )
 
 
-def zeros_hint(column: str, count: int, width: int) -> str:
-    """Tell of keys that have lost zeros in front, by those of the live version."""
+def zeros_hint(column: str, count: int, width: int, feed: str = "") -> str:
+    """Tell of keys that have lost zeros in front, by those of the live version, or of a feed."""
     rows = "1 row" if count == 1 else f"{count:,} rows"
+    whose = f"keys of the feed {feed}" if feed else "keys of your live data"
     return (
         f"`{column}` has lost leading zeros in {rows}: filled up to {width} characters, they are "
-        "keys of your live data. A spreadsheet drops zeros: format the column as text before "
+        f"{whose}. A spreadsheet drops zeros: format the column as text before "
         "saving."
     )
 

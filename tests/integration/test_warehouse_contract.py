@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
@@ -255,3 +256,24 @@ def test_a_query_answers_no_more_rows_than_asked_for(
 ) -> None:
     publish(1)
     assert len(warehouse.query("iqu", "qa", "select * from members", most=3)[1]) == 3
+
+
+def test_live_rows_are_lent_with_the_columns_that_are_asked_for(
+    warehouse: Warehouse, publish: Publish, tmp_path: Path
+) -> None:
+    """A column that is not there is left out; where nothing has to be copied, there may be more."""
+    publish(1)
+    for place, (asked, missing) in enumerate(
+        [(["xid"], []), (["xid", "no"], ["no"]), (["no"], ["no"])]
+    ):
+        folder = tmp_path / str(place)
+        folder.mkdir()
+        live = warehouse.live_rows(MEMBERS, folder, asked)
+        assert live
+        with duckdb.connect(live.database, read_only=True) as connection:
+            found = connection.table(live.table)
+            assert found.shape[0] == 11
+            assert not set(found.columns) & set(missing)
+            assert set(asked) - set(missing) <= set(found.columns)
+            if isinstance(warehouse, PostgresWarehouse):
+                assert len(found.columns) == 1

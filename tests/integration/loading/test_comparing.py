@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alumniq_pipelines.adapters.comparing import LostZeros, compare, lost_zeros
+from alumniq_pipelines.adapters.comparing import compare, zeros_lost
+from alumniq_pipelines.adapters.lost_zeros import LostZeros
 from alumniq_pipelines.adapters.staging import Staging, open_staging
 from alumniq_pipelines.core.changes import Changes
 from alumniq_pipelines.core.field_map import FieldMap
@@ -205,10 +206,10 @@ def test_keys_that_lost_their_zeros_are_found_by_those_that_are_live(
 ) -> None:
     rows, live_rows = ([(xid, "", 0) for xid in each] for each in (new, live))
     with staged_beside(tmp_path, rows, live_rows) as sides:
-        assert list(lost_zeros(*sides)) == found
+        assert list(zeros_lost(*sides)) == found
 
 
 def test_zeros_are_no_matter_of_keys_that_are_numbers(tmp_path: Path) -> None:
     columns = {"xid": "BIGINT", "name": "VARCHAR", "visits": "BIGINT"}
     with staged_beside(tmp_path, [("1", "", 0)], [(1, "", 0)], live_columns=columns) as sides:
-        assert list(lost_zeros(*sides)) == []
+        assert list(zeros_lost(*sides)) == []

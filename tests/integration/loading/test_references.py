@@ -6,16 +6,21 @@ from typing import Any
 
 import pytest
 
+from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS
 from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.progress import unwatched
 from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.core.warehouse import LiveRows, Warehouse
+from alumniq_pipelines.judgement import Purpose, Steps, judged
 from alumniq_pipelines.loading import LoadReport
 from alumniq_pipelines.partners import LivePartners
+from alumniq_pipelines.reporting import write_report
 from tests.integration.loading.conftest import NOW
 from tests.integration.loading.installation import Installation
 
 Fields = Sequence[Mapping[str, Any]]
 Deliver = Callable[..., LoadReport]
+Write = Callable[[str | bytes], Path]
 
 
 def field_map(
@@ -214,3 +219,47 @@ def test_rows_that_are_rejected_anyway_are_told_of_their_references_too(deliver:
     codes = [(each.line, each.code) for each in report.verdict.rejections]
     assert codes == [(3, "duplicate-key"), (3, "foreign-key"), (4, "required"), (4, "foreign-key")]
     assert report.verdict.counts.rows_rejected == 2
+
+
+def zeros(rows: int) -> str:
+    many = "1 row" if rows == 1 else f"{rows} rows"
+    return (
+        f"`xid` has lost leading zeros in {many}: filled up to 3 characters, they are keys of the "
+        "feed people. A spreadsheet drops zeros: format the column as text before saving."
+    )
+
+
+@pytest.mark.parametrize("severity", ["warning", "error"])
+def test_keys_that_lost_their_zeros_are_told_by_those_that_they_refer_to(
+    deliver: Deliver, severity: str
+) -> None:
+    deliver(PEOPLE, "xid\n001\n002\n103\n")
+    referring = degrees(refers("xid", "people", "xid", severity=severity))
+    report = deliver(referring, "degree,xid\na,1\nb,2\nc,103\nd,9\n")
+    assert report.verdict.hints[0] == zeros(2)
+    report = deliver(referring, "degree,xid\na,001\nc,103\nd,9\n")
+    assert report.verdict.hints == ()
+
+
+def test_one_root_is_told_of_references_too(deliver: Deliver) -> None:
+    deliver(PEOPLE, "xid\n001\n")
+    strict = degrees(refers("xid", "people", "xid", severity="error"))
+    report = deliver(strict, "degree,xid\n" + "".join(f"{n},x{n}\n" for n in range(200)))
+    (hint,) = report.verdict.hints
+    assert "the same fault: `xid` has no partner in the feed people." in hint
+
+
+def test_the_rejection_report_says_what_refers_to_nothing(tmp_path: Path, write: Write) -> None:
+    keys = [refers("school", "", "degree", severity="error")]
+    purpose = Purpose(most_remembered=10)
+    content = write("degree,school\na,b\nb,\nc,z\n")
+    with judged(
+        content, degrees(*keys), tmp_path, purpose, DEFAULT_LIMITS, Steps(unwatched)
+    ) as file:
+        written = write_report(file, 10, tmp_path)
+    assert written
+    (row,) = written.csv.read_text(encoding="utf-8").splitlines()[1:]
+    assert row == (
+        "c,z,3,4,school,foreign-key,`school` has no partner in this file,"
+        '"Send the row that it refers to as well, without faults, or mend the value."'
+    )
