@@ -193,10 +193,16 @@ def _show_causes(console: "Console", causes: Sequence[Cause], title: str) -> Non
 
     if not causes:
         return
-    table = Table("Rows", "What is wrong", "Code", "First line", title=title)
+    table = Table(title=title)
+    for heading in ("Rows", "What is wrong", "What to do", "Code", "First line"):
+        table.add_column(heading, overflow="fold")
     for cause in causes[:MOST_SHOWN]:
         table.add_row(
-            f"{cause.count:,}", escape(cause.message), cause.code, f"{cause.first_line:,}"
+            f"{cause.count:,}",
+            escape(cause.message),
+            escape(cause.advice),
+            cause.code,
+            f"{cause.first_line:,}",
         )
     console.print(table)
     if len(causes) > MOST_SHOWN:

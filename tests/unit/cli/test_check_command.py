@@ -89,7 +89,9 @@ def test_people_read_warnings_and_notes_under_headings_of_their_own(check: Check
         done.stdout.index(text) for text in ("Clean:", "Warnings: these", "Notes: these")
     )
     assert clean < warnings < notes
-    assert "is not an e-mail address" in " ".join(done.stdout.split())
+    assert "`emailAddress`" in done.stdout[warnings:notes]
+    assert "Send one address" in done.stdout[warnings:notes]
+    assert "`nation`" in done.stdout[notes:]
 
 
 def test_json_tells_of_an_unusable_file_too(check: Check) -> None:
