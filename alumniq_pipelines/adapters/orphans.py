@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import duckdb
 import numpy as np
 import numpy.typing as npt
 
@@ -16,6 +17,7 @@ from alumniq_pipelines.adapters.structure.block import Mask, Positions
 from alumniq_pipelines.adapters.warehouse.sql_text import identifier, literal
 from alumniq_pipelines.core.field_map import ForeignKey
 from alumniq_pipelines.core.partners import PartnerRows
+from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 
 ALIKE = (frozenset({"BIGINT", "INTEGER", "DOUBLE"}), frozenset({"DATE", "TIMESTAMP"}))
 """Types that are compared by value where they differ; others are by their text."""
@@ -84,8 +86,14 @@ class Links:
 
 @contextmanager
 def attached(staging: Staging, partners: PartnerRows) -> Iterator[OtherRows]:
-    """Lend the rows of another feed beside those that are staged."""
-    staging.run(f"ATTACH {literal(str(partners.database))} AS partners (READ_ONLY)")
+    """Lend the rows of another feed beside those that are staged; raises WarehouseUnavailable.
+
+    Once attached they stay readable, also where their version is removed meanwhile.
+    """
+    try:
+        staging.run(f"ATTACH {literal(str(partners.database))} AS partners (READ_ONLY)")
+    except duckdb.Error as error:
+        raise WarehouseUnavailable(type(error).__name__) from None
     try:
         table = f"partners.{identifier(partners.table)}"
         yield OtherRows(staging, table, types_of(staging, table))

@@ -1,18 +1,23 @@
 """Foreign keys, judged by what is live of other feeds, on both engines."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS
-from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.adapters.orphans import OtherRows
+from alumniq_pipelines.adapters.structure.block import Positions
+from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
+from alumniq_pipelines.core.field_map import FieldMap, ForeignKey
+from alumniq_pipelines.core.partners import PartnerRows
+from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.core.progress import unwatched
 from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.core.warehouse import LiveRows, Warehouse
 from alumniq_pipelines.judgement import Purpose, Steps, judged
-from alumniq_pipelines.loading import LoadReport
+from alumniq_pipelines.loading import LoadReport, check_file
 from alumniq_pipelines.partners import LivePartners
 from alumniq_pipelines.reporting import write_report
 from tests.integration.loading.conftest import NOW
@@ -210,6 +215,36 @@ def test_a_version_that_replaces_the_live_one_meanwhile_is_not_mixed_in(
     monkeypatch.undo()
     report = deliver(strict, "degree,xid,school\na,002,002\nb,001,001\n")
     assert [(line, column) for line, column, _ in told(report)] == [(2, "xid"), (2, "school")]
+
+
+def test_a_version_that_is_removed_meanwhile_is_read_to_the_end(
+    deliver: Deliver, monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse
+) -> None:
+    if not isinstance(warehouse, DuckDBWarehouse):
+        pytest.skip("From PostgreSQL, rows are copied before they are looked up.")
+    first = deliver(PEOPLE, "xid\n001\n").version
+    assert first
+    find = OtherRows.orphans
+
+    def removed_then_found(itself: OtherRows, key: ForeignKey) -> Iterator[Positions]:
+        deliver(PEOPLE, "xid\n002\n")
+        warehouse._files(first.target).retire(first.number)
+        return find(itself, key)
+
+    monkeypatch.setattr(OtherRows, "orphans", removed_then_found)
+    strict = degrees(refers("xid", "people", "xid", severity="error"))
+    report = deliver(strict, "degree,xid\na,001\nb,002\n")
+    assert [line for line, _, _ in told(report)] == [3]
+
+
+def test_partners_that_cannot_be_read_are_a_fault_of_ours(tmp_path: Path, write: Write) -> None:
+    class Gone:
+        def rows_of(self, feed: str, columns: Collection[str]) -> PartnerRows:
+            return PartnerRows(tmp_path / "gone.duckdb", feed + "".join(columns))
+
+    referring = degrees(refers("xid", "people", "xid"))
+    with pytest.raises(WarehouseUnavailable):
+        check_file(write("degree,xid\na,001\n"), referring, partners=Gone())
 
 
 def test_rows_that_are_rejected_anyway_are_told_of_their_references_too(deliver: Deliver) -> None:
