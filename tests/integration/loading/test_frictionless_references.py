@@ -1,0 +1,98 @@
+"""References judged by frictionless, too: by the same field maps, in one data package."""
+
+import csv
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from frictionless import Package
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alumniq_pipelines.core.descriptor import package
+from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.loading import check_file
+from alumniq_pipelines.partners import FilePartners, OtherFile
+
+Rows = Sequence[Sequence[str]]
+Orphan = tuple[int, tuple[str, ...]]
+
+
+def described(name: str, key: Sequence[str], types: Mapping[str, str], *foreign: Any) -> FieldMap:
+    fields = [{"name": name, "type": kind} for name, kind in types.items()]
+    schema = {"primaryKey": key, "fields": fields, "foreignKeys": foreign}
+    return FieldMap.model_validate(
+        {"name": name, "type": "table", "path": f"{name}.csv", "schema": schema}
+    )
+
+
+PEOPLE = described("people", ["xid"], {"xid": "string", "name": "string"})
+TERMS = described("terms", ["year", "day"], {"year": "integer", "day": "date"})
+DEGREES = described(
+    "degrees",
+    ["degree"],
+    {"degree": "string", "xid": "string", "year": "integer", "day": "date"},
+    {
+        "fields": ["xid"],
+        "reference": {"resource": "people", "fields": ["xid"]},
+        "alumniq": {"severity": "error"},
+    },
+    {
+        "fields": ["year", "day"],
+        "reference": {"resource": "terms", "fields": ["year", "day"]},
+        "alumniq": {"severity": "error"},
+    },
+)
+XIDS = st.sampled_from(["1", "01", "001", " 1", "a", "A", "é", "e\u0301", "x,y", 'q"'])
+DAYS = st.sampled_from(["2026-01-31", "2025-06-01"])
+YEARS = st.sampled_from(["1998", "2001", "07", "+7", "7"])
+TERM = st.just(("", "")) | st.tuples(YEARS, DAYS)
+"""Never half of it blank: to frictionless such a key refers to something, to us to nothing."""
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> Mapping[FieldMap, Rows]:
+    """Draw three tables in which no row breaks another rule."""
+    people = draw(st.lists(XIDS, unique=True))
+    terms = draw(st.lists(st.tuples(YEARS, DAYS), unique_by=lambda each: (int(each[0]), each[1])))
+    degrees = draw(st.lists(st.tuples(XIDS | st.just(""), TERM), min_size=1))
+    return {
+        PEOPLE: [(xid, "") for xid in [*people, "nobody else"]],
+        TERMS: [*terms, ("1", "2020-01-01")],
+        DEGREES: [(str(number), xid, *term) for number, (xid, term) in enumerate(degrees)],
+    }
+
+
+def ours(folder: Path) -> set[Orphan]:
+    """List rows that refer to nothing, with the columns of the key."""
+    files = {each.name: OtherFile(folder / each.path, each) for each in (PEOPLE, TERMS)}
+    partners = FilePartners(files, folder / "partners")
+    report = check_file(folder / DEGREES.path, DEGREES, partners=partners)
+    assert {each.code for each in report.errors} <= {"foreign-key"}
+    fields = {"xid": ("xid",), None: ("year", "day")}
+    return {(each.row or 0, fields[each.column]) for each in report.errors}
+
+
+def theirs(folder: Path) -> set[Orphan]:
+    """List the same as frictionless tells it; it counts the header among the rows."""
+    path = folder / "datapackage.json"
+    path.write_text(json.dumps(package([PEOPLE, TERMS, DEGREES])), encoding="utf-8")
+    report = Package(str(path)).validate()
+    assert not report.errors
+    errors = [each.to_dict() for task in report.tasks for each in task.errors]
+    assert {each["type"] for each in errors} <= {"foreign-key"}
+    return {(each["rowNumber"] - 1, tuple(each["fieldNames"])) for each in errors}
+
+
+@settings(max_examples=25, deadline=None)
+@given(tables())
+def test_the_same_rows_refer_to_nothing(drawn: Mapping[FieldMap, Rows]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for field_map, rows in drawn.items():
+            with (folder / field_map.path).open("w", encoding="utf-8", newline="") as file:
+                names = [column.name for column in field_map.columns]
+                csv.writer(file, quoting=csv.QUOTE_ALL).writerows([names, *rows])
+        assert ours(folder) == theirs(folder)
