@@ -1,7 +1,8 @@
 """Where the rows are found that foreign keys refer to: in what is live, or in other files."""
 
+import tempfile
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS, Limits
@@ -29,8 +30,8 @@ class LivePartners:
 
     def rows_of(self, feed: str, columns: Collection[str]) -> PartnerRows | Unchecked:
         """Lend what is live of a feed; raises WarehouseUnavailable."""
-        folder = self.scratch / feed
-        folder.mkdir(parents=True, exist_ok=True)
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=self.scratch))
         live = self.warehouse.live_rows(replace(self.target, feed=feed), folder, columns)
         if live is None:
             return Unchecked(nothing_live_note(feed))
@@ -56,14 +57,20 @@ class FilePartners:
     scratch: Path
     limits: Limits = DEFAULT_LIMITS
     others: Partners = NO_PARTNERS
+    judged: dict[str, PartnerRows] = field(default_factory=dict)
 
     def rows_of(self, feed: str, columns: Collection[str]) -> PartnerRows | Unchecked:
-        """Judge a feed's file; raises OtherFileUnusable."""
+        """Judge a feed's file, once; raises OtherFileUnusable."""
         if feed not in self.files:
             return self.others.rows_of(feed, columns)
+        if feed not in self.judged:
+            self.judged[feed] = self._judge(feed, self.files[feed])
+        return self.judged[feed]
+
+    def _judge(self, feed: str, file: OtherFile) -> PartnerRows:
         from alumniq_pipelines.judgement import Purpose, Steps, judged
 
-        file, folder = self.files[feed], self.scratch / feed
+        folder = self.scratch / feed
         folder.mkdir(parents=True)
         database = folder / "rows.duckdb"
         try:

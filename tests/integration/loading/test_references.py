@@ -18,7 +18,7 @@ from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.core.warehouse import LiveRows, Warehouse
 from alumniq_pipelines.judgement import Purpose, Steps, judged
 from alumniq_pipelines.loading import LoadReport, check_file
-from alumniq_pipelines.partners import LivePartners
+from alumniq_pipelines.partners import FilePartners, LivePartners, OtherFile
 from alumniq_pipelines.reporting import write_report
 from tests.integration.loading.conftest import NOW
 from tests.integration.loading.installation import Installation
@@ -137,6 +137,17 @@ def test_another_environments_rows_are_no_partners(
     elsewhere = Target("iqu", Environment.PRODUCTION, "degrees")
     found = LivePartners(warehouse, elsewhere, tmp_path).rows_of("people", ["xid"])
     assert getattr(found, "note", "").startswith("The feed people has nothing live")
+
+
+def test_what_is_live_can_be_asked_for_again(
+    deliver: Deliver, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    """As where one feed refers to two, and one of these to the other."""
+    version = deliver(PEOPLE, "xid\n001\n").version
+    assert version
+    partners = LivePartners(warehouse, version.target, tmp_path / "partners")
+    found = [partners.rows_of("people", ["xid"]) for _ in range(2)]
+    assert all(isinstance(each, PartnerRows) and each.database.exists() for each in found)
 
 
 def test_a_code_is_looked_up_in_its_own_list(deliver: Deliver) -> None:
@@ -298,4 +309,28 @@ def test_the_rejection_report_says_what_refers_to_nothing(tmp_path: Path, write:
     assert row == (
         "c,z,3,4,school,foreign-key,`school` has no partner in this file,"
         '"Send the row that it refers to as well, without faults, or mend the value."'
+    )
+
+
+def test_a_file_that_two_others_refer_to_is_judged_once(tmp_path: Path, write: Write) -> None:
+    nested = field_map(
+        "lists", ["code"], [{"name": "code"}], refers("code", "people", "xid", severity="error")
+    )
+    for name, content in (("people", "xid\n001\n"), ("lists", "code\n001\n002\n")):
+        (tmp_path / f"{name}.csv.other").write_text(content, encoding="utf-8")
+    files = {
+        each.name: OtherFile(tmp_path / f"{each.path}.other", each) for each in (PEOPLE, nested)
+    }
+    both = degrees(
+        refers("school", "lists", "code", severity="error"),
+        refers("xid", "people", "xid", severity="error"),
+    )
+    report = check_file(
+        write("degree,school,xid\na,001,001\nb,002,001\n"),
+        both,
+        partners=FilePartners(files, tmp_path / "partners"),
+    )
+    assert [(each.line, each.column) for each in report.errors] == [(3, "school")]
+    assert report.notes[-1] == (
+        "In the file of the feed lists, 1 row breaks its rules and is no partner."
     )
