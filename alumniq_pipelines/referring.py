@@ -30,9 +30,10 @@ class Referring:
     hints: list[str] = field(default_factory=list)
 
     def orphans(self) -> Orphans:
-        """Find rows that refer to no row, by foreign key; first those of other feeds.
+        """Find rows that refer to no row, by foreign key.
 
-        Within the file, rejected rows are no partners; so those come last that reject nothing.
+        Keys to the file itself come last: by then it is known which of its rows are rejected, and
+        these are no partners.
         """
         keys = self.staging.field_map.table_schema.foreign_keys
         own = {"", self.staging.field_map.name}
