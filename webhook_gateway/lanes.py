@@ -17,12 +17,11 @@ Loop = asyncio.AbstractEventLoop
 
 MOST_LANES = 40
 MOST_CALLS = 64
-TAKING_SECONDS = 0.002
+TAKING_SECONDS = 0.01
 """How many calls a lane takes before it answers them, and for how long."""
 
 LOOK_SECONDS = 0.01
-FEW_CALLS = 2
-"""Lanes are doubled where calls wait and a lane took fewer than so many since the last look."""
+"""A call that fills the time for taking holds its lane up. Where half of them are, they double."""
 
 
 class Lanes(Generic[Call, Answer]):
@@ -39,7 +38,7 @@ class Lanes(Generic[Call, Answer]):
         self._waiting: deque[tuple[Call, asyncio.Future[Answer]]] = deque()
         self._turn = threading.Lock()
         self._open = 0
-        self._taken = 0
+        self._taken_at: dict[int, float] = {}
         self._watching: Loop | None = None
         self._threads = ThreadPoolExecutor(MOST_LANES, thread_name_prefix="lane")
 
@@ -53,18 +52,18 @@ class Lanes(Generic[Call, Answer]):
             self._open += first
         self._begin(first)
         if self._watching is not loop:
-            self._watching, self._taken = loop, 0
+            self._watching = loop
             loop.call_later(LOOK_SECONDS, self._look, loop)
         return await future
 
     def _look(self, loop: Loop) -> None:
         """Open further lanes where those that are open are held up by slow calls."""
         with self._turn:
-            are_held_up = self._taken < FEW_CALLS * self._open
+            until = time.monotonic() - TAKING_SECONDS
+            held_up = sum(taken < until for taken in list(self._taken_at.values()))
             most = min(len(self._waiting), self._open, MOST_LANES - self._open)
-            further = most if are_held_up else 0
+            further = most if 2 * held_up >= self._open else 0
             self._open += further
-            self._taken = 0
         self._begin(further)
         if self._waiting:
             loop.call_later(LOOK_SECONDS, self._look, loop)
@@ -76,8 +75,9 @@ class Lanes(Generic[Call, Answer]):
             self._threads.submit(self._work_off)
 
     def _work_off(self) -> None:
-        """Work until nobody waits."""
-        while self._goes_on():
+        """Work until nobody waits, or others can do without this lane."""
+        goes_on = True
+        while goes_on:
             futures: list[asyncio.Future[Answer]] = []
             try:
                 answers = self._work(self._take(futures))
@@ -88,24 +88,28 @@ class Lanes(Generic[Call, Answer]):
                 by_loop[future.get_loop()].append((future, answer))
             for loop, answered in by_loop.items():
                 loop.call_soon_threadsafe(_tell, answered)
+            goes_on = self._goes_on(taken=len(futures))
 
-    def _goes_on(self) -> bool:
-        """Whether there is more to do; else the lane is closed."""
+    def _goes_on(self, taken: int) -> bool:
+        """Whether this lane is needed after a turn; else it is closed."""
         with self._turn:
-            if not self._waiting:
-                self._open -= 1
-            return bool(self._waiting)
+            is_needed = bool(self._waiting) and (taken == 1 or self._open == 1)
+            self._open -= not is_needed
+        return is_needed
 
     def _take(self, futures: list[asyncio.Future[Answer]]) -> Iterator[Call]:
-        until = time.monotonic() + TAKING_SECONDS
-        while len(futures) < MOST_CALLS and time.monotonic() < until:
-            try:
-                call, future = self._waiting.popleft()
-            except IndexError:  # another lane was faster
-                return
-            self._taken += 1
-            futures.append(future)
-            yield call
+        lane, until = threading.get_ident(), time.monotonic() + TAKING_SECONDS
+        try:
+            while len(futures) < MOST_CALLS and (now := time.monotonic()) < until:
+                try:
+                    call, future = self._waiting.popleft()
+                except IndexError:  # another lane was faster
+                    return
+                self._taken_at[lane] = now
+                futures.append(future)
+                yield call
+        finally:
+            self._taken_at.pop(lane, None)
 
 
 def _tell(answered: Sequence[tuple["asyncio.Future[Answer]", Answer | Exception]]) -> None:

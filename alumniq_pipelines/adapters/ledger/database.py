@@ -22,9 +22,6 @@ from alumniq_pipelines.core.problems.setup import UnusableLedgerUrl
 PATIENCE_SECONDS = 30
 """How long a statement waits for another process (SQLite's lock) or a call for a connection."""
 
-CHECKPOINT_PAGES = 10_000
-"""SQLite tidies its log up once it has so many pages (40 MB): who commits then waits for it."""
-
 
 @dataclass(frozen=True)
 class Database:
@@ -127,7 +124,6 @@ def _sqlite_engine(url: URL) -> Engine:
         cursor = connection.cursor()
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         cursor.close()
 
     @event.listens_for(engine, "begin")

@@ -96,6 +96,9 @@ def test_calls_that_take_long_are_worked_off_side_by_side_and_hold_up_nobody_els
         assert await all_of(worked, [1, 2]) == [10, 20]
         worker.go_on.set()
         assert await slow == [10 * each for each in numbers]
+        turns = len(worker.turns)
+        assert await all_of(worked, range(40)) == [10 * each for each in range(40)]
+        assert len(worker.turns) - turns < 20  # lanes that were needed no more are closed
 
     asyncio.run(ask())
 
