@@ -31,8 +31,8 @@ from benchmarks.results import write_section
 
 CALL = {"filename": "warehouse.csv", "notifyEmail": "you@example.edu"}
 START_SECONDS = 30
-TOLD = """Calls of the webhook beside those of a bare Starlette app with one durable insert, each served
-by one worker; how long callers wait is measured at half of the gateway's speed. Medians: {told}.
+TOLD = """Calls of the webhook beside those of a bare Starlette app with one durable insert, with
+one worker each; how long callers wait is measured at half of the gateway's speed. Medians: {told}.
 
 | bare, calls a second | gateway | p50 bare, ms | p50 gateway | p99 bare | p99 gateway |
 |---|---|---|---|---|---|
