@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from alumniq_pipelines.adapters.structure.reading import MOST_BYTES_OF_A_ROW
 from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
 from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
 from alumniq_pipelines.core.load import JobId, new_job_id
@@ -277,3 +278,16 @@ def test_live_rows_are_lent_with_the_columns_that_are_asked_for(
             assert set(asked) - set(missing) <= set(found.columns)
             if isinstance(warehouse, PostgresWarehouse):
                 assert len(found.columns) == 1
+
+
+def test_the_longest_row_that_a_file_may_have_is_lent_as_it_is(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    values = f"('1', repeat('\"', {MOST_BYTES_OF_A_ROW})), ('2', 'short')"
+    rows = accepted_rows(tmp_path, f"select * from (values {values}) t(xid, a)")
+    warehouse.publish(MEMBERS, FIELD_MAP, rows, number=1, job_id=new_job_id(), now=NOW)
+    live = warehouse.live_rows(MEMBERS, tmp_path)
+    assert live
+    with duckdb.connect(live.database, read_only=True) as connection:
+        found = connection.table(live.table).order("xid").fetchall()
+    assert found == [("1", '"' * MOST_BYTES_OF_A_ROW), ("2", "short")]

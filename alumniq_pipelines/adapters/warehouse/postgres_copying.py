@@ -19,6 +19,9 @@ from alumniq_pipelines.adapters.warehouse.version_file import GAPS
 from alumniq_pipelines.core.warehouse import AcceptedRows
 
 CHUNK_BYTES = 1 << 18
+WRITING: dict[str, Any] = {"threads": 1, "memory_limit": "256MB"}
+"""How DuckDB writes: more threads would run ahead and keep what PostgreSQL is too slow to take."""
+
 ROWS_AT_ONCE = 10_000
 POSTGRES_NAMES = {
     "VARCHAR": "text",
@@ -29,9 +32,12 @@ DUCKDB_NAMES = {postgres: name for name, postgres in POSTGRES_NAMES.items()}
 """Where the two call a type differently; what is not here has one name."""
 READING = (
     "auto_detect = false, header = false, delim = ',', quote = '\"', escape = '\"', "
-    "nullstr = '', allow_quoted_nulls = false, max_line_size = 1000000000"
+    "nullstr = '', allow_quoted_nulls = false, max_line_size = 8000000"
 )
-"""How DuckDB reads what PostgreSQL wrote."""
+"""How DuckDB reads what PostgreSQL wrote: no row that was loaded is as long, its quotes doubled."""
+
+ROOM: dict[str, Any] = {"memory_limit": "512MB"}
+"""What DuckDB may take for it, beside what is staged."""
 
 
 def accepted_columns(accepted: AcceptedRows) -> Columns:
@@ -51,7 +57,7 @@ def copy_in(
     # Frozen: whoever reads the rows first need not mark each of them as committed.
     into = f"copy {relation} ({names}) from stdin (format csv, freeze)"
     with (
-        duckdb.connect(accepted.database, read_only=True) as source,
+        duckdb.connect(accepted.database, read_only=True, config=WRITING) as source,
         connection.cursor() as cursor,
         ThreadPoolExecutor(1) as other,
     ):
@@ -101,7 +107,7 @@ def copy_out(
     out = f"copy (select {names} from {relation}) to stdout (format csv, force_quote *)"
     connection.execute("set local synchronize_seqscans = off")
     with (
-        duckdb.connect(database) as destination,
+        duckdb.connect(database, config=ROOM) as destination,
         connection.cursor() as cursor,
         ThreadPoolExecutor(1) as other,
         _pipe() as (reader, writer),
