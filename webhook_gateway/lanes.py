@@ -7,8 +7,9 @@ import asyncio
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Generic, TypeVar
 
 Call = TypeVar("Call")
@@ -80,7 +81,8 @@ class Lanes(Generic[Call, Answer]):
         while goes_on:
             futures: list[asyncio.Future[Answer]] = []
             try:
-                answers = self._work(self._take(futures))
+                with closing(self._take(futures)) as calls:
+                    answers = self._work(calls)
             except Exception as fault:  # noqa: BLE001 - everybody who waits is told
                 answers = [fault] * len(futures)
             by_loop = defaultdict(list)
@@ -97,7 +99,7 @@ class Lanes(Generic[Call, Answer]):
             self._open -= not is_needed
         return is_needed
 
-    def _take(self, futures: list[asyncio.Future[Answer]]) -> Iterator[Call]:
+    def _take(self, futures: list[asyncio.Future[Answer]]) -> Generator[Call]:
         lane, until = threading.get_ident(), time.monotonic() + TAKING_SECONDS
         try:
             while len(futures) < MOST_CALLS and (now := time.monotonic()) < until:

@@ -139,6 +139,21 @@ def test_a_fault_of_the_work_is_told_to_all_of_its_turn_and_the_next_turn_goes_o
     asyncio.run(ask())
 
 
+def test_a_turn_that_fails_before_its_end_holds_no_lane_up() -> None:
+    def work(calls: Iterator[int]) -> Sequence[int | Exception]:
+        next(calls)
+        raise ZeroDivisionError
+
+    async def ask() -> None:
+        with pytest.raises(ZeroDivisionError) as kept:  # with its trace, and so all it went through
+            await worked.answer(1)
+        assert kept.traceback
+        assert worked._taken_at == {}
+
+    worked = Lanes[int, int](work)
+    asyncio.run(ask())
+
+
 def test_who_has_gone_is_not_answered_and_nobody_else_notices() -> None:
     worker = Worker()
 
