@@ -172,8 +172,7 @@ def check_file(
 
     `output` (.csv or .parquet) gets the accepted rows as they would be published; it is written
     whole, or not at all where the file is unusable. `partners` are the rows of other feeds that its
-    foreign keys refer to. Raises UnusableOutput, and OSError for a path
-    that cannot be read.
+    foreign keys refer to. Raises UnusableOutput, and OSError for a path that cannot be read.
     """
     from alumniq_pipelines.judgement import Purpose, Steps, judged
 

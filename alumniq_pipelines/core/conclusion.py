@@ -6,7 +6,7 @@ another one. Everything here may be asked again at any time: deciding twice chan
 """
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -133,11 +133,18 @@ def _outcome(attempts: Sequence[Attempt], run: Run) -> Outcome | None:
     last = attempts[-1] if attempts else Attempt(0, run.id)
     if last.result in SUCCESSES:
         is_unchanged = last.result is AttemptResult.UNCHANGED
-        succeeded = Outcome(LoadState.SUCCEEDED, (), last.counts, last.changes, is_unchanged)
-        return replace(succeeded, remarks=last.remarks)
+        return Outcome(
+            LoadState.SUCCEEDED,
+            (),
+            last.counts,
+            last.changes,
+            is_unchanged,
+            remarks=last.remarks,
+        )
     if last.result is AttemptResult.REFUSED:
-        refused = Outcome(LoadState.FAILED, last.errors, last.counts, last.changes)
-        return replace(refused, remarks=last.remarks)
+        return Outcome(
+            LoadState.FAILED, last.errors, last.counts, last.changes, remarks=last.remarks
+        )
     if last.result is AttemptResult.MISCONFIGURED:
         return Outcome(LoadState.FAILED, (str(Misconfigured()),))
     if run.state is RunState.CANCELED:

@@ -12,6 +12,7 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.rhythm import Standing
 from alumniq_pipelines.defs.assets import feed_key
+from alumniq_pipelines.defs.metadata import table
 from alumniq_pipelines.watching import Stand, stands_of
 
 FRESHNESS = "freshness"
@@ -64,26 +65,17 @@ def _is_silent(stand: Stand) -> bool:
 
 
 def _table(stands: Sequence[Stand]) -> dg.MetadataValue:
-    return dg.MetadataValue.table(
+    return table(
         [
-            dg.TableRecord(
-                {
-                    "partition": each.target.partition_key,
-                    "standing": str(each.expectation.standing),
-                    "due": _text(each.expectation.due_at),
-                    "last": _text(each.last),
-                }
+            (
+                each.target.partition_key,
+                str(each.expectation.standing),
+                _text(each.expectation.due_at),
+                _text(each.last),
             )
             for each in stands
         ],
-        schema=dg.TableSchema(
-            columns=[
-                dg.TableColumn("partition", "string"),
-                dg.TableColumn("standing", "string"),
-                dg.TableColumn("due", "string"),
-                dg.TableColumn("last", "string"),
-            ]
-        ),
+        dict.fromkeys(("partition", "standing", "due", "last"), "string"),
     )
 
 

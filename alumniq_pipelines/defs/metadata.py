@@ -1,6 +1,6 @@
 """Metadata: what the Dagster UI shows of each load; never a cell value."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 
@@ -82,54 +82,37 @@ def _change_metadata(changes: Changes) -> Metadata:
 
 def _remarks(remarks: Sequence[Cause]) -> dg.MetadataValue:
     """Lay out what is wrong and rejected nothing, warnings first."""
-    return dg.MetadataValue.table(
+    return table(
         [
-            dg.TableRecord(
-                {
-                    "severity": each.severity,
-                    "rows": each.count,
-                    "first line": each.first_line,
-                    "column": each.column,
-                    "code": each.code,
-                    "message": each.message,
-                }
-            )
+            (each.severity, each.count, each.first_line, each.column, each.code, each.message)
             for each in remarks[:REMARKS_SHOWN]
         ],
-        schema=dg.TableSchema(
-            columns=[
-                dg.TableColumn("severity", "string"),
-                dg.TableColumn("rows", "int"),
-                dg.TableColumn("first line", "int"),
-                dg.TableColumn("column", "string"),
-                dg.TableColumn("code", "string"),
-                dg.TableColumn("message", "string"),
-            ]
-        ),
+        {
+            "severity": "string",
+            "rows": "int",
+            "first line": "int",
+            "column": "string",
+            "code": "string",
+            "message": "string",
+        },
     )
 
 
 def _rejections(report: LoadReport) -> dg.MetadataValue:
-    return dg.MetadataValue.table(
+    return table(
         [
-            dg.TableRecord(
-                {
-                    "row": each.row,
-                    "line": each.line,
-                    "column": each.column,
-                    "code": each.code,
-                    "message": each.message,
-                }
-            )
+            (each.row, each.line, each.column, each.code, each.message)
             for each in report.verdict.rejections[:REJECTIONS_SHOWN]
         ],
-        schema=dg.TableSchema(
-            columns=[
-                dg.TableColumn("row", "int"),
-                dg.TableColumn("line", "int"),
-                dg.TableColumn("column", "string"),
-                dg.TableColumn("code", "string"),
-                dg.TableColumn("message", "string"),
-            ]
-        ),
+        {"row": "int", "line": "int", "column": "string", "code": "string", "message": "string"},
+    )
+
+
+def table(
+    rows: Iterable[Sequence[str | int | None]], columns: Mapping[str, str]
+) -> dg.MetadataValue:
+    """Make a table of rows; `columns` are their names with their types."""
+    return dg.MetadataValue.table(
+        [dg.TableRecord(dict(zip(columns, row, strict=True))) for row in rows],
+        schema=dg.TableSchema([dg.TableColumn(*column) for column in columns.items()]),
     )
