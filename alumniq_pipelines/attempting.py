@@ -135,7 +135,8 @@ def attempt(
         raise AttemptsExhausted(MAX_ATTEMPTS)
     begun = means.ledger.loads.begin_attempt(load.job_id, run_id, means.clock())
     if begun is None:
-        raise LoadEnded(load.job_id)
+        ended = means.ledger.loads.get(load.job_id) or load
+        raise LoadEnded(load.job_id, ended.state)
     if begun.number == 1 and not load.request.dry_run:
         _announce(load, means)
     attempted = _attempted(load, begun.number, field_map, means, progress)
@@ -171,6 +172,26 @@ def accept_again(ledger: Ledger, target: Target, filename: str | None, now: date
         filename = last.request.filename
     request = LoadRequest(
         new_job_id(), target, filename, etag=None, size_bytes=None, origin=Origin.DAGSTER
+    )
+    return ledger.loads.accept(request, now)
+
+
+def accept_same(ledger: Ledger, ended: Load, filename: str | None, now: datetime) -> Load:
+    """Accept a load that does once more what an ended one was to do, for staff.
+
+    A dry run stays one, and what was read from the archive is read from there; `filename` names
+    another file. The customer of the ended load was notified of it and is not notified of this one.
+    """
+    own = ended.request
+    request = LoadRequest(
+        new_job_id(),
+        ended.target,
+        filename or own.filename,
+        etag=None,
+        size_bytes=None,
+        origin=Origin.DAGSTER,
+        repeats=None if filename else own.repeats,
+        dry_run=own.dry_run,
     )
     return ledger.loads.accept(request, now)
 

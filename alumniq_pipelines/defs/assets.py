@@ -74,7 +74,7 @@ def feed_asset(field_map: FieldMap, catalog: Catalog, settings: Settings) -> dg.
     )
     def feed(
         context: dg.AssetExecutionContext, config: Reload
-    ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
+    ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None] | dg.Output[None]]:
         from alumniq_pipelines.defs.step import step_events
 
         yield from step_events(context, field_map, _means(context, settings), config.filename)

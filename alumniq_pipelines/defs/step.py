@@ -7,19 +7,31 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from alumniq_pipelines.attempting import Attempted, Means, accept_again, attempt
+from alumniq_pipelines.attempting import (
+    Attempted,
+    Means,
+    accept_again,
+    accept_same,
+    attempt,
+)
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.load import JobId, Load
 from alumniq_pipelines.core.outcome import AttemptResult
-from alumniq_pipelines.core.problems.command import UnknownPartition
+from alumniq_pipelines.core.problems.command import LoadEnded, UnknownPartition
 from alumniq_pipelines.core.problems.outage import AttemptsExhausted
 from alumniq_pipelines.core.problems.problem import OutageProblem, Problem
 from alumniq_pipelines.core.target import Target
 from alumniq_pipelines.defs.checks import check_results
 from alumniq_pipelines.defs.metadata import load_metadata
-from alumniq_pipelines.defs.tags import JOB_ID, RETRY_NUMBER, tags_of
+from alumniq_pipelines.defs.tags import (
+    JOB_ID,
+    NOTHING_DONE,
+    PARENT_RUN,
+    RETRY_NUMBER,
+    tags_of,
+)
 
-StepEvents = Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]
+StepEvents = Iterator[dg.AssetCheckResult | dg.MaterializeResult[None] | dg.Output[None]]
 
 
 def step_events(
@@ -30,11 +42,17 @@ def step_events(
 ) -> StepEvents:
     """Make an attempt at the run's load; raises dg.Failure where nothing was published.
 
-    Superseded or held, the load publishes nothing and the run succeeds.
+    Superseded or held, the load publishes nothing and the run succeeds. So does the run of a load
+    that has ended: it does nothing, says so in its log, and carries the tag NOTHING_DONE.
     """
     try:
         load = _load_of(context, field_map, means, filename)
         attempted = attempt(load, context.run.run_id, field_map, means)
+    except LoadEnded as ended:
+        context.log.warning(str(ended))
+        context.instance.add_run_tags(context.run.run_id, {NOTHING_DONE: ended.code})
+        yield from _no_check_results(context)
+        return
     except Problem as problem:
         retried = isinstance(problem, OutageProblem) and not isinstance(problem, AttemptsExhausted)
         raise dg.Failure(str(problem), allow_retries=retried) from None
@@ -55,20 +73,40 @@ def step_events(
 def _load_of(
     context: dg.AssetExecutionContext, field_map: FieldMap, means: Means, filename: str | None
 ) -> Load:
-    """Find the load that the run works on, or accept one for a run that was made by hand."""
+    """Find the load that the run works on, or accept one for a run that a person asked for.
+
+    Raises LoadEnded where the run was made for a load that has ended and nobody asked for another.
+    """
     load = means.ledger.loads.by_run(context.run.run_id)
     if load:
         return load
     target = _target(context.partition_key, field_map)
-    tags = context.run.tags
-    tagged = means.ledger.loads.get(JobId(tags[JOB_ID])) if JOB_ID in tags else None
-    if tagged and tagged.target == target and (not tagged.is_final or RETRY_NUMBER in tags):
-        return tagged
-    if tagged and filename is None:  # a run of an ended load, executed again by hand
-        filename = tagged.request.filename
-    load = accept_again(means.ledger, target, filename, means.clock())
+    job_id = context.run.tags.get(JOB_ID)
+    tagged = means.ledger.loads.get(JobId(job_id)) if job_id else None
+    if tagged and tagged.target == target:
+        if not tagged.is_final:
+            return tagged
+        if not _is_asked_for_again(context.run, context.instance):
+            raise LoadEnded(tagged.job_id, tagged.state)
+        load = accept_same(means.ledger, tagged, filename, means.clock())
+    else:
+        load = accept_again(means.ledger, target, filename, means.clock())
     context.instance.add_run_tags(context.run.run_id, tags_of(load))
     return load
+
+
+def _is_asked_for_again(run: dg.DagsterRun, instance: dg.DagsterInstance) -> bool:
+    """Return whether a person executed this run again, or it is Dagster's retry of such a run.
+
+    Both kinds name a parent; only Dagster's own retries have a number. A retry repeats what its
+    parent was asked to do, so the first run of a chain of retries decides.
+    """
+    while RETRY_NUMBER in run.tags:
+        parent = instance.get_run_by_id(run.tags.get(PARENT_RUN, ""))
+        if parent is None:
+            return False
+        run = parent
+    return PARENT_RUN in run.tags
 
 
 def _target(partition_key: str, field_map: FieldMap) -> Target:
@@ -76,6 +114,16 @@ def _target(partition_key: str, field_map: FieldMap) -> Target:
         return Target.from_partition_key(partition_key, field_map.name)
     except ValueError:
         raise UnknownPartition(partition_key) from None
+
+
+def _no_check_results(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:
+    """Yield the outputs of the asset's checks without a result, which Dagster insists on.
+
+    A check result would be an invention: no file was checked.
+    """
+    of_the_asset = context.assets_def.get_output_name_for_asset_key(context.asset_key)
+    for name in sorted(context.op_execution_context.selected_output_names - {of_the_asset}):
+        yield dg.Output(None, output_name=name)
 
 
 def _failure(attempted: Attempted, metadata: dict[str, dg.MetadataValue]) -> dg.Failure:

@@ -9,6 +9,10 @@ ENVIRONMENT = "alumniq/environment"
 FEED = "alumniq/feed"
 TARGET = "alumniq/target"
 
+NOTHING_DONE = "alumniq/nothing_done"
+"""On a run that found its load ended: why it did nothing."""
+
+PARENT_RUN = "dagster/parent_run_id"
 PRIORITY = "dagster/priority"
 RETRY_NUMBER = "dagster/retry_number"
 RETRY_STRATEGY = "dagster/retry_strategy"

@@ -261,15 +261,16 @@ class OtherFileUnusable(SetupProblem):
 
 
 class LoadEnded(SetupProblem):
-    """The load has ended already."""
+    """The load has ended."""
 
     code = "load-ended"
 
-    def __init__(self, job_id: str) -> None:
-        """Name the load."""
+    def __init__(self, job_id: str, state: str) -> None:
+        """Name the load and how it ended."""
         super().__init__(
-            f"The load {job_id} has its outcome already.",
-            "Materialise the partition anew to load the file again.",
+            f"The load {job_id} ended before this run could work on it ({state}), so the run did "
+            "nothing.",
+            "To load the file again, re-execute this run or materialize the partition.",
         )
 
 

@@ -51,15 +51,18 @@ class Installation:
         return found
 
     def execute(
-        self, load: Load | None = None, config: dict[str, str] | None = None
+        self,
+        load: Load | None = None,
+        config: dict[str, str] | None = None,
+        tags: dict[str, str] | None = None,
     ) -> dg.ExecuteInProcessResult:
-        """Execute a run as the queue would: for a load, or by hand."""
+        """Execute a run as the queue would: for a load, or by hand; `tags` replace the load's."""
         target = load.target if load else TARGET
         feed = target.feed.replace("-", "_")
         return self.definitions.resolve_job_def(f"load_{feed}").execute_in_process(
             instance=self.instance,
             partition_key=target.partition_key,
-            tags=tags_of(load) if load else {},
+            tags=tags if tags is not None else tags_of(load) if load else {},
             run_config={"ops": {f"feeds__{feed}": {"config": config or {}}}},
             raise_on_error=False,
         )

@@ -17,7 +17,7 @@ from alumniq_pipelines.core.target import Target
 from alumniq_pipelines.core.warehouse import Version
 from alumniq_pipelines.definitions import build_definitions
 from alumniq_pipelines.defs.settling import Settling
-from alumniq_pipelines.defs.tags import JOB_ID
+from alumniq_pipelines.defs.tags import JOB_ID, tags_of
 from tests.integration.dagster.conftest import FILE, HEADER, ROWS, TARGET, Installation
 
 KEY = dg.AssetKey(["feeds", "warehouse_lookups"])
@@ -305,9 +305,10 @@ def test_executing_the_run_of_an_ended_load_again_makes_a_new_load(
 ) -> None:
     installation.put(HEADER + ROWS)
     load = installation.accept()
-    installation.execute(load)
+    first = installation.execute(load)
     settled(installation, load)
-    assert installation.execute(load).success
+    by_a_person = {"dagster/parent_run_id": first.run_id}
+    assert installation.execute(load, tags=tags_of(load) | by_a_person).success
     (again,) = by_hand(installation)
     assert again.request.filename == FILE
     assert again.job_id != load.job_id
