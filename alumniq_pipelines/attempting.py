@@ -2,15 +2,14 @@
 
 import logging
 import secrets
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS, Limits
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.scratch import scratch_folder
 from alumniq_pipelines.core.archive import Archive, Receipt
 from alumniq_pipelines.core.bucket import Buckets
 from alumniq_pipelines.core.changes import overridden
@@ -21,30 +20,32 @@ from alumniq_pipelines.core.holding import HeldRows, Hold, held_notices
 from alumniq_pipelines.core.load import (
     MAX_ATTEMPTS,
     Load,
-    LoadRequest,
     LoadState,
-    Origin,
-    new_job_id,
 )
-from alumniq_pipelines.core.outcome import AttemptResult, tries
-from alumniq_pipelines.core.problems.command import LoadEnded, NothingToReload
+from alumniq_pipelines.core.outcome import AttemptResult, CheckRecord, tries
+from alumniq_pipelines.core.problems.command import AttemptOver, LoadEnded
 from alumniq_pipelines.core.problems.file import FileProblem, RowsRejected, told_faults
 from alumniq_pipelines.core.problems.holding import HoldSuperseded
 from alumniq_pipelines.core.problems.outage import (
     AttemptsExhausted,
-    ScratchUnavailable,
     UnexpectedFault,
 )
 from alumniq_pipelines.core.problems.problem import Problem, SetupProblem
 from alumniq_pipelines.core.problems.request import RequestProblem
 from alumniq_pipelines.core.progress import Progress
 from alumniq_pipelines.core.staff import NOBODY, Staff
-from alumniq_pipelines.core.target import Target
 from alumniq_pipelines.core.trace import trace_of
-from alumniq_pipelines.core.verdict import Cause, Counts, of_the_file, told_errors
+from alumniq_pipelines.core.verdict import Cause, of_the_file, told_errors
 from alumniq_pipelines.core.warehouse import Version, Warehouse
 from alumniq_pipelines.keeping import Delivery
-from alumniq_pipelines.loading import LoadReport, overtaken, publish_held, report_of_held, run_load
+from alumniq_pipelines.loading import (
+    LoadReport,
+    completed_before,
+    overtaken,
+    publish_held,
+    report_of_held,
+    run_load,
+)
 
 Clock = Callable[[], datetime]
 
@@ -85,11 +86,6 @@ class Attempted:
     tries: int = 1
 
     @property
-    def counts(self) -> Counts | None:
-        """Rows read, accepted and rejected, where the file was judged."""
-        return self.report.verdict.counts if self.report else None
-
-    @property
     def remarks(self) -> tuple[Cause, ...]:
         """What rejected nothing, where the file was judged: of its rows, then of the whole file.
 
@@ -100,6 +96,18 @@ class Attempted:
         verdict = self.report.verdict
         hints = verdict.hints if self.problem is None else ()
         return (*verdict.remarks, *(of_the_file(each) for each in (*hints, *verdict.notes)))
+
+    @property
+    def check(self) -> CheckRecord | None:
+        """What checking found, for the ledger; None where the file was not checked to the end."""
+        if self.report is None:
+            return None
+        return CheckRecord(
+            counts=self.report.verdict.counts,
+            causes=self.report.verdict.causes,
+            remarks=self.remarks,
+            changes=self.report.changes,
+        )
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -124,7 +132,7 @@ def attempt(
     """Make the next attempt at a load and record it in the ledger; one that is held stays so.
 
     Faults of the file and of ours are answered, not raised; only the ledger's own are, and what
-    says that no attempt is left: LoadEnded, AttemptsExhausted.
+    says that no attempt is left (LoadEnded, AttemptsExhausted) or this one is over (AttemptOver).
     """
     hold = means.ledger.holds.get(load.job_id) if load.state is LoadState.HELD else None
     if hold is not None:
@@ -133,13 +141,15 @@ def attempt(
     before = tries(means.ledger.loads.attempts(load.job_id))
     if len(before) >= MAX_ATTEMPTS:
         raise AttemptsExhausted(MAX_ATTEMPTS)
+    checks = [past.check for past in before if past.check]
     begun = means.ledger.loads.begin_attempt(load.job_id, run_id, means.clock())
     if begun is None:
         ended = means.ledger.loads.get(load.job_id) or load
         raise LoadEnded(load.job_id, ended.state)
     if begun.number == 1 and not load.request.dry_run:
         _announce(load, means)
-    attempted = _attempted(load, begun.number, field_map, means, progress)
+    work = _Work(load=load, number=begun.number, field_map=field_map, means=means)
+    attempted = _attempted(work, checks[-1] if checks else None, progress)
     attempted = replace(attempted, tries=len(before) + 1)
     if attempted.report and attempted.report.held:
         _hold(load, attempted, attempted.report, attempted.report.held, means)
@@ -152,48 +162,10 @@ def attempt(
         attempted.result,
         means.clock(),
         errors=attempted.errors,
-        counts=attempted.counts,
-        changes=attempted.report.changes if attempted.report else None,
-        remarks=attempted.remarks,
+        check=attempted.check,
         receipt=attempted.receipt,
     )
     return attempted
-
-
-def accept_again(ledger: Ledger, target: Target, filename: str | None, now: datetime) -> Load:
-    """Accept a load that staff ask for: of the target's last accepted file, or of a named one.
-
-    Raises NothingToReload where neither is known.
-    """
-    if filename is None:
-        last = ledger.loads.last_accepted(target)
-        if last is None:
-            raise NothingToReload(str(target))
-        filename = last.request.filename
-    request = LoadRequest(
-        new_job_id(), target, filename, etag=None, size_bytes=None, origin=Origin.DAGSTER
-    )
-    return ledger.loads.accept(request, now)
-
-
-def accept_same(ledger: Ledger, ended: Load, filename: str | None, now: datetime) -> Load:
-    """Accept a load that does once more what an ended one was to do, for staff.
-
-    A dry run stays one, and what was read from the archive is read from there; `filename` names
-    another file. The customer of the ended load was notified of it and is not notified of this one.
-    """
-    own = ended.request
-    request = LoadRequest(
-        new_job_id(),
-        ended.target,
-        filename or own.filename,
-        etag=None,
-        size_bytes=None,
-        origin=Origin.DAGSTER,
-        repeats=None if filename else own.repeats,
-        dry_run=own.dry_run,
-    )
-    return ledger.loads.accept(request, now)
 
 
 def _announce(load: Load, means: Means) -> None:
@@ -204,19 +176,41 @@ def _announce(load: Load, means: Means) -> None:
         means.ledger.notifications.announce(load.job_id, notices, means.clock())
 
 
-def _attempted(
-    load: Load, number: int, field_map: FieldMap, means: Means, progress: Progress | None
-) -> Attempted:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """One attempt at one load."""
+
+    load: Load
+    number: int
+    field_map: FieldMap
+    means: Means
+
+    def record(self, report: LoadReport, receipt: Receipt | None) -> None:
+        """Record what checking found, before it is published; raises AttemptOver.
+
+        A crash right after publishing leaves all that anybody is to be notified of. And who is not
+        the current attempt any more (declared dead, or its load ended meanwhile) publishes nothing.
+        """
+        found = Attempted(self.number, AttemptResult.PUBLISHED, report).check
+        loads, job_id = self.means.ledger.loads, self.load.job_id
+        if found is None or not loads.record_check(job_id, self.number, found, receipt):
+            raise AttemptOver(job_id)
+
+
+def _attempted(work: _Work, check: CheckRecord | None, progress: Progress | None) -> Attempted:
+    """Make the attempt; `check` is what an earlier attempt recorded before it published."""
+    load, number, means = work.load, work.number, work.means
     delivery = None
     try:
         previous = means.warehouse.live(load.target)
         later = means.ledger.loads.unchanged_after(load)
-        hold = means.ledger.holds.get(load.job_id)
-        if hold is not None:
-            report = overtaken(later) if later else _released(load, hold, means)
-            return _let_go(number, report, hold, previous)
+        checked_before = _checked_before(work, check, previous, later)
+        if checked_before is not None:
+            return checked_before
         delivery = _delivery(load, means)
-        report = overtaken(later) if later else _run(load, field_map, delivery, means, progress)
+        report = overtaken(later) if later else _run(work, delivery, progress)
+    except AttemptOver:
+        raise
     except (FileProblem, RequestProblem) as problem:
         refused = Attempted(number, AttemptResult.REFUSED, problem=problem)
         return replace(refused, receipt=delivery.receipt if delivery else None)
@@ -227,6 +221,25 @@ def _attempted(
     except Exception as fault:  # noqa: BLE001 - whatever it is, the load must have its outcome
         return Attempted(number, AttemptResult.OUTAGE, problem=_incident(fault, means.log))
     return _judged(load, number, report, previous, delivery.receipt)
+
+
+def _checked_before(
+    work: _Work, check: CheckRecord | None, previous: Version | None, later: int | None
+) -> Attempted | None:
+    """Finish a load whose file needs no checking any more; None where it does.
+
+    Either an attempt published it and was cut off before it could say so, or a person let held rows
+    go on.
+    """
+    load, means = work.load, work.means
+    done = completed_before(load, check, means.warehouse) if check else None
+    if done is not None:
+        return Attempted(work.number, AttemptResult.PUBLISHED, done, previous=previous)
+    hold = means.ledger.holds.get(load.job_id)
+    if hold is None:
+        return None
+    report = overtaken(later) if later else _released(work, hold)
+    return _let_go(work.number, report, hold, previous)
 
 
 def _judged(
@@ -260,12 +273,11 @@ def _delivery(load: Load, means: Means) -> Delivery:
     return Delivery(load, bucket, means.archive, repeated, log=means.log)
 
 
-def _run(
-    load: Load, field_map: FieldMap, delivery: Delivery, means: Means, progress: Progress | None
-) -> LoadReport:
+def _run(work: _Work, delivery: Delivery, progress: Progress | None) -> LoadReport:
+    load, field_map, means = work.load, work.field_map, work.means
     terms = means.ledger.customers.subscription(load.target) or Subscription(load.target)
     max_rejected, rules = terms.max_rejected, field_map.alumniq
-    with _room(means.scratch / load.job_id) as scratch:
+    with scratch_folder(means.scratch / load.job_id) as scratch:
         return run_load(
             load,
             field_map,
@@ -275,16 +287,26 @@ def _run(
             max_rejected=rules.max_rejected if max_rejected is None else max_rejected,
             thresholds=overridden(rules.thresholds, terms.thresholds),
             now=means.clock(),
+            before_publish=lambda report: work.record(report, delivery.receipt),
             progress=progress,
             report_rows=means.report_rows,
             limits=means.limits,
         )
 
 
-def _released(load: Load, hold: Hold, means: Means) -> LoadReport:
+def _released(work: _Work, hold: Hold) -> LoadReport:
     """Publish what a person let go on."""
-    with _room(means.scratch / load.job_id) as scratch:
-        return publish_held(load, hold, means.archive, means.warehouse, scratch, means.clock())
+    load, means = work.load, work.means
+    with scratch_folder(means.scratch / load.job_id) as scratch:
+        return publish_held(
+            load,
+            hold,
+            means.archive,
+            means.warehouse,
+            scratch,
+            means.clock(),
+            before_publish=lambda report: work.record(report, None),
+        )
 
 
 def _let_go(number: int, report: LoadReport, hold: Hold, previous: Version | None) -> Attempted:
@@ -315,20 +337,6 @@ def _hold(
     )
     notices = held_notices(load, hold, means.staff, means.gateway_url)
     means.ledger.holds.hold(hold, attempted.number, attempted.receipt, notices)
-
-
-@contextmanager
-def _room(folder: Path) -> Iterator[Path]:
-    """Lend a folder of the load's own, without what an attempt that died left in it."""
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise ScratchUnavailable(error.strerror or type(error).__name__) from None
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _incident(fault: Exception, log: logging.Logger) -> UnexpectedFault:

@@ -1,4 +1,4 @@
-"""The use case: decide on held loads, and load what was archived again; free of Dagster.
+"""The use case: decide on held loads, and accept loads that staff ask for; free of Dagster.
 
 Deciding writes to the ledger only, in one conditional transaction with its audit entry, so it can
 be done wherever the ledger is: held rows are published by a run like any other.
@@ -12,13 +12,14 @@ from alumniq_pipelines.core.holding import Decision, Hold, decision_due, why_not
 from alumniq_pipelines.core.load import JobId, Load, LoadRequest, LoadState, Origin, new_job_id
 from alumniq_pipelines.core.notices import notices_for
 from alumniq_pipelines.core.outcome import Outcome
-from alumniq_pipelines.core.problems.command import UnknownLoad
+from alumniq_pipelines.core.problems.command import NothingToReload, UnknownLoad
 from alumniq_pipelines.core.problems.holding import (
     LaterLoadPublished,
     NotHeld,
     NothingArchived,
     ReasonMissing,
 )
+from alumniq_pipelines.core.target import Target
 
 
 def approve(ledger: Ledger, job_id: str, reason: str, actor: str, now: datetime) -> Load:
@@ -89,6 +90,42 @@ def repeat(
     load = ledger.loads.accept(request, now)
     ledger.audit.add(actor, "load repeated", repeated.job_id, now, detail={"by": load.job_id})
     return load
+
+
+def accept_again(ledger: Ledger, target: Target, filename: str | None, now: datetime) -> Load:
+    """Accept a load that staff ask for: of the target's last accepted file, or of a named one.
+
+    Raises NothingToReload where neither is known.
+    """
+    if filename is None:
+        last = ledger.loads.last_accepted(target)
+        if last is None:
+            raise NothingToReload(str(target))
+        filename = last.request.filename
+    request = LoadRequest(
+        new_job_id(), target, filename, etag=None, size_bytes=None, origin=Origin.DAGSTER
+    )
+    return ledger.loads.accept(request, now)
+
+
+def accept_same(ledger: Ledger, ended: Load, filename: str | None, now: datetime) -> Load:
+    """Accept a load that does once more what an ended one was to do, for staff.
+
+    A dry run stays one, and what was read from the archive is read from there; `filename` names
+    another file. The customer of the ended load was notified of it and is not notified of this one.
+    """
+    own = ended.request
+    request = LoadRequest(
+        new_job_id(),
+        ended.target,
+        filename or own.filename,
+        etag=None,
+        size_bytes=None,
+        origin=Origin.DAGSTER,
+        repeats=None if filename else own.repeats,
+        dry_run=own.dry_run,
+    )
+    return ledger.loads.accept(request, now)
 
 
 def _known(ledger: Ledger, job_id: str) -> Load:

@@ -1,7 +1,7 @@
 """The use case: fetch → decode → examine → stage → judge → compare → publish, free of Dagster."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,6 +14,7 @@ from alumniq_pipelines.core.changes import Changes, reasons_to_hold
 from alumniq_pipelines.core.field_map import FieldMap, Threshold, Thresholds
 from alumniq_pipelines.core.holding import HeldRows, Hold
 from alumniq_pipelines.core.load import Load
+from alumniq_pipelines.core.outcome import CheckRecord
 from alumniq_pipelines.core.partners import NO_PARTNERS, Partners
 from alumniq_pipelines.core.problems.command import UnusableOutput
 from alumniq_pipelines.core.problems.file import FileProblem
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 OUTPUT_SUFFIXES = (".csv", ".parquet")
 """What accepted rows can be written as."""
+
+BeforePublish = Callable[["LoadReport"], None]
+"""Records what is known of a load's file before it is published, or raises what ends the load."""
 
 NEVER_HELD = Thresholds(added=Threshold(), changed=Threshold(), removed=Threshold())
 
@@ -75,6 +79,11 @@ class CheckReport:
     remarks: tuple[Cause, ...] = field(default=())
 
 
+def unrecorded(report: LoadReport) -> None:
+    """Record nothing before publishing: for loads that no ledger knows of."""
+    del report
+
+
 def run_load(  # noqa: PLR0913 - all that a load touches, by name
     load: Load,
     field_map: FieldMap,
@@ -85,6 +94,7 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
     max_rejected: int,
     now: datetime,
     thresholds: Thresholds = NEVER_HELD,
+    before_publish: BeforePublish = unrecorded,
     progress: Progress | None = None,
     limits: Limits = DEFAULT_LIMITS,
     report_rows: int = 0,
@@ -98,8 +108,9 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
     pass: then the rows are kept for a person's decision. Raises FileProblem for a file that cannot
     be read at all and OutageProblem for faults of ours. Harmless to repeat: a version already
     published by this load is answered again; a later one already live makes this load superseded.
-    A dry run only judges. The first `report_rows` rejected rows are written into a rejection
-    report, whatever becomes of the load. Leaves nothing in `scratch`.
+    A dry run only judges. `before_publish` is called with all that is known of the file before
+    anything is published; what it raises ends the attempt. The first `report_rows` rejected rows
+    are written into a rejection report, whatever becomes of the load. Leaves nothing in `scratch`.
     """
     from alumniq_pipelines.judgement import Steps, room_told
 
@@ -121,8 +132,22 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
                 held = keep_rows(delivery.archive, load.job_id, field_map, accepted)
                 told = (*reasons, *report.verdict.hints)
                 return replace(report, held=held, reasons_held=told)
+            before_publish(report)
             version = _published(load, field_map, warehouse, accepted, now)
     return _reported(report, version, load)
+
+
+def completed_before(load: Load, check: CheckRecord, warehouse: Warehouse) -> LoadReport | None:
+    """Return the report on a load that an attempt published before it was cut off, as recorded.
+
+    None where no attempt came so far. A version may be published and not live any more: a later
+    load, or a rollback, moved the pointer on.
+    """
+    own = [version for version in warehouse.versions(load.target) if version.number == load.number]
+    if not own:
+        return None
+    verdict = Verdict(check.counts, causes=check.causes, remarks=check.remarks)
+    return LoadReport(verdict, own[0], None, 0, own[0].sha256, {}, check.changes)
 
 
 def publish_held(
@@ -132,6 +157,7 @@ def publish_held(
     warehouse: Warehouse,
     scratch: Path,
     now: datetime,
+    before_publish: BeforePublish = unrecorded,
 ) -> LoadReport:
     """Publish the rows of a held load, byte for byte and by the field map that they were judged by.
 
@@ -142,6 +168,7 @@ def publish_held(
     steps, held = Steps(unwatched), hold.held
     with room_told(), _folder_in(scratch) as folder, steps.step("publish"):
         accepted = kept_rows(archive, load.job_id, held, folder / "rows.duckdb")
+        before_publish(report_of_held(hold))
         version = _published(load, held.field_map, warehouse, accepted, now)
     report = replace(report_of_held(hold), seconds=steps.seconds, held=None, reasons_held=())
     return _reported(report, version, load)

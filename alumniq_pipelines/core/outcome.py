@@ -40,12 +40,26 @@ SUCCESSES = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRecord:
+    """What checking a load's file found: recorded before anything of the load is published.
+
+    `causes` rejected rows, `remarks` reject nothing; `changes` are None on a first load.
+    """
+
+    counts: Counts
+    causes: tuple[Cause, ...] = ()
+    remarks: tuple[Cause, ...] = ()
+    changes: Changes | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One try at a load as the ledger keeps it; `result` is None while it runs.
 
-    `sha256` and `etag` are of the file that it read, `changes` what that would change, and
-    `remarks` what was found in it that rejects nothing, if it came so far.
+    `sha256` and `etag` are of the file that it read, `changes` what that would change, `causes`
+    what rejected rows of it, and `remarks` what was found in it that rejects nothing, if it came
+    so far.
     """
 
     number: int
@@ -59,6 +73,16 @@ class Attempt:
     etag: str | None = None
     changes: Changes | None = None
     remarks: tuple[Cause, ...] = ()
+    causes: tuple[Cause, ...] = ()
+
+    @property
+    def check(self) -> CheckRecord | None:
+        """What checking found; None where the attempt did not get that far."""
+        if self.counts is None:
+            return None
+        return CheckRecord(
+            counts=self.counts, causes=self.causes, remarks=self.remarks, changes=self.changes
+        )
 
 
 @dataclass(frozen=True, slots=True)

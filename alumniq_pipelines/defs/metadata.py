@@ -32,20 +32,13 @@ def load_metadata(load: Load, attempted: Attempted, gateway_url: str) -> Metadat
 
 
 def _report_metadata(report: LoadReport) -> Metadata:
-    counts, seconds = report.verdict.counts, sum(report.seconds.values(), start=0.0)
+    counts = report.verdict.counts
     metadata: Metadata = {
         "rows read": dg.MetadataValue.int(counts.rows_read),
         "rows rejected": dg.MetadataValue.int(counts.rows_rejected),
-        "bytes": dg.MetadataValue.int(report.size_bytes),
         "sha256": dg.MetadataValue.text(report.sha256),
-        "seconds": dg.MetadataValue.float(round(seconds, 3)),
     }
-    metadata |= {
-        f"seconds {step}": dg.MetadataValue.float(round(value, 3))
-        for step, value in report.seconds.items()
-    }
-    if seconds > 0:
-        metadata["rows per second"] = dg.MetadataValue.int(round(counts.rows_read / seconds))
+    metadata |= _reading_metadata(report)
     if report.version:
         metadata |= {
             "dagster/row_count": dg.MetadataValue.int(report.version.rows),
@@ -67,6 +60,26 @@ def _report_metadata(report: LoadReport) -> Metadata:
     metadata["warnings"] = dg.MetadataValue.int(warnings)
     if remarks:
         metadata["warnings and notes"] = _remarks(remarks)
+    return metadata
+
+
+def _reading_metadata(report: LoadReport) -> Metadata:
+    """Describe how the file was read; nothing where an earlier attempt had read it."""
+    if not report.seconds:
+        return {}
+    seconds = sum(report.seconds.values())
+    metadata: Metadata = {
+        "bytes": dg.MetadataValue.int(report.size_bytes),
+        "seconds": dg.MetadataValue.float(round(seconds, 3)),
+    }
+    metadata |= {
+        f"seconds {step}": dg.MetadataValue.float(round(value, 3))
+        for step, value in report.seconds.items()
+    }
+    if seconds > 0:
+        metadata["rows per second"] = dg.MetadataValue.int(
+            round(report.verdict.counts.rows_read / seconds)
+        )
     return metadata
 
 

@@ -1,5 +1,6 @@
 """Settling a load: look at its latest run, decide, carry it out; the sensors' common act."""
 
+import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +16,14 @@ from alumniq_pipelines.core.conclusion import BuryRun, End, Leave, Requeue, RunS
 from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load, LoadState
 from alumniq_pipelines.core.notices import notices_for
 from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome, tries
-from alumniq_pipelines.core.problems.outage import Misconfigured
+from alumniq_pipelines.core.problems.outage import Misconfigured, WarehouseUnavailable
 from alumniq_pipelines.core.problems.setup import FeedGone
 from alumniq_pipelines.defs.runs import latest_run, run_of
 from alumniq_pipelines.defs.staffing import staff_of
 from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.warehouses import open_warehouse
+
+log = logging.getLogger(__name__)
 
 SIGN_PATIENCE = timedelta(minutes=2)
 """A worker shows itself within seconds of its start; on a busy machine, within many."""
@@ -43,7 +47,11 @@ class Settling:
         record = latest_run(self.instance, load.job_id)
         run = run_of(record, worker_died=self._worker_died(record)) if record else None
         if run and run.state is not RunState.UNDERWAY:
-            self._count_lost(load, run.id)
+            try:
+                self._count_lost(load, run.id)
+            except WarehouseUnavailable as away:
+                log.warning("Load %s cannot be ended yet: %s", load.job_id, away)
+                return "left"
         attempts = self.ledger.loads.attempts(load.job_id)
         now = datetime.now(UTC)
         decided = decision(load, attempts, run, now)
@@ -85,15 +93,30 @@ class Settling:
         return is_ours and quiet > SIGN_PATIENCE and workers.is_missing(folder, run_id)
 
     def _count_lost(self, load: Load, run_id: str) -> None:
-        """Count a run that ended before it began, or left its attempt open, as an attempt lost."""
+        """Count a run that ended before it began, and close an attempt that was left open."""
         loads, now = self.ledger.loads, datetime.now(UTC)
         attempts = loads.attempts(load.job_id)
         if len(tries(attempts)) < MAX_ATTEMPTS and all(each.run_id != run_id for each in attempts):
             begun = loads.begin_attempt(load.job_id, run_id, now)
             attempts = [begun] if begun else []
-        for each in attempts:
-            if each.run_id == run_id and each.result is None:
-                loads.end_attempt(load.job_id, each.number, AttemptResult.LOST, now)
+        for attempt in attempts:
+            if attempt.result is None:
+                self._close(load, attempt, now)
+
+    def _close(self, load: Load, attempt: Attempt, now: datetime) -> None:
+        """Close an attempt that was cut off: as published where it came so far, else as lost.
+
+        Its result was recorded before the pointer moved, so nothing needs to be tried again.
+        """
+        from alumniq_pipelines.loading import completed_before
+
+        check, done = attempt.check, None
+        if check and not load.request.dry_run:
+            done = completed_before(load, check, open_warehouse(self.settings))
+        if done and done.version:
+            self.ledger.versions.record(done.version, now)
+        result = AttemptResult.PUBLISHED if done else AttemptResult.LOST
+        self.ledger.loads.end_attempt(load.job_id, attempt.number, result, now)
 
     def _end(
         self, load: Load, outcome: Outcome, attempts: Sequence[Attempt], now: datetime

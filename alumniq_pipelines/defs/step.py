@@ -7,20 +7,15 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from alumniq_pipelines.attempting import (
-    Attempted,
-    Means,
-    accept_again,
-    accept_same,
-    attempt,
-)
+from alumniq_pipelines.attempting import Attempted, Means, attempt
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.load import JobId, Load
 from alumniq_pipelines.core.outcome import AttemptResult
-from alumniq_pipelines.core.problems.command import LoadEnded, UnknownPartition
+from alumniq_pipelines.core.problems.command import AttemptOver, LoadEnded, UnknownPartition
 from alumniq_pipelines.core.problems.outage import AttemptsExhausted
 from alumniq_pipelines.core.problems.problem import OutageProblem, Problem
 from alumniq_pipelines.core.target import Target
+from alumniq_pipelines.deciding import accept_again, accept_same
 from alumniq_pipelines.defs.checks import check_results
 from alumniq_pipelines.defs.metadata import load_metadata
 from alumniq_pipelines.defs.tags import (
@@ -48,9 +43,9 @@ def step_events(
     try:
         load = _load_of(context, field_map, means, filename)
         attempted = attempt(load, context.run.run_id, field_map, means)
-    except LoadEnded as ended:
-        context.log.warning(str(ended))
-        context.instance.add_run_tags(context.run.run_id, {NOTHING_DONE: ended.code})
+    except (LoadEnded, AttemptOver) as over:
+        context.log.warning(str(over))
+        context.instance.add_run_tags(context.run.run_id, {NOTHING_DONE: over.code})
         yield from _no_check_results(context)
         return
     except Problem as problem:

@@ -12,7 +12,7 @@ from alumniq_pipelines.core.holding import HeldRows, Hold
 from alumniq_pipelines.core.load import JobId, Load, LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.notices import notices_for
 from alumniq_pipelines.core.notification import DeliveryResult
-from alumniq_pipelines.core.outcome import AttemptResult, Outcome
+from alumniq_pipelines.core.outcome import AttemptResult, CheckRecord, Outcome
 from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.core.verdict import Cause, Counts
 from alumniq_pipelines.core.warehouse import Version
@@ -102,7 +102,12 @@ class Seeder:
         assert attempt
         end = start + timedelta(seconds=41.3)
         ledger.loads.end_attempt(
-            load.job_id, attempt.number, result, end, errors=errors, counts=counts
+            load.job_id,
+            attempt.number,
+            result,
+            end,
+            errors=errors,
+            check=CheckRecord(counts=counts) if counts else None,
         )
         is_published = result is AttemptResult.PUBLISHED
         state = LoadState.SUCCEEDED if is_published else LoadState.FAILED

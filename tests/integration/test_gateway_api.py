@@ -11,7 +11,7 @@ from alumniq_pipelines.core.keys import KeyScope
 from alumniq_pipelines.core.load import JobId, LoadState
 from alumniq_pipelines.core.notices import notices_for
 from alumniq_pipelines.core.notification import DeliveryResult
-from alumniq_pipelines.core.outcome import AttemptResult, Outcome
+from alumniq_pipelines.core.outcome import AttemptResult, CheckRecord, Outcome
 from alumniq_pipelines.core.target import Environment
 from alumniq_pipelines.core.verdict import Cause, Counts, of_the_file
 from tests.page_visits import sign_in
@@ -42,7 +42,12 @@ def finish(
     attempt = ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
     assert attempt is not None
     ledger.loads.end_attempt(
-        load.job_id, attempt.number, AttemptResult.PUBLISHED, NOW, counts=counts, receipt=receipt
+        load.job_id,
+        attempt.number,
+        AttemptResult.PUBLISHED,
+        NOW,
+        check=CheckRecord(counts=counts),
+        receipt=receipt,
     )
     outcome = Outcome(LoadState.SUCCEEDED, counts=counts, remarks=remarks)
     ledger.loads.end(load.job_id, outcome, notices_for(load, outcome), NOW)

@@ -17,7 +17,7 @@ from alumniq_pipelines.cli import installation
 from alumniq_pipelines.cli.main import app
 from alumniq_pipelines.core.load import Load, LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.notification import Channel, DeliveryResult, Notice
-from alumniq_pipelines.core.outcome import AttemptResult, Outcome
+from alumniq_pipelines.core.outcome import AttemptResult, CheckRecord, Outcome
 from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.core.verdict import Counts
 
@@ -58,7 +58,8 @@ def failed(ledger: Ledger) -> Load:
     for place in (2, 3):
         ledger.loads.begin_attempt(load.job_id, f"run-{place}", NOW + place * SECOND)
     refused, told = AttemptResult.REFUSED, NOW + 5 * SECOND
-    ledger.loads.end_attempt(load.job_id, 2, refused, told, errors=[ERROR], counts=COUNTS)
+    check = CheckRecord(counts=COUNTS)
+    ledger.loads.end_attempt(load.job_id, 2, refused, told, errors=[ERROR], check=check)
     notices = [
         Notice(Channel.CALLBACK, request.notify_webhook, "{}"),
         Notice(Channel.MAIL, request.notify_email, "It failed.", "Failed"),

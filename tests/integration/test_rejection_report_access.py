@@ -13,7 +13,7 @@ from alumniq_pipelines.adapters.rejection_report import csv_report, xlsx_report
 from alumniq_pipelines.cli.main import app
 from alumniq_pipelines.core.archive import Archive
 from alumniq_pipelines.core.load import JobId
-from alumniq_pipelines.core.outcome import AttemptResult
+from alumniq_pipelines.core.outcome import AttemptResult, CheckRecord
 from alumniq_pipelines.core.report import (
     MOST_ROWS_OF_A_SHEET,
     ReportForm,
@@ -51,7 +51,12 @@ def job_id(client: TestClient, caller: Caller, installation: Installation, tmp_p
     begun = installation.ledger.loads.begin_attempt(found, "run-1", NOW)
     assert begun
     installation.ledger.loads.end_attempt(
-        found, begun.number, AttemptResult.REFUSED, NOW, errors=("No.",), counts=Counts(2, 1, 1)
+        found,
+        begun.number,
+        AttemptResult.REFUSED,
+        NOW,
+        errors=("No.",),
+        check=CheckRecord(counts=Counts(2, 1, 1)),
     )
     keep_report(open_archive(installation.settings), found, tmp_path)
     return found

@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping
 from alumniq_pipelines.adapters.ledger.targets import target_of, target_values
 from alumniq_pipelines.core.changes import Changes
 from alumniq_pipelines.core.load import JobId, Load, LoadRequest
-from alumniq_pipelines.core.outcome import Attempt
+from alumniq_pipelines.core.outcome import Attempt, CheckRecord
 from alumniq_pipelines.core.verdict import Cause, Counts
 
 GIVEN = (
@@ -101,7 +101,20 @@ def attempt_of(row: RowMapping) -> Attempt:
         etag=row["etag"],
         changes=_changes(row),
         remarks=remarks_of(row),
+        causes=_causes(row["causes"]),
     )
+
+
+def check_columns(check: CheckRecord | None) -> dict[str, Any]:
+    """Return the columns of `attempts` that hold what checking a file found."""
+    if check is None:
+        return {**count_columns(None), **change_column(None), **remark_column(()), "causes": None}
+    return {
+        **count_columns(check.counts),
+        **change_column(check.changes),
+        **remark_column(check.remarks),
+        "causes": [asdict(cause) for cause in check.causes] or None,
+    }
 
 
 def count_columns(counts: Counts | None) -> dict[str, int | None]:
@@ -133,4 +146,8 @@ def remark_column(remarks: Sequence[Cause]) -> dict[str, Any]:
 
 def remarks_of(row: RowMapping) -> tuple[Cause, ...]:
     """Read remarks from a row of either table."""
-    return tuple(Cause(**each) for each in row["remarks"] or ())
+    return _causes(row["remarks"])
+
+
+def _causes(stored: Sequence[dict[str, Any]] | None) -> tuple[Cause, ...]:
+    return tuple(Cause(**cause) for cause in stored or ())

@@ -19,6 +19,7 @@ from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.load_rows import (
     attempt_of,
     change_column,
+    check_columns,
     count_columns,
     load_of,
     remark_column,
@@ -27,7 +28,6 @@ from alumniq_pipelines.adapters.ledger.notifications import owe
 from alumniq_pipelines.adapters.ledger.tables import attempts, loads
 from alumniq_pipelines.adapters.ledger.targets import is_for
 from alumniq_pipelines.core.archive import Receipt
-from alumniq_pipelines.core.changes import Changes
 from alumniq_pipelines.core.load import (
     FINAL_STATES,
     UNDERWAY_STATES,
@@ -39,9 +39,8 @@ from alumniq_pipelines.core.load import (
     states_before,
 )
 from alumniq_pipelines.core.notification import Notice
-from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome
+from alumniq_pipelines.core.outcome import Attempt, AttemptResult, CheckRecord, Outcome
 from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.core.verdict import Cause, Counts
 
 
 @dataclass(frozen=True)
@@ -194,7 +193,37 @@ class Loads:
             connection.execute(insert(attempts).values(job_id=job_id, **opened))
         return Attempt(number, run_id, started_at=now.astimezone(UTC))
 
-    def end_attempt(  # noqa: PLR0913 - all that an attempt leaves, by name
+    def record_check(
+        self, job_id: JobId, number: int, check: CheckRecord, receipt: Receipt | None
+    ) -> bool:
+        """Record what checking the file found, before anything of it is published.
+
+        Return False, with nothing written, where the attempt may not go on: it was closed, another
+        one has begun, or the load has ended.
+        """
+        is_current = (
+            select(loads.c.job_id)
+            .where(
+                loads.c.job_id == job_id,
+                loads.c.state == LoadState.RUNNING,
+                loads.c.attempts == number,
+            )
+            .exists()
+        )
+        recorded = (
+            update(attempts)
+            .where(
+                attempts.c.job_id == job_id,
+                attempts.c.number == number,
+                attempts.c.result.is_(None),
+                is_current,
+            )
+            .values(**check_columns(check), **_receipt_columns(receipt))
+        )
+        with self.database.writing_once() as connection:
+            return connection.execute(recorded).rowcount == 1
+
+    def end_attempt(
         self,
         job_id: JobId,
         number: int,
@@ -202,20 +231,20 @@ class Loads:
         now: datetime,
         *,
         errors: Sequence[str] = (),
-        counts: Counts | None = None,
-        changes: Changes | None = None,
-        remarks: Sequence[Cause] = (),
+        check: CheckRecord | None = None,
         receipt: Receipt | None = None,
     ) -> None:
-        """Close an attempt; closing it again changes nothing."""
-        told = {**count_columns(counts), **change_column(changes), **remark_column(remarks)}
+        """Close an attempt; closing it again changes nothing.
+
+        Without `check` or `receipt`, what was recorded of them before stays.
+        """
         closed = (
             _close_open(job_id, result, now)
             .where(attempts.c.number == number)
-            .values(errors=list(errors), **told)
+            .values(errors=list(errors), **_receipt_columns(receipt))
         )
-        if receipt is not None:
-            closed = closed.values(sha256=receipt.sha256, etag=receipt.etag)
+        if check is not None:
+            closed = closed.values(check_columns(check))
         with self.database.writing_once() as connection:
             connection.execute(closed)
 
@@ -300,6 +329,10 @@ def _move(job_id: JobId, state: LoadState) -> Update:
     return (
         update(loads).where(loads.c.job_id == job_id, loads.c.state.in_(legal)).values(state=state)
     )
+
+
+def _receipt_columns(receipt: Receipt | None) -> dict[str, str | None]:
+    return {} if receipt is None else {"sha256": receipt.sha256, "etag": receipt.etag}
 
 
 def _close_open(job_id: JobId, result: AttemptResult, now: datetime) -> Update:

@@ -30,7 +30,7 @@ from alumniq_pipelines.core.notification import Channel, NotificationState
 from alumniq_pipelines.core.outcome import AttemptResult
 from alumniq_pipelines.core.target import Environment
 
-REVISION = "0007"
+REVISION = "0008"
 """The newest migration: what a database must be at for this code to work on it."""
 
 metadata = MetaData(
@@ -184,6 +184,7 @@ attempts = Table(
     Column("etag", Text),
     Column("changes", JSON(none_as_null=True)),
     Column("remarks", JSON(none_as_null=True)),
+    Column("causes", JSON(none_as_null=True)),
 )
 
 holds = Table(

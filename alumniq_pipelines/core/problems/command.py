@@ -274,6 +274,19 @@ class LoadEnded(SetupProblem):
         )
 
 
+class AttemptOver(SetupProblem):
+    """The attempt is over."""
+
+    code = "attempt-over"
+
+    def __init__(self, job_id: str) -> None:
+        """Name the load."""
+        super().__init__(
+            f"This attempt at the load {job_id} is over: another attempt has begun, or the load "
+            "has ended. It published nothing.",
+        )
+
+
 class UnknownPartition(SetupProblem):
     """The partition belongs to no customer."""
 

@@ -9,7 +9,7 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.customer import Customer
 from alumniq_pipelines.core.load import JobId, LoadRequest, LoadState, Origin, new_job_id
 from alumniq_pipelines.core.notification import Channel, Notice
-from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome
+from alumniq_pipelines.core.outcome import Attempt, AttemptResult, CheckRecord, Outcome
 from alumniq_pipelines.core.problems.command import UnknownCustomer
 from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.core.verdict import Counts
@@ -143,7 +143,8 @@ def test_an_attempt_is_closed_once(ledger: Ledger, accept: Accept) -> None:
     ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
     errors = ("Line 3 is ragged.",)
     refused = AttemptResult.REFUSED
-    ledger.loads.end_attempt(load.job_id, 1, refused, NOW, errors=errors, counts=COUNTS)
+    check = CheckRecord(counts=COUNTS)
+    ledger.loads.end_attempt(load.job_id, 1, refused, NOW, errors=errors, check=check)
     ledger.loads.end_attempt(load.job_id, 1, AttemptResult.PUBLISHED, LATER)
     expected = Attempt(1, "run-1", refused, errors, COUNTS, NOW, NOW)
     assert ledger.loads.attempts(load.job_id) == [expected]

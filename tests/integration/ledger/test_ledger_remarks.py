@@ -5,7 +5,7 @@ from alembic import command
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.migrating import alembic_config
 from alumniq_pipelines.core.load import LoadState
-from alumniq_pipelines.core.outcome import AttemptResult, Outcome
+from alumniq_pipelines.core.outcome import AttemptResult, CheckRecord, Outcome
 from alumniq_pipelines.core.verdict import Cause, Counts
 from tests.integration.ledger.conftest import NOW, Accept
 
@@ -14,6 +14,7 @@ REMARKS = (
     Cause("reference", "nation", "`nation` is no country", 3, 7, "warning", "Send USA."),
     Cause("duplicate-value", None, "The value of `é` stands twice", 2**40, 2, "note"),
 )
+CHECK = CheckRecord(counts=COUNTS, remarks=REMARKS)
 
 
 def test_remarks_are_kept_as_they_are_with_attempt_and_outcome(
@@ -21,9 +22,7 @@ def test_remarks_are_kept_as_they_are_with_attempt_and_outcome(
 ) -> None:
     load = accept()
     ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
-    ledger.loads.end_attempt(
-        load.job_id, 1, AttemptResult.PUBLISHED, NOW, counts=COUNTS, remarks=REMARKS
-    )
+    ledger.loads.end_attempt(load.job_id, 1, AttemptResult.PUBLISHED, NOW, check=CHECK)
     [attempt] = ledger.loads.attempts(load.job_id)
     assert attempt.remarks == REMARKS
     outcome = Outcome(LoadState.SUCCEEDED, counts=COUNTS, remarks=attempt.remarks)
@@ -36,7 +35,7 @@ def test_remarks_are_kept_as_they_are_with_attempt_and_outcome(
 def test_a_load_of_before_has_none(ledger: Ledger, accept: Accept) -> None:
     load = accept()
     ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
-    ledger.loads.end_attempt(load.job_id, 1, AttemptResult.PUBLISHED, NOW, remarks=REMARKS)
+    ledger.loads.end_attempt(load.job_id, 1, AttemptResult.PUBLISHED, NOW, check=CHECK)
     with ledger.database.writing() as connection:
         command.downgrade(alembic_config(connection), "0006")
     ledger.migrate()

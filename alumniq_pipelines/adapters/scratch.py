@@ -1,0 +1,25 @@
+"""The scratch folder of one load: room to work in, which nothing outlives."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alumniq_pipelines.core.problems.outage import ScratchUnavailable
+
+
+@contextmanager
+def scratch_folder(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder, and remove it with all that is in it.
+
+    What an attempt that died left in it is removed first. Raises ScratchUnavailable.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise ScratchUnavailable(error.strerror or type(error).__name__) from None
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

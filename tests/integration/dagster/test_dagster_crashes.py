@@ -1,0 +1,184 @@
+"""A worker that dies between publishing and saying so: nothing that anybody is told is lost."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
+from alumniq_pipelines.core.customer import Subscription
+from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.load import MAX_ATTEMPTS, JobId, Load, LoadState
+from alumniq_pipelines.core.outcome import AttemptResult, Outcome
+from alumniq_pipelines.core.target import Target
+from alumniq_pipelines.core.verdict import Counts
+from alumniq_pipelines.core.warehouse import AcceptedRows, LiveRows, Version
+from alumniq_pipelines.definitions import build_definitions
+from alumniq_pipelines.defs.settling import Settling
+from alumniq_pipelines.defs.tags import NOTHING_DONE
+from tests.integration.dagster.conftest import HEADER, ROWS, TARGET, Installation
+
+BAD = "".join(f'"unit","bad {line}","Unit","x","true"\n' for line in range(3))
+COUNTS = Counts(103, 100, 3)
+
+
+class Killed(BaseException):
+    """The worker's end, which no code of ours can answer."""
+
+
+@dataclass(frozen=True)
+class KilledAfterPublishing(DuckDBWarehouse):
+    """A warehouse whose worker dies as soon as the pointer has moved."""
+
+    def publish(
+        self,
+        target: Target,
+        field_map: FieldMap,
+        accepted: AcceptedRows,
+        *,
+        number: int,
+        job_id: JobId,
+        now: datetime,
+    ) -> Version:
+        """Publish, and die."""
+        super().publish(target, field_map, accepted, number=number, job_id=job_id, now=now)
+        raise Killed
+
+
+@dataclass(frozen=True)
+class StoppedBeforePublishing(DuckDBWarehouse):
+    """A warehouse before whose first move a load is ended by somebody else."""
+
+    installation: Installation | None = None
+    ended: list[Load] = field(default_factory=list)
+
+    def live_rows(
+        self, target: Target, scratch: Path, columns: Collection[str] | None = None
+    ) -> LiveRows | None:
+        """End the load that is at work, then return what is live."""
+        assert self.installation
+        outcome = Outcome(LoadState.FAILED, ("Stopped.",))
+        for load in self.ended:
+            self.installation.ledger.loads.end(load.job_id, outcome, (), datetime.now(UTC))
+        return super().live_rows(target, scratch, columns)
+
+
+def installed(installation: Installation, warehouse: DuckDBWarehouse) -> Installation:
+    """Give the installation another warehouse."""
+    overrides = {"buckets": installation.buckets, "warehouse": warehouse}
+    return replace(installation, definitions=build_definitions(installation.settings, overrides))
+
+
+def kill_after_publishing(installation: Installation, load: Load) -> None:
+    """Run a load until its version is live, and leave its attempt open as a kill does."""
+    settings = installation.settings
+    dying = KilledAfterPublishing(settings.warehouse_dir, settings.versions_kept)
+    assert not installed(installation, dying).execute(load).success
+    assert dying.live(TARGET)
+    assert results(installation, load)[-1] is None
+
+
+def settled(installation: Installation, load: Load) -> Load:
+    Settling(installation.ledger, installation.instance, installation.settings).settle(
+        installation.again(load)
+    )
+    return installation.again(load)
+
+
+def results(installation: Installation, load: Load) -> Sequence[AttemptResult | None]:
+    return [attempt.result for attempt in installation.ledger.loads.attempts(load.job_id)]
+
+
+@pytest.fixture
+def load(installation: Installation) -> Load:
+    """Accept a load of 103 rows, 3 of them bad, for a target that tolerates bad rows."""
+    installation.ledger.customers.subscribe(Subscription(TARGET, 10), datetime.now(UTC))
+    installation.put(HEADER + ROWS + BAD)
+    return installation.accept()
+
+
+def mail_of(installation: Installation, load: Load) -> str:
+    [mail] = [
+        owed.notice.body
+        for owed in installation.ledger.notifications.of(load.job_id)
+        if owed.notice.destination == "a@example.org"
+    ]
+    return mail
+
+
+def test_the_next_attempt_reports_what_the_killed_one_had_found(
+    installation: Installation, load: Load
+) -> None:
+    kill_after_publishing(installation, load)
+    run = installation.execute(load)
+    assert run.success
+    assert results(installation, load) == [AttemptResult.LOST, AttemptResult.PUBLISHED]
+    failed = [each.check_name for each in run.get_asset_check_evaluations() if not each.passed]
+    assert failed == ["schema"]
+    ended = settled(installation, load)
+    assert (ended.state, ended.counts) == (LoadState.SUCCEEDED, COUNTS)
+    assert "Rows read: 103\nRows published: 100\nRows rejected: 3" in mail_of(installation, load)
+    assert installation.ledger.loads.receipt(load.job_id)
+
+
+def test_a_killed_attempt_that_had_published_needs_no_other(
+    installation: Installation, load: Load
+) -> None:
+    kill_after_publishing(installation, load)
+    ended = settled(installation, load)
+    assert results(installation, load) == [AttemptResult.PUBLISHED]
+    assert (ended.state, ended.counts) == (LoadState.SUCCEEDED, COUNTS)
+    assert "Rows rejected: 3" in mail_of(installation, load)
+    assert [each.job_id for each in installation.ledger.versions.of(TARGET)] == [load.job_id]
+
+
+def test_a_last_attempt_that_had_published_is_no_failure(
+    installation: Installation, load: Load
+) -> None:
+    """Else its customer would read that it failed five times, of data that readers see."""
+    for number in range(1, MAX_ATTEMPTS):
+        installation.ledger.loads.begin_attempt(load.job_id, f"run-{number}", datetime.now(UTC))
+    kill_after_publishing(installation, installation.again(load))
+    retry = installation.execute(installation.again(load))
+    assert not retry.success
+    assert settled(installation, load).state is LoadState.SUCCEEDED
+    assert results(installation, load)[-1] is AttemptResult.PUBLISHED
+
+
+def test_a_published_load_is_told_as_such_though_a_later_one_came_before_its_next_attempt(
+    installation: Installation, load: Load
+) -> None:
+    kill_after_publishing(installation, load)
+    later = installation.accept()
+    installation.execute(later)
+    installation.execute(load)
+    assert results(installation, load)[-1] is AttemptResult.PUBLISHED
+    assert settled(installation, load).counts == COUNTS
+
+
+def test_an_attempt_that_dies_before_it_publishes_is_made_again(
+    installation: Installation, load: Load
+) -> None:
+    loads, now = installation.ledger.loads, datetime.now(UTC)
+    loads.begin_attempt(load.job_id, "run-1", now)
+    installation.execute(load)
+    assert results(installation, load) == [AttemptResult.LOST, AttemptResult.PUBLISHED]
+    assert settled(installation, load).counts == COUNTS
+
+
+def test_a_load_that_is_ended_while_its_file_is_checked_is_not_published(
+    installation: Installation, load: Load
+) -> None:
+    settings = installation.settings
+    stopping = StoppedBeforePublishing(
+        settings.warehouse_dir, settings.versions_kept, installation=installation, ended=[load]
+    )
+    run = installed(installation, stopping).execute(load)
+    assert run.success
+    stored = installation.instance.get_run_by_id(run.run_id)
+    assert stored
+    assert stored.tags[NOTHING_DONE] == "attempt-over"
+    assert stopping.live(TARGET) is None
+    assert installation.again(load).errors == ("Stopped.",)

@@ -1,0 +1,67 @@
+"""What checking found is recorded before anything is published, by the current attempt only."""
+
+from alembic import command
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.ledger.migrating import alembic_config
+from alumniq_pipelines.core.archive import Receipt
+from alumniq_pipelines.core.changes import Changes
+from alumniq_pipelines.core.load import LoadState
+from alumniq_pipelines.core.outcome import AttemptResult, CheckRecord, Outcome
+from alumniq_pipelines.core.verdict import Cause, Counts
+from tests.integration.ledger.conftest import NOW, Accept
+
+CHECK = CheckRecord(
+    counts=Counts(10, 7, 3),
+    causes=(Cause("integer", "sortOrder", "`sortOrder` is no whole number", 3, 2, advice="Fix."),),
+    remarks=(Cause("reference", "nation", "`nation` is no country", 3, 7, "warning"),),
+    changes=Changes(1, 2, 3, 4, {"city": 2}),
+)
+RECEIPT = Receipt("cafe", "e1")
+
+
+def test_what_was_recorded_outlives_the_attempt_that_is_cut_off(
+    ledger: Ledger, accept: Accept
+) -> None:
+    load = accept()
+    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
+    assert ledger.loads.record_check(load.job_id, 1, CHECK, RECEIPT)
+    ledger.loads.begin_attempt(load.job_id, "run-2", NOW)
+    lost, second = ledger.loads.attempts(load.job_id)
+    assert (lost.result, lost.check, lost.sha256) == (AttemptResult.LOST, CHECK, "cafe")
+    assert second.check is None
+    assert ledger.loads.receipt(load.job_id) == RECEIPT
+
+
+def test_closing_an_attempt_keeps_what_it_recorded(ledger: Ledger, accept: Accept) -> None:
+    load = accept()
+    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
+    ledger.loads.record_check(load.job_id, 1, CHECK, RECEIPT)
+    ledger.loads.end_attempt(load.job_id, 1, AttemptResult.PUBLISHED, NOW)
+    [attempt] = ledger.loads.attempts(load.job_id)
+    assert (attempt.result, attempt.check) == (AttemptResult.PUBLISHED, CHECK)
+    assert (attempt.sha256, attempt.etag) == ("cafe", "e1")
+
+
+def test_only_the_current_attempt_of_a_running_load_records(ledger: Ledger, accept: Accept) -> None:
+    replaced, closed, requeued, ended = (accept() for _ in range(4))
+    for load in (replaced, closed, requeued, ended):
+        ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
+    ledger.loads.begin_attempt(replaced.job_id, "run-2", NOW)
+    ledger.loads.end_attempt(closed.job_id, 1, AttemptResult.LOST, NOW)
+    ledger.loads.requeue(requeued.job_id, NOW)
+    ledger.loads.end(ended.job_id, Outcome(LoadState.FAILED, ("Stopped.",)), (), NOW)
+    for load in (replaced, closed, requeued, ended):
+        assert not ledger.loads.record_check(load.job_id, 1, CHECK, RECEIPT)
+        assert ledger.loads.attempts(load.job_id)[0].check is None
+
+
+def test_attempts_of_before_the_migration_have_no_causes(ledger: Ledger, accept: Accept) -> None:
+    load = accept()
+    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
+    ledger.loads.record_check(load.job_id, 1, CHECK, RECEIPT)
+    with ledger.database.writing() as connection:
+        command.downgrade(alembic_config(connection), "0007")
+    ledger.migrate()
+    [attempt] = ledger.loads.attempts(load.job_id)
+    assert (attempt.counts, attempt.causes) == (CHECK.counts, ())
