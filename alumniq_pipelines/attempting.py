@@ -17,6 +17,7 @@ from alumniq_pipelines.core.customer import Subscription
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.heartbeat import Signal, signal_notices
 from alumniq_pipelines.core.holding import HeldRows, Hold, held_notices
+from alumniq_pipelines.core.live_data import live_data
 from alumniq_pipelines.core.load import (
     MAX_ATTEMPTS,
     Load,
@@ -100,7 +101,7 @@ class Attempted:
     @property
     def check(self) -> CheckRecord | None:
         """What checking found, for the ledger; None where the file was not checked to the end."""
-        if self.report is None:
+        if self.report is None or self.report.superseded_by is not None:
             return None
         return CheckRecord(
             counts=self.report.verdict.counts,
@@ -261,7 +262,8 @@ def _judged(
     if load.request.dry_run and report.is_good:
         return replace(attempted, result=AttemptResult.JUDGED)
     counts = report.verdict.counts
-    return replace(attempted, problem=RowsRejected(counts.rows_rejected, counts.rows_read))
+    live = live_data(load.number, previous.number if previous else None)
+    return replace(attempted, problem=RowsRejected(counts.rows_rejected, counts.rows_read, live))
 
 
 def _delivery(load: Load, means: Means) -> Delivery:

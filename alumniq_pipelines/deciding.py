@@ -9,6 +9,7 @@ from datetime import datetime
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.holding import Decision, Hold, decision_due, why_not_published
+from alumniq_pipelines.core.live_data import live_data
 from alumniq_pipelines.core.load import JobId, Load, LoadRequest, LoadState, Origin, new_job_id
 from alumniq_pipelines.core.notices import notices_for
 from alumniq_pipelines.core.outcome import Outcome
@@ -166,7 +167,8 @@ def _end(
     actor: str = "system",
     reason: str = "",
 ) -> bool:
-    problem = why_not_published(decision, hold, reason)
+    live = live_data(load.number, ledger.versions.newest(load.target))
+    problem = why_not_published(decision, hold, live, reason)
     outcome = Outcome(
         LoadState.FAILED,
         (str(problem),),
@@ -177,7 +179,9 @@ def _end(
     )
     watch = ledger.watches.get(load.target)
     heartbeat_url = watch.heartbeat_url if watch else ""
-    notices = notices_for(load, outcome, heartbeat_url=heartbeat_url, gateway_url=gateway_url)
+    notices = notices_for(
+        load, outcome, heartbeat_url=heartbeat_url, gateway_url=gateway_url, live=live
+    )
     return ledger.holds.end(
         load.job_id, decision, outcome, notices, now, actor=actor, reason=reason
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.live_data import live_data
 from alumniq_pipelines.core.load import Load, LoadState
 from alumniq_pipelines.core.notices import notices_for
 from alumniq_pipelines.core.notification import Notification
@@ -37,11 +38,13 @@ class Actions:
     def cancel(self, scope: Scope, job_id: str, now: datetime, *, actor: str) -> Load:
         """End a load before it begins, and tell so; raises NoSuchLoad and NotQueued."""
         load = self.status.known_load(scope, job_id)
-        outcome = Outcome(LoadState.FAILED, (str(LoadCanceled()),))
+        problem = LoadCanceled()
+        outcome = Outcome(LoadState.FAILED, (str(problem),), remedy=problem.advice)
+        live = live_data(load.number, self.ledger.versions.newest(load.target))
         watch = self.ledger.watches.get(load.target)
         heartbeat_url = watch.heartbeat_url if watch else ""
         notices = notices_for(
-            load, outcome, heartbeat_url=heartbeat_url, gateway_url=self.gateway_url
+            load, outcome, heartbeat_url=heartbeat_url, gateway_url=self.gateway_url, live=live
         )
         if load.attempts or not self.ledger.loads.end(
             load.job_id, outcome, notices, now, only_from=CANCELABLE

@@ -101,8 +101,8 @@ def failing(missed: Missed, load: Load) -> Condition:
         missed,
         Kind.FAILING,
         "The load that came was not published",
-        f"Load {load.job_id} of {load.request.filename} is {load.state}; the previous data is "
-        "live.",
+        f"Load {load.job_id} of {load.request.filename} is {load.state}: nothing of it was "
+        "published.",
         f"See why: alumniq load show {load.job_id}. The customer was told what to mend.",
     )
 

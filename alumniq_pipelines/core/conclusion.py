@@ -140,6 +140,7 @@ def _outcome(attempts: Sequence[Attempt], run: Run) -> Outcome | None:
             last.changes,
             is_unchanged,
             remarks=last.remarks,
+            is_superseded=last.result is AttemptResult.SUPERSEDED,
         )
     if last.result is AttemptResult.REFUSED:
         return Outcome(
@@ -148,7 +149,8 @@ def _outcome(attempts: Sequence[Attempt], run: Run) -> Outcome | None:
     if last.result is AttemptResult.MISCONFIGURED:
         return Outcome(LoadState.FAILED, (str(Misconfigured()),))
     if run.state is RunState.CANCELED:
-        return Outcome(LoadState.FAILED, (str(LoadStopped()),))
+        stopped = LoadStopped()
+        return Outcome(LoadState.FAILED, (str(stopped),), remedy=stopped.advice)
     if len(tries(attempts)) >= MAX_ATTEMPTS:
         return Outcome(LoadState.FAILED, (str(AttemptsExhausted(MAX_ATTEMPTS)), *last.errors))
     return None

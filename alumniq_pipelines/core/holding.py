@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from alumniq_pipelines.core.changes import Changes, told_changes
 from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.live_data import LiveData
 from alumniq_pipelines.core.load import JobId, Load
 from alumniq_pipelines.core.notification import Notice
 from alumniq_pipelines.core.problems.holding import HoldDiscarded, HoldExpired, HoldSuperseded
@@ -65,13 +66,13 @@ def decision_due(hold: Hold, *, is_superseded: bool, now: datetime) -> Decision 
     return Decision.EXPIRED if hold.expires_at <= now else None
 
 
-def why_not_published(decision: Decision, hold: Hold, reason: str = "") -> Problem:
+def why_not_published(decision: Decision, hold: Hold, live: LiveData, reason: str = "") -> Problem:
     """Say to the customer why a held load ends without having been published."""
     match decision:
         case Decision.DISCARDED:
-            return HoldDiscarded(hold.reasons, reason)
+            return HoldDiscarded(hold.reasons, reason, live)
         case Decision.EXPIRED:
-            return HoldExpired(hold.reasons, (hold.expires_at - hold.held_at).days)
+            return HoldExpired(hold.reasons, (hold.expires_at - hold.held_at).days, live)
         case _:
             return HoldSuperseded(hold.reasons)
 

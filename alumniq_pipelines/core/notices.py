@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from alumniq_pipelines.core.heartbeat import signal_notices, signal_of
+from alumniq_pipelines.core.live_data import LiveData, live_sentence
 from alumniq_pipelines.core.load import Load, LoadState
 from alumniq_pipelines.core.notification import Channel, Notice
 from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome
@@ -28,12 +29,14 @@ def notices_for(
     staff: Staff = NOBODY,
     heartbeat_url: str = "",
     gateway_url: str = "",
+    live: LiveData | None = None,
 ) -> tuple[Notice, ...]:
     """Write everything that is owed once a load has this outcome.
 
     A callback where a URL was given, one mail per address asked for, what is told to staff where
     the load failed for reasons of ours, which the last of `attempts` tells, and the heartbeat of
-    the target's watch. Mail leads to the load's page at the gateway.
+    the target's watch. Mail leads to the load's page at the gateway, and says of a failed load what
+    is `live` meanwhile; None where that is not known.
     """
     ours = _is_ours(outcome, attempts)
     notices = []
@@ -41,7 +44,7 @@ def notices_for(
         body = callback_body(load, outcome)
         notices.append(Notice(Channel.CALLBACK, load.request.notify_webhook, body))
     page = f"Page: {gateway_url}/loads/{load.job_id}\n" if gateway_url else ""
-    subject, text = _subject(load, outcome), _mail_text(load, outcome, ours=ours) + page
+    subject, text = _subject(load, outcome), _mail_text(load, outcome, live, ours=ours) + page
     notices += [
         Notice(Channel.MAIL, address, text, subject)
         for address in addresses_in(load.request.notify_email)
@@ -84,13 +87,15 @@ def _errors(outcome: Outcome) -> tuple[str, ...]:
 
 def _subject(load: Load, outcome: Outcome) -> str:
     result = "Loaded" if outcome.state is LoadState.SUCCEEDED else "Not loaded"
+    if outcome.is_superseded:
+        result = "Superseded"
     if load.request.dry_run:
         result = "Dry run passed" if outcome.state is LoadState.SUCCEEDED else "Dry run failed"
     target = load.target
     return f"{result}: {target.feed} ({target.customer}, {target.environment})"
 
 
-def _mail_text(load: Load, outcome: Outcome, *, ours: bool) -> str:
+def _mail_text(load: Load, outcome: Outcome, live: LiveData | None, *, ours: bool) -> str:
     if outcome.state is LoadState.SUCCEEDED:
         parts = [
             f"{load.request.filename} {_success(load, outcome)}",
@@ -102,7 +107,7 @@ def _mail_text(load: Load, outcome: Outcome, *, ours: bool) -> str:
         ]
     else:
         parts = [
-            f"{load.request.filename} was not loaded. Your previous data is still live.",
+            f"{load.request.filename} {_failure(load, live)}",
             _list("What went wrong", _errors(outcome)),
             f"What to do: {outcome.remedy or _remedy(load, ours=ours)}",
             _counts(outcome),
@@ -116,9 +121,17 @@ def _mail_text(load: Load, outcome: Outcome, *, ours: bool) -> str:
 def _success(load: Load, outcome: Outcome) -> str:
     if load.request.dry_run:
         return "would be loaded. This was a dry run: nothing was published."
+    if outcome.is_superseded:
+        return "was not published: the data of a later load is live already. Nothing is to be done."
     if outcome.is_unchanged:
         return "is the file that your live data was loaded from, byte for byte: nothing changed."
     return "was loaded."
+
+
+def _failure(load: Load, live: LiveData | None) -> str:
+    if load.request.dry_run:
+        return "would not be loaded. This was a dry run: nothing was published."
+    return f"was not loaded. {live_sentence(live)}" if live else "was not loaded."
 
 
 def _remedy(load: Load, *, ours: bool) -> str:

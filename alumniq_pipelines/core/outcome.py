@@ -89,7 +89,8 @@ class Attempt:
 class Outcome:
     """What ends a load: a final state and, for a failure, what the customer reads.
 
-    `is_unchanged` tells of a success that there was nothing new to publish. `remedy` is what the
+    `is_unchanged` tells of a success that there was nothing new to publish, `is_superseded` that a
+    load accepted later was live already. `remedy` is what the
     customer may do, where it is not what any refused file calls for.
     """
 
@@ -100,6 +101,7 @@ class Outcome:
     is_unchanged: bool = False
     remedy: str = ""
     remarks: tuple[Cause, ...] = ()
+    is_superseded: bool = False
 
 
 def tries(attempts: Sequence[Attempt]) -> Sequence[Attempt]:

@@ -13,6 +13,7 @@ from dagster import RunRecord
 from alumniq_pipelines.adapters import workers
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.conclusion import BuryRun, End, Leave, Requeue, RunState, decision
+from alumniq_pipelines.core.live_data import live_data
 from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load, LoadState
 from alumniq_pipelines.core.notices import notices_for
 from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome, tries
@@ -124,7 +125,8 @@ class Settling:
         watch = self.ledger.watches.get(load.target)
         url = watch.heartbeat_url if watch else ""
         staff, gateway = staff_of(self.settings), self.settings.gateway_url
-        notices = notices_for(load, outcome, attempts, staff, url, gateway)
+        live = live_data(load.number, self.ledger.versions.newest(load.target))
+        notices = notices_for(load, outcome, attempts, staff, url, gateway, live)
         # No run works in it any more, and one that was killed has left the customer's rows there.
         shutil.rmtree(self.settings.scratch_dir / load.job_id, ignore_errors=True)
         self.ledger.loads.end(load.job_id, outcome, notices, now)

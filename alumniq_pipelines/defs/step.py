@@ -51,13 +51,15 @@ def step_events(
     except Problem as problem:
         retried = isinstance(problem, OutageProblem) and not isinstance(problem, AttemptsExhausted)
         raise dg.Failure(str(problem), allow_retries=retried) from None
+    if attempted.result is AttemptResult.SUPERSEDED:
+        context.log.warning("A load accepted later is live already; this one publishes nothing.")
+        yield from _no_check_results(context)
+        return
     yield from check_results(context.asset_key, attempted)
     metadata = load_metadata(load, attempted, means.gateway_url)
     if attempted.problem:
         raise _failure(attempted, metadata)
-    if attempted.result is AttemptResult.SUPERSEDED:
-        context.log.warning("A load accepted later is live already; this one publishes nothing.")
-    elif attempted.result is AttemptResult.HELD:
+    if attempted.result is AttemptResult.HELD:
         context.log.warning("The load is held: it would change more than its thresholds let pass.")
     elif attempted.result is AttemptResult.JUDGED:
         context.log.info("A dry run: the file was judged and would be published.")

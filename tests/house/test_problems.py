@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from alumniq_pipelines.core import problems
 from alumniq_pipelines.core.problems.problem import (
@@ -12,6 +13,8 @@ from alumniq_pipelines.core.problems.problem import (
     SenderProblem,
     SetupProblem,
 )
+
+ROOT = Path(__file__).resolve().parents[2]
 
 for module in pkgutil.iter_modules(problems.__path__, problems.__name__ + "."):
     importlib.import_module(module.name)
@@ -45,3 +48,18 @@ def test_every_title_is_a_short_sentence() -> None:
         first = (each.__doc__ or "").strip().splitlines()[0]
         assert first.endswith("."), each
         assert len(first) <= 70, each
+
+
+def test_what_is_live_is_said_from_the_fact_and_nowhere_else() -> None:
+    """A sentence about live data in a problem or on a page was printed regardless, also of none."""
+    places = [
+        *(ROOT / "alumniq_pipelines").rglob("*.py"),
+        *(ROOT / "webhook_gateway").rglob("*.py"),
+        *(ROOT / "webhook_gateway" / "pages" / "templates").glob("*.html"),
+    ]
+    saying = [
+        path.relative_to(ROOT).as_posix()
+        for path in places
+        if re.search(r"(still|stays) live|previous data", path.read_text(encoding="utf-8"))
+    ]
+    assert saying == ["alumniq_pipelines/core/live_data.py"]

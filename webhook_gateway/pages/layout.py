@@ -46,7 +46,7 @@ DONE = {
     "canceled": "The load was canceled; its outcome is being told.",
     "revoked": "The key opens nothing any more.",
     "approved": "Approved: it will be published within seconds.",
-    "discarded": "Discarded; the version before stays live.",
+    "discarded": "Discarded: nothing of it was published.",
     "repeated": "The file will be loaded again.",
     "uploaded": "The file arrived and will be loaded. This page shows how it goes.",
 }

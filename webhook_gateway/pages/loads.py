@@ -8,7 +8,9 @@ from starlette.responses import RedirectResponse, Response
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.changes import Changes, told_changes
+from alumniq_pipelines.core.live_data import live_data, live_sentence
 from alumniq_pipelines.core.load import JobId, LoadState
+from alumniq_pipelines.core.outcome import AttemptResult
 from alumniq_pipelines.core.problems.api import NoReport
 from alumniq_pipelines.core.report import ReportForm
 from alumniq_pipelines.core.target import Target
@@ -63,7 +65,7 @@ class LoadPages:
         if self._is_elsewhere(visit):
             return RedirectResponse(visit.request.url.path, 303)
         detail = self.status.load(visit.scope, visit.path("job_id"))
-        load = detail.load
+        load, attempts = detail.load, detail.attempts
         versions = self.ledger.versions.of(load.target, VERSIONS_SHOWN)
         published = [each for each in versions if each.job_id == load.job_id]
         return self.door.page(
@@ -76,6 +78,8 @@ class LoadPages:
             hold=self.ledger.holds.get(load.job_id) if load.state is LoadState.HELD else None,
             changes=told_changes(load.changes) if load.changes else (),
             events=timeline(detail),
+            live=live_sentence(live_data(load.number, self.ledger.versions.newest(load.target))),
+            is_refused=bool(attempts) and attempts[-1].result is AttemptResult.REFUSED,
             bars=bars(versions, self._changes(load.target), load.job_id),
             chart_size=(WIDTH, HEIGHT),
             published=published[0] if published else None,

@@ -48,6 +48,11 @@ class Versions:
         with self.database.reading() as connection:
             return [_version(target, row) for row in connection.execute(wanted).mappings()]
 
+    def newest(self, target: Target) -> int | None:
+        """Return the number of the newest version of a target; None where none was published."""
+        published = self.of(target, 1)
+        return published[0].number if published else None
+
     def made_from(self, sha256: str) -> Sequence[Version]:
         """List the versions of any target that were made from a file, newest first."""
         wanted = select(versions).where(versions.c.sha256 == sha256)

@@ -157,7 +157,7 @@ class LoadCanceled(SenderProblem):
         """Say what holds now."""
         super().__init__(
             "The load was canceled before it began.",
-            "Your previous data is still live; call the webhook again to load the file.",
+            "Call the webhook again to load the file.",
         )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
+from alumniq_pipelines.core.live_data import LiveData, live_sentence
 from alumniq_pipelines.core.problems.problem import Problem, SenderProblem
 
 
@@ -301,9 +302,9 @@ class RowsRejected(FileProblem):
 
     code = "rows-rejected"
 
-    def __init__(self, rejected: int, read: int) -> None:
-        """Give both totals."""
+    def __init__(self, rejected: int, read: int, live: LiveData) -> None:
+        """Give both totals, and what is live meanwhile."""
         super().__init__(
             f"{rejected:,} of {read:,} rows break the rules of the field map.",
-            "Mend them in your source and send the file again; your previous data is still live.",
+            "Fix them in your source system and send the file again. " + live_sentence(live),
         )

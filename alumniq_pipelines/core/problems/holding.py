@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from alumniq_pipelines.core.live_data import LiveData, live_sentence
 from alumniq_pipelines.core.problems.file import FileProblem
 from alumniq_pipelines.core.problems.problem import OutageProblem, SenderProblem, SetupProblem
 
@@ -15,11 +16,11 @@ class HoldDiscarded(SenderProblem):
 
     code = "hold-discarded"
 
-    def __init__(self, reasons: Sequence[str], reason: str) -> None:
-        """Take why it was held, and the reason that staff gave."""
+    def __init__(self, reasons: Sequence[str], reason: str, live: LiveData) -> None:
+        """Take why it was held, the reason that staff gave, and what is live meanwhile."""
         super().__init__(
             f"{_unusual(reasons)}, and our staff discarded it: {reason.rstrip('.')}.",
-            "Your previous data is still live; mend the file, upload it, call the webhook again.",
+            f"{live_sentence(live)} Fix the file, upload it again and call the webhook again.",
         )
 
 
@@ -28,11 +29,11 @@ class HoldExpired(OutageProblem):
 
     code = "hold-expired"
 
-    def __init__(self, reasons: Sequence[str], days: int) -> None:
-        """Take why it was held, and how long."""
+    def __init__(self, reasons: Sequence[str], days: int, live: LiveData) -> None:
+        """Take why it was held, how long, and what is live meanwhile."""
         super().__init__(
             f"{_unusual(reasons)} and waited {days} days for our staff's consent, in vain.",
-            "Your previous data is still live; call the webhook again, or write to us.",
+            f"{live_sentence(live)} Call the webhook again, or write to us.",
         )
 
 

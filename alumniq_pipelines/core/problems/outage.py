@@ -160,7 +160,7 @@ class LoadStopped(OutageProblem):
         """Own up: the customer did nothing wrong."""
         super().__init__(
             "The load was stopped by our staff before it was done.",
-            "Your previous data is still live; call the webhook again to load the file.",
+            "Call the webhook again to load the file.",
         )
 
 
@@ -173,7 +173,7 @@ class Misconfigured(OutageProblem):
         """Own up; what it is, staff are told: it is nothing the customer could mend."""
         super().__init__(
             "The file could not be loaded because something is set up wrongly on our side.",
-            "Our staff has been told; your previous data is still live.",
+            "Our staff has been notified.",
         )
 
 
@@ -186,7 +186,7 @@ class AttemptsExhausted(OutageProblem):
         """Say how often it was tried, and that it is ours to mend."""
         super().__init__(
             f"The load was tried {attempts} times and failed each time for reasons on our side.",
-            "Our staff has been told; your previous data is still live.",
+            "Our staff has been notified.",
         )
 
 

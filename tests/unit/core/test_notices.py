@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alumniq_pipelines.core.live_data import LiveData, live_data
 from alumniq_pipelines.core.load import JobId, Load, LoadRequest, LoadState
 from alumniq_pipelines.core.notices import addresses_in, callback_body, notices_for
 from alumniq_pipelines.core.notification import Channel
 from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome
+from alumniq_pipelines.core.problems.file import RowsRejected
 from alumniq_pipelines.core.staff import Staff
 from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.core.verdict import Cause, Counts
@@ -137,12 +139,49 @@ def test_a_mail_of_success_within_a_reject_budget_says_what_was_left_out() -> No
 
 
 def test_a_mail_of_failure_says_what_went_wrong_what_to_do_and_what_is_live() -> None:
-    mail = notices_for(loads_asking(email="you@example.edu"), BAD)[0]
+    load = loads_asking(email="you@example.edu")
+    mail = notices_for(load, BAD, live=LiveData.PREVIOUS)[0]
     assert mail.subject == "Not loaded: warehouse (iqu, qa)"
     first, second, third, *_ = mail.body.split("\n\n")
     assert first == "warehouse.csv was not loaded. Your previous data is still live."
     assert second == "What went wrong:\n- Error message 1\n- Error message 2"
     assert third.startswith("What to do: Mend this in your source")
+    assert "Rows published" not in mail.body
+
+
+@pytest.mark.parametrize(
+    ("newest", "said"),
+    [
+        (None, "No data of this feed has been published yet."),
+        (0, "Your previous data is still live."),
+        (2, "The data of a later load is live."),
+    ],
+)
+def test_what_is_live_while_a_load_fails_is_said_as_it_is(newest: int | None, said: str) -> None:
+    live = live_data(LOAD.number, newest)
+    mail = notices_for(loads_asking(email="you@example.edu"), BAD, live=live)[0]
+    assert mail.body.startswith(f"warehouse.csv was not loaded. {said}\n")
+    rejected = str(RowsRejected(1, 2, live))
+    assert rejected.endswith(said)
+    unknown = notices_for(loads_asking(email="you@example.edu"), BAD)[0].body
+    assert unknown.startswith("warehouse.csv was not loaded.\n")
+
+
+def test_a_failed_dry_run_says_nothing_of_live_data() -> None:
+    trial = replace(LOAD, request=replace(LOAD.request, dry_run=True))
+    mail = notices_for(trial, BAD, live=LiveData.PREVIOUS)[1]
+    first, *_ = mail.body.split("\n\n")
+    assert first == (
+        "warehouse.csv would not be loaded. This was a dry run: nothing was published."
+    )
+
+
+def test_a_superseded_load_is_not_said_to_be_loaded() -> None:
+    outcome = Outcome(LoadState.SUCCEEDED, is_superseded=True)
+    mail = notices_for(loads_asking(email="you@example.edu"), outcome)[0]
+    assert mail.subject == "Superseded: warehouse (iqu, qa)"
+    assert "was not published: the data of a later load is live already" in mail.body
+    assert "was loaded" not in mail.body
     assert "Rows published" not in mail.body
 
 

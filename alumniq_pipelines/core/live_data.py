@@ -1,0 +1,31 @@
+"""What readers of a table see while one of its loads fails: a fact, and the sentence for it."""
+
+from enum import StrEnum
+from typing import assert_never
+
+
+class LiveData(StrEnum):
+    """Whose data is live, seen from a load that published nothing."""
+
+    NONE = "none"
+    PREVIOUS = "previous"
+    LATER = "later"
+
+
+def live_data(number: int, newest: int | None) -> LiveData:
+    """Compare a load's number with that of the newest version of its table, None where none is."""
+    if newest is None:
+        return LiveData.NONE
+    return LiveData.PREVIOUS if newest < number else LiveData.LATER
+
+
+def live_sentence(live: LiveData) -> str:
+    """Return the fact as customers read it."""
+    match live:
+        case LiveData.NONE:
+            return "No data of this feed has been published yet."
+        case LiveData.PREVIOUS:
+            return "Your previous data is still live."
+        case LiveData.LATER:
+            return "The data of a later load is live."
+    assert_never(live)

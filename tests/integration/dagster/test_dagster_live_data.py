@@ -1,0 +1,79 @@
+"""What a customer reads of live data is true in his case: in callback, mail and problem alike."""
+
+from datetime import UTC, datetime
+
+from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load, LoadState
+from alumniq_pipelines.core.notification import Channel
+from alumniq_pipelines.core.outcome import AttemptResult
+from alumniq_pipelines.defs.settling import Settling
+from tests.integration.dagster.conftest import HEADER, ROWS, Installation
+
+BAD_ROW = '"unit","","Unit","x","true"\n'
+NOTHING = "No data of this feed has been published yet."
+PREVIOUS = "Your previous data is still live."
+LATER = "The data of a later load is live."
+
+
+def settled(installation: Installation, load: Load) -> Load:
+    installation.execute(load)
+    Settling(installation.ledger, installation.instance, installation.settings).settle(
+        installation.again(load)
+    )
+    return installation.again(load)
+
+
+def said(installation: Installation, load: Load) -> list[str]:
+    """Return everything that a customer may read of how a load ended."""
+    mails = [
+        owed.notice.body
+        for owed in installation.ledger.notifications.of(load.job_id)
+        if owed.notice.channel is Channel.MAIL and owed.notice.destination == "a@example.org"
+    ]
+    return [*mails, *load.errors]
+
+
+def test_a_first_load_that_fails_leaves_nothing_live_and_says_so(
+    installation: Installation,
+) -> None:
+    installation.put(HEADER + BAD_ROW)
+    load = settled(installation, installation.accept())
+    assert load.state is LoadState.FAILED
+    texts = said(installation, load)
+    assert texts
+    assert not any(PREVIOUS in text for text in texts)
+    assert f"lookups.csv was not loaded. {NOTHING}" in texts[0]
+    assert NOTHING in load.errors[0]
+
+
+def test_a_later_load_that_fails_leaves_the_previous_data_live(installation: Installation) -> None:
+    installation.put(HEADER + ROWS)
+    settled(installation, installation.accept())
+    installation.put(HEADER + BAD_ROW)
+    load = settled(installation, installation.accept())
+    assert f"lookups.csv was not loaded. {PREVIOUS}" in said(installation, load)[0]
+    assert PREVIOUS in load.errors[0]
+
+
+def test_a_load_that_fails_after_a_later_one_was_published_says_whose_data_is_live(
+    installation: Installation,
+) -> None:
+    earlier, now = installation.accept("earlier.csv"), datetime.now(UTC)
+    for number in range(1, MAX_ATTEMPTS + 1):
+        installation.ledger.loads.begin_attempt(earlier.job_id, f"run-{number}", now)
+        installation.ledger.loads.end_attempt(earlier.job_id, number, AttemptResult.OUTAGE, now)
+    installation.put(HEADER + ROWS)
+    settled(installation, installation.accept())
+    load = settled(installation, earlier)
+    assert load.state is LoadState.FAILED
+    assert f"earlier.csv was not loaded. {LATER}" in said(installation, load)[0]
+
+
+def test_a_load_that_came_too_late_is_not_said_to_be_loaded(installation: Installation) -> None:
+    installation.put(HEADER + ROWS)
+    earlier, later = installation.accept(), installation.accept()
+    settled(installation, later)
+    load = settled(installation, earlier)
+    assert (load.state, load.counts) == (LoadState.SUCCEEDED, None)
+    [mail] = said(installation, load)
+    assert "was loaded" not in mail
+    assert "the data of a later load is live already" in mail
