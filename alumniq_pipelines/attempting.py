@@ -24,7 +24,6 @@ from alumniq_pipelines.core.load import (
     LoadState,
 )
 from alumniq_pipelines.core.outcome import AttemptResult, CheckRecord, tries
-from alumniq_pipelines.core.problems.command import AttemptOver, LoadEnded
 from alumniq_pipelines.core.problems.file import FileProblem, RowsRejected, told_faults
 from alumniq_pipelines.core.problems.holding import HoldSuperseded
 from alumniq_pipelines.core.problems.outage import (
@@ -33,6 +32,7 @@ from alumniq_pipelines.core.problems.outage import (
 )
 from alumniq_pipelines.core.problems.problem import Problem, SetupProblem
 from alumniq_pipelines.core.problems.request import RequestProblem
+from alumniq_pipelines.core.problems.run import AttemptOver, LoadEnded
 from alumniq_pipelines.core.progress import Progress
 from alumniq_pipelines.core.staff import NOBODY, Staff
 from alumniq_pipelines.core.trace import trace_of

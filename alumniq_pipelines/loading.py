@@ -108,9 +108,9 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
     pass: then the rows are kept for a person's decision. Raises FileProblem for a file that cannot
     be read at all and OutageProblem for faults of ours. Harmless to repeat: a version already
     published by this load is answered again; a later one already live makes this load superseded.
-    A dry run only judges. `before_publish` is called with all that is known of the file before
-    anything is published; what it raises ends the attempt. The first `report_rows` rejected rows
-    are written into a rejection report, whatever becomes of the load. Leaves nothing in `scratch`.
+    A dry run only judges. `before_publish` is called with all that is known of the file right
+    before publishing; what it raises ends the attempt. The first `report_rows` rejected rows are
+    written into a rejection report, whatever becomes of the load. Leaves nothing in `scratch`.
     """
     from alumniq_pipelines.judgement import Steps, room_told
 

@@ -11,9 +11,10 @@ from alumniq_pipelines.attempting import Attempted, Means, attempt
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.load import JobId, Load
 from alumniq_pipelines.core.outcome import AttemptResult
-from alumniq_pipelines.core.problems.command import AttemptOver, LoadEnded, UnknownPartition
+from alumniq_pipelines.core.problems.command import UnknownPartition
 from alumniq_pipelines.core.problems.outage import AttemptsExhausted
 from alumniq_pipelines.core.problems.problem import OutageProblem, Problem
+from alumniq_pipelines.core.problems.run import AttemptOver, LoadEnded
 from alumniq_pipelines.core.target import Target
 from alumniq_pipelines.deciding import accept_again, accept_same
 from alumniq_pipelines.defs.checks import check_results

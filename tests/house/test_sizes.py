@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_LINES_OF_A_MODULE = 350
-MOST_LINES_OF_A_FUNCTION = 50
+MOST_LINES_OF_A_FUNCTION = 60
 MODULES = sorted(
     path
     for top in ("alumniq_pipelines", "webhook_gateway", "tests", "benchmarks")
