@@ -104,7 +104,7 @@ class Stack:
         """Deliver a file to QA."""
         (self.folder / "qa" / "warehouse" / filename).write_text(content, encoding="utf-8")
 
-    def post(self, filename: str, feed: str = FEED) -> JobId:
+    def post(self, filename: str, feed: str = FEED, **options: object) -> JobId:
         """Call the webhook, asking to be told at a path of the load's own."""
         answer = httpx.post(
             f"{self.settings.gateway_url}/api/v1/index.cfm/webhook/{feed}",
@@ -113,11 +113,21 @@ class Stack:
                 "filename": filename,
                 "notifyEmail": "crm@example.edu",
                 "notifyWebhook": f"{self.receiver.url}/{filename}",
+                **options,
             },
             timeout=30,
         )
         assert answer.status_code == 200, answer.text
         return JobId(answer.json()["jobId"])
+
+    def cancel(self, job_id: JobId) -> None:
+        """Cancel a load that waits, as its customer does."""
+        answer = httpx.post(
+            f"{self.settings.gateway_url}/api/v1/loads/{job_id}/cancel",
+            headers={"Authorization": f"Bearer {self.key}"},
+            timeout=30,
+        )
+        assert answer.status_code == 200, answer.text
 
     def callbacks(self, job_id: JobId) -> list[dict[str, Any]]:
         """List the callbacks that came for a load, one by one."""

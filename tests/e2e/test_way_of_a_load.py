@@ -2,15 +2,16 @@
 
 import os
 import signal
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
-from dagster import DagsterRunStatus, RunsFilter
+from dagster import DagsterRun, DagsterRunStatus, RunsFilter
 
 from alumniq_pipelines import deciding
-from alumniq_pipelines.core.load import LoadState
+from alumniq_pipelines.core.load import JobId, LoadState, Origin
 from alumniq_pipelines.core.outcome import AttemptResult
-from alumniq_pipelines.defs.tags import JOB_ID
+from alumniq_pipelines.defs.tags import JOB_ID, NOTHING_DONE
 from tests.e2e.stack import Stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
@@ -106,9 +107,30 @@ def test_a_power_cut_in_the_middle_of_a_load_loses_nothing(stack: Stack) -> None
     assert stack.told(running, seconds=120)["status"] == "SUCCESS"
     assert stack.told(waiting, seconds=60)["status"] == "SUCCESS"
     assert len(stack.callbacks(running)) == len(stack.callbacks(waiting)) == 1
-    with stack.instance() as instance:
-        runs = instance.get_runs(RunsFilter(tags={JOB_ID: running}))
-    assert {run.status for run in runs} <= {DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE}
+    assert {run.status for run in _runs(stack, running)} <= {
+        DagsterRunStatus.SUCCESS,
+        DagsterRunStatus.FAILURE,
+    }
+
+
+def test_a_load_cancelled_in_dagsters_queue_is_not_carried_out(stack: Stack) -> None:
+    """A cancelled dry run was published for real, and the load behind it was superseded."""
+    stack.put("slow.csv", a_file(400_000))
+    slow = stack.post("slow.csv")
+    stack.worker_of(slow)
+    stack.put("trial.csv", a_file(399_000))
+    trial = stack.post("trial.csv", dryRun=True)
+    stack.wait_for("a run of the trial", lambda: _runs(stack, trial), seconds=90)
+    stack.cancel(trial)
+    stack.put("real.csv", a_file(399_500))
+    real = stack.post("real.csv")
+    assert stack.told(trial)["status"] == "FAILED"
+    assert stack.told(real, seconds=120)["status"] == "SUCCESS"
+    assert stack.told(slow)["status"] == "SUCCESS"
+    stack.wait_for("the trial's run", lambda: NOTHING_DONE in _runs(stack, trial)[0].tags)
+    assert stack.rows() == 399_500
+    assert not [load for load in stack.ledger.loads.find() if load.request.origin is Origin.DAGSTER]
+    assert len(stack.callbacks(trial)) == len(stack.callbacks(real)) == 1
 
 
 def test_a_load_that_removes_half_waits_for_a_person_and_is_told_once(stack: Stack) -> None:
@@ -121,6 +143,12 @@ def test_a_load_that_removes_half_waits_for_a_person_and_is_told_once(stack: Sta
     assert stack.told(job_id, seconds=90)["status"] == "SUCCESS"
     assert stack.rows() == before // 2
     assert len(stack.callbacks(job_id)) == 1
+
+
+def _runs(stack: Stack, job_id: JobId) -> Sequence[DagsterRun]:
+    """List Dagster's runs of a load."""
+    with stack.instance() as instance:
+        return instance.get_runs(RunsFilter(tags={JOB_ID: job_id}))
 
 
 def _live(stack: Stack) -> int:
