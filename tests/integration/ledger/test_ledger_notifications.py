@@ -8,6 +8,7 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.load import LoadState
 from alumniq_pipelines.core.notification import (
     RETRY_DELAYS,
+    Audience,
     Channel,
     DeliveryResult,
     Notice,
@@ -20,7 +21,12 @@ from tests.integration.ledger.conftest import NOW, Accept
 
 LEASE = timedelta(minutes=2)
 SECOND = timedelta(seconds=1)
-CALLBACK = Notice(Channel.CALLBACK, "https://iqu.example/done", '{"status": "SUCCESS"}')
+CALLBACK = Notice(
+    Channel.CALLBACK,
+    "https://iqu.example/done",
+    '{"status": "SUCCESS"}',
+    audience=Audience.CUSTOMER,
+)
 DELIVERED = DeliveryResult(delivered=True, detail="200")
 FAILED = DeliveryResult(delivered=False, detail="500")
 

@@ -13,6 +13,7 @@ from alumniq_pipelines.core.incident import Condition, Incident, Kind, Resolutio
 from alumniq_pipelines.core.load import LoadRequest, LoadState, Origin, new_job_id
 from alumniq_pipelines.core.notification import (
     HEARTBEAT_DELAYS,
+    Audience,
     Channel,
     DeliveryResult,
     Notice,
@@ -35,7 +36,7 @@ RHYTHM = Rhythm(
     skips_weekends=True,
 )
 AWAY = Condition("bucket", Kind.BUCKET_AWAY, "Away", "It is away.", "Look.")
-MAIL = Notice(Channel.MAIL, "ops@example.org", "text", "Staff: Away")
+MAIL = Notice(Channel.MAIL, "ops@example.org", "text", "Staff: Away", audience=Audience.STAFF)
 DONE = Outcome(LoadState.SUCCEEDED)
 
 Succeed = Callable[..., None]
@@ -272,7 +273,9 @@ def test_a_destination_is_of_interest_until_something_arrives_there(
 ) -> None:
     def tell(minutes: int, result: DeliveryResult) -> None:
         now = NOW + minutes * MINUTE
-        notices = [Notice(Channel.CALLBACK, "https://iqu.example/s3cret", "{}")]
+        notices = [
+            Notice(Channel.CALLBACK, "https://iqu.example/s3cret", "{}", audience=Audience.CUSTOMER)
+        ]
         ledger.loads.end(accept().job_id, DONE, notices, now)
         (due,) = ledger.notifications.claim(now, MINUTE)
         ledger.notifications.record(due, result, now)
