@@ -293,6 +293,29 @@ def test_a_destination_is_of_interest_until_something_arrives_there(
     assert ledger.troubles.undelivered(NOW - HOUR) == []
 
 
+def test_an_address_of_staff_is_no_customers_though_a_customer_named_it_too(
+    ledger: Ledger, accept: Accept
+) -> None:
+    def tell(minutes: int, customers: DeliveryResult, staffs: DeliveryResult) -> None:
+        now, address = NOW + minutes * MINUTE, "both@example.org"
+        results = {Audience.CUSTOMER: customers, Audience.STAFF: staffs}
+        notices = [
+            Notice(Channel.MAIL, address, "Text.", "S", audience=audience) for audience in results
+        ]
+        ledger.loads.end(accept().job_id, DONE, notices, now)
+        for due in ledger.notifications.claim(now, MINUTE):
+            ledger.notifications.record(due, results[due.notice.audience], now)
+
+    gone = DeliveryResult(delivered=False, detail="550", permanent=True)
+    taken = DeliveryResult(delivered=True, detail="250")
+    tell(0, taken, gone)
+    (found,) = ledger.troubles.undelivered(NOW - HOUR)
+    assert (found.audience, found.customer, found.channel) == (Audience.STAFF, "", Channel.MAIL)
+    tell(1, gone, taken)
+    (found,) = ledger.troubles.undelivered(NOW - HOUR)
+    assert (found.audience, found.customer) == (Audience.CUSTOMER, "iqu")
+
+
 def test_times_come_back_in_utc(ledger: Ledger, target: Target, succeed: Succeed) -> None:
     succeed(1)
     (came,) = ledger.watches.arrivals(target)

@@ -76,6 +76,20 @@ def test_a_receiver_that_takes_nothing_is_told_once_and_over_when_it_does(
     ]
 
 
+def test_a_mail_to_staff_that_cannot_be_delivered_is_not_laid_to_the_customers_charge(
+    installation: Installation, target: Target
+) -> None:
+    notices = Staff(("wrong@alumniq.example",)).notices("Not loaded", "It failed.")
+    load = installation.accept(target, DUE)
+    installation.ledger.loads.end(load.job_id, Outcome(LoadState.SUCCEEDED), notices, DUE)
+    for each in installation.ledger.notifications.claim(DUE, MINUTE):
+        installation.ledger.notifications.record(each, GONE, DUE)
+    (told,) = installation.at(DUE + MINUTE)
+    assert told.notice.subject == "Staff: Notifications to staff cannot be delivered: mail"
+    assert "ALUMNIQ_STAFF_EMAIL" in told.notice.body
+    assert "customer" not in told.notice.body
+
+
 def test_old_troubles_are_dropped_without_a_word(
     installation: Installation, target: Target
 ) -> None:
