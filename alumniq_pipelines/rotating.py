@@ -8,7 +8,7 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.s3_keys import S3Keys
 from alumniq_pipelines.adapters.sealing import Seal
 from alumniq_pipelines.core.customer import Customer
-from alumniq_pipelines.core.notification import Channel, Notice
+from alumniq_pipelines.core.notification import Audience, Channel, Notice
 from alumniq_pipelines.core.s3_keys import S3Key, turn_due, user_name
 from alumniq_pipelines.core.target import Environment
 
@@ -91,5 +91,6 @@ class Rotation:
 
     def _mails(self, customer: str, subject: str, text: str) -> list[Notice]:
         return [
-            Notice(Channel.MAIL, address, text, subject) for address in self.keys.reminded(customer)
+            Notice(Channel.MAIL, address, text, subject, audience=Audience.CUSTOMER)
+            for address in self.keys.reminded(customer)
         ]

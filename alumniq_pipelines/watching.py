@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.ledger.troubles import Undelivered
 from alumniq_pipelines.core import alarms
 from alumniq_pipelines.core.alarms import Missed
 from alumniq_pipelines.core.bucket import Buckets, StoredFile, folder_of
@@ -17,7 +18,7 @@ from alumniq_pipelines.core.catalog import Catalog
 from alumniq_pipelines.core.duration import duration_text
 from alumniq_pipelines.core.incident import TOLD_ALREADY, Condition, Incident, Kind, Resolution
 from alumniq_pipelines.core.load import Load, LoadState
-from alumniq_pipelines.core.notification import Notice
+from alumniq_pipelines.core.notification import Audience, Notice
 from alumniq_pipelines.core.problems.outage import BucketUnavailable
 from alumniq_pipelines.core.rhythm import Expectation, Standing, expectation
 from alumniq_pipelines.core.silence import common_start, has_asked, silence, unasked
@@ -85,6 +86,14 @@ def stands_of(ledger: Ledger, watches: Sequence[Watch], now: datetime) -> Sequen
     return [_stand(ledger, each, now) for each in watches]
 
 
+def _undelivered(found: Undelivered) -> Condition:
+    if found.audience is Audience.CUSTOMER:
+        return alarms.undelivered(
+            found.customer, found.channel, found.notification_id, found.digest
+        )
+    return alarms.undelivered_to_staff(found.channel, found.notification_id, found.digest)
+
+
 def _stand(ledger: Ledger, watch: Watch, now: datetime) -> Stand:
     arrivals = ledger.watches.arrivals(watch.target)
     expected = expectation(
@@ -115,8 +124,7 @@ class _Look:
         for load in self.ledger.troubles.exhausted(self.now - OF_INTEREST):
             self._add(alarms.attempts_exhausted(load))
         for each in self.ledger.troubles.undelivered(self.now - OF_INTEREST):
-            customer, channel = each.customer, each.channel
-            self._add(alarms.undelivered(customer, channel, each.notification_id, each.digest))
+            self._add(_undelivered(each))
         is_catching_up = self._is_catching_up()
         for stand in stands:
             if stand.expectation.standing is Standing.SILENT:

@@ -21,6 +21,7 @@ from alumniq_pipelines.core.problems.api import (
 )
 from alumniq_pipelines.core.problems.holding import NothingArchived
 from alumniq_pipelines.deciding import repeat
+from alumniq_pipelines.telling import resend
 from webhook_gateway.status import Scope, Status
 
 CANCELABLE = frozenset({LoadState.QUEUED, LoadState.REQUESTED})
@@ -71,14 +72,11 @@ class Actions:
     ) -> Notification:
         """Send a notification again, with the same id and bytes.
 
-        Raises NoSuchLoad and NoSuchNotification.
+        Raises NoSuchLoad, NoSuchNotification where the scope shows no such one, and
+        NotificationUnderWay.
         """
         load = self.status.known_load(scope, job_id)
-        owed = {each.id: each for each in self.ledger.notifications.of(load.job_id)}
-        if notification_id not in owed:
+        shown = {each.id for each in self.status.notifications(scope, load)}
+        if notification_id not in shown:
             raise NoSuchNotification
-        self.ledger.notifications.send_again(notification_id, now)
-        self.ledger.audit.add(actor, "notification resent", notification_id, now)
-        return next(
-            each for each in self.ledger.notifications.of(load.job_id) if each.id == notification_id
-        )
+        return resend(self.ledger, notification_id, actor, now)

@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from alumniq_pipelines.core.problems import api, page
+from alumniq_pipelines.core.problems import api, notification, page
 from alumniq_pipelines.core.problems import request as problems
 from alumniq_pipelines.core.problems.problem import OutageProblem, Problem
 from alumniq_pipelines.core.problems.request import RequestProblem
@@ -43,6 +43,7 @@ STATUS: Mapping[type[RequestProblem], int] = {
     api.NoSuchLoad: 404,
     api.NoReport: 404,
     api.NoSuchNotification: 404,
+    notification.NotificationUnderWay: 409,
     api.NotQueued: 409,
     api.NotRepeatable: 409,
     api.UnusableParameter: 400,

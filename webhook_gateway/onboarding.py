@@ -7,7 +7,7 @@ from datetime import datetime
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.bucket import Buckets, folder_of
 from alumniq_pipelines.core.load import LoadState
-from alumniq_pipelines.core.notification import NotificationState
+from alumniq_pipelines.core.notification import Audience, NotificationState
 from alumniq_pipelines.core.problems.outage import BucketUnavailable
 from alumniq_pipelines.core.target import Environment
 from webhook_gateway.status import Scope
@@ -50,7 +50,10 @@ class Onboarding:
             "Deliver a file", f"Put it into {folder} of your bucket, or upload it here.", has_file
         )
         loads = self.ledger.loads.find(
-            customer=scope.customer, environment=scope.environment, most=LOADS_LOOKED_AT
+            customer=scope.customer,
+            environment=scope.environment,
+            feeds=scope.feeds,
+            most=LOADS_LOOKED_AT,
         )
         yield Step("Call a webhook", "Copy the command of a job on the Webhooks page.", bool(loads))
         yield Step(
@@ -64,7 +67,7 @@ class Onboarding:
             any(
                 told.state is NotificationState.DELIVERED
                 for each in loads
-                for told in self.ledger.notifications.of(each.job_id)
+                for told in self.ledger.notifications.of(each.job_id, [Audience.CUSTOMER])
             ),
         )
         if scope.environment is Environment.QA:

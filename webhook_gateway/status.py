@@ -5,7 +5,7 @@ a foreign load and one that never was get the same answer.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
@@ -14,9 +14,15 @@ from alumniq_pipelines.core.catalog import Catalog
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.keys import ApiKey
 from alumniq_pipelines.core.load import JobId, Load, LoadState
-from alumniq_pipelines.core.notification import DeliveryResult, Notification
-from alumniq_pipelines.core.outcome import Attempt
+from alumniq_pipelines.core.notification import (
+    EVERYBODY,
+    Audience,
+    DeliveryResult,
+    Notification,
+)
+from alumniq_pipelines.core.outcome import Attempt, AttemptResult
 from alumniq_pipelines.core.problems.api import JobNotOfKey, NoSuchLoad
+from alumniq_pipelines.core.problems.outage import Misconfigured
 from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.watching import stands_of
 
@@ -26,16 +32,25 @@ MOST_LOADS = 200
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What somebody may see and do: one customer's environment, or only some feeds of it."""
+    """What somebody may see and do: one customer's environment, or only some feeds of it.
+
+    Of the same loads `is_staff` sees more: what concerns the installation and not the customer.
+    """
 
     customer: str
     environment: Environment
     feeds: tuple[str, ...] | None = None
+    is_staff: bool = False
 
     @classmethod
     def of(cls, key: ApiKey) -> Self:
         """Answer what a key opens."""
         return cls(key.customer, key.environment, key.feeds)
+
+    @property
+    def audiences(self) -> frozenset[Audience]:
+        """Whose notifications lie inside."""
+        return EVERYBODY if self.is_staff else frozenset({Audience.CUSTOMER})
 
     def holds(self, target: Target) -> bool:
         """Whether a target lies inside."""
@@ -147,12 +162,25 @@ class Status:
         return LoadDetail(
             load,
             self.job_of(load),
-            self.ledger.loads.attempts(load.job_id),
-            [
-                Telling(each, self.ledger.notifications.attempts(each.id))
-                for each in self.ledger.notifications.of(load.job_id)
-            ],
+            [_shown(each, scope) for each in self.ledger.loads.attempts(load.job_id)],
+            self._tellings(self.notifications(scope, load)),
             self.ledger.loads.queue_position(load),
+        )
+
+    def notifications(self, scope: Scope, load: Load) -> Sequence[Notification]:
+        """List those notifications of a load inside a scope that its viewer may see."""
+        return self.ledger.notifications.of(load.job_id, scope.audiences)
+
+    def newest_tellings(self, scope: Scope, limit: int) -> Sequence[Telling]:
+        """List the notifications of a scope with their delivery attempts, newest first."""
+        return self._tellings(
+            self.ledger.notifications.about_loads(
+                scope.customer,
+                scope.environment,
+                scope.feeds,
+                audiences=scope.audiences,
+                most=limit,
+            )
         )
 
     def known_load(self, scope: Scope, job_id: str) -> Load:
@@ -172,6 +200,9 @@ class Status:
         field_map = self.catalog.feeds.get(load.target.feed)
         return field_map.alumniq.job if field_map else load.target.feed
 
+    def _tellings(self, found: Sequence[Notification]) -> Sequence[Telling]:
+        return [Telling(each, self.ledger.notifications.attempts(each.id)) for each in found]
+
     def _due(self, scope: Scope, now: datetime) -> Mapping[str, datetime | None]:
         """Say when the feeds that are watched are due."""
         watches = self.ledger.watches.all(scope.customer)
@@ -180,3 +211,14 @@ class Status:
 
     def _field_maps(self, scope: Scope) -> Iterator[FieldMap]:
         return (each for each in self.catalog if scope.opens(each.name))
+
+
+def _shown(attempt: Attempt, scope: Scope) -> Attempt:
+    """Return an attempt as the viewer may read it.
+
+    What is wrong with our set-up may name what is ours or another customer's: the customer gets
+    the sentence that the outcome has.
+    """
+    if scope.is_staff or attempt.result is not AttemptResult.MISCONFIGURED:
+        return attempt
+    return replace(attempt, errors=(str(Misconfigured()),))

@@ -10,8 +10,9 @@ import typer
 from alumniq_pipelines.cli.console import for_people, print_json, when
 from alumniq_pipelines.cli.installation import ledger_of, operator
 from alumniq_pipelines.core.notification import DeliveryResult, Notification, NotificationState
-from alumniq_pipelines.core.problems.notification import NotificationUnderWay, UnknownNotification
+from alumniq_pipelines.core.problems.notification import UnknownNotification
 from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.telling import resend as resend_notification
 
 notification = typer.Typer(
     help="Notifications: list them, show one with its tries, send one again.", no_args_is_help=True
@@ -43,7 +44,7 @@ def list_notifications(
         return
     for each in found:
         tries = "1 try" if each.attempts == 1 else f"{each.attempts} tries"
-        place = f"{each.notice.channel} to {each.notice.destination}"
+        place = f"{each.notice.audience}: {each.notice.channel} to {each.notice.destination}"
         typer.echo(f"{each.id}  {each.state:<9}  {when(each.created_at)}  {tries}  {place}")
 
 
@@ -64,15 +65,10 @@ def show(notification_id: Id, *, as_json: Json = False) -> None:
 @notification.command()
 def resend(notification_id: Id, *, as_json: Json = False) -> None:
     """Send one again at once, with the same id and bytes, whether or not it arrived before."""
-    now = datetime.now(UTC)
     with ledger_of(Settings()) as ledger:
-        if not ledger.notifications.send_again(notification_id, now):
-            known = ledger.notifications.get(notification_id) is not None
-            raise (NotificationUnderWay if known else UnknownNotification)(notification_id)
-        ledger.audit.add(operator(), "notification resent", notification_id, now)
-        found = ledger.notifications.get(notification_id)
+        found = resend_notification(ledger, notification_id, operator(), datetime.now(UTC))
     if as_json:
-        print_json(_told(found) if found else {})
+        print_json(_told(found))
         return
     typer.echo(f"{notification_id} is due now. See what comes of it:")
     typer.echo(f"  alumniq notification show {notification_id}")
@@ -85,7 +81,7 @@ def _show(found: Notification, tries: Tries) -> None:
     about = f"load {found.job_id}" if found.job_id else f"incident {found.incident_id}"
     place = escape(f"{notice.channel} to {notice.destination}")
     console.print(f"[bold]{found.id}[/bold] {place}: [bold]{found.state}[/bold]", soft_wrap=True)
-    console.print(f"{when(found.created_at)}  owed for {about}", soft_wrap=True)
+    console.print(f"{when(found.created_at)}  for {notice.audience}, about {about}", soft_wrap=True)
     for moment, result in tries:
         ended = "delivered" if result.delivered else "failed"
         console.print(f"{when(moment)}  {ended}: {escape(result.detail)}", soft_wrap=True)

@@ -146,6 +146,18 @@ def undelivered(customer: str, channel: Channel, notification_id: str, digest: s
     )
 
 
+def undelivered_to_staff(channel: Channel, notification_id: str, digest: str) -> Condition:
+    """Staff themselves could not be notified; the destination is left out."""
+    return Condition(
+        f"undelivered-to-staff:{channel}:{digest}",
+        Kind.UNDELIVERED,
+        f"Notifications to staff cannot be delivered: {channel}",
+        f"The {channel} {notification_id} was given up: its receiver refused it or was never "
+        "reached. It is over when a later one arrives.",
+        "Check the addresses in ALUMNIQ_STAFF_EMAIL.",
+    )
+
+
 def bucket_away(reason: str) -> Condition:
     """The store of all buckets does not answer."""
     return Condition(

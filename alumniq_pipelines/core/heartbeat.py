@@ -4,7 +4,7 @@ from enum import StrEnum
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from alumniq_pipelines.core.load import LoadState
-from alumniq_pipelines.core.notification import Channel, Notice
+from alumniq_pipelines.core.notification import Audience, Channel, Notice
 
 SNITCH_HOSTS = frozenset({"nosnch.in"})
 HEALTHCHECKS_HOSTS = frozenset({"hc-ping.com"})
@@ -43,7 +43,9 @@ def signal_url(url: str, signal: Signal) -> str | None:
 def signal_notices(url: str, signal: Signal) -> tuple[Notice, ...]:
     """Write what is to be sent for a signal: nothing where no URL takes it."""
     called = signal_url(url, signal) if url else None
-    return (Notice(Channel.HEARTBEAT, called, ""),) if called else ()
+    if not called:
+        return ()
+    return (Notice(Channel.HEARTBEAT, called, "", audience=Audience.MONITOR),)
 
 
 def signal_of(state: LoadState) -> Signal:

@@ -3,7 +3,7 @@
 from alumniq_pipelines.core.incident import Condition, Kind
 from alumniq_pipelines.core.keys import ApiKey
 from alumniq_pipelines.core.notices import addresses_in
-from alumniq_pipelines.core.notification import Channel, Notice
+from alumniq_pipelines.core.notification import Audience, Channel, Notice
 
 
 def expiry_condition(key: ApiKey, days: int) -> Condition:
@@ -29,7 +29,8 @@ def expiry_notices(key: ApiKey, days: int, gateway_url: str) -> tuple[Notice, ..
         f"Environment: {key.environment}\n"
     )
     return tuple(
-        Notice(Channel.MAIL, address, text, subject) for address in addresses_in(key.email)
+        Notice(Channel.MAIL, address, text, subject, audience=Audience.CUSTOMER)
+        for address in addresses_in(key.email)
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from alumniq_pipelines.core.heartbeat import signal_notices, signal_of
 from alumniq_pipelines.core.live_data import LiveData, live_sentence
 from alumniq_pipelines.core.load import Load, LoadState
-from alumniq_pipelines.core.notification import Channel, Notice
+from alumniq_pipelines.core.notification import Audience, Channel, Notice
 from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome
 from alumniq_pipelines.core.problems.outage import UnexplainedFailure
 from alumniq_pipelines.core.report import report_key
@@ -41,12 +41,12 @@ def notices_for(
     ours = _is_ours(outcome, attempts)
     notices = []
     if load.request.notify_webhook:
-        body = callback_body(load, outcome)
-        notices.append(Notice(Channel.CALLBACK, load.request.notify_webhook, body))
+        url, body = load.request.notify_webhook, callback_body(load, outcome)
+        notices.append(Notice(Channel.CALLBACK, url, body, audience=Audience.CUSTOMER))
     page = f"Page: {gateway_url}/loads/{load.job_id}\n" if gateway_url else ""
     subject, text = _subject(load, outcome), _mail_text(load, outcome, live, ours=ours) + page
     notices += [
-        Notice(Channel.MAIL, address, text, subject)
+        Notice(Channel.MAIL, address, text, subject, audience=Audience.CUSTOMER)
         for address in addresses_in(load.request.notify_email)
     ]
     if ours:

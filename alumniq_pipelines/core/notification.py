@@ -1,7 +1,7 @@
 """A notification: what somebody is owed about a load or an incident, and when it is tried."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
@@ -39,6 +39,22 @@ class Channel(StrEnum):
     HEARTBEAT = "heartbeat"
 
 
+class Audience(StrEnum):
+    """Whom a notification is for: who may see it, and have it sent again.
+
+    STAFF and MONITOR are the installation's own: neither an address of staff nor the URL of a
+    monitor is ever shown to a customer. Staff see everything.
+    """
+
+    CUSTOMER = "customer"
+    STAFF = "staff"
+    MONITOR = "monitor"
+
+
+EVERYBODY = frozenset(Audience)
+"""All audiences: what staff see."""
+
+
 class NotificationState(StrEnum):
     """Where a notification is; the last two are final."""
 
@@ -53,13 +69,14 @@ class Notice:
 
     `destination` is a URL (callback, heartbeat), one address (mail) or `staff` (chat, whose URL is
     a secret). `body` is JSON (callback, chat), a mail's text or nothing (heartbeat); only mail has
-    a `subject`.
+    a `subject`. Whoever writes a notice says whom it is for: there is no usual `audience`.
     """
 
     channel: Channel
     destination: str
     body: str
     subject: str = ""
+    audience: Audience = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +121,27 @@ def delays_of(channel: Channel) -> tuple[timedelta, ...]:
         case Channel.HEARTBEAT:
             return HEARTBEAT_DELAYS
     assert_never(channel)
+
+
+def channel_name(channel: Channel) -> str:
+    """Return what people call a channel."""
+    match channel:
+        case Channel.CALLBACK:
+            return "Callback"
+        case Channel.MAIL:
+            return "Email"
+        case Channel.CHAT:
+            return "Staff chat"
+        case Channel.HEARTBEAT:
+            return "Heartbeat"
+    assert_never(channel)
+
+
+def recipient(notice: Notice) -> str:
+    """Return where a notice goes, for people: its channel by name, and the destination."""
+    name = channel_name(notice.channel)
+    # A chat message goes to the one chat that the settings name: its destination says nothing more.
+    return name if notice.channel is Channel.CHAT else f"{name} to {notice.destination}"
 
 
 def next_attempt_at(

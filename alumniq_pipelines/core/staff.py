@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from alumniq_pipelines.core.duration import duration_text
 from alumniq_pipelines.core.incident import Incident
-from alumniq_pipelines.core.notification import Channel, Notice
+from alumniq_pipelines.core.notification import Audience, Channel, Notice
 
 CHAT = "staff"
 """The destination of chat messages: where that is, the settings know; the URL is a secret."""
@@ -25,11 +25,13 @@ class Staff:
     def notices(self, subject: str, text: str) -> tuple[Notice, ...]:
         """Write the same to everybody; `text` is laid out as core/notices.py says."""
         mails = [
-            Notice(Channel.MAIL, address, text, f"Staff: {subject}") for address in self.emails
+            Notice(Channel.MAIL, address, text, f"Staff: {subject}", audience=Audience.STAFF)
+            for address in self.emails
         ]
         if not self.has_chat:
             return tuple(mails)
-        return (*mails, Notice(Channel.CHAT, CHAT, chat_body(subject, text)))
+        chat = Notice(Channel.CHAT, CHAT, chat_body(subject, text), audience=Audience.STAFF)
+        return (*mails, chat)
 
 
 NOBODY = Staff()

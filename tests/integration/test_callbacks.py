@@ -19,6 +19,7 @@ from alumniq_pipelines.adapters.notifiers.calling import asked_wait
 from alumniq_pipelines.core.addresses import AddressPolicy
 from alumniq_pipelines.core.load import JobId
 from alumniq_pipelines.core.notification import (
+    Audience,
     Channel,
     DeliveryResult,
     Notice,
@@ -40,7 +41,7 @@ def send(
     seconds: float = 5.0,
     tls: ssl.SSLContext | None = None,
 ) -> DeliveryResult:
-    notice = Notice(Channel.CALLBACK, url, BODY)
+    notice = Notice(Channel.CALLBACK, url, BODY, audience=Audience.CUSTOMER)
     due = Notification("n1", JobId("J"), notice, NotificationState.PENDING, 0, NOW, NOW)
     notifier = CallbackNotifier(addresses, seconds, tls or ssl.create_default_context())
     return asyncio.run(notifier.deliver(due))

@@ -16,7 +16,7 @@ from alumniq_pipelines.adapters.ledger.tables import audit
 from alumniq_pipelines.cli import installation
 from alumniq_pipelines.cli.main import app
 from alumniq_pipelines.core.load import Load, LoadRequest, LoadState, new_job_id
-from alumniq_pipelines.core.notification import Channel, DeliveryResult, Notice
+from alumniq_pipelines.core.notification import Audience, Channel, DeliveryResult, Notice
 from alumniq_pipelines.core.outcome import AttemptResult, CheckRecord, Outcome
 from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.core.verdict import Counts
@@ -61,8 +61,10 @@ def failed(ledger: Ledger) -> Load:
     check = CheckRecord(counts=COUNTS)
     ledger.loads.end_attempt(load.job_id, 2, refused, told, errors=[ERROR], check=check)
     notices = [
-        Notice(Channel.CALLBACK, request.notify_webhook, "{}"),
-        Notice(Channel.MAIL, request.notify_email, "It failed.", "Failed"),
+        Notice(Channel.CALLBACK, request.notify_webhook, "{}", audience=Audience.CUSTOMER),
+        Notice(
+            Channel.MAIL, request.notify_email, "It failed.", "Failed", audience=Audience.CUSTOMER
+        ),
     ]
     ledger.loads.end(load.job_id, Outcome(LoadState.FAILED, (ERROR,), COUNTS), notices, told)
     results = (

@@ -12,6 +12,7 @@ import trustme
 from alumniq_pipelines.adapters.notifiers.mail import FolderPost, MailNotifier, Post, SmtpPost
 from alumniq_pipelines.core.load import JobId
 from alumniq_pipelines.core.notification import (
+    Audience,
     Channel,
     DeliveryResult,
     Notice,
@@ -24,7 +25,13 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def send(post: Post, address: str = "you@example.edu") -> DeliveryResult:
-    notice = Notice(Channel.MAIL, address, "warehouse.csv was loaded: é.\n", "Loaded: warehouse")
+    notice = Notice(
+        Channel.MAIL,
+        address,
+        "warehouse.csv was loaded: é.\n",
+        "Loaded: warehouse",
+        audience=Audience.CUSTOMER,
+    )
     due = Notification("n1", JobId("J"), notice, NotificationState.PENDING, 0, NOW, NOW)
     return asyncio.run(MailNotifier(post, "Feeds <feeds@example.org>").deliver(due))
 

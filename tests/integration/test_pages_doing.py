@@ -1,11 +1,16 @@
 """What may be done at the pages, and what is said where it cannot be."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from starlette.testclient import TestClient
 
 from alumniq_pipelines.core.load import JobId, LoadState
+from alumniq_pipelines.core.notices import notices_for
+from alumniq_pipelines.core.notification import DeliveryResult
+from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome
+from alumniq_pipelines.core.staff import Staff
 from alumniq_pipelines.core.target import Environment
 from tests.page_visits import accepted, form_token, send, sign_in, sign_in_as_staff
 from tests.servers.gateway import NOW, Caller, Installation, call
@@ -106,6 +111,25 @@ def test_a_notification_is_sent_again(
     [told] = installation.ledger.notifications.of(job_id)
     assert send(client, f"/loads/{job_id}/resend", notification=told.id) == 303
     assert send(client, f"/loads/{job_id}/resend", notification="msg_other") == 404
+
+
+def test_a_mail_to_staff_does_not_tick_that_a_customer_was_notified(
+    client: TestClient, caller: Caller, installation: Installation
+) -> None:
+    """It did, while staff's mails counted as the customer's own."""
+    ledger, job_id = installation.ledger, JobId(call(client, caller).json()["jobId"])
+    ledger.loads.begin_attempt(job_id, "run-1", NOW)
+    [load] = installation.loads()
+    outcome, lost = Outcome(LoadState.FAILED), [Attempt(1, "run-1", AttemptResult.LOST)]
+    staff = Staff(("ops@alumniq.example",), has_chat=True)
+    ledger.loads.end(job_id, outcome, notices_for(load, outcome, lost, staff), NOW)
+    delivered = DeliveryResult(delivered=True, detail="250")
+    for each in ledger.notifications.claim(NOW, timedelta(minutes=1)):
+        ledger.notifications.record(each, delivered, NOW)
+    assert len(ledger.notifications.of(job_id)) == 2
+    sign_in(client, caller.key)
+    step = client.get("/start").text.partition("Be told of an outcome")[2].partition("</h2>")[0]
+    assert "done" not in step
 
 
 def test_a_key_is_rotated_with_overlap(

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from alumniq_pipelines.adapters.access_keys import AccessKeys
 from alumniq_pipelines.adapters.ledger.s3_keys import S3Keys
 from alumniq_pipelines.adapters.sealing import Seal
+from alumniq_pipelines.core.notification import Audience
 from alumniq_pipelines.core.problems.outage import AccessKeysUnavailable
 from alumniq_pipelines.core.problems.setup import UnusableSealingKey
 from alumniq_pipelines.core.s3_keys import OVERLAP, S3Key, latest_turn, turn_due
@@ -122,6 +123,7 @@ def test_the_new_key_is_fetched_by_one_that_works_now(
     rotation.look(datetime(2026, 7, 10, 1, tzinfo=UTC))
     claimed = rotation.ledger.notifications.claim(NOW + timedelta(days=365), timedelta(1))
     assert {each.notice.destination for each in claimed} == {"it@example.edu"}
+    assert {each.notice.audience for each in claimed} == {Audience.CUSTOMER}
 
 
 def test_no_s3_key_is_told_to_who_has_none_that_works(

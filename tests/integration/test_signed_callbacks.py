@@ -11,7 +11,13 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from alumniq_pipelines.adapters.notifiers.callback import CallbackNotifier, Secrets, unsigned
 from alumniq_pipelines.core.addresses import AddressPolicy
 from alumniq_pipelines.core.load import JobId
-from alumniq_pipelines.core.notification import Channel, Notice, Notification, NotificationState
+from alumniq_pipelines.core.notification import (
+    Audience,
+    Channel,
+    Notice,
+    Notification,
+    NotificationState,
+)
 from alumniq_pipelines.core.signing import (
     SigningSalt,
     new_key,
@@ -32,7 +38,7 @@ def a_secret() -> str:
 
 
 def received(receiver: Receiver, secrets: Secrets) -> Received:
-    notice = Notice(Channel.CALLBACK, receiver.url, BODY)
+    notice = Notice(Channel.CALLBACK, receiver.url, BODY, audience=Audience.CUSTOMER)
     due = Notification("msg_1", JobId("J"), notice, NotificationState.PENDING, 0, NOW, NOW)
     assert asyncio.run(CallbackNotifier(LOOPBACK, secrets=secrets).deliver(due)).delivered
     return receiver.received[-1]

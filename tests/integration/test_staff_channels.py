@@ -12,6 +12,7 @@ from alumniq_pipelines.adapters.notifiers.chat import ChatNotifier
 from alumniq_pipelines.adapters.notifiers.heartbeat import HeartbeatNotifier
 from alumniq_pipelines.core.addresses import AddressPolicy
 from alumniq_pipelines.core.notification import (
+    Audience,
     Channel,
     DeliveryResult,
     Notice,
@@ -29,7 +30,7 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def due(channel: Channel, destination: str, body: str = "") -> Notification:
-    notice = Notice(channel, destination, body)
+    notice = Notice(channel, destination, body, audience=Audience.STAFF)
     return Notification("n1", None, notice, NotificationState.PENDING, 0, NOW, NOW, incident_id=1)
 
 

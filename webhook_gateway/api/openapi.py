@@ -14,7 +14,7 @@ REFUSALS = {
     401: "No valid API key",
     403: "The key does not open this job",
     404: "There is nothing of yours at this address",
-    409: "It is too late for that",
+    409: "The load or the notification is in a state that does not allow this",
     413: "The body is too large",
     422: "The Idempotency-Key was used for another request",
     429: "Too many requests: see Retry-After",

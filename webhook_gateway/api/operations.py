@@ -152,7 +152,7 @@ OPERATIONS: Sequence[Operation] = (
         "Send a notification again, with the same id and bytes",
         models.LoadDetail,
         (_LOAD, _NOTICE),
-        (404,),
+        (404, 409),
     ),
     Operation(
         "GET",

@@ -50,7 +50,12 @@ class Visit:
         """What they see now; raises NoCustomerChosen."""
         if self.session.customer is None or self.session.environment is None:
             raise NoCustomerChosen
-        return Scope(self.session.customer, self.session.environment, self.session.feeds)
+        return Scope(
+            self.session.customer,
+            self.session.environment,
+            self.session.feeds,
+            is_staff=self.session.staff is not None,
+        )
 
     def is_looking_at(self, target: Target) -> bool:
         """Whether a target is in view."""

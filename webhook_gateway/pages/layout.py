@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from alumniq_pipelines.core.notification import recipient
 from alumniq_pipelines.core.problems.problem import Problem
 
 FOLDER = Path(__file__).parent
@@ -96,6 +97,7 @@ class Layout:
             lstrip_blocks=True,
         )
         templates.filters |= {"when": when, "took": took, "number": number, "size": size}
+        templates.filters["recipient"] = recipient
         return templates
 
 

@@ -52,7 +52,7 @@ def page_routes(
         *_loads(door, LoadPages(door, ledger, status, actions, reports)),
         *_security(door, KeyPages(door, ledger, keeping)),
         *_staff(door, StaffPages(door, ledger, Board(ledger))),
-        _get("/notifications", door.signed_in(TellingPages(door, ledger).index)),
+        _get("/notifications", door.signed_in(TellingPages(door, status).index)),
         Mount("/static", Static(directory=FOLDER / "static")),
     ]
 

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from webhook_gateway.pages.door import Door, Visit
-from webhook_gateway.status import Telling
+from webhook_gateway.status import Status
 
 MOST_SHOWN = 100
 
@@ -16,13 +15,9 @@ class TellingPages:
     """The page."""
 
     door: Door
-    ledger: Ledger
+    status: Status
 
     def index(self, visit: Visit) -> Response:
         """List notifications with their attempts, newest first."""
-        scope = visit.scope
-        owed = self.ledger.notifications.about_loads(
-            scope.customer, scope.environment, scope.feeds, most=MOST_SHOWN
-        )
-        tellings = [Telling(each, self.ledger.notifications.attempts(each.id)) for each in owed]
+        tellings = self.status.newest_tellings(visit.scope, MOST_SHOWN)
         return self.door.page(visit, "notifications.html", "notifications", tellings=tellings)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from alumniq_pipelines.core.load import LoadState
-from alumniq_pipelines.core.notification import Channel
+from alumniq_pipelines.core.notification import channel_name
 from alumniq_pipelines.core.outcome import AttemptResult
 from webhook_gateway.status import LoadDetail
 
@@ -52,7 +52,7 @@ def _events(detail: LoadDetail) -> Iterator[Event]:
         succeeded = load.state is LoadState.SUCCEEDED
         yield Event(load.ended_at, f"Ended: {load.state}", "good" if succeeded else "bad")
     for telling in detail.tellings:
-        what = "Callback" if telling.notification.notice.channel is Channel.CALLBACK else "Mail"
+        what = channel_name(telling.notification.notice.channel)
         for at, result in telling.tries:
             title = f"{what} delivered" if result.delivered else f"{what} not delivered"
             yield Event(at, f"{title} ({result.detail})", "good" if result.delivered else "bad")

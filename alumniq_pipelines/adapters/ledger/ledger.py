@@ -58,7 +58,7 @@ class Ledger:
             loads=Loads(database, Acceptance(database)),
             holds=Holds(database, audit),
             versions=Versions(database),
-            notifications=Notifications(database),
+            notifications=Notifications(database, audit),
             signing=Signing(database, audit),
             staff=StaffAccounts(database, audit),
             sessions=Sessions(database),

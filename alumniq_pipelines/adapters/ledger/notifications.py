@@ -1,16 +1,19 @@
 """Notifications and their delivery attempts: claimed by lease, so none is sent by two at once."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, or_, select, update
 
+from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.tables import delivery_attempts, loads, notifications
 from alumniq_pipelines.core.load import JobId
 from alumniq_pipelines.core.notification import (
+    EVERYBODY,
+    Audience,
     DeliveryResult,
     Notice,
     Notification,
@@ -25,6 +28,7 @@ class Notifications:
     """What customers and staff are owed; what is owed is written with what it is about."""
 
     database: Database
+    audit: AuditTrail
 
     def announce(self, job_id: JobId, notices: Sequence[Notice], now: datetime) -> None:
         """Owe what is said when a load starts; repeating it changes nothing."""
@@ -85,10 +89,10 @@ class Notifications:
             connection.execute(moved)
             connection.execute(tried)
 
-    def send_again(self, notification_id: str, now: datetime) -> bool:
-        """Owe a notification once more, from the start of its schedule, unless it is due anyway.
+    def send_again(self, notification_id: str, actor: str, now: datetime) -> bool:
+        """Make a notification due now, from the start of its schedule, with its audit entry.
 
-        False where there is none, or somebody is sending it.
+        False, and nothing written, where there is none, or a delivery attempt is in progress.
         """
         again = (
             update(notifications)
@@ -98,12 +102,21 @@ class Notifications:
             )
             .values(state=NotificationState.PENDING, attempts=0, next_attempt_at=now)
         )
-        with self.database.writing_once() as connection:
-            return connection.execute(again).rowcount == 1
+        with self.database.writing() as connection:
+            if connection.execute(again).rowcount == 0:
+                return False
+            self.audit.add(
+                actor, "notification resent", notification_id, now, connection=connection
+            )
+        return True
 
-    def of(self, job_id: JobId) -> Sequence[Notification]:
-        """List a load's notifications."""
-        wanted = select(notifications).where(notifications.c.job_id == job_id)
+    def of(
+        self, job_id: JobId, audiences: Collection[Audience] = EVERYBODY
+    ) -> Sequence[Notification]:
+        """List a load's notifications that are for one of these audiences."""
+        wanted = select(notifications).where(
+            notifications.c.job_id == job_id, notifications.c.audience.in_(audiences)
+        )
         with self.database.reading() as connection:
             rows = connection.execute(wanted.order_by(notifications.c.id)).mappings()
             return [_notification(row) for row in rows]
@@ -140,13 +153,18 @@ class Notifications:
         environment: Environment,
         feeds: Sequence[str] | None = None,
         *,
+        audiences: Collection[Audience] = EVERYBODY,
         most: int = 100,
     ) -> Sequence[Notification]:
-        """List what was owed about a customer's loads, newest first; `feeds` None means all."""
+        """List notifications about a customer's loads, newest first; `feeds` None means all."""
         wanted = (
             select(notifications)
             .join(loads, notifications.c.job_id == loads.c.job_id)
-            .where(loads.c.customer == customer, loads.c.environment == environment)
+            .where(
+                loads.c.customer == customer,
+                loads.c.environment == environment,
+                notifications.c.audience.in_(audiences),
+            )
             .order_by(notifications.c.created_at.desc(), notifications.c.id)
             .limit(most)
         )
@@ -201,6 +219,7 @@ def _rows(
             "job_id": job_id,
             "incident_id": incident_id,
             "channel": notice.channel,
+            "audience": notice.audience,
             "destination": notice.destination,
             "subject": notice.subject,
             "body": notice.body,
@@ -233,7 +252,13 @@ def _notification(row: RowMapping) -> Notification:
     return Notification(
         id=row["id"],
         job_id=None if row["job_id"] is None else JobId(row["job_id"]),
-        notice=Notice(row["channel"], row["destination"], row["body"], row["subject"]),
+        notice=Notice(
+            row["channel"],
+            row["destination"],
+            row["body"],
+            row["subject"],
+            audience=row["audience"],
+        ),
         state=row["state"],
         attempts=row["attempts"],
         created_at=row["created_at"],

@@ -26,11 +26,11 @@ from alumniq_pipelines.adapters.ledger.kinds import NUMBER, Prose, UtcDateTime, 
 from alumniq_pipelines.core.holding import Decision
 from alumniq_pipelines.core.incident import Kind, Resolution
 from alumniq_pipelines.core.load import LoadState, Origin
-from alumniq_pipelines.core.notification import Channel, NotificationState
+from alumniq_pipelines.core.notification import Audience, Channel, NotificationState
 from alumniq_pipelines.core.outcome import AttemptResult
 from alumniq_pipelines.core.target import Environment
 
-REVISION = "0008"
+REVISION = "0009"
 """The newest migration: what a database must be at for this code to work on it."""
 
 metadata = MetaData(
@@ -276,6 +276,8 @@ notifications = Table(
     Column("job_id", ForeignKey(loads.c.job_id), index=True),
     Column("incident_id", ForeignKey(incidents.c.id), index=True),
     Column("channel", words(Channel), nullable=False),
+    # A process of the release before writes none: what is nobody's is kept from customers.
+    Column("audience", words(Audience), nullable=False, server_default=Audience.STAFF.value),
     Column("destination", Text, nullable=False),
     Column("subject", Prose, nullable=False),
     Column("body", Prose, nullable=False),

@@ -5,14 +5,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, func, or_, select, tuple_
+from sqlalchemy import and_, case, func, or_, select, tuple_
 
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.load_rows import load_of
 from alumniq_pipelines.adapters.ledger.tables import attempts, loads, notifications
 from alumniq_pipelines.core.load import MAX_ATTEMPTS, UNDERWAY_STATES, Load, LoadState
 from alumniq_pipelines.core.notices import OUR_FAULTS
-from alumniq_pipelines.core.notification import Channel, NotificationState
+from alumniq_pipelines.core.notification import Audience, Channel, NotificationState
 from alumniq_pipelines.core.outcome import AttemptResult
 
 
@@ -20,9 +20,10 @@ from alumniq_pipelines.core.outcome import AttemptResult
 class Undelivered:
     """A destination that the newest notification could not be delivered to.
 
-    `digest` stands for it where it must not be shown.
+    `digest` stands for it where it must not be shown; a destination of staff has no `customer`.
     """
 
+    audience: Audience
     customer: str
     channel: Channel
     notification_id: str
@@ -94,8 +95,16 @@ class Troubles:
         return list({load.target: load for load in found}.values())
 
     def undelivered(self, since: datetime) -> Sequence[Undelivered]:
-        """List destinations of customers to which the newest thing owed `since` was given up."""
-        destination = (loads.c.customer, notifications.c.channel, notifications.c.destination)
+        """List destinations to which the newest thing owed about a load `since` was given up."""
+        # Staff are one recipient, whichever customers' loads they are notified about.
+        is_customer = notifications.c.audience == Audience.CUSTOMER
+        customer = case((is_customer, loads.c.customer), else_="").label("customer")
+        destination = (
+            notifications.c.audience,
+            customer,
+            notifications.c.channel,
+            notifications.c.destination,
+        )
         settled = (
             select(*destination, notifications.c.id, notifications.c.state)
             .join(loads, loads.c.job_id == notifications.c.job_id)
@@ -117,9 +126,9 @@ class Troubles:
             notifications.c.created_at, notifications.c.id
         )
         with self.database.reading() as connection:
-            newest = {tuple(row[:3]): row for row in connection.execute(newest_last)}
+            newest = {tuple(row[:4]): row for row in connection.execute(newest_last)}
         return [
-            Undelivered(row.customer, row.channel, row.id, _digest(row.destination))
+            Undelivered(row.audience, row.customer, row.channel, row.id, _digest(row.destination))
             for row in newest.values()
             if row.state is NotificationState.GIVEN_UP
         ]

@@ -1,6 +1,7 @@
-"""What can be wrong with a command about notifications and their signatures: for staff."""
+"""What can be wrong with what is asked about notifications, by a command, a page or a call."""
 
 from alumniq_pipelines.core.problems.problem import SetupProblem
+from alumniq_pipelines.core.problems.request import RequestProblem
 
 
 class UnknownNotification(SetupProblem):
@@ -16,7 +17,7 @@ class UnknownNotification(SetupProblem):
         )
 
 
-class NotificationUnderWay(SetupProblem):
+class NotificationUnderWay(RequestProblem):
     """The notification is being sent just now."""
 
     code = "notification-under-way"

@@ -14,13 +14,13 @@ import pytest
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.customer import Customer
 from alumniq_pipelines.core.load import JobId, LoadRequest, LoadState, new_job_id
-from alumniq_pipelines.core.notification import Channel, DeliveryResult, Notice
+from alumniq_pipelines.core.notification import Audience, Channel, DeliveryResult, Notice
 from alumniq_pipelines.core.outcome import AttemptResult, Outcome
 from alumniq_pipelines.core.target import Environment, Target
 from tests.integration.ledger.conftest import NOW, Accept
 
 WORKERS = 4
-CALLBACK = Notice(Channel.CALLBACK, "https://iqu.example/done", "{}")
+CALLBACK = Notice(Channel.CALLBACK, "https://iqu.example/done", "{}", audience=Audience.CUSTOMER)
 SUCCESS = Outcome(LoadState.SUCCEEDED)
 FAILURE = Outcome(LoadState.FAILED, ("It went wrong.",))
 LEASE = timedelta(minutes=5)

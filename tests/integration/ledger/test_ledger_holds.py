@@ -14,7 +14,7 @@ from alumniq_pipelines.core.customer import Subscription
 from alumniq_pipelines.core.field_map import FieldMap, Threshold
 from alumniq_pipelines.core.holding import Decision, HeldRows, Hold
 from alumniq_pipelines.core.load import Load, LoadState
-from alumniq_pipelines.core.notification import Channel, Notice
+from alumniq_pipelines.core.notification import Audience, Channel, Notice
 from alumniq_pipelines.core.outcome import AttemptResult, Outcome
 from alumniq_pipelines.core.target import Target
 from alumniq_pipelines.core.verdict import Cause, Counts
@@ -26,8 +26,10 @@ COUNTS = Counts(10, 9, 1)
 CHANGES = Changes(1, 2, 30, 4, {"city": 2})
 REMARKS = (Cause("reference", "nation", "`nation` is no country", 3, 7, "warning", "Mend it."),)
 FIELD_MAP: FieldMap = small_field_map("warehouse")
-STAFF = Notice(Channel.MAIL, "ops@example.org", "It waits.", "Held")
-CUSTOMER = Notice(Channel.MAIL, "ada@iqu.example", "It failed.", "Failed")
+STAFF = Notice(Channel.MAIL, "ops@example.org", "It waits.", "Held", audience=Audience.STAFF)
+CUSTOMER = Notice(
+    Channel.MAIL, "ada@iqu.example", "It failed.", "Failed", audience=Audience.CUSTOMER
+)
 FAILED = Outcome(LoadState.FAILED, ("Too much.",), COUNTS, CHANGES)
 
 

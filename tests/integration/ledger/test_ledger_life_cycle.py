@@ -27,13 +27,13 @@ from alumniq_pipelines.core.load import (
     LoadState,
     new_job_id,
 )
-from alumniq_pipelines.core.notification import Channel, Notice
+from alumniq_pipelines.core.notification import Audience, Channel, Notice
 from alumniq_pipelines.core.outcome import AttemptResult, Outcome
 from alumniq_pipelines.core.target import Environment, Target
 from tests.integration.ledger.conftest import NOW
 
 TARGET = Target("iqu", Environment.QA, "warehouse")
-CALLBACK = Notice(Channel.CALLBACK, "https://iqu.example/done", "{}")
+CALLBACK = Notice(Channel.CALLBACK, "https://iqu.example/done", "{}", audience=Audience.CUSTOMER)
 COMES_BACK = st.sampled_from(AttemptResult)
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.customer import Customer
 from alumniq_pipelines.core.load import JobId, LoadRequest, LoadState, Origin, new_job_id
-from alumniq_pipelines.core.notification import Channel, Notice
+from alumniq_pipelines.core.notification import Audience, Channel, Notice
 from alumniq_pipelines.core.outcome import Attempt, AttemptResult, CheckRecord, Outcome
 from alumniq_pipelines.core.problems.command import UnknownCustomer
 from alumniq_pipelines.core.target import Environment, Target
@@ -20,8 +20,13 @@ LATER = NOW + timedelta(minutes=5)
 COUNTS = Counts(rows_read=10, rows_accepted=8, rows_rejected=2)
 SUCCESS = Outcome(LoadState.SUCCEEDED, counts=Counts(10, 10, 0))
 FAILURE = Outcome(LoadState.FAILED, ("Line 3 is ragged.", "Größe: ünusable"), COUNTS)
-CALLBACK = Notice(Channel.CALLBACK, "https://iqu.example/done", '{"status": "SUCCESS"}')
-MAIL = Notice(Channel.MAIL, "ada@iqu.example", "All is well.", "Loaded")
+CALLBACK = Notice(
+    Channel.CALLBACK,
+    "https://iqu.example/done",
+    '{"status": "SUCCESS"}',
+    audience=Audience.CUSTOMER,
+)
+MAIL = Notice(Channel.MAIL, "ada@iqu.example", "All is well.", "Loaded", audience=Audience.CUSTOMER)
 
 
 def test_an_accepted_load_reads_back_as_it_was_answered(ledger: Ledger, target: Target) -> None:

@@ -3,11 +3,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import func, select
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.ledger.tables import audit
 from alumniq_pipelines.core.load import LoadState
 from alumniq_pipelines.core.notification import (
     RETRY_DELAYS,
+    Audience,
     Channel,
     DeliveryResult,
     Notice,
@@ -16,11 +19,17 @@ from alumniq_pipelines.core.notification import (
     next_attempt_at,
 )
 from alumniq_pipelines.core.outcome import Outcome
+from alumniq_pipelines.core.problems.outage import LedgerUnavailable
 from tests.integration.ledger.conftest import NOW, Accept
 
 LEASE = timedelta(minutes=2)
 SECOND = timedelta(seconds=1)
-CALLBACK = Notice(Channel.CALLBACK, "https://iqu.example/done", '{"status": "SUCCESS"}')
+CALLBACK = Notice(
+    Channel.CALLBACK,
+    "https://iqu.example/done",
+    '{"status": "SUCCESS"}',
+    audience=Audience.CUSTOMER,
+)
 DELIVERED = DeliveryResult(delivered=True, detail="200")
 FAILED = DeliveryResult(delivered=False, detail="500")
 
@@ -160,3 +169,47 @@ def test_a_failure_never_undoes_a_delivery(ledger: Ledger, owe: Owe) -> None:
     ledger.notifications.record(claimed, FAILED, NOW + SECOND)
     ledger.notifications.record(delivered, FAILED, NOW + SECOND)
     assert only(ledger) == delivered
+
+
+def entries(ledger: Ledger) -> int:
+    with ledger.database.reading() as connection:
+        return connection.scalar(select(func.count()).select_from(audit)) or 0
+
+
+def test_a_notification_that_is_sent_again_starts_its_schedule_anew_with_one_audit_entry(
+    ledger: Ledger, owe: Owe
+) -> None:
+    owe(1)
+    (claimed,) = ledger.notifications.claim(NOW, LEASE)
+    ledger.notifications.record(claimed, FAILED, NOW)
+    before = entries(ledger)
+    assert ledger.notifications.send_again(claimed.id, "ada", NOW + SECOND)
+    left = only(ledger)
+    assert (left.state, left.attempts) == (NotificationState.PENDING, 0)
+    assert left.next_attempt_at == NOW + SECOND
+    assert entries(ledger) == before + 1
+
+
+def test_what_is_being_sent_or_unknown_is_not_sent_again_and_not_audited(
+    ledger: Ledger, owe: Owe
+) -> None:
+    owe(1)
+    (claimed,) = ledger.notifications.claim(NOW, LEASE)
+    before = entries(ledger)
+    assert not ledger.notifications.send_again(claimed.id, "ada", NOW + SECOND)
+    assert not ledger.notifications.send_again("msg_never", "ada", NOW + SECOND)
+    assert only(ledger) == claimed
+    assert entries(ledger) == before
+    assert ledger.notifications.send_again(claimed.id, "ada", NOW + LEASE)
+
+
+def test_nothing_is_sent_again_that_cannot_be_audited(ledger: Ledger, owe: Owe) -> None:
+    owe(1)
+    (claimed,) = ledger.notifications.claim(NOW, LEASE)
+    ledger.notifications.record(claimed, DELIVERED, NOW)
+    before = only(ledger)
+    with ledger.database.writing() as connection:
+        connection.exec_driver_sql("ALTER TABLE audit RENAME TO audit_away")
+    with pytest.raises(LedgerUnavailable):
+        ledger.notifications.send_again(claimed.id, "ada", NOW + SECOND)
+    assert only(ledger) == before

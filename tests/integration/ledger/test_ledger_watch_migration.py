@@ -9,11 +9,16 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.migrating import alembic_config
 from alumniq_pipelines.core.incident import Condition, Kind
 from alumniq_pipelines.core.load import LoadState
-from alumniq_pipelines.core.notification import Channel, DeliveryResult, Notice
+from alumniq_pipelines.core.notification import Audience, Channel, DeliveryResult, Notice
 from alumniq_pipelines.core.outcome import Outcome
 from tests.integration.ledger.conftest import NOW, Accept
 
-CALLBACK = Notice(Channel.CALLBACK, "https://iqu.example/done", '{"status": "SUCCESS"}')
+CALLBACK = Notice(
+    Channel.CALLBACK,
+    "https://iqu.example/done",
+    '{"status": "SUCCESS"}',
+    audience=Audience.CUSTOMER,
+)
 FAILED = DeliveryResult(delivered=False, detail="500")
 
 

@@ -13,6 +13,7 @@ from alumniq_pipelines.core.incident import Condition, Incident, Kind, Resolutio
 from alumniq_pipelines.core.load import LoadRequest, LoadState, Origin, new_job_id
 from alumniq_pipelines.core.notification import (
     HEARTBEAT_DELAYS,
+    Audience,
     Channel,
     DeliveryResult,
     Notice,
@@ -35,7 +36,7 @@ RHYTHM = Rhythm(
     skips_weekends=True,
 )
 AWAY = Condition("bucket", Kind.BUCKET_AWAY, "Away", "It is away.", "Look.")
-MAIL = Notice(Channel.MAIL, "ops@example.org", "text", "Staff: Away")
+MAIL = Notice(Channel.MAIL, "ops@example.org", "text", "Staff: Away", audience=Audience.STAFF)
 DONE = Outcome(LoadState.SUCCEEDED)
 
 Succeed = Callable[..., None]
@@ -272,7 +273,9 @@ def test_a_destination_is_of_interest_until_something_arrives_there(
 ) -> None:
     def tell(minutes: int, result: DeliveryResult) -> None:
         now = NOW + minutes * MINUTE
-        notices = [Notice(Channel.CALLBACK, "https://iqu.example/s3cret", "{}")]
+        notices = [
+            Notice(Channel.CALLBACK, "https://iqu.example/s3cret", "{}", audience=Audience.CUSTOMER)
+        ]
         ledger.loads.end(accept().job_id, DONE, notices, now)
         (due,) = ledger.notifications.claim(now, MINUTE)
         ledger.notifications.record(due, result, now)
@@ -288,6 +291,29 @@ def test_a_destination_is_of_interest_until_something_arrives_there(
     assert ledger.troubles.undelivered(NOW + HOUR) == []
     tell(3, DeliveryResult(delivered=True, detail="200"))
     assert ledger.troubles.undelivered(NOW - HOUR) == []
+
+
+def test_an_address_of_staff_is_no_customers_though_a_customer_named_it_too(
+    ledger: Ledger, accept: Accept
+) -> None:
+    def tell(minutes: int, customers: DeliveryResult, staffs: DeliveryResult) -> None:
+        now, address = NOW + minutes * MINUTE, "both@example.org"
+        results = {Audience.CUSTOMER: customers, Audience.STAFF: staffs}
+        notices = [
+            Notice(Channel.MAIL, address, "Text.", "S", audience=audience) for audience in results
+        ]
+        ledger.loads.end(accept().job_id, DONE, notices, now)
+        for due in ledger.notifications.claim(now, MINUTE):
+            ledger.notifications.record(due, results[due.notice.audience], now)
+
+    gone = DeliveryResult(delivered=False, detail="550", permanent=True)
+    taken = DeliveryResult(delivered=True, detail="250")
+    tell(0, taken, gone)
+    (found,) = ledger.troubles.undelivered(NOW - HOUR)
+    assert (found.audience, found.customer, found.channel) == (Audience.STAFF, "", Channel.MAIL)
+    tell(1, gone, taken)
+    (found,) = ledger.troubles.undelivered(NOW - HOUR)
+    assert (found.audience, found.customer) == (Audience.CUSTOMER, "iqu")
 
 
 def test_times_come_back_in_utc(ledger: Ledger, target: Target, succeed: Succeed) -> None:

@@ -2,7 +2,7 @@ import pytest
 
 from alumniq_pipelines.core.heartbeat import Signal, signal_notices, signal_of, signal_url
 from alumniq_pipelines.core.load import LoadState
-from alumniq_pipelines.core.notification import Channel, Notice
+from alumniq_pipelines.core.notification import Audience, Channel, Notice
 
 SNITCH = "https://nosnch.in/c2354d53d2?m=iqu"
 HOSTED = "https://hc-ping.com/5f5f6c1e"
@@ -34,7 +34,9 @@ def test_start_and_failure_are_said_as_each_service_wants_them(
 def test_a_service_that_knows_no_failure_is_left_to_miss_the_success() -> None:
     assert signal_notices(OTHER, Signal.FAIL) == ()
     assert signal_notices("", Signal.SUCCESS) == ()
-    assert signal_notices(OTHER, Signal.SUCCESS) == (Notice(Channel.HEARTBEAT, OTHER, ""),)
+    assert signal_notices(OTHER, Signal.SUCCESS) == (
+        Notice(Channel.HEARTBEAT, OTHER, "", audience=Audience.MONITOR),
+    )
 
 
 def test_only_success_is_success() -> None:

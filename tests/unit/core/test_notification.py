@@ -9,8 +9,12 @@ from alumniq_pipelines.core.notification import (
     LONGEST_ASKED_WAIT,
     MAIL_DELAYS,
     RETRY_DELAYS,
+    Audience,
     Channel,
+    Notice,
+    channel_name,
     next_attempt_at,
+    recipient,
 )
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -63,3 +67,16 @@ def test_a_receiver_gets_the_time_it_asks_for_up_to_a_day(
     assert due is not None
     granted = max(RETRY_DELAYS[attempts], min(asked, LONGEST_ASKED_WAIT))
     assert NOW + granted <= due <= NOW + granted * (1 + JITTER)
+
+
+def test_every_channel_has_a_name_of_its_own() -> None:
+    names = {channel_name(each) for each in Channel}
+    assert len(names) == len(Channel)
+    assert names == {"Callback", "Email", "Staff chat", "Heartbeat"}
+
+
+def test_a_recipient_is_named_with_its_channel() -> None:
+    mail = Notice(Channel.MAIL, "ada@iqu.example", "Text.", "S", audience=Audience.CUSTOMER)
+    chat = Notice(Channel.CHAT, "staff", "{}", audience=Audience.STAFF)
+    assert recipient(mail) == "Email to ada@iqu.example"
+    assert recipient(chat) == "Staff chat"

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from alumniq_pipelines.core.incident import Kind
 from alumniq_pipelines.core.load import LoadState
-from alumniq_pipelines.core.notification import Channel, DeliveryResult, Notice
+from alumniq_pipelines.core.notification import Audience, Channel, DeliveryResult, Notice
 from alumniq_pipelines.core.outcome import AttemptResult, Outcome
 from alumniq_pipelines.core.rhythm import Standing
 from alumniq_pipelines.core.staff import Staff
@@ -56,7 +56,9 @@ def test_a_receiver_that_takes_nothing_is_told_once_and_over_when_it_does(
     installation: Installation, target: Target
 ) -> None:
     def owe(now: datetime, result: DeliveryResult) -> None:
-        notice = Notice(Channel.CALLBACK, "https://iqu.example/s3cret", "{}")
+        notice = Notice(
+            Channel.CALLBACK, "https://iqu.example/s3cret", "{}", audience=Audience.CUSTOMER
+        )
         load = installation.accept(target, now)
         installation.ledger.loads.end(load.job_id, Outcome(LoadState.SUCCEEDED), [notice], now)
         for each in installation.ledger.notifications.claim(now, MINUTE):
@@ -74,11 +76,25 @@ def test_a_receiver_that_takes_nothing_is_told_once_and_over_when_it_does(
     ]
 
 
+def test_a_mail_to_staff_that_cannot_be_delivered_is_not_laid_to_the_customers_charge(
+    installation: Installation, target: Target
+) -> None:
+    notices = Staff(("wrong@alumniq.example",)).notices("Not loaded", "It failed.")
+    load = installation.accept(target, DUE)
+    installation.ledger.loads.end(load.job_id, Outcome(LoadState.SUCCEEDED), notices, DUE)
+    for each in installation.ledger.notifications.claim(DUE, MINUTE):
+        installation.ledger.notifications.record(each, GONE, DUE)
+    (told,) = installation.at(DUE + MINUTE)
+    assert told.notice.subject == "Staff: Notifications to staff cannot be delivered: mail"
+    assert "ALUMNIQ_STAFF_EMAIL" in told.notice.body
+    assert "customer" not in told.notice.body
+
+
 def test_old_troubles_are_dropped_without_a_word(
     installation: Installation, target: Target
 ) -> None:
     installation.ledger.watches.remove(target, DUE)
-    notice = Notice(Channel.CALLBACK, "https://iqu.example/x", "{}")
+    notice = Notice(Channel.CALLBACK, "https://iqu.example/x", "{}", audience=Audience.CUSTOMER)
     load = installation.accept(target, DUE)
     installation.ledger.loads.end(load.job_id, Outcome(LoadState.SUCCEEDED), [notice], DUE)
     for each in installation.ledger.notifications.claim(DUE, MINUTE):

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from alumniq_pipelines.adapters.notifiers.mail import message_of, paragraphs
 from alumniq_pipelines.core.load import JobId
-from alumniq_pipelines.core.notification import Channel, Notice, Notification, NotificationState
+from alumniq_pipelines.core.notification import (
+    Audience,
+    Channel,
+    Notice,
+    Notification,
+    NotificationState,
+)
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SENDER = "Feeds of Ágnes <feeds@example.org>"
@@ -27,7 +33,7 @@ Rows rejected: 3
 
 
 def mail(address: str = "you@example.edu", body: str = TEXT, subject: str = "S") -> Notification:
-    notice = Notice(Channel.MAIL, address, body, subject)
+    notice = Notice(Channel.MAIL, address, body, subject, audience=Audience.CUSTOMER)
     return Notification("n1", JobId("J"), notice, NotificationState.PENDING, 0, NOW, NOW)
 
 

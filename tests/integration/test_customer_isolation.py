@@ -1,0 +1,296 @@
+"""A customer reads nothing of staff, of monitors or of another customer, wherever they look.
+
+The test walks every route of the gateway: whoever adds one is asked here how to call it.
+"""
+
+import html
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from httpx2 import Response
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.routing import Mount, Route
+from starlette.testclient import TestClient
+
+from alumniq_pipelines.core.catalog import Catalog
+from alumniq_pipelines.core.report import ReportForm
+from tests.page_visits import PASSWORD, form_token, sign_in
+from tests.servers.gateway import NOW, Installation
+from tests.two_customers import (
+    CHAT_URL,
+    CUSTOMERS,
+    STAFF_EMAILS,
+    STAFF_NAME,
+    VIEW,
+    Tenant,
+    lay_out,
+)
+from webhook_gateway.api.openapi import document
+from webhook_gateway.app import create_app
+
+DOCUMENT = document("http://testserver")
+NEVER = "00000000-0000-0000-0000000000000000"
+JOBS = ("warehouse", "warehouse-degrees", "no-such-job")
+PARAMETER = re.compile(r"{(\w+)}")
+NOT_FOR_CUSTOMERS = frozenset(
+    {
+        ("GET", "/metrics"),
+        ("GET", "/staff"),
+        ("POST", "/staff/look"),
+        ("POST", "/loads/{job_id}/approve"),
+        ("POST", "/loads/{job_id}/discard"),
+    }
+)
+LAST = ("/keys/revoke", "/sign-out")
+"""They end what the other calls of a page stand on."""
+
+Leak = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class World:
+    """A gateway around two customers, and who looks at it."""
+
+    client: TestClient
+    tenants: Sequence[Tenant]
+
+    @property
+    def routes(self) -> list[Route]:
+        """Every route of the gateway but its style sheet and script."""
+        routes = cast("Starlette", self.client.app).routes
+        assert {each.path for each in routes if isinstance(each, Mount)} == {"/static"}
+        return [each for each in routes if isinstance(each, Route)]
+
+    @property
+    def job_ids(self) -> list[str]:
+        """Every load of everybody by now, and one that never was."""
+        return [*(each.job_id for each in self.tenants[0].installation.loads()), NEVER]
+
+    def notifications(self, viewer: Tenant) -> Iterator[tuple[str, str]]:
+        """Pair every notification with its load; those of incidents with a load of the viewer's."""
+        found = viewer.installation.ledger.notifications.find(most=10_000)
+        own = viewer.loads["exhausted"]
+        yield own, "msg_never"
+        for each in found:
+            yield each.job_id or own, each.id
+
+
+@pytest.fixture
+def world(installation: Installation, catalog: Catalog, tmp_path: Path) -> Iterator[World]:
+    """Lay everything out; the gateway counts no calls."""
+    tenants = lay_out(installation, tmp_path)
+    settings = installation.settings.model_copy(
+        update={
+            "calls_per_minute": 0,
+            "address_calls_per_minute": 0,
+            "staff_email": ", ".join(STAFF_EMAILS),
+            "staff_webhook": SecretStr(CHAT_URL),
+        }
+    )
+    app = create_app(
+        settings,
+        ledger=installation.ledger,
+        buckets=installation.buckets,
+        catalog=catalog,
+        clock=lambda: NOW,
+    )
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield World(client, tenants)
+
+
+def secrets_from(viewer: Tenant, tenants: Sequence[Tenant]) -> Mapping[str, str]:
+    """Name every text that a viewer must not read: text → whose it is."""
+    found = dict.fromkeys((*STAFF_EMAILS, STAFF_NAME), "staff")
+    found |= dict.fromkeys((CHAT_URL, "chat to staff", "Staff chat"), "the staff chat")
+    found |= dict.fromkeys((VIEW.format(each) for each in CUSTOMERS), "the warehouse's owner")
+    for each in tenants:
+        found |= {each.heartbeat_url: "a monitor"}
+        if each is viewer:
+            continue
+        found |= dict.fromkeys((*each.private, *each.loads.values(), each.s3_key_id), "another")
+        if each.customer == viewer.customer:
+            own = (f"-{each.customer}-{each.environment}.csv", f".example/{each.environment}")
+            found |= dict.fromkeys(own, "the other environment")
+        else:
+            found |= dict.fromkeys((each.customer, CUSTOMERS[each.customer]), "another customer")
+    return {text.lower(): whose for text, whose in found.items()}
+
+
+@dataclass
+class Walk:
+    """One viewer's walk through all routes; remembers what leaked, and what was reached."""
+
+    world: World
+    viewer: Tenant
+    leaks: set[Leak] = field(default_factory=set)
+    statuses: dict[tuple[str, str], set[int]] = field(default_factory=dict)
+
+    def through_everything(self) -> None:
+        """Read everything, then do everything, and end the session last."""
+        sign_in(self.world.client, self.viewer.caller.key)
+        for route in self.world.routes:
+            if "GET" in (route.methods or {"GET"}):
+                self._visit(route, "GET")
+        to_post = [each for each in self.world.routes if "POST" in (each.methods or set())]
+        for route in sorted(to_post, key=lambda each: (each.path in LAST, each.path)):
+            self._visit(route, "POST")
+
+    def _visit(self, route: Route, method: str) -> None:
+        secrets = secrets_from(self.viewer, self.world.tenants)
+        statuses = self.statuses.setdefault((method, route.path), set())
+        for answer in self._answers(route, method):
+            statuses.add(answer.status_code)
+            for place, text in texts(answer):
+                lower = text.lower()
+                self.leaks |= {
+                    (f"{method} {route.path}", place, f"{whose}: {secret}")
+                    for secret, whose in secrets.items()
+                    if secret in lower
+                }
+                if place.endswith("notifications[].channel") and lower not in {"callback", "mail"}:
+                    self.leaks.add((f"{method} {route.path}", place, f"a channel: {lower}"))
+
+    def _answers(self, route: Route, method: str) -> Iterator[Response]:
+        client, is_api = self.world.client, route.path.startswith("/api/v1/")
+        headers = {"Authorization": f"Bearer {self.viewer.caller.key}"} if is_api else {}
+        token = "" if method == "GET" or is_api else form_token(client)
+        for values in self._values(route.path):
+            path = route.path.format(**values)
+            if method == "GET":
+                for query in ({}, examples(route.path)) if is_api else ({},):
+                    yield client.get(path, headers=headers, params=query)
+            elif is_api:
+                yield client.post(path, headers=headers, json=self._options(route.path))
+            else:
+                fields = {"form_token": token, **values, **self._fields(route.path)}
+                files = {"file": ("monday.csv", b"xid\n1\n")} if path == "/upload" else None
+                yield client.post(path, data=fields, files=files)
+
+    def _values(self, path: str) -> Sequence[Mapping[str, str]]:
+        """Answer what the parameters of a route are filled with; a form may name a notification."""
+        job_ids, named = self.world.job_ids, self.world.notifications(self.viewer)
+        known: dict[tuple[str, ...], Sequence[Mapping[str, str]]] = {
+            (): [{}],
+            ("job",): [{"job": each} for each in JOBS],
+            ("job_id",): [{"job_id": each} for each in job_ids],
+            ("job_id", "form"): [{"job_id": j, "form": f} for j in job_ids for f in ReportForm],
+            ("job_id", "notification"): [{"job_id": j, "notification": n} for j, n in named],
+        }
+        is_resent = path.endswith("/resend")
+        parameters = ("job_id", "notification") if is_resent else tuple(PARAMETER.findall(path))
+        assert parameters in known, f"Say here how {path} is called."
+        return known[parameters]
+
+    def _options(self, path: str) -> Mapping[str, str]:
+        """Answer what a call of the API sends."""
+        sent = {
+            "/api/v1/index.cfm/webhook/{job}": {"filename": "warehouse.csv"},
+            "/api/v1/index.cfm/webhook/{job}/": {"filename": "warehouse.csv"},
+            "/api/v1/index.cfm/aws/accesskey": {"accessKeyId": self.viewer.s3_key_id},
+            "/api/v1/loads/{job_id}/cancel": {},
+            "/api/v1/loads/{job_id}/repeat": {},
+            "/api/v1/loads/{job_id}/notifications/{notification}/resend": {},
+        }
+        assert path in sent, f"Say here what {path} takes."
+        return sent[path]
+
+    def _fields(self, path: str) -> Mapping[str, str]:
+        """Answer what the form of a page sends."""
+        foreign = next(each for each in self.world.tenants if each is not self.viewer)
+        decision = {"reason": "It is right."}
+        sent = {
+            "/sign-in": {"key": self.viewer.caller.key},
+            "/sign-out": {},
+            "/upload": {"job": "warehouse", "email": "me@example.edu"},
+            "/loads/{job_id}/cancel": {},
+            "/loads/{job_id}/resend": {},
+            "/loads/{job_id}/repeat": {},
+            "/loads/{job_id}/approve": decision,
+            "/loads/{job_id}/discard": decision,
+            "/keys/rotate": {"prefix": self.viewer.bound_prefix},
+            "/keys/revoke": {"prefix": self.viewer.bound_prefix},
+            "/staff/look": {"customer": foreign.customer, "environment": "qa"},
+        }
+        assert path in sent, f"Say here what the form of {path} sends."
+        return sent[path]
+
+
+def examples(path: str) -> Mapping[str, str]:
+    """Answer the parameters that the API's document gives as examples of a query."""
+    described = DOCUMENT["paths"][path]["get"]["parameters"]
+    query = {each["name"]: str(each["example"]) for each in described if each["in"] == "query"}
+    if "notifyWebhook" in query:
+        query["notifyWebhook"] = "https://127.0.0.1/"  # nothing outside is asked
+    return query
+
+
+def texts(answer: Response) -> Iterator[tuple[str, str]]:
+    """Take an answer apart: every field of JSON, every part of a workbook, every header."""
+    yield "headers", str(answer.headers)
+    kind = answer.headers.get("content-type", "")
+    if "json" in kind:
+        yield from leaves(answer.json())
+    elif "html" in kind:
+        yield "page", html.unescape(answer.text)
+    elif "spreadsheet" in kind:
+        with zipfile.ZipFile(io.BytesIO(answer.content)) as book:
+            for name in book.namelist():
+                yield name, book.read(name).decode()
+    else:
+        yield "text", answer.text
+
+
+def leaves(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """Walk JSON: names and values, each with its place."""
+    match value:
+        case dict():
+            for name, inner in value.items():
+                yield f"{place} (a name)", name
+                yield from leaves(inner, f"{place}.{name}")
+        case list():
+            for inner in value:
+                yield from leaves(inner, f"{place}[]")
+        case str():
+            yield place, value
+        case _:
+            yield place, json.dumps(value)
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_no_field_of_any_answer_and_no_page_shows_a_customer_what_is_not_theirs(
+    world: World, place: int
+) -> None:
+    walk = Walk(world, world.tenants[place])
+    walk.through_everything()
+    leaks = "\n".join(" | ".join(each) for each in sorted(walk.leaks))
+    assert not leaks, leaks
+    not_reached = {
+        call for call, found in walk.statuses.items() if not any(each < 400 for each in found)
+    }
+    assert not_reached == NOT_FOR_CUSTOMERS
+
+
+def test_every_operation_of_the_document_is_a_route_that_is_walked(world: World) -> None:
+    routes = {(method, each.path) for each in world.routes for method in each.methods or ()}
+    described = {
+        (method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods
+    }
+    assert described <= routes
+
+
+def test_staff_read_on_the_pages_what_customers_do_not(world: World) -> None:
+    client, tenant = world.client, world.tenants[0]
+    client.cookies.clear()
+    client.post("/sign-in", data={"name": STAFF_NAME, "password": PASSWORD})
+    for path in (f"/loads/{tenant.loads['exhausted']}", "/notifications"):
+        text = html.unescape(client.get(path).text)
+        for shown in (*STAFF_EMAILS, f"{tenant.heartbeat_url}/fail", "Staff chat"):
+            assert shown in text

@@ -1,0 +1,297 @@
+"""An installation where everything has happened to two customers, in both of their environments.
+
+Every text that belongs to one of them carries a word of its own, so that a test can look for it in
+what another one reads.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import cycle
+from pathlib import Path
+
+from alumniq_pipelines.adapters.ledger.s3_keys import S3Keys
+from alumniq_pipelines.adapters.passwords import hash_password
+from alumniq_pipelines.adapters.rejection_report import csv_report, xlsx_report
+from alumniq_pipelines.adapters.sealing import Seal
+from alumniq_pipelines.core.archive import Receipt
+from alumniq_pipelines.core.changes import Changes
+from alumniq_pipelines.core.customer import Customer
+from alumniq_pipelines.core.heartbeat import Signal, signal_notices
+from alumniq_pipelines.core.holding import HeldRows, Hold, held_notices
+from alumniq_pipelines.core.incident import Condition, Kind, Resolution
+from alumniq_pipelines.core.keys import KeyScope
+from alumniq_pipelines.core.load import JobId, Load, LoadRequest, LoadState, new_job_id
+from alumniq_pipelines.core.notices import notices_for
+from alumniq_pipelines.core.notification import DeliveryResult
+from alumniq_pipelines.core.outcome import AttemptResult, CheckRecord, Outcome
+from alumniq_pipelines.core.problems.outage import (
+    AttemptsExhausted,
+    BucketUnavailable,
+    Misconfigured,
+)
+from alumniq_pipelines.core.problems.setup import ViewsInTheWay
+from alumniq_pipelines.core.report import ReportForm, ReportSummary, report_name, summary_name
+from alumniq_pipelines.core.rhythm import Rhythm
+from alumniq_pipelines.core.s3_keys import S3Key, user_name
+from alumniq_pipelines.core.staff import Staff, closed_notices, opened_notices
+from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.verdict import Cause, Counts, Rejection
+from alumniq_pipelines.core.warehouse import Version
+from alumniq_pipelines.core.watch import Watch
+from alumniq_pipelines.deciding import discard
+from alumniq_pipelines.defs.key_sensor import tell_of_expiring_keys
+from alumniq_pipelines.opening import open_archive
+from tests.accepted_rows import small_field_map
+from tests.page_visits import PASSWORD
+from tests.servers.gateway import NOW, Caller, Installation
+
+CUSTOMERS = {"northquad": "Boreal University", "southquad": "Austral College"}
+STAFF_NAME = "wilhelmina"
+STAFF_EMAILS = ("night-desk@alumniq-staff.example", "ops@alumniq-staff.example")
+STAFF = Staff(STAFF_EMAILS, has_chat=True)
+CHAT_URL = "https://chat.alumniq-staff.example/hooks/T0P/B0X"
+VIEW = "reports_of_{}"
+"""What staff built on a customer's table: named in the errors of a mistake in our set-up."""
+
+COUNTS = Counts(10, 9, 1)
+CHECK = CheckRecord(counts=COUNTS)
+CHANGES = Changes(1, 2, 30, 4, {"batch": 2})
+REMARKS = (Cause("reference", "nation", "`nation` is no country", 3, 7, "warning", "Send USA."),)
+DELIVERIES = (
+    DeliveryResult(delivered=True, detail="200"),
+    DeliveryResult(delivered=False, detail="503"),
+    DeliveryResult(delivered=False, detail="410", permanent=True),
+)
+LEASE = timedelta(minutes=3)
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """One environment of a customer; `private` is what nobody else may read of its keys."""
+
+    installation: Installation
+    caller: Caller
+    bound_prefix: str
+    private: tuple[str, ...]
+    loads: dict[str, JobId] = field(default_factory=dict)
+
+    @property
+    def customer(self) -> str:
+        """The customer's id."""
+        return self.caller.name
+
+    @property
+    def environment(self) -> Environment:
+        """The environment of its key."""
+        return self.caller.environment
+
+    @property
+    def target(self) -> Target:
+        """Where its loads go."""
+        return Target(self.customer, self.environment, "warehouse")
+
+    @property
+    def heartbeat_url(self) -> str:
+        """The secret of its watch: for nobody but staff and the monitor itself."""
+        return f"https://hc-ping.com/5ec2e7-{self.customer}-{self.environment}"
+
+    @property
+    def s3_key_id(self) -> str:
+        """Its access key id."""
+        return f"AKIA{self.customer}{self.environment}".upper()
+
+
+def lay_out(installation: Installation, folder: Path) -> Sequence[Tenant]:
+    """Let everything happen, and let each notification be tried once.
+
+    Three in turn are delivered, fail and are refused for good.
+    """
+    ledger = installation.ledger
+    ledger.staff.set(STAFF_NAME, hash_password(PASSWORD), NOW)
+    for customer, name in CUSTOMERS.items():
+        ledger.customers.add(Customer(customer, name, f"{customer}-feeds"), NOW)
+        installation.buckets.create(f"{customer}-feeds")
+    tenants = [_tenant(installation, each, place) for place, each in enumerate(_environments())]
+    for tenant in tenants:
+        _keep_keys(tenant)
+        _let_loads_come(tenant, folder)
+        _open_incidents(tenant)
+    tell_of_expiring_keys(ledger, STAFF, installation.settings.gateway_url, NOW)
+    for claimed, result in zip(
+        ledger.notifications.claim(NOW, LEASE, most=10_000), cycle(DELIVERIES), strict=False
+    ):
+        ledger.notifications.record(claimed, result, NOW)
+    return tenants
+
+
+def _environments() -> Iterator[tuple[str, Environment]]:
+    return ((customer, environment) for customer in CUSTOMERS for environment in Environment)
+
+
+def _tenant(installation: Installation, whose: tuple[str, Environment], place: int) -> Tenant:
+    customer, environment = whose
+    network = f"198.51.{100 + place}.0/24"
+    email = f"keys-{environment}@{customer}.example"
+    scope = KeyScope(networks=(network,), email=email)
+    _, bound = installation.ledger.keys.issue(customer, environment, NOW, 7, scope=scope)
+    caller = installation.caller(customer, environment)
+    caller.deliver("warehouse.csv")
+    private = (caller.key[:12], bound.prefix, network, network.partition("/")[0], email)
+    return Tenant(installation, caller, bound.prefix, private)
+
+
+def _keep_keys(tenant: Tenant) -> None:
+    """Keep an S3 key, with an address to write to about it."""
+    ledger = tenant.installation.ledger
+    seal = Seal.at(tenant.installation.settings.sealing_key_file)
+    keys = S3Keys(ledger.database, ledger.audit)
+    keys.remind(tenant.customer, f"s3@{tenant.customer}.example", NOW)
+    user = user_name(tenant.customer, tenant.environment)
+    key = S3Key(tenant.s3_key_id, tenant.customer, user, seal.closed("s3 secret"), NOW)
+    keys.add(key, (), NOW)
+
+
+def _let_loads_come(tenant: Tenant, folder: Path) -> None:
+    """Bring a load into every state, and to every kind of end."""
+    ledger, loads = tenant.installation.ledger, tenant.installation.ledger.loads
+    ledger.watches.set(
+        Watch(tenant.target, Rhythm(cron="0 2 * * *"), NOW, heartbeat_url=tenant.heartbeat_url),
+        NOW,
+    )
+    _accept(tenant, "queued")
+    loads.mark_requested(_accept(tenant, "requested").job_id, NOW)
+    _begin(tenant, "running")
+    _publish(tenant)
+    _refuse(tenant, folder)
+    busy = str(BucketUnavailable("EndpointConnectionError"))
+    view = VIEW.format(tenant.customer)
+    stuck = str(ViewsInTheWay(f"{tenant.customer}_qa.warehouse", [view], "other objects depend"))
+    _fail(tenant, "exhausted", AttemptResult.OUTAGE, busy, str(AttemptsExhausted(5)))
+    _fail(tenant, "misconfigured", AttemptResult.MISCONFIGURED, stuck, str(Misconfigured()))
+    _try_out(tenant)
+    for name in ("held", "discarded", "approved"):
+        _hold(tenant, name)
+    actor, gateway_url = f"staff {STAFF_NAME}", tenant.installation.settings.gateway_url
+    reason = "A wrong export."
+    discard(ledger, tenant.loads["discarded"], reason, actor, NOW, gateway_url=gateway_url)
+    ledger.holds.approve(tenant.loads["approved"], actor, "The merger is real.", NOW)
+
+
+def _accept(tenant: Tenant, name: str) -> Load:
+    request = LoadRequest(
+        new_job_id(),
+        tenant.target,
+        f"{name}-of-{tenant.customer}-{tenant.environment}.csv",
+        "e1",
+        1_000,
+        f"crm@{tenant.customer}.example",
+        f"https://hooks.{tenant.customer}.example/{tenant.environment}",
+        dry_run=name == "dry-run",
+    )
+    tenant.loads[name] = request.job_id
+    return tenant.installation.ledger.loads.accept(request, NOW)
+
+
+def _begin(tenant: Tenant, name: str) -> Load:
+    """Accept a load and begin it, as an attempt does."""
+    load = _accept(tenant, name)
+    ledger = tenant.installation.ledger
+    ledger.loads.begin_attempt(load.job_id, f"run-{name}", NOW)
+    if not load.request.dry_run:
+        ledger.notifications.announce(
+            load.job_id, signal_notices(tenant.heartbeat_url, Signal.START), NOW
+        )
+    return load
+
+
+def _end(tenant: Tenant, load: Load, outcome: Outcome) -> None:
+    """End a load with everything that is then due."""
+    ledger = tenant.installation.ledger
+    notices = notices_for(
+        load,
+        outcome,
+        ledger.loads.attempts(load.job_id),
+        STAFF,
+        tenant.heartbeat_url,
+        tenant.installation.settings.gateway_url,
+    )
+    ledger.loads.end(load.job_id, outcome, notices, NOW)
+
+
+def _publish(tenant: Tenant) -> None:
+    ledger, load = tenant.installation.ledger, _begin(tenant, "succeeded")
+    ledger.loads.end_attempt(
+        load.job_id, 1, AttemptResult.PUBLISHED, NOW, check=CHECK, receipt=Receipt("cafe", "e1")
+    )
+    version = Version(
+        tenant.target, load.number, load.job_id, 9, "cafe", "e1", f"{tenant.customer}.t", NOW
+    )
+    ledger.versions.record(version, NOW)
+    _end(tenant, load, Outcome(LoadState.SUCCEEDED, (), COUNTS, CHANGES, remarks=REMARKS))
+
+
+def _refuse(tenant: Tenant, folder: Path) -> None:
+    """Refuse a load for its file, with a rejection report."""
+    load = _begin(tenant, "refused")
+    errors = ("`xid` is too long (1 row, first on line 3)",)
+    tenant.installation.ledger.loads.end_attempt(
+        load.job_id, 1, AttemptResult.REFUSED, NOW, errors=errors, check=CHECK
+    )
+    archive = open_archive(tenant.installation.settings)
+    csv, xlsx, summary = (folder / f"{load.job_id}.{form}" for form in ("csv", "xlsx", "json"))
+    with csv_report(csv, ",", '"') as write_csv, xlsx_report(xlsx, "") as write_xlsx:
+        for row in (["xid", "_row"], [f"row of {tenant.customer}", "2"]):
+            write_csv.write(row)
+            write_xlsx(row)
+    first = Rejection(2, 3, "xid", "length", "`xid` is too long", "Send at most 9 characters.")
+    summary.write_bytes(ReportSummary(1, 1, (first,)).to_json())
+    archive.put(report_name(load.job_id, ReportForm.CSV), csv)
+    archive.put(report_name(load.job_id, ReportForm.XLSX), xlsx)
+    archive.put(summary_name(load.job_id), summary)
+    _end(tenant, load, Outcome(LoadState.FAILED, errors, COUNTS))
+
+
+def _fail(tenant: Tenant, name: str, result: AttemptResult, cause: str, told: str) -> None:
+    """Fail a load for reasons of ours: staff are notified beside the customer."""
+    load = _begin(tenant, name)
+    tenant.installation.ledger.loads.end_attempt(load.job_id, 1, result, NOW, errors=(cause,))
+    _end(tenant, load, Outcome(LoadState.FAILED, (told,)))
+
+
+def _try_out(tenant: Tenant) -> None:
+    load = _begin(tenant, "dry-run")
+    tenant.installation.ledger.loads.end_attempt(
+        load.job_id, 1, AttemptResult.JUDGED, NOW, check=CHECK
+    )
+    _end(tenant, load, Outcome(LoadState.SUCCEEDED, (), COUNTS))
+
+
+def _hold(tenant: Tenant, name: str) -> None:
+    load = _begin(tenant, name)
+    rows = HeldRows(
+        "beef", small_field_map("warehouse"), "warehouse", ("xid", "batch"), 9, "cafe", "e1"
+    )
+    hold = Hold(
+        load.job_id,
+        rows,
+        COUNTS,
+        CHANGES,
+        ("30 rows removed.",),
+        NOW,
+        NOW + timedelta(days=7),
+        remarks=REMARKS,
+    )
+    notices = held_notices(load, hold, STAFF, tenant.installation.settings.gateway_url)
+    tenant.installation.ledger.holds.hold(hold, 1, Receipt("cafe", "e1"), notices)
+
+
+def _open_incidents(tenant: Tenant) -> None:
+    """Open an incident and close another, and notify staff of both."""
+    incidents = tenant.installation.ledger.incidents
+    for kind in (Kind.NO_FILE, Kind.FAILING):
+        title = f"{kind}: {tenant.target}"
+        incidents.open(Condition(title, kind, title, "It is late.", target=tenant.target), NOW)
+    ids = [each.id for each in incidents.now_open() if each.condition.target == tenant.target]
+    incidents.tell(ids, NOW, lambda found: opened_notices(found, STAFF))
+    incidents.close(ids[:1], Resolution.RECOVERED, NOW, lambda found: closed_notices(found, STAFF))
