@@ -11,6 +11,7 @@ from pathlib import Path
 
 from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS, Limits
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.private_files import make_new_folder
 from alumniq_pipelines.core.archive import Archive, Receipt
 from alumniq_pipelines.core.bucket import Buckets
 from alumniq_pipelines.core.changes import overridden
@@ -301,7 +302,7 @@ def _room(folder: Path) -> Iterator[Path]:
     """Lend a folder of the load's own, without what an attempt that died left in it."""
     shutil.rmtree(folder, ignore_errors=True)
     try:
-        folder.mkdir(parents=True)
+        make_new_folder(folder)
     except OSError as error:
         raise ScratchUnavailable(error.strerror or type(error).__name__) from None
     try:
