@@ -311,7 +311,7 @@ except UnusableWarehouseGroup as problem:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="Only root mounts file systems.")
-def test_a_read_only_disk_is_told_of_unless_all_is_private_already(tmp_path: Path) -> None:
+def test_a_read_only_disk_is_named_where_others_can_read_it(tmp_path: Path) -> None:
     home = tmp_path / "home"
     (home / "mail").mkdir(parents=True)
     home.chmod(0o700)

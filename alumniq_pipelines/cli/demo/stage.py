@@ -49,6 +49,7 @@ def demo_settings(folder: Path) -> Settings:
         ledger_url=f"sqlite:///{home / 'ledger.db'}",
         bucket="folder",
         warehouse="duckdb",
+        warehouse_group="",
         mail="folder",
         staff_email="staff@alumniq.example",
         callback_allowed_networks=("127.0.0.0/8",),
