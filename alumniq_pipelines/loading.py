@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS, Limits
+from alumniq_pipelines.adapters.private_files import make_folder
 from alumniq_pipelines.core.archive import Archive
 from alumniq_pipelines.core.changes import Changes, reasons_to_hold
 from alumniq_pipelines.core.field_map import FieldMap, Threshold, Thresholds
@@ -249,7 +250,7 @@ def _published_before(load: Load, live: Version) -> LoadReport:
 @contextmanager
 def _folder_in(scratch: Path) -> Iterator[Path]:
     """Lend a new folder, and take it away with all that is in it."""
-    scratch.mkdir(parents=True, exist_ok=True)
+    make_folder(scratch)
     with tempfile.TemporaryDirectory(dir=scratch, ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 from alumniq_pipelines.adapters.archive import BucketArchive, FolderArchive
 from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
+from alumniq_pipelines.adapters.data_folder import group_id, protect
+from alumniq_pipelines.adapters.private_files import make_folder
 from alumniq_pipelines.adapters.signing_key import keep_key, read_key
 from alumniq_pipelines.core.archive import Archive
 from alumniq_pipelines.core.bucket import Buckets
@@ -18,9 +20,23 @@ if TYPE_CHECKING:
 def open_buckets(settings: Settings) -> Buckets:
     """Open the store that customers deliver to; the folder of a new installation is made."""
     if settings.bucket == "folder":
-        settings.buckets_dir.mkdir(parents=True, exist_ok=True)
+        make_folder(settings.buckets_dir)
         return FolderBuckets(settings.buckets_dir)
     return _s3_buckets(settings)
+
+
+def protect_data_folder(settings: Settings) -> None:
+    """Shut others out of the data folder, where there is one.
+
+    Raises DataFolderNotPrivate and UnusableWarehouseGroup.
+    """
+    if settings.home.exists():
+        protect(
+            settings.home,
+            group_id(settings.warehouse_group),
+            warehouse=settings.warehouse_dir.name,
+            buckets=settings.buckets_dir.name,
+        )
 
 
 def open_archive(settings: Settings) -> Archive:

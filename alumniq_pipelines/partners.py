@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS, Limits
+from alumniq_pipelines.adapters.private_files import make_folder, make_new_folder
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.partners import NO_PARTNERS, PartnerRows, Partners, Unchecked
 from alumniq_pipelines.core.problems.command import OtherFileUnusable
@@ -30,7 +31,7 @@ class LivePartners:
 
     def rows_of(self, feed: str, columns: Collection[str]) -> PartnerRows | Unchecked:
         """Lend what is live of a feed; raises WarehouseUnavailable."""
-        self.scratch.mkdir(parents=True, exist_ok=True)
+        make_folder(self.scratch)
         folder = Path(tempfile.mkdtemp(dir=self.scratch))
         live = self.warehouse.live_rows(replace(self.target, feed=feed), folder, columns)
         if live is None:
@@ -71,7 +72,7 @@ class FilePartners:
         from alumniq_pipelines.judgement import Purpose, Steps, judged
 
         folder = self.scratch / feed
-        folder.mkdir(parents=True)
+        make_new_folder(folder)
         database = folder / "rows.duckdb"
         try:
             with judged(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.private_files import private_umask
 from alumniq_pipelines.adapters.workers import sign_of_life
 from alumniq_pipelines.core.addresses import AddressPolicy
 from alumniq_pipelines.core.bucket import Buckets
@@ -39,7 +40,8 @@ def resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
 
     def worker(context: dg.InitResourceContext) -> Iterator[None]:
         run = context.run
-        with sign_of_life(settings.workers_dir, run.run_id if run else "none"):
+        # A run's process is ours alone, however it was started: what DuckDB writes is private, too.
+        with private_umask(), sign_of_life(settings.workers_dir, run.run_id if run else "none"):
             yield
 
     return {
@@ -114,7 +116,6 @@ def _make_unless_there(ledger: Ledger) -> None:
     """Make the ledger of a new installation, so that a plain `dagster dev` works by itself."""
     path = ledger.database.path
     if path and not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
         ledger.migrate()
 
 

@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     warehouse_url: SecretStr | None = Field(
         default=None, description="That database: postgresql://user:password@host/name."
     )
+    warehouse_group: str = Field(
+        default="", description="Group that may read the DuckDB files, by name or number."
+    )
     versions_kept: int = Field(default=5, ge=1, description="Published versions kept per target.")
 
     archive_bucket: str = Field(

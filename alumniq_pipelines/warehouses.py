@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from alumniq_pipelines.adapters.data_folder import group_id
 from alumniq_pipelines.core.problems.setup import UnusableWarehouseUrl
 
 if TYPE_CHECKING:
@@ -12,11 +13,16 @@ FORMS = ("postgresql://", "postgres://", "postgresql+psycopg://")
 
 
 def open_warehouse(settings: "Settings") -> "Warehouse":
-    """Open it; raises UnusableWarehouseUrl where it should be PostgreSQL and none is named."""
+    """Open it.
+
+    Raises UnusableWarehouseUrl where it should be PostgreSQL and none is named, and
+    UnusableWarehouseGroup where no such group can be given the files.
+    """
     if settings.warehouse == "duckdb":
         from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
 
-        return DuckDBWarehouse(settings.warehouse_dir, settings.versions_kept)
+        group = group_id(settings.warehouse_group)
+        return DuckDBWarehouse(settings.warehouse_dir, settings.versions_kept, group)
     from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
 
     url = settings.warehouse_url.get_secret_value() if settings.warehouse_url else ""

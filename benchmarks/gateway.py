@@ -23,6 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.private_files import private_umask
 from alumniq_pipelines.core.customer import Customer
 from alumniq_pipelines.core.target import Environment
 from alumniq_pipelines.opening import open_buckets
@@ -199,4 +200,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with private_umask():
+        main()

@@ -23,6 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from alumniq_pipelines.adapters.field_maps import read_field_map
+from alumniq_pipelines.adapters.private_files import private_umask
 from alumniq_pipelines.samples import files as sample_files
 from alumniq_pipelines.samples import planting, recipes, words
 from alumniq_pipelines.samples.files import write_warehouse
@@ -206,4 +207,5 @@ def _memory(costs: Costs, what: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    with private_umask():
+        main()

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from alumniq_pipelines.adapters.field_maps import read_catalog
+from alumniq_pipelines.adapters.private_files import private_umask
 from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.samples.files import write_sample_files
@@ -102,4 +103,5 @@ def _section(costs: dict[str, list[Cost]], rows: int, rounds: int) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    with private_umask():
+        main()

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.private_files import private_umask
 from alumniq_pipelines.core.customer import Customer
 from alumniq_pipelines.core.load import LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.notices import notices_for
@@ -66,4 +67,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with private_umask():
+        sys.exit(main())

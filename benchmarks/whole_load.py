@@ -16,6 +16,7 @@ from pathlib import Path
 from alumniq_pipelines.adapters.archive import FolderArchive
 from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
 from alumniq_pipelines.adapters.field_maps import read_field_map
+from alumniq_pipelines.adapters.private_files import private_umask
 from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
 from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
 from alumniq_pipelines.core.load import Load, LoadRequest, LoadState, new_job_id
@@ -69,4 +70,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with private_umask():
+        main()

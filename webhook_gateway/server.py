@@ -2,18 +2,21 @@
 
 import asyncio
 import logging
+import os
 import sys
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from alumniq_pipelines.adapters.private_files import UMASK
 from alumniq_pipelines.core.problems.problem import Problem
 from alumniq_pipelines.core.problems.request import (
     MalformedRequest,
     RequestProblem,
     SlowRequest,
 )
+from alumniq_pipelines.opening import protect_data_folder
 from alumniq_pipelines.settings import Settings
 from webhook_gateway.answers import request_refused
 from webhook_gateway.app import open_app
@@ -114,8 +117,10 @@ def main() -> None:
     logging._srcfile = None  # noqa: SLF001 - the way that logging's own documentation names
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    os.umask(UMASK)
     settings = Settings()
     try:
+        protect_data_folder(settings)
         app = open_app(settings)
     except Problem as problem:
         sys.stderr.write(f"{problem}\n")

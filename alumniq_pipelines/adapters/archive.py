@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alumniq_pipelines.adapters.private_files import PRIVATE_FILE, make_folder
 from alumniq_pipelines.core.archive import Kept
 from alumniq_pipelines.core.problems.outage import ArchiveUnavailable
 
@@ -28,11 +29,12 @@ class FolderArchive:
         """Keep a file: on the same disk as a further name of it, which costs no copying."""
         path = self.folder / name
         with _faults_told():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             part = path.with_name(f"{path.name}.{os.getpid()}{UNFINISHED}")
             part.unlink(missing_ok=True)
             try:
                 _link_or_copy(file, part)
+                part.chmod(PRIVATE_FILE)
                 os.utime(part)
                 if durably:
                     _sync(part)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from alumniq_pipelines.adapters.private_files import make_new_folder
 from alumniq_pipelines.core.problems.outage import ScratchUnavailable
 
 
@@ -16,7 +17,7 @@ def scratch_folder(folder: Path) -> Iterator[Path]:
     """
     shutil.rmtree(folder, ignore_errors=True)
     try:
-        folder.mkdir(parents=True)
+        make_new_folder(folder)
     except OSError as error:
         raise ScratchUnavailable(error.strerror or type(error).__name__) from None
     try:

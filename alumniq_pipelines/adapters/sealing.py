@@ -8,6 +8,7 @@ from typing import Self
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from alumniq_pipelines.adapters.private_files import make_folder
 from alumniq_pipelines.core.problems.setup import UnusableSealingKey
 
 NAME = "sealing.key"
@@ -27,7 +28,7 @@ class Seal:
         Raises UnusableSealingKey.
         """
         with suppress(FileExistsError):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(Fernet.generate_key() + b"\n")

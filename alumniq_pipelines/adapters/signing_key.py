@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from alumniq_pipelines.adapters.private_files import make_folder
+
 
 def read_key(path: Path) -> bytes | None:
     """Answer the key; None where none was made."""
@@ -14,7 +16,7 @@ def read_key(path: Path) -> bytes | None:
 
 def keep_key(path: Path, key: bytes) -> None:
     """Keep a new key; raises FileExistsError rather than lose one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(key.hex() + "\n")

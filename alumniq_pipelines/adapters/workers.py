@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from alumniq_pipelines.adapters.private_files import create_file, make_folder
+
 DONE = ".done"
 """Ends the name of a sign whose worker is done: Dagster hears of the run's end a little later."""
 DONE_SECONDS = 60.0
@@ -20,11 +22,11 @@ KEPT_SECONDS = 3_600.0
 @contextmanager
 def sign_of_life(folder: Path, run_id: str) -> Iterator[None]:
     """Show for as long as this process works on a run that it does."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     _sweep(folder)
     unlocked = folder / f"{run_id}.new"
     sign = folder / run_id
-    with unlocked.open("w") as file:
+    with create_file(unlocked) as file:
         fcntl.lockf(file, fcntl.LOCK_EX)
         unlocked.replace(sign)  # never to be seen unlocked while the process lives
         try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
+from alumniq_pipelines.adapters.private_files import private_umask
 from alumniq_pipelines.core.problems.problem import Problem
 
 if TYPE_CHECKING:
@@ -21,9 +22,10 @@ class Commands(TyperGroup):
     """The root of all commands: a problem that any of them raises is told on stderr."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; exit 2 on a problem."""
+        """Run the command, which creates private files only; exit 2 on a problem."""
         try:
-            return super().invoke(ctx)
+            with private_umask():
+                return super().invoke(ctx)
         except Problem as problem:
             typer.secho("Error: ", fg=typer.colors.RED, bold=True, nl=False, err=True)
             typer.echo(str(problem), err=True)

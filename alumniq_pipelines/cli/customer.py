@@ -11,6 +11,7 @@ from alumniq_pipelines.cli.installation import ledger_of, operator
 from alumniq_pipelines.core.bucket import folder_of
 from alumniq_pipelines.core.customer import Customer
 from alumniq_pipelines.core.problems.command import BucketTaken
+from alumniq_pipelines.core.shell import alumniq_command
 from alumniq_pipelines.core.target import Environment
 from alumniq_pipelines.settings import Settings
 
@@ -42,7 +43,7 @@ def add(customer_id: Id, name: Name, bucket: Bucket = "", *, as_json: Json = Fal
     typer.echo(f"{added.name} is customer {added.id}. Its files go to:")
     for environment, folder in folders.items():
         typer.echo(f"  {environment:<11} {folder}")
-    typer.echo(f"Next, give it a key: alumniq key issue {added.id} {Environment.QA}")
+    typer.echo(f"Next, give it a key: {alumniq_command('key', 'issue', added.id, Environment.QA)}")
 
 
 @customer.command("list")

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from alumniq_pipelines.adapters.data_folder import lock_file
+from alumniq_pipelines.adapters.private_files import UMASK, make_folder
 from alumniq_pipelines.cli.dagster_storage import STORAGE, is_postgresql, make_schema
 from alumniq_pipelines.cli.installation import ledger_of
 from alumniq_pipelines.cli.programs import programs_environment
@@ -23,10 +25,10 @@ MIGRATION = "migration of Dagster's tables"
 def sole_use(settings: Settings) -> Iterator[int]:
     """Keep others from running on the data folder, and answer the locked file's descriptor.
 
-    The lock goes with the last process that holds the descriptor. Raises AlreadyUp.
+    The lock goes with the last process that holds the descriptor. Raises AlreadyUp and
+    DataFolderUnusable.
     """
-    settings.home.mkdir(parents=True, exist_ok=True)
-    with (settings.home / "up.lock").open("w") as file:
+    with lock_file(settings.home) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -40,9 +42,10 @@ def make_ready(settings: Settings) -> None:
     Dagster's configuration is copied anew each time: change it in the repository's dagster.yaml.
     Where the ledger is in PostgreSQL, so are Dagster's records, in a schema of their own.
     """
-    from alumniq_pipelines.opening import open_buckets
+    from alumniq_pipelines.opening import open_buckets, protect_data_folder
 
-    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    protect_data_folder(settings)
+    make_folder(settings.dagster_home)
     _write_configuration(settings)
     make_schema(settings)
     _bring_dagster_up_to_date(settings)
@@ -71,7 +74,9 @@ def _bring_dagster_up_to_date(settings: Settings) -> None:
         return
     command = [sys.executable, "-m", "dagster", "instance", "migrate"]
     environment = programs_environment(settings)
-    done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
+    done = subprocess.run(
+        command, env=environment, stdout=subprocess.DEVNULL, check=False, umask=UMASK
+    )
     if done.returncode:
         reason = f"ended with exit code {done.returncode}"
         raise ProgramFailed(MIGRATION, reason)

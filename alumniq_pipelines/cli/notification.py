@@ -11,6 +11,7 @@ from alumniq_pipelines.cli.console import for_people, print_json, when
 from alumniq_pipelines.cli.installation import ledger_of, operator
 from alumniq_pipelines.core.notification import DeliveryResult, Notification, NotificationState
 from alumniq_pipelines.core.problems.notification import UnknownNotification
+from alumniq_pipelines.core.shell import alumniq_command
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.telling import resend as resend_notification
 
@@ -71,7 +72,7 @@ def resend(notification_id: Id, *, as_json: Json = False) -> None:
         print_json(_told(found))
         return
     typer.echo(f"{notification_id} is due now. See what comes of it:")
-    typer.echo(f"  alumniq notification show {notification_id}")
+    typer.echo(f"  {alumniq_command('notification', 'show', notification_id)}")
 
 
 def _show(found: Notification, tries: Tries) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
+from alumniq_pipelines.adapters.private_files import UMASK
 from alumniq_pipelines.cli import guard
 from alumniq_pipelines.core.problems.setup import ProgramFailed
 
@@ -78,6 +79,7 @@ class Supervisor:
             stdin=subprocess.PIPE,
             process_group=0,
             pass_fds=[self.lock],
+            umask=UMASK,
         )
         try:
             for stage in self.stages:
@@ -119,6 +121,7 @@ class Supervisor:
             text=True,
             errors="replace",
             process_group=group,
+            umask=UMASK,
         )
         reader = threading.Thread(target=self._read, args=(program.name, process), daemon=True)
         reader.start()

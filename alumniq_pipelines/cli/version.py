@@ -11,6 +11,7 @@ from alumniq_pipelines.cli.console import for_people, print_json, when
 from alumniq_pipelines.cli.installation import ledger_of, operator
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.problems.command import NoOlderVersion
+from alumniq_pipelines.core.shell import alumniq_command
 from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.core.warehouse import Version
 from alumniq_pipelines.settings import Settings
@@ -83,9 +84,8 @@ def rollback(
         print_json(_told(live, live))
         return
     typer.echo(f"Readers of {target} now see version {live.number}, {live.rows:,} rows.")
-    typer.echo(
-        f"Undo: alumniq version rollback {customer} {environment} {feed} --to {detail['from']}"
-    )
+    undo = "version", "rollback", customer, environment, feed, "--to", detail["from"]
+    typer.echo(f"Undo: {alumniq_command(*undo)}")
 
 
 def _field_map(settings: Settings, customer: str, feed: str) -> FieldMap:

@@ -12,6 +12,7 @@ from alumniq_pipelines.core.alarms import silence_key
 from alumniq_pipelines.core.duration import duration_text
 from alumniq_pipelines.core.incident import Incident
 from alumniq_pipelines.core.rhythm import Rhythm
+from alumniq_pipelines.core.shell import alumniq_command
 from alumniq_pipelines.core.target import Target
 from alumniq_pipelines.core.watch import Watch
 
@@ -55,11 +56,13 @@ def show_proposed(target: Target, proposed: "Suggestion", *, applied: bool) -> N
         f"{proposed.alarms} of them would have come after an alarm."
     )
     if not applied:
-        pace = f'--cron "{rhythm.cron}"' if rhythm.cron else f"--every {_minutes(rhythm.period)}min"
-        typer.echo(
-            f"Set it: alumniq watch set {target.customer} {target.environment} {target.feed} "
-            f"{pace} --time-zone {rhythm.time_zone} --grace {_minutes(rhythm.grace)}min"
+        cron, every = ("--cron", rhythm.cron), ("--every", f"{_minutes(rhythm.period)}min")
+        command = (
+            *("watch", "set", target.customer, target.environment, target.feed),
+            *(cron if rhythm.cron else every),
+            *("--time-zone", rhythm.time_zone, "--grace", f"{_minutes(rhythm.grace)}min"),
         )
+        typer.echo(f"Set it: {alumniq_command(*command)}")
 
 
 def show_incidents(found: Sequence[Incident]) -> None:

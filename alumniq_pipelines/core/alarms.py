@@ -13,6 +13,7 @@ from alumniq_pipelines.core.incident import Condition, Kind
 from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load
 from alumniq_pipelines.core.notification import Channel
 from alumniq_pipelines.core.rhythm import Expectation, Rhythm
+from alumniq_pipelines.core.shell import alumniq_command
 from alumniq_pipelines.core.target import Target
 
 BUCKET = "bucket"
@@ -103,7 +104,8 @@ def failing(missed: Missed, load: Load) -> Condition:
         "The load that came was not published",
         f"Load {load.job_id} of {load.request.filename} is {load.state}: nothing of it was "
         "published.",
-        f"See why: alumniq load show {load.job_id}. The customer was told what to mend.",
+        f"See why: {alumniq_command('load', 'show', load.job_id)}. "
+        "The customer was told what to mend.",
     )
 
 

@@ -12,6 +12,7 @@ from alumniq_pipelines.core.load import JobId, Load
 from alumniq_pipelines.core.notification import Notice
 from alumniq_pipelines.core.problems.holding import HoldDiscarded, HoldExpired, HoldSuperseded
 from alumniq_pipelines.core.problems.problem import Problem
+from alumniq_pipelines.core.shell import alumniq_command
 from alumniq_pipelines.core.staff import Staff
 from alumniq_pipelines.core.verdict import Cause, Counts
 
@@ -103,7 +104,9 @@ def _why(load: Load) -> str:
 
 def commands(job_id: JobId) -> Sequence[str]:
     """Write the two commands that decide on a hold."""
-    return [f'alumniq load {verb} {job_id} --reason "..."' for verb in ("approve", "discard")]
+    return [
+        f'{alumniq_command("load", verb, job_id)} --reason "..."' for verb in ("approve", "discard")
+    ]
 
 
 def _list(heading: str, lines: Sequence[str]) -> str:

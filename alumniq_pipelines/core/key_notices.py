@@ -4,6 +4,7 @@ from alumniq_pipelines.core.incident import Condition, Kind
 from alumniq_pipelines.core.keys import ApiKey
 from alumniq_pipelines.core.notices import addresses_in
 from alumniq_pipelines.core.notification import Audience, Channel, Notice
+from alumniq_pipelines.core.shell import alumniq_command
 
 
 def expiry_condition(key: ApiKey, days: int) -> Condition:
@@ -13,7 +14,8 @@ def expiry_condition(key: ApiKey, days: int) -> Condition:
         Kind.KEY_EXPIRING,
         f"An API key expires: {key.customer}, {key.environment}",
         f"{key.prefix}… expires {key.expires_at:%Y-%m-%d}, within {_days(days)}.",
-        f"The customer trades it themselves, or you do: alumniq key rotate {key.prefix}.",
+        "The customer trades it themselves, or you do: "
+        f"{alumniq_command('key', 'rotate', key.prefix)}.",
     )
 
 

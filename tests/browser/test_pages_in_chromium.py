@@ -1,6 +1,8 @@
 """What customers and staff see and do at the pages, in a real browser."""
 
+import json
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -134,6 +136,32 @@ def test_a_file_is_uploaded_without_a_script(
     expect(page.get_by_role("heading", name="by-hand.csv")).to_be_visible()
     [load] = pages_ledger.loads.find(customer="ocu", most=1)
     assert load.request.filename == "by-hand.csv"
+
+
+def test_a_copied_command_loads_a_file_of_any_name_and_does_nothing_else(
+    page: Page, seeded: Seeded, tmp_path: Path
+) -> None:
+    name = "x'; touch pwned; echo '.csv"
+    sign_in(page, seeded, seeded.other_key)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"{seeded.url}/upload?job=warehouse-designations")
+    page.get_by_label("File", exact=True).set_input_files(
+        {"name": name, "mimeType": "text/csv", "buffer": b"xid\n1\n"}
+    )
+    page.get_by_role("button", name="Upload and load").click()
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
+    page.goto(f"{seeded.url}/webhooks")
+    job = page.get_by_role("article").filter(has_text="Warehouse designations")
+    job.get_by_text("How to call it").click()
+    job.get_by_role("button", name="Copy the curl command").click()
+    expect(job.get_by_role("button", name="Copy the curl command")).to_have_text("Copied")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    command = copied.replace("YOUR-KEY", seeded.other_key)
+    done = subprocess.run(
+        ["sh"], input=command.encode(), cwd=tmp_path, capture_output=True, check=True
+    )
+    assert json.loads(done.stdout)["filename"] == name
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_everything_works_without_javascript(chromium: Browser, seeded: Seeded) -> None:

@@ -17,11 +17,14 @@ from alumniq_pipelines.cli.home import sole_use
 from alumniq_pipelines.core.problems.setup import AlreadyUp
 from alumniq_pipelines.settings import Settings
 from tests.e2e.stack import free_port
+from tests.rights import everything, open_to_others
 
 pytestmark = pytest.mark.e2e
 
 ALUMNIQ = [str(Path(sys.executable).parent / "alumniq")]
 DEMO_SECONDS = 240
+CARELESS = 0o022
+"""The umask of most systems: what is made under it can be read by everybody."""
 CALLBACK = re.compile(
     r'^\{"jobId": "([0-9A-F-]{35})", "status": "(SUCCESS|FAILED)", .*\}$', re.MULTILINE
 )
@@ -35,6 +38,7 @@ def run(*arguments: str, seconds: float = 60) -> subprocess.CompletedProcess[str
         timeout=seconds,
         check=False,
         env=clean_environment(),
+        umask=CARELESS,
     )
 
 
@@ -78,6 +82,7 @@ class Up:
                 stdout=file,
                 stderr=file,
                 env=clean_environment(),
+                umask=CARELESS,
             )
 
     def is_said(self, pattern: str) -> bool:
@@ -129,6 +134,14 @@ def test_the_demo_ends_with_four_successes_and_one_failure(demo: str, folder: Pa
     assert is_deserted(folder)
 
 
+def test_nothing_that_the_demo_makes_can_be_read_by_others(demo: str, folder: Path) -> None:
+    assert demo
+    names = {path.name for path in everything(folder)}
+    assert {"ledger.db", "catalog.duckdb", "programs.log", "history"} <= names
+    assert any(name.endswith(".eml") for name in names)
+    assert open_to_others(folder) == []
+
+
 def test_what_the_demo_left_can_be_looked_at_with_the_other_commands(
     demo: str, folder: Path
 ) -> None:
@@ -147,8 +160,10 @@ def test_a_demo_empties_no_folder_but_its_own(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("demo")
 def test_up_runs_until_it_is_told_to_stop(folder: Path, tmp_path: Path) -> None:
+    (folder / "archive").chmod(0o755)  # as an older release made it
     with up(folder, tmp_path / "log") as running:
         assert running.answers()
+        assert open_to_others(folder) == []
         second = run("up", "--data-dir", str(folder))
         assert second.returncode == 2
         assert "is running on" in second.stderr

@@ -40,6 +40,18 @@ def test_a_link_out_of_the_bucket_leads_nowhere(bucket: FolderBucket, tmp_path: 
     assert bucket.names("") == []
 
 
+def test_a_bucket_may_be_a_link_to_a_folder_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "dropped").mkdir()
+    (tmp_path / "buckets").mkdir()
+    (tmp_path / "buckets" / "iqu").symlink_to(tmp_path / "dropped")
+    bucket = FolderBuckets(tmp_path / "buckets", settle_seconds=0).create("iqu")
+    (tmp_path / "dropped" / KEY).write_text("xid")
+
+    assert bucket.head(KEY)
+    assert [stored.key for stored in bucket.names("qa/")] == [KEY]
+    assert bucket.fetch(KEY, tmp_path / "fetched")
+
+
 def test_a_named_pipe_is_no_file_and_holds_nobody_up(bucket: FolderBucket) -> None:
     os.mkfifo(bucket.root / KEY)
 

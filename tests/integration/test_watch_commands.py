@@ -158,7 +158,7 @@ def test_a_rhythm_is_proposed_from_history_and_its_command_can_be_pasted(
     assert "Drawn from 20 loads on 20 days, 2026-01-05 to 2026-01-24" in shown
     assert "0 of them would have come after an alarm" in shown
     assert (
-        'alumniq watch set iqu production warehouse --cron "15 3 * * *" '
+        "alumniq watch set iqu production warehouse --cron '15 3 * * *' "
         "--time-zone America/New_York --grace 60min"
     ) in shown
     assert told("list") == []

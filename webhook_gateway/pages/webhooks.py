@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from alumniq_pipelines.core.bucket import folder_of
 from alumniq_pipelines.core.problems.page import NoFileChosen
+from alumniq_pipelines.core.shell import curl_post, powershell_post
 from webhook_gateway.onboarding import Onboarding
 from webhook_gateway.pages.door import Door, Visit
 from webhook_gateway.status import Job, Status
@@ -87,18 +88,5 @@ def command(job: Job, base_url: str) -> Command:
     """Write how a job is called; the key stays a blank to fill in."""
     url = f"{base_url}/api/v1/index.cfm/webhook/{job.name}"
     filename = job.last_load.request.filename if job.last_load else job.field_map.path
-    curl = (
-        f"curl --compressed '{url}' \\\n"
-        "  --header 'Content-Type: application/json' \\\n"
-        f'  --data \'{{"apiKey": "YOUR-KEY", "filename": "{filename}",'
-        ' "notifyEmail": "you@example.edu"}\''
-    )
-    # Windows PowerShell 5.1 does not unpack gzip: "identity" asks for the answer as it is.
-    powershell = (
-        f"Invoke-RestMethod -Method Post -Uri '{url}' `\n"
-        "  -ContentType 'application/json; charset=utf-8' `\n"
-        "  -Headers @{ 'Accept-Encoding' = 'identity' } `\n"
-        f"  -Body (@{{ apiKey = 'YOUR-KEY'; filename = '{filename}';"
-        " notifyEmail = 'you@example.edu' } | ConvertTo-Json)"
-    )
-    return Command(job, url, curl, powershell)
+    body = {"apiKey": "YOUR-KEY", "filename": filename, "notifyEmail": "you@example.edu"}
+    return Command(job, url, curl_post(url, body), powershell_post(url, body))

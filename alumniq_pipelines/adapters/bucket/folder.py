@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from alumniq_pipelines.adapters.bucket.receiving import CHUNK_BYTES, write_whole
+from alumniq_pipelines.adapters.private_files import create_file, make_folder
 from alumniq_pipelines.core.bucket import StoredFile, checked_bucket_name, flaw_in, folder_of
 from alumniq_pipelines.core.problems.outage import BucketUnavailable, FileChanged
 from alumniq_pipelines.core.problems.request import UnusableFilename
@@ -67,9 +68,9 @@ class FolderBucket:
         unfinished = path.with_name(UNFINISHED + secrets.token_hex(8))
         with source.open("rb") as content, _store_faults():
             self.root.stat()
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             try:
-                with unfinished.open("xb") as file:
+                with create_file(unfinished, exclusive=True) as file:
                     shutil.copyfileobj(content, file, CHUNK_BYTES)
                     file.flush()
                     os.fsync(file.fileno())
@@ -129,7 +130,7 @@ class FolderBuckets:
         bucket = self.open(name)
         with _store_faults():
             for environment in Environment:
-                (bucket.root / folder_of(environment)).mkdir(parents=True, exist_ok=True)
+                make_folder(bucket.root / folder_of(environment))
         return bucket
 
     def ping(self) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from alumniq_pipelines.adapters.private_files import create_file
+
 CHUNK_BYTES = 1_048_576
 """As much of a file as is held in memory at once."""
 
@@ -10,7 +12,7 @@ CHUNK_BYTES = 1_048_576
 def write_whole(chunks: Iterable[bytes], destination: Path) -> None:
     """Write chunks to a file; where one of them fails to come, no half file is left behind."""
     try:
-        with destination.open("wb") as file:
+        with create_file(destination) as file:
             file.writelines(chunks)
     except BaseException:
         destination.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from alumniq_pipelines.adapters.ledger.database import PATIENCE_SECONDS, Database
 from alumniq_pipelines.adapters.ledger.tables import REVISION, revision_of
+from alumniq_pipelines.adapters.private_files import create_file, make_folder
 from alumniq_pipelines.core.problems.outage import LedgerUnavailable
 from alumniq_pipelines.core.problems.setup import ForeignRevision
 
@@ -27,7 +28,7 @@ def migrate(database: Database) -> None:
     On SQLite the transaction itself is the lock, and the file and its folder are made first.
     """
     if database.path is not None:
-        database.path.parent.mkdir(parents=True, exist_ok=True)
+        _make_file(database.path)
         _enter_wal_mode(database)
     with _one_at_a_time, database.writing() as connection:
         if database.path is None:
@@ -45,6 +46,20 @@ def alembic_config(connection: Connection) -> Config:
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     return config
+
+
+def _make_file(path: Path) -> None:
+    """Make the empty file of a database that only its user reads; SQLite's other files follow it.
+
+    A file that is there is not opened: closing it would end the locks of open connections.
+    """
+    try:
+        make_folder(path.parent)
+        create_file(path, exclusive=True).close()
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise LedgerUnavailable(type(error).__name__) from None
 
 
 def _enter_wal_mode(database: Database) -> None:

@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from alumniq_pipelines.adapters.private_files import create_file, make_folder
 from alumniq_pipelines.core.notification import DeliveryResult, Notification
 
 SECONDS = 10.0
@@ -46,8 +47,9 @@ class FolderPost:
         final = self.folder / f"{name}.eml"
         part = final.with_suffix(".part")
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(message.as_bytes())
+            make_folder(self.folder)
+            with create_file(part) as file:
+                file.write(message.as_bytes())
             part.replace(final)
         except OSError as error:
             return DeliveryResult(delivered=False, detail=type(error).__name__)

@@ -26,6 +26,8 @@ class DuckDBWarehouse:
 
     folder: Path
     versions_kept: int = 5
+    group: int | None = None
+    """Who may read it beside its user."""
 
     def live(self, target: Target) -> Version | None:
         """Answer the version that readers who come now will see."""
@@ -61,7 +63,7 @@ class DuckDBWarehouse:
         described = version_file.describe(target, field_map, accepted, number, job_id, now)
         files = self._files(target)
         with _faults_told():
-            make(files.folder)
+            self._make(files.folder)
             with locked(files.folder):
                 live = self.live(target)
                 if live is None or live.number < number:
@@ -107,7 +109,11 @@ class DuckDBWarehouse:
     def _files(self, target: Target) -> NumberedFiles:
         """Name the files of a target's versions."""
         folder = self._environment(target.customer, target.environment) / target.feed
-        return NumberedFiles(folder, folder / f"live{SUFFIX}")
+        return NumberedFiles(folder, folder / f"live{SUFFIX}", self.group)
+
+    def _make(self, folder: Path) -> None:
+        """Make a folder of the warehouse."""
+        make(folder, self.folder.absolute(), self.group)
 
     def _kept(self, files: NumberedFiles) -> Sequence[int]:
         """List the numbers of the versions kept, newest first: the live one is always of them."""
@@ -123,8 +129,9 @@ class DuckDBWarehouse:
         """
         files = self._files(target)
         folder = files.folder.parent
-        catalogs = NumberedFiles(folder / ".catalogs", folder / f"catalog{SUFFIX}")
-        make(catalogs.folder)
+        links_to = folder / f"catalog{SUFFIX}"
+        catalogs = NumberedFiles(folder / ".catalogs", links_to, self.group)
+        self._make(catalogs.folder)
         with locked(folder):
             live = {**_live_files(folder), target.feed: files.path(number)}.values()
             fresh = catalogs.folder / "new.part"

@@ -17,6 +17,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+from alumniq_pipelines.adapters.private_files import create_file, make_folder, show_to
+
 SUFFIX = ".duckdb"
 GRACE = timedelta(hours=1)
 """How long what was superseded stays readable for those who began to read before."""
@@ -30,6 +32,8 @@ class NumberedFiles:
 
     folder: Path
     link: Path
+    group: int | None = None
+    """Who may read the files beside their user."""
 
     def path(self, number: int) -> Path:
         """Name the file of a number."""
@@ -50,6 +54,7 @@ class NumberedFiles:
     def keep(self, file: Path, number: int, now: datetime) -> None:
         """Give a finished file its number, durably; its time is the one it is published at."""
         os.utime(file, (now.timestamp(), now.timestamp()))
+        show_to(self.group, file)
         sync(file)
         file.replace(self.path(number))
         sync(self.folder)
@@ -77,18 +82,19 @@ class NumberedFiles:
         return sorted(self.folder.glob(f"[0-9]*{SUFFIX}"), reverse=True)
 
 
-def make(folder: Path) -> None:
-    """Make a folder and those above it, durably."""
+def make(folder: Path, top: Path, group: int | None) -> None:
+    """Make a folder and those above it, durably; from `top` on the group may read them."""
     if not folder.is_dir():
-        make(folder.parent)
-        folder.mkdir(exist_ok=True)
+        make(folder.parent, top, group)
+        make_folder(folder)
+        show_to(group if folder.is_relative_to(top) else None, folder)
         sync(folder.parent)
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold a folder against other writers; the lock ends with the process, however that ends."""
-    with (folder / ".lock").open("w") as lock:
+    with create_file(folder / ".lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -24,6 +24,7 @@ from alumniq_pipelines.cli.up import system
 from alumniq_pipelines.core.load import LoadState
 from alumniq_pipelines.core.problems.problem import Problem
 from alumniq_pipelines.core.problems.setup import DemoFailed
+from alumniq_pipelines.core.shell import posix_command, posix_word
 from alumniq_pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -166,15 +167,17 @@ def _headline(console: "Console", text: str) -> None:
 
 
 def _say_what_next(settings: Settings, console: "Console", seconds: float) -> None:
-    alumniq, folder = _from_here(Path(sys.argv[0])), _from_here(settings.home)
+    alumniq, folder = str(_from_here(Path(sys.argv[0]))), _from_here(settings.home)
+    on_it = f"ALUMNIQ_DATA_DIR={posix_word(str(folder))}"
+    broken = str(folder / "files" / BROKEN)
     lines = (
         f"\nDone in {seconds:.0f} seconds; nothing is left running. What to try next:",
-        f"  {alumniq} up --data-dir {folder}",
+        f"  {posix_command(alumniq, 'up', '--data-dir', str(folder))}",
         "      browse these loads in the Dagster UI; `make up` starts on a folder of its own",
-        f"  {alumniq} check {folder}/files/{BROKEN} --feed warehouse",
+        f"  {posix_command(alumniq, 'check', broken, '--feed', 'warehouse')}",
         "      judge a file without any server",
-        f"  ALUMNIQ_DATA_DIR={folder} {alumniq} load list",
-        f'  ALUMNIQ_DATA_DIR={folder} {alumniq} sql iqu qa "from warehouse limit 5"',
+        f"  {on_it} {posix_command(alumniq, 'load', 'list')}",
+        f"  {on_it} {posix_command(alumniq, 'sql', 'iqu', 'qa', 'from warehouse limit 5')}",
     )
     for line in lines:
         console.out(line, highlight=False)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alumniq_pipelines.adapters.private_files import make_folder
 from alumniq_pipelines.core.bucket import object_key
 from alumniq_pipelines.core.customer import Customer, Subscription
 from alumniq_pipelines.core.problems.setup import NotADemoFolder
@@ -48,6 +49,7 @@ def demo_settings(folder: Path) -> Settings:
         ledger_url=f"sqlite:///{home / 'ledger.db'}",
         bucket="folder",
         warehouse="duckdb",
+        warehouse_group="",
         mail="folder",
         staff_email="staff@alumniq.example",
         callback_allowed_networks=("127.0.0.0/8",),
@@ -81,7 +83,7 @@ def set_up(settings: Settings, ledger: "Ledger", people: int) -> Stage:
     now = datetime.now(UTC)
     catalog = read_catalog(settings.schemas_dir)
     folder = settings.home / "files"
-    folder.mkdir()
+    make_folder(folder)
     files = write_sample_files(folder, catalog, people)
     feed = catalog.feed("warehouse")
     planted = write_warehouse(folder / BROKEN, feed, people, bad_every=people // BROKEN_ROWS)

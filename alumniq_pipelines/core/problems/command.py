@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from alumniq_pipelines.core.problems.problem import SetupProblem
+from alumniq_pipelines.core.shell import alumniq_command
 
 
 class UnknownFeed(SetupProblem):
@@ -24,7 +25,7 @@ class UnknownCustomer(SetupProblem):
         """Say how to make one."""
         super().__init__(
             f"There is no customer {customer!r}.",
-            f'Make it: alumniq customer add {customer} --name "...".',
+            f'Make it: {alumniq_command("customer", "add", customer)} --name "...".',
         )
 
 
@@ -156,10 +157,10 @@ class UnknownWatch(SetupProblem):
 
     def __init__(self, target: str) -> None:
         """Say how to make one."""
-        arguments = target.replace("/", " ")
+        words = "watch", "set", *target.split("/")
         super().__init__(
             f"There is no watch on {target}.",
-            f'Set one: alumniq watch set {arguments} --cron "0 3 * * *".',
+            f'Set one: {alumniq_command(*words)} --cron "0 3 * * *".',
         )
 
 
@@ -223,7 +224,7 @@ class NoReportKept(SetupProblem):
         """Name the load."""
         super().__init__(
             f"No rejection report of {job_id} is kept: no row was rejected, or its time is over.",
-            f"See what became of the load: alumniq load show {job_id}.",
+            f"See what became of the load: {alumniq_command('load', 'show', job_id)}.",
         )
 
 
@@ -256,7 +257,7 @@ class OtherFileUnusable(SetupProblem):
         """Say what is wrong with it."""
         super().__init__(
             f"The file of the feed {feed} cannot be used: {' '.join(faults)}",
-            f"Check it by itself: alumniq check FILE --feed {feed}.",
+            f"Check it by itself: {alumniq_command('check', 'FILE', '--feed', feed)}.",
         )
 
 

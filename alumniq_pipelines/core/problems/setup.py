@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from alumniq_pipelines.core.problems.problem import SetupProblem
+from alumniq_pipelines.core.shell import posix_command
 
 
 class UnusableLedgerUrl(SetupProblem):
@@ -196,4 +197,47 @@ class UnusableSealingKey(SetupProblem):
         super().__init__(
             f"{name} does not open what was sealed.",
             "Put the file back from a backup of the data folder: one Fernet key a line.",
+        )
+
+
+class DataFolderUnusable(SetupProblem):
+    """The data folder cannot be used."""
+
+    code = "data-folder-unusable"
+
+    def __init__(self, folder: str, reason: str) -> None:
+        """Name the folder, and take the system's reason."""
+        super().__init__(
+            f"The data folder {folder} cannot be used: {reason}.",
+            "Let the user that runs this write to it, or choose another: "
+            "ALUMNIQ_DATA_DIR or --data-dir.",
+        )
+
+
+class DataFolderNotPrivate(SetupProblem):
+    """Others can read what is in the data folder."""
+
+    code = "data-folder-not-private"
+
+    def __init__(self, path: str, owner: str, reason: str) -> None:
+        """Name what others can read, whose it is, and why that cannot be changed."""
+        super().__init__(
+            f"Other users can read {path}, which belongs to {owner}, and its permissions cannot "
+            f"be changed: {reason}.",
+            f"Run this as {owner}, or as an administrator change the owner "
+            f"({posix_command('chown', '-R', 'USER', path)}) or the permissions "
+            f"({posix_command('chmod', '-R', 'go-rwx', path)}).",
+        )
+
+
+class UnusableWarehouseGroup(SetupProblem):
+    """The group that may read the warehouse cannot be used."""
+
+    code = "unusable-warehouse-group"
+
+    def __init__(self, group: str, reason: str) -> None:
+        """Take the reason as a clause that follows the group's name."""
+        super().__init__(
+            f"ALUMNIQ_WAREHOUSE_GROUP: the group {group!r} {reason}.",
+            "Name a group of the user that runs this, or leave the setting empty.",
         )

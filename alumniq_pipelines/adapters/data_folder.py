@@ -1,0 +1,160 @@
+"""The rights on the data folder: its user's alone, but for a group that may read the warehouse.
+
+An older release, or a program with another umask, may have left what others can read. That is
+tightened at start: first the data folder itself, which shuts others out of all that is in it. Any
+other folder is tightened after what it holds, so one that is private need not be looked into.
+"""
+
+import errno
+import grp
+import os
+import pwd
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from alumniq_pipelines.adapters.private_files import (
+    PRIVATE_FOLDER,
+    SHARED_FILE,
+    SHARED_FOLDER,
+    create_file,
+    make_folder,
+)
+from alumniq_pipelines.adapters.warehouse.folders import SUFFIX
+from alumniq_pipelines.core.problems.setup import (
+    DataFolderNotPrivate,
+    DataFolderUnusable,
+    UnusableWarehouseGroup,
+)
+
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+PASSED_FOLDER = PRIVATE_FOLDER | stat.S_IXGRP
+"""A group passes through it on the way to what it may read, and cannot list it."""
+
+
+def group_id(name: str) -> int | None:
+    """Return the id of the group with this name or number, None for no name.
+
+    Raises UnusableWarehouseGroup where there is none, or this process could not give files to it.
+    """
+    if not name:
+        return None
+    try:
+        group = int(name) if name.isdecimal() else grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise UnusableWarehouseGroup(name, "does not exist") from None
+    if os.geteuid() != 0 and group not in {os.getegid(), *os.getgroups()}:
+        raise UnusableWarehouseGroup(name, f"does not include {_user(os.geteuid())}")
+    return group
+
+
+def lock_file(home: Path) -> BinaryIO:
+    """Open the file whose lock keeps a data folder to one system; makes the folder as well.
+
+    Raises DataFolderUnusable.
+    """
+    try:
+        make_folder(home)
+        return create_file(home / "up.lock")
+    except OSError as error:
+        raise DataFolderUnusable(str(home), _reason(error)) from None
+
+
+def protect(home: Path, group: int | None, *, warehouse: str, buckets: str) -> None:
+    """Take the rights of others away from the data folder and all in it; links are not followed.
+
+    `group` may read the folder called `warehouse`. Of `buckets`, only folders are changed: files
+    would look as if they had been delivered anew, as their ETag has the time of the last change.
+    Raises DataFolderNotPrivate where a right cannot be changed.
+    """
+    found = home.stat()
+    if found.st_mode & stat.S_ISVTX or home == home.parent:
+        raise DataFolderUnusable(str(home), "it is a folder of all users")
+    with _faults_of(home, found), _opened(home) as folder:
+        _set_rights(folder, ".", found, PRIVATE_FOLDER if group is None else PASSED_FOLDER, group)
+        for name in _names(folder):
+            readers = group if name == warehouse else None
+            _tighten(folder, home / name, readers, folders_only=name == buckets)
+
+
+def _tighten(parent: int, path: Path, group: int | None, *, folders_only: bool) -> None:
+    """Tighten a file, or a folder after all that it holds."""
+    try:
+        found = os.stat(path.name, dir_fd=parent, follow_symlinks=False)
+    except FileNotFoundError:  # the programs at work make and remove files meanwhile
+        return
+    is_folder = stat.S_ISDIR(found.st_mode)
+    # A file of another user is that user's to show; the folder that holds it is not.
+    is_foreign = folders_only or found.st_uid != os.geteuid()
+    if stat.S_ISLNK(found.st_mode) or (is_foreign and not is_folder):
+        return
+    with _faults_of(path, found):
+        if is_folder and (found.st_mode & OTHERS or group is not None):
+            with _opened(path.name, parent) as folder:
+                for name in _names(folder):
+                    _tighten(folder, path / name, group, folders_only=folders_only)
+        _set_rights(parent, path.name, found, _rights(path, found, group), group)
+
+
+def _rights(path: Path, found: os.stat_result, group: int | None) -> int:
+    """Return the rights that a file or folder should have."""
+    if group is not None and stat.S_ISDIR(found.st_mode):
+        return SHARED_FOLDER
+    if group is not None and path.suffix == SUFFIX:
+        return SHARED_FILE
+    # A version on its way to its name may have been given to the group already.
+    is_shared = group is not None and found.st_gid == group
+    return stat.S_IMODE(found.st_mode) & ~(stat.S_IRWXO if is_shared else OTHERS)
+
+
+def _set_rights(
+    parent: int, name: str, found: os.stat_result, rights: int, group: int | None
+) -> None:
+    """Change what is not as it should be, so that a disk that is read-only may be right already."""
+    if group is not None and rights & stat.S_IRWXG and found.st_gid != group:
+        os.chown(name, -1, group, dir_fd=parent, follow_symlinks=False)
+    if stat.S_IMODE(found.st_mode) == rights:
+        return
+    try:
+        os.chmod(name, rights, dir_fd=parent, follow_symlinks=False)
+    except NotImplementedError:  # a link took its place, or the system is too old to say
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP)) from None
+
+
+def _names(folder: int) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries]
+
+
+@contextmanager
+def _opened(folder: Path | str, parent: int | None = None) -> Iterator[int]:
+    """Open a folder; files are never opened, as closing one would end SQLite's locks on it."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+    descriptor = os.open(folder, flags, dir_fd=parent)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _faults_of(path: Path, found: os.stat_result) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise DataFolderNotPrivate(str(path), _user(found.st_uid), _reason(error)) from None
+
+
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or type(error).__name__
