@@ -50,7 +50,10 @@ class Onboarding:
             "Deliver a file", f"Put it into {folder} of your bucket, or upload it here.", has_file
         )
         loads = self.ledger.loads.find(
-            customer=scope.customer, environment=scope.environment, most=LOADS_LOOKED_AT
+            customer=scope.customer,
+            environment=scope.environment,
+            feeds=scope.feeds,
+            most=LOADS_LOOKED_AT,
         )
         yield Step("Call a webhook", "Copy the command of a job on the Webhooks page.", bool(loads))
         yield Step(

@@ -41,7 +41,7 @@ def page_routes(
     """List the addresses of all pages around the gateway's parts."""
     ledger = status.ledger
     layout = Layout()
-    door = Door(ledger, layout, clock, settings.max_upload_bytes)
+    door = Door(gate, layout, clock, settings.max_upload_bytes)
     is_https = settings.gateway_url.startswith("https:")
     tries = RateLimit(SIGN_INS_PER_MINUTE)
     actions = Actions(ledger, status, settings.gateway_url)

@@ -13,6 +13,7 @@ from alumniq_pipelines.adapters.passwords import is_password
 from alumniq_pipelines.core.problems.api import TooManyRequests
 from alumniq_pipelines.core.problems.page import SignInRefused
 from alumniq_pipelines.core.session import LIFETIME
+from webhook_gateway.calls import address_of
 from webhook_gateway.gate import Gate
 from webhook_gateway.options import Option, Options
 from webhook_gateway.pages.door import COOKIE, Visit
@@ -39,7 +40,8 @@ class SigningIn:
     def start(self, request: Request, form: Form) -> Response:
         """Lead to where somebody's work begins."""
         del form
-        session = self.ledger.sessions.find(request.cookies.get(COOKIE, ""), self.clock())
+        token = request.cookies.get(COOKIE, "")
+        session = self.gate.session(token, address_of(request), self.clock())
         if session is None:
             return RedirectResponse("/sign-in", 303)
         return RedirectResponse("/staff" if session.staff else "/webhooks", 303)
