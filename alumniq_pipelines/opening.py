@@ -9,8 +9,10 @@ from alumniq_pipelines.adapters.private_files import make_folder
 from alumniq_pipelines.adapters.signing_key import keep_key, read_key
 from alumniq_pipelines.core.archive import Archive
 from alumniq_pipelines.core.bucket import Buckets
+from alumniq_pipelines.core.notices import addresses_in
 from alumniq_pipelines.core.problems.setup import NoSigningKey
 from alumniq_pipelines.core.signing import new_key
+from alumniq_pipelines.core.staff import Staff
 from alumniq_pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -44,6 +46,11 @@ def open_archive(settings: Settings) -> Archive:
     if not settings.archive_bucket:
         return FolderArchive(settings.archive_dir)
     return BucketArchive(_s3_buckets(settings).open(settings.archive_bucket))
+
+
+def staff_of(settings: Settings) -> Staff:
+    """Return the channels on which staff are notified."""
+    return Staff(addresses_in(settings.staff_email), has_chat=settings.staff_webhook is not None)
 
 
 def signing_key(settings: Settings) -> bytes:

@@ -140,6 +140,10 @@ class Settings(BaseSettings):
         default="127.0.0.1",
         description="Proxies whose word is taken for a call's address; commas between.",
     )
+    staff_over_http: bool = Field(
+        default=False,
+        description="Whether staff may sign in over plain http from another machine.",
+    )
     max_body_bytes: int = Field(default=65_536, ge=1_024, description="Largest body of a request.")
 
     @classmethod

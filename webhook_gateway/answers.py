@@ -36,6 +36,8 @@ STATUS: Mapping[type[RequestProblem], int] = {
     problems.BodyTooLarge: 413,
     problems.AddressTooLong: 414,
     page.SignInRefused: 401,
+    page.PlainHttpSignIn: 403,
+    page.FileNotReplaced: 409,
     page.StaleForm: 403,
     page.NoCustomerChosen: 400,
     page.NoFileChosen: 400,
@@ -54,6 +56,9 @@ STATUS: Mapping[type[RequestProblem], int] = {
     api.UnusableDryRun: 400,
     api.UnusableEmailAddress: 400,
     api.NoSuchAccessKey: 404,
+    api.KeyReplacedAlready: 409,
+    api.SpeculativeRequest: 400,
+    api.S3KeysNotOfKey: 403,
 }
 """Every problem of a request; the contract gives 400 unless HTTP has a closer word."""
 
@@ -73,9 +78,19 @@ def request_refused(told: Sequence[RequestProblem]) -> JSONResponse:
     status = max(status_of(type(each)) for each in told)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}  # noqa: PLR2004
     for each in told:
-        if isinstance(each, api.TooManyRequests):
-            headers["Retry-After"] = str(each.seconds)
+        headers |= retry_after(each)
     return refusal(*told, status=status, headers=headers)
+
+
+def retry_after(problem: Problem) -> dict[str, str]:
+    """Return the header that says when to come again, where a problem passes."""
+    match problem:
+        case api.TooManyRequests(seconds=seconds):
+            return {"Retry-After": f"{seconds}"}
+        case OutageProblem():
+            return {"Retry-After": f"{RETRY_AFTER_SECONDS}"}
+        case _:
+            return {}
 
 
 async def answer_to(request: Request, error: Exception) -> Response:
@@ -87,7 +102,7 @@ async def answer_to(request: Request, error: Exception) -> Response:
             return request_refused([error])
         case OutageProblem():
             logger.warning("%s: %s", error.code, error)
-            return refusal(error, status=503, headers={"Retry-After": f"{RETRY_AFTER_SECONDS}"})
+            return refusal(error, status=503, headers=retry_after(error))
         case HTTPException(status_code=405, headers=headers) if headers:
             return _other_method(request, allowed=headers["Allow"])
         case HTTPException(status_code=404):

@@ -16,7 +16,7 @@ from alumniq_pipelines.core.bucket import Buckets
 from alumniq_pipelines.core.catalog import Catalog
 from alumniq_pipelines.core.problems.problem import OutageProblem
 from alumniq_pipelines.core.problems.request import RequestProblem
-from alumniq_pipelines.opening import open_archive, open_buckets
+from alumniq_pipelines.opening import open_archive, open_buckets, staff_of
 from alumniq_pipelines.settings import Settings
 from webhook_gateway.acting import Actions
 from webhook_gateway.answers import answer_to
@@ -77,7 +77,7 @@ def create_app(
     status = Status(ledger, catalog)
     intake = Intake(ledger, buckets, status, AddressPolicy.of(settings.callback_allowed_networks))
     webhook = Webhook(gate, intake, clock, settings.max_body_bytes)
-    keeping = KeyKeeping(ledger)
+    keeping = KeyKeeping(ledger, staff_of(settings))
     reports = Reports(status, lambda: open_archive(settings))
     endpoints = Endpoints(
         gate,

@@ -4,6 +4,8 @@ import logging
 import math
 import secrets
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect
@@ -36,6 +38,12 @@ STAY_WITH_TLS = (b"strict-transport-security", b"max-age=31536000")
 UNLIMITED = frozenset({"/livez", "/readyz", "/metrics"})
 """Asked by monitors, and cheap."""
 
+IS_GONE = "is_gone"
+"""In `request.state`: whether the client has left, as the server around the app knows."""
+
+CLIENT_LEFT = 499
+"""Nobody is there to be answered; nginx's word for it."""
+
 DAYS_REMAINING = b"x-api-key-days-remaining"
 
 ADDRESS_TOO_LONG = request_refused([AddressTooLong(MOST_ADDRESS_BYTES)])
@@ -50,7 +58,10 @@ class Answer:
     status: int = 0
 
     async def send_on(self, message: Message) -> None:
-        """Pass a part of the answer on, with what belongs on every answer."""
+        """Pass a part of the answer on, with what belongs on every answer.
+
+        Raises ClientDisconnect where the client has left: nobody needs the rest.
+        """
         if message["type"] == "http.response.start":
             self.status = message["status"]
             state = self.scope["state"]
@@ -59,6 +70,9 @@ class Answer:
                 headers.append((DAYS_REMAINING, b"%d" % days))
             message["headers"] = headers
         await self.send(message)
+        is_gone: Callable[[], bool] | None = self.scope["state"].get(IS_GONE)
+        if is_gone is not None and is_gone():
+            raise ClientDisconnect
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +99,14 @@ class FrontDoor:
             app = self._refused(scope) or self.app
             await app(scope, receive, answer.send_on)
         except ClientDisconnect:
-            answer.status = 499  # nobody is there to be answered; nginx's word for it
+            answer.status = CLIENT_LEFT
         except Exception as fault:  # noqa: BLE001 - the border: the caller gets an incident
             told = UnexpectedFault(_incident(fault))
             if answer.status:
                 raise told from None  # half an answer is out, so the server has to break it off
             tell = scope["state"].get("fault_page", refusal)
-            await tell(told, status=500)(scope, receive, answer.send_on)
+            with suppress(ClientDisconnect):
+                await tell(told, status=500)(scope, receive, answer.send_on)
         finally:
             seconds = time.perf_counter() - started
             route = getattr(scope.get("route"), "path", "other")

@@ -1,4 +1,4 @@
-"""The gate: whose key it is that a call carries, and whether it may come in now.
+"""The gate: whose key or session it is that a call carries, and whether it may come in now.
 
 One refusal for unknown, expired, revoked and foreign keys and for a foreign network: it tells a
 guesser nothing.
@@ -13,6 +13,7 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.keys import ApiKey
 from alumniq_pipelines.core.problems.api import TooManyRequests
 from alumniq_pipelines.core.problems.request import MissingKey, RefusedKey, RequestProblem
+from alumniq_pipelines.core.session import Session
 from webhook_gateway.options import Option, Options
 from webhook_gateway.rate_limits import RateLimit
 from webhook_gateway.refusal import Refused
@@ -43,6 +44,13 @@ class Gate:
         if seconds := self.limit.wait(key.prefix):
             raise Refused(TooManyRequests(math.ceil(seconds)))
         return key
+
+    def session(self, token: str, address: str, now: datetime) -> Session | None:
+        """Find whose session a token is; None also where its key may not come from the address."""
+        session = self.ledger.sessions.find(token, now) if token else None
+        if session is None or not may_come_from(address, session.limits.networks):
+            return None
+        return session
 
 
 def may_come_from(address: str, networks: tuple[str, ...]) -> bool:

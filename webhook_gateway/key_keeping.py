@@ -1,4 +1,4 @@
-"""Keeping keys from outside: list API keys, trade one, fetch S3 keys. Knows nothing of HTTP."""
+"""Keeping keys from outside: list API keys, exchange one, fetch S3 keys. Knows nothing of HTTP."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +8,20 @@ from pathlib import Path
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.s3_keys import S3Keys
 from alumniq_pipelines.adapters.sealing import Seal
-from alumniq_pipelines.core.keys import OVERLAP, ApiKey
+from alumniq_pipelines.core.key_notices import MadeBy
+from alumniq_pipelines.core.keys import OVERLAP, ApiKey, KeyLimits
 from alumniq_pipelines.core.notify_options import check_emails
-from alumniq_pipelines.core.problems.api import NoSuchAccessKey, UnusableEmailAddress
+from alumniq_pipelines.core.problems.api import (
+    NoSuchAccessKey,
+    S3KeysNotOfKey,
+    UnusableEmailAddress,
+)
+from alumniq_pipelines.core.problems.command import UnknownKey
+from alumniq_pipelines.core.problems.request import RefusedKey
 from alumniq_pipelines.core.s3_keys import OVERLAP as S3_OVERLAP
 from alumniq_pipelines.core.s3_keys import user_name
+from alumniq_pipelines.core.staff import Staff
+from alumniq_pipelines.key_issuance import KeyIssuance
 from webhook_gateway.status import Scope
 
 
@@ -21,28 +30,46 @@ class KeyKeeping:
     """The use case. Raises OutageProblem where the ledger is away."""
 
     ledger: Ledger
+    staff: Staff
 
-    def of(self, scope: Scope) -> Sequence[ApiKey]:
-        """List the keys of a scope's customer and environment, newest first."""
+    @property
+    def issuance(self) -> KeyIssuance:
+        """What makes keys."""
+        return KeyIssuance(self.ledger, self.staff)
+
+    def of(self, scope: Scope, limits: KeyLimits) -> Sequence[ApiKey]:
+        """List the keys of a scope's customer and environment, newest first.
+
+        `limits` are those of the key that asks, itself or by a session: wider keys do not exist.
+        """
         return [
-            each
-            for each in self.ledger.keys.of(scope.customer)
-            if each.environment is scope.environment
+            key
+            for key in self.ledger.keys.of(scope.customer)
+            if key.environment is scope.environment and limits.cover(key.limits)
         ]
 
-    def exchange(self, key: ApiKey, email: str, now: datetime) -> tuple[str, ApiKey, datetime]:
-        """Make a fresh key that opens the same; also answers when the old one ends.
+    def rotate(self, old: ApiKey, now: datetime, *, made_by: MadeBy, actor: str) -> str:
+        """Make a fresh key with the same limits; raises RefusedKey and KeyReplacedAlready."""
+        try:
+            secret, _ = self.issuance.rotate(old, now, made_by=made_by, actor=actor)
+        except UnknownKey:  # revoked meanwhile
+            raise RefusedKey from None
+        return secret
 
-        A key with an address is traded only under it; one without takes the one given. Raises
-        UnusableEmailAddress and UnusableNotifyEmail.
+    def exchange(self, key: ApiKey, email: str, now: datetime) -> tuple[str, ApiKey, datetime]:
+        """Make a fresh key with the same limits; also returns when the old one ends.
+
+        A key with an address is exchanged only under it; one without takes the one given. Raises
+        UnusableEmailAddress, UnusableNotifyEmail, RefusedKey and KeyReplacedAlready.
         """
         if key.email and email.lower() != key.email.lower():
             raise UnusableEmailAddress
         if email:
             check_emails(email)
-        secret, kept = self.ledger.keys.rotate(
-            key, now, email=email or key.email, actor=f"key {key.prefix}"
-        )
+        try:
+            secret, kept = self.issuance.exchange(key, email, now)
+        except UnknownKey:  # revoked meanwhile
+            raise RefusedKey from None
         return secret, kept, min(key.expires_at, now + OVERLAP)
 
 
@@ -60,8 +87,10 @@ class S3KeyKeeping:
 
         `access_key_id` must be one that works now: who has an API key only does not get into the
         bucket by it. An `email` is written to from now on, whenever a key is made. Raises
-        NoSuchAccessKey and UnusableNotifyEmail.
+        S3KeysNotOfKey, NoSuchAccessKey and UnusableNotifyEmail.
         """
+        if key.limits.has_any:
+            raise S3KeysNotOfKey
         kept = S3Keys(self.ledger.database, self.ledger.audit)
         live = [each for each in kept.of(user_name(key.customer, key.environment)) if each.is_live]
         if access_key_id not in {each.access_key_id for each in live}:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from alumniq_pipelines.core.addresses import AddressPolicy, ascii_host
 from alumniq_pipelines.core.bucket import folder_of
 from alumniq_pipelines.core.keys import ApiKey
 from alumniq_pipelines.core.notify_options import check_webhook
@@ -56,17 +57,28 @@ class SelfTest:
         return f"{filename} was found, {stored.size_bytes:,} bytes."
 
     def _host(self, url: str) -> str:
-        """Resolve where a callback would go; it is not called, which would look like an outcome."""
-        check_webhook(url, self.intake.callbacks)
-        parts = urlsplit(url)
-        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
-        try:
-            found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
-        except OSError:
-            raise UnusableNotifyWebhook(NO_PUBLIC_HOST) from None
-        if not all(self.intake.callbacks.permits(ip_address(each[4][0])) for each in found):
-            raise UnusableNotifyWebhook(NO_PUBLIC_HOST)
+        check_host(url, self.intake.callbacks)
         return "The host of the URL leads to a public address."
+
+
+def check_host(url: str, callbacks: AddressPolicy) -> None:
+    """Resolve where a callback would go; it is not called, which would look like an outcome.
+
+    Raises UnusableNotifyWebhook.
+    """
+    check_webhook(url, callbacks)
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    host = parts.hostname or ""
+    # As bytes: a text would be encoded by the resolver, not as it is called in the end.
+    name = (ascii_host(host) or host).encode()
+    try:
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    except OSError:
+        found = []
+    addresses = [ip_address(each[4][0]) for each in found]
+    if not addresses or not all(map(callbacks.permits, addresses)):
+        raise UnusableNotifyWebhook(NO_PUBLIC_HOST)
 
 
 def _found(name: str, look: Callable[[], str]) -> Finding:

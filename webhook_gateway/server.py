@@ -4,10 +4,12 @@ import asyncio
 import logging
 import os
 import sys
+from functools import partial
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from alumniq_pipelines.adapters.private_files import UMASK
 from alumniq_pipelines.core.problems.problem import Problem
@@ -20,6 +22,7 @@ from alumniq_pipelines.opening import protect_data_folder
 from alumniq_pipelines.settings import Settings
 from webhook_gateway.answers import request_refused
 from webhook_gateway.app import open_app
+from webhook_gateway.front_door import IS_GONE
 
 STOP_SECONDS = 20
 """How long calls that were let in may take to be answered once the process is told to stop."""
@@ -39,14 +42,27 @@ class ShapedProtocol(HttpToolsProtocol):
     head_bytes = 0
     head_timer: asyncio.TimerHandle | None = None
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        """Begin without a request."""
+        super().__init__(*arguments, **named)
+        self.cycles: list[RequestResponseCycle] = []
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait: who connects and says nothing holds a place, too."""
         super().connection_made(transport)
         self.head_timer = self.loop.call_later(self.head_seconds, self._give_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
+        """Wait no more, and end every request of the connection.
+
+        uvicorn itself ends the newest one only: what answers an earlier one of several that were
+        sent at once would go on, and uvloop raises where a closed connection is written to.
+        """
         self._stop_waiting()
+        for cycle in self.cycles:
+            if not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -65,6 +81,10 @@ class ShapedProtocol(HttpToolsProtocol):
         self._stop_waiting()
         self.in_head, self.head_bytes = False, 0
         super().on_headers_complete()
+        if self.cycle is not None:
+            self.cycles = [cycle for cycle in self.cycles if not cycle.response_complete]
+            self.cycles.append(self.cycle)
+            self.scope["state"][IS_GONE] = partial(getattr, self.cycle, "disconnected")
 
     def on_message_complete(self) -> None:
         """Count again: the next request of a kept connection begins."""

@@ -185,15 +185,17 @@ class Status:
 
     def known_load(self, scope: Scope, job_id: str) -> Load:
         """Find a load inside a scope; raises NoSuchLoad."""
-        wanted = job_id.strip().upper()
-        load = (
-            self.ledger.loads.get(JobId(wanted))
-            if wanted.isascii() and wanted.isprintable()
-            else None
-        )
+        load = self._find(job_id)
         if load is None or not scope.holds(load.target):
             raise NoSuchLoad
         return load
+
+    def scope_of(self, job_id: str) -> Scope:
+        """Return the scope that a load lies in, for staff: they see all; raises NoSuchLoad."""
+        load = self._find(job_id)
+        if load is None:
+            raise NoSuchLoad
+        return Scope(load.target.customer, load.target.environment, is_staff=True)
 
     def job_of(self, load: Load) -> str:
         """Name a load's job; a feed that was taken away lends its own name."""
@@ -202,6 +204,11 @@ class Status:
 
     def _tellings(self, found: Sequence[Notification]) -> Sequence[Telling]:
         return [Telling(each, self.ledger.notifications.attempts(each.id)) for each in found]
+
+    def _find(self, job_id: str) -> Load | None:
+        wanted = job_id.strip().upper()
+        is_plain = wanted.isascii() and wanted.isprintable()
+        return self.ledger.loads.get(JobId(wanted)) if is_plain else None
 
     def _due(self, scope: Scope, now: datetime) -> Mapping[str, datetime | None]:
         """Say when the feeds that are watched are due."""

@@ -8,6 +8,7 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.bucket import Buckets, object_key
 from alumniq_pipelines.core.load import Load, LoadRequest, new_job_id
 from alumniq_pipelines.core.notify_options import check_emails
+from alumniq_pipelines.core.problems.page import FileNotReplaced
 from alumniq_pipelines.core.target import Target
 from webhook_gateway.status import Scope, Status
 
@@ -25,15 +26,18 @@ class Uploading:
     ) -> Load:
         """Put a local file into the scope's bucket and keep a load for it.
 
-        Raises UnknownJob, JobNotOfKey, UnusableFilename and UnusableNotifyEmail, and then leaves
-        the bucket as it was.
+        Raises UnknownJob, JobNotOfKey, UnusableFilename, UnusableNotifyEmail and FileNotReplaced,
+        and then leaves the bucket as it was.
         """
         feed = self.status.field_map(scope, job).name
         key = object_key(scope.environment, filename)
         if email:
             check_emails(email)
-        customer = self.ledger.customers.get(scope.customer)
-        stored = self.buckets.open(customer.bucket).put(key, source)
+        bucket = self.buckets.open(self.ledger.customers.get(scope.customer).bucket)
+        # All jobs share the folder: replacing a file could change what another job loads.
+        if scope.feeds is not None and bucket.head(key) is not None:
+            raise FileNotReplaced
+        stored = bucket.put(key, source)
         request = LoadRequest(
             new_job_id(),
             Target(scope.customer, scope.environment, feed),

@@ -9,6 +9,7 @@ import typer
 from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.cli.console import for_people, print_json, when
 from alumniq_pipelines.cli.installation import ledger_of, operator
+from alumniq_pipelines.core.key_notices import MadeBy
 from alumniq_pipelines.core.keys import OVERLAP, ApiKey, KeyScope
 from alumniq_pipelines.core.notify_options import check_emails
 from alumniq_pipelines.core.problems.command import UnknownKey
@@ -45,12 +46,15 @@ def issue(
     as_json: Json = False,
 ) -> None:
     """Make a key and show it, this once."""
+    from alumniq_pipelines.key_issuance import KeyIssuance
+    from alumniq_pipelines.opening import staff_of
+
     settings = Settings()
     catalog = read_catalog(settings.schemas_dir)
     feeds = None if not feed else tuple(catalog.feed(each).name for each in feed)
     scope = KeyScope(feeds, tuple(_network(each) for each in network or ()), _checked(email))
     with ledger_of(settings) as ledger:
-        secret, kept = ledger.keys.issue(
+        secret, kept = KeyIssuance(ledger, staff_of(settings)).issue(
             customer, environment, datetime.now(UTC), days, scope=scope, actor=operator()
         )
     _show(secret, kept, as_json=as_json)
@@ -61,13 +65,21 @@ def rotate(
     prefix: Prefix, days: Days = 365, overlap: Overlap = OVERLAP.days, *, as_json: Json = False
 ) -> None:
     """Make a key that opens the same, and show it, this once; the old one goes on for a while."""
-    now = datetime.now(UTC)
-    with ledger_of(Settings()) as ledger:
+    from alumniq_pipelines.key_issuance import KeyIssuance
+    from alumniq_pipelines.opening import staff_of
+
+    now, settings = datetime.now(UTC), Settings()
+    with ledger_of(settings) as ledger:
         old = ledger.keys.get(prefix)
         if old is None:
             raise UnknownKey(prefix)
-        secret, kept = ledger.keys.rotate(
-            old, now, days, overlap=timedelta(days=overlap), actor=operator()
+        secret, kept = KeyIssuance(ledger, staff_of(settings)).rotate(
+            old,
+            now,
+            days,
+            overlap=timedelta(days=overlap),
+            made_by=MadeBy.STAFF,
+            actor=operator(),
         )
     _show(secret, kept, as_json=as_json)
 

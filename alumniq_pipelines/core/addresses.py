@@ -5,6 +5,7 @@ rule is asked twice: at intake for what is plain from the URL, and at every deli
 each address that the name resolves to.
 """
 
+import re
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,11 @@ from ipaddress import (
 from typing import Self
 
 from alumniq_pipelines.core.problems.setup import UnusableNetwork
+
+HOST = re.compile(
+    r"(?=.{1,253}\.?\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?", re.ASCII | re.IGNORECASE
+)
+"""A name as resolvers take it: labels of 1 to 63 characters, 253 in all (RFC 1035)."""
 
 IPAddress = IPv4Address | IPv6Address
 IPNetwork = IPv4Network | IPv6Network
@@ -82,6 +88,22 @@ def literal_address(host: str) -> IPAddress | None:
         return IPv4Address(socket.inet_aton(bare))
     except (OSError, ValueError):
         return None
+
+
+def ascii_host(host: str) -> str | None:
+    """Return the form in which a host's name is looked up and called; None where it has none.
+
+    Python's own resolver encodes names by another, older standard, and raises UnicodeError for
+    labels that are empty or too long: whoever looks a name up passes it on in this form.
+    """
+    if not host.isascii():
+        import idna  # noqa: PLC0415 - 10 ms, for the few names that need it
+
+        try:
+            host = idna.encode(host.lower()).decode("ascii")
+        except idna.IDNAError:
+            return None
+    return host if HOST.fullmatch(host) else None
 
 
 def _network(name: str) -> IPNetwork:

@@ -1,10 +1,37 @@
 """What is told about keys, in words; never a key, only its first characters."""
 
+from dataclasses import dataclass
+from enum import StrEnum
+
 from alumniq_pipelines.core.incident import Condition, Kind
 from alumniq_pipelines.core.keys import ApiKey
 from alumniq_pipelines.core.notices import addresses_in
 from alumniq_pipelines.core.notification import Audience, Channel, Notice
 from alumniq_pipelines.core.shell import alumniq_command
+from alumniq_pipelines.core.staff import Staff
+
+
+class MadeBy(StrEnum):
+    """How a key came to be, in words for its owner: never the name of one of the staff."""
+
+    STAFF = "our staff"
+    PAGES = "the API keys page, signed in with one of your keys"
+    EXCHANGE = "an exchange (GET /api/v1/index.cfm/exchange)"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyMade:
+    """A new key; `old` is the one that it was made from, and `actor` is for staff only."""
+
+    key: ApiKey
+    made_by: MadeBy
+    actor: str
+    old: ApiKey | None = None
+
+    @property
+    def owner(self) -> str:
+        """The registered addresses: the old key's, which no request can change."""
+        return self.key.email if self.old is None else self.old.email
 
 
 def expiry_condition(key: ApiKey, days: int) -> Condition:
@@ -30,9 +57,60 @@ def expiry_notices(key: ApiKey, days: int, gateway_url: str) -> tuple[Notice, ..
         f"Key: {key.prefix}…\n"
         f"Environment: {key.environment}\n"
     )
+    return owner_notices(key.email, subject, text)
+
+
+def made_condition(made: KeyMade) -> Condition:
+    """Describe a new key for staff."""
+    key, old = made.key, made.old
+    origin = "" if old is None else f" It was made from {old.prefix}…."
+    return Condition(
+        f"key-made:{key.prefix}",
+        Kind.KEY_MADE,
+        f"A new API key: {key.customer}, {key.environment}",
+        f"{key.prefix}… was made by {made.actor} and expires {key.expires_at:%Y-%m-%d}.{origin}"
+        f"{_registration(made)}",
+        f"Where nobody asked for it: {alumniq_command('key', 'revoke', key.prefix)}.",
+    )
+
+
+def made_notices(made: KeyMade, staff: Staff) -> tuple[Notice, ...]:
+    """Write to the owner's registered address and to staff about a new key."""
+    key, condition = made.key, made_condition(made)
+    subject = f"A new API key was made ({key.customer}, {key.environment})"
+    origin = "" if made.old is None else f"Made from: {made.old.prefix}…\n"
+    text = (
+        f"A new API key for {key.environment} was made. "
+        f"It begins with {key.prefix} and expires {key.expires_at:%Y-%m-%d}.\n\n"
+        "What to do: nothing, if you or a colleague asked for it. Otherwise sign in with a key of "
+        "yours, revoke the new one on the API keys page, and write to us.\n\n"
+        f"Key: {key.prefix}…\n"
+        f"{origin}"
+        f"Made by: {made.made_by}\n"
+        f"Time: {key.created_at:%Y-%m-%d %H:%M} UTC\n"
+    )
+    staff_text = f"{condition.detail}\n\nWhat to do: {condition.advice}\n"
+    return (
+        *owner_notices(made.owner, subject, text),
+        *staff.notices(condition.title, staff_text),
+    )
+
+
+def owner_notices(emails: str, subject: str, text: str) -> tuple[Notice, ...]:
+    """Write a mail to each address that a key is registered with; none where there is none."""
     return tuple(
         Notice(Channel.MAIL, address, text, subject, audience=Audience.CUSTOMER)
-        for address in addresses_in(key.email)
+        for address in addresses_in(emails)
+    )
+
+
+def _registration(made: KeyMade) -> str:
+    """Tell staff that a request registered an address, which nobody has confirmed."""
+    if not made.key.email or made.key.email == made.owner:
+        return ""
+    return (
+        f" The address {made.key.email} was given with the request and is registered for the new "
+        "key: the old key had none."
     )
 
 

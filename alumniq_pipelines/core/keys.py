@@ -2,10 +2,13 @@
 
 import hashlib
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
+from typing import Any, Self
 
+from alumniq_pipelines.core.problems.api import KeyReplacedAlready
 from alumniq_pipelines.core.target import Environment
 
 PREFIX_LENGTH = 12
@@ -13,6 +16,16 @@ PREFIX_LENGTH = 12
 
 OVERLAP = timedelta(days=14)
 """How long a key goes on once it was rotated: time to change it everywhere."""
+
+MAX_LIVE_KEYS = 3
+"""Of one origin: a key, and two that were made from it or from one another.
+
+Two, because a key is shown once and its answer can be lost. Without the origin each new key could
+be exchanged in its turn, and the number of live keys would double every time.
+"""
+
+EXCHANGE_WINDOW = timedelta(minutes=10)
+"""How long a client that lost the answer may exchange the same key a second time."""
 
 NOTICE_DAYS = (30, 14, 7, 1)
 """Days before expiry on which whoever a key belongs to is told."""
@@ -35,11 +48,46 @@ UNBOUND = KeyScope()
 
 
 @dataclass(frozen=True, slots=True)
+class KeyLimits:
+    """What a key is limited to, and with it whatever it leads to, such as a session.
+
+    `feeds` None are all feeds; empty `networks` are all addresses.
+    """
+
+    feeds: tuple[str, ...] | None = None
+    networks: tuple[str, ...] = ()
+
+    @property
+    def has_any(self) -> bool:
+        """Whether there is any limit."""
+        return self.feeds is not None or bool(self.networks)
+
+    def cover(self, other: Self) -> bool:
+        """Whether the other limits allow nothing beyond these."""
+        return self._cover_feeds(other.feeds) and self._cover_networks(other.networks)
+
+    def _cover_feeds(self, feeds: tuple[str, ...] | None) -> bool:
+        return self.feeds is None or (feeds is not None and set(feeds) <= set(self.feeds))
+
+    def _cover_networks(self, names: tuple[str, ...]) -> bool:
+        if not self.networks:
+            return True
+        ours = _collapsed(self.networks)
+        return bool(names) and all(
+            any(_is_subnet(network, own) for own in ours) for network in map(ip_network, names)
+        )
+
+
+UNLIMITED = KeyLimits()
+
+
+@dataclass(frozen=True, slots=True)
 class ApiKey:
     """A key as the ledger keeps it: never the key itself.
 
     `feeds` None opens every feed; `networks`, in CIDR form, empty lets it come from anywhere.
-    `email` is whom to tell before it expires. A key that was rotated names the one `replaced_by`.
+    `email` is whom to tell before it expires. A key that was rotated names the one `replaced_by`,
+    the newest of its successors, and each of these the one that it `replaces`.
     """
 
     prefix: str
@@ -53,6 +101,12 @@ class ApiKey:
     networks: tuple[str, ...] = ()
     email: str = ""
     replaced_by: str | None = None
+    replaces: str | None = None
+
+    @property
+    def limits(self) -> KeyLimits:
+        """What the key is limited to."""
+        return KeyLimits(self.feeds, self.networks)
 
     def is_live(self, now: datetime) -> bool:
         """Whether the key opens anything at `now`."""
@@ -73,6 +127,53 @@ def notice_due(key: ApiKey, noticed_days: int | None, now: datetime) -> int | No
     left = key.expires_at - now
     due = min((days for days in NOTICE_DAYS if left <= timedelta(days=days)), default=None)
     return due if due is not None and (noticed_days is None or due < noticed_days) else None
+
+
+def check_successor(
+    key: ApiKey, keys: Sequence[ApiKey], now: datetime, window: timedelta | None = None
+) -> None:
+    """Raise KeyReplacedAlready where no further key may be made from `key`.
+
+    `keys` are all keys of its customer. With a `window`, a second successor is made only as long
+    as the first is younger than that.
+    """
+    parents = {known.prefix: known.replaces for known in keys}
+    origin = _origin(key, parents)
+    live = [
+        known
+        for known in keys
+        if known.prefix != key.prefix and known.is_live(now) and _origin(known, parents) == origin
+    ]
+    is_late = window is not None and any(
+        known.replaces == key.prefix and known.created_at <= now - window for known in live
+    )
+    if is_late or len(live) + 2 > MAX_LIVE_KEYS:  # with the key itself and the new one
+        newest_first = sorted(live, key=lambda known: known.created_at, reverse=True)
+        raise KeyReplacedAlready([(known.prefix, known.created_at) for known in newest_first])
+
+
+def _origin(key: ApiKey, parents: Mapping[str, str | None]) -> str:
+    """Follow a key back to the one that was issued."""
+    origin, parent = key.prefix, key.replaces
+    while parent is not None:
+        origin, parent = parent, parents.get(parent)
+    return origin
+
+
+def _collapsed(names: Sequence[str]) -> list[IPv4Network | IPv6Network]:
+    """Join neighbouring networks, which together may cover a larger one."""
+    networks = [ip_network(name) for name in names]
+    version_4 = [network for network in networks if isinstance(network, IPv4Network)]
+    version_6 = [network for network in networks if isinstance(network, IPv6Network)]
+    return [*collapse_addresses(version_4), *collapse_addresses(version_6)]
+
+
+def _is_subnet(network: IPv4Network | IPv6Network, own: IPv4Network | IPv6Network) -> bool:
+    match network, own:
+        case (IPv4Network(), IPv4Network()) | (IPv6Network(), IPv6Network()):
+            return network.subnet_of(own)  # type: ignore[arg-type]  # of one version here
+        case _:
+            return False
 
 
 def new_api_key(environment: Environment) -> str:

@@ -3,7 +3,7 @@
 import re
 from urllib.parse import SplitResult, urlsplit
 
-from alumniq_pipelines.core.addresses import AddressPolicy, literal_address
+from alumniq_pipelines.core.addresses import AddressPolicy, ascii_host, literal_address
 from alumniq_pipelines.core.notices import addresses_in
 from alumniq_pipelines.core.problems.request import UnusableNotifyEmail, UnusableNotifyWebhook
 
@@ -14,8 +14,6 @@ _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 EMAIL = re.compile(rf"(?=.{{1,64}}@)(?=.{{1,254}}\Z){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+")
 """An address as mail servers everywhere take it (RFC 5321, without quotes and comments)."""
-
-HOST = re.compile(r"(?=.{1,253}\.?\Z)[\w-]{1,63}(?:\.[\w-]{1,63})*\.?")
 
 
 def check_emails(emails: str) -> None:
@@ -72,7 +70,7 @@ def _flaw_of_parts(url: SplitResult, policy: AddressPolicy) -> str | None:
     if "@" in url.netloc:
         return "carries a user name or password"
     host = url.hostname or ""
-    if url.port == 0 or not (literal_address(host) or HOST.fullmatch(host)):
+    if url.port == 0 or not (literal_address(host) or ascii_host(host)):
         return "names no host"
     if policy.refuses_host(host):
         return "leads to an address that is not public"

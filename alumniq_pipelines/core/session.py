@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from alumniq_pipelines.core.keys import UNLIMITED, KeyLimits
 from alumniq_pipelines.core.target import Environment
 
 LIFETIME = timedelta(hours=12)
@@ -17,7 +18,8 @@ class Session:
     """A session as the ledger keeps it: never its token.
 
     `staff` is the account's name, `key_prefix` the customer's key: always one of the two. Staff see
-    no customer until they look at one; `feeds` None are all feeds.
+    no customer until they look at one. `limits` are those of the key: a session may do nothing
+    that its key may not, and from nowhere else.
     """
 
     staff: str | None
@@ -25,7 +27,7 @@ class Session:
     customer: str | None
     environment: Environment | None
     expires_at: datetime
-    feeds: tuple[str, ...] | None = None
+    limits: KeyLimits = UNLIMITED
 
     @property
     def actor(self) -> str:

@@ -13,7 +13,7 @@ from alumniq_pipelines.core.load import MAX_ATTEMPTS
 from alumniq_pipelines.defs.check_specs import check_specs
 from alumniq_pipelines.defs.columns import column_schema
 from alumniq_pipelines.defs.partitions import feed_partitions
-from alumniq_pipelines.defs.staffing import staff_of
+from alumniq_pipelines.opening import staff_of
 from alumniq_pipelines.settings import Settings
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from alumniq_pipelines.adapters.ledger.key_notices import KeyNotices
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.key_notices import expiry_condition, expiry_notices
 from alumniq_pipelines.core.staff import Staff
-from alumniq_pipelines.defs.staffing import staff_of
+from alumniq_pipelines.opening import staff_of
 from alumniq_pipelines.settings import Settings
 
 

@@ -20,7 +20,7 @@ from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome, trie
 from alumniq_pipelines.core.problems.outage import Misconfigured, WarehouseUnavailable
 from alumniq_pipelines.core.problems.setup import FeedGone
 from alumniq_pipelines.defs.runs import latest_run, run_of
-from alumniq_pipelines.defs.staffing import staff_of
+from alumniq_pipelines.opening import staff_of
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.warehouses import open_warehouse
 

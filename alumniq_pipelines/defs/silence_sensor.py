@@ -11,7 +11,7 @@ from alumniq_pipelines.core.bucket import Buckets
 from alumniq_pipelines.core.catalog import Catalog
 from alumniq_pipelines.core.rhythm import Standing
 from alumniq_pipelines.defs.freshness import freshness
-from alumniq_pipelines.defs.staffing import staff_of
+from alumniq_pipelines.opening import staff_of
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.watching import Stand, keep_watch
 

@@ -14,6 +14,7 @@ MAY_IMPORT = {
         "pydantic",
         "cronsim",
         "email_validator",
+        "idna",
         "phonenumbers",
         "pycountry",
     },

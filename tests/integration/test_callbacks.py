@@ -8,10 +8,11 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 import trustme
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alumniq_pipelines.adapters.notifiers.callback import CallbackNotifier
@@ -205,6 +206,8 @@ def test_an_endless_body_is_not_read(receiver: Receiver) -> None:
         "http://",
         "http://[::1",
         "not a url",
+        "https://example.edu:99999/",
+        "https://example.edu:0/",
     ],
 )
 def test_a_url_that_can_never_be_called_is_given_up(url: str) -> None:
@@ -214,9 +217,7 @@ def test_a_url_that_can_never_be_called_is_given_up(url: str) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "host", ["nowhere.invalid", "a..b", f"{'x' * 70}.example", "a b", "nowhere.invalid:99999"]
-)
+@pytest.mark.parametrize("host", ["nowhere.invalid", "a..b", f"{'x' * 70}.example", "a b"])
 def test_a_name_that_does_not_resolve_is_tried_again(host: str) -> None:
     result = send(f"http://{host}/")
     assert not result.delivered
@@ -252,3 +253,82 @@ def test_tls_is_verified_against_the_urls_name_not_the_address(
     assert not send(url.replace("receiver.", "other."), tls=trusting).delivered
     assert not send(url).delivered, "a made-up authority must not be trusted"
     assert len(secure_receiver.received) == 1
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"Location: data:,x",
+        b"Location: http://[",
+        b"Location: http://\xc3\xbc\xff/",
+        b"Location: //",
+        b"Location: ",
+        b"Location: http://" + "ü".encode() * 63 + b"/",
+        b"Location: https://example.edu:99999999999/",
+        b"Set-Cookie: =; ; expires=x; domain=\xff",
+        b"Content-Encoding: \xff, gzip",
+        b"Content-Type: text/html; charset=\xff",
+        b"Retry-After: \xff",
+    ],
+)
+@pytest.mark.parametrize("code", [200, 302, 401, 503])
+def test_nonsense_in_an_answers_headers_is_never_a_fault_of_ours(
+    receiver: Receiver, header: bytes, code: int
+) -> None:
+    line = b"HTTP/1.1 %d Any\r\n%s\r\nContent-Length: 0\r\n\r\n" % (code, header)
+    receiver.answers.append(behaviour.raw(line))
+    result = send(receiver.url)
+    assert result.detail == f"HTTP {code}"
+    assert result.delivered is (code == 200)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.binary(max_size=200) | st.binary(max_size=200).map(lambda rest: b"HTTP/1.1 " + rest))
+@example(b"HTTP/1.1 302 Found\r\nLocation: data:,x\r\n\r\n")
+@example(b"HTTP/1.1 000 \r\n\r\n")
+@example(b"HTTP/1.1 100 Continue\r\n\r\n" * 20)
+@example(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: -1\r\n\r\nzz\r\n")
+@example(b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n")
+def test_whatever_a_receiver_answers_is_a_result(answer: bytes) -> None:
+    with behaviour.serve() as receiver:
+        receiver.answers.append(behaviour.raw(answer))
+        result = send(receiver.url)
+    assert result.detail
+
+
+def test_a_name_without_an_address_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolve_to(monkeypatch)
+    result = send("https://hooks.example.edu/")
+    assert result == DeliveryResult(delivered=False, detail="the name has no address")
+
+
+@settings(deadline=None)
+@given(st.text() | st.text("[]:%.@/\\aü0", max_size=20))
+@example("ü" * 63)
+@example("x" * 64 + ".example")
+@example("a..b")
+@example("[fe80::1%25eth0]")
+@example("[fe80::1%eth0]")
+@example("example.edu:99999999999999999999")
+@example("example.edu:-1")
+@example("\u2603.example")
+@example("\ud800")
+@example("%00.example")
+def test_whatever_the_host_of_a_url_is_there_is_a_result(host: str) -> None:
+    """Nothing is called: no name is looked up, and every address is taken for an inward one."""
+    real = socket.getaddrinfo
+
+    def inward(name: Any, port: Any, **_: Any) -> list[Any]:
+        found = real(name, port, flags=socket.AI_NUMERICHOST)
+        return [(*each[:4], ("10.0.0.1", port)) for each in found]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", lambda host, port, *_, **__: inward(host, port))
+        result = send(f"https://{host}/", addresses=AddressPolicy.of(()))
+    assert result.detail
+    assert not result.delivered
+
+
+def test_an_address_with_a_zone_is_a_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolve_to(monkeypatch, "fe80::1%lo")
+    assert not send("http://hooks.example.edu:1/", addresses=AddressPolicy.of(["::/0"])).delivered

@@ -93,6 +93,7 @@ def world(installation: Installation, catalog: Catalog, tmp_path: Path) -> Itera
             "address_calls_per_minute": 0,
             "staff_email": ", ".join(STAFF_EMAILS),
             "staff_webhook": SecretStr(CHAT_URL),
+            "staff_over_http": True,
         }
     )
     app = create_app(
@@ -290,6 +291,8 @@ def test_staff_read_on_the_pages_what_customers_do_not(world: World) -> None:
     client, tenant = world.client, world.tenants[0]
     client.cookies.clear()
     client.post("/sign-in", data={"name": STAFF_NAME, "password": PASSWORD})
+    fields = {"customer": tenant.customer, "environment": tenant.environment.value}
+    client.post("/staff/look", data={**fields, "form_token": form_token(client, "/staff")})
     for path in (f"/loads/{tenant.loads['exhausted']}", "/notifications"):
         text = html.unescape(client.get(path).text)
         for shown in (*STAFF_EMAILS, f"{tenant.heartbeat_url}/fail", "Staff chat"):

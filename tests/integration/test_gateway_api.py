@@ -222,6 +222,34 @@ def test_a_notification_is_sent_again_with_the_same_id(
     assert unknown.status_code == 404
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "%C3%BC" * 63,
+        ".".join(["%C3%BC" * 30] * 8),
+        "x" * 64 + ".example",
+        "a..b",
+        ".example",
+        "%E2%98%83.example",
+        "[fe80::1%2525eth0]",
+        "[::1%25lo]",
+        "example.edu:99999999999999999999",
+        "example.edu:0",
+        "%2500.example",
+        "%00.example",
+        "%ED%A0%80.example",
+        "%C2%AD",
+    ],
+)
+def test_the_self_test_has_an_answer_for_any_host(
+    client: TestClient, caller: Caller, host: str
+) -> None:
+    answer = get(client, caller, f"/self-test?notifyWebhook=https://{host}/")
+    assert answer.status_code == 200
+    [callback] = [each for each in answer.json()["checks"] if each["name"] == "callback"]
+    assert callback["ok"] is False
+
+
 def test_the_self_test_says_what_works_and_queues_nothing(
     client: TestClient, installation: Installation, caller: Caller
 ) -> None:
@@ -296,12 +324,12 @@ def test_a_key_for_some_feeds_sees_and_loads_only_those(
 
 @pytest.mark.usefixtures("caller")
 @pytest.mark.parametrize(
-    ("networks", "status"), [((), 200), (("10.0.0.0/8",), 401), (("10.0.0.0/8", "::/0"), 401)]
+    ("networks", "status"),
+    [((), 200), (("127.0.0.0/8",), 200), (("10.0.0.0/8",), 401), (("10.0.0.0/8", "::/0"), 401)],
 )
 def test_a_key_works_only_from_its_networks(
     client: TestClient, installation: Installation, networks: Any, status: int
 ) -> None:
-    """The test client's calls come from no address at all, as through a local socket."""
     scope = KeyScope(networks=networks)
     key, _ = installation.ledger.keys.issue("iqu", Environment.QA, NOW, scope=scope)
 

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -12,7 +13,13 @@ import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
+import httpx
+import pytest
+
+from alumniq_pipelines.core.report import ReportForm, report_name
+from alumniq_pipelines.opening import open_archive
 from tests.servers.gateway import WEBHOOK, Caller, GatewayProcess, Installation
 
 HEAVY = ("dagster", "pandas", "pandera", "pyarrow", "duckdb", "numpy", "boto3", "alembic")
@@ -114,6 +121,46 @@ def test_a_caller_who_hangs_up_halfway_leaves_no_load(
     assert " 499 " in log
     assert "incident" not in log
     assert caller.key not in log
+
+
+def leave(gateway: GatewayProcess, request: bytes, most: int = 1) -> None:
+    """Send a request, read the first bytes of the answer, and reset the connection."""
+    with connected(gateway) as connection:
+        connection.sendall(request)
+        assert connection.recv(most)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def logged(gateway: GatewayProcess, text: str, seconds: float = 30) -> str:
+    """Wait until the log holds a text, and return the log."""
+    deadline = time.monotonic() + seconds
+    while text not in (log := gateway.log.read_text()):
+        assert time.monotonic() < deadline, log
+        time.sleep(0.01)
+    return log
+
+
+@pytest.mark.parametrize("requests_at_once", [1, 3])
+def test_a_client_that_leaves_in_mid_answer_is_a_499_and_no_incident(
+    gateway: GatewayProcess, installation: Installation, tmp_path: Path, requests_at_once: int
+) -> None:
+    caller = installation.customer(now=datetime.now(UTC))
+    caller.deliver("warehouse.csv")
+    body = {"apiKey": caller.key, "filename": "warehouse.csv"}
+    job_id = httpx.post(f"{gateway.url}{WEBHOOK}", json=body, trust_env=False).json()["jobId"]
+    large = tmp_path / "large"
+    large.write_bytes(os.urandom(32_000_000))
+    open_archive(installation.settings).put(report_name(job_id, ReportForm.CSV), large)
+    report = f"/api/v1/loads/{job_id}/report"
+    request = f"GET {report}?apikey={caller.key} HTTP/1.1\r\nHost: x\r\n\r\n"
+
+    leave(gateway, request.encode() * requests_at_once)
+
+    log = logged(gateway, f"GET {report} ")
+    assert f"GET {report} 499 " in log
+    assert "incident" not in log
+    assert gateway.stop() in {0, -signal.SIGTERM}
+    assert "Traceback" not in gateway.log.read_text()
 
 
 class Callers:

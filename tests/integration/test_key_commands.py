@@ -1,12 +1,14 @@
 """`alumniq key`: what a key is bound to, and how it is rotated."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.cli.main import app
 
 
@@ -67,3 +69,28 @@ def test_only_a_live_key_can_be_rotated() -> None:
     assert "alumniq key list" in alumniq("key", "rotate", old["prefix"], code=2).output
     alumniq("key", "rotate", "aq_test_none", code=2)
     assert len(answer("key", "list")) == 1
+
+
+def test_owner_and_staff_are_notified_of_every_key_that_a_command_makes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALUMNIQ_STAFF_EMAIL", "staff@alumniq.example")
+    old = answer("key", "issue", "iqu", "qa", "--email", "it@example.edu")
+    new = answer("key", "rotate", old["prefix"])
+
+    with closing(Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")) as ledger:
+        sent = [(each.id, each.notice.destination) for each in ledger.notifications.find()]
+    assert sorted(sent) == sorted(
+        (f"msg_{made['prefix']}-made-{number}", destination)
+        for made in (old, new)
+        for number, destination in enumerate(("it@example.edu", "staff@alumniq.example"), start=1)
+    )
+
+
+def test_a_key_is_rotated_twice_and_then_only_once_a_successor_is_revoked() -> None:
+    old = answer("key", "issue", "iqu", "qa")
+    first, _ = (answer("key", "rotate", old["prefix"]) for _ in range(2))
+
+    assert first["prefix"] in alumniq("key", "rotate", old["prefix"], code=2).output
+    alumniq("key", "revoke", first["prefix"])
+    answer("key", "rotate", old["prefix"])

@@ -1,9 +1,13 @@
 """Mail over real SMTP, and into a folder."""
 
 import asyncio
+import socket
 import ssl
+import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -117,3 +121,41 @@ def test_a_folder_that_cannot_be_written_is_tried_again(tmp_path: Path) -> None:
     (tmp_path / "mail").write_text("in the way")
     result = send(FolderPost(tmp_path / "mail"))
     assert result == DeliveryResult(delivered=False, detail="FileExistsError")
+
+
+EHLO = b"250-x\r\n250 AUTH CRAM-MD5 LOGIN PLAIN\r\n"
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [b"220 x\r\n", EHLO, b"334 abc\r\n"],
+        [b"220 x\r\n", EHLO, b"334 \xff\xfe\r\n"],
+        [b"220 x\r\n", EHLO, b"334\r\n"],
+        [b"220 x\r\n", b"250 \xff\xff\r\n", b"\xff\r\n"],
+        [b"220 x\r\n", b"nonsense\r\n"],
+        [b"\xff\x00" * 5_000],
+        [b"220 " + b"x" * 10_000 + b"\r\n"],
+        [b""],
+    ],
+)
+def test_whatever_a_mail_server_answers_is_a_result(answers: list[bytes]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def talk() -> None:
+            connection, _ = listener.accept()
+            with connection, suppress(ConnectionError):
+                for answer in answers:
+                    connection.sendall(answer)
+                    connection.recv(65_536)
+
+        thread = threading.Thread(target=talk)
+        thread.start()
+        post = SmtpPost("127.0.0.1", listener.getsockname()[1], "none", "user", "secret")
+        message = EmailMessage()
+        message["From"], message["To"] = "feeds@example.org", "you@example.edu"
+        result = post.send("n1", message)
+        thread.join(30)
+    assert not result.delivered
+    assert not result.permanent
+    assert result.detail

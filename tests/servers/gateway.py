@@ -145,7 +145,7 @@ def client(installation: Installation, catalog: Catalog) -> Iterator[TestClient]
         catalog=catalog,
         clock=lambda: NOW,
     )
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with TestClient(app, raise_server_exceptions=False, client=("127.0.0.1", 50_000)) as client:
         yield client
 
 

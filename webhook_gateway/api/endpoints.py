@@ -21,7 +21,7 @@ from alumniq_pipelines.core.template import template
 from webhook_gateway.acting import Actions
 from webhook_gateway.api import answering, models
 from webhook_gateway.api.reference import PAGE_HEADERS, field_map_page
-from webhook_gateway.calls import address_of
+from webhook_gateway.calls import address_of, check_deliberate
 from webhook_gateway.downloads import download
 from webhook_gateway.gate import Gate
 from webhook_gateway.key_keeping import KeyKeeping, S3KeyKeeping
@@ -196,14 +196,18 @@ class Endpoints:
         )
 
     def key_list(self, caller: Caller) -> models.KeyList:
-        """List the keys of the same customer and environment, newest first."""
-        known = self.keys.of(caller.scope)
+        """List the keys of the same customer and environment that open no more than this one."""
+        known = self.keys.of(caller.scope, caller.key.limits)
         return models.KeyList(
             keys=tuple(answering.key(each, self._jobs_of(each), caller.now) for each in known)
         )
 
     def exchange(self, caller: Caller) -> models.NewKey:
-        """Trade the key for a fresh one; both work for the time of the overlap."""
+        """Exchange the key for a fresh one; both work for the time of the overlap.
+
+        The contract has this as a GET, the only one that changes anything.
+        """
+        check_deliberate(caller.request)
         email = caller.options.text(Option.EMAIL_ADDRESS)
         secret, kept, old = self.keys.exchange(caller.key, email, caller.now)
         return models.NewKey(

@@ -173,10 +173,10 @@ OPERATIONS: Sequence[Operation] = (
         "GET",
         "/index.cfm/exchange",
         "exchange",
-        "Trade the key for a fresh one; the old one goes on for two weeks",
+        "Exchange the key for a fresh one; the old one goes on for two weeks",
         models.NewKey,
         (Parameter("emailaddress", "Whom to warn before it expires.", _TEXT, "feeds@example.edu"),),
-        (400,),
+        (400, 409),
     ),
     Operation(
         "POST",
@@ -188,6 +188,6 @@ OPERATIONS: Sequence[Operation] = (
             Parameter("accessKeyId", "The S3 key that you use now.", _TEXT, "AKIAIOSFODNN7EXAMPLE"),
             Parameter("emailaddress", "Whom to tell of new ones.", _TEXT, "feeds@example.edu"),
         ),
-        (400, 404),
+        (400, 403, 404),
     ),
 )

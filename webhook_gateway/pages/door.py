@@ -10,13 +10,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.problems.page import NoCustomerChosen, StaleForm
 from alumniq_pipelines.core.problems.problem import OutageProblem, Problem
 from alumniq_pipelines.core.problems.request import RequestProblem, UnknownAddress
 from alumniq_pipelines.core.session import Session, form_token, is_form_token
 from alumniq_pipelines.core.target import Target
-from webhook_gateway.answers import status_of
+from webhook_gateway.answers import retry_after, status_of
+from webhook_gateway.calls import address_of
+from webhook_gateway.gate import Gate
 from webhook_gateway.pages.forms import (
     FORM_SECONDS,
     MOST_FORM_BYTES,
@@ -53,7 +54,7 @@ class Visit:
         return Scope(
             self.session.customer,
             self.session.environment,
-            self.session.feeds,
+            self.session.limits.feeds,
             is_staff=self.session.staff is not None,
         )
 
@@ -83,7 +84,7 @@ OpenHandler = Callable[[Request, Form], Response]
 class Door:
     """Lets calls in to the handlers of pages."""
 
-    ledger: Ledger
+    gate: Gate
     layout: Layout
     clock: Callable[[], datetime]
     max_upload_bytes: int
@@ -171,7 +172,7 @@ class Door:
         """Find whose call this is; None where nobody is signed in."""
         now = self.clock()
         token = request.cookies.get(COOKIE, "")
-        session = self.ledger.sessions.find(token, now) if token else None
+        session = self.gate.session(token, address_of(request), now)
         return None if session is None else Visit(request, session, token, now)
 
     def _problem(self, problem: Problem) -> Response:
@@ -183,7 +184,9 @@ class Door:
                 status = 503
             case _:
                 status = 400
-        return self.layout.problem(problem, status=status)
+        answer = self.layout.problem(problem, status=status)
+        answer.headers.update(retry_after(problem))
+        return answer
 
 
 async def _small_form(request: Request) -> Form:

@@ -7,6 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.s3_keys import S3Keys
+from alumniq_pipelines.core.key_notices import MadeBy
 from alumniq_pipelines.core.keys import OVERLAP, ApiKey
 from alumniq_pipelines.core.problems.request import UnknownAddress
 from alumniq_pipelines.core.s3_keys import user_name
@@ -29,7 +30,8 @@ class KeyPages:
     def rotate(self, visit: Visit) -> Response:
         """Make a key that opens the same and show it, this once; the old one goes on a while."""
         old = self._known(visit)
-        secret, _ = self.ledger.keys.rotate(old, visit.now, actor=visit.actor)
+        made_by = MadeBy.STAFF if visit.session.staff else MadeBy.PAGES
+        secret = self.keeping.rotate(old, visit.now, made_by=made_by, actor=visit.actor)
         return self._page(visit, secret)
 
     def revoke(self, visit: Visit) -> Response:
@@ -39,15 +41,19 @@ class KeyPages:
         return RedirectResponse("/keys?done=revoked", 303)
 
     def s3(self, visit: Visit) -> Response:
-        """Say where the bucket is, which keys open it, and how they change."""
-        scope = visit.scope
+        """Say where the bucket is, which keys open it, and how they change.
+
+        S3 keys know no limits, so a session that has some sees none of them.
+        """
+        scope, is_limited = visit.scope, visit.session.limits.has_any
         kept = S3Keys(self.ledger.database, self.ledger.audit)
         return self.door.page(
             visit,
             "s3_keys.html",
             "s3-keys",
             bucket=self.ledger.customers.get(scope.customer).bucket,
-            keys=kept.of(user_name(scope.customer, scope.environment)),
+            keys=() if is_limited else kept.of(user_name(scope.customer, scope.environment)),
+            is_limited=is_limited,
         )
 
     def _page(self, visit: Visit, secret: str = "") -> Response:
@@ -61,13 +67,8 @@ class KeyPages:
         )
 
     def _keys(self, visit: Visit) -> Sequence[ApiKey]:
-        """List the keys of what is in view; a key that opens some feeds sees none but itself."""
-        scope = visit.scope
-        return [
-            each
-            for each in self.keeping.of(scope)
-            if scope.feeds is None or each.prefix == visit.session.key_prefix
-        ]
+        """List the keys of what is in view that open no more than the session's own."""
+        return self.keeping.of(visit.scope, visit.session.limits)
 
     def _known(self, visit: Visit) -> ApiKey:
         """Find the key that a form is about; raises UnknownAddress."""

@@ -21,7 +21,7 @@ from webhook_gateway.pages.chart import HEIGHT, WIDTH, bars
 from webhook_gateway.pages.door import Door, Visit
 from webhook_gateway.pages.timeline import timeline
 from webhook_gateway.reports import Reports
-from webhook_gateway.status import Status
+from webhook_gateway.status import Scope, Status
 
 VERSIONS_SHOWN = 20
 LOADS_SHOWN = 50
@@ -62,9 +62,7 @@ class LoadPages:
 
     def show(self, visit: Visit) -> Response:
         """Show one load with its timeline, its counts, its causes and its versions."""
-        if self._is_elsewhere(visit):
-            return RedirectResponse(visit.request.url.path, 303)
-        detail = self.status.load(visit.scope, visit.path("job_id"))
+        detail = self.status.load(self._scope(visit), visit.path("job_id"))
         load, attempts = detail.load, detail.attempts
         versions = self.ledger.versions.of(load.target, VERSIONS_SHOWN)
         published = [each for each in versions if each.job_id == load.job_id]
@@ -74,6 +72,7 @@ class LoadPages:
             "loads",
             detail=detail,
             load=load,
+            is_elsewhere=not visit.is_looking_at(load.target),
             report=self.reports.summary(detail),
             hold=self.ledger.holds.get(load.job_id) if load.state is LoadState.HELD else None,
             changes=told_changes(load.changes) if load.changes else (),
@@ -92,31 +91,33 @@ class LoadPages:
         form = visit.path("form")
         if form not in set(ReportForm):
             raise NoReport
-        load, copied = self.reports.copy(visit.scope, visit.path("job_id"), ReportForm(form))
+        load, copied = self.reports.copy(self._scope(visit), visit.path("job_id"), ReportForm(form))
         return download(load, ReportForm(form), copied)
 
     def cancel(self, visit: Visit) -> Response:
         """End a load before it begins."""
-        load = self.actions.cancel(visit.scope, visit.path("job_id"), visit.now, actor=visit.actor)
+        load = self.actions.cancel(
+            self._scope(visit), visit.path("job_id"), visit.now, actor=visit.actor
+        )
         return RedirectResponse(f"/loads/{load.job_id}?done=canceled", 303)
 
     def resend(self, visit: Visit) -> Response:
         """Send a notification again."""
         job_id = visit.path("job_id")
         self.actions.resend(
-            visit.scope, job_id, visit.form["notification"], visit.now, actor=visit.actor
+            self._scope(visit), job_id, visit.form["notification"], visit.now, actor=visit.actor
         )
         return RedirectResponse(f"/loads/{job_id.strip().upper()}?done=resent", 303)
 
     def approve(self, visit: Visit) -> Response:
         """Let a held load be published."""
-        load = self.status.known_load(visit.scope, visit.path("job_id"))
+        load = self.status.known_load(self._scope(visit), visit.path("job_id"))
         approve(self.ledger, load.job_id, visit.form["reason"], visit.actor, visit.now)
         return RedirectResponse(f"/loads/{load.job_id}?done=approved", 303)
 
     def discard(self, visit: Visit) -> Response:
         """End a held load as failed."""
-        load = self.status.known_load(visit.scope, visit.path("job_id"))
+        load = self.status.known_load(self._scope(visit), visit.path("job_id"))
         discard(
             self.ledger,
             load.job_id,
@@ -129,20 +130,20 @@ class LoadPages:
 
     def repeat(self, visit: Visit) -> Response:
         """Load what another load read once more, from the archive."""
-        again = self.actions.repeat(visit.scope, visit.path("job_id"), visit.now, actor=visit.actor)
+        again = self.actions.repeat(
+            self._scope(visit), visit.path("job_id"), visit.now, actor=visit.actor
+        )
         return RedirectResponse(f"/loads/{again.job_id}?done=repeated", 303)
 
-    def _is_elsewhere(self, visit: Visit) -> bool:
-        """Let staff who follow a link see the load's customer; whether that was needed."""
-        session = visit.session
-        job_id = visit.path("job_id")
-        is_asked = session.staff and job_id.isprintable()
-        load = self.ledger.loads.get(JobId(job_id)) if is_asked else None
-        if load is None or visit.is_looking_at(load.target):
-            return False
-        target = load.target
-        self.ledger.sessions.look_at(visit.token, target.customer, target.environment)
-        return True
+    def _scope(self, visit: Visit) -> Scope:
+        """Return the scope in which the load of the address is looked for.
+
+        Staff see every load, each as its own customer's: what their session looks at stays as it
+        is, because opening a page changes nothing.
+        """
+        if visit.session.staff is None:
+            return visit.scope
+        return self.status.scope_of(visit.path("job_id"))
 
     def _changes(self, target: Target) -> Mapping[JobId, Changes | None]:
         published = self.ledger.loads.find(

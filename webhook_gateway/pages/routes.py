@@ -22,6 +22,7 @@ from webhook_gateway.pages.telling import TellingPages
 from webhook_gateway.pages.webhooks import WebhookPages
 from webhook_gateway.rate_limits import RateLimit
 from webhook_gateway.reports import Reports
+from webhook_gateway.sign_in_limits import PasswordChecks, SignInLimits
 from webhook_gateway.status import Status
 from webhook_gateway.uploading import Uploading
 
@@ -41,13 +42,22 @@ def page_routes(
     """List the addresses of all pages around the gateway's parts."""
     ledger = status.ledger
     layout = Layout()
-    door = Door(ledger, layout, clock, settings.max_upload_bytes)
-    is_https = settings.gateway_url.startswith("https:")
-    tries = RateLimit(SIGN_INS_PER_MINUTE)
+    door = Door(gate, layout, clock, settings.max_upload_bytes)
+    signing_in = SigningIn(
+        ledger=ledger,
+        layout=layout,
+        gate=gate,
+        tries=RateLimit(SIGN_INS_PER_MINUTE),
+        limits=SignInLimits(),
+        checks=PasswordChecks(),
+        clock=clock,
+        is_https=settings.gateway_url.startswith("https:"),
+        staff_over_http=settings.staff_over_http,
+    )
     actions = Actions(ledger, status, settings.gateway_url)
     uploading, onboarding = Uploading(ledger, buckets, status), Onboarding(ledger, buckets)
     return [
-        *_doors(door, SigningIn(ledger, layout, gate, tries, clock, is_https)),
+        *_doors(door, signing_in),
         *_customers(door, WebhookPages(door, status, uploading, onboarding, settings.gateway_url)),
         *_loads(door, LoadPages(door, ledger, status, actions, reports)),
         *_security(door, KeyPages(door, ledger, keeping)),

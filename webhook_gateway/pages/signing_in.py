@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import ip_address
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -11,8 +12,10 @@ from starlette.responses import RedirectResponse, Response
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.passwords import is_password
 from alumniq_pipelines.core.problems.api import TooManyRequests
-from alumniq_pipelines.core.problems.page import SignInRefused
+from alumniq_pipelines.core.problems.page import PlainHttpSignIn, SignInRefused
+from alumniq_pipelines.core.problems.problem import Problem
 from alumniq_pipelines.core.session import LIFETIME
+from webhook_gateway.calls import address_of
 from webhook_gateway.gate import Gate
 from webhook_gateway.options import Option, Options
 from webhook_gateway.pages.door import COOKIE, Visit
@@ -20,26 +23,31 @@ from webhook_gateway.pages.forms import Form, own_path
 from webhook_gateway.pages.layout import Layout
 from webhook_gateway.rate_limits import RateLimit
 from webhook_gateway.refusal import Refused
+from webhook_gateway.sign_in_limits import PasswordChecks, SignInLimits, network_of
 
-MOST_CHARACTERS = 200
+MAX_CHARACTERS = 200
 """Longer keys, names and passwords are none of ours, and hashing them would cost us."""
 
 
 @dataclass(frozen=True, slots=True)
 class SigningIn:
-    """The pages."""
+    """The pages. `is_https` says so of the installation's public URL."""
 
     ledger: Ledger
     layout: Layout
     gate: Gate
     tries: RateLimit
+    limits: SignInLimits
+    checks: PasswordChecks
     clock: Callable[[], datetime]
     is_https: bool
+    staff_over_http: bool
 
     def start(self, request: Request, form: Form) -> Response:
         """Lead to where somebody's work begins."""
         del form
-        session = self.ledger.sessions.find(request.cookies.get(COOKIE, ""), self.clock())
+        token = request.cookies.get(COOKIE, "")
+        session = self.gate.session(token, address_of(request), self.clock())
         if session is None:
             return RedirectResponse("/sign-in", 303)
         return RedirectResponse("/staff" if session.staff else "/webhooks", 303)
@@ -47,17 +55,22 @@ class SigningIn:
     def show(self, request: Request, form: Form) -> Response:
         """Show the form."""
         del form
-        return self._form(own_path(request.query_params.get("next", "/")))
+        return self._form(request, own_path(request.query_params.get("next", "/")))
 
     def sign_in(self, request: Request, form: Form) -> Response:
-        """Begin a session; the refusal is the same whatever was wrong."""
+        """Begin a session; the refusal is the same whatever was wrong.
+
+        Raises PlainHttpSignIn and TooManyRequests.
+        """
         next_path = own_path(form["next"] or "/")
-        address = request.client.host if request.client else ""
-        if seconds := self.tries.wait(address):
+        address = address_of(request)
+        if not form["key"] and not self._is_safe_for_staff(request):
+            raise PlainHttpSignIn
+        if seconds := self.tries.wait(network_of(address)):
             raise TooManyRequests(math.ceil(seconds))
         token = self._token(form, address)
         if token is None:
-            return self._form(next_path, is_refused=True)
+            return self._form(request, next_path, is_refused=True)
         answer = RedirectResponse(next_path, 303)
         answer.set_cookie(
             COOKIE,
@@ -65,7 +78,7 @@ class SigningIn:
             max_age=int(LIFETIME.total_seconds()),
             httponly=True,
             samesite="lax",  # strict would ask who follows a link from our mail to sign in anew
-            secure=self.is_https,
+            secure=self._is_secure(request),
         )
         return answer
 
@@ -73,28 +86,66 @@ class SigningIn:
         """End the session."""
         self.ledger.sessions.end(visit.token)
         answer = RedirectResponse("/sign-in", 303)
-        answer.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=self.is_https)
+        is_secure = self._is_secure(visit.request)
+        answer.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=is_secure)
         return answer
 
     def _token(self, form: Form, address: str) -> str | None:
-        """Begin a session and answer its token; None where that is refused."""
-        now = self.clock()
+        """Begin a session and return its token; None where that is refused."""
         shown = form["key"] or form["name"] + form["password"]
-        if not shown or len(shown) > MOST_CHARACTERS:
+        if not shown or len(shown) > MAX_CHARACTERS:
             return None
-        if form["key"]:
-            try:
-                key = self.gate.identify(Options({Option.API_KEY: form["key"]}), address, now)
-            except Refused:
-                return None
-            return self.ledger.sessions.begin_with_key(key, now)
-        kept = self.ledger.staff.password_hash(form["name"])
-        if not is_password(kept, form["password"]):
-            return None
-        self.ledger.audit.add(f"staff {form['name']}", "signed in", form["name"], now)
-        return self.ledger.sessions.begin_as_staff(form["name"], now)
+        account = None if form["key"] else form["name"]
+        if seconds := self.limits.begin(account, address):
+            raise TooManyRequests(math.ceil(seconds))
+        try:
+            if account is None:
+                token = self._token_of_customer(form["key"], address)
+            else:
+                token = self._token_of_staff(account, form["password"])
+        except Problem:  # nothing was found to be wrong
+            self.limits.take_back(account, address)
+            raise
+        if token is not None:
+            self.limits.succeeded(account, address)
+        return token
 
-    def _form(self, next_path: str, *, is_refused: bool = False) -> Response:
-        problem = SignInRefused() if is_refused else None
-        context = {"next_path": next_path, "problem": problem}
+    def _token_of_customer(self, key: str, address: str) -> str | None:
+        now = self.clock()
+        try:
+            found = self.gate.identify(Options({Option.API_KEY: key}), address, now)
+        except Refused:
+            return None
+        return self.ledger.sessions.begin_with_key(found, now)
+
+    def _token_of_staff(self, name: str, password: str) -> str | None:
+        """Check a password; one is hashed whether the account exists or not."""
+        now = self.clock()
+        stored = self.ledger.staff.password_hash(name)
+        with self.checks.slot():
+            is_right = is_password(stored, password)
+        if not is_right:
+            return None
+        self.ledger.audit.add(f"staff {name}", "signed in", name, now)
+        return self.ledger.sessions.begin_as_staff(name, now)
+
+    def _is_secure(self, request: Request) -> bool:
+        """Whether the cookie may go over https only: uvicorn knows what trusted proxies say."""
+        return self.is_https or request.scope["scheme"] == "https"
+
+    def _is_safe_for_staff(self, request: Request) -> bool:
+        """Whether nobody between can read what is sent, or the installation does not mind."""
+        if self.staff_over_http or request.scope["scheme"] == "https":
+            return True
+        try:
+            return ip_address(address_of(request)).is_loopback
+        except ValueError:
+            return False
+
+    def _form(self, request: Request, next_path: str, *, is_refused: bool = False) -> Response:
+        context = {
+            "next_path": next_path,
+            "problem": SignInRefused() if is_refused else None,
+            "staff_problem": None if self._is_safe_for_staff(request) else PlainHttpSignIn(),
+        }
         return self.layout.page("sign_in.html", context, status=401 if is_refused else 200)

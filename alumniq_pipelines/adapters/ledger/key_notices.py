@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import or_, select, update
 
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.keys import ApiKeys
-from alumniq_pipelines.adapters.ledger.notifications import owe
-from alumniq_pipelines.adapters.ledger.tables import api_keys, incidents
-from alumniq_pipelines.core.incident import Condition, Resolution
+from alumniq_pipelines.adapters.ledger.news import enqueue_news
+from alumniq_pipelines.adapters.ledger.tables import api_keys
+from alumniq_pipelines.core.incident import Condition
 from alumniq_pipelines.core.keys import NOTICE_DAYS, ApiKey, notice_due
 from alumniq_pipelines.core.notification import Notice
 
@@ -43,10 +43,7 @@ class KeyNotices:
     def owe(
         self, key: ApiKey, days: int, condition: Condition, notices: Sequence[Notice], now: datetime
     ) -> bool:
-        """Owe the notices of these days, once; False where that was done already.
-
-        The outbox owes things about loads and incidents: this is an incident that is over at once.
-        """
+        """Owe the notices of these days, once; False where that was done already."""
         told = (
             update(api_keys)
             .where(
@@ -55,24 +52,8 @@ class KeyNotices:
             )
             .values(noticed_days=days)
         )
-        kept = (
-            insert(incidents)
-            .values(
-                key=condition.key,
-                kind=condition.kind,
-                title=condition.title,
-                detail=condition.detail,
-                advice=condition.advice,
-                opened_at=now,
-                told_at=now,
-                closed_at=now,
-                resolution=Resolution.DROPPED,
-            )
-            .returning(incidents.c.id)
-        )
         with self.database.writing() as connection:
             if connection.execute(told).rowcount == 0:
                 return False
-            incident = connection.scalar(kept)
-            owe(connection, f"msg_{key.prefix}-{days}", notices, now, incident_id=incident)
+            enqueue_news(connection, f"msg_{key.prefix}-{days}", condition, notices, now)
         return True

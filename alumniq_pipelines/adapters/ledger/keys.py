@@ -11,17 +11,21 @@ from sqlalchemy.exc import IntegrityError
 
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.database import Database
+from alumniq_pipelines.adapters.ledger.news import enqueue_news
 from alumniq_pipelines.adapters.ledger.prepared import Prepared
 from alumniq_pipelines.adapters.ledger.tables import api_keys, customers
+from alumniq_pipelines.core.incident import Condition
 from alumniq_pipelines.core.keys import (
     OVERLAP,
     PREFIX_LENGTH,
     UNBOUND,
     ApiKey,
     KeyScope,
+    check_successor,
     digest,
     new_api_key,
 )
+from alumniq_pipelines.core.notification import Notice
 from alumniq_pipelines.core.problems.command import UnknownCustomer, UnknownKey
 from alumniq_pipelines.core.target import Environment
 
@@ -40,7 +44,11 @@ _KEY = select(
     api_keys.c.networks,
     api_keys.c.email,
     api_keys.c.replaced_by,
+    api_keys.c.replaces,
 )
+
+News = Callable[[ApiKey], tuple[Condition, Sequence[Notice]]]
+"""Writes who is notified of a new key, in the transaction that makes it."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +67,11 @@ class ApiKeys:
         *,
         scope: KeyScope = UNBOUND,
         actor: str = "system",
+        news: News | None = None,
     ) -> tuple[str, ApiKey]:
         """Make and keep a key; the first part is the key itself, never to be seen again.
 
-        Raises UnknownCustomer.
+        Raises UnknownCustomer. Call it through KeyIssuance, which notifies of every new key.
         """
         expires_at = now + timedelta(days=days)
 
@@ -70,6 +79,7 @@ class ApiKeys:
             prefix = key[:PREFIX_LENGTH]
             kept = ApiKey(prefix, customer, environment, now, expires_at, **scope.terms())
             self._keep(connection, key, kept, "key issued", actor)
+            _enqueue(connection, kept, news)
             return kept
 
         return self._made(environment, kept_by)
@@ -83,16 +93,23 @@ class ApiKeys:
         overlap: timedelta = OVERLAP,
         email: str | None = None,
         actor: str = "system",
+        window: timedelta | None = None,
+        news: News | None = None,
     ) -> tuple[str, ApiKey]:
         """Make a key that opens the same; the old one goes on for the overlap, never for longer.
 
-        Both are in one transaction. `email` replaces whom to warn. Raises UnknownKey where the old
-        key is live no more.
+        All is in one transaction. `email` replaces whom to warn. Raises UnknownKey where the old
+        key is live no more, and KeyReplacedAlready (check_successor, which has the `window`).
         """
         expires_at = now + timedelta(days=days)
-        ends = min(old.expires_at, now + overlap)
 
         def kept_by(connection: Connection, key: str) -> ApiKey:
+            # One at a time for each customer: what is counted stays true until this commits.
+            lock = select(customers.c.id).where(customers.c.id == old.customer)
+            connection.execute(lock.with_for_update(key_share=True))
+            keys = self._of(connection, old.customer)
+            check_successor(old, keys, now, window)
+            ends = min([now + overlap, *(k.expires_at for k in keys if k.prefix == old.prefix)])
             kept = replace(
                 old,
                 prefix=key[:PREFIX_LENGTH],
@@ -100,6 +117,7 @@ class ApiKeys:
                 expires_at=expires_at,
                 last_used_at=None,
                 replaced_by=None,
+                replaces=old.prefix,
                 email=old.email if email is None else email,
             )
             ended = (
@@ -110,6 +128,7 @@ class ApiKeys:
             if connection.execute(ended).rowcount == 0:
                 raise UnknownKey(old.prefix)
             self._keep(connection, key, kept, f"key made for {old.prefix}", actor)
+            _enqueue(connection, kept, news)
             return kept
 
         return self._made(old.environment, kept_by)
@@ -131,18 +150,38 @@ class ApiKeys:
 
     def of(self, customer: str | None = None) -> Sequence[ApiKey]:
         """List keys, newest first."""
+        with self.database.reading() as connection:
+            return self._of(connection, customer)
+
+    def _of(self, connection: Connection, customer: str | None) -> Sequence[ApiKey]:
         wanted = _KEY.order_by(api_keys.c.created_at.desc(), api_keys.c.prefix)
         if customer is not None:
             wanted = wanted.where(api_keys.c.customer == customer)
-        with self.database.reading() as connection:
-            return [_key(tuple(row)) for row in connection.execute(wanted)]
+        return [_key(tuple(row)) for row in connection.execute(wanted)]
 
     def revoke(self, prefix: str, now: datetime, *, actor: str = "system") -> bool:
-        """Take a key out of use at once; False where no live key has that prefix."""
+        """Take a key out of use at once; False where no live key has that prefix.
+
+        The key that it replaced is replaced by its other successor, or by none: then whoever it
+        belongs to is warned again before it expires.
+        """
         revoked = update(api_keys).where(*_is_live(prefix, now)).values(revoked_at=now)
+        other = api_keys.alias()
+        another = (
+            select(other.c.prefix)
+            .where(
+                other.c.replaces == api_keys.c.prefix,
+                other.c.revoked_at.is_(None),
+                other.c.expires_at > now,
+            )
+            .order_by(other.c.created_at.desc(), other.c.prefix)
+            .limit(1)
+        )
+        replaced = update(api_keys).where(api_keys.c.replaced_by == prefix)
         with self.database.writing() as connection:
             if connection.execute(revoked).rowcount == 0:
                 return False
+            connection.execute(replaced.values(replaced_by=another.scalar_subquery()))
             self.audit.add(actor, "key revoked", prefix, now, connection=connection)
         return True
 
@@ -184,6 +223,7 @@ class ApiKeys:
                 feeds=None if kept.feeds is None else list(kept.feeds),
                 networks=list(kept.networks) or None,
                 email=kept.email or None,
+                replaces=kept.replaces,
             )
         )
         self.audit.add(
@@ -211,6 +251,12 @@ class ApiKeys:
             connection.execute(noted)
 
 
+def _enqueue(connection: Connection, kept: ApiKey, news: News | None) -> None:
+    if news is not None:
+        condition, notices = news(kept)
+        enqueue_news(connection, f"msg_{kept.prefix}-made", condition, notices, kept.created_at)
+
+
 def _is_live(prefix: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
     return (
         api_keys.c.prefix == prefix,
@@ -221,7 +267,8 @@ def _is_live(prefix: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
 
 def _key(row: Sequence[Any]) -> ApiKey:
     """Read the columns of _KEY."""
-    prefix, customer, environment, created, expires, revoked, used, feeds, networks, email, by = row
+    prefix, customer, environment, created, expires, revoked, used = row[:7]
+    feeds, networks, email, replaced_by, replaces = row[7:]
     return ApiKey(
         prefix,
         customer,
@@ -233,5 +280,6 @@ def _key(row: Sequence[Any]) -> ApiKey:
         None if feeds is None else tuple(feeds),
         tuple(networks or ()),
         email or "",
-        by,
+        replaced_by,
+        replaces,
     )

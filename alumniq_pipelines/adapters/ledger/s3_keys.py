@@ -8,9 +8,9 @@ from sqlalchemy import Connection, insert, select, update
 
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.database import Database
-from alumniq_pipelines.adapters.ledger.notifications import owe
+from alumniq_pipelines.adapters.ledger.news import enqueue_news
 from alumniq_pipelines.adapters.ledger.tables import incidents, s3_key_reminders, s3_keys
-from alumniq_pipelines.core.incident import Kind, Resolution
+from alumniq_pipelines.core.incident import Condition, Kind
 from alumniq_pipelines.core.notification import Notice
 from alumniq_pipelines.core.s3_keys import S3Key
 
@@ -52,7 +52,7 @@ class S3Keys:
                 )
             )
             self._audit(connection, "S3 key made", key, now)
-            _news(connection, f"msg_{key.access_key_id}-made", "S3 key made", notices, now)
+            _enqueue(connection, f"msg_{key.access_key_id}-made", "S3 key made", notices, now)
 
     def deactivate(self, key: S3Key, now: datetime) -> None:
         """Keep that a key is out of use; repeating it changes nothing."""
@@ -72,7 +72,9 @@ class S3Keys:
             told = select(incidents.c.id).where(incidents.c.key == named).limit(1)
             if connection.scalar(told) is not None:
                 return False
-            _news(connection, f"msg_{key.access_key_id}-ends", "S3 key ends", notices, now, named)
+            _enqueue(
+                connection, f"msg_{key.access_key_id}-ends", "S3 key ends", notices, now, named
+            )
         return True
 
     def remind(self, customer: str, email: str, now: datetime) -> None:
@@ -100,7 +102,7 @@ class S3Keys:
         )
 
 
-def _news(
+def _enqueue(
     connection: Connection,
     name: str,
     title: str,
@@ -108,17 +110,5 @@ def _news(
     now: datetime,
     key: str = "",
 ) -> None:
-    """Owe what is neither about a load nor lasts: an incident that is over at once."""
-    happened = insert(incidents).values(
-        key=key or name,
-        kind=Kind.KEY_EXPIRING,
-        title=title,
-        detail="",
-        advice="",
-        opened_at=now,
-        told_at=now,
-        closed_at=now,
-        resolution=Resolution.DROPPED,
-    )
-    incident = connection.scalar(happened.returning(incidents.c.id))
-    owe(connection, name, notices, now, incident_id=incident)
+    condition = Condition(key or name, Kind.KEY_EXPIRING, title, detail="")
+    enqueue_news(connection, name, condition, notices, now)

@@ -7,7 +7,7 @@ from sqlalchemy import and_, delete, insert, or_, select, update
 
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.tables import api_keys, sessions, staff
-from alumniq_pipelines.core.keys import ApiKey
+from alumniq_pipelines.core.keys import ApiKey, KeyLimits
 from alumniq_pipelines.core.session import LIFETIME, Session, new_token, token_digest
 from alumniq_pipelines.core.target import Environment
 
@@ -29,7 +29,10 @@ class Sessions:
         return self._begin(now, staff=name)
 
     def find(self, token: str, now: datetime) -> Session | None:
-        """Look a session up; None once it, its key or its account is over."""
+        """Look a session up; None once it, its key or its account is over.
+
+        Whoever asks checks the networks of its limits: Gate.session.
+        """
         wanted = (
             select(
                 sessions.c.staff,
@@ -38,6 +41,7 @@ class Sessions:
                 sessions.c.environment,
                 sessions.c.expires_at,
                 api_keys.c.feeds,
+                api_keys.c.networks,
             )
             .outerjoin_from(sessions, api_keys, sessions.c.key_prefix == api_keys.c.prefix)
             .outerjoin(staff, sessions.c.staff == staff.c.name)
@@ -54,8 +58,10 @@ class Sessions:
             row = connection.execute(wanted).mappings().one_or_none()
         if row is None:
             return None
-        feeds = row["feeds"]
-        return Session(**{**row, "feeds": None if feeds is None else tuple(feeds)})
+        found = dict(row)
+        feeds, networks = found.pop("feeds"), found.pop("networks")
+        limits = KeyLimits(None if feeds is None else tuple(feeds), tuple(networks or ()))
+        return Session(**found, limits=limits)
 
     def look_at(self, token: str, customer: str, environment: Environment) -> None:
         """Let a session of staff see a customer's environment; a customer's own never moves."""

@@ -30,7 +30,7 @@ from alumniq_pipelines.core.notification import Audience, Channel, NotificationS
 from alumniq_pipelines.core.outcome import AttemptResult
 from alumniq_pipelines.core.target import Environment
 
-REVISION = "0009"
+REVISION = "0010"
 """The newest migration: what a database must be at for this code to work on it."""
 
 metadata = MetaData(
@@ -67,6 +67,7 @@ api_keys = Table(
     Column("networks", JSON(none_as_null=True)),
     Column("email", Text),
     Column("replaced_by", String(16)),
+    Column("replaces", String(16)),
     Column("noticed_days", Integer),
 )
 

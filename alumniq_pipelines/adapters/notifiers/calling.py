@@ -22,6 +22,8 @@ MOST_ADDRESSES = 4
 CONNECT_SECONDS = 5.0
 """Per address, so that a dead one leaves time for the next."""
 
+PORTS = range(1, 65_536)
+
 ANYWHERE = AddressPolicy.of(("0.0.0.0/0", "::/0"))
 """For URLs that staff chose themselves: these often lead into their own network."""
 
@@ -62,13 +64,15 @@ class Caller:
         try:
             async with asyncio.timeout(self.seconds):
                 addresses = await _resolve(url)
+                if not addresses:
+                    return DeliveryResult(delivered=False, detail="the name has no address")
                 if not all(self.addresses.permits(address) for address in addresses):
                     return DeliveryResult(delivered=False, detail="the address is not public")
                 answer = await self._send(call, url, addresses[:MOST_ADDRESSES])
         except TimeoutError:
             detail = f"no answer within {self.seconds:g} seconds"
             return DeliveryResult(delivered=False, detail=detail)
-        except (httpx.HTTPError, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             return DeliveryResult(delivered=False, detail=type(error).__name__)
         return _result(answer)
 
@@ -86,23 +90,23 @@ class Caller:
         host = url.raw_host.decode("ascii").rstrip(".")
         own = {
             "User-Agent": USER_AGENT,
+            "Accept": "*/*",
             "Accept-Encoding": "identity",
             "Connection": "close",
             "Host": url.netloc.decode("ascii"),
         }
-        async with (
-            httpx.AsyncClient(
-                verify=self.tls or _tls(), trust_env=False, timeout=_ANSWER
-            ) as client,
-            client.stream(
-                call.method,
-                url.copy_with(host=str(address)),
-                content=call.body.encode() or None,
-                headers={**call.headers, **own},
-                extensions={"sni_hostname": host},
-                follow_redirects=False,
-            ) as response,
-        ):
+        request = httpx.Request(
+            call.method,
+            url.copy_with(host=str(address)),
+            content=call.body.encode() or None,
+            headers={**call.headers, **own},
+            extensions={"sni_hostname": host, "timeout": _ANSWER.as_dict()},
+        )
+        # Without a client: that would read `Location` and `Set-Cookie`, and raises what is no
+        # HTTPError where a receiver sent nonsense.
+        async with httpx.AsyncHTTPTransport(verify=self.tls or _tls(), trust_env=False) as sender:
+            response = await sender.handle_async_request(request)
+            await response.aclose()
             return response
 
 
@@ -140,9 +144,11 @@ _MOST_DIGITS = 9
 def _callable_url(destination: str) -> httpx.URL | None:
     try:
         url = httpx.URL(destination)
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, ValueError):
         return None
     if url.scheme not in {"http", "https"} or not url.host or url.userinfo:
+        return None
+    if url.port is not None and url.port not in PORTS:
         return None
     return url.copy_with(fragment=None)
 

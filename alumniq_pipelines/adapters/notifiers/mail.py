@@ -82,7 +82,8 @@ class SmtpPost:
             )
         except smtplib.SMTPResponseException as error:
             return DeliveryResult(delivered=False, detail=f"SMTP {error.smtp_code}")
-        except (smtplib.SMTPException, OSError) as error:
+        except (smtplib.SMTPException, OSError, ValueError) as error:
+            # ValueError: smtplib decodes what a server asks at login without catching that.
             return DeliveryResult(delivered=False, detail=type(error).__name__)
         return DeliveryResult(delivered=True, detail="SMTP 250")
 

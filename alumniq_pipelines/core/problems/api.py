@@ -1,6 +1,7 @@
 """What can be wrong with a call of the status API or with what a page asks for."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from alumniq_pipelines.core.problems.problem import SenderProblem
 from alumniq_pipelines.core.problems.request import RequestProblem
@@ -145,6 +146,48 @@ class UnusableEmailAddress(RequestProblem):
         super().__init__(
             "The option EmailAddress is not the address that this key belongs to.",
             "Send the address to which notices about the key go.",
+        )
+
+
+class KeyReplacedAlready(RequestProblem):
+    """The API key was exchanged already."""
+
+    code = "key-replaced-already"
+
+    def __init__(self, live: Sequence[tuple[str, datetime]]) -> None:
+        """Name the keys that there are instead, by their first characters."""
+        made = ", ".join(f"{prefix}… (made {at:%Y-%m-%d %H:%M} UTC)" for prefix, at in live)
+        super().__init__(
+            f"This API key was exchanged already, and no further key was made. Live: {made}.",
+            "A key is shown only once: use the one you were shown. If nobody has it, revoke it on "
+            "the API keys page or ask us to, then exchange this key again.",
+        )
+
+
+class SpeculativeRequest(RequestProblem):
+    """The request may have been sent without anybody asking for it."""
+
+    code = "speculative-request"
+
+    def __init__(self, header: str) -> None:
+        """Name the header that says so."""
+        super().__init__(
+            f"The request has the header {header}, so no key was made.",
+            "Send a plain GET: without prefetching and without conditions.",
+        )
+
+
+class S3KeysNotOfKey(RequestProblem):
+    """The API key is limited, and S3 keys are not."""
+
+    code = "access-keys-not-of-key"
+
+    def __init__(self) -> None:
+        """Say which key fetches them."""
+        super().__init__(
+            "The API key is limited to some jobs or networks, and S3 keys are not: they open the "
+            "whole folder of this environment from anywhere.",
+            "Fetch them with an API key without limits, or ask us.",
         )
 
 

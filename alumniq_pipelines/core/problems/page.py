@@ -16,6 +16,21 @@ class SignInRefused(RequestProblem):
         )
 
 
+class PlainHttpSignIn(RequestProblem):
+    """Staff cannot sign in over plain http."""
+
+    code = "plain-http-sign-in"
+
+    def __init__(self) -> None:
+        """Say what to do, for whoever runs the installation too."""
+        super().__init__(
+            "Staff sign in over https only: over plain http others could read the password.",
+            "Open this page by https. If a proxy does that already, have it set "
+            "`X-Forwarded-For` and `X-Forwarded-Proto` and name it in `ALUMNIQ_TRUSTED_PROXIES`. "
+            "`ALUMNIQ_STAFF_OVER_HTTP=true` allows plain http.",
+        )
+
+
 class StaleForm(RequestProblem):
     """The form is not from this session."""
 
@@ -47,6 +62,20 @@ class NoFileChosen(RequestProblem):
     def __init__(self) -> None:
         """Say what to do."""
         super().__init__("No file came with the form.", "Choose a file, then send it again.")
+
+
+class FileNotReplaced(RequestProblem):
+    """A file of this name is in the bucket already."""
+
+    code = "file-not-replaced"
+
+    def __init__(self) -> None:
+        """Say why it is not replaced."""
+        super().__init__(
+            "A file of this name is in the bucket already, and the key you signed in with is "
+            "limited to some jobs: it may be another job's file, so it was not replaced.",
+            "Choose another name.",
+        )
 
 
 class UploadTooLarge(RequestProblem):

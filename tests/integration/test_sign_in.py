@@ -1,0 +1,212 @@
+"""Signing in: the same answer and time for whatever is wrong, bounded memory, and https."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.testclient import TestClient
+
+from alumniq_pipelines.adapters.passwords import hash_password
+from alumniq_pipelines.core.catalog import Catalog
+from tests.page_visits import PASSWORD, sign_in, sign_in_as_staff
+from tests.servers.gateway import NOW, Caller, GatewayProcess, Installation
+from webhook_gateway.app import create_app
+
+REMOTE = "192.0.2.9"
+MIB = 1 << 20
+
+At = Callable[..., TestClient]
+
+
+@pytest.fixture
+def at(installation: Installation, catalog: Catalog) -> Iterator[At]:
+    """Make clients that call a gateway with some settings from an address."""
+    with ExitStack() as stack:
+
+        def make(address: str, url: str = "http://testserver", **changes: Any) -> TestClient:
+            app = create_app(
+                installation.settings.model_copy(update=changes),
+                ledger=installation.ledger,
+                buckets=installation.buckets,
+                catalog=catalog,
+                clock=lambda: NOW,
+            )
+            return stack.enter_context(TestClient(app, client=(address, 50_000), base_url=url))
+
+        yield make
+
+
+def try_password(client: TestClient, name: str, password: str = "wrong") -> Any:
+    fields = {"name": name, "password": password}
+    return client.post("/sign-in", data=fields, follow_redirects=False)
+
+
+@pytest.fixture
+def accounts(installation: Installation) -> list[str]:
+    """Have an account, a disabled one, and a name that is none."""
+    for name in ("ada", "bob"):
+        installation.ledger.staff.set(name, hash_password(PASSWORD), NOW)
+    installation.ledger.staff.disable("bob", NOW)
+    return ["ada", "bob", "nobody"]
+
+
+def test_unknown_names_disabled_accounts_and_wrong_passwords_get_one_answer(
+    client: TestClient, accounts: list[str]
+) -> None:
+    answers = [try_password(client, name) for name in accounts]
+    answers.append(try_password(client, "bob", PASSWORD))
+    assert {(answer.status_code, answer.text) for answer in answers} == {
+        (401, answers[0].text),
+    }
+
+
+def test_a_password_is_hashed_whether_the_name_exists_or_not(
+    client: TestClient, accounts: list[str]
+) -> None:
+    """A hash takes some ten times as long as everything else, so a skipped one shows."""
+    fastest = {}
+    for name in accounts:
+        took = []
+        for _ in range(3):
+            begun = time.perf_counter()
+            assert try_password(client, name).status_code == 401
+            took.append(time.perf_counter() - begun)
+        fastest[name] = min(took)
+    assert min(fastest.values()) > max(fastest.values()) / 3, fastest
+
+
+def test_a_name_that_is_none_is_delayed_like_one_that_is(at: At, accounts: list[str]) -> None:
+    """However long a hash takes here, the delays soon are longer."""
+    for name in accounts:
+        client = at("127.0.0.1")
+        answers = [try_password(client, name) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [401] * 3, name
+        while answers[-1].status_code == 401:
+            answers.append(try_password(client, name))
+            assert len(answers) < 12, name
+        assert answers[-1].status_code == 429
+        assert int(answers[-1].headers["retry-after"]) >= 1
+        assert answers[-1].headers["content-type"].startswith("text/html")
+
+
+def test_a_try_that_an_outage_ended_is_no_failed_one(
+    client: TestClient, accounts: list[str], installation: Installation
+) -> None:
+    ledger = installation.settings.home / "ledger.db"
+    installation.ledger.engine.dispose()  # which writes all into the one file
+    ledger.rename(away := ledger.with_name("away"))
+    for _ in range(5):
+        answer = try_password(client, accounts[0], PASSWORD)
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) > 0
+    installation.ledger.engine.dispose()
+    away.rename(ledger)
+    assert try_password(client, accounts[0], PASSWORD).status_code == 303
+
+
+def test_wrong_keys_are_limited_by_address(client: TestClient) -> None:
+    statuses = [
+        client.post("/sign-in", data={"key": f"aq_test_{number}"}).status_code
+        for number in range(21)
+    ]
+    assert statuses == [401] * 20 + [429]
+
+
+def test_two_bursts_of_wrong_passwords_stay_within_memory(
+    gateway: GatewayProcess, installation: Installation
+) -> None:
+    """From as many addresses as tries, so that only the number of hashes at once bounds it."""
+    installation.ledger.staff.set("ada", hash_password(PASSWORD), datetime.now(UTC))
+
+    def wrong(number: int) -> int:
+        headers = {"X-Forwarded-For": f"203.0.113.{number}", "X-Forwarded-Proto": "https"}
+        fields = {"name": f"name {number}", "password": "wrong"}
+        answer = httpx.post(
+            f"{gateway.url}/sign-in", data=fields, headers=headers, trust_env=False, timeout=60
+        )
+        if answer.status_code == 429:
+            assert int(answer.headers["retry-after"]) > 0
+        return answer.status_code
+
+    assert wrong(0) == 401
+    before = peak_memory(gateway)
+    with ThreadPoolExecutor(30) as pool:
+        statuses = list(pool.map(wrong, range(1, 31))) + list(pool.map(wrong, range(31, 61)))
+
+    assert set(statuses) <= {401, 429}
+    assert statuses.count(401) >= 10
+    assert peak_memory(gateway) - before < 160 * MIB
+
+
+def peak_memory(gateway: GatewayProcess) -> int:
+    """Read the most memory that a process has had, in bytes."""
+    status = Path(f"/proc/{gateway.process.pid}/status").read_text(encoding="ascii")
+    [line] = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1_024
+
+
+def test_staff_sign_in_over_plain_http_from_this_machine_only(
+    at: At, installation: Installation
+) -> None:
+    installation.ledger.staff.set("ada", hash_password(PASSWORD), NOW)
+    for address in ("127.0.0.1", "127.9.9.9", "::1"):
+        assert try_password(at(address), "ada", PASSWORD).status_code == 303, address
+    for address in (REMOTE, "::ffff:192.0.2.9", "unknown", "", "10.0.0.1"):
+        refused = try_password(at(address), "ada", PASSWORD)
+        assert refused.status_code == 403, address
+        assert "set-cookie" not in refused.headers
+        assert "ALUMNIQ_STAFF_OVER_HTTP" in refused.text
+    assert try_password(at(REMOTE, "https://testserver"), "ada", PASSWORD).status_code == 303
+    allowed = at(REMOTE, staff_over_http=True)
+    assert try_password(allowed, "ada", PASSWORD).status_code == 303
+
+
+def test_the_form_for_staff_is_shown_only_where_it_would_be_taken(at: At) -> None:
+    shown = at("127.0.0.1").get("/sign-in").text
+    hidden = at(REMOTE).get("/sign-in").text
+    assert 'name="password"' in shown
+    assert 'name="password"' not in hidden
+    assert "Staff sign in over https only" in hidden
+    assert 'name="key"' in hidden
+
+
+def test_customers_may_sign_in_over_plain_http_as_they_may_call(at: At, caller: Caller) -> None:
+    client = at(REMOTE)
+    sign_in(client, caller.key)
+    assert client.get("/keys", follow_redirects=False).status_code == 200
+
+
+def test_the_cookie_goes_over_https_only_where_it_came_by_https(
+    gateway: GatewayProcess, installation: Installation
+) -> None:
+    caller = installation.customer(now=datetime.now(UTC))
+
+    def cookie(**headers: str) -> str:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        answer = httpx.post(
+            f"{gateway.url}/sign-in", data={"key": caller.key}, headers=sent, trust_env=False
+        )
+        return answer.headers["set-cookie"].lower()
+
+    assert "; secure" in cookie(X_Forwarded_For=REMOTE, X_Forwarded_Proto="https")
+    assert "; secure" in cookie(X_Forwarded_Proto="https")
+    assert "; secure" not in cookie(X_Forwarded_For=REMOTE, X_Forwarded_Proto="http")
+    assert "; secure" not in cookie()
+
+
+def test_signing_out_takes_the_cookie_back_by_the_same_way(
+    at: At, installation: Installation
+) -> None:
+    client = at(REMOTE, "https://testserver")
+    sign_in_as_staff(client, installation)
+    page = client.get("/staff").text
+    token = page.partition('name="form_token" value="')[2].partition('"')[0]
+    answer = client.post("/sign-out", data={"form_token": token}, follow_redirects=False)
+    assert "; secure" in answer.headers["set-cookie"].lower()
+    assert client.get("/staff", follow_redirects=False).status_code == 303
