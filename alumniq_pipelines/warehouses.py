@@ -16,10 +16,12 @@ def open_warehouse(settings: "Settings") -> "Warehouse":
     if settings.warehouse == "duckdb":
         from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
 
-        return DuckDBWarehouse(settings.warehouse_dir, settings.versions_kept)
+        return DuckDBWarehouse(
+            settings.warehouse_dir, settings.versions_kept, settings.query_seconds
+        )
     from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
 
     url = settings.warehouse_url.get_secret_value() if settings.warehouse_url else ""
     if not url.startswith(FORMS):
         raise UnusableWarehouseUrl
-    return PostgresWarehouse(url, settings.versions_kept)
+    return PostgresWarehouse(url, settings.versions_kept, settings.query_seconds)

@@ -26,6 +26,7 @@ class DuckDBWarehouse:
 
     folder: Path
     versions_kept: int = 5
+    query_seconds: float = 300
 
     def live(self, target: Target) -> Version | None:
         """Answer the version that readers who come now will see."""
@@ -98,7 +99,7 @@ class DuckDBWarehouse:
         if not catalog.exists():
             raise NothingPublished(customer, environment)
         with _faults_told():
-            return locked_query.run(catalog, sql, most)
+            return locked_query.run(catalog, sql, max_rows=most, seconds=self.query_seconds)
 
     def _environment(self, customer: str, environment: str) -> Path:
         """Name the folder of an environment."""
