@@ -63,18 +63,18 @@ def _query(
 
     settings = Settings()
     subject = f"{customer}/{environment}"
-    detail = {"query_sha256": sha256(query.encode(errors="surrogateescape")).hexdigest()}
+    detail: dict[str, str | int] = {
+        "query_sha256": sha256(query.encode(errors="surrogateescape")).hexdigest()
+    }
     with ledger_of(settings) as ledger:
         try:
             names, rows = open_warehouse(settings).query(customer, environment, query, max_rows)
         except (UnusableQuery, QueryTooSlow) as problem:
-            refused = {**detail, "problem": problem.code}
-            ledger.audit.add(
-                operator(), "query refused", subject, datetime.now(UTC), detail=refused
-            )
+            detail["problem"] = problem.code
+            ledger.audit.add(operator(), "query refused", subject, datetime.now(UTC), detail=detail)
             raise
-        read = {**detail, "rows": len(rows)}
-        ledger.audit.add(operator(), "rows queried", subject, datetime.now(UTC), detail=read)
+        detail["rows"] = len(rows)
+        ledger.audit.add(operator(), "rows queried", subject, datetime.now(UTC), detail=detail)
     return names, rows
 
 

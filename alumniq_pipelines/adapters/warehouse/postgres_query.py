@@ -14,6 +14,7 @@ from alumniq_pipelines.core.problems.command import QueryTooSlow, UnusableQuery
 
 TEXT_AT_FAULT, NOT_ALLOWED = "42", "42501"
 """The class of faults of the query's own text, and of those the one that names a missing right."""
+SHUTDOWN = "57P0"
 LIMITS = "set local lock_timeout = '10s'; set local idle_in_transaction_session_timeout = '1min'"
 LIMIT_DISK = (
     "select set_config('temp_file_limit', '10GB', true) "
@@ -54,28 +55,31 @@ def run(
         )
         tables = [name for (name,) in found.fetchall()]
         _limit_time(connection, deadline)
-        with _refusals(tables, seconds, TEXT_AT_FAULT):
+        with _refusals(connection, tables, seconds, TEXT_AT_FAULT):
             names, source = _open(connection, schema, sql)
         if not names:
             reason = "The query shows no columns."
             raise UnusableQuery(reason, tables)
         # From here on a query may build further ones from cells, so errors may repeat cells.
-        with _refusals(tables, seconds, NOT_ALLOWED):
+        with _refusals(connection, tables, seconds, NOT_ALLOWED):
             return names, list(_fetch(connection, source, max_rows, deadline))
 
 
 @contextmanager
-def _refusals(tables: Sequence[str], seconds: float, explained: str) -> Iterator[None]:
+def _refusals(
+    connection: Connection[Any], tables: Sequence[str], seconds: float, explained: str
+) -> Iterator[None]:
     """Raise UnusableQuery for what the database refuses; it is quoted where it holds no cells."""
     try:
         yield
     except errors.QueryCanceled:
         raise QueryTooSlow(seconds) from None
-    except errors.OperationalError:
-        raise
     except Error as error:
+        state = error.sqlstate or ""
+        if connection.broken or state.startswith(SHUTDOWN):
+            raise
         reason = f"The query failed while it ran ({type(error).__name__})."
-        if (error.sqlstate or "").startswith(explained):
+        if state.startswith(explained):
             reason = f"{error.diag.message_primary}."
         raise UnusableQuery(reason, tables) from None
 
