@@ -12,7 +12,8 @@ import typer
 
 from alumniq_pipelines.cli.console import for_people, print_json
 from alumniq_pipelines.cli.installation import ledger_of, operator
-from alumniq_pipelines.core.problems.command import QueryTooSlow, UnusableQuery
+from alumniq_pipelines.core.problems.command import UnusableQuery
+from alumniq_pipelines.core.problems.query import QueryTooSlow
 from alumniq_pipelines.settings import Settings
 
 MOST_SHOWN = 100

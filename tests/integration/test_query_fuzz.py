@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +13,10 @@ from typer.testing import CliRunner
 from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
 from alumniq_pipelines.adapters.warehouse.sql_text import literal
 from alumniq_pipelines.cli.main import app
-from alumniq_pipelines.core.load import new_job_id
-from alumniq_pipelines.core.problems.command import QueryTooSlow, UnusableQuery
-from alumniq_pipelines.core.target import Environment, Target
-from tests.accepted_rows import accepted_rows, small_field_map
+from alumniq_pipelines.core.problems.command import UnusableQuery
+from alumniq_pipelines.core.problems.query import QueryTooSlow
+from tests.two_customers import MINE, OTHERS, SECRET, publish_for_both
 from tests.warehouse_processes import MEMBERS
-
-NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
-OTHERS = Target("iqu-2", Environment.QA, "members")
-SECRET = "othersecret"
-"""The cell of the other customer; in small letters, as text search makes them."""
-MINE = "mycell"
 
 FUNCTIONS = """
     select proname::text, prokind::text, prorettype::regtype::text, provolatile <> 'i',
@@ -144,15 +136,8 @@ def connection(postgres_url: str) -> Iterator[psycopg.Connection[Any]]:
 def warehouse(postgres_url: str, tmp_path: Path) -> PostgresWarehouse:
     """Publish for two customers, of whom each has a role."""
     warehouse = PostgresWarehouse(postgres_url, query_seconds=20)
+    publish_for_both(warehouse, tmp_path)
     for target, cell in ((MEMBERS, MINE), (OTHERS, SECRET)):
-        warehouse.publish(
-            target,
-            small_field_map(target.feed),
-            accepted_rows(tmp_path, f"select '{cell}' as xid, 1::bigint as batch"),
-            number=1,
-            job_id=new_job_id(),
-            now=NOW,
-        )
         assert warehouse.query(target.customer, "qa", "select xid from members")[1] == [(cell,)]
     return warehouse
 

@@ -10,7 +10,8 @@ from typing import Any
 import duckdb
 
 from alumniq_pipelines.adapters.warehouse.sql_text import literal
-from alumniq_pipelines.core.problems.command import QueryTooSlow, UnusableQuery
+from alumniq_pipelines.core.problems.command import UnusableQuery
+from alumniq_pipelines.core.problems.query import QueryTooSlow
 
 EXPLAINED = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
 """Faults of the query's own text: what DuckDB says of them holds no cell values."""

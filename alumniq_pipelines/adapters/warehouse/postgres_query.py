@@ -10,7 +10,8 @@ from typing import Any
 
 from psycopg import Connection, Error, errors, pq
 
-from alumniq_pipelines.core.problems.command import QueryTooSlow, UnusableQuery
+from alumniq_pipelines.core.problems.command import UnusableQuery
+from alumniq_pipelines.core.problems.query import QueryTooSlow
 
 TEXT_AT_FAULT, NOT_ALLOWED = "42", "42501"
 """The class of faults of the query's own text, and of those the one that names a missing right."""

@@ -18,7 +18,7 @@ from psycopg.rows import class_row
 
 from alumniq_pipelines.adapters.warehouse.postgres_place import lock
 from alumniq_pipelines.adapters.warehouse.sql_text import literal
-from alumniq_pipelines.core.problems.setup import NoReaderRole, ReaderRoleTooPowerful
+from alumniq_pipelines.core.problems.query import NoReaderRole, ReaderRoleTooPowerful
 
 ATTRIBUTES = "nosuperuser nocreatedb nocreaterole noinherit nologin noreplication nobypassrls"
 OPEN_QUERY = """
@@ -56,7 +56,7 @@ STATE = """
             from pg_class relation join pg_namespace space on space.oid = relnamespace
             where nspname in (%(schema)s, %(versions)s) and relkind in ('r', 'p', 'v', 'm')
             -- A view that somebody else put there may show what they alone may see.
-            and relowner in (nspowner, to_regrole(current_user::text))
+            and relowner in (nspowner, to_regrole(quote_ident(current_user)))
             and not coalesce(has_table_privilege(role.oid, relation.oid, 'select'), false))
             as unreadable
     from (select) one left join pg_roles role on rolname = %(role)s

@@ -237,19 +237,6 @@ class UnusableQuery(SetupProblem):
         super().__init__(reason, f"Write one SELECT. Tables: {', '.join(tables)}.")
 
 
-class QueryTooSlow(SetupProblem):
-    """The query took too long."""
-
-    code = "query-too-slow"
-
-    def __init__(self, seconds: float) -> None:
-        """Name the limit and where it is set."""
-        super().__init__(
-            f"The query was stopped: it took longer than {seconds:g} seconds.",
-            "Read fewer rows, or allow more time: ALUMNIQ_QUERY_SECONDS.",
-        )
-
-
 class UnusableOutput(SetupProblem):
     """The output file cannot be written."""
 
