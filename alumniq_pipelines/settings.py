@@ -71,6 +71,9 @@ class Settings(BaseSettings):
         default="", description="Group that may read the DuckDB files, by name or number."
     )
     versions_kept: int = Field(default=5, ge=1, description="Published versions kept per target.")
+    query_seconds: float = Field(
+        default=300, gt=0, le=86_400, description="Seconds that a query of alumniq sql may take."
+    )
 
     archive_bucket: str = Field(
         default="", description="S3 bucket for received files and held rows; empty: in data_dir."

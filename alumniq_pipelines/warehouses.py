@@ -22,10 +22,12 @@ def open_warehouse(settings: "Settings") -> "Warehouse":
         from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
 
         group = group_id(settings.warehouse_group)
-        return DuckDBWarehouse(settings.warehouse_dir, settings.versions_kept, group)
+        return DuckDBWarehouse(
+            settings.warehouse_dir, settings.versions_kept, settings.query_seconds, group
+        )
     from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
 
     url = settings.warehouse_url.get_secret_value() if settings.warehouse_url else ""
     if not url.startswith(FORMS):
         raise UnusableWarehouseUrl
-    return PostgresWarehouse(url, settings.versions_kept)
+    return PostgresWarehouse(url, settings.versions_kept, settings.query_seconds)

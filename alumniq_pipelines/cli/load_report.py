@@ -1,11 +1,12 @@
 """`alumniq load report`: the rejected rows of a load, to be mended and sent back."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from alumniq_pipelines.cli.installation import ledger_of
+from alumniq_pipelines.cli.installation import ledger_of, operator
 from alumniq_pipelines.core.load import JobId
 from alumniq_pipelines.core.problems.command import NoReportKept, UnknownLoad, UnusableOutput
 from alumniq_pipelines.core.report import ReportForm, report_name
@@ -17,7 +18,10 @@ Output = Annotated[Path, typer.Option("--output", help="The file to write: .csv 
 
 
 def report(job_id: Id, output: Output) -> None:
-    """Write a load's rejection report: its rejected rows as sent, and what is wrong with each."""
+    """Write a load's rejection report: its rejected rows as sent, and what is wrong with each.
+
+    It is recorded in the audit trail; a report that cannot be recorded is not written.
+    """
     forms = {f".{form}": form for form in ReportForm}
     form = forms.get(output.suffix.lower())
     if form is None:
@@ -25,14 +29,21 @@ def report(job_id: Id, output: Output) -> None:
     settings = Settings()
     with ledger_of(settings) as ledger:
         load = ledger.loads.get(JobId(job_id.strip().upper()))
-    if load is None:
-        raise UnknownLoad(job_id)
-    part = output.with_name(f".{output.stem}.part{output.suffix}")
-    try:
-        part.touch()  # a path that cannot be written is no fault of the archive
-        if not open_archive(settings).get(report_name(load.job_id, form), part):
-            raise NoReportKept(load.job_id)
-        part.replace(output)
-    finally:
-        part.unlink(missing_ok=True)
+        if load is None:
+            raise UnknownLoad(job_id)
+        part = output.with_name(f".{output.stem}.part{output.suffix}")
+        try:
+            part.touch()  # a path that cannot be written is no fault of the archive
+            if not open_archive(settings).get(report_name(load.job_id, form), part):
+                raise NoReportKept(load.job_id)
+            ledger.audit.add(
+                operator(),
+                "rejection report read",
+                load.job_id,
+                datetime.now(UTC),
+                detail={"target": str(load.target), "format": form.value},
+            )
+            part.replace(output)
+        finally:
+            part.unlink(missing_ok=True)
     typer.echo(f"{output} holds the rejected rows of {load.job_id}.")

@@ -3,12 +3,14 @@
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
 
 from alumniq_pipelines.adapters.decoding import Limits
 from alumniq_pipelines.adapters.field_maps import read_catalog
+from alumniq_pipelines.cli.installation import ledger_of, operator
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.partners import NO_PARTNERS, Partners
 from alumniq_pipelines.core.target import Target
@@ -36,6 +38,8 @@ def _live(field_map: FieldMap, live: str, settings: Settings, folder: Path) -> P
     except ValueError:
         message = f"--live {live}: write CUSTOMER.ENVIRONMENT, such as iqu.production."
         raise typer.BadParameter(message) from None
+    with ledger_of(settings) as ledger:
+        ledger.audit.add(operator(), "live rows compared", str(target), datetime.now(UTC))
     return LivePartners(open_warehouse(settings), target, folder / "live")
 
 

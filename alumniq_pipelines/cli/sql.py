@@ -3,12 +3,17 @@
 import csv
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
 from math import isfinite
 from typing import Annotated
 
 import typer
 
 from alumniq_pipelines.cli.console import for_people, print_json
+from alumniq_pipelines.cli.installation import ledger_of, operator
+from alumniq_pipelines.core.problems.command import UnusableQuery
+from alumniq_pipelines.core.problems.query import QueryTooSlow
 from alumniq_pipelines.settings import Settings
 
 MOST_SHOWN = 100
@@ -28,16 +33,14 @@ def sql(
     """Ask the live tables of a customer's environment: one per feed, and _versions.
 
     It reads only: nothing can be changed, and nothing outside the environment can be reached. The
-    query is in the SQL of the warehouse: DuckDB's or PostgreSQL's.
+    query is in the SQL of the warehouse: DuckDB's or PostgreSQL's. Each query is recorded in the
+    audit trail, by its SHA-256; one that cannot be recorded shows nothing.
     """
-    from alumniq_pipelines.warehouses import open_warehouse
-
     if as_json and as_csv:
         message = "Choose one of --json and --csv."
         raise typer.BadParameter(message)
-    warehouse = open_warehouse(Settings())
-    most = None if as_json or as_csv else MOST_SHOWN + 1
-    names, rows = warehouse.query(customer, environment, query, most)
+    max_rows = None if as_json or as_csv else MOST_SHOWN + 1
+    names, rows = _query(customer, environment, query, max_rows)
     if as_json:
         keys = _distinct(names)
         cells = ([_json_cell(each) for each in row] for row in rows)
@@ -48,6 +51,32 @@ def sql(
         writer.writerows(rows)
     else:
         _show(names, rows)
+
+
+def _query(
+    customer: str, environment: str, query: str, max_rows: int | None
+) -> tuple[Sequence[str], Sequence[tuple[object, ...]]]:
+    """Run a query and record in the audit trail who ran it, before anything of it is shown.
+
+    The text may hold values of customers, so only its SHA-256 is recorded.
+    """
+    from alumniq_pipelines.warehouses import open_warehouse
+
+    settings = Settings()
+    subject = f"{customer}/{environment}"
+    detail: dict[str, str | int] = {
+        "query_sha256": sha256(query.encode(errors="surrogateescape")).hexdigest()
+    }
+    with ledger_of(settings) as ledger:
+        try:
+            names, rows = open_warehouse(settings).query(customer, environment, query, max_rows)
+        except (UnusableQuery, QueryTooSlow) as problem:
+            detail["problem"] = problem.code
+            ledger.audit.add(operator(), "query refused", subject, datetime.now(UTC), detail=detail)
+            raise
+        detail["rows"] = len(rows)
+        ledger.audit.add(operator(), "rows queried", subject, datetime.now(UTC), detail=detail)
+    return names, rows
 
 
 def _show(names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -2,14 +2,19 @@
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
 from alumniq_pipelines.adapters.field_maps import read_catalog
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.ledger.tables import audit
 from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
+from alumniq_pipelines.cli.installation import operator
 from alumniq_pipelines.cli.main import app
 from alumniq_pipelines.settings import REPOSITORY, Settings
 from tests.integration.loading.installation import Installation
@@ -91,6 +96,10 @@ def test_what_is_live_of_a_customer_is_looked_up_in_as_a_load_would(
     done = check("--live", "iqu.qa")
     note = "The feed warehouse-lookups has nothing live yet: references to it were not checked."
     assert (notes(done), orphans(done)) == ([note], [ORPHAN])
+    with closing(Ledger.open(Settings().ledger)) as ledger, ledger.database.reading() as trail:
+        columns = audit.c.actor, audit.c.action, audit.c.subject
+        recorded = [tuple(row) for row in trail.execute(select(*columns))]
+    assert recorded == [(operator(), "live rows compared", "iqu/qa/warehouse-degrees")]
     loading = Installation(tmp_path / "load", catalog.feed("warehouse-degrees"), warehouse)
     loading.deliver(DEGREES)
     verdict = loading.load(2).verdict

@@ -6,10 +6,13 @@ from typing import Any
 
 import openpyxl
 import pytest
+from sqlalchemy import select, text
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
+from alumniq_pipelines.adapters.ledger.tables import audit
 from alumniq_pipelines.adapters.rejection_report import csv_report, xlsx_report
+from alumniq_pipelines.cli.installation import operator
 from alumniq_pipelines.cli.main import app
 from alumniq_pipelines.core.archive import Archive
 from alumniq_pipelines.core.load import JobId
@@ -141,6 +144,52 @@ def test_staff_fetch_the_report_of_the_customer_in_view(
     assert client.get(f"/loads/{job_id}/report.csv").content == CSV
 
 
+def reads_recorded(installation: Installation) -> list[tuple[object, ...]]:
+    """Read what the audit trail has of reports that were read."""
+    columns = audit.c.actor, audit.c.subject, audit.c.detail
+    query = select(*columns).where(audit.c.action == "rejection report read").order_by(audit.c.id)
+    with installation.ledger.database.reading() as connection:
+        return [tuple(row) for row in connection.execute(query)]
+
+
+def test_a_report_that_staff_fetch_is_in_the_audit_trail_and_a_customers_own_is_not(
+    client: TestClient, caller: Caller, installation: Installation, job_id: JobId
+) -> None:
+    sign_in(client, caller.key)
+    assert client.get(f"/loads/{job_id}/report.csv").content == CSV
+    assert ask(client, caller, f"/loads/{job_id}/report").content == CSV
+    assert reads_recorded(installation) == []
+    client.cookies.clear()
+    sign_in_as_staff(client, installation)
+    assert client.get(f"/loads/{job_id}").status_code == 200
+    assert reads_recorded(installation) == []
+    assert client.get(f"/loads/{job_id}/report.csv").content == CSV
+    [(actor, subject, detail)] = reads_recorded(installation)
+    assert (str(actor).split()[0], subject) == ("staff", job_id)
+    assert detail == {"target": "iqu/qa/warehouse", "format": "csv"}
+
+
+def test_a_report_that_cannot_be_recorded_is_not_given_to_staff(
+    client: TestClient,
+    installation: Installation,
+    job_id: JobId,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sign_in_as_staff(client, installation)
+    assert client.get(f"/loads/{job_id}").status_code == 200
+    with installation.ledger.database.writing() as connection:
+        connection.execute(text("alter table audit rename to audit_elsewhere"))
+    answer = client.get(f"/loads/{job_id}/report.csv")
+    assert answer.status_code == 503
+    assert b"private" not in answer.content
+    monkeypatch.setenv("ALUMNIQ_DATA_DIR", str(installation.settings.data_dir))
+    monkeypatch.setenv("ALUMNIQ_LEDGER_URL", installation.settings.ledger)
+    output = tmp_path / "out.csv"
+    assert CliRunner().invoke(app, ["load", "report", job_id, "--output", str(output)]).exit_code
+    assert not list(tmp_path.glob("*out*"))
+
+
 @pytest.mark.parametrize("environment", [None, Environment.PRODUCTION])
 def test_a_stranger_gets_what_one_gets_who_guesses(
     client: TestClient, installation: Installation, job_id: JobId, environment: Environment | None
@@ -190,6 +239,10 @@ def test_the_command_writes_the_report_or_says_why_not(
     assert alumniq(accepted(client, caller), "out.csv") != 0
     assert output.read_bytes() == CSV
     assert not list(tmp_path.glob(".out*"))
+    assert reads_recorded(installation) == [
+        (operator(), job_id, {"target": "iqu/qa/warehouse", "format": form})
+        for form in ("csv", "xlsx")
+    ]
 
 
 def test_a_summary_is_read_as_it_was_written() -> None:

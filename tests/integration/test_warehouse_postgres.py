@@ -301,7 +301,6 @@ def test_publishers_of_one_target_take_turns(publish: Publish, postgres_url: str
         "select (select count(*) from iqu_2_qa.members)",
         "select * from pg_catalog.pg_authid",
         "select query_to_xml('select * from iqu_2_qa.members', true, true, '')",
-        "select set_config('search_path', 'iqu_2_qa', false)",
         "select pg_read_file('/etc/hostname')",
         "select 1; commit; drop view iqu_qa.members",
         "select nextval('counter')",

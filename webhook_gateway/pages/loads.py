@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from starlette.responses import RedirectResponse, Response
@@ -87,11 +88,19 @@ class LoadPages:
         )
 
     def report(self, visit: Visit) -> Response:
-        """Send a load's rejection report."""
+        """Send a load's rejection report; to staff, only once the audit trail has it."""
         form = visit.path("form")
         if form not in set(ReportForm):
             raise NoReport
         load, copied = self.reports.copy(self._scope(visit), visit.path("job_id"), ReportForm(form))
+        if visit.session.staff is not None:
+            with ExitStack() as on_failure:
+                on_failure.callback(copied.close)
+                detail = {"target": str(load.target), "format": form}
+                self.ledger.audit.add(
+                    visit.actor, "rejection report read", load.job_id, visit.now, detail=detail
+                )
+                on_failure.pop_all()
         return download(load, ReportForm(form), copied)
 
     def cancel(self, visit: Visit) -> Response:

@@ -26,6 +26,7 @@ class DuckDBWarehouse:
 
     folder: Path
     versions_kept: int = 5
+    query_seconds: float = 300
     group: int | None = None
     """Who may read it beside its user."""
 
@@ -100,7 +101,7 @@ class DuckDBWarehouse:
         if not catalog.exists():
             raise NothingPublished(customer, environment)
         with _faults_told():
-            return locked_query.run(catalog, sql, most)
+            return locked_query.run(catalog, sql, max_rows=most, seconds=self.query_seconds)
 
     def _environment(self, customer: str, environment: str) -> Path:
         """Name the folder of an environment."""

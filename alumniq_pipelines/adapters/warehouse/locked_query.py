@@ -1,42 +1,78 @@
 """One SELECT over an environment's catalog, by a connection that can do nothing else."""
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
+from typing import Any
 
 import duckdb
 
 from alumniq_pipelines.adapters.warehouse.sql_text import literal
 from alumniq_pipelines.core.problems.command import UnusableQuery
+from alumniq_pipelines.core.problems.query import QueryTooSlow
 
 EXPLAINED = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
 """Faults of the query's own text: what DuckDB says of them holds no cell values."""
+LIMITS: dict[str, Any] = {
+    "memory_limit": "1GiB",
+    "max_temp_directory_size": "10GiB",
+    "python_enable_replacements": False,
+    "allow_community_extensions": False,
+    "allow_persistent_secrets": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+"""What a query may take, and what DuckDB would otherwise reach for by itself."""
 
 
 def run(
-    catalog: Path, sql: str, most: int | None
+    catalog: Path, sql: str, *, max_rows: int | None, seconds: float
 ) -> tuple[Sequence[str], Sequence[tuple[object, ...]]]:
-    """Run one SELECT: column names, and rows up to `most`; raises UnusableQuery.
+    """Run one SELECT: column names and rows; raises UnusableQuery and QueryTooSlow.
 
     The connection reads the files of the catalog's folder and no others, and cannot change that.
     """
-    with duckdb.connect() as connection:
-        connection.execute(f"attach {literal(str(catalog))} as catalog (read_only)")
-        connection.execute("use catalog")
+    with _connected(catalog) as connection:
         tables = [name for (name,) in connection.execute("show tables").fetchall()]
-        connection.execute("set enable_progress_bar = false")
-        connection.execute(f"set allowed_directories = [{literal(f'{catalog.parent}/')}]")
-        connection.execute("set enable_external_access = false")
-        connection.execute("set lock_configuration = true")
+        timer = Timer(seconds, connection.interrupt)
+        timer.start()
         try:
             statements = connection.extract_statements(sql)
             if [each.type for each in statements] != [duckdb.StatementType.SELECT]:
                 reason = "The query is not one single SELECT."
                 raise UnusableQuery(reason, tables)
             result = connection.execute(statements[0])
-            rows = result.fetchall() if most is None else result.fetchmany(most)
+            rows = result.fetchall() if max_rows is None else result.fetchmany(max_rows)
         except EXPLAINED as error:
             raise UnusableQuery(str(error).splitlines()[0], tables) from None
+        except duckdb.InterruptException:
+            raise QueryTooSlow(seconds) from None
         except duckdb.Error as error:
             reason = f"The query failed while it ran ({type(error).__name__})."
             raise UnusableQuery(reason, tables) from None
+        finally:
+            timer.cancel()
+            timer.join()
         return [column[0] for column in result.description or ()], rows
+
+
+@contextmanager
+def _connected(catalog: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the catalog by a connection that is locked into its folder.
+
+    DuckDB lets a query read the folder for what exceeds its memory, which else is `.tmp` in the
+    working folder; so it gets an empty one.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="alumniq-query-") as scratch,
+        duckdb.connect(config={**LIMITS, "temp_directory": scratch}) as connection,
+    ):
+        connection.execute(f"attach {literal(str(catalog))} as catalog (read_only)")
+        connection.execute("use catalog")
+        connection.execute("set enable_progress_bar = false")
+        connection.execute(f"set allowed_directories = [{literal(f'{catalog.parent}/')}]")
+        connection.execute("set enable_external_access = false")
+        connection.execute("set lock_configuration = true")
+        yield connection

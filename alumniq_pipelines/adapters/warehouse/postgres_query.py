@@ -1,72 +1,142 @@
-"""One SELECT over an environment's views, by a transaction that can only read."""
+"""One SELECT over an environment's relations, as a role that can read nothing else.
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+The database refuses what a query may not do; nothing here reads the query's text.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from time import monotonic
 from typing import Any
 
-from psycopg import Connection, Error, errors
+from psycopg import Connection, Error, errors, pq
 
 from alumniq_pipelines.core.problems.command import UnusableQuery
+from alumniq_pipelines.core.problems.query import QueryTooSlow
 
-EXPLAINED = "42"
-"""The class of faults of the query's own text: what PostgreSQL says of them holds no cells."""
-
-ELSEWHERE = re.compile(
-    r"\b(\w+_to_xml\w*|set_config|pg_read_\w+|pg_ls_\w+|pg_stat_file|lo_\w+|dblink\w*)\(",
-    re.IGNORECASE,
+TEXT_AT_FAULT, NOT_ALLOWED = "42", "42501"
+"""The class of faults of the query's own text, and of those the one that names a missing right."""
+SHUTDOWN = "57P0"
+LIMITS = "set local lock_timeout = '10s'; set local idle_in_transaction_session_timeout = '1min'"
+LIMIT_DISK = (
+    "select set_config('temp_file_limit', '10GB', true) "
+    "where current_setting('temp_file_limit') = '-1' "
+    "and has_parameter_privilege('temp_file_limit', 'set')"
 )
-"""Functions that read what a plan does not show."""
+"""Only a superuser may limit what a query writes to the server's disk, and only a superuser may
+lift it again.
+"""
+ROWS_AT_ONCE = 10_000
+RESULT_TYPES_SINCE = 160_000
+"""The version of PostgreSQL that tells the result types of a prepared statement."""
 
 
 def run(
-    connection: Connection[Any], schema: str, sql: str, most: int | None
+    connection: Connection[Any],
+    schema: str,
+    role: str,
+    sql: str,
+    *,
+    max_rows: int | None,
+    seconds: float,
 ) -> tuple[Sequence[str], Sequence[tuple[object, ...]]]:
-    """Run one SELECT: column names, and rows up to `most`; raises UnusableQuery."""
-    with connection.transaction():
-        connection.execute(f"set transaction read only; set local search_path = {schema}")
+    """Run one SELECT as the role: column names and rows; raises UnusableQuery and QueryTooSlow.
+
+    It ends by a rollback whatever happens, so that nothing it did (pg_notify) reaches anybody.
+    """
+    deadline = monotonic() + seconds
+    with connection.transaction(force_rollback=True):
+        connection.execute(
+            f"set transaction read only; {LIMIT_DISK}; set local role {role}; "
+            f"set local search_path = {schema}, pg_temp; {LIMITS}"
+        )
         found = connection.execute(
             "select relname::text from pg_class "
             "where relnamespace = %s::regnamespace and relkind in ('v', 'm', 'r') order by relname",
             [schema],
         )
         tables = [name for (name,) in found.fetchall()]
-        try:
-            _check_plan(connection, schema, sql, tables)
-            # Binary, as only this makes the server refuse a second statement.
-            connection.execute(f"declare asked no scroll cursor for {sql}", binary=True)
-            cursor = connection.execute(f"fetch {'all' if most is None else most} from asked")
-            rows = cursor.fetchall()
-        except errors.OperationalError:
-            raise
-        except Error as error:
-            is_explained = (error.sqlstate or "").startswith(EXPLAINED)
-            told = f"{error.diag.message_primary}." if is_explained else _vague(error)
-            raise UnusableQuery(told, tables) from None
-    return [column.name for column in cursor.description or ()], rows
-
-
-def _check_plan(connection: Connection[Any], schema: str, sql: str, tables: Sequence[str]) -> None:
-    """Refuse a query that reads another schema, before it runs."""
-    explained = connection.execute(f"explain (verbose, format json) {sql}", binary=True)
-    [(plan,)] = explained.fetchall()
-    for node in _nodes(plan):
-        if "Relation Name" in node and node["Schema"] not in {schema, f"{schema}_versions"}:
-            reason = "The query reads tables of another schema."
+        _limit_time(connection, deadline)
+        with _refusals(connection, tables, seconds, TEXT_AT_FAULT):
+            names, source = _open(connection, schema, sql)
+        if not names:
+            reason = "The query shows no columns."
             raise UnusableQuery(reason, tables)
-    if called := ELSEWHERE.search(str(plan)):
-        reason = f"The function {called[1]} may not be used here."
-        raise UnusableQuery(reason, tables)
+        # From here on a query may build further ones from cells, so errors may repeat cells.
+        with _refusals(connection, tables, seconds, NOT_ALLOWED):
+            return names, list(_fetch(connection, source, max_rows, deadline))
 
 
-def _nodes(plan: object) -> Iterator[Mapping[str, Any]]:
-    """Walk everything in a plan."""
-    if isinstance(plan, dict):
-        yield plan
-        plan = list(plan.values())
-    if isinstance(plan, list):
-        for each in plan:
-            yield from _nodes(each)
+@contextmanager
+def _refusals(
+    connection: Connection[Any], tables: Sequence[str], seconds: float, explained: str
+) -> Iterator[None]:
+    """Raise UnusableQuery for what the database refuses; it is quoted where it holds no cells."""
+    try:
+        yield
+    except errors.QueryCanceled:
+        raise QueryTooSlow(seconds) from None
+    except Error as error:
+        state = error.sqlstate or ""
+        if connection.broken or state.startswith(SHUTDOWN):
+            raise
+        reason = f"The query failed while it ran ({type(error).__name__})."
+        if state.startswith(explained):
+            reason = f"{error.diag.message_primary}."
+        raise UnusableQuery(reason, tables) from None
 
 
-def _vague(error: Error) -> str:
-    return f"The query failed while it ran ({type(error).__name__})."
+def _open(connection: Connection[Any], schema: str, sql: str) -> tuple[Sequence[str], str]:
+    """Open a query by the function of `postgres_reader`: column names, and where to fetch rows."""
+    names, types = _describe(connection, sql)
+    connection.execute(f"select {schema}_versions._open_query(%s)", [sql])
+    # Numbered, as the names of a query's columns may be repeated, and the function's may not.
+    columns = ", ".join(f'"{number}" {kind}' for number, kind in enumerate(types, 1))
+    columns = columns.replace("%", "%%")
+    return names, f"{schema}_versions._fetch_rows(%s) as fetched({columns})"
+
+
+def _describe(connection: Connection[Any], sql: str) -> tuple[Sequence[str], Sequence[str]]:
+    """Return the names and types of a query's columns.
+
+    The server parses the query alone, without planning it: no function of the query runs here. It
+    takes one statement only.
+    """
+    prepared = connection.pgconn.prepare(b"described", sql.encode())
+    if prepared.status != pq.ExecStatus.COMMAND_OK:
+        raise errors.error_from_result(prepared)
+    described = connection.pgconn.describe_prepared(b"described")
+    columns = range(described.nfields)
+    names = [(described.fname(at) or b"").decode() for at in columns]
+    oids: Sequence[int] = [described.ftype(at) for at in columns]
+    if connection.info.server_version >= RESULT_TYPES_SINCE:
+        # The protocol tells a domain's base type, but the function must be told the domain.
+        [(oids,)] = connection.execute(
+            "select result_types::oid[] from pg_prepared_statements where name = 'described'"
+        ).fetchall()
+    types = connection.execute(
+        "select format_type(oid, null) from unnest(%s::oid[]) with ordinality as wanted(oid, place)"
+        " order by place",
+        [list(oids or ())],
+    )
+    return names, [kind for (kind,) in types.fetchall()]
+
+
+def _fetch(
+    connection: Connection[Any], source: str, max_rows: int | None, deadline: float
+) -> Iterator[tuple[object, ...]]:
+    """Yield rows, at most `max_rows`; the server holds no more than a batch of them."""
+    left = max_rows
+    while left is None or left > 0:
+        wanted = ROWS_AT_ONCE if left is None else min(left, ROWS_AT_ONCE)
+        _limit_time(connection, deadline)
+        rows = connection.execute(f"select * from {source}", [wanted]).fetchall()
+        yield from rows
+        if len(rows) < wanted:
+            return
+        left = None if left is None else left - wanted
+
+
+def _limit_time(connection: Connection[Any], deadline: float) -> None:
+    """Limit the next statement anew: a query may have set another timeout for those after it."""
+    milliseconds = max(1, round((deadline - monotonic()) * 1_000))
+    connection.execute(f"set local statement_timeout = {milliseconds}")

@@ -17,7 +17,7 @@ import duckdb
 import psycopg
 from psycopg import Connection, errors
 
-from alumniq_pipelines.adapters.warehouse import postgres_query
+from alumniq_pipelines.adapters.warehouse import postgres_query, postgres_reader
 from alumniq_pipelines.adapters.warehouse.folders import GRACE
 from alumniq_pipelines.adapters.warehouse.postgres_copying import (
     accepted_columns,
@@ -76,6 +76,7 @@ class PostgresWarehouse:
 
     url: str = field(repr=False)
     versions_kept: int = 5
+    query_seconds: float = 300
 
     def live(self, target: Target) -> Version | None:
         """Answer the version that readers who come now will see."""
@@ -143,14 +144,17 @@ class PostgresWarehouse:
     def query(
         self, customer: str, environment: str, sql: str, most: int | None = None
     ) -> tuple[Sequence[str], Sequence[tuple[object, ...]]]:
-        """Run one SELECT over an environment's views: column names and rows, at most `most`."""
+        """Run one SELECT as a role that can read this environment alone: column names and rows."""
         if not CUSTOMER_PATTERN.fullmatch(customer) or environment not in set(Environment):
             raise NothingPublished(customer, environment)
         schema = schema_of(customer, environment)
         with self._connected() as connection:
             if not exists(connection, f"{schema}_versions._live"):
                 raise NothingPublished(customer, environment)
-            return postgres_query.run(connection, schema, sql, most)
+            role = postgres_reader.prepare_reader(connection, schema)
+            return postgres_query.run(
+                connection, schema, role, sql, max_rows=most, seconds=self.query_seconds
+            )
 
     def _kept(self, connection: Connection[Any], place: Place) -> Sequence[Mapping[str, Any]]:
         """List what the versions kept are, newest first: the live one is always of them."""

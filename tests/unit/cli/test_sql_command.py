@@ -1,16 +1,24 @@
 import csv
 import io
 import json
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, text
 from typer.testing import CliRunner
 
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.ledger.tables import audit
 from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
+from alumniq_pipelines.cli.installation import operator
 from alumniq_pipelines.cli.main import app
 from alumniq_pipelines.core.load import new_job_id
 from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.settings import Settings
 from tests.accepted_rows import accepted_rows, small_field_map
 
 ROWS = """
@@ -88,3 +96,55 @@ def test_what_cannot_be_answered_is_told_with_its_mend(arguments: list[str], tol
     assert result.exit_code == 2
     assert told in " ".join(result.output.split())
     assert result.stdout == ""
+
+
+@pytest.fixture
+def ledger() -> Iterator[Ledger]:
+    with closing(Ledger.open(Settings().ledger)) as ledger:
+        ledger.migrate()
+        yield ledger
+
+
+def entries(ledger: Ledger) -> list[tuple[object, ...]]:
+    """Read the audit trail."""
+    columns = audit.c.actor, audit.c.action, audit.c.subject, audit.c.detail
+    with ledger.database.reading() as connection:
+        return [tuple(row) for row in connection.execute(select(*columns).order_by(audit.c.id))]
+
+
+def test_who_read_rows_is_in_the_audit_trail_without_the_values_of_the_query(
+    ledger: Ledger,
+) -> None:
+    query = "select * from members where name = 'Peg'"
+    for option in ("--json", "--csv"):
+        assert CliRunner().invoke(app, ["sql", "iqu", "qa", query, option]).exit_code == 0
+    assert CliRunner().invoke(app, ["sql", "iqu", "qa", "from members limit 1"]).exit_code == 0
+    digest = sha256(query.encode()).hexdigest()
+    first = (operator(), "rows queried", "iqu/qa", {"query_sha256": digest, "rows": 0})
+    found = entries(ledger)
+    assert found[:2] == [first, first]
+    assert [detail["rows"] for *_, detail in found if isinstance(detail, dict)] == [0, 0, 1]
+    assert "Peg" not in str(found)
+
+
+def test_a_query_that_was_refused_is_in_the_audit_trail_too(ledger: Ledger) -> None:
+    query = "from read_text('/etc/hostname')"
+    assert CliRunner().invoke(app, ["sql", "iqu", "qa", query]).exit_code == 2
+    [(_, action, subject, detail)] = entries(ledger)
+    assert (action, subject) == ("query refused", "iqu/qa")
+    digest = sha256(query.encode()).hexdigest()
+    assert detail == {"query_sha256": digest, "problem": "unusable-query"}
+
+
+def test_a_query_that_cannot_be_recorded_shows_nothing(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ledger.database.writing() as connection:
+        connection.execute(text("drop table audit"))
+    unrecorded = CliRunner().invoke(app, ["sql", "iqu", "qa", "from members", "--csv"])
+    monkeypatch.setenv("ALUMNIQ_LEDGER_URL", f"postgresql://nobody@/ledger?host={tmp_path}")
+    away = CliRunner().invoke(app, ["sql", "iqu", "qa", "from members", "--csv"])
+    for result in (unrecorded, away):
+        assert result.exit_code == 2
+        assert result.stdout == ""
+        assert "The ledger cannot be read or written just now" in result.output
