@@ -20,6 +20,7 @@ class Kind(StrEnum):
     BUCKET_AWAY = "bucket-away"
     QUEUE_STUCK = "queue-stuck"
     KEY_EXPIRING = "key-expiring"
+    FIELD_MAP_BROKEN = "field-map-broken"
 
 
 PATIENCE = {Kind.BUCKET_AWAY: timedelta(minutes=5), Kind.QUEUE_STUCK: timedelta(minutes=5)}

@@ -13,6 +13,34 @@ class BucketUnavailable(OutageProblem):
         super().__init__(f"The bucket cannot be read or written just now ({reason}).", advice)
 
 
+class FeedUnavailable(OutageProblem):
+    """The feed is not available at the moment."""
+
+    code = "feed-unavailable"
+
+    def __init__(self, job: str) -> None:
+        """Name the job; what is wrong with its field map is for staff."""
+        super().__init__(
+            f"The job {job} is not available at the moment because of a fault in our "
+            "configuration. No load was queued.",
+            "Nothing is wrong with your request: leave the file in your bucket and call the "
+            "webhook again later.",
+        )
+
+
+class FieldMapsNotSaved(OutageProblem):
+    """Good field maps could not be saved."""
+
+    code = "field-maps-not-saved"
+
+    def __init__(self, reason: str) -> None:
+        """Take the operating system's reason."""
+        super().__init__(
+            f"The good field maps cannot be saved in the data folder just now ({reason}).",
+            "If one breaks before they are, its feed has no good field map to go on with.",
+        )
+
+
 class FileRefused(BucketUnavailable):
     """The store refuses to look at a file."""
 
