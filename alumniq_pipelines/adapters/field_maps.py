@@ -170,11 +170,11 @@ class _UnusableFile(Exception):
 
 
 def _text(path: Path) -> str:
-    """Read a file; opening one that is a pipe must not wait for whoever writes to it."""
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as opened:
-        if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
-            message = "this is not a regular file"
-            raise _UnusableFile(message)
+    """Read a file; one that is a pipe would wait for ever for whoever writes to it."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        message = "this is not a regular file"
+        raise _UnusableFile(message)
+    with path.open("rb") as opened:
         content = opened.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         message = f"the file is larger than {MAX_BYTES:,} bytes"
