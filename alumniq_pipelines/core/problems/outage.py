@@ -41,6 +41,48 @@ class FieldMapsNotSaved(OutageProblem):
         )
 
 
+class DagsterUnavailable(OutageProblem):
+    """Dagster's records cannot be opened."""
+
+    code = "dagster-unavailable"
+
+    def __init__(self, reason: str) -> None:
+        """Take the class of error, never its text: it may hold a password."""
+        super().__init__(
+            f"Dagster's records cannot be opened just now ({reason}). Nothing was changed.",
+            "Check the database that dagster/dagster.yaml in the data folder names.",
+        )
+
+
+class MoveInterrupted(OutageProblem):
+    """Moving readers to another version was interrupted."""
+
+    code = "move-interrupted"
+
+    def __init__(self, target: str, number: int, reason: str) -> None:
+        """Say how to find out what holds now, and how to finish it."""
+        arguments = target.replace("/", " ")
+        super().__init__(
+            f"Moving readers of {target} to version {number} was interrupted, so it may or may "
+            f"not be live: {reason}",
+            f"See what is live: alumniq version list {arguments}. To finish the move, which is "
+            f"harmless to repeat: alumniq version rollback {arguments} --to {number}.",
+        )
+
+
+class MoveNotRecorded(OutageProblem):
+    """Readers were moved to another version, and that could not be recorded."""
+
+    code = "move-not-recorded"
+
+    def __init__(self, target: str, number: int, where: str, reason: str) -> None:
+        """Say first what was done: whoever repeats the command goes one version too far."""
+        super().__init__(
+            f"Version {number} of {target} is live. That could not be recorded {where} ({reason}).",
+            "Do not repeat the command.",
+        )
+
+
 class FileRefused(BucketUnavailable):
     """The store refuses to look at a file."""
 
