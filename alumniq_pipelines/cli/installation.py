@@ -59,6 +59,13 @@ def feed_of(settings: "Settings", feed: str) -> "FieldMap":
     return field_map
 
 
+def known_feed(settings: "Settings", feed: str) -> str:
+    """Check that there is a feed of this name, disabled or not; raises UnknownFeed."""
+    from alumniq_pipelines.opening import read_schemas
+
+    return read_schemas(settings).catalog.known(feed)
+
+
 def operator() -> str:
     """Name who is at the keyboard, for the audit trail."""
     try:

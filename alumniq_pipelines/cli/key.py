@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from alumniq_pipelines.cli.console import for_people, print_json, when
-from alumniq_pipelines.cli.installation import feed_of, ledger_of, operator
+from alumniq_pipelines.cli.installation import known_feed, ledger_of, operator
 from alumniq_pipelines.core.keys import OVERLAP, ApiKey, KeyScope
 from alumniq_pipelines.core.notify_options import check_emails
 from alumniq_pipelines.core.problems.command import UnknownKey
@@ -45,7 +45,7 @@ def issue(
 ) -> None:
     """Make a key and show it, this once."""
     settings = Settings()
-    feeds = None if not feed else tuple(feed_of(settings, name).name for name in feed)
+    feeds = None if not feed else tuple(known_feed(settings, name) for name in feed)
     scope = KeyScope(feeds, tuple(_network(each) for each in network or ()), _checked(email))
     with ledger_of(settings) as ledger:
         secret, kept = ledger.keys.issue(

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from alumniq_pipelines.cli.console import print_json
-from alumniq_pipelines.cli.installation import feed_of, ledger_of, operator
+from alumniq_pipelines.cli.installation import known_feed, ledger_of, operator
 from alumniq_pipelines.core.changes import KINDS
 from alumniq_pipelines.core.customer import Subscription
 from alumniq_pipelines.core.field_map import Threshold
@@ -59,7 +59,7 @@ def set_terms(
 ) -> None:
     """Subscribe a customer to a feed, or change its terms; what is not said stays as it is."""
     settings = Settings()
-    target = Target(customer, environment, feed_of(settings, feed).name)
+    target = Target(customer, environment, known_feed(settings, feed))
     own = thresholds_in(hold or ())
     with ledger_of(settings) as ledger:
         known = None if standard else ledger.customers.subscription(target)

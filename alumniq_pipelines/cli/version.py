@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alumniq_pipelines.cli.console import for_people, print_json, when
-from alumniq_pipelines.cli.installation import feed_of, ledger_of, operator
-from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.cli.installation import known_feed, ledger_of, operator
 from alumniq_pipelines.core.problems.command import NoOlderVersion, UnknownVersion
 from alumniq_pipelines.core.problems.outage import (
     MoveInterrupted,
@@ -45,7 +44,7 @@ def list_versions(
     from alumniq_pipelines.warehouses import open_warehouse
 
     settings = Settings()
-    target = Target(customer, environment, _field_map(settings, customer, feed).name)
+    target = _target(settings, customer, environment, feed)
     warehouse = open_warehouse(settings)
     live, kept = warehouse.live(target), warehouse.versions(target)
     if as_json:
@@ -81,8 +80,8 @@ def rollback(
     from alumniq_pipelines.warehouses import open_warehouse
 
     settings = Settings()
-    field_map = _field_map(settings, customer, feed)
-    target, warehouse = Target(customer, environment, field_map.name), open_warehouse(settings)
+    target = _target(settings, customer, environment, feed)
+    warehouse = open_warehouse(settings)
     before, kept = warehouse.live(target), warehouse.versions(target)
     number = _next_older(target, kept, before) if to is None else to
     numbers = [each.number for each in kept]
@@ -93,7 +92,7 @@ def rollback(
         live = _move(ledger, warehouse, before, number)
         if live.number != before.number and instance is not None:
             with _recording("in Dagster", live):
-                _report(instance, field_map, live, before)
+                _report(instance, live, before)
     if as_json:
         print_json({**_told(live, live), "was_live": before.number})
         return
@@ -129,12 +128,10 @@ def _recording(where: str, live: Version) -> Iterator[None]:
         typer.echo(f"Warning: {problem}", err=True)
 
 
-def _report(
-    instance: "DagsterInstance", field_map: FieldMap, live: Version, before: Version
-) -> None:
+def _report(instance: "DagsterInstance", live: Version, before: Version) -> None:
     from alumniq_pipelines.defs.moves import report_move
 
-    report_move(instance, field_map, live, before.number)
+    report_move(instance, live, before.number)
 
 
 def _show_move(before: Version, live: Version, *, is_relative: bool) -> None:
@@ -153,11 +150,11 @@ def _show_move(before: Version, live: Version, *, is_relative: bool) -> None:
         typer.echo("The same command without --to goes back one version further.")
 
 
-def _field_map(settings: Settings, customer: str, feed: str) -> FieldMap:
-    """Find the feed; raises UnknownCustomer, UnknownFeed and FeedDisabled."""
+def _target(settings: Settings, customer: str, environment: Environment, feed: str) -> Target:
+    """Name the target; raises UnknownCustomer and UnknownFeed."""
     with ledger_of(settings) as ledger:
         ledger.customers.get(customer)
-    return feed_of(settings, feed)
+    return Target(customer, environment, known_feed(settings, feed))
 
 
 def _next_older(target: Target, kept: Sequence[Version], live: Version | None) -> int:

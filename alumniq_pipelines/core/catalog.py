@@ -69,11 +69,15 @@ class Catalog:
 
     def feed(self, name: str) -> FieldMap:
         """Look a feed up by name; raises UnknownFeed and FeedDisabled."""
-        if name in self.feeds:
-            return self.feeds[name]
-        if name in self.broken:
+        if self.known(name) not in self.feeds:
             raise FeedDisabled(name, self.broken[name].faults)
-        raise UnknownFeed(name, tuple(self.feeds))
+        return self.feeds[name]
+
+    def known(self, name: str) -> str:
+        """Return the name of a feed that there is, disabled or not; raises UnknownFeed."""
+        if name not in self.feeds and name not in self.broken:
+            raise UnknownFeed(name, tuple(self.feeds))
+        return name
 
     def feed_of_job(self, job: str) -> FieldMap:
         """Look a feed up by its job name in the URL; raises UnknownJob and FeedUnavailable."""

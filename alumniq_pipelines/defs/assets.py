@@ -40,7 +40,12 @@ class Reload(dg.Config):
 
 def feed_key(field_map: FieldMap) -> dg.AssetKey:
     """Name a feed's asset."""
-    return dg.AssetKey(["feeds", field_map.asset_name])
+    return key_of(field_map.name)
+
+
+def key_of(feed: str) -> dg.AssetKey:
+    """Name the asset of a feed that may have no field map."""
+    return dg.AssetKey(["feeds", feed.replace("-", "_")])
 
 
 def feed_assets(catalog: Catalog, settings: Settings) -> list[dg.AssetsDefinition]:
@@ -55,7 +60,7 @@ def disabled_assets(catalog: Catalog) -> list[dg.AssetSpec]:
     """
     return [
         dg.AssetSpec(
-            dg.AssetKey(["feeds", feed.replace("-", "_")]),
+            key_of(feed),
             description=f"**Disabled**\n\n{_broken(catalog.broken[feed])}",
             group_name="disabled",
             partitions_def=partitions_of(feed.replace("-", "_")),

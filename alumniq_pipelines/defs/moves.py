@@ -2,17 +2,14 @@
 
 import dagster as dg
 
-from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.warehouse import Version
-from alumniq_pipelines.defs.assets import feed_key
+from alumniq_pipelines.defs.assets import key_of
 
 
-def report_move(
-    instance: dg.DagsterInstance, field_map: FieldMap, live: Version, before: int
-) -> None:
+def report_move(instance: dg.DagsterInstance, live: Version, before: int) -> None:
     """Report to Dagster that a version is live again."""
     observation = dg.AssetObservation(
-        asset_key=feed_key(field_map),
+        asset_key=key_of(live.target.feed),
         partition=live.target.partition_key,
         description=f"Readers were moved from version {before} to version {live.number}.",
         metadata={
