@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from alumniq_pipelines.adapters.field_maps import read_catalog
-from alumniq_pipelines.defs.assets import feed_assets
+from alumniq_pipelines.defs.assets import disabled_assets, feed_assets
 from alumniq_pipelines.defs.freshness import freshness_checks
 from alumniq_pipelines.defs.heartbeat_sensor import heartbeat_sensor
 from alumniq_pipelines.defs.hold_sensor import archive_sensor, hold_sensor
@@ -18,6 +17,7 @@ from alumniq_pipelines.defs.reconcile_sensor import reconcile_sensor
 from alumniq_pipelines.defs.request_sensor import load_request_sensor
 from alumniq_pipelines.defs.s3_key_sensor import s3_key_sensor
 from alumniq_pipelines.defs.silence_sensor import silence_sensor
+from alumniq_pipelines.opening import read_schemas
 from alumniq_pipelines.resources import resources
 from alumniq_pipelines.settings import Settings
 
@@ -25,14 +25,18 @@ from alumniq_pipelines.settings import Settings
 def build_definitions(
     settings: Settings, overrides: Mapping[str, object] | None = None
 ) -> dg.Definitions:
-    """Assemble the code location; `overrides` replace resources by name."""
-    catalog = read_catalog(settings.schemas_dir)
+    """Assemble the code location; `overrides` replace resources by name.
+
+    Raises FieldMapsMissing and FieldMapProblem where there are no field maps at all.
+    """
+    schemas = read_schemas(settings)
+    catalog = schemas.catalog
     jobs = feed_jobs(catalog)
     return dg.Definitions(
-        assets=feed_assets(catalog, settings),
+        assets=[*feed_assets(catalog, settings), *disabled_assets(catalog)],
         jobs=jobs,
         sensors=[
-            load_request_sensor(catalog, jobs),
+            load_request_sensor(schemas, jobs, settings),
             *outcome_sensors(settings),
             notification_sensor(),
             reconcile_sensor(catalog, settings),

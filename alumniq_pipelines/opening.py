@@ -1,10 +1,13 @@
 """Opening what the settings name, for processes that are not Dagster's: gateway and commands."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from alumniq_pipelines.adapters.archive import BucketArchive, FolderArchive
 from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
 from alumniq_pipelines.adapters.data_folder import group_id, protect
+from alumniq_pipelines.adapters.field_maps import FieldMapFolder
+from alumniq_pipelines.adapters.last_good_field_maps import LastGoodFieldMaps
 from alumniq_pipelines.adapters.private_files import make_folder
 from alumniq_pipelines.adapters.signing_key import keep_key, read_key
 from alumniq_pipelines.core.archive import Archive
@@ -51,6 +54,18 @@ def open_archive(settings: Settings) -> Archive:
 def staff_of(settings: Settings) -> Staff:
     """Return the channels on which staff are notified."""
     return Staff(addresses_in(settings.staff_email), has_chat=settings.staff_webhook is not None)
+
+
+def read_schemas(settings: Settings) -> FieldMapFolder:
+    """Read the field maps that are in force; raises FieldMapsMissing and FieldMapProblem."""
+    return LastGoodFieldMaps(settings.last_good_dir).read_schemas(settings.schemas_dir)
+
+
+def save_field_maps(
+    settings: Settings, good: Mapping[str, str], *, only_missing: bool = False
+) -> None:
+    """Save good field maps, for when their files are broken; raises FieldMapsNotSaved."""
+    LastGoodFieldMaps(settings.last_good_dir).save(good, only_missing=only_missing)
 
 
 def signing_key(settings: Settings) -> bytes:

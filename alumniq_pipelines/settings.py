@@ -213,6 +213,11 @@ class Settings(BaseSettings):
         return self.home / "signing.key"
 
     @property
+    def last_good_dir(self) -> Path:
+        """The last good field maps, in force while a file of `schemas_dir` is broken."""
+        return self.home / "field-maps"
+
+    @property
     def mail_dir(self) -> Path:
         """Where `.eml` files go when mail is kept in a folder."""
         return self.home / "mail"

@@ -121,6 +121,9 @@ class _Look:
         self.known = {each.condition.key: each for each in self.ledger.incidents.now_open()}
         self._add(self._bucket())
         self._add(self._queue())
+        for broken in self.catalog.broken.values():
+            is_disabled = broken.feed in self.catalog.disabled
+            self._add(alarms.field_map_broken(broken, is_disabled=is_disabled))
         for load in self.ledger.troubles.exhausted(self.now - OF_INTEREST):
             self._add(alarms.attempts_exhausted(load))
         for each in self.ledger.troubles.undelivered(self.now - OF_INTEREST):

@@ -1,5 +1,6 @@
 """The gateway as a value: routes and middleware around what is passed in."""
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
@@ -9,14 +10,20 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.addresses import AddressPolicy
 from alumniq_pipelines.core.bucket import Buckets
 from alumniq_pipelines.core.catalog import Catalog
+from alumniq_pipelines.core.problems.outage import FieldMapsNotSaved
 from alumniq_pipelines.core.problems.problem import OutageProblem
 from alumniq_pipelines.core.problems.request import RequestProblem
-from alumniq_pipelines.opening import open_archive, open_buckets, staff_of
+from alumniq_pipelines.opening import (
+    open_archive,
+    open_buckets,
+    read_schemas,
+    save_field_maps,
+    staff_of,
+)
 from alumniq_pipelines.settings import Settings
 from webhook_gateway.acting import Actions
 from webhook_gateway.answers import answer_to
@@ -41,6 +48,9 @@ ANSWERED = (HTTPException, OutageProblem, Refused, RequestProblem)
 """What ends a call early and has an answer; anything else is an incident."""
 
 
+logger = logging.getLogger(__name__)
+
+
 def now_utc() -> datetime:
     """Tell the time, in UTC."""
     return datetime.now(UTC)
@@ -54,13 +64,21 @@ def app_from_environment() -> Starlette:
 def open_app(settings: Settings) -> Starlette:
     """Make a gateway with the parts that the settings name.
 
-    Raises SetupProblem. Whether the parts answer shows when they are used: see /readyz.
+    Raises SetupProblem. Whether the parts answer shows when they are used: see /readyz. Field maps
+    that are broken stop nobody but their own feeds.
     """
+    schemas = read_schemas(settings)
+    for broken in schemas.catalog.broken.values():
+        logger.error("field map of %s broken: %s", broken.feed, "; ".join(broken.faults))
+    try:
+        save_field_maps(settings, schemas.good)
+    except FieldMapsNotSaved as problem:
+        logger.warning("%s: %s", problem.code, problem)
     return create_app(
         settings,
         ledger=Ledger.open(settings.ledger),
         buckets=open_buckets(settings),
-        catalog=read_catalog(settings.schemas_dir),
+        catalog=schemas.catalog,
     )
 
 
@@ -90,9 +108,9 @@ def create_app(
         webhook.options,
         clock,
     )
-    metrics = Metrics.of(ledger, clock, settings.metrics_allowed_networks)
+    metrics = Metrics.of(ledger, clock, settings.metrics_allowed_networks, catalog)
     addresses = RateLimit(settings.address_calls_per_minute)
-    health = Health(ledger, buckets)
+    health = Health(ledger, buckets, catalog)
     app = Starlette(
         routes=[
             # Both forms are the address: a redirect would turn the POST into a GET.

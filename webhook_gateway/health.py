@@ -9,15 +9,17 @@ from starlette.responses import JSONResponse, Response
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.bucket import Buckets
+from alumniq_pipelines.core.catalog import Catalog
 from alumniq_pipelines.core.problems.problem import Problem
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The two endpoints; field maps are not asked after, because no process starts without them."""
+    """The two endpoints. A broken field map is shown, and makes nothing unready but its feed."""
 
     ledger: Ledger
     buckets: Buckets
+    catalog: Catalog
 
     async def live(self, request: Request) -> Response:
         """Answer, which is all that is asked."""
@@ -34,9 +36,17 @@ class Health:
         faults = [fault for fault in checks.values() if fault]
         body: dict[str, object] = {
             "ready": not faults,
-            "checks": {name: fault or "ok" for name, fault in checks.items()},
+            "checks": {name: fault or "ok" for name, fault in checks.items()}
+            | {"field_maps": self._field_maps()},
         }
         return JSONResponse(body | ({"errors": faults} if faults else {}), 503 if faults else 200)
+
+    def _field_maps(self) -> str:
+        """Name the feeds whose field map is broken; what is wrong with it is for staff."""
+        disabled = self.catalog.disabled
+        last_good = [feed for feed in self.catalog.broken if feed not in disabled]
+        states = (("disabled", disabled), ("last good field map in force", last_good))
+        return "; ".join(f"{what}: {', '.join(feeds)}" for what, feeds in states if feeds) or "ok"
 
 
 def _fault(ping: Callable[[], None]) -> str:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.tallies import Tallies
+from alumniq_pipelines.core.catalog import Catalog
 from alumniq_pipelines.core.incident import Kind
 from alumniq_pipelines.core.load import LoadState
 from alumniq_pipelines.core.notification import NotificationState
@@ -79,6 +80,20 @@ class LedgerGauges(Collector):
         yield _family("incidents", "Open incidents by kind.", "kind", Kind, incidents)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class FieldMapGauges(Collector):
+    """Counts the feeds of this process by how their field map is."""
+
+    catalog: Catalog
+
+    def collect(self) -> Iterator[Metric]:
+        """Count."""
+        broken, disabled = len(self.catalog.broken), len(self.catalog.disabled)
+        good = len(self.catalog.feeds) - (broken - disabled)
+        counts = {"good": good, "last-good": broken - disabled, "disabled": disabled}
+        yield _family("field_maps", "Feeds by state of their field map.", "state", counts, counts)
+
+
 @dataclass(frozen=True, slots=True)
 class Metrics:
     """The endpoint; only for networks that the installation names."""
@@ -89,11 +104,16 @@ class Metrics:
 
     @classmethod
     def of(
-        cls, ledger: Ledger, clock: Callable[[], datetime], networks: tuple[str, ...]
+        cls,
+        ledger: Ledger,
+        clock: Callable[[], datetime],
+        networks: tuple[str, ...],
+        catalog: Catalog,
     ) -> "Metrics":
         """Set up a registry of its own, so that two gateways of one process do not meet."""
         registry = CollectorRegistry()
         registry.register(LedgerGauges(Tallies(ledger.database), clock))
+        registry.register(FieldMapGauges(catalog))
         return cls(Calls(registry), registry, networks)
 
     async def show(self, request: Request) -> Response:

@@ -125,11 +125,17 @@ class Status:
         ]
 
     def field_map(self, scope: Scope, job: str) -> FieldMap:
-        """Look a job's field map up; raises UnknownJob and JobNotOfKey."""
-        field_map = self.catalog.feed_of_job(job)
-        if not scope.opens(field_map.name):
-            raise JobNotOfKey(job, [each.alumniq.job for each in self._field_maps(scope)])
-        return field_map
+        """Look a job's field map up; raises UnknownJob, JobNotOfKey and FeedUnavailable."""
+        self.feed(scope, job)
+        return self.catalog.feed_of_job(job)
+
+    def feed(self, scope: Scope, job: str) -> str:
+        """Name a job's feed, a disabled one too; raises UnknownJob and JobNotOfKey."""
+        feed = self.catalog.feed_name_of_job(job)
+        if not scope.opens(feed):
+            known = [each.alumniq.job for each in self._field_maps(scope)]
+            raise JobNotOfKey(job, known or scope.feeds or ())
+        return feed
 
     def loads(
         self,
@@ -144,7 +150,7 @@ class Status:
 
         Raises UnknownJob and JobNotOfKey.
         """
-        feeds = scope.feeds if job is None else (self.field_map(scope, job).name,)
+        feeds = scope.feeds if job is None else (self.feed(scope, job),)
         found = self.ledger.loads.find(
             customer=scope.customer,
             environment=scope.environment,

@@ -1,14 +1,68 @@
 """Reading field maps from YAML files."""
 
+import logging
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from alumniq_pipelines.adapters.yaml_document import YamlDocument, read_yaml
-from alumniq_pipelines.core.catalog import Catalog, faults_across
+from alumniq_pipelines.core.catalog import BrokenFieldMap, Catalog, faults_across
 from alumniq_pipelines.core.fault import Fault
 from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.field_map_fallback import Fallback
 from alumniq_pipelines.core.field_map_rules import faults_of
-from alumniq_pipelines.core.problems.setup import FieldMapProblem
+from alumniq_pipelines.core.problems.setup import FieldMapProblem, FieldMapsMissing
 from alumniq_pipelines.core.shape_faults import read_shape
+from alumniq_pipelines.core.trace import trace_of
+
+logger = logging.getLogger(__name__)
+
+MAX_BYTES = 1_000_000
+"""Our largest field map has 10,000; without a limit one file could take all memory."""
+
+JOB_LINE = re.compile(r"^\s+job:\s*[\"']?([a-z][a-z0-9-]*)[\"']?\s*$", re.MULTILINE)
+"""A job name in a file that is no YAML: its customers are told that the fault is ours."""
+
+
+@dataclass(slots=True)
+class FieldMapFile:
+    """One file, read as far as it goes: `field_map` is None where its shape is wrong."""
+
+    path: Path
+    text: str = ""
+    document: YamlDocument = field(default_factory=YamlDocument)
+    field_map: FieldMap | None = None
+    faults: list[Fault] = field(default_factory=list)
+
+    @property
+    def feed(self) -> str:
+        """The feed whose field map this is, broken or not: that of the file's name."""
+        return os.fsencode(self.path.stem).decode("utf-8", "backslashreplace")
+
+    @property
+    def jobs(self) -> frozenset[str]:
+        """The job names that the file claims, as far as they can be read."""
+        named = {self.feed, *JOB_LINE.findall(self.text)}
+        if self.field_map is not None:
+            named |= {self.field_map.name, self.field_map.alumniq.job}
+        return frozenset(named)
+
+    def describe(self, fault: Fault, name: str) -> str:
+        """Format a fault with its place: file, line, field."""
+        line = self.document.line(fault.path)
+        where = [name, f"line {line}" if line else "", fault.where(self.document.value)]
+        return f"{', '.join(part for part in where if part)}: {fault.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMapFolder:
+    """What a folder of field maps holds: the catalog in force, and the texts without any fault."""
+
+    catalog: Catalog
+    good: Mapping[str, str]
 
 
 def read_field_map(path: Path) -> FieldMap:
@@ -16,62 +70,133 @@ def read_field_map(path: Path) -> FieldMap:
 
     Raises FieldMapProblem with every fault, each naming file, line, field and mend.
     """
-    field_map, document, faults = _read(path)
-    if field_map is None or faults:
-        raise FieldMapProblem([_told(path, document, fault) for fault in faults])
-    return field_map
+    file = _read(path)
+    if file.field_map is None or file.faults:
+        raise FieldMapProblem([file.describe(fault, str(path)) for fault in file.faults])
+    return file.field_map
 
 
 def read_catalog(folder: Path) -> Catalog:
-    """Read every `*.yaml` of a folder; raises FieldMapProblem with all faults of all files."""
-    documents: dict[str, tuple[Path, YamlDocument]] = {}
-    field_maps: list[FieldMap] = []
-    told: list[str] = []
-    for path in sorted(folder.glob("*.yaml")):
-        field_map, document, faults = _read(path)
-        if field_map is not None:
-            if field_map.name != path.stem:
-                text = f"`name` is {field_map.name} but the file is {path.name}; make them equal"
-                faults.append(Fault(("name",), text))
-            field_maps.append(field_map)
-            documents[field_map.name] = path, document
-        told += [_told(path, document, fault) for fault in faults]
-    if not told:
-        told = [_told(*documents[feed], fault) for feed, fault in faults_across(field_maps)] or (
-            [] if field_maps else [f"{folder}: there is no *.yaml file here"]
-        )
-    if told:
-        raise FieldMapProblem(told)
+    """Read every `*.yaml` of a folder; raises FieldMapProblem with all faults of all files.
+
+    For whoever needs all field maps to be right. An installation goes on without those that are
+    broken: see `read_folder`.
+    """
+    files = read_files(folder)
+    faults = [
+        file.describe(fault, str(file.path)) for file in files.values() for fault in file.faults
+    ]
+    field_maps = [file.field_map for file in files.values() if file.field_map is not None]
+    if not faults:
+        faults = [
+            files[feed].describe(fault, str(files[feed].path))
+            for feed, fault in faults_across(field_maps)
+        ]
+    if faults:
+        raise FieldMapProblem(faults)
     return Catalog.of(*field_maps)
 
 
-def _read(path: Path) -> tuple[FieldMap | None, YamlDocument, list[Fault]]:
-    """Read one file as far as it goes: the field map is None where its shape is wrong."""
+def read_folder(folder: Path, last_good: Callable[[str], FieldMap | None]) -> FieldMapFolder:
+    """Read every `*.yaml` of a folder; what is broken leaves its feed with its last good map.
+
+    Raises FieldMapsMissing, and FieldMapProblem where there is no file at all.
+    """
+    files = read_files(folder)
+    usable = {feed: None if file.faults else file.field_map for feed, file in files.items()}
+    fallback = Fallback.of(usable, last_good)
+    faults = {feed: list(file.faults) for feed, file in files.items()}
+    for feed, fault in fallback.faults:
+        faults[feed].append(fault)
+    broken = {
+        feed: BrokenFieldMap(
+            feed=feed,
+            faults=tuple(files[feed].describe(fault, f"{feed}.yaml") for fault in found),
+            jobs=files[feed].jobs,
+        )
+        for feed, found in faults.items()
+        if found
+    }
+    good = {feed: file.text for feed, file in files.items() if feed not in broken}
+    return FieldMapFolder(Catalog.in_force(fallback.in_force.values(), broken), good)
+
+
+def read_files(folder: Path) -> Mapping[str, FieldMapFile]:
+    """Read every `*.yaml` of a folder, by feed; raises FieldMapsMissing and FieldMapProblem."""
+    files: dict[str, FieldMapFile] = {}
+    for path in _paths(folder):
+        file = _read(path)
+        if not file.text and not os.path.lexists(path):
+            continue  # deleted since the folder was listed: the feed is gone
+        if file.field_map is not None and file.field_map.name != path.stem:
+            text = f"`name` is {file.field_map.name} but the file is {path.name}; make them equal"
+            file.faults.append(Fault(("name",), text))
+        files[file.feed] = file
+    if not files:
+        raise FieldMapProblem([f"{folder}: there is no *.yaml file here"])
+    return files
+
+
+def _paths(folder: Path) -> Sequence[Path]:
+    """List the field maps; what editors and file copies put beside them begins with a dot."""
     try:
-        document = read_yaml(path.read_text(encoding="utf-8-sig"))
+        paths = sorted(folder.iterdir())
     except OSError as error:
-        reason = f"the file cannot be read ({error.strerror})"
-        return None, YamlDocument(), [Fault((), reason)]
+        raise FieldMapsMissing(str(folder), _reason(error)) from None
+    return [path for path in paths if path.suffix == ".yaml" and path.name[0] != "."]
+
+
+def _read(path: Path) -> FieldMapFile:
+    """Read one file as far as it goes; whatever is wrong with it is a fault of it."""
+    file = FieldMapFile(path)
+    try:
+        file.text = _text(path)
+        file.document = read_yaml(file.text)
+        file.field_map, file.faults = _field_map(file.document)
+    except OSError as error:
+        file.faults = [Fault((), f"the file cannot be read ({_reason(error)})")]
     except UnicodeDecodeError as error:
-        reason = f"the file is not UTF-8 (byte {error.start})"
-        return None, YamlDocument(), [Fault((), reason)]
+        file.faults = [Fault((), f"the file is not UTF-8 (byte {error.start})")]
+    except _UnusableFile as problem:
+        file.faults = [Fault((), str(problem))]
+    except Exception as fault:  # noqa: BLE001 - one file, whatever is in it, stops no other feed
+        logger.error("%s: %s\n%s", path.name, type(fault).__name__, trace_of(fault))  # noqa: TRY400
+        file.faults = [Fault((), f"the file cannot be understood ({type(fault).__name__})")]
+    return file
+
+
+class _UnusableFile(Exception):
+    """What is wrong with a file before a line of it is read."""
+
+
+def _text(path: Path) -> str:
+    """Read a file; one that is a pipe would wait for ever for whoever writes to it."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        message = "this is not a regular file"
+        raise _UnusableFile(message)
+    with path.open("rb") as opened:
+        content = opened.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        message = f"the file is larger than {MAX_BYTES:,} bytes"
+        raise _UnusableFile(message)
+    return content.decode("utf-8-sig")
+
+
+def _field_map(document: YamlDocument) -> tuple[FieldMap | None, list[Fault]]:
     if document.faults and document.value is None:
-        return None, document, document.faults
+        return None, document.faults
     if not isinstance(document.value, dict):
-        return None, document, [Fault((), "the file is no mapping of keys to values")]
+        return None, [Fault((), "the file is no mapping of keys to values")]
     field_map, faults = read_shape(document.value)
     if field_map is not None:
         faults += faults_of(field_map)
-    told = {fault.path for fault in document.faults}
-    return (
-        field_map,
-        document,
-        [*document.faults, *(fault for fault in faults if fault.path not in told)],
-    )
+    known = {fault.path for fault in document.faults}
+    return field_map, [*document.faults, *_unknown(faults, known)]
 
 
-def _told(path: Path, document: YamlDocument, fault: Fault) -> str:
-    """Say a fault with its place: file, line, field."""
-    line = document.line(fault.path)
-    where = [str(path), f"line {line}" if line else "", fault.where(document.value)]
-    return f"{', '.join(each for each in where if each)}: {fault.message}"
+def _unknown(faults: Sequence[Fault], known: set[tuple[str | int, ...]]) -> Iterator[Fault]:
+    return (fault for fault in faults if fault.path not in known)
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or type(error).__name__

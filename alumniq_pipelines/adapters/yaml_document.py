@@ -15,6 +15,12 @@ from alumniq_pipelines.core.fault import Fault, Path, key_of
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The C parser, where PyYAML was built with it: ten times faster."""
 
+MAX_DIGITS = 100
+"""Python refuses to read whole numbers of thousands of digits."""
+MAX_DEPTH = 30
+MAX_VALUES = 100_000
+"""Aliases let a few lines stand for millions of values; our largest field map has 1,000."""
+
 PREFIX = "tag:yaml.org,2002:"
 WHOLE = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 FRACTION = re.compile(r"[-+]?(?:0|[1-9][0-9]*)\.[0-9]+")
@@ -27,6 +33,7 @@ class YamlDocument:
     value: Any = None
     lines: dict[Path, int] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    values: int = 0
 
     def line(self, path: Path) -> int | None:
         """Find the line of a part, or of the nearest part around it."""
@@ -34,6 +41,10 @@ class YamlDocument:
             if path[:length] in self.lines:
                 return self.lines[path[:length]]
         return None
+
+
+class TooLarge(Exception):
+    """The document holds more than any field map would."""
 
 
 def read_yaml(text: str) -> YamlDocument:
@@ -46,8 +57,12 @@ def read_yaml(text: str) -> YamlDocument:
         return document
     if node is None:
         document.faults.append(Fault((), "the file is empty"))
-    else:
+        return document
+    try:
         document.value = _value(node, (), document)
+    except TooLarge:
+        text = f"the file holds more than {MAX_VALUES:,} values, or more than {MAX_DEPTH} levels"
+        return YamlDocument(faults=[Fault((), text)])
     return document
 
 
@@ -66,6 +81,9 @@ def _value(
     node: yaml.Node, path: Path, document: YamlDocument, around: tuple[yaml.Node, ...] = ()
 ) -> Any:
     document.lines.setdefault(path, node.start_mark.line + 1)
+    document.values += 1
+    if len(path) > MAX_DEPTH or document.values > MAX_VALUES:
+        raise TooLarge
     if isinstance(node, yaml.ScalarNode):
         return _scalar(node, path, document)
     if any(node is each for each in around):
@@ -109,7 +127,7 @@ def _scalar(node: yaml.ScalarNode, path: Path, document: YamlDocument) -> Any:
         return None
     if kind == "bool" and text in {"true", "false"}:
         return text == "true"
-    if kind == "int" and WHOLE.fullmatch(text):
+    if kind == "int" and WHOLE.fullmatch(text) and len(text) <= MAX_DIGITS:
         return int(text)
     if kind == "float" and FRACTION.fullmatch(text):
         return float(text)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alumniq_pipelines.adapters.decoding import Limits
-from alumniq_pipelines.adapters.field_maps import read_catalog, read_field_map
+from alumniq_pipelines.adapters.field_maps import read_field_map
 from alumniq_pipelines.cli.console import for_people, print_json
+from alumniq_pipelines.cli.installation import feed_of
 from alumniq_pipelines.cli.partners import partners_for
-from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.progress import Progress, unwatched
 from alumniq_pipelines.core.verdict import Cause, of_the_file
 from alumniq_pipelines.loading import CheckReport, check_file
@@ -69,7 +69,7 @@ def check(
         message = "Name the feed with --feed, or a field map with --field-map."
         raise typer.BadParameter(message)
     settings = Settings()
-    rules = read_field_map(field_map) if field_map else _field_map_of(feed, settings)
+    rules = read_field_map(field_map) if field_map else feed_of(settings, feed)
     limits = Limits(settings.max_expanded_bytes, settings.max_expansion_ratio)
     with (
         partners_for(rules, against or [], live, settings, limits) as partners,
@@ -83,10 +83,6 @@ def check(
     else:
         _show(report, file, output)
     raise typer.Exit(EXIT_CODES[report.outcome])
-
-
-def _field_map_of(feed: str, settings: Settings) -> FieldMap:
-    return read_catalog(settings.schemas_dir).feed(feed)
 
 
 def _as_json(report: CheckReport) -> dict[str, Any]:

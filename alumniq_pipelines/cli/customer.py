@@ -33,6 +33,7 @@ def add(customer_id: Id, name: Name, bucket: Bucket = "", *, as_json: Json = Fal
     if added.bucket == settings.archive_bucket:
         raise BucketTaken(added.bucket)
     with ledger_of(settings) as ledger:
+        ledger.customers.check_new(added)
         # The bucket first: making it is harmless to repeat, and no customer stands without one.
         open_buckets(settings).create(added.bucket)
         ledger.customers.add(added, datetime.now(UTC), actor=operator())

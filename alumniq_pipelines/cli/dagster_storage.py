@@ -3,9 +3,16 @@
 Never the ledger's own schema: both keep the revision of their tables in a table of the same name.
 """
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from alumniq_pipelines.core.problems.outage import DagsterUnavailable
+
 if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
     from alumniq_pipelines.settings import Settings
 
 SCHEMA = "dagster"
@@ -35,6 +42,39 @@ def storage_environment(settings: "Settings") -> dict[str, str]:
     url = make_url(settings.ledger).set(drivername=DRIVER)
     own = url.update_query_dict({"options": f"-csearch_path={SCHEMA}"})
     return {URL: own.render_as_string(hide_password=False)}
+
+
+@contextmanager
+def open_instance(settings: "Settings") -> Iterator["DagsterInstance | None"]:
+    """Open Dagster's records by the settings alone; None where they were never set up here.
+
+    Raises DagsterUnavailable. They have answered once when this yields.
+    """
+    if not (settings.dagster_home / "dagster.yaml").exists():
+        yield None
+        return
+    before = dict(os.environ)
+    # Dagster's file names the variable, which only its own programs have: `alumniq up` sets it.
+    os.environ.update(storage_environment(settings))
+    try:
+        instance = _answering_instance(settings)
+        with instance:
+            yield instance
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _answering_instance(settings: "Settings") -> "DagsterInstance":
+    from dagster import DagsterInstance
+
+    try:
+        instance = DagsterInstance.from_config(str(settings.dagster_home))
+        instance.all_instigator_state()  # the storages are opened when they are first asked
+        instance.get_dynamic_partitions("feeds/none")
+    except Exception as fault:  # noqa: BLE001 - Dagster raises whatever its drivers and parsers do
+        raise DagsterUnavailable(type(fault).__name__) from None
+    return instance
 
 
 def make_schema(settings: "Settings") -> None:

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.cli.console import for_people, print_json
+from alumniq_pipelines.cli.installation import catalog_of, feed_of
 from alumniq_pipelines.core.catalog import Catalog
 from alumniq_pipelines.core.cell import text_of
 from alumniq_pipelines.core.descriptor import descriptor, language_schema
@@ -15,7 +15,7 @@ from alumniq_pipelines.core.field_map import Column, FieldMap
 from alumniq_pipelines.core.template import template as template_of
 from alumniq_pipelines.settings import Settings
 
-feed = typer.Typer(help="Feeds: list and show them, print templates.", no_args_is_help=True)
+feed = typer.Typer(help="Feeds: list, show and check them, print templates.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Name = Annotated[str, typer.Argument(help="The feed's name, such as warehouse.")]
@@ -44,7 +44,7 @@ def list_feeds(*, as_json: Json = False) -> None:
 @feed.command()
 def show(name: Name, *, as_json: Json = False) -> None:
     """Show one feed: its file format, columns, rules and references."""
-    field_map = _catalog().feed(name)
+    field_map = feed_of(Settings(), name)
     if as_json:
         print_json(descriptor(field_map))
         return
@@ -69,6 +69,30 @@ def show(name: Name, *, as_json: Json = False) -> None:
 
 
 @feed.command()
+def check(*, as_json: Json = False) -> None:
+    """Check all field maps and list every fault: of each file, and between them.
+
+    Exits with 0 if all are good, 1 if any is broken.
+    """
+    from alumniq_pipelines.opening import read_schemas
+
+    catalog = read_schemas(Settings()).catalog
+    if as_json:
+        print_json(
+            {"good": len(catalog.feeds.keys() - catalog.broken.keys()), "broken": _broken(catalog)}
+        )
+    else:
+        for broken in catalog.broken.values():
+            follows = "disabled" if broken.feed in catalog.disabled else "last good one in force"
+            typer.echo(f"{broken.feed}: broken ({follows})")
+            for fault in broken.faults:
+                typer.echo(f"  {fault}")
+        if not catalog.broken:
+            typer.echo(f"All {len(catalog.feeds)} field maps are good.")
+    raise typer.Exit(1 if catalog.broken else 0)
+
+
+@feed.command()
 def template(name: Name) -> None:
     """Print a CSV file to start from: header and sample rows."""
     catalog = _catalog()
@@ -88,7 +112,18 @@ def schema() -> None:
 
 
 def _catalog() -> Catalog:
-    return read_catalog(Settings().schemas_dir)
+    return catalog_of(Settings())
+
+
+def _broken(catalog: Catalog) -> list[dict[str, Any]]:
+    return [
+        {
+            "feed": broken.feed,
+            "disabled": broken.feed in catalog.disabled,
+            "faults": list(broken.faults),
+        }
+        for broken in catalog.broken.values()
+    ]
 
 
 def _summary(field_map: FieldMap) -> dict[str, Any]:

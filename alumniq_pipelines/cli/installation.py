@@ -1,4 +1,4 @@
-"""This installation, for the time of a command: its ledger, and who is at the keyboard."""
+"""This installation, for the time of a command: ledger, field maps, and who is at the keyboard."""
 
 import getpass
 import os
@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
+import typer
+
 if TYPE_CHECKING:
     from alumniq_pipelines.adapters.ledger.ledger import Ledger
+    from alumniq_pipelines.core.catalog import Catalog
+    from alumniq_pipelines.core.field_map import FieldMap
     from alumniq_pipelines.settings import Settings
 
 
@@ -19,6 +23,47 @@ def ledger_of(settings: "Settings") -> Iterator["Ledger"]:
     with closing(Ledger.open(settings.ledger)) as ledger:
         ledger.migrate()
         yield ledger
+
+
+def catalog_of(settings: "Settings") -> "Catalog":
+    """Read the field maps in force, and warn of the others on stderr.
+
+    Raises FieldMapsMissing and FieldMapProblem where there are none at all.
+    """
+    from alumniq_pipelines.opening import read_schemas
+
+    catalog = read_schemas(settings).catalog
+    for feed in catalog.broken:
+        follows = "it is disabled" if feed in catalog.disabled else "the last good one is in force"
+        typer.echo(f"Warning: the field map of {feed} is broken, and {follows}.", err=True)
+    if catalog.broken:
+        typer.echo("See what is wrong: alumniq feed check.", err=True)
+    return catalog
+
+
+def feed_of(settings: "Settings", feed: str) -> "FieldMap":
+    """Find a feed's field map in force; raises UnknownFeed and FeedDisabled.
+
+    Only what is wrong with this one is worth a warning.
+    """
+    from alumniq_pipelines.opening import read_schemas
+
+    catalog = read_schemas(settings).catalog
+    field_map = catalog.feed(feed)
+    if feed in catalog.broken:
+        typer.echo(
+            f"Warning: the field map of {feed} is broken, and the last good one is in force. See "
+            "what is wrong: alumniq feed check.",
+            err=True,
+        )
+    return field_map
+
+
+def known_feed(settings: "Settings", feed: str) -> str:
+    """Check that there is a feed of this name, disabled or not; raises UnknownFeed."""
+    from alumniq_pipelines.opening import read_schemas
+
+    return read_schemas(settings).catalog.known(feed)
 
 
 def operator() -> str:

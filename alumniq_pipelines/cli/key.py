@@ -6,9 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.cli.console import for_people, print_json, when
-from alumniq_pipelines.cli.installation import ledger_of, operator
+from alumniq_pipelines.cli.installation import known_feed, ledger_of, operator
 from alumniq_pipelines.core.key_notices import MadeBy
 from alumniq_pipelines.core.keys import OVERLAP, ApiKey, KeyScope
 from alumniq_pipelines.core.notify_options import check_emails
@@ -50,8 +49,7 @@ def issue(
     from alumniq_pipelines.opening import staff_of
 
     settings = Settings()
-    catalog = read_catalog(settings.schemas_dir)
-    feeds = None if not feed else tuple(catalog.feed(each).name for each in feed)
+    feeds = None if not feed else tuple(known_feed(settings, name) for name in feed)
     scope = KeyScope(feeds, tuple(_network(each) for each in network or ()), _checked(email))
     with ledger_of(settings) as ledger:
         secret, kept = KeyIssuance(ledger, staff_of(settings)).issue(

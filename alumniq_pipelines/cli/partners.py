@@ -9,8 +9,7 @@ from pathlib import Path
 import typer
 
 from alumniq_pipelines.adapters.decoding import Limits
-from alumniq_pipelines.adapters.field_maps import read_catalog
-from alumniq_pipelines.cli.installation import ledger_of, operator
+from alumniq_pipelines.cli.installation import feed_of, ledger_of, operator
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.partners import NO_PARTNERS, Partners
 from alumniq_pipelines.core.target import Target
@@ -55,4 +54,4 @@ def _file(against: str, field_map: FieldMap, settings: Settings) -> tuple[str, O
     if not path.is_file():
         message = f"--against {against}: there is no such file. Write FEED=FILE."
         raise typer.BadParameter(message)
-    return feed, OtherFile(path, read_catalog(settings.schemas_dir).feed(feed))
+    return feed, OtherFile(path, feed_of(settings, feed))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from alumniq_pipelines.cli.console import print_json
-from alumniq_pipelines.cli.installation import ledger_of, operator
+from alumniq_pipelines.cli.installation import known_feed, ledger_of, operator
 from alumniq_pipelines.core.changes import KINDS
 from alumniq_pipelines.core.customer import Subscription
 from alumniq_pipelines.core.field_map import Threshold
@@ -58,10 +58,8 @@ def set_terms(
     as_json: Json = False,
 ) -> None:
     """Subscribe a customer to a feed, or change its terms; what is not said stays as it is."""
-    from alumniq_pipelines.adapters.field_maps import read_catalog
-
     settings = Settings()
-    target = Target(customer, environment, read_catalog(settings.schemas_dir).feed(feed).name)
+    target = Target(customer, environment, known_feed(settings, feed))
     own = thresholds_in(hold or ())
     with ledger_of(settings) as ledger:
         known = None if standard else ledger.customers.subscription(target)

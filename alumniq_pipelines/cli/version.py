@@ -1,20 +1,30 @@
 """`alumniq version`: what was published of a target and is kept, and going back to it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from alumniq_pipelines.cli.console import for_people, print_json, when
-from alumniq_pipelines.cli.installation import ledger_of, operator
-from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.core.problems.command import NoOlderVersion
+from alumniq_pipelines.cli.installation import known_feed, ledger_of, operator
+from alumniq_pipelines.core.problems.command import NoOlderVersion, UnknownVersion
+from alumniq_pipelines.core.problems.outage import (
+    MoveInterrupted,
+    MoveNotRecorded,
+    WarehouseUnavailable,
+)
 from alumniq_pipelines.core.shell import alumniq_command
 from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.core.warehouse import Version
+from alumniq_pipelines.core.warehouse import Version, Warehouse
 from alumniq_pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from alumniq_pipelines.adapters.ledger.ledger import Ledger
 
 version = typer.Typer(help="Published versions: list them, roll back.", no_args_is_help=True)
 
@@ -35,7 +45,7 @@ def list_versions(
     from alumniq_pipelines.warehouses import open_warehouse
 
     settings = Settings()
-    target = Target(customer, environment, _field_map(settings, customer, feed).name)
+    target = _target(settings, customer, environment, feed)
     warehouse = open_warehouse(settings)
     live, kept = warehouse.live(target), warehouse.versions(target)
     if as_json:
@@ -67,34 +77,86 @@ def rollback(
 
     The next load is published as ever. It stands in the audit trail and among the asset's events.
     """
-    from alumniq_pipelines.defs.moves import report_move
+    from alumniq_pipelines.cli.dagster_storage import open_instance
     from alumniq_pipelines.warehouses import open_warehouse
 
-    settings, now = Settings(), datetime.now(UTC)
-    field_map = _field_map(settings, customer, feed)
-    target, warehouse = Target(customer, environment, field_map.name), open_warehouse(settings)
-    before = warehouse.live(target)
-    number = to if to is not None else _next_older(target, warehouse.versions(target), before)
-    with ledger_of(settings) as ledger:
-        live = warehouse.make_live(target, number, now)
-        detail = {"from": before.number if before else 0, "to": live.number}
-        ledger.audit.add(operator(), "version.rollback", str(target), now, detail=detail)
-    report_move(settings, field_map, live, detail["from"])
+    settings = Settings()
+    target = _target(settings, customer, environment, feed)
+    warehouse = open_warehouse(settings)
+    before, kept = warehouse.live(target), warehouse.versions(target)
+    number = _next_older(target, kept, before) if to is None else to
+    numbers = [each.number for each in kept]
+    if before is None or number not in numbers:
+        raise UnknownVersion(str(target), number, numbers)
+    # Whatever can fail is opened before the move: a command that fails has changed nothing.
+    with ledger_of(settings) as ledger, open_instance(settings) as instance:
+        live = _move(ledger, warehouse, before, number)
+        if live.number != before.number and instance is not None:
+            with _recording("in Dagster", live):
+                _report(instance, live, before)
     if as_json:
-        print_json(_told(live, live))
+        print_json({**_told(live, live), "was_live": before.number})
         return
-    typer.echo(f"Readers of {target} now see version {live.number}, {live.rows:,} rows.")
-    undo = "version", "rollback", customer, environment, feed, "--to", detail["from"]
-    typer.echo(f"Undo: {alumniq_command(*undo)}")
+    _show_move(before, live, is_relative=to is None)
 
 
-def _field_map(settings: Settings, customer: str, feed: str) -> FieldMap:
-    """Find the feed; raises UnknownCustomer and UnknownFeed."""
-    from alumniq_pipelines.adapters.field_maps import read_catalog
+def _move(ledger: "Ledger", warehouse: Warehouse, before: Version, number: int) -> Version:
+    """Move the pointer, between two entries of the audit trail.
 
+    The first shows that the trail can be written, before anything is done; the second, that it was.
+    """
+    target, now, actor = before.target, datetime.now(UTC), operator()
+    detail, subject = {"from": before.number, "to": number}, str(target)
+    if number != before.number:
+        ledger.audit.add(actor, "version.rollback requested", subject, now, detail=detail)
+    try:
+        live = warehouse.make_live(target, number, now)  # of the live one, it finishes a move
+    except WarehouseUnavailable as problem:
+        raise MoveInterrupted(subject, number, str(problem)) from None
+    if number != before.number:
+        with _recording("in the audit log", live):
+            ledger.audit.add(actor, "version.rollback", subject, now, detail=detail)
+    return live
+
+
+@contextmanager
+def _recording(where: str, live: Version) -> Iterator[None]:
+    """Warn where something could not be recorded: the move was made, and is no failure."""
+    try:
+        yield
+    except Exception as fault:  # noqa: BLE001 - whatever it is, the readers were moved
+        problem = MoveNotRecorded(str(live.target), live.number, where, type(fault).__name__)
+        typer.echo(f"Warning: {problem}", err=True)
+
+
+def _report(instance: "DagsterInstance", live: Version, before: Version) -> None:
+    from alumniq_pipelines.defs.moves import report_move
+
+    report_move(instance, live, before.number)
+
+
+def _show_move(before: Version, live: Version, *, is_relative: bool) -> None:
+    """Print what was live and what is, and how to go back."""
+    target = live.target
+    if live.number == before.number:
+        typer.echo(f"Version {live.number} of {target} is live already; nothing was changed.")
+        return
+    typer.echo(
+        f"{target}: version {before.number} ({before.rows:,} rows) was live, version "
+        f"{live.number} ({live.rows:,} rows) is live now."
+    )
+    place = target.customer, target.environment, target.feed
+    undo = alumniq_command("version", "rollback", *place, "--to", before.number)
+    typer.echo(f"Undo: {undo}")
+    if is_relative:
+        typer.echo("The same command without --to goes back one version further.")
+
+
+def _target(settings: Settings, customer: str, environment: Environment, feed: str) -> Target:
+    """Name the target; raises UnknownCustomer and UnknownFeed."""
     with ledger_of(settings) as ledger:
         ledger.customers.get(customer)
-    return read_catalog(settings.schemas_dir).feed(feed)
+    return Target(customer, environment, known_feed(settings, feed))
 
 
 def _next_older(target: Target, kept: Sequence[Version], live: Version | None) -> int:

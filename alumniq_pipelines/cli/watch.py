@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from alumniq_pipelines.cli.console import print_json
-from alumniq_pipelines.cli.installation import ledger_of, operator
+from alumniq_pipelines.cli.installation import known_feed, ledger_of, operator
 from alumniq_pipelines.cli.watch_display import (
     incident_told,
     named,
@@ -204,9 +204,7 @@ def incidents(*, every: All = False, as_json: Json = False) -> None:
 
 def _target(settings: Settings, customer: str, environment: Environment, feed: str) -> Target:
     """Name a target; raises UnknownFeed."""
-    from alumniq_pipelines.adapters.field_maps import read_catalog
-
-    return Target(customer, environment, read_catalog(settings.schemas_dir).feed(feed).name)
+    return Target(customer, environment, known_feed(settings, feed))
 
 
 def _pace(cron: str | None, every: str | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from alumniq_pipelines.core.bucket import folder_of
+from alumniq_pipelines.core.catalog import BrokenFieldMap
 from alumniq_pipelines.core.duration import duration_text
 from alumniq_pipelines.core.incident import Condition, Kind
 from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load
@@ -21,6 +22,9 @@ QUEUE = "queue"
 SILENCE = "silence:"
 STUCK = "stuck:"
 EXHAUSTED = "exhausted:"
+FIELD_MAP = "field-map:"
+MAX_FAULTS = 5
+"""Faults of a field map in one message; the command lists them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +195,27 @@ def queue_stuck(waiting: Sequence[Load], waited: str) -> Condition:
         f"{len(waiting)} loads wait, the first, {waiting[0].job_id}, for {waited}; none is running "
         "and none has moved.",
         "Check Dagster's daemon and its run queue; then the disk and memory of the machine.",
+    )
+
+
+def field_map_broken(broken: BrokenFieldMap, *, is_disabled: bool) -> Condition:
+    """A field map cannot be used; its feed goes on with the last good one, if there is one."""
+    faults = ". ".join(broken.faults[:MAX_FAULTS])
+    more = len(broken.faults) - MAX_FAULTS
+    others = f" And {more} more." if more > 0 else ""
+    follows = (
+        "No good field map was saved before, so the feed is disabled: its webhook answers 503, and "
+        "loads that were accepted before wait an hour for a good one."
+        if is_disabled
+        else "The feed goes on with its last good field map."
+    )
+    return Condition(
+        f"{FIELD_MAP}{broken.feed}",
+        Kind.FIELD_MAP_BROKEN,
+        f"The field map of {broken.feed} is broken",
+        f"{faults}.{others} {follows} Other feeds are not affected.",
+        "Correct the file, check it with alumniq feed check, then restart the gateway and reload "
+        "the code location in Dagster.",
     )
 
 

@@ -1,8 +1,9 @@
 """The catalog: all field maps of an installation, and the rules across them."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from typing import Self
 
 from alumniq_pipelines.core.fault import Fault, Path
@@ -11,15 +12,34 @@ from alumniq_pipelines.core.field_map_rules import faults_of
 from alumniq_pipelines.core.foreign_key_rules import reference_faults
 from alumniq_pipelines.core.near_miss import did_you_mean
 from alumniq_pipelines.core.problems.command import UnknownFeed
+from alumniq_pipelines.core.problems.outage import FeedUnavailable
 from alumniq_pipelines.core.problems.request import UnknownJob
-from alumniq_pipelines.core.problems.setup import FieldMapProblem
+from alumniq_pipelines.core.problems.setup import FeedDisabled, FieldMapProblem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenFieldMap:
+    """A file of the folder that cannot be used as it is; `feed` is its name.
+
+    `faults` each name file, line and what is wrong. `jobs` are the job names that it claims, as far
+    as they can be read.
+    """
+
+    feed: str
+    faults: tuple[str, ...]
+    jobs: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """Field maps by feed name, in order of wave and name."""
+    """The field maps in force by feed name, in order of wave and name.
+
+    A feed whose file is broken is in `broken`, and in `feeds` too if its last good field map is in
+    force; otherwise it is disabled.
+    """
 
     feeds: Mapping[str, FieldMap]
+    broken: Mapping[str, BrokenFieldMap] = field(default_factory=dict)
 
     @classmethod
     def of(cls, *field_maps: FieldMap) -> Self:
@@ -28,25 +48,57 @@ class Catalog:
         faults += faults_across(field_maps)
         if faults:
             raise FieldMapProblem([f"{feed}: {fault.message}" for feed, fault in faults])
+        return cls.in_force(field_maps)
+
+    @classmethod
+    def in_force(
+        cls, field_maps: Iterable[FieldMap], broken: Mapping[str, BrokenFieldMap] | None = None
+    ) -> Self:
+        """Gather field maps that were checked before, beside the files that are broken."""
         ordered = sorted(field_maps, key=lambda each: (each.alumniq.wave, each.name))
-        return cls({each.name: each for each in ordered})
+        return cls({each.name: each for each in ordered}, broken or {})
 
     def __iter__(self) -> Iterator[FieldMap]:
         """Go through the field maps in order of wave and name."""
         return iter(self.feeds.values())
 
+    @property
+    def disabled(self) -> Sequence[str]:
+        """List the feeds whose file is broken and that have no last good field map."""
+        return [feed for feed in self.broken if feed not in self.feeds]
+
     def feed(self, name: str) -> FieldMap:
-        """Look a feed up by name; raises UnknownFeed."""
-        if name not in self.feeds:
-            raise UnknownFeed(name, tuple(self.feeds))
+        """Look a feed up by name; raises UnknownFeed and FeedDisabled."""
+        if self.known(name) not in self.feeds:
+            raise FeedDisabled(name, self.broken[name].faults)
         return self.feeds[name]
 
+    def known(self, name: str) -> str:
+        """Return the name of a feed that there is, disabled or not; raises UnknownFeed."""
+        if name not in self.feeds and name not in self.broken:
+            raise UnknownFeed(name, tuple(self.feeds))
+        return name
+
     def feed_of_job(self, job: str) -> FieldMap:
-        """Look a feed up by its job name in the URL; raises UnknownJob."""
+        """Look a feed up by its job name in the URL; raises UnknownJob and FeedUnavailable."""
+        feed = self.feed_name_of_job(job)
+        if feed not in self.feeds:
+            raise FeedUnavailable(job)
+        return self.feeds[feed]
+
+    def feed_name_of_job(self, job: str) -> str:
+        """Name the feed of a job, a disabled one too; raises UnknownJob."""
         for field_map in self:
             if field_map.alumniq.job == job:
-                return field_map
+                return field_map.name
+        for feed in self.disabled:
+            if job in self.broken[feed].jobs:
+                return feed
         raise UnknownJob(job)
+
+    def parents(self, field_map: FieldMap) -> set[str]:
+        """List the other feeds in force that a feed refers to; a circle is cut somewhere."""
+        return _parents(self).get(field_map.name, set()) & self.feeds.keys()
 
 
 def faults_across(field_maps: Sequence[FieldMap]) -> Iterator[tuple[str, Fault]]:
@@ -62,12 +114,29 @@ def faults_across(field_maps: Sequence[FieldMap]) -> Iterator[tuple[str, Fault]]
             yield each.name, Fault(("alumniq", "job"), text)
         by_name.setdefault(each.name, each)
         by_job.setdefault(job, each.name)
-    for each in field_maps:
-        for index, key in enumerate(each.table_schema.foreign_keys):
+    yield from reference_faults_across(field_maps)
+    if circle := circle_in(field_maps):
+        text = f"`foreignKeys` lead in a circle: {' → '.join(circle)}"
+        yield circle[-1], Fault(("schema", "foreignKeys"), text)
+
+
+def reference_faults_across(
+    field_maps: Iterable[FieldMap], unknowable: Container[str] = ()
+) -> Iterator[tuple[str, Fault]]:
+    """Find foreign keys that do not fit what they refer to.
+
+    References to feeds in `unknowable` are left alone: nobody knows what these look like.
+    """
+    by_name: dict[str, FieldMap] = {}
+    for field_map in field_maps:
+        by_name.setdefault(field_map.name, field_map)
+    for field_map in by_name.values():
+        for index, key in enumerate(field_map.table_schema.foreign_keys):
+            if key.reference.resource in unknowable:
+                continue
             path: Path = ("schema", "foreignKeys", index, "reference")
-            for last, text in _reference_faults(key, each, by_name):
-                yield each.name, Fault((*path, last), text)
-    yield from _cycle_faults(field_maps)
+            for last, text in _reference_faults(key, field_map, by_name):
+                yield field_map.name, Fault((*path, last), text)
 
 
 def _reference_faults(
@@ -84,19 +153,38 @@ def _reference_faults(
     yield from reference_faults(key, field_map, by_name[resource])
 
 
-def _cycle_faults(field_maps: Sequence[FieldMap]) -> Iterator[tuple[str, Fault]]:
-    """Refuse feeds that refer to one another in a circle: none could be loaded first."""
-    graph = {
-        each.name: {
+def circle_in(field_maps: Iterable[FieldMap]) -> list[str]:
+    """Find feeds that refer to one another in a circle, none of which could be loaded first.
+
+    Each refers to the one after it, and the last one is the first again.
+    """
+    return _circle(_references(field_maps))
+
+
+def _references(field_maps: Iterable[FieldMap]) -> dict[str, set[str]]:
+    return {
+        field_map.name: {
             key.reference.resource
-            for key in each.table_schema.foreign_keys
-            if key.reference.resource not in {"", each.name}
+            for key in field_map.table_schema.foreign_keys
+            if key.reference.resource not in {"", field_map.name}
         }
-        for each in field_maps
+        for field_map in field_maps
     }
+
+
+def _circle(graph: Mapping[str, set[str]]) -> list[str]:
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         circle: list[str] = error.args[1]
-        text = f"`foreignKeys` lead in a circle: {' → '.join(reversed(circle))}"
-        yield circle[0], Fault(("schema", "foreignKeys"), text)
+        return circle[::-1]
+    return []
+
+
+def _parents(field_maps: Iterable[FieldMap]) -> dict[str, set[str]]:
+    """Map every feed to those it refers to, with all circles taken out."""
+    graph = _references(field_maps)
+    while circle := _circle(graph):
+        for feed, parent in pairwise(circle):
+            graph[feed].discard(parent)
+    return graph

@@ -21,6 +21,7 @@ class Kind(StrEnum):
     QUEUE_STUCK = "queue-stuck"
     KEY_EXPIRING = "key-expiring"
     KEY_MADE = "key-made"
+    FIELD_MAP_BROKEN = "field-map-broken"
 
 
 PATIENCE = {Kind.BUCKET_AWAY: timedelta(minutes=5), Kind.QUEUE_STUCK: timedelta(minutes=5)}

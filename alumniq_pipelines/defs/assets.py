@@ -1,5 +1,6 @@
 """Assets: one per feed, `feeds/<feed>`, partitioned by customer and environment."""
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -7,12 +8,12 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import Field
 
-from alumniq_pipelines.core.catalog import Catalog
+from alumniq_pipelines.core.catalog import BrokenFieldMap, Catalog
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.load import MAX_ATTEMPTS
 from alumniq_pipelines.defs.check_specs import check_specs
 from alumniq_pipelines.defs.columns import column_schema
-from alumniq_pipelines.defs.partitions import feed_partitions
+from alumniq_pipelines.defs.partitions import feed_partitions, partitions_of
 from alumniq_pipelines.opening import staff_of
 from alumniq_pipelines.settings import Settings
 
@@ -23,6 +24,9 @@ FRESH = dg.FreshnessPolicy.time_window(
     warn_window=timedelta(hours=26), fail_window=timedelta(hours=50)
 )
 """Feeds are refreshed daily; two hours of grace. Per customer, silence is watched in the ledger."""
+
+
+FEED_NAME = re.compile("[a-z][a-z0-9-]*")
 
 
 class Reload(dg.Config):
@@ -36,12 +40,35 @@ class Reload(dg.Config):
 
 def feed_key(field_map: FieldMap) -> dg.AssetKey:
     """Name a feed's asset."""
-    return dg.AssetKey(["feeds", field_map.asset_name])
+    return key_of(field_map.name)
+
+
+def key_of(feed: str) -> dg.AssetKey:
+    """Name the asset of a feed that may have no field map."""
+    return dg.AssetKey(["feeds", feed.replace("-", "_")])
 
 
 def feed_assets(catalog: Catalog, settings: Settings) -> list[dg.AssetsDefinition]:
     """Define an asset for every field map."""
     return [feed_asset(field_map, catalog, settings) for field_map in catalog]
+
+
+def disabled_assets(catalog: Catalog) -> list[dg.AssetSpec]:
+    """Describe the feeds that are disabled, so that their history and the reason are in sight.
+
+    A file whose name is no feed's never had any history.
+    """
+    return [
+        dg.AssetSpec(
+            key_of(feed),
+            description=f"**Disabled**\n\n{_broken(catalog.broken[feed])}",
+            group_name="disabled",
+            partitions_def=partitions_of(feed.replace("-", "_")),
+            metadata={"field map faults": _faults(catalog.broken[feed])},
+        )
+        for feed in catalog.disabled
+        if FEED_NAME.fullmatch(feed)
+    ]
 
 
 def feed_asset(field_map: FieldMap, catalog: Catalog, settings: Settings) -> dg.AssetsDefinition:
@@ -50,10 +77,12 @@ def feed_asset(field_map: FieldMap, catalog: Catalog, settings: Settings) -> dg.
     It materialises where a load publishes a version. Faults of ours are tried again by its retry
     policy; a file that is refused shows failing checks and is not tried again.
     """
+    broken = catalog.broken.get(field_map.name)
+    faults = {"field map faults": _faults(broken)} if broken else {}
 
     @dg.asset(
         key=feed_key(field_map),
-        description=_description(field_map),
+        description=_description(field_map, broken),
         group_name=f"wave_{field_map.alumniq.wave}",
         kinds={"csv", settings.warehouse},
         owners=list(field_map.alumniq.owners),
@@ -61,7 +90,7 @@ def feed_asset(field_map: FieldMap, catalog: Catalog, settings: Settings) -> dg.
         deps=_deps(field_map, catalog),
         check_specs=check_specs(feed_key(field_map)),
         freshness_policy=FRESH,
-        metadata={"dagster/column_schema": column_schema(field_map)},
+        metadata={"dagster/column_schema": column_schema(field_map), **faults},
         tags={"alumniq/job": field_map.alumniq.job},
         retry_policy=dg.RetryPolicy(
             max_retries=MAX_ATTEMPTS - 1,
@@ -104,14 +133,24 @@ def _means(context: dg.AssetExecutionContext, settings: Settings) -> "Means":
     )
 
 
-def _description(field_map: FieldMap) -> str:
-    return f"**{field_map.title}**\n\n{field_map.description}"
+def _description(field_map: FieldMap, broken: BrokenFieldMap | None) -> str:
+    described = f"**{field_map.title}**\n\n{field_map.description}"
+    if broken is None:
+        return described
+    return f"{described}\n\n{_broken(broken)} The last good field map is in force."
+
+
+def _broken(broken: BrokenFieldMap) -> str:
+    return f"The field map is broken: {'. '.join(broken.faults)}."
+
+
+def _faults(broken: BrokenFieldMap) -> dg.MetadataValue:
+    return dg.MetadataValue.text("\n".join(broken.faults))
 
 
 def _deps(field_map: FieldMap, catalog: Catalog) -> Sequence[dg.AssetDep]:
     """Point to the feeds that this one's keys refer to; it shows lineage and blocks nothing."""
-    feeds = {key.reference.resource for key in field_map.table_schema.foreign_keys}
     return [
         dg.AssetDep(feed_key(catalog.feed(feed)), partition_mapping=dg.IdentityPartitionMapping())
-        for feed in sorted(feeds - {"", field_map.name} & set(catalog.feeds))
+        for feed in sorted(catalog.parents(field_map))
     ]

@@ -2,18 +2,14 @@
 
 import dagster as dg
 
-from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.warehouse import Version
-from alumniq_pipelines.defs.assets import feed_key
-from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.defs.assets import key_of
 
 
-def report_move(settings: Settings, field_map: FieldMap, live: Version, before: int) -> None:
-    """Tell Dagster that a version is live again; nothing where it has not been set up here."""
-    if not (settings.dagster_home / "dagster.yaml").exists():
-        return
+def report_move(instance: dg.DagsterInstance, live: Version, before: int) -> None:
+    """Report to Dagster that a version is live again."""
     observation = dg.AssetObservation(
-        asset_key=feed_key(field_map),
+        asset_key=key_of(live.target.feed),
         partition=live.target.partition_key,
         description=f"Readers were moved from version {before} to version {live.number}.",
         metadata={
@@ -24,5 +20,4 @@ def report_move(settings: Settings, field_map: FieldMap, live: Version, before: 
             "job id": dg.MetadataValue.text(live.job_id),
         },
     )
-    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
-        instance.report_runless_asset_event(observation)
+    instance.report_runless_asset_event(observation)

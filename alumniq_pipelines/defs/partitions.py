@@ -11,7 +11,12 @@ from alumniq_pipelines.core.target import Target
 
 def feed_partitions(field_map: FieldMap) -> dg.DynamicPartitionsDefinition:
     """Define the partitions of a feed: `customer.environment`, added as customers subscribe."""
-    return dg.DynamicPartitionsDefinition(name=f"feeds/{field_map.asset_name}")
+    return partitions_of(field_map.asset_name)
+
+
+def partitions_of(asset_name: str) -> dg.DynamicPartitionsDefinition:
+    """Define the partitions of a feed by the name of its asset."""
+    return dg.DynamicPartitionsDefinition(name=f"feeds/{asset_name}")
 
 
 def missing_partitions(

@@ -40,7 +40,10 @@ def reconcile_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinitio
         if now - float(context.cursor or 0) >= SECONDS_BETWEEN_ALL:
             context.update_cursor(str(now))
             done.update(settling.settle(load) for load in ledger.loads.unfinished())
-            done.update(settling.strand(load) for load in _stranded(ledger, catalog))
+            done.update(
+                settling.strand(load, is_broken=load.target.feed in catalog.broken)
+                for load in _stranded(ledger, catalog)
+            )
         for _ in looks():
             done.update(settling.settle(load) for load in _ready(ledger))
         told = ", ".join(f"{count} {what}" for what, count in done.items() if what != "left")

@@ -8,27 +8,32 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition,  # has no public name
 )
 
+from alumniq_pipelines.adapters.field_maps import FieldMapFolder
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.catalog import Catalog
 from alumniq_pipelines.core.conclusion import is_to_be_requested, run_key
 from alumniq_pipelines.core.load import Load
+from alumniq_pipelines.core.problems.outage import FieldMapsNotSaved
 from alumniq_pipelines.defs.jobs import job_name
 from alumniq_pipelines.defs.partitions import missing_partitions
 from alumniq_pipelines.defs.tags import tags_of
 from alumniq_pipelines.defs.waiting import first_found
+from alumniq_pipelines.opening import save_field_maps
+from alumniq_pipelines.settings import Settings
 
 MOST_PER_TICK = 50
 """Creating a run takes some 50 ms, and a tick must be over well before its 60 seconds."""
 
 
 def load_request_sensor(
-    catalog: Catalog, jobs: Sequence[UnresolvedAssetJobDefinition]
+    schemas: FieldMapFolder, jobs: Sequence[UnresolvedAssetJobDefinition], settings: Settings
 ) -> dg.SensorDefinition:
     """Define the sensor.
 
     Loads are chosen by their state, never by a cursor over ids: those commit out of order. A tick
     that dies after marking a load leaves it to the reconcile sensor.
     """
+    catalog = schemas.catalog
 
     @dg.sensor(
         name="load_requests",
@@ -46,11 +51,26 @@ def load_request_sensor(
             context.log.info(
                 "%s loads wait for the next tick or their field map.", len(due) - len(known)
             )
+        if known:
+            _save_once(schemas, settings, context)
         partitions = missing_partitions((load.target for load in known), catalog, context.instance)
         requests = list(_requests(ledger, known, catalog))
         return dg.SensorResult(run_requests=requests, dynamic_partitions_requests=partitions)
 
     return load_requests
+
+
+def _save_once(
+    schemas: FieldMapFolder, settings: Settings, context: dg.SensorEvaluationContext
+) -> None:
+    """Save field maps that were never saved: a run reads the folder anew, which may break by then.
+
+    Newer copies stay: others save what they read later.
+    """
+    try:
+        save_field_maps(settings, schemas.good, only_missing=True)
+    except FieldMapsNotSaved as problem:
+        context.log.warning(str(problem))
 
 
 def _due(ledger: Ledger, now: datetime) -> Sequence[Load]:

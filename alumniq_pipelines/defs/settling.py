@@ -18,7 +18,7 @@ from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load, LoadState
 from alumniq_pipelines.core.notices import notices_for
 from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome, tries
 from alumniq_pipelines.core.problems.outage import Misconfigured, WarehouseUnavailable
-from alumniq_pipelines.core.problems.setup import FeedGone
+from alumniq_pipelines.core.problems.setup import FeedDisabled, FeedGone
 from alumniq_pipelines.defs.runs import latest_run, run_of
 from alumniq_pipelines.opening import staff_of
 from alumniq_pipelines.settings import Settings
@@ -70,13 +70,17 @@ class Settling:
                 return "declared dead"
         assert_never(decided)
 
-    def strand(self, load: Load) -> str:
-        """End a load whose feed is described no more: our fault, and nothing to try again."""
+    def strand(self, load: Load, *, is_broken: bool = False) -> str:
+        """End a load whose feed has no field map: our fault, and nothing to try again.
+
+        The field map is gone, or it is broken and no good one was saved.
+        """
         loads, now = self.ledger.loads, datetime.now(UTC)
         begun = loads.begin_attempt(load.job_id, NO_RUN, now)
         if begun is None:
             return "left"
-        gone = str(FeedGone(load.target.feed))
+        feed = load.target.feed
+        gone = str(FeedDisabled(feed) if is_broken else FeedGone(feed))
         loads.end_attempt(
             load.job_id, begun.number, AttemptResult.MISCONFIGURED, now, errors=[gone]
         )

@@ -2,16 +2,19 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.bucket import Buckets
-from alumniq_pipelines.core.catalog import Catalog
+from alumniq_pipelines.core.catalog import BrokenFieldMap, Catalog
+from alumniq_pipelines.core.problems.outage import FieldMapsNotSaved
+from alumniq_pipelines.core.problems.problem import SetupProblem
 from alumniq_pipelines.core.rhythm import Standing
 from alumniq_pipelines.defs.freshness import freshness
-from alumniq_pipelines.opening import staff_of
+from alumniq_pipelines.opening import read_schemas, save_field_maps, staff_of
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.watching import Stand, keep_watch
 
@@ -28,8 +31,8 @@ def silence_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
             "Notices files that did not come, loads that do not end, a bucket or queue that is "
-            "down and notifications that cannot be delivered; tells staff once, and when it is "
-            "over. Reports the freshness of feeds."
+            "down, field maps that are broken and notifications that cannot be delivered; tells "
+            "staff once, and when it is over. Reports the freshness of feeds."
         ),
     )
     def silence(
@@ -37,7 +40,8 @@ def silence_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinition:
         ledger: dg.ResourceParam[Ledger],
         buckets: dg.ResourceParam[Buckets],
     ) -> dg.SensorResult:
-        watched = keep_watch(ledger, buckets, catalog, staff_of(settings), datetime.now(UTC))
+        current = _current(catalog, settings, context)
+        watched = keep_watch(ledger, buckets, current, staff_of(settings), datetime.now(UTC))
         before: Silent = json.loads(context.cursor or "{}")
         now = _silent(watched.stands)
         changed = [
@@ -48,7 +52,7 @@ def silence_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinition:
         return dg.SensorResult(
             skip_reason=(
                 f"{len(watched.stands)} watched, {watched.opened} incidents new, "
-                f"{watched.told} told, {watched.closed} over."
+                f"{watched.told} told, {watched.closed} over.{_broken(current)}"
             ),
             cursor=json.dumps(now),
             asset_events=[
@@ -58,6 +62,36 @@ def silence_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinition:
         )
 
     return silence
+
+
+def _current(loaded: Catalog, settings: Settings, context: dg.SensorEvaluationContext) -> Catalog:
+    """Read the field maps as they are now, and save those that are good.
+
+    What was broken when this code location was loaded stays so until it is loaded again.
+    """
+    try:
+        found = read_schemas(settings)
+    except SetupProblem as problem:  # the folder itself: monitoring of all else goes on
+        faults = (problem.detail.rstrip("."),)
+        broken = {
+            feed: BrokenFieldMap(feed=feed, faults=faults, jobs=frozenset())
+            for feed in loaded.feeds
+        }
+        return replace(loaded, broken={**loaded.broken, **broken})
+    try:
+        save_field_maps(settings, found.good)
+    except FieldMapsNotSaved as problem:
+        context.log.warning(str(problem))
+    return replace(found.catalog, broken={**loaded.broken, **found.catalog.broken})
+
+
+def _broken(catalog: Catalog) -> str:
+    """Name the broken field maps for the tick's message, with what follows for each feed."""
+    states = [
+        f"{feed} ({'disabled' if feed in catalog.disabled else 'last good one in force'})"
+        for feed in catalog.broken
+    ]
+    return f" Broken field maps: {', '.join(states)}." if states else ""
 
 
 def _is_of(stand: Stand, feed: str) -> bool:

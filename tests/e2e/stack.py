@@ -212,10 +212,16 @@ class Stack:
 
 
 @contextmanager
-def running_stack(folder: Path) -> Iterator[Stack]:
+def running_stack(folder: Path, schemas: Path = REPOSITORY / "schemas") -> Iterator[Stack]:
     """Set an installation up in an empty folder, start it, and stop it at the end."""
     with serve() as receiver:
-        settings = Settings(data_dir=folder, gateway_port=free_port(), retry_seconds=2)
+        settings = Settings(
+            data_dir=folder,
+            schemas_dir=schemas,
+            gateway_port=free_port(),
+            retry_seconds=2,
+            staff_email="ops@example.org",
+        )
         ledger = Ledger.open(settings.ledger)
         key = _customer(settings, ledger)
         stack = Stack(settings, _environment(settings), receiver, ledger, key)
@@ -247,6 +253,8 @@ def _environment(settings: Settings) -> dict[str, str]:
         assert not instance.all_instigator_state()
     own = {
         "ALUMNIQ_DATA_DIR": str(settings.home),
+        "ALUMNIQ_SCHEMAS_DIR": str(settings.schemas_dir),
+        "ALUMNIQ_STAFF_EMAIL": settings.staff_email,
         "ALUMNIQ_GATEWAY_PORT": str(settings.gateway_port),
         "ALUMNIQ_RETRY_SECONDS": str(settings.retry_seconds),
         "ALUMNIQ_CALLBACK_ALLOWED_NETWORKS": '["127.0.0.0/8"]',

@@ -90,7 +90,10 @@ def test_a_gateway_with_all_its_parts_is_ready(client: TestClient) -> None:
     response = client.get("/readyz")
 
     assert response.status_code == 200
-    assert response.json() == {"ready": True, "checks": {"ledger": "ok", "buckets": "ok"}}
+    assert response.json() == {
+        "ready": True,
+        "checks": {"ledger": "ok", "buckets": "ok", "field_maps": "ok"},
+    }
 
 
 def test_a_gateway_without_a_part_lives_but_is_not_ready(

@@ -1,11 +1,12 @@
 """What monitors read, and how many calls are let in."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from starlette.testclient import TestClient
 
-from alumniq_pipelines.core.catalog import Catalog
+from alumniq_pipelines.core.catalog import BrokenFieldMap, Catalog
 from tests.servers.gateway import NOW, WEBHOOK, Caller, Installation, call, errors
 from webhook_gateway.app import create_app
 from webhook_gateway.rate_limits import MOST_BUCKETS, RateLimit
@@ -95,3 +96,24 @@ def test_rate_limits_remember_only_so_many_names() -> None:
     for number in range(MOST_BUCKETS + 10):
         limit.wait(str(number))
     assert len(limit._buckets) == MOST_BUCKETS
+
+
+def test_metrics_count_feeds_by_the_state_of_their_field_map(
+    gateway_with: Make, installation: Installation, catalog: Catalog
+) -> None:
+    text = gateway_with().get("/metrics").text
+    assert f'alumniq_field_maps{{state="good"}} {len(catalog.feeds)}.0' in text
+    broken = {
+        feed: BrokenFieldMap(feed=feed, faults=("x.yaml: wrong",), jobs=frozenset())
+        for feed in ("warehouse", "new")
+    }
+    app = create_app(
+        installation.settings,
+        ledger=installation.ledger,
+        buckets=installation.buckets,
+        catalog=replace(catalog, broken=broken),
+    )
+    text = TestClient(app, client=("127.0.0.1", 50_000)).get("/metrics").text
+    assert f'alumniq_field_maps{{state="good"}} {len(catalog.feeds) - 1}.0' in text
+    assert 'alumniq_field_maps{state="last-good"} 1.0' in text
+    assert 'alumniq_field_maps{state="disabled"} 1.0' in text

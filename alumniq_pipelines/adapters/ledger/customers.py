@@ -52,6 +52,14 @@ class Customers:
             known = any(each.id == customer.id for each in self.all())
             raise (CustomerExists(customer.id) if known else BucketTaken(customer.bucket)) from None
 
+    def check_new(self, customer: Customer) -> None:
+        """Raise CustomerExists or BucketTaken where `add` would, and change nothing."""
+        known = self.all()
+        if any(each.id == customer.id for each in known):
+            raise CustomerExists(customer.id)
+        if any(each.bucket == customer.bucket for each in known):
+            raise BucketTaken(customer.bucket)
+
     def get(self, customer_id: str) -> Customer:
         """Look a customer up; raises UnknownCustomer."""
         with self.database.reading() as connection:

@@ -139,10 +139,10 @@ def _play(play: Demo, people: int) -> None:
 
 def _check(play: Demo, stage: Stage, body: str) -> None:
     """Judge the broken file as `alumniq check` does: the planted rows are told, and no others."""
-    from alumniq_pipelines.adapters.field_maps import read_catalog
+    from alumniq_pipelines.cli.installation import feed_of
     from alumniq_pipelines.loading import check_file
 
-    field_map = read_catalog(play.settings.schemas_dir).feed("warehouse")
+    field_map = feed_of(play.settings, "warehouse")
     found = check_file(stage.broken, field_map).errors
     play.console.print(rejections(found))
     planted = [(each.row, each.line, each.column, each.code) for each in stage.planted]

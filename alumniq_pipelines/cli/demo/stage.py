@@ -76,12 +76,12 @@ def clear(settings: Settings) -> None:
 
 def set_up(settings: Settings, ledger: "Ledger", people: int) -> Stage:
     """Make the customer, its bucket, its key and its files."""
-    from alumniq_pipelines.adapters.field_maps import read_catalog
+    from alumniq_pipelines.cli.installation import catalog_of
     from alumniq_pipelines.opening import open_buckets
     from alumniq_pipelines.samples.files import write_sample_files, write_warehouse
 
     now = datetime.now(UTC)
-    catalog = read_catalog(settings.schemas_dir)
+    catalog = catalog_of(settings)
     folder = settings.home / "files"
     make_folder(folder)
     files = write_sample_files(folder, catalog, people)

@@ -1,6 +1,7 @@
 """What can be away or fail on our side: transient, retried."""
 
 from alumniq_pipelines.core.problems.problem import OutageProblem
+from alumniq_pipelines.core.shell import alumniq_command
 
 
 class BucketUnavailable(OutageProblem):
@@ -11,6 +12,78 @@ class BucketUnavailable(OutageProblem):
     def __init__(self, reason: str, advice: str = "") -> None:
         """Take the driver's class of error, never its text: it may hold credentials."""
         super().__init__(f"The bucket cannot be read or written just now ({reason}).", advice)
+
+
+class FeedUnavailable(OutageProblem):
+    """The feed is not available at the moment."""
+
+    code = "feed-unavailable"
+
+    def __init__(self, job: str) -> None:
+        """Name the job; what is wrong with its field map is for staff."""
+        super().__init__(
+            f"The job {job} is not available at the moment because of a fault in our "
+            "configuration. No load was queued.",
+            "Nothing is wrong with your request: leave the file in your bucket and call the "
+            "webhook again later.",
+        )
+
+
+class FieldMapsNotSaved(OutageProblem):
+    """Good field maps could not be saved."""
+
+    code = "field-maps-not-saved"
+
+    def __init__(self, reason: str) -> None:
+        """Take the operating system's reason."""
+        super().__init__(
+            f"The good field maps cannot be saved in the data folder just now ({reason}).",
+            "If one breaks before they are, its feed has no good field map to go on with.",
+        )
+
+
+class DagsterUnavailable(OutageProblem):
+    """Dagster's records cannot be opened."""
+
+    code = "dagster-unavailable"
+
+    def __init__(self, reason: str) -> None:
+        """Take the class of error, never its text: it may hold a password."""
+        super().__init__(
+            f"Dagster's records cannot be opened just now ({reason}). Nothing was changed.",
+            "Check the database that dagster/dagster.yaml in the data folder names.",
+        )
+
+
+class MoveInterrupted(OutageProblem):
+    """Moving readers to another version was interrupted."""
+
+    code = "move-interrupted"
+
+    def __init__(self, target: str, number: int, reason: str) -> None:
+        """Say how to find out what holds now, and how to finish it."""
+        place = target.split("/")
+        listing = alumniq_command("version", "list", *place)
+        moving = alumniq_command("version", "rollback", *place, "--to", number)
+        super().__init__(
+            f"Moving readers of {target} to version {number} was interrupted, so it may or may "
+            f"not be live: {reason}",
+            f"See what is live: {listing}. To finish the move, which is harmless to repeat: "
+            f"{moving}.",
+        )
+
+
+class MoveNotRecorded(OutageProblem):
+    """Readers were moved to another version, and that could not be recorded."""
+
+    code = "move-not-recorded"
+
+    def __init__(self, target: str, number: int, where: str, reason: str) -> None:
+        """Say first what was done: whoever repeats the command goes one version too far."""
+        super().__init__(
+            f"Version {number} of {target} is live. That could not be recorded {where} ({reason}).",
+            "Do not repeat the command.",
+        )
 
 
 class FileRefused(BucketUnavailable):

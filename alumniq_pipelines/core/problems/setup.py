@@ -74,6 +74,34 @@ class FieldMapProblem(SetupProblem):
         self.faults = tuple(faults)
 
 
+class FieldMapsMissing(SetupProblem):
+    """The folder of the field maps cannot be read."""
+
+    code = "field-maps-missing"
+
+    def __init__(self, folder: str, reason: str) -> None:
+        """Name the folder and the system's reason."""
+        super().__init__(
+            f"The folder of the field maps cannot be read: {folder} ({reason}).",
+            "No feed can be loaded without it. Restore the folder, or set ALUMNIQ_SCHEMAS_DIR.",
+        )
+
+
+class FeedDisabled(SetupProblem):
+    """The feed is disabled because its field map is broken."""
+
+    code = "feed-disabled"
+
+    def __init__(self, feed: str, faults: Sequence[str] = ()) -> None:
+        """List the faults, each of which names file, line and what is wrong."""
+        sentences = "".join(f" {fault}." for fault in faults)
+        super().__init__(
+            f"The feed {feed} is disabled: its field map is broken, and no earlier good one was "
+            f"saved.{sentences}",
+            "Correct the file and check it: alumniq feed check.",
+        )
+
+
 class FeedGone(SetupProblem):
     """The feed is described no more."""
 

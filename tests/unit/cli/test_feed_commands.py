@@ -1,19 +1,28 @@
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from alumniq_pipelines.cli.main import app
-from alumniq_pipelines.settings import REPOSITORY
+from alumniq_pipelines.opening import read_schemas, save_field_maps
+from alumniq_pipelines.settings import REPOSITORY, Settings
 
 
 def run(*arguments: str, code: int = 0) -> str:
     result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["feed", *arguments])
     assert result.exit_code == code, result.output
     return result.stdout if code == 0 else result.stderr
+
+
+def shown(*arguments: str, code: int = 0) -> str:
+    """Answer what a person sees: stdout and stderr."""
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["feed", *arguments])
+    assert result.exit_code == code, result.output
+    return result.output
 
 
 def test_feeds_are_listed_by_wave() -> None:
@@ -72,12 +81,43 @@ def test_the_editors_schema_is_the_one_that_is_kept() -> None:
     assert run("schema") == kept, "run: alumniq feed schema > schemas/field-map.schema.json"
 
 
-def test_faults_of_field_maps_end_a_command_with_all_of_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "a.yaml").write_text("x: 1")
-    (tmp_path / "b.yaml").write_text("y: 1")
-    monkeypatch.setenv("ALUMNIQ_SCHEMAS_DIR", str(tmp_path))
-    told = run("list", code=2)
-    assert "a.yaml" in told
-    assert "b.yaml" in told
+@pytest.fixture
+def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two broken field maps among the repository's, and one of them never was good."""
+    folder = tmp_path / "schemas"
+    shutil.copytree(REPOSITORY / "schemas", folder)
+    monkeypatch.setenv("ALUMNIQ_SCHEMAS_DIR", str(folder))
+    monkeypatch.setenv("ALUMNIQ_DATA_DIR", str(tmp_path / "var"))
+    settings = Settings()
+    save_field_maps(settings, read_schemas(settings).good)
+    (folder / "warehouse-b.yaml").write_text("x: 1")
+    (folder / "new.yaml").write_text("y: 1")
+
+
+@pytest.mark.usefixtures("broken")
+def test_checking_lists_every_fault_of_every_file_and_fails() -> None:
+    told = shown("check", code=1)
+    assert "warehouse-b: broken (last good one in force)" in told
+    assert "new: broken (disabled)" in told
+    assert told.count("new.yaml, line 1: unknown key `y`") == 1
+    assert "warehouse-b.yaml, line 1: unknown key `x`" in told
+    found = json.loads(shown("check", "--json", code=1))
+    assert found["good"] == 6
+    assert [(each["feed"], each["disabled"]) for each in found["broken"]] == [
+        ("new", True),
+        ("warehouse-b", False),
+    ]
+
+
+def test_checking_good_field_maps_says_so() -> None:
+    assert shown("check") == "All 7 field maps are good.\n"
+
+
+@pytest.mark.usefixtures("broken")
+def test_commands_about_one_feed_work_while_another_is_broken() -> None:
+    assert "Warning" not in shown("show", "warehouse")
+    assert "last good one is in force" in shown("show", "warehouse-b")
+    told = shown("show", "new", code=2)
+    assert "The feed new is disabled" in told
+    assert "new.yaml, line 1" in told
+    assert "the field map of new is broken, and it is disabled" in shown("list")

@@ -105,6 +105,19 @@ def test_dagster_shows_which_version_readers_were_moved_to(settings: Settings) -
 
 
 @pytest.mark.usefixtures("published")
+def test_a_feed_whose_field_map_is_broken_can_be_rolled_back(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schemas = tmp_path / "schemas"
+    schemas.mkdir()
+    (schemas / "warehouse.yaml").write_text("[", encoding="utf-8")
+    monkeypatch.setenv("ALUMNIQ_SCHEMAS_DIR", str(schemas))
+    assert run("rollback", *NAMES).exit_code == 0
+    assert live(settings) == 5
+    assert run("list", *NAMES).exit_code == 0
+
+
+@pytest.mark.usefixtures("published")
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

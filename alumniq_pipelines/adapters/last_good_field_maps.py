@@ -1,0 +1,78 @@
+"""The last good field map of every feed: a copy of the file, in force while the file is broken.
+
+The copies lie in the data folder, so that starting depends on nothing but files; see docs/adr.
+"""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from alumniq_pipelines.adapters.field_maps import FieldMapFolder, read_field_map, read_folder
+from alumniq_pipelines.adapters.private_files import make_folder
+from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.problems.outage import FieldMapsNotSaved
+from alumniq_pipelines.core.problems.setup import FieldMapProblem
+
+
+@dataclass(frozen=True, slots=True)
+class LastGoodFieldMaps:
+    """The copies in one folder."""
+
+    folder: Path
+
+    def read(self, feed: str) -> FieldMap | None:
+        """Read the last good field map of a feed; None where none was saved."""
+        try:
+            field_map = read_field_map(self._path(feed))
+        except FieldMapProblem:  # also one that an older release took for good
+            return None
+        return field_map if field_map.name == feed else None
+
+    def read_schemas(self, schemas: Path) -> FieldMapFolder:
+        """Read the folder of the field maps, with the copies for what is broken there.
+
+        Raises FieldMapsMissing and FieldMapProblem, as read_folder does. Saves nothing.
+        """
+        copies: dict[str, FieldMap | None] = {}
+
+        def last_good(feed: str) -> FieldMap | None:
+            if feed not in copies:
+                copies[feed] = self.read(feed)
+            return copies[feed]
+
+        return read_folder(schemas, last_good)
+
+    def save(self, good: Mapping[str, str], *, only_missing: bool = False) -> None:
+        """Save texts that are good, each whole or not at all; raises FieldMapsNotSaved."""
+        try:
+            make_folder(self.folder)
+            for feed, text in good.items():
+                saved = self._saved(feed)
+                if saved is None or (saved != text and not only_missing):
+                    self._replace(self._path(feed), text)
+        except OSError as error:
+            raise FieldMapsNotSaved(error.strerror or type(error).__name__) from None
+
+    def _path(self, feed: str) -> Path:
+        return self.folder / f"{feed}.yaml"
+
+    def _saved(self, feed: str) -> str | None:
+        with suppress(FileNotFoundError, UnicodeDecodeError):
+            return self._path(feed).read_bytes().decode("utf-8")
+        return None
+
+    def _replace(self, path: Path, text: str) -> None:
+        """Put a file in place at once; it is private from its first byte."""
+        handle, name = tempfile.mkstemp(dir=self.folder, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(text.encode("utf-8"))
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+            raise

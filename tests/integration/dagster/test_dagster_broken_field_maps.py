@@ -1,0 +1,216 @@
+"""A broken field map in Dagster: its own feed only, in sight, and over when it is good again."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from sqlalchemy import update
+
+from alumniq_pipelines.adapters.ledger.tables import loads
+from alumniq_pipelines.core.incident import Kind
+from alumniq_pipelines.core.load import Load, LoadState
+from alumniq_pipelines.core.notification import Channel
+from alumniq_pipelines.core.problems.outage import Misconfigured
+from alumniq_pipelines.core.target import Target
+from alumniq_pipelines.definitions import build_definitions
+from alumniq_pipelines.defs.settling import Settling
+from alumniq_pipelines.opening import read_schemas, save_field_maps
+from alumniq_pipelines.settings import REPOSITORY, Settings
+from tests.integration.dagster.conftest import HEADER, ROWS, TARGET, Installation
+
+FEED = TARGET.feed
+OTHER = "warehouse-b"
+BROKEN = "name: [unclosed\n"
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Field maps of the test's own."""
+    folder = settings.data_dir.with_name("schemas")
+    shutil.copytree(REPOSITORY / "schemas", folder)
+    return settings.model_copy(update={"schemas_dir": folder})
+
+
+@pytest.fixture
+def schemas(settings: Settings) -> Path:
+    return settings.schemas_dir
+
+
+def spoil(schemas: Path, feed: str) -> None:
+    (schemas / f"{feed}.yaml").write_text(BROKEN, encoding="utf-8")
+
+
+def restore(schemas: Path, feed: str) -> None:
+    shutil.copy(REPOSITORY / "schemas" / f"{feed}.yaml", schemas)
+
+
+def loaded_anew(installation: Installation) -> Installation:
+    """Load the code location once more, as every run worker and every restart does."""
+    overrides = {"buckets": installation.buckets}
+    definitions = build_definitions(installation.settings, overrides)
+    return replace(installation, definitions=definitions)
+
+
+def tick(installation: Installation, sensor: str) -> dg.SensorResult | dg.SkipReason:
+    """Evaluate a sensor once, as the daemon does."""
+    repository = installation.definitions.get_repository_def()
+    resources = {"ledger": installation.ledger, "buckets": installation.buckets}
+    with dg.build_sensor_context(
+        installation.instance, repository_def=repository, resources=resources, sensor_name=sensor
+    ) as context:
+        found = repository.get_sensor_def(sensor)(context)
+    assert isinstance(found, dg.SensorResult | dg.SkipReason)
+    return found
+
+
+def message(installation: Installation) -> str:
+    """Answer what the silence sensor's tick says."""
+    found = tick(installation, "silence")
+    assert isinstance(found, dg.SensorResult)
+    assert isinstance(found.skip_reason, dg.SkipReason)
+    return found.skip_reason.skip_message or ""
+
+
+def staff_mail(installation: Installation) -> Iterator[tuple[str, str]]:
+    owed = installation.ledger.notifications.claim(datetime.now(UTC), timedelta(hours=1))
+    for each in owed:
+        if each.notice.channel is Channel.MAIL:
+            yield each.notice.subject, each.notice.body
+
+
+def settled(installation: Installation, load: Load) -> Load:
+    settling = Settling(installation.ledger, installation.instance, installation.settings)
+    settling.settle(installation.again(load))
+    return installation.again(load)
+
+
+def test_a_run_of_another_feed_is_not_affected(installation: Installation, schemas: Path) -> None:
+    spoil(schemas, OTHER)
+    installation = loaded_anew(installation)
+    installation.put(HEADER + ROWS)
+    load = installation.accept()
+    assert installation.execute(load).success
+    assert settled(installation, load).state is LoadState.SUCCEEDED
+
+
+def test_a_run_goes_by_the_last_good_field_map_that_the_request_sensor_saved(
+    installation: Installation, schemas: Path
+) -> None:
+    load = installation.accept()
+    requested = tick(installation, "load_requests")
+    assert isinstance(requested, dg.SensorResult)
+    assert len(requested.run_requests or ()) == 1
+    spoil(schemas, FEED)
+    worker = loaded_anew(installation)
+    installation.put(HEADER + ROWS)
+    assert worker.execute(load).success
+    assert settled(installation, load).state is LoadState.SUCCEEDED
+
+
+def test_the_incident_is_opened_once_with_file_and_line_and_over_when_the_file_is_good(
+    installation: Installation, schemas: Path
+) -> None:
+    assert "Broken" not in message(installation)
+    spoil(schemas, FEED)
+    shown = message(installation)
+    assert f"Broken field maps: {FEED} (last good one in force)." in shown
+    message(installation)
+    [incident] = installation.ledger.incidents.now_open()
+    assert incident.condition.kind is Kind.FIELD_MAP_BROKEN
+    [(subject, body)] = staff_mail(installation)
+    assert subject == f"Staff: The field map of {FEED} is broken"
+    assert f"{FEED}.yaml, line 2: this is not YAML" in body
+    assert "goes on with its last good field map" in body
+    restore(schemas, FEED)
+    assert "Broken" not in message(installation)
+    assert not installation.ledger.incidents.now_open()
+    [(subject, _)] = staff_mail(installation)
+    assert subject == f"Staff: over: The field map of {FEED} is broken"
+
+
+def test_a_feed_that_was_disabled_when_the_code_was_loaded_is_not_over_before_it_is_again(
+    installation: Installation, schemas: Path
+) -> None:
+    spoil(schemas, OTHER)
+    disabled = loaded_anew(installation)
+    assert f"{OTHER} (disabled)" in message(disabled)
+    restore(schemas, OTHER)
+    message(disabled)
+    assert installation.ledger.incidents.now_open()
+    message(loaded_anew(installation))
+    assert not installation.ledger.incidents.now_open()
+
+
+def test_monitoring_goes_on_where_the_folder_is_gone(
+    installation: Installation, schemas: Path
+) -> None:
+    schemas.rename(schemas.with_name("away"))
+    assert FEED in message(installation)
+    [incident, *_] = installation.ledger.incidents.now_open()
+    assert "The folder of the field maps cannot be read" in incident.condition.detail
+    assert incident.condition.kind is Kind.FIELD_MAP_BROKEN
+
+
+def test_the_assets_of_broken_field_maps_say_what_is_wrong(
+    installation: Installation, settings: Settings
+) -> None:
+    save_field_maps(settings, {FEED: read_schemas(settings).good[FEED]})
+    for feed in (FEED, OTHER):
+        spoil(settings.schemas_dir, feed)
+    graph = loaded_anew(installation).definitions.resolve_asset_graph()
+    lookups = graph.get(dg.AssetKey(["feeds", "warehouse_lookups"]))
+    other = graph.get(dg.AssetKey(["feeds", "warehouse_b"]))
+    assert "The last good field map is in force." in (lookups.description or "")
+    assert lookups.is_materializable
+    assert (other.description or "").startswith("**Disabled**")
+    assert not other.is_materializable
+    for node, feed in ((lookups, FEED), (other, OTHER)):
+        faults = node.metadata["field map faults"]
+        assert f"{feed}.yaml, line 2: this is not YAML" in str(faults)
+
+
+def test_definitions_with_a_broken_field_map_load_as_fast(
+    installation: Installation, schemas: Path
+) -> None:
+    def seconds() -> float:
+        started = time.perf_counter()
+        build_definitions(installation.settings)
+        return time.perf_counter() - started
+
+    good = min(seconds() for _ in range(3))
+    spoil(schemas, OTHER)
+    assert min(seconds() for _ in range(3)) < good + 0.5
+
+
+def accepted(installation: Installation, feed: str, ago: timedelta) -> Load:
+    """Accept a load of a feed some time ago."""
+    target: Target = replace(TARGET, feed=feed)
+    load = installation.accept(target=target)
+    with installation.ledger.database.writing() as connection:
+        moment = datetime.now(UTC) - ago
+        connection.execute(
+            update(loads).where(loads.c.job_id == load.job_id).values(accepted_at=moment)
+        )
+    return load
+
+
+def test_loads_of_a_disabled_feed_wait_an_hour_and_then_end_as_our_fault(
+    installation: Installation, schemas: Path
+) -> None:
+    spoil(schemas, OTHER)
+    installation = loaded_anew(installation)
+    old = accepted(installation, OTHER, timedelta(minutes=61))
+    new = accepted(installation, OTHER, timedelta(minutes=59))
+    for sensor in ("load_requests", "reconcile"):
+        tick(installation, sensor)
+    assert installation.again(new).state is LoadState.QUEUED
+    ended = installation.again(old)
+    assert ended.state is LoadState.FAILED
+    assert ended.errors == (str(Misconfigured()),)
+    [attempt] = installation.ledger.loads.attempts(old.job_id)
+    assert "The feed warehouse-b is disabled: its field map is broken" in attempt.errors[0]

@@ -1,0 +1,207 @@
+"""Rolling back from a bare shell: ledger, Dagster's records and warehouse in PostgreSQL."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from sqlalchemy import select
+
+from alumniq_pipelines.adapters.field_maps import read_catalog
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.ledger.tables import audit
+from alumniq_pipelines.cli.dagster_storage import URL
+from alumniq_pipelines.cli.home import make_ready
+from alumniq_pipelines.cli.programs import programs_environment
+from alumniq_pipelines.core.customer import Customer
+from alumniq_pipelines.core.load import new_job_id
+from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.settings import Settings, environment
+from alumniq_pipelines.warehouses import open_warehouse
+from tests.accepted_rows import batch
+from tests.servers.postgres import PostgresServer
+
+TARGET = Target("iqu", Environment.QA, "warehouse")
+COMMAND = ("version", "rollback", "iqu", "qa", "warehouse")
+ALUMNIQ = Path(sys.executable).with_name("alumniq")
+
+
+@dataclass(frozen=True)
+class Shell:
+    """A shell that has the settings, and nothing of Dagster's."""
+
+    settings: Settings
+    server: PostgresServer
+    ledger_name: str
+
+    def alumniq(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command to its end."""
+        url = self.settings.warehouse_url
+        assert url is not None
+        bare = {
+            name: value
+            for name, value in environment(self.settings).items()
+            if not name.startswith("DAGSTER_")
+        }
+        return subprocess.run(
+            [ALUMNIQ, *words],
+            env=bare | {"ALUMNIQ_WAREHOUSE_URL": url.get_secret_value()},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def live(self) -> int:
+        """Answer the version that readers see."""
+        found = open_warehouse(self.settings).live(TARGET)
+        return found.number if found else 0
+
+    def audited(self) -> list[tuple[str, object]]:
+        """List what the audit trail says of rollbacks, in order."""
+        with closing(Ledger.open(self.settings.ledger)) as ledger:
+            wanted = select(audit).where(audit.c.action.like("version.rollback%"))
+            with ledger.database.reading() as connection:
+                rows = connection.execute(wanted.order_by(audit.c.id)).mappings()
+                return [(row["action"], row["detail"]) for row in rows]
+
+    def execute(self, statement: str) -> None:
+        """Change something in the ledger's database by hand."""
+        with self.server.connect(self.ledger_name) as connection:
+            connection.execute(statement.encode())
+
+
+@pytest.fixture
+def shell(tmp_path: Path, postgres_server: PostgresServer) -> Iterator[Shell]:
+    """An installation in PostgreSQL that `alumniq up` has set up, with three versions."""
+    ledger, warehouse = postgres_server.create(), postgres_server.create()
+    settings = Settings(
+        data_dir=tmp_path / "var",
+        ledger_url=postgres_server.url(ledger),
+        warehouse="postgres",
+        warehouse_url=postgres_server.url(warehouse),
+    )
+    make_ready(settings)
+    with closing(Ledger.open(settings.ledger)) as opened:
+        opened.customers.add(Customer("iqu", "IQ University", "iqu"), datetime.now(UTC))
+    field_map = read_catalog(settings.schemas_dir).feed("warehouse")
+    for number in (3, 5, 8):
+        open_warehouse(settings).publish(
+            TARGET,
+            field_map,
+            batch(tmp_path, number, count=1_000),
+            number=number,
+            job_id=new_job_id(),
+            now=datetime(2026, 11, 25, 3, tzinfo=UTC) + timedelta(days=number),
+        )
+    yield Shell(settings, postgres_server, ledger)
+    for name in (ledger, warehouse):
+        postgres_server.drop(name)
+
+
+@contextmanager
+def dagsters_records(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    """Open Dagster's records as its own programs do."""
+    with monkeypatch.context() as patch:
+        patch.setenv(URL, programs_environment(shell.settings)[URL])
+        with dg.DagsterInstance.from_config(str(shell.settings.dagster_home)) as instance:
+            yield instance
+
+
+def moves(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """List the versions that Dagster's asset says readers were moved to, newest first."""
+    with dagsters_records(shell, monkeypatch) as instance:
+        found = instance.fetch_observations(dg.AssetKey(["feeds", "warehouse"]), 10).records
+    observed = [record.asset_observation for record in found]
+    return [each.metadata["version"].value for each in observed if each]
+
+
+def test_a_rollback_works_from_a_shell_that_has_only_the_settings(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert URL not in os.environ
+    done = shell.alumniq(*COMMAND)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "version 8 (1,008 rows) was live, version 5 (1,005 rows) is live now" in done.stdout
+    assert "The same command without --to goes back one version further." in done.stdout
+    assert shell.live() == 5
+    assert moves(shell, monkeypatch) == [5]
+    moved = {"from": 8, "to": 5}
+    assert shell.audited() == [("version.rollback requested", moved), ("version.rollback", moved)]
+
+
+def test_what_cannot_be_done_is_said_and_changes_nothing(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown = shell.alumniq(*COMMAND, "--to", "4")
+    assert unknown.returncode == 2
+    assert "Version 4 of iqu/qa/warehouse is not kept. Kept: 8, 5, 3." in unknown.stderr
+    again = shell.alumniq(*COMMAND, "--to", "8")
+    assert again.returncode == 0
+    assert "Version 8 of iqu/qa/warehouse is live already; nothing was changed." in again.stdout
+    assert shell.live() == 8
+    assert moves(shell, monkeypatch) == []
+    assert shell.audited() == []
+
+
+def test_without_dagsters_records_nothing_is_moved(shell: Shell) -> None:
+    shell.execute("ALTER SCHEMA dagster RENAME TO away; CREATE SCHEMA dagster")
+    shell.execute("REVOKE ALL ON SCHEMA dagster FROM public")
+    (shell.settings.dagster_home / "dagster.yaml").write_text("storage: {nonsense: {}}\n")
+    failed = shell.alumniq(*COMMAND)
+    assert failed.returncode == 2
+    assert "Traceback" not in failed.stderr
+    assert "Dagster's records cannot be opened" in failed.stderr
+    assert "Nothing was changed" in failed.stderr
+    assert shell.live() == 8
+    assert shell.audited() == []
+
+
+def test_where_the_audit_log_cannot_be_written_nothing_is_moved(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell.execute("ALTER TABLE audit RENAME TO audit_away")
+    failed = shell.alumniq(*COMMAND)
+    assert failed.returncode == 2
+    assert "The ledger cannot be read or written just now" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert shell.live() == 8
+    assert moves(shell, monkeypatch) == []
+
+
+def test_what_cannot_be_recorded_after_the_move_is_a_warning_that_says_it_was_made(
+    shell: Shell,
+) -> None:
+    shell.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'the disk is full' USING ERRCODE = '53100'; END $$;"
+        "CREATE TRIGGER refuse BEFORE INSERT ON audit FOR EACH ROW "
+        "WHEN (NEW.action = 'version.rollback') EXECUTE FUNCTION refuse();"
+        "CREATE TRIGGER refuse BEFORE INSERT ON dagster.event_logs FOR EACH ROW "
+        "EXECUTE FUNCTION refuse()"
+    )
+    done = shell.alumniq(*COMMAND)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "version 5 (1,005 rows) is live now" in done.stdout
+    assert done.stderr.count("Version 5 of iqu/qa/warehouse is live") == 2
+    assert "in the audit log" in done.stderr
+    assert "in Dagster" in done.stderr
+    assert "Do not repeat the command" in done.stderr
+    assert shell.live() == 5
+
+
+def test_two_rollbacks_in_a_row_say_each_where_they_came_from(shell: Shell) -> None:
+    first = json.loads(shell.alumniq(*COMMAND, "--json").stdout)
+    second = json.loads(shell.alumniq(*COMMAND, "--json").stdout)
+    assert [(each["was_live"], each["number"]) for each in (first, second)] == [(8, 5), (5, 3)]
+    third = shell.alumniq(*COMMAND)
+    assert third.returncode == 2
+    assert "older than the live one" in third.stderr
+    assert shell.live() == 3
