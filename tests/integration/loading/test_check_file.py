@@ -191,7 +191,8 @@ def test_a_file_in_any_delimiter_is_read_as_it_is(
         (HEADER.strip(), ["no-rows"]),
         ("1,Lee,3\n2,Roe,4\n", ["no-header"]),
         ("Report of today\n" + HEADER + "1,Lee,,,,\n", ["no-header"]),
-        ("xid,Last Name\n1,Lee\n", ["missing-column"]),
+        ("xid,Last Nam\n1,Lee\n", ["missing-column"]),
+        ("xid,lastName,vists\n1,Lee,3\n", ["misspelt-column"]),
         (
             "xid,xid,email,EMAIL\n1,2,3,4\n",
             ["duplicate-column", "duplicate-column", "missing-column"],
