@@ -138,7 +138,7 @@ class Judged:
 
     def compare(self, live: LiveRows) -> Changes:
         """Hold the accepted rows, once only they are left, against the live version's."""
-        return compare(self.staging, live)
+        return compare(self.staging, live, self.header.sources)
 
     def hints_beside(self, live: LiveRows) -> tuple[str, ...]:
         """Say what the live version lets suspect of the accepted rows."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS, Limits
 from alumniq_pipelines.core.archive import Archive
-from alumniq_pipelines.core.changes import Changes, reasons_to_hold
+from alumniq_pipelines.core.changes import Changes, reasons_to_hold, would_be_held_note
 from alumniq_pipelines.core.field_map import FieldMap, Threshold, Thresholds
 from alumniq_pipelines.core.holding import HeldRows, Hold
 from alumniq_pipelines.core.load import Load
@@ -39,7 +39,8 @@ class LoadReport:
     `version` is what it published, None where it was refused, held or superseded; where it
     `is_unchanged`, the live version made from the same bytes, which stays. `changes` are None on a
     first load, and where nothing could be published. `held` are the rows that wait for a person,
-    for `reasons_held`. A file that `is_good` could be published, if it was not a dry run.
+    for `reasons_held`; a dry run has reasons and holds nothing. A file that `is_good` could be
+    published, if it was not a dry run.
     """
 
     verdict: Verdict
@@ -95,11 +96,12 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
     the one the load was accepted for. Rows that break a rule are in the verdict; where more than
     `max_rejected` do, or no row is left, nothing is published and the live version stays. It stays,
     too, where it was made from the same bytes, and where more would change than `thresholds` let
-    pass: then the rows are kept for a person's decision. Raises FileProblem for a file that cannot
-    be read at all and OutageProblem for faults of ours. Harmless to repeat: a version already
-    published by this load is answered again; a later one already live makes this load superseded.
-    A dry run only judges. The first `report_rows` rejected rows are written into a rejection
-    report, whatever becomes of the load. Leaves nothing in `scratch`.
+    pass, or a column would lose all its values: then the rows are kept for a person's decision.
+    Raises FileProblem for a file that cannot be read at all and OutageProblem for faults of ours.
+    Harmless to repeat: a version already published by this load is answered again; a later one
+    already live makes this load superseded. A dry run only judges. The first `report_rows` rejected
+    rows are written into a rejection report, whatever becomes of the load. Leaves nothing in
+    `scratch`.
     """
     from alumniq_pipelines.judgement import Steps, room_told
 
@@ -111,11 +113,13 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
         report, accepted, before = _judged_and_compared(
             delivery, field_map, warehouse, folder, max_rejected, limits, steps, report_rows
         )
-        if accepted is None or load.request.dry_run:
+        if accepted is None:
             return report
+        reasons = reasons_to_hold(report.changes, thresholds)
+        if load.request.dry_run:
+            return _tried(report, reasons)
         if before is not None and _is_the_same(report, before):
             return replace(report, version=before.version, is_unchanged=True)
-        reasons = reasons_to_hold(report.changes, thresholds)
         with steps.step("hold" if reasons else "publish"):
             if reasons:
                 held = keep_rows(delivery.archive, load.job_id, field_map, accepted)
@@ -285,6 +289,13 @@ def _is_the_same(report: LoadReport, before: LiveRows) -> bool:
     """Whether the live version was made from the same bytes, and has the same rows."""
     same_rows = report.changes is not None and report.changes.are_none
     return same_rows and before.version.sha256 == report.sha256
+
+
+def _tried(report: LoadReport, reasons: tuple[str, ...]) -> LoadReport:
+    """Report on a dry run: a load of the file would be held for these reasons."""
+    notes = tuple(would_be_held_note(reason) for reason in reasons)
+    verdict = replace(report.verdict, notes=(*notes, *report.verdict.notes))
+    return replace(report, verdict=verdict, reasons_held=reasons)
 
 
 def _reported(report: LoadReport, version: Version, load: Load) -> LoadReport:

@@ -45,7 +45,7 @@ def step_events(
     if attempted.result is AttemptResult.SUPERSEDED:
         context.log.warning("A load accepted later is live already; this one publishes nothing.")
     elif attempted.result is AttemptResult.HELD:
-        context.log.warning("The load is held: it would change more than its thresholds let pass.")
+        context.log.warning("The load is held for approval; the check `changes` has the reasons.")
     elif attempted.result is AttemptResult.JUDGED:
         context.log.info("A dry run: the file was judged and would be published.")
     else:
