@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS, Limits
+from alumniq_pipelines.adapters.output_file import move_into_place
 from alumniq_pipelines.core.archive import Archive
 from alumniq_pipelines.core.changes import Changes, reasons_to_hold, would_be_held_note
 from alumniq_pipelines.core.field_map import FieldMap, Threshold, Thresholds
@@ -176,7 +177,8 @@ def check_file(
 
     `output` (.csv or .parquet) gets the accepted rows as they would be published; it is written
     whole, or not at all where the file is unusable. `partners` are the rows of other feeds that its
-    foreign keys refer to. Raises UnusableOutput, and OSError for a path that cannot be read.
+    foreign keys refer to. Raises UnusableOutput and OutputNotWritable, and OSError for a path that
+    cannot be read.
     """
     from alumniq_pipelines.judgement import Purpose, Steps, judged
 
@@ -192,7 +194,9 @@ def check_file(
                 path, field_map, folder, Purpose(database), limits, steps, partners
             ) as file:
                 if output:
-                    file.export(output)
+                    exported = folder / f"exported{output.suffix.lower()}"
+                    file.export(exported)
+                    move_into_place(exported, output)
         except FileProblem as problem:
             return _unusable(problem)
     verdict, counts = file.verdict, file.verdict.counts

@@ -13,6 +13,7 @@ from alumniq_pipelines.adapters.lost_zeros import LostZeros, lost_zeros
 from alumniq_pipelines.adapters.staging import Staging
 from alumniq_pipelines.adapters.warehouse.sql_text import identifier, literal
 from alumniq_pipelines.core.changes import Changes, EmptiedColumn
+from alumniq_pipelines.core.database_paths import database_path
 from alumniq_pipelines.core.warehouse import LiveRows
 
 PAIRS = "aside.pairs"
@@ -46,7 +47,7 @@ def zeros_lost(staging: Staging, live: LiveRows) -> Iterator[LostZeros]:
 
 @contextmanager
 def _attached(staging: Staging, live: LiveRows) -> Iterator["_Sides"]:
-    staging.run(f"ATTACH {literal(str(live.database))} AS live (READ_ONLY)")
+    staging.run(f"ATTACH {literal(database_path(live.database))} AS live (READ_ONLY)")
     try:
         yield _Sides(staging, f"live.{identifier(live.table)}")
     finally:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import duckdb
 
+from alumniq_pipelines.adapters.read_paths import file_pattern
 from alumniq_pipelines.adapters.warehouse.sql_text import literal
+from alumniq_pipelines.core.database_paths import database_path
 from alumniq_pipelines.core.problems.command import UnusableQuery
 
 EXPLAINED = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
@@ -20,11 +22,14 @@ def run(
     The connection reads the files of the catalog's folder and no others, and cannot change that.
     """
     with duckdb.connect() as connection:
-        connection.execute(f"attach {literal(str(catalog))} as catalog (read_only)")
+        connection.execute(f"attach {literal(database_path(catalog))} as catalog (read_only)")
         connection.execute("use catalog")
         tables = [name for (name,) in connection.execute("show tables").fetchall()]
         connection.execute("set enable_progress_bar = false")
-        connection.execute(f"set allowed_directories = [{literal(f'{catalog.parent}/')}]")
+        # Views name the versions' files by patterns, and it is those that are looked up here.
+        folders = (f"{path(catalog.parent)}/" for path in (database_path, file_pattern))
+        allowed = ", ".join(literal(folder) for folder in folders)
+        connection.execute(f"set allowed_directories = [{allowed}]")
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
         try:
