@@ -57,6 +57,20 @@ class UnusableArchive(FileProblem):
         )
 
 
+class TooManyMembers(FileProblem):
+    """The archive lists too many files."""
+
+    code = "too-many-members"
+
+    def __init__(self, listed: int | None, limit: int) -> None:
+        """Take how many files the archive says it lists, if that is known and more than `limit`."""
+        found = f"{listed:,} files" if listed and listed > limit else "too many files"
+        super().__init__(
+            f"The zip archive cannot be used: it lists {found}, and was not opened.",
+            "Put exactly one file into it, without a password.",
+        )
+
+
 class ExpandsTooFar(FileProblem):
     """The compressed file expands too far."""
 
