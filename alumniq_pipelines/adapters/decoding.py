@@ -20,6 +20,7 @@ from alumniq_pipelines.core.problems.packing import (
     DamagedArchive,
     ExpandsTooFar,
     NeedsMuchMemory,
+    RepeatsItself,
     TruncatedArchive,
 )
 
@@ -33,9 +34,13 @@ RATIO_COUNTS_FROM = 64 << 20
 """Bytes up to which any ratio is let pass: small files of few distinct values pack very well."""
 
 WINDOW_BYTES = 256 << 20
-WINDOW_LENIENCE = 2
-"""Any part of this size may expand so many times further than the whole: a bomb may stand behind
-what hardly packs, and would be given all that this left over."""
+"""The ratio holds for each part of this size as well: a bomb behind what hardly packs would be
+given all the room that this left over."""
+
+REPETITION_RATIO = 20
+LINES_ALIKE = 50
+"""One row over and over packs no better than blank columns do (by `gzip -1` 125 times), and so is
+known by its lines. Where rows have keys, each line is there once."""
 
 FOREIGN_FORMATS = {
     b"%PDF": "a PDF document",
@@ -139,17 +144,31 @@ class _Allowance:
     used: int = 0
     window: tuple[int, int] = (0, 0)
 
-    def use(self, size: int, read: int) -> None:
-        """Take some of it, once so many bytes of the file were read; raises ExpandsTooFar."""
-        self.used += size
-        ratio = self.limits.most_ratio
-        if self.used > min(self.limits.most_bytes, max(RATIO_COUNTS_FROM, read * ratio)):
-            raise ExpandsTooFar(self.limits.most_bytes, ratio)
-        used_before, read_before = self.window
-        if self.used - used_before >= WINDOW_BYTES:
-            if self.used - used_before > (read - read_before) * ratio * WINDOW_LENIENCE:
-                raise ExpandsTooFar(self.limits.most_bytes, ratio)
-            self.window = self.used, read
+    def use(self, chunk: bytes, read: int) -> None:
+        """Take room for a chunk, once so many bytes of the file were read.
+
+        Raises ExpandsTooFar and RepeatsItself.
+        """
+        self.used += len(chunk)
+        limits = self.limits
+        if self.used > min(limits.most_bytes, max(RATIO_COUNTS_FROM, read * limits.most_ratio)):
+            raise ExpandsTooFar(limits.most_bytes, limits.most_ratio)
+        if self.used - self.window[0] >= WINDOW_BYTES:
+            self._close_window(chunk, read)
+
+    def _close_window(self, chunk: bytes, read: int) -> None:
+        expanded, packed = self.used - self.window[0], read - self.window[1]
+        if expanded > packed * self.limits.most_ratio:
+            raise ExpandsTooFar(self.limits.most_bytes, self.limits.most_ratio)
+        if expanded > packed * REPETITION_RATIO and _repeats(chunk):
+            raise RepeatsItself
+        self.window = self.used, read
+
+
+def _repeats(chunk: bytes) -> bool:
+    """Whether hardly a line is not there many times."""
+    lines = chunk.splitlines()
+    return len(set(lines)) * LINES_ALIKE < len(lines)
 
 
 @contextmanager
@@ -177,7 +196,7 @@ def _unpack(file: BinaryIO, head: bytes, path: Path, allowance: "_Allowance") ->
     """Write out what is compressed; checksums and lengths are verified by who expands it."""
     with path.open("wb") as copy:
         for chunk in _expanded(file, head):
-            allowance.use(len(chunk), file.tell())
+            allowance.use(chunk, file.tell())
             copy.write(chunk)
 
 

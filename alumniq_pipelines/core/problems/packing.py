@@ -71,6 +71,20 @@ class TooManyMembers(FileProblem):
         )
 
 
+class RepeatsItself(FileProblem):
+    """The compressed file repeats the same rows."""
+
+    code = "repeats-itself"
+
+    def __init__(self) -> None:
+        """Say what was found; there is no line to point to, the file was not read to its end."""
+        super().__init__(
+            "The compressed file consists of a few rows that are repeated over and over; it was "
+            "not read to its end.",
+            "Look for what repeats in your export, such as a join that lacks a condition.",
+        )
+
+
 class ExpandsTooFar(FileProblem):
     """The compressed file expands too far."""
 

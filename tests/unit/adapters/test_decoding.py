@@ -25,6 +25,7 @@ from alumniq_pipelines.core.problems.packing import (
     DamagedArchive,
     ExpandsTooFar,
     NeedsMuchMemory,
+    RepeatsItself,
     TooManyMembers,
     TruncatedArchive,
     UnusableArchive,
@@ -303,6 +304,20 @@ def test_a_bomb_behind_what_hardly_packs_is_not_given_its_room(
     with pytest.raises(ExpandsTooFar):
         decoded(tmp_path, gzip.compress(before + bytes(100 << 20), mtime=0))
     assert (tmp_path / "decoded").stat().st_size <= 20 << 20
+
+
+def test_one_row_over_and_over_is_known_by_its_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Packed in haste, it takes as much as blank columns do: no ratio could tell the two apart."""
+    monkeypatch.setattr(decoding, "RATIO_COUNTS_FROM", 1 << 20)
+    monkeypatch.setattr(decoding, "WINDOW_BYTES", 4 << 20)
+    row = ",".join(f'"{place * 7919}"' for place in range(30)).encode() + b"\n"
+    packed = gzip.compress(row * (40_000_000 // len(row)), compresslevel=1, mtime=0)
+    assert 150 * len(packed) > 40_000_000
+    with pytest.raises(RepeatsItself):
+        decoded(tmp_path, packed)
+    assert (tmp_path / "decoded").stat().st_size <= 6 << 20
 
 
 def test_what_packs_very_well_throughout_is_let_pass(
