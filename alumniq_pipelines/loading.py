@@ -101,8 +101,7 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
     Raises FileProblem for a file that cannot be read at all and OutageProblem for faults of ours.
     Harmless to repeat: a version already published by this load is answered again; a later one
     already live makes this load superseded. A dry run only judges. The first `report_rows` rejected
-    rows are written into a rejection report, whatever becomes of the load. Leaves nothing in
-    `scratch`.
+    rows go into a rejection report, whatever becomes of the load. `scratch` is left empty.
     """
     from alumniq_pipelines.judgement import Steps, room_told
 
