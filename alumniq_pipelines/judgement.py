@@ -211,6 +211,7 @@ def _named_by_us(received: Path, scratch: Path) -> Path:
     """
     own = scratch / "received"
     if received != own:
+        own.unlink(missing_ok=True)
         own.symlink_to(received.absolute())
     return own
 
