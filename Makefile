@@ -6,7 +6,7 @@ MINUTES := 5
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test bench bench-gateway chaos screenshots lint lock clean
+.PHONY: help demo up test bench bench-gateway bombs chaos screenshots lint lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,9 @@ bench: $(READY) ## Measure checking and loading beside bare loads; writes benchm
 
 bench-gateway: $(READY) ## Measure the gateway beside a bare app; budgets on the last line
 	$(BIN)/python -m benchmarks.gateway
+
+bombs: $(READY) ## Check files made to exhaust memory, disk or time; each refused within limits
+	$(BIN)/python -m benchmarks.bombs
 
 lint: $(READY) ## Check format, style, types, rooms, dependencies and Dagster's definitions
 	$(BIN)/ruff format --check .

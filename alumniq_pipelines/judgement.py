@@ -138,7 +138,7 @@ class Judged:
 
     def compare(self, live: LiveRows) -> Changes:
         """Hold the accepted rows, once only they are left, against the live version's."""
-        return compare(self.staging, live)
+        return compare(self.staging, live, self.header.sources)
 
     def hints_beside(self, live: LiveRows) -> tuple[str, ...]:
         """Say what the live version lets suspect of the accepted rows."""
@@ -146,14 +146,9 @@ class Judged:
         return tuple(zeros_hint(each.column, each.rows, each.width) for each in lost)
 
     def export(self, path: Path) -> None:
-        """Write the accepted rows into a CSV or Parquet file, whole or not at all."""
+        """Write the accepted rows into a CSV or Parquet file, by the ending of its name."""
         self.staging.accept(self.rejected)
-        part = path.with_name(f".{path.stem}.part{path.suffix}")
-        try:
-            self.staging.export(part)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        self.staging.export(path)
 
 
 @contextmanager
@@ -194,7 +189,7 @@ def judged(
     """
     with room_told():
         with steps.step("decode") as progress:
-            decoded = decode(received, scratch, limits, progress)
+            decoded = decode(_named_by_us(received, scratch), scratch, limits, progress)
         beginning = read_beginning(decoded.path)
         header = read_header(beginning, field_map)
         layout = Layout(header.delimiter, field_map.dialect.csv.quote_char, header.width)
@@ -207,6 +202,18 @@ def judged(
                 trial = Trial(structure, none, purpose.most_remembered)
                 verdict = _verdict(staging, trial, header, partners)
             yield Judged(decoded, header, verdict, staging, structure, trial.rejected, trial.broken)
+
+
+def _named_by_us(received: Path, scratch: Path) -> Path:
+    """Link a file that somebody else named: whatever reads it may take a name for more than that.
+
+    DuckDB takes wildcards for other files, and an ending such as .gz for a compression.
+    """
+    own = scratch / "received"
+    if received != own:
+        own.unlink(missing_ok=True)
+        own.symlink_to(received.absolute())
+    return own
 
 
 def _staged(

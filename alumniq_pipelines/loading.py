@@ -3,33 +3,27 @@
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS, Limits
 from alumniq_pipelines.adapters.private_files import make_folder
 from alumniq_pipelines.core.archive import Archive
-from alumniq_pipelines.core.changes import Changes, reasons_to_hold
+from alumniq_pipelines.core.changes import Changes, reasons_to_hold, would_be_held_note
 from alumniq_pipelines.core.field_map import FieldMap, Threshold, Thresholds
 from alumniq_pipelines.core.holding import HeldRows, Hold
 from alumniq_pipelines.core.load import Load
 from alumniq_pipelines.core.outcome import CheckRecord
-from alumniq_pipelines.core.partners import NO_PARTNERS, Partners
-from alumniq_pipelines.core.problems.command import UnusableOutput
-from alumniq_pipelines.core.problems.file import FileProblem
 from alumniq_pipelines.core.progress import Progress, unwatched
-from alumniq_pipelines.core.verdict import Cause, Counts, Rejection, Verdict
+from alumniq_pipelines.core.verdict import Counts, Verdict
 from alumniq_pipelines.core.warehouse import AcceptedRows, LiveRows, Version, Warehouse
 from alumniq_pipelines.keeping import Delivery, keep_rows, kept_rows
 from alumniq_pipelines.partners import LivePartners
 
 if TYPE_CHECKING:
     from alumniq_pipelines.judgement import Judged, Steps
-
-OUTPUT_SUFFIXES = (".csv", ".parquet")
-"""What accepted rows can be written as."""
 
 BeforePublish = Callable[["LoadReport"], None]
 """Records what is known of a load's file before it is published, or raises what ends the load."""
@@ -44,7 +38,8 @@ class LoadReport:
     `version` is what it published, None where it was refused, held or superseded; where it
     `is_unchanged`, the live version made from the same bytes, which stays. `changes` are None on a
     first load, and where nothing could be published. `held` are the rows that wait for a person,
-    for `reasons_held`. A file that `is_good` could be published, if it was not a dry run.
+    for `reasons_held`; a dry run has reasons and holds nothing. A file that `is_good` could be
+    published, if it was not a dry run.
     """
 
     verdict: Verdict
@@ -58,26 +53,6 @@ class LoadReport:
     held: HeldRows | None = None
     reasons_held: tuple[str, ...] = ()
     is_good: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class CheckReport:
-    """What `alumniq check` answers.
-
-    `errors` are the first in the file, at most MAX_REJECTIONS_KEPT; `errors_total` counts them all,
-    and `causes` groups them. `remarks` are what is wrong and rejects nothing, warnings first, and
-    `notes` are on the whole file. An unusable file has its faults in `errors`, and no rows.
-    """
-
-    outcome: Literal["clean", "rejected", "unusable"]
-    rows_read: int
-    rows_accepted: int
-    rows_rejected: int
-    errors: tuple[Rejection, ...] = ()
-    notes: tuple[str, ...] = field(default=())
-    causes: tuple[Cause, ...] = field(default=())
-    errors_total: int = 0
-    remarks: tuple[Cause, ...] = field(default=())
 
 
 def unrecorded(report: LoadReport) -> None:
@@ -106,12 +81,13 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
     the one the load was accepted for. Rows that break a rule are in the verdict; where more than
     `max_rejected` do, or no row is left, nothing is published and the live version stays. It stays,
     too, where it was made from the same bytes, and where more would change than `thresholds` let
-    pass: then the rows are kept for a person's decision. Raises FileProblem for a file that cannot
-    be read at all and OutageProblem for faults of ours. Harmless to repeat: a version already
-    published by this load is answered again; a later one already live makes this load superseded.
-    A dry run only judges. `before_publish` is called with all that is known of the file right
-    before publishing; what it raises ends the attempt. The first `report_rows` rejected rows are
-    written into a rejection report, whatever becomes of the load. Leaves nothing in `scratch`.
+    pass, or a column would lose all its values: then the rows are kept for a person's decision.
+    Raises FileProblem for a file that cannot be read at all and OutageProblem for faults of ours.
+    Harmless to repeat: a version already published by this load is answered again; a later one
+    already live makes this load superseded. A dry run only judges. `before_publish` is called with
+    all that is known of the file right before publishing; what it raises ends the attempt. The
+    first `report_rows` rejected rows go into a rejection report, whatever becomes of the load.
+    `scratch` is left empty.
     """
     from alumniq_pipelines.judgement import Steps, room_told
 
@@ -123,11 +99,13 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
         report, accepted, before = _judged_and_compared(
             delivery, field_map, warehouse, folder, max_rejected, limits, steps, report_rows
         )
-        if accepted is None or load.request.dry_run:
+        if accepted is None:
             return report
+        reasons = reasons_to_hold(report.changes, thresholds)
+        if load.request.dry_run:
+            return _tried(report, reasons)
         if before is not None and _is_the_same(report, before):
             return replace(report, version=before.version, is_unchanged=True)
-        reasons = reasons_to_hold(report.changes, thresholds)
         with steps.step("hold" if reasons else "publish"):
             if reasons:
                 held = keep_rows(delivery.archive, load.job_id, field_map, accepted)
@@ -185,52 +163,6 @@ def report_of_held(hold: Hold) -> LoadReport:
 def overtaken(number: int) -> LoadReport:
     """Report on a load that a later one makes needless; nothing is read."""
     return LoadReport(Verdict(Counts(0, 0, 0)), None, number, 0, "", {})
-
-
-def check_file(
-    path: Path,
-    field_map: FieldMap,
-    output: Path | None = None,
-    *,
-    progress: Progress | None = None,
-    limits: Limits = DEFAULT_LIMITS,
-    partners: Partners = NO_PARTNERS,
-) -> CheckReport:
-    """Judge a local file as a load would, without any server.
-
-    `output` (.csv or .parquet) gets the accepted rows as they would be published; it is written
-    whole, or not at all where the file is unusable. `partners` are the rows of other feeds that its
-    foreign keys refer to. Raises UnusableOutput, and OSError for a path that cannot be read.
-    """
-    from alumniq_pipelines.judgement import Purpose, Steps, judged
-
-    if output is not None and output.suffix.lower() not in OUTPUT_SUFFIXES:
-        raise UnusableOutput(OUTPUT_SUFFIXES)
-    path.open("rb").close()
-    with tempfile.TemporaryDirectory(prefix="alumniq-check-") as scratch:
-        folder = Path(scratch)
-        database = folder / "rows.duckdb" if output else None
-        try:
-            steps = Steps(progress or unwatched)
-            with judged(
-                path, field_map, folder, Purpose(database), limits, steps, partners
-            ) as file:
-                if output:
-                    file.export(output)
-        except FileProblem as problem:
-            return _unusable(problem)
-    verdict, counts = file.verdict, file.verdict.counts
-    return CheckReport(
-        "clean" if verdict.is_clean else "rejected",
-        counts.rows_read,
-        counts.rows_accepted,
-        counts.rows_rejected,
-        verdict.rejections,
-        (*verdict.hints, *verdict.notes),
-        verdict.causes,
-        sum(cause.count for cause in verdict.causes),
-        verdict.remarks,
-    )
 
 
 def _published_before(load: Load, live: Version) -> LoadReport:
@@ -315,6 +247,13 @@ def _is_the_same(report: LoadReport, before: LiveRows) -> bool:
     return same_rows and before.version.sha256 == report.sha256
 
 
+def _tried(report: LoadReport, reasons: tuple[str, ...]) -> LoadReport:
+    """Report on a dry run: a load of the file would be held for these reasons."""
+    notes = tuple(would_be_held_note(reason) for reason in reasons)
+    verdict = replace(report.verdict, notes=(*notes, *report.verdict.notes))
+    return replace(report, verdict=verdict, reasons_held=reasons)
+
+
 def _reported(report: LoadReport, version: Version, load: Load) -> LoadReport:
     """Add what is live now: the load's own version, or a later one that supersedes it."""
     if version.number > load.number:
@@ -328,12 +267,3 @@ def _published(
     return warehouse.publish(
         load.target, field_map, accepted, number=load.number, job_id=load.job_id, now=now
     )
-
-
-def _unusable(problem: FileProblem) -> CheckReport:
-    """Report on a file that cannot be judged row by row."""
-    errors = tuple(
-        Rejection(None, each.line, each.column, each.code, each.detail, each.advice)
-        for each in problem.faults
-    )
-    return CheckReport("unusable", 0, 0, 0, errors, errors_total=len(errors))

@@ -13,6 +13,8 @@ from pydantic import Field, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from alumniq_pipelines.core.database_paths import database_path
+
 PREFIX = "ALUMNIQ_"
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -164,13 +166,18 @@ class Settings(BaseSettings):
 
     @property
     def home(self) -> Path:
-        """The data folder, absolute: child processes may run elsewhere."""
-        return self.data_dir.resolve()
+        """The data folder, absolute: child processes may run elsewhere.
+
+        Raises UnusableFolderName.
+        """
+        return Path(database_path(self.data_dir.resolve()))
 
     @property
     def ledger(self) -> str:
         """The SQLAlchemy URL of the ledger."""
-        return self.ledger_url or f"sqlite:///{self.home / 'ledger.db'}"
+        # In an address, `%` begins an escape.
+        path = str(self.home / "ledger.db").replace("%", "%25")
+        return self.ledger_url or f"sqlite:///{path}"
 
     @property
     def buckets_dir(self) -> Path:

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -127,6 +128,8 @@ def strictly_read(content: bytes, delimiter: str) -> list[list[str]] | None:
 
 def in_order(names: Sequence[str], row: Sequence[str], wanted: Sequence[str]) -> list[str | None]:
     """Pick the values of known columns out of a row, as they are published: blank is None."""
-    places = {name.replace("\ufeff", "").strip().casefold(): at for at, name in enumerate(names)}
+    places = {
+        re.sub(r"[\s_.(){}\[\]`\ufeff-]", "", name.casefold()): at for at, name in enumerate(names)
+    }
     found = [places.get(name.casefold()) for name in wanted]
     return [None if place is None else row[place] or None for place in found]

@@ -4,13 +4,16 @@ Whole rows are read once on each side and only their hashes joined, so memory st
 cells of rows that differ are read a second time, to tell in which columns.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
+from alumniq_pipelines.adapters.emptied_columns import emptied_columns
 from alumniq_pipelines.adapters.lost_zeros import LostZeros, lost_zeros
 from alumniq_pipelines.adapters.staging import Staging
 from alumniq_pipelines.adapters.warehouse.sql_text import identifier, literal
-from alumniq_pipelines.core.changes import Changes
+from alumniq_pipelines.core.changes import Changes, EmptiedColumn
+from alumniq_pipelines.core.database_paths import database_path
 from alumniq_pipelines.core.warehouse import LiveRows
 
 PAIRS = "aside.pairs"
@@ -22,12 +25,16 @@ HALF_OF_HASH = 2**32 - 1
 TEXT = "VARCHAR"
 
 
-def compare(staging: Staging, live: LiveRows) -> Changes:
-    """Compare what is staged, once only accepted rows are left, with the live version."""
+def compare(staging: Staging, live: LiveRows, in_file: Collection[str] = ()) -> Changes:
+    """Compare what is staged, once only accepted rows are left, with the live version.
+
+    `in_file` are the columns that the file has.
+    """
     with _attached(staging, live) as sides:
         key = staging.field_map.table_schema.primary_key
         has_key = bool(key) and set(key) <= set(sides.shared)
-        return sides.by_key(key) if has_key else sides.as_multisets()
+        changes = sides.by_key(key) if has_key else sides.as_multisets()
+        return replace(changes, emptied=tuple(sides.emptied(in_file)))
 
 
 def zeros_lost(staging: Staging, live: LiveRows) -> Iterator[LostZeros]:
@@ -40,7 +47,7 @@ def zeros_lost(staging: Staging, live: LiveRows) -> Iterator[LostZeros]:
 
 @contextmanager
 def _attached(staging: Staging, live: LiveRows) -> Iterator["_Sides"]:
-    staging.run(f"ATTACH {literal(str(live.database))} AS live (READ_ONLY)")
+    staging.run(f"ATTACH {literal(database_path(live.database))} AS live (READ_ONLY)")
     try:
         yield _Sides(staging, f"live.{identifier(live.table)}")
     finally:
@@ -53,7 +60,7 @@ class _Sides:
     def __init__(self, staging: Staging, live_table: str) -> None:
         self.staging = staging
         self.tables = staging.table, live_table
-        new, old = (self._types(table) for table in self.tables)
+        new, old = self.types = self._types(self.tables[0]), self._types(self.tables[1])
         self.shared = {
             name: _cell(name, is_retyped=kind != old[name])
             for name, kind in new.items()
@@ -88,9 +95,14 @@ class _Sides:
         unchanged = self.staging.count(self.tables[1]) - removed
         return self._changes(added, 0, removed, unchanged, {})
 
+    def emptied(self, in_file: Collection[str]) -> Sequence[EmptiedColumn]:
+        """Find the columns that would lose all their values."""
+        new, old = self.types
+        return emptied_columns(self.staging, new, self.tables[1], old, in_file)
+
     def zeros_lost(self, name: str) -> LostZeros | None:
         """Find texts of a column that the live version has only with zeros in front."""
-        if any(self._types(table).get(name) != TEXT for table in self.tables):
+        if any(types.get(name) != TEXT for types in self.types):
             return None
         known = f"SELECT {identifier(name)} AS text FROM {self.tables[1]}"
         return lost_zeros(self.staging, name, known)

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from alumniq_pipelines.adapters.zip_archive import read_only_member
 from alumniq_pipelines.core.problems.file import EmptyFile, ForeignFormat
 from alumniq_pipelines.core.problems.packing import (
     DamagedArchive,
     ExpandsTooFar,
     NeedsMuchMemory,
+    RepeatsItself,
     TruncatedArchive,
-    UnusableArchive,
 )
 
 if sys.version_info >= (3, 14):
@@ -31,6 +32,15 @@ else:
 CHUNK_BYTES = 1 << 20
 RATIO_COUNTS_FROM = 64 << 20
 """Bytes up to which any ratio is let pass: small files of few distinct values pack very well."""
+
+WINDOW_BYTES = 256 << 20
+"""The ratio holds for each part of this size as well: a bomb behind what hardly packs would be
+given all the room that this left over."""
+
+REPETITION_RATIO = 20
+LINES_ALIKE = 50
+"""One row over and over packs no better than blank columns do (by `gzip -1` 125 times), and so is
+known by its lines. Where rows have keys, each line is there once."""
 
 FOREIGN_FORMATS = {
     b"%PDF": "a PDF document",
@@ -65,11 +75,6 @@ ZSTD = (b"\x28\xb5\x2f\xfd", *(bytes([low, 0x2A, 0x4D, 0x18]) for low in range(0
 
 ZSTD_WINDOW_LOG = 27
 """How far back a frame may refer, as a power of two: this much memory is needed to read it."""
-
-EXCEL_MEMBER = "[Content_Types].xml"
-EXCEL = "an Excel workbook, or another Office document"
-NOT_PLAIN = 0x1 | 0x20 | 0x40
-"""Flags of a zip archive's member: encrypted, a patch, strongly encrypted."""
 
 Fraction = Callable[[float], None]
 """Told how much of the file is done, 0 to 1."""
@@ -117,7 +122,7 @@ def decode(received: Path, scratch: Path, limits: Limits, progress: Fraction) ->
         if head.startswith((GZIP, *ZIP, *ZSTD)):
             path = scratch / "decoded"
             with _damage_told(file):
-                _unpack(file, head, path, _Allowance(size, limits))
+                _unpack(file, head, path, _Allowance(limits))
     if path is not received:
         with path.open("rb") as decoded:
             head = decoded.read(CHUNK_BYTES)
@@ -130,18 +135,40 @@ def decode(received: Path, scratch: Path, limits: Limits, progress: Fraction) ->
 
 @dataclass(slots=True)
 class _Allowance:
-    """What is left of the room a compressed file may take."""
+    """What is left of the room a compressed file may take, by how much of it was read so far.
 
-    size: int
+    Measured by its whole size, a bomb of 15 MB would be given 3 GB before it is known for one.
+    """
+
     limits: Limits
     used: int = 0
+    window: tuple[int, int] = (0, 0)
 
-    def use(self, size: int) -> None:
-        """Take some of it; raises ExpandsTooFar."""
-        self.used += size
-        most_by_ratio = max(RATIO_COUNTS_FROM, self.size * self.limits.most_ratio)
-        if self.used > min(self.limits.most_bytes, most_by_ratio):
+    def use(self, chunk: bytes, read: int) -> None:
+        """Take room for a chunk, once so many bytes of the file were read.
+
+        Raises ExpandsTooFar and RepeatsItself.
+        """
+        self.used += len(chunk)
+        limits = self.limits
+        if self.used > min(limits.most_bytes, max(RATIO_COUNTS_FROM, read * limits.most_ratio)):
+            raise ExpandsTooFar(limits.most_bytes, limits.most_ratio)
+        if self.used - self.window[0] >= WINDOW_BYTES:
+            self._close_window(chunk, read)
+
+    def _close_window(self, chunk: bytes, read: int) -> None:
+        expanded, packed = self.used - self.window[0], read - self.window[1]
+        if expanded > packed * self.limits.most_ratio:
             raise ExpandsTooFar(self.limits.most_bytes, self.limits.most_ratio)
+        if expanded > packed * REPETITION_RATIO and _repeats(chunk):
+            raise RepeatsItself
+        self.window = self.used, read
+
+
+def _repeats(chunk: bytes) -> bool:
+    """Whether hardly a line is not there many times."""
+    lines = chunk.splitlines()
+    return len(set(lines)) * LINES_ALIKE < len(lines)
 
 
 @contextmanager
@@ -165,44 +192,29 @@ def _damage_told(file: BinaryIO) -> Iterator[None]:
         raise DamagedArchive(file.tell()) from None
 
 
-def _unpack(file: BinaryIO, head: bytes, path: Path, allowance: _Allowance) -> None:
-    if head.startswith(ZIP):
-        _unzip(file, path, allowance)
-    elif head.startswith(GZIP):
-        with gzip.GzipFile(fileobj=file) as text:
-            _expand(text, path, allowance)
-    else:
-        bound: dict[int, int] = {zstd.DecompressionParameter.window_log_max: ZSTD_WINDOW_LOG}
-        with zstd.ZstdFile(file, options=bound) as text:
-            _expand(text, path, allowance)
-
-
-def _expand(text: Readable, path: Path, allowance: _Allowance) -> None:
-    """Write out what is compressed; checksums and lengths are verified by the reader."""
+def _unpack(file: BinaryIO, head: bytes, path: Path, allowance: "_Allowance") -> None:
+    """Write out what is compressed; checksums and lengths are verified by who expands it."""
     with path.open("wb") as copy:
-        while chunk := text.read(CHUNK_BYTES):
-            allowance.use(len(chunk))
+        for chunk in _expanded(file, head):
+            allowance.use(chunk, file.tell())
             copy.write(chunk)
 
 
-def _unzip(file: BinaryIO, path: Path, allowance: _Allowance) -> None:
-    """Write out the only member of a zip archive, under a name of ours."""
-    if not zipfile.is_zipfile(file):
-        raise TruncatedArchive  # the list of contents is at the end
-    with zipfile.ZipFile(file) as archive:
-        members = [member for member in archive.infolist() if not member.is_dir()]
-        if EXCEL_MEMBER in {member.filename for member in members}:
-            raise ForeignFormat(EXCEL)
-        if len(members) != 1 or not _is_plainly_packed(members[0]):
-            raise UnusableArchive(len(members))
-        with archive.open(members[0]) as text:
-            _expand(text, path, allowance)
+def _expanded(file: BinaryIO, head: bytes) -> Iterator[bytes]:
+    if head.startswith(ZIP):
+        yield from read_only_member(file)
+    elif head.startswith(GZIP):
+        with gzip.GzipFile(fileobj=file) as text:
+            yield from _chunks(text)
+    else:
+        bound: dict[int, int] = {zstd.DecompressionParameter.window_log_max: ZSTD_WINDOW_LOG}
+        with zstd.ZstdFile(file, options=bound) as text:
+            yield from _chunks(text)
 
 
-def _is_plainly_packed(member: zipfile.ZipInfo) -> bool:
-    """Whether a member of an archive is packed in one of the two usual ways, without password."""
-    usual = member.compress_type in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
-    return usual and not member.flag_bits & NOT_PLAIN and member.header_offset >= 0
+def _chunks(text: Readable) -> Iterator[bytes]:
+    while chunk := text.read(CHUNK_BYTES):
+        yield chunk
 
 
 def _refuse_foreign(head: bytes) -> None:

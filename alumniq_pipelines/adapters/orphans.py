@@ -15,6 +15,7 @@ from alumniq_pipelines.adapters.lost_zeros import LostZeros, lost_zeros
 from alumniq_pipelines.adapters.staging import Staging
 from alumniq_pipelines.adapters.structure.block import Mask, Positions
 from alumniq_pipelines.adapters.warehouse.sql_text import identifier, literal
+from alumniq_pipelines.core.database_paths import database_path
 from alumniq_pipelines.core.field_map import ForeignKey
 from alumniq_pipelines.core.partners import PartnerRows
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
@@ -90,8 +91,9 @@ def attached(staging: Staging, partners: PartnerRows) -> Iterator[OtherRows]:
 
     Once attached they stay readable, also where their version is removed meanwhile.
     """
+    database = database_path(partners.database)
     try:
-        staging.run(f"ATTACH {literal(str(partners.database))} AS partners (READ_ONLY)")
+        staging.run(f"ATTACH {literal(database)} AS partners (READ_ONLY)")
     except duckdb.Error as error:
         raise WarehouseUnavailable(type(error).__name__) from None
     try:

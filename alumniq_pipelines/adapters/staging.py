@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import numpy as np
 
+from alumniq_pipelines.adapters.read_paths import file_pattern
 from alumniq_pipelines.adapters.screening import damaged, suspect, typed
 from alumniq_pipelines.adapters.structure.block import Mask, Positions
 from alumniq_pipelines.adapters.structure.examining import RegularText
@@ -22,6 +23,7 @@ from alumniq_pipelines.adapters.warehouse.sql_text import identifier, literal
 from alumniq_pipelines.adapters.warehouse.version_file import AS_WRITTEN, GAPS
 from alumniq_pipelines.core.column_types import stored_type
 from alumniq_pipelines.core.damage import screened_damages
+from alumniq_pipelines.core.database_paths import database_path
 from alumniq_pipelines.core.field_map import Column, FieldMap
 from alumniq_pipelines.core.header import Header
 from alumniq_pipelines.core.problems.outage import (
@@ -188,9 +190,9 @@ class Staging:
         return self.count(self.table)
 
     def export(self, path: Path) -> None:
-        """Write the table into a CSV or Parquet file, by the name's ending."""
+        """Write the table into a CSV or Parquet file under a name of ours, by its ending."""
         form = "FORMAT parquet" if path.suffix.lower() == ".parquet" else "FORMAT csv, HEADER true"
-        self.run(f"COPY (FROM {self.table}) TO {literal(str(path))} ({form})")
+        self.run(f"COPY (FROM {self.table}) TO {literal(database_path(path))} ({form})")
 
     def count(self, table: str) -> int:
         """Count the rows of a table."""
@@ -214,7 +216,8 @@ def open_staging(field_map: FieldMap, scratch: Path, database: Path | None) -> I
     Whatever fails in it is raised as ScratchUnavailable or StagingFailed.
     """
     config = _settings(scratch)
-    with _failures_told(), duckdb.connect(database or ":memory:", config=config) as connection:
+    name = database_path(database) if database else ":memory:"
+    with _failures_told(), duckdb.connect(name, config=config) as connection:
         connection.execute("ATTACH ':memory:' AS aside")
         _prepare(connection)
         yield Staging(connection, field_map, keeps_rows=database is not None)
@@ -242,7 +245,7 @@ def _settings(scratch: Path) -> dict[str, Any]:
     return {
         **AS_WRITTEN,
         "memory_limit": MEMORY_LIMIT,
-        "temp_directory": str(scratch / "spilled"),
+        "temp_directory": database_path(scratch / "spilled"),
     }
 
 
@@ -303,6 +306,8 @@ def reader(text: RegularText, field_map: FieldMap) -> str:
         "quote": literal(layout.quote),
         "escape": literal(layout.quote),
         "auto_detect": "false",
+        "compression": literal("none"),
+        "hive_partitioning": "false",
         "strict_mode": "true",
         "columns": f"{{{', '.join(f'{name}: {varchar}' for name in names)}}}",
         "nullstr" if blanks else "force_not_null": (
@@ -312,4 +317,4 @@ def reader(text: RegularText, field_map: FieldMap) -> str:
     if not text.has_returns:
         options["new_line"] = literal("\\n")
     written = ", ".join(f"{name} = {value}" for name, value in options.items())
-    return f"read_csv({literal(str(text.path))}, {written})"
+    return f"read_csv({literal(file_pattern(text.path))}, {written})"

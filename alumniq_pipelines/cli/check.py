@@ -10,12 +10,12 @@ import typer
 
 from alumniq_pipelines.adapters.decoding import Limits
 from alumniq_pipelines.adapters.field_maps import read_field_map
-from alumniq_pipelines.cli.console import for_people, print_json
+from alumniq_pipelines.cli.console import for_people, print_json, printable
 from alumniq_pipelines.cli.installation import feed_of
 from alumniq_pipelines.cli.partners import partners_for
 from alumniq_pipelines.core.progress import Progress, unwatched
 from alumniq_pipelines.core.verdict import Cause, of_the_file
-from alumniq_pipelines.loading import CheckReport, check_file
+from alumniq_pipelines.file_check import CheckReport, check_file
 from alumniq_pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _show(report: CheckReport, file: Path, output: Path | None) -> None:
     from rich.markup import escape
 
     console = for_people()
-    name = escape(file.name)
+    name = escape(printable(file.name))
     if report.outcome == "unusable":
         console.print(f"[bold red]Unusable:[/bold red] {name} cannot be loaded at all.")
         _show_faults(console, report)
@@ -173,7 +173,9 @@ def _show(report: CheckReport, file: Path, output: Path | None) -> None:
     for note in report.notes:
         console.print(f"Note: {escape(note)}")
     if output and report.outcome != "unusable":
-        console.print(f"The {report.rows_accepted:,} accepted rows are in {escape(str(output))}.")
+        console.print(
+            f"The {report.rows_accepted:,} accepted rows are in {escape(printable(str(output)))}."
+        )
 
 
 def _show_faults(console: "Console", report: CheckReport) -> None:

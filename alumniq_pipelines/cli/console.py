@@ -1,6 +1,7 @@
 """How the command speaks: tables and prose for people, JSON for machines, problems in one line."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,14 @@ def for_people() -> "Console":
     from rich.console import Console
 
     return Console(highlight=False)
+
+
+def printable(name: str) -> str:
+    """Return the name of a file without what a terminal would obey or could not show."""
+    text = os.fsencode(name).decode(errors="replace")
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )
 
 
 def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:

@@ -1,7 +1,7 @@
 """What a load would change in the live version, and how much of that needs a person's consent."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from alumniq_pipelines.core.field_map import Threshold, Thresholds
@@ -11,12 +11,26 @@ KINDS = ("added", "changed", "removed")
 
 
 @dataclass(frozen=True, slots=True)
+class EmptiedColumn:
+    """A column that has values in the live version, and would have none in the next one.
+
+    `rows_filled` are the rows of the live version that have a value; one that `is_absent` is not
+    in the file at all. A column's default is no value.
+    """
+
+    name: str
+    rows_filled: int
+    is_absent: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
     """The accepted rows of a load beside the live version's, row by row of the primary key.
 
     Of a feed without a key, rows are alike or not: none is changed. `columns` counts the changed
     rows in which a column differs, most frequent first, and leaves out the others. Columns that
-    only one of the two versions has change no row; they are named.
+    only one of the two versions has change no row; they are named. `emptied` are the columns whose
+    values would all be lost.
     """
 
     added: int
@@ -26,6 +40,7 @@ class Changes:
     columns: Mapping[str, int] = field(default_factory=dict)
     new_columns: tuple[str, ...] = ()
     gone_columns: tuple[str, ...] = ()
+    emptied: tuple[EmptiedColumn, ...] = ()
 
     @property
     def rows_before(self) -> int:
@@ -50,6 +65,7 @@ class Changes:
             "columns": dict(self.columns),
             "new_columns": list(self.new_columns),
             "gone_columns": list(self.gone_columns),
+            "emptied": [asdict(column) for column in self.emptied],
         }
 
     @classmethod
@@ -60,20 +76,44 @@ class Changes:
             columns=dict(stored["columns"]),
             new_columns=tuple(stored["new_columns"]),
             gone_columns=tuple(stored["gone_columns"]),
+            # What was stored by earlier releases does not have it.
+            emptied=tuple(EmptiedColumn(**column) for column in stored.get("emptied", ())),
         )
 
 
 def reasons_to_hold(changes: Changes | None, thresholds: Thresholds) -> tuple[str, ...]:
-    """Say which thresholds are exceeded, a sentence each; none on a first load, nor of equality."""
+    """Return why a load must wait for a person, a sentence each.
+
+    Columns that would lose all their values come first, whatever the thresholds are. A first load
+    has no reasons, nor has one that changes nothing.
+    """
     if changes is None:
         return ()
-    return tuple(
+    excesses = (
         reason
         for kind in KINDS
         for reason in _excesses(
             kind, getattr(changes, kind), changes.rows_before, getattr(thresholds, kind)
         )
     )
+    return (*(_emptied(column, changes.rows_before) for column in changes.emptied), *excesses)
+
+
+def would_be_held_note(reason: str) -> str:
+    """Return what a dry run says of a reason."""
+    return f"A load of this file would be held for approval. {reason}"
+
+
+def _emptied(column: EmptiedColumn, before: int) -> str:
+    missing = "is absent from this file" if column.is_absent else "has no value in this file"
+    share = f"{_share(column.rows_filled, before)} of the rows of the live version"
+    return f"The column `{column.name}` was filled in {share} and {missing}."
+
+
+def _share(rows: int, before: int) -> str:
+    """Return a percentage that is never 0 %, and 100 % only where it is all rows."""
+    percent = min(max(rows * 100 / before, 0.1), 100.0 if rows == before else 99.9)
+    return f"{percent:.1f}".removesuffix(".0") + " %"
 
 
 def overridden(thresholds: Thresholds, own: Mapping[str, Threshold]) -> Thresholds:

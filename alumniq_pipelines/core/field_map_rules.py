@@ -5,15 +5,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from alumniq_pipelines.core.cell import broken_rules, text_of, value_of
+from alumniq_pipelines.core.column_names import fold, is_extension_name
 from alumniq_pipelines.core.fault import Fault, Path
 from alumniq_pipelines.core.field_map import Column, FieldMap, ForeignKey, Scalar
 from alumniq_pipelines.core.foreign_key_rules import reference_faults
 from alumniq_pipelines.core.near_miss import did_you_mean
 from alumniq_pipelines.core.pattern import unportable
 from alumniq_pipelines.core.reference_sets import belongs
-
-EXTENSION_SUFFIX = "__c"
-"""How the sender's own columns end (spec: public pages on warehouseB)."""
 
 RESERVED_COLUMNS = frozenset({"rowid", "ctid", "oid", "tableoid", "xmin", "xmax", "cmin", "cmax"})
 """Names that DuckDB or PostgreSQL keep for themselves."""
@@ -45,9 +43,12 @@ def faults_of(field_map: FieldMap) -> Iterator[Fault]:
     for index, column in enumerate(field_map.columns):
         path: Path = ("schema", "fields", index)
         yield from (Fault((*path, *key), text) for key, text in _column_faults(column, field_map))
-        folded = column.name.casefold()
+        folded = fold(column.name)
         if folded in names:
-            text = f"`name` is that of another field, `{names[folded]}`; names differ beyond case"
+            text = (
+                f"`name` cannot be told from that of another field, `{names[folded]}`: case, "
+                "blanks, `_`, `-`, `.` and brackets do not count in a header"
+            )
             yield Fault((*path, "name"), text)
         names.setdefault(folded, column.name)
     yield from _key_faults(field_map)
@@ -84,7 +85,7 @@ def _name_faults(column: Column, field_map: FieldMap) -> Iterator[tuple[Path, st
         yield path, f"`name` is longer than {LONGEST_COLUMN_NAME} bytes; no table can hold it"
     if name.casefold() in RESERVED_COLUMNS:
         yield path, "`name` is one that databases keep for themselves; choose another"
-    if name.casefold().endswith(EXTENSION_SUFFIX) and not field_map.alumniq.extension_columns:
+    if is_extension_name(name) and not field_map.alumniq.extension_columns:
         yield (
             path,
             (

@@ -6,14 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 
+from alumniq_pipelines.core.column_names import ColumnNames, bare, fold, is_extension_name
 from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.core.field_map_rules import EXTENSION_SUFFIX, LONGEST_COLUMN_NAME
+from alumniq_pipelines.core.field_map_rules import LONGEST_COLUMN_NAME
 from alumniq_pipelines.core.near_miss import near_miss
-from alumniq_pipelines.core.problems.file import (
+from alumniq_pipelines.core.problems.file import FileProblem
+from alumniq_pipelines.core.problems.header import (
     DuplicateColumn,
-    FileProblem,
     MissingColumn,
+    MisspeltColumn,
     NoHeader,
+    TooManyColumns,
     UnknownColumn,
     UnusableColumnName,
     UnusableHeader,
@@ -23,8 +26,13 @@ from alumniq_pipelines.core.report import REPORT_COLUMNS
 DELIMITERS = (",", "\t", "|", ";", "^", "~", ":", "\x1f", "\x01", " ")
 """What is tried beside the field map's own."""
 
+MAX_COLUMNS = 10_000
+"""A header of 1.5 MB can name 750,000, which would take minutes and gigabytes to read."""
+
 EXTENSION_NAME = re.compile(r"\w+")
 MOST_NAMES_LISTED = 10
+MOST_NEAR_NAMES = 100
+"""Unknown columns for which a similar known one is looked up: a header may have 100,000."""
 LINES_SEARCHED = 10
 """How far below the top of the file a header is looked for, to say where it stands."""
 
@@ -54,6 +62,8 @@ def read_header(text: str, field_map: FieldMap) -> Header:
     if not _matches(names, field_map):
         known = [column.name for column in field_map.columns]
         raise NoHeader(known, _line_of_header(text, field_map))
+    if len(names) > MAX_COLUMNS:
+        raise TooManyColumns(len(names), MAX_COLUMNS)
     width, names = len(names), _without_report(names)
     places = _places(names, field_map)
     faults = list(_faults(names, places, field_map))
@@ -106,12 +116,7 @@ def _names(text: str, delimiter: str, field_map: FieldMap) -> list[str]:
 
 
 def _matches(names: Sequence[str], field_map: FieldMap) -> int:
-    return len({_fold(name) for name in names} & {_fold(each.name) for each in field_map.columns})
-
-
-def _fold(name: str) -> str:
-    """Make names equal that differ in case, in blanks around them, or in byte order marks."""
-    return name.replace("\ufeff", "").strip().casefold()
+    return len({fold(name) for name in names} & {fold(each.name) for each in field_map.columns})
 
 
 def _line_of_header(text: str, field_map: FieldMap) -> int | None:
@@ -125,26 +130,29 @@ def _line_of_header(text: str, field_map: FieldMap) -> int | None:
 
 def _places(names: Sequence[str], field_map: FieldMap) -> dict[str, list[int]]:
     """Find where known columns and kept extension columns stand, in the file's order."""
-    known = {_fold(column.name): column.name for column in field_map.columns}
+    known = {fold(column.name): column.name for column in field_map.columns}
+    own: dict[str, str] = {}
     places: dict[str, list[int]] = {}
     for place, name in enumerate(names):
-        folded = _fold(name)
-        if folded in known:
+        if (folded := fold(name)) in known:
             places.setdefault(known[folded], []).append(place)
         elif _is_extension(name, field_map):
-            own = next((each for each in places if _fold(each) == folded), name.strip())
-            places.setdefault(own, []).append(place)
+            plain = own.setdefault(bare(name).casefold(), bare(name))
+            places.setdefault(plain, []).append(place)
     return places
 
 
 def _is_extension(name: str, field_map: FieldMap) -> bool:
-    return field_map.alumniq.extension_columns and _fold(name).endswith(EXTENSION_SUFFIX)
+    return field_map.alumniq.extension_columns and is_extension_name(name)
 
 
 def _unknown(names: Sequence[str], field_map: FieldMap) -> list[str]:
-    known = {_fold(column.name) for column in field_map.columns}
+    """List the names, each once, that are neither known nor of columns to be kept."""
+    known = {fold(column.name) for column in field_map.columns}
     return [
-        name for name in names if _fold(name) not in known and not _is_extension(name, field_map)
+        name
+        for name in dict.fromkeys(names)
+        if fold(name) not in known and not _is_extension(name, field_map)
     ]
 
 
@@ -153,16 +161,39 @@ def _faults(
 ) -> Iterator[FileProblem]:
     unknown = _unknown(names, field_map)
     absent = [column.name for column in field_map.columns if column.name not in places]
+    misspelt = _misspelt(unknown, absent, field_map)
     for column in field_map.columns:
+        meant = [name for name, known in misspelt.items() if known == column.name]
         if column.name in absent and field_map.is_required(column):
-            yield MissingColumn(column.name, near_miss(column.name, unknown))
+            near = meant[0] if meant else near_miss(column.name, unknown)
+            yield MissingColumn(column.name, near)
+        else:
+            yield from (MisspeltColumn(name, column.name) for name in meant)
     for name, found in places.items():
         if len(found) > 1:
-            yield DuplicateColumn(name, [place + 1 for place in found])
+            spellings = [bare(names[place]) for place in found]
+            yield DuplicateColumn(name, [place + 1 for place in found], spellings)
         elif field_map.column(name) is None and not _is_storable(name):
             yield UnusableColumnName(found[0] + 1, LONGEST_COLUMN_NAME)
     if field_map.alumniq.unknown_columns == "reject":
-        yield from (UnknownColumn(name, near_miss(name, absent)) for name in dict.fromkeys(unknown))
+        others = [name for name in unknown if name not in misspelt]
+        for count, name in enumerate(others):
+            near = near_miss(name, absent) if count < MOST_NEAR_NAMES else None
+            yield UnknownColumn(name, near)
+
+
+def _misspelt(
+    unknown: Sequence[str], absent: Sequence[str], field_map: FieldMap
+) -> Mapping[str, str]:
+    """Find the unknown names that probably stand for absent columns, and for which.
+
+    Were such a file loaded, the column would be published blank.
+    """
+    if not absent:
+        return {}
+    known = ColumnNames(field_map.columns)
+    meant = ((name, known.meant_by(name, absent)) for name in unknown)
+    return {name: column for name, column in meant if column is not None}
 
 
 def _is_storable(name: str) -> bool:
@@ -179,18 +210,26 @@ def _notes(
             f"The file is delimited by {_shown(delimiter)}, the field map says "
             f"{_shown(field_map.dialect.csv.delimiter)}; it was read as it is."
         )
-    for name, place in sources.items():
-        if names[place] != name:
-            yield f"The column `{names[place].strip()}` was taken for `{name}`."
+    respelled = [
+        f"`{bare(names[place])}` as `{name}`"
+        for name, place in sources.items()
+        if bare(names[place]) != name
+    ]
+    if respelled:
+        yield f"Columns were matched in spite of their spelling: {_listed(respelled)}."
     absent = [column.name for column in field_map.columns if column.name not in sources]
     if absent:
         yield f"The file lacks columns that may be left out; they are blank: {_listed(absent)}."
-    unknown = [
-        f"`{name}`" + (f" (did you mean `{near}`?)" if (near := near_miss(name, absent)) else "")
-        for name in dict.fromkeys(_unknown(names, field_map))
-    ]
+    unknown = _unknown(names, field_map)
     if unknown and field_map.alumniq.unknown_columns == "warn":
-        yield f"Columns that are not in the field map were left out: {_listed(unknown)}."
+        shown = [_with_near_miss(name, absent) for name in unknown[:MOST_NAMES_LISTED]]
+        listed = _listed([*shown, *unknown[MOST_NAMES_LISTED:]])
+        yield f"Columns that are not in the field map were left out: {listed}."
+
+
+def _with_near_miss(name: str, absent: Sequence[str]) -> str:
+    near = near_miss(name, absent)
+    return f"`{name}` (did you mean `{near}`?)" if near else f"`{name}`"
 
 
 def _listed(names: Sequence[str]) -> str:

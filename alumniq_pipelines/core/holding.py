@@ -97,8 +97,8 @@ def held_notices(load: Load, hold: Hold, staff: Staff, gateway_url: str) -> tupl
 
 def _why(load: Load) -> str:
     return (
-        f"{load.request.filename} was judged and is not published: it would change more of the "
-        "live version than the feed's thresholds let pass. It waits for you, and fails by itself."
+        f"{load.request.filename} was checked and is not published, because of what it would "
+        "change in the live version. It waits for your approval; without a decision it fails."
     )
 
 

@@ -15,7 +15,10 @@ DESCRIPTIONS = {
     REFERENCES: "Every foreign key finds its row; rows may be published whose key only warns.",
     WARNINGS: "No value breaks a rule that only warns; rows that do are published.",
     ROW_COUNT: "The number of rows is between half and twice that of the version before.",
-    CHANGES: "No more rows are added, changed or removed than the thresholds let pass.",
+    CHANGES: (
+        "No more rows are added, changed or removed than the thresholds let pass, and no column "
+        "loses all its values."
+    ),
 }
 
 

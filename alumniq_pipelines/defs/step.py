@@ -61,7 +61,7 @@ def step_events(
     if attempted.problem:
         raise _failure(attempted, metadata)
     if attempted.result is AttemptResult.HELD:
-        context.log.warning("The load is held: it would change more than its thresholds let pass.")
+        context.log.warning("The load is held for approval; the check `changes` has the reasons.")
     elif attempted.result is AttemptResult.JUDGED:
         context.log.info("A dry run: the file was judged and would be published.")
     else:

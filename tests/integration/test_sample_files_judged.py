@@ -7,7 +7,7 @@ import pytest
 
 from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.core.catalog import Catalog
-from alumniq_pipelines.loading import check_file
+from alumniq_pipelines.file_check import check_file
 from alumniq_pipelines.partners import FilePartners, OtherFile
 from alumniq_pipelines.samples.files import write_sample_files, write_warehouse
 from alumniq_pipelines.settings import REPOSITORY

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import duckdb
 
+from alumniq_pipelines.adapters.read_paths import file_pattern
 from alumniq_pipelines.adapters.warehouse.sql_text import identifier, literal
 from alumniq_pipelines.adapters.warehouse.version_file import FACTS, VersionFile
+from alumniq_pipelines.core.database_paths import database_path
 
 OVERVIEW = "_versions"
 """The view that tells which version each feed is at."""
@@ -20,7 +22,7 @@ OVERVIEW = "_versions"
 def write(file: Path, live: Mapping[Path, VersionFile]) -> None:
     """Write a catalog of live versions into a new file; views name the versions' files by path."""
     file.unlink(missing_ok=True)
-    with duckdb.connect(file) as connection:
+    with duckdb.connect(database_path(file)) as connection:
         for path, described in live.items():
             view = identifier(described.table)
             connection.execute(f"create view {view} as from {_source([path], described.table)}")
@@ -32,7 +34,7 @@ def write(file: Path, live: Mapping[Path, VersionFile]) -> None:
 
 def _source(paths: Iterable[Path], table: str) -> str:
     """Name a table of files; a folder called `a=b` must not add a column to it."""
-    files = ", ".join(literal(str(path)) for path in paths)
+    files = ", ".join(literal(file_pattern(path)) for path in paths)
     return f"read_duckdb([{files}], table_name = {literal(table)}, hive_partitioning = false)"
 
 

@@ -9,7 +9,9 @@ from typing import Any
 
 import duckdb
 
+from alumniq_pipelines.adapters.read_paths import file_pattern
 from alumniq_pipelines.adapters.warehouse.sql_text import literal
+from alumniq_pipelines.core.database_paths import database_path
 from alumniq_pipelines.core.problems.command import UnusableQuery
 from alumniq_pipelines.core.problems.query import QueryTooSlow
 
@@ -69,10 +71,13 @@ def _connected(catalog: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         tempfile.TemporaryDirectory(prefix="alumniq-query-") as scratch,
         duckdb.connect(config={**LIMITS, "temp_directory": scratch}) as connection,
     ):
-        connection.execute(f"attach {literal(str(catalog))} as catalog (read_only)")
+        connection.execute(f"attach {literal(database_path(catalog))} as catalog (read_only)")
         connection.execute("use catalog")
         connection.execute("set enable_progress_bar = false")
-        connection.execute(f"set allowed_directories = [{literal(f'{catalog.parent}/')}]")
+        # Views name the versions' files by patterns, and it is those that are looked up here.
+        folders = (f"{path(catalog.parent)}/" for path in (database_path, file_pattern))
+        allowed = ", ".join(literal(folder) for folder in folders)
+        connection.execute(f"set allowed_directories = [{allowed}]")
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
         yield connection

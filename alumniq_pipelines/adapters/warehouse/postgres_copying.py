@@ -16,6 +16,7 @@ from psycopg import Connection
 from alumniq_pipelines.adapters.warehouse.postgres_place import Columns, Place
 from alumniq_pipelines.adapters.warehouse.sql_text import identifier, literal
 from alumniq_pipelines.adapters.warehouse.version_file import GAPS
+from alumniq_pipelines.core.database_paths import database_path
 from alumniq_pipelines.core.warehouse import AcceptedRows
 
 CHUNK_BYTES = 1 << 18
@@ -32,7 +33,8 @@ DUCKDB_NAMES = {postgres: name for name, postgres in POSTGRES_NAMES.items()}
 """Where the two call a type differently; what is not here has one name."""
 READING = (
     "auto_detect = false, header = false, delim = ',', quote = '\"', escape = '\"', "
-    "nullstr = '', allow_quoted_nulls = false, max_line_size = 8000000"
+    "nullstr = '', allow_quoted_nulls = false, max_line_size = 8000000, "
+    "compression = 'none', hive_partitioning = false"
 )
 """How DuckDB reads what PostgreSQL wrote: no row that was loaded is as long, its quotes doubled."""
 
@@ -42,7 +44,7 @@ ROOM: dict[str, Any] = {"memory_limit": "512MB"}
 
 def accepted_columns(accepted: AcceptedRows) -> Columns:
     """List the columns of accepted rows with PostgreSQL's types."""
-    with duckdb.connect(accepted.database, read_only=True) as connection:
+    with duckdb.connect(database_path(accepted.database), read_only=True) as connection:
         described = connection.execute(f"describe {identifier(accepted.table)}").fetchall()
     return [(name, POSTGRES_NAMES.get(kind, kind.lower())) for name, kind, *_ in described]
 
@@ -57,7 +59,7 @@ def copy_in(
     # Frozen: whoever reads the rows first need not mark each of them as committed.
     into = f"copy {relation} ({names}) from stdin (format csv, freeze)"
     with (
-        duckdb.connect(accepted.database, read_only=True, config=WRITING) as source,
+        duckdb.connect(database_path(accepted.database), read_only=True, config=WRITING) as source,
         connection.cursor() as cursor,
         ThreadPoolExecutor(1) as other,
     ):
@@ -86,7 +88,7 @@ def copy_gaps(
     """
     into = f"copy {place.gaps} (feed, number, place, left_out) from stdin"
     with (
-        duckdb.connect(accepted.database, read_only=True) as source,
+        duckdb.connect(database_path(accepted.database), read_only=True) as source,
         connection.cursor() as cursor,
         cursor.copy(into) as copy,
     ):
@@ -107,7 +109,7 @@ def copy_out(
     out = f"copy (select {names} from {relation}) to stdout (format csv, force_quote *)"
     connection.execute("set local synchronize_seqscans = off")
     with (
-        duckdb.connect(database, config=ROOM) as destination,
+        duckdb.connect(database_path(database), config=ROOM) as destination,
         connection.cursor() as cursor,
         ThreadPoolExecutor(1) as other,
         _pipe() as (reader, writer),

@@ -9,7 +9,9 @@ from typing import Any
 
 import duckdb
 
+from alumniq_pipelines.adapters.read_paths import file_pattern
 from alumniq_pipelines.adapters.warehouse.sql_text import identifier
+from alumniq_pipelines.core.database_paths import database_path
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.load import JobId
 from alumniq_pipelines.core.problems.outage import IncompleteVersion
@@ -86,7 +88,7 @@ def complete(accepted: AcceptedRows, described: VersionFile) -> None:
 
     Raises IncompleteVersion where it has another number of rows than was announced.
     """
-    with duckdb.connect(accepted.database, config=AS_WRITTEN) as connection:
+    with duckdb.connect(database_path(accepted.database), config=AS_WRITTEN) as connection:
         if accepted.table != described.table:
             names = identifier(accepted.table), identifier(described.table)
             connection.execute(f"alter table {names[0]} rename to {names[1]}")
@@ -106,7 +108,7 @@ def read(files: Collection[Path]) -> Sequence[VersionFile]:
     with duckdb.connect() as connection:
         rows = connection.execute(
             "from read_duckdb(?, table_name = ?, hive_partitioning = false)",
-            [[str(file) for file in files], FACTS],
+            [[file_pattern(file) for file in files], FACTS],
         ).fetchall()
     return [version_of(dict(zip(FACT_TYPES, row, strict=True))) for row in rows]
 

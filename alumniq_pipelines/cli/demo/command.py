@@ -140,7 +140,7 @@ def _play(play: Demo, people: int) -> None:
 def _check(play: Demo, stage: Stage, body: str) -> None:
     """Judge the broken file as `alumniq check` does: the planted rows are told, and no others."""
     from alumniq_pipelines.cli.installation import feed_of
-    from alumniq_pipelines.loading import check_file
+    from alumniq_pipelines.file_check import check_file
 
     field_map = feed_of(play.settings, "warehouse")
     found = check_file(stage.broken, field_map).errors

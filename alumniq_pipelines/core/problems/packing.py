@@ -57,6 +57,34 @@ class UnusableArchive(FileProblem):
         )
 
 
+class TooManyMembers(FileProblem):
+    """The archive lists too many files."""
+
+    code = "too-many-members"
+
+    def __init__(self, listed: int | None, limit: int) -> None:
+        """Take how many files the archive says it lists, if that is known and more than `limit`."""
+        found = f"{listed:,} files" if listed and listed > limit else "too many files"
+        super().__init__(
+            f"The zip archive cannot be used: it lists {found}, and was not opened.",
+            "Put exactly one file into it, without a password.",
+        )
+
+
+class RepeatsItself(FileProblem):
+    """The compressed file repeats the same rows."""
+
+    code = "repeats-itself"
+
+    def __init__(self) -> None:
+        """Say what was found; there is no line to point to, the file was not read to its end."""
+        super().__init__(
+            "The compressed file consists of a few rows that are repeated over and over; it was "
+            "not read to its end.",
+            "Look for what repeats in your export, such as a join that lacks a condition.",
+        )
+
+
 class ExpandsTooFar(FileProblem):
     """The compressed file expands too far."""
 

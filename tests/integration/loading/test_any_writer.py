@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.header import DELIMITERS
-from alumniq_pipelines.loading import CheckReport, check_file
+from alumniq_pipelines.file_check import CheckReport, check_file
 from tests.integration.loading.installation import Installation
 from tests.legal_writers import (
     NAMES,

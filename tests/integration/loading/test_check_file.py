@@ -17,7 +17,7 @@ from alumniq_pipelines.adapters import staging
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.problems.command import UnusableOutput
 from alumniq_pipelines.core.verdict import MAX_REJECTIONS_KEPT
-from alumniq_pipelines.loading import check_file
+from alumniq_pipelines.file_check import check_file
 
 Write = Callable[[str | bytes], Path]
 
@@ -191,7 +191,8 @@ def test_a_file_in_any_delimiter_is_read_as_it_is(
         (HEADER.strip(), ["no-rows"]),
         ("1,Lee,3\n2,Roe,4\n", ["no-header"]),
         ("Report of today\n" + HEADER + "1,Lee,,,,\n", ["no-header"]),
-        ("xid,Last Name\n1,Lee\n", ["missing-column"]),
+        ("xid,Last Nam\n1,Lee\n", ["missing-column"]),
+        ("xid,lastName,vists\n1,Lee,3\n", ["misspelt-column"]),
         (
             "xid,xid,email,EMAIL\n1,2,3,4\n",
             ["duplicate-column", "duplicate-column", "missing-column"],
@@ -246,7 +247,7 @@ def test_a_file_that_is_not_there_is_no_outage_of_ours(people: FieldMap, tmp_pat
 def test_a_clean_file_needs_neither_pandas_nor_pandera(people: FieldMap, write: Write) -> None:
     document = people.model_dump_json(by_alias=True, exclude_defaults=True)
     code = (
-        "import sys; from pathlib import Path; from alumniq_pipelines.loading import check_file;"
+        "import sys; from pathlib import Path; from alumniq_pipelines.file_check import check_file;"
         "from alumniq_pipelines.core.field_map import FieldMap;"
         f"m = FieldMap.model_validate_json({document!r});"
         f"print(check_file(Path({str(write(HEADER + '1,a,,,,'))!r}), m).outcome,"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from alumniq_pipelines.core.descriptor import package
 from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.loading import check_file
+from alumniq_pipelines.file_check import check_file
 from alumniq_pipelines.partners import FilePartners, OtherFile
 
 Rows = Sequence[Sequence[str]]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.loading import CheckReport, check_file
+from alumniq_pipelines.file_check import CheckReport, check_file
 
 Write = Callable[[str | bytes], Path]
 

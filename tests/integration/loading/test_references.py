@@ -16,8 +16,9 @@ from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.core.progress import unwatched
 from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.core.warehouse import LiveRows, Warehouse
+from alumniq_pipelines.file_check import check_file
 from alumniq_pipelines.judgement import Purpose, Steps, judged
-from alumniq_pipelines.loading import LoadReport, check_file
+from alumniq_pipelines.loading import LoadReport
 from alumniq_pipelines.partners import FilePartners, LivePartners, OtherFile
 from alumniq_pipelines.reporting import write_report
 from tests.integration.loading.conftest import NOW

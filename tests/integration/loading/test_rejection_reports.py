@@ -30,9 +30,10 @@ from alumniq_pipelines.core.report import (
     summary_name,
 )
 from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.file_check import check_file
 from alumniq_pipelines.judgement import Purpose, Steps, judged
 from alumniq_pipelines.keeping import Delivery
-from alumniq_pipelines.loading import check_file, run_load
+from alumniq_pipelines.loading import run_load
 from alumniq_pipelines.reporting import WrittenReport, write_report
 from alumniq_pipelines.samples.files import write_warehouse
 from alumniq_pipelines.settings import REPOSITORY

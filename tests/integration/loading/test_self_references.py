@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from alumniq_pipelines.adapters.orphans import Links, fallen
 from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.loading import CheckReport, check_file
+from alumniq_pipelines.file_check import CheckReport, check_file
 
 Write = Callable[[str | bytes], Path]
 MESSAGE = "`parent` has no partner in this file"

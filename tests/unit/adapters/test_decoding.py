@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import io
 import lzma
+import random
 import sys
 import zipfile
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from alumniq_pipelines.core.problems.packing import (
     DamagedArchive,
     ExpandsTooFar,
     NeedsMuchMemory,
+    RepeatsItself,
     TruncatedArchive,
     UnusableArchive,
 )
@@ -157,6 +159,55 @@ def test_a_protected_archive_is_refused(tmp_path: Path) -> None:
         content[place] |= 1
     with pytest.raises(UnusableArchive):
         decoded(tmp_path, bytes(content))
+
+
+def test_a_bomb_is_known_by_what_was_read_of_it_so_far(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 15 MB that stood for 10.5 GB, 3.1 GB were written: 200 times the whole of it."""
+    monkeypatch.setattr(decoding, "RATIO_COUNTS_FROM", 2 << 20)
+    for pack in (gzip.compress, framed, lambda text: zipped(("a.csv", text))):
+        with pytest.raises(ExpandsTooFar):
+            decoded(tmp_path, pack(b"xid\n" + bytes(100 << 20)))
+        assert (tmp_path / "decoded").stat().st_size <= 6 << 20
+
+
+def test_a_bomb_behind_what_hardly_packs_is_not_given_its_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "RATIO_COUNTS_FROM", 2 << 20)
+    monkeypatch.setattr(decoding, "WINDOW_BYTES", 8 << 20)
+    before = random.Random(1).randbytes(1 << 20)
+    with pytest.raises(ExpandsTooFar):
+        decoded(tmp_path, gzip.compress(before + bytes(100 << 20), mtime=0))
+    assert (tmp_path / "decoded").stat().st_size <= 20 << 20
+
+
+def test_one_row_over_and_over_is_known_by_its_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Packed in haste, it takes as much as blank columns do: no ratio could tell the two apart."""
+    monkeypatch.setattr(decoding, "RATIO_COUNTS_FROM", 1 << 20)
+    monkeypatch.setattr(decoding, "WINDOW_BYTES", 4 << 20)
+    row = ",".join(f'"{place * 7919}"' for place in range(30)).encode() + b"\n"
+    packed = gzip.compress(row * (40_000_000 // len(row)), compresslevel=1, mtime=0)
+    assert 150 * len(packed) > 40_000_000
+    with pytest.raises(RepeatsItself):
+        decoded(tmp_path, packed)
+    assert (tmp_path / "decoded").stat().st_size <= 6 << 20
+
+
+def test_what_packs_very_well_throughout_is_let_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blank columns and texts filled up with blanks: a hundred times smaller, and no bomb."""
+    monkeypatch.setattr(decoding, "RATIO_COUNTS_FROM", 1 << 20)
+    monkeypatch.setattr(decoding, "WINDOW_BYTES", 4 << 20)
+    row = '","'.join(name.ljust(60) for name in ("Lee", "Ann", "Dayton", "OH"))
+    text = "".join(f'"{number:09}","{row}"\n' for number in range(80_000)).encode()
+    packed = gzip.compress(text, mtime=0)
+    assert len(text) > 60 * len(packed)
+    assert decoded(tmp_path, packed).path.read_bytes() == text
 
 
 def test_expansion_is_bounded_by_ratio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

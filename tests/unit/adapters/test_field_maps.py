@@ -148,7 +148,7 @@ def test_json_and_the_flat_dialect_of_the_standard_are_read(tmp_path: Path) -> N
             'constraints: {unique: true}\n      alumniq: {default: "1970-01-31"}',
             "`default` would stand twice, and the field is unique",
         ),
-        ("- name: born", "- name: XID", "`name` is that of another field, `xid`"),
+        ("- name: born", "- name: XID", "`name` cannot be told from that of another field, `xid`"),
         ("- name: born", "- name: born__c", "`name` ends in __c, which is kept for"),
         ("- name: born", "- name: rowid", "`name` is one that databases keep for themselves"),
         ("- name: born", '- name: " born"', "`name` has blanks at its ends"),

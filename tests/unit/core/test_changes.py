@@ -1,10 +1,18 @@
 """Changes, and when they are too many to go without a person."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alumniq_pipelines.core.changes import Changes, overridden, reasons_to_hold, told_changes
+from alumniq_pipelines.core.changes import (
+    Changes,
+    EmptiedColumn,
+    overridden,
+    reasons_to_hold,
+    told_changes,
+)
 from alumniq_pipelines.core.field_map import Threshold, Thresholds
 
 STANDARD = Thresholds()
@@ -66,6 +74,35 @@ def test_nothing_is_held_at_the_limit_and_everything_above_it(found: Changes, pe
 @given(st.builds(changes, COUNTS, COUNTS, COUNTS, COUNTS))
 def test_changes_are_stored_as_they_are(found: Changes) -> None:
     assert Changes.from_json(found.to_json()) == found
+
+
+@pytest.mark.parametrize(
+    ("filled", "before", "share"),
+    [
+        (3, 5, "60 %"),
+        (1, 3, "33.3 %"),
+        (5, 5, "100 %"),
+        (999_999, 1_000_000, "99.9 %"),
+        (1, 1_000_000, "0.1 %"),
+    ],
+)
+def test_a_column_that_loses_all_its_values_is_a_reason_by_name(
+    filled: int, before: int, share: str
+) -> None:
+    found = replace(
+        changes(unchanged=before), emptied=(EmptiedColumn("email", filled, is_absent=True),)
+    )
+    never = Thresholds(added=Threshold(), changed=Threshold(), removed=Threshold())
+    [reason] = reasons_to_hold(found, never)
+    live = f"The column `email` was filled in {share} of the rows of the live version"
+    assert reason == f"{live} and is absent from this file."
+    assert Changes.from_json(found.to_json()) == found
+
+
+def test_changes_stored_by_an_earlier_release_have_no_emptied_columns() -> None:
+    stored = changes(added=1).to_json()
+    del stored["emptied"]
+    assert Changes.from_json(stored) == changes(added=1)
 
 
 def test_columns_are_told_with_what_came_and_went() -> None:

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from alumniq_pipelines.core.problems import file, packing
+from alumniq_pipelines.core.problems import file, header, packing
 from alumniq_pipelines.core.problems.file import FileProblem
 from alumniq_pipelines.core.row_rules import Rule
 
@@ -20,6 +20,7 @@ def test_the_table_of_row_rules_is_complete() -> None:
 def test_every_fault_of_a_file_is_listed() -> None:
     text = PAGE.read_text(encoding="utf-8").partition("## What makes a file unusable")[2]
     listed = set(re.findall(r"`([a-z0-9-]+)`", text.partition("## In a notebook")[0]))
-    kinds = [each for each in {**vars(file), **vars(packing)}.values() if isinstance(each, type)]
+    known = {**vars(file), **vars(header), **vars(packing)}
+    kinds = [each for each in known.values() if isinstance(each, type)]
     codes = {each.code for each in kinds if issubclass(each, FileProblem)}
     assert listed == codes - TOLD_ELSEWHERE

@@ -7,16 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.core.header import DELIMITERS, read_header
-from alumniq_pipelines.core.problems.file import (
+from alumniq_pipelines.core.header import DELIMITERS, MAX_COLUMNS, read_header
+from alumniq_pipelines.core.problems.file import FileProblem, told_faults
+from alumniq_pipelines.core.problems.header import (
     DuplicateColumn,
-    FileProblem,
     MissingColumn,
+    MisspeltColumn,
     NoHeader,
+    TooManyColumns,
     UnknownColumn,
     UnusableColumnName,
     UnusableHeader,
-    told_faults,
 )
 
 
@@ -53,10 +54,27 @@ def test_columns_are_found_in_any_order() -> None:
     assert header.notes == ()
 
 
-def test_case_and_blanks_around_a_name_do_not_matter_and_are_told() -> None:
-    header = read_header(" XID ,lastname,\ufefffirstName\n", field_map())
+def test_a_spelling_that_matches_all_the_same_is_noted() -> None:
+    header = read_header(" XID ,last_name,\ufefffirstName\n", field_map())
     assert header.sources == {"xid": 0, "lastName": 1, "firstName": 2}
-    assert len(header.notes) == 3
+    [note] = header.notes
+    assert note.endswith("spelling: `XID` as `xid`, `last_name` as `lastName`.")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "XID,FIRST_NAME,LAST_NAME",
+        "Xid,First Name,Last Name",
+        "[xid],[firstName],[lastName]",
+        "`xid`,`first.name`,`last.name`",
+        "x-id,first-name,last-name",
+        '"XID "," First_Name","LAST.NAME"',
+    ],
+)
+def test_names_match_beyond_case_blanks_and_marks(line: str) -> None:
+    header = read_header(f"{line}\n", field_map(unknown_columns="reject"))
+    assert header.sources == {"xid": 0, "firstName": 1, "lastName": 2}
 
 
 def test_an_optional_column_may_be_absent_and_is_told() -> None:
@@ -67,10 +85,8 @@ def test_an_optional_column_may_be_absent_and_is_told() -> None:
     )
 
 
-def test_all_that_is_wrong_is_told_together_with_near_misses() -> None:
-    found = faults(
-        "first_name,Last Name,first_name,firstName,firstName\n", unknown_columns="reject"
-    )
+def test_all_that_is_wrong_is_reported_together() -> None:
+    found = faults("Last Nam,shoe,hat,firstName,FIRST_NAME\n", unknown_columns="reject")
     assert [kind for kind, _ in found] == [
         MissingColumn,
         MissingColumn,
@@ -79,13 +95,38 @@ def test_all_that_is_wrong_is_told_together_with_near_misses() -> None:
         UnknownColumn,
     ]
     assert "no column `xid`" in found[0][1]
-    assert "`Last Name`" in found[1][1]
-    assert "as columns 4 and 5" in found[2][1]
-    assert "mean `lastName`" in found[4][1]
+    assert "`Last Nam`" in found[1][1]
+    assert "as columns 4 `firstName` and 5 `FIRST_NAME`" in found[2][1]
+    found = faults("lastName,Frist_Name,shoe\n", unknown_columns="reject")
+    assert [kind for kind, _ in found] == [MissingColumn, MisspeltColumn, UnknownColumn]
+    assert "`Frist_Name` to `firstName`" in found[1][1]
 
 
-def test_a_name_in_two_spellings_is_a_duplicate() -> None:
-    assert [kind for kind, _ in faults("xid,lastName,LASTNAME\n")] == [DuplicateColumn]
+def test_a_name_in_two_spellings_is_a_duplicate_at_all_its_positions() -> None:
+    [(kind, told)] = faults("xid,lastName,LASTNAME,last_name\n")
+    assert kind is DuplicateColumn
+    assert "as columns 2 `lastName` and 3 `LASTNAME` and 4 `last_name`" in told
+    [(kind, told)] = faults("xid,lastName,lastName\n")
+    assert "(as columns 2 and 3)" in told
+
+
+@pytest.mark.parametrize("policy", ["ignore", "warn", "reject"])
+def test_a_misspelt_column_refuses_the_file_whatever_becomes_of_unknown_ones(policy: str) -> None:
+    [(kind, told)] = faults("xid,lastName,firstNmae\n", unknown_columns=policy)
+    assert kind is MisspeltColumn
+    assert "`firstNmae`" in told
+    assert "`firstName`" in told
+
+
+def test_a_column_close_to_one_that_the_file_has_is_left_out_as_before() -> None:
+    header = read_header("xid,lastName,firstName,firstNmae\n", field_map())
+    assert set(header.sources) == {"xid", "lastName", "firstName"}
+
+
+def test_a_header_of_too_many_columns_is_refused_at_once() -> None:
+    wide = ",".join(f"c{count}" for count in range(MAX_COLUMNS))
+    with pytest.raises(TooManyColumns):
+        read_header(f"xid,lastName,{wide}\n", field_map())
 
 
 def test_faults_beyond_the_first_twenty_are_counted() -> None:
@@ -114,6 +155,13 @@ def test_extension_columns_are_kept_where_allowed() -> None:
         "HAT__C",
     ]
     assert "shoe__c" not in read_header(text, field_map()).sources
+
+
+def test_an_extension_column_stands_for_no_other() -> None:
+    text = "xid,lastName,firstName__c,[shoe_size__c],shoesize__c\n"
+    header = read_header(text, field_map(extension_columns=True))
+    assert list(header.sources)[2:] == ["firstName__c", "shoe_size__c", "shoesize__c"]
+    assert set(read_header(text, field_map()).sources) == {"xid", "lastName"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,181 @@
+"""Zip archives: the one file of text in an archive, read with all that is declared of it checked.
+
+The standard library reads the list of contents, but only once it is known to be short: an entry
+takes a kilobyte of memory, and an archive of 200 MB can list 3,000,000. It also believes the size
+that is declared of a file, and cuts off what is longer, so the file itself is expanded here.
+"""
+
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from alumniq_pipelines.core.problems.file import ForeignFormat
+from alumniq_pipelines.core.problems.packing import (
+    DamagedArchive,
+    TooManyMembers,
+    TruncatedArchive,
+    UnusableArchive,
+)
+
+CHUNK_BYTES = 1 << 20
+PACKED_BYTES = 1 << 14
+"""Read at once, so that what was read tells how far it expands."""
+
+MAX_ENTRIES = 10_000
+MAX_LIST_BYTES = 2 << 20
+"""Of the list of contents: some 20,000 entries, which take 25 MB of memory."""
+
+END_BYTES, END64_BYTES, LOCATOR_BYTES = 22, 56, 20
+END, END64, LOCATOR = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
+"""The records at the end of an archive: of any, of a large one, and where that stands."""
+
+MAX_COMMENT_BYTES = 1 << 16
+
+LOCAL, LOCAL_BYTES = b"PK\x03\x04", 30
+"""The record in front of a file."""
+
+EXCEL_MEMBER = "[Content_Types].xml"
+EXCEL = "an Excel workbook, or another Office document"
+NOT_PLAIN = 0x1 | 0x20 | 0x40
+"""Flags of a file in an archive: encrypted, a patch, strongly encrypted."""
+
+SIDE_FOLDER = "__MACOSX"
+SIDE_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
+SIDE_PREFIX = "._"
+"""What Finder and Explorer put beside the files that somebody packs."""
+
+
+def read_only_member(file: BinaryIO) -> Iterator[bytes]:
+    """Expand the only file of a zip archive; raises FileProblem and what `zipfile` raises.
+
+    Side files of macOS and Windows do not count. What has another size or checksum than is declared
+    of it is damaged, also where that is found out only at its end.
+    """
+    listed = _listed_entries(file)
+    with _opened(file) as archive:
+        entries = archive.infolist()
+        if listed is not None and len(entries) != listed:
+            raise DamagedArchive(file.tell())
+        member = _only_member(entries)
+    yield from _checked(file, member)
+
+
+def _listed_entries(file: BinaryIO) -> int | None:
+    """Read from its last record how many entries an archive lists; raises TooManyMembers.
+
+    None where there is no such record: the standard library looks for it more patiently.
+    """
+    end = file.seek(0, os.SEEK_END)
+    file.seek(max(0, end - END_BYTES - MAX_COMMENT_BYTES - LOCATOR_BYTES - END64_BYTES))
+    tail = file.read()
+    place = tail.rfind(END)
+    record = tail[place : place + END_BYTES]
+    if place < 0 or len(record) < END_BYTES:
+        return None
+    entries, size = _number(record[10:12]), _number(record[12:16])
+    large = tail[max(0, place - LOCATOR_BYTES - END64_BYTES) : place]
+    if large.startswith(END64) and large[END64_BYTES:].startswith(LOCATOR):
+        entries, size = _number(large[32:40]), _number(large[40:48])
+    if entries > MAX_ENTRIES or size > MAX_LIST_BYTES:
+        raise TooManyMembers(entries, MAX_ENTRIES)
+    return entries
+
+
+def _number(field: bytes) -> int:
+    return int.from_bytes(field, "little")
+
+
+class _ShortReads:
+    """A file of which only short parts can be read at once, whatever its records say."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read so many bytes, or the rest; raises TooManyMembers where that is too much."""
+        limit = MAX_LIST_BYTES + MAX_COMMENT_BYTES
+        data = self._file.read(limit + 1 if size is None or size < 0 else min(size, limit + 1))
+        if len(data) > limit:
+            raise TooManyMembers(None, MAX_ENTRIES)
+        return data
+
+
+@contextmanager
+def _opened(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
+    bounded = _ShortReads(file)
+    if not zipfile.is_zipfile(bounded):
+        raise TruncatedArchive  # the list of contents is at the end
+    with zipfile.ZipFile(bounded) as archive:
+        yield archive
+
+
+def _only_member(entries: Sequence[zipfile.ZipInfo]) -> zipfile.ZipInfo:
+    files = [entry for entry in entries if not entry.filename.endswith("/")]
+    if EXCEL_MEMBER in {entry.filename for entry in files}:
+        raise ForeignFormat(EXCEL)
+    members = [entry for entry in files if not _is_side_file(entry.filename)]
+    if len(members) != 1 or not _is_plainly_packed(members[0]):
+        raise UnusableArchive(len(members))
+    return members[0]
+
+
+def _is_side_file(name: str) -> bool:
+    *folders, last = name.replace("\\", "/").split("/")
+    is_special = last.startswith(SIDE_PREFIX) or last.casefold() in SIDE_FILES
+    return is_special or SIDE_FOLDER in folders
+
+
+def _is_plainly_packed(member: zipfile.ZipInfo) -> bool:
+    """Whether a member of an archive is packed in one of the two usual ways, without password."""
+    usual = member.compress_type in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+    return usual and not member.flag_bits & NOT_PLAIN and member.header_offset >= 0
+
+
+def _checked(file: BinaryIO, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    """Expand a member; raises DamagedArchive where it is not what is declared of it."""
+    size, checksum = 0, 0
+    is_packed = member.compress_type == zipfile.ZIP_DEFLATED
+    for chunk in (_inflated if is_packed else _packed)(file, member):
+        size, checksum = size + len(chunk), zlib.crc32(chunk, checksum)
+        if size > member.file_size:
+            raise DamagedArchive(file.tell())
+        yield chunk
+    if (size, checksum) != (member.file_size, member.CRC):
+        raise DamagedArchive(file.tell())
+
+
+def _inflated(file: BinaryIO, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    expander = zlib.decompressobj(-zlib.MAX_WBITS)
+    packed = _packed(file, member)
+    data = b""
+    while not expander.eof:
+        data = data or next(packed, b"")
+        chunk = expander.decompress(data, CHUNK_BYTES)
+        if not data and not chunk:
+            raise DamagedArchive(file.tell())
+        data = expander.unconsumed_tail
+        yield chunk
+    if expander.unused_data or next(packed, b""):
+        raise DamagedArchive(file.tell())
+
+
+def _packed(file: BinaryIO, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    """Read a member as it is packed; raises EOFError."""
+    if member.header_offset > file.seek(0, os.SEEK_END):  # farther than one can seek, perhaps
+        raise DamagedArchive(file.tell())
+    file.seek(member.header_offset)
+    record = file.read(LOCAL_BYTES)
+    if not record.startswith(LOCAL):
+        raise DamagedArchive(file.tell())
+    file.seek(_number(record[26:28]) + _number(record[28:30]), os.SEEK_CUR)
+    left = member.compress_size
+    while left:
+        data = file.read(min(PACKED_BYTES, left))
+        if not data:
+            raise EOFError
+        left -= len(data)
+        yield data

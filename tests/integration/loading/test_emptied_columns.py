@@ -1,0 +1,138 @@
+"""A column that had values and would have none holds the load by its name, on both engines.
+
+A misspelt column once loaded with success and took every value of the column with it.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
+from alumniq_pipelines.core.changes import EmptiedColumn
+from alumniq_pipelines.core.field_map import FieldMap, Thresholds
+from alumniq_pipelines.core.warehouse import Warehouse
+from tests.integration.loading.installation import Installation
+
+HEADER = "xid,lastName,visits,born,email,shoe__c\n"
+GOOD = (
+    HEADER
+    + "001,Lee,3,1970-05-01,lee@example.edu,42\n"
+    + "002,Roe,,,,\n"
+    + "003,Doe,,,doe@example.edu,\n"
+    + "004,Poe,,,,\n"
+    + "005,Coe,,,coe@example.edu,\n"
+)
+
+
+@pytest.fixture
+def installation(tmp_path: Path, people: FieldMap, warehouse: Warehouse) -> Iterator[Installation]:
+    """Give an installation whose live version has values in every column but `nation`."""
+    given = Installation(tmp_path, people, warehouse)
+    given.deliver(GOOD)
+    assert given.load().version is not None
+    yield given
+    assert not list(given.scratch.iterdir())
+
+
+def without(name: str) -> str:
+    """Write the file without a column."""
+    place = HEADER.strip().split(",").index(name)
+    rows = [line.split(",") for line in GOOD.splitlines()]
+    return "".join(",".join(row[:place] + row[place + 1 :]) + "\n" for row in rows)
+
+
+def blank(name: str) -> str:
+    """Write the file with nothing in a column."""
+    place = HEADER.strip().split(",").index(name)
+    header, *rows = [line.split(",") for line in GOOD.splitlines()]
+    emptied = [",".join([*row[:place], "", *row[place + 1 :]]) for row in rows]
+    return "".join(f"{line}\n" for line in (",".join(header), *emptied))
+
+
+def test_a_column_that_is_gone_holds_the_load_by_name_whatever_the_thresholds_are(
+    installation: Installation,
+) -> None:
+    installation.deliver(without("email"))
+    report = installation.load(2)
+    assert report.version is None
+    assert report.held is not None
+    [reason] = report.reasons_held
+    live = "The column `email` was filled in 60 % of the rows of the live version"
+    assert reason == f"{live} and is absent from this file."
+    assert report.changes is not None
+    assert report.changes.emptied == (EmptiedColumn("email", 3, is_absent=True),)
+    assert [row[0] for row in installation.rows()] == ["001", "002", "003", "004", "005"]
+
+
+def test_a_column_that_is_blank_throughout_holds_the_load_by_name(
+    installation: Installation,
+) -> None:
+    installation.deliver(blank("born"))
+    [reason] = installation.load(2, thresholds=Thresholds()).reasons_held
+    live = "The column `born` was filled in 20 % of the rows of the live version"
+    assert reason == f"{live} and has no value in this file."
+
+
+def test_a_column_of_blanks_only_is_blank(installation: Installation) -> None:
+    rows = (line.rsplit(",", 1)[0] + ",  " for line in GOOD.splitlines()[1:])
+    installation.deliver(HEADER + "".join(f"{row}\n" for row in rows))
+    [reason] = installation.load(2).reasons_held
+    assert reason.startswith("The column `shoe__c` was filled in 20 %")
+
+
+def test_a_column_left_with_its_default_alone_has_no_value(installation: Installation) -> None:
+    installation.deliver(without("visits"))
+    [reason] = installation.load(2).reasons_held
+    assert reason.startswith("The column `visits` was filled in 20 %")
+
+
+def test_a_senders_own_column_that_is_gone_holds_the_load_too(installation: Installation) -> None:
+    installation.deliver(without("shoe__c"))
+    [reason] = installation.load(2).reasons_held
+    assert "`shoe__c`" in reason
+    assert "absent" in reason
+
+
+def test_a_senders_own_column_in_other_letters_is_not_gone(installation: Installation) -> None:
+    installation.deliver(GOOD.replace("shoe__c", "SHOE__C"))
+    assert installation.load(2).version is not None
+
+
+def test_a_column_that_never_had_a_value_may_be_absent_or_come(installation: Installation) -> None:
+    installation.deliver(GOOD.replace("Lee", "Loe"))
+    assert installation.load(2).version is not None
+    with_nation = [line + (",nation" if not n else ",USA") for n, line in enumerate(GOOD.split())]
+    installation.deliver("\n".join(with_nation) + "\n")
+    assert installation.load(3).version is not None
+
+
+def test_one_value_is_left_and_nothing_holds_the_load(installation: Installation) -> None:
+    installation.deliver(GOOD.replace("lee@example.edu", "").replace("doe@example.edu", ""))
+    assert installation.load(2).version is not None
+
+
+def test_a_first_load_is_held_for_no_column(tmp_path: Path, people: FieldMap) -> None:
+    given = Installation(tmp_path / "new", people, DuckDBWarehouse(tmp_path / "warehouse-of-none"))
+    given.deliver(without("email"))
+    assert given.load().version is not None
+
+
+def test_a_column_that_left_the_field_map_is_gone_on_purpose(installation: Installation) -> None:
+    schema = installation.people.table_schema
+    kept = tuple(each for each in schema.fields if each.name != "born")
+    changed = schema.model_copy(update={"fields": kept})
+    installation.people = installation.people.model_copy(update={"table_schema": changed})
+    installation.deliver(GOOD.replace("Lee", "Loe"))
+    assert installation.load(2).version is not None
+
+
+def test_all_that_would_be_lost_is_named_beside_the_thresholds(installation: Installation) -> None:
+    rows = [line.split(",") for line in GOOD.splitlines()[:2]]
+    installation.deliver("".join(f"{row[0]},{row[1]}\n" for row in rows))
+    report = installation.load(2, thresholds=Thresholds())
+    named = ("visits", "born", "email", "shoe__c")
+    assert [name in reason for name, reason in zip(named, report.reasons_held, strict=False)] == [
+        True
+    ] * len(named)
+    assert "rows removed" in report.reasons_held[len(named)]
