@@ -89,7 +89,7 @@ class S3KeyKeeping:
         bucket by it. An `email` is written to from now on, whenever a key is made. Raises
         S3KeysNotOfKey, NoSuchAccessKey and UnusableNotifyEmail.
         """
-        if key.limits.has_any:
+        if key.feeds is not None:
             raise S3KeysNotOfKey
         kept = S3Keys(self.ledger.database, self.ledger.audit)
         live = [each for each in kept.of(user_name(key.customer, key.environment)) if each.is_live]

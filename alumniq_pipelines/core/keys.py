@@ -57,11 +57,6 @@ class KeyLimits:
     feeds: tuple[str, ...] | None = None
     networks: tuple[str, ...] = ()
 
-    @property
-    def has_any(self) -> bool:
-        """Whether there is any limit."""
-        return self.feeds is not None or bool(self.networks)
-
     def cover(self, other: Self) -> bool:
         """Whether the other limits allow nothing beyond these."""
         return self._cover_feeds(other.feeds) and self._cover_networks(other.networks)

@@ -50,7 +50,8 @@ def spoil(installation: Installation, feed: str, text: str = BROKEN) -> None:
 @contextmanager
 def started(installation: Installation) -> Iterator[TestClient]:
     """Start a gateway as the process does."""
-    with TestClient(open_app(installation.settings), raise_server_exceptions=False) as client:
+    app = open_app(installation.settings)
+    with TestClient(app, raise_server_exceptions=False, client=("127.0.0.1", 50_000)) as client:
         yield client
 
 

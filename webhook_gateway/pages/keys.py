@@ -43,9 +43,9 @@ class KeyPages:
     def s3(self, visit: Visit) -> Response:
         """Say where the bucket is, which keys open it, and how they change.
 
-        S3 keys know no limits, so a session that has some sees none of them.
+        S3 keys open the files of all feeds, so a session for some feeds sees none of them.
         """
-        scope, is_limited = visit.scope, visit.session.limits.has_any
+        scope, is_limited = visit.scope, visit.session.limits.feeds is not None
         kept = S3Keys(self.ledger.database, self.ledger.audit)
         return self.door.page(
             visit,

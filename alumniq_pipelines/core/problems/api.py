@@ -178,16 +178,16 @@ class SpeculativeRequest(RequestProblem):
 
 
 class S3KeysNotOfKey(RequestProblem):
-    """The API key is limited, and S3 keys are not."""
+    """The API key is for some jobs, and S3 keys are for all."""
 
     code = "access-keys-not-of-key"
 
     def __init__(self) -> None:
         """Say which key fetches them."""
         super().__init__(
-            "The API key is limited to some jobs or networks, and S3 keys are not: they open the "
-            "whole folder of this environment from anywhere.",
-            "Fetch them with an API key without limits, or ask us.",
+            "The API key is limited to some jobs, and S3 keys are not: they open the files of all "
+            "jobs of this environment.",
+            "Fetch them with an API key for all jobs, or ask us.",
         )
 
 
