@@ -122,11 +122,14 @@ def completed_before(load: Load, check: CheckRecord, warehouse: Warehouse) -> Lo
     None where no attempt came so far. A version may be published and not live any more: a later
     load, or a rollback, moved the pointer on.
     """
-    own = [version for version in warehouse.versions(load.target) if version.number == load.number]
-    if not own:
+    own = warehouse.live(load.target)
+    if own is None or own.number != load.number:
+        kept = {version.number: version for version in warehouse.versions(load.target)}
+        own = kept.get(load.number)
+    if own is None:
         return None
     verdict = Verdict(check.counts, causes=check.causes, remarks=check.remarks)
-    return LoadReport(verdict, own[0], None, 0, own[0].sha256, {}, check.changes)
+    return LoadReport(verdict, own, None, 0, own.sha256, {}, check.changes)
 
 
 def publish_held(

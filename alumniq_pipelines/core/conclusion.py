@@ -128,20 +128,27 @@ def _has_held(run: Run, attempts: Sequence[Attempt]) -> bool:
     return last is not None and last.result is AttemptResult.HELD and last.run_id == run.id
 
 
+def _success(attempt: Attempt) -> Outcome:
+    """Return the outcome of a success; a superseded load published none of what it had found."""
+    if attempt.result is AttemptResult.SUPERSEDED:
+        return Outcome(LoadState.SUCCEEDED, is_superseded=True)
+    return Outcome(
+        LoadState.SUCCEEDED,
+        (),
+        attempt.counts,
+        attempt.changes,
+        is_unchanged=attempt.result is AttemptResult.UNCHANGED,
+        remarks=attempt.remarks,
+    )
+
+
 def _outcome(attempts: Sequence[Attempt], run: Run) -> Outcome | None:
     """Answer what stands once a run is over; None where another attempt may still succeed."""
     last = attempts[-1] if attempts else Attempt(0, run.id)
-    if last.result in SUCCESSES:
-        is_unchanged = last.result is AttemptResult.UNCHANGED
-        return Outcome(
-            LoadState.SUCCEEDED,
-            (),
-            last.counts,
-            last.changes,
-            is_unchanged,
-            remarks=last.remarks,
-            is_superseded=last.result is AttemptResult.SUPERSEDED,
-        )
+    # An attempt that was cut off after it published may have others behind it that were lost.
+    done = [each for each in tries(attempts) if each.result in SUCCESSES]
+    if done:
+        return _success(done[-1])
     if last.result is AttemptResult.REFUSED:
         return Outcome(
             LoadState.FAILED, last.errors, last.counts, last.changes, remarks=last.remarks

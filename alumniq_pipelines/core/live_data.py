@@ -9,14 +9,17 @@ class LiveData(StrEnum):
 
     NONE = "none"
     PREVIOUS = "previous"
-    LATER = "later"
+    OTHER = "other"
 
 
 def live_data(number: int, newest: int | None) -> LiveData:
-    """Compare a load's number with that of the newest version of its table, None where none is."""
+    """Compare a load's number with that of the newest version of its table, None where none is.
+
+    After a rollback the newest version is not the live one: the sentences hold all the same.
+    """
     if newest is None:
         return LiveData.NONE
-    return LiveData.PREVIOUS if newest < number else LiveData.LATER
+    return LiveData.PREVIOUS if newest < number else LiveData.OTHER
 
 
 def live_sentence(live: LiveData) -> str:
@@ -26,6 +29,6 @@ def live_sentence(live: LiveData) -> str:
             return "No data of this feed has been published yet."
         case LiveData.PREVIOUS:
             return "Your previous data is still live."
-        case LiveData.LATER:
-            return "The data of a later load is live."
+        case LiveData.OTHER:
+            return "The data of another load is live."
     assert_never(live)

@@ -100,7 +100,7 @@ def _mail_text(load: Load, outcome: Outcome, live: LiveData | None, *, ours: boo
         parts = [
             f"{load.request.filename} {_success(load, outcome)}",
             _list("Rows left out", outcome.errors) if outcome.errors else "",
-            _counts(outcome),
+            _counts(load, outcome),
             _report(load, outcome),
             _remarks(outcome),
             _facts(load),
@@ -110,7 +110,7 @@ def _mail_text(load: Load, outcome: Outcome, live: LiveData | None, *, ours: boo
             f"{load.request.filename} {_failure(load, live)}",
             _list("What went wrong", _errors(outcome)),
             f"What to do: {outcome.remedy or _remedy(load, ours=ours)}",
-            _counts(outcome),
+            _counts(load, outcome),
             _report(load, outcome),
             _remarks(outcome),
             _facts(load),
@@ -168,13 +168,15 @@ def _staff_remedy(load: Load) -> str:
     )
 
 
-def _counts(outcome: Outcome) -> str:
+def _counts(load: Load, outcome: Outcome) -> str:
     if outcome.counts is None:
         return ""
     counts = outcome.counts
     lines = [f"Rows read: {counts.rows_read:,}"]
     if outcome.state is LoadState.SUCCEEDED:
-        lines.append(f"Rows published: {counts.rows_accepted:,}")
+        is_published = not load.request.dry_run and not outcome.is_unchanged
+        accepted = "Rows published" if is_published else "Rows accepted"
+        lines.append(f"{accepted}: {counts.rows_accepted:,}")
     lines.append(f"Rows rejected: {counts.rows_rejected:,}")
     if outcome.changes is not None and outcome.state is LoadState.SUCCEEDED:
         lines.append(f"Changes: {outcome.changes}")

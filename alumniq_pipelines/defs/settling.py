@@ -45,7 +45,7 @@ class Settling:
 
         Harmless to repeat, and to do twice at once: every change is a conditional UPDATE.
         """
-        record = latest_run(self.instance, load.job_id)
+        record = self._run_at_work(load) or latest_run(self.instance, load.job_id)
         run = run_of(record, worker_died=self._worker_died(record)) if record else None
         if run and run.state is not RunState.UNDERWAY:
             try:
@@ -97,31 +97,49 @@ class Settling:
         is_ours = isinstance(self.instance.run_launcher, dg.DefaultRunLauncher)
         return is_ours and quiet > SIGN_PATIENCE and workers.is_missing(folder, run_id)
 
+    def _run_at_work(self, load: Load) -> RunRecord | None:
+        """Return the run whose attempt is open and which has not ended, as far as Dagster knows.
+
+        It is what counts, also where another run of the load is newer: a person may have executed
+        one again, or cancelled it, while this one works.
+        """
+        for attempt in self.ledger.loads.attempts(load.job_id):
+            if attempt.result is None:
+                record = self.instance.get_run_record_by_id(attempt.run_id)
+                if record and not record.dagster_run.is_finished:
+                    return record
+        return None
+
     def _count_lost(self, load: Load, run_id: str) -> None:
         """Count a run that ended before it began, and close an attempt that was left open."""
         loads, now = self.ledger.loads, datetime.now(UTC)
         attempts = loads.attempts(load.job_id)
+        if self._recover_published(load, attempts, now):
+            return
         if len(tries(attempts)) < MAX_ATTEMPTS and all(each.run_id != run_id for each in attempts):
-            begun = loads.begin_attempt(load.job_id, run_id, now)
-            attempts = [begun] if begun else []
-        for attempt in attempts:
+            loads.begin_attempt(load.job_id, run_id, now)
+        for attempt in loads.attempts(load.job_id):
             if attempt.result is None:
-                self._close(load, attempt, now)
+                loads.end_attempt(load.job_id, attempt.number, AttemptResult.LOST, now)
 
-    def _close(self, load: Load, attempt: Attempt, now: datetime) -> None:
-        """Close an attempt that was cut off: as published where it came so far, else as lost.
+    def _recover_published(self, load: Load, attempts: Sequence[Attempt], now: datetime) -> bool:
+        """Record that an attempt published, which was cut off before it could; False if none did.
 
-        Its result was recorded before the pointer moved, so nothing needs to be tried again.
+        What it had found was recorded before the pointer moved: nothing needs to be tried again.
         """
         from alumniq_pipelines.loading import completed_before
 
-        check, done = attempt.check, None
-        if check and not load.request.dry_run:
-            done = completed_before(load, check, open_warehouse(self.settings))
-        if done and done.version:
-            self.ledger.versions.record(done.version, now)
-        result = AttemptResult.PUBLISHED if done else AttemptResult.LOST
-        self.ledger.loads.end_attempt(load.job_id, attempt.number, result, now)
+        cut_off = {None, AttemptResult.LOST, AttemptResult.OUTAGE}
+        checked = [each for each in tries(attempts) if each.check and each.result in cut_off]
+        if not checked or checked[-1].check is None or load.request.dry_run:
+            return False
+        warehouse = open_warehouse(self.settings)
+        done = completed_before(load, checked[-1].check, warehouse)
+        if done is None or done.version is None:
+            return False
+        self.ledger.versions.record(done.version, now)
+        self.ledger.loads.mark_published(load.job_id, checked[-1].number, now)
+        return True
 
     def _end(
         self, load: Load, outcome: Outcome, attempts: Sequence[Attempt], now: datetime

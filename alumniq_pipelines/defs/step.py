@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.attempting import Attempted, Means, attempt
 from alumniq_pipelines.core.field_map import FieldMap
 from alumniq_pipelines.core.load import JobId, Load
@@ -84,24 +85,27 @@ def _load_of(
     if tagged and tagged.target == target:
         if not tagged.is_final:
             return tagged
-        if not _is_asked_for_again(context.run, context.instance):
+        if not _is_asked_for_again(context.run, context.instance, means.ledger):
             raise LoadEnded(tagged.job_id, tagged.state)
         load = accept_same(means.ledger, tagged, filename, means.clock())
     else:
         load = accept_again(means.ledger, target, filename, means.clock())
-    context.instance.add_run_tags(context.run.run_id, tags_of(load))
+    # A run executed again has the tags of its parent, also what those say of the parent's load.
+    tags = tags_of(load) | ({NOTHING_DONE: "no"} if NOTHING_DONE in context.run.tags else {})
+    context.instance.add_run_tags(context.run.run_id, tags)
     return load
 
 
-def _is_asked_for_again(run: dg.DagsterRun, instance: dg.DagsterInstance) -> bool:
+def _is_asked_for_again(run: dg.DagsterRun, instance: dg.DagsterInstance, ledger: Ledger) -> bool:
     """Return whether a person executed this run again, or it is Dagster's retry of such a run.
 
     Both kinds name a parent; only Dagster's own retries have a number. A retry repeats what its
-    parent was asked to do, so the first run of a chain of retries decides.
+    parent was asked to do, so the first run of a chain of retries decides; but once one of the
+    chain has made an attempt at a load, what was asked for is that load.
     """
     while RETRY_NUMBER in run.tags:
         parent = instance.get_run_by_id(run.tags.get(PARENT_RUN, ""))
-        if parent is None:
+        if parent is None or ledger.loads.by_run(parent.run_id):
             return False
         run = parent
     return PARENT_RUN in run.tags

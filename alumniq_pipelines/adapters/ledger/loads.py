@@ -7,15 +7,21 @@ from typing import Any
 
 from sqlalchemy import (
     Select,
-    Update,
     func,
     insert,
+    or_,
     select,
     update,
 )
 
 from alumniq_pipelines.adapters.ledger.accepting import Acceptance
 from alumniq_pipelines.adapters.ledger.database import Database
+from alumniq_pipelines.adapters.ledger.load_moves import (
+    close_open,
+    in_order,
+    move,
+    receipt_columns,
+)
 from alumniq_pipelines.adapters.ledger.load_rows import (
     attempt_of,
     change_column,
@@ -36,7 +42,6 @@ from alumniq_pipelines.core.load import (
     LoadRequest,
     LoadState,
     Origin,
-    states_before,
 )
 from alumniq_pipelines.core.notification import Notice
 from alumniq_pipelines.core.outcome import Attempt, AttemptResult, CheckRecord, Outcome
@@ -111,11 +116,11 @@ class Loads:
 
     def waiting(self, most: int = 500) -> Sequence[Load]:
         """List QUEUED loads in order of acceptance."""
-        return self._many(_in_order(LoadState.QUEUED).limit(most))
+        return self._many(in_order(LoadState.QUEUED).limit(most))
 
     def unfinished(self) -> Sequence[Load]:
         """List loads that are REQUESTED or RUNNING, in order of acceptance."""
-        return self._many(_in_order(LoadState.REQUESTED, LoadState.RUNNING))
+        return self._many(in_order(LoadState.REQUESTED, LoadState.RUNNING))
 
     def last_accepted(self, target: Target) -> Load | None:
         """Answer the newest load that a webhook asked for, no dry run, whatever became of it."""
@@ -153,21 +158,21 @@ class Loads:
 
     def mark_requested(self, job_id: JobId, now: datetime) -> bool:
         """QUEUED → REQUESTED; False where the load had already moved on."""
-        moved = _move(job_id, LoadState.REQUESTED).values(requested_at=now)
+        moved = move(job_id, LoadState.REQUESTED).values(requested_at=now)
         with self.database.writing_once() as connection:
             return connection.execute(moved).rowcount == 1
 
     def requeue(self, job_id: JobId, now: datetime) -> bool:
         """REQUESTED or RUNNING → QUEUED, closing an open attempt as LOST."""
         moved = (
-            _move(job_id, LoadState.QUEUED)
+            move(job_id, LoadState.QUEUED)
             .where(loads.c.state != LoadState.HELD)
             .values(requested_at=None)
         )
         with self.database.writing() as connection:
             if connection.execute(moved).rowcount == 0:
                 return False
-            connection.execute(_close_open(job_id, AttemptResult.LOST, now))
+            connection.execute(close_open(job_id, AttemptResult.LOST, now))
         return True
 
     def begin_attempt(self, job_id: JobId, run_id: str, now: datetime) -> Attempt | None:
@@ -176,7 +181,7 @@ class Loads:
         None where the load has ended already.
         """
         moved = (
-            _move(job_id, LoadState.RUNNING)
+            move(job_id, LoadState.RUNNING)
             .values(
                 attempts=loads.c.attempts + 1,
                 run_id=run_id,
@@ -188,7 +193,7 @@ class Loads:
             number = connection.scalar(moved)
             if number is None:
                 return None
-            connection.execute(_close_open(job_id, AttemptResult.LOST, now))
+            connection.execute(close_open(job_id, AttemptResult.LOST, now))
             opened = {"number": number, "run_id": run_id, "started_at": now, "errors": []}
             connection.execute(insert(attempts).values(job_id=job_id, **opened))
         return Attempt(number, run_id, started_at=now.astimezone(UTC))
@@ -218,7 +223,7 @@ class Loads:
                 attempts.c.result.is_(None),
                 is_current,
             )
-            .values(**check_columns(check), **_receipt_columns(receipt))
+            .values(**check_columns(check), **receipt_columns(receipt))
         )
         with self.database.writing_once() as connection:
             return connection.execute(recorded).rowcount == 1
@@ -239,14 +244,33 @@ class Loads:
         Without `check` or `receipt`, what was recorded of them before stays.
         """
         closed = (
-            _close_open(job_id, result, now)
+            close_open(job_id, result, now)
             .where(attempts.c.number == number)
-            .values(errors=list(errors), **_receipt_columns(receipt))
+            .values(errors=list(errors), **receipt_columns(receipt))
         )
         if check is not None:
             closed = closed.values(check_columns(check))
         with self.database.writing_once() as connection:
             connection.execute(closed)
+
+    def mark_published(self, job_id: JobId, number: int, now: datetime) -> None:
+        """Close an attempt, or correct one, that published and was cut off or failed after that."""
+        cut_off = (AttemptResult.LOST, AttemptResult.OUTAGE)
+        corrected = (
+            update(attempts)
+            .where(
+                attempts.c.job_id == job_id,
+                attempts.c.number == number,
+                or_(attempts.c.result.is_(None), attempts.c.result.in_(cut_off)),
+            )
+            .values(
+                result=AttemptResult.PUBLISHED,
+                errors=[],
+                ended_at=func.coalesce(attempts.c.ended_at, now),
+            )
+        )
+        with self.database.writing_once() as connection:
+            connection.execute(corrected)
 
     def receipt(self, job_id: JobId) -> Receipt | None:
         """Answer what the attempts at a load read last."""
@@ -295,7 +319,7 @@ class Loads:
         if outcome.state not in FINAL_STATES:
             message = f"{outcome.state} does not end a load."
             raise ValueError(message)
-        moved = _move(job_id, outcome.state).values(
+        moved = move(job_id, outcome.state).values(
             ended_at=now,
             errors=list(outcome.errors),
             **count_columns(outcome.counts),
@@ -307,7 +331,7 @@ class Loads:
         with self.database.writing() as connection:
             if connection.execute(moved).rowcount == 0:
                 return False
-            connection.execute(_close_open(job_id, AttemptResult.LOST, now))
+            connection.execute(close_open(job_id, AttemptResult.LOST, now))
             owe(connection, f"msg_{job_id}", notices, now, job_id=job_id)
         return True
 
@@ -318,26 +342,3 @@ class Loads:
     def _many(self, wanted: Select[Any]) -> Sequence[Load]:
         with self.database.reading() as connection:
             return [load_of(row) for row in connection.execute(wanted).mappings()]
-
-
-def _in_order(*states: LoadState) -> Select[Any]:
-    return select(loads).where(loads.c.state.in_(states)).order_by(loads.c.number)
-
-
-def _move(job_id: JobId, state: LoadState) -> Update:
-    legal = sorted(states_before(state))
-    return (
-        update(loads).where(loads.c.job_id == job_id, loads.c.state.in_(legal)).values(state=state)
-    )
-
-
-def _receipt_columns(receipt: Receipt | None) -> dict[str, str | None]:
-    return {} if receipt is None else {"sha256": receipt.sha256, "etag": receipt.etag}
-
-
-def _close_open(job_id: JobId, result: AttemptResult, now: datetime) -> Update:
-    return (
-        update(attempts)
-        .where(attempts.c.job_id == job_id, attempts.c.result.is_(None))
-        .values(result=result, ended_at=now)
-    )

@@ -5,20 +5,28 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
 from alumniq_pipelines.core.customer import Subscription
 from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.core.load import MAX_ATTEMPTS, JobId, Load, LoadState
+from alumniq_pipelines.core.load import (
+    MAX_ATTEMPTS,
+    JobId,
+    Load,
+    LoadRequest,
+    LoadState,
+    new_job_id,
+)
 from alumniq_pipelines.core.outcome import AttemptResult, Outcome
 from alumniq_pipelines.core.target import Target
 from alumniq_pipelines.core.verdict import Counts
 from alumniq_pipelines.core.warehouse import AcceptedRows, LiveRows, Version
 from alumniq_pipelines.definitions import build_definitions
 from alumniq_pipelines.defs.settling import Settling
-from alumniq_pipelines.defs.tags import NOTHING_DONE
-from tests.integration.dagster.conftest import HEADER, ROWS, TARGET, Installation
+from alumniq_pipelines.defs.tags import NOTHING_DONE, tags_of
+from tests.integration.dagster.conftest import FILE, HEADER, ROWS, TARGET, Installation
 
 BAD = "".join(f'"unit","bad {line}","Unit","x","true"\n' for line in range(3))
 COUNTS = Counts(103, 100, 3)
@@ -182,3 +190,82 @@ def test_a_load_that_is_ended_while_its_file_is_checked_is_not_published(
     assert stored.tags[NOTHING_DONE] == "attempt-over"
     assert stopping.live(TARGET) is None
     assert installation.again(load).errors == ("Stopped.",)
+
+
+def a_run(installation: Installation, load: Load) -> dg.DagsterRun:
+    """Let Dagster make another run of a load, which waits."""
+    return installation.instance.create_run_for_job(
+        installation.definitions.resolve_job_def("load_warehouse_lookups"), tags=tags_of(load)
+    )
+
+
+@pytest.mark.parametrize("lost_before", [0, MAX_ATTEMPTS - 1])
+def test_a_retry_that_never_began_hides_no_version_that_was_published(
+    installation: Installation, load: Load, lost_before: int
+) -> None:
+    for number in range(lost_before):
+        installation.ledger.loads.begin_attempt(load.job_id, f"run-{number}", datetime.now(UTC))
+    kill_after_publishing(installation, installation.again(load))
+    installation.instance.report_run_canceled(a_run(installation, load))
+    ended = settled(installation, load)
+    assert (ended.state, ended.counts) == (LoadState.SUCCEEDED, COUNTS)
+    assert [each.job_id for each in installation.ledger.versions.of(TARGET)] == [load.job_id]
+
+
+def test_attempts_lost_after_the_one_that_published_do_not_fail_its_load(
+    installation: Installation, load: Load
+) -> None:
+    kill_after_publishing(installation, load)
+    for number in range(2, MAX_ATTEMPTS + 1):
+        installation.ledger.loads.begin_attempt(load.job_id, f"run-{number}", datetime.now(UTC))
+    installation.instance.report_run_failed(a_run(installation, load))
+    ended = settled(installation, load)
+    assert (ended.state, ended.counts) == (LoadState.SUCCEEDED, COUNTS)
+
+
+@pytest.mark.parametrize("ends", ["canceled", "failed"])
+def test_what_becomes_of_another_run_ends_no_attempt_that_is_at_work(
+    installation: Installation, load: Load, ends: str
+) -> None:
+    at_work = a_run(installation, load)
+    other = a_run(installation, load)
+    installation.ledger.loads.begin_attempt(load.job_id, at_work.run_id, datetime.now(UTC))
+    if ends == "canceled":
+        installation.instance.report_run_canceled(other)
+    else:
+        installation.instance.report_run_failed(other)
+    assert settled(installation, load).state is LoadState.RUNNING
+    assert results(installation, load) == [None]
+
+
+def test_an_old_version_that_cannot_be_read_keeps_no_published_load_open(
+    installation: Installation, load: Load
+) -> None:
+    installation.execute(load)
+    settled(installation, load)
+    installation.put(HEADER + ROWS + BAD + '"unit","x","Unit","1","true"\n')
+    second = installation.accept()
+    kill_after_publishing(installation, second)
+    [old] = installation.settings.warehouse_dir.rglob(f"*lookups*/{load.number:09}.duckdb")
+    old.write_bytes(b"junk")
+    assert settled(installation, second).state is LoadState.SUCCEEDED
+
+
+def test_rows_are_said_to_be_published_only_where_they_were(
+    installation: Installation, load: Load
+) -> None:
+    installation.execute(load)
+    settled(installation, load)
+    same = installation.accept()
+    installation.execute(same)
+    settled(installation, same)
+    trial = LoadRequest(
+        new_job_id(), TARGET, FILE, None, None, notify_email="a@example.org", dry_run=True
+    )
+    dry = installation.ledger.loads.accept(trial, datetime.now(UTC))
+    installation.execute(dry)
+    settled(installation, dry)
+    assert "Rows published: 100" in mail_of(installation, load)
+    for other in (same, dry):
+        assert "Rows published" not in mail_of(installation, other)
+        assert "Rows accepted: 100" in mail_of(installation, other)

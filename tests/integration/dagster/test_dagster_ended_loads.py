@@ -146,3 +146,30 @@ def test_a_load_that_ends_between_its_run_and_its_attempt_is_left_alone(
     assert run.success
     assert stored.tags[NOTHING_DONE] == "load-ended"
     assert installation.ledger.versions.of(TARGET) == []
+
+
+def test_the_retry_of_a_run_whose_load_is_done_makes_no_other_load(
+    installation: Installation,
+) -> None:
+    """A person's run was killed after publishing; its retry loaded what lay there by then."""
+    installation.put(HEADER + ROWS)
+    first, _ = execute(installation, canceled(installation))
+    asked, _ = execute(installation, loads_of(installation)[0], **{PARENT: first.run_id})
+    again = loads_of(installation)[0]
+    now = datetime.now(UTC)
+    assert installation.ledger.loads.end(again.job_id, Outcome(LoadState.SUCCEEDED), (), now)
+    known = len(loads_of(installation))
+    _, stored = execute(installation, again, **{PARENT: asked.run_id, RETRY: "1"})
+    assert stored.tags[NOTHING_DONE] == "load-ended"
+    assert len(loads_of(installation)) == known
+
+
+def test_a_run_that_is_executed_again_loses_what_the_first_said_of_its_load(
+    installation: Installation,
+) -> None:
+    installation.put(HEADER + ROWS)
+    load = canceled(installation)
+    first, stored = execute(installation, load)
+    inherited = {PARENT: first.run_id, NOTHING_DONE: stored.tags[NOTHING_DONE]}
+    _, again = execute(installation, load, **inherited)
+    assert again.tags[NOTHING_DONE] == "no"

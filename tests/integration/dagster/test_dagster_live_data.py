@@ -11,7 +11,7 @@ from tests.integration.dagster.conftest import HEADER, ROWS, Installation
 BAD_ROW = '"unit","","Unit","x","true"\n'
 NOTHING = "No data of this feed has been published yet."
 PREVIOUS = "Your previous data is still live."
-LATER = "The data of a later load is live."
+LATER = "The data of another load is live."
 
 
 def settled(installation: Installation, load: Load) -> Load:

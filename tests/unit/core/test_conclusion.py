@@ -68,7 +68,16 @@ def test_what_was_published_is_a_success_however_its_run_ended(
     assert isinstance(answer, End)
     assert answer.outcome.state is LoadState.SUCCEEDED
     assert answer.outcome.errors == ()
-    assert answer.outcome.counts == COUNTS
+    is_superseded = result is AttemptResult.SUPERSEDED
+    assert answer.outcome.is_superseded is is_superseded
+    assert answer.outcome.counts == (None if is_superseded else COUNTS)
+
+
+def test_an_attempt_lost_after_one_that_published_takes_nothing_back() -> None:
+    lost = [AttemptResult.LOST] * (MAX_ATTEMPTS - 1)
+    answer = decided(AttemptResult.PUBLISHED, *lost, run=a_run(RunState.FAILED))
+    assert isinstance(answer, End)
+    assert (answer.outcome.state, answer.outcome.counts) == (LoadState.SUCCEEDED, COUNTS)
 
 
 def test_a_refused_file_fails_its_load_with_what_was_found() -> None:

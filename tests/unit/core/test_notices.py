@@ -154,7 +154,7 @@ def test_a_mail_of_failure_says_what_went_wrong_what_to_do_and_what_is_live() ->
     [
         (None, "No data of this feed has been published yet."),
         (0, "Your previous data is still live."),
-        (2, "The data of a later load is live."),
+        (2, "The data of another load is live."),
     ],
 )
 def test_what_is_live_while_a_load_fails_is_said_as_it_is(newest: int | None, said: str) -> None:
