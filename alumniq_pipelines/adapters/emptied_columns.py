@@ -2,6 +2,9 @@
 
 Nearly every column has a value within the first rows, so only what is blank there is read whole,
 and in the live version only what is blank in all rows.
+
+A column that has a default is compared only where the file lacks it: a file may give the default
+in every row, and once rows are staged that looks like a blank.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -36,7 +39,9 @@ def emptied_columns(
     suspects = {
         name: kind
         for name, kind in live.items()
-        if name.casefold() not in filled and _is_expected(name, staging.field_map)
+        if name.casefold() not in filled
+        and _is_expected(name, staging.field_map)
+        and not (name.casefold() in received and _has_default(name, staging.field_map))
     }
     rows = _rows_filled(staging, live_table, suspects)
     return [
@@ -51,6 +56,12 @@ def _is_expected(name: str, field_map: FieldMap) -> bool:
     if field_map.column(name) is not None:
         return True
     return field_map.alumniq.extension_columns and is_extension_name(name)
+
+
+def _has_default(name: str, field_map: FieldMap) -> bool:
+    """Whether a column has a default: in the file, a blank and the default are then one value."""
+    column = field_map.column(name)
+    return column is not None and column.alumniq.default is not None
 
 
 def _filled(staging: Staging, columns: Mapping[str, str]) -> Iterator[str]:

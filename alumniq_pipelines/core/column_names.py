@@ -5,12 +5,13 @@ must rather miss one than accuse a column that is something else, since its file
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
 
-from alumniq_pipelines.core.field_map import Column
+from alumniq_pipelines.core.column_words import WORDS, singular, words_of
+from alumniq_pipelines.core.field_map import FieldMap
 
 EXTENSION_SUFFIX = "__c"
 """How the sender's own columns end (spec: public pages on warehouseB)."""
@@ -20,29 +21,21 @@ QUOTING = "[]`"
 """What databases put around a name: `[name]` and `` `name` ``."""
 
 IGNORED = str.maketrans("", "", f"_-.(){{}}{QUOTING}{BYTE_ORDER_MARK}")
-WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+")
-
-ABBREVIATIONS = {
-    "addr": "address",
-    "cd": "code",
-    "desc": "description",
-    "dt": "date",
-    "nbr": "number",
-    "nm": "name",
-    "no": "number",
-    "num": "number",
-    "yr": "year",
-}
-"""As naming standards of databases have them: `LAST_NM`, `CLASS_YR`."""
 
 QUALIFIERS = ("preferred", "primary", "current", "pref", "main")
-"""What stands in front of a name and does not make it another one; longest first."""
+"""What stands in front of a name and does not make it another one."""
 
-LEFT_OUT = re.compile("(?:address|phone|number|name|code|date|year|order|text)+")
+LEFT_OUT = re.compile("(?:address|phone|number|name|code|date|year|order|text|gift)+")
 """What people leave out at the end of a name: `Email`, `mobile`, `first`."""
 
-ADDED = re.compile("(?:name|code|text|value|desc|description|(?:or)?province)")
+ADDED = re.compile("(?:name|code|text|value|description|(?:or)?province)")
 """What people add at the end of a name: `cityName`, `stateCode`."""
+
+ADDED_TO_CODES = re.compile("code")
+"""What they add to a column that holds codes: its `Name` and `Description` are something else."""
+
+CODED = ("country", "subdivision")
+"""How the reference sets of codes begin."""
 
 NEGATIONS = frozenset({"in", "un", "non", "not", "no"})
 FLAG = "is"
@@ -50,8 +43,11 @@ FLAG = "is"
 FEWEST_LETTERS = 4
 """Of a name's beginning that stands for the whole name."""
 
-LONG, MEDIUM = 8, 6
-"""Letters from which two, or one, may be wrong; below, one may be missing, added or swapped."""
+MEDIUM = 6
+"""Letters from which one may be wrong; below, one may be missing, added or swapped."""
+
+LONG_WORD = 7
+"""Letters of a word from which two may be wrong in it."""
 
 
 class _Closeness(IntEnum):
@@ -87,62 +83,90 @@ def fold(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class _Spelling:
-    """A name in the forms in which it is compared; `title` is for people, and known ones' alone."""
+class _Form:
+    """The words of a name or title in which it is compared."""
 
-    name: str
-    title: str = ""
-
-    @cached_property
-    def folded(self) -> str:
-        return fold(self.name)
+    words: tuple[str, ...]
 
     @cached_property
-    def words(self) -> tuple[str, ...]:
-        words = (word.casefold() for word in WORD.findall(self.name))
-        return tuple(ABBREVIATIONS.get(word, word) for word in words)
+    def text(self) -> str:
+        return "".join(self.words)
 
     @cached_property
-    def core(self) -> str:
-        """The name without what may stand in front of it, abbreviations written out."""
-        core = "".join(self.words) or self.folded
-        for qualifier in QUALIFIERS:
-            if core.startswith(qualifier) and len(core) - len(qualifier) >= FEWEST_LETTERS:
-                return core.removeprefix(qualifier)
-        return core
-
-    @cached_property
-    def digits(self) -> tuple[str, ...]:
-        return tuple(re.findall(r"\d+", self.folded))
+    def singulars(self) -> Sequence[str]:
+        """The words in the singular, in order of the alphabet."""
+        return sorted(singular(word) for word in self.words)
 
     @cached_property
     def letters(self) -> frozenset[str]:
-        return frozenset(self.core)
+        return frozenset(self.text)
+
+    @cached_property
+    def digits(self) -> tuple[str, ...]:
+        return tuple(re.findall(r"\d+", self.text))
+
+    @property
+    def unqualified(self) -> "_Form":
+        """The form without what may stand in front of it."""
+        rest = _Form(self.words[1:])
+        is_qualified = self.words[:1] and self.words[0] in QUALIFIERS
+        return rest if is_qualified and len(rest.text) >= FEWEST_LETTERS else self
+
+    @property
+    def unnumbered(self) -> "_Form":
+        """The form without a 1 at its end."""
+        is_numbered = len(self.words) > 1 and self.words[-1] == "1"
+        return _Form(self.words[:-1]) if is_numbered else self
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A known column: the forms of its name and title, and whether it holds codes."""
+
+    name: str
+    forms: Sequence[_Form]
+    is_coded: bool
 
 
 @dataclass(frozen=True)
 class ColumnNames:
     """The known columns of a feed, for finding the one that a file's unknown column may be."""
 
-    columns: Iterable[Column]
-    _known: list[_Spelling] = field(init=False)
+    field_map: FieldMap
+    _vocabulary: frozenset[str] = field(init=False)
+    _known: list[_Known] = field(init=False)
 
     def __post_init__(self) -> None:
         """Prepare the known names."""
-        known = [_Spelling(column.name, _marks_removed(column.title)) for column in self.columns]
+        columns = self.field_map.columns
+        keys = self.field_map.table_schema.foreign_keys
+        referring = {name for key in keys for name in key.fields}
+        titled = (singular(word) for column in columns for word in words_of(column.title))
+        vocabulary = WORDS.union(filter(_is_long_enough, titled))
+        known = [
+            _Known(
+                column.name,
+                _forms(column.name, column.title, vocabulary=vocabulary),
+                is_coded=column.name in referring
+                or (column.alumniq.reference or "").startswith(CODED),
+            )
+            for column in columns
+        ]
+        used = (word for column in known for form in column.forms for word in form.singulars)
         object.__setattr__(self, "_known", known)
+        object.__setattr__(self, "_vocabulary", vocabulary.union(filter(_is_long_enough, used)))
 
     def meant_by(self, name: str, absent: Iterable[str]) -> str | None:
         """Return the absent column that an unknown one is probably meant to be.
 
         None where it is closer, or as close, to another column: one that the file has, too.
         """
-        unknown = _Spelling(name)
-        if not unknown.folded or is_extension_name(name) or unknown.folded in QUALIFIERS:
+        if not fold(name) or is_extension_name(name) or fold(name) in QUALIFIERS:
             return None
+        forms = _forms(name, vocabulary=self._vocabulary)
         best, found = _Closeness.NONE, list[str]()
         for known in self._known:
-            closeness = _closeness(unknown, known)
+            closeness = self._closeness(forms, known)
             if closeness > best:
                 best, found = closeness, [known.name]
             elif closeness == best:
@@ -151,65 +175,91 @@ class ColumnNames:
             return None
         return found[0] if found[0] in set(absent) else None
 
+    def _closeness(self, forms: Sequence[_Form], known: _Known) -> _Closeness:
+        return max(
+            (self._between(ours, theirs, known) for ours in forms for theirs in known.forms),
+            default=_Closeness.NONE,
+        )
 
-def _marks_removed(text: str) -> str:
-    return "".join(letter for letter in text.casefold() if letter.isalnum())
+    def _between(self, ours: _Form, theirs: _Form, known: _Known) -> _Closeness:
+        if ours.digits != theirs.digits:
+            # `address` may be `address1`; `address3` and `city2` are columns of their own.
+            ours, theirs = ours.unnumbered, theirs.unnumbered
+            if ours.digits or theirs.digits:
+                return _Closeness.NONE
+        if ours.text == theirs.text or ours.singulars == theirs.singulars:
+            return _Closeness.SAME
+        if FLAG + ours.text == theirs.text:
+            return _Closeness.FLAG  # `faculty` may be a school, where `isFaculty` is absent
+        if _is_typo(ours, theirs) and not self._is_plain(ours):
+            return _Closeness.TYPO
+        is_part = _is_part(ours.text, theirs.text, is_coded=known.is_coded) or (
+            _is_cut(ours.text, theirs) and not self._is_plain(ours)
+        )
+        return _Closeness.PART if is_part else _Closeness.NONE
 
-
-def _closeness(unknown: _Spelling, known: _Spelling) -> _Closeness:
-    if known.title and _marks_removed(unknown.name) == known.title:
-        return _Closeness.SAME
-    ours, theirs = _numbered_alike(unknown, known)
-    if not ours:
-        return _Closeness.NONE
-    if ours == theirs or sorted(unknown.words) == sorted(known.words):
-        return _Closeness.SAME
-    if FLAG + ours == theirs:
-        return _Closeness.FLAG  # `faculty` may be a school, where `isFaculty` is absent
-    if len(unknown.letters ^ known.letters) <= 4 and _is_typo(ours, theirs):  # noqa: PLR2004 - two wrong letters
-        return _Closeness.TYPO
-    return _Closeness.PART if _is_part(ours, theirs) else _Closeness.NONE
-
-
-def _numbered_alike(unknown: _Spelling, known: _Spelling) -> tuple[str, str]:
-    """Return both names, a 1 at the end of one taken off; nothing where they differ in numbers.
-
-    `address` may be `address1`; `address3` and `city2` are columns of their own.
-    """
-    ours, theirs = unknown.core, known.core
-    if unknown.digits == known.digits:
-        return ours, theirs
-    if (unknown.digits, known.digits) == (("1",), ()):
-        return ours.removesuffix("1"), theirs
-    if (unknown.digits, known.digits) == ((), ("1",)):
-        return ours, theirs.removesuffix("1")
-    return "", ""
+    def _is_plain(self, form: _Form) -> bool:
+        """Whether a name is made of words that are known, and thus no misspelling."""
+        return all(word in self._vocabulary for word in form.singulars)
 
 
-def _is_part(unknown: str, known: str) -> bool:
-    """Whether a name is most of another, or all of it that says what it is."""
+def _is_long_enough(word: str) -> bool:
+    """Whether a word of a field map may be looked for within other names."""
+    return len(word) >= FEWEST_LETTERS
+
+
+def _forms(*texts: str, vocabulary: Collection[str]) -> Sequence[_Form]:
+    """Return the forms of a name, or of a name and its title, each once."""
+    full = (_Form(words_of(text, vocabulary)) for text in texts)
+    both = (form for whole in full for form in (whole, whole.unqualified))
+    return list({form.text: form for form in both if form.text}.values())
+
+
+def _is_part(unknown: str, known: str, *, is_coded: bool) -> bool:
+    """Whether names differ only by a general word at the end of one."""
     if unknown.startswith(known):
-        return bool(ADDED.fullmatch(unknown.removeprefix(known)))
+        added = ADDED_TO_CODES if is_coded else ADDED
+        return bool(added.fullmatch(unknown.removeprefix(known)))
     if not known.startswith(unknown) or len(unknown) < FEWEST_LETTERS:
         return False
-    if len(unknown) * 100 > len(known) * 55:
-        return True
     left_out = LEFT_OUT.fullmatch(known.removeprefix(unknown))
     return left_out is not None and len(unknown) * 3 >= len(known)
 
 
-def _is_typo(unknown: str, known: str) -> bool:
-    shorter = min(len(unknown), len(known))
-    if abs(len(unknown) - len(known)) > 2 or shorter < FEWEST_LETTERS:  # noqa: PLR2004 - two wrong letters
+def _is_cut(unknown: str, known: _Form) -> bool:
+    """Whether a name ends within the last word of another: `membershipStat`."""
+    is_in_last = len(known.text) - len(known.words[-1]) < len(unknown)
+    is_most = len(unknown) * 2 > len(known.text) and len(unknown) >= FEWEST_LETTERS
+    return is_in_last and is_most and known.text.startswith(unknown)
+
+
+def _is_typo(unknown: _Form, known: _Form) -> bool:
+    """Whether a letter is wrong in a name, or two in one long word, or at a word's end."""
+    ours, theirs = unknown.text, known.text
+    if abs(len(ours) - len(theirs)) > 2 or len(unknown.letters ^ known.letters) > 4:  # noqa: PLR2004 - two wrong letters
         return False
-    ours, theirs = _differing(unknown, known)
-    if _makes_another_word(ours, theirs) or (known == unknown + theirs and len(theirs) > 1):
+    begin, ours, theirs = _differing(ours, theirs)
+    if _makes_another_word(ours, theirs):
         return False
-    if shorter < MEDIUM:
+    if len(known.text) < MEDIUM:
         is_swapped = len(ours) == 2 and ours == theirs[::-1]  # noqa: PLR2004 - two neighbours
-        has_one_more = sorted((len(ours), len(theirs))) == [0, 1] and unknown[0] == known[0]
-        return is_swapped or has_one_more
-    return _wrong_letters(ours, theirs) <= (2 if shorter >= LONG else 1)
+        is_longer = len(ours) + len(theirs) == 1 and begin > 0
+        return len(unknown.text) >= FEWEST_LETTERS and (is_swapped or is_longer)
+    wrong = _wrong_letters(ours, theirs)
+    if (ours, theirs) == ("ed", ""):
+        return True  # `joinedDate`
+    return wrong <= 1 or (wrong == 2 and _is_in_long_word(known, begin, begin + len(theirs)))  # noqa: PLR2004 - two wrong letters
+
+
+def _is_in_long_word(form: _Form, begin: int, end: int) -> bool:
+    """Whether a part of a name lies within a single word that is long."""
+    start = 0
+    for word in form.words:
+        stop = start + len(word)
+        if len(word) >= LONG_WORD and start <= begin and end <= stop:
+            return True
+        start = stop
+    return False
 
 
 def _makes_another_word(ours: str, theirs: str) -> bool:
@@ -219,8 +269,8 @@ def _makes_another_word(ours: str, theirs: str) -> bool:
     return len(ours) == len(theirs) > 1 and not set(ours) & set(theirs)
 
 
-def _differing(one: str, other: str) -> tuple[str, str]:
-    """Return what is left of two names without their common beginning and end."""
+def _differing(one: str, other: str) -> tuple[int, str, str]:
+    """Return where two names begin to differ, and what of each stands between like ends."""
     begin = 0
     while begin < min(len(one), len(other)) and one[begin] == other[begin]:
         begin += 1
@@ -228,7 +278,7 @@ def _differing(one: str, other: str) -> tuple[str, str]:
     end = 0
     while end < min(len(one), len(other)) and one[-1 - end] == other[-1 - end]:
         end += 1
-    return one[: len(one) - end], other[: len(other) - end]
+    return begin, one[: len(one) - end], other[: len(other) - end]
 
 
 def _wrong_letters(one: str, other: str) -> int:

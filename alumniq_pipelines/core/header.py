@@ -191,7 +191,7 @@ def _misspelt(
     """
     if not absent:
         return {}
-    known = ColumnNames(field_map.columns)
+    known = ColumnNames(field_map)
     meant = ((name, known.meant_by(name, absent)) for name in unknown)
     return {name: column for name, column in meant if column is not None}
 

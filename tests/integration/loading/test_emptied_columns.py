@@ -3,6 +3,7 @@
 A misspelt column once loaded with success and took every value of the column with it.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,6 +86,13 @@ def test_a_column_left_with_its_default_alone_has_no_value(installation: Install
     installation.deliver(without("visits"))
     [reason] = installation.load(2).reasons_held
     assert reason.startswith("The column `visits` was filled in 20 %")
+
+
+def test_a_column_filled_with_its_default_throughout_is_not_emptied(
+    installation: Installation,
+) -> None:
+    installation.deliver(re.sub(r"(?m)^(\d+,\w+),\d*,", r"\1,0,", GOOD))
+    assert installation.load(2, thresholds=Thresholds()).version is not None
 
 
 def test_a_senders_own_column_that_is_gone_holds_the_load_too(installation: Installation) -> None:
