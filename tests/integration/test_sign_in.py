@@ -155,7 +155,7 @@ def test_staff_sign_in_over_plain_http_from_this_machine_only(
     at: At, installation: Installation
 ) -> None:
     installation.ledger.staff.set("ada", hash_password(PASSWORD), NOW)
-    for address in ("127.0.0.1", "127.9.9.9", "::1"):
+    for address in ("127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "::ffff:7f00:1"):
         assert try_password(at(address), "ada", PASSWORD).status_code == 303, address
     for address in (REMOTE, "::ffff:192.0.2.9", "unknown", "", "10.0.0.1"):
         refused = try_password(at(address), "ada", PASSWORD)

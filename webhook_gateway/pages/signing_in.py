@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import ip_address
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -16,7 +15,7 @@ from alumniq_pipelines.core.problems.page import PlainHttpSignIn, SignInRefused
 from alumniq_pipelines.core.problems.problem import Problem
 from alumniq_pipelines.core.session import LIFETIME
 from webhook_gateway.calls import address_of
-from webhook_gateway.gate import Gate
+from webhook_gateway.gate import Gate, may_come_from
 from webhook_gateway.options import Option, Options
 from webhook_gateway.pages.door import COOKIE, Visit
 from webhook_gateway.pages.forms import Form, own_path
@@ -27,6 +26,8 @@ from webhook_gateway.sign_in_limits import PasswordChecks, SignInLimits, network
 
 MAX_CHARACTERS = 200
 """Longer keys, names and passwords are none of ours, and hashing them would cost us."""
+
+THIS_MACHINE = ("127.0.0.0/8", "::1/128")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +138,7 @@ class SigningIn:
         """Whether nobody between can read what is sent, or the installation does not mind."""
         if self.staff_over_http or request.scope["scheme"] == "https":
             return True
-        try:
-            return ip_address(address_of(request)).is_loopback
-        except ValueError:
-            return False
+        return may_come_from(address_of(request), THIS_MACHINE)
 
     def _form(self, request: Request, next_path: str, *, is_refused: bool = False) -> Response:
         context = {
