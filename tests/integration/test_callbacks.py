@@ -7,7 +7,6 @@ import ssl
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alumniq_pipelines.adapters.notifiers.callback import CallbackNotifier
-from alumniq_pipelines.adapters.notifiers.calling import asked_wait
 from alumniq_pipelines.core.addresses import AddressPolicy
 from alumniq_pipelines.core.load import JobId
 from alumniq_pipelines.core.notification import (
@@ -103,22 +101,6 @@ def test_a_redirect_is_neither_followed_nor_a_delivery(receiver: Receiver, code:
 def test_the_time_that_a_receiver_asks_for_is_passed_on(receiver: Receiver, code: int) -> None:
     receiver.answers.append(behaviour.status(code, Retry_After="120"))
     assert send(receiver.url).retry_after == timedelta(seconds=120)
-
-
-def test_retry_after_may_be_a_date() -> None:
-    wait = asked_wait(format_datetime(datetime.now(UTC) + timedelta(minutes=10), usegmt=True))
-    assert wait is not None
-    assert timedelta(minutes=9, seconds=50) < wait <= timedelta(minutes=10)
-    assert asked_wait("Sun, 06 Nov 1994 08:49:37 GMT") == timedelta()
-
-
-@given(st.one_of(st.text(), st.from_regex(r"[0-9]{1,40}", fullmatch=True)))
-@example("Sun, 06 Nov 99999 08:49:37 GMT")
-@example("Sun, 06 Nov 1994 08:49:37")
-@example("²")
-def test_no_retry_after_does_harm(value: str) -> None:
-    wait = asked_wait(value)
-    assert wait is None or wait >= timedelta()
 
 
 @pytest.mark.parametrize("answer", [behaviour.long_header, behaviour.many_headers])
