@@ -210,3 +210,36 @@ def test_signing_out_takes_the_cookie_back_by_the_same_way(
     answer = client.post("/sign-out", data={"form_token": token}, follow_redirects=False)
     assert "; secure" in answer.headers["set-cookie"].lower()
     assert client.get("/staff", follow_redirects=False).status_code == 303
+
+
+def test_a_browser_where_somebody_of_staff_signed_in_is_recognised_wherever_it_is(
+    gateway: GatewayProcess, installation: Installation
+) -> None:
+    """By a cookie of its own, which the wrong passwords of others do not delay."""
+    installation.ledger.staff.set("ada", hash_password(PASSWORD), datetime.now(UTC))
+
+    def sign_in_from(address: str, password: str, device: str = "") -> httpx.Response:
+        headers = {"X-Forwarded-For": address, "X-Forwarded-Proto": "https"}
+        if device:
+            headers["Cookie"] = f"alumniq_device={device}"
+        fields = {"name": "ada", "password": password}
+        return httpx.post(
+            f"{gateway.url}/sign-in", data=fields, headers=headers, trust_env=False, timeout=60
+        )
+
+    answer = sign_in_from("192.0.2.1", PASSWORD)
+    assert answer.status_code == 303
+    set_cookie = next(
+        line for line in answer.headers.get_list("set-cookie") if "alumniq_device" in line
+    )
+    for flag in ("HttpOnly", "Secure", "SameSite=lax", "Path=/sign-in", "Max-Age=15552000"):
+        assert flag in set_cookie
+    device = answer.cookies["alumniq_device"]
+    assert "alumniq_device" not in sign_in_from("192.0.2.1", "wrong").cookies
+
+    # The delay of the address shows whether the tries of a device count by themselves.
+    for _ in range(3):
+        assert sign_in_from("192.0.2.2", "wrong").status_code == 401
+    assert sign_in_from("192.0.2.2", PASSWORD).status_code == 429
+    assert sign_in_from("192.0.2.2", PASSWORD, f"{device[:-8]}AAAAAAA=").status_code == 429
+    assert sign_in_from("192.0.2.2", PASSWORD, device).status_code == 303
