@@ -24,6 +24,8 @@ SLOTS = 1 << 16
 KNOWN_SECONDS = 30 * 86_400.0
 """How long an account may come from an address where it signed in before, whatever others do."""
 
+DAY_SECONDS = 86_400.0
+
 CHECKS_AT_ONCE = 2
 """Each takes 64 MiB, as argon2id is meant to."""
 CHECKS_WAITING = 8
@@ -52,6 +54,10 @@ class FailureTable:
         delay = min(self.longest_delay, 2 ** (count - self.free))
         return max(0.0, self._times[slot] + delay - now)
 
+    def is_new(self, slot: int, now: float) -> bool:
+        """Return whether no try was counted within a day."""
+        return self._times[slot] == 0 or now - self._times[slot] > DAY_SECONDS
+
     def add(self, slot: int, now: float) -> None:
         """Count a failed try; beyond the longest delay there is nothing to count."""
         highest = self.free + math.log2(self.longest_delay) + 1
@@ -61,6 +67,8 @@ class FailureTable:
     def remove(self, slot: int) -> None:
         """Take back a try that was counted."""
         self._counts[slot] = max(0.0, self._counts[slot] - 1)
+        if self._counts[slot] == 0:
+            self._times[slot] = 0
 
     def clear(self, slot: int) -> None:
         """Forget all failed tries."""
@@ -74,14 +82,17 @@ class FailureTable:
 class SignInLimits:
     """Failed tries by account and address together, by address, and by account.
 
-    An account by itself is delayed by seconds only, and never for an address where it signed in
-    before: who guesses from many addresses is slowed down, and does not lock the owner out.
+    An account by itself is delayed by seconds only, and never for an address or a device where it
+    signed in before: who guesses from many addresses is slowed down, and does not lock the owner
+    out. As guessers may take every turn of an account, an address that is new to it need not wait
+    for one at its first try of a day, as long as there are not too many new ones.
     """
 
     clock: Callable[[], float] = time.monotonic
     pairs: FailureTable = field(default_factory=lambda: FailureTable(3, 900, 300))
     addresses: FailureTable = field(default_factory=lambda: FailureTable(20, 60, 30))
     accounts: FailureTable = field(default_factory=lambda: FailureTable(20, 10, 30))
+    newcomers: FailureTable = field(default_factory=lambda: FailureTable(500, 60, 60))
     _known: "array[float]" = field(
         default_factory=lambda: array("d", [-math.inf]) * SLOTS, repr=False
     )
@@ -89,48 +100,59 @@ class SignInLimits:
     """Nobody can choose a name or an address that shares another one's slot."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def begin(self, account: str | None, address: str) -> float:
+    def begin(self, account: str | None, address: str, device: str | None = None) -> float:
         """Count a try as failed and return 0, or return for how many seconds it has to wait.
 
         It counts from its beginning, so that many at once are no more than one after another.
+        `device` identifies one where the account signed in before: its tries count by themselves,
+        so nobody else delays it, and a stolen one is of little use.
         """
-        pair, own, name = self._slots(account, address)
+        pair, own, name = self._slots(account, address, device)
         now = self.clock()
         with self._lock:
             waits = [self.addresses.wait(own, now)]
+            is_newcomer = False
             if account is not None:
                 waits.append(self.pairs.wait(pair, now))
-                if now - self._known[pair] > KNOWN_SECONDS:
-                    waits.append(self.accounts.wait(name, now))
+                if device is None and now - self._known[pair] > KNOWN_SECONDS:
+                    turn = self.accounts.wait(name, now)
+                    is_newcomer = turn > 0 and self.pairs.is_new(pair, now)
+                    waits.append(min(turn, self.newcomers.wait(name, now)) if is_newcomer else turn)
             if (longest := max(waits)) > 0:
                 return longest
             self.addresses.add(own, now)
             if account is not None:
                 self.pairs.add(pair, now)
                 self.accounts.add(name, now)
+            if is_newcomer:
+                self.newcomers.add(name, now)
         return 0
 
-    def succeeded(self, account: str | None, address: str) -> None:
+    def succeeded(self, account: str | None, address: str, device: str | None = None) -> None:
         """Forget the failed tries of an account from this address, and know it from now on."""
-        pair, _, _ = self._slots(account, address)
-        self.take_back(account, address)
+        pair, _, _ = self._slots(account, address, device)
+        at_address, _, _ = self._slots(account, address)
+        self.take_back(account, address, device)
         if account is not None:
             with self._lock:
                 self.pairs.clear(pair)
-                self._known[pair] = self.clock()
+                self._known[at_address] = self.clock()
 
-    def take_back(self, account: str | None, address: str) -> None:
+    def take_back(self, account: str | None, address: str, device: str | None = None) -> None:
         """Count a try no more that was not carried out."""
-        pair, own, name = self._slots(account, address)
+        pair, own, name = self._slots(account, address, device)
         with self._lock:
             self.addresses.remove(own)
             if account is not None:
                 self.pairs.remove(pair)
                 self.accounts.remove(name)
 
-    def _slots(self, account: str | None, address: str) -> tuple[int, int, int]:
+    def _slots(
+        self, account: str | None, address: str, device: str | None = None
+    ) -> tuple[int, int, int]:
         name, network = (account or "").casefold(), network_of(address)
-        return self._slot(f"{name}\0{network}"), self._slot(network), self._slot(name)
+        place = network if device is None else f"device\0{device}"
+        return self._slot(f"{name}\0{place}"), self._slot(network), self._slot(name)
 
     def _slot(self, text: str) -> int:
         data = text.encode("utf-8", "surrogatepass")

@@ -35,7 +35,9 @@ class KeyMade:
 
 
 def expiry_condition(key: ApiKey, days: int) -> Condition:
-    """A key is about to expire, and nobody has replaced it yet."""
+    """A key is about to expire: nobody has replaced it, or it is used as if nobody had."""
+    if key.replaced_by is not None:
+        return _replaced_condition(key, days)
     return Condition(
         f"key:{key.prefix}",
         Kind.KEY_EXPIRING,
@@ -48,6 +50,8 @@ def expiry_condition(key: ApiKey, days: int) -> Condition:
 
 def expiry_notices(key: ApiKey, days: int, gateway_url: str) -> tuple[Notice, ...]:
     """Write to whoever the key belongs to; nobody where that is not known."""
+    if key.replaced_by is not None:
+        return _replaced_notices(key, days, gateway_url)
     subject = f"Your API key expires in {_days(days)} ({key.customer}, {key.environment})"
     text = (
         f"The API key that begins with {key.prefix} expires "
@@ -58,6 +62,39 @@ def expiry_notices(key: ApiKey, days: int, gateway_url: str) -> tuple[Notice, ..
         f"Environment: {key.environment}\n"
     )
     return owner_notices(key.email, subject, text)
+
+
+def _replaced_condition(key: ApiKey, days: int) -> Condition:
+    """A key was replaced and ends soon, but its calls do not come with the new key."""
+    return Condition(
+        f"key:{key.prefix}",
+        Kind.KEY_EXPIRING,
+        f"A replaced API key ends: {key.customer}, {key.environment}",
+        f"{key.prefix}… was replaced by {key.replaced_by}… and ends {key.expires_at:%Y-%m-%d}, "
+        f"within {_days(days)}. {_USED}",
+        "Ask the customer whether they have the new key. If it was lost, make another one: "
+        f"{alumniq_command('key', 'rotate', key.prefix)}.",
+    )
+
+
+def _replaced_notices(key: ApiKey, days: int, gateway_url: str) -> tuple[Notice, ...]:
+    subject = f"Your replaced API key ends in {_days(days)} ({key.customer}, {key.environment})"
+    text = (
+        f"The API key that begins with {key.prefix} was replaced by {key.replaced_by}… and ends "
+        f"{key.expires_at:%Y-%m-%d %H:%M} UTC. {_USED} After that date, calls with the old key are "
+        "refused.\n\n"
+        "What to do: put the new key everywhere the old one is used. If you do not have the new "
+        "key, because the answer of the exchange was lost, sign in with the old one, revoke the "
+        "new one on the API keys page, and make another there.\n\n"
+        f"Page: {gateway_url}/keys\n"
+        f"Key: {key.prefix}…\n"
+        f"Replaced by: {key.replaced_by}…\n"
+        f"Environment: {key.environment}\n"
+    )
+    return owner_notices(key.email, subject, text)
+
+
+_USED = "It is still in use, or no call has come with the new key yet."
 
 
 def made_condition(made: KeyMade) -> Condition:

@@ -112,16 +112,37 @@ class ApiKey:
         return max(0, (self.expires_at - now).days)
 
 
-def notice_due(key: ApiKey, noticed_days: int | None, now: datetime) -> int | None:
+def notice_due(
+    key: ApiKey, successors: Sequence[ApiKey], noticed_days: int | None, now: datetime
+) -> int | None:
     """Answer for which of NOTICE_DAYS somebody is to be told now; `noticed_days` was told last.
 
-    A key that was replaced, or is live no more, needs nobody's attention.
+    A key that is live no more, or that was left for one of its `successors`, the keys that replace
+    it, needs nobody's attention.
     """
-    if not key.is_live(now) or key.replaced_by is not None:
+    if not key.is_live(now) or _is_left(key, successors):
         return None
-    left = key.expires_at - now
-    due = min((days for days in NOTICE_DAYS if left <= timedelta(days=days)), default=None)
+    since = max((known.created_at for known in successors), default=None)
+    days_left = [
+        days
+        for days in NOTICE_DAYS
+        if key.expires_at - timedelta(days=days) <= now
+        # On an earlier day nobody could have used the successor.
+        and (since is None or key.expires_at - timedelta(days=days) > since)
+    ]
+    due = min(days_left, default=None)
     return due if due is not None and (noticed_days is None or due < noticed_days) else None
+
+
+def _is_left(key: ApiKey, successors: Sequence[ApiKey]) -> bool:
+    """Return whether a successor is in use and the key itself is not, since the newest was made.
+
+    A client that lost the answer of an exchange has no successor, and goes on with its key.
+    """
+    if not any(known.last_used_at is not None for known in successors):
+        return False
+    newest = max(known.created_at for known in successors)
+    return key.last_used_at is None or key.last_used_at <= newest
 
 
 def check_successor(

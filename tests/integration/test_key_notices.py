@@ -4,11 +4,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from alumniq_pipelines.core.keys import NOTICE_DAYS, KeyScope
+from alumniq_pipelines.core.keys import NOTICE_DAYS, ApiKey, KeyScope
 from alumniq_pipelines.core.notification import Channel
+from alumniq_pipelines.core.problems.api import KeyReplacedAlready
 from alumniq_pipelines.core.staff import Staff
 from alumniq_pipelines.core.target import Environment
 from alumniq_pipelines.defs.key_sensor import tell_of_expiring_keys
+from alumniq_pipelines.key_issuance import KeyIssuance
 from tests.servers.gateway import NOW, Installation
 
 STAFF = Staff(("staff@alumniq.example",))
@@ -62,16 +64,84 @@ def test_what_was_due_while_nobody_looked_is_told_once_and_no_older_day_with_it(
     assert "Your API key expires in 7 days (iqu, qa)" in dict(owed(installation)).values()
 
 
-def test_a_key_that_was_replaced_or_revoked_needs_nobodys_attention(
-    installation: Installation, key: str
+def use(installation: Installation, key: str, days: float) -> None:
+    assert installation.ledger.keys.find(key, NOW + timedelta(days=days)) is not None
+
+
+def days_notified(installation: Installation, days: range) -> list[int]:
+    """Tick at noon of each day; return those on which somebody was notified."""
+    return [day for day in days if tell(installation, NOW + timedelta(days=day, hours=12))]
+
+
+def exchange(installation: Installation, old: ApiKey, days: float) -> tuple[str, ApiKey]:
+    return KeyIssuance(installation.ledger, Staff(())).exchange(old, "", NOW + timedelta(days=days))
+
+
+def test_a_key_that_was_replaced_and_left_or_revoked_needs_nobodys_attention(
+    installation: Installation,
 ) -> None:
-    old = installation.ledger.keys.get(key)
-    assert old is not None
-    installation.ledger.keys.rotate(old, NOW + timedelta(days=60))
+    installation.customer()
+    text, old = installation.ledger.keys.issue("iqu", Environment.QA, NOW, 300)
+    use(installation, text, 59)
+    successor, _ = installation.ledger.keys.rotate(old, NOW + timedelta(days=60))
+    use(installation, successor, 61)
     _, other = installation.ledger.keys.issue("iqu", Environment.QA, NOW, 100)
     installation.ledger.keys.revoke(other.prefix, NOW)
 
-    assert tell(installation, NOW + timedelta(days=73)) == 0
+    assert days_notified(installation, range(60, 75)) == []
+
+
+@pytest.mark.parametrize("is_replaced_twice", [False, True])
+def test_a_client_that_lost_the_answer_of_an_exchange_is_warned_before_its_key_ends(
+    installation: Installation, *, is_replaced_twice: bool
+) -> None:
+    """Its nightly exchange is refused as a repeated one, until the key has ended."""
+    installation.customer()
+    scope = KeyScope(email="feeds@example.edu")
+    text, old = installation.ledger.keys.issue("iqu", Environment.QA, NOW, 365, scope=scope)
+    _, successor = exchange(installation, old, 60)
+    if is_replaced_twice:
+        _, successor = exchange(installation, old, 60 + 5 / 1_440)
+    for night in range(61, 74):
+        use(installation, text, night)
+        with pytest.raises(KeyReplacedAlready):
+            exchange(installation, old, night)
+
+    installation.ledger.notifications.claim(NOW + timedelta(days=61), timedelta(days=400))
+    assert days_notified(installation, range(60, 75)) == [67, 73]
+    sent = installation.ledger.notifications.claim(NOW + timedelta(days=74), timedelta(days=1))
+    to = [notification.notice.destination for notification in sent]
+    assert sorted(to) == ["feeds@example.edu"] * 2 + ["staff@alumniq.example"] * 2
+    for notification in sent:
+        body = notification.notice.body
+        assert old.prefix in body
+        assert f"replaced by {successor.prefix}…" in body
+        assert f"{NOW + timedelta(days=74):%Y-%m-%d}" in body
+        assert "What to do: " in body
+        assert text not in body
+
+
+def test_a_key_that_is_used_beside_its_successor_gives_a_warning(
+    installation: Installation,
+) -> None:
+    installation.customer()
+    text, old = installation.ledger.keys.issue("iqu", Environment.QA, NOW, 365)
+    fresh, _ = exchange(installation, old, 60)
+    use(installation, fresh, 61)
+    use(installation, text, 62)
+
+    assert days_notified(installation, range(60, 75)) == [67, 73]
+
+
+def test_a_key_that_ends_soon_after_it_was_replaced_gives_warnings_on_later_days_only(
+    installation: Installation,
+) -> None:
+    """Nobody has had the time to use the successor on the others."""
+    installation.customer()
+    _, old = installation.ledger.keys.issue("iqu", Environment.QA, NOW, 365)
+    installation.ledger.keys.rotate(old, NOW + timedelta(days=60), overlap=timedelta(days=5))
+
+    assert days_notified(installation, range(60, 75)) == [64]
 
 
 def test_a_notice_holds_no_key(installation: Installation, key: str) -> None:

@@ -1,5 +1,6 @@
 """Signing in: the same answer and time for whatever is wrong, bounded memory, and https."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -155,7 +156,7 @@ def test_staff_sign_in_over_plain_http_from_this_machine_only(
     at: At, installation: Installation
 ) -> None:
     installation.ledger.staff.set("ada", hash_password(PASSWORD), NOW)
-    for address in ("127.0.0.1", "127.9.9.9", "::1"):
+    for address in ("127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "::ffff:7f00:1"):
         assert try_password(at(address), "ada", PASSWORD).status_code == 303, address
     for address in (REMOTE, "::ffff:192.0.2.9", "unknown", "", "10.0.0.1"):
         refused = try_password(at(address), "ada", PASSWORD)
@@ -210,3 +211,72 @@ def test_signing_out_takes_the_cookie_back_by_the_same_way(
     answer = client.post("/sign-out", data={"form_token": token}, follow_redirects=False)
     assert "; secure" in answer.headers["set-cookie"].lower()
     assert client.get("/staff", follow_redirects=False).status_code == 303
+
+
+def post_password(
+    gateway: GatewayProcess, address: str, name: str, password: str, device: str = ""
+) -> httpx.Response:
+    headers = {"X-Forwarded-For": address, "X-Forwarded-Proto": "https"}
+    if device:
+        headers["Cookie"] = f"alumniq_device={device}"
+    fields = {"name": name, "password": password}
+    return httpx.post(
+        f"{gateway.url}/sign-in", data=fields, headers=headers, trust_env=False, timeout=60
+    )
+
+
+def test_a_burst_of_wrong_passwords_leaves_a_known_browser_its_place(
+    gateway: GatewayProcess, installation: Installation
+) -> None:
+    installation.ledger.staff.set("ada", hash_password(PASSWORD), datetime.now(UTC))
+    device = post_password(gateway, "192.0.2.1", "ada", PASSWORD).cookies["alumniq_device"]
+    ended = threading.Event()
+
+    def guess(worker: int) -> set[int]:
+        statuses = set()
+        for turn in range(10_000):
+            if ended.is_set():
+                break
+            address = f"10.{worker}.{turn // 250}.{turn % 250}"
+            statuses.add(post_password(gateway, address, f"{worker} {turn}", "x").status_code)
+        return statuses
+
+    with ThreadPoolExecutor(25) as pool:
+        guesses = [pool.submit(guess, worker) for worker in range(25)]
+        try:
+            signed_in = [
+                post_password(gateway, f"192.0.2.{number}", "ada", PASSWORD, device).status_code
+                for number in range(10, 13)
+            ]
+        finally:
+            ended.set()
+
+    assert signed_in == [303] * 3
+    assert 429 in set().union(*(guessed.result() for guessed in guesses))
+
+
+def test_a_browser_where_somebody_of_staff_signed_in_is_recognised_wherever_it_is(
+    gateway: GatewayProcess, installation: Installation
+) -> None:
+    """By a cookie of its own, which the wrong passwords of others do not delay."""
+    installation.ledger.staff.set("ada", hash_password(PASSWORD), datetime.now(UTC))
+
+    answer = post_password(gateway, "192.0.2.1", "ada", PASSWORD)
+    assert answer.status_code == 303
+    set_cookie = next(
+        line for line in answer.headers.get_list("set-cookie") if "alumniq_device" in line
+    )
+    for flag in ("HttpOnly", "Secure", "SameSite=lax", "Path=/sign-in", "Max-Age=15552000"):
+        assert flag in set_cookie
+    device = answer.cookies["alumniq_device"]
+    assert "alumniq_device" not in post_password(gateway, "192.0.2.1", "ada", "wrong").cookies
+
+    # The delay of the address shows whether the tries of a device count by themselves.
+    for _ in range(3):
+        assert post_password(gateway, "192.0.2.2", "ada", "wrong").status_code == 401
+    assert post_password(gateway, "192.0.2.2", "ada", PASSWORD).status_code == 429
+    assert (
+        post_password(gateway, "192.0.2.2", "ada", PASSWORD, f"{device[:-8]}AAAAAAA=").status_code
+        == 429
+    )
+    assert post_password(gateway, "192.0.2.2", "ada", PASSWORD, device).status_code == 303

@@ -9,6 +9,7 @@ from alumniq_pipelines.core.bucket import Buckets
 from alumniq_pipelines.settings import Settings
 from webhook_gateway.acting import Actions
 from webhook_gateway.board import Board
+from webhook_gateway.devices import Devices
 from webhook_gateway.gate import Gate
 from webhook_gateway.key_keeping import KeyKeeping
 from webhook_gateway.onboarding import Onboarding
@@ -50,6 +51,8 @@ def page_routes(
         tries=RateLimit(SIGN_INS_PER_MINUTE),
         limits=SignInLimits(),
         checks=PasswordChecks(),
+        device_checks=PasswordChecks(at_once=1, waiting=2),
+        devices=Devices(settings.sealing_key_file),
         clock=clock,
         is_https=settings.gateway_url.startswith("https:"),
         staff_over_http=settings.staff_over_http,

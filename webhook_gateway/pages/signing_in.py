@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import ip_address
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -16,7 +15,8 @@ from alumniq_pipelines.core.problems.page import PlainHttpSignIn, SignInRefused
 from alumniq_pipelines.core.problems.problem import Problem
 from alumniq_pipelines.core.session import LIFETIME
 from webhook_gateway.calls import address_of
-from webhook_gateway.gate import Gate
+from webhook_gateway.devices import DEVICE_COOKIE, DEVICE_LIFETIME, Devices
+from webhook_gateway.gate import Gate, may_come_from
 from webhook_gateway.options import Option, Options
 from webhook_gateway.pages.door import COOKIE, Visit
 from webhook_gateway.pages.forms import Form, own_path
@@ -27,6 +27,8 @@ from webhook_gateway.sign_in_limits import PasswordChecks, SignInLimits, network
 
 MAX_CHARACTERS = 200
 """Longer keys, names and passwords are none of ours, and hashing them would cost us."""
+
+THIS_MACHINE = ("127.0.0.0/8", "::1/128")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class SigningIn:
     tries: RateLimit
     limits: SignInLimits
     checks: PasswordChecks
+    device_checks: PasswordChecks
+    devices: Devices
     clock: Callable[[], datetime]
     is_https: bool
     staff_over_http: bool
@@ -68,7 +72,7 @@ class SigningIn:
             raise PlainHttpSignIn
         if seconds := self.tries.wait(network_of(address)):
             raise TooManyRequests(math.ceil(seconds))
-        token = self._token(form, address)
+        token = self._token(form, address, self._device(request, form))
         if token is None:
             return self._form(request, next_path, is_refused=True)
         answer = RedirectResponse(next_path, 303)
@@ -80,6 +84,8 @@ class SigningIn:
             samesite="lax",  # strict would ask who follows a link from our mail to sign in anew
             secure=self._is_secure(request),
         )
+        if not form["key"]:
+            self._remember_device(request, form["name"], answer)
         return answer
 
     def sign_out(self, visit: Visit) -> Response:
@@ -90,24 +96,46 @@ class SigningIn:
         answer.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=is_secure)
         return answer
 
-    def _token(self, form: Form, address: str) -> str | None:
+    def _device(self, request: Request, form: Form) -> str | None:
+        """Return the cookie of a device where the account of a form signed in before."""
+        cookie = request.cookies.get(DEVICE_COOKIE, "")
+        is_staff = not form["key"] and bool(form["name"])
+        if not is_staff or not self.devices.is_of(form["name"], cookie, self.clock()):
+            return None
+        return cookie
+
+    def _remember_device(self, request: Request, account: str, answer: Response) -> None:
+        cookie = self.devices.cookie(account, self.clock())
+        if cookie is not None:
+            answer.set_cookie(
+                DEVICE_COOKIE,
+                cookie,
+                max_age=int(DEVICE_LIFETIME.total_seconds()),
+                path="/sign-in",
+                httponly=True,
+                samesite="lax",
+                secure=self._is_secure(request),
+            )
+
+    def _token(self, form: Form, address: str, device: str | None) -> str | None:
         """Begin a session and return its token; None where that is refused."""
         shown = form["key"] or form["name"] + form["password"]
         if not shown or len(shown) > MAX_CHARACTERS:
             return None
         account = None if form["key"] else form["name"]
-        if seconds := self.limits.begin(account, address):
+        if seconds := self.limits.begin(account, address, device):
             raise TooManyRequests(math.ceil(seconds))
         try:
             if account is None:
                 token = self._token_of_customer(form["key"], address)
             else:
-                token = self._token_of_staff(account, form["password"])
+                checks = self.checks if device is None else self.device_checks
+                token = self._token_of_staff(account, form["password"], checks)
         except Problem:  # nothing was found to be wrong
-            self.limits.take_back(account, address)
+            self.limits.take_back(account, address, device)
             raise
         if token is not None:
-            self.limits.succeeded(account, address)
+            self.limits.succeeded(account, address, device)
         return token
 
     def _token_of_customer(self, key: str, address: str) -> str | None:
@@ -118,11 +146,11 @@ class SigningIn:
             return None
         return self.ledger.sessions.begin_with_key(found, now)
 
-    def _token_of_staff(self, name: str, password: str) -> str | None:
+    def _token_of_staff(self, name: str, password: str, checks: PasswordChecks) -> str | None:
         """Check a password; one is hashed whether the account exists or not."""
         now = self.clock()
         stored = self.ledger.staff.password_hash(name)
-        with self.checks.slot():
+        with checks.slot():
             is_right = is_password(stored, password)
         if not is_right:
             return None
@@ -137,10 +165,7 @@ class SigningIn:
         """Whether nobody between can read what is sent, or the installation does not mind."""
         if self.staff_over_http or request.scope["scheme"] == "https":
             return True
-        try:
-            return ip_address(address_of(request)).is_loopback
-        except ValueError:
-            return False
+        return may_come_from(address_of(request), THIS_MACHINE)
 
     def _form(self, request: Request, next_path: str, *, is_refused: bool = False) -> Response:
         context = {

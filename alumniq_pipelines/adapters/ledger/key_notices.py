@@ -26,7 +26,6 @@ class KeyNotices:
         """List keys that somebody is to be told of now, each with how many days it has."""
         wanted = select(api_keys.c.prefix, api_keys.c.noticed_days).where(
             api_keys.c.revoked_at.is_(None),
-            api_keys.c.replaced_by.is_(None),
             api_keys.c.expires_at > now,
             api_keys.c.expires_at <= now + timedelta(days=max(NOTICE_DAYS)),
         )
@@ -35,10 +34,21 @@ class KeyNotices:
         found = []
         for prefix, told in noticed.items():
             key = self.keys.get(prefix)
-            days = None if key is None else notice_due(key, told, now)
-            if key is not None and days is not None:
+            if key is None:
+                continue
+            days = notice_due(key, self._successors(key), told, now)
+            if days is not None:
                 found.append((key, days))
         return found
+
+    def _successors(self, key: ApiKey) -> Sequence[ApiKey]:
+        if key.replaced_by is None:
+            return ()
+        return [
+            known
+            for known in self.keys.of(key.customer)
+            if known.replaces == key.prefix and known.revoked_at is None
+        ]
 
     def owe(
         self, key: ApiKey, days: int, condition: Condition, notices: Sequence[Notice], now: datetime

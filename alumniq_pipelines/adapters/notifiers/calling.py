@@ -142,15 +142,16 @@ _MOST_DIGITS = 9
 
 
 def _callable_url(destination: str) -> httpx.URL | None:
+    """Read a URL; its host is never decoded, as many names have no form but the ASCII one."""
     try:
         url = httpx.URL(destination)
+        if url.scheme not in {"http", "https"} or not url.raw_host or url.userinfo:
+            return None
+        if url.port is not None and url.port not in PORTS:
+            return None
+        return url.copy_with(fragment=None)
     except (httpx.InvalidURL, ValueError):
         return None
-    if url.scheme not in {"http", "https"} or not url.host or url.userinfo:
-        return None
-    if url.port is not None and url.port not in PORTS:
-        return None
-    return url.copy_with(fragment=None)
 
 
 async def _resolve(url: httpx.URL) -> Sequence[IPAddress]:

@@ -78,6 +78,8 @@ def test_what_is_usable_never_holds_a_character_that_ends_a_mail_header(emails: 
         "HTTPS://EXAMPLE.EDU/",
         "https://hooks_1.example.edu./x",
         "https://bücher.example/x",
+        "https://xn--bcher-kva.example/x",
+        "https://xn--ls8h.la/x",
         "https://[2606:4700:4700::1111]/x",
         "https://1.1.1.1/x",
         "https://example.edu/@you",
@@ -116,6 +118,8 @@ def test_public_urls_are_usable(url: str) -> None:
         f"https://{'.'.join(['ü' * 30] * 8)}/",
         "https://\u2603.example/",
         "https://-\u00fc-.\u0301.example/",
+        "https://\u00fc.xn--a/",
+        "https://\u00fc.xn--/",
         "https://\ud800.example.edu/",
     ],
     ids=ascii,
@@ -153,7 +157,7 @@ def test_plainly_internal_addresses_are_refused_unless_allowed(url: str) -> None
 
 @given(st.text())
 def test_any_text_is_either_usable_or_refused(url: str) -> None:
-    for text in (url, f"https://{url}", f"https://example.edu{url}"):
+    for text in (url, f"https://{url}", f"https://example.edu{url}", f"https://xn--{url}"):
         try:
             check_webhook(text, PUBLIC)
         except UnusableNotifyWebhook:

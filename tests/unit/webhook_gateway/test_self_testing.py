@@ -13,7 +13,16 @@ from webhook_gateway.self_testing import check_host
 
 
 @settings(deadline=None)
-@given(st.text() | st.text("[]:%.@aü0-", max_size=20))
+@given(
+    st.text()
+    | st.text("[]:%.@aü0-", max_size=20)
+    | st.text("xn-aü0.", max_size=12).map("xn--{}".format)
+)
+@example("xn--a")
+@example("xn--")
+@example("xn--ls8h.la")
+@example("ü.xn--a")
+@example("ü.xn--")
 @example("ü" * 63)
 @example("x" * 64 + ".example")
 @example("a..b")

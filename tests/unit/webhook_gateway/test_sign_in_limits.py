@@ -1,7 +1,9 @@
 """Failed tries to sign in are delayed, within bounded memory, and lock nobody else out."""
 
+import math
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -117,7 +119,8 @@ def test_one_account_is_guessed_from_many_addresses_every_ten_seconds_at_most(
     for number in range(2_000):
         if not guesser.guess("ada", f"10.0.{number // 250}.{number % 250}"):
             clock.now += 1
-    assert guesser.tries <= 20 + 5 + (clock.now - begun) / 10
+    at_once, new_addresses = 20 + 5, 500 + (clock.now - begun) / 60 + 1
+    assert guesser.tries <= at_once + new_addresses + (clock.now - begun) / 10
 
 
 def test_guesses_from_elsewhere_do_not_lock_out_whoever_signed_in_before(
@@ -125,15 +128,79 @@ def test_guesses_from_elsewhere_do_not_lock_out_whoever_signed_in_before(
 ) -> None:
     assert limits.begin("ada", HOME) == 0
     limits.succeeded("ada", HOME)
-    for number in range(500):
+    for number in range(600):
         limits.begin("ada", f"10.0.{number // 250}.{number % 250}")
     assert limits.begin("ada", ELSEWHERE) > 0, "from a new address the owner waits, for seconds"
     assert limits.begin("ada", ELSEWHERE) <= 10
     assert limits.begin("ada", HOME) == 0
     clock.now += 31 * DAY
-    for number in range(500):
+    for number in range(600):
         limits.begin("ada", f"10.0.{number // 250}.{number % 250}")
     assert limits.begin("ada", HOME) > 0, "known for 30 days"
+
+
+def attacked(limits: SignInLimits, clock: Clock, addresses: int, seconds: int) -> Iterator[int]:
+    """Yield each quarter of a second in which the next one of many addresses tried to guess."""
+    for turn in range(seconds * 4):
+        limits.begin("ada", f"10.1.{turn % addresses // 250}.{turn % addresses % 250}")
+        clock.now += 0.25
+        yield turn
+
+
+def polite_wait(
+    limits: SignInLimits, clock: Clock, addresses: int, device: str | None = None
+) -> float:
+    """Come as an owner who waits as long as asked; return for how long until it is let through."""
+    begun = due = clock.now
+    for _ in attacked(limits, clock, addresses, 600):
+        if clock.now >= due:
+            wait = limits.begin("ada", ELSEWHERE, device)
+            if not wait:
+                return clock.now - begun
+            due = clock.now + math.ceil(wait)
+    return math.inf
+
+
+def test_a_hundred_guessing_addresses_do_not_lock_an_owner_out_at_a_new_address(
+    limits: SignInLimits, clock: Clock
+) -> None:
+    """They once took every turn of an account, because a refused try costs nothing."""
+    for _ in attacked(limits, clock, 100, 3_600):
+        pass
+    assert polite_wait(limits, clock, 100) < 60
+
+
+def test_no_number_of_addresses_locks_an_owner_out_on_a_device_of_theirs(
+    limits: SignInLimits, clock: Clock
+) -> None:
+    for _ in attacked(limits, clock, 60_000, 3_600):
+        pass
+    assert polite_wait(limits, clock, 60_000, "device") < 60
+
+
+def test_guesses_on_a_device_are_delayed_wherever_it_is(limits: SignInLimits) -> None:
+    waits = [limits.begin("ada", f"10.0.0.{number}", "device") for number in range(4)]
+    assert [bool(wait) for wait in waits] == [False, False, False, True]
+
+
+def test_a_day_of_guesses_from_any_number_of_addresses_is_bounded(
+    limits: SignInLimits, clock: Clock
+) -> None:
+    made = 0
+    for number in range(DAY):
+        made += not limits.begin("ada", f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::1")
+        clock.now += 1
+    assert made < 20 + 500 + DAY / 10 + DAY / 60 + 100
+
+
+def test_a_try_that_was_not_carried_out_leaves_an_address_new(
+    limits: SignInLimits, clock: Clock
+) -> None:
+    for _ in attacked(limits, clock, 100, 600):
+        pass
+    assert limits.begin("ada", ELSEWHERE) == 0
+    limits.take_back("ada", ELSEWHERE)
+    assert limits.begin("ada", ELSEWHERE) == 0
 
 
 def test_names_differ_by_more_than_case(limits: SignInLimits) -> None:
@@ -167,7 +234,7 @@ def test_whatever_a_name_and_an_address_are_they_are_counted(name: str, address:
 
 
 def test_names_that_an_attacker_makes_up_take_no_memory(limits: SignInLimits) -> None:
-    tables = (limits.pairs, limits.addresses, limits.accounts)
+    tables = (limits.pairs, limits.addresses, limits.accounts, limits.newcomers)
 
     def size() -> int:
         return sum(sys.getsizeof(each._counts) + sys.getsizeof(each._times) for each in tables)
@@ -175,7 +242,7 @@ def test_names_that_an_attacker_makes_up_take_no_memory(limits: SignInLimits) ->
     before = size()
     for number in range(20_000):
         limits.begin(f"name {number}", f"2001:db8:{number:x}::1")
-    assert size() == before < 4_000_000
+    assert size() == before < 5_000_000
 
 
 def test_few_passwords_are_checked_at_once_and_some_wait() -> None:
