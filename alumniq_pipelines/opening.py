@@ -33,7 +33,7 @@ def open_buckets(settings: Settings) -> Buckets:
 def protect_data_folder(settings: Settings) -> None:
     """Shut others out of the data folder, where there is one.
 
-    Raises DataFolderNotPrivate and UnusableWarehouseGroup.
+    Raises DataFolderNotPrivate, DataFolderShared, DataFolderUnusable and UnusableWarehouseGroup.
     """
     if settings.home.exists():
         protect(
