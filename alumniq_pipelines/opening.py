@@ -68,6 +68,14 @@ def save_field_maps(
     LastGoodFieldMaps(settings.last_good_dir).save(good, only_missing=only_missing)
 
 
+def remove_retired_field_maps(settings: Settings, found: FieldMapFolder) -> None:
+    """Remove what is saved of field maps whose files were deleted; raises FieldMapsNotSaved.
+
+    Only for those who have just read the whole folder, and never for a run.
+    """
+    LastGoodFieldMaps(settings.last_good_dir).remove_retired(found.files, settings.schemas_dir)
+
+
 def signing_key(settings: Settings) -> bytes:
     """Read what signing secrets are made of; raises NoSigningKey."""
     try:

@@ -53,7 +53,9 @@ def copies(schemas: Path) -> LastGoodFieldMaps:
 
 def saved(schemas: Path) -> None:
     """Save what is good, as a gateway does at its start."""
-    copies(schemas).save(read(schemas).good)
+    found = read(schemas)
+    copies(schemas).save(found.good)
+    copies(schemas).remove_retired(found.files, schemas)
 
 
 def as_folder(path: Path) -> None:
@@ -180,6 +182,29 @@ def test_a_deleted_file_ends_its_feed_whatever_was_saved(schemas: Path) -> None:
     assert not catalog.broken
 
 
+def test_a_field_map_that_was_retired_comes_back_by_no_broken_file(schemas: Path) -> None:
+    path = write(schemas, "bad", field_map("bad"))
+    write(schemas, "other", field_map("other"))
+    saved(schemas)
+    path.unlink()
+    write(schemas, "other", "[")
+    saved(schemas)
+    path.write_text("[", encoding="utf-8")
+    catalog = read(schemas).catalog
+    assert set(catalog.feeds) == {"good", "other"}
+    assert list(catalog.disabled) == ["bad"]
+
+
+def test_a_file_that_came_back_before_its_copy_was_removed_keeps_it(schemas: Path) -> None:
+    path = write(schemas, "bad", field_map("bad"))
+    saved(schemas)
+    path.unlink()
+    found = read(schemas)
+    path.write_text("[", encoding="utf-8")
+    copies(schemas).remove_retired(found.files, schemas)
+    assert set(read(schemas).catalog.feeds) == {"good", "bad"}
+
+
 @pytest.mark.parametrize(
     "name", [".bad.yaml.swp", ".bad.yaml", "bad.yaml~", ".#bad.yaml", "bad.yaml.bak", "._bad.yaml"]
 )
@@ -218,6 +243,26 @@ def test_of_two_new_files_with_one_job_neither_is_in_force(schemas: Path) -> Non
         "a.yaml, line 4, `alumniq`: `job`: same is the job of feed `b` too",
     )
     assert list(catalog.disabled) == ["a", "b"]
+
+
+def test_of_two_new_files_with_one_job_the_feed_of_that_name_keeps_it(schemas: Path) -> None:
+    write(schemas, "thief", field_map("thief", "good"))
+    catalog = read(schemas).catalog
+    assert catalog.feed_of_job("good").name == "good"
+    assert list(catalog.broken) == list(catalog.disabled) == ["thief"]
+    assert catalog.broken["thief"].faults == (
+        "thief.yaml, line 4, `alumniq`: `job`: good is the job of feed `good` too",
+    )
+
+
+def test_the_name_gives_a_job_to_nobody_where_another_feed_had_it(schemas: Path) -> None:
+    write(schemas, "old", field_map("old", "shared"))
+    saved(schemas)
+    write(schemas, "old", field_map("old", "shared", key="term"))
+    write(schemas, "shared", field_map("shared"))
+    catalog = read(schemas).catalog
+    assert catalog.feed_of_job("shared").name == "old"
+    assert list(catalog.disabled) == ["shared"]
 
 
 def test_the_feed_that_had_a_job_before_keeps_it(schemas: Path) -> None:
