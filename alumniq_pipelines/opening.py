@@ -33,7 +33,7 @@ def open_buckets(settings: Settings) -> Buckets:
 def protect_data_folder(settings: Settings) -> None:
     """Shut others out of the data folder, where there is one.
 
-    Raises DataFolderNotPrivate and UnusableWarehouseGroup.
+    Raises DataFolderNotPrivate, DataFolderShared, DataFolderUnusable and UnusableWarehouseGroup.
     """
     if settings.home.exists():
         protect(
@@ -66,6 +66,14 @@ def save_field_maps(
 ) -> None:
     """Save good field maps, for when their files are broken; raises FieldMapsNotSaved."""
     LastGoodFieldMaps(settings.last_good_dir).save(good, only_missing=only_missing)
+
+
+def remove_retired_field_maps(settings: Settings, found: FieldMapFolder) -> None:
+    """Remove what is saved of field maps whose files were deleted; raises FieldMapsNotSaved.
+
+    Only for those who have just read the whole folder, and never for a run.
+    """
+    LastGoodFieldMaps(settings.last_good_dir).remove_retired(found.files, settings.schemas_dir)
 
 
 def signing_key(settings: Settings) -> bytes:

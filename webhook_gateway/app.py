@@ -21,6 +21,7 @@ from alumniq_pipelines.opening import (
     open_archive,
     open_buckets,
     read_schemas,
+    remove_retired_field_maps,
     save_field_maps,
     staff_of,
 )
@@ -72,6 +73,7 @@ def open_app(settings: Settings) -> Starlette:
         logger.error("field map of %s broken: %s", broken.feed, "; ".join(broken.faults))
     try:
         save_field_maps(settings, schemas.good)
+        remove_retired_field_maps(settings, schemas)
     except FieldMapsNotSaved as problem:
         logger.warning("%s: %s", problem.code, problem)
     return create_app(

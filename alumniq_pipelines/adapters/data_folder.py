@@ -3,6 +3,8 @@
 An older release, or a program with another umask, may have left what others can read. That is
 tightened at start: first the data folder itself, which shuts others out of all that is in it. Any
 other folder is tightened after what it holds, so one that is private need not be looked into.
+
+Only what we make is changed. A folder that holds things of other people is no data folder.
 """
 
 import errno
@@ -25,6 +27,7 @@ from alumniq_pipelines.adapters.private_files import (
 from alumniq_pipelines.adapters.warehouse.folders import SUFFIX
 from alumniq_pipelines.core.problems.setup import (
     DataFolderNotPrivate,
+    DataFolderShared,
     DataFolderUnusable,
     UnusableWarehouseGroup,
 )
@@ -32,6 +35,17 @@ from alumniq_pipelines.core.problems.setup import (
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 PASSED_FOLDER = PRIVATE_FOLDER | stat.S_IXGRP
 """A group passes through it on the way to what it may read, and cannot list it."""
+
+LOCK = "up.lock"
+DEMO_MARK, DEMO_LOG, DEMO_FILES = ".made-by-alumniq-demo", "programs.log", "files"
+MARKS = frozenset({"ledger.db", "sealing.key", "signing.key", DEMO_MARK})
+"""A folder with one of these has been a data folder before."""
+OWN_NAMES = MARKS | {
+    *("ledger.db-wal", "ledger.db-shm", "ledger.db-journal"),
+    *("archive", "buckets", "dagster", "field-maps", "mail", "scratch", "warehouse", "workers"),
+    *(LOCK, DEMO_LOG, "demo"),
+}
+"""All that we make in the data folder; the folder of the demo has DEMO_FILES as well."""
 
 
 def group_id(name: str) -> int | None:
@@ -57,32 +71,76 @@ def lock_file(home: Path) -> BinaryIO:
     """
     try:
         make_folder(home)
-        return create_file(home / "up.lock")
+        return create_file(home / LOCK)
     except OSError as error:
         raise DataFolderUnusable(str(home), _reason(error)) from None
 
 
 def protect(home: Path, group: int | None, *, warehouse: str, buckets: str) -> None:
-    """Take the rights of others away from the data folder and all in it; links are not followed.
+    """Take the rights of others away from the data folder and from what we make in it.
 
     `group` may read the folder called `warehouse`. Of `buckets`, only folders are changed: files
     would look as if they had been delivered anew, as their ETag has the time of the last change.
-    Raises DataFolderNotPrivate where a right cannot be changed.
+    Of links, only those that stand for one of our own names are followed. Raises DataFolderShared,
+    DataFolderUnusable, and DataFolderNotPrivate where a right cannot be changed.
     """
     found = home.stat()
     if found.st_mode & stat.S_ISVTX or home == home.parent:
         raise DataFolderUnusable(str(home), "it is a folder of all users")
+    rights = PRIVATE_FOLDER if group is None else PASSED_FOLDER
     with _faults_of(home, found), _opened(home) as folder:
-        _set_rights(folder, ".", found, PRIVATE_FOLDER if group is None else PASSED_FOLDER, group)
-        for name in _names(folder):
+        names = frozenset(_names(folder))
+        own = OWN_NAMES | {DEMO_FILES} if DEMO_MARK in names else OWN_NAMES
+        is_right = (found.st_mode ^ rights) & OTHERS == 0 and group in {None, found.st_gid}
+        if not is_right:
+            _check_alone(folder, home, found.st_uid, names, own)
+        _set_rights(folder, ".", found, rights, group)
+        for name in sorted(names & own):
             readers = group if name == warehouse else None
-            _tighten(folder, home / name, readers, folders_only=name == buckets)
+            path = home / name
+            if path.is_symlink():
+                _tighten(None, _linked(path), readers, folders_only=name == buckets)
+            else:
+                _tighten(folder, path, readers, folders_only=name == buckets)
 
 
-def _tighten(parent: int, path: Path, group: int | None, *, folders_only: bool) -> None:
-    """Tighten a file, or a folder after all that it holds."""
+def _check_alone(
+    folder: int, home: Path, owner: int, names: frozenset[str], own: frozenset[str]
+) -> None:
+    """Raise DataFolderShared where the rights of the folder are for what others have in it.
+
+    Where there is a data folder already, files of its own user may lie beside ours. A new one must
+    have nothing that others can read, nor anything of other users.
+    """
+    owners = {0, os.geteuid(), owner}
+    for name in sorted(names - own if names & MARKS else names):
+        try:
+            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+        is_open = name not in own and not names & MARKS and bool(found.st_mode & OTHERS)
+        if is_open or found.st_uid not in owners:
+            raise DataFolderShared(str(home), name)
+
+
+def _linked(path: Path) -> Path:
+    """Return where a link of ours leads; raises DataFolderUnusable where that is not ours alone."""
     try:
-        found = os.stat(path.name, dir_fd=parent, follow_symlinks=False)
+        linked = path.resolve(strict=True)
+    except FileNotFoundError:
+        return path
+    except (OSError, RuntimeError):
+        raise DataFolderUnusable(str(path), "it is a link that leads nowhere") from None
+    if linked.stat().st_mode & stat.S_ISVTX or path.parent.is_relative_to(linked):
+        raise DataFolderUnusable(str(path), "it is a link to a folder that holds other things")
+    return linked
+
+
+def _tighten(parent: int | None, path: Path, group: int | None, *, folders_only: bool) -> None:
+    """Tighten a file, or a folder after all that it holds."""
+    place = str(path) if parent is None else path.name
+    try:
+        found = os.stat(place, dir_fd=parent, follow_symlinks=False)
     except FileNotFoundError:  # the programs at work make and remove files meanwhile
         return
     is_folder = stat.S_ISDIR(found.st_mode)
@@ -92,10 +150,10 @@ def _tighten(parent: int, path: Path, group: int | None, *, folders_only: bool) 
         return
     with _faults_of(path, found):
         if is_folder and (found.st_mode & OTHERS or group is not None):
-            with _opened(path.name, parent) as folder:
+            with _opened(place, parent) as folder:
                 for name in _names(folder):
                     _tighten(folder, path / name, group, folders_only=folders_only)
-        _set_rights(parent, path.name, found, _rights(path, found, group), group)
+        _set_rights(parent, place, found, _rights(path, found, group), group)
 
 
 def _rights(path: Path, found: os.stat_result, group: int | None) -> int:
@@ -110,7 +168,7 @@ def _rights(path: Path, found: os.stat_result, group: int | None) -> int:
 
 
 def _set_rights(
-    parent: int, name: str, found: os.stat_result, rights: int, group: int | None
+    parent: int | None, name: str, found: os.stat_result, rights: int, group: int | None
 ) -> None:
     """Change what is not as it should be, so that a disk that is read-only may be right already."""
     if group is not None and rights & stat.S_IRWXG and found.st_gid != group:

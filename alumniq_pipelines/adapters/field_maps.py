@@ -64,6 +64,11 @@ class FieldMapFolder:
     catalog: Catalog
     good: Mapping[str, str]
 
+    @property
+    def files(self) -> frozenset[str]:
+        """The feeds that have a file, good or broken."""
+        return frozenset({*self.good, *self.catalog.broken})
+
 
 def read_field_map(path: Path) -> FieldMap:
     """Read one field map, whatever its file is called.

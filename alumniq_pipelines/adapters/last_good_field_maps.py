@@ -5,7 +5,7 @@ The copies lie in the data folder, so that starting depends on nothing but files
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +53,19 @@ class LastGoodFieldMaps:
                 saved = self._saved(feed)
                 if saved is None or (saved != text and not only_missing):
                     self._replace(self._path(feed), text)
+        except OSError as error:
+            raise FieldMapsNotSaved(error.strerror or type(error).__name__) from None
+
+    def remove_retired(self, files: Container[str], schemas: Path) -> None:
+        """Remove the copies of feeds without a file: a later one of that name is another feed's.
+
+        `files` are the feeds of a folder that was read whole. A file that is there again, as after
+        an editor has replaced it, keeps its copy. Raises FieldMapsNotSaved.
+        """
+        try:
+            for copy in self.folder.glob("[!.]*.yaml"):
+                if copy.stem not in files and not os.path.lexists(schemas / copy.name):
+                    copy.unlink(missing_ok=True)
         except OSError as error:
             raise FieldMapsNotSaved(error.strerror or type(error).__name__) from None
 

@@ -105,12 +105,18 @@ def is_to_be_requested(load: Load, now: datetime) -> bool:
     return load.state is LoadState.QUEUED and not (load.request.origin is Origin.DAGSTER and is_new)
 
 
-def is_stranded(load: Load, feeds: Container[str], now: datetime) -> bool:
+def queued_at(load: Load, attempts: Sequence[Attempt], approved_at: datetime | None) -> datetime:
+    """Return when a load was queued last: accepted, given back by a run, or its hold approved."""
+    ended = (attempt.ended_at for attempt in attempts)
+    return max(moment for moment in (load.accepted_at, approved_at, *ended) if moment)
+
+
+def is_stranded(load: Load, feeds: Container[str], queued: datetime, now: datetime) -> bool:
     """Whether no run will ever be asked for: the load's feed is described no more.
 
     A while later only, for field maps that are away while a new release is brought in.
     """
-    waits_long = now - load.accepted_at > FIELD_MAP_PATIENCE
+    waits_long = now - queued > FIELD_MAP_PATIENCE
     return load.state is LoadState.QUEUED and load.target.feed not in feeds and waits_long
 
 

@@ -2,7 +2,8 @@
 
 A feed whose file cannot be used keeps its last good field map, and is disabled where it has none.
 No feed is ever disabled for the sake of another's file: of two files that claim one job the
-unchanged one wins, and a reference that does not fit leaves its feed in force.
+unchanged one wins, or the feed of the job's own name where none had the job before; and a reference
+that does not fit leaves its feed in force.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -74,8 +75,16 @@ class Fallback:
     def _is_unchanged(self, feed: str) -> bool:
         return self.in_force[feed] == self.last_good(feed)
 
+    def _had(self, feed: str, job: str) -> bool:
+        """Whether a feed is known to have had a job before."""
+        last_good = self.last_good(feed)
+        return last_good is not None and last_good.alumniq.job == job
+
     def _job_conflicts(self) -> Iterator[tuple[str, Fault]]:
-        """Find the feeds that have to give a job up: all but the one that had it before."""
+        """Find the feeds that have to give a job up: all but the one that had it before.
+
+        Where none is known to have had it, the feed with the job's own name has it.
+        """
         feeds_by_job: dict[str, list[str]] = {}
         for feed, field_map in self.in_force.items():
             feeds_by_job.setdefault(field_map.alumniq.job, []).append(feed)
@@ -84,6 +93,8 @@ class Fallback:
                 continue
             unchanged = [feed for feed in feeds if self._is_unchanged(feed)]
             keeps = unchanged if len(unchanged) == 1 else []
+            if not any(self._had(feed, job) for feed in feeds):
+                keeps = [feed for feed in feeds if feed == job]
             for feed in (each for each in feeds if each not in keeps):
                 other = next(each for each in (*keeps, *feeds) if each != feed)
                 text = f"`job`: {job} is the job of feed `{other}` too"

@@ -8,7 +8,7 @@ import dagster as dg
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.catalog import Catalog
-from alumniq_pipelines.core.conclusion import awaits_its_run_only, is_stranded
+from alumniq_pipelines.core.conclusion import awaits_its_run_only, is_stranded, queued_at
 from alumniq_pipelines.core.load import Load, LoadState
 from alumniq_pipelines.defs.settling import Settling
 from alumniq_pipelines.defs.waiting import looks
@@ -52,10 +52,16 @@ def reconcile_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinitio
     return reconcile
 
 
-def _stranded(ledger: Ledger, catalog: Catalog) -> list[Load]:
+def _stranded(ledger: Ledger, catalog: Catalog) -> Iterator[Load]:
     """Find loads that wait for a field map which is gone."""
     now = datetime.now(UTC)
-    return [load for load in ledger.loads.waiting() if is_stranded(load, catalog.feeds, now)]
+    for load in ledger.loads.waiting():
+        if load.target.feed not in catalog.feeds:
+            hold = ledger.holds.get(load.job_id)
+            attempts = ledger.loads.attempts(load.job_id)
+            queued = queued_at(load, attempts, hold.decided_at if hold else None)
+            if is_stranded(load, catalog.feeds, queued, now):
+                yield load
 
 
 def _ready(ledger: Ledger) -> Iterator[Load]:

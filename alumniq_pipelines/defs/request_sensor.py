@@ -65,10 +65,15 @@ def _save_once(
 ) -> None:
     """Save field maps that were never saved: a run reads the folder anew, which may break by then.
 
-    Newer copies stay: others save what they read later.
+    Newer copies stay: others save what they read later. A file that was deleted since the code
+    location was loaded gets no copy again.
     """
+    folder = settings.schemas_dir
+    there = {
+        feed: text for feed, text in schemas.good.items() if (folder / f"{feed}.yaml").exists()
+    }
     try:
-        save_field_maps(settings, schemas.good, only_missing=True)
+        save_field_maps(settings, there, only_missing=True)
     except FieldMapsNotSaved as problem:
         context.log.warning(str(problem))
 

@@ -14,7 +14,12 @@ from alumniq_pipelines.core.problems.outage import FieldMapsNotSaved
 from alumniq_pipelines.core.problems.problem import SetupProblem
 from alumniq_pipelines.core.rhythm import Standing
 from alumniq_pipelines.defs.freshness import freshness
-from alumniq_pipelines.opening import read_schemas, save_field_maps, staff_of
+from alumniq_pipelines.opening import (
+    read_schemas,
+    remove_retired_field_maps,
+    save_field_maps,
+    staff_of,
+)
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.watching import Stand, keep_watch
 
@@ -65,7 +70,7 @@ def silence_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinition:
 
 
 def _current(loaded: Catalog, settings: Settings, context: dg.SensorEvaluationContext) -> Catalog:
-    """Read the field maps as they are now, and save those that are good.
+    """Read the field maps as they are now, save those that are good, and forget deleted ones.
 
     What was broken when this code location was loaded stays so until it is loaded again.
     """
@@ -80,6 +85,7 @@ def _current(loaded: Catalog, settings: Settings, context: dg.SensorEvaluationCo
         return replace(loaded, broken={**loaded.broken, **broken})
     try:
         save_field_maps(settings, found.good)
+        remove_retired_field_maps(settings, found)
     except FieldMapsNotSaved as problem:
         context.log.warning(str(problem))
     return replace(found.catalog, broken={**loaded.broken, **found.catalog.broken})

@@ -90,6 +90,19 @@ def test_the_last_good_field_map_is_in_force_after_a_restart(
         assert len(field_map.json()["schema"]["fields"]) > 10
 
 
+def test_a_field_map_that_was_retired_is_not_in_force_again(
+    installation: Installation, caller: Caller
+) -> None:
+    with started(installation):
+        pass
+    (installation.settings.schemas_dir / "warehouse.yaml").unlink()
+    with started(installation):
+        pass
+    spoil(installation, "warehouse")
+    with started(installation) as client:
+        assert call(client, caller).status_code == 503
+
+
 def test_a_job_name_of_its_own_is_recognised_in_a_broken_file(
     installation: Installation, caller: Caller
 ) -> None:

@@ -7,7 +7,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
-from email.message import EmailMessage
 from pathlib import Path
 
 import httpx
@@ -15,20 +14,17 @@ import pytest
 from typer.testing import CliRunner
 
 from alumniq_pipelines.adapters.archive import FolderArchive
-from alumniq_pipelines.adapters.data_folder import group_id, protect
+from alumniq_pipelines.adapters.data_folder import group_id
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.adapters.notifiers.mail import FolderPost
-from alumniq_pipelines.adapters.sealing import Seal
-from alumniq_pipelines.adapters.signing_key import keep_key
-from alumniq_pipelines.adapters.workers import sign_of_life
 from alumniq_pipelines.cli.main import app
 from alumniq_pipelines.core.problems.setup import (
     DataFolderUnusable,
     UnusableWarehouseGroup,
 )
-from alumniq_pipelines.opening import open_buckets, protect_data_folder
+from alumniq_pipelines.opening import protect_data_folder
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.warehouses import open_warehouse
+from tests.data_folders import fill, tighten
 from tests.rights import (
     as_nobody,
     everything,
@@ -58,28 +54,6 @@ def passable() -> Iterator[Path]:
     folder.chmod(0o711)
     yield folder
     shutil.rmtree(folder)
-
-
-def fill(home: Path, group: str = "") -> Settings:
-    """Have every adapter that writes to the data folder write to it."""
-    settings = Settings(data_dir=home, warehouse_group=group)
-    file = home.with_name("delivered.csv")
-    file.write_text("xid\n1\n")
-    with closing(Ledger.open(settings.ledger)) as ledger:
-        ledger.migrate()
-    open_buckets(settings).create("iqu-feeds").put("qa/warehouse/2026/a.csv", file)
-    FolderArchive(settings.archive_dir).put("files/0", file)
-    FolderPost(settings.mail_dir).send("1", EmailMessage())
-    Seal.at(settings.sealing_key_file)
-    keep_key(settings.signing_key_file, b"key")
-    with sign_of_life(settings.workers_dir, "run"):
-        pass
-    publish_next(open_warehouse(settings), home.parent)
-    return settings
-
-
-def tighten(home: Path) -> None:
-    protect(home, None, warehouse="warehouse", buckets="buckets")
 
 
 def test_whatever_the_umask_is_adapters_make_private_files(tmp_path: Path) -> None:
@@ -121,6 +95,7 @@ def test_a_gateway_tightens_what_it_finds_and_makes_private_files(caller: Caller
         assert bucket.head("qa/warehouse/warehouse.csv") == delivered  # no new delivery
         body = {"apiKey": caller.key, "filename": "warehouse.csv"}
         httpx.post(gateway.url + WEBHOOK, json=body, trust_env=False).raise_for_status()
+        (home / "gateway.log").chmod(0o600)  # the test's own
         assert open_to_others(home) == ["100755 buckets/iqu-feeds/qa/warehouse/warehouse.csv"]
 
 
@@ -203,10 +178,12 @@ def test_a_file_that_another_user_delivered_is_left_to_that_user(passable: Path)
     home = passable / "home"
     home.mkdir()
     os.chown(home, 65_534, 65_534)
-    (home / "delivered.csv").write_text("xid")
+    (home / "mail").mkdir()
+    os.chown(home / "mail", 65_534, 65_534)
+    (home / "mail" / "delivered.csv").write_text("xid")
     done = as_nobody(PROTECTING, PROTECT, home)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert open_to_others(home) == ["100644 delivered.csv"]
+    assert open_to_others(home) == ["100644 mail/delivered.csv"]
     assert home.stat().st_mode & 0o777 == 0o700
 
 

@@ -186,6 +186,76 @@ def test_columns_of_any_kind_keep_their_names_and_values(warehouse: PostgresWare
     assert warehouse.query("iqu", "qa", domains)[1] == [("_versions",), ("members",)]
 
 
+TYPES = [
+    "'abc'::char(5)",
+    "'abc'::bpchar",
+    "'abc'::varchar(2)",
+    "'a'::\"char\"",
+    "'abc'::name",
+    "B'101'",
+    "B'101'::bit(5)",
+    "B'101'::bit varying(7)",
+    "interval '1 day 2 hours'",
+    "interval '1' year",
+    "1.250::numeric(10, 3)",
+    "1.250::numeric",
+    "array['abc']::char(5)[]",
+    "array[B'101', B'1']::bit(3)[]",
+    "array[[1, 2], [3, 4]]",
+    "array['ab']::bpchar[]",
+    "time with time zone '10:00:00+02'",
+    "time(2) '10:00:00.123'",
+    "timestamptz(0) '2026-01-01 10:00:00+00'",
+    "'2.50'::money",
+    "'red'::extra.\"Colour of\"",
+    "'abc'::extra.code",
+    "'abc'::extra.short",
+    "array['red']::extra.\"Colour of\"[]",
+    "'{}'::jsonb",
+    "'<a/>'::xml",
+    "'[1,2)'::int4range",
+    "'127.0.0.1/32'::cidr",
+    "'members'::regclass",
+    "1::oid",
+    "'pg_type'::regclass::oid::regtype",
+    "row(1, 'a')",
+]
+
+
+@pytest.mark.parametrize("value", TYPES)
+def test_a_value_of_any_type_is_shown_as_the_server_shows_it(
+    warehouse: PostgresWarehouse, connection: psycopg.Connection[Any], value: str
+) -> None:
+    connection.execute(
+        "create schema extra; grant usage on schema extra to public;"
+        "create type extra.\"Colour of\" as enum ('red'); create domain extra.code as char(5);"
+        "create domain extra.short as bpchar"
+    )
+    try:
+        connection.execute("set search_path = iqu_qa")
+        expected = connection.execute(f"select {value}, ({value})::text").fetchall()
+        assert warehouse.query("iqu", "qa", f"select {value}, ({value})::text")[1] == expected
+    finally:
+        connection.execute("drop schema extra cascade")
+
+
+UNREADABLE = [
+    "select set_config('intervalstyle', 'iso_8601', false), interval '1 day'",
+    "select set_config('datestyle', 'german', false), timestamptz '2026-01-01'",
+    "select date '4713-01-01 BC'",
+    "select set_config('client_encoding', 'mule_internal', false), xid from members",
+]
+
+
+@pytest.mark.parametrize("sql", UNREADABLE)
+def test_a_value_that_cannot_be_read_is_a_plain_refusal(
+    warehouse: PostgresWarehouse, sql: str
+) -> None:
+    with pytest.raises(UnusableQuery, match="failed while it ran"):
+        warehouse.query("iqu", "qa", sql)
+    assert warehouse.query("iqu", "qa", COUNT)[1] == [(1,)]
+
+
 def test_an_error_that_a_query_builds_from_cells_repeats_none(
     warehouse: PostgresWarehouse,
 ) -> None:

@@ -233,6 +233,7 @@ def test_a_query_where_nothing_was_published_says_so(
         "drop view members",
         "with gone as (select 1) insert into members select 'a', 1",
         "select ('x' || xid)::integer from members",
+        "select 'a\udcff' from members",
     ],
 )
 def test_a_query_that_is_no_readable_select_is_refused(

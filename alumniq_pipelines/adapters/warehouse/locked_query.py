@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from alumniq_pipelines.adapters.read_paths import file_pattern
+from alumniq_pipelines.adapters.warehouse.query_text import check_text
 from alumniq_pipelines.adapters.warehouse.sql_text import literal
 from alumniq_pipelines.core.database_paths import database_path
 from alumniq_pipelines.core.problems.command import UnusableQuery
@@ -38,6 +39,7 @@ def run(
     """
     with _connected(catalog) as connection:
         tables = [name for (name,) in connection.execute("show tables").fetchall()]
+        check_text(sql, tables)
         timer = Timer(seconds, connection.interrupt)
         timer.start()
         try:

@@ -10,6 +10,7 @@ from typing import Any
 
 from psycopg import Connection, Error, errors, pq
 
+from alumniq_pipelines.adapters.warehouse.query_text import check_text
 from alumniq_pipelines.core.problems.command import UnusableQuery
 from alumniq_pipelines.core.problems.query import QueryTooSlow
 
@@ -25,6 +26,8 @@ LIMIT_DISK = (
 """Only a superuser may limit what a query writes to the server's disk, and only a superuser may
 lift it again.
 """
+UNREADABLE = (NotImplementedError, ValueError, OverflowError, LookupError)
+"""What psycopg raises for values that it cannot read: a query may have set another date style."""
 ROWS_AT_ONCE = 10_000
 RESULT_TYPES_SINCE = 160_000
 """The version of PostgreSQL that tells the result types of a prepared statement."""
@@ -55,6 +58,7 @@ def run(
             [schema],
         )
         tables = [name for (name,) in found.fetchall()]
+        check_text(sql, tables)
         _limit_time(connection, deadline)
         with _refusals(connection, tables, seconds, TEXT_AT_FAULT):
             names, source = _open(connection, schema, sql)
@@ -82,6 +86,9 @@ def _refusals(
         reason = f"The query failed while it ran ({type(error).__name__})."
         if state.startswith(explained):
             reason = f"{error.diag.message_primary}."
+        raise UnusableQuery(reason, tables) from None
+    except UNREADABLE as error:
+        reason = f"The query failed while it ran ({type(error).__name__})."
         raise UnusableQuery(reason, tables) from None
 
 
@@ -113,8 +120,9 @@ def _describe(connection: Connection[Any], sql: str) -> tuple[Sequence[str], Seq
         [(oids,)] = connection.execute(
             "select result_types::oid[] from pg_prepared_statements where name = 'described'"
         ).fetchall()
+    # Without a modifier, `character` and `bit` would be those of length 1: -1 names them otherwise.
     types = connection.execute(
-        "select format_type(oid, null) from unnest(%s::oid[]) with ordinality as wanted(oid, place)"
+        "select format_type(oid, -1) from unnest(%s::oid[]) with ordinality as wanted(oid, place)"
         " order by place",
         [list(oids or ())],
     )

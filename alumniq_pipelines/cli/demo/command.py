@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from alumniq_pipelines.adapters.data_folder import DEMO_LOG
 from alumniq_pipelines.cli.console import for_people
 from alumniq_pipelines.cli.demo.display import rejections, table
 from alumniq_pipelines.cli.demo.loads import Demo
@@ -73,7 +74,7 @@ def demo(
     begun = time.monotonic()
     with stop_signals() as stop, sole_use(settings) as lock:
         clear(settings)
-        logs = Logs(settings.home / "programs.log")
+        logs = Logs(settings.home / DEMO_LOG)
         try:
             with receiving() as receiver, ledger_of(settings) as ledger:
                 play = Demo(settings, ledger, receiver, console, stop)

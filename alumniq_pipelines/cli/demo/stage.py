@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alumniq_pipelines.adapters.data_folder import DEMO_FILES, DEMO_MARK, LOCK
 from alumniq_pipelines.adapters.private_files import make_folder
 from alumniq_pipelines.core.bucket import object_key
 from alumniq_pipelines.core.customer import Customer, Subscription
@@ -25,9 +26,6 @@ ENVIRONMENT = Environment.QA
 BROKEN = "warehouse-broken.csv"
 BROKEN_ROWS = 5
 """Rows of the broken file that break a rule, each another one."""
-
-_MARK = ".made-by-alumniq-demo"
-_LOCK = "up.lock"
 
 
 @dataclass(frozen=True)
@@ -63,15 +61,15 @@ def demo_settings(folder: Path) -> Settings:
 
 def clear(settings: Settings) -> None:
     """Empty the demo's folder, which is locked; raises NotADemoFolder for any other."""
-    found = [each for each in settings.home.iterdir() if each.name != _LOCK]
-    if found and not (settings.home / _MARK).exists():
+    found = [each for each in settings.home.iterdir() if each.name != LOCK]
+    if found and not (settings.home / DEMO_MARK).exists():
         raise NotADemoFolder(str(settings.home))
     for each in found:
         if each.is_dir() and not each.is_symlink():
             shutil.rmtree(each)
-        elif each.name != _MARK:
+        elif each.name != DEMO_MARK:
             each.unlink()
-    (settings.home / _MARK).touch()
+    (settings.home / DEMO_MARK).touch()
 
 
 def set_up(settings: Settings, ledger: "Ledger", people: int) -> Stage:
@@ -82,7 +80,7 @@ def set_up(settings: Settings, ledger: "Ledger", people: int) -> Stage:
 
     now = datetime.now(UTC)
     catalog = catalog_of(settings)
-    folder = settings.home / "files"
+    folder = settings.home / DEMO_FILES
     make_folder(folder)
     files = write_sample_files(folder, catalog, people)
     feed = catalog.feed("warehouse")

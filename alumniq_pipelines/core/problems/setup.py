@@ -258,6 +258,21 @@ class DataFolderNotPrivate(SetupProblem):
         )
 
 
+class DataFolderShared(SetupProblem):
+    """The data folder holds things that are not ours."""
+
+    code = "data-folder-shared"
+
+    def __init__(self, folder: str, name: str) -> None:
+        """Name the folder and one of the other things in it."""
+        super().__init__(
+            f"The data folder {folder} holds other things, such as {name!r}, and making it private "
+            "would shut other users out of them.",
+            "Choose a folder of its own, by ALUMNIQ_DATA_DIR or --data-dir, or move the other "
+            "things out of this one.",
+        )
+
+
 class UnusableWarehouseGroup(SetupProblem):
     """The group that may read the warehouse cannot be used."""
 

@@ -12,15 +12,20 @@ import pytest
 from sqlalchemy import update
 
 from alumniq_pipelines.adapters.ledger.tables import loads
+from alumniq_pipelines.core.archive import Receipt
+from alumniq_pipelines.core.changes import Changes
+from alumniq_pipelines.core.holding import HeldRows, Hold
 from alumniq_pipelines.core.incident import Kind
 from alumniq_pipelines.core.load import Load, LoadState
 from alumniq_pipelines.core.notification import Channel
 from alumniq_pipelines.core.problems.outage import Misconfigured
 from alumniq_pipelines.core.target import Target
+from alumniq_pipelines.core.verdict import Counts
 from alumniq_pipelines.definitions import build_definitions
 from alumniq_pipelines.defs.settling import Settling
 from alumniq_pipelines.opening import read_schemas, save_field_maps
 from alumniq_pipelines.settings import REPOSITORY, Settings
+from tests.accepted_rows import small_field_map
 from tests.integration.dagster.conftest import HEADER, ROWS, TARGET, Installation
 
 FEED = TARGET.feed
@@ -214,3 +219,42 @@ def test_loads_of_a_disabled_feed_wait_an_hour_and_then_end_as_our_fault(
     assert ended.errors == (str(Misconfigured()),)
     [attempt] = installation.ledger.loads.attempts(old.job_id)
     assert "The feed warehouse-b is disabled: its field map is broken" in attempt.errors[0]
+
+
+def test_a_load_whose_hold_was_approved_late_waits_an_hour_from_then(
+    installation: Installation, schemas: Path
+) -> None:
+    load = accepted(installation, OTHER, timedelta(hours=5))
+    began = datetime.now(UTC) - timedelta(hours=4)
+    rows = HeldRows("beef", small_field_map(OTHER), "warehouse", ("xid",), 4, "cafe", "e1")
+    hold = Hold(
+        load.job_id,
+        rows,
+        Counts(5, 4, 1),
+        Changes(1, 2, 30, 1, {}),
+        ("30 rows removed.",),
+        held_at=began,
+        expires_at=began + timedelta(days=7),
+    )
+    ledger = installation.ledger
+    ledger.loads.begin_attempt(load.job_id, "run", began)
+    assert ledger.holds.hold(hold, 1, Receipt("cafe", "e1"), [])
+    assert ledger.holds.approve(load.job_id, "ada", "It is right.", datetime.now(UTC))
+    spoil(schemas, OTHER)
+    installation = loaded_anew(installation)
+    tick(installation, "reconcile")
+    assert installation.again(load).state is LoadState.QUEUED
+
+
+def test_a_copy_goes_with_its_file_and_no_sensor_saves_it_again(
+    installation: Installation, schemas: Path
+) -> None:
+    copy = installation.settings.last_good_dir / f"{OTHER}.yaml"
+    message(installation)
+    assert copy.exists()
+    (schemas / copy.name).unlink()
+    message(installation)
+    assert not copy.exists()
+    installation.accept()
+    tick(installation, "load_requests")
+    assert not copy.exists()

@@ -7,25 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from alumniq_pipelines.adapters.field_maps import FieldMapFolder, read_field_map
 from alumniq_pipelines.adapters.last_good_field_maps import LastGoodFieldMaps
 from alumniq_pipelines.core.problems.setup import FieldMapProblem, FieldMapsMissing
+from tests.small_field_maps import field_map, read, saved, write
 
 NOBODY = 65_534
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]\n"
     for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
-
-
-def field_map(name: str, job: str = "", refers_to: str = "", key: str = "xid") -> str:
-    """Write a good field map."""
-    foreign = f"[{{fields: [xid], reference: {{resource: {refers_to}, fields: [xid]}}}}]"
-    return (
-        f"name: {name}\npath: x.csv\nalumniq:\n  job: {job or name}\nschema:\n"
-        f"  primaryKey: [{key}]\n  foreignKeys: {foreign if refers_to else '[]'}\n"
-        f"  fields: [{{name: xid}}, {{name: term}}]\n"
-    )
 
 
 @pytest.fixture
@@ -35,25 +25,6 @@ def schemas(tmp_path: Path) -> Path:
     folder.mkdir()
     write(folder, "good", field_map("good"))
     return folder
-
-
-def write(folder: Path, feed: str, text: str) -> Path:
-    path = folder / f"{feed}.yaml"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def read(schemas: Path) -> FieldMapFolder:
-    return copies(schemas).read_schemas(schemas)
-
-
-def copies(schemas: Path) -> LastGoodFieldMaps:
-    return LastGoodFieldMaps(schemas.parent / "field-maps")
-
-
-def saved(schemas: Path) -> None:
-    """Save what is good, as a gateway does at its start."""
-    copies(schemas).save(read(schemas).good)
 
 
 def as_folder(path: Path) -> None:
@@ -220,6 +191,26 @@ def test_of_two_new_files_with_one_job_neither_is_in_force(schemas: Path) -> Non
     assert list(catalog.disabled) == ["a", "b"]
 
 
+def test_of_two_new_files_with_one_job_the_feed_of_that_name_keeps_it(schemas: Path) -> None:
+    write(schemas, "thief", field_map("thief", "good"))
+    catalog = read(schemas).catalog
+    assert catalog.feed_of_job("good").name == "good"
+    assert list(catalog.broken) == list(catalog.disabled) == ["thief"]
+    assert catalog.broken["thief"].faults == (
+        "thief.yaml, line 4, `alumniq`: `job`: good is the job of feed `good` too",
+    )
+
+
+def test_the_name_gives_a_job_to_nobody_where_another_feed_had_it(schemas: Path) -> None:
+    write(schemas, "old", field_map("old", "shared"))
+    saved(schemas)
+    write(schemas, "old", field_map("old", "shared", key="term"))
+    write(schemas, "shared", field_map("shared"))
+    catalog = read(schemas).catalog
+    assert catalog.feed_of_job("shared").name == "old"
+    assert list(catalog.disabled) == ["shared"]
+
+
 def test_the_feed_that_had_a_job_before_keeps_it(schemas: Path) -> None:
     write(schemas, "a", field_map("a", "first"))
     write(schemas, "b", field_map("b", "second"))
@@ -304,31 +295,3 @@ def test_a_circle_that_nothing_can_take_back_stops_no_feed(schemas: Path) -> Non
     assert set(catalog.broken) == {"a", "b"}
     parents = [catalog.parents(catalog.feed(feed)) for feed in ("a", "b")]
     assert parents != [{"b"}, {"a"}], "Dagster draws no circles."
-
-
-def test_only_what_has_no_fault_is_saved_and_for_nobody_else_to_read(schemas: Path) -> None:
-    write(schemas, "bad", "[")
-    write(schemas, "b", field_map("b", refers_to="nothing"))
-    saved(schemas)
-    folder = copies(schemas).folder
-    assert [path.name for path in folder.iterdir()] == ["good.yaml"]
-    assert folder.stat().st_mode & 0o077 == 0
-    assert (folder / "good.yaml").stat().st_mode & 0o077 == 0
-
-
-def test_a_newer_good_field_map_replaces_the_saved_one_but_for_who_only_fills_gaps(
-    schemas: Path,
-) -> None:
-    saved(schemas)
-    path = write(schemas, "good", field_map("good", "newer"))
-    copies(schemas).save(read(schemas).good, only_missing=True)
-    assert read_field_map(copies(schemas).folder / path.name).alumniq.job == "good"
-    saved(schemas)
-    assert read_field_map(copies(schemas).folder / path.name).alumniq.job == "newer"
-
-
-def test_a_saved_copy_that_is_damaged_is_none(schemas: Path) -> None:
-    saved(schemas)
-    (copies(schemas).folder / "good.yaml").write_text("[", encoding="utf-8")
-    write(schemas, "good", "[")
-    assert list(read(schemas).catalog.disabled) == ["good"]

@@ -127,12 +127,12 @@ def test_who_read_rows_is_in_the_audit_trail_without_the_values_of_the_query(
     assert "Peg" not in str(found)
 
 
-def test_a_query_that_was_refused_is_in_the_audit_trail_too(ledger: Ledger) -> None:
-    query = "from read_text('/etc/hostname')"
+@pytest.mark.parametrize("query", ["from read_text('/etc/hostname')", "select 'a\udcff'"])
+def test_a_query_that_was_refused_is_in_the_audit_trail_too(ledger: Ledger, query: str) -> None:
     assert CliRunner().invoke(app, ["sql", "iqu", "qa", query]).exit_code == 2
     [(_, action, subject, detail)] = entries(ledger)
     assert (action, subject) == ("query refused", "iqu/qa")
-    digest = sha256(query.encode()).hexdigest()
+    digest = sha256(query.encode(errors="surrogateescape")).hexdigest()
     assert detail == {"query_sha256": digest, "problem": "unusable-query"}
 
 

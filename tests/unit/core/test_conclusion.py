@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alumniq_pipelines.core.conclusion import (
+    FIELD_MAP_PATIENCE,
     PATIENCE,
     BuryRun,
     Decision,
@@ -18,7 +19,9 @@ from alumniq_pipelines.core.conclusion import (
     RunState,
     awaits_its_run_only,
     decision,
+    is_stranded,
     is_to_be_requested,
+    queued_at,
     run_key,
 )
 from alumniq_pipelines.core.load import (
@@ -264,3 +267,16 @@ def test_a_load_that_changes_nothing_is_a_success_that_says_so() -> None:
     assert isinstance(answer, End)
     assert answer.outcome.state is LoadState.SUCCEEDED
     assert answer.outcome.is_unchanged
+
+
+def test_a_load_waits_for_its_field_map_from_when_it_was_queued_last() -> None:
+    load = replace(a_load(LoadState.QUEUED), accepted_at=NOW - timedelta(days=2))
+    lost = Attempt(1, "run", AttemptResult.LOST, ended_at=NOW - timedelta(hours=3))
+    held = Attempt(2, "run", AttemptResult.HELD, ended_at=NOW - timedelta(hours=2))
+    still_open = Attempt(3, "run")
+    assert queued_at(load, [], None) == load.accepted_at
+    assert queued_at(load, [lost, still_open], None) == lost.ended_at
+    assert queued_at(load, [lost, held], NOW) == NOW
+    assert not is_stranded(load, (), NOW, NOW + FIELD_MAP_PATIENCE)
+    assert is_stranded(load, (), NOW, NOW + FIELD_MAP_PATIENCE + timedelta(seconds=1))
+    assert not is_stranded(load, (TARGET.feed,), NOW, NOW + timedelta(days=1))

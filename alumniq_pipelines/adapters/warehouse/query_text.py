@@ -1,0 +1,14 @@
+"""What the text of a query must be before a database reads it."""
+
+from collections.abc import Sequence
+
+from alumniq_pipelines.core.problems.command import UnusableQuery
+
+
+def check_text(sql: str, tables: Sequence[str]) -> None:
+    """Raise UnusableQuery for a text that was made of bytes that are not UTF-8."""
+    try:
+        sql.encode()
+    except UnicodeEncodeError as error:
+        reason = f"The query is not UTF-8 (character {error.start + 1})."
+        raise UnusableQuery(reason, tables) from None

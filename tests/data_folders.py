@@ -1,0 +1,40 @@
+"""A data folder that everything has written to."""
+
+from contextlib import closing
+from email.message import EmailMessage
+from pathlib import Path
+
+from alumniq_pipelines.adapters.archive import FolderArchive
+from alumniq_pipelines.adapters.data_folder import protect
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.notifiers.mail import FolderPost
+from alumniq_pipelines.adapters.sealing import Seal
+from alumniq_pipelines.adapters.signing_key import keep_key
+from alumniq_pipelines.adapters.workers import sign_of_life
+from alumniq_pipelines.opening import open_buckets
+from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.warehouses import open_warehouse
+from tests.warehouse_processes import publish_next
+
+
+def fill(home: Path, group: str = "") -> Settings:
+    """Have every adapter that writes to the data folder write to it."""
+    settings = Settings(data_dir=home, warehouse_group=group)
+    file = home.with_name("delivered.csv")
+    file.write_text("xid\n1\n")
+    with closing(Ledger.open(settings.ledger)) as ledger:
+        ledger.migrate()
+    open_buckets(settings).create("iqu-feeds").put("qa/warehouse/2026/a.csv", file)
+    FolderArchive(settings.archive_dir).put("files/0", file)
+    FolderPost(settings.mail_dir).send("1", EmailMessage())
+    Seal.at(settings.sealing_key_file)
+    keep_key(settings.signing_key_file, b"key")
+    with sign_of_life(settings.workers_dir, "run"):
+        pass
+    publish_next(open_warehouse(settings), home.parent)
+    return settings
+
+
+def tighten(home: Path) -> None:
+    """Tighten a data folder, as a program does at its start."""
+    protect(home, None, warehouse="warehouse", buckets="buckets")
