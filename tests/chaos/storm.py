@@ -99,7 +99,8 @@ class Storm:
         return True
 
     def _strike(self) -> None:
-        blow = self.chance.choice(self._blows)
+        # A short storm on a slow machine strikes a few times only: it kills before anything else.
+        blow = self.chance.choice(self._blows if self.kills.total() else list(PARTS))
         if blow in PARTS:
             self.kills[blow] += self.system.kill(blow, self.chance.randrange(100))
             return
