@@ -113,6 +113,7 @@ class Settling:
     def _count_lost(self, load: Load, run_id: str) -> None:
         """Count a run that ended before it began, and close an attempt that was left open."""
         loads, now = self.ledger.loads, datetime.now(UTC)
+        # Read after the run was seen to be over: an attempt of its own is among them by now.
         attempts = loads.attempts(load.job_id)
         if self._recover_published(load, attempts, now):
             return

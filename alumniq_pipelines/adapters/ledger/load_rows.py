@@ -105,10 +105,8 @@ def attempt_of(row: RowMapping) -> Attempt:
     )
 
 
-def check_columns(check: CheckRecord | None) -> dict[str, Any]:
+def check_columns(check: CheckRecord) -> dict[str, Any]:
     """Return the columns of `attempts` that hold what checking a file found."""
-    if check is None:
-        return {**count_columns(None), **change_column(None), **remark_column(()), "causes": None}
     return {
         **count_columns(check.counts),
         **change_column(check.changes),
