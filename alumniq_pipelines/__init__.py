@@ -1,1 +1,1 @@
-"""The loading side: from a file in a bucket to a published version and a told customer."""
+"""The loading side: from a file in a bucket to a published version and a notified customer."""

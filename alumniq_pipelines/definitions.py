@@ -6,20 +6,20 @@ import dagster as dg
 
 from alumniq_pipelines.defs.assets import disabled_assets, feed_assets
 from alumniq_pipelines.defs.freshness import freshness_checks
-from alumniq_pipelines.defs.heartbeat_sensor import heartbeat_sensor
-from alumniq_pipelines.defs.hold_sensor import archive_sensor, hold_sensor
 from alumniq_pipelines.defs.jobs import feed_jobs
-from alumniq_pipelines.defs.key_sensor import key_sensor
-from alumniq_pipelines.defs.notification_sensor import notification_sensor
-from alumniq_pipelines.defs.outcome_sensors import outcome_sensors
-from alumniq_pipelines.defs.partition_sensor import partition_sensor
-from alumniq_pipelines.defs.reconcile_sensor import reconcile_sensor
-from alumniq_pipelines.defs.request_sensor import load_request_sensor
-from alumniq_pipelines.defs.s3_key_sensor import s3_key_sensor
-from alumniq_pipelines.defs.silence_sensor import silence_sensor
-from alumniq_pipelines.opening import read_schemas
-from alumniq_pipelines.resources import resources
+from alumniq_pipelines.defs.resources import resources
+from alumniq_pipelines.defs.sensors.api_key_expiry import key_sensor
+from alumniq_pipelines.defs.sensors.heartbeat import heartbeat_sensor
+from alumniq_pipelines.defs.sensors.holds import archive_sensor, hold_sensor
+from alumniq_pipelines.defs.sensors.load_requests import load_request_sensor
+from alumniq_pipelines.defs.sensors.monitor import silence_sensor
+from alumniq_pipelines.defs.sensors.notifications import notification_sensor
+from alumniq_pipelines.defs.sensors.partitions import partition_sensor
+from alumniq_pipelines.defs.sensors.reconcile import reconcile_sensor
+from alumniq_pipelines.defs.sensors.run_outcomes import outcome_sensors
+from alumniq_pipelines.defs.sensors.s3_key_rotation import s3_key_sensor
 from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.wiring import read_schemas
 
 
 def build_definitions(

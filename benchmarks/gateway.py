@@ -23,11 +23,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.adapters.private_files import private_umask
-from alumniq_pipelines.core.customer import Customer
-from alumniq_pipelines.core.target import Environment
-from alumniq_pipelines.opening import open_buckets
+from alumniq_pipelines.core.loads.customer import Customer
+from alumniq_pipelines.core.loads.target import Environment
+from alumniq_pipelines.files.private_files import private_umask
 from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.wiring import open_buckets
 from benchmarks.results import write_section
 
 CALL = {"filename": "warehouse.csv", "notifyEmail": "you@example.edu"}

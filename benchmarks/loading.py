@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from alumniq_pipelines.adapters.field_maps import read_field_map
-from alumniq_pipelines.adapters.private_files import private_umask
+from alumniq_pipelines.files.private_files import private_umask
 from alumniq_pipelines.samples import files as sample_files
 from alumniq_pipelines.samples import planting, recipes, words
 from alumniq_pipelines.samples.files import write_warehouse

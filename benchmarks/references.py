@@ -14,9 +14,9 @@ from itertools import islice
 from pathlib import Path
 
 from alumniq_pipelines.adapters.field_maps import read_catalog
-from alumniq_pipelines.adapters.private_files import private_umask
-from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
-from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.files.private_files import private_umask
 from alumniq_pipelines.samples.files import write_sample_files
 from alumniq_pipelines.settings import REPOSITORY
 from benchmarks.loading import DATA

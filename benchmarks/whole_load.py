@@ -16,13 +16,13 @@ from pathlib import Path
 from alumniq_pipelines.adapters.archive import FolderArchive
 from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
 from alumniq_pipelines.adapters.field_maps import read_field_map
-from alumniq_pipelines.adapters.private_files import private_umask
-from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
-from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
-from alumniq_pipelines.core.load import Load, LoadRequest, LoadState, new_job_id
-from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.keeping import Delivery
-from alumniq_pipelines.loading import LoadReport, run_load
+from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
+from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
+from alumniq_pipelines.core.loads.load import Load, LoadRequest, LoadState, new_job_id
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.files.private_files import private_umask
+from alumniq_pipelines.services.load import LoadReport, run_load
+from alumniq_pipelines.services.load_files import Delivery
 from alumniq_pipelines.settings import REPOSITORY, Settings
 
 

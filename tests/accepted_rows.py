@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import duckdb
 
-from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.core.warehouse import AcceptedRows
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.loads.warehouse import AcceptedRows
 
 NO_GAPS = "create table _gaps (place bigint, left_out bigint)"
 """No row of the file was left out."""

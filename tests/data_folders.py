@@ -6,14 +6,14 @@ from pathlib import Path
 
 from alumniq_pipelines.adapters.archive import FolderArchive
 from alumniq_pipelines.adapters.data_folder import protect
+from alumniq_pipelines.adapters.encryption import Seal
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.notifiers.mail import FolderPost
-from alumniq_pipelines.adapters.sealing import Seal
 from alumniq_pipelines.adapters.signing_key import keep_key
-from alumniq_pipelines.adapters.workers import sign_of_life
-from alumniq_pipelines.opening import open_buckets
+from alumniq_pipelines.adapters.worker_locks import sign_of_life
 from alumniq_pipelines.settings import Settings
-from alumniq_pipelines.warehouses import open_warehouse
+from alumniq_pipelines.warehouse_wiring import open_warehouse
+from alumniq_pipelines.wiring import open_buckets
 from tests.warehouse_processes import publish_next
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.feeds.field_map import FieldMap
 from tests.frictionless_verdicts import Delivered
 from tests.odd_texts import BOOLEANS, DATES, DATETIMES, NUMBERS, ODD_TEXTS, STRINGS, YEARS
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from math import isfinite
 
-from alumniq_pipelines.core.field_map import Column
+from alumniq_pipelines.core.feeds.field_map import Column
 from tests.frictionless_verdicts import Delivered, Fault
 
 Given = Callable[[Delivered], Delivered]

@@ -9,9 +9,9 @@ from typing import Any
 
 from frictionless import Resource
 
-from alumniq_pipelines.core.descriptor import descriptor
-from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.file_check import check_file
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.feeds.json_schema import descriptor
+from alumniq_pipelines.services.file_check import check_file
 
 Fault = tuple[int | None, str | None, str]
 """The row, from 1, or None for the file; the column, if it is one's alone; the code."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from alumniq_pipelines.core.header import DELIMITERS
+from alumniq_pipelines.checking.header import DELIMITERS
 
 NAMES = ("xid", "lastName", "city", "notes")
 MARKS = (*DELIMITERS, "!", "/", "+", "%", "&", "'", "@")

@@ -5,7 +5,7 @@ import re
 from starlette.testclient import TestClient
 
 from alumniq_pipelines.adapters.passwords import hash_password
-from alumniq_pipelines.core.load import JobId
+from alumniq_pipelines.core.loads.load import JobId
 from tests.servers.gateway import NOW, Caller, Installation, call
 
 PASSWORD = "correct horse battery staple"

@@ -6,9 +6,9 @@ from typing import Any
 
 import psycopg
 
-from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
-from alumniq_pipelines.core.load import new_job_id
-from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
+from alumniq_pipelines.core.loads.load import new_job_id
+from alumniq_pipelines.core.loads.target import Environment, Target
 from tests.accepted_rows import accepted_rows, small_field_map
 from tests.warehouse_processes import MEMBERS
 

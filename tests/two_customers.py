@@ -10,38 +10,45 @@ from datetime import timedelta
 from itertools import cycle
 from pathlib import Path
 
+from alumniq_pipelines.adapters.encryption import Seal
 from alumniq_pipelines.adapters.ledger.s3_keys import S3Keys
 from alumniq_pipelines.adapters.passwords import hash_password
-from alumniq_pipelines.adapters.rejection_report import csv_report, xlsx_report
-from alumniq_pipelines.adapters.sealing import Seal
-from alumniq_pipelines.core.archive import Receipt
-from alumniq_pipelines.core.changes import Changes
-from alumniq_pipelines.core.customer import Customer
-from alumniq_pipelines.core.heartbeat import Signal, signal_notices
-from alumniq_pipelines.core.holding import HeldRows, Hold, held_notices
-from alumniq_pipelines.core.incident import Condition, Kind, Resolution
-from alumniq_pipelines.core.keys import KeyScope
-from alumniq_pipelines.core.load import JobId, Load, LoadRequest, LoadState, new_job_id
-from alumniq_pipelines.core.notices import notices_for
-from alumniq_pipelines.core.notification import DeliveryResult
-from alumniq_pipelines.core.outcome import AttemptResult, CheckRecord, Outcome
+from alumniq_pipelines.checking.report_files import csv_report, xlsx_report
+from alumniq_pipelines.core.access.api_keys import KeyScope
+from alumniq_pipelines.core.access.s3_keys import S3Key, user_name
+from alumniq_pipelines.core.loads.archive import Receipt
+from alumniq_pipelines.core.loads.check_result import Cause, Counts, Rejection
+from alumniq_pipelines.core.loads.customer import Customer
+from alumniq_pipelines.core.loads.diff import Changes
+from alumniq_pipelines.core.loads.hold import HeldRows, Hold
+from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, LoadState, new_job_id
+from alumniq_pipelines.core.loads.outcome import AttemptResult, CheckRecord, Outcome
+from alumniq_pipelines.core.loads.rejection_report import (
+    ReportForm,
+    ReportSummary,
+    report_name,
+    summary_name,
+)
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.loads.warehouse import Version
+from alumniq_pipelines.core.monitoring.incident import Condition, Kind, Resolution
+from alumniq_pipelines.core.monitoring.schedule import Rhythm
+from alumniq_pipelines.core.monitoring.watch import Watch
+from alumniq_pipelines.core.notifications.heartbeat import Signal, signal_notices
+from alumniq_pipelines.core.notifications.held_load import held_notices
+from alumniq_pipelines.core.notifications.incidents import closed_notices, opened_notices
+from alumniq_pipelines.core.notifications.load_outcome import notices_for
+from alumniq_pipelines.core.notifications.notification import DeliveryResult
+from alumniq_pipelines.core.notifications.staff import Staff
 from alumniq_pipelines.core.problems.outage import (
     AttemptsExhausted,
     BucketUnavailable,
     Misconfigured,
 )
 from alumniq_pipelines.core.problems.setup import ViewsInTheWay
-from alumniq_pipelines.core.report import ReportForm, ReportSummary, report_name, summary_name
-from alumniq_pipelines.core.rhythm import Rhythm
-from alumniq_pipelines.core.s3_keys import S3Key, user_name
-from alumniq_pipelines.core.staff import Staff, closed_notices, opened_notices
-from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.core.verdict import Cause, Counts, Rejection
-from alumniq_pipelines.core.warehouse import Version
-from alumniq_pipelines.core.watch import Watch
-from alumniq_pipelines.deciding import discard
-from alumniq_pipelines.defs.key_sensor import tell_of_expiring_keys
-from alumniq_pipelines.opening import open_archive
+from alumniq_pipelines.defs.sensors.api_key_expiry import tell_of_expiring_keys
+from alumniq_pipelines.services.load_actions import discard
+from alumniq_pipelines.wiring import open_archive
 from tests.accepted_rows import small_field_map
 from tests.page_visits import PASSWORD
 from tests.servers.gateway import NOW, Caller, Installation

@@ -18,11 +18,11 @@ from typing import Any
 import duckdb
 import psycopg
 
-from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
-from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
-from alumniq_pipelines.core.load import new_job_id
-from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.core.warehouse import Warehouse
+from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
+from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
+from alumniq_pipelines.core.loads.load import new_job_id
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.loads.warehouse import Warehouse
 from tests.accepted_rows import accepted_rows, small_field_map
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -1,1 +1,1 @@
-"""The front door: answers webhooks at once and records loads; knows nothing of Dagster."""
+"""The gateway: answers webhooks at once and records loads; knows nothing of Dagster."""

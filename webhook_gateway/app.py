@@ -11,13 +11,14 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.addresses import AddressPolicy
-from alumniq_pipelines.core.bucket import Buckets
-from alumniq_pipelines.core.catalog import Catalog
+from alumniq_pipelines.core.feeds.catalog import Catalog
+from alumniq_pipelines.core.loads.bucket import Buckets
+from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
 from alumniq_pipelines.core.problems.outage import FieldMapsNotSaved
 from alumniq_pipelines.core.problems.problem import OutageProblem
 from alumniq_pipelines.core.problems.request import RequestProblem
-from alumniq_pipelines.opening import (
+from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.wiring import (
     open_archive,
     open_buckets,
     read_schemas,
@@ -25,25 +26,24 @@ from alumniq_pipelines.opening import (
     save_field_maps,
     staff_of,
 )
-from alumniq_pipelines.settings import Settings
-from webhook_gateway.acting import Actions
-from webhook_gateway.answers import answer_to
 from webhook_gateway.api.endpoints import Endpoints
 from webhook_gateway.api.routes import api_routes
-from webhook_gateway.compression import Compression
-from webhook_gateway.front_door import FrontDoor
-from webhook_gateway.gate import Gate
-from webhook_gateway.health import Health
-from webhook_gateway.intake import Intake
-from webhook_gateway.key_keeping import KeyKeeping, S3KeyKeeping
-from webhook_gateway.metrics import Metrics
+from webhook_gateway.http.authentication import Gate
+from webhook_gateway.http.compression import Compression
+from webhook_gateway.http.errors import answer_to
+from webhook_gateway.http.health import Health
+from webhook_gateway.http.metrics import Metrics
+from webhook_gateway.http.middleware import FrontDoor
+from webhook_gateway.http.rate_limit import RateLimit
+from webhook_gateway.http.webhook import PATH, Webhook
 from webhook_gateway.pages.routes import page_routes
-from webhook_gateway.rate_limits import RateLimit
-from webhook_gateway.refusal import Refused
-from webhook_gateway.reports import Reports
-from webhook_gateway.self_testing import SelfTest
-from webhook_gateway.status import Status
-from webhook_gateway.webhook import PATH, Webhook
+from webhook_gateway.services.intake import Intake
+from webhook_gateway.services.keys import KeyKeeping, S3KeyKeeping
+from webhook_gateway.services.load_actions import Actions
+from webhook_gateway.services.load_queries import Status
+from webhook_gateway.services.refusal import Refused
+from webhook_gateway.services.reports import Reports
+from webhook_gateway.services.self_test import SelfTest
 
 ANSWERED = (HTTPException, OutageProblem, Refused, RequestProblem)
 """What ends a call early and has an answer; anything else is an incident."""

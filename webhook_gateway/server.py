@@ -11,18 +11,18 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from alumniq_pipelines.adapters.private_files import UMASK
 from alumniq_pipelines.core.problems.problem import Problem
 from alumniq_pipelines.core.problems.request import (
     MalformedRequest,
     RequestProblem,
     SlowRequest,
 )
-from alumniq_pipelines.opening import protect_data_folder
+from alumniq_pipelines.files.private_files import UMASK
 from alumniq_pipelines.settings import Settings
-from webhook_gateway.answers import request_refused
+from alumniq_pipelines.wiring import protect_data_folder
 from webhook_gateway.app import open_app
-from webhook_gateway.front_door import IS_GONE
+from webhook_gateway.http.errors import request_refused
+from webhook_gateway.http.middleware import IS_GONE
 
 STOP_SECONDS = 20
 """How long calls that were let in may take to be answered once the process is told to stop."""

@@ -1,1 +1,1 @@
-"""One foreign thing each (database, bucket, mail server, DuckDB); no Dagster, no rules."""
+"""One foreign system each (database, bucket, mail server, DuckDB); no Dagster, no rules."""

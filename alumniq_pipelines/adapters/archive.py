@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alumniq_pipelines.adapters.private_files import PRIVATE_FILE, make_folder
-from alumniq_pipelines.core.archive import Kept
+from alumniq_pipelines.core.loads.archive import Kept
 from alumniq_pipelines.core.problems.outage import ArchiveUnavailable
+from alumniq_pipelines.files.private_files import PRIVATE_FILE, make_folder
 
 if TYPE_CHECKING:
     from alumniq_pipelines.adapters.bucket.s3 import S3Bucket

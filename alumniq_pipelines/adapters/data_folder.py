@@ -17,19 +17,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from alumniq_pipelines.adapters.private_files import (
-    PRIVATE_FOLDER,
-    SHARED_FILE,
-    SHARED_FOLDER,
-    create_file,
-    make_folder,
-)
 from alumniq_pipelines.adapters.warehouse.folders import SUFFIX
 from alumniq_pipelines.core.problems.setup import (
     DataFolderNotPrivate,
     DataFolderShared,
     DataFolderUnusable,
     UnusableWarehouseGroup,
+)
+from alumniq_pipelines.files.private_files import (
+    PRIVATE_FOLDER,
+    SHARED_FILE,
+    SHARED_FOLDER,
+    create_file,
+    make_folder,
 )
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO

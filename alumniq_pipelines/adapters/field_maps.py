@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from alumniq_pipelines.adapters.yaml_document import YamlDocument, read_yaml
-from alumniq_pipelines.core.catalog import BrokenFieldMap, Catalog, faults_across
-from alumniq_pipelines.core.fault import Fault
-from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.core.field_map_fallback import Fallback
-from alumniq_pipelines.core.field_map_rules import faults_of
+from alumniq_pipelines.core.feeds.catalog import BrokenFieldMap, Catalog, faults_across
+from alumniq_pipelines.core.feeds.fallback import Fallback
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.feeds.field_map_error import Fault
+from alumniq_pipelines.core.feeds.schema_errors import read_shape
+from alumniq_pipelines.core.feeds.validation import faults_of
 from alumniq_pipelines.core.problems.setup import FieldMapProblem, FieldMapsMissing
-from alumniq_pipelines.core.shape_faults import read_shape
 from alumniq_pipelines.core.trace import trace_of
 
 logger = logging.getLogger(__name__)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alumniq_pipelines.adapters.field_maps import FieldMapFolder, read_field_map, read_folder
-from alumniq_pipelines.adapters.private_files import make_folder
-from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.problems.outage import FieldMapsNotSaved
 from alumniq_pipelines.core.problems.setup import FieldMapProblem
+from alumniq_pipelines.files.private_files import make_folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from alumniq_pipelines.adapters.private_files import make_folder
+from alumniq_pipelines.files.private_files import make_folder
 
 
 def read_key(path: Path) -> bytes | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from alumniq_pipelines.core.fault import Fault, Path, key_of
+from alumniq_pipelines.core.feeds.field_map_error import Fault, Path, key_of
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The C parser, where PyYAML was built with it: ten times faster."""

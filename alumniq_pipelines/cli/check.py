@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alumniq_pipelines.adapters.decoding import Limits
 from alumniq_pipelines.adapters.field_maps import read_field_map
+from alumniq_pipelines.checking.decompress import Limits
 from alumniq_pipelines.cli.console import for_people, print_json, printable
 from alumniq_pipelines.cli.installation import feed_of
-from alumniq_pipelines.cli.partners import partners_for
-from alumniq_pipelines.core.progress import Progress, unwatched
-from alumniq_pipelines.core.verdict import Cause, of_the_file
-from alumniq_pipelines.file_check import CheckReport, check_file
+from alumniq_pipelines.cli.references import partners_for
+from alumniq_pipelines.core.loads.check_result import Cause, of_the_file
+from alumniq_pipelines.core.loads.progress import Progress, unwatched
+from alumniq_pipelines.services.file_check import CheckReport, check_file
 from alumniq_pipelines.settings import Settings
 
 if TYPE_CHECKING:

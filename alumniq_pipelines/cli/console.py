@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
-from alumniq_pipelines.adapters.private_files import private_umask
 from alumniq_pipelines.core.problems.problem import Problem
+from alumniq_pipelines.files.private_files import private_umask
 
 if TYPE_CHECKING:
     from rich.console import Console

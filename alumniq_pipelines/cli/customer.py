@@ -8,11 +8,11 @@ import typer
 
 from alumniq_pipelines.cli.console import for_people, print_json
 from alumniq_pipelines.cli.installation import ledger_of, operator
-from alumniq_pipelines.core.bucket import folder_of
-from alumniq_pipelines.core.customer import Customer
+from alumniq_pipelines.core.loads.bucket import folder_of
+from alumniq_pipelines.core.loads.customer import Customer
+from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.problems.command import BucketTaken
 from alumniq_pipelines.core.shell import alumniq_command
-from alumniq_pipelines.core.target import Environment
 from alumniq_pipelines.settings import Settings
 
 customer = typer.Typer(help="Customers: add and list them.", no_args_is_help=True)
@@ -26,7 +26,7 @@ Bucket = Annotated[str, typer.Option(help="Its bucket; alumniq-ID where nothing 
 @customer.command()
 def add(customer_id: Id, name: Name, bucket: Bucket = "", *, as_json: Json = False) -> None:
     """Keep a new customer and make its bucket."""
-    from alumniq_pipelines.opening import open_buckets
+    from alumniq_pipelines.wiring import open_buckets
 
     settings = Settings()
     added = Customer(customer_id, name, bucket or f"alumniq-{customer_id}")

@@ -7,12 +7,12 @@ import typer
 
 from alumniq_pipelines.cli.console import for_people, print_json
 from alumniq_pipelines.cli.installation import catalog_of, feed_of
-from alumniq_pipelines.core.catalog import Catalog
-from alumniq_pipelines.core.cell import text_of
-from alumniq_pipelines.core.descriptor import descriptor, language_schema
-from alumniq_pipelines.core.descriptor import package as package_of
-from alumniq_pipelines.core.field_map import Column, FieldMap
-from alumniq_pipelines.core.template import template as template_of
+from alumniq_pipelines.core.feeds.catalog import Catalog
+from alumniq_pipelines.core.feeds.field_map import Column, FieldMap
+from alumniq_pipelines.core.feeds.json_schema import descriptor, language_schema
+from alumniq_pipelines.core.feeds.json_schema import package as package_of
+from alumniq_pipelines.core.feeds.template import template as template_of
+from alumniq_pipelines.core.feeds.values import text_of
 from alumniq_pipelines.settings import Settings
 
 feed = typer.Typer(help="Feeds: list, show and check them, print templates.", no_args_is_help=True)
@@ -74,7 +74,7 @@ def check(*, as_json: Json = False) -> None:
 
     Exits with 0 if all are good, 1 if any is broken.
     """
-    from alumniq_pipelines.opening import read_schemas
+    from alumniq_pipelines.wiring import read_schemas
 
     catalog = read_schemas(Settings()).catalog
     if as_json:

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from alumniq_pipelines.cli.console import when
-from alumniq_pipelines.core.changes import told_changes
-from alumniq_pipelines.core.holding import Hold, commands
-from alumniq_pipelines.core.load import Load, LoadState
+from alumniq_pipelines.core.loads.diff import told_changes
+from alumniq_pipelines.core.loads.hold import Hold, commands
+from alumniq_pipelines.core.loads.load import Load, LoadState
 
 
 def change_lines(load: Load) -> Iterator[str]:

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from alumniq_pipelines.adapters.data_folder import lock_file
-from alumniq_pipelines.adapters.private_files import UMASK, make_folder
 from alumniq_pipelines.cli.dagster_storage import STORAGE, is_postgresql, make_schema
 from alumniq_pipelines.cli.installation import ledger_of
 from alumniq_pipelines.cli.programs import programs_environment
 from alumniq_pipelines.core.problems.setup import AlreadyUp, PortUnusable, ProgramFailed
+from alumniq_pipelines.files.private_files import UMASK, make_folder
 from alumniq_pipelines.settings import REPOSITORY, Settings
 
 MIGRATION = "migration of Dagster's tables"
@@ -42,7 +42,7 @@ def make_ready(settings: Settings) -> None:
     Dagster's configuration is copied anew each time: change it in the repository's dagster.yaml.
     Where the ledger is in PostgreSQL, so are Dagster's records, in a schema of their own.
     """
-    from alumniq_pipelines.opening import open_buckets, protect_data_folder
+    from alumniq_pipelines.wiring import open_buckets, protect_data_folder
 
     protect_data_folder(settings)
     make_folder(settings.dagster_home)

@@ -10,8 +10,8 @@ import typer
 
 if TYPE_CHECKING:
     from alumniq_pipelines.adapters.ledger.ledger import Ledger
-    from alumniq_pipelines.core.catalog import Catalog
-    from alumniq_pipelines.core.field_map import FieldMap
+    from alumniq_pipelines.core.feeds.catalog import Catalog
+    from alumniq_pipelines.core.feeds.field_map import FieldMap
     from alumniq_pipelines.settings import Settings
 
 
@@ -30,7 +30,7 @@ def catalog_of(settings: "Settings") -> "Catalog":
 
     Raises FieldMapsMissing and FieldMapProblem where there are none at all.
     """
-    from alumniq_pipelines.opening import read_schemas
+    from alumniq_pipelines.wiring import read_schemas
 
     catalog = read_schemas(settings).catalog
     for feed in catalog.broken:
@@ -46,7 +46,7 @@ def feed_of(settings: "Settings", feed: str) -> "FieldMap":
 
     Only what is wrong with this one is worth a warning.
     """
-    from alumniq_pipelines.opening import read_schemas
+    from alumniq_pipelines.wiring import read_schemas
 
     catalog = read_schemas(settings).catalog
     field_map = catalog.feed(feed)
@@ -61,7 +61,7 @@ def feed_of(settings: "Settings", feed: str) -> "FieldMap":
 
 def known_feed(settings: "Settings", feed: str) -> str:
     """Check that there is a feed of this name, disabled or not; raises UnknownFeed."""
-    from alumniq_pipelines.opening import read_schemas
+    from alumniq_pipelines.wiring import read_schemas
 
     return read_schemas(settings).catalog.known(feed)
 

@@ -8,11 +8,11 @@ import typer
 
 from alumniq_pipelines.cli.console import for_people, print_json, when
 from alumniq_pipelines.cli.installation import known_feed, ledger_of, operator
-from alumniq_pipelines.core.key_notices import MadeBy
-from alumniq_pipelines.core.keys import OVERLAP, ApiKey, KeyScope
-from alumniq_pipelines.core.notify_options import check_emails
+from alumniq_pipelines.core.access.api_keys import OVERLAP, ApiKey, KeyScope
+from alumniq_pipelines.core.loads.target import Environment
+from alumniq_pipelines.core.notifications.key_expiry import MadeBy
+from alumniq_pipelines.core.notifications.recipients import check_emails
 from alumniq_pipelines.core.problems.command import UnknownKey
-from alumniq_pipelines.core.target import Environment
 from alumniq_pipelines.settings import Settings
 
 key = typer.Typer(help="API keys: issue, list, rotate and revoke them.", no_args_is_help=True)
@@ -45,8 +45,8 @@ def issue(
     as_json: Json = False,
 ) -> None:
     """Make a key and show it, this once."""
-    from alumniq_pipelines.key_issuance import KeyIssuance
-    from alumniq_pipelines.opening import staff_of
+    from alumniq_pipelines.services.key_issuance import KeyIssuance
+    from alumniq_pipelines.wiring import staff_of
 
     settings = Settings()
     feeds = None if not feed else tuple(known_feed(settings, name) for name in feed)
@@ -63,8 +63,8 @@ def rotate(
     prefix: Prefix, days: Days = 365, overlap: Overlap = OVERLAP.days, *, as_json: Json = False
 ) -> None:
     """Make a key that opens the same, and show it, this once; the old one goes on for a while."""
-    from alumniq_pipelines.key_issuance import KeyIssuance
-    from alumniq_pipelines.opening import staff_of
+    from alumniq_pipelines.services.key_issuance import KeyIssuance
+    from alumniq_pipelines.wiring import staff_of
 
     now, settings = datetime.now(UTC), Settings()
     with ledger_of(settings) as ledger:

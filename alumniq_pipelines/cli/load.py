@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from alumniq_pipelines.cli.console import for_people, print_json, when
-from alumniq_pipelines.cli.decision import approve, discard, repeat
 from alumniq_pipelines.cli.hold_display import (
     change_lines,
     hold_events,
@@ -17,12 +16,17 @@ from alumniq_pipelines.cli.hold_display import (
     waiting_lines,
 )
 from alumniq_pipelines.cli.installation import ledger_of
+from alumniq_pipelines.cli.load_decision import approve, discard, repeat
 from alumniq_pipelines.cli.load_report import report
-from alumniq_pipelines.core.load import JobId, Load, LoadState
-from alumniq_pipelines.core.notification import DeliveryResult, Notification, NotificationState
-from alumniq_pipelines.core.outcome import Attempt
+from alumniq_pipelines.core.loads.check_result import Counts
+from alumniq_pipelines.core.loads.load import JobId, Load, LoadState
+from alumniq_pipelines.core.loads.outcome import Attempt
+from alumniq_pipelines.core.notifications.notification import (
+    DeliveryResult,
+    Notification,
+    NotificationState,
+)
 from alumniq_pipelines.core.problems.command import UnknownLoad
-from alumniq_pipelines.core.verdict import Counts
 from alumniq_pipelines.settings import Settings
 
 load = typer.Typer(

@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from alumniq_pipelines.cli.installation import ledger_of, operator
-from alumniq_pipelines.core.load import JobId
+from alumniq_pipelines.core.loads.load import JobId
+from alumniq_pipelines.core.loads.rejection_report import ReportForm, report_name
 from alumniq_pipelines.core.problems.command import NoReportKept, UnknownLoad, UnusableOutput
-from alumniq_pipelines.core.report import ReportForm, report_name
-from alumniq_pipelines.opening import open_archive
 from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.wiring import open_archive
 
 Id = Annotated[str, typer.Argument(help="The jobId that the webhook answered with.")]
 Output = Annotated[Path, typer.Option("--output", help="The file to write: .csv or .xlsx.")]

@@ -9,11 +9,15 @@ import typer
 
 from alumniq_pipelines.cli.console import for_people, print_json, when
 from alumniq_pipelines.cli.installation import ledger_of, operator
-from alumniq_pipelines.core.notification import DeliveryResult, Notification, NotificationState
+from alumniq_pipelines.core.notifications.notification import (
+    DeliveryResult,
+    Notification,
+    NotificationState,
+)
 from alumniq_pipelines.core.problems.notification import UnknownNotification
 from alumniq_pipelines.core.shell import alumniq_command
+from alumniq_pipelines.services.delivery import resend as resend_notification
 from alumniq_pipelines.settings import Settings
-from alumniq_pipelines.telling import resend as resend_notification
 
 notification = typer.Typer(
     help="Notifications: list them, show one with its tries, send one again.", no_args_is_help=True

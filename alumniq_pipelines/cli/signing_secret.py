@@ -7,7 +7,7 @@ import typer
 
 from alumniq_pipelines.cli.console import print_json
 from alumniq_pipelines.cli.installation import ledger_of, operator
-from alumniq_pipelines.core.signing import secret_of
+from alumniq_pipelines.core.notifications.signing import secret_of
 from alumniq_pipelines.settings import Settings
 
 signing_secret = typer.Typer(
@@ -24,7 +24,7 @@ Hours = Annotated[
 @signing_secret.command()
 def rotate(customer: Whose, overlap_hours: Hours = 24, *, as_json: Json = False) -> None:
     """Make a signing secret and show it, this once; callbacks are signed with it from now on."""
-    from alumniq_pipelines.opening import made_signing_key
+    from alumniq_pipelines.wiring import made_signing_key
 
     settings, now = Settings(), datetime.now(UTC)
     with ledger_of(settings) as ledger:

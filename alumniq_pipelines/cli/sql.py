@@ -60,7 +60,7 @@ def _query(
 
     The text may hold values of customers, so only its SHA-256 is recorded.
     """
-    from alumniq_pipelines.warehouses import open_warehouse
+    from alumniq_pipelines.warehouse_wiring import open_warehouse
 
     settings = Settings()
     subject = f"{customer}/{environment}"

@@ -10,11 +10,11 @@ import typer
 
 from alumniq_pipelines.cli.console import print_json
 from alumniq_pipelines.cli.installation import known_feed, ledger_of, operator
-from alumniq_pipelines.core.changes import KINDS
-from alumniq_pipelines.core.customer import Subscription
-from alumniq_pipelines.core.field_map import Threshold
+from alumniq_pipelines.core.feeds.field_map import Threshold
+from alumniq_pipelines.core.loads.customer import Subscription
+from alumniq_pipelines.core.loads.diff import KINDS
+from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.problems.holding import UnusableThreshold
-from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.settings import Settings
 
 subscription = typer.Typer(

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
-from alumniq_pipelines.adapters.private_files import UMASK
-from alumniq_pipelines.cli import guard
+from alumniq_pipelines.cli import process_guard
 from alumniq_pipelines.core.problems.setup import ProgramFailed
+from alumniq_pipelines.files.private_files import UMASK
 
 START_SECONDS = 120.0
 STOP_SECONDS = 25.0
@@ -75,7 +75,7 @@ class Supervisor:
         Raises ProgramFailed where a program ends or does not get ready in time.
         """
         leader = subprocess.Popen(
-            [sys.executable, "-I", "-S", guard.__file__],
+            [sys.executable, "-I", "-S", process_guard.__file__],
             stdin=subprocess.PIPE,
             process_group=0,
             pass_fds=[self.lock],

@@ -10,6 +10,8 @@ import typer
 
 from alumniq_pipelines.cli.console import for_people, print_json, when
 from alumniq_pipelines.cli.installation import known_feed, ledger_of, operator
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.loads.warehouse import Version, Warehouse
 from alumniq_pipelines.core.problems.command import NoOlderVersion, UnknownVersion
 from alumniq_pipelines.core.problems.outage import (
     MoveInterrupted,
@@ -17,8 +19,6 @@ from alumniq_pipelines.core.problems.outage import (
     WarehouseUnavailable,
 )
 from alumniq_pipelines.core.shell import alumniq_command
-from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.core.warehouse import Version, Warehouse
 from alumniq_pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def list_versions(
     customer: Whose, environment: Where, feed: Feed, *, as_json: Json = False
 ) -> None:
     """List the versions kept, newest first; readers see the live one."""
-    from alumniq_pipelines.warehouses import open_warehouse
+    from alumniq_pipelines.warehouse_wiring import open_warehouse
 
     settings = Settings()
     target = _target(settings, customer, environment, feed)
@@ -78,7 +78,7 @@ def rollback(
     The next load is published as ever. It stands in the audit trail and among the asset's events.
     """
     from alumniq_pipelines.cli.dagster_storage import open_instance
-    from alumniq_pipelines.warehouses import open_warehouse
+    from alumniq_pipelines.warehouse_wiring import open_warehouse
 
     settings = Settings()
     target = _target(settings, customer, environment, feed)
@@ -130,7 +130,7 @@ def _recording(where: str, live: Version) -> Iterator[None]:
 
 
 def _report(instance: "DagsterInstance", live: Version, before: Version) -> None:
-    from alumniq_pipelines.defs.moves import report_move
+    from alumniq_pipelines.defs.rollback_event import report_move
 
     report_move(instance, live, before.number)
 

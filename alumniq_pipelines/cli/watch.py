@@ -19,11 +19,11 @@ from alumniq_pipelines.cli.watch_display import (
     watch_told,
     words,
 )
-from alumniq_pipelines.core.duration import duration_of
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.monitoring.duration import duration_of
+from alumniq_pipelines.core.monitoring.schedule import DaysOff, Rhythm
+from alumniq_pipelines.core.monitoring.watch import Watch
 from alumniq_pipelines.core.problems.command import UnknownWatch, UnusableHeartbeat, UnusableSnooze
-from alumniq_pipelines.core.rhythm import DaysOff, Rhythm
-from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.core.watch import Watch
 from alumniq_pipelines.settings import Settings
 
 HISTORY = 200
@@ -72,7 +72,7 @@ All = Annotated[bool, typer.Option("--all", help="Also those that are over.")]
 @watch.command("list")
 def list_watches(customer: Only = None, *, as_json: Json = False) -> None:
     """List watches, and how each stands now."""
-    from alumniq_pipelines.watching import stands_of
+    from alumniq_pipelines.services.monitor import stands_of
 
     with ledger_of(Settings()) as ledger:
         stands = stands_of(ledger, ledger.watches.all(customer), datetime.now(UTC))
@@ -171,7 +171,7 @@ def suggest(
     as_json: Json = False,
 ) -> None:
     """Propose a rhythm from when this target's loads came."""
-    from alumniq_pipelines.core.suggestion import suggestion
+    from alumniq_pipelines.core.monitoring.schedule_suggestion import suggestion
 
     settings = Settings()
     target, now = _target(settings, customer, environment, feed), datetime.now(UTC)
@@ -234,8 +234,8 @@ def _times(rhythm: Rhythm) -> Rhythm:
 
 
 def _checked_url(settings: Settings, url: str) -> str:
-    from alumniq_pipelines.core.addresses import AddressPolicy
-    from alumniq_pipelines.core.notify_options import flaw_of_url
+    from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
+    from alumniq_pipelines.core.notifications.recipients import flaw_of_url
 
     flaw = flaw_of_url(url, AddressPolicy.of(settings.callback_allowed_networks)) if url else None
     if flaw is not None:

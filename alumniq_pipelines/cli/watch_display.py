@@ -8,17 +8,17 @@ from urllib.parse import urlsplit
 import typer
 
 from alumniq_pipelines.cli.console import when
-from alumniq_pipelines.core.alarms import silence_key
-from alumniq_pipelines.core.duration import duration_text
-from alumniq_pipelines.core.incident import Incident
-from alumniq_pipelines.core.rhythm import Rhythm
+from alumniq_pipelines.core.loads.target import Target
+from alumniq_pipelines.core.monitoring.conditions import silence_key
+from alumniq_pipelines.core.monitoring.duration import duration_text
+from alumniq_pipelines.core.monitoring.incident import Incident
+from alumniq_pipelines.core.monitoring.schedule import Rhythm
+from alumniq_pipelines.core.monitoring.watch import Watch
 from alumniq_pipelines.core.shell import alumniq_command
-from alumniq_pipelines.core.target import Target
-from alumniq_pipelines.core.watch import Watch
 
 if TYPE_CHECKING:
-    from alumniq_pipelines.core.suggestion import Suggestion
-    from alumniq_pipelines.watching import Stand
+    from alumniq_pipelines.core.monitoring.schedule_suggestion import Suggestion
+    from alumniq_pipelines.services.monitor import Stand
 
 Open = Mapping[str, Incident]
 """Incidents by key."""

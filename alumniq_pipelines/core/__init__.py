@@ -1,1 +1,1 @@
-"""Values and rules: standard library and pydantic only; no I/O, no clock, no frames."""
+"""Values and rules by subject, each folder knowing only those below it; no I/O and no clock."""

@@ -1,1 +1,1 @@
-"""The words of Dagster for what the rooms above do."""
+"""Dagster: assets, checks, jobs, partitions, resources and sensors around the services."""

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import Field
 
-from alumniq_pipelines.core.catalog import BrokenFieldMap, Catalog
-from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.core.load import MAX_ATTEMPTS
+from alumniq_pipelines.core.feeds.catalog import BrokenFieldMap, Catalog
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS
 from alumniq_pipelines.defs.check_specs import check_specs
 from alumniq_pipelines.defs.columns import column_schema
 from alumniq_pipelines.defs.partitions import feed_partitions, partitions_of
-from alumniq_pipelines.opening import staff_of
 from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.wiring import staff_of
 
 if TYPE_CHECKING:
-    from alumniq_pipelines.attempting import Means
+    from alumniq_pipelines.services.attempt import Means
 
 FRESH = dg.FreshnessPolicy.time_window(
     warn_window=timedelta(hours=26), fail_window=timedelta(hours=50)
@@ -113,8 +113,8 @@ def feed_asset(field_map: FieldMap, catalog: Catalog, settings: Settings) -> dg.
 
 def _means(context: dg.AssetExecutionContext, settings: Settings) -> "Means":
     """Gather what an attempt works with."""
-    from alumniq_pipelines.adapters.decoding import Limits
-    from alumniq_pipelines.attempting import Means
+    from alumniq_pipelines.checking.decompress import Limits
+    from alumniq_pipelines.services.attempt import Means
 
     opened = context.resources
     return Means(

@@ -5,11 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import dagster as dg
 
-from alumniq_pipelines.attempting import Attempted
-from alumniq_pipelines.core.changes import KINDS
-from alumniq_pipelines.core.outcome import AttemptResult
-from alumniq_pipelines.core.row_rules import Rule
-from alumniq_pipelines.core.verdict import Cause
+from alumniq_pipelines.checking.rules import Rule
+from alumniq_pipelines.core.loads.check_result import Cause
+from alumniq_pipelines.core.loads.diff import KINDS
+from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.defs.check_specs import (
     CHANGES,
     KEYS,
@@ -18,7 +17,8 @@ from alumniq_pipelines.defs.check_specs import (
     SCHEMA,
     WARNINGS,
 )
-from alumniq_pipelines.loading import LoadReport
+from alumniq_pipelines.services.attempt import Attempted
+from alumniq_pipelines.services.load import LoadReport
 
 CHECK_OF_CODE = {Rule.PRIMARY_KEY.value: KEYS, Rule.FOREIGN_KEY.value: REFERENCES}
 """Which check tells of causes that have one of their own; all others are the schema's."""

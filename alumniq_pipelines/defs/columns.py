@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from alumniq_pipelines.core.field_map import Column, FieldMap
+from alumniq_pipelines.core.feeds.field_map import Column, FieldMap
 
 
 def column_schema(field_map: FieldMap) -> dg.TableSchema:

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.core.rhythm import Standing
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.monitoring.schedule import Standing
 from alumniq_pipelines.defs.assets import feed_key
 from alumniq_pipelines.defs.metadata import table
-from alumniq_pipelines.watching import Stand, stands_of
+from alumniq_pipelines.services.monitor import Stand, stands_of
 
 FRESHNESS = "freshness"
 

@@ -7,7 +7,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition,  # has no public name
 )
 
-from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.defs.assets import feed_key
 from alumniq_pipelines.defs.freshness import freshness_key
 

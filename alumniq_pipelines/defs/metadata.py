@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 
-from alumniq_pipelines.attempting import Attempted
-from alumniq_pipelines.core.changes import KINDS, Changes, told_changes
-from alumniq_pipelines.core.load import Load
-from alumniq_pipelines.core.verdict import Cause
-from alumniq_pipelines.loading import LoadReport
+from alumniq_pipelines.core.loads.check_result import Cause
+from alumniq_pipelines.core.loads.diff import KINDS, Changes, told_changes
+from alumniq_pipelines.core.loads.load import Load
+from alumniq_pipelines.services.attempt import Attempted
+from alumniq_pipelines.services.load import LoadReport
 
 REJECTIONS_SHOWN = 20
 REMARKS_SHOWN = 20

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from alumniq_pipelines.core.catalog import Catalog
-from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.core.target import Target
+from alumniq_pipelines.core.feeds.catalog import Catalog
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.loads.target import Target
 
 
 def feed_partitions(field_map: FieldMap) -> dg.DynamicPartitionsDefinition:

@@ -8,16 +8,14 @@ from collections.abc import Iterator
 import dagster as dg
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.attempting import Attempted, Means, attempt
-from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.core.load import JobId, Load
-from alumniq_pipelines.core.outcome import AttemptResult
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.loads.load import JobId, Load
+from alumniq_pipelines.core.loads.outcome import AttemptResult
+from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.problems.command import UnknownPartition
 from alumniq_pipelines.core.problems.outage import AttemptsExhausted
 from alumniq_pipelines.core.problems.problem import OutageProblem, Problem
 from alumniq_pipelines.core.problems.run import AttemptOver, LoadEnded
-from alumniq_pipelines.core.target import Target
-from alumniq_pipelines.deciding import accept_again, accept_same
 from alumniq_pipelines.defs.checks import check_results
 from alumniq_pipelines.defs.metadata import load_metadata
 from alumniq_pipelines.defs.tags import (
@@ -27,6 +25,8 @@ from alumniq_pipelines.defs.tags import (
     RETRY_NUMBER,
     tags_of,
 )
+from alumniq_pipelines.services.attempt import Attempted, Means, attempt
+from alumniq_pipelines.services.load_actions import accept_again, accept_same
 
 StepEvents = Iterator[dg.AssetCheckResult | dg.MaterializeResult[None] | dg.Output[None]]
 

@@ -1,7 +1,7 @@
 """The tags of runs: what the queue counts, what people filter by, and how a run names its load."""
 
-from alumniq_pipelines.core.load import Load
-from alumniq_pipelines.core.target import Environment
+from alumniq_pipelines.core.loads.load import Load
+from alumniq_pipelines.core.loads.target import Environment
 
 JOB_ID = "alumniq/job_id"
 CUSTOMER = "alumniq/customer"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import duckdb
 
-from alumniq_pipelines.core.catalog import Catalog
-from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.feeds.catalog import Catalog
+from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.samples.code_lists import Row, designations, lookups
 from alumniq_pipelines.samples.planting import Planted, plant, planted
 from alumniq_pipelines.samples.recipes import DEGREE_COUNT, Draws, degrees, warehouse

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.cli import programs
-from alumniq_pipelines.core.customer import Subscription
-from alumniq_pipelines.core.load import JobId
-from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.loads.customer import Subscription
+from alumniq_pipelines.core.loads.load import JobId
+from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.samples.files import write_sample_files, write_warehouse
 from alumniq_pipelines.settings import REPOSITORY
 from tests.e2e.stack import CUSTOMER, Stack, free_port, running_stack

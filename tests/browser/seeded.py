@@ -6,16 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.adapters.passwords import hash_password
-from alumniq_pipelines.core.archive import Receipt
-from alumniq_pipelines.core.changes import Changes, reasons_to_hold
-from alumniq_pipelines.core.holding import HeldRows, Hold
-from alumniq_pipelines.core.load import JobId, Load, LoadRequest, LoadState, new_job_id
-from alumniq_pipelines.core.notices import notices_for
-from alumniq_pipelines.core.notification import DeliveryResult
-from alumniq_pipelines.core.outcome import AttemptResult, CheckRecord, Outcome
-from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.core.verdict import Cause, Counts
-from alumniq_pipelines.core.warehouse import Version
+from alumniq_pipelines.core.loads.archive import Receipt
+from alumniq_pipelines.core.loads.check_result import Cause, Counts
+from alumniq_pipelines.core.loads.diff import Changes, reasons_to_hold
+from alumniq_pipelines.core.loads.hold import HeldRows, Hold
+from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, LoadState, new_job_id
+from alumniq_pipelines.core.loads.outcome import AttemptResult, CheckRecord, Outcome
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.loads.warehouse import Version
+from alumniq_pipelines.core.notifications.load_outcome import notices_for
+from alumniq_pipelines.core.notifications.notification import DeliveryResult
 from tests.servers.gateway import Installation
 
 PASSWORD = "correct horse battery staple"

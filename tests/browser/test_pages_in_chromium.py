@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.load import LoadState
+from alumniq_pipelines.core.loads.load import LoadState
 from tests.browser.seeded import ERRORS, PASSWORD, Seeded
 
 pytestmark = pytest.mark.browser

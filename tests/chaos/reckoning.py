@@ -11,9 +11,9 @@ from dagster import RunsFilter
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES  # has no public name
 
 from alumniq_pipelines.cli.dagster_storage import storage_environment
-from alumniq_pipelines.core.load import Load, LoadState
-from alumniq_pipelines.core.outcome import AttemptResult
-from alumniq_pipelines.resources import warehouse
+from alumniq_pipelines.core.loads.load import Load, LoadState
+from alumniq_pipelines.core.loads.outcome import AttemptResult
+from alumniq_pipelines.defs.resources import warehouse
 from tests.chaos.storm import Storm
 from tests.servers.receiver import Received
 

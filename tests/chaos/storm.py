@@ -10,9 +10,9 @@ from pathlib import Path
 
 import httpx
 
-from alumniq_pipelines.core.bucket import folder_of
-from alumniq_pipelines.core.load import LoadState
-from alumniq_pipelines.core.target import Target
+from alumniq_pipelines.core.loads.bucket import folder_of
+from alumniq_pipelines.core.loads.load import LoadState
+from alumniq_pipelines.core.loads.target import Target
 from tests.chaos.ledger_outage import ledger_away
 from tests.chaos.system import PARTS, System
 

@@ -16,10 +16,10 @@ import httpx
 from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.cli.home import sole_use
-from alumniq_pipelines.core.customer import Customer, Subscription
-from alumniq_pipelines.core.field_map import Threshold
+from alumniq_pipelines.core.feeds.field_map import Threshold
+from alumniq_pipelines.core.loads.customer import Customer, Subscription
+from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.problems.setup import AlreadyUp
-from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.settings import REPOSITORY, Settings
 from tests.e2e.stack import free_port
 from tests.servers.receiver import Receiver

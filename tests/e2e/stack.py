@@ -23,9 +23,9 @@ from dagster import DagsterEventType
 
 from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.customer import Customer, Subscription
-from alumniq_pipelines.core.load import JobId, Load
-from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.loads.customer import Customer, Subscription
+from alumniq_pipelines.core.loads.load import JobId, Load
+from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.settings import REPOSITORY, Settings
 from tests.servers.receiver import Receiver, serve
 
@@ -166,7 +166,7 @@ class Stack:
 
     def rows(self) -> int:
         """Count the rows of the live version."""
-        from alumniq_pipelines.resources import warehouse  # noqa: PLC0415 - DuckDB waits
+        from alumniq_pipelines.defs.resources import warehouse  # noqa: PLC0415 - DuckDB waits
 
         _, [[count]] = warehouse(self.settings).query(
             CUSTOMER, "qa", "select count(*) from warehouse_lookups"

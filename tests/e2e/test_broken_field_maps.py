@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from alumniq_pipelines.adapters.field_maps import read_catalog
-from alumniq_pipelines.core.incident import Kind
-from alumniq_pipelines.core.template import template
+from alumniq_pipelines.core.feeds.template import template
+from alumniq_pipelines.core.monitoring.incident import Kind
 from alumniq_pipelines.settings import REPOSITORY
 from tests.e2e.stack import FEED, Stack, running_stack
 

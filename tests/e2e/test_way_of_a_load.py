@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 from dagster import DagsterRun, DagsterRunStatus, RunsFilter
 
-from alumniq_pipelines import deciding
-from alumniq_pipelines.core.load import JobId, LoadState, Origin
-from alumniq_pipelines.core.outcome import AttemptResult
+from alumniq_pipelines.core.loads.load import JobId, LoadState, Origin
+from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.defs.tags import JOB_ID, NOTHING_DONE
+from alumniq_pipelines.services import load_actions
 from tests.e2e.stack import Stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
@@ -139,7 +139,7 @@ def test_a_load_that_removes_half_waits_for_a_person_and_is_told_once(stack: Sta
     job_id = stack.post("half.csv")
     stack.wait_for("the hold", lambda: stack.load(job_id).state is LoadState.HELD, seconds=90)
     assert stack.rows() == before
-    deciding.approve(stack.ledger, job_id, "A real cut.", "ada", datetime.now(UTC))
+    load_actions.approve(stack.ledger, job_id, "A real cut.", "ada", datetime.now(UTC))
     assert stack.told(job_id, seconds=90)["status"] == "SUCCESS"
     assert stack.rows() == before // 2
     assert len(stack.callbacks(job_id)) == 1

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from alumniq_pipelines.adapters.field_maps import read_catalog, read_field_map
-from alumniq_pipelines.core.catalog import Catalog
-from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.feeds.catalog import Catalog
+from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.settings import REPOSITORY
 
 SCHEMAS = REPOSITORY / "schemas"

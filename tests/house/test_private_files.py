@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-MAKER = ROOT / "alumniq_pipelines" / "adapters" / "private_files.py"
+MAKER = ROOT / "alumniq_pipelines" / "files" / "private_files.py"
 MODULES = sorted(
     path
     for top in ("alumniq_pipelines", "webhook_gateway")

@@ -62,4 +62,4 @@ def test_what_is_live_is_said_from_the_fact_and_nowhere_else() -> None:
         for path in places
         if re.search(r"(still|stays) live|previous data", path.read_text(encoding="utf-8"))
     ]
-    assert saying == ["alumniq_pipelines/core/live_data.py"]
+    assert saying == ["alumniq_pipelines/core/problems/live_data.py"]

@@ -9,10 +9,10 @@ import pytest
 
 from alumniq_pipelines.adapters.archive import BucketArchive, FolderArchive
 from alumniq_pipelines.adapters.bucket.s3 import S3Buckets, s3_client
-from alumniq_pipelines.core.archive import HELD, RECEIVED, Archive
+from alumniq_pipelines.core.loads.archive import HELD, RECEIVED, Archive
 from alumniq_pipelines.core.problems.outage import ArchiveUnavailable
-from alumniq_pipelines.opening import open_archive
 from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.wiring import open_archive
 
 NAME = f"{RECEIVED}cafe"
 

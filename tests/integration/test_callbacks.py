@@ -15,9 +15,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alumniq_pipelines.adapters.notifiers.callback import CallbackNotifier
-from alumniq_pipelines.core.addresses import AddressPolicy
-from alumniq_pipelines.core.load import JobId
-from alumniq_pipelines.core.notification import (
+from alumniq_pipelines.core.loads.load import JobId
+from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
+from alumniq_pipelines.core.notifications.notification import (
     Audience,
     Channel,
     DeliveryResult,

@@ -15,17 +15,17 @@ from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.cli.home import make_ready
 from alumniq_pipelines.cli.main import app
-from alumniq_pipelines.core.archive import Receipt
-from alumniq_pipelines.core.changes import Changes
-from alumniq_pipelines.core.holding import HeldRows, Hold
-from alumniq_pipelines.core.load import Load, LoadRequest, LoadState, new_job_id
-from alumniq_pipelines.core.notification import Channel
-from alumniq_pipelines.core.outcome import AttemptResult, Outcome
-from alumniq_pipelines.core.staff import Staff
-from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.core.verdict import Counts
+from alumniq_pipelines.core.loads.archive import Receipt
+from alumniq_pipelines.core.loads.check_result import Counts
+from alumniq_pipelines.core.loads.diff import Changes
+from alumniq_pipelines.core.loads.hold import HeldRows, Hold
+from alumniq_pipelines.core.loads.load import Load, LoadRequest, LoadState, new_job_id
+from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.notifications.notification import Channel
+from alumniq_pipelines.core.notifications.staff import Staff
 from alumniq_pipelines.settings import Settings
-from alumniq_pipelines.warehouses import open_warehouse
+from alumniq_pipelines.warehouse_wiring import open_warehouse
 from tests.accepted_rows import batch, small_field_map
 from tests.servers.postgres import PostgresServer
 

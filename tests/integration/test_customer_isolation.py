@@ -20,8 +20,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
-from alumniq_pipelines.core.catalog import Catalog
-from alumniq_pipelines.core.report import ReportForm
+from alumniq_pipelines.core.feeds.catalog import Catalog
+from alumniq_pipelines.core.loads.rejection_report import ReportForm
 from tests.page_visits import PASSWORD, form_token, sign_in
 from tests.servers.gateway import NOW, Installation
 from tests.two_customers import (

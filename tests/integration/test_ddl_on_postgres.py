@@ -1,7 +1,7 @@
 from sqlalchemy import create_engine, inspect
 
 from alumniq_pipelines.adapters.field_maps import read_catalog
-from alumniq_pipelines.core.ddl import create_table, quoted
+from alumniq_pipelines.core.feeds.ddl import create_table, quoted
 from alumniq_pipelines.settings import REPOSITORY
 
 

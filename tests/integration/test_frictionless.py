@@ -10,8 +10,8 @@ import yaml
 from frictionless import Package, Resource
 
 from alumniq_pipelines.adapters.field_maps import read_catalog
-from alumniq_pipelines.core.descriptor import descriptor, package
-from alumniq_pipelines.core.template import template
+from alumniq_pipelines.core.feeds.json_schema import descriptor, package
+from alumniq_pipelines.core.feeds.template import template
 from alumniq_pipelines.settings import REPOSITORY
 
 SCHEMAS = REPOSITORY / "schemas"

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from alumniq_pipelines.core.archive import Receipt
-from alumniq_pipelines.core.keys import KeyScope
-from alumniq_pipelines.core.load import JobId, LoadState
-from alumniq_pipelines.core.notices import notices_for
-from alumniq_pipelines.core.notification import DeliveryResult
-from alumniq_pipelines.core.outcome import AttemptResult, CheckRecord, Outcome
-from alumniq_pipelines.core.target import Environment
-from alumniq_pipelines.core.verdict import Cause, Counts, of_the_file
+from alumniq_pipelines.core.access.api_keys import KeyScope
+from alumniq_pipelines.core.loads.archive import Receipt
+from alumniq_pipelines.core.loads.check_result import Cause, Counts, of_the_file
+from alumniq_pipelines.core.loads.load import JobId, LoadState
+from alumniq_pipelines.core.loads.outcome import AttemptResult, CheckRecord, Outcome
+from alumniq_pipelines.core.loads.target import Environment
+from alumniq_pipelines.core.notifications.load_outcome import notices_for
+from alumniq_pipelines.core.notifications.notification import DeliveryResult
 from tests.page_visits import sign_in
 from tests.servers.gateway import DAYS, NOW, Caller, Installation, call, errors
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from alumniq_pipelines.core.alarms import field_map_broken
-from alumniq_pipelines.core.catalog import BrokenFieldMap
-from alumniq_pipelines.core.keys import KeyScope
-from alumniq_pipelines.core.load import LoadRequest, new_job_id
+from alumniq_pipelines.core.access.api_keys import KeyScope
+from alumniq_pipelines.core.feeds.catalog import BrokenFieldMap
+from alumniq_pipelines.core.loads.load import LoadRequest, new_job_id
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.monitoring.conditions import field_map_broken
 from alumniq_pipelines.core.problems.setup import FieldMapsMissing
-from alumniq_pipelines.core.target import Environment, Target
 from alumniq_pipelines.settings import REPOSITORY
 from tests.page_visits import sign_in, sign_in_as_staff
 from tests.servers.gateway import Caller, Installation, call, errors

@@ -5,7 +5,7 @@ import threading
 import pytest
 from starlette.testclient import TestClient
 
-from alumniq_pipelines.core.target import Environment
+from alumniq_pipelines.core.loads.target import Environment
 from tests.servers.gateway import WEBHOOK, Caller, Installation, call, errors
 
 

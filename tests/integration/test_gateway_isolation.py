@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from alumniq_pipelines.core.load import JobId
-from alumniq_pipelines.core.target import Environment
+from alumniq_pipelines.core.loads.load import JobId
+from alumniq_pipelines.core.loads.target import Environment
 from tests.servers.gateway import NOW, Caller, Installation, call, errors
 
 

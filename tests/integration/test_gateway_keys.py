@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from starlette.testclient import TestClient
 
-from alumniq_pipelines.core.target import Environment
+from alumniq_pipelines.core.loads.target import Environment
 from tests.servers.gateway import DAYS, NOW, WEBHOOK, Caller, Installation, call, errors
 
 

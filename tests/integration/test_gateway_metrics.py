@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 from starlette.testclient import TestClient
 
-from alumniq_pipelines.core.catalog import BrokenFieldMap, Catalog
+from alumniq_pipelines.core.feeds.catalog import BrokenFieldMap, Catalog
 from tests.servers.gateway import NOW, WEBHOOK, Caller, Installation, call, errors
 from webhook_gateway.app import create_app
-from webhook_gateway.rate_limits import MOST_BUCKETS, RateLimit
+from webhook_gateway.http.rate_limit import MOST_BUCKETS, RateLimit
 
 Make = Callable[..., TestClient]
 

@@ -11,7 +11,7 @@ from schemathesis import checks
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from alumniq_pipelines.core.catalog import Catalog
+from alumniq_pipelines.core.feeds.catalog import Catalog
 from tests.servers.gateway import NOW, Caller, Installation, call
 from webhook_gateway.api.openapi import document
 from webhook_gateway.app import create_app

@@ -18,8 +18,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from alumniq_pipelines.core.report import ReportForm, report_name
-from alumniq_pipelines.opening import open_archive
+from alumniq_pipelines.core.loads.rejection_report import ReportForm, report_name
+from alumniq_pipelines.wiring import open_archive
 from tests.servers.gateway import WEBHOOK, Caller, GatewayProcess, Installation
 
 HEAVY = ("dagster", "pandas", "pandera", "pyarrow", "duckdb", "numpy", "boto3", "alembic")

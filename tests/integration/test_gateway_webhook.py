@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from starlette.testclient import TestClient
 
-from alumniq_pipelines.core.load import LoadState
-from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.loads.load import LoadState
+from alumniq_pipelines.core.loads.target import Environment, Target
 from tests.servers.gateway import NOW, WEBHOOK, Caller, call, errors
 
 

@@ -13,15 +13,15 @@ from typer.testing import CliRunner, Result
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.cli.main import app
 from alumniq_pipelines.cli.subscription import thresholds_in
-from alumniq_pipelines.core.archive import Receipt
-from alumniq_pipelines.core.changes import Changes
-from alumniq_pipelines.core.field_map import Threshold
-from alumniq_pipelines.core.holding import HeldRows, Hold
-from alumniq_pipelines.core.load import Load, LoadRequest, new_job_id
-from alumniq_pipelines.core.outcome import AttemptResult
+from alumniq_pipelines.core.feeds.field_map import Threshold
+from alumniq_pipelines.core.loads.archive import Receipt
+from alumniq_pipelines.core.loads.check_result import Counts
+from alumniq_pipelines.core.loads.diff import Changes
+from alumniq_pipelines.core.loads.hold import HeldRows, Hold
+from alumniq_pipelines.core.loads.load import Load, LoadRequest, new_job_id
+from alumniq_pipelines.core.loads.outcome import AttemptResult
+from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.problems.holding import UnusableThreshold
-from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.core.verdict import Counts
 from tests.accepted_rows import small_field_map
 
 TARGET = Target("iqu", Environment.QA, "warehouse")

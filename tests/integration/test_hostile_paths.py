@@ -12,17 +12,17 @@ from pathlib import Path
 import pytest
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
-from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
-from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.core.holding import Hold
-from alumniq_pipelines.core.load import JobId, Load, LoadRequest, LoadState
+from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
+from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
+from alumniq_pipelines.checking.reference_sources import FilePartners, OtherFile
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.loads.check_result import Counts
+from alumniq_pipelines.core.loads.hold import Hold
+from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, LoadState
+from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.problems.paths import OutputNotWritable, UnusableFolderName
-from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.core.verdict import Counts
-from alumniq_pipelines.file_check import check_file
-from alumniq_pipelines.loading import publish_held
-from alumniq_pipelines.partners import FilePartners, OtherFile
+from alumniq_pipelines.services.file_check import check_file
+from alumniq_pipelines.services.load import publish_held
 from alumniq_pipelines.settings import Settings
 from tests.hostile_names import DECOYS, ENDINGS, PLAIN_NAMES, REFUSED_NAMES
 from tests.integration.loading.conftest import DOCUMENT, NOW

@@ -8,9 +8,9 @@ from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from alumniq_pipelines.adapters.ledger.tables import notifications
-from alumniq_pipelines.core.catalog import Catalog
-from alumniq_pipelines.core.keys import KeyScope
-from alumniq_pipelines.core.target import Environment
+from alumniq_pipelines.core.access.api_keys import KeyScope
+from alumniq_pipelines.core.feeds.catalog import Catalog
+from alumniq_pipelines.core.loads.target import Environment
 from tests.page_visits import form_token, sign_in, sign_in_as_staff
 from tests.servers.gateway import NOW, Caller, Installation, errors
 from webhook_gateway.app import create_app

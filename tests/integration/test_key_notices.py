@@ -4,13 +4,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from alumniq_pipelines.core.keys import NOTICE_DAYS, ApiKey, KeyScope
-from alumniq_pipelines.core.notification import Channel
+from alumniq_pipelines.core.access.api_keys import NOTICE_DAYS, ApiKey, KeyScope
+from alumniq_pipelines.core.loads.target import Environment
+from alumniq_pipelines.core.notifications.notification import Channel
+from alumniq_pipelines.core.notifications.staff import Staff
 from alumniq_pipelines.core.problems.api import KeyReplacedAlready
-from alumniq_pipelines.core.staff import Staff
-from alumniq_pipelines.core.target import Environment
-from alumniq_pipelines.defs.key_sensor import tell_of_expiring_keys
-from alumniq_pipelines.key_issuance import KeyIssuance
+from alumniq_pipelines.defs.sensors.api_key_expiry import tell_of_expiring_keys
+from alumniq_pipelines.services.key_issuance import KeyIssuance
 from tests.servers.gateway import NOW, Installation
 
 STAFF = Staff(("staff@alumniq.example",))

@@ -15,11 +15,16 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.tables import audit
 from alumniq_pipelines.cli import installation
 from alumniq_pipelines.cli.main import app
-from alumniq_pipelines.core.load import Load, LoadRequest, LoadState, new_job_id
-from alumniq_pipelines.core.notification import Audience, Channel, DeliveryResult, Notice
-from alumniq_pipelines.core.outcome import AttemptResult, CheckRecord, Outcome
-from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.core.verdict import Counts
+from alumniq_pipelines.core.loads.check_result import Counts
+from alumniq_pipelines.core.loads.load import Load, LoadRequest, LoadState, new_job_id
+from alumniq_pipelines.core.loads.outcome import AttemptResult, CheckRecord, Outcome
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.notifications.notification import (
+    Audience,
+    Channel,
+    DeliveryResult,
+    Notice,
+)
 
 NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

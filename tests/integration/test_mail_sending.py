@@ -14,8 +14,8 @@ import pytest
 import trustme
 
 from alumniq_pipelines.adapters.notifiers.mail import FolderPost, MailNotifier, Post, SmtpPost
-from alumniq_pipelines.core.load import JobId
-from alumniq_pipelines.core.notification import (
+from alumniq_pipelines.core.loads.load import JobId
+from alumniq_pipelines.core.notifications.notification import (
     Audience,
     Channel,
     DeliveryResult,

@@ -8,8 +8,8 @@ import pytest
 
 from alumniq_pipelines.adapters.data_folder import OWN_NAMES
 from alumniq_pipelines.core.problems.setup import DataFolderShared, DataFolderUnusable
-from alumniq_pipelines.opening import protect_data_folder
 from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.wiring import protect_data_folder
 from tests.data_folders import fill, tighten
 from tests.rights import NOBODY, everything, needs_root, open_to_others, umask
 

@@ -9,8 +9,8 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from alumniq_pipelines.adapters.passwords import hash_password
-from alumniq_pipelines.core.catalog import Catalog
-from alumniq_pipelines.core.target import Environment
+from alumniq_pipelines.core.feeds.catalog import Catalog
+from alumniq_pipelines.core.loads.target import Environment
 from tests.page_visits import PASSWORD, accepted, send, sign_in, sign_in_as_staff
 from tests.servers.gateway import NOW, Caller, Installation
 from webhook_gateway.app import create_app

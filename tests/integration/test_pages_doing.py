@@ -6,15 +6,15 @@ from datetime import timedelta
 import pytest
 from starlette.testclient import TestClient
 
-from alumniq_pipelines.core.load import JobId, LoadState
-from alumniq_pipelines.core.notices import notices_for
-from alumniq_pipelines.core.notification import DeliveryResult
-from alumniq_pipelines.core.outcome import Attempt, AttemptResult, Outcome
-from alumniq_pipelines.core.staff import Staff
-from alumniq_pipelines.core.target import Environment
+from alumniq_pipelines.core.loads.load import JobId, LoadState
+from alumniq_pipelines.core.loads.outcome import Attempt, AttemptResult, Outcome
+from alumniq_pipelines.core.loads.target import Environment
+from alumniq_pipelines.core.notifications.load_outcome import notices_for
+from alumniq_pipelines.core.notifications.notification import DeliveryResult
+from alumniq_pipelines.core.notifications.staff import Staff
 from tests.page_visits import accepted, form_token, send, sign_in, sign_in_as_staff
 from tests.servers.gateway import NOW, Caller, Installation, call
-from webhook_gateway.status import Status
+from webhook_gateway.services.load_queries import Status
 
 
 def test_a_file_is_uploaded_and_loaded(

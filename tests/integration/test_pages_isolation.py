@@ -5,9 +5,9 @@ import re
 from starlette.testclient import TestClient
 
 from alumniq_pipelines.adapters.ledger.s3_keys import S3Keys
-from alumniq_pipelines.core.load import LoadState
-from alumniq_pipelines.core.s3_keys import S3Key, user_name
-from alumniq_pipelines.core.target import Environment
+from alumniq_pipelines.core.access.s3_keys import S3Key, user_name
+from alumniq_pipelines.core.loads.load import LoadState
+from alumniq_pipelines.core.loads.target import Environment
 from tests.page_visits import accepted, form_token, send, sign_in, sign_in_as_staff
 from tests.servers.gateway import NOW, Caller, Installation
 

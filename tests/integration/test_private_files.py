@@ -21,9 +21,9 @@ from alumniq_pipelines.core.problems.setup import (
     DataFolderUnusable,
     UnusableWarehouseGroup,
 )
-from alumniq_pipelines.opening import protect_data_folder
 from alumniq_pipelines.settings import Settings
-from alumniq_pipelines.warehouses import open_warehouse
+from alumniq_pipelines.warehouse_wiring import open_warehouse
+from alumniq_pipelines.wiring import protect_data_folder
 from tests.data_folders import fill, tighten
 from tests.rights import (
     as_nobody,

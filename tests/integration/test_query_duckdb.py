@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
-from alumniq_pipelines.core.load import new_job_id
+from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
+from alumniq_pipelines.core.loads.load import new_job_id
+from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.problems.command import UnusableQuery
 from alumniq_pipelines.core.problems.query import QueryTooSlow
-from alumniq_pipelines.core.target import Environment, Target
 from tests.accepted_rows import batch, small_field_map
 from tests.warehouse_processes import MEMBERS
 

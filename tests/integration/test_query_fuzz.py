@@ -10,11 +10,11 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
-from alumniq_pipelines.adapters.warehouse.sql_text import literal
+from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
 from alumniq_pipelines.cli.main import app
 from alumniq_pipelines.core.problems.command import UnusableQuery
 from alumniq_pipelines.core.problems.query import QueryTooSlow
+from alumniq_pipelines.core.sql_text import literal
 from tests.queried_customers import MINE, OTHERS, SECRET, publish_for_both
 from tests.warehouse_processes import MEMBERS
 

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
+from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
 from alumniq_pipelines.core.problems.command import UnusableQuery
 from alumniq_pipelines.core.problems.query import QueryTooSlow
 from tests.queried_customers import MINE, SECRET, STOLEN, publish, publish_for_both, role_of

@@ -10,11 +10,11 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
-from alumniq_pipelines.adapters.warehouse.sql_text import identifier
+from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
+from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.problems.command import UnusableQuery
 from alumniq_pipelines.core.problems.query import NoReaderRole, ReaderRoleTooPowerful
-from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.sql_text import identifier
 from tests.queried_customers import MINE, STOLEN, publish, publish_for_both, role_of
 from tests.warehouse_processes import MEMBERS
 

@@ -9,7 +9,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from alumniq_pipelines.adapters.ledger.tables import metadata
-from alumniq_pipelines.core.target import Environment
+from alumniq_pipelines.core.loads.target import Environment
 from tests.page_visits import accepted, form_token, send, sign_in, sign_in_as_staff
 from tests.servers.gateway import NOW, Caller, Installation
 

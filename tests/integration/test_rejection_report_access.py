@@ -11,22 +11,22 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from alumniq_pipelines.adapters.ledger.tables import audit
-from alumniq_pipelines.adapters.rejection_report import csv_report, xlsx_report
+from alumniq_pipelines.checking.report_files import csv_report, xlsx_report
 from alumniq_pipelines.cli.installation import operator
 from alumniq_pipelines.cli.main import app
-from alumniq_pipelines.core.archive import Archive
-from alumniq_pipelines.core.load import JobId
-from alumniq_pipelines.core.outcome import AttemptResult, CheckRecord
-from alumniq_pipelines.core.report import (
+from alumniq_pipelines.core.loads.archive import Archive
+from alumniq_pipelines.core.loads.check_result import Counts, Rejection
+from alumniq_pipelines.core.loads.load import JobId
+from alumniq_pipelines.core.loads.outcome import AttemptResult, CheckRecord
+from alumniq_pipelines.core.loads.rejection_report import (
     MOST_ROWS_OF_A_SHEET,
     ReportForm,
     ReportSummary,
     report_name,
     summary_name,
 )
-from alumniq_pipelines.core.target import Environment
-from alumniq_pipelines.core.verdict import Counts, Rejection
-from alumniq_pipelines.opening import open_archive
+from alumniq_pipelines.core.loads.target import Environment
+from alumniq_pipelines.wiring import open_archive
 from tests.page_visits import accepted, sign_in, sign_in_as_staff
 from tests.servers.gateway import NOW, Caller, Installation, errors
 

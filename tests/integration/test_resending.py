@@ -13,12 +13,17 @@ from typer.testing import CliRunner
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.tables import audit
 from alumniq_pipelines.cli.main import app
-from alumniq_pipelines.core.load import JobId, LoadState
-from alumniq_pipelines.core.notices import notices_for
-from alumniq_pipelines.core.notification import Audience, Channel, Notification, NotificationState
-from alumniq_pipelines.core.outcome import AttemptResult, Outcome
-from alumniq_pipelines.core.staff import Staff
-from alumniq_pipelines.telling import LEASE
+from alumniq_pipelines.core.loads.load import JobId, LoadState
+from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
+from alumniq_pipelines.core.notifications.load_outcome import notices_for
+from alumniq_pipelines.core.notifications.notification import (
+    Audience,
+    Channel,
+    Notification,
+    NotificationState,
+)
+from alumniq_pipelines.core.notifications.staff import Staff
+from alumniq_pipelines.services.delivery import LEASE
 from tests.page_visits import form_token, sign_in, sign_in_as_staff
 from tests.servers.gateway import NOW, Caller, Installation, call, errors
 

@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from alumniq_pipelines.adapters.access_keys import AccessKeys
+from alumniq_pipelines.adapters.encryption import Seal
+from alumniq_pipelines.adapters.iam import AccessKeys
 from alumniq_pipelines.adapters.ledger.s3_keys import S3Keys
-from alumniq_pipelines.adapters.sealing import Seal
-from alumniq_pipelines.core.notification import Audience
+from alumniq_pipelines.core.access.s3_keys import OVERLAP, S3Key, latest_turn, turn_due
+from alumniq_pipelines.core.loads.target import Environment
+from alumniq_pipelines.core.notifications.notification import Audience
 from alumniq_pipelines.core.problems.outage import AccessKeysUnavailable
 from alumniq_pipelines.core.problems.setup import UnusableSealingKey
-from alumniq_pipelines.core.s3_keys import OVERLAP, S3Key, latest_turn, turn_due
-from alumniq_pipelines.core.target import Environment
-from alumniq_pipelines.rotating import Rotated, Rotation
+from alumniq_pipelines.services.s3_key_rotation import Rotated, Rotation
 from tests.servers.gateway import NOW, Caller, Installation, errors
 
 JANUARY = datetime(2026, 1, 10, 1, tzinfo=UTC)

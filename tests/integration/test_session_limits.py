@@ -11,16 +11,16 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from alumniq_pipelines.adapters.encryption import Seal
 from alumniq_pipelines.adapters.ledger.s3_keys import S3Keys
-from alumniq_pipelines.adapters.sealing import Seal
-from alumniq_pipelines.core.catalog import Catalog
-from alumniq_pipelines.core.keys import KeyScope
-from alumniq_pipelines.core.s3_keys import S3Key, user_name
-from alumniq_pipelines.core.target import Environment
+from alumniq_pipelines.core.access.api_keys import KeyScope
+from alumniq_pipelines.core.access.s3_keys import S3Key, user_name
+from alumniq_pipelines.core.feeds.catalog import Catalog
+from alumniq_pipelines.core.loads.target import Environment
 from tests.page_visits import accepted, form_token, send, sign_in
 from tests.servers.gateway import NOW, Caller, GatewayProcess, Installation, errors
 from webhook_gateway.app import create_app
-from webhook_gateway.pages.door import COOKIE
+from webhook_gateway.pages.page_handlers import COOKIE
 
 INSIDE, OUTSIDE = "10.20.0.7", "192.0.2.9"
 NETWORK = KeyScope(networks=("10.20.0.0/16",))

@@ -14,7 +14,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from alumniq_pipelines.adapters.passwords import hash_password
-from alumniq_pipelines.core.catalog import Catalog
+from alumniq_pipelines.core.feeds.catalog import Catalog
 from tests.page_visits import PASSWORD, sign_in, sign_in_as_staff
 from tests.servers.gateway import NOW, Caller, GatewayProcess, Installation
 from webhook_gateway.app import create_app

@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from alumniq_pipelines.adapters.notifiers.callback import CallbackNotifier, Secrets, unsigned
-from alumniq_pipelines.core.addresses import AddressPolicy
-from alumniq_pipelines.core.load import JobId
-from alumniq_pipelines.core.notification import (
+from alumniq_pipelines.core.loads.load import JobId
+from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
+from alumniq_pipelines.core.notifications.notification import (
     Audience,
     Channel,
     Notice,
     Notification,
     NotificationState,
 )
-from alumniq_pipelines.core.signing import (
+from alumniq_pipelines.core.notifications.signing import (
     SigningSalt,
     new_key,
     new_salt,

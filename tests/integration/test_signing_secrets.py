@@ -13,14 +13,14 @@ from typer.testing import CliRunner
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.cli.main import app
-from alumniq_pipelines.core.load import LoadRequest, LoadState, new_job_id
-from alumniq_pipelines.core.notices import notices_for
-from alumniq_pipelines.core.notification import NotificationState
-from alumniq_pipelines.core.outcome import Outcome
-from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.resources import notifiers
+from alumniq_pipelines.core.loads.load import LoadRequest, LoadState, new_job_id
+from alumniq_pipelines.core.loads.outcome import Outcome
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.notifications.load_outcome import notices_for
+from alumniq_pipelines.core.notifications.notification import NotificationState
+from alumniq_pipelines.defs.resources import notifiers
+from alumniq_pipelines.services.delivery import tell
 from alumniq_pipelines.settings import Settings
-from alumniq_pipelines.telling import tell
 from tests.servers.receiver import Receiver
 
 FAILED = Outcome(LoadState.FAILED, ("Error message 1",))

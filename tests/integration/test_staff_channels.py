@@ -10,8 +10,8 @@ import pytest
 
 from alumniq_pipelines.adapters.notifiers.chat import ChatNotifier
 from alumniq_pipelines.adapters.notifiers.heartbeat import HeartbeatNotifier
-from alumniq_pipelines.core.addresses import AddressPolicy
-from alumniq_pipelines.core.notification import (
+from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
+from alumniq_pipelines.core.notifications.notification import (
     Audience,
     Channel,
     DeliveryResult,
@@ -19,8 +19,8 @@ from alumniq_pipelines.core.notification import (
     Notification,
     NotificationState,
 )
-from alumniq_pipelines.core.staff import CHAT, chat_body
-from alumniq_pipelines.resources import resources
+from alumniq_pipelines.core.notifications.staff import CHAT, chat_body
+from alumniq_pipelines.defs.resources import resources
 from alumniq_pipelines.settings import Settings
 from tests.servers import receiver as behaviour
 from tests.servers.receiver import Receiver

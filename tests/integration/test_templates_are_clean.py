@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from alumniq_pipelines.adapters.field_maps import read_catalog
-from alumniq_pipelines.core.template import template
-from alumniq_pipelines.file_check import check_file
-from alumniq_pipelines.partners import FilePartners, OtherFile
+from alumniq_pipelines.checking.reference_sources import FilePartners, OtherFile
+from alumniq_pipelines.core.feeds.template import template
+from alumniq_pipelines.services.file_check import check_file
 from alumniq_pipelines.settings import REPOSITORY
 
 CATALOG = read_catalog(REPOSITORY / "schemas")

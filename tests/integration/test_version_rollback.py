@@ -20,11 +20,11 @@ from alumniq_pipelines.adapters.ledger.tables import audit
 from alumniq_pipelines.cli.dagster_storage import URL
 from alumniq_pipelines.cli.home import make_ready
 from alumniq_pipelines.cli.programs import programs_environment
-from alumniq_pipelines.core.customer import Customer
-from alumniq_pipelines.core.load import new_job_id
-from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.loads.customer import Customer
+from alumniq_pipelines.core.loads.load import new_job_id
+from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.settings import Settings, environment
-from alumniq_pipelines.warehouses import open_warehouse
+from alumniq_pipelines.warehouse_wiring import open_warehouse
 from tests.accepted_rows import batch
 from tests.servers.postgres import PostgresServer
 

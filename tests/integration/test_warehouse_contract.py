@@ -7,14 +7,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from alumniq_pipelines.adapters.structure.reading import MOST_BYTES_OF_A_ROW
-from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
-from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
-from alumniq_pipelines.core.load import JobId, new_job_id
+from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
+from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
+from alumniq_pipelines.checking.structure.blocks import MOST_BYTES_OF_A_ROW
+from alumniq_pipelines.core.loads.load import JobId, new_job_id
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.loads.warehouse import Version, Warehouse
 from alumniq_pipelines.core.problems.command import NothingPublished, UnknownVersion, UnusableQuery
 from alumniq_pipelines.core.problems.outage import IncompleteVersion
-from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.core.warehouse import Version, Warehouse
 from tests.accepted_rows import accepted_rows, batch, small_field_map
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)

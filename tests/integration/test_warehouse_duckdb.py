@@ -10,13 +10,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from alumniq_pipelines.adapters.warehouse import catalog_file, folders
-from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
-from alumniq_pipelines.core.load import new_job_id
+from alumniq_pipelines.adapters.warehouse import folders
+from alumniq_pipelines.adapters.warehouse.duckdb import catalog_file
+from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
+from alumniq_pipelines.core.loads.load import new_job_id
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.loads.warehouse import Version
 from alumniq_pipelines.core.problems.command import UnusableQuery
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
-from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.core.warehouse import Version
 from tests.accepted_rows import batch, small_field_map
 from tests.warehouse_processes import (
     EVERYTHING_TWICE,

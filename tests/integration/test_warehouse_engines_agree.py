@@ -11,11 +11,11 @@ import pyarrow as pa
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
-from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
-from alumniq_pipelines.core.load import new_job_id
-from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.core.warehouse import AcceptedRows, Warehouse
+from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
+from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
+from alumniq_pipelines.core.loads.load import new_job_id
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.loads.warehouse import AcceptedRows, Warehouse
 from tests.accepted_rows import NO_GAPS, small_field_map
 
 MEMBERS = Target("iqu", Environment.QA, "members")

@@ -13,14 +13,14 @@ import psycopg
 import pytest
 from psycopg import IsolationLevel
 
-from alumniq_pipelines.adapters.warehouse import postgres_warehouse
-from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
-from alumniq_pipelines.core.load import new_job_id
+from alumniq_pipelines.adapters.warehouse.postgres import warehouse as postgres_warehouse
+from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
+from alumniq_pipelines.core.loads.load import new_job_id
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.loads.warehouse import Version
 from alumniq_pipelines.core.problems.command import UnusableQuery
 from alumniq_pipelines.core.problems.outage import ReadersInTheWay, WarehouseUnavailable
 from alumniq_pipelines.core.problems.setup import ViewsInTheWay
-from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.core.warehouse import Version
 from tests.accepted_rows import accepted_rows, batch, small_field_map
 from tests.warehouse_processes import (
     EVERYTHING_TWICE,

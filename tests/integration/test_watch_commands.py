@@ -12,10 +12,10 @@ from typer.testing import CliRunner, Result
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.cli.main import app
-from alumniq_pipelines.core.incident import Condition, Kind, Resolution
-from alumniq_pipelines.core.load import LoadRequest, LoadState, new_job_id
-from alumniq_pipelines.core.outcome import Outcome
-from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.loads.load import LoadRequest, LoadState, new_job_id
+from alumniq_pipelines.core.loads.outcome import Outcome
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.monitoring.incident import Condition, Kind, Resolution
 
 NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
 TARGET = ("iqu", "production", "warehouse")

@@ -21,10 +21,10 @@ from starlette.testclient import TestClient
 from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
 from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.catalog import Catalog
-from alumniq_pipelines.core.customer import Customer
-from alumniq_pipelines.core.load import Load
-from alumniq_pipelines.core.target import Environment
+from alumniq_pipelines.core.feeds.catalog import Catalog
+from alumniq_pipelines.core.loads.customer import Customer
+from alumniq_pipelines.core.loads.load import Load
+from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.settings import Settings
 from webhook_gateway.app import create_app
 

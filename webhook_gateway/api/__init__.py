@@ -1,1 +1,1 @@
-"""The status API: JSON over HTTP around the use cases, and the document that describes it."""
+"""The status API: JSON over HTTP around the services, and the document that describes it."""

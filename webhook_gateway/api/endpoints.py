@@ -10,25 +10,25 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from alumniq_pipelines.core.bucket import folder_of
-from alumniq_pipelines.core.descriptor import descriptor
-from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.core.keys import ApiKey
-from alumniq_pipelines.core.load import Load, LoadState
+from alumniq_pipelines.core.access.api_keys import ApiKey
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.feeds.json_schema import descriptor
+from alumniq_pipelines.core.feeds.template import template
+from alumniq_pipelines.core.loads.bucket import folder_of
+from alumniq_pipelines.core.loads.load import Load, LoadState
+from alumniq_pipelines.core.loads.rejection_report import ReportForm
 from alumniq_pipelines.core.problems.api import UnusableParameter
-from alumniq_pipelines.core.report import ReportForm
-from alumniq_pipelines.core.template import template
-from webhook_gateway.acting import Actions
-from webhook_gateway.api import answering, models
+from webhook_gateway.api import models, serializers
 from webhook_gateway.api.reference import PAGE_HEADERS, field_map_page
-from webhook_gateway.calls import address_of, check_deliberate
-from webhook_gateway.downloads import download
-from webhook_gateway.gate import Gate
-from webhook_gateway.key_keeping import KeyKeeping, S3KeyKeeping
-from webhook_gateway.options import Option, Options
-from webhook_gateway.reports import Reports
-from webhook_gateway.self_testing import SelfTest
-from webhook_gateway.status import MOST_LOADS, Scope, Status
+from webhook_gateway.http.authentication import Gate
+from webhook_gateway.http.downloads import download
+from webhook_gateway.http.parameters import address_of, check_deliberate
+from webhook_gateway.services.keys import KeyKeeping, S3KeyKeeping
+from webhook_gateway.services.load_actions import Actions
+from webhook_gateway.services.load_queries import MOST_LOADS, Scope, Status
+from webhook_gateway.services.options import Option, Options
+from webhook_gateway.services.reports import Reports
+from webhook_gateway.services.self_test import SelfTest
 
 STATE = "state"
 FORMAT = "format"
@@ -109,7 +109,7 @@ class Endpoints:
     def jobs(self, caller: Caller) -> models.JobList:
         """List the jobs that the key opens."""
         known = self.status.jobs(caller.scope, caller.now)
-        return models.JobList(jobs=tuple(answering.job(each) for each in known))
+        return models.JobList(jobs=tuple(serializers.job(each) for each in known))
 
     def field_map_json(self, caller: Caller) -> Response:
         """Answer a field map as the Data Resource that it is."""
@@ -147,12 +147,12 @@ class Endpoints:
         query = urlencode({name: value for name, value in asked.items() if value})
         return models.LoadList(
             loads=tuple(self._load(each) for each in page.loads),
-            next=f"{answering.BASE}/loads?{query}" if page.next_before else None,
+            next=f"{serializers.BASE}/loads?{query}" if page.next_before else None,
         )
 
     def load(self, caller: Caller) -> models.LoadDetail:
         """Show one load with its attempts, errors and notifications."""
-        return answering.load_detail(self.status.load(caller.scope, caller.path("job_id")))
+        return serializers.load_detail(self.status.load(caller.scope, caller.path("job_id")))
 
     def report(self, caller: Caller) -> Response:
         """Answer a load's rejection report as it is kept."""
@@ -199,7 +199,7 @@ class Endpoints:
         """List the keys of the same customer and environment that open no more than this one."""
         known = self.keys.of(caller.scope, caller.key.limits)
         return models.KeyList(
-            keys=tuple(answering.key(each, self._jobs_of(each), caller.now) for each in known)
+            keys=tuple(serializers.key(each, self._jobs_of(each), caller.now) for each in known)
         )
 
     def exchange(self, caller: Caller) -> models.NewKey:
@@ -232,7 +232,7 @@ class Endpoints:
         return self.status.field_map(caller.scope, caller.path("job"))
 
     def _load(self, load: Load) -> models.LoadSummary:
-        return answering.load(load, self.status.job_of(load))
+        return serializers.load(load, self.status.job_of(load))
 
     def _jobs_of(self, key: ApiKey) -> tuple[str, ...] | None:
         if key.feeds is None:

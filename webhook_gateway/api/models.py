@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from alumniq_pipelines.core.load import LoadState
+from alumniq_pipelines.core.loads.load import LoadState
 
 JOB_ID = "F6494FE4-8642-4F2E-A87DF336916CC246"
 WHEN = "2026-03-01T02:30:00Z"

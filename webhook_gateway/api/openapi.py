@@ -6,8 +6,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from webhook_gateway.api import models
-from webhook_gateway.api.answering import BASE
 from webhook_gateway.api.operations import OPERATIONS, Operation, Parameter
+from webhook_gateway.api.serializers import BASE
 
 REFUSALS = {
     400: "Something in the call cannot be used",

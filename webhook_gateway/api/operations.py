@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from alumniq_pipelines.core.load import LoadState
-from alumniq_pipelines.core.report import MOST_ROWS_OF_A_SHEET, ReportForm
+from alumniq_pipelines.core.loads.load import LoadState
+from alumniq_pipelines.core.loads.rejection_report import MOST_ROWS_OF_A_SHEET, ReportForm
 from webhook_gateway.api import models
-from webhook_gateway.downloads import MEDIA_TYPES
-from webhook_gateway.status import MOST_LOADS
+from webhook_gateway.http.downloads import MEDIA_TYPES
+from webhook_gateway.services.load_queries import MOST_LOADS
 
 EXAMPLE = models.JOB_ID
 

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.core.feeds.field_map import FieldMap
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -7,11 +7,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from webhook_gateway.api.answering import BASE
 from webhook_gateway.api.endpoints import Endpoints
 from webhook_gateway.api.openapi import document
 from webhook_gateway.api.operations import OPERATIONS
 from webhook_gateway.api.reference import PAGE_HEADERS, reference
+from webhook_gateway.api.serializers import BASE
 
 
 def api_routes(endpoints: Endpoints, server: str) -> Sequence[Route]:

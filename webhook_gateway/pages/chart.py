@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from alumniq_pipelines.core.changes import KINDS, Changes
-from alumniq_pipelines.core.load import JobId
-from alumniq_pipelines.core.warehouse import Version
+from alumniq_pipelines.core.loads.diff import KINDS, Changes
+from alumniq_pipelines.core.loads.load import JobId
+from alumniq_pipelines.core.loads.warehouse import Version
 
 WIDTH = 640
 HEIGHT = 120

@@ -7,12 +7,12 @@ from starlette.responses import RedirectResponse, Response
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.s3_keys import S3Keys
-from alumniq_pipelines.core.key_notices import MadeBy
-from alumniq_pipelines.core.keys import OVERLAP, ApiKey
+from alumniq_pipelines.core.access.api_keys import OVERLAP, ApiKey
+from alumniq_pipelines.core.access.s3_keys import user_name
+from alumniq_pipelines.core.notifications.key_expiry import MadeBy
 from alumniq_pipelines.core.problems.request import UnknownAddress
-from alumniq_pipelines.core.s3_keys import user_name
-from webhook_gateway.key_keeping import KeyKeeping
-from webhook_gateway.pages.door import Door, Visit
+from webhook_gateway.pages.page_handlers import Door, Visit
+from webhook_gateway.services.keys import KeyKeeping
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from starlette.responses import RedirectResponse, Response
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.changes import Changes, told_changes
-from alumniq_pipelines.core.live_data import live_data, live_sentence
-from alumniq_pipelines.core.load import JobId, LoadState
-from alumniq_pipelines.core.outcome import AttemptResult
+from alumniq_pipelines.core.loads.diff import Changes, told_changes
+from alumniq_pipelines.core.loads.load import JobId, LoadState
+from alumniq_pipelines.core.loads.outcome import AttemptResult
+from alumniq_pipelines.core.loads.rejection_report import ReportForm
+from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.problems.api import NoReport
-from alumniq_pipelines.core.report import ReportForm
-from alumniq_pipelines.core.target import Target
-from alumniq_pipelines.deciding import approve, discard
-from webhook_gateway.acting import CANCELABLE, Actions
-from webhook_gateway.downloads import download
+from alumniq_pipelines.core.problems.live_data import live_data, live_sentence
+from alumniq_pipelines.services.load_actions import approve, discard
+from webhook_gateway.http.downloads import download
 from webhook_gateway.pages.chart import HEIGHT, WIDTH, bars
-from webhook_gateway.pages.door import Door, Visit
+from webhook_gateway.pages.page_handlers import Door, Visit
 from webhook_gateway.pages.timeline import timeline
-from webhook_gateway.reports import Reports
-from webhook_gateway.status import Scope, Status
+from webhook_gateway.services.load_actions import CANCELABLE, Actions
+from webhook_gateway.services.load_queries import Scope, Status
+from webhook_gateway.services.reports import Reports
 
 VERSIONS_SHOWN = 20
 LOADS_SHOWN = 50

@@ -5,27 +5,27 @@ from datetime import datetime
 
 from starlette.routing import BaseRoute, Mount, Route
 
-from alumniq_pipelines.core.bucket import Buckets
+from alumniq_pipelines.core.loads.bucket import Buckets
 from alumniq_pipelines.settings import Settings
-from webhook_gateway.acting import Actions
-from webhook_gateway.board import Board
-from webhook_gateway.devices import Devices
-from webhook_gateway.gate import Gate
-from webhook_gateway.key_keeping import KeyKeeping
-from webhook_gateway.onboarding import Onboarding
-from webhook_gateway.pages.door import Door, Endpoint
+from webhook_gateway.http.authentication import Gate
+from webhook_gateway.http.devices import Devices
+from webhook_gateway.http.rate_limit import RateLimit
+from webhook_gateway.http.sign_in_limits import PasswordChecks, SignInLimits
 from webhook_gateway.pages.keys import KeyPages
 from webhook_gateway.pages.layout import FOLDER, Layout, Static
 from webhook_gateway.pages.loads import LoadPages
-from webhook_gateway.pages.signing_in import SigningIn
+from webhook_gateway.pages.notifications import TellingPages
+from webhook_gateway.pages.page_handlers import Door, Endpoint
+from webhook_gateway.pages.sign_in import SigningIn
 from webhook_gateway.pages.staff import StaffPages
-from webhook_gateway.pages.telling import TellingPages
 from webhook_gateway.pages.webhooks import WebhookPages
-from webhook_gateway.rate_limits import RateLimit
-from webhook_gateway.reports import Reports
-from webhook_gateway.sign_in_limits import PasswordChecks, SignInLimits
-from webhook_gateway.status import Status
-from webhook_gateway.uploading import Uploading
+from webhook_gateway.services.keys import KeyKeeping
+from webhook_gateway.services.load_actions import Actions
+from webhook_gateway.services.load_queries import Status
+from webhook_gateway.services.onboarding import Onboarding
+from webhook_gateway.services.reports import Reports
+from webhook_gateway.services.staff_dashboard import Board
+from webhook_gateway.services.uploads import Uploading
 
 SIGN_INS_PER_MINUTE = 20
 """From one address; a campus may sit behind one."""

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from starlette.responses import RedirectResponse, Response
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.problems.request import UnknownAddress
-from alumniq_pipelines.core.target import Environment
-from webhook_gateway.board import Board
-from webhook_gateway.pages.door import Door, Visit
 from webhook_gateway.pages.forms import own_path
+from webhook_gateway.pages.page_handlers import Door, Visit
+from webhook_gateway.services.staff_dashboard import Board
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from alumniq_pipelines.core.load import LoadState
-from alumniq_pipelines.core.notification import channel_name
-from alumniq_pipelines.core.outcome import AttemptResult
-from webhook_gateway.status import LoadDetail
+from alumniq_pipelines.core.loads.load import LoadState
+from alumniq_pipelines.core.loads.outcome import AttemptResult
+from alumniq_pipelines.core.notifications.notification import channel_name
+from webhook_gateway.services.load_queries import LoadDetail
 
 Mood = Literal["good", "bad", "plain"]
 

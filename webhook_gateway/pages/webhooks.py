@@ -7,13 +7,13 @@ from shutil import copyfileobj
 
 from starlette.responses import RedirectResponse, Response
 
-from alumniq_pipelines.core.bucket import folder_of
+from alumniq_pipelines.core.loads.bucket import folder_of
 from alumniq_pipelines.core.problems.page import NoFileChosen
 from alumniq_pipelines.core.shell import curl_post, powershell_post
-from webhook_gateway.onboarding import Onboarding
-from webhook_gateway.pages.door import Door, Visit
-from webhook_gateway.status import Job, Status
-from webhook_gateway.uploading import Uploading
+from webhook_gateway.pages.page_handlers import Door, Visit
+from webhook_gateway.services.load_queries import Job, Status
+from webhook_gateway.services.onboarding import Onboarding
+from webhook_gateway.services.uploads import Uploading
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from alumniq_pipelines.adapters.bucket.receiving import CHUNK_BYTES, write_whole
-from alumniq_pipelines.adapters.private_files import create_file, make_folder
-from alumniq_pipelines.core.bucket import StoredFile, checked_bucket_name, flaw_in, folder_of
+from alumniq_pipelines.adapters.bucket.download import CHUNK_BYTES, write_whole
+from alumniq_pipelines.core.loads.bucket import StoredFile, checked_bucket_name, flaw_in, folder_of
+from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.problems.outage import BucketUnavailable, FileChanged
 from alumniq_pipelines.core.problems.request import UnusableFilename
-from alumniq_pipelines.core.target import Environment
+from alumniq_pipelines.files.private_files import create_file, make_folder
 
 UNFINISHED = ".incoming-"
 """How the names of files that are still being put begin; they are no objects yet."""

@@ -10,8 +10,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from alumniq_pipelines.adapters.bucket.receiving import CHUNK_BYTES, write_whole
-from alumniq_pipelines.core.bucket import StoredFile, checked_bucket_name, flaw_in
+from alumniq_pipelines.adapters.bucket.download import CHUNK_BYTES, write_whole
+from alumniq_pipelines.core.loads.bucket import StoredFile, checked_bucket_name, flaw_in
 from alumniq_pipelines.core.problems.outage import (
     BucketUnavailable,
     FileChanged,

@@ -18,10 +18,10 @@ from alumniq_pipelines.adapters.ledger.targets import (
     target_of,
     target_values,
 )
-from alumniq_pipelines.core.customer import Customer, Subscription
-from alumniq_pipelines.core.field_map import Threshold
+from alumniq_pipelines.core.feeds.field_map import Threshold
+from alumniq_pipelines.core.loads.customer import Customer, Subscription
+from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.problems.command import BucketTaken, CustomerExists, UnknownCustomer
-from alumniq_pipelines.core.target import Target
 
 _CUSTOMER = select(customers.c.id, customers.c.name, customers.c.bucket)
 _TARGET = target_columns(subscriptions)

@@ -16,14 +16,14 @@ from alumniq_pipelines.adapters.ledger.load_rows import (
 )
 from alumniq_pipelines.adapters.ledger.notifications import owe
 from alumniq_pipelines.adapters.ledger.tables import attempts, holds, loads
-from alumniq_pipelines.core.archive import Receipt
-from alumniq_pipelines.core.changes import Changes
-from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.core.holding import Decision, HeldRows, Hold
-from alumniq_pipelines.core.load import JobId, LoadState
-from alumniq_pipelines.core.notification import Notice
-from alumniq_pipelines.core.outcome import AttemptResult, Outcome
-from alumniq_pipelines.core.verdict import Counts
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.loads.archive import Receipt
+from alumniq_pipelines.core.loads.check_result import Counts
+from alumniq_pipelines.core.loads.diff import Changes
+from alumniq_pipelines.core.loads.hold import Decision, HeldRows, Hold
+from alumniq_pipelines.core.loads.load import JobId, LoadState
+from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
+from alumniq_pipelines.core.notifications.notification import Notice
 
 SYSTEM = "system"
 

@@ -11,8 +11,8 @@ from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.notifications import owe
 from alumniq_pipelines.adapters.ledger.tables import incidents
 from alumniq_pipelines.adapters.ledger.targets import target_of
-from alumniq_pipelines.core.incident import Condition, Incident, Kind, Resolution
-from alumniq_pipelines.core.notification import Notice
+from alumniq_pipelines.core.monitoring.incident import Condition, Incident, Kind, Resolution
+from alumniq_pipelines.core.notifications.notification import Notice
 
 Words = Callable[[Sequence[Incident]], Sequence[Notice]]
 """Writes what is owed about incidents, in the transaction that makes it owed."""

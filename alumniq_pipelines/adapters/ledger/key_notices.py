@@ -8,11 +8,11 @@ from sqlalchemy import or_, select, update
 
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.keys import ApiKeys
-from alumniq_pipelines.adapters.ledger.news import enqueue_news
+from alumniq_pipelines.adapters.ledger.one_off_notices import enqueue_news
 from alumniq_pipelines.adapters.ledger.tables import api_keys
-from alumniq_pipelines.core.incident import Condition
-from alumniq_pipelines.core.keys import NOTICE_DAYS, ApiKey, notice_due
-from alumniq_pipelines.core.notification import Notice
+from alumniq_pipelines.core.access.api_keys import NOTICE_DAYS, ApiKey, notice_due
+from alumniq_pipelines.core.monitoring.incident import Condition
+from alumniq_pipelines.core.notifications.notification import Notice
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,10 @@ from sqlalchemy.exc import IntegrityError
 
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.database import Database
-from alumniq_pipelines.adapters.ledger.news import enqueue_news
-from alumniq_pipelines.adapters.ledger.prepared import Prepared
+from alumniq_pipelines.adapters.ledger.one_off_notices import enqueue_news
+from alumniq_pipelines.adapters.ledger.prepared_statements import Prepared
 from alumniq_pipelines.adapters.ledger.tables import api_keys, customers
-from alumniq_pipelines.core.incident import Condition
-from alumniq_pipelines.core.keys import (
+from alumniq_pipelines.core.access.api_keys import (
     OVERLAP,
     PREFIX_LENGTH,
     UNBOUND,
@@ -25,9 +24,10 @@ from alumniq_pipelines.core.keys import (
     digest,
     new_api_key,
 )
-from alumniq_pipelines.core.notification import Notice
+from alumniq_pipelines.core.loads.target import Environment
+from alumniq_pipelines.core.monitoring.incident import Condition
+from alumniq_pipelines.core.notifications.notification import Notice
 from alumniq_pipelines.core.problems.command import UnknownCustomer, UnknownKey
-from alumniq_pipelines.core.target import Environment
 
 USE_NOTED_EVERY = timedelta(minutes=1)
 """How exact `last_used_at` is: a burst of calls writes it once, not every time."""

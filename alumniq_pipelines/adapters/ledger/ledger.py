@@ -5,10 +5,11 @@ from typing import Self
 
 from sqlalchemy import Engine
 
-from alumniq_pipelines.adapters.ledger.accepting import Acceptance
+from alumniq_pipelines.adapters.ledger.acceptance import Acceptance
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.customers import Customers
 from alumniq_pipelines.adapters.ledger.database import Database
+from alumniq_pipelines.adapters.ledger.health_queries import Troubles
 from alumniq_pipelines.adapters.ledger.holds import Holds
 from alumniq_pipelines.adapters.ledger.incidents import Incidents
 from alumniq_pipelines.adapters.ledger.keys import ApiKeys
@@ -18,7 +19,6 @@ from alumniq_pipelines.adapters.ledger.sessions import Sessions
 from alumniq_pipelines.adapters.ledger.signing import Signing
 from alumniq_pipelines.adapters.ledger.staff_accounts import StaffAccounts
 from alumniq_pipelines.adapters.ledger.tables import REVISION, revision_of
-from alumniq_pipelines.adapters.ledger.troubles import Troubles
 from alumniq_pipelines.adapters.ledger.versions import Versions
 from alumniq_pipelines.adapters.ledger.watches import Watches
 from alumniq_pipelines.core.problems.setup import ForeignRevision
@@ -81,7 +81,7 @@ class Ledger:
         if self.database.is_there() and self._revision() == REVISION:
             return
         # Alembic loads here: most processes never migrate, and their start need not pay for it.
-        from alumniq_pipelines.adapters.ledger.migrating import migrate  # noqa: PLC0415
+        from alumniq_pipelines.adapters.ledger.schema_upgrade import migrate  # noqa: PLC0415
 
         migrate(self.database)
 

@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from alumniq_pipelines.adapters.ledger.targets import target_of, target_values
-from alumniq_pipelines.core.changes import Changes
-from alumniq_pipelines.core.load import JobId, Load, LoadRequest
-from alumniq_pipelines.core.outcome import Attempt, CheckRecord
-from alumniq_pipelines.core.verdict import Cause, Counts
+from alumniq_pipelines.core.loads.check_result import Cause, Counts
+from alumniq_pipelines.core.loads.diff import Changes
+from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest
+from alumniq_pipelines.core.loads.outcome import Attempt, CheckRecord
 
 GIVEN = (
     "job_id",

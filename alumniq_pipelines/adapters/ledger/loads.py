@@ -14,14 +14,8 @@ from sqlalchemy import (
     update,
 )
 
-from alumniq_pipelines.adapters.ledger.accepting import Acceptance
+from alumniq_pipelines.adapters.ledger.acceptance import Acceptance
 from alumniq_pipelines.adapters.ledger.database import Database
-from alumniq_pipelines.adapters.ledger.load_moves import (
-    close_open,
-    in_order,
-    move,
-    receipt_columns,
-)
 from alumniq_pipelines.adapters.ledger.load_rows import (
     attempt_of,
     change_column,
@@ -30,11 +24,17 @@ from alumniq_pipelines.adapters.ledger.load_rows import (
     load_of,
     remark_column,
 )
+from alumniq_pipelines.adapters.ledger.load_transitions import (
+    close_open,
+    in_order,
+    move,
+    receipt_columns,
+)
 from alumniq_pipelines.adapters.ledger.notifications import owe
 from alumniq_pipelines.adapters.ledger.tables import attempts, loads
 from alumniq_pipelines.adapters.ledger.targets import is_for
-from alumniq_pipelines.core.archive import Receipt
-from alumniq_pipelines.core.load import (
+from alumniq_pipelines.core.loads.archive import Receipt
+from alumniq_pipelines.core.loads.load import (
     FINAL_STATES,
     UNDERWAY_STATES,
     JobId,
@@ -43,9 +43,9 @@ from alumniq_pipelines.core.load import (
     LoadState,
     Origin,
 )
-from alumniq_pipelines.core.notification import Notice
-from alumniq_pipelines.core.outcome import Attempt, AttemptResult, CheckRecord, Outcome
-from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.loads.outcome import Attempt, AttemptResult, CheckRecord, Outcome
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.notifications.notification import Notice
 
 
 @dataclass(frozen=True)

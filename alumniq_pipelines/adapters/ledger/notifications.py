@@ -10,8 +10,9 @@ from sqlalchemy import Connection, RowMapping, insert, or_, select, update
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.tables import delivery_attempts, loads, notifications
-from alumniq_pipelines.core.load import JobId
-from alumniq_pipelines.core.notification import (
+from alumniq_pipelines.core.loads.load import JobId
+from alumniq_pipelines.core.loads.target import Environment
+from alumniq_pipelines.core.notifications.notification import (
     EVERYBODY,
     Audience,
     DeliveryResult,
@@ -20,7 +21,6 @@ from alumniq_pipelines.core.notification import (
     NotificationState,
     next_attempt_at,
 )
-from alumniq_pipelines.core.target import Environment
 
 
 @dataclass(frozen=True)

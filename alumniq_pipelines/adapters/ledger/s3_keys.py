@@ -8,11 +8,11 @@ from sqlalchemy import Connection, insert, select, update
 
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.database import Database
-from alumniq_pipelines.adapters.ledger.news import enqueue_news
+from alumniq_pipelines.adapters.ledger.one_off_notices import enqueue_news
 from alumniq_pipelines.adapters.ledger.tables import incidents, s3_key_reminders, s3_keys
-from alumniq_pipelines.core.incident import Condition, Kind
-from alumniq_pipelines.core.notification import Notice
-from alumniq_pipelines.core.s3_keys import S3Key
+from alumniq_pipelines.core.access.s3_keys import S3Key
+from alumniq_pipelines.core.monitoring.incident import Condition, Kind
+from alumniq_pipelines.core.notifications.notification import Notice
 
 
 @dataclass(frozen=True)

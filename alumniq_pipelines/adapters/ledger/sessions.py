@@ -7,9 +7,9 @@ from sqlalchemy import and_, delete, insert, or_, select, update
 
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.tables import api_keys, sessions, staff
-from alumniq_pipelines.core.keys import ApiKey, KeyLimits
-from alumniq_pipelines.core.session import LIFETIME, Session, new_token, token_digest
-from alumniq_pipelines.core.target import Environment
+from alumniq_pipelines.core.access.api_keys import ApiKey, KeyLimits
+from alumniq_pipelines.core.access.session import LIFETIME, Session, new_token, token_digest
+from alumniq_pipelines.core.loads.target import Environment
 
 
 @dataclass(frozen=True)

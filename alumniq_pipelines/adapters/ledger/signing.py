@@ -10,9 +10,9 @@ from sqlalchemy.exc import IntegrityError
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.tables import loads, signing_salts
-from alumniq_pipelines.core.load import JobId
+from alumniq_pipelines.core.loads.load import JobId
+from alumniq_pipelines.core.notifications.signing import OVERLAP, SigningSalt, new_salt
 from alumniq_pipelines.core.problems.command import UnknownCustomer
-from alumniq_pipelines.core.signing import OVERLAP, SigningSalt, new_salt
 
 MOST_AT_ONCE = 3
 """Signatures of one callback, however often a secret was replaced within a day."""

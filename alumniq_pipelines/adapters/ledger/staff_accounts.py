@@ -9,7 +9,7 @@ from sqlalchemy import select
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.tables import sessions, staff
-from alumniq_pipelines.core.session import StaffAccount
+from alumniq_pipelines.core.access.session import StaffAccount
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,13 @@ from sqlalchemy import (
     select,
 )
 
-from alumniq_pipelines.adapters.ledger.kinds import NUMBER, Prose, UtcDateTime, words
-from alumniq_pipelines.core.holding import Decision
-from alumniq_pipelines.core.incident import Kind, Resolution
-from alumniq_pipelines.core.load import LoadState, Origin
-from alumniq_pipelines.core.notification import Audience, Channel, NotificationState
-from alumniq_pipelines.core.outcome import AttemptResult
-from alumniq_pipelines.core.target import Environment
+from alumniq_pipelines.adapters.ledger.column_types import NUMBER, Prose, UtcDateTime, words
+from alumniq_pipelines.core.loads.hold import Decision
+from alumniq_pipelines.core.loads.load import LoadState, Origin
+from alumniq_pipelines.core.loads.outcome import AttemptResult
+from alumniq_pipelines.core.loads.target import Environment
+from alumniq_pipelines.core.monitoring.incident import Kind, Resolution
+from alumniq_pipelines.core.notifications.notification import Audience, Channel, NotificationState
 
 REVISION = "0010"
 """The newest migration: what a database must be at for this code to work on it."""

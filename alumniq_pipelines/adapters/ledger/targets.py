@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, ColumnElement, RowMapping, Table, and_
 
-from alumniq_pipelines.core.target import Target
+from alumniq_pipelines.core.loads.target import Target
 
 
 def target_columns(table: Table) -> tuple[Column[str], Column[str], Column[str]]:

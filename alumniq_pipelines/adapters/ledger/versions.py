@@ -9,9 +9,9 @@ from sqlalchemy import RowMapping, select
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.tables import versions
 from alumniq_pipelines.adapters.ledger.targets import is_for, target_of, target_values
-from alumniq_pipelines.core.load import JobId
-from alumniq_pipelines.core.target import Target
-from alumniq_pipelines.core.warehouse import Version
+from alumniq_pipelines.core.loads.load import JobId
+from alumniq_pipelines.core.loads.target import Target
+from alumniq_pipelines.core.loads.warehouse import Version
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,11 @@ from alumniq_pipelines.adapters.ledger.targets import (
     target_of,
     target_values,
 )
-from alumniq_pipelines.core.load import LoadState, Origin
+from alumniq_pipelines.core.loads.load import LoadState, Origin
+from alumniq_pipelines.core.loads.target import Target
+from alumniq_pipelines.core.monitoring.schedule import DaysOff, Rhythm
+from alumniq_pipelines.core.monitoring.watch import Watch
 from alumniq_pipelines.core.problems.command import UnknownCustomer
-from alumniq_pipelines.core.rhythm import DaysOff, Rhythm
-from alumniq_pipelines.core.target import Target
-from alumniq_pipelines.core.watch import Watch
 
 _TARGET = target_columns(watches)
 

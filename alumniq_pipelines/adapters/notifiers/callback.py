@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from alumniq_pipelines.adapters.notifiers.calling import Call, Caller
-from alumniq_pipelines.core.addresses import AddressPolicy
-from alumniq_pipelines.core.notification import DeliveryResult, Notification
-from alumniq_pipelines.core.signing import signature_header
+from alumniq_pipelines.adapters.notifiers.http import Call, Caller
+from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
+from alumniq_pipelines.core.notifications.notification import DeliveryResult, Notification
+from alumniq_pipelines.core.notifications.signing import signature_header
 
 Secrets = Callable[[Notification], Sequence[str]]
 """Answers what signs a callback: nothing, one secret, or two while a secret is replaced."""

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from alumniq_pipelines.adapters.notifiers.calling import ANYWHERE, Call, Caller
-from alumniq_pipelines.core.notification import DeliveryResult, Notification
+from alumniq_pipelines.adapters.notifiers.http import ANYWHERE, Call, Caller
+from alumniq_pipelines.core.notifications.notification import DeliveryResult, Notification
 
 
 @dataclass(frozen=True)

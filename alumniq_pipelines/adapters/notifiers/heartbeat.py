@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from alumniq_pipelines.adapters.notifiers.calling import Call, Caller
-from alumniq_pipelines.core.addresses import AddressPolicy
-from alumniq_pipelines.core.notification import DeliveryResult, Notification
+from alumniq_pipelines.adapters.notifiers.http import Call, Caller
+from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
+from alumniq_pipelines.core.notifications.notification import DeliveryResult, Notification
 
 
 @dataclass(frozen=True)

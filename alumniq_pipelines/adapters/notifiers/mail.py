@@ -15,8 +15,8 @@ from typing import Literal, Protocol
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from alumniq_pipelines.adapters.private_files import create_file, make_folder
-from alumniq_pipelines.core.notification import DeliveryResult, Notification
+from alumniq_pipelines.core.notifications.notification import DeliveryResult, Notification
+from alumniq_pipelines.files.private_files import create_file, make_folder
 
 SECONDS = 10.0
 """Limit on each step of a talk with the mail server."""

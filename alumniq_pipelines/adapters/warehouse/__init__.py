@@ -1,1 +1,1 @@
-"""The warehouse: where published versions live, one module per engine."""
+"""The warehouse: where published versions live, one folder per engine."""

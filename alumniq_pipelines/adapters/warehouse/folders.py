@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
-from alumniq_pipelines.adapters.private_files import create_file, make_folder, show_to
+from alumniq_pipelines.files.private_files import create_file, make_folder, show_to
 
 SUFFIX = ".duckdb"
 GRACE = timedelta(hours=1)

@@ -22,7 +22,7 @@ from alumniq_pipelines.cli.home import sole_use
 from alumniq_pipelines.cli.installation import ledger_of
 from alumniq_pipelines.cli.supervisor import stop_signals
 from alumniq_pipelines.cli.up import system
-from alumniq_pipelines.core.load import LoadState
+from alumniq_pipelines.core.loads.load import LoadState
 from alumniq_pipelines.core.problems.problem import Problem
 from alumniq_pipelines.core.problems.setup import DemoFailed
 from alumniq_pipelines.core.shell import posix_command, posix_word
@@ -141,7 +141,7 @@ def _play(play: Demo, people: int) -> None:
 def _check(play: Demo, stage: Stage, body: str) -> None:
     """Judge the broken file as `alumniq check` does: the planted rows are told, and no others."""
     from alumniq_pipelines.cli.installation import feed_of
-    from alumniq_pipelines.file_check import check_file
+    from alumniq_pipelines.services.file_check import check_file
 
     field_map = feed_of(play.settings, "warehouse")
     found = check_file(stage.broken, field_map).errors

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from alumniq_pipelines.core.verdict import Counts, Rejection
+from alumniq_pipelines.core.loads.check_result import Counts, Rejection
 
 if TYPE_CHECKING:
     from rich.console import Console

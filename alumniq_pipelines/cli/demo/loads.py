@@ -14,10 +14,10 @@ import typer
 from alumniq_pipelines.cli.demo.display import Row, live
 from alumniq_pipelines.cli.demo.receiver import Receiver
 from alumniq_pipelines.cli.demo.stage import CUSTOMER, ENVIRONMENT, put
-from alumniq_pipelines.core.load import JobId, LoadState
-from alumniq_pipelines.core.notices import callback_body
-from alumniq_pipelines.core.notification import Channel, NotificationState
-from alumniq_pipelines.core.outcome import Outcome
+from alumniq_pipelines.core.loads.load import JobId, LoadState
+from alumniq_pipelines.core.loads.outcome import Outcome
+from alumniq_pipelines.core.notifications.load_outcome import callback_body
+from alumniq_pipelines.core.notifications.notification import Channel, NotificationState
 from alumniq_pipelines.core.problems.setup import DemoFailed
 from alumniq_pipelines.settings import Settings
 
@@ -130,7 +130,7 @@ class Demo:
 
     def live_rows(self) -> int:
         """Count the people whom readers see now."""
-        from alumniq_pipelines.warehouses import open_warehouse
+        from alumniq_pipelines.warehouse_wiring import open_warehouse
 
         warehouse = open_warehouse(self.settings)
         _, rows = warehouse.query(CUSTOMER.id, ENVIRONMENT, "select count(*) from warehouse")

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alumniq_pipelines.adapters.data_folder import DEMO_FILES, DEMO_MARK, LOCK
-from alumniq_pipelines.adapters.private_files import make_folder
-from alumniq_pipelines.core.bucket import object_key
-from alumniq_pipelines.core.customer import Customer, Subscription
+from alumniq_pipelines.core.loads.bucket import object_key
+from alumniq_pipelines.core.loads.customer import Customer, Subscription
+from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.problems.setup import NotADemoFolder
-from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.files.private_files import make_folder
 from alumniq_pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ def clear(settings: Settings) -> None:
 def set_up(settings: Settings, ledger: "Ledger", people: int) -> Stage:
     """Make the customer, its bucket, its key and its files."""
     from alumniq_pipelines.cli.installation import catalog_of
-    from alumniq_pipelines.opening import open_buckets
     from alumniq_pipelines.samples.files import write_sample_files, write_warehouse
+    from alumniq_pipelines.wiring import open_buckets
 
     now = datetime.now(UTC)
     catalog = catalog_of(settings)
@@ -95,7 +95,7 @@ def set_up(settings: Settings, ledger: "Ledger", people: int) -> Stage:
 
 def put(settings: Settings, path: Path) -> None:
     """Deliver a file as a customer does."""
-    from alumniq_pipelines.opening import open_buckets
+    from alumniq_pipelines.wiring import open_buckets
 
     bucket = open_buckets(settings).open(CUSTOMER.bucket)
     bucket.put(object_key(ENVIRONMENT, path.name), path)

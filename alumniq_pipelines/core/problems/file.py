@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from alumniq_pipelines.core.live_data import LiveData, live_sentence
+from alumniq_pipelines.core.problems.live_data import LiveData, live_sentence
 from alumniq_pipelines.core.problems.problem import Problem, SenderProblem
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from alumniq_pipelines.core.live_data import LiveData, live_sentence
 from alumniq_pipelines.core.problems.file import FileProblem
+from alumniq_pipelines.core.problems.live_data import LiveData, live_sentence
 from alumniq_pipelines.core.problems.problem import OutageProblem, SenderProblem, SetupProblem
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.customer import Customer, Subscription
-from alumniq_pipelines.core.load import Load, LoadRequest, new_job_id
-from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.loads.customer import Customer, Subscription
+from alumniq_pipelines.core.loads.load import Load, LoadRequest, new_job_id
+from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.definitions import build_definitions
 from alumniq_pipelines.defs.tags import tags_of
 from alumniq_pipelines.settings import Settings

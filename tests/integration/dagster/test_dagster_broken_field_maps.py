@@ -12,19 +12,19 @@ import pytest
 from sqlalchemy import update
 
 from alumniq_pipelines.adapters.ledger.tables import loads
-from alumniq_pipelines.core.archive import Receipt
-from alumniq_pipelines.core.changes import Changes
-from alumniq_pipelines.core.holding import HeldRows, Hold
-from alumniq_pipelines.core.incident import Kind
-from alumniq_pipelines.core.load import Load, LoadState
-from alumniq_pipelines.core.notification import Channel
+from alumniq_pipelines.core.loads.archive import Receipt
+from alumniq_pipelines.core.loads.check_result import Counts
+from alumniq_pipelines.core.loads.diff import Changes
+from alumniq_pipelines.core.loads.hold import HeldRows, Hold
+from alumniq_pipelines.core.loads.load import Load, LoadState
+from alumniq_pipelines.core.loads.target import Target
+from alumniq_pipelines.core.monitoring.incident import Kind
+from alumniq_pipelines.core.notifications.notification import Channel
 from alumniq_pipelines.core.problems.outage import Misconfigured
-from alumniq_pipelines.core.target import Target
-from alumniq_pipelines.core.verdict import Counts
 from alumniq_pipelines.definitions import build_definitions
-from alumniq_pipelines.defs.settling import Settling
-from alumniq_pipelines.opening import read_schemas, save_field_maps
+from alumniq_pipelines.defs.sensors.reconciler import Settling
 from alumniq_pipelines.settings import REPOSITORY, Settings
+from alumniq_pipelines.wiring import read_schemas, save_field_maps
 from tests.accepted_rows import small_field_map
 from tests.integration.dagster.conftest import HEADER, ROWS, TARGET, Installation
 

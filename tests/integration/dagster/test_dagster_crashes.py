@@ -8,10 +8,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
-from alumniq_pipelines.core.customer import Subscription
-from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.core.load import (
+from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.loads.check_result import Counts
+from alumniq_pipelines.core.loads.customer import Subscription
+from alumniq_pipelines.core.loads.load import (
     MAX_ATTEMPTS,
     JobId,
     Load,
@@ -19,12 +20,11 @@ from alumniq_pipelines.core.load import (
     LoadState,
     new_job_id,
 )
-from alumniq_pipelines.core.outcome import AttemptResult, Outcome
-from alumniq_pipelines.core.target import Target
-from alumniq_pipelines.core.verdict import Counts
-from alumniq_pipelines.core.warehouse import AcceptedRows, LiveRows, Version
+from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
+from alumniq_pipelines.core.loads.target import Target
+from alumniq_pipelines.core.loads.warehouse import AcceptedRows, LiveRows, Version
 from alumniq_pipelines.definitions import build_definitions
-from alumniq_pipelines.defs.settling import Settling
+from alumniq_pipelines.defs.sensors.reconciler import Settling
 from alumniq_pipelines.defs.tags import NOTHING_DONE, tags_of
 from tests.integration.dagster.conftest import FILE, HEADER, ROWS, TARGET, Installation
 

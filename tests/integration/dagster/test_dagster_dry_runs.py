@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime
 
-from alumniq_pipelines.core.load import Load, LoadRequest, LoadState, new_job_id
-from alumniq_pipelines.core.outcome import AttemptResult
-from alumniq_pipelines.core.report import REPORTS, report_key
-from alumniq_pipelines.defs.settling import Settling
-from alumniq_pipelines.opening import open_archive
+from alumniq_pipelines.core.loads.load import Load, LoadRequest, LoadState, new_job_id
+from alumniq_pipelines.core.loads.outcome import AttemptResult
+from alumniq_pipelines.core.loads.rejection_report import REPORTS, report_key
+from alumniq_pipelines.defs.sensors.reconciler import Settling
+from alumniq_pipelines.wiring import open_archive
 from tests.integration.dagster.conftest import FILE, HEADER, ROWS, TARGET, Installation
 
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
-from alumniq_pipelines.core.load import Load, LoadRequest, LoadState, Origin, new_job_id
-from alumniq_pipelines.core.outcome import Outcome
+from alumniq_pipelines.core.loads.load import Load, LoadRequest, LoadState, Origin, new_job_id
+from alumniq_pipelines.core.loads.outcome import Outcome
 from alumniq_pipelines.defs.tags import JOB_ID, NOTHING_DONE, tags_of
 from tests.integration.dagster.conftest import FILE, HEADER, ROWS, TARGET, Installation
 

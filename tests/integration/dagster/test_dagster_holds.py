@@ -7,21 +7,21 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from alumniq_pipelines import deciding
 from alumniq_pipelines.adapters.ledger.tables import loads
-from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
-from alumniq_pipelines.core.archive import HELD, RECEIVED, held_name
-from alumniq_pipelines.core.changes import Changes
-from alumniq_pipelines.core.customer import Subscription
-from alumniq_pipelines.core.field_map import Threshold
-from alumniq_pipelines.core.holding import Decision
-from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load, LoadState, Origin
-from alumniq_pipelines.core.outcome import AttemptResult
+from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
+from alumniq_pipelines.core.feeds.field_map import Threshold
+from alumniq_pipelines.core.loads.archive import HELD, RECEIVED, held_name
+from alumniq_pipelines.core.loads.customer import Subscription
+from alumniq_pipelines.core.loads.diff import Changes
+from alumniq_pipelines.core.loads.hold import Decision
+from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadState, Origin
+from alumniq_pipelines.core.loads.outcome import AttemptResult
+from alumniq_pipelines.core.loads.rejection_report import REPORTS
 from alumniq_pipelines.core.problems.holding import LaterLoadPublished, NotHeld, ReasonMissing
-from alumniq_pipelines.core.report import REPORTS
-from alumniq_pipelines.defs.settling import Settling
-from alumniq_pipelines.opening import open_archive
-from alumniq_pipelines.pruning import prune
+from alumniq_pipelines.defs.sensors.reconciler import Settling
+from alumniq_pipelines.services import load_actions
+from alumniq_pipelines.services.retention import prune
+from alumniq_pipelines.wiring import open_archive
 from tests.integration.dagster.conftest import HEADER, ROWS, TARGET, Installation
 
 HALF = HEADER + "".join(ROWS.splitlines(keepends=True)[:50])
@@ -61,13 +61,13 @@ def told(installation: Installation, load: Load) -> list[str]:
 
 def discard(installation: Installation, load: Load, reason: str) -> None:
     url = installation.settings.gateway_url
-    deciding.discard(installation.ledger, load.job_id, reason, "ada", now(), gateway_url=url)
+    load_actions.discard(installation.ledger, load.job_id, reason, "ada", now(), gateway_url=url)
 
 
 def decided(installation: Installation, at: datetime) -> list[Decision]:
     """Decide on all that waited long enough, as the sensor would, and tell how."""
     url = installation.settings.gateway_url
-    return [each for _, each in deciding.decide_due(installation.ledger, at, gateway_url=url)]
+    return [each for _, each in load_actions.decide_due(installation.ledger, at, gateway_url=url)]
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_what_is_approved_is_what_was_held_whatever_lies_in_the_bucket_by_then(
     installation: Installation, held: Load
 ) -> None:
     installation.put(HEADER + ROWS + BAD)
-    deciding.approve(installation.ledger, held.job_id, "A real cut.", "ada", now())
+    load_actions.approve(installation.ledger, held.job_id, "A real cut.", "ada", now())
     run = installation.execute(held)
     [made] = run.asset_materializations_for_node("feeds__warehouse_lookups")
     assert made.metadata["rows removed"].value == 50
@@ -116,7 +116,7 @@ BAD = '"unit","","","",""\n'
 
 
 def test_approving_gives_five_attempts_of_their_own(installation: Installation, held: Load) -> None:
-    deciding.approve(installation.ledger, held.job_id, "A real cut.", "ada", now())
+    load_actions.approve(installation.ledger, held.job_id, "A real cut.", "ada", now())
     archive = installation.settings.archive_dir
     archive.rename(archive.with_name("away"))
     installation.execute(held)
@@ -132,7 +132,7 @@ def test_rows_that_are_not_what_was_kept_are_not_published(
 ) -> None:
     kept = installation.settings.archive_dir / held_name(held.job_id)
     kept.write_bytes(kept.read_bytes()[:-1] + b"\1")
-    deciding.approve(installation.ledger, held.job_id, "A real cut.", "ada", now())
+    load_actions.approve(installation.ledger, held.job_id, "A real cut.", "ada", now())
     installation.execute(held)
     assert "unharmed" in settled(installation, held).errors[1]
     assert live(installation) == 100
@@ -154,7 +154,7 @@ def test_a_held_load_fails_when_its_time_is_over(installation: Installation, hel
     assert "waited 7 days" in found.errors[0]
     assert not decided(installation, later)
     with pytest.raises(NotHeld):
-        deciding.approve(installation.ledger, held.job_id, "Too late.", "ada", later)
+        load_actions.approve(installation.ledger, held.job_id, "Too late.", "ada", later)
 
 
 def test_the_customer_of_a_discarded_load_reads_why(installation: Installation, held: Load) -> None:
@@ -181,7 +181,7 @@ def test_a_later_load_that_passes_makes_a_held_one_needless(
     later = published(installation, HEADER + ROWS.replace("Unit 7", "Unit seven"))
     assert later.state is LoadState.SUCCEEDED
     with pytest.raises(LaterLoadPublished):
-        deciding.approve(installation.ledger, held.job_id, "A real cut.", "ada", now())
+        load_actions.approve(installation.ledger, held.job_id, "A real cut.", "ada", now())
     [decision] = decided(installation, now())
     assert decision is Decision.SUPERSEDED
     assert "sent later" in installation.again(held).errors[0]
@@ -190,7 +190,7 @@ def test_a_later_load_that_passes_makes_a_held_one_needless(
 def test_a_later_load_that_is_published_between_approval_and_run_wins(
     installation: Installation, held: Load
 ) -> None:
-    deciding.approve(installation.ledger, held.job_id, "A real cut.", "ada", now())
+    load_actions.approve(installation.ledger, held.job_id, "A real cut.", "ada", now())
     published(installation, HEADER + ROWS.replace("Unit 7", "Unit seven"))
     installation.execute(held)
     found = settled(installation, held)
@@ -201,7 +201,7 @@ def test_a_later_load_that_is_published_between_approval_and_run_wins(
 
 def test_a_decision_needs_a_reason(installation: Installation, held: Load) -> None:
     with pytest.raises(ReasonMissing):
-        deciding.approve(installation.ledger, held.job_id, "  ", "ada", now())
+        load_actions.approve(installation.ledger, held.job_id, "  ", "ada", now())
     with pytest.raises(ReasonMissing):
         discard(installation, held, "  ")
     assert installation.again(held).state is LoadState.HELD
@@ -243,7 +243,7 @@ def test_a_load_is_repeated_from_the_archive_as_a_load_of_its_own(
 ) -> None:
     first = published(installation)
     published(installation, HEADER + ROWS.replace("Unit 7", "Unit seven"))
-    again = deciding.repeat(installation.ledger, first.job_id, "ada", now())
+    again = load_actions.repeat(installation.ledger, first.job_id, "ada", now())
     assert (again.request.origin, again.request.repeats) == (Origin.REPEAT, first.job_id)
     installation.execute(again)
     assert settled(installation, again).state is LoadState.SUCCEEDED
@@ -256,7 +256,9 @@ def test_a_load_is_repeated_from_the_archive_as_a_load_of_its_own(
 def test_a_file_that_could_not_be_read_is_archived_too(installation: Installation) -> None:
     refused = published(installation, "nonsense\n")
     assert refused.state is LoadState.FAILED
-    again = deciding.repeat(installation.ledger, refused.job_id, "ada", now(), tells_customer=True)
+    again = load_actions.repeat(
+        installation.ledger, refused.job_id, "ada", now(), tells_customer=True
+    )
     installation.execute(again)
     assert settled(installation, again).errors == refused.errors
     assert told(installation, again) == told(installation, refused)
@@ -267,7 +269,7 @@ def test_a_file_that_is_archived_no_longer_is_told_so(installation: Installation
     archive = open_archive(installation.settings)
     for each in archive.kept(RECEIVED):
         archive.remove(each.name)
-    again = deciding.repeat(installation.ledger, first.job_id, "ada", now())
+    again = load_actions.repeat(installation.ledger, first.job_id, "ada", now())
     installation.execute(again)
     assert "kept no longer" in settled(installation, again).errors[0]
 

@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime
 
-from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load, LoadState
-from alumniq_pipelines.core.notification import Channel
-from alumniq_pipelines.core.outcome import AttemptResult
-from alumniq_pipelines.defs.settling import Settling
+from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadState
+from alumniq_pipelines.core.loads.outcome import AttemptResult
+from alumniq_pipelines.core.notifications.notification import Channel
+from alumniq_pipelines.defs.sensors.reconciler import Settling
 from tests.integration.dagster.conftest import HEADER, ROWS, Installation
 
 BAD_ROW = '"unit","","Unit","x","true"\n'

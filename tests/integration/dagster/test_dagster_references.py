@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
-from alumniq_pipelines.core.customer import Subscription
-from alumniq_pipelines.core.load import Load, LoadState
-from alumniq_pipelines.core.outcome import AttemptResult
-from alumniq_pipelines.defs.settling import Settling
+from alumniq_pipelines.core.loads.customer import Subscription
+from alumniq_pipelines.core.loads.load import Load, LoadState
+from alumniq_pipelines.core.loads.outcome import AttemptResult
+from alumniq_pipelines.defs.sensors.reconciler import Settling
 from alumniq_pipelines.settings import REPOSITORY, Settings
 from tests.integration.dagster.conftest import TARGET, Installation
 

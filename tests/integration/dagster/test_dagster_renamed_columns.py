@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
-from alumniq_pipelines import deciding
-from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
-from alumniq_pipelines.core.customer import Subscription
-from alumniq_pipelines.core.load import Load, LoadRequest, LoadState, new_job_id
-from alumniq_pipelines.core.notification import Channel
-from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.defs.settling import Settling
+from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
+from alumniq_pipelines.core.loads.customer import Subscription
+from alumniq_pipelines.core.loads.load import Load, LoadRequest, LoadState, new_job_id
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.notifications.notification import Channel
+from alumniq_pipelines.defs.sensors.reconciler import Settling
+from alumniq_pipelines.services import load_actions
 from tests.integration.dagster.conftest import Installation
 
 PEOPLE = Target("iqu", Environment.PRODUCTION, "warehouse")
@@ -108,7 +108,7 @@ def test_a_column_that_is_dropped_holds_the_load_until_it_is_approved(
     [mail] = mails(people, load)
     assert HOLD in mail
     assert len(emails(people)) == 3
-    deciding.approve(people.ledger, load.job_id, "They stopped sending it.", "ada", now())
+    load_actions.approve(people.ledger, load.job_id, "They stopped sending it.", "ada", now())
     assert settled(people, load).state is LoadState.SUCCEEDED
     assert emails(people) == []
     assert loaded(people, None, "Anna").state is LoadState.SUCCEEDED

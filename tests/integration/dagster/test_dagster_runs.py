@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
-from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
-from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load, LoadState, Origin
-from alumniq_pipelines.core.outcome import AttemptResult
+from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
+from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadState, Origin
+from alumniq_pipelines.core.loads.outcome import AttemptResult
+from alumniq_pipelines.core.loads.target import Target
+from alumniq_pipelines.core.loads.warehouse import Version
 from alumniq_pipelines.core.problems.command import UnknownCustomer
 from alumniq_pipelines.core.problems.outage import Misconfigured
-from alumniq_pipelines.core.target import Target
-from alumniq_pipelines.core.warehouse import Version
 from alumniq_pipelines.definitions import build_definitions
-from alumniq_pipelines.defs.settling import Settling
+from alumniq_pipelines.defs.sensors.reconciler import Settling
 from alumniq_pipelines.defs.tags import JOB_ID, tags_of
 from tests.integration.dagster.conftest import FILE, HEADER, ROWS, TARGET, Installation
 

@@ -7,23 +7,23 @@ import pytest
 from dagster import DagsterRunStatus
 from dagster._core.test_utils import create_run_for_test
 
-from alumniq_pipelines.adapters.workers import sign_of_life
-from alumniq_pipelines.core import conclusion
-from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load, LoadState
-from alumniq_pipelines.core.outcome import AttemptResult
+from alumniq_pipelines.adapters.worker_locks import sign_of_life
+from alumniq_pipelines.core.loads import reconciliation
+from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadState
+from alumniq_pipelines.core.loads.outcome import AttemptResult
+from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.problems.outage import Misconfigured
-from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.defs import settling, waiting
-from alumniq_pipelines.defs.settling import Settling
+from alumniq_pipelines.defs.sensors import polling, reconciler
+from alumniq_pipelines.defs.sensors.reconciler import Settling
 from alumniq_pipelines.defs.tags import JOB_ID, PRIORITY, WILL_RETRY, tags_of
-from alumniq_pipelines.pruning import sweep
+from alumniq_pipelines.services.retention import sweep
 from tests.integration.dagster.conftest import TARGET, Installation
 
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a tick that finds nothing end at once."""
-    monkeypatch.setattr(waiting, "TICK_SECONDS", 0.0)
+    monkeypatch.setattr(polling, "TICK_SECONDS", 0.0)
 
 
 def evaluate(installation: Installation, name: str, cursor: str | None = None) -> object:
@@ -54,8 +54,8 @@ def skip(installation: Installation, name: str, cursor: str | None = None) -> st
 
 
 def settle(installation: Installation, load: Load) -> str:
-    settling = Settling(installation.ledger, installation.instance, installation.settings)
-    return settling.settle(installation.again(load))
+    reconciler = Settling(installation.ledger, installation.instance, installation.settings)
+    return reconciler.settle(installation.again(load))
 
 
 def a_run_of(
@@ -215,7 +215,7 @@ def test_a_run_whose_worker_never_showed_itself_is_declared_dead_after_a_while(
     load = installation.accept()
     run_id = a_run_of(installation, load, DagsterRunStatus.STARTED)
     assert settle(installation, load) == "left"
-    monkeypatch.setattr(settling, "SIGN_PATIENCE", timedelta())
+    monkeypatch.setattr(reconciler, "SIGN_PATIENCE", timedelta())
     with sign_of_life(installation.settings.workers_dir, run_id):
         pass
     assert settle(installation, load) == "left", "It is done, and Dagster is about to hear so."
@@ -226,7 +226,7 @@ def test_a_run_whose_worker_never_showed_itself_is_declared_dead_after_a_while(
 def test_a_worker_of_another_machine_is_not_missed_here(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settling, "SIGN_PATIENCE", timedelta())
+    monkeypatch.setattr(reconciler, "SIGN_PATIENCE", timedelta())
     load = installation.accept()
     a_run_of(installation, load, DagsterRunStatus.STARTED)
     assert settle(installation, load) == "left"
@@ -237,7 +237,7 @@ def test_a_load_whose_field_map_stays_away_fails_and_staff_are_told(
 ) -> None:
     load = installation.accept(target=Target("iqu", Environment.PRODUCTION, "gone"))
     assert "nothing to do" in skip(installation, "reconcile")
-    monkeypatch.setattr(conclusion, "FIELD_MAP_PATIENCE", timedelta())
+    monkeypatch.setattr(reconciliation, "FIELD_MAP_PATIENCE", timedelta())
     assert "1 ended without a field map" in skip(installation, "reconcile")
     assert "nothing to do" in skip(installation, "reconcile"), "Once only."
     assert installation.again(load).errors == (str(Misconfigured()),)

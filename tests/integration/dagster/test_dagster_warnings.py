@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
-from alumniq_pipelines.core.customer import Subscription
-from alumniq_pipelines.core.load import LoadState
-from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.defs.settling import Settling
+from alumniq_pipelines.core.loads.customer import Subscription
+from alumniq_pipelines.core.loads.load import LoadState
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.defs.sensors.reconciler import Settling
 from tests.integration.dagster.conftest import Installation
 
 TARGET = Target("iqu", Environment.PRODUCTION, "warehouse")

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.customer import Customer
-from alumniq_pipelines.core.load import Load, LoadRequest, new_job_id
-from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.loads.customer import Customer
+from alumniq_pipelines.core.loads.load import Load, LoadRequest, new_job_id
+from alumniq_pipelines.core.loads.target import Environment, Target
 from tests.servers.postgres import PostgresServer
 
 ENGINES = ("sqlite", "postgresql")

@@ -7,16 +7,16 @@ from alembic import command
 from sqlalchemy import select
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.adapters.ledger.migrating import alembic_config
+from alumniq_pipelines.adapters.ledger.schema_upgrade import alembic_config
 from alumniq_pipelines.adapters.ledger.tables import notifications
-from alumniq_pipelines.core.incident import Condition, Kind
-from alumniq_pipelines.core.key_notices import expiry_notices
-from alumniq_pipelines.core.keys import ApiKey
-from alumniq_pipelines.core.load import LoadState
-from alumniq_pipelines.core.notification import Audience, Channel, Notice
-from alumniq_pipelines.core.outcome import Outcome
-from alumniq_pipelines.core.staff import Staff
-from alumniq_pipelines.core.target import Environment
+from alumniq_pipelines.core.access.api_keys import ApiKey
+from alumniq_pipelines.core.loads.load import LoadState
+from alumniq_pipelines.core.loads.outcome import Outcome
+from alumniq_pipelines.core.loads.target import Environment
+from alumniq_pipelines.core.monitoring.incident import Condition, Kind
+from alumniq_pipelines.core.notifications.key_expiry import expiry_notices
+from alumniq_pipelines.core.notifications.notification import Audience, Channel, Notice
+from alumniq_pipelines.core.notifications.staff import Staff
 from tests.integration.ledger.conftest import NOW, Accept
 
 BOTH = "both@alumniq.example"

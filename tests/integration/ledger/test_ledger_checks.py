@@ -3,12 +3,12 @@
 from alembic import command
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.adapters.ledger.migrating import alembic_config
-from alumniq_pipelines.core.archive import Receipt
-from alumniq_pipelines.core.changes import Changes
-from alumniq_pipelines.core.load import LoadState
-from alumniq_pipelines.core.outcome import AttemptResult, CheckRecord, Outcome
-from alumniq_pipelines.core.verdict import Cause, Counts
+from alumniq_pipelines.adapters.ledger.schema_upgrade import alembic_config
+from alumniq_pipelines.core.loads.archive import Receipt
+from alumniq_pipelines.core.loads.check_result import Cause, Counts
+from alumniq_pipelines.core.loads.diff import Changes
+from alumniq_pipelines.core.loads.load import LoadState
+from alumniq_pipelines.core.loads.outcome import AttemptResult, CheckRecord, Outcome
 from tests.integration.ledger.conftest import NOW, Accept
 
 CHECK = CheckRecord(

@@ -12,11 +12,16 @@ from typing import TypeVar
 import pytest
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.customer import Customer
-from alumniq_pipelines.core.load import JobId, LoadRequest, LoadState, new_job_id
-from alumniq_pipelines.core.notification import Audience, Channel, DeliveryResult, Notice
-from alumniq_pipelines.core.outcome import AttemptResult, Outcome
-from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.loads.customer import Customer
+from alumniq_pipelines.core.loads.load import JobId, LoadRequest, LoadState, new_job_id
+from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.notifications.notification import (
+    Audience,
+    Channel,
+    DeliveryResult,
+    Notice,
+)
 from tests.integration.ledger.conftest import NOW, Accept
 
 WORKERS = 4

@@ -5,9 +5,9 @@ from sqlalchemy import select
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.tables import audit
-from alumniq_pipelines.core.customer import Customer, Subscription
+from alumniq_pipelines.core.loads.customer import Customer, Subscription
+from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.problems.command import BucketTaken, CustomerExists, UnknownCustomer
-from alumniq_pipelines.core.target import Environment, Target
 from tests.integration.ledger.conftest import NOW
 
 IQU = Customer("iqu", "Inter-Quad University", "alumniq-iqu")

@@ -8,16 +8,16 @@ from sqlalchemy import select
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.tables import audit
-from alumniq_pipelines.core.archive import Receipt
-from alumniq_pipelines.core.changes import Changes
-from alumniq_pipelines.core.customer import Subscription
-from alumniq_pipelines.core.field_map import FieldMap, Threshold
-from alumniq_pipelines.core.holding import Decision, HeldRows, Hold
-from alumniq_pipelines.core.load import Load, LoadState
-from alumniq_pipelines.core.notification import Audience, Channel, Notice
-from alumniq_pipelines.core.outcome import AttemptResult, Outcome
-from alumniq_pipelines.core.target import Target
-from alumniq_pipelines.core.verdict import Cause, Counts
+from alumniq_pipelines.core.feeds.field_map import FieldMap, Threshold
+from alumniq_pipelines.core.loads.archive import Receipt
+from alumniq_pipelines.core.loads.check_result import Cause, Counts
+from alumniq_pipelines.core.loads.customer import Subscription
+from alumniq_pipelines.core.loads.diff import Changes
+from alumniq_pipelines.core.loads.hold import Decision, HeldRows, Hold
+from alumniq_pipelines.core.loads.load import Load, LoadState
+from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
+from alumniq_pipelines.core.loads.target import Target
+from alumniq_pipelines.core.notifications.notification import Audience, Channel, Notice
 from tests.accepted_rows import small_field_map
 from tests.integration.ledger.conftest import NOW, Accept
 

@@ -10,13 +10,13 @@ from alembic import command
 from sqlalchemy import select
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.adapters.ledger.migrating import alembic_config
+from alumniq_pipelines.adapters.ledger.schema_upgrade import alembic_config
 from alumniq_pipelines.adapters.ledger.tables import notifications
-from alumniq_pipelines.core.keys import EXCHANGE_WINDOW, OVERLAP, ApiKey, KeyScope
+from alumniq_pipelines.core.access.api_keys import EXCHANGE_WINDOW, OVERLAP, ApiKey, KeyScope
+from alumniq_pipelines.core.loads.target import Environment
+from alumniq_pipelines.core.notifications.staff import Staff
 from alumniq_pipelines.core.problems.api import KeyReplacedAlready
-from alumniq_pipelines.core.staff import Staff
-from alumniq_pipelines.core.target import Environment
-from alumniq_pipelines.key_issuance import KeyIssuance
+from alumniq_pipelines.services.key_issuance import KeyIssuance
 from tests.integration.ledger.conftest import NOW
 
 pytestmark = pytest.mark.usefixtures("target")

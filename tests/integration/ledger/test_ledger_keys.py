@@ -8,10 +8,10 @@ from sqlalchemy import event, inspect, select
 from alumniq_pipelines.adapters.ledger import keys as ledger_keys
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.tables import api_keys, audit
-from alumniq_pipelines.core.customer import Customer
-from alumniq_pipelines.core.keys import new_api_key
+from alumniq_pipelines.core.access.api_keys import new_api_key
+from alumniq_pipelines.core.loads.customer import Customer
+from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.problems.command import UnknownCustomer
-from alumniq_pipelines.core.target import Environment, Target
 from tests.integration.ledger.conftest import NOW
 
 pytestmark = pytest.mark.usefixtures("target")

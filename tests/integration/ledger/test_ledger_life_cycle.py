@@ -18,8 +18,8 @@ from hypothesis.stateful import (
 )
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.customer import Customer
-from alumniq_pipelines.core.load import (
+from alumniq_pipelines.core.loads.customer import Customer
+from alumniq_pipelines.core.loads.load import (
     FINAL_STATES,
     LEGAL_MOVES,
     JobId,
@@ -27,9 +27,9 @@ from alumniq_pipelines.core.load import (
     LoadState,
     new_job_id,
 )
-from alumniq_pipelines.core.notification import Audience, Channel, Notice
-from alumniq_pipelines.core.outcome import AttemptResult, Outcome
-from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.notifications.notification import Audience, Channel, Notice
 from tests.integration.ledger.conftest import NOW
 
 TARGET = Target("iqu", Environment.QA, "warehouse")

@@ -6,14 +6,14 @@ import pytest
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.customer import Customer
-from alumniq_pipelines.core.load import JobId, LoadRequest, LoadState, Origin, new_job_id
-from alumniq_pipelines.core.notification import Audience, Channel, Notice
-from alumniq_pipelines.core.outcome import Attempt, AttemptResult, CheckRecord, Outcome
+from alumniq_pipelines.core.loads.check_result import Counts
+from alumniq_pipelines.core.loads.customer import Customer
+from alumniq_pipelines.core.loads.load import JobId, LoadRequest, LoadState, Origin, new_job_id
+from alumniq_pipelines.core.loads.outcome import Attempt, AttemptResult, CheckRecord, Outcome
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.loads.warehouse import Version
+from alumniq_pipelines.core.notifications.notification import Audience, Channel, Notice
 from alumniq_pipelines.core.problems.command import UnknownCustomer
-from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.core.verdict import Counts
-from alumniq_pipelines.core.warehouse import Version
 from tests.integration.ledger.conftest import NOW, Accept
 
 LATER = NOW + timedelta(minutes=5)

@@ -7,8 +7,9 @@ from sqlalchemy import func, select
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.tables import audit
-from alumniq_pipelines.core.load import LoadState
-from alumniq_pipelines.core.notification import (
+from alumniq_pipelines.core.loads.load import LoadState
+from alumniq_pipelines.core.loads.outcome import Outcome
+from alumniq_pipelines.core.notifications.notification import (
     RETRY_DELAYS,
     Audience,
     Channel,
@@ -18,7 +19,6 @@ from alumniq_pipelines.core.notification import (
     NotificationState,
     next_attempt_at,
 )
-from alumniq_pipelines.core.outcome import Outcome
 from alumniq_pipelines.core.problems.outage import LedgerUnavailable
 from tests.integration.ledger.conftest import NOW, Accept
 

@@ -12,11 +12,11 @@ import pytest
 from alumniq_pipelines.adapters.ledger import database
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.tables import REVISION
-from alumniq_pipelines.core.load import JobId, LoadRequest, LoadState, new_job_id
-from alumniq_pipelines.core.outcome import Outcome
+from alumniq_pipelines.core.loads.load import JobId, LoadRequest, LoadState, new_job_id
+from alumniq_pipelines.core.loads.outcome import Outcome
+from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.problems.outage import LedgerUnavailable
 from alumniq_pipelines.core.problems.setup import ForeignRevision, UnusableLedgerUrl
-from alumniq_pipelines.core.target import Environment, Target
 from tests.integration.ledger.conftest import NOW, Accept
 from tests.servers.postgres import PostgresServer
 
@@ -27,8 +27,8 @@ ENDLESS = """
 import sys
 from datetime import UTC, datetime
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.load import LoadRequest, new_job_id
-from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.loads.load import LoadRequest, new_job_id
+from alumniq_pipelines.core.loads.target import Environment, Target
 
 ledger = Ledger.open(sys.argv[1])
 target = Target("iqu", Environment.QA, "warehouse")

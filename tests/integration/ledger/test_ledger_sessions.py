@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.customer import Customer
-from alumniq_pipelines.core.session import LIFETIME
-from alumniq_pipelines.core.target import Environment
+from alumniq_pipelines.core.access.session import LIFETIME
+from alumniq_pipelines.core.loads.customer import Customer
+from alumniq_pipelines.core.loads.target import Environment
 
 NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
 

@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.customer import Customer
-from alumniq_pipelines.core.load import JobId
+from alumniq_pipelines.core.loads.customer import Customer
+from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.problems.command import UnknownCustomer
 from tests.integration.ledger.conftest import NOW, Accept
 

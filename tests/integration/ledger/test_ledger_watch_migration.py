@@ -6,11 +6,16 @@ from alembic import command
 from sqlalchemy import inspect, text
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.adapters.ledger.migrating import alembic_config
-from alumniq_pipelines.core.incident import Condition, Kind
-from alumniq_pipelines.core.load import LoadState
-from alumniq_pipelines.core.notification import Audience, Channel, DeliveryResult, Notice
-from alumniq_pipelines.core.outcome import Outcome
+from alumniq_pipelines.adapters.ledger.schema_upgrade import alembic_config
+from alumniq_pipelines.core.loads.load import LoadState
+from alumniq_pipelines.core.loads.outcome import Outcome
+from alumniq_pipelines.core.monitoring.incident import Condition, Kind
+from alumniq_pipelines.core.notifications.notification import (
+    Audience,
+    Channel,
+    DeliveryResult,
+    Notice,
+)
 from tests.integration.ledger.conftest import NOW, Accept
 
 CALLBACK = Notice(

@@ -8,10 +8,14 @@ from sqlalchemy import select
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.tables import audit
-from alumniq_pipelines.core.heartbeat import Signal, signal_notices
-from alumniq_pipelines.core.incident import Condition, Incident, Kind, Resolution
-from alumniq_pipelines.core.load import LoadRequest, LoadState, Origin, new_job_id
-from alumniq_pipelines.core.notification import (
+from alumniq_pipelines.core.loads.load import LoadRequest, LoadState, Origin, new_job_id
+from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.monitoring.incident import Condition, Incident, Kind, Resolution
+from alumniq_pipelines.core.monitoring.schedule import DaysOff, Rhythm
+from alumniq_pipelines.core.monitoring.watch import Watch
+from alumniq_pipelines.core.notifications.heartbeat import Signal, signal_notices
+from alumniq_pipelines.core.notifications.notification import (
     HEARTBEAT_DELAYS,
     Audience,
     Channel,
@@ -20,11 +24,7 @@ from alumniq_pipelines.core.notification import (
     NotificationState,
     next_attempt_at,
 )
-from alumniq_pipelines.core.outcome import AttemptResult, Outcome
 from alumniq_pipelines.core.problems.command import UnknownCustomer
-from alumniq_pipelines.core.rhythm import DaysOff, Rhythm
-from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.core.watch import Watch
 from tests.integration.ledger.conftest import NOW, Accept
 
 HOUR = timedelta(hours=1)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
-from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
-from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.core.warehouse import Warehouse
+from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
+from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.loads.warehouse import Warehouse
 
 NOW = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from alumniq_pipelines.adapters.archive import FolderArchive
 from alumniq_pipelines.adapters.bucket.folder import FolderBucket
-from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS, Limits
-from alumniq_pipelines.core.field_map import FieldMap, Thresholds
-from alumniq_pipelines.core.load import JobId, Load, LoadRequest, LoadState
-from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.core.warehouse import Warehouse
-from alumniq_pipelines.keeping import Delivery
-from alumniq_pipelines.loading import NEVER_HELD, LoadReport, run_load
+from alumniq_pipelines.checking.decompress import DEFAULT_LIMITS, Limits
+from alumniq_pipelines.core.feeds.field_map import FieldMap, Thresholds
+from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, LoadState
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.loads.warehouse import Warehouse
+from alumniq_pipelines.services.load import NEVER_HELD, LoadReport, run_load
+from alumniq_pipelines.services.load_files import Delivery
 from tests.integration.loading.conftest import NOW
 
 

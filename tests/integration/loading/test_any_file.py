@@ -8,9 +8,9 @@ import pandera.errors
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.file_check import check_file
-from alumniq_pipelines.frames.schema import schema_for
+from alumniq_pipelines.checking.pandera_schema import schema_for
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.services.file_check import check_file
 
 Write = Callable[[str | bytes], Path]
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
-from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.core.header import DELIMITERS
-from alumniq_pipelines.file_check import CheckReport, check_file
+from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
+from alumniq_pipelines.checking.header import DELIMITERS
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.services.file_check import CheckReport, check_file
 from tests.integration.loading.installation import Installation
 from tests.legal_writers import (
     NAMES,

@@ -13,11 +13,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from alumniq_pipelines.adapters import staging
-from alumniq_pipelines.core.field_map import FieldMap
+from alumniq_pipelines.checking import staging
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.loads.check_result import MAX_REJECTIONS_KEPT
 from alumniq_pipelines.core.problems.command import UnusableOutput
-from alumniq_pipelines.core.verdict import MAX_REJECTIONS_KEPT
-from alumniq_pipelines.file_check import check_file
+from alumniq_pipelines.services.file_check import check_file
 
 Write = Callable[[str | bytes], Path]
 
@@ -247,8 +247,9 @@ def test_a_file_that_is_not_there_is_no_outage_of_ours(people: FieldMap, tmp_pat
 def test_a_clean_file_needs_neither_pandas_nor_pandera(people: FieldMap, write: Write) -> None:
     document = people.model_dump_json(by_alias=True, exclude_defaults=True)
     code = (
-        "import sys; from pathlib import Path; from alumniq_pipelines.file_check import check_file;"
-        "from alumniq_pipelines.core.field_map import FieldMap;"
+        "import sys; from pathlib import Path;"
+        "from alumniq_pipelines.services.file_check import check_file;"
+        "from alumniq_pipelines.core.feeds.field_map import FieldMap;"
         f"m = FieldMap.model_validate_json({document!r});"
         f"print(check_file(Path({str(write(HEADER + '1,a,,,,'))!r}), m).outcome,"
         " [n for n in ('pandas', 'pandera', 'pyarrow', 'dagster') if n in sys.modules])"

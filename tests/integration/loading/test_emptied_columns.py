@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
-from alumniq_pipelines.core.changes import EmptiedColumn
-from alumniq_pipelines.core.field_map import FieldMap, Thresholds
-from alumniq_pipelines.core.warehouse import Warehouse
+from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
+from alumniq_pipelines.core.feeds.field_map import FieldMap, Thresholds
+from alumniq_pipelines.core.loads.diff import EmptiedColumn
+from alumniq_pipelines.core.loads.warehouse import Warehouse
 from tests.integration.loading.installation import Installation
 
 HEADER = "xid,lastName,visits,born,email,shoe__c\n"

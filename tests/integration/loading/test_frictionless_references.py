@@ -11,10 +11,10 @@ from frictionless import Package
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alumniq_pipelines.core.descriptor import package
-from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.file_check import check_file
-from alumniq_pipelines.partners import FilePartners, OtherFile
+from alumniq_pipelines.checking.reference_sources import FilePartners, OtherFile
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.feeds.json_schema import package
+from alumniq_pipelines.services.file_check import check_file
 
 Rows = Sequence[Sequence[str]]
 Orphan = tuple[int, tuple[str, ...]]

@@ -11,15 +11,15 @@ import duckdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS
-from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
-from alumniq_pipelines.adapters.warehouse.postgres_warehouse import PostgresWarehouse
-from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.core.load import new_job_id
-from alumniq_pipelines.core.progress import unwatched
-from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.core.warehouse import AcceptedRows
-from alumniq_pipelines.judgement import Purpose, Steps, judged
+from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
+from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
+from alumniq_pipelines.checking.check import Purpose, Steps, judged
+from alumniq_pipelines.checking.decompress import DEFAULT_LIMITS
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.loads.load import new_job_id
+from alumniq_pipelines.core.loads.progress import unwatched
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.loads.warehouse import AcceptedRows
 from tests.integration.loading.conftest import NOW
 
 WRITTEN = {"good": "{0:06},Lee", "rejected": "{0:06},", "ragged": "{0:06},Lee,1,2,3", "blank": ""}

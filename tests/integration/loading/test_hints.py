@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.file_check import CheckReport, check_file
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.services.file_check import CheckReport, check_file
 
 Write = Callable[[str | bytes], Path]
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.file_check import check_file
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.services.file_check import check_file
 
 Write = Callable[[str | bytes], Path]
 

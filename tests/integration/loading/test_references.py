@@ -6,21 +6,21 @@ from typing import Any
 
 import pytest
 
-from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS
-from alumniq_pipelines.adapters.orphans import OtherRows
-from alumniq_pipelines.adapters.structure.block import Positions
-from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
-from alumniq_pipelines.core.field_map import FieldMap, ForeignKey
-from alumniq_pipelines.core.partners import PartnerRows
+from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
+from alumniq_pipelines.checking.check import Purpose, Steps, judged
+from alumniq_pipelines.checking.decompress import DEFAULT_LIMITS
+from alumniq_pipelines.checking.orphans import OtherRows
+from alumniq_pipelines.checking.reference_rows import PartnerRows
+from alumniq_pipelines.checking.reference_sources import FilePartners, LivePartners, OtherFile
+from alumniq_pipelines.checking.rejection_report import write_report
+from alumniq_pipelines.checking.structure.block import Positions
+from alumniq_pipelines.core.feeds.field_map import FieldMap, ForeignKey
+from alumniq_pipelines.core.loads.progress import unwatched
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.loads.warehouse import LiveRows, Warehouse
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
-from alumniq_pipelines.core.progress import unwatched
-from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.core.warehouse import LiveRows, Warehouse
-from alumniq_pipelines.file_check import check_file
-from alumniq_pipelines.judgement import Purpose, Steps, judged
-from alumniq_pipelines.loading import LoadReport
-from alumniq_pipelines.partners import FilePartners, LivePartners, OtherFile
-from alumniq_pipelines.reporting import write_report
+from alumniq_pipelines.services.file_check import check_file
+from alumniq_pipelines.services.load import LoadReport
 from tests.integration.loading.conftest import NOW
 from tests.integration.loading.installation import Installation
 

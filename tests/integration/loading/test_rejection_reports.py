@@ -13,14 +13,16 @@ from hypothesis import strategies as st
 
 from alumniq_pipelines.adapters.archive import FolderArchive
 from alumniq_pipelines.adapters.bucket.folder import FolderBucket
-from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS
 from alumniq_pipelines.adapters.field_maps import read_field_map
-from alumniq_pipelines.adapters.structure.reading import values_of
-from alumniq_pipelines.adapters.warehouse.duckdb_warehouse import DuckDBWarehouse
-from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.core.load import JobId, Load, LoadRequest, LoadState
-from alumniq_pipelines.core.progress import unwatched
-from alumniq_pipelines.core.report import (
+from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
+from alumniq_pipelines.checking.check import Purpose, Steps, judged
+from alumniq_pipelines.checking.decompress import DEFAULT_LIMITS
+from alumniq_pipelines.checking.rejection_report import WrittenReport, write_report
+from alumniq_pipelines.checking.structure.blocks import values_of
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, LoadState
+from alumniq_pipelines.core.loads.progress import unwatched
+from alumniq_pipelines.core.loads.rejection_report import (
     MOST_ROWS_OF_A_SHEET,
     REPORT_COLUMNS,
     ReportForm,
@@ -29,13 +31,11 @@ from alumniq_pipelines.core.report import (
     report_name,
     summary_name,
 )
-from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.file_check import check_file
-from alumniq_pipelines.judgement import Purpose, Steps, judged
-from alumniq_pipelines.keeping import Delivery
-from alumniq_pipelines.loading import run_load
-from alumniq_pipelines.reporting import WrittenReport, write_report
+from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.samples.files import write_warehouse
+from alumniq_pipelines.services.file_check import check_file
+from alumniq_pipelines.services.load import run_load
+from alumniq_pipelines.services.load_files import Delivery
 from alumniq_pipelines.settings import REPOSITORY
 from tests.integration.loading.conftest import NOW
 

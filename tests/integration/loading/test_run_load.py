@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from alumniq_pipelines.adapters.decoding import DEFAULT_LIMITS, Limits
-from alumniq_pipelines.core.field_map import FieldMap, Thresholds
+from alumniq_pipelines.checking.check import Purpose, Steps, judged
+from alumniq_pipelines.checking.decompress import DEFAULT_LIMITS, Limits
+from alumniq_pipelines.core.feeds.field_map import FieldMap, Thresholds
+from alumniq_pipelines.core.loads.check_result import Counts
+from alumniq_pipelines.core.loads.progress import unwatched
+from alumniq_pipelines.core.loads.warehouse import Warehouse
 from alumniq_pipelines.core.problems.file import FileGone, FileProblem
 from alumniq_pipelines.core.problems.outage import ScratchUnavailable
 from alumniq_pipelines.core.problems.packing import ExpandsTooFar
-from alumniq_pipelines.core.progress import unwatched
-from alumniq_pipelines.core.verdict import Counts
-from alumniq_pipelines.core.warehouse import Warehouse
-from alumniq_pipelines.judgement import Purpose, Steps, judged
 from tests.integration.loading.installation import Installation
 
 HEADER = "xid,lastName,visits,born\n"

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alumniq_pipelines.adapters.orphans import Links, fallen
-from alumniq_pipelines.core.field_map import FieldMap
-from alumniq_pipelines.file_check import CheckReport, check_file
+from alumniq_pipelines.checking.orphans import Links, fallen
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.services.file_check import CheckReport, check_file
 
 Write = Callable[[str | bytes], Path]
 MESSAGE = "`parent` has no partner in this file"

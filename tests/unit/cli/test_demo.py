@@ -8,8 +8,8 @@ from rich.console import Console
 from alumniq_pipelines.cli.demo.display import Row, live, table
 from alumniq_pipelines.cli.demo.receiver import receiving
 from alumniq_pipelines.cli.demo.stage import clear, demo_settings
+from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.problems.setup import NotADemoFolder
-from alumniq_pipelines.core.verdict import Counts
 
 JOB = "F6494FE4-8642-4F2E-A87DF336916CC246"
 

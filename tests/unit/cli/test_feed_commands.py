@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from alumniq_pipelines.cli.main import app
-from alumniq_pipelines.opening import read_schemas, save_field_maps
 from alumniq_pipelines.settings import REPOSITORY, Settings
+from alumniq_pipelines.wiring import read_schemas, save_field_maps
 
 
 def run(*arguments: str, code: int = 0) -> str:

@@ -12,10 +12,10 @@ from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.tables import audit
 from alumniq_pipelines.cli.main import app
-from alumniq_pipelines.core.load import new_job_id
-from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.loads.load import new_job_id
+from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.settings import Settings
-from alumniq_pipelines.warehouses import open_warehouse
+from alumniq_pipelines.warehouse_wiring import open_warehouse
 from tests.accepted_rows import batch
 
 TARGET = Target("iqu", Environment.QA, "warehouse")

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from alumniq_pipelines.adapters.field_maps import read_catalog
-from alumniq_pipelines.core.catalog import Catalog
-from alumniq_pipelines.core.load import MAX_ATTEMPTS, Load, LoadRequest, LoadState, new_job_id
-from alumniq_pipelines.core.target import Environment, Target
+from alumniq_pipelines.core.feeds.catalog import Catalog
+from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadRequest, LoadState, new_job_id
+from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.definitions import build_definitions
 from alumniq_pipelines.defs import tags
 from alumniq_pipelines.defs.partitions import feed_partitions

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from alumniq_pipelines.adapters.field_maps import read_catalog
-from alumniq_pipelines.core.catalog import Catalog
+from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.samples.code_lists import designations, lookups
 from alumniq_pipelines.samples.files import write_sample_files, write_warehouse
 from alumniq_pipelines.samples.planting import KINDS

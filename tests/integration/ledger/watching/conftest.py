@@ -11,17 +11,17 @@ import pytest
 from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
 from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.customer import Customer
-from alumniq_pipelines.core.incident import Kind
-from alumniq_pipelines.core.load import Load, LoadRequest, LoadState, Origin, new_job_id
-from alumniq_pipelines.core.notification import DeliveryResult, Notification
-from alumniq_pipelines.core.outcome import Outcome
-from alumniq_pipelines.core.rhythm import Rhythm
-from alumniq_pipelines.core.staff import Staff
-from alumniq_pipelines.core.target import Environment, Target
-from alumniq_pipelines.core.watch import Watch
+from alumniq_pipelines.core.loads.customer import Customer
+from alumniq_pipelines.core.loads.load import Load, LoadRequest, LoadState, Origin, new_job_id
+from alumniq_pipelines.core.loads.outcome import Outcome
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.monitoring.incident import Kind
+from alumniq_pipelines.core.monitoring.schedule import Rhythm
+from alumniq_pipelines.core.monitoring.watch import Watch
+from alumniq_pipelines.core.notifications.notification import DeliveryResult, Notification
+from alumniq_pipelines.core.notifications.staff import Staff
+from alumniq_pipelines.services.monitor import keep_watch
 from alumniq_pipelines.settings import REPOSITORY
-from alumniq_pipelines.watching import keep_watch
 
 CATALOG = read_catalog(REPOSITORY / "schemas")
 DUE = datetime(2026, 3, 5, 3, tzinfo=UTC)

@@ -2,14 +2,19 @@
 
 from datetime import datetime, timedelta
 
-from alumniq_pipelines.core.incident import Kind
-from alumniq_pipelines.core.load import LoadState
-from alumniq_pipelines.core.notification import Audience, Channel, DeliveryResult, Notice
-from alumniq_pipelines.core.outcome import AttemptResult, Outcome
-from alumniq_pipelines.core.rhythm import Standing
-from alumniq_pipelines.core.staff import Staff
-from alumniq_pipelines.core.target import Target
-from alumniq_pipelines.watching import keep_watch
+from alumniq_pipelines.core.loads.load import LoadState
+from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
+from alumniq_pipelines.core.loads.target import Target
+from alumniq_pipelines.core.monitoring.incident import Kind
+from alumniq_pipelines.core.monitoring.schedule import Standing
+from alumniq_pipelines.core.notifications.notification import (
+    Audience,
+    Channel,
+    DeliveryResult,
+    Notice,
+)
+from alumniq_pipelines.core.notifications.staff import Staff
+from alumniq_pipelines.services.monitor import keep_watch
 from tests.integration.ledger.watching.conftest import (
     CATALOG,
     DUE,

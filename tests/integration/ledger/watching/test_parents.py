@@ -2,8 +2,8 @@
 
 import shutil
 
-from alumniq_pipelines.core.incident import Kind
-from alumniq_pipelines.core.target import Target
+from alumniq_pipelines.core.loads.target import Target
+from alumniq_pipelines.core.monitoring.incident import Kind
 from tests.integration.ledger.watching.conftest import (
     DUE,
     HOUR,

@@ -1,11 +1,11 @@
 """What is told of one feed whose file does not come."""
 
-from alumniq_pipelines.core.incident import Kind, Resolution
-from alumniq_pipelines.core.load import LoadRequest, LoadState, Origin, new_job_id
-from alumniq_pipelines.core.rhythm import Rhythm
-from alumniq_pipelines.core.target import Target
-from alumniq_pipelines.core.watch import Watch
-from alumniq_pipelines.watching import keep_watch
+from alumniq_pipelines.core.loads.load import LoadRequest, LoadState, Origin, new_job_id
+from alumniq_pipelines.core.loads.target import Target
+from alumniq_pipelines.core.monitoring.incident import Kind, Resolution
+from alumniq_pipelines.core.monitoring.schedule import Rhythm
+from alumniq_pipelines.core.monitoring.watch import Watch
+from alumniq_pipelines.services.monitor import keep_watch
 from tests.integration.ledger.watching.conftest import (
     CATALOG,
     DUE,

@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from alumniq_pipelines.adapters.notifiers.mail import message_of, paragraphs
-from alumniq_pipelines.core.load import JobId
-from alumniq_pipelines.core.notification import (
+from alumniq_pipelines.core.loads.load import JobId
+from alumniq_pipelines.core.notifications.notification import (
     Audience,
     Channel,
     Notice,

@@ -6,7 +6,7 @@ from email.utils import format_datetime
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from alumniq_pipelines.adapters.notifiers.calling import asked_wait
+from alumniq_pipelines.adapters.notifiers.http import asked_wait
 
 
 def test_retry_after_may_be_a_date() -> None:

@@ -1,0 +1,49 @@
+"""Sealing: secrets that must be told again are kept encrypted, under a key of the installation."""
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from alumniq_pipelines.core.problems.setup import UnusableSealingKey
+from alumniq_pipelines.files.private_files import make_folder
+
+NAME = "sealing.key"
+"""What the file is called in the data folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """Encrypts with the first key of a file, and reads with any: put a new one first to rotate."""
+
+    keys: MultiFernet
+
+    @classmethod
+    def at(cls, path: Path) -> Self:
+        """Read the file, made on first use and readable by its owner only.
+
+        Raises UnusableSealingKey.
+        """
+        with suppress(FileExistsError):
+            make_folder(path.parent)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(Fernet.generate_key() + b"\n")
+        try:
+            return cls(MultiFernet([Fernet(line) for line in path.read_bytes().split()]))
+        except (OSError, ValueError):
+            raise UnusableSealingKey(NAME) from None
+
+    def closed(self, secret: str) -> str:
+        """Encrypt."""
+        return self.keys.encrypt(secret.encode()).decode()
+
+    def opened(self, sealed: str) -> str:
+        """Decrypt; raises UnusableSealingKey where it was sealed under a key that is gone."""
+        try:
+            return self.keys.decrypt(sealed).decode()
+        except InvalidToken:
+            raise UnusableSealingKey(NAME) from None

@@ -1,0 +1,119 @@
+"""Access keys of the S3 store, by IAM: one user per customer and environment."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from alumniq_pipelines.core.loads.target import Environment
+from alumniq_pipelines.core.problems.outage import AccessKeysUnavailable
+
+POLICY = "alumniq-folder"
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKeys:
+    """All users; raises AccessKeysUnavailable."""
+
+    client: Any
+
+    @classmethod
+    def at(
+        cls, endpoint_url: str | None, region: str, key_id: str | None, secret: str | None
+    ) -> Self:
+        """Make a client; without keys it finds them in the usual AWS chain."""
+        config = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 2})
+        return cls(
+            boto3.client(
+                "iam",
+                endpoint_url=endpoint_url,
+                region_name=region,
+                aws_access_key_id=key_id,
+                aws_secret_access_key=secret,
+                config=config,
+            )
+        )
+
+    def make(self, user: str, bucket: str, environment: Environment) -> tuple[str, str]:
+        """Make a pair for a user, who is made first and may use one folder of one bucket.
+
+        IAM lets a user have two: those that are off are taken away before.
+        """
+        with _faults():
+            with suppress(self.client.exceptions.EntityAlreadyExistsException):
+                self.client.create_user(UserName=user)
+            self.client.put_user_policy(
+                UserName=user, PolicyName=POLICY, PolicyDocument=_policy(bucket, environment)
+            )
+            for each in self.client.list_access_keys(UserName=user)["AccessKeyMetadata"]:
+                if each["Status"] == "Inactive":
+                    self.client.delete_access_key(UserName=user, AccessKeyId=each["AccessKeyId"])
+            made = self.client.create_access_key(UserName=user)["AccessKey"]
+        return made["AccessKeyId"], made["SecretAccessKey"]
+
+    def forget(self, user: str, access_key_id: str) -> None:
+        """Take a pair away that nobody was told of."""
+        with _faults():
+            self.client.delete_access_key(UserName=user, AccessKeyId=access_key_id)
+
+    def unknown(self, user: str, known: set[str]) -> list[str]:
+        """List a user's pairs that nobody kept: a crash came between making and keeping."""
+        with _faults(), suppress(self.client.exceptions.NoSuchEntityException):
+            listed = self.client.list_access_keys(UserName=user)["AccessKeyMetadata"]
+            return [each["AccessKeyId"] for each in listed if each["AccessKeyId"] not in known]
+        return []
+
+    def deactivate(self, user: str, access_key_id: str) -> None:
+        """Take a pair out of use; it could be given back by hand."""
+        with _faults(), suppress(self.client.exceptions.NoSuchEntityException):
+            self.client.update_access_key(
+                UserName=user, AccessKeyId=access_key_id, Status="Inactive"
+            )
+
+    def last_used(self, access_key_id: str) -> datetime | None:
+        """Answer when a pair was last used, if ever."""
+        with _faults():
+            answer = self.client.get_access_key_last_used(AccessKeyId=access_key_id)
+        used: datetime | None = answer["AccessKeyLastUsed"].get("LastUsedDate")
+        return used
+
+
+def _policy(bucket: str, environment: Environment) -> str:
+    """Allow reading and writing below the environment's folder, and listing it."""
+    name = f"arn:aws:s3:::{bucket}"
+    folder = f"{environment}/*"
+    return json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+                    "Resource": f"{name}/{folder}",
+                },
+                {
+                    "Effect": "Allow",
+                    "Action": "s3:ListBucket",
+                    "Resource": name,
+                    "Condition": {"StringLike": {"s3:prefix": folder}},
+                },
+            ],
+        }
+    )
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    """Tell IAM's refusals by their code and the driver's faults by their class."""
+    try:
+        yield
+    except ClientError as error:
+        raise AccessKeysUnavailable(error.response["Error"]["Code"]) from None
+    except BotoCoreError as error:
+        raise AccessKeysUnavailable(type(error).__name__) from None

@@ -1,0 +1,76 @@
+"""Accepting loads: the one statement that every caller of the gateway waits for."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from functools import cached_property
+
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from alumniq_pipelines.adapters.ledger.database import Database
+from alumniq_pipelines.adapters.ledger.group_commit import Gathering
+from alumniq_pipelines.adapters.ledger.load_rows import GIVEN, load_of, row_of
+from alumniq_pipelines.adapters.ledger.prepared_statements import Prepared
+from alumniq_pipelines.adapters.ledger.tables import customers, loads
+from alumniq_pipelines.core.loads.load import Load
+from alumniq_pipelines.core.problems.command import UnknownCustomer
+from alumniq_pipelines.core.problems.problem import OutageProblem
+
+
+class Acceptance:
+    """Keeps new loads; those of several callers share a commit."""
+
+    def __init__(self, database: Database) -> None:
+        """Begin with nobody waiting."""
+        self.database = database
+        self._gathering: Gathering[Load, int] = Gathering(self._write)
+
+    def keep(self, new: Sequence[Load]) -> Sequence[Load | Exception]:
+        """Keep loads and answer each with its number; they are on disk then.
+
+        Where another load has its idempotency key, that one is the answer. In place of a load that
+        could not be kept stands what refused it: UnknownCustomer, or an outage.
+        """
+        kept = zip(new, self._gathering.add(new), strict=True)
+        return [self._answer(load, number) for load, number in kept]
+
+    def _answer(self, load: Load, number: Future[int]) -> Load | Exception:
+        try:
+            return self._kept(load, number)
+        except (OutageProblem, UnknownCustomer, SQLAlchemyError) as refused:
+            return refused
+
+    def _kept(self, load: Load, number: Future[int]) -> Load:
+        try:
+            return replace(load, number=number.result())
+        except IntegrityError:
+            self._refuse_unknown(load.target.customer)
+            earlier = self.named(load.request.idempotency_key or "")
+            if earlier is None:
+                raise
+            return earlier
+
+    def named(self, idempotency_key: str) -> Load | None:
+        """Find the load that was accepted under an idempotency key."""
+        wanted = select(loads).where(loads.c.idempotency_key == idempotency_key)
+        with self.database.reading() as connection:
+            row = connection.execute(wanted).mappings().one_or_none()
+        return None if row is None else load_of(row)
+
+    def _write(self, new: Sequence[Load]) -> Sequence[int]:
+        # One statement by itself is a transaction: it needs neither BEGIN nor COMMIT.
+        lend = self.database.writing if len(new) > 1 else self.database.writing_once
+        with lend() as connection:
+            return [self._insert.rows(connection, row_of(each))[0][0] for each in new]
+
+    @cached_property
+    def _insert(self) -> Prepared:
+        return Prepared.of(
+            insert(loads).returning(loads.c.number), self.database.engine.dialect, GIVEN
+        )
+
+    def _refuse_unknown(self, customer: str) -> None:
+        with self.database.reading() as connection:
+            if connection.scalar(select(customers.c.id).where(customers.c.id == customer)) is None:
+                raise UnknownCustomer(customer) from None

@@ -1,0 +1,141 @@
+"""Troubles: what in loads and notifications staff should know of, as the ledger shows it."""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import and_, case, func, or_, select, tuple_
+
+from alumniq_pipelines.adapters.ledger.database import Database
+from alumniq_pipelines.adapters.ledger.load_rows import load_of
+from alumniq_pipelines.adapters.ledger.tables import attempts, loads, notifications
+from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, UNDERWAY_STATES, Load, LoadState
+from alumniq_pipelines.core.loads.outcome import AttemptResult
+from alumniq_pipelines.core.notifications.load_outcome import OUR_FAULTS
+from alumniq_pipelines.core.notifications.notification import Audience, Channel, NotificationState
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """A destination that the newest notification could not be delivered to.
+
+    `digest` stands for it where it must not be shown; a destination of staff has no `customer`.
+    """
+
+    audience: Audience
+    customer: str
+    channel: Channel
+    notification_id: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Troubles:
+    """Questions to loads and notifications; nothing is written."""
+
+    database: Database
+
+    def unfinished(self, accepted_before: datetime, feeds: Collection[str]) -> Sequence[Load]:
+        """List loads of known feeds that were accepted long ago and have no outcome, in order."""
+        wanted = select(loads).where(
+            loads.c.state.in_(sorted(UNDERWAY_STATES)),
+            loads.c.accepted_at < accepted_before,
+            loads.c.feed.in_(feeds),
+        )
+        with self.database.reading() as connection:
+            rows = connection.execute(wanted.order_by(loads.c.number)).mappings()
+            return [load_of(row) for row in rows]
+
+    def last_movement(self) -> datetime | None:
+        """Answer when an attempt at any load last began or ended."""
+        # By number, not by time: the newest loads are where things move, and they have an index.
+        recent = select(loads.c.job_id).order_by(loads.c.number.desc()).limit(_RECENT).subquery()
+        wanted = select(func.max(attempts.c.started_at), func.max(attempts.c.ended_at)).where(
+            attempts.c.job_id.in_(select(recent.c.job_id))
+        )
+        with self.database.reading() as connection:
+            moments = [each for each in connection.execute(wanted).one() if each is not None]
+        return max(moments, default=None)
+
+    def exhausted(self, since: datetime) -> Sequence[Load]:
+        """List the last load of each target that failed `since`, by us, and is not tried again."""
+        later = loads.alias("later")
+        has_recovered = (
+            select(later.c.number)
+            .where(
+                later.c.customer == loads.c.customer,
+                later.c.environment == loads.c.environment,
+                later.c.feed == loads.c.feed,
+                later.c.number > loads.c.number,
+                later.c.state == LoadState.SUCCEEDED,
+            )
+            .exists()
+        )
+        last_attempt = and_(
+            attempts.c.job_id == loads.c.job_id, attempts.c.number == loads.c.attempts
+        )
+        wanted = (
+            select(loads)
+            .join(attempts, last_attempt)
+            .where(
+                loads.c.state == LoadState.FAILED,
+                loads.c.ended_at > since,
+                or_(
+                    loads.c.attempts >= MAX_ATTEMPTS,
+                    attempts.c.result == AttemptResult.MISCONFIGURED,
+                ),
+                attempts.c.result.in_(OUR_FAULTS),
+                ~has_recovered,
+            )
+            .order_by(loads.c.number)
+        )
+        with self.database.reading() as connection:
+            found = [load_of(row) for row in connection.execute(wanted).mappings()]
+        return list({load.target: load for load in found}.values())
+
+    def undelivered(self, since: datetime) -> Sequence[Undelivered]:
+        """List destinations to which the newest thing owed about a load `since` was given up."""
+        # Staff are one recipient, whichever customers' loads they are notified about.
+        is_customer = notifications.c.audience == Audience.CUSTOMER
+        customer = case((is_customer, loads.c.customer), else_="").label("customer")
+        destination = (
+            notifications.c.audience,
+            customer,
+            notifications.c.channel,
+            notifications.c.destination,
+        )
+        settled = (
+            select(*destination, notifications.c.id, notifications.c.state)
+            .join(loads, loads.c.job_id == notifications.c.job_id)
+            .where(
+                notifications.c.channel.in_((Channel.CALLBACK, Channel.MAIL)),
+                notifications.c.created_at > since,
+                notifications.c.state != NotificationState.PENDING,
+            )
+        )
+        given_up = (
+            select(*destination)
+            .join(loads, loads.c.job_id == notifications.c.job_id)
+            .where(
+                notifications.c.created_at > since,
+                notifications.c.state == NotificationState.GIVEN_UP,
+            )
+        )
+        newest_last = settled.where(tuple_(*destination).in_(given_up)).order_by(
+            notifications.c.created_at, notifications.c.id
+        )
+        with self.database.reading() as connection:
+            newest = {tuple(row[:4]): row for row in connection.execute(newest_last)}
+        return [
+            Undelivered(row.audience, row.customer, row.channel, row.id, _digest(row.destination))
+            for row in newest.values()
+            if row.state is NotificationState.GIVEN_UP
+        ]
+
+
+_RECENT = 500
+
+
+def _digest(destination: str) -> str:
+    return hashlib.sha256(destination.encode("utf-8", "replace")).hexdigest()[:12]

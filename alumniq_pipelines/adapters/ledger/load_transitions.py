@@ -1,0 +1,38 @@
+"""The statements by which loads and attempts move, each only from where that is legal."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, Update, select, update
+
+from alumniq_pipelines.adapters.ledger.tables import attempts, loads
+from alumniq_pipelines.core.loads.archive import Receipt
+from alumniq_pipelines.core.loads.load import JobId, LoadState, states_before
+from alumniq_pipelines.core.loads.outcome import AttemptResult
+
+
+def in_order(*states: LoadState) -> Select[Any]:
+    """Select loads in some states, in order of acceptance."""
+    return select(loads).where(loads.c.state.in_(states)).order_by(loads.c.number)
+
+
+def move(job_id: JobId, state: LoadState) -> Update:
+    """Update a load to a state, where it is in one from which that is legal."""
+    legal = sorted(states_before(state))
+    return (
+        update(loads).where(loads.c.job_id == job_id, loads.c.state.in_(legal)).values(state=state)
+    )
+
+
+def receipt_columns(receipt: Receipt | None) -> dict[str, str | None]:
+    """Return the columns of `attempts` that a receipt fills; none without one."""
+    return {} if receipt is None else {"sha256": receipt.sha256, "etag": receipt.etag}
+
+
+def close_open(job_id: JobId, result: AttemptResult, now: datetime) -> Update:
+    """Update the open attempt of a load to a result."""
+    return (
+        update(attempts)
+        .where(attempts.c.job_id == job_id, attempts.c.result.is_(None))
+        .values(result=result, ended_at=now)
+    )

@@ -1,0 +1,54 @@
+"""Tallies: how much of everything there is, for monitors; one statement each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, func, select
+
+from alumniq_pipelines.adapters.ledger.database import Database
+from alumniq_pipelines.adapters.ledger.tables import (
+    delivery_attempts,
+    incidents,
+    loads,
+    notifications,
+)
+from alumniq_pipelines.core.loads.load import LoadState
+
+
+@dataclass(frozen=True)
+class Tallies:
+    """Counts over all customers."""
+
+    database: Database
+
+    def loads(self) -> Mapping[str, int]:
+        """Count loads by state."""
+        return self._by(loads.c.state)
+
+    def notifications(self) -> Mapping[str, int]:
+        """Count notifications by state."""
+        return self._by(notifications.c.state)
+
+    def delivery_attempts(self) -> Mapping[bool, int]:
+        """Count attempts at delivery by whether they delivered."""
+        return self._by(delivery_attempts.c.delivered)
+
+    def incidents(self) -> Mapping[str, int]:
+        """Count open incidents by kind; the first four kinds are silence."""
+        return self._by(incidents.c.kind, incidents.c.closed_at.is_(None))
+
+    def waiting_since(self) -> datetime | None:
+        """Answer when the load that waits longest was accepted."""
+        wanted = select(func.min(loads.c.accepted_at)).where(
+            loads.c.state.in_([LoadState.QUEUED, LoadState.REQUESTED])
+        )
+        with self.database.reading() as connection:
+            since: datetime | None = connection.scalar(wanted)
+        return since
+
+    def _by(self, column: Column[Any], *conditions: Any) -> Mapping[Any, int]:
+        wanted = select(column, func.count()).where(*conditions).group_by(column)
+        with self.database.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(wanted)}

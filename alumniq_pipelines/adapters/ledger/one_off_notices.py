@@ -1,0 +1,40 @@
+"""News: what is neither about a load nor lasts, such as a key that was made.
+
+The outbox sends what is about a load or an incident, so news is an incident that is over at once.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, insert
+
+from alumniq_pipelines.adapters.ledger.notifications import owe
+from alumniq_pipelines.adapters.ledger.tables import incidents
+from alumniq_pipelines.core.monitoring.incident import Condition, Resolution
+from alumniq_pipelines.core.notifications.notification import Notice
+
+
+def enqueue_news(
+    connection: Connection,
+    name: str,
+    condition: Condition,
+    notices: Sequence[Notice],
+    now: datetime,
+) -> None:
+    """Save news and enqueue its notices, in the caller's transaction.
+
+    The ids of the notifications are `name` with a number.
+    """
+    happened = insert(incidents).values(
+        key=condition.key,
+        kind=condition.kind,
+        title=condition.title,
+        detail=condition.detail,
+        advice=condition.advice,
+        opened_at=now,
+        told_at=now,
+        closed_at=now,
+        resolution=Resolution.DROPPED,
+    )
+    incident = connection.scalar(happened.returning(incidents.c.id))
+    owe(connection, name, notices, now, incident_id=incident)

@@ -1,0 +1,1 @@
+"""The warehouse as DuckDB files: a file per version, and a catalog file to query them."""

@@ -1,0 +1,47 @@
+"""The catalog of an environment: a DuckDB file with a view of each feed's live version.
+
+A view names one version's file, not the link to the live one: DuckDB opens the file anew at every
+mention in a statement, and a statement that mentions a feed twice while the link moves would read
+two versions. So whoever opened a catalog reads the same versions until it is opened again.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import duckdb
+
+from alumniq_pipelines.adapters.warehouse.version_facts import FACTS, VersionFile
+from alumniq_pipelines.core.database_paths import database_path
+from alumniq_pipelines.core.sql_text import identifier, literal
+from alumniq_pipelines.files.duckdb_paths import file_pattern
+
+OVERVIEW = "_versions"
+"""The view that tells which version each feed is at."""
+
+
+def write(file: Path, live: Mapping[Path, VersionFile]) -> None:
+    """Write a catalog of live versions into a new file; views name the versions' files by path."""
+    file.unlink(missing_ok=True)
+    with duckdb.connect(database_path(file)) as connection:
+        for path, described in live.items():
+            view = identifier(described.table)
+            connection.execute(f"create view {view} as from {_source([path], described.table)}")
+            connection.execute(f"comment on view {view} is {literal(_comment(described))}")
+        source = _source(live, FACTS)
+        connection.execute(f"create view {OVERVIEW} as from {source} order by feed")
+        connection.execute("checkpoint")
+
+
+def _source(paths: Iterable[Path], table: str) -> str:
+    """Name a table of files; a folder called `a=b` must not add a column to it."""
+    files = ", ".join(literal(file_pattern(path)) for path in paths)
+    return f"read_duckdb([{files}], table_name = {literal(table)}, hive_partitioning = false)"
+
+
+def _comment(described: VersionFile) -> str:
+    """Tell in a line what a reader has before them."""
+    version = described.version
+    return (
+        f"{version.target}, version {version.number} of {version.published_at:%Y-%m-%d %H:%M} UTC: "
+        f"{version.rows:,} rows, load {version.job_id}"
+    )

@@ -1,0 +1,173 @@
+"""The warehouse as DuckDB files: one per version, a link to the live one, a catalog of views."""
+
+import shutil
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from alumniq_pipelines.adapters.warehouse.duckdb import catalog_file, query, version_file
+from alumniq_pipelines.adapters.warehouse.folders import SUFFIX, NumberedFiles, locked, make
+from alumniq_pipelines.adapters.warehouse.version_facts import VersionFile, describe
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.loads.load import JobId
+from alumniq_pipelines.core.loads.target import CUSTOMER_PATTERN, Environment, Target
+from alumniq_pipelines.core.loads.warehouse import AcceptedRows, LiveRows, Version
+from alumniq_pipelines.core.problems.command import NothingPublished, UnknownVersion
+from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
+
+
+@dataclass(frozen=True)
+class DuckDBWarehouse:
+    """Implements core's Warehouse below one folder."""
+
+    folder: Path
+    versions_kept: int = 5
+    query_seconds: float = 300
+    group: int | None = None
+    """Who may read it beside its user."""
+
+    def live(self, target: Target) -> Version | None:
+        """Answer the version that readers who come now will see."""
+        files = self._files(target)
+        with _faults_told():
+            number = files.linked()
+            return None if number is None else version_file.read([files.path(number)])[0].version
+
+    def live_rows(
+        self, target: Target, scratch: Path, columns: Collection[str] | None = None
+    ) -> LiveRows | None:
+        """Answer the live version with its rows: its file itself, which is never written again."""
+        del scratch, columns
+        files = self._files(target)
+        with _faults_told():
+            number = files.linked()
+            if number is None:
+                return None
+            [found] = version_file.read([files.path(number)])
+        return LiveRows(found.version, files.path(number), found.table)
+
+    def publish(
+        self,
+        target: Target,
+        field_map: FieldMap,
+        accepted: AcceptedRows,
+        *,
+        number: int,
+        job_id: JobId,
+        now: datetime,
+    ) -> Version:
+        """Complete a new version, then move the pointer to it; takes the accepted file away."""
+        described = describe(target, field_map, accepted, number, job_id, now)
+        files = self._files(target)
+        with _faults_told():
+            self._make(files.folder)
+            with locked(files.folder):
+                live = self.live(target)
+                if live is None or live.number < number:
+                    _store(files, accepted, described)
+                    live = described.version
+                self._show(target, live.number, now)
+                return live
+
+    def make_live(self, target: Target, number: int, now: datetime) -> Version:
+        """Move the pointer to a version that is kept; raises UnknownVersion."""
+        files = self._files(target)
+        with _faults_told():
+            kept = self._kept(files)
+            if number not in kept:
+                raise UnknownVersion(str(target), number, kept)
+            with locked(files.folder):
+                self._show(target, number, now)
+                return version_file.read([files.path(number)])[0].version
+
+    def versions(self, target: Target) -> Sequence[Version]:
+        """List the versions kept, newest first."""
+        files = self._files(target)
+        with _faults_told():
+            paths = [files.path(number) for number in self._kept(files)]
+            return [each.version for each in version_file.read(paths)]
+
+    def query(
+        self, customer: str, environment: str, sql: str, most: int | None = None
+    ) -> tuple[Sequence[str], Sequence[tuple[object, ...]]]:
+        """Run one SELECT over an environment's catalog: column names and rows, at most `most`."""
+        if not CUSTOMER_PATTERN.fullmatch(customer) or environment not in set(Environment):
+            raise NothingPublished(customer, environment)
+        catalog = self._environment(customer, environment) / f"catalog{SUFFIX}"
+        if not catalog.exists():
+            raise NothingPublished(customer, environment)
+        with _faults_told():
+            return query.run(catalog, sql, max_rows=most, seconds=self.query_seconds)
+
+    def _environment(self, customer: str, environment: str) -> Path:
+        """Name the folder of an environment."""
+        return self.folder.absolute() / customer / environment
+
+    def _files(self, target: Target) -> NumberedFiles:
+        """Name the files of a target's versions."""
+        folder = self._environment(target.customer, target.environment) / target.feed
+        return NumberedFiles(folder, folder / f"live{SUFFIX}", self.group)
+
+    def _make(self, folder: Path) -> None:
+        """Make a folder of the warehouse."""
+        make(folder, self.folder.absolute(), self.group)
+
+    def _kept(self, files: NumberedFiles) -> Sequence[int]:
+        """List the numbers of the versions kept, newest first: the live one is always of them."""
+        numbers = files.numbers()
+        live = files.linked()
+        return [each for each in numbers if each in numbers[: self.versions_kept] or each == live]
+
+    def _show(self, target: Target, number: int, now: datetime) -> None:
+        """Let readers see a version: its catalog is written first, then the two links move.
+
+        The target's link is the truth. Should the process end between the two, whoever publishes
+        next in the environment, or tries the same load again, writes the catalog anew.
+        """
+        files = self._files(target)
+        folder = files.folder.parent
+        links_to = folder / f"catalog{SUFFIX}"
+        catalogs = NumberedFiles(folder / ".catalogs", links_to, self.group)
+        self._make(catalogs.folder)
+        with locked(folder):
+            live = {**_live_files(folder), target.feed: files.path(number)}.values()
+            fresh = catalogs.folder / "new.part"
+            catalog_file.write(fresh, dict(zip(live, version_file.read(live), strict=True)))
+            next_number = (catalogs.linked() or 0) + 1
+            catalogs.keep(fresh, next_number, now)
+            files.move_link(number)
+            catalogs.move_link(next_number)
+            for superseded in catalogs.superseded(1, now):
+                catalogs.path(superseded).unlink()
+        for superseded in files.superseded(self.versions_kept, now):
+            files.retire(superseded)
+
+
+def _store(files: NumberedFiles, accepted: AcceptedRows, described: VersionFile) -> None:
+    """Put a completed version's file beside the others; nothing leads to it yet."""
+    for leftover in files.folder.glob("*.part*"):
+        leftover.unlink()
+    version_file.complete(accepted, described)
+    number = described.version.number
+    part = files.path(number).with_suffix(".part")
+    shutil.move(accepted.database, part)
+    files.keep(part, number, described.version.published_at)
+
+
+def _live_files(environment: Path) -> dict[str, Path]:
+    """Gather the files of the live versions of an environment, by feed."""
+    links = environment.glob(f"*/live{SUFFIX}")
+    return {link.parent.name: link.parent / link.readlink() for link in links if link.exists()}
+
+
+@contextmanager
+def _faults_told() -> Iterator[None]:
+    """Turn what DuckDB and the file system raise into WarehouseUnavailable, by kind alone."""
+    try:
+        yield
+    except (duckdb.Error, OSError) as error:
+        raise WarehouseUnavailable(type(error).__name__) from None

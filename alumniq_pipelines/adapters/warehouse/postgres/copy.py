@@ -1,0 +1,137 @@
+"""Rows between a DuckDB file and a PostgreSQL table, as CSV through a pipe: no row becomes Python.
+
+One side writes while the other reads, so it takes the time of the slower one and no disk.
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import duckdb
+from psycopg import Connection
+
+from alumniq_pipelines.adapters.warehouse.postgres.schema_layout import Columns, Place
+from alumniq_pipelines.core.database_paths import database_path
+from alumniq_pipelines.core.loads.warehouse import GAPS, AcceptedRows
+from alumniq_pipelines.core.sql_text import identifier, literal
+
+CHUNK_BYTES = 1 << 18
+WRITING: dict[str, Any] = {"threads": 1, "memory_limit": "256MB"}
+"""How DuckDB writes: more threads would run ahead and keep what PostgreSQL is too slow to take."""
+
+ROWS_AT_ONCE = 10_000
+POSTGRES_NAMES = {
+    "VARCHAR": "text",
+    "DOUBLE": "double precision",
+    "TIMESTAMP": "timestamp without time zone",
+}
+DUCKDB_NAMES = {postgres: name for name, postgres in POSTGRES_NAMES.items()}
+"""Where the two call a type differently; what is not here has one name."""
+READING = (
+    "auto_detect = false, header = false, delim = ',', quote = '\"', escape = '\"', "
+    "nullstr = '', allow_quoted_nulls = false, max_line_size = 8000000, "
+    "compression = 'none', hive_partitioning = false"
+)
+"""How DuckDB reads what PostgreSQL wrote: no row that was loaded is as long, its quotes doubled."""
+
+ROOM: dict[str, Any] = {"memory_limit": "512MB"}
+"""What DuckDB may take for it, beside what is staged."""
+
+
+def accepted_columns(accepted: AcceptedRows) -> Columns:
+    """List the columns of accepted rows with PostgreSQL's types."""
+    with duckdb.connect(database_path(accepted.database), read_only=True) as connection:
+        described = connection.execute(f"describe {identifier(accepted.table)}").fetchall()
+    return [(name, POSTGRES_NAMES.get(kind, kind.lower())) for name, kind, *_ in described]
+
+
+def copy_in(
+    connection: Connection[Any], accepted: AcceptedRows, relation: str, columns: Columns
+) -> int:
+    """Copy accepted rows into a table made in this transaction, and answer how many came."""
+    names = ", ".join(identifier(name) for name, _ in columns)
+    # A lone `\\.` on a line would end the rows, before PostgreSQL 18 also in CSV.
+    quoting = f", force_quote ({names})" if len(columns) == 1 else ""
+    # Frozen: whoever reads the rows first need not mark each of them as committed.
+    into = f"copy {relation} ({names}) from stdin (format csv, freeze)"
+    with (
+        duckdb.connect(database_path(accepted.database), read_only=True, config=WRITING) as source,
+        connection.cursor() as cursor,
+        ThreadPoolExecutor(1) as other,
+    ):
+        with _pipe() as (reader, writer), cursor.copy(into) as copy:
+
+            def write() -> None:
+                with writer:
+                    source.execute(
+                        f"copy {identifier(accepted.table)} to '/dev/fd/{writer.fileno()}' "
+                        f"(format csv, header false, use_tmp_file false{quoting})"
+                    )
+
+            written = other.submit(write)
+            while chunk := reader.read(CHUNK_BYTES):
+                copy.write(chunk)
+            written.result()
+        return cursor.rowcount
+
+
+def copy_gaps(
+    connection: Connection[Any], accepted: AcceptedRows, place: Place, number: int
+) -> None:
+    """Keep what leads from accepted rows, as the version of that number, to those of the file.
+
+    There is one entry at most for each row that was left out.
+    """
+    into = f"copy {place.gaps} (feed, number, place, left_out) from stdin"
+    with (
+        duckdb.connect(database_path(accepted.database), read_only=True) as source,
+        connection.cursor() as cursor,
+        cursor.copy(into) as copy,
+    ):
+        found = source.execute(f"select place, left_out from {GAPS}")
+        while rows := found.fetchmany(ROWS_AT_ONCE):
+            for row in rows:
+                copy.write_row((place.target.feed, number, *row))
+
+
+def copy_out(
+    connection: Connection[Any], relation: str, columns: Columns, database: Path, table: str
+) -> None:
+    """Copy a version into a new DuckDB file, in its order."""
+    types = ", ".join(
+        f"{literal(name)}: {literal(DUCKDB_NAMES.get(kind, kind))}" for name, kind in columns
+    )
+    names = ", ".join(identifier(name) for name, _ in columns)
+    out = f"copy (select {names} from {relation}) to stdout (format csv, force_quote *)"
+    connection.execute("set local synchronize_seqscans = off")
+    with (
+        duckdb.connect(database_path(database), config=ROOM) as destination,
+        connection.cursor() as cursor,
+        ThreadPoolExecutor(1) as other,
+        _pipe() as (reader, writer),
+        cursor.copy(out) as copy,
+    ):
+
+        def read() -> None:
+            with reader:
+                destination.execute(
+                    f"create table {identifier(table)} as from read_csv("
+                    f"'/dev/fd/{reader.fileno()}', columns = {{{types}}}, {READING})"
+                )
+
+        was_read = other.submit(read)
+        for chunk in copy:
+            writer.write(chunk)
+        writer.close()
+        was_read.result()
+
+
+@contextmanager
+def _pipe() -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """Open a pipe: the end to read from, and the one to write to."""
+    ends = os.pipe()
+    with os.fdopen(ends[0], "rb", buffering=0) as reader, os.fdopen(ends[1], "wb") as writer:
+        yield reader, writer

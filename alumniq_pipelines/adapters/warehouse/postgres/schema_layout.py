@@ -1,0 +1,154 @@
+"""Where a PostgreSQL warehouse keeps an environment: a schema to read, and one with the versions.
+
+iqu_qa                       for readers: a view per feed, and `_versions`
+iqu_qa_versions._facts       what each version is
+iqu_qa_versions._live        the pointers: which version of each feed readers see
+iqu_qa_versions._gaps        what leads from the rows of versions to those of their files
+iqu_qa_versions.members__s…  a partitioned table per set of columns that the feed has had
+iqu_qa_versions.members__v17 a version, one of its partitions
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from psycopg import Connection
+from psycopg.rows import dict_row
+
+from alumniq_pipelines.adapters.warehouse.version_facts import FACT_TYPES
+from alumniq_pipelines.core.loads.target import Target
+from alumniq_pipelines.core.loads.warehouse import GAPS
+from alumniq_pipelines.core.sql_text import identifier, literal
+
+NUMBER = "_number of the load_"
+"""The column that partitions a feed's rows by version; no column of a feed is called so."""
+OVERVIEW = "_versions"
+"""The view that tells which version each feed is at."""
+
+Columns = Sequence[tuple[str, str]]
+"""Names and PostgreSQL types."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The names of one target's relations, quoted for SQL."""
+
+    target: Target
+
+    @property
+    def schema(self) -> str:
+        """The readers' schema; customers have no underscore in their names."""
+        return schema_of(self.target.customer, self.target.environment)
+
+    @property
+    def table(self) -> str:
+        """The feed's name for readers."""
+        return self.target.feed.replace("-", "_")
+
+    @property
+    def view(self) -> str:
+        """What readers read."""
+        return f"{self.schema}.{identifier(self.table)}"
+
+    @property
+    def relation(self) -> str:
+        """What readers read, as people write it."""
+        return f"{self.schema}.{self.table}"
+
+    @property
+    def facts(self) -> str:
+        """What each version of the environment is."""
+        return f"{self.schema}_versions._facts"
+
+    @property
+    def pointers(self) -> str:
+        """Which version of each feed of the environment is live."""
+        return f"{self.schema}_versions._live"
+
+    @property
+    def gaps(self) -> str:
+        """What leads from the rows of the environment's versions to those of their files."""
+        return f"{self.schema}_versions.{GAPS}"
+
+    def version(self, number: int) -> str:
+        """The table of a version."""
+        return self.inner(f"{self.table}__v{number}")
+
+    def inner(self, table: str) -> str:
+        """A table beside the versions."""
+        return f"{self.schema}_versions.{identifier(table)}"
+
+    def shape(self, columns: Columns) -> str:
+        """The name of the partitioned table for versions with these columns."""
+        return f"{self.table}__s{sha256(repr(list(columns)).encode()).hexdigest()[:8]}"
+
+    def live_number(self, shape: str) -> str:
+        """The expression for what the pointer leads to, null where that has another shape."""
+        where = f"feed = {literal(self.target.feed)} and shape = {literal(shape)}"
+        return f"(select number from {self.pointers} where {where})"
+
+
+def schema_of(customer: str, environment: str) -> str:
+    """Name an environment's schema for readers; it needs no quotes."""
+    return f"{customer}_{environment}".replace("-", "_")
+
+
+def make(connection: Connection[Any], place: Place) -> None:
+    """Make an environment's schemas and tables unless they are there; one maker at a time."""
+    if exists(connection, place.pointers) and exists(connection, place.gaps):
+        return
+    columns = ", ".join(f"{name} {kind}" for name, kind in FACT_TYPES.items())
+    shown = ", ".join(f"facts.{name}" for name in FACT_TYPES)
+    with connection.transaction():
+        lock(connection, place.schema)
+        connection.execute(
+            f"create schema if not exists {place.schema};"
+            f"create schema if not exists {place.schema}_versions;"
+            f"create table if not exists {place.facts} "
+            f"({columns}, shape text not null, primary key (feed, number));"
+            f"create table if not exists {place.pointers} "
+            "(feed text primary key, number bigint not null, shape text not null);"
+            f"create table if not exists {place.gaps} "
+            "(feed text, number bigint, place bigint, left_out bigint not null, "
+            "primary key (feed, number, place));"
+            f"create or replace view {place.schema}.{OVERVIEW} as select {shown} "
+            f"from {place.facts} facts join {place.pointers} using (feed, number) order by feed"
+        )
+
+
+def exists(connection: Connection[Any], relation: str) -> bool:
+    """Whether a relation is there."""
+    [(found,)] = connection.execute("select to_regclass(%s)", [relation]).fetchall()
+    return found is not None
+
+
+def lock(connection: Connection[Any], name: str) -> None:
+    """Keep other writers of what is named out until the transaction ends."""
+    connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+
+
+def facts(
+    connection: Connection[Any], place: Place, where: str = "true"
+) -> Sequence[Mapping[str, Any]]:
+    """Read what a target's versions are, newest first, and which of them `is_live`."""
+    if not exists(connection, place.pointers):
+        return []
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            f"select facts.*, live.number is not null as is_live from {place.facts} facts "
+            f"left join {place.pointers} live using (feed, number) "
+            f"where feed = %s and {where} order by number desc",
+            [place.target.feed],
+        ).fetchall()
+
+
+def columns_of(connection: Connection[Any], relation: str) -> Columns:
+    """List the columns of a relation, but for our own."""
+    found = connection.execute(
+        "select attname::text, format_type(atttypid, atttypmod) from pg_attribute "
+        "where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped and attname <> %s "
+        "order by attnum",
+        [relation, NUMBER],
+    ).fetchall()
+    return [(name, kind) for name, kind in found]

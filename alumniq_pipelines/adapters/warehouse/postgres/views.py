@@ -1,0 +1,121 @@
+"""The view of a feed, when its columns change: grants stay, and views that others built on it.
+
+PostgreSQL lets a view gain columns at its end. For anything else it must be made anew, and with it
+the views that read it: all in one transaction, so nobody sees it gone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Connection, errors
+
+from alumniq_pipelines.adapters.warehouse.postgres.schema_layout import Columns, columns_of, exists
+from alumniq_pipelines.core.problems.setup import ViewsInTheWay
+from alumniq_pipelines.core.sql_text import identifier, literal
+
+DEPENDENTS = """
+    with recursive readers(view, depth) as (
+        select to_regclass(%(view)s)::oid, 0
+        union
+        select rule.ev_class, readers.depth + 1
+        from readers
+        join pg_depend on refclassid = 'pg_class'::regclass and refobjid = readers.view
+            and classid = 'pg_rewrite'::regclass
+        join pg_rewrite rule on rule.oid = objid and rule.ev_class <> readers.view
+    )
+    select relation.oid, relation.oid::regclass::text, relkind = 'v', pg_get_viewdef(relation.oid),
+        pg_get_userbyid(relowner), obj_description(relation.oid, 'pg_class'),
+        coalesce(array_to_string(reloptions, ', '), '')
+    from (select view, max(depth) as depth from readers group by view) deepest
+    join pg_class relation on relation.oid = view
+    where depth > 0
+    order by depth
+"""
+GRANTS = """
+    with granted(acl, name) as (
+        select relacl, null from pg_class where oid = %(view)s
+        union all
+        select attacl, attname from pg_attribute where attrelid = %(view)s and not attisdropped
+    )
+    select name::text, privilege_type, is_grantable,
+        case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end
+    from granted, aclexplode(acl)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What is kept of a view while it is away."""
+
+    name: str
+    definition: str
+    owner: str
+    comment: str | None
+    options: str
+    grants: Sequence[tuple[str | None, str, bool, str]]
+
+
+def put_view(connection: Connection[Any], view: str, columns: Columns, source: str) -> None:
+    """Let a view show columns of a source; raises ViewsInTheWay where others do not allow it."""
+    if not exists(connection, view):
+        connection.execute(f"create view {view} as {_select(columns, source)}")
+        return
+    before = columns_of(connection, view)
+    if set(before) <= set(columns):
+        added = [each for each in columns if each not in before]
+        statement = _select([*before, *added], source)
+        connection.execute(f"create or replace view {view} as {statement}")
+        return
+    _make_anew(connection, view, _select(columns, source))
+
+
+def _make_anew(connection: Connection[Any], view: str, definition: str) -> None:
+    """Drop a view and its readers, and make them again."""
+    readers = connection.execute(DEPENDENTS, {"view": view}).fetchall()
+    stuck = [name for _, name, is_plain, *_ in readers if not is_plain]
+    if stuck:
+        raise ViewsInTheWay(view, stuck, "is materialized")
+    [(itself, owner, comment)] = connection.execute(
+        "select oid, pg_get_userbyid(relowner), obj_description(oid, 'pg_class') "
+        "from pg_class where oid = to_regclass(%s)",
+        [view],
+    ).fetchall()
+    kept = [_Kept(view, definition, owner, comment, "", _grants(connection, itself))]
+    for oid, name, _, text, its_owner, its_comment, options in readers:
+        grants = _grants(connection, oid)
+        kept.append(_Kept(name, text, its_owner, its_comment, options, grants))
+    try:
+        for each in reversed(kept):
+            connection.execute(f"drop view {each.name}")
+    except errors.DependentObjectsStillExist as error:
+        raise ViewsInTheWay(view, [each.name], error.diag.message_detail or "") from None
+    for each in kept:
+        _restore(connection, view, each)
+
+
+def _restore(connection: Connection[Any], public: str, kept: _Kept) -> None:
+    """Make a view as it was, on what it reads now."""
+    options = f" with ({kept.options})" if kept.options else ""
+    try:
+        connection.execute(f"create view {kept.name}{options} as {kept.definition}")
+    except (errors.UndefinedColumn, errors.UndefinedFunction, errors.DatatypeMismatch) as error:
+        raise ViewsInTheWay(public, [kept.name], error.diag.message_primary or "") from None
+    names = {name for name, _ in columns_of(connection, kept.name)}
+    for column, privilege, is_grantable, grantee in kept.grants:
+        if column is None or column in names:
+            what = f"{privilege} ({identifier(column)})" if column else privilege
+            further = " with grant option" if is_grantable else ""
+            connection.execute(f"grant {what} on {kept.name} to {grantee}{further}")
+    if kept.comment is not None:
+        connection.execute(f"comment on view {kept.name} is {literal(kept.comment)}")
+    connection.execute(f"alter view {kept.name} owner to {identifier(kept.owner)}")
+
+
+def _grants(connection: Connection[Any], view: int) -> Sequence[tuple[str | None, str, bool, str]]:
+    rows = connection.execute(GRANTS, {"view": view}).fetchall()
+    return [(column, privilege, grantable, to) for column, privilege, grantable, to in rows]
+
+
+def _select(columns: Columns, source: str) -> str:
+    return f"select {', '.join(identifier(name) for name, _ in columns)} from {source}"

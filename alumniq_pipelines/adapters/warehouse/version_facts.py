@@ -1,0 +1,107 @@
+"""The facts of a version, which every engine stores beside its rows in columns of its own."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.loads.load import JobId
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.loads.warehouse import AcceptedRows, Version
+
+FACTS = "_version"
+"""The table of one row that tells what a version is, so that a file explains itself."""
+
+FACT_TYPES = {
+    "customer": "varchar",
+    "environment": "varchar",
+    "feed": "varchar",
+    "table_name": "varchar",
+    "number": "bigint",
+    "job_id": "varchar",
+    "rows": "bigint",
+    "sha256": "varchar",
+    "etag": "varchar",
+    "field_map_sha256": "varchar",
+    "published_at": "timestamp",
+}
+"""The columns of FACTS; the time is in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class VersionFile:
+    """What the file of a version tells of it."""
+
+    version: Version
+    table: str
+
+
+def digest(field_map: FieldMap) -> str:
+    """Fingerprint a field map: it tells whether two versions were made by the same rules."""
+    return hashlib.sha256(field_map.model_dump_json().encode()).hexdigest()
+
+
+def describe(
+    target: Target,
+    field_map: FieldMap,
+    accepted: AcceptedRows,
+    number: int,
+    job_id: JobId,
+    now: datetime,
+) -> VersionFile:
+    """Say what the version of a load will be."""
+    version = Version(
+        target=target,
+        number=number,
+        job_id=job_id,
+        rows=accepted.rows,
+        sha256=accepted.sha256,
+        etag=accepted.etag,
+        relation=_relation(target, field_map.asset_name),
+        published_at=now,
+        field_map_sha256=digest(field_map),
+    )
+    return VersionFile(version, field_map.asset_name)
+
+
+def facts_of(described: VersionFile) -> list[object]:
+    """Put what a version is into the columns of FACTS."""
+    version = described.version
+    facts = {
+        "customer": version.target.customer,
+        "environment": version.target.environment.value,
+        "feed": version.target.feed,
+        "table_name": described.table,
+        "number": version.number,
+        "job_id": version.job_id,
+        "rows": version.rows,
+        "sha256": version.sha256,
+        "etag": version.etag,
+        "field_map_sha256": version.field_map_sha256,
+        "published_at": version.published_at.astimezone(UTC).replace(tzinfo=None),
+    }
+    return [facts[name] for name in FACT_TYPES]
+
+
+def version_of(facts: Mapping[str, Any]) -> VersionFile:
+    """Read the columns of FACTS back."""
+    target = Target(facts["customer"], Environment(facts["environment"]), facts["feed"])
+    version = Version(
+        target=target,
+        number=facts["number"],
+        job_id=JobId(facts["job_id"]),
+        rows=facts["rows"],
+        sha256=facts["sha256"],
+        etag=facts["etag"],
+        relation=_relation(target, facts["table_name"]),
+        published_at=facts["published_at"].replace(tzinfo=UTC),
+        field_map_sha256=facts["field_map_sha256"],
+    )
+    return VersionFile(version, facts["table_name"])
+
+
+def _relation(target: Target, table: str) -> str:
+    """Name a target's table as readers know it."""
+    return f"{target.customer}.{target.environment}.{table}"

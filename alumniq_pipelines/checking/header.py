@@ -1,0 +1,242 @@
+"""The header line: which delimiter it is written with, and which column stands where."""
+
+import csv
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+
+from alumniq_pipelines.core.feeds.column_names import ColumnNames, bare, fold, is_extension_name
+from alumniq_pipelines.core.feeds.did_you_mean import near_miss
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.feeds.validation import LONGEST_COLUMN_NAME
+from alumniq_pipelines.core.loads.rejection_report import REPORT_COLUMNS
+from alumniq_pipelines.core.problems.file import FileProblem
+from alumniq_pipelines.core.problems.header import (
+    DuplicateColumn,
+    MissingColumn,
+    MisspeltColumn,
+    NoHeader,
+    TooManyColumns,
+    UnknownColumn,
+    UnusableColumnName,
+    UnusableHeader,
+)
+
+DELIMITERS = (",", "\t", "|", ";", "^", "~", ":", "\x1f", "\x01", " ")
+"""What is tried beside the field map's own."""
+
+MAX_COLUMNS = 10_000
+"""A header of 1.5 MB can name 750,000, which would take minutes and gigabytes to read."""
+
+EXTENSION_NAME = re.compile(r"\w+")
+MOST_NAMES_LISTED = 10
+MOST_NEAR_NAMES = 100
+"""Unknown columns for which a similar known one is looked up: a header may have 100,000."""
+LINES_SEARCHED = 10
+"""How far below the top of the file a header is looked for, to say where it stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A header line that fits its field map.
+
+    `sources` leads from a column's name to its place in the file, from 0: the field map's columns
+    that the file has, in the field map's order, then the sender's own in the file's. `names` are
+    the sender's, as sent; a rejection report that is sent back has more columns behind them.
+    """
+
+    delimiter: str
+    width: int
+    sources: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+
+def read_header(text: str, field_map: FieldMap) -> Header:
+    """Read the first record of `text`, the beginning of a file; raises FileProblem.
+
+    All that is wrong with the header is reported together.
+    """
+    delimiter, names = _best_reading(text, field_map)
+    if not _matches(names, field_map):
+        known = [column.name for column in field_map.columns]
+        raise NoHeader(known, _line_of_header(text, field_map))
+    if len(names) > MAX_COLUMNS:
+        raise TooManyColumns(len(names), MAX_COLUMNS)
+    width, names = len(names), _without_report(names)
+    places = _places(names, field_map)
+    faults = list(_faults(names, places, field_map))
+    if faults:
+        raise UnusableHeader(faults)
+    ordered = [column.name for column in field_map.columns if column.name in places]
+    own = [name for name in places if name not in set(ordered)]
+    sources = {name: places[name][0] for name in (*ordered, *own)}
+    notes = list(_notes(names, sources, delimiter, field_map))
+    if len(names) < width:
+        notes.append("The file is a rejection report; the report's own columns were left out.")
+    return Header(delimiter, width, sources, tuple(notes), tuple(names))
+
+
+def _without_report(names: list[str]) -> list[str]:
+    """Leave out the columns that a rejection report has added to what was sent."""
+    place = len(names) - len(REPORT_COLUMNS)
+    return names[:place] if tuple(names[place:]) == REPORT_COLUMNS else names
+
+
+def _best_reading(text: str, field_map: FieldMap) -> tuple[str, list[str]]:
+    """Choose the delimiter by which most names are known; the field map's own wins a tie.
+
+    Another must part two of them: beside one name it may as well be a part of some text.
+    """
+    own = field_map.dialect.csv.delimiter
+    readings = [(each, _names(text, each, field_map)) for each in dict.fromkeys((own, *DELIMITERS))]
+
+    def known(reading: tuple[str, list[str]]) -> int:
+        delimiter, names = reading
+        matches = _matches(names, field_map)
+        parted = matches + sum(_is_extension(name, field_map) for name in names)
+        return matches if delimiter == own or parted > 1 else 0
+
+    return max(readings, key=known)
+
+
+def _names(text: str, delimiter: str, field_map: FieldMap) -> list[str]:
+    """Read the first record strictly; nothing where that cannot be done."""
+    quote = field_map.dialect.csv.quote_char
+    if delimiter == quote:
+        return []
+    try:
+        reader = csv.reader(
+            StringIO(text, newline=""), delimiter=delimiter, quotechar=quote, strict=True
+        )
+        return next(reader, [])
+    except csv.Error:
+        return []
+
+
+def _matches(names: Sequence[str], field_map: FieldMap) -> int:
+    return len({fold(name) for name in names} & {fold(each.name) for each in field_map.columns})
+
+
+def _line_of_header(text: str, field_map: FieldMap) -> int | None:
+    """Look whether a header stands some lines further down."""
+    wanted = min(2, len(field_map.columns))
+    for number, line in enumerate(text.splitlines()[1:LINES_SEARCHED], start=2):
+        if _matches(_best_reading(line, field_map)[1], field_map) >= wanted:
+            return number
+    return None
+
+
+def _places(names: Sequence[str], field_map: FieldMap) -> dict[str, list[int]]:
+    """Find where known columns and kept extension columns stand, in the file's order."""
+    known = {fold(column.name): column.name for column in field_map.columns}
+    own: dict[str, str] = {}
+    places: dict[str, list[int]] = {}
+    for place, name in enumerate(names):
+        if (folded := fold(name)) in known:
+            places.setdefault(known[folded], []).append(place)
+        elif _is_extension(name, field_map):
+            plain = own.setdefault(bare(name).casefold(), bare(name))
+            places.setdefault(plain, []).append(place)
+    return places
+
+
+def _is_extension(name: str, field_map: FieldMap) -> bool:
+    return field_map.alumniq.extension_columns and is_extension_name(name)
+
+
+def _unknown(names: Sequence[str], field_map: FieldMap) -> list[str]:
+    """List the names, each once, that are neither known nor of columns to be kept."""
+    known = {fold(column.name) for column in field_map.columns}
+    return [
+        name
+        for name in dict.fromkeys(names)
+        if fold(name) not in known and not _is_extension(name, field_map)
+    ]
+
+
+def _faults(
+    names: Sequence[str], places: Mapping[str, Sequence[int]], field_map: FieldMap
+) -> Iterator[FileProblem]:
+    unknown = _unknown(names, field_map)
+    absent = [column.name for column in field_map.columns if column.name not in places]
+    misspelt = _misspelt(unknown, absent, field_map)
+    for column in field_map.columns:
+        meant = [name for name, known in misspelt.items() if known == column.name]
+        if column.name in absent and field_map.is_required(column):
+            near = meant[0] if meant else near_miss(column.name, unknown)
+            yield MissingColumn(column.name, near)
+        else:
+            yield from (MisspeltColumn(name, column.name) for name in meant)
+    for name, found in places.items():
+        if len(found) > 1:
+            spellings = [bare(names[place]) for place in found]
+            yield DuplicateColumn(name, [place + 1 for place in found], spellings)
+        elif field_map.column(name) is None and not _is_storable(name):
+            yield UnusableColumnName(found[0] + 1, LONGEST_COLUMN_NAME)
+    if field_map.alumniq.unknown_columns == "reject":
+        others = [name for name in unknown if name not in misspelt]
+        for count, name in enumerate(others):
+            near = near_miss(name, absent) if count < MOST_NEAR_NAMES else None
+            yield UnknownColumn(name, near)
+
+
+def _misspelt(
+    unknown: Sequence[str], absent: Sequence[str], field_map: FieldMap
+) -> Mapping[str, str]:
+    """Find the unknown names that probably stand for absent columns, and for which.
+
+    Were such a file loaded, the column would be published blank.
+    """
+    if not absent:
+        return {}
+    known = ColumnNames(field_map)
+    meant = ((name, known.meant_by(name, absent)) for name in unknown)
+    return {name: column for name, column in meant if column is not None}
+
+
+def _is_storable(name: str) -> bool:
+    """Whether a name of the sender's own can be a column's in every database."""
+    return bool(EXTENSION_NAME.fullmatch(name)) and len(name.encode()) <= LONGEST_COLUMN_NAME
+
+
+def _notes(
+    names: Sequence[str], sources: Mapping[str, int], delimiter: str, field_map: FieldMap
+) -> Iterator[str]:
+    """Tell of all that was taken as it is but was not quite as described."""
+    if delimiter != field_map.dialect.csv.delimiter:
+        yield (
+            f"The file is delimited by {_shown(delimiter)}, the field map says "
+            f"{_shown(field_map.dialect.csv.delimiter)}; it was read as it is."
+        )
+    respelled = [
+        f"`{bare(names[place])}` as `{name}`"
+        for name, place in sources.items()
+        if bare(names[place]) != name
+    ]
+    if respelled:
+        yield f"Columns were matched in spite of their spelling: {_listed(respelled)}."
+    absent = [column.name for column in field_map.columns if column.name not in sources]
+    if absent:
+        yield f"The file lacks columns that may be left out; they are blank: {_listed(absent)}."
+    unknown = _unknown(names, field_map)
+    if unknown and field_map.alumniq.unknown_columns == "warn":
+        shown = [_with_near_miss(name, absent) for name in unknown[:MOST_NAMES_LISTED]]
+        listed = _listed([*shown, *unknown[MOST_NAMES_LISTED:]])
+        yield f"Columns that are not in the field map were left out: {listed}."
+
+
+def _with_near_miss(name: str, absent: Sequence[str]) -> str:
+    near = near_miss(name, absent)
+    return f"`{name}` (did you mean `{near}`?)" if near else f"`{name}`"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMES_LISTED
+    listed = ", ".join(names[:MOST_NAMES_LISTED])
+    return listed if more <= 0 else f"{listed} and {more} more"
+
+
+def _shown(delimiter: str) -> str:
+    return {"\t": "tabs", " ": "spaces"}.get(delimiter, f"{delimiter!r}")

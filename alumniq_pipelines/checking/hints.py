@@ -1,0 +1,103 @@
+"""Hints: what probably lies behind the faults of a file, in plain words; they reject nothing.
+
+Like the messages of broken rules, none of them holds a cell's value.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from alumniq_pipelines.checking.column_shift import Shift
+from alumniq_pipelines.checking.spreadsheet_damage import Damage
+from alumniq_pipelines.checking.tally import Found
+
+LEAST_ROWS = 100
+LEAST_SHARE = 0.9
+"""Of the rows from its first to the end of the file, for a fault to have one root."""
+
+SAME_BEGINNING = 0.05
+"""Part of those rows within which the first of other faults of the same root stand."""
+
+MOST_FAULTS_NAMED = 5
+
+
+def damage_hint(damage: Damage, column: str, count: int, first_line: int) -> str:
+    """Tell of cells that a spreadsheet has damaged."""
+    where = _where(count, first_line)
+    match damage:
+        case Damage.SCIENTIFIC:
+            return (
+                f"`{column}` holds numbers in scientific notation in {where}: a spreadsheet has "
+                "rounded them. Format the column as text before saving."
+            )
+        case Damage.DATE:
+            return (
+                f"`{column}` holds a day and a month in {where}: a spreadsheet took codes for "
+                "dates. Format the column as text before the codes are put in."
+            )
+        case Damage.ERROR:
+            return (
+                f"`{column}` holds error values of a spreadsheet, such as #N/A or #REF!, in "
+                f"{where}: a formula failed there. Mend it, or leave the cells blank."
+            )
+
+
+def zeros_hint(column: str, count: int, width: int, feed: str = "") -> str:
+    """Tell of keys that have lost zeros in front, by those of the live version, or of a feed."""
+    rows = "1 row" if count == 1 else f"{count:,} rows"
+    whose = f"keys of the feed {feed}" if feed else "keys of your live data"
+    return (
+        f"`{column}` has lost leading zeros in {rows}: filled up to {width} characters, they are "
+        f"{whose}. A spreadsheet drops zeros: format the column as text before "
+        "saving."
+    )
+
+
+def shift_hint(shift: Shift, column: str, first_line: int) -> str:
+    """Tell of values that stand beside their column."""
+    side, cause = ("right", "too many") if shift.step == 1 else ("left", "missing")
+    return (
+        f"From line {first_line:,} on, values stand one column to the {side}, beginning with "
+        f"`{column}` or before it: look for a value that is {cause} there."
+    )
+
+
+def common_roots(found: Iterable[Found], rows: int) -> list[list[Found]]:
+    """Group faults that hold nearly all rows, of so many, from some row to the end of the file."""
+    lasting = [
+        each
+        for each in found
+        if each.count >= max(LEAST_ROWS, LEAST_SHARE * (rows - each.first_row + 1))
+    ]
+    groups: list[list[Found]] = []
+    for each in sorted(lasting, key=lambda each: each.first_row):
+        begin = groups[-1][0].first_row if groups else 0
+        if groups and each.first_row - begin <= SAME_BEGINNING * (rows - begin):
+            groups[-1].append(each)
+        else:
+            groups.append([each])
+    return groups
+
+
+def root_hint(group: Sequence[Found], rows: int, lines: Mapping[int, int]) -> str:
+    """Tell of faults that seem to have one root, all at once."""
+    begin = group[0].first_row
+    messages = [each.subject.message for each in group]
+    told = "; ".join(messages[:MOST_FAULTS_NAMED])
+    more = len(messages) - MOST_FAULTS_NAMED
+    rest = f"; and {more} more" if more > 0 else ""
+    faults = f"the same {'fault' if len(group) == 1 else 'faults'}: {told}{rest}"
+    most = max(each.count for each in group)
+    if begin == 1:
+        return (
+            f"Nearly all rows of the file ({most:,} of {rows:,}) have {faults}. "
+            "There is probably one root: look at the settings of your export."
+        )
+    return (
+        f"From line {lines[begin]:,} on, nearly all rows ({most:,} of {rows - begin + 1:,}) have "
+        f"{faults}. There is probably one root: look at what changed there."
+    )
+
+
+def _where(count: int, first_line: int) -> str:
+    if count == 1:
+        return f"1 row (line {first_line:,})"
+    return f"{count:,} rows (first on line {first_line:,})"

@@ -1,0 +1,24 @@
+"""Judging cells of one column by its pandera schema: every rule that each of them breaks."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pandera.pandas as pa
+
+from alumniq_pipelines.checking.rules import Rule
+
+
+def judge(
+    schema: pa.Column, texts: "pd.Series[str]"
+) -> Iterator[tuple[Rule, npt.NDArray[np.bool_]]]:
+    """Go through the rules and tell which cells break each.
+
+    The schema's checks are asked one by one: `validate` would copy every failing cell into a
+    report, at many times the cost.
+    """
+    if not schema.nullable:
+        yield Rule.REQUIRED, texts.isna().to_numpy()
+    for check in schema.checks:
+        yield Rule(check.name), ~check(texts).check_output.to_numpy()

@@ -1,0 +1,100 @@
+"""The pandera schema of a field map: what decides whether a value may stand in its column.
+
+It judges text, as it stands in the file, with blanks as missing values:
+
+    frame = pandas.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
+    schema_for(field_map).validate(frame, lazy=True)
+"""
+
+import re
+from collections.abc import Callable
+
+import pandas as pd
+import pandera.pandas as pa
+
+from alumniq_pipelines.checking.rules import CELL_RULES, Rule, message_of
+from alumniq_pipelines.core.feeds.field_map import Column, ColumnRules, Constraints, FieldMap
+from alumniq_pipelines.core.feeds.reference_data import belongs
+from alumniq_pipelines.core.feeds.values import broken_rules, value_of
+
+Test = Callable[[str], bool]
+
+
+def schema_for(field_map: FieldMap) -> pa.DataFrameSchema:
+    """Make the schema of all columns; of rows with the same key, all but the first fail."""
+    return pa.DataFrameSchema(
+        {
+            column.name: column_schema(column, required=field_map.is_required(column))
+            for column in field_map.columns
+        },
+        name=field_map.name,
+        title=field_map.title or None,
+        description=field_map.description or None,
+        unique=list(field_map.table_schema.primary_key) or None,
+        report_duplicates="exclude_first",
+    )
+
+
+def column_schema(column: Column, *, required: bool) -> pa.Column:
+    """Make the schema of one column; its checks are named by the codes of rejections."""
+    return pa.Column(
+        str,
+        [_check(rule, column) for rule in rules_of(column)],
+        nullable=not required,
+        required=required,
+        unique=column.constraints.unique,
+        report_duplicates="exclude_first",
+        coerce=True,
+        name=column.name,
+        title=column.title or None,
+        description=column.description or None,
+    )
+
+
+def rules_of(column: Column) -> list[Rule]:
+    """List what a value of the column can break, beside being blank."""
+    constraints = column.constraints
+    declared = {
+        Rule.TYPE: column.type != "string",
+        Rule.LENGTH: (constraints.min_length, constraints.max_length) != (None, None),
+        Rule.PATTERN: constraints.pattern is not None,
+        Rule.ENUM: constraints.enum is not None,
+        Rule.RANGE: (constraints.minimum, constraints.maximum) != (None, None),
+        Rule.REFERENCE: column.alumniq.reference is not None,
+    }
+    return [rule for rule in CELL_RULES if declared[rule]]
+
+
+def _check(rule: Rule, column: Column) -> pa.Check:
+    test = _test(rule, column)
+
+    def passes(texts: "pd.Series[str]") -> "pd.Series[bool]":
+        known = {text: test(text) for text in texts.dropna().unique()}
+        results = [known.get(text, True) for text in texts]
+        return pd.Series(results, index=texts.index, dtype=bool)
+
+    return pa.Check(passes, name=rule.value, description=message_of(rule, column), ignore_na=False)
+
+
+def _test(rule: Rule, column: Column) -> Test:
+    """Answer what tells whether a text keeps the rule; only TYPE fails what is no value at all."""
+    if rule is Rule.TYPE:
+        return lambda text: value_of(text, column) is not None
+    if rule is Rule.PATTERN:
+        pattern = re.compile(column.constraints.pattern or "")
+        return lambda text: pattern.fullmatch(text) is not None
+    if (reference := column.alumniq.reference) and rule is Rule.REFERENCE:
+        return lambda text: belongs(text, reference)
+    constraints = _only(rule, column.constraints)
+    narrowed = column.model_copy(update={"constraints": constraints, "alumniq": ColumnRules()})
+    return lambda text: rule.value not in broken_rules(text, narrowed)
+
+
+def _only(rule: Rule, constraints: Constraints) -> Constraints:
+    """Keep the constraints that one rule is made of."""
+    names = {
+        Rule.LENGTH: ("min_length", "max_length"),
+        Rule.ENUM: ("enum",),
+        Rule.RANGE: ("minimum", "maximum"),
+    }[rule]
+    return Constraints(**{name: getattr(constraints, name) for name in names})

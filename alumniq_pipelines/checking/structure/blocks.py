@@ -1,0 +1,235 @@
+"""Reading delimited text in blocks of whole records, refusing what cannot be told apart.
+
+Every block handed out is UTF-8 without NUL characters, legally quoted, and cut at the ends of
+records. What is refused is refused with its physical line.
+"""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from alumniq_pipelines.checking.structure.block import BadQuote, Block
+from alumniq_pipelines.core.problems.file import (
+    BrokenQuoting,
+    EmptyFile,
+    FilesJoined,
+    NotUtf8,
+    NulCharacter,
+    RowTooLong,
+)
+
+BLOCK_BYTES = 1 << 18
+"""A block and the arrays made of it stay within a processor's cache."""
+
+MOST_BYTES_OF_A_ROW = 1_500_000
+"""A block more than this is still below the 2,000,000 bytes of DuckDB's reader."""
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the text is delimited, and how many values a record has."""
+
+    delimiter: str
+    quote: str
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a block begins: its byte, its physical line, and the number of its first record.
+
+    The header is line 1 and record 0.
+    """
+
+    byte: int
+    line: int
+    record: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedBlock:
+    """A block of whole records, and where it begins and ends."""
+
+    block: Block
+    begin: Mark
+    end: Mark
+
+    def kinds_of_end(self) -> frozenset[str]:
+        """Name the ways in which records end in the file, which may lack its last one."""
+        missing = self.block.whole - (self.end.byte - self.begin.byte)
+        return self.block.kinds_of_end(missing)
+
+
+def read_blocks(path: Path, layout: Layout) -> Iterator[PlacedBlock]:
+    """Read a file in blocks of whole records; raises FileProblem.
+
+    Blank lines at the end of the file are left out.
+    """
+    with path.open("rb", buffering=0) as file:
+        begin, end = extent(file)
+        file.seek(begin)
+        mark, rest = Mark(begin, 1, 0), b""
+        while True:
+            data = file.read(min(BLOCK_BYTES, end - file.tell()))
+            text = rest + data
+            if not data and not text:
+                return
+            placed = _placed(text, mark, layout, at_end=file.tell() >= end)
+            if placed is None:
+                rest = text
+                continue
+            yield placed
+            rest = text[placed.end.byte - mark.byte :]
+            mark = placed.end
+
+
+def read_beginning(path: Path) -> str:
+    """Read as much of a file as a header may take; raises FileProblem."""
+    with path.open("rb") as file:
+        begin, end = extent(file)
+        file.seek(begin)
+        text = file.read(min(end - begin, MOST_BYTES_OF_A_ROW))
+    mark = Mark(begin, 1, 0)
+    _refuse_nul(text, mark)
+    _refuse_encoding(text, mark, partial=True)
+    return text.decode(errors="ignore")
+
+
+def block_at(path: Path, layout: Layout, begin: Mark, end: Mark) -> Block:
+    """Read a block again that was handed out before."""
+    with path.open("rb", buffering=0) as file:
+        file.seek(begin.byte)
+        text = file.read(end.byte - begin.byte)
+    return _block(_ended(text), layout)
+
+
+def values_of(record: str, delimiter: str, quote: str) -> list[str]:
+    """Take one record of a proven file apart; none for a blank line."""
+    csv.field_size_limit(MOST_BYTES_OF_A_ROW)  # Python's own limit is lower than ours
+    reader = csv.reader(StringIO(record, newline=""), delimiter=delimiter, quotechar=quote)
+    return next(reader, [])
+
+
+def has_line_ends_inside(begin: Mark, end: Mark) -> bool:
+    """Whether values of the block between two marks hold line ends."""
+    return end.line - begin.line != end.record - begin.record
+
+
+def extent(file: BinaryIO) -> tuple[int, int]:
+    """Find where the text begins, behind a byte order mark, and ends, before final blank lines.
+
+    Raises EmptyFile.
+    """
+    size = file.seek(0, 2)
+    file.seek(0)
+    begin = len(BYTE_ORDER_MARK) if file.read(3) == BYTE_ORDER_MARK else 0
+    while size > begin:
+        place = max(begin, size - BLOCK_BYTES)
+        file.seek(place)
+        kept = len(file.read(size - place).rstrip(b"\r\n"))
+        if kept:
+            file.seek(place + kept)
+            end = file.read(2)
+            return begin, place + kept + (2 if end == b"\r\n" else min(len(end), 1))
+        size = place
+    raise EmptyFile
+
+
+def _placed(text: bytes, mark: Mark, layout: Layout, *, at_end: bool) -> PlacedBlock | None:
+    """Cut a block at its last whole record; None where there is none yet."""
+    whole = _ended(text) if at_end else _without_half_end(text)
+    _refuse_nul(whole, mark)
+    block = _block(whole, layout)
+    size = block.whole
+    _refuse_encoding(whole[:size] if size else whole, mark, partial=not size)
+    bad = block.bad_quote()
+    if bad is not None:
+        raise _bad_quote(block, bad, mark)
+    lines = block.lines_before(size)
+    if len(whole) - size > MOST_BYTES_OF_A_ROW:
+        raise RowTooLong(mark.line + lines, MOST_BYTES_OF_A_ROW)
+    if at_end and len(whole) > size:
+        raise BrokenQuoting(mark.line + lines, mark.line + lines, "open")
+    if not size:
+        return None
+    _refuse_joined(whole, block, mark)
+    # The end that was added to the last record is not in the file.
+    byte = mark.byte + min(size, len(text))
+    return PlacedBlock(block, mark, Mark(byte, mark.line + lines, mark.record + len(block.ends)))
+
+
+def _ended(text: bytes) -> bytes:
+    """Give the last record an end, which a file need not have."""
+    return text if text.endswith((b"\r", b"\n")) else text + b"\n"
+
+
+def _without_half_end(text: bytes) -> bytes:
+    """Leave out a last carriage return: a line feed may follow it."""
+    return text.removesuffix(b"\r")
+
+
+def _block(text: bytes, layout: Layout) -> Block:
+    return Block(np.frombuffer(text, np.uint8), ord(layout.delimiter), ord(layout.quote))
+
+
+def _line_of(text: bytes, place: int) -> int:
+    """Count the line ends before a place."""
+    before = text[:place]
+    return before.count(b"\n") + before.count(b"\r") - before.count(b"\r\n")
+
+
+def _refuse_nul(text: bytes, mark: Mark) -> None:
+    place = text.find(0)
+    if place >= 0:
+        raise NulCharacter(mark.byte + place + 1, mark.line + _line_of(text, place))
+
+
+def _refuse_encoding(text: bytes, mark: Mark, *, partial: bool) -> None:
+    """Refuse what is no UTF-8."""
+    if text.isascii():
+        return
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        place = error.start
+        if partial and len(text) - place < 4:  # noqa: PLR2004 - a character may go on in the next block
+            return
+        before = text[:place].replace(b"\r", b"\n").rpartition(b"\n")[2]
+        raise NotUtf8(
+            mark.byte + place + 1,
+            mark.line + _line_of(text, place),
+            len(before.decode()) + 1,
+            _likely_encoding(text[place:]),
+        ) from None
+
+
+def _refuse_joined(text: bytes, block: Block, mark: Mark) -> None:
+    """Refuse a byte order mark that begins a record; the header's own was left out before."""
+    if text.isascii():
+        return
+    marked = block.text[block.starts] == BYTE_ORDER_MARK[0]
+    for place in block.starts[marked].tolist():
+        if text.startswith(BYTE_ORDER_MARK, place) and (place or mark.record):
+            raise FilesJoined(mark.line + block.lines_before(place))
+
+
+def _likely_encoding(text: bytes) -> str:
+    """Guess by the bytes 128 to 159: letters and quotes to Windows, control codes elsewhere."""
+    if any(128 <= byte < 160 for byte in text):  # noqa: PLR2004 - said above
+        return "Windows-1252, as Excel and many CRMs export by default"
+    return "Windows-1252 or ISO 8859-1 (Latin-1)"
+
+
+def _bad_quote(block: Block, bad: BadQuote, mark: Mark) -> BrokenQuoting:
+    """Say on which line the fault is, and on which its row began."""
+    row = int(np.searchsorted(block.ends, bad.place))
+    begin = int(block.ends[row - 1]) + 1 if row else 0
+    line, row_line = (mark.line + block.lines_before(place) for place in (bad.place, begin))
+    return BrokenQuoting(line, row_line, "stray" if bad.is_stray else "closing")

@@ -1,0 +1,211 @@
+"""Examining the structure of a file: every record is proven regular, or set apart with its line.
+
+A file in which all records have as many values as the header, and all end alike, is read by DuckDB
+as it is. Any other is mended first: a copy holds its regular records, and the others are listed.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from alumniq_pipelines.checking.structure.block import Positions
+from alumniq_pipelines.checking.structure.blocks import (
+    Layout,
+    Mark,
+    PlacedBlock,
+    block_at,
+    has_line_ends_inside,
+    read_blocks,
+)
+from alumniq_pipelines.core.problems.file import TooManyMisshapenRows, TooManyRows
+
+MIXED_LINE_ENDS = "The lines of the file end in different ways; all were read alike."
+
+MOST_ROWS = 100_000_000
+MOST_IRREGULAR = 5_000_000
+"""Rows beyond which no file is read: what is kept of each row must fit into memory."""
+
+MOST_BLANK_BYTES = 1 << 20
+
+Fraction = Callable[[float], None]
+"""Told how much of the file is done, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegularText:
+    """A file of regular rows only, as DuckDB is to read it.
+
+    Its first record is the header if `has_header`; records end with a line feed or, if
+    `has_returns`, with CRLF.
+    """
+
+    path: Path
+    layout: Layout
+    has_header: bool
+    has_returns: bool
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What the structure of a file is.
+
+    `text` holds the regular rows, in order. `irregular` are the numbers of the other rows, counted
+    among all from 1; `values` how many values each of them has, 0 for a blank line. Where it
+    `shows_errors`, something in the file may be an error of a spreadsheet's.
+    """
+
+    path: Path
+    text: RegularText
+    marks: tuple[Mark, ...]
+    irregular: Positions
+    values: Positions
+    notes: tuple[str, ...] = ()
+    shows_errors: bool = False
+
+    @property
+    def rows_read(self) -> int:
+        """Rows of the file, regular or not."""
+        return self.marks[-1].record - 1
+
+    @property
+    def rows(self) -> int:
+        """Regular rows."""
+        return self.rows_read - len(self.irregular)
+
+    def rows_of_file(self, regular: Positions) -> Positions:
+        """Turn places among the regular rows, from 0, into numbers of rows of the file, from 1."""
+        regular_before = self.irregular - 1 - np.arange(len(self.irregular))
+        return regular + 1 + np.searchsorted(regular_before, regular, side="right")
+
+    def lines_of(self, rows: Iterable[int]) -> dict[int, int]:
+        """Find the physical line on which each row of the file starts."""
+        records = [mark.record for mark in self.marks]
+        by_block: dict[int, list[int]] = {}
+        for row in rows:
+            by_block.setdefault(bisect_right(records, row) - 1, []).append(row)
+        lines: dict[int, int] = {}
+        for index, found in by_block.items():
+            begin, end = self.marks[index], self.marks[index + 1]
+            if not has_line_ends_inside(begin, end):
+                lines.update({row: begin.line + row - begin.record for row in found})
+                continue
+            block = block_at(self.path, self.text.layout, begin, end)
+            before = block.lines_before_records(np.array(found) - begin.record)
+            lines.update(zip(found, (begin.line + before).tolist(), strict=True))
+        return lines
+
+    def passages_of(self, rows: Positions) -> Iterator[tuple[int, bytes]]:
+        """Read rows of the file again, given in order: the line of each, and its text with its end.
+
+        The line is the physical one on which the row starts.
+        """
+        for begin, end in pairwise(self.marks):
+            first, last = np.searchsorted(rows, (begin.record, end.record)).tolist()
+            if first == last:
+                continue
+            block = block_at(self.path, self.text.layout, begin, end)
+            places = rows[first:last] - begin.record
+            lines = (begin.line + block.lines_before_records(places)).tolist()
+            starts, ends = block.starts[places].tolist(), (block.ends[places] + 1).tolist()
+            text = block.text.tobytes()
+            for line, start, stop in zip(lines, starts, ends, strict=True):
+                yield line, text[start:stop]
+
+
+def as_it_is(path: Path, layout: Layout, beginning: str) -> RegularText:
+    """Take a file for regular by its beginning, until it is proven."""
+    feed, carriage_return = beginning.find("\n"), beginning.find("\r")
+    has_returns = 0 <= carriage_return == feed - 1
+    return RegularText(path, layout, has_header=True, has_returns=has_returns)
+
+
+def prove(path: Path, layout: Layout, progress: Fraction) -> Structure | None:
+    """Prove that a file is regular; None at the first sign that it is not.
+
+    Raises FileProblem where records cannot be told apart, or are too many.
+    """
+    size = path.stat().st_size
+    marks: list[Mark] = []
+    kinds: frozenset[str] = frozenset()
+    shows_errors = False
+    placed: PlacedBlock | None = None
+    for placed in _bounded(read_blocks(path, layout)):
+        kinds |= placed.kinds_of_end()
+        if not placed.block.is_regular(layout.width) or not _is_read_as_it_is(placed, kinds):
+            return None
+        shows_errors = shows_errors or placed.block.shows_errors()
+        marks.append(placed.begin)
+        progress(placed.end.byte / size)
+    if placed is not None:
+        marks.append(placed.end)
+        # DuckDB takes final blank lines for rows where there is one column, and fails at many.
+        if size - placed.end.byte > (0 if layout.width == 1 else MOST_BLANK_BYTES):
+            return None
+    text = RegularText(path, layout, has_header=True, has_returns=kinds == {"CRLF"})
+    none = np.zeros(0, dtype=np.int64)
+    return Structure(path, text, tuple(marks), none, none, shows_errors=shows_errors)
+
+
+def mend(path: Path, layout: Layout, mended: Path, progress: Fraction) -> Structure:
+    """Set irregular records apart and copy the others, each with a line feed at its end.
+
+    Raises FileProblem where records cannot be told apart, or too many are irregular.
+    """
+    size = path.stat().st_size
+    marks: list[Mark] = []
+    irregular, values = [], []
+    found = 0
+    kinds: frozenset[str] = frozenset()
+    shows_errors = False
+    placed: PlacedBlock | None = None
+    with mended.open("wb") as copy:
+        for placed in _bounded(read_blocks(path, layout)):
+            block, first = placed.block, placed.begin.record
+            kinds |= placed.kinds_of_end()
+            widths = np.where(block.blank_lines(), 0, block.widths())
+            regular = widths == layout.width
+            others = np.flatnonzero(~regular)
+            irregular.append(others + first)
+            values.append(widths[others])
+            found += len(others)
+            if found > MOST_IRREGULAR:
+                raise TooManyMisshapenRows(placed.end.line, MOST_IRREGULAR)
+            if first == 0:
+                regular[0] = False  # the header
+            shows_errors = shows_errors or block.shows_errors()
+            copy.write(block.copied(regular).tobytes())
+            marks.append(placed.begin)
+            progress(placed.end.byte / size)
+    if placed is not None:
+        marks.append(placed.end)
+    return Structure(
+        path,
+        RegularText(mended, layout, has_header=False, has_returns=False),
+        tuple(marks),
+        np.concatenate(irregular),
+        np.concatenate(values),
+        (MIXED_LINE_ENDS,) if len(kinds) > 1 else (),
+        shows_errors,
+    )
+
+
+def _bounded(blocks: Iterable[PlacedBlock]) -> Iterator[PlacedBlock]:
+    for placed in blocks:
+        if placed.end.record - 1 > MOST_ROWS:
+            raise TooManyRows(MOST_ROWS)
+        yield placed
+
+
+def _is_read_as_it_is(placed: PlacedBlock, kinds: frozenset[str]) -> bool:
+    """Whether DuckDB can be trusted with the ends of records, which are of these kinds so far.
+
+    Told that records end in line feeds, it reads any value. It cannot be told of CRLF, and takes
+    the first line end for that of all, be it inside a value.
+    """
+    return kinds == {"LF"} or (
+        kinds == {"CRLF"} and not has_line_ends_inside(placed.begin, placed.end)
+    )

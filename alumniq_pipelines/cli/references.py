@@ -1,0 +1,57 @@
+"""Options of `alumniq check` that say where the rows are that a file refers to."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import typer
+
+from alumniq_pipelines.checking.decompress import Limits
+from alumniq_pipelines.checking.reference_rows import NO_PARTNERS, Partners
+from alumniq_pipelines.checking.reference_sources import FilePartners, LivePartners, OtherFile
+from alumniq_pipelines.cli.installation import feed_of, ledger_of, operator
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.loads.target import Target
+from alumniq_pipelines.settings import Settings
+
+
+@contextmanager
+def partners_for(
+    field_map: FieldMap, against: Sequence[str], live: str, settings: Settings, limits: Limits
+) -> Iterator[Partners]:
+    """Lend the rows that `--against` and `--live` name; raises typer.BadParameter."""
+    with tempfile.TemporaryDirectory(prefix="alumniq-partners-") as scratch:
+        folder = Path(scratch)
+        others = _live(field_map, live, settings, folder) if live else NO_PARTNERS
+        files = dict(_file(each, field_map, settings) for each in against)
+        yield FilePartners(files, folder, limits, others) if files else others
+
+
+def _live(field_map: FieldMap, live: str, settings: Settings, folder: Path) -> Partners:
+    from alumniq_pipelines.warehouse_wiring import open_warehouse
+
+    try:
+        target = Target.from_partition_key(live, field_map.name)
+    except ValueError:
+        message = f"--live {live}: write CUSTOMER.ENVIRONMENT, such as iqu.production."
+        raise typer.BadParameter(message) from None
+    with ledger_of(settings) as ledger:
+        ledger.audit.add(operator(), "live rows compared", str(target), datetime.now(UTC))
+    return LivePartners(open_warehouse(settings), target, folder / "live")
+
+
+def _file(against: str, field_map: FieldMap, settings: Settings) -> tuple[str, OtherFile]:
+    feed, _, name = against.partition("=")
+    referred = {key.reference.resource for key in field_map.table_schema.foreign_keys}
+    referred -= {"", field_map.name}
+    if feed not in referred:
+        known = ", ".join(sorted(referred)) or "none"
+        message = f"--against {against}: feeds that {field_map.name} refers to: {known}."
+        raise typer.BadParameter(message)
+    path = Path(name)
+    if not path.is_file():
+        message = f"--against {against}: there is no such file. Write FEED=FILE."
+        raise typer.BadParameter(message)
+    return feed, OtherFile(path, feed_of(settings, feed))

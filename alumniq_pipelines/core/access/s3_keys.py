@@ -1,0 +1,73 @@
+"""S3 keys: when they are made and when they end. New on the 10th, the old one off on the 20th."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from alumniq_pipelines.core.loads.target import Environment
+
+MONTHS = (1, 4, 7, 10)
+DAY = 10
+OVERLAP = timedelta(days=10)
+"""The contract: a new pair on the 10th of these months, the old one works until the 20th."""
+
+WARNING = timedelta(days=3)
+"""How long before its end who still uses the old key is warned."""
+
+
+@dataclass(frozen=True, slots=True)
+class S3Key:
+    """A key as the ledger keeps it; `sealed` is its secret, encrypted."""
+
+    access_key_id: str
+    customer: str
+    user_name: str
+    sealed: str
+    created_at: datetime
+    deactivated_at: datetime | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it still opens the bucket."""
+        return self.deactivated_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What is to be done about one user's keys now."""
+
+    make: bool
+    warn: tuple[S3Key, ...] = ()
+    end: tuple[S3Key, ...] = ()
+
+
+def user_name(customer: str, environment: Environment) -> str:
+    """Name the user of a customer's environment: its keys open that folder of the bucket only."""
+    return f"{customer}.{environment}"
+
+
+def latest_turn(now: datetime) -> datetime:
+    """Answer the newest day of rotation that has begun, in UTC."""
+    days = [
+        datetime(year, month, DAY, tzinfo=UTC)
+        for year in (now.year - 1, now.year)
+        for month in MONTHS
+    ]
+    return max(day for day in days if day <= now)
+
+
+def turn_due(keys: Sequence[S3Key], now: datetime) -> Turn:
+    """Decide by a user's keys; what was due while nobody looked is due now.
+
+    An old key never ends before its successor has been there for as long as the overlap, and none
+    is made where two are live: IAM allows no third.
+    """
+    live = sorted((each for each in keys if each.is_live), key=lambda each: each.created_at)
+    if not live:
+        return Turn(make=True)
+    *old, newest = live
+    ends_at = max(newest.created_at, latest_turn(newest.created_at)) + OVERLAP
+    end = tuple(old) if now >= ends_at else ()
+    warn = tuple(old) if ends_at - WARNING <= now < ends_at else ()
+    is_stale = newest.created_at < latest_turn(now)
+    return Turn(is_stale and len(old) == len(end), warn, end)

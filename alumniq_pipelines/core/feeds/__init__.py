@@ -1,0 +1,1 @@
+"""Feeds: field maps, their columns and types, and the catalog of all feeds."""

@@ -1,0 +1,190 @@
+"""The catalog: all field maps of an installation, and the rules across them."""
+
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
+from typing import Self
+
+from alumniq_pipelines.core.feeds.did_you_mean import did_you_mean
+from alumniq_pipelines.core.feeds.field_map import FieldMap, ForeignKey
+from alumniq_pipelines.core.feeds.field_map_error import Fault, Path
+from alumniq_pipelines.core.feeds.foreign_keys import reference_faults
+from alumniq_pipelines.core.feeds.validation import faults_of
+from alumniq_pipelines.core.problems.command import UnknownFeed
+from alumniq_pipelines.core.problems.outage import FeedUnavailable
+from alumniq_pipelines.core.problems.request import UnknownJob
+from alumniq_pipelines.core.problems.setup import FeedDisabled, FieldMapProblem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenFieldMap:
+    """A file of the folder that cannot be used as it is; `feed` is its name.
+
+    `faults` each name file, line and what is wrong. `jobs` are the job names that it claims, as far
+    as they can be read.
+    """
+
+    feed: str
+    faults: tuple[str, ...]
+    jobs: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The field maps in force by feed name, in order of wave and name.
+
+    A feed whose file is broken is in `broken`, and in `feeds` too if its last good field map is in
+    force; otherwise it is disabled.
+    """
+
+    feeds: Mapping[str, FieldMap]
+    broken: Mapping[str, BrokenFieldMap] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, *field_maps: FieldMap) -> Self:
+        """Gather field maps; raises FieldMapProblem where one is wrong or two do not fit."""
+        faults = [(each.name, fault) for each in field_maps for fault in faults_of(each)]
+        faults += faults_across(field_maps)
+        if faults:
+            raise FieldMapProblem([f"{feed}: {fault.message}" for feed, fault in faults])
+        return cls.in_force(field_maps)
+
+    @classmethod
+    def in_force(
+        cls, field_maps: Iterable[FieldMap], broken: Mapping[str, BrokenFieldMap] | None = None
+    ) -> Self:
+        """Gather field maps that were checked before, beside the files that are broken."""
+        ordered = sorted(field_maps, key=lambda each: (each.alumniq.wave, each.name))
+        return cls({each.name: each for each in ordered}, broken or {})
+
+    def __iter__(self) -> Iterator[FieldMap]:
+        """Go through the field maps in order of wave and name."""
+        return iter(self.feeds.values())
+
+    @property
+    def disabled(self) -> Sequence[str]:
+        """List the feeds whose file is broken and that have no last good field map."""
+        return [feed for feed in self.broken if feed not in self.feeds]
+
+    def feed(self, name: str) -> FieldMap:
+        """Look a feed up by name; raises UnknownFeed and FeedDisabled."""
+        if self.known(name) not in self.feeds:
+            raise FeedDisabled(name, self.broken[name].faults)
+        return self.feeds[name]
+
+    def known(self, name: str) -> str:
+        """Return the name of a feed that there is, disabled or not; raises UnknownFeed."""
+        if name not in self.feeds and name not in self.broken:
+            raise UnknownFeed(name, tuple(self.feeds))
+        return name
+
+    def feed_of_job(self, job: str) -> FieldMap:
+        """Look a feed up by its job name in the URL; raises UnknownJob and FeedUnavailable."""
+        feed = self.feed_name_of_job(job)
+        if feed not in self.feeds:
+            raise FeedUnavailable(job)
+        return self.feeds[feed]
+
+    def feed_name_of_job(self, job: str) -> str:
+        """Name the feed of a job, a disabled one too; raises UnknownJob."""
+        for field_map in self:
+            if field_map.alumniq.job == job:
+                return field_map.name
+        for feed in self.disabled:
+            if job in self.broken[feed].jobs:
+                return feed
+        raise UnknownJob(job)
+
+    def parents(self, field_map: FieldMap) -> set[str]:
+        """List the other feeds in force that a feed refers to; a circle is cut somewhere."""
+        return _parents(self).get(field_map.name, set()) & self.feeds.keys()
+
+
+def faults_across(field_maps: Sequence[FieldMap]) -> Iterator[tuple[str, Fault]]:
+    """Find what does not fit between field maps, each with the feed that has to be mended."""
+    by_name: dict[str, FieldMap] = {}
+    by_job: dict[str, str] = {}
+    for each in field_maps:
+        if each.name in by_name:
+            yield each.name, Fault(("name",), f"`name`: there is another feed `{each.name}`")
+        job = each.alumniq.job
+        if job in by_job:
+            text = f"`job`: {job} is the job of feed `{by_job[job]}` already"
+            yield each.name, Fault(("alumniq", "job"), text)
+        by_name.setdefault(each.name, each)
+        by_job.setdefault(job, each.name)
+    yield from reference_faults_across(field_maps)
+    if circle := circle_in(field_maps):
+        text = f"`foreignKeys` lead in a circle: {' → '.join(circle)}"
+        yield circle[-1], Fault(("schema", "foreignKeys"), text)
+
+
+def reference_faults_across(
+    field_maps: Iterable[FieldMap], unknowable: Container[str] = ()
+) -> Iterator[tuple[str, Fault]]:
+    """Find foreign keys that do not fit what they refer to.
+
+    References to feeds in `unknowable` are left alone: nobody knows what these look like.
+    """
+    by_name: dict[str, FieldMap] = {}
+    for field_map in field_maps:
+        by_name.setdefault(field_map.name, field_map)
+    for field_map in by_name.values():
+        for index, key in enumerate(field_map.table_schema.foreign_keys):
+            if key.reference.resource in unknowable:
+                continue
+            path: Path = ("schema", "foreignKeys", index, "reference")
+            for last, text in _reference_faults(key, field_map, by_name):
+                yield field_map.name, Fault((*path, last), text)
+
+
+def _reference_faults(
+    key: ForeignKey, field_map: FieldMap, by_name: Mapping[str, FieldMap]
+) -> Iterator[tuple[str, str]]:
+    """Hold a foreign key against the other feed that it names, if it names another."""
+    resource = key.reference.resource
+    if resource in {"", field_map.name}:
+        return
+    if resource not in by_name:
+        hint = did_you_mean(resource, by_name, f"known feeds: {', '.join(by_name)}")
+        yield "resource", f"`resource` is the unknown feed `{resource}`; {hint}"
+        return
+    yield from reference_faults(key, field_map, by_name[resource])
+
+
+def circle_in(field_maps: Iterable[FieldMap]) -> list[str]:
+    """Find feeds that refer to one another in a circle, none of which could be loaded first.
+
+    Each refers to the one after it, and the last one is the first again.
+    """
+    return _circle(_references(field_maps))
+
+
+def _references(field_maps: Iterable[FieldMap]) -> dict[str, set[str]]:
+    return {
+        field_map.name: {
+            key.reference.resource
+            for key in field_map.table_schema.foreign_keys
+            if key.reference.resource not in {"", field_map.name}
+        }
+        for field_map in field_maps
+    }
+
+
+def _circle(graph: Mapping[str, set[str]]) -> list[str]:
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle: list[str] = error.args[1]
+        return circle[::-1]
+    return []
+
+
+def _parents(field_maps: Iterable[FieldMap]) -> dict[str, set[str]]:
+    """Map every feed to those it refers to, with all circles taken out."""
+    graph = _references(field_maps)
+    while circle := _circle(graph):
+        for feed, parent in pairwise(circle):
+            graph[feed].discard(parent)
+    return graph

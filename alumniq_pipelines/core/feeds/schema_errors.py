@@ -1,0 +1,156 @@
+"""Faults of shape: what pydantic finds in a document, in the words of the field-map language."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from alumniq_pipelines.core.feeds.did_you_mean import did_you_mean
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.feeds.field_map_error import Fault, Path, key_of
+from alumniq_pipelines.core.feeds.validation import faults_of
+
+Detail = Mapping[str, Any]
+"""One error of pydantic: type, loc, input, perhaps ctx."""
+
+KINDS = {
+    "string_type": "a text; write it in quotes",
+    "bool_type": "true or false, without quotes",
+    "int_type": "a whole number, without quotes",
+    "float_type": "a number, without quotes",
+    "tuple_type": "a list",
+    "model_type": "a mapping of keys to values",
+    "model_attributes_type": "a mapping of keys to values",
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+    "string_too_short": "at least {min_length} character long",
+    "string_too_long": "at most {max_length} characters long",
+    "too_short": "a list that is not empty",
+    "string_pattern_mismatch": (
+        "in small letters, digits and hyphens, beginning with a letter, such as warehouse-degrees"
+    ),
+}
+"""What a value must be, by pydantic's type of error."""
+
+
+def read_shape(document: dict[str, Any]) -> tuple[FieldMap | None, list[Fault]]:
+    """Make a field map of a document; else answer None with everything that is wrong.
+
+    What pydantic refuses is left out in a second reading, so that the rules between the parts are
+    checked too; they are told only for fields that were sound at the first.
+    """
+    try:
+        return FieldMap.model_validate(document), []
+    except ValidationError as error:
+        faults = list(_faults(error, document))
+    pruned = _without(document, [fault.path for fault in faults])
+    try:
+        remainder = FieldMap.model_validate(pruned)
+    except ValidationError:
+        return None, faults
+    spoilt = {_part(fault.path) for fault in faults}
+    return None, faults + [each for each in faults_of(remainder) if _part(each.path) not in spoilt]
+
+
+def _faults(error: ValidationError, document: object) -> Iterator[Fault]:
+    """Put each error into words, once per place: a union tells one error per member."""
+    told: set[Path] = set()
+    for detail in cast("list[Detail]", error.errors(include_url=False)):
+        path = _existing(detail["loc"], document, missing=detail["type"] == "missing")
+        deeper = any(each[: len(path)] == path for each in told)
+        if not deeper:
+            told.add(path)
+            yield Fault(path, _message(detail, path))
+
+
+def _existing(loc: Path, document: object, *, missing: bool) -> Path:
+    """Cut a location down to what stands in the document, and the missing key where one is."""
+    path: list[str | int] = []
+    value = document
+    for step in loc:
+        match value, step:
+            case dict(), _ if step in value:
+                value = value[step]
+            case list(), int() if step < len(value):
+                value = value[step]
+            case dict(), "csv":  # the flat spelling of the dialect has no such step
+                continue
+            case _:
+                break
+        path.append(step)
+    return (*path, loc[-1]) if missing else tuple(path)
+
+
+def _message(detail: Detail, path: Path) -> str:
+    key = key_of(path)
+    match detail["type"]:
+        case "missing":
+            return f"the key `{key}` is missing"
+        case "extra_forbidden":
+            known = _known_keys(path[:-1])
+            otherwise = "known keys: " + ", ".join(known)
+            return f"unknown key `{key}`; {did_you_mean(key, known, otherwise)}"
+        case "literal_error" if isinstance(given := detail["input"], str):
+            known = detail["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+            return f"unknown {key} `{given}`; {did_you_mean(given, known, f'use {_or(known)}')}"
+    each = "each of " if path and isinstance(path[-1], int) else ""
+    return f"{each}`{key}` {_wanted(detail)}"
+
+
+def _wanted(detail: Detail) -> str:
+    """Say what a value must be, as a clause that follows its key."""
+    if detail["loc"][-1] in {"str", "int", "float", "bool"}:  # the members of a union
+        return "must be a single text, number, true or false"
+    context = detail.get("ctx", {})
+    match detail["type"]:
+        case "literal_error":
+            return f"must be {context['expected'].lower()}"
+        case "value_error":
+            return str(context["error"])
+        case kind if kind in KINDS:
+            return f"must be {KINDS[kind].format(**context)}"
+    return f"cannot be used: {detail['msg']}"
+
+
+def _or(words: Sequence[str]) -> str:
+    return " or ".join(", ".join(words).rsplit(", ", 1))
+
+
+def _known_keys(path: Path) -> list[str]:
+    """List the keys of the part of the language at `path`."""
+    model: type[BaseModel] = FieldMap
+    for step in path:
+        if isinstance(step, str):
+            field = next(f for n, f in model.model_fields.items() if (f.alias or n) == step)
+            model = next(_models(field.annotation))
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)
+
+
+def _without(value: Any, paths: list[Path]) -> Any:
+    """Copy a document without the values at `paths`; a field that loses its name goes whole."""
+    here = {path[0] for path in paths if len(path) == 1}
+    if isinstance(value, dict):
+        return {
+            key: _without(each, [path[1:] for path in paths if path[0] == key and path[1:]])
+            for key, each in value.items()
+            if key not in here
+        }
+    if isinstance(value, list):
+        return [
+            _without(each, [path[1:] for path in paths if path[0] == index and path[1:]])
+            for index, each in enumerate(value)
+            if index not in here and (index, "name") not in paths
+        ]
+    return value
+
+
+def _part(path: Path) -> Path:
+    """The field, or the top-level key, that a path leads into."""
+    return path[:3] if path[:2] == ("schema", "fields") else path[:2]

@@ -1,0 +1,257 @@
+"""Rules inside one field map: what must hold between its parts, beyond the shape of each."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from alumniq_pipelines.core.feeds.column_names import fold, is_extension_name
+from alumniq_pipelines.core.feeds.did_you_mean import did_you_mean
+from alumniq_pipelines.core.feeds.field_map import Column, FieldMap, ForeignKey, Scalar
+from alumniq_pipelines.core.feeds.field_map_error import Fault, Path
+from alumniq_pipelines.core.feeds.foreign_keys import reference_faults
+from alumniq_pipelines.core.feeds.portable_regex import unportable
+from alumniq_pipelines.core.feeds.reference_data import belongs
+from alumniq_pipelines.core.feeds.values import broken_rules, text_of, value_of
+
+RESERVED_COLUMNS = frozenset({"rowid", "ctid", "oid", "tableoid", "xmin", "xmax", "cmin", "cmax"})
+"""Names that DuckDB or PostgreSQL keep for themselves."""
+
+LONGEST_COLUMN_NAME = 63
+"""PostgreSQL cuts longer names off, without an error."""
+
+CONSTRAINTS_BY_TYPE = {
+    "string": frozenset({"minLength", "maxLength", "pattern", "enum"}),
+    "boolean": frozenset({"enum"}),
+    "integer": frozenset({"minimum", "maximum", "enum"}),
+    "number": frozenset({"minimum", "maximum", "enum"}),
+    "date": frozenset({"minimum", "maximum", "enum"}),
+    "datetime": frozenset({"minimum", "maximum", "enum"}),
+    "year": frozenset({"minimum", "maximum", "enum"}),
+}
+"""Beside `required` and `unique`, which fit every type."""
+
+DATE_DIRECTIVES = frozenset("YmdHMS")
+"""What may follow `%` in a date format: the numeric ones, which every engine reads alike."""
+
+OWNER = re.compile(r"team:[A-Za-z0-9_]+|[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+def faults_of(field_map: FieldMap) -> Iterator[Fault]:
+    """Find everything that is wrong inside a field map, in the order of its document."""
+    yield from _dialect_faults(field_map)
+    names: dict[str, str] = {}
+    for index, column in enumerate(field_map.columns):
+        path: Path = ("schema", "fields", index)
+        yield from (Fault((*path, *key), text) for key, text in _column_faults(column, field_map))
+        folded = fold(column.name)
+        if folded in names:
+            text = (
+                f"`name` cannot be told from that of another field, `{names[folded]}`: case, "
+                "blanks, `_`, `-`, `.` and brackets do not count in a header"
+            )
+            yield Fault((*path, "name"), text)
+        names.setdefault(folded, column.name)
+    yield from _key_faults(field_map)
+    for index, owner in enumerate(field_map.alumniq.owners):
+        if not OWNER.fullmatch(owner):
+            text = "`owners` holds what is neither team:name (letters, digits, _) nor an address"
+            yield Fault(("alumniq", "owners", index), text)
+
+
+def _dialect_faults(field_map: FieldMap) -> Iterator[Fault]:
+    csv = field_map.dialect.csv
+    path: Path = ("dialect", "csv", "delimiter")
+    if csv.delimiter == csv.quote_char:
+        yield Fault(path, "`delimiter` and `quoteChar` are the same character")
+    elif not csv.delimiter.isascii() or csv.delimiter.isalnum() or csv.delimiter in "\r\n\0":
+        yield Fault(path, '`delimiter` must be a mark such as , ; | or a tab, written "\\t"')
+
+
+def _column_faults(column: Column, field_map: FieldMap) -> Iterator[tuple[Path, str]]:
+    """Find what is wrong with one column; paths start at the column."""
+    yield from _name_faults(column, field_map)
+    wrong = [*_format_faults(column)]
+    wrong = wrong or [(("constraints", *key), text) for key, text in _constraint_faults(column)]
+    wrong = wrong or [*_reference_faults(column)]
+    yield from wrong or _value_faults(column, field_map)
+    yield from _spelling_faults(column, field_map.table_schema.missing_values)
+
+
+def _name_faults(column: Column, field_map: FieldMap) -> Iterator[tuple[Path, str]]:
+    name, path = column.name, ("name",)
+    if name != name.strip() or not name.isprintable():
+        yield path, "`name` has blanks at its ends or characters that cannot be printed"
+    if len(name.encode()) > LONGEST_COLUMN_NAME:
+        yield path, f"`name` is longer than {LONGEST_COLUMN_NAME} bytes; no table can hold it"
+    if name.casefold() in RESERVED_COLUMNS:
+        yield path, "`name` is one that databases keep for themselves; choose another"
+    if is_extension_name(name) and not field_map.alumniq.extension_columns:
+        yield (
+            path,
+            (
+                "`name` ends in __c, which is kept for the sender's own columns; "
+                "rename it or set `alumniq.extensionColumns: true`"
+            ),
+        )
+
+
+def _format_faults(column: Column) -> Iterator[tuple[Path, str]]:
+    form = column.format
+    if form == "default":
+        return
+    if column.type == "string" and form in {"email", "uri"}:
+        wanted = "email" if form == "email" else "url"
+        yield (
+            ("format",),
+            f"`format` is not used for texts; write `alumniq: {{reference: {wanted}}}`",
+        )
+    elif column.type not in {"date", "datetime"}:
+        yield ("format",), f"`format` does not apply to type {column.type}; leave it out"
+    else:
+        directives = re.findall("%(.?)", form)
+        if not DATE_DIRECTIVES.issuperset(directives) or not {"Y", "m", "d"}.issubset(directives):
+            yield (
+                ("format",),
+                ("`format` must be default, or name %Y, %m and %d (and %H, %M, %S in a datetime)"),
+            )
+        elif column.type == "date" and set(directives) & set("HMS"):
+            yield ("format",), "`format` of a date names hours, minutes or seconds; use datetime"
+        elif max(Counter(directives).values()) > 1:
+            yield ("format",), "`format` names a part of the date twice"
+
+
+def _constraint_faults(column: Column) -> Iterator[tuple[Path, str]]:
+    """Find what is wrong with the constraints themselves; paths start at them."""
+    constraints = column.constraints
+    fitting = CONSTRAINTS_BY_TYPE[column.type]
+    for key in constraints.model_dump(by_alias=True, exclude_defaults=True):
+        if key not in fitting | {"required", "unique"}:
+            yield (key,), f"`{key}` does not apply to type {column.type}; leave it out"
+    for key, bound in (("minimum", constraints.minimum), ("maximum", constraints.maximum)):
+        if key in fitting and bound is not None and not _is_value(bound, column):
+            yield (key,), f"`{key}` is no {column.type} as it would stand in the file"
+    if constraints.pattern is not None and (reason := unportable(constraints.pattern)):
+        yield ("pattern",), f"`pattern` {reason}"
+    for index, allowed in enumerate(constraints.enum or ()):
+        if not _is_value(allowed, column):
+            yield ("enum", index), f"`enum` holds what is no {column.type}{_quotes(column)}"
+    yield from _order_faults(column)
+
+
+def _reference_faults(column: Column) -> Iterator[tuple[Path, str]]:
+    """Find a reference set that does not fit, or allowed values that do not belong to it."""
+    reference = column.alumniq.reference
+    if reference is None:
+        return
+    if column.type != "string":
+        text = f"`reference` does not apply to type {column.type}; leave it out"
+        yield ("alumniq", "reference"), text
+        return
+    for index, allowed in enumerate(column.constraints.enum or ()):
+        if not belongs(text_of(allowed, column), reference):
+            text = f"`enum` holds what does not belong to the reference set {reference}"
+            yield ("constraints", "enum", index), text
+
+
+def _order_faults(column: Column) -> Iterator[tuple[Path, str]]:
+    constraints = column.constraints
+    shortest, longest = constraints.min_length, constraints.max_length
+    if shortest is not None and longest is not None and shortest > longest:
+        yield ("minLength",), "`minLength` is greater than `maxLength`"
+    low, high = constraints.minimum, constraints.maximum
+    if low is None or high is None or column.type == "string":
+        return
+    if _is_value(low, column) and "range" in broken_rules(
+        text_of(low, column),
+        column.model_copy(update={"constraints": constraints.model_copy(update={"minimum": None})}),
+    ):
+        yield ("minimum",), "`minimum` is greater than `maximum`"
+
+
+def _value_faults(column: Column, field_map: FieldMap) -> Iterator[tuple[Path, str]]:
+    """Find examples and defaults that the column itself would refuse."""
+    blanks = field_map.table_schema.missing_values
+    for path, value in (
+        (("example",), column.example),
+        (("alumniq", "default"), column.alumniq.default),
+    ):
+        if value is None:
+            continue
+        key = path[-1]
+        text = text_of(value, column)
+        if not _is_value(value, column):
+            yield path, f"`{key}` is no {column.type}{_quotes(column)}"
+        elif text in blanks:
+            yield path, f"`{key}` is one of `missingValues`, so it means blank"
+        elif broken := ", ".join(broken_rules(text, column)):
+            yield path, f"`{key}` breaks the field's own rules ({broken})"
+    if column.alumniq.default is not None and field_map.is_required(column):
+        yield ("alumniq", "default"), "`default` is never used: the field is required"
+    elif column.alumniq.default is not None and column.constraints.unique:
+        yield ("alumniq", "default"), "`default` would stand twice, and the field is unique"
+
+
+def _spelling_faults(column: Column, blanks: Iterable[str]) -> Iterator[tuple[Path, str]]:
+    """Find spellings of a boolean, or allowed values, that cannot be told apart."""
+    if column.type == "boolean":
+        if both := set(column.true_values) & set(column.false_values):
+            yield ("trueValues",), f"`trueValues` and `falseValues` share {_list(both)}"
+        if unseen := (set(column.true_values) | set(column.false_values)) & set(blanks):
+            yield ("trueValues",), f"{_list(unseen)} means blank (`missingValues`)"
+    elif {"trueValues", "falseValues"} & column.model_dump(
+        by_alias=True, exclude_defaults=True
+    ).keys():
+        yield ("trueValues",), f"`trueValues` does not apply to type {column.type}; leave it out"
+    allowed = {text_of(each, column) for each in column.constraints.enum or ()}
+    if unseen := allowed & set(blanks):
+        yield ("constraints", "enum"), f"`enum` holds {_list(unseen)}, which means blank"
+
+
+def _key_faults(field_map: FieldMap) -> Iterator[Fault]:
+    schema = field_map.table_schema
+    for index, name in enumerate(schema.primary_key):
+        if text := _unknown_column(name, field_map):
+            yield Fault(("schema", "primaryKey", index), f"`primaryKey` names {text}")
+    if len(set(schema.primary_key)) < len(schema.primary_key):
+        yield Fault(("schema", "primaryKey"), "`primaryKey` names a field twice")
+    for index, key in enumerate(schema.foreign_keys):
+        path: Path = ("schema", "foreignKeys", index)
+        yield from (Fault((*path, *rest), text) for rest, text in _foreign_faults(key, field_map))
+
+
+def _foreign_faults(key: ForeignKey, field_map: FieldMap) -> Iterator[tuple[Path, str]]:
+    for index, name in enumerate(key.fields):
+        if text := _unknown_column(name, field_map):
+            yield ("fields", index), f"`fields` names {text}"
+    if not key.fields:
+        yield ("fields",), "`fields` is empty"
+    if len(key.fields) != len(key.reference.fields):
+        yield ("fields",), "`fields` and `reference.fields` are not of the same number"
+    elif key.reference.resource in {"", field_map.name}:
+        for last, text in reference_faults(key, field_map, field_map):
+            yield ("reference", last), text
+
+
+def _unknown_column(name: str, field_map: FieldMap) -> str | None:
+    """Say that a name is no column's; None where it is one."""
+    known = [column.name for column in field_map.columns]
+    if name in known:
+        return None
+    return f"the unknown field `{name}`; {did_you_mean(name, known, 'name one that is there')}"
+
+
+def _is_value(value: Scalar, column: Column) -> bool:
+    """Whether a scalar of the document is a value of the column, YAML's own type included."""
+    if isinstance(value, str):
+        return value_of(value, column) is not None
+    if isinstance(value, bool):
+        return column.type == "boolean"
+    return column.type in {"integer", "number", "year"} and value_of(str(value), column) is not None
+
+
+def _quotes(column: Column) -> str:
+    return "; write it in quotes" if column.type in {"string", "date", "datetime"} else ""
+
+
+def _list(texts: Iterable[str]) -> str:
+    return " and ".join(f"`{text}`" for text in sorted(texts))

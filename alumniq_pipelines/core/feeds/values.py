@@ -1,0 +1,136 @@
+"""One cell by its column: which texts are values, and which rules a value breaks.
+
+This is the plain meaning of types, constraints and reference sets, for one value at a time: it
+judges what field maps say themselves, and is what faster judges are compared with in tests.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from operator import gt, lt
+
+from alumniq_pipelines.core.feeds.field_map import Column, ColumnType, Scalar
+from alumniq_pipelines.core.feeds.reference_data import belongs
+
+Value = bool | int | float | str | date
+
+INTEGER = re.compile(r"[+-]?[0-9]+")
+NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+DATETIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
+    r"(?:Z|[+-][0-9]{2}:[0-9]{2})?"
+)
+YEAR = re.compile(r"[0-9]{4}")
+LARGEST_INTEGER = 2**63 - 1
+"""Integers are published as 64 bits."""
+
+
+def text_of(value: Scalar, column: Column) -> str:
+    """Write an example, default or bound as it would stand in the file."""
+    if isinstance(value, bool):
+        return (column.true_values if value else column.false_values)[0]
+    return str(value)
+
+
+def date_pattern(form: str) -> str:
+    """Write the pattern of a date format: every part with all its digits, all else as it is."""
+    digits = {"%Y": "[0-9]{4}", "%%": "%"}
+    parts = re.split("(%.)", form)
+    return "".join(
+        digits.get(part, "[0-9]{2}") if part.startswith("%") else re.escape(part) for part in parts
+    )
+
+
+def value_of(text: str, column: Column) -> Value | None:
+    """Read a text that is not blank; None where it is no value of the column's type."""
+    try:
+        return READERS[column.type](text, column)
+    except (ValueError, OverflowError):
+        return None
+
+
+def broken_rules(text: str, column: Column) -> Iterator[str]:
+    """Name the rules that a text which is not blank breaks, by the codes of rejections."""
+    value = value_of(text, column)
+    if value is None:
+        yield "type"
+        return
+    constraints = column.constraints
+    shortest, longest = constraints.min_length or 0, constraints.max_length
+    if len(text) < shortest or (longest is not None and len(text) > longest):
+        yield "length"
+    if constraints.pattern is not None and not re.fullmatch(constraints.pattern, text):
+        yield "pattern"
+    if constraints.enum is not None and value not in {
+        value_of(text_of(allowed, column), column) for allowed in constraints.enum
+    }:
+        yield "enum"
+    if _outside(value, constraints.minimum, constraints.maximum, column):
+        yield "range"
+    reference = column.alumniq.reference
+    if reference is not None and not belongs(text, reference):
+        yield "reference"
+
+
+def _boolean(text: str, column: Column) -> bool | None:
+    if text in column.true_values:
+        return True
+    return False if text in column.false_values else None
+
+
+def _integer(text: str, _column: Column) -> int | None:
+    number = int(text) if INTEGER.fullmatch(text) else None
+    return number if number is not None and abs(number) <= LARGEST_INTEGER else None
+
+
+def _number(text: str, _column: Column) -> float | None:
+    number = float(text) if NUMBER.fullmatch(text) else math.inf
+    return number if math.isfinite(number) else None
+
+
+def _year(text: str, _column: Column) -> int | None:
+    return int(text) if YEAR.fullmatch(text) else None
+
+
+def _date(text: str, column: Column) -> date | None:
+    if column.format != "default":
+        return _formatted(text, column.format).date()
+    return date.fromisoformat(text) if DATE.fullmatch(text) else None
+
+
+def _datetime(text: str, column: Column) -> datetime | None:
+    """Read a point in time; without an offset it is in UTC."""
+    if column.format != "default":
+        return _formatted(text, column.format)
+    if not DATETIME.fullmatch(text):
+        return None
+    moment = datetime.fromisoformat(text)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _formatted(text: str, form: str) -> datetime:
+    """Read by a format, with all digits: alone, `strptime` would take one where two belong."""
+    if not re.fullmatch(date_pattern(form), text):
+        message = "The text does not have the format."
+        raise ValueError(message)
+    return datetime.strptime(text, form).replace(tzinfo=UTC)
+
+
+READERS: dict[ColumnType, Callable[[str, Column], Value | None]] = {
+    "string": lambda text, _column: text,
+    "integer": _integer,
+    "number": _number,
+    "boolean": _boolean,
+    "date": _date,
+    "datetime": _datetime,
+    "year": _year,
+}
+
+
+def _outside(value: Value, minimum: Scalar | None, maximum: Scalar | None, column: Column) -> bool:
+    """Whether a value lies outside bounds; bounds that cannot be read bound nothing here."""
+    low = None if minimum is None else value_of(text_of(minimum, column), column)
+    high = None if maximum is None else value_of(text_of(maximum, column), column)
+    return (low is not None and lt(value, low)) or (high is not None and gt(value, high))

@@ -1,0 +1,1 @@
+"""Loads: their states and outcomes, and the ports to buckets, archive and warehouse."""

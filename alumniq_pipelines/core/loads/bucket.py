@@ -1,0 +1,104 @@
+"""A bucket as the rest of the system sees it, and where in it a delivered file lies."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from alumniq_pipelines.core.loads.customer import BUCKET_PATTERN
+from alumniq_pipelines.core.loads.target import Environment
+from alumniq_pipelines.core.problems.command import UnusableBucket
+from alumniq_pipelines.core.problems.request import UnusableFilename
+
+MAX_KEY_BYTES = 1_024
+"""S3's limit on the length of a key."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """One object of a bucket; `etag` changes whenever its content does, and carries no quotes."""
+
+    key: str
+    size_bytes: int
+    etag: str
+    modified_at: datetime
+
+
+class Bucket(Protocol):
+    """One customer's bucket. Raises BucketUnavailable when the store is away.
+
+    A key with a flaw (see `flaw_in`) is no object's: it reads as None and cannot be put. Faults of
+    the local file at the other end are raised as they are, as OSError.
+    """
+
+    def head(self, key: str) -> StoredFile | None:
+        """Look at an object without reading it; None where there is none."""
+        ...
+
+    def fetch(self, key: str, destination: Path, etag: str | None = None) -> StoredFile | None:
+        """Copy an object to a local file, all of one ETag, and say which; None where there is none.
+
+        Raises FileChanged when `etag` is given and is no longer the object's, or when the object
+        was replaced during the copy; nothing is left at `destination` then.
+        """
+        ...
+
+    def put(self, key: str, source: Path) -> StoredFile:
+        """Store a local file under a key, whole or not at all; raises UnusableFilename."""
+        ...
+
+    def names(self, prefix: str, most: int = 1_000) -> Iterable[StoredFile]:
+        """List objects whose key starts with `prefix`, in order of key."""
+        ...
+
+
+class Buckets(Protocol):
+    """The buckets of all customers, by bucket name. Both raise UnusableBucket."""
+
+    def open(self, name: str) -> Bucket:
+        """Open one customer's bucket; whether it exists shows when it is used."""
+        ...
+
+    def create(self, name: str) -> Bucket:
+        """Make the bucket unless it exists."""
+        ...
+
+    def ping(self) -> None:
+        """Ask the store for a sign of life; raises BucketUnavailable."""
+        ...
+
+
+def folder_of(environment: Environment) -> str:
+    """Name the folder that the files of an environment are delivered to, with its slash."""
+    return f"{environment}/warehouse/"
+
+
+def object_key(environment: Environment, filename: str) -> str:
+    """Turn the contract's `filename` into a key below the environment's folder and nothing else.
+
+    Raises UnusableFilename.
+    """
+    key = folder_of(environment) + filename
+    flaw = flaw_in(key)
+    if flaw is not None:
+        raise UnusableFilename(flaw)
+    return key
+
+
+def flaw_in(key: str) -> str | None:
+    """Say why a key cannot be an object's, as a clause that follows 'The filename'."""
+    if "\\" in key or any(part in {"", ".", ".."} for part in key.split("/")):
+        return "is a path that leads elsewhere"
+    if not key.isprintable():
+        return "holds characters that cannot be printed"
+    if len(key.encode()) > MAX_KEY_BYTES:
+        return f"is longer than {MAX_KEY_BYTES:,} bytes with its folder"
+    return None
+
+
+def checked_bucket_name(name: str) -> str:
+    """Answer the name if it can be a bucket's; raises UnusableBucket."""
+    if not BUCKET_PATTERN.fullmatch(name):
+        raise UnusableBucket(name)
+    return name

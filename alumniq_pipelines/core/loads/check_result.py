@@ -1,0 +1,121 @@
+"""What judging a file gave: counts that add up, rejections, and their causes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from alumniq_pipelines.core.feeds.field_map import Severity
+
+MAX_REJECTIONS_KEPT = 1_000
+"""Rejections kept with all their particulars; totals beyond it stay exact in `causes`."""
+
+
+OF_THE_FILE = "file"
+"""The code of what is told of a file as a whole, which no rule of a row is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Rows of a file; `rows_read == rows_accepted + rows_rejected`, always."""
+
+    rows_read: int
+    rows_accepted: int
+    rows_rejected: int
+
+    def __post_init__(self) -> None:
+        """Refuse counts that do not add up: a row would be lost without a word."""
+        if self.rows_read != self.rows_accepted + self.rows_rejected:
+            message = (
+                f"{self.rows_read} rows read are not {self.rows_accepted} accepted "
+                f"plus {self.rows_rejected} rejected."
+            )
+            raise ValueError(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One rule broken by one row.
+
+    `row` counts data rows from 1 and is None for faults of the whole file; `line` is the physical
+    line of the file on which the row starts (the header is line 1). `column` is None for faults of
+    the whole row. No field holds cell values.
+    """
+
+    row: int | None
+    line: int | None
+    column: str | None
+    code: str
+    message: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """All broken rules of one kind in one column, with the true total.
+
+    Those of severity `error` reject their rows; warnings and notes only tell of them. What is told
+    of the file as a whole has no rows: a `count` and a `first_line` of 0.
+    """
+
+    code: str
+    column: str | None
+    message: str
+    count: int
+    first_line: int
+    severity: Severity = "error"
+    advice: str = ""
+
+    def __str__(self) -> str:
+        """Read as a customer would want it told."""
+        if not self.count:
+            return self.message
+        where = f"line {self.first_line}" if self.count == 1 else f"first on line {self.first_line}"
+        times = "1 row" if self.count == 1 else f"{self.count:,} rows"
+        return f"{self.message} ({times}, {where})"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The judgement of one file.
+
+    `rejections` are the first in file order, at most MAX_REJECTIONS_KEPT; `causes` cover all, most
+    frequent first. `remarks` are causes that reject nothing: warnings before notes, most frequent
+    first. `notes` are worth telling of the file as a whole; those of them that say which references
+    were not judged are `unchecked`. `hints` say what probably lies behind faults.
+    """
+
+    counts: Counts
+    rejections: tuple[Rejection, ...] = ()
+    causes: tuple[Cause, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+    hints: tuple[str, ...] = field(default=())
+    remarks: tuple[Cause, ...] = field(default=())
+    unchecked: tuple[str, ...] = field(default=())
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether every row was accepted."""
+        return self.counts.rows_rejected == 0
+
+
+def told_errors(causes: Sequence[Cause], most: int = 20) -> tuple[str, ...]:
+    """Put causes into the lines of the callback's `errors`, capped, the rest as a true total."""
+    return _told([str(cause) for cause in causes], causes, most, "error")
+
+
+def told_remarks(remarks: Sequence[Cause], most: int = 20) -> tuple[str, ...]:
+    """Put remarks into lines with their advice, capped, the rest as a true total."""
+    lines = [f"{str(remark).removesuffix('.')}. {remark.advice}".strip() for remark in remarks]
+    return _told(lines, remarks, most, "remark")
+
+
+def of_the_file(note: str) -> Cause:
+    """Make a note of what is told of a file as a whole."""
+    return Cause(OF_THE_FILE, None, note, 0, 0, "note")
+
+
+def _told(lines: Sequence[str], causes: Sequence[Cause], most: int, kind: str) -> tuple[str, ...]:
+    told = list(lines[:most])
+    if len(causes) > most:
+        rest = sum(cause.count for cause in causes[most:])
+        told.append(f"And {len(causes) - most} more kinds of {kind} in {rest:,} places.")
+    return tuple(told)

@@ -1,0 +1,41 @@
+"""A customer, and its subscriptions: which feed it sends where, and on what terms."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from alumniq_pipelines.core.feeds.field_map import Threshold
+from alumniq_pipelines.core.loads.target import CUSTOMER_PATTERN, Target
+from alumniq_pipelines.core.problems.command import UnusableBucket, UnusableCustomer
+
+BUCKET_PATTERN = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+"""S3's rule for names, which also keeps a folder bucket inside its parent folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """An institution. `id` is its short name in paths and partitions."""
+
+    id: str
+    name: str
+    bucket: str
+
+    def __post_init__(self) -> None:
+        """Refuse names that could not be a path or a partition key."""
+        if not CUSTOMER_PATTERN.fullmatch(self.id):
+            raise UnusableCustomer(self.id)
+        if not BUCKET_PATTERN.fullmatch(self.bucket):
+            raise UnusableBucket(self.bucket)
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A feed a customer sends in an environment, and what it has in place of the field map's terms.
+
+    `max_rejected` None, and kinds of change (`added`, `changed`, `removed`) that `thresholds` lack,
+    mean the field map's own.
+    """
+
+    target: Target
+    max_rejected: int | None = None
+    thresholds: Mapping[str, Threshold] = field(default_factory=dict)

@@ -1,0 +1,155 @@
+"""What a load would change in the live version, and how much of that needs a person's consent."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from alumniq_pipelines.core.feeds.field_map import Threshold, Thresholds
+
+KINDS = ("added", "changed", "removed")
+"""The kinds of change that a threshold may stand for, as they are told."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmptiedColumn:
+    """A column that has values in the live version, and would have none in the next one.
+
+    `rows_filled` are the rows of the live version that have a value; one that `is_absent` is not
+    in the file at all. A column's default is no value.
+    """
+
+    name: str
+    rows_filled: int
+    is_absent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The accepted rows of a load beside the live version's, row by row of the primary key.
+
+    Of a feed without a key, rows are alike or not: none is changed. `columns` counts the changed
+    rows in which a column differs, most frequent first, and leaves out the others. Columns that
+    only one of the two versions has change no row; they are named. `emptied` are the columns whose
+    values would all be lost.
+    """
+
+    added: int
+    changed: int
+    removed: int
+    unchanged: int
+    columns: Mapping[str, int] = field(default_factory=dict)
+    new_columns: tuple[str, ...] = ()
+    gone_columns: tuple[str, ...] = ()
+    emptied: tuple[EmptiedColumn, ...] = ()
+
+    @property
+    def rows_before(self) -> int:
+        """Rows of the live version."""
+        return self.changed + self.removed + self.unchanged
+
+    @property
+    def are_none(self) -> bool:
+        """Whether both are alike."""
+        rows = self.added or self.changed or self.removed
+        return not (rows or self.new_columns or self.gone_columns)
+
+    def __str__(self) -> str:
+        """Read as `1,200 added, 30 changed, 4 removed, 48,766 unchanged`."""
+        kinds = (*KINDS, "unchanged")
+        return ", ".join(f"{getattr(self, kind):,} {kind}" for kind in kinds)
+
+    def to_json(self) -> dict[str, Any]:
+        """Lay out for storing and for machines."""
+        return {
+            **{kind: getattr(self, kind) for kind in (*KINDS, "unchanged")},
+            "columns": dict(self.columns),
+            "new_columns": list(self.new_columns),
+            "gone_columns": list(self.gone_columns),
+            "emptied": [asdict(column) for column in self.emptied],
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Changes":
+        """Read back what `to_json` wrote."""
+        return cls(
+            **{kind: stored[kind] for kind in (*KINDS, "unchanged")},
+            columns=dict(stored["columns"]),
+            new_columns=tuple(stored["new_columns"]),
+            gone_columns=tuple(stored["gone_columns"]),
+            # What was stored by earlier releases does not have it.
+            emptied=tuple(EmptiedColumn(**column) for column in stored.get("emptied", ())),
+        )
+
+
+def reasons_to_hold(changes: Changes | None, thresholds: Thresholds) -> tuple[str, ...]:
+    """Return why a load must wait for a person, a sentence each.
+
+    Columns that would lose all their values come first, whatever the thresholds are. A first load
+    has no reasons, nor has one that changes nothing.
+    """
+    if changes is None:
+        return ()
+    excesses = (
+        reason
+        for kind in KINDS
+        for reason in _excesses(
+            kind, getattr(changes, kind), changes.rows_before, getattr(thresholds, kind)
+        )
+    )
+    return (*(_emptied(column, changes.rows_before) for column in changes.emptied), *excesses)
+
+
+def would_be_held_note(reason: str) -> str:
+    """Return what a dry run says of a reason."""
+    return f"A load of this file would be held for approval. {reason}"
+
+
+def _emptied(column: EmptiedColumn, before: int) -> str:
+    missing = "is absent from this file" if column.is_absent else "has no value in this file"
+    share = f"{_share(column.rows_filled, before)} of the rows of the live version"
+    return f"The column `{column.name}` was filled in {share} and {missing}."
+
+
+def _share(rows: int, before: int) -> str:
+    """Return a percentage that is never 0 %, and 100 % only where it is all rows."""
+    percent = min(max(rows * 100 / before, 0.1), 100.0 if rows == before else 99.9)
+    return f"{percent:.1f}".removesuffix(".0") + " %"
+
+
+def overridden(thresholds: Thresholds, own: Mapping[str, Threshold]) -> Thresholds:
+    """Put a subscription's own thresholds, by kind, in place of the field map's."""
+    return thresholds.model_copy(update=dict(own))
+
+
+def _excesses(kind: str, rows: int, before: int, most: Threshold) -> Iterator[str]:
+    if most.rows is not None and rows > most.rows:
+        yield f"{_rows(rows)} {kind}; more than {most.rows:,} wait for a person."
+    if most.percent is None or rows * 100 <= most.percent * before:
+        return
+    share = f"{_percent(rows, before)} of {_rows(before)}" if before else "of none"
+    yield f"{_rows(rows)} {kind}, {share}; more than {most.percent:g} % wait for a person."
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
+
+
+def _percent(rows: int, before: int) -> str:
+    return f"{rows * 100 / before:,.1f} %"
+
+
+def told_changes(changes: Changes, most_columns: int = 10) -> Sequence[str]:
+    """Put changes into lines for people: the rows, then the columns that changed most."""
+    lines = [str(changes)]
+    shown = list(changes.columns.items())[:most_columns]
+    if shown:
+        told = ", ".join(f"{name} in {_rows(count)}" for name, count in shown)
+        rest = len(changes.columns) - len(shown)
+        lines.append(f"Columns changed: {told}{f', and {rest} more' if rest else ''}")
+    for words, names in (
+        ("Columns new", changes.new_columns),
+        ("Columns gone", changes.gone_columns),
+    ):
+        if names:
+            lines.append(f"{words}: {', '.join(names)}")
+    return lines

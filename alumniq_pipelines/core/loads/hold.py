@@ -1,0 +1,83 @@
+"""A hold: a load whose changes are too many to be published without a person's consent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.loads.check_result import Cause, Counts
+from alumniq_pipelines.core.loads.diff import Changes
+from alumniq_pipelines.core.loads.load import JobId
+from alumniq_pipelines.core.problems.holding import HoldDiscarded, HoldExpired, HoldSuperseded
+from alumniq_pipelines.core.problems.live_data import LiveData
+from alumniq_pipelines.core.problems.problem import Problem
+from alumniq_pipelines.core.shell import alumniq_command
+
+
+class Decision(StrEnum):
+    """What became of a hold: a person's word, or time's."""
+
+    APPROVED = "approved"
+    DISCARDED = "discarded"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRows:
+    """Accepted rows as they were kept: what to publish, by the field map of that day.
+
+    `digest` is the SHA-256 of the kept file, `sha256` that of the delivered one.
+    """
+
+    digest: str
+    field_map: FieldMap
+    table: str
+    columns: tuple[str, ...]
+    rows: int
+    sha256: str
+    etag: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A hold as the ledger keeps it; `decision` and what is of it stay None until then."""
+
+    job_id: JobId
+    held: HeldRows
+    counts: Counts
+    changes: Changes
+    reasons: tuple[str, ...]
+    held_at: datetime
+    expires_at: datetime
+    decision: Decision | None = None
+    decided_at: datetime | None = None
+    actor: str | None = None
+    reason: str | None = None
+    remarks: tuple[Cause, ...] = ()
+
+
+def decision_due(hold: Hold, *, is_superseded: bool, now: datetime) -> Decision | None:
+    """Decide on a hold that nobody decided on; None as long as it may wait."""
+    if is_superseded:
+        return Decision.SUPERSEDED
+    return Decision.EXPIRED if hold.expires_at <= now else None
+
+
+def why_not_published(decision: Decision, hold: Hold, live: LiveData, reason: str = "") -> Problem:
+    """Say to the customer why a held load ends without having been published."""
+    match decision:
+        case Decision.DISCARDED:
+            return HoldDiscarded(hold.reasons, reason, live)
+        case Decision.EXPIRED:
+            return HoldExpired(hold.reasons, (hold.expires_at - hold.held_at).days, live)
+        case _:
+            return HoldSuperseded(hold.reasons)
+
+
+def commands(job_id: JobId) -> Sequence[str]:
+    """Write the two commands that decide on a hold."""
+    return [
+        f'{alumniq_command("load", verb, job_id)} --reason "..."' for verb in ("approve", "discard")
+    ]

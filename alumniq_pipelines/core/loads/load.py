@@ -1,0 +1,123 @@
+"""A load: one accepted request, the states it may be in and the moves between them."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+from alumniq_pipelines.core.loads.check_result import Cause, Counts
+from alumniq_pipelines.core.loads.diff import Changes
+from alumniq_pipelines.core.loads.target import Target
+
+JobId = NewType("JobId", str)
+
+MAX_ATTEMPTS = 5
+"""Tries at one load before staff are told (contract: five attempts in all)."""
+
+
+class LoadState(StrEnum):
+    """Where a load is; HELD waits for a person, the last two are final."""
+
+    QUEUED = "queued"
+    REQUESTED = "requested"
+    RUNNING = "running"
+    HELD = "held"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+UNDERWAY_STATES = frozenset({LoadState.QUEUED, LoadState.REQUESTED, LoadState.RUNNING})
+FINAL_STATES = frozenset({LoadState.SUCCEEDED, LoadState.FAILED})
+
+LEGAL_MOVES: dict[LoadState, frozenset[LoadState]] = {
+    LoadState.QUEUED: frozenset({LoadState.REQUESTED, LoadState.RUNNING, *FINAL_STATES}),
+    LoadState.REQUESTED: frozenset({LoadState.QUEUED, LoadState.RUNNING, *FINAL_STATES}),
+    LoadState.RUNNING: frozenset(
+        {LoadState.QUEUED, LoadState.RUNNING, LoadState.HELD, *FINAL_STATES}
+    ),
+    LoadState.HELD: frozenset({LoadState.QUEUED, LoadState.FAILED}),
+    LoadState.SUCCEEDED: frozenset(),
+    LoadState.FAILED: frozenset(),
+}
+"""Back to QUEUED is the reconcile sensor's move: the run is gone and another must be asked for; or,
+from HELD, a person's, who lets the held rows be published."""
+
+
+def states_before(state: LoadState) -> frozenset[LoadState]:
+    """Name the states from which a load may move to `state`."""
+    return frozenset(start for start, ends in LEGAL_MOVES.items() if state in ends)
+
+
+class Origin(StrEnum):
+    """Who asked for the load."""
+
+    WEBHOOK = "webhook"
+    DAGSTER = "dagster"
+    REPEAT = "repeat"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRequest:
+    """What is known of a load at the moment it is accepted.
+
+    A dry run is judged and told like any load, and publishes nothing. `idempotency_key` is the
+    caller's own name for the request: a second one under it is the first. A load that `repeats`
+    another reads the file that one read, from the archive.
+    """
+
+    job_id: JobId
+    target: Target
+    filename: str
+    etag: str | None
+    size_bytes: int | None
+    notify_email: str = ""
+    notify_webhook: str = ""
+    origin: Origin = Origin.WEBHOOK
+    repeats: JobId | None = None
+    dry_run: bool = False
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A load as the ledger keeps it.
+
+    `number` grows with acceptance and orders the loads of a target; `job_id` is what customers see.
+    Times are aware and in UTC. `run_id` is the latest Dagster run that worked on it.
+    """
+
+    number: int
+    request: LoadRequest
+    state: LoadState
+    attempts: int
+    accepted_at: datetime
+    requested_at: datetime | None = None
+    run_id: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    errors: tuple[str, ...] = ()
+    counts: Counts | None = None
+    changes: Changes | None = None
+    remarks: tuple[Cause, ...] = ()
+
+    @property
+    def job_id(self) -> JobId:
+        """The contract's `jobId`."""
+        return self.request.job_id
+
+    @property
+    def target(self) -> Target:
+        """The table this load is for."""
+        return self.request.target
+
+    @property
+    def is_final(self) -> bool:
+        """Whether an outcome stands."""
+        return self.state in FINAL_STATES
+
+
+def new_job_id() -> JobId:
+    """Make a CFML UUID: upper-case hex in groups of 8-4-4-16, 35 characters (spec/contract.md)."""
+    digits = secrets.token_hex(16).upper()
+    return JobId(f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:]}")

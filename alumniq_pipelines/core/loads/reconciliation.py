@@ -1,0 +1,169 @@
+"""What follows from how a load's runs went: an outcome, another run, or nothing yet.
+
+Pure decisions, carried out by thin sensors. A load ends when an attempt succeeded or was refused,
+when a person stopped its run, or when no attempt is left; whatever else ends a run calls for
+another one. Everything here may be asked again at any time: deciding twice changes nothing.
+"""
+
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadState, Origin
+from alumniq_pipelines.core.loads.outcome import SUCCESSES, Attempt, AttemptResult, Outcome, tries
+from alumniq_pipelines.core.problems.outage import AttemptsExhausted, LoadStopped, Misconfigured
+
+PATIENCE = timedelta(seconds=60)
+"""How long Dagster may take to do what it has been asked or has announced: create a requested run,
+tag a failed one, launch a retry. It takes seconds; a daemon that restarts in between takes more."""
+
+FIELD_MAP_PATIENCE = timedelta(hours=1)
+"""How long a load waits for a field map that is gone."""
+
+
+class RunState(StrEnum):
+    """Where a Dagster run is, as far as a load is concerned."""
+
+    UNDERWAY = "underway"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A Dagster run of a load.
+
+    `will_retry` is what Dagster announced of a failed run, None until it has. `worker_died` is
+    known only of workers on this machine. `changed_at` is when the run was last heard of.
+    """
+
+    id: str
+    state: RunState
+    changed_at: datetime
+    will_retry: bool | None = None
+    worker_died: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Nothing is to be done now."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The load has its outcome."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Requeue:
+    """Another run must be asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuryRun:
+    """Dagster must be told that the run's worker died; what follows is decided on its failure."""
+
+
+Decision = Leave | End | Requeue | BuryRun
+
+
+def decision(load: Load, attempts: Sequence[Attempt], run: Run | None, now: datetime) -> Decision:
+    """Decide on a load by its attempts and by its latest run, None where Dagster knows of none.
+
+    `attempts` hold one by `run` unless the run ended before it began: count that one as lost first.
+    """
+    if load.is_final or load.state is LoadState.HELD:
+        return Leave()
+    if run is not None and run.state is RunState.UNDERWAY:
+        return BuryRun() if run.worker_died else Leave()
+    if run is None or _has_held(run, attempts):
+        asked_at = load.requested_at or load.started_at or load.accepted_at
+        return Leave() if now - asked_at < PATIENCE else Requeue()
+    outcome = _outcome(attempts, run)
+    if outcome is not None:
+        return End(outcome)
+    return Leave() if run.will_retry is not False and now - run.changed_at < PATIENCE else Requeue()
+
+
+def awaits_its_run_only(attempts: Sequence[Attempt]) -> bool:
+    """Whether what the attempts gave ends a load, as soon as the run that made them is over."""
+    told = {*SUCCESSES, AttemptResult.REFUSED, AttemptResult.MISCONFIGURED}
+    return bool(attempts) and (attempts[-1].result in told or len(tries(attempts)) >= MAX_ATTEMPTS)
+
+
+def is_to_be_requested(load: Load, now: datetime) -> bool:
+    """Whether a run must be asked for now.
+
+    A load that was asked for in the Dagster UI has a run already, which begins it at once; only if
+    that run died in between does the load need another.
+    """
+    is_new = load.attempts == 0 and now - load.accepted_at < PATIENCE
+    return load.state is LoadState.QUEUED and not (load.request.origin is Origin.DAGSTER and is_new)
+
+
+def queued_at(load: Load, attempts: Sequence[Attempt], approved_at: datetime | None) -> datetime:
+    """Return when a load was queued last: accepted, given back by a run, or its hold approved."""
+    ended = (attempt.ended_at for attempt in attempts)
+    return max(moment for moment in (load.accepted_at, approved_at, *ended) if moment)
+
+
+def is_stranded(load: Load, feeds: Container[str], queued: datetime, now: datetime) -> bool:
+    """Whether no run will ever be asked for: the load's feed is described no more.
+
+    A while later only, for field maps that are away while a new release is brought in.
+    """
+    waits_long = now - queued > FIELD_MAP_PATIENCE
+    return load.state is LoadState.QUEUED and load.target.feed not in feeds and waits_long
+
+
+def run_key(load: Load) -> str:
+    """Name the run to ask for: Dagster drops a key it has seen, so asking twice is harmless.
+
+    A load that was queued again after an attempt needs a key of its own.
+    """
+    return f"{load.job_id}.{load.attempts + 1}" if load.attempts else str(load.job_id)
+
+
+def _has_held(run: Run, attempts: Sequence[Attempt]) -> bool:
+    """Whether a load that may go on was held by this run, and has no other run yet."""
+    last = attempts[-1] if attempts else None
+    return last is not None and last.result is AttemptResult.HELD and last.run_id == run.id
+
+
+def _success(attempt: Attempt) -> Outcome:
+    """Return the outcome of a success; a superseded load published none of what it had found."""
+    if attempt.result is AttemptResult.SUPERSEDED:
+        return Outcome(LoadState.SUCCEEDED, is_superseded=True)
+    return Outcome(
+        LoadState.SUCCEEDED,
+        (),
+        attempt.counts,
+        attempt.changes,
+        is_unchanged=attempt.result is AttemptResult.UNCHANGED,
+        remarks=attempt.remarks,
+    )
+
+
+def _outcome(attempts: Sequence[Attempt], run: Run) -> Outcome | None:
+    """Answer what stands once a run is over; None where another attempt may still succeed."""
+    last = attempts[-1] if attempts else Attempt(0, run.id)
+    # An attempt that was cut off after it published may have others behind it that were lost.
+    done = [each for each in tries(attempts) if each.result in SUCCESSES]
+    if done:
+        return _success(done[-1])
+    if last.result is AttemptResult.REFUSED:
+        return Outcome(
+            LoadState.FAILED, last.errors, last.counts, last.changes, remarks=last.remarks
+        )
+    if last.result is AttemptResult.MISCONFIGURED:
+        return Outcome(LoadState.FAILED, (str(Misconfigured()),))
+    if run.state is RunState.CANCELED:
+        stopped = LoadStopped()
+        return Outcome(LoadState.FAILED, (str(stopped),), remedy=stopped.advice)
+    if len(tries(attempts)) >= MAX_ATTEMPTS:
+        return Outcome(LoadState.FAILED, (str(AttemptsExhausted(MAX_ATTEMPTS)), *last.errors))
+    return None

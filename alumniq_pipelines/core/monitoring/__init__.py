@@ -1,0 +1,1 @@
+"""Monitoring: delivery schedules, watches, and the conditions that open incidents."""

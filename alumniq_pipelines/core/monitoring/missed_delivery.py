@@ -1,0 +1,70 @@
+"""Silence: which kind it is when what was expected did not come; pure.
+
+What the customer did last decides: a webhook since the window opened, else a file that no webhook
+asked for, else nothing.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+
+from alumniq_pipelines.core.loads.bucket import StoredFile
+from alumniq_pipelines.core.loads.load import UNDERWAY_STATES, Load, LoadState
+from alumniq_pipelines.core.monitoring import conditions
+from alumniq_pipelines.core.monitoring.conditions import Missed
+from alumniq_pipelines.core.monitoring.incident import Condition
+
+_DIGITS = re.compile(r"\d+")
+_PACKED = re.compile(r"\.(gz|zip|zst)$")
+
+
+def has_asked(missed: Missed, last: Load | None) -> bool:
+    """Whether a webhook asked for a load since the window opened: then no file is looked for.
+
+    By period, a window opens with what came last, which is what others are waited for after.
+    """
+    opens_at = missed.expectation.opens_at
+    if last is None or opens_at is None or last.accepted_at < opens_at:
+        return False
+    return missed.last is None or last.accepted_at > missed.last
+
+
+def silence(missed: Missed, last: Load | None, file: StoredFile | None) -> Condition | None:
+    """Say which silence it is; None where it has just ended.
+
+    `last` is the newest load that a webhook asked for; `file` the newest that none asked for.
+    """
+    if last is not None and has_asked(missed, last):
+        if last.state is LoadState.SUCCEEDED:
+            return None
+        known = conditions.no_outcome if last.state in UNDERWAY_STATES else conditions.failing
+        return known(missed, last)
+    if file is not None:
+        return conditions.no_post(missed, file.key.rpartition("/")[2], file.modified_at)
+    return conditions.no_file(missed)
+
+
+def unasked(
+    files: Iterable[StoredFile], folder: str, likely: str, since: datetime | None
+) -> StoredFile | None:
+    """Find the newest file that no webhook has asked for: delivered `since` the last that did.
+
+    Customers name files as they like, and many put the date in: names count as alike when they
+    differ only in digits, case or packing from `likely`, the last name that was loaded.
+    """
+    alike = [
+        each
+        for each in files
+        if _folded(each.key.removeprefix(folder)) == _folded(likely)
+        and (since is None or each.modified_at > since)
+    ]
+    return max(alike, key=lambda each: each.modified_at, default=None)
+
+
+def common_start(likely: str) -> str:
+    """Answer how the names that are alike all start, so that fewer need to be listed."""
+    return re.split(r"\d", likely, maxsplit=1)[0]
+
+
+def _folded(name: str) -> str:
+    return _DIGITS.sub("0", _PACKED.sub("", name.lower()))

@@ -1,0 +1,1 @@
+"""Notifications: what customers and staff receive, to which recipients, signed how."""

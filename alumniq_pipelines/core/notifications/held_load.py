@@ -1,0 +1,32 @@
+"""What staff are told of a load that is held until somebody approves or discards it."""
+
+from alumniq_pipelines.core.loads.diff import told_changes
+from alumniq_pipelines.core.loads.hold import Hold, commands
+from alumniq_pipelines.core.loads.load import Load
+from alumniq_pipelines.core.notifications.notification import Notice
+from alumniq_pipelines.core.notifications.staff import Staff
+from alumniq_pipelines.core.notifications.text import bullet_list
+
+
+def held_notices(load: Load, hold: Hold, staff: Staff, gateway_url: str) -> tuple[Notice, ...]:
+    """Tell staff that a load waits for them. Its customer is told of the outcome only."""
+    target, until = load.target, f"{hold.expires_at:%Y-%m-%d %H:%M} UTC"
+    subject = f"Held: {target.feed} ({target.customer}, {target.environment})"
+    text = "\n\n".join(
+        (
+            _why(load),
+            bullet_list("Why it waits", hold.reasons),
+            bullet_list("What it would change", told_changes(hold.changes)),
+            bullet_list(f"What to do until {until}", commands(load.job_id)),
+            f"Job id: {load.job_id}\nFile: {load.request.filename}\nCustomer: {target.customer}",
+        )
+    )
+    page = f"Page: {gateway_url}/loads/{load.job_id}"
+    return staff.notices(subject, f"{text}\n{page}\n")
+
+
+def _why(load: Load) -> str:
+    return (
+        f"{load.request.filename} was checked and is not published, because of what it would "
+        "change in the live version. It waits for your approval; without a decision it fails."
+    )

@@ -1,0 +1,59 @@
+"""What staff are told when incidents begin, and when they are over."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from alumniq_pipelines.core.monitoring.duration import duration_text
+from alumniq_pipelines.core.monitoring.incident import Incident
+from alumniq_pipelines.core.notifications.notification import Notice
+from alumniq_pipelines.core.notifications.staff import Staff
+from alumniq_pipelines.core.notifications.text import bullet_list, paragraphs
+
+MAX_LISTED = 50
+
+
+def opened_notices(incidents: Sequence[Incident], staff: Staff) -> tuple[Notice, ...]:
+    """Tell of new incidents: one by itself in full, several as one list."""
+    if not incidents:
+        return ()
+    if len(incidents) > 1:
+        lines = [_line(each) for each in incidents]
+        return staff.notices(f"{len(incidents)} alarms", _limited_list("What was noticed", lines))
+    [incident] = incidents
+    condition = incident.condition
+    advice = f"What to do: {condition.advice}" if condition.advice else ""
+    since = f"Noticed: {_utc(incident.opened_at)}"
+    return staff.notices(condition.title, paragraphs(condition.detail, advice, since))
+
+
+def closed_notices(incidents: Sequence[Incident], staff: Staff) -> tuple[Notice, ...]:
+    """Tell that incidents are over, and how long each lasted."""
+    if not incidents:
+        return ()
+    lines = [f"{each.condition.title}: over after {_length(each)}" for each in incidents]
+    if len(incidents) > 1:
+        return staff.notices(
+            f"{len(incidents)} alarms are over", _limited_list("What is over", lines)
+        )
+    [incident] = incidents
+    times = f"Noticed: {_utc(incident.opened_at)}\nOver: {_utc(incident.closed_at)}"
+    return staff.notices(f"over: {incident.condition.title}", paragraphs(f"{lines[0]}.", times))
+
+
+def _length(incident: Incident) -> str:
+    lasted = (incident.closed_at or incident.opened_at) - incident.opened_at
+    return duration_text(max(lasted, timedelta()))  # clocks may be set back meanwhile
+
+
+def _line(incident: Incident) -> str:
+    return f"{incident.condition.title}. {incident.condition.detail}"
+
+
+def _utc(moment: datetime | None) -> str:
+    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _limited_list(heading: str, lines: Sequence[str]) -> str:
+    left_out = len(lines) - MAX_LISTED
+    more = [f"and {left_out} more: alumniq watch incidents"] if left_out > 0 else []
+    return bullet_list(heading, [*lines[:MAX_LISTED], *more]) + "\n"

@@ -1,0 +1,155 @@
+"""What is told about keys, in words; never a key, only its first characters."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from alumniq_pipelines.core.access.api_keys import ApiKey
+from alumniq_pipelines.core.monitoring.incident import Condition, Kind
+from alumniq_pipelines.core.notifications.load_outcome import addresses_in
+from alumniq_pipelines.core.notifications.notification import Audience, Channel, Notice
+from alumniq_pipelines.core.notifications.staff import Staff
+from alumniq_pipelines.core.shell import alumniq_command
+
+
+class MadeBy(StrEnum):
+    """How a key came to be, in words for its owner: never the name of one of the staff."""
+
+    STAFF = "our staff"
+    PAGES = "the API keys page, signed in with one of your keys"
+    EXCHANGE = "an exchange (GET /api/v1/index.cfm/exchange)"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyMade:
+    """A new key; `old` is the one that it was made from, and `actor` is for staff only."""
+
+    key: ApiKey
+    made_by: MadeBy
+    actor: str
+    old: ApiKey | None = None
+
+    @property
+    def owner(self) -> str:
+        """The registered addresses: the old key's, which no request can change."""
+        return self.key.email if self.old is None else self.old.email
+
+
+def expiry_condition(key: ApiKey, days: int) -> Condition:
+    """A key is about to expire: nobody has replaced it, or it is used as if nobody had."""
+    if key.replaced_by is not None:
+        return _replaced_condition(key, days)
+    return Condition(
+        f"key:{key.prefix}",
+        Kind.KEY_EXPIRING,
+        f"An API key expires: {key.customer}, {key.environment}",
+        f"{key.prefix}… expires {key.expires_at:%Y-%m-%d}, within {_days(days)}.",
+        "The customer trades it themselves, or you do: "
+        f"{alumniq_command('key', 'rotate', key.prefix)}.",
+    )
+
+
+def expiry_notices(key: ApiKey, days: int, gateway_url: str) -> tuple[Notice, ...]:
+    """Write to whoever the key belongs to; nobody where that is not known."""
+    if key.replaced_by is not None:
+        return _replaced_notices(key, days, gateway_url)
+    subject = f"Your API key expires in {_days(days)} ({key.customer}, {key.environment})"
+    text = (
+        f"The API key that begins with {key.prefix} expires "
+        f"{key.expires_at:%Y-%m-%d %H:%M} UTC. After that your calls are refused.\n\n"
+        "What to do: trade it for a fresh one now. Both work for 14 days, so nothing stops:\n\n"
+        f"Call: GET {gateway_url}/api/v1/index.cfm/exchange?emailaddress=YOU&apikey=KEY\n"
+        f"Key: {key.prefix}…\n"
+        f"Environment: {key.environment}\n"
+    )
+    return owner_notices(key.email, subject, text)
+
+
+def _replaced_condition(key: ApiKey, days: int) -> Condition:
+    """A key was replaced and ends soon, but its calls do not come with the new key."""
+    return Condition(
+        f"key:{key.prefix}",
+        Kind.KEY_EXPIRING,
+        f"A replaced API key ends: {key.customer}, {key.environment}",
+        f"{key.prefix}… was replaced by {key.replaced_by}… and ends {key.expires_at:%Y-%m-%d}, "
+        f"within {_days(days)}. {_USED}",
+        "Ask the customer whether they have the new key. If it was lost, make another one: "
+        f"{alumniq_command('key', 'rotate', key.prefix)}.",
+    )
+
+
+def _replaced_notices(key: ApiKey, days: int, gateway_url: str) -> tuple[Notice, ...]:
+    subject = f"Your replaced API key ends in {_days(days)} ({key.customer}, {key.environment})"
+    text = (
+        f"The API key that begins with {key.prefix} was replaced by {key.replaced_by}… and ends "
+        f"{key.expires_at:%Y-%m-%d %H:%M} UTC. {_USED} After that date, calls with the old key are "
+        "refused.\n\n"
+        "What to do: put the new key everywhere the old one is used. If you do not have the new "
+        "key, because the answer of the exchange was lost, sign in with the old one, revoke the "
+        "new one on the API keys page, and make another there.\n\n"
+        f"Page: {gateway_url}/keys\n"
+        f"Key: {key.prefix}…\n"
+        f"Replaced by: {key.replaced_by}…\n"
+        f"Environment: {key.environment}\n"
+    )
+    return owner_notices(key.email, subject, text)
+
+
+_USED = "It is still in use, or no call has come with the new key yet."
+
+
+def made_condition(made: KeyMade) -> Condition:
+    """Describe a new key for staff."""
+    key, old = made.key, made.old
+    origin = "" if old is None else f" It was made from {old.prefix}…."
+    return Condition(
+        f"key-made:{key.prefix}",
+        Kind.KEY_MADE,
+        f"A new API key: {key.customer}, {key.environment}",
+        f"{key.prefix}… was made by {made.actor} and expires {key.expires_at:%Y-%m-%d}.{origin}"
+        f"{_registration(made)}",
+        f"Where nobody asked for it: {alumniq_command('key', 'revoke', key.prefix)}.",
+    )
+
+
+def made_notices(made: KeyMade, staff: Staff) -> tuple[Notice, ...]:
+    """Write to the owner's registered address and to staff about a new key."""
+    key, condition = made.key, made_condition(made)
+    subject = f"A new API key was made ({key.customer}, {key.environment})"
+    origin = "" if made.old is None else f"Made from: {made.old.prefix}…\n"
+    text = (
+        f"A new API key for {key.environment} was made. "
+        f"It begins with {key.prefix} and expires {key.expires_at:%Y-%m-%d}.\n\n"
+        "What to do: nothing, if you or a colleague asked for it. Otherwise sign in with a key of "
+        "yours, revoke the new one on the API keys page, and write to us.\n\n"
+        f"Key: {key.prefix}…\n"
+        f"{origin}"
+        f"Made by: {made.made_by}\n"
+        f"Time: {key.created_at:%Y-%m-%d %H:%M} UTC\n"
+    )
+    staff_text = f"{condition.detail}\n\nWhat to do: {condition.advice}\n"
+    return (
+        *owner_notices(made.owner, subject, text),
+        *staff.notices(condition.title, staff_text),
+    )
+
+
+def owner_notices(emails: str, subject: str, text: str) -> tuple[Notice, ...]:
+    """Write a mail to each address that a key is registered with; none where there is none."""
+    return tuple(
+        Notice(Channel.MAIL, address, text, subject, audience=Audience.CUSTOMER)
+        for address in addresses_in(emails)
+    )
+
+
+def _registration(made: KeyMade) -> str:
+    """Tell staff that a request registered an address, which nobody has confirmed."""
+    if not made.key.email or made.key.email == made.owner:
+        return ""
+    return (
+        f" The address {made.key.email} was given with the request and is registered for the new "
+        "key: the old key had none."
+    )
+
+
+def _days(days: int) -> str:
+    return "1 day" if days == 1 else f"{days} days"

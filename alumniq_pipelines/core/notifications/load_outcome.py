@@ -1,0 +1,213 @@
+"""Notices: who is told about an ended load, and in which words.
+
+The callback's body is the contract's, to the byte. A mail is written here as plain text in three
+kinds of paragraph: prose, a heading over lines that start with `- `, and lines of `Name: value`;
+the HTML part is laid out from that text, so the two never differ.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+
+from alumniq_pipelines.core.loads.check_result import told_remarks
+from alumniq_pipelines.core.loads.load import Load, LoadState
+from alumniq_pipelines.core.loads.outcome import Attempt, AttemptResult, Outcome
+from alumniq_pipelines.core.loads.rejection_report import report_key
+from alumniq_pipelines.core.notifications.heartbeat import signal_notices, signal_of
+from alumniq_pipelines.core.notifications.notification import Audience, Channel, Notice
+from alumniq_pipelines.core.notifications.staff import NOBODY, Staff
+from alumniq_pipelines.core.notifications.text import bullet_list
+from alumniq_pipelines.core.problems.live_data import LiveData, live_sentence
+from alumniq_pipelines.core.problems.outage import UnexplainedFailure
+
+OUR_FAULTS = frozenset({AttemptResult.OUTAGE, AttemptResult.MISCONFIGURED, AttemptResult.LOST})
+
+
+def notices_for(
+    load: Load,
+    outcome: Outcome,
+    attempts: Sequence[Attempt] = (),
+    staff: Staff = NOBODY,
+    heartbeat_url: str = "",
+    gateway_url: str = "",
+    live: LiveData | None = None,
+) -> tuple[Notice, ...]:
+    """Write everything that is owed once a load has this outcome.
+
+    A callback where a URL was given, one mail per address asked for, what is told to staff where
+    the load failed for reasons of ours, which the last of `attempts` tells, and the heartbeat of
+    the target's watch. Mail leads to the load's page at the gateway, and says of a failed load what
+    is `live` meanwhile; None where that is not known.
+    """
+    ours = _is_ours(outcome, attempts)
+    notices = []
+    if load.request.notify_webhook:
+        url, body = load.request.notify_webhook, callback_body(load, outcome)
+        notices.append(Notice(Channel.CALLBACK, url, body, audience=Audience.CUSTOMER))
+    page = f"Page: {gateway_url}/loads/{load.job_id}\n" if gateway_url else ""
+    subject, text = _subject(load, outcome), _mail_text(load, outcome, live, ours=ours) + page
+    notices += [
+        Notice(Channel.MAIL, address, text, subject, audience=Audience.CUSTOMER)
+        for address in addresses_in(load.request.notify_email)
+    ]
+    if ours:
+        notices += staff.notices(subject, _staff_text(load, outcome, attempts) + page)
+    if load.request.dry_run:  # a trial is no sign of life
+        return tuple(notices)
+    return (*notices, *signal_notices(heartbeat_url, signal_of(outcome.state)))
+
+
+def callback_body(load: Load, outcome: Outcome) -> str:
+    """Write the contract's JSON: these four keys, in this order, spaced as documented."""
+    succeeded = outcome.state is LoadState.SUCCEEDED
+    return json.dumps(
+        {
+            "jobId": load.job_id,
+            "status": "SUCCESS" if succeeded else "FAILED",
+            "errors": None if succeeded else list(_errors(outcome)),
+            "executionCompleted": succeeded,
+        }
+    )
+
+
+def addresses_in(emails: str) -> tuple[str, ...]:
+    """Take apart what was given as one or several addresses, with commas or semicolons between."""
+    parts = (part.strip() for part in re.split("[,;]", emails))
+    return tuple(dict.fromkeys(part for part in parts if part))
+
+
+def _is_ours(outcome: Outcome, attempts: Sequence[Attempt]) -> bool:
+    failed = outcome.state is LoadState.FAILED
+    return failed and bool(attempts) and attempts[-1].result in OUR_FAULTS
+
+
+def _errors(outcome: Outcome) -> tuple[str, ...]:
+    """Answer at least one line: a failure without a reason would be none to act on."""
+    return outcome.errors or (str(UnexplainedFailure()),)
+
+
+def _subject(load: Load, outcome: Outcome) -> str:
+    result = "Loaded" if outcome.state is LoadState.SUCCEEDED else "Not loaded"
+    if outcome.is_superseded:
+        result = "Superseded"
+    if load.request.dry_run:
+        result = "Dry run passed" if outcome.state is LoadState.SUCCEEDED else "Dry run failed"
+    target = load.target
+    return f"{result}: {target.feed} ({target.customer}, {target.environment})"
+
+
+def _mail_text(load: Load, outcome: Outcome, live: LiveData | None, *, ours: bool) -> str:
+    if outcome.state is LoadState.SUCCEEDED:
+        parts = [
+            f"{load.request.filename} {_success(load, outcome)}",
+            bullet_list("Rows left out", outcome.errors) if outcome.errors else "",
+            _counts(load, outcome),
+            _report(load, outcome),
+            _remarks(outcome),
+            _facts(load),
+        ]
+    else:
+        parts = [
+            f"{load.request.filename} {_failure(load, live)}",
+            bullet_list("What went wrong", _errors(outcome)),
+            f"What to do: {outcome.remedy or _remedy(load, ours=ours)}",
+            _counts(load, outcome),
+            _report(load, outcome),
+            _remarks(outcome),
+            _facts(load),
+        ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _success(load: Load, outcome: Outcome) -> str:
+    if load.request.dry_run:
+        return "would be loaded. This was a dry run: nothing was published."
+    if outcome.is_superseded:
+        return "was not published: the data of a later load is live already. Nothing is to be done."
+    if outcome.is_unchanged:
+        return "is the file that your live data was loaded from, byte for byte: nothing changed."
+    return "was loaded."
+
+
+def _failure(load: Load, live: LiveData | None) -> str:
+    if load.request.dry_run:
+        return "would not be loaded. This was a dry run: nothing was published."
+    return f"was not loaded. {live_sentence(live)}" if live else "was not loaded."
+
+
+def _remedy(load: Load, *, ours: bool) -> str:
+    if ours:
+        return "Nothing is wrong with your file: the fault is ours, and we will see to it."
+    return (
+        "Mend this in your source, put the file into your bucket again "
+        f"and call the {load.target.feed} webhook again."
+    )
+
+
+def _staff_text(load: Load, outcome: Outcome, attempts: Sequence[Attempt]) -> str:
+    tried = [
+        f"Attempt {attempt.number}, run {attempt.run_id}: {attempt.result or 'unfinished'}"
+        for attempt in attempts
+    ]
+    last = attempts[-1].errors if attempts else ()
+    untold = [error for error in last if error not in outcome.errors]
+    parts = [
+        f"A load failed for reasons of ours, and nobody will try it again: {load.target}.",
+        bullet_list("Attempts", tried),
+        bullet_list("What went wrong", untold) if untold else "",
+        bullet_list("Told to the customer", _errors(outcome)),
+        f"What to do: {_staff_remedy(load)}",
+        _facts(load),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _staff_remedy(load: Load) -> str:
+    return (
+        f"Mend the cause, then materialise the partition {load.target.partition_key} "
+        f"of {load.target.feed} in Dagster: that loads the last accepted file again."
+    )
+
+
+def _counts(load: Load, outcome: Outcome) -> str:
+    if outcome.counts is None:
+        return ""
+    counts = outcome.counts
+    lines = [f"Rows read: {counts.rows_read:,}"]
+    if outcome.state is LoadState.SUCCEEDED:
+        is_published = not load.request.dry_run and not outcome.is_unchanged
+        accepted = "Rows published" if is_published else "Rows accepted"
+        lines.append(f"{accepted}: {counts.rows_accepted:,}")
+    lines.append(f"Rows rejected: {counts.rows_rejected:,}")
+    if outcome.changes is not None and outcome.state is LoadState.SUCCEEDED:
+        lines.append(f"Changes: {outcome.changes}")
+    return "\n".join(lines)
+
+
+def _report(load: Load, outcome: Outcome) -> str:
+    if outcome.counts is None or not outcome.counts.rows_rejected:
+        return ""
+    place = report_key(load.target, load.job_id)
+    return f"The rejected rows and what is wrong with each: {place} in your bucket."
+
+
+def _remarks(outcome: Outcome) -> str:
+    """Tell of what rejected nothing; the callback has no place for it."""
+    if not outcome.remarks:
+        return ""
+    return bullet_list(
+        "Worth a look, though no row was left out for it", told_remarks(outcome.remarks)
+    )
+
+
+def _facts(load: Load) -> str:
+    target = load.target
+    return "\n".join(
+        (
+            f"Job id: {load.job_id}",
+            f"File: {load.request.filename}",
+            f"Feed: {target.feed}",
+            f"Customer: {target.customer}, {target.environment}",
+            f"Accepted: {load.accepted_at:%Y-%m-%d %H:%M:%S} UTC",
+        )
+    )

@@ -1,0 +1,125 @@
+"""Resources: the adapters, opened for a run or a tick and closed after it; no behaviour.
+
+They are functions of the settings, not fields of a resource's config: Dagster shows config in its
+UI and stores it with runs, and some settings are secrets. What only runs need is imported by them.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.worker_locks import sign_of_life
+from alumniq_pipelines.core.loads.bucket import Buckets
+from alumniq_pipelines.core.loads.warehouse import Warehouse
+from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
+from alumniq_pipelines.core.notifications.notification import Channel, Notification
+from alumniq_pipelines.core.notifications.signing import secret_of
+from alumniq_pipelines.files.private_files import private_umask
+from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.warehouse_wiring import open_warehouse
+from alumniq_pipelines.wiring import open_archive, open_buckets, signing_key
+
+if TYPE_CHECKING:
+    from alumniq_pipelines.adapters.notifiers.callback import Secrets
+    from alumniq_pipelines.services.delivery import Notifier
+
+
+def resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
+    """Describe everything that assets and sensors ask for."""
+
+    def ledger(_: dg.InitResourceContext) -> Iterator[Ledger]:
+        opened = Ledger.open(settings.ledger)
+        try:
+            _make_unless_there(opened)
+            yield opened
+        finally:
+            opened.close()
+
+    def worker(context: dg.InitResourceContext) -> Iterator[None]:
+        run = context.run
+        # A run's process is ours alone, however it was started: what DuckDB writes is private, too.
+        with private_umask(), sign_of_life(settings.workers_dir, run.run_id if run else "none"):
+            yield
+
+    return {
+        "ledger": _resource(ledger, "The control database."),
+        "buckets": _resource(lambda _: buckets(settings), "Where customers put their files."),
+        "archive": _resource(lambda _: open_archive(settings), "Received files and held rows."),
+        "warehouse": _resource(lambda _: warehouse(settings), "Where versions are published."),
+        "notifiers": dg.ResourceDefinition(
+            lambda context: notifiers(settings, context.resources.ledger),
+            description="The ways of telling customers and staff.",
+            required_resource_keys={"ledger"},
+        ),
+        "worker": _resource(worker, "Shows that the run's process lives."),
+    }
+
+
+def buckets(settings: Settings) -> Buckets:
+    """Open the buckets of all customers."""
+    if settings.bucket == "folder":
+        return open_buckets(settings)
+    from alumniq_pipelines.defs.s3_store import s3_buckets
+
+    return s3_buckets(settings)
+
+
+def warehouse(settings: Settings) -> Warehouse:
+    """Open the warehouse."""
+    return open_warehouse(settings)
+
+
+def notifiers(settings: Settings, ledger: Ledger) -> "Mapping[Channel, Notifier]":
+    """Make a notifier for every channel."""
+    from alumniq_pipelines.adapters.notifiers.callback import CallbackNotifier
+    from alumniq_pipelines.adapters.notifiers.chat import ChatNotifier
+    from alumniq_pipelines.adapters.notifiers.heartbeat import HeartbeatNotifier
+    from alumniq_pipelines.adapters.notifiers.mail import FolderPost, MailNotifier, SmtpPost
+
+    secret = settings.smtp_password
+    post = (
+        FolderPost(settings.mail_dir)
+        if settings.mail == "folder"
+        else SmtpPost(
+            settings.smtp_host,
+            settings.smtp_port,
+            settings.smtp_tls,
+            settings.smtp_username,
+            secret.get_secret_value() if secret else None,
+        )
+    )
+    chat, addresses = settings.staff_webhook, AddressPolicy.of(settings.callback_allowed_networks)
+    return {
+        Channel.CALLBACK: CallbackNotifier(addresses, secrets=signing_secrets(settings, ledger)),
+        Channel.MAIL: MailNotifier(post, settings.mail_from),
+        Channel.CHAT: ChatNotifier(chat.get_secret_value() if chat else None),
+        Channel.HEARTBEAT: HeartbeatNotifier(addresses),
+    }
+
+
+def signing_secrets(settings: Settings, ledger: Ledger) -> "Secrets":
+    """Answer which secrets sign a callback; raises NoSigningKey where one should and cannot."""
+
+    def secrets(notification: Notification) -> Sequence[str]:
+        if notification.job_id is None:
+            return ()
+        salts = ledger.signing.of_load(notification.job_id, datetime.now(UTC))
+        return [secret_of(signing_key(settings), salt) for salt in salts]
+
+    return secrets
+
+
+def _make_unless_there(ledger: Ledger) -> None:
+    """Make the ledger of a new installation, so that a plain `dagster dev` works by itself."""
+    path = ledger.database.path
+    if path and not path.exists():
+        ledger.migrate()
+
+
+def _resource(
+    opening: Callable[[dg.InitResourceContext], object], description: str
+) -> dg.ResourceDefinition:
+    return dg.ResourceDefinition(opening, description=description)

@@ -1,0 +1,36 @@
+"""Runs: Dagster's records of a load's runs, as the decisions want them."""
+
+from datetime import UTC
+
+import dagster as dg
+from dagster import DagsterRunStatus, RunRecord, RunsFilter
+
+from alumniq_pipelines.core.loads.load import JobId
+from alumniq_pipelines.core.loads.reconciliation import Run, RunState
+from alumniq_pipelines.defs.tags import JOB_ID, WILL_RETRY
+
+ENDS = {
+    DagsterRunStatus.SUCCESS: RunState.SUCCEEDED,
+    DagsterRunStatus.FAILURE: RunState.FAILED,
+    DagsterRunStatus.CANCELED: RunState.CANCELED,
+}
+
+WILL = {"true": True, "false": False}
+
+
+def latest_run(instance: dg.DagsterInstance, job_id: JobId) -> RunRecord | None:
+    """Find the newest run of a load."""
+    records = instance.get_run_records(RunsFilter(tags={JOB_ID: job_id}), limit=1)
+    return records[0] if records else None
+
+
+def run_of(record: RunRecord, *, worker_died: bool) -> Run:
+    """Read a record; `worker_died` matters of runs that have started and not ended."""
+    run = record.dagster_run
+    return Run(
+        run.run_id,
+        ENDS.get(run.status, RunState.UNDERWAY),
+        changed_at=record.update_timestamp.astimezone(UTC),
+        will_retry=WILL.get(run.tags.get(WILL_RETRY, "")),
+        worker_died=worker_died and run.status is DagsterRunStatus.STARTED,
+    )

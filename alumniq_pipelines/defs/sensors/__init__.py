@@ -1,0 +1,1 @@
+"""The sensors, one module each, with what they share."""

@@ -1,0 +1,45 @@
+"""The key sensor: whoever a key belongs to is told before it expires, and staff with them."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from alumniq_pipelines.adapters.ledger.key_notices import KeyNotices
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.notifications.key_expiry import expiry_condition, expiry_notices
+from alumniq_pipelines.core.notifications.staff import Staff
+from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.wiring import staff_of
+
+
+def key_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Define the sensor.
+
+    A sensor, not a schedule: what was due while nothing ran is told at the next tick.
+    """
+
+    @dg.sensor(
+        name="key_notices",
+        minimum_interval_seconds=3_600,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Tells of API keys that expire in 30, 14, 7 and 1 days.",
+    )
+    def key_notices(ledger: dg.ResourceParam[Ledger]) -> dg.SkipReason:
+        told = tell_of_expiring_keys(
+            ledger, staff_of(settings), settings.gateway_url, datetime.now(UTC)
+        )
+        return dg.SkipReason(f"{told} keys told of.")
+
+    return key_notices
+
+
+def tell_of_expiring_keys(ledger: Ledger, staff: Staff, gateway_url: str, now: datetime) -> int:
+    """Owe what is due about keys, and answer about how many; harmless to repeat."""
+    notices = KeyNotices(ledger.database, ledger.keys)
+    told = 0
+    for key, days in notices.due(now):
+        condition = expiry_condition(key, days)
+        text = f"{condition.detail}\n\nWhat to do: {condition.advice}\n"
+        words = (*expiry_notices(key, days, gateway_url), *staff.notices(condition.title, text))
+        told += notices.owe(key, days, condition, words, now)
+    return told

@@ -1,0 +1,62 @@
+"""The hold sensor: held loads end by themselves where no person decides, and files are let go."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.loads.archive import Archive
+from alumniq_pipelines.core.loads.warehouse import Warehouse
+from alumniq_pipelines.services.load_actions import decide_due
+from alumniq_pipelines.settings import Settings
+
+
+def hold_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Define the sensor of held loads."""
+
+    @dg.sensor(
+        name="holds",
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=(
+            "Ends held loads that nobody decided on in time, or that a later load has made "
+            "needless, and tells their customers."
+        ),
+    )
+    def holds(ledger: dg.ResourceParam[Ledger]) -> dg.SkipReason:
+        due = decide_due(ledger, datetime.now(UTC), gateway_url=settings.gateway_url)
+        decided = Counter(decision for _, decision in due)
+        told = ", ".join(f"{count} {decision}" for decision, count in decided.items())
+        return dg.SkipReason(f"Held loads: {told or 'nothing to do'}.")
+
+    return holds
+
+
+def archive_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Define the sensor of the archive."""
+
+    @dg.sensor(
+        name="archive",
+        minimum_interval_seconds=3_600,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=(
+            "Lets go of received files whose time is over, but never of one that a kept version "
+            "was made from, of old rejection reports, and of held rows and scratch files once "
+            "their load has its outcome."
+        ),
+    )
+    def archive(
+        ledger: dg.ResourceParam[Ledger],
+        archive: dg.ResourceParam[Archive],
+        warehouse: dg.ResourceParam[Warehouse],
+    ) -> dg.SkipReason:
+        from alumniq_pipelines.services.retention import prune, sweep
+
+        keep_for = timedelta(days=settings.archive_days)
+        reports_for = timedelta(days=settings.report_days)
+        count = prune(archive, ledger, warehouse, keep_for, datetime.now(UTC), reports_for)
+        swept = sweep(settings.scratch_dir, ledger)
+        return dg.SkipReason(f"{count} files and {swept} scratch folders let go.")
+
+    return archive

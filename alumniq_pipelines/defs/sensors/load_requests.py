@@ -1,0 +1,93 @@
+"""The load-request sensor: every load that waits gets a run."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import (
+    UnresolvedAssetJobDefinition,  # has no public name
+)
+
+from alumniq_pipelines.adapters.field_maps import FieldMapFolder
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.feeds.catalog import Catalog
+from alumniq_pipelines.core.loads.load import Load
+from alumniq_pipelines.core.loads.reconciliation import is_to_be_requested, run_key
+from alumniq_pipelines.core.problems.outage import FieldMapsNotSaved
+from alumniq_pipelines.defs.jobs import job_name
+from alumniq_pipelines.defs.partitions import missing_partitions
+from alumniq_pipelines.defs.sensors.polling import first_found
+from alumniq_pipelines.defs.tags import tags_of
+from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.wiring import save_field_maps
+
+MOST_PER_TICK = 50
+"""Creating a run takes some 50 ms, and a tick must be over well before its 60 seconds."""
+
+
+def load_request_sensor(
+    schemas: FieldMapFolder, jobs: Sequence[UnresolvedAssetJobDefinition], settings: Settings
+) -> dg.SensorDefinition:
+    """Define the sensor.
+
+    Loads are chosen by their state, never by a cursor over ids: those commit out of order. A tick
+    that dies after marking a load leaves it to the reconcile sensor.
+    """
+    catalog = schemas.catalog
+
+    @dg.sensor(
+        name="load_requests",
+        jobs=jobs,
+        minimum_interval_seconds=1,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Asks for a run for every load that was accepted, in order of acceptance.",
+    )
+    def load_requests(
+        context: dg.SensorEvaluationContext, ledger: dg.ResourceParam[Ledger]
+    ) -> dg.SensorResult:
+        due = first_found(lambda: _due(ledger, datetime.now(UTC)))
+        known = [load for load in due if load.target.feed in catalog.feeds][:MOST_PER_TICK]
+        if len(due) > len(known):
+            context.log.info(
+                "%s loads wait for the next tick or their field map.", len(due) - len(known)
+            )
+        if known:
+            _save_once(schemas, settings, context)
+        partitions = missing_partitions((load.target for load in known), catalog, context.instance)
+        requests = list(_requests(ledger, known, catalog))
+        return dg.SensorResult(run_requests=requests, dynamic_partitions_requests=partitions)
+
+    return load_requests
+
+
+def _save_once(
+    schemas: FieldMapFolder, settings: Settings, context: dg.SensorEvaluationContext
+) -> None:
+    """Save field maps that were never saved: a run reads the folder anew, which may break by then.
+
+    Newer copies stay: others save what they read later. A file that was deleted since the code
+    location was loaded gets no copy again.
+    """
+    folder = settings.schemas_dir
+    there = {
+        feed: text for feed, text in schemas.good.items() if (folder / f"{feed}.yaml").exists()
+    }
+    try:
+        save_field_maps(settings, there, only_missing=True)
+    except FieldMapsNotSaved as problem:
+        context.log.warning(str(problem))
+
+
+def _due(ledger: Ledger, now: datetime) -> Sequence[Load]:
+    return [load for load in ledger.loads.waiting() if is_to_be_requested(load, now)]
+
+
+def _requests(ledger: Ledger, loads: Sequence[Load], catalog: Catalog) -> Iterator[dg.RunRequest]:
+    for load in loads:
+        if ledger.loads.mark_requested(load.job_id, datetime.now(UTC)):
+            yield dg.RunRequest(
+                run_key=run_key(load),
+                job_name=job_name(catalog.feed(load.target.feed)),
+                partition_key=load.target.partition_key,
+                tags=tags_of(load),
+            )

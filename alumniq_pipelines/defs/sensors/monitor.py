@@ -1,0 +1,112 @@
+"""The silence sensor: what should have come and did not is noticed, and told to staff once."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.feeds.catalog import BrokenFieldMap, Catalog
+from alumniq_pipelines.core.loads.bucket import Buckets
+from alumniq_pipelines.core.monitoring.schedule import Standing
+from alumniq_pipelines.core.problems.outage import FieldMapsNotSaved
+from alumniq_pipelines.core.problems.problem import SetupProblem
+from alumniq_pipelines.defs.freshness import freshness
+from alumniq_pipelines.services.monitor import Stand, keep_watch
+from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.wiring import (
+    read_schemas,
+    remove_retired_field_maps,
+    save_field_maps,
+    staff_of,
+)
+
+Silent = dict[str, list[str]]
+"""The silent partitions of each watched feed."""
+
+
+def silence_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinition:
+    """Define the sensor; its cursor is what it last reported of each feed's freshness."""
+
+    @dg.sensor(
+        name="silence",
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=(
+            "Notices files that did not come, loads that do not end, a bucket or queue that is "
+            "down, field maps that are broken and notifications that cannot be delivered; tells "
+            "staff once, and when it is over. Reports the freshness of feeds."
+        ),
+    )
+    def silence(
+        context: dg.SensorEvaluationContext,
+        ledger: dg.ResourceParam[Ledger],
+        buckets: dg.ResourceParam[Buckets],
+    ) -> dg.SensorResult:
+        current = _current(catalog, settings, context)
+        watched = keep_watch(ledger, buckets, current, staff_of(settings), datetime.now(UTC))
+        before: Silent = json.loads(context.cursor or "{}")
+        now = _silent(watched.stands)
+        changed = [
+            field_map
+            for field_map in catalog
+            if field_map.name in now and now[field_map.name] != before.get(field_map.name)
+        ]
+        return dg.SensorResult(
+            skip_reason=(
+                f"{len(watched.stands)} watched, {watched.opened} incidents new, "
+                f"{watched.told} told, {watched.closed} over.{_broken(current)}"
+            ),
+            cursor=json.dumps(now),
+            asset_events=[
+                freshness(each, [stand for stand in watched.stands if _is_of(stand, each.name)])
+                for each in changed
+            ],
+        )
+
+    return silence
+
+
+def _current(loaded: Catalog, settings: Settings, context: dg.SensorEvaluationContext) -> Catalog:
+    """Read the field maps as they are now, save those that are good, and forget deleted ones.
+
+    What was broken when this code location was loaded stays so until it is loaded again.
+    """
+    try:
+        found = read_schemas(settings)
+    except SetupProblem as problem:  # the folder itself: monitoring of all else goes on
+        faults = (problem.detail.rstrip("."),)
+        broken = {
+            feed: BrokenFieldMap(feed=feed, faults=faults, jobs=frozenset())
+            for feed in loaded.feeds
+        }
+        return replace(loaded, broken={**loaded.broken, **broken})
+    try:
+        save_field_maps(settings, found.good)
+        remove_retired_field_maps(settings, found)
+    except FieldMapsNotSaved as problem:
+        context.log.warning(str(problem))
+    return replace(found.catalog, broken={**loaded.broken, **found.catalog.broken})
+
+
+def _broken(catalog: Catalog) -> str:
+    """Name the broken field maps for the tick's message, with what follows for each feed."""
+    states = [
+        f"{feed} ({'disabled' if feed in catalog.disabled else 'last good one in force'})"
+        for feed in catalog.broken
+    ]
+    return f" Broken field maps: {', '.join(states)}." if states else ""
+
+
+def _is_of(stand: Stand, feed: str) -> bool:
+    return stand.target.feed == feed
+
+
+def _silent(stands: Sequence[Stand]) -> Silent:
+    silent: Silent = {each.target.feed: [] for each in stands}
+    for each in stands:
+        if each.expectation.standing is Standing.SILENT:
+            silent[each.target.feed].append(each.target.partition_key)
+    return silent

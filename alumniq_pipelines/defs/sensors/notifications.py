@@ -1,0 +1,34 @@
+"""The notification sensor: what customers are owed is sent."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.defs.sensors.polling import looks
+
+
+def notification_sensor() -> dg.SensorDefinition:
+    """Define the sensor."""
+
+    @dg.sensor(
+        name="notifications",
+        minimum_interval_seconds=1,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Sends callbacks and mail that are due, and tries again what did not arrive.",
+    )
+    def notifications(
+        ledger: dg.ResourceParam[Ledger], notifiers: dg.ResourceParam[Mapping[Any, Any]]
+    ) -> dg.SkipReason:
+        from alumniq_pipelines.services.delivery import tell
+
+        delivered = failed = 0
+        for _ in looks():
+            told = tell(ledger.notifications, notifiers, lambda: datetime.now(UTC))
+            delivered += told.delivered
+            failed += told.failed
+        return dg.SkipReason(f"{delivered} delivered, {failed} not delivered.")
+
+    return notifications

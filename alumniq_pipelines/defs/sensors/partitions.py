@@ -1,0 +1,26 @@
+"""The partition sensor: every subscription has its partition before its first file comes."""
+
+import dagster as dg
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.feeds.catalog import Catalog
+from alumniq_pipelines.defs.partitions import missing_partitions
+
+
+def partition_sensor(catalog: Catalog) -> dg.SensorDefinition:
+    """Define the sensor."""
+
+    @dg.sensor(
+        name="partitions",
+        minimum_interval_seconds=15,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Adds a partition to a feed for every customer and environment subscribed.",
+    )
+    def partitions(
+        context: dg.SensorEvaluationContext, ledger: dg.ResourceParam[Ledger]
+    ) -> dg.SensorResult:
+        targets = [each.target for each in ledger.customers.subscriptions()]
+        missing = missing_partitions(targets, catalog, context.instance)
+        return dg.SensorResult(dynamic_partitions_requests=missing)
+
+    return partitions

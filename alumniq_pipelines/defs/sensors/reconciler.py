@@ -1,0 +1,168 @@
+"""Settling a load: look at its latest run, decide, carry it out; the sensors' common act."""
+
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import assert_never
+
+import dagster as dg
+from dagster import RunRecord
+
+from alumniq_pipelines.adapters import worker_locks
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadState
+from alumniq_pipelines.core.loads.outcome import Attempt, AttemptResult, Outcome, tries
+from alumniq_pipelines.core.loads.reconciliation import (
+    BuryRun,
+    End,
+    Leave,
+    Requeue,
+    RunState,
+    decision,
+)
+from alumniq_pipelines.core.notifications.load_outcome import notices_for
+from alumniq_pipelines.core.problems.live_data import live_data
+from alumniq_pipelines.core.problems.outage import Misconfigured, WarehouseUnavailable
+from alumniq_pipelines.core.problems.setup import FeedDisabled, FeedGone
+from alumniq_pipelines.defs.run_records import latest_run, run_of
+from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.warehouse_wiring import open_warehouse
+from alumniq_pipelines.wiring import staff_of
+
+log = logging.getLogger(__name__)
+
+SIGN_PATIENCE = timedelta(minutes=2)
+"""A worker shows itself within seconds of its start; on a busy machine, within many."""
+NO_RUN = "none"
+"""In the place of a run's id where there was no run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """What settling works with."""
+
+    ledger: Ledger
+    instance: dg.DagsterInstance
+    settings: Settings
+
+    def settle(self, load: Load) -> str:
+        """Do what follows from how the load's latest run went, and say so in one word.
+
+        Harmless to repeat, and to do twice at once: every change is a conditional UPDATE.
+        """
+        record = self._run_at_work(load) or latest_run(self.instance, load.job_id)
+        run = run_of(record, worker_died=self._worker_died(record)) if record else None
+        if run and run.state is not RunState.UNDERWAY:
+            try:
+                self._count_lost(load, run.id)
+            except WarehouseUnavailable as away:
+                log.warning("Load %s cannot be ended yet: %s", load.job_id, away)
+                return "left"
+        attempts = self.ledger.loads.attempts(load.job_id)
+        now = datetime.now(UTC)
+        decided = decision(load, attempts, run, now)
+        match decided:
+            case Leave():
+                return "left"
+            case End(outcome):
+                self._end(load, outcome, attempts, now)
+                return "ended"
+            case Requeue():
+                self.ledger.loads.requeue(load.job_id, now)
+                return "queued again"
+            case BuryRun():
+                self._bury(record)
+                return "declared dead"
+        assert_never(decided)
+
+    def strand(self, load: Load, *, is_broken: bool = False) -> str:
+        """End a load whose feed has no field map: our fault, and nothing to try again.
+
+        The field map is gone, or it is broken and no good one was saved.
+        """
+        loads, now = self.ledger.loads, datetime.now(UTC)
+        begun = loads.begin_attempt(load.job_id, NO_RUN, now)
+        if begun is None:
+            return "left"
+        feed = load.target.feed
+        gone = str(FeedDisabled(feed) if is_broken else FeedGone(feed))
+        loads.end_attempt(
+            load.job_id, begun.number, AttemptResult.MISCONFIGURED, now, errors=[gone]
+        )
+        outcome = Outcome(LoadState.FAILED, (str(Misconfigured()),))
+        self._end(load, outcome, loads.attempts(load.job_id), now)
+        return "ended without a field map"
+
+    def _worker_died(self, record: RunRecord) -> bool:
+        folder, run_id = self.settings.workers_dir, record.dagster_run.run_id
+        if worker_locks.has_died(folder, run_id):
+            return True
+        # Who died before it could show itself, or after it was done, is missed where it must be.
+        quiet = datetime.now(UTC) - record.update_timestamp.astimezone(UTC)
+        is_ours = isinstance(self.instance.run_launcher, dg.DefaultRunLauncher)
+        return is_ours and quiet > SIGN_PATIENCE and worker_locks.is_missing(folder, run_id)
+
+    def _run_at_work(self, load: Load) -> RunRecord | None:
+        """Return the run whose attempt is open and which has not ended, as far as Dagster knows.
+
+        It is what counts, also where another run of the load is newer: a person may have executed
+        one again, or cancelled it, while this one works.
+        """
+        for attempt in self.ledger.loads.attempts(load.job_id):
+            if attempt.result is None:
+                record = self.instance.get_run_record_by_id(attempt.run_id)
+                if record and not record.dagster_run.is_finished:
+                    return record
+        return None
+
+    def _count_lost(self, load: Load, run_id: str) -> None:
+        """Count a run that ended before it began, and close an attempt that was left open."""
+        loads, now = self.ledger.loads, datetime.now(UTC)
+        # Read after the run was seen to be over: an attempt of its own is among them by now.
+        attempts = loads.attempts(load.job_id)
+        if self._recover_published(load, attempts, now):
+            return
+        if len(tries(attempts)) < MAX_ATTEMPTS and all(each.run_id != run_id for each in attempts):
+            loads.begin_attempt(load.job_id, run_id, now)
+        for attempt in loads.attempts(load.job_id):
+            if attempt.result is None:
+                loads.end_attempt(load.job_id, attempt.number, AttemptResult.LOST, now)
+
+    def _recover_published(self, load: Load, attempts: Sequence[Attempt], now: datetime) -> bool:
+        """Record that an attempt published, which was cut off before it could; False if none did.
+
+        What it had found was recorded before the pointer moved: nothing needs to be tried again.
+        """
+        from alumniq_pipelines.services.load import completed_before
+
+        cut_off = {None, AttemptResult.LOST, AttemptResult.OUTAGE}
+        checked = [each for each in tries(attempts) if each.check and each.result in cut_off]
+        if not checked or checked[-1].check is None or load.request.dry_run:
+            return False
+        warehouse = open_warehouse(self.settings)
+        done = completed_before(load, checked[-1].check, warehouse)
+        if done is None or done.version is None:
+            return False
+        self.ledger.versions.record(done.version, now)
+        self.ledger.loads.mark_published(load.job_id, checked[-1].number, now)
+        return True
+
+    def _end(
+        self, load: Load, outcome: Outcome, attempts: Sequence[Attempt], now: datetime
+    ) -> None:
+        watch = self.ledger.watches.get(load.target)
+        url = watch.heartbeat_url if watch else ""
+        staff, gateway = staff_of(self.settings), self.settings.gateway_url
+        live = live_data(load.number, self.ledger.versions.newest(load.target))
+        notices = notices_for(load, outcome, attempts, staff, url, gateway, live)
+        # No run works in it any more, and one that was killed has left the customer's rows there.
+        shutil.rmtree(self.settings.scratch_dir / load.job_id, ignore_errors=True)
+        self.ledger.loads.end(load.job_id, outcome, notices, now)
+
+    def _bury(self, record: RunRecord | None) -> None:
+        if record:
+            run = record.dagster_run
+            self.instance.report_run_failed(run, "The run's worker has died.")
+            worker_locks.clear(self.settings.workers_dir, run.run_id)

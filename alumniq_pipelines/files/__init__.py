@@ -1,0 +1,1 @@
+"""Files of this machine: private folders, scratch space, and paths that DuckDB reads literally."""

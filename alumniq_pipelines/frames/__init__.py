@@ -1,1 +1,0 @@
-"""Pure functions over frames: schemas made from field maps, casting, judging."""

@@ -1,0 +1,33 @@
+"""Opening the warehouse that the settings name: for runs, and for commands."""
+
+from typing import TYPE_CHECKING
+
+from alumniq_pipelines.adapters.data_folder import group_id
+from alumniq_pipelines.core.problems.setup import UnusableWarehouseUrl
+
+if TYPE_CHECKING:
+    from alumniq_pipelines.core.loads.warehouse import Warehouse
+    from alumniq_pipelines.settings import Settings
+
+FORMS = ("postgresql://", "postgres://", "postgresql+psycopg://")
+
+
+def open_warehouse(settings: "Settings") -> "Warehouse":
+    """Open it.
+
+    Raises UnusableWarehouseUrl where it should be PostgreSQL and none is named, and
+    UnusableWarehouseGroup where no such group can be given the files.
+    """
+    if settings.warehouse == "duckdb":
+        from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
+
+        group = group_id(settings.warehouse_group)
+        return DuckDBWarehouse(
+            settings.warehouse_dir, settings.versions_kept, settings.query_seconds, group
+        )
+    from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
+
+    url = settings.warehouse_url.get_secret_value() if settings.warehouse_url else ""
+    if not url.startswith(FORMS):
+        raise UnusableWarehouseUrl
+    return PostgresWarehouse(url, settings.versions_kept, settings.query_seconds)

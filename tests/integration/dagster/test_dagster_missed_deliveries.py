@@ -1,0 +1,159 @@
+"""Silence, freshness and heartbeats in Dagster, one tick at a time."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from alumniq_pipelines.core.loads.load import LoadState
+from alumniq_pipelines.core.loads.outcome import Outcome
+from alumniq_pipelines.core.monitoring.schedule import Rhythm
+from alumniq_pipelines.core.monitoring.watch import Watch
+from alumniq_pipelines.core.notifications.notification import Channel
+from alumniq_pipelines.definitions import build_definitions
+from alumniq_pipelines.defs.sensors.reconciler import Settling
+from alumniq_pipelines.settings import Settings
+from tests.integration.dagster.conftest import HEADER, ROWS, TARGET, Installation
+from tests.servers import receiver as behaviour
+from tests.servers.receiver import Receiver
+
+HOURLY = Rhythm(period=timedelta(hours=1), grace=timedelta())
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+HEARTBEAT = "https://hc-ping.com/abc"
+
+
+@dataclass
+class Sensor:
+    """A sensor, and the cursor that the daemon would keep for it."""
+
+    installation: Installation
+    name: str
+    cursor: str | None = None
+
+    def tick(self) -> dg.SensorResult:
+        """Evaluate it once, as the daemon does, and keep what it reports."""
+        repository = self.installation.definitions.get_repository_def()
+        with dg.build_sensor_context(
+            self.installation.instance,
+            cursor=self.cursor,
+            repository_def=repository,
+            resources={
+                "ledger": self.installation.ledger,
+                "buckets": self.installation.buckets,
+            },
+            sensor_name=self.name,
+        ) as context:
+            found = repository.get_sensor_def(self.name)(context)
+        if isinstance(found, dg.SkipReason):
+            return dg.SensorResult(skip_reason=found)
+        assert isinstance(found, dg.SensorResult)
+        self.cursor = found.cursor
+        for event in found.asset_events:
+            self.installation.instance.report_runless_asset_event(event)
+        return found
+
+
+@pytest.fixture
+def silence(installation: Installation) -> Sensor:
+    """The silence sensor of an installation whose one target has been silent for long."""
+    watch = Watch(TARGET, HOURLY, LONG_AGO, heartbeat_url=HEARTBEAT)
+    installation.ledger.watches.set(watch, LONG_AGO)
+    return Sensor(installation, "silence")
+
+
+def staff_mail(installation: Installation) -> list[str]:
+    owed = installation.ledger.notifications.claim(datetime.now(UTC), timedelta(hours=1))
+    return [each.notice.subject for each in owed if each.notice.channel is Channel.MAIL]
+
+
+def with_heartbeat(installation: Installation, url: str) -> Sensor:
+    changed = installation.settings.model_dump() | {"heartbeat_url": url}
+    definitions = build_definitions(Settings(**changed))
+    return Sensor(replace(installation, definitions=definitions), "heartbeat")
+
+
+def test_silence_is_told_once_and_shown_on_the_asset_until_it_is_over(
+    installation: Installation, silence: Sensor
+) -> None:
+    (shown,) = silence.tick().asset_events
+    assert isinstance(shown, dg.AssetCheckEvaluation)
+    assert (shown.asset_key.path[-1], shown.check_name) == ("warehouse_lookups", "freshness")
+    assert not shown.passed
+    assert shown.description == "Silent: iqu.production."
+    subject = "warehouse-lookups (iqu, production)"
+    assert staff_mail(installation) == [f"Staff: No file came: {subject}"]
+    again = silence.tick()
+    assert again.asset_events == []
+    assert staff_mail(installation) == []
+    load = installation.accept()
+    installation.ledger.loads.end(load.job_id, Outcome(LoadState.SUCCEEDED), [], datetime.now(UTC))
+    (shown,) = silence.tick().asset_events
+    assert isinstance(shown, dg.AssetCheckEvaluation)
+    assert shown.passed
+    assert staff_mail(installation) == [f"Staff: over: No file came: {subject}"]
+
+
+def test_a_freshness_check_can_be_run_by_hand(installation: Installation, silence: Sensor) -> None:
+    del silence
+    check = dg.AssetCheckKey(dg.AssetKey(["feeds", "warehouse_lookups"]), "freshness")
+    job = dg.define_asset_job("judge", selection=dg.AssetSelection.checks(check))
+    definitions = dg.Definitions.merge(installation.definitions, dg.Definitions(jobs=[job]))
+    result = definitions.resolve_job_def("judge").execute_in_process(instance=installation.instance)
+    (judged,) = result.get_asset_check_evaluations()
+    assert not judged.passed
+    assert judged.metadata["silent"].value == 1
+
+
+def test_a_load_does_not_wait_for_the_check_of_freshness(installation: Installation) -> None:
+    job = installation.definitions.resolve_job_def("load_warehouse_lookups")
+    assert [node.name for node in job.nodes] == ["feeds__warehouse_lookups"]
+
+
+def test_nobody_watched_is_nothing_to_report(installation: Installation) -> None:
+    found = Sensor(installation, "silence").tick()
+    assert found.asset_events == []
+    assert found.skip_reason
+    assert found.skip_reason.skip_message == ("0 watched, 0 incidents new, 0 told, 0 over.")
+
+
+def test_a_dead_mans_switch_elsewhere_hears_of_the_start_and_end_of_a_load(
+    installation: Installation, silence: Sensor
+) -> None:
+    del silence
+    installation.put(HEADER + ROWS)
+    load = installation.accept()
+    assert installation.execute(load).success
+    settling = Settling(installation.ledger, installation.instance, installation.settings)
+    settling.settle(installation.again(load))
+    owed = installation.ledger.notifications.of(load.job_id)
+    beats = {each.notice.destination for each in owed if each.notice.channel is Channel.HEARTBEAT}
+    assert beats == {HEARTBEAT, f"{HEARTBEAT}/start"}
+
+
+def test_the_system_beats_while_its_ledger_answers_and_says_so_when_it_does_not(
+    installation: Installation, receiver: Receiver
+) -> None:
+    sensor = with_heartbeat(installation, f"{receiver.url}/ping/system")
+    sensor.tick()
+    installation.ledger.close()
+    path = installation.ledger.database.path
+    assert path
+    path.rename(path.with_suffix(".away"))
+    sensor.tick()
+    assert [each.path for each in receiver.received] == ["/ping/system", "/ping/system/fail"]
+
+
+def test_a_beat_that_is_refused_fails_no_tick(
+    installation: Installation, receiver: Receiver
+) -> None:
+    receiver.answers.append(behaviour.status(500))
+    found = with_heartbeat(installation, receiver.url).tick()
+    assert found.skip_reason
+    assert found.skip_reason.skip_message == "success: HTTP 500."
+
+
+def test_without_a_url_nothing_beats(installation: Installation) -> None:
+    found = Sensor(installation, "heartbeat").tick()
+    assert found.skip_reason
+    assert found.skip_reason.skip_message == "ALUMNIQ_HEARTBEAT_URL is not set."

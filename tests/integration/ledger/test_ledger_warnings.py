@@ -1,0 +1,44 @@
+"""What was found and rejected nothing is kept with the attempt and the outcome, on both engines."""
+
+from alembic import command
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.ledger.schema_upgrade import alembic_config
+from alumniq_pipelines.core.loads.check_result import Cause, Counts
+from alumniq_pipelines.core.loads.load import LoadState
+from alumniq_pipelines.core.loads.outcome import AttemptResult, CheckRecord, Outcome
+from tests.integration.ledger.conftest import NOW, Accept
+
+COUNTS = Counts(10, 10, 0)
+REMARKS = (
+    Cause("reference", "nation", "`nation` is no country", 3, 7, "warning", "Send USA."),
+    Cause("duplicate-value", None, "The value of `é` stands twice", 2**40, 2, "note"),
+)
+CHECK = CheckRecord(counts=COUNTS, remarks=REMARKS)
+
+
+def test_remarks_are_kept_as_they_are_with_attempt_and_outcome(
+    ledger: Ledger, accept: Accept
+) -> None:
+    load = accept()
+    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
+    ledger.loads.end_attempt(load.job_id, 1, AttemptResult.PUBLISHED, NOW, check=CHECK)
+    [attempt] = ledger.loads.attempts(load.job_id)
+    assert attempt.remarks == REMARKS
+    outcome = Outcome(LoadState.SUCCEEDED, counts=COUNTS, remarks=attempt.remarks)
+    ledger.loads.end(load.job_id, outcome, [], NOW)
+    found = ledger.loads.get(load.job_id)
+    assert found
+    assert found.remarks == REMARKS
+
+
+def test_a_load_of_before_has_none(ledger: Ledger, accept: Accept) -> None:
+    load = accept()
+    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
+    ledger.loads.end_attempt(load.job_id, 1, AttemptResult.PUBLISHED, NOW, check=CHECK)
+    with ledger.database.writing() as connection:
+        command.downgrade(alembic_config(connection), "0006")
+    ledger.migrate()
+    found = ledger.loads.get(load.job_id)
+    assert found
+    assert found.remarks == ledger.loads.attempts(load.job_id)[0].remarks == ()

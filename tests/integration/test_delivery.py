@@ -1,0 +1,286 @@
+"""Telling, from the ledger to a real receiver: certain, once, and no receiver delays another."""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.notifiers.callback import CallbackNotifier
+from alumniq_pipelines.adapters.notifiers.mail import MailNotifier, SmtpPost
+from alumniq_pipelines.core.loads.customer import Customer
+from alumniq_pipelines.core.loads.load import LoadRequest, LoadState, new_job_id
+from alumniq_pipelines.core.loads.outcome import Outcome
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
+from alumniq_pipelines.core.notifications.load_outcome import notices_for
+from alumniq_pipelines.core.notifications.notification import (
+    RETRY_DELAYS,
+    Channel,
+    DeliveryResult,
+    Notification,
+    NotificationState,
+)
+from alumniq_pipelines.core.problems.outage import LedgerUnavailable
+from alumniq_pipelines.services.delivery import Told, tell
+from tests.servers import receiver as behaviour
+from tests.servers.receiver import Receiver
+from tests.servers.smtp import MailServer
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+FAILED = Outcome(LoadState.FAILED, ("Error message 1",))
+CALLBACKS = CallbackNotifier(AddressPolicy.of(["127.0.0.0/8"]), seconds=1.0)
+
+
+@dataclass
+class Clock:
+    """A clock that stands until it is moved."""
+
+    now: datetime = START
+
+    def __call__(self) -> datetime:
+        """Tell the time."""
+        return self.now
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    opened = Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")
+    opened.migrate()
+    opened.customers.add(Customer("iqu", "IQ University", "iqu"), START)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def owe(ledger: Ledger, url: str) -> Notification:
+    """End a load that asked for a callback; what is owed is due at once."""
+    target = Target("iqu", Environment.QA, "warehouse")
+    request = LoadRequest(new_job_id(), target, "warehouse.csv", "e1", 1, notify_webhook=url)
+    load = ledger.loads.accept(request, START)
+    assert ledger.loads.end(load.job_id, FAILED, notices_for(load, FAILED), START)
+    return ledger.notifications.of(load.job_id)[0]
+
+
+def state(ledger: Ledger, notification: Notification) -> NotificationState:
+    assert notification.job_id
+    return ledger.notifications.of(notification.job_id)[0].state
+
+
+def tell_callbacks(ledger: Ledger, clock: Clock, *, in_flight: int = 64) -> Told:
+    return tell(ledger.notifications, {Channel.CALLBACK: CALLBACKS}, clock, in_flight=in_flight)
+
+
+def test_what_is_owed_arrives_and_is_marked_delivered(
+    ledger: Ledger, clock: Clock, receiver: Receiver
+) -> None:
+    owed = owe(ledger, receiver.url)
+    assert tell_callbacks(ledger, clock) == Told(delivered=1, failed=0)
+    assert receiver.received[0].body == owed.notice.body.encode()
+    assert state(ledger, owed) is NotificationState.DELIVERED
+    assert tell_callbacks(ledger, clock) == Told()
+
+
+def test_every_attempt_sends_the_same_bytes_under_the_same_id(
+    ledger: Ledger, clock: Clock, receiver: Receiver
+) -> None:
+    owed = owe(ledger, receiver.url)
+    receiver.answers.extend([behaviour.status(500), behaviour.status(302), behaviour.silence])
+    for _ in range(4):
+        tell_callbacks(ledger, clock)
+        clock.now += timedelta(hours=3)
+    assert {each.body for each in receiver.received} == {owed.notice.body.encode()}
+    assert {each.headers["webhook-id"] for each in receiver.received} == {owed.id}
+    details = [result.detail for _, result in ledger.notifications.attempts(owed.id)]
+    assert details == ["HTTP 500", "HTTP 302", "no answer within 1 seconds", "HTTP 200"]
+    assert state(ledger, owed) is NotificationState.DELIVERED
+
+
+def test_a_failed_attempt_is_not_repeated_before_its_time(
+    ledger: Ledger, clock: Clock, receiver: Receiver
+) -> None:
+    owe(ledger, receiver.url)
+    receiver.answers.append(behaviour.status(500))
+    assert tell_callbacks(ledger, clock) == Told(failed=1)
+    clock.now += RETRY_DELAYS[1] - timedelta(milliseconds=1)
+    assert tell_callbacks(ledger, clock) == Told()
+    clock.now += RETRY_DELAYS[1]
+    assert tell_callbacks(ledger, clock) == Told(delivered=1)
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=-5), timedelta(days=-400), timedelta(days=30)])
+def test_a_clock_that_jumps_delays_at_most_and_loses_nothing(
+    ledger: Ledger, clock: Clock, receiver: Receiver, jump: timedelta
+) -> None:
+    owed = owe(ledger, receiver.url)
+    receiver.answers.append(behaviour.status(500))
+    tell_callbacks(ledger, clock)
+    clock.now += jump
+    tell_callbacks(ledger, clock)
+    clock.now = START + timedelta(hours=1)
+    tell_callbacks(ledger, clock)
+    assert state(ledger, owed) is NotificationState.DELIVERED
+    assert [each.headers["webhook-id"] for each in receiver.received] == [owed.id] * 2
+
+
+def test_one_recipient_of_several_who_is_refused_keeps_the_mail_from_no_other(
+    ledger: Ledger, clock: Clock, mail_server: MailServer
+) -> None:
+    target = Target("iqu", Environment.QA, "warehouse")
+    both = "gone@example.edu, you@example.edu"
+    request = LoadRequest(new_job_id(), target, "warehouse.csv", "e1", 1, notify_email=both)
+    load = ledger.loads.accept(request, START)
+    ledger.loads.end(load.job_id, FAILED, notices_for(load, FAILED), START)
+    mail_server.refused["gone@example.edu"] = "550 no such mailbox"
+    post = SmtpPost("127.0.0.1", mail_server.port, "none")
+    notifier = MailNotifier(post, "Feeds <feeds@example.org>")
+    assert tell(ledger.notifications, {Channel.MAIL: notifier}, clock) == Told(1, 1)
+    states = {each.notice.destination: each.state for each in ledger.notifications.of(load.job_id)}
+    assert states == {
+        "gone@example.edu": NotificationState.GIVEN_UP,
+        "you@example.edu": NotificationState.DELIVERED,
+    }
+    assert [message["To"] for message in mail_server.received] == ["you@example.edu"]
+
+
+def test_a_receiver_that_never_takes_it_is_given_up_after_the_schedule(
+    ledger: Ledger, clock: Clock, receiver: Receiver
+) -> None:
+    owed = owe(ledger, receiver.url)
+    receiver.by_path["/"] = behaviour.status(500)
+    for _ in range(len(RETRY_DELAYS) + 3):
+        tell_callbacks(ledger, clock)
+        clock.now += timedelta(days=2)
+    assert len(receiver.received) == len(RETRY_DELAYS)
+    assert state(ledger, owed) is NotificationState.GIVEN_UP
+
+
+def test_a_receiver_that_is_gone_is_given_up_at_once(
+    ledger: Ledger, clock: Clock, receiver: Receiver
+) -> None:
+    owed = owe(ledger, receiver.url)
+    receiver.answers.append(behaviour.status(410))
+    assert tell_callbacks(ledger, clock) == Told(failed=1)
+    assert state(ledger, owed) is NotificationState.GIVEN_UP
+
+
+def test_several_senders_at_once_send_each_notification_once(
+    ledger: Ledger, clock: Clock, receiver: Receiver
+) -> None:
+    owed = [owe(ledger, receiver.url) for _ in range(40)]
+    told: list[Told] = []
+    senders = [
+        threading.Thread(target=lambda: told.append(tell_callbacks(ledger, clock, in_flight=8)))
+        for _ in range(3)
+    ]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    assert sum(each.delivered for each in told) == len(owed)
+    ids = [each.headers["webhook-id"] for each in receiver.received]
+    assert sorted(ids) == sorted(each.id for each in owed)
+
+
+def test_slow_and_failing_receivers_delay_no_other(
+    ledger: Ledger, clock: Clock, receiver: Receiver
+) -> None:
+    receiver.by_path["/slow"] = behaviour.silence
+    receiver.by_path["/failing"] = behaviour.status(500)
+    slow = [owe(ledger, f"{receiver.url}/slow") for _ in range(10)]
+    failing = [owe(ledger, f"{receiver.url}/failing") for _ in range(10)]
+    for _ in range(80):
+        owe(ledger, receiver.url)
+    begun = time.monotonic()
+    told = tell_callbacks(ledger, clock, in_flight=16)
+    assert told == Told(delivered=80, failed=len(slow) + len(failing))
+    assert time.monotonic() - begun < 10  # what the slow ones alone take one after the other
+
+
+def test_what_falls_due_while_a_slow_receiver_is_waited_for_goes_out_beside_it(
+    ledger: Ledger, clock: Clock, receiver: Receiver
+) -> None:
+    slow = owe(ledger, f"{receiver.url}/slow")
+    later: list[Notification] = []
+
+    def owe_another(handler: BaseHTTPRequestHandler, closing: threading.Event) -> None:
+        later.append(owe(ledger, receiver.url))
+        behaviour.silence(handler, closing)
+
+    receiver.by_path["/slow"] = owe_another
+    patient = CallbackNotifier(CALLBACKS.addresses, seconds=3.0)
+    told = tell(ledger.notifications, {Channel.CALLBACK: patient}, clock)
+    assert told == Told(delivered=1, failed=1)
+    [(_, late)] = ledger.notifications.attempts(slow.id)
+    assert not late.delivered
+    assert state(ledger, later[0]) is NotificationState.DELIVERED
+
+
+class FaultyNotifier:
+    """A notifier with a bug."""
+
+    async def deliver(self, notification: Notification) -> DeliveryResult:
+        """Raise what could hold a customer's data."""
+        message = f"secret of {notification.notice.destination}"
+        raise KeyError(message)
+
+
+def test_a_bug_in_a_notifier_is_a_failed_attempt_and_its_text_is_not_kept(
+    ledger: Ledger, clock: Clock, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    owed = owe(ledger, receiver.url)
+    with caplog.at_level(logging.ERROR):
+        told = tell(ledger.notifications, {Channel.CALLBACK: FaultyNotifier()}, clock)
+    assert told == Told(failed=1)
+    [(_, result)] = ledger.notifications.attempts(owed.id)
+    assert result == DeliveryResult(delivered=False, detail="KeyError")
+    assert "in deliver" in caplog.text
+    assert "secret" not in caplog.text
+
+
+@dataclass
+class LosingOutbox:
+    """The ledger, going away after so many records."""
+
+    ledger: Ledger
+    records: int
+    recorded: list[str] = field(default_factory=list)
+
+    def claim(self, now: datetime, lease: timedelta, most: int = 100) -> Sequence[Notification]:
+        """Take due notifications."""
+        return self.ledger.notifications.claim(now, lease, most)
+
+    def record(self, notification: Notification, result: DeliveryResult, now: datetime) -> None:
+        """Record, as long as the ledger is there."""
+        if len(self.recorded) >= self.records:
+            reason = "OperationalError"
+            raise LedgerUnavailable(reason)
+        self.recorded.append(notification.id)
+        self.ledger.notifications.record(notification, result, now)
+
+
+def test_what_was_sent_but_not_recorded_is_sent_again_once_the_lease_is_over(
+    ledger: Ledger, clock: Clock, receiver: Receiver
+) -> None:
+    for _ in range(3):
+        owe(ledger, receiver.url)
+    losing = LosingOutbox(ledger, records=1)
+    with pytest.raises(LedgerUnavailable):
+        tell(losing, {Channel.CALLBACK: CALLBACKS}, clock, in_flight=1)
+    assert tell_callbacks(ledger, clock).delivered < 3
+    clock.now += timedelta(minutes=10)
+    tell_callbacks(ledger, clock)
+    told = {json.loads(each.body)["jobId"] for each in receiver.received}
+    assert len(told) == 3
+    assert tell_callbacks(ledger, clock) == Told()

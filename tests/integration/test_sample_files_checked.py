@@ -1,0 +1,47 @@
+"""The made-up files, judged as a load would judge them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from alumniq_pipelines.adapters.field_maps import read_catalog
+from alumniq_pipelines.checking.reference_sources import FilePartners, OtherFile
+from alumniq_pipelines.core.feeds.catalog import Catalog
+from alumniq_pipelines.samples.files import write_sample_files, write_warehouse
+from alumniq_pipelines.services.file_check import check_file
+from alumniq_pipelines.settings import REPOSITORY
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return read_catalog(REPOSITORY / "schemas")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory, catalog: Catalog) -> Mapping[str, Path]:
+    return write_sample_files(tmp_path_factory.mktemp("samples"), catalog, people=5_000)
+
+
+@pytest.mark.parametrize(
+    "feed",
+    ["warehouse", "warehouse-degrees", "warehouse-designations", "warehouse-lookups"],
+)
+def test_sample_files_are_clean(
+    files: Mapping[str, Path], catalog: Catalog, feed: str, tmp_path: Path
+) -> None:
+    others = {name: OtherFile(path, catalog.feed(name)) for name, path in files.items()}
+    partners = FilePartners(others, tmp_path)
+    report = check_file(files[feed], catalog.feed(feed), partners=partners)
+    assert (report.outcome, report.errors, report.remarks, report.notes) == ("clean", (), (), ())
+    assert report.rows_read > 0
+
+
+def test_exactly_the_planted_faults_are_found(tmp_path: Path, catalog: Catalog) -> None:
+    path = tmp_path / "bad.csv"
+    field_map = catalog.feed("warehouse")
+    planted = write_warehouse(path, field_map, 3_000, bad_every=10)
+    report = check_file(path, field_map)
+    found = {(each.row, each.line, each.column, each.code) for each in report.errors}
+    assert found == {(each.row, each.line, each.column, each.code) for each in planted}
+    assert report.rows_rejected == len(planted)

@@ -1,0 +1,226 @@
+"""The header line: found, matched by name, and told of when it does not fit."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alumniq_pipelines.checking.header import DELIMITERS, MAX_COLUMNS, read_header
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.problems.file import FileProblem, told_faults
+from alumniq_pipelines.core.problems.header import (
+    DuplicateColumn,
+    MissingColumn,
+    MisspeltColumn,
+    NoHeader,
+    TooManyColumns,
+    UnknownColumn,
+    UnusableColumnName,
+    UnusableHeader,
+)
+
+
+def field_map(*, delimiter: str = ",", **rules: Any) -> FieldMap:
+    return FieldMap.model_validate(
+        {
+            "name": "people",
+            "path": "people.csv",
+            "dialect": {"csv": {"delimiter": delimiter}},
+            "alumniq": rules,
+            "schema": {
+                "primaryKey": "xid",
+                "fields": [
+                    {"name": "xid"},
+                    {"name": "firstName"},
+                    {"name": "lastName", "constraints": {"required": True}},
+                ],
+            },
+        }
+    )
+
+
+def faults(text: str, **rules: Any) -> list[tuple[type[FileProblem], str]]:
+    with pytest.raises(UnusableHeader) as refused:
+        read_header(text, field_map(**rules))
+    assert {fault.line for fault in refused.value.faults} == {1}
+    return [(type(fault), str(fault)) for fault in refused.value.faults]
+
+
+def test_columns_are_found_in_any_order() -> None:
+    header = read_header("lastName,firstName,xid\n", field_map())
+    assert header.sources == {"xid": 2, "firstName": 1, "lastName": 0}
+    assert list(header.sources) == ["xid", "firstName", "lastName"]
+    assert header.notes == ()
+
+
+def test_a_spelling_that_matches_all_the_same_is_noted() -> None:
+    header = read_header(" XID ,last_name,\ufefffirstName\n", field_map())
+    assert header.sources == {"xid": 0, "lastName": 1, "firstName": 2}
+    [note] = header.notes
+    assert note.endswith("spelling: `XID` as `xid`, `last_name` as `lastName`.")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "XID,FIRST_NAME,LAST_NAME",
+        "Xid,First Name,Last Name",
+        "[xid],[firstName],[lastName]",
+        "`xid`,`first.name`,`last.name`",
+        "x-id,first-name,last-name",
+        '"XID "," First_Name","LAST.NAME"',
+    ],
+)
+def test_names_match_beyond_case_blanks_and_marks(line: str) -> None:
+    header = read_header(f"{line}\n", field_map(unknown_columns="reject"))
+    assert header.sources == {"xid": 0, "firstName": 1, "lastName": 2}
+
+
+def test_an_optional_column_may_be_absent_and_is_told() -> None:
+    header = read_header("xid,lastName\n", field_map())
+    assert set(header.sources) == {"xid", "lastName"}
+    assert header.notes == (
+        "The file lacks columns that may be left out; they are blank: firstName.",
+    )
+
+
+def test_all_that_is_wrong_is_reported_together() -> None:
+    found = faults("Last Nam,shoe,hat,firstName,FIRST_NAME\n", unknown_columns="reject")
+    assert [kind for kind, _ in found] == [
+        MissingColumn,
+        MissingColumn,
+        DuplicateColumn,
+        UnknownColumn,
+        UnknownColumn,
+    ]
+    assert "no column `xid`" in found[0][1]
+    assert "`Last Nam`" in found[1][1]
+    assert "as columns 4 `firstName` and 5 `FIRST_NAME`" in found[2][1]
+    found = faults("lastName,Frist_Name,shoe\n", unknown_columns="reject")
+    assert [kind for kind, _ in found] == [MissingColumn, MisspeltColumn, UnknownColumn]
+    assert "`Frist_Name` to `firstName`" in found[1][1]
+
+
+def test_a_name_in_two_spellings_is_a_duplicate_at_all_its_positions() -> None:
+    [(kind, told)] = faults("xid,lastName,LASTNAME,last_name\n")
+    assert kind is DuplicateColumn
+    assert "as columns 2 `lastName` and 3 `LASTNAME` and 4 `last_name`" in told
+    [(kind, told)] = faults("xid,lastName,lastName\n")
+    assert "(as columns 2 and 3)" in told
+
+
+@pytest.mark.parametrize("policy", ["ignore", "warn", "reject"])
+def test_a_misspelt_column_refuses_the_file_whatever_becomes_of_unknown_ones(policy: str) -> None:
+    [(kind, told)] = faults("xid,lastName,firstNmae\n", unknown_columns=policy)
+    assert kind is MisspeltColumn
+    assert "`firstNmae`" in told
+    assert "`firstName`" in told
+
+
+def test_a_column_close_to_one_that_the_file_has_is_left_out_as_before() -> None:
+    header = read_header("xid,lastName,firstName,firstNmae\n", field_map())
+    assert set(header.sources) == {"xid", "lastName", "firstName"}
+
+
+def test_a_header_of_too_many_columns_is_refused_at_once() -> None:
+    wide = ",".join(f"c{count}" for count in range(MAX_COLUMNS))
+    with pytest.raises(TooManyColumns):
+        read_header(f"xid,lastName,{wide}\n", field_map())
+
+
+def test_faults_beyond_the_first_twenty_are_counted() -> None:
+    problem = UnusableHeader([MissingColumn(f"c{n}", None) for n in range(1, 24)])
+    *told, rest = told_faults(problem)
+    assert told == [str(fault) for fault in problem.faults[:20]]
+    assert rest == "And 3 more faults like these."
+
+
+def test_a_problem_with_one_fault_is_told_in_one_line() -> None:
+    problem = NoHeader(["xid"], None)
+    assert told_faults(problem) == (str(problem),)
+
+
+@pytest.mark.parametrize(("policy", "notes"), [("ignore", 0), ("warn", 1)])
+def test_unknown_columns_are_left_out_by_policy(policy: str, notes: int) -> None:
+    header = read_header("xid,shoe,firstName,lastName,\n", field_map(unknown_columns=policy))
+    assert (header.width, len(header.notes)) == (5, notes)
+    assert set(header.sources) == {"xid", "firstName", "lastName"}
+
+
+def test_extension_columns_are_kept_where_allowed() -> None:
+    text = "shoe__c,xid,firstName,lastName,HAT__C\n"
+    assert list(read_header(text, field_map(extension_columns=True)).sources)[3:] == [
+        "shoe__c",
+        "HAT__C",
+    ]
+    assert "shoe__c" not in read_header(text, field_map()).sources
+
+
+def test_an_extension_column_stands_for_no_other() -> None:
+    text = "xid,lastName,firstName__c,[shoe_size__c],shoesize__c\n"
+    header = read_header(text, field_map(extension_columns=True))
+    assert list(header.sources)[2:] == ["firstName__c", "shoe_size__c", "shoesize__c"]
+    assert set(read_header(text, field_map()).sources) == {"xid", "lastName"}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("shoe size__c", UnusableColumnName),
+        ("x" * 70 + "__c", UnusableColumnName),
+        ("shoe__c,SHOE__C", DuplicateColumn),
+    ],
+)
+def test_extension_columns_must_be_storable(name: str, kind: type[FileProblem]) -> None:
+    found = faults(f"xid,lastName,{name}\n", extension_columns=True)
+    assert [each for each, _ in found] == [kind]
+
+
+def test_a_first_line_of_data_is_never_repeated() -> None:
+    with pytest.raises(NoHeader) as refused:
+        read_header("001,SECRET,Lee\n002,SECRET,Roe\n", field_map())
+    assert "SECRET" not in str(refused.value)
+
+
+def test_a_header_further_down_is_pointed_at() -> None:
+    with pytest.raises(NoHeader) as refused:
+        read_header("Export of today\n\nxid,firstName,lastName\n1,a,b\n", field_map())
+    assert "Line 3 looks like the header" in str(refused.value)
+
+
+@given(
+    st.sampled_from([each for each in DELIMITERS if each != " "]),
+    st.sampled_from(",|\t"),
+    st.booleans(),
+)
+def test_the_delimiter_is_known_by_the_names(delimiter: str, own: str, quotes: bool) -> None:  # noqa: FBT001 - drawn
+    names = ("xid", "firstName", "lastName")
+    text = delimiter.join(f'"{name}"' if quotes else name for name in names)
+    header = read_header(text, field_map(delimiter=own))
+    assert (header.delimiter, header.width) == (delimiter, 3)
+    assert len(header.notes) == (delimiter != own)
+
+
+def test_another_delimiter_is_believed_where_it_parts_two_names() -> None:
+    """In `xid 1`, a line end was lost."""
+    with pytest.raises(NoHeader):
+        read_header("xid 1\n2 x\n", only_xid())
+    header = read_header("xid|shoe__c\n", only_xid(extension_columns=True))
+    assert (header.delimiter, list(header.sources)) == ("|", ["xid", "shoe__c"])
+
+
+def only_xid(**rules: Any) -> FieldMap:
+    schema = {"primaryKey": "xid", "fields": [{"name": "xid"}]}
+    return FieldMap.model_validate(
+        {"name": "people", "path": "people.csv", "alumniq": rules, "schema": schema}
+    )
+
+
+@given(st.text(max_size=60))
+def test_any_beginning_is_a_header_or_a_problem(text: str) -> None:
+    try:
+        header = read_header(text, field_map())
+    except FileProblem:
+        return
+    assert {"xid", "lastName"} <= set(header.sources)

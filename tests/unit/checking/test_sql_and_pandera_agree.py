@@ -1,0 +1,179 @@
+"""One field map gives one verdict: the screen in SQL, pandera, and the plain meaning of rules."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import get_args
+
+import duckdb
+import pandas as pd
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from alumniq_pipelines.checking.pandera_checks import judge
+from alumniq_pipelines.checking.pandera_schema import column_schema
+from alumniq_pipelines.checking.sql_checks import suspect, typed
+from alumniq_pipelines.core.feeds.field_map import Column, ReferenceSet
+from alumniq_pipelines.core.feeds.values import broken_rules, value_of
+from tests.odd_texts import ODD_TEXTS
+
+
+def referring(reference: str, **constraints: object) -> Column:
+    return Column.model_validate(
+        {"name": "c", "constraints": constraints, "alumniq": {"reference": reference}}
+    )
+
+
+def column(kind: str, form: str = "default", **constraints: object) -> Column:
+    return Column.model_validate(
+        {"name": "c", "type": kind, "format": form, "constraints": constraints}
+    )
+
+
+COLUMNS = (
+    column("string", min_length=2),
+    column("string", max_length=3),
+    column("string", pattern="[A-Z]{2}|x.z"),
+    column("string", pattern="[^a]+", max_length=5),
+    column("string", enum=["USA", "it's", 'a"b', "é"]),
+    column("integer"),
+    column("integer", minimum=-5, maximum=70_000),
+    column("integer", enum=[1, 2]),
+    column("number"),
+    column("number", minimum=0.1, maximum=1e300),
+    column("number", enum=[1, 0.5]),
+    column("boolean"),
+    column("date"),
+    column("date", minimum="1999-12-31", maximum="2024-02-29"),
+    column("date", "%d/%m/%Y"),
+    column("date", "%Y%m%d", minimum="20000101"),
+    column("date", "%d.%m.%Y %%"),
+    column("datetime"),
+    column("datetime", minimum="2020-01-01T00:00:00Z"),
+    column("datetime", "%Y-%m-%d %H:%M"),
+    column("datetime", "%m/%d/%YT%H:%M:%S"),
+    column("year"),
+    column("year", minimum=1900, maximum=2100),
+    *(referring(each) for each in get_args(ReferenceSet)),
+    referring("email", max_length=10, pattern="a.*"),
+)
+
+DIGITS = st.text("0123456789+-.eE:/ TZ_x\n", max_size=20)
+ODD = st.sampled_from(ODD_TEXTS)
+TEXTS = st.lists(ODD | DIGITS | st.text(max_size=6), min_size=1, max_size=30).map(
+    lambda texts: [text for text in texts if "\0" not in text]
+)
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as opened:
+        opened.execute("SET TimeZone = 'UTC'")
+        yield opened
+
+
+def screened(
+    connection: duckdb.DuckDBPyConnection,
+    each: Column,
+    texts: Sequence[str | None],
+    *,
+    required: bool,
+) -> list[tuple[bool, object]]:
+    condition = suspect("v", each, required=required) or "false"
+    return connection.execute(
+        f"SELECT {condition}, {typed('v', each)} FROM (SELECT unnest($texts::VARCHAR[]) AS v)",
+        {"texts": list(texts)},
+    ).fetchall()
+
+
+def plain(value: object) -> object:
+    """Take a point in time as it is stored: in UTC, without saying so."""
+    return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.sampled_from(COLUMNS), TEXTS)
+@example(COLUMNS[8], ["1e400", "5e-324", "1e-400", "123456789012345678901234567890"])
+def test_what_passes_the_screen_breaks_no_rule_and_is_stored_as_its_value(
+    connection: duckdb.DuckDBPyConnection, each: Column, texts: list[str]
+) -> None:
+    for text, (is_suspect, value) in zip(
+        texts, screened(connection, each, texts, required=False), strict=True
+    ):
+        if not is_suspect:
+            assert list(broken_rules(text, each)) == []
+            assert value == plain(value_of(text, each))
+
+
+@settings(deadline=None)
+@given(st.sampled_from(COLUMNS), TEXTS)
+def test_pandera_judges_as_the_rules_are_meant(each: Column, texts: list[str]) -> None:
+    series = pd.Series(texts, dtype=str)
+    found: dict[int, list[str]] = {}
+    for rule, broken in judge(column_schema(each, required=False), series):
+        for place in broken.nonzero()[0]:
+            found.setdefault(int(place), []).append(rule.value)
+    assert found == {
+        place: rules
+        for place, text in enumerate(texts)
+        if (rules := list(broken_rules(text, each)))
+    }
+
+
+@pytest.mark.parametrize("each", COLUMNS, ids=lambda each: f"{each.type} {each.format}")
+def test_blanks_are_suspect_only_where_they_are_refused(
+    connection: duckdb.DuckDBPyConnection, each: Column
+) -> None:
+    assert screened(connection, each, [None], required=False) == [(False, None)]
+    assert screened(connection, each, [None], required=True) == [(True, None)]
+
+
+def test_ordinary_values_pass_the_screen(connection: duckdb.DuckDBPyConnection) -> None:
+    """Else every row would be judged twice."""
+    ordinary = {
+        "integer": "42",
+        "number": "-12.50",
+        "boolean": "true",
+        "date": "2024-02-29",
+        "datetime": "2024-02-29T23:59:59+02:00",
+        "year": "1998",
+        "string": "Müller",
+    }
+    for kind, text in ordinary.items():
+        ((is_suspect, value),) = screened(connection, column(kind), [text], required=True)
+        assert not is_suspect
+        assert value is not None
+
+
+@pytest.mark.parametrize(
+    ("reference", "text"),
+    [
+        ("country", "USA"),
+        ("country", "US"),
+        ("country-alpha-2", "US"),
+        ("country-alpha-3", "USA"),
+        ("subdivision", "US-MA"),
+        ("email", "Margaret.O'Neill@alumni.example.edu"),
+        ("phone", "+14135550102"),
+        ("url", "https://www.example.edu/people?id=7"),
+    ],
+)
+def test_ordinary_members_of_reference_sets_pass_the_screen(
+    connection: duckdb.DuckDBPyConnection, reference: str, text: str
+) -> None:
+    found = screened(connection, referring(reference), [text], required=True)
+    assert found == [(False, text)]
+
+
+def test_a_blank_takes_the_default_and_a_wrong_value_does_not(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    each = column("integer").model_copy(
+        update={"alumniq": column("integer").alumniq.model_copy(update={"default": 7})}
+    )
+    found = screened(connection, each, [None, "x", "3"], required=False)
+    assert found == [(False, 7), (True, None), (False, 3)]
+
+
+def test_a_column_without_rules_is_not_screened_at_all() -> None:
+    assert suspect("v", column("string"), required=False) is None

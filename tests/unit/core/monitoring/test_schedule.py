@@ -1,0 +1,300 @@
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice, pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alumniq_pipelines.core.monitoring.schedule import (
+    DaysOff,
+    Expectation,
+    Rhythm,
+    Standing,
+    expectation,
+)
+from alumniq_pipelines.core.problems.command import UnusableRhythm
+
+NEW_YORK = ZoneInfo("America/New_York")
+ZONES = [
+    "America/New_York",
+    "America/St_Johns",
+    "America/Sao_Paulo",
+    "America/Santiago",  # clocks change at midnight
+    "Africa/Casablanca",  # clocks go back for Ramadan
+    "Asia/Beirut",  # clocks change at midnight
+    "Asia/Kathmandu",
+    "Australia/Lord_Howe",  # clocks change by half an hour
+    "Europe/Dublin",  # winter time counts as the exception
+    "Pacific/Chatham",
+    "UTC",
+]
+NIGHTLY = Rhythm(cron="0 3 * * *", time_zone="America/New_York")
+SINCE = datetime(2025, 1, 1, tzinfo=UTC)
+
+PATIENT = settings(deadline=None, max_examples=60)
+"""Hundreds of due times an example, on machines that do other things too."""
+
+zones = st.sampled_from(ZONES)
+moments = st.timedeltas(timedelta(0), timedelta(days=30 * 365)).map(
+    lambda age: datetime(2005, 1, 1, tzinfo=UTC) + age
+)
+minutes_of_day = st.integers(0, 1_439)
+lengths = st.timedeltas(timedelta(0), timedelta(days=3))
+
+
+def local(day: int, hour: int, minute: int = 0) -> datetime:
+    """Name a time in March 2026 by the clocks of New York, which go forward on the 8th."""
+    return datetime(2026, 3, day, hour, minute, tzinfo=NEW_YORK)
+
+
+def stands(now: datetime, *arrivals: datetime, rhythm: Rhythm = NIGHTLY) -> Standing:
+    return expectation(rhythm, arrivals, now, since=SINCE).standing
+
+
+def daily(minute_of_day: int, zone: str, grace: timedelta = timedelta(hours=2)) -> Rhythm:
+    hour, minute = divmod(minute_of_day, 60)
+    return Rhythm(cron=f"{minute} {hour} * * *", time_zone=zone, grace=grace)
+
+
+# By the clocks of the campus
+
+
+@PATIENT
+@given(minute=minutes_of_day, zone=zones, after=moments)
+def test_a_daily_file_is_due_once_on_every_day_whatever_the_clocks_do(
+    minute: int, zone: str, after: datetime
+) -> None:
+    rhythm = daily(minute, zone)
+    due = list(islice(rhythm.due_times(after), 400))
+    days = [rhythm.local(each).date() for each in due]
+    assert due[0] > after
+    assert all(later > earlier for earlier, later in pairwise(due))
+    gaps = {later - earlier for earlier, later in pairwise(days)}
+    assert gaps == {timedelta(days=1)}
+
+
+@PATIENT
+@given(minute=minutes_of_day, zone=zones, after=moments)
+def test_a_due_time_is_the_time_that_clocks_on_campus_show_unless_they_skip_it(
+    minute: int, zone: str, after: datetime
+) -> None:
+    rhythm = daily(minute, zone)
+    for due in islice(rhythm.due_times(after), 400):
+        shown = rhythm.local(due)
+        if (shown.hour, shown.minute) != divmod(minute, 60):
+            wanted = shown.replace(hour=minute // 60, minute=minute % 60, fold=0)
+            assert wanted.astimezone(UTC).astimezone(rhythm.zone) != wanted
+
+
+@PATIENT
+@given(
+    cron=st.sampled_from(
+        ["*/15 * * * *", "30 1 * * *", "0 */4 * * *", "0,30 0-3 * * *", "5 2 L * *"]
+    ),
+    zone=zones,
+    after=moments,
+)
+def test_due_times_only_ever_go_forward(cron: str, zone: str, after: datetime) -> None:
+    due = [after, *islice(Rhythm(cron=cron, time_zone=zone).due_times(after), 60)]
+    assert all(later > earlier for earlier, later in pairwise(due))
+
+
+def test_the_hour_that_clocks_show_twice_has_one_due_time() -> None:
+    rhythm = Rhythm(cron="30 1 * * *", time_zone="America/New_York")
+    second_pass = datetime(2026, 11, 1, 1, 10, tzinfo=NEW_YORK, fold=1)
+    due = next(rhythm.due_times(second_pass))
+    assert due == datetime(2026, 11, 2, 6, 30, tzinfo=UTC)
+
+
+def test_a_time_that_clocks_skip_is_due_when_they_have_skipped_it() -> None:
+    rhythm = Rhythm(cron="30 2 * * *", time_zone="America/New_York")
+    assert next(rhythm.due_times(local(7, 12))) == datetime(2026, 3, 8, 7, 0, tzinfo=UTC)
+
+
+# How it stands
+
+
+def test_a_nightly_file_is_on_time_late_silent_and_recovered() -> None:
+    assert stands(local(4, 12), local(4, 3, 20), local(3, 3)) is Standing.ON_TIME
+    assert stands(local(5, 3), local(4, 3, 20), local(3, 3)) is Standing.ON_TIME
+    assert stands(local(5, 3, 1), local(4, 3, 20)) is Standing.LATE
+    assert stands(local(5, 5), local(4, 3, 20)) is Standing.LATE
+    assert stands(local(5, 5, 1), local(4, 3, 20)) is Standing.SILENT
+    assert stands(local(9, 1), local(4, 3, 20)) is Standing.SILENT
+    assert stands(local(5, 8), local(5, 7), local(4, 3, 20)) is Standing.RECOVERED
+
+
+def test_a_file_that_came_a_little_early_counts_for_its_night() -> None:
+    assert stands(local(5, 2), local(5, 1, 30), local(4, 3)) is Standing.EARLY
+    assert stands(local(5, 12), local(5, 1, 30), local(4, 3)) is Standing.EARLY
+
+
+def test_an_extra_file_in_the_afternoon_does_not_stand_for_the_next_night() -> None:
+    extra = local(4, 14)
+    assert stands(local(4, 15), extra, local(4, 3)) is Standing.ON_TIME
+    assert stands(local(5, 5, 1), extra, local(4, 3)) is Standing.SILENT
+
+
+def test_silence_lasts_since_the_first_file_that_did_not_come() -> None:
+    found = expectation(NIGHTLY, [local(4, 3)], local(7, 12), since=SINCE)
+    assert found == Expectation(Standing.SILENT, local(5, 1), local(5, 3), local(5, 5))
+
+
+def test_the_windows_of_a_busy_rhythm_do_not_overlap() -> None:
+    hourly = Rhythm(cron="0 * * * *", time_zone="America/New_York")
+    found = expectation(hourly, [local(4, 10, 29)], local(4, 10, 30), since=SINCE)
+    assert (found.opens_at, found.due_at) == (local(4, 10, 30), local(4, 11))
+
+
+def test_nothing_is_due_before_the_rhythm_was_set() -> None:
+    set_at = local(4, 14)
+    assert expectation(NIGHTLY, (), local(5, 2), since=set_at).standing is Standing.WAITING
+    assert expectation(NIGHTLY, (), local(5, 6), since=set_at).standing is Standing.SILENT
+    old = [local(1, 3)]
+    assert expectation(NIGHTLY, old, local(5, 2), since=set_at).due_at == local(5, 3)
+
+
+def test_a_snooze_forgives_what_is_due_before_it_ends_and_nothing_after() -> None:
+    def snoozed(now: datetime) -> Expectation:
+        until = local(6, 2)
+        return expectation(NIGHTLY, [local(3, 3)], now, since=SINCE, snoozed_until=until)
+
+    assert snoozed(local(5, 12)).standing is Standing.SNOOZED
+    assert snoozed(local(6, 2)).standing is Standing.ON_TIME
+    assert snoozed(local(6, 2)).due_at == local(6, 3)
+    assert snoozed(local(6, 5, 1)).standing is Standing.SILENT
+
+
+def test_a_period_counts_from_what_came_last() -> None:
+    rhythm = Rhythm(period=timedelta(hours=6), grace=timedelta(hours=1))
+    came = local(4, 10)
+    assert stands(local(4, 16), came, local(4, 4), rhythm=rhythm) is Standing.ON_TIME
+    assert stands(local(4, 17), came, rhythm=rhythm) is Standing.LATE
+    assert stands(local(4, 17, 1), came, rhythm=rhythm) is Standing.SILENT
+    assert stands(local(4, 18), local(4, 17, 30), came, rhythm=rhythm) is Standing.RECOVERED
+
+
+# Days off
+
+
+def test_nothing_is_expected_on_days_off() -> None:
+    rhythm = Rhythm(
+        cron="0 3 * * *",
+        time_zone="America/New_York",
+        days_off=(DaysOff.of("2026-03-05..2026-03-06"),),
+    )
+    assert stands(local(6, 23), local(4, 3), local(3, 3), rhythm=rhythm) is Standing.ON_TIME
+    assert expectation(rhythm, [local(4, 3)], local(4, 4), since=SINCE).due_at == local(7, 3)
+
+
+def test_a_period_that_ends_on_a_weekend_ends_on_monday_at_the_same_local_time() -> None:
+    rhythm = Rhythm(period=timedelta(days=1), time_zone="America/New_York", skips_weekends=True)
+    friday, monday = local(6, 20), local(9, 20)
+    assert expectation(rhythm, [friday], friday, since=SINCE).due_at == monday
+
+
+@PATIENT
+@given(minute=minutes_of_day, zone=zones, after=moments, off=st.integers(1, 30))
+def test_no_due_time_ever_falls_on_a_day_off(
+    minute: int, zone: str, after: datetime, off: int
+) -> None:
+    start = after.date() + timedelta(days=3)
+    days_off = (DaysOff(start, start + timedelta(days=off)),)
+    hour, low = divmod(minute, 60)
+    rhythm = Rhythm(
+        cron=f"{low} {hour} * * *", time_zone=zone, days_off=days_off, skips_weekends=True
+    )
+    for due in islice(rhythm.due_times(after), 40):
+        assert not rhythm.is_off(rhythm.local(due).date())
+
+
+def test_nothing_is_expected_where_no_day_is_left() -> None:
+    sundays = Rhythm(cron="0 3 * * 0", skips_weekends=True)
+    for_good = (DaysOff(date(2026, 1, 1), date(2200, 1, 1)),)
+    never = Rhythm(period=timedelta(days=1), days_off=for_good)
+    for rhythm in (sundays, never):
+        found = expectation(rhythm, (), local(4, 3), since=local(3, 3))
+        assert found == Expectation(Standing.WAITING)
+
+
+# Always
+
+
+@PATIENT
+@given(
+    minute=minutes_of_day,
+    zone=zones,
+    last=moments,
+    grace=lengths,
+    waited=st.timedeltas(timedelta(0), timedelta(days=9)),
+)
+def test_who_is_silent_was_late_before_and_stays_silent(
+    minute: int, zone: str, last: datetime, grace: timedelta, waited: timedelta
+) -> None:
+    rhythm, since = daily(minute, zone, grace), last - timedelta(days=1)
+    first = expectation(rhythm, [last], last, since=since)
+    then = expectation(rhythm, [last], last + waited, since=since)
+    assert first.opens_at is not None
+    assert first.due_at is not None
+    assert last < first.opens_at <= first.due_at
+    assert (then.opens_at, then.due_at) == (first.opens_at, first.due_at)
+    overdue = last + waited - first.due_at
+    assert (then.standing is Standing.SILENT) == (overdue > grace)
+    assert (then.standing is Standing.LATE) == (timedelta(0) < overdue <= grace)
+
+
+@PATIENT
+@given(minute=minutes_of_day, zone=zones, after=moments, late=st.floats(-1, 1))
+def test_a_file_within_its_window_and_grace_is_always_enough(
+    minute: int, zone: str, after: datetime, late: float
+) -> None:
+    rhythm = daily(minute, zone)
+    before, first, second = islice(rhythm.due_times(after), 3)
+    came = first + rhythm.grace * late
+    found = expectation(rhythm, [came, before], came, since=after)
+    assert found.due_at == second
+    assert found.standing in {Standing.ON_TIME, Standing.EARLY}
+
+
+# What cannot be kept to
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({}, "neither a cron expression nor a period"),
+        ({"cron": "0 3 * * *", "period": timedelta(days=1)}, "or both"),
+        ({"cron": "0 3 * *"}, "has not five fields"),
+        ({"cron": "0 0 3 * * *"}, "has not five fields"),
+        ({"cron": "0 25 * * *"}, "unusable hour"),
+        ({"cron": "x 3 * * *"}, "unusable minute"),
+        ({"cron": "0 3 30 2 *"}, "unusable day-of-month"),
+        ({"cron": "0 3 * * *", "time_zone": "EST5"}, "unknown time zone 'EST5'"),
+        ({"cron": "0 3 * * *", "time_zone": "../../etc/passwd"}, "unknown time zone"),
+        ({"cron": "0 3 * * *", "time_zone": "America"}, "unknown time zone"),
+        ({"cron": "0 3 * * *", "time_zone": ""}, "unknown time zone"),
+        ({"cron": "0 3 * * *", "grace": timedelta(seconds=-1)}, "negative"),
+        ({"period": timedelta(seconds=1)}, "period that is not between"),
+        ({"period": timedelta(days=1_000)}, "period that is not between"),
+    ],
+)
+def test_a_rhythm_that_cannot_be_kept_to_is_refused(wrong: dict[str, object], told: str) -> None:
+    with pytest.raises(UnusableRhythm, match=told):
+        Rhythm(**wrong)  # type: ignore[arg-type]  # whatever somebody typed
+
+
+@pytest.mark.parametrize("text", ["", "x", "2026-13-01", "2026-01-02..2026-01-01", "2026-01-02.."])
+def test_days_off_are_dates_in_order(text: str) -> None:
+    if text == "2026-01-02..":
+        assert DaysOff.of(text) == DaysOff(date(2026, 1, 2), date(2026, 1, 2))
+        return
+    with pytest.raises(UnusableRhythm):
+        DaysOff.of(text)
+
+
+@PATIENT
+@given(st.dates(), st.dates())
+def test_days_off_read_back_as_they_are_written(one: date, other: date) -> None:
+    days = DaysOff(min(one, other), max(one, other))
+    assert DaysOff.of(str(days)) == days

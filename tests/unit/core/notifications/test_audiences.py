@@ -1,0 +1,47 @@
+"""Every notice says whom it is for."""
+
+from datetime import UTC, datetime
+
+from alumniq_pipelines.core.access.api_keys import ApiKey
+from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, LoadState
+from alumniq_pipelines.core.loads.outcome import Attempt, AttemptResult, Outcome
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.notifications.heartbeat import Signal, signal_notices
+from alumniq_pipelines.core.notifications.key_expiry import expiry_notices
+from alumniq_pipelines.core.notifications.load_outcome import notices_for
+from alumniq_pipelines.core.notifications.notification import Audience, Channel
+from alumniq_pipelines.core.notifications.staff import Staff
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+URL = "https://hc-ping.com/s3cret"
+BOTH = "both@alumniq.example"
+REQUEST = LoadRequest(
+    JobId("J"),
+    Target("iqu", Environment.QA, "warehouse"),
+    "w.csv",
+    None,
+    None,
+    f"ada@iqu.example, {BOTH}",
+    "https://hooks.example.edu/a",
+)
+LOAD = Load(1, REQUEST, LoadState.RUNNING, attempts=1, accepted_at=NOW)
+
+
+def test_the_notices_of_a_load_are_for_its_customer_for_staff_and_for_a_monitor() -> None:
+    outcome, attempts = Outcome(LoadState.FAILED), [Attempt(1, "r", AttemptResult.OUTAGE)]
+    notices = notices_for(LOAD, outcome, attempts, Staff((BOTH,), has_chat=True), URL)
+    assert [(each.channel, each.audience, each.destination) for each in notices] == [
+        (Channel.CALLBACK, Audience.CUSTOMER, "https://hooks.example.edu/a"),
+        (Channel.MAIL, Audience.CUSTOMER, "ada@iqu.example"),
+        (Channel.MAIL, Audience.CUSTOMER, BOTH),
+        (Channel.MAIL, Audience.STAFF, BOTH),
+        (Channel.CHAT, Audience.STAFF, "staff"),
+        (Channel.HEARTBEAT, Audience.MONITOR, f"{URL}/fail"),
+    ]
+
+
+def test_a_signal_is_for_a_monitor_and_the_end_of_a_key_for_whom_it_belongs_to() -> None:
+    key = ApiKey("aq_test_abcd", "iqu", Environment.QA, NOW, NOW, email="ada@iqu.example")
+    assert {each.audience for each in signal_notices(URL, Signal.START)} == {Audience.MONITOR}
+    notices = expiry_notices(key, 7, "https://feeds.example")
+    assert {each.audience for each in notices} == {Audience.CUSTOMER}

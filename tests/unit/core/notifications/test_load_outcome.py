@@ -1,0 +1,245 @@
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alumniq_pipelines.core.loads.check_result import Cause, Counts
+from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, LoadState
+from alumniq_pipelines.core.loads.outcome import Attempt, AttemptResult, Outcome
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.notifications.load_outcome import (
+    addresses_in,
+    callback_body,
+    notices_for,
+)
+from alumniq_pipelines.core.notifications.notification import Channel
+from alumniq_pipelines.core.notifications.staff import Staff
+from alumniq_pipelines.core.problems.file import RowsRejected
+from alumniq_pipelines.core.problems.live_data import LiveData, live_data
+
+NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
+REQUEST = LoadRequest(
+    job_id=JobId("F6494FE4-8642-4F2E-A87DF336916CC246"),
+    target=Target("iqu", Environment.QA, "warehouse"),
+    filename="warehouse.csv",
+    etag="e1",
+    size_bytes=10,
+    notify_email="you@example.edu",
+    notify_webhook="https://example.edu/told?x=1",
+)
+LOAD = Load(1, REQUEST, LoadState.RUNNING, attempts=1, accepted_at=NOW)
+GOOD = Outcome(LoadState.SUCCEEDED, counts=Counts(12_000, 12_000, 0))
+BOTH = Staff(("a@example.org", "b@example.org"), has_chat=True)
+BAD = Outcome(LoadState.FAILED, ("Error message 1", "Error message 2"), Counts(5, 3, 2))
+
+
+def loads_asking(*, email: str = "", webhook: str = "") -> Load:
+    return replace(LOAD, request=replace(REQUEST, notify_email=email, notify_webhook=webhook))
+
+
+def test_the_callback_of_a_success_is_the_contracts_to_the_byte() -> None:
+    assert callback_body(LOAD, GOOD) == (
+        '{"jobId": "F6494FE4-8642-4F2E-A87DF336916CC246", "status": "SUCCESS", '
+        '"errors": null, "executionCompleted": true}'
+    )
+
+
+def test_the_callback_of_a_failure_is_the_contracts_to_the_byte() -> None:
+    assert callback_body(LOAD, BAD) == (
+        '{"jobId": "F6494FE4-8642-4F2E-A87DF336916CC246", "status": "FAILED", '
+        '"errors": ["Error message 1", "Error message 2"], "executionCompleted": false}'
+    )
+
+
+@given(st.lists(st.text(), min_size=1))
+def test_whatever_the_errors_hold_the_callback_is_json_with_four_keys(errors: list[str]) -> None:
+    body = callback_body(LOAD, Outcome(LoadState.FAILED, tuple(errors)))
+    assert body.isascii()
+    told = json.loads(body)
+    assert list(told) == ["jobId", "status", "errors", "executionCompleted"]
+    assert told["errors"] == errors
+
+
+def test_the_mail_of_a_load_with_rejections_points_to_the_report_in_the_bucket() -> None:
+    place = f"qa/warehouse/reports/warehouse/{LOAD.job_id}.csv in your bucket."
+    partly = Outcome(LoadState.SUCCEEDED, ("Error message 1",), Counts(5, 3, 2))
+    for outcome, is_told in ((BAD, True), (partly, True), (GOOD, False)):
+        [notice] = notices_for(loads_asking(email="you@example.edu"), outcome, [])
+        assert (place in notice.body) is is_told
+
+
+def remarks(kinds: int) -> tuple[Cause, ...]:
+    return tuple(
+        Cause("reference", f"c{n}", f"`c{n}` is no address", 1_000, 2, "warning", "Send one.")
+        for n in range(kinds)
+    )
+
+
+@pytest.mark.parametrize("outcome", [GOOD, BAD], ids=["success", "failure"])
+def test_what_rejected_nothing_is_told_by_mail_and_never_by_callback(outcome: Outcome) -> None:
+    load = loads_asking(email="you@example.edu", webhook="https://example.edu/")
+    callback, mail = notices_for(load, replace(outcome, remarks=remarks(1)))
+    assert (
+        "\n\nWorth a look, though no row was left out for it:\n"
+        "- `c0` is no address (1,000 rows, first on line 2). Send one.\n\n"
+    ) in mail.body
+    assert callback.body == callback_body(load, outcome)
+    assert "Worth a look" not in notices_for(load, outcome)[1].body
+
+
+def test_a_mail_lists_twenty_remarks_and_counts_the_rest() -> None:
+    outcome = replace(GOOD, remarks=remarks(25))
+    [mail] = notices_for(loads_asking(email="you@example.edu"), outcome)
+    assert mail.body.count("is no address") == 20
+    assert "\n- And 5 more kinds of remark in 5,000 places.\n" in mail.body
+
+
+def test_a_failure_without_a_reason_still_tells_one() -> None:
+    told = json.loads(callback_body(LOAD, Outcome(LoadState.FAILED)))
+    assert len(told["errors"]) == 1
+
+
+def test_a_load_that_asked_for_nothing_is_owed_nothing() -> None:
+    assert notices_for(loads_asking(), GOOD) == ()
+    assert notices_for(loads_asking(), BAD, staff=BOTH) == ()
+
+
+def test_a_callback_and_a_mail_to_each_address_are_owed_to_who_asked_for_both() -> None:
+    load = loads_asking(email="a@example.edu; b@example.edu,", webhook="https://example.edu/")
+    notices = notices_for(load, GOOD)
+    assert [(each.channel, each.destination) for each in notices] == [
+        (Channel.CALLBACK, "https://example.edu/"),
+        (Channel.MAIL, "a@example.edu"),
+        (Channel.MAIL, "b@example.edu"),
+    ]
+    assert notices[0].body == callback_body(load, GOOD)
+
+
+def test_an_address_given_twice_is_written_to_once() -> None:
+    assert addresses_in(" a@example.edu ,b@example.edu;a@example.edu; ,") == (
+        "a@example.edu",
+        "b@example.edu",
+    )
+
+
+def test_a_mail_of_success_says_what_was_published() -> None:
+    mail = notices_for(loads_asking(email="you@example.edu"), GOOD)[0]
+    assert mail.subject == "Loaded: warehouse (iqu, qa)"
+    assert mail.body == (
+        "warehouse.csv was loaded.\n\n"
+        "Rows read: 12,000\nRows published: 12,000\nRows rejected: 0\n\n"
+        "Job id: F6494FE4-8642-4F2E-A87DF336916CC246\nFile: warehouse.csv\nFeed: warehouse\n"
+        "Customer: iqu, qa\nAccepted: 2026-03-01 02:30:00 UTC\n"
+    )
+
+
+def test_a_mail_of_success_within_a_reject_budget_says_what_was_left_out() -> None:
+    outcome = Outcome(LoadState.SUCCEEDED, ("2 rows have no xid",), Counts(10, 8, 2))
+    mail = notices_for(loads_asking(email="you@example.edu"), outcome)[0]
+    assert "Rows left out:\n- 2 rows have no xid\n" in mail.body
+
+
+def test_a_mail_of_failure_says_what_went_wrong_what_to_do_and_what_is_live() -> None:
+    load = loads_asking(email="you@example.edu")
+    mail = notices_for(load, BAD, live=LiveData.PREVIOUS)[0]
+    assert mail.subject == "Not loaded: warehouse (iqu, qa)"
+    first, second, third, *_ = mail.body.split("\n\n")
+    assert first == "warehouse.csv was not loaded. Your previous data is still live."
+    assert second == "What went wrong:\n- Error message 1\n- Error message 2"
+    assert third.startswith("What to do: Mend this in your source")
+    assert "Rows published" not in mail.body
+
+
+@pytest.mark.parametrize(
+    ("newest", "said"),
+    [
+        (None, "No data of this feed has been published yet."),
+        (0, "Your previous data is still live."),
+        (2, "The data of another load is live."),
+    ],
+)
+def test_what_is_live_while_a_load_fails_is_said_as_it_is(newest: int | None, said: str) -> None:
+    live = live_data(LOAD.number, newest)
+    mail = notices_for(loads_asking(email="you@example.edu"), BAD, live=live)[0]
+    assert mail.body.startswith(f"warehouse.csv was not loaded. {said}\n")
+    rejected = str(RowsRejected(1, 2, live))
+    assert rejected.endswith(said)
+    unknown = notices_for(loads_asking(email="you@example.edu"), BAD)[0].body
+    assert unknown.startswith("warehouse.csv was not loaded.\n")
+
+
+def test_a_failed_dry_run_says_nothing_of_live_data() -> None:
+    trial = replace(LOAD, request=replace(LOAD.request, dry_run=True))
+    mail = notices_for(trial, BAD, live=LiveData.PREVIOUS)[1]
+    first, *_ = mail.body.split("\n\n")
+    assert first == (
+        "warehouse.csv would not be loaded. This was a dry run: nothing was published."
+    )
+
+
+def test_a_superseded_load_is_not_said_to_be_loaded() -> None:
+    outcome = Outcome(LoadState.SUCCEEDED, is_superseded=True)
+    mail = notices_for(loads_asking(email="you@example.edu"), outcome)[0]
+    assert mail.subject == "Superseded: warehouse (iqu, qa)"
+    assert "was not published: the data of a later load is live already" in mail.body
+    assert "was loaded" not in mail.body
+    assert "Rows published" not in mail.body
+
+
+def test_an_error_with_line_ends_stays_one_line_of_the_mail() -> None:
+    outcome = Outcome(LoadState.FAILED, ("one\r\n\r\n- two\u2028three",))
+    mail = notices_for(loads_asking(email="you@example.edu"), outcome)[0]
+    assert "- one - two three\n" in mail.body
+
+
+@pytest.mark.parametrize("result", [AttemptResult.OUTAGE, AttemptResult.LOST])
+def test_a_failure_of_ours_is_told_to_staff_also_when_nobody_else_asked(
+    result: AttemptResult,
+) -> None:
+    attempts = [Attempt(number, f"run-{number}", result) for number in range(1, 6)]
+    notices = notices_for(loads_asking(), BAD, attempts, BOTH)
+    assert [each.destination for each in notices] == ["a@example.org", "b@example.org", "staff"]
+    assert [each.channel for each in notices] == [Channel.MAIL, Channel.MAIL, Channel.CHAT]
+    assert notices[0].subject == "Staff: Not loaded: warehouse (iqu, qa)"
+    assert f"- Attempt 5, run run-5: {result}" in notices[0].body
+    assert "iqu.qa" in notices[0].body
+
+
+@pytest.mark.parametrize(
+    ("outcome", "called"),
+    [(GOOD, "https://hc-ping.com/1b2c"), (BAD, "https://hc-ping.com/1b2c/fail")],
+)
+def test_a_heartbeat_elsewhere_hears_how_a_load_ended(outcome: Outcome, called: str) -> None:
+    notices = notices_for(loads_asking(), outcome, heartbeat_url="https://hc-ping.com/1b2c")
+    assert [(each.channel, each.destination) for each in notices] == [(Channel.HEARTBEAT, called)]
+
+
+def test_a_dry_run_is_no_sign_of_life() -> None:
+    asked = loads_asking()
+    trial = replace(asked, request=replace(asked.request, dry_run=True))
+    assert notices_for(trial, GOOD, heartbeat_url="https://hc-ping.com/1b2c") == ()
+
+
+def test_a_customer_is_not_sent_looking_for_a_fault_of_ours() -> None:
+    attempts = [Attempt(5, "run", AttemptResult.OUTAGE)]
+    mail = notices_for(loads_asking(email="you@example.edu"), BAD, attempts)[0]
+    assert "Nothing is wrong with your file" in mail.body
+    assert "Mend" not in mail.body
+
+
+def test_staff_are_not_told_of_a_fault_of_the_file_or_of_a_success_after_retries() -> None:
+    lost = Attempt(1, "one", AttemptResult.LOST)
+    refused = [lost, Attempt(2, "two", AttemptResult.REFUSED)]
+    published = [lost, Attempt(2, "two", AttemptResult.PUBLISHED)]
+    assert notices_for(loads_asking(), BAD, refused, BOTH) == ()
+    assert notices_for(loads_asking(), GOOD, published, BOTH) == ()
+    assert notices_for(loads_asking(), GOOD, [lost], BOTH) == ()
+
+
+def test_a_mail_leads_to_the_loads_page() -> None:
+    mail = notices_for(LOAD, BAD, gateway_url="https://feeds.example.org")[1]
+    assert mail.body.endswith(f"\nPage: https://feeds.example.org/loads/{LOAD.job_id}\n")
+    assert "Page:" not in notices_for(LOAD, BAD)[1].body

@@ -1,0 +1,35 @@
+import asyncio
+from datetime import UTC, datetime
+
+from starlette.requests import Request
+from starlette.types import Message
+
+from alumniq_pipelines.core.feeds.catalog import Catalog
+from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
+from alumniq_pipelines.core.problems.request import SlowRequest
+from tests.servers.gateway import Installation
+from webhook_gateway.http.authentication import Gate
+from webhook_gateway.http.rate_limit import RateLimit
+from webhook_gateway.http.webhook import Webhook
+from webhook_gateway.services.intake import Intake
+from webhook_gateway.services.load_queries import Status
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(
+    installation: Installation, catalog: Catalog
+) -> None:
+    """One byte a minute would hold a connection for ever."""
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    scope = {"type": "http", "method": "POST", "headers": [], "query_string": b""}
+    ledger = installation.ledger
+    intake = Intake(ledger, installation.buckets, Status(ledger, catalog), AddressPolicy())
+    gate = Gate(ledger, RateLimit(0))
+    webhook = Webhook(gate, intake, lambda: datetime.now(UTC), 1_000, body_seconds=0.01)
+
+    options = asyncio.run(webhook.options(Request(scope, receive)))
+
+    assert isinstance(options.unreadable, SlowRequest)

@@ -1,0 +1,47 @@
+from datetime import UTC, datetime
+
+from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, LoadState
+from alumniq_pipelines.core.loads.outcome import AttemptResult
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.notifications.notification import (
+    Audience,
+    Channel,
+    DeliveryResult,
+    Notice,
+    Notification,
+    NotificationState,
+)
+from webhook_gateway.pages.timeline import ATTEMPT_ENDED, timeline
+from webhook_gateway.services.load_queries import LoadDetail, Telling
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+LOAD = Load(
+    1,
+    LoadRequest(JobId("J"), Target("iqu", Environment.QA, "warehouse"), "w.csv", None, None),
+    LoadState.QUEUED,
+    attempts=0,
+    accepted_at=NOW,
+)
+
+
+def test_every_way_an_attempt_can_end_has_words() -> None:
+    assert set(ATTEMPT_ENDED) == set(AttemptResult)
+
+
+def test_a_delivery_is_told_by_the_name_of_its_channel() -> None:
+    def telling(channel: Channel, *, delivered: bool) -> Telling:
+        notice = Notice(channel, "somewhere", "", audience=Audience.STAFF)
+        sent = Notification("n", JobId("J"), notice, NotificationState.PENDING, 1, NOW, NOW)
+        return Telling(sent, [(NOW, DeliveryResult(delivered=delivered, detail="200"))])
+
+    tellings = [telling(each, delivered=True) for each in Channel]
+    tellings.append(telling(Channel.CHAT, delivered=False))
+    events = timeline(LoadDetail(LOAD, "warehouse", [], tellings, None))
+    assert [each.title for each in events] == [
+        "Accepted",
+        "Callback delivered (200)",
+        "Email delivered (200)",
+        "Staff chat delivered (200)",
+        "Heartbeat delivered (200)",
+        "Staff chat not delivered (200)",
+    ]

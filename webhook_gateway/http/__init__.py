@@ -1,0 +1,1 @@
+"""The HTTP protocol: authentication, limits, request bodies, errors and middleware."""

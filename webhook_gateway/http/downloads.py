@@ -1,0 +1,31 @@
+"""Answers that are a rejection report, for the API and for the pages."""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from starlette.responses import StreamingResponse
+
+from alumniq_pipelines.core.loads.load import Load
+from alumniq_pipelines.core.loads.rejection_report import ReportForm
+
+MEDIA_TYPES = {
+    ReportForm.CSV: "text/csv",
+    ReportForm.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+CHUNK_BYTES = 1 << 18
+
+
+def download(load: Load, form: ReportForm, report: BinaryIO) -> StreamingResponse:
+    """Send a report, and close it."""
+    name = f"{load.target.feed}-{load.job_id}-rejected.{form}"
+    return StreamingResponse(
+        _chunks(report),
+        media_type=MEDIA_TYPES[form],
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _chunks(report: BinaryIO) -> Iterator[bytes]:
+    with report:
+        while chunk := report.read(CHUNK_BYTES):
+            yield chunk

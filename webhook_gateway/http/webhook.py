@@ -1,0 +1,103 @@
+"""The webhook: POST /api/v1/index.cfm/webhook/{job}, as the contract has it."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from alumniq_pipelines.core.loads.load import Load, LoadRequest
+from alumniq_pipelines.core.problems.request import BodyTooLarge, RequestProblem, SlowRequest
+from webhook_gateway.http.authentication import Gate
+from webhook_gateway.http.batch_executor import Lanes
+from webhook_gateway.http.parameters import address_of, headers_of
+from webhook_gateway.http.request_body import read_pairs
+from webhook_gateway.services.intake import Intake
+from webhook_gateway.services.options import Options, Pairs, options_from
+
+PATH = "/api/v1/index.cfm/webhook/{job}"
+
+BODY_SECONDS = 10.0
+"""A body is a few hundred bytes; who sends one byte at a time holds a connection for no reason."""
+
+
+Call = tuple[Request, Options]
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """The endpoint: reads the options out of HTTP and writes the receipt."""
+
+    gate: Gate
+    intake: Intake
+    clock: Callable[[], datetime]
+    max_body_bytes: int
+    body_seconds: float = BODY_SECONDS
+
+    @cached_property
+    def lanes(self) -> Lanes[Call, Load]:
+        """The threads that ask ledger and bucket, which block."""
+        return Lanes(self._accept)
+
+    async def post(self, request: Request) -> Response:
+        """Answer a call; the load is kept before the answer is sent."""
+        load = await self.lanes.answer((request, await self.options(request)))
+        request.state.job_id = load.job_id
+        return JSONResponse(receipt(load, request.path_params["job"]))
+
+    def _accept(self, calls: Iterator[Call]) -> list[Load | Exception]:
+        """Take calls in, all that were asked rightly with one commit."""
+        with self.intake.ledger.database.at_hand():
+            read = [self._read(*call) for call in calls]
+        new = [each for each in read if isinstance(each, LoadRequest)]
+        kept = iter(self.intake.keep(new, self.clock()) if new else ())
+        return [next(kept) if isinstance(each, LoadRequest) else each for each in read]
+
+    def _read(self, request: Request, options: Options) -> LoadRequest | Load | Exception:
+        now = self.clock()
+        try:
+            key = self.gate.identify(options, address_of(request), now)
+            request.state.days_remaining = key.days_remaining(now)
+            return self.intake.read(key, request.path_params["job"], options)
+        except Exception as refused:  # noqa: BLE001 - it is raised where this call is awaited
+            return refused
+
+    async def options(self, request: Request) -> Options:
+        """Gather the options from body, URL and header, in this order."""
+        pairs: Pairs = ()
+        unreadable: RequestProblem | None = None
+        try:
+            pairs = await read_pairs(await self._body(request), request.headers)
+        except RequestProblem as problem:
+            unreadable = problem
+        url = request.query_params.multi_items()
+        return options_from(pairs, url, headers_of(request), unreadable=unreadable)
+
+    async def _body(self, request: Request) -> bytes:
+        """Read the body as far as it may go; raises BodyTooLarge or SlowRequest."""
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self.body_seconds):
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > self.max_body_bytes:
+                        raise BodyTooLarge(self.max_body_bytes)
+        except TimeoutError:
+            raise SlowRequest(self.body_seconds) from None
+        return bytes(body)
+
+
+def receipt(load: Load, job: str) -> dict[str, object]:
+    """Write the contract's answer to an accepted call: these keys, in this order."""
+    return {
+        "jobId": load.job_id,
+        "job": job,
+        "filename": load.request.filename,
+        "notificationSettings": {
+            "emails": load.request.notify_email,
+            "webhook": load.request.notify_webhook,
+        },
+    }

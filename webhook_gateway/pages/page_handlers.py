@@ -1,0 +1,193 @@
+"""The door of the pages: who comes in, with which form, and what they are told otherwise."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from urllib.parse import quote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from alumniq_pipelines.core.access.session import Session, form_token, is_form_token
+from alumniq_pipelines.core.loads.target import Target
+from alumniq_pipelines.core.problems.page import NoCustomerChosen, StaleForm
+from alumniq_pipelines.core.problems.problem import OutageProblem, Problem
+from alumniq_pipelines.core.problems.request import RequestProblem, UnknownAddress
+from webhook_gateway.http.authentication import Gate
+from webhook_gateway.http.errors import retry_after, status_of
+from webhook_gateway.http.parameters import address_of
+from webhook_gateway.pages.forms import (
+    FORM_SECONDS,
+    MOST_FORM_BYTES,
+    UPLOAD_SECONDS,
+    Form,
+    check_origin,
+    read_form,
+)
+from webhook_gateway.pages.layout import PAGE_HEADERS, Layout
+from webhook_gateway.services.load_queries import Scope
+
+logger = logging.getLogger(__name__)
+
+COOKIE = "alumniq_session"
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One call of somebody who is signed in."""
+
+    request: Request
+    session: Session
+    token: str
+    now: datetime
+    form: Form = field(default_factory=Form)
+
+    @property
+    def scope(self) -> Scope:
+        """What they see now; raises NoCustomerChosen."""
+        if self.session.customer is None or self.session.environment is None:
+            raise NoCustomerChosen
+        return Scope(
+            self.session.customer,
+            self.session.environment,
+            self.session.limits.feeds,
+            is_staff=self.session.staff is not None,
+        )
+
+    def is_looking_at(self, target: Target) -> bool:
+        """Whether a target is in view."""
+        return (self.session.customer, self.session.environment) == (
+            target.customer,
+            target.environment,
+        )
+
+    @property
+    def actor(self) -> str:
+        """Who acts, for the audit trail."""
+        return self.session.actor
+
+    def path(self, name: str) -> str:
+        """Answer a part of the address."""
+        return str(self.request.path_params[name])
+
+
+Handler = Callable[[Visit], Response]
+ReadForm = Callable[[Request], Awaitable[Form]]
+OpenHandler = Callable[[Request, Form], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Lets calls in to the handlers of pages."""
+
+    gate: Gate
+    layout: Layout
+    clock: Callable[[], datetime]
+    max_upload_bytes: int
+
+    def open(self, handler: OpenHandler) -> Endpoint:
+        """Let anybody in, but no form that another site sent."""
+
+        async def answer(request: Request) -> Response:
+            form = await _small_form(request)
+            return await run_in_threadpool(handler, request, form)
+
+        return self._endpoint(answer)
+
+    def signed_in(self, handler: Handler) -> Endpoint:
+        """Let in who is signed in; others are shown the way to the sign-in."""
+        return self._signed_in(handler, _small_form)
+
+    def upload(self, handler: Handler) -> Endpoint:
+        """Let in who is signed in, with a file; nobody else's is even read."""
+
+        async def large_form(request: Request) -> Form:
+            return await read_form(request, self.max_upload_bytes, UPLOAD_SECONDS)
+
+        return self._signed_in(handler, large_form)
+
+    def staff(self, handler: Handler) -> Endpoint:
+        """Let in staff; to customers there is nothing here."""
+
+        def checked(visit: Visit) -> Response:
+            if visit.session.staff is None:
+                raise UnknownAddress
+            return handler(visit)
+
+        return self.signed_in(checked)
+
+    def page(
+        self, visit: Visit, template: str, here: str, *, status: int = 200, **context: object
+    ) -> Response:
+        """Render a page for somebody who is signed in."""
+        return self.layout.page(
+            template,
+            {
+                "session": visit.session,
+                "form_token": form_token(visit.token),
+                "here": here,
+                "now": visit.now,
+                **context,
+            },
+            status=status,
+            done=visit.request.query_params.get("done", ""),
+        )
+
+    def _endpoint(self, answer: Endpoint) -> Endpoint:
+        """Give an answer what all pages have; a problem becomes a page that tells it."""
+
+        async def endpoint(request: Request) -> Response:
+            request.state.headers = PAGE_HEADERS
+            request.state.fault_page = self.layout.problem
+            try:
+                check_origin(request)
+                return await answer(request)
+            except NoCustomerChosen:
+                return RedirectResponse("/staff", 303)
+            except Problem as problem:
+                return self._problem(problem)
+
+        return endpoint
+
+    def _signed_in(self, handler: Handler, read: ReadForm) -> Endpoint:
+        async def answer(request: Request) -> Response:
+            visit = await run_in_threadpool(self._visit, request)
+            if visit is None:
+                return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", 303)
+            form = await read(request)
+            try:
+                if request.method == "POST" and not is_form_token(visit.token, form["form_token"]):
+                    raise StaleForm
+                return await run_in_threadpool(handler, replace(visit, form=form))
+            finally:
+                await form.close()
+
+        return self._endpoint(answer)
+
+    def _visit(self, request: Request) -> Visit | None:
+        """Find whose call this is; None where nobody is signed in."""
+        now = self.clock()
+        token = request.cookies.get(COOKIE, "")
+        session = self.gate.session(token, address_of(request), now)
+        return None if session is None else Visit(request, session, token, now)
+
+    def _problem(self, problem: Problem) -> Response:
+        match problem:
+            case RequestProblem():
+                status = status_of(type(problem))
+            case OutageProblem():
+                logger.warning("%s: %s", problem.code, problem)
+                status = 503
+            case _:
+                status = 400
+        answer = self.layout.problem(problem, status=status)
+        answer.headers.update(retry_after(problem))
+        return answer
+
+
+async def _small_form(request: Request) -> Form:
+    return await read_form(request, MOST_FORM_BYTES, FORM_SECONDS)

@@ -1,0 +1,176 @@
+"""Signing in with an API key or a staff account, and out again."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.passwords import is_password
+from alumniq_pipelines.core.access.session import LIFETIME
+from alumniq_pipelines.core.problems.api import TooManyRequests
+from alumniq_pipelines.core.problems.page import PlainHttpSignIn, SignInRefused
+from alumniq_pipelines.core.problems.problem import Problem
+from webhook_gateway.http.authentication import Gate, may_come_from
+from webhook_gateway.http.devices import DEVICE_COOKIE, DEVICE_LIFETIME, Devices
+from webhook_gateway.http.parameters import address_of
+from webhook_gateway.http.rate_limit import RateLimit
+from webhook_gateway.http.sign_in_limits import PasswordChecks, SignInLimits, network_of
+from webhook_gateway.pages.forms import Form, own_path
+from webhook_gateway.pages.layout import Layout
+from webhook_gateway.pages.page_handlers import COOKIE, Visit
+from webhook_gateway.services.options import Option, Options
+from webhook_gateway.services.refusal import Refused
+
+MAX_CHARACTERS = 200
+"""Longer keys, names and passwords are none of ours, and hashing them would cost us."""
+
+THIS_MACHINE = ("127.0.0.0/8", "::1/128")
+
+
+@dataclass(frozen=True, slots=True)
+class SigningIn:
+    """The pages. `is_https` says so of the installation's public URL."""
+
+    ledger: Ledger
+    layout: Layout
+    gate: Gate
+    tries: RateLimit
+    limits: SignInLimits
+    checks: PasswordChecks
+    device_checks: PasswordChecks
+    devices: Devices
+    clock: Callable[[], datetime]
+    is_https: bool
+    staff_over_http: bool
+
+    def start(self, request: Request, form: Form) -> Response:
+        """Lead to where somebody's work begins."""
+        del form
+        token = request.cookies.get(COOKIE, "")
+        session = self.gate.session(token, address_of(request), self.clock())
+        if session is None:
+            return RedirectResponse("/sign-in", 303)
+        return RedirectResponse("/staff" if session.staff else "/webhooks", 303)
+
+    def show(self, request: Request, form: Form) -> Response:
+        """Show the form."""
+        del form
+        return self._form(request, own_path(request.query_params.get("next", "/")))
+
+    def sign_in(self, request: Request, form: Form) -> Response:
+        """Begin a session; the refusal is the same whatever was wrong.
+
+        Raises PlainHttpSignIn and TooManyRequests.
+        """
+        next_path = own_path(form["next"] or "/")
+        address = address_of(request)
+        if not form["key"] and not self._is_safe_for_staff(request):
+            raise PlainHttpSignIn
+        if seconds := self.tries.wait(network_of(address)):
+            raise TooManyRequests(math.ceil(seconds))
+        token = self._token(form, address, self._device(request, form))
+        if token is None:
+            return self._form(request, next_path, is_refused=True)
+        answer = RedirectResponse(next_path, 303)
+        answer.set_cookie(
+            COOKIE,
+            token,
+            max_age=int(LIFETIME.total_seconds()),
+            httponly=True,
+            samesite="lax",  # strict would ask who follows a link from our mail to sign in anew
+            secure=self._is_secure(request),
+        )
+        if not form["key"]:
+            self._remember_device(request, form["name"], answer)
+        return answer
+
+    def sign_out(self, visit: Visit) -> Response:
+        """End the session."""
+        self.ledger.sessions.end(visit.token)
+        answer = RedirectResponse("/sign-in", 303)
+        is_secure = self._is_secure(visit.request)
+        answer.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=is_secure)
+        return answer
+
+    def _device(self, request: Request, form: Form) -> str | None:
+        """Return the cookie of a device where the account of a form signed in before."""
+        cookie = request.cookies.get(DEVICE_COOKIE, "")
+        is_staff = not form["key"] and bool(form["name"])
+        if not is_staff or not self.devices.is_of(form["name"], cookie, self.clock()):
+            return None
+        return cookie
+
+    def _remember_device(self, request: Request, account: str, answer: Response) -> None:
+        cookie = self.devices.cookie(account, self.clock())
+        if cookie is not None:
+            answer.set_cookie(
+                DEVICE_COOKIE,
+                cookie,
+                max_age=int(DEVICE_LIFETIME.total_seconds()),
+                path="/sign-in",
+                httponly=True,
+                samesite="lax",
+                secure=self._is_secure(request),
+            )
+
+    def _token(self, form: Form, address: str, device: str | None) -> str | None:
+        """Begin a session and return its token; None where that is refused."""
+        shown = form["key"] or form["name"] + form["password"]
+        if not shown or len(shown) > MAX_CHARACTERS:
+            return None
+        account = None if form["key"] else form["name"]
+        if seconds := self.limits.begin(account, address, device):
+            raise TooManyRequests(math.ceil(seconds))
+        try:
+            if account is None:
+                token = self._token_of_customer(form["key"], address)
+            else:
+                checks = self.checks if device is None else self.device_checks
+                token = self._token_of_staff(account, form["password"], checks)
+        except Problem:  # nothing was found to be wrong
+            self.limits.take_back(account, address, device)
+            raise
+        if token is not None:
+            self.limits.succeeded(account, address, device)
+        return token
+
+    def _token_of_customer(self, key: str, address: str) -> str | None:
+        now = self.clock()
+        try:
+            found = self.gate.identify(Options({Option.API_KEY: key}), address, now)
+        except Refused:
+            return None
+        return self.ledger.sessions.begin_with_key(found, now)
+
+    def _token_of_staff(self, name: str, password: str, checks: PasswordChecks) -> str | None:
+        """Check a password; one is hashed whether the account exists or not."""
+        now = self.clock()
+        stored = self.ledger.staff.password_hash(name)
+        with checks.slot():
+            is_right = is_password(stored, password)
+        if not is_right:
+            return None
+        self.ledger.audit.add(f"staff {name}", "signed in", name, now)
+        return self.ledger.sessions.begin_as_staff(name, now)
+
+    def _is_secure(self, request: Request) -> bool:
+        """Whether the cookie may go over https only: uvicorn knows what trusted proxies say."""
+        return self.is_https or request.scope["scheme"] == "https"
+
+    def _is_safe_for_staff(self, request: Request) -> bool:
+        """Whether nobody between can read what is sent, or the installation does not mind."""
+        if self.staff_over_http or request.scope["scheme"] == "https":
+            return True
+        return may_come_from(address_of(request), THIS_MACHINE)
+
+    def _form(self, request: Request, next_path: str, *, is_refused: bool = False) -> Response:
+        context = {
+            "next_path": next_path,
+            "problem": SignInRefused() if is_refused else None,
+            "staff_problem": None if self._is_safe_for_staff(request) else PlainHttpSignIn(),
+        }
+        return self.layout.page("sign_in.html", context, status=401 if is_refused else 200)

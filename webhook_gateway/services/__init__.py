@@ -1,0 +1,1 @@
+"""What customers and staff may ask and do; no Starlette here."""

@@ -1,0 +1,208 @@
+"""Taking in a webhook call: what is asked, and the load that is kept for it.
+
+Knows nothing of HTTP. A call is refused with everything that is wrong with it at once.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import ParamSpec, TypeVar
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.access.api_keys import ApiKey
+from alumniq_pipelines.core.feeds.did_you_mean import near_miss
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.loads.bucket import Bucket, Buckets, StoredFile, folder_of, object_key
+from alumniq_pipelines.core.loads.load import Load, LoadRequest, new_job_id
+from alumniq_pipelines.core.loads.rejection_report import REPORTS
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
+from alumniq_pipelines.core.notifications.recipients import check_emails, check_webhook
+from alumniq_pipelines.core.problems.api import (
+    IdempotencyKeyReused,
+    UnusableDryRun,
+    UnusableIdempotencyKey,
+)
+from alumniq_pipelines.core.problems.request import FileNotInBucket, RequestProblem
+from webhook_gateway.services.load_queries import Scope, Status
+from webhook_gateway.services.options import Option, Options
+from webhook_gateway.services.refusal import Refused
+
+MOST_IDEMPOTENCY_CHARACTERS = 200
+
+MOST_HINT_CHARACTERS = 100
+"""Longer names get no hint: comparing names takes time that grows with their square."""
+
+Answer = TypeVar("Answer")
+Arguments = ParamSpec("Arguments")
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """The use case. Raises OutageProblem where the ledger or the bucket is away."""
+
+    ledger: Ledger
+    buckets: Buckets
+    status: Status
+    callbacks: AddressPolicy
+    _bucket_of: dict[str, Bucket] = field(default_factory=dict, init=False, repr=False)
+    """By customer, for good: a customer keeps its bucket for life."""
+
+    def read(self, key: ApiKey, job: str, options: Options) -> LoadRequest | Load:
+        """Read what a call asks for, to be kept. Raises Refused.
+
+        A call that repeats the idempotency key of an earlier one is answered with that one's load.
+        """
+        faults = _Faults()
+        if options.unreadable is not None:
+            faults.note(self._feed, key, job)
+            raise Refused(*faults.problems, options.unreadable)
+        asked = self._asked(key, job, options, faults)
+        if asked is None:
+            raise Refused(*faults.problems)
+        if asked.idempotency_key and not faults.problems:
+            earlier = self.ledger.loads.by_idempotency_key(asked.idempotency_key)
+            if earlier is not None:
+                return _same(earlier, asked)
+        stored = faults.note(self.delivered, key, asked.filename)
+        if stored is None or faults.problems:
+            raise Refused(*faults.problems)
+        return replace(asked, etag=stored.etag, size_bytes=stored.size_bytes)
+
+    def keep(self, requests: Sequence[LoadRequest], now: datetime) -> Sequence[Load | Exception]:
+        """Keep a load for each request; they are on disk when this returns, or refused."""
+        kept = self.ledger.loads.accept_all(requests, now)
+        return [
+            each if isinstance(each, Exception) else _checked(each, asked)
+            for each, asked in zip(kept, requests, strict=True)
+        ]
+
+    def _asked(
+        self, key: ApiKey, job: str, options: Options, faults: "_Faults"
+    ) -> LoadRequest | None:
+        """Read what is asked; None where there is no job or no file to look for."""
+        field_map = faults.note(self._feed, key, job)
+        filename = faults.note(_filename, options, key.environment)
+        emails = faults.note(_emails, options)
+        url = faults.note(_webhook, options, self.callbacks)
+        is_dry = faults.note(_is_dry, options)
+        name = faults.note(_idempotency_key, options, key)
+        if field_map is None or filename is None:
+            return None
+        return LoadRequest(
+            new_job_id(),
+            Target(key.customer, key.environment, field_map.name),
+            filename,
+            etag=None,
+            size_bytes=None,
+            notify_email=emails or "",
+            notify_webhook=url or "",
+            dry_run=bool(is_dry),
+            idempotency_key=name,
+        )
+
+    def _feed(self, key: ApiKey, job: str) -> FieldMap:
+        """Look a job up; raises UnknownJob and JobNotOfKey."""
+        return self.status.field_map(Scope.of(key), job)
+
+    def delivered(self, key: ApiKey, filename: str) -> StoredFile:
+        """Look at a file in the customer's bucket; raises FileNotInBucket and UnusableFilename."""
+        bucket = self.bucket(key.customer)
+        stored = bucket.head(object_key(key.environment, filename))
+        if stored is None:
+            folder = folder_of(key.environment)
+            names = [each.key.removeprefix(folder) for each in bucket.names(folder)]
+            sent = [name for name in names if not name.startswith(REPORTS)]
+            raise FileNotInBucket(filename, folder, _near(filename, sent))
+        return stored
+
+    def bucket(self, customer: str) -> Bucket:
+        """Open a customer's bucket."""
+        if customer not in self._bucket_of:
+            name = self.ledger.customers.get(customer).bucket
+            self._bucket_of[customer] = self.buckets.open(name)
+        return self._bucket_of[customer]
+
+
+@dataclass(slots=True)
+class _Faults:
+    """What is wrong with a call, gathered so that all of it is told at once."""
+
+    problems: list[RequestProblem] = field(default_factory=list)
+
+    def note(
+        self,
+        check: Callable[Arguments, Answer],
+        *arguments: Arguments.args,
+        **named: Arguments.kwargs,
+    ) -> Answer | None:
+        """Answer what a check answers, or keep its problem and answer None."""
+        try:
+            return check(*arguments, **named)
+        except RequestProblem as problem:
+            self.problems.append(problem)
+            return None
+
+
+def _filename(options: Options, environment: Environment) -> str:
+    filename = options.required(Option.FILENAME)
+    object_key(environment, filename)
+    return filename
+
+
+def _emails(options: Options) -> str:
+    emails = options.text(Option.NOTIFY_EMAIL)
+    if emails:
+        check_emails(emails)
+    return emails
+
+
+def _webhook(options: Options, callbacks: AddressPolicy) -> str:
+    url = options.text(Option.NOTIFY_WEBHOOK)
+    if url:
+        check_webhook(url, callbacks)
+    return url
+
+
+def _is_dry(options: Options) -> bool:
+    text = options.text(Option.DRY_RUN).lower()
+    if text not in {"", "true", "false"}:
+        raise UnusableDryRun
+    return text == "true"
+
+
+def _idempotency_key(options: Options, key: ApiKey) -> str | None:
+    """Answer the caller's name for the request, told apart from those of other callers."""
+    text = options.text(Option.IDEMPOTENCY_KEY)
+    if len(text) > MOST_IDEMPOTENCY_CHARACTERS or not (text.isascii() and text.isprintable()):
+        raise UnusableIdempotencyKey(MOST_IDEMPOTENCY_CHARACTERS)
+    return f"{key.customer}/{key.environment}/{text}" if text else None
+
+
+def _same(kept: Load, asked: LoadRequest) -> Load:
+    """Answer the load that is kept for a request; raises Refused where that asked for other things.
+
+    What the bucket holds by now does not matter: who repeats a call wants the first one's answer.
+    """
+    own = kept.request
+    if own.job_id == asked.job_id:
+        return kept
+    same = replace(asked, job_id=own.job_id, etag=own.etag, size_bytes=own.size_bytes)
+    if own != same:
+        raise Refused(IdempotencyKeyReused())
+    return kept
+
+
+def _checked(kept: Load, asked: LoadRequest) -> Load | Refused:
+    try:
+        return _same(kept, asked)
+    except Refused as refused:
+        return refused
+
+
+def _near(filename: str, names: list[str]) -> tuple[str, ...]:
+    """Find the name that was probably meant, among those of the key's own folder."""
+    if len(filename) > MOST_HINT_CHARACTERS:
+        return ()
+    near = near_miss(filename, (name for name in names if len(name) <= MOST_HINT_CHARACTERS))
+    return () if near is None else (near,)

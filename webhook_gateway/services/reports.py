@@ -1,0 +1,60 @@
+"""Rejection reports as the gateway hands them out: the kept files, and nothing that is computed.
+
+One use case for the JSON API and for the pages; knows nothing of HTTP.
+"""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from alumniq_pipelines.core.loads.archive import Archive
+from alumniq_pipelines.core.loads.load import Load
+from alumniq_pipelines.core.loads.rejection_report import (
+    ReportForm,
+    ReportSummary,
+    report_name,
+    summary_name,
+)
+from alumniq_pipelines.core.problems.api import NoReport
+from alumniq_pipelines.core.problems.problem import OutageProblem
+from webhook_gateway.services.load_queries import LoadDetail, Scope, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """The use case. The archive is opened when it is asked: many installations never need it."""
+
+    status: Status
+    open_archive: Callable[[], Archive]
+
+    def copy(self, scope: Scope, job_id: str, form: ReportForm) -> tuple[Load, BinaryIO]:
+        """Open a copy of a load's report; raises NoSuchLoad and NoReport."""
+        load = self.status.known_load(scope, job_id)
+        copied = self._copied(report_name(load.job_id, form))
+        if copied is None:
+            raise NoReport
+        return load, copied
+
+    def summary(self, detail: LoadDetail) -> ReportSummary | None:
+        """Tell of the report of a load that the caller may see; None where there is none.
+
+        The load's page must open also while the archive is away.
+        """
+        if not any(each.counts and each.counts.rows_rejected for each in detail.attempts):
+            return None
+        try:
+            copied = self._copied(summary_name(detail.load.job_id))
+        except OutageProblem:
+            return None
+        if copied is None:
+            return None
+        with copied:
+            return ReportSummary.from_json(copied.read())
+
+    def _copied(self, name: str) -> BinaryIO | None:
+        """Open a copy that has no name any more: it goes with whoever reads it."""
+        with tempfile.TemporaryDirectory(prefix="alumniq-report-") as folder:
+            path = Path(folder) / "report"
+            return path.open("rb") if self.open_archive().get(name, path) else None
