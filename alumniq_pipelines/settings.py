@@ -25,8 +25,10 @@ class SecretFiles(PydanticBaseSettingsSource):
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """Answer the file's content without its line end, or None where no file is named."""
         del field
-        named = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
-        content = Path(named).read_text(encoding="utf-8").rstrip("\r\n") if named else None
+        secret_file = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
+        content = (
+            Path(secret_file).read_text(encoding="utf-8").rstrip("\r\n") if secret_file else None
+        )
         return content, field_name, False
 
     def __call__(self) -> dict[str, Any]:
@@ -205,7 +207,7 @@ class Settings(BaseSettings):
         return self.home / "workers"
 
     @property
-    def sealing_key_file(self) -> Path:
+    def encryption_key_file(self) -> Path:
         """What secrets are encrypted with that must be told again; keep a copy elsewhere."""
         return self.home / "sealing.key"
 
@@ -235,17 +237,17 @@ class Settings(BaseSettings):
         return self.public_url or f"http://{self.gateway_host}:{self.gateway_port}"
 
 
-def environment(settings: Settings) -> dict[str, str]:
+def child_environment(settings: Settings) -> dict[str, str]:
     """Answer the environment in which a child process has these settings too.
 
     Secrets are not written into it: a child finds them where this process did.
     """
     values = settings.model_dump(mode="json", exclude_none=True)
     secret = {name for name in values if isinstance(getattr(settings, name), SecretStr)}
-    told = {
+    variables = {
         f"{PREFIX}{name.upper()}": value if isinstance(value, str) else json.dumps(value)
         for name, value in {**values, "data_dir": str(settings.home)}.items()
         if name not in secret
     }
-    replaced = {f"{name}_FILE" for name in told}
-    return {name: value for name, value in os.environ.items() if name not in replaced} | told
+    replaced = {f"{name}_FILE" for name in variables}
+    return {name: value for name, value in os.environ.items() if name not in replaced} | variables

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from alumniq_pipelines.core.loads.warehouse import Warehouse
     from alumniq_pipelines.settings import Settings
 
-FORMS = ("postgresql://", "postgres://", "postgresql+psycopg://")
+URL_PREFIXES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 
 
 def open_warehouse(settings: "Settings") -> "Warehouse":
@@ -28,6 +28,6 @@ def open_warehouse(settings: "Settings") -> "Warehouse":
     from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
 
     url = settings.warehouse_url.get_secret_value() if settings.warehouse_url else ""
-    if not url.startswith(FORMS):
+    if not url.startswith(URL_PREFIXES):
         raise UnusableWarehouseUrl
     return PostgresWarehouse(url, settings.versions_kept, settings.query_seconds)

@@ -8,7 +8,7 @@ from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
 from alumniq_pipelines.adapters.data_folder import group_id, protect
 from alumniq_pipelines.adapters.field_maps import FieldMapFolder
 from alumniq_pipelines.adapters.last_good_field_maps import LastGoodFieldMaps
-from alumniq_pipelines.adapters.signing_key import keep_key, read_key
+from alumniq_pipelines.adapters.signing_key import read_key, save_key
 from alumniq_pipelines.core.loads.archive import Archive
 from alumniq_pipelines.core.loads.bucket import Buckets
 from alumniq_pipelines.core.notifications.load_outcome import addresses_in
@@ -89,10 +89,10 @@ def signing_key(settings: Settings) -> bytes:
     return key
 
 
-def made_signing_key(settings: Settings) -> bytes:
+def ensure_signing_key(settings: Settings) -> bytes:
     """Read the signing key, made now where there is none yet; raises NoSigningKey."""
     if settings.signing_key is None and read_key(settings.signing_key_file) is None:
-        keep_key(settings.signing_key_file, new_key())
+        save_key(settings.signing_key_file, new_key())
     return signing_key(settings)
 
 

@@ -32,7 +32,7 @@ def gzip_bomb_behind_text(path: Path, size: int) -> None:
 
 def gzip_bomb_of_wide_rows(path: Path, size: int) -> None:
     """The same of one row of many values, packed in haste: no more than blank columns would be."""
-    values = ",".join(f'"{chr(97 + place) * 3}{place * 7919}"' for place in range(30))
+    values = ",".join(f'"{chr(97 + index) * 3}{index * 7919}"' for index in range(30))
     row = f'"0001","Lee",{values}\n'.encode()
     _repeat(path, _gzipped(HEADER), _gzipped(row * (BLOCK // len(row))), size)
 

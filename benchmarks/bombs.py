@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.bomb_files import BOMBS, ENTRIES, PACKED
-from benchmarks.process_cost import LOOK_EVERY_SECONDS, MemoryWatch
+from benchmarks.process_cost import SAMPLE_SECONDS, MemoryWatch
 
 GIB = 1 << 30
 MAX_SECONDS = 60.0
@@ -54,11 +54,11 @@ class ScratchWatch(threading.Thread):
 
     def run(self) -> None:
         """Keep the highest sum."""
-        while not self.ended.wait(LOOK_EVERY_SECONDS):
+        while not self.ended.wait(SAMPLE_SECONDS):
             self.peak_bytes = max(self.peak_bytes, sum(_bytes_on_disk(self.folder)))
 
 
-def checked(file: Path, scratch: Path) -> Refusal:
+def measure_check(file: Path, scratch: Path) -> Refusal:
     """Check a file as `alumniq check` does, and measure it."""
     command = [str(Path(sys.executable).with_name("alumniq")), "check", str(file)]
     started = time.perf_counter()
@@ -77,10 +77,10 @@ def checked(file: Path, scratch: Path) -> Refusal:
             watch.ended.set()
             watch.join()
     memory, space = watches
-    report = json.loads(output)
-    is_refused = report["outcome"] == "unusable"
+    result = json.loads(output)
+    is_refused = result["outcome"] == "unusable"
     return Refusal(
-        codes=tuple(error["code"] for error in report["errors"]) if is_refused else (),
+        codes=tuple(error["code"] for error in result["errors"]) if is_refused else (),
         seconds=seconds,
         memory_bytes=memory.peak_bytes,
         scratch_bytes=space.peak_bytes,
@@ -99,12 +99,13 @@ def main() -> None:
             file, scratch = folder / "bomb", folder / "scratch"
             scratch.mkdir(exist_ok=True)
             make(file, _size(kind))
-            found = checked(file, scratch)
+            found = measure_check(file, scratch)
             failed = failed or not found.is_within_limits
-            told = ", ".join(found.codes) or "NO: it was accepted"
+            codes = ", ".join(found.codes) or "NO: it was accepted"
             print(
                 f"{kind:<22}{file.stat().st_size:>15,}  {found.seconds:>8.1f}"
-                f"{found.memory_bytes / 2**20:>12,.0f}{found.scratch_bytes / 2**20:>13,.0f}  {told}"
+                f"{found.memory_bytes / 2**20:>12,.0f}{found.scratch_bytes / 2**20:>13,.0f}"
+                f"  {codes}"
                 f"{'' if found.is_within_limits else '  <-- over a limit'}",
                 flush=True,
             )

@@ -14,8 +14,8 @@ def chart(title: str, groups: Mapping[str, Mapping[str, float]]) -> str:
     parts, y = [f'<text x="10" y="22" font-weight="bold">{escape(title)}</text>'], 40
     for group, bars in groups.items():
         parts.append(f'<text x="10" y="{y + BAR - 3}">{escape(group)}</text>')
-        for place, (name, ratio) in enumerate(bars.items()):
-            colour, length = COLOURS[place % len(COLOURS)], ratio * unit
+        for index, (name, ratio) in enumerate(bars.items()):
+            colour, length = COLOURS[index % len(COLOURS)], ratio * unit
             parts.append(
                 f'<rect x="{LEFT}" y="{y}" width="{length:.0f}" height="{BAR - 3}" '
                 f'fill="{colour}"/><text x="{LEFT + length + 6:.0f}" y="{y + BAR - 5}">'

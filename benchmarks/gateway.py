@@ -32,8 +32,10 @@ from benchmarks.results import write_section
 
 CALL = {"filename": "warehouse.csv", "notifyEmail": "you@example.edu"}
 START_SECONDS = 30
-TOLD = """Calls of the webhook beside those of a bare Starlette app with one durable insert, with
-one worker each; how long callers wait is measured at half of the gateway's speed. Medians: {told}.
+SECTION_TEMPLATE = """\
+Calls of the webhook beside those of a bare Starlette app with one durable insert, with one worker
+each; how long callers wait is measured at half of the gateway's speed.
+Medians: {summary}.
 
 | bare, calls a second | gateway | p50 bare, ms | p50 gateway | p99 bare | p99 gateway |
 |---|---|---|---|---|---|
@@ -77,12 +79,12 @@ def prepare(settings: Settings) -> str:
 
 def measure(command: list[str], port: int, load: Load, **environment: str) -> Speed:
     """Serve from a fresh process and call it."""
-    with served(command, port, environment):
+    with serve(command, port, environment):
         return asyncio.run(call(port, load))
 
 
 @contextmanager
-def served(command: list[str], port: int, environment: dict[str, str]) -> Iterator[None]:
+def serve(command: list[str], port: int, environment: dict[str, str]) -> Iterator[None]:
     """Run a server until the block ends."""
     with subprocess.Popen(
         [sys.executable, "-m", *command],
@@ -117,12 +119,12 @@ async def call(port: int, load: Load) -> Speed:
     started = time.perf_counter()
     async with asyncio.TaskGroup() as callers:
         for index in range(load.connections):
-            callers.create_task(call_in_turn(port, load, started, index, waits))
+            callers.create_task(call_repeatedly(port, load, started, index, waits))
     cuts = statistics.quantiles(waits, n=100)
     return Speed(len(waits) / (time.perf_counter() - started), cuts[49], cuts[98])
 
 
-async def call_in_turn(
+async def call_repeatedly(
     port: int, load: Load, started: float, index: int, waits: list[float]
 ) -> None:
     """Call from one connection; waits count from when a call was due, not from when it was sent."""
@@ -163,8 +165,8 @@ def compare(
         flush=True,
     )
     waits = (calm[0].p50_ms, calm[1].p50_ms, calm[0].p99_ms, calm[1].p99_ms)
-    speeds = (f"{each.per_second:,.0f}" for each in fast)
-    return ratios, f"| {' | '.join((*speeds, *(f'{each:.1f}' for each in waits)))} |"
+    speeds = (f"{speed.per_second:,.0f}" for speed in fast)
+    return ratios, f"| {' | '.join((*speeds, *(f'{wait:.1f}' for wait in waits)))} |"
 
 
 def main() -> None:
@@ -192,11 +194,14 @@ def main() -> None:
         }
         rounds = [compare(folder, n + 1, load, environment) for n in range(chosen.rounds)]
     speed, p99 = (
-        statistics.median(each) for each in zip(*(ratios for ratios, _ in rounds), strict=True)
+        statistics.median(column) for column in zip(*(ratios for ratios, _ in rounds), strict=True)
     )
-    told = f"{speed:.2f} x the speed (at least 0.6), {p99:.2f} x the p99 (at most 2)"
-    print(f"median: {told}")
-    write_section("Gateway", TOLD.format(told=told, rows="\n".join(row for _, row in rounds)))
+    summary = f"{speed:.2f} x the speed (at least 0.6), {p99:.2f} x the p99 (at most 2)"
+    print(f"median: {summary}")
+    write_section(
+        "Gateway",
+        SECTION_TEMPLATE.format(summary=summary, rows="\n".join(row for _, row in rounds)),
+    )
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from alumniq_pipelines.settings import REPOSITORY
 from benchmarks.chart import chart
 from benchmarks.process_cost import Cost, cost_of
 from benchmarks.results import PAGE, write_section
-from tests.servers.postgres import PostgresServer, running
+from tests.servers.postgres import PostgresServer, run_server
 
 DATA = REPOSITORY / "benchmarks" / "data"
 BUCKET_FOLDER = DATA / "buckets" / "bench" / "qa" / "warehouse"
@@ -60,7 +60,7 @@ def main() -> None:
     # Not in the data folder: its path may be too long for a socket, and closed to other users.
     home = Path(tempfile.mkdtemp(prefix="postgres-"))
     try:
-        with running(home) as server:
+        with run_server(home) as server:
             for rows in arguments.rows:
                 paths = {kind: sample(rows, kind) for kind in KINDS}
                 costs = measure(paths, arguments.rounds, server)
@@ -70,15 +70,15 @@ def main() -> None:
     finally:
         shutil.rmtree(home)
     CHART.write_text(chart(f"{rows:,} rows: time beside a bare DuckDB load", bars(costs)), "utf-8")
-    load = " ".join(f"{each:.1f}" for each in os.getloadavg())
-    told = (
+    load = " ".join(f"{average:.1f}" for average in os.getloadavg())
+    summary = (
         f"Time in relation to the bare load of the same round, by the clock (and of processors): "
         f"medians of {arguments.rounds} rounds, {datetime.now(UTC):%Y-%m-%d}, on "
         f"{os.cpu_count()} processors with a load average of {load} at the end. Memory is that of "
         "all processes at their peak; neither it nor the time of processors includes the server "
         f"of PostgreSQL.\n\n![Time beside a bare DuckDB load]({CHART.name})\n"
     )
-    write_section("Loading", "\n".join([told, *tables]))
+    write_section("Loading", "\n".join([summary, *tables]))
 
 
 def sample(rows: int, kind: str) -> Path:
@@ -93,7 +93,7 @@ def sample(rows: int, kind: str) -> Path:
         field_map = read_field_map(REPOSITORY / "schemas" / "warehouse.yaml")
         write_warehouse(part, field_map, rows, bad_every=every)
         part.replace(path)
-    return _zipped(path) if "gzip" in kind else path
+    return _gzip(path) if "gzip" in kind else path
 
 
 def measure(paths: Mapping[str, Path], rounds: int, server: PostgresServer) -> Costs:
@@ -103,21 +103,21 @@ def measure(paths: Mapping[str, Path], rounds: int, server: PostgresServer) -> C
         for what, kind, command in commands(paths):
             database = server.create()
             with tempfile.TemporaryDirectory(dir=DATA) as scratch:
-                places = {
+                substitutions = {
                     "SCRATCH": scratch,
                     "URL": server.url(database),
                     BARE_FILE: f"{scratch}/bare.duckdb",
                 }
-                full = [places.get(each, each) for each in command]
+                full = [substitutions.get(word, word) for word in command]
                 rejects = what == CHECK and "bad" in kind
                 cost = cost_of(full, accepted_code=1 if rejects else 0)
             server.drop(database)
             costs[what, kind].append(cost)
-            told = (
+            summary = (
                 f"{cost.seconds:7.2f} s {cost.cpu_seconds:7.2f} s of processors "
                 f"{cost.peak_bytes / 1e6:6.0f} MB"
             )
-            print(f"round {number}: {told}  {what}, {kind}", flush=True)
+            print(f"round {number}: {summary}  {what}, {kind}", flush=True)
     return costs
 
 
@@ -139,7 +139,7 @@ def commands(paths: Mapping[str, Path]) -> Iterator[tuple[str, str, Sequence[str
 def table(costs: Costs) -> str:
     """Put costs into a Markdown table."""
     bare = costs[BARE, "clean"]
-    seconds = statistics.median(each.seconds for each in bare)
+    seconds = statistics.median(cost.seconds for cost in bare)
     lines = [
         f"| | {' | '.join(KINDS)} | memory, MB |",
         f"|---|{'---|' * len(KINDS)}---|",
@@ -154,7 +154,7 @@ def table(costs: Costs) -> str:
     ]
     loads = costs[LOAD_POSTGRES, "clean"]
     ratio = statistics.median(
-        each.seconds / yardstick for each, yardstick in zip(loads, both, strict=True)
+        load.seconds / yardstick for load, yardstick in zip(loads, both, strict=True)
     )
     return "\n".join(lines) + (
         f"\n\nThe clean load into PostgreSQL takes {ratio:.2f} x both bare loads together; "
@@ -172,7 +172,7 @@ def bars(costs: Costs) -> Mapping[str, Mapping[str, float]]:
     return groups
 
 
-def _zipped(path: Path) -> Path:
+def _gzip(path: Path) -> Path:
     """Answer the file as gzip, made where it is not there."""
     packed = path.with_suffix(".csv.gz")
     if not packed.exists():
@@ -186,7 +186,7 @@ def _zipped(path: Path) -> Path:
 def _ratio(costs: Sequence[Cost], bare: Sequence[Cost]) -> float:
     """Relate the time of costs to the bare loads of their rounds."""
     pairs = zip(costs, bare, strict=True)
-    return statistics.median(each.seconds / yardstick.seconds for each, yardstick in pairs)
+    return statistics.median(cost.seconds / yardstick.seconds for cost, yardstick in pairs)
 
 
 def _ratios(costs: Sequence[Cost], bare: Sequence[Cost]) -> str:
@@ -194,14 +194,14 @@ def _ratios(costs: Sequence[Cost], bare: Sequence[Cost]) -> str:
     if not costs:
         return ""
     pairs = zip(costs, bare, strict=True)
-    cpu = statistics.median(each.cpu_seconds / yardstick.cpu_seconds for each, yardstick in pairs)
+    cpu = statistics.median(cost.cpu_seconds / yardstick.cpu_seconds for cost, yardstick in pairs)
     return f"{_ratio(costs, bare):.2f} ({cpu:.2f})"
 
 
 def _memory(costs: Costs, what: str) -> str:
     """Tell the span of memory over kinds and rounds."""
     peaks = [
-        cost.peak_bytes / 1e6 for (each, _), all_ in costs.items() if each == what for cost in all_
+        cost.peak_bytes / 1e6 for (task, _), all_ in costs.items() if task == what for cost in all_
     ]
     return f"{min(peaks):.0f} to {max(peaks):.0f}"
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-LOOK_EVERY_SECONDS = 0.02
+SAMPLE_SECONDS = 0.02
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -34,12 +34,12 @@ def cost_of(command: Sequence[str], *, accepted_code: int = 0) -> Cost:
     ) as process:
         watch = MemoryWatch(process.pid)
         watch.start()
-        _, told = process.communicate()
+        _, stderr = process.communicate()
         seconds = time.perf_counter() - started
         watch.ended.set()
         watch.join()
-    if process.returncode != accepted_code or told:
-        sys.stderr.buffer.write(told)
+    if process.returncode != accepted_code or stderr:
+        sys.stderr.buffer.write(stderr)
         raise subprocess.CalledProcessError(process.returncode, command)
     return Cost(seconds, _cpu_of_children() - cpu_before, watch.peak_bytes)
 
@@ -56,7 +56,7 @@ class MemoryWatch(threading.Thread):
 
     def run(self) -> None:
         """Keep the highest sum."""
-        while not self.ended.wait(LOOK_EVERY_SECONDS):
+        while not self.ended.wait(SAMPLE_SECONDS):
             self.peak_bytes = max(self.peak_bytes, sum(_resident_bytes(self.session)))
 
 

@@ -43,7 +43,7 @@ def main() -> None:
             for kind, found in costs.items():
                 command = [sys.executable, "-m", "benchmarks.references_load", name]
                 found.append(cost_of([*command, f"{number}-{kind}", *(["keys"] * (kind == WITH))]))
-                print(f"round {number + 1}: {_told(found[-1])}  {kind}", flush=True)
+                print(f"round {number + 1}: {_format_cost(found[-1])}  {kind}", flush=True)
     write_section("References", _section(costs, arguments.rows, arguments.rounds))
 
 
@@ -51,8 +51,8 @@ def prepare(folder: Path, rows: int) -> None:
     """Write sample files, and load what degrees refer to."""
     catalog = read_catalog(REPOSITORY / "schemas")
     files = write_sample_files(folder, catalog, people=rows)
-    with files[DEGREES].open(encoding="utf-8") as all_lines, _degrees(folder).open("w") as kept:
-        kept.writelines(islice(all_lines, rows + 1))
+    with files[DEGREES].open(encoding="utf-8") as all_lines, _degrees(folder).open("w") as output:
+        output.writelines(islice(all_lines, rows + 1))
     for feed in ("warehouse", "warehouse-lookups"):
         load(files[feed], folder, catalog.feed(feed), feed)
 
@@ -62,12 +62,12 @@ def load(file: Path, folder: Path, field_map: FieldMap, name: str) -> None:
     warehouse = DuckDBWarehouse(folder / "warehouse")
     installation = Installation(folder / name, field_map, warehouse)
     os.link(file, installation.delivered / "iqu.csv")
-    report = installation.load()
-    if report.version is None or report.verdict.remarks:
+    result = installation.load()
+    if result.version is None or result.check_result.remarks:
         sys.exit("Nothing was published, or something was told.")
 
 
-def degrees_of(folder: Path, name: str, *, has_keys: bool) -> None:
+def load_degrees(folder: Path, name: str, *, has_keys: bool) -> None:
     """Load degrees by their field map, with or without its foreign keys."""
     field_map = read_catalog(REPOSITORY / "schemas").feed(DEGREES)
     schema = field_map.table_schema
@@ -81,7 +81,7 @@ def _degrees(folder: Path) -> Path:
     return folder / "degrees.csv"
 
 
-def _told(cost: Cost) -> str:
+def _format_cost(cost: Cost) -> str:
     return (
         f"{cost.seconds:.2f} s, {cost.cpu_seconds:.2f} s of processors, "
         f"{cost.peak_bytes / 1e6:.0f} MB"
@@ -92,7 +92,7 @@ def _section(costs: dict[str, list[Cost]], rows: int, rounds: int) -> str:
     pairs = list(zip(costs[WITH], costs[WITHOUT], strict=True))
     clock = statistics.median(one.seconds / other.seconds for one, other in pairs)
     cpu = statistics.median(one.cpu_seconds / other.cpu_seconds for one, other in pairs)
-    peak = max(each.peak_bytes for each in costs[WITH]) / 1e6
+    peak = max(cost.peak_bytes for cost in costs[WITH]) / 1e6
     return (
         f"{rows:,} degrees that refer to {rows:,} people and to code lists, loaded into DuckDB "
         f"{WITH} and {WITHOUT}: {clock:.2f} x the time by the clock, {cpu:.2f} x that of "

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from benchmarks.references import degrees_of
+from benchmarks.references import load_degrees
 
 if __name__ == "__main__":
-    degrees_of(Path(sys.argv[1]), sys.argv[2], has_keys="keys" in sys.argv[3:])
+    load_degrees(Path(sys.argv[1]), sys.argv[2], has_keys="keys" in sys.argv[3:])

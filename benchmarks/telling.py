@@ -18,7 +18,7 @@ from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.notifications.load_outcome import notices_for
 from alumniq_pipelines.defs.resources import notifiers
 from alumniq_pipelines.files.private_files import private_umask
-from alumniq_pipelines.services.delivery import tell
+from alumniq_pipelines.services.delivery import deliver_due
 from alumniq_pipelines.settings import Settings
 from tests.servers import receiver as behaviour
 from tests.servers.receiver import serve
@@ -32,33 +32,35 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _owe(ledger: Ledger, url: str) -> None:
+def _enqueue(ledger: Ledger, url: str) -> None:
     target = Target("iqu", Environment.QA, "warehouse")
     request = LoadRequest(new_job_id(), target, "warehouse.csv", "e1", 1, notify_webhook=url)
     load, failed = ledger.loads.accept(request, _now()), Outcome(LoadState.FAILED, ("Error",))
     ledger.loads.end(load.job_id, failed, notices_for(load, failed), _now())
 
 
-def measured(folder: Path) -> tuple[int, float]:
+def measure(folder: Path) -> tuple[int, float]:
     """Tell them all in one round: how many heard it, and seconds until the last healthy one did."""
     settings = Settings(data_dir=folder, callback_allowed_networks=("127.0.0.0/8",))
     with serve() as receiver, closing(Ledger.open(settings.ledger)) as ledger:
         ledger.migrate()
         ledger.customers.add(Customer("iqu", "IQ University", "iqu"), _now())
-        receiver.by_path["/slow"] = behaviour.silence
+        receiver.by_path["/slow"] = behaviour.never_answer
         receiver.by_path["/failing"] = behaviour.status(500)
         for number in range(RECEIVERS):
-            _owe(ledger, receiver.url + PATHS[number % len(PATHS)])
+            _enqueue(ledger, receiver.url + PATHS[number % len(PATHS)])
         begun = time.time()
-        told = tell(ledger.notifications, notifiers(settings, ledger), _now)
-        healthy = [each.headers for each in receiver.received if each.path == "/healthy"]
-        return told.delivered, max(int(each["webhook-timestamp"]) for each in healthy) - begun
+        summary = deliver_due(ledger.notifications, notifiers(settings, ledger), _now)
+        healthy = [request.headers for request in receiver.received if request.path == "/healthy"]
+        return summary.delivered, max(
+            int(headers["webhook-timestamp"]) for headers in healthy
+        ) - begun
 
 
 def main() -> int:
     """Measure once and say so on one line; exit 1 above the budget."""
     with tempfile.TemporaryDirectory() as folder:
-        delivered, seconds = measured(Path(folder))
+        delivered, seconds = measure(Path(folder))
     sys.stdout.write(
         f"{delivered} of {RECEIVERS} told, the last after {seconds:.0f} s "
         f"(budget {BUDGET_SECONDS:.0f} s)\n"

@@ -21,14 +21,14 @@ from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWare
 from alumniq_pipelines.core.loads.load import Load, LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.files.private_files import private_umask
-from alumniq_pipelines.services.load import LoadReport, run_load
-from alumniq_pipelines.services.load_files import Delivery
+from alumniq_pipelines.services.load import LoadResult, run_load
+from alumniq_pipelines.services.load_files import LoadFile
 from alumniq_pipelines.settings import REPOSITORY, Settings
 
 
 def load(
-    file: Path, folder: Path, url: str | None = None, most_rejected: int = sys.maxsize
-) -> LoadReport:
+    file: Path, folder: Path, url: str | None = None, max_rejected: int = sys.maxsize
+) -> LoadResult:
     """Load a file that lies in its bucket already, as it does when a load begins."""
     now = datetime.now(UTC)
     request = LoadRequest(
@@ -42,14 +42,14 @@ def load(
     scratch.mkdir()
     asked = Load(1, request, LoadState.RUNNING, attempts=1, accepted_at=now)
     bucket = FolderBuckets(file.parents[3]).open(file.parents[2].name)
-    delivery = Delivery(asked, bucket, FolderArchive(folder / "archive"))
+    delivery = LoadFile(asked, bucket, FolderArchive(folder / "archive"))
     return run_load(
         asked,
         read_field_map(REPOSITORY / "schemas" / "warehouse.yaml"),
         delivery,
         PostgresWarehouse(url) if url else DuckDBWarehouse(folder / "warehouse"),
         scratch,
-        max_rejected=most_rejected,
+        max_rejected=max_rejected,
         now=now,
         report_rows=Settings().report_rows,
     )
@@ -63,9 +63,9 @@ def main() -> None:
     parser.add_argument("url", nargs="?")
     parser.add_argument("--refuse", action="store_true")
     asked = parser.parse_args()
-    most_rejected = 0 if asked.refuse else sys.maxsize
-    report = load(asked.file, asked.folder, asked.url, most_rejected)
-    if (report.version is None) is not asked.refuse:
+    max_rejected = 0 if asked.refuse else sys.maxsize
+    result = load(asked.file, asked.folder, asked.url, max_rejected)
+    if (result.version is None) is not asked.refuse:
         sys.exit("Something was published." if asked.refuse else "Nothing was published.")
 
 

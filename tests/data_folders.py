@@ -6,11 +6,11 @@ from pathlib import Path
 
 from alumniq_pipelines.adapters.archive import FolderArchive
 from alumniq_pipelines.adapters.data_folder import protect
-from alumniq_pipelines.adapters.encryption import Seal
+from alumniq_pipelines.adapters.encryption import SecretCipher
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.adapters.notifiers.mail import FolderPost
-from alumniq_pipelines.adapters.signing_key import keep_key
-from alumniq_pipelines.adapters.worker_locks import sign_of_life
+from alumniq_pipelines.adapters.notifiers.mail import FolderTransport
+from alumniq_pipelines.adapters.signing_key import save_key
+from alumniq_pipelines.adapters.worker_locks import worker_lease
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.warehouse_wiring import open_warehouse
 from alumniq_pipelines.wiring import open_buckets
@@ -26,15 +26,15 @@ def fill(home: Path, group: str = "") -> Settings:
         ledger.migrate()
     open_buckets(settings).create("iqu-feeds").put("qa/warehouse/2026/a.csv", file)
     FolderArchive(settings.archive_dir).put("files/0", file)
-    FolderPost(settings.mail_dir).send("1", EmailMessage())
-    Seal.at(settings.sealing_key_file)
-    keep_key(settings.signing_key_file, b"key")
-    with sign_of_life(settings.workers_dir, "run"):
+    FolderTransport(settings.mail_dir).send("1", EmailMessage())
+    SecretCipher.from_file(settings.encryption_key_file)
+    save_key(settings.signing_key_file, b"key")
+    with worker_lease(settings.workers_dir, "run"):
         pass
     publish_next(open_warehouse(settings), home.parent)
     return settings
 
 
-def tighten(home: Path) -> None:
+def restrict_permissions(home: Path) -> None:
     """Tighten a data folder, as a program does at its start."""
     protect(home, None, warehouse="warehouse", buckets="buckets")

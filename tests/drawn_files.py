@@ -12,7 +12,7 @@ from tests.odd_texts import BOOLEANS, DATES, DATETIMES, NUMBERS, ODD_TEXTS, STRI
 Field = Mapping[str, Any]
 
 NAMES = ("one", "two", "three", "four")
-KINDS: Sequence[tuple[Field, Sequence[str]]] = (
+COLUMN_TYPES: Sequence[tuple[Field, Sequence[str]]] = (
     ({"type": "string"}, ["a", "b", "007"]),
     ({"type": "string", "constraints": {"minLength": 2}}, ["ab", "é\u0301", "xyz"]),
     ({"type": "string", "constraints": {"maxLength": 3}}, ["a", "é\u0301x", "xyz"]),
@@ -79,11 +79,11 @@ def field_map(fields: Sequence[Field], delimiter: str = ",", **schema: Any) -> F
 @st.composite
 def files(draw: st.DrawFn) -> Delivered:
     """Draw a field map, and a file for it that is good but for some cells and rows."""
-    kinds = draw(st.lists(st.sampled_from(KINDS), min_size=1, max_size=len(NAMES)))
-    key = draw(st.lists(st.sampled_from(NAMES[: len(kinds)]), max_size=2, unique=True))
+    column_types = draw(st.lists(st.sampled_from(COLUMN_TYPES), min_size=1, max_size=len(NAMES)))
+    key = draw(st.lists(st.sampled_from(NAMES[: len(column_types)]), max_size=2, unique=True))
     fields = [
         {**kind, "name": name, "constraints": {**kind.get("constraints", {}), **draw(RULES)}}
-        for name, (kind, _) in zip(NAMES, kinds, strict=False)
+        for name, (kind, _) in zip(NAMES, column_types, strict=False)
     ]
     known = field_map(
         fields,
@@ -91,24 +91,24 @@ def files(draw: st.DrawFn) -> Delivered:
         primaryKey=key,
         missingValues=draw(st.sampled_from([[""], ["", "N/A"], ["-"], []])),
     )
-    needed = [each.name for each in known.columns if known.is_required(each)]
-    optional = [each.name for each in known.columns if each.name not in needed]
+    needed = [column.name for column in known.columns if known.is_required(column)]
+    optional = [column.name for column in known.columns if column.name not in needed]
     chosen = draw(st.lists(st.sampled_from(optional), unique=True)) if optional else []
     present = [*needed, *chosen] or optional
     names = draw(st.permutations([*present, *(["unknown"] if draw(st.booleans()) else [])]))
-    cells = [cells_of(dict(zip(NAMES, kinds, strict=False)).get(name)) for name in names]
+    cells = [cells_of(dict(zip(NAMES, column_types, strict=False)).get(name)) for name in names]
     row = st.tuples(*cells)
     odd_row = st.lists(st.sampled_from(["", "a", "1"]), max_size=len(NAMES) + 2).map(tuple)
     drawn = st.lists(st.one_of(row, row, row, row, odd_row), min_size=1, max_size=10).filter(any)
     return Delivered(known, tuple(names), tuple(draw(drawn)), draw(st.booleans()))
 
 
-def every_text_in(place: int, rules: Mapping[str, bool]) -> Delivered:
+def every_text_in(index: int, rules: Mapping[str, bool]) -> Delivered:
     """Put all good values of all kinds, and all odd texts, into one column of a kind."""
-    described = KINDS[place][0]
+    described = COLUMN_TYPES[index][0]
     constraints = {**described.get("constraints", {}), **rules}
     known = field_map([{**described, "name": "one", "constraints": constraints}, {"name": "two"}])
-    texts = dict.fromkeys([*(text for _, values in KINDS for text in values), *ODD_TEXTS])
+    texts = dict.fromkeys([*(text for _, values in COLUMN_TYPES for text in values), *ODD_TEXTS])
     rows = [(text, "x") for text in texts if fits_pattern(text, described)]
     return Delivered(known, ("one", "two"), tuple(rows))
 

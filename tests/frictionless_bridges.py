@@ -14,8 +14,8 @@ from math import isfinite
 from alumniq_pipelines.core.feeds.field_map import Column
 from tests.frictionless_verdicts import Delivered, Fault
 
-Given = Callable[[Delivered], Delivered]
-Judged = Callable[[set[Fault], Delivered], set[Fault]]
+FileAdjustment = Callable[[Delivered], Delivered]
+FaultAdjustment = Callable[[set[Fault], Delivered], set[Fault]]
 Differs = Callable[[str, Column], bool]
 
 NO_VALUE = "?"
@@ -30,25 +30,27 @@ TIME = re.compile(
 """What numbers and times are to us, as schemas/README.md says it."""
 
 
-def texts(differs: Differs, instead: Callable[[str], str] = lambda _: NO_VALUE) -> Given:
+def texts(
+    differs: Differs, replacement: Callable[[str], str] = lambda _: NO_VALUE
+) -> FileAdjustment:
     """Give another text in the place of each that differs."""
 
-    def given(text: str, known: Column | None, blanks: tuple[str, ...]) -> str:
+    def adjusted(text: str, known: Column | None, blanks: tuple[str, ...]) -> str:
         is_meant = known is not None and text not in blanks and differs(text, known)
-        return instead(text) if is_meant else text
+        return replacement(text) if is_meant else text
 
-    def give(file: Delivered) -> Delivered:
+    def adjust(file: Delivered) -> Delivered:
         blanks = file.field_map.table_schema.missing_values
         columns = [file.field_map.column(name) for name in file.names]
         rows = tuple(
-            tuple(given(text, known, blanks) for text, known in zip(row, columns, strict=True))
+            tuple(adjusted(text, known, blanks) for text, known in zip(row, columns, strict=True))
             if len(row) == len(columns)
             else row
             for row in file.rows
         )
         return replace(file, rows=rows)
 
-    return give
+    return adjust
 
 
 def has_blanks_around(text: str, known: Column) -> bool:
@@ -69,7 +71,7 @@ def is_not_finite(text: str, known: Column) -> bool:
 
 def has_other_digits(text: str, known: Column) -> bool:
     """Whether digits are not 0 to 9."""
-    has_them = any(each.isdecimal() and not each.isascii() for each in text)
+    has_them = any(char.isdecimal() and not char.isascii() for char in text)
     return has_them and known.type in NUMERIC | DATED
 
 
@@ -101,8 +103,8 @@ def lacks_digits(text: str, known: Column) -> bool:
     if known.type not in DATED or (known.type, known.format) == ("datetime", "default"):
         return False
     form = "%Y-%m-%d" if known.format == "default" else known.format
-    places = sum(4 if part == "%Y" else 2 for part in re.findall("%[YmdHMS]", form))
-    return sum(map(str.isdigit, text)) < places
+    min_digits = sum(4 if part == "%Y" else 2 for part in re.findall("%[YmdHMS]", form))
+    return sum(map(str.isdigit, text)) < min_digits
 
 
 def has_other_marks(text: str, known: Column) -> bool:
@@ -110,7 +112,7 @@ def has_other_marks(text: str, known: Column) -> bool:
     if known.type not in DATED or known.format == "default":
         return False
     marks = re.sub("%[YmdHMS]", "", known.format)
-    return any(each not in marks for each in re.sub("[0-9]", "", text)) or "  " in text
+    return any(char not in marks for char in re.sub("[0-9]", "", text)) or "  " in text
 
 
 def is_another_time(text: str, known: Column) -> bool:
@@ -154,8 +156,8 @@ def ragged_rows_as_wholes(faults: set[Fault], file: Delivered) -> set[Fault]:
     """Tell of a ragged row once, and of nothing else in it."""
     del file
     ragged = {row for row, _, code in faults if code in {"extra-cell", "missing-cell"}}
-    kept = {each for each in faults if each[0] not in ragged}
-    return kept | {(row, None, "ragged-row") for row in ragged}
+    remaining = {fault for fault in faults if fault[0] not in ragged}
+    return remaining | {(row, None, "ragged-row") for row in ragged}
 
 
 def without_last_blank_lines(file: Delivered) -> Delivered:
@@ -166,32 +168,32 @@ def without_last_blank_lines(file: Delivered) -> Delivered:
 
 def rows_of_blanks_by_cell(faults: set[Fault], file: Delivered) -> set[Fault]:
     """Judge a row whose values are all blank as any other."""
-    required = {each.name for each in file.field_map.columns if each.constraints.required}
-    kept = set(faults)
+    required = {column.name for column in file.field_map.columns if column.constraints.required}
+    remaining = set(faults)
     for row, _, code in faults:
         if code == "blank-row" and row is not None and file.rows[row - 1]:
-            kept.remove((row, None, code))
-            kept |= {(row, name, "required") for name in required}
-    return kept
+            remaining.remove((row, None, code))
+            remaining |= {(row, name, "required") for name in required}
+    return remaining
 
 
 def keys_as_wholes(faults: set[Fault], file: Delivered) -> set[Fault]:
     """Require each part of a key, and compare only keys that have all their values."""
     key = set(file.field_map.table_schema.primary_key)
     blanks = file.field_map.table_schema.missing_values
-    kept = set(faults)
+    remaining = set(faults)
     for number, row in enumerate(file.rows, start=1):
         is_regular = len(row) == len(file.names)
         cells = dict(zip(file.names, row, strict=True)) if is_regular else {}
         blank = {name for name in key & cells.keys() if cells[name] in blanks}
         if not is_regular or blank or any((number, name, "type") in faults for name in key):
-            kept.discard((number, None, "duplicate-key"))
-        kept |= {(number, name, "required") for name in blank}
-    return kept
+            remaining.discard((number, None, "duplicate-key"))
+        remaining |= {(number, name, "required") for name in blank}
+    return remaining
 
 
-def keys_told_once(faults: set[Fault], file: Delivered) -> set[Fault]:
+def keys_reported_once(faults: set[Fault], file: Delivered) -> set[Fault]:
     """Tell of a repeat once where the key is one unique column."""
     key = file.field_map.table_schema.primary_key
-    told = {(name, "duplicate-value") for name in key} if len(key) == 1 else set()
-    return {each for each in faults if each[1:] not in told}
+    reported = {(name, "duplicate-value") for name in key} if len(key) == 1 else set()
+    return {fault for fault in faults if fault[1:] not in reported}

@@ -48,15 +48,15 @@ class Delivered:
     def ours(self) -> set[Fault]:
         """Judge it as a load would."""
         with tempfile.TemporaryDirectory() as folder:
-            return our_verdict(self.field_map, self.written(Path(folder)))
+            return our_faults(self.field_map, self.write_file(Path(folder)))
 
     def theirs(self) -> set[Fault]:
         """Let frictionless judge it."""
         with tempfile.TemporaryDirectory() as folder:
-            path = self.written(Path(folder))
-            return their_verdict(self.field_map, path, guesses=self.guesses)
+            path = self.write_file(Path(folder))
+            return their_faults(self.field_map, path, guesses=self.guesses)
 
-    def written(self, folder: Path) -> Path:
+    def write_file(self, folder: Path) -> Path:
         """Write it."""
         path = folder / self.field_map.path
         with path.open("w", encoding="utf-8", newline="") as file:
@@ -72,46 +72,48 @@ class Delivered:
         return path
 
 
-def our_verdict(field_map: FieldMap, path: Path) -> set[Fault]:
+def our_faults(field_map: FieldMap, path: Path) -> set[Fault]:
     """Judge a file as a load would; the verdict's numbers must be those of its faults."""
-    report = check_file(path, field_map)
+    result = check_file(path, field_map)
     faults = {
-        (each.row, None if each.code in OF_ROWS else each.column, each.code)
-        for each in report.errors
+        (error.row, None if error.code in OF_ROWS else error.column, error.code)
+        for error in result.errors
     }
-    assert report.errors_total == len(report.errors) == len(faults)
-    assert report.rows_rejected == len({row for row, _, _ in faults if row is not None})
+    assert result.errors_total == len(result.errors) == len(faults)
+    assert result.rows_rejected == len({row for row, _, _ in faults if row is not None})
     return faults
 
 
-def their_verdict(field_map: FieldMap, path: Path, *, guesses: bool) -> set[Fault]:
+def their_faults(field_map: FieldMap, path: Path, *, guesses: bool) -> set[Fault]:
     """Let frictionless judge a file by the field map as it is, without what is ours alone."""
     described = _without_ours(descriptor(field_map)) | {"path": path.name}
     if not guesses:
         dialect = described.setdefault("dialect", {})
         dialect["header"] = True
         dialect.setdefault("csv", {})["skipInitialSpace"] = False
-    report = Resource.from_descriptor(described, basepath=str(path.parent)).validate()
-    assert not report.errors
+    result = Resource.from_descriptor(described, basepath=str(path.parent)).validate()
+    assert not result.errors
     return {
         _fault(*error)
-        for error in report.flatten(["rowNumber", "fieldName", "label", "type", "note"])
+        for error in result.flatten(["rowNumber", "fieldName", "label", "type", "note"])
     }
 
 
 def _without_ours(described: Any) -> Any:
     match described:
         case dict():
-            return {key: _without_ours(each) for key, each in described.items() if key != "alumniq"}
+            return {
+                key: _without_ours(value) for key, value in described.items() if key != "alumniq"
+            }
         case list():
-            return [_without_ours(each) for each in described]
+            return [_without_ours(value) for value in described]
     return described
 
 
 def _fault(row: int | None, column: str | None, label: str | None, kind: str, note: str) -> Fault:
     """Put one of their errors into our words; their rows are counted with the header."""
     constraint = re.match('constraint "(.*?)"', note) if kind == "constraint-error" else None
-    told = constraint.group(1) if constraint else kind
-    code = CODES.get(told, told)
+    name = constraint.group(1) if constraint else kind
+    code = CODES.get(name, name)
     where = None if code in OF_ROWS else column or label or None
     return (None if row is None else row - 1, where, code)

@@ -50,10 +50,10 @@ class Writer:
 
     def text(self, table: Table) -> str:
         """Write the table down."""
-        places = iter(range(1_000_000))
+        indexes = iter(range(1_000_000))
         lines = [
             self.delimiter.join(
-                self._written(value, next(places), alone=len(row) == 1) for value in row
+                self._written(value, next(indexes), alone=len(row) == 1) for value in row
             )
             for row in (table.names, *table.rows)
         ]
@@ -67,10 +67,10 @@ class Writer:
         """Write what is delivered."""
         return pack(self.encoded(table), self.packing)
 
-    def _written(self, value: str, place: int, *, alone: bool) -> str:
+    def _written(self, value: str, index: int, *, alone: bool) -> str:
         marks = {self.delimiter, '"', "\r", "\n"}
         must = marks & set(value) or value.startswith("\ufeff") or (alone and not value)
-        if must or self.also_quoted[place % len(self.also_quoted)]:
+        if must or self.also_quoted[index % len(self.also_quoted)]:
             return '"' + value.replace('"', '""') + '"'
         return value
 
@@ -128,8 +128,8 @@ def strictly_read(content: bytes, delimiter: str) -> list[list[str]] | None:
 
 def in_order(names: Sequence[str], row: Sequence[str], wanted: Sequence[str]) -> list[str | None]:
     """Pick the values of known columns out of a row, as they are published: blank is None."""
-    places = {
+    indexes = {
         re.sub(r"[\s_.(){}\[\]`\ufeff-]", "", name.casefold()): at for at, name in enumerate(names)
     }
-    found = [places.get(name.casefold()) for name in wanted]
-    return [None if place is None else row[place] or None for place in found]
+    found = [indexes.get(name.casefold()) for name in wanted]
+    return [None if index is None else row[index] or None for index in found]

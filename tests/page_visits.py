@@ -36,7 +36,7 @@ def send(client: TestClient, path: str, **fields: str) -> int:
     return client.post(path, data=data, follow_redirects=False).status_code
 
 
-def accepted(client: TestClient, caller: Caller) -> JobId:
+def accept_load(client: TestClient, caller: Caller) -> JobId:
     answer = call(client, caller, notifyEmail="crm@example.edu")
     assert answer.status_code == 200, answer.text
     return JobId(answer.json()["jobId"])

@@ -33,7 +33,7 @@ def copies(schemas: Path) -> LastGoodFieldMaps:
     return LastGoodFieldMaps(schemas.parent / "field-maps")
 
 
-def saved(schemas: Path) -> None:
+def save_good(schemas: Path) -> None:
     """Save what is good, and forget what is gone, as a gateway does at its start."""
     found = read(schemas)
     copies(schemas).save(found.good)

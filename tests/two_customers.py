@@ -10,7 +10,7 @@ from datetime import timedelta
 from itertools import cycle
 from pathlib import Path
 
-from alumniq_pipelines.adapters.encryption import Seal
+from alumniq_pipelines.adapters.encryption import SecretCipher
 from alumniq_pipelines.adapters.ledger.s3_keys import S3Keys
 from alumniq_pipelines.adapters.passwords import hash_password
 from alumniq_pipelines.checking.report_files import csv_report, xlsx_report
@@ -24,7 +24,7 @@ from alumniq_pipelines.core.loads.hold import HeldRows, Hold
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.loads.outcome import AttemptResult, CheckRecord, Outcome
 from alumniq_pipelines.core.loads.rejection_report import (
-    ReportForm,
+    ReportFormat,
     ReportSummary,
     report_name,
     summary_name,
@@ -32,7 +32,7 @@ from alumniq_pipelines.core.loads.rejection_report import (
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import Version
 from alumniq_pipelines.core.monitoring.incident import Condition, Kind, Resolution
-from alumniq_pipelines.core.monitoring.schedule import Rhythm
+from alumniq_pipelines.core.monitoring.schedule import DeliverySchedule
 from alumniq_pipelines.core.monitoring.watch import Watch
 from alumniq_pipelines.core.notifications.heartbeat import Signal, signal_notices
 from alumniq_pipelines.core.notifications.held_load import held_notices
@@ -46,7 +46,7 @@ from alumniq_pipelines.core.problems.outage import (
     Misconfigured,
 )
 from alumniq_pipelines.core.problems.setup import ViewsInTheWay
-from alumniq_pipelines.defs.sensors.api_key_expiry import tell_of_expiring_keys
+from alumniq_pipelines.defs.sensors.api_key_expiry import enqueue_expiry_notices
 from alumniq_pipelines.services.load_actions import discard
 from alumniq_pipelines.wiring import open_archive
 from tests.accepted_rows import small_field_map
@@ -109,7 +109,7 @@ class Tenant:
         return f"AKIA{self.customer}{self.environment}".upper()
 
 
-def lay_out(installation: Installation, folder: Path) -> Sequence[Tenant]:
+def set_up_tenants(installation: Installation, folder: Path) -> Sequence[Tenant]:
     """Let everything happen, and let each notification be tried once.
 
     Three in turn are delivered, fail and are refused for good.
@@ -119,14 +119,17 @@ def lay_out(installation: Installation, folder: Path) -> Sequence[Tenant]:
     for customer, name in CUSTOMERS.items():
         ledger.customers.add(Customer(customer, name, f"{customer}-feeds"), NOW)
         installation.buckets.create(f"{customer}-feeds")
-    tenants = [_tenant(installation, each, place) for place, each in enumerate(_environments())]
+    tenants = [
+        _tenant(installation, environment, index)
+        for index, environment in enumerate(_environments())
+    ]
     for tenant in tenants:
-        _keep_keys(tenant)
-        _let_loads_come(tenant, folder)
+        _add_s3_key(tenant)
+        _create_loads(tenant, folder)
         _open_incidents(tenant)
-    tell_of_expiring_keys(ledger, STAFF, installation.settings.gateway_url, NOW)
+    enqueue_expiry_notices(ledger, STAFF, installation.settings.gateway_url, NOW)
     for claimed, result in zip(
-        ledger.notifications.claim(NOW, LEASE, most=10_000), cycle(DELIVERIES), strict=False
+        ledger.notifications.claim(NOW, LEASE, limit=10_000), cycle(DELIVERIES), strict=False
     ):
         ledger.notifications.record(claimed, result, NOW)
     return tenants
@@ -136,9 +139,9 @@ def _environments() -> Iterator[tuple[str, Environment]]:
     return ((customer, environment) for customer in CUSTOMERS for environment in Environment)
 
 
-def _tenant(installation: Installation, whose: tuple[str, Environment], place: int) -> Tenant:
+def _tenant(installation: Installation, whose: tuple[str, Environment], index: int) -> Tenant:
     customer, environment = whose
-    network = f"198.51.{100 + place}.0/24"
+    network = f"198.51.{100 + index}.0/24"
     email = f"keys-{environment}@{customer}.example"
     scope = KeyScope(networks=(network,), email=email)
     _, bound = installation.ledger.keys.issue(customer, environment, NOW, 7, scope=scope)
@@ -148,27 +151,32 @@ def _tenant(installation: Installation, whose: tuple[str, Environment], place: i
     return Tenant(installation, caller, bound.prefix, private)
 
 
-def _keep_keys(tenant: Tenant) -> None:
+def _add_s3_key(tenant: Tenant) -> None:
     """Keep an S3 key, with an address to write to about it."""
     ledger = tenant.installation.ledger
-    seal = Seal.at(tenant.installation.settings.sealing_key_file)
+    cipher = SecretCipher.from_file(tenant.installation.settings.encryption_key_file)
     keys = S3Keys(ledger.database, ledger.audit)
-    keys.remind(tenant.customer, f"s3@{tenant.customer}.example", NOW)
+    keys.add_reminder_address(tenant.customer, f"s3@{tenant.customer}.example", NOW)
     user = user_name(tenant.customer, tenant.environment)
-    key = S3Key(tenant.s3_key_id, tenant.customer, user, seal.closed("s3 secret"), NOW)
+    key = S3Key(tenant.s3_key_id, tenant.customer, user, cipher.encrypt("s3 secret"), NOW)
     keys.add(key, (), NOW)
 
 
-def _let_loads_come(tenant: Tenant, folder: Path) -> None:
+def _create_loads(tenant: Tenant, folder: Path) -> None:
     """Bring a load into every state, and to every kind of end."""
     ledger, loads = tenant.installation.ledger, tenant.installation.ledger.loads
     ledger.watches.set(
-        Watch(tenant.target, Rhythm(cron="0 2 * * *"), NOW, heartbeat_url=tenant.heartbeat_url),
+        Watch(
+            tenant.target,
+            DeliverySchedule(cron="0 2 * * *"),
+            NOW,
+            heartbeat_url=tenant.heartbeat_url,
+        ),
         NOW,
     )
     _accept(tenant, "queued")
     loads.mark_requested(_accept(tenant, "requested").job_id, NOW)
-    _begin(tenant, "running")
+    _begin_load(tenant, "running")
     _publish(tenant)
     _refuse(tenant, folder)
     busy = str(BucketUnavailable("EndpointConnectionError"))
@@ -176,7 +184,7 @@ def _let_loads_come(tenant: Tenant, folder: Path) -> None:
     stuck = str(ViewsInTheWay(f"{tenant.customer}_qa.warehouse", [view], "other objects depend"))
     _fail(tenant, "exhausted", AttemptResult.OUTAGE, busy, str(AttemptsExhausted(5)))
     _fail(tenant, "misconfigured", AttemptResult.MISCONFIGURED, stuck, str(Misconfigured()))
-    _try_out(tenant)
+    _dry_run(tenant)
     for name in ("held", "discarded", "approved"):
         _hold(tenant, name)
     actor, gateway_url = f"staff {STAFF_NAME}", tenant.installation.settings.gateway_url
@@ -200,13 +208,13 @@ def _accept(tenant: Tenant, name: str) -> Load:
     return tenant.installation.ledger.loads.accept(request, NOW)
 
 
-def _begin(tenant: Tenant, name: str) -> Load:
+def _begin_load(tenant: Tenant, name: str) -> Load:
     """Accept a load and begin it, as an attempt does."""
     load = _accept(tenant, name)
     ledger = tenant.installation.ledger
     ledger.loads.begin_attempt(load.job_id, f"run-{name}", NOW)
     if not load.request.dry_run:
-        ledger.notifications.announce(
+        ledger.notifications.enqueue_start(
             load.job_id, signal_notices(tenant.heartbeat_url, Signal.START), NOW
         )
     return load
@@ -227,7 +235,7 @@ def _end(tenant: Tenant, load: Load, outcome: Outcome) -> None:
 
 
 def _publish(tenant: Tenant) -> None:
-    ledger, load = tenant.installation.ledger, _begin(tenant, "succeeded")
+    ledger, load = tenant.installation.ledger, _begin_load(tenant, "succeeded")
     ledger.loads.end_attempt(
         load.job_id, 1, AttemptResult.PUBLISHED, NOW, check=CHECK, receipt=Receipt("cafe", "e1")
     )
@@ -240,7 +248,7 @@ def _publish(tenant: Tenant) -> None:
 
 def _refuse(tenant: Tenant, folder: Path) -> None:
     """Refuse a load for its file, with a rejection report."""
-    load = _begin(tenant, "refused")
+    load = _begin_load(tenant, "refused")
     errors = ("`xid` is too long (1 row, first on line 3)",)
     tenant.installation.ledger.loads.end_attempt(
         load.job_id, 1, AttemptResult.REFUSED, NOW, errors=errors, check=CHECK
@@ -253,29 +261,29 @@ def _refuse(tenant: Tenant, folder: Path) -> None:
             write_xlsx(row)
     first = Rejection(2, 3, "xid", "length", "`xid` is too long", "Send at most 9 characters.")
     summary.write_bytes(ReportSummary(1, 1, (first,)).to_json())
-    archive.put(report_name(load.job_id, ReportForm.CSV), csv)
-    archive.put(report_name(load.job_id, ReportForm.XLSX), xlsx)
+    archive.put(report_name(load.job_id, ReportFormat.CSV), csv)
+    archive.put(report_name(load.job_id, ReportFormat.XLSX), xlsx)
     archive.put(summary_name(load.job_id), summary)
     _end(tenant, load, Outcome(LoadState.FAILED, errors, COUNTS))
 
 
-def _fail(tenant: Tenant, name: str, result: AttemptResult, cause: str, told: str) -> None:
+def _fail(tenant: Tenant, name: str, result: AttemptResult, cause: str, error: str) -> None:
     """Fail a load for reasons of ours: staff are notified beside the customer."""
-    load = _begin(tenant, name)
+    load = _begin_load(tenant, name)
     tenant.installation.ledger.loads.end_attempt(load.job_id, 1, result, NOW, errors=(cause,))
-    _end(tenant, load, Outcome(LoadState.FAILED, (told,)))
+    _end(tenant, load, Outcome(LoadState.FAILED, (error,)))
 
 
-def _try_out(tenant: Tenant) -> None:
-    load = _begin(tenant, "dry-run")
+def _dry_run(tenant: Tenant) -> None:
+    load = _begin_load(tenant, "dry-run")
     tenant.installation.ledger.loads.end_attempt(
-        load.job_id, 1, AttemptResult.JUDGED, NOW, check=CHECK
+        load.job_id, 1, AttemptResult.CHECKED, NOW, check=CHECK
     )
     _end(tenant, load, Outcome(LoadState.SUCCEEDED, (), COUNTS))
 
 
 def _hold(tenant: Tenant, name: str) -> None:
-    load = _begin(tenant, name)
+    load = _begin_load(tenant, name)
     rows = HeldRows(
         "beef", small_field_map("warehouse"), "warehouse", ("xid", "batch"), 9, "cafe", "e1"
     )
@@ -299,6 +307,10 @@ def _open_incidents(tenant: Tenant) -> None:
     for kind in (Kind.NO_FILE, Kind.FAILING):
         title = f"{kind}: {tenant.target}"
         incidents.open(Condition(title, kind, title, "It is late.", target=tenant.target), NOW)
-    ids = [each.id for each in incidents.now_open() if each.condition.target == tenant.target]
-    incidents.tell(ids, NOW, lambda found: opened_notices(found, STAFF))
+    ids = [
+        incident.id
+        for incident in incidents.list_open()
+        if incident.condition.target == tenant.target
+    ]
+    incidents.notify(ids, NOW, lambda found: opened_notices(found, STAFF))
     incidents.close(ids[:1], Resolution.RECOVERED, NOW, lambda found: closed_notices(found, STAFF))

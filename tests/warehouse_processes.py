@@ -61,7 +61,7 @@ def publish_next(warehouse: Warehouse, scratch: Path) -> int:
 
 def whole_version(found: tuple[object, ...]) -> int:
     """Answer the number of the one version that a reader saw; raises ValueError on a mixture."""
-    lowest, highest, count, joined = (int(str(each)) for each in found)
+    lowest, highest, count, joined = (int(str(value)) for value in found)
     if not (lowest == highest and count == joined == ROWS + lowest):
         message = f"Not one whole version: {found}"
         raise ValueError(message)
@@ -69,10 +69,10 @@ def whole_version(found: tuple[object, ...]) -> int:
 
 
 @contextmanager
-def process(role: str, place: str) -> Iterator[subprocess.Popen[str]]:
+def process(role: str, location: str) -> Iterator[subprocess.Popen[str]]:
     """Run one of the endless processes; it is killed at the end."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.warehouse_processes", role, place],
+        [sys.executable, "-m", "tests.warehouse_processes", role, location],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -100,31 +100,31 @@ def rest(running: subprocess.Popen[str]) -> list[int]:
     return [int(line) for line in output.splitlines(keepends=True) if line.endswith("\n")]
 
 
-def reader(place: str) -> Any:
+def reader(location: str) -> Any:
     """Connect as readers do."""
-    if place.startswith("postgresql"):
-        url = place.replace("+psycopg", "")
+    if location.startswith("postgresql"):
+        url = location.replace("+psycopg", "")
         return psycopg.connect(url, autocommit=True, options="-c search_path=iqu_qa")
-    return duckdb.connect(f"{place}/iqu/qa/catalog.duckdb", read_only=True)
+    return duckdb.connect(f"{location}/iqu/qa/catalog.duckdb", read_only=True)
 
 
-def read(place: str, *, held: bool) -> None:
+def read(location: str, *, held: bool) -> None:
     """Read until killed."""
-    kept = reader(place) if held else None
+    shared = reader(location) if held else None
     while True:
-        connection = kept or reader(place)
+        connection = shared or reader(location)
         rows = connection.execute(EVERYTHING_TWICE).fetchall()
         sys.stdout.write(f"{whole_version(rows[0])}\n")
         sys.stdout.flush()
-        if kept is None:
+        if shared is None:
             connection.close()
 
 
-def opened(place: str) -> Warehouse:
+def open_store(location: str) -> Warehouse:
     """Open the warehouse of a place."""
-    if place.startswith("postgresql"):
-        return PostgresWarehouse(place, versions_kept=2)
-    return DuckDBWarehouse(Path(place), versions_kept=2)
+    if location.startswith("postgresql"):
+        return PostgresWarehouse(location, versions_kept=2)
+    return DuckDBWarehouse(Path(location), versions_kept=2)
 
 
 def publish(warehouse: Warehouse) -> None:
@@ -137,6 +137,6 @@ def publish(warehouse: Warehouse) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "publish":
-        publish(opened(sys.argv[2]))
+        publish(open_store(sys.argv[2]))
     else:
         read(sys.argv[2], held=sys.argv[1] == "held")

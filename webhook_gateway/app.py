@@ -28,24 +28,24 @@ from alumniq_pipelines.wiring import (
 )
 from webhook_gateway.api.endpoints import Endpoints
 from webhook_gateway.api.routes import api_routes
-from webhook_gateway.http.authentication import Gate
+from webhook_gateway.http.authentication import Authenticator
 from webhook_gateway.http.compression import Compression
-from webhook_gateway.http.errors import answer_to
+from webhook_gateway.http.errors import handle_error
 from webhook_gateway.http.health import Health
-from webhook_gateway.http.metrics import Metrics
-from webhook_gateway.http.middleware import FrontDoor
+from webhook_gateway.http.metrics import MetricsEndpoint
+from webhook_gateway.http.middleware import RequestMiddleware
 from webhook_gateway.http.rate_limit import RateLimit
 from webhook_gateway.http.webhook import PATH, Webhook
 from webhook_gateway.pages.routes import page_routes
 from webhook_gateway.services.intake import Intake
-from webhook_gateway.services.keys import KeyKeeping, S3KeyKeeping
+from webhook_gateway.services.keys import KeyService, S3KeyService
 from webhook_gateway.services.load_actions import Actions
 from webhook_gateway.services.load_queries import Status
-from webhook_gateway.services.refusal import Refused
-from webhook_gateway.services.reports import Reports
+from webhook_gateway.services.refusal import RequestRefused
+from webhook_gateway.services.reports import RejectionReports
 from webhook_gateway.services.self_test import SelfTest
 
-ANSWERED = (HTTPException, OutageProblem, Refused, RequestProblem)
+HANDLED_ERRORS = (HTTPException, OutageProblem, RequestRefused, RequestProblem)
 """What ends a call early and has an answer; anything else is an incident."""
 
 
@@ -93,24 +93,24 @@ def create_app(
     clock: Callable[[], datetime] = now_utc,
 ) -> Starlette:
     """Make a gateway around its parts; raises UnusableNetwork. The ledger closes when it stops."""
-    gate = Gate(ledger, RateLimit(settings.calls_per_minute))
+    authenticator = Authenticator(ledger, RateLimit(settings.calls_per_minute))
     status = Status(ledger, catalog)
     intake = Intake(ledger, buckets, status, AddressPolicy.of(settings.callback_allowed_networks))
-    webhook = Webhook(gate, intake, clock, settings.max_body_bytes)
-    keeping = KeyKeeping(ledger, staff_of(settings))
-    reports = Reports(status, lambda: open_archive(settings))
+    webhook = Webhook(authenticator, intake, clock, settings.max_body_bytes)
+    key_service = KeyService(ledger, staff_of(settings))
+    reports = RejectionReports(status, lambda: open_archive(settings))
     endpoints = Endpoints(
-        gate,
+        authenticator,
         status,
         Actions(ledger, status, settings.gateway_url),
-        keeping,
-        S3KeyKeeping(ledger, settings.sealing_key_file),
+        key_service,
+        S3KeyService(ledger, settings.encryption_key_file),
         reports,
         SelfTest(intake),
         webhook.options,
         clock,
     )
-    metrics = Metrics.of(ledger, clock, settings.metrics_allowed_networks, catalog)
+    metrics = MetricsEndpoint.of(ledger, clock, settings.metrics_allowed_networks, catalog)
     addresses = RateLimit(settings.address_calls_per_minute)
     health = Health(ledger, buckets, catalog)
     app = Starlette(
@@ -122,20 +122,20 @@ def create_app(
             Route("/livez", health.live),
             Route("/readyz", health.ready),
             Route("/metrics", metrics.show),
-            *page_routes(settings, gate, status, keeping, reports, buckets, clock),
+            *page_routes(settings, authenticator, status, key_service, reports, buckets, clock),
         ],
         middleware=[
-            Middleware(FrontDoor, calls=metrics.calls, limit=addresses),
+            Middleware(RequestMiddleware, request_metrics=metrics.request_metrics, limit=addresses),
             Middleware(Compression),
         ],
-        exception_handlers=dict.fromkeys(ANSWERED, answer_to),
-        lifespan=_closing(ledger),
+        exception_handlers=dict.fromkeys(HANDLED_ERRORS, handle_error),
+        lifespan=_close_on_shutdown(ledger),
     )
     app.router.redirect_slashes = False
     return app
 
 
-def _closing(ledger: Ledger) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+def _close_on_shutdown(ledger: Ledger) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     """Close the ledger when the gateway stops."""
 
     @asynccontextmanager

@@ -21,20 +21,20 @@ from alumniq_pipelines.files.private_files import UMASK
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.wiring import protect_data_folder
 from webhook_gateway.app import open_app
-from webhook_gateway.http.errors import request_refused
-from webhook_gateway.http.middleware import IS_GONE
+from webhook_gateway.http.errors import request_error_response
+from webhook_gateway.http.middleware import CLIENT_GONE_KEY
 
 STOP_SECONDS = 20
 """How long calls that were let in may take to be answered once the process is told to stop."""
 
-MOST_HEAD_BYTES = 32_768
+MAX_HEAD_BYTES = 32_768
 """Request line and headers; httptools itself would hold an endless header for ever."""
 
 HEAD_SECONDS = 10.0
 """From connecting, or from the first byte of a later request, to the end of its headers."""
 
 
-class ShapedProtocol(HttpToolsProtocol):
+class BoundedProtocol(HttpToolsProtocol):
     """HTTP as uvicorn speaks it, but bounded, and what is no HTTP is refused in our shape too."""
 
     head_seconds = HEAD_SECONDS
@@ -50,7 +50,7 @@ class ShapedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait: who connects and says nothing holds a place, too."""
         super().connection_made(transport)
-        self.head_timer = self.loop.call_later(self.head_seconds, self._give_up)
+        self.head_timer = self.loop.call_later(self.head_seconds, self._time_out_head)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more, and end every request of the connection.
@@ -58,7 +58,7 @@ class ShapedProtocol(HttpToolsProtocol):
         uvicorn itself ends the newest one only: what answers an earlier one of several that were
         sent at once would go on, and uvloop raises where a closed connection is written to.
         """
-        self._stop_waiting()
+        self._cancel_head_timer()
         for cycle in self.cycles:
             if not cycle.response_complete:
                 cycle.disconnected = True
@@ -69,8 +69,8 @@ class ShapedProtocol(HttpToolsProtocol):
         """Parse what came, unless what came before was too much for a head already."""
         if self.in_head:
             if self.head_timer is None:
-                self.head_timer = self.loop.call_later(self.head_seconds, self._give_up)
-            if self.head_bytes > MOST_HEAD_BYTES:
+                self.head_timer = self.loop.call_later(self.head_seconds, self._time_out_head)
+            if self.head_bytes > MAX_HEAD_BYTES:
                 self.send_400_response("")
                 return
             self.head_bytes += len(data)
@@ -78,13 +78,13 @@ class ShapedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Count and wait no more: what follows is the body, which the app bounds."""
-        self._stop_waiting()
+        self._cancel_head_timer()
         self.in_head, self.head_bytes = False, 0
         super().on_headers_complete()
         if self.cycle is not None:
             self.cycles = [cycle for cycle in self.cycles if not cycle.response_complete]
             self.cycles.append(self.cycle)
-            self.scope["state"][IS_GONE] = partial(getattr, self.cycle, "disconnected")
+            self.scope["state"][CLIENT_GONE_KEY] = partial(getattr, self.cycle, "disconnected")
 
     def on_message_complete(self) -> None:
         """Count again: the next request of a kept connection begins."""
@@ -94,23 +94,23 @@ class ShapedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Refuse and hang up; `msg` is uvicorn's wording."""
         del msg
-        self._refuse(b"400 Bad Request", MalformedRequest())
+        self._send_error(b"400 Bad Request", MalformedRequest())
 
-    def _give_up(self) -> None:
+    def _time_out_head(self) -> None:
         """Hang up on a head that does not come to its end."""
         self.head_timer = None
-        self._refuse(b"408 Request Timeout", SlowRequest(self.head_seconds))
+        self._send_error(b"408 Request Timeout", SlowRequest(self.head_seconds))
 
-    def _stop_waiting(self) -> None:
+    def _cancel_head_timer(self) -> None:
         if self.head_timer is not None:
             self.head_timer.cancel()
             self.head_timer = None
 
-    def _refuse(self, status: bytes, problem: RequestProblem) -> None:
-        refused = request_refused([problem])
-        headers = [*refused.raw_headers, (b"connection", b"close")]
+    def _send_error(self, status: bytes, problem: RequestProblem) -> None:
+        response = request_error_response([problem])
+        headers = [*response.raw_headers, (b"connection", b"close")]
         lines = [b"HTTP/1.1 " + status, *(b": ".join(header) for header in headers)]
-        self.transport.write(b"\r\n".join([*lines, b"", bytes(refused.body)]))
+        self.transport.write(b"\r\n".join([*lines, b"", bytes(response.body)]))
         self.transport.close()
 
 
@@ -120,7 +120,7 @@ def server_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
         app,
         host=settings.gateway_host,
         port=settings.gateway_port,
-        http=ShapedProtocol,
+        http=BoundedProtocol,
         ws="none",
         lifespan="on",
         log_config=None,

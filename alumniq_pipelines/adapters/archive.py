@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alumniq_pipelines.core.loads.archive import Kept
+from alumniq_pipelines.core.loads.archive import ArchivedFile
 from alumniq_pipelines.core.problems.outage import ArchiveUnavailable
 from alumniq_pipelines.files.private_files import PRIVATE_FILE, make_folder
 
 if TYPE_CHECKING:
     from alumniq_pipelines.adapters.bucket.s3 import S3Bucket
 
-UNFINISHED = ".part"
+INCOMPLETE_SUFFIX = ".part"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class FolderArchive:
     def put(self, name: str, file: Path, *, durably: bool = False) -> None:
         """Keep a file: on the same disk as a further name of it, which costs no copying."""
         path = self.folder / name
-        with _faults_told():
+        with _errors_as_outage():
             make_folder(path.parent)
-            part = path.with_name(f"{path.name}.{os.getpid()}{UNFINISHED}")
+            part = path.with_name(f"{path.name}.{os.getpid()}{INCOMPLETE_SUFFIX}")
             part.unlink(missing_ok=True)
             try:
                 _link_or_copy(file, part)
@@ -46,7 +46,7 @@ class FolderArchive:
 
     def get(self, name: str, destination: Path) -> bool:
         """Copy a kept file, so that what becomes of the copy leaves it alone."""
-        with _faults_told():
+        with _errors_as_outage():
             try:
                 shutil.copyfile(self.folder / name, destination)
             except FileNotFoundError:
@@ -55,21 +55,21 @@ class FolderArchive:
 
     def remove(self, name: str) -> None:
         """Take a file's name away."""
-        with _faults_told():
+        with _errors_as_outage():
             (self.folder / name).unlink(missing_ok=True)
 
-    def kept(self, prefix: str) -> Sequence[Kept]:
+    def list_files(self, prefix: str) -> Sequence[ArchivedFile]:
         """List a folder of files, oldest first."""
-        with _faults_told():
+        with _errors_as_outage():
             found = [
-                Kept(
+                ArchivedFile(
                     path.relative_to(self.folder).as_posix(),
                     datetime.fromtimestamp(path.stat().st_mtime, UTC),
                 )
                 for path in (self.folder / prefix).glob("*")
-                if path.is_file() and path.suffix != UNFINISHED
+                if path.is_file() and path.suffix != INCOMPLETE_SUFFIX
             ]
-        return sorted(found, key=lambda each: each.kept_at)
+        return sorted(found, key=lambda file: file.stored_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +91,13 @@ class BucketArchive:
         """Delete an object."""
         self.bucket.remove(name)
 
-    def kept(self, prefix: str) -> Sequence[Kept]:
+    def list_files(self, prefix: str) -> Sequence[ArchivedFile]:
         """List objects, oldest first."""
-        found = [Kept(each.key, each.modified_at) for each in self.bucket.names(prefix, most=10**6)]
-        return sorted(found, key=lambda each: each.kept_at)
+        found = [
+            ArchivedFile(stored_file.key, stored_file.modified_at)
+            for stored_file in self.bucket.list_objects(prefix, limit=10**6)
+        ]
+        return sorted(found, key=lambda file: file.stored_at)
 
 
 def _link_or_copy(file: Path, destination: Path) -> None:
@@ -113,7 +116,7 @@ def _sync(path: Path) -> None:
 
 
 @contextmanager
-def _faults_told() -> Iterator[None]:
+def _errors_as_outage() -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -33,7 +33,7 @@ from alumniq_pipelines.files.private_files import (
 )
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
-PASSED_FOLDER = PRIVATE_FOLDER | stat.S_IXGRP
+TRAVERSABLE_FOLDER = PRIVATE_FOLDER | stat.S_IXGRP
 """A group passes through it on the way to what it may read, and cannot list it."""
 
 LOCK = "up.lock"
@@ -87,24 +87,24 @@ def protect(home: Path, group: int | None, *, warehouse: str, buckets: str) -> N
     found = home.stat()
     if found.st_mode & stat.S_ISVTX or home == home.parent:
         raise DataFolderUnusable(str(home), "it is a folder of all users")
-    rights = PRIVATE_FOLDER if group is None else PASSED_FOLDER
-    with _faults_of(home, found), _opened(home) as folder:
+    rights = PRIVATE_FOLDER if group is None else TRAVERSABLE_FOLDER
+    with _errors_as_problem(home, found), _open_folder(home) as folder:
         names = frozenset(_names(folder))
         own = OWN_NAMES | {DEMO_FILES} if DEMO_MARK in names else OWN_NAMES
         is_right = (found.st_mode ^ rights) & OTHERS == 0 and group in {None, found.st_gid}
         if not is_right:
-            _check_alone(folder, home, found.st_uid, names, own)
+            _check_not_shared(folder, home, found.st_uid, names, own)
         _set_rights(folder, ".", found, rights, group)
         for name in sorted(names & own):
             readers = group if name == warehouse else None
             path = home / name
             if path.is_symlink():
-                _tighten(None, _linked(path), readers, folders_only=name == buckets)
+                _tighten(None, _resolve_link(path), readers, folders_only=name == buckets)
             else:
                 _tighten(folder, path, readers, folders_only=name == buckets)
 
 
-def _check_alone(
+def _check_not_shared(
     folder: int, home: Path, owner: int, names: frozenset[str], own: frozenset[str]
 ) -> None:
     """Raise DataFolderShared where the rights of the folder are for what others have in it.
@@ -123,7 +123,7 @@ def _check_alone(
             raise DataFolderShared(str(home), name)
 
 
-def _linked(path: Path) -> Path:
+def _resolve_link(path: Path) -> Path:
     """Return where a link of ours leads; raises DataFolderUnusable where that is not ours alone."""
     try:
         linked = path.resolve(strict=True)
@@ -138,9 +138,9 @@ def _linked(path: Path) -> Path:
 
 def _tighten(parent: int | None, path: Path, group: int | None, *, folders_only: bool) -> None:
     """Tighten a file, or a folder after all that it holds."""
-    place = str(path) if parent is None else path.name
+    entry_name = str(path) if parent is None else path.name
     try:
-        found = os.stat(place, dir_fd=parent, follow_symlinks=False)
+        found = os.stat(entry_name, dir_fd=parent, follow_symlinks=False)
     except FileNotFoundError:  # the programs at work make and remove files meanwhile
         return
     is_folder = stat.S_ISDIR(found.st_mode)
@@ -148,12 +148,12 @@ def _tighten(parent: int | None, path: Path, group: int | None, *, folders_only:
     is_foreign = folders_only or found.st_uid != os.geteuid()
     if stat.S_ISLNK(found.st_mode) or (is_foreign and not is_folder):
         return
-    with _faults_of(path, found):
+    with _errors_as_problem(path, found):
         if is_folder and (found.st_mode & OTHERS or group is not None):
-            with _opened(place, parent) as folder:
+            with _open_folder(entry_name, parent) as folder:
                 for name in _names(folder):
                     _tighten(folder, path / name, group, folders_only=folders_only)
-        _set_rights(parent, place, found, _rights(path, found, group), group)
+        _set_rights(parent, entry_name, found, _rights(path, found, group), group)
 
 
 def _rights(path: Path, found: os.stat_result, group: int | None) -> int:
@@ -187,7 +187,7 @@ def _names(folder: int) -> list[str]:
 
 
 @contextmanager
-def _opened(folder: Path | str, parent: int | None = None) -> Iterator[int]:
+def _open_folder(folder: Path | str, parent: int | None = None) -> Iterator[int]:
     """Open a folder; files are never opened, as closing one would end SQLite's locks on it."""
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
     descriptor = os.open(folder, flags, dir_fd=parent)
@@ -198,7 +198,7 @@ def _opened(folder: Path | str, parent: int | None = None) -> Iterator[int]:
 
 
 @contextmanager
-def _faults_of(path: Path, found: os.stat_result) -> Iterator[None]:
+def _errors_as_problem(path: Path, found: os.stat_result) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:

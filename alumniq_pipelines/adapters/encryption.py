@@ -11,18 +11,18 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from alumniq_pipelines.core.problems.setup import UnusableSealingKey
 from alumniq_pipelines.files.private_files import make_folder
 
-NAME = "sealing.key"
+KEY_FILE_NAME = "sealing.key"
 """What the file is called in the data folder."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seal:
+class SecretCipher:
     """Encrypts with the first key of a file, and reads with any: put a new one first to rotate."""
 
     keys: MultiFernet
 
     @classmethod
-    def at(cls, path: Path) -> Self:
+    def from_file(cls, path: Path) -> Self:
         """Read the file, made on first use and readable by its owner only.
 
         Raises UnusableSealingKey.
@@ -35,15 +35,15 @@ class Seal:
         try:
             return cls(MultiFernet([Fernet(line) for line in path.read_bytes().split()]))
         except (OSError, ValueError):
-            raise UnusableSealingKey(NAME) from None
+            raise UnusableSealingKey(KEY_FILE_NAME) from None
 
-    def closed(self, secret: str) -> str:
+    def encrypt(self, secret: str) -> str:
         """Encrypt."""
         return self.keys.encrypt(secret.encode()).decode()
 
-    def opened(self, sealed: str) -> str:
+    def decrypt(self, encrypted: str) -> str:
         """Decrypt; raises UnusableSealingKey where it was sealed under a key that is gone."""
         try:
-            return self.keys.decrypt(sealed).decode()
+            return self.keys.decrypt(encrypted).decode()
         except InvalidToken:
-            raise UnusableSealingKey(NAME) from None
+            raise UnusableSealingKey(KEY_FILE_NAME) from None

@@ -13,8 +13,8 @@ from alumniq_pipelines.core.feeds.catalog import BrokenFieldMap, Catalog, faults
 from alumniq_pipelines.core.feeds.fallback import Fallback
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.feeds.field_map_error import Fault
-from alumniq_pipelines.core.feeds.schema_errors import read_shape
-from alumniq_pipelines.core.feeds.validation import faults_of
+from alumniq_pipelines.core.feeds.schema_errors import parse_field_map
+from alumniq_pipelines.core.feeds.validation import validate_field_map
 from alumniq_pipelines.core.problems.setup import FieldMapProblem, FieldMapsMissing
 from alumniq_pipelines.core.trace import trace_of
 
@@ -192,9 +192,9 @@ def _field_map(document: YamlDocument) -> tuple[FieldMap | None, list[Fault]]:
         return None, document.faults
     if not isinstance(document.value, dict):
         return None, [Fault((), "the file is no mapping of keys to values")]
-    field_map, faults = read_shape(document.value)
+    field_map, faults = parse_field_map(document.value)
     if field_map is not None:
-        faults += faults_of(field_map)
+        faults += validate_field_map(field_map)
     known = {fault.path for fault in document.faults}
     return field_map, [*document.faults, *_unknown(faults, known)]
 

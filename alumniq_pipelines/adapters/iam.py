@@ -40,47 +40,53 @@ class AccessKeys:
             )
         )
 
-    def make(self, user: str, bucket: str, environment: Environment) -> tuple[str, str]:
+    def create(self, user: str, bucket: str, environment: Environment) -> tuple[str, str]:
         """Make a pair for a user, who is made first and may use one folder of one bucket.
 
         IAM lets a user have two: those that are off are taken away before.
         """
-        with _faults():
+        with _errors_as_outage():
             with suppress(self.client.exceptions.EntityAlreadyExistsException):
                 self.client.create_user(UserName=user)
             self.client.put_user_policy(
                 UserName=user, PolicyName=POLICY, PolicyDocument=_policy(bucket, environment)
             )
-            for each in self.client.list_access_keys(UserName=user)["AccessKeyMetadata"]:
-                if each["Status"] == "Inactive":
-                    self.client.delete_access_key(UserName=user, AccessKeyId=each["AccessKeyId"])
+            for access_key in self.client.list_access_keys(UserName=user)["AccessKeyMetadata"]:
+                if access_key["Status"] == "Inactive":
+                    self.client.delete_access_key(
+                        UserName=user, AccessKeyId=access_key["AccessKeyId"]
+                    )
             made = self.client.create_access_key(UserName=user)["AccessKey"]
         return made["AccessKeyId"], made["SecretAccessKey"]
 
-    def forget(self, user: str, access_key_id: str) -> None:
+    def delete_key(self, user: str, access_key_id: str) -> None:
         """Take a pair away that nobody was told of."""
-        with _faults():
+        with _errors_as_outage():
             self.client.delete_access_key(UserName=user, AccessKeyId=access_key_id)
 
     def unknown(self, user: str, known: set[str]) -> list[str]:
         """List a user's pairs that nobody kept: a crash came between making and keeping."""
-        with _faults(), suppress(self.client.exceptions.NoSuchEntityException):
+        with _errors_as_outage(), suppress(self.client.exceptions.NoSuchEntityException):
             listed = self.client.list_access_keys(UserName=user)["AccessKeyMetadata"]
-            return [each["AccessKeyId"] for each in listed if each["AccessKeyId"] not in known]
+            return [
+                access_key["AccessKeyId"]
+                for access_key in listed
+                if access_key["AccessKeyId"] not in known
+            ]
         return []
 
     def deactivate(self, user: str, access_key_id: str) -> None:
         """Take a pair out of use; it could be given back by hand."""
-        with _faults(), suppress(self.client.exceptions.NoSuchEntityException):
+        with _errors_as_outage(), suppress(self.client.exceptions.NoSuchEntityException):
             self.client.update_access_key(
                 UserName=user, AccessKeyId=access_key_id, Status="Inactive"
             )
 
     def last_used(self, access_key_id: str) -> datetime | None:
         """Answer when a pair was last used, if ever."""
-        with _faults():
-            answer = self.client.get_access_key_last_used(AccessKeyId=access_key_id)
-        used: datetime | None = answer["AccessKeyLastUsed"].get("LastUsedDate")
+        with _errors_as_outage():
+            response = self.client.get_access_key_last_used(AccessKeyId=access_key_id)
+        used: datetime | None = response["AccessKeyLastUsed"].get("LastUsedDate")
         return used
 
 
@@ -109,7 +115,7 @@ def _policy(bucket: str, environment: Environment) -> str:
 
 
 @contextmanager
-def _faults() -> Iterator[None]:
+def _errors_as_outage() -> Iterator[None]:
     """Tell IAM's refusals by their code and the driver's faults by their class."""
     try:
         yield

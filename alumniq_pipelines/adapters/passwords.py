@@ -5,7 +5,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 _HASHER = PasswordHasher()
 
-_NOBODYS = (
+_DUMMY_HASH = (
     "$argon2id$v=19$m=65536,t=3,p=4$"
     "FWew8gNkvRSxReyp9CtxzA$ZPl6M9gRkw2Ao40DlsTPnqmH3uomGEgvLQ1/fEXa3YE"
 )
@@ -17,9 +17,9 @@ def hash_password(password: str) -> str:
     return _HASHER.hash(password)
 
 
-def is_password(kept: str | None, shown: str) -> bool:
+def verify_password(stored_hash: str | None, password: str) -> bool:
     """Whether a password is the one that was kept; None is nobody's, and takes as long."""
     try:
-        return _HASHER.verify(kept or _NOBODYS, shown) and kept is not None
+        return _HASHER.verify(stored_hash or _DUMMY_HASH, password) and stored_hash is not None
     except (VerificationError, InvalidHashError):
         return False

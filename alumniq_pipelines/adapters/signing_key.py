@@ -14,7 +14,7 @@ def read_key(path: Path) -> bytes | None:
         return None
 
 
-def keep_key(path: Path, key: bytes) -> None:
+def save_key(path: Path, key: bytes) -> None:
     """Keep a new key; raises FileExistsError rather than lose one."""
     make_folder(path.parent)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -16,27 +16,27 @@ from alumniq_pipelines.files.private_files import create_file, make_folder
 DONE = ".done"
 """Ends the name of a sign whose worker is done: Dagster hears of the run's end a little later."""
 DONE_SECONDS = 60.0
-KEPT_SECONDS = 3_600.0
+RETENTION_SECONDS = 3_600.0
 
 
 @contextmanager
-def sign_of_life(folder: Path, run_id: str) -> Iterator[None]:
+def worker_lease(folder: Path, run_id: str) -> Iterator[None]:
     """Show for as long as this process works on a run that it does."""
     make_folder(folder)
     _sweep(folder)
     unlocked = folder / f"{run_id}.new"
-    sign = folder / run_id
+    lease = folder / run_id
     with create_file(unlocked) as file:
         fcntl.lockf(file, fcntl.LOCK_EX)
-        unlocked.replace(sign)  # never to be seen unlocked while the process lives
+        unlocked.replace(lease)  # never to be seen unlocked while the process lives
         try:
             yield
         finally:
-            sign.touch()
-            sign.replace(folder / f"{run_id}{DONE}")
+            lease.touch()
+            lease.replace(folder / f"{run_id}{DONE}")
 
 
-def has_died(folder: Path, run_id: str) -> bool:
+def is_dead(folder: Path, run_id: str) -> bool:
     """Whether the worker of a run left its sign and lives no more.
 
     False where there is no sign: the worker has not begun, is done, or runs on another machine.
@@ -67,7 +67,7 @@ def clear(folder: Path, run_id: str) -> None:
 
 def _sweep(folder: Path) -> None:
     """Remove what workers left that have long been done."""
-    for each in folder.glob(f"*{DONE}"):
+    for path in folder.glob(f"*{DONE}"):
         with suppress(FileNotFoundError):
-            if time.time() - each.stat().st_mtime > KEPT_SECONDS:
-                each.unlink(missing_ok=True)
+            if time.time() - path.stat().st_mtime > RETENTION_SECONDS:
+                path.unlink(missing_ok=True)

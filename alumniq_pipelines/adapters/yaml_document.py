@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from alumniq_pipelines.core.feeds.field_map_error import Fault, Path, key_of
+from alumniq_pipelines.core.feeds.field_map_error import Fault, Path, last_key
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The C parser, where PyYAML was built with it: ten times faster."""
@@ -22,8 +22,8 @@ MAX_VALUES = 100_000
 """Aliases let a few lines stand for millions of values; our largest field map has 1,000."""
 
 PREFIX = "tag:yaml.org,2002:"
-WHOLE = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
-FRACTION = re.compile(r"[-+]?(?:0|[1-9][0-9]*)\.[0-9]+")
+INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]*)\.[0-9]+")
 
 
 @dataclass(slots=True)
@@ -78,7 +78,7 @@ def _syntax_fault(error: yaml.YAMLError, document: YamlDocument) -> Fault:
 
 
 def _value(
-    node: yaml.Node, path: Path, document: YamlDocument, around: tuple[yaml.Node, ...] = ()
+    node: yaml.Node, path: Path, document: YamlDocument, ancestors: tuple[yaml.Node, ...] = ()
 ) -> Any:
     document.lines.setdefault(path, node.start_mark.line + 1)
     document.values += 1
@@ -86,17 +86,17 @@ def _value(
         raise TooLarge
     if isinstance(node, yaml.ScalarNode):
         return _scalar(node, path, document)
-    if any(node is each for each in around):
+    if any(node is outer for outer in ancestors):
         document.faults.append(Fault(path, "the value refers to itself"))
         return None
-    around = (*around, node)
+    ancestors = (*ancestors, node)
     if isinstance(node, yaml.MappingNode):
-        return _mapping(node, path, document, around)
-    return [_value(each, (*path, i), document, around) for i, each in enumerate(node.value)]
+        return _mapping(node, path, document, ancestors)
+    return [_value(item, (*path, i), document, ancestors) for i, item in enumerate(node.value)]
 
 
 def _mapping(
-    node: yaml.MappingNode, path: Path, document: YamlDocument, around: tuple[yaml.Node, ...]
+    node: yaml.MappingNode, path: Path, document: YamlDocument, ancestors: tuple[yaml.Node, ...]
 ) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key_node, value_node in node.value:
@@ -104,14 +104,16 @@ def _mapping(
             document.faults.append(Fault(path, "a key must be a plain text"))
             continue
         key = key_node.value
-        here = (*path, key)
+        key_path = (*path, key)
         if key in values:
-            line = document.lines[here]
-            document.lines[(*here, "")] = key_node.start_mark.line + 1
-            document.faults.append(Fault((*here, ""), f"the key stands here and on line {line}"))
+            line = document.lines[key_path]
+            document.lines[(*key_path, "")] = key_node.start_mark.line + 1
+            document.faults.append(
+                Fault((*key_path, ""), f"the key stands here and on line {line}")
+            )
             continue
-        document.lines[here] = key_node.start_mark.line + 1
-        values[key] = _value(value_node, here, document, around)
+        document.lines[key_path] = key_node.start_mark.line + 1
+        values[key] = _value(value_node, key_path, document, ancestors)
     return values
 
 
@@ -123,16 +125,16 @@ def _scalar(node: yaml.ScalarNode, path: Path, document: YamlDocument) -> Any:
         return text
     if kind == "null":
         advice = 'write "" for an empty text, or leave it out'
-        document.faults.append(Fault(path, f"`{key_of(path)}` has no value; {advice}"))
+        document.faults.append(Fault(path, f"`{last_key(path)}` has no value; {advice}"))
         return None
     if kind == "bool" and text in {"true", "false"}:
         return text == "true"
-    if kind == "int" and WHOLE.fullmatch(text) and len(text) <= MAX_DIGITS:
+    if kind == "int" and INTEGER.fullmatch(text) and len(text) <= MAX_DIGITS:
         return int(text)
-    if kind == "float" and FRACTION.fullmatch(text):
+    if kind == "float" and DECIMAL.fullmatch(text):
         return float(text)
     meant = {"bool": "true or false", "timestamp": "a date"}.get(kind, "a number of another form")
     document.faults.append(
-        Fault(path, f"`{key_of(path)}`: YAML reads `{text}` as {meant}; write it in quotes")
+        Fault(path, f"`{last_key(path)}`: YAML reads `{text}` as {meant}; write it in quotes")
     )
     return text

@@ -17,32 +17,32 @@ LOOSE_SETS: frozenset[ReferenceSet] = frozenset({"phone"})
 
 STEPS = (1, -1)
 PROBES = 32
-ROWS_OF_A_PROBE = 8
+PROBE_ROWS = 8
 ROWS_CONFIRMED = 50
-LEAST_ROWS = 10
-LEAST_SHARE = 0.9
-LEAST_COLUMNS = 2
+MIN_ROWS = 10
+MIN_SHARE = 0.9
+MIN_COLUMNS = 2
 """One column alone proves nothing: a value of a wrong form may stand beside one of the right."""
 
 Row = Sequence[str]
 ReadRows = Callable[[Sequence[int]], Sequence[Row]]
 """Reads rows of a file, by their numbers from 1, in order."""
 
-Reading = int | None
+RowShift = int | None
 """How a row reads: its values stand 0, 1 or -1 columns to the right; None where that is open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """From `row` on, values stand `step` columns to the right (-1: left), at `place` at latest."""
+    """From `row` on, values stand `step` columns to the right (-1: left), at `index` at latest."""
 
     row: int
     step: int
-    place: int
+    index: int
 
 
 @dataclass(frozen=True)
-class Ruler:
+class ColumnShiftDetector:
     """Holds rows against the columns of a file; None stands for one that is not described."""
 
     columns: Sequence[Column | None]
@@ -50,101 +50,109 @@ class Ruler:
 
     def find_shift(self, rows: int, read: ReadRows) -> Shift | None:
         """Look for a shift that lasts to the end of a file of so many rows, by few of them."""
-        probes = _spread(1, max(1, rows - ROWS_OF_A_PROBE + 1), PROBES)
-        backwards = ((row, self._reading_from(row, rows, read)) for row in reversed(probes))
-        step = next((reading for _row, reading in backwards if reading is not None), None)
+        probes = _evenly_spaced(1, max(1, rows - PROBE_ROWS + 1), PROBES)
+        backwards = ((row, self._majority_shift(row, rows, read)) for row in reversed(probes))
+        step = next((row_shift for _row, row_shift in backwards if row_shift is not None), None)
         if not step:
             return None
-        straight = next((row for row, reading in backwards if reading == 0), 0)
-        candidates = range(straight + 1, rows + 1)
-        place = bisect_left(
-            candidates, 1, key=lambda row: int(self._reading_from(row, rows, read) == step)
+        unshifted = next((row for row, row_shift in backwards if row_shift == 0), 0)
+        candidates = range(unshifted + 1, rows + 1)
+        index = bisect_left(
+            candidates, 1, key=lambda row: int(self._majority_shift(row, rows, read) == step)
         )
-        return self._confirmed(candidates[place:], step, read) if candidates[place:] else None
+        return self._confirm(candidates[index:], step, read) if candidates[index:] else None
 
-    def reading(self, row: Row) -> Reading:
+    def row_shift(self, row: Row) -> RowShift:
         """Tell whether and where to the values of a row have been shifted."""
         if len(row) != len(self.columns):
             return None
-        if not self._broken(row):
-            return 0 if self._is_straight(row) else None
-        if shifted := [step for step in STEPS if self._proven(row, step)]:
+        if not self._invalid_columns(row):
+            return 0 if self._is_unshifted(row) else None
+        if shifted := [step for step in STEPS if self._proven_columns(row, step)]:
             return shifted[0]
-        return 0 if all(False in self._moved(row, step).values() for step in STEPS) else None
+        return (
+            0
+            if all(False in self._fits_after_shift(row, step).values() for step in STEPS)
+            else None
+        )
 
-    def _reading_from(self, begin: int, rows: int, read: ReadRows) -> Reading:
+    def _majority_shift(self, begin: int, rows: int, read: ReadRows) -> RowShift:
         """Tell what most of a few rows tell."""
-        numbers = range(begin, min(begin + ROWS_OF_A_PROBE, rows + 1))
-        found = Counter(self.reading(row) for row in read(numbers))
+        numbers = range(begin, min(begin + PROBE_ROWS, rows + 1))
+        found = Counter(self.row_shift(row) for row in read(numbers))
         del found[None]
         return max(found, key=found.__getitem__, default=None)
 
-    def _confirmed(self, rows: range, step: int, read: ReadRows) -> Shift | None:
+    def _confirm(self, rows: range, step: int, read: ReadRows) -> Shift | None:
         """See that nearly all of the rows to the end tell the same, and by several columns."""
         begin = next(
             row
-            for row, values in zip(rows, read(rows[:ROWS_OF_A_PROBE]), strict=False)
-            if self.reading(values) == step
+            for row, values in zip(rows, read(rows[:PROBE_ROWS]), strict=False)
+            if self.row_shift(values) == step
         )
-        found = read(_spread(begin, rows[-1], ROWS_CONFIRMED))
-        readings = [self.reading(row) for row in found]
-        shifted = [row for row, each in zip(found, readings, strict=True) if each == step]
-        told = len(readings) - readings.count(None)
-        proven = {place for row in shifted for place in self._proven(row, step)}
-        if len(shifted) < max(LEAST_ROWS, LEAST_SHARE * told) or len(proven) < LEAST_COLUMNS:
+        found = read(_evenly_spaced(begin, rows[-1], ROWS_CONFIRMED))
+        row_shifts = [self.row_shift(row) for row in found]
+        shifted = [
+            row for row, row_shift in zip(found, row_shifts, strict=True) if row_shift == step
+        ]
+        conclusive = len(row_shifts) - row_shifts.count(None)
+        proven = {index for row in shifted for index in self._proven_columns(row, step)}
+        if len(shifted) < max(MIN_ROWS, MIN_SHARE * conclusive) or len(proven) < MIN_COLUMNS:
             return None
-        return Shift(begin, step, min(self._broken(row)[0] for row in shifted))
+        return Shift(begin, step, min(self._invalid_columns(row)[0] for row in shifted))
 
-    def _is_straight(self, row: Row) -> bool:
+    def _is_unshifted(self, row: Row) -> bool:
         """Whether some value fits its column, and what stands beside it would not."""
         right, left = (self._fits(row, step) for step in STEPS)
         return any(
-            fits and False in (beside := {right.get(place), left.get(place)}) and True not in beside
-            for place, fits in self._fits(row, 0).items()
+            fits and False in (beside := {right.get(index), left.get(index)}) and True not in beside
+            for index, fits in self._fits(row, 0).items()
         )
 
-    def _broken(self, row: Row) -> list[int]:
+    def _invalid_columns(self, row: Row) -> list[int]:
         """Place the columns that hold what is wrong there, in order."""
-        return [place for place, fits in self._fits(row, 0).items() if not fits]
+        return [index for index, fits in self._fits(row, 0).items() if not fits]
 
-    def _proven(self, row: Row, step: int) -> set[int]:
+    def _proven_columns(self, row: Row, step: int) -> set[int]:
         """Place the columns that do not hold what fits them, while their neighbour does.
 
         One of them at least must hold what is wrong. There are none where any value contradicts.
         """
-        moved, own = self._moved(row, step), self._fits(row, 0)
-        if False in moved.values():
+        after_shift, own = self._fits_after_shift(row, step), self._fits(row, 0)
+        if False in after_shift.values():
             return set()
-        broken = {place for place in moved if own.get(place) is False}
-        is_any_right = any(fits for place, fits in own.items() if place > self._broken(row)[0])
-        return broken if is_any_right or not broken else set(moved)
+        invalid = {index for index in after_shift if own.get(index) is False}
+        is_any_right = any(
+            fits for index, fits in own.items() if index > self._invalid_columns(row)[0]
+        )
+        return invalid if is_any_right or not invalid else set(after_shift)
 
-    def _moved(self, row: Row, step: int) -> dict[int, bool]:
+    def _fits_after_shift(self, row: Row, step: int) -> dict[int, bool]:
         """Say whether what stands beside fits, of columns from the first that is broken on."""
         # Where a value is missing, the first wrong one may be in its place.
-        first = self._broken(row)[0] + (0 if step == 1 else 1)
-        return {place: fits for place, fits in self._fits(row, step).items() if place >= first}
+        first = self._invalid_columns(row)[0] + (0 if step == 1 else 1)
+        return {index: fits for index, fits in self._fits(row, step).items() if index >= first}
 
     def _fits(self, row: Row, step: int) -> dict[int, bool]:
         """Say, of columns that tell values apart, whether what stands there fits; no blanks."""
         return {
-            place: not any(broken_rules(row[place + step], column))
-            for place, column in enumerate(self.columns)
+            index: not any(broken_rules(row[index + step], column))
+            for index, column in enumerate(self.columns)
             if column is not None
-            and _tells_apart(column)
-            and 0 <= place + step < len(row)
-            and row[place + step]
-            and row[place + step] not in self.blanks
+            and _is_distinctive(column)
+            and 0 <= index + step < len(row)
+            and row[index + step]
+            and row[index + step] not in self.blanks
         }
 
 
-def _tells_apart(column: Column) -> bool:
+def _is_distinctive(column: Column) -> bool:
     constraints, reference = column.constraints, column.alumniq.reference
     bound = constraints.pattern is not None or constraints.enum is not None
     return column.type != "string" or bound or reference not in {None, *LOOSE_SETS}
 
 
-def _spread(first: int, last: int, count: int) -> list[int]:
+def _evenly_spaced(first: int, last: int, count: int) -> list[int]:
     """Choose numbers at even distances, first and last among them."""
     steps = max(1, min(count, last - first + 1) - 1)
     return sorted({first + (last - first) * step // steps for step in range(steps + 1)})

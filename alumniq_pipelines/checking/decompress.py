@@ -92,8 +92,8 @@ class Readable(Protocol):
 class Limits:
     """How far a compressed file may expand: in bytes, and in bytes per byte of it."""
 
-    most_bytes: int = 50 << 30
-    most_ratio: int = 200
+    max_bytes: int = 50 << 30
+    max_ratio: int = 200
 
 
 DEFAULT_LIMITS = Limits()
@@ -121,8 +121,8 @@ def decode(received: Path, scratch: Path, limits: Limits, progress: Fraction) ->
         path = received
         if head.startswith((GZIP, *ZIP, *ZSTD)):
             path = scratch / "decoded"
-            with _damage_told(file):
-                _unpack(file, head, path, _Allowance(limits))
+            with _translate_archive_errors(file):
+                _decompress(file, head, path, _ExpansionBudget(limits))
     if path is not received:
         with path.open("rb") as decoded:
             head = decoded.read(CHUNK_BYTES)
@@ -134,7 +134,7 @@ def decode(received: Path, scratch: Path, limits: Limits, progress: Fraction) ->
 
 
 @dataclass(slots=True)
-class _Allowance:
+class _ExpansionBudget:
     """What is left of the room a compressed file may take, by how much of it was read so far.
 
     Measured by its whole size, a bomb of 15 MB would be given 3 GB before it is known for one.
@@ -151,15 +151,15 @@ class _Allowance:
         """
         self.used += len(chunk)
         limits = self.limits
-        if self.used > min(limits.most_bytes, max(RATIO_COUNTS_FROM, read * limits.most_ratio)):
-            raise ExpandsTooFar(limits.most_bytes, limits.most_ratio)
+        if self.used > min(limits.max_bytes, max(RATIO_COUNTS_FROM, read * limits.max_ratio)):
+            raise ExpandsTooFar(limits.max_bytes, limits.max_ratio)
         if self.used - self.window[0] >= WINDOW_BYTES:
             self._close_window(chunk, read)
 
     def _close_window(self, chunk: bytes, read: int) -> None:
         expanded, packed = self.used - self.window[0], read - self.window[1]
-        if expanded > packed * self.limits.most_ratio:
-            raise ExpandsTooFar(self.limits.most_bytes, self.limits.most_ratio)
+        if expanded > packed * self.limits.max_ratio:
+            raise ExpandsTooFar(self.limits.max_bytes, self.limits.max_ratio)
         if expanded > packed * REPETITION_RATIO and _repeats(chunk):
             raise RepeatsItself
         self.window = self.used, read
@@ -172,7 +172,7 @@ def _repeats(chunk: bytes) -> bool:
 
 
 @contextmanager
-def _damage_told(file: BinaryIO) -> Iterator[None]:
+def _translate_archive_errors(file: BinaryIO) -> Iterator[None]:
     """Tell of all the ways in which a damaged archive shows itself."""
     try:
         yield
@@ -192,11 +192,11 @@ def _damage_told(file: BinaryIO) -> Iterator[None]:
         raise DamagedArchive(file.tell()) from None
 
 
-def _unpack(file: BinaryIO, head: bytes, path: Path, allowance: "_Allowance") -> None:
+def _decompress(file: BinaryIO, head: bytes, path: Path, budget: "_ExpansionBudget") -> None:
     """Write out what is compressed; checksums and lengths are verified by who expands it."""
     with path.open("wb") as copy:
         for chunk in _expanded(file, head):
-            allowance.use(chunk, file.tell())
+            budget.use(chunk, file.tell())
             copy.write(chunk)
 
 

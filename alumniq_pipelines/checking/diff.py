@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from alumniq_pipelines.checking.emptied_columns import emptied_columns
-from alumniq_pipelines.checking.lost_zeros import LostZeros, lost_zeros
+from alumniq_pipelines.checking.lost_zeros import LostZeros, find_known_with_zeros
 from alumniq_pipelines.checking.staging import Staging
 from alumniq_pipelines.core.database_paths import database_path
 from alumniq_pipelines.core.loads.diff import Changes, EmptiedColumn
@@ -30,23 +30,23 @@ def compare(staging: Staging, live: LiveRows, in_file: Collection[str] = ()) -> 
 
     `in_file` are the columns that the file has.
     """
-    with _attached(staging, live) as sides:
+    with _attach_live_rows(staging, live) as sides:
         key = staging.field_map.table_schema.primary_key
         has_key = bool(key) and set(key) <= set(sides.shared)
         changes = sides.by_key(key) if has_key else sides.as_multisets()
         return replace(changes, emptied=tuple(sides.emptied(in_file)))
 
 
-def zeros_lost(staging: Staging, live: LiveRows) -> Iterator[LostZeros]:
+def find_lost_zeros(staging: Staging, live: LiveRows) -> Iterator[LostZeros]:
     """Find columns of the key that match more of the live version with zeros put in front."""
-    with _attached(staging, live) as sides:
+    with _attach_live_rows(staging, live) as sides:
         for name in staging.field_map.table_schema.primary_key:
-            if found := sides.zeros_lost(name):
+            if found := sides.find_lost_zeros(name):
                 yield found
 
 
 @contextmanager
-def _attached(staging: Staging, live: LiveRows) -> Iterator["_Sides"]:
+def _attach_live_rows(staging: Staging, live: LiveRows) -> Iterator["_Sides"]:
     staging.run(f"ATTACH {literal(database_path(live.database))} AS live (READ_ONLY)")
     try:
         yield _Sides(staging, f"live.{identifier(live.table)}")
@@ -100,24 +100,24 @@ class _Sides:
         new, old = self.types
         return emptied_columns(self.staging, new, self.tables[1], old, in_file)
 
-    def zeros_lost(self, name: str) -> LostZeros | None:
+    def find_lost_zeros(self, name: str) -> LostZeros | None:
         """Find texts of a column that the live version has only with zeros in front."""
         if any(types.get(name) != TEXT for types in self.types):
             return None
         known = f"SELECT {identifier(name)} AS text FROM {self.tables[1]}"
-        return lost_zeros(self.staging, name, known)
+        return find_known_with_zeros(self.staging, name, known)
 
     def _pair(self, key: Sequence[str]) -> None:
-        places = [f"k{place}" for place in range(len(key))]
-        named = zip(key, places, strict=True)
-        keys = ", ".join(f"{self.shared[name]} AS {place}" for name, place in named)
+        indexes = [f"k{index}" for index in range(len(key))]
+        named = zip(key, indexes, strict=True)
+        keys = ", ".join(f"{self.shared[name]} AS {index}" for name, index in named)
         hashed = self._row_hash(without=key)
         halves = [
             f"(SELECT {keys}, {hashed} AS hash, rowid AS row FROM {table})" for table in self.tables
         ]
         self.staging.run(
             f"CREATE OR REPLACE TABLE {PAIRS} AS SELECT new.row AS new_row, old.row AS old_row "
-            f"FROM {halves[0]} AS new FULL JOIN {halves[1]} AS old USING ({', '.join(places)}) "
+            f"FROM {halves[0]} AS new FULL JOIN {halves[1]} AS old USING ({', '.join(indexes)}) "
             "WHERE new.hash IS DISTINCT FROM old.hash"
         )
 
@@ -130,19 +130,19 @@ class _Sides:
         """
         names = [name for name in self.shared if name not in key]
         differing = ", ".join(
-            f"count(*) FILTER (new.{place} IS DISTINCT FROM old.{place})"
-            for place in (f"c{place}" for place in range(len(names)))
+            f"count(*) FILTER (new.{index} IS DISTINCT FROM old.{index})"
+            for index in (f"c{index}" for index in range(len(names)))
         )
         cells = ", ".join(
-            f"CAST(hash({self.shared[name]}) & {HALF_OF_HASH} AS UINTEGER) AS c{place}"
-            for place, name in enumerate(names)
+            f"CAST(hash({self.shared[name]}) & {HALF_OF_HASH} AS UINTEGER) AS c{index}"
+            for index, name in enumerate(names)
         )
         halves = [f"(SELECT rowid AS row, {cells} FROM {table})" for table in self.tables]
         counts = self.staging.run(
             f"SELECT {differing} FROM {PAIRS} AS pairs JOIN {halves[0]} AS new "
             f"ON new.row = pairs.new_row JOIN {halves[1]} AS old ON old.row = pairs.old_row"
         ).fetchall()[0]
-        found = sorted(zip(names, counts, strict=True), key=lambda each: -each[1])
+        found = sorted(zip(names, counts, strict=True), key=lambda column_count: -column_count[1])
         return {name: count for name, count in found if count}
 
     def _changes(

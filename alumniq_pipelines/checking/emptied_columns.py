@@ -9,7 +9,7 @@ in every row, and once rows are staged that looks like a blank.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from alumniq_pipelines.checking.sql_checks import typed
+from alumniq_pipelines.checking.sql_checks import value_sql
 from alumniq_pipelines.checking.staging import Staging
 from alumniq_pipelines.core.feeds.column_names import is_extension_name
 from alumniq_pipelines.core.feeds.field_map import Column, FieldMap
@@ -105,4 +105,4 @@ def _has_value(name: str, kind: str, field_map: FieldMap) -> str:
 
 def _default(column: Column) -> str:
     """Write the text of a column's default, as it is published."""
-    return f"CAST({typed(NO_TEXT, column)} AS VARCHAR)"
+    return f"CAST({value_sql(NO_TEXT, column)} AS VARCHAR)"

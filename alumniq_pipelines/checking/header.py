@@ -6,10 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 
-from alumniq_pipelines.core.feeds.column_names import ColumnNames, bare, fold, is_extension_name
-from alumniq_pipelines.core.feeds.did_you_mean import near_miss
+from alumniq_pipelines.core.feeds.column_names import (
+    ColumnNames,
+    fold,
+    is_extension_name,
+    strip_name,
+)
+from alumniq_pipelines.core.feeds.did_you_mean import closest_match
 from alumniq_pipelines.core.feeds.field_map import FieldMap
-from alumniq_pipelines.core.feeds.validation import LONGEST_COLUMN_NAME
+from alumniq_pipelines.core.feeds.validation import MAX_COLUMN_NAME_BYTES
 from alumniq_pipelines.core.loads.rejection_report import REPORT_COLUMNS
 from alumniq_pipelines.core.problems.file import FileProblem
 from alumniq_pipelines.core.problems.header import (
@@ -30,8 +35,8 @@ MAX_COLUMNS = 10_000
 """A header of 1.5 MB can name 750,000, which would take minutes and gigabytes to read."""
 
 EXTENSION_NAME = re.compile(r"\w+")
-MOST_NAMES_LISTED = 10
-MOST_NEAR_NAMES = 100
+MAX_NAMES_LISTED = 10
+MAX_SUGGESTIONS = 100
 """Unknown columns for which a similar known one is looked up: a header may have 100,000."""
 LINES_SEARCHED = 10
 """How far below the top of the file a header is looked for, to say where it stands."""
@@ -58,50 +63,53 @@ def read_header(text: str, field_map: FieldMap) -> Header:
 
     All that is wrong with the header is reported together.
     """
-    delimiter, names = _best_reading(text, field_map)
+    delimiter, names = _detect_delimiter(text, field_map)
     if not _matches(names, field_map):
         known = [column.name for column in field_map.columns]
         raise NoHeader(known, _line_of_header(text, field_map))
     if len(names) > MAX_COLUMNS:
         raise TooManyColumns(len(names), MAX_COLUMNS)
-    width, names = len(names), _without_report(names)
-    places = _places(names, field_map)
-    faults = list(_faults(names, places, field_map))
+    width, names = len(names), _without_report_columns(names)
+    indexes = _column_indexes(names, field_map)
+    faults = list(_faults(names, indexes, field_map))
     if faults:
         raise UnusableHeader(faults)
-    ordered = [column.name for column in field_map.columns if column.name in places]
-    own = [name for name in places if name not in set(ordered)]
-    sources = {name: places[name][0] for name in (*ordered, *own)}
+    ordered = [column.name for column in field_map.columns if column.name in indexes]
+    own = [name for name in indexes if name not in set(ordered)]
+    sources = {name: indexes[name][0] for name in (*ordered, *own)}
     notes = list(_notes(names, sources, delimiter, field_map))
     if len(names) < width:
         notes.append("The file is a rejection report; the report's own columns were left out.")
     return Header(delimiter, width, sources, tuple(notes), tuple(names))
 
 
-def _without_report(names: list[str]) -> list[str]:
+def _without_report_columns(names: list[str]) -> list[str]:
     """Leave out the columns that a rejection report has added to what was sent."""
-    place = len(names) - len(REPORT_COLUMNS)
-    return names[:place] if tuple(names[place:]) == REPORT_COLUMNS else names
+    index = len(names) - len(REPORT_COLUMNS)
+    return names[:index] if tuple(names[index:]) == REPORT_COLUMNS else names
 
 
-def _best_reading(text: str, field_map: FieldMap) -> tuple[str, list[str]]:
+def _detect_delimiter(text: str, field_map: FieldMap) -> tuple[str, list[str]]:
     """Choose the delimiter by which most names are known; the field map's own wins a tie.
 
     Another must part two of them: beside one name it may as well be a part of some text.
     """
     own = field_map.dialect.csv.delimiter
-    readings = [(each, _names(text, each, field_map)) for each in dict.fromkeys((own, *DELIMITERS))]
+    candidates = [
+        (separator, _read_names(text, separator, field_map))
+        for separator in dict.fromkeys((own, *DELIMITERS))
+    ]
 
-    def known(reading: tuple[str, list[str]]) -> int:
-        delimiter, names = reading
+    def known(candidate: tuple[str, list[str]]) -> int:
+        delimiter, names = candidate
         matches = _matches(names, field_map)
         parted = matches + sum(_is_extension(name, field_map) for name in names)
         return matches if delimiter == own or parted > 1 else 0
 
-    return max(readings, key=known)
+    return max(candidates, key=known)
 
 
-def _names(text: str, delimiter: str, field_map: FieldMap) -> list[str]:
+def _read_names(text: str, delimiter: str, field_map: FieldMap) -> list[str]:
     """Read the first record strictly; nothing where that cannot be done."""
     quote = field_map.dialect.csv.quote_char
     if delimiter == quote:
@@ -116,37 +124,37 @@ def _names(text: str, delimiter: str, field_map: FieldMap) -> list[str]:
 
 
 def _matches(names: Sequence[str], field_map: FieldMap) -> int:
-    return len({fold(name) for name in names} & {fold(each.name) for each in field_map.columns})
+    return len({fold(name) for name in names} & {fold(column.name) for column in field_map.columns})
 
 
 def _line_of_header(text: str, field_map: FieldMap) -> int | None:
     """Look whether a header stands some lines further down."""
     wanted = min(2, len(field_map.columns))
     for number, line in enumerate(text.splitlines()[1:LINES_SEARCHED], start=2):
-        if _matches(_best_reading(line, field_map)[1], field_map) >= wanted:
+        if _matches(_detect_delimiter(line, field_map)[1], field_map) >= wanted:
             return number
     return None
 
 
-def _places(names: Sequence[str], field_map: FieldMap) -> dict[str, list[int]]:
+def _column_indexes(names: Sequence[str], field_map: FieldMap) -> dict[str, list[int]]:
     """Find where known columns and kept extension columns stand, in the file's order."""
     known = {fold(column.name): column.name for column in field_map.columns}
     own: dict[str, str] = {}
-    places: dict[str, list[int]] = {}
-    for place, name in enumerate(names):
+    indexes: dict[str, list[int]] = {}
+    for index, name in enumerate(names):
         if (folded := fold(name)) in known:
-            places.setdefault(known[folded], []).append(place)
+            indexes.setdefault(known[folded], []).append(index)
         elif _is_extension(name, field_map):
-            plain = own.setdefault(bare(name).casefold(), bare(name))
-            places.setdefault(plain, []).append(place)
-    return places
+            plain = own.setdefault(strip_name(name).casefold(), strip_name(name))
+            indexes.setdefault(plain, []).append(index)
+    return indexes
 
 
 def _is_extension(name: str, field_map: FieldMap) -> bool:
     return field_map.alumniq.extension_columns and is_extension_name(name)
 
 
-def _unknown(names: Sequence[str], field_map: FieldMap) -> list[str]:
+def _unknown_names(names: Sequence[str], field_map: FieldMap) -> list[str]:
     """List the names, each once, that are neither known nor of columns to be kept."""
     known = {fold(column.name) for column in field_map.columns}
     return [
@@ -157,32 +165,32 @@ def _unknown(names: Sequence[str], field_map: FieldMap) -> list[str]:
 
 
 def _faults(
-    names: Sequence[str], places: Mapping[str, Sequence[int]], field_map: FieldMap
+    names: Sequence[str], indexes: Mapping[str, Sequence[int]], field_map: FieldMap
 ) -> Iterator[FileProblem]:
-    unknown = _unknown(names, field_map)
-    absent = [column.name for column in field_map.columns if column.name not in places]
-    misspelt = _misspelt(unknown, absent, field_map)
+    unknown = _unknown_names(names, field_map)
+    absent = [column.name for column in field_map.columns if column.name not in indexes]
+    misspelt = _find_misspelt(unknown, absent, field_map)
     for column in field_map.columns:
-        meant = [name for name, known in misspelt.items() if known == column.name]
+        misspellings = [name for name, known in misspelt.items() if known == column.name]
         if column.name in absent and field_map.is_required(column):
-            near = meant[0] if meant else near_miss(column.name, unknown)
+            near = misspellings[0] if misspellings else closest_match(column.name, unknown)
             yield MissingColumn(column.name, near)
         else:
-            yield from (MisspeltColumn(name, column.name) for name in meant)
-    for name, found in places.items():
+            yield from (MisspeltColumn(name, column.name) for name in misspellings)
+    for name, found in indexes.items():
         if len(found) > 1:
-            spellings = [bare(names[place]) for place in found]
-            yield DuplicateColumn(name, [place + 1 for place in found], spellings)
+            spellings = [strip_name(names[index]) for index in found]
+            yield DuplicateColumn(name, [index + 1 for index in found], spellings)
         elif field_map.column(name) is None and not _is_storable(name):
-            yield UnusableColumnName(found[0] + 1, LONGEST_COLUMN_NAME)
+            yield UnusableColumnName(found[0] + 1, MAX_COLUMN_NAME_BYTES)
     if field_map.alumniq.unknown_columns == "reject":
         others = [name for name in unknown if name not in misspelt]
         for count, name in enumerate(others):
-            near = near_miss(name, absent) if count < MOST_NEAR_NAMES else None
+            near = closest_match(name, absent) if count < MAX_SUGGESTIONS else None
             yield UnknownColumn(name, near)
 
 
-def _misspelt(
+def _find_misspelt(
     unknown: Sequence[str], absent: Sequence[str], field_map: FieldMap
 ) -> Mapping[str, str]:
     """Find the unknown names that probably stand for absent columns, and for which.
@@ -192,13 +200,13 @@ def _misspelt(
     if not absent:
         return {}
     known = ColumnNames(field_map)
-    meant = ((name, known.meant_by(name, absent)) for name in unknown)
-    return {name: column for name, column in meant if column is not None}
+    misspellings = ((name, known.probable_match(name, absent)) for name in unknown)
+    return {name: column for name, column in misspellings if column is not None}
 
 
 def _is_storable(name: str) -> bool:
     """Whether a name of the sender's own can be a column's in every database."""
-    return bool(EXTENSION_NAME.fullmatch(name)) and len(name.encode()) <= LONGEST_COLUMN_NAME
+    return bool(EXTENSION_NAME.fullmatch(name)) and len(name.encode()) <= MAX_COLUMN_NAME_BYTES
 
 
 def _notes(
@@ -207,36 +215,38 @@ def _notes(
     """Tell of all that was taken as it is but was not quite as described."""
     if delimiter != field_map.dialect.csv.delimiter:
         yield (
-            f"The file is delimited by {_shown(delimiter)}, the field map says "
-            f"{_shown(field_map.dialect.csv.delimiter)}; it was read as it is."
+            f"The file is delimited by {_format_delimiter(delimiter)}, the field map says "
+            f"{_format_delimiter(field_map.dialect.csv.delimiter)}; it was read as it is."
         )
     respelled = [
-        f"`{bare(names[place])}` as `{name}`"
-        for name, place in sources.items()
-        if bare(names[place]) != name
+        f"`{strip_name(names[index])}` as `{name}`"
+        for name, index in sources.items()
+        if strip_name(names[index]) != name
     ]
     if respelled:
-        yield f"Columns were matched in spite of their spelling: {_listed(respelled)}."
+        yield f"Columns were matched in spite of their spelling: {_format_names(respelled)}."
     absent = [column.name for column in field_map.columns if column.name not in sources]
     if absent:
-        yield f"The file lacks columns that may be left out; they are blank: {_listed(absent)}."
-    unknown = _unknown(names, field_map)
+        yield (
+            f"The file lacks columns that may be left out; they are blank: {_format_names(absent)}."
+        )
+    unknown = _unknown_names(names, field_map)
     if unknown and field_map.alumniq.unknown_columns == "warn":
-        shown = [_with_near_miss(name, absent) for name in unknown[:MOST_NAMES_LISTED]]
-        listed = _listed([*shown, *unknown[MOST_NAMES_LISTED:]])
+        shown = [_with_suggestion(name, absent) for name in unknown[:MAX_NAMES_LISTED]]
+        listed = _format_names([*shown, *unknown[MAX_NAMES_LISTED:]])
         yield f"Columns that are not in the field map were left out: {listed}."
 
 
-def _with_near_miss(name: str, absent: Sequence[str]) -> str:
-    near = near_miss(name, absent)
+def _with_suggestion(name: str, absent: Sequence[str]) -> str:
+    near = closest_match(name, absent)
     return f"`{name}` (did you mean `{near}`?)" if near else f"`{name}`"
 
 
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - MOST_NAMES_LISTED
-    listed = ", ".join(names[:MOST_NAMES_LISTED])
+def _format_names(names: Sequence[str]) -> str:
+    more = len(names) - MAX_NAMES_LISTED
+    listed = ", ".join(names[:MAX_NAMES_LISTED])
     return listed if more <= 0 else f"{listed} and {more} more"
 
 
-def _shown(delimiter: str) -> str:
+def _format_delimiter(delimiter: str) -> str:
     return {"\t": "tabs", " ": "spaces"}.get(delimiter, f"{delimiter!r}")

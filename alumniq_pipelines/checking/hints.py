@@ -7,16 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from alumniq_pipelines.checking.column_shift import Shift
 from alumniq_pipelines.checking.spreadsheet_damage import Damage
-from alumniq_pipelines.checking.tally import Found
+from alumniq_pipelines.checking.tally import ViolationCount
 
-LEAST_ROWS = 100
-LEAST_SHARE = 0.9
+MIN_ROWS = 100
+MIN_SHARE = 0.9
 """Of the rows from its first to the end of the file, for a fault to have one root."""
 
 SAME_BEGINNING = 0.05
 """Part of those rows within which the first of other faults of the same root stand."""
 
-MOST_FAULTS_NAMED = 5
+MAX_FAULTS_LISTED = 5
 
 
 def damage_hint(damage: Damage, column: str, count: int, first_line: int) -> str:
@@ -60,40 +60,42 @@ def shift_hint(shift: Shift, column: str, first_line: int) -> str:
     )
 
 
-def common_roots(found: Iterable[Found], rows: int) -> list[list[Found]]:
+def group_by_root_cause(
+    violation_counts: Iterable[ViolationCount], rows: int
+) -> list[list[ViolationCount]]:
     """Group faults that hold nearly all rows, of so many, from some row to the end of the file."""
     lasting = [
-        each
-        for each in found
-        if each.count >= max(LEAST_ROWS, LEAST_SHARE * (rows - each.first_row + 1))
+        fault
+        for fault in violation_counts
+        if fault.count >= max(MIN_ROWS, MIN_SHARE * (rows - fault.first_row + 1))
     ]
-    groups: list[list[Found]] = []
-    for each in sorted(lasting, key=lambda each: each.first_row):
+    groups: list[list[ViolationCount]] = []
+    for fault in sorted(lasting, key=lambda fault: fault.first_row):
         begin = groups[-1][0].first_row if groups else 0
-        if groups and each.first_row - begin <= SAME_BEGINNING * (rows - begin):
-            groups[-1].append(each)
+        if groups and fault.first_row - begin <= SAME_BEGINNING * (rows - begin):
+            groups[-1].append(fault)
         else:
-            groups.append([each])
+            groups.append([fault])
     return groups
 
 
-def root_hint(group: Sequence[Found], rows: int, lines: Mapping[int, int]) -> str:
+def root_cause_hint(group: Sequence[ViolationCount], rows: int, lines: Mapping[int, int]) -> str:
     """Tell of faults that seem to have one root, all at once."""
     begin = group[0].first_row
-    messages = [each.subject.message for each in group]
-    told = "; ".join(messages[:MOST_FAULTS_NAMED])
-    more = len(messages) - MOST_FAULTS_NAMED
+    messages = [fault.violation.message for fault in group]
+    listed = "; ".join(messages[:MAX_FAULTS_LISTED])
+    more = len(messages) - MAX_FAULTS_LISTED
     rest = f"; and {more} more" if more > 0 else ""
-    faults = f"the same {'fault' if len(group) == 1 else 'faults'}: {told}{rest}"
-    most = max(each.count for each in group)
+    faults = f"the same {'fault' if len(group) == 1 else 'faults'}: {listed}{rest}"
+    affected = max(fault.count for fault in group)
     if begin == 1:
         return (
-            f"Nearly all rows of the file ({most:,} of {rows:,}) have {faults}. "
+            f"Nearly all rows of the file ({affected:,} of {rows:,}) have {faults}. "
             "There is probably one root: look at the settings of your export."
         )
     return (
-        f"From line {lines[begin]:,} on, nearly all rows ({most:,} of {rows - begin + 1:,}) have "
-        f"{faults}. There is probably one root: look at what changed there."
+        f"From line {lines[begin]:,} on, nearly all rows ({affected:,} of {rows - begin + 1:,}) "
+        f"have {faults}. There is probably one root: look at what changed there."
     )
 
 

@@ -17,7 +17,7 @@ class LostZeros:
     width: int
 
 
-def lost_zeros(staging: Staging, column: str, known: str) -> LostZeros | None:
+def find_known_with_zeros(staging: Staging, column: str, known: str) -> LostZeros | None:
     """Find staged rows whose text is known only once it is filled up with zeros.
 
     `known` is a query of all known texts, called `text`. Only where nearly all of them are of one

@@ -11,8 +11,8 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from alumniq_pipelines.checking.lost_zeros import LostZeros, lost_zeros
-from alumniq_pipelines.checking.reference_rows import PartnerRows
+from alumniq_pipelines.checking.lost_zeros import LostZeros, find_known_with_zeros
+from alumniq_pipelines.checking.reference_rows import ReferencedRows
 from alumniq_pipelines.checking.staging import Staging
 from alumniq_pipelines.checking.structure.block import Mask, Positions
 from alumniq_pipelines.core.database_paths import database_path
@@ -41,9 +41,9 @@ class OtherRows:
         self.staging.run(
             f"CREATE OR REPLACE TABLE aside.orphans AS SELECT file.rowid AS row "
             f"FROM {self.staging.table} AS file ANTI JOIN "
-            f"(SELECT {_referred(key)} FROM {self.table}{_fixed(key)}) AS partner "
-            f"ON {_meet(key, types_of(self.staging, self.staging.table), self.types)} "
-            f"WHERE {_present(key)} ORDER BY row"
+            f"(SELECT {_referenced_columns(key)} FROM {self.table}{_where_clause(key)}) AS partner "
+            f"ON {_join_condition(key, types_of(self.staging, self.staging.table), self.types)} "
+            f"WHERE {_key_present(key)} ORDER BY row"
         )
         for begin in range(0, self.staging.count("aside.orphans"), ROWS_PER_BATCH):
             found = self.staging.run(
@@ -52,52 +52,53 @@ class OtherRows:
             ).fetchnumpy()
             yield np.asarray(found["row"])
 
-    def zeros_lost(self, key: ForeignKey) -> LostZeros | None:
+    def find_lost_zeros(self, key: ForeignKey) -> LostZeros | None:
         """Find rows whose key of one text would have a partner, were zeros put in front."""
         ours = types_of(self.staging, self.staging.table)
         if len(key.fields) > 1 or ours[key.fields[0]] != TEXT:
             return None
         if self.types[key.reference.fields[0]] != TEXT:
             return None
-        known = f"SELECT p0 AS text FROM (SELECT {_referred(key)} FROM {self.table}{_fixed(key)})"
-        return lost_zeros(self.staging, key.fields[0], known)
+        referenced = f"SELECT {_referenced_columns(key)} FROM {self.table}{_where_clause(key)}"
+        known = f"SELECT p0 AS text FROM ({referenced})"
+        return find_known_with_zeros(self.staging, key.fields[0], known)
 
 
 @dataclass(frozen=True, slots=True)
 class Links:
     """The rows of a file that refer to one of the same file, and that row: -1 where there is none.
 
-    Both by their places; in the order of `partners`.
+    Both by their places; in the order of `referenced`.
     """
 
     rows: Places
-    partners: Places
+    referenced: Places
 
     def orphans(self, rejected: Mask) -> Positions:
         """List the rows whose partner is missing or rejected, in order."""
-        is_orphan = (self.partners < 0) | rejected[self.partners]
+        is_orphan = (self.referenced < 0) | rejected[self.referenced]
         found: Positions = np.sort(self.rows[is_orphan]).astype(np.int64)
         return found
 
     def starts(self, rows: int) -> Places:
         """Tell where those begin that refer to each row of so many, and where the last end."""
-        starts: Places = np.searchsorted(self.partners, np.arange(rows + 1)).astype(np.int32)
+        starts: Places = np.searchsorted(self.referenced, np.arange(rows + 1)).astype(np.int32)
         return starts
 
 
 @contextmanager
-def attached(staging: Staging, partners: PartnerRows) -> Iterator[OtherRows]:
+def attach_rows(staging: Staging, referenced: ReferencedRows) -> Iterator[OtherRows]:
     """Lend the rows of another feed beside those that are staged; raises WarehouseUnavailable.
 
     Once attached they stay readable, also where their version is removed meanwhile.
     """
-    database = database_path(partners.database)
+    database = database_path(referenced.database)
     try:
         staging.run(f"ATTACH {literal(database)} AS partners (READ_ONLY)")
     except duckdb.Error as error:
         raise WarehouseUnavailable(type(error).__name__) from None
     try:
-        table = f"partners.{identifier(partners.table)}"
+        table = f"partners.{identifier(referenced.table)}"
         yield OtherRows(staging, table, types_of(staging, table))
     finally:
         staging.run("DETACH partners")
@@ -108,7 +109,7 @@ def types_of(staging: Staging, table: str) -> dict[str, str]:
     return {name: kind for name, kind, *_ in staging.run(f"DESCRIBE {table}").fetchall()}
 
 
-def links(staging: Staging, key: ForeignKey) -> Links:
+def find_links(staging: Staging, key: ForeignKey) -> Links:
     """Find which rows of the file refer to which, by a key that refers to the file itself.
 
     Of several rows with one key it is the first: later ones are rejected for repeating it. A row
@@ -119,23 +120,23 @@ def links(staging: Staging, key: ForeignKey) -> Links:
         "SELECT CAST(file.rowid AS INTEGER) AS row, "
         "CAST(coalesce(partner.row, -1) AS INTEGER) AS partner "
         f"FROM {staging.table} AS file LEFT JOIN "
-        f"(SELECT {_referred(key)}, min(rowid) AS row FROM {staging.table}{_fixed(key)} "
-        f"GROUP BY ALL) AS partner ON {_meet(key, types, types)} "
-        f"WHERE {_present(key)} AND partner.row IS DISTINCT FROM file.rowid ORDER BY partner"
+        f"(SELECT {_referenced_columns(key)}, min(rowid) AS row FROM {staging.table}"
+        f"{_where_clause(key)} GROUP BY ALL) AS partner ON {_join_condition(key, types, types)} "
+        f"WHERE {_key_present(key)} AND partner.row IS DISTINCT FROM file.rowid ORDER BY partner"
     ).fetchnumpy()
     return Links(np.asarray(found["row"]), np.asarray(found["partner"]))
 
 
-def fallen(rejected: Mask, every: Sequence[Links]) -> Mask:
+def propagate_rejections(rejected: Mask, every: Sequence[Links]) -> Mask:
     """Mark the rows that are rejected once all are that refer to a missing or rejected row.
 
     Every row falls once, and every reference is followed once, however long their chains are.
     """
     marked = rejected.copy()
-    for each in every:
-        marked[each.rows[each.partners < 0]] = True
+    for key_links in every:
+        marked[key_links.rows[key_links.referenced < 0]] = True
     if marked.any():
-        referring = [(each.rows.data, each.starts(len(marked))) for each in every]
+        referring = [(key_links.rows.data, key_links.starts(len(marked))) for key_links in every]
         has_any = np.any([starts[1:] > starts[:-1] for _, starts in referring], axis=0)
         first = np.flatnonzero(marked & has_any)
         ways = [(rows, starts.data) for rows, starts in referring]
@@ -145,48 +146,48 @@ def fallen(rejected: Mask, every: Sequence[Links]) -> Mask:
 
 
 def _follow(
-    waiting: list[int], ways: Sequence[tuple[memoryview, memoryview]], marked: memoryview
+    pending: list[int], ways: Sequence[tuple[memoryview, memoryview]], marked: memoryview
 ) -> None:
     """Mark what refers to some rows, what refers to those, and so on."""
-    while waiting:
-        row = waiting.pop()
+    while pending:
+        row = pending.pop()
         for rows, starts in ways:
             for referring in rows[starts[row] : starts[row + 1]]:
                 if not marked[referring]:
                     marked[referring] = True
-                    waiting.append(referring)
+                    pending.append(referring)
 
 
-def _referred(key: ForeignKey) -> str:
+def _referenced_columns(key: ForeignKey) -> str:
     """Select the columns that are referred to, as p0, p1, ..."""
     named = enumerate(key.reference.fields)
-    return ", ".join(f"{identifier(name)} AS p{place}" for place, name in named)
+    return ", ".join(f"{identifier(name)} AS p{index}" for index, name in named)
 
 
-def _fixed(key: ForeignKey) -> str:
+def _where_clause(key: ForeignKey) -> str:
     """Write which rows may be referred to at all."""
-    fixed = " AND ".join(
+    conditions = " AND ".join(
         f"CAST({identifier(name)} AS VARCHAR) = {literal(value)}"
         for name, value in key.alumniq.where
     )
-    return f" WHERE {fixed}" if fixed else ""
+    return f" WHERE {conditions}" if conditions else ""
 
 
-def _present(key: ForeignKey) -> str:
+def _key_present(key: ForeignKey) -> str:
     return " AND ".join(f"file.{identifier(name)} IS NOT NULL" for name in key.fields)
 
 
-def _meet(key: ForeignKey, ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:
+def _join_condition(key: ForeignKey, ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:
     """Write the condition under which a row refers to a partner."""
     pairs = zip(key.fields, key.reference.fields, strict=True)
     return " AND ".join(
-        _equal(f"file.{identifier(name)}", ours[name], f"partner.p{place}", theirs[referred])
-        for place, (name, referred) in enumerate(pairs)
+        _equal(f"file.{identifier(name)}", ours[name], f"partner.p{index}", theirs[referred])
+        for index, (name, referred) in enumerate(pairs)
     )
 
 
 def _equal(left: str, left_type: str, right: str, right_type: str) -> str:
     types = {left_type, right_type}
-    if len(types) == 1 or any(types <= each for each in ALIKE):
+    if len(types) == 1 or any(types <= group for group in ALIKE):
         return f"{left} = {right}"
     return f"CAST({left} AS VARCHAR) = CAST({right} AS VARCHAR)"

@@ -10,7 +10,7 @@ import pandera.pandas as pa
 from alumniq_pipelines.checking.rules import Rule
 
 
-def judge(
+def check_cells(
     schema: pa.Column, texts: "pd.Series[str]"
 ) -> Iterator[tuple[Rule, npt.NDArray[np.bool_]]]:
     """Go through the rules and tell which cells break each.

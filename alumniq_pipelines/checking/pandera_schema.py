@@ -14,8 +14,8 @@ import pandera.pandas as pa
 
 from alumniq_pipelines.checking.rules import CELL_RULES, Rule, message_of
 from alumniq_pipelines.core.feeds.field_map import Column, ColumnRules, Constraints, FieldMap
-from alumniq_pipelines.core.feeds.reference_data import belongs
-from alumniq_pipelines.core.feeds.values import broken_rules, value_of
+from alumniq_pipelines.core.feeds.reference_data import is_member
+from alumniq_pipelines.core.feeds.values import broken_rules, parse_value
 
 Test = Callable[[str], bool]
 
@@ -79,12 +79,12 @@ def _check(rule: Rule, column: Column) -> pa.Check:
 def _test(rule: Rule, column: Column) -> Test:
     """Answer what tells whether a text keeps the rule; only TYPE fails what is no value at all."""
     if rule is Rule.TYPE:
-        return lambda text: value_of(text, column) is not None
+        return lambda text: parse_value(text, column) is not None
     if rule is Rule.PATTERN:
         pattern = re.compile(column.constraints.pattern or "")
         return lambda text: pattern.fullmatch(text) is not None
     if (reference := column.alumniq.reference) and rule is Rule.REFERENCE:
-        return lambda text: belongs(text, reference)
+        return lambda text: is_member(text, reference)
     constraints = _only(rule, column.constraints)
     narrowed = column.model_copy(update={"constraints": constraints, "alumniq": ColumnRules()})
     return lambda text: rule.value not in broken_rules(text, narrowed)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from alumniq_pipelines.checking.rules import not_at_hand_note
+from alumniq_pipelines.checking.rules import rows_not_available_note
 
 
 @dataclass(frozen=True, slots=True)
-class PartnerRows:
+class ReferencedRows:
     """Rows that may be referred to: a table of a DuckDB file that nobody writes to.
 
     `note` is for whoever sent the file, if there is something to be told of them.
@@ -21,28 +21,28 @@ class PartnerRows:
 
 
 @dataclass(frozen=True, slots=True)
-class Unchecked:
+class UncheckedReference:
     """Why nothing can be held against a feed's rows; `note` says it to whoever sent the file."""
 
     note: str
 
 
-class Partners(Protocol):
+class ReferenceSources(Protocol):
     """Where the rows of other feeds are found."""
 
-    def rows_of(self, feed: str, columns: Collection[str]) -> PartnerRows | Unchecked:
+    def rows_of(self, feed: str, columns: Collection[str]) -> ReferencedRows | UncheckedReference:
         """Answer a feed's rows with those of the columns that it has; others may be left out."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class NoPartners:
+class NoReferenceSources:
     """Nothing is known of any other feed: a file is judged by itself."""
 
-    def rows_of(self, feed: str, columns: Collection[str]) -> PartnerRows | Unchecked:
+    def rows_of(self, feed: str, columns: Collection[str]) -> ReferencedRows | UncheckedReference:
         """Say so."""
         del columns
-        return Unchecked(not_at_hand_note(feed))
+        return UncheckedReference(rows_not_available_note(feed))
 
 
-NO_PARTNERS = NoPartners()
+NO_REFERENCE_SOURCES = NoReferenceSources()

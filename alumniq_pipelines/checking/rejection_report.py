@@ -8,20 +8,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from alumniq_pipelines.checking.check import Broken, Judged, Positions
+from alumniq_pipelines.checking.check import CheckedFile, Positions, RejectedRows
 from alumniq_pipelines.checking.report_files import (
     csv_report,
     xlsx_report,
 )
-from alumniq_pipelines.checking.structure.blocks import values_of
-from alumniq_pipelines.checking.tally import Finding, rejection
+from alumniq_pipelines.checking.structure.blocks import parse_record
+from alumniq_pipelines.checking.tally import RowViolation, rejection
 from alumniq_pipelines.core.loads.rejection_report import (
     FIRST_SHOWN,
-    MOST_ROWS_OF_A_SHEET,
+    MAX_SHEET_ROWS,
     REPORT_COLUMNS,
     ReportSummary,
-    laid_out,
-    particulars,
+    layout_row,
+    report_values,
 )
 
 
@@ -49,22 +49,22 @@ class _Row(NamedTuple):
     row: int
     line: int
     record: bytes
-    told: tuple[str, ...]
+    diagnosis: tuple[str, ...]
 
 
-def write_report(file: Judged, most: int, folder: Path) -> WrittenReport | None:
+def write_report(file: CheckedFile, max_rows: int, folder: Path) -> WrittenReport | None:
     """Write the first rejected rows as they were sent, with what is wrong; None without any.
 
-    The file must have been judged with at least `most` rows remembered.
+    The file must have been judged with at least `max_rows` rows remembered.
     """
-    if not most or not file.broken:
+    if not max_rows or not file.rejected_rows:
         return None
-    faults = _faults(file.broken, most)
+    faults = _faults(file.rejected_rows, max_rows)
     listed = _distinct(faults.rows)
     header, quote = file.header, file.structure.text.layout.quote
     own, width = len(header.names), header.width
-    rejected = file.verdict.counts.rows_rejected
-    summary = ReportSummary(rejected, len(listed), file.verdict.rejections[:FIRST_SHOWN])
+    rejected = file.check_result.counts.rows_rejected
+    summary = ReportSummary(rejected, len(listed), file.check_result.rejections[:FIRST_SHOWN])
     written = WrittenReport(folder / "report.csv", folder / "report.xlsx", summary)
     extends = np.isin(listed, file.structure.irregular, invert=True) & (own == width)
     with (
@@ -74,13 +74,15 @@ def write_report(file: Judged, most: int, folder: Path) -> WrittenReport | None:
         report.write([*header.names, *REPORT_COLUMNS])
         write_xlsx([*header.names, *REPORT_COLUMNS])
         rows = _rows(file, faults, listed)
-        for place, (each, is_extended) in enumerate(zip(rows, extends.tolist(), strict=True)):
-            is_shown = place < MOST_ROWS_OF_A_SHEET
+        for index, (entry, is_extended) in enumerate(zip(rows, extends.tolist(), strict=True)):
+            is_shown = index < MAX_SHEET_ROWS
             if is_shown or not is_extended:
-                values = values_of(each.record.decode(), header.delimiter, quote)
-                row = laid_out(values, own, width, (str(each.row), str(each.line), *each.told))
+                values = parse_record(entry.record.decode(), header.delimiter, quote)
+                row = layout_row(
+                    values, own, width, (str(entry.row), str(entry.line), *entry.diagnosis)
+                )
             if is_extended:
-                report.extend(each.record, (each.row, each.line), each.told)
+                report.extend(entry.record, (entry.row, entry.line), entry.diagnosis)
             else:
                 report.write(row)
             if is_shown:
@@ -89,20 +91,20 @@ def write_report(file: Judged, most: int, folder: Path) -> WrittenReport | None:
 
 
 def _note(rejected: int, listed: int) -> str:
-    listed = min(listed, MOST_ROWS_OF_A_SHEET)
+    listed = min(listed, MAX_SHEET_ROWS)
     if rejected == listed:
         return ""
-    told = f"The first {listed:,} of {rejected:,} rejected rows are here."
-    return f"{told} The CSV report may hold more."
+    diagnosis = f"The first {listed:,} of {rejected:,} rejected rows are here."
+    return f"{diagnosis} The CSV report may hold more."
 
 
-def _faults(broken: Sequence[Broken], most: int) -> _Faults:
+def _faults(rejected_rows: Sequence[RejectedRows], max_rows: int) -> _Faults:
     """Put what was found by subject into the order of the file; of so many rows, the first."""
-    rows = np.concatenate([each.rows for each in broken])
-    kinds = np.repeat(np.arange(len(broken)), [len(each.rows) for each in broken])
-    numbers = np.concatenate([each.numbers for each in broken])
+    rows = np.concatenate([group.rows for group in rejected_rows])
+    kinds = np.repeat(np.arange(len(rejected_rows)), [len(group.rows) for group in rejected_rows])
+    numbers = np.concatenate([group.numbers for group in rejected_rows])
     order = np.argsort(rows, kind="stable")
-    last = _distinct(rows[order])[:most][-1]
+    last = _distinct(rows[order])[:max_rows][-1]
     first = order[: np.searchsorted(rows, last, side="right", sorter=order)]
     return _Faults(rows[first], kinds[first], numbers[first])
 
@@ -112,20 +114,20 @@ def _distinct(rows: Positions) -> Positions:
     return rows[np.diff(rows, prepend=0) > 0]
 
 
-def _rows(file: Judged, faults: _Faults, listed: Positions) -> Iterator[_Row]:
+def _rows(file: CheckedFile, faults: _Faults, listed: Positions) -> Iterator[_Row]:
     """Read the listed rows again, with what is wrong with each, a few at a time."""
     lines: dict[int, int] = {}
     somewhere = int(listed[0])
 
     @lru_cache(maxsize=1_024)  # most rows have one of few combinations of faults
-    def told(kinds: tuple[int, ...], numbers: tuple[int, ...]) -> tuple[str, ...]:
+    def diagnosis(kinds: tuple[int, ...], numbers: tuple[int, ...]) -> tuple[str, ...]:
         """Tell of faults; which row has them makes no difference to the words."""
         found = zip(kinds, numbers, strict=True)
-        return particulars(
+        return report_values(
             [
                 rejection(
-                    Finding(somewhere, number),
-                    file.broken[kind].subject,
+                    RowViolation(somewhere, number),
+                    file.rejected_rows[kind].violation,
                     file.header.width,
                     lines,
                 )
@@ -133,21 +135,23 @@ def _rows(file: Judged, faults: _Faults, listed: Positions) -> Iterator[_Row]:
             ]
         )
 
-    mentioned = _mentioned(file, faults, listed)
-    starts = np.searchsorted(faults.rows, mentioned).tolist()
-    ends = np.searchsorted(faults.rows, mentioned, side="right").tolist()
-    is_listed = np.isin(mentioned, listed).tolist()
+    rows_to_read = _rows_to_read(file, faults, listed)
+    starts = np.searchsorted(faults.rows, rows_to_read).tolist()
+    ends = np.searchsorted(faults.rows, rows_to_read, side="right").tolist()
+    is_listed = np.isin(rows_to_read, listed).tolist()
     kinds, numbers = faults.kinds.tolist(), faults.numbers.tolist()
-    rows = zip(mentioned.tolist(), is_listed, starts, ends, strict=True)
-    passages = file.structure.passages_of(mentioned)
+    rows = zip(rows_to_read.tolist(), is_listed, starts, ends, strict=True)
+    passages = file.structure.read_rows(rows_to_read)
     for (row, is_one, start, end), (line, record) in zip(rows, passages, strict=True):
         lines[row] = line
         if is_one:
-            yield _Row(row, line, record, told(tuple(kinds[start:end]), tuple(numbers[start:end])))
+            yield _Row(
+                row, line, record, diagnosis(tuple(kinds[start:end]), tuple(numbers[start:end]))
+            )
 
 
-def _mentioned(file: Judged, faults: _Faults, listed: Positions) -> Positions:
+def _rows_to_read(file: CheckedFile, faults: _Faults, listed: Positions) -> Positions:
     """List the rows whose lines are told: those listed, and the first of each repeated key."""
-    repeats = np.array([each.subject.is_repeat for each in file.broken])
+    repeats = np.array([group.violation.is_duplicate for group in file.rejected_rows])
     firsts = faults.numbers[repeats[faults.kinds]]
     return _distinct(np.sort(np.concatenate([listed, firsts])))

@@ -12,10 +12,10 @@ from typing import BinaryIO
 from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-MOST_CHARACTERS_OF_A_CELL = 32_767
+MAX_CELL_CHARACTERS = 32_767
 """Excel's limit; the CSV report has such a value whole."""
 
-MOST_ENDINGS_KEPT = 1_024
+MAX_CACHED_ENDINGS = 1_024
 """Most rows of a report end in the same few words."""
 
 WriteRow = Callable[[Sequence[str]], object]
@@ -31,17 +31,17 @@ class CsvReport:
 
     file: BinaryIO
     delimiter: bytes
-    text_of: Callable[[Sequence[str]], bytes]
-    ending_of: Callable[[tuple[str, ...]], bytes]
+    format_row: Callable[[Sequence[str]], bytes]
+    format_ending: Callable[[tuple[str, ...]], bytes]
 
     def write(self, values: Sequence[str]) -> None:
         """Write a row of values."""
-        self.file.write(self.text_of(values))
+        self.file.write(self.format_row(values))
 
-    def extend(self, record: bytes, numbers: Sequence[int], told: tuple[str, ...]) -> None:
+    def extend(self, record: bytes, numbers: Sequence[int], diagnosis: tuple[str, ...]) -> None:
         """Write a record as it was received; after its own values numbers and what is told."""
         more = (b"%d" % number for number in numbers)
-        values = (record.rstrip(b"\r\n"), *more, self.ending_of(told))
+        values = (record.rstrip(b"\r\n"), *more, self.format_ending(diagnosis))
         self.file.write(self.delimiter.join(values))
 
 
@@ -57,10 +57,10 @@ def csv_report(path: Path, delimiter: str, quote: str) -> Iterator[CsvReport]:
     """Lend a CSV file to write into."""
     # Only with CRLF do all versions of Python quote values that hold lone returns.
     writer = csv.writer(_Echo(), delimiter=delimiter, quotechar=quote, lineterminator="\r\n")
-    text_of: Callable[[Sequence[str]], bytes] = writer.writerow
+    format_row: Callable[[Sequence[str]], bytes] = writer.writerow
     with path.open("wb") as file:
-        ending_of = lru_cache(MOST_ENDINGS_KEPT)(text_of)
-        yield CsvReport(file, delimiter.encode(), text_of, ending_of)
+        format_ending = lru_cache(MAX_CACHED_ENDINGS)(format_row)
+        yield CsvReport(file, delimiter.encode(), format_row, format_ending)
 
 
 @contextmanager
@@ -72,13 +72,13 @@ def xlsx_report(path: Path, note: str) -> Iterator[WriteRow]:
     """
     with Workbook(path, {"constant_memory": True, "tmpdir": str(path.parent)}) as workbook:
         sheet = workbook.add_worksheet("Rejected rows")
-        places = count()
-        yield lambda values: _write_texts(sheet, next(places), values)
+        row_indexes = count()
+        yield lambda values: _write_texts(sheet, next(row_indexes), values)
         if note:
             _write_texts(workbook.add_worksheet("Note"), 0, [note])
 
 
-def _write_texts(sheet: Worksheet, place: int, values: Sequence[str]) -> None:
+def _write_texts(sheet: Worksheet, row_index: int, values: Sequence[str]) -> None:
     for column, value in enumerate(values):
         if value:
-            sheet.write_string(place, column, value[:MOST_CHARACTERS_OF_A_CELL])
+            sheet.write_string(row_index, column, value[:MAX_CELL_CHARACTERS])

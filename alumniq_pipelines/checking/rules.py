@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from alumniq_pipelines.core.feeds.field_map import Column, ForeignKey, ReferenceSet
-from alumniq_pipelines.core.feeds.values import text_of
+from alumniq_pipelines.core.feeds.values import format_value
 
-MOST_VALUES_LISTED = 20
+MAX_VALUES_LISTED = 20
 """Allowed values that are written out; longer lists are in the field map."""
 
 
@@ -125,7 +125,7 @@ def ragged_message(found: int, expected: int) -> str:
     return f"The row has {values} where the header has {expected:,} columns"
 
 
-def repeat_message(rule: Rule, columns: str, first_row: int, first_line: int) -> str:
+def duplicate_message(rule: Rule, columns: str, first_row: int, first_line: int) -> str:
     """Say it of one row, with where the same key or value stands first."""
     what = f"The key {columns}" if rule is Rule.PRIMARY_KEY else f"The value of {columns}"
     return f"{what} stands in row {first_row:,} (line {first_line:,}) already"
@@ -153,7 +153,7 @@ def nothing_live_note(feed: str) -> str:
     return f"The feed {feed} has nothing live yet: references to it were not checked."
 
 
-def not_at_hand_note(feed: str) -> str:
+def rows_not_available_note(feed: str) -> str:
     """Say that references could not be checked, since what they refer to is not known here."""
     return (
         f"References to the feed {feed} were not checked: its rows are not at hand "
@@ -161,12 +161,12 @@ def not_at_hand_note(feed: str) -> str:
     )
 
 
-def rejected_partners_note(feed: str, rows: int) -> str:
+def rejected_rows_note(feed: str, rows: int) -> str:
     """Say that some rows of another feed's file break rules of their own."""
-    told = (
+    summary = (
         "1 row breaks its rules and is" if rows == 1 else f"{rows:,} rows break its rules and are"
     )
-    return f"In the file of the feed {feed}, {told} no partner."
+    return f"In the file of the feed {feed}, {summary} no partner."
 
 
 def missing_columns_note(columns: str, feed: str, missing: str) -> str:
@@ -212,9 +212,9 @@ def _wanted(rule: Rule, column: Column) -> str:
         case Rule.PATTERN:
             return f"Send what fits `{constraints.pattern}`"
         case Rule.ENUM:
-            allowed = [text_of(value, column) for value in constraints.enum or ()]
-            more = "" if len(allowed) <= MOST_VALUES_LISTED else ", ... (see the field map)"
-            return f"Send one of {', '.join(allowed[:MOST_VALUES_LISTED])}{more}"
+            allowed = [format_value(value, column) for value in constraints.enum or ()]
+            more = "" if len(allowed) <= MAX_VALUES_LISTED else ", ... (see the field map)"
+            return f"Send one of {', '.join(allowed[:MAX_VALUES_LISTED])}{more}"
         case Rule.REFERENCE if column.alumniq.reference is not None:
             return _REFERENCE_WORDS[column.alumniq.reference].wanted
         case _:
@@ -270,6 +270,6 @@ def _bounds(low: object | None, high: object | None) -> str:
 def _example(rule: Rule, column: Column) -> str:
     """Add the field map's own example, or that of a reference set."""
     if column.example is not None:
-        return f", such as {text_of(column.example, column)}"
+        return f", such as {format_value(column.example, column)}"
     reference = column.alumniq.reference if rule is Rule.REFERENCE else None
     return "" if reference is None else f", such as {_REFERENCE_WORDS[reference].example}"

@@ -10,19 +10,26 @@ from collections.abc import Iterable, Iterator, Sequence
 from alumniq_pipelines.checking.spreadsheet_damage import TRACES, Damage
 from alumniq_pipelines.core.feeds.column_types import stored_type
 from alumniq_pipelines.core.feeds.field_map import Column, Scalar
-from alumniq_pipelines.core.feeds.reference_data import sure
-from alumniq_pipelines.core.feeds.values import DATE, INTEGER, NUMBER, YEAR, date_pattern, text_of
+from alumniq_pipelines.core.feeds.reference_data import certain_match
+from alumniq_pipelines.core.feeds.values import (
+    DATE,
+    INTEGER,
+    NUMBER,
+    YEAR,
+    date_pattern,
+    format_value,
+)
 from alumniq_pipelines.core.sql_text import literal
 
-FIRST_MOMENT = "TIMESTAMP '0001-01-01'"
-LAST_MOMENT = "TIMESTAMP '9999-12-31 23:59:59.999999'"
+MIN_TIMESTAMP = "TIMESTAMP '0001-01-01'"
+MAX_TIMESTAMP = "TIMESTAMP '9999-12-31 23:59:59.999999'"
 """What Python's dates reach; DuckDB's reach further."""
 
 ISO_TIME = (
     "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])?"
 )
 ISO_DATETIME = f"{DATE.pattern}[T ]{ISO_TIME}"
-SURE_DIGITS = 18
+SAFE_DIGITS = 18
 """Any whole number of so many digits fits into 64 bits."""
 
 GUARDS = {
@@ -33,7 +40,7 @@ GUARDS = {
 """What spares nearly every text a match."""
 
 
-def typed(text: str, column: Column | None) -> str:
+def value_sql(text: str, column: Column | None) -> str:
     """Write the value of a text: NULL where it is blank or no value, or the column's default."""
     if column is None:
         return text
@@ -41,11 +48,11 @@ def typed(text: str, column: Column | None) -> str:
     default = column.alumniq.default
     if default is None:
         return value
-    filled = _value(literal(text_of(default, column)), column)
+    filled = _value(literal(format_value(default, column)), column)
     return f"CASE WHEN {text} IS NULL THEN {filled} ELSE {value} END"
 
 
-def suspect(text: str, column: Column, *, required: bool) -> str | None:
+def suspect_condition(text: str, column: Column, *, required: bool) -> str | None:
     """Write the condition under which a text must be judged; None where nothing can be wrong."""
     conditions = list(_conditions(text, column))
     blank = f"{text} IS NULL"
@@ -55,10 +62,11 @@ def suspect(text: str, column: Column, *, required: bool) -> str | None:
     return f"({blank} OR {broken})" if required else f"({text} IS NOT NULL AND {broken})"
 
 
-def damaged(text: str, damages: Iterable[Damage]) -> str:
+def damage_condition(text: str, damages: Iterable[Damage]) -> str:
     """Write the condition under which a text shows one of these traces of a spreadsheet."""
     found = (
-        f"({GUARDS[each].format(text)} AND {_matches(text, TRACES[each])})" for each in damages
+        f"({GUARDS[damage].format(text)} AND {_matches(text, TRACES[damage])})"
+        for damage in damages
     )
     return f"({' OR '.join(found)})"
 
@@ -94,21 +102,21 @@ def _conditions(text: str, column: Column) -> Iterator[str]:
     if constraints.pattern is not None:
         yield f"regexp_full_match({text}, {literal(constraints.pattern)})"
     if constraints.enum is not None:
-        yield f"{text} IN ({_texts([text_of(value, column) for value in constraints.enum])})"
+        yield f"{text} IN ({_texts([format_value(value, column) for value in constraints.enum])})"
     if constraints.minimum is not None:
         yield f"{_value(text, column)} >= {_bound(constraints.minimum, column)}"
     if constraints.maximum is not None:
         yield f"{_value(text, column)} <= {_bound(constraints.maximum, column)}"
     if column.alumniq.reference is not None:
-        surely = sure(column.alumniq.reference)
-        yield f"length({text}) <= {surely.longest}"
-        yield _matches(text, surely.pattern)
+        certain = certain_match(column.alumniq.reference)
+        yield f"length({text}) <= {certain.max_length}"
+        yield _matches(text, certain.pattern)
 
 
 def _type_conditions(text: str, column: Column) -> Iterator[str]:
     match column.type:
         case "integer":
-            yield f"length({text}) <= {SURE_DIGITS}"
+            yield f"length({text}) <= {SAFE_DIGITS}"
             yield _matches(text, INTEGER.pattern)
         case "number":
             yield _matches(text, NUMBER.pattern)
@@ -118,11 +126,11 @@ def _type_conditions(text: str, column: Column) -> Iterator[str]:
         case "year":
             yield _matches(text, YEAR.pattern)
         case "date" | "datetime":
-            yield _matches(text, _form(column))
-            yield f"{_value(text, column)} BETWEEN {FIRST_MOMENT} AND {LAST_MOMENT}"
+            yield _matches(text, _date_format_pattern(column))
+            yield f"{_value(text, column)} BETWEEN {MIN_TIMESTAMP} AND {MAX_TIMESTAMP}"
 
 
-def _form(column: Column) -> str:
+def _date_format_pattern(column: Column) -> str:
     if column.format != "default":
         return date_pattern(column.format)
     return DATE.pattern if column.type == "date" else ISO_DATETIME
@@ -133,4 +141,4 @@ def _matches(text: str, pattern: str) -> str:
 
 
 def _bound(bound: Scalar, column: Column) -> str:
-    return _value(literal(text_of(bound, column)), column)
+    return _value(literal(format_value(bound, column)), column)

@@ -17,13 +17,13 @@ import numpy as np
 
 from alumniq_pipelines.checking.header import Header
 from alumniq_pipelines.checking.spreadsheet_damage import screened_damages
-from alumniq_pipelines.checking.sql_checks import damaged, suspect, typed
+from alumniq_pipelines.checking.sql_checks import damage_condition, suspect_condition, value_sql
 from alumniq_pipelines.checking.structure.block import Mask, Positions
 from alumniq_pipelines.checking.structure.scan import RegularText
 from alumniq_pipelines.core.database_paths import database_path
 from alumniq_pipelines.core.feeds.column_types import stored_type
 from alumniq_pipelines.core.feeds.field_map import Column, FieldMap
-from alumniq_pipelines.core.loads.warehouse import AS_WRITTEN, GAPS
+from alumniq_pipelines.core.loads.warehouse import GAPS, WRITE_CONFIG
 from alumniq_pipelines.core.problems.outage import (
     ReadersDisagree,
     ScratchUnavailable,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 SUSPECTS = identifier(" suspects")
 """No column of a file can have this name: blanks around names are taken away."""
 
-ROOM_IS_SHORT = (
+OUT_OF_SPACE_ERRORS = (
     duckdb.IOException,
     duckdb.OutOfMemoryException,
     duckdb.TransactionException,  # a commit that could not be written
@@ -54,37 +54,37 @@ VECTORS_PER_BATCH = 49
 """About 100,000 cells are judged at a time (a vector is 2,048 of them)."""
 
 
-REPEATS_PER_BATCH = 1_000_000
+DUPLICATES_PER_BATCH = 1_000_000
 
 
 @dataclass(frozen=True)
 class Staging:
     """A database with one staged file, lent by `open_staging`.
 
-    Where `keeps_rows` is false only keys are staged: enough to judge by, and nothing to publish.
+    Where `stores_rows` is false only keys are staged: enough to judge by, and nothing to publish.
     """
 
     connection: duckdb.DuckDBPyConnection
     field_map: FieldMap
-    keeps_rows: bool
+    stores_rows: bool
 
     def stage(self, text: RegularText, header: Header) -> None:
         """Stage the rows of a file, in place of any that were staged before."""
-        columns = self.columns(header) if self.keeps_rows else _key_columns(self.field_map)
-        selected = [_selected(name, header, self.field_map) for name in columns]
+        columns = self.columns(header) if self.stores_rows else _key_columns(self.field_map)
+        selected = [_column_sql(name, header, self.field_map) for name in columns]
         selected.append(f"{_suspects(header, self.field_map)} AS {SUSPECTS}")
         self.run(
             f"CREATE OR REPLACE TABLE {self.table} AS "
-            f"SELECT {', '.join(selected)} FROM {reader(text, self.field_map)}"
+            f"SELECT {', '.join(selected)} FROM {read_csv_sql(text, self.field_map)}"
         )
 
-    def give_up(self, attempt: Future[None]) -> None:
+    def cancel_staging(self, attempt: Future[None]) -> None:
         """End an attempt at staging that runs in another thread, and forget what came of it."""
         while not attempt.done():
             self.connection.interrupt()  # in vain if its statement has not begun yet
             wait([attempt], timeout=INTERRUPT_SECONDS)
 
-    def confirm(self, rows: int) -> None:
+    def verify_row_count(self, rows: int) -> None:
         """See that so many rows were staged; raises ReadersDisagree."""
         found = self.count(self.table)
         if found != rows:
@@ -107,36 +107,36 @@ class Staging:
             f"unnest({SUSPECTS}, recursive := true) FROM {self.table} WHERE {SUSPECTS} IS NOT NULL"
         )
         found = self.run("SELECT DISTINCT place FROM aside.suspects ORDER BY place").fetchall()
-        for (place,) in found:
-            self._forget(place)
-            yield self.field_map.columns[place], self._batches(place)
+        for (index,) in found:
+            self._clear_suspects(index)
+            yield self.field_map.columns[index], self._batches(index)
 
-    def _forget(self, place: int) -> None:
+    def _clear_suspects(self, index: int) -> None:
         """Blank the cells to be judged: DuckDB takes more for values than we do, 1.5 for 2."""
-        column = self.field_map.columns[place]
-        if column.type != "string" and self._keeps(column):
+        column = self.field_map.columns[index]
+        if column.type != "string" and self._is_staged(column):
             name = identifier(column.name)
             self.run(
                 f"UPDATE {self.table} SET {name} = NULL FROM aside.suspects AS suspect "
-                f"WHERE suspect.place = {place} AND {self.table}.rowid = suspect.row "
+                f"WHERE suspect.place = {index} AND {self.table}.rowid = suspect.row "
                 f"AND {self.table}.{name} IS NOT NULL"
             )
 
-    def _keeps(self, column: Column) -> bool:
+    def _is_staged(self, column: Column) -> bool:
         """Whether a column is staged."""
-        return self.keeps_rows or column.name in _key_columns(self.field_map)
+        return self.stores_rows or column.name in _key_columns(self.field_map)
 
-    def _batches(self, place: int) -> Iterator["pd.DataFrame"]:
+    def _batches(self, index: int) -> Iterator["pd.DataFrame"]:
         cursor = self.run(
-            f"SELECT row, text FROM aside.suspects WHERE place = {place} ORDER BY row",
+            f"SELECT row, text FROM aside.suspects WHERE place = {index} ORDER BY row",
             connection=_prepare(self.connection.cursor()),
         )
         while len(batch := cursor.fetch_df_chunk(VECTORS_PER_BATCH)):
             yield batch
 
-    def amend(self, column: Column, values: Mapping[int, object]) -> None:
+    def store_values(self, column: Column, values: Mapping[int, object]) -> None:
         """Store the values of cells that did not pass the screen and were found to be right."""
-        if not values or not self._keeps(column):
+        if not values or not self._is_staged(column):
             return
         stored = stored_type(column).duckdb
         self.run(
@@ -146,7 +146,7 @@ class Staging:
             {"rows": list(values), "values": list(values.values())},
         )
 
-    def repeats(self, key: Sequence[str]) -> Iterator[tuple[Positions, Positions]]:
+    def find_duplicates(self, key: Sequence[str]) -> Iterator[tuple[Positions, Positions]]:
         """Find rows whose key an earlier row has too, in order: their rows, and the first's.
 
         A key with a blank in it is no key.
@@ -164,10 +164,10 @@ class Staging:
             f"SELECT file.rowid AS row, first FROM {self.table} AS file "
             f"JOIN aside.repeated USING ({names}) WHERE file.rowid > first ORDER BY row"
         )
-        for begin in range(0, self.count("aside.repeats"), REPEATS_PER_BATCH):
+        for begin in range(0, self.count("aside.repeats"), DUPLICATES_PER_BATCH):
             found = self.run(
                 "SELECT row, first FROM aside.repeats "
-                f"WHERE rowid BETWEEN {begin} AND {begin + REPEATS_PER_BATCH - 1} ORDER BY rowid"
+                f"WHERE rowid BETWEEN {begin} AND {begin + DUPLICATES_PER_BATCH - 1} ORDER BY rowid"
             ).fetchnumpy()
             yield np.asarray(found["row"]), np.asarray(found["first"])
 
@@ -176,7 +176,7 @@ class Staging:
 
         `gaps` are kept beside them, as columns of a table.
         """
-        if not self.keeps_rows:
+        if not self.stores_rows:
             message = "Rows that were not kept cannot be accepted."
             raise ValueError(message)
         if rejected.any():
@@ -215,20 +215,20 @@ def open_staging(field_map: FieldMap, scratch: Path, database: Path | None) -> I
 
     Whatever fails in it is raised as ScratchUnavailable or StagingFailed.
     """
-    config = _settings(scratch)
+    config = _connection_settings(scratch)
     name = database_path(database) if database else ":memory:"
-    with _failures_told(), duckdb.connect(name, config=config) as connection:
+    with _translate_duckdb_errors(), duckdb.connect(name, config=config) as connection:
         connection.execute("ATTACH ':memory:' AS aside")
         _prepare(connection)
-        yield Staging(connection, field_map, keeps_rows=database is not None)
+        yield Staging(connection, field_map, stores_rows=database is not None)
 
 
 @contextmanager
-def _failures_told() -> Iterator[None]:
+def _translate_duckdb_errors() -> Iterator[None]:
     """Tell of DuckDB's failures by their kind alone: what it says of them may hold cells."""
     try:
         yield
-    except ROOM_IS_SHORT as error:
+    except OUT_OF_SPACE_ERRORS as error:
         raise ScratchUnavailable(type(error).__name__) from None
     except duckdb.Error as error:
         raise StagingFailed(type(error).__name__) from None
@@ -241,9 +241,9 @@ def _prepare(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection
     return connection
 
 
-def _settings(scratch: Path) -> dict[str, Any]:
+def _connection_settings(scratch: Path) -> dict[str, Any]:
     return {
-        **AS_WRITTEN,
+        **WRITE_CONFIG,
         "memory_limit": MEMORY_LIMIT,
         "temp_directory": database_path(scratch / "spilled"),
     }
@@ -256,48 +256,54 @@ def _key_columns(field_map: FieldMap) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*schema.primary_key, *unique, *foreign)))
 
 
-def _selected(name: str, header: Header, field_map: FieldMap) -> str:
-    return f"{typed(text_in_reader(name, header), field_map.column(name))} AS {identifier(name)}"
+def _column_sql(name: str, header: Header, field_map: FieldMap) -> str:
+    return (
+        f"{value_sql(column_text_sql(name, header), field_map.column(name))} AS {identifier(name)}"
+    )
 
 
-def text_in_reader(name: str, header: Header) -> str:
+def column_text_sql(name: str, header: Header) -> str:
     """Name the text of a column in the reader; of one that the file lacks, it is blank."""
-    place = header.sources.get(name)
-    return "CAST(NULL AS VARCHAR)" if place is None else f"c{place}"
+    index = header.sources.get(name)
+    return "CAST(NULL AS VARCHAR)" if index is None else f"c{index}"
 
 
 def _suspects(header: Header, field_map: FieldMap) -> str:
     """Write the list of a row's cells that do not pass the screen; NULL where all pass."""
     conditions = {
-        place: (text, condition)
-        for place, column in enumerate(field_map.columns)
+        index: (text, condition)
+        for index, column in enumerate(field_map.columns)
         if column.name in header.sources
-        and (text := text_in_reader(column.name, header))
+        and (text := column_text_sql(column.name, header))
         and (condition := _suspect(text, column, field_map))
     }
     if not conditions:
         return "CAST(NULL AS STRUCT(place INTEGER, text VARCHAR)[])"
     anything = " OR ".join(condition for _text, condition in conditions.values())
     cells = ", ".join(
-        f"CASE WHEN {condition} THEN {{'place': {place}, 'text': {text}}} END"
-        for place, (text, condition) in conditions.items()
+        f"CASE WHEN {condition} THEN {{'place': {index}, 'text': {text}}} END"
+        for index, (text, condition) in conditions.items()
     )
     return f"CASE WHEN {anything} THEN list_filter([{cells}], lambda cell: cell IS NOT NULL) END"
 
 
 def _suspect(text: str, column: Column, field_map: FieldMap) -> str | None:
     """Write the condition of one cell: it may be wrong, or show a spreadsheet's damage."""
-    wrong = suspect(text, column, required=field_map.is_required(column))
+    wrong = suspect_condition(text, column, required=field_map.is_required(column))
     damages = screened_damages(column, field_map)
     if not damages:
         return wrong
-    return damaged(text, damages) if wrong is None else f"({wrong} OR {damaged(text, damages)})"
+    return (
+        damage_condition(text, damages)
+        if wrong is None
+        else f"({wrong} OR {damage_condition(text, damages)})"
+    )
 
 
-def reader(text: RegularText, field_map: FieldMap) -> str:
+def read_csv_sql(text: RegularText, field_map: FieldMap) -> str:
     """Write the call of DuckDB's reader, which is left nothing to guess."""
     layout = text.layout
-    names = [f"c{place}" for place in range(layout.width)]
+    names = [f"c{index}" for index in range(layout.width)]
     varchar = literal("VARCHAR")
     blanks = field_map.table_schema.missing_values
     options = {

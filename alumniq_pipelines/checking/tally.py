@@ -1,6 +1,6 @@
 """A tally of broken rules: true totals of all of them, particulars of the first in the file.
 
-However many rows are bad, what is kept is bounded: MAX_REJECTIONS_KEPT findings per rule and column
+However many rows are bad, what is kept is bounded: MAX_REJECTIONS findings per rule and column
 while judging, and as many in all afterwards.
 """
 
@@ -10,19 +10,19 @@ from dataclasses import dataclass, field
 from alumniq_pipelines.checking.rules import (
     Rule,
     advice_of,
+    duplicate_message,
     message_of,
     orphan_advice,
     orphan_message,
     ragged_message,
-    repeat_message,
 )
 from alumniq_pipelines.core.feeds.field_map import Column, ForeignKey, Severity
 from alumniq_pipelines.core.loads.check_result import (
-    MAX_REJECTIONS_KEPT,
+    MAX_REJECTIONS,
     Cause,
+    CheckResult,
     Counts,
     Rejection,
-    Verdict,
 )
 
 SEVERITIES: Sequence[Severity] = ("error", "warning", "note")
@@ -33,7 +33,7 @@ LinesOf = Callable[[Iterable[int]], Mapping[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class Violation:
     """What findings are grouped by: a rule, and the column or the columns of a key it is about."""
 
     rule: Rule
@@ -68,7 +68,7 @@ class Subject:
         return advice_of(self.rule, self.column)
 
     @property
-    def is_repeat(self) -> bool:
+    def is_duplicate(self) -> bool:
         """Whether it is about rows that repeat a key or value of an earlier one."""
         return self.rule in {Rule.PRIMARY_KEY, Rule.UNIQUE}
 
@@ -86,7 +86,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RowViolation:
     """One rule broken by one row of the file.
 
     `number` says more: how many values a ragged row has, or which row holds a repeated key first.
@@ -97,18 +97,18 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ViolationCount:
     """How often one subject was found, and in which row of the file first."""
 
-    subject: Subject
+    violation: Violation
     count: int
     first_row: int
 
 
 @dataclass(slots=True)
-class _Findings:
+class _RuleViolations:
     count: int = 0
-    first: list[Finding] = field(default_factory=list)
+    first: list[RowViolation] = field(default_factory=list)
 
 
 class Tally:
@@ -116,89 +116,111 @@ class Tally:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._found: dict[Subject, _Findings] = {}
+        self._found: dict[Violation, _RuleViolations] = {}
 
-    def add(self, subject: Subject, findings: Sequence[Finding], count: int) -> None:
+    def add(self, violation: Violation, row_violations: Sequence[RowViolation], count: int) -> None:
         """Add some findings of which only the first are given; `count` is how many there are."""
         if count:
-            found = self._found.setdefault(subject, _Findings())
-            found.count += count
-            found.first.extend(findings[: MAX_REJECTIONS_KEPT - len(found.first)])
+            violation_counts = self._found.setdefault(violation, _RuleViolations())
+            violation_counts.count += count
+            violation_counts.first.extend(
+                row_violations[: MAX_REJECTIONS - len(violation_counts.first)]
+            )
 
-    def found(self) -> Iterator[Found]:
+    def violation_counts(self) -> Iterator[ViolationCount]:
         """Go through what was found, by subject."""
-        for subject, found in self._found.items():
-            yield Found(subject, found.count, found.first[0].row)
+        for violation, violation_counts in self._found.items():
+            yield ViolationCount(violation, violation_counts.count, violation_counts.first[0].row)
 
-    def verdict(
+    def check_result(
         self, counts: Counts, width: int, lines_of: LinesOf, notes: Sequence[str]
-    ) -> Verdict:
+    ) -> CheckResult:
         """Put everything into words; `width` is the number of columns of the header."""
-        refused = {subject: found for subject, found in self._found.items() if subject.rejects}
-        kept = sorted(
-            ((finding, subject) for subject, found in refused.items() for finding in found.first),
-            key=lambda each: each[0].row,
-        )[:MAX_REJECTIONS_KEPT]
-        lines = lines_of(_rows_to_look_up(kept, self._found.values()))
+        rejecting = {
+            violation: violation_counts
+            for violation, violation_counts in self._found.items()
+            if violation.rejects
+        }
+        shown = sorted(
+            (
+                (row_violation, violation)
+                for violation, violation_counts in rejecting.items()
+                for row_violation in violation_counts.first
+            ),
+            key=lambda pair: pair[0].row,
+        )[:MAX_REJECTIONS]
+        lines = lines_of(_rows_to_locate(shown, self._found.values()))
         remarks = [
-            _cause(subject, found, lines)
-            for subject, found in self._found.items()
-            if not subject.rejects
+            _cause(violation, violation_counts, lines)
+            for violation, violation_counts in self._found.items()
+            if not violation.rejects
         ]
-        return Verdict(
+        return CheckResult(
             counts,
-            tuple(rejection(finding, subject, width, lines) for finding, subject in kept),
-            _ordered([_cause(subject, found, lines) for subject, found in refused.items()]),
+            tuple(
+                rejection(row_violation, violation, width, lines)
+                for row_violation, violation in shown
+            ),
+            _by_severity(
+                [
+                    _cause(violation, violation_counts, lines)
+                    for violation, violation_counts in rejecting.items()
+                ]
+            ),
             tuple(notes),
-            remarks=_ordered(remarks),
+            remarks=_by_severity(remarks),
         )
 
 
 def rejection(
-    finding: Finding, subject: Subject, width: int, lines: Mapping[int, int]
+    row_violation: RowViolation, violation: Violation, width: int, lines: Mapping[int, int]
 ) -> Rejection:
     """Put one finding into words; `lines` must know its row, and the first row of a key."""
-    rule = subject.rule
+    rule = violation.rule
     if rule is Rule.RAGGED_ROW:
-        message = ragged_message(finding.number, width)
-    elif subject.is_repeat:
-        message = repeat_message(rule, subject.columns, finding.number, lines[finding.number])
+        message = ragged_message(row_violation.number, width)
+    elif violation.is_duplicate:
+        message = duplicate_message(
+            rule, violation.columns, row_violation.number, lines[row_violation.number]
+        )
     else:
-        message = subject.message
+        message = violation.message
     return Rejection(
-        finding.row,
-        lines[finding.row],
-        subject.column_name,
+        row_violation.row,
+        lines[row_violation.row],
+        violation.column_name,
         rule.value,
         message,
-        subject.advice,
+        violation.advice,
     )
 
 
-def _rows_to_look_up(
-    kept: Iterable[tuple[Finding, Subject]], found: Iterable[_Findings]
+def _rows_to_locate(
+    shown: Iterable[tuple[RowViolation, Violation]], violation_counts: Iterable[_RuleViolations]
 ) -> set[int]:
-    rows = {each.first[0].row for each in found}
-    for finding, subject in kept:
-        rows.add(finding.row)
-        if subject.is_repeat:
-            rows.add(finding.number)
+    rows = {findings.first[0].row for findings in violation_counts}
+    for row_violation, violation in shown:
+        rows.add(row_violation.row)
+        if violation.is_duplicate:
+            rows.add(row_violation.number)
     return rows
 
 
-def _cause(subject: Subject, found: _Findings, lines: Mapping[int, int]) -> Cause:
+def _cause(
+    violation: Violation, violation_counts: _RuleViolations, lines: Mapping[int, int]
+) -> Cause:
     return Cause(
-        subject.rule.value,
-        subject.column_name,
-        subject.message,
-        found.count,
-        lines[found.first[0].row],
-        subject.severity,
-        subject.advice,
+        violation.rule.value,
+        violation.column_name,
+        violation.message,
+        violation_counts.count,
+        lines[violation_counts.first[0].row],
+        violation.severity,
+        violation.advice,
     )
 
 
-def _ordered(causes: Iterable[Cause]) -> tuple[Cause, ...]:
+def _by_severity(causes: Iterable[Cause]) -> tuple[Cause, ...]:
     """Put the gravest and most frequent first; else they come as they do in the file."""
     return tuple(
         sorted(

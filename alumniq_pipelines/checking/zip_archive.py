@@ -55,12 +55,12 @@ def read_only_member(file: BinaryIO) -> Iterator[bytes]:
     of it is damaged, also where that is found out only at its end.
     """
     listed = _listed_entries(file)
-    with _opened(file) as archive:
+    with _open_archive(file) as archive:
         entries = archive.infolist()
         if listed is not None and len(entries) != listed:
             raise DamagedArchive(file.tell())
         member = _only_member(entries)
-    yield from _checked(file, member)
+    yield from _verified(file, member)
 
 
 def _listed_entries(file: BinaryIO) -> int | None:
@@ -71,12 +71,12 @@ def _listed_entries(file: BinaryIO) -> int | None:
     end = file.seek(0, os.SEEK_END)
     file.seek(max(0, end - END_BYTES - MAX_COMMENT_BYTES - LOCATOR_BYTES - END64_BYTES))
     tail = file.read()
-    place = tail.rfind(END)
-    record = tail[place : place + END_BYTES]
-    if place < 0 or len(record) < END_BYTES:
+    offset = tail.rfind(END)
+    record = tail[offset : offset + END_BYTES]
+    if offset < 0 or len(record) < END_BYTES:
         return None
     entries, size = _number(record[10:12]), _number(record[12:16])
-    large = tail[max(0, place - LOCATOR_BYTES - END64_BYTES) : place]
+    large = tail[max(0, offset - LOCATOR_BYTES - END64_BYTES) : offset]
     if large.startswith(END64) and large[END64_BYTES:].startswith(LOCATOR):
         entries, size = _number(large[32:40]), _number(large[40:48])
     if entries > MAX_ENTRIES or size > MAX_LIST_BYTES:
@@ -105,7 +105,7 @@ class _ShortReads:
 
 
 @contextmanager
-def _opened(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
+def _open_archive(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
     bounded = _ShortReads(file)
     if not zipfile.is_zipfile(bounded):
         raise TruncatedArchive  # the list of contents is at the end
@@ -135,7 +135,7 @@ def _is_plainly_packed(member: zipfile.ZipInfo) -> bool:
     return usual and not member.flag_bits & NOT_PLAIN and member.header_offset >= 0
 
 
-def _checked(file: BinaryIO, member: zipfile.ZipInfo) -> Iterator[bytes]:
+def _verified(file: BinaryIO, member: zipfile.ZipInfo) -> Iterator[bytes]:
     """Expand a member; raises DamagedArchive where it is not what is declared of it."""
     size, checksum = 0, 0
     is_packed = member.compress_type == zipfile.ZIP_DEFLATED

@@ -10,22 +10,22 @@ import typer
 
 from alumniq_pipelines.adapters.field_maps import read_field_map
 from alumniq_pipelines.checking.decompress import Limits
-from alumniq_pipelines.cli.console import for_people, print_json, printable
+from alumniq_pipelines.cli.console import print_json, printable, stdout_console
 from alumniq_pipelines.cli.installation import feed_of
-from alumniq_pipelines.cli.references import partners_for
-from alumniq_pipelines.core.loads.check_result import Cause, of_the_file
-from alumniq_pipelines.core.loads.progress import Progress, unwatched
-from alumniq_pipelines.services.file_check import CheckReport, check_file
+from alumniq_pipelines.cli.references import references_for
+from alumniq_pipelines.core.loads.check_result import Cause, file_note
+from alumniq_pipelines.core.loads.progress import Progress, ignore_progress
+from alumniq_pipelines.services.file_check import FileCheckResult, check_file
 from alumniq_pipelines.settings import Settings
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 EXIT_CODES = {"clean": 0, "rejected": 1, "unusable": 2}
-MOST_SHOWN = 20
+MAX_SHOWN = 20
 """Causes and rejections shown to people; --json has more."""
 
-REMARKS = {
+SEVERITY_TITLES = {
     "warning": "Warnings: these rows are kept",
     "note": "Notes: these rows are kept",
 }
@@ -72,46 +72,51 @@ def check(
     rules = read_field_map(field_map) if field_map else feed_of(settings, feed)
     limits = Limits(settings.max_expanded_bytes, settings.max_expansion_ratio)
     with (
-        partners_for(rules, against or [], live, settings, limits) as partners,
+        references_for(rules, against or [], live, settings, limits) as reference_sources,
         _progress(file, quiet=as_json) as progress,
     ):
-        report = check_file(
-            file, rules, output, progress=progress, limits=limits, partners=partners
+        result = check_file(
+            file,
+            rules,
+            output,
+            progress=progress,
+            limits=limits,
+            reference_sources=reference_sources,
         )
     if as_json:
-        print_json(_as_json(report))
+        print_json(_to_json(result))
     else:
-        _show(report, file, output)
-    raise typer.Exit(EXIT_CODES[report.outcome])
+        _show(result, file, output)
+    raise typer.Exit(EXIT_CODES[result.outcome])
 
 
-def _as_json(report: CheckReport) -> dict[str, Any]:
+def _to_json(result: FileCheckResult) -> dict[str, Any]:
     """Lay the report out for machines: three levels, of which only errors reject rows.
 
     `errors` are the first, `errors_total` counts them all.
     """
     return {
-        "outcome": report.outcome,
-        "rows_read": report.rows_read,
-        "rows_accepted": report.rows_accepted,
-        "rows_rejected": report.rows_rejected,
-        "errors_total": report.errors_total,
+        "outcome": result.outcome,
+        "rows_read": result.rows_read,
+        "rows_accepted": result.rows_accepted,
+        "rows_rejected": result.rows_rejected,
+        "errors_total": result.errors_total,
         "errors": [
             {
-                "row": each.row,
-                "line": each.line,
-                "column": each.column,
-                "code": each.code,
-                "message": each.message,
-                "advice": each.advice,
+                "row": error.row,
+                "line": error.line,
+                "column": error.column,
+                "code": error.code,
+                "message": error.message,
+                "advice": error.advice,
             }
-            for each in report.errors
+            for error in result.errors
         ],
-        "causes": [_cause(each) for each in report.causes],
-        "warnings": [_cause(each) for each in report.remarks if each.severity == "warning"],
+        "causes": [_cause(cause) for cause in result.causes],
+        "warnings": [_cause(remark) for remark in result.remarks if remark.severity == "warning"],
         "notes": [
-            *(_cause(of_the_file(each)) for each in report.notes),
-            *(_cause(each) for each in report.remarks if each.severity == "note"),
+            *(_cause(file_note(note)) for note in result.notes),
+            *(_cause(remark) for remark in result.remarks if remark.severity == "note"),
         ],
     }
 
@@ -131,7 +136,7 @@ def _cause(cause: Cause) -> dict[str, Any]:
 def _progress(file: Path, *, quiet: bool) -> Iterator[Progress]:
     """Draw a bar on stderr for a long file, where a person watches."""
     if quiet or not sys.stderr.isatty() or file.stat().st_size < LONG_FILE_BYTES:
-        yield unwatched
+        yield ignore_progress
         return
     from rich.console import Console
     from rich.progress import Progress as Bar
@@ -139,49 +144,49 @@ def _progress(file: Path, *, quiet: bool) -> Iterator[Progress]:
     with Bar(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("check", total=1.0)
 
-        def told(step: str, fraction: float) -> None:
+        def update(step: str, fraction: float) -> None:
             names = list(STEPS)
             before = sum(STEPS[name] for name in names[: names.index(step)])
             bar.update(task, completed=before + STEPS[step] * fraction, description=step)
 
-        yield told
+        yield update
 
 
-def _show(report: CheckReport, file: Path, output: Path | None) -> None:
+def _show(result: FileCheckResult, file: Path, output: Path | None) -> None:
     """Tell people: the outcome, its causes, the first rows, and what to do."""
     from rich.markup import escape
 
-    console = for_people()
+    console = stdout_console()
     name = escape(printable(file.name))
-    if report.outcome == "unusable":
+    if result.outcome == "unusable":
         console.print(f"[bold red]Unusable:[/bold red] {name} cannot be loaded at all.")
-        _show_faults(console, report)
-    elif report.outcome == "rejected":
+        _show_faults(console, result)
+    elif result.outcome == "rejected":
         console.print(
-            f"[bold yellow]Rejected:[/bold yellow] {report.rows_rejected:,} of "
-            f"{report.rows_read:,} rows of {name} break the rules; {report.rows_accepted:,} are "
+            f"[bold yellow]Rejected:[/bold yellow] {result.rows_rejected:,} of "
+            f"{result.rows_read:,} rows of {name} break the rules; {result.rows_accepted:,} are "
             "fine."
         )
-        _show_causes(console, report.causes, "Causes")
-        _show_rejections(console, report)
+        _show_causes(console, result.causes, "Causes")
+        _show_rejections(console, result)
         console.print("Mend these rows in your source, export the file again and check it again.")
     else:
-        console.print(f"[bold green]Clean:[/bold green] all {report.rows_read:,} rows of {name}.")
-    for severity, title in REMARKS.items():
-        remarks = [each for each in report.remarks if each.severity == severity]
+        console.print(f"[bold green]Clean:[/bold green] all {result.rows_read:,} rows of {name}.")
+    for severity, title in SEVERITY_TITLES.items():
+        remarks = [remark for remark in result.remarks if remark.severity == severity]
         _show_causes(console, remarks, title)
-    for note in report.notes:
+    for note in result.notes:
         console.print(f"Note: {escape(note)}")
-    if output and report.outcome != "unusable":
+    if output and result.outcome != "unusable":
         console.print(
-            f"The {report.rows_accepted:,} accepted rows are in {escape(printable(str(output)))}."
+            f"The {result.rows_accepted:,} accepted rows are in {escape(printable(str(output)))}."
         )
 
 
-def _show_faults(console: "Console", report: CheckReport) -> None:
+def _show_faults(console: "Console", result: FileCheckResult) -> None:
     from rich.markup import escape
 
-    for fault in report.errors:
+    for fault in result.errors:
         console.print(f"  [bold]{escape(fault.message)}[/bold] {escape(fault.advice)}")
 
 
@@ -194,7 +199,7 @@ def _show_causes(console: "Console", causes: Sequence[Cause], title: str) -> Non
     table = Table(title=title)
     for heading in ("Rows", "What is wrong", "What to do", "Code", "First line"):
         table.add_column(heading, overflow="fold")
-    for cause in causes[:MOST_SHOWN]:
+    for cause in causes[:MAX_SHOWN]:
         table.add_row(
             f"{cause.count:,}",
             escape(cause.message),
@@ -203,18 +208,20 @@ def _show_causes(console: "Console", causes: Sequence[Cause], title: str) -> Non
             f"{cause.first_line:,}",
         )
     console.print(table)
-    if len(causes) > MOST_SHOWN:
-        console.print(f"{len(causes) - MOST_SHOWN} more: --json lists them all.")
+    if len(causes) > MAX_SHOWN:
+        console.print(f"{len(causes) - MAX_SHOWN} more: --json lists them all.")
 
 
-def _show_rejections(console: "Console", report: CheckReport) -> None:
+def _show_rejections(console: "Console", result: FileCheckResult) -> None:
     from rich.markup import escape
     from rich.table import Table
 
     table = Table("Row", "Line", "What is wrong", "What to do", title="First rejections")
-    for each in report.errors[:MOST_SHOWN]:
-        table.add_row(f"{each.row:,}", f"{each.line:,}", escape(each.message), escape(each.advice))
+    for error in result.errors[:MAX_SHOWN]:
+        table.add_row(
+            f"{error.row:,}", f"{error.line:,}", escape(error.message), escape(error.advice)
+        )
     console.print(table)
-    if report.errors_total > MOST_SHOWN:
-        rest = report.errors_total - min(MOST_SHOWN, len(report.errors))
-        console.print(f"And {rest:,} more; --json lists the first {len(report.errors):,}.")
+    if result.errors_total > MAX_SHOWN:
+        rest = result.errors_total - min(MAX_SHOWN, len(result.errors))
+        console.print(f"And {rest:,} more; --json lists the first {len(result.errors):,}.")

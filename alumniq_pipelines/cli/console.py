@@ -15,7 +15,7 @@ from alumniq_pipelines.files.private_files import private_umask
 if TYPE_CHECKING:
     from rich.console import Console
 
-UNUSABLE = 2
+EXIT_PROBLEM = 2
 """The exit code where a problem kept a command from doing its work."""
 
 
@@ -30,10 +30,10 @@ class Commands(TyperGroup):
         except Problem as problem:
             typer.secho("Error: ", fg=typer.colors.RED, bold=True, nl=False, err=True)
             typer.echo(str(problem), err=True)
-            raise typer.Exit(UNUSABLE) from None
+            raise typer.Exit(EXIT_PROBLEM) from None
 
 
-def for_people() -> "Console":
+def stdout_console() -> "Console":
     """Open stdout for tables and colours; they fall away where no terminal listens."""
     from rich.console import Console
 
@@ -50,15 +50,15 @@ def printable(name: str) -> str:
 
 def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
     """Print one JSON document; times in ISO 8601."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_json_default))
 
 
-def when(moment: datetime | None) -> str:
+def format_time(moment: datetime | None) -> str:
     """Write a time for people, in UTC and to the second."""
     return "" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}Z"
 
 
-def _plain(value: object) -> str:
+def _json_default(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     message = f"{type(value).__name__} has no JSON form."

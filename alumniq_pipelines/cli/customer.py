@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from alumniq_pipelines.cli.console import for_people, print_json
+from alumniq_pipelines.cli.console import print_json, stdout_console
 from alumniq_pipelines.cli.installation import ledger_of, operator
 from alumniq_pipelines.core.loads.bucket import folder_of
 from alumniq_pipelines.core.loads.customer import Customer
@@ -37,7 +37,7 @@ def add(customer_id: Id, name: Name, bucket: Bucket = "", *, as_json: Json = Fal
         # The bucket first: making it is harmless to repeat, and no customer stands without one.
         open_buckets(settings).create(added.bucket)
         ledger.customers.add(added, datetime.now(UTC), actor=operator())
-    folders = {each: _place(settings, added.bucket, each) for each in Environment}
+    folders = {env: _delivery_folder(settings, added.bucket, env) for env in Environment}
     if as_json:
         print_json({**asdict(added), "folders": folders})
         return
@@ -53,7 +53,7 @@ def list_customers(*, as_json: Json = False) -> None:
     with ledger_of(Settings()) as ledger:
         customers = ledger.customers.all()
     if as_json:
-        print_json([asdict(each) for each in customers])
+        print_json([asdict(entry) for entry in customers])
         return
     if not customers:
         typer.echo('No customers yet. Make one: alumniq customer add iqu --name "IQ University"')
@@ -62,12 +62,12 @@ def list_customers(*, as_json: Json = False) -> None:
     from rich.table import Table
 
     table = Table("Customer", "Name", "Bucket")
-    for each in customers:
-        table.add_row(each.id, escape(each.name), each.bucket)
-    for_people().print(table)
+    for entry in customers:
+        table.add_row(entry.id, escape(entry.name), entry.bucket)
+    stdout_console().print(table)
 
 
-def _place(settings: Settings, bucket: str, environment: Environment) -> str:
+def _delivery_folder(settings: Settings, bucket: str, environment: Environment) -> str:
     """Say where an environment's files are delivered to."""
     if settings.bucket == "folder":
         return f"{settings.buckets_dir / bucket / folder_of(environment)}/"

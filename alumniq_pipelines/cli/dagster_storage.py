@@ -57,7 +57,7 @@ def open_instance(settings: "Settings") -> Iterator["DagsterInstance | None"]:
     # Dagster's file names the variable, which only its own programs have: `alumniq up` sets it.
     os.environ.update(storage_environment(settings))
     try:
-        instance = _answering_instance(settings)
+        instance = _connected_instance(settings)
         with instance:
             yield instance
     finally:
@@ -65,7 +65,7 @@ def open_instance(settings: "Settings") -> Iterator["DagsterInstance | None"]:
         os.environ.update(before)
 
 
-def _answering_instance(settings: "Settings") -> "DagsterInstance":
+def _connected_instance(settings: "Settings") -> "DagsterInstance":
     from dagster import DagsterInstance
 
     try:

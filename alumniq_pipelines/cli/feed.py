@@ -5,14 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
-from alumniq_pipelines.cli.console import for_people, print_json
+from alumniq_pipelines.cli.console import print_json, stdout_console
 from alumniq_pipelines.cli.installation import catalog_of, feed_of
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.feeds.field_map import Column, FieldMap
 from alumniq_pipelines.core.feeds.json_schema import descriptor, language_schema
 from alumniq_pipelines.core.feeds.json_schema import package as package_of
 from alumniq_pipelines.core.feeds.template import template as template_of
-from alumniq_pipelines.core.feeds.values import text_of
+from alumniq_pipelines.core.feeds.values import format_value
 from alumniq_pipelines.settings import Settings
 
 feed = typer.Typer(help="Feeds: list, show and check them, print templates.", no_args_is_help=True)
@@ -26,7 +26,7 @@ def list_feeds(*, as_json: Json = False) -> None:
     """List the feeds, by wave."""
     catalog = _catalog()
     if as_json:
-        print_json([_summary(each) for each in catalog])
+        print_json([_summary(field_map) for field_map in catalog])
         return
     from rich.table import Table
 
@@ -34,11 +34,11 @@ def list_feeds(*, as_json: Json = False) -> None:
     table.add_column("Feed", no_wrap=True)
     for heading in ("Wave", "Columns", "Key", "Title"):
         table.add_column(heading)
-    for each in catalog:
-        key = ", ".join(each.table_schema.primary_key)
-        counts = (str(each.alumniq.wave), str(len(each.columns)))
-        table.add_row(each.name, *counts, key, each.title)
-    for_people().print(table)
+    for field_map in catalog:
+        key = ", ".join(field_map.table_schema.primary_key)
+        counts = (str(field_map.alumniq.wave), str(len(field_map.columns)))
+        table.add_row(field_map.name, *counts, key, field_map.title)
+    stdout_console().print(table)
 
 
 @feed.command()
@@ -51,7 +51,7 @@ def show(name: Name, *, as_json: Json = False) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    console = for_people()
+    console = stdout_console()
     console.print(f"[bold]{escape(field_map.title)}[/bold]: {escape(field_map.description)}")
     console.print(escape(_format(field_map)))
     table = Table()
@@ -59,10 +59,10 @@ def show(name: Name, *, as_json: Json = False) -> None:
     for heading in ("Type", "Rules", "Example", "Description"):
         table.add_column(heading, overflow="fold")
     for column in field_map.columns:
-        example = "" if column.example is None else text_of(column.example, column)
+        example = "" if column.example is None else format_value(column.example, column)
         rules = _rules(column, field_map)
         cells = (column.name, column.type, rules, example, column.description)
-        table.add_row(*(escape(each) for each in cells))
+        table.add_row(*(escape(cell) for cell in cells))
     console.print(table)
     for line in _references(field_map):
         console.print(escape(line))
@@ -154,14 +154,16 @@ def _rules(column: Column, field_map: FieldMap) -> str:
     constraints.pop("required", None)
     ours = column.alumniq.model_dump(by_alias=True, exclude_defaults=True)
     form = {} if column.format == "default" else {"format": column.format}
-    words = ["required"] if field_map.is_required(column) else []
-    words += [f"{key}: {_plain(value)}" for key, value in {**form, **constraints, **ours}.items()]
-    return ", ".join(words)
+    parts = ["required"] if field_map.is_required(column) else []
+    parts += [
+        f"{key}: {_format_value(value)}" for key, value in {**form, **constraints, **ours}.items()
+    ]
+    return ", ".join(parts)
 
 
-def _plain(value: object) -> str:
+def _format_value(value: object) -> str:
     if isinstance(value, tuple):
-        return " | ".join(str(each) for each in value)
+        return " | ".join(str(item) for item in value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from alumniq_pipelines.cli.console import when
-from alumniq_pipelines.core.loads.diff import told_changes
+from alumniq_pipelines.cli.console import format_time
+from alumniq_pipelines.core.loads.diff import format_changes
 from alumniq_pipelines.core.loads.hold import Hold, commands
 from alumniq_pipelines.core.loads.load import Load, LoadState
 
@@ -13,7 +13,7 @@ from alumniq_pipelines.core.loads.load import Load, LoadState
 def change_lines(load: Load) -> Iterator[str]:
     """Say what the load changed in the live version, or would have."""
     if load.changes is not None:
-        rows, *columns = told_changes(load.changes)
+        rows, *columns = format_changes(load.changes)
         yield f"Changes: {rows}"
         yield from columns
 
@@ -23,7 +23,7 @@ def waiting_lines(load: Load, hold: Hold | None) -> Iterator[str]:
     if hold is None or load.state is not LoadState.HELD:
         return
     yield from (f"Held: {reason}" for reason in hold.reasons)
-    yield f"Until {when(hold.expires_at)}, decide:"
+    yield f"Until {format_time(hold.expires_at)}, decide:"
     yield from (f"  {command}" for command in commands(load.job_id))
 
 
@@ -34,7 +34,7 @@ def hold_events(hold: Hold | None) -> Iterator[tuple[datetime, str]]:
         yield hold.decided_at, f"{hold.decision} by {hold.actor}{why}"
 
 
-def hold_told(hold: Hold | None) -> dict[str, Any] | None:
+def hold_to_json(hold: Hold | None) -> dict[str, Any] | None:
     """Lay a hold out for machines; the field map and the rows stay where they are."""
     if hold is None:
         return None

@@ -22,7 +22,7 @@ MIGRATION = "migration of Dagster's tables"
 
 
 @contextmanager
-def sole_use(settings: Settings) -> Iterator[int]:
+def exclusive_use(settings: Settings) -> Iterator[int]:
     """Keep others from running on the data folder, and answer the locked file's descriptor.
 
     The lock goes with the last process that holds the descriptor. Raises AlreadyUp and
@@ -36,7 +36,7 @@ def sole_use(settings: Settings) -> Iterator[int]:
         yield file.fileno()
 
 
-def make_ready(settings: Settings) -> None:
+def prepare_installation(settings: Settings) -> None:
     """Make everything that the programs expect; harmless to repeat.
 
     Dagster's configuration is copied anew each time: change it in the repository's dagster.yaml.
@@ -48,7 +48,7 @@ def make_ready(settings: Settings) -> None:
     make_folder(settings.dagster_home)
     _write_configuration(settings)
     make_schema(settings)
-    _bring_dagster_up_to_date(settings)
+    _migrate_dagster(settings)
     open_buckets(settings)
     with ledger_of(settings):  # opening it brings its tables up to date
         pass
@@ -62,7 +62,7 @@ def _write_configuration(settings: Settings) -> None:
             file.write(STORAGE)
 
 
-def _bring_dagster_up_to_date(settings: Settings) -> None:
+def _migrate_dagster(settings: Settings) -> None:
     """Make Dagster's tables, or those of a newer Dagster, unless that was done before.
 
     Before its programs start: two that find no tables both make them, and then neither works.

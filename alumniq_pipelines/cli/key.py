@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from alumniq_pipelines.cli.console import for_people, print_json, when
+from alumniq_pipelines.cli.console import format_time, print_json, stdout_console
 from alumniq_pipelines.cli.installation import known_feed, ledger_of, operator
 from alumniq_pipelines.core.access.api_keys import OVERLAP, ApiKey, KeyScope
 from alumniq_pipelines.core.loads.target import Environment
@@ -18,8 +18,8 @@ from alumniq_pipelines.settings import Settings
 key = typer.Typer(help="API keys: issue, list, rotate and revoke them.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Whose = Annotated[str, typer.Argument(help="The customer's short name, such as iqu.")]
-Where = Annotated[Environment, typer.Argument(help="What the key opens.")]
+CustomerArgument = Annotated[str, typer.Argument(help="The customer's short name, such as iqu.")]
+EnvironmentArgument = Annotated[Environment, typer.Argument(help="What the key opens.")]
 Days = Annotated[int, typer.Option(min=1, max=3_650, help="Days until it expires.")]
 Prefix = Annotated[str, typer.Argument(help="The key's first characters, as the list shows them.")]
 Feeds = Annotated[
@@ -30,13 +30,13 @@ Networks = Annotated[
 ]
 Email = Annotated[str, typer.Option("--email", help="Whom to warn before it expires.")]
 Overlap = Annotated[int, typer.Option(min=0, max=90, help="Days the old key goes on.")]
-Only = Annotated[str | None, typer.Option("--customer", help="Only this customer's.")]
+CustomerOption = Annotated[str | None, typer.Option("--customer", help="Only this customer's.")]
 
 
 @key.command()
 def issue(
-    customer: Whose,
-    environment: Where,
+    customer: CustomerArgument,
+    environment: EnvironmentArgument,
     days: Days = 365,
     feed: Feeds = None,
     network: Networks = None,
@@ -50,12 +50,12 @@ def issue(
 
     settings = Settings()
     feeds = None if not feed else tuple(known_feed(settings, name) for name in feed)
-    scope = KeyScope(feeds, tuple(_network(each) for each in network or ()), _checked(email))
+    scope = KeyScope(feeds, tuple(_network(text) for text in network or ()), _checked_email(email))
     with ledger_of(settings) as ledger:
-        secret, kept = KeyIssuance(ledger, staff_of(settings)).issue(
+        secret, api_key = KeyIssuance(ledger, staff_of(settings)).issue(
             customer, environment, datetime.now(UTC), days, scope=scope, actor=operator()
         )
-    _show(secret, kept, as_json=as_json)
+    _show(secret, api_key, as_json=as_json)
 
 
 @key.command()
@@ -71,7 +71,7 @@ def rotate(
         old = ledger.keys.get(prefix)
         if old is None:
             raise UnknownKey(prefix)
-        secret, kept = KeyIssuance(ledger, staff_of(settings)).rotate(
+        secret, api_key = KeyIssuance(ledger, staff_of(settings)).rotate(
             old,
             now,
             days,
@@ -79,17 +79,17 @@ def rotate(
             made_by=MadeBy.STAFF,
             actor=operator(),
         )
-    _show(secret, kept, as_json=as_json)
+    _show(secret, api_key, as_json=as_json)
 
 
 @key.command("list")
-def list_keys(customer: Only = None, *, as_json: Json = False) -> None:
+def list_keys(customer: CustomerOption = None, *, as_json: Json = False) -> None:
     """List keys, newest first: their first characters, never the whole."""
     now = datetime.now(UTC)
     with ledger_of(Settings()) as ledger:
         keys = ledger.keys.of(customer)
     if as_json:
-        print_json([{**_told(each), "live": each.is_live(now)} for each in keys])
+        print_json([{**_key_to_json(api_key), "live": api_key.is_live(now)} for api_key in keys])
         return
     if not keys:
         typer.echo("No keys yet. Make one: alumniq key issue CUSTOMER qa")
@@ -97,10 +97,12 @@ def list_keys(customer: Only = None, *, as_json: Json = False) -> None:
     from rich.table import Column, Table
 
     table = Table(Column("Key", no_wrap=True), "Customer", "Environment", "State", "Last used")
-    for each in keys:
-        used = when(each.last_used_at) or "never"
-        table.add_row(each.prefix, each.customer, each.environment, _state(each, now), used)
-    for_people().print(table)
+    for api_key in keys:
+        used = format_time(api_key.last_used_at) or "never"
+        table.add_row(
+            api_key.prefix, api_key.customer, api_key.environment, _state(api_key, now), used
+        )
+    stdout_console().print(table)
 
 
 @key.command()
@@ -115,13 +117,13 @@ def revoke(prefix: Prefix, *, as_json: Json = False) -> None:
     typer.echo(f"The key {prefix}… opens nothing any more.")
 
 
-def _show(secret: str, kept: ApiKey, *, as_json: bool) -> None:
+def _show(secret: str, api_key: ApiKey, *, as_json: bool) -> None:
     if as_json:
-        print_json({"key": secret, **_told(kept)})
+        print_json({"key": secret, **_key_to_json(api_key)})
         return
     typer.echo(secret)
     typer.echo(
-        f"It opens {kept.customer}'s {kept.environment} until {kept.expires_at:%Y-%m-%d}. "
+        f"It opens {api_key.customer}'s {api_key.environment} until {api_key.expires_at:%Y-%m-%d}. "
         "It is shown only now: hand it over safely.",
         err=True,
     )
@@ -135,31 +137,31 @@ def _network(text: str) -> str:
         raise typer.BadParameter(message) from None
 
 
-def _checked(email: str) -> str:
+def _checked_email(email: str) -> str:
     if email:
         check_emails(email)
     return email
 
 
-def _told(kept: ApiKey) -> dict[str, Any]:
+def _key_to_json(api_key: ApiKey) -> dict[str, Any]:
     return {
-        "prefix": kept.prefix,
-        "customer": kept.customer,
-        "environment": kept.environment,
-        "created_at": kept.created_at,
-        "expires_at": kept.expires_at,
-        "revoked_at": kept.revoked_at,
-        "last_used_at": kept.last_used_at,
-        "feeds": kept.feeds,
-        "networks": kept.networks,
-        "email": kept.email,
-        "replaced_by": kept.replaced_by,
+        "prefix": api_key.prefix,
+        "customer": api_key.customer,
+        "environment": api_key.environment,
+        "created_at": api_key.created_at,
+        "expires_at": api_key.expires_at,
+        "revoked_at": api_key.revoked_at,
+        "last_used_at": api_key.last_used_at,
+        "feeds": api_key.feeds,
+        "networks": api_key.networks,
+        "email": api_key.email,
+        "replaced_by": api_key.replaced_by,
     }
 
 
-def _state(kept: ApiKey, now: datetime) -> str:
-    if kept.revoked_at is not None:
-        return f"revoked {kept.revoked_at:%Y-%m-%d}"
-    if kept.replaced_by is not None and kept.is_live(now):
-        return f"replaced, ends {kept.expires_at:%Y-%m-%d}"
-    return f"{'live until' if kept.is_live(now) else 'expired'} {kept.expires_at:%Y-%m-%d}"
+def _state(api_key: ApiKey, now: datetime) -> str:
+    if api_key.revoked_at is not None:
+        return f"revoked {api_key.revoked_at:%Y-%m-%d}"
+    if api_key.replaced_by is not None and api_key.is_live(now):
+        return f"replaced, ends {api_key.expires_at:%Y-%m-%d}"
+    return f"{'live until' if api_key.is_live(now) else 'expired'} {api_key.expires_at:%Y-%m-%d}"

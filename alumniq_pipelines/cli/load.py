@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from alumniq_pipelines.cli.console import for_people, print_json, when
+from alumniq_pipelines.cli.console import format_time, print_json, stdout_console
 from alumniq_pipelines.cli.hold_display import (
     change_lines,
     hold_events,
-    hold_told,
+    hold_to_json,
     waiting_lines,
 )
 from alumniq_pipelines.cli.installation import ledger_of
@@ -20,7 +20,7 @@ from alumniq_pipelines.cli.load_decision import approve, discard, repeat
 from alumniq_pipelines.cli.load_report import report
 from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadState
-from alumniq_pipelines.core.loads.outcome import Attempt
+from alumniq_pipelines.core.loads.outcome import AttemptRecord
 from alumniq_pipelines.core.notifications.notification import (
     DeliveryResult,
     Notification,
@@ -34,13 +34,13 @@ load = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Whose = Annotated[str | None, typer.Option("--customer", help="Only this customer's.")]
+CustomerOption = Annotated[str | None, typer.Option("--customer", help="Only this customer's.")]
 States = Annotated[list[LoadState] | None, typer.Option("--state", help="Only in these states.")]
-Most = Annotated[int, typer.Option("--most", min=1, help="At most so many.")]
+Limit = Annotated[int, typer.Option("--most", min=1, help="At most so many.")]
 Id = Annotated[str, typer.Argument(help="The jobId that the webhook answered with.")]
 
 Event = tuple[datetime, str]
-Told = tuple[Notification, Sequence[tuple[datetime, DeliveryResult]]]
+NotificationAttempts = tuple[Notification, Sequence[tuple[datetime, DeliveryResult]]]
 
 
 load.command()(approve)
@@ -51,21 +51,25 @@ load.command()(report)
 
 @load.command("list")
 def list_loads(
-    customer: Whose = None, state: States = None, most: Most = 50, *, as_json: Json = False
+    customer: CustomerOption = None,
+    state: States = None,
+    limit: Limit = 50,
+    *,
+    as_json: Json = False,
 ) -> None:
     """List loads, newest first."""
     with ledger_of(Settings()) as ledger:
-        loads = ledger.loads.find(customer=customer, states=state or (), most=most)
+        loads = ledger.loads.find(customer=customer, states=state or (), limit=limit)
     if as_json:
-        print_json([_load_told(each) for each in loads])
+        print_json([_load_to_json(entry) for entry in loads])
         return
     if not loads:
         typer.echo("No loads.")
         return
-    for each in loads:
+    for entry in loads:
         # One line each, whatever the width: these lines are searched and cut.
-        moment, target = when(each.accepted_at), str(each.target)
-        typer.echo(f"{each.job_id}  {each.state:<9}  {moment}  {target}{_rows(each.counts)}")
+        moment, target = format_time(entry.accepted_at), str(entry.target)
+        typer.echo(f"{entry.job_id}  {entry.state:<9}  {moment}  {target}{_rows(entry.counts)}")
 
 
 @load.command()
@@ -77,31 +81,36 @@ def show(job_id: Id, *, as_json: Json = False) -> None:
             raise UnknownLoad(job_id)
         attempts = ledger.loads.attempts(found.job_id)
         hold = ledger.holds.get(found.job_id)
-        told = [
-            (each, ledger.notifications.attempts(each.id))
-            for each in ledger.notifications.of(found.job_id)
+        notifications = [
+            (notification, ledger.notifications.attempts(notification.id))
+            for notification in ledger.notifications.of(found.job_id)
         ]
     if as_json:
-        print_json({**_whole(found, attempts, told), "hold": hold_told(hold)})
+        print_json({**_detail_to_json(found, attempts, notifications), "hold": hold_to_json(hold)})
         return
     from rich.markup import escape
 
-    console = for_people()
+    console = stdout_console()
     console.print(f"[bold]{found.job_id}[/bold] {found.target}: [bold]{found.state}[/bold]")
-    events = [*_work(attempts), *hold_events(hold), *_way(found), *_telling(told)]
+    events = [
+        *_attempt_events(attempts),
+        *hold_events(hold),
+        *_load_events(found),
+        *_delivery_events(notifications),
+    ]
     for moment, event in sorted(events, key=itemgetter(0)):  # stable: what happens at once stays so
-        console.print(f"{when(moment)}  {escape(event)}", soft_wrap=True)
+        console.print(f"{format_time(moment)}  {escape(event)}", soft_wrap=True)
     for error in found.errors:
         console.print(f"[red]Error:[/red] {escape(error)}", soft_wrap=True)
     for remark in found.remarks:
         console.print(f"{remark.severity.capitalize()}: {escape(str(remark))}", soft_wrap=True)
     for line in (*change_lines(found), *waiting_lines(found, hold)):
         console.print(escape(line), soft_wrap=True)
-    for owed in _owed(told):
-        console.print(escape(owed), soft_wrap=True)
+    for pending in _pending_lines(notifications):
+        console.print(escape(pending), soft_wrap=True)
 
 
-def _way(found: Load) -> Iterator[Event]:
+def _load_events(found: Load) -> Iterator[Event]:
     """Tell the load's own moves."""
     request = found.request
     size = "" if request.size_bytes is None else f", {request.size_bytes:,} bytes"
@@ -112,34 +121,38 @@ def _way(found: Load) -> Iterator[Event]:
         yield found.ended_at, f"{found.state}{_rows(found.counts)}"
 
 
-def _work(attempts: Sequence[Attempt]) -> Iterator[Event]:
+def _attempt_events(attempts: Sequence[AttemptRecord]) -> Iterator[Event]:
     """Tell how each attempt began and ended."""
-    for each in attempts:
-        if each.started_at is not None:
-            yield each.started_at, f"attempt {each.number} began, run {each.run_id}"
-        if each.ended_at is not None:
-            why = "".join(f"; {error}" for error in each.errors)
-            yield each.ended_at, f"attempt {each.number} {each.result}{_rows(each.counts)}{why}"
+    for attempt in attempts:
+        if attempt.started_at is not None:
+            yield attempt.started_at, f"attempt {attempt.number} began, run {attempt.run_id}"
+        if attempt.ended_at is not None:
+            why = "".join(f"; {error}" for error in attempt.errors)
+            yield (
+                attempt.ended_at,
+                f"attempt {attempt.number} {attempt.result}{_rows(attempt.counts)}{why}",
+            )
 
 
-def _telling(told: Sequence[Told]) -> Iterator[Event]:
+def _delivery_events(notifications: Sequence[NotificationAttempts]) -> Iterator[Event]:
     """Tell of each attempt to deliver a notification."""
-    for notification, tries in told:
-        for moment, result in tries:
+    for notification, delivery_attempts in notifications:
+        for moment, result in delivery_attempts:
             ended = "delivered" if result.delivered else "failed"
-            yield moment, f"{_named(notification)} {ended}: {result.detail}"
+            yield moment, f"{_recipient(notification)} {ended}: {result.detail}"
 
 
-def _owed(told: Sequence[Told]) -> Iterator[str]:
+def _pending_lines(notifications: Sequence[NotificationAttempts]) -> Iterator[str]:
     """Tell what is still to be delivered, and what never will be."""
-    for notification, _ in told:
+    for notification, _ in notifications:
         if notification.state is NotificationState.PENDING:
-            yield f"{_named(notification)}: next attempt {when(notification.next_attempt_at)}"
+            next_attempt = format_time(notification.next_attempt_at)
+            yield f"{_recipient(notification)}: next attempt {next_attempt}"
         elif notification.state is NotificationState.GIVEN_UP:
-            yield f"{_named(notification)}: given up"
+            yield f"{_recipient(notification)}: given up"
 
 
-def _named(notification: Notification) -> str:
+def _recipient(notification: Notification) -> str:
     return f"{notification.notice.channel} to {notification.notice.destination}"
 
 
@@ -150,25 +163,29 @@ def _rows(counts: Counts | None) -> str:
     return f": {counts.rows_accepted:,} of {counts.rows_read:,} rows accepted{rejected}"
 
 
-def _whole(found: Load, attempts: Sequence[Attempt], told: Sequence[Told]) -> dict[str, Any]:
+def _detail_to_json(
+    found: Load, attempts: Sequence[AttemptRecord], notifications: Sequence[NotificationAttempts]
+) -> dict[str, Any]:
     return {
-        **_load_told(found),
-        "attempts": [asdict(each) for each in attempts],
+        **_load_to_json(found),
+        "attempts": [asdict(attempt) for attempt in attempts],
         "notifications": [
             {
-                "id": each.id,
-                **asdict(each.notice),
-                "state": each.state,
-                "created_at": each.created_at,
-                "next_attempt_at": each.next_attempt_at,
-                "delivery_attempts": [{"at": at, **asdict(result)} for at, result in tries],
+                "id": notification.id,
+                **asdict(notification.notice),
+                "state": notification.state,
+                "created_at": notification.created_at,
+                "next_attempt_at": notification.next_attempt_at,
+                "delivery_attempts": [
+                    {"at": at, **asdict(result)} for at, result in delivery_attempts
+                ],
             }
-            for each, tries in told
+            for notification, delivery_attempts in notifications
         ],
     }
 
 
-def _load_told(found: Load) -> dict[str, Any]:
+def _load_to_json(found: Load) -> dict[str, Any]:
     request = asdict(found.request)
     target = request.pop("target")
     whole = {**request, **target, **asdict(found)}

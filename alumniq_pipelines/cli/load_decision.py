@@ -15,7 +15,7 @@ Reason = Annotated[
     str, typer.Option(help="Why; it is kept, and a customer whose load is discarded reads it.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Tells = Annotated[
+NotifyOption = Annotated[
     bool,
     typer.Option("--notify", help="Tell those of the outcome who were told of the other load's."),
 ]
@@ -27,7 +27,9 @@ def approve(job_id: Id, reason: Reason, *, as_json: Json = False) -> None:
 
     with ledger_of(Settings()) as ledger:
         load = load_actions.approve(ledger, job_id, reason, operator(), datetime.now(UTC))
-    _tell(load, f"{load.job_id} will be published by a run that is asked for now.", as_json=as_json)
+    _print_result(
+        load, f"{load.job_id} will be published by a run that is asked for now.", as_json=as_json
+    )
 
 
 def discard(job_id: Id, reason: Reason, *, as_json: Json = False) -> None:
@@ -44,22 +46,22 @@ def discard(job_id: Id, reason: Reason, *, as_json: Json = False) -> None:
             datetime.now(UTC),
             gateway_url=settings.gateway_url,
         )
-    _tell(load, f"{load.job_id} has failed; its customer is told why.", as_json=as_json)
+    _print_result(load, f"{load.job_id} has failed; its customer is told why.", as_json=as_json)
 
 
-def repeat(job_id: Id, *, notify: Tells = False, as_json: Json = False) -> None:
+def repeat(job_id: Id, *, notify: NotifyOption = False, as_json: Json = False) -> None:
     """Load again what a load read, from the archive, as a load of its own."""
     from alumniq_pipelines.services import load_actions
 
     with ledger_of(Settings()) as ledger:
         load = load_actions.repeat(
-            ledger, job_id, operator(), datetime.now(UTC), tells_customer=notify
+            ledger, job_id, operator(), datetime.now(UTC), notify_customer=notify
         )
-    _tell(load, f"{load.job_id} loads {load.request.filename} again.", as_json=as_json)
+    _print_result(load, f"{load.job_id} loads {load.request.filename} again.", as_json=as_json)
 
 
-def _tell(load: Load, words: str, *, as_json: bool) -> None:
+def _print_result(load: Load, message: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"job_id": load.job_id, "state": load.state, "target": str(load.target)})
     else:
-        typer.echo(words)
+        typer.echo(message)

@@ -8,7 +8,7 @@ import typer
 
 from alumniq_pipelines.cli.installation import ledger_of, operator
 from alumniq_pipelines.core.loads.load import JobId
-from alumniq_pipelines.core.loads.rejection_report import ReportForm, report_name
+from alumniq_pipelines.core.loads.rejection_report import ReportFormat, report_name
 from alumniq_pipelines.core.problems.command import NoReportKept, UnknownLoad, UnusableOutput
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.wiring import open_archive
@@ -22,7 +22,7 @@ def report(job_id: Id, output: Output) -> None:
 
     It is recorded in the audit trail; a report that cannot be recorded is not written.
     """
-    forms = {f".{form}": form for form in ReportForm}
+    forms = {f".{form}": form for form in ReportFormat}
     form = forms.get(output.suffix.lower())
     if form is None:
         raise UnusableOutput(tuple(forms))

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from alumniq_pipelines.cli.console import for_people, print_json, when
+from alumniq_pipelines.cli.console import format_time, print_json, stdout_console
 from alumniq_pipelines.cli.installation import ledger_of, operator
 from alumniq_pipelines.core.notifications.notification import (
     DeliveryResult,
@@ -24,33 +24,40 @@ notification = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Whose = Annotated[str | None, typer.Option("--customer", help="Only this customer's.")]
+CustomerOption = Annotated[str | None, typer.Option("--customer", help="Only this customer's.")]
 States = Annotated[
     list[NotificationState] | None, typer.Option("--state", help="Only in these states.")
 ]
-Most = Annotated[int, typer.Option("--most", min=1, help="At most so many.")]
+Limit = Annotated[int, typer.Option("--most", min=1, help="At most so many.")]
 Id = Annotated[str, typer.Argument(help="Its id, as the list and the header webhook-id show it.")]
 
-Tries = Sequence[tuple[datetime, DeliveryResult]]
+DeliveryAttempts = Sequence[tuple[datetime, DeliveryResult]]
 
 
 @notification.command("list")
 def list_notifications(
-    customer: Whose = None, state: States = None, most: Most = 50, *, as_json: Json = False
+    customer: CustomerOption = None,
+    state: States = None,
+    limit: Limit = 50,
+    *,
+    as_json: Json = False,
 ) -> None:
     """List notifications, newest first."""
     with ledger_of(Settings()) as ledger:
-        found = ledger.notifications.find(customer=customer, states=state or (), most=most)
+        found = ledger.notifications.find(customer=customer, states=state or (), limit=limit)
     if as_json:
-        print_json([_told(each) for each in found])
+        print_json([_to_json(entry) for entry in found])
         return
     if not found:
         typer.echo("No notifications.")
         return
-    for each in found:
-        tries = "1 try" if each.attempts == 1 else f"{each.attempts} tries"
-        place = f"{each.notice.audience}: {each.notice.channel} to {each.notice.destination}"
-        typer.echo(f"{each.id}  {each.state:<9}  {when(each.created_at)}  {tries}  {place}")
+    for entry in found:
+        delivery_attempts = "1 try" if entry.attempts == 1 else f"{entry.attempts} tries"
+        destination = (
+            f"{entry.notice.audience}: {entry.notice.channel} to {entry.notice.destination}"
+        )
+        created = format_time(entry.created_at)
+        typer.echo(f"{entry.id}  {entry.state:<9}  {created}  {delivery_attempts}  {destination}")
 
 
 @notification.command()
@@ -60,11 +67,11 @@ def show(notification_id: Id, *, as_json: Json = False) -> None:
         found = ledger.notifications.get(notification_id)
         if found is None:
             raise UnknownNotification(notification_id)
-        tries = ledger.notifications.attempts(found.id)
+        delivery_attempts = ledger.notifications.attempts(found.id)
     if as_json:
-        print_json(_told(found) | {"delivery_attempts": _tries_told(tries)})
+        print_json(_to_json(found) | {"delivery_attempts": _attempts_to_json(delivery_attempts)})
         return
-    _show(found, tries)
+    _show(found, delivery_attempts)
 
 
 @notification.command()
@@ -73,37 +80,41 @@ def resend(notification_id: Id, *, as_json: Json = False) -> None:
     with ledger_of(Settings()) as ledger:
         found = resend_notification(ledger, notification_id, operator(), datetime.now(UTC))
     if as_json:
-        print_json(_told(found))
+        print_json(_to_json(found))
         return
     typer.echo(f"{notification_id} is due now. See what comes of it:")
     typer.echo(f"  {alumniq_command('notification', 'show', notification_id)}")
 
 
-def _show(found: Notification, tries: Tries) -> None:
+def _show(found: Notification, delivery_attempts: DeliveryAttempts) -> None:
     from rich.markup import escape
 
-    console, notice = for_people(), found.notice
+    console, notice = stdout_console(), found.notice
     about = f"load {found.job_id}" if found.job_id else f"incident {found.incident_id}"
-    place = escape(f"{notice.channel} to {notice.destination}")
-    console.print(f"[bold]{found.id}[/bold] {place}: [bold]{found.state}[/bold]", soft_wrap=True)
-    console.print(f"{when(found.created_at)}  for {notice.audience}, about {about}", soft_wrap=True)
-    for moment, result in tries:
+    destination = escape(f"{notice.channel} to {notice.destination}")
+    console.print(
+        f"[bold]{found.id}[/bold] {destination}: [bold]{found.state}[/bold]", soft_wrap=True
+    )
+    console.print(
+        f"{format_time(found.created_at)}  for {notice.audience}, about {about}", soft_wrap=True
+    )
+    for moment, result in delivery_attempts:
         ended = "delivered" if result.delivered else "failed"
-        console.print(f"{when(moment)}  {ended}: {escape(result.detail)}", soft_wrap=True)
+        console.print(f"{format_time(moment)}  {ended}: {escape(result.detail)}", soft_wrap=True)
     if found.state is NotificationState.PENDING:
-        console.print(f"{when(found.next_attempt_at)}  next try", soft_wrap=True)
+        console.print(f"{format_time(found.next_attempt_at)}  next try", soft_wrap=True)
     if notice.subject:
         console.print(f"\n[bold]{escape(notice.subject)}[/bold]", soft_wrap=True)
     if notice.body:
         console.print(f"\n{escape(notice.body.rstrip())}", soft_wrap=True)
 
 
-def _told(found: Notification) -> dict[str, Any]:
+def _to_json(found: Notification) -> dict[str, Any]:
     whole = asdict(found)
     return {**whole.pop("notice"), **whole}
 
 
-def _tries_told(tries: Tries) -> list[dict[str, Any]]:
+def _attempts_to_json(delivery_attempts: DeliveryAttempts) -> list[dict[str, Any]]:
     return [
         {
             "at": moment,
@@ -111,5 +122,5 @@ def _tries_told(tries: Tries) -> list[dict[str, Any]]:
             "detail": result.detail,
             "permanent": result.permanent,
         }
-        for moment, result in tries
+        for moment, result in delivery_attempts
     ]

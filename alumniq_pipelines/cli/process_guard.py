@@ -14,8 +14,8 @@ GRACE_SECONDS = 5
 
 def main() -> None:
     """Wait for the end of stdin, then end the group: politely, then for certain."""
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, signal.SIG_IGN)
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_IGN)
     while os.read(0, 1):
         pass
     os.killpg(0, signal.SIGTERM)

@@ -13,7 +13,7 @@ from typing import Any
 
 from alumniq_pipelines.cli.dagster_storage import storage_environment
 from alumniq_pipelines.cli.supervisor import Program
-from alumniq_pipelines.settings import Settings, environment
+from alumniq_pipelines.settings import Settings, child_environment
 
 GATEWAY = "gateway"
 CODE_SERVER = "code server"
@@ -48,7 +48,7 @@ def programs(settings: Settings, folder: Path, now: float) -> Sequence[Sequence[
     named = ["--location-name", "alumniq_pipelines", *QUIET]
     return (
         (
-            Program(GATEWAY, [*module, "webhook_gateway"], lambda: _answers(gateway)),
+            Program(GATEWAY, [*module, "webhook_gateway"], lambda: _responds(gateway)),
             Program(
                 CODE_SERVER,
                 [*module, "dagster", "api", "grpc", *code, *named],
@@ -64,7 +64,7 @@ def programs(settings: Settings, folder: Path, now: float) -> Sequence[Sequence[
             Program(
                 DAEMON,
                 [*module, "dagster._daemon", "run", "-w", workspace, *QUIET],
-                lambda: _daemon_lives(_health(web), now),
+                lambda: _daemon_is_healthy(_health(web), now),
             ),
         ),
     )
@@ -80,7 +80,7 @@ def write_workspace(folder: Path) -> None:
 def programs_environment(settings: Settings) -> dict[str, str]:
     """Answer the environment that the programs run in."""
     return {
-        **environment(settings),
+        **child_environment(settings),
         **storage_environment(settings),
         "DAGSTER_HOME": str(settings.dagster_home),
         "DAGSTER_RUN_STATUS_SENSOR_PROCESS_LIMIT": RUN_STATUSES_PER_TICK,
@@ -93,7 +93,7 @@ def _listens(path: Path) -> bool:
         return probe.connect_ex(str(path)) == 0
 
 
-def _answers(url: str) -> bool:
+def _responds(url: str) -> bool:
     import httpx
 
     try:
@@ -122,7 +122,7 @@ def _has_loaded(health: dict[str, Any]) -> bool:
     return states == ["RepositoryLocation"]
 
 
-def _daemon_lives(health: dict[str, Any], since: float) -> bool:
+def _daemon_is_healthy(health: dict[str, Any], since: float) -> bool:
     """Whether every part of the daemon that is needed has shown itself since then."""
     statuses = health.get("instance", {}).get("daemonHealth", {}).get("allDaemonStatuses", [])
     needed = [status for status in statuses if status["required"]]

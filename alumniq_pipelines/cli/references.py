@@ -9,8 +9,12 @@ from pathlib import Path
 import typer
 
 from alumniq_pipelines.checking.decompress import Limits
-from alumniq_pipelines.checking.reference_rows import NO_PARTNERS, Partners
-from alumniq_pipelines.checking.reference_sources import FilePartners, LivePartners, OtherFile
+from alumniq_pipelines.checking.reference_rows import NO_REFERENCE_SOURCES, ReferenceSources
+from alumniq_pipelines.checking.reference_sources import (
+    FileReferences,
+    LiveReferences,
+    ReferencedFile,
+)
 from alumniq_pipelines.cli.installation import feed_of, ledger_of, operator
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.target import Target
@@ -18,18 +22,22 @@ from alumniq_pipelines.settings import Settings
 
 
 @contextmanager
-def partners_for(
+def references_for(
     field_map: FieldMap, against: Sequence[str], live: str, settings: Settings, limits: Limits
-) -> Iterator[Partners]:
+) -> Iterator[ReferenceSources]:
     """Lend the rows that `--against` and `--live` name; raises typer.BadParameter."""
     with tempfile.TemporaryDirectory(prefix="alumniq-partners-") as scratch:
         folder = Path(scratch)
-        others = _live(field_map, live, settings, folder) if live else NO_PARTNERS
-        files = dict(_file(each, field_map, settings) for each in against)
-        yield FilePartners(files, folder, limits, others) if files else others
+        others = (
+            _live_references(field_map, live, settings, folder) if live else NO_REFERENCE_SOURCES
+        )
+        files = dict(_file_reference(option, field_map, settings) for option in against)
+        yield FileReferences(files, folder, limits, others) if files else others
 
 
-def _live(field_map: FieldMap, live: str, settings: Settings, folder: Path) -> Partners:
+def _live_references(
+    field_map: FieldMap, live: str, settings: Settings, folder: Path
+) -> ReferenceSources:
     from alumniq_pipelines.warehouse_wiring import open_warehouse
 
     try:
@@ -39,10 +47,12 @@ def _live(field_map: FieldMap, live: str, settings: Settings, folder: Path) -> P
         raise typer.BadParameter(message) from None
     with ledger_of(settings) as ledger:
         ledger.audit.add(operator(), "live rows compared", str(target), datetime.now(UTC))
-    return LivePartners(open_warehouse(settings), target, folder / "live")
+    return LiveReferences(open_warehouse(settings), target, folder / "live")
 
 
-def _file(against: str, field_map: FieldMap, settings: Settings) -> tuple[str, OtherFile]:
+def _file_reference(
+    against: str, field_map: FieldMap, settings: Settings
+) -> tuple[str, ReferencedFile]:
     feed, _, name = against.partition("=")
     referred = {key.reference.resource for key in field_map.table_schema.foreign_keys}
     referred -= {"", field_map.name}
@@ -54,4 +64,4 @@ def _file(against: str, field_map: FieldMap, settings: Settings) -> tuple[str, O
     if not path.is_file():
         message = f"--against {against}: there is no such file. Write FEED=FILE."
         raise typer.BadParameter(message)
-    return feed, OtherFile(path, feed_of(settings, feed))
+    return feed, ReferencedFile(path, feed_of(settings, feed))

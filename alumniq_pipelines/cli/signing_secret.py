@@ -7,7 +7,7 @@ import typer
 
 from alumniq_pipelines.cli.console import print_json
 from alumniq_pipelines.cli.installation import ledger_of, operator
-from alumniq_pipelines.core.notifications.signing import secret_of
+from alumniq_pipelines.core.notifications.signing import derive_secret
 from alumniq_pipelines.settings import Settings
 
 signing_secret = typer.Typer(
@@ -15,27 +15,27 @@ signing_secret = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Whose = Annotated[str, typer.Argument(help="The customer's short name, such as iqu.")]
+CustomerArgument = Annotated[str, typer.Argument(help="The customer's short name, such as iqu.")]
 Hours = Annotated[
     float, typer.Option("--overlap-hours", min=0, help="How long the old secret signs as well.")
 ]
 
 
 @signing_secret.command()
-def rotate(customer: Whose, overlap_hours: Hours = 24, *, as_json: Json = False) -> None:
+def rotate(customer: CustomerArgument, overlap_hours: Hours = 24, *, as_json: Json = False) -> None:
     """Make a signing secret and show it, this once; callbacks are signed with it from now on."""
-    from alumniq_pipelines.wiring import made_signing_key
+    from alumniq_pipelines.wiring import ensure_signing_key
 
     settings, now = Settings(), datetime.now(UTC)
     with ledger_of(settings) as ledger:
         ledger.customers.get(customer)  # before a key is made for nobody
-        key = made_signing_key(settings)
+        key = ensure_signing_key(settings)
         overlap = timedelta(hours=overlap_hours)
         salt = ledger.signing.rotate(customer, now, overlap, actor=operator())
         live = ledger.signing.live(customer, now)
-    secret = secret_of(key, salt)
+    secret = derive_secret(key, salt)
     if as_json:
-        others = [each.expires_at for each in live if each.salt != salt.salt]
+        others = [other.expires_at for other in live if other.salt != salt.salt]
         print_json({"secret": secret, "others_expire_at": others})
         return
     typer.echo(secret)
@@ -48,7 +48,7 @@ def rotate(customer: Whose, overlap_hours: Hours = 24, *, as_json: Json = False)
 
 
 @signing_secret.command()
-def stop(customer: Whose, *, as_json: Json = False) -> None:
+def stop(customer: CustomerArgument, *, as_json: Json = False) -> None:
     """Sign a customer's callbacks no more, from now on."""
     with ledger_of(Settings()) as ledger:
         ledger.customers.get(customer)

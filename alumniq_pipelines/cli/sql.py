@@ -10,13 +10,13 @@ from typing import Annotated
 
 import typer
 
-from alumniq_pipelines.cli.console import for_people, print_json
+from alumniq_pipelines.cli.console import print_json, stdout_console
 from alumniq_pipelines.cli.installation import ledger_of, operator
 from alumniq_pipelines.core.problems.command import UnusableQuery
 from alumniq_pipelines.core.problems.query import QueryTooSlow
 from alumniq_pipelines.settings import Settings
 
-MOST_SHOWN = 100
+MAX_SHOWN = 100
 """Rows shown to people; machines get all."""
 
 
@@ -39,11 +39,11 @@ def sql(
     if as_json and as_csv:
         message = "Choose one of --json and --csv."
         raise typer.BadParameter(message)
-    max_rows = None if as_json or as_csv else MOST_SHOWN + 1
+    max_rows = None if as_json or as_csv else MAX_SHOWN + 1
     names, rows = _query(customer, environment, query, max_rows)
     if as_json:
         keys = _distinct(names)
-        cells = ([_json_cell(each) for each in row] for row in rows)
+        cells = ([_json_cell(cell) for cell in row] for row in rows)
         print_json([dict(zip(keys, row, strict=True)) for row in cells])
     elif as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
@@ -86,15 +86,15 @@ def _show(names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
     table = Table()
     for position, name in enumerate(names):
-        kinds = {type(row[position]) for row in rows} - {type(None)}
-        numeric = bool(kinds) and kinds <= {int, float}
+        value_types = {type(row[position]) for row in rows} - {type(None)}
+        numeric = bool(value_types) and value_types <= {int, float}
         table.add_column(escape(name), justify="right" if numeric else "left", overflow="fold")
-    for row in rows[:MOST_SHOWN]:
-        table.add_row(*("[dim]null[/dim]" if each is None else escape(str(each)) for each in row))
-    console = for_people()
+    for row in rows[:MAX_SHOWN]:
+        table.add_row(*("[dim]null[/dim]" if cell is None else escape(str(cell)) for cell in row))
+    console = stdout_console()
     console.print(table)
-    if len(rows) > MOST_SHOWN:
-        console.print(f"The first {MOST_SHOWN} rows; --csv or --json prints all.")
+    if len(rows) > MAX_SHOWN:
+        console.print(f"The first {MAX_SHOWN} rows; --csv or --json prints all.")
 
 
 def _json_cell(value: object) -> object:
@@ -109,5 +109,5 @@ def _distinct(names: Sequence[str]) -> Sequence[str]:
     keys: list[str] = []
     for name in names:
         repeats = (f"{name}_{number}" for number in range(1, len(names) + 1))
-        keys.append(next(each for each in (name, *repeats) if each not in keys))
+        keys.append(next(candidate for candidate in (name, *repeats) if candidate not in keys))
     return keys

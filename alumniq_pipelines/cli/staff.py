@@ -6,16 +6,16 @@ from typing import Annotated
 
 import typer
 
-from alumniq_pipelines.cli.console import for_people, print_json, when
+from alumniq_pipelines.cli.console import format_time, print_json, stdout_console
 from alumniq_pipelines.cli.installation import ledger_of, operator
 from alumniq_pipelines.core.problems.command import ShortPassword, UnknownStaff, UnusableStaffName
 from alumniq_pipelines.settings import Settings
 
 staff = typer.Typer(help="Staff accounts for the pages: add, list, disable.", no_args_is_help=True)
 
-FEWEST_CHARACTERS = 12
+MIN_PASSWORD_LENGTH = 12
 """NIST SP 800-63B asks for 8; these accounts open every customer."""
-MOST_NAME = 100
+MAX_NAME_LENGTH = 100
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Name = Annotated[str, typer.Argument(help="The name to sign in with, such as an e-mail address.")]
@@ -36,10 +36,10 @@ def add(name: Name, password: Password, *, as_json: Json = False) -> None:
     """Make an account, or give it a new password, which signs it out everywhere."""
     from alumniq_pipelines.adapters.passwords import hash_password
 
-    if not name.strip() or not name.isprintable() or len(name) > MOST_NAME:
-        raise UnusableStaffName(MOST_NAME)
-    if len(password) < FEWEST_CHARACTERS:
-        raise ShortPassword(FEWEST_CHARACTERS)
+    if not name.strip() or not name.isprintable() or len(name) > MAX_NAME_LENGTH:
+        raise UnusableStaffName(MAX_NAME_LENGTH)
+    if len(password) < MIN_PASSWORD_LENGTH:
+        raise ShortPassword(MIN_PASSWORD_LENGTH)
     settings = Settings()
     with ledger_of(settings) as ledger:
         hashed = hash_password(password)
@@ -56,7 +56,7 @@ def list_accounts(*, as_json: Json = False) -> None:
     with ledger_of(Settings()) as ledger:
         accounts = ledger.staff.all()
     if as_json:
-        print_json([asdict(each) for each in accounts])
+        print_json([asdict(account) for account in accounts])
         return
     if not accounts:
         typer.echo("No accounts yet. Make one: alumniq staff add NAME")
@@ -65,9 +65,11 @@ def list_accounts(*, as_json: Json = False) -> None:
     from rich.table import Table
 
     table = Table("Name", "Since", "Disabled")
-    for each in accounts:
-        table.add_row(escape(each.name), when(each.created_at), when(each.disabled_at))
-    for_people().print(table)
+    for account in accounts:
+        table.add_row(
+            escape(account.name), format_time(account.created_at), format_time(account.disabled_at)
+        )
+    stdout_console().print(table)
 
 
 @staff.command()

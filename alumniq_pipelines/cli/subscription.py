@@ -22,7 +22,7 @@ subscription = typer.Typer(
 )
 
 CustomerId = Annotated[str, typer.Argument(help="The customer's short name.")]
-Where = Annotated[Environment, typer.Argument(help="qa or production.")]
+EnvironmentArgument = Annotated[Environment, typer.Argument(help="qa or production.")]
 Feed = Annotated[str, typer.Argument(help="The feed.")]
 MaxRejected = Annotated[
     int | None, typer.Option(min=0, help="Rejected rows up to which the rest is published.")
@@ -43,13 +43,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 LIMIT = re.compile(
     r"(?P<kind>added|changed|removed)=(?:(?P<percent>\d+(?:\.\d+)?)%|(?P<rows>\d+)|never)"
 )
-MOST_PERCENT = 100
+MAX_PERCENT = 100
 
 
 @subscription.command("set")
 def set_terms(
     customer: CustomerId,
-    environment: Where,
+    environment: EnvironmentArgument,
     feed: Feed,
     max_rejected: MaxRejected = None,
     hold: Holds = None,
@@ -69,7 +69,7 @@ def set_terms(
             terms = replace(terms, max_rejected=max_rejected)
         ledger.customers.subscribe(terms, datetime.now(UTC), actor=operator())
     if as_json:
-        print_json(_told(terms))
+        print_json(_to_json(terms))
     else:
         typer.echo(_line(terms))
 
@@ -80,7 +80,7 @@ def list_subscriptions(*, as_json: Json = False) -> None:
     with ledger_of(Settings()) as ledger:
         found = ledger.customers.subscriptions()
     if as_json:
-        print_json([_told(each) for each in found])
+        print_json([_to_json(entry) for entry in found])
     else:
         typer.echo("\n".join(map(_line, found)) or "No subscriptions.")
 
@@ -93,7 +93,7 @@ def thresholds_in(limits: Sequence[str]) -> Mapping[str, Threshold]:
     found: dict[str, Threshold] = {}
     for limit in limits:
         match = LIMIT.fullmatch(limit.replace(" ", ""))
-        if match is None or float(match["percent"] or 0) > MOST_PERCENT:
+        if match is None or float(match["percent"] or 0) > MAX_PERCENT:
             raise UnusableThreshold(limit)
         percent = None if match["percent"] is None else float(match["percent"])
         rows = None if match["rows"] is None else int(match["rows"])
@@ -106,9 +106,9 @@ def thresholds_in(limits: Sequence[str]) -> Mapping[str, Threshold]:
 
 
 def _line(terms: Subscription) -> str:
-    told = [f"at most {terms.max_rejected:,} rejected"] if terms.max_rejected is not None else []
-    told += [_hold(kind, terms.thresholds[kind]) for kind in KINDS if kind in terms.thresholds]
-    return f"{terms.target}: {', '.join(told) or 'the terms of the field map'}"
+    parts = [f"at most {terms.max_rejected:,} rejected"] if terms.max_rejected is not None else []
+    parts += [_hold(kind, terms.thresholds[kind]) for kind in KINDS if kind in terms.thresholds]
+    return f"{terms.target}: {', '.join(parts) or 'the terms of the field map'}"
 
 
 def _hold(kind: str, threshold: Threshold) -> str:
@@ -117,12 +117,14 @@ def _hold(kind: str, threshold: Threshold) -> str:
     return f"held above {' or '.join(limits)} {kind}" if limits else f"never held for {kind}"
 
 
-def _told(terms: Subscription) -> dict[str, Any]:
+def _to_json(terms: Subscription) -> dict[str, Any]:
     target = terms.target
     return {
         "customer": target.customer,
         "environment": target.environment,
         "feed": target.feed,
         "max_rejected": terms.max_rejected,
-        "thresholds": {kind: each.model_dump() for kind, each in terms.thresholds.items()},
+        "thresholds": {
+            kind: threshold.model_dump() for kind, threshold in terms.thresholds.items()
+        },
     }

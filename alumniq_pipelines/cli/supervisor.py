@@ -21,12 +21,12 @@ from alumniq_pipelines.files.private_files import UMASK
 START_SECONDS = 120.0
 STOP_SECONDS = 25.0
 """Longer than the gateway takes to answer the calls it has let in."""
-STEADY_SECONDS = 60.0
+STABLE_SECONDS = 60.0
 """Who ran for so long is started again at once; who did not, after a wait that doubles."""
-LONGEST_WAIT_SECONDS = 30.0
-LOOK_SECONDS = 0.1
+MAX_WAIT_SECONDS = 30.0
+POLL_SECONDS = 0.1
 
-Tell = Callable[[str, str], None]
+LogWriter = Callable[[str, str], None]
 """Told the name of a program and one line of its output, or of ours about it."""
 
 
@@ -40,7 +40,7 @@ class Program:
 
 
 @dataclass
-class Child:
+class ManagedProcess:
     """A program and its current process."""
 
     program: Program
@@ -54,7 +54,7 @@ class Child:
 
 def restart_wait(short_lives: int) -> float:
     """Answer how many seconds to wait after so many short lives in a row; it doubles."""
-    return min(2.0 ** min(short_lives, 10) / 2, LONGEST_WAIT_SECONDS) if short_lives else 0.0
+    return min(2.0 ** min(short_lives, 10) / 2, MAX_WAIT_SECONDS) if short_lives else 0.0
 
 
 @dataclass
@@ -63,10 +63,10 @@ class Supervisor:
 
     stages: Sequence[Sequence[Program]]
     environment: Mapping[str, str]
-    tell: Tell
+    write_log: LogWriter
     lock: int
     """A locked file's descriptor; the guard holds it too, until the last process is gone."""
-    children: list[Child] = field(default_factory=list)
+    children: list[ManagedProcess] = field(default_factory=list)
 
     @contextmanager
     def running(self, stop: threading.Event) -> Iterator[None]:
@@ -91,16 +91,16 @@ class Supervisor:
 
     def watch(self, stop: threading.Event) -> None:
         """Start again whatever dies, until told to stop."""
-        while not stop.wait(LOOK_SECONDS):
+        while not stop.wait(POLL_SECONDS):
             for child in self.children:
-                self._revive(child)
+                self._restart(child)
 
     def _start_stage(self, stage: Sequence[Program], group: int, stop: threading.Event) -> None:
-        begun = [self._begin(program, group) for program in stage]
+        begun = [self._start_program(program, group) for program in stage]
         self.children += begun
         until = time.monotonic() + START_SECONDS
         waiting = list(begun)
-        while waiting and not stop.wait(LOOK_SECONDS):
+        while waiting and not stop.wait(POLL_SECONDS):
             for child in waiting:
                 code = child.process.poll()
                 if code is not None:
@@ -111,7 +111,7 @@ class Supervisor:
                 reason = f"was not ready within {START_SECONDS:g} seconds"
                 raise ProgramFailed(waiting[0].program.name, reason)
 
-    def _begin(self, program: Program, group: int) -> Child:
+    def _start_program(self, program: Program, group: int) -> ManagedProcess:
         process = subprocess.Popen(
             program.command,
             env=self.environment,
@@ -125,26 +125,26 @@ class Supervisor:
         )
         reader = threading.Thread(target=self._read, args=(program.name, process), daemon=True)
         reader.start()
-        return Child(program, group, process, reader, time.monotonic())
+        return ManagedProcess(program, group, process, reader, time.monotonic())
 
     def _read(self, name: str, process: subprocess.Popen[str]) -> None:
         """Pass a program's output on until it and all that it started have closed it."""
         with process.stdout or nullcontext(()) as lines:
             for line in lines:
-                self.tell(name, line.rstrip("\n"))
+                self.write_log(name, line.rstrip("\n"))
 
-    def _revive(self, child: Child) -> None:
+    def _restart(self, child: ManagedProcess) -> None:
         code, now = child.process.poll(), time.monotonic()
         if code is None:
             return
         if child.ended_at is None:
-            steady = now - child.started_at > STEADY_SECONDS
-            child.ended_at, child.short_lives = now, 0 if steady else child.short_lives + 1
+            was_stable = now - child.started_at > STABLE_SECONDS
+            child.ended_at, child.short_lives = now, 0 if was_stable else child.short_lives + 1
             wait = restart_wait(child.short_lives)
             line = f"It ended with exit code {code} and is started again in {wait:.0f} s."
-            self.tell(child.program.name, line)
+            self.write_log(child.program.name, line)
         elif now >= child.ended_at + restart_wait(child.short_lives):
-            fresh = self._begin(child.program, child.group)
+            fresh = self._start_program(child.program, child.group)
             child.process, child.reader = fresh.process, fresh.reader
             child.started_at, child.ended_at = fresh.started_at, None
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from alumniq_pipelines.cli.home import check_ports, make_ready, sole_use
+from alumniq_pipelines.cli.home import check_ports, exclusive_use, prepare_installation
 from alumniq_pipelines.cli.programs import (
     CODE_SERVER,
     DAEMON,
@@ -20,7 +20,7 @@ from alumniq_pipelines.cli.programs import (
     programs_environment,
     write_workspace,
 )
-from alumniq_pipelines.cli.supervisor import Supervisor, Tell, stop_signals
+from alumniq_pipelines.cli.supervisor import LogWriter, Supervisor, stop_signals
 from alumniq_pipelines.settings import Settings
 
 COLOURS = {
@@ -49,8 +49,8 @@ def up(
     settings = Settings(**{name: value for name, value in chosen.items() if value is not None})
     with (
         stop_signals() as stop,
-        sole_use(settings) as lock,
-        system(settings, lock, _printing_until(stop), stop) as supervisor,
+        exclusive_use(settings) as lock,
+        system(settings, lock, _print_until(stop), stop) as supervisor,
     ):
         if not stop.is_set():
             _print_banner(settings)
@@ -61,7 +61,7 @@ def up(
 
 @contextmanager
 def system(
-    settings: Settings, lock: int, tell: Tell, stop: threading.Event
+    settings: Settings, lock: int, write_log: LogWriter, stop: threading.Event
 ) -> Iterator[Supervisor]:
     """Run the whole system on its data folder: ready at entry, gone at exit.
 
@@ -69,27 +69,27 @@ def system(
     """
     with tempfile.TemporaryDirectory(prefix="alumniq-") as folder:
         check_ports(settings)
-        make_ready(settings)
+        prepare_installation(settings)
         write_workspace(Path(folder))
         supervisor = Supervisor(
             programs(settings, Path(folder), time.time()),
             programs_environment(settings),
-            tell,
+            write_log,
             lock,
         )
         with supervisor.running(stop):
             yield supervisor
 
 
-def _printing_until(stop: threading.Event) -> Tell:
+def _print_until(stop: threading.Event) -> LogWriter:
     """Print what programs say; their complaints while they are being stopped mean nothing."""
 
-    def tell(program: str, line: str) -> None:
+    def write_log(program: str, line: str) -> None:
         if not stop.is_set():
             name = typer.style(f"{program:>{WIDTH}} |", fg=COLOURS[program])
             typer.echo(f"{name} {line}")
 
-    return tell
+    return write_log
 
 
 def _print_banner(settings: Settings) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alumniq_pipelines.cli.console import for_people, print_json, when
+from alumniq_pipelines.cli.console import format_time, print_json, stdout_console
 from alumniq_pipelines.cli.installation import known_feed, ledger_of, operator
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import Version, Warehouse
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 version = typer.Typer(help="Published versions: list them, roll back.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Whose = Annotated[str, typer.Argument(help="The customer's short name, such as iqu.")]
-Where = Annotated[Environment, typer.Argument(help="The environment.")]
+CustomerArgument = Annotated[str, typer.Argument(help="The customer's short name, such as iqu.")]
+EnvironmentArgument = Annotated[Environment, typer.Argument(help="The environment.")]
 Feed = Annotated[str, typer.Argument(help="The feed's name, such as warehouse.")]
 Number = Annotated[
     int | None, typer.Option("--to", help="The version, older or newer; else the next older one.")
@@ -39,7 +39,11 @@ Number = Annotated[
 
 @version.command("list")
 def list_versions(
-    customer: Whose, environment: Where, feed: Feed, *, as_json: Json = False
+    customer: CustomerArgument,
+    environment: EnvironmentArgument,
+    feed: Feed,
+    *,
+    as_json: Json = False,
 ) -> None:
     """List the versions kept, newest first; readers see the live one."""
     from alumniq_pipelines.warehouse_wiring import open_warehouse
@@ -47,27 +51,33 @@ def list_versions(
     settings = Settings()
     target = _target(settings, customer, environment, feed)
     warehouse = open_warehouse(settings)
-    live, kept = warehouse.live(target), warehouse.versions(target)
+    live, versions = warehouse.live(target), warehouse.versions(target)
     if as_json:
-        print_json([_told(each, live) for each in kept])
+        print_json([_version_to_json(kept_version, live) for kept_version in versions])
         return
-    if not kept:
+    if not versions:
         typer.echo(f"Nothing has been published of {target}.")
         return
     from rich.table import Table
 
     table = Table("", "Version", "Published", "Rows", "Load", "File's SHA-256")
-    for each in kept:
-        mark = "live" if each == live else ""
-        row = mark, str(each.number), when(each.published_at), f"{each.rows:,}", each.job_id
-        table.add_row(*row, each.sha256[:12])
-    for_people().print(table)
+    for kept_version in versions:
+        mark = "live" if kept_version == live else ""
+        row = (
+            mark,
+            str(kept_version.number),
+            format_time(kept_version.published_at),
+            f"{kept_version.rows:,}",
+            kept_version.job_id,
+        )
+        table.add_row(*row, kept_version.sha256[:12])
+    stdout_console().print(table)
 
 
 @version.command()
 def rollback(
-    customer: Whose,
-    environment: Where,
+    customer: CustomerArgument,
+    environment: EnvironmentArgument,
     feed: Feed,
     to: Number = None,
     *,
@@ -83,24 +93,26 @@ def rollback(
     settings = Settings()
     target = _target(settings, customer, environment, feed)
     warehouse = open_warehouse(settings)
-    before, kept = warehouse.live(target), warehouse.versions(target)
-    number = _next_older(target, kept, before) if to is None else to
-    numbers = [each.number for each in kept]
+    before, versions = warehouse.live(target), warehouse.versions(target)
+    number = _next_older(target, versions, before) if to is None else to
+    numbers = [kept_version.number for kept_version in versions]
     if before is None or number not in numbers:
         raise UnknownVersion(str(target), number, numbers)
     # Whatever can fail is opened before the move: a command that fails has changed nothing.
     with ledger_of(settings) as ledger, open_instance(settings) as instance:
-        live = _move(ledger, warehouse, before, number)
+        live = _switch_live_version(ledger, warehouse, before, number)
         if live.number != before.number and instance is not None:
-            with _recording("in Dagster", live):
-                _report(instance, live, before)
+            with _warn_if_not_recorded("in Dagster", live):
+                _record_in_dagster(instance, live, before)
     if as_json:
-        print_json({**_told(live, live), "was_live": before.number})
+        print_json({**_version_to_json(live, live), "was_live": before.number})
         return
-    _show_move(before, live, is_relative=to is None)
+    _print_move(before, live, is_relative=to is None)
 
 
-def _move(ledger: "Ledger", warehouse: Warehouse, before: Version, number: int) -> Version:
+def _switch_live_version(
+    ledger: "Ledger", warehouse: Warehouse, before: Version, number: int
+) -> Version:
     """Move the pointer, between two entries of the audit trail.
 
     The first shows that the trail can be written, before anything is done; the second, that it was.
@@ -114,13 +126,13 @@ def _move(ledger: "Ledger", warehouse: Warehouse, before: Version, number: int) 
     except WarehouseUnavailable as problem:
         raise MoveInterrupted(subject, number, str(problem)) from None
     if number != before.number:
-        with _recording("in the audit log", live):
+        with _warn_if_not_recorded("in the audit log", live):
             ledger.audit.add(actor, "version.rollback", subject, now, detail=detail)
     return live
 
 
 @contextmanager
-def _recording(where: str, live: Version) -> Iterator[None]:
+def _warn_if_not_recorded(where: str, live: Version) -> Iterator[None]:
     """Warn where something could not be recorded: the move was made, and is no failure."""
     try:
         yield
@@ -129,13 +141,13 @@ def _recording(where: str, live: Version) -> Iterator[None]:
         typer.echo(f"Warning: {problem}", err=True)
 
 
-def _report(instance: "DagsterInstance", live: Version, before: Version) -> None:
-    from alumniq_pipelines.defs.rollback_event import report_move
+def _record_in_dagster(instance: "DagsterInstance", live: Version, before: Version) -> None:
+    from alumniq_pipelines.defs.rollback_event import report_rollback
 
-    report_move(instance, live, before.number)
+    report_rollback(instance, live, before.number)
 
 
-def _show_move(before: Version, live: Version, *, is_relative: bool) -> None:
+def _print_move(before: Version, live: Version, *, is_relative: bool) -> None:
     """Print what was live and what is, and how to go back."""
     target = live.target
     if live.number == before.number:
@@ -145,8 +157,8 @@ def _show_move(before: Version, live: Version, *, is_relative: bool) -> None:
         f"{target}: version {before.number} ({before.rows:,} rows) was live, version "
         f"{live.number} ({live.rows:,} rows) is live now."
     )
-    place = target.customer, target.environment, target.feed
-    undo = alumniq_command("version", "rollback", *place, "--to", before.number)
+    target_names = target.customer, target.environment, target.feed
+    undo = alumniq_command("version", "rollback", *target_names, "--to", before.number)
     typer.echo(f"Undo: {undo}")
     if is_relative:
         typer.echo("The same command without --to goes back one version further.")
@@ -159,16 +171,16 @@ def _target(settings: Settings, customer: str, environment: Environment, feed: s
     return Target(customer, environment, known_feed(settings, feed))
 
 
-def _next_older(target: Target, kept: Sequence[Version], live: Version | None) -> int:
+def _next_older(target: Target, versions: Sequence[Version], live: Version | None) -> int:
     """Choose the newest version below the live one; raises NoOlderVersion."""
-    numbers = [each.number for each in kept]
+    numbers = [kept_version.number for kept_version in versions]
     older = [number for number in numbers if live is not None and number < live.number]
     if not older:
         raise NoOlderVersion(str(target), numbers)
     return max(older)
 
 
-def _told(each: Version, live: Version | None) -> dict[str, Any]:
-    told = asdict(each)
-    target = told.pop("target")
-    return {**target, **told, "live": each == live}
+def _version_to_json(kept_version: Version, live: Version | None) -> dict[str, Any]:
+    fields = asdict(kept_version)
+    target = fields.pop("target")
+    return {**target, **fields, "live": kept_version == live}

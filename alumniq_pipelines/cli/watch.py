@@ -9,19 +9,19 @@ import typer
 from alumniq_pipelines.cli.console import print_json
 from alumniq_pipelines.cli.installation import known_feed, ledger_of, operator
 from alumniq_pipelines.cli.watch_display import (
-    incident_told,
-    named,
-    proposed_told,
+    describe_schedule,
+    incident_to_json,
     show_incidents,
-    show_proposed,
-    show_stands,
-    stand_told,
-    watch_told,
-    words,
+    show_suggestion,
+    show_watch_statuses,
+    suggestion_to_json,
+    target_to_json,
+    watch_status_to_json,
+    watch_to_json,
 )
 from alumniq_pipelines.core.loads.target import Environment, Target
-from alumniq_pipelines.core.monitoring.duration import duration_of
-from alumniq_pipelines.core.monitoring.schedule import DaysOff, Rhythm
+from alumniq_pipelines.core.monitoring.duration import parse_duration
+from alumniq_pipelines.core.monitoring.schedule import DaysOff, DeliverySchedule
 from alumniq_pipelines.core.monitoring.watch import Watch
 from alumniq_pipelines.core.problems.command import UnknownWatch, UnusableHeartbeat, UnusableSnooze
 from alumniq_pipelines.settings import Settings
@@ -32,9 +32,9 @@ HISTORY = 200
 watch = typer.Typer(help="Watches: when files are expected of whom.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Only = Annotated[str | None, typer.Option("--customer", help="Only this customer's.")]
-Whose = Annotated[str, typer.Argument(help="The customer's short name, such as iqu.")]
-Where = Annotated[Environment, typer.Argument(help="The environment.")]
+CustomerOption = Annotated[str | None, typer.Option("--customer", help="Only this customer's.")]
+CustomerArgument = Annotated[str, typer.Argument(help="The customer's short name, such as iqu.")]
+EnvironmentArgument = Annotated[Environment, typer.Argument(help="The environment.")]
 Feed = Annotated[str, typer.Argument(help="The feed's name, such as warehouse.")]
 Cron = Annotated[
     str | None, typer.Option(help='When it is due by clocks on campus, such as "0 3 * * 1-5".')
@@ -70,26 +70,26 @@ All = Annotated[bool, typer.Option("--all", help="Also those that are over.")]
 
 
 @watch.command("list")
-def list_watches(customer: Only = None, *, as_json: Json = False) -> None:
+def list_watches(customer: CustomerOption = None, *, as_json: Json = False) -> None:
     """List watches, and how each stands now."""
-    from alumniq_pipelines.services.monitor import stands_of
+    from alumniq_pipelines.services.monitor import watch_statuses
 
     with ledger_of(Settings()) as ledger:
-        stands = stands_of(ledger, ledger.watches.all(customer), datetime.now(UTC))
-        found = {each.condition.key: each for each in ledger.incidents.now_open()}
+        statuses = watch_statuses(ledger, ledger.watches.all(customer), datetime.now(UTC))
+        found = {incident.condition.key: incident for incident in ledger.incidents.list_open()}
     if as_json:
-        print_json([stand_told(each, found) for each in stands])
+        print_json([watch_status_to_json(status, found) for status in statuses])
         return
-    if not stands:
+    if not statuses:
         typer.echo('No watches yet. Set one: alumniq watch set CUSTOMER qa FEED --cron "0 3 * * *"')
         return
-    show_stands(stands, found)
+    show_watch_statuses(statuses, found)
 
 
 @watch.command("set")
 def set_watch(
-    customer: Whose,
-    environment: Where,
+    customer: CustomerArgument,
+    environment: EnvironmentArgument,
     feed: Feed,
     cron: Cron = None,
     every: Every = None,
@@ -105,26 +105,29 @@ def set_watch(
     settings = Settings()
     target = _target(settings, customer, environment, feed)
     now = datetime.now(UTC)
-    changes = {**_pace(cron, every), **_terms(time_zone, grace, day_off, weekends=weekends)}
+    changes = {
+        **_timing_changes(cron, every),
+        **_other_changes(time_zone, grace, day_off, weekends=weekends),
+    }
     with ledger_of(settings) as ledger:
         before = ledger.watches.get(target)
-        rhythm = replace(before.rhythm, **changes) if before else Rhythm(**changes)
-        after = replace(before, rhythm=rhythm) if before else Watch(target, rhythm, now)
-        if before and _times(before.rhythm) != _times(rhythm):
+        schedule = replace(before.schedule, **changes) if before else DeliverySchedule(**changes)
+        after = replace(before, schedule=schedule) if before else Watch(target, schedule, now)
+        if before and _times(before.schedule) != _times(schedule):
             after = replace(after, since=now)
         if heartbeat_url is not None:
             after = replace(after, heartbeat_url=_checked_url(settings, heartbeat_url))
         ledger.watches.set(after, now, actor=operator())
     if as_json:
-        print_json(watch_told(after))
+        print_json(watch_to_json(after))
         return
-    typer.echo(f"{target} is expected {words(rhythm)}.")
+    typer.echo(f"{target} is expected {describe_schedule(schedule)}.")
 
 
 @watch.command()
 def snooze(
-    customer: Whose,
-    environment: Where,
+    customer: CustomerArgument,
+    environment: EnvironmentArgument,
     feed: Feed,
     until: Until = None,
     length: For = None,
@@ -135,35 +138,43 @@ def snooze(
     """Expect nothing of a target for a while; what is open is dropped without a word."""
     target, now = Target(customer, environment, feed), datetime.now(UTC)
     with ledger_of(Settings()) as ledger:
-        kept = ledger.watches.get(target)
-        if kept is None:
+        stored = ledger.watches.get(target)
+        if stored is None:
             raise UnknownWatch(str(target))
-        over = _snoozed_until(kept.rhythm, until, length, now, end=end)
+        over = _snoozed_until(stored.schedule, until, length, now, end=end)
         ledger.watches.snooze(target, over, now, actor=operator())
     if as_json:
-        print_json({**named(target), "snoozed_until": over})
+        print_json({**target_to_json(target), "snoozed_until": over})
         return
-    told = "again" if over is None else f"not before {kept.rhythm.local(over):%Y-%m-%d %H:%M %Z}"
-    typer.echo(f"{target} is expected {told}.")
+    expectation = (
+        "again" if over is None else f"not before {stored.schedule.local(over):%Y-%m-%d %H:%M %Z}"
+    )
+    typer.echo(f"{target} is expected {expectation}.")
 
 
 @watch.command()
-def remove(customer: Whose, environment: Where, feed: Feed, *, as_json: Json = False) -> None:
+def remove(
+    customer: CustomerArgument,
+    environment: EnvironmentArgument,
+    feed: Feed,
+    *,
+    as_json: Json = False,
+) -> None:
     """Watch a target no more."""
     target = Target(customer, environment, feed)
     with ledger_of(Settings()) as ledger:
         if not ledger.watches.remove(target, datetime.now(UTC), actor=operator()):
             raise UnknownWatch(str(target))
     if as_json:
-        print_json({**named(target), "removed": True})
+        print_json({**target_to_json(target), "removed": True})
         return
     typer.echo(f"{target} is watched no more.")
 
 
 @watch.command()
 def suggest(
-    customer: Whose,
-    environment: Where,
+    customer: CustomerArgument,
+    environment: EnvironmentArgument,
     feed: Feed,
     time_zone: Zone = None,
     *,
@@ -171,33 +182,35 @@ def suggest(
     as_json: Json = False,
 ) -> None:
     """Propose a rhythm from when this target's loads came."""
-    from alumniq_pipelines.core.monitoring.schedule_suggestion import suggestion
+    from alumniq_pipelines.core.monitoring.schedule_suggestion import suggest_schedule
 
     settings = Settings()
     target, now = _target(settings, customer, environment, feed), datetime.now(UTC)
     with ledger_of(settings) as ledger:
-        kept = ledger.watches.get(target)
-        zone = time_zone or (kept.rhythm.time_zone if kept else "UTC")
-        proposed = suggestion(ledger.watches.arrivals(target, HISTORY), zone)
+        stored = ledger.watches.get(target)
+        zone = time_zone or (stored.schedule.time_zone if stored else "UTC")
+        proposed = suggest_schedule(ledger.watches.arrivals(target, HISTORY), zone)
         if apply:
-            days_off = kept.rhythm.days_off if kept else ()
-            rhythm = replace(proposed.rhythm, days_off=days_off)
-            after = Watch(target, rhythm, now, heartbeat_url=kept.heartbeat_url if kept else "")
+            days_off = stored.schedule.days_off if stored else ()
+            schedule = replace(proposed.schedule, days_off=days_off)
+            after = Watch(
+                target, schedule, now, heartbeat_url=stored.heartbeat_url if stored else ""
+            )
             ledger.watches.set(after, now, actor=operator())
     if as_json:
-        print_json({**proposed_told(target, proposed), "applied": apply})
+        print_json({**suggestion_to_json(target, proposed), "applied": apply})
         return
-    show_proposed(target, proposed, applied=apply)
+    show_suggestion(target, proposed, applied=apply)
 
 
 @watch.command()
 def incidents(*, every: All = False, as_json: Json = False) -> None:
     """List what was found amiss and told to staff, newest first."""
     with ledger_of(Settings()) as ledger:
-        found = ledger.incidents.newest() if every else ledger.incidents.now_open()
+        found = ledger.incidents.newest() if every else ledger.incidents.list_open()
     newest_first = sorted(found, key=lambda incident: incident.id, reverse=True)
     if as_json:
-        print_json([incident_told(each) for each in newest_first])
+        print_json([incident_to_json(incident) for incident in newest_first])
         return
     show_incidents(newest_first)
 
@@ -207,53 +220,53 @@ def _target(settings: Settings, customer: str, environment: Environment, feed: s
     return Target(customer, environment, known_feed(settings, feed))
 
 
-def _pace(cron: str | None, every: str | None) -> dict[str, Any]:
+def _timing_changes(cron: str | None, every: str | None) -> dict[str, Any]:
     """Read when files are due, if that was given at all."""
     if cron is None and every is None:
         return {}
-    return {"cron": cron, "period": None if every is None else duration_of(every)}
+    return {"cron": cron, "period": None if every is None else parse_duration(every)}
 
 
-def _terms(
+def _other_changes(
     time_zone: str | None, grace: str | None, day_off: list[str] | None, *, weekends: bool | None
 ) -> dict[str, Any]:
     """Read what else was given."""
-    days_off = None if day_off is None else tuple(DaysOff.of(each) for each in day_off if each)
+    days_off = None if day_off is None else tuple(DaysOff.of(text) for text in day_off if text)
     given = {
         "time_zone": time_zone,
-        "grace": None if grace is None else duration_of(grace),
+        "grace": None if grace is None else parse_duration(grace),
         "days_off": days_off,
         "skips_weekends": None if weekends is None else not weekends,
     }
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _times(rhythm: Rhythm) -> Rhythm:
+def _times(schedule: DeliverySchedule) -> DeliverySchedule:
     """Leave out of a rhythm what changes no due time."""
-    return replace(rhythm, grace=timedelta())
+    return replace(schedule, grace=timedelta())
 
 
 def _checked_url(settings: Settings, url: str) -> str:
     from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
-    from alumniq_pipelines.core.notifications.recipients import flaw_of_url
+    from alumniq_pipelines.core.notifications.recipients import url_error
 
-    flaw = flaw_of_url(url, AddressPolicy.of(settings.callback_allowed_networks)) if url else None
-    if flaw is not None:
-        raise UnusableHeartbeat(flaw)
+    error = url_error(url, AddressPolicy.of(settings.callback_allowed_networks)) if url else None
+    if error is not None:
+        raise UnusableHeartbeat(error)
     return url
 
 
 def _snoozed_until(
-    rhythm: Rhythm, until: str | None, length: str | None, now: datetime, *, end: bool
+    schedule: DeliverySchedule, until: str | None, length: str | None, now: datetime, *, end: bool
 ) -> datetime | None:
     if [until is not None, length is not None, end].count(True) != 1:
         raise UnusableSnooze
     if end:
         return None
     if length is not None:
-        return now + duration_of(length)
+        return now + parse_duration(length)
     try:
         moment = datetime.fromisoformat(until or "")
     except ValueError:
         raise UnusableSnooze from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=rhythm.zone)
+    return moment if moment.tzinfo else moment.replace(tzinfo=schedule.zone)

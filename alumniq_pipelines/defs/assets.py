@@ -18,9 +18,9 @@ from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.wiring import staff_of
 
 if TYPE_CHECKING:
-    from alumniq_pipelines.services.attempt import Means
+    from alumniq_pipelines.services.attempt import LoadContext
 
-FRESH = dg.FreshnessPolicy.time_window(
+FRESHNESS_POLICY = dg.FreshnessPolicy.time_window(
     warn_window=timedelta(hours=26), fail_window=timedelta(hours=50)
 )
 """Feeds are refreshed daily; two hours of grace. Per customer, silence is watched in the ledger."""
@@ -38,12 +38,12 @@ class Reload(dg.Config):
     )
 
 
-def feed_key(field_map: FieldMap) -> dg.AssetKey:
+def feed_asset_key(field_map: FieldMap) -> dg.AssetKey:
     """Name a feed's asset."""
-    return key_of(field_map.name)
+    return asset_key_of(field_map.name)
 
 
-def key_of(feed: str) -> dg.AssetKey:
+def asset_key_of(feed: str) -> dg.AssetKey:
     """Name the asset of a feed that may have no field map."""
     return dg.AssetKey(["feeds", feed.replace("-", "_")])
 
@@ -60,8 +60,8 @@ def disabled_assets(catalog: Catalog) -> list[dg.AssetSpec]:
     """
     return [
         dg.AssetSpec(
-            key_of(feed),
-            description=f"**Disabled**\n\n{_broken(catalog.broken[feed])}",
+            asset_key_of(feed),
+            description=f"**Disabled**\n\n{_broken_text(catalog.broken[feed])}",
             group_name="disabled",
             partitions_def=partitions_of(feed.replace("-", "_")),
             metadata={"field map faults": _faults(catalog.broken[feed])},
@@ -81,15 +81,15 @@ def feed_asset(field_map: FieldMap, catalog: Catalog, settings: Settings) -> dg.
     faults = {"field map faults": _faults(broken)} if broken else {}
 
     @dg.asset(
-        key=feed_key(field_map),
+        key=feed_asset_key(field_map),
         description=_description(field_map, broken),
         group_name=f"wave_{field_map.alumniq.wave}",
         kinds={"csv", settings.warehouse},
         owners=list(field_map.alumniq.owners),
         partitions_def=feed_partitions(field_map),
         deps=_deps(field_map, catalog),
-        check_specs=check_specs(feed_key(field_map)),
-        freshness_policy=FRESH,
+        check_specs=check_specs(feed_asset_key(field_map)),
+        freshness_policy=FRESHNESS_POLICY,
         metadata={"dagster/column_schema": column_schema(field_map), **faults},
         tags={"alumniq/job": field_map.alumniq.job},
         retry_policy=dg.RetryPolicy(
@@ -106,27 +106,29 @@ def feed_asset(field_map: FieldMap, catalog: Catalog, settings: Settings) -> dg.
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None] | dg.Output[None]]:
         from alumniq_pipelines.defs.step import step_events
 
-        yield from step_events(context, field_map, _means(context, settings), config.filename)
+        yield from step_events(
+            context, field_map, _load_context(context, settings), config.filename
+        )
 
     return feed
 
 
-def _means(context: dg.AssetExecutionContext, settings: Settings) -> "Means":
+def _load_context(context: dg.AssetExecutionContext, settings: Settings) -> "LoadContext":
     """Gather what an attempt works with."""
     from alumniq_pipelines.checking.decompress import Limits
-    from alumniq_pipelines.services.attempt import Means
+    from alumniq_pipelines.services.attempt import LoadContext
 
-    opened = context.resources
-    return Means(
-        opened.ledger,
-        opened.buckets,
-        opened.warehouse,
+    resources = context.resources
+    return LoadContext(
+        resources.ledger,
+        resources.buckets,
+        resources.warehouse,
         settings.scratch_dir,
-        opened.archive,
+        resources.archive,
         clock=lambda: datetime.now(UTC),
         log=context.log,
         gateway_url=settings.gateway_url,
-        hold_for=timedelta(days=settings.hold_days),
+        hold_duration=timedelta(days=settings.hold_days),
         staff=staff_of(settings),
         report_rows=settings.report_rows,
         limits=Limits(settings.max_expanded_bytes, settings.max_expansion_ratio),
@@ -137,10 +139,10 @@ def _description(field_map: FieldMap, broken: BrokenFieldMap | None) -> str:
     described = f"**{field_map.title}**\n\n{field_map.description}"
     if broken is None:
         return described
-    return f"{described}\n\n{_broken(broken)} The last good field map is in force."
+    return f"{described}\n\n{_broken_text(broken)} The last good field map is in force."
 
 
-def _broken(broken: BrokenFieldMap) -> str:
+def _broken_text(broken: BrokenFieldMap) -> str:
     return f"The field map is broken: {'. '.join(broken.faults)}."
 
 
@@ -151,6 +153,8 @@ def _faults(broken: BrokenFieldMap) -> dg.MetadataValue:
 def _deps(field_map: FieldMap, catalog: Catalog) -> Sequence[dg.AssetDep]:
     """Point to the feeds that this one's keys refer to; it shows lineage and blocks nothing."""
     return [
-        dg.AssetDep(feed_key(catalog.feed(feed)), partition_mapping=dg.IdentityPartitionMapping())
+        dg.AssetDep(
+            feed_asset_key(catalog.feed(feed)), partition_mapping=dg.IdentityPartitionMapping()
+        )
         for feed in sorted(catalog.parents(field_map))
     ]

@@ -17,69 +17,73 @@ from alumniq_pipelines.defs.check_specs import (
     SCHEMA,
     WARNINGS,
 )
-from alumniq_pipelines.services.attempt import Attempted
-from alumniq_pipelines.services.load import LoadReport
+from alumniq_pipelines.services.attempt import AttemptOutcome
+from alumniq_pipelines.services.load import LoadResult
 
 CHECK_OF_CODE = {Rule.PRIMARY_KEY.value: KEYS, Rule.FOREIGN_KEY.value: REFERENCES}
 """Which check tells of causes that have one of their own; all others are the schema's."""
 
-CAUSES_SHOWN = 20
+MAX_CAUSES = 20
 
 PLAUSIBLE_SHRINKING = 0.5
 PLAUSIBLE_GROWTH = 2.0
 """Daily files of one feed differ by a few per cent; half or twice the rows is worth a look."""
 
 
-def check_results(key: dg.AssetKey, attempted: Attempted) -> Iterator[dg.AssetCheckResult]:
+def check_results(key: dg.AssetKey, outcome: AttemptOutcome) -> Iterator[dg.AssetCheckResult]:
     """Answer the checks of a feed, as far as the attempt got."""
-    if attempted.report:
-        yield from _judged(key, attempted, attempted.report)
-    elif attempted.result is AttemptResult.REFUSED and attempted.problem:
+    if outcome.load_result:
+        yield from _checked_file_results(key, outcome, outcome.load_result)
+    elif outcome.result is AttemptResult.REFUSED and outcome.problem:
         yield dg.AssetCheckResult(
-            asset_key=key, check_name=SCHEMA, passed=False, description=str(attempted.problem)
+            asset_key=key, check_name=SCHEMA, passed=False, description=str(outcome.problem)
         )
 
 
-def _judged(
-    key: dg.AssetKey, attempted: Attempted, report: LoadReport
+def _checked_file_results(
+    key: dg.AssetKey, outcome: AttemptOutcome, load_result: LoadResult
 ) -> Iterator[dg.AssetCheckResult]:
-    refused = attempted.result is AttemptResult.REFUSED
-    severity = dg.AssetCheckSeverity.ERROR if refused else dg.AssetCheckSeverity.WARN
-    causes = _by_check(report.verdict.causes, SCHEMA)
-    warnings = [each for each in report.verdict.remarks if each.severity == "warning"]
-    warned = _by_check(warnings, WARNINGS)
+    is_refused = outcome.result is AttemptResult.REFUSED
+    severity = dg.AssetCheckSeverity.ERROR if is_refused else dg.AssetCheckSeverity.WARN
+    causes = _group_by_check(load_result.check_result.causes, SCHEMA)
+    warnings = [
+        remark for remark in load_result.check_result.remarks if remark.severity == "warning"
+    ]
+    warnings_by_check = _group_by_check(warnings, WARNINGS)
     for name in (SCHEMA, KEYS):
-        yield _rules(key, name, causes[name], severity)
-    graver = severity if causes[REFERENCES] else dg.AssetCheckSeverity.WARN
-    orphans = [*causes[REFERENCES], *warned[REFERENCES]]
-    yield _rules(key, REFERENCES, orphans, graver, report.verdict.unchecked)
-    yield _rules(key, WARNINGS, warned[WARNINGS], dg.AssetCheckSeverity.WARN)
-    yield _row_count(key, attempted, report)
-    yield _changes(key, report)
+        yield _rule_result(key, name, causes[name], severity)
+    reference_severity = severity if causes[REFERENCES] else dg.AssetCheckSeverity.WARN
+    orphans = [*causes[REFERENCES], *warnings_by_check[REFERENCES]]
+    yield _rule_result(
+        key, REFERENCES, orphans, reference_severity, load_result.check_result.unchecked
+    )
+    yield _rule_result(key, WARNINGS, warnings_by_check[WARNINGS], dg.AssetCheckSeverity.WARN)
+    yield _row_count_result(key, outcome, load_result)
+    yield _changes_result(key, load_result)
 
 
-def _by_check(causes: Iterable[Cause], others: str) -> Mapping[str, Sequence[Cause]]:
+def _group_by_check(causes: Iterable[Cause], default_check: str) -> Mapping[str, Sequence[Cause]]:
     """Sort causes by the check that tells of them."""
     found = defaultdict[str, list[Cause]](list)
-    for each in causes:
-        found[CHECK_OF_CODE.get(each.code, others)].append(each)
+    for cause in causes:
+        found[CHECK_OF_CODE.get(cause.code, default_check)].append(cause)
     return found
 
 
-def _rules(
+def _rule_result(
     key: dg.AssetKey,
     name: str,
     causes: Sequence[Cause],
     severity: dg.AssetCheckSeverity,
     notes: Sequence[str] = (),
 ) -> dg.AssetCheckResult:
-    shown = "\n".join([*(str(cause) for cause in causes[:CAUSES_SHOWN]), *notes])
+    text = "\n".join([*(str(cause) for cause in causes[:MAX_CAUSES]), *notes])
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=name,
         passed=not causes,
         severity=severity,
-        description=shown or None,
+        description=text or None,
         metadata={
             "kinds of error": len(causes),
             "places": sum(cause.count for cause in causes),
@@ -87,9 +91,11 @@ def _rules(
     )
 
 
-def _row_count(key: dg.AssetKey, attempted: Attempted, report: LoadReport) -> dg.AssetCheckResult:
-    rows = report.verdict.counts.rows_accepted
-    before = attempted.previous.rows if attempted.previous else None
+def _row_count_result(
+    key: dg.AssetKey, outcome: AttemptOutcome, load_result: LoadResult
+) -> dg.AssetCheckResult:
+    rows = load_result.check_result.counts.rows_accepted
+    before = outcome.previous.rows if outcome.previous else None
     metadata: dict[str, int] = {"rows": rows}
     if before is not None:
         metadata["rows before"] = before
@@ -102,15 +108,15 @@ def _row_count(key: dg.AssetKey, attempted: Attempted, report: LoadReport) -> dg
     )
 
 
-def _changes(key: dg.AssetKey, report: LoadReport) -> dg.AssetCheckResult:
+def _changes_result(key: dg.AssetKey, load_result: LoadResult) -> dg.AssetCheckResult:
     """Warn of what is held for a person; a first load changes nothing."""
-    counted = report.changes.to_json() if report.changes else {}
+    counted = load_result.changes.to_json() if load_result.changes else {}
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=CHANGES,
-        passed=not report.reasons_held,
+        passed=not load_result.reasons_held,
         severity=dg.AssetCheckSeverity.WARN,
-        description="\n".join(report.reasons_held) or None,
+        description="\n".join(load_result.reasons_held) or None,
         metadata={kind: counted[kind] for kind in KINDS if kind in counted},
     )
 

@@ -10,17 +10,17 @@ import dagster as dg
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.feeds.field_map import FieldMap
-from alumniq_pipelines.core.monitoring.schedule import Standing
-from alumniq_pipelines.defs.assets import feed_key
+from alumniq_pipelines.core.monitoring.schedule import WatchState
+from alumniq_pipelines.defs.assets import feed_asset_key
 from alumniq_pipelines.defs.metadata import table
-from alumniq_pipelines.services.monitor import Stand, stands_of
+from alumniq_pipelines.services.monitor import WatchStatus, watch_statuses
 
 FRESHNESS = "freshness"
 
 
 def freshness_key(field_map: FieldMap) -> dg.AssetCheckKey:
     """Name the check of a feed."""
-    return dg.AssetCheckKey(feed_key(field_map), FRESHNESS)
+    return dg.AssetCheckKey(feed_asset_key(field_map), FRESHNESS)
 
 
 def freshness_checks(field_maps: Iterable[FieldMap]) -> list[dg.AssetChecksDefinition]:
@@ -28,52 +28,52 @@ def freshness_checks(field_maps: Iterable[FieldMap]) -> list[dg.AssetChecksDefin
     return [_freshness_check(field_map) for field_map in field_maps]
 
 
-def freshness(field_map: FieldMap, stands: Sequence[Stand]) -> dg.AssetCheckEvaluation:
+def freshness(field_map: FieldMap, statuses: Sequence[WatchStatus]) -> dg.AssetCheckEvaluation:
     """Judge a feed by how its watched targets stand."""
-    silent = [each.target.partition_key for each in stands if _is_silent(each)]
+    missed = [status.target.partition_key for status in statuses if _has_missed_delivery(status)]
     return dg.AssetCheckEvaluation(
-        asset_key=feed_key(field_map),
+        asset_key=feed_asset_key(field_map),
         check_name=FRESHNESS,
-        passed=not silent,
+        passed=not missed,
         severity=dg.AssetCheckSeverity.ERROR,
-        description=f"Silent: {', '.join(silent)}." if silent else None,
-        metadata={"watched": len(stands), "silent": len(silent), "partitions": _table(stands)},
+        description=f"Silent: {', '.join(missed)}." if missed else None,
+        metadata={"watched": len(statuses), "silent": len(missed), "partitions": _table(statuses)},
     )
 
 
 def _freshness_check(field_map: FieldMap) -> dg.AssetChecksDefinition:
     @dg.asset_check(
-        asset=feed_key(field_map),
+        asset=feed_asset_key(field_map),
         name=FRESHNESS,
         description="Every watched partition had its file in time; set watches: alumniq watch.",
     )
     def check(ledger: dg.ResourceParam[Ledger]) -> dg.AssetCheckResult:
-        watches = [each for each in ledger.watches.all() if each.target.feed == field_map.name]
-        judged = freshness(field_map, stands_of(ledger, watches, datetime.now(UTC)))
+        watches = [watch for watch in ledger.watches.all() if watch.target.feed == field_map.name]
+        evaluation = freshness(field_map, watch_statuses(ledger, watches, datetime.now(UTC)))
         return dg.AssetCheckResult(
-            passed=judged.passed,
-            severity=judged.severity,
-            description=judged.description,
-            metadata=judged.metadata,
+            passed=evaluation.passed,
+            severity=evaluation.severity,
+            description=evaluation.description,
+            metadata=evaluation.metadata,
         )
 
     return check
 
 
-def _is_silent(stand: Stand) -> bool:
-    return stand.expectation.standing is Standing.SILENT
+def _has_missed_delivery(status: WatchStatus) -> bool:
+    return status.expectation.state is WatchState.SILENT
 
 
-def _table(stands: Sequence[Stand]) -> dg.MetadataValue:
+def _table(statuses: Sequence[WatchStatus]) -> dg.MetadataValue:
     return table(
         [
             (
-                each.target.partition_key,
-                str(each.expectation.standing),
-                _text(each.expectation.due_at),
-                _text(each.last),
+                status.target.partition_key,
+                str(status.expectation.state),
+                _text(status.expectation.due_at),
+                _text(status.last),
             )
-            for each in stands
+            for status in statuses
         ],
         dict.fromkeys(("partition", "standing", "due", "last"), "string"),
     )

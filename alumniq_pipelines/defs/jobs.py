@@ -8,7 +8,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 )
 
 from alumniq_pipelines.core.feeds.field_map import FieldMap
-from alumniq_pipelines.defs.assets import feed_key
+from alumniq_pipelines.defs.assets import feed_asset_key
 from alumniq_pipelines.defs.freshness import freshness_key
 
 
@@ -23,7 +23,7 @@ def feed_jobs(field_maps: Iterable[FieldMap]) -> list[UnresolvedAssetJobDefiniti
         dg.define_asset_job(
             job_name(field_map),
             # Freshness is judged by the clock: a load has no time to wait for it.
-            selection=dg.AssetSelection.assets(feed_key(field_map))
+            selection=dg.AssetSelection.assets(feed_asset_key(field_map))
             - dg.AssetSelection.checks(freshness_key(field_map)),
             description=f"Load a file of {field_map.title}. Webhooks start it; no need to do so.",
             tags={"alumniq/feed": field_map.name},

@@ -5,80 +5,80 @@ from collections.abc import Iterable, Mapping, Sequence
 import dagster as dg
 
 from alumniq_pipelines.core.loads.check_result import Cause
-from alumniq_pipelines.core.loads.diff import KINDS, Changes, told_changes
+from alumniq_pipelines.core.loads.diff import KINDS, Changes, format_changes
 from alumniq_pipelines.core.loads.load import Load
-from alumniq_pipelines.services.attempt import Attempted
-from alumniq_pipelines.services.load import LoadReport
+from alumniq_pipelines.services.attempt import AttemptOutcome
+from alumniq_pipelines.services.load import LoadResult
 
-REJECTIONS_SHOWN = 20
-REMARKS_SHOWN = 20
+MAX_REJECTIONS_SHOWN = 20
+MAX_WARNINGS_SHOWN = 20
 
 Metadata = dict[str, dg.MetadataValue]
 
 
-def load_metadata(load: Load, attempted: Attempted, gateway_url: str) -> Metadata:
+def load_metadata(load: Load, outcome: AttemptOutcome, gateway_url: str) -> Metadata:
     """Describe an attempt: whose load it was, how many rows and bytes, where, and how fast."""
     metadata: Metadata = {
         "job id": dg.MetadataValue.text(load.job_id),
         "load page": dg.MetadataValue.url(f"{gateway_url}/loads/{load.job_id}"),
         "file": dg.MetadataValue.text(load.request.filename),
-        "attempt": dg.MetadataValue.int(attempted.number),
+        "attempt": dg.MetadataValue.int(outcome.number),
     }
-    if attempted.report:
-        metadata |= _report_metadata(attempted.report)
-    if attempted.report and attempted.report.changes:
-        metadata |= _change_metadata(attempted.report.changes)
+    if outcome.load_result:
+        metadata |= _result_metadata(outcome.load_result)
+    if outcome.load_result and outcome.load_result.changes:
+        metadata |= _change_metadata(outcome.load_result.changes)
     return metadata
 
 
-def _report_metadata(report: LoadReport) -> Metadata:
-    counts = report.verdict.counts
+def _result_metadata(load_result: LoadResult) -> Metadata:
+    counts = load_result.check_result.counts
     metadata: Metadata = {
         "rows read": dg.MetadataValue.int(counts.rows_read),
         "rows rejected": dg.MetadataValue.int(counts.rows_rejected),
-        "sha256": dg.MetadataValue.text(report.sha256),
+        "sha256": dg.MetadataValue.text(load_result.sha256),
     }
-    metadata |= _reading_metadata(report)
-    if report.version:
+    metadata |= _reading_metadata(load_result)
+    if load_result.version:
         metadata |= {
-            "dagster/row_count": dg.MetadataValue.int(report.version.rows),
-            "dagster/relation_identifier": dg.MetadataValue.text(report.version.relation),
-            "version": dg.MetadataValue.int(report.version.number),
+            "dagster/row_count": dg.MetadataValue.int(load_result.version.rows),
+            "dagster/relation_identifier": dg.MetadataValue.text(load_result.version.relation),
+            "version": dg.MetadataValue.int(load_result.version.number),
         }
-    if report.is_unchanged:
+    if load_result.is_unchanged:
         metadata["identical"] = dg.MetadataValue.text(
             "The file is the one that the live version was made from, byte for byte."
         )
-    if report.verdict.hints:
-        metadata["hints"] = dg.MetadataValue.text("\n".join(report.verdict.hints))
-    if report.verdict.notes:
-        metadata["notes"] = dg.MetadataValue.text("\n".join(report.verdict.notes))
-    if report.verdict.rejections:
-        metadata["first rejections"] = _rejections(report)
-    remarks = report.verdict.remarks
-    warnings = sum(each.count for each in remarks if each.severity == "warning")
+    if load_result.check_result.hints:
+        metadata["hints"] = dg.MetadataValue.text("\n".join(load_result.check_result.hints))
+    if load_result.check_result.notes:
+        metadata["notes"] = dg.MetadataValue.text("\n".join(load_result.check_result.notes))
+    if load_result.check_result.rejections:
+        metadata["first rejections"] = _rejection_table(load_result)
+    remarks = load_result.check_result.remarks
+    warnings = sum(remark.count for remark in remarks if remark.severity == "warning")
     metadata["warnings"] = dg.MetadataValue.int(warnings)
     if remarks:
-        metadata["warnings and notes"] = _remarks(remarks)
+        metadata["warnings and notes"] = _warning_table(remarks)
     return metadata
 
 
-def _reading_metadata(report: LoadReport) -> Metadata:
+def _reading_metadata(load_result: LoadResult) -> Metadata:
     """Describe how the file was read; nothing where an earlier attempt had read it."""
-    if not report.seconds:
+    if not load_result.seconds:
         return {}
-    seconds = sum(report.seconds.values())
+    seconds = sum(load_result.seconds.values())
     metadata: Metadata = {
-        "bytes": dg.MetadataValue.int(report.size_bytes),
+        "bytes": dg.MetadataValue.int(load_result.size_bytes),
         "seconds": dg.MetadataValue.float(round(seconds, 3)),
     }
     metadata |= {
         f"seconds {step}": dg.MetadataValue.float(round(value, 3))
-        for step, value in report.seconds.items()
+        for step, value in load_result.seconds.items()
     }
     if seconds > 0:
         metadata["rows per second"] = dg.MetadataValue.int(
-            round(report.verdict.counts.rows_read / seconds)
+            round(load_result.check_result.counts.rows_read / seconds)
         )
     return metadata
 
@@ -88,17 +88,24 @@ def _change_metadata(changes: Changes) -> Metadata:
         f"rows {kind}": dg.MetadataValue.int(getattr(changes, kind))
         for kind in (*KINDS, "unchanged")
     }
-    if told := told_changes(changes)[1:]:
-        metadata["changes"] = dg.MetadataValue.text("\n".join(told))
+    if change_lines := format_changes(changes)[1:]:
+        metadata["changes"] = dg.MetadataValue.text("\n".join(change_lines))
     return metadata
 
 
-def _remarks(remarks: Sequence[Cause]) -> dg.MetadataValue:
+def _warning_table(remarks: Sequence[Cause]) -> dg.MetadataValue:
     """Lay out what is wrong and rejected nothing, warnings first."""
     return table(
         [
-            (each.severity, each.count, each.first_line, each.column, each.code, each.message)
-            for each in remarks[:REMARKS_SHOWN]
+            (
+                remark.severity,
+                remark.count,
+                remark.first_line,
+                remark.column,
+                remark.code,
+                remark.message,
+            )
+            for remark in remarks[:MAX_WARNINGS_SHOWN]
         ],
         {
             "severity": "string",
@@ -111,11 +118,11 @@ def _remarks(remarks: Sequence[Cause]) -> dg.MetadataValue:
     )
 
 
-def _rejections(report: LoadReport) -> dg.MetadataValue:
+def _rejection_table(load_result: LoadResult) -> dg.MetadataValue:
     return table(
         [
-            (each.row, each.line, each.column, each.code, each.message)
-            for each in report.verdict.rejections[:REJECTIONS_SHOWN]
+            (rejection.row, rejection.line, rejection.column, rejection.code, rejection.message)
+            for rejection in load_result.check_result.rejections[:MAX_REJECTIONS_SHOWN]
         ],
         {"row": "int", "line": "int", "column": "string", "code": "string", "message": "string"},
     )

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.adapters.worker_locks import sign_of_life
+from alumniq_pipelines.adapters.worker_locks import worker_lease
 from alumniq_pipelines.core.loads.bucket import Buckets
 from alumniq_pipelines.core.loads.warehouse import Warehouse
 from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
 from alumniq_pipelines.core.notifications.notification import Channel, Notification
-from alumniq_pipelines.core.notifications.signing import secret_of
+from alumniq_pipelines.core.notifications.signing import derive_secret
 from alumniq_pipelines.files.private_files import private_umask
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.warehouse_wiring import open_warehouse
 from alumniq_pipelines.wiring import open_archive, open_buckets, signing_key
 
 if TYPE_CHECKING:
-    from alumniq_pipelines.adapters.notifiers.callback import Secrets
+    from alumniq_pipelines.adapters.notifiers.callback import SecretsLookup
     from alumniq_pipelines.services.delivery import Notifier
 
 
@@ -33,7 +33,7 @@ def resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
     def ledger(_: dg.InitResourceContext) -> Iterator[Ledger]:
         opened = Ledger.open(settings.ledger)
         try:
-            _make_unless_there(opened)
+            _create_if_missing(opened)
             yield opened
         finally:
             opened.close()
@@ -41,7 +41,7 @@ def resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
     def worker(context: dg.InitResourceContext) -> Iterator[None]:
         run = context.run
         # A run's process is ours alone, however it was started: what DuckDB writes is private, too.
-        with private_umask(), sign_of_life(settings.workers_dir, run.run_id if run else "none"):
+        with private_umask(), worker_lease(settings.workers_dir, run.run_id if run else "none"):
             yield
 
     return {
@@ -77,13 +77,17 @@ def notifiers(settings: Settings, ledger: Ledger) -> "Mapping[Channel, Notifier]
     from alumniq_pipelines.adapters.notifiers.callback import CallbackNotifier
     from alumniq_pipelines.adapters.notifiers.chat import ChatNotifier
     from alumniq_pipelines.adapters.notifiers.heartbeat import HeartbeatNotifier
-    from alumniq_pipelines.adapters.notifiers.mail import FolderPost, MailNotifier, SmtpPost
+    from alumniq_pipelines.adapters.notifiers.mail import (
+        FolderTransport,
+        MailNotifier,
+        SmtpTransport,
+    )
 
     secret = settings.smtp_password
-    post = (
-        FolderPost(settings.mail_dir)
+    transport = (
+        FolderTransport(settings.mail_dir)
         if settings.mail == "folder"
-        else SmtpPost(
+        else SmtpTransport(
             settings.smtp_host,
             settings.smtp_port,
             settings.smtp_tls,
@@ -94,25 +98,25 @@ def notifiers(settings: Settings, ledger: Ledger) -> "Mapping[Channel, Notifier]
     chat, addresses = settings.staff_webhook, AddressPolicy.of(settings.callback_allowed_networks)
     return {
         Channel.CALLBACK: CallbackNotifier(addresses, secrets=signing_secrets(settings, ledger)),
-        Channel.MAIL: MailNotifier(post, settings.mail_from),
+        Channel.MAIL: MailNotifier(transport, settings.mail_from),
         Channel.CHAT: ChatNotifier(chat.get_secret_value() if chat else None),
         Channel.HEARTBEAT: HeartbeatNotifier(addresses),
     }
 
 
-def signing_secrets(settings: Settings, ledger: Ledger) -> "Secrets":
+def signing_secrets(settings: Settings, ledger: Ledger) -> "SecretsLookup":
     """Answer which secrets sign a callback; raises NoSigningKey where one should and cannot."""
 
     def secrets(notification: Notification) -> Sequence[str]:
         if notification.job_id is None:
             return ()
         salts = ledger.signing.of_load(notification.job_id, datetime.now(UTC))
-        return [secret_of(signing_key(settings), salt) for salt in salts]
+        return [derive_secret(signing_key(settings), salt) for salt in salts]
 
     return secrets
 
 
-def _make_unless_there(ledger: Ledger) -> None:
+def _create_if_missing(ledger: Ledger) -> None:
     """Make the ledger of a new installation, so that a plain `dagster dev` works by itself."""
     path = ledger.database.path
     if path and not path.exists():

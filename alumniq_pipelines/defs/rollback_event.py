@@ -3,13 +3,13 @@
 import dagster as dg
 
 from alumniq_pipelines.core.loads.warehouse import Version
-from alumniq_pipelines.defs.assets import key_of
+from alumniq_pipelines.defs.assets import asset_key_of
 
 
-def report_move(instance: dg.DagsterInstance, live: Version, before: int) -> None:
+def report_rollback(instance: dg.DagsterInstance, live: Version, before: int) -> None:
     """Report to Dagster that a version is live again."""
     observation = dg.AssetObservation(
-        asset_key=key_of(live.target.feed),
+        asset_key=asset_key_of(live.target.feed),
         partition=live.target.partition_key,
         description=f"Readers were moved from version {before} to version {live.number}.",
         metadata={

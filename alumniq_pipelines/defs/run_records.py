@@ -9,13 +9,13 @@ from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.reconciliation import Run, RunState
 from alumniq_pipelines.defs.tags import JOB_ID, WILL_RETRY
 
-ENDS = {
+RUN_STATES = {
     DagsterRunStatus.SUCCESS: RunState.SUCCEEDED,
     DagsterRunStatus.FAILURE: RunState.FAILED,
     DagsterRunStatus.CANCELED: RunState.CANCELED,
 }
 
-WILL = {"true": True, "false": False}
+WILL_RETRY_VALUES = {"true": True, "false": False}
 
 
 def latest_run(instance: dg.DagsterInstance, job_id: JobId) -> RunRecord | None:
@@ -24,13 +24,13 @@ def latest_run(instance: dg.DagsterInstance, job_id: JobId) -> RunRecord | None:
     return records[0] if records else None
 
 
-def run_of(record: RunRecord, *, worker_died: bool) -> Run:
+def to_run(record: RunRecord, *, worker_died: bool) -> Run:
     """Read a record; `worker_died` matters of runs that have started and not ended."""
     run = record.dagster_run
     return Run(
         run.run_id,
-        ENDS.get(run.status, RunState.UNDERWAY),
+        RUN_STATES.get(run.status, RunState.UNDERWAY),
         changed_at=record.update_timestamp.astimezone(UTC),
-        will_retry=WILL.get(run.tags.get(WILL_RETRY, "")),
+        will_retry=WILL_RETRY_VALUES.get(run.tags.get(WILL_RETRY, "")),
         worker_died=worker_died and run.status is DagsterRunStatus.STARTED,
     )

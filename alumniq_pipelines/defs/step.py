@@ -25,8 +25,8 @@ from alumniq_pipelines.defs.tags import (
     RETRY_NUMBER,
     tags_of,
 )
-from alumniq_pipelines.services.attempt import Attempted, Means, attempt
-from alumniq_pipelines.services.load_actions import accept_again, accept_same
+from alumniq_pipelines.services.attempt import AttemptOutcome, LoadContext, attempt
+from alumniq_pipelines.services.load_actions import accept_reload, accept_rerun
 
 StepEvents = Iterator[dg.AssetCheckResult | dg.MaterializeResult[None] | dg.Output[None]]
 
@@ -34,7 +34,7 @@ StepEvents = Iterator[dg.AssetCheckResult | dg.MaterializeResult[None] | dg.Outp
 def step_events(
     context: dg.AssetExecutionContext,
     field_map: FieldMap,
-    means: Means,
+    load_context: LoadContext,
     filename: str | None,
 ) -> StepEvents:
     """Make an attempt at the run's load; raises dg.Failure where nothing was published.
@@ -43,60 +43,65 @@ def step_events(
     that has ended: it does nothing, says so in its log, and carries the tag NOTHING_DONE.
     """
     try:
-        load = _load_of(context, field_map, means, filename)
-        attempted = attempt(load, context.run.run_id, field_map, means)
-    except (LoadEnded, AttemptOver) as over:
-        context.log.warning(str(over))
-        context.instance.add_run_tags(context.run.run_id, {NOTHING_DONE: over.code})
+        load = _load_of(context, field_map, load_context, filename)
+        outcome = attempt(load, context.run.run_id, field_map, load_context)
+    except (LoadEnded, AttemptOver) as error:
+        context.log.warning(str(error))
+        context.instance.add_run_tags(context.run.run_id, {NOTHING_DONE: error.code})
         yield from _no_check_results(context)
         return
     except Problem as problem:
-        retried = isinstance(problem, OutageProblem) and not isinstance(problem, AttemptsExhausted)
-        raise dg.Failure(str(problem), allow_retries=retried) from None
-    if attempted.result is AttemptResult.SUPERSEDED:
+        allow_retries = isinstance(problem, OutageProblem) and not isinstance(
+            problem, AttemptsExhausted
+        )
+        raise dg.Failure(str(problem), allow_retries=allow_retries) from None
+    if outcome.result is AttemptResult.SUPERSEDED:
         context.log.warning("A load accepted later is live already; this one publishes nothing.")
         yield from _no_check_results(context)
         return
-    yield from check_results(context.asset_key, attempted)
-    metadata = load_metadata(load, attempted, means.gateway_url)
-    if attempted.problem:
-        raise _failure(attempted, metadata)
-    if attempted.result is AttemptResult.HELD:
+    yield from check_results(context.asset_key, outcome)
+    metadata = load_metadata(load, outcome, load_context.gateway_url)
+    if outcome.problem:
+        raise _failure(outcome, metadata)
+    if outcome.result is AttemptResult.HELD:
         context.log.warning("The load is held for approval; the check `changes` has the reasons.")
-    elif attempted.result is AttemptResult.JUDGED:
+    elif outcome.result is AttemptResult.CHECKED:
         context.log.info("A dry run: the file was judged and would be published.")
     else:
         yield dg.MaterializeResult(metadata=metadata)
 
 
 def _load_of(
-    context: dg.AssetExecutionContext, field_map: FieldMap, means: Means, filename: str | None
+    context: dg.AssetExecutionContext,
+    field_map: FieldMap,
+    load_context: LoadContext,
+    filename: str | None,
 ) -> Load:
     """Find the load that the run works on, or accept one for a run that a person asked for.
 
     Raises LoadEnded where the run was made for a load that has ended and nobody asked for another.
     """
-    load = means.ledger.loads.by_run(context.run.run_id)
+    load = load_context.ledger.loads.by_run(context.run.run_id)
     if load:
         return load
     target = _target(context.partition_key, field_map)
     job_id = context.run.tags.get(JOB_ID)
-    tagged = means.ledger.loads.get(JobId(job_id)) if job_id else None
+    tagged = load_context.ledger.loads.get(JobId(job_id)) if job_id else None
     if tagged and tagged.target == target:
         if not tagged.is_final:
             return tagged
-        if not _is_asked_for_again(context.run, context.instance, means.ledger):
+        if not _is_rerun(context.run, context.instance, load_context.ledger):
             raise LoadEnded(tagged.job_id, tagged.state)
-        load = accept_same(means.ledger, tagged, filename, means.clock())
+        load = accept_rerun(load_context.ledger, tagged, filename, load_context.clock())
     else:
-        load = accept_again(means.ledger, target, filename, means.clock())
+        load = accept_reload(load_context.ledger, target, filename, load_context.clock())
     # A run executed again has the tags of its parent, also what those say of the parent's load.
     tags = tags_of(load) | ({NOTHING_DONE: "no"} if NOTHING_DONE in context.run.tags else {})
     context.instance.add_run_tags(context.run.run_id, tags)
     return load
 
 
-def _is_asked_for_again(run: dg.DagsterRun, instance: dg.DagsterInstance, ledger: Ledger) -> bool:
+def _is_rerun(run: dg.DagsterRun, instance: dg.DagsterInstance, ledger: Ledger) -> bool:
     """Return whether a person executed this run again, or it is Dagster's retry of such a run.
 
     Both kinds name a parent; only Dagster's own retries have a number. A retry repeats what its
@@ -123,15 +128,15 @@ def _no_check_results(context: dg.AssetExecutionContext) -> Iterator[dg.Output[N
 
     A check result would be an invention: no file was checked.
     """
-    of_the_asset = context.assets_def.get_output_name_for_asset_key(context.asset_key)
-    for name in sorted(context.op_execution_context.selected_output_names - {of_the_asset}):
+    asset_output = context.assets_def.get_output_name_for_asset_key(context.asset_key)
+    for name in sorted(context.op_execution_context.selected_output_names - {asset_output}):
         yield dg.Output(None, output_name=name)
 
 
-def _failure(attempted: Attempted, metadata: dict[str, dg.MetadataValue]) -> dg.Failure:
-    errors = attempted.errors
+def _failure(outcome: AttemptOutcome, metadata: dict[str, dg.MetadataValue]) -> dg.Failure:
+    errors = outcome.errors
     return dg.Failure(
         errors[0],
         metadata=metadata | {"errors": dg.MetadataValue.text("\n".join(errors))},
-        allow_retries=attempted.may_be_retried,
+        allow_retries=outcome.is_retryable,
     )

@@ -41,7 +41,7 @@ def make_new_folder(folder: Path) -> None:
     folder.mkdir(mode=PRIVATE_FOLDER)
 
 
-def show_to(group: int | None, path: Path) -> None:
+def grant_read(group: int | None, path: Path) -> None:
     """Let a group read a file or a folder, or nobody but its user."""
     is_folder = path.is_dir()
     if group is None:

@@ -11,12 +11,12 @@ Row = Mapping[str, str]
 def lookups() -> Iterator[Row]:
     """List the codes that the other feeds refer to."""
     for name, codes in words.CODE_LISTS.items():
-        for place, (code, description) in enumerate(codes, start=1):
+        for position, (code, description) in enumerate(codes, start=1):
             yield {
                 "list": name,
                 "code": code,
                 "description": description,
-                "sortOrder": str(10 * place),
+                "sortOrder": str(10 * position),
                 "isActive": "true",
             }
 

@@ -13,7 +13,7 @@ import duckdb
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.samples.code_lists import Row, designations, lookups
-from alumniq_pipelines.samples.planting import Planted, plant, planted
+from alumniq_pipelines.samples.planting import PlantedFault, list_planted, plant
 from alumniq_pipelines.samples.recipes import DEGREE_COUNT, Draws, degrees, warehouse
 
 SEED = 2026
@@ -35,7 +35,7 @@ def write_sample_files(
 
 def write_warehouse(
     path: Path, field_map: FieldMap, rows: int, *, bad_every: int | None = None, seed: int = SEED
-) -> Sequence[Planted]:
+) -> Sequence[PlantedFault]:
     """Write a `warehouse` file of any size, and list the faults in it.
 
     One row in `bad_every` breaks a rule (100: one per cent; 2: half of them); none by default.
@@ -44,7 +44,7 @@ def write_warehouse(
     if bad_every is not None:
         recipes = plant(recipes, bad_every)
     _write_lines(path, field_map, recipes, rows, "i")
-    return [] if bad_every is None else planted(rows, bad_every)
+    return [] if bad_every is None else list_planted(rows, bad_every)
 
 
 def _write_degrees(path: Path, field_map: FieldMap, people: int, seed: int) -> None:

@@ -16,7 +16,7 @@ KINDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Planted:
+class PlantedFault:
     """One row that breaks one rule. `row` counts data rows from 1, `line` lines of the file."""
 
     row: int
@@ -30,12 +30,12 @@ def line_of(row: int) -> int:
     return 1 + row + (row - 1) // NEWLINE_EVERY
 
 
-def planted(rows: int, every: int) -> Sequence[Planted]:
+def list_planted(rows: int, every: int) -> Sequence[PlantedFault]:
     """List what is planted where every so many rows are bad, from 2 (half of them)."""
     faults = []
     for row in range(every, rows + 1, every):
         code, column = KINDS[row // every % len(KINDS)]
-        faults.append(Planted(row, line_of(row), column, code))
+        faults.append(PlantedFault(row, line_of(row), column, code))
     return faults
 
 
@@ -43,19 +43,19 @@ def plant(recipes: Mapping[str, str], every: int) -> Mapping[str, str]:
     """Change recipes so that they break the rules at those rows; a null value is left out."""
     bad = dict(recipes)
     bad["xid"] = (
-        f"case when {_chosen('required', every)} then '' "
-        f"when {_chosen('duplicate-key', every)} then {xid('(i - 1)')} "
-        f"when {_chosen('length', every)} then repeat('9', 56) || {xid()} else {xid()} end"
+        f"case when {_row_condition('required', every)} then '' "
+        f"when {_row_condition('duplicate-key', every)} then {xid('(i - 1)')} "
+        f"when {_row_condition('length', every)} then repeat('9', 56) || {xid()} else {xid()} end"
     )
     bad["isMember"] = (
-        f"case when {_chosen('type', every)} then 'maybe' else {recipes['isMember']} end"
+        f"case when {_row_condition('type', every)} then 'maybe' else {recipes['isMember']} end"
     )
     last = list(recipes)[-1]
-    bad[last] = f"case when not ({_chosen('ragged-row', every)}) then {bad[last]} end"
+    bad[last] = f"case when not ({_row_condition('ragged-row', every)}) then {bad[last]} end"
     return bad
 
 
-def _chosen(code: str, every: int) -> str:
+def _row_condition(code: str, every: int) -> str:
     """Choose the rows of a kind, as an SQL condition."""
-    kind = [each for each, _ in KINDS].index(code)
+    kind = [name for name, _ in KINDS].index(code)
     return f"i % {every} = 0 and i // {every} % {len(KINDS)} = {kind}"

@@ -33,7 +33,7 @@ class Draws:
 
     def pick(self, name: str, choices: Sequence[str]) -> str:
         """Draw one of several texts."""
-        texts = ", ".join(_literal(each) for each in choices)
+        texts = ", ".join(_literal(choice) for choice in choices)
         return f"[{texts}][1 + {self.number(name)} % {len(choices)}]"
 
     def maybe(self, name: str, percent: int, value: str) -> str:
@@ -52,7 +52,7 @@ def xid(person: str = "i") -> str:
 
 def warehouse(draws: Draws) -> Mapping[str, str]:
     """Make up the columns of `warehouse`."""
-    return _names(draws) | _contacts(draws) | _standing(draws)
+    return _names(draws) | _contacts(draws) | _relationships(draws)
 
 
 def degrees(draws: Draws) -> Mapping[str, str]:
@@ -87,7 +87,7 @@ def _names(draws: Draws) -> dict[str, str]:
         "lastName": last,
         "maidenName": draws.maybe("has maiden", 15, draws.pick("maiden", words.LAST_NAMES)),
         "badgeNameOverride": draws.maybe(
-            "has badge", 6, draws.pick("badge", [f"Ada {each}" for each in words.NICKNAMES])
+            "has badge", 6, draws.pick("badge", [f"Ada {nickname}" for nickname in words.NICKNAMES])
         ),
         "badgeLastNameOverride": draws.maybe("has badge", 3, last),
         "badgeAnnotation": draws.maybe("has note", 12, draws.pick("note", words.ANNOTATIONS)),
@@ -96,7 +96,7 @@ def _names(draws: Draws) -> dict[str, str]:
 
 def _contacts(draws: Draws) -> dict[str, str]:
     """Make up where a person is reached."""
-    login = [_login(each) for each in words.FIRST_NAMES]
+    login = [_login(first_name) for first_name in words.FIRST_NAMES]
     mailbox = f"{draws.pick('first', login)} || '.' || {xid()}[3:]"
     return {
         "address1": (
@@ -117,7 +117,7 @@ def _contacts(draws: Draws) -> dict[str, str]:
     }
 
 
-def _standing(draws: Draws) -> dict[str, str]:
+def _relationships(draws: Draws) -> dict[str, str]:
     """Make up what a person is to the university."""
     managed = f"{draws.number('managed')} % 50 = 0"
     member = f"{draws.number('member')} % 100 < 30"

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Literal
 
 from alumniq_pipelines.checking.decompress import DEFAULT_LIMITS, Limits
-from alumniq_pipelines.checking.reference_rows import NO_PARTNERS, Partners
+from alumniq_pipelines.checking.reference_rows import NO_REFERENCE_SOURCES, ReferenceSources
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.check_result import Cause, Rejection
-from alumniq_pipelines.core.loads.progress import Progress, unwatched
+from alumniq_pipelines.core.loads.progress import Progress, ignore_progress
 from alumniq_pipelines.core.problems.command import UnusableOutput
 from alumniq_pipelines.core.problems.file import FileProblem
 from alumniq_pipelines.files.output_file import move_into_place
@@ -19,10 +19,10 @@ OUTPUT_SUFFIXES = (".csv", ".parquet")
 
 
 @dataclass(frozen=True, slots=True)
-class CheckReport:
+class FileCheckResult:
     """What `alumniq check` answers.
 
-    `errors` are the first in the file, at most MAX_REJECTIONS_KEPT; `errors_total` counts them all,
+    `errors` are the first in the file, at most MAX_REJECTIONS; `errors_total` counts them all,
     and `causes` groups them. `remarks` are what is wrong and rejects nothing, warnings first, and
     `notes` are on the whole file. An unusable file has its faults in `errors`, and no rows.
     """
@@ -45,16 +45,17 @@ def check_file(
     *,
     progress: Progress | None = None,
     limits: Limits = DEFAULT_LIMITS,
-    partners: Partners = NO_PARTNERS,
-) -> CheckReport:
+    reference_sources: ReferenceSources = NO_REFERENCE_SOURCES,
+) -> FileCheckResult:
     """Judge a local file as a load would, without any server.
 
     `output` (.csv or .parquet) gets the accepted rows as they would be published; it is written
-    whole, or not at all where the file is unusable. `partners` are the rows of other feeds that its
-    foreign keys refer to. Raises UnusableOutput and OutputNotWritable, and OSError for a path that
-    cannot be read.
+    whole, or not at all where the file is unusable. `reference_sources` are the rows of other feeds
+    that its foreign keys refer to. Raises UnusableOutput and OutputNotWritable, and OSError for a
+    path that cannot be read.
     """
-    from alumniq_pipelines.checking.check import Purpose, Steps, judged
+    from alumniq_pipelines.checking.check import CheckOptions, check_received_file
+    from alumniq_pipelines.checking.step_timer import StepTimer
 
     if output is not None and output.suffix.lower() not in OUTPUT_SUFFIXES:
         raise UnusableOutput(OUTPUT_SUFFIXES)
@@ -63,9 +64,9 @@ def check_file(
         folder = Path(scratch)
         database = folder / "rows.duckdb" if output else None
         try:
-            steps = Steps(progress or unwatched)
-            with judged(
-                path, field_map, folder, Purpose(database), limits, steps, partners
+            steps = StepTimer(progress or ignore_progress)
+            with check_received_file(
+                path, field_map, folder, CheckOptions(database), limits, steps, reference_sources
             ) as file:
                 if output:
                     exported = folder / f"exported{output.suffix.lower()}"
@@ -73,24 +74,24 @@ def check_file(
                     move_into_place(exported, output)
         except FileProblem as problem:
             return _unusable(problem)
-    verdict, counts = file.verdict, file.verdict.counts
-    return CheckReport(
-        "clean" if verdict.is_clean else "rejected",
+    check_result, counts = file.check_result, file.check_result.counts
+    return FileCheckResult(
+        "clean" if check_result.is_clean else "rejected",
         counts.rows_read,
         counts.rows_accepted,
         counts.rows_rejected,
-        verdict.rejections,
-        (*verdict.hints, *verdict.notes),
-        verdict.causes,
-        sum(cause.count for cause in verdict.causes),
-        verdict.remarks,
+        check_result.rejections,
+        (*check_result.hints, *check_result.notes),
+        check_result.causes,
+        sum(cause.count for cause in check_result.causes),
+        check_result.remarks,
     )
 
 
-def _unusable(problem: FileProblem) -> CheckReport:
+def _unusable(problem: FileProblem) -> FileCheckResult:
     """Report on a file that cannot be judged row by row."""
     errors = tuple(
-        Rejection(None, each.line, each.column, each.code, each.detail, each.advice)
-        for each in problem.faults
+        Rejection(None, fault.line, fault.column, fault.code, fault.detail, fault.advice)
+        for fault in problem.faults
     )
-    return CheckReport("unusable", 0, 0, 0, errors, errors_total=len(errors))
+    return FileCheckResult("unusable", 0, 0, 0, errors, errors_total=len(errors))

@@ -14,8 +14,8 @@ from alumniq_pipelines.core.monitoring.incident import Condition
 from alumniq_pipelines.core.notifications.key_expiry import (
     KeyMade,
     MadeBy,
-    made_condition,
-    made_notices,
+    key_made_condition,
+    key_made_notices,
 )
 from alumniq_pipelines.core.notifications.notification import Notice
 from alumniq_pipelines.core.notifications.staff import Staff
@@ -40,11 +40,11 @@ class KeyIssuance:
     ) -> tuple[str, ApiKey]:
         """Issue a customer's key; raises UnknownCustomer."""
 
-        def news(key: ApiKey) -> tuple[Condition, Sequence[Notice]]:
-            return self._news(KeyMade(key, MadeBy.STAFF, actor))
+        def announcement(key: ApiKey) -> tuple[Condition, Sequence[Notice]]:
+            return self._announcement(KeyMade(key, MadeBy.STAFF, actor))
 
         return self.ledger.keys.issue(
-            customer, environment, now, days, scope=scope, actor=actor, news=news
+            customer, environment, now, days, scope=scope, actor=actor, announcement=announcement
         )
 
     def rotate(
@@ -62,10 +62,12 @@ class KeyIssuance:
         Raises UnknownKey and KeyReplacedAlready.
         """
 
-        def news(key: ApiKey) -> tuple[Condition, Sequence[Notice]]:
-            return self._news(KeyMade(key, made_by, actor, old))
+        def announcement(key: ApiKey) -> tuple[Condition, Sequence[Notice]]:
+            return self._announcement(KeyMade(key, made_by, actor, old))
 
-        return self.ledger.keys.rotate(old, now, days, overlap=overlap, actor=actor, news=news)
+        return self.ledger.keys.rotate(
+            old, now, days, overlap=overlap, actor=actor, announcement=announcement
+        )
 
     def exchange(self, old: ApiKey, email: str, now: datetime) -> tuple[str, ApiKey]:
         """Make a key with the limits of another one, for a program that may repeat itself.
@@ -75,12 +77,17 @@ class KeyIssuance:
         """
         actor = f"key {old.prefix}"
 
-        def news(key: ApiKey) -> tuple[Condition, Sequence[Notice]]:
-            return self._news(KeyMade(key, MadeBy.EXCHANGE, actor, old))
+        def announcement(key: ApiKey) -> tuple[Condition, Sequence[Notice]]:
+            return self._announcement(KeyMade(key, MadeBy.EXCHANGE, actor, old))
 
         return self.ledger.keys.rotate(
-            old, now, email=old.email or email, actor=actor, window=EXCHANGE_WINDOW, news=news
+            old,
+            now,
+            email=old.email or email,
+            actor=actor,
+            window=EXCHANGE_WINDOW,
+            announcement=announcement,
         )
 
-    def _news(self, made: KeyMade) -> tuple[Condition, Sequence[Notice]]:
-        return made_condition(made), made_notices(made, self.staff)
+    def _announcement(self, made: KeyMade) -> tuple[Condition, Sequence[Notice]]:
+        return key_made_condition(made), key_made_notices(made, self.staff)

@@ -35,13 +35,13 @@ def approve(ledger: Ledger, job_id: str, reason: str, actor: str, now: datetime)
 
     Raises UnknownLoad, NotHeld, ReasonMissing, and LaterLoadPublished where it comes too late.
     """
-    load, _ = _held(ledger, job_id, reason)
-    later = _later(ledger, load)
+    load, _ = _get_held(ledger, job_id, reason)
+    later = _later_live_load(ledger, load)
     if later is not None:
         raise LaterLoadPublished(load.job_id, later)
     if not ledger.holds.approve(load.job_id, actor, reason.strip(), now):
-        raise NotHeld(load.job_id, _known(ledger, job_id).state)
-    return _known(ledger, job_id)
+        raise NotHeld(load.job_id, _get_load(ledger, job_id).state)
+    return _get_load(ledger, job_id)
 
 
 def discard(
@@ -51,47 +51,47 @@ def discard(
 
     Raises UnknownLoad, NotHeld and ReasonMissing.
     """
-    load, hold = _held(ledger, job_id, reason)
+    load, hold = _get_held(ledger, job_id, reason)
     decision, reason = Decision.DISCARDED, reason.strip()
-    if not _end(ledger, load, hold, decision, now, gateway_url, actor=actor, reason=reason):
-        raise NotHeld(load.job_id, _known(ledger, job_id).state)
-    return _known(ledger, job_id)
+    if not _end_hold(ledger, load, hold, decision, now, gateway_url, actor=actor, reason=reason):
+        raise NotHeld(load.job_id, _get_load(ledger, job_id).state)
+    return _get_load(ledger, job_id)
 
 
-def decide_due(
+def end_due_holds(
     ledger: Ledger, now: datetime, *, gateway_url: str
 ) -> Sequence[tuple[Load, Decision]]:
     """End held loads whose time is over, or that a load accepted later has made needless."""
     decided = []
     for hold in ledger.holds.undecided():
-        load = _known(ledger, hold.job_id)
-        is_superseded = _later(ledger, load) is not None
+        load = _get_load(ledger, hold.job_id)
+        is_superseded = _later_live_load(ledger, load) is not None
         decision = decision_due(hold, is_superseded=is_superseded, now=now)
-        if decision is not None and _end(ledger, load, hold, decision, now, gateway_url):
+        if decision is not None and _end_hold(ledger, load, hold, decision, now, gateway_url):
             decided.append((load, decision))
     return decided
 
 
 def repeat(
-    ledger: Ledger, job_id: str, actor: str, now: datetime, *, tells_customer: bool = False
+    ledger: Ledger, job_id: str, actor: str, now: datetime, *, notify_customer: bool = False
 ) -> Load:
     """Accept a load of its own that reads what another one read, from the archive.
 
     Whoever was told of the other is told of this one only if asked for. Raises UnknownLoad, and
     NothingArchived where the other never got so far as to read its file.
     """
-    repeated = _known(ledger, job_id)
+    repeated = _get_load(ledger, job_id)
     if ledger.loads.receipt(repeated.job_id) is None:
         raise NothingArchived(repeated.job_id)
-    told = repeated.request if tells_customer else None
+    notified_request = repeated.request if notify_customer else None
     request = LoadRequest(
         new_job_id(),
         repeated.target,
         repeated.request.filename,
         repeated.request.etag,
         repeated.request.size_bytes,
-        notify_email=told.notify_email if told else "",
-        notify_webhook=told.notify_webhook if told else "",
+        notify_email=notified_request.notify_email if notified_request else "",
+        notify_webhook=notified_request.notify_webhook if notified_request else "",
         origin=Origin.REPEAT,
         repeats=repeated.job_id,
     )
@@ -100,7 +100,7 @@ def repeat(
     return load
 
 
-def accept_again(ledger: Ledger, target: Target, filename: str | None, now: datetime) -> Load:
+def accept_reload(ledger: Ledger, target: Target, filename: str | None, now: datetime) -> Load:
     """Accept a load that staff ask for: of the target's last accepted file, or of a named one.
 
     Raises NothingToReload where neither is known.
@@ -116,36 +116,36 @@ def accept_again(ledger: Ledger, target: Target, filename: str | None, now: date
     return ledger.loads.accept(request, now)
 
 
-def accept_same(ledger: Ledger, ended: Load, filename: str | None, now: datetime) -> Load:
+def accept_rerun(ledger: Ledger, ended: Load, filename: str | None, now: datetime) -> Load:
     """Accept a load that does once more what an ended one was to do, for staff.
 
     A dry run stays one, and what was read from the archive is read from there; `filename` names
     another file. The customer of the ended load was notified of it and is not notified of this one.
     """
-    own = ended.request
+    request_to_repeat = ended.request
     request = LoadRequest(
         new_job_id(),
         ended.target,
-        filename or own.filename,
+        filename or request_to_repeat.filename,
         etag=None,
         size_bytes=None,
         origin=Origin.DAGSTER,
-        repeats=None if filename else own.repeats,
-        dry_run=own.dry_run,
+        repeats=None if filename else request_to_repeat.repeats,
+        dry_run=request_to_repeat.dry_run,
     )
     return ledger.loads.accept(request, now)
 
 
-def _known(ledger: Ledger, job_id: str) -> Load:
+def _get_load(ledger: Ledger, job_id: str) -> Load:
     found = ledger.loads.get(JobId(job_id.strip().upper()))
     if found is None:
         raise UnknownLoad(job_id)
     return found
 
 
-def _held(ledger: Ledger, job_id: str, reason: str) -> tuple[Load, Hold]:
+def _get_held(ledger: Ledger, job_id: str, reason: str) -> tuple[Load, Hold]:
     """Find what is to be decided on; a decision needs a reason."""
-    load = _known(ledger, job_id)
+    load = _get_load(ledger, job_id)
     hold = ledger.holds.get(load.job_id)
     if hold is None or load.state is not LoadState.HELD:
         raise NotHeld(load.job_id, load.state)
@@ -154,16 +154,16 @@ def _held(ledger: Ledger, job_id: str, reason: str) -> tuple[Load, Hold]:
     return load, hold
 
 
-def _later(ledger: Ledger, load: Load) -> str | None:
+def _later_live_load(ledger: Ledger, load: Load) -> str | None:
     """Name the load accepted later whose data is live, if there is one."""
-    newest = ledger.versions.of(load.target, most=1)
+    newest = ledger.versions.of(load.target, limit=1)
     if newest and newest[0].number > load.number:
         return newest[0].job_id
     unchanged = ledger.loads.unchanged_after(load)
     return None if unchanged is None else f"load number {unchanged}"
 
 
-def _end(
+def _end_hold(
     ledger: Ledger,
     load: Load,
     hold: Hold,

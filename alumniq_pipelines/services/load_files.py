@@ -13,7 +13,7 @@ from alumniq_pipelines.core.loads.bucket import Bucket, object_key
 from alumniq_pipelines.core.loads.hold import HeldRows
 from alumniq_pipelines.core.loads.load import JobId, Load
 from alumniq_pipelines.core.loads.rejection_report import (
-    ReportForm,
+    ReportFormat,
     report_key,
     report_name,
     summary_name,
@@ -25,7 +25,7 @@ from alumniq_pipelines.core.problems.problem import Problem
 
 
 @dataclass
-class Delivery:
+class LoadFile:
     """The file of one load: from the customer's bucket, or from the archive for a repeated load.
 
     `repeated` is what the load read that is repeated. `receipt` is what was read now, once it is
@@ -45,7 +45,7 @@ class Delivery:
         """Fetch the file; raises FileGone and ArchivedFileGone."""
         repeats, repeated = self.load.request.repeats, self.repeated
         if repeats is not None:
-            if repeated is None or not _got(self.archive, repeated.sha256, destination):
+            if repeated is None or not _fetch_archived(self.archive, repeated.sha256, destination):
                 raise ArchivedFileGone(repeats)
             self.etag = repeated.etag
             return
@@ -57,7 +57,7 @@ class Delivery:
         self.etag = stored.etag
 
     @contextmanager
-    def kept(self, received: Path) -> Iterator[None]:
+    def archive_when_checked(self, received: Path) -> Iterator[None]:
         """Archive what was fetched as soon as it is judged, also where it cannot be read at all.
 
         The file must not be written to any more.
@@ -69,17 +69,17 @@ class Delivery:
             self.archive.put(received_name(digest), received)
             self.receipt = Receipt(digest, self.etag)
 
-    def report(self, csv: Path, xlsx: Path, summary: bytes) -> None:
+    def save_report(self, csv: Path, xlsx: Path, summary: bytes) -> None:
         """Keep the load's rejection report, and put it into the customer's bucket too.
 
         That it cannot be put there fails no load: the kept report is the same.
         """
         job_id = self.load.job_id
-        told = csv.with_name("summary.json")
-        told.write_bytes(summary)
-        self.archive.put(report_name(job_id, ReportForm.CSV), csv)
-        self.archive.put(report_name(job_id, ReportForm.XLSX), xlsx)
-        self.archive.put(summary_name(job_id), told)
+        summary_file = csv.with_name("summary.json")
+        summary_file.write_bytes(summary)
+        self.archive.put(report_name(job_id, ReportFormat.CSV), csv)
+        self.archive.put(report_name(job_id, ReportFormat.XLSX), xlsx)
+        self.archive.put(summary_name(job_id), summary_file)
         try:
             self.bucket.put(report_key(self.load.target, job_id), csv)
         except (Problem, OSError) as fault:
@@ -87,7 +87,7 @@ class Delivery:
             self.log.warning("The report was not put into the customer's bucket: %s", name)
 
 
-def keep_rows(
+def store_held_rows(
     archive: Archive, job_id: JobId, field_map: FieldMap, accepted: AcceptedRows
 ) -> HeldRows:
     """Keep accepted rows, byte for byte, with all that publishing them later needs."""
@@ -103,14 +103,16 @@ def keep_rows(
     )
 
 
-def kept_rows(archive: Archive, job_id: JobId, held: HeldRows, destination: Path) -> AcceptedRows:
+def fetch_held_rows(
+    archive: Archive, job_id: JobId, held: HeldRows, destination: Path
+) -> AcceptedRows:
     """Copy kept rows, for publishing; raises HeldRowsGone where they are not what was kept."""
     if not archive.get(held_name(job_id), destination) or _digest(destination) != held.digest:
         raise HeldRowsGone(job_id)
     return AcceptedRows(destination, held.table, held.columns, held.rows, held.sha256, held.etag)
 
 
-def _got(archive: Archive, sha256: str, destination: Path) -> bool:
+def _fetch_archived(archive: Archive, sha256: str, destination: Path) -> bool:
     """Copy a received file out of the archive; it must still be what its name says."""
     return archive.get(received_name(sha256), destination) and _digest(destination) == sha256
 

@@ -11,10 +11,10 @@ from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.rejection_report import REPORTS
 from alumniq_pipelines.core.loads.warehouse import Warehouse
 
-MOST_AT_ONCE = 500
+MAX_REMOVALS_PER_TICK = 500
 """Removing an object takes a store some 50 ms, and a tick must be over well before its minute."""
 
-UNCLAIMED = timedelta(days=1)
+UNCLAIMED_AFTER = timedelta(days=1)
 """How old held rows without a hold must be: those of an attempt that died, or holds just now."""
 
 
@@ -22,24 +22,28 @@ def prune(
     archive: Archive,
     ledger: Ledger,
     warehouse: Warehouse,
-    keep_for: timedelta,
+    archive_retention: timedelta,
     now: datetime,
-    reports_for: timedelta,
+    report_retention: timedelta,
 ) -> int:
     """Remove what is past its time, and count it; harmless to repeat, and to break off.
 
-    Received files go `keep_for` after they were last received, unless a version that is kept was
-    made from them; held rows go once their load has its outcome; rejection reports `reports_for`
-    after they were written.
+    Received files go `archive_retention` after they were last received, unless a version that is
+    kept was made from them; held rows go once their load has its outcome; rejection reports
+    `report_retention` after they were written.
     """
     due = [
-        *_received(archive, ledger, warehouse, now - keep_for),
-        *_held(archive, ledger, now),
-        *(each.name for each in archive.kept(REPORTS) if each.kept_at < now - reports_for),
+        *_expired_received_files(archive, ledger, warehouse, now - archive_retention),
+        *_expired_held_rows(archive, ledger, now),
+        *(
+            report.name
+            for report in archive.list_files(REPORTS)
+            if report.stored_at < now - report_retention
+        ),
     ]
-    for name in due[:MOST_AT_ONCE]:
+    for name in due[:MAX_REMOVALS_PER_TICK]:
         archive.remove(name)
-    return min(len(due), MOST_AT_ONCE)
+    return min(len(due), MAX_REMOVALS_PER_TICK)
 
 
 def sweep(scratch: Path, ledger: Ledger) -> int:
@@ -58,28 +62,32 @@ def sweep(scratch: Path, ledger: Ledger) -> int:
     return len(left)
 
 
-def _received(
-    archive: Archive, ledger: Ledger, warehouse: Warehouse, latest: datetime
+def _expired_received_files(
+    archive: Archive, ledger: Ledger, warehouse: Warehouse, cutoff: datetime
 ) -> Iterator[str]:
-    for file in archive.kept(RECEIVED):
-        if file.kept_at < latest and not _is_published(_stem(file.name), ledger, warehouse):
+    for file in archive.list_files(RECEIVED):
+        if file.stored_at < cutoff and not _is_published(_stem(file.name), ledger, warehouse):
             yield file.name
 
 
 def _is_published(sha256: str, ledger: Ledger, warehouse: Warehouse) -> bool:
     """Whether a version that can still be rolled back to was made from a file."""
     return any(
-        version.number in {kept.number for kept in warehouse.versions(version.target)}
-        for version in ledger.versions.made_from(sha256)
+        version.number in {retained.number for retained in warehouse.versions(version.target)}
+        for version in ledger.versions.by_sha256(sha256)
     )
 
 
-def _held(archive: Archive, ledger: Ledger, now: datetime) -> Iterator[str]:
-    for file in archive.kept(HELD):
+def _expired_held_rows(archive: Archive, ledger: Ledger, now: datetime) -> Iterator[str]:
+    for file in archive.list_files(HELD):
         job_id = JobId(_stem(file.name))
         load = ledger.loads.get(job_id)
         is_claimed = ledger.holds.get(job_id) is not None
-        if load is None or load.is_final or (not is_claimed and file.kept_at < now - UNCLAIMED):
+        if (
+            load is None
+            or load.is_final
+            or (not is_claimed and file.stored_at < now - UNCLAIMED_AFTER)
+        ):
             yield file.name
 
 

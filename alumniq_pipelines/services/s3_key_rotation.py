@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from alumniq_pipelines.adapters.encryption import Seal
+from alumniq_pipelines.adapters.encryption import SecretCipher
 from alumniq_pipelines.adapters.iam import AccessKeys
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.s3_keys import S3Keys
-from alumniq_pipelines.core.access.s3_keys import S3Key, turn_due, user_name
+from alumniq_pipelines.core.access.s3_keys import S3Key, plan_rotation, user_name
 from alumniq_pipelines.core.loads.customer import Customer
 from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, Notice
 
 
 @dataclass(frozen=True, slots=True)
-class Rotated:
+class RotationSummary:
     """What one look did."""
 
     made: int = 0
@@ -23,7 +23,7 @@ class Rotated:
 
 
 @dataclass(frozen=True, slots=True)
-class Rotation:
+class S3KeyRotation:
     """Looks at every customer; harmless to repeat, whenever it crashed before.
 
     A pair that was made and not kept is taken away at the next look: nobody was told its secret.
@@ -31,50 +31,56 @@ class Rotation:
 
     ledger: Ledger
     store: AccessKeys
-    seal: Seal
+    cipher: SecretCipher
 
     @property
     def keys(self) -> S3Keys:
         """Where the ledger keeps them."""
         return S3Keys(self.ledger.database, self.ledger.audit)
 
-    def look(self, now: datetime) -> Rotated:
+    def run(self, now: datetime) -> RotationSummary:
         """Do what is due for all customers."""
         done = [
-            self._turn(customer, environment, now)
+            self._rotate_user_keys(customer, environment, now)
             for customer in self.ledger.customers.all()
             for environment in Environment
         ]
-        return Rotated(*(sum(each) for each in zip(*done, strict=True))) if done else Rotated()
+        return (
+            RotationSummary(*(sum(counts) for counts in zip(*done, strict=True)))
+            if done
+            else RotationSummary()
+        )
 
-    def _turn(
+    def _rotate_user_keys(
         self, customer: Customer, environment: Environment, now: datetime
     ) -> tuple[int, int, int]:
         user = user_name(customer.id, environment)
         keys = self.keys.of(user)
-        turn = turn_due(keys, now)
+        plan = plan_rotation(keys, now)
         newest = max((key.created_at for key in keys), default=now)
-        warned = sum(self._warn(each, now) for each in turn.warn if self._is_used(each, newest))
-        for old in turn.end:
+        warned = sum(
+            self._warn(s3_key, now) for s3_key in plan.warn if self._is_used(s3_key, newest)
+        )
+        for old in plan.end:
             self.store.deactivate(user, old.access_key_id)
             self.keys.deactivate(old, now)
-        if turn.make:
-            for each in self.store.unknown(user, {key.access_key_id for key in keys}):
-                self.store.forget(user, each)
-            self._make(customer, environment, now)
-        return int(turn.make), warned, len(turn.end)
+        if plan.make:
+            for access_key_id in self.store.unknown(user, {key.access_key_id for key in keys}):
+                self.store.delete_key(user, access_key_id)
+            self._create_key(customer, environment, now)
+        return int(plan.make), warned, len(plan.end)
 
-    def _make(self, customer: Customer, environment: Environment, now: datetime) -> None:
+    def _create_key(self, customer: Customer, environment: Environment, now: datetime) -> None:
         user = user_name(customer.id, environment)
-        key_id, secret = self.store.make(user, customer.bucket, environment)
-        key = S3Key(key_id, customer.id, user, self.seal.closed(secret), now)
+        key_id, secret = self.store.create(user, customer.bucket, environment)
+        key = S3Key(key_id, customer.id, user, self.cipher.encrypt(secret), now)
         subject = f"A new S3 key is ready ({customer.id}, {environment})"
         text = (
             f"The S3 key {key_id} is ready for {environment}.\n\n"
             "What to do: fetch it and use it from now on; the one before ends in ten days:\n\n"
             "Call: POST /api/v1/index.cfm/aws/accesskey, with your API key and accessKeyId\n"
         )
-        self.keys.add(key, self._mails(customer.id, subject, text), now)
+        self.keys.add(key, self._mail_notices(customer.id, subject, text), now)
 
     def _is_used(self, old: S3Key, since: datetime) -> bool:
         """Whether the old key was used although there was a new one."""
@@ -87,10 +93,10 @@ class Rotation:
             f"The S3 key {key.access_key_id} is still in use, and ends within three days.\n\n"
             "What to do: fetch its successor and use that one.\n"
         )
-        return self.keys.warn(key, self._mails(key.customer, subject, text), now)
+        return self.keys.warn(key, self._mail_notices(key.customer, subject, text), now)
 
-    def _mails(self, customer: str, subject: str, text: str) -> list[Notice]:
+    def _mail_notices(self, customer: str, subject: str, text: str) -> list[Notice]:
         return [
             Notice(Channel.MAIL, address, text, subject, audience=Audience.CUSTOMER)
-            for address in self.keys.reminded(customer)
+            for address in self.keys.reminder_addresses(customer)
         ]

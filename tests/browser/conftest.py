@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from tests.browser.dagster_ui import DagsterUI, running_ui
 from tests.browser.seeded import Seeded, seed
-from tests.servers.gateway import Installation, laid_out, serving
+from tests.servers.gateway import Installation, create_installation, serve_installation
 
 SCREENSHOTS = os.environ.get("SCREENSHOTS", "")
 """Folder that pictures for the documentation are written to; none are taken where it is unset."""
@@ -71,7 +71,7 @@ def seeded_installation(
     tmp_path_factory: pytest.TempPathFactory, migrated_ledger: Path
 ) -> Iterator[Installation]:
     """Lay out a data folder for the pages."""
-    with laid_out(tmp_path_factory.mktemp("pages"), migrated_ledger) as installation:
+    with create_installation(tmp_path_factory.mktemp("pages"), migrated_ledger) as installation:
         yield installation
 
 
@@ -79,7 +79,7 @@ def seeded_installation(
 def seeded(seeded_installation: Installation, chromium: Browser) -> Iterator[Seeded]:
     """Serve pages over a ledger that holds a few days."""
     del chromium  # asked for first: without a browser nothing need start
-    with serving(seeded_installation) as gateway:
+    with serve_installation(seeded_installation) as gateway:
         yield seed(seeded_installation, gateway.url)
 
 

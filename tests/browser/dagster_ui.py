@@ -58,7 +58,7 @@ def _load_samples(stack: Stack, folder: Path) -> tuple[dict[str, JobId], JobId]:
     stack.put(broken.name, broken.read_text(encoding="utf-8"))
     loads = {feed: stack.post(path.name, feed) for feed, path in files.items()}
     for job_id in loads.values():
-        assert stack.told(job_id, seconds=120)["status"] == "SUCCESS"
+        assert stack.wait_for_callback(job_id, seconds=120)["status"] == "SUCCESS"
     refused = stack.post(broken.name, "warehouse")
-    assert stack.told(refused)["status"] == "FAILED"
+    assert stack.wait_for_callback(refused)["status"] == "FAILED"
     return loads, refused

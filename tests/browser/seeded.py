@@ -8,7 +8,7 @@ from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.adapters.passwords import hash_password
 from alumniq_pipelines.core.loads.archive import Receipt
 from alumniq_pipelines.core.loads.check_result import Cause, Counts
-from alumniq_pipelines.core.loads.diff import Changes, reasons_to_hold
+from alumniq_pipelines.core.loads.diff import Changes, find_hold_reasons
 from alumniq_pipelines.core.loads.hold import HeldRows, Hold
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.loads.outcome import AttemptResult, CheckRecord, Outcome
@@ -129,9 +129,9 @@ class Seeder:
             )
             ledger.versions.record(version, end)
         ledger.loads.end(load.job_id, outcome, notices_for(load, outcome), end)
-        for each in ledger.notifications.claim(end, timedelta(minutes=1)):
-            told = DeliveryResult(delivered=True, detail="204 No Content")
-            ledger.notifications.record(each, told, end + timedelta(seconds=1))
+        for notification in ledger.notifications.claim(end, timedelta(minutes=1)):
+            delivery = DeliveryResult(delivered=True, detail="204 No Content")
+            ledger.notifications.record(notification, delivery, end + timedelta(seconds=1))
         return load
 
     def hold(self, load: Load) -> Load:
@@ -146,7 +146,7 @@ class Seeder:
             HeldRows("0" * 64, field_map, "accepted", ("xid",), 31_260, "0" * 64, "etag"),
             Counts(31_260, 31_260, 0),
             changes,
-            reasons_to_hold(changes, field_map.alumniq.thresholds),
+            find_hold_reasons(changes, field_map.alumniq.thresholds),
             start + timedelta(seconds=39),
             start + timedelta(days=7),
         )

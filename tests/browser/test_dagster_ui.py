@@ -12,7 +12,7 @@ from tests.browser.dagster_ui import PEOPLE, DagsterUI
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(300)]
 
 
-def _keep(page: Page, pictures: Path | None, name: str) -> None:
+def _save_screenshot(page: Page, pictures: Path | None, name: str) -> None:
     if pictures:
         page.mouse.move(0, 0)
         page.screenshot(path=pictures / f"dagster-{name}.png", animations="disabled")
@@ -24,11 +24,13 @@ def test_the_graph_shows_the_feeds_and_what_refers_to_what(
     page.goto(f"{dagster_ui.url}/locations/alumniq_pipelines/asset-groups/wave_1/lineage")
     for asset in ("warehouse", "warehouse_degrees", "warehouse_designations", "warehouse_lookups"):
         expect(page.get_by_text(asset, exact=True).first).to_be_visible()
-    told = page.get_by_text(re.compile(r"^\d+ / \d+ Passed$"))
-    expect(told).to_have_count(4)
-    refused, *loaded = sorted(int(each.split(" ")[0]) for each in told.all_inner_texts())
+    wait_for_callback = page.get_by_text(re.compile(r"^\d+ / \d+ Passed$"))
+    expect(wait_for_callback).to_have_count(4)
+    refused, *loaded = sorted(
+        int(inner_text.split(" ")[0]) for inner_text in wait_for_callback.all_inner_texts()
+    )
     assert refused < len(DESCRIPTIONS) <= min(loaded)
-    _keep(page, pictures, "feeds")
+    _save_screenshot(page, pictures, "feeds")
 
 
 def test_a_feed_shows_its_columns_as_the_field_map_describes_them(
@@ -38,7 +40,7 @@ def test_a_feed_shows_its_columns_as_the_field_map_describes_them(
     expect(page.get_by_text("Your primary identifier of the person")).to_be_visible()
     expect(page.get_by_text("primary key (xid)")).to_be_visible()
     expect(page.get_by_text("data_engineering")).to_be_visible()
-    _keep(page, pictures, "feed")
+    _save_screenshot(page, pictures, "feed")
 
 
 def test_a_partition_shows_what_was_published_for_a_customer(
@@ -51,10 +53,10 @@ def test_a_partition_shows_what_was_published_for_a_customer(
     expect(page.get_by_text(dagster_ui.loads["warehouse-degrees"], exact=True)).to_be_visible()
     expect(page.get_by_text("rows read", exact=True)).to_be_visible()
     expect(page.get_by_text("warehouse-degrees.csv")).to_be_visible()
-    _keep(page, pictures, "partition")
+    _save_screenshot(page, pictures, "partition")
 
 
-def test_a_materialisation_tells_its_rows_its_file_and_its_speed(
+def test_a_materialisation_shows_its_rows_its_file_and_its_speed(
     page: Page, dagster_ui: DagsterUI
 ) -> None:
     page.goto(f"{dagster_ui.url}/assets/feeds/warehouse?view=events")
@@ -74,4 +76,4 @@ def test_checks_say_what_was_wrong_and_where_without_a_value(
     expect(page.get_by_text("Header, structure and every value keep")).to_be_visible()
     for line in (101, 301, 401, 501):
         expect(page.get_by_text(f"line {line})").first).to_be_visible()
-    _keep(page, pictures, "checks")
+    _save_screenshot(page, pictures, "checks")

@@ -41,7 +41,10 @@ def sign_in_as_staff(page: Page, seeded: Seeded) -> None:
 def addresses(seeded: Seeded) -> list[str]:
     """List every page that a customer can open."""
     loads = (seeded.good, seeded.bad, seeded.queued, seeded.held)
-    return [*(f"/{each}" for each in CUSTOMER_PAGES), *(f"/loads/{each}" for each in loads)]
+    return [
+        *(f"/{customer_page}" for customer_page in CUSTOMER_PAGES),
+        *(f"/loads/{load}" for load in loads),
+    ]
 
 
 def faults(page: Page) -> list[str]:
@@ -51,7 +54,7 @@ def faults(page: Page) -> list[str]:
         "violations.map(v => `${v.impact} ${v.id}: ${v.nodes.map(n => n.target).join(' ')}`)]}"
     )
     assert passes > 10, "axe-core looked at nothing"
-    return [str(each) for each in found]
+    return [str(fault) for fault in found]
 
 
 @pytest.fixture
@@ -76,7 +79,7 @@ def test_signing_in_shows_the_webhooks_and_signing_out_hides_them(
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-def test_a_wrong_key_is_told_so(page: Page, seeded: Seeded) -> None:
+def test_a_wrong_key_is_refused_with_a_message(page: Page, seeded: Seeded) -> None:
     page.goto(f"{seeded.url}/sign-in")
     page.get_by_label("API key", exact=True).fill("aq_test_wrong")
     page.locator("form", has=page.get_by_label("API key", exact=True)).get_by_role("button").click()
@@ -92,7 +95,7 @@ def test_a_job_shows_commands_to_copy(page: Page, seeded: Seeded) -> None:
     assert copied.startswith(f"curl --compressed '{seeded.url}/api/v1/index.cfm/webhook/warehouse'")
 
 
-def test_a_failing_load_tells_its_causes_first_and_counts_that_add_up(
+def test_a_failing_load_shows_its_causes_first_and_counts_that_add_up(
     page: Page, seeded: Seeded
 ) -> None:
     sign_in(page, seeded, seeded.key)
@@ -100,8 +103,8 @@ def test_a_failing_load_tells_its_causes_first_and_counts_that_add_up(
     expect(page.get_by_role("heading", level=2).first).to_have_text("Why it failed")
     for error in ERRORS:
         expect(page.get_by_text(error.split("(")[1])).to_be_visible()
-    told = page.locator(".sum").inner_text().replace(",", "")
-    read, accepted, rejected = (int(each) for each in re.findall(r"\d+", told))
+    output = page.locator(".sum").inner_text().replace(",", "")
+    read, accepted, rejected = (int(number) for number in re.findall(r"\d+", output))
     assert read == accepted + rejected == 61_230
 
 
@@ -119,8 +122,8 @@ def test_a_key_is_rotated_while_the_old_one_works_on(page: Page, seeded: Seeded)
     page.get_by_role("button", name="Make a new key like it").click()
     key = page.get_by_label("New API key", exact=True).inner_text()
     page.get_by_role("button", name="Sign out").click()
-    for each in (key, seeded.other_key):
-        sign_in(page, seeded, each)
+    for api_key in (key, seeded.other_key):
+        sign_in(page, seeded, api_key)
 
 
 def test_a_file_is_uploaded_without_a_script(
@@ -134,7 +137,7 @@ def test_a_file_is_uploaded_without_a_script(
     page.get_by_label("File", exact=True).set_input_files(file)
     page.get_by_role("button", name="Upload and load").click()
     expect(page.get_by_role("heading", name="by-hand.csv")).to_be_visible()
-    [load] = pages_ledger.loads.find(customer="ocu", most=1)
+    [load] = pages_ledger.loads.find(customer="ocu", limit=1)
     assert load.request.filename == "by-hand.csv"
 
 
@@ -182,30 +185,30 @@ def test_staff_go_from_the_board_to_the_load(page: Page, seeded: Seeded) -> None
 
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_keeps_anybody_out_or_needs_scrolling_sideways(
+def test_every_page_is_accessible_and_needs_no_sideways_scrolling(
     page_of: Callable[[Scheme, int], Page], seeded: Seeded, scheme: Scheme, width: int
 ) -> None:
     page = page_of(scheme, width)
     page.add_init_script(path=AXE)
-    told: list[str] = []
+    output: list[str] = []
 
-    def look(path: str) -> None:
+    def visit(path: str) -> None:
         page.goto(f"{seeded.url}{path}")
-        told.extend(f"{path} {each}" for each in faults(page))
+        output.extend(f"{path} {fault}" for fault in faults(page))
         beyond = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         if beyond > 0:
-            told.append(f"{path} is {beyond} pixels too wide")
+            output.append(f"{path} is {beyond} pixels too wide")
 
-    look("/sign-in")
-    look("/api/")
+    visit("/sign-in")
+    visit("/api/")
     sign_in(page, seeded, seeded.key)
     for path in addresses(seeded):
-        look(path)
+        visit(path)
     sign_in_as_staff(page, seeded)
-    look("/staff")
+    visit("/staff")
     page.get_by_role("button", name="Look of iqu, qa").click()
-    look(f"/loads/{seeded.held}")
-    assert told == []
+    visit(f"/loads/{seeded.held}")
+    assert output == []
 
 
 def test_pictures_of_the_pages_are_taken(

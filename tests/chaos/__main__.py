@@ -20,11 +20,11 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="alumniq-chaos-"))
     sys.stdout.write(f"Seed {options.seed}, data in {folder}\n")
     sys.stdout.flush()
-    tally = run_chaos(folder, options.minutes * 60, options.seed, ledger_url=options.ledger_url)
-    if not tally.breaches:
+    summary = run_chaos(folder, options.minutes * 60, options.seed, ledger_url=options.ledger_url)
+    if not summary.breaches:
         shutil.rmtree(folder)
-    sys.stdout.write("\n".join([*tally.breaches, tally.line]) + "\n")
-    return 1 if tally.breaches else 0
+    sys.stdout.write("\n".join([*summary.breaches, summary.line]) + "\n")
+    return 1 if summary.breaches else 0
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from tests.servers.receiver import Received
 
 
 @dataclass
-class Tally:
+class ChaosSummary:
     """Counts for the last line, and every breach of a promise in words."""
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -36,67 +36,77 @@ class Tally:
         return " ".join(f"{name}={count}" for name, count in self.counts.items())
 
 
-def reckon(storm: Storm) -> Tally:
+def verify_promises(storm: Storm) -> ChaosSummary:
     """Compare; the system still runs."""
-    tally = Tally()
-    loads = list(storm.system.ledger.loads.find(most=100_000))
-    tally.counts["kills"] = storm.kills.total()
-    tally.counts["outages"] = storm.outages.total()
-    tally.counts["loads"] = len(loads)
-    tally.counts["attempts"] = sum(load.attempts for load in loads)
+    summary = ChaosSummary()
+    loads = list(storm.system.ledger.loads.find(limit=100_000))
+    summary.counts["kills"] = storm.kills.total()
+    summary.counts["outages"] = storm.outages.total()
+    summary.counts["loads"] = len(loads)
+    summary.counts["attempts"] = sum(load.attempts for load in loads)
     for name in ("lost", "duplicated", "repeated", "mixed", "left"):
-        tally.counts[name] = 0
-    _every_load_has_ended(storm, loads, tally)
-    _everybody_was_told_once(storm, loads, tally)
-    _the_newest_version_is_live(storm, loads, tally)
-    _nothing_is_left(storm, tally)
-    return tally
+        summary.counts[name] = 0
+    _every_load_has_ended(storm, loads, summary)
+    _everybody_was_notified_once(storm, loads, summary)
+    _the_newest_version_is_live(storm, loads, summary)
+    _nothing_is_left(storm, summary)
+    return summary
 
 
-def _every_load_has_ended(storm: Storm, loads: list[Load], tally: Tally) -> None:
+def _every_load_has_ended(storm: Storm, loads: list[Load], summary: ChaosSummary) -> None:
     known = {str(load.job_id) for load in loads}
     for job_id in storm.accepted.keys() - known:
-        tally.breach("lost", f"{job_id} was accepted, and the ledger has no such load")
+        summary.breach("lost", f"{job_id} was accepted, and the ledger has no such load")
     for load in loads:
         if not load.is_final:
-            tally.breach("lost", f"{load.job_id} is {load.state} for good")
+            summary.breach("lost", f"{load.job_id} is {load.state} for good")
         elif storm.sent[load.request.filename].is_good is (load.state is LoadState.FAILED):
-            results = [each.result for each in storm.system.ledger.loads.attempts(load.job_id)]
+            results = [
+                attempt.result for attempt in storm.system.ledger.loads.attempts(load.job_id)
+            ]
             if results[-1] is AttemptResult.SUPERSEDED:
                 continue  # never judged: a file that came later was live by then
             if AttemptResult.REFUSED in results or load.state is LoadState.SUCCEEDED:
-                tally.breach("wrong", f"{load.job_id} is {load.state} after {results}")
+                summary.breach("wrong", f"{load.job_id} is {load.state} after {results}")
             else:
-                tally.counts["failed-by-us"] += 1
+                summary.counts["failed-by-us"] += 1
 
 
-def _everybody_was_told_once(storm: Storm, loads: list[Load], tally: Tally) -> None:
+def _everybody_was_notified_once(storm: Storm, loads: list[Load], summary: ChaosSummary) -> None:
     callbacks: dict[str, list[Received]] = defaultdict(list)
-    for each in list(storm.system.receiver.received):
-        callbacks[json.loads(each.body)["jobId"]].append(each)
+    for callback in list(storm.system.receiver.received):
+        callbacks[json.loads(callback.body)["jobId"]].append(callback)
     mails: Counter[str] = Counter()
     for path in storm.system.settings.mail_dir.glob("*.eml"):
         message = message_from_bytes(path.read_bytes(), policy=policy.default)
         mails[str(message["Message-ID"]).removeprefix("<msg_")[:35]] += 1
     for load in (load for load in loads if load.is_final):
-        came = callbacks[load.job_id]
-        ids = {each.headers["webhook-id"] for each in came}
-        if not came or not mails[load.job_id]:
-            tally.breach(
-                "lost", f"{load.job_id}: {len(came)} callbacks, {mails[load.job_id]} mails"
+        received = callbacks[load.job_id]
+        ids = {callback.headers["webhook-id"] for callback in received}
+        if not received or not mails[load.job_id]:
+            summary.breach(
+                "lost", f"{load.job_id}: {len(received)} callbacks, {mails[load.job_id]} mails"
             )
-        if len(ids) > 1 or len({each.body for each in came}) > 1 or mails[load.job_id] > 1:
-            tally.breach("duplicated", f"{load.job_id} was told {ids}, {mails[load.job_id]} mails")
-        tally.counts["repeated"] += max(0, len(came) - 1)
-        said = {json.loads(each.body)["executionCompleted"] for each in came}
-        if said - {load.state is LoadState.SUCCEEDED}:
-            tally.breach("wrong", f"{load.job_id} is {load.state}, and its customer heard {said}")
+        if (
+            len(ids) > 1
+            or len({callback.body for callback in received}) > 1
+            or mails[load.job_id] > 1
+        ):
+            summary.breach(
+                "duplicated", f"{load.job_id} was told {ids}, {mails[load.job_id]} mails"
+            )
+        summary.counts["repeated"] += max(0, len(received) - 1)
+        statuses = {json.loads(callback.body)["executionCompleted"] for callback in received}
+        if statuses - {load.state is LoadState.SUCCEEDED}:
+            summary.breach(
+                "wrong", f"{load.job_id} is {load.state}, and its customer heard {statuses}"
+            )
 
 
-def _the_newest_version_is_live(storm: Storm, loads: list[Load], tally: Tally) -> None:
+def _the_newest_version_is_live(storm: Storm, loads: list[Load], summary: ChaosSummary) -> None:
     """Rows of one file only, all of them, and of the newest load that succeeded."""
     newest: dict[str, Load] = {}
-    for load in sorted(loads, key=lambda each: each.number):
+    for load in sorted(loads, key=lambda candidate: candidate.number):
         if load.state is LoadState.SUCCEEDED:
             newest[load.target.partition_key] = load
     sql = "select description, count(*) from warehouse_lookups group by 1"
@@ -105,14 +115,14 @@ def _the_newest_version_is_live(storm: Storm, loads: list[Load], tally: Tally) -
         _, rows = warehouse(storm.system.settings).query(target.customer, target.environment, sql)
         sent = storm.sent[load.request.filename]
         if [tuple(row) for row in rows] != [(sent.filename, sent.rows)]:
-            tally.breach("mixed", f"{target} shows {rows}, not {sent.rows} of {sent.filename}")
+            summary.breach("mixed", f"{target} shows {rows}, not {sent.rows} of {sent.filename}")
 
 
-def _nothing_is_left(storm: Storm, tally: Tally) -> None:
+def _nothing_is_left(storm: Storm, summary: ChaosSummary) -> None:
     settings = storm.system.settings
     for path in settings.scratch_dir.glob("*"):
-        tally.breach("left", f"{path.name} in the scratch folder")
+        summary.breach("left", f"{path.name} in the scratch folder")
     os.environ.update(storage_environment(settings))  # dagster.yaml names the variable only
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         for run in instance.get_runs(RunsFilter(statuses=NOT_FINISHED_STATUSES)):
-            tally.breach("left", f"run {run.run_id} is {run.status.value}")
+            summary.breach("left", f"run {run.run_id} is {run.status.value}")

@@ -17,7 +17,7 @@ from tests.chaos.ledger_outage import ledger_away
 from tests.chaos.system import PARTS, System
 
 HEADER = '"list","code","description","sortOrder","isActive"\n'
-MOST_UNFINISHED = 16
+MAX_UNFINISHED = 16
 """Customers wait while so many loads have no outcome: more would only lengthen the end."""
 BROKEN_SHARE = 0.1
 AWAY_SECONDS = 6.0
@@ -39,35 +39,35 @@ class Storm:
     """What was sent and what was broken; `accepted` are the job ids that were answered."""
 
     system: System
-    chance: random.Random
+    rng: random.Random
     sent: dict[str, Sent] = field(default_factory=dict)
     accepted: dict[str, Sent] = field(default_factory=dict)
     kills: Counter[str] = field(default_factory=Counter)
     outages: Counter[str] = field(default_factory=Counter)
 
-    def rage(self, seconds: float) -> None:
+    def run_for(self, seconds: float) -> None:
         """Send and break things for so long."""
         until = time.monotonic() + seconds
-        strike_at = time.monotonic() + self.chance.uniform(3, 10)
+        next_failure_at = time.monotonic() + self.rng.uniform(3, 10)
         while time.monotonic() < until:
-            if self._unfinished() < MOST_UNFINISHED:
+            if self._unfinished() < MAX_UNFINISHED:
                 self._send()
-            if time.monotonic() > strike_at:
-                self._strike()
-                strike_at = time.monotonic() + self.chance.uniform(3, 10)
+            if time.monotonic() > next_failure_at:
+                self._inject_failure()
+                next_failure_at = time.monotonic() + self.rng.uniform(3, 10)
             time.sleep(0.2)
 
-    def calm_down(self, seconds: float) -> None:
+    def wait_until_idle(self, seconds: float) -> None:
         """Wait until every load has ended and everything owed was sent, or time is up."""
         until = time.monotonic() + seconds
-        while time.monotonic() < until and (self._unfinished() or self._owed()):
+        while time.monotonic() < until and (self._unfinished() or self._callbacks_pending()):
             time.sleep(0.5)
 
     def _send(self) -> None:
-        target = self.chance.choice(self.system.targets)
+        target = self.rng.choice(self.system.targets)
         number = len(self.sent) + 1
-        is_good = self.chance.random() > BROKEN_SHARE
-        sent = Sent(target, f"lookups-{number}.csv", self.chance.randint(50, 500), is_good)
+        is_good = self.rng.random() > BROKEN_SHARE
+        sent = Sent(target, f"lookups-{number}.csv", self.rng.randint(50, 500), is_good)
         if not self._deliver(sent):
             return
         self.sent[sent.filename] = sent
@@ -98,39 +98,39 @@ class Storm:
             return False
         return True
 
-    def _strike(self) -> None:
+    def _inject_failure(self) -> None:
         # A short storm on a slow machine strikes a few times only: it kills before anything else.
-        blow = self.chance.choice(self._blows if self.kills.total() else list(PARTS))
-        if blow in PARTS:
-            self.kills[blow] += self.system.kill(blow, self.chance.randrange(100))
+        failure = self.rng.choice(self._failures if self.kills.total() else list(PARTS))
+        if failure in PARTS:
+            self.kills[failure] += self.system.kill(failure, self.rng.randrange(100))
             return
-        self.outages[blow] += 1
+        self.outages[failure] += 1
         settings = self.system.settings
         away = {
-            "bucket": lambda: _away(settings.buckets_dir),
-            "scratch": lambda: _away(settings.scratch_dir),
+            "bucket": lambda: _missing(settings.buckets_dir),
+            "scratch": lambda: _missing(settings.scratch_dir),
             "ledger": lambda: ledger_away(settings.ledger_url),
         }
-        with away[blow]():
+        with away[failure]():
             until = time.monotonic() + AWAY_SECONDS
             while time.monotonic() < until:
                 self._send()
                 time.sleep(1)
 
     @property
-    def _blows(self) -> list[str]:
+    def _failures(self) -> list[str]:
         """What may happen; a ledger that is a file cannot be taken away."""
-        blows = [*PARTS, "worker", "worker", "worker", "bucket", "scratch"]
-        return [*blows, "ledger"] if self.system.settings.ledger_url else blows
+        failures = [*PARTS, "worker", "worker", "worker", "bucket", "scratch"]
+        return [*failures, "ledger"] if self.system.settings.ledger_url else failures
 
     def _unfinished(self) -> int:
-        return len(self.system.ledger.loads.find(states=UNFINISHED, most=1_000))
+        return len(self.system.ledger.loads.find(states=UNFINISHED, limit=1_000))
 
-    def _owed(self) -> bool:
+    def _callbacks_pending(self) -> bool:
         """Whether a callback of a load is still to come."""
-        told = {each.path for each in list(self.system.receiver.received)}
-        loads = self.system.ledger.loads.find(most=100_000)
-        return any(f"/{load.request.filename}" not in told for load in loads)
+        notified_paths = {callback.path for callback in list(self.system.receiver.received)}
+        loads = self.system.ledger.loads.find(limit=100_000)
+        return any(f"/{load.request.filename}" not in notified_paths for load in loads)
 
 
 def content_of(sent: Sent) -> str:
@@ -142,14 +142,14 @@ def content_of(sent: Sent) -> str:
 
 
 @contextmanager
-def _away(folder: Path) -> Iterator[None]:
+def _missing(folder: Path) -> Iterator[None]:
     """Take a folder away; a file in its place keeps anybody from making it anew."""
     folder.mkdir(exist_ok=True)
-    kept = folder.with_name(f"{folder.name}-away")
-    folder.rename(kept)
+    hidden = folder.with_name(f"{folder.name}-away")
+    folder.rename(hidden)
     folder.touch()
     try:
         yield
     finally:
         folder.unlink()
-        kept.rename(folder)
+        hidden.rename(folder)

@@ -15,7 +15,7 @@ import httpx
 
 from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.cli.home import sole_use
+from alumniq_pipelines.cli.home import exclusive_use
 from alumniq_pipelines.core.feeds.field_map import Threshold
 from alumniq_pipelines.core.loads.customer import Customer, Subscription
 from alumniq_pipelines.core.loads.target import Environment, Target
@@ -71,10 +71,10 @@ class System:
             os.kill(pids[choice % len(pids)], signal.SIGKILL)
         return True
 
-    def is_deserted(self) -> bool:
+    def has_exited(self) -> bool:
         """Whether none of its processes is left: the last one holds the data folder's lock."""
         try:
-            with sole_use(self.settings):
+            with exclusive_use(self.settings):
                 return True
         except AlreadyUp:
             return False

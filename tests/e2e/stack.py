@@ -131,10 +131,10 @@ class Stack:
 
     def callbacks(self, job_id: JobId) -> list[dict[str, Any]]:
         """List the callbacks that came for a load, one by one."""
-        bodies = [json.loads(each.body) for each in list(self.receiver.received)]
+        bodies = [json.loads(callback.body) for callback in list(self.receiver.received)]
         return [body for body in bodies if body["jobId"] == job_id]
 
-    def told(self, job_id: JobId, seconds: float = 60) -> dict[str, Any]:
+    def wait_for_callback(self, job_id: JobId, seconds: float = 60) -> dict[str, Any]:
         """Wait for the callback of a load."""
         what = f"the callback of {job_id}"
         return self.wait_for(what, lambda: self.callbacks(job_id), seconds=seconds)[0]
@@ -142,7 +142,7 @@ class Stack:
     def mails(self, job_id: JobId) -> list[str]:
         """List the subjects of the mails about a load."""
         paths = self.settings.mail_dir.glob(f"*{job_id}*.eml")
-        messages = [message_from_bytes(each.read_bytes(), policy=policy.default) for each in paths]
+        messages = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in paths]
         return [str(message["Subject"]) for message in messages]
 
     # The staff's side
@@ -181,12 +181,12 @@ class Stack:
             yield opened
 
     def wait_for(
-        self, what: str, look: Callable[[], Found | None], *, seconds: float = 60
+        self, what: str, condition: Callable[[], Found | None], *, seconds: float = 60
     ) -> Found:
         """Look until something is found; fails with the ends of all logs when time is up."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            found = look()
+            found = condition()
             if found:
                 return found
             time.sleep(0.1)
@@ -207,8 +207,10 @@ class Stack:
     def _ticked_since(self, moment: float) -> bool:
         with self.instance() as instance:
             states = instance.all_instigator_state()
-        data = [each.instigator_data for each in states if each.name == "load_requests"]
-        return any((getattr(each, "last_tick_timestamp", 0) or 0) > moment for each in data)
+        data = [state.instigator_data for state in states if state.name == "load_requests"]
+        return any(
+            (getattr(instigator, "last_tick_timestamp", 0) or 0) > moment for instigator in data
+        )
 
 
 @contextmanager

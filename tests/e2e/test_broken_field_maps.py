@@ -44,12 +44,12 @@ def deliver(stack: Stack, name: str, feed: str) -> str:
     else:
         catalog = read_catalog(REPOSITORY / "schemas")
         stack.put(name, template(catalog.feed(feed), catalog))
-    return str(stack.told(stack.post(name, feed), seconds=90)["status"])
+    return str(stack.wait_for_callback(stack.post(name, feed), seconds=90)["status"])
 
 
 def kinds(stack: Stack) -> list[Kind]:
     """Answer the kinds of the incidents that are open."""
-    return [each.condition.kind for each in stack.ledger.incidents.now_open()]
+    return [incident.condition.kind for incident in stack.ledger.incidents.list_open()]
 
 
 def call(stack: Stack, job: str) -> httpx.Response:
@@ -70,8 +70,8 @@ def test_staff_are_notified_once_of_the_broken_file_and_its_line(stack: Stack) -
         "the mail to staff",
         lambda: [
             text
-            for each in stack.settings.mail_dir.glob("*opened*.eml")
-            if "warehouse-b.yaml, line 2" in (text := each.read_text(encoding="utf-8"))
+            for path in stack.settings.mail_dir.glob("*opened*.eml")
+            if "warehouse-b.yaml, line 2" in (text := path.read_text(encoding="utf-8"))
         ],
         seconds=120,
     )

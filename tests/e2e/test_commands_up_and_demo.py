@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from alumniq_pipelines.cli.home import sole_use
+from alumniq_pipelines.cli.home import exclusive_use
 from alumniq_pipelines.core.problems.setup import AlreadyUp
 from alumniq_pipelines.settings import Settings
 from tests.e2e.stack import free_port
@@ -116,10 +116,10 @@ def up(folder: Path, log: Path) -> Iterator[Up]:
         started.process.wait()
 
 
-def is_deserted(folder: Path) -> bool:
+def has_exited(folder: Path) -> bool:
     """Whether no process of a system on the folder is left: the last one holds its lock."""
     try:
-        with sole_use(Settings(data_dir=folder)):
+        with exclusive_use(Settings(data_dir=folder)):
             return True
     except AlreadyUp:
         return False
@@ -131,7 +131,7 @@ def test_the_demo_ends_with_four_successes_and_one_failure(demo: str, folder: Pa
     assert len({job_id for job_id, _ in callbacks}) == 5
     assert demo.count("Readers see 2,000 people.") == 2
     assert "Not loaded: warehouse (iqu, qa)" in demo
-    assert is_deserted(folder)
+    assert has_exited(folder)
 
 
 def test_nothing_that_the_demo_makes_can_be_read_by_others(demo: str, folder: Path) -> None:
@@ -142,7 +142,7 @@ def test_nothing_that_the_demo_makes_can_be_read_by_others(demo: str, folder: Pa
     assert open_to_others(folder) == []
 
 
-def test_what_the_demo_left_can_be_looked_at_with_the_other_commands(
+def test_what_the_demo_left_can_be_inspected_with_the_other_commands(
     demo: str, folder: Path
 ) -> None:
     assert demo
@@ -159,7 +159,7 @@ def test_a_demo_empties_no_folder_but_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("demo")
-def test_up_runs_until_it_is_told_to_stop(folder: Path, tmp_path: Path) -> None:
+def test_up_runs_until_it_is_stopped(folder: Path, tmp_path: Path) -> None:
     (folder / "archive").chmod(0o755)  # as an older release made it
     with up(folder, tmp_path / "log") as running:
         assert running.answers()
@@ -178,12 +178,12 @@ def test_up_runs_until_it_is_told_to_stop(folder: Path, tmp_path: Path) -> None:
         running.process.send_signal(signal.SIGINT)
         assert running.process.wait(60) == 0, running.said()
         assert running.said().endswith("Stopped; nothing is left running.\n")
-    assert is_deserted(folder)
+    assert has_exited(folder)
 
 
 @pytest.mark.usefixtures("demo")
 def test_nothing_outlives_a_killed_up(folder: Path, tmp_path: Path) -> None:
     with up(folder, tmp_path / "log") as running:
         running.process.kill()
-        wait_for(lambda: is_deserted(folder), running.log, seconds=20)
+        wait_for(lambda: has_exited(folder), running.log, seconds=20)
         assert not running.answers()

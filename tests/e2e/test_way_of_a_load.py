@@ -26,10 +26,10 @@ def a_file(rows: int, note: str = "Unit") -> str:
     )
 
 
-def test_a_good_file_is_published_and_told_once(stack: Stack) -> None:
+def test_a_good_file_is_published_and_notified_once(stack: Stack) -> None:
     stack.put("good.csv", a_file(100))
     job_id = stack.post("good.csv")
-    assert stack.told(job_id) == {
+    assert stack.wait_for_callback(job_id) == {
         "jobId": job_id,
         "status": "SUCCESS",
         "errors": None,
@@ -45,7 +45,7 @@ def test_a_file_with_bad_rows_fails_with_their_lines_and_is_not_tried_again(stac
     before = _live(stack)
     stack.put("bad.csv", a_file(5) + '"unit","","No code","1","true"\n')
     job_id = stack.post("bad.csv")
-    body = stack.told(job_id)
+    body = stack.wait_for_callback(job_id)
     assert body["status"] == "FAILED"
     assert body["executionCompleted"] is False
     assert "line 7" in " ".join(body["errors"])
@@ -53,7 +53,7 @@ def test_a_file_with_bad_rows_fails_with_their_lines_and_is_not_tried_again(stac
     assert stack.rows() == before, "The version before must stay live."
 
 
-def test_a_fault_of_ours_is_retried_until_it_passes_and_told_once(stack: Stack) -> None:
+def test_an_outage_is_retried_until_it_passes_and_notified_once(stack: Stack) -> None:
     stack.put("away.csv", a_file(120))
     job_id = stack.post("away.csv")
     away = stack.folder.with_name("away")
@@ -62,14 +62,14 @@ def test_a_fault_of_ours_is_retried_until_it_passes_and_told_once(stack: Stack) 
         stack.wait_for(
             "an attempt that fails",
             lambda: [
-                each
-                for each in stack.ledger.loads.attempts(job_id)
-                if each.result is AttemptResult.OUTAGE
+                attempt
+                for attempt in stack.ledger.loads.attempts(job_id)
+                if attempt.result is AttemptResult.OUTAGE
             ],
         )
     finally:
         away.rename(stack.folder)
-    assert stack.told(job_id)["status"] == "SUCCESS"
+    assert stack.wait_for_callback(job_id)["status"] == "SUCCESS"
     assert stack.load(job_id).attempts > 1
     assert stack.rows() == 120
     assert len(stack.callbacks(job_id)) == 1
@@ -79,7 +79,7 @@ def test_the_same_webhook_twice_makes_two_loads_in_order(stack: Stack) -> None:
     stack.put("twice.csv", a_file(130))
     first, second = stack.post("twice.csv"), stack.post("twice.csv")
     assert first != second
-    assert {stack.told(job_id)["status"] for job_id in (first, second)} == {"SUCCESS"}
+    assert {stack.wait_for_callback(job_id)["status"] for job_id in (first, second)} == {"SUCCESS"}
     ended = [stack.load(job_id).ended_at for job_id in (first, second)]
     assert ended == sorted(ended, key=str)
     assert len(stack.callbacks(first)) == len(stack.callbacks(second)) == 1
@@ -89,8 +89,8 @@ def test_a_load_whose_worker_is_killed_still_ends_with_one_outcome(stack: Stack)
     stack.put("killed.csv", a_file(400_000))
     job_id = stack.post("killed.csv")
     os.kill(stack.worker_of(job_id), signal.SIGKILL)
-    assert stack.told(job_id, seconds=90)["status"] == "SUCCESS"
-    results = [each.result for each in stack.ledger.loads.attempts(job_id)]
+    assert stack.wait_for_callback(job_id, seconds=90)["status"] == "SUCCESS"
+    results = [attempt.result for attempt in stack.ledger.loads.attempts(job_id)]
     assert results == [AttemptResult.LOST, AttemptResult.PUBLISHED]
     assert len(stack.callbacks(job_id)) == 1
     assert stack.rows() == 400_000
@@ -104,8 +104,8 @@ def test_a_power_cut_in_the_middle_of_a_load_loses_nothing(stack: Stack) -> None
     _kill(worker)
     waiting = stack.post("cut.csv")
     stack.start_daemon()
-    assert stack.told(running, seconds=120)["status"] == "SUCCESS"
-    assert stack.told(waiting, seconds=60)["status"] == "SUCCESS"
+    assert stack.wait_for_callback(running, seconds=120)["status"] == "SUCCESS"
+    assert stack.wait_for_callback(waiting, seconds=60)["status"] == "SUCCESS"
     assert len(stack.callbacks(running)) == len(stack.callbacks(waiting)) == 1
     assert {run.status for run in _runs(stack, running)} <= {
         DagsterRunStatus.SUCCESS,
@@ -119,28 +119,28 @@ def test_a_load_cancelled_in_dagsters_queue_is_not_carried_out(stack: Stack) -> 
     slow = stack.post("slow.csv")
     stack.worker_of(slow)
     stack.put("trial.csv", a_file(399_000))
-    trial = stack.post("trial.csv", dryRun=True)
-    stack.wait_for("a run of the trial", lambda: _runs(stack, trial), seconds=90)
-    stack.cancel(trial)
+    dry_run = stack.post("trial.csv", dryRun=True)
+    stack.wait_for("a run of the trial", lambda: _runs(stack, dry_run), seconds=90)
+    stack.cancel(dry_run)
     stack.put("real.csv", a_file(399_500))
     real = stack.post("real.csv")
-    assert stack.told(trial)["status"] == "FAILED"
-    assert stack.told(real, seconds=120)["status"] == "SUCCESS"
-    assert stack.told(slow)["status"] == "SUCCESS"
-    stack.wait_for("the trial's run", lambda: NOTHING_DONE in _runs(stack, trial)[0].tags)
+    assert stack.wait_for_callback(dry_run)["status"] == "FAILED"
+    assert stack.wait_for_callback(real, seconds=120)["status"] == "SUCCESS"
+    assert stack.wait_for_callback(slow)["status"] == "SUCCESS"
+    stack.wait_for("the trial's run", lambda: NOTHING_DONE in _runs(stack, dry_run)[0].tags)
     assert stack.rows() == 399_500
     assert not [load for load in stack.ledger.loads.find() if load.request.origin is Origin.DAGSTER]
-    assert len(stack.callbacks(trial)) == len(stack.callbacks(real)) == 1
+    assert len(stack.callbacks(dry_run)) == len(stack.callbacks(real)) == 1
 
 
-def test_a_load_that_removes_half_waits_for_a_person_and_is_told_once(stack: Stack) -> None:
+def test_a_load_that_removes_half_waits_for_approval_and_is_notified_once(stack: Stack) -> None:
     before = _live(stack)
     stack.put("half.csv", a_file(before // 2))
     job_id = stack.post("half.csv")
     stack.wait_for("the hold", lambda: stack.load(job_id).state is LoadState.HELD, seconds=90)
     assert stack.rows() == before
     load_actions.approve(stack.ledger, job_id, "A real cut.", "ada", datetime.now(UTC))
-    assert stack.told(job_id, seconds=90)["status"] == "SUCCESS"
+    assert stack.wait_for_callback(job_id, seconds=90)["status"] == "SUCCESS"
     assert stack.rows() == before // 2
     assert len(stack.callbacks(job_id)) == 1
 
@@ -155,7 +155,7 @@ def _live(stack: Stack) -> int:
     """Have something published, whichever test runs first."""
     if not (stack.settings.warehouse_dir / "iqu").exists():
         stack.put("first.csv", a_file(10))
-        stack.told(stack.post("first.csv"))
+        stack.wait_for_callback(stack.post("first.csv"))
     return stack.rows()
 
 

@@ -89,7 +89,7 @@ def test_published_columns_keep_their_names_and_order(feed: str) -> None:
 
 def test_the_core_feed_is_text_but_for_the_membership_flag() -> None:
     warehouse = CATALOG.feed("warehouse")
-    assert [each.name for each in warehouse.columns if each.type != "string"] == ["isMember"]
+    assert [column.name for column in warehouse.columns if column.type != "string"] == ["isMember"]
     member = warehouse.column("isMember")
     assert member is not None
     assert (member.type, member.alumniq.default) == ("integer", 0)

@@ -22,4 +22,4 @@ def test_every_promise_names_a_test_that_exists(line: str) -> None:
     assert nodes
     for path, name in nodes:
         tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
-        assert name in {each.name for each in tree.body if isinstance(each, ast.FunctionDef)}
+        assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}

@@ -28,38 +28,40 @@ def tree(root: type[Problem]) -> Iterator[type[Problem]]:
 
 
 def test_every_problem_lives_in_the_one_folder() -> None:
-    assert {each.__module__.rpartition(".")[0] for each in tree(Problem)} == {problems.__name__}
+    assert {problem.__module__.rpartition(".")[0] for problem in tree(Problem)} == {
+        problems.__name__
+    }
 
 
 def test_every_code_is_kebab_case_and_used_once() -> None:
-    codes = [each.code for each in tree(Problem)]
+    codes = [problem.code for problem in tree(Problem)]
     assert all(re.fullmatch(r"[a-z]+(-[a-z0-9]+)*", code) for code in codes)
     assert len(set(codes)) == len(codes)
 
 
 def test_every_problem_is_for_exactly_one_reader() -> None:
     kinds = (SenderProblem, SetupProblem, OutageProblem)
-    for each in set(tree(Problem)) - {Problem}:
-        assert sum(issubclass(each, kind) for kind in kinds) == 1, each
+    for problem in set(tree(Problem)) - {Problem}:
+        assert sum(issubclass(problem, kind) for kind in kinds) == 1, problem
 
 
 def test_every_title_is_a_short_sentence() -> None:
-    for each in tree(Problem):
-        first = (each.__doc__ or "").strip().splitlines()[0]
-        assert first.endswith("."), each
-        assert len(first) <= 70, each
+    for problem in tree(Problem):
+        first = (problem.__doc__ or "").strip().splitlines()[0]
+        assert first.endswith("."), problem
+        assert len(first) <= 70, problem
 
 
 def test_what_is_live_is_said_from_the_fact_and_nowhere_else() -> None:
     """A sentence about live data in a problem or on a page was printed regardless, also of none."""
-    places = [
+    locations = [
         *(ROOT / "alumniq_pipelines").rglob("*.py"),
         *(ROOT / "webhook_gateway").rglob("*.py"),
         *(ROOT / "webhook_gateway" / "pages" / "templates").glob("*.html"),
     ]
     saying = [
         path.relative_to(ROOT).as_posix()
-        for path in places
+        for path in locations
         if re.search(r"(still|stays) live|previous data", path.read_text(encoding="utf-8"))
     ]
     assert saying == ["alumniq_pipelines/core/problems/live_data.py"]

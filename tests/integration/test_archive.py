@@ -49,7 +49,7 @@ def test_what_was_put_comes_back_as_it_was(
     assert (tmp_path / "copy").read_bytes() == b"a,b\n1,2\n"
 
 
-def test_a_copy_that_is_written_to_leaves_the_kept_file_alone(
+def test_a_copy_that_is_written_to_leaves_the_archived_file_alone(
     archive: Archive, write: Callable[[bytes], Path], tmp_path: Path
 ) -> None:
     archive.put(NAME, write(b"kept"))
@@ -67,7 +67,7 @@ def test_what_is_not_there_is_answered_and_removing_it_is_harmless(
     archive.remove(NAME)
     archive.remove(NAME)
     assert not archive.get(NAME, tmp_path / "copy")
-    assert list(archive.kept(RECEIVED)) == []
+    assert list(archive.list_files(RECEIVED)) == []
 
 
 def test_files_are_listed_by_kind_with_the_time_they_were_last_put(
@@ -77,12 +77,12 @@ def test_files_are_listed_by_kind_with_the_time_they_were_last_put(
     archive.put(NAME, write(b"kept"))
     archive.put(NAME, write(b"kept"))
     archive.put(f"{HELD}x.duckdb", write(b"rows"))
-    [found] = archive.kept(RECEIVED)
+    [found] = archive.list_files(RECEIVED)
     assert found.name == NAME
-    assert before < found.kept_at <= datetime.now(UTC) + timedelta(seconds=2)
+    assert before < found.stored_at <= datetime.now(UTC) + timedelta(seconds=2)
 
 
-def test_keeping_on_the_same_disk_copies_nothing(
+def test_archiving_on_the_same_disk_copies_nothing(
     tmp_path: Path, write: Callable[[bytes], Path]
 ) -> None:
     source = write(b"kept")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.bomb_files import BOMBS, ENTRIES, PACKED
-from benchmarks.bombs import checked
+from benchmarks.bombs import measure_check
 
 CODES = {
     "zstd": "expands-too-far",
@@ -33,7 +33,7 @@ def test_a_bomb_is_refused_by_its_kind_and_takes_little(tmp_path: Path, kind: st
     bomb, scratch = tmp_path / "bomb", tmp_path / "scratch"
     scratch.mkdir()
     BOMBS[kind](bomb, size)
-    refusal = checked(bomb, scratch)
+    refusal = measure_check(bomb, scratch)
     bomb.unlink()
     assert refusal.codes == (CODES[kind],)
     assert refusal.memory_bytes < MEMORY_BYTES

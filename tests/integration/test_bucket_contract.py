@@ -132,7 +132,7 @@ def test_awkward_names_mean_only_themselves(
 
     assert bucket.head(key) == put
     assert bucket.fetch(key, tmp_path / "fetched", put.etag) == put
-    assert [each.key for each in bucket.names("qa/warehouse/")] == [key]
+    assert [stored_file.key for stored_file in bucket.list_objects("qa/warehouse/")] == [key]
 
 
 @pytest.mark.parametrize("key", KEYS_OF_NOTHING, ids=ascii)
@@ -183,14 +183,17 @@ def test_names_are_listed_in_order_below_a_prefix(bucket: Bucket, content: Path)
         bucket.put(f"qa/warehouse/{name}", content)
     bucket.put("production/warehouse/a.csv", content)
 
-    listed = [each.key.removeprefix("qa/warehouse/") for each in bucket.names("qa/warehouse/")]
+    listed = [
+        stored_file.key.removeprefix("qa/warehouse/")
+        for stored_file in bucket.list_objects("qa/warehouse/")
+    ]
 
     assert listed == sorted(names, key=str.encode)
-    assert [each.key for each in bucket.names("qa/warehouse/a", most=2)] == [
+    assert [stored_file.key for stored_file in bucket.list_objects("qa/warehouse/a", limit=2)] == [
         "qa/warehouse/a-1.csv",
         "qa/warehouse/a.csv",
     ]
-    assert list(bucket.names("qa/elsewhere/")) == []
+    assert list(bucket.list_objects("qa/elsewhere/")) == []
 
 
 def test_a_bucket_that_is_away_is_an_outage(
@@ -205,7 +208,7 @@ def test_a_bucket_that_is_away_is_an_outage(
     with pytest.raises(BucketUnavailable):
         bucket.put(KEY, content)
     with pytest.raises(BucketUnavailable):
-        bucket.names("qa/")
+        bucket.list_objects("qa/")
 
 
 def test_making_a_bucket_again_keeps_what_is_in_it(

@@ -37,7 +37,7 @@ def test_a_link_out_of_the_bucket_leads_nowhere(bucket: FolderBucket, tmp_path: 
     for key in (KEY, "qa/warehouse/linked/secret.csv"):
         assert bucket.head(key) is None
         assert bucket.fetch(key, tmp_path / "fetched") is None
-    assert bucket.names("") == []
+    assert bucket.list_objects("") == []
 
 
 def test_a_bucket_may_be_a_link_to_a_folder_elsewhere(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_bucket_may_be_a_link_to_a_folder_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "dropped" / KEY).write_text("xid")
 
     assert bucket.head(KEY)
-    assert [stored.key for stored in bucket.names("qa/")] == [KEY]
+    assert [stored.key for stored in bucket.list_objects("qa/")] == [KEY]
     assert bucket.fetch(KEY, tmp_path / "fetched")
 
 
@@ -56,7 +56,7 @@ def test_a_named_pipe_is_no_file_and_holds_nobody_up(bucket: FolderBucket) -> No
     os.mkfifo(bucket.root / KEY)
 
     assert bucket.head(KEY) is None
-    assert bucket.names("qa/") == []
+    assert bucket.list_objects("qa/") == []
 
 
 def test_a_file_that_grows_while_it_is_read_is_refused(
@@ -106,13 +106,13 @@ def test_what_is_still_being_put_is_no_object(bucket: FolderBucket) -> None:
     (bucket.root / "qa/warehouse/.incoming-1").write_bytes(b"half")
 
     assert bucket.head("qa/warehouse/.incoming-1") is None
-    assert bucket.names("qa/") == []
+    assert bucket.list_objects("qa/") == []
 
 
 def test_names_that_are_no_text_are_passed_over(bucket: FolderBucket) -> None:
     Path(os.fsdecode(os.fsencode(bucket.root / "qa/warehouse") + b"/\xff.csv")).touch()
 
-    assert bucket.names("qa/") == []
+    assert bucket.list_objects("qa/") == []
 
 
 def test_putting_leaves_nothing_but_the_file(bucket: FolderBucket, tmp_path: Path) -> None:

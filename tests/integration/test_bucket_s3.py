@@ -71,13 +71,13 @@ def nobody() -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def told(bucket: S3Bucket, destination: Path) -> list[Problem]:
+def raised_problems(bucket: S3Bucket, destination: Path) -> list[Problem]:
     """Ask everything of a bucket, and gather what is told of its failing."""
     problems: list[Problem] = []
     for ask in (
         lambda: bucket.head(KEY),
         lambda: bucket.fetch(KEY, destination),
-        lambda: bucket.names("qa/"),
+        lambda: bucket.list_objects("qa/"),
     ):
         with pytest.raises(BucketUnavailable) as caught:
             ask()
@@ -87,24 +87,24 @@ def told(bucket: S3Bucket, destination: Path) -> list[Problem]:
 
 def test_a_store_that_is_away_is_an_outage(nobody: str, tmp_path: Path) -> None:
     buckets = buckets_at(nobody)
-    problems = told(buckets.open("iqu"), tmp_path / "fetched")
+    problems = raised_problems(buckets.open("iqu"), tmp_path / "fetched")
     with pytest.raises(BucketUnavailable, match="EndpointConnectionError"):
         buckets.ping()
 
-    assert all("EndpointConnectionError" in str(each) for each in problems)
+    assert all("EndpointConnectionError" in str(problem) for problem in problems)
 
 
 def test_a_refusal_is_an_outage_and_shows_no_secret(rude_endpoint: str, tmp_path: Path) -> None:
-    problems = told(buckets_at(rude_endpoint).open("refuses"), tmp_path / "fetched")
+    problems = raised_problems(buckets_at(rude_endpoint).open("refuses"), tmp_path / "fetched")
 
-    for each in problems:
-        assert each.__cause__ is None
-        assert each.__suppress_context__
-        assert SECRET not in str(each)
-        assert "AKIA" not in str(each)
+    for problem in problems:
+        assert problem.__cause__ is None
+        assert problem.__suppress_context__
+        assert SECRET not in str(problem)
+        assert "AKIA" not in str(problem)
 
 
-def test_a_refused_file_is_told_with_the_permission_that_may_be_missing(
+def test_a_refused_file_is_reported_with_the_permission_that_may_be_missing(
     rude_endpoint: str, tmp_path: Path
 ) -> None:
     """S3 refuses what is missing to whom it may not list."""
@@ -115,7 +115,7 @@ def test_a_refused_file_is_told_with_the_permission_that_may_be_missing(
         bucket.fetch(KEY, tmp_path / "fetched")
 
 
-def test_being_refused_the_list_of_buckets_is_a_sign_of_life(rude_endpoint: str) -> None:
+def test_being_refused_the_list_of_buckets_counts_as_available(rude_endpoint: str) -> None:
     buckets_at(rude_endpoint).ping()
 
 
@@ -132,4 +132,4 @@ def test_a_client_gives_up_soon() -> None:
     config: Any = s3_client(region="us-east-1").meta.config
 
     assert (config.connect_timeout, config.read_timeout) == (s3.CONNECT_SECONDS, s3.READ_SECONDS)
-    assert config.retries["total_max_attempts"] == s3.TRIES
+    assert config.retries["total_max_attempts"] == s3.TOTAL_ATTEMPTS

@@ -53,7 +53,8 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
         del host, options
         families = {True: socket.AF_INET6, False: socket.AF_INET}
         return [
-            (families[":" in each], socket.SOCK_STREAM, 6, "", (each, port)) for each in addresses
+            (families[":" in address], socket.SOCK_STREAM, 6, "", (address, port))
+            for address in addresses
         ]
 
     monkeypatch.setattr(socket, "getaddrinfo", lambda host, port, *_, **__: lying(host, port))
@@ -144,7 +145,7 @@ def test_the_checked_address_is_called_under_the_urls_name(
     assert receiver.received[0].headers["host"] == url.removeprefix("http://")
 
 
-def test_a_dead_address_leaves_the_next_one_its_turn(
+def test_after_a_dead_address_the_next_one_is_tried(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     resolve_to(monkeypatch, "127.0.0.9", "127.0.0.1")  # nothing listens on the first
@@ -160,7 +161,7 @@ def test_proxies_of_the_environment_are_not_used(
     assert send(receiver.url).delivered
 
 
-@pytest.mark.parametrize("answer", [behaviour.silence, behaviour.trickle])
+@pytest.mark.parametrize("answer", [behaviour.never_answer, behaviour.trickle])
 def test_a_receiver_that_never_finishes_costs_no_more_than_the_limit(
     receiver: Receiver, answer: behaviour.Answer
 ) -> None:
@@ -331,7 +332,7 @@ def test_whatever_the_host_of_a_url_is_there_is_a_result(host: str) -> None:
 
     def inward(name: Any, port: Any, **_: Any) -> list[Any]:
         found = real(name, port, flags=socket.AI_NUMERICHOST)
-        return [(*each[:4], ("10.0.0.1", port)) for each in found]
+        return [(*info[:4], ("10.0.0.1", port)) for info in found]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket, "getaddrinfo", lambda host, port, *_, **__: inward(host, port))

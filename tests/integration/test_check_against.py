@@ -45,12 +45,12 @@ def check(tmp_path: Path) -> Check:
 
 def notes(done: Result) -> Sequence[str]:
     found: dict[str, Any] = json.loads(done.stdout)
-    return [each["message"] for each in found["notes"] if "feed" in each["message"]]
+    return [note["message"] for note in found["notes"] if "feed" in note["message"]]
 
 
 def orphans(done: Result) -> Sequence[tuple[str, int]]:
     found: dict[str, Any] = json.loads(done.stdout)
-    return [(each["message"], each["first_line"]) for each in found["warnings"]]
+    return [(warning["message"], warning["first_line"]) for warning in found["warnings"]]
 
 
 ORPHAN = ("`xid` has no partner in the feed warehouse", 3)
@@ -73,9 +73,7 @@ def test_files_of_other_feeds_are_looked_up_in(check: Check, tmp_path: Path) -> 
     assert (notes(done), orphans(done)) == ([], [ORPHAN])
 
 
-def test_rows_of_another_file_that_break_its_rules_are_no_partners(
-    check: Check, tmp_path: Path
-) -> None:
+def test_references_never_match_invalid_rows_of_another_file(check: Check, tmp_path: Path) -> None:
     people = tmp_path / "people.csv"
     people.write_text(f"{PEOPLE}002,Roe,\n001,Lee\n", encoding="utf-8")
     done = check("--against", f"warehouse={people}")
@@ -102,9 +100,9 @@ def test_what_is_live_of_a_customer_is_looked_up_in_as_a_load_would(
     assert recorded == [(operator(), "live rows compared", "iqu/qa/warehouse-degrees")]
     loading = Installation(tmp_path / "load", catalog.feed("warehouse-degrees"), warehouse)
     loading.deliver(DEGREES)
-    verdict = loading.load(2).verdict
-    assert verdict.notes[-1] == note
-    assert [(each.message, each.first_line) for each in verdict.remarks] == [ORPHAN]
+    check_result = loading.load(2).check_result
+    assert check_result.notes[-1] == note
+    assert [(remark.message, remark.first_line) for remark in check_result.remarks] == [ORPHAN]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +115,7 @@ def test_what_is_live_of_a_customer_is_looked_up_in_as_a_load_would(
         (("--against", f"warehouse={__file__}"), "The file of the feed warehouse cannot be used"),
     ],
 )
-def test_what_cannot_be_looked_up_in_is_told(
+def test_an_unusable_reference_source_is_reported(
     check: Check, options: Sequence[str], told: str
 ) -> None:
     done = check(*options)

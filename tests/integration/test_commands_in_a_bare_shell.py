@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.cli.home import make_ready
+from alumniq_pipelines.cli.home import prepare_installation
 from alumniq_pipelines.cli.main import app
 from alumniq_pipelines.core.loads.archive import Receipt
 from alumniq_pipelines.core.loads.check_result import Counts
@@ -101,7 +101,7 @@ def installation(
     for name in ("DAGSTER_HOME", "DAGSTER_POSTGRES_URL"):
         monkeypatch.delenv(name, raising=False)
     settings = Settings()
-    make_ready(settings)
+    prepare_installation(settings)
     alumniq("customer add iqu --name IQU")
     field_map = read_catalog(settings.schemas_dir).feed("warehouse")
     for number in (1, 2):
@@ -194,8 +194,8 @@ def test_every_command_works_in_a_shell_that_has_the_settings_only(
     for command, arguments in COMMANDS.items():
         alumniq(f"{command} {arguments.format(**installation.names)}")
     for command, arguments in NOTHING_THERE.items():
-        told = alumniq(f"{command} {arguments.format(**installation.names)}", code=2)
-        assert told.startswith("Error: ")
+        message = alumniq(f"{command} {arguments.format(**installation.names)}", code=2)
+        assert message.startswith("Error: ")
 
 
 def test_a_customer_that_cannot_be_added_gets_no_bucket(

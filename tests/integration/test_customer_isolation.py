@@ -21,7 +21,7 @@ from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from alumniq_pipelines.core.feeds.catalog import Catalog
-from alumniq_pipelines.core.loads.rejection_report import ReportForm
+from alumniq_pipelines.core.loads.rejection_report import ReportFormat
 from tests.page_visits import PASSWORD, form_token, sign_in
 from tests.servers.gateway import NOW, Installation
 from tests.two_customers import (
@@ -31,7 +31,7 @@ from tests.two_customers import (
     STAFF_NAME,
     VIEW,
     Tenant,
-    lay_out,
+    set_up_tenants,
 )
 from webhook_gateway.api.openapi import document
 from webhook_gateway.app import create_app
@@ -66,27 +66,27 @@ class World:
     def routes(self) -> list[Route]:
         """Every route of the gateway but its style sheet and script."""
         routes = cast("Starlette", self.client.app).routes
-        assert {each.path for each in routes if isinstance(each, Mount)} == {"/static"}
-        return [each for each in routes if isinstance(each, Route)]
+        assert {route.path for route in routes if isinstance(route, Mount)} == {"/static"}
+        return [route for route in routes if isinstance(route, Route)]
 
     @property
     def job_ids(self) -> list[str]:
         """Every load of everybody by now, and one that never was."""
-        return [*(each.job_id for each in self.tenants[0].installation.loads()), NEVER]
+        return [*(load.job_id for load in self.tenants[0].installation.loads()), NEVER]
 
     def notifications(self, viewer: Tenant) -> Iterator[tuple[str, str]]:
         """Pair every notification with its load; those of incidents with a load of the viewer's."""
-        found = viewer.installation.ledger.notifications.find(most=10_000)
+        found = viewer.installation.ledger.notifications.find(limit=10_000)
         own = viewer.loads["exhausted"]
         yield own, "msg_never"
-        for each in found:
-            yield each.job_id or own, each.id
+        for notification in found:
+            yield notification.job_id or own, notification.id
 
 
 @pytest.fixture
 def world(installation: Installation, catalog: Catalog, tmp_path: Path) -> Iterator[World]:
     """Lay everything out; the gateway counts no calls."""
-    tenants = lay_out(installation, tmp_path)
+    tenants = set_up_tenants(installation, tmp_path)
     settings = installation.settings.model_copy(
         update={
             "calls_per_minute": 0,
@@ -111,17 +111,23 @@ def secrets_from(viewer: Tenant, tenants: Sequence[Tenant]) -> Mapping[str, str]
     """Name every text that a viewer must not read: text → whose it is."""
     found = dict.fromkeys((*STAFF_EMAILS, STAFF_NAME), "staff")
     found |= dict.fromkeys((CHAT_URL, "chat to staff", "Staff chat"), "the staff chat")
-    found |= dict.fromkeys((VIEW.format(each) for each in CUSTOMERS), "the warehouse's owner")
-    for each in tenants:
-        found |= {each.heartbeat_url: "a monitor"}
-        if each is viewer:
+    found |= dict.fromkeys(
+        (VIEW.format(customer) for customer in CUSTOMERS), "the warehouse's owner"
+    )
+    for tenant in tenants:
+        found |= {tenant.heartbeat_url: "a monitor"}
+        if tenant is viewer:
             continue
-        found |= dict.fromkeys((*each.private, *each.loads.values(), each.s3_key_id), "another")
-        if each.customer == viewer.customer:
-            own = (f"-{each.customer}-{each.environment}.csv", f".example/{each.environment}")
+        found |= dict.fromkeys(
+            (*tenant.private, *tenant.loads.values(), tenant.s3_key_id), "another"
+        )
+        if tenant.customer == viewer.customer:
+            own = (f"-{tenant.customer}-{tenant.environment}.csv", f".example/{tenant.environment}")
             found |= dict.fromkeys(own, "the other environment")
         else:
-            found |= dict.fromkeys((each.customer, CUSTOMERS[each.customer]), "another customer")
+            found |= dict.fromkeys(
+                (tenant.customer, CUSTOMERS[tenant.customer]), "another customer"
+            )
     return {text.lower(): whose for text, whose in found.items()}
 
 
@@ -140,8 +146,12 @@ class Walk:
         for route in self.world.routes:
             if "GET" in (route.methods or {"GET"}):
                 self._visit(route, "GET")
-        to_post = [each for each in self.world.routes if "POST" in (each.methods or set())]
-        for route in sorted(to_post, key=lambda each: (each.path in LAST, each.path)):
+        to_post = [
+            candidate for candidate in self.world.routes if "POST" in (candidate.methods or set())
+        ]
+        for route in sorted(
+            to_post, key=lambda candidate: (candidate.path in LAST, candidate.path)
+        ):
             self._visit(route, "POST")
 
     def _visit(self, route: Route, method: str) -> None:
@@ -149,15 +159,18 @@ class Walk:
         statuses = self.statuses.setdefault((method, route.path), set())
         for answer in self._answers(route, method):
             statuses.add(answer.status_code)
-            for place, text in texts(answer):
+            for position, text in texts(answer):
                 lower = text.lower()
                 self.leaks |= {
-                    (f"{method} {route.path}", place, f"{whose}: {secret}")
+                    (f"{method} {route.path}", position, f"{whose}: {secret}")
                     for secret, whose in secrets.items()
                     if secret in lower
                 }
-                if place.endswith("notifications[].channel") and lower not in {"callback", "mail"}:
-                    self.leaks.add((f"{method} {route.path}", place, f"a channel: {lower}"))
+                if position.endswith("notifications[].channel") and lower not in {
+                    "callback",
+                    "mail",
+                }:
+                    self.leaks.add((f"{method} {route.path}", position, f"a channel: {lower}"))
 
     def _answers(self, route: Route, method: str) -> Iterator[Response]:
         client, is_api = self.world.client, route.path.startswith("/api/v1/")
@@ -180,9 +193,9 @@ class Walk:
         job_ids, named = self.world.job_ids, self.world.notifications(self.viewer)
         known: dict[tuple[str, ...], Sequence[Mapping[str, str]]] = {
             (): [{}],
-            ("job",): [{"job": each} for each in JOBS],
-            ("job_id",): [{"job_id": each} for each in job_ids],
-            ("job_id", "form"): [{"job_id": j, "form": f} for j in job_ids for f in ReportForm],
+            ("job",): [{"job": job} for job in JOBS],
+            ("job_id",): [{"job_id": job} for job in job_ids],
+            ("job_id", "form"): [{"job_id": j, "form": f} for j in job_ids for f in ReportFormat],
             ("job_id", "notification"): [{"job_id": j, "notification": n} for j, n in named],
         }
         is_resent = path.endswith("/resend")
@@ -205,7 +218,7 @@ class Walk:
 
     def _fields(self, path: str) -> Mapping[str, str]:
         """Answer what the form of a page sends."""
-        foreign = next(each for each in self.world.tenants if each is not self.viewer)
+        foreign = next(tenant for tenant in self.world.tenants if tenant is not self.viewer)
         decision = {"reason": "It is right."}
         sent = {
             "/sign-in": {"key": self.viewer.caller.key},
@@ -227,7 +240,11 @@ class Walk:
 def examples(path: str) -> Mapping[str, str]:
     """Answer the parameters that the API's document gives as examples of a query."""
     described = DOCUMENT["paths"][path]["get"]["parameters"]
-    query = {each["name"]: str(each["example"]) for each in described if each["in"] == "query"}
+    query = {
+        parameter["name"]: str(parameter["example"])
+        for parameter in described
+        if parameter["in"] == "query"
+    }
     if "notifyWebhook" in query:
         query["notifyWebhook"] = "https://127.0.0.1/"  # nothing outside is asked
     return query
@@ -249,38 +266,38 @@ def texts(answer: Response) -> Iterator[tuple[str, str]]:
         yield "text", answer.text
 
 
-def leaves(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+def leaves(value: Any, position: str = "") -> Iterator[tuple[str, str]]:
     """Walk JSON: names and values, each with its place."""
     match value:
         case dict():
             for name, inner in value.items():
-                yield f"{place} (a name)", name
-                yield from leaves(inner, f"{place}.{name}")
+                yield f"{position} (a name)", name
+                yield from leaves(inner, f"{position}.{name}")
         case list():
             for inner in value:
-                yield from leaves(inner, f"{place}[]")
+                yield from leaves(inner, f"{position}[]")
         case str():
-            yield place, value
+            yield position, value
         case _:
-            yield place, json.dumps(value)
+            yield position, json.dumps(value)
 
 
-@pytest.mark.parametrize("place", range(4))
+@pytest.mark.parametrize("position", range(4))
 def test_no_field_of_any_answer_and_no_page_shows_a_customer_what_is_not_theirs(
-    world: World, place: int
+    world: World, position: int
 ) -> None:
-    walk = Walk(world, world.tenants[place])
+    walk = Walk(world, world.tenants[position])
     walk.through_everything()
-    leaks = "\n".join(" | ".join(each) for each in sorted(walk.leaks))
+    leaks = "\n".join(" | ".join(leak) for leak in sorted(walk.leaks))
     assert not leaks, leaks
     not_reached = {
-        call for call, found in walk.statuses.items() if not any(each < 400 for each in found)
+        call for call, found in walk.statuses.items() if not any(status < 400 for status in found)
     }
     assert not_reached == NOT_FOR_CUSTOMERS
 
 
 def test_every_operation_of_the_document_is_a_route_that_is_walked(world: World) -> None:
-    routes = {(method, each.path) for each in world.routes for method in each.methods or ()}
+    routes = {(method, route.path) for route in world.routes for method in route.methods or ()}
     described = {
         (method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods
     }

@@ -14,7 +14,7 @@ import pytest
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.notifiers.callback import CallbackNotifier
-from alumniq_pipelines.adapters.notifiers.mail import MailNotifier, SmtpPost
+from alumniq_pipelines.adapters.notifiers.mail import MailNotifier, SmtpTransport
 from alumniq_pipelines.core.loads.customer import Customer
 from alumniq_pipelines.core.loads.load import LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.loads.outcome import Outcome
@@ -29,7 +29,7 @@ from alumniq_pipelines.core.notifications.notification import (
     NotificationState,
 )
 from alumniq_pipelines.core.problems.outage import LedgerUnavailable
-from alumniq_pipelines.services.delivery import Told, tell
+from alumniq_pipelines.services.delivery import DeliverySummary, deliver_due
 from tests.servers import receiver as behaviour
 from tests.servers.receiver import Receiver
 from tests.servers.smtp import MailServer
@@ -64,7 +64,7 @@ def clock() -> Clock:
     return Clock()
 
 
-def owe(ledger: Ledger, url: str) -> Notification:
+def enqueue(ledger: Ledger, url: str) -> Notification:
     """End a load that asked for a callback; what is owed is due at once."""
     target = Target("iqu", Environment.QA, "warehouse")
     request = LoadRequest(new_job_id(), target, "warehouse.csv", "e1", 1, notify_webhook=url)
@@ -78,63 +78,65 @@ def state(ledger: Ledger, notification: Notification) -> NotificationState:
     return ledger.notifications.of(notification.job_id)[0].state
 
 
-def tell_callbacks(ledger: Ledger, clock: Clock, *, in_flight: int = 64) -> Told:
-    return tell(ledger.notifications, {Channel.CALLBACK: CALLBACKS}, clock, in_flight=in_flight)
+def deliver_callbacks(ledger: Ledger, clock: Clock, *, in_flight: int = 64) -> DeliverySummary:
+    return deliver_due(
+        ledger.notifications, {Channel.CALLBACK: CALLBACKS}, clock, in_flight=in_flight
+    )
 
 
-def test_what_is_owed_arrives_and_is_marked_delivered(
+def test_a_pending_notification_arrives_and_is_marked_delivered(
     ledger: Ledger, clock: Clock, receiver: Receiver
 ) -> None:
-    owed = owe(ledger, receiver.url)
-    assert tell_callbacks(ledger, clock) == Told(delivered=1, failed=0)
-    assert receiver.received[0].body == owed.notice.body.encode()
-    assert state(ledger, owed) is NotificationState.DELIVERED
-    assert tell_callbacks(ledger, clock) == Told()
+    enqueued = enqueue(ledger, receiver.url)
+    assert deliver_callbacks(ledger, clock) == DeliverySummary(delivered=1, failed=0)
+    assert receiver.received[0].body == enqueued.notice.body.encode()
+    assert state(ledger, enqueued) is NotificationState.DELIVERED
+    assert deliver_callbacks(ledger, clock) == DeliverySummary()
 
 
 def test_every_attempt_sends_the_same_bytes_under_the_same_id(
     ledger: Ledger, clock: Clock, receiver: Receiver
 ) -> None:
-    owed = owe(ledger, receiver.url)
-    receiver.answers.extend([behaviour.status(500), behaviour.status(302), behaviour.silence])
+    enqueued = enqueue(ledger, receiver.url)
+    receiver.answers.extend([behaviour.status(500), behaviour.status(302), behaviour.never_answer])
     for _ in range(4):
-        tell_callbacks(ledger, clock)
+        deliver_callbacks(ledger, clock)
         clock.now += timedelta(hours=3)
-    assert {each.body for each in receiver.received} == {owed.notice.body.encode()}
-    assert {each.headers["webhook-id"] for each in receiver.received} == {owed.id}
-    details = [result.detail for _, result in ledger.notifications.attempts(owed.id)]
+    assert {request.body for request in receiver.received} == {enqueued.notice.body.encode()}
+    assert {request.headers["webhook-id"] for request in receiver.received} == {enqueued.id}
+    details = [result.detail for _, result in ledger.notifications.attempts(enqueued.id)]
     assert details == ["HTTP 500", "HTTP 302", "no answer within 1 seconds", "HTTP 200"]
-    assert state(ledger, owed) is NotificationState.DELIVERED
+    assert state(ledger, enqueued) is NotificationState.DELIVERED
 
 
 def test_a_failed_attempt_is_not_repeated_before_its_time(
     ledger: Ledger, clock: Clock, receiver: Receiver
 ) -> None:
-    owe(ledger, receiver.url)
+    enqueue(ledger, receiver.url)
     receiver.answers.append(behaviour.status(500))
-    assert tell_callbacks(ledger, clock) == Told(failed=1)
+    assert deliver_callbacks(ledger, clock) == DeliverySummary(failed=1)
     clock.now += RETRY_DELAYS[1] - timedelta(milliseconds=1)
-    assert tell_callbacks(ledger, clock) == Told()
+    assert deliver_callbacks(ledger, clock) == DeliverySummary()
     clock.now += RETRY_DELAYS[1]
-    assert tell_callbacks(ledger, clock) == Told(delivered=1)
+    assert deliver_callbacks(ledger, clock) == DeliverySummary(delivered=1)
 
 
 @pytest.mark.parametrize("jump", [timedelta(hours=-5), timedelta(days=-400), timedelta(days=30)])
 def test_a_clock_that_jumps_delays_at_most_and_loses_nothing(
     ledger: Ledger, clock: Clock, receiver: Receiver, jump: timedelta
 ) -> None:
-    owed = owe(ledger, receiver.url)
+    enqueued = enqueue(ledger, receiver.url)
     receiver.answers.append(behaviour.status(500))
-    tell_callbacks(ledger, clock)
+    deliver_callbacks(ledger, clock)
     clock.now += jump
-    tell_callbacks(ledger, clock)
+    deliver_callbacks(ledger, clock)
     clock.now = START + timedelta(hours=1)
-    tell_callbacks(ledger, clock)
-    assert state(ledger, owed) is NotificationState.DELIVERED
-    assert [each.headers["webhook-id"] for each in receiver.received] == [owed.id] * 2
+    deliver_callbacks(ledger, clock)
+    assert state(ledger, enqueued) is NotificationState.DELIVERED
+    assert [request.headers["webhook-id"] for request in receiver.received] == [enqueued.id] * 2
 
 
-def test_one_recipient_of_several_who_is_refused_keeps_the_mail_from_no_other(
+def test_one_refused_recipient_does_not_stop_the_mail_to_the_others(
     ledger: Ledger, clock: Clock, mail_server: MailServer
 ) -> None:
     target = Target("iqu", Environment.QA, "warehouse")
@@ -143,10 +145,15 @@ def test_one_recipient_of_several_who_is_refused_keeps_the_mail_from_no_other(
     load = ledger.loads.accept(request, START)
     ledger.loads.end(load.job_id, FAILED, notices_for(load, FAILED), START)
     mail_server.refused["gone@example.edu"] = "550 no such mailbox"
-    post = SmtpPost("127.0.0.1", mail_server.port, "none")
+    post = SmtpTransport("127.0.0.1", mail_server.port, "none")
     notifier = MailNotifier(post, "Feeds <feeds@example.org>")
-    assert tell(ledger.notifications, {Channel.MAIL: notifier}, clock) == Told(1, 1)
-    states = {each.notice.destination: each.state for each in ledger.notifications.of(load.job_id)}
+    assert deliver_due(ledger.notifications, {Channel.MAIL: notifier}, clock) == DeliverySummary(
+        1, 1
+    )
+    states = {
+        notification.notice.destination: notification.state
+        for notification in ledger.notifications.of(load.job_id)
+    }
     assert states == {
         "gone@example.edu": NotificationState.GIVEN_UP,
         "you@example.edu": NotificationState.DELIVERED,
@@ -157,71 +164,73 @@ def test_one_recipient_of_several_who_is_refused_keeps_the_mail_from_no_other(
 def test_a_receiver_that_never_takes_it_is_given_up_after_the_schedule(
     ledger: Ledger, clock: Clock, receiver: Receiver
 ) -> None:
-    owed = owe(ledger, receiver.url)
+    enqueued = enqueue(ledger, receiver.url)
     receiver.by_path["/"] = behaviour.status(500)
     for _ in range(len(RETRY_DELAYS) + 3):
-        tell_callbacks(ledger, clock)
+        deliver_callbacks(ledger, clock)
         clock.now += timedelta(days=2)
     assert len(receiver.received) == len(RETRY_DELAYS)
-    assert state(ledger, owed) is NotificationState.GIVEN_UP
+    assert state(ledger, enqueued) is NotificationState.GIVEN_UP
 
 
 def test_a_receiver_that_is_gone_is_given_up_at_once(
     ledger: Ledger, clock: Clock, receiver: Receiver
 ) -> None:
-    owed = owe(ledger, receiver.url)
+    enqueued = enqueue(ledger, receiver.url)
     receiver.answers.append(behaviour.status(410))
-    assert tell_callbacks(ledger, clock) == Told(failed=1)
-    assert state(ledger, owed) is NotificationState.GIVEN_UP
+    assert deliver_callbacks(ledger, clock) == DeliverySummary(failed=1)
+    assert state(ledger, enqueued) is NotificationState.GIVEN_UP
 
 
 def test_several_senders_at_once_send_each_notification_once(
     ledger: Ledger, clock: Clock, receiver: Receiver
 ) -> None:
-    owed = [owe(ledger, receiver.url) for _ in range(40)]
-    told: list[Told] = []
+    enqueued = [enqueue(ledger, receiver.url) for _ in range(40)]
+    summary: list[DeliverySummary] = []
     senders = [
-        threading.Thread(target=lambda: told.append(tell_callbacks(ledger, clock, in_flight=8)))
+        threading.Thread(
+            target=lambda: summary.append(deliver_callbacks(ledger, clock, in_flight=8))
+        )
         for _ in range(3)
     ]
     for sender in senders:
         sender.start()
     for sender in senders:
         sender.join()
-    assert sum(each.delivered for each in told) == len(owed)
-    ids = [each.headers["webhook-id"] for each in receiver.received]
-    assert sorted(ids) == sorted(each.id for each in owed)
+    assert sum(result.delivered for result in summary) == len(enqueued)
+    ids = [request.headers["webhook-id"] for request in receiver.received]
+    assert sorted(ids) == sorted(result.id for result in enqueued)
 
 
 def test_slow_and_failing_receivers_delay_no_other(
     ledger: Ledger, clock: Clock, receiver: Receiver
 ) -> None:
-    receiver.by_path["/slow"] = behaviour.silence
+    receiver.by_path["/slow"] = behaviour.never_answer
     receiver.by_path["/failing"] = behaviour.status(500)
-    slow = [owe(ledger, f"{receiver.url}/slow") for _ in range(10)]
-    failing = [owe(ledger, f"{receiver.url}/failing") for _ in range(10)]
+    slow = [enqueue(ledger, f"{receiver.url}/slow") for _ in range(10)]
+    failing = [enqueue(ledger, f"{receiver.url}/failing") for _ in range(10)]
     for _ in range(80):
-        owe(ledger, receiver.url)
+        enqueue(ledger, receiver.url)
     begun = time.monotonic()
-    told = tell_callbacks(ledger, clock, in_flight=16)
-    assert told == Told(delivered=80, failed=len(slow) + len(failing))
+    summary = deliver_callbacks(ledger, clock, in_flight=16)
+    assert summary == DeliverySummary(delivered=80, failed=len(slow) + len(failing))
     assert time.monotonic() - begun < 10  # what the slow ones alone take one after the other
 
 
 def test_what_falls_due_while_a_slow_receiver_is_waited_for_goes_out_beside_it(
     ledger: Ledger, clock: Clock, receiver: Receiver
 ) -> None:
-    slow = owe(ledger, f"{receiver.url}/slow")
+    slow = enqueue(ledger, f"{receiver.url}/slow")
     later: list[Notification] = []
 
-    def owe_another(handler: BaseHTTPRequestHandler, closing: threading.Event) -> None:
-        later.append(owe(ledger, receiver.url))
-        behaviour.silence(handler, closing)
+    def enqueue_another(handler: BaseHTTPRequestHandler, closing: threading.Event) -> None:
+        later.append(enqueue(ledger, receiver.url))
+        behaviour.never_answer(handler, closing)
 
-    receiver.by_path["/slow"] = owe_another
+    receiver.by_path["/slow"] = enqueue_another
     patient = CallbackNotifier(CALLBACKS.addresses, seconds=3.0)
-    told = tell(ledger.notifications, {Channel.CALLBACK: patient}, clock)
-    assert told == Told(delivered=1, failed=1)
+    summary = deliver_due(ledger.notifications, {Channel.CALLBACK: patient}, clock)
+    assert summary == DeliverySummary(delivered=1, failed=1)
     [(_, late)] = ledger.notifications.attempts(slow.id)
     assert not late.delivered
     assert state(ledger, later[0]) is NotificationState.DELIVERED
@@ -236,14 +245,14 @@ class FaultyNotifier:
         raise KeyError(message)
 
 
-def test_a_bug_in_a_notifier_is_a_failed_attempt_and_its_text_is_not_kept(
+def test_a_bug_in_a_notifier_is_a_failed_attempt_and_its_text_is_not_stored(
     ledger: Ledger, clock: Clock, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    owed = owe(ledger, receiver.url)
+    enqueued = enqueue(ledger, receiver.url)
     with caplog.at_level(logging.ERROR):
-        told = tell(ledger.notifications, {Channel.CALLBACK: FaultyNotifier()}, clock)
-    assert told == Told(failed=1)
-    [(_, result)] = ledger.notifications.attempts(owed.id)
+        summary = deliver_due(ledger.notifications, {Channel.CALLBACK: FaultyNotifier()}, clock)
+    assert summary == DeliverySummary(failed=1)
+    [(_, result)] = ledger.notifications.attempts(enqueued.id)
     assert result == DeliveryResult(delivered=False, detail="KeyError")
     assert "in deliver" in caplog.text
     assert "secret" not in caplog.text
@@ -257,9 +266,9 @@ class LosingOutbox:
     records: int
     recorded: list[str] = field(default_factory=list)
 
-    def claim(self, now: datetime, lease: timedelta, most: int = 100) -> Sequence[Notification]:
+    def claim(self, now: datetime, lease: timedelta, limit: int = 100) -> Sequence[Notification]:
         """Take due notifications."""
-        return self.ledger.notifications.claim(now, lease, most)
+        return self.ledger.notifications.claim(now, lease, limit)
 
     def record(self, notification: Notification, result: DeliveryResult, now: datetime) -> None:
         """Record, as long as the ledger is there."""
@@ -274,13 +283,13 @@ def test_what_was_sent_but_not_recorded_is_sent_again_once_the_lease_is_over(
     ledger: Ledger, clock: Clock, receiver: Receiver
 ) -> None:
     for _ in range(3):
-        owe(ledger, receiver.url)
+        enqueue(ledger, receiver.url)
     losing = LosingOutbox(ledger, records=1)
     with pytest.raises(LedgerUnavailable):
-        tell(losing, {Channel.CALLBACK: CALLBACKS}, clock, in_flight=1)
-    assert tell_callbacks(ledger, clock).delivered < 3
+        deliver_due(losing, {Channel.CALLBACK: CALLBACKS}, clock, in_flight=1)
+    assert deliver_callbacks(ledger, clock).delivered < 3
     clock.now += timedelta(minutes=10)
-    tell_callbacks(ledger, clock)
-    told = {json.loads(each.body)["jobId"] for each in receiver.received}
-    assert len(told) == 3
-    assert tell_callbacks(ledger, clock) == Told()
+    deliver_callbacks(ledger, clock)
+    summary = {json.loads(request.body)["jobId"] for request in receiver.received}
+    assert len(summary) == 3
+    assert deliver_callbacks(ledger, clock) == DeliverySummary()

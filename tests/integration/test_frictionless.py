@@ -60,11 +60,11 @@ def test_columns_may_come_in_any_order_and_optional_ones_be_absent(
     field_map = CATALOG.feed(feed)
     path = tmp_path / field_map.path
     rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
-    needed = [each.name for each in field_map.columns if field_map.is_required(each)]
+    needed = [column.name for column in field_map.columns if field_map.is_required(column)]
     referred = {"code", "list", "xid"}
-    kept = [*reversed([name for name in rows[0] if name in referred or name in needed])]
+    columns = [*reversed([name for name in rows[0] if name in referred or name in needed])]
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, kept, extrasaction="ignore", quoting=csv.QUOTE_ALL)
+        writer = csv.DictWriter(file, columns, extrasaction="ignore", quoting=csv.QUOTE_ALL)
         writer.writeheader()
         writer.writerows(rows)
     assert errors_of(package_path) == set()

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from alumniq_pipelines.core.access.api_keys import KeyScope
 from alumniq_pipelines.core.loads.archive import Receipt
-from alumniq_pipelines.core.loads.check_result import Cause, Counts, of_the_file
+from alumniq_pipelines.core.loads.check_result import Cause, Counts, file_note
 from alumniq_pipelines.core.loads.load import JobId, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult, CheckRecord, Outcome
 from alumniq_pipelines.core.loads.target import Environment
@@ -51,16 +51,16 @@ def finish(
     )
     outcome = Outcome(LoadState.SUCCEEDED, counts=counts, remarks=remarks)
     ledger.loads.end(load.job_id, outcome, notices_for(load, outcome), NOW)
-    for each in ledger.notifications.claim(NOW, timedelta(minutes=1)):
-        ledger.notifications.record(each, DeliveryResult(delivered=True, detail="200"), NOW)
+    for notification in ledger.notifications.claim(NOW, timedelta(minutes=1)):
+        ledger.notifications.record(notification, DeliveryResult(delivered=True, detail="200"), NOW)
 
 
-def test_jobs_tell_their_field_maps_and_last_loads(client: TestClient, caller: Caller) -> None:
+def test_jobs_show_their_field_maps_and_last_loads(client: TestClient, caller: Caller) -> None:
     job_id = call(client, caller).json()["jobId"]
     response = get(client, caller, "/jobs")
 
     assert response.headers[DAYS] == "365"
-    jobs = {each["job"]: each for each in response.json()["jobs"]}
+    jobs = {job["job"]: job for job in response.json()["jobs"]}
     assert len(jobs) == 7
     assert jobs["warehouse"]["lastLoad"]["jobId"] == job_id
     assert jobs["warehouse-degrees"]["lastLoad"] is None
@@ -76,7 +76,7 @@ def test_loads_are_listed_in_pages_newest_first(client: TestClient, caller: Call
     path: str | None = "/loads?most=2&job=warehouse&state=queued"
     while path:
         page = get(client, caller, path.removeprefix("/api/v1")).json()
-        listed += [each["jobId"] for each in page["loads"]]
+        listed += [load["jobId"] for load in page["loads"]]
         path = page["next"]
 
     assert listed == accepted[::-1]
@@ -106,20 +106,20 @@ def test_a_load_is_shown_with_all_that_happened_to_it(
     assert (queued["state"], queued["queuePosition"]) == ("queued", 1)
     assert (ended["state"], ended["queuePosition"]) == ("succeeded", None)
     assert ended["rows"] == {"read": 3, "accepted": 3, "rejected": 0}
-    assert [each["result"] for each in ended["attempts"]] == ["published"]
+    assert [attempt["result"] for attempt in ended["attempts"]] == ["published"]
     [notification] = ended["notifications"]
     assert notification["state"] == "delivered"
-    assert [each["detail"] for each in notification["attempts"]] == ["200"]
+    assert [attempt["detail"] for attempt in notification["attempts"]] == ["200"]
 
 
-def test_warnings_and_notes_of_a_load_are_told_apart_from_its_errors(
+def test_warnings_and_notes_of_a_load_are_separate_from_its_errors(
     client: TestClient, installation: Installation, caller: Caller
 ) -> None:
     job_id = call(client, caller).json()["jobId"]
-    told = ("`nation` is no country", 1_003, 7)
+    expected = ("`nation` is no country", 1_003, 7)
     remarks = (
-        Cause("reference", "nation", *told, "warning", "Send the code."),
-        of_the_file("Columns that are not in the field map were left out: `shoe`."),
+        Cause("reference", "nation", *expected, "warning", "Send the code."),
+        file_note("Columns that are not in the field map were left out: `shoe`."),
     )
     finish(installation, job_id, remarks=remarks)
     shown = get(client, caller, f"/loads/{job_id}").json()
@@ -147,18 +147,18 @@ def test_warnings_and_notes_of_a_load_are_told_apart_from_its_errors(
     assert "Why it failed" not in page
 
 
-def test_the_place_in_the_queue_counts_the_loads_of_the_same_feed(
+def test_the_queue_position_counts_the_loads_of_the_same_feed(
     client: TestClient, caller: Caller
 ) -> None:
     caller.deliver("degrees.csv")
     job_ids = [call(client, caller).json()["jobId"] for _ in range(3)]
 
-    places = [get(client, caller, f"/loads/{each}").json()["queuePosition"] for each in job_ids]
+    loads = [get(client, caller, f"/loads/{job_id}").json() for job_id in job_ids]
 
-    assert places == [1, 2, 3]
+    assert [load["queuePosition"] for load in loads] == [1, 2, 3]
 
 
-def test_a_queued_load_can_be_canceled_once_and_that_is_told(
+def test_a_queued_load_can_be_canceled_once_and_that_is_notified(
     client: TestClient, installation: Installation, caller: Caller
 ) -> None:
     job_id = call(client, caller, notifyEmail="you@example.edu").json()["jobId"]
@@ -168,10 +168,10 @@ def test_a_queued_load_can_be_canceled_once_and_that_is_told(
     assert canceled.json()["state"] == "failed"
     assert again.status_code == 409
     assert errors(again)[0].startswith("The load is failed")
-    [owed] = installation.ledger.notifications.of(JobId(job_id))
-    assert "canceled" in owed.notice.body
+    [notification] = installation.ledger.notifications.of(JobId(job_id))
+    assert "canceled" in notification.notice.body
     page = f"{installation.settings.gateway_url}/loads/{job_id}"
-    assert owed.notice.body.endswith(f"\nPage: {page}\n")
+    assert notification.notice.body.endswith(f"\nPage: {page}\n")
 
 
 def test_a_load_that_runs_cannot_be_canceled(
@@ -210,13 +210,13 @@ def test_a_notification_is_sent_again_with_the_same_id(
 ) -> None:
     job_id = call(client, caller, notifyWebhook="https://hooks.example.edu/a").json()["jobId"]
     finish(installation, job_id)
-    [owed] = installation.ledger.notifications.of(JobId(job_id))
+    [notification] = installation.ledger.notifications.of(JobId(job_id))
 
-    response = post(client, caller, f"/loads/{job_id}/notifications/{owed.id}/resend")
+    response = post(client, caller, f"/loads/{job_id}/notifications/{notification.id}/resend")
 
     assert response.json()["notifications"][0]["state"] == "pending"
-    assert [each.id for each in installation.ledger.notifications.claim(NOW, timedelta(1))] == [
-        owed.id
+    assert [due.id for due in installation.ledger.notifications.claim(NOW, timedelta(1))] == [
+        notification.id
     ]
     unknown = post(client, caller, f"/loads/{job_id}/notifications/msg_1/resend")
     assert unknown.status_code == 404
@@ -246,7 +246,7 @@ def test_the_self_test_has_an_answer_for_any_host(
 ) -> None:
     answer = get(client, caller, f"/self-test?notifyWebhook=https://{host}/")
     assert answer.status_code == 200
-    [callback] = [each for each in answer.json()["checks"] if each["name"] == "callback"]
+    [callback] = [check for check in answer.json()["checks"] if check["name"] == "callback"]
     assert callback["ok"] is False
 
 
@@ -276,7 +276,7 @@ def test_a_key_is_traded_for_a_fresh_one_and_both_work(
     assert answer["daysRemaining"] == 365
     assert call(client, fresh).status_code == call(client, caller).status_code == 200
     listed = get(client, fresh, "/keys").json()["keys"]
-    assert sorted(each["daysRemaining"] for each in listed) == [14, 365]
+    assert sorted(key["daysRemaining"] for key in listed) == [14, 365]
     assert caller.key not in str(listed)
     assert fresh.key not in str(listed)
 
@@ -312,10 +312,10 @@ def test_a_key_for_some_feeds_sees_and_loads_only_those(
     assert call(
         client, bound, "/api/v1/index.cfm/webhook/warehouse-degrees", filename="degrees.csv"
     )
-    assert [each["job"] for each in get(client, bound, "/jobs").json()["jobs"]] == [
+    assert [job["job"] for job in get(client, bound, "/jobs").json()["jobs"]] == [
         "warehouse-degrees"
     ]
-    assert [each["job"] for each in get(client, bound, "/loads").json()["loads"]] == [
+    assert [load["job"] for load in get(client, bound, "/loads").json()["loads"]] == [
         "warehouse-degrees"
     ]
     assert get(client, bound, f"/loads/{whole}").status_code == 404

@@ -39,10 +39,10 @@ def test_each_of_many_calls_at_once_gets_its_own_answer(
 
     answers = asyncio.run(call_together(installation, [body for body, _ in wanted]))
 
-    assert [each.status_code for each in answers] == [status for _, status in wanted]
-    kept = [each.json()["jobId"] for each in answers if each.status_code == 200]
-    assert len(set(kept[1::2])) == 1
-    assert len(set(kept)) == 21
-    assert {each.job_id for each in installation.loads()} == set(kept)
-    known = [each for each in answers if each.status_code != 401]
-    assert all(DAYS in each.headers for each in known)
+    assert [answer.status_code for answer in answers] == [status for _, status in wanted]
+    job_ids = [answer.json()["jobId"] for answer in answers if answer.status_code == 200]
+    assert len(set(job_ids[1::2])) == 1
+    assert len(set(job_ids)) == 21
+    assert {load.job_id for load in installation.loads()} == set(job_ids)
+    known = [answer for answer in answers if answer.status_code != 401]
+    assert all(DAYS in answer.headers for answer in known)

@@ -65,10 +65,10 @@ def test_a_job_without_a_field_map_is_unavailable_and_others_are_not(
         assert answer.status_code == 503
         assert answer.headers["retry-after"]
         assert answer.headers["x-api-key-days-remaining"]
-        [told] = errors(answer)
-        assert told.startswith("The job warehouse-b is not available at the moment")
-        assert "No load was queued" in told
-        assert ".yaml" not in told
+        [message] = errors(answer)
+        assert message.startswith("The job warehouse-b is not available at the moment")
+        assert "No load was queued" in message
+        assert ".yaml" not in message
         unknown = call(client, caller, "/api/v1/index.cfm/webhook/warehouse-c")
         assert errors(unknown) == ["Invalid Job Name: warehouse-c"]
         assert client.post(OTHER, json={"apiKey": "wrong", "filename": "x"}).status_code == 401
@@ -135,7 +135,7 @@ def test_loads_of_a_disabled_feed_are_still_shown(
     with started(installation) as client:
         listed = client.get("/api/v1/loads?job=warehouse-b", headers=bearer).json()
         shown = client.get(f"/api/v1/loads/{load.job_id}", headers=bearer)
-    assert [each["jobId"] for each in listed["loads"]] == [load.job_id]
+    assert [shown_load["jobId"] for shown_load in listed["loads"]] == [load.job_id]
     assert shown.status_code == 200
 
 

@@ -45,7 +45,7 @@ def test_idempotency_keys_of_different_callers_do_not_meet(
     production = installation.caller("iqu", Environment.PRODUCTION)
     production.deliver("warehouse.csv")
 
-    answers = [named(client, each, "nightly") for each in (caller, other, production)]
+    answers = [named(client, key, "nightly") for key in (caller, other, production)]
 
     assert [status for status, _ in answers] == [200, 200, 200]
     assert len({job_id for _, job_id in answers}) == 3
@@ -66,10 +66,10 @@ def test_the_same_idempotency_key_at_the_same_time_makes_one_load(
         threading.Thread(target=lambda: answers.append(named(client, caller, "nightly")))
         for _ in range(12)
     ]
-    for each in callers:
-        each.start()
-    for each in callers:
-        each.join()
+    for thread in callers:
+        thread.start()
+    for thread in callers:
+        thread.join()
 
     assert len(set(answers)) == 1
     assert answers[0][0] == 200
@@ -84,7 +84,7 @@ def test_a_dry_run_is_asked_for_by_option(
     client: TestClient, installation: Installation, caller: Caller, sent: object, *, is_dry: bool
 ) -> None:
     assert call(client, caller, dryRun=sent).status_code == 200
-    assert [each.request.dry_run for each in installation.loads()] == [is_dry]
+    assert [load.request.dry_run for load in installation.loads()] == [is_dry]
 
 
 def test_an_unclear_wish_for_a_dry_run_is_no_load(

@@ -57,8 +57,8 @@ def test_a_fault_of_ours_is_an_incident_whose_cause_only_the_log_knows(
     response = call(client, caller)
 
     assert response.status_code == 500
-    [told] = errors(response)
-    incident = re.search(r"[0-9a-f]{16}", told)
+    [message] = errors(response)
+    incident = re.search(r"[0-9a-f]{16}", message)
     assert incident
     assert incident[0] in caplog.text
     assert "builtins.RuntimeError" in caplog.text
@@ -77,7 +77,7 @@ def test_neither_key_nor_body_reaches_the_log(
     )
     client.post(f"{WEBHOOK}%0aforged?apikey={caller.key}", json={"filename": "nothing.csv"})
 
-    ours = "\n".join(each.getMessage() for each in caplog.records if "gateway" in each.name)
+    ours = "\n".join(record.getMessage() for record in caplog.records if "gateway" in record.name)
     assert answer.json()["jobId"] in ours
     assert caller.key not in ours
     assert "you@example.edu" not in ours

@@ -38,7 +38,7 @@ def check_shape(response: Any) -> None:
     assert 400 <= response.status_code < 500, response.text
     assert list(body) == ["errors"]
     assert body["errors"]
-    assert all(isinstance(each, str) and each for each in body["errors"])
+    assert all(isinstance(error, str) and error for error in body["errors"])
 
 
 @SHARED
@@ -68,7 +68,7 @@ def test_any_address_gets_an_answer_in_shape(
     url = f"{WEBHOOK.removesuffix('warehouse')}{quoted}"
     headers = {"Authorization": f"Bearer {caller.key}"}
     check_shape(client.post(url, json={"filename": "warehouse.csv"}, headers=headers))
-    check_shape(client.post(f"{WEBHOOK}?{''.join(f'%{each:02x}' for each in query)}"))
+    check_shape(client.post(f"{WEBHOOK}?{''.join(f'%{byte:02x}' for byte in query)}"))
 
 
 @SHARED

@@ -10,7 +10,7 @@ from tests.servers.gateway import WEBHOOK, Caller, call, errors
 
 
 @pytest.mark.parametrize(
-    ("filename", "told"),
+    ("filename", "message"),
     [
         (5, "The option Filename is not text."),
         (True, "The option Filename is not text."),
@@ -26,14 +26,14 @@ from tests.servers.gateway import WEBHOOK, Caller, call, errors
     ids=ascii,
 )
 def test_odd_filenames_are_refused(
-    client: TestClient, caller: Caller, filename: object, told: str
+    client: TestClient, caller: Caller, filename: object, message: str
 ) -> None:
     body = json.dumps({"apiKey": caller.key, "filename": filename})
     response = client.post(WEBHOOK, content=body)
 
     assert response.status_code == 400
     [error] = errors(response)
-    assert error.startswith(told)
+    assert error.startswith(message)
 
 
 def test_a_slash_at_the_end_is_the_same_address(client: TestClient, caller: Caller) -> None:
@@ -51,7 +51,7 @@ def test_other_methods_are_refused(client: TestClient, method: str) -> None:
         assert errors(response) == ["The URL does not take this method. Use POST."]
 
 
-def test_options_tells_the_methods(client: TestClient) -> None:
+def test_options_lists_the_methods(client: TestClient) -> None:
     response = client.options(WEBHOOK)
 
     assert (response.status_code, response.headers["allow"]) == (204, "POST, OPTIONS")
@@ -73,8 +73,8 @@ def test_other_addresses_are_unknown(client: TestClient, path: str) -> None:
     response = client.post(path)
 
     assert response.status_code == 404
-    [told] = errors(response)
-    assert told.startswith("There is nothing at this URL.")
+    [message] = errors(response)
+    assert message.startswith("There is nothing at this URL.")
 
 
 def test_a_url_without_end_is_refused(client: TestClient) -> None:

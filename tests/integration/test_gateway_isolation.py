@@ -31,7 +31,7 @@ def secret_load(client: TestClient, caller: Caller) -> str:
     return job_id
 
 
-def ask(client: TestClient, caller: Caller, path: str, method: str = "GET") -> Any:
+def call_api(client: TestClient, caller: Caller, path: str, method: str = "GET") -> Any:
     """Call with a key."""
     headers = {"Authorization": f"Bearer {caller.key}"}
     return client.request(method, f"/api/v1{path}", headers=headers)
@@ -41,7 +41,7 @@ def test_a_stranger_lists_none_of_the_loads(
     client: TestClient, stranger: Caller, secret_load: str
 ) -> None:
     assert secret_load
-    assert ask(client, stranger, "/loads").json() == {"loads": [], "next": None}
+    assert call_api(client, stranger, "/loads").json() == {"loads": [], "next": None}
 
 
 def test_a_foreign_load_and_one_that_never_was_get_the_same_answer(
@@ -53,8 +53,8 @@ def test_a_foreign_load_and_one_that_never_was_get_the_same_answer(
         ("POST", "/loads/{}/cancel"),
         ("POST", "/loads/{0}/notifications/msg_{0}-1/resend"),
     ):
-        foreign = ask(client, stranger, path.format(secret_load), method)
-        unknown = ask(client, stranger, path.format(never), method)
+        foreign = call_api(client, stranger, path.format(secret_load), method)
+        unknown = call_api(client, stranger, path.format(never), method)
         assert foreign.status_code == unknown.status_code == 404
         assert errors(foreign) == errors(unknown)
 
@@ -63,8 +63,10 @@ def test_a_stranger_cancels_and_resends_nothing(
     client: TestClient, installation: Installation, stranger: Caller, secret_load: str
 ) -> None:
     before = installation.ledger.loads.get(JobId(secret_load))
-    ask(client, stranger, f"/loads/{secret_load}/cancel", "POST")
-    ask(client, stranger, f"/loads/{secret_load}/notifications/msg_{secret_load}-1/resend", "POST")
+    call_api(client, stranger, f"/loads/{secret_load}/cancel", "POST")
+    call_api(
+        client, stranger, f"/loads/{secret_load}/notifications/msg_{secret_load}-1/resend", "POST"
+    )
 
     assert installation.ledger.loads.get(JobId(secret_load)) == before
 
@@ -73,15 +75,15 @@ def test_a_stranger_sees_no_job_as_loaded(
     client: TestClient, stranger: Caller, secret_load: str
 ) -> None:
     assert secret_load
-    jobs = ask(client, stranger, "/jobs").json()["jobs"]
-    assert all(each["lastLoad"] is None for each in jobs)
+    jobs = call_api(client, stranger, "/jobs").json()["jobs"]
+    assert all(job["lastLoad"] is None for job in jobs)
 
 
 def test_a_stranger_lists_none_of_the_keys(
     client: TestClient, caller: Caller, stranger: Caller
 ) -> None:
-    listed = ask(client, stranger, "/keys").json()["keys"]
-    assert [each["prefix"] for each in listed] == [stranger.key[:12]]
+    listed = call_api(client, stranger, "/keys").json()["keys"]
+    assert [key["prefix"] for key in listed] == [stranger.key[:12]]
     assert caller.key[:12] not in str(listed)
 
 
@@ -90,7 +92,7 @@ def test_a_strangers_self_test_finds_no_file_and_hints_at_none(
 ) -> None:
     caller.deliver("secret-campaign.csv")
     for name in ("secret-campaign.csv", "secret-campagn.csv", "../../iqu-feeds/qa/warehouse/x"):
-        found = ask(client, stranger, f"/self-test?filename={name}").json()["checks"][1]
+        found = call_api(client, stranger, f"/self-test?filename={name}").json()["checks"][1]
         assert found["ok"] is False
         assert "Did you mean" not in found["detail"]
 
@@ -98,10 +100,10 @@ def test_a_strangers_self_test_finds_no_file_and_hints_at_none(
 def test_trading_a_key_gives_what_that_key_opened_and_nothing_more(
     client: TestClient, installation: Installation, stranger: Caller, secret_load: str
 ) -> None:
-    answer = ask(client, stranger, "/index.cfm/exchange?emailaddress=a@example.edu").json()
+    answer = call_api(client, stranger, "/index.cfm/exchange?emailaddress=a@example.edu").json()
     fresh = Caller(installation, stranger.name, stranger.environment, answer["apiKey"])
 
-    assert ask(client, fresh, f"/loads/{secret_load}").status_code == 404
+    assert call_api(client, fresh, f"/loads/{secret_load}").status_code == 404
     found = installation.ledger.keys.find(fresh.key, NOW)
     assert found is not None
     assert (found.customer, found.environment) == (stranger.name, stranger.environment)

@@ -19,13 +19,13 @@ def test_who_has_no_valid_key_learns_only_that(
 
     assert response.status_code == 401
     assert response.headers["www-authenticate"] == "Bearer"
-    [told] = errors(response)
-    assert told.startswith("The API key is not valid here.")
+    [message] = errors(response)
+    assert message.startswith("The API key is not valid here.")
     assert DAYS not in response.headers
     assert caller.installation.loads() == []
 
 
-def test_who_sends_no_key_is_told_so_in_the_contracts_words(client: TestClient) -> None:
+def test_a_missing_key_gets_the_message_of_the_contract(client: TestClient) -> None:
     response = client.post(WEBHOOK, json={"filename": "warehouse.csv"})
 
     assert response.status_code == 401
@@ -36,8 +36,8 @@ def test_a_key_sent_twice_with_two_values_is_refused(client: TestClient, caller:
     response = client.post(WEBHOOK, content=f'{{"apiKey":"{caller.key}","APIKEY":"other"}}')
 
     assert response.status_code == 400
-    [told] = errors(response)
-    assert told.startswith("The option ApiKey was sent more than once")
+    [message] = errors(response)
+    assert message.startswith("The option ApiKey was sent more than once")
 
 
 def test_a_revoked_or_expired_key_opens_nothing(
@@ -47,14 +47,16 @@ def test_a_revoked_or_expired_key_opens_nothing(
     revoked = installation.caller("iqu", Environment.QA)
     installation.ledger.keys.revoke(revoked.key[:12], NOW)
 
-    assert [call(client, each).status_code for each in (expired, revoked, caller)] == [
+    assert [call(client, key).status_code for key in (expired, revoked, caller)] == [
         401,
         401,
         200,
     ]
 
 
-def test_every_answer_to_a_valid_key_tells_its_days(client: TestClient, caller: Caller) -> None:
+def test_every_response_to_a_valid_key_has_its_remaining_days(
+    client: TestClient, caller: Caller
+) -> None:
     bearer = {"Authorization": f"bearer {caller.key}"}
     answers = [
         call(client, caller),
@@ -63,8 +65,8 @@ def test_every_answer_to_a_valid_key_tells_its_days(client: TestClient, caller: 
         client.post(WEBHOOK, headers=bearer, content=b"x" * 70_000),
     ]
 
-    assert [each.status_code for each in answers] == [200, 400, 400, 413]
-    assert [each.headers[DAYS] for each in answers] == ["365"] * 4
+    assert [answer.status_code for answer in answers] == [200, 400, 400, 413]
+    assert [answer.headers[DAYS] for answer in answers] == ["365"] * 4
 
 
 def test_a_key_reaches_only_its_own_environment(

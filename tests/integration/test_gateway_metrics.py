@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from alumniq_pipelines.core.feeds.catalog import BrokenFieldMap, Catalog
 from tests.servers.gateway import NOW, WEBHOOK, Caller, Installation, call, errors
 from webhook_gateway.app import create_app
-from webhook_gateway.http.rate_limit import MOST_BUCKETS, RateLimit
+from webhook_gateway.http.rate_limit import MAX_BUCKETS, RateLimit
 
 Make = Callable[..., TestClient]
 
@@ -55,7 +55,7 @@ def test_metrics_are_nothing_to_strangers(gateway_with: Make) -> None:
     assert gateway_with(metrics_allowed_networks=()).get("/metrics").status_code == 404
 
 
-def test_a_key_that_calls_too_often_is_told_when_to_come_again(
+def test_a_rate_limited_key_gets_a_retry_after(
     gateway_with: Make, installation: Installation, caller: Caller
 ) -> None:
     client = gateway_with(calls_per_minute=3)
@@ -63,7 +63,7 @@ def test_a_key_that_calls_too_often_is_told_when_to_come_again(
     other.deliver("warehouse.csv")
     answers = [call(client, caller) for _ in range(5)]
 
-    assert [each.status_code for each in answers] == [200, 200, 200, 429, 429]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
     assert 1 <= int(answers[-1].headers["retry-after"]) <= 20
     assert errors(answers[-1])[0].startswith("There were too many requests.")
     assert call(client, other).status_code == 200
@@ -73,7 +73,7 @@ def test_an_address_that_guesses_keys_is_slowed_down(gateway_with: Make, caller:
     client = gateway_with("203.0.113.7", address_calls_per_minute=4)
     guesses = [client.post(WEBHOOK, json={"apiKey": f"guess-{n}"}) for n in range(6)]
 
-    assert [each.status_code for each in guesses] == [401, 401, 401, 401, 429, 429]
+    assert [guess.status_code for guess in guesses] == [401, 401, 401, 401, 429, 429]
     assert errors(guesses[-1])[0].startswith("There were too many requests.")
     assert call(client, caller).status_code == 429
     assert client.get("/livez").status_code == 200
@@ -93,9 +93,9 @@ def test_calls_come_back_with_time() -> None:
 
 def test_rate_limits_remember_only_so_many_names() -> None:
     limit = RateLimit(1)
-    for number in range(MOST_BUCKETS + 10):
+    for number in range(MAX_BUCKETS + 10):
         limit.wait(str(number))
-    assert len(limit._buckets) == MOST_BUCKETS
+    assert len(limit._buckets) == MAX_BUCKETS
 
 
 def test_metrics_count_feeds_by_the_state_of_their_field_map(

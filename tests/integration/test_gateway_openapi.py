@@ -80,7 +80,9 @@ def test_every_operation_is_described_and_shown_by_example(client: TestClient) -
         operation = DOCUMENT["paths"][path][method]
         assert f'id="{operation["operationId"]}"' in page
         assert operation["summary"]
-        assert all("example" in each or "schema" in each for each in operation["parameters"])
+        assert all(
+            "example" in parameter or "schema" in parameter for parameter in operation["parameters"]
+        )
 
 
 def test_every_form_of_the_reference_says_that_its_call_is_real_and_changes_nothing(

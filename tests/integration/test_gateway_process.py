@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from alumniq_pipelines.core.loads.rejection_report import ReportForm, report_name
+from alumniq_pipelines.core.loads.rejection_report import ReportFormat, report_name
 from alumniq_pipelines.wiring import open_archive
 from tests.servers.gateway import WEBHOOK, Caller, GatewayProcess, Installation
 
@@ -38,7 +38,7 @@ print([name for name in {HEAVY!r} if name in sys.modules])
     assert result.stdout == "[]\n"
 
 
-def test_settings_that_cannot_be_are_told_in_one_line() -> None:
+def test_invalid_settings_are_reported_in_one_line() -> None:
     environment = os.environ | {"ALUMNIQ_SCHEMAS_DIR": "/nowhere"}
     result = subprocess.run(
         [sys.executable, "-m", "webhook_gateway"],
@@ -78,16 +78,16 @@ ENDLESS_HEADS = [b"POST / HTTP/1.1\r\nHost: x\r\nX: ", b"GET /", b"GET / HTTP/1.
 
 def test_an_endless_head_is_cut_off(gateway: GatewayProcess) -> None:
     for start in ENDLESS_HEADS:
-        assert taken(gateway, start, most=50_000_000) < 10_000_000, start
+        assert taken(gateway, start, limit=50_000_000) < 10_000_000, start
 
 
-def taken(gateway: GatewayProcess, start: bytes, most: int) -> int:
+def taken(gateway: GatewayProcess, start: bytes, limit: int) -> int:
     """Send a head that goes on and on, and count the bytes that were taken before the end."""
     more = b"X: y\r\n" * 1_000 if start.endswith(b"\n") else b"x" * 6_000
     sent = 0
     with connected(gateway) as connection, suppress(ConnectionError):
         connection.sendall(start)
-        while sent < most:
+        while sent < limit:
             connection.sendall(more)
             sent += len(more)
     return sent
@@ -105,8 +105,8 @@ def test_what_is_no_http_is_refused_in_shape(gateway: GatewayProcess) -> None:
 
         assert head.startswith(b"HTTP/1.1 400 "), sent[:60]
         assert b"content-type: application/json" in head
-        [told] = json.loads(body)["errors"]
-        assert told.startswith("The request is not valid HTTP.")
+        [message] = json.loads(body)["errors"]
+        assert message.startswith("The request is not valid HTTP.")
 
 
 def test_a_caller_who_hangs_up_halfway_leaves_no_load(
@@ -123,11 +123,11 @@ def test_a_caller_who_hangs_up_halfway_leaves_no_load(
     assert caller.key not in log
 
 
-def leave(gateway: GatewayProcess, request: bytes, most: int = 1) -> None:
+def leave(gateway: GatewayProcess, request: bytes, limit: int = 1) -> None:
     """Send a request, read the first bytes of the answer, and reset the connection."""
     with connected(gateway) as connection:
         connection.sendall(request)
-        assert connection.recv(most)
+        assert connection.recv(limit)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
@@ -150,7 +150,7 @@ def test_a_client_that_leaves_in_mid_answer_is_a_499_and_no_incident(
     job_id = httpx.post(f"{gateway.url}{WEBHOOK}", json=body, trust_env=False).json()["jobId"]
     large = tmp_path / "large"
     large.write_bytes(os.urandom(32_000_000))
-    open_archive(installation.settings).put(report_name(job_id, ReportForm.CSV), large)
+    open_archive(installation.settings).put(report_name(job_id, ReportFormat.CSV), large)
     report = f"/api/v1/loads/{job_id}/report"
     request = f"GET {report}?apikey={caller.key} HTTP/1.1\r\nHost: x\r\n\r\n"
 

@@ -8,10 +8,10 @@ from starlette.types import Receive, Scope, Send
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from webhook_gateway.server import ShapedProtocol
+from webhook_gateway.server import BoundedProtocol
 
 
-class Impatient(ShapedProtocol):
+class Impatient(BoundedProtocol):
     """Waits for next to nothing."""
 
     head_seconds = 0.2
@@ -24,7 +24,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-async def answer_to(*parts: bytes) -> bytes:
+async def handle_error(*parts: bytes) -> bytes:
     """Send parts, each after the answer to the one before, and read until the server hangs up."""
     config = Config(app, http=Impatient, lifespan="off", log_config=None, access_log=False)
     config.load()
@@ -52,7 +52,7 @@ async def answer_to(*parts: bytes) -> bytes:
     ids=["nothing", "half a head", "half of a second head"],
 )
 def test_a_head_that_does_not_come_is_not_waited_for(parts: tuple[bytes, ...]) -> None:
-    answer = asyncio.run(answer_to(*parts))
+    answer = asyncio.run(handle_error(*parts))
 
     assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
     assert answer.endswith(

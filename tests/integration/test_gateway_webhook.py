@@ -30,7 +30,7 @@ def test_an_accepted_call_is_a_queued_load_with_what_was_seen(
     assert (load.request.notify_email, load.request.notify_webhook) == ("you@example.edu", url)
 
 
-def test_everything_that_is_wrong_is_told_at_once_in_one_order(
+def test_everything_that_is_wrong_is_reported_at_once_in_one_order(
     client: TestClient, caller: Caller
 ) -> None:
     path = WEBHOOK.replace("warehouse", "sudo_make_me_a_sandwich")
@@ -45,7 +45,7 @@ def test_everything_that_is_wrong_is_told_at_once_in_one_order(
     assert caller.installation.loads() == []
 
 
-def test_for_an_unknown_job_no_file_is_looked_for(client: TestClient, caller: Caller) -> None:
+def test_for_an_unknown_job_no_file_is_looked_up(client: TestClient, caller: Caller) -> None:
     path = WEBHOOK.replace("warehouse", "sudo_make_me_a_sandwich")
     response = call(client, caller, path, filename="nothing.csv")
 
@@ -64,16 +64,16 @@ def test_for_an_unknown_job_no_file_is_looked_for(client: TestClient, caller: Ca
 def test_a_missing_file_is_refused_with_the_name_that_was_meant(
     client: TestClient, caller: Caller, sent: str, meant: str
 ) -> None:
-    [told] = errors(call(client, caller, filename=sent))
+    [message] = errors(call(client, caller, filename=sent))
 
-    assert told == f"The file {sent} was not found in qa/warehouse/. Did you mean {meant}?"
+    assert message == f"The file {sent} was not found in qa/warehouse/. Did you mean {meant}?"
 
 
 def test_where_no_name_comes_near_none_is_shown(client: TestClient, caller: Caller) -> None:
-    [told] = errors(call(client, caller, filename="gifts-2026.zip"))
+    [message] = errors(call(client, caller, filename="gifts-2026.zip"))
 
-    assert "warehouse.csv" not in told
-    assert told.endswith("Upload it first, then call again.")
+    assert "warehouse.csv" not in message
+    assert message.endswith("Upload it first, then call again.")
 
 
 def test_the_same_call_twice_makes_two_loads(client: TestClient, caller: Caller) -> None:

@@ -66,11 +66,11 @@ def shown(load: Load) -> Any:
 
 
 def test_a_held_load_shows_why_it_waits_and_how_to_decide(held: Load) -> None:
-    told = alumniq("load", "show", held.job_id).stdout
-    assert "1 added, 2 changed, 30 removed, 1 unchanged" in told
-    assert "Columns changed: city in 2 rows" in told
-    assert "Held: 30 rows removed" in told
-    assert f'alumniq load approve {held.job_id} --reason "..."' in told
+    output = alumniq("load", "show", held.job_id).stdout
+    assert "1 added, 2 changed, 30 removed, 1 unchanged" in output
+    assert "Columns changed: city in 2 rows" in output
+    assert "Held: 30 rows removed" in output
+    assert f'alumniq load approve {held.job_id} --reason "..."' in output
     assert held.job_id in alumniq("load", "list", "--state", "held").stdout
 
 
@@ -86,7 +86,9 @@ def test_a_discarded_load_has_failed(held: Load) -> None:
     found = shown(held)
     assert (found["state"], found["hold"]["decision"]) == ("failed", "discarded")
     assert "A test export" in found["errors"][0]
-    assert [each["destination"] for each in found["notifications"]] == ["ada@iqu.example"]
+    assert [notification["destination"] for notification in found["notifications"]] == [
+        "ada@iqu.example"
+    ]
 
 
 @pytest.mark.parametrize("verb", ["approve", "discard"])
@@ -100,11 +102,11 @@ def test_a_load_is_decided_on_once_and_for_a_reason(held: Load, verb: str) -> No
 
 def test_a_load_is_repeated_for_nobody_or_for_whom_it_was(ledger: Ledger, held: Load) -> None:
     quiet = json.loads(alumniq("load", "repeat", held.job_id, "--json").stdout)
-    told = json.loads(alumniq("load", "repeat", held.job_id, "--notify", "--json").stdout)
-    loads = {each.job_id: each.request for each in ledger.loads.waiting()}
+    output = json.loads(alumniq("load", "repeat", held.job_id, "--notify", "--json").stdout)
+    loads = {load.job_id: load.request for load in ledger.loads.queued()}
     assert loads[quiet["job_id"]].notify_email == ""
-    assert loads[told["job_id"]].notify_email == "ada@iqu.example"
-    assert {each.repeats for each in loads.values()} == {held.job_id}
+    assert loads[output["job_id"]].notify_email == "ada@iqu.example"
+    assert {load.repeats for load in loads.values()} == {held.job_id}
 
 
 def test_a_load_that_read_nothing_cannot_be_repeated(ledger: Ledger) -> None:
@@ -118,20 +120,20 @@ def test_a_load_that_read_nothing_cannot_be_repeated(ledger: Ledger) -> None:
 def test_terms_are_set_kind_by_kind_and_stay_until_they_are_reset(ledger: Ledger) -> None:
     terms = ("subscription", "set", "iqu", "qa", "warehouse")
     alumniq(*terms, "--max-rejected", "10", "--hold", "removed=25%")
-    told = alumniq(*terms, "--hold", "added=5000", "--hold", "changed=never").stdout
-    assert "at most 10 rejected, held above 5,000 rows added" in told
-    assert "never held for changed, held above 25 % removed" in told
+    output = alumniq(*terms, "--hold", "added=5000", "--hold", "changed=never").stdout
+    assert "at most 10 rejected, held above 5,000 rows added" in output
+    assert "never held for changed, held above 25 % removed" in output
     found = ledger.customers.subscription(TARGET)
     assert found
     assert found.thresholds["removed"] == Threshold(percent=25)
-    assert alumniq("subscription", "list").stdout == told
+    assert alumniq("subscription", "list").stdout == output
     assert "the terms of the field map" in alumniq(*terms, "--standard").stdout
     [listed] = json.loads(alumniq("subscription", "list", "--json").stdout)
     assert listed["thresholds"] == {}
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "output"),
     [
         (["iqu", "qa", "warehouse", "--hold", "removed=lots"], "removed=25%"),
         (["iqu", "qa", "warehouse", "--hold", "gone=5"], "removed=25%"),
@@ -141,8 +143,8 @@ def test_terms_are_set_kind_by_kind_and_stay_until_they_are_reset(ledger: Ledger
     ],
 )
 @pytest.mark.usefixtures("ledger")
-def test_terms_that_make_no_sense_are_refused(words: list[str], told: str) -> None:
-    assert told in alumniq("subscription", "set", *words, code=2).stderr
+def test_terms_that_make_no_sense_are_refused(words: list[str], output: str) -> None:
+    assert output in alumniq("subscription", "set", *words, code=2).stderr
 
 
 def test_a_share_and_a_number_of_rows_may_both_be_given() -> None:

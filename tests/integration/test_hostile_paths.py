@@ -14,7 +14,7 @@ import pytest
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
 from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
-from alumniq_pipelines.checking.reference_sources import FilePartners, OtherFile
+from alumniq_pipelines.checking.reference_sources import FileReferences, ReferencedFile
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.loads.hold import Hold
@@ -56,8 +56,8 @@ def test_the_file_that_is_named_is_checked_and_its_rows_are_written_where_asked(
     with_decoys(tmp_path, name, THREE)
     monkeypatch.chdir(tmp_path)
     output = Path(name + ".out.CSV")
-    report = check_file(Path(name), people, output)
-    assert (report.outcome, report.rows_read) == ("clean", 3)
+    result = check_file(Path(name), people, output)
+    assert (result.outcome, result.rows_read) == ("clean", 3)
     assert output.read_text().splitlines()[1:] == ["1,Lee,0,,,", "2,Roe,0,,,", "3,Poe,0,,,"]
     left = {path.name for path in tmp_path.iterdir()} - {f"{decoy}.csv" for decoy in DECOYS}
     assert left == {name, output.name}
@@ -92,9 +92,11 @@ def test_references_are_looked_up_in_the_file_that_is_named(tmp_path: Path, name
     other = with_decoys(tmp_path, name, "code\n1\n2\n")
     checked = tmp_path / "people.csv"
     checked.write_text("xid\n1\n2\n9\n")
-    partners = FilePartners({"codes": OtherFile(other, codes)}, tmp_path / "scratch")
-    report = check_file(checked, people, partners=partners)
-    assert (report.rows_accepted, report.rows_rejected) == (2, 1)
+    reference_sources = FileReferences(
+        {"codes": ReferencedFile(other, codes)}, tmp_path / "scratch"
+    )
+    result = check_file(checked, people, reference_sources=reference_sources)
+    assert (result.rows_accepted, result.rows_rejected) == (2, 1)
 
 
 @pytest.mark.parametrize("name", PLAIN_NAMES, ids=ascii)
@@ -115,7 +117,7 @@ def test_a_whole_installation_works_in_a_folder_of_any_usable_name(
     target = Target("iqu", Environment.QA, "people")
     rows = installation.warehouse.query("iqu", "qa", 'SELECT xid, "lastName" FROM people')[1]
     assert rows == [("2", "Roe"), ("3", "Coe")]
-    assert [each.number for each in installation.warehouse.versions(target)] == [2, 1]
+    assert [version.number for version in installation.warehouse.versions(target)] == [2, 1]
     assert installation.warehouse.make_live(target, 1, NOW).rows == 3
     assert not list(installation.scratch.iterdir())
     assert not any(list((tmp_path / decoy).iterdir()) for decoy in DECOYS)
@@ -146,12 +148,12 @@ def test_held_rows_are_published_from_a_folder_of_any_usable_name(
     installation.deliver("xid,lastName,nation\n1,Lee,USA\n")
     installation.load(1)
     installation.deliver("xid,lastName\n1,Lee\n")
-    report = installation.load(2)
-    assert report.held is not None
-    assert report.changes is not None
+    result = installation.load(2)
+    assert result.held is not None
+    assert result.changes is not None
     job_id = JobId("job-2")
     hold = Hold(
-        job_id, report.held, Counts(1, 1, 0), report.changes, (), NOW, NOW + timedelta(days=7)
+        job_id, result.held, Counts(1, 1, 0), result.changes, (), NOW, NOW + timedelta(days=7)
     )
     target = Target("iqu", Environment.QA, "people")
     request = LoadRequest(job_id, target, "iqu.csv", etag=None, size_bytes=None)

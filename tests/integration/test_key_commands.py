@@ -55,7 +55,7 @@ def test_a_rotated_key_opens_the_same_and_the_old_one_ends_soon() -> None:
 
     assert new["feeds"] == ["warehouse"]
     assert new["key"] != old["key"]
-    listed = {each["prefix"]: each for each in answer("key", "list")}
+    listed = {key["prefix"]: key for key in answer("key", "list")}
     assert listed[old["prefix"]]["replaced_by"] == new["prefix"]
     assert listed[old["prefix"]]["live"]
     assert listed[old["prefix"]]["expires_at"] < old["expires_at"]
@@ -79,7 +79,10 @@ def test_owner_and_staff_are_notified_of_every_key_that_a_command_makes(
     new = answer("key", "rotate", old["prefix"])
 
     with closing(Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")) as ledger:
-        sent = [(each.id, each.notice.destination) for each in ledger.notifications.find()]
+        sent = [
+            (notification.id, notification.notice.destination)
+            for notification in ledger.notifications.find()
+        ]
     assert sorted(sent) == sorted(
         (f"msg_{made['prefix']}-made-{number}", destination)
         for made in (old, new)

@@ -67,9 +67,9 @@ def test_forty_exchanges_of_a_key_make_two_keys_and_name_them(
     assert [answer.status_code for answer in answers] == [200, 200] + [409] * 38
     made = [answer.json()["apiKey"][:12] for answer in answers[:2]]
     assert sorted(live(installation)) == sorted([*before, *made])
-    [told] = errors(answers[-1])
-    assert all(prefix in told for prefix in made)
-    assert not any(answer.json()["apiKey"] in told for answer in answers[:2])
+    [output] = errors(answers[-1])
+    assert all(prefix in output for prefix in made)
+    assert not any(answer.json()["apiKey"] in output for answer in answers[:2])
     assert len(mails(installation)) == 4
 
 
@@ -156,8 +156,8 @@ def test_an_owner_never_reads_the_name_of_one_of_the_staff(
     client: TestClient, installation: Installation, owned: Caller
 ) -> None:
     sign_in_as_staff(client, installation)
-    look = {"form_token": form_token(client, "/staff"), "customer": "iqu", "environment": "qa"}
-    client.post("/staff/look", data=look)
+    form = {"form_token": form_token(client, "/staff"), "customer": "iqu", "environment": "qa"}
+    client.post("/staff/look", data=form)
     fields = {"form_token": form_token(client, "/keys"), "prefix": owned.key[:12]}
     assert client.post("/keys/rotate", data=fields).status_code == 200
 

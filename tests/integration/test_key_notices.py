@@ -9,22 +9,24 @@ from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.notifications.notification import Channel
 from alumniq_pipelines.core.notifications.staff import Staff
 from alumniq_pipelines.core.problems.api import KeyReplacedAlready
-from alumniq_pipelines.defs.sensors.api_key_expiry import tell_of_expiring_keys
+from alumniq_pipelines.defs.sensors.api_key_expiry import enqueue_expiry_notices
 from alumniq_pipelines.services.key_issuance import KeyIssuance
 from tests.servers.gateway import NOW, Installation
 
 STAFF = Staff(("staff@alumniq.example",))
 
 
-def tell(installation: Installation, now: datetime) -> int:
+def announce(installation: Installation, now: datetime) -> int:
     """Tick once."""
-    return tell_of_expiring_keys(installation.ledger, STAFF, "https://feeds.example", now)
+    return enqueue_expiry_notices(installation.ledger, STAFF, "https://feeds.example", now)
 
 
-def owed(installation: Installation) -> list[tuple[str, str]]:
+def pending_notices(installation: Installation) -> list[tuple[str, str]]:
     """Take what is owed by now: to whom, and about what."""
     claimed = installation.ledger.notifications.claim(NOW + timedelta(days=400), timedelta(days=1))
-    return [(each.notice.destination, each.notice.subject) for each in claimed]
+    return [
+        (notification.notice.destination, notification.notice.subject) for notification in claimed
+    ]
 
 
 @pytest.fixture
@@ -32,23 +34,23 @@ def key(installation: Installation) -> str:
     """Issue a key for a hundred days; answer its first characters."""
     installation.customer()
     scope = KeyScope(email="feeds@example.edu")
-    _, kept = installation.ledger.keys.issue("iqu", Environment.QA, NOW, 100, scope=scope)
-    return kept.prefix
+    _, api_key = installation.ledger.keys.issue("iqu", Environment.QA, NOW, 100, scope=scope)
+    return api_key.prefix
 
 
 @pytest.mark.usefixtures("key")
-def test_a_key_is_told_of_on_four_days_however_often_somebody_looks(
+def test_an_expiring_key_is_announced_on_four_days_however_often_the_check_runs(
     installation: Installation,
 ) -> None:
-    told = [
+    days_left = [
         day
         for day in range(101)
         for hour in (0, 12)
-        if tell(installation, NOW + timedelta(days=day, hours=hour))
+        if announce(installation, NOW + timedelta(days=day, hours=hour))
     ]
 
-    assert told == [100 - days for days in NOTICE_DAYS]
-    notices = owed(installation)
+    assert days_left == [100 - days for days in NOTICE_DAYS]
+    notices = pending_notices(installation)
     to_customer = {subject for address, subject in notices if address == "feeds@example.edu"}
     spans = ("30 days", "14 days", "7 days", "1 day")
     assert to_customer == {f"Your API key expires in {span} (iqu, qa)" for span in spans}
@@ -56,12 +58,14 @@ def test_a_key_is_told_of_on_four_days_however_often_somebody_looks(
 
 
 @pytest.mark.usefixtures("key")
-def test_what_was_due_while_nobody_looked_is_told_once_and_no_older_day_with_it(
+def test_a_missed_key_notice_is_sent_once_and_older_days_are_skipped(
     installation: Installation,
 ) -> None:
-    assert tell(installation, NOW + timedelta(days=95)) == 1
-    assert tell(installation, NOW + timedelta(days=96)) == 0
-    assert "Your API key expires in 7 days (iqu, qa)" in dict(owed(installation)).values()
+    assert announce(installation, NOW + timedelta(days=95)) == 1
+    assert announce(installation, NOW + timedelta(days=96)) == 0
+    assert (
+        "Your API key expires in 7 days (iqu, qa)" in dict(pending_notices(installation)).values()
+    )
 
 
 def use(installation: Installation, key: str, days: float) -> None:
@@ -70,7 +74,7 @@ def use(installation: Installation, key: str, days: float) -> None:
 
 def days_notified(installation: Installation, days: range) -> list[int]:
     """Tick at noon of each day; return those on which somebody was notified."""
-    return [day for day in days if tell(installation, NOW + timedelta(days=day, hours=12))]
+    return [day for day in days if announce(installation, NOW + timedelta(days=day, hours=12))]
 
 
 def exchange(installation: Installation, old: ApiKey, days: float) -> tuple[str, ApiKey]:
@@ -145,12 +149,16 @@ def test_a_key_that_ends_soon_after_it_was_replaced_gives_warnings_on_later_days
 
 
 def test_a_notice_holds_no_key(installation: Installation, key: str) -> None:
-    tell(installation, NOW + timedelta(days=99, hours=1))
+    announce(installation, NOW + timedelta(days=99, hours=1))
     claimed = installation.ledger.notifications.claim(
         NOW + timedelta(days=99, hours=2), timedelta(1)
     )
 
-    mail = next(each.notice for each in claimed if each.notice.destination == "feeds@example.edu")
+    mail = next(
+        notification.notice
+        for notification in claimed
+        if notification.notice.destination == "feeds@example.edu"
+    )
     assert mail.channel is Channel.MAIL
     assert f"begins with {key} " in mail.body
     assert "https://feeds.example/api/v1/index.cfm/exchange" in mail.body

@@ -92,7 +92,7 @@ def answer(*words: str) -> Any:
     return json.loads(alumniq(*words, "--json").stdout)
 
 
-def test_a_new_customer_has_a_bucket_and_is_told_what_to_do_next(data_dir: Path) -> None:
+def test_adding_a_customer_creates_a_bucket_and_prints_the_next_step(data_dir: Path) -> None:
     told = alumniq("customer", "add", "iqu", "--name", "IQ [U] University").stdout
     folder = data_dir / "buckets" / "alumniq-iqu"
     assert folder.is_dir()
@@ -228,19 +228,25 @@ def test_a_load_is_shown_with_all_that_happened_in_order(failed: Load) -> None:
 def test_a_machine_reads_the_whole_load(failed: Load) -> None:
     shown = answer("load", "show", failed.job_id)
     assert shown["accepted_at"] == "2026-03-01T02:30:00+00:00"
-    assert [each["result"] for each in shown["attempts"]] == ["lost", "refused"]
-    assert [each["state"] for each in shown["notifications"]] == ["pending", "delivered"]
+    assert [attempt["result"] for attempt in shown["attempts"]] == ["lost", "refused"]
+    assert [notification["state"] for notification in shown["notifications"]] == [
+        "pending",
+        "delivered",
+    ]
     (tried,) = shown["notifications"][0]["delivery_attempts"]
     assert (tried["delivered"], tried["detail"]) == (False, "503")
 
 
-def test_notifications_are_listed_with_how_they_stand(failed: Load) -> None:
+def test_notifications_are_listed_with_their_state(failed: Load) -> None:
     listed = answer("notification", "list")
-    assert {(each["channel"], each["state"], each["attempts"]) for each in listed} == {
+    assert {
+        (notification["channel"], notification["state"], notification["attempts"])
+        for notification in listed
+    } == {
         ("callback", "pending", 1),
         ("mail", "delivered", 1),
     }
-    assert {each["job_id"] for each in listed} == {failed.job_id}
+    assert {notification["job_id"] for notification in listed} == {failed.job_id}
     assert answer("notification", "list", "--customer", "other") == []
     [delivered] = answer("notification", "list", "--state", "delivered")
     assert delivered["destination"] == "ada@iqu.example"
@@ -260,9 +266,9 @@ def test_a_notification_that_was_delivered_can_be_sent_again(failed: Load, ledge
     name = f"msg_{failed.job_id}-2"
     assert f"{name} is due now" in alumniq("notification", "resend", name).stdout
     [due] = [
-        each
-        for each in ledger.notifications.claim(datetime.now(UTC), timedelta(minutes=1))
-        if each.id == name
+        notification
+        for notification in ledger.notifications.claim(datetime.now(UTC), timedelta(minutes=1))
+        if notification.id == name
     ]
     assert due.notice.body == "It failed."
     under_way = alumniq("notification", "resend", name, code=2)

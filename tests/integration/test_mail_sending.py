@@ -13,7 +13,12 @@ from pathlib import Path
 import pytest
 import trustme
 
-from alumniq_pipelines.adapters.notifiers.mail import FolderPost, MailNotifier, Post, SmtpPost
+from alumniq_pipelines.adapters.notifiers.mail import (
+    FolderTransport,
+    MailNotifier,
+    MailTransport,
+    SmtpTransport,
+)
 from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.notifications.notification import (
     Audience,
@@ -28,7 +33,7 @@ from tests.servers.smtp import PASSWORD, MailServer, serve_mail
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def send(post: Post, address: str = "you@example.edu") -> DeliveryResult:
+def send(transport: MailTransport, address: str = "you@example.edu") -> DeliveryResult:
     notice = Notice(
         Channel.MAIL,
         address,
@@ -37,11 +42,11 @@ def send(post: Post, address: str = "you@example.edu") -> DeliveryResult:
         audience=Audience.CUSTOMER,
     )
     due = Notification("n1", JobId("J"), notice, NotificationState.PENDING, 0, NOW, NOW)
-    return asyncio.run(MailNotifier(post, "Feeds <feeds@example.org>").deliver(due))
+    return asyncio.run(MailNotifier(transport, "Feeds <feeds@example.org>").deliver(due))
 
 
-def plain(server: MailServer) -> SmtpPost:
-    return SmtpPost("127.0.0.1", server.port, "none")
+def plain(server: MailServer) -> SmtpTransport:
+    return SmtpTransport("127.0.0.1", server.port, "none")
 
 
 def test_a_mail_arrives_as_it_was_written(mail_server: MailServer) -> None:
@@ -76,7 +81,7 @@ def test_a_server_in_trouble_is_tried_again(mail_server: MailServer, code: int) 
 
 
 def test_a_server_that_is_away_is_tried_again(mail_server: MailServer) -> None:
-    away = SmtpPost("127.0.0.2", mail_server.port, "none")
+    away = SmtpTransport("127.0.0.2", mail_server.port, "none")
     assert send(away) == DeliveryResult(delivered=False, detail="ConnectionRefusedError")
 
 
@@ -94,32 +99,34 @@ def test_mail_goes_over_verified_tls_with_a_login() -> None:
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
     with serve_mail(serving) as server:
-        good = SmtpPost("127.0.0.1", server.port, "starttls", "feeds", PASSWORD, trusting)
+        good = SmtpTransport("127.0.0.1", server.port, "starttls", "feeds", PASSWORD, trusting)
         assert send(good).delivered
-        wrong = SmtpPost("127.0.0.1", server.port, "starttls", "feeds", "wrong", trusting)
+        wrong = SmtpTransport("127.0.0.1", server.port, "starttls", "feeds", "wrong", trusting)
         assert send(wrong) == DeliveryResult(delivered=False, detail="SMTP 535")
-        untrusting = SmtpPost("127.0.0.1", server.port, "starttls", "feeds", PASSWORD)
+        untrusting = SmtpTransport("127.0.0.1", server.port, "starttls", "feeds", PASSWORD)
         assert send(untrusting).detail == "SSLCertVerificationError"
         assert len(server.received) == 1
 
 
 def test_a_password_never_shows_in_a_representation() -> None:
-    assert PASSWORD not in repr(SmtpPost("mail.example.org", 587, password=PASSWORD))
+    assert PASSWORD not in repr(SmtpTransport("mail.example.org", 587, password=PASSWORD))
 
 
-def test_a_folder_keeps_each_mail_once_however_often_it_is_sent(tmp_path: Path) -> None:
+def test_a_folder_stores_each_mail_once_however_often_it_is_sent(tmp_path: Path) -> None:
     folder = tmp_path / "made" / "mail"
     for _ in range(2):
-        assert send(FolderPost(folder)) == DeliveryResult(delivered=True, detail="kept as a file")
-    [kept] = folder.iterdir()
-    message = message_from_bytes(kept.read_bytes(), policy=policy.default)
-    assert kept.name == "n1.eml"
+        assert send(FolderTransport(folder)) == DeliveryResult(
+            delivered=True, detail="kept as a file"
+        )
+    [saved] = folder.iterdir()
+    message = message_from_bytes(saved.read_bytes(), policy=policy.default)
+    assert saved.name == "n1.eml"
     assert message["To"] == "you@example.edu"
 
 
 def test_a_folder_that_cannot_be_written_is_tried_again(tmp_path: Path) -> None:
     (tmp_path / "mail").write_text("in the way")
-    result = send(FolderPost(tmp_path / "mail"))
+    result = send(FolderTransport(tmp_path / "mail"))
     assert result == DeliveryResult(delivered=False, detail="FileExistsError")
 
 
@@ -151,10 +158,10 @@ def test_whatever_a_mail_server_answers_is_a_result(answers: list[bytes]) -> Non
 
         thread = threading.Thread(target=talk)
         thread.start()
-        post = SmtpPost("127.0.0.1", listener.getsockname()[1], "none", "user", "secret")
+        transport = SmtpTransport("127.0.0.1", listener.getsockname()[1], "none", "user", "secret")
         message = EmailMessage()
         message["From"], message["To"] = "feeds@example.org", "you@example.edu"
-        result = post.send("n1", message)
+        result = transport.send("n1", message)
         thread.join(30)
     assert not result.delivered
     assert not result.permanent

@@ -10,7 +10,7 @@ from alumniq_pipelines.adapters.data_folder import OWN_NAMES
 from alumniq_pipelines.core.problems.setup import DataFolderShared, DataFolderUnusable
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.wiring import protect_data_folder
-from tests.data_folders import fill, tighten
+from tests.data_folders import fill, restrict_permissions
 from tests.rights import NOBODY, everything, needs_root, open_to_others, umask
 
 
@@ -70,7 +70,7 @@ def test_files_of_its_own_user_in_a_data_folder_are_left_as_they_are(tmp_path: P
     home.chmod(0o755)
     (home / "notes.txt").write_text("ours")
     (home / "mail").chmod(0o755)
-    tighten(home)
+    restrict_permissions(home)
     assert rights(home) == "700"
     assert open_to_others(home) == ["100644 notes.txt"]
 
@@ -84,7 +84,7 @@ def test_a_data_folder_with_things_of_another_user_is_not_closed_to_that_user(
     (home / "public_html").mkdir()
     os.chown(home / "public_html", NOBODY, NOBODY)
     with pytest.raises(DataFolderShared, match="'public_html'"):
-        tighten(home)
+        restrict_permissions(home)
     assert rights(home) == "755"
 
 
@@ -95,24 +95,24 @@ def test_a_folder_of_another_user_that_has_a_name_of_ours_makes_no_data_folder(
     (tmp_path / "srv" / "mail").mkdir(parents=True)
     os.chown(tmp_path / "srv" / "mail", NOBODY, NOBODY)
     with pytest.raises(DataFolderShared, match="'mail'"):
-        tighten(tmp_path / "srv")
+        restrict_permissions(tmp_path / "srv")
 
 
 def test_a_disk_of_its_own_is_a_data_folder(tmp_path: Path) -> None:
     (tmp_path / "disk" / "lost+found").mkdir(parents=True, mode=0o700)
     (tmp_path / "disk").chmod(0o755)
-    tighten(tmp_path / "disk")
+    restrict_permissions(tmp_path / "disk")
     assert open_to_others(tmp_path / "disk") == []
 
 
 def test_every_name_in_a_data_folder_is_known_to_be_ours(tmp_path: Path) -> None:
     settings = fill(tmp_path / "home")
-    kept = {
+    remaining = {
         getattr(settings, name)
         for name, kind in vars(Settings).items()
         if isinstance(kind, property) and isinstance(getattr(settings, name), Path)
     }
-    names = {path.name for path in kept if path.parent == settings.home}
+    names = {path.name for path in remaining if path.parent == settings.home}
     assert len(names) >= 10
     assert names | {path.name for path in settings.home.iterdir()} <= OWN_NAMES
 
@@ -126,7 +126,7 @@ def test_a_link_of_ours_to_another_disk_is_followed(tmp_path: Path, name: str) -
     home.mkdir()
     (home / name).symlink_to(disk)
     before = rights(tmp_path)
-    tighten(home)
+    restrict_permissions(home)
     assert open_to_others(disk) == []
     assert rights(tmp_path) == before
 
@@ -139,7 +139,7 @@ def test_a_link_of_ours_to_a_bucket_elsewhere_leaves_what_was_delivered(tmp_path
     (disk / "iqu").symlink_to(delivered)
     home.mkdir()
     (home / "buckets").symlink_to(disk)
-    tighten(home)
+    restrict_permissions(home)
     assert (rights(disk), rights(disk / "a.csv"), rights(delivered)) == ("700", "644", "755")
 
 
@@ -152,8 +152,8 @@ def test_a_link_of_ours_to_what_is_not_ours_alone_is_refused(tmp_path: Path) -> 
         (home / "archive").unlink(missing_ok=True)
         (home / "archive").symlink_to(elsewhere)
         with pytest.raises(DataFolderUnusable, match="holds other things"):
-            tighten(home)
+            restrict_permissions(home)
     assert rights(shared) == "777"
     (home / "archive").unlink()
     (home / "archive").symlink_to("nowhere")
-    tighten(home)
+    restrict_permissions(home)

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from alumniq_pipelines.adapters.passwords import hash_password
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.loads.target import Environment
-from tests.page_visits import PASSWORD, accepted, send, sign_in, sign_in_as_staff
+from tests.page_visits import PASSWORD, accept_load, send, sign_in, sign_in_as_staff
 from tests.servers.gateway import NOW, Caller, Installation
 from webhook_gateway.app import create_app
 
@@ -126,14 +126,14 @@ def test_a_session_of_staff_ends_with_a_new_password(
 def test_every_form_that_changes_something_needs_its_token(
     client: TestClient, caller: Caller
 ) -> None:
-    job_id = accepted(client, caller)
+    job_id = accept_load(client, caller)
     sign_in(client, caller.key)
     paths = [
         route.path.replace("{job_id}", job_id)
         for route in cast("Starlette", client.app).routes
         if isinstance(route, Route) and "POST" in (route.methods or ()) and "api" not in route.path
     ]
-    asked = [each for each in paths if each != "/sign-in"]
+    asked = [page_path for page_path in paths if page_path != "/sign-in"]
     assert len(asked) > 5
     for path in asked:
         for data in ({}, {"form_token": "0" * 64}):

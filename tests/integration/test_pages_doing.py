@@ -7,12 +7,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from alumniq_pipelines.core.loads.load import JobId, LoadState
-from alumniq_pipelines.core.loads.outcome import Attempt, AttemptResult, Outcome
+from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, Outcome
 from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.notifications.load_outcome import notices_for
 from alumniq_pipelines.core.notifications.notification import DeliveryResult
 from alumniq_pipelines.core.notifications.staff import Staff
-from tests.page_visits import accepted, form_token, send, sign_in, sign_in_as_staff
+from tests.page_visits import accept_load, form_token, send, sign_in, sign_in_as_staff
 from tests.servers.gateway import NOW, Caller, Installation, call
 from webhook_gateway.services.load_queries import Status
 
@@ -93,7 +93,7 @@ def test_a_ledger_that_is_away_is_a_page_that_says_so(
 def test_a_queued_load_can_be_canceled_once(
     client: TestClient, caller: Caller, installation: Installation
 ) -> None:
-    job_id = accepted(client, caller)
+    job_id = accept_load(client, caller)
     sign_in(client, caller.key)
     assert send(client, f"/loads/{job_id}/cancel") == 303
     load = installation.ledger.loads.get(job_id)
@@ -105,11 +105,11 @@ def test_a_queued_load_can_be_canceled_once(
 def test_a_notification_is_sent_again(
     client: TestClient, caller: Caller, installation: Installation
 ) -> None:
-    job_id = accepted(client, caller)
+    job_id = accept_load(client, caller)
     sign_in(client, caller.key)
     assert send(client, f"/loads/{job_id}/cancel") == 303
-    [told] = installation.ledger.notifications.of(job_id)
-    assert send(client, f"/loads/{job_id}/resend", notification=told.id) == 303
+    [notification] = installation.ledger.notifications.of(job_id)
+    assert send(client, f"/loads/{job_id}/resend", notification=notification.id) == 303
     assert send(client, f"/loads/{job_id}/resend", notification="msg_other") == 404
 
 
@@ -120,12 +120,12 @@ def test_a_mail_to_staff_does_not_tick_that_a_customer_was_notified(
     ledger, job_id = installation.ledger, JobId(call(client, caller).json()["jobId"])
     ledger.loads.begin_attempt(job_id, "run-1", NOW)
     [load] = installation.loads()
-    outcome, lost = Outcome(LoadState.FAILED), [Attempt(1, "run-1", AttemptResult.LOST)]
+    outcome, lost = Outcome(LoadState.FAILED), [AttemptRecord(1, "run-1", AttemptResult.LOST)]
     staff = Staff(("ops@alumniq.example",), has_chat=True)
     ledger.loads.end(job_id, outcome, notices_for(load, outcome, lost, staff), NOW)
     delivered = DeliveryResult(delivered=True, detail="250")
-    for each in ledger.notifications.claim(NOW, timedelta(minutes=1)):
-        ledger.notifications.record(each, delivered, NOW)
+    for notification in ledger.notifications.claim(NOW, timedelta(minutes=1)):
+        ledger.notifications.record(notification, delivered, NOW)
     assert len(ledger.notifications.of(job_id)) == 2
     sign_in(client, caller.key)
     step = client.get("/start").text.partition("Be told of an outcome")[2].partition("</h2>")[0]
@@ -149,20 +149,20 @@ def test_the_board_puts_production_before_qa(
     client: TestClient, caller: Caller, installation: Installation
 ) -> None:
     live = installation.caller("iqu", Environment.PRODUCTION)
-    for each in (caller, live):
-        each.deliver("warehouse.csv")
-        job_id = accepted(client, each)
-        sign_in(client, each.key)
+    for sender in (caller, live):
+        sender.deliver("warehouse.csv")
+        job_id = accept_load(client, sender)
+        sign_in(client, sender.key)
         assert send(client, f"/loads/{job_id}/cancel") == 303
     sign_in_as_staff(client, installation)
-    concerns = client.get("/staff").text.partition("Customers</h2>")[0]
-    assert concerns.index("production") < concerns.index(">qa<")
+    attention_items = client.get("/staff").text.partition("Customers</h2>")[0]
+    assert attention_items.index("production") < attention_items.index(">qa<")
 
 
 def test_what_waits_for_nobody_cannot_be_approved(
     client: TestClient, caller: Caller, installation: Installation
 ) -> None:
-    job_id = accepted(client, caller)
+    job_id = accept_load(client, caller)
     sign_in_as_staff(client, installation)
     fields = {"form_token": form_token(client, "/staff"), "customer": "iqu", "environment": "qa"}
     client.post("/staff/look", data=fields)
@@ -172,7 +172,7 @@ def test_what_waits_for_nobody_cannot_be_approved(
 def test_a_file_that_was_never_received_cannot_be_repeated(
     client: TestClient, caller: Caller
 ) -> None:
-    job_id = accepted(client, caller)
+    job_id = accept_load(client, caller)
     sign_in(client, caller.key)
     assert send(client, f"/loads/{job_id}/repeat") == 409
 
@@ -189,10 +189,10 @@ def test_a_form_without_end_is_refused(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("before", ["9" * 5_000, "9" * 19, "-1", "x", "\N{DEVANAGARI DIGIT ONE}"])
-def test_an_odd_place_to_go_on_from_is_the_newest_load(
+def test_an_invalid_page_cursor_starts_at_the_newest_load(
     client: TestClient, caller: Caller, before: str
 ) -> None:
-    job_id = accepted(client, caller)
+    job_id = accept_load(client, caller)
     sign_in(client, caller.key)
     answer = client.get("/loads", params={"before": before})
     assert job_id in answer.text

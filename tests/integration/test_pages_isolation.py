@@ -8,7 +8,7 @@ from alumniq_pipelines.adapters.ledger.s3_keys import S3Keys
 from alumniq_pipelines.core.access.s3_keys import S3Key, user_name
 from alumniq_pipelines.core.loads.load import LoadState
 from alumniq_pipelines.core.loads.target import Environment
-from tests.page_visits import accepted, form_token, send, sign_in, sign_in_as_staff
+from tests.page_visits import accept_load, form_token, send, sign_in, sign_in_as_staff
 from tests.servers.gateway import NOW, Caller, Installation
 
 
@@ -17,7 +17,7 @@ def test_one_customer_reaches_no_load_of_another(
 ) -> None:
     other = installation.customer("ocu")
     other.deliver("warehouse.csv")
-    foreign, unknown = accepted(client, other), "0" * 8 + "-0000-0000-0000000000000000"
+    foreign, unknown = accept_load(client, other), "0" * 8 + "-0000-0000-0000000000000000"
     sign_in(client, caller.key)
     for path in ("/loads", "/notifications", "/keys", "/start", "/webhooks", "/s3-keys"):
         text = client.get(path).text
@@ -40,7 +40,7 @@ def test_qa_reaches_nothing_of_production(
 ) -> None:
     live = installation.caller("iqu", Environment.PRODUCTION)
     live.deliver("warehouse.csv")
-    job_id = accepted(client, live)
+    job_id = accept_load(client, live)
     sign_in(client, caller.key)
     assert client.get(f"/loads/{job_id}").status_code == 404
     assert job_id not in client.get("/loads").text
@@ -48,7 +48,7 @@ def test_qa_reaches_nothing_of_production(
     assert send(client, "/keys/revoke", prefix=live.key[:12]) == 404
 
 
-def test_customers_find_no_board_and_cannot_look_around(
+def test_customers_have_no_dashboard_and_cannot_switch_customers(
     client: TestClient, caller: Caller, installation: Installation
 ) -> None:
     installation.customer("ocu")
@@ -61,7 +61,7 @@ def test_customers_find_no_board_and_cannot_look_around(
 def test_staff_look_at_any_customer(
     client: TestClient, caller: Caller, installation: Installation
 ) -> None:
-    job_id = accepted(client, caller)
+    job_id = accept_load(client, caller)
     sign_in_as_staff(client, installation)
     assert client.get("/loads").url.path == "/staff", "no customer is chosen yet"
     token = form_token(client, "/staff")
@@ -72,7 +72,7 @@ def test_staff_look_at_any_customer(
 
 
 def test_customers_do_not_decide_on_what_is_held(client: TestClient, caller: Caller) -> None:
-    job_id = accepted(client, caller)
+    job_id = accept_load(client, caller)
     sign_in(client, caller.key)
     for action in ("approve", "discard"):
         assert send(client, f"/loads/{job_id}/{action}", reason="it is right") == 404
@@ -83,7 +83,7 @@ def test_one_customer_repeats_no_load_of_another(
 ) -> None:
     other = installation.customer("ocu")
     other.deliver("warehouse.csv")
-    job_id = accepted(client, other)
+    job_id = accept_load(client, other)
     sign_in(client, caller.key)
     assert send(client, f"/loads/{job_id}/repeat") == 404
 
@@ -91,7 +91,7 @@ def test_one_customer_repeats_no_load_of_another(
 def test_staff_who_follow_a_link_to_a_load_see_its_customer(
     client: TestClient, caller: Caller, installation: Installation
 ) -> None:
-    job_id = accepted(client, caller)
+    job_id = accept_load(client, caller)
     sign_in_as_staff(client, installation)
     answer = client.get(f"/loads/{job_id}")
     assert (answer.status_code, answer.url.path) == (200, f"/loads/{job_id}")

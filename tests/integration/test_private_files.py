@@ -24,7 +24,7 @@ from alumniq_pipelines.core.problems.setup import (
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.warehouse_wiring import open_warehouse
 from alumniq_pipelines.wiring import protect_data_folder
-from tests.data_folders import fill, tighten
+from tests.data_folders import fill, restrict_permissions
 from tests.rights import (
     as_nobody,
     everything,
@@ -33,7 +33,7 @@ from tests.rights import (
     readable_by_nobody,
     umask,
 )
-from tests.servers.gateway import WEBHOOK, Caller, serving
+from tests.servers.gateway import WEBHOOK, Caller, serve_installation
 from tests.warehouse_processes import publish_next
 
 READERS = 54_321
@@ -65,7 +65,7 @@ def test_whatever_the_umask_is_adapters_make_private_files(tmp_path: Path) -> No
             assert open_to_others(settings.home) == []
 
 
-def test_what_is_kept_of_a_file_that_others_can_read_is_private(tmp_path: Path) -> None:
+def test_what_is_stored_of_a_file_that_others_can_read_is_private(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("xid\n1\n")
     file.chmod(0o644)
@@ -91,7 +91,7 @@ def test_a_gateway_tightens_what_it_finds_and_makes_private_files(caller: Caller
         path.chmod(0o755)
     bucket = caller.installation.buckets.open("iqu-feeds")
     delivered = bucket.head("qa/warehouse/warehouse.csv")
-    with serving(caller.installation) as gateway:
+    with serve_installation(caller.installation) as gateway:
         assert bucket.head("qa/warehouse/warehouse.csv") == delivered  # no new delivery
         body = {"apiKey": caller.key, "filename": "warehouse.csv"}
         httpx.post(gateway.url + WEBHOOK, json=body, trust_env=False).raise_for_status()
@@ -111,7 +111,7 @@ def test_what_an_older_release_left_open_is_tightened(tmp_path: Path) -> None:
     (home / "mail" / "link").symlink_to(elsewhere / "a.csv")
     (home / "mail" / "gone").symlink_to("nowhere")
     (home / "ledger.db").write_text("")
-    tighten(home)
+    restrict_permissions(home)
     assert open_to_others(home) == ["100644 buckets/iqu/qa/warehouse/file"]
     assert [f"{path.stat().st_mode & 0o777:o}" for path in (elsewhere, elsewhere / "a.csv")] == [
         "755",
@@ -125,7 +125,7 @@ def test_a_tightening_that_was_cut_short_is_done_at_the_next_start(tmp_path: Pat
     (home / "mail" / "old").mkdir(parents=True)
     (home / "mail" / "old" / "a.eml").write_text("")
     home.chmod(0o700)
-    tighten(home)
+    restrict_permissions(home)
     assert open_to_others(home) == []
 
 
@@ -133,7 +133,7 @@ def test_what_is_private_already_is_neither_written_nor_looked_into(tmp_path: Pa
     home = fill(tmp_path / "home").home
     (home / "archive" / "files" / "0").chmod(0o644)  # nobody gets to it
     before = home.stat().st_ctime_ns, (home / "mail").stat().st_ctime_ns
-    tighten(home)
+    restrict_permissions(home)
     assert (home.stat().st_ctime_ns, (home / "mail").stat().st_ctime_ns) == before
     assert open_to_others(home) == ["100644 archive/files/0"]
 
@@ -141,9 +141,9 @@ def test_what_is_private_already_is_neither_written_nor_looked_into(tmp_path: Pa
 def test_a_folder_of_all_users_is_no_data_folder(tmp_path: Path) -> None:
     tmp_path.chmod(0o1777)
     with pytest.raises(DataFolderUnusable, match="folder of all users"):
-        tighten(tmp_path)
+        restrict_permissions(tmp_path)
     with pytest.raises(DataFolderUnusable, match="folder of all users"):
-        tighten(Path("/"))
+        restrict_permissions(Path("/"))
 
 
 PROTECT = """

@@ -58,7 +58,7 @@ def test_the_longest_name_of_a_customer_makes_a_role(postgres_url: str, tmp_path
         assert warehouse.query(customer, "production", "select xid from members")[1] == [(last,)]
 
 
-def test_a_view_that_somebody_else_put_into_the_schema_stays_closed(
+def test_a_view_that_another_role_put_into_the_schema_stays_closed(
     warehouse: PostgresWarehouse, connection: psycopg.Connection[Any]
 ) -> None:
     with somebody(connection) as name:

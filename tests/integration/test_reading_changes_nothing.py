@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from alumniq_pipelines.adapters.ledger.tables import metadata
 from alumniq_pipelines.core.loads.target import Environment
-from tests.page_visits import accepted, form_token, send, sign_in, sign_in_as_staff
+from tests.page_visits import accept_load, form_token, send, sign_in, sign_in_as_staff
 from tests.servers.gateway import NOW, Caller, Installation
 
 NOTED = {("api_keys", "last_used_at")}
@@ -62,8 +62,8 @@ def job_id(client: TestClient, caller: Caller, installation: Installation) -> st
     """Have a load of each customer, with a notification that waits, and a session that is over."""
     other = installation.customer("ocu")
     other.deliver("warehouse.csv")
-    accepted(client, other)
-    job_id = accepted(client, caller)
+    accept_load(client, other)
+    job_id = accept_load(client, caller)
     sign_in(client, caller.key)
     assert send(client, f"/loads/{job_id}/cancel") == 303
     client.cookies.clear()
@@ -105,11 +105,11 @@ def test_staff_see_a_load_and_act_on_it_while_they_look_at_another_customer(
 ) -> None:
     other = installation.customer("ocu")
     other.deliver("warehouse.csv")
-    mine, theirs = accepted(client, caller), accepted(client, other)
+    mine, theirs = accept_load(client, caller), accept_load(client, other)
     sign_in_as_staff(client, installation)
     token = form_token(client, "/staff")
-    look = {"form_token": token, "customer": "iqu", "environment": "qa"}
-    client.post("/staff/look", data=look)
+    form = {"form_token": token, "customer": "iqu", "environment": "qa"}
+    client.post("/staff/look", data=form)
 
     page = client.get(f"/loads/{theirs}")
     assert page.status_code == 200
@@ -129,7 +129,7 @@ def test_customers_get_no_load_of_another_environment_by_its_address(
 ) -> None:
     live = installation.caller("iqu", Environment.PRODUCTION, NOW)
     live.deliver("warehouse.csv")
-    job_id = accepted(client, live)
+    job_id = accept_load(client, live)
     sign_in(client, caller.key)
     assert client.get(f"/loads/{job_id}").status_code == 404
     assert send(client, f"/loads/{job_id}/cancel") == 404

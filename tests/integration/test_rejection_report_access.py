@@ -19,22 +19,22 @@ from alumniq_pipelines.core.loads.check_result import Counts, Rejection
 from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.outcome import AttemptResult, CheckRecord
 from alumniq_pipelines.core.loads.rejection_report import (
-    MOST_ROWS_OF_A_SHEET,
-    ReportForm,
+    MAX_SHEET_ROWS,
+    ReportFormat,
     ReportSummary,
     report_name,
     summary_name,
 )
 from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.wiring import open_archive
-from tests.page_visits import accepted, sign_in, sign_in_as_staff
+from tests.page_visits import accept_load, sign_in, sign_in_as_staff
 from tests.servers.gateway import NOW, Caller, Installation, errors
 
 ROWS = [["xid", "_row"], ["=007 private", "2"]]
 CSV = b"xid,_row\r\n=007 private,2\r\n"
 
 
-def keep_report(archive: Archive, job_id: JobId, folder: Path, rows: int = 1) -> None:
+def archive_report(archive: Archive, job_id: JobId, folder: Path, rows: int = 1) -> None:
     csv, xlsx, summary = folder / "a.csv", folder / "a.xlsx", folder / "a.json"
     with csv_report(csv, ",", '"') as report, xlsx_report(xlsx, "") as write_xlsx:
         for row in ROWS:
@@ -42,15 +42,15 @@ def keep_report(archive: Archive, job_id: JobId, folder: Path, rows: int = 1) ->
             write_xlsx(row)
     first = Rejection(2, 3, "xid", "length", "`xid` is too long", "Send at most 9 characters.")
     summary.write_bytes(ReportSummary(rows, rows, (first,)).to_json())
-    archive.put(report_name(job_id, ReportForm.CSV), csv)
-    archive.put(report_name(job_id, ReportForm.XLSX), xlsx)
+    archive.put(report_name(job_id, ReportFormat.CSV), csv)
+    archive.put(report_name(job_id, ReportFormat.XLSX), xlsx)
     archive.put(summary_name(job_id), summary)
 
 
 @pytest.fixture
 def job_id(client: TestClient, caller: Caller, installation: Installation, tmp_path: Path) -> JobId:
     """Give a load that rejected a row, with its report."""
-    found = accepted(client, caller)
+    found = accept_load(client, caller)
     begun = installation.ledger.loads.begin_attempt(found, "run-1", NOW)
     assert begun
     installation.ledger.loads.end_attempt(
@@ -61,32 +61,32 @@ def job_id(client: TestClient, caller: Caller, installation: Installation, tmp_p
         errors=("No.",),
         check=CheckRecord(counts=Counts(2, 1, 1)),
     )
-    keep_report(open_archive(installation.settings), found, tmp_path)
+    archive_report(open_archive(installation.settings), found, tmp_path)
     return found
 
 
-def ask(client: TestClient, caller: Caller, path: str) -> Any:
+def call_api(client: TestClient, caller: Caller, path: str) -> Any:
     return client.get(f"/api/v1{path}", headers={"Authorization": f"Bearer {caller.key}"})
 
 
-def test_the_api_hands_the_report_out_as_it_is_kept(
+def test_the_api_returns_the_report_as_it_is_stored(
     client: TestClient, caller: Caller, job_id: JobId, tmp_path: Path
 ) -> None:
-    answer = ask(client, caller, f"/loads/{job_id}/report")
+    answer = call_api(client, caller, f"/loads/{job_id}/report")
     assert answer.content == CSV
     assert answer.headers["content-type"].startswith("text/csv")
     assert f"warehouse-{job_id}-rejected.csv" in answer.headers["content-disposition"]
     book = tmp_path / "book.xlsx"
-    book.write_bytes(ask(client, caller, f"/loads/{job_id}/report?format=xlsx").content)
+    book.write_bytes(call_api(client, caller, f"/loads/{job_id}/report?format=xlsx").content)
     assert openpyxl.load_workbook(book)["Rejected rows"]["A2"].data_type == "s"
 
 
 def test_another_format_and_a_load_without_report_are_refused_with_reason(
     client: TestClient, caller: Caller, job_id: JobId
 ) -> None:
-    assert ask(client, caller, f"/loads/{job_id}/report?format=pdf").status_code == 400
-    other = accepted(client, caller)
-    answer = ask(client, caller, f"/loads/{other}/report")
+    assert call_api(client, caller, f"/loads/{job_id}/report?format=pdf").status_code == 400
+    other = accept_load(client, caller)
+    answer = call_api(client, caller, f"/loads/{other}/report")
     assert answer.status_code == 404
     assert "no rejection report" in errors(answer)[0]
 
@@ -107,7 +107,7 @@ def test_no_copy_of_a_report_is_left_behind(
     assert not list(copies.iterdir())
 
 
-def test_the_load_page_tells_the_first_rejections_without_values_and_links_to_the_report(
+def test_the_load_page_shows_the_first_rejections_without_values_and_links_to_the_report(
     client: TestClient, caller: Caller, job_id: JobId
 ) -> None:
     sign_in(client, caller.key)
@@ -115,13 +115,13 @@ def test_the_load_page_tells_the_first_rejections_without_values_and_links_to_th
     assert "is too long" in text
     assert "Send at most 9 characters." in text
     assert "private" not in text
-    for form in ReportForm:
+    for form in ReportFormat:
         assert f'href="/loads/{job_id}/report.{form}"' in text
     assert client.get(f"/loads/{job_id}/report.csv").content == CSV
     assert client.get(f"/loads/{job_id}/report.pdf").status_code == 404
 
 
-@pytest.mark.parametrize("rows", [MOST_ROWS_OF_A_SHEET, MOST_ROWS_OF_A_SHEET + 1])
+@pytest.mark.parametrize("rows", [MAX_SHEET_ROWS, MAX_SHEET_ROWS + 1])
 def test_the_load_page_says_where_the_workbook_lists_fewer_rows(
     client: TestClient,
     caller: Caller,
@@ -130,10 +130,10 @@ def test_the_load_page_says_where_the_workbook_lists_fewer_rows(
     tmp_path: Path,
     rows: int,
 ) -> None:
-    keep_report(open_archive(installation.settings), job_id, tmp_path, rows)
+    archive_report(open_archive(installation.settings), job_id, tmp_path, rows)
     sign_in(client, caller.key)
     text = client.get(f"/loads/{job_id}").text
-    assert ("(the first 5,000 rows)" in text) == (rows > MOST_ROWS_OF_A_SHEET)
+    assert ("(the first 5,000 rows)" in text) == (rows > MAX_SHEET_ROWS)
 
 
 def test_staff_fetch_the_report_of_the_customer_in_view(
@@ -157,7 +157,7 @@ def test_a_report_that_staff_fetch_is_in_the_audit_trail_and_a_customers_own_is_
 ) -> None:
     sign_in(client, caller.key)
     assert client.get(f"/loads/{job_id}/report.csv").content == CSV
-    assert ask(client, caller, f"/loads/{job_id}/report").content == CSV
+    assert call_api(client, caller, f"/loads/{job_id}/report").content == CSV
     assert reads_recorded(installation) == []
     client.cookies.clear()
     sign_in_as_staff(client, installation)
@@ -201,15 +201,15 @@ def test_a_stranger_gets_what_one_gets_who_guesses(
     )
     never = "00000000-0000-0000-0000000000000000"
     for query in ("", "?format=xlsx"):
-        foreign = ask(client, stranger, f"/loads/{job_id}/report{query}")
-        unknown = ask(client, stranger, f"/loads/{never}/report{query}")
+        foreign = call_api(client, stranger, f"/loads/{job_id}/report{query}")
+        unknown = call_api(client, stranger, f"/loads/{never}/report{query}")
         assert foreign.status_code == unknown.status_code == 404
         assert errors(foreign) == errors(unknown)
     client.cookies.clear()
     signed_out = client.get(f"/loads/{job_id}/report.csv")
     assert CSV not in signed_out.content
     sign_in(client, stranger.key)
-    for form in ReportForm:
+    for form in ReportFormat:
         foreign = client.get(f"/loads/{job_id}/report.{form}")
         assert foreign.status_code == 404
         assert foreign.text == client.get(f"/loads/{never}/report.{form}").text
@@ -236,7 +236,7 @@ def test_the_command_writes_the_report_or_says_why_not(
     assert alumniq(job_id, "out.XLSX") == 0
     assert alumniq(job_id, "out.pdf") != 0
     assert alumniq("nonsense", "out.csv") != 0
-    assert alumniq(accepted(client, caller), "out.csv") != 0
+    assert alumniq(accept_load(client, caller), "out.csv") != 0
     assert output.read_bytes() == CSV
     assert not list(tmp_path.glob(".out*"))
     assert reads_recorded(installation) == [

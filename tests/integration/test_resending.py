@@ -51,7 +51,7 @@ def job_id(client: TestClient, caller: Caller, installation: Installation) -> Jo
 def of(ledger: Ledger, job_id: JobId, audience: Audience, channel: Channel) -> Notification:
     """Find a load's first notification of this kind."""
     found = ledger.notifications.of(job_id, [audience])
-    return next(each for each in found if each.notice.channel is channel)
+    return next(notification for notification in found if notification.notice.channel is channel)
 
 
 def resends(ledger: Ledger) -> list[tuple[str, str]]:
@@ -90,12 +90,13 @@ def test_a_foreign_id_and_one_of_staff_or_a_monitor_answer_as_one_that_never_was
     theirs = notices_for(load, Outcome(LoadState.FAILED))
     ledger.loads.end(load.job_id, Outcome(LoadState.FAILED), theirs, NOW)
     hidden = [
-        each.id for each in ledger.notifications.of(job_id, [Audience.STAFF, Audience.MONITOR])
+        notification.id
+        for notification in ledger.notifications.of(job_id, [Audience.STAFF, Audience.MONITOR])
     ]
     ids = [*hidden, f"msg_{foreign}-1", "msg_never"]
     assert len(ids) == 6
     ledger.notifications.claim(NOW, LEASE)  # being sent, which must not show either
-    before = ledger.notifications.find(most=100)
+    before = ledger.notifications.find(limit=100)
 
     sign_in(client, caller.key)
     for job in (job_id, foreign):
@@ -105,7 +106,7 @@ def test_a_foreign_id_and_one_of_staff_or_a_monitor_answer_as_one_that_never_was
         by_the_page = {(a.status_code, a.text) for a in (by_page(client, job, i) for i in ids)}
         assert len(by_the_api) == len(by_the_page) == 1
         assert {status for status, _ in by_the_api | by_the_page} == {404}
-    assert ledger.notifications.find(most=100) == before
+    assert ledger.notifications.find(limit=100) == before
     assert resends(ledger) == []
 
 
@@ -114,7 +115,7 @@ def test_of_two_mails_to_one_address_a_customer_sees_their_own(
 ) -> None:
     headers = {"Authorization": f"Bearer {caller.key}"}
     shown = client.get(f"/api/v1/loads/{job_id}", headers=headers).json()["notifications"]
-    assert [(each["channel"], each["destination"]) for each in shown] == [
+    assert [(notification["channel"], notification["destination"]) for notification in shown] == [
         ("callback", "https://hooks.example.edu/a"),
         ("mail", BOTH),
     ]
@@ -148,7 +149,11 @@ def test_while_it_is_being_sent_every_way_in_refuses_alike_and_nothing_is_audite
     ledger = installation.ledger
     own = of(ledger, job_id, Audience.CUSTOMER, Channel.CALLBACK)
     lease = timedelta(days=10_000)  # the command goes by the clock of the machine
-    [claimed] = [each for each in ledger.notifications.claim(NOW, lease) if each.id == own.id]
+    [claimed] = [
+        notification
+        for notification in ledger.notifications.claim(NOW, lease)
+        if notification.id == own.id
+    ]
 
     answer = by_api(client, caller, job_id, own.id)
     [sentence] = errors(answer)

@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from alumniq_pipelines.adapters.encryption import Seal
+from alumniq_pipelines.adapters.encryption import SecretCipher
 from alumniq_pipelines.adapters.iam import AccessKeys
 from alumniq_pipelines.adapters.ledger.s3_keys import S3Keys
-from alumniq_pipelines.core.access.s3_keys import OVERLAP, S3Key, latest_turn, turn_due
+from alumniq_pipelines.core.access.s3_keys import OVERLAP, S3Key, latest_rotation_day, plan_rotation
 from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.notifications.notification import Audience
 from alumniq_pipelines.core.problems.outage import AccessKeysUnavailable
 from alumniq_pipelines.core.problems.setup import UnusableSealingKey
-from alumniq_pipelines.services.s3_key_rotation import Rotated, Rotation
+from alumniq_pipelines.services.s3_key_rotation import RotationSummary, S3KeyRotation
 from tests.servers.gateway import NOW, Caller, Installation, errors
 
 JANUARY = datetime(2026, 1, 10, 1, tzinfo=UTC)
@@ -46,23 +46,23 @@ def iam(s3_endpoint: str) -> Any:
 
 
 @pytest.fixture
-def rotation(installation: Installation, caller: Caller, iam: Any) -> Rotation:
+def rotation(installation: Installation, caller: Caller, iam: Any) -> S3KeyRotation:
     """Set rotation up for one customer."""
     del caller
-    seal = Seal.at(installation.settings.sealing_key_file)
-    return Rotation(installation.ledger, AccessKeys(iam), seal)
+    cipher = SecretCipher.from_file(installation.settings.encryption_key_file)
+    return S3KeyRotation(installation.ledger, AccessKeys(iam), cipher)
 
 
 def statuses(iam: Any, user: str = "iqu.qa") -> dict[str, str]:
     """Ask IAM for a user's pairs."""
     listed = iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
-    return {each["AccessKeyId"]: each["Status"] for each in listed}
+    return {pair["AccessKeyId"]: pair["Status"] for pair in listed}
 
 
 def test_each_environment_gets_a_key_of_its_own_for_its_own_folder(
-    rotation: Rotation, iam: Any
+    rotation: S3KeyRotation, iam: Any
 ) -> None:
-    assert rotation.look(JANUARY) == Rotated(made=2)
+    assert rotation.run(JANUARY) == RotationSummary(made=2)
     for environment in Environment:
         policy = iam.get_user_policy(UserName=f"iqu.{environment}", PolicyName="alumniq-folder")
         objects, listing = policy["PolicyDocument"]["Statement"]
@@ -70,48 +70,48 @@ def test_each_environment_gets_a_key_of_its_own_for_its_own_folder(
         assert listing["Condition"]["StringLike"]["s3:prefix"] == f"{environment}/*"
 
 
-def test_both_keys_work_until_the_20th(rotation: Rotation, iam: Any) -> None:
-    rotation.look(JANUARY)
+def test_both_keys_work_until_the_20th(rotation: S3KeyRotation, iam: Any) -> None:
+    rotation.run(JANUARY)
     [old] = statuses(iam)
-    assert rotation.look(APRIL) == Rotated(made=2)
-    assert rotation.look(APRIL + timedelta(days=9)) == Rotated()
+    assert rotation.run(APRIL) == RotationSummary(made=2)
+    assert rotation.run(APRIL + timedelta(days=9)) == RotationSummary()
     assert list(statuses(iam).values()) == ["Active", "Active"]
-    assert rotation.look(APRIL + timedelta(days=10)) == Rotated(ended=2)
-    assert rotation.look(APRIL + timedelta(days=11)) == Rotated()
+    assert rotation.run(APRIL + timedelta(days=10)) == RotationSummary(ended=2)
+    assert rotation.run(APRIL + timedelta(days=11)) == RotationSummary()
     assert statuses(iam)[old] == "Inactive"
-    assert rotation.look(datetime(2026, 7, 10, 1, tzinfo=UTC)) == Rotated(made=2)
+    assert rotation.run(datetime(2026, 7, 10, 1, tzinfo=UTC)) == RotationSummary(made=2)
 
 
-def test_a_pair_that_a_crash_left_unkept_is_taken_away(rotation: Rotation, iam: Any) -> None:
-    rotation.look(JANUARY)
+def test_a_key_pair_that_a_crash_left_unsaved_is_deleted(rotation: S3KeyRotation, iam: Any) -> None:
+    rotation.run(JANUARY)
     lost = iam.create_access_key(UserName="iqu.qa")["AccessKey"]["AccessKeyId"]
-    rotation.look(APRIL)
+    rotation.run(APRIL)
 
     assert lost not in statuses(iam)
     assert len(statuses(iam)) == 2
 
 
-def test_secrets_are_kept_sealed_and_audited_without_themselves(
-    rotation: Rotation, installation: Installation
+def test_secrets_are_stored_encrypted_and_never_audited(
+    rotation: S3KeyRotation, installation: Installation
 ) -> None:
-    rotation.look(JANUARY)
+    rotation.run(JANUARY)
     ledger = installation.ledger
     [key] = S3Keys(ledger.database, ledger.audit).of("iqu.qa")
-    secret = rotation.seal.opened(key.sealed)
+    secret = rotation.cipher.decrypt(key.sealed)
 
     assert len(secret) == 40
     ledger.close()
     for path in installation.settings.home.glob("ledger.db*"):
         assert secret.encode() not in path.read_bytes()
-    assert installation.settings.sealing_key_file.stat().st_mode & 0o077 == 0
+    assert installation.settings.encryption_key_file.stat().st_mode & 0o077 == 0
 
 
 def test_the_new_key_is_fetched_by_one_that_works_now(
-    client: TestClient, rotation: Rotation, iam: Any, caller: Caller
+    client: TestClient, rotation: S3KeyRotation, iam: Any, caller: Caller
 ) -> None:
-    rotation.look(JANUARY)
+    rotation.run(JANUARY)
     [old] = statuses(iam)
-    rotation.look(APRIL)
+    rotation.run(APRIL)
     options = {"apiKey": caller.key, "accessKeyId": old, "emailAddress": "it@example.edu"}
     answer = client.post(PATH, json=options)
 
@@ -120,22 +120,26 @@ def test_the_new_key_is_fetched_by_one_that_works_now(
     assert answer.json()["accessKeyId"] == new
     assert len(answer.json()["secretAccessKey"]) == 40
     assert answer.json()["oldKeyEndsAt"] == "2026-04-20T01:00:00Z"
-    rotation.look(datetime(2026, 7, 10, 1, tzinfo=UTC))
+    rotation.run(datetime(2026, 7, 10, 1, tzinfo=UTC))
     claimed = rotation.ledger.notifications.claim(NOW + timedelta(days=365), timedelta(1))
-    assert {each.notice.destination for each in claimed} == {"it@example.edu"}
-    assert {each.notice.audience for each in claimed} == {Audience.CUSTOMER}
+    assert {notification.notice.destination for notification in claimed} == {"it@example.edu"}
+    assert {notification.notice.audience for notification in claimed} == {Audience.CUSTOMER}
 
 
-def test_no_s3_key_is_told_to_who_has_none_that_works(
-    client: TestClient, installation: Installation, rotation: Rotation, iam: Any, caller: Caller
+def test_no_s3_key_is_shown_without_a_working_one(
+    client: TestClient,
+    installation: Installation,
+    rotation: S3KeyRotation,
+    iam: Any,
+    caller: Caller,
 ) -> None:
     stranger = installation.customer("wwu")
     production = installation.caller("iqu", Environment.PRODUCTION)
-    rotation.look(JANUARY)
+    rotation.run(JANUARY)
     [old] = statuses(iam)
 
-    for each, key_id in ((stranger, old), (production, old), (caller, "AKIANOBODY")):
-        answer = client.post(PATH, json={"apiKey": each.key, "accessKeyId": key_id})
+    for asker, key_id in ((stranger, old), (production, old), (caller, "AKIANOBODY")):
+        answer = client.post(PATH, json={"apiKey": asker.key, "accessKeyId": key_id})
         assert answer.status_code == 404
         assert errors(answer)[0].startswith("The option AccessKeyId is not a live S3 key")
     missing = client.post(PATH, json={"apiKey": caller.key})
@@ -143,20 +147,20 @@ def test_no_s3_key_is_told_to_who_has_none_that_works(
 
 
 def test_who_still_uses_the_old_key_is_warned_once_before_it_ends(
-    rotation: Rotation, monkeypatch: pytest.MonkeyPatch
+    rotation: S3KeyRotation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rotation.look(JANUARY)
-    rotation.keys.remind("iqu", "it@example.edu", JANUARY)
-    rotation.look(APRIL)
+    rotation.run(JANUARY)
+    rotation.keys.add_reminder_address("iqu", "it@example.edu", JANUARY)
+    rotation.run(APRIL)
 
     def used(*_: object) -> datetime:
         return APRIL + timedelta(days=6)
 
     monkeypatch.setattr(AccessKeys, "last_used", used)
 
-    assert rotation.look(APRIL + timedelta(days=6)) == Rotated()
-    assert rotation.look(APRIL + timedelta(days=8)) == Rotated(warned=2)
-    assert rotation.look(APRIL + timedelta(days=9)) == Rotated()
+    assert rotation.run(APRIL + timedelta(days=6)) == RotationSummary()
+    assert rotation.run(APRIL + timedelta(days=8)) == RotationSummary(warned=2)
+    assert rotation.run(APRIL + timedelta(days=9)) == RotationSummary()
 
 
 def test_a_store_that_is_away_is_an_outage() -> None:
@@ -165,16 +169,18 @@ def test_a_store_that_is_away_is_an_outage() -> None:
         away.last_used("AKIA")
 
 
-def test_seals_are_opened_by_older_keys_too_and_by_no_others(installation: Installation) -> None:
-    path = installation.settings.sealing_key_file
-    sealed = Seal.at(path).closed("secret")
+def test_secrets_are_decrypted_by_older_keys_too_and_by_no_others(
+    installation: Installation,
+) -> None:
+    path = installation.settings.encryption_key_file
+    sealed = SecretCipher.from_file(path).encrypt("secret")
     older = path.read_text()
     path.unlink()
     with pytest.raises(UnusableSealingKey):
-        Seal.at(path).opened(sealed)
+        SecretCipher.from_file(path).decrypt(sealed)
     path.write_text(path.read_text() + older)
 
-    assert Seal.at(path).opened(sealed) == "secret"
+    assert SecretCipher.from_file(path).decrypt(sealed) == "secret"
 
 
 MOMENTS = st.integers(0, 5 * 366 * 24).map(lambda hours: JANUARY + timedelta(hours=hours))
@@ -185,13 +191,13 @@ def test_no_key_ends_before_its_successor_has_been_there_for_ten_days(
     now: datetime, made: list[datetime]
 ) -> None:
     keys = [S3Key(str(n), "iqu", "iqu.qa", "", at) for n, at in enumerate(made) if at <= now]
-    turn = turn_due(keys, now)
+    plan = plan_rotation(keys, now)
 
-    assert latest_turn(now) <= now
-    assert not turn.make or len(keys) - len(turn.end) < 2
-    for ended in turn.end:
+    assert latest_rotation_day(now) <= now
+    assert not plan.make or len(keys) - len(plan.end) < 2
+    for ended in plan.end:
         assert any(
-            each.created_at > ended.created_at and now - each.created_at >= OVERLAP for each in keys
+            key.created_at > ended.created_at and now - key.created_at >= OVERLAP for key in keys
         )
     if not keys:
-        assert turn.make
+        assert plan.make

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from alumniq_pipelines.adapters.field_maps import read_catalog
-from alumniq_pipelines.checking.reference_sources import FilePartners, OtherFile
+from alumniq_pipelines.checking.reference_sources import FileReferences, ReferencedFile
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.samples.files import write_sample_files, write_warehouse
 from alumniq_pipelines.services.file_check import check_file
@@ -30,18 +30,18 @@ def files(tmp_path_factory: pytest.TempPathFactory, catalog: Catalog) -> Mapping
 def test_sample_files_are_clean(
     files: Mapping[str, Path], catalog: Catalog, feed: str, tmp_path: Path
 ) -> None:
-    others = {name: OtherFile(path, catalog.feed(name)) for name, path in files.items()}
-    partners = FilePartners(others, tmp_path)
-    report = check_file(files[feed], catalog.feed(feed), partners=partners)
-    assert (report.outcome, report.errors, report.remarks, report.notes) == ("clean", (), (), ())
-    assert report.rows_read > 0
+    others = {name: ReferencedFile(path, catalog.feed(name)) for name, path in files.items()}
+    reference_sources = FileReferences(others, tmp_path)
+    result = check_file(files[feed], catalog.feed(feed), reference_sources=reference_sources)
+    assert (result.outcome, result.errors, result.remarks, result.notes) == ("clean", (), (), ())
+    assert result.rows_read > 0
 
 
 def test_exactly_the_planted_faults_are_found(tmp_path: Path, catalog: Catalog) -> None:
     path = tmp_path / "bad.csv"
     field_map = catalog.feed("warehouse")
     planted = write_warehouse(path, field_map, 3_000, bad_every=10)
-    report = check_file(path, field_map)
-    found = {(each.row, each.line, each.column, each.code) for each in report.errors}
-    assert found == {(each.row, each.line, each.column, each.code) for each in planted}
-    assert report.rows_rejected == len(planted)
+    result = check_file(path, field_map)
+    found = {(error.row, error.line, error.column, error.code) for error in result.errors}
+    assert found == {(fault.row, fault.line, fault.column, fault.code) for fault in planted}
+    assert result.rows_rejected == len(planted)

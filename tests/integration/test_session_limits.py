@@ -11,16 +11,16 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from alumniq_pipelines.adapters.encryption import Seal
+from alumniq_pipelines.adapters.encryption import SecretCipher
 from alumniq_pipelines.adapters.ledger.s3_keys import S3Keys
 from alumniq_pipelines.core.access.api_keys import KeyScope
 from alumniq_pipelines.core.access.s3_keys import S3Key, user_name
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.loads.target import Environment
-from tests.page_visits import accepted, form_token, send, sign_in
+from tests.page_visits import accept_load, form_token, send, sign_in
 from tests.servers.gateway import NOW, Caller, GatewayProcess, Installation, errors
 from webhook_gateway.app import create_app
-from webhook_gateway.pages.page_handlers import COOKIE
+from webhook_gateway.pages.page_handlers import SESSION_COOKIE
 
 INSIDE, OUTSIDE = "10.20.0.7", "192.0.2.9"
 NETWORK = KeyScope(networks=("10.20.0.0/16",))
@@ -70,8 +70,8 @@ def test_a_session_outside_its_keys_networks_is_answered_as_an_unknown_one(
     inside, outside, stranger = coming_from(INSIDE), coming_from(OUTSIDE), coming_from(OUTSIDE)
     sign_in(inside, bound.key)
     token = form_token(inside)
-    outside.cookies.set(COOKIE, inside.cookies[COOKIE])
-    stranger.cookies.set(COOKIE, "unknown")
+    outside.cookies.set(SESSION_COOKIE, inside.cookies[SESSION_COOKIE])
+    stranger.cookies.set(SESSION_COOKIE, "unknown")
 
     routes = [(method, path) for method in ("GET", "POST") for path in page_routes(app, method)]
     assert len(routes) > 20
@@ -94,7 +94,7 @@ def test_a_session_outside_its_keys_networks_is_answered_as_an_unknown_one(
     assert inside.get("/keys", follow_redirects=False).status_code == 200, "inside it goes on"
 
 
-def test_a_proxys_word_for_the_address_counts_for_sessions_too(
+def test_the_forwarded_address_of_a_proxy_applies_to_sessions_too(
     gateway: GatewayProcess, installation: Installation
 ) -> None:
     installation.customer(now=datetime.now(UTC))
@@ -159,7 +159,7 @@ def test_only_a_key_for_all_jobs_leads_to_s3_keys_which_open_the_files_of_all(
     coming_from: From, installation: Installation, scope: KeyScope, status: int
 ) -> None:
     ledger, user = installation.ledger, user_name("iqu", Environment.QA)
-    sealed = Seal.at(installation.settings.sealing_key_file).closed("secret")
+    sealed = SecretCipher.from_file(installation.settings.encryption_key_file).encrypt("secret")
     pair = S3Key("AKIAMADEUP", "iqu", user, sealed, NOW)
     S3Keys(ledger.database, ledger.audit).add(pair, (), NOW)
     bound, client = issue(installation, scope), coming_from(INSIDE)
@@ -195,7 +195,7 @@ def test_a_session_for_some_jobs_learns_nothing_of_other_jobs_loads(
     coming_from: From, installation: Installation, caller: Caller
 ) -> None:
     client = coming_from(INSIDE)
-    job_id = accepted(client, caller)
+    job_id = accept_load(client, caller)
     bound = issue(installation, KeyScope(feeds=("warehouse-degrees",)))
     sign_in(client, bound.key)
 

@@ -225,7 +225,7 @@ def post_password(
     )
 
 
-def test_a_burst_of_wrong_passwords_leaves_a_known_browser_its_place(
+def test_a_burst_of_wrong_passwords_does_not_block_a_known_browser(
     gateway: GatewayProcess, installation: Installation
 ) -> None:
     installation.ledger.staff.set("ada", hash_password(PASSWORD), datetime.now(UTC))
@@ -234,11 +234,11 @@ def test_a_burst_of_wrong_passwords_leaves_a_known_browser_its_place(
 
     def guess(worker: int) -> set[int]:
         statuses = set()
-        for turn in range(10_000):
+        for number in range(10_000):
             if ended.is_set():
                 break
-            address = f"10.{worker}.{turn // 250}.{turn % 250}"
-            statuses.add(post_password(gateway, address, f"{worker} {turn}", "x").status_code)
+            address = f"10.{worker}.{number // 250}.{number % 250}"
+            statuses.add(post_password(gateway, address, f"{worker} {number}", "x").status_code)
         return statuses
 
     with ThreadPoolExecutor(25) as pool:
@@ -255,7 +255,7 @@ def test_a_burst_of_wrong_passwords_leaves_a_known_browser_its_place(
     assert 429 in set().union(*(guessed.result() for guessed in guesses))
 
 
-def test_a_browser_where_somebody_of_staff_signed_in_is_recognised_wherever_it_is(
+def test_a_browser_where_staff_signed_in_is_recognised_wherever_it_is(
     gateway: GatewayProcess, installation: Installation
 ) -> None:
     """By a cookie of its own, which the wrong passwords of others do not delay."""

@@ -8,7 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from alumniq_pipelines.adapters.notifiers.callback import CallbackNotifier, Secrets, unsigned
+from alumniq_pipelines.adapters.notifiers.callback import (
+    CallbackNotifier,
+    SecretsLookup,
+    no_secrets,
+)
 from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
 from alumniq_pipelines.core.notifications.notification import (
@@ -20,9 +24,9 @@ from alumniq_pipelines.core.notifications.notification import (
 )
 from alumniq_pipelines.core.notifications.signing import (
     SigningSalt,
+    derive_secret,
     new_key,
     new_salt,
-    secret_of,
     signature_header,
 )
 from tests.servers.receiver import Received, Receiver
@@ -34,10 +38,10 @@ LOOPBACK = AddressPolicy.of(["127.0.0.0/8"])
 
 
 def a_secret() -> str:
-    return secret_of(new_key(), SigningSalt("iqu", new_salt(), NOW))
+    return derive_secret(new_key(), SigningSalt("iqu", new_salt(), NOW))
 
 
-def received(receiver: Receiver, secrets: Secrets) -> Received:
+def received(receiver: Receiver, secrets: SecretsLookup) -> Received:
     notice = Notice(Channel.CALLBACK, receiver.url, BODY, audience=Audience.CUSTOMER)
     due = Notification("msg_1", JobId("J"), notice, NotificationState.PENDING, 0, NOW, NOW)
     assert asyncio.run(CallbackNotifier(LOOPBACK, secrets=secrets).deliver(due)).delivered
@@ -67,7 +71,7 @@ def test_both_secrets_verify_while_one_replaces_the_other(receiver: Receiver) ->
 
 
 def test_without_a_secret_a_callback_has_no_signature(receiver: Receiver) -> None:
-    assert "webhook-signature" not in received(receiver, unsigned).headers
+    assert "webhook-signature" not in received(receiver, no_secrets).headers
 
 
 @given(st.text(TEXT), st.text(TEXT))
@@ -79,7 +83,7 @@ def test_we_sign_as_the_official_package_does(name: str, body: str) -> None:
 def test_secrets_differ_by_customer_by_salt_and_by_installation() -> None:
     keys, salts = [new_key(), new_key()], [new_salt(), new_salt()]
     made = {
-        secret_of(key, SigningSalt(customer, salt, NOW))
+        derive_secret(key, SigningSalt(customer, salt, NOW))
         for key in keys
         for salt in salts
         for customer in ("abc", "iqu")

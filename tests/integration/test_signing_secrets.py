@@ -19,7 +19,7 @@ from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.notifications.load_outcome import notices_for
 from alumniq_pipelines.core.notifications.notification import NotificationState
 from alumniq_pipelines.defs.resources import notifiers
-from alumniq_pipelines.services.delivery import tell
+from alumniq_pipelines.services.delivery import deliver_due
 from alumniq_pipelines.settings import Settings
 from tests.servers.receiver import Receiver
 
@@ -47,8 +47,8 @@ def alumniq(*words: str, code: int = 0) -> str:
 
 
 def rotated(*words: str) -> str:
-    told = alumniq("customer", "signing-secret", "rotate", "iqu", "--json", *words)
-    secret: str = json.loads(told)["secret"]
+    output = alumniq("customer", "signing-secret", "rotate", "iqu", "--json", *words)
+    secret: str = json.loads(output)["secret"]
     return secret
 
 
@@ -59,7 +59,7 @@ def send(ledger: Ledger, settings: Settings, url: str) -> NotificationState:
     request = LoadRequest(new_job_id(), target, "warehouse.csv", "e1", 1, notify_webhook=url)
     load = ledger.loads.accept(request, now)
     ledger.loads.end(load.job_id, FAILED, notices_for(load, FAILED), now)
-    tell(ledger.notifications, notifiers(settings, ledger), lambda: now)
+    deliver_due(ledger.notifications, notifiers(settings, ledger), lambda: now)
     [sent] = ledger.notifications.of(load.job_id)
     return sent.state
 
@@ -80,7 +80,7 @@ def test_callbacks_are_signed_once_a_customer_has_a_secret(
     assert "webhook-signature" not in receiver.received[2].headers
 
 
-def test_a_secret_is_kept_nowhere_and_its_key_is_its_owners_alone(
+def test_a_secret_is_stored_nowhere_and_its_key_file_is_private(
     ledger: Ledger, settings: Settings
 ) -> None:
     secret = rotated()
@@ -105,13 +105,13 @@ def test_rather_than_unsigned_nothing_is_sent_while_the_key_is_missing(
 
 @pytest.mark.usefixtures("ledger")
 def test_only_a_customer_gets_a_secret_and_no_key_is_made_for_nobody(settings: Settings) -> None:
-    told = alumniq("customer", "signing-secret", "rotate", "nobody", code=2)
-    assert "alumniq customer add nobody" in told
+    output = alumniq("customer", "signing-secret", "rotate", "nobody", code=2)
+    assert "alumniq customer add nobody" in output
     assert not settings.signing_key_file.exists()
 
 
 @pytest.mark.usefixtures("ledger")
 def test_a_key_that_is_no_key_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALUMNIQ_SIGNING_KEY", "not hex")
-    told = alumniq("customer", "signing-secret", "rotate", "iqu", code=2)
-    assert "ALUMNIQ_SIGNING_KEY" in told
+    output = alumniq("customer", "signing-secret", "rotate", "iqu", code=2)
+    assert "ALUMNIQ_SIGNING_KEY" in output

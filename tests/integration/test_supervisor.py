@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from alumniq_pipelines.cli import supervisor as module
-from alumniq_pipelines.cli.home import check_ports, sole_use
+from alumniq_pipelines.cli.home import check_ports, exclusive_use
 from alumniq_pipelines.cli.supervisor import Program, Supervisor, restart_wait
 from alumniq_pipelines.core.problems.setup import AlreadyUp, PortUnusable, ProgramFailed
 from alumniq_pipelines.settings import REPOSITORY, Settings
@@ -71,16 +71,16 @@ class Folder:
         """Answer a program's process id."""
         return int(self.mark(name).read_text())
 
-    def tell(self, name: str, line: str) -> None:
+    def write_log(self, name: str, line: str) -> None:
         """Keep what was said."""
         self.lines.append((name, line))
 
     def supervisor(self, *stages: list[Program]) -> Supervisor:
         """Make a supervisor of stages."""
         lock = os.open(self.path / "lock", os.O_RDWR)
-        return Supervisor(stages, dict(os.environ), self.tell, lock)
+        return Supervisor(stages, dict(os.environ), self.write_log, lock)
 
-    def is_deserted(self) -> bool:
+    def has_exited(self) -> bool:
         """Whether no program lives; a zombie holds no lock."""
         with (self.path / "alive").open() as file:
             try:
@@ -110,8 +110,8 @@ def test_programs_are_ready_inside_and_gone_outside(folder: Folder, stop: thread
     with folder.supervisor(*programs).running(stop):
         assert folder.mark("one").exists()
         assert folder.mark("two").exists()
-        assert not folder.is_deserted()
-    assert folder.is_deserted()
+        assert not folder.has_exited()
+    assert folder.has_exited()
     assert ("one", "one runs") in folder.lines
 
 
@@ -140,7 +140,7 @@ def test_what_dies_is_started_again(folder: Folder, stop: threading.Event) -> No
         stop.set()
         watcher.join()
     assert ("one", "It ended with exit code -9 and is started again in 1 s.") in folder.lines
-    assert folder.is_deserted()
+    assert folder.has_exited()
 
 
 def test_a_program_that_keeps_dying_is_started_less_and_less_often() -> None:
@@ -159,7 +159,7 @@ def test_a_program_that_ends_before_it_is_ready_fails_the_start_with_its_last_wo
     ):
         pytest.fail("it was never ready")
     assert ("bad", "no such setting") in folder.lines
-    assert folder.is_deserted()
+    assert folder.has_exited()
 
 
 def test_a_program_that_is_never_ready_fails_the_start(
@@ -172,20 +172,20 @@ def test_a_program_that_is_never_ready_fails_the_start(
         folder.supervisor([never]).running(stop),
     ):
         pytest.fail("it was never ready")
-    assert folder.is_deserted()
+    assert folder.has_exited()
 
 
 @pytest.mark.usefixtures("quick_stop")
 def test_a_program_that_will_not_end_is_ended(folder: Folder, stop: threading.Event) -> None:
     with folder.supervisor([folder.program("one", STUBBORN)]).running(stop):
         pass
-    assert folder.is_deserted()
+    assert folder.has_exited()
 
 
 def test_what_a_program_started_ends_with_it(folder: Folder, stop: threading.Event) -> None:
     with folder.supervisor([folder.program("one", PARENT)]).running(stop):
         pass
-    assert folder.is_deserted()
+    assert folder.has_exited()
 
 
 def test_a_stop_while_starting_waits_for_nobody(folder: Folder, stop: threading.Event) -> None:
@@ -195,7 +195,7 @@ def test_a_stop_while_starting_waits_for_nobody(folder: Folder, stop: threading.
     with folder.supervisor([never]).running(stop):
         pass
     assert time.monotonic() - begun < 10
-    assert folder.is_deserted()
+    assert folder.has_exited()
 
 
 KILLED = """
@@ -217,16 +217,16 @@ def test_nothing_outlives_a_killed_supervisor(folder: Folder) -> None:
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as killed:
         assert killed.stdout is not None
         assert killed.stdout.readline() == b"running\n"
-        assert not folder.is_deserted()
+        assert not folder.has_exited()
         killed.kill()
-    wait_for(folder.is_deserted)
+    wait_for(folder.has_exited)
 
 
 def test_a_data_folder_has_one_system_at_a_time(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "made")
-    with sole_use(settings), pytest.raises(AlreadyUp, match="made"), sole_use(settings):
+    with exclusive_use(settings), pytest.raises(AlreadyUp, match="made"), exclusive_use(settings):
         pytest.fail("two had it")
-    with sole_use(settings):
+    with exclusive_use(settings):
         pass
 
 

@@ -18,12 +18,12 @@ from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.tables import audit
 from alumniq_pipelines.cli.dagster_storage import URL
-from alumniq_pipelines.cli.home import make_ready
+from alumniq_pipelines.cli.home import prepare_installation
 from alumniq_pipelines.cli.programs import programs_environment
 from alumniq_pipelines.core.loads.customer import Customer
 from alumniq_pipelines.core.loads.load import new_job_id
 from alumniq_pipelines.core.loads.target import Environment, Target
-from alumniq_pipelines.settings import Settings, environment
+from alumniq_pipelines.settings import Settings, child_environment
 from alumniq_pipelines.warehouse_wiring import open_warehouse
 from tests.accepted_rows import batch
 from tests.servers.postgres import PostgresServer
@@ -47,7 +47,7 @@ class Shell:
         assert url is not None
         bare = {
             name: value
-            for name, value in environment(self.settings).items()
+            for name, value in child_environment(self.settings).items()
             if not name.startswith("DAGSTER_")
         }
         return subprocess.run(
@@ -63,7 +63,7 @@ class Shell:
         found = open_warehouse(self.settings).live(TARGET)
         return found.number if found else 0
 
-    def audited(self) -> list[tuple[str, object]]:
+    def audit_entries(self) -> list[tuple[str, object]]:
         """List what the audit trail says of rollbacks, in order."""
         with closing(Ledger.open(self.settings.ledger)) as ledger:
             wanted = select(audit).where(audit.c.action.like("version.rollback%"))
@@ -87,7 +87,7 @@ def shell(tmp_path: Path, postgres_server: PostgresServer) -> Iterator[Shell]:
         warehouse="postgres",
         warehouse_url=postgres_server.url(warehouse),
     )
-    make_ready(settings)
+    prepare_installation(settings)
     with closing(Ledger.open(settings.ledger)) as opened:
         opened.customers.add(Customer("iqu", "IQ University", "iqu"), datetime.now(UTC))
     field_map = read_catalog(settings.schemas_dir).feed("warehouse")
@@ -119,7 +119,7 @@ def moves(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> list[object]:
     with dagsters_records(shell, monkeypatch) as instance:
         found = instance.fetch_observations(dg.AssetKey(["feeds", "warehouse"]), 10).records
     observed = [record.asset_observation for record in found]
-    return [each.metadata["version"].value for each in observed if each]
+    return [observation.metadata["version"].value for observation in observed if observation]
 
 
 def test_a_rollback_works_from_a_shell_that_has_only_the_settings(
@@ -133,7 +133,10 @@ def test_a_rollback_works_from_a_shell_that_has_only_the_settings(
     assert shell.live() == 5
     assert moves(shell, monkeypatch) == [5]
     moved = {"from": 8, "to": 5}
-    assert shell.audited() == [("version.rollback requested", moved), ("version.rollback", moved)]
+    assert shell.audit_entries() == [
+        ("version.rollback requested", moved),
+        ("version.rollback", moved),
+    ]
 
 
 def test_what_cannot_be_done_is_said_and_changes_nothing(
@@ -147,7 +150,7 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(
     assert "Version 8 of iqu/qa/warehouse is live already; nothing was changed." in again.stdout
     assert shell.live() == 8
     assert moves(shell, monkeypatch) == []
-    assert shell.audited() == []
+    assert shell.audit_entries() == []
 
 
 def test_without_dagsters_records_nothing_is_moved(shell: Shell) -> None:
@@ -160,7 +163,7 @@ def test_without_dagsters_records_nothing_is_moved(shell: Shell) -> None:
     assert "Dagster's records cannot be opened" in failed.stderr
     assert "Nothing was changed" in failed.stderr
     assert shell.live() == 8
-    assert shell.audited() == []
+    assert shell.audit_entries() == []
 
 
 def test_where_the_audit_log_cannot_be_written_nothing_is_moved(
@@ -200,7 +203,10 @@ def test_what_cannot_be_recorded_after_the_move_is_a_warning_that_says_it_was_ma
 def test_two_rollbacks_in_a_row_say_each_where_they_came_from(shell: Shell) -> None:
     first = json.loads(shell.alumniq(*COMMAND, "--json").stdout)
     second = json.loads(shell.alumniq(*COMMAND, "--json").stdout)
-    assert [(each["was_live"], each["number"]) for each in (first, second)] == [(8, 5), (5, 3)]
+    assert [(answer["was_live"], answer["number"]) for answer in (first, second)] == [
+        (8, 5),
+        (5, 3),
+    ]
     third = shell.alumniq(*COMMAND)
     assert third.returncode == 2
     assert "older than the live one" in third.stderr

@@ -9,7 +9,7 @@ import pytest
 
 from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
 from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
-from alumniq_pipelines.checking.structure.blocks import MOST_BYTES_OF_A_ROW
+from alumniq_pipelines.checking.structure.blocks import MAX_ROW_BYTES
 from alumniq_pipelines.core.loads.load import JobId, new_job_id
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import Version, Warehouse
@@ -63,7 +63,7 @@ def test_nothing_is_live_before_the_first_version(warehouse: Warehouse) -> None:
     assert list(warehouse.versions(MEMBERS)) == []
 
 
-def test_a_published_version_is_live_and_tells_of_itself(
+def test_a_published_version_is_live_and_describes_itself(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:
     rows = batch(tmp_path, 7, count=10)
@@ -122,10 +122,12 @@ def test_a_version_with_other_rows_than_announced_is_not_published(
     assert publish(2).number == 2
 
 
-def test_as_many_versions_are_kept_as_asked_for(warehouse: Warehouse, publish: Publish) -> None:
+def test_as_many_versions_are_retained_as_configured(
+    warehouse: Warehouse, publish: Publish
+) -> None:
     for number in range(1, 7):
         publish(number)
-    assert [each.number for each in warehouse.versions(MEMBERS)] == [6, 5, 4]
+    assert [version.number for version in warehouse.versions(MEMBERS)] == [6, 5, 4]
 
 
 def test_an_older_version_can_be_made_live_and_the_newer_again(
@@ -149,16 +151,16 @@ def test_the_next_load_is_published_after_a_roll_back(
     assert seen(warehouse) == [(3, 13)]
 
 
-def test_the_live_version_is_kept_however_old(warehouse: Warehouse, publish: Publish) -> None:
+def test_the_live_version_is_retained_however_old(warehouse: Warehouse, publish: Publish) -> None:
     for number in range(1, 4):
         publish(number)
     warehouse.make_live(MEMBERS, 1, NOW + timedelta(days=9))
-    assert [each.number for each in warehouse.versions(MEMBERS)] == [3, 2, 1]
+    assert [version.number for version in warehouse.versions(MEMBERS)] == [3, 2, 1]
     assert seen(warehouse) == [(1, 11)]
 
 
 @pytest.mark.parametrize("number", [-1, 0, 4, 99])
-def test_a_version_that_is_not_kept_cannot_be_made_live(
+def test_a_version_that_is_not_retained_cannot_be_made_live(
     warehouse: Warehouse, publish: Publish, number: int
 ) -> None:
     publish(1)
@@ -202,7 +204,7 @@ def test_environments_and_customers_are_apart(warehouse: Warehouse, publish: Pub
     ]
     for number, target in enumerate(targets, start=1):
         publish(number, target)
-    assert [seen(warehouse, each) for each in targets] == [[(1, 11)], [(2, 12)], [(3, 13)]]
+    assert [seen(warehouse, other) for other in targets] == [[(1, 11)], [(2, 12)], [(3, 13)]]
     with pytest.raises(UnusableQuery, match="Tables: _versions, members"):
         warehouse.query("iqu", "qa", "select * from iqu_2.members")
 
@@ -245,7 +247,7 @@ def test_a_query_that_is_no_readable_select_is_refused(
     assert seen(warehouse) == [(1, 11)]
 
 
-def test_a_failing_query_tells_no_cell_values(warehouse: Warehouse, publish: Publish) -> None:
+def test_a_failing_query_shows_no_cell_values(warehouse: Warehouse, publish: Publish) -> None:
     publish(1)
     with pytest.raises(UnusableQuery) as refused:
         warehouse.query("iqu", "qa", "select ('secret' || xid)::integer from members")
@@ -257,18 +259,18 @@ def test_a_query_answers_no_more_rows_than_asked_for(
     warehouse: Warehouse, publish: Publish
 ) -> None:
     publish(1)
-    assert len(warehouse.query("iqu", "qa", "select * from members", most=3)[1]) == 3
+    assert len(warehouse.query("iqu", "qa", "select * from members", limit=3)[1]) == 3
 
 
-def test_live_rows_are_lent_with_the_columns_that_are_asked_for(
+def test_live_rows_are_exported_with_the_requested_columns(
     warehouse: Warehouse, publish: Publish, tmp_path: Path
 ) -> None:
     """A column that is not there is left out; where nothing has to be copied, there may be more."""
     publish(1)
-    for place, (asked, missing) in enumerate(
+    for index, (asked, missing) in enumerate(
         [(["xid"], []), (["xid", "no"], ["no"]), (["no"], ["no"])]
     ):
-        folder = tmp_path / str(place)
+        folder = tmp_path / str(index)
         folder.mkdir()
         live = warehouse.live_rows(MEMBERS, folder, asked)
         assert live
@@ -281,14 +283,14 @@ def test_live_rows_are_lent_with_the_columns_that_are_asked_for(
                 assert len(found.columns) == 1
 
 
-def test_the_longest_row_that_a_file_may_have_is_lent_as_it_is(
+def test_the_longest_row_that_a_file_may_have_is_exported_unchanged(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:
-    values = f"('1', repeat('\"', {MOST_BYTES_OF_A_ROW})), ('2', 'short')"
+    values = f"('1', repeat('\"', {MAX_ROW_BYTES})), ('2', 'short')"
     rows = accepted_rows(tmp_path, f"select * from (values {values}) t(xid, a)")
     warehouse.publish(MEMBERS, FIELD_MAP, rows, number=1, job_id=new_job_id(), now=NOW)
     live = warehouse.live_rows(MEMBERS, tmp_path)
     assert live
     with duckdb.connect(live.database, read_only=True) as connection:
         found = connection.table(live.table).order("xid").fetchall()
-    assert found == [("1", '"' * MOST_BYTES_OF_A_ROW), ("2", "short")]
+    assert found == [("1", '"' * MAX_ROW_BYTES), ("2", "short")]

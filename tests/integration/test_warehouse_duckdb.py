@@ -136,7 +136,7 @@ def test_a_publication_that_the_disk_refuses_changes_nothing(
     assert batch_seen(catalog) == 2
 
 
-def test_a_catalog_that_lags_behind_is_mended_by_the_same_load_again(
+def test_a_catalog_that_lags_behind_is_repaired_by_the_same_load_again(
     warehouse: DuckDBWarehouse, catalog: Path, tmp_path: Path
 ) -> None:
     publish(warehouse, tmp_path, 1)
@@ -175,7 +175,7 @@ def test_publishers_of_several_feeds_lose_no_view_of_one_another(
     assert rows == [(f"feed-{letter}", 4, 14) for letter in "abcd"]
 
 
-def test_a_connection_held_beyond_the_versions_kept_goes_on_with_the_live_one(
+def test_a_connection_held_beyond_the_retained_versions_goes_on_with_the_live_one(
     warehouse: DuckDBWarehouse, folder: Path, catalog: Path, tmp_path: Path
 ) -> None:
     publish(warehouse, tmp_path, 1)
@@ -185,7 +185,7 @@ def test_a_connection_held_beyond_the_versions_kept_goes_on_with_the_live_one(
         assert held.execute("select max(batch), count(*) from members").fetchall() == [(6, 16)]
     feed = folder / "iqu/qa/members"
     assert (feed / "000000001.duckdb").is_symlink()
-    assert [each.number for each in warehouse.versions(MEMBERS)] == [6, 5]
+    assert [version.number for version in warehouse.versions(MEMBERS)] == [6, 5]
     with pytest.raises(Exception, match="not kept"):
         warehouse.make_live(MEMBERS, 1, NOW)
 
@@ -199,10 +199,10 @@ def test_superseded_files_go_only_after_a_grace(
     assert [file.is_symlink() for file in files] == [True, False, False, False, False, False]
 
 
-def test_names_of_retired_versions_do_not_gather_without_end(
+def test_names_of_retired_versions_do_not_accumulate(
     warehouse: DuckDBWarehouse, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folders, "RETIRED_NAMES_KEPT", 2)
+    monkeypatch.setattr(folders, "MAX_RETIRED_NAMES", 2)
     for number in range(1, 8):
         publish(warehouse, tmp_path, number, now=NOW + timedelta(days=number))
     names = sorted(path.name for path in (folder / "iqu/qa/members").glob("0*.duckdb"))
@@ -216,7 +216,10 @@ def test_a_reader_in_the_same_process_who_comes_later_sees_the_new_version(
     with duckdb.connect(catalog, read_only=True) as early:
         publish(warehouse, tmp_path, 2)
         with duckdb.connect(catalog, read_only=True) as late:
-            seen = [each.execute("from _versions").fetchall()[0][4] for each in (early, late)]
+            seen = [
+                connection.execute("from _versions").fetchall()[0][4]
+                for connection in (early, late)
+            ]
             assert seen == [1, 2]
         assert warehouse.query("iqu", "qa", "select max(batch) from members")[1] == [(2,)]
 
@@ -241,7 +244,7 @@ def test_the_warehouse_may_lie_under_any_name(tmp_path: Path, name: str) -> None
     assert batch_seen(tmp_path / name / "iqu/qa/catalog.duckdb") == 1
 
 
-def test_no_write_ahead_log_stands_beside_a_file(
+def test_no_write_ahead_log_is_left_beside_a_file(
     warehouse: DuckDBWarehouse, folder: Path, tmp_path: Path
 ) -> None:
     for number in (1, 2, 3):

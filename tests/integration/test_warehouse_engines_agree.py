@@ -46,7 +46,7 @@ def tables(draw: st.DrawFn) -> pa.Table:
     cells = [st.none() | TYPES[kind][1] for kind in kinds]
     rows = draw(st.lists(st.tuples(*cells), max_size=8))
     columns = [
-        pa.array([row[place] for row in rows], TYPES[kind][0]) for place, kind in enumerate(kinds)
+        pa.array([row[index] for row in rows], TYPES[kind][0]) for index, kind in enumerate(kinds)
     ]
     return pa.table(columns, names=names)
 
@@ -86,9 +86,9 @@ def test_both_engines_give_back_the_same_rows(postgres_url: str, table: pa.Table
         folder = Path(scratch)
         stores: list[Warehouse] = [DuckDBWarehouse(folder / "w"), PostgresWarehouse(postgres_url)]
         found = []
-        for place, warehouse in enumerate(stores):
+        for index, warehouse in enumerate(stores):
             live = warehouse.live(MEMBERS)
-            own = folder / str(place)
+            own = folder / str(index)
             own.mkdir()
             warehouse.publish(
                 MEMBERS,

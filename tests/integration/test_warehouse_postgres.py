@@ -175,11 +175,11 @@ def test_versions_go_when_no_reader_is_in_the_way(publish: Publish, postgres_url
         connection.execute(COUNT)
         publish(3)
         publish(4)
-        assert [each for each in relations(postgres_url) if "__v" in each] == [
+        assert [relation for relation in relations(postgres_url) if "__v" in relation] == [
             f"members__v{number}" for number in (1, 2, 3, 4)
         ]
     publish(5)
-    assert [each for each in relations(postgres_url) if "__v" in each] == [
+    assert [relation for relation in relations(postgres_url) if "__v" in relation] == [
         f"members__v{number}" for number in (4, 5)
     ]
 
@@ -244,12 +244,12 @@ def test_grants_and_views_of_others_survive_a_change_of_columns(
     for relation in ("iqu_qa.members", "reports.xids", "reports.twice"):
         assert reporting.execute(f"select xid from {relation}").fetchall() == [("b",)]
     reporting.execute("grant select on iqu_qa.members to public; reset role")
-    kept = reporting.execute(
+    rows = reporting.execute(
         "select relname::text, pg_get_userbyid(relowner), obj_description(oid, 'pg_class'), "
         "reloptions::text, has_table_privilege('public', oid, 'select') from pg_class "
         "where relname in ('members', 'xids', 'twice') order by 1"
     ).fetchall()
-    assert kept == [
+    assert rows == [
         ("members", "postgres", "nightly", None, True),
         ("twice", "reporting", None, None, True),
         ("xids", "reporting", None, "{security_barrier=true}", False),
@@ -286,7 +286,7 @@ def test_what_cannot_be_made_anew_is_named(
     assert publish(2, added).number == 2, "columns may come at any time"
 
 
-def test_publishers_of_one_target_take_turns(publish: Publish, postgres_url: str) -> None:
+def test_publishers_of_one_target_are_serialized(publish: Publish, postgres_url: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         jobs = [pool.submit(publish, number) for number in (3, 1, 4, 2)]
         assert max(job.result().number for job in jobs) == 4

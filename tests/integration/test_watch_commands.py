@@ -35,7 +35,7 @@ def alumniq(*arguments: str) -> Result:
     return CliRunner().invoke(app, arguments)
 
 
-def told(*arguments: str) -> Any:
+def run_json(*arguments: str) -> Any:
     result = alumniq("watch", *arguments, "--json")
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
@@ -58,13 +58,13 @@ def deliver(ledger: Ledger, days: int) -> None:
 
 def test_a_watch_is_set_and_listed() -> None:
     days_off = ("--day-off", "2026-12-24..2027-01-02", "--day-off", "2026-07-04")
-    kept = told("set", *TARGET, *NIGHTLY, "--grace", "90min", *days_off, "--no-weekends")
-    assert (kept["cron"], kept["time_zone"]) == ("0 3 * * 1-5", "America/New_York")
-    assert (kept["grace_seconds"], kept["weekends"]) == (5_400, False)
-    assert kept["days_off"] == ["2026-12-24..2027-01-02", "2026-07-04"]
-    (listed,) = told("list")
+    watch = run_json("set", *TARGET, *NIGHTLY, "--grace", "90min", *days_off, "--no-weekends")
+    assert (watch["cron"], watch["time_zone"]) == ("0 3 * * 1-5", "America/New_York")
+    assert (watch["grace_seconds"], watch["weekends"]) == (5_400, False)
+    assert watch["days_off"] == ["2026-12-24..2027-01-02", "2026-07-04"]
+    (listed,) = run_json("list")
     assert listed == {
-        **kept,
+        **watch,
         "standing": "waiting",
         "due_at": listed["due_at"],
         "missed_at": listed["missed_at"],
@@ -74,21 +74,23 @@ def test_a_watch_is_set_and_listed() -> None:
     shown = alumniq("watch", "list").stdout
     assert shown.startswith("iqu/production/warehouse  waiting  due ")
     assert "0 3 * * 1-5 America/New_York without weekends" in shown
-    assert told("list", "--customer", "other") == []
+    assert run_json("list", "--customer", "other") == []
 
 
 def test_what_is_not_given_stays_as_it_was() -> None:
-    first = told("set", *TARGET, *NIGHTLY, "--day-off", "2026-07-04", "--heartbeat-url", SECRET)
-    second = told("set", *TARGET, "--grace", "1h")
+    first = run_json("set", *TARGET, *NIGHTLY, "--day-off", "2026-07-04", "--heartbeat-url", SECRET)
+    second = run_json("set", *TARGET, "--grace", "1h")
     assert second == {**first, "grace_seconds": 3_600}
-    third = told("set", *TARGET, "--every", "6h", "--day-off", "", "--heartbeat-url", "")
+    third = run_json("set", *TARGET, "--every", "6h", "--day-off", "", "--heartbeat-url", "")
     assert (third["cron"], third["period_seconds"]) == (None, 21_600)
     assert (third["days_off"], third["heartbeat"]) == ([], None)
     assert third["since"] > second["since"]
 
 
 def test_the_heartbeats_url_is_a_secret() -> None:
-    assert told("set", *TARGET, *NIGHTLY, "--heartbeat-url", SECRET)["heartbeat"] == "hc-ping.com"
+    assert (
+        run_json("set", *TARGET, *NIGHTLY, "--heartbeat-url", SECRET)["heartbeat"] == "hc-ping.com"
+    )
     shown = alumniq("watch", "list", "--json").stdout + alumniq("watch", "list").stdout
     assert "s3cret" not in shown
 
@@ -112,7 +114,7 @@ def test_the_heartbeats_url_is_a_secret() -> None:
 )
 def test_what_cannot_be_done_is_said_and_not_done(arguments: tuple[str, ...], refused: str) -> None:
     assert refused in refusal(*arguments)
-    assert told("list") == []
+    assert run_json("list") == []
 
 
 @pytest.mark.parametrize(
@@ -124,33 +126,33 @@ def test_a_heartbeat_that_could_never_be_sent_is_refused_without_repeating_it(ur
     assert "s3cret" not in said
 
 
-def test_a_snooze_is_told_by_the_clocks_of_the_campus() -> None:
-    told("set", *TARGET, *NIGHTLY)
-    snoozed = told("snooze", *TARGET, "--until", "2036-12-01T08:00")
+def test_a_snooze_is_printed_in_the_time_zone_of_the_campus() -> None:
+    run_json("set", *TARGET, *NIGHTLY)
+    snoozed = run_json("snooze", *TARGET, "--until", "2036-12-01T08:00")
     assert snoozed["snoozed_until"] == "2036-12-01T08:00:00-05:00"
-    assert told("list")[0]["standing"] == "snoozed"
+    assert run_json("list")[0]["standing"] == "snoozed"
     shown = alumniq("watch", "snooze", *TARGET, "--until", "2036-12-01").stdout
     assert shown == "iqu/production/warehouse is expected not before 2036-12-01 00:00 EST.\n"
-    assert told("snooze", *TARGET, "--for", "3d")["snoozed_until"]
-    assert told("snooze", *TARGET, "--end")["snoozed_until"] is None
-    assert told("list")[0]["standing"] == "waiting"
+    assert run_json("snooze", *TARGET, "--for", "3d")["snoozed_until"]
+    assert run_json("snooze", *TARGET, "--end")["snoozed_until"] is None
+    assert run_json("list")[0]["standing"] == "waiting"
 
 
 @pytest.mark.parametrize(
     "wrong", [(), ("--for", "1d", "--end"), ("--until", "tomorrow"), ("--until", "")]
 )
 def test_a_snooze_needs_exactly_one_end(wrong: tuple[str, ...]) -> None:
-    told("set", *TARGET, *NIGHTLY)
+    run_json("set", *TARGET, *NIGHTLY)
     assert "until when to snooze" in refusal("snooze", *TARGET, *wrong)
 
 
 def test_a_watch_is_removed() -> None:
-    told("set", *TARGET, *NIGHTLY)
-    assert told("remove", *TARGET)["removed"] is True
+    run_json("set", *TARGET, *NIGHTLY)
+    assert run_json("remove", *TARGET)["removed"] is True
     assert alumniq("watch", "list").stdout.startswith("No watches yet.")
 
 
-def test_a_rhythm_is_proposed_from_history_and_its_command_can_be_pasted(
+def test_a_schedule_is_proposed_from_history_and_its_command_can_be_pasted(
     ledger: Ledger,
 ) -> None:
     deliver(ledger, 20)
@@ -161,29 +163,29 @@ def test_a_rhythm_is_proposed_from_history_and_its_command_can_be_pasted(
         "alumniq watch set iqu production warehouse --cron '15 3 * * *' "
         "--time-zone America/New_York --grace 60min"
     ) in shown
-    assert told("list") == []
+    assert run_json("list") == []
 
 
 def test_a_proposal_can_be_applied_and_keeps_what_history_cannot_know(ledger: Ledger) -> None:
     deliver(ledger, 20)
-    told("set", *TARGET, *NIGHTLY, "--day-off", "2026-07-04", "--heartbeat-url", SECRET)
-    proposed = told("suggest", *TARGET, "--apply")
+    run_json("set", *TARGET, *NIGHTLY, "--day-off", "2026-07-04", "--heartbeat-url", SECRET)
+    proposed = run_json("suggest", *TARGET, "--apply")
     assert (proposed["applied"], proposed["cron"], proposed["loads"]) == (True, "15 3 * * *", 20)
-    (kept,) = told("list")
-    assert (kept["cron"], kept["heartbeat"]) == ("15 3 * * *", "hc-ping.com")
-    assert kept["days_off"] == ["2026-07-04"]
+    (watch,) = run_json("list")
+    assert (watch["cron"], watch["heartbeat"]) == ("15 3 * * *", "hc-ping.com")
+    assert watch["days_off"] == ["2026-07-04"]
 
 
 def test_incidents_are_listed_newest_first_those_that_are_over_on_request(ledger: Ledger) -> None:
     assert alumniq("watch", "incidents").stdout == "Nothing is amiss.\n"
-    for number, kind in enumerate((Kind.BUCKET_AWAY, Kind.QUEUE_STUCK)):
+    for number, kind in enumerate((Kind.BUCKET_UNAVAILABLE, Kind.QUEUE_STUCK)):
         condition = Condition(kind, kind, f"Trouble {number}", "It is.")
         ledger.incidents.open(condition, NOW + timedelta(hours=number))
-    (first, _) = ledger.incidents.now_open()
+    (first, _) = ledger.incidents.list_open()
     ledger.incidents.close([first.id], Resolution.RECOVERED, NOW + timedelta(hours=5), lambda _: ())
-    assert [each["kind"] for each in told("incidents")] == ["queue-stuck"]
-    everything = told("incidents", "--all")
-    assert [each["kind"] for each in everything] == ["queue-stuck", "bucket-away"]
+    assert [incident["kind"] for incident in run_json("incidents")] == ["queue-stuck"]
+    everything = run_json("incidents", "--all")
+    assert [incident["kind"] for incident in everything] == ["queue-stuck", "bucket-away"]
     assert everything[1]["resolution"] == "recovered"
     shown = alumniq("watch", "incidents", "--all").stdout.splitlines()
     assert shown[1].endswith("Trouble 0  (recovered 2026-03-01 07:30:00Z)")

@@ -56,7 +56,7 @@ class Installation:
 
     def loads(self) -> list[Load]:
         """List what was accepted, newest first."""
-        return list(self.ledger.loads.find(most=1_000))
+        return list(self.ledger.loads.find(limit=1_000))
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,9 @@ def errors(response: Any) -> list[str]:
     body = response.json()
     assert list(body) == ["errors"]
     assert body["errors"]
-    assert all(isinstance(each, str) and each for each in body["errors"])
-    told: list[str] = body["errors"]
-    return told
+    assert all(isinstance(error, str) and error for error in body["errors"])
+    messages: list[str] = body["errors"]
+    return messages
 
 
 @pytest.fixture(scope="session")
@@ -110,7 +110,7 @@ def catalog() -> Catalog:
 
 
 @contextmanager
-def laid_out(folder: Path, migrated_ledger: Path) -> Iterator[Installation]:
+def create_installation(folder: Path, migrated_ledger: Path) -> Iterator[Installation]:
     """Lay out the data folder of a new installation."""
     settings = Settings(data_dir=folder / "var", gateway_port=_free_port())
     settings.buckets_dir.mkdir(parents=True)
@@ -123,7 +123,7 @@ def laid_out(folder: Path, migrated_ledger: Path) -> Iterator[Installation]:
 @pytest.fixture
 def installation(tmp_path: Path, migrated_ledger: Path) -> Iterator[Installation]:
     """Lay out the data folder of a test's own installation."""
-    with laid_out(tmp_path, migrated_ledger) as installation:
+    with create_installation(tmp_path, migrated_ledger) as installation:
         yield installation
 
 
@@ -166,12 +166,12 @@ class GatewayProcess:
 @pytest.fixture
 def gateway(installation: Installation) -> Iterator[GatewayProcess]:
     """Serve the test's installation."""
-    with serving(installation) as gateway:
+    with serve_installation(installation) as gateway:
         yield gateway
 
 
 @contextmanager
-def serving(installation: Installation) -> Iterator[GatewayProcess]:
+def serve_installation(installation: Installation) -> Iterator[GatewayProcess]:
     """Serve an installation from a real uvicorn on a free port."""
     settings = installation.settings
     log = settings.home / "gateway.log"

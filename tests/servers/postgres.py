@@ -64,7 +64,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     # Not pytest's own folder: its path may be too long for a socket, and closed to other users.
     home = Path(tempfile.mkdtemp(prefix="postgres-"))
     try:
-        with running(home) as server:
+        with run_server(home) as server:
             yield server
     finally:
         shutil.rmtree(home)
@@ -79,7 +79,7 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
 
 
 @contextmanager
-def running(home: Path) -> Iterator[PostgresServer]:
+def run_server(home: Path) -> Iterator[PostgresServer]:
     """Run a server on a folder of its own."""
     identity = _identity()
     if identity:

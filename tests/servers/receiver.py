@@ -67,7 +67,7 @@ def status(code: int, **headers: str) -> Answer:
     return answer
 
 
-def silence(handler: BaseHTTPRequestHandler, closing: threading.Event) -> None:
+def never_answer(handler: BaseHTTPRequestHandler, closing: threading.Event) -> None:
     """Never answer."""
     del handler
     closing.wait()

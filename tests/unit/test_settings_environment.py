@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from alumniq_pipelines.settings import Settings, environment
+from alumniq_pipelines.settings import Settings, child_environment
 
 
 @pytest.fixture(autouse=True)
@@ -16,7 +16,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def child_of(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Read the settings that a child process would read."""
     with monkeypatch.context() as patched:
-        for name, value in environment(settings).items():
+        for name, value in child_environment(settings).items():
             patched.setenv(name, value)
         return Settings()
 
@@ -40,7 +40,7 @@ def test_what_a_parent_chose_wins_over_dotenv_and_secret_files(
     (tmp_path / "url").write_text("sqlite:///file.db")
     monkeypatch.setenv("ALUMNIQ_LEDGER_URL_FILE", str(tmp_path / "url"))
     chosen = Settings(ledger_url="sqlite:///chosen.db")
-    environment_of_child = environment(chosen)
+    environment_of_child = child_environment(chosen)
     monkeypatch.delenv("ALUMNIQ_LEDGER_URL_FILE")
     assert "ALUMNIQ_LEDGER_URL_FILE" not in environment_of_child
     assert child_of(chosen, monkeypatch).ledger == "sqlite:///chosen.db"
@@ -49,4 +49,4 @@ def test_what_a_parent_chose_wins_over_dotenv_and_secret_files(
 def test_a_secret_is_not_written_into_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ALUMNIQ_SMTP_PASSWORD", raising=False)
     settings = Settings(smtp_password=SecretStr("correct horse"))
-    assert "ALUMNIQ_SMTP_PASSWORD" not in environment(settings)
+    assert "ALUMNIQ_SMTP_PASSWORD" not in child_environment(settings)

@@ -16,23 +16,23 @@ from alumniq_pipelines.core.feeds.json_schema import descriptor
 from alumniq_pipelines.core.feeds.template import template
 from alumniq_pipelines.core.loads.bucket import folder_of
 from alumniq_pipelines.core.loads.load import Load, LoadState
-from alumniq_pipelines.core.loads.rejection_report import ReportForm
+from alumniq_pipelines.core.loads.rejection_report import ReportFormat
 from alumniq_pipelines.core.problems.api import UnusableParameter
 from webhook_gateway.api import models, serializers
 from webhook_gateway.api.reference import PAGE_HEADERS, field_map_page
-from webhook_gateway.http.authentication import Gate
+from webhook_gateway.http.authentication import Authenticator
 from webhook_gateway.http.downloads import download
-from webhook_gateway.http.parameters import address_of, check_deliberate
-from webhook_gateway.services.keys import KeyKeeping, S3KeyKeeping
+from webhook_gateway.http.parameters import check_not_speculative, client_address
+from webhook_gateway.services.keys import KeyService, S3KeyService
 from webhook_gateway.services.load_actions import Actions
-from webhook_gateway.services.load_queries import MOST_LOADS, Scope, Status
+from webhook_gateway.services.load_queries import MAX_PAGE_SIZE, Scope, Status
 from webhook_gateway.services.options import Option, Options
-from webhook_gateway.services.reports import Reports
+from webhook_gateway.services.reports import RejectionReports
 from webhook_gateway.services.self_test import SelfTest
 
 STATE = "state"
 FORMAT = "format"
-MOST_NUMBER = 2**63 - 1
+MAX_NUMBER = 2**63 - 1
 """What the ledger can count to."""
 
 
@@ -63,14 +63,14 @@ class Caller:
         """Answer a parameter of the URL, empty where it is absent."""
         return self.request.query_params.get(name, "").strip()
 
-    def number(self, name: str, least: int, most: int) -> int | None:
+    def number(self, name: str, minimum: int, limit: int) -> int | None:
         """Answer a parameter that is a whole number; raises UnusableParameter."""
         text = self.parameter(name)
         if not text:
             return None
         fits = text.isascii() and text.isdigit() and len(text) < 20  # noqa: PLR2004 - of 2**63
-        if not fits or not least <= int(text) <= most:
-            raise UnusableParameter(name, f"a number from {least} to {most}")
+        if not fits or not minimum <= int(text) <= limit:
+            raise UnusableParameter(name, f"a number from {minimum} to {limit}")
         return int(text)
 
 
@@ -78,38 +78,38 @@ class Caller:
 class Endpoints:
     """All of them, around the use cases."""
 
-    gate: Gate
+    authenticator: Authenticator
     status: Status
     actions: Actions
-    keys: KeyKeeping
-    s3_keys: S3KeyKeeping
-    reports: Reports
+    keys: KeyService
+    s3_keys: S3KeyService
+    reports: RejectionReports
     self_test: SelfTest
-    read: Callable[[Request], Awaitable[Options]]
+    read_options: Callable[[Request], Awaitable[Options]]
     clock: Callable[[], datetime]
 
-    def endpoint(self, question: str) -> Callable[[Request], Awaitable[Response]]:
+    def endpoint(self, handler_name: str) -> Callable[[Request], Awaitable[Response]]:
         """Make an endpoint of a method: the key first, the rest in a thread of the pool."""
-        ask: Callable[[Caller], BaseModel | Response] = getattr(self, question)
+        handler: Callable[[Caller], BaseModel | Response] = getattr(self, handler_name)
 
-        def answer(request: Request, options: Options) -> Response:
+        def respond(request: Request, options: Options) -> Response:
             now = self.clock()
-            key = self.gate.identify(options, address_of(request), now)
+            key = self.authenticator.authenticate(options, client_address(request), now)
             request.state.days_remaining = key.days_remaining(now)
-            told = ask(Caller(request, options, key, now))
-            if isinstance(told, Response):
-                return told
-            return Response(told.model_dump_json(by_alias=True), media_type="application/json")
+            result = handler(Caller(request, options, key, now))
+            if isinstance(result, Response):
+                return result
+            return Response(result.model_dump_json(by_alias=True), media_type="application/json")
 
         async def endpoint(request: Request) -> Response:
-            return await run_in_threadpool(answer, request, await self.read(request))
+            return await run_in_threadpool(respond, request, await self.read_options(request))
 
         return endpoint
 
     def jobs(self, caller: Caller) -> models.JobList:
         """List the jobs that the key opens."""
         known = self.status.jobs(caller.scope, caller.now)
-        return models.JobList(jobs=tuple(serializers.job(each) for each in known))
+        return models.JobList(jobs=tuple(serializers.job(job) for job in known))
 
     def field_map_json(self, caller: Caller) -> Response:
         """Answer a field map as the Data Resource that it is."""
@@ -135,18 +135,18 @@ class Endpoints:
         job, state = caller.parameter("job"), caller.parameter(STATE)
         if state and state not in set(LoadState):
             raise UnusableParameter(STATE, f"one of {', '.join(LoadState)}")
-        most = caller.number("most", 1, MOST_LOADS)
+        limit = caller.number("most", 1, MAX_PAGE_SIZE)
         page = self.status.loads(
             caller.scope,
             job=job or None,
             states=(LoadState(state),) if state else (),
-            before=caller.number("before", 1, MOST_NUMBER),
-            most=most or 50,
+            before=caller.number("before", 1, MAX_NUMBER),
+            limit=limit or 50,
         )
-        asked = {"job": job, STATE: state, "most": most, "before": page.next_before}
-        query = urlencode({name: value for name, value in asked.items() if value})
+        query_values = {"job": job, STATE: state, "most": limit, "before": page.next_before}
+        query = urlencode({name: value for name, value in query_values.items() if value})
         return models.LoadList(
-            loads=tuple(self._load(each) for each in page.loads),
+            loads=tuple(self._load(load) for load in page.loads),
             next=f"{serializers.BASE}/loads?{query}" if page.next_before else None,
         )
 
@@ -156,11 +156,13 @@ class Endpoints:
 
     def report(self, caller: Caller) -> Response:
         """Answer a load's rejection report as it is kept."""
-        form = caller.parameter(FORMAT) or ReportForm.CSV
-        if form not in set(ReportForm):
-            raise UnusableParameter(FORMAT, f"one of {', '.join(ReportForm)}")
-        load, copied = self.reports.copy(caller.scope, caller.path("job_id"), ReportForm(form))
-        return download(load, ReportForm(form), copied)
+        form = caller.parameter(FORMAT) or ReportFormat.CSV
+        if form not in set(ReportFormat):
+            raise UnusableParameter(FORMAT, f"one of {', '.join(ReportFormat)}")
+        load, report_file = self.reports.open_report(
+            caller.scope, caller.path("job_id"), ReportFormat(form)
+        )
+        return download(load, ReportFormat(form), report_file)
 
     def cancel(self, caller: Caller) -> models.LoadSummary:
         """End a load that has not begun; its outcome, FAILED, is told."""
@@ -182,24 +184,24 @@ class Endpoints:
 
     def test(self, caller: Caller) -> models.SelfTest:
         """Look whether a call would be accepted; nothing is queued, and nothing is sent."""
-        found = self.self_test.findings(
+        results = self.self_test.run_checks(
             caller.key,
             caller.options.text(Option.FILENAME),
             caller.options.text(Option.NOTIFY_WEBHOOK),
         )
         return models.SelfTest(
-            ok=all(each.ok is not False for each in found),
+            ok=all(result.ok is not False for result in results),
             environment=caller.key.environment.value,
             days_remaining=caller.key.days_remaining(caller.now),
             folder=folder_of(caller.key.environment),
-            checks=tuple(models.Check(name=e.name, ok=e.ok, detail=e.detail) for e in found),
+            checks=tuple(models.Check(name=e.name, ok=e.ok, detail=e.detail) for e in results),
         )
 
     def key_list(self, caller: Caller) -> models.KeyList:
         """List the keys of the same customer and environment that open no more than this one."""
         known = self.keys.of(caller.scope, caller.key.limits)
         return models.KeyList(
-            keys=tuple(serializers.key(each, self._jobs_of(each), caller.now) for each in known)
+            keys=tuple(serializers.key(key, self._jobs_of(key), caller.now) for key in known)
         )
 
     def exchange(self, caller: Caller) -> models.NewKey:
@@ -207,22 +209,22 @@ class Endpoints:
 
         The contract has this as a GET, the only one that changes anything.
         """
-        check_deliberate(caller.request)
+        check_not_speculative(caller.request)
         email = caller.options.text(Option.EMAIL_ADDRESS)
-        secret, kept, old = self.keys.exchange(caller.key, email, caller.now)
+        secret, new_key, previous_ends_at = self.keys.exchange(caller.key, email, caller.now)
         return models.NewKey(
             api_key=secret,
-            expires_at=kept.expires_at,
-            days_remaining=kept.days_remaining(caller.now),
-            previous_key_expires_at=old,
+            expires_at=new_key.expires_at,
+            days_remaining=new_key.days_remaining(caller.now),
+            previous_key_expires_at=previous_ends_at,
         )
 
     def access_key(self, caller: Caller) -> models.S3KeyPair:
         """Answer the newest S3 key to who names one that works now."""
-        asked = caller.options
-        email = asked.text(Option.EMAIL_ADDRESS)
+        query_values = caller.options
+        email = query_values.text(Option.EMAIL_ADDRESS)
         key_id, secret, ends = self.s3_keys.access_key(
-            caller.key, asked.required(Option.ACCESS_KEY_ID), email, caller.now
+            caller.key, query_values.required(Option.ACCESS_KEY_ID), email, caller.now
         )
         return models.S3KeyPair(
             access_key_id=key_id, secret_access_key=secret, old_key_ends_at=ends
@@ -238,4 +240,4 @@ class Endpoints:
         if key.feeds is None:
             return None
         feeds = self.status.catalog.feeds
-        return tuple(feeds[each].alumniq.job for each in key.feeds if each in feeds)
+        return tuple(feeds[feed].alumniq.job for feed in key.feeds if feed in feeds)

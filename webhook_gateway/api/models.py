@@ -17,10 +17,10 @@ JobIdText = Annotated[
 JobName = Annotated[
     str, Field(description="The job's name in webhook URLs.", examples=["warehouse"])
 ]
-Moment = Annotated[datetime, Field(description="In UTC.", examples=[WHEN])]
+Timestamp = Annotated[datetime, Field(description="In UTC.", examples=[WHEN])]
 
 
-class Answer(BaseModel):
+class ApiModel(BaseModel):
     """A part of an answer: frozen, camel case."""
 
     model_config = ConfigDict(
@@ -28,7 +28,7 @@ class Answer(BaseModel):
     )
 
 
-class Errors(Answer):
+class Errors(ApiModel):
     """The shape of every refusal: everything that is wrong at once."""
 
     errors: tuple[str, ...] = Field(
@@ -36,7 +36,7 @@ class Errors(Answer):
     )
 
 
-class Counts(Answer):
+class Counts(ApiModel):
     """Rows of a file: read is the sum of the other two."""
 
     read: int = Field(examples=[50_000])
@@ -44,7 +44,7 @@ class Counts(Answer):
     rejected: int = Field(examples=[2])
 
 
-class LoadSummary(Answer):
+class LoadSummary(ApiModel):
     """A load, in short."""
 
     job_id: JobIdText
@@ -52,16 +52,16 @@ class LoadSummary(Answer):
     filename: str = Field(examples=["warehouse.csv"])
     state: LoadState = Field(description="Where it is; succeeded and failed are final.")
     dry_run: bool = Field(description="Judged only, never published.", examples=[False])
-    accepted_at: Moment
-    started_at: Moment | None = None
-    ended_at: Moment | None = None
+    accepted_at: Timestamp
+    started_at: Timestamp | None = None
+    ended_at: Timestamp | None = None
     rows: Counts | None = Field(default=None, description="Known once the file was judged.")
     errors: tuple[str, ...] = Field(
         default=(), description="What went wrong, most frequent first.", examples=[[]]
     )
 
 
-class Changes(Answer):
+class Changes(ApiModel):
     """What a load changes of the live version, in rows."""
 
     added: int = Field(examples=[120])
@@ -70,7 +70,7 @@ class Changes(Answer):
     unchanged: int = Field(examples=[49_844])
 
 
-class Remark(Answer):
+class Remark(ApiModel):
     """What is worth a look and rejected nothing, in some rows or in the file as a whole."""
 
     severity: Literal["warning", "note"]
@@ -84,32 +84,32 @@ class Remark(Answer):
     )
 
 
-class Attempt(Answer):
+class Attempt(ApiModel):
     """One of up to five tries at a load."""
 
     number: int = Field(examples=[1])
-    started_at: Moment | None = None
-    ended_at: Moment | None = None
+    started_at: Timestamp | None = None
+    ended_at: Timestamp | None = None
     result: str | None = Field(default=None, examples=["published"])
     errors: tuple[str, ...] = ()
 
 
-class DeliveryAttempt(Answer):
+class DeliveryAttempt(ApiModel):
     """One try at sending a notification."""
 
-    at: Moment
+    at: Timestamp
     delivered: bool = Field(examples=[True])
     detail: str = Field(examples=["200"])
 
 
-class Notification(Answer):
+class Notification(ApiModel):
     """What you are owed about a load, and each try at sending it."""
 
     id: str = Field(description="The same at every try.", examples=[f"msg_{JOB_ID}-1"])
     channel: str = Field(examples=["callback"])
     destination: str = Field(examples=["https://hooks.example.edu/alumniq"])
     state: str = Field(examples=["delivered"])
-    next_attempt_at: Moment | None = None
+    next_attempt_at: Timestamp | None = None
     attempts: tuple[DeliveryAttempt, ...] = ()
 
 
@@ -128,14 +128,14 @@ class LoadDetail(LoadSummary):
     notifications: tuple[Notification, ...] = ()
 
 
-class LoadList(Answer):
+class LoadList(ApiModel):
     """Some loads, newest first."""
 
     loads: tuple[LoadSummary, ...]
     next: str | None = Field(default=None, description="Path of the older ones; null at the end.")
 
 
-class FieldMapLinks(Answer):
+class FieldMapLinks(ApiModel):
     """What the file has to look like, for machines, for people, and to start from."""
 
     json_: str = Field(alias="json", examples=["/api/v1/jobs/warehouse/field-map.json"])
@@ -143,7 +143,7 @@ class FieldMapLinks(Answer):
     csv: str = Field(examples=["/api/v1/jobs/warehouse/field-map.csv"])
 
 
-class Job(Answer):
+class Job(ApiModel):
     """A feed that this key may send."""
 
     job: JobName
@@ -154,18 +154,18 @@ class Job(Answer):
     )
     field_map: FieldMapLinks
     last_load: LoadSummary | None = None
-    next_expected_at: Moment | None = Field(
+    next_expected_at: Timestamp | None = Field(
         default=None, description="When the next file is due, where that is watched."
     )
 
 
-class JobList(Answer):
+class JobList(ApiModel):
     """The jobs that a key opens."""
 
     jobs: tuple[Job, ...]
 
 
-class Check(Answer):
+class Check(ApiModel):
     """One thing that was looked at."""
 
     name: str = Field(examples=["file"])
@@ -173,7 +173,7 @@ class Check(Answer):
     detail: str = Field(examples=["warehouse.csv was found, 12,345,678 bytes."])
 
 
-class SelfTest(Answer):
+class SelfTest(ApiModel):
     """What works from here: nothing was queued, and nothing was sent."""
 
     ok: bool = Field(examples=[True])
@@ -183,38 +183,38 @@ class SelfTest(Answer):
     checks: tuple[Check, ...]
 
 
-class KeySummary(Answer):
+class KeySummary(ApiModel):
     """An API key, by its first characters."""
 
     prefix: str = Field(examples=["aq_test_Xk3p"])
     live: bool = Field(examples=[True])
-    created_at: Moment
-    expires_at: Moment
+    created_at: Timestamp
+    expires_at: Timestamp
     days_remaining: int = Field(examples=[300])
-    last_used_at: Moment | None = None
+    last_used_at: Timestamp | None = None
     jobs: tuple[str, ...] | None = Field(default=None, description="null: all.")
 
 
-class KeyList(Answer):
+class KeyList(ApiModel):
     """The keys of this customer and environment."""
 
     keys: tuple[KeySummary, ...]
 
 
-class S3KeyPair(Answer):
+class S3KeyPair(ApiModel):
     """The newest S3 key of this environment."""
 
     access_key_id: str = Field(examples=["AKIAIOSFODNN7EXAMPLE"])
     secret_access_key: str = Field(examples=["…"])
-    old_key_ends_at: Moment | None = Field(
+    old_key_ends_at: Timestamp | None = Field(
         default=None, description="When the one before ends; null where there is none."
     )
 
 
-class NewKey(Answer):
+class NewKey(ApiModel):
     """A fresh API key, shown this once."""
 
     api_key: str = Field(examples=["aq_test_…"])
-    expires_at: Moment
+    expires_at: Timestamp
     days_remaining: int = Field(examples=[365])
-    previous_key_expires_at: Moment
+    previous_key_expires_at: Timestamp

@@ -9,7 +9,7 @@ from webhook_gateway.api import models
 from webhook_gateway.api.operations import OPERATIONS, Operation, Parameter
 from webhook_gateway.api.serializers import BASE
 
-REFUSALS = {
+ERROR_DESCRIPTIONS = {
     400: "Something in the call cannot be used",
     401: "No valid API key",
     403: "The key does not open this job",
@@ -20,11 +20,11 @@ REFUSALS = {
     429: "Too many requests: see Retry-After",
     503: "A part of ours is away: see Retry-After",
 }
-ALWAYS = (401, 429, 503)
+COMMON_ERROR_CODES = (401, 429, 503)
 REFERENCE = "#/components/schemas/{model}"
 
 JOB_ID = "^[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{16}$"
-WEBHOOK = {
+WEBHOOK_SCHEMA = {
     "type": "object",
     "required": ["filename"],
     "properties": {
@@ -50,7 +50,7 @@ WEBHOOK = {
         },
     },
 }
-RECEIPT = {
+RECEIPT_SCHEMA = {
     "type": "object",
     "required": ["jobId", "job", "filename", "notificationSettings"],
     "additionalProperties": False,
@@ -80,14 +80,20 @@ RECEIPT = {
 
 def document(server: str) -> dict[str, Any]:
     """Describe the API as it stands at a server's address."""
-    known: list[type[BaseModel]] = [models.Errors]
-    known += [each.answer for each in OPERATIONS if not isinstance(each.answer, str | tuple)]
+    model_types: list[type[BaseModel]] = [models.Errors]
+    model_types += [
+        operation.response
+        for operation in OPERATIONS
+        if not isinstance(operation.response, str | tuple)
+    ]
     _, schemas = models_json_schema(
-        [(each, "serialization") for each in dict.fromkeys(known)], ref_template=REFERENCE
+        [(model, "serialization") for model in dict.fromkeys(model_types)], ref_template=REFERENCE
     )
     paths: dict[str, dict[str, Any]] = {f"{BASE}/index.cfm/webhook/{{job}}": {"post": _webhook()}}
-    for each in OPERATIONS:
-        paths.setdefault(BASE + each.path, {})[each.method.lower()] = _operation(each)
+    for operation in OPERATIONS:
+        paths.setdefault(BASE + operation.path, {})[operation.method.lower()] = _operation(
+            operation
+        )
     return {
         "openapi": "3.1.0",
         "info": {
@@ -114,39 +120,41 @@ def document(server: str) -> dict[str, Any]:
 
 
 def _operation(operation: Operation) -> dict[str, Any]:
-    described: dict[str, Any] = {
-        "operationId": operation.question,
+    description: dict[str, Any] = {
+        "operationId": operation.handler_name,
         "summary": operation.summary,
-        "parameters": [_parameter(each) for each in operation.parameters],
+        "parameters": [_parameter(parameter) for parameter in operation.parameters],
         "responses": {
-            "200": _answer(operation.answer),
-            **_refused(*ALWAYS, *operation.refusals),
+            "200": _response(operation.response),
+            **_error_responses(*COMMON_ERROR_CODES, *operation.error_codes),
         },
     }
-    return described
+    return description
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
     return {
         "name": parameter.name,
-        "in": parameter.place,
-        "required": parameter.place == "path",
+        "in": parameter.location,
+        "required": parameter.location == "path",
         "description": parameter.description,
         "schema": parameter.schema,
         "example": parameter.example,
     }
 
 
-def _answer(answer: type[BaseModel] | str | tuple[str, ...]) -> dict[str, Any]:
-    match answer:
+def _response(response: type[BaseModel] | str | tuple[str, ...]) -> dict[str, Any]:
+    match response:
         case str() | tuple():
-            kinds = (answer,) if isinstance(answer, str) else answer
+            media_types = (response,) if isinstance(response, str) else response
             content = {
-                kind: {"schema": {"type": "object" if kind == "application/json" else "string"}}
-                for kind in kinds
+                media_type: {
+                    "schema": {"type": "object" if media_type == "application/json" else "string"}
+                }
+                for media_type in media_types
             }
         case _:
-            reference = {"$ref": REFERENCE.format(model=answer.__name__)}
+            reference = {"$ref": REFERENCE.format(model=response.__name__)}
             content = {"application/json": {"schema": reference}}
     return {
         "description": "As asked",
@@ -160,10 +168,11 @@ def _answer(answer: type[BaseModel] | str | tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def _refused(*statuses: int) -> dict[str, Any]:
+def _error_responses(*statuses: int) -> dict[str, Any]:
     content = {"application/json": {"schema": {"$ref": REFERENCE.format(model="Errors")}}}
     return {
-        str(each): {"description": REFUSALS[each], "content": content} for each in sorted(statuses)
+        str(status): {"description": ERROR_DESCRIPTIONS[status], "content": content}
+        for status in sorted(statuses)
     }
 
 
@@ -176,7 +185,10 @@ def _webhook() -> dict[str, Any]:
         "description": "Your own name for the request: sent again, it gets the first answer.",
         "schema": {"type": "string", "maxLength": 200, "pattern": "^[ -~]*$"},
     }
-    forms = {kind: {"schema": WEBHOOK} for kind in ("application/json", "multipart/form-data")}
+    forms = {
+        media_type: {"schema": WEBHOOK_SCHEMA}
+        for media_type in ("application/json", "multipart/form-data")
+    }
     return {
         "operationId": "webhook",
         "summary": "Ask for a delivered file to be loaded",
@@ -185,8 +197,8 @@ def _webhook() -> dict[str, Any]:
         "responses": {
             "200": {
                 "description": "The file was seen, and the load is queued",
-                "content": {"application/json": {"schema": RECEIPT}},
+                "content": {"application/json": {"schema": RECEIPT_SCHEMA}},
             },
-            **_refused(*ALWAYS, 400, 403, 404, 413, 422),
+            **_error_responses(*COMMON_ERROR_CODES, 400, 403, 404, 413, 422),
         },
     }

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from alumniq_pipelines.core.loads.load import LoadState
-from alumniq_pipelines.core.loads.rejection_report import MOST_ROWS_OF_A_SHEET, ReportForm
+from alumniq_pipelines.core.loads.rejection_report import MAX_SHEET_ROWS, ReportFormat
 from webhook_gateway.api import models
 from webhook_gateway.http.downloads import MEDIA_TYPES
-from webhook_gateway.services.load_queries import MOST_LOADS
+from webhook_gateway.services.load_queries import MAX_PAGE_SIZE
 
 EXAMPLE = models.JOB_ID
 
@@ -22,21 +22,21 @@ class Parameter:
     description: str
     schema: dict[str, object]
     example: object
-    place: str = "query"
+    location: str = "query"
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method of one path; `question` names the method of Endpoints that answers it."""
+    """One method of one path; `handler_name` names the method of Endpoints that answers it."""
 
     method: str
     path: str
-    question: str
+    handler_name: str
     summary: str
-    answer: type[BaseModel] | str | tuple[str, ...]
+    response: type[BaseModel] | str | tuple[str, ...]
     """A model, or the media type, or types, of an answer that is none."""
     parameters: Sequence[Parameter] = ()
-    refusals: Sequence[int] = ()
+    error_codes: Sequence[int] = ()
 
 
 def _in_path(name: str, description: str, example: str) -> Parameter:
@@ -88,13 +88,13 @@ OPERATIONS: Sequence[Operation] = (
             Parameter(
                 "state",
                 "Only in this state.",
-                {"type": "string", "enum": [each.value for each in LoadState]},
+                {"type": "string", "enum": [state.value for state in LoadState]},
                 "failed",
             ),
             Parameter(
                 "most",
                 "How many at most.",
-                {"type": "integer", "minimum": 1, "maximum": MOST_LOADS, "default": 50},
+                {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": 50},
                 20,
             ),
             Parameter(
@@ -114,14 +114,18 @@ OPERATIONS: Sequence[Operation] = (
         "/loads/{job_id}/report",
         "report",
         "Fetch a load's rejection report: its rejected rows as sent, and what is wrong with each",
-        (MEDIA_TYPES[ReportForm.CSV], MEDIA_TYPES[ReportForm.XLSX]),
+        (MEDIA_TYPES[ReportFormat.CSV], MEDIA_TYPES[ReportFormat.XLSX]),
         (
             _LOAD,
             Parameter(
                 "format",
                 "A CSV file in the form of the file that was sent, or an Excel workbook of its "
-                f"first {MOST_ROWS_OF_A_SHEET:,} rows.",
-                {"type": "string", "enum": [each.value for each in ReportForm], "default": "csv"},
+                f"first {MAX_SHEET_ROWS:,} rows.",
+                {
+                    "type": "string",
+                    "enum": [report_format.value for report_format in ReportFormat],
+                    "default": "csv",
+                },
                 "csv",
             ),
         ),

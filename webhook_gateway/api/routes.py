@@ -16,23 +16,27 @@ from webhook_gateway.api.serializers import BASE
 
 def api_routes(endpoints: Endpoints, server: str) -> Sequence[Route]:
     """List the routes; the document and the reference open without a key."""
-    described = cache(lambda: document(server))
+    openapi_document = cache(lambda: document(server))
     # The text is kept, not the answer: compression rewrites an answer's headers in place.
-    shown = cache(lambda: bytes(reference(described()).body))
+    reference_page = cache(lambda: bytes(reference(openapi_document()).body))
 
     async def openapi(request: Request) -> Response:
         del request
-        return JSONResponse(described())
+        return JSONResponse(openapi_document())
 
-    async def read(request: Request) -> Response:
+    async def show_reference(request: Request) -> Response:
         request.state.headers = PAGE_HEADERS
-        return HTMLResponse(shown())
+        return HTMLResponse(reference_page())
 
     return [
-        Route("/api/", read),
+        Route("/api/", show_reference),
         Route("/api/openapi.json", openapi),
         *(
-            Route(BASE + each.path, endpoints.endpoint(each.question), methods=[each.method])
-            for each in OPERATIONS
+            Route(
+                BASE + operation.path,
+                endpoints.endpoint(operation.handler_name),
+                methods=[operation.method],
+            )
+            for operation in OPERATIONS
         ),
     ]

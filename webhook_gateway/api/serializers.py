@@ -6,7 +6,7 @@ from alumniq_pipelines.core.access.api_keys import ApiKey
 from alumniq_pipelines.core.loads import check_result
 from alumniq_pipelines.core.loads.diff import Changes
 from alumniq_pipelines.core.loads.load import Load
-from alumniq_pipelines.core.loads.outcome import Attempt
+from alumniq_pipelines.core.loads.outcome import AttemptRecord
 from alumniq_pipelines.core.notifications.notification import NotificationState
 from webhook_gateway.api import models
 from webhook_gateway.services import load_queries
@@ -54,9 +54,9 @@ def load_detail(known: load_queries.LoadDetail) -> models.LoadDetail:
         size_bytes=known.load.request.size_bytes,
         queue_position=known.queue_position,
         changes=_changes(known.load.changes),
-        remarks=tuple(_remark(each) for each in known.load.remarks),
-        attempts=tuple(_attempt(each) for each in known.attempts),
-        notifications=tuple(_notification(each) for each in known.tellings),
+        remarks=tuple(_remark(remark) for remark in known.load.remarks),
+        attempts=tuple(_attempt(attempt) for attempt in known.attempts),
+        notifications=tuple(_notification(notification) for notification in known.notifications),
     )
 
 
@@ -104,7 +104,7 @@ def _remark(known: check_result.Cause) -> models.Remark:
     )
 
 
-def _attempt(known: Attempt) -> models.Attempt:
+def _attempt(known: AttemptRecord) -> models.Attempt:
     return models.Attempt(
         number=known.number,
         started_at=known.started_at,
@@ -114,17 +114,17 @@ def _attempt(known: Attempt) -> models.Attempt:
     )
 
 
-def _notification(known: load_queries.Telling) -> models.Notification:
-    owed = known.notification
-    is_pending = owed.state is NotificationState.PENDING
+def _notification(known: load_queries.NotificationHistory) -> models.Notification:
+    notification = known.notification
+    is_pending = notification.state is NotificationState.PENDING
     return models.Notification(
-        id=owed.id,
-        channel=owed.notice.channel,
-        destination=owed.notice.destination,
-        state=owed.state,
-        next_attempt_at=owed.next_attempt_at if is_pending else None,
+        id=notification.id,
+        channel=notification.notice.channel,
+        destination=notification.notice.destination,
+        state=notification.state,
+        next_attempt_at=notification.next_attempt_at if is_pending else None,
         attempts=tuple(
             models.DeliveryAttempt(at=at, delivered=result.delivered, detail=result.detail)
-            for at, result in known.tries
+            for at, result in known.delivery_attempts
         ),
     )

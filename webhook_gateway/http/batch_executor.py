@@ -13,109 +13,111 @@ from contextlib import closing
 from typing import Generic, TypeVar
 
 Call = TypeVar("Call")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 Loop = asyncio.AbstractEventLoop
 
-MOST_LANES = 40
-MOST_CALLS = 64
-TAKING_SECONDS = 0.01
+MAX_THREADS = 40
+MAX_BATCH_SIZE = 64
+BATCH_SECONDS = 0.01
 """How many calls a lane takes before it answers them, and for how long."""
 
-LOOK_SECONDS = 0.01
+SCALE_CHECK_SECONDS = 0.01
 """A call that fills the time for taking holds its lane up. Where half of them are, they double."""
 
 
-class Lanes(Generic[Call, Answer]):
-    """Answers calls by `work`, in the order in which they came.
+class BatchExecutor(Generic[Call, Result]):
+    """Answers calls by `handler`, in the order in which they came.
 
-    `work` takes calls out of an iterator, which ends soon, and answers each in its place, or says
-    what is to be raised. Calls that come meanwhile wait for the next turn; where each of them takes
-    long, they are worked off side by side.
+    `handler` takes calls out of an iterator, which ends soon, and answers each in its place, or
+    says what is to be raised. Calls that come meanwhile wait for the next turn; where each of them
+    takes long, they are worked off side by side.
     """
 
-    def __init__(self, work: Callable[[Iterator[Call]], Sequence[Answer | Exception]]) -> None:
+    def __init__(self, handler: Callable[[Iterator[Call]], Sequence[Result | Exception]]) -> None:
         """Begin with no lane open."""
-        self._work = work
-        self._waiting: deque[tuple[Call, asyncio.Future[Answer]]] = deque()
-        self._turn = threading.Lock()
-        self._open = 0
-        self._taken_at: dict[int, float] = {}
-        self._watching: Loop | None = None
-        self._threads = ThreadPoolExecutor(MOST_LANES, thread_name_prefix="lane")
+        self._handler = handler
+        self._pending: deque[tuple[Call, asyncio.Future[Result]]] = deque()
+        self._lock = threading.Lock()
+        self._active_threads = 0
+        self._started_at: dict[int, float] = {}
+        self._monitored_loop: Loop | None = None
+        self._pool = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="lane")
 
-    async def answer(self, call: Call) -> Answer:
+    async def answer(self, call: Call) -> Result:
         """Answer a call, or raise what refused it."""
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Answer] = loop.create_future()
-        with self._turn:
-            self._waiting.append((call, future))
-            first = 0 if self._open else 1
-            self._open += first
-        self._begin(first)
-        if self._watching is not loop:
-            self._watching = loop
-            loop.call_later(LOOK_SECONDS, self._look, loop)
+        future: asyncio.Future[Result] = loop.create_future()
+        with self._lock:
+            self._pending.append((call, future))
+            started = 0 if self._active_threads else 1
+            self._active_threads += started
+        self._start_threads(started)
+        if self._monitored_loop is not loop:
+            self._monitored_loop = loop
+            loop.call_later(SCALE_CHECK_SECONDS, self._scale_up, loop)
         return await future
 
-    def _look(self, loop: Loop) -> None:
+    def _scale_up(self, loop: Loop) -> None:
         """Open further lanes where those that are open are held up by slow calls."""
-        with self._turn:
-            until = time.monotonic() - TAKING_SECONDS
-            held_up = sum(taken < until for taken in list(self._taken_at.values()))
-            most = min(len(self._waiting), self._open, MOST_LANES - self._open)
-            further = most if 2 * held_up >= self._open else 0
-            self._open += further
-        self._begin(further)
-        if self._waiting:
-            loop.call_later(LOOK_SECONDS, self._look, loop)
+        with self._lock:
+            until = time.monotonic() - BATCH_SECONDS
+            slow_threads = sum(taken < until for taken in list(self._started_at.values()))
+            limit = min(
+                len(self._pending), self._active_threads, MAX_THREADS - self._active_threads
+            )
+            added = limit if 2 * slow_threads >= self._active_threads else 0
+            self._active_threads += added
+        self._start_threads(added)
+        if self._pending:
+            loop.call_later(SCALE_CHECK_SECONDS, self._scale_up, loop)
         else:
-            self._watching = None
+            self._monitored_loop = None
 
-    def _begin(self, lanes: int) -> None:
-        for _ in range(lanes):
-            self._threads.submit(self._work_off)
+    def _start_threads(self, count: int) -> None:
+        for _ in range(count):
+            self._pool.submit(self._run_worker)
 
-    def _work_off(self) -> None:
+    def _run_worker(self) -> None:
         """Work until nobody waits, or others can do without this lane."""
-        goes_on = True
-        while goes_on:
-            futures: list[asyncio.Future[Answer]] = []
+        keep_running = True
+        while keep_running:
+            futures: list[asyncio.Future[Result]] = []
             try:
-                with closing(self._take(futures)) as calls:
-                    answers = self._work(calls)
+                with closing(self._next_batch(futures)) as calls:
+                    answers = self._handler(calls)
             except Exception as fault:  # noqa: BLE001 - everybody who waits is told
                 answers = [fault] * len(futures)
             by_loop = defaultdict(list)
             for future, answer in zip(futures, answers, strict=True):
                 by_loop[future.get_loop()].append((future, answer))
-            for loop, answered in by_loop.items():
-                loop.call_soon_threadsafe(_tell, answered)
-            goes_on = self._goes_on(taken=len(futures))
+            for loop, completed in by_loop.items():
+                loop.call_soon_threadsafe(_set_results, completed)
+            keep_running = self._is_still_needed(taken=len(futures))
 
-    def _goes_on(self, taken: int) -> bool:
+    def _is_still_needed(self, taken: int) -> bool:
         """Whether this lane is needed after a turn; else it is closed."""
-        with self._turn:
-            is_needed = bool(self._waiting) and (taken == 1 or self._open == 1)
-            self._open -= not is_needed
+        with self._lock:
+            is_needed = bool(self._pending) and (taken == 1 or self._active_threads == 1)
+            self._active_threads -= not is_needed
         return is_needed
 
-    def _take(self, futures: list[asyncio.Future[Answer]]) -> Generator[Call]:
-        lane, until = threading.get_ident(), time.monotonic() + TAKING_SECONDS
+    def _next_batch(self, futures: list[asyncio.Future[Result]]) -> Generator[Call]:
+        thread_id, until = threading.get_ident(), time.monotonic() + BATCH_SECONDS
         try:
-            while len(futures) < MOST_CALLS and (now := time.monotonic()) < until:
+            while len(futures) < MAX_BATCH_SIZE and (now := time.monotonic()) < until:
                 try:
-                    call, future = self._waiting.popleft()
+                    call, future = self._pending.popleft()
                 except IndexError:  # another lane was faster
                     return
-                self._taken_at[lane] = now
+                self._started_at[thread_id] = now
                 futures.append(future)
                 yield call
         finally:
-            self._taken_at.pop(lane, None)
+            self._started_at.pop(thread_id, None)
 
 
-def _tell(answered: Sequence[tuple["asyncio.Future[Answer]", Answer | Exception]]) -> None:
-    for future, answer in answered:
+def _set_results(completed: Sequence[tuple["asyncio.Future[Result]", Result | Exception]]) -> None:
+    for future, answer in completed:
         if future.done():  # whoever waited has gone
             continue
         if isinstance(answer, Exception):

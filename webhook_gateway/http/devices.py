@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from alumniq_pipelines.adapters.encryption import Seal
+from alumniq_pipelines.adapters.encryption import SecretCipher
 from alumniq_pipelines.core.problems.setup import UnusableSealingKey
 
 logger = logging.getLogger(__name__)
@@ -18,12 +18,12 @@ DEVICE_LIFETIME = timedelta(days=180)
 MAX_CHARACTERS = 2_000
 """Ours are shorter; browsers keep no longer cookies than 4,096."""
 
-PURPOSE = "sign-in device"
+COOKIE_PURPOSE = "sign-in device"
 """No other text that is sealed with the same key begins like that."""
 
 
 @dataclass(frozen=True, slots=True)
-class Devices:
+class DeviceCookies:
     """Makes and reads the cookies, each sealed with the account and the time it was made at."""
 
     sealing_key: Path
@@ -31,22 +31,22 @@ class Devices:
     def cookie(self, account: str, now: datetime) -> str | None:
         """Return a new cookie for an account; None, and a warning in the log, without a key."""
         try:
-            seal = Seal.at(self.sealing_key)
+            cipher = SecretCipher.from_file(self.sealing_key)
         except UnusableSealingKey as problem:  # whoever signs in is not to blame, and gets in
             logger.warning("%s: %s", problem.code, problem)
             return None
-        return seal.closed(f"{PURPOSE}\n{int(now.timestamp())}\n{account}")
+        return cipher.encrypt(f"{COOKIE_PURPOSE}\n{int(now.timestamp())}\n{account}")
 
-    def is_of(self, account: str, cookie: str, now: datetime) -> bool:
+    def is_valid_for(self, account: str, cookie: str, now: datetime) -> bool:
         """Return whether a cookie was made for the account, and is not too old."""
         if not cookie or len(cookie) > MAX_CHARACTERS or not cookie.isascii():
             return False
         try:
-            text = Seal.at(self.sealing_key).opened(cookie)
+            text = SecretCipher.from_file(self.sealing_key).decrypt(cookie)
         except UnusableSealingKey:  # not one of our cookies
             return False
         purpose, _, rest = text.partition("\n")
         made_at, _, name = rest.partition("\n")
-        if purpose != PURPOSE or name != account:
+        if purpose != COOKIE_PURPOSE or name != account:
             return False
         return now.timestamp() - int(made_at) <= DEVICE_LIFETIME.total_seconds()

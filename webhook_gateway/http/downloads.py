@@ -6,16 +6,16 @@ from typing import BinaryIO
 from starlette.responses import StreamingResponse
 
 from alumniq_pipelines.core.loads.load import Load
-from alumniq_pipelines.core.loads.rejection_report import ReportForm
+from alumniq_pipelines.core.loads.rejection_report import ReportFormat
 
 MEDIA_TYPES = {
-    ReportForm.CSV: "text/csv",
-    ReportForm.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ReportFormat.CSV: "text/csv",
+    ReportFormat.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 CHUNK_BYTES = 1 << 18
 
 
-def download(load: Load, form: ReportForm, report: BinaryIO) -> StreamingResponse:
+def download(load: Load, form: ReportFormat, report: BinaryIO) -> StreamingResponse:
     """Send a report, and close it."""
     name = f"{load.target.feed}-{load.job_id}-rejected.{form}"
     return StreamingResponse(

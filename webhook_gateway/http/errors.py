@@ -11,7 +11,7 @@ from alumniq_pipelines.core.problems import api, notification, page
 from alumniq_pipelines.core.problems import request as problems
 from alumniq_pipelines.core.problems.problem import OutageProblem, Problem
 from alumniq_pipelines.core.problems.request import RequestProblem
-from webhook_gateway.services.refusal import Refused
+from webhook_gateway.services.refusal import RequestRefused
 
 logger = logging.getLogger(__name__)
 
@@ -65,21 +65,23 @@ STATUS: Mapping[type[RequestProblem], int] = {
 
 def status_of(problem: type[RequestProblem]) -> int:
     """Look up a problem's status: its own, or that of the nearest class above."""
-    return next(STATUS[each] for each in problem.__mro__ if each in STATUS)
+    return next(STATUS[base] for base in problem.__mro__ if base in STATUS)
 
 
-def refusal(*told: Problem, status: int, headers: Mapping[str, str] | None = None) -> JSONResponse:
+def error_response(
+    *all_problems: Problem, status: int, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
     """Answer in the contract's shape."""
-    return JSONResponse({"errors": [str(each) for each in told]}, status, headers)
+    return JSONResponse({"errors": [str(problem) for problem in all_problems]}, status, headers)
 
 
-def request_refused(told: Sequence[RequestProblem]) -> JSONResponse:
+def request_error_response(all_problems: Sequence[RequestProblem]) -> JSONResponse:
     """Answer with everything that is wrong with a request, under the most telling status."""
-    status = max(status_of(type(each)) for each in told)
+    status = max(status_of(type(problem)) for problem in all_problems)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}  # noqa: PLR2004
-    for each in told:
-        headers |= retry_after(each)
-    return refusal(*told, status=status, headers=headers)
+    for problem in all_problems:
+        headers |= retry_after(problem)
+    return error_response(*all_problems, status=status, headers=headers)
 
 
 def retry_after(problem: Problem) -> dict[str, str]:
@@ -93,28 +95,28 @@ def retry_after(problem: Problem) -> dict[str, str]:
             return {}
 
 
-async def answer_to(request: Request, error: Exception) -> Response:
+async def handle_error(request: Request, error: Exception) -> Response:
     """Answer what ended a call early; what is not expected here goes on as it is."""
     match error:
-        case Refused(problems=told):
-            return request_refused(told)
+        case RequestRefused(problems=all_problems):
+            return request_error_response(all_problems)
         case RequestProblem():
-            return request_refused([error])
+            return request_error_response([error])
         case OutageProblem():
             logger.warning("%s: %s", error.code, error)
-            return refusal(error, status=503, headers=retry_after(error))
+            return error_response(error, status=503, headers=retry_after(error))
         case HTTPException(status_code=405, headers=headers) if headers:
-            return _other_method(request, allowed=headers["Allow"])
+            return _method_not_allowed(request, allowed=headers["Allow"])
         case HTTPException(status_code=404):
-            return request_refused([problems.UnknownAddress()])
+            return request_error_response([problems.UnknownAddress()])
         case _:
             raise error
 
 
-def _other_method(request: Request, allowed: str) -> Response:
+def _method_not_allowed(request: Request, allowed: str) -> Response:
     """Tell which methods there are, which for OPTIONS is the answer and otherwise a refusal."""
     methods = sorted(allowed.split(", "))
     headers = {"Allow": ", ".join([*methods, "OPTIONS"])}
     if request.method == "OPTIONS":
         return Response(status_code=204, headers=headers)
-    return refusal(problems.WrongMethod(" or ".join(methods)), status=405, headers=headers)
+    return error_response(problems.WrongMethod(" or ".join(methods)), status=405, headers=headers)

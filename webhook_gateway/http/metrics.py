@@ -13,20 +13,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.adapters.ledger.metrics import Tallies
+from alumniq_pipelines.adapters.ledger.metrics import LedgerMetrics
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.loads.load import LoadState
 from alumniq_pipelines.core.monitoring.incident import Kind
 from alumniq_pipelines.core.notifications.notification import NotificationState
 from alumniq_pipelines.core.problems.request import UnknownAddress
-from webhook_gateway.http.authentication import may_come_from
-from webhook_gateway.http.parameters import address_of
+from webhook_gateway.http.authentication import is_allowed_from
+from webhook_gateway.http.parameters import client_address
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 """Seconds: a webhook takes some milliseconds, an S3 store may add some hundred."""
 
 
-class Calls:
+class RequestMetrics:
     """Counts the calls of this process by route, never by what stands in an address."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -55,7 +55,7 @@ class Calls:
 class LedgerGauges(Collector):
     """Looks into the ledger whenever it is asked; a ledger that is away has no numbers."""
 
-    tallies: Tallies
+    ledger_metrics: LedgerMetrics
     clock: Callable[[], datetime]
 
     def describe(self) -> Sequence[Metric]:
@@ -64,20 +64,24 @@ class LedgerGauges(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Look."""
-        now, since = self.clock(), self.tallies.waiting_since()
+        now, since = self.clock(), self.ledger_metrics.waiting_since()
         age = 0.0 if since is None else max(0.0, (now - since).total_seconds())
-        loads = self.tallies.loads()
+        loads = self.ledger_metrics.loads()
         waiting = loads.get(LoadState.QUEUED, 0) + loads.get(LoadState.REQUESTED, 0)
-        yield _family("loads", "Loads by state.", "state", LoadState, loads)
+        yield _gauge_family("loads", "Loads by state.", "state", LoadState, loads)
         yield GaugeMetricFamily("alumniq_queue_depth", "Loads that wait.", value=waiting)
         yield GaugeMetricFamily("alumniq_queue_age_seconds", "Age of the first.", value=age)
-        told = self.tallies.notifications()
-        yield _family("notifications", "Notifications by state.", "state", NotificationState, told)
-        tries = self.tallies.delivery_attempts()
-        attempts = {"delivered": tries.get(True, 0), "failed": tries.get(False, 0)}
-        yield _family("notification_attempts", "Tries at sending.", "result", attempts, attempts)
-        incidents = self.tallies.incidents()
-        yield _family("incidents", "Open incidents by kind.", "kind", Kind, incidents)
+        notifications = self.ledger_metrics.notifications()
+        yield _gauge_family(
+            "notifications", "Notifications by state.", "state", NotificationState, notifications
+        )
+        deliveries = self.ledger_metrics.delivery_attempts()
+        attempts = {"delivered": deliveries.get(True, 0), "failed": deliveries.get(False, 0)}
+        yield _gauge_family(
+            "notification_attempts", "Tries at sending.", "result", attempts, attempts
+        )
+        incidents = self.ledger_metrics.incidents()
+        yield _gauge_family("incidents", "Open incidents by kind.", "kind", Kind, incidents)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,14 +95,16 @@ class FieldMapGauges(Collector):
         broken, disabled = len(self.catalog.broken), len(self.catalog.disabled)
         good = len(self.catalog.feeds) - (broken - disabled)
         counts = {"good": good, "last-good": broken - disabled, "disabled": disabled}
-        yield _family("field_maps", "Feeds by state of their field map.", "state", counts, counts)
+        yield _gauge_family(
+            "field_maps", "Feeds by state of their field map.", "state", counts, counts
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Metrics:
+class MetricsEndpoint:
     """The endpoint; only for networks that the installation names."""
 
-    calls: Calls
+    request_metrics: RequestMetrics
     registry: CollectorRegistry
     networks: tuple[str, ...]
 
@@ -109,26 +115,26 @@ class Metrics:
         clock: Callable[[], datetime],
         networks: tuple[str, ...],
         catalog: Catalog,
-    ) -> "Metrics":
+    ) -> "MetricsEndpoint":
         """Set up a registry of its own, so that two gateways of one process do not meet."""
         registry = CollectorRegistry()
-        registry.register(LedgerGauges(Tallies(ledger.database), clock))
+        registry.register(LedgerGauges(LedgerMetrics(ledger.database), clock))
         registry.register(FieldMapGauges(catalog))
-        return cls(Calls(registry), registry, networks)
+        return cls(RequestMetrics(registry), registry, networks)
 
     async def show(self, request: Request) -> Response:
         """Write all numbers; raises UnknownAddress for strangers."""
-        if not (self.networks and may_come_from(address_of(request), self.networks)):
+        if not (self.networks and is_allowed_from(client_address(request), self.networks)):
             raise UnknownAddress
-        written = await run_in_threadpool(generate_latest, self.registry)
-        return Response(written, media_type=CONTENT_TYPE_LATEST)
+        body = await run_in_threadpool(generate_latest, self.registry)
+        return Response(body, media_type=CONTENT_TYPE_LATEST)
 
 
-def _family(
-    name: str, help_text: str, label: str, words: Iterable[str], counts: Mapping[str, int]
+def _gauge_family(
+    name: str, help_text: str, label: str, values: Iterable[str], counts: Mapping[str, int]
 ) -> Metric:
     """Write a number for each word, those that do not occur too."""
     family = GaugeMetricFamily(f"alumniq_{name}", help_text, labels=[label])
-    for word in words:
-        family.add_metric([str(word)], counts.get(word, 0))
+    for value in values:
+        family.add_metric([str(value)], counts.get(value, 0))
     return family

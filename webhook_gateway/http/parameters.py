@@ -6,7 +6,7 @@ from starlette.requests import Request
 from alumniq_pipelines.core.problems.api import SpeculativeRequest
 from webhook_gateway.services.options import Option, Pairs
 
-CONDITIONS = (
+CONDITIONAL_HEADERS = (
     "If-Match",
     "If-None-Match",
     "If-Modified-Since",
@@ -15,13 +15,13 @@ CONDITIONS = (
 )
 """Sent by caches that look whether they still have the newest answer."""
 
-PURPOSES = ("Purpose", "Sec-Purpose", "X-Purpose", "X-Moz")
+PURPOSE_HEADERS = ("Purpose", "Sec-Purpose", "X-Purpose", "X-Moz")
 """What browsers, and programs that show a preview of a link, say about a request of their own."""
 
-UNASKED = ("prefetch", "prerender", "preview")
+SPECULATIVE_PURPOSES = ("prefetch", "prerender", "preview")
 
 
-def check_deliberate(request: Request) -> None:
+def check_not_speculative(request: Request) -> None:
     """Refuse a GET that may change something unless somebody meant it.
 
     HEAD is refused as an unknown method; raises SpeculativeRequest where a header says that a
@@ -29,20 +29,20 @@ def check_deliberate(request: Request) -> None:
     """
     if request.method != "GET":
         raise HTTPException(405, headers={"Allow": "GET"})
-    for name in CONDITIONS:
+    for name in CONDITIONAL_HEADERS:
         if name in request.headers:
             raise SpeculativeRequest(name)
-    for name in PURPOSES:
-        if any(word in request.headers.get(name, "").lower() for word in UNASKED):
+    for name in PURPOSE_HEADERS:
+        if any(word in request.headers.get(name, "").lower() for word in SPECULATIVE_PURPOSES):
             raise SpeculativeRequest(name)
 
 
-def address_of(request: Request) -> str:
+def client_address(request: Request) -> str:
     """Answer the address that the call came from, as uvicorn and the proxies it trusts say."""
     return request.client.host if request.client else ""
 
 
-def headers_of(request: Request) -> Pairs:
+def header_options(request: Request) -> Pairs:
     """Answer the options that are sent as headers."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     pairs = [(Option.API_KEY, key)] if scheme.lower() == "bearer" else []

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-MOST_BUCKETS = 10_000
+MAX_BUCKETS = 10_000
 """What is remembered at most; beyond it, who was quiet for longest is forgotten."""
 
 
@@ -20,18 +20,18 @@ class RateLimit:
     clock: Callable[[], float] = time.monotonic
     _buckets: dict[str, tuple[float, float]] = field(default_factory=dict, init=False, repr=False)
     """Tokens left and when that was reckoned, by name; who came last stands last."""
-    _turn: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def wait(self, name: str) -> float:
         """Let a name through and answer 0, or answer in how many seconds it may come again."""
         if not self.per_minute:
             return 0
         per_second, now = self.per_minute / 60, self.clock()
-        with self._turn:
+        with self._lock:
             tokens, then = self._buckets.pop(name, (float(self.per_minute), now))
             tokens = min(self.per_minute, tokens + (now - then) * per_second)
-            let_through = tokens >= 1
-            self._buckets[name] = (tokens - let_through, now)
-            if len(self._buckets) > MOST_BUCKETS:
+            is_allowed = tokens >= 1
+            self._buckets[name] = (tokens - is_allowed, now)
+            if len(self._buckets) > MAX_BUCKETS:
                 del self._buckets[next(iter(self._buckets))]
-        return 0 if let_through else (1 - tokens) / per_second
+        return 0 if is_allowed else (1 - tokens) / per_second

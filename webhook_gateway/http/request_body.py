@@ -20,7 +20,7 @@ from alumniq_pipelines.core.problems.request import (
     BodyNotUtf8,
 )
 
-MOST_FIELDS = 100
+MAX_FIELDS = 100
 
 Pairs = Sequence[tuple[str, object]]
 
@@ -64,8 +64,8 @@ def _json(text: str) -> Pairs:
     try:
         pairs = DECODER.decode(text)
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno:,}, column {error.colno:,}"
-        raise BodyNotJson(place) from None
+        position = f"line {error.lineno:,}, column {error.colno:,}"
+        raise BodyNotJson(position) from None
     except RecursionError:
         raise BodyNestedTooDeeply from None
     if not isinstance(pairs, tuple):
@@ -75,20 +75,20 @@ def _json(text: str) -> Pairs:
 
 def _form(text: str) -> Pairs:
     try:
-        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except ValueError:
-        raise BodyNotForm(MOST_FIELDS) from None
+        raise BodyNotForm(MAX_FIELDS) from None
 
 
 async def _multipart(body: bytes, headers: Headers) -> Pairs:
     async def stream() -> AsyncGenerator[bytes]:
         yield body
 
-    parser = MultiPartParser(headers, stream(), max_fields=MOST_FIELDS, max_files=MOST_FIELDS)
+    parser = MultiPartParser(headers, stream(), max_fields=MAX_FIELDS, max_files=MAX_FIELDS)
     try:
         form = await parser.parse()
     except (MultiPartException, LookupError, ValueError):
-        raise BodyNotForm(MOST_FIELDS) from None
+        raise BodyNotForm(MAX_FIELDS) from None
     pairs = form.multi_items()
     await form.close()
     return pairs

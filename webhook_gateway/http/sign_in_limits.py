@@ -100,7 +100,7 @@ class SignInLimits:
     """Nobody can choose a name or an address that shares another one's slot."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def begin(self, account: str | None, address: str, device: str | None = None) -> float:
+    def record_attempt(self, account: str | None, address: str, device: str | None = None) -> float:
         """Count a try as failed and return 0, or return for how many seconds it has to wait.
 
         It counts from its beginning, so that many at once are no more than one after another.
@@ -115,9 +115,13 @@ class SignInLimits:
             if account is not None:
                 waits.append(self.pairs.wait(pair, now))
                 if device is None and now - self._known[pair] > KNOWN_SECONDS:
-                    turn = self.accounts.wait(name, now)
-                    is_newcomer = turn > 0 and self.pairs.is_new(pair, now)
-                    waits.append(min(turn, self.newcomers.wait(name, now)) if is_newcomer else turn)
+                    account_wait = self.accounts.wait(name, now)
+                    is_newcomer = account_wait > 0 and self.pairs.is_new(pair, now)
+                    waits.append(
+                        min(account_wait, self.newcomers.wait(name, now))
+                        if is_newcomer
+                        else account_wait
+                    )
             if (longest := max(waits)) > 0:
                 return longest
             self.addresses.add(own, now)
@@ -128,17 +132,17 @@ class SignInLimits:
                 self.newcomers.add(name, now)
         return 0
 
-    def succeeded(self, account: str | None, address: str, device: str | None = None) -> None:
+    def record_success(self, account: str | None, address: str, device: str | None = None) -> None:
         """Forget the failed tries of an account from this address, and know it from now on."""
         pair, _, _ = self._slots(account, address, device)
         at_address, _, _ = self._slots(account, address)
-        self.take_back(account, address, device)
+        self.cancel_attempt(account, address, device)
         if account is not None:
             with self._lock:
                 self.pairs.clear(pair)
                 self._known[at_address] = self.clock()
 
-    def take_back(self, account: str | None, address: str, device: str | None = None) -> None:
+    def cancel_attempt(self, account: str | None, address: str, device: str | None = None) -> None:
         """Count a try no more that was not carried out."""
         pair, own, name = self._slots(account, address, device)
         with self._lock:
@@ -151,8 +155,8 @@ class SignInLimits:
         self, account: str | None, address: str, device: str | None = None
     ) -> tuple[int, int, int]:
         name, network = (account or "").casefold(), network_of(address)
-        place = network if device is None else f"device\0{device}"
-        return self._slot(f"{name}\0{place}"), self._slot(network), self._slot(name)
+        origin = network if device is None else f"device\0{device}"
+        return self._slot(f"{name}\0{origin}"), self._slot(network), self._slot(name)
 
     def _slot(self, text: str) -> int:
         data = text.encode("utf-8", "surrogatepass")
@@ -161,24 +165,24 @@ class SignInLimits:
 
 
 @dataclass(slots=True)
-class PasswordChecks:
+class PasswordCheckLimiter:
     """Lets few check a password at once; some wait for a while, and all others come again."""
 
     at_once: int = CHECKS_AT_ONCE
     waiting: int = CHECKS_WAITING
     seconds: int = CHECK_SECONDS
     _running: threading.Semaphore = field(init=False, repr=False)
-    _let_in: threading.Semaphore = field(init=False, repr=False)
+    _admitted: threading.Semaphore = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Begin with nobody inside."""
         self._running = threading.BoundedSemaphore(self.at_once)
-        self._let_in = threading.BoundedSemaphore(self.at_once + self.waiting)
+        self._admitted = threading.BoundedSemaphore(self.at_once + self.waiting)
 
     @contextmanager
     def slot(self) -> Iterator[None]:
         """Wait for a slot; raises TooManyRequests."""
-        if not self._let_in.acquire(blocking=False):
+        if not self._admitted.acquire(blocking=False):
             raise TooManyRequests(self.seconds)
         try:
             if not self._running.acquire(timeout=self.seconds):
@@ -188,7 +192,7 @@ class PasswordChecks:
             finally:
                 self._running.release()
         finally:
-            self._let_in.release()
+            self._admitted.release()
 
 
 def network_of(address: str) -> str:

@@ -11,9 +11,9 @@ from starlette.responses import JSONResponse, Response
 
 from alumniq_pipelines.core.loads.load import Load, LoadRequest
 from alumniq_pipelines.core.problems.request import BodyTooLarge, RequestProblem, SlowRequest
-from webhook_gateway.http.authentication import Gate
-from webhook_gateway.http.batch_executor import Lanes
-from webhook_gateway.http.parameters import address_of, headers_of
+from webhook_gateway.http.authentication import Authenticator
+from webhook_gateway.http.batch_executor import BatchExecutor
+from webhook_gateway.http.parameters import client_address, header_options
 from webhook_gateway.http.request_body import read_pairs
 from webhook_gateway.services.intake import Intake
 from webhook_gateway.services.options import Options, Pairs, options_from
@@ -31,39 +31,39 @@ Call = tuple[Request, Options]
 class Webhook:
     """The endpoint: reads the options out of HTTP and writes the receipt."""
 
-    gate: Gate
+    authenticator: Authenticator
     intake: Intake
     clock: Callable[[], datetime]
     max_body_bytes: int
     body_seconds: float = BODY_SECONDS
 
     @cached_property
-    def lanes(self) -> Lanes[Call, Load]:
+    def executor(self) -> BatchExecutor[Call, Load]:
         """The threads that ask ledger and bucket, which block."""
-        return Lanes(self._accept)
+        return BatchExecutor(self._accept_batch)
 
     async def post(self, request: Request) -> Response:
         """Answer a call; the load is kept before the answer is sent."""
-        load = await self.lanes.answer((request, await self.options(request)))
+        load = await self.executor.answer((request, await self.options(request)))
         request.state.job_id = load.job_id
         return JSONResponse(receipt(load, request.path_params["job"]))
 
-    def _accept(self, calls: Iterator[Call]) -> list[Load | Exception]:
+    def _accept_batch(self, calls: Iterator[Call]) -> list[Load | Exception]:
         """Take calls in, all that were asked rightly with one commit."""
-        with self.intake.ledger.database.at_hand():
+        with self.intake.ledger.database.pinned_connection():
             read = [self._read(*call) for call in calls]
-        new = [each for each in read if isinstance(each, LoadRequest)]
-        kept = iter(self.intake.keep(new, self.clock()) if new else ())
-        return [next(kept) if isinstance(each, LoadRequest) else each for each in read]
+        new = [outcome for outcome in read if isinstance(outcome, LoadRequest)]
+        saved = iter(self.intake.save(new, self.clock()) if new else ())
+        return [next(saved) if isinstance(outcome, LoadRequest) else outcome for outcome in read]
 
     def _read(self, request: Request, options: Options) -> LoadRequest | Load | Exception:
         now = self.clock()
         try:
-            key = self.gate.identify(options, address_of(request), now)
+            key = self.authenticator.authenticate(options, client_address(request), now)
             request.state.days_remaining = key.days_remaining(now)
             return self.intake.read(key, request.path_params["job"], options)
-        except Exception as refused:  # noqa: BLE001 - it is raised where this call is awaited
-            return refused
+        except Exception as error:  # noqa: BLE001 - it is raised where this call is awaited
+            return error
 
     async def options(self, request: Request) -> Options:
         """Gather the options from body, URL and header, in this order."""
@@ -74,7 +74,7 @@ class Webhook:
         except RequestProblem as problem:
             unreadable = problem
         url = request.query_params.multi_items()
-        return options_from(pairs, url, headers_of(request), unreadable=unreadable)
+        return options_from(pairs, url, header_options(request), unreadable=unreadable)
 
     async def _body(self, request: Request) -> bytes:
         """Read the body as far as it may go; raises BodyTooLarge or SlowRequest."""

@@ -48,37 +48,37 @@ def bars(
 ) -> Sequence[Bar]:
     """Lay out versions that come newest first; the bars run from the oldest to the newest."""
     ordered = list(reversed(versions))
-    most = max((each.rows for each in ordered), default=0) or 1
-    compared = [found for each in ordered if (found := changes.get(each.job_id))]
-    most_changed = max((_changed(each) for each in compared), default=0) or 1
+    maximum = max((published.rows for published in ordered), default=0) or 1
+    compared = [found for published in ordered if (found := changes.get(published.job_id))]
+    max_changed = max((_changed_rows(change) for change in compared), default=0) or 1
     share = min(WIDTH / max(len(ordered), 1), WIDEST_SHARE)
-    laid = []
-    for place, version in enumerate(ordered):
-        height = round(version.rows / most * HEIGHT, 1)
+    result = []
+    for index, version in enumerate(ordered):
+        height = round(version.rows / maximum * HEIGHT, 1)
         found = changes.get(version.job_id)
-        laid.append(
+        result.append(
             Bar(
-                x=round(place * share + share * GAP / 2, 1),
+                x=round(index * share + share * GAP / 2, 1),
                 y=round(HEIGHT - height, 1),
                 width=round(share * (1 - GAP), 1),
                 height=height,
                 version=version,
                 is_this=version.job_id == this,
                 changes=found,
-                parts=tuple(_parts(found, most_changed)) if found else (),
+                parts=tuple(_parts(found, max_changed)) if found else (),
             )
         )
-    return laid
+    return result
 
 
-def _changed(changes: Changes) -> int:
+def _changed_rows(changes: Changes) -> int:
     return sum(getattr(changes, kind) for kind in KINDS)
 
 
-def _parts(changes: Changes, most: int) -> Iterator[Part]:
+def _parts(changes: Changes, maximum: int) -> Iterator[Part]:
     below = 0
     for kind in KINDS:
         rows: int = getattr(changes, kind)
         below += rows
-        y = round(HEIGHT - below / most * HEIGHT, 1)
-        yield Part(kind, rows, y, round(rows / most * HEIGHT, 1))
+        y = round(HEIGHT - below / maximum * HEIGHT, 1)
+        yield Part(kind, rows, y, round(rows / maximum * HEIGHT, 1))

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from alumniq_pipelines.core.problems.page import StaleForm, UploadTooLarge
 from alumniq_pipelines.core.problems.request import BodyNotForm, SlowRequest
 
-MOST_FIELDS = 20
-MOST_FORM_BYTES = 65_536
+MAX_FIELDS = 20
+MAX_FORM_BYTES = 65_536
 FORM_SECONDS = 10.0
 UPLOAD_SECONDS = 3_600.0
 
@@ -34,12 +34,12 @@ class Form:
             await self.file.close()
 
 
-async def read_form(request: Request, most_bytes: int, seconds: float) -> Form:
+async def read_form(request: Request, max_bytes: int, seconds: float) -> Form:
     """Read a form of either kind; raises UploadTooLarge, SlowRequest and BodyNotForm."""
-    stream = _bounded(request, most_bytes)
+    stream = _limited_stream(request, max_bytes)
     parser: MultiPartParser | FormParser
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        parser = MultiPartParser(request.headers, stream, max_files=1, max_fields=MOST_FIELDS)
+        parser = MultiPartParser(request.headers, stream, max_files=1, max_fields=MAX_FIELDS)
     else:
         parser = FormParser(request.headers, stream)
     try:
@@ -48,7 +48,7 @@ async def read_form(request: Request, most_bytes: int, seconds: float) -> Form:
     except TimeoutError:
         raise SlowRequest(seconds) from None
     except (MultiPartException, LookupError, ValueError):
-        raise BodyNotForm(MOST_FIELDS) from None
+        raise BodyNotForm(MAX_FIELDS) from None
 
 
 def check_origin(request: Request) -> None:
@@ -58,18 +58,18 @@ def check_origin(request: Request) -> None:
         raise StaleForm
 
 
-def own_path(path: str) -> str:
+def safe_redirect_path(path: str) -> str:
     """Answer a path of this site to go on to; what could lead elsewhere leads to the start."""
-    is_own = path.startswith("/") and path.isascii() and path.isprintable()
-    return path if is_own and not path.startswith("//") and "\\" not in path else "/"
+    is_local = path.startswith("/") and path.isascii() and path.isprintable()
+    return path if is_local and not path.startswith("//") and "\\" not in path else "/"
 
 
-async def _bounded(request: Request, most_bytes: int) -> AsyncGenerator[bytes]:
-    came = 0
+async def _limited_stream(request: Request, max_bytes: int) -> AsyncGenerator[bytes]:
+    received = 0
     async for chunk in request.stream():
-        came += len(chunk)
-        if came > most_bytes:
-            raise UploadTooLarge(most_bytes)
+        received += len(chunk)
+        if received > max_bytes:
+            raise UploadTooLarge(max_bytes)
         yield chunk
 
 
@@ -80,6 +80,6 @@ def _form(data: FormData) -> Form:
             file = value if value.filename else None
         else:
             if "\0" in value:  # no name, key or reason has one, and PostgreSQL keeps none
-                raise BodyNotForm(MOST_FIELDS)
+                raise BodyNotForm(MAX_FIELDS)
             fields[name] = value.strip()
     return Form(fields, file)

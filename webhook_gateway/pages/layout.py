@@ -38,11 +38,11 @@ STATIC_HEADERS = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"x-content-type-options", b"nosniff"),
 )
-NOTHING = "\N{EN DASH}"
+NO_VALUE = "\N{EN DASH}"
 """What stands where there is no value."""
 KILOBYTE = 1_000
 UNITS = ("KB", "MB", "GB")
-DONE = {
+DONE_MESSAGES = {
     "resent": "It will be sent again within seconds.",
     "canceled": "The load was canceled; its outcome is being told.",
     "revoked": "The key opens nothing any more.",
@@ -79,7 +79,9 @@ class Layout:
     ) -> HTMLResponse:
         """Render a page."""
         text = self._templates.get_template(template).render(
-            **{"session": None, "here": "", **context}, service=self.name, done=DONE.get(done, "")
+            **{"session": None, "here": "", **context},
+            service=self.name,
+            done=DONE_MESSAGES.get(done, ""),
         )
         return HTMLResponse(text, status)
 
@@ -96,20 +98,25 @@ class Layout:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        templates.filters |= {"when": when, "took": took, "number": number, "size": size}
+        templates.filters |= {
+            "when": format_time,
+            "took": format_duration,
+            "number": format_number,
+            "size": format_size,
+        }
         templates.filters["recipient"] = recipient
         return templates
 
 
-def when(moment: dt.datetime | None) -> str:
+def format_time(moment: dt.datetime | None) -> str:
     """Write a time for people, in UTC and to the minute."""
     return "never" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
 
 
-def took(start: dt.datetime | None, end: dt.datetime | None) -> str:
+def format_duration(start: dt.datetime | None, end: dt.datetime | None) -> str:
     """Write how long something took."""
     if start is None or end is None:
-        return NOTHING
+        return NO_VALUE
     seconds = (end - start).total_seconds()
     minutes, rest = divmod(round(seconds), 60)
     if not minutes:
@@ -117,15 +124,15 @@ def took(start: dt.datetime | None, end: dt.datetime | None) -> str:
     return f"{minutes} min {rest} s"
 
 
-def number(value: int | None) -> str:
+def format_number(value: int | None) -> str:
     """Write a number for people."""
-    return NOTHING if value is None else f"{value:,}"
+    return NO_VALUE if value is None else f"{value:,}"
 
 
-def size(value: int | None) -> str:
+def format_size(value: int | None) -> str:
     """Write a size for people."""
     if value is None:
-        return NOTHING
+        return NO_VALUE
     if value < KILOBYTE:
         return f"{value} bytes"
     power = min(int(math.log(value, KILOBYTE)), len(UNITS))

@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from starlette.responses import RedirectResponse, Response
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.loads.diff import Changes, told_changes
+from alumniq_pipelines.core.loads.diff import Changes, format_changes
 from alumniq_pipelines.core.loads.load import JobId, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult
-from alumniq_pipelines.core.loads.rejection_report import ReportForm
+from alumniq_pipelines.core.loads.rejection_report import ReportFormat
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.problems.api import NoReport
 from alumniq_pipelines.core.problems.live_data import live_data, live_sentence
 from alumniq_pipelines.services.load_actions import approve, discard
 from webhook_gateway.http.downloads import download
 from webhook_gateway.pages.chart import HEIGHT, WIDTH, bars
-from webhook_gateway.pages.page_handlers import Door, Visit
+from webhook_gateway.pages.page_handlers import PageGuard, Visit
 from webhook_gateway.pages.timeline import timeline
 from webhook_gateway.services.load_actions import CANCELABLE, Actions
 from webhook_gateway.services.load_queries import Scope, Status
-from webhook_gateway.services.reports import Reports
+from webhook_gateway.services.reports import RejectionReports
 
 VERSIONS_SHOWN = 20
 LOADS_SHOWN = 50
@@ -32,28 +32,28 @@ LOADS_SHOWN = 50
 class LoadPages:
     """The pages."""
 
-    door: Door
+    guard: PageGuard
     ledger: Ledger
     status: Status
     actions: Actions
-    reports: Reports
+    reports: RejectionReports
 
     def index(self, visit: Visit) -> Response:
         """List loads, newest first; by job and state where the address says so."""
-        asked = visit.request.query_params
-        job, state, before = (asked.get(name, "") for name in ("job", "state", "before"))
+        query = visit.request.query_params
+        job, state, before = (query.get(name, "") for name in ("job", "state", "before"))
         page = self.status.loads(
             visit.scope,
             job=job or None,
-            states=[each for each in LoadState if each == state],
+            states=[load_state for load_state in LoadState if load_state == state],
             before=int(before) if re.fullmatch(r"[0-9]{1,18}", before) else None,
-            most=LOADS_SHOWN,
+            limit=LOADS_SHOWN,
         )
-        return self.door.page(
+        return self.guard.page(
             visit,
             "loads.html",
             "loads",
-            loads=[(each, self.status.job_of(each)) for each in page.loads],
+            loads=[(load, self.status.job_of(load)) for load in page.loads],
             next_before=page.next_before,
             jobs=self.status.jobs(visit.scope),
             states=list(LoadState),
@@ -66,17 +66,17 @@ class LoadPages:
         detail = self.status.load(self._scope(visit), visit.path("job_id"))
         load, attempts = detail.load, detail.attempts
         versions = self.ledger.versions.of(load.target, VERSIONS_SHOWN)
-        published = [each for each in versions if each.job_id == load.job_id]
-        return self.door.page(
+        published = [version for version in versions if version.job_id == load.job_id]
+        return self.guard.page(
             visit,
             "load.html",
             "loads",
             detail=detail,
             load=load,
-            is_elsewhere=not visit.is_looking_at(load.target),
+            is_elsewhere=not visit.is_selected(load.target),
             report=self.reports.summary(detail),
             hold=self.ledger.holds.get(load.job_id) if load.state is LoadState.HELD else None,
-            changes=told_changes(load.changes) if load.changes else (),
+            changes=format_changes(load.changes) if load.changes else (),
             events=timeline(detail),
             live=live_sentence(live_data(load.number, self.ledger.versions.newest(load.target))),
             is_refused=bool(attempts) and attempts[-1].result is AttemptResult.REFUSED,
@@ -90,18 +90,20 @@ class LoadPages:
     def report(self, visit: Visit) -> Response:
         """Send a load's rejection report; to staff, only once the audit trail has it."""
         form = visit.path("form")
-        if form not in set(ReportForm):
+        if form not in set(ReportFormat):
             raise NoReport
-        load, copied = self.reports.copy(self._scope(visit), visit.path("job_id"), ReportForm(form))
+        load, report_file = self.reports.open_report(
+            self._scope(visit), visit.path("job_id"), ReportFormat(form)
+        )
         if visit.session.staff is not None:
             with ExitStack() as on_failure:
-                on_failure.callback(copied.close)
+                on_failure.callback(report_file.close)
                 detail = {"target": str(load.target), "format": form}
                 self.ledger.audit.add(
                     visit.actor, "rejection report read", load.job_id, visit.now, detail=detail
                 )
                 on_failure.pop_all()
-        return download(load, ReportForm(form), copied)
+        return download(load, ReportFormat(form), report_file)
 
     def cancel(self, visit: Visit) -> Response:
         """End a load before it begins."""
@@ -156,6 +158,6 @@ class LoadPages:
 
     def _changes(self, target: Target) -> Mapping[JobId, Changes | None]:
         published = self.ledger.loads.find(
-            target=target, states=[LoadState.SUCCEEDED], most=2 * VERSIONS_SHOWN
+            target=target, states=[LoadState.SUCCEEDED], limit=2 * VERSIONS_SHOWN
         )
-        return {each.job_id: each.changes for each in published}
+        return {version.job_id: version.changes for version in published}

@@ -4,20 +4,22 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from webhook_gateway.pages.page_handlers import Door, Visit
+from webhook_gateway.pages.page_handlers import PageGuard, Visit
 from webhook_gateway.services.load_queries import Status
 
-MOST_SHOWN = 100
+MAX_SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
-class TellingPages:
+class NotificationPages:
     """The page."""
 
-    door: Door
+    guard: PageGuard
     status: Status
 
     def index(self, visit: Visit) -> Response:
         """List notifications with their attempts, newest first."""
-        tellings = self.status.newest_tellings(visit.scope, MOST_SHOWN)
-        return self.door.page(visit, "notifications.html", "notifications", tellings=tellings)
+        notifications = self.status.newest_notifications(visit.scope, MAX_SHOWN)
+        return self.guard.page(
+            visit, "notifications.html", "notifications", notifications=notifications
+        )

@@ -15,12 +15,12 @@ from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.problems.page import NoCustomerChosen, StaleForm
 from alumniq_pipelines.core.problems.problem import OutageProblem, Problem
 from alumniq_pipelines.core.problems.request import RequestProblem, UnknownAddress
-from webhook_gateway.http.authentication import Gate
+from webhook_gateway.http.authentication import Authenticator
 from webhook_gateway.http.errors import retry_after, status_of
-from webhook_gateway.http.parameters import address_of
+from webhook_gateway.http.parameters import client_address
 from webhook_gateway.pages.forms import (
     FORM_SECONDS,
-    MOST_FORM_BYTES,
+    MAX_FORM_BYTES,
     UPLOAD_SECONDS,
     Form,
     check_origin,
@@ -31,7 +31,7 @@ from webhook_gateway.services.load_queries import Scope
 
 logger = logging.getLogger(__name__)
 
-COOKIE = "alumniq_session"
+SESSION_COOKIE = "alumniq_session"
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -58,7 +58,7 @@ class Visit:
             is_staff=self.session.staff is not None,
         )
 
-    def is_looking_at(self, target: Target) -> bool:
+    def is_selected(self, target: Target) -> bool:
         """Whether a target is in view."""
         return (self.session.customer, self.session.environment) == (
             target.customer,
@@ -81,10 +81,10 @@ OpenHandler = Callable[[Request, Form], Response]
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class PageGuard:
     """Lets calls in to the handlers of pages."""
 
-    gate: Gate
+    authenticator: Authenticator
     layout: Layout
     clock: Callable[[], datetime]
     max_upload_bytes: int
@@ -142,7 +142,7 @@ class Door:
 
         async def endpoint(request: Request) -> Response:
             request.state.headers = PAGE_HEADERS
-            request.state.fault_page = self.layout.problem
+            request.state.error_page = self.layout.problem
             try:
                 check_origin(request)
                 return await answer(request)
@@ -171,8 +171,8 @@ class Door:
     def _visit(self, request: Request) -> Visit | None:
         """Find whose call this is; None where nobody is signed in."""
         now = self.clock()
-        token = request.cookies.get(COOKIE, "")
-        session = self.gate.session(token, address_of(request), now)
+        token = request.cookies.get(SESSION_COOKIE, "")
+        session = self.authenticator.session(token, client_address(request), now)
         return None if session is None else Visit(request, session, token, now)
 
     def _problem(self, problem: Problem) -> Response:
@@ -190,4 +190,4 @@ class Door:
 
 
 async def _small_form(request: Request) -> Form:
-    return await read_form(request, MOST_FORM_BYTES, FORM_SECONDS)
+    return await read_form(request, MAX_FORM_BYTES, FORM_SECONDS)

@@ -9,21 +9,21 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.adapters.passwords import is_password
+from alumniq_pipelines.adapters.passwords import verify_password
 from alumniq_pipelines.core.access.session import LIFETIME
 from alumniq_pipelines.core.problems.api import TooManyRequests
 from alumniq_pipelines.core.problems.page import PlainHttpSignIn, SignInRefused
 from alumniq_pipelines.core.problems.problem import Problem
-from webhook_gateway.http.authentication import Gate, may_come_from
-from webhook_gateway.http.devices import DEVICE_COOKIE, DEVICE_LIFETIME, Devices
-from webhook_gateway.http.parameters import address_of
+from webhook_gateway.http.authentication import Authenticator, is_allowed_from
+from webhook_gateway.http.devices import DEVICE_COOKIE, DEVICE_LIFETIME, DeviceCookies
+from webhook_gateway.http.parameters import client_address
 from webhook_gateway.http.rate_limit import RateLimit
-from webhook_gateway.http.sign_in_limits import PasswordChecks, SignInLimits, network_of
-from webhook_gateway.pages.forms import Form, own_path
+from webhook_gateway.http.sign_in_limits import PasswordCheckLimiter, SignInLimits, network_of
+from webhook_gateway.pages.forms import Form, safe_redirect_path
 from webhook_gateway.pages.layout import Layout
-from webhook_gateway.pages.page_handlers import COOKIE, Visit
+from webhook_gateway.pages.page_handlers import SESSION_COOKIE, Visit
 from webhook_gateway.services.options import Option, Options
-from webhook_gateway.services.refusal import Refused
+from webhook_gateway.services.refusal import RequestRefused
 
 MAX_CHARACTERS = 200
 """Longer keys, names and passwords are none of ours, and hashing them would cost us."""
@@ -32,17 +32,17 @@ THIS_MACHINE = ("127.0.0.0/8", "::1/128")
 
 
 @dataclass(frozen=True, slots=True)
-class SigningIn:
+class SignInPages:
     """The pages. `is_https` says so of the installation's public URL."""
 
     ledger: Ledger
     layout: Layout
-    gate: Gate
-    tries: RateLimit
+    authenticator: Authenticator
+    rate_limit: RateLimit
     limits: SignInLimits
-    checks: PasswordChecks
-    device_checks: PasswordChecks
-    devices: Devices
+    checks: PasswordCheckLimiter
+    device_checks: PasswordCheckLimiter
+    devices: DeviceCookies
     clock: Callable[[], datetime]
     is_https: bool
     staff_over_http: bool
@@ -50,8 +50,8 @@ class SigningIn:
     def start(self, request: Request, form: Form) -> Response:
         """Lead to where somebody's work begins."""
         del form
-        token = request.cookies.get(COOKIE, "")
-        session = self.gate.session(token, address_of(request), self.clock())
+        token = request.cookies.get(SESSION_COOKIE, "")
+        session = self.authenticator.session(token, client_address(request), self.clock())
         if session is None:
             return RedirectResponse("/sign-in", 303)
         return RedirectResponse("/staff" if session.staff else "/webhooks", 303)
@@ -59,25 +59,25 @@ class SigningIn:
     def show(self, request: Request, form: Form) -> Response:
         """Show the form."""
         del form
-        return self._form(request, own_path(request.query_params.get("next", "/")))
+        return self._form_page(request, safe_redirect_path(request.query_params.get("next", "/")))
 
     def sign_in(self, request: Request, form: Form) -> Response:
         """Begin a session; the refusal is the same whatever was wrong.
 
         Raises PlainHttpSignIn and TooManyRequests.
         """
-        next_path = own_path(form["next"] or "/")
-        address = address_of(request)
+        next_path = safe_redirect_path(form["next"] or "/")
+        address = client_address(request)
         if not form["key"] and not self._is_safe_for_staff(request):
             raise PlainHttpSignIn
-        if seconds := self.tries.wait(network_of(address)):
+        if seconds := self.rate_limit.wait(network_of(address)):
             raise TooManyRequests(math.ceil(seconds))
         token = self._token(form, address, self._device(request, form))
         if token is None:
-            return self._form(request, next_path, is_refused=True)
+            return self._form_page(request, next_path, is_refused=True)
         answer = RedirectResponse(next_path, 303)
         answer.set_cookie(
-            COOKIE,
+            SESSION_COOKIE,
             token,
             max_age=int(LIFETIME.total_seconds()),
             httponly=True,
@@ -93,14 +93,14 @@ class SigningIn:
         self.ledger.sessions.end(visit.token)
         answer = RedirectResponse("/sign-in", 303)
         is_secure = self._is_secure(visit.request)
-        answer.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=is_secure)
+        answer.delete_cookie(SESSION_COOKIE, httponly=True, samesite="lax", secure=is_secure)
         return answer
 
     def _device(self, request: Request, form: Form) -> str | None:
         """Return the cookie of a device where the account of a form signed in before."""
         cookie = request.cookies.get(DEVICE_COOKIE, "")
         is_staff = not form["key"] and bool(form["name"])
-        if not is_staff or not self.devices.is_of(form["name"], cookie, self.clock()):
+        if not is_staff or not self.devices.is_valid_for(form["name"], cookie, self.clock()):
             return None
         return cookie
 
@@ -119,11 +119,11 @@ class SigningIn:
 
     def _token(self, form: Form, address: str, device: str | None) -> str | None:
         """Begin a session and return its token; None where that is refused."""
-        shown = form["key"] or form["name"] + form["password"]
-        if not shown or len(shown) > MAX_CHARACTERS:
+        credentials = form["key"] or form["name"] + form["password"]
+        if not credentials or len(credentials) > MAX_CHARACTERS:
             return None
         account = None if form["key"] else form["name"]
-        if seconds := self.limits.begin(account, address, device):
+        if seconds := self.limits.record_attempt(account, address, device):
             raise TooManyRequests(math.ceil(seconds))
         try:
             if account is None:
@@ -132,27 +132,27 @@ class SigningIn:
                 checks = self.checks if device is None else self.device_checks
                 token = self._token_of_staff(account, form["password"], checks)
         except Problem:  # nothing was found to be wrong
-            self.limits.take_back(account, address, device)
+            self.limits.cancel_attempt(account, address, device)
             raise
         if token is not None:
-            self.limits.succeeded(account, address, device)
+            self.limits.record_success(account, address, device)
         return token
 
     def _token_of_customer(self, key: str, address: str) -> str | None:
         now = self.clock()
         try:
-            found = self.gate.identify(Options({Option.API_KEY: key}), address, now)
-        except Refused:
+            found = self.authenticator.authenticate(Options({Option.API_KEY: key}), address, now)
+        except RequestRefused:
             return None
         return self.ledger.sessions.begin_with_key(found, now)
 
-    def _token_of_staff(self, name: str, password: str, checks: PasswordChecks) -> str | None:
+    def _token_of_staff(self, name: str, password: str, checks: PasswordCheckLimiter) -> str | None:
         """Check a password; one is hashed whether the account exists or not."""
         now = self.clock()
         stored = self.ledger.staff.password_hash(name)
         with checks.slot():
-            is_right = is_password(stored, password)
-        if not is_right:
+            is_correct = verify_password(stored, password)
+        if not is_correct:
             return None
         self.ledger.audit.add(f"staff {name}", "signed in", name, now)
         return self.ledger.sessions.begin_as_staff(name, now)
@@ -165,9 +165,9 @@ class SigningIn:
         """Whether nobody between can read what is sent, or the installation does not mind."""
         if self.staff_over_http or request.scope["scheme"] == "https":
             return True
-        return may_come_from(address_of(request), THIS_MACHINE)
+        return is_allowed_from(client_address(request), THIS_MACHINE)
 
-    def _form(self, request: Request, next_path: str, *, is_refused: bool = False) -> Response:
+    def _form_page(self, request: Request, next_path: str, *, is_refused: bool = False) -> Response:
         context = {
             "next_path": next_path,
             "problem": SignInRefused() if is_refused else None,

@@ -16,7 +16,7 @@ ATTEMPT_ENDED: dict[AttemptResult, tuple[str, Mood]] = {
     AttemptResult.PUBLISHED: ("published a new version", "good"),
     AttemptResult.UNCHANGED: ("found the bytes of the live version, and changed nothing", "good"),
     AttemptResult.HELD: ("found more changes than may pass without a person", "plain"),
-    AttemptResult.JUDGED: ("judged the file and, as asked, published nothing", "good"),
+    AttemptResult.CHECKED: ("judged the file and, as asked, published nothing", "good"),
     AttemptResult.SUPERSEDED: ("found a newer load live already", "good"),
     AttemptResult.REFUSED: ("found the file at fault", "bad"),
     AttemptResult.OUTAGE: ("met a fault of ours", "bad"),
@@ -36,7 +36,7 @@ class Event:
 
 def timeline(detail: LoadDetail) -> Sequence[Event]:
     """List what happened to a load, oldest first."""
-    return sorted(_events(detail), key=lambda each: each.at)
+    return sorted(_events(detail), key=lambda event: event.at)
 
 
 def _events(detail: LoadDetail) -> Iterator[Event]:
@@ -51,8 +51,8 @@ def _events(detail: LoadDetail) -> Iterator[Event]:
     if load.ended_at:
         succeeded = load.state is LoadState.SUCCEEDED
         yield Event(load.ended_at, f"Ended: {load.state}", "good" if succeeded else "bad")
-    for telling in detail.tellings:
-        what = channel_name(telling.notification.notice.channel)
-        for at, result in telling.tries:
+    for history in detail.notifications:
+        what = channel_name(history.notification.notice.channel)
+        for at, result in history.delivery_attempts:
             title = f"{what} delivered" if result.delivered else f"{what} not delivered"
             yield Event(at, f"{title} ({result.detail})", "good" if result.delivered else "bad")

@@ -10,10 +10,10 @@ from starlette.responses import RedirectResponse, Response
 from alumniq_pipelines.core.loads.bucket import folder_of
 from alumniq_pipelines.core.problems.page import NoFileChosen
 from alumniq_pipelines.core.shell import curl_post, powershell_post
-from webhook_gateway.pages.page_handlers import Door, Visit
+from webhook_gateway.pages.page_handlers import PageGuard, Visit
 from webhook_gateway.services.load_queries import Job, Status
 from webhook_gateway.services.onboarding import Onboarding
-from webhook_gateway.services.uploads import Uploading
+from webhook_gateway.services.uploads import UploadService
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,38 +30,38 @@ class Command:
 class WebhookPages:
     """The pages."""
 
-    door: Door
+    guard: PageGuard
     status: Status
-    uploading: Uploading
+    upload_service: UploadService
     onboarding: Onboarding
     base_url: str
 
     def index(self, visit: Visit) -> Response:
         """List the jobs: where to call, how it went, when the next file is due."""
         jobs = self.status.jobs(visit.scope, visit.now)
-        return self.door.page(
+        return self.guard.page(
             visit,
             "webhooks.html",
             "webhooks",
-            commands=[command(each, self.base_url) for each in jobs],
+            commands=[command(job, self.base_url) for job in jobs],
             folder=folder_of(visit.scope.environment),
         )
 
     def start(self, visit: Visit) -> Response:
         """Show what there is to do before the first night."""
         steps = self.onboarding.steps(visit.scope, visit.now)
-        return self.door.page(visit, "start.html", "start", steps=steps)
+        return self.guard.page(visit, "start.html", "start", steps=steps)
 
-    def ask_for_file(self, visit: Visit) -> Response:
+    def upload_form(self, visit: Visit) -> Response:
         """Show the form for a file."""
-        return self.door.page(
+        return self.guard.page(
             visit,
             "upload.html",
             "upload",
             jobs=self.status.jobs(visit.scope),
             job=visit.request.query_params.get("job", ""),
             folder=folder_of(visit.scope.environment),
-            most_bytes=self.door.max_upload_bytes,
+            max_bytes=self.guard.max_upload_bytes,
         )
 
     def upload(self, visit: Visit) -> Response:
@@ -73,7 +73,7 @@ class WebhookPages:
             path = Path(folder) / "file"
             with path.open("wb") as local:
                 copyfileobj(file.file, local)
-            load = self.uploading.load(
+            load = self.upload_service.load(
                 visit.scope,
                 visit.form["job"],
                 visit.form["filename"] or file.filename,

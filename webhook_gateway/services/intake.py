@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.access.api_keys import ApiKey
-from alumniq_pipelines.core.feeds.did_you_mean import near_miss
+from alumniq_pipelines.core.feeds.did_you_mean import closest_match
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.bucket import Bucket, Buckets, StoredFile, folder_of, object_key
 from alumniq_pipelines.core.loads.load import Load, LoadRequest, new_job_id
@@ -26,14 +26,14 @@ from alumniq_pipelines.core.problems.api import (
 from alumniq_pipelines.core.problems.request import FileNotInBucket, RequestProblem
 from webhook_gateway.services.load_queries import Scope, Status
 from webhook_gateway.services.options import Option, Options
-from webhook_gateway.services.refusal import Refused
+from webhook_gateway.services.refusal import RequestRefused
 
-MOST_IDEMPOTENCY_CHARACTERS = 200
+MAX_IDEMPOTENCY_CHARACTERS = 200
 
-MOST_HINT_CHARACTERS = 100
+MAX_HINT_CHARACTERS = 100
 """Longer names get no hint: comparing names takes time that grows with their square."""
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
 
 
@@ -53,40 +53,40 @@ class Intake:
 
         A call that repeats the idempotency key of an earlier one is answered with that one's load.
         """
-        faults = _Faults()
+        collector = _ProblemCollector()
         if options.unreadable is not None:
-            faults.note(self._feed, key, job)
-            raise Refused(*faults.problems, options.unreadable)
-        asked = self._asked(key, job, options, faults)
-        if asked is None:
-            raise Refused(*faults.problems)
-        if asked.idempotency_key and not faults.problems:
-            earlier = self.ledger.loads.by_idempotency_key(asked.idempotency_key)
+            collector.collect(self._feed, key, job)
+            raise RequestRefused(*collector.problems, options.unreadable)
+        request = self._parse_request(key, job, options, collector)
+        if request is None:
+            raise RequestRefused(*collector.problems)
+        if request.idempotency_key and not collector.problems:
+            earlier = self.ledger.loads.by_idempotency_key(request.idempotency_key)
             if earlier is not None:
-                return _same(earlier, asked)
-        stored = faults.note(self.delivered, key, asked.filename)
-        if stored is None or faults.problems:
-            raise Refused(*faults.problems)
-        return replace(asked, etag=stored.etag, size_bytes=stored.size_bytes)
+                return _existing_load(earlier, request)
+        stored = collector.collect(self.find_file, key, request.filename)
+        if stored is None or collector.problems:
+            raise RequestRefused(*collector.problems)
+        return replace(request, etag=stored.etag, size_bytes=stored.size_bytes)
 
-    def keep(self, requests: Sequence[LoadRequest], now: datetime) -> Sequence[Load | Exception]:
+    def save(self, requests: Sequence[LoadRequest], now: datetime) -> Sequence[Load | Exception]:
         """Keep a load for each request; they are on disk when this returns, or refused."""
-        kept = self.ledger.loads.accept_all(requests, now)
+        accepted = self.ledger.loads.accept_all(requests, now)
         return [
-            each if isinstance(each, Exception) else _checked(each, asked)
-            for each, asked in zip(kept, requests, strict=True)
+            outcome if isinstance(outcome, Exception) else _existing_or_refusal(outcome, request)
+            for outcome, request in zip(accepted, requests, strict=True)
         ]
 
-    def _asked(
-        self, key: ApiKey, job: str, options: Options, faults: "_Faults"
+    def _parse_request(
+        self, key: ApiKey, job: str, options: Options, collector: "_ProblemCollector"
     ) -> LoadRequest | None:
         """Read what is asked; None where there is no job or no file to look for."""
-        field_map = faults.note(self._feed, key, job)
-        filename = faults.note(_filename, options, key.environment)
-        emails = faults.note(_emails, options)
-        url = faults.note(_webhook, options, self.callbacks)
-        is_dry = faults.note(_is_dry, options)
-        name = faults.note(_idempotency_key, options, key)
+        field_map = collector.collect(self._feed, key, job)
+        filename = collector.collect(_filename, options, key.environment)
+        emails = collector.collect(_emails, options)
+        url = collector.collect(_webhook, options, self.callbacks)
+        dry_run = collector.collect(_dry_run, options)
+        name = collector.collect(_idempotency_key, options, key)
         if field_map is None or filename is None:
             return None
         return LoadRequest(
@@ -97,7 +97,7 @@ class Intake:
             size_bytes=None,
             notify_email=emails or "",
             notify_webhook=url or "",
-            dry_run=bool(is_dry),
+            dry_run=bool(dry_run),
             idempotency_key=name,
         )
 
@@ -105,15 +105,17 @@ class Intake:
         """Look a job up; raises UnknownJob and JobNotOfKey."""
         return self.status.field_map(Scope.of(key), job)
 
-    def delivered(self, key: ApiKey, filename: str) -> StoredFile:
+    def find_file(self, key: ApiKey, filename: str) -> StoredFile:
         """Look at a file in the customer's bucket; raises FileNotInBucket and UnusableFilename."""
         bucket = self.bucket(key.customer)
         stored = bucket.head(object_key(key.environment, filename))
         if stored is None:
             folder = folder_of(key.environment)
-            names = [each.key.removeprefix(folder) for each in bucket.names(folder)]
+            names = [
+                stored_file.key.removeprefix(folder) for stored_file in bucket.list_objects(folder)
+            ]
             sent = [name for name in names if not name.startswith(REPORTS)]
-            raise FileNotInBucket(filename, folder, _near(filename, sent))
+            raise FileNotInBucket(filename, folder, _similar_names(filename, sent))
         return stored
 
     def bucket(self, customer: str) -> Bucket:
@@ -125,17 +127,17 @@ class Intake:
 
 
 @dataclass(slots=True)
-class _Faults:
+class _ProblemCollector:
     """What is wrong with a call, gathered so that all of it is told at once."""
 
     problems: list[RequestProblem] = field(default_factory=list)
 
-    def note(
+    def collect(
         self,
-        check: Callable[Arguments, Answer],
+        check: Callable[Arguments, Result],
         *arguments: Arguments.args,
         **named: Arguments.kwargs,
-    ) -> Answer | None:
+    ) -> Result | None:
         """Answer what a check answers, or keep its problem and answer None."""
         try:
             return check(*arguments, **named)
@@ -164,7 +166,7 @@ def _webhook(options: Options, callbacks: AddressPolicy) -> str:
     return url
 
 
-def _is_dry(options: Options) -> bool:
+def _dry_run(options: Options) -> bool:
     text = options.text(Option.DRY_RUN).lower()
     if text not in {"", "true", "false"}:
         raise UnusableDryRun
@@ -174,35 +176,37 @@ def _is_dry(options: Options) -> bool:
 def _idempotency_key(options: Options, key: ApiKey) -> str | None:
     """Answer the caller's name for the request, told apart from those of other callers."""
     text = options.text(Option.IDEMPOTENCY_KEY)
-    if len(text) > MOST_IDEMPOTENCY_CHARACTERS or not (text.isascii() and text.isprintable()):
-        raise UnusableIdempotencyKey(MOST_IDEMPOTENCY_CHARACTERS)
+    if len(text) > MAX_IDEMPOTENCY_CHARACTERS or not (text.isascii() and text.isprintable()):
+        raise UnusableIdempotencyKey(MAX_IDEMPOTENCY_CHARACTERS)
     return f"{key.customer}/{key.environment}/{text}" if text else None
 
 
-def _same(kept: Load, asked: LoadRequest) -> Load:
+def _existing_load(accepted: Load, request: LoadRequest) -> Load:
     """Answer the load that is kept for a request; raises Refused where that asked for other things.
 
     What the bucket holds by now does not matter: who repeats a call wants the first one's answer.
     """
-    own = kept.request
-    if own.job_id == asked.job_id:
-        return kept
-    same = replace(asked, job_id=own.job_id, etag=own.etag, size_bytes=own.size_bytes)
-    if own != same:
-        raise Refused(IdempotencyKeyReused())
-    return kept
+    existing = accepted.request
+    if existing.job_id == request.job_id:
+        return accepted
+    same = replace(
+        request, job_id=existing.job_id, etag=existing.etag, size_bytes=existing.size_bytes
+    )
+    if existing != same:
+        raise RequestRefused(IdempotencyKeyReused())
+    return accepted
 
 
-def _checked(kept: Load, asked: LoadRequest) -> Load | Refused:
+def _existing_or_refusal(accepted: Load, request: LoadRequest) -> Load | RequestRefused:
     try:
-        return _same(kept, asked)
-    except Refused as refused:
+        return _existing_load(accepted, request)
+    except RequestRefused as refused:
         return refused
 
 
-def _near(filename: str, names: list[str]) -> tuple[str, ...]:
+def _similar_names(filename: str, names: list[str]) -> tuple[str, ...]:
     """Find the name that was probably meant, among those of the key's own folder."""
-    if len(filename) > MOST_HINT_CHARACTERS:
+    if len(filename) > MAX_HINT_CHARACTERS:
         return ()
-    near = near_miss(filename, (name for name in names if len(name) <= MOST_HINT_CHARACTERS))
+    near = closest_match(filename, (name for name in names if len(name) <= MAX_HINT_CHARACTERS))
     return () if near is None else (near,)

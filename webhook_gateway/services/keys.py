@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from alumniq_pipelines.adapters.encryption import Seal
+from alumniq_pipelines.adapters.encryption import SecretCipher
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.s3_keys import S3Keys
 from alumniq_pipelines.core.access.api_keys import OVERLAP, ApiKey, KeyLimits
@@ -26,7 +26,7 @@ from webhook_gateway.services.load_queries import Scope
 
 
 @dataclass(frozen=True, slots=True)
-class KeyKeeping:
+class KeyService:
     """The use case. Raises OutageProblem where the ledger is away."""
 
     ledger: Ledger
@@ -45,7 +45,7 @@ class KeyKeeping:
         return [
             key
             for key in self.ledger.keys.of(scope.customer)
-            if key.environment is scope.environment and limits.cover(key.limits)
+            if key.environment is scope.environment and limits.covers(key.limits)
         ]
 
     def rotate(self, old: ApiKey, now: datetime, *, made_by: MadeBy, actor: str) -> str:
@@ -67,14 +67,14 @@ class KeyKeeping:
         if email:
             check_emails(email)
         try:
-            secret, kept = self.issuance.exchange(key, email, now)
+            secret, stored = self.issuance.exchange(key, email, now)
         except UnknownKey:  # revoked meanwhile
             raise RefusedKey from None
-        return secret, kept, min(key.expires_at, now + OVERLAP)
+        return secret, stored, min(key.expires_at, now + OVERLAP)
 
 
 @dataclass(frozen=True, slots=True)
-class S3KeyKeeping:
+class S3KeyService:
     """The use case for S3 keys, whose secrets `sealing_key` opens."""
 
     ledger: Ledger
@@ -91,14 +91,22 @@ class S3KeyKeeping:
         """
         if key.feeds is not None:
             raise S3KeysNotOfKey
-        kept = S3Keys(self.ledger.database, self.ledger.audit)
-        live = [each for each in kept.of(user_name(key.customer, key.environment)) if each.is_live]
-        if access_key_id not in {each.access_key_id for each in live}:
+        stored = S3Keys(self.ledger.database, self.ledger.audit)
+        live = [
+            access_key
+            for access_key in stored.of(user_name(key.customer, key.environment))
+            if access_key.is_live
+        ]
+        if access_key_id not in {access_key.access_key_id for access_key in live}:
             raise NoSuchAccessKey
         if email:
             check_emails(email)
-            kept.remind(key.customer, email, now)
+            stored.add_reminder_address(key.customer, email, now)
         newest = live[0]
         self.ledger.audit.add(f"key {key.prefix}", "S3 key fetched", newest.access_key_id, now)
         ends = newest.created_at + S3_OVERLAP if len(live) > 1 else None
-        return newest.access_key_id, Seal.at(self.sealing_key).opened(newest.sealed), ends
+        return (
+            newest.access_key_id,
+            SecretCipher.from_file(self.sealing_key).decrypt(newest.sealed),
+            ends,
+        )

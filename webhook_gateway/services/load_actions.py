@@ -63,7 +63,7 @@ class Actions:
         if not load.is_final:
             raise NotRepeatable
         try:
-            return repeat(self.ledger, load.job_id, actor, now, tells_customer=True)
+            return repeat(self.ledger, load.job_id, actor, now, notify_customer=True)
         except NothingArchived:
             raise NotRepeatable from None
 
@@ -76,7 +76,7 @@ class Actions:
         NotificationUnderWay.
         """
         load = self.status.known_load(scope, job_id)
-        shown = {each.id for each in self.status.notifications(scope, load)}
+        shown = {notification.id for notification in self.status.notifications(scope, load)}
         if notification_id not in shown:
             raise NoSuchNotification
         return resend(self.ledger, notification_id, actor, now)

@@ -14,7 +14,7 @@ from alumniq_pipelines.core.access.api_keys import ApiKey
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadState
-from alumniq_pipelines.core.loads.outcome import Attempt, AttemptResult
+from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.notifications.notification import (
     EVERYBODY,
@@ -24,9 +24,9 @@ from alumniq_pipelines.core.notifications.notification import (
 )
 from alumniq_pipelines.core.problems.api import JobNotOfKey, NoSuchLoad
 from alumniq_pipelines.core.problems.outage import Misconfigured
-from alumniq_pipelines.services.monitor import stands_of
+from alumniq_pipelines.services.monitor import watch_statuses
 
-MOST_LOADS = 200
+MAX_PAGE_SIZE = 200
 """Loads of one page at most."""
 
 
@@ -88,11 +88,11 @@ class LoadPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class NotificationHistory:
     """A notification, and each attempt to deliver it."""
 
     notification: Notification
-    tries: Sequence[tuple[datetime, DeliveryResult]]
+    delivery_attempts: Sequence[tuple[datetime, DeliveryResult]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,8 @@ class LoadDetail:
 
     load: Load
     job: str
-    attempts: Sequence[Attempt]
-    tellings: Sequence[Telling]
+    attempts: Sequence[AttemptRecord]
+    notifications: Sequence[NotificationHistory]
     queue_position: int | None
 
 
@@ -118,10 +118,11 @@ class Status:
 
     def jobs(self, scope: Scope, now: datetime | None = None) -> Sequence[Job]:
         """List the jobs of a scope, in order of wave and name; with `now`, when each is due."""
-        last = self.ledger.loads.last_of_each_feed(scope.customer, scope.environment)
+        last = self.ledger.loads.latest_by_feed(scope.customer, scope.environment)
         due = {} if now is None else self._due(scope, now)
         return [
-            Job(each, last.get(each.name), due.get(each.name)) for each in self._field_maps(scope)
+            Job(field_map, last.get(field_map.name), due.get(field_map.name))
+            for field_map in self._field_maps(scope)
         ]
 
     def field_map(self, scope: Scope, job: str) -> FieldMap:
@@ -133,7 +134,7 @@ class Status:
         """Name a job's feed, a disabled one too; raises UnknownJob and JobNotOfKey."""
         feed = self.catalog.feed_name_of_job(job)
         if not scope.opens(feed):
-            known = [each.alumniq.job for each in self._field_maps(scope)]
+            known = [field_map.alumniq.job for field_map in self._field_maps(scope)]
             raise JobNotOfKey(job, known or scope.feeds or ())
         return feed
 
@@ -144,7 +145,7 @@ class Status:
         job: str | None = None,
         states: Sequence[LoadState] = (),
         before: int | None = None,
-        most: int = 50,
+        limit: int = 50,
     ) -> LoadPage:
         """List loads, newest first, from the one accepted before number `before` on.
 
@@ -157,10 +158,10 @@ class Status:
             feeds=feeds,
             states=states,
             before=before,
-            most=most + 1,
+            limit=limit + 1,
         )
-        shown = found[:most]
-        return LoadPage(shown, shown[-1].number if len(found) > most else None)
+        shown = found[:limit]
+        return LoadPage(shown, shown[-1].number if len(found) > limit else None)
 
     def load(self, scope: Scope, job_id: str) -> LoadDetail:
         """Show one load whole; raises NoSuchLoad."""
@@ -168,8 +169,11 @@ class Status:
         return LoadDetail(
             load,
             self.job_of(load),
-            [_shown(each, scope) for each in self.ledger.loads.attempts(load.job_id)],
-            self._tellings(self.notifications(scope, load)),
+            [
+                _visible_attempt(attempt, scope)
+                for attempt in self.ledger.loads.attempts(load.job_id)
+            ],
+            self._with_attempts(self.notifications(scope, load)),
             self.ledger.loads.queue_position(load),
         )
 
@@ -177,15 +181,15 @@ class Status:
         """List those notifications of a load inside a scope that its viewer may see."""
         return self.ledger.notifications.of(load.job_id, scope.audiences)
 
-    def newest_tellings(self, scope: Scope, limit: int) -> Sequence[Telling]:
+    def newest_notifications(self, scope: Scope, limit: int) -> Sequence[NotificationHistory]:
         """List the notifications of a scope with their delivery attempts, newest first."""
-        return self._tellings(
+        return self._with_attempts(
             self.ledger.notifications.about_loads(
                 scope.customer,
                 scope.environment,
                 scope.feeds,
                 audiences=scope.audiences,
-                most=limit,
+                limit=limit,
             )
         )
 
@@ -208,8 +212,11 @@ class Status:
         field_map = self.catalog.feeds.get(load.target.feed)
         return field_map.alumniq.job if field_map else load.target.feed
 
-    def _tellings(self, found: Sequence[Notification]) -> Sequence[Telling]:
-        return [Telling(each, self.ledger.notifications.attempts(each.id)) for each in found]
+    def _with_attempts(self, found: Sequence[Notification]) -> Sequence[NotificationHistory]:
+        return [
+            NotificationHistory(notification, self.ledger.notifications.attempts(notification.id))
+            for notification in found
+        ]
 
     def _find(self, job_id: str) -> Load | None:
         wanted = job_id.strip().upper()
@@ -219,14 +226,16 @@ class Status:
     def _due(self, scope: Scope, now: datetime) -> Mapping[str, datetime | None]:
         """Say when the feeds that are watched are due."""
         watches = self.ledger.watches.all(scope.customer)
-        stands = stands_of(self.ledger, [each for each in watches if scope.holds(each.target)], now)
-        return {each.target.feed: each.expectation.due_at for each in stands}
+        statuses = watch_statuses(
+            self.ledger, [watch for watch in watches if scope.holds(watch.target)], now
+        )
+        return {status.target.feed: status.expectation.due_at for status in statuses}
 
     def _field_maps(self, scope: Scope) -> Iterator[FieldMap]:
-        return (each for each in self.catalog if scope.opens(each.name))
+        return (field_map for field_map in self.catalog if scope.opens(field_map.name))
 
 
-def _shown(attempt: Attempt, scope: Scope) -> Attempt:
+def _visible_attempt(attempt: AttemptRecord, scope: Scope) -> AttemptRecord:
     """Return an attempt as the viewer may read it.
 
     What is wrong with our set-up may name what is ours or another customer's: the customer gets

@@ -12,7 +12,7 @@ from alumniq_pipelines.core.notifications.notification import Audience, Notifica
 from alumniq_pipelines.core.problems.outage import BucketUnavailable
 from webhook_gateway.services.load_queries import Scope
 
-LOADS_LOOKED_AT = 20
+LOADS_CHECKED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,12 @@ class Onboarding:
 
     def _steps(self, scope: Scope, now: datetime) -> Iterator[Step]:
         folder = folder_of(scope.environment)
-        keys = [each for each in self.ledger.keys.of(scope.customer) if each.is_live(now)]
-        here = [each for each in keys if each.environment is scope.environment]
+        keys = [key for key in self.ledger.keys.of(scope.customer) if key.is_live(now)]
+        environment_keys = [key for key in keys if key.environment is scope.environment]
         yield Step(
             f"Hold an API key for {scope.environment}",
             "Ask us for one; it is shown once. Keep it in your scheduler's secrets.",
-            bool(here),
+            bool(environment_keys),
         )
         can_read, has_file = self._bucket(scope, folder)
         yield Step("Have a bucket that we can read", "We make it for you.", can_read)
@@ -53,34 +53,34 @@ class Onboarding:
             customer=scope.customer,
             environment=scope.environment,
             feeds=scope.feeds,
-            most=LOADS_LOOKED_AT,
+            limit=LOADS_CHECKED,
         )
         yield Step("Call a webhook", "Copy the command of a job on the Webhooks page.", bool(loads))
         yield Step(
             "See a load succeed",
             "Where it fails, its page says which lines are wrong and what to do.",
-            any(each.state is LoadState.SUCCEEDED for each in loads),
+            any(load.state is LoadState.SUCCEEDED for load in loads),
         )
         yield Step(
             "Be told of an outcome",
             "Send notifyEmail or notifyWebhook with the call.",
             any(
-                told.state is NotificationState.DELIVERED
-                for each in loads
-                for told in self.ledger.notifications.of(each.job_id, [Audience.CUSTOMER])
+                notification.state is NotificationState.DELIVERED
+                for load in loads
+                for notification in self.ledger.notifications.of(load.job_id, [Audience.CUSTOMER])
             ),
         )
         if scope.environment is Environment.QA:
             yield Step(
                 "Hold a key for production",
                 "Once QA works, ask us for it: only the key and the folder change.",
-                any(each.environment is Environment.PRODUCTION for each in keys),
+                any(key.environment is Environment.PRODUCTION for key in keys),
             )
 
     def _bucket(self, scope: Scope, folder: str) -> tuple[bool, bool]:
         """Look whether the bucket can be read and whether a file lies in it."""
         bucket = self.buckets.open(self.ledger.customers.get(scope.customer).bucket)
         try:
-            return True, any(True for _ in bucket.names(folder, most=1))
+            return True, any(True for _ in bucket.list_objects(folder, limit=1))
         except BucketUnavailable:
             return False, False

@@ -64,7 +64,7 @@ def options_from(*sources: Pairs, unreadable: RequestProblem | None = None) -> O
     texts: dict[Option, str] = {}
     faults: dict[Option, RequestProblem] = {}
     for source in sources:
-        for option, values in _known(source).items():
+        for option, values in _recognized(source).items():
             if option in texts or option in faults:
                 continue
             if not all(isinstance(value, str) for value in values):
@@ -76,14 +76,14 @@ def options_from(*sources: Pairs, unreadable: RequestProblem | None = None) -> O
     return Options(texts, faults, unreadable)
 
 
-def _known(source: Pairs) -> Mapping[Option, list[object]]:
+def _recognized(source: Pairs) -> Mapping[Option, list[object]]:
     """Sort the values that say something by option; null and blank mean absent."""
-    known: dict[Option, list[object]] = {}
+    recognized: dict[Option, list[object]] = {}
     for name, value in source:
         option = BY_NAME.get(name.lower())
         # JSON has words of its own for what this one option says.
-        is_word = option is Option.DRY_RUN and isinstance(value, bool)
-        trimmed = str(value).strip() if isinstance(value, str) or is_word else value
+        is_json_boolean = option is Option.DRY_RUN and isinstance(value, bool)
+        trimmed = str(value).strip() if isinstance(value, str) or is_json_boolean else value
         if option is not None and trimmed not in (None, ""):
-            known.setdefault(option, []).append(trimmed)
-    return known
+            recognized.setdefault(option, []).append(trimmed)
+    return recognized

@@ -3,7 +3,7 @@
 from alumniq_pipelines.core.problems.request import RequestProblem
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """The call is not accepted, for these reasons."""
 
     def __init__(self, *problems: RequestProblem) -> None:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from alumniq_pipelines.core.loads.archive import Archive
 from alumniq_pipelines.core.loads.load import Load
 from alumniq_pipelines.core.loads.rejection_report import (
-    ReportForm,
+    ReportFormat,
     ReportSummary,
     report_name,
     summary_name,
@@ -23,37 +23,37 @@ from webhook_gateway.services.load_queries import LoadDetail, Scope, Status
 
 
 @dataclass(frozen=True, slots=True)
-class Reports:
+class RejectionReports:
     """The use case. The archive is opened when it is asked: many installations never need it."""
 
     status: Status
     open_archive: Callable[[], Archive]
 
-    def copy(self, scope: Scope, job_id: str, form: ReportForm) -> tuple[Load, BinaryIO]:
+    def open_report(self, scope: Scope, job_id: str, form: ReportFormat) -> tuple[Load, BinaryIO]:
         """Open a copy of a load's report; raises NoSuchLoad and NoReport."""
         load = self.status.known_load(scope, job_id)
-        copied = self._copied(report_name(load.job_id, form))
-        if copied is None:
+        report_file = self._open_copy(report_name(load.job_id, form))
+        if report_file is None:
             raise NoReport
-        return load, copied
+        return load, report_file
 
     def summary(self, detail: LoadDetail) -> ReportSummary | None:
         """Tell of the report of a load that the caller may see; None where there is none.
 
         The load's page must open also while the archive is away.
         """
-        if not any(each.counts and each.counts.rows_rejected for each in detail.attempts):
+        if not any(attempt.counts and attempt.counts.rows_rejected for attempt in detail.attempts):
             return None
         try:
-            copied = self._copied(summary_name(detail.load.job_id))
+            report_file = self._open_copy(summary_name(detail.load.job_id))
         except OutageProblem:
             return None
-        if copied is None:
+        if report_file is None:
             return None
-        with copied:
-            return ReportSummary.from_json(copied.read())
+        with report_file:
+            return ReportSummary.from_json(report_file.read())
 
-    def _copied(self, name: str) -> BinaryIO | None:
+    def _open_copy(self, name: str) -> BinaryIO | None:
         """Open a copy that has no name any more: it goes with whoever reads it."""
         with tempfile.TemporaryDirectory(prefix="alumniq-report-") as folder:
             path = Path(folder) / "report"

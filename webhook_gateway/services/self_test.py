@@ -17,12 +17,12 @@ from alumniq_pipelines.core.problems.problem import Problem
 from alumniq_pipelines.core.problems.request import UnusableNotifyWebhook
 from webhook_gateway.services.intake import Intake
 
-MOST_NAMES = 1_000
+MAX_NAMES = 1_000
 NO_PUBLIC_HOST = "names a host that leads to no public address"
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class SelfTestCheck:
     """One thing that was looked at; `ok` is None where it was not asked for."""
 
     name: str
@@ -36,24 +36,24 @@ class SelfTest:
 
     intake: Intake
 
-    def findings(self, key: ApiKey, filename: str, notify_webhook: str) -> list[Finding]:
+    def run_checks(self, key: ApiKey, filename: str, notify_webhook: str) -> list[SelfTestCheck]:
         """Look at the bucket, at a file, and at where a callback would go."""
         return [
-            _found("bucket", lambda: self._folder(key)),
-            _found("file", lambda: self._file(key, filename)) if filename else _unasked("file"),
-            _found("callback", lambda: self._host(notify_webhook))
+            _check("bucket", lambda: self._folder(key)),
+            _check("file", lambda: self._file(key, filename)) if filename else _skipped("file"),
+            _check("callback", lambda: self._host(notify_webhook))
             if notify_webhook
-            else _unasked("callback", "notifyWebhook"),
+            else _skipped("callback", "notifyWebhook"),
         ]
 
     def _folder(self, key: ApiKey) -> str:
         folder = folder_of(key.environment)
-        names = list(self.intake.bucket(key.customer).names(folder, most=MOST_NAMES))
-        more = " or more" if len(names) == MOST_NAMES else ""
+        names = list(self.intake.bucket(key.customer).list_objects(folder, limit=MAX_NAMES))
+        more = " or more" if len(names) == MAX_NAMES else ""
         return f"{folder} can be read; files there: {len(names):,}{more}."
 
     def _file(self, key: ApiKey, filename: str) -> str:
-        stored = self.intake.delivered(key, filename)
+        stored = self.intake.find_file(key, filename)
         return f"{filename} was found, {stored.size_bytes:,} bytes."
 
     def _host(self, url: str) -> str:
@@ -76,17 +76,19 @@ def check_host(url: str, callbacks: AddressPolicy) -> None:
         found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except OSError:
         found = []
-    addresses = [ip_address(each[4][0]) for each in found]
+    addresses = [ip_address(info[4][0]) for info in found]
     if not addresses or not all(map(callbacks.permits, addresses)):
         raise UnusableNotifyWebhook(NO_PUBLIC_HOST)
 
 
-def _found(name: str, look: Callable[[], str]) -> Finding:
+def _check(name: str, check: Callable[[], str]) -> SelfTestCheck:
     try:
-        return Finding(name, ok=True, detail=look())
+        return SelfTestCheck(name, ok=True, detail=check())
     except Problem as problem:
-        return Finding(name, ok=False, detail=str(problem))
+        return SelfTestCheck(name, ok=False, detail=str(problem))
 
 
-def _unasked(name: str, parameter: str = "") -> Finding:
-    return Finding(name, ok=None, detail=f"Give {parameter or 'filename'} to have it looked at.")
+def _skipped(name: str, parameter: str = "") -> SelfTestCheck:
+    return SelfTestCheck(
+        name, ok=None, detail=f"Give {parameter or 'filename'} to have it looked at."
+    )

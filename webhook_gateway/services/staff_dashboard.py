@@ -21,7 +21,7 @@ class Urgency(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Concern:
+class DashboardItem:
     """Something that needs somebody; `since` is when it began, or when it will."""
 
     urgency: Urgency
@@ -34,7 +34,7 @@ class Concern:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class EnvironmentSummary:
     """A customer's environment as the board lists it."""
 
     customer: str
@@ -49,19 +49,23 @@ class Board:
 
     ledger: Ledger
 
-    def concerns(self, now: datetime) -> Sequence[Concern]:
+    def attention_items(self, now: datetime) -> Sequence[DashboardItem]:
         """List what needs somebody: production before QA, older before newer."""
         found = [*self._incidents(), *self._held(), *self._failing(), *self._expiring(now)]
         return sorted(
             found,
-            key=lambda each: (each.urgency, each.environment is Environment.QA, each.since),
+            key=lambda concern: (
+                concern.urgency,
+                concern.environment is Environment.QA,
+                concern.since,
+            ),
         )
 
-    def desks(self) -> Sequence[Desk]:
+    def environment_summaries(self) -> Sequence[EnvironmentSummary]:
         """List every customer's environments that hold a key or saw a load."""
-        keys = {(each.customer, each.environment) for each in self.ledger.keys.of()}
+        keys = {(key.customer, key.environment) for key in self.ledger.keys.of()}
         return [
-            Desk(customer.id, customer.name, environment, newest)
+            EnvironmentSummary(customer.id, customer.name, environment, newest)
             for customer in self.ledger.customers.all()
             for environment in (Environment.PRODUCTION, Environment.QA)
             for newest in [self._newest(customer.id, environment)]
@@ -69,26 +73,26 @@ class Board:
         ]
 
     def _newest(self, customer: str, environment: Environment) -> Load | None:
-        found = self.ledger.loads.find(customer=customer, environment=environment, most=1)
+        found = self.ledger.loads.find(customer=customer, environment=environment, limit=1)
         return found[0] if found else None
 
-    def _incidents(self) -> Iterator[Concern]:
-        for each in self.ledger.incidents.now_open():
-            target = each.condition.target
-            yield Concern(
+    def _incidents(self) -> Iterator[DashboardItem]:
+        for incident in self.ledger.incidents.list_open():
+            target = incident.condition.target
+            yield DashboardItem(
                 Urgency.NOW,
-                each.opened_at,
-                each.condition.title,
-                f"{each.condition.detail} {each.condition.advice}".strip(),
+                incident.opened_at,
+                incident.condition.title,
+                f"{incident.condition.detail} {incident.condition.advice}".strip(),
                 target.customer if target else None,
                 target.environment if target else None,
             )
 
-    def _held(self) -> Iterator[Concern]:
+    def _held(self) -> Iterator[DashboardItem]:
         for hold in self.ledger.holds.undecided():
             load = self.ledger.loads.get(hold.job_id)
             if load is not None:
-                yield Concern(
+                yield DashboardItem(
                     _urgency(load.target.environment),
                     hold.held_at,
                     f"{load.target.feed} is held until {hold.expires_at:%Y-%m-%d %H:%M}",
@@ -98,14 +102,14 @@ class Board:
                     load.job_id,
                 )
 
-    def _failing(self) -> Iterator[Concern]:
+    def _failing(self) -> Iterator[DashboardItem]:
         """Find feeds whose newest load failed."""
         for customer in self.ledger.customers.all():
             for environment in Environment:
-                newest = self.ledger.loads.last_of_each_feed(customer.id, environment)
+                newest = self.ledger.loads.latest_by_feed(customer.id, environment)
                 for load in newest.values():
                     if load.state is LoadState.FAILED:
-                        yield Concern(
+                        yield DashboardItem(
                             _urgency(environment),
                             load.ended_at or load.accepted_at,
                             f"{load.target.feed} failed",
@@ -115,24 +119,24 @@ class Board:
                             load.job_id,
                         )
 
-    def _expiring(self, now: datetime) -> Iterator[Concern]:
+    def _expiring(self, now: datetime) -> Iterator[DashboardItem]:
         """Find keys that end soon while no other key of their environment lives on."""
-        live = [each for each in self.ledger.keys.of() if each.is_live(now)]
+        live = [key for key in self.ledger.keys.of() if key.is_live(now)]
         lasting = {
-            (each.customer, each.environment)
-            for each in live
-            if each.days_remaining(now) > EXPIRING_DAYS
+            (key.customer, key.environment)
+            for key in live
+            if key.days_remaining(now) > EXPIRING_DAYS
         }
-        for each in live:
-            days = each.days_remaining(now)
-            if days <= EXPIRING_DAYS and (each.customer, each.environment) not in lasting:
-                yield Concern(
+        for key in live:
+            days = key.days_remaining(now)
+            if days <= EXPIRING_DAYS and (key.customer, key.environment) not in lasting:
+                yield DashboardItem(
                     Urgency.TODAY if days <= 1 else Urgency.THIS_MONTH,
-                    each.expires_at,
-                    f"The key {each.prefix}… expires in {days} days",
+                    key.expires_at,
+                    f"The key {key.prefix}… expires in {days} days",
                     "No other key of this environment lives on: have it rotated.",
-                    each.customer,
-                    each.environment,
+                    key.customer,
+                    key.environment,
                 )
 
 

@@ -14,7 +14,7 @@ from webhook_gateway.services.load_queries import Scope, Status
 
 
 @dataclass(frozen=True, slots=True)
-class Uploading:
+class UploadService:
     """The use case. Raises OutageProblem where the ledger or the bucket is away."""
 
     ledger: Ledger

@@ -9,7 +9,7 @@ CHUNK_BYTES = 1_048_576
 """As much of a file as is held in memory at once."""
 
 
-def write_whole(chunks: Iterable[bytes], destination: Path) -> None:
+def write_completely(chunks: Iterable[bytes], destination: Path) -> None:
     """Write chunks to a file; where one of them fails to come, no half file is left behind."""
     try:
         with create_file(destination) as file:

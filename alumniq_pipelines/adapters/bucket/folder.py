@@ -13,17 +13,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from alumniq_pipelines.adapters.bucket.download import CHUNK_BYTES, write_whole
-from alumniq_pipelines.core.loads.bucket import StoredFile, checked_bucket_name, flaw_in, folder_of
+from alumniq_pipelines.adapters.bucket.download import CHUNK_BYTES, write_completely
+from alumniq_pipelines.core.loads.bucket import (
+    StoredFile,
+    folder_of,
+    object_key_error,
+    validate_bucket_name,
+)
 from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.problems.outage import BucketUnavailable, FileChanged
 from alumniq_pipelines.core.problems.request import UnusableFilename
 from alumniq_pipelines.files.private_files import create_file, make_folder
 
-UNFINISHED = ".incoming-"
+INCOMPLETE_PREFIX = ".incoming-"
 """How the names of files that are still being put begin; they are no objects yet."""
 
-NO_OBJECT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO}
+NOT_FOUND_ERRNOS = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO}
 """What the system says where S3 would find no object: no such name, a link, a socket, ..."""
 
 
@@ -41,7 +46,7 @@ class FolderBucket:
 
     def head(self, key: str) -> StoredFile | None:
         """Look at an object without reading it; None where there is none."""
-        with self._opened(key) as source:
+        with self._open_object(key) as source:
             return None if source is None else _stored(key, os.fstat(source.fileno()))
 
     def fetch(self, key: str, destination: Path, etag: str | None = None) -> StoredFile | None:
@@ -49,24 +54,24 @@ class FolderBucket:
 
         Raises FileChanged and leaves nothing behind where the ETag is not, or no longer, that one.
         """
-        with self._opened(key) as source:
+        with self._open_object(key) as source:
             if source is None:
                 return None
             stored = _stored(key, os.fstat(source.fileno()))
             if etag not in {None, stored.etag}:
                 raise FileChanged(key)
-            _let_settle(source, self.settle_seconds)
-            write_whole(_chunks(source, stored), destination)
+            _wait_until_settled(source, self.settle_seconds)
+            write_completely(_chunks(source, stored), destination)
             return stored
 
     def put(self, key: str, source: Path) -> StoredFile:
         """Store a local file under a key: written beside it, then renamed."""
-        flaw = flaw_in(key)
+        flaw = object_key_error(key)
         if flaw is not None:
             raise UnusableFilename(flaw)
         path = self.root / key
-        unfinished = path.with_name(UNFINISHED + secrets.token_hex(8))
-        with source.open("rb") as content, _store_faults():
+        unfinished = path.with_name(INCOMPLETE_PREFIX + secrets.token_hex(8))
+        with source.open("rb") as content, _errors_as_outage():
             self.root.stat()
             make_folder(path.parent)
             try:
@@ -81,15 +86,15 @@ class FolderBucket:
             _sync_folder(path.parent)
         return stored
 
-    def names(self, prefix: str, most: int = 1_000) -> Sequence[StoredFile]:
+    def list_objects(self, prefix: str, limit: int = 1_000) -> Sequence[StoredFile]:
         """List objects whose key starts with `prefix`, in order of key."""
-        if flaw_in(f"{prefix}x") is not None:
+        if object_key_error(f"{prefix}x") is not None:
             return []
-        with _store_faults():
+        with _errors_as_outage():
             self.root.stat()
             keys = (key for key in self._keys(prefix.rpartition("/")[0]) if key.startswith(prefix))
             found = []
-            for key in sorted(keys, key=str.encode)[:most]:
+            for key in sorted(keys, key=str.encode)[:limit]:
                 with suppress(FileNotFoundError):
                     found.append(_stored(key, (self.root / key).lstat()))
             return found
@@ -99,13 +104,13 @@ class FolderBucket:
             for name in files:
                 path = Path(parent, name)
                 key = path.relative_to(self.root).as_posix()
-                if flaw_in(key) is None and _is_object(path):
+                if object_key_error(key) is None and _is_object(path):
                     yield key
 
     @contextmanager
-    def _opened(self, key: str) -> Iterator[BinaryIO | None]:
+    def _open_object(self, key: str) -> Iterator[BinaryIO | None]:
         """Open an object for reading, or None; the bucket's own folder must be there."""
-        with _store_faults():
+        with _errors_as_outage():
             descriptor = _descriptor(self.root, key)
         if descriptor is None:
             yield None
@@ -123,19 +128,19 @@ class FolderBuckets:
 
     def open(self, name: str) -> FolderBucket:
         """Open one customer's bucket; whether it exists shows when it is used."""
-        return FolderBucket(self.root / checked_bucket_name(name), self.settle_seconds)
+        return FolderBucket(self.root / validate_bucket_name(name), self.settle_seconds)
 
     def create(self, name: str) -> FolderBucket:
         """Make the bucket unless it exists, with the folders that files are delivered to."""
         bucket = self.open(name)
-        with _store_faults():
+        with _errors_as_outage():
             for environment in Environment:
                 make_folder(bucket.root / folder_of(environment))
         return bucket
 
     def ping(self) -> None:
         """See that the folder is there and can be read."""
-        with _store_faults(), os.scandir(self.root):
+        with _errors_as_outage(), os.scandir(self.root):
             pass
 
 
@@ -144,7 +149,7 @@ def _descriptor(root: Path, key: str) -> int | None:
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     *folders, name = key.split("/")
     try:
-        if flaw_in(key) is not None or name.startswith(UNFINISHED):
+        if object_key_error(key) is not None or name.startswith(INCOMPLETE_PREFIX):
             return None
         for part in folders:
             below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
@@ -153,7 +158,7 @@ def _descriptor(root: Path, key: str) -> int | None:
         # Without O_NONBLOCK, opening a named pipe would wait for its writer.
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     except OSError as error:
-        if error.errno in NO_OBJECT:
+        if error.errno in NOT_FOUND_ERRNOS:
             return None
         raise
     finally:
@@ -165,7 +170,7 @@ def _descriptor(root: Path, key: str) -> int | None:
 
 
 def _is_object(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink() and not path.name.startswith(UNFINISHED)
+    return path.is_file() and not path.is_symlink() and not path.name.startswith(INCOMPLETE_PREFIX)
 
 
 def _stored(key: str, found: os.stat_result) -> StoredFile:
@@ -179,7 +184,7 @@ def _stored(key: str, found: os.stat_result) -> StoredFile:
     return StoredFile(key, found.st_size, etag, modified_at)
 
 
-def _let_settle(source: BinaryIO, seconds: float) -> None:
+def _wait_until_settled(source: BinaryIO, seconds: float) -> None:
     """Wait until a file that is still being written had time to show it by changing again."""
     age = time.time() - os.fstat(source.fileno()).st_ctime
     time.sleep(min(seconds, max(0.0, seconds - age)))
@@ -187,7 +192,7 @@ def _let_settle(source: BinaryIO, seconds: float) -> None:
 
 def _chunks(source: BinaryIO, stored: StoredFile) -> Iterator[bytes]:
     """Read to the end of a file that must still be the one it was."""
-    with _store_faults():
+    with _errors_as_outage():
         while chunk := source.read(CHUNK_BYTES):
             yield chunk
         if _stored(stored.key, os.fstat(source.fileno())) != stored:
@@ -204,7 +209,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _store_faults() -> Iterator[None]:
+def _errors_as_outage() -> Iterator[None]:
     """Tell what the system refuses as the store being away."""
     try:
         yield

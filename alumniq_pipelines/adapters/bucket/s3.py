@@ -10,8 +10,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from alumniq_pipelines.adapters.bucket.download import CHUNK_BYTES, write_whole
-from alumniq_pipelines.core.loads.bucket import StoredFile, checked_bucket_name, flaw_in
+from alumniq_pipelines.adapters.bucket.download import CHUNK_BYTES, write_completely
+from alumniq_pipelines.core.loads.bucket import StoredFile, object_key_error, validate_bucket_name
 from alumniq_pipelines.core.problems.outage import (
     BucketUnavailable,
     FileChanged,
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 2
 READ_SECONDS = 10
-TRIES = 2
+TOTAL_ATTEMPTS = 2
 """A store that is away is known to be after 24 s at worst; who waits for it tries again later."""
 
-NO_OBJECT = {"NoSuchKey", "NotFound", "404"}
-CHANGED = {"PreconditionFailed", "412"}
-REFUSED = {"AccessDenied", "Forbidden", "403"}
+NOT_FOUND_CODES = {"NoSuchKey", "NotFound", "404"}
+CHANGED_CODES = {"PreconditionFailed", "412"}
+REFUSED_CODES = {"AccessDenied", "Forbidden", "403"}
 
 
 def s3_client(
@@ -43,7 +43,7 @@ def s3_client(
     config = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": TRIES},
+        retries={"mode": "standard", "total_max_attempts": TOTAL_ATTEMPTS},
         tcp_keepalive=True,
         max_pool_connections=40,  # as many as Starlette has threads
         # Stores of one's own rarely have a name in DNS for each bucket, and not all know checksums.
@@ -69,15 +69,15 @@ class S3Bucket:
 
     def head(self, key: str) -> StoredFile | None:
         """Look at an object without reading it; None where there is none."""
-        if flaw_in(key) is not None:
+        if object_key_error(key) is not None:
             return None
-        with _store_faults():
+        with _errors_as_outage():
             try:
                 return _stored(key, self.client.head_object(Bucket=self.name, Key=key))
             except ClientError as error:
-                if _code(error) in REFUSED:
+                if _code(error) in REFUSED_CODES:
                     raise FileRefused(_code(error)) from None
-                if _code(error) not in NO_OBJECT:
+                if _code(error) not in NOT_FOUND_CODES:
                     raise
             # An answer to HEAD has no body, so it does not say whether only the key is missing.
             self.client.head_bucket(Bucket=self.name)
@@ -88,44 +88,44 @@ class S3Bucket:
 
         One GET reads one version, whatever is put meanwhile, so only `etag` can be found changed.
         """
-        if flaw_in(key) is not None:
+        if object_key_error(key) is not None:
             return None
         pinned: dict[str, Any] = {} if etag is None else {"IfMatch": f'"{etag}"'}
-        with _store_faults():
+        with _errors_as_outage():
             try:
-                answer = self.client.get_object(Bucket=self.name, Key=key, **pinned)
+                response = self.client.get_object(Bucket=self.name, Key=key, **pinned)
             except ClientError as error:
-                if _code(error) in NO_OBJECT:
+                if _code(error) in NOT_FOUND_CODES:
                     return None
-                if _code(error) in CHANGED:
+                if _code(error) in CHANGED_CODES:
                     raise FileChanged(key) from None
-                if _code(error) in REFUSED:
+                if _code(error) in REFUSED_CODES:
                     raise FileRefused(_code(error)) from None
                 raise
-        with closing(answer["Body"]) as body:
-            write_whole(_chunks(body), destination)
-        return _stored(key, answer)
+        with closing(response["Body"]) as body:
+            write_completely(_chunks(body), destination)
+        return _stored(key, response)
 
     def put(self, key: str, source: Path) -> StoredFile:
         """Store a local file under a key, whole or not at all; large ones go in parts."""
-        flaw = flaw_in(key)
+        flaw = object_key_error(key)
         if flaw is not None:
             raise UnusableFilename(flaw)
-        with source.open("rb") as content, _store_faults():
+        with source.open("rb") as content, _errors_as_outage():
             self.client.upload_fileobj(content, self.name, key)
             return _stored(key, self.client.head_object(Bucket=self.name, Key=key))
 
     def remove(self, key: str) -> None:
         """Delete an object; harmless where there is none."""
-        with _store_faults():
+        with _errors_as_outage():
             self.client.delete_object(Bucket=self.name, Key=key)
 
-    def names(self, prefix: str, most: int = 1_000) -> Sequence[StoredFile]:
+    def list_objects(self, prefix: str, limit: int = 1_000) -> Sequence[StoredFile]:
         """List objects whose key starts with `prefix`, in order of key."""
         pages = self.client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.name, Prefix=prefix, PaginationConfig={"MaxItems": most}
+            Bucket=self.name, Prefix=prefix, PaginationConfig={"MaxItems": limit}
         )
-        with _store_faults():
+        with _errors_as_outage():
             return [
                 StoredFile(item["Key"], item["Size"], item["ETag"].strip('"'), item["LastModified"])
                 for page in pages
@@ -141,43 +141,45 @@ class S3Buckets:
 
     def open(self, name: str) -> S3Bucket:
         """Open one customer's bucket; whether it exists shows when it is used."""
-        return S3Bucket(self.client, checked_bucket_name(name))
+        return S3Bucket(self.client, validate_bucket_name(name))
 
     def create(self, name: str) -> S3Bucket:
         """Make the bucket unless it exists."""
         bucket = self.open(name)
         region = self.client.meta.region_name
         # Amazon wants the name of its region here, but refuses that of its first one.
-        where: Any = {"CreateBucketConfiguration": {"LocationConstraint": region}}
-        with _store_faults():
+        region_options: Any = {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        with _errors_as_outage():
             try:
                 self.client.head_bucket(Bucket=name)
             except ClientError as error:
-                if _code(error) not in NO_OBJECT:
+                if _code(error) not in NOT_FOUND_CODES:
                     raise
-                self.client.create_bucket(Bucket=name, **({} if region == "us-east-1" else where))
+                self.client.create_bucket(
+                    Bucket=name, **({} if region == "us-east-1" else region_options)
+                )
         return bucket
 
     def ping(self) -> None:
         """Ask for a list of buckets; being refused the list is a sign of life, too."""
-        with _store_faults():
+        with _errors_as_outage():
             try:
                 self.client.list_buckets(MaxBuckets=1)
             except ClientError as error:
-                if _code(error) not in REFUSED:
+                if _code(error) not in REFUSED_CODES:
                     raise
 
 
-def _stored(key: str, answer: Any) -> StoredFile:
+def _stored(key: str, response: Any) -> StoredFile:
     """Describe an object by what HEAD or GET said of it."""
     return StoredFile(
-        key, answer["ContentLength"], answer["ETag"].strip('"'), answer["LastModified"]
+        key, response["ContentLength"], response["ETag"].strip('"'), response["LastModified"]
     )
 
 
 def _chunks(body: Any) -> Iterator[bytes]:
     """Read to the end; an answer that breaks off in the middle is a fault of the store."""
-    with _store_faults():
+    with _errors_as_outage():
         yield from body.iter_chunks(CHUNK_BYTES)
 
 
@@ -186,7 +188,7 @@ def _code(error: ClientError) -> str:
 
 
 @contextmanager
-def _store_faults() -> Iterator[None]:
+def _errors_as_outage() -> Iterator[None]:
     """Tell S3's refusals by their code and the driver's faults by their class."""
     try:
         yield

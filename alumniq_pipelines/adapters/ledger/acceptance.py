@@ -9,68 +9,68 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from alumniq_pipelines.adapters.ledger.database import Database
-from alumniq_pipelines.adapters.ledger.group_commit import Gathering
-from alumniq_pipelines.adapters.ledger.load_rows import GIVEN, load_of, row_of
-from alumniq_pipelines.adapters.ledger.prepared_statements import Prepared
+from alumniq_pipelines.adapters.ledger.group_commit import GroupCommit
+from alumniq_pipelines.adapters.ledger.load_rows import INSERT_COLUMNS, load_of, row_of
+from alumniq_pipelines.adapters.ledger.prepared_statements import PreparedStatement
 from alumniq_pipelines.adapters.ledger.tables import customers, loads
 from alumniq_pipelines.core.loads.load import Load
 from alumniq_pipelines.core.problems.command import UnknownCustomer
 from alumniq_pipelines.core.problems.problem import OutageProblem
 
 
-class Acceptance:
+class LoadWriter:
     """Keeps new loads; those of several callers share a commit."""
 
     def __init__(self, database: Database) -> None:
         """Begin with nobody waiting."""
         self.database = database
-        self._gathering: Gathering[Load, int] = Gathering(self._write)
+        self._group_commit: GroupCommit[Load, int] = GroupCommit(self._write)
 
-    def keep(self, new: Sequence[Load]) -> Sequence[Load | Exception]:
+    def save(self, new: Sequence[Load]) -> Sequence[Load | Exception]:
         """Keep loads and answer each with its number; they are on disk then.
 
         Where another load has its idempotency key, that one is the answer. In place of a load that
         could not be kept stands what refused it: UnknownCustomer, or an outage.
         """
-        kept = zip(new, self._gathering.add(new), strict=True)
-        return [self._answer(load, number) for load, number in kept]
+        saved = zip(new, self._group_commit.add(new), strict=True)
+        return [self._result(load, number) for load, number in saved]
 
-    def _answer(self, load: Load, number: Future[int]) -> Load | Exception:
+    def _result(self, load: Load, number: Future[int]) -> Load | Exception:
         try:
-            return self._kept(load, number)
-        except (OutageProblem, UnknownCustomer, SQLAlchemyError) as refused:
-            return refused
+            return self._numbered(load, number)
+        except (OutageProblem, UnknownCustomer, SQLAlchemyError) as error:
+            return error
 
-    def _kept(self, load: Load, number: Future[int]) -> Load:
+    def _numbered(self, load: Load, number: Future[int]) -> Load:
         try:
             return replace(load, number=number.result())
         except IntegrityError:
-            self._refuse_unknown(load.target.customer)
-            earlier = self.named(load.request.idempotency_key or "")
+            self._check_customer(load.target.customer)
+            earlier = self.by_idempotency_key(load.request.idempotency_key or "")
             if earlier is None:
                 raise
             return earlier
 
-    def named(self, idempotency_key: str) -> Load | None:
+    def by_idempotency_key(self, idempotency_key: str) -> Load | None:
         """Find the load that was accepted under an idempotency key."""
-        wanted = select(loads).where(loads.c.idempotency_key == idempotency_key)
+        query = select(loads).where(loads.c.idempotency_key == idempotency_key)
         with self.database.reading() as connection:
-            row = connection.execute(wanted).mappings().one_or_none()
+            row = connection.execute(query).mappings().one_or_none()
         return None if row is None else load_of(row)
 
     def _write(self, new: Sequence[Load]) -> Sequence[int]:
         # One statement by itself is a transaction: it needs neither BEGIN nor COMMIT.
-        lend = self.database.writing if len(new) > 1 else self.database.writing_once
-        with lend() as connection:
-            return [self._insert.rows(connection, row_of(each))[0][0] for each in new]
+        connect = self.database.writing if len(new) > 1 else self.database.writing_once
+        with connect() as connection:
+            return [self._insert.rows(connection, row_of(load))[0][0] for load in new]
 
     @cached_property
-    def _insert(self) -> Prepared:
-        return Prepared.of(
-            insert(loads).returning(loads.c.number), self.database.engine.dialect, GIVEN
+    def _insert(self) -> PreparedStatement:
+        return PreparedStatement.of(
+            insert(loads).returning(loads.c.number), self.database.engine.dialect, INSERT_COLUMNS
         )
 
-    def _refuse_unknown(self, customer: str) -> None:
+    def _check_customer(self, customer: str) -> None:
         with self.database.reading() as connection:
             if connection.scalar(select(customers.c.id).where(customers.c.id == customer)) is None:
                 raise UnknownCustomer(customer) from None

@@ -29,7 +29,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
 
 
-class Prose(TypeDecorator[str]):
+class SafeText(TypeDecorator[str]):
     """Text made of what others sent; characters that no engine can keep are replaced."""
 
     impl = Text
@@ -43,7 +43,7 @@ class Prose(TypeDecorator[str]):
         return value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
-def words(kind: type[StrEnum]) -> Enum:
+def string_enum(kind: type[StrEnum]) -> Enum:
     """Keep an enumeration as the word it is; room for longer ones that come later."""
     return Enum(
         kind,
@@ -53,5 +53,5 @@ def words(kind: type[StrEnum]) -> Enum:
     )
 
 
-NUMBER = BigInteger().with_variant(Integer, "sqlite")
+AUTO_ID = BigInteger().with_variant(Integer, "sqlite")
 """SQLite counts rows by itself only where the type reads INTEGER."""

@@ -13,7 +13,7 @@ from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.tables import customers, subscriptions
 from alumniq_pipelines.adapters.ledger.targets import (
-    is_for,
+    matches_target,
     target_columns,
     target_of,
     target_values,
@@ -49,15 +49,15 @@ class Customers:
                     connection=connection,
                 )
         except IntegrityError:
-            known = any(each.id == customer.id for each in self.all())
+            known = any(other.id == customer.id for other in self.all())
             raise (CustomerExists(customer.id) if known else BucketTaken(customer.bucket)) from None
 
     def check_new(self, customer: Customer) -> None:
         """Raise CustomerExists or BucketTaken where `add` would, and change nothing."""
         known = self.all()
-        if any(each.id == customer.id for each in known):
+        if any(other.id == customer.id for other in known):
             raise CustomerExists(customer.id)
-        if any(each.bucket == customer.bucket for each in known):
+        if any(other.bucket == customer.bucket for other in known):
             raise BucketTaken(customer.bucket)
 
     def get(self, customer_id: str) -> Customer:
@@ -84,16 +84,18 @@ class Customers:
             "thresholds": _stored(subscription.thresholds),
             "updated_at": now,
         }
-        kept = self.database.insert(subscriptions).values(**target_values(target), **terms)
+        statement = self.database.insert(subscriptions).values(**target_values(target), **terms)
         try:
             with self.database.writing() as connection:
-                connection.execute(kept.on_conflict_do_update(index_elements=_TARGET, set_=terms))
+                connection.execute(
+                    statement.on_conflict_do_update(index_elements=_TARGET, set_=terms)
+                )
                 self.audit.add(
                     actor,
                     "subscription changed",
                     str(target),
                     now,
-                    detail=_told(subscription),
+                    detail=_audit_detail(subscription),
                     connection=connection,
                 )
         except IntegrityError:
@@ -101,9 +103,9 @@ class Customers:
 
     def subscription(self, target: Target) -> Subscription | None:
         """Answer the subscription of a target, if one was made."""
-        wanted = select(subscriptions).where(is_for(subscriptions, target))
+        query = select(subscriptions).where(matches_target(subscriptions, target))
         with self.database.reading() as connection:
-            row = connection.execute(wanted).mappings().one_or_none()
+            row = connection.execute(query).mappings().one_or_none()
         return None if row is None else _subscription(row)
 
     def subscriptions(self) -> Sequence[Subscription]:
@@ -113,7 +115,7 @@ class Customers:
             return [_subscription(row) for row in rows]
 
 
-def _told(subscription: Subscription) -> dict[str, str | int]:
+def _audit_detail(subscription: Subscription) -> dict[str, str | int]:
     budget = subscription.max_rejected
     own = _stored(subscription.thresholds)
     return {
@@ -123,7 +125,7 @@ def _told(subscription: Subscription) -> dict[str, str | int]:
 
 
 def _stored(thresholds: Mapping[str, Threshold]) -> dict[str, Any] | None:
-    return {kind: each.model_dump() for kind, each in thresholds.items()} or None
+    return {kind: threshold.model_dump() for kind, threshold in thresholds.items()} or None
 
 
 def _subscription(row: RowMapping) -> Subscription:

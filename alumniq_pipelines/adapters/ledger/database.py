@@ -19,7 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from alumniq_pipelines.core.problems.outage import LedgerUnavailable
 from alumniq_pipelines.core.problems.setup import UnusableLedgerUrl
 
-PATIENCE_SECONDS = 30
+LOCK_TIMEOUT_SECONDS = 30
 """How long a statement waits for another process (SQLite's lock) or a call for a connection."""
 
 
@@ -28,20 +28,20 @@ class Database:
     """One database, and the three ways to talk to it."""
 
     engine: Engine
-    _lone: Engine = field(repr=False)
+    _autocommit: Engine = field(repr=False)
     """The same without BEGIN and COMMIT: a lone statement is a transaction by itself."""
-    _turn: AbstractContextManager[Any] = field(repr=False)
+    _write_lock: AbstractContextManager[Any] = field(repr=False)
     _thread: threading.local = field(default_factory=threading.local, repr=False)
 
     @classmethod
     def open(cls, url: str) -> Self:
         """Open by SQLAlchemy URL; raises UnusableLedgerUrl. Nothing is connected until used."""
-        parsed = _parsed(url)
+        parsed = _parse_url(url)
         if parsed.get_backend_name() == "sqlite":
             engine = _sqlite_engine(parsed)
-            lone = engine.execution_options(ledger_lone_statements=True)
+            autocommit = engine.execution_options(ledger_lone_statements=True)
             # Threads of one process take turns by a lock: SQLite's own waiting is unfair polling.
-            return cls(engine, lone, threading.Lock())
+            return cls(engine, autocommit, threading.Lock())
         engine = _postgresql_engine(parsed)
         return cls(engine, engine.execution_options(isolation_level="AUTOCOMMIT"), nullcontext())
 
@@ -51,48 +51,48 @@ class Database:
         is_file = self.engine.dialect.name == "sqlite"
         return Path(self.engine.url.database or "") if is_file else None
 
-    def is_there(self) -> bool:
+    def exists(self) -> bool:
         """Whether there is something to connect to; asking never makes a file."""
         return self.path is None or self.path.exists()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Lend a connection for SELECTs, each a transaction of its own; waits for no writer."""
-        kept: list[Connection] | None = getattr(self._thread, "kept", None)
-        with _translated():
-            if kept is None:
-                with self._lone.connect() as connection:
+        pinned: list[Connection] | None = getattr(self._thread, "pinned", None)
+        with _errors_as_outage():
+            if pinned is None:
+                with self._autocommit.connect() as connection:
                     yield connection
                 return
-            if not kept:
-                kept.append(self._lone.connect())
-            yield kept[0]
+            if not pinned:
+                pinned.append(self._autocommit.connect())
+            yield pinned[0]
 
     @contextmanager
-    def at_hand(self) -> Iterator[None]:
+    def pinned_connection(self) -> Iterator[None]:
         """Keep the connection that this thread is lent first for all its lone statements.
 
         To be lent one takes longer than most statements do.
         """
-        kept: list[Connection] = []
-        self._thread.kept = kept
+        pinned: list[Connection] = []
+        self._thread.pinned = pinned
         try:
             yield
         finally:
-            del self._thread.kept
-            for connection in kept:
+            del self._thread.pinned
+            for connection in pinned:
                 connection.close()
 
     @contextmanager
     def writing_once(self) -> Iterator[Connection]:
         """Lend a connection for one statement that writes; it is durable once executed."""
-        with self._turn, self.reading() as connection:
+        with self._write_lock, self.reading() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Lend a connection in a transaction that commits at the end or leaves nothing."""
-        with self._turn, _translated(), self.engine.begin() as connection:
+        with self._write_lock, _errors_as_outage(), self.engine.begin() as connection:
             yield connection
 
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
@@ -101,7 +101,7 @@ class Database:
         return sqlite.insert(table) if is_sqlite else postgresql.insert(table)
 
 
-def _parsed(url: str) -> URL:
+def _parse_url(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (exc.ArgumentError, ValueError):
@@ -114,7 +114,7 @@ def _parsed(url: str) -> URL:
 
 def _sqlite_engine(url: URL) -> Engine:
     engine = create_engine(
-        url, hide_parameters=True, connect_args={"timeout": PATIENCE_SECONDS}, pool_size=0
+        url, hide_parameters=True, connect_args={"timeout": LOCK_TIMEOUT_SECONDS}, pool_size=0
     )
 
     @event.listens_for(engine, "connect")
@@ -139,28 +139,28 @@ def _postgresql_engine(url: URL) -> Engine:
         url.set(drivername="postgresql+psycopg"),
         hide_parameters=True,
         pool_pre_ping=True,  # a restart of the server costs no request
-        pool_timeout=PATIENCE_SECONDS,
+        pool_timeout=LOCK_TIMEOUT_SECONDS,
         connect_args={
             "connect_timeout": 10,
-            "tcp_user_timeout": PATIENCE_SECONDS * 1_000,
+            "tcp_user_timeout": LOCK_TIMEOUT_SECONDS * 1_000,
             "application_name": "alumniq",
         },
     )
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _errors_as_outage() -> Iterator[None]:
     """Turn driver errors into LedgerUnavailable, but not those that refuse what was written."""
     try:
         yield
     except (exc.IntegrityError, exc.DataError):
         raise
     except exc.DBAPIError as error:
-        raise LedgerUnavailable(_name(error.orig)) from None
+        raise LedgerUnavailable(_error_name(error.orig)) from None
     except exc.TimeoutError as error:
-        raise LedgerUnavailable(_name(error)) from None
+        raise LedgerUnavailable(_error_name(error)) from None
 
 
-def _name(error: BaseException | None) -> str:
+def _error_name(error: BaseException | None) -> str:
     """Name the kind of error: SQLite tells its kinds apart by a code, psycopg by classes."""
     return getattr(error, "sqlite_errorname", None) or type(error).__name__

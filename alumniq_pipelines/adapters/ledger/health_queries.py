@@ -17,7 +17,7 @@ from alumniq_pipelines.core.notifications.notification import Audience, Channel,
 
 
 @dataclass(frozen=True, slots=True)
-class Undelivered:
+class UndeliveredDestination:
     """A destination that the newest notification could not be delivered to.
 
     `digest` stands for it where it must not be shown; a destination of staff has no `customer`.
@@ -31,31 +31,33 @@ class Undelivered:
 
 
 @dataclass(frozen=True)
-class Troubles:
+class HealthQueries:
     """Questions to loads and notifications; nothing is written."""
 
     database: Database
 
     def unfinished(self, accepted_before: datetime, feeds: Collection[str]) -> Sequence[Load]:
         """List loads of known feeds that were accepted long ago and have no outcome, in order."""
-        wanted = select(loads).where(
+        query = select(loads).where(
             loads.c.state.in_(sorted(UNDERWAY_STATES)),
             loads.c.accepted_at < accepted_before,
             loads.c.feed.in_(feeds),
         )
         with self.database.reading() as connection:
-            rows = connection.execute(wanted.order_by(loads.c.number)).mappings()
+            rows = connection.execute(query.order_by(loads.c.number)).mappings()
             return [load_of(row) for row in rows]
 
-    def last_movement(self) -> datetime | None:
+    def last_activity(self) -> datetime | None:
         """Answer when an attempt at any load last began or ended."""
         # By number, not by time: the newest loads are where things move, and they have an index.
-        recent = select(loads.c.job_id).order_by(loads.c.number.desc()).limit(_RECENT).subquery()
-        wanted = select(func.max(attempts.c.started_at), func.max(attempts.c.ended_at)).where(
+        recent = (
+            select(loads.c.job_id).order_by(loads.c.number.desc()).limit(_RECENT_LOADS).subquery()
+        )
+        query = select(func.max(attempts.c.started_at), func.max(attempts.c.ended_at)).where(
             attempts.c.job_id.in_(select(recent.c.job_id))
         )
         with self.database.reading() as connection:
-            moments = [each for each in connection.execute(wanted).one() if each is not None]
+            moments = [moment for moment in connection.execute(query).one() if moment is not None]
         return max(moments, default=None)
 
     def exhausted(self, since: datetime) -> Sequence[Load]:
@@ -75,7 +77,7 @@ class Troubles:
         last_attempt = and_(
             attempts.c.job_id == loads.c.job_id, attempts.c.number == loads.c.attempts
         )
-        wanted = (
+        query = (
             select(loads)
             .join(attempts, last_attempt)
             .where(
@@ -91,10 +93,10 @@ class Troubles:
             .order_by(loads.c.number)
         )
         with self.database.reading() as connection:
-            found = [load_of(row) for row in connection.execute(wanted).mappings()]
+            found = [load_of(row) for row in connection.execute(query).mappings()]
         return list({load.target: load for load in found}.values())
 
-    def undelivered(self, since: datetime) -> Sequence[Undelivered]:
+    def undelivered(self, since: datetime) -> Sequence[UndeliveredDestination]:
         """List destinations to which the newest thing owed about a load `since` was given up."""
         # Staff are one recipient, whichever customers' loads they are notified about.
         is_customer = notifications.c.audience == Audience.CUSTOMER
@@ -128,13 +130,15 @@ class Troubles:
         with self.database.reading() as connection:
             newest = {tuple(row[:4]): row for row in connection.execute(newest_last)}
         return [
-            Undelivered(row.audience, row.customer, row.channel, row.id, _digest(row.destination))
+            UndeliveredDestination(
+                row.audience, row.customer, row.channel, row.id, _digest(row.destination)
+            )
             for row in newest.values()
             if row.state is NotificationState.GIVEN_UP
         ]
 
 
-_RECENT = 500
+_RECENT_LOADS = 500
 
 
 def _digest(destination: str) -> str:

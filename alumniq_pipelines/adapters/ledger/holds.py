@@ -14,7 +14,7 @@ from alumniq_pipelines.adapters.ledger.load_rows import (
     remark_column,
     remarks_of,
 )
-from alumniq_pipelines.adapters.ledger.notifications import owe
+from alumniq_pipelines.adapters.ledger.notifications import enqueue
 from alumniq_pipelines.adapters.ledger.tables import attempts, holds, loads
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.archive import Receipt
@@ -27,7 +27,7 @@ from alumniq_pipelines.core.notifications.notification import Notice
 
 SYSTEM = "system"
 
-_OF_THE_LOAD = (
+_LOAD_COLUMNS = (
     loads.c.rows_read,
     loads.c.rows_accepted,
     loads.c.rows_rejected,
@@ -54,7 +54,7 @@ class Holds:
         All in one transaction: a load is held with everything that publishing it later needs, or
         it is not.
         """
-        told = {
+        columns = {
             **count_columns(hold.counts),
             **change_column(hold.changes),
             **remark_column(hold.remarks),
@@ -66,22 +66,28 @@ class Holds:
                 attempts.c.number == attempt,
                 attempts.c.result.is_(None),
             )
-            .values(result=AttemptResult.HELD, ended_at=hold.held_at, **told)
+            .values(result=AttemptResult.HELD, ended_at=hold.held_at, **columns)
         )
         if receipt is not None:
             closed = closed.values(sha256=receipt.sha256, etag=receipt.etag)
         with self.database.writing() as connection:
-            if not _moved(connection, hold.job_id, LoadState.RUNNING, LoadState.HELD, **told):
+            if not _transition(
+                connection, hold.job_id, LoadState.RUNNING, LoadState.HELD, **columns
+            ):
                 return False
             connection.execute(closed)
             connection.execute(insert(holds).values(_row_of(hold)))
-            owe(connection, f"msg_{hold.job_id}-held", notices, hold.held_at, job_id=hold.job_id)
+            enqueue(
+                connection, f"msg_{hold.job_id}-held", notices, hold.held_at, job_id=hold.job_id
+            )
         return True
 
     def approve(self, job_id: JobId, actor: str, reason: str, now: datetime) -> bool:
         """HELD → QUEUED: another run publishes what was held; False if it waits no more."""
         with self.database.writing() as connection:
-            if not _moved(connection, job_id, LoadState.HELD, LoadState.QUEUED, requested_at=None):
+            if not _transition(
+                connection, job_id, LoadState.HELD, LoadState.QUEUED, requested_at=None
+            ):
                 return False
             self._decide(connection, job_id, Decision.APPROVED, actor, reason, now)
         return True
@@ -98,15 +104,15 @@ class Holds:
         reason: str = "",
     ) -> bool:
         """HELD → FAILED with its notifications; False if it waits no more."""
-        told = {"errors": list(outcome.errors), **count_columns(outcome.counts)}
-        told |= {**change_column(outcome.changes), **remark_column(outcome.remarks)}
+        columns = {"errors": list(outcome.errors), **count_columns(outcome.counts)}
+        columns |= {**change_column(outcome.changes), **remark_column(outcome.remarks)}
         with self.database.writing() as connection:
-            if not _moved(
-                connection, job_id, LoadState.HELD, LoadState.FAILED, ended_at=now, **told
+            if not _transition(
+                connection, job_id, LoadState.HELD, LoadState.FAILED, ended_at=now, **columns
             ):
                 return False
             self._decide(connection, job_id, decision, actor, reason, now)
-            owe(connection, f"msg_{job_id}", notices, now, job_id=job_id)
+            enqueue(connection, f"msg_{job_id}", notices, now, job_id=job_id)
         return True
 
     def get(self, job_id: JobId) -> Hold | None:
@@ -119,14 +125,14 @@ class Holds:
         return self._many(loads.c.state == LoadState.HELD)
 
     def _many(self, condition: ColumnElement[bool]) -> Sequence[Hold]:
-        wanted = (
-            select(holds, *_OF_THE_LOAD)
+        query = (
+            select(holds, *_LOAD_COLUMNS)
             .join(loads)
             .where(condition)
             .order_by(holds.c.held_at, holds.c.job_id)
         )
         with self.database.reading() as connection:
-            return [_hold(row) for row in connection.execute(wanted).mappings()]
+            return [_hold(row) for row in connection.execute(query).mappings()]
 
     def _decide(
         self,
@@ -149,15 +155,15 @@ class Holds:
         )
 
 
-def _moved(
+def _transition(
     connection: Connection, job_id: JobId, start: LoadState, end: LoadState, **values: object
 ) -> bool:
-    moved = (
+    statement = (
         update(loads)
         .where(loads.c.job_id == job_id, loads.c.state == start)
         .values(state=end, **values)
     )
-    return connection.execute(moved).rowcount == 1
+    return connection.execute(statement).rowcount == 1
 
 
 def _row_of(hold: Hold) -> dict[str, object]:

@@ -8,13 +8,13 @@ from typing import Any
 from sqlalchemy import RowMapping, Select, select, update
 
 from alumniq_pipelines.adapters.ledger.database import Database
-from alumniq_pipelines.adapters.ledger.notifications import owe
+from alumniq_pipelines.adapters.ledger.notifications import enqueue
 from alumniq_pipelines.adapters.ledger.tables import incidents
 from alumniq_pipelines.adapters.ledger.targets import target_of
 from alumniq_pipelines.core.monitoring.incident import Condition, Incident, Kind, Resolution
 from alumniq_pipelines.core.notifications.notification import Notice
 
-Words = Callable[[Sequence[Incident]], Sequence[Notice]]
+NoticeComposer = Callable[[Sequence[Incident]], Sequence[Notice]]
 """Writes what is owed about incidents, in the transaction that makes it owed."""
 
 
@@ -42,17 +42,23 @@ class Incidents:
         with self.database.writing_once() as connection:
             return connection.scalar(once) is not None
 
-    def tell(self, ids: Sequence[int], now: datetime, words: Words) -> Sequence[Incident]:
+    def notify(
+        self, ids: Sequence[int], now: datetime, compose_notices: NoticeComposer
+    ) -> Sequence[Incident]:
         """Owe staff the news of open incidents that nobody has told yet, and answer those."""
-        told = (
+        statement = (
             update(incidents)
             .where(incidents.c.id.in_(ids), incidents.c.told_at.is_(None), _IS_OPEN)
             .values(told_at=now)
         )
-        return self._moved(told, "opened", now, words)
+        return self._update_and_enqueue(statement, "opened", now, compose_notices)
 
     def close(
-        self, ids: Sequence[int], resolution: Resolution, now: datetime, words: Words
+        self,
+        ids: Sequence[int],
+        resolution: Resolution,
+        now: datetime,
+        compose_notices: NoticeComposer,
     ) -> Sequence[Incident]:
         """Close incidents that are open, owe staff the news of them, and answer those."""
         closed = (
@@ -60,37 +66,45 @@ class Incidents:
             .where(incidents.c.id.in_(ids), _IS_OPEN)
             .values(closed_at=now, resolution=resolution)
         )
-        return self._moved(closed, "closed", now, words)
+        return self._update_and_enqueue(closed, "closed", now, compose_notices)
 
-    def now_open(self) -> Sequence[Incident]:
+    def list_open(self) -> Sequence[Incident]:
         """List open incidents, oldest first."""
         return self._many(select(incidents).where(_IS_OPEN).order_by(incidents.c.id))
 
-    def newest(self, most: int = 50) -> Sequence[Incident]:
+    def newest(self, limit: int = 50) -> Sequence[Incident]:
         """List incidents, newest first."""
-        return self._many(select(incidents).order_by(incidents.c.id.desc()).limit(most))
+        return self._many(select(incidents).order_by(incidents.c.id.desc()).limit(limit))
 
     def closed_since(self, kinds: Collection[Kind], since: datetime) -> bool:
         """Whether an incident of these kinds was over only after a time."""
-        wanted = select(incidents.c.id).where(
+        query = select(incidents.c.id).where(
             incidents.c.kind.in_(kinds), incidents.c.closed_at > since
         )
         with self.database.reading() as connection:
-            return connection.scalar(wanted.limit(1)) is not None
+            return connection.scalar(query.limit(1)) is not None
 
-    def _moved(self, moved: Any, event: str, now: datetime, words: Words) -> Sequence[Incident]:
+    def _update_and_enqueue(
+        self, moved: Any, event: str, now: datetime, compose_notices: NoticeComposer
+    ) -> Sequence[Incident]:
         with self.database.writing() as connection:
             rows = connection.execute(moved.returning(incidents)).mappings()
-            ours = sorted((_incident(row) for row in rows), key=lambda each: each.id)
+            ours = sorted((_incident(row) for row in rows), key=lambda incident: incident.id)
             if ours:
                 # What tells of several belongs to the first of them.
                 first = ours[0].id
-                owe(connection, f"msg_{event}-{first}", words(ours), now, incident_id=first)
+                enqueue(
+                    connection,
+                    f"msg_{event}-{first}",
+                    compose_notices(ours),
+                    now,
+                    incident_id=first,
+                )
         return ours
 
-    def _many(self, wanted: Select[Any]) -> Sequence[Incident]:
+    def _many(self, query: Select[Any]) -> Sequence[Incident]:
         with self.database.reading() as connection:
-            return [_incident(row) for row in connection.execute(wanted).mappings()]
+            return [_incident(row) for row in connection.execute(query).mappings()]
 
 
 _IS_OPEN = incidents.c.closed_at.is_(None)

@@ -8,7 +8,7 @@ from sqlalchemy import or_, select, update
 
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.keys import ApiKeys
-from alumniq_pipelines.adapters.ledger.one_off_notices import enqueue_news
+from alumniq_pipelines.adapters.ledger.one_off_notices import enqueue_announcement
 from alumniq_pipelines.adapters.ledger.tables import api_keys
 from alumniq_pipelines.core.access.api_keys import NOTICE_DAYS, ApiKey, notice_due
 from alumniq_pipelines.core.monitoring.incident import Condition
@@ -16,7 +16,7 @@ from alumniq_pipelines.core.notifications.notification import Notice
 
 
 @dataclass(frozen=True)
-class KeyNotices:
+class KeyExpiryNotices:
     """What is owed about keys that expire."""
 
     database: Database
@@ -24,19 +24,19 @@ class KeyNotices:
 
     def due(self, now: datetime) -> Sequence[tuple[ApiKey, int]]:
         """List keys that somebody is to be told of now, each with how many days it has."""
-        wanted = select(api_keys.c.prefix, api_keys.c.noticed_days).where(
+        query = select(api_keys.c.prefix, api_keys.c.noticed_days).where(
             api_keys.c.revoked_at.is_(None),
             api_keys.c.expires_at > now,
             api_keys.c.expires_at <= now + timedelta(days=max(NOTICE_DAYS)),
         )
         with self.database.reading() as connection:
-            noticed = {row[0]: row[1] for row in connection.execute(wanted)}
+            noticed = {row[0]: row[1] for row in connection.execute(query)}
         found = []
-        for prefix, told in noticed.items():
+        for prefix, last_notice in noticed.items():
             key = self.keys.get(prefix)
             if key is None:
                 continue
-            days = notice_due(key, self._successors(key), told, now)
+            days = notice_due(key, self._successors(key), last_notice, now)
             if days is not None:
                 found.append((key, days))
         return found
@@ -50,11 +50,11 @@ class KeyNotices:
             if known.replaces == key.prefix and known.revoked_at is None
         ]
 
-    def owe(
+    def enqueue(
         self, key: ApiKey, days: int, condition: Condition, notices: Sequence[Notice], now: datetime
     ) -> bool:
         """Owe the notices of these days, once; False where that was done already."""
-        told = (
+        statement = (
             update(api_keys)
             .where(
                 api_keys.c.prefix == key.prefix,
@@ -63,7 +63,7 @@ class KeyNotices:
             .values(noticed_days=days)
         )
         with self.database.writing() as connection:
-            if connection.execute(told).rowcount == 0:
+            if connection.execute(statement).rowcount == 0:
                 return False
-            enqueue_news(connection, f"msg_{key.prefix}-{days}", condition, notices, now)
+            enqueue_announcement(connection, f"msg_{key.prefix}-{days}", condition, notices, now)
         return True

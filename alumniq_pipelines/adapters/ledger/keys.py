@@ -11,8 +11,8 @@ from sqlalchemy.exc import IntegrityError
 
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.database import Database
-from alumniq_pipelines.adapters.ledger.one_off_notices import enqueue_news
-from alumniq_pipelines.adapters.ledger.prepared_statements import Prepared
+from alumniq_pipelines.adapters.ledger.one_off_notices import enqueue_announcement
+from alumniq_pipelines.adapters.ledger.prepared_statements import PreparedStatement
 from alumniq_pipelines.adapters.ledger.tables import api_keys, customers
 from alumniq_pipelines.core.access.api_keys import (
     OVERLAP,
@@ -29,7 +29,7 @@ from alumniq_pipelines.core.monitoring.incident import Condition
 from alumniq_pipelines.core.notifications.notification import Notice
 from alumniq_pipelines.core.problems.command import UnknownCustomer, UnknownKey
 
-USE_NOTED_EVERY = timedelta(minutes=1)
+LAST_USED_RESOLUTION = timedelta(minutes=1)
 """How exact `last_used_at` is: a burst of calls writes it once, not every time."""
 
 _KEY = select(
@@ -47,7 +47,7 @@ _KEY = select(
     api_keys.c.replaces,
 )
 
-News = Callable[[ApiKey], tuple[Condition, Sequence[Notice]]]
+ComposeAnnouncement = Callable[[ApiKey], tuple[Condition, Sequence[Notice]]]
 """Writes who is notified of a new key, in the transaction that makes it."""
 
 
@@ -67,7 +67,7 @@ class ApiKeys:
         *,
         scope: KeyScope = UNBOUND,
         actor: str = "system",
-        news: News | None = None,
+        announcement: ComposeAnnouncement | None = None,
     ) -> tuple[str, ApiKey]:
         """Make and keep a key; the first part is the key itself, never to be seen again.
 
@@ -75,14 +75,14 @@ class ApiKeys:
         """
         expires_at = now + timedelta(days=days)
 
-        def kept_by(connection: Connection, key: str) -> ApiKey:
+        def save(connection: Connection, key: str) -> ApiKey:
             prefix = key[:PREFIX_LENGTH]
-            kept = ApiKey(prefix, customer, environment, now, expires_at, **scope.terms())
-            self._keep(connection, key, kept, "key issued", actor)
-            _enqueue(connection, kept, news)
-            return kept
+            new_key = ApiKey(prefix, customer, environment, now, expires_at, **scope.terms())
+            self._insert(connection, key, new_key, "key issued", actor)
+            _enqueue(connection, new_key, announcement)
+            return new_key
 
-        return self._made(environment, kept_by)
+        return self._create(environment, save)
 
     def rotate(
         self,
@@ -94,7 +94,7 @@ class ApiKeys:
         email: str | None = None,
         actor: str = "system",
         window: timedelta | None = None,
-        news: News | None = None,
+        announcement: ComposeAnnouncement | None = None,
     ) -> tuple[str, ApiKey]:
         """Make a key that opens the same; the old one goes on for the overlap, never for longer.
 
@@ -103,14 +103,14 @@ class ApiKeys:
         """
         expires_at = now + timedelta(days=days)
 
-        def kept_by(connection: Connection, key: str) -> ApiKey:
+        def save(connection: Connection, key: str) -> ApiKey:
             # One at a time for each customer: what is counted stays true until this commits.
             lock = select(customers.c.id).where(customers.c.id == old.customer)
             connection.execute(lock.with_for_update(key_share=True))
             keys = self._of(connection, old.customer)
             check_successor(old, keys, now, window)
             ends = min([now + overlap, *(k.expires_at for k in keys if k.prefix == old.prefix)])
-            kept = replace(
+            new_key = replace(
                 old,
                 prefix=key[:PREFIX_LENGTH],
                 created_at=now,
@@ -123,15 +123,15 @@ class ApiKeys:
             ended = (
                 update(api_keys)
                 .where(*_is_live(old.prefix, now))
-                .values(expires_at=ends, replaced_by=kept.prefix)
+                .values(expires_at=ends, replaced_by=new_key.prefix)
             )
             if connection.execute(ended).rowcount == 0:
                 raise UnknownKey(old.prefix)
-            self._keep(connection, key, kept, f"key made for {old.prefix}", actor)
-            _enqueue(connection, kept, news)
-            return kept
+            self._insert(connection, key, new_key, f"key made for {old.prefix}", actor)
+            _enqueue(connection, new_key, announcement)
+            return new_key
 
-        return self._made(old.environment, kept_by)
+        return self._create(old.environment, save)
 
     def find(self, key: str, now: datetime) -> ApiKey | None:
         """Look up a live key; None for unknown, expired and revoked alike. Notes its use.
@@ -144,8 +144,8 @@ class ApiKeys:
         found = _key(rows[0]) if rows else None
         if found is None or not found.is_live(now):
             return None
-        if found.last_used_at is None or found.last_used_at <= now - USE_NOTED_EVERY:
-            self._note_use(hashed, now)
+        if found.last_used_at is None or found.last_used_at <= now - LAST_USED_RESOLUTION:
+            self._record_use(hashed, now)
         return found
 
     def of(self, customer: str | None = None) -> Sequence[ApiKey]:
@@ -154,10 +154,10 @@ class ApiKeys:
             return self._of(connection, customer)
 
     def _of(self, connection: Connection, customer: str | None) -> Sequence[ApiKey]:
-        wanted = _KEY.order_by(api_keys.c.created_at.desc(), api_keys.c.prefix)
+        query = _KEY.order_by(api_keys.c.created_at.desc(), api_keys.c.prefix)
         if customer is not None:
-            wanted = wanted.where(api_keys.c.customer == customer)
-        return [_key(tuple(row)) for row in connection.execute(wanted)]
+            query = query.where(api_keys.c.customer == customer)
+        return [_key(tuple(row)) for row in connection.execute(query)]
 
     def revoke(self, prefix: str, now: datetime, *, actor: str = "system") -> bool:
         """Take a key out of use at once; False where no live key has that prefix.
@@ -186,9 +186,9 @@ class ApiKeys:
         return True
 
     @cached_property
-    def _by_digest(self) -> Prepared:
-        wanted = _KEY.where(api_keys.c.digest == bindparam("digest"))
-        return Prepared.of(wanted, self.database.engine.dialect)
+    def _by_digest(self) -> PreparedStatement:
+        query = _KEY.where(api_keys.c.digest == bindparam("digest"))
+        return PreparedStatement.of(query, self.database.engine.dialect)
 
     def get(self, prefix: str) -> ApiKey | None:
         """Look a key up by its first characters, live or not."""
@@ -196,65 +196,69 @@ class ApiKeys:
             row = connection.execute(_KEY.where(api_keys.c.prefix == prefix)).one_or_none()
         return None if row is None else _key(tuple(row))
 
-    def _made(
-        self, environment: Environment, kept_by: Callable[[Connection, str], ApiKey]
+    def _create(
+        self, environment: Environment, save: Callable[[Connection, str], ApiKey]
     ) -> tuple[str, ApiKey]:
         while True:
             key = new_api_key(environment)
             try:
                 with self.database.writing() as connection:
-                    return key, kept_by(connection, key)
+                    return key, save(connection, key)
             except IntegrityError:
                 continue  # the prefix is another key's already; the next one will not be
 
-    def _keep(
-        self, connection: Connection, key: str, kept: ApiKey, action: str, actor: str
+    def _insert(
+        self, connection: Connection, key: str, new_key: ApiKey, action: str, actor: str
     ) -> None:
-        if connection.scalar(select(customers.c.id).filter_by(id=kept.customer)) is None:
-            raise UnknownCustomer(kept.customer)
+        if connection.scalar(select(customers.c.id).filter_by(id=new_key.customer)) is None:
+            raise UnknownCustomer(new_key.customer)
         connection.execute(
             insert(api_keys).values(
                 digest=digest(key),
-                prefix=kept.prefix,
-                customer=kept.customer,
-                environment=kept.environment,
-                created_at=kept.created_at,
-                expires_at=kept.expires_at,
-                feeds=None if kept.feeds is None else list(kept.feeds),
-                networks=list(kept.networks) or None,
-                email=kept.email or None,
-                replaces=kept.replaces,
+                prefix=new_key.prefix,
+                customer=new_key.customer,
+                environment=new_key.environment,
+                created_at=new_key.created_at,
+                expires_at=new_key.expires_at,
+                feeds=None if new_key.feeds is None else list(new_key.feeds),
+                networks=list(new_key.networks) or None,
+                email=new_key.email or None,
+                replaces=new_key.replaces,
             )
         )
         self.audit.add(
             actor,
             action,
-            kept.prefix,
-            kept.created_at,
-            detail={"customer": kept.customer, "environment": kept.environment},
+            new_key.prefix,
+            new_key.created_at,
+            detail={"customer": new_key.customer, "environment": new_key.environment},
             connection=connection,
         )
 
-    def _note_use(self, hashed: str, now: datetime) -> None:
-        noted = (
+    def _record_use(self, hashed: str, now: datetime) -> None:
+        statement = (
             update(api_keys)
             .where(
                 api_keys.c.digest == hashed,
                 or_(
                     api_keys.c.last_used_at.is_(None),
-                    api_keys.c.last_used_at <= now - USE_NOTED_EVERY,
+                    api_keys.c.last_used_at <= now - LAST_USED_RESOLUTION,
                 ),
             )
             .values(last_used_at=now)
         )
         with self.database.writing_once() as connection:
-            connection.execute(noted)
+            connection.execute(statement)
 
 
-def _enqueue(connection: Connection, kept: ApiKey, news: News | None) -> None:
-    if news is not None:
-        condition, notices = news(kept)
-        enqueue_news(connection, f"msg_{kept.prefix}-made", condition, notices, kept.created_at)
+def _enqueue(
+    connection: Connection, new_key: ApiKey, announcement: ComposeAnnouncement | None
+) -> None:
+    if announcement is not None:
+        condition, notices = announcement(new_key)
+        enqueue_announcement(
+            connection, f"msg_{new_key.prefix}-made", condition, notices, new_key.created_at
+        )
 
 
 def _is_live(prefix: str, now: datetime) -> tuple[ColumnElement[bool], ...]:

@@ -5,18 +5,18 @@ from typing import Self
 
 from sqlalchemy import Engine
 
-from alumniq_pipelines.adapters.ledger.acceptance import Acceptance
+from alumniq_pipelines.adapters.ledger.acceptance import LoadWriter
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.customers import Customers
 from alumniq_pipelines.adapters.ledger.database import Database
-from alumniq_pipelines.adapters.ledger.health_queries import Troubles
+from alumniq_pipelines.adapters.ledger.health_queries import HealthQueries
 from alumniq_pipelines.adapters.ledger.holds import Holds
 from alumniq_pipelines.adapters.ledger.incidents import Incidents
 from alumniq_pipelines.adapters.ledger.keys import ApiKeys
 from alumniq_pipelines.adapters.ledger.loads import Loads
 from alumniq_pipelines.adapters.ledger.notifications import Notifications
 from alumniq_pipelines.adapters.ledger.sessions import Sessions
-from alumniq_pipelines.adapters.ledger.signing import Signing
+from alumniq_pipelines.adapters.ledger.signing import SigningSalts
 from alumniq_pipelines.adapters.ledger.staff_accounts import StaffAccounts
 from alumniq_pipelines.adapters.ledger.tables import REVISION, revision_of
 from alumniq_pipelines.adapters.ledger.versions import Versions
@@ -35,12 +35,12 @@ class Ledger:
     holds: Holds
     versions: Versions
     notifications: Notifications
-    signing: Signing
+    signing: SigningSalts
     staff: StaffAccounts
     sessions: Sessions
     watches: Watches
     incidents: Incidents
-    troubles: Troubles
+    health: HealthQueries
     audit: AuditTrail
 
     @classmethod
@@ -55,16 +55,16 @@ class Ledger:
             database=database,
             customers=Customers(database, audit),
             keys=ApiKeys(database, audit),
-            loads=Loads(database, Acceptance(database)),
+            loads=Loads(database, LoadWriter(database)),
             holds=Holds(database, audit),
             versions=Versions(database),
             notifications=Notifications(database, audit),
-            signing=Signing(database, audit),
+            signing=SigningSalts(database, audit),
             staff=StaffAccounts(database, audit),
             sessions=Sessions(database),
             watches=Watches(database, audit),
             incidents=Incidents(database),
-            troubles=Troubles(database),
+            health=HealthQueries(database),
             audit=audit,
         )
 
@@ -78,7 +78,7 @@ class Ledger:
 
         Raises ForeignRevision where a newer release was here.
         """
-        if self.database.is_there() and self._revision() == REVISION:
+        if self.database.exists() and self._revision() == REVISION:
             return
         # Alembic loads here: most processes never migrate, and their start need not pay for it.
         from alumniq_pipelines.adapters.ledger.schema_upgrade import migrate  # noqa: PLC0415

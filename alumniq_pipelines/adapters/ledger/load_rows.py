@@ -10,9 +10,9 @@ from alumniq_pipelines.adapters.ledger.targets import target_of, target_values
 from alumniq_pipelines.core.loads.check_result import Cause, Counts
 from alumniq_pipelines.core.loads.diff import Changes
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest
-from alumniq_pipelines.core.loads.outcome import Attempt, CheckRecord
+from alumniq_pipelines.core.loads.outcome import AttemptRecord, CheckRecord
 
-GIVEN = (
+INSERT_COLUMNS = (
     "job_id",
     "customer",
     "environment",
@@ -87,9 +87,9 @@ def load_of(row: RowMapping) -> Load:
     )
 
 
-def attempt_of(row: RowMapping) -> Attempt:
+def attempt_of(row: RowMapping) -> AttemptRecord:
     """Read a row of `attempts`."""
-    return Attempt(
+    return AttemptRecord(
         number=row["number"],
         run_id=row["run_id"],
         result=row["result"],
@@ -139,7 +139,7 @@ def _changes(row: RowMapping) -> Changes | None:
 
 def remark_column(remarks: Sequence[Cause]) -> dict[str, Any]:
     """Lay out remarks for either table."""
-    return {"remarks": [asdict(each) for each in remarks] or None}
+    return {"remarks": [asdict(remark) for remark in remarks] or None}
 
 
 def remarks_of(row: RowMapping) -> tuple[Cause, ...]:

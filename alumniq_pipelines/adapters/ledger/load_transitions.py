@@ -11,12 +11,12 @@ from alumniq_pipelines.core.loads.load import JobId, LoadState, states_before
 from alumniq_pipelines.core.loads.outcome import AttemptResult
 
 
-def in_order(*states: LoadState) -> Select[Any]:
+def in_acceptance_order(*states: LoadState) -> Select[Any]:
     """Select loads in some states, in order of acceptance."""
     return select(loads).where(loads.c.state.in_(states)).order_by(loads.c.number)
 
 
-def move(job_id: JobId, state: LoadState) -> Update:
+def transition(job_id: JobId, state: LoadState) -> Update:
     """Update a load to a state, where it is in one from which that is legal."""
     legal = sorted(states_before(state))
     return (
@@ -29,7 +29,7 @@ def receipt_columns(receipt: Receipt | None) -> dict[str, str | None]:
     return {} if receipt is None else {"sha256": receipt.sha256, "etag": receipt.etag}
 
 
-def close_open(job_id: JobId, result: AttemptResult, now: datetime) -> Update:
+def close_open_attempt(job_id: JobId, result: AttemptResult, now: datetime) -> Update:
     """Update the open attempt of a load to a result."""
     return (
         update(attempts)

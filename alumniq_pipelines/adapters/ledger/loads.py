@@ -14,7 +14,7 @@ from sqlalchemy import (
     update,
 )
 
-from alumniq_pipelines.adapters.ledger.acceptance import Acceptance
+from alumniq_pipelines.adapters.ledger.acceptance import LoadWriter
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.load_rows import (
     attempt_of,
@@ -25,14 +25,14 @@ from alumniq_pipelines.adapters.ledger.load_rows import (
     remark_column,
 )
 from alumniq_pipelines.adapters.ledger.load_transitions import (
-    close_open,
-    in_order,
-    move,
+    close_open_attempt,
+    in_acceptance_order,
     receipt_columns,
+    transition,
 )
-from alumniq_pipelines.adapters.ledger.notifications import owe
+from alumniq_pipelines.adapters.ledger.notifications import enqueue
 from alumniq_pipelines.adapters.ledger.tables import attempts, loads
-from alumniq_pipelines.adapters.ledger.targets import is_for
+from alumniq_pipelines.adapters.ledger.targets import matches_target
 from alumniq_pipelines.core.loads.archive import Receipt
 from alumniq_pipelines.core.loads.load import (
     FINAL_STATES,
@@ -43,7 +43,7 @@ from alumniq_pipelines.core.loads.load import (
     LoadState,
     Origin,
 )
-from alumniq_pipelines.core.loads.outcome import Attempt, AttemptResult, CheckRecord, Outcome
+from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, CheckRecord, Outcome
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.notifications.notification import Notice
 
@@ -53,22 +53,25 @@ class Loads:
     """All loads, and the attempts at each."""
 
     database: Database
-    acceptance: Acceptance = field(repr=False)
+    acceptance: LoadWriter = field(repr=False)
 
     def accept(self, request: LoadRequest, now: datetime) -> Load:
         """Keep a load, QUEUED; it is on disk when this returns. Raises UnknownCustomer."""
-        (kept,) = self.accept_all([request], now)
-        if isinstance(kept, Exception):
-            raise kept
-        return kept
+        (saved,) = self.accept_all([request], now)
+        if isinstance(saved, Exception):
+            raise saved
+        return saved
 
     def accept_all(
         self, requests: Iterable[LoadRequest], now: datetime
     ) -> Sequence[Load | Exception]:
         """Keep loads with one commit; in place of one that could not be kept, say why."""
         accepted = now.astimezone(UTC)
-        return self.acceptance.keep(
-            [Load(0, each, LoadState.QUEUED, attempts=0, accepted_at=accepted) for each in requests]
+        return self.acceptance.save(
+            [
+                Load(0, request, LoadState.QUEUED, attempts=0, accepted_at=accepted)
+                for request in requests
+            ]
         )
 
     def get(self, job_id: JobId) -> Load | None:
@@ -77,7 +80,7 @@ class Loads:
 
     def by_idempotency_key(self, idempotency_key: str) -> Load | None:
         """Find the load that was accepted under a caller's own name for its request."""
-        return self.acceptance.named(idempotency_key)
+        return self.acceptance.by_idempotency_key(idempotency_key)
 
     def by_run(self, run_id: str) -> Load | None:
         """Find the load whose latest or earlier attempt was this Dagster run's."""
@@ -93,43 +96,45 @@ class Loads:
         target: Target | None = None,
         states: Sequence[LoadState] = (),
         before: int | None = None,
-        most: int = 50,
+        limit: int = 50,
     ) -> Sequence[Load]:
         """List loads, newest first; an empty `states` means all.
 
         `before` is the number of the last one seen: those that follow it are listed.
         """
-        wanted = select(loads).order_by(loads.c.number.desc()).limit(most)
+        query = select(loads).order_by(loads.c.number.desc()).limit(limit)
         if customer is not None:
-            wanted = wanted.where(loads.c.customer == customer)
+            query = query.where(loads.c.customer == customer)
         if environment is not None:
-            wanted = wanted.where(loads.c.environment == environment)
+            query = query.where(loads.c.environment == environment)
         if feeds is not None:
-            wanted = wanted.where(loads.c.feed.in_(feeds))
+            query = query.where(loads.c.feed.in_(feeds))
         if target is not None:
-            wanted = wanted.where(is_for(loads, target))
+            query = query.where(matches_target(loads, target))
         if before is not None:
-            wanted = wanted.where(loads.c.number < before)
+            query = query.where(loads.c.number < before)
         if states:
-            wanted = wanted.where(loads.c.state.in_(states))
-        return self._many(wanted)
+            query = query.where(loads.c.state.in_(states))
+        return self._many(query)
 
-    def waiting(self, most: int = 500) -> Sequence[Load]:
+    def queued(self, limit: int = 500) -> Sequence[Load]:
         """List QUEUED loads in order of acceptance."""
-        return self._many(in_order(LoadState.QUEUED).limit(most))
+        return self._many(in_acceptance_order(LoadState.QUEUED).limit(limit))
 
     def unfinished(self) -> Sequence[Load]:
         """List loads that are REQUESTED or RUNNING, in order of acceptance."""
-        return self._many(in_order(LoadState.REQUESTED, LoadState.RUNNING))
+        return self._many(in_acceptance_order(LoadState.REQUESTED, LoadState.RUNNING))
 
     def last_accepted(self, target: Target) -> Load | None:
         """Answer the newest load that a webhook asked for, no dry run, whatever became of it."""
-        wanted = select(loads).where(
-            is_for(loads, target), loads.c.origin == Origin.WEBHOOK, loads.c.dry_run.is_(False)
+        query = select(loads).where(
+            matches_target(loads, target),
+            loads.c.origin == Origin.WEBHOOK,
+            loads.c.dry_run.is_(False),
         )
-        return self._one(wanted.order_by(loads.c.number.desc()).limit(1))
+        return self._one(query.order_by(loads.c.number.desc()).limit(1))
 
-    def last_of_each_feed(self, customer: str, environment: Environment) -> Mapping[str, Load]:
+    def latest_by_feed(self, customer: str, environment: Environment) -> Mapping[str, Load]:
         """Answer the newest load of each feed of a customer's environment, by feed."""
         newest = (
             select(func.max(loads.c.number))
@@ -137,51 +142,51 @@ class Loads:
             .group_by(loads.c.feed)
         )
         found = self._many(select(loads).where(loads.c.number.in_(newest)))
-        return {each.target.feed: each for each in found}
+        return {load.target.feed: load for load in found}
 
     def queue_position(self, load: Load) -> int | None:
         """Count the unfinished loads of a target up to this one; None once it runs or has ended."""
         if load.state not in {LoadState.QUEUED, LoadState.REQUESTED}:
             return None
         unfinished = UNDERWAY_STATES
-        wanted = (
+        query = (
             select(func.count())
             .select_from(loads)
             .where(
-                is_for(loads, load.target),
+                matches_target(loads, load.target),
                 loads.c.number <= load.number,
                 loads.c.state.in_(sorted(unfinished)),
             )
         )
         with self.database.reading() as connection:
-            return connection.scalar(wanted)
+            return connection.scalar(query)
 
     def mark_requested(self, job_id: JobId, now: datetime) -> bool:
         """QUEUED → REQUESTED; False where the load had already moved on."""
-        moved = move(job_id, LoadState.REQUESTED).values(requested_at=now)
+        statement = transition(job_id, LoadState.REQUESTED).values(requested_at=now)
         with self.database.writing_once() as connection:
-            return connection.execute(moved).rowcount == 1
+            return connection.execute(statement).rowcount == 1
 
     def requeue(self, job_id: JobId, now: datetime) -> bool:
         """REQUESTED or RUNNING → QUEUED, closing an open attempt as LOST."""
-        moved = (
-            move(job_id, LoadState.QUEUED)
+        statement = (
+            transition(job_id, LoadState.QUEUED)
             .where(loads.c.state != LoadState.HELD)
             .values(requested_at=None)
         )
         with self.database.writing() as connection:
-            if connection.execute(moved).rowcount == 0:
+            if connection.execute(statement).rowcount == 0:
                 return False
-            connection.execute(close_open(job_id, AttemptResult.LOST, now))
+            connection.execute(close_open_attempt(job_id, AttemptResult.LOST, now))
         return True
 
-    def begin_attempt(self, job_id: JobId, run_id: str, now: datetime) -> Attempt | None:
+    def begin_attempt(self, job_id: JobId, run_id: str, now: datetime) -> AttemptRecord | None:
         """Open the next attempt and move to RUNNING, closing one left open as LOST.
 
         None where the load has ended already.
         """
-        moved = (
-            move(job_id, LoadState.RUNNING)
+        statement = (
+            transition(job_id, LoadState.RUNNING)
             .values(
                 attempts=loads.c.attempts + 1,
                 run_id=run_id,
@@ -190,13 +195,13 @@ class Loads:
             .returning(loads.c.attempts)
         )
         with self.database.writing() as connection:
-            number = connection.scalar(moved)
+            number = connection.scalar(statement)
             if number is None:
                 return None
-            connection.execute(close_open(job_id, AttemptResult.LOST, now))
+            connection.execute(close_open_attempt(job_id, AttemptResult.LOST, now))
             opened = {"number": number, "run_id": run_id, "started_at": now, "errors": []}
             connection.execute(insert(attempts).values(job_id=job_id, **opened))
-        return Attempt(number, run_id, started_at=now.astimezone(UTC))
+        return AttemptRecord(number, run_id, started_at=now.astimezone(UTC))
 
     def record_check(
         self, job_id: JobId, number: int, check: CheckRecord, receipt: Receipt | None
@@ -244,7 +249,7 @@ class Loads:
         Without `check` or `receipt`, what was recorded of them before stays.
         """
         closed = (
-            close_open(job_id, result, now)
+            close_open_attempt(job_id, result, now)
             .where(attempts.c.number == number)
             .values(errors=list(errors), **receipt_columns(receipt))
         )
@@ -255,13 +260,13 @@ class Loads:
 
     def mark_published(self, job_id: JobId, number: int, now: datetime) -> None:
         """Close an attempt, or correct one, that published and was cut off or failed after that."""
-        cut_off = (AttemptResult.LOST, AttemptResult.OUTAGE)
+        interrupted = (AttemptResult.LOST, AttemptResult.OUTAGE)
         corrected = (
             update(attempts)
             .where(
                 attempts.c.job_id == job_id,
                 attempts.c.number == number,
-                or_(attempts.c.result.is_(None), attempts.c.result.in_(cut_off)),
+                or_(attempts.c.result.is_(None), attempts.c.result.in_(interrupted)),
             )
             .values(
                 result=AttemptResult.PUBLISHED,
@@ -274,7 +279,7 @@ class Loads:
 
     def receipt(self, job_id: JobId) -> Receipt | None:
         """Answer what the attempts at a load read last."""
-        read = [each for each in self.attempts(job_id) if each.sha256 is not None]
+        read = [attempt for attempt in self.attempts(job_id) if attempt.sha256 is not None]
         return Receipt(read[-1].sha256 or "", read[-1].etag) if read else None
 
     def unchanged_after(self, load: Load) -> int | None:
@@ -286,7 +291,7 @@ class Loads:
             select(func.max(loads.c.number))
             .join(attempts)
             .where(
-                is_for(loads, load.target),
+                matches_target(loads, load.target),
                 loads.c.number > load.number,
                 attempts.c.result == AttemptResult.UNCHANGED,
             )
@@ -295,11 +300,11 @@ class Loads:
             number: int | None = connection.scalar(later)
         return number
 
-    def attempts(self, job_id: JobId) -> Sequence[Attempt]:
+    def attempts(self, job_id: JobId) -> Sequence[AttemptRecord]:
         """List the attempts at a load, oldest first."""
-        wanted = select(attempts).where(attempts.c.job_id == job_id).order_by(attempts.c.number)
+        query = select(attempts).where(attempts.c.job_id == job_id).order_by(attempts.c.number)
         with self.database.reading() as connection:
-            return [attempt_of(row) for row in connection.execute(wanted).mappings()]
+            return [attempt_of(row) for row in connection.execute(query).mappings()]
 
     def end(
         self,
@@ -319,7 +324,7 @@ class Loads:
         if outcome.state not in FINAL_STATES:
             message = f"{outcome.state} does not end a load."
             raise ValueError(message)
-        moved = move(job_id, outcome.state).values(
+        statement = transition(job_id, outcome.state).values(
             ended_at=now,
             errors=list(outcome.errors),
             **count_columns(outcome.counts),
@@ -327,18 +332,18 @@ class Loads:
             **remark_column(outcome.remarks),
         )
         if only_from:
-            moved = moved.where(loads.c.state.in_(sorted(only_from)))
+            statement = statement.where(loads.c.state.in_(sorted(only_from)))
         with self.database.writing() as connection:
-            if connection.execute(moved).rowcount == 0:
+            if connection.execute(statement).rowcount == 0:
                 return False
-            connection.execute(close_open(job_id, AttemptResult.LOST, now))
-            owe(connection, f"msg_{job_id}", notices, now, job_id=job_id)
+            connection.execute(close_open_attempt(job_id, AttemptResult.LOST, now))
+            enqueue(connection, f"msg_{job_id}", notices, now, job_id=job_id)
         return True
 
-    def _one(self, wanted: Select[Any]) -> Load | None:
-        found = self._many(wanted)
+    def _one(self, query: Select[Any]) -> Load | None:
+        found = self._many(query)
         return found[0] if found else None
 
-    def _many(self, wanted: Select[Any]) -> Sequence[Load]:
+    def _many(self, query: Select[Any]) -> Sequence[Load]:
         with self.database.reading() as connection:
-            return [load_of(row) for row in connection.execute(wanted).mappings()]
+            return [load_of(row) for row in connection.execute(query).mappings()]

@@ -18,37 +18,37 @@ from alumniq_pipelines.core.loads.load import LoadState
 
 
 @dataclass(frozen=True)
-class Tallies:
+class LedgerMetrics:
     """Counts over all customers."""
 
     database: Database
 
     def loads(self) -> Mapping[str, int]:
         """Count loads by state."""
-        return self._by(loads.c.state)
+        return self._count_by(loads.c.state)
 
     def notifications(self) -> Mapping[str, int]:
         """Count notifications by state."""
-        return self._by(notifications.c.state)
+        return self._count_by(notifications.c.state)
 
     def delivery_attempts(self) -> Mapping[bool, int]:
         """Count attempts at delivery by whether they delivered."""
-        return self._by(delivery_attempts.c.delivered)
+        return self._count_by(delivery_attempts.c.delivered)
 
     def incidents(self) -> Mapping[str, int]:
         """Count open incidents by kind; the first four kinds are silence."""
-        return self._by(incidents.c.kind, incidents.c.closed_at.is_(None))
+        return self._count_by(incidents.c.kind, incidents.c.closed_at.is_(None))
 
     def waiting_since(self) -> datetime | None:
         """Answer when the load that waits longest was accepted."""
-        wanted = select(func.min(loads.c.accepted_at)).where(
+        query = select(func.min(loads.c.accepted_at)).where(
             loads.c.state.in_([LoadState.QUEUED, LoadState.REQUESTED])
         )
         with self.database.reading() as connection:
-            since: datetime | None = connection.scalar(wanted)
+            since: datetime | None = connection.scalar(query)
         return since
 
-    def _by(self, column: Column[Any], *conditions: Any) -> Mapping[Any, int]:
-        wanted = select(column, func.count()).where(*conditions).group_by(column)
+    def _count_by(self, column: Column[Any], *conditions: Any) -> Mapping[Any, int]:
+        query = select(column, func.count()).where(*conditions).group_by(column)
         with self.database.reading() as connection:
-            return {row[0]: row[1] for row in connection.execute(wanted)}
+            return {row[0]: row[1] for row in connection.execute(query)}

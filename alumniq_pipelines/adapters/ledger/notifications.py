@@ -30,15 +30,15 @@ class Notifications:
     database: Database
     audit: AuditTrail
 
-    def announce(self, job_id: JobId, notices: Sequence[Notice], now: datetime) -> None:
+    def enqueue_start(self, job_id: JobId, notices: Sequence[Notice], now: datetime) -> None:
         """Owe what is said when a load starts; repeating it changes nothing."""
         rows = _rows(f"msg_{job_id}-start", notices, now, job_id=job_id)
         if rows:
-            kept = self.database.insert(notifications)
+            statement = self.database.insert(notifications)
             with self.database.writing_once() as connection:
-                connection.execute(kept.on_conflict_do_nothing(index_elements=["id"]), rows)
+                connection.execute(statement.on_conflict_do_nothing(index_elements=["id"]), rows)
 
-    def claim(self, now: datetime, lease: timedelta, most: int = 100) -> Sequence[Notification]:
+    def claim(self, now: datetime, lease: timedelta, limit: int = 100) -> Sequence[Notification]:
         """Take due notifications for sending; nobody else gets them until the lease is over."""
         due = (
             select(notifications.c.id)
@@ -48,7 +48,7 @@ class Notifications:
                 or_(notifications.c.leased_until.is_(None), notifications.c.leased_until <= now),
             )
             .order_by(notifications.c.next_attempt_at, notifications.c.id)
-            .limit(most)
+            .limit(limit)
             .with_for_update(skip_locked=True)
             .cte("due")
         )
@@ -60,7 +60,9 @@ class Notifications:
         )
         with self.database.writing() as connection:
             taken = [_notification(row) for row in connection.execute(claimed).mappings()]
-        return sorted(taken, key=lambda each: (each.next_attempt_at, each.id))
+        return sorted(
+            taken, key=lambda notification: (notification.next_attempt_at, notification.id)
+        )
 
     def record(self, notification: Notification, result: DeliveryResult, now: datetime) -> None:
         """Write down a delivery attempt and what follows from it.
@@ -68,16 +70,16 @@ class Notifications:
         Only the latest claim decides about the next attempt: a sender that outlived its lease may
         still say that it delivered, but not disturb whoever claimed the notification after it.
         """
-        moved = (
+        statement = (
             update(notifications)
             .where(
                 notifications.c.id == notification.id,
                 notifications.c.state == NotificationState.PENDING,
             )
-            .values(_what_follows(notification, result, now))
+            .values(_next_state(notification, result, now))
         )
         if not result.delivered:
-            moved = moved.where(notifications.c.leased_until == notification.leased_until)
+            statement = statement.where(notifications.c.leased_until == notification.leased_until)
         tried = insert(delivery_attempts).values(
             notification_id=notification.id,
             at=now,
@@ -86,10 +88,10 @@ class Notifications:
             detail=result.detail,
         )
         with self.database.writing() as connection:
-            connection.execute(moved)
+            connection.execute(statement)
             connection.execute(tried)
 
-    def send_again(self, notification_id: str, actor: str, now: datetime) -> bool:
+    def make_due_again(self, notification_id: str, actor: str, now: datetime) -> bool:
         """Make a notification due now, from the start of its schedule, with its audit entry.
 
         False, and nothing written, where there is none, or a delivery attempt is in progress.
@@ -114,18 +116,18 @@ class Notifications:
         self, job_id: JobId, audiences: Collection[Audience] = EVERYBODY
     ) -> Sequence[Notification]:
         """List a load's notifications that are for one of these audiences."""
-        wanted = select(notifications).where(
+        query = select(notifications).where(
             notifications.c.job_id == job_id, notifications.c.audience.in_(audiences)
         )
         with self.database.reading() as connection:
-            rows = connection.execute(wanted.order_by(notifications.c.id)).mappings()
+            rows = connection.execute(query.order_by(notifications.c.id)).mappings()
             return [_notification(row) for row in rows]
 
     def get(self, notification_id: str) -> Notification | None:
         """Look a notification up."""
-        wanted = select(notifications).where(notifications.c.id == notification_id)
+        query = select(notifications).where(notifications.c.id == notification_id)
         with self.database.reading() as connection:
-            row = connection.execute(wanted).mappings().one_or_none()
+            row = connection.execute(query).mappings().one_or_none()
         return None if row is None else _notification(row)
 
     def find(
@@ -133,19 +135,19 @@ class Notifications:
         *,
         customer: str | None = None,
         states: Sequence[NotificationState] = (),
-        most: int = 50,
+        limit: int = 50,
     ) -> Sequence[Notification]:
         """List what is owed to anybody, newest first; an empty `states` means all."""
-        wanted = select(notifications).order_by(
+        query = select(notifications).order_by(
             notifications.c.created_at.desc(), notifications.c.id
         )
         if customer is not None:
-            wanted = wanted.join(loads, notifications.c.job_id == loads.c.job_id)
-            wanted = wanted.where(loads.c.customer == customer)
+            query = query.join(loads, notifications.c.job_id == loads.c.job_id)
+            query = query.where(loads.c.customer == customer)
         if states:
-            wanted = wanted.where(notifications.c.state.in_(states))
+            query = query.where(notifications.c.state.in_(states))
         with self.database.reading() as connection:
-            return [_notification(row) for row in connection.execute(wanted.limit(most)).mappings()]
+            return [_notification(row) for row in connection.execute(query.limit(limit)).mappings()]
 
     def about_loads(
         self,
@@ -154,10 +156,10 @@ class Notifications:
         feeds: Sequence[str] | None = None,
         *,
         audiences: Collection[Audience] = EVERYBODY,
-        most: int = 100,
+        limit: int = 100,
     ) -> Sequence[Notification]:
         """List notifications about a customer's loads, newest first; `feeds` None means all."""
-        wanted = (
+        query = (
             select(notifications)
             .join(loads, notifications.c.job_id == loads.c.job_id)
             .where(
@@ -166,16 +168,16 @@ class Notifications:
                 notifications.c.audience.in_(audiences),
             )
             .order_by(notifications.c.created_at.desc(), notifications.c.id)
-            .limit(most)
+            .limit(limit)
         )
         if feeds is not None:
-            wanted = wanted.where(loads.c.feed.in_(feeds))
+            query = query.where(loads.c.feed.in_(feeds))
         with self.database.reading() as connection:
-            return [_notification(row) for row in connection.execute(wanted).mappings()]
+            return [_notification(row) for row in connection.execute(query).mappings()]
 
     def attempts(self, notification_id: str) -> Sequence[tuple[datetime, DeliveryResult]]:
         """List the delivery attempts of a notification, oldest first."""
-        wanted = (
+        query = (
             select(delivery_attempts)
             .where(delivery_attempts.c.notification_id == notification_id)
             .order_by(delivery_attempts.c.id)
@@ -183,11 +185,11 @@ class Notifications:
         with self.database.reading() as connection:
             return [
                 (row["at"], DeliveryResult(row["delivered"], row["detail"], row["permanent"]))
-                for row in connection.execute(wanted).mappings()
+                for row in connection.execute(query).mappings()
             ]
 
 
-def owe(
+def enqueue(
     connection: Connection,
     name: str,
     notices: Sequence[Notice],
@@ -215,7 +217,7 @@ def _rows(
 ) -> list[dict[str, Any]]:
     return [
         {
-            "id": f"{name}-{place}",
+            "id": f"{name}-{index}",
             "job_id": job_id,
             "incident_id": incident_id,
             "channel": notice.channel,
@@ -228,11 +230,11 @@ def _rows(
             "created_at": now,
             "next_attempt_at": now,
         }
-        for place, notice in enumerate(notices, start=1)
+        for index, notice in enumerate(notices, start=1)
     ]
 
 
-def _what_follows(
+def _next_state(
     notification: Notification, result: DeliveryResult, now: datetime
 ) -> dict[str, Any]:
     changes: dict[str, Any] = {"attempts": notifications.c.attempts + 1, "leased_until": None}

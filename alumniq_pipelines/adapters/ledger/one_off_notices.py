@@ -8,13 +8,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert
 
-from alumniq_pipelines.adapters.ledger.notifications import owe
+from alumniq_pipelines.adapters.ledger.notifications import enqueue
 from alumniq_pipelines.adapters.ledger.tables import incidents
 from alumniq_pipelines.core.monitoring.incident import Condition, Resolution
 from alumniq_pipelines.core.notifications.notification import Notice
 
 
-def enqueue_news(
+def enqueue_announcement(
     connection: Connection,
     name: str,
     condition: Condition,
@@ -37,4 +37,4 @@ def enqueue_news(
         resolution=Resolution.DROPPED,
     )
     incident = connection.scalar(happened.returning(incidents.c.id))
-    owe(connection, name, notices, now, incident_id=incident)
+    enqueue(connection, name, notices, now, incident_id=incident)

@@ -12,19 +12,19 @@ from typing import Any, Self
 from sqlalchemy import Connection, Dialect, Select, exc
 from sqlalchemy.sql.dml import ReturningInsert
 
-Turn = Callable[[Any], Any] | None
+Processor = Callable[[Any], Any] | None
 """What turns a value into another one; None where it stays as it is."""
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedStatement:
     """One statement that answers rows, for one engine."""
 
     text: str
-    order: Sequence[str] | None
+    parameter_order: Sequence[str] | None
     """Of the parameters, where the driver goes by their place."""
-    inward: Mapping[str, Turn]
-    outward: Sequence[Turn]
+    bind_processors: Mapping[str, Processor]
+    result_processors: Sequence[Processor]
     dialect: Dialect
 
     @classmethod
@@ -36,27 +36,31 @@ class Prepared:
     ) -> Self:
         """Compile a statement; `columns` are those that an INSERT gives values for."""
         compiled: Any = statement.compile(dialect=dialect, column_keys=columns)
-        kinds = {name: bind.type.dialect_impl(dialect) for name, bind in compiled.binds.items()}
-        answered = [each.type.dialect_impl(dialect) for each in statement.exported_columns]
+        types = {name: bind.type.dialect_impl(dialect) for name, bind in compiled.binds.items()}
+        result_types = [column.type.dialect_impl(dialect) for column in statement.exported_columns]
         return cls(
             compiled.string,
             compiled.positiontup if compiled.positional else None,
-            {name: kind.bind_processor(dialect) for name, kind in kinds.items()},
-            [kind.result_processor(dialect, None) for kind in answered],
+            {name: column_type.bind_processor(dialect) for name, column_type in types.items()},
+            [column_type.result_processor(dialect, None) for column_type in result_types],
             dialect,
         )
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
         """Run it; the driver's errors come as SQLAlchemy's, without the values."""
-        turned = {
-            name: values[name] if turn is None else turn(values[name])
-            for name, turn in self.inward.items()
+        bound = {
+            name: values[name] if processor is None else processor(values[name])
+            for name, processor in self.bind_processors.items()
         }
-        given = turned if self.order is None else [turned[name] for name in self.order]
+        parameters = (
+            bound
+            if self.parameter_order is None
+            else [bound[name] for name in self.parameter_order]
+        )
         driver: Any = self.dialect.loaded_dbapi
         with closing(connection.connection.cursor()) as cursor:
             try:
-                cursor.execute(self.text, given)
+                cursor.execute(self.text, parameters)
                 found = cursor.fetchall()
             except driver.Error as error:
                 raise exc.DBAPIError.instance(
@@ -64,8 +68,8 @@ class Prepared:
                 ) from None
         return [
             tuple(
-                value if turn is None else turn(value)
-                for value, turn in zip(row, self.outward, strict=True)
+                value if processor is None else processor(value)
+                for value, processor in zip(row, self.result_processors, strict=True)
             )
             for row in found
         ]

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.database import Database
-from alumniq_pipelines.adapters.ledger.one_off_notices import enqueue_news
+from alumniq_pipelines.adapters.ledger.one_off_notices import enqueue_announcement
 from alumniq_pipelines.adapters.ledger.tables import incidents, s3_key_reminders, s3_keys
 from alumniq_pipelines.core.access.s3_keys import S3Key
 from alumniq_pipelines.core.monitoring.incident import Condition, Kind
@@ -24,7 +24,7 @@ class S3Keys:
 
     def of(self, user_name: str) -> Sequence[S3Key]:
         """List a user's keys, newest first."""
-        wanted = (
+        query = (
             select(
                 s3_keys.c.access_key_id,
                 s3_keys.c.customer,
@@ -37,7 +37,7 @@ class S3Keys:
             .order_by(s3_keys.c.created_at.desc(), s3_keys.c.access_key_id)
         )
         with self.database.reading() as connection:
-            return [S3Key(*row) for row in connection.execute(wanted)]
+            return [S3Key(*row) for row in connection.execute(query)]
 
     def add(self, key: S3Key, notices: Sequence[Notice], now: datetime) -> None:
         """Keep a new key and owe the news of it, in one transaction."""
@@ -67,29 +67,34 @@ class S3Keys:
 
     def warn(self, key: S3Key, notices: Sequence[Notice], now: datetime) -> bool:
         """Owe the warning that a key is about to end, once."""
-        named = f"s3-key:{key.access_key_id}"
+        condition_key = f"s3-key:{key.access_key_id}"
         with self.database.writing() as connection:
-            told = select(incidents.c.id).where(incidents.c.key == named).limit(1)
-            if connection.scalar(told) is not None:
+            existing = select(incidents.c.id).where(incidents.c.key == condition_key).limit(1)
+            if connection.scalar(existing) is not None:
                 return False
             _enqueue(
-                connection, f"msg_{key.access_key_id}-ends", "S3 key ends", notices, now, named
+                connection,
+                f"msg_{key.access_key_id}-ends",
+                "S3 key ends",
+                notices,
+                now,
+                condition_key,
             )
         return True
 
-    def remind(self, customer: str, email: str, now: datetime) -> None:
+    def add_reminder_address(self, customer: str, email: str, now: datetime) -> None:
         """Write to an address whenever a key is made or ends; repeating it changes nothing."""
-        kept = self.database.insert(s3_key_reminders).values(
+        statement = self.database.insert(s3_key_reminders).values(
             customer=customer, email=email, created_at=now
         )
         with self.database.writing_once() as connection:
-            connection.execute(kept.on_conflict_do_nothing())
+            connection.execute(statement.on_conflict_do_nothing())
 
-    def reminded(self, customer: str) -> Sequence[str]:
+    def reminder_addresses(self, customer: str) -> Sequence[str]:
         """List the addresses of a customer that asked to be written to."""
-        wanted = select(s3_key_reminders.c.email).where(s3_key_reminders.c.customer == customer)
+        query = select(s3_key_reminders.c.email).where(s3_key_reminders.c.customer == customer)
         with self.database.reading() as connection:
-            return list(connection.scalars(wanted.order_by(s3_key_reminders.c.email)))
+            return list(connection.scalars(query.order_by(s3_key_reminders.c.email)))
 
     def _audit(self, connection: Connection, action: str, key: S3Key, now: datetime) -> None:
         self.audit.add(
@@ -111,4 +116,4 @@ def _enqueue(
     key: str = "",
 ) -> None:
     condition = Condition(key or name, Kind.KEY_EXPIRING, title, detail="")
-    enqueue_news(connection, name, condition, notices, now)
+    enqueue_announcement(connection, name, condition, notices, now)

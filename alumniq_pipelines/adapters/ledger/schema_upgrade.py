@@ -9,7 +9,7 @@ from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
-from alumniq_pipelines.adapters.ledger.database import PATIENCE_SECONDS, Database
+from alumniq_pipelines.adapters.ledger.database import LOCK_TIMEOUT_SECONDS, Database
 from alumniq_pipelines.adapters.ledger.tables import REVISION, revision_of
 from alumniq_pipelines.core.problems.outage import LedgerUnavailable
 from alumniq_pipelines.core.problems.setup import ForeignRevision
@@ -18,7 +18,7 @@ from alumniq_pipelines.files.private_files import create_file, make_folder
 ADVISORY_LOCK = 7_305_213_941
 """Any number, as long as nobody else's: what processes that migrate PostgreSQL wait for."""
 
-_one_at_a_time = threading.Lock()
+_migration_lock = threading.Lock()
 """Alembic keeps the migration at work in globals of its modules."""
 
 
@@ -30,7 +30,7 @@ def migrate(database: Database) -> None:
     if database.path is not None:
         _make_file(database.path)
         _enter_wal_mode(database)
-    with _one_at_a_time, database.writing() as connection:
+    with _migration_lock, database.writing() as connection:
         if database.path is None:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": ADVISORY_LOCK})
         if revision_of(connection) == REVISION:
@@ -64,7 +64,7 @@ def _make_file(path: Path) -> None:
 
 def _enter_wal_mode(database: Database) -> None:
     """Switch the file to WAL, for good; where two try at once, SQLite refuses without waiting."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
     while True:
         try:
             with database.reading() as connection:

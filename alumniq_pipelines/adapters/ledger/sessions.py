@@ -33,7 +33,7 @@ class Sessions:
 
         Whoever asks checks the networks of its limits: Gate.session.
         """
-        wanted = (
+        query = (
             select(
                 sessions.c.staff,
                 sessions.c.key_prefix,
@@ -55,7 +55,7 @@ class Sessions:
             )
         )
         with self.database.reading() as connection:
-            row = connection.execute(wanted).mappings().one_or_none()
+            row = connection.execute(query).mappings().one_or_none()
         if row is None:
             return None
         found = dict(row)
@@ -63,15 +63,15 @@ class Sessions:
         limits = KeyLimits(None if feeds is None else tuple(feeds), tuple(networks or ()))
         return Session(**found, limits=limits)
 
-    def look_at(self, token: str, customer: str, environment: Environment) -> None:
+    def switch_customer(self, token: str, customer: str, environment: Environment) -> None:
         """Let a session of staff see a customer's environment; a customer's own never moves."""
-        moved = (
+        statement = (
             update(sessions)
             .where(sessions.c.digest == token_digest(token), sessions.c.staff.is_not(None))
             .values(customer=customer, environment=environment)
         )
         with self.database.writing_once() as connection:
-            connection.execute(moved)
+            connection.execute(statement)
 
     def end(self, token: str) -> None:
         """Sign out."""

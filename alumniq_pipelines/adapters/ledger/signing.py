@@ -14,12 +14,12 @@ from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.notifications.signing import OVERLAP, SigningSalt, new_salt
 from alumniq_pipelines.core.problems.command import UnknownCustomer
 
-MOST_AT_ONCE = 3
+MAX_SIGNATURES = 3
 """Signatures of one callback, however often a secret was replaced within a day."""
 
 
 @dataclass(frozen=True)
-class Signing:
+class SigningSalts:
     """The salts of customers' secrets, newest first."""
 
     database: Database
@@ -63,11 +63,11 @@ class Signing:
         owner = loads.c.customer == signing_salts.c.customer
         return self._live(_salts(now).join(loads, owner).where(loads.c.job_id == job_id))
 
-    def _live(self, wanted: Select[tuple[str, str, datetime, datetime]]) -> Sequence[SigningSalt]:
+    def _live(self, query: Select[tuple[str, str, datetime, datetime]]) -> Sequence[SigningSalt]:
         with self.database.reading() as connection:
             return [
                 SigningSalt(row.customer, row.salt, row.created_at, row.expires_at)
-                for row in connection.execute(wanted)
+                for row in connection.execute(query)
             ]
 
 
@@ -77,7 +77,7 @@ def _salts(now: datetime) -> Select[tuple[str, str, datetime, datetime]]:
         select(columns.customer, columns.salt, columns.created_at, columns.expires_at)
         .where(or_(columns.expires_at.is_(None), columns.expires_at > now))
         .order_by(columns.created_at.desc(), columns.salt)
-        .limit(MOST_AT_ONCE)
+        .limit(MAX_SIGNATURES)
     )
 
 

@@ -22,9 +22,9 @@ class StaffAccounts:
     def set(self, name: str, password_hash: str, now: datetime, *, actor: str = "system") -> None:
         """Keep a new account, or give one a new password, which ends its sessions."""
         terms = {"password_hash": password_hash, "disabled_at": None}
-        kept = self.database.insert(staff).values(name=name, created_at=now, **terms)
+        statement = self.database.insert(staff).values(name=name, created_at=now, **terms)
         with self.database.writing() as connection:
-            connection.execute(kept.on_conflict_do_update(index_elements=["name"], set_=terms))
+            connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=terms))
             connection.execute(sessions.delete().where(sessions.c.staff == name))
             self.audit.add(actor, "staff account set", name, now, connection=connection)
 
@@ -43,15 +43,15 @@ class StaffAccounts:
 
     def all(self) -> Sequence[StaffAccount]:
         """List accounts by name."""
-        wanted = select(staff.c.name, staff.c.created_at, staff.c.disabled_at)
+        query = select(staff.c.name, staff.c.created_at, staff.c.disabled_at)
         with self.database.reading() as connection:
-            rows = connection.execute(wanted.order_by(staff.c.name))
+            rows = connection.execute(query.order_by(staff.c.name))
             return [StaffAccount(*row) for row in rows]
 
     def password_hash(self, name: str) -> str | None:
         """Answer the hash that a password is checked against; None where nobody may come in."""
-        wanted = select(staff.c.password_hash).where(
+        query = select(staff.c.password_hash).where(
             staff.c.name == name, staff.c.disabled_at.is_(None)
         )
         with self.database.reading() as connection:
-            return connection.scalar(wanted)
+            return connection.scalar(query)

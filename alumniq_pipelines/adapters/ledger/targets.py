@@ -10,7 +10,7 @@ def target_columns(table: Table) -> tuple[Column[str], Column[str], Column[str]]
     return table.c.customer, table.c.environment, table.c.feed
 
 
-def is_for(table: Table, target: Target) -> ColumnElement[bool]:
+def matches_target(table: Table, target: Target) -> ColumnElement[bool]:
     """Choose the rows of a target."""
     customer, environment, feed = target_columns(table)
     return and_(customer == target.customer, environment == target.environment, feed == target.feed)

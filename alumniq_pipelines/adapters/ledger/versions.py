@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping, select
 
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.tables import versions
-from alumniq_pipelines.adapters.ledger.targets import is_for, target_of, target_values
+from alumniq_pipelines.adapters.ledger.targets import matches_target, target_of, target_values
 from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.loads.warehouse import Version
@@ -22,7 +22,7 @@ class Versions:
 
     def record(self, version: Version, now: datetime) -> None:
         """Keep that a version was published; repeating it changes nothing."""
-        kept = self.database.insert(versions).values(
+        statement = self.database.insert(versions).values(
             **target_values(version.target),
             number=version.number,
             job_id=version.job_id,
@@ -35,29 +35,31 @@ class Versions:
             recorded_at=now,
         )
         with self.database.writing_once() as connection:
-            connection.execute(kept.on_conflict_do_nothing(index_elements=versions.primary_key))
+            connection.execute(
+                statement.on_conflict_do_nothing(index_elements=versions.primary_key)
+            )
 
-    def of(self, target: Target, most: int = 50) -> Sequence[Version]:
+    def of(self, target: Target, limit: int = 50) -> Sequence[Version]:
         """List a target's versions, newest first."""
-        wanted = (
+        query = (
             select(versions)
-            .where(is_for(versions, target))
+            .where(matches_target(versions, target))
             .order_by(versions.c.number.desc())
-            .limit(most)
+            .limit(limit)
         )
         with self.database.reading() as connection:
-            return [_version(target, row) for row in connection.execute(wanted).mappings()]
+            return [_version(target, row) for row in connection.execute(query).mappings()]
 
     def newest(self, target: Target) -> int | None:
         """Return the number of the newest version of a target; None where none was published."""
         published = self.of(target, 1)
         return published[0].number if published else None
 
-    def made_from(self, sha256: str) -> Sequence[Version]:
+    def by_sha256(self, sha256: str) -> Sequence[Version]:
         """List the versions of any target that were made from a file, newest first."""
-        wanted = select(versions).where(versions.c.sha256 == sha256)
+        query = select(versions).where(versions.c.sha256 == sha256)
         with self.database.reading() as connection:
-            rows = connection.execute(wanted.order_by(versions.c.number.desc())).mappings()
+            rows = connection.execute(query.order_by(versions.c.number.desc())).mappings()
             return [_version(target_of(row), row) for row in rows]
 
 

@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from alumniq_pipelines.adapters.notifiers.http import Call, Caller
+from alumniq_pipelines.adapters.notifiers.http import HttpCall, HttpClient
 from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
 from alumniq_pipelines.core.notifications.notification import DeliveryResult, Notification
 from alumniq_pipelines.core.notifications.signing import signature_header
 
-Secrets = Callable[[Notification], Sequence[str]]
+SecretsLookup = Callable[[Notification], Sequence[str]]
 """Answers what signs a callback: nothing, one secret, or two while a secret is replaced."""
 
 
-def unsigned(notification: Notification) -> Sequence[str]:
+def no_secrets(notification: Notification) -> Sequence[str]:
     """Sign nothing."""
     del notification
     return ()
@@ -28,15 +28,15 @@ class CallbackNotifier:
     addresses: AddressPolicy
     seconds: float = 15.0
     tls: ssl.SSLContext | None = None
-    secrets: Secrets = unsigned
+    secrets: SecretsLookup = no_secrets
 
     async def deliver(self, notification: Notification) -> DeliveryResult:
         """Send one callback; any 2xx is a delivery, and 410 asks for no more of them."""
         notice = notification.notice
         secrets = await asyncio.to_thread(self.secrets, notification)
         headers = _headers(notification, datetime.now(UTC), secrets)
-        call = Call("POST", notice.destination, notice.body, headers)
-        return await Caller(self.addresses, self.seconds, self.tls).call(call)
+        call = HttpCall("POST", notice.destination, notice.body, headers)
+        return await HttpClient(self.addresses, self.seconds, self.tls).call(call)
 
 
 def _headers(notification: Notification, now: datetime, secrets: Sequence[str]) -> dict[str, str]:

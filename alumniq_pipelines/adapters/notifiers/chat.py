@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from alumniq_pipelines.adapters.notifiers.http import ANYWHERE, Call, Caller
+from alumniq_pipelines.adapters.notifiers.http import ALLOW_ALL, HttpCall, HttpClient
 from alumniq_pipelines.core.notifications.notification import DeliveryResult, Notification
 
 
@@ -18,5 +18,5 @@ class ChatNotifier:
         if self.url is None:
             return DeliveryResult(delivered=False, detail="no chat is set", permanent=True)
         headers = {"Content-Type": "application/json"}
-        call = Call("POST", self.url, notification.notice.body, headers)
-        return await Caller(ANYWHERE, self.seconds).call(call)
+        call = HttpCall("POST", self.url, notification.notice.body, headers)
+        return await HttpClient(ALLOW_ALL, self.seconds).call(call)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from alumniq_pipelines.adapters.notifiers.http import Call, Caller
+from alumniq_pipelines.adapters.notifiers.http import HttpCall, HttpClient
 from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
 from alumniq_pipelines.core.notifications.notification import DeliveryResult, Notification
 
@@ -20,4 +20,4 @@ class HeartbeatNotifier:
 
     async def beat(self, url: str) -> DeliveryResult:
         """Call a URL once."""
-        return await Caller(self.addresses, self.seconds).call(Call("GET", url))
+        return await HttpClient(self.addresses, self.seconds).call(HttpCall("GET", url))

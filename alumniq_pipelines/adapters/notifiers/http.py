@@ -24,15 +24,15 @@ CONNECT_SECONDS = 5.0
 
 PORTS = range(1, 65_536)
 
-ANYWHERE = AddressPolicy.of(("0.0.0.0/0", "::/0"))
+ALLOW_ALL = AddressPolicy.of(("0.0.0.0/0", "::/0"))
 """For URLs that staff chose themselves: these often lead into their own network."""
 
-_ANSWER = httpx.Timeout(None, connect=CONNECT_SECONDS)
+_TIMEOUT = httpx.Timeout(None, connect=CONNECT_SECONDS)
 """Reading and writing have no limit of their own: the whole attempt has one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class HttpCall:
     """What is sent."""
 
     method: Literal["GET", "POST"]
@@ -42,7 +42,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Caller:
+class HttpClient:
     """Calls permitted addresses only.
 
     Every address that the name resolves to is checked, at each attempt, and the connection goes to
@@ -54,7 +54,7 @@ class Caller:
     seconds: float = 15.0
     tls: ssl.SSLContext | None = None
 
-    async def call(self, call: Call) -> DeliveryResult:
+    async def call(self, call: HttpCall) -> DeliveryResult:
         """Make one call; any 2xx is a delivery, and 410 asks for no more of them."""
         url = _callable_url(call.url)
         if url is None:
@@ -68,16 +68,16 @@ class Caller:
                     return DeliveryResult(delivered=False, detail="the name has no address")
                 if not all(self.addresses.permits(address) for address in addresses):
                     return DeliveryResult(delivered=False, detail="the address is not public")
-                answer = await self._send(call, url, addresses[:MOST_ADDRESSES])
+                response = await self._send(call, url, addresses[:MOST_ADDRESSES])
         except TimeoutError:
             detail = f"no answer within {self.seconds:g} seconds"
             return DeliveryResult(delivered=False, detail=detail)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             return DeliveryResult(delivered=False, detail=type(error).__name__)
-        return _result(answer)
+        return _result(response)
 
     async def _send(
-        self, call: Call, url: httpx.URL, addresses: Sequence[IPAddress]
+        self, call: HttpCall, url: httpx.URL, addresses: Sequence[IPAddress]
     ) -> httpx.Response:
         for address in addresses[:-1]:
             try:
@@ -86,9 +86,9 @@ class Caller:
                 continue
         return await self._send_to(addresses[-1], url, call)
 
-    async def _send_to(self, address: IPAddress, url: httpx.URL, call: Call) -> httpx.Response:
+    async def _send_to(self, address: IPAddress, url: httpx.URL, call: HttpCall) -> httpx.Response:
         host = url.raw_host.decode("ascii").rstrip(".")
-        own = {
+        own_headers = {
             "User-Agent": USER_AGENT,
             "Accept": "*/*",
             "Accept-Encoding": "identity",
@@ -99,8 +99,8 @@ class Caller:
             call.method,
             url.copy_with(host=str(address)),
             content=call.body.encode() or None,
-            headers={**call.headers, **own},
-            extensions={"sni_hostname": host, "timeout": _ANSWER.as_dict()},
+            headers={**call.headers, **own_headers},
+            extensions={"sni_hostname": host, "timeout": _TIMEOUT.as_dict()},
         )
         # Without a client: that would read `Location` and `Set-Cookie`, and raises what is no
         # HTTPError where a receiver sent nonsense.
@@ -116,19 +116,21 @@ def _tls() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _result(answer: httpx.Response) -> DeliveryResult:
-    status, delivered = answer.status_code, answer.is_success
+def _result(response: httpx.Response) -> DeliveryResult:
+    status, delivered = response.status_code, response.is_success
     return DeliveryResult(
         delivered=delivered,
         detail=f"HTTP {status}",
         permanent=status == httpx.codes.GONE,
-        retry_after=None if delivered else asked_wait(answer.headers.get("Retry-After", "")),
+        retry_after=None
+        if delivered
+        else parse_retry_after(response.headers.get("Retry-After", "")),
     )
 
 
-def asked_wait(retry_after: str) -> timedelta | None:
+def parse_retry_after(retry_after: str) -> timedelta | None:
     """Read a `Retry-After`: seconds or a date (RFC 9110); None where it says neither."""
-    if retry_after.isascii() and retry_after.isdigit() and len(retry_after) <= _MOST_DIGITS:
+    if retry_after.isascii() and retry_after.isdigit() and len(retry_after) <= _MAX_DIGITS:
         return timedelta(seconds=int(retry_after))
     try:
         wait = parsedate_to_datetime(retry_after) - datetime.now(UTC)
@@ -137,7 +139,7 @@ def asked_wait(retry_after: str) -> timedelta | None:
     return max(wait, timedelta())
 
 
-_MOST_DIGITS = 9
+_MAX_DIGITS = 9
 """As many as a length of time can have in any case."""
 
 
@@ -159,4 +161,4 @@ async def _resolve(url: httpx.URL) -> Sequence[IPAddress]:
     found = await asyncio.get_running_loop().getaddrinfo(
         url.raw_host, port, type=socket.SOCK_STREAM
     )
-    return tuple(dict.fromkeys(ip_address(each[4][0]) for each in found))
+    return tuple(dict.fromkeys(ip_address(info[4][0]) for info in found))

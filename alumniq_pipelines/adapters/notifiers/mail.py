@@ -18,17 +18,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from alumniq_pipelines.core.notifications.notification import DeliveryResult, Notification
 from alumniq_pipelines.files.private_files import create_file, make_folder
 
-SECONDS = 10.0
+TIMEOUT_SECONDS = 10.0
 """Limit on each step of a talk with the mail server."""
-PERMANENT = 500
+PERMANENT_FROM = 500
 """SMTP answers from here on say that trying again is of no use."""
 
 FACT = re.compile(r"([A-Z][A-Za-z ]*): (.+)")
-WIRE = SMTP.clone(cte_type="7bit")
+SMTP_POLICY = SMTP.clone(cte_type="7bit")
 """Seven bits pass every server."""
 
 
-class Post(Protocol):
+class MailTransport(Protocol):
     """A way for mail to leave."""
 
     def send(self, name: str, message: EmailMessage) -> DeliveryResult:
@@ -37,7 +37,7 @@ class Post(Protocol):
 
 
 @dataclass(frozen=True)
-class FolderPost:
+class FolderTransport:
     """Keeps mail as `.eml` files, which every mail reader opens."""
 
     folder: Path
@@ -57,7 +57,7 @@ class FolderPost:
 
 
 @dataclass(frozen=True)
-class SmtpPost:
+class SmtpTransport:
     """Hands mail to an SMTP server."""
 
     host: str
@@ -78,7 +78,7 @@ class SmtpPost:
         except smtplib.SMTPRecipientsRefused as error:
             code = max(code for code, _ in error.recipients.values())
             return DeliveryResult(
-                delivered=False, detail=f"SMTP {code}", permanent=code >= PERMANENT
+                delivered=False, detail=f"SMTP {code}", permanent=code >= PERMANENT_FROM
             )
         except smtplib.SMTPResponseException as error:
             return DeliveryResult(delivered=False, detail=f"SMTP {error.smtp_code}")
@@ -90,8 +90,8 @@ class SmtpPost:
     def _connection(self) -> smtplib.SMTP:
         tls = self.tls or ssl.create_default_context()
         if self.security == "tls":
-            return smtplib.SMTP_SSL(self.host, self.port, timeout=SECONDS, context=tls)
-        server = smtplib.SMTP(self.host, self.port, timeout=SECONDS)
+            return smtplib.SMTP_SSL(self.host, self.port, timeout=TIMEOUT_SECONDS, context=tls)
+        server = smtplib.SMTP(self.host, self.port, timeout=TIMEOUT_SECONDS)
         if self.security == "starttls":
             try:
                 server.starttls(context=tls)
@@ -105,25 +105,25 @@ class SmtpPost:
 class MailNotifier:
     """Makes a message of a notice and sends it."""
 
-    post: Post
+    transport: MailTransport
     sender: str
 
     async def deliver(self, notification: Notification) -> DeliveryResult:
         """Send one mail; an address that breaks out of its header is given up at once."""
         try:
-            message = message_of(notification, self.sender)
+            message = build_message(notification, self.sender)
         except ValueError as error:  # the email package refuses line ends in headers
             return DeliveryResult(delivered=False, detail=type(error).__name__, permanent=True)
-        return await asyncio.to_thread(self.post.send, notification.id, message)
+        return await asyncio.to_thread(self.transport.send, notification.id, message)
 
 
-def message_of(notification: Notification, sender: str) -> EmailMessage:
+def build_message(notification: Notification, sender: str) -> EmailMessage:
     """Make the message: the same id and text at every attempt, so mail readers show it once.
 
     Raises ValueError where the address would break out of its header.
     """
     notice = notification.notice
-    message = EmailMessage(policy=WIRE)
+    message = EmailMessage(policy=SMTP_POLICY)
     message["From"] = sender
     message["To"] = notice.destination
     message["Subject"] = notice.subject

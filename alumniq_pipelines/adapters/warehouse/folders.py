@@ -17,12 +17,12 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
-from alumniq_pipelines.files.private_files import create_file, make_folder, show_to
+from alumniq_pipelines.files.private_files import create_file, grant_read, make_folder
 
 SUFFIX = ".duckdb"
 GRACE = timedelta(hours=1)
 """How long what was superseded stays readable for those who began to read before."""
-RETIRED_NAMES_KEPT = 1_000
+MAX_RETIRED_NAMES = 1_000
 """Versions that a connection may stay open for before the names it knows are gone."""
 
 
@@ -43,7 +43,7 @@ class NumberedFiles:
         """List the numbers there are, highest first; links left for late readers do not count."""
         return [int(file.stem) for file in self._names() if not file.is_symlink()]
 
-    def linked(self) -> int | None:
+    def linked_number(self) -> int | None:
         """Answer the number that the link leads to."""
         return int(self.link.readlink().stem) if self.link.is_symlink() else None
 
@@ -51,22 +51,22 @@ class NumberedFiles:
         """Let the link lead to a number: in one step, and durably."""
         replace_by_link(self.link, self.path(number))
 
-    def keep(self, file: Path, number: int, now: datetime) -> None:
+    def store(self, file: Path, number: int, now: datetime) -> None:
         """Give a finished file its number, durably; its time is the one it is published at."""
         os.utime(file, (now.timestamp(), now.timestamp()))
-        show_to(self.group, file)
+        grant_read(self.group, file)
         sync(file)
         file.replace(self.path(number))
         sync(self.folder)
 
-    def superseded(self, kept: int, now: datetime) -> Sequence[int]:
-        """List the numbers beyond the newest `kept` whose successor is older than the grace."""
+    def superseded(self, retained: int, now: datetime) -> Sequence[int]:
+        """List the numbers beyond the newest `retained` whose successor is older than the grace."""
         numbers = self.numbers()
         latest = (now - GRACE).timestamp()
         return [
             number
             for newer, number in pairwise(numbers)
-            if number not in {*numbers[:kept], self.linked()}
+            if number not in {*numbers[:retained], self.linked_number()}
             and self.path(newer).stat().st_mtime < latest
         ]
 
@@ -74,7 +74,7 @@ class NumberedFiles:
         """Take a file away for good; readers who still know its name are led to the linked one."""
         replace_by_link(self.path(number), self.link)
         links = [file for file in self._names() if file.is_symlink()]
-        for forgotten in links[RETIRED_NAMES_KEPT:]:
+        for forgotten in links[MAX_RETIRED_NAMES:]:
             forgotten.unlink()
 
     def _names(self) -> Sequence[Path]:
@@ -82,17 +82,17 @@ class NumberedFiles:
         return sorted(self.folder.glob(f"[0-9]*{SUFFIX}"), reverse=True)
 
 
-def make(folder: Path, top: Path, group: int | None) -> None:
+def create_folders(folder: Path, top: Path, group: int | None) -> None:
     """Make a folder and those above it, durably; from `top` on the group may read them."""
     if not folder.is_dir():
-        make(folder.parent, top, group)
+        create_folders(folder.parent, top, group)
         make_folder(folder)
-        show_to(group if folder.is_relative_to(top) else None, folder)
+        grant_read(group if folder.is_relative_to(top) else None, folder)
         sync(folder.parent)
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path) -> Iterator[None]:
     """Hold a folder against other writers; the lock ends with the process, however that ends."""
     with create_file(folder / ".lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -11,10 +11,10 @@ from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import AcceptedRows, Version
 
-FACTS = "_version"
+METADATA_TABLE = "_version"
 """The table of one row that tells what a version is, so that a file explains itself."""
 
-FACT_TYPES = {
+METADATA_COLUMNS = {
     "customer": "varchar",
     "environment": "varchar",
     "feed": "varchar",
@@ -66,10 +66,10 @@ def describe(
     return VersionFile(version, field_map.asset_name)
 
 
-def facts_of(described: VersionFile) -> list[object]:
+def metadata_values(described: VersionFile) -> list[object]:
     """Put what a version is into the columns of FACTS."""
     version = described.version
-    facts = {
+    metadata = {
         "customer": version.target.customer,
         "environment": version.target.environment.value,
         "feed": version.target.feed,
@@ -82,24 +82,24 @@ def facts_of(described: VersionFile) -> list[object]:
         "field_map_sha256": version.field_map_sha256,
         "published_at": version.published_at.astimezone(UTC).replace(tzinfo=None),
     }
-    return [facts[name] for name in FACT_TYPES]
+    return [metadata[name] for name in METADATA_COLUMNS]
 
 
-def version_of(facts: Mapping[str, Any]) -> VersionFile:
+def version_of(metadata: Mapping[str, Any]) -> VersionFile:
     """Read the columns of FACTS back."""
-    target = Target(facts["customer"], Environment(facts["environment"]), facts["feed"])
+    target = Target(metadata["customer"], Environment(metadata["environment"]), metadata["feed"])
     version = Version(
         target=target,
-        number=facts["number"],
-        job_id=JobId(facts["job_id"]),
-        rows=facts["rows"],
-        sha256=facts["sha256"],
-        etag=facts["etag"],
-        relation=_relation(target, facts["table_name"]),
-        published_at=facts["published_at"].replace(tzinfo=UTC),
-        field_map_sha256=facts["field_map_sha256"],
+        number=metadata["number"],
+        job_id=JobId(metadata["job_id"]),
+        rows=metadata["rows"],
+        sha256=metadata["sha256"],
+        etag=metadata["etag"],
+        relation=_relation(target, metadata["table_name"]),
+        published_at=metadata["published_at"].replace(tzinfo=UTC),
+        field_map_sha256=metadata["field_map_sha256"],
     )
-    return VersionFile(version, facts["table_name"])
+    return VersionFile(version, metadata["table_name"])
 
 
 def _relation(target: Target, table: str) -> str:

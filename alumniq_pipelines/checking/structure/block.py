@@ -26,9 +26,9 @@ ERROR_BEGINNINGS = np.array([int.from_bytes(error[1:3].encode()) for error in ER
 
 @dataclass(frozen=True, slots=True)
 class BadQuote:
-    """A quote with an illegal neighbour: a stray one, or text at `place` behind a closed one."""
+    """A quote with an illegal neighbour: a stray one, or text at `offset` behind a closed one."""
 
-    place: int
+    offset: int
     is_stray: bool
 
 
@@ -60,7 +60,7 @@ class Block:
         feeds = self._bits(LF)
         if not self.has_returns:
             return feeds
-        lone = self._bits(CR) & ~_of_next(feeds, last=0)
+        lone = self._bits(CR) & ~_shifted_from_next(feeds, last=0)
         return feeds | lone
 
     @cached_property
@@ -81,7 +81,7 @@ class Block:
     @cached_property
     def ends(self) -> Positions:
         """The places at which records end."""
-        return self._places(self._ends)
+        return self._offsets(self._ends)
 
     @cached_property
     def starts(self) -> Positions:
@@ -100,9 +100,9 @@ class Block:
         """How many bytes the whole records have."""
         return int(self.ends[-1]) + 1 if len(self.ends) else 0
 
-    def lines_before(self, place: int) -> int:
+    def lines_before(self, offset: int) -> int:
         """Count the physical lines that end before a place."""
-        byte, bits = divmod(place, 8)
+        byte, bits = divmod(offset, 8)
         count = int(np.bitwise_count(self._line_ends[:byte]).sum())
         return count + (int(self._line_ends[byte]) >> 8 - bits).bit_count() if bits else count
 
@@ -123,13 +123,13 @@ class Block:
             fitting |= self._bits(CR) & ~self._inside
         fitting[-1] |= 0xFF >> (len(self.text) - 1) % 8 + 1  # what follows the block may fit
         opens = self._quotes & self._inside
-        bad = opens & ~_of_previous(fitting, first=0x80)
-        bad |= (self._quotes ^ opens) & ~_of_next(fitting, last=1)
+        bad = opens & ~_shifted_from_previous(fitting, first=0x80)
+        bad |= (self._quotes ^ opens) & ~_shifted_from_next(fitting, last=1)
         if not bad.any():
             return None
-        place = int(self._places(bad)[0])
-        is_stray = bool(opens[place >> 3] >> (7 - place % 8) & 1)
-        return BadQuote(place if is_stray else place + 1, is_stray)
+        offset = int(self._offsets(bad)[0])
+        is_stray = bool(opens[offset >> 3] >> (7 - offset % 8) & 1)
+        return BadQuote(offset if is_stray else offset + 1, is_stray)
 
     def widths(self) -> Positions:
         """Count the values of each whole record."""
@@ -152,31 +152,31 @@ class Block:
             width == 1 and self.blank_lines().any()
         )
 
-    def kinds_of_end(self, added: int = 0) -> frozenset[str]:
+    def line_endings(self, added: int = 0) -> frozenset[str]:
         """Name the ways in which records end, but for the last `added` ends."""
         ends = self.ends[: len(self.ends) - added]
         feeds = self.text[ends] == LF
         behind_return = (ends > 0) & (self.text[ends - 1] == CR)
-        kinds = {"CR": ~feeds, "CRLF": feeds & behind_return, "LF": feeds & ~behind_return}
-        return frozenset(kind for kind, found in kinds.items() if found.any())
+        endings = {"CR": ~feeds, "CRLF": feeds & behind_return, "LF": feeds & ~behind_return}
+        return frozenset(kind for kind, found in endings.items() if found.any())
 
-    def shows_errors(self) -> bool:
+    def has_error_values(self) -> bool:
         """Whether something begins like an error that spreadsheets write into cells."""
         text = self.text
-        places = np.flatnonzero(text[:-2] == HASH)
-        pairs = text[places + 1].astype(np.uint16) << 8 | text[places + 2]
+        offsets = np.flatnonzero(text[:-2] == HASH)
+        pairs = text[offsets + 1].astype(np.uint16) << 8 | text[offsets + 2]
         return bool(np.isin(pairs, ERROR_BEGINNINGS).any())
 
-    def copied(self, kept: Mask) -> Bytes:
+    def copy_records(self, selected: Mask) -> Bytes:
         """Answer the bytes of the whole records that are kept, a line feed at the end of each."""
         text = self.text[: self.whole]
-        keep = np.repeat(kept, self.sizes)
+        selected_bytes = np.repeat(selected, self.sizes)
         if self.has_returns:
             text = text.copy()
             text[self.ends] = LF
             # What is left of returns outside quotes is the first half of an end.
-            keep &= ~((text == CR) & ~self._mask(self._inside)[: self.whole])
-        return text[keep]
+            selected_bytes &= ~((text == CR) & ~self._mask(self._inside)[: self.whole])
+        return text[selected_bytes]
 
     def _bits(self, byte: int) -> Bits:
         return np.packbits(self.text == byte)
@@ -184,11 +184,11 @@ class Block:
     def _mask(self, bits: Bits) -> Mask:
         return np.unpackbits(bits, count=len(self.text)).view(np.bool_)
 
-    def _places(self, bits: Bits) -> Positions:
+    def _offsets(self, bits: Bits) -> Positions:
         return np.flatnonzero(self._mask(bits))
 
 
-def _of_previous(bits: Bits, first: int) -> Bits:
+def _shifted_from_previous(bits: Bits, first: int) -> Bits:
     """Give every place the bit of the one before it; `first` is given to the first byte."""
     shifted: Bits = bits >> np.uint8(1)
     shifted[1:] |= bits[:-1] << np.uint8(7)
@@ -196,7 +196,7 @@ def _of_previous(bits: Bits, first: int) -> Bits:
     return shifted
 
 
-def _of_next(bits: Bits, last: int) -> Bits:
+def _shifted_from_next(bits: Bits, last: int) -> Bits:
     """Give every place the bit of the one behind it; `last` is given to the last byte."""
     shifted: Bits = bits << np.uint8(1)
     shifted[:-1] |= bits[1:] >> np.uint8(7)

@@ -26,7 +26,7 @@ from alumniq_pipelines.core.problems.file import (
 BLOCK_BYTES = 1 << 18
 """A block and the arrays made of it stay within a processor's cache."""
 
-MOST_BYTES_OF_A_ROW = 1_500_000
+MAX_ROW_BYTES = 1_500_000
 """A block more than this is still below the 2,000,000 bytes of DuckDB's reader."""
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -61,10 +61,10 @@ class PlacedBlock:
     begin: Mark
     end: Mark
 
-    def kinds_of_end(self) -> frozenset[str]:
+    def line_endings(self) -> frozenset[str]:
         """Name the ways in which records end in the file, which may lack its last one."""
         missing = self.block.whole - (self.end.byte - self.begin.byte)
-        return self.block.kinds_of_end(missing)
+        return self.block.line_endings(missing)
 
 
 def read_blocks(path: Path, layout: Layout) -> Iterator[PlacedBlock]:
@@ -73,7 +73,7 @@ def read_blocks(path: Path, layout: Layout) -> Iterator[PlacedBlock]:
     Blank lines at the end of the file are left out.
     """
     with path.open("rb", buffering=0) as file:
-        begin, end = extent(file)
+        begin, end = text_bounds(file)
         file.seek(begin)
         mark, rest = Mark(begin, 1, 0), b""
         while True:
@@ -81,7 +81,7 @@ def read_blocks(path: Path, layout: Layout) -> Iterator[PlacedBlock]:
             text = rest + data
             if not data and not text:
                 return
-            placed = _placed(text, mark, layout, at_end=file.tell() >= end)
+            placed = _cut_block(text, mark, layout, at_end=file.tell() >= end)
             if placed is None:
                 rest = text
                 continue
@@ -93,9 +93,9 @@ def read_blocks(path: Path, layout: Layout) -> Iterator[PlacedBlock]:
 def read_beginning(path: Path) -> str:
     """Read as much of a file as a header may take; raises FileProblem."""
     with path.open("rb") as file:
-        begin, end = extent(file)
+        begin, end = text_bounds(file)
         file.seek(begin)
-        text = file.read(min(end - begin, MOST_BYTES_OF_A_ROW))
+        text = file.read(min(end - begin, MAX_ROW_BYTES))
     mark = Mark(begin, 1, 0)
     _refuse_nul(text, mark)
     _refuse_encoding(text, mark, partial=True)
@@ -107,12 +107,12 @@ def block_at(path: Path, layout: Layout, begin: Mark, end: Mark) -> Block:
     with path.open("rb", buffering=0) as file:
         file.seek(begin.byte)
         text = file.read(end.byte - begin.byte)
-    return _block(_ended(text), layout)
+    return _block(_terminated(text), layout)
 
 
-def values_of(record: str, delimiter: str, quote: str) -> list[str]:
+def parse_record(record: str, delimiter: str, quote: str) -> list[str]:
     """Take one record of a proven file apart; none for a blank line."""
-    csv.field_size_limit(MOST_BYTES_OF_A_ROW)  # Python's own limit is lower than ours
+    csv.field_size_limit(MAX_ROW_BYTES)  # Python's own limit is lower than ours
     reader = csv.reader(StringIO(record, newline=""), delimiter=delimiter, quotechar=quote)
     return next(reader, [])
 
@@ -122,7 +122,7 @@ def has_line_ends_inside(begin: Mark, end: Mark) -> bool:
     return end.line - begin.line != end.record - begin.record
 
 
-def extent(file: BinaryIO) -> tuple[int, int]:
+def text_bounds(file: BinaryIO) -> tuple[int, int]:
     """Find where the text begins, behind a byte order mark, and ends, before final blank lines.
 
     Raises EmptyFile.
@@ -131,20 +131,20 @@ def extent(file: BinaryIO) -> tuple[int, int]:
     file.seek(0)
     begin = len(BYTE_ORDER_MARK) if file.read(3) == BYTE_ORDER_MARK else 0
     while size > begin:
-        place = max(begin, size - BLOCK_BYTES)
-        file.seek(place)
-        kept = len(file.read(size - place).rstrip(b"\r\n"))
+        offset = max(begin, size - BLOCK_BYTES)
+        file.seek(offset)
+        kept = len(file.read(size - offset).rstrip(b"\r\n"))
         if kept:
-            file.seek(place + kept)
+            file.seek(offset + kept)
             end = file.read(2)
-            return begin, place + kept + (2 if end == b"\r\n" else min(len(end), 1))
-        size = place
+            return begin, offset + kept + (2 if end == b"\r\n" else min(len(end), 1))
+        size = offset
     raise EmptyFile
 
 
-def _placed(text: bytes, mark: Mark, layout: Layout, *, at_end: bool) -> PlacedBlock | None:
+def _cut_block(text: bytes, mark: Mark, layout: Layout, *, at_end: bool) -> PlacedBlock | None:
     """Cut a block at its last whole record; None where there is none yet."""
-    whole = _ended(text) if at_end else _without_half_end(text)
+    whole = _terminated(text) if at_end else _without_half_end(text)
     _refuse_nul(whole, mark)
     block = _block(whole, layout)
     size = block.whole
@@ -153,8 +153,8 @@ def _placed(text: bytes, mark: Mark, layout: Layout, *, at_end: bool) -> PlacedB
     if bad is not None:
         raise _bad_quote(block, bad, mark)
     lines = block.lines_before(size)
-    if len(whole) - size > MOST_BYTES_OF_A_ROW:
-        raise RowTooLong(mark.line + lines, MOST_BYTES_OF_A_ROW)
+    if len(whole) - size > MAX_ROW_BYTES:
+        raise RowTooLong(mark.line + lines, MAX_ROW_BYTES)
     if at_end and len(whole) > size:
         raise BrokenQuoting(mark.line + lines, mark.line + lines, "open")
     if not size:
@@ -165,7 +165,7 @@ def _placed(text: bytes, mark: Mark, layout: Layout, *, at_end: bool) -> PlacedB
     return PlacedBlock(block, mark, Mark(byte, mark.line + lines, mark.record + len(block.ends)))
 
 
-def _ended(text: bytes) -> bytes:
+def _terminated(text: bytes) -> bytes:
     """Give the last record an end, which a file need not have."""
     return text if text.endswith((b"\r", b"\n")) else text + b"\n"
 
@@ -179,16 +179,16 @@ def _block(text: bytes, layout: Layout) -> Block:
     return Block(np.frombuffer(text, np.uint8), ord(layout.delimiter), ord(layout.quote))
 
 
-def _line_of(text: bytes, place: int) -> int:
+def _line_of(text: bytes, offset: int) -> int:
     """Count the line ends before a place."""
-    before = text[:place]
+    before = text[:offset]
     return before.count(b"\n") + before.count(b"\r") - before.count(b"\r\n")
 
 
 def _refuse_nul(text: bytes, mark: Mark) -> None:
-    place = text.find(0)
-    if place >= 0:
-        raise NulCharacter(mark.byte + place + 1, mark.line + _line_of(text, place))
+    offset = text.find(0)
+    if offset >= 0:
+        raise NulCharacter(mark.byte + offset + 1, mark.line + _line_of(text, offset))
 
 
 def _refuse_encoding(text: bytes, mark: Mark, *, partial: bool) -> None:
@@ -198,15 +198,15 @@ def _refuse_encoding(text: bytes, mark: Mark, *, partial: bool) -> None:
     try:
         text.decode()
     except UnicodeDecodeError as error:
-        place = error.start
-        if partial and len(text) - place < 4:  # noqa: PLR2004 - a character may go on in the next block
+        offset = error.start
+        if partial and len(text) - offset < 4:  # noqa: PLR2004 - a character may go on in the next block
             return
-        before = text[:place].replace(b"\r", b"\n").rpartition(b"\n")[2]
+        before = text[:offset].replace(b"\r", b"\n").rpartition(b"\n")[2]
         raise NotUtf8(
-            mark.byte + place + 1,
-            mark.line + _line_of(text, place),
+            mark.byte + offset + 1,
+            mark.line + _line_of(text, offset),
             len(before.decode()) + 1,
-            _likely_encoding(text[place:]),
+            _likely_encoding(text[offset:]),
         ) from None
 
 
@@ -215,9 +215,9 @@ def _refuse_joined(text: bytes, block: Block, mark: Mark) -> None:
     if text.isascii():
         return
     marked = block.text[block.starts] == BYTE_ORDER_MARK[0]
-    for place in block.starts[marked].tolist():
-        if text.startswith(BYTE_ORDER_MARK, place) and (place or mark.record):
-            raise FilesJoined(mark.line + block.lines_before(place))
+    for offset in block.starts[marked].tolist():
+        if text.startswith(BYTE_ORDER_MARK, offset) and (offset or mark.record):
+            raise FilesJoined(mark.line + block.lines_before(offset))
 
 
 def _likely_encoding(text: bytes) -> str:
@@ -229,7 +229,7 @@ def _likely_encoding(text: bytes) -> str:
 
 def _bad_quote(block: Block, bad: BadQuote, mark: Mark) -> BrokenQuoting:
     """Say on which line the fault is, and on which its row began."""
-    row = int(np.searchsorted(block.ends, bad.place))
+    row = int(np.searchsorted(block.ends, bad.offset))
     begin = int(block.ends[row - 1]) + 1 if row else 0
-    line, row_line = (mark.line + block.lines_before(place) for place in (bad.place, begin))
+    line, row_line = (mark.line + block.lines_before(offset) for offset in (bad.offset, begin))
     return BrokenQuoting(line, row_line, "stray" if bad.is_stray else "closing")

@@ -25,11 +25,11 @@ from alumniq_pipelines.core.problems.file import TooManyMisshapenRows, TooManyRo
 
 MIXED_LINE_ENDS = "The lines of the file end in different ways; all were read alike."
 
-MOST_ROWS = 100_000_000
-MOST_IRREGULAR = 5_000_000
+MAX_ROWS = 100_000_000
+MAX_IRREGULAR = 5_000_000
 """Rows beyond which no file is read: what is kept of each row must fit into memory."""
 
-MOST_BLANK_BYTES = 1 << 20
+MAX_BLANK_BYTES = 1 << 20
 
 Fraction = Callable[[float], None]
 """Told how much of the file is done, 0 to 1."""
@@ -55,7 +55,7 @@ class Structure:
 
     `text` holds the regular rows, in order. `irregular` are the numbers of the other rows, counted
     among all from 1; `values` how many values each of them has, 0 for a blank line. Where it
-    `shows_errors`, something in the file may be an error of a spreadsheet's.
+    `has_error_values`, something in the file may be an error of a spreadsheet's.
     """
 
     path: Path
@@ -64,7 +64,7 @@ class Structure:
     irregular: Positions
     values: Positions
     notes: tuple[str, ...] = ()
-    shows_errors: bool = False
+    has_error_values: bool = False
 
     @property
     def rows_read(self) -> int:
@@ -98,7 +98,7 @@ class Structure:
             lines.update(zip(found, (begin.line + before).tolist(), strict=True))
         return lines
 
-    def passages_of(self, rows: Positions) -> Iterator[tuple[int, bytes]]:
+    def read_rows(self, rows: Positions) -> Iterator[tuple[int, bytes]]:
         """Read rows of the file again, given in order: the line of each, and its text with its end.
 
         The line is the physical one on which the row starts.
@@ -108,49 +108,49 @@ class Structure:
             if first == last:
                 continue
             block = block_at(self.path, self.text.layout, begin, end)
-            places = rows[first:last] - begin.record
-            lines = (begin.line + block.lines_before_records(places)).tolist()
-            starts, ends = block.starts[places].tolist(), (block.ends[places] + 1).tolist()
+            indexes = rows[first:last] - begin.record
+            lines = (begin.line + block.lines_before_records(indexes)).tolist()
+            starts, ends = block.starts[indexes].tolist(), (block.ends[indexes] + 1).tolist()
             text = block.text.tobytes()
             for line, start, stop in zip(lines, starts, ends, strict=True):
                 yield line, text[start:stop]
 
 
-def as_it_is(path: Path, layout: Layout, beginning: str) -> RegularText:
+def assume_regular(path: Path, layout: Layout, beginning: str) -> RegularText:
     """Take a file for regular by its beginning, until it is proven."""
     feed, carriage_return = beginning.find("\n"), beginning.find("\r")
     has_returns = 0 <= carriage_return == feed - 1
     return RegularText(path, layout, has_header=True, has_returns=has_returns)
 
 
-def prove(path: Path, layout: Layout, progress: Fraction) -> Structure | None:
+def verify_regular(path: Path, layout: Layout, progress: Fraction) -> Structure | None:
     """Prove that a file is regular; None at the first sign that it is not.
 
     Raises FileProblem where records cannot be told apart, or are too many.
     """
     size = path.stat().st_size
     marks: list[Mark] = []
-    kinds: frozenset[str] = frozenset()
-    shows_errors = False
+    endings: frozenset[str] = frozenset()
+    has_error_values = False
     placed: PlacedBlock | None = None
     for placed in _bounded(read_blocks(path, layout)):
-        kinds |= placed.kinds_of_end()
-        if not placed.block.is_regular(layout.width) or not _is_read_as_it_is(placed, kinds):
+        endings |= placed.line_endings()
+        if not placed.block.is_regular(layout.width) or not _is_readable_by_duckdb(placed, endings):
             return None
-        shows_errors = shows_errors or placed.block.shows_errors()
+        has_error_values = has_error_values or placed.block.has_error_values()
         marks.append(placed.begin)
         progress(placed.end.byte / size)
     if placed is not None:
         marks.append(placed.end)
         # DuckDB takes final blank lines for rows where there is one column, and fails at many.
-        if size - placed.end.byte > (0 if layout.width == 1 else MOST_BLANK_BYTES):
+        if size - placed.end.byte > (0 if layout.width == 1 else MAX_BLANK_BYTES):
             return None
-    text = RegularText(path, layout, has_header=True, has_returns=kinds == {"CRLF"})
-    none = np.zeros(0, dtype=np.int64)
-    return Structure(path, text, tuple(marks), none, none, shows_errors=shows_errors)
+    text = RegularText(path, layout, has_header=True, has_returns=endings == {"CRLF"})
+    no_rows = np.zeros(0, dtype=np.int64)
+    return Structure(path, text, tuple(marks), no_rows, no_rows, has_error_values=has_error_values)
 
 
-def mend(path: Path, layout: Layout, mended: Path, progress: Fraction) -> Structure:
+def copy_regular(path: Path, layout: Layout, regular_copy: Path, progress: Fraction) -> Structure:
     """Set irregular records apart and copy the others, each with a line feed at its end.
 
     Raises FileProblem where records cannot be told apart, or too many are irregular.
@@ -159,53 +159,53 @@ def mend(path: Path, layout: Layout, mended: Path, progress: Fraction) -> Struct
     marks: list[Mark] = []
     irregular, values = [], []
     found = 0
-    kinds: frozenset[str] = frozenset()
-    shows_errors = False
+    endings: frozenset[str] = frozenset()
+    has_error_values = False
     placed: PlacedBlock | None = None
-    with mended.open("wb") as copy:
+    with regular_copy.open("wb") as copy:
         for placed in _bounded(read_blocks(path, layout)):
             block, first = placed.block, placed.begin.record
-            kinds |= placed.kinds_of_end()
+            endings |= placed.line_endings()
             widths = np.where(block.blank_lines(), 0, block.widths())
             regular = widths == layout.width
             others = np.flatnonzero(~regular)
             irregular.append(others + first)
             values.append(widths[others])
             found += len(others)
-            if found > MOST_IRREGULAR:
-                raise TooManyMisshapenRows(placed.end.line, MOST_IRREGULAR)
+            if found > MAX_IRREGULAR:
+                raise TooManyMisshapenRows(placed.end.line, MAX_IRREGULAR)
             if first == 0:
                 regular[0] = False  # the header
-            shows_errors = shows_errors or block.shows_errors()
-            copy.write(block.copied(regular).tobytes())
+            has_error_values = has_error_values or block.has_error_values()
+            copy.write(block.copy_records(regular).tobytes())
             marks.append(placed.begin)
             progress(placed.end.byte / size)
     if placed is not None:
         marks.append(placed.end)
     return Structure(
         path,
-        RegularText(mended, layout, has_header=False, has_returns=False),
+        RegularText(regular_copy, layout, has_header=False, has_returns=False),
         tuple(marks),
         np.concatenate(irregular),
         np.concatenate(values),
-        (MIXED_LINE_ENDS,) if len(kinds) > 1 else (),
-        shows_errors,
+        (MIXED_LINE_ENDS,) if len(endings) > 1 else (),
+        has_error_values,
     )
 
 
 def _bounded(blocks: Iterable[PlacedBlock]) -> Iterator[PlacedBlock]:
     for placed in blocks:
-        if placed.end.record - 1 > MOST_ROWS:
-            raise TooManyRows(MOST_ROWS)
+        if placed.end.record - 1 > MAX_ROWS:
+            raise TooManyRows(MAX_ROWS)
         yield placed
 
 
-def _is_read_as_it_is(placed: PlacedBlock, kinds: frozenset[str]) -> bool:
+def _is_readable_by_duckdb(placed: PlacedBlock, endings: frozenset[str]) -> bool:
     """Whether DuckDB can be trusted with the ends of records, which are of these kinds so far.
 
     Told that records end in line feeds, it reads any value. It cannot be told of CRLF, and takes
     the first line end for that of all, be it inside a value.
     """
-    return kinds == {"LF"} or (
-        kinds == {"CRLF"} and not has_line_ends_inside(placed.begin, placed.end)
+    return endings == {"LF"} or (
+        endings == {"CRLF"} and not has_line_ends_inside(placed.begin, placed.end)
     )

@@ -13,12 +13,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alumniq_pipelines.adapters.data_folder import DEMO_LOG
-from alumniq_pipelines.cli.console import for_people
+from alumniq_pipelines.cli.console import stdout_console
 from alumniq_pipelines.cli.demo.display import rejections, table
 from alumniq_pipelines.cli.demo.loads import Demo
-from alumniq_pipelines.cli.demo.receiver import receiving
-from alumniq_pipelines.cli.demo.stage import BROKEN, CUSTOMER, Stage, clear, demo_settings, set_up
-from alumniq_pipelines.cli.home import sole_use
+from alumniq_pipelines.cli.demo.receiver import run_receiver
+from alumniq_pipelines.cli.demo.stage import (
+    BROKEN,
+    CUSTOMER,
+    DemoData,
+    clear,
+    demo_settings,
+    set_up,
+)
+from alumniq_pipelines.cli.home import exclusive_use
 from alumniq_pipelines.cli.installation import ledger_of
 from alumniq_pipelines.cli.supervisor import stop_signals
 from alumniq_pipelines.cli.up import system
@@ -68,22 +75,22 @@ def demo(
 ) -> None:
     """Show the whole way of five loads on made-up files, then stop."""
     settings = demo_settings(data_dir or Settings().data_dir / "demo")
-    console = for_people()
+    console = stdout_console()
     if not console.is_terminal:
         console.width = LOG_WIDTH
     begun = time.monotonic()
-    with stop_signals() as stop, sole_use(settings) as lock:
+    with stop_signals() as stop, exclusive_use(settings) as lock:
         clear(settings)
         logs = Logs(settings.home / DEMO_LOG)
         try:
-            with receiving() as receiver, ledger_of(settings) as ledger:
+            with run_receiver() as receiver, ledger_of(settings) as ledger:
                 play = Demo(settings, ledger, receiver, console, stop)
                 with _running(settings, lock, logs, stop, console):
-                    _play(play, people)
+                    _run_loads(play, people)
         except Problem:
             logs.print_ends()
             raise
-    _say_what_next(settings, console, time.monotonic() - begun)
+    _print_next_steps(settings, console, time.monotonic() - begun)
 
 
 @contextmanager
@@ -106,7 +113,7 @@ def _running(
             console.print("Stopping everything ...")
 
 
-def _play(play: Demo, people: int) -> None:
+def _run_loads(play: Demo, people: int) -> None:
     console = play.console
     console.print(f"Making files of {people:,} people of {CUSTOMER.name} ...")
     stage = set_up(play.settings, play.ledger, people)
@@ -116,12 +123,12 @@ def _play(play: Demo, people: int) -> None:
     rows = play.follow(good, WAVE_SECONDS)
     console.print(table(rows))
     _headline(console, "Callbacks, exactly as received")
-    for each in good:
-        console.out(play.callback(each, LoadState.SUCCEEDED), highlight=False)
+    for delivery in good:
+        console.out(play.callback(delivery, LoadState.SUCCEEDED), highlight=False)
     _headline(console, "Mail")
-    for each in good:
-        console.out(play.mail(each)[0], highlight=False)
-    _expect_live(play, people)
+    for delivery in good:
+        console.out(play.mail(delivery)[0], highlight=False)
+    _check_live_rows(play, people)
 
     _headline(console, "A broken file")
     broken = play.deliver(stage.key, "warehouse", stage.broken)
@@ -132,13 +139,13 @@ def _play(play: Demo, people: int) -> None:
     console.out("Subject: {}\n\n{}".format(*play.mail(broken)), highlight=False)
     _headline(console, "The same verdict at the sender's desk: alumniq check")
     _check(play, stage, body)
-    _expect_live(play, people)
+    _check_live_rows(play, people)
 
     _headline(console, "All five loads")
     console.print(table(rows))
 
 
-def _check(play: Demo, stage: Stage, body: str) -> None:
+def _check(play: Demo, stage: DemoData, body: str) -> None:
     """Judge the broken file as `alumniq check` does: the planted rows are told, and no others."""
     from alumniq_pipelines.cli.installation import feed_of
     from alumniq_pipelines.services.file_check import check_file
@@ -146,16 +153,16 @@ def _check(play: Demo, stage: Stage, body: str) -> None:
     field_map = feed_of(play.settings, "warehouse")
     found = check_file(stage.broken, field_map).errors
     play.console.print(rejections(found))
-    planted = [(each.row, each.line, each.column, each.code) for each in stage.planted]
-    if [(each.row, each.line, each.column, each.code) for each in found] != planted:
+    planted = [(fault.row, fault.line, fault.column, fault.code) for fault in stage.planted]
+    if [(error.row, error.line, error.column, error.code) for error in found] != planted:
         reason = "The rows that were found are not those that were made to break a rule."
         raise DemoFailed(reason)
-    if not all(f"line {each.line})" in body for each in stage.planted):
+    if not all(f"line {fault.line})" in body for fault in stage.planted):
         reason = "The callback does not name the line of every row that breaks a rule."
         raise DemoFailed(reason)
 
 
-def _expect_live(play: Demo, people: int) -> None:
+def _check_live_rows(play: Demo, people: int) -> None:
     found = play.live_rows()
     if found != people:
         reason = f"Readers should see {people:,} people and see {found:,}."
@@ -167,7 +174,7 @@ def _headline(console: "Console", text: str) -> None:
     console.print(f"\n[bold]{text}[/bold]")
 
 
-def _say_what_next(settings: Settings, console: "Console", seconds: float) -> None:
+def _print_next_steps(settings: Settings, console: "Console", seconds: float) -> None:
     alumniq, folder = str(_from_here(Path(sys.argv[0]))), _from_here(settings.home)
     on_it = f"ALUMNIQ_DATA_DIR={posix_word(str(folder))}"
     broken = str(folder / "files" / BROKEN)

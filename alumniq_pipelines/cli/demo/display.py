@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 STATE_STYLES = {"succeeded": "green", "failed": "red", "running": "yellow"}
-MOST_REJECTIONS = 10
+MAX_REJECTIONS_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Row:
     state: str
     counts: Counts | None
     seconds: float
-    is_told: bool
+    is_notified: bool
 
 
 Show = Callable[[Sequence[Row]], None]
@@ -33,7 +33,7 @@ Show = Callable[[Sequence[Row]], None]
 def live(console: "Console") -> Iterator[Show]:
     """Open the progress of loads."""
     if not console.is_terminal:
-        yield _Lines(console)
+        yield _PlainProgress(console)
         return
     from rich.live import Live
 
@@ -41,18 +41,18 @@ def live(console: "Console") -> Iterator[Show]:
         yield lambda rows: shown.update(table(rows), refresh=True)
 
 
-class _Lines:
+class _PlainProgress:
     """Progress where no terminal listens: a line for each state that is new."""
 
     def __init__(self, console: "Console") -> None:
         self.console = console
-        self.said: set[tuple[str, str]] = set()
+        self.printed: set[tuple[str, str]] = set()
 
     def __call__(self, rows: Sequence[Row]) -> None:
         for row in rows:
-            state = f"{row.state}, told" if row.is_told else row.state
-            if (row.job_id, state) not in self.said:
-                self.said.add((row.job_id, state))
+            state = f"{row.state}, told" if row.is_notified else row.state
+            if (row.job_id, state) not in self.printed:
+                self.printed.add((row.job_id, state))
                 self.console.out(f"  {row.feed:<24}{row.job_id}  {state}")
 
 
@@ -61,19 +61,19 @@ def table(rows: Sequence[Row]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    laid = Table("Feed, job id", "State", "Told", box=None, padding=(0, 1), pad_edge=False)
+    grid = Table("Feed, job id", "State", "Told", box=None, padding=(0, 1), pad_edge=False)
     for name in ("Rows", "Rejected", "Seconds"):
-        laid.add_column(name, justify="right")
+        grid.add_column(name, justify="right")
     for row in rows:
-        laid.add_row(
+        grid.add_row(
             Text.assemble((row.feed, "bold"), "\n", (row.job_id, "dim")),
             Text(row.state, STATE_STYLES.get(row.state, "")),
-            "yes" if row.is_told else "",
+            "yes" if row.is_notified else "",
             f"{row.counts.rows_read:,}" if row.counts else "",
             f"{row.counts.rows_rejected:,}" if row.counts else "",
             f"{row.seconds:.1f}",
         )
-    return laid
+    return grid
 
 
 def rejections(found: Sequence[Rejection]) -> Any:
@@ -81,12 +81,12 @@ def rejections(found: Sequence[Rejection]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    laid = Table(box=None, padding=(0, 1), pad_edge=False)
-    laid.add_column("Row", justify="right")
-    laid.add_column("Line", justify="right")
-    laid.add_column("Column")
-    laid.add_column("What is wrong")
-    for each in found[:MOST_REJECTIONS]:
-        row, line = (f"{number:,}" if number else "" for number in (each.row, each.line))
-        laid.add_row(row, line, each.column or "", Text(each.message))
-    return laid
+    grid = Table(box=None, padding=(0, 1), pad_edge=False)
+    grid.add_column("Row", justify="right")
+    grid.add_column("Line", justify="right")
+    grid.add_column("Column")
+    grid.add_column("What is wrong")
+    for rejection in found[:MAX_REJECTIONS_SHOWN]:
+        row, line = (f"{number:,}" if number else "" for number in (rejection.row, rejection.line))
+        grid.add_row(row, line, rejection.column or "", Text(rejection.message))
+    return grid

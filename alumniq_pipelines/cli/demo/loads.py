@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from alumniq_pipelines.adapters.ledger.ledger import Ledger
 
 MAILBOX = "crm-team@iqu.example"
-LOOK_SECONDS = 0.25
+POLL_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -75,15 +75,15 @@ class Demo:
         until = time.monotonic() + seconds
         with live(self.console) as show:
             while True:
-                rows = [self._row(each) for each in deliveries]
+                rows = [self._row(delivery) for delivery in deliveries]
                 show(rows)
-                if all(row.is_told for row in rows):
+                if all(row.is_notified for row in rows):
                     return rows
                 if time.monotonic() > until:
-                    late = ", ".join(row.feed for row in rows if not row.is_told)
+                    late = ", ".join(row.feed for row in rows if not row.is_notified)
                     reason = f"Not done and told within {seconds:g} seconds: {late}."
                     raise DemoFailed(reason)
-                if self.stop.wait(LOOK_SECONDS):
+                if self.stop.wait(POLL_SECONDS):
                     raise typer.Abort
 
     def _row(self, delivery: Delivery) -> Row:
@@ -91,37 +91,39 @@ class Demo:
         if load is None:
             reason = f"The load {delivery.job_id} was accepted but is not in the ledger."
             raise DemoFailed(reason)
-        came = self.receiver.callbacks.get(load.job_id, [])
-        owed = self.ledger.notifications.of(load.job_id)
-        delivered = [each.state is NotificationState.DELIVERED for each in owed]
-        end = came[0].at if came else datetime.now(UTC)
+        received = self.receiver.callbacks.get(load.job_id, [])
+        notifications = self.ledger.notifications.of(load.job_id)
+        delivered = [
+            notification.state is NotificationState.DELIVERED for notification in notifications
+        ]
+        end = received[0].at if received else datetime.now(UTC)
         return Row(
             feed=delivery.feed,
             job_id=load.job_id,
             state=load.state,
             counts=load.counts,
             seconds=(end - load.accepted_at).total_seconds(),
-            is_told=load.is_final and bool(came) and bool(delivered) and all(delivered),
+            is_notified=load.is_final and bool(received) and bool(delivered) and all(delivered),
         )
 
     def callback(self, delivery: Delivery, state: LoadState) -> str:
         """Answer the one callback of a load; raises DemoFailed unless it is as promised."""
-        bodies = [each.body.decode() for each in self.receiver.callbacks[delivery.job_id]]
+        bodies = [callback.body.decode() for callback in self.receiver.callbacks[delivery.job_id]]
         load = self.ledger.loads.get(delivery.job_id)
         if load is None or load.state is not state:
             reason = f"The load of {delivery.path.name} should have {state} and did not."
             raise DemoFailed(reason)
-        promised = callback_body(load, Outcome(load.state, load.errors))
-        if bodies != [promised]:
+        expected_body = callback_body(load, Outcome(load.state, load.errors))
+        if bodies != [expected_body]:
             reason = f"The load {delivery.job_id} was not told in one callback of the right form."
             raise DemoFailed(reason)
-        return promised
+        return expected_body
 
     def mail(self, delivery: Delivery) -> tuple[str, str]:
         """Answer subject and text of the mail about a load; raises DemoFailed where none came."""
-        for each in self.ledger.notifications.of(delivery.job_id):
-            path = self.settings.mail_dir / f"{each.id}.eml"
-            if each.notice.channel is Channel.MAIL and path.exists():
+        for notification in self.ledger.notifications.of(delivery.job_id):
+            path = self.settings.mail_dir / f"{notification.id}.eml"
+            if notification.notice.channel is Channel.MAIL and path.exists():
                 message = message_from_bytes(path.read_bytes(), policy=policy.default)
                 body = message.get_body(("plain",))
                 return str(message["Subject"]), body.get_content() if body else ""

@@ -24,19 +24,19 @@ class Receiver:
     url: str
     callbacks: dict[str, list[Callback]] = field(default_factory=dict)
 
-    def keep(self, body: bytes) -> None:
+    def record(self, body: bytes) -> None:
         """Keep a callback under the job id that it names."""
         job_id = json.loads(body)["jobId"]
         self.callbacks.setdefault(job_id, []).append(Callback(datetime.now(UTC), body))
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
+def run_receiver() -> Iterator[Receiver]:
     """Receive callbacks on a free port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            receiver.keep(self.rfile.read(int(self.headers["Content-Length"])))
+            receiver.record(self.rfile.read(int(self.headers["Content-Length"])))
             self.send_response(204)
             self.end_headers()
 

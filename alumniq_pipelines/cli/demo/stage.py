@@ -19,7 +19,7 @@ from alumniq_pipelines.settings import Settings
 
 if TYPE_CHECKING:
     from alumniq_pipelines.adapters.ledger.ledger import Ledger
-    from alumniq_pipelines.samples.planting import Planted
+    from alumniq_pipelines.samples.planting import PlantedFault
 
 CUSTOMER = Customer("iqu", "IQ University", "alumniq-iqu")
 ENVIRONMENT = Environment.QA
@@ -29,13 +29,13 @@ BROKEN_ROWS = 5
 
 
 @dataclass(frozen=True)
-class Stage:
+class DemoData:
     """What the demo plays with: the key, the files by feed, and a broken one for `warehouse`."""
 
     key: str
     files: Mapping[str, Path]
     broken: Path
-    planted: "Sequence[Planted]"
+    planted: "Sequence[PlantedFault]"
 
 
 def demo_settings(folder: Path) -> Settings:
@@ -61,18 +61,18 @@ def demo_settings(folder: Path) -> Settings:
 
 def clear(settings: Settings) -> None:
     """Empty the demo's folder, which is locked; raises NotADemoFolder for any other."""
-    found = [each for each in settings.home.iterdir() if each.name != LOCK]
+    found = [path for path in settings.home.iterdir() if path.name != LOCK]
     if found and not (settings.home / DEMO_MARK).exists():
         raise NotADemoFolder(str(settings.home))
-    for each in found:
-        if each.is_dir() and not each.is_symlink():
-            shutil.rmtree(each)
-        elif each.name != DEMO_MARK:
-            each.unlink()
+    for path in found:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != DEMO_MARK:
+            path.unlink()
     (settings.home / DEMO_MARK).touch()
 
 
-def set_up(settings: Settings, ledger: "Ledger", people: int) -> Stage:
+def set_up(settings: Settings, ledger: "Ledger", people: int) -> DemoData:
     """Make the customer, its bucket, its key and its files."""
     from alumniq_pipelines.cli.installation import catalog_of
     from alumniq_pipelines.samples.files import write_sample_files, write_warehouse
@@ -90,7 +90,7 @@ def set_up(settings: Settings, ledger: "Ledger", people: int) -> Stage:
     for name in files:
         ledger.customers.subscribe(Subscription(Target(CUSTOMER.id, ENVIRONMENT, name)), now)
     key, _ = ledger.keys.issue(CUSTOMER.id, ENVIRONMENT, now)
-    return Stage(key, files, folder / BROKEN, planted)
+    return DemoData(key, files, folder / BROKEN, planted)
 
 
 def put(settings: Settings, path: Path) -> None:

@@ -57,17 +57,17 @@ class KeyLimits:
     feeds: tuple[str, ...] | None = None
     networks: tuple[str, ...] = ()
 
-    def cover(self, other: Self) -> bool:
+    def covers(self, other: Self) -> bool:
         """Whether the other limits allow nothing beyond these."""
-        return self._cover_feeds(other.feeds) and self._cover_networks(other.networks)
+        return self._covers_feeds(other.feeds) and self._covers_networks(other.networks)
 
-    def _cover_feeds(self, feeds: tuple[str, ...] | None) -> bool:
+    def _covers_feeds(self, feeds: tuple[str, ...] | None) -> bool:
         return self.feeds is None or (feeds is not None and set(feeds) <= set(self.feeds))
 
-    def _cover_networks(self, names: tuple[str, ...]) -> bool:
+    def _covers_networks(self, names: tuple[str, ...]) -> bool:
         if not self.networks:
             return True
-        ours = _collapsed(self.networks)
+        ours = _merge_networks(self.networks)
         return bool(names) and all(
             any(_is_subnet(network, own) for own in ours) for network in map(ip_network, names)
         )
@@ -120,7 +120,7 @@ def notice_due(
     A key that is live no more, or that was left for one of its `successors`, the keys that replace
     it, needs nobody's attention.
     """
-    if not key.is_live(now) or _is_left(key, successors):
+    if not key.is_live(now) or _is_superseded(key, successors):
         return None
     since = max((known.created_at for known in successors), default=None)
     days_left = [
@@ -134,7 +134,7 @@ def notice_due(
     return due if due is not None and (noticed_days is None or due < noticed_days) else None
 
 
-def _is_left(key: ApiKey, successors: Sequence[ApiKey]) -> bool:
+def _is_superseded(key: ApiKey, successors: Sequence[ApiKey]) -> bool:
     """Return whether a successor is in use and the key itself is not, since the newest was made.
 
     A client that lost the answer of an exchange has no successor, and goes on with its key.
@@ -176,7 +176,7 @@ def _origin(key: ApiKey, parents: Mapping[str, str | None]) -> str:
     return origin
 
 
-def _collapsed(names: Sequence[str]) -> list[IPv4Network | IPv6Network]:
+def _merge_networks(names: Sequence[str]) -> list[IPv4Network | IPv6Network]:
     """Join neighbouring networks, which together may cover a larger one."""
     networks = [ip_network(name) for name in names]
     version_4 = [network for network in networks if isinstance(network, IPv4Network)]

@@ -33,7 +33,7 @@ class S3Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class RotationPlan:
     """What is to be done about one user's keys now."""
 
     make: bool
@@ -46,7 +46,7 @@ def user_name(customer: str, environment: Environment) -> str:
     return f"{customer}.{environment}"
 
 
-def latest_turn(now: datetime) -> datetime:
+def latest_rotation_day(now: datetime) -> datetime:
     """Answer the newest day of rotation that has begun, in UTC."""
     days = [
         datetime(year, month, DAY, tzinfo=UTC)
@@ -56,18 +56,18 @@ def latest_turn(now: datetime) -> datetime:
     return max(day for day in days if day <= now)
 
 
-def turn_due(keys: Sequence[S3Key], now: datetime) -> Turn:
+def plan_rotation(keys: Sequence[S3Key], now: datetime) -> RotationPlan:
     """Decide by a user's keys; what was due while nobody looked is due now.
 
     An old key never ends before its successor has been there for as long as the overlap, and none
     is made where two are live: IAM allows no third.
     """
-    live = sorted((each for each in keys if each.is_live), key=lambda each: each.created_at)
+    live = sorted((key for key in keys if key.is_live), key=lambda key: key.created_at)
     if not live:
-        return Turn(make=True)
+        return RotationPlan(make=True)
     *old, newest = live
-    ends_at = max(newest.created_at, latest_turn(newest.created_at)) + OVERLAP
+    ends_at = max(newest.created_at, latest_rotation_day(newest.created_at)) + OVERLAP
     end = tuple(old) if now >= ends_at else ()
     warn = tuple(old) if ends_at - WARNING <= now < ends_at else ()
-    is_stale = newest.created_at < latest_turn(now)
-    return Turn(is_stale and len(old) == len(end), warn, end)
+    is_stale = newest.created_at < latest_rotation_day(now)
+    return RotationPlan(is_stale and len(old) == len(end), warn, end)

@@ -10,7 +10,7 @@ from alumniq_pipelines.core.feeds.did_you_mean import did_you_mean
 from alumniq_pipelines.core.feeds.field_map import FieldMap, ForeignKey
 from alumniq_pipelines.core.feeds.field_map_error import Fault, Path
 from alumniq_pipelines.core.feeds.foreign_keys import reference_faults
-from alumniq_pipelines.core.feeds.validation import faults_of
+from alumniq_pipelines.core.feeds.validation import validate_field_map
 from alumniq_pipelines.core.problems.command import UnknownFeed
 from alumniq_pipelines.core.problems.outage import FeedUnavailable
 from alumniq_pipelines.core.problems.request import UnknownJob
@@ -44,7 +44,11 @@ class Catalog:
     @classmethod
     def of(cls, *field_maps: FieldMap) -> Self:
         """Gather field maps; raises FieldMapProblem where one is wrong or two do not fit."""
-        faults = [(each.name, fault) for each in field_maps for fault in faults_of(each)]
+        faults = [
+            (field_map.name, fault)
+            for field_map in field_maps
+            for fault in validate_field_map(field_map)
+        ]
         faults += faults_across(field_maps)
         if faults:
             raise FieldMapProblem([f"{feed}: {fault.message}" for feed, fault in faults])
@@ -55,8 +59,8 @@ class Catalog:
         cls, field_maps: Iterable[FieldMap], broken: Mapping[str, BrokenFieldMap] | None = None
     ) -> Self:
         """Gather field maps that were checked before, beside the files that are broken."""
-        ordered = sorted(field_maps, key=lambda each: (each.alumniq.wave, each.name))
-        return cls({each.name: each for each in ordered}, broken or {})
+        ordered = sorted(field_maps, key=lambda field_map: (field_map.alumniq.wave, field_map.name))
+        return cls({field_map.name: field_map for field_map in ordered}, broken or {})
 
     def __iter__(self) -> Iterator[FieldMap]:
         """Go through the field maps in order of wave and name."""
@@ -105,19 +109,22 @@ def faults_across(field_maps: Sequence[FieldMap]) -> Iterator[tuple[str, Fault]]
     """Find what does not fit between field maps, each with the feed that has to be mended."""
     by_name: dict[str, FieldMap] = {}
     by_job: dict[str, str] = {}
-    for each in field_maps:
-        if each.name in by_name:
-            yield each.name, Fault(("name",), f"`name`: there is another feed `{each.name}`")
-        job = each.alumniq.job
+    for field_map in field_maps:
+        if field_map.name in by_name:
+            yield (
+                field_map.name,
+                Fault(("name",), f"`name`: there is another feed `{field_map.name}`"),
+            )
+        job = field_map.alumniq.job
         if job in by_job:
             text = f"`job`: {job} is the job of feed `{by_job[job]}` already"
-            yield each.name, Fault(("alumniq", "job"), text)
-        by_name.setdefault(each.name, each)
-        by_job.setdefault(job, each.name)
+            yield field_map.name, Fault(("alumniq", "job"), text)
+        by_name.setdefault(field_map.name, field_map)
+        by_job.setdefault(job, field_map.name)
     yield from reference_faults_across(field_maps)
-    if circle := circle_in(field_maps):
-        text = f"`foreignKeys` lead in a circle: {' → '.join(circle)}"
-        yield circle[-1], Fault(("schema", "foreignKeys"), text)
+    if cycle := find_cycle(field_maps):
+        text = f"`foreignKeys` lead in a circle: {' → '.join(cycle)}"
+        yield cycle[-1], Fault(("schema", "foreignKeys"), text)
 
 
 def reference_faults_across(
@@ -153,12 +160,12 @@ def _reference_faults(
     yield from reference_faults(key, field_map, by_name[resource])
 
 
-def circle_in(field_maps: Iterable[FieldMap]) -> list[str]:
+def find_cycle(field_maps: Iterable[FieldMap]) -> list[str]:
     """Find feeds that refer to one another in a circle, none of which could be loaded first.
 
     Each refers to the one after it, and the last one is the first again.
     """
-    return _circle(_references(field_maps))
+    return _find_cycle(_references(field_maps))
 
 
 def _references(field_maps: Iterable[FieldMap]) -> dict[str, set[str]]:
@@ -172,19 +179,19 @@ def _references(field_maps: Iterable[FieldMap]) -> dict[str, set[str]]:
     }
 
 
-def _circle(graph: Mapping[str, set[str]]) -> list[str]:
+def _find_cycle(graph: Mapping[str, set[str]]) -> list[str]:
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
-        circle: list[str] = error.args[1]
-        return circle[::-1]
+        cycle: list[str] = error.args[1]
+        return cycle[::-1]
     return []
 
 
 def _parents(field_maps: Iterable[FieldMap]) -> dict[str, set[str]]:
     """Map every feed to those it refers to, with all circles taken out."""
     graph = _references(field_maps)
-    while circle := _circle(graph):
-        for feed, parent in pairwise(circle):
+    while cycle := _find_cycle(graph):
+        for feed, parent in pairwise(cycle):
             graph[feed].discard(parent)
     return graph

@@ -1,7 +1,7 @@
 """Column names: which spellings are one name, and which name is probably meant by another.
 
-`fold` decides what matches. `ColumnNames.meant_by` decides what is refused as a misspelling: it
-must rather miss one than accuse a column that is something else, since its file is refused.
+`fold` decides what matches. `ColumnNames.probable_match` decides what is refused as a misspelling:
+it must rather miss one than accuse a column that is something else, since its file is refused.
 """
 
 import re
@@ -40,13 +40,13 @@ CODED = ("country", "subdivision")
 NEGATIONS = frozenset({"in", "un", "non", "not", "no"})
 FLAG = "is"
 
-FEWEST_LETTERS = 4
+MIN_LETTERS = 4
 """Of a name's beginning that stands for the whole name."""
 
-MEDIUM = 6
+MIN_LETTERS_FOR_TYPO = 6
 """Letters from which one may be wrong; below, one may be missing, added or swapped."""
 
-LONG_WORD = 7
+LONG_WORD_LETTERS = 7
 """Letters of a word from which two may be wrong in it."""
 
 
@@ -60,14 +60,14 @@ class _Closeness(IntEnum):
     SAME = 4
 
 
-def bare(name: str) -> str:
+def strip_name(name: str) -> str:
     """Return a name without blanks, byte order marks, brackets and backticks around it."""
     return name.replace(BYTE_ORDER_MARK, "").strip().strip(QUOTING).strip()
 
 
 def is_extension_name(name: str) -> bool:
     """Whether a name ends as those of the sender's own columns do."""
-    return bare(name).casefold().endswith(EXTENSION_SUFFIX)
+    return strip_name(name).casefold().endswith(EXTENSION_SUFFIX)
 
 
 def fold(name: str) -> str:
@@ -76,7 +76,7 @@ def fold(name: str) -> str:
     Case, blanks, `_`, `-`, `.`, brackets and backticks do not count, around or inside a name. The
     ending of the sender's own columns does: `shoe__c` is not `shoec`.
     """
-    plain = bare(name).casefold()
+    plain = strip_name(name).casefold()
     stem = plain.removesuffix(EXTENSION_SUFFIX)
     folded = "".join(stem.translate(IGNORED).split())
     return folded + plain[len(stem) :] if folded else plain
@@ -110,7 +110,7 @@ class _Form:
         """The form without what may stand in front of it."""
         rest = _Form(self.words[1:])
         is_qualified = self.words[:1] and self.words[0] in QUALIFIERS
-        return rest if is_qualified and len(rest.text) >= FEWEST_LETTERS else self
+        return rest if is_qualified and len(rest.text) >= MIN_LETTERS else self
 
     @property
     def unnumbered(self) -> "_Form":
@@ -120,7 +120,7 @@ class _Form:
 
 
 @dataclass(frozen=True)
-class _Known:
+class _KnownColumn:
     """A known column: the forms of its name and title, and whether it holds codes."""
 
     name: str
@@ -134,7 +134,7 @@ class ColumnNames:
 
     field_map: FieldMap
     _vocabulary: frozenset[str] = field(init=False)
-    _known: list[_Known] = field(init=False)
+    _known: list[_KnownColumn] = field(init=False)
 
     def __post_init__(self) -> None:
         """Prepare the known names."""
@@ -144,7 +144,7 @@ class ColumnNames:
         titled = (singular(word) for column in columns for word in words_of(column.title))
         vocabulary = WORDS.union(filter(_is_long_enough, titled))
         known = [
-            _Known(
+            _KnownColumn(
                 column.name,
                 _forms(column.name, column.title, vocabulary=vocabulary),
                 is_coded=column.name in referring
@@ -156,7 +156,7 @@ class ColumnNames:
         object.__setattr__(self, "_known", known)
         object.__setattr__(self, "_vocabulary", vocabulary.union(filter(_is_long_enough, used)))
 
-    def meant_by(self, name: str, absent: Iterable[str]) -> str | None:
+    def probable_match(self, name: str, absent: Iterable[str]) -> str | None:
         """Return the absent column that an unknown one is probably meant to be.
 
         None where it is closer, or as close, to another column: one that the file has, too.
@@ -175,13 +175,13 @@ class ColumnNames:
             return None
         return found[0] if found[0] in set(absent) else None
 
-    def _closeness(self, forms: Sequence[_Form], known: _Known) -> _Closeness:
+    def _closeness(self, forms: Sequence[_Form], known: _KnownColumn) -> _Closeness:
         return max(
-            (self._between(ours, theirs, known) for ours in forms for theirs in known.forms),
+            (self._compare(ours, theirs, known) for ours in forms for theirs in known.forms),
             default=_Closeness.NONE,
         )
 
-    def _between(self, ours: _Form, theirs: _Form, known: _Known) -> _Closeness:
+    def _compare(self, ours: _Form, theirs: _Form, known: _KnownColumn) -> _Closeness:
         if ours.digits != theirs.digits:
             # `address` may be `address1`; `address3` and `city2` are columns of their own.
             ours, theirs = ours.unnumbered, theirs.unnumbered
@@ -194,7 +194,7 @@ class ColumnNames:
         if _is_typo(ours, theirs) and not self._is_plain(ours):
             return _Closeness.TYPO
         is_part = _is_part(ours.text, theirs.text, is_coded=known.is_coded) or (
-            _is_cut(ours.text, theirs) and not self._is_plain(ours)
+            _is_truncated(ours.text, theirs) and not self._is_plain(ours)
         )
         return _Closeness.PART if is_part else _Closeness.NONE
 
@@ -205,7 +205,7 @@ class ColumnNames:
 
 def _is_long_enough(word: str) -> bool:
     """Whether a word of a field map may be looked for within other names."""
-    return len(word) >= FEWEST_LETTERS
+    return len(word) >= MIN_LETTERS
 
 
 def _forms(*texts: str, vocabulary: Collection[str]) -> Sequence[_Form]:
@@ -220,16 +220,16 @@ def _is_part(unknown: str, known: str, *, is_coded: bool) -> bool:
     if unknown.startswith(known):
         added = ADDED_TO_CODES if is_coded else ADDED
         return bool(added.fullmatch(unknown.removeprefix(known)))
-    if not known.startswith(unknown) or len(unknown) < FEWEST_LETTERS:
+    if not known.startswith(unknown) or len(unknown) < MIN_LETTERS:
         return False
     left_out = LEFT_OUT.fullmatch(known.removeprefix(unknown))
     return left_out is not None and len(unknown) * 3 >= len(known)
 
 
-def _is_cut(unknown: str, known: _Form) -> bool:
+def _is_truncated(unknown: str, known: _Form) -> bool:
     """Whether a name ends within the last word of another: `membershipStat`."""
     is_in_last = len(known.text) - len(known.words[-1]) < len(unknown)
-    is_most = len(unknown) * 2 > len(known.text) and len(unknown) >= FEWEST_LETTERS
+    is_most = len(unknown) * 2 > len(known.text) and len(unknown) >= MIN_LETTERS
     return is_in_last and is_most and known.text.startswith(unknown)
 
 
@@ -239,13 +239,13 @@ def _is_typo(unknown: _Form, known: _Form) -> bool:
     if abs(len(ours) - len(theirs)) > 2 or len(unknown.letters ^ known.letters) > 4:  # noqa: PLR2004 - two wrong letters
         return False
     begin, ours, theirs = _differing(ours, theirs)
-    if _makes_another_word(ours, theirs):
+    if _is_opposite(ours, theirs):
         return False
-    if len(known.text) < MEDIUM:
+    if len(known.text) < MIN_LETTERS_FOR_TYPO:
         is_swapped = len(ours) == 2 and ours == theirs[::-1]  # noqa: PLR2004 - two neighbours
         is_longer = len(ours) + len(theirs) == 1 and begin > 0
-        return len(unknown.text) >= FEWEST_LETTERS and (is_swapped or is_longer)
-    wrong = _wrong_letters(ours, theirs)
+        return len(unknown.text) >= MIN_LETTERS and (is_swapped or is_longer)
+    wrong = _edit_distance(ours, theirs)
     if (ours, theirs) == ("ed", ""):
         return True  # `joinedDate`
     return wrong <= 1 or (wrong == 2 and _is_in_long_word(known, begin, begin + len(theirs)))  # noqa: PLR2004 - two wrong letters
@@ -256,13 +256,13 @@ def _is_in_long_word(form: _Form, begin: int, end: int) -> bool:
     start = 0
     for word in form.words:
         stop = start + len(word)
-        if len(word) >= LONG_WORD and start <= begin and end <= stop:
+        if len(word) >= LONG_WORD_LETTERS and start <= begin and end <= stop:
             return True
         start = stop
     return False
 
 
-def _makes_another_word(ours: str, theirs: str) -> bool:
+def _is_opposite(ours: str, theirs: str) -> bool:
     """Whether names differ as opposites do: `isInactive`, `maximum` and `minimum`."""
     if not ours or not theirs:
         return ours + theirs in NEGATIONS
@@ -281,15 +281,15 @@ def _differing(one: str, other: str) -> tuple[int, str, str]:
     return begin, one[: len(one) - end], other[: len(other) - end]
 
 
-def _wrong_letters(one: str, other: str) -> int:
+def _edit_distance(one: str, other: str) -> int:
     """Count the letters that are missing, added, replaced or swapped with their neighbour."""
     before: list[int] = []
     row = list(range(len(other) + 1))
-    for place, letter in enumerate(one, start=1):
-        older, before, row = before, row, [place]
+    for index, letter in enumerate(one, start=1):
+        older, before, row = before, row, [index]
         for at, wanted in enumerate(other, start=1):
             cost = min(before[at] + 1, row[-1] + 1, before[at - 1] + (letter != wanted))
-            if place > 1 and at > 1 and letter == other[at - 2] and one[place - 2] == wanted:
+            if index > 1 and at > 1 and letter == other[at - 2] and one[index - 2] == wanted:
                 cost = min(cost, older[at - 2] + 1)
             row.append(cost)
     return row[-1]

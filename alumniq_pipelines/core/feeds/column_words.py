@@ -22,14 +22,14 @@ ABBREVIATIONS = {
 
 E_MAIL = re.compile(r"\be[-_ ]mail", re.IGNORECASE)
 RUN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+")
-SHORTEST_PLURAL = 4
-LONGEST_RUN = 64
+MIN_PLURAL_LENGTH = 4
+MAX_RUN_LENGTH = 64
 """Letters up to which words that are written together are looked for."""
 
 
 def singular(word: str) -> str:
     """Return a word without the `s` of a plural; of some other words it cuts one off, too."""
-    is_plural = len(word) >= SHORTEST_PLURAL and word.endswith("s") and not word.endswith("ss")
+    is_plural = len(word) >= MIN_PLURAL_LENGTH and word.endswith("s") and not word.endswith("ss")
     return word[:-1] if is_plural else word
 
 
@@ -70,7 +70,7 @@ def words_of(name: str, vocabulary: Collection[str] = WORDS) -> tuple[str, ...]:
 
 def _split(run: str, vocabulary: Collection[str]) -> tuple[str, ...]:
     """Split letters into words of the vocabulary, long ones first; nothing where some are left."""
-    if len(run) > LONGEST_RUN:
+    if len(run) > MAX_RUN_LENGTH:
         return ()
     splits: dict[int, tuple[str, ...]] = {len(run): ()}
     for begin in reversed(range(len(run))):

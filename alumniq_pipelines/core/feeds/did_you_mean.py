@@ -4,17 +4,17 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-def near_miss(word: str, known: Iterable[str]) -> str | None:
+def closest_match(word: str, known: Iterable[str]) -> str | None:
     """Find the known word closest to `word`, blind to case and separators; None if far off."""
-    by_fold = {_fold(each): each for each in known}
-    close = get_close_matches(_fold(word), by_fold, n=1, cutoff=0.6)
-    return by_fold[close[0]] if close else None
+    by_fold = {_fold(candidate): candidate for candidate in known}
+    match = get_close_matches(_fold(word), by_fold, n=1, cutoff=0.6)
+    return by_fold[match[0]] if match else None
 
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
     """Ask for the near miss as the last clause of a sentence, else close with `otherwise`."""
-    close = near_miss(word, known)
-    return f"did you mean `{close}`?" if close else otherwise
+    match = closest_match(word, known)
+    return f"did you mean `{match}`?" if match else otherwise
 
 
 def _fold(word: str) -> str:

@@ -9,7 +9,7 @@ that does not fit leaves its feed in force.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from alumniq_pipelines.core.feeds.catalog import circle_in, reference_faults_across
+from alumniq_pipelines.core.feeds.catalog import find_cycle, reference_faults_across
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.feeds.field_map_error import Fault
 
@@ -54,7 +54,7 @@ class Fallback:
         """Take back what made references unfit; answer whether anything changed."""
         changed = False
         field_maps = list(self.in_force.values())
-        for feed, fault in [*self._misfits(field_maps), *self._circles(field_maps)]:
+        for feed, fault in [*self._reference_conflicts(field_maps), *self._find_cycles(field_maps)]:
             self._note(feed, fault)
             changed = self._fall_back(feed) or changed
         return changed
@@ -75,7 +75,7 @@ class Fallback:
     def _is_unchanged(self, feed: str) -> bool:
         return self.in_force[feed] == self.last_good(feed)
 
-    def _had(self, feed: str, job: str) -> bool:
+    def _had_before(self, feed: str, job: str) -> bool:
         """Whether a feed is known to have had a job before."""
         last_good = self.last_good(feed)
         return last_good is not None and last_good.alumniq.job == job
@@ -92,23 +92,23 @@ class Fallback:
             if len(feeds) == 1:
                 continue
             unchanged = [feed for feed in feeds if self._is_unchanged(feed)]
-            keeps = unchanged if len(unchanged) == 1 else []
-            if not any(self._had(feed, job) for feed in feeds):
-                keeps = [feed for feed in feeds if feed == job]
-            for feed in (each for each in feeds if each not in keeps):
-                other = next(each for each in (*keeps, *feeds) if each != feed)
+            owner = unchanged if len(unchanged) == 1 else []
+            if not any(self._had_before(feed, job) for feed in feeds):
+                owner = [feed for feed in feeds if feed == job]
+            for feed in (candidate for candidate in feeds if candidate not in owner):
+                other = next(candidate for candidate in (*owner, *feeds) if candidate != feed)
                 text = f"`job`: {job} is the job of feed `{other}` too"
                 yield feed, Fault(("alumniq", "job"), text)
 
-    def _misfits(self, field_maps: Iterable[FieldMap]) -> Iterator[tuple[str, Fault]]:
+    def _reference_conflicts(self, field_maps: Iterable[FieldMap]) -> Iterator[tuple[str, Fault]]:
         """Find references that do not fit; what a disabled feed looks like, nobody knows."""
         disabled = self.files.keys() - self.in_force.keys()
         yield from reference_faults_across(field_maps, unknowable=disabled)
 
-    def _circles(self, field_maps: Iterable[FieldMap]) -> Iterator[tuple[str, Fault]]:
+    def _find_cycles(self, field_maps: Iterable[FieldMap]) -> Iterator[tuple[str, Fault]]:
         """Find a circle of references: at fault is whoever changed, or all where nobody did."""
-        circle = circle_in(field_maps)
-        changed = [feed for feed in circle if not self._is_unchanged(feed)]
-        for feed in dict.fromkeys(changed or circle):
-            text = f"`foreignKeys` lead in a circle: {' → '.join(circle)}"
+        cycle = find_cycle(field_maps)
+        changed = [feed for feed in cycle if not self._is_unchanged(feed)]
+        for feed in dict.fromkeys(changed or cycle):
+            text = f"`foreignKeys` lead in a circle: {' → '.join(cycle)}"
             yield feed, Fault(("schema", "foreignKeys"), text)

@@ -58,7 +58,7 @@ Pairs = Annotated[
 ]
 
 
-class Part(BaseModel):
+class FieldMapModel(BaseModel):
     """A part of a field map: frozen, camel case in YAML, unknown keys refused."""
 
     model_config = ConfigDict(
@@ -66,7 +66,7 @@ class Part(BaseModel):
     )
 
 
-class Constraints(Part):
+class Constraints(FieldMapModel):
     """What values a column may hold (Table Schema, constraints)."""
 
     required: StrictBool = Field(default=False, description="A blank is an error.")
@@ -87,7 +87,7 @@ class Constraints(Part):
     )
 
 
-class ColumnRules(Part):
+class ColumnRules(FieldMapModel):
     """What we know of a column beyond Table Schema."""
 
     severity: Severity = Field(
@@ -102,7 +102,7 @@ class ColumnRules(Part):
     )
 
 
-class Column(Part):
+class Column(FieldMapModel):
     """One column (Table Schema, field)."""
 
     name: Annotated[str, Field(min_length=1)] = Field(description="Name in the file's header.")
@@ -126,14 +126,14 @@ class Column(Part):
     alumniq: ColumnRules = Field(default=ColumnRules(), description="Our own rules.")
 
 
-class Reference(Part):
+class Reference(FieldMapModel):
     """Where a foreign key points; `resource` is a feed's name, empty for the feed itself."""
 
     resource: str = Field(default="", description="Name of a feed; empty: this feed itself.")
     fields: Names = Field(description="Columns there, in the order of the foreign key's fields.")
 
 
-class ForeignKeyRules(Part):
+class ForeignKeyRules(FieldMapModel):
     """What we know of a foreign key beyond Table Schema."""
 
     severity: Severity = Field(default="warning", description="What a value without partner does.")
@@ -142,7 +142,7 @@ class ForeignKeyRules(Part):
     )
 
 
-class ForeignKey(Part):
+class ForeignKey(FieldMapModel):
     """Columns whose values must exist in another feed (Table Schema, foreignKeys)."""
 
     fields: Names = Field(description="Columns of this feed.")
@@ -150,7 +150,7 @@ class ForeignKey(Part):
     alumniq: ForeignKeyRules = Field(default=ForeignKeyRules(), description="Our own rules.")
 
 
-class TableSchema(Part):
+class TableSchema(FieldMapModel):
     """The columns of a feed and their keys (Table Schema)."""
 
     fields: Annotated[tuple[Column, ...], Field(min_length=1)] = Field(description="The columns.")
@@ -164,7 +164,7 @@ class TableSchema(Part):
     missing_values: tuple[str, ...] = Field(default=("",), description="Texts that mean blank.")
 
 
-class CsvDialect(Part):
+class CsvDialect(FieldMapModel):
     """How the file is written down (CSV dialect)."""
 
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = Field(
@@ -178,7 +178,7 @@ class CsvDialect(Part):
     )
 
 
-class Dialect(Part):
+class Dialect(FieldMapModel):
     """The file format, as frictionless 5 nests it; the standard's flat spelling is read too."""
 
     csv: CsvDialect = Field(default=CsvDialect(), description="The CSV dialect.")
@@ -191,14 +191,14 @@ class Dialect(Part):
         return data
 
 
-class Threshold(Part):
+class Threshold(FieldMapModel):
     """How much change a load may bring before it is held for a person."""
 
     percent: Percent | None = Field(default=None, description="Of the live version's rows.")
     rows: Count | None = Field(default=None, description="Rows.")
 
 
-class Thresholds(Part):
+class Thresholds(FieldMapModel):
     """When a load is held, by kind of change; a first load never is."""
 
     added: Threshold = Field(default=Threshold(), description="New rows.")
@@ -206,7 +206,7 @@ class Thresholds(Part):
     removed: Threshold = Field(default=Threshold(percent=10), description="Rows that went.")
 
 
-class FeedRules(Part):
+class FeedRules(FieldMapModel):
     """What we know of a feed beyond the Frictionless standards."""
 
     job: str = Field(
@@ -232,7 +232,7 @@ class FeedRules(Part):
     )
 
 
-class FieldMap(Part):
+class FieldMap(FieldMapModel):
     """One feed: a Data Resource; `name` is the feed's, `alumniq.job` its job name in the URL."""
 
     name: Slug = Field(description="The feed's name; the file is called the same.")
@@ -249,7 +249,7 @@ class FieldMap(Part):
 
     @model_validator(mode="before")
     @classmethod
-    def _name_the_job(cls, data: Any) -> Any:
+    def _default_job_name(cls, data: Any) -> Any:
         if not isinstance(data, dict) or not isinstance(data.get("name"), str):
             return data
         rules = data.get("alumniq", {})

@@ -28,7 +28,7 @@ class Fault:
         return ", ".join([*words, *([f"`{dotted}`"] if dotted else [])])
 
 
-def key_of(path: Path) -> str:
+def last_key(path: Path) -> str:
     """Answer the last key on a path, which may lead on into a list."""
     return next((step for step in reversed(path) if isinstance(step, str)), "document")
 

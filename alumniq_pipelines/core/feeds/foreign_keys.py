@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from alumniq_pipelines.core.feeds.field_map import ColumnType, FieldMap, ForeignKey
-from alumniq_pipelines.core.feeds.values import value_of
+from alumniq_pipelines.core.feeds.values import parse_value
 
 COMPARABLE: tuple[frozenset[ColumnType], ...] = (
     frozenset({"string", "integer", "year"}),
@@ -30,9 +30,9 @@ def reference_faults(
             yield "fields", f"`fields`: {types}; these cannot be compared, make them the same"
     for name, value in key.alumniq.where:
         column = referred.column(name)
-        if column and value_of(value, column) is None:
+        if column and parse_value(value, column) is None:
             yield "fields", f"`alumniq.where` asks of `{name}` what is no {column.type}"
 
 
 def _are_comparable(ours: ColumnType, theirs: ColumnType) -> bool:
-    return ours == theirs or any({ours, theirs} <= each for each in COMPARABLE)
+    return ours == theirs or any({ours, theirs} <= types for types in COMPARABLE)

@@ -34,7 +34,10 @@ def descriptor(field_map: FieldMap) -> dict[str, Any]:
 
 def package(field_maps: Iterable[FieldMap]) -> dict[str, Any]:
     """Write field maps as one Data Package, in which foreign keys find what they refer to."""
-    return {"name": "alumniq-feeds", "resources": [descriptor(each) for each in field_maps]}
+    return {
+        "name": "alumniq-feeds",
+        "resources": [descriptor(field_map) for field_map in field_maps],
+    }
 
 
 def language_schema() -> str:

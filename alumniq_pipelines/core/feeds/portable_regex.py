@@ -27,11 +27,11 @@ _CLASSES = {
     "s": ("different blanks to two engines", "a space"),
     "b": ("different word edges to two engines", "the characters themselves"),
 }
-_MOST_REPEATS = 1_000
+_MAX_REPEATS = 1_000
 """RE2 refuses to repeat more; repetitions inside repeated groups multiply."""
 
 
-def unportable(pattern: str) -> str | None:
+def portability_error(pattern: str) -> str | None:
     """Say why a pattern cannot be used, as a clause that follows the pattern; None if it can."""
     after_quantifier = False
     for match in _TOKEN.finditer(pattern):
@@ -42,8 +42,8 @@ def unportable(pattern: str) -> str | None:
         if reason:
             return reason
         after_quantifier = kind == "quantifier"
-    if _largest_repeat(pattern) > _MOST_REPEATS:
-        return f"repeats more than {_MOST_REPEATS:,} times; use minLength and maxLength"
+    if _largest_repeat(pattern) > _MAX_REPEATS:
+        return f"repeats more than {_MAX_REPEATS:,} times; use minLength and maxLength"
     return _compile_error(pattern)
 
 

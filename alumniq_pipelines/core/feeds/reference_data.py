@@ -41,42 +41,44 @@ _MAILBOX = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 
 
 @dataclass(frozen=True, slots=True)
-class Sure:
+class CertainMatch:
     """Texts that surely belong to a set: so short, and of this pattern, to Python and to RE2."""
 
     pattern: str
-    longest: int
+    max_length: int
 
 
 @dataclass(frozen=True, slots=True)
-class _Form:
+class _ReferenceSet:
     """A set that has no list: what surely belongs, what may, and who decides between the two."""
 
-    sure: Sure
+    certain_match: CertainMatch
     possible: re.Pattern[str]
-    decides: Callable[[str], bool]
+    is_valid: Callable[[str], bool]
 
 
-def belongs(text: str, reference: ReferenceSet) -> bool:
+def is_member(text: str, reference: ReferenceSet) -> bool:
     """Whether a text belongs to a set."""
-    form = _FORMS.get(reference)
-    if form is None:
+    reference_set = _FORMS.get(reference)
+    if reference_set is None:
         return text in _codes(reference)
-    if len(text) <= form.sure.longest and re.fullmatch(form.sure.pattern, text):
+    if len(text) <= reference_set.certain_match.max_length and re.fullmatch(
+        reference_set.certain_match.pattern, text
+    ):
         return True
-    return form.possible.fullmatch(text) is not None and form.decides(text)
+    return reference_set.possible.fullmatch(text) is not None and reference_set.is_valid(text)
 
 
-def sure(reference: ReferenceSet) -> Sure:
+def certain_match(reference: ReferenceSet) -> CertainMatch:
     """Answer which texts surely belong to a set; of codes these are all."""
-    form = _FORMS.get(reference)
-    return _listed(reference) if form is None else form.sure
+    reference_set = _FORMS.get(reference)
+    return _listed(reference) if reference_set is None else reference_set.certain_match
 
 
 @cache
-def _listed(reference: ReferenceSet) -> Sure:
+def _listed(reference: ReferenceSet) -> CertainMatch:
     codes = sorted(_codes(reference))
-    return Sure("|".join(codes), max(map(len, codes)))
+    return CertainMatch("|".join(codes), max(map(len, codes)))
 
 
 @cache
@@ -84,9 +86,9 @@ def _codes(reference: ReferenceSet) -> frozenset[str]:
     import pycountry
 
     if reference == "subdivision":
-        return frozenset(each.code for each in pycountry.subdivisions)
-    two = frozenset(each.alpha_2 for each in pycountry.countries)
-    three = frozenset(each.alpha_3 for each in pycountry.countries)
+        return frozenset(subdivision.code for subdivision in pycountry.subdivisions)
+    two = frozenset(country.alpha_2 for country in pycountry.countries)
+    three = frozenset(country.alpha_3 for country in pycountry.countries)
     return {"country-alpha-2": two, "country-alpha-3": three}.get(reference, two | three)
 
 
@@ -126,17 +128,19 @@ def _is_url(text: str) -> bool:
     return True
 
 
-_FORMS: Mapping[ReferenceSet, _Form] = {
-    "email": _Form(
-        Sure(rf"{_MAILBOX}(?:\.{_MAILBOX})*@{_HOST}", 64),
+_FORMS: Mapping[ReferenceSet, _ReferenceSet] = {
+    "email": _ReferenceSet(
+        CertainMatch(rf"{_MAILBOX}(?:\.{_MAILBOX})*@{_HOST}", 64),
         re.compile(rf"[^@\s]+@[^@\s.]+(?:[{_DOTS}][^@\s.]+)+"),
         _is_email,
     ),
-    "phone": _Form(
-        Sure(rf"\+(?:{'|'.join(_PHONES)})", 14), re.compile(r"\+[1-9][0-9]{2,14}"), _is_phone
+    "phone": _ReferenceSet(
+        CertainMatch(rf"\+(?:{'|'.join(_PHONES)})", 14),
+        re.compile(r"\+[1-9][0-9]{2,14}"),
+        _is_phone,
     ),
-    "url": _Form(
-        Sure(rf"https?://{_HOST}(?:[/?#][A-Za-z0-9._~/?#&=+-]*)?", 1_000),
+    "url": _ReferenceSet(
+        CertainMatch(rf"https?://{_HOST}(?:[/?#][A-Za-z0-9._~/?#&=+-]*)?", 1_000),
         re.compile(r"""https?://[^/?#\s<>"\\][^\s<>"\\\x00-\x1f\x7f]*""", re.IGNORECASE),
         _is_url,
     ),

@@ -7,13 +7,13 @@ from pydantic import BaseModel, ValidationError
 
 from alumniq_pipelines.core.feeds.did_you_mean import did_you_mean
 from alumniq_pipelines.core.feeds.field_map import FieldMap
-from alumniq_pipelines.core.feeds.field_map_error import Fault, Path, key_of
-from alumniq_pipelines.core.feeds.validation import faults_of
+from alumniq_pipelines.core.feeds.field_map_error import Fault, Path, last_key
+from alumniq_pipelines.core.feeds.validation import validate_field_map
 
 Detail = Mapping[str, Any]
 """One error of pydantic: type, loc, input, perhaps ctx."""
 
-KINDS = {
+EXPECTED_VALUES = {
     "string_type": "a text; write it in quotes",
     "bool_type": "true or false, without quotes",
     "int_type": "a whole number, without quotes",
@@ -33,7 +33,7 @@ KINDS = {
 """What a value must be, by pydantic's type of error."""
 
 
-def read_shape(document: dict[str, Any]) -> tuple[FieldMap | None, list[Fault]]:
+def parse_field_map(document: dict[str, Any]) -> tuple[FieldMap | None, list[Fault]]:
     """Make a field map of a document; else answer None with everything that is wrong.
 
     What pydantic refuses is left out in a second reading, so that the rules between the parts are
@@ -48,22 +48,24 @@ def read_shape(document: dict[str, Any]) -> tuple[FieldMap | None, list[Fault]]:
         remainder = FieldMap.model_validate(pruned)
     except ValidationError:
         return None, faults
-    spoilt = {_part(fault.path) for fault in faults}
-    return None, faults + [each for each in faults_of(remainder) if _part(each.path) not in spoilt]
+    faulty = {_part(fault.path) for fault in faults}
+    return None, faults + [
+        fault for fault in validate_field_map(remainder) if _part(fault.path) not in faulty
+    ]
 
 
 def _faults(error: ValidationError, document: object) -> Iterator[Fault]:
     """Put each error into words, once per place: a union tells one error per member."""
-    told: set[Path] = set()
+    reported: set[Path] = set()
     for detail in cast("list[Detail]", error.errors(include_url=False)):
-        path = _existing(detail["loc"], document, missing=detail["type"] == "missing")
-        deeper = any(each[: len(path)] == path for each in told)
+        path = _existing_path(detail["loc"], document, missing=detail["type"] == "missing")
+        deeper = any(other[: len(path)] == path for other in reported)
         if not deeper:
-            told.add(path)
+            reported.add(path)
             yield Fault(path, _message(detail, path))
 
 
-def _existing(loc: Path, document: object, *, missing: bool) -> Path:
+def _existing_path(loc: Path, document: object, *, missing: bool) -> Path:
     """Cut a location down to what stands in the document, and the missing key where one is."""
     path: list[str | int] = []
     value = document
@@ -82,7 +84,7 @@ def _existing(loc: Path, document: object, *, missing: bool) -> Path:
 
 
 def _message(detail: Detail, path: Path) -> str:
-    key = key_of(path)
+    key = last_key(path)
     match detail["type"]:
         case "missing":
             return f"the key `{key}` is missing"
@@ -93,8 +95,8 @@ def _message(detail: Detail, path: Path) -> str:
         case "literal_error" if isinstance(given := detail["input"], str):
             known = detail["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
             return f"unknown {key} `{given}`; {did_you_mean(given, known, f'use {_or(known)}')}"
-    each = "each of " if path and isinstance(path[-1], int) else ""
-    return f"{each}`{key}` {_wanted(detail)}"
+    prefix = "each of " if path and isinstance(path[-1], int) else ""
+    return f"{prefix}`{key}` {_wanted(detail)}"
 
 
 def _wanted(detail: Detail) -> str:
@@ -107,8 +109,8 @@ def _wanted(detail: Detail) -> str:
             return f"must be {context['expected'].lower()}"
         case "value_error":
             return str(context["error"])
-        case kind if kind in KINDS:
-            return f"must be {KINDS[kind].format(**context)}"
+        case kind if kind in EXPECTED_VALUES:
+            return f"must be {EXPECTED_VALUES[kind].format(**context)}"
     return f"cannot be used: {detail['msg']}"
 
 
@@ -138,14 +140,14 @@ def _without(value: Any, paths: list[Path]) -> Any:
     here = {path[0] for path in paths if len(path) == 1}
     if isinstance(value, dict):
         return {
-            key: _without(each, [path[1:] for path in paths if path[0] == key and path[1:]])
-            for key, each in value.items()
+            key: _without(item, [path[1:] for path in paths if path[0] == key and path[1:]])
+            for key, item in value.items()
             if key not in here
         }
     if isinstance(value, list):
         return [
-            _without(each, [path[1:] for path in paths if path[0] == index and path[1:]])
-            for index, each in enumerate(value)
+            _without(item, [path[1:] for path in paths if path[0] == index and path[1:]])
+            for index, item in enumerate(value)
             if index not in here and (index, "name") not in paths
         ]
     return value

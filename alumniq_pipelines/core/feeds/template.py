@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.feeds.field_map import Column, FieldMap, ForeignKey
-from alumniq_pipelines.core.feeds.values import text_of
+from alumniq_pipelines.core.feeds.values import format_value
 
 Row = dict[str, str]
 
@@ -76,4 +76,4 @@ def _completed(row: Row, field_map: FieldMap) -> Row:
 
 
 def _example(column: Column) -> str:
-    return "" if column.example is None else text_of(column.example, column)
+    return "" if column.example is None else format_value(column.example, column)

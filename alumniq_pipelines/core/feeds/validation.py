@@ -9,14 +9,14 @@ from alumniq_pipelines.core.feeds.did_you_mean import did_you_mean
 from alumniq_pipelines.core.feeds.field_map import Column, FieldMap, ForeignKey, Scalar
 from alumniq_pipelines.core.feeds.field_map_error import Fault, Path
 from alumniq_pipelines.core.feeds.foreign_keys import reference_faults
-from alumniq_pipelines.core.feeds.portable_regex import unportable
-from alumniq_pipelines.core.feeds.reference_data import belongs
-from alumniq_pipelines.core.feeds.values import broken_rules, text_of, value_of
+from alumniq_pipelines.core.feeds.portable_regex import portability_error
+from alumniq_pipelines.core.feeds.reference_data import is_member
+from alumniq_pipelines.core.feeds.values import broken_rules, format_value, parse_value
 
 RESERVED_COLUMNS = frozenset({"rowid", "ctid", "oid", "tableoid", "xmin", "xmax", "cmin", "cmax"})
 """Names that DuckDB or PostgreSQL keep for themselves."""
 
-LONGEST_COLUMN_NAME = 63
+MAX_COLUMN_NAME_BYTES = 63
 """PostgreSQL cuts longer names off, without an error."""
 
 CONSTRAINTS_BY_TYPE = {
@@ -36,7 +36,7 @@ DATE_DIRECTIVES = frozenset("YmdHMS")
 OWNER = re.compile(r"team:[A-Za-z0-9_]+|[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
-def faults_of(field_map: FieldMap) -> Iterator[Fault]:
+def validate_field_map(field_map: FieldMap) -> Iterator[Fault]:
     """Find everything that is wrong inside a field map, in the order of its document."""
     yield from _dialect_faults(field_map)
     names: dict[str, str] = {}
@@ -81,8 +81,8 @@ def _name_faults(column: Column, field_map: FieldMap) -> Iterator[tuple[Path, st
     name, path = column.name, ("name",)
     if name != name.strip() or not name.isprintable():
         yield path, "`name` has blanks at its ends or characters that cannot be printed"
-    if len(name.encode()) > LONGEST_COLUMN_NAME:
-        yield path, f"`name` is longer than {LONGEST_COLUMN_NAME} bytes; no table can hold it"
+    if len(name.encode()) > MAX_COLUMN_NAME_BYTES:
+        yield path, f"`name` is longer than {MAX_COLUMN_NAME_BYTES} bytes; no table can hold it"
     if name.casefold() in RESERVED_COLUMNS:
         yield path, "`name` is one that databases keep for themselves; choose another"
     if is_extension_name(name) and not field_map.alumniq.extension_columns:
@@ -130,7 +130,7 @@ def _constraint_faults(column: Column) -> Iterator[tuple[Path, str]]:
     for key, bound in (("minimum", constraints.minimum), ("maximum", constraints.maximum)):
         if key in fitting and bound is not None and not _is_value(bound, column):
             yield (key,), f"`{key}` is no {column.type} as it would stand in the file"
-    if constraints.pattern is not None and (reason := unportable(constraints.pattern)):
+    if constraints.pattern is not None and (reason := portability_error(constraints.pattern)):
         yield ("pattern",), f"`pattern` {reason}"
     for index, allowed in enumerate(constraints.enum or ()):
         if not _is_value(allowed, column):
@@ -148,7 +148,7 @@ def _reference_faults(column: Column) -> Iterator[tuple[Path, str]]:
         yield ("alumniq", "reference"), text
         return
     for index, allowed in enumerate(column.constraints.enum or ()):
-        if not belongs(text_of(allowed, column), reference):
+        if not is_member(format_value(allowed, column), reference):
             text = f"`enum` holds what does not belong to the reference set {reference}"
             yield ("constraints", "enum", index), text
 
@@ -162,7 +162,7 @@ def _order_faults(column: Column) -> Iterator[tuple[Path, str]]:
     if low is None or high is None or column.type == "string":
         return
     if _is_value(low, column) and "range" in broken_rules(
-        text_of(low, column),
+        format_value(low, column),
         column.model_copy(update={"constraints": constraints.model_copy(update={"minimum": None})}),
     ):
         yield ("minimum",), "`minimum` is greater than `maximum`"
@@ -178,7 +178,7 @@ def _value_faults(column: Column, field_map: FieldMap) -> Iterator[tuple[Path, s
         if value is None:
             continue
         key = path[-1]
-        text = text_of(value, column)
+        text = format_value(value, column)
         if not _is_value(value, column):
             yield path, f"`{key}` is no {column.type}{_quotes(column)}"
         elif text in blanks:
@@ -202,7 +202,7 @@ def _spelling_faults(column: Column, blanks: Iterable[str]) -> Iterator[tuple[Pa
         by_alias=True, exclude_defaults=True
     ).keys():
         yield ("trueValues",), f"`trueValues` does not apply to type {column.type}; leave it out"
-    allowed = {text_of(each, column) for each in column.constraints.enum or ()}
+    allowed = {format_value(member, column) for member in column.constraints.enum or ()}
     if unseen := allowed & set(blanks):
         yield ("constraints", "enum"), f"`enum` holds {_list(unseen)}, which means blank"
 
@@ -243,10 +243,12 @@ def _unknown_column(name: str, field_map: FieldMap) -> str | None:
 def _is_value(value: Scalar, column: Column) -> bool:
     """Whether a scalar of the document is a value of the column, YAML's own type included."""
     if isinstance(value, str):
-        return value_of(value, column) is not None
+        return parse_value(value, column) is not None
     if isinstance(value, bool):
         return column.type == "boolean"
-    return column.type in {"integer", "number", "year"} and value_of(str(value), column) is not None
+    return (
+        column.type in {"integer", "number", "year"} and parse_value(str(value), column) is not None
+    )
 
 
 def _quotes(column: Column) -> str:

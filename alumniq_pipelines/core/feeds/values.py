@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from operator import gt, lt
 
 from alumniq_pipelines.core.feeds.field_map import Column, ColumnType, Scalar
-from alumniq_pipelines.core.feeds.reference_data import belongs
+from alumniq_pipelines.core.feeds.reference_data import is_member
 
 Value = bool | int | float | str | date
 
@@ -27,7 +27,7 @@ LARGEST_INTEGER = 2**63 - 1
 """Integers are published as 64 bits."""
 
 
-def text_of(value: Scalar, column: Column) -> str:
+def format_value(value: Scalar, column: Column) -> str:
     """Write an example, default or bound as it would stand in the file."""
     if isinstance(value, bool):
         return (column.true_values if value else column.false_values)[0]
@@ -43,17 +43,17 @@ def date_pattern(form: str) -> str:
     )
 
 
-def value_of(text: str, column: Column) -> Value | None:
+def parse_value(text: str, column: Column) -> Value | None:
     """Read a text that is not blank; None where it is no value of the column's type."""
     try:
-        return READERS[column.type](text, column)
+        return PARSERS[column.type](text, column)
     except (ValueError, OverflowError):
         return None
 
 
 def broken_rules(text: str, column: Column) -> Iterator[str]:
     """Name the rules that a text which is not blank breaks, by the codes of rejections."""
-    value = value_of(text, column)
+    value = parse_value(text, column)
     if value is None:
         yield "type"
         return
@@ -64,53 +64,53 @@ def broken_rules(text: str, column: Column) -> Iterator[str]:
     if constraints.pattern is not None and not re.fullmatch(constraints.pattern, text):
         yield "pattern"
     if constraints.enum is not None and value not in {
-        value_of(text_of(allowed, column), column) for allowed in constraints.enum
+        parse_value(format_value(allowed, column), column) for allowed in constraints.enum
     }:
         yield "enum"
-    if _outside(value, constraints.minimum, constraints.maximum, column):
+    if _is_out_of_bounds(value, constraints.minimum, constraints.maximum, column):
         yield "range"
     reference = column.alumniq.reference
-    if reference is not None and not belongs(text, reference):
+    if reference is not None and not is_member(text, reference):
         yield "reference"
 
 
-def _boolean(text: str, column: Column) -> bool | None:
+def _parse_boolean(text: str, column: Column) -> bool | None:
     if text in column.true_values:
         return True
     return False if text in column.false_values else None
 
 
-def _integer(text: str, _column: Column) -> int | None:
+def _parse_integer(text: str, _column: Column) -> int | None:
     number = int(text) if INTEGER.fullmatch(text) else None
     return number if number is not None and abs(number) <= LARGEST_INTEGER else None
 
 
-def _number(text: str, _column: Column) -> float | None:
+def _parse_number(text: str, _column: Column) -> float | None:
     number = float(text) if NUMBER.fullmatch(text) else math.inf
     return number if math.isfinite(number) else None
 
 
-def _year(text: str, _column: Column) -> int | None:
+def _parse_year(text: str, _column: Column) -> int | None:
     return int(text) if YEAR.fullmatch(text) else None
 
 
-def _date(text: str, column: Column) -> date | None:
+def _parse_date(text: str, column: Column) -> date | None:
     if column.format != "default":
-        return _formatted(text, column.format).date()
+        return _parse_formatted(text, column.format).date()
     return date.fromisoformat(text) if DATE.fullmatch(text) else None
 
 
-def _datetime(text: str, column: Column) -> datetime | None:
+def _parse_datetime(text: str, column: Column) -> datetime | None:
     """Read a point in time; without an offset it is in UTC."""
     if column.format != "default":
-        return _formatted(text, column.format)
+        return _parse_formatted(text, column.format)
     if not DATETIME.fullmatch(text):
         return None
     moment = datetime.fromisoformat(text)
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _formatted(text: str, form: str) -> datetime:
+def _parse_formatted(text: str, form: str) -> datetime:
     """Read by a format, with all digits: alone, `strptime` would take one where two belong."""
     if not re.fullmatch(date_pattern(form), text):
         message = "The text does not have the format."
@@ -118,19 +118,21 @@ def _formatted(text: str, form: str) -> datetime:
     return datetime.strptime(text, form).replace(tzinfo=UTC)
 
 
-READERS: dict[ColumnType, Callable[[str, Column], Value | None]] = {
+PARSERS: dict[ColumnType, Callable[[str, Column], Value | None]] = {
     "string": lambda text, _column: text,
-    "integer": _integer,
-    "number": _number,
-    "boolean": _boolean,
-    "date": _date,
-    "datetime": _datetime,
-    "year": _year,
+    "integer": _parse_integer,
+    "number": _parse_number,
+    "boolean": _parse_boolean,
+    "date": _parse_date,
+    "datetime": _parse_datetime,
+    "year": _parse_year,
 }
 
 
-def _outside(value: Value, minimum: Scalar | None, maximum: Scalar | None, column: Column) -> bool:
+def _is_out_of_bounds(
+    value: Value, minimum: Scalar | None, maximum: Scalar | None, column: Column
+) -> bool:
     """Whether a value lies outside bounds; bounds that cannot be read bound nothing here."""
-    low = None if minimum is None else value_of(text_of(minimum, column), column)
-    high = None if maximum is None else value_of(text_of(maximum, column), column)
+    low = None if minimum is None else parse_value(format_value(minimum, column), column)
+    high = None if maximum is None else parse_value(format_value(maximum, column), column)
     return (low is not None and lt(value, low)) or (high is not None and gt(value, high))

@@ -22,11 +22,11 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A file in the archive; `kept_at` is when it was last put."""
+class ArchivedFile:
+    """A file in the archive; `stored_at` is when it was last put."""
 
     name: str
-    kept_at: datetime
+    stored_at: datetime
 
 
 class Archive(Protocol):
@@ -48,7 +48,7 @@ class Archive(Protocol):
         """Keep a file no longer; harmless to repeat."""
         ...
 
-    def kept(self, prefix: str) -> Iterable[Kept]:
+    def list_files(self, prefix: str) -> Iterable[ArchivedFile]:
         """List kept files whose names begin so."""
         ...
 

@@ -28,8 +28,8 @@ class StoredFile:
 class Bucket(Protocol):
     """One customer's bucket. Raises BucketUnavailable when the store is away.
 
-    A key with a flaw (see `flaw_in`) is no object's: it reads as None and cannot be put. Faults of
-    the local file at the other end are raised as they are, as OSError.
+    A key with a flaw (see `object_key_error`) is no object's: it reads as None and cannot be put.
+    Faults of the local file at the other end are raised as they are, as OSError.
     """
 
     def head(self, key: str) -> StoredFile | None:
@@ -48,7 +48,7 @@ class Bucket(Protocol):
         """Store a local file under a key, whole or not at all; raises UnusableFilename."""
         ...
 
-    def names(self, prefix: str, most: int = 1_000) -> Iterable[StoredFile]:
+    def list_objects(self, prefix: str, limit: int = 1_000) -> Iterable[StoredFile]:
         """List objects whose key starts with `prefix`, in order of key."""
         ...
 
@@ -80,13 +80,13 @@ def object_key(environment: Environment, filename: str) -> str:
     Raises UnusableFilename.
     """
     key = folder_of(environment) + filename
-    flaw = flaw_in(key)
-    if flaw is not None:
-        raise UnusableFilename(flaw)
+    error = object_key_error(key)
+    if error is not None:
+        raise UnusableFilename(error)
     return key
 
 
-def flaw_in(key: str) -> str | None:
+def object_key_error(key: str) -> str | None:
     """Say why a key cannot be an object's, as a clause that follows 'The filename'."""
     if "\\" in key or any(part in {"", ".", ".."} for part in key.split("/")):
         return "is a path that leads elsewhere"
@@ -97,7 +97,7 @@ def flaw_in(key: str) -> str | None:
     return None
 
 
-def checked_bucket_name(name: str) -> str:
+def validate_bucket_name(name: str) -> str:
     """Answer the name if it can be a bucket's; raises UnusableBucket."""
     if not BUCKET_PATTERN.fullmatch(name):
         raise UnusableBucket(name)

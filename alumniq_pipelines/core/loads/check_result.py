@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 from alumniq_pipelines.core.feeds.field_map import Severity
 
-MAX_REJECTIONS_KEPT = 1_000
+MAX_REJECTIONS = 1_000
 """Rejections kept with all their particulars; totals beyond it stay exact in `causes`."""
 
 
-OF_THE_FILE = "file"
+FILE_NOTE_CODE = "file"
 """The code of what is told of a file as a whole, which no rule of a row is about."""
 
 
@@ -74,10 +74,10 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CheckResult:
     """The judgement of one file.
 
-    `rejections` are the first in file order, at most MAX_REJECTIONS_KEPT; `causes` cover all, most
+    `rejections` are the first in file order, at most MAX_REJECTIONS; `causes` cover all, most
     frequent first. `remarks` are causes that reject nothing: warnings before notes, most frequent
     first. `notes` are worth telling of the file as a whole; those of them that say which references
     were not judged are `unchecked`. `hints` say what probably lies behind faults.
@@ -97,25 +97,27 @@ class Verdict:
         return self.counts.rows_rejected == 0
 
 
-def told_errors(causes: Sequence[Cause], most: int = 20) -> tuple[str, ...]:
+def format_errors(causes: Sequence[Cause], limit: int = 20) -> tuple[str, ...]:
     """Put causes into the lines of the callback's `errors`, capped, the rest as a true total."""
-    return _told([str(cause) for cause in causes], causes, most, "error")
+    return _capped_lines([str(cause) for cause in causes], causes, limit, "error")
 
 
-def told_remarks(remarks: Sequence[Cause], most: int = 20) -> tuple[str, ...]:
+def format_remarks(remarks: Sequence[Cause], limit: int = 20) -> tuple[str, ...]:
     """Put remarks into lines with their advice, capped, the rest as a true total."""
     lines = [f"{str(remark).removesuffix('.')}. {remark.advice}".strip() for remark in remarks]
-    return _told(lines, remarks, most, "remark")
+    return _capped_lines(lines, remarks, limit, "remark")
 
 
-def of_the_file(note: str) -> Cause:
+def file_note(note: str) -> Cause:
     """Make a note of what is told of a file as a whole."""
-    return Cause(OF_THE_FILE, None, note, 0, 0, "note")
+    return Cause(FILE_NOTE_CODE, None, note, 0, 0, "note")
 
 
-def _told(lines: Sequence[str], causes: Sequence[Cause], most: int, kind: str) -> tuple[str, ...]:
-    told = list(lines[:most])
-    if len(causes) > most:
-        rest = sum(cause.count for cause in causes[most:])
-        told.append(f"And {len(causes) - most} more kinds of {kind} in {rest:,} places.")
-    return tuple(told)
+def _capped_lines(
+    lines: Sequence[str], causes: Sequence[Cause], limit: int, kind: str
+) -> tuple[str, ...]:
+    lines_shown = list(lines[:limit])
+    if len(causes) > limit:
+        rest = sum(cause.count for cause in causes[limit:])
+        lines_shown.append(f"And {len(causes) - limit} more kinds of {kind} in {rest:,} places.")
+    return tuple(lines_shown)

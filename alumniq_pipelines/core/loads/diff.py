@@ -48,7 +48,7 @@ class Changes:
         return self.changed + self.removed + self.unchanged
 
     @property
-    def are_none(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether both are alike."""
         rows = self.added or self.changed or self.removed
         return not (rows or self.new_columns or self.gone_columns)
@@ -81,7 +81,7 @@ class Changes:
         )
 
 
-def reasons_to_hold(changes: Changes | None, thresholds: Thresholds) -> tuple[str, ...]:
+def find_hold_reasons(changes: Changes | None, thresholds: Thresholds) -> tuple[str, ...]:
     """Return why a load must wait for a person, a sentence each.
 
     Columns that would lose all their values come first, whatever the thresholds are. A first load
@@ -116,18 +116,18 @@ def _share(rows: int, before: int) -> str:
     return f"{percent:.1f}".removesuffix(".0") + " %"
 
 
-def overridden(thresholds: Thresholds, own: Mapping[str, Threshold]) -> Thresholds:
+def override_thresholds(thresholds: Thresholds, own: Mapping[str, Threshold]) -> Thresholds:
     """Put a subscription's own thresholds, by kind, in place of the field map's."""
     return thresholds.model_copy(update=dict(own))
 
 
-def _excesses(kind: str, rows: int, before: int, most: Threshold) -> Iterator[str]:
-    if most.rows is not None and rows > most.rows:
-        yield f"{_rows(rows)} {kind}; more than {most.rows:,} wait for a person."
-    if most.percent is None or rows * 100 <= most.percent * before:
+def _excesses(kind: str, rows: int, before: int, limit: Threshold) -> Iterator[str]:
+    if limit.rows is not None and rows > limit.rows:
+        yield f"{_rows(rows)} {kind}; more than {limit.rows:,} wait for a person."
+    if limit.percent is None or rows * 100 <= limit.percent * before:
         return
     share = f"{_percent(rows, before)} of {_rows(before)}" if before else "of none"
-    yield f"{_rows(rows)} {kind}, {share}; more than {most.percent:g} % wait for a person."
+    yield f"{_rows(rows)} {kind}, {share}; more than {limit.percent:g} % wait for a person."
 
 
 def _rows(count: int) -> str:
@@ -138,14 +138,14 @@ def _percent(rows: int, before: int) -> str:
     return f"{rows * 100 / before:,.1f} %"
 
 
-def told_changes(changes: Changes, most_columns: int = 10) -> Sequence[str]:
+def format_changes(changes: Changes, max_columns: int = 10) -> Sequence[str]:
     """Put changes into lines for people: the rows, then the columns that changed most."""
     lines = [str(changes)]
-    shown = list(changes.columns.items())[:most_columns]
+    shown = list(changes.columns.items())[:max_columns]
     if shown:
-        told = ", ".join(f"{name} in {_rows(count)}" for name, count in shown)
+        parts = ", ".join(f"{name} in {_rows(count)}" for name, count in shown)
         rest = len(changes.columns) - len(shown)
-        lines.append(f"Columns changed: {told}{f', and {rest} more' if rest else ''}")
+        lines.append(f"Columns changed: {parts}{f', and {rest} more' if rest else ''}")
     for words, names in (
         ("Columns new", changes.new_columns),
         ("Columns gone", changes.gone_columns),

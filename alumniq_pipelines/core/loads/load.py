@@ -30,7 +30,7 @@ class LoadState(StrEnum):
 UNDERWAY_STATES = frozenset({LoadState.QUEUED, LoadState.REQUESTED, LoadState.RUNNING})
 FINAL_STATES = frozenset({LoadState.SUCCEEDED, LoadState.FAILED})
 
-LEGAL_MOVES: dict[LoadState, frozenset[LoadState]] = {
+ALLOWED_TRANSITIONS: dict[LoadState, frozenset[LoadState]] = {
     LoadState.QUEUED: frozenset({LoadState.REQUESTED, LoadState.RUNNING, *FINAL_STATES}),
     LoadState.REQUESTED: frozenset({LoadState.QUEUED, LoadState.RUNNING, *FINAL_STATES}),
     LoadState.RUNNING: frozenset(
@@ -46,7 +46,7 @@ from HELD, a person's, who lets the held rows be published."""
 
 def states_before(state: LoadState) -> frozenset[LoadState]:
     """Name the states from which a load may move to `state`."""
-    return frozenset(start for start, ends in LEGAL_MOVES.items() if state in ends)
+    return frozenset(start for start, ends in ALLOWED_TRANSITIONS.items() if state in ends)
 
 
 class Origin(StrEnum):

@@ -22,7 +22,7 @@ class AttemptResult(StrEnum):
     PUBLISHED = "published"
     UNCHANGED = "unchanged"
     SUPERSEDED = "superseded"
-    JUDGED = "judged"
+    CHECKED = "judged"
     HELD = "held"
     REFUSED = "refused"
     OUTAGE = "outage"
@@ -35,7 +35,7 @@ SUCCESSES = frozenset(
         AttemptResult.PUBLISHED,
         AttemptResult.UNCHANGED,
         AttemptResult.SUPERSEDED,
-        AttemptResult.JUDGED,
+        AttemptResult.CHECKED,
     }
 )
 
@@ -54,7 +54,7 @@ class CheckRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class AttemptRecord:
     """One try at a load as the ledger keeps it; `result` is None while it runs.
 
     `sha256` and `etag` are of the file that it read, `changes` what that would change, `causes`
@@ -104,7 +104,7 @@ class Outcome:
     is_superseded: bool = False
 
 
-def tries(attempts: Sequence[Attempt]) -> Sequence[Attempt]:
+def tries(attempts: Sequence[AttemptRecord]) -> Sequence[AttemptRecord]:
     """Answer the attempts that count together: all, or those since a person let a load go on."""
-    held = [place for place, each in enumerate(attempts) if each.result is AttemptResult.HELD]
+    held = [index for index, attempt in enumerate(attempts) if attempt.result is AttemptResult.HELD]
     return attempts[held[-1] + 1 :] if held else attempts

@@ -6,6 +6,6 @@ Progress = Callable[[str, float], None]
 """Told the name of the step (`fetch`, `decode`, …) and its fraction done, 0 to 1."""
 
 
-def unwatched(step: str, fraction: float) -> None:
+def ignore_progress(step: str, fraction: float) -> None:
     """Tell nobody."""
     del step, fraction

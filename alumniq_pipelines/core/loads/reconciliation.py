@@ -11,14 +11,20 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadState, Origin
-from alumniq_pipelines.core.loads.outcome import SUCCESSES, Attempt, AttemptResult, Outcome, tries
+from alumniq_pipelines.core.loads.outcome import (
+    SUCCESSES,
+    AttemptRecord,
+    AttemptResult,
+    Outcome,
+    tries,
+)
 from alumniq_pipelines.core.problems.outage import AttemptsExhausted, LoadStopped, Misconfigured
 
-PATIENCE = timedelta(seconds=60)
+DAGSTER_TIMEOUT = timedelta(seconds=60)
 """How long Dagster may take to do what it has been asked or has announced: create a requested run,
 tag a failed one, launch a retry. It takes seconds; a daemon that restarts in between takes more."""
 
-FIELD_MAP_PATIENCE = timedelta(hours=1)
+FIELD_MAP_TIMEOUT = timedelta(hours=1)
 """How long a load waits for a field map that is gone."""
 
 
@@ -47,12 +53,12 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Leave:
+class Wait:
     """Nothing is to be done now."""
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class Finish:
     """The load has its outcome."""
 
     outcome: Outcome
@@ -64,59 +70,69 @@ class Requeue:
 
 
 @dataclass(frozen=True, slots=True)
-class BuryRun:
+class MarkRunFailed:
     """Dagster must be told that the run's worker died; what follows is decided on its failure."""
 
 
-Decision = Leave | End | Requeue | BuryRun
+Decision = Wait | Finish | Requeue | MarkRunFailed
 
 
-def decision(load: Load, attempts: Sequence[Attempt], run: Run | None, now: datetime) -> Decision:
+def decide(
+    load: Load, attempts: Sequence[AttemptRecord], run: Run | None, now: datetime
+) -> Decision:
     """Decide on a load by its attempts and by its latest run, None where Dagster knows of none.
 
     `attempts` hold one by `run` unless the run ended before it began: count that one as lost first.
     """
     if load.is_final or load.state is LoadState.HELD:
-        return Leave()
+        return Wait()
     if run is not None and run.state is RunState.UNDERWAY:
-        return BuryRun() if run.worker_died else Leave()
-    if run is None or _has_held(run, attempts):
+        return MarkRunFailed() if run.worker_died else Wait()
+    if run is None or _was_held_by(run, attempts):
         asked_at = load.requested_at or load.started_at or load.accepted_at
-        return Leave() if now - asked_at < PATIENCE else Requeue()
+        return Wait() if now - asked_at < DAGSTER_TIMEOUT else Requeue()
     outcome = _outcome(attempts, run)
     if outcome is not None:
-        return End(outcome)
-    return Leave() if run.will_retry is not False and now - run.changed_at < PATIENCE else Requeue()
+        return Finish(outcome)
+    return (
+        Wait()
+        if run.will_retry is not False and now - run.changed_at < DAGSTER_TIMEOUT
+        else Requeue()
+    )
 
 
-def awaits_its_run_only(attempts: Sequence[Attempt]) -> bool:
+def is_outcome_known(attempts: Sequence[AttemptRecord]) -> bool:
     """Whether what the attempts gave ends a load, as soon as the run that made them is over."""
-    told = {*SUCCESSES, AttemptResult.REFUSED, AttemptResult.MISCONFIGURED}
-    return bool(attempts) and (attempts[-1].result in told or len(tries(attempts)) >= MAX_ATTEMPTS)
+    conclusive = {*SUCCESSES, AttemptResult.REFUSED, AttemptResult.MISCONFIGURED}
+    return bool(attempts) and (
+        attempts[-1].result in conclusive or len(tries(attempts)) >= MAX_ATTEMPTS
+    )
 
 
-def is_to_be_requested(load: Load, now: datetime) -> bool:
+def should_request_run(load: Load, now: datetime) -> bool:
     """Whether a run must be asked for now.
 
     A load that was asked for in the Dagster UI has a run already, which begins it at once; only if
     that run died in between does the load need another.
     """
-    is_new = load.attempts == 0 and now - load.accepted_at < PATIENCE
+    is_new = load.attempts == 0 and now - load.accepted_at < DAGSTER_TIMEOUT
     return load.state is LoadState.QUEUED and not (load.request.origin is Origin.DAGSTER and is_new)
 
 
-def queued_at(load: Load, attempts: Sequence[Attempt], approved_at: datetime | None) -> datetime:
+def queued_at(
+    load: Load, attempts: Sequence[AttemptRecord], approved_at: datetime | None
+) -> datetime:
     """Return when a load was queued last: accepted, given back by a run, or its hold approved."""
     ended = (attempt.ended_at for attempt in attempts)
     return max(moment for moment in (load.accepted_at, approved_at, *ended) if moment)
 
 
-def is_stranded(load: Load, feeds: Container[str], queued: datetime, now: datetime) -> bool:
+def is_orphaned(load: Load, feeds: Container[str], queued: datetime, now: datetime) -> bool:
     """Whether no run will ever be asked for: the load's feed is described no more.
 
     A while later only, for field maps that are away while a new release is brought in.
     """
-    waits_long = now - queued > FIELD_MAP_PATIENCE
+    waits_long = now - queued > FIELD_MAP_TIMEOUT
     return load.state is LoadState.QUEUED and load.target.feed not in feeds and waits_long
 
 
@@ -128,13 +144,13 @@ def run_key(load: Load) -> str:
     return f"{load.job_id}.{load.attempts + 1}" if load.attempts else str(load.job_id)
 
 
-def _has_held(run: Run, attempts: Sequence[Attempt]) -> bool:
+def _was_held_by(run: Run, attempts: Sequence[AttemptRecord]) -> bool:
     """Whether a load that may go on was held by this run, and has no other run yet."""
     last = attempts[-1] if attempts else None
     return last is not None and last.result is AttemptResult.HELD and last.run_id == run.id
 
 
-def _success(attempt: Attempt) -> Outcome:
+def _success(attempt: AttemptRecord) -> Outcome:
     """Return the outcome of a success; a superseded load published none of what it had found."""
     if attempt.result is AttemptResult.SUPERSEDED:
         return Outcome(LoadState.SUCCEEDED, is_superseded=True)
@@ -148,11 +164,11 @@ def _success(attempt: Attempt) -> Outcome:
     )
 
 
-def _outcome(attempts: Sequence[Attempt], run: Run) -> Outcome | None:
+def _outcome(attempts: Sequence[AttemptRecord], run: Run) -> Outcome | None:
     """Answer what stands once a run is over; None where another attempt may still succeed."""
-    last = attempts[-1] if attempts else Attempt(0, run.id)
+    last = attempts[-1] if attempts else AttemptRecord(0, run.id)
     # An attempt that was cut off after it published may have others behind it that were lost.
-    done = [each for each in tries(attempts) if each.result in SUCCESSES]
+    done = [attempt for attempt in tries(attempts) if attempt.result in SUCCESSES]
     if done:
         return _success(done[-1])
     if last.result is AttemptResult.REFUSED:

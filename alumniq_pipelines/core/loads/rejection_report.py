@@ -23,11 +23,11 @@ SEPARATOR = " | "
 FIRST_SHOWN = 20
 """Rejections told on a page."""
 
-MOST_ROWS_OF_A_SHEET = 5_000
+MAX_SHEET_ROWS = 5_000
 """Of 40 columns they take some 0.7 seconds; the CSV report, which is faster to write, has more."""
 
 
-class ReportForm(StrEnum):
+class ReportFormat(StrEnum):
     """What a report can be fetched as."""
 
     CSV = "csv"
@@ -45,22 +45,22 @@ class ReportSummary:
     @property
     def rows_of_sheet(self) -> int:
         """Count the rows in the workbook: it may list fewer than the CSV report."""
-        return min(self.rows_listed, MOST_ROWS_OF_A_SHEET)
+        return min(self.rows_listed, MAX_SHEET_ROWS)
 
     def to_json(self) -> bytes:
         """Write it for keeping."""
         return _SUMMARIES.dump_json(self)
 
     @classmethod
-    def from_json(cls, kept: bytes) -> "ReportSummary":
+    def from_json(cls, stored: bytes) -> "ReportSummary":
         """Read what `to_json` wrote."""
-        return _SUMMARIES.validate_json(kept)
+        return _SUMMARIES.validate_json(stored)
 
 
 _SUMMARIES = TypeAdapter(ReportSummary)
 
 
-def report_name(job_id: JobId, form: ReportForm) -> str:
+def report_name(job_id: JobId, form: ReportFormat) -> str:
     """Name a load's report in the archive."""
     return f"{REPORTS}{job_id}.{form}"
 
@@ -72,10 +72,10 @@ def summary_name(job_id: JobId) -> str:
 
 def report_key(target: Target, job_id: JobId) -> str:
     """Name the place of a load's report in its customer's bucket."""
-    return f"{folder_of(target.environment)}{REPORTS}{target.feed}/{job_id}.{ReportForm.CSV}"
+    return f"{folder_of(target.environment)}{REPORTS}{target.feed}/{job_id}.{ReportFormat.CSV}"
 
 
-def particulars(faults: Sequence[Rejection]) -> tuple[str, ...]:
+def report_values(faults: Sequence[Rejection]) -> tuple[str, ...]:
     """Put the faults of one row into the values of REPORT_COLUMNS that follow its row and line."""
     columns = [
         [fault.column or "" for fault in faults],
@@ -83,17 +83,17 @@ def particulars(faults: Sequence[Rejection]) -> tuple[str, ...]:
         [fault.message for fault in faults],
         [fault.advice for fault in faults],
     ]
-    return tuple(SEPARATOR.join(each) for each in columns)
+    return tuple(SEPARATOR.join(column) for column in columns)
 
 
-def laid_out(values: Sequence[str], own: int, width: int, told: Sequence[str]) -> list[str]:
+def layout_row(values: Sequence[str], own: int, width: int, diagnosis: Sequence[str]) -> list[str]:
     """Lay a rejected row out: its own values, what is told of it, and what had no column.
 
     The header of the file had `width` columns, the first `own` of them the customer's. A row that
     had more or fewer values ends in one value too many, so that it is rejected again until someone
     has mended it: filled up in silence, it would be taken.
     """
-    row = [*values[:own], *[""] * (own - len(values)), *told]
+    row = [*values[:own], *[""] * (own - len(values)), *diagnosis]
     if len(values) != width:
         row += list(values[width:]) or [""]
     return row

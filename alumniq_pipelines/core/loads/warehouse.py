@@ -13,7 +13,7 @@ from alumniq_pipelines.core.loads.target import Target
 GAPS = "_gaps"
 """The table that leads from a row's place to its number in the file; see docs/warehouse.md."""
 
-AS_WRITTEN: dict[str, Any] = {"max_vacuum_tasks": 0}
+WRITE_CONFIG: dict[str, Any] = {"max_vacuum_tasks": 0}
 """How the file of a version is opened to be written: what is in it is not packed anew.
 
 Rejected rows stay in it, marked as deleted: to move the others together would take as long as
@@ -112,9 +112,9 @@ class Warehouse(Protocol):
         ...
 
     def query(
-        self, customer: str, environment: str, sql: str, most: int | None = None
+        self, customer: str, environment: str, sql: str, limit: int | None = None
     ) -> tuple[Sequence[str], Sequence[tuple[object, ...]]]:
-        """Run one SELECT over an environment's tables: column names and rows, at most `most`.
+        """Run one SELECT over an environment's tables: column names and rows, at most `limit`.
 
         It can write nothing and reach nothing outside the environment. Raises NothingPublished and
         UnusableQuery.

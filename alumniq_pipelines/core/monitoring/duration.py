@@ -10,7 +10,7 @@ _PART = re.compile(r"(\d{1,6})\s*(d|h|min|m)")
 _WHOLE = re.compile(rf"(?:{_PART.pattern}\s*)+", re.ASCII)
 
 
-def duration_of(text: str) -> timedelta:
+def parse_duration(text: str) -> timedelta:
     """Read a length of time; raises UnusableDuration."""
     if not _WHOLE.fullmatch(text.strip().lower()):
         raise UnusableDuration(text)
@@ -18,7 +18,7 @@ def duration_of(text: str) -> timedelta:
     return timedelta(minutes=sum(int(count) * MINUTES[unit] for count, unit in parts))
 
 
-def duration_text(length: timedelta) -> str:
+def format_duration(length: timedelta) -> str:
     """Write a length of time with its two largest units: `3 h 20 min`."""
     minutes = int(length.total_seconds()) // 60
     counts = {"d": minutes // 1_440, "h": minutes // 60 % 24, "min": minutes % 60}

@@ -11,23 +11,26 @@ class Kind(StrEnum):
     """What an incident is about; the first four are the kinds of silence."""
 
     NO_FILE = "no-file"
-    NO_POST = "no-post"
+    NOT_REQUESTED = "no-post"
     NO_OUTCOME = "no-outcome"
     FAILING = "failing"
     LOAD_STUCK = "load-stuck"
     ATTEMPTS_EXHAUSTED = "attempts-exhausted"
     UNDELIVERED = "undelivered"
-    BUCKET_AWAY = "bucket-away"
+    BUCKET_UNAVAILABLE = "bucket-away"
     QUEUE_STUCK = "queue-stuck"
     KEY_EXPIRING = "key-expiring"
     KEY_MADE = "key-made"
     FIELD_MAP_BROKEN = "field-map-broken"
 
 
-PATIENCE = {Kind.BUCKET_AWAY: timedelta(minutes=5), Kind.QUEUE_STUCK: timedelta(minutes=5)}
+GRACE_PERIODS = {
+    Kind.BUCKET_UNAVAILABLE: timedelta(minutes=5),
+    Kind.QUEUE_STUCK: timedelta(minutes=5),
+}
 """How long it must last before anybody is told; other kinds have waited long enough to be seen."""
 
-TOLD_ALREADY = frozenset({Kind.ATTEMPTS_EXHAUSTED})
+NOTIFIED_WITH_OUTCOME = frozenset({Kind.ATTEMPTS_EXHAUSTED})
 """Staff learn of these with the load's outcome (core/notices.py): only their end is news."""
 
 
@@ -64,7 +67,7 @@ class Incident:
     closed_at: datetime | None = None
     resolution: Resolution | None = None
 
-    def is_to_be_told(self, now: datetime) -> bool:
+    def is_notification_due(self, now: datetime) -> bool:
         """Whether it has lasted long enough for staff to be told now."""
-        patience = PATIENCE.get(self.condition.kind, timedelta())
-        return self.told_at is None and now - self.opened_at >= patience
+        grace_period = GRACE_PERIODS.get(self.condition.kind, timedelta())
+        return self.told_at is None and now - self.opened_at >= grace_period

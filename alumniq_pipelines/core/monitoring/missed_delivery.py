@@ -11,14 +11,14 @@ from datetime import datetime
 from alumniq_pipelines.core.loads.bucket import StoredFile
 from alumniq_pipelines.core.loads.load import UNDERWAY_STATES, Load, LoadState
 from alumniq_pipelines.core.monitoring import conditions
-from alumniq_pipelines.core.monitoring.conditions import Missed
+from alumniq_pipelines.core.monitoring.conditions import MissedDelivery
 from alumniq_pipelines.core.monitoring.incident import Condition
 
 _DIGITS = re.compile(r"\d+")
 _PACKED = re.compile(r"\.(gz|zip|zst)$")
 
 
-def has_asked(missed: Missed, last: Load | None) -> bool:
+def was_requested(missed: MissedDelivery, last: Load | None) -> bool:
     """Whether a webhook asked for a load since the window opened: then no file is looked for.
 
     By period, a window opens with what came last, which is what others are waited for after.
@@ -29,22 +29,24 @@ def has_asked(missed: Missed, last: Load | None) -> bool:
     return missed.last is None or last.accepted_at > missed.last
 
 
-def silence(missed: Missed, last: Load | None, file: StoredFile | None) -> Condition | None:
+def missed_delivery_condition(
+    missed: MissedDelivery, last: Load | None, file: StoredFile | None
+) -> Condition | None:
     """Say which silence it is; None where it has just ended.
 
     `last` is the newest load that a webhook asked for; `file` the newest that none asked for.
     """
-    if last is not None and has_asked(missed, last):
+    if last is not None and was_requested(missed, last):
         if last.state is LoadState.SUCCEEDED:
             return None
         known = conditions.no_outcome if last.state in UNDERWAY_STATES else conditions.failing
         return known(missed, last)
     if file is not None:
-        return conditions.no_post(missed, file.key.rpartition("/")[2], file.modified_at)
+        return conditions.not_requested(missed, file.key.rpartition("/")[2], file.modified_at)
     return conditions.no_file(missed)
 
 
-def unasked(
+def newest_unrequested_file(
     files: Iterable[StoredFile], folder: str, likely: str, since: datetime | None
 ) -> StoredFile | None:
     """Find the newest file that no webhook has asked for: delivered `since` the last that did.
@@ -53,15 +55,15 @@ def unasked(
     differ only in digits, case or packing from `likely`, the last name that was loaded.
     """
     alike = [
-        each
-        for each in files
-        if _folded(each.key.removeprefix(folder)) == _folded(likely)
-        and (since is None or each.modified_at > since)
+        file
+        for file in files
+        if _folded(file.key.removeprefix(folder)) == _folded(likely)
+        and (since is None or file.modified_at > since)
     ]
-    return max(alike, key=lambda each: each.modified_at, default=None)
+    return max(alike, key=lambda file: file.modified_at, default=None)
 
 
-def common_start(likely: str) -> str:
+def common_prefix(likely: str) -> str:
     """Answer how the names that are alike all start, so that fewer need to be listed."""
     return re.split(r"\d", likely, maxsplit=1)[0]
 

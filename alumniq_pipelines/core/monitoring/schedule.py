@@ -15,18 +15,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
-from alumniq_pipelines.core.problems.command import UnusableRhythm
+from alumniq_pipelines.core.problems.command import UnusableSchedule
 
 GRACE = timedelta(hours=2)
 """What contract.md says the largest files take (an hour), and as much again."""
 
-SHORTEST_PERIOD = timedelta(minutes=5)
-LONGEST_PERIOD = timedelta(days=366)
+MIN_PERIOD = timedelta(minutes=5)
+MAX_PERIOD = timedelta(days=366)
 CRON_FIELDS = 5
 SATURDAY = 5
-MOST_DAYS_OFF = 3_700
+MAX_DAYS_OFF = 3_700
 """Ten years without a working day: nothing is expected any more."""
-MOST_LEFT_OUT = 400
+MAX_SKIPPED_TIMES = 400
 """Due times in a row that fall on days off: a rhythm of Sundays that skips weekends never comes."""
 
 
@@ -39,16 +39,16 @@ class DaysOff:
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """Read `2026-12-25` or `2026-12-24..2027-01-02`; raises UnusableRhythm."""
+        """Read `2026-12-25` or `2026-12-24..2027-01-02`; raises UnusableSchedule."""
         first, _, last = text.partition("..")
         try:
             days = cls(date.fromisoformat(first), date.fromisoformat(last or first))
         except ValueError:
             reason = f"has days off, {text!r}, that are not like 2026-12-24..2027-01-02"
-            raise UnusableRhythm(reason) from None
+            raise UnusableSchedule(reason) from None
         if days.last < days.first:
             reason = f"has days off, {text}, that end before they begin"
-            raise UnusableRhythm(reason)
+            raise UnusableSchedule(reason)
         return days
 
     def __str__(self) -> str:
@@ -57,8 +57,8 @@ class DaysOff:
 
 
 @dataclass(frozen=True, slots=True)
-class Rhythm:
-    """Due times by `cron` in local time, or one `period` after another; raises UnusableRhythm.
+class DeliverySchedule:
+    """Due times by `cron` in local time, or one `period` after another; raises UnusableSchedule.
 
     A due time by period that falls on a day off moves to the next day that is none, one by cron
     falls away.
@@ -73,9 +73,9 @@ class Rhythm:
 
     def __post_init__(self) -> None:
         """Refuse what could never be kept to."""
-        reason = _flaw(self)
+        reason = _validation_error(self)
         if reason is not None:
-            raise UnusableRhythm(reason)
+            raise UnusableSchedule(reason)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -86,17 +86,17 @@ class Rhythm:
         """Show a moment as clocks on campus do."""
         return moment.astimezone(self.zone)
 
-    def is_off(self, day: date) -> bool:
+    def is_day_off(self, day: date) -> bool:
         """Whether nothing is expected on a day of the campus's calendar."""
         if self.skips_weekends and day.weekday() >= SATURDAY:
             return True
-        return any(each.first <= day <= each.last for each in self.days_off)
+        return any(day_off.first <= day <= day_off.last for day_off in self.days_off)
 
     def due_times(self, after: datetime) -> Iterator[datetime]:
         """Go through the due times by cron later than `after`, in UTC, days off left out."""
-        moment, left_out = after, 0
-        while left_out < MOST_LEFT_OUT:
-            due = self._next_by_cron(moment)
+        moment, skipped = after, 0
+        while skipped < MAX_SKIPPED_TIMES:
+            due = self._next_cron_time(moment)
             if due is None:
                 return
             working = self._working_day(self.local(due).date())
@@ -104,10 +104,10 @@ class Rhythm:
                 return
             if working == self.local(due).date():
                 yield due
-                moment, left_out = due, 0
+                moment, skipped = due, 0
             else:
-                moment = _start_of(working, self.zone) - timedelta(seconds=1)
-                left_out += 1
+                moment = _day_start(working, self.zone) - timedelta(seconds=1)
+                skipped += 1
 
     def due_after_period(self, start: datetime, floor: datetime) -> datetime | None:
         """Answer when a file is due a period after `start`, not before `floor` nor on a day off."""
@@ -117,7 +117,7 @@ class Rhythm:
             return None
         return (local + (day - local.date())).astimezone(UTC)
 
-    def opens(self, due: datetime) -> datetime:
+    def window_opens_at(self, due: datetime) -> datetime:
         """Answer when the window of a due time by cron opens."""
         before = next(CronSim(self.cron or "", self.local(due), reverse=True), None)
         gap = max(due - before.astimezone(UTC), timedelta()) if before else self.grace
@@ -125,17 +125,17 @@ class Rhythm:
 
     def _working_day(self, day: date) -> date | None:
         """Answer the day itself, or the first after it that is not off."""
-        days = (day + timedelta(days=count) for count in range(MOST_DAYS_OFF))
-        return next((each for each in days if not self.is_off(each)), None)
+        days = (day + timedelta(days=count) for count in range(MAX_DAYS_OFF))
+        return next((candidate for candidate in days if not self.is_day_off(candidate)), None)
 
-    def _next_by_cron(self, after: datetime) -> datetime | None:
+    def _next_cron_time(self, after: datetime) -> datetime | None:
         # Of an hour that clocks show twice, the library may answer the first when asked for what
         # follows the second.
-        found = (each.astimezone(UTC) for each in CronSim(self.cron or "", self.local(after)))
-        return next((each for each in found if each > after), None)
+        found = (moment.astimezone(UTC) for moment in CronSim(self.cron or "", self.local(after)))
+        return next((moment for moment in found if moment > after), None)
 
 
-class Standing(StrEnum):
+class WatchState(StrEnum):
     """How a target stands with its rhythm."""
 
     WAITING = "waiting"
@@ -155,14 +155,14 @@ class Expectation:
     nothing is expected any more.
     """
 
-    standing: Standing
+    state: WatchState
     opens_at: datetime | None = None
     due_at: datetime | None = None
     missed_at: datetime | None = None
 
 
 def expectation(
-    rhythm: Rhythm,
+    schedule: DeliverySchedule,
     arrivals: Sequence[datetime],
     now: datetime,
     *,
@@ -175,72 +175,76 @@ def expectation(
     """
     floor = max(since, snoozed_until or since)
     last = arrivals[0] if arrivals else None
-    awaited = _awaited(rhythm, last, floor)
+    next_due = _next_due(schedule, last, floor)
     if snoozed_until is not None and now < snoozed_until:
-        return _expected(Standing.SNOOZED, rhythm, awaited)
-    if awaited is not None and now > awaited[1]:
-        missed = now > awaited[1] + rhythm.grace
-        return _expected(Standing.SILENT if missed else Standing.LATE, rhythm, awaited)
-    return _expected(_standing_of_last(rhythm, arrivals, floor), rhythm, awaited)
+        return _expectation(WatchState.SNOOZED, schedule, next_due)
+    if next_due is not None and now > next_due[1]:
+        missed = now > next_due[1] + schedule.grace
+        return _expectation(WatchState.SILENT if missed else WatchState.LATE, schedule, next_due)
+    return _expectation(_state_after_arrival(schedule, arrivals, floor), schedule, next_due)
 
 
 Window = tuple[datetime, datetime]
 """When it opens, and the due time that it belongs to."""
 
 
-def _awaited(rhythm: Rhythm, last: datetime | None, floor: datetime) -> Window | None:
+def _next_due(schedule: DeliverySchedule, last: datetime | None, floor: datetime) -> Window | None:
     """Find the first due time that what came last does not count for."""
-    if rhythm.period is not None:
-        due = rhythm.due_after_period(last or floor, floor)
+    if schedule.period is not None:
+        due = schedule.due_after_period(last or floor, floor)
         return None if due is None else (max(last or floor, floor), due)
-    for due in rhythm.due_times(after=max(last or floor, floor)):
-        opens_at = rhythm.opens(due)
+    for due in schedule.due_times(after=max(last or floor, floor)):
+        opens_at = schedule.window_opens_at(due)
         if last is None or opens_at > last:
             return opens_at, due
     return None
 
 
-def _standing_of_last(rhythm: Rhythm, arrivals: Sequence[datetime], floor: datetime) -> Standing:
+def _state_after_arrival(
+    schedule: DeliverySchedule, arrivals: Sequence[datetime], floor: datetime
+) -> WatchState:
     if not arrivals:
-        return Standing.WAITING
+        return WatchState.WAITING
     last, before = arrivals[0], arrivals[1] if len(arrivals) > 1 else None
-    awaited = _awaited(rhythm, before, floor)
-    if awaited is None or last < floor:
-        return Standing.ON_TIME
-    opens_at, due = awaited
-    if last > due + rhythm.grace:
-        return Standing.RECOVERED
-    is_early = rhythm.cron is not None and opens_at <= last < due
-    return Standing.EARLY if is_early else Standing.ON_TIME
+    next_due = _next_due(schedule, before, floor)
+    if next_due is None or last < floor:
+        return WatchState.ON_TIME
+    opens_at, due = next_due
+    if last > due + schedule.grace:
+        return WatchState.RECOVERED
+    is_early = schedule.cron is not None and opens_at <= last < due
+    return WatchState.EARLY if is_early else WatchState.ON_TIME
 
 
-def _expected(standing: Standing, rhythm: Rhythm, awaited: Window | None) -> Expectation:
-    if awaited is None:
-        return Expectation(standing)
-    opens_at, due = awaited
-    return Expectation(standing, opens_at, due, due + rhythm.grace)
+def _expectation(
+    state: WatchState, schedule: DeliverySchedule, next_due: Window | None
+) -> Expectation:
+    if next_due is None:
+        return Expectation(state)
+    opens_at, due = next_due
+    return Expectation(state, opens_at, due, due + schedule.grace)
 
 
-def _start_of(day: date, zone: ZoneInfo) -> datetime:
+def _day_start(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
-def _flaw(rhythm: Rhythm) -> str | None:
+def _validation_error(schedule: DeliverySchedule) -> str | None:
     """Say what is wrong, as a clause that follows 'The rhythm'."""
-    if (rhythm.cron is None) == (rhythm.period is None):
+    if (schedule.cron is None) == (schedule.period is None):
         return "is neither a cron expression nor a period, or both"
-    if rhythm.period is not None and not SHORTEST_PERIOD <= rhythm.period <= LONGEST_PERIOD:
-        return f"has a period that is not between {SHORTEST_PERIOD} and {LONGEST_PERIOD.days} days"
-    if not timedelta() <= rhythm.grace <= LONGEST_PERIOD:
+    if schedule.period is not None and not MIN_PERIOD <= schedule.period <= MAX_PERIOD:
+        return f"has a period that is not between {MIN_PERIOD} and {MAX_PERIOD.days} days"
+    if not timedelta() <= schedule.grace <= MAX_PERIOD:
         return "has a grace that is negative or longer than a year"
     try:
-        zone = rhythm.zone
+        zone = schedule.zone
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return f"has the unknown time zone {rhythm.time_zone!r}; one is like America/New_York"
-    return None if rhythm.cron is None else _flaw_of_cron(rhythm.cron, zone)
+        return f"has the unknown time zone {schedule.time_zone!r}; one is like America/New_York"
+    return None if schedule.cron is None else _cron_error(schedule.cron, zone)
 
 
-def _flaw_of_cron(cron: str, zone: ZoneInfo) -> str | None:
+def _cron_error(cron: str, zone: ZoneInfo) -> str | None:
     example = "a cron expression has five fields, such as 0 3 * * 1-5"
     if len(cron.split()) != CRON_FIELDS:
         return f"{cron!r} has not five fields; {example}"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from alumniq_pipelines.core.loads.target import Target
-from alumniq_pipelines.core.monitoring.schedule import Rhythm
+from alumniq_pipelines.core.monitoring.schedule import DeliverySchedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Watch:
     """
 
     target: Target
-    rhythm: Rhythm
+    schedule: DeliverySchedule
     since: datetime
     snoozed_until: datetime | None = None
     heartbeat_url: str = ""

@@ -1,6 +1,6 @@
 """What staff are told of a load that is held until somebody approves or discards it."""
 
-from alumniq_pipelines.core.loads.diff import told_changes
+from alumniq_pipelines.core.loads.diff import format_changes
 from alumniq_pipelines.core.loads.hold import Hold, commands
 from alumniq_pipelines.core.loads.load import Load
 from alumniq_pipelines.core.notifications.notification import Notice
@@ -16,7 +16,7 @@ def held_notices(load: Load, hold: Hold, staff: Staff, gateway_url: str) -> tupl
         (
             _why(load),
             bullet_list("Why it waits", hold.reasons),
-            bullet_list("What it would change", told_changes(hold.changes)),
+            bullet_list("What it would change", format_changes(hold.changes)),
             bullet_list(f"What to do until {until}", commands(load.job_id)),
             f"Job id: {load.job_id}\nFile: {load.request.filename}\nCustomer: {target.customer}",
         )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from alumniq_pipelines.core.monitoring.duration import duration_text
+from alumniq_pipelines.core.monitoring.duration import format_duration
 from alumniq_pipelines.core.monitoring.incident import Incident
 from alumniq_pipelines.core.notifications.notification import Notice
 from alumniq_pipelines.core.notifications.staff import Staff
@@ -17,7 +17,7 @@ def opened_notices(incidents: Sequence[Incident], staff: Staff) -> tuple[Notice,
     if not incidents:
         return ()
     if len(incidents) > 1:
-        lines = [_line(each) for each in incidents]
+        lines = [_line(alarm) for alarm in incidents]
         return staff.notices(f"{len(incidents)} alarms", _limited_list("What was noticed", lines))
     [incident] = incidents
     condition = incident.condition
@@ -30,7 +30,7 @@ def closed_notices(incidents: Sequence[Incident], staff: Staff) -> tuple[Notice,
     """Tell that incidents are over, and how long each lasted."""
     if not incidents:
         return ()
-    lines = [f"{each.condition.title}: over after {_length(each)}" for each in incidents]
+    lines = [f"{alarm.condition.title}: over after {_length(alarm)}" for alarm in incidents]
     if len(incidents) > 1:
         return staff.notices(
             f"{len(incidents)} alarms are over", _limited_list("What is over", lines)
@@ -42,7 +42,7 @@ def closed_notices(incidents: Sequence[Incident], staff: Staff) -> tuple[Notice,
 
 def _length(incident: Incident) -> str:
     lasted = (incident.closed_at or incident.opened_at) - incident.opened_at
-    return duration_text(max(lasted, timedelta()))  # clocks may be set back meanwhile
+    return format_duration(max(lasted, timedelta()))  # clocks may be set back meanwhile
 
 
 def _line(incident: Incident) -> str:

@@ -97,7 +97,7 @@ def _replaced_notices(key: ApiKey, days: int, gateway_url: str) -> tuple[Notice,
 _USED = "It is still in use, or no call has come with the new key yet."
 
 
-def made_condition(made: KeyMade) -> Condition:
+def key_made_condition(made: KeyMade) -> Condition:
     """Describe a new key for staff."""
     key, old = made.key, made.old
     origin = "" if old is None else f" It was made from {old.prefix}…."
@@ -111,9 +111,9 @@ def made_condition(made: KeyMade) -> Condition:
     )
 
 
-def made_notices(made: KeyMade, staff: Staff) -> tuple[Notice, ...]:
+def key_made_notices(made: KeyMade, staff: Staff) -> tuple[Notice, ...]:
     """Write to the owner's registered address and to staff about a new key."""
-    key, condition = made.key, made_condition(made)
+    key, condition = made.key, key_made_condition(made)
     subject = f"A new API key was made ({key.customer}, {key.environment})"
     origin = "" if made.old is None else f"Made from: {made.old.prefix}…\n"
     text = (

@@ -9,13 +9,13 @@ import json
 import re
 from collections.abc import Sequence
 
-from alumniq_pipelines.core.loads.check_result import told_remarks
+from alumniq_pipelines.core.loads.check_result import format_remarks
 from alumniq_pipelines.core.loads.load import Load, LoadState
-from alumniq_pipelines.core.loads.outcome import Attempt, AttemptResult, Outcome
+from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, Outcome
 from alumniq_pipelines.core.loads.rejection_report import report_key
 from alumniq_pipelines.core.notifications.heartbeat import signal_notices, signal_of
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, Notice
-from alumniq_pipelines.core.notifications.staff import NOBODY, Staff
+from alumniq_pipelines.core.notifications.staff import NO_STAFF, Staff
 from alumniq_pipelines.core.notifications.text import bullet_list
 from alumniq_pipelines.core.problems.live_data import LiveData, live_sentence
 from alumniq_pipelines.core.problems.outage import UnexplainedFailure
@@ -26,8 +26,8 @@ OUR_FAULTS = frozenset({AttemptResult.OUTAGE, AttemptResult.MISCONFIGURED, Attem
 def notices_for(
     load: Load,
     outcome: Outcome,
-    attempts: Sequence[Attempt] = (),
-    staff: Staff = NOBODY,
+    attempts: Sequence[AttemptRecord] = (),
+    staff: Staff = NO_STAFF,
     heartbeat_url: str = "",
     gateway_url: str = "",
     live: LiveData | None = None,
@@ -76,7 +76,7 @@ def addresses_in(emails: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for part in parts if part))
 
 
-def _is_ours(outcome: Outcome, attempts: Sequence[Attempt]) -> bool:
+def _is_ours(outcome: Outcome, attempts: Sequence[AttemptRecord]) -> bool:
     failed = outcome.state is LoadState.FAILED
     return failed and bool(attempts) and attempts[-1].result in OUR_FAULTS
 
@@ -104,7 +104,7 @@ def _mail_text(load: Load, outcome: Outcome, live: LiveData | None, *, ours: boo
             _counts(load, outcome),
             _report(load, outcome),
             _remarks(outcome),
-            _facts(load),
+            _load_details(load),
         ]
     else:
         parts = [
@@ -114,7 +114,7 @@ def _mail_text(load: Load, outcome: Outcome, live: LiveData | None, *, ours: boo
             _counts(load, outcome),
             _report(load, outcome),
             _remarks(outcome),
-            _facts(load),
+            _load_details(load),
         ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -144,20 +144,20 @@ def _remedy(load: Load, *, ours: bool) -> str:
     )
 
 
-def _staff_text(load: Load, outcome: Outcome, attempts: Sequence[Attempt]) -> str:
-    tried = [
+def _staff_text(load: Load, outcome: Outcome, attempts: Sequence[AttemptRecord]) -> str:
+    attempt_lines = [
         f"Attempt {attempt.number}, run {attempt.run_id}: {attempt.result or 'unfinished'}"
         for attempt in attempts
     ]
     last = attempts[-1].errors if attempts else ()
-    untold = [error for error in last if error not in outcome.errors]
+    not_recorded = [error for error in last if error not in outcome.errors]
     parts = [
         f"A load failed for reasons of ours, and nobody will try it again: {load.target}.",
-        bullet_list("Attempts", tried),
-        bullet_list("What went wrong", untold) if untold else "",
+        bullet_list("Attempts", attempt_lines),
+        bullet_list("What went wrong", not_recorded) if not_recorded else "",
         bullet_list("Told to the customer", _errors(outcome)),
         f"What to do: {_staff_remedy(load)}",
-        _facts(load),
+        _load_details(load),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -196,11 +196,11 @@ def _remarks(outcome: Outcome) -> str:
     if not outcome.remarks:
         return ""
     return bullet_list(
-        "Worth a look, though no row was left out for it", told_remarks(outcome.remarks)
+        "Worth a look, though no row was left out for it", format_remarks(outcome.remarks)
     )
 
 
-def _facts(load: Load) -> str:
+def _load_details(load: Load) -> str:
     target = load.target
     return "\n".join(
         (

@@ -23,7 +23,7 @@ MAIL_DELAYS = tuple(
 HEARTBEAT_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (0, 5, 25, 90, 180))
 """A heartbeat says that something happened now: after five minutes it would be a lie."""
 
-LONGEST_ASKED_WAIT = timedelta(days=1)
+MAX_RETRY_AFTER = timedelta(days=1)
 """A receiver may ask for time (`Retry-After`), but not for ever."""
 
 JITTER = 0.1
@@ -111,7 +111,7 @@ class DeliveryResult:
     retry_after: timedelta | None = None
 
 
-def delays_of(channel: Channel) -> tuple[timedelta, ...]:
+def retry_delays(channel: Channel) -> tuple[timedelta, ...]:
     """Answer the waits before each delivery attempt of a channel."""
     match channel:
         case Channel.CALLBACK | Channel.CHAT:
@@ -156,9 +156,9 @@ def next_attempt_at(
     No earlier than the receiver asked for. The jitter comes from the id and the attempt: spread
     over notifications, the same when asked again.
     """
-    delays = delays_of(channel)
+    delays = retry_delays(channel)
     if attempts >= len(delays):
         return None
-    spread = hashlib.sha256(f"{notification_id} {attempts}".encode()).digest()[0] / 255
-    wait = max(delays[attempts], min(retry_after or timedelta(), LONGEST_ASKED_WAIT))
-    return now + wait * (1 + JITTER * spread)
+    jitter = hashlib.sha256(f"{notification_id} {attempts}".encode()).digest()[0] / 255
+    wait = max(delays[attempts], min(retry_after or timedelta(), MAX_RETRY_AFTER))
+    return now + wait * (1 + JITTER * jitter)

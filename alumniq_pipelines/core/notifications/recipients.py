@@ -11,8 +11,8 @@ from alumniq_pipelines.core.notifications.callback_addresses import (
 from alumniq_pipelines.core.notifications.load_outcome import addresses_in
 from alumniq_pipelines.core.problems.request import UnusableNotifyEmail, UnusableNotifyWebhook
 
-MOST_ADDRESSES = 10
-MOST_URL_CHARACTERS = 2_048
+MAX_ADDRESSES = 10
+MAX_URL_CHARACTERS = 2_048
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -22,9 +22,9 @@ EMAIL = re.compile(rf"(?=.{{1,64}}@)(?=.{{1,254}}\Z){_ATOM}(?:\.{_ATOM})*@{_LABE
 
 def check_emails(emails: str) -> None:
     """Check what `notifyEmail` holds, one or several addresses; raises UnusableNotifyEmail."""
-    flaw = _flaw_of_emails(emails)
-    if flaw is not None:
-        raise UnusableNotifyEmail(flaw)
+    error = _emails_error(emails)
+    if error is not None:
+        raise UnusableNotifyEmail(error)
 
 
 def check_webhook(url: str, policy: AddressPolicy) -> None:
@@ -32,43 +32,43 @@ def check_webhook(url: str, policy: AddressPolicy) -> None:
 
     Where its name leads is checked whenever it is called.
     """
-    flaw = flaw_of_url(url, policy)
-    if flaw is not None:
-        raise UnusableNotifyWebhook(flaw)
+    error = url_error(url, policy)
+    if error is not None:
+        raise UnusableNotifyWebhook(error)
 
 
-def flaw_of_url(url: str, policy: AddressPolicy) -> str | None:
+def url_error(url: str, policy: AddressPolicy) -> str | None:
     """Say why a URL could never be called, as a clause that follows what it was given as."""
-    flaw = _flaw_of_text(url)
-    if flaw is not None:
-        return flaw
+    error = _url_text_error(url)
+    if error is not None:
+        return error
     try:
-        return _flaw_of_parts(urlsplit(url), policy)
+        return _url_parts_error(urlsplit(url), policy)
     except ValueError:  # an address or a port that is none
         return "is not a URL"
 
 
-def _flaw_of_emails(emails: str) -> str | None:
+def _emails_error(emails: str) -> str | None:
     addresses = addresses_in(emails)
     if not addresses:
         return "holds no e-mail address"
-    if len(addresses) > MOST_ADDRESSES:
-        return f"holds more than {MOST_ADDRESSES} addresses"
+    if len(addresses) > MAX_ADDRESSES:
+        return f"holds more than {MAX_ADDRESSES} addresses"
     # A line break between two addresses would be cut off with the blanks, and must not pass.
     if not emails.isprintable() or not all(EMAIL.fullmatch(address) for address in addresses):
         return "is not an e-mail address"
     return None
 
 
-def _flaw_of_text(url: str) -> str | None:
-    if len(url) > MOST_URL_CHARACTERS:
-        return f"is longer than {MOST_URL_CHARACTERS:,} characters"
+def _url_text_error(url: str) -> str | None:
+    if len(url) > MAX_URL_CHARACTERS:
+        return f"is longer than {MAX_URL_CHARACTERS:,} characters"
     if not url.isprintable() or " " in url or "\\" in url:
         return "holds characters that no URL has"
     return None
 
 
-def _flaw_of_parts(url: SplitResult, policy: AddressPolicy) -> str | None:
+def _url_parts_error(url: SplitResult, policy: AddressPolicy) -> str | None:
     if url.scheme not in {"http", "https"}:
         return "does not start with https://"
     if "@" in url.netloc:

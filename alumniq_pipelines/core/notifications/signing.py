@@ -40,7 +40,7 @@ def new_salt() -> str:
     return secrets.token_hex(SALT_BYTES)
 
 
-def secret_of(key: bytes, salt: SigningSalt) -> str:
+def derive_secret(key: bytes, salt: SigningSalt) -> str:
     """Make the secret that the customer is given."""
     made = hmac.digest(key, f"{salt.customer}\0{salt.salt}".encode(), hashlib.sha256)
     return SECRET_PREFIX + base64.b64encode(made).decode()

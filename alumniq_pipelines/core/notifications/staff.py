@@ -7,7 +7,7 @@ from alumniq_pipelines.core.notifications.notification import Audience, Channel,
 
 CHAT = "staff"
 """The destination of chat messages: where that is, the settings know; the URL is a secret."""
-MOST_CHAT_CHARACTERS = 8_000
+MAX_CHAT_CHARACTERS = 8_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,11 @@ class Staff:
         return (*mails, chat)
 
 
-NOBODY = Staff()
+NO_STAFF = Staff()
 
 
 def chat_body(subject: str, text: str) -> str:
     """Write a message as Slack, Mattermost, Rocket.Chat and others take it."""
     message = f"*{subject}*\n{text.strip()}"
     escaped = message.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return json.dumps({"text": escaped[:MOST_CHAT_CHARACTERS]})
+    return json.dumps({"text": escaped[:MAX_CHAT_CHARACTERS]})

@@ -103,7 +103,7 @@ class UnknownKey(SetupProblem):
         )
 
 
-class UnusableRhythm(SetupProblem):
+class UnusableSchedule(SetupProblem):
     """The rhythm of a watch cannot be kept to."""
 
     code = "unusable-rhythm"
@@ -184,7 +184,7 @@ class UnknownVersion(SetupProblem):
 
     def __init__(self, target: str, number: int, kept: Sequence[int]) -> None:
         """List what is kept."""
-        numbers = ", ".join(str(each) for each in kept) or "none"
+        numbers = ", ".join(str(kept_number) for kept_number in kept) or "none"
         super().__init__(f"Version {number} of {target} is not kept.", f"Kept: {numbers}.")
 
 
@@ -195,7 +195,7 @@ class NoOlderVersion(SetupProblem):
 
     def __init__(self, target: str, kept: Sequence[int]) -> None:
         """List what is kept."""
-        numbers = ", ".join(str(each) for each in kept) or "none"
+        numbers = ", ".join(str(kept_number) for kept_number in kept) or "none"
         super().__init__(
             f"No version of {target} is kept that is older than the live one.",
             f"Kept: {numbers}. Choose one with --to.",

@@ -134,10 +134,10 @@ class RowTooLong(FileProblem):
 
     code = "row-too-long"
 
-    def __init__(self, line: int, most_bytes: int) -> None:
+    def __init__(self, line: int, max_bytes: int) -> None:
         """Name the limit and the likely cause."""
         super().__init__(
-            f"The row that starts on line {line:,} is longer than {most_bytes:,} bytes.",
+            f"The row that starts on line {line:,} is longer than {max_bytes:,} bytes.",
             "Look for a quote that is never closed, or for line ends that were lost.",
         )
         self.line = line

@@ -131,10 +131,10 @@ class UnusableColumnName(FileProblem):
     code = "unusable-column-name"
     line = 1
 
-    def __init__(self, position: int, most_bytes: int) -> None:
+    def __init__(self, position: int, max_bytes: int) -> None:
         """Count positions from 1; never repeat the name, it may be anything."""
         super().__init__(
             f"The name of column {position} holds other characters than letters and digits, or is "
-            f"longer than {most_bytes} bytes.",
+            f"longer than {max_bytes} bytes.",
             "Name your own columns in letters, digits and underscores, ending in __c.",
         )

@@ -35,10 +35,10 @@ class NeedsMuchMemory(FileProblem):
 
     code = "needs-much-memory"
 
-    def __init__(self, most_bytes: int) -> None:
+    def __init__(self, max_bytes: int) -> None:
         """Name the limit."""
         super().__init__(
-            f"The compressed file needs more than {most_bytes:,} bytes of memory to be read.",
+            f"The compressed file needs more than {max_bytes:,} bytes of memory to be read.",
             "Compress it again with a smaller window, such as without --long.",
         )
 
@@ -90,10 +90,10 @@ class ExpandsTooFar(FileProblem):
 
     code = "expands-too-far"
 
-    def __init__(self, most_bytes: int, most_ratio: int) -> None:
+    def __init__(self, max_bytes: int, max_ratio: int) -> None:
         """Name the limits."""
         super().__init__(
-            f"The compressed file expands to more than {most_bytes:,} bytes, or to more than "
-            f"{most_ratio:,} times its size.",
+            f"The compressed file expands to more than {max_bytes:,} bytes, or to more than "
+            f"{max_ratio:,} times its size.",
             "Upload it uncompressed, or in parts.",
         )

@@ -83,9 +83,9 @@ class UploadTooLarge(RequestProblem):
 
     code = "upload-too-large"
 
-    def __init__(self, most_bytes: int) -> None:
+    def __init__(self, max_bytes: int) -> None:
         """Name the limit, and the way around it."""
         super().__init__(
-            f"What was sent is larger than {most_bytes:,} bytes.",
+            f"What was sent is larger than {max_bytes:,} bytes.",
             "Put it into your bucket yourself, then call the webhook.",
         )

@@ -171,10 +171,10 @@ class BodyTooLarge(RequestProblem):
 
     code = "body-too-large"
 
-    def __init__(self, most_bytes: int) -> None:
+    def __init__(self, max_bytes: int) -> None:
         """Name the limit."""
         super().__init__(
-            f"The request body is larger than {most_bytes:,} bytes.",
+            f"The request body is larger than {max_bytes:,} bytes.",
             "Put the file into your bucket and send only its name.",
         )
 
@@ -219,10 +219,10 @@ class AddressTooLong(RequestProblem):
 
     code = "address-too-long"
 
-    def __init__(self, most_bytes: int) -> None:
+    def __init__(self, max_bytes: int) -> None:
         """Name the limit."""
         super().__init__(
-            f"The URL is longer than {most_bytes:,} bytes.",
+            f"The URL is longer than {max_bytes:,} bytes.",
             "Send the options in the body of the request.",
         )
 

@@ -69,7 +69,7 @@ class FieldMapProblem(SetupProblem):
 
     def __init__(self, faults: Sequence[str]) -> None:
         """List every fault, one a line, each already naming its place and its mend."""
-        sentences = (each if each.endswith("?") else f"{each}." for each in faults)
+        sentences = (fault if fault.endswith("?") else f"{fault}." for fault in faults)
         super().__init__("\n".join(sentences), "See schemas/README.md for the language.")
         self.faults = tuple(faults)
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from alumniq_pipelines.adapters.ledger.key_notices import KeyNotices
+from alumniq_pipelines.adapters.ledger.key_notices import KeyExpiryNotices
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.notifications.key_expiry import expiry_condition, expiry_notices
 from alumniq_pipelines.core.notifications.staff import Staff
@@ -25,21 +25,24 @@ def key_sensor(settings: Settings) -> dg.SensorDefinition:
         description="Tells of API keys that expire in 30, 14, 7 and 1 days.",
     )
     def key_notices(ledger: dg.ResourceParam[Ledger]) -> dg.SkipReason:
-        told = tell_of_expiring_keys(
+        enqueued = enqueue_expiry_notices(
             ledger, staff_of(settings), settings.gateway_url, datetime.now(UTC)
         )
-        return dg.SkipReason(f"{told} keys told of.")
+        return dg.SkipReason(f"{enqueued} keys told of.")
 
     return key_notices
 
 
-def tell_of_expiring_keys(ledger: Ledger, staff: Staff, gateway_url: str, now: datetime) -> int:
+def enqueue_expiry_notices(ledger: Ledger, staff: Staff, gateway_url: str, now: datetime) -> int:
     """Owe what is due about keys, and answer about how many; harmless to repeat."""
-    notices = KeyNotices(ledger.database, ledger.keys)
-    told = 0
+    notices = KeyExpiryNotices(ledger.database, ledger.keys)
+    enqueued = 0
     for key, days in notices.due(now):
         condition = expiry_condition(key, days)
         text = f"{condition.detail}\n\nWhat to do: {condition.advice}\n"
-        words = (*expiry_notices(key, days, gateway_url), *staff.notices(condition.title, text))
-        told += notices.owe(key, days, condition, words, now)
-    return told
+        all_notices = (
+            *expiry_notices(key, days, gateway_url),
+            *staff.notices(condition.title, text),
+        )
+        enqueued += notices.enqueue(key, days, condition, all_notices, now)
+    return enqueued

@@ -30,13 +30,13 @@ def heartbeat_sensor(settings: Settings) -> dg.SensorDefinition:
         if settings.heartbeat_url is None:
             return dg.SkipReason("ALUMNIQ_HEARTBEAT_URL is not set.")
         from alumniq_pipelines.adapters.notifiers.heartbeat import HeartbeatNotifier
-        from alumniq_pipelines.adapters.notifiers.http import ANYWHERE
+        from alumniq_pipelines.adapters.notifiers.http import ALLOW_ALL
 
         signal = _signal(ledger)
         url = signal_url(settings.heartbeat_url.get_secret_value(), signal)
         if url is None:
             return dg.SkipReason(f"Not called: {signal} has no meaning there.")
-        result = asyncio.run(HeartbeatNotifier(ANYWHERE).beat(url))
+        result = asyncio.run(HeartbeatNotifier(ALLOW_ALL).beat(url))
         return dg.SkipReason(f"{signal}: {result.detail}.")
 
     return heartbeat

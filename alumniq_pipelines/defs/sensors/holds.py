@@ -8,7 +8,7 @@ import dagster as dg
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.loads.archive import Archive
 from alumniq_pipelines.core.loads.warehouse import Warehouse
-from alumniq_pipelines.services.load_actions import decide_due
+from alumniq_pipelines.services.load_actions import end_due_holds
 from alumniq_pipelines.settings import Settings
 
 
@@ -25,10 +25,10 @@ def hold_sensor(settings: Settings) -> dg.SensorDefinition:
         ),
     )
     def holds(ledger: dg.ResourceParam[Ledger]) -> dg.SkipReason:
-        due = decide_due(ledger, datetime.now(UTC), gateway_url=settings.gateway_url)
+        due = end_due_holds(ledger, datetime.now(UTC), gateway_url=settings.gateway_url)
         decided = Counter(decision for _, decision in due)
-        told = ", ".join(f"{count} {decision}" for decision, count in decided.items())
-        return dg.SkipReason(f"Held loads: {told or 'nothing to do'}.")
+        summary = ", ".join(f"{count} {decision}" for decision, count in decided.items())
+        return dg.SkipReason(f"Held loads: {summary or 'nothing to do'}.")
 
     return holds
 
@@ -53,9 +53,11 @@ def archive_sensor(settings: Settings) -> dg.SensorDefinition:
     ) -> dg.SkipReason:
         from alumniq_pipelines.services.retention import prune, sweep
 
-        keep_for = timedelta(days=settings.archive_days)
-        reports_for = timedelta(days=settings.report_days)
-        count = prune(archive, ledger, warehouse, keep_for, datetime.now(UTC), reports_for)
+        archive_retention = timedelta(days=settings.archive_days)
+        report_retention = timedelta(days=settings.report_days)
+        count = prune(
+            archive, ledger, warehouse, archive_retention, datetime.now(UTC), report_retention
+        )
         swept = sweep(settings.scratch_dir, ledger)
         return dg.SkipReason(f"{count} files and {swept} scratch folders let go.")
 

@@ -12,16 +12,16 @@ from alumniq_pipelines.adapters.field_maps import FieldMapFolder
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.loads.load import Load
-from alumniq_pipelines.core.loads.reconciliation import is_to_be_requested, run_key
+from alumniq_pipelines.core.loads.reconciliation import run_key, should_request_run
 from alumniq_pipelines.core.problems.outage import FieldMapsNotSaved
 from alumniq_pipelines.defs.jobs import job_name
 from alumniq_pipelines.defs.partitions import missing_partitions
-from alumniq_pipelines.defs.sensors.polling import first_found
+from alumniq_pipelines.defs.sensors.polling import poll_until_found
 from alumniq_pipelines.defs.tags import tags_of
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.wiring import save_field_maps
 
-MOST_PER_TICK = 50
+MAX_RUNS_PER_TICK = 50
 """Creating a run takes some 50 ms, and a tick must be over well before its 60 seconds."""
 
 
@@ -45,8 +45,8 @@ def load_request_sensor(
     def load_requests(
         context: dg.SensorEvaluationContext, ledger: dg.ResourceParam[Ledger]
     ) -> dg.SensorResult:
-        due = first_found(lambda: _due(ledger, datetime.now(UTC)))
-        known = [load for load in due if load.target.feed in catalog.feeds][:MOST_PER_TICK]
+        due = poll_until_found(lambda: _due(ledger, datetime.now(UTC)))
+        known = [load for load in due if load.target.feed in catalog.feeds][:MAX_RUNS_PER_TICK]
         if len(due) > len(known):
             context.log.info(
                 "%s loads wait for the next tick or their field map.", len(due) - len(known)
@@ -69,17 +69,17 @@ def _save_once(
     location was loaded gets no copy again.
     """
     folder = settings.schemas_dir
-    there = {
+    existing = {
         feed: text for feed, text in schemas.good.items() if (folder / f"{feed}.yaml").exists()
     }
     try:
-        save_field_maps(settings, there, only_missing=True)
+        save_field_maps(settings, existing, only_missing=True)
     except FieldMapsNotSaved as problem:
         context.log.warning(str(problem))
 
 
 def _due(ledger: Ledger, now: datetime) -> Sequence[Load]:
-    return [load for load in ledger.loads.waiting() if is_to_be_requested(load, now)]
+    return [load for load in ledger.loads.queued() if should_request_run(load, now)]
 
 
 def _requests(ledger: Ledger, loads: Sequence[Load], catalog: Catalog) -> Iterator[dg.RunRequest]:

@@ -10,11 +10,11 @@ import dagster as dg
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.feeds.catalog import BrokenFieldMap, Catalog
 from alumniq_pipelines.core.loads.bucket import Buckets
-from alumniq_pipelines.core.monitoring.schedule import Standing
+from alumniq_pipelines.core.monitoring.schedule import WatchState
 from alumniq_pipelines.core.problems.outage import FieldMapsNotSaved
 from alumniq_pipelines.core.problems.problem import SetupProblem
 from alumniq_pipelines.defs.freshness import freshness
-from alumniq_pipelines.services.monitor import Stand, keep_watch
+from alumniq_pipelines.services.monitor import WatchStatus, run_monitoring
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.wiring import (
     read_schemas,
@@ -23,7 +23,7 @@ from alumniq_pipelines.wiring import (
     staff_of,
 )
 
-Silent = dict[str, list[str]]
+MissedPartitions = dict[str, list[str]]
 """The silent partitions of each watched feed."""
 
 
@@ -45,10 +45,10 @@ def silence_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinition:
         ledger: dg.ResourceParam[Ledger],
         buckets: dg.ResourceParam[Buckets],
     ) -> dg.SensorResult:
-        current = _current(catalog, settings, context)
-        watched = keep_watch(ledger, buckets, current, staff_of(settings), datetime.now(UTC))
-        before: Silent = json.loads(context.cursor or "{}")
-        now = _silent(watched.stands)
+        current = _read_current_catalog(catalog, settings, context)
+        summary = run_monitoring(ledger, buckets, current, staff_of(settings), datetime.now(UTC))
+        before: MissedPartitions = json.loads(context.cursor or "{}")
+        now = _missed_partitions(summary.statuses)
         changed = [
             field_map
             for field_map in catalog
@@ -56,20 +56,25 @@ def silence_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinition:
         ]
         return dg.SensorResult(
             skip_reason=(
-                f"{len(watched.stands)} watched, {watched.opened} incidents new, "
-                f"{watched.told} told, {watched.closed} over.{_broken(current)}"
+                f"{len(summary.statuses)} watched, {summary.opened} incidents new, "
+                f"{summary.notified} told, {summary.closed} over.{_broken_text(current)}"
             ),
             cursor=json.dumps(now),
             asset_events=[
-                freshness(each, [stand for stand in watched.stands if _is_of(stand, each.name)])
-                for each in changed
+                freshness(
+                    field_map,
+                    [status for status in summary.statuses if _is_for_feed(status, field_map.name)],
+                )
+                for field_map in changed
             ],
         )
 
     return silence
 
 
-def _current(loaded: Catalog, settings: Settings, context: dg.SensorEvaluationContext) -> Catalog:
+def _read_current_catalog(
+    loaded: Catalog, settings: Settings, context: dg.SensorEvaluationContext
+) -> Catalog:
     """Read the field maps as they are now, save those that are good, and forget deleted ones.
 
     What was broken when this code location was loaded stays so until it is loaded again.
@@ -91,7 +96,7 @@ def _current(loaded: Catalog, settings: Settings, context: dg.SensorEvaluationCo
     return replace(found.catalog, broken={**loaded.broken, **found.catalog.broken})
 
 
-def _broken(catalog: Catalog) -> str:
+def _broken_text(catalog: Catalog) -> str:
     """Name the broken field maps for the tick's message, with what follows for each feed."""
     states = [
         f"{feed} ({'disabled' if feed in catalog.disabled else 'last good one in force'})"
@@ -100,13 +105,13 @@ def _broken(catalog: Catalog) -> str:
     return f" Broken field maps: {', '.join(states)}." if states else ""
 
 
-def _is_of(stand: Stand, feed: str) -> bool:
-    return stand.target.feed == feed
+def _is_for_feed(status: WatchStatus, feed: str) -> bool:
+    return status.target.feed == feed
 
 
-def _silent(stands: Sequence[Stand]) -> Silent:
-    silent: Silent = {each.target.feed: [] for each in stands}
-    for each in stands:
-        if each.expectation.standing is Standing.SILENT:
-            silent[each.target.feed].append(each.target.partition_key)
-    return silent
+def _missed_partitions(statuses: Sequence[WatchStatus]) -> MissedPartitions:
+    missed: MissedPartitions = {status.target.feed: [] for status in statuses}
+    for status in statuses:
+        if status.expectation.state is WatchState.SILENT:
+            missed[status.target.feed].append(status.target.partition_key)
+    return missed

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.defs.sensors.polling import looks
+from alumniq_pipelines.defs.sensors.polling import poll
 
 
 def notification_sensor() -> dg.SensorDefinition:
@@ -22,13 +22,13 @@ def notification_sensor() -> dg.SensorDefinition:
     def notifications(
         ledger: dg.ResourceParam[Ledger], notifiers: dg.ResourceParam[Mapping[Any, Any]]
     ) -> dg.SkipReason:
-        from alumniq_pipelines.services.delivery import tell
+        from alumniq_pipelines.services.delivery import deliver_due
 
         delivered = failed = 0
-        for _ in looks():
-            told = tell(ledger.notifications, notifiers, lambda: datetime.now(UTC))
-            delivered += told.delivered
-            failed += told.failed
+        for _ in poll():
+            summary = deliver_due(ledger.notifications, notifiers, lambda: datetime.now(UTC))
+            delivered += summary.delivered
+            failed += summary.failed
         return dg.SkipReason(f"{delivered} delivered, {failed} not delivered.")
 
     return notifications

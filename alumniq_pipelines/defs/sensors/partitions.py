@@ -19,7 +19,7 @@ def partition_sensor(catalog: Catalog) -> dg.SensorDefinition:
     def partitions(
         context: dg.SensorEvaluationContext, ledger: dg.ResourceParam[Ledger]
     ) -> dg.SensorResult:
-        targets = [each.target for each in ledger.customers.subscriptions()]
+        targets = [subscription.target for subscription in ledger.customers.subscriptions()]
         missing = missing_partitions(targets, catalog, context.instance)
         return dg.SensorResult(dynamic_partitions_requests=missing)
 

@@ -12,25 +12,25 @@ TICK_SECONDS = 3.5
 """Well below the 5 seconds between two looks of the daemon: a tick not over by then misses one, and
 starting and ending a tick takes a second on a busy machine."""
 
-LOOK_AGAIN_SECONDS = 0.2
+POLL_SECONDS = 0.2
 
-Found = TypeVar("Found")
+Item = TypeVar("Item")
 
 
-def looks() -> Iterator[None]:
+def poll() -> Iterator[None]:
     """Come round again and again until the tick's time is up, at least once."""
     until = time.monotonic() + TICK_SECONDS
     yield
     while time.monotonic() < until:
-        time.sleep(LOOK_AGAIN_SECONDS)
+        time.sleep(POLL_SECONDS)
         yield
 
 
-def first_found(look: Callable[[], Sequence[Found]]) -> Sequence[Found]:
+def poll_until_found(query: Callable[[], Sequence[Item]]) -> Sequence[Item]:
     """Look until something is there or the tick's time is up."""
-    found: Sequence[Found] = ()
-    for _ in looks():
-        found = look()
+    found: Sequence[Item] = ()
+    for _ in poll():
+        found = query()
         if found:
             break
     return found

@@ -9,12 +9,12 @@ import dagster as dg
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.loads.load import Load, LoadState
-from alumniq_pipelines.core.loads.reconciliation import awaits_its_run_only, is_stranded, queued_at
-from alumniq_pipelines.defs.sensors.polling import looks
-from alumniq_pipelines.defs.sensors.reconciler import Settling
+from alumniq_pipelines.core.loads.reconciliation import is_orphaned, is_outcome_known, queued_at
+from alumniq_pipelines.defs.sensors.polling import poll
+from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.settings import Settings
 
-SECONDS_BETWEEN_ALL = 30
+FULL_PASS_SECONDS = 30
 """How often every unfinished load is looked at; a backlog may have hundreds."""
 
 
@@ -34,38 +34,38 @@ def reconcile_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinitio
     def reconcile(
         context: dg.SensorEvaluationContext, ledger: dg.ResourceParam[Ledger]
     ) -> dg.SkipReason:
-        settling = Settling(ledger, context.instance, settings)
+        reconciler = LoadReconciler(ledger, context.instance, settings)
         done: Counter[str] = Counter()
         now = datetime.now(UTC).timestamp()
-        if now - float(context.cursor or 0) >= SECONDS_BETWEEN_ALL:
+        if now - float(context.cursor or 0) >= FULL_PASS_SECONDS:
             context.update_cursor(str(now))
-            done.update(settling.settle(load) for load in ledger.loads.unfinished())
+            done.update(reconciler.reconcile(load) for load in ledger.loads.unfinished())
             done.update(
-                settling.strand(load, is_broken=load.target.feed in catalog.broken)
-                for load in _stranded(ledger, catalog)
+                reconciler.fail_orphaned(load, is_broken=load.target.feed in catalog.broken)
+                for load in _orphaned_loads(ledger, catalog)
             )
-        for _ in looks():
-            done.update(settling.settle(load) for load in _ready(ledger))
-        told = ", ".join(f"{count} {what}" for what, count in done.items() if what != "left")
-        return dg.SkipReason(f"Unfinished loads: {told or 'nothing to do'}.")
+        for _ in poll():
+            done.update(reconciler.reconcile(load) for load in _loads_ready_to_end(ledger))
+        summary = ", ".join(f"{count} {what}" for what, count in done.items() if what != "left")
+        return dg.SkipReason(f"Unfinished loads: {summary or 'nothing to do'}.")
 
     return reconcile
 
 
-def _stranded(ledger: Ledger, catalog: Catalog) -> Iterator[Load]:
+def _orphaned_loads(ledger: Ledger, catalog: Catalog) -> Iterator[Load]:
     """Find loads that wait for a field map which is gone."""
     now = datetime.now(UTC)
-    for load in ledger.loads.waiting():
+    for load in ledger.loads.queued():
         if load.target.feed not in catalog.feeds:
             hold = ledger.holds.get(load.job_id)
             attempts = ledger.loads.attempts(load.job_id)
             queued = queued_at(load, attempts, hold.decided_at if hold else None)
-            if is_stranded(load, catalog.feeds, queued, now):
+            if is_orphaned(load, catalog.feeds, queued, now):
                 yield load
 
 
-def _ready(ledger: Ledger) -> Iterator[Load]:
+def _loads_ready_to_end(ledger: Ledger) -> Iterator[Load]:
     """Find loads whose outcome is known and whose run may have ended meanwhile."""
     for load in ledger.loads.find(states=[LoadState.RUNNING]):
-        if awaits_its_run_only(ledger.loads.attempts(load.job_id)):
+        if is_outcome_known(ledger.loads.attempts(load.job_id)):
             yield load

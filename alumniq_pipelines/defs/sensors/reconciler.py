@@ -13,98 +13,98 @@ from dagster import RunRecord
 from alumniq_pipelines.adapters import worker_locks
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadState
-from alumniq_pipelines.core.loads.outcome import Attempt, AttemptResult, Outcome, tries
+from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, Outcome, tries
 from alumniq_pipelines.core.loads.reconciliation import (
-    BuryRun,
-    End,
-    Leave,
+    Finish,
+    MarkRunFailed,
     Requeue,
     RunState,
-    decision,
+    Wait,
+    decide,
 )
 from alumniq_pipelines.core.notifications.load_outcome import notices_for
 from alumniq_pipelines.core.problems.live_data import live_data
 from alumniq_pipelines.core.problems.outage import Misconfigured, WarehouseUnavailable
 from alumniq_pipelines.core.problems.setup import FeedDisabled, FeedGone
-from alumniq_pipelines.defs.run_records import latest_run, run_of
+from alumniq_pipelines.defs.run_records import latest_run, to_run
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.warehouse_wiring import open_warehouse
 from alumniq_pipelines.wiring import staff_of
 
 log = logging.getLogger(__name__)
 
-SIGN_PATIENCE = timedelta(minutes=2)
+LEASE_GRACE = timedelta(minutes=2)
 """A worker shows itself within seconds of its start; on a busy machine, within many."""
 NO_RUN = "none"
 """In the place of a run's id where there was no run."""
 
 
 @dataclass(frozen=True, slots=True)
-class Settling:
+class LoadReconciler:
     """What settling works with."""
 
     ledger: Ledger
     instance: dg.DagsterInstance
     settings: Settings
 
-    def settle(self, load: Load) -> str:
+    def reconcile(self, load: Load) -> str:
         """Do what follows from how the load's latest run went, and say so in one word.
 
         Harmless to repeat, and to do twice at once: every change is a conditional UPDATE.
         """
-        record = self._run_at_work(load) or latest_run(self.instance, load.job_id)
-        run = run_of(record, worker_died=self._worker_died(record)) if record else None
+        record = self._active_run(load) or latest_run(self.instance, load.job_id)
+        run = to_run(record, worker_died=self._worker_died(record)) if record else None
         if run and run.state is not RunState.UNDERWAY:
             try:
-                self._count_lost(load, run.id)
+                self._record_lost_attempt(load, run.id)
             except WarehouseUnavailable as away:
                 log.warning("Load %s cannot be ended yet: %s", load.job_id, away)
                 return "left"
         attempts = self.ledger.loads.attempts(load.job_id)
         now = datetime.now(UTC)
-        decided = decision(load, attempts, run, now)
+        decided = decide(load, attempts, run, now)
         match decided:
-            case Leave():
+            case Wait():
                 return "left"
-            case End(outcome):
-                self._end(load, outcome, attempts, now)
+            case Finish(outcome):
+                self._end_load(load, outcome, attempts, now)
                 return "ended"
             case Requeue():
                 self.ledger.loads.requeue(load.job_id, now)
                 return "queued again"
-            case BuryRun():
-                self._bury(record)
+            case MarkRunFailed():
+                self._fail_dead_run(record)
                 return "declared dead"
         assert_never(decided)
 
-    def strand(self, load: Load, *, is_broken: bool = False) -> str:
+    def fail_orphaned(self, load: Load, *, is_broken: bool = False) -> str:
         """End a load whose feed has no field map: our fault, and nothing to try again.
 
         The field map is gone, or it is broken and no good one was saved.
         """
         loads, now = self.ledger.loads, datetime.now(UTC)
-        begun = loads.begin_attempt(load.job_id, NO_RUN, now)
-        if begun is None:
+        attempt_record = loads.begin_attempt(load.job_id, NO_RUN, now)
+        if attempt_record is None:
             return "left"
         feed = load.target.feed
-        gone = str(FeedDisabled(feed) if is_broken else FeedGone(feed))
+        message = str(FeedDisabled(feed) if is_broken else FeedGone(feed))
         loads.end_attempt(
-            load.job_id, begun.number, AttemptResult.MISCONFIGURED, now, errors=[gone]
+            load.job_id, attempt_record.number, AttemptResult.MISCONFIGURED, now, errors=[message]
         )
         outcome = Outcome(LoadState.FAILED, (str(Misconfigured()),))
-        self._end(load, outcome, loads.attempts(load.job_id), now)
+        self._end_load(load, outcome, loads.attempts(load.job_id), now)
         return "ended without a field map"
 
     def _worker_died(self, record: RunRecord) -> bool:
         folder, run_id = self.settings.workers_dir, record.dagster_run.run_id
-        if worker_locks.has_died(folder, run_id):
+        if worker_locks.is_dead(folder, run_id):
             return True
         # Who died before it could show itself, or after it was done, is missed where it must be.
-        quiet = datetime.now(UTC) - record.update_timestamp.astimezone(UTC)
+        idle_time = datetime.now(UTC) - record.update_timestamp.astimezone(UTC)
         is_ours = isinstance(self.instance.run_launcher, dg.DefaultRunLauncher)
-        return is_ours and quiet > SIGN_PATIENCE and worker_locks.is_missing(folder, run_id)
+        return is_ours and idle_time > LEASE_GRACE and worker_locks.is_missing(folder, run_id)
 
-    def _run_at_work(self, load: Load) -> RunRecord | None:
+    def _active_run(self, load: Load) -> RunRecord | None:
         """Return the run whose attempt is open and which has not ended, as far as Dagster knows.
 
         It is what counts, also where another run of the load is newer: a person may have executed
@@ -117,40 +117,48 @@ class Settling:
                     return record
         return None
 
-    def _count_lost(self, load: Load, run_id: str) -> None:
+    def _record_lost_attempt(self, load: Load, run_id: str) -> None:
         """Count a run that ended before it began, and close an attempt that was left open."""
         loads, now = self.ledger.loads, datetime.now(UTC)
         # Read after the run was seen to be over: an attempt of its own is among them by now.
         attempts = loads.attempts(load.job_id)
         if self._recover_published(load, attempts, now):
             return
-        if len(tries(attempts)) < MAX_ATTEMPTS and all(each.run_id != run_id for each in attempts):
+        if len(tries(attempts)) < MAX_ATTEMPTS and all(
+            earlier.run_id != run_id for earlier in attempts
+        ):
             loads.begin_attempt(load.job_id, run_id, now)
         for attempt in loads.attempts(load.job_id):
             if attempt.result is None:
                 loads.end_attempt(load.job_id, attempt.number, AttemptResult.LOST, now)
 
-    def _recover_published(self, load: Load, attempts: Sequence[Attempt], now: datetime) -> bool:
+    def _recover_published(
+        self, load: Load, attempts: Sequence[AttemptRecord], now: datetime
+    ) -> bool:
         """Record that an attempt published, which was cut off before it could; False if none did.
 
         What it had found was recorded before the pointer moved: nothing needs to be tried again.
         """
-        from alumniq_pipelines.services.load import completed_before
+        from alumniq_pipelines.services.load import find_published_result
 
-        cut_off = {None, AttemptResult.LOST, AttemptResult.OUTAGE}
-        checked = [each for each in tries(attempts) if each.check and each.result in cut_off]
+        interrupted = {None, AttemptResult.LOST, AttemptResult.OUTAGE}
+        checked = [
+            attempt
+            for attempt in tries(attempts)
+            if attempt.check and attempt.result in interrupted
+        ]
         if not checked or checked[-1].check is None or load.request.dry_run:
             return False
         warehouse = open_warehouse(self.settings)
-        done = completed_before(load, checked[-1].check, warehouse)
+        done = find_published_result(load, checked[-1].check, warehouse)
         if done is None or done.version is None:
             return False
         self.ledger.versions.record(done.version, now)
         self.ledger.loads.mark_published(load.job_id, checked[-1].number, now)
         return True
 
-    def _end(
-        self, load: Load, outcome: Outcome, attempts: Sequence[Attempt], now: datetime
+    def _end_load(
+        self, load: Load, outcome: Outcome, attempts: Sequence[AttemptRecord], now: datetime
     ) -> None:
         watch = self.ledger.watches.get(load.target)
         url = watch.heartbeat_url if watch else ""
@@ -161,7 +169,7 @@ class Settling:
         shutil.rmtree(self.settings.scratch_dir / load.job_id, ignore_errors=True)
         self.ledger.loads.end(load.job_id, outcome, notices, now)
 
-    def _bury(self, record: RunRecord | None) -> None:
+    def _fail_dead_run(self, record: RunRecord | None) -> None:
         if record:
             run = record.dagster_run
             self.instance.report_run_failed(run, "The run's worker has died.")

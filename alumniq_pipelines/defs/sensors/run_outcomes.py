@@ -9,11 +9,11 @@ from dagster import DagsterRunStatus
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.loads.load import JobId
-from alumniq_pipelines.defs.sensors.reconciler import Settling
+from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.defs.tags import JOB_ID
 from alumniq_pipelines.settings import Settings
 
-WATCHED = {
+SENSORS_BY_STATUS = {
     DagsterRunStatus.SUCCESS: ("load_succeeded", "Ends loads whose run succeeded."),
     DagsterRunStatus.FAILURE: (
         "load_failed",
@@ -25,7 +25,7 @@ WATCHED = {
 
 def outcome_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     """Define a sensor for each way in which a run may end."""
-    return [_outcome_sensor(status, *told, settings) for status, told in WATCHED.items()]
+    return [_outcome_sensor(status, *spec, settings) for status, spec in SENSORS_BY_STATUS.items()]
 
 
 def _outcome_sensor(
@@ -42,7 +42,7 @@ def _outcome_sensor(
         job_id = context.dagster_run.tags.get(JOB_ID)
         load = ledger.loads.get(JobId(job_id)) if job_id else None
         if load and not load.is_final:
-            done = Settling(ledger, context.instance, settings).settle(load)
-            context.log.info("Load %s: %s.", job_id, done)
+            action = LoadReconciler(ledger, context.instance, settings).reconcile(load)
+            context.log.info("Load %s: %s.", job_id, action)
 
     return outcome

@@ -23,9 +23,9 @@ def s3_key_sensor(settings: Settings) -> dg.SensorDefinition:
     def s3_keys(ledger: dg.ResourceParam[Ledger]) -> dg.SkipReason:
         if settings.s3_keys == "by-hand":
             return dg.SkipReason("S3 keys are made by hand (ALUMNIQ_S3_KEYS).")
-        from alumniq_pipelines.adapters.encryption import Seal
+        from alumniq_pipelines.adapters.encryption import SecretCipher
         from alumniq_pipelines.adapters.iam import AccessKeys
-        from alumniq_pipelines.services.s3_key_rotation import Rotation
+        from alumniq_pipelines.services.s3_key_rotation import S3KeyRotation
 
         secret = settings.s3_secret_access_key
         store = AccessKeys.at(
@@ -34,7 +34,9 @@ def s3_key_sensor(settings: Settings) -> dg.SensorDefinition:
             settings.s3_access_key_id,
             None if secret is None else secret.get_secret_value(),
         )
-        done = Rotation(ledger, store, Seal.at(settings.sealing_key_file)).look(datetime.now(UTC))
+        done = S3KeyRotation(
+            ledger, store, SecretCipher.from_file(settings.encryption_key_file)
+        ).run(datetime.now(UTC))
         return dg.SkipReason(f"{done.made} made, {done.warned} warned of, {done.ended} ended.")
 
     return s3_keys

@@ -22,7 +22,7 @@ from alumniq_pipelines.core.monitoring.incident import Kind
 from alumniq_pipelines.core.notifications.notification import Channel
 from alumniq_pipelines.core.problems.outage import Misconfigured
 from alumniq_pipelines.definitions import build_definitions
-from alumniq_pipelines.defs.sensors.reconciler import Settling
+from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.settings import REPOSITORY, Settings
 from alumniq_pipelines.wiring import read_schemas, save_field_maps
 from tests.accepted_rows import small_field_map
@@ -82,15 +82,15 @@ def message(installation: Installation) -> str:
 
 
 def staff_mail(installation: Installation) -> Iterator[tuple[str, str]]:
-    owed = installation.ledger.notifications.claim(datetime.now(UTC), timedelta(hours=1))
-    for each in owed:
-        if each.notice.channel is Channel.MAIL:
-            yield each.notice.subject, each.notice.body
+    notifications = installation.ledger.notifications.claim(datetime.now(UTC), timedelta(hours=1))
+    for notification in notifications:
+        if notification.notice.channel is Channel.MAIL:
+            yield notification.notice.subject, notification.notice.body
 
 
-def settled(installation: Installation, load: Load) -> Load:
-    settling = Settling(installation.ledger, installation.instance, installation.settings)
-    settling.settle(installation.again(load))
+def reconciled(installation: Installation, load: Load) -> Load:
+    settling = LoadReconciler(installation.ledger, installation.instance, installation.settings)
+    settling.reconcile(installation.again(load))
     return installation.again(load)
 
 
@@ -100,7 +100,7 @@ def test_a_run_of_another_feed_is_not_affected(installation: Installation, schem
     installation.put(HEADER + ROWS)
     load = installation.accept()
     assert installation.execute(load).success
-    assert settled(installation, load).state is LoadState.SUCCEEDED
+    assert reconciled(installation, load).state is LoadState.SUCCEEDED
 
 
 def test_a_run_goes_by_the_last_good_field_map_that_the_request_sensor_saved(
@@ -114,7 +114,7 @@ def test_a_run_goes_by_the_last_good_field_map_that_the_request_sensor_saved(
     worker = loaded_anew(installation)
     installation.put(HEADER + ROWS)
     assert worker.execute(load).success
-    assert settled(installation, load).state is LoadState.SUCCEEDED
+    assert reconciled(installation, load).state is LoadState.SUCCEEDED
 
 
 def test_the_incident_is_opened_once_with_file_and_line_and_over_when_the_file_is_good(
@@ -125,7 +125,7 @@ def test_the_incident_is_opened_once_with_file_and_line_and_over_when_the_file_i
     shown = message(installation)
     assert f"Broken field maps: {FEED} (last good one in force)." in shown
     message(installation)
-    [incident] = installation.ledger.incidents.now_open()
+    [incident] = installation.ledger.incidents.list_open()
     assert incident.condition.kind is Kind.FIELD_MAP_BROKEN
     [(subject, body)] = staff_mail(installation)
     assert subject == f"Staff: The field map of {FEED} is broken"
@@ -133,7 +133,7 @@ def test_the_incident_is_opened_once_with_file_and_line_and_over_when_the_file_i
     assert "goes on with its last good field map" in body
     restore(schemas, FEED)
     assert "Broken" not in message(installation)
-    assert not installation.ledger.incidents.now_open()
+    assert not installation.ledger.incidents.list_open()
     [(subject, _)] = staff_mail(installation)
     assert subject == f"Staff: over: The field map of {FEED} is broken"
 
@@ -146,9 +146,9 @@ def test_a_feed_that_was_disabled_when_the_code_was_loaded_is_not_over_before_it
     assert f"{OTHER} (disabled)" in message(disabled)
     restore(schemas, OTHER)
     message(disabled)
-    assert installation.ledger.incidents.now_open()
+    assert installation.ledger.incidents.list_open()
     message(loaded_anew(installation))
-    assert not installation.ledger.incidents.now_open()
+    assert not installation.ledger.incidents.list_open()
 
 
 def test_monitoring_goes_on_where_the_folder_is_gone(
@@ -156,7 +156,7 @@ def test_monitoring_goes_on_where_the_folder_is_gone(
 ) -> None:
     schemas.rename(schemas.with_name("away"))
     assert FEED in message(installation)
-    [incident, *_] = installation.ledger.incidents.now_open()
+    [incident, *_] = installation.ledger.incidents.list_open()
     assert "The folder of the field maps cannot be read" in incident.condition.detail
     assert incident.condition.kind is Kind.FIELD_MAP_BROKEN
 

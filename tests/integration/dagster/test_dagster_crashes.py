@@ -24,7 +24,7 @@ from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.loads.warehouse import AcceptedRows, LiveRows, Version
 from alumniq_pipelines.definitions import build_definitions
-from alumniq_pipelines.defs.sensors.reconciler import Settling
+from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.defs.tags import NOTHING_DONE, tags_of
 from tests.integration.dagster.conftest import FILE, HEADER, ROWS, TARGET, Installation
 
@@ -88,8 +88,8 @@ def kill_after_publishing(installation: Installation, load: Load) -> None:
     assert results(installation, load)[-1] is None
 
 
-def settled(installation: Installation, load: Load) -> Load:
-    Settling(installation.ledger, installation.instance, installation.settings).settle(
+def reconciled(installation: Installation, load: Load) -> Load:
+    LoadReconciler(installation.ledger, installation.instance, installation.settings).reconcile(
         installation.again(load)
     )
     return installation.again(load)
@@ -109,9 +109,9 @@ def load(installation: Installation) -> Load:
 
 def mail_of(installation: Installation, load: Load) -> str:
     [mail] = [
-        owed.notice.body
-        for owed in installation.ledger.notifications.of(load.job_id)
-        if owed.notice.destination == "a@example.org"
+        notification.notice.body
+        for notification in installation.ledger.notifications.of(load.job_id)
+        if notification.notice.destination == "a@example.org"
     ]
     return mail
 
@@ -123,9 +123,13 @@ def test_the_next_attempt_reports_what_the_killed_one_had_found(
     run = installation.execute(load)
     assert run.success
     assert results(installation, load) == [AttemptResult.LOST, AttemptResult.PUBLISHED]
-    failed = [each.check_name for each in run.get_asset_check_evaluations() if not each.passed]
+    failed = [
+        evaluation.check_name
+        for evaluation in run.get_asset_check_evaluations()
+        if not evaluation.passed
+    ]
     assert failed == ["schema"]
-    ended = settled(installation, load)
+    ended = reconciled(installation, load)
     assert (ended.state, ended.counts) == (LoadState.SUCCEEDED, COUNTS)
     assert "Rows read: 103\nRows published: 100\nRows rejected: 3" in mail_of(installation, load)
     assert installation.ledger.loads.receipt(load.job_id)
@@ -135,11 +139,11 @@ def test_a_killed_attempt_that_had_published_needs_no_other(
     installation: Installation, load: Load
 ) -> None:
     kill_after_publishing(installation, load)
-    ended = settled(installation, load)
+    ended = reconciled(installation, load)
     assert results(installation, load) == [AttemptResult.PUBLISHED]
     assert (ended.state, ended.counts) == (LoadState.SUCCEEDED, COUNTS)
     assert "Rows rejected: 3" in mail_of(installation, load)
-    assert [each.job_id for each in installation.ledger.versions.of(TARGET)] == [load.job_id]
+    assert [version.job_id for version in installation.ledger.versions.of(TARGET)] == [load.job_id]
 
 
 def test_a_last_attempt_that_had_published_is_no_failure(
@@ -151,11 +155,11 @@ def test_a_last_attempt_that_had_published_is_no_failure(
     kill_after_publishing(installation, installation.again(load))
     retry = installation.execute(installation.again(load))
     assert not retry.success
-    assert settled(installation, load).state is LoadState.SUCCEEDED
+    assert reconciled(installation, load).state is LoadState.SUCCEEDED
     assert results(installation, load)[-1] is AttemptResult.PUBLISHED
 
 
-def test_a_published_load_is_told_as_such_though_a_later_one_came_before_its_next_attempt(
+def test_a_published_load_is_reported_as_published_though_a_later_one_came_before_its_next_attempt(
     installation: Installation, load: Load
 ) -> None:
     kill_after_publishing(installation, load)
@@ -163,7 +167,7 @@ def test_a_published_load_is_told_as_such_though_a_later_one_came_before_its_nex
     installation.execute(later)
     installation.execute(load)
     assert results(installation, load)[-1] is AttemptResult.PUBLISHED
-    assert settled(installation, load).counts == COUNTS
+    assert reconciled(installation, load).counts == COUNTS
 
 
 def test_an_attempt_that_dies_before_it_publishes_is_made_again(
@@ -173,7 +177,7 @@ def test_an_attempt_that_dies_before_it_publishes_is_made_again(
     loads.begin_attempt(load.job_id, "run-1", now)
     installation.execute(load)
     assert results(installation, load) == [AttemptResult.LOST, AttemptResult.PUBLISHED]
-    assert settled(installation, load).counts == COUNTS
+    assert reconciled(installation, load).counts == COUNTS
 
 
 def test_a_load_that_is_ended_while_its_file_is_checked_is_not_published(
@@ -207,9 +211,9 @@ def test_a_retry_that_never_began_hides_no_version_that_was_published(
         installation.ledger.loads.begin_attempt(load.job_id, f"run-{number}", datetime.now(UTC))
     kill_after_publishing(installation, installation.again(load))
     installation.instance.report_run_canceled(a_run(installation, load))
-    ended = settled(installation, load)
+    ended = reconciled(installation, load)
     assert (ended.state, ended.counts) == (LoadState.SUCCEEDED, COUNTS)
-    assert [each.job_id for each in installation.ledger.versions.of(TARGET)] == [load.job_id]
+    assert [version.job_id for version in installation.ledger.versions.of(TARGET)] == [load.job_id]
 
 
 def test_attempts_lost_after_the_one_that_published_do_not_fail_its_load(
@@ -219,7 +223,7 @@ def test_attempts_lost_after_the_one_that_published_do_not_fail_its_load(
     for number in range(2, MAX_ATTEMPTS + 1):
         installation.ledger.loads.begin_attempt(load.job_id, f"run-{number}", datetime.now(UTC))
     installation.instance.report_run_failed(a_run(installation, load))
-    ended = settled(installation, load)
+    ended = reconciled(installation, load)
     assert (ended.state, ended.counts) == (LoadState.SUCCEEDED, COUNTS)
 
 
@@ -234,7 +238,7 @@ def test_what_becomes_of_another_run_ends_no_attempt_that_is_at_work(
         installation.instance.report_run_canceled(other)
     else:
         installation.instance.report_run_failed(other)
-    assert settled(installation, load).state is LoadState.RUNNING
+    assert reconciled(installation, load).state is LoadState.RUNNING
     assert results(installation, load) == [None]
 
 
@@ -242,29 +246,29 @@ def test_an_old_version_that_cannot_be_read_keeps_no_published_load_open(
     installation: Installation, load: Load
 ) -> None:
     installation.execute(load)
-    settled(installation, load)
+    reconciled(installation, load)
     installation.put(HEADER + ROWS + BAD + '"unit","x","Unit","1","true"\n')
     second = installation.accept()
     kill_after_publishing(installation, second)
     [old] = installation.settings.warehouse_dir.rglob(f"*lookups*/{load.number:09}.duckdb")
     old.write_bytes(b"junk")
-    assert settled(installation, second).state is LoadState.SUCCEEDED
+    assert reconciled(installation, second).state is LoadState.SUCCEEDED
 
 
 def test_rows_are_said_to_be_published_only_where_they_were(
     installation: Installation, load: Load
 ) -> None:
     installation.execute(load)
-    settled(installation, load)
+    reconciled(installation, load)
     same = installation.accept()
     installation.execute(same)
-    settled(installation, same)
-    trial = LoadRequest(
+    reconciled(installation, same)
+    dry_run = LoadRequest(
         new_job_id(), TARGET, FILE, None, None, notify_email="a@example.org", dry_run=True
     )
-    dry = installation.ledger.loads.accept(trial, datetime.now(UTC))
+    dry = installation.ledger.loads.accept(dry_run, datetime.now(UTC))
     installation.execute(dry)
-    settled(installation, dry)
+    reconciled(installation, dry)
     assert "Rows published: 100" in mail_of(installation, load)
     for other in (same, dry):
         assert "Rows published" not in mail_of(installation, other)

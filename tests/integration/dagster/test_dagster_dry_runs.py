@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from alumniq_pipelines.core.loads.load import Load, LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.core.loads.rejection_report import REPORTS, report_key
-from alumniq_pipelines.defs.sensors.reconciler import Settling
+from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.wiring import open_archive
 from tests.integration.dagster.conftest import FILE, HEADER, ROWS, TARGET, Installation
 
@@ -18,21 +18,21 @@ def dry(installation: Installation) -> Load:
     return installation.ledger.loads.accept(request, datetime.now(UTC))
 
 
-def settled(installation: Installation, load: Load) -> Load:
+def reconciled(installation: Installation, load: Load) -> Load:
     """Run a load, and do what the outcome sensors do then."""
     installation.execute(load)
-    settling = Settling(installation.ledger, installation.instance, installation.settings)
-    settling.settle(installation.again(load))
+    settling = LoadReconciler(installation.ledger, installation.instance, installation.settings)
+    settling.reconcile(installation.again(load))
     return installation.again(load)
 
 
-def told(installation: Installation, load: Load) -> str:
+def mail_text(installation: Installation, load: Load) -> str:
     """Read the mail that the customer is owed."""
     mails = installation.ledger.notifications.of(load.job_id)
     return next(
-        each.notice.subject + each.notice.body
-        for each in mails
-        if each.notice.destination == "a@example.org"
+        mail.notice.subject + mail.notice.body
+        for mail in mails
+        if mail.notice.destination == "a@example.org"
     )
 
 
@@ -40,15 +40,15 @@ def test_a_dry_run_of_a_good_file_succeeds_and_publishes_nothing(
     installation: Installation,
 ) -> None:
     installation.put(HEADER + ROWS)
-    load = settled(installation, dry(installation))
+    load = reconciled(installation, dry(installation))
 
     assert load.state is LoadState.SUCCEEDED
     [attempt] = installation.ledger.loads.attempts(load.job_id)
-    assert attempt.result is AttemptResult.JUDGED
+    assert attempt.result is AttemptResult.CHECKED
     assert installation.ledger.versions.of(TARGET) == []
     assert load.counts is not None
     assert load.counts.rows_accepted == 100
-    mail = told(installation, load)
+    mail = mail_text(installation, load)
     assert "Dry run passed" in mail
     assert "nothing was published" in mail
 
@@ -57,22 +57,22 @@ def test_a_dry_run_of_a_bad_file_fails_and_the_live_version_stays(
     installation: Installation,
 ) -> None:
     installation.put(HEADER + ROWS)
-    settled(installation, installation.accept())
+    reconciled(installation, installation.accept())
     live = installation.ledger.versions.of(TARGET)
     installation.put(HEADER + '"unit","1","Unit","x","true"\n')
-    load = settled(installation, dry(installation))
+    load = reconciled(installation, dry(installation))
 
     assert load.state is LoadState.FAILED
-    assert "Dry run failed" in told(installation, load)
+    assert "Dry run failed" in mail_text(installation, load)
     assert installation.ledger.versions.of(TARGET) == live
 
 
 def test_a_dry_run_keeps_no_earlier_load_from_being_published(installation: Installation) -> None:
     installation.put(HEADER + ROWS)
     earlier = installation.accept()
-    settled(installation, dry(installation))
+    reconciled(installation, dry(installation))
 
-    assert settled(installation, earlier).state is LoadState.SUCCEEDED
+    assert reconciled(installation, earlier).state is LoadState.SUCCEEDED
     assert len(installation.ledger.versions.of(TARGET)) == 1
 
 
@@ -80,11 +80,11 @@ def test_the_mail_of_a_refused_dry_run_points_to_a_report_that_is_there(
     installation: Installation,
 ) -> None:
     installation.put(HEADER + ROWS + '"unit","1","Unit","x","true"\n')
-    load = settled(installation, dry(installation))
+    load = reconciled(installation, dry(installation))
 
     key = report_key(TARGET, load.job_id)
-    assert key in told(installation, load)
+    assert key in mail_text(installation, load)
     report = installation.buckets.open("iqu").root / key
     assert '\n"unit","1","Unit","x","true",101,102,' in report.read_text()
-    names = [each.name for each in open_archive(installation.settings).kept(REPORTS)]
+    names = [file.name for file in open_archive(installation.settings).list_files(REPORTS)]
     assert sorted(names) == [f"{REPORTS}{load.job_id}.{end}" for end in ("csv", "json", "xlsx")]

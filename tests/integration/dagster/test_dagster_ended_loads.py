@@ -54,8 +54,8 @@ def test_the_run_of_a_load_that_was_canceled_in_the_queue_does_nothing_and_shows
     assert not run.asset_materializations_for_node("feeds__warehouse_lookups")
     assert not run.get_asset_check_evaluations()
     assert stored.tags[NOTHING_DONE] == "load-ended"
-    logged = [each.user_message for each in installation.instance.all_logs(run.run_id)]
-    assert any(f"The load {load.job_id} ended before this run could" in each for each in logged)
+    logged = [entry.user_message for entry in installation.instance.all_logs(run.run_id)]
+    assert any(f"The load {load.job_id} ended before this run could" in line for line in logged)
     assert loads_of(installation) == [load]
     assert installation.ledger.versions.of(TARGET) == []
 
@@ -64,10 +64,10 @@ def test_the_load_behind_a_canceled_dry_run_is_the_one_that_is_published(
     installation: Installation,
 ) -> None:
     installation.put(HEADER + ROWS)
-    trial, real = canceled(installation, dry_run=True), installation.accept()
-    execute(installation, trial)
+    dry_run, real = canceled(installation, dry_run=True), installation.accept()
+    execute(installation, dry_run)
     assert installation.execute(real).success
-    assert [each.job_id for each in installation.ledger.versions.of(TARGET)] == [real.job_id]
+    assert [version.job_id for version in installation.ledger.versions.of(TARGET)] == [real.job_id]
 
 
 def test_a_person_who_executes_the_run_of_an_ended_load_again_gets_a_load_of_its_own(
@@ -78,10 +78,10 @@ def test_a_person_who_executes_the_run_of_an_ended_load_again_gets_a_load_of_its
     first, _ = execute(installation, load)
     run, stored = execute(installation, load, **{PARENT: first.run_id})
     assert run.success
-    [again] = [each for each in loads_of(installation) if each.job_id != load.job_id]
+    [again] = [other for other in loads_of(installation) if other.job_id != load.job_id]
     assert again.request.origin is Origin.DAGSTER
     assert stored.tags[JOB_ID] == again.job_id
-    assert [each.job_id for each in installation.ledger.versions.of(TARGET)] == [again.job_id]
+    assert [version.job_id for version in installation.ledger.versions.of(TARGET)] == [again.job_id]
 
 
 def test_dagsters_own_retry_of_what_a_person_executed_again_makes_the_load_too(
@@ -106,7 +106,7 @@ def test_a_dry_run_that_is_executed_again_stays_a_dry_run(installation: Installa
     load = canceled(installation, dry_run=True)
     first, _ = execute(installation, load)
     execute(installation, load, **{PARENT: first.run_id})
-    [again] = [each for each in loads_of(installation) if each.job_id != load.job_id]
+    [again] = [other for other in loads_of(installation) if other.job_id != load.job_id]
     assert again.request.dry_run
     assert installation.ledger.versions.of(TARGET) == []
 
@@ -164,7 +164,7 @@ def test_the_retry_of_a_run_whose_load_is_done_makes_no_other_load(
     assert len(loads_of(installation)) == known
 
 
-def test_a_run_that_is_executed_again_loses_what_the_first_said_of_its_load(
+def test_a_run_that_is_executed_again_drops_what_the_first_recorded_of_its_load(
     installation: Installation,
 ) -> None:
     installation.put(HEADER + ROWS)

@@ -18,7 +18,7 @@ from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadState, Ori
 from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.core.loads.rejection_report import REPORTS
 from alumniq_pipelines.core.problems.holding import LaterLoadPublished, NotHeld, ReasonMissing
-from alumniq_pipelines.defs.sensors.reconciler import Settling
+from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.services import load_actions
 from alumniq_pipelines.services.retention import prune
 from alumniq_pipelines.wiring import open_archive
@@ -37,12 +37,12 @@ def published(installation: Installation, content: str = HEADER + ROWS) -> Load:
     installation.put(content)
     load = installation.accept()
     installation.execute(load)
-    return settled(installation, load)
+    return reconciled(installation, load)
 
 
-def settled(installation: Installation, load: Load) -> Load:
-    settling = Settling(installation.ledger, installation.instance, installation.settings)
-    settling.settle(installation.again(load))
+def reconciled(installation: Installation, load: Load) -> Load:
+    settling = LoadReconciler(installation.ledger, installation.instance, installation.settings)
+    settling.reconcile(installation.again(load))
     return installation.again(load)
 
 
@@ -53,10 +53,13 @@ def live(installation: Installation) -> int:
     return rows
 
 
-def told(installation: Installation, load: Load) -> list[str]:
+def notices_of(installation: Installation, load: Load) -> list[str]:
     """Tell who is owed what about a load: addresses and the first words of the subject."""
-    owed = installation.ledger.notifications.of(load.job_id)
-    return [f"{each.notice.destination}: {each.notice.subject.split(': w')[0]}" for each in owed]
+    notifications = installation.ledger.notifications.of(load.job_id)
+    return [
+        f"{notification.notice.destination}: {notification.notice.subject.split(': w')[0]}"
+        for notification in notifications
+    ]
 
 
 def discard(installation: Installation, load: Load, reason: str) -> None:
@@ -67,7 +70,9 @@ def discard(installation: Installation, load: Load, reason: str) -> None:
 def decided(installation: Installation, at: datetime) -> list[Decision]:
     """Decide on all that waited long enough, as the sensor would, and tell how."""
     url = installation.settings.gateway_url
-    return [each for _, each in load_actions.decide_due(installation.ledger, at, gateway_url=url)]
+    return [
+        each for _, each in load_actions.end_due_holds(installation.ledger, at, gateway_url=url)
+    ]
 
 
 @pytest.fixture
@@ -86,12 +91,14 @@ def test_a_load_that_removes_too_much_is_held_and_its_run_succeeds_with_a_warnin
     run = installation.execute(load)
     assert run.success
     assert not run.asset_materializations_for_node("feeds__warehouse_lookups")
-    [warned] = [each for each in run.get_asset_check_evaluations() if not each.passed]
+    [warned] = [
+        evaluation for evaluation in run.get_asset_check_evaluations() if not evaluation.passed
+    ]
     assert (warned.check_name, warned.severity) == ("changes", dg.AssetCheckSeverity.WARN)
     assert warned.metadata["removed"].value == 50
-    found = settled(installation, load)
+    found = reconciled(installation, load)
     assert (found.state, found.changes) == (LoadState.HELD, Changes(0, 0, 50, 50))
-    assert told(installation, load) == ["ops@example.org: Staff: Held"]
+    assert notices_of(installation, load) == ["ops@example.org: Staff: Held"]
     assert live(installation) == 100
 
 
@@ -103,10 +110,10 @@ def test_what_is_approved_is_what_was_held_whatever_lies_in_the_bucket_by_then(
     run = installation.execute(held)
     [made] = run.asset_materializations_for_node("feeds__warehouse_lookups")
     assert made.metadata["rows removed"].value == 50
-    found = settled(installation, held)
+    found = reconciled(installation, held)
     assert (found.state, found.changes) == (LoadState.SUCCEEDED, Changes(0, 0, 50, 50))
     assert live(installation) == 50
-    assert told(installation, held)[0].startswith("a@example.org: Loaded")
+    assert notices_of(installation, held)[0].startswith("a@example.org: Loaded")
     [version, _] = installation.ledger.versions.of(TARGET)
     assert version.sha256 == hashlib.sha256(HALF.encode()).hexdigest()
     assert version.field_map_sha256
@@ -120,29 +127,27 @@ def test_approving_gives_five_attempts_of_their_own(installation: Installation, 
     archive = installation.settings.archive_dir
     archive.rename(archive.with_name("away"))
     installation.execute(held)
-    results = [each.result for each in installation.ledger.loads.attempts(held.job_id)]
+    results = [attempt.result for attempt in installation.ledger.loads.attempts(held.job_id)]
     assert results == [AttemptResult.HELD] + [AttemptResult.OUTAGE] * MAX_ATTEMPTS
-    found = settled(installation, held)
+    found = reconciled(installation, held)
     assert found.state is LoadState.FAILED
     assert "5 times" in found.errors[0]
 
 
-def test_rows_that_are_not_what_was_kept_are_not_published(
-    installation: Installation, held: Load
-) -> None:
+def test_altered_held_rows_are_not_published(installation: Installation, held: Load) -> None:
     kept = installation.settings.archive_dir / held_name(held.job_id)
     kept.write_bytes(kept.read_bytes()[:-1] + b"\1")
     load_actions.approve(installation.ledger, held.job_id, "A real cut.", "ada", now())
     installation.execute(held)
-    assert "unharmed" in settled(installation, held).errors[1]
+    assert "unharmed" in reconciled(installation, held).errors[1]
     assert live(installation) == 100
 
 
-def test_a_held_load_waits_whatever_looks_at_it(installation: Installation, held: Load) -> None:
+def test_a_held_load_waits_whatever_sensor_runs(installation: Installation, held: Load) -> None:
     assert installation.execute(held).success, "Dagster may run it again after a worker died."
-    assert settled(installation, held).state is LoadState.HELD
+    assert reconciled(installation, held).state is LoadState.HELD
     assert not decided(installation, now() + timedelta(days=6))
-    assert len(told(installation, held)) == 1
+    assert len(notices_of(installation, held)) == 1
 
 
 def test_a_held_load_fails_when_its_time_is_over(installation: Installation, held: Load) -> None:
@@ -159,20 +164,22 @@ def test_a_held_load_fails_when_its_time_is_over(installation: Installation, hel
 
 def test_the_customer_of_a_discarded_load_reads_why(installation: Installation, held: Load) -> None:
     discard(installation, held, "A test export.")
-    found = settled(installation, held)
+    found = reconciled(installation, held)
     assert found.state is LoadState.FAILED
     assert "our staff discarded it: A test export." in found.errors[0]
     assert "50 rows removed, 50.0 % of 100 rows" in found.errors[0]
-    assert told(installation, held)[0].startswith("a@example.org: Not loaded")
+    assert notices_of(installation, held)[0].startswith("a@example.org: Not loaded")
 
 
 def test_mail_about_a_held_load_leads_to_its_page(installation: Installation, held: Load) -> None:
     """Staff's when it is held, its customer's when it is discarded."""
     discard(installation, held, "A test export.")
     page = f"{installation.settings.gateway_url}/loads/{held.job_id}"
-    owed = installation.ledger.notifications.of(held.job_id)
-    assert len(owed) == 2
-    assert all(each.notice.body.endswith(f"\nPage: {page}\n") for each in owed)
+    notifications = installation.ledger.notifications.of(held.job_id)
+    assert len(notifications) == 2
+    assert all(
+        notification.notice.body.endswith(f"\nPage: {page}\n") for notification in notifications
+    )
 
 
 def test_a_later_load_that_passes_makes_a_held_one_needless(
@@ -193,7 +200,7 @@ def test_a_later_load_that_is_published_between_approval_and_run_wins(
     load_actions.approve(installation.ledger, held.job_id, "A real cut.", "ada", now())
     published(installation, HEADER + ROWS.replace("Unit 7", "Unit seven"))
     installation.execute(held)
-    found = settled(installation, held)
+    found = reconciled(installation, held)
     assert found.state is LoadState.FAILED
     assert "sent later" in found.errors[0]
     assert live(installation) == 100
@@ -221,9 +228,9 @@ def test_the_same_bytes_again_publish_nothing_and_succeed(installation: Installa
     assert again.state is LoadState.SUCCEEDED
     [attempt] = installation.ledger.loads.attempts(again.job_id)
     assert attempt.result is AttemptResult.UNCHANGED
-    assert [each.job_id for each in installation.ledger.versions.of(TARGET)] == [first.job_id]
-    owed = installation.ledger.notifications.of(again.job_id)
-    assert "byte for byte" in owed[0].notice.body
+    assert [version.job_id for version in installation.ledger.versions.of(TARGET)] == [first.job_id]
+    notifications = installation.ledger.notifications.of(again.job_id)
+    assert "byte for byte" in notifications[0].notice.body
 
 
 def test_a_load_accepted_before_the_same_bytes_came_again_comes_too_late(
@@ -246,35 +253,37 @@ def test_a_load_is_repeated_from_the_archive_as_a_load_of_its_own(
     again = load_actions.repeat(installation.ledger, first.job_id, "ada", now())
     assert (again.request.origin, again.request.repeats) == (Origin.REPEAT, first.job_id)
     installation.execute(again)
-    assert settled(installation, again).state is LoadState.SUCCEEDED
+    assert reconciled(installation, again).state is LoadState.SUCCEEDED
     newest = installation.ledger.versions.of(TARGET)[0]
     assert newest.job_id == again.job_id
     assert newest.sha256 == hashlib.sha256((HEADER + ROWS).encode()).hexdigest()
-    assert not told(installation, again)
+    assert not notices_of(installation, again)
 
 
 def test_a_file_that_could_not_be_read_is_archived_too(installation: Installation) -> None:
     refused = published(installation, "nonsense\n")
     assert refused.state is LoadState.FAILED
     again = load_actions.repeat(
-        installation.ledger, refused.job_id, "ada", now(), tells_customer=True
+        installation.ledger, refused.job_id, "ada", now(), notify_customer=True
     )
     installation.execute(again)
-    assert settled(installation, again).errors == refused.errors
-    assert told(installation, again) == told(installation, refused)
+    assert reconciled(installation, again).errors == refused.errors
+    assert notices_of(installation, again) == notices_of(installation, refused)
 
 
-def test_a_file_that_is_archived_no_longer_is_told_so(installation: Installation) -> None:
+def test_a_file_that_is_archived_no_longer_fails_with_that_reason(
+    installation: Installation,
+) -> None:
     first = published(installation)
     archive = open_archive(installation.settings)
-    for each in archive.kept(RECEIVED):
-        archive.remove(each.name)
+    for file in archive.list_files(RECEIVED):
+        archive.remove(file.name)
     again = load_actions.repeat(installation.ledger, first.job_id, "ada", now())
     installation.execute(again)
-    assert "kept no longer" in settled(installation, again).errors[0]
+    assert "kept no longer" in reconciled(installation, again).errors[0]
 
 
-def test_received_files_go_after_a_month_but_for_those_of_kept_versions(
+def test_received_files_are_deleted_after_a_month_but_for_those_of_retained_versions(
     installation: Installation,
 ) -> None:
     published(installation)
@@ -283,7 +292,7 @@ def test_received_files_go_after_a_month_but_for_those_of_kept_versions(
     warehouse = DuckDBWarehouse(installation.settings.warehouse_dir)
     assert prune(archive, installation.ledger, warehouse, MONTH, now(), MONTH) == 0
     assert prune(archive, installation.ledger, warehouse, MONTH, now() + MONTH, MONTH) == 1
-    [kept] = archive.kept(RECEIVED)
+    [kept] = archive.list_files(RECEIVED)
     assert kept.name == RECEIVED + hashlib.sha256((HEADER + ROWS).encode()).hexdigest()
 
 
@@ -297,17 +306,17 @@ def test_rejection_reports_go_after_their_own_time(
     archive.put(f"{REPORTS}job.csv", report)
     assert prune(archive, ledger, warehouse, timedelta(days=1), now() + MONTH / 2, MONTH) == 0
     assert prune(archive, ledger, warehouse, MONTH, now() + MONTH, MONTH) == 1
-    assert not list(archive.kept(REPORTS))
+    assert not list(archive.list_files(REPORTS))
 
 
 def test_held_rows_go_once_the_load_has_its_outcome(installation: Installation, held: Load) -> None:
     archive = open_archive(installation.settings)
     warehouse = DuckDBWarehouse(installation.settings.warehouse_dir)
     prune(archive, installation.ledger, warehouse, MONTH, now() + timedelta(days=2), MONTH)
-    assert list(archive.kept(HELD))
+    assert list(archive.list_files(HELD))
     discard(installation, held, "A test export.")
     prune(archive, installation.ledger, warehouse, MONTH, now(), MONTH)
-    assert not list(archive.kept(HELD))
+    assert not list(archive.list_files(HELD))
 
 
 def test_an_attempt_that_dies_while_it_holds_leaves_the_load_to_the_next(
@@ -324,6 +333,6 @@ def test_an_attempt_that_dies_while_it_holds_leaves_the_load_to_the_next(
         connection.execute(loads.update().values(state=LoadState.RUNNING))
         connection.exec_driver_sql("UPDATE attempts SET result = NULL WHERE result = 'held'")
     installation.execute(load)
-    results = [each.result for each in installation.ledger.loads.attempts(load.job_id)]
+    results = [attempt.result for attempt in installation.ledger.loads.attempts(load.job_id)]
     assert results == [AttemptResult.LOST, AttemptResult.HELD]
     assert installation.again(load).state is LoadState.HELD

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.core.notifications.notification import Channel
-from alumniq_pipelines.defs.sensors.reconciler import Settling
+from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from tests.integration.dagster.conftest import HEADER, ROWS, Installation
 
 BAD_ROW = '"unit","","Unit","x","true"\n'
@@ -14,9 +14,9 @@ PREVIOUS = "Your previous data is still live."
 LATER = "The data of another load is live."
 
 
-def settled(installation: Installation, load: Load) -> Load:
+def reconciled(installation: Installation, load: Load) -> Load:
     installation.execute(load)
-    Settling(installation.ledger, installation.instance, installation.settings).settle(
+    LoadReconciler(installation.ledger, installation.instance, installation.settings).reconcile(
         installation.again(load)
     )
     return installation.again(load)
@@ -25,9 +25,10 @@ def settled(installation: Installation, load: Load) -> Load:
 def said(installation: Installation, load: Load) -> list[str]:
     """Return everything that a customer may read of how a load ended."""
     mails = [
-        owed.notice.body
-        for owed in installation.ledger.notifications.of(load.job_id)
-        if owed.notice.channel is Channel.MAIL and owed.notice.destination == "a@example.org"
+        notification.notice.body
+        for notification in installation.ledger.notifications.of(load.job_id)
+        if notification.notice.channel is Channel.MAIL
+        and notification.notice.destination == "a@example.org"
     ]
     return [*mails, *load.errors]
 
@@ -36,7 +37,7 @@ def test_a_first_load_that_fails_leaves_nothing_live_and_says_so(
     installation: Installation,
 ) -> None:
     installation.put(HEADER + BAD_ROW)
-    load = settled(installation, installation.accept())
+    load = reconciled(installation, installation.accept())
     assert load.state is LoadState.FAILED
     texts = said(installation, load)
     assert texts
@@ -47,9 +48,9 @@ def test_a_first_load_that_fails_leaves_nothing_live_and_says_so(
 
 def test_a_later_load_that_fails_leaves_the_previous_data_live(installation: Installation) -> None:
     installation.put(HEADER + ROWS)
-    settled(installation, installation.accept())
+    reconciled(installation, installation.accept())
     installation.put(HEADER + BAD_ROW)
-    load = settled(installation, installation.accept())
+    load = reconciled(installation, installation.accept())
     assert f"lookups.csv was not loaded. {PREVIOUS}" in said(installation, load)[0]
     assert PREVIOUS in load.errors[0]
 
@@ -62,8 +63,8 @@ def test_a_load_that_fails_after_a_later_one_was_published_says_whose_data_is_li
         installation.ledger.loads.begin_attempt(earlier.job_id, f"run-{number}", now)
         installation.ledger.loads.end_attempt(earlier.job_id, number, AttemptResult.OUTAGE, now)
     installation.put(HEADER + ROWS)
-    settled(installation, installation.accept())
-    load = settled(installation, earlier)
+    reconciled(installation, installation.accept())
+    load = reconciled(installation, earlier)
     assert load.state is LoadState.FAILED
     assert f"earlier.csv was not loaded. {LATER}" in said(installation, load)[0]
 
@@ -71,8 +72,8 @@ def test_a_load_that_fails_after_a_later_one_was_published_says_whose_data_is_li
 def test_a_load_that_came_too_late_is_not_said_to_be_loaded(installation: Installation) -> None:
     installation.put(HEADER + ROWS)
     earlier, later = installation.accept(), installation.accept()
-    settled(installation, later)
-    load = settled(installation, earlier)
+    reconciled(installation, later)
+    load = reconciled(installation, earlier)
     assert (load.state, load.counts) == (LoadState.SUCCEEDED, None)
     [mail] = said(installation, load)
     assert "was loaded" not in mail

@@ -8,17 +8,17 @@ import pytest
 
 from alumniq_pipelines.core.loads.load import LoadState
 from alumniq_pipelines.core.loads.outcome import Outcome
-from alumniq_pipelines.core.monitoring.schedule import Rhythm
+from alumniq_pipelines.core.monitoring.schedule import DeliverySchedule
 from alumniq_pipelines.core.monitoring.watch import Watch
 from alumniq_pipelines.core.notifications.notification import Channel
 from alumniq_pipelines.definitions import build_definitions
-from alumniq_pipelines.defs.sensors.reconciler import Settling
+from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.settings import Settings
 from tests.integration.dagster.conftest import HEADER, ROWS, TARGET, Installation
 from tests.servers import receiver as behaviour
 from tests.servers.receiver import Receiver
 
-HOURLY = Rhythm(period=timedelta(hours=1), grace=timedelta())
+HOURLY = DeliverySchedule(period=timedelta(hours=1), grace=timedelta())
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 HEARTBEAT = "https://hc-ping.com/abc"
 
@@ -55,7 +55,7 @@ class Sensor:
 
 
 @pytest.fixture
-def silence(installation: Installation) -> Sensor:
+def missed_delivery_sensor(installation: Installation) -> Sensor:
     """The silence sensor of an installation whose one target has been silent for long."""
     watch = Watch(TARGET, HOURLY, LONG_AGO, heartbeat_url=HEARTBEAT)
     installation.ledger.watches.set(watch, LONG_AGO)
@@ -63,8 +63,12 @@ def silence(installation: Installation) -> Sensor:
 
 
 def staff_mail(installation: Installation) -> list[str]:
-    owed = installation.ledger.notifications.claim(datetime.now(UTC), timedelta(hours=1))
-    return [each.notice.subject for each in owed if each.notice.channel is Channel.MAIL]
+    notifications = installation.ledger.notifications.claim(datetime.now(UTC), timedelta(hours=1))
+    return [
+        notification.notice.subject
+        for notification in notifications
+        if notification.notice.channel is Channel.MAIL
+    ]
 
 
 def with_heartbeat(installation: Installation, url: str) -> Sensor:
@@ -73,36 +77,38 @@ def with_heartbeat(installation: Installation, url: str) -> Sensor:
     return Sensor(replace(installation, definitions=definitions), "heartbeat")
 
 
-def test_silence_is_told_once_and_shown_on_the_asset_until_it_is_over(
-    installation: Installation, silence: Sensor
+def test_a_missed_delivery_is_notified_once_and_shown_on_the_asset_until_it_is_over(
+    installation: Installation, missed_delivery_sensor: Sensor
 ) -> None:
-    (shown,) = silence.tick().asset_events
+    (shown,) = missed_delivery_sensor.tick().asset_events
     assert isinstance(shown, dg.AssetCheckEvaluation)
     assert (shown.asset_key.path[-1], shown.check_name) == ("warehouse_lookups", "freshness")
     assert not shown.passed
     assert shown.description == "Silent: iqu.production."
     subject = "warehouse-lookups (iqu, production)"
     assert staff_mail(installation) == [f"Staff: No file came: {subject}"]
-    again = silence.tick()
+    again = missed_delivery_sensor.tick()
     assert again.asset_events == []
     assert staff_mail(installation) == []
     load = installation.accept()
     installation.ledger.loads.end(load.job_id, Outcome(LoadState.SUCCEEDED), [], datetime.now(UTC))
-    (shown,) = silence.tick().asset_events
+    (shown,) = missed_delivery_sensor.tick().asset_events
     assert isinstance(shown, dg.AssetCheckEvaluation)
     assert shown.passed
     assert staff_mail(installation) == [f"Staff: over: No file came: {subject}"]
 
 
-def test_a_freshness_check_can_be_run_by_hand(installation: Installation, silence: Sensor) -> None:
-    del silence
+def test_a_freshness_check_can_be_run_by_hand(
+    installation: Installation, missed_delivery_sensor: Sensor
+) -> None:
+    del missed_delivery_sensor
     check = dg.AssetCheckKey(dg.AssetKey(["feeds", "warehouse_lookups"]), "freshness")
     job = dg.define_asset_job("judge", selection=dg.AssetSelection.checks(check))
     definitions = dg.Definitions.merge(installation.definitions, dg.Definitions(jobs=[job]))
     result = definitions.resolve_job_def("judge").execute_in_process(instance=installation.instance)
-    (judged,) = result.get_asset_check_evaluations()
-    assert not judged.passed
-    assert judged.metadata["silent"].value == 1
+    (check_result,) = result.get_asset_check_evaluations()
+    assert not check_result.passed
+    assert check_result.metadata["silent"].value == 1
 
 
 def test_a_load_does_not_wait_for_the_check_of_freshness(installation: Installation) -> None:
@@ -118,16 +124,20 @@ def test_nobody_watched_is_nothing_to_report(installation: Installation) -> None
 
 
 def test_a_dead_mans_switch_elsewhere_hears_of_the_start_and_end_of_a_load(
-    installation: Installation, silence: Sensor
+    installation: Installation, missed_delivery_sensor: Sensor
 ) -> None:
-    del silence
+    del missed_delivery_sensor
     installation.put(HEADER + ROWS)
     load = installation.accept()
     assert installation.execute(load).success
-    settling = Settling(installation.ledger, installation.instance, installation.settings)
-    settling.settle(installation.again(load))
-    owed = installation.ledger.notifications.of(load.job_id)
-    beats = {each.notice.destination for each in owed if each.notice.channel is Channel.HEARTBEAT}
+    settling = LoadReconciler(installation.ledger, installation.instance, installation.settings)
+    settling.reconcile(installation.again(load))
+    notifications = installation.ledger.notifications.of(load.job_id)
+    beats = {
+        notification.notice.destination
+        for notification in notifications
+        if notification.notice.channel is Channel.HEARTBEAT
+    }
     assert beats == {HEARTBEAT, f"{HEARTBEAT}/start"}
 
 
@@ -141,7 +151,7 @@ def test_the_system_beats_while_its_ledger_answers_and_says_so_when_it_does_not(
     assert path
     path.rename(path.with_suffix(".away"))
     sensor.tick()
-    assert [each.path for each in receiver.received] == ["/ping/system", "/ping/system/fail"]
+    assert [request.path for request in receiver.received] == ["/ping/system", "/ping/system/fail"]
 
 
 def test_a_beat_that_is_refused_fails_no_tick(

@@ -11,7 +11,7 @@ import pytest
 from alumniq_pipelines.core.loads.customer import Subscription
 from alumniq_pipelines.core.loads.load import Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult
-from alumniq_pipelines.defs.sensors.reconciler import Settling
+from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.settings import REPOSITORY, Settings
 from tests.integration.dagster.conftest import TARGET, Installation
 
@@ -48,15 +48,17 @@ def loaded(installation: Installation) -> tuple[Load, dg.AssetCheckEvaluation]:
     installation.put(FUNDS, "designations.csv")
     load = installation.accept("designations.csv", DESIGNATIONS)
     run = installation.execute(load)
-    settling = Settling(installation.ledger, installation.instance, installation.settings)
-    settling.settle(installation.again(load))
-    evaluations = {each.check_name: each for each in run.get_asset_check_evaluations()}
+    settling = LoadReconciler(installation.ledger, installation.instance, installation.settings)
+    settling.reconcile(installation.again(load))
+    evaluations = {
+        evaluation.check_name: evaluation for evaluation in run.get_asset_check_evaluations()
+    }
     assert all(evaluations[name].passed for name in ("schema", "keys", "warnings"))
     return installation.again(load), evaluations["references"]
 
 
 def metadata(check: dg.AssetCheckEvaluation) -> Mapping[str, object]:
-    return {name: each.value for name, each in check.metadata.items()}
+    return {name: value.value for name, value in check.metadata.items()}
 
 
 def publish_units(installation: Installation) -> None:
@@ -77,7 +79,7 @@ def test_an_orphan_that_only_warns_is_published_and_shown_as_a_warning(
 
 
 @pytest.mark.parametrize("settings", [True], indirect=True)
-def test_an_orphan_that_rejects_fails_the_load_and_is_told_to_its_customer(
+def test_a_rejected_orphan_fails_the_load_and_its_customer_is_notified(
     referring: Installation,
 ) -> None:
     publish_units(referring)

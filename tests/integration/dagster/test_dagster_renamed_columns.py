@@ -13,7 +13,7 @@ from alumniq_pipelines.core.loads.customer import Subscription
 from alumniq_pipelines.core.loads.load import Load, LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.notifications.notification import Channel
-from alumniq_pipelines.defs.sensors.reconciler import Settling
+from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.services import load_actions
 from tests.integration.dagster.conftest import Installation
 
@@ -56,13 +56,13 @@ def put(installation: Installation, email: str | None, first_name: str = "Ann") 
 def loaded(installation: Installation, email: str | None, first_name: str = "Ann") -> Load:
     """Deliver the table and load it to its outcome, as the sensors would."""
     put(installation, email, first_name)
-    return settled(installation, installation.accept(FILE, PEOPLE))
+    return reconciled(installation, installation.accept(FILE, PEOPLE))
 
 
-def settled(installation: Installation, load: Load) -> Load:
+def reconciled(installation: Installation, load: Load) -> Load:
     installation.execute(load)
-    settling = Settling(installation.ledger, installation.instance, installation.settings)
-    settling.settle(installation.again(load))
+    settling = LoadReconciler(installation.ledger, installation.instance, installation.settings)
+    settling.reconcile(installation.again(load))
     return installation.again(load)
 
 
@@ -74,7 +74,11 @@ def emails(installation: Installation) -> list[object]:
 
 def mails(installation: Installation, load: Load) -> list[str]:
     notifications = installation.ledger.notifications.of(load.job_id)
-    return [each.notice.body for each in notifications if each.notice.channel is Channel.MAIL]
+    return [
+        notification.notice.body
+        for notification in notifications
+        if notification.notice.channel is Channel.MAIL
+    ]
 
 
 @pytest.mark.parametrize("name", ["EMAIL_ADDRESS", "[emailAddress]", "`email.address`"])
@@ -109,7 +113,7 @@ def test_a_column_that_is_dropped_holds_the_load_until_it_is_approved(
     assert HOLD in mail
     assert len(emails(people)) == 3
     load_actions.approve(people.ledger, load.job_id, "They stopped sending it.", "ada", now())
-    assert settled(people, load).state is LoadState.SUCCEEDED
+    assert reconciled(people, load).state is LoadState.SUCCEEDED
     assert emails(people) == []
     assert loaded(people, None, "Anna").state is LoadState.SUCCEEDED
 
@@ -121,10 +125,12 @@ def test_a_dry_run_says_that_a_load_would_be_held_and_why(people: Installation) 
     )
     load = people.ledger.loads.accept(request, now())
     run = people.execute(load)
-    [warned] = [each for each in run.get_asset_check_evaluations() if not each.passed]
+    [warned] = [
+        evaluation for evaluation in run.get_asset_check_evaluations() if not evaluation.passed
+    ]
     assert (warned.check_name, warned.severity) == ("changes", dg.AssetCheckSeverity.WARN)
     assert warned.description == HOLD
-    Settling(people.ledger, people.instance, people.settings).settle(people.again(load))
+    LoadReconciler(people.ledger, people.instance, people.settings).reconcile(people.again(load))
     assert people.again(load).state is LoadState.SUCCEEDED
     [mail] = mails(people, load)
     assert f"would be held for approval. {HOLD}" in mail

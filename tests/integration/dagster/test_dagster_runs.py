@@ -16,7 +16,7 @@ from alumniq_pipelines.core.loads.warehouse import Version
 from alumniq_pipelines.core.problems.command import UnknownCustomer
 from alumniq_pipelines.core.problems.outage import Misconfigured
 from alumniq_pipelines.definitions import build_definitions
-from alumniq_pipelines.defs.sensors.reconciler import Settling
+from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.defs.tags import JOB_ID, tags_of
 from tests.integration.dagster.conftest import FILE, HEADER, ROWS, TARGET, Installation
 
@@ -46,31 +46,33 @@ class Misset(DuckDBWarehouse):
 
 
 def results(installation: Installation, load: Load) -> Sequence[AttemptResult | None]:
-    return [each.result for each in installation.ledger.loads.attempts(load.job_id)]
+    return [attempt.result for attempt in installation.ledger.loads.attempts(load.job_id)]
 
 
-def settled(installation: Installation, load: Load) -> Load:
+def reconciled(installation: Installation, load: Load) -> Load:
     """Do what the outcome sensors do once a run has ended."""
-    settling = Settling(installation.ledger, installation.instance, installation.settings)
-    settling.settle(installation.again(load))
+    settling = LoadReconciler(installation.ledger, installation.instance, installation.settings)
+    settling.reconcile(installation.again(load))
     return installation.again(load)
 
 
 def checks(run: dg.ExecuteInProcessResult) -> dict[str, bool]:
-    return {each.check_name: each.passed for each in run.get_asset_check_evaluations()}
+    return {
+        evaluation.check_name: evaluation.passed for evaluation in run.get_asset_check_evaluations()
+    }
 
 
 def log_of(installation: Installation, run: dg.ExecuteInProcessResult) -> str:
     """Gather everything that a run left in Dagster's records."""
     stored = installation.instance.get_run_by_id(run.run_id)
-    return "\n".join(repr(each) for each in installation.instance.all_logs(run.run_id)) + repr(
+    return "\n".join(repr(entry) for entry in installation.instance.all_logs(run.run_id)) + repr(
         stored
     )
 
 
 def by_hand(installation: Installation) -> Sequence[Load]:
     loads = installation.ledger.loads.find(target=TARGET)
-    return [each for each in loads if each.request.origin is Origin.DAGSTER]
+    return [load for load in loads if load.request.origin is Origin.DAGSTER]
 
 
 def test_a_good_file_materialises_its_partition_with_what_there_is_to_know(
@@ -93,7 +95,7 @@ def test_a_good_file_materialises_its_partition_with_what_there_is_to_know(
     assert results(installation, load) == [AttemptResult.PUBLISHED]
     (version,) = installation.ledger.versions.of(TARGET)
     assert version.job_id == load.job_id
-    ended = settled(installation, load)
+    ended = reconciled(installation, load)
     assert (ended.state, ended.errors) == (LoadState.SUCCEEDED, ())
     assert ended.counts
     assert ended.counts.rows_accepted == 100
@@ -109,7 +111,7 @@ def test_a_file_with_bad_rows_shows_failing_checks_publishes_nothing_and_is_not_
     assert not run.asset_materializations_for_node("feeds__warehouse_lookups")
     assert checks(run) == JUDGED | {"schema": False}
     assert results(installation, load) == [AttemptResult.REFUSED]
-    ended = settled(installation, load)
+    ended = reconciled(installation, load)
     assert ended.state is LoadState.FAILED
     assert re.search(r"\b1 of 101 rows", ended.errors[0])
     assert "line 102" in " ".join(ended.errors)
@@ -120,11 +122,11 @@ def test_no_value_of_a_file_reaches_dagster(installation: Installation) -> None:
     assert SECRET not in log_of(installation, installation.execute(installation.accept()))
 
 
-def test_each_fault_of_a_header_is_told_by_itself(installation: Installation) -> None:
+def test_each_fault_of_a_header_is_reported_by_itself(installation: Installation) -> None:
     installation.put('"listname","code","code","isActive"\n' + ROWS)
     load = installation.accept()
     installation.execute(load)
-    missing, repeated, *more = settled(installation, load).errors
+    missing, repeated, *more = reconciled(installation, load).errors
     assert "no column `list`" in missing
     assert "`code` stands in the header 2 times" in repeated
     assert not more
@@ -135,7 +137,7 @@ def test_a_file_that_is_gone_is_refused_at_once(installation: Installation) -> N
     run = installation.execute(load)
     assert checks(run) == {"schema": False}
     assert results(installation, load) == [AttemptResult.REFUSED]
-    assert "gone.csv" in settled(installation, load).errors[0]
+    assert "gone.csv" in reconciled(installation, load).errors[0]
 
 
 def test_a_name_that_leads_out_of_the_bucket_is_refused_at_once(
@@ -146,7 +148,7 @@ def test_a_name_that_leads_out_of_the_bucket_is_refused_at_once(
     assert results(installation, load) == [AttemptResult.REFUSED]
 
 
-def test_a_fault_of_ours_is_tried_five_times_in_all_and_staff_are_told(
+def test_an_outage_is_tried_five_times_in_all_and_staff_are_notified(
     installation: Installation,
 ) -> None:
     load = installation.accept()
@@ -155,11 +157,14 @@ def test_a_fault_of_ours_is_tried_five_times_in_all_and_staff_are_told(
     run = installation.execute(load)
     assert not run.success
     assert results(installation, load) == [AttemptResult.OUTAGE] * MAX_ATTEMPTS
-    ended = settled(installation, load)
+    ended = reconciled(installation, load)
     assert ended.state is LoadState.FAILED
     assert "5 times" in ended.errors[0]
-    owed = installation.ledger.notifications.of(load.job_id)
-    assert {each.notice.destination for each in owed} == {"a@example.org", "ops@example.org"}
+    notifications = installation.ledger.notifications.of(load.job_id)
+    assert {notification.notice.destination for notification in notifications} == {
+        "a@example.org",
+        "ops@example.org",
+    }
 
 
 def test_a_mistake_in_our_set_up_is_not_tried_again_and_its_customer_hears_a_plain_sentence(
@@ -172,16 +177,16 @@ def test_a_mistake_in_our_set_up_is_not_tried_again_and_its_customer_hears_a_pla
     )
     assert not replace(installation, definitions=definitions).execute(load).success
     assert results(installation, load) == [AttemptResult.MISCONFIGURED]
-    ended = settled(installation, load)
+    ended = reconciled(installation, load)
     assert ended.state is LoadState.FAILED
     assert ended.errors == (str(Misconfigured()),)
-    told = {
-        each.notice.destination: each.notice.body
-        for each in installation.ledger.notifications.of(load.job_id)
+    reported = {
+        notification.notice.destination: notification.notice.body
+        for notification in installation.ledger.notifications.of(load.job_id)
     }
-    assert "Nothing is wrong with your file" in told["a@example.org"]
-    assert "alumniq customer add" in told["ops@example.org"]
-    assert "alumniq customer add" not in told["a@example.org"]
+    assert "Nothing is wrong with your file" in reported["a@example.org"]
+    assert "alumniq customer add" in reported["ops@example.org"]
+    assert "alumniq customer add" not in reported["a@example.org"]
 
 
 def test_attempts_that_workers_lost_count_among_the_five(installation: Installation) -> None:
@@ -205,7 +210,7 @@ def test_a_load_that_used_its_attempts_up_is_not_tried_a_sixth_time(
         installation.ledger.loads.begin_attempt(load.job_id, f"lost-{number}", now)
     assert not installation.execute(load).success
     assert len(results(installation, load)) == MAX_ATTEMPTS
-    assert settled(installation, load).state is LoadState.FAILED
+    assert reconciled(installation, load).state is LoadState.FAILED
 
 
 def test_an_unforeseen_fault_is_retried_and_logged_without_its_text(
@@ -222,7 +227,7 @@ def test_an_unforeseen_fault_is_retried_and_logged_without_its_text(
     assert SECRET not in log
     assert "ValueError" in log
     assert "in live" in log, "Staff need to see where it happened."
-    assert "incident" in settled(installation, load).errors[1]
+    assert "incident" in reconciled(installation, load).errors[1]
 
 
 def test_a_load_that_finds_its_own_version_published_has_succeeded(
@@ -248,8 +253,8 @@ def test_a_load_overtaken_by_a_later_one_publishes_nothing_and_says_so(
     assert not run.asset_materializations_for_node("feeds__warehouse_lookups")
     assert results(installation, earlier) == [AttemptResult.SUPERSEDED]
     assert "accepted later is live already" in log_of(installation, run)
-    assert settled(installation, earlier).state is LoadState.SUCCEEDED
-    assert [each.job_id for each in installation.ledger.versions.of(TARGET)] == [later.job_id]
+    assert reconciled(installation, earlier).state is LoadState.SUCCEEDED
+    assert [version.job_id for version in installation.ledger.versions.of(TARGET)] == [later.job_id]
 
 
 def test_materialising_by_hand_loads_the_last_accepted_file_as_a_load_of_its_own(
@@ -265,7 +270,7 @@ def test_materialising_by_hand_loads_the_last_accepted_file_as_a_load_of_its_own
     stored = installation.instance.get_run_by_id(run.run_id)
     assert stored
     assert stored.tags[JOB_ID] == load.job_id
-    assert settled(installation, load).state is LoadState.SUCCEEDED
+    assert reconciled(installation, load).state is LoadState.SUCCEEDED
     assert installation.ledger.versions.of(TARGET)[0].job_id == load.job_id
 
 
@@ -281,13 +286,13 @@ def test_materialising_by_hand_says_so_when_there_is_nothing_to_load(
 ) -> None:
     run = installation.execute()
     assert not run.success
-    (data,) = [each.step_failure_data for each in run.all_events if each.is_step_failure]
+    (data,) = [event.step_failure_data for event in run.all_events if event.is_step_failure]
     assert data.user_failure_data
-    told = data.user_failure_data.description
-    assert told
-    assert "No file was ever accepted for iqu/production/warehouse-lookups" in told
+    reported = data.user_failure_data.description
+    assert reported
+    assert "No file was ever accepted for iqu/production/warehouse-lookups" in reported
     assert not by_hand(installation)
-    assert not [each for each in run.all_events if each.is_step_up_for_retry]
+    assert not [event for event in run.all_events if event.is_step_up_for_retry]
 
 
 def test_a_load_made_by_hand_is_one_load_however_often_it_is_tried(
@@ -306,7 +311,7 @@ def test_executing_the_run_of_an_ended_load_again_makes_a_new_load(
     installation.put(HEADER + ROWS)
     load = installation.accept()
     first = installation.execute(load)
-    settled(installation, load)
+    reconciled(installation, load)
     by_a_person = {"dagster/parent_run_id": first.run_id}
     assert installation.execute(load, tags=tags_of(load) | by_a_person).success
     (again,) = by_hand(installation)

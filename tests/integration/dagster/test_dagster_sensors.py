@@ -7,14 +7,14 @@ import pytest
 from dagster import DagsterRunStatus
 from dagster._core.test_utils import create_run_for_test
 
-from alumniq_pipelines.adapters.worker_locks import sign_of_life
+from alumniq_pipelines.adapters.worker_locks import worker_lease
 from alumniq_pipelines.core.loads import reconciliation
 from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.problems.outage import Misconfigured
 from alumniq_pipelines.defs.sensors import polling, reconciler
-from alumniq_pipelines.defs.sensors.reconciler import Settling
+from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.defs.tags import JOB_ID, PRIORITY, WILL_RETRY, tags_of
 from alumniq_pipelines.services.retention import sweep
 from tests.integration.dagster.conftest import TARGET, Installation
@@ -53,9 +53,9 @@ def skip(installation: Installation, name: str, cursor: str | None = None) -> st
     return found.skip_message or ""
 
 
-def settle(installation: Installation, load: Load) -> str:
-    reconciler = Settling(installation.ledger, installation.instance, installation.settings)
-    return reconciler.settle(installation.again(load))
+def reconcile(installation: Installation, load: Load) -> str:
+    reconciler = LoadReconciler(installation.ledger, installation.instance, installation.settings)
+    return reconciler.reconcile(installation.again(load))
 
 
 def a_run_of(
@@ -79,8 +79,12 @@ def test_every_waiting_load_is_asked_for_once_in_order_of_acceptance(
 ) -> None:
     loads = [installation.accept() for _ in range(3)]
     first = tick(installation, "load_requests")
-    assert [each.run_key for each in first.run_requests or ()] == [each.job_id for each in loads]
-    assert [each.partition_key for each in first.run_requests or ()] == ["iqu.production"] * 3
+    assert [run_request.run_key for run_request in first.run_requests or ()] == [
+        load.job_id for load in loads
+    ]
+    assert [run_request.partition_key for run_request in first.run_requests or ()] == [
+        "iqu.production"
+    ] * 3
     assert {installation.again(load).state for load in loads} == {LoadState.REQUESTED}
     assert not tick(installation, "load_requests").run_requests
 
@@ -98,7 +102,7 @@ def test_a_load_of_a_feed_that_has_no_field_map_waits_and_holds_up_no_other(
     lost = installation.accept(target=Target("iqu", Environment.PRODUCTION, "gone"))
     load = installation.accept()
     requests = tick(installation, "load_requests").run_requests or ()
-    assert [each.run_key for each in requests] == [load.job_id]
+    assert [request.run_key for request in requests] == [load.job_id]
     assert installation.again(lost).state is LoadState.QUEUED
 
 
@@ -118,7 +122,7 @@ def test_production_goes_before_qa(installation: Installation) -> None:
     installation.accept(target=Target("iqu", Environment.QA, TARGET.feed))
     installation.accept()
     requests = tick(installation, "load_requests").run_requests or ()
-    qa, production = (int(each.tags[PRIORITY]) for each in requests)
+    qa, production = (int(request.tags[PRIORITY]) for request in requests)
     assert production > qa
 
 
@@ -143,24 +147,29 @@ def test_a_run_that_failed_before_it_began_counts_as_a_lost_attempt_and_is_asked
     load = installation.accept()
     tick(installation, "load_requests")
     run_id = a_run_of(installation, load, DagsterRunStatus.FAILURE, {WILL_RETRY: "false"})
-    assert settle(installation, load) == "queued again"
+    assert reconcile(installation, load) == "queued again"
     (attempt,) = installation.ledger.loads.attempts(load.job_id)
     assert (attempt.run_id, attempt.result) == (run_id, AttemptResult.LOST)
     (request,) = tick(installation, "load_requests").run_requests or ()
     assert request.run_key == f"{load.job_id}.2"
 
 
-def test_five_runs_that_never_began_end_the_load_and_tell_staff(installation: Installation) -> None:
+def test_five_runs_that_never_began_end_the_load_and_notify_staff(
+    installation: Installation,
+) -> None:
     load = installation.accept()
     said = []
     for _ in range(MAX_ATTEMPTS):
         tick(installation, "load_requests")
         a_run_of(installation, load, DagsterRunStatus.FAILURE, {WILL_RETRY: "false"})
-        said.append(settle(installation, load))
+        said.append(reconcile(installation, load))
     assert said == ["queued again"] * (MAX_ATTEMPTS - 1) + ["ended"]
     assert installation.again(load).state is LoadState.FAILED
-    owed = installation.ledger.notifications.of(load.job_id)
-    assert {each.notice.destination for each in owed} == {"a@example.org", "ops@example.org"}
+    notifications = installation.ledger.notifications.of(load.job_id)
+    assert {notification.notice.destination for notification in notifications} == {
+        "a@example.org",
+        "ops@example.org",
+    }
 
 
 def test_a_failed_run_that_dagster_retries_keeps_its_load_open(installation: Installation) -> None:
@@ -168,7 +177,7 @@ def test_a_failed_run_that_dagster_retries_keeps_its_load_open(installation: Ins
     tick(installation, "load_requests")
     run_id = a_run_of(installation, load, DagsterRunStatus.FAILURE, {WILL_RETRY: "true"})
     installation.ledger.loads.begin_attempt(load.job_id, run_id, datetime.now(UTC))
-    assert settle(installation, load) == "left"
+    assert reconcile(installation, load) == "left"
     assert installation.again(load).state is LoadState.RUNNING
 
 
@@ -176,8 +185,8 @@ def test_a_run_stopped_in_the_ui_ends_its_load_once(installation: Installation) 
     load = installation.accept()
     tick(installation, "load_requests")
     a_run_of(installation, load, DagsterRunStatus.CANCELED)
-    assert settle(installation, load) == "ended"
-    assert settle(installation, load) == "left"
+    assert reconcile(installation, load) == "ended"
+    assert reconcile(installation, load) == "left"
     ended = installation.again(load)
     assert ended.state is LoadState.FAILED
     assert "stopped by our staff" in ended.errors[0]
@@ -188,7 +197,7 @@ def test_a_run_that_is_under_way_is_left_alone(installation: Installation) -> No
     tick(installation, "load_requests")
     for status in (DagsterRunStatus.STARTING, DagsterRunStatus.STARTED):
         a_run_of(installation, load, status)
-        assert settle(installation, load) == "left"
+        assert reconcile(installation, load) == "left"
 
 
 def test_a_run_whose_worker_died_with_its_machine_is_declared_dead(
@@ -200,7 +209,7 @@ def test_a_run_whose_worker_died_with_its_machine_is_declared_dead(
     workers = installation.settings.workers_dir
     workers.mkdir()
     (workers / run_id).touch()  # nobody holds its lock
-    assert settle(installation, load) == "declared dead"
+    assert reconcile(installation, load) == "declared dead"
     run = installation.instance.get_run_by_id(run_id)
     assert run
     assert run.status is DagsterRunStatus.FAILURE
@@ -214,42 +223,42 @@ def test_a_run_whose_worker_never_showed_itself_is_declared_dead_after_a_while(
     monkeypatch.setattr(installation.instance, "_run_launcher", dg.DefaultRunLauncher())
     load = installation.accept()
     run_id = a_run_of(installation, load, DagsterRunStatus.STARTED)
-    assert settle(installation, load) == "left"
-    monkeypatch.setattr(reconciler, "SIGN_PATIENCE", timedelta())
-    with sign_of_life(installation.settings.workers_dir, run_id):
+    assert reconcile(installation, load) == "left"
+    monkeypatch.setattr(reconciler, "LEASE_GRACE", timedelta())
+    with worker_lease(installation.settings.workers_dir, run_id):
         pass
-    assert settle(installation, load) == "left", "It is done, and Dagster is about to hear so."
+    assert reconcile(installation, load) == "left", "It is done, and Dagster is about to hear so."
     (installation.settings.workers_dir / f"{run_id}.done").unlink()
-    assert settle(installation, load) == "declared dead"
+    assert reconcile(installation, load) == "declared dead"
 
 
 def test_a_worker_of_another_machine_is_not_missed_here(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconciler, "SIGN_PATIENCE", timedelta())
+    monkeypatch.setattr(reconciler, "LEASE_GRACE", timedelta())
     load = installation.accept()
     a_run_of(installation, load, DagsterRunStatus.STARTED)
-    assert settle(installation, load) == "left"
+    assert reconcile(installation, load) == "left"
 
 
-def test_a_load_whose_field_map_stays_away_fails_and_staff_are_told(
+def test_a_load_whose_field_map_stays_away_fails_and_staff_are_notified(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load = installation.accept(target=Target("iqu", Environment.PRODUCTION, "gone"))
     assert "nothing to do" in skip(installation, "reconcile")
-    monkeypatch.setattr(reconciliation, "FIELD_MAP_PATIENCE", timedelta())
+    monkeypatch.setattr(reconciliation, "FIELD_MAP_TIMEOUT", timedelta())
     assert "1 ended without a field map" in skip(installation, "reconcile")
     assert "nothing to do" in skip(installation, "reconcile"), "Once only."
     assert installation.again(load).errors == (str(Misconfigured()),)
-    told = {
-        each.notice.destination: each.notice.body
-        for each in installation.ledger.notifications.of(load.job_id)
+    bodies = {
+        notification.notice.destination: notification.notice.body
+        for notification in installation.ledger.notifications.of(load.job_id)
     }
-    assert set(told) == {"a@example.org", "ops@example.org"}
-    assert "schemas/gone.yaml" in told["ops@example.org"]
-    assert "schemas/gone.yaml" not in told["a@example.org"]
-    exhausted = installation.ledger.troubles.exhausted(datetime.now(UTC) - timedelta(days=1))
-    assert [each.job_id for each in exhausted] == [load.job_id]
+    assert set(bodies) == {"a@example.org", "ops@example.org"}
+    assert "schemas/gone.yaml" in bodies["ops@example.org"]
+    assert "schemas/gone.yaml" not in bodies["a@example.org"]
+    exhausted = installation.ledger.health.exhausted(datetime.now(UTC) - timedelta(days=1))
+    assert [request.job_id for request in exhausted] == [load.job_id]
 
 
 def test_a_load_whose_run_is_over_has_its_outcome_within_the_tick(
@@ -266,7 +275,7 @@ def test_a_load_whose_run_is_over_has_its_outcome_within_the_tick(
     assert installation.again(load).state is LoadState.SUCCEEDED
 
 
-def test_every_unfinished_load_is_looked_at_now_and_then(installation: Installation) -> None:
+def test_every_unfinished_load_is_reconciled_now_and_then(installation: Installation) -> None:
     load = installation.accept()
     tick(installation, "load_requests")
     for _ in range(MAX_ATTEMPTS):
@@ -280,26 +289,28 @@ def test_what_a_killed_attempt_left_on_the_scratch_disk_goes_when_its_load_ends(
     installation: Installation,
 ) -> None:
     load, other = installation.accept(), installation.accept()
-    left, kept = (installation.settings.scratch_dir / each.job_id for each in (load, other))
-    for folder in (left, kept):
+    left, remaining = (
+        installation.settings.scratch_dir / either.job_id for either in (load, other)
+    )
+    for folder in (left, remaining):
         (folder / "tmp").mkdir(parents=True)
         (folder / "tmp" / "received").write_text("rows of the customer")
     tick(installation, "load_requests")
     a_run_of(installation, load, DagsterRunStatus.CANCELED)
-    assert settle(installation, load) == "ended"
+    assert reconcile(installation, load) == "ended"
     assert not left.exists()
-    assert kept.exists()
+    assert remaining.exists()
 
 
 def test_what_could_not_be_removed_when_a_load_ended_goes_later(installation: Installation) -> None:
     load, other = installation.accept(), installation.accept()
     tick(installation, "load_requests")
     a_run_of(installation, load, DagsterRunStatus.CANCELED)
-    settle(installation, load)
+    reconcile(installation, load)
     scratch = installation.settings.scratch_dir
-    left, kept = scratch / load.job_id, scratch / other.job_id
+    left, remaining = scratch / load.job_id, scratch / other.job_id
     left.mkdir(parents=True)
-    kept.mkdir()
+    remaining.mkdir()
     assert sweep(scratch, installation.ledger) == 1
-    assert [kept] == list(scratch.glob("*"))
+    assert [remaining] == list(scratch.glob("*"))
     assert sweep(scratch / "none", installation.ledger) == 0

@@ -8,7 +8,7 @@ import pytest
 from alumniq_pipelines.core.loads.customer import Subscription
 from alumniq_pipelines.core.loads.load import LoadState
 from alumniq_pipelines.core.loads.target import Environment, Target
-from alumniq_pipelines.defs.sensors.reconciler import Settling
+from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from tests.integration.dagster.conftest import Installation
 
 TARGET = Target("iqu", Environment.PRODUCTION, "warehouse")
@@ -35,7 +35,11 @@ def test_warnings_fail_a_check_that_only_warns_and_are_listed_before_notes(
     installation.put(HEADER + rows)
     run = installation.execute(installation.accept(target=TARGET))
     assert run.success
-    (check,) = [each for each in run.get_asset_check_evaluations() if each.check_name == "warnings"]
+    (check,) = [
+        evaluation
+        for evaluation in run.get_asset_check_evaluations()
+        if evaluation.check_name == "warnings"
+    ]
     assert (check.passed, check.severity) == (not warnings, dg.AssetCheckSeverity.WARN)
     assert check.metadata["places"].value == warnings
     (made,) = run.asset_materializations_for_node("feeds__warehouse")
@@ -43,13 +47,13 @@ def test_warnings_fail_a_check_that_only_warns_and_are_listed_before_notes(
     shown = made.metadata.get("warnings and notes")
     records = shown.records if isinstance(shown, dg.TableMetadataValue) else []
     assert [
-        tuple(each.data[name] for name in ("severity", "rows", "first line", "column"))
-        for each in records
+        tuple(record.data[name] for name in ("severity", "rows", "first line", "column"))
+        for record in records
     ] == table
     assert "Wilhelmina-Zzyzx" not in repr([check, made])
 
 
-def test_a_customer_reads_in_the_mail_of_a_success_what_is_worth_a_look(
+def test_the_mail_of_a_success_lists_warnings_and_notes(
     installation: Installation,
 ) -> None:
     installation.ledger.customers.subscribe(Subscription(TARGET), datetime.now(UTC))
@@ -57,15 +61,20 @@ def test_a_customer_reads_in_the_mail_of_a_success_what_is_worth_a_look(
     installation.put(HEADER + GOOD + WARNED)
     load = installation.accept(target=TARGET)
     installation.execute(load)
-    Settling(installation.ledger, installation.instance, installation.settings).settle(load)
+    LoadReconciler(installation.ledger, installation.instance, installation.settings).reconcile(
+        load
+    )
     found = installation.again(load)
     assert (found.state, found.errors) == (LoadState.SUCCEEDED, ())
     of_rows, of_file = found.remarks
     assert (of_rows.severity, of_rows.column, of_rows.count) == ("warning", "emailAddress", 2)
     assert (of_file.code, of_file.count) == ("file", 0)
-    (told,) = installation.ledger.notifications.of(load.job_id)
+    (notification,) = installation.ledger.notifications.of(load.job_id)
     assert "- `emailAddress` is not an e-mail address (2 rows, first on line 3). " in (
-        told.notice.body
+        notification.notice.body
     )
-    assert "\n- The file lacks columns that may be left out; they are blank: " in told.notice.body
-    assert "Wilhelmina-Zzyzx" not in told.notice.body
+    assert (
+        "\n- The file lacks columns that may be left out; they are blank: "
+        in notification.notice.body
+    )
+    assert "Wilhelmina-Zzyzx" not in notification.notice.body

@@ -63,8 +63,8 @@ def before(ledger: Ledger, accept: Accept) -> Mapping[str, Audience]:
     """Owe one of everything, and answer whom each is for."""
     ledger.loads.end(accept(notify_email=EMAILS).job_id, FAILED, ABOUT_A_LOAD, NOW)
     ledger.incidents.open(Condition("key", Kind.KEY_EXPIRING, "It ends", "Soon."), NOW)
-    (incident,) = ledger.incidents.now_open()
-    ledger.incidents.tell([incident.id], NOW, lambda _: ABOUT_AN_INCIDENT)
+    (incident,) = ledger.incidents.list_open()
+    ledger.incidents.notify([incident.id], NOW, lambda _: ABOUT_AN_INCIDENT)
     return audiences(ledger)
 
 
@@ -83,9 +83,7 @@ def test_every_notification_of_before_is_for_whom_it_was_written(
     assert audiences(ledger) == before
 
 
-def test_more_mails_than_are_looked_at_at_once_are_all_found(
-    ledger: Ledger, accept: Accept
-) -> None:
+def test_more_mails_than_one_batch_are_all_migrated(ledger: Ledger, accept: Accept) -> None:
     mails = [
         mail("ada@iqu.example", f"Loaded: warehouse, time {n}", Audience.CUSTOMER)
         for n in range(2_100)

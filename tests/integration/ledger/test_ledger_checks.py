@@ -33,7 +33,7 @@ def test_what_was_recorded_outlives_the_attempt_that_is_cut_off(
     assert ledger.loads.receipt(load.job_id) == RECEIPT
 
 
-def test_closing_an_attempt_keeps_what_it_recorded(ledger: Ledger, accept: Accept) -> None:
+def test_closing_an_attempt_preserves_what_it_recorded(ledger: Ledger, accept: Accept) -> None:
     load = accept()
     ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
     ledger.loads.record_check(load.job_id, 1, CHECK, RECEIPT)

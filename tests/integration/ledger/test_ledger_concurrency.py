@@ -54,13 +54,13 @@ def workers(request: pytest.FixtureRequest) -> Executor:
     return pool
 
 
-def live_through_loads(url: str, most: int, place: int) -> list[JobId]:
+def live_through_loads(url: str, limit: int, index: int) -> list[JobId]:
     """Accept loads and bring each to its end, as gateway, worker and sensors would."""
-    del place
+    del index
     target = Target("iqu", Environment.QA, "warehouse")
     done = []
     with closing(Ledger.open(url)) as ledger:
-        for _ in range(most):
+        for _ in range(limit):
             request = LoadRequest(new_job_id(), target, "warehouse.csv", "e1", 1_000)
             job_id = ledger.loads.accept(request, NOW).job_id
             assert ledger.loads.mark_requested(job_id, NOW)
@@ -72,33 +72,33 @@ def live_through_loads(url: str, most: int, place: int) -> list[JobId]:
     return done
 
 
-def end_all(url: str, job_ids: Sequence[JobId], place: int) -> list[bool]:
+def end_all(url: str, job_ids: Sequence[JobId], index: int) -> list[bool]:
     """End every load, with an outcome that depends on who we are."""
-    outcome = SUCCESS if place % 2 else FAILURE
+    outcome = SUCCESS if index % 2 else FAILURE
     with closing(Ledger.open(url)) as ledger:
         return [ledger.loads.end(job_id, outcome, [CALLBACK] * 2, NOW) for job_id in job_ids]
 
 
-def begin_all(url: str, job_ids: Sequence[JobId], place: int) -> list[int]:
+def begin_all(url: str, job_ids: Sequence[JobId], index: int) -> list[int]:
     """Begin an attempt at every load."""
     with closing(Ledger.open(url)) as ledger:
-        begun = [ledger.loads.begin_attempt(job_id, f"run-{place}", NOW) for job_id in job_ids]
+        begun = [ledger.loads.begin_attempt(job_id, f"run-{index}", NOW) for job_id in job_ids]
     return [attempt.number for attempt in begun if attempt is not None]
 
 
-def request_all(url: str, job_ids: Sequence[JobId], place: int) -> list[bool]:
+def request_all(url: str, job_ids: Sequence[JobId], index: int) -> list[bool]:
     """Mark every load as requested."""
-    del place
+    del index
     with closing(Ledger.open(url)) as ledger:
         return [ledger.loads.mark_requested(job_id, NOW) for job_id in job_ids]
 
 
-def claim_all(url: str, place: int) -> list[str]:
+def claim_all(url: str, index: int) -> list[str]:
     """Claim notifications until none is due, recording a delivery for each."""
-    del place
+    del index
     sent: list[str] = []
     with closing(Ledger.open(url)) as ledger:
-        while claimed := ledger.notifications.claim(NOW, LEASE, most=7):
+        while claimed := ledger.notifications.claim(NOW, LEASE, limit=7):
             for notification in claimed:
                 sent.append(notification.id)
                 result = DeliveryResult(delivered=True, detail="200")
@@ -106,18 +106,18 @@ def claim_all(url: str, place: int) -> list[str]:
     return sent
 
 
-def attempts_seen(url: str, job_id: JobId, place: int) -> int:
+def attempts_seen(url: str, job_id: JobId, index: int) -> int:
     """Read a load's attempts."""
-    del place
+    del index
     with closing(Ledger.open(url)) as ledger:
         load = ledger.loads.get(job_id)
     assert load is not None
     return load.attempts
 
 
-def migrate(url: str, place: int) -> None:
+def migrate(url: str, index: int) -> None:
     """Migrate, look, and close."""
-    del place
+    del index
     with closing(Ledger.open(url)) as ledger:
         ledger.migrate()
         ledger.ping()
@@ -132,13 +132,13 @@ def test_loads_live_through_side_by_side(
     workers: Executor, ledger: Ledger, ledger_url: str
 ) -> None:
     ledger.customers.add(Customer("iqu", "Inter-Quad University", "alumniq-iqu"), NOW)
-    most = 25
-    done = at_once(workers, partial(live_through_loads, ledger_url, most))
-    ended = ledger.loads.find(states=[LoadState.SUCCEEDED], most=1_000)
-    assert {load.job_id for load in ended} == {job_id for each in done for job_id in each}
-    assert len(ended) == WORKERS * most
-    assert len({load.number for load in ended}) == WORKERS * most
-    assert len(ledger.notifications.claim(NOW, LEASE, most=1_000)) == WORKERS * most
+    limit = 25
+    done = at_once(workers, partial(live_through_loads, ledger_url, limit))
+    ended = ledger.loads.find(states=[LoadState.SUCCEEDED], limit=1_000)
+    assert {load.job_id for load in ended} == {job_id for job_ids in done for job_id in job_ids}
+    assert len(ended) == WORKERS * limit
+    assert len({load.number for load in ended}) == WORKERS * limit
+    assert len(ledger.notifications.claim(NOW, LEASE, limit=1_000)) == WORKERS * limit
 
 
 def test_a_load_has_one_outcome_though_several_end_it_at_once(
@@ -146,8 +146,8 @@ def test_a_load_has_one_outcome_though_several_end_it_at_once(
 ) -> None:
     job_ids = [accept().job_id for _ in range(25)]
     answers = at_once(workers, partial(end_all, ledger_url, job_ids))
-    for place, job_id in enumerate(job_ids):
-        (winner,) = [worker for worker in range(WORKERS) if answers[worker][place]]
+    for index, job_id in enumerate(job_ids):
+        (winner,) = [worker for worker in range(WORKERS) if answers[worker][index]]
         load = ledger.loads.get(job_id)
         assert load is not None
         assert load.state is (SUCCESS if winner % 2 else FAILURE).state
@@ -159,11 +159,11 @@ def test_attempts_that_begin_at_once_are_each_counted(
 ) -> None:
     job_ids = [accept().job_id for _ in range(15)]
     begun = at_once(workers, partial(begin_all, ledger_url, job_ids))
-    for place, job_id in enumerate(job_ids):
-        assert sorted(numbers[place] for numbers in begun) == [1, 2, 3, 4]
+    for index, job_id in enumerate(job_ids):
+        assert sorted(numbers[index] for numbers in begun) == [1, 2, 3, 4]
         attempts = ledger.loads.attempts(job_id)
-        assert [each.number for each in attempts] == [1, 2, 3, 4]
-        assert [each.result for each in attempts] == [AttemptResult.LOST] * 3 + [None]
+        assert [attempt.number for attempt in attempts] == [1, 2, 3, 4]
+        assert [attempt.result for attempt in attempts] == [AttemptResult.LOST] * 3 + [None]
 
 
 def test_a_load_is_requested_once_though_several_sensors_see_it(
@@ -172,7 +172,7 @@ def test_a_load_is_requested_once_though_several_sensors_see_it(
     del ledger
     job_ids = [accept().job_id for _ in range(25)]
     answers = at_once(workers, partial(request_all, ledger_url, job_ids))
-    assert [sum(each) for each in zip(*answers, strict=True)] == [1] * len(job_ids)
+    assert [sum(counts) for counts in zip(*answers, strict=True)] == [1] * len(job_ids)
 
 
 def test_no_notification_is_claimed_by_two_senders(
@@ -182,8 +182,8 @@ def test_no_notification_is_claimed_by_two_senders(
         ledger.loads.end(accept().job_id, SUCCESS, [CALLBACK] * 5, NOW)
     sent = Counter(
         notification
-        for each in at_once(workers, partial(claim_all, ledger_url))
-        for notification in each
+        for claimed in at_once(workers, partial(claim_all, ledger_url))
+        for notification in claimed
     )
     assert len(sent) == 100
     assert set(sent.values()) == {1}

@@ -92,6 +92,6 @@ def test_only_a_customer_subscribes(ledger: Ledger) -> None:
         ledger.customers.subscribe(Subscription(Target("iqu", Environment.QA, "warehouse")), NOW)
 
 
-def test_an_entry_of_its_own_is_kept(ledger: Ledger) -> None:
+def test_an_entry_of_its_own_is_stored(ledger: Ledger) -> None:
     ledger.audit.add("ada", "ledger opened", "ledger", NOW)
     assert trail(ledger) == [("ada", "ledger opened", "ledger", {})]

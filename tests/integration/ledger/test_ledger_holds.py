@@ -62,13 +62,13 @@ def state(ledger: Ledger, load: Load) -> LoadState:
     return found.state
 
 
-def audited(ledger: Ledger, load: Load) -> list[tuple[str, str]]:
+def audit_entries(ledger: Ledger, load: Load) -> list[tuple[str, str]]:
     wanted = select(audit.c.actor, audit.c.action).where(audit.c.subject == load.job_id)
     with ledger.database.reading() as connection:
         return [(actor, action) for actor, action in connection.execute(wanted)]
 
 
-def test_a_held_load_keeps_all_that_publishing_needs_and_tells_staff_alone(
+def test_a_held_load_stores_all_that_publishing_needs_and_notifies_staff_alone(
     ledger: Ledger, held: Load
 ) -> None:
     found = ledger.loads.get(held.job_id)
@@ -80,12 +80,12 @@ def test_a_held_load_keeps_all_that_publishing_needs_and_tells_staff_alone(
     assert (attempt.result, attempt.sha256, attempt.etag) == (AttemptResult.HELD, "cafe", "e1")
     assert attempt.changes == CHANGES
     assert found.remarks == attempt.remarks == REMARKS
-    assert [each.notice for each in ledger.notifications.of(held.job_id)] == [STAFF]
+    assert [notification.notice for notification in ledger.notifications.of(held.job_id)] == [STAFF]
 
 
 def test_a_held_load_is_nobodys_unfinished_business(ledger: Ledger, held: Load) -> None:
     assert not ledger.loads.unfinished()
-    assert not ledger.loads.waiting()
+    assert not ledger.loads.queued()
     assert not ledger.loads.requeue(held.job_id, LATER)
     assert ledger.loads.begin_attempt(held.job_id, "run-2", LATER) is None
     assert state(ledger, held) is LoadState.HELD
@@ -97,12 +97,14 @@ def test_a_load_that_moved_on_is_not_held(ledger: Ledger, accept: Accept) -> Non
     ledger.loads.end(load.job_id, FAILED, [CUSTOMER], NOW)
     assert not ledger.holds.hold(hold_of(load), 1, None, [STAFF])
     assert ledger.holds.get(load.job_id) is None
-    assert [each.notice for each in ledger.notifications.of(load.job_id)] == [CUSTOMER]
+    assert [notification.notice for notification in ledger.notifications.of(load.job_id)] == [
+        CUSTOMER
+    ]
 
 
 def test_approving_asks_for_another_run(ledger: Ledger, held: Load) -> None:
     assert ledger.holds.approve(held.job_id, "ada", "The merger is real.", LATER)
-    assert [each.job_id for each in ledger.loads.waiting()] == [held.job_id]
+    assert [load.job_id for load in ledger.loads.queued()] == [held.job_id]
     hold = ledger.holds.get(held.job_id)
     assert hold
     assert (hold.decision, hold.actor, hold.reason) == (
@@ -111,11 +113,11 @@ def test_approving_asks_for_another_run(ledger: Ledger, held: Load) -> None:
         "The merger is real.",
     )
     assert hold.decided_at == LATER
-    assert audited(ledger, held) == [("ada", "held load approved")]
+    assert audit_entries(ledger, held) == [("ada", "held load approved")]
     assert not ledger.holds.undecided()
 
 
-def test_discarding_ends_the_load_and_tells_its_customer(ledger: Ledger, held: Load) -> None:
+def test_discarding_ends_the_load_and_notifies_its_customer(ledger: Ledger, held: Load) -> None:
     discarded = Decision.DISCARDED
     assert ledger.holds.end(
         held.job_id, discarded, FAILED, [CUSTOMER], LATER, actor="ada", reason="A wrong export."
@@ -123,22 +125,24 @@ def test_discarding_ends_the_load_and_tells_its_customer(ledger: Ledger, held: L
     found = ledger.loads.get(held.job_id)
     assert found
     assert (found.state, found.errors, found.ended_at) == (LoadState.FAILED, ("Too much.",), LATER)
-    assert CUSTOMER in [each.notice for each in ledger.notifications.of(held.job_id)]
-    assert audited(ledger, held) == [("ada", "held load discarded")]
+    assert CUSTOMER in [
+        notification.notice for notification in ledger.notifications.of(held.job_id)
+    ]
+    assert audit_entries(ledger, held) == [("ada", "held load discarded")]
 
 
 def test_of_many_decisions_at_once_exactly_one_counts(ledger: Ledger, held: Load) -> None:
-    def decide(place: int) -> bool:
-        if place % 2:
-            return ledger.holds.approve(held.job_id, f"a{place}", "Yes.", LATER)
+    def decide(index: int) -> bool:
+        if index % 2:
+            return ledger.holds.approve(held.job_id, f"a{index}", "Yes.", LATER)
         return ledger.holds.end(held.job_id, Decision.EXPIRED, FAILED, [CUSTOMER], LATER)
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(decide, range(16))) == 1
-    assert len(audited(ledger, held)) == 1
+    assert len(audit_entries(ledger, held)) == 1
 
 
-def test_thresholds_of_a_subscription_are_kept_by_kind(ledger: Ledger, target: Target) -> None:
+def test_thresholds_of_a_subscription_are_stored_by_kind(ledger: Ledger, target: Target) -> None:
     own = {"removed": Threshold(rows=500), "added": Threshold(percent=50)}
     ledger.customers.subscribe(Subscription(target, thresholds=own), NOW)
     found = ledger.customers.subscription(target)

@@ -50,7 +50,7 @@ def notified(ledger: Ledger) -> list[str]:
 def at_once(ledger_url: str, ask: Callable[[Ledger], ApiKey]) -> list[ApiKey]:
     """Ask from several threads, each with a ledger of its own, until all are refused."""
 
-    def ask_repeatedly(_: int) -> list[ApiKey]:
+    def exchange_repeatedly(_: int) -> list[ApiKey]:
         made: list[ApiKey] = []
         with closing(Ledger.open(ledger_url)) as own:
             for _ in range(3):
@@ -61,7 +61,7 @@ def at_once(ledger_url: str, ask: Callable[[Ledger], ApiKey]) -> list[ApiKey]:
         return made
 
     with ThreadPoolExecutor(THREADS) as pool:
-        return [key for made in pool.map(ask_repeatedly, range(THREADS)) for key in made]
+        return [key for made in pool.map(exchange_repeatedly, range(THREADS)) for key in made]
 
 
 def test_however_many_exchange_a_key_at_once_it_has_two_live_successors(
@@ -74,7 +74,7 @@ def test_however_many_exchange_a_key_at_once_it_has_two_live_successors(
     assert notified(ledger) == sorted([OWNER, *STAFF.emails] * 2)
 
 
-def test_whoever_exchanges_each_new_key_at_once_ends_with_three_live_keys(
+def test_exchanging_each_new_key_at_once_ends_with_three_live_keys(
     ledger: Ledger, ledger_url: str, key: ApiKey
 ) -> None:
     def exchange_any(own: Ledger) -> ApiKey:
@@ -145,5 +145,5 @@ def test_the_migration_finds_the_successors_of_old_keys(ledger: Ledger, key: Api
     with ledger.database.writing() as connection:
         command.downgrade(alembic_config(connection), "0007")
     ledger.migrate()
-    known = {each.prefix: each.replaces for each in ledger.keys.of("iqu")}
+    known = {api_key.prefix: api_key.replaces for api_key in ledger.keys.of("iqu")}
     assert known == {key.prefix: None, fresh.prefix: key.prefix}

@@ -35,11 +35,18 @@ def updates_counted(ledger: Ledger) -> Iterator[list[str]]:
 
 
 def test_a_key_is_found_by_itself_alone(ledger: Ledger) -> None:
-    key, kept = ledger.keys.issue("iqu", Environment.PRODUCTION, NOW)
-    assert key.startswith(kept.prefix)
-    assert kept.environment is Environment.PRODUCTION
-    assert ledger.keys.find(key, NOW) == kept
-    for other in (key[:-1], key + "A", key.lower(), kept.prefix, "", new_api_key(kept.environment)):
+    key, api_key = ledger.keys.issue("iqu", Environment.PRODUCTION, NOW)
+    assert key.startswith(api_key.prefix)
+    assert api_key.environment is Environment.PRODUCTION
+    assert ledger.keys.find(key, NOW) == api_key
+    for other in (
+        key[:-1],
+        key + "A",
+        key.lower(),
+        api_key.prefix,
+        "",
+        new_api_key(api_key.environment),
+    ):
         assert ledger.keys.find(other, NOW) is None
 
 
@@ -54,31 +61,31 @@ def test_the_ledger_never_holds_a_key_itself(ledger: Ledger) -> None:
 
 
 def test_a_key_opens_until_it_expires(ledger: Ledger) -> None:
-    key, kept = ledger.keys.issue("iqu", Environment.QA, NOW, days=2)
-    assert kept.expires_at == NOW + 2 * DAY
+    key, api_key = ledger.keys.issue("iqu", Environment.QA, NOW, days=2)
+    assert api_key.expires_at == NOW + 2 * DAY
     assert ledger.keys.find(key, NOW + 2 * DAY - SECOND) is not None
     assert ledger.keys.find(key, NOW + 2 * DAY) is None
 
 
 def test_a_revoked_key_opens_nothing(ledger: Ledger) -> None:
-    key, kept = ledger.keys.issue("iqu", Environment.QA, NOW)
+    key, api_key = ledger.keys.issue("iqu", Environment.QA, NOW)
     other, _ = ledger.keys.issue("iqu", Environment.QA, NOW)
-    assert ledger.keys.revoke(kept.prefix, NOW + SECOND)
+    assert ledger.keys.revoke(api_key.prefix, NOW + SECOND)
     assert ledger.keys.find(key, NOW + SECOND) is None
     assert ledger.keys.find(other, NOW + SECOND) is not None
 
 
 def test_a_key_is_revoked_once(ledger: Ledger) -> None:
-    _, kept = ledger.keys.issue("iqu", Environment.QA, NOW)
-    assert ledger.keys.revoke(kept.prefix, NOW)
-    assert not ledger.keys.revoke(kept.prefix, NOW + DAY)
+    _, api_key = ledger.keys.issue("iqu", Environment.QA, NOW)
+    assert ledger.keys.revoke(api_key.prefix, NOW)
+    assert not ledger.keys.revoke(api_key.prefix, NOW + DAY)
     assert ledger.keys.of("iqu")[0].revoked_at == NOW
 
 
 def test_neither_an_unknown_nor_an_expired_key_can_be_revoked(ledger: Ledger) -> None:
-    _, kept = ledger.keys.issue("iqu", Environment.QA, NOW, days=1)
+    _, api_key = ledger.keys.issue("iqu", Environment.QA, NOW, days=1)
     assert not ledger.keys.revoke("aq_test_none", NOW)
-    assert not ledger.keys.revoke(kept.prefix, NOW + DAY)
+    assert not ledger.keys.revoke(api_key.prefix, NOW + DAY)
 
 
 def test_keys_are_listed_newest_first_and_by_customer(ledger: Ledger) -> None:
@@ -111,8 +118,8 @@ def test_a_burst_of_calls_notes_the_use_of_a_key_once_a_minute(ledger: Ledger) -
 def test_a_prefix_taken_by_another_key_leads_to_a_new_key(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, kept = ledger.keys.issue("iqu", Environment.QA, NOW)
-    made = iter([kept.prefix + "-another", "aq_test_ZZZZ-the-next"])
+    first, api_key = ledger.keys.issue("iqu", Environment.QA, NOW)
+    made = iter([api_key.prefix + "-another", "aq_test_ZZZZ-the-next"])
     monkeypatch.setattr(ledger_keys, "new_api_key", lambda _: next(made))
     second, _ = ledger.keys.issue("iqu", Environment.QA, NOW)
     assert second == "aq_test_ZZZZ-the-next"
@@ -120,20 +127,20 @@ def test_a_prefix_taken_by_another_key_leads_to_a_new_key(
 
 
 def test_issuing_and_revoking_are_audited_without_the_key(ledger: Ledger, target: Target) -> None:
-    key, kept = ledger.keys.issue(target.customer, Environment.QA, NOW, actor="ada")
-    ledger.keys.revoke(kept.prefix, NOW, actor="bob")
-    ledger.keys.revoke(kept.prefix, NOW, actor="bob")
+    key, api_key = ledger.keys.issue(target.customer, Environment.QA, NOW, actor="ada")
+    ledger.keys.revoke(api_key.prefix, NOW, actor="bob")
+    ledger.keys.revoke(api_key.prefix, NOW, actor="bob")
     with ledger.database.reading() as connection:
         rows = connection.execute(select(audit).order_by(audit.c.id)).all()
-    told = [(row.actor, row.action, row.subject, row.detail) for row in rows][1:]
-    assert told == [
-        ("ada", "key issued", kept.prefix, {"customer": "iqu", "environment": "qa"}),
-        ("bob", "key revoked", kept.prefix, {}),
+    audit_entries = [(row.actor, row.action, row.subject, row.detail) for row in rows][1:]
+    assert audit_entries == [
+        ("ada", "key issued", api_key.prefix, {"customer": "iqu", "environment": "qa"}),
+        ("bob", "key revoked", api_key.prefix, {}),
     ]
     assert key not in str(rows)
 
 
-def test_a_digest_is_what_is_kept(ledger: Ledger) -> None:
+def test_only_a_digest_is_stored(ledger: Ledger) -> None:
     ledger.keys.issue("iqu", Environment.QA, NOW)
     with ledger.database.reading() as connection:
         digests = connection.scalars(select(api_keys.c.digest)).all()

@@ -20,8 +20,8 @@ from hypothesis.stateful import (
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.loads.customer import Customer
 from alumniq_pipelines.core.loads.load import (
+    ALLOWED_TRANSITIONS,
     FINAL_STATES,
-    LEGAL_MOVES,
     JobId,
     LoadRequest,
     LoadState,
@@ -44,15 +44,15 @@ class Modelled:
     state: LoadState = LoadState.QUEUED
     results: list[AttemptResult | None] = field(default_factory=list)
     errors: tuple[str, ...] = ()
-    owed: int = 0
+    notification_count: int = 0
 
     def may(self, state: LoadState) -> bool:
         """Whether the move is legal."""
-        return state in LEGAL_MOVES[self.state]
+        return state in ALLOWED_TRANSITIONS[self.state]
 
     def lose_open_attempts(self) -> None:
         """Close what was left open."""
-        self.results = [AttemptResult.LOST if each is None else each for each in self.results]
+        self.results = [AttemptResult.LOST if result is None else result for result in self.results]
 
 
 class LifeCycle(RuleBasedStateMachine):
@@ -127,16 +127,20 @@ class LifeCycle(RuleBasedStateMachine):
         job_id=job_ids,
         state=st.sampled_from(sorted(FINAL_STATES)),
         errors=st.lists(st.text(max_size=5), max_size=2).map(tuple),
-        owed=st.integers(0, 3),
+        notification_count=st.integers(0, 3),
     )
-    def end(self, job_id: JobId, state: LoadState, errors: tuple[str, ...], owed: int) -> None:
+    def end(
+        self, job_id: JobId, state: LoadState, errors: tuple[str, ...], notification_count: int
+    ) -> None:
         """Tell the outcome."""
         load = self.model[job_id]
         may = load.may(state)
         outcome = Outcome(state, errors)
-        assert self.ledger.loads.end(job_id, outcome, [CALLBACK] * owed, self.now) is may
+        assert (
+            self.ledger.loads.end(job_id, outcome, [CALLBACK] * notification_count, self.now) is may
+        )
         if may:
-            load.state, load.errors, load.owed = state, errors, owed
+            load.state, load.errors, load.notification_count = state, errors, notification_count
             load.lose_open_attempts()
 
     @rule()
@@ -153,10 +157,10 @@ class LifeCycle(RuleBasedStateMachine):
             assert load is not None
             assert (load.state, load.errors) == (expected.state, expected.errors)
             assert load.attempts == len(expected.results)
-            assert [each.result for each in loads.attempts(job_id)] == expected.results
-            assert len(self.ledger.notifications.of(job_id)) == expected.owed
+            assert [attempt.result for attempt in loads.attempts(job_id)] == expected.results
+            assert len(self.ledger.notifications.of(job_id)) == expected.notification_count
             assert load.is_final is (load.ended_at is not None)
-        waiting = [load.job_id for load in loads.waiting()]
+        waiting = [load.job_id for load in loads.queued()]
         assert waiting == [
             job_id for job_id, load in self.model.items() if load.state is LoadState.QUEUED
         ]

@@ -9,7 +9,7 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.loads.customer import Customer
 from alumniq_pipelines.core.loads.load import JobId, LoadRequest, LoadState, Origin, new_job_id
-from alumniq_pipelines.core.loads.outcome import Attempt, AttemptResult, CheckRecord, Outcome
+from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, CheckRecord, Outcome
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import Version
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, Notice
@@ -51,9 +51,9 @@ def test_times_are_aware_and_in_utc_whatever_zone_they_came_in(
     request = LoadRequest(new_job_id(), target, "warehouse.csv", None, None)
     tokyo = NOW.astimezone(timezone(timedelta(hours=9)))
     load = ledger.loads.accept(request, tokyo)
-    kept = ledger.loads.get(request.job_id)
-    assert kept == load
-    assert kept.accepted_at.utcoffset() == timedelta(0)
+    stored = ledger.loads.get(request.job_id)
+    assert stored == load
+    assert stored.accepted_at.utcoffset() == timedelta(0)
     assert load.accepted_at.utcoffset() == timedelta(0)
 
 
@@ -96,23 +96,23 @@ def test_what_was_never_accepted_is_not_found(ledger: Ledger) -> None:
 
 def test_a_load_is_requested_once(ledger: Ledger, accept: Accept) -> None:
     load = accept()
-    assert ledger.loads.waiting() == [load]
+    assert ledger.loads.queued() == [load]
     assert ledger.loads.mark_requested(load.job_id, NOW)
     assert not ledger.loads.mark_requested(load.job_id, LATER)
     requested = replace(load, state=LoadState.REQUESTED, requested_at=NOW)
-    assert ledger.loads.waiting() == []
+    assert ledger.loads.queued() == []
     assert ledger.loads.unfinished() == [requested]
 
 
 def test_waiting_loads_come_in_order_of_acceptance(ledger: Ledger, accept: Accept) -> None:
     expected = [accept() for _ in range(4)]
-    assert ledger.loads.waiting() == expected
-    assert ledger.loads.waiting(most=2) == expected[:2]
+    assert ledger.loads.queued() == expected
+    assert ledger.loads.queued(limit=2) == expected[:2]
 
 
 def test_an_attempt_is_counted_and_known_by_its_run(ledger: Ledger, accept: Accept) -> None:
     load = accept()
-    assert ledger.loads.begin_attempt(load.job_id, "run-1", NOW) == Attempt(
+    assert ledger.loads.begin_attempt(load.job_id, "run-1", NOW) == AttemptRecord(
         1, "run-1", started_at=NOW
     )
     running = ledger.loads.by_run("run-1")
@@ -126,7 +126,7 @@ def test_attempts_count_over_step_retries_and_run_retries(ledger: Ledger, accept
     load = accept()
     for run in ("run-1", "run-1", "run-2"):
         ledger.loads.begin_attempt(load.job_id, run, NOW)
-    assert [each.number for each in ledger.loads.attempts(load.job_id)] == [1, 2, 3]
+    assert [attempt.number for attempt in ledger.loads.attempts(load.job_id)] == [1, 2, 3]
     for run in ("run-1", "run-2"):
         found = ledger.loads.by_run(run)
         assert found is not None
@@ -138,8 +138,8 @@ def test_a_new_attempt_closes_one_left_open_as_lost(ledger: Ledger, accept: Acce
     ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
     ledger.loads.begin_attempt(load.job_id, "run-2", LATER)
     assert ledger.loads.attempts(load.job_id) == [
-        Attempt(1, "run-1", AttemptResult.LOST, started_at=NOW, ended_at=LATER),
-        Attempt(2, "run-2", started_at=LATER),
+        AttemptRecord(1, "run-1", AttemptResult.LOST, started_at=NOW, ended_at=LATER),
+        AttemptRecord(2, "run-2", started_at=LATER),
     ]
 
 
@@ -151,16 +151,16 @@ def test_an_attempt_is_closed_once(ledger: Ledger, accept: Accept) -> None:
     check = CheckRecord(counts=COUNTS)
     ledger.loads.end_attempt(load.job_id, 1, refused, NOW, errors=errors, check=check)
     ledger.loads.end_attempt(load.job_id, 1, AttemptResult.PUBLISHED, LATER)
-    expected = Attempt(1, "run-1", refused, errors, COUNTS, NOW, NOW)
+    expected = AttemptRecord(1, "run-1", refused, errors, COUNTS, NOW, NOW)
     assert ledger.loads.attempts(load.job_id) == [expected]
 
 
 def test_closing_an_attempt_leaves_the_others_alone(ledger: Ledger, accept: Accept) -> None:
     load, other = accept(), accept()
-    for each in (load, other):
-        ledger.loads.begin_attempt(each.job_id, "run", NOW)
+    for either in (load, other):
+        ledger.loads.begin_attempt(either.job_id, "run", NOW)
     ledger.loads.end_attempt(load.job_id, 1, AttemptResult.PUBLISHED, NOW)
-    assert ledger.loads.attempts(other.job_id) == [Attempt(1, "run", started_at=NOW)]
+    assert ledger.loads.attempts(other.job_id) == [AttemptRecord(1, "run", started_at=NOW)]
 
 
 def test_a_load_whose_run_is_gone_waits_again(ledger: Ledger, accept: Accept) -> None:
@@ -168,15 +168,15 @@ def test_a_load_whose_run_is_gone_waits_again(ledger: Ledger, accept: Accept) ->
     ledger.loads.mark_requested(load.job_id, NOW)
     ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
     assert ledger.loads.requeue(load.job_id, LATER)
-    (waiting,) = ledger.loads.waiting()
+    (waiting,) = ledger.loads.queued()
     assert (waiting.state, waiting.attempts, waiting.requested_at) == (LoadState.QUEUED, 1, None)
-    lost = Attempt(1, "run-1", AttemptResult.LOST, started_at=NOW, ended_at=LATER)
+    lost = AttemptRecord(1, "run-1", AttemptResult.LOST, started_at=NOW, ended_at=LATER)
     assert ledger.loads.attempts(load.job_id) == [lost]
     assert not ledger.loads.requeue(load.job_id, LATER)
 
 
 @pytest.mark.parametrize("outcome", [SUCCESS, FAILURE])
-def test_an_outcome_and_its_notifications_are_kept_together(
+def test_an_outcome_and_its_notifications_are_saved_together(
     ledger: Ledger, accept: Accept, outcome: Outcome
 ) -> None:
     load = accept()
@@ -186,24 +186,30 @@ def test_an_outcome_and_its_notifications_are_kept_together(
     assert ended is not None
     assert (ended.state, ended.ended_at, ended.errors) == (outcome.state, LATER, outcome.errors)
     assert ended.counts == outcome.counts
-    assert [each.notice for each in ledger.notifications.of(load.job_id)] == [CALLBACK, MAIL]
+    assert [notification.notice for notification in ledger.notifications.of(load.job_id)] == [
+        CALLBACK,
+        MAIL,
+    ]
 
 
-def test_characters_that_no_database_keeps_do_not_keep_an_outcome_from_being_told(
+def test_characters_that_no_database_stores_do_not_block_the_notifications_of_an_outcome(
     ledger: Ledger, accept: Accept
 ) -> None:
     load = accept()
     odd = replace(MAIL, subject="a\ud800b", body="The column x\0y is unknown.")
     outcome = Outcome(LoadState.FAILED, ("The column x\0y is unknown.", "\ud800"))
     assert ledger.loads.end(load.job_id, outcome, [odd], LATER)
-    (owed,) = ledger.notifications.of(load.job_id)
-    assert (owed.notice.subject, owed.notice.body) == ("a?b", "The column x\ufffdy is unknown.")
+    (notification,) = ledger.notifications.of(load.job_id)
+    assert (notification.notice.subject, notification.notice.body) == (
+        "a?b",
+        "The column x\ufffdy is unknown.",
+    )
     ended = ledger.loads.get(load.job_id)
     assert ended is not None
     assert ended.errors == outcome.errors
 
 
-def test_an_outcome_stands_for_ever(ledger: Ledger, accept: Accept) -> None:
+def test_an_outcome_never_changes(ledger: Ledger, accept: Accept) -> None:
     load = accept()
     ledger.loads.end(load.job_id, FAILURE, [CALLBACK], NOW)
     ended = ledger.loads.get(load.job_id)
@@ -212,13 +218,13 @@ def test_an_outcome_stands_for_ever(ledger: Ledger, accept: Accept) -> None:
     assert not ledger.loads.requeue(load.job_id, LATER)
     assert ledger.loads.begin_attempt(load.job_id, "run-2", LATER) is None
     assert ledger.loads.get(load.job_id) == ended
-    assert [each.notice for each in ledger.notifications.of(load.job_id)] == [CALLBACK]
+    assert [notification.notice for notification in ledger.notifications.of(load.job_id)] == [
+        CALLBACK
+    ]
     assert ledger.loads.attempts(load.job_id) == []
 
 
-def test_nothing_is_kept_of_an_outcome_whose_notifications_cannot_be(
-    ledger: Ledger, accept: Accept
-) -> None:
+def test_an_outcome_is_not_saved_without_its_notifications(ledger: Ledger, accept: Accept) -> None:
     load = accept()
     nothing: Any = None
     broken = replace(MAIL, body=nothing)
@@ -232,7 +238,7 @@ def test_an_attempt_left_open_is_lost_when_the_load_ends(ledger: Ledger, accept:
     load = accept()
     ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
     ledger.loads.end(load.job_id, FAILURE, [], LATER)
-    lost = Attempt(1, "run-1", AttemptResult.LOST, started_at=NOW, ended_at=LATER)
+    lost = AttemptRecord(1, "run-1", AttemptResult.LOST, started_at=NOW, ended_at=LATER)
     assert ledger.loads.attempts(load.job_id) == [lost]
 
 
@@ -253,12 +259,12 @@ def test_loads_are_found_newest_first_by_customer_target_and_state(
     production = accept(target=replace(target, environment=Environment.PRODUCTION))
     foreign = accept(target=replace(target, customer="zed"))
     assert ledger.loads.find() == [foreign, production, degrees, second, first]
-    assert ledger.loads.find(most=2) == [foreign, production]
+    assert ledger.loads.find(limit=2) == [foreign, production]
     assert ledger.loads.find(customer="iqu") == [production, degrees, second, first]
     assert ledger.loads.find(target=target) == [second, first]
     ledger.loads.mark_requested(first.job_id, NOW)
     states = (LoadState.REQUESTED, LoadState.RUNNING)
-    assert [each.number for each in ledger.loads.find(states=states)] == [first.number]
+    assert [load.number for load in ledger.loads.find(states=states)] == [first.number]
     assert ledger.loads.find(target=target, states=[LoadState.QUEUED]) == [second]
 
 
@@ -283,5 +289,5 @@ def test_versions_are_listed_newest_first_and_recorded_once(
     for version in (*versions, replace(versions[0], rows=99)):
         ledger.versions.record(version, LATER)
     assert ledger.versions.of(target) == versions[::-1]
-    assert ledger.versions.of(target, most=1) == versions[1:]
+    assert ledger.versions.of(target, limit=1) == versions[1:]
     assert ledger.versions.of(replace(target, feed="warehouse-degrees")) == []

@@ -33,17 +33,17 @@ CALLBACK = Notice(
 DELIVERED = DeliveryResult(delivered=True, detail="200")
 FAILED = DeliveryResult(delivered=False, detail="500")
 
-Owe = Callable[[int], None]
+Enqueue = Callable[[int], None]
 
 
 @pytest.fixture
-def owe(ledger: Ledger, accept: Accept) -> Owe:
+def enqueue(ledger: Ledger, accept: Accept) -> Enqueue:
     """End a load with so many notifications."""
 
-    def owe_notifications(most: int) -> None:
-        ledger.loads.end(accept().job_id, Outcome(LoadState.SUCCEEDED), [CALLBACK] * most, NOW)
+    def enqueue_notifications(limit: int) -> None:
+        ledger.loads.end(accept().job_id, Outcome(LoadState.SUCCEEDED), [CALLBACK] * limit, NOW)
 
-    return owe_notifications
+    return enqueue_notifications
 
 
 def only(ledger: Ledger) -> Notification:
@@ -52,42 +52,46 @@ def only(ledger: Ledger) -> Notification:
     return notification
 
 
-def test_what_is_owed_is_due_at_once(ledger: Ledger, owe: Owe) -> None:
-    owe(1)
+def test_a_new_notification_is_due_at_once(ledger: Ledger, enqueue: Enqueue) -> None:
+    enqueue(1)
     (claimed,) = ledger.notifications.claim(NOW, LEASE)
     assert claimed.notice == CALLBACK
     assert claimed.state is NotificationState.PENDING
     assert (claimed.attempts, claimed.created_at, claimed.next_attempt_at) == (0, NOW, NOW)
 
 
-def test_nobody_else_gets_a_notification_until_the_lease_is_over(ledger: Ledger, owe: Owe) -> None:
-    owe(1)
+def test_nobody_else_gets_a_notification_until_the_lease_is_over(
+    ledger: Ledger, enqueue: Enqueue
+) -> None:
+    enqueue(1)
     (claimed,) = ledger.notifications.claim(NOW, LEASE)
     assert ledger.notifications.claim(NOW + LEASE - SECOND, LEASE) == []
     (again,) = ledger.notifications.claim(NOW + LEASE, LEASE)
     assert again == replace(claimed, leased_until=NOW + 2 * LEASE)
 
 
-def test_a_claim_takes_no_more_than_it_asks_for(ledger: Ledger, owe: Owe) -> None:
-    owe(5)
-    taken = [len(ledger.notifications.claim(NOW, LEASE, most=2)) for _ in range(4)]
+def test_a_claim_takes_no_more_than_it_asks_for(ledger: Ledger, enqueue: Enqueue) -> None:
+    enqueue(5)
+    taken = [len(ledger.notifications.claim(NOW, LEASE, limit=2)) for _ in range(4)]
     assert taken == [2, 2, 1, 0]
 
 
-def test_the_longest_due_is_claimed_first(ledger: Ledger, owe: Owe) -> None:
-    owe(1)
+def test_the_longest_due_is_claimed_first(ledger: Ledger, enqueue: Enqueue) -> None:
+    enqueue(1)
     (first,) = ledger.notifications.claim(NOW, LEASE)
     ledger.notifications.record(first, FAILED, NOW)
-    owe(1)
+    enqueue(1)
     later = NOW + timedelta(days=1)
     due = ledger.notifications.claim(later, LEASE)
-    assert [each.next_attempt_at for each in due] == sorted(each.next_attempt_at for each in due)
+    assert [notification.next_attempt_at for notification in due] == sorted(
+        notification.next_attempt_at for notification in due
+    )
     assert len(due) == 2
     assert due[1].id == first.id
 
 
-def test_a_delivered_notification_is_never_due_again(ledger: Ledger, owe: Owe) -> None:
-    owe(1)
+def test_a_delivered_notification_is_never_due_again(ledger: Ledger, enqueue: Enqueue) -> None:
+    enqueue(1)
     (claimed,) = ledger.notifications.claim(NOW, LEASE)
     ledger.notifications.record(claimed, DELIVERED, NOW + SECOND)
     assert only(ledger).state is NotificationState.DELIVERED
@@ -96,9 +100,9 @@ def test_a_delivered_notification_is_never_due_again(ledger: Ledger, owe: Owe) -
 
 
 def test_a_failed_delivery_is_tried_again_on_schedule_and_given_up_at_its_end(
-    ledger: Ledger, owe: Owe
+    ledger: Ledger, enqueue: Enqueue
 ) -> None:
-    owe(1)
+    enqueue(1)
     now = NOW
     for made in range(1, len(RETRY_DELAYS) + 1):
         assert ledger.notifications.claim(now - SECOND, LEASE) == []
@@ -112,8 +116,8 @@ def test_a_failed_delivery_is_tried_again_on_schedule_and_given_up_at_its_end(
     assert now - NOW >= timedelta(hours=75)
 
 
-def test_a_permanent_failure_is_given_up_at_once(ledger: Ledger, owe: Owe) -> None:
-    owe(1)
+def test_a_permanent_failure_is_given_up_at_once(ledger: Ledger, enqueue: Enqueue) -> None:
+    enqueue(1)
     (claimed,) = ledger.notifications.claim(NOW, LEASE)
     gone = DeliveryResult(delivered=False, detail="410", permanent=True)
     ledger.notifications.record(claimed, gone, NOW)
@@ -121,28 +125,28 @@ def test_a_permanent_failure_is_given_up_at_once(ledger: Ledger, owe: Owe) -> No
     assert ledger.notifications.attempts(claimed.id) == [(NOW, gone)]
 
 
-def test_a_recorded_failure_ends_the_lease(ledger: Ledger, owe: Owe) -> None:
-    owe(1)
+def test_a_recorded_failure_ends_the_lease(ledger: Ledger, enqueue: Enqueue) -> None:
+    enqueue(1)
     (claimed,) = ledger.notifications.claim(NOW, timedelta(days=1))
     ledger.notifications.record(claimed, FAILED, NOW)
     (again,) = ledger.notifications.claim(only(ledger).next_attempt_at, LEASE)
     assert again.attempts == 1
 
 
-def test_a_failure_told_after_the_lease_leaves_the_next_sender_its_own(
-    ledger: Ledger, owe: Owe
+def test_a_failure_recorded_after_the_lease_leaves_the_next_sender_its_own(
+    ledger: Ledger, enqueue: Enqueue
 ) -> None:
-    owe(1)
+    enqueue(1)
     (slow,) = ledger.notifications.claim(NOW, LEASE)
     (quick,) = ledger.notifications.claim(NOW + LEASE, LEASE)
     ledger.notifications.record(slow, FAILED, NOW + LEASE)
     assert only(ledger) == quick
 
 
-def test_a_failure_told_after_the_next_sender_failed_moves_nothing(
-    ledger: Ledger, owe: Owe
+def test_a_failure_recorded_after_the_next_sender_failed_changes_nothing(
+    ledger: Ledger, enqueue: Enqueue
 ) -> None:
-    owe(1)
+    enqueue(1)
     (slow,) = ledger.notifications.claim(NOW, LEASE)
     (quick,) = ledger.notifications.claim(NOW + LEASE, LEASE)
     ledger.notifications.record(quick, FAILED, NOW + LEASE)
@@ -152,8 +156,8 @@ def test_a_failure_told_after_the_next_sender_failed_moves_nothing(
     assert len(ledger.notifications.attempts(due.id)) == 2
 
 
-def test_a_delivery_told_after_the_lease_still_counts(ledger: Ledger, owe: Owe) -> None:
-    owe(1)
+def test_a_delivery_recorded_after_the_lease_still_counts(ledger: Ledger, enqueue: Enqueue) -> None:
+    enqueue(1)
     (slow,) = ledger.notifications.claim(NOW, LEASE)
     (quick,) = ledger.notifications.claim(NOW + LEASE, LEASE)
     ledger.notifications.record(quick, FAILED, NOW + LEASE)
@@ -161,8 +165,8 @@ def test_a_delivery_told_after_the_lease_still_counts(ledger: Ledger, owe: Owe) 
     assert only(ledger).state is NotificationState.DELIVERED
 
 
-def test_a_failure_never_undoes_a_delivery(ledger: Ledger, owe: Owe) -> None:
-    owe(1)
+def test_a_failure_never_undoes_a_delivery(ledger: Ledger, enqueue: Enqueue) -> None:
+    enqueue(1)
     (claimed,) = ledger.notifications.claim(NOW, LEASE)
     ledger.notifications.record(claimed, DELIVERED, NOW)
     delivered = only(ledger)
@@ -177,13 +181,13 @@ def entries(ledger: Ledger) -> int:
 
 
 def test_a_notification_that_is_sent_again_starts_its_schedule_anew_with_one_audit_entry(
-    ledger: Ledger, owe: Owe
+    ledger: Ledger, enqueue: Enqueue
 ) -> None:
-    owe(1)
+    enqueue(1)
     (claimed,) = ledger.notifications.claim(NOW, LEASE)
     ledger.notifications.record(claimed, FAILED, NOW)
     before = entries(ledger)
-    assert ledger.notifications.send_again(claimed.id, "ada", NOW + SECOND)
+    assert ledger.notifications.make_due_again(claimed.id, "ada", NOW + SECOND)
     left = only(ledger)
     assert (left.state, left.attempts) == (NotificationState.PENDING, 0)
     assert left.next_attempt_at == NOW + SECOND
@@ -191,25 +195,25 @@ def test_a_notification_that_is_sent_again_starts_its_schedule_anew_with_one_aud
 
 
 def test_what_is_being_sent_or_unknown_is_not_sent_again_and_not_audited(
-    ledger: Ledger, owe: Owe
+    ledger: Ledger, enqueue: Enqueue
 ) -> None:
-    owe(1)
+    enqueue(1)
     (claimed,) = ledger.notifications.claim(NOW, LEASE)
     before = entries(ledger)
-    assert not ledger.notifications.send_again(claimed.id, "ada", NOW + SECOND)
-    assert not ledger.notifications.send_again("msg_never", "ada", NOW + SECOND)
+    assert not ledger.notifications.make_due_again(claimed.id, "ada", NOW + SECOND)
+    assert not ledger.notifications.make_due_again("msg_never", "ada", NOW + SECOND)
     assert only(ledger) == claimed
     assert entries(ledger) == before
-    assert ledger.notifications.send_again(claimed.id, "ada", NOW + LEASE)
+    assert ledger.notifications.make_due_again(claimed.id, "ada", NOW + LEASE)
 
 
-def test_nothing_is_sent_again_that_cannot_be_audited(ledger: Ledger, owe: Owe) -> None:
-    owe(1)
+def test_nothing_is_sent_again_that_cannot_be_audited(ledger: Ledger, enqueue: Enqueue) -> None:
+    enqueue(1)
     (claimed,) = ledger.notifications.claim(NOW, LEASE)
     ledger.notifications.record(claimed, DELIVERED, NOW)
     before = only(ledger)
     with ledger.database.writing() as connection:
         connection.exec_driver_sql("ALTER TABLE audit RENAME TO audit_away")
     with pytest.raises(LedgerUnavailable):
-        ledger.notifications.send_again(claimed.id, "ada", NOW + SECOND)
+        ledger.notifications.make_due_again(claimed.id, "ada", NOW + SECOND)
     assert only(ledger) == before

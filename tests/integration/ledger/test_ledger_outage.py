@@ -52,7 +52,7 @@ CALLS: dict[str, Callable[[Ledger], object]] = {
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def test_a_ledger_that_is_away_is_an_outage_and_tells_no_values(
+def test_an_unavailable_ledger_is_an_outage_and_shows_no_values(
     call: Callable[[Ledger], object], tmp_path: Path
 ) -> None:
     for url in (
@@ -62,8 +62,8 @@ def test_a_ledger_that_is_away_is_an_outage_and_tells_no_values(
         ledger = Ledger.open(url)
         with pytest.raises(LedgerUnavailable) as caught:
             call(ledger)
-        told = "".join(traceback.format_exception(caught.value))
-        assert "secret" not in told
+        output = "".join(traceback.format_exception(caught.value))
+        assert "secret" not in output
         assert "Error" in str(caught.value) or "SQLITE_CANTOPEN" in str(caught.value)
         ledger.close()
 
@@ -95,7 +95,7 @@ def test_a_file_that_is_no_database_is_an_outage(tmp_path: Path) -> None:
 def test_a_lock_that_never_opens_is_an_outage_after_a_while(
     sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(database, "LOCK_TIMEOUT_SECONDS", 0.1)
     path = tmp_path / "ledger.db"
     path.write_bytes(sqlite_template.read_bytes())
     ledger = Ledger.open(f"sqlite:///{path}")
@@ -122,7 +122,7 @@ def test_a_lock_that_never_opens_is_an_outage_after_a_while(
         "postgresql://ada:secret-word@host:port/ledger",
     ],
 )
-def test_an_address_that_cannot_be_used_is_told_without_repeating_it(url: str) -> None:
+def test_an_unusable_address_is_reported_without_repeating_it(url: str) -> None:
     with pytest.raises(UnusableLedgerUrl) as caught:
         Ledger.open(url)
     assert "secret" not in "".join(traceback.format_exception(caught.value))
@@ -141,9 +141,9 @@ def test_tables_of_a_newer_release_are_left_alone(ledger: Ledger, accept: Accept
     load = accept()
     with ledger.database.writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    for look in (ledger.ping, ledger.migrate):
+    for call in (ledger.ping, ledger.migrate):
         with pytest.raises(ForeignRevision, match=f"9999.*{REVISION}"):
-            look()
+            call()
     assert ledger.loads.get(load.job_id) == load
 
 
@@ -154,10 +154,10 @@ def test_what_was_accepted_outlives_a_kill_and_what_was_half_done_does_not(
         [sys.executable, "-c", ENDLESS, ledger_url], stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as process:
         assert process.stdout is not None
-        told = [process.stdout.readline().strip() for _ in range(30)]
+        output = [process.stdout.readline().strip() for _ in range(30)]
         process.kill()
-        told += process.stdout.read().split()
-    kept = ledger.loads.find(target=target, most=10_000)
-    assert {load.job_id for load in kept} >= set(told)
-    assert {load.state for load in kept} == {LoadState.QUEUED}
-    assert ledger.loads.mark_requested(kept[0].job_id, NOW)
+        output += process.stdout.read().split()
+    stored = ledger.loads.find(target=target, limit=10_000)
+    assert {load.job_id for load in stored} >= set(output)
+    assert {load.state for load in stored} == {LoadState.QUEUED}
+    assert ledger.loads.mark_requested(stored[0].job_id, NOW)

@@ -13,46 +13,46 @@ from alumniq_pipelines.core.problems.command import UnknownCustomer
 from tests.integration.ledger.conftest import NOW, Accept
 
 
-def lent(database: Database) -> Connection:
+def current_connection(database: Database) -> Connection:
     """Answer the connection that a statement is lent."""
     with database.reading() as connection:
         return connection
 
 
-def test_what_is_at_hand_is_lent_again_and_given_back_at_the_end(ledger: Ledger) -> None:
-    with ledger.database.at_hand():
-        kept = lent(ledger.database)
-        assert lent(ledger.database) is kept
-        assert not kept.closed
-    assert kept.closed
-    assert lent(ledger.database) is not kept
+def test_a_pinned_connection_is_reused_and_returned_at_the_end(ledger: Ledger) -> None:
+    with ledger.database.pinned_connection():
+        pinned = current_connection(ledger.database)
+        assert current_connection(ledger.database) is pinned
+        assert not pinned.closed
+    assert pinned.closed
+    assert current_connection(ledger.database) is not pinned
 
 
-def test_another_thread_is_lent_a_connection_of_its_own(ledger: Ledger) -> None:
-    with ledger.database.at_hand(), ThreadPoolExecutor(1) as pool:
-        kept = lent(ledger.database)
-        assert pool.submit(lent, ledger.database).result() is not kept
+def test_another_thread_gets_a_connection_of_its_own(ledger: Ledger) -> None:
+    with ledger.database.pinned_connection(), ThreadPoolExecutor(1) as pool:
+        pinned = current_connection(ledger.database)
+        assert pool.submit(current_connection, ledger.database).result() is not pinned
 
 
-def test_it_is_given_back_whatever_happens(ledger: Ledger) -> None:
+def test_a_pinned_connection_is_returned_whatever_happens(ledger: Ledger) -> None:
     def fail() -> Connection:
-        with ledger.database.at_hand():
-            kept.append(lent(ledger.database))
+        with ledger.database.pinned_connection():
+            pinned.append(current_connection(ledger.database))
             raise ZeroDivisionError
 
-    kept: list[Connection] = []
+    pinned: list[Connection] = []
     with pytest.raises(ZeroDivisionError):
         fail()
-    assert kept[0].closed
+    assert pinned[0].closed
 
 
-def test_who_reads_nothing_needs_no_ledger() -> None:
-    with Database.open("sqlite:////nowhere/ledger.db").at_hand():
+def test_reading_nothing_needs_no_ledger() -> None:
+    with Database.open("sqlite:////nowhere/ledger.db").pinned_connection():
         pass
 
 
 def test_what_others_write_meanwhile_is_seen(ledger: Ledger, accept: Accept) -> None:
-    with ledger.database.at_hand(), ThreadPoolExecutor(1) as pool:
+    with ledger.database.pinned_connection(), ThreadPoolExecutor(1) as pool:
         assert ledger.loads.find() == []
         load = pool.submit(accept).result()
         assert ledger.loads.find() == [load]
@@ -60,7 +60,7 @@ def test_what_others_write_meanwhile_is_seen(ledger: Ledger, accept: Accept) -> 
     assert ledger.loads.find() == [own, load]
 
 
-def test_loads_accepted_together_are_kept_in_order_and_each_by_itself(
+def test_loads_accepted_together_are_saved_in_order_and_each_by_itself(
     ledger: Ledger, target: Target
 ) -> None:
     def asked(customer: str, name: str | None = None) -> LoadRequest:

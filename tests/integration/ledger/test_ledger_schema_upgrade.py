@@ -45,7 +45,7 @@ def test_migrations_lead_back_to_an_empty_database(ledger: Ledger) -> None:
     assert ledger.loads.find() == []
 
 
-def test_a_migrated_ledger_opens_while_somebody_writes(ledger: Ledger, ledger_url: str) -> None:
+def test_a_migrated_ledger_opens_during_a_write(ledger: Ledger, ledger_url: str) -> None:
     other = Ledger.open(ledger_url)
     with ledger.database.writing() as connection:
         connection.exec_driver_sql("UPDATE loads SET attempts = 4")
@@ -59,12 +59,12 @@ def test_a_new_ledger_makes_its_folder_and_writes_ahead(tmp_path: Path) -> None:
     ledger.migrate()
     with ledger.database.reading() as connection:
         pragmas = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
-        kept = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas]
-    assert kept == ["wal", 2, 1, 30_000]
+        values = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas]
+    assert values == ["wal", 2, 1, 30_000]
     ledger.close()
 
 
-def test_the_switch_to_writing_ahead_waits_for_whoever_writes(
+def test_the_switch_to_write_ahead_logging_waits_for_a_running_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite refuses the switch at once, without its usual waiting, where another is at work."""
@@ -79,12 +79,12 @@ def test_the_switch_to_writing_ahead_waits_for_whoever_writes(
 
 
 def test_alembics_own_command_finds_the_migrations(ledger: Ledger, ledger_url: str) -> None:
-    told = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-m", "alembic", "-x", f"ledger={ledger_url}", "current"],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    assert told.strip() == f"{REVISION} (head)"
+    assert output.strip() == f"{REVISION} (head)"
     ledger.ping()

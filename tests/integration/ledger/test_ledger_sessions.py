@@ -39,7 +39,7 @@ def test_a_session_ends_with_its_key(ledger: Ledger) -> None:
 def test_a_customers_session_cannot_look_at_another_customer(ledger: Ledger) -> None:
     token, _ = key_session(ledger)
     ledger.customers.add(Customer("ocu", "Other", "alumniq-ocu"), NOW)
-    ledger.sessions.look_at(token, "ocu", Environment.PRODUCTION)
+    ledger.sessions.switch_customer(token, "ocu", Environment.PRODUCTION)
     session = ledger.sessions.find(token, NOW)
     assert session
     assert (session.customer, session.environment) == ("iqu", Environment.QA)
@@ -52,7 +52,7 @@ def test_staff_look_at_one_customer_after_another(ledger: Ledger) -> None:
     session = ledger.sessions.find(token, NOW)
     assert session
     assert (session.customer, session.actor) == (None, "staff ada")
-    ledger.sessions.look_at(token, "iqu", Environment.QA)
+    ledger.sessions.switch_customer(token, "iqu", Environment.QA)
     session = ledger.sessions.find(token, NOW)
     assert session
     assert session.customer == "iqu"
@@ -68,7 +68,7 @@ def test_a_disabled_account_is_out_at_once_and_a_new_password_signs_out(ledger: 
     assert not ledger.staff.disable("ada", NOW)
     assert ledger.sessions.find(second, NOW) is None
     assert ledger.staff.password_hash("ada") is None
-    assert [each.name for each in ledger.staff.all()] == ["ada"]
+    assert [account.name for account in ledger.staff.all()] == ["ada"]
 
 
 def test_nobody_has_the_session_of_a_token_that_was_never_made(ledger: Ledger) -> None:

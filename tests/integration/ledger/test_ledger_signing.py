@@ -22,9 +22,9 @@ def test_an_old_secret_signs_beside_the_new_one_until_the_overlap_is_over(ledger
     old = ledger.signing.rotate("iqu", NOW)
     new = ledger.signing.rotate("iqu", NOW + HOUR, overlap=2 * HOUR)
     at_once = ledger.signing.live("iqu", NOW + HOUR)
-    assert [each.salt for each in at_once] == [new.salt, old.salt]
+    assert [secret.salt for secret in at_once] == [new.salt, old.salt]
     assert at_once[1].expires_at == NOW + 3 * HOUR
-    assert [each.salt for each in ledger.signing.live("iqu", NOW + 3 * HOUR)] == [new.salt]
+    assert [secret.salt for secret in ledger.signing.live("iqu", NOW + 3 * HOUR)] == [new.salt]
 
 
 @pytest.mark.usefixtures("target")
@@ -34,7 +34,7 @@ def test_a_second_rotation_gives_an_old_secret_no_longer_life(ledger: Ledger) ->
     newest = ledger.signing.rotate("iqu", NOW, overlap=5 * HOUR)
     assert len(ledger.signing.live("iqu", NOW)) == 3
     after = ledger.signing.live("iqu", NOW + 5 * HOUR)
-    assert [each.salt for each in after] == [newest.salt]
+    assert [secret.salt for secret in after] == [newest.salt]
     assert len(ledger.signing.live("iqu", NOW + 2 * HOUR)) == 2
 
 

@@ -17,7 +17,7 @@ REMARKS = (
 CHECK = CheckRecord(counts=COUNTS, remarks=REMARKS)
 
 
-def test_remarks_are_kept_as_they_are_with_attempt_and_outcome(
+def test_warnings_and_notes_are_stored_with_attempt_and_outcome(
     ledger: Ledger, accept: Accept
 ) -> None:
     load = accept()

@@ -39,15 +39,15 @@ def test_notifications_and_their_attempts_outlive_the_migration_to_watches_and_b
     ledger.loads.end(load.job_id, Outcome(LoadState.SUCCEEDED), [CALLBACK], NOW)
     (due,) = ledger.notifications.claim(NOW, timedelta(minutes=2))
     ledger.notifications.record(due, FAILED, NOW)
-    ledger.incidents.open(Condition("bucket", Kind.BUCKET_AWAY, "Away", "It is away."), NOW)
-    (incident,) = ledger.incidents.now_open()
-    ledger.incidents.tell([incident.id], NOW, lambda _: [CALLBACK])
-    kept = ledger.notifications.of(load.job_id)
+    ledger.incidents.open(Condition("bucket", Kind.BUCKET_UNAVAILABLE, "Away", "It is away."), NOW)
+    (incident,) = ledger.incidents.list_open()
+    ledger.incidents.notify([incident.id], NOW, lambda _: [CALLBACK])
+    stored = ledger.notifications.of(load.job_id)
     downgrade(ledger, "0001")
     with ledger.database.reading() as connection:
         assert "incidents" not in inspect(connection).get_table_names()
         assert connection.scalar(text("SELECT count(*) FROM notifications")) == 1
     ledger.migrate()
-    assert ledger.notifications.of(load.job_id) == kept
+    assert ledger.notifications.of(load.job_id) == stored
     assert ledger.notifications.attempts(due.id) == [(NOW, FAILED)]
-    assert ledger.incidents.now_open() == []
+    assert ledger.incidents.list_open() == []

@@ -12,7 +12,7 @@ from alumniq_pipelines.core.loads.load import LoadRequest, LoadState, Origin, ne
 from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.monitoring.incident import Condition, Incident, Kind, Resolution
-from alumniq_pipelines.core.monitoring.schedule import DaysOff, Rhythm
+from alumniq_pipelines.core.monitoring.schedule import DaysOff, DeliverySchedule
 from alumniq_pipelines.core.monitoring.watch import Watch
 from alumniq_pipelines.core.notifications.heartbeat import Signal, signal_notices
 from alumniq_pipelines.core.notifications.notification import (
@@ -29,13 +29,13 @@ from tests.integration.ledger.conftest import NOW, Accept
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
-RHYTHM = Rhythm(
+RHYTHM = DeliverySchedule(
     cron="0 3 * * 1-5",
     time_zone="America/New_York",
     days_off=(DaysOff(date(2026, 12, 24), date(2027, 1, 2)),),
     skips_weekends=True,
 )
-AWAY = Condition("bucket", Kind.BUCKET_AWAY, "Away", "It is away.", "Look.")
+AWAY = Condition("bucket", Kind.BUCKET_UNAVAILABLE, "Away", "It is away.", "Look.")
 MAIL = Notice(Channel.MAIL, "ops@example.org", "text", "Staff: Away", audience=Audience.STAFF)
 DONE = Outcome(LoadState.SUCCEEDED)
 
@@ -56,7 +56,7 @@ def succeed(ledger: Ledger, target: Target) -> Succeed:
     return succeed_load
 
 
-def words(incidents: object) -> list[Notice]:
+def incident_notices(incidents: object) -> list[Notice]:
     del incidents
     return [MAIL]
 
@@ -64,9 +64,13 @@ def words(incidents: object) -> list[Notice]:
 # Watches
 
 
-@pytest.mark.parametrize("rhythm", [RHYTHM, Rhythm(period=timedelta(hours=6), grace=MINUTE)])
-def test_a_watch_is_kept_as_it_was_set(ledger: Ledger, target: Target, rhythm: Rhythm) -> None:
-    watch = Watch(target, rhythm, NOW, NOW + HOUR, "https://hc-ping.com/secret")
+@pytest.mark.parametrize(
+    "schedule", [RHYTHM, DeliverySchedule(period=timedelta(hours=6), grace=MINUTE)]
+)
+def test_a_watch_is_stored_as_it_was_set(
+    ledger: Ledger, target: Target, schedule: DeliverySchedule
+) -> None:
+    watch = Watch(target, schedule, NOW, NOW + HOUR, "https://hc-ping.com/secret")
     ledger.watches.set(watch, NOW)
     assert ledger.watches.get(target) == watch
     assert ledger.watches.all("iqu") == [watch]
@@ -131,7 +135,7 @@ def test_a_load_that_staff_repeated_came_when_the_webhook_asked_for_it(
     assert ledger.watches.arrivals(target) == [NOW + HOUR]
 
 
-def test_what_nobody_sent_and_what_was_a_trial_did_not_arrive(
+def test_loads_made_by_staff_and_dry_runs_do_not_count_as_arrivals(
     ledger: Ledger, target: Target, succeed: Succeed
 ) -> None:
     succeed(1, Origin.DAGSTER)
@@ -144,59 +148,65 @@ def test_what_nobody_sent_and_what_was_a_trial_did_not_arrive(
 
 
 def test_a_condition_is_one_incident_however_often_it_is_found(ledger: Ledger) -> None:
-    opened = [ledger.incidents.open(AWAY, NOW + each * MINUTE) for each in range(3)]
+    opened = [ledger.incidents.open(AWAY, NOW + minutes * MINUTE) for minutes in range(3)]
     assert opened == [True, False, False]
-    (incident,) = ledger.incidents.now_open()
+    (incident,) = ledger.incidents.list_open()
     assert incident == Incident(incident.id, AWAY, NOW)
 
 
 def test_an_incident_keeps_its_target(ledger: Ledger, target: Target) -> None:
     condition = replace(AWAY, key="silence", kind=Kind.NO_FILE, target=target)
     ledger.incidents.open(condition, NOW)
-    assert ledger.incidents.now_open()[0].condition == condition
+    assert ledger.incidents.list_open()[0].condition == condition
 
 
-def test_an_incident_is_told_once_and_closed_once_by_many_at_the_same_time(
+def test_an_incident_is_notified_once_and_closed_once_by_many_at_the_same_time(
     ledger: Ledger,
 ) -> None:
     with ThreadPoolExecutor(8) as pool:
         opened = list(pool.map(lambda _: ledger.incidents.open(AWAY, NOW), range(16)))
         assert opened.count(True) == 1
-        (incident,) = ledger.incidents.now_open()
-        told = list(pool.map(lambda _: ledger.incidents.tell([incident.id], NOW, words), range(16)))
-        assert sum(len(each) for each in told) == 1
+        (incident,) = ledger.incidents.list_open()
+        notified = list(
+            pool.map(
+                lambda _: ledger.incidents.notify([incident.id], NOW, incident_notices), range(16)
+            )
+        )
+        assert sum(len(incidents) for incidents in notified) == 1
         closed = list(
             pool.map(
                 lambda _: ledger.incidents.close(
-                    [incident.id], Resolution.RECOVERED, NOW + HOUR, words
+                    [incident.id], Resolution.RECOVERED, NOW + HOUR, incident_notices
                 ),
                 range(16),
             )
         )
-        assert sum(len(each) for each in closed) == 1
-    owed = ledger.notifications.claim(NOW + HOUR, HOUR)
-    assert [(each.job_id, each.incident_id) for each in owed] == [(None, incident.id)] * 2
-    assert {each.notice for each in owed} == {MAIL}
+        assert sum(len(incidents) for incidents in closed) == 1
+    notifications = ledger.notifications.claim(NOW + HOUR, HOUR)
+    assert [(incidents.job_id, incidents.incident_id) for incidents in notifications] == [
+        (None, incident.id)
+    ] * 2
+    assert {incidents.notice for incidents in notifications} == {MAIL}
 
 
 def test_an_incident_that_is_over_may_come_again(ledger: Ledger) -> None:
     ledger.incidents.open(AWAY, NOW)
-    (first,) = ledger.incidents.now_open()
-    ledger.incidents.close([first.id], Resolution.DROPPED, NOW + HOUR, words)
+    (first,) = ledger.incidents.list_open()
+    ledger.incidents.close([first.id], Resolution.DROPPED, NOW + HOUR, incident_notices)
     assert ledger.incidents.open(AWAY, NOW + 2 * HOUR)
     newest, oldest = ledger.incidents.newest()
     assert (oldest.closed_at, oldest.resolution) == (NOW + HOUR, Resolution.DROPPED)
     assert newest.closed_at is None
-    assert ledger.incidents.closed_since([Kind.BUCKET_AWAY], NOW)
-    assert not ledger.incidents.closed_since([Kind.BUCKET_AWAY], NOW + HOUR)
+    assert ledger.incidents.closed_since([Kind.BUCKET_UNAVAILABLE], NOW)
+    assert not ledger.incidents.closed_since([Kind.BUCKET_UNAVAILABLE], NOW + HOUR)
     assert not ledger.incidents.closed_since([Kind.QUEUE_STUCK], NOW)
 
 
-def test_what_is_closed_is_never_told_of_as_new(ledger: Ledger) -> None:
+def test_a_closed_incident_is_never_notified_as_new(ledger: Ledger) -> None:
     ledger.incidents.open(AWAY, NOW)
-    (incident,) = ledger.incidents.now_open()
+    (incident,) = ledger.incidents.list_open()
     ledger.incidents.close([incident.id], Resolution.RECOVERED, NOW, lambda _: [])
-    assert ledger.incidents.tell([incident.id], NOW, words) == []
+    assert ledger.incidents.notify([incident.id], NOW, incident_notices) == []
     assert ledger.notifications.claim(NOW, HOUR) == []
 
 
@@ -207,10 +217,10 @@ def test_the_start_of_a_load_is_announced_once(ledger: Ledger, accept: Accept) -
     load = accept()
     start = signal_notices("https://hc-ping.com/abc", Signal.START)
     for _ in range(2):
-        ledger.notifications.announce(load.job_id, start, NOW)
-    ledger.notifications.announce(load.job_id, [], NOW)
-    (owed,) = ledger.notifications.of(load.job_id)
-    assert owed.notice.destination == "https://hc-ping.com/abc/start"
+        ledger.notifications.enqueue_start(load.job_id, start, NOW)
+    ledger.notifications.enqueue_start(load.job_id, [], NOW)
+    (notifications,) = ledger.notifications.of(load.job_id)
+    assert notifications.notice.destination == "https://hc-ping.com/abc/start"
 
 
 def test_a_heartbeat_lapses_after_minutes(ledger: Ledger, accept: Accept) -> None:
@@ -231,47 +241,47 @@ def test_a_heartbeat_lapses_after_minutes(ledger: Ledger, accept: Accept) -> Non
 
 def test_loads_without_an_outcome_are_found_by_age_and_feed(ledger: Ledger, accept: Accept) -> None:
     load = accept()
-    assert ledger.troubles.unfinished(NOW + MINUTE, ["warehouse"]) == [load]
-    assert ledger.troubles.unfinished(NOW, ["warehouse"]) == []
-    assert ledger.troubles.unfinished(NOW + MINUTE, ["warehouse-b"]) == []
+    assert ledger.health.unfinished(NOW + MINUTE, ["warehouse"]) == [load]
+    assert ledger.health.unfinished(NOW, ["warehouse"]) == []
+    assert ledger.health.unfinished(NOW + MINUTE, ["warehouse-b"]) == []
     ledger.loads.end(load.job_id, DONE, [], NOW)
-    assert ledger.troubles.unfinished(NOW + MINUTE, ["warehouse"]) == []
+    assert ledger.health.unfinished(NOW + MINUTE, ["warehouse"]) == []
 
 
 def test_the_last_movement_is_the_newest_beginning_or_end_of_an_attempt(
     ledger: Ledger, accept: Accept
 ) -> None:
-    assert ledger.troubles.last_movement() is None
+    assert ledger.health.last_activity() is None
     load = accept()
-    assert ledger.troubles.last_movement() is None
+    assert ledger.health.last_activity() is None
     ledger.loads.begin_attempt(load.job_id, "run", NOW + HOUR)
-    assert ledger.troubles.last_movement() == NOW + HOUR
+    assert ledger.health.last_activity() == NOW + HOUR
     ledger.loads.end_attempt(load.job_id, 1, AttemptResult.OUTAGE, NOW + 2 * HOUR)
-    assert ledger.troubles.last_movement() == NOW + 2 * HOUR
+    assert ledger.health.last_activity() == NOW + 2 * HOUR
 
 
 @pytest.mark.parametrize(
-    ("last", "told"),
+    ("last", "notified"),
     [(AttemptResult.OUTAGE, 1), (AttemptResult.LOST, 1), (AttemptResult.REFUSED, 0)],
 )
 def test_a_load_that_failed_five_times_by_our_fault_is_of_interest_until_a_later_one_succeeds(
-    ledger: Ledger, accept: Accept, succeed: Succeed, last: AttemptResult, told: int
+    ledger: Ledger, accept: Accept, succeed: Succeed, last: AttemptResult, notified: int
 ) -> None:
     load = accept()
     for number, result in enumerate([AttemptResult.OUTAGE] * 4 + [last], start=1):
         ledger.loads.begin_attempt(load.job_id, f"run-{number}", NOW)
         ledger.loads.end_attempt(load.job_id, number, result, NOW)
     ledger.loads.end(load.job_id, Outcome(LoadState.FAILED), [], NOW)
-    assert len(ledger.troubles.exhausted(NOW - HOUR)) == told
-    assert ledger.troubles.exhausted(NOW) == []
+    assert len(ledger.health.exhausted(NOW - HOUR)) == notified
+    assert ledger.health.exhausted(NOW) == []
     succeed(1)
-    assert ledger.troubles.exhausted(NOW - HOUR) == []
+    assert ledger.health.exhausted(NOW - HOUR) == []
 
 
 def test_a_destination_is_of_interest_until_something_arrives_there(
     ledger: Ledger, accept: Accept
 ) -> None:
-    def tell(minutes: int, result: DeliveryResult) -> None:
+    def notify(minutes: int, result: DeliveryResult) -> None:
         now = NOW + minutes * MINUTE
         notices = [
             Notice(Channel.CALLBACK, "https://iqu.example/s3cret", "{}", audience=Audience.CUSTOMER)
@@ -281,22 +291,22 @@ def test_a_destination_is_of_interest_until_something_arrives_there(
         ledger.notifications.record(due, result, now)
 
     gone = DeliveryResult(delivered=False, detail="410", permanent=True)
-    tell(0, DeliveryResult(delivered=True, detail="200"))
-    assert ledger.troubles.undelivered(NOW - HOUR) == []
-    tell(1, gone)
-    tell(2, gone)
-    (found,) = ledger.troubles.undelivered(NOW - HOUR)
+    notify(0, DeliveryResult(delivered=True, detail="200"))
+    assert ledger.health.undelivered(NOW - HOUR) == []
+    notify(1, gone)
+    notify(2, gone)
+    (found,) = ledger.health.undelivered(NOW - HOUR)
     assert (found.customer, found.channel) == ("iqu", Channel.CALLBACK)
     assert "s3cret" not in str(found)
-    assert ledger.troubles.undelivered(NOW + HOUR) == []
-    tell(3, DeliveryResult(delivered=True, detail="200"))
-    assert ledger.troubles.undelivered(NOW - HOUR) == []
+    assert ledger.health.undelivered(NOW + HOUR) == []
+    notify(3, DeliveryResult(delivered=True, detail="200"))
+    assert ledger.health.undelivered(NOW - HOUR) == []
 
 
 def test_an_address_of_staff_is_no_customers_though_a_customer_named_it_too(
     ledger: Ledger, accept: Accept
 ) -> None:
-    def tell(minutes: int, customers: DeliveryResult, staffs: DeliveryResult) -> None:
+    def notify(minutes: int, customers: DeliveryResult, staffs: DeliveryResult) -> None:
         now, address = NOW + minutes * MINUTE, "both@example.org"
         results = {Audience.CUSTOMER: customers, Audience.STAFF: staffs}
         notices = [
@@ -308,11 +318,11 @@ def test_an_address_of_staff_is_no_customers_though_a_customer_named_it_too(
 
     gone = DeliveryResult(delivered=False, detail="550", permanent=True)
     taken = DeliveryResult(delivered=True, detail="250")
-    tell(0, taken, gone)
-    (found,) = ledger.troubles.undelivered(NOW - HOUR)
+    notify(0, taken, gone)
+    (found,) = ledger.health.undelivered(NOW - HOUR)
     assert (found.audience, found.customer, found.channel) == (Audience.STAFF, "", Channel.MAIL)
-    tell(1, gone, taken)
-    (found,) = ledger.troubles.undelivered(NOW - HOUR)
+    notify(1, gone, taken)
+    (found,) = ledger.health.undelivered(NOW - HOUR)
     assert (found.audience, found.customer) == (Audience.CUSTOMER, "iqu")
 
 

@@ -11,8 +11,8 @@ from alumniq_pipelines.core.feeds.field_map import FieldMap, Thresholds
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, LoadState
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import Warehouse
-from alumniq_pipelines.services.load import NEVER_HELD, LoadReport, run_load
-from alumniq_pipelines.services.load_files import Delivery
+from alumniq_pipelines.services.load import NEVER_HELD, LoadResult, run_load
+from alumniq_pipelines.services.load_files import LoadFile
 from tests.integration.loading.conftest import NOW
 
 
@@ -23,7 +23,7 @@ class Installation:
     folder: Path
     people: FieldMap
     warehouse: Warehouse
-    told: list[tuple[str, float]] = field(default_factory=list)
+    progress_calls: list[tuple[str, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.bucket = FolderBucket(self.folder / "bucket", settle_seconds=0)
@@ -44,7 +44,7 @@ class Installation:
         max_rejected: int = 0,
         limits: Limits = DEFAULT_LIMITS,
         thresholds: Thresholds = NEVER_HELD,
-    ) -> LoadReport:
+    ) -> LoadResult:
         """Load the delivered file."""
         target = Target(customer, Environment.QA, self.people.name)
         request = LoadRequest(
@@ -54,12 +54,12 @@ class Installation:
         return run_load(
             load,
             self.people,
-            Delivery(load, self.bucket, self.archive),
+            LoadFile(load, self.bucket, self.archive),
             self.warehouse,
             self.scratch,
             max_rejected=max_rejected,
             now=NOW,
-            progress=lambda step, fraction: self.told.append((step, fraction)),
+            progress=lambda step, fraction: self.progress_calls.append((step, fraction)),
             limits=limits,
             thresholds=thresholds,
         )

@@ -43,16 +43,16 @@ def test_a_check_says_what_the_pandera_schema_says(
     people: FieldMap, write: Write, table: list[list[str]]
 ) -> None:
     names = HEADER.strip().split(",")
-    report = check_file(write(HEADER + "".join(",".join(row) + "\n" for row in table)), people)
+    result = check_file(write(HEADER + "".join(",".join(row) + "\n" for row in table)), people)
     frame = pd.DataFrame(table, columns=names, dtype=str).replace("", None).astype(str)
-    found = {(each.row, each.column, each.code) for each in report.errors}
-    warned = {(None, "nation", "enum")} if report.remarks else set()
-    assert {(row, column, code) for row, column, code in found} | warned == pandera_verdict(
+    found = {(error.row, error.column, error.code) for error in result.errors}
+    warned = {(None, "nation", "enum")} if result.remarks else set()
+    assert {(row, column, code) for row, column, code in found} | warned == pandera_faults(
         people, frame
     )
 
 
-def pandera_verdict(field_map: FieldMap, frame: pd.DataFrame) -> set[tuple[int | None, str, str]]:
+def pandera_faults(field_map: FieldMap, frame: pd.DataFrame) -> set[tuple[int | None, str, str]]:
     """Validate a whole frame, and name what failed as rejections do."""
     codes = {
         "not_nullable": "required",
@@ -65,11 +65,11 @@ def pandera_verdict(field_map: FieldMap, frame: pd.DataFrame) -> set[tuple[int |
         cases = errors.failure_cases
     else:
         return set()
-    verdict: set[tuple[int | None, str, str]] = set()
+    check_result: set[tuple[int | None, str, str]] = set()
     for case in cases.itertuples():
         code = codes.get(case.check, case.check)
         blank_key = code == "duplicate-key" and pd.isna(frame["xid"].iloc[int(case.index)])
         warns = case.column == "nation"
         if not blank_key:
-            verdict.add((None if warns else int(case.index) + 1, case.column, code))
-    return verdict
+            check_result.add((None if warns else int(case.index) + 1, case.column, code))
+    return check_result

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
 from alumniq_pipelines.checking.header import DELIMITERS
 from alumniq_pipelines.core.feeds.field_map import FieldMap
-from alumniq_pipelines.services.file_check import CheckReport, check_file
+from alumniq_pipelines.services.file_check import FileCheckResult, check_file
 from tests.integration.loading.installation import Installation
 from tests.legal_writers import (
     NAMES,
@@ -44,16 +44,16 @@ def published(table: Table) -> Found:
     return [in_order(table.names, row, NAMES) for row in table.rows]
 
 
-def checked(content: bytes, field_map: FieldMap) -> tuple[CheckReport, Found]:
+def check_bytes(content: bytes, field_map: FieldMap) -> tuple[FileCheckResult, Found]:
     """Judge a file, and read the rows that were accepted."""
     with tempfile.TemporaryDirectory() as folder:
         path, output = Path(folder, "people.csv"), Path(folder, "out.parquet")
         path.write_bytes(content)
-        report = check_file(path, field_map, output)
-        if report.outcome == "unusable":
-            return report, []
+        result = check_file(path, field_map, output)
+        if result.outcome == "unusable":
+            return result, []
         with duckdb.connect() as connection:
-            return report, [list(row) for row in connection.read_parquet(str(output)).fetchall()]
+            return result, [list(row) for row in connection.read_parquet(str(output)).fetchall()]
 
 
 @settings(deadline=None, max_examples=60)
@@ -63,8 +63,8 @@ def test_any_table_by_any_legal_writer_is_published_as_itself(table: Table, writ
         warehouse = DuckDBWarehouse(Path(folder, "warehouse"))
         installation = Installation(Path(folder), people(writer.delimiter), warehouse)
         installation.deliver(writer.packed(table))
-        report = installation.load()
-        assert report.verdict.is_clean
+        result = installation.load()
+        assert result.check_result.is_clean
         found = warehouse.query("iqu", "qa", f"SELECT {', '.join(NAMES)} FROM people")[1]
     assert [list(row) for row in found] == published(table)
 
@@ -72,8 +72,8 @@ def test_any_table_by_any_legal_writer_is_published_as_itself(table: Table, writ
 @settings(deadline=None, max_examples=60)
 @given(tables(least_columns=2), writers(DELIMITERS))
 def test_a_delimiter_that_the_field_map_does_not_name_is_seen(table: Table, writer: Writer) -> None:
-    report, found = checked(writer.packed(table), people())
-    assert report.outcome == "clean"
+    result, found = check_bytes(writer.packed(table), people())
+    assert result.outcome == "clean"
     assert found == published(table)
 
 
@@ -82,8 +82,8 @@ def corrupted(draw: st.DrawFn, content: bytes, delimiter: str) -> bytes:
     """Draw one thing that happens to a file on its way: to a byte, to a line, or to its end."""
     marks = [delimiter.encode(), b'"', b"\n", b"\r"]
     structural = [at for at in range(len(content)) if content[at : at + 1] in marks]
-    places = st.integers(0, len(content) - 1)
-    at = draw(st.sampled_from(structural) | places if structural else places)
+    positions = st.integers(0, len(content) - 1)
+    at = draw(st.sampled_from(structural) | positions if structural else positions)
     added = draw(st.sampled_from([*marks, b"\0", b"\xff", b"\xef\xbb\xbf", b"x", b" "]))
     lines = content.splitlines(keepends=True)
     line = draw(st.integers(0, len(lines) - 1))
@@ -105,17 +105,17 @@ def corrupted(draw: st.DrawFn, content: bytes, delimiter: str) -> bytes:
 
 def assert_refused_or_read_strictly(content: bytes, writer: Writer) -> None:
     """See that rows are those of RFC 4180, and that every row of another width is told."""
-    report, found = checked(pack(content, writer.packing), people(writer.delimiter))
-    if report.outcome == "unusable":
-        assert report.errors
+    result, found = check_bytes(pack(content, writer.packing), people(writer.delimiter))
+    if result.outcome == "unusable":
+        assert result.errors
         return
-    is_told = any("delimited by" in note for note in report.notes)
-    delimiters = DELIMITERS if is_told else (writer.delimiter,)
-    readings = [strict_verdict(content, delimiter) for delimiter in delimiters]
-    assert ({each.row for each in report.errors}, found) in readings
+    is_noted = any("delimited by" in note for note in result.notes)
+    delimiters = DELIMITERS if is_noted else (writer.delimiter,)
+    readings = [strict_faults(content, delimiter) for delimiter in delimiters]
+    assert ({error.row for error in result.errors}, found) in readings
 
 
-def strict_verdict(content: bytes, delimiter: str) -> tuple[set[int | None], Found] | None:
+def strict_faults(content: bytes, delimiter: str) -> tuple[set[int | None], Found] | None:
     """Read a file strictly: the numbers of rows of another width than the header, and the others.
 
     None where it cannot be read so.
@@ -141,12 +141,12 @@ def test_a_corrupted_file_is_refused_or_read_as_a_strict_reader_would(
 
 
 @pytest.mark.parametrize("added", [b"", b'"', b",", b"\n", b"\r", b"\0"])
-def test_no_place_of_a_file_can_be_corrupted_without_being_told(added: bytes) -> None:
+def test_corruption_at_any_offset_of_a_file_is_reported(added: bytes) -> None:
     """A byte is lost where none is added."""
     sound = b'"xid","city","notes"\n"1","x","y"\n"2","x ""q"", x","z"\n"3","two\nlines",""\n4,x,y\n'
     for at in range(0, len(sound) - 1, 2):
-        kept = sound[at:] if added else sound[at + 1 :]
-        assert_refused_or_read_strictly(sound[:at] + added + kept, Writer())
+        remaining = sound[at:] if added else sound[at + 1 :]
+        assert_refused_or_read_strictly(sound[:at] + added + remaining, Writer())
 
 
 HARMS: dict[str, Callable[[bytes, int], bytes]] = {
@@ -167,6 +167,6 @@ def test_a_corrupted_archive_is_refused_or_unpacks_to_what_was_packed(
 ) -> None:
     packed = Writer(packing=packing).packed(table)
     harmed = HARMS[harm](packed, data.draw(st.integers(0, len(packed) - 1)))
-    report, found = checked(harmed, people())
-    event(f"{harm}: {report.outcome}")
-    assert report.outcome == "unusable" or found == published(table)
+    result, found = check_bytes(harmed, people())
+    event(f"{harm}: {result.outcome}")
+    assert result.outcome == "unusable" or found == published(table)

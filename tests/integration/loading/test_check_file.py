@@ -15,7 +15,7 @@ import pytest
 
 from alumniq_pipelines.checking import staging
 from alumniq_pipelines.core.feeds.field_map import FieldMap
-from alumniq_pipelines.core.loads.check_result import MAX_REJECTIONS_KEPT
+from alumniq_pipelines.core.loads.check_result import MAX_REJECTIONS
 from alumniq_pipelines.core.problems.command import UnusableOutput
 from alumniq_pipelines.services.file_check import check_file
 
@@ -25,16 +25,16 @@ HEADER = "xid,lastName,visits,born,email,nation\n"
 
 
 def test_a_clean_file_is_clean(people: FieldMap, write: Write) -> None:
-    report = check_file(write(HEADER + "001,Lee,3,1970-05-01,a@b,USA\n002,Roe,,,,\n"), people)
-    assert (report.outcome, report.rows_read, report.rows_accepted) == ("clean", 2, 2)
-    assert report.errors == ()
-    assert report.notes == ()
+    result = check_file(write(HEADER + "001,Lee,3,1970-05-01,a@b,USA\n002,Roe,,,,\n"), people)
+    assert (result.outcome, result.rows_read, result.rows_accepted) == ("clean", 2, 2)
+    assert result.errors == ()
+    assert result.notes == ()
 
 
 def test_all_faults_are_found_in_one_pass_with_their_rows_and_lines(
     people: FieldMap, write: Write
 ) -> None:
-    report = check_file(
+    result = check_file(
         write(
             HEADER
             + '1,"Lee\nof York",3,1970-05-01,a@b,USA\n'  # row 1, lines 2 and 3
@@ -46,9 +46,9 @@ def test_all_faults_are_found_in_one_pass_with_their_rows_and_lines(
         ),
         people,
     )
-    assert report.outcome == "rejected"
-    assert (report.rows_read, report.rows_accepted, report.rows_rejected) == (6, 1, 5)
-    assert {(each.row, each.line, each.column, each.code) for each in report.errors} == {
+    assert result.outcome == "rejected"
+    assert (result.rows_read, result.rows_accepted, result.rows_rejected) == (6, 1, 5)
+    assert {(error.row, error.line, error.column, error.code) for error in result.errors} == {
         (2, 4, "lastName", "required"),
         (2, 4, "visits", "type"),
         (2, 4, "born", "range"),
@@ -60,19 +60,21 @@ def test_all_faults_are_found_in_one_pass_with_their_rows_and_lines(
         (6, 8, "xid", "length"),
         (6, 8, "born", "type"),
     }
-    assert report.errors_total == 10
-    assert [each.row for each in report.errors] == sorted(each.row or 0 for each in report.errors)
+    assert result.errors_total == 10
+    assert [error.row for error in result.errors] == sorted(
+        error.row or 0 for error in result.errors
+    )
 
 
 def test_a_clash_of_keys_names_both_rows(people: FieldMap, write: Write) -> None:
-    report = check_file(write(HEADER + '1,"a\nb",,,,\n2,b,,,,\n1,c,,,,\n1,d,,,,\n'), people)
-    assert [each.message for each in report.errors] == [
+    result = check_file(write(HEADER + '1,"a\nb",,,,\n2,b,,,,\n1,c,,,,\n1,d,,,,\n'), people)
+    assert [error.message for error in result.errors] == [
         "The key `xid` stands in row 1 (line 2) already"
     ] * 2
-    assert [each.line for each in report.errors] == [5, 6]
+    assert [error.line for error in result.errors] == [5, 6]
 
 
-def test_what_is_no_value_is_blank_where_its_row_is_kept(write: Write, tmp_path: Path) -> None:
+def test_an_invalid_value_is_blank_where_its_row_is_accepted(write: Write, tmp_path: Path) -> None:
     """DuckDB alone would take 1.5 for 2, 0x1F for 31 and infinity for the last day of 9999."""
     field_map = FieldMap.model_validate(
         {
@@ -87,12 +89,12 @@ def test_what_is_no_value_is_blank_where_its_row_is_kept(write: Write, tmp_path:
         }
     )
     output = tmp_path / "out.parquet"
-    report = check_file(
+    result = check_file(
         write("n,d\n1.5,infinity\n0x1F,epoch\n1_000,2020-01-02\n0000000000000000000007,\n"),
         field_map,
         output,
     )
-    assert (report.outcome, len(report.remarks)) == ("clean", 2)
+    assert (result.outcome, len(result.remarks)) == ("clean", 2)
     found = duckdb.connect().execute(f"FROM '{output}'").fetchall()
     assert found == [(None, None), (None, None), (None, date(2020, 1, 2)), (7, None)]
 
@@ -102,18 +104,18 @@ def test_what_is_no_value_repeats_none(write: Write, key: str) -> None:
     column = {"name": "n", "type": "integer", "constraints": {"unique": key == "unique"}}
     schema = {"fields": [column], "primaryKey": ["n"] if key == "primaryKey" else []}
     field_map = FieldMap.model_validate({"name": "t", "path": "t.csv", "schema": schema})
-    report = check_file(write("n\n1.5\n2\n 3 \n3\n003\n"), field_map)
-    assert {(each.row, each.code.split("-")[0]) for each in report.errors} == {
+    result = check_file(write("n\n1.5\n2\n 3 \n3\n003\n"), field_map)
+    assert {(error.row, error.code.split("-")[0]) for error in result.errors} == {
         (1, "type"),
         (3, "type"),
         (5, "duplicate"),
     }
 
 
-def test_a_warning_rejects_nothing_and_is_told(people: FieldMap, write: Write) -> None:
-    report = check_file(write(HEADER + "1,Lee,,,,FRA\n2,Roe,,,,FRA\n"), people)
-    assert report.outcome == "clean"
-    assert [(each.severity, str(each)) for each in report.remarks] == [
+def test_a_warning_rejects_nothing_and_is_reported(people: FieldMap, write: Write) -> None:
+    result = check_file(write(HEADER + "1,Lee,,,,FRA\n2,Roe,,,,FRA\n"), people)
+    assert result.outcome == "clean"
+    assert [(remark.severity, str(remark)) for remark in result.remarks] == [
         ("warning", "`nation` is not one of the allowed values (2 rows, first on line 2)")
     ]
 
@@ -129,26 +131,26 @@ def test_a_key_is_never_blank_whatever_the_severity_of_its_column(write: Write) 
             },
         }
     )
-    report = check_file(write("a,b\n,1\n1,2\n"), lenient)
-    assert [(each.row, each.code) for each in report.errors] == [(1, "required")]
+    result = check_file(write("a,b\n,1\n1,2\n"), lenient)
+    assert [(error.row, error.code) for error in result.errors] == [(1, "required")]
 
 
 def test_no_message_holds_a_cell(people: FieldMap, write: Write) -> None:
     rows = "".join(f"SECRET{n:05},SECRET,SECRET,SECRET,SECRET,SECRET\n" for n in (1, 1, 2))
-    report = check_file(write(HEADER + rows + "SECRET\n"), people)
-    assert report.outcome == "rejected"
-    assert "SECRET" not in repr(report)
+    result = check_file(write(HEADER + rows + "SECRET\n"), people)
+    assert result.outcome == "rejected"
+    assert "SECRET" not in repr(result)
 
 
 def test_totals_stay_true_where_details_are_capped(people: FieldMap, write: Write) -> None:
-    bad = 3 * MAX_REJECTIONS_KEPT
-    report = check_file(
+    bad = 3 * MAX_REJECTIONS
+    result = check_file(
         write(HEADER + "".join(f"{n},Lee,x,,,\n{n},,1\n" for n in range(bad))), people
     )
-    assert report.rows_rejected == report.errors_total == 2 * bad
-    assert len(report.errors) == MAX_REJECTIONS_KEPT
-    assert [each.row for each in report.errors] == list(range(1, MAX_REJECTIONS_KEPT + 1))
-    assert {(cause.code, cause.count, cause.first_line) for cause in report.causes} == {
+    assert result.rows_rejected == result.errors_total == 2 * bad
+    assert len(result.errors) == MAX_REJECTIONS
+    assert [error.row for error in result.errors] == list(range(1, MAX_REJECTIONS + 1))
+    assert {(cause.code, cause.count, cause.first_line) for cause in result.causes} == {
         ("type", bad, 2),
         ("ragged-row", bad, 3),
     }
@@ -158,15 +160,15 @@ def test_columns_are_found_by_name_in_any_order(
     people: FieldMap, write: Write, tmp_path: Path
 ) -> None:
     output = tmp_path / "out.csv"
-    report = check_file(
+    result = check_file(
         write("\ufeff LASTNAME,shoe__c,xid,unknown\nLee,42,001,?\n"), people, output
     )
-    assert report.outcome == "clean"
+    assert result.outcome == "clean"
     assert output.read_text().splitlines() == [
         "xid,lastName,visits,born,email,nation,shoe__c",
         "001,Lee,0,,,,42",
     ]
-    assert len(report.notes) == 3
+    assert len(result.notes) == 3
 
 
 @pytest.mark.parametrize("delimiter", [",", "\t", "|", ";", "^", "~"])
@@ -177,9 +179,9 @@ def test_a_file_in_any_delimiter_is_read_as_it_is(
     text = io.StringIO()
     writer = csv.writer(text, delimiter=delimiter, quoting=quoting)  # type: ignore[arg-type]
     writer.writerows([["xid", "lastName"], ["1", "a,b;c|d"], ["2", ""]])
-    report = check_file(write(text.getvalue()), people)
-    assert (report.rows_read, report.rows_rejected) == (2, 1)
-    assert report.errors[0].code == "required"
+    result = check_file(write(text.getvalue()), people)
+    assert (result.rows_read, result.rows_rejected) == (2, 1)
+    assert result.errors[0].code == "required"
 
 
 @pytest.mark.parametrize(
@@ -207,14 +209,14 @@ def test_a_file_in_any_delimiter_is_read_as_it_is(
         ('{"xid": 1}', ["foreign-format"]),
     ],
 )
-def test_an_unusable_file_is_told_with_all_that_is_wrong(
+def test_an_unusable_file_reports_everything_that_is_wrong(
     people: FieldMap, write: Write, content: str | bytes, codes: list[str]
 ) -> None:
-    report = check_file(write(content), people)
-    assert report.outcome == "unusable"
-    assert sorted(each.code for each in report.errors) == codes
-    assert (report.rows_read, report.errors_total) == (0, len(codes))
-    assert all(each.row is None and each.message and each.advice for each in report.errors)
+    result = check_file(write(content), people)
+    assert result.outcome == "unusable"
+    assert sorted(error.code for error in result.errors) == codes
+    assert (result.rows_read, result.errors_total) == (0, len(codes))
+    assert all(error.row is None and error.message and error.advice for error in result.errors)
 
 
 def test_accepted_rows_are_written_typed_and_in_order(
@@ -224,14 +226,14 @@ def test_accepted_rows_are_written_typed_and_in_order(
     output = tmp_path / "out.parquet"
     check_file(path, people, output)
     found = duckdb.connect().execute(f"FROM '{output}'")
-    assert [str(each[1]) for each in found.description[:4]] == [
+    assert [str(column[1]) for column in found.description[:4]] == [
         "VARCHAR",
         "VARCHAR",
         "BIGINT",
         "DATE",
     ]
     assert [row[:3] for row in found.fetchall()] == [("3", "c", 7), ("1", "a", 0)]
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["out.parquet", "people.csv"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["out.parquet", "people.csv"]
 
 
 def test_an_output_of_another_kind_is_refused(people: FieldMap, write: Write) -> None:
@@ -259,8 +261,8 @@ def test_a_clean_file_needs_neither_pandas_nor_pandera(people: FieldMap, write: 
 
 
 def test_a_file_of_ragged_rows_only_is_rejected_row_by_row(people: FieldMap, write: Write) -> None:
-    report = check_file(write(HEADER + "1\n2\n"), people)
-    assert (report.outcome, report.rows_accepted, report.rows_rejected) == ("rejected", 0, 2)
+    result = check_file(write(HEADER + "1\n2\n"), people)
+    assert (result.outcome, result.rows_accepted, result.rows_rejected) == ("rejected", 0, 2)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -279,8 +281,8 @@ def test_a_quoted_blank_is_a_row_of_a_feed_with_one_column(
     write: Write, tmp_path: Path, end: str
 ) -> None:
     output = tmp_path / "out.parquet"
-    report = check_file(write(f'a{end}1{end}""{end}2{end}{end}'), ONE_COLUMN, output)
-    assert (report.outcome, report.rows_read) == ("clean", 3)
+    result = check_file(write(f'a{end}1{end}""{end}2{end}{end}'), ONE_COLUMN, output)
+    assert (result.outcome, result.rows_read) == ("clean", 3)
     found = duckdb.connect().execute(f"FROM '{output}'").fetchall()
     assert found == [("1",), (None,), ("2",)]
 
@@ -315,24 +317,24 @@ def test_several_files_are_checked_at_the_same_time(people: FieldMap, tmp_path: 
         path.write_text(HEADER + "".join(f"{k},a,,,,\n" for k in range(n * 50 + 1)) + "x\n" * n)
     with ThreadPoolExecutor(4) as pool:
         reports = list(pool.map(lambda path: check_file(path, people), paths))
-    assert [(each.rows_accepted, each.rows_rejected) for each in reports] == [
+    assert [(report.rows_accepted, report.rows_rejected) for report in reports] == [
         (n * 50 + 1, n) for n in range(8)
     ]
 
 
-def test_repeated_keys_are_told_in_order_however_many_there_are(
+def test_duplicate_keys_are_reported_in_order_however_many_there_are(
     people: FieldMap, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(staging, "REPEATS_PER_BATCH", 2)
+    monkeypatch.setattr(staging, "DUPLICATES_PER_BATCH", 2)
     keys = ["1", "2", "1", "3", "2", "1", "1", "4"]
-    report = check_file(write("xid,lastName\n" + "".join(f"{key},Lee\n" for key in keys)), people)
-    assert [(each.row, each.code) for each in report.errors] == [
+    result = check_file(write("xid,lastName\n" + "".join(f"{key},Lee\n" for key in keys)), people)
+    assert [(error.row, error.code) for error in result.errors] == [
         (row, "duplicate-key") for row in (3, 5, 6, 7)
     ]
-    assert report.errors_total == 4
-    assert report.rows_accepted == 4
+    assert result.errors_total == 4
+    assert result.rows_accepted == 4
 
 
 def test_very_many_blank_lines_at_the_end_are_left_out(people: FieldMap, write: Write) -> None:
-    report = check_file(write("xid,lastName\n1,Lee\n" + "\n" * 40_000_000), people)
-    assert (report.outcome, report.rows_read) == ("clean", 1)
+    result = check_file(write("xid,lastName\n1,Lee\n" + "\n" * 40_000_000), people)
+    assert (result.outcome, result.rows_read) == ("clean", 1)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alumniq_pipelines.checking.diff import compare, zeros_lost
+from alumniq_pipelines.checking.diff import compare, find_lost_zeros
 from alumniq_pipelines.checking.lost_zeros import LostZeros
 from alumniq_pipelines.checking.staging import Staging, open_staging
 from alumniq_pipelines.core.feeds.field_map import FieldMap
@@ -77,8 +77,8 @@ def _fill(
     described = ", ".join(f"{name} {kind}" for name, kind in columns.items())
     connection.execute(f"CREATE TABLE {table} ({described})")
     if rows:
-        places = ", ".join("?" for _ in columns)
-        connection.executemany(f"INSERT INTO {table} VALUES ({places})", list(rows))
+        placeholders = ", ".join("?" for _ in columns)
+        connection.executemany(f"INSERT INTO {table} VALUES ({placeholders})", list(rows))
 
 
 @settings(max_examples=15, deadline=None)
@@ -90,8 +90,8 @@ def test_rows_are_told_apart_by_their_key(
     changed = {key for key in both if new[key] != live[key]}
     columns = {
         name: count
-        for place, name in enumerate(("name", "visits"))
-        if (count := sum(new[key][place] != live[key][place] for key in both))
+        for index, name in enumerate(("name", "visits"))
+        if (count := sum(new[key][index] != live[key][index] for key in both))
     }
     with TemporaryDirectory() as folder:
         found = compared(
@@ -107,13 +107,13 @@ def test_rows_are_told_apart_by_their_key(
 
 @settings(max_examples=15, deadline=None)
 @given(st.lists(CELLS), st.lists(CELLS))
-def test_without_a_key_rows_are_counted_as_often_as_they_stand(
+def test_without_a_key_rows_are_counted_as_often_as_they_occur(
     new: list[tuple[str | None, int | None]], live: list[tuple[str | None, int | None]]
 ) -> None:
     more, fewer = Counter(new) - Counter(live), Counter(live) - Counter(new)
     with TemporaryDirectory() as folder:
         found = compared(
-            Path(folder), [("x", *each) for each in new], [("x", *each) for each in live], key=()
+            Path(folder), [("x", *row) for row in new], [("x", *row) for row in live], key=()
         )
     assert (found.added, found.changed, found.removed) == (more.total(), 0, fewer.total())
     assert found.unchanged == len(live) - fewer.total()
@@ -121,7 +121,7 @@ def test_without_a_key_rows_are_counted_as_often_as_they_stand(
 
 def test_the_order_of_rows_is_no_change(tmp_path: Path) -> None:
     rows = [("1", "a", 1), ("2", "b", 2)]
-    assert compared(tmp_path, rows, rows[::-1]).are_none
+    assert compared(tmp_path, rows, rows[::-1]).is_empty
 
 
 def test_a_key_of_several_columns_counts_as_a_whole(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_columns_that_came_or_went_change_no_row_and_are_named(tmp_path: Path) -
     )
     assert (found.changed, found.unchanged) == (0, 1)
     assert (found.new_columns, found.gone_columns) == (("visits",), ("dropped",))
-    assert not found.are_none
+    assert not found.is_empty
 
 
 def test_a_column_that_changed_its_type_is_compared_as_text(tmp_path: Path) -> None:
@@ -204,12 +204,12 @@ PADDED = ["0012", "0345", "6789", "0001"]
 def test_keys_that_lost_their_zeros_are_found_by_those_that_are_live(
     tmp_path: Path, new: Sequence[str], live: Sequence[str], found: list[LostZeros]
 ) -> None:
-    rows, live_rows = ([(xid, "", 0) for xid in each] for each in (new, live))
+    rows, live_rows = ([(xid, "", 0) for xid in side] for side in (new, live))
     with staged_beside(tmp_path, rows, live_rows) as sides:
-        assert list(zeros_lost(*sides)) == found
+        assert list(find_lost_zeros(*sides)) == found
 
 
 def test_zeros_are_no_matter_of_keys_that_are_numbers(tmp_path: Path) -> None:
     columns = {"xid": "BIGINT", "name": "VARCHAR", "visits": "BIGINT"}
     with staged_beside(tmp_path, [("1", "", 0)], [(1, "", 0)], live_columns=columns) as sides:
-        assert list(zeros_lost(*sides)) == []
+        assert list(find_lost_zeros(*sides)) == []

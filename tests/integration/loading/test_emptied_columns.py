@@ -38,16 +38,16 @@ def installation(tmp_path: Path, people: FieldMap, warehouse: Warehouse) -> Iter
 
 def without(name: str) -> str:
     """Write the file without a column."""
-    place = HEADER.strip().split(",").index(name)
+    index = HEADER.strip().split(",").index(name)
     rows = [line.split(",") for line in GOOD.splitlines()]
-    return "".join(",".join(row[:place] + row[place + 1 :]) + "\n" for row in rows)
+    return "".join(",".join(row[:index] + row[index + 1 :]) + "\n" for row in rows)
 
 
 def blank(name: str) -> str:
     """Write the file with nothing in a column."""
-    place = HEADER.strip().split(",").index(name)
+    index = HEADER.strip().split(",").index(name)
     header, *rows = [line.split(",") for line in GOOD.splitlines()]
-    emptied = [",".join([*row[:place], "", *row[place + 1 :]]) for row in rows]
+    emptied = [",".join([*row[:index], "", *row[index + 1 :]]) for row in rows]
     return "".join(f"{line}\n" for line in (",".join(header), *emptied))
 
 
@@ -55,14 +55,14 @@ def test_a_column_that_is_gone_holds_the_load_by_name_whatever_the_thresholds_ar
     installation: Installation,
 ) -> None:
     installation.deliver(without("email"))
-    report = installation.load(2)
-    assert report.version is None
-    assert report.held is not None
-    [reason] = report.reasons_held
+    result = installation.load(2)
+    assert result.version is None
+    assert result.held is not None
+    [reason] = result.reasons_held
     live = "The column `email` was filled in 60 % of the rows of the live version"
     assert reason == f"{live} and is absent from this file."
-    assert report.changes is not None
-    assert report.changes.emptied == (EmptiedColumn("email", 3, is_absent=True),)
+    assert result.changes is not None
+    assert result.changes.emptied == (EmptiedColumn("email", 3, is_absent=True),)
     assert [row[0] for row in installation.rows()] == ["001", "002", "003", "004", "005"]
 
 
@@ -128,8 +128,8 @@ def test_a_first_load_is_held_for_no_column(tmp_path: Path, people: FieldMap) ->
 
 def test_a_column_that_left_the_field_map_is_gone_on_purpose(installation: Installation) -> None:
     schema = installation.people.table_schema
-    kept = tuple(each for each in schema.fields if each.name != "born")
-    changed = schema.model_copy(update={"fields": kept})
+    remaining = tuple(field for field in schema.fields if field.name != "born")
+    changed = schema.model_copy(update={"fields": remaining})
     installation.people = installation.people.model_copy(update={"table_schema": changed})
     installation.deliver(GOOD.replace("Lee", "Loe"))
     assert installation.load(2).version is not None
@@ -138,9 +138,9 @@ def test_a_column_that_left_the_field_map_is_gone_on_purpose(installation: Insta
 def test_all_that_would_be_lost_is_named_beside_the_thresholds(installation: Installation) -> None:
     rows = [line.split(",") for line in GOOD.splitlines()[:2]]
     installation.deliver("".join(f"{row[0]},{row[1]}\n" for row in rows))
-    report = installation.load(2, thresholds=Thresholds())
+    result = installation.load(2, thresholds=Thresholds())
     named = ("visits", "born", "email", "shoe__c")
-    assert [name in reason for name, reason in zip(named, report.reasons_held, strict=False)] == [
+    assert [name in reason for name, reason in zip(named, result.reasons_held, strict=False)] == [
         True
     ] * len(named)
-    assert "rows removed" in report.reasons_held[len(named)]
+    assert "rows removed" in result.reasons_held[len(named)]

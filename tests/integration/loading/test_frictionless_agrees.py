@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 
 from tests import frictionless_bridges as bridges
-from tests.drawn_files import KINDS, Field, every_text_in, field_map, files
-from tests.frictionless_bridges import Differs, Given, Judged, texts
+from tests.drawn_files import COLUMN_TYPES, Field, every_text_in, field_map, files
+from tests.frictionless_bridges import Differs, FaultAdjustment, FileAdjustment, texts
 from tests.frictionless_verdicts import Delivered, Fault
 
 ANY_TEXT: Field = {"name": "c"}
@@ -27,8 +27,8 @@ class Difference:
     shown: Delivered
     ours: set[Fault]
     theirs: set[Fault]
-    given: Given | None = None
-    judged: Judged | None = None
+    given: FileAdjustment | None = None
+    adjusted: FaultAdjustment | None = None
 
 
 def column(kind: str = "string", name: str = "c", **rules: Any) -> Field:
@@ -136,7 +136,7 @@ DIFFERENCES = {
         rows(column(constraints={"required": True}), ("", "")),
         {(1, "c", "required")},
         {(1, None, "blank-row")},
-        judged=bridges.rows_of_blanks_by_cell,
+        adjusted=bridges.rows_of_blanks_by_cell,
     ),
     "blank lines at the end": Difference(
         "They end many files and mean nothing.",
@@ -161,14 +161,14 @@ DIFFERENCES = {
         rows(column("integer"), ("", "x"), ("x", "x"), primaryKey=["c"]),
         {(1, "c", "required"), (2, "c", "type")},
         {(1, None, "duplicate-key"), (2, None, "duplicate-key"), (2, "c", "type")},
-        judged=bridges.keys_as_wholes,
+        adjusted=bridges.keys_as_wholes,
     ),
     "a key that is unique as well": Difference(
         "One fault is told once.",
         rows(column(constraints={"unique": True}), ("1", "x"), ("1", "y"), primaryKey=["c"]),
         {(2, None, "duplicate-key")},
         {(2, None, "duplicate-key"), (2, "c", "duplicate-value")},
-        judged=bridges.keys_told_once,
+        adjusted=bridges.keys_reported_once,
     ),
     "alternatives of a pattern": Difference(
         "A pattern stands for the whole value; frictionless ties only its ends down.",
@@ -257,22 +257,24 @@ def test_each_difference_is_one_and_is_bridged_by_itself(name: str) -> None:
     assert file.ours() == difference.ours
     assert file.theirs() == difference.theirs
     assert difference.ours != difference.theirs
-    if difference.given or difference.judged:
+    if difference.given or difference.adjusted:
         assert bridged(file, [difference]) == difference.ours
 
 
 def bridged(file: Delivered, differences: Sequence[Difference]) -> set[Fault]:
     """Say what frictionless would find if it did not differ in these ways."""
-    givens = [each.given for each in differences if each.given]
-    judgeds = [each.judged for each in differences if each.judged]
-    theirs = reduce(lambda each, give: give(each), givens, file).theirs()
-    return reduce(lambda faults, judge: judge(faults, file), judgeds, theirs)
+    givens = [difference.given for difference in differences if difference.given]
+    adjustments = [difference.adjusted for difference in differences if difference.adjusted]
+    theirs = reduce(lambda changed, give: give(changed), givens, file).theirs()
+    return reduce(lambda faults, adjust: adjust(faults, file), adjustments, theirs)
 
 
 @pytest.mark.parametrize("rules", [{}, {"required": True, "unique": True}], ids=str)
-@pytest.mark.parametrize("place", range(len(KINDS)), ids=lambda place: str(KINDS[place][0]))
-def test_every_text_is_judged_alike_in_every_column(place: int, rules: dict[str, bool]) -> None:
-    file = every_text_in(place, rules)
+@pytest.mark.parametrize(
+    "index", range(len(COLUMN_TYPES)), ids=lambda index: str(COLUMN_TYPES[index][0])
+)
+def test_every_text_is_checked_alike_in_every_column(index: int, rules: dict[str, bool]) -> None:
+    file = every_text_in(index, rules)
     assert file.ours() == bridged(file, list(DIFFERENCES.values()))
 
 

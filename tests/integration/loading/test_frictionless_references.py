@@ -11,7 +11,7 @@ from frictionless import Package
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alumniq_pipelines.checking.reference_sources import FilePartners, OtherFile
+from alumniq_pipelines.checking.reference_sources import FileReferences, ReferencedFile
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.feeds.json_schema import package
 from alumniq_pipelines.services.file_check import check_file
@@ -56,7 +56,7 @@ TERM = st.just(("", "")) | st.tuples(YEARS, DAYS)
 def tables(draw: st.DrawFn) -> Mapping[FieldMap, Rows]:
     """Draw three tables in which no row breaks another rule."""
     people = draw(st.lists(XIDS, unique=True))
-    terms = draw(st.lists(st.tuples(YEARS, DAYS), unique_by=lambda each: (int(each[0]), each[1])))
+    terms = draw(st.lists(st.tuples(YEARS, DAYS), unique_by=lambda term: (int(term[0]), term[1])))
     degrees = draw(st.lists(st.tuples(XIDS | st.just(""), TERM), min_size=1))
     return {
         PEOPLE: [(xid, "") for xid in [*people, "nobody else"]],
@@ -67,23 +67,23 @@ def tables(draw: st.DrawFn) -> Mapping[FieldMap, Rows]:
 
 def ours(folder: Path) -> set[Orphan]:
     """List rows that refer to nothing, with the columns of the key."""
-    files = {each.name: OtherFile(folder / each.path, each) for each in (PEOPLE, TERMS)}
-    partners = FilePartners(files, folder / "partners")
-    report = check_file(folder / DEGREES.path, DEGREES, partners=partners)
-    assert {each.code for each in report.errors} <= {"foreign-key"}
+    files = {feed.name: ReferencedFile(folder / feed.path, feed) for feed in (PEOPLE, TERMS)}
+    reference_sources = FileReferences(files, folder / "partners")
+    result = check_file(folder / DEGREES.path, DEGREES, reference_sources=reference_sources)
+    assert {error.code for error in result.errors} <= {"foreign-key"}
     fields = {"xid": ("xid",), None: ("year", "day")}
-    return {(each.row or 0, fields[each.column]) for each in report.errors}
+    return {(error.row or 0, fields[error.column]) for error in result.errors}
 
 
 def theirs(folder: Path) -> set[Orphan]:
     """List the same as frictionless tells it; it counts the header among the rows."""
     path = folder / "datapackage.json"
     path.write_text(json.dumps(package([PEOPLE, TERMS, DEGREES])), encoding="utf-8")
-    report = Package(str(path)).validate()
-    assert not report.errors
-    errors = [each.to_dict() for task in report.tasks for each in task.errors]
-    assert {each["type"] for each in errors} <= {"foreign-key"}
-    return {(each["rowNumber"] - 1, tuple(each["fieldNames"])) for each in errors}
+    result = Package(str(path)).validate()
+    assert not result.errors
+    errors = [error.to_dict() for task in result.tasks for error in task.errors]
+    assert {error["type"] for error in errors} <= {"foreign-key"}
+    return {(error["rowNumber"] - 1, tuple(error["fieldNames"])) for error in errors}
 
 
 @settings(max_examples=25, deadline=None)

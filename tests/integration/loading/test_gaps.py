@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
 from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
-from alumniq_pipelines.checking.check import Purpose, Steps, judged
+from alumniq_pipelines.checking.check import CheckOptions, check_received_file
 from alumniq_pipelines.checking.decompress import DEFAULT_LIMITS
+from alumniq_pipelines.checking.step_timer import StepTimer
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.load import new_job_id
-from alumniq_pipelines.core.loads.progress import unwatched
+from alumniq_pipelines.core.loads.progress import ignore_progress
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import AcceptedRows
 from tests.integration.loading.conftest import NOW
@@ -61,9 +62,9 @@ def accepted(people: FieldMap, kinds: Sequence[str]) -> Iterator[AcceptedRows]:
     with TemporaryDirectory() as folder:
         received, database = Path(folder, "people.csv"), Path(folder, "rows.duckdb")
         received.write_text(lines_of(kinds), encoding="utf-8")
-        steps = Steps(unwatched)
-        with judged(
-            received, people, Path(folder), Purpose(database), DEFAULT_LIMITS, steps
+        steps = StepTimer(ignore_progress)
+        with check_received_file(
+            received, people, Path(folder), CheckOptions(database), DEFAULT_LIMITS, steps
         ) as file:
             rows = file.accept(database, None)
         yield rows

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from alumniq_pipelines.core.feeds.field_map import FieldMap
-from alumniq_pipelines.services.file_check import CheckReport, check_file
+from alumniq_pipelines.services.file_check import FileCheckResult, check_file
 
 Write = Callable[[str | bytes], Path]
 
@@ -52,34 +52,34 @@ def put(row: list[str], **values: str) -> list[str]:
 
 
 @pytest.fixture
-def check(accounts: FieldMap, write: Write) -> Callable[[Sequence[Sequence[str]]], CheckReport]:
+def check(accounts: FieldMap, write: Write) -> Callable[[Sequence[Sequence[str]]], FileCheckResult]:
     """Check rows in both ways: with a table of all of them, as a load has it, and without."""
 
-    def checked(rows: Sequence[Sequence[str]]) -> CheckReport:
+    def checked(rows: Sequence[Sequence[str]]) -> FileCheckResult:
         path = write(text(rows))
-        report = check_file(path, accounts)
-        assert check_file(path, accounts, path.with_name("accepted.csv")) == report
-        return report
+        result = check_file(path, accounts)
+        assert check_file(path, accounts, path.with_name("accepted.csv")) == result
+        return result
 
     return checked
 
 
-Check = Callable[[Sequence[Sequence[str]]], CheckReport]
+Check = Callable[[Sequence[Sequence[str]]], FileCheckResult]
 
 
 def test_a_clean_file_gets_none(check: Check) -> None:
-    report = check([good(number) for number in range(1_000)])
-    assert (report.outcome, report.notes) == ("clean", ())
+    result = check([good(number) for number in range(1_000)])
+    assert (result.outcome, result.notes) == ("clean", ())
 
 
-def test_damage_by_a_spreadsheet_is_told_also_where_no_rule_is_broken(check: Check) -> None:
+def test_damage_by_a_spreadsheet_is_reported_also_where_no_rule_is_broken(check: Check) -> None:
     rows = [good(number) for number in range(20)]
     rows[10] = put(rows[10], accountNumber="1.23457E+11", note="#N/A")
     rows[12] = put(rows[12], accountNumber="1E+11", note="1E+11", degreeCode="1-Mar")
     rows[13] = put(rows[13], degreeCode="Mar-01", note="#N/A no value")
-    report = check(rows)
-    assert report.outcome == "clean"
-    assert report.notes == (
+    result = check(rows)
+    assert result.outcome == "clean"
+    assert result.notes == (
         (
             "`accountNumber` holds numbers in scientific notation in 2 rows (first on line 12): a "
             "spreadsheet has rounded them. Format the column as text before saving."
@@ -95,30 +95,30 @@ def test_damage_by_a_spreadsheet_is_told_also_where_no_rule_is_broken(check: Che
     )
 
 
-def test_damage_in_columns_of_other_types_is_told_beside_the_broken_rule(check: Check) -> None:
+def test_damage_in_columns_of_other_types_is_reported_beside_the_broken_rule(check: Check) -> None:
     rows = [good(number) for number in range(5)]
     rows[1] = put(rows[1], visits="1.2E+11", born="#VALUE!", state="#REF!")
     rows[2] = ["ragged"]
     rows[4] = put(rows[4], born="#VALUE!")
-    report = check(rows)
-    assert report.rows_rejected == 3
-    assert [note.partition(" in ")[0] for note in report.notes] == [
+    result = check(rows)
+    assert result.rows_rejected == 3
+    assert [note.partition(" in ")[0] for note in result.notes] == [
         "`born` holds error values of a spreadsheet, such as #N/A or #REF!,",
         "`visits` holds numbers",
         "`state` holds error values of a spreadsheet, such as #N/A or #REF!,",
     ]
-    assert "in 2 rows (first on line 3)" in report.notes[0]
+    assert "in 2 rows (first on line 3)" in result.notes[0]
 
 
-def test_errors_are_told_in_the_senders_own_columns_and_looked_for_in_texts_only(
+def test_spreadsheet_errors_are_reported_in_extension_columns_and_searched_in_texts_only(
     write: Write,
 ) -> None:
     fields = [{"name": "number", "type": "integer"}]
     document = {"name": "own", "path": "own.csv", "schema": {"fields": fields}}
-    kept = FieldMap.model_validate({**document, "alumniq": {"extensionColumns": True}})
-    (own,) = check_file(write("number,rating__c\n1,#N/A\n2,\n"), kept).notes
+    lenient = FieldMap.model_validate({**document, "alumniq": {"extensionColumns": True}})
+    (own,) = check_file(write("number,rating__c\n1,#N/A\n2,\n"), lenient).notes
     assert own.startswith("`rating__c` holds error values of a spreadsheet")
-    (number,) = check_file(write("number\n1\n#N/A\n"), kept).notes
+    (number,) = check_file(write("number\n1\n#N/A\n"), lenient).notes
     assert number.startswith("`number` holds error values of a spreadsheet")
 
 
@@ -129,7 +129,7 @@ def test_a_sign_of_an_error_inside_a_text_is_none(check: Check) -> None:
 
 @pytest.mark.parametrize("begin", [0, 1, 250, 700, 985])
 @pytest.mark.parametrize("noise", [0, 37])
-def test_values_beside_their_columns_are_told_with_their_first_line(
+def test_shifted_values_are_reported_with_their_first_line(
     check: Check, begin: int, noise: int
 ) -> None:
     rows = [good(number) for number in range(1_000)]
@@ -156,7 +156,7 @@ def test_a_wrong_form_beside_a_column_of_the_same_type_is_no_shift(check: Check)
     )
 
 
-def test_one_root_behind_nearly_all_rows_is_told_once(check: Check) -> None:
+def test_one_root_cause_behind_nearly_all_rows_is_reported_once(check: Check) -> None:
     rows = [good(number) for number in range(1_000)]
     for number in range(300, 1_000):
         if number % 50:
@@ -182,9 +182,9 @@ def test_faults_here_and_there_have_no_root(check: Check) -> None:
     assert check([put(good(n), isMember="Y") for n in range(99)]).notes == ()
 
 
-def test_no_hint_holds_a_value(check: Check) -> None:
+def test_no_diagnosis_contains_a_value(check: Check) -> None:
     rows = [put(good(n), isMember="secret", accountNumber="9.87654E+11") for n in range(200)]
-    told = " ".join(check(rows).notes)
-    assert "secret" not in told
-    assert "9.87" not in told
-    assert "E+" not in told
+    notes_text = " ".join(check(rows).notes)
+    assert "secret" not in notes_text
+    assert "9.87" not in notes_text
+    assert "E+" not in notes_text

@@ -9,7 +9,7 @@ from alumniq_pipelines.services.file_check import check_file
 Write = Callable[[str | bytes], Path]
 
 
-def test_values_outside_their_reference_set_are_told_with_what_to_send(write: Write) -> None:
+def test_values_outside_their_reference_set_are_reported_with_advice(write: Write) -> None:
     """The first and the last row pass the screen; the second is right, but only a library knows."""
     fields = [
         {"name": "nation", "alumniq": {"reference": "country-alpha-3"}},
@@ -26,16 +26,16 @@ def test_values_outside_their_reference_set_are_told_with_what_to_send(write: Wr
         ",,",
         "CAN,jane@example.org,",
     )
-    report = check_file(write("nation,email,phone\n" + "\n".join(rows) + "\n"), field_map)
-    assert (report.rows_accepted, report.rows_rejected) == (4, 1)
-    assert [(each.line, each.column, each.code, each.message) for each in report.errors] == [
+    result = check_file(write("nation,email,phone\n" + "\n".join(rows) + "\n"), field_map)
+    assert (result.rows_accepted, result.rows_rejected) == (4, 1)
+    assert [(error.line, error.column, error.code, error.message) for error in result.errors] == [
         (4, "nation", "reference", "`nation` is not a country code of three letters (ISO 3166)"),
         (4, "email", "reference", "`email` is not an e-mail address"),
     ]
-    assert [each.advice for each in report.errors] == [
+    assert [error.advice for error in result.errors] == [
         "Send the three capital letters of ISO 3166-1, such as USA.",
         "Send one address and nothing else, such as margaret@example.edu.",
     ]
-    assert [str(each) for each in report.remarks] == [
+    assert [str(remark) for remark in result.remarks] == [
         "`phone` is not a phone number in E.164 form (1 row, line 4)"
     ]

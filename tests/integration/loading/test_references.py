@@ -7,25 +7,30 @@ from typing import Any
 import pytest
 
 from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
-from alumniq_pipelines.checking.check import Purpose, Steps, judged
+from alumniq_pipelines.checking.check import CheckOptions, check_received_file
 from alumniq_pipelines.checking.decompress import DEFAULT_LIMITS
 from alumniq_pipelines.checking.orphans import OtherRows
-from alumniq_pipelines.checking.reference_rows import PartnerRows
-from alumniq_pipelines.checking.reference_sources import FilePartners, LivePartners, OtherFile
+from alumniq_pipelines.checking.reference_rows import ReferencedRows
+from alumniq_pipelines.checking.reference_sources import (
+    FileReferences,
+    LiveReferences,
+    ReferencedFile,
+)
 from alumniq_pipelines.checking.rejection_report import write_report
+from alumniq_pipelines.checking.step_timer import StepTimer
 from alumniq_pipelines.checking.structure.block import Positions
 from alumniq_pipelines.core.feeds.field_map import FieldMap, ForeignKey
-from alumniq_pipelines.core.loads.progress import unwatched
+from alumniq_pipelines.core.loads.progress import ignore_progress
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import LiveRows, Warehouse
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.services.file_check import check_file
-from alumniq_pipelines.services.load import LoadReport
+from alumniq_pipelines.services.load import LoadResult
 from tests.integration.loading.conftest import NOW
 from tests.integration.loading.installation import Installation
 
 Fields = Sequence[Mapping[str, Any]]
-Deliver = Callable[..., LoadReport]
+Deliver = Callable[..., LoadResult]
 Write = Callable[[str | bytes], Path]
 
 
@@ -56,37 +61,38 @@ def deliver(tmp_path: Path, warehouse: Warehouse) -> Deliver:
     """Give what delivers and loads a file, each with the next number."""
     numbers = iter(range(1, 100))
 
-    def delivered(
+    def write_feed_file(
         feed: FieldMap, content: str, customer: str = "iqu", max_rejected: int = 0
-    ) -> LoadReport:
+    ) -> LoadResult:
         number = next(numbers)
         installation = Installation(tmp_path / str(number), feed, warehouse)
         installation.deliver(content, customer)
-        report = installation.load(number, customer, max_rejected)
+        result = installation.load(number, customer, max_rejected)
         assert not list(installation.scratch.iterdir())
-        return report
+        return result
 
-    return delivered
+    return write_feed_file
 
 
-def told(report: LoadReport) -> list[tuple[int | None, str | None, str]]:
+def rejection_messages(result: LoadResult) -> list[tuple[int | None, str | None, str]]:
     """List what was told of rows: line, column and message."""
-    assert {each.code for each in report.verdict.rejections} <= {"foreign-key"}
-    return [(each.line, each.column, each.message) for each in report.verdict.rejections]
+    rejections = result.check_result.rejections
+    assert {rejection.code for rejection in rejections} <= {"foreign-key"}
+    return [(rejection.line, rejection.column, rejection.message) for rejection in rejections]
 
 
-def test_a_row_whose_key_has_no_partner_in_what_is_live_is_rejected(deliver: Deliver) -> None:
+def test_a_row_whose_key_matches_no_live_row_is_rejected(deliver: Deliver) -> None:
     deliver(PEOPLE, "xid,name\n001,Lee\n002,Roe\n")
     strict = degrees(refers("xid", "people", "xid", severity="error"))
-    report = deliver(strict, "degree,xid\na,001\nb,1\nc,\nd,003\ne,002\n")
+    result = deliver(strict, "degree,xid\na,001\nb,1\nc,\nd,003\ne,002\n")
     message = "`xid` has no partner in the feed people"
-    assert told(report) == [(3, "xid", message), (5, "xid", message)]
-    assert report.verdict.rejections[0].advice == (
+    assert rejection_messages(result) == [(3, "xid", message), (5, "xid", message)]
+    assert result.check_result.rejections[0].advice == (
         "Send the missing rows of that feed first, or mend the value."
     )
-    assert report.version is None
-    assert report.verdict.counts.rows_rejected == 2
-    (cause,) = report.verdict.causes
+    assert result.version is None
+    assert result.check_result.counts.rows_rejected == 2
+    (cause,) = result.check_result.causes
     assert (cause.code, cause.column, cause.count, cause.first_line) == ("foreign-key", "xid", 2, 3)
     published = deliver(strict, "degree,xid\na,001\nb,1\n", max_rejected=1)
     assert published.version is not None
@@ -94,49 +100,49 @@ def test_a_row_whose_key_has_no_partner_in_what_is_live_is_rejected(deliver: Del
 
 
 @pytest.mark.parametrize("severity", ["", "warning", "note"])
-def test_where_it_only_warns_the_row_is_kept_and_told(deliver: Deliver, severity: str) -> None:
+def test_a_reference_warning_keeps_the_row_and_is_reported(deliver: Deliver, severity: str) -> None:
     rules = {"severity": severity} if severity else {}
     deliver(PEOPLE, "xid\n001\n")
-    report = deliver(degrees(refers("xid", "people", "xid", **rules)), "degree,xid\na,1\nb,001\n")
-    assert report.version is not None
-    assert report.verdict.is_clean
-    (remark,) = report.verdict.remarks
+    result = deliver(degrees(refers("xid", "people", "xid", **rules)), "degree,xid\na,1\nb,001\n")
+    assert result.version is not None
+    assert result.check_result.is_clean
+    (remark,) = result.check_result.remarks
     assert (remark.code, remark.severity) == ("foreign-key", severity or "warning")
     assert str(remark) == "`xid` has no partner in the feed people (1 row, line 2)"
     assert remark.advice == "Send the missing rows of that feed first, or mend the value."
 
 
-def test_references_to_a_feed_of_which_nothing_is_live_are_not_judged_and_a_note_says_so(
+def test_references_to_a_feed_without_live_data_are_not_checked_and_a_note_says_so(
     deliver: Deliver,
 ) -> None:
     strict = degrees(
         refers("xid", "people", "xid", severity="error"),
         refers("school", "lists", "code", severity="error", where={"list": "school"}),
     )
-    report = deliver(strict, "degree,xid,school\na,1,AS\n")
-    assert report.version is not None
-    assert report.verdict.notes[-2:] == (
+    result = deliver(strict, "degree,xid,school\na,1,AS\n")
+    assert result.version is not None
+    assert result.check_result.notes[-2:] == (
         "The feed people has nothing live yet: references to it were not checked.",
         "The feed lists has nothing live yet: references to it were not checked.",
     )
 
 
-def test_another_customers_rows_are_no_partners(deliver: Deliver) -> None:
+def test_references_never_match_another_customers_rows(deliver: Deliver) -> None:
     strict = degrees(refers("xid", "people", "xid", severity="error"))
     deliver(PEOPLE, "xid\n001\n", customer="zed")
-    report = deliver(strict, "degree,xid\na,001\n")
-    assert "nothing live yet" in report.verdict.notes[-1]
+    result = deliver(strict, "degree,xid\na,001\n")
+    assert "nothing live yet" in result.check_result.notes[-1]
     deliver(PEOPLE, "xid\n002\n")
-    report = deliver(strict, "degree,xid\na,001\nb,002\n")
-    assert [line for line, _, _ in told(report)] == [2]
+    result = deliver(strict, "degree,xid\na,001\nb,002\n")
+    assert [line for line, _, _ in rejection_messages(result)] == [2]
 
 
-def test_another_environments_rows_are_no_partners(
+def test_references_never_match_another_environments_rows(
     deliver: Deliver, warehouse: Warehouse, tmp_path: Path
 ) -> None:
     deliver(PEOPLE, "xid\n001\n")
     elsewhere = Target("iqu", Environment.PRODUCTION, "degrees")
-    found = LivePartners(warehouse, elsewhere, tmp_path).rows_of("people", ["xid"])
+    found = LiveReferences(warehouse, elsewhere, tmp_path).rows_of("people", ["xid"])
     assert getattr(found, "note", "").startswith("The feed people has nothing live")
 
 
@@ -146,17 +152,17 @@ def test_what_is_live_can_be_asked_for_again(
     """As where one feed refers to two, and one of these to the other."""
     version = deliver(PEOPLE, "xid\n001\n").version
     assert version
-    partners = LivePartners(warehouse, version.target, tmp_path / "partners")
-    found = [partners.rows_of("people", ["xid"]) for _ in range(2)]
-    assert all(isinstance(each, PartnerRows) and each.database.exists() for each in found)
+    reference_sources = LiveReferences(warehouse, version.target, tmp_path / "partners")
+    found = [reference_sources.rows_of("people", ["xid"]) for _ in range(2)]
+    assert all(isinstance(rows, ReferencedRows) and rows.database.exists() for rows in found)
 
 
 def test_a_code_is_looked_up_in_its_own_list(deliver: Deliver) -> None:
     deliver(LISTS, "list,code\nschool,AS\nunit,EN\n")
     listed = degrees(refers("school", "lists", "code", severity="error", where={"list": "school"}))
-    report = deliver(listed, "degree,school\na,AS\nb,EN\nc,as\n")
+    result = deliver(listed, "degree,school\na,AS\nb,EN\nc,as\n")
     message = "`school` has no partner in the feed lists (list = school)"
-    assert told(report) == [(3, "school", message), (4, "school", message)]
+    assert rejection_messages(result) == [(3, "school", message), (4, "school", message)]
 
 
 def test_a_key_of_several_columns_refers_as_a_whole_and_with_a_blank_to_nothing(
@@ -164,8 +170,9 @@ def test_a_key_of_several_columns_refers_as_a_whole_and_with_a_blank_to_nothing(
 ) -> None:
     deliver(LISTS, "list,code\nschool,AS\nunit,EN\n")
     both = degrees(refers(["list", "school"], "lists", ["list", "code"], severity="error"))
-    report = deliver(both, "degree,list,school\na,school,AS\nb,unit,AS\nc,,AS\nd,unit,\ne,,\n")
-    assert told(report) == [(3, None, "`list` + `school` have no partner in the feed lists")]
+    result = deliver(both, "degree,list,school\na,school,AS\nb,unit,AS\nc,,AS\nd,unit,\ne,,\n")
+    message = "`list` + `school` have no partner in the feed lists"
+    assert rejection_messages(result) == [(3, None, message)]
 
 
 def test_types_that_differ_are_compared_as_their_text(deliver: Deliver) -> None:
@@ -179,9 +186,9 @@ def test_types_that_differ_are_compared_as_their_text(deliver: Deliver) -> None:
         refers("number", "years", "year", severity="error"),
     )
     rows = "a,1998,1998\nb,01998,2001\nc,2001,2002\n"
-    report = deliver(by_text, f"name,class,number\n{rows}")
+    result = deliver(by_text, f"name,class,number\n{rows}")
     message = "`{}` has no partner in the feed years"
-    assert told(report) == [
+    assert rejection_messages(result) == [
         (3, "class", message.format("class")),
         (4, "number", message.format("number")),
     ]
@@ -190,12 +197,12 @@ def test_types_that_differ_are_compared_as_their_text(deliver: Deliver) -> None:
 def test_a_live_version_of_an_older_field_map_may_lack_the_column(deliver: Deliver) -> None:
     older = field_map("lists", ["code"], [{"name": "code"}])
     deliver(older, "code\nAS\n")
-    report = deliver(
+    result = deliver(
         degrees(refers("school", "lists", "code", severity="error", where={"list": "school"})),
         "degree,school\na,XX\n",
     )
-    assert report.version is not None
-    assert report.verdict.notes[-1] == (
+    assert result.version is not None
+    assert result.check_result.notes[-1] == (
         "`school` was not checked: what is live of the feed lists has no `list`."
     )
 
@@ -222,11 +229,13 @@ def test_a_version_that_replaces_the_live_one_meanwhile_is_not_mixed_in(
         refers("xid", "people", "xid", severity="error"),
         refers("school", "people", "xid", severity="error"),
     )
-    report = deliver(strict, "degree,xid,school\na,002,002\nb,001,001\n")
-    assert [(line, column) for line, column, _ in told(report)] == [(3, "xid"), (3, "school")]
+    result = deliver(strict, "degree,xid,school\na,002,002\nb,001,001\n")
+    places = [(line, column) for line, column, _ in rejection_messages(result)]
+    assert places == [(3, "xid"), (3, "school")]
     monkeypatch.undo()
-    report = deliver(strict, "degree,xid,school\na,002,002\nb,001,001\n")
-    assert [(line, column) for line, column, _ in told(report)] == [(2, "xid"), (2, "school")]
+    result = deliver(strict, "degree,xid,school\na,002,002\nb,001,001\n")
+    places = [(line, column) for line, column, _ in rejection_messages(result)]
+    assert places == [(2, "xid"), (2, "school")]
 
 
 @pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
@@ -246,27 +255,27 @@ def test_a_version_that_is_removed_meanwhile_is_read_to_the_end(
 
     monkeypatch.setattr(OtherRows, "orphans", removed_then_found)
     strict = degrees(refers("xid", "people", "xid", severity="error"))
-    report = deliver(strict, "degree,xid\na,001\nb,002\n")
-    assert [line for line, _, _ in told(report)] == [3]
+    result = deliver(strict, "degree,xid\na,001\nb,002\n")
+    assert [line for line, _, _ in rejection_messages(result)] == [3]
 
 
-def test_partners_that_cannot_be_read_are_a_fault_of_ours(tmp_path: Path, write: Write) -> None:
+def test_unreadable_referenced_rows_are_an_outage(tmp_path: Path, write: Write) -> None:
     class Gone:
-        def rows_of(self, feed: str, columns: Collection[str]) -> PartnerRows:
-            return PartnerRows(tmp_path / "gone.duckdb", feed + "".join(columns))
+        def rows_of(self, feed: str, columns: Collection[str]) -> ReferencedRows:
+            return ReferencedRows(tmp_path / "gone.duckdb", feed + "".join(columns))
 
     referring = degrees(refers("xid", "people", "xid"))
     with pytest.raises(WarehouseUnavailable):
-        check_file(write("degree,xid\na,001\n"), referring, partners=Gone())
+        check_file(write("degree,xid\na,001\n"), referring, reference_sources=Gone())
 
 
-def test_rows_that_are_rejected_anyway_are_told_of_their_references_too(deliver: Deliver) -> None:
+def test_rows_that_are_rejected_anyway_report_their_references_too(deliver: Deliver) -> None:
     deliver(PEOPLE, "xid\n001\n")
     strict = degrees(refers("xid", "people", "xid", severity="error"))
-    report = deliver(strict, "degree,xid\na,001\na,7\n,8\n")
-    codes = [(each.line, each.code) for each in report.verdict.rejections]
+    result = deliver(strict, "degree,xid\na,001\na,7\n,8\n")
+    codes = [(rejection.line, rejection.code) for rejection in result.check_result.rejections]
     assert codes == [(3, "duplicate-key"), (3, "foreign-key"), (4, "required"), (4, "foreign-key")]
-    assert report.verdict.counts.rows_rejected == 2
+    assert result.check_result.counts.rows_rejected == 2
 
 
 def zeros(rows: int) -> str:
@@ -278,31 +287,31 @@ def zeros(rows: int) -> str:
 
 
 @pytest.mark.parametrize("severity", ["warning", "error"])
-def test_keys_that_lost_their_zeros_are_told_by_those_that_they_refer_to(
+def test_keys_that_lost_their_zeros_are_detected_by_the_referenced_keys(
     deliver: Deliver, severity: str
 ) -> None:
     deliver(PEOPLE, "xid\n001\n002\n103\n")
     referring = degrees(refers("xid", "people", "xid", severity=severity))
-    report = deliver(referring, "degree,xid\na,1\nb,2\nc,103\nd,9\n")
-    assert report.verdict.hints[0] == zeros(2)
-    report = deliver(referring, "degree,xid\na,001\nc,103\nd,9\n")
-    assert report.verdict.hints == ()
+    result = deliver(referring, "degree,xid\na,1\nb,2\nc,103\nd,9\n")
+    assert result.check_result.hints[0] == zeros(2)
+    result = deliver(referring, "degree,xid\na,001\nc,103\nd,9\n")
+    assert result.check_result.hints == ()
 
 
-def test_one_root_is_told_of_references_too(deliver: Deliver) -> None:
+def test_one_root_cause_is_reported_for_references_too(deliver: Deliver) -> None:
     deliver(PEOPLE, "xid\n001\n")
     strict = degrees(refers("xid", "people", "xid", severity="error"))
-    report = deliver(strict, "degree,xid\n" + "".join(f"{n},x{n}\n" for n in range(200)))
-    (hint,) = report.verdict.hints
+    result = deliver(strict, "degree,xid\n" + "".join(f"{n},x{n}\n" for n in range(200)))
+    (hint,) = result.check_result.hints
     assert "the same fault: `xid` has no partner in the feed people." in hint
 
 
 def test_the_rejection_report_says_what_refers_to_nothing(tmp_path: Path, write: Write) -> None:
     keys = [refers("school", "", "degree", severity="error")]
-    purpose = Purpose(most_remembered=10)
+    purpose = CheckOptions(max_remembered=10)
     content = write("degree,school\na,b\nb,\nc,z\n")
-    with judged(
-        content, degrees(*keys), tmp_path, purpose, DEFAULT_LIMITS, Steps(unwatched)
+    with check_received_file(
+        content, degrees(*keys), tmp_path, purpose, DEFAULT_LIMITS, StepTimer(ignore_progress)
     ) as file:
         written = write_report(file, 10, tmp_path)
     assert written
@@ -313,25 +322,26 @@ def test_the_rejection_report_says_what_refers_to_nothing(tmp_path: Path, write:
     )
 
 
-def test_a_file_that_two_others_refer_to_is_judged_once(tmp_path: Path, write: Write) -> None:
+def test_a_file_that_two_others_refer_to_is_checked_once(tmp_path: Path, write: Write) -> None:
     nested = field_map(
         "lists", ["code"], [{"name": "code"}], refers("code", "people", "xid", severity="error")
     )
     for name, content in (("people", "xid\n001\n"), ("lists", "code\n001\n002\n")):
         (tmp_path / f"{name}.csv.other").write_text(content, encoding="utf-8")
     files = {
-        each.name: OtherFile(tmp_path / f"{each.path}.other", each) for each in (PEOPLE, nested)
+        feed.name: ReferencedFile(tmp_path / f"{feed.path}.other", feed)
+        for feed in (PEOPLE, nested)
     }
     both = degrees(
         refers("school", "lists", "code", severity="error"),
         refers("xid", "people", "xid", severity="error"),
     )
-    report = check_file(
+    result = check_file(
         write("degree,school,xid\na,001,001\nb,002,001\n"),
         both,
-        partners=FilePartners(files, tmp_path / "partners"),
+        reference_sources=FileReferences(files, tmp_path / "partners"),
     )
-    assert [(each.line, each.column) for each in report.errors] == [(3, "school")]
-    assert report.notes[-1] == (
+    assert [(error.line, error.column) for error in result.errors] == [(3, "school")]
+    assert result.notes[-1] == (
         "In the file of the feed lists, 1 row breaks its rules and is no partner."
     )

@@ -15,17 +15,18 @@ from alumniq_pipelines.adapters.archive import FolderArchive
 from alumniq_pipelines.adapters.bucket.folder import FolderBucket
 from alumniq_pipelines.adapters.field_maps import read_field_map
 from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
-from alumniq_pipelines.checking.check import Purpose, Steps, judged
+from alumniq_pipelines.checking.check import CheckOptions, check_received_file
 from alumniq_pipelines.checking.decompress import DEFAULT_LIMITS
 from alumniq_pipelines.checking.rejection_report import WrittenReport, write_report
-from alumniq_pipelines.checking.structure.blocks import values_of
+from alumniq_pipelines.checking.step_timer import StepTimer
+from alumniq_pipelines.checking.structure.blocks import parse_record
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, LoadState
-from alumniq_pipelines.core.loads.progress import unwatched
+from alumniq_pipelines.core.loads.progress import ignore_progress
 from alumniq_pipelines.core.loads.rejection_report import (
-    MOST_ROWS_OF_A_SHEET,
+    MAX_SHEET_ROWS,
     REPORT_COLUMNS,
-    ReportForm,
+    ReportFormat,
     ReportSummary,
     report_key,
     report_name,
@@ -35,7 +36,7 @@ from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.samples.files import write_warehouse
 from alumniq_pipelines.services.file_check import check_file
 from alumniq_pipelines.services.load import run_load
-from alumniq_pipelines.services.load_files import Delivery
+from alumniq_pipelines.services.load_files import LoadFile
 from alumniq_pipelines.settings import REPOSITORY
 from tests.integration.loading.conftest import NOW
 
@@ -49,18 +50,22 @@ HEADER = "xid,LastName ,visits,born,email,nation\n"
 def report(people: FieldMap, tmp_path: Path, write: Write) -> Report:
     """Judge a file and write its report."""
 
-    def written(content: str | bytes, most: int = 100) -> WrittenReport:
-        found = reported(write(content), people, tmp_path, most)
+    def written(content: str | bytes, max_rows: int = 100) -> WrittenReport:
+        found = write_rejection_report(write(content), people, tmp_path, max_rows)
         assert found is not None
         return found
 
     return written
 
 
-def reported(path: Path, field_map: FieldMap, folder: Path, most: int) -> WrittenReport | None:
-    purpose = Purpose(most_remembered=most)
-    with judged(path, field_map, folder, purpose, DEFAULT_LIMITS, Steps(unwatched)) as file:
-        return write_report(file, most, folder)
+def write_rejection_report(
+    path: Path, field_map: FieldMap, folder: Path, max_rows: int
+) -> WrittenReport | None:
+    purpose = CheckOptions(max_remembered=max_rows)
+    with check_received_file(
+        path, field_map, folder, purpose, DEFAULT_LIMITS, StepTimer(ignore_progress)
+    ) as file:
+        return write_report(file, max_rows, folder)
 
 
 def rows_of(path: Path, delimiter: str = ",") -> list[list[str]]:
@@ -68,7 +73,7 @@ def rows_of(path: Path, delimiter: str = ",") -> list[list[str]]:
         return list(csv.reader(file, delimiter=delimiter))
 
 
-def mended(path: Path, values: Sequence[str]) -> str:
+def fixed(path: Path, values: Sequence[str]) -> str:
     """Write a report anew with other values in its one row."""
     header, row = rows_of(path)[:2]
     own = len(header) - len(REPORT_COLUMNS)
@@ -77,32 +82,32 @@ def mended(path: Path, values: Sequence[str]) -> str:
     return out.getvalue()
 
 
-def test_a_rejected_row_stands_as_it_was_sent_with_all_its_faults_on_one_line(
+def test_a_rejected_row_is_reported_as_sent_with_all_its_faults_on_one_line(
     report: Report,
 ) -> None:
     header, row = rows_of(report(HEADER + "1,A,1,,,\n 007,,x,1970-13-01,,\n").csv)
     assert header == ["xid", "LastName ", "visits", "born", "email", "nation", *REPORT_COLUMNS]
     assert row[:6] == [" 007", "", "x", "1970-13-01", "", ""]
     assert row[6:10] == ["2", "3", "lastName | visits | born", "required | type | type"]
-    assert [len(told.split(" | ")) for told in row[10:]] == [3, 3]
+    assert [len(report_cells.split(" | ")) for report_cells in row[10:]] == [3, 3]
 
 
 def test_the_report_of_a_made_up_file_has_exactly_the_planted_rows(tmp_path: Path) -> None:
     field_map = read_field_map(REPOSITORY / "schemas" / "warehouse.yaml")
     path = tmp_path / "warehouse.csv"
     planted = write_warehouse(path, field_map, 2_000, bad_every=20)
-    written = reported(path, field_map, tmp_path, 1_000)
+    written = write_rejection_report(path, field_map, tmp_path, 1_000)
     assert written is not None
     header, *rows = rows_of(written.csv)
     own = len(header) - len(REPORT_COLUMNS)
     sent = rows_of(path)
     assert header[:own] == sent[0]
-    told = [tuple(row[own : own + 4]) for row in rows]
-    assert told == [
-        (str(each.row), str(each.line), each.column or "", each.code) for each in planted
+    report_cells = [tuple(row[own : own + 4]) for row in rows]
+    assert report_cells == [
+        (str(fault.row), str(fault.line), fault.column or "", fault.code) for fault in planted
     ]
-    for row, each in zip(rows, planted, strict=True):
-        values = sent[each.row]
+    for row, fault in zip(rows, planted, strict=True):
+        values = sent[fault.row]
         assert row[:own] == [*values, *[""] * (own - len(values))]
 
 
@@ -118,14 +123,14 @@ def test_quotes_line_ends_and_delimiters_inside_values_come_through(
     assert header[:4] == ["xid", "lastName", "visits", "shoe__c"]
     assert row[:6] == ["1", name, "x", "extra", "1", "2"]
     again = check_file(write(written.csv.read_bytes()), people)
-    assert [each.code for each in again.errors] == ["type"]
+    assert [error.code for error in again.errors] == ["type"]
 
 
-def test_a_mended_report_is_clean_and_says_what_was_left_out(
+def test_a_corrected_report_is_clean_and_says_what_was_left_out(
     report: Report, write: Write, people: FieldMap
 ) -> None:
     written = report(HEADER + "1,Lee,x,,,\n")
-    found = check_file(write(mended(written.csv, ["1", "Lee", "3", "", "", ""])), people)
+    found = check_file(write(fixed(written.csv, ["1", "Lee", "3", "", "", ""])), people)
     assert found.outcome == "clean"
     assert found.rows_accepted == 1
     assert any("rejection report" in note for note in found.notes)
@@ -137,7 +142,9 @@ def test_a_report_of_a_report_has_the_columns_once(report: Report, tmp_path: Pat
     assert rows_of(report(first).csv) == list(csv.reader(StringIO(first.decode(), newline="")))
 
 
-def test_report_columns_in_another_place_are_none(write: Write, people: FieldMap) -> None:
+def test_report_columns_in_another_position_are_not_recognised(
+    write: Write, people: FieldMap
+) -> None:
     names = ",".join([*REPORT_COLUMNS, "xid", "lastName"])
     found = check_file(write(f"{names}\n1,2,c,d,e,f,1,Lee\n"), people)
     assert not any("rejection report" in note for note in found.notes)
@@ -151,7 +158,7 @@ def test_report_columns_in_another_place_are_none(write: Write, people: FieldMap
         ("1,Lee,3,,,,", ["1", "Lee", "3", "", "", ""], [""]),
     ],
 )
-def test_a_ragged_row_loses_nothing_and_is_taken_only_once_it_is_mended(
+def test_a_ragged_row_loses_nothing_and_is_accepted_only_once_it_is_corrected(
     report: Report, write: Write, people: FieldMap, sent: str, values: list[str], behind: list[str]
 ) -> None:
     written = report(f"{HEADER}{sent}\n2,Roe,1,,,\n")
@@ -160,11 +167,11 @@ def test_a_ragged_row_loses_nothing_and_is_taken_only_once_it_is_mended(
     assert row[9] == "ragged-row"
     assert row[12:] == behind
     again = check_file(write(written.csv.read_bytes()), people)
-    assert [each.code for each in again.errors] == ["ragged-row"]
-    assert check_file(write(mended(written.csv, values)), people).outcome == "clean"
+    assert [error.code for error in again.errors] == ["ragged-row"]
+    assert check_file(write(fixed(written.csv, values)), people).outcome == "clean"
 
 
-def test_blank_rows_and_repeated_keys_are_told_with_their_lines(report: Report) -> None:
+def test_blank_rows_and_duplicate_keys_are_reported_with_their_lines(report: Report) -> None:
     _, blank, repeat = rows_of(report(HEADER + '1,"a\nb",,,,\n\n1,Lee,,,,\n').csv)
     assert blank[6:10] == ["2", "4", "", "blank-row"]
     assert repeat[6:9] == ["3", "5", "xid"]
@@ -199,15 +206,15 @@ def test_a_workbook_has_text_only(report: Report) -> None:
     cells = [cell for row in sheet.iter_rows() for cell in row if cell.value is not None]
     assert {cell.data_type for cell in cells} <= {"s", "inlineStr"}
     assert not [cell for cell in cells if cell.hyperlink]
-    assert [sheet.cell(place, 2).value for place in range(2, 8)] == values[:6]
+    assert [sheet.cell(row_number, 2).value for row_number in range(2, 8)] == values[:6]
 
 
-def test_a_workbook_has_the_first_rows_and_a_note_tells_of_the_others(report: Report) -> None:
-    count = MOST_ROWS_OF_A_SHEET + 3
+def test_a_workbook_has_the_first_rows_and_a_note_about_the_others(report: Report) -> None:
+    count = MAX_SHEET_ROWS + 3
     rows = "".join(f'{number},Lee,"x\n",,,\r\n' for number in range(count))
-    written = report(HEADER + rows, most=count)
+    written = report(HEADER + rows, max_rows=count)
     assert written.summary.rows_listed == count
-    assert written.summary.rows_of_sheet == MOST_ROWS_OF_A_SHEET
+    assert written.summary.rows_of_sheet == MAX_SHEET_ROWS
     csv_rows = rows_of(written.csv)
     own = HEADER.count(",") + 1
     assert len(csv_rows) == count + 1
@@ -215,7 +222,7 @@ def test_a_workbook_has_the_first_rows_and_a_note_tells_of_the_others(report: Re
     assert csv_rows[-1][own : own + 2] == [str(count), str(2 * count)]
     book = openpyxl.load_workbook(written.xlsx)
     assert [cell.value for cell in list(book["Rejected rows"].rows)[-1]] == [
-        value or None for value in csv_rows[MOST_ROWS_OF_A_SHEET]
+        value or None for value in csv_rows[MAX_SHEET_ROWS]
     ]
     assert book["Note"]["A1"].value.startswith("The first 5,000 of 5,003 rejected rows are here.")
 
@@ -228,11 +235,11 @@ def test_a_value_longer_than_excel_takes_is_whole_in_the_csv_report(report: Repo
 
 
 def rows_of_long(path: Path) -> list[list[str]]:
-    return [values_of(line, ",", '"') for line in path.read_text().splitlines()]
+    return [parse_record(line, ",", '"') for line in path.read_text().splitlines()]
 
 
 def test_a_clean_file_has_no_report(people: FieldMap, tmp_path: Path, write: Write) -> None:
-    assert reported(write(HEADER + "1,Lee,,,,\n"), people, tmp_path, 100) is None
+    assert write_rejection_report(write(HEADER + "1,Lee,,,,\n"), people, tmp_path, 100) is None
 
 
 TEXT = st.text(
@@ -251,31 +258,31 @@ def test_whatever_a_value_is_it_comes_back_as_it_was_sent(
         writer = csv.writer(file, quoting=csv.QUOTE_ALL)
         writer.writerow(["xid", "lastName", "visits"])
         writer.writerows([str(row), name, "x"] for row, name in enumerate(names))
-    first = reported(path, people, folder, 100)
+    first = write_rejection_report(path, people, folder, 100)
     assert first is not None
     assert [row[1] for row in rows_of(first.csv)[1:]] == names
     path.write_bytes(first.csv.read_bytes())
-    again = reported(path, people, folder, 100)
+    again = write_rejection_report(path, people, folder, 100)
     assert again is not None
     assert [row[1] for row in rows_of(again.csv)[1:]] == names
 
 
 @pytest.mark.parametrize(("max_rejected", "dry_run"), [(0, False), (9, False), (9, True)])
-def test_every_load_with_rejections_keeps_its_report_here_and_in_the_bucket(
+def test_every_load_with_rejections_stores_its_report_here_and_in_the_bucket(
     people: FieldMap, tmp_path: Path, max_rejected: int, *, dry_run: bool
 ) -> None:
     job = loaded(people, tmp_path, max_rejected, dry_run=dry_run)
-    kept = tmp_path / "archive"
-    [_, row] = rows_of(kept / report_name(job, ReportForm.CSV))
+    archive = tmp_path / "archive"
+    [_, row] = rows_of(archive / report_name(job, ReportFormat.CSV))
     assert row[0] == "2"
     target = Target("iqu", Environment.QA, "people")
     assert report_key(target, job) == f"qa/warehouse/reports/people/{job}.csv"
     assert (tmp_path / "bucket" / report_key(target, job)).read_bytes() == (
-        kept / report_name(job, ReportForm.CSV)
+        archive / report_name(job, ReportFormat.CSV)
     ).read_bytes()
-    summary = ReportSummary.from_json((kept / summary_name(job)).read_bytes())
-    assert [(each.row, each.column) for each in summary.first] == [(2, "visits")]
-    assert openpyxl.load_workbook(kept / report_name(job, ReportForm.XLSX))
+    summary = ReportSummary.from_json((archive / summary_name(job)).read_bytes())
+    assert [(rejection.row, rejection.column) for rejection in summary.first] == [(2, "visits")]
+    assert openpyxl.load_workbook(archive / report_name(job, ReportFormat.XLSX))
 
 
 def test_a_bucket_that_takes_no_report_fails_no_load(
@@ -286,7 +293,7 @@ def test_a_bucket_that_takes_no_report_fails_no_load(
     (folder / "reports").write_text("in the way")
     with caplog.at_level(logging.WARNING):
         job = loaded(people, tmp_path, 9, dry_run=False)
-    assert (tmp_path / "archive" / report_name(job, ReportForm.CSV)).exists()
+    assert (tmp_path / "archive" / report_name(job, ReportFormat.CSV)).exists()
     assert "was not put into the customer's bucket" in caplog.text
     assert str(tmp_path) not in caplog.text
 
@@ -302,7 +309,7 @@ def loaded(people: FieldMap, folder: Path, max_rejected: int, *, dry_run: bool) 
     run_load(
         load,
         people,
-        Delivery(load, bucket, FolderArchive(folder / "archive")),
+        LoadFile(load, bucket, FolderArchive(folder / "archive")),
         DuckDBWarehouse(folder / "warehouse"),
         folder / "scratch",
         max_rejected=max_rejected,
@@ -316,9 +323,9 @@ def test_a_repeated_key_names_the_line_of_its_first_row_also_of_one_that_was_acc
     report: Report,
 ) -> None:
     content = HEADER + '1,"L\nee",,,,\n2,,,,,\n1,Roe,,,,\n2,Poe,,,,\n1,Doe,,,,\n'
-    told = [row[-6:-1] for row in rows_of(report(content, most=3).csv)[1:]]
+    report_cells = [row[-6:-1] for row in rows_of(report(content, max_rows=3).csv)[1:]]
     repeated = "The key `xid` stands in row {} (line {}) already"
-    assert told == [
+    assert report_cells == [
         ["2", "4", "lastName", "required", "`lastName` is blank"],
         ["3", "5", "xid", "duplicate-key", repeated.format(1, 2)],
         ["4", "6", "xid", "duplicate-key", repeated.format(2, 4)],

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from alumniq_pipelines.checking.check import Purpose, Steps, judged
+from alumniq_pipelines.checking.check import CheckOptions, check_received_file
 from alumniq_pipelines.checking.decompress import DEFAULT_LIMITS, Limits
+from alumniq_pipelines.checking.step_timer import StepTimer
 from alumniq_pipelines.core.feeds.field_map import FieldMap, Thresholds
 from alumniq_pipelines.core.loads.check_result import Counts
-from alumniq_pipelines.core.loads.progress import unwatched
+from alumniq_pipelines.core.loads.progress import ignore_progress
 from alumniq_pipelines.core.loads.warehouse import Warehouse
 from alumniq_pipelines.core.problems.file import FileGone, FileProblem
 from alumniq_pipelines.core.problems.outage import ScratchUnavailable
@@ -36,37 +37,37 @@ def installation(tmp_path: Path, people: FieldMap, warehouse: Warehouse) -> Iter
 
 def test_a_good_file_is_published_typed(installation: Installation) -> None:
     installation.deliver(GOOD)
-    report = installation.load()
+    result = installation.load()
     assert installation.rows() == [("001", 3, date(1970, 5, 1)), ("002", 0, None)]
-    assert report.version is not None
-    assert report.version.rows == report.verdict.counts.rows_accepted == 2
-    assert report.size_bytes == len(GOOD)
-    assert report.sha256 == report.version.sha256 == hashlib.sha256(GOOD.encode()).hexdigest()
+    assert result.version is not None
+    assert result.version.rows == result.check_result.counts.rows_accepted == 2
+    assert result.size_bytes == len(GOOD)
+    assert result.sha256 == result.version.sha256 == hashlib.sha256(GOOD.encode()).hexdigest()
     steps = ["fetch", "decode", "examine", "stage", "judge", "publish"]
-    assert list(report.seconds) == steps
-    assert [step for step, fraction in installation.told if fraction == 0] == steps
-    assert {step for step, fraction in installation.told if fraction == 1} == set(steps)
+    assert list(result.seconds) == steps
+    assert [step for step, fraction in installation.progress_calls if fraction == 0] == steps
+    assert {step for step, fraction in installation.progress_calls if fraction == 1} == set(steps)
 
 
 def test_the_file_that_lies_there_now_is_loaded_with_its_own_etag(
     installation: Installation,
 ) -> None:
     installation.deliver(GOOD)
-    report = installation.load()
+    result = installation.load()
     stored = installation.bucket.head("qa/warehouse/iqu.csv")
-    assert report.version is not None
+    assert result.version is not None
     assert stored is not None
-    assert report.version.etag == stored.etag
+    assert result.version.etag == stored.etag
 
 
 def test_rejected_rows_leave_the_live_version_as_it_is(installation: Installation) -> None:
     installation.deliver(GOOD)
     installation.load(1)
     installation.deliver(BAD)
-    report = installation.load(2)
-    assert report.version is None
-    assert report.superseded_by is None
-    assert report.verdict.counts.rows_rejected == 2
+    result = installation.load(2)
+    assert result.version is None
+    assert result.superseded_by is None
+    assert result.check_result.counts.rows_rejected == 2
     assert [row[0] for row in installation.rows()] == ["001", "002"]
 
 
@@ -79,7 +80,7 @@ def test_a_load_is_compared_with_the_live_version(installation: Installation) ->
     assert (changes.added, changes.changed, changes.removed, changes.unchanged) == (1, 1, 0, 1)
 
 
-def test_lost_zeros_are_told_by_the_live_version_and_among_the_reasons_of_a_hold(
+def test_lost_zeros_are_detected_against_the_live_version_and_listed_as_hold_reasons(
     installation: Installation,
 ) -> None:
     installation.deliver(GOOD)
@@ -89,38 +90,40 @@ def test_lost_zeros_are_told_by_the_live_version_and_among_the_reasons_of_a_hold
         "`xid` has lost leading zeros in 2 rows: filled up to 3 characters, they are keys of your "
         "live data. A spreadsheet drops zeros: format the column as text before saving."
     )
-    report = installation.load(2, thresholds=Thresholds())
-    assert report.verdict.hints == (hint,)
-    assert report.reasons_held[1:] == (hint,)
-    assert report.version is None
+    result = installation.load(2, thresholds=Thresholds())
+    assert result.check_result.hints == (hint,)
+    assert result.reasons_held[1:] == (hint,)
+    assert result.version is None
 
 
 def test_within_the_budget_the_accepted_rows_are_published(installation: Installation) -> None:
     installation.deliver(BAD)
-    report = installation.load(max_rejected=2)
-    assert report.version is not None
-    assert report.version.rows == 2
+    result = installation.load(max_rejected=2)
+    assert result.version is not None
+    assert result.version.rows == 2
     assert installation.rows() == [("001", 3, date(1970, 5, 1)), ("004", 4, None)]
 
 
-def test_rows_of_a_file_whose_shape_is_beyond_its_budget_are_judged_but_not_kept(
+def test_rows_of_a_file_with_too_many_misshapen_rows_are_checked_but_not_stored(
     people: FieldMap, tmp_path: Path, write: Callable[[str], Path]
 ) -> None:
     """Nothing of it can be published, so only what judging needs is worth staging."""
     path = write(HEADER + "001,Lee,3,\n002,Roe,x,\n003,Poe\n003,Doe,,\n003,Moe,,x\n\n001,Lee,,\n")
-    verdicts = []
-    for most_rejected, is_kept in ((1, False), (2, True)):
-        folder = tmp_path / str(most_rejected)
+    check_results = []
+    for max_rejected, is_kept in ((1, False), (2, True)):
+        folder = tmp_path / str(max_rejected)
         folder.mkdir()
-        purpose = Purpose(folder / "rows.duckdb", most_rejected)
-        with judged(path, people, folder, purpose, DEFAULT_LIMITS, Steps(unwatched)) as file:
-            assert file.staging.keeps_rows is is_kept
+        purpose = CheckOptions(folder / "rows.duckdb", max_rejected)
+        with check_received_file(
+            path, people, folder, purpose, DEFAULT_LIMITS, StepTimer(ignore_progress)
+        ) as file:
+            assert file.staging.stores_rows is is_kept
             if not is_kept:
                 with pytest.raises(ValueError, match="not kept"):
                     file.accept(folder / "rows.duckdb", None)
-        verdicts.append(file.verdict)
-    assert verdicts[0] == verdicts[1]
-    assert verdicts[0].counts == Counts(7, 2, 5)
+        check_results.append(file.check_result)
+    assert check_results[0] == check_results[1]
+    assert check_results[0].counts == Counts(7, 2, 5)
 
 
 def test_a_table_is_never_emptied_by_a_budget(installation: Installation) -> None:
@@ -134,26 +137,26 @@ def test_a_repeated_load_answers_its_own_version(installation: Installation) -> 
     installation.deliver(BAD)
     again = installation.load(1)
     assert again.version == first.version
-    assert again.verdict.counts == first.verdict.counts
+    assert again.check_result.counts == first.check_result.counts
 
 
 def test_a_load_behind_a_later_one_is_superseded(installation: Installation) -> None:
     installation.deliver(GOOD)
     installation.load(5)
     installation.deliver(HEADER + "009,Old,,\n")
-    report = installation.load(4)
-    assert report.version is None
-    assert report.superseded_by == 5
+    result = installation.load(4)
+    assert result.version is None
+    assert result.superseded_by == 5
     assert len(installation.rows()) == 2
 
 
 def test_a_compressed_file_is_known_by_its_content(installation: Installation) -> None:
     packed = gzip.compress(GOOD[:30].encode()) + gzip.compress(GOOD[30:].encode())
     installation.deliver(packed)
-    report = installation.load()
+    result = installation.load()
     assert len(installation.rows()) == 2
-    assert report.size_bytes == len(packed)
-    assert report.sha256 == hashlib.sha256(packed).hexdigest()
+    assert result.size_bytes == len(packed)
+    assert result.sha256 == hashlib.sha256(packed).hexdigest()
 
 
 def test_customers_do_not_meet(installation: Installation) -> None:
@@ -165,7 +168,7 @@ def test_customers_do_not_meet(installation: Installation) -> None:
     assert [row[0] for row in installation.rows("other")] == ["777"]
 
 
-def test_a_file_that_is_gone_is_told(installation: Installation) -> None:
+def test_a_file_that_is_gone_is_reported(installation: Installation) -> None:
     with pytest.raises(FileGone):
         installation.load()
 
@@ -179,7 +182,7 @@ def test_an_unusable_file_is_raised(installation: Installation) -> None:
 def test_a_bomb_is_refused_before_it_fills_the_disk(installation: Installation) -> None:
     installation.deliver(gzip.compress(HEADER.encode() + b"\0" * 3_000_000))
     with pytest.raises(ExpandsTooFar):
-        installation.load(limits=Limits(most_bytes=1_000_000))
+        installation.load(limits=Limits(max_bytes=1_000_000))
 
 
 @contextmanager
@@ -200,4 +203,4 @@ def test_a_full_disk_is_an_outage_of_ours(installation: Installation, size: int)
     installation.deliver(HEADER + rows)
     with files_no_larger_than(size), pytest.raises(ScratchUnavailable):
         installation.load()
-    assert installation.load().verdict.counts.rows_accepted == 3_000
+    assert installation.load().check_result.counts.rows_accepted == 3_000

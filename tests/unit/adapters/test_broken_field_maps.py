@@ -9,7 +9,7 @@ import pytest
 
 from alumniq_pipelines.adapters.last_good_field_maps import LastGoodFieldMaps
 from alumniq_pipelines.core.problems.setup import FieldMapProblem, FieldMapsMissing
-from tests.small_field_maps import field_map, read, saved, write
+from tests.small_field_maps import field_map, read, save_good, write
 
 NOBODY = 65_534
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -108,7 +108,7 @@ def test_the_last_good_field_map_is_in_force_while_the_file_is_broken(
     how: str, schemas: Path
 ) -> None:
     path = write(schemas, "bad", field_map("bad", "bad-job"))
-    saved(schemas)
+    save_good(schemas)
     path.unlink()
     BROKEN[how][0](path)
     catalog = read(schemas).catalog
@@ -144,7 +144,7 @@ def test_a_file_without_permission_disables_its_own_feed_only(nobodys_folder: Pa
 
 def test_a_deleted_file_ends_its_feed_whatever_was_saved(schemas: Path) -> None:
     path = write(schemas, "bad", field_map("bad"))
-    saved(schemas)
+    save_good(schemas)
     path.unlink()
     catalog = read(schemas).catalog
     assert list(catalog.feeds) == ["good"]
@@ -203,7 +203,7 @@ def test_of_two_new_files_with_one_job_the_feed_of_that_name_keeps_it(schemas: P
 
 def test_the_name_gives_a_job_to_nobody_where_another_feed_had_it(schemas: Path) -> None:
     write(schemas, "old", field_map("old", "shared"))
-    saved(schemas)
+    save_good(schemas)
     write(schemas, "old", field_map("old", "shared", key="term"))
     write(schemas, "shared", field_map("shared"))
     catalog = read(schemas).catalog
@@ -214,10 +214,10 @@ def test_the_name_gives_a_job_to_nobody_where_another_feed_had_it(schemas: Path)
 def test_the_feed_that_had_a_job_before_keeps_it(schemas: Path) -> None:
     write(schemas, "a", field_map("a", "first"))
     write(schemas, "b", field_map("b", "second"))
-    saved(schemas)
+    save_good(schemas)
     write(schemas, "b", field_map("b", "first"))
     catalog = read(schemas).catalog
-    assert {each.name: each.alumniq.job for each in catalog} == {
+    assert {feed.name: feed.alumniq.job for feed in catalog} == {
         "a": "first",
         "b": "second",
         "good": "good",
@@ -227,7 +227,7 @@ def test_the_feed_that_had_a_job_before_keeps_it(schemas: Path) -> None:
 
 def test_a_new_file_does_not_take_the_job_of_a_broken_one(schemas: Path) -> None:
     write(schemas, "a", field_map("a"))
-    saved(schemas)
+    save_good(schemas)
     write(schemas, "a", "[")
     write(schemas, "b", field_map("b", "a"))
     catalog = read(schemas).catalog
@@ -238,7 +238,7 @@ def test_a_new_file_does_not_take_the_job_of_a_broken_one(schemas: Path) -> None
 def test_two_feeds_may_exchange_their_jobs(schemas: Path) -> None:
     write(schemas, "a", field_map("a"))
     write(schemas, "b", field_map("b"))
-    saved(schemas)
+    save_good(schemas)
     write(schemas, "a", field_map("a", "b"))
     write(schemas, "b", field_map("b", "a"))
     catalog = read(schemas).catalog
@@ -257,7 +257,7 @@ def test_a_reference_to_a_disabled_feed_leaves_its_own_feed_in_force(schemas: Pa
 
 def test_a_changed_reference_that_does_not_fit_is_taken_back(schemas: Path) -> None:
     write(schemas, "b", field_map("b"))
-    saved(schemas)
+    save_good(schemas)
     write(schemas, "b", field_map("b", refers_to="goood"))
     catalog = read(schemas).catalog
     assert catalog.feed("b").table_schema.foreign_keys == ()
@@ -268,7 +268,7 @@ def test_a_reference_that_another_file_made_unfit_leaves_both_feeds_in_force(
     schemas: Path,
 ) -> None:
     write(schemas, "b", field_map("b", refers_to="good"))
-    saved(schemas)
+    save_good(schemas)
     write(schemas, "good", field_map("good", key="term"))
     catalog = read(schemas).catalog
     assert catalog.feed("good").table_schema.primary_key == ("term",)
@@ -280,7 +280,7 @@ def test_a_reference_that_another_file_made_unfit_leaves_both_feeds_in_force(
 def test_a_circle_of_references_is_charged_to_the_file_that_closed_it(schemas: Path) -> None:
     write(schemas, "a", field_map("a"))
     write(schemas, "b", field_map("b", refers_to="a"))
-    saved(schemas)
+    save_good(schemas)
     write(schemas, "a", field_map("a", refers_to="b"))
     catalog = read(schemas).catalog
     assert list(catalog.broken) == ["a"]

@@ -33,27 +33,29 @@ def test_a_file_is_called_like_its_feed(tmp_path: Path) -> None:
     )
 
 
-def test_faults_of_all_files_are_told_together(tmp_path: Path) -> None:
-    told = catalog_faults(tmp_path, a="x: 1", b="y", c=other("c"))
-    assert {each.split(",")[0].split(":")[0] for each in told} == {"a.yaml", "b.yaml"}
+def test_faults_of_all_files_are_reported_together(tmp_path: Path) -> None:
+    messages = catalog_faults(tmp_path, a="x: 1", b="y", c=other("c"))
+    assert {message.split(",")[0].split(":")[0] for message in messages} == {"a.yaml", "b.yaml"}
 
 
 def test_a_job_belongs_to_one_feed(tmp_path: Path) -> None:
-    told = catalog_faults(tmp_path, a=other("a"), b=other("b", ", job: a"))
-    assert told == ("b.yaml, line 3, `alumniq`: `job`: a is the job of feed `a` already",)
+    messages = catalog_faults(tmp_path, a=other("a"), b=other("b", ", job: a"))
+    assert messages == ("b.yaml, line 3, `alumniq`: `job`: a is the job of feed `a` already",)
 
 
 def test_a_foreign_key_names_a_known_feed(tmp_path: Path) -> None:
-    told = catalog_faults(
+    messages = catalog_faults(
         tmp_path, people=other("people"), b=other("b", foreign_keys=refers_to("peple"))
     )
-    assert "unknown feed `peple`; did you mean `people`?" in told[0]
-    assert told[0].startswith("b.yaml, line 6, `schema.foreignKeys.1.reference`: ")
+    assert "unknown feed `peple`; did you mean `people`?" in messages[0]
+    assert messages[0].startswith("b.yaml, line 6, `schema.foreignKeys.1.reference`: ")
 
 
 def test_a_foreign_key_names_the_whole_primary_key(tmp_path: Path) -> None:
-    told = catalog_faults(tmp_path, a=other("a"), b=other("b", foreign_keys=refers_to("a", "name")))
-    assert "`fields` (with `alumniq.where`) must name the primary key of a: xid" in told[0]
+    messages = catalog_faults(
+        tmp_path, a=other("a"), b=other("b", foreign_keys=refers_to("a", "name"))
+    )
+    assert "`fields` (with `alumniq.where`) must name the primary key of a: xid" in messages[0]
 
 
 def keyed(name: str, kind: str, foreign_keys: str = "[]") -> str:
@@ -74,18 +76,20 @@ def test_a_foreign_key_may_be_of_a_type_that_can_be_compared(
 def test_a_foreign_key_of_a_type_that_cannot_be_compared_is_refused(
     kinds: tuple[str, str], tmp_path: Path
 ) -> None:
-    told = catalog_faults(tmp_path, a=keyed("a", kinds[0]), b=keyed("b", kinds[1], refers_to("a")))
-    assert len(told) == 1
-    assert f"`xid` is of type {kinds[1]}, `xid` there of {kinds[0]}" in told[0]
+    messages = catalog_faults(
+        tmp_path, a=keyed("a", kinds[0]), b=keyed("b", kinds[1], refers_to("a"))
+    )
+    assert len(messages) == 1
+    assert f"`xid` is of type {kinds[1]}, `xid` there of {kinds[0]}" in messages[0]
 
 
 def test_what_is_fixed_of_the_other_key_must_be_a_value_there(tmp_path: Path) -> None:
     both = "  primaryKey: [xid, term]\n  fields: [{name: xid}, {name: term, type: year}]\n"
     key = "[{fields: xid, reference: {resource: a, fields: xid}, alumniq: {where: {term: x}}}]"
-    told = catalog_faults(
+    messages = catalog_faults(
         tmp_path, a=f"name: a\npath: x\nschema:\n{both}", b=other("b", foreign_keys=key)
     )
-    (fault,) = told
+    (fault,) = messages
     assert "`alumniq.where` asks of `term` what is no year" in fault
 
 
@@ -93,25 +97,25 @@ def test_what_is_fixed_of_the_other_key_must_be_a_value_there(tmp_path: Path) ->
 def test_a_key_to_the_feed_itself_names_its_whole_primary_key(
     resource: str, tmp_path: Path
 ) -> None:
-    told = catalog_faults(tmp_path, a=other("a", foreign_keys=refers_to(resource, "name")))
-    (fault,) = told
+    messages = catalog_faults(tmp_path, a=other("a", foreign_keys=refers_to(resource, "name")))
+    (fault,) = messages
     assert "must name the primary key of a: xid" in fault
     assert "`schema.foreignKeys.1.reference`" in fault
 
 
 def test_feeds_do_not_refer_to_one_another_in_a_circle(tmp_path: Path) -> None:
-    told = catalog_faults(
+    messages = catalog_faults(
         tmp_path,
         a=other("a", foreign_keys=refers_to("b")),
         b=other("b", foreign_keys=refers_to("a")),
     )
-    assert len(told) == 1
-    assert "in a circle" in told[0]
+    assert len(messages) == 1
+    assert "in a circle" in messages[0]
 
 
 def test_a_feed_may_refer_to_itself(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(other("a", foreign_keys=refers_to("''")))
-    assert [each.name for each in read_catalog(tmp_path)] == ["a"]
+    assert [feed.name for feed in read_catalog(tmp_path)] == ["a"]
 
 
 def test_a_folder_without_field_maps_is_refused(tmp_path: Path) -> None:

@@ -206,23 +206,27 @@ def test_json_and_the_flat_dialect_of_the_standard_are_read(tmp_path: Path) -> N
         ("schema:", "schema:\n  missingValues: ['001']", "so it means blank"),
     ],
 )
-def test_a_fault_is_told_with_place_and_mend(
+def test_a_fault_is_reported_with_its_position_and_advice(
     old: str, new: str, fault: str, tmp_path: Path
 ) -> None:
     assert old in GOOD
-    told = faults_of(GOOD.replace(old, new, 1), tmp_path)
-    assert any(fault in each for each in told), told
-    assert len(told) == 1
+    messages = faults_of(GOOD.replace(old, new, 1), tmp_path)
+    assert any(fault in line for line in messages), messages
+    assert len(messages) == 1
 
 
-def test_all_faults_are_told_at_once_also_behind_a_wrong_shape(tmp_path: Path) -> None:
+def test_all_faults_are_reported_at_once_also_behind_a_wrong_shape(tmp_path: Path) -> None:
     text = (
         GOOD.replace("type: string", "type: strng")
         .replace('"1970-01-31"', '"1870-01-31"')
         .replace("primaryKey: xid", "primaryKey: nobody")
     )
-    told = faults_of(text, tmp_path)
-    assert [re.findall("`[a-z]+`", each)[0] for each in told] == ["`xid`", "`born`", "`schema`"]
+    messages = faults_of(text, tmp_path)
+    assert [re.findall("`[a-z]+`", message)[0] for message in messages] == [
+        "`xid`",
+        "`born`",
+        "`schema`",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -239,10 +243,10 @@ def test_all_faults_are_told_at_once_also_behind_a_wrong_shape(tmp_path: Path) -
     ],
 )
 def test_what_is_no_mapping_is_refused(text: str, fault: str, tmp_path: Path) -> None:
-    assert any(fault in each for each in faults_of(text, tmp_path))
+    assert any(fault in line for line in faults_of(text, tmp_path))
 
 
-def test_a_file_that_cannot_be_read_is_told_by_name(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_reported_by_name(tmp_path: Path) -> None:
     with pytest.raises(FieldMapProblem, match=r"none\.yaml: the file cannot be read"):
         read_field_map(tmp_path / "none.yaml")
     (tmp_path / "latin.yaml").write_bytes("name: é".encode("latin-1"))

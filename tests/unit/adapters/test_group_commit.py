@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from alumniq_pipelines.adapters.ledger.group_commit import Gathering
+from alumniq_pipelines.adapters.ledger.group_commit import GroupCommit
 from alumniq_pipelines.core.problems.outage import LedgerUnavailable
 
 INSERT = "insert into numbers"
@@ -27,27 +27,27 @@ class Store:
         """Keep a batch once it may go on."""
         self.at_work.set()
         assert self.go_on.wait(10)
-        if any(each < 0 for each in entries):
+        if any(entry < 0 for entry in entries):
             raise IntegrityError(INSERT, None, ValueError())
         self.batches.append(list(entries))
-        return [10 * each for each in entries]
+        return [10 * entry for entry in entries]
 
 
-def add(gathering: Gathering[int, int], number: int) -> int:
+def add(gathering: GroupCommit[int, int], number: int) -> int:
     """Keep one number and answer what was kept of it."""
-    (kept,) = gathering.add([number])
-    return kept.result()
+    (future,) = gathering.add([number])
+    return future.result()
 
 
 def test_who_writes_alone_waits_for_nobody() -> None:
     store = Store()
-    assert add(Gathering(store.write), 1) == 10
+    assert add(GroupCommit(store.write), 1) == 10
     assert store.batches == [[1]]
 
 
 def test_all_who_wait_share_the_next_commit_and_get_their_own_answer() -> None:
     store = Store()
-    gathering = Gathering(store.write)
+    gathering = GroupCommit(store.write)
     store.go_on.clear()
     with ThreadPoolExecutor(10) as pool:
         first = pool.submit(add, gathering, 0)
@@ -58,13 +58,13 @@ def test_all_who_wait_share_the_next_commit_and_get_their_own_answer() -> None:
         store.go_on.set()
 
         assert first.result() == 0
-        assert [each.result() for each in others] == [10 * number for number in range(1, 9)]
+        assert [future.result() for future in others] == [10 * number for number in range(1, 9)]
     assert [sorted(batch) for batch in store.batches] == [[0], list(range(1, 9))]
 
 
 def test_only_who_is_at_fault_is_refused() -> None:
     store = Store()
-    gathering = Gathering(store.write)
+    gathering = GroupCommit(store.write)
     store.go_on.clear()
     with ThreadPoolExecutor(10) as pool:
         first = pool.submit(add, gathering, 0)
@@ -80,7 +80,7 @@ def test_only_who_is_at_fault_is_refused() -> None:
             others[1].result()
 
 
-def test_an_outage_is_told_to_everybody_and_the_next_one_tries_again() -> None:
+def test_an_outage_fails_everybody_in_the_batch_and_the_next_one_tries_again() -> None:
     store = Store()
     faults = [LedgerUnavailable("SQLITE_FULL")]
 
@@ -89,7 +89,7 @@ def test_an_outage_is_told_to_everybody_and_the_next_one_tries_again() -> None:
             raise faults.pop()
         return store.write(entries)
 
-    gathering = Gathering(write)
+    gathering = GroupCommit(write)
     with pytest.raises(LedgerUnavailable):
         add(gathering, 1)
     assert add(gathering, 2) == 20
@@ -97,8 +97,8 @@ def test_an_outage_is_told_to_everybody_and_the_next_one_tries_again() -> None:
 
 def test_several_entries_of_one_caller_share_a_commit_and_only_the_faulty_one_is_refused() -> None:
     store = Store()
-    gathering = Gathering(store.write)
-    assert [kept.result() for kept in gathering.add([1, 2])] == [10, 20]
+    gathering = GroupCommit(store.write)
+    assert [future.result() for future in gathering.add([1, 2])] == [10, 20]
     assert store.batches == [[1, 2]]
 
     first, faulty, last = gathering.add([3, -4, 5])
@@ -108,5 +108,5 @@ def test_several_entries_of_one_caller_share_a_commit_and_only_the_faulty_one_is
 
 def test_no_entries_write_nothing() -> None:
     store = Store()
-    assert Gathering(store.write).add([]) == []
+    assert GroupCommit(store.write).add([]) == []
     assert store.batches == []

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from alumniq_pipelines.adapters.worker_locks import clear, has_died, is_missing, sign_of_life
+from alumniq_pipelines.adapters.worker_locks import clear, is_dead, is_missing, worker_lease
 
 WORK = """
 import sys
 from pathlib import Path
-from alumniq_pipelines.adapters.worker_locks import sign_of_life
+from alumniq_pipelines.adapters.worker_locks import worker_lease
 
-with sign_of_life(Path(sys.argv[1]), "run"):
+with worker_lease(Path(sys.argv[1]), "run"):
     print("at work", flush=True)
     sys.stdin.read()
 """
@@ -38,23 +38,23 @@ def a_worker(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 def test_a_worker_at_work_lives(tmp_path: Path) -> None:
     with a_worker(tmp_path):
-        assert not has_died(tmp_path, "run")
-        assert not has_died(tmp_path, "run"), "Looking must not disturb."
+        assert not is_dead(tmp_path, "run")
+        assert not is_dead(tmp_path, "run"), "Looking must not disturb."
 
 
 def test_a_killed_worker_has_died_until_it_is_cleared_away(tmp_path: Path) -> None:
     with a_worker(tmp_path) as process:
         process.kill()
         process.wait()
-    assert has_died(tmp_path, "run")
+    assert is_dead(tmp_path, "run")
     clear(tmp_path, "run")
-    assert not has_died(tmp_path, "run")
+    assert not is_dead(tmp_path, "run")
 
 
 def test_a_worker_that_is_done_has_not_died(tmp_path: Path) -> None:
     with a_worker(tmp_path):
         pass
-    assert not has_died(tmp_path, "run")
+    assert not is_dead(tmp_path, "run")
     assert not is_missing(tmp_path, "run"), "Dagster has to hear of the end first."
     os.utime(tmp_path / "run.done", (0, 0))
     assert is_missing(tmp_path, "run")
@@ -62,7 +62,7 @@ def test_a_worker_that_is_done_has_not_died(tmp_path: Path) -> None:
 
 def test_a_worker_is_missing_until_it_shows_itself(tmp_path: Path) -> None:
     assert is_missing(tmp_path / "nowhere", "run")
-    with sign_of_life(tmp_path, "other"):
+    with worker_lease(tmp_path, "other"):
         assert is_missing(tmp_path, "run")
     with a_worker(tmp_path) as process:
         assert not is_missing(tmp_path, "run")
@@ -73,15 +73,15 @@ def test_a_worker_is_missing_until_it_shows_itself(tmp_path: Path) -> None:
 
 def test_what_workers_left_that_are_long_done_is_swept_away(tmp_path: Path) -> None:
     for name in ("old", "new"):
-        with sign_of_life(tmp_path, name):
+        with worker_lease(tmp_path, name):
             pass
     os.utime(tmp_path / "old.done", (0, 0))
-    with sign_of_life(tmp_path, "run"):
-        assert {each.name for each in tmp_path.iterdir()} == {"new.done", "run"}
+    with worker_lease(tmp_path, "run"):
+        assert {path.name for path in tmp_path.iterdir()} == {"new.done", "run"}
 
 
 def test_a_worker_that_never_showed_itself_is_not_known_to_have_died(tmp_path: Path) -> None:
-    assert not has_died(tmp_path / "nowhere", "run")
+    assert not is_dead(tmp_path / "nowhere", "run")
 
 
 def test_a_run_taken_up_again_lives(tmp_path: Path) -> None:
@@ -89,10 +89,10 @@ def test_a_run_taken_up_again_lives(tmp_path: Path) -> None:
         process.kill()
         process.wait()
     with a_worker(tmp_path):
-        assert not has_died(tmp_path, "run")
+        assert not is_dead(tmp_path, "run")
 
 
 def test_work_that_raises_is_done_too(tmp_path: Path) -> None:
-    with pytest.raises(KeyError), sign_of_life(tmp_path, "run"):
+    with pytest.raises(KeyError), worker_lease(tmp_path, "run"):
         raise KeyError
-    assert [each.name for each in tmp_path.iterdir()] == ["run.done"]
+    assert [path.name for path in tmp_path.iterdir()] == ["run.done"]

@@ -21,6 +21,6 @@ def test_every_fault_of_a_file_is_listed() -> None:
     text = PAGE.read_text(encoding="utf-8").partition("## What makes a file unusable")[2]
     listed = set(re.findall(r"`([a-z0-9-]+)`", text.partition("## In a notebook")[0]))
     known = {**vars(file), **vars(header), **vars(packing)}
-    kinds = [each for each in known.values() if isinstance(each, type)]
-    codes = {each.code for each in kinds if issubclass(each, FileProblem)}
+    kinds = [problem for problem in known.values() if isinstance(problem, type)]
+    codes = {kind.code for kind in kinds if issubclass(kind, FileProblem)}
     assert listed == codes - TOLD_ELSEWHERE

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alumniq_pipelines.checking.column_shift import Row, Ruler, Shift
+from alumniq_pipelines.checking.column_shift import ColumnShiftDetector, Row, Shift
 from alumniq_pipelines.core.feeds.field_map import Column
 
 COLUMNS = [
@@ -20,31 +20,31 @@ VALUES = ("Lee", "1970-05-01", "7", "true", "", "x@y")
 ROW = ("Lee", "1970-05-01", "7", "true", "")
 RIGHT = ("Lee", "x", "1970-05-01", "7", "true")
 LEFT = ("Lee", "7", "true", "", "")
-ruler = Ruler(COLUMNS, ("", "NULL"))
+ruler = ColumnShiftDetector(COLUMNS, ("", "NULL"))
 
 
 def shift_in(rows: Sequence[Row]) -> Shift | None:
     return ruler.find_shift(len(rows), lambda numbers: [rows[number - 1] for number in numbers])
 
 
-@pytest.mark.parametrize(("row", "reading"), [(ROW, 0), (RIGHT, 1), (LEFT, -1), (ROW[:4], None)])
-def test_a_row_tells_where_its_values_stand(row: Row, reading: int | None) -> None:
-    assert ruler.reading(row) == reading
+@pytest.mark.parametrize(("row", "row_shift"), [(ROW, 0), (RIGHT, 1), (LEFT, -1), (ROW[:4], None)])
+def test_a_row_shows_which_columns_its_values_fit(row: Row, row_shift: int | None) -> None:
+    assert ruler.row_shift(row) == row_shift
 
 
 @pytest.mark.parametrize("row", [("Lee", "", "", "", ""), ("Lee", "NULL", "NULL", "NULL", "a")])
-def test_blanks_tell_nothing(row: Row) -> None:
-    assert ruler.reading(row) is None
+def test_blanks_are_no_evidence(row: Row) -> None:
+    assert ruler.row_shift(row) is None
 
 
-@pytest.mark.parametrize(("row", "step", "place"), [(RIGHT, 1, 1), (LEFT, -1, 1)])
+@pytest.mark.parametrize(("row", "step", "index"), [(RIGHT, 1, 1), (LEFT, -1, 1)])
 @pytest.mark.parametrize("straight", [0, 1, 8, 500, 100_000])
 @pytest.mark.parametrize("shifted", [10, 31, 5_000])
 def test_the_first_shifted_row_is_found(
-    row: Row, step: int, place: int, straight: int, shifted: int
+    row: Row, step: int, index: int, straight: int, shifted: int
 ) -> None:
     rows = [ROW] * straight + [row] * shifted
-    assert shift_in(rows) == Shift(straight + 1, step, place)
+    assert shift_in(rows) == Shift(straight + 1, step, index)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_what_does_not_last_or_is_not_proven_is_no_shift(rows: Sequence[Row]) ->
 @given(st.lists(st.lists(st.sampled_from(VALUES), min_size=4, max_size=6), min_size=1, max_size=60))
 def test_any_rows_are_read(rows: list[list[str]]) -> None:
     found = shift_in(rows)
-    assert found is None or ruler.reading(rows[found.row - 1]) == found.step
+    assert found is None or ruler.row_shift(rows[found.row - 1]) == found.step
 
 
 @given(
@@ -80,6 +80,6 @@ def test_rows_without_faults_show_no_shift(rows: list[Row]) -> None:
 
 def test_a_wrong_form_among_right_ones_is_no_shift() -> None:
     names = ("begins", "ends", "closes", "opens")
-    dates = Ruler([Column(name=name, type="date") for name in names], ("",))
+    dates = ColumnShiftDetector([Column(name=name, type="date") for name in names], ("",))
     rows = [("1/5/1970", "1970-06-01", "", "1970-07-01")] * 100
     assert dates.find_shift(100, lambda numbers: [rows[number - 1] for number in numbers]) is None

@@ -93,7 +93,7 @@ def test_compressed_text_is_expanded_in_scratch(tmp_path: Path, content: bytes) 
     assert found.path == tmp_path / "decoded"
     assert found.path.read_bytes() == TEXT
     assert (found.size_bytes, found.sha256) == (len(content), hashlib.sha256(content).hexdigest())
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["decoded", "received"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["decoded", "received"]
 
 
 GZIPPED = gzip.compress(TEXT, mtime=0)
@@ -155,8 +155,8 @@ def test_what_is_no_delimited_text_is_refused_by_its_kind(
 def test_a_protected_archive_is_refused(tmp_path: Path) -> None:
     content = bytearray(zipped(("a.csv", TEXT)))
     for sign in (b"PK\x03\x04", b"PK\x01\x02"):
-        place = content.index(sign) + (6 if sign == b"PK\x03\x04" else 8)
-        content[place] |= 1
+        offset = content.index(sign) + (6 if sign == b"PK\x03\x04" else 8)
+        content[offset] |= 1
     with pytest.raises(UnusableArchive):
         decoded(tmp_path, bytes(content))
 
@@ -189,7 +189,7 @@ def test_one_row_over_and_over_is_known_by_its_lines(
     """Packed in haste, it takes as much as blank columns do: no ratio could tell the two apart."""
     monkeypatch.setattr(decompress, "RATIO_COUNTS_FROM", 1 << 20)
     monkeypatch.setattr(decompress, "WINDOW_BYTES", 4 << 20)
-    row = ",".join(f'"{place * 7919}"' for place in range(30)).encode() + b"\n"
+    row = ",".join(f'"{offset * 7919}"' for offset in range(30)).encode() + b"\n"
     packed = gzip.compress(row * (40_000_000 // len(row)), compresslevel=1, mtime=0)
     assert 150 * len(packed) > 40_000_000
     with pytest.raises(RepeatsItself):
@@ -213,7 +213,7 @@ def test_what_packs_very_well_throughout_is_let_pass(
 def test_expansion_is_bounded_by_ratio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decompress, "RATIO_COUNTS_FROM", 1_000_000)
     with pytest.raises(ExpandsTooFar):
-        decoded(tmp_path, gzip.compress(b"x" * 3_000_000, mtime=0), Limits(most_ratio=200))
+        decoded(tmp_path, gzip.compress(b"x" * 3_000_000, mtime=0), Limits(max_ratio=200))
 
 
 @pytest.mark.parametrize("compressed", [gzip.compress, framed])
@@ -221,7 +221,7 @@ def test_expansion_is_bounded_in_any_format(
     tmp_path: Path, compressed: Callable[[bytes], bytes]
 ) -> None:
     with pytest.raises(ExpandsTooFar):
-        decoded(tmp_path, compressed(b"x" * 3_000_000), Limits(most_bytes=2_000_000))
+        decoded(tmp_path, compressed(b"x" * 3_000_000), Limits(max_bytes=2_000_000))
     assert (tmp_path / "decoded").stat().st_size <= 2_000_000
 
 
@@ -240,8 +240,8 @@ def test_no_single_changed_byte_yields_another_text(
     tmp_path: Path, packed: bytes, data: st.DataObject
 ) -> None:
     content = bytearray(packed)
-    place = data.draw(st.integers(0, len(content) - 1))
-    content[place] ^= data.draw(st.integers(1, 255))
+    offset = data.draw(st.integers(0, len(content) - 1))
+    content[offset] ^= data.draw(st.integers(1, 255))
     try:
         found = decoded(tmp_path, bytes(content))
     except FileProblem:

@@ -77,7 +77,7 @@ def test_names_match_beyond_case_blanks_and_marks(line: str) -> None:
     assert header.sources == {"xid": 0, "firstName": 1, "lastName": 2}
 
 
-def test_an_optional_column_may_be_absent_and_is_told() -> None:
+def test_an_optional_column_may_be_absent_with_a_note() -> None:
     header = read_header("xid,lastName\n", field_map())
     assert set(header.sources) == {"xid", "lastName"}
     assert header.notes == (
@@ -103,19 +103,19 @@ def test_all_that_is_wrong_is_reported_together() -> None:
 
 
 def test_a_name_in_two_spellings_is_a_duplicate_at_all_its_positions() -> None:
-    [(kind, told)] = faults("xid,lastName,LASTNAME,last_name\n")
+    [(kind, message)] = faults("xid,lastName,LASTNAME,last_name\n")
     assert kind is DuplicateColumn
-    assert "as columns 2 `lastName` and 3 `LASTNAME` and 4 `last_name`" in told
-    [(kind, told)] = faults("xid,lastName,lastName\n")
-    assert "(as columns 2 and 3)" in told
+    assert "as columns 2 `lastName` and 3 `LASTNAME` and 4 `last_name`" in message
+    [(kind, message)] = faults("xid,lastName,lastName\n")
+    assert "(as columns 2 and 3)" in message
 
 
 @pytest.mark.parametrize("policy", ["ignore", "warn", "reject"])
 def test_a_misspelt_column_refuses_the_file_whatever_becomes_of_unknown_ones(policy: str) -> None:
-    [(kind, told)] = faults("xid,lastName,firstNmae\n", unknown_columns=policy)
+    [(kind, message)] = faults("xid,lastName,firstNmae\n", unknown_columns=policy)
     assert kind is MisspeltColumn
-    assert "`firstNmae`" in told
-    assert "`firstName`" in told
+    assert "`firstNmae`" in message
+    assert "`firstName`" in message
 
 
 def test_a_column_close_to_one_that_the_file_has_is_left_out_as_before() -> None:
@@ -131,12 +131,12 @@ def test_a_header_of_too_many_columns_is_refused_at_once() -> None:
 
 def test_faults_beyond_the_first_twenty_are_counted() -> None:
     problem = UnusableHeader([MissingColumn(f"c{n}", None) for n in range(1, 24)])
-    *told, rest = told_faults(problem)
-    assert told == [str(fault) for fault in problem.faults[:20]]
+    *message, rest = told_faults(problem)
+    assert message == [str(fault) for fault in problem.faults[:20]]
     assert rest == "And 3 more faults like these."
 
 
-def test_a_problem_with_one_fault_is_told_in_one_line() -> None:
+def test_a_problem_with_one_fault_is_one_line() -> None:
     problem = NoHeader(["xid"], None)
     assert told_faults(problem) == (str(problem),)
 
@@ -148,7 +148,7 @@ def test_unknown_columns_are_left_out_by_policy(policy: str, notes: int) -> None
     assert set(header.sources) == {"xid", "firstName", "lastName"}
 
 
-def test_extension_columns_are_kept_where_allowed() -> None:
+def test_extension_columns_are_accepted_where_allowed() -> None:
     text = "shoe__c,xid,firstName,lastName,HAT__C\n"
     assert list(read_header(text, field_map(extension_columns=True)).sources)[3:] == [
         "shoe__c",
@@ -157,7 +157,7 @@ def test_extension_columns_are_kept_where_allowed() -> None:
     assert "shoe__c" not in read_header(text, field_map()).sources
 
 
-def test_an_extension_column_stands_for_no_other() -> None:
+def test_an_extension_column_matches_no_other() -> None:
     text = "xid,lastName,firstName__c,[shoe_size__c],shoesize__c\n"
     header = read_header(text, field_map(extension_columns=True))
     assert list(header.sources)[2:] == ["firstName__c", "shoe_size__c", "shoesize__c"]
@@ -174,7 +174,7 @@ def test_an_extension_column_stands_for_no_other() -> None:
 )
 def test_extension_columns_must_be_storable(name: str, kind: type[FileProblem]) -> None:
     found = faults(f"xid,lastName,{name}\n", extension_columns=True)
-    assert [each for each, _ in found] == [kind]
+    assert [problem for problem, _ in found] == [kind]
 
 
 def test_a_first_line_of_data_is_never_repeated() -> None:
@@ -190,7 +190,7 @@ def test_a_header_further_down_is_pointed_at() -> None:
 
 
 @given(
-    st.sampled_from([each for each in DELIMITERS if each != " "]),
+    st.sampled_from([delimiter for delimiter in DELIMITERS if delimiter != " "]),
     st.sampled_from(",|\t"),
     st.booleans(),
 )

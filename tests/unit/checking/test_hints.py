@@ -2,19 +2,19 @@
 
 import pytest
 
-from alumniq_pipelines.checking.hints import common_roots, damage_hint, root_hint
+from alumniq_pipelines.checking.hints import damage_hint, group_by_root_cause, root_cause_hint
 from alumniq_pipelines.checking.rules import Rule
 from alumniq_pipelines.checking.spreadsheet_damage import Damage
-from alumniq_pipelines.checking.tally import Found, Subject
+from alumniq_pipelines.checking.tally import Violation, ViolationCount
 from alumniq_pipelines.core.feeds.field_map import Column
 
 
-def found(name: str, count: int, first_row: int) -> Found:
-    return Found(Subject(Rule.REQUIRED, Column(name=name)), count, first_row)
+def found(name: str, count: int, first_row: int) -> ViolationCount:
+    return ViolationCount(Violation(Rule.REQUIRED, Column(name=name)), count, first_row)
 
 
 @pytest.mark.parametrize("damage", Damage)
-def test_every_damage_has_its_words(damage: Damage) -> None:
+def test_every_damage_has_a_description(damage: Damage) -> None:
     assert "1 row (line 7)" in damage_hint(damage, "xid", 1, 7)
     assert "1,204 rows (first on line 7)" in damage_hint(damage, "xid", 1_204, 7)
 
@@ -24,20 +24,20 @@ def test_every_damage_has_its_words(damage: Damage) -> None:
     [(1_000, 1, 1), (900, 1, 1), (899, 1, 0), (100, 901, 1), (99, 902, 0)],
 )
 def test_a_fault_has_a_root_where_it_lasts(count: int, first_row: int, roots: int) -> None:
-    assert len(common_roots([found("a", count, first_row)], 1_000)) == roots
+    assert len(group_by_root_cause([found("a", count, first_row)], 1_000)) == roots
 
 
 def test_faults_that_begin_together_have_one_root() -> None:
     faults = [found("late", 480, 505), found("b", 950, 3), found("a", 1_000, 1), found("x", 5, 1)]
-    groups = common_roots(faults, 1_000)
-    assert [[each.subject.column_name for each in group] for group in groups] == [
+    groups = group_by_root_cause(faults, 1_000)
+    assert [[fault.violation.column_name for fault in group] for group in groups] == [
         ["a", "b"],
         ["late"],
     ]
 
 
 def test_many_faults_of_one_root_are_not_all_named() -> None:
-    group = [found(f"c{place}", 1_000, 1) for place in range(8)]
-    hint = root_hint(group, 1_000, {1: 2})
+    group = [found(f"c{index}", 1_000, 1) for index in range(8)]
+    hint = root_cause_hint(group, 1_000, {1: 2})
     assert "`c4` is blank; and 3 more." in hint
     assert "`c5`" not in hint

@@ -73,7 +73,7 @@ def column_names(field_map: FieldMap) -> Sequence[str]:
 @pytest.mark.parametrize("field_map", list(CATALOG), ids=lambda given: given.name)
 def test_a_header_of_another_database_is_no_misspelling(field_map: FieldMap) -> None:
     known, names = ColumnNames(field_map), column_names(field_map)
-    refused = {name: known.meant_by(name, names) for name in EXPORTED.split()}
+    refused = {name: known.probable_match(name, names) for name in EXPORTED.split()}
     assert {name: column for name, column in refused.items() if column} == {}
 
 
@@ -99,7 +99,7 @@ def test_one_wrong_letter_in_an_optional_column_is_a_misspelling(field_map: Fiel
         if not field_map.is_required(column) and len(column.name) >= FEWEST_LETTERS
         for name in edited(column.name)
         if fold(name) not in matching and name not in OTHER_WORDS
-        if known.meant_by(name, names) != column.name
+        if known.probable_match(name, names) != column.name
     }
     assert missed == {}
 
@@ -108,8 +108,8 @@ def test_a_word_of_the_field_map_alone_is_no_misspelling_of_another() -> None:
     fields = tuple(Column(name=name) for name in ("frobnicator", "frobnicatorId"))
     schema = CATALOG.feed("warehouse").table_schema.model_copy(update={"fields": fields})
     known = CATALOG.feed("warehouse").model_copy(update={"table_schema": schema})
-    assert ColumnNames(known).meant_by("frobnicators", ["frobnicator"]) == "frobnicator"
-    assert ColumnNames(known).meant_by("Frobnicator Ids", ["frobnicator"]) is None
+    assert ColumnNames(known).probable_match("frobnicators", ["frobnicator"]) == "frobnicator"
+    assert ColumnNames(known).probable_match("Frobnicator Ids", ["frobnicator"]) is None
 
 
 @pytest.mark.parametrize("name", ["1", "#", "1 1", "é", "11", "a" * 200])
@@ -117,4 +117,4 @@ def test_an_odd_name_is_no_misspelling(name: str) -> None:
     fields = (Column(name="1"), Column(name="#"), Column(name="code"))
     schema = CATALOG.feed("warehouse").table_schema.model_copy(update={"fields": fields})
     known = ColumnNames(CATALOG.feed("warehouse").model_copy(update={"table_schema": schema}))
-    assert known.meant_by(name, ["code"]) is None
+    assert known.probable_match(name, ["code"]) is None

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from alumniq_pipelines.checking.pandera_checks import judge
+from alumniq_pipelines.checking.pandera_checks import check_cells
 from alumniq_pipelines.checking.pandera_schema import column_schema
-from alumniq_pipelines.checking.sql_checks import suspect, typed
+from alumniq_pipelines.checking.sql_checks import suspect_condition, value_sql
 from alumniq_pipelines.core.feeds.field_map import Column, ReferenceSet
-from alumniq_pipelines.core.feeds.values import broken_rules, value_of
+from alumniq_pipelines.core.feeds.values import broken_rules, parse_value
 from tests.odd_texts import ODD_TEXTS
 
 
@@ -54,7 +54,7 @@ COLUMNS = (
     column("datetime", "%m/%d/%YT%H:%M:%S"),
     column("year"),
     column("year", minimum=1900, maximum=2100),
-    *(referring(each) for each in get_args(ReferenceSet)),
+    *(referring(reference_set) for reference_set in get_args(ReferenceSet)),
     referring("email", max_length=10, pattern="a.*"),
 )
 
@@ -74,14 +74,15 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 def screened(
     connection: duckdb.DuckDBPyConnection,
-    each: Column,
+    checked: Column,
     texts: Sequence[str | None],
     *,
     required: bool,
 ) -> list[tuple[bool, object]]:
-    condition = suspect("v", each, required=required) or "false"
+    condition = suspect_condition("v", checked, required=required) or "false"
     return connection.execute(
-        f"SELECT {condition}, {typed('v', each)} FROM (SELECT unnest($texts::VARCHAR[]) AS v)",
+        f"SELECT {condition}, {value_sql('v', checked)} "
+        "FROM (SELECT unnest($texts::VARCHAR[]) AS v)",
         {"texts": list(texts)},
     ).fetchall()
 
@@ -95,37 +96,37 @@ def plain(value: object) -> object:
 @given(st.sampled_from(COLUMNS), TEXTS)
 @example(COLUMNS[8], ["1e400", "5e-324", "1e-400", "123456789012345678901234567890"])
 def test_what_passes_the_screen_breaks_no_rule_and_is_stored_as_its_value(
-    connection: duckdb.DuckDBPyConnection, each: Column, texts: list[str]
+    connection: duckdb.DuckDBPyConnection, checked: Column, texts: list[str]
 ) -> None:
     for text, (is_suspect, value) in zip(
-        texts, screened(connection, each, texts, required=False), strict=True
+        texts, screened(connection, checked, texts, required=False), strict=True
     ):
         if not is_suspect:
-            assert list(broken_rules(text, each)) == []
-            assert value == plain(value_of(text, each))
+            assert list(broken_rules(text, checked)) == []
+            assert value == plain(parse_value(text, checked))
 
 
 @settings(deadline=None)
 @given(st.sampled_from(COLUMNS), TEXTS)
-def test_pandera_judges_as_the_rules_are_meant(each: Column, texts: list[str]) -> None:
+def test_pandera_checks_the_rules_as_they_are_meant(checked: Column, texts: list[str]) -> None:
     series = pd.Series(texts, dtype=str)
     found: dict[int, list[str]] = {}
-    for rule, broken in judge(column_schema(each, required=False), series):
-        for place in broken.nonzero()[0]:
-            found.setdefault(int(place), []).append(rule.value)
+    for rule, broken in check_cells(column_schema(checked, required=False), series):
+        for index in broken.nonzero()[0]:
+            found.setdefault(int(index), []).append(rule.value)
     assert found == {
-        place: rules
-        for place, text in enumerate(texts)
-        if (rules := list(broken_rules(text, each)))
+        index: rules
+        for index, text in enumerate(texts)
+        if (rules := list(broken_rules(text, checked)))
     }
 
 
-@pytest.mark.parametrize("each", COLUMNS, ids=lambda each: f"{each.type} {each.format}")
+@pytest.mark.parametrize("checked", COLUMNS, ids=lambda checked: f"{checked.type} {checked.format}")
 def test_blanks_are_suspect_only_where_they_are_refused(
-    connection: duckdb.DuckDBPyConnection, each: Column
+    connection: duckdb.DuckDBPyConnection, checked: Column
 ) -> None:
-    assert screened(connection, each, [None], required=False) == [(False, None)]
-    assert screened(connection, each, [None], required=True) == [(True, None)]
+    assert screened(connection, checked, [None], required=False) == [(False, None)]
+    assert screened(connection, checked, [None], required=True) == [(True, None)]
 
 
 def test_ordinary_values_pass_the_screen(connection: duckdb.DuckDBPyConnection) -> None:
@@ -168,12 +169,12 @@ def test_ordinary_members_of_reference_sets_pass_the_screen(
 def test_a_blank_takes_the_default_and_a_wrong_value_does_not(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
-    each = column("integer").model_copy(
+    checked = column("integer").model_copy(
         update={"alumniq": column("integer").alumniq.model_copy(update={"default": 7})}
     )
-    found = screened(connection, each, [None, "x", "3"], required=False)
+    found = screened(connection, checked, [None, "x", "3"], required=False)
     assert found == [(False, 7), (True, None), (False, 3)]
 
 
 def test_a_column_without_rules_is_not_screened_at_all() -> None:
-    assert suspect("v", column("string"), required=False) is None
+    assert suspect_condition("v", column("string"), required=False) is None

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Mapping
 import pytest
 
 from alumniq_pipelines.checking.rules import CELL_RULES, Rule, advice_of, message_of
-from alumniq_pipelines.checking.tally import Finding, Subject, Tally
+from alumniq_pipelines.checking.tally import RowViolation, Tally, Violation
 from alumniq_pipelines.core.feeds.field_map import Column
 from alumniq_pipelines.core.loads.check_result import (
-    MAX_REJECTIONS_KEPT,
+    MAX_REJECTIONS,
+    CheckResult,
     Counts,
-    Verdict,
-    of_the_file,
-    told_remarks,
+    file_note,
+    format_remarks,
 )
 
 NAME = Column(name="name")
@@ -24,56 +24,58 @@ def lines_of(rows: Iterable[int]) -> Mapping[int, int]:
     return {row: row + 1 for row in rows}
 
 
-def verdict(tally: Tally, rejected: int = 0) -> Verdict:
-    return tally.verdict(Counts(10_000, 10_000 - rejected, rejected), 3, lines_of, ["first"])
+def check_result(tally: Tally, rejected: int = 0) -> CheckResult:
+    return tally.check_result(Counts(10_000, 10_000 - rejected, rejected), 3, lines_of, ["first"])
 
 
-def test_rejections_come_in_the_order_of_the_file_whatever_was_judged_first() -> None:
+def test_rejections_come_in_the_order_of_the_file_whatever_was_checked_first() -> None:
     tally = Tally()
-    tally.add(Subject(Rule.REQUIRED, NAME), [Finding(5), Finding(9)], 2)
-    tally.add(Subject(Rule.RAGGED_ROW), [Finding(7, 2)], 1)
-    tally.add(Subject(Rule.REQUIRED, NAME), [Finding(12)], 1)
-    found = verdict(tally, 4)
-    assert [(each.row, each.line, each.code) for each in found.rejections] == [
+    tally.add(Violation(Rule.REQUIRED, NAME), [RowViolation(5), RowViolation(9)], 2)
+    tally.add(Violation(Rule.RAGGED_ROW), [RowViolation(7, 2)], 1)
+    tally.add(Violation(Rule.REQUIRED, NAME), [RowViolation(12)], 1)
+    result = check_result(tally, 4)
+    assert [(rejection.row, rejection.line, rejection.code) for rejection in result.rejections] == [
         (5, 6, "required"),
         (7, 8, "ragged-row"),
         (9, 10, "required"),
         (12, 13, "required"),
     ]
-    assert found.rejections[1].message == "The row has 2 values where the header has 3 columns"
-    assert [(each.count, each.first_line) for each in found.causes] == [(3, 6), (1, 8)]
+    assert result.rejections[1].message == "The row has 2 values where the header has 3 columns"
+    assert [(cause.count, cause.first_line) for cause in result.causes] == [(3, 6), (1, 8)]
 
 
 def test_details_are_capped_and_totals_are_not() -> None:
     tally = Tally()
     for batch in range(3):
-        first = [Finding(batch * 5_000 + n) for n in range(MAX_REJECTIONS_KEPT)]
-        tally.add(Subject(Rule.REQUIRED, NAME), first, 5_000)
-    found = verdict(tally)
-    assert len(found.rejections) == MAX_REJECTIONS_KEPT
-    assert found.causes[0].count == 15_000
+        first = [RowViolation(batch * 5_000 + n) for n in range(MAX_REJECTIONS)]
+        tally.add(Violation(Rule.REQUIRED, NAME), first, 5_000)
+    result = check_result(tally)
+    assert len(result.rejections) == MAX_REJECTIONS
+    assert result.causes[0].count == 15_000
 
 
-def test_what_rejects_nothing_is_a_remark_with_its_severity_warnings_first() -> None:
+def test_warnings_come_before_notes() -> None:
     tally = Tally()
-    tally.add(Subject(Rule.ENUM, NOTED), [Finding(3)], 7)
-    tally.add(Subject(Rule.TYPE, WARNED), [Finding(5)], 1)
-    tally.add(Subject(Rule.ENUM, WARNED), [Finding(4)], 2)
-    found = verdict(tally)
-    assert found.is_clean
-    assert (found.rejections, found.causes) == ((), ())
-    assert found.notes == ("first",)
-    assert [(each.severity, each.column, each.code, each.count) for each in found.remarks] == [
+    tally.add(Violation(Rule.ENUM, NOTED), [RowViolation(3)], 7)
+    tally.add(Violation(Rule.TYPE, WARNED), [RowViolation(5)], 1)
+    tally.add(Violation(Rule.ENUM, WARNED), [RowViolation(4)], 2)
+    result = check_result(tally)
+    assert result.is_clean
+    assert (result.rejections, result.causes) == ((), ())
+    assert result.notes == ("first",)
+    assert [
+        (remark.severity, remark.column, remark.code, remark.count) for remark in result.remarks
+    ] == [
         ("warning", "warned", "enum", 2),
         ("warning", "warned", "type", 1),
         ("note", "noted", "enum", 7),
     ]
-    assert str(found.remarks[-1]) == (
+    assert str(result.remarks[-1]) == (
         "`noted` is not one of the allowed values (7 rows, first on line 4)"
     )
 
 
-def test_remarks_are_told_with_advice_and_capped_with_their_true_total() -> None:
+def test_warnings_and_notes_have_advice_and_are_capped_with_their_true_total() -> None:
     columns = [
         Column.model_validate(
             {"name": f"c{n}", "alumniq": {"severity": "warning", "reference": "email"}}
@@ -82,8 +84,8 @@ def test_remarks_are_told_with_advice_and_capped_with_their_true_total() -> None
     ]
     tally = Tally()
     for column in columns:
-        tally.add(Subject(Rule.REFERENCE, column), [Finding(1)], 1_000)
-    first, _second, rest = told_remarks(verdict(tally).remarks, most=2)
+        tally.add(Violation(Rule.REFERENCE, column), [RowViolation(1)], 1_000)
+    first, _second, rest = format_remarks(check_result(tally).remarks, limit=2)
     assert first == (
         "`c0` is not an e-mail address (1,000 rows, first on line 2). "
         "Send one address and nothing else, such as margaret@example.edu."
@@ -91,20 +93,20 @@ def test_remarks_are_told_with_advice_and_capped_with_their_true_total() -> None
     assert rest == "And 2 more kinds of remark in 2,000 places."
 
 
-def test_what_is_told_of_the_whole_file_has_neither_rows_nor_a_line() -> None:
-    assert told_remarks([of_the_file("Lines end in two ways.")]) == ("Lines end in two ways.",)
+def test_a_note_on_the_whole_file_has_neither_rows_nor_a_line() -> None:
+    assert format_remarks([file_note("Lines end in two ways.")]) == ("Lines end in two ways.",)
 
 
-def test_nothing_found_is_nothing_told() -> None:
+def test_no_violations_give_no_messages() -> None:
     tally = Tally()
-    tally.add(Subject(Rule.BLANK_ROW), [], 0)
-    assert verdict(tally).causes == ()
+    tally.add(Violation(Rule.BLANK_ROW), [], 0)
+    assert check_result(tally).causes == ()
 
 
 def test_a_key_of_several_columns_is_about_none_of_them_alone() -> None:
     tally = Tally()
-    tally.add(Subject(Rule.PRIMARY_KEY, key=("a", "b")), [Finding(8, 2)], 1)
-    (rejection,) = verdict(tally, 1).rejections
+    tally.add(Violation(Rule.PRIMARY_KEY, key=("a", "b")), [RowViolation(8, 2)], 1)
+    (rejection,) = check_result(tally, 1).rejections
     assert rejection.column is None
     assert rejection.message == "The key `a` + `b` stands in row 2 (line 3) already"
 
@@ -140,7 +142,7 @@ def test_every_rule_of_a_cell_is_worded_with_what_to_do(rule: Rule, kind: str) -
         ),
     ],
 )
-def test_lengths_are_told_as_they_are_bounded(
+def test_length_rules_are_worded_by_their_bounds(
     constraints: Mapping[str, int], message: str, advice: str
 ) -> None:
     column = Column.model_validate({"name": "c", "constraints": constraints})

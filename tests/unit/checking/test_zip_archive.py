@@ -74,8 +74,8 @@ def test_an_archive_of_many_entries_is_refused_before_they_take_memory(
 
 def declared(content: bytes, field: int, value: int, *, size: int = 4) -> bytes:
     """Change what the list of contents says of the only file, in so many bytes at a place."""
-    place = content.index(b"PK\x01\x02") + field
-    return content[:place] + value.to_bytes(size, "little") + content[place + size :]
+    offset = content.index(b"PK\x01\x02") + field
+    return content[:offset] + value.to_bytes(size, "little") + content[offset + size :]
 
 
 CRC_FIELD, PACKED_FIELD, SIZE_FIELD, OFFSET_FIELD = 16, 20, 24, 42
@@ -108,8 +108,8 @@ def test_a_member_that_is_not_what_is_declared_of_it_is_damaged(
     tmp_path: Path, field: int, change: int, problem: type[FileProblem]
 ) -> None:
     content = zipped(("a.csv", TEXT))
-    place = content.index(b"PK\x01\x02") + field
-    value = int.from_bytes(content[place : place + 4], "little")
+    offset = content.index(b"PK\x01\x02") + field
+    value = int.from_bytes(content[offset : offset + 4], "little")
     with pytest.raises(problem):
         decoded(tmp_path, declared(content, field, (value + change) % 2**32))
 
@@ -129,9 +129,9 @@ def test_no_record_of_an_archive_is_trusted(tmp_path: Path, data: st.DataObject)
     content = bytearray(zipped(("a.csv", TEXT), method=method))
     begin = content.index(b"PK\x01\x02")
     for _ in range(data.draw(st.integers(1, 3))):
-        place = data.draw(st.integers(begin, len(content) - 8))
+        offset = data.draw(st.integers(begin, len(content) - 8))
         size = data.draw(st.sampled_from([2, 4, 8]))
-        content[place : place + size] = data.draw(st.binary(min_size=size, max_size=size))
+        content[offset : offset + size] = data.draw(st.binary(min_size=size, max_size=size))
     try:
         found = decoded(tmp_path, bytes(content))
     except FileProblem:

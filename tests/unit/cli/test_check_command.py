@@ -54,12 +54,12 @@ def test_json_is_one_object_with_the_keys_that_machines_rely_on(check: Check) ->
     assert (found["rows_read"], found["rows_accepted"], found["rows_rejected"]) == (2, 1, 1)
     assert found["errors_total"] == 2
     assert [
-        (each["row"], each["line"], each["column"], each["code"]) for each in found["errors"]
+        (error["row"], error["line"], error["column"], error["code"]) for error in found["errors"]
     ] == [(2, 3, "isMember", "type"), (2, 3, "xid", "duplicate-key")]
-    assert all(each["message"] and each["advice"] for each in found["errors"])
+    assert all(error["message"] and error["advice"] for error in found["errors"])
 
 
-def test_json_keeps_warnings_and_notes_apart_from_what_is_rejected(check: Check) -> None:
+def test_json_separates_warnings_and_notes_from_rejections(check: Check) -> None:
     rows = "001,Lee,jane@example,Oz\n002,Roe,jane@example,USA\n"
     header = "xid,lastName,emailAddress,nation,shoeSize\n"
     done = check(header + rows.replace("\n", ",7\n"), "--feed", "warehouse", "--json")
@@ -76,8 +76,8 @@ def test_json_keeps_warnings_and_notes_apart_from_what_is_rejected(check: Check)
     assert warning["message"] == "`emailAddress` is not an e-mail address"
     assert warning["advice"].startswith("Send one address")
     *of_file, note = found["notes"]
-    assert any("shoeSize" in each["message"] for each in of_file)
-    assert {(each["code"], each["first_line"]) for each in of_file} == {("file", None)}
+    assert any("shoeSize" in remark["message"] for remark in of_file)
+    assert {(remark["code"], remark["first_line"]) for remark in of_file} == {("file", None)}
     assert (note["column"], note["count"]) == ("nation", 1)
 
 
@@ -94,12 +94,12 @@ def test_people_read_warnings_and_notes_under_headings_of_their_own(check: Check
     assert "`nation`" in done.stdout[notes:]
 
 
-def test_json_tells_of_an_unusable_file_too(check: Check) -> None:
+def test_json_reports_an_unusable_file_too(check: Check) -> None:
     done = check("", "--feed", "warehouse", "--json")
     assert done.exit_code == 2
     found = json.loads(done.stdout)
     assert found["outcome"] == "unusable"
-    assert [each["code"] for each in found["errors"]] == ["empty-file"]
+    assert [error["code"] for error in found["errors"]] == ["empty-file"]
 
 
 def test_a_field_map_of_ones_own_is_used(check: Check, tmp_path: Path) -> None:
@@ -119,9 +119,7 @@ def test_a_field_map_of_ones_own_is_used(check: Check, tmp_path: Path) -> None:
         ("--feed", "warehouse", "--output", "rows.xlsx"),
     ],
 )
-def test_what_cannot_be_done_is_told_on_stderr_with_exit_2(
-    check: Check, options: tuple[str, ...]
-) -> None:
+def test_a_problem_is_printed_on_stderr_with_exit_2(check: Check, options: tuple[str, ...]) -> None:
     done = check(HEADER, *options)
     assert done.exit_code == 2
     assert done.stdout == ""

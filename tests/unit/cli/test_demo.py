@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from alumniq_pipelines.cli.demo.display import Row, live, table
-from alumniq_pipelines.cli.demo.receiver import receiving
+from alumniq_pipelines.cli.demo.receiver import run_receiver
 from alumniq_pipelines.cli.demo.stage import clear, demo_settings
 from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.problems.setup import NotADemoFolder
@@ -14,8 +14,8 @@ from alumniq_pipelines.core.problems.setup import NotADemoFolder
 JOB = "F6494FE4-8642-4F2E-A87DF336916CC246"
 
 
-def row(state: str, *, is_told: bool = False) -> Row:
-    return Row("warehouse-designations", JOB, state, Counts(50_000, 49_995, 5), 9.04, is_told)
+def row(state: str, *, is_notified: bool = False) -> Row:
+    return Row("warehouse-designations", JOB, state, Counts(50_000, 49_995, 5), 9.04, is_notified)
 
 
 def test_an_empty_folder_becomes_the_demos_and_is_emptied_the_next_time(tmp_path: Path) -> None:
@@ -26,19 +26,19 @@ def test_an_empty_folder_becomes_the_demos_and_is_emptied_the_next_time(tmp_path
     (tmp_path / "files" / "warehouse.csv").touch()
     (tmp_path / "up.lock").touch()
     clear(settings)
-    assert {each.name for each in tmp_path.iterdir()} == {".made-by-alumniq-demo", "up.lock"}
+    assert {path.name for path in tmp_path.iterdir()} == {".made-by-alumniq-demo", "up.lock"}
 
 
 def test_a_link_in_the_demos_folder_is_not_followed(tmp_path: Path) -> None:
-    kept, folder = tmp_path / "kept", tmp_path / "demo"
-    kept.mkdir()
-    (kept / "thesis.txt").touch()
+    remaining, folder = tmp_path / "kept", tmp_path / "demo"
+    remaining.mkdir()
+    (remaining / "thesis.txt").touch()
     folder.mkdir()
     settings = demo_settings(folder)
     clear(settings)
-    (folder / "link").symlink_to(kept)
+    (folder / "link").symlink_to(remaining)
     clear(settings)
-    assert (kept / "thesis.txt").exists()
+    assert (remaining / "thesis.txt").exists()
     assert not (folder / "link").exists()
 
 
@@ -63,7 +63,7 @@ def test_the_demo_is_embedded_whatever_the_environment_says(
 
 def test_the_table_of_loads_fits_into_80_columns_with_nothing_cut() -> None:
     written = StringIO()
-    Console(file=written, width=80).print(table([row("succeeded", is_told=True)]))
+    Console(file=written, width=80).print(table([row("succeeded", is_notified=True)]))
     shown = written.getvalue()
     for part in ("warehouse-designations", JOB, "succeeded", "yes", "50,000", "9.0"):
         assert part in shown
@@ -74,7 +74,7 @@ def test_without_a_terminal_each_new_state_is_one_line() -> None:
     with live(Console(file=written, width=80)) as show:
         for state in ("queued", "queued", "running", "succeeded", "succeeded"):
             show([row(state)])
-        show([row("succeeded", is_told=True)])
+        show([row("succeeded", is_notified=True)])
     assert [line.split()[2:] for line in written.getvalue().splitlines()] == [
         ["queued"],
         ["running"],
@@ -83,9 +83,9 @@ def test_without_a_terminal_each_new_state_is_one_line() -> None:
     ]
 
 
-def test_the_receiver_keeps_every_callback_as_it_came() -> None:
+def test_the_receiver_records_every_callback_as_it_came() -> None:
     body = f'{{"jobId": "{JOB}",  "status": "SUCCESS"}}'.encode()
-    with receiving() as receiver:
+    with run_receiver() as receiver:
         for _ in range(2):
             assert httpx.post(receiver.url, content=body, trust_env=False).status_code == 204
-    assert [each.body for each in receiver.callbacks[JOB]] == [body, body]
+    assert [callback.body for callback in receiver.callbacks[JOB]] == [body, body]

@@ -27,7 +27,7 @@ def shown(*arguments: str, code: int = 0) -> str:
 
 def test_feeds_are_listed_by_wave() -> None:
     listed = json.loads(run("list", "--json"))
-    assert [each["name"] for each in listed][:4] == [
+    assert [feed["name"] for feed in listed][:4] == [
         "warehouse",
         "warehouse-degrees",
         "warehouse-designations",
@@ -72,13 +72,13 @@ def test_a_data_package_holds_all_feeds() -> None:
     assert len(json.loads(run("package"))["resources"]) == 7
 
 
-def test_an_unknown_feed_is_told_with_the_known_ones() -> None:
+def test_an_unknown_feed_is_reported_with_the_known_ones() -> None:
     assert "There is no feed 'alumni'. Known feeds: warehouse," in run("show", "alumni", code=2)
 
 
-def test_the_editors_schema_is_the_one_that_is_kept() -> None:
-    kept = (REPOSITORY / "schemas" / "field-map.schema.json").read_text(encoding="utf-8")
-    assert run("schema") == kept, "run: alumniq feed schema > schemas/field-map.schema.json"
+def test_the_printed_json_schema_is_the_committed_one() -> None:
+    committed = (REPOSITORY / "schemas" / "field-map.schema.json").read_text(encoding="utf-8")
+    assert run("schema") == committed, "run: alumniq feed schema > schemas/field-map.schema.json"
 
 
 @pytest.fixture
@@ -96,14 +96,14 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("broken")
 def test_checking_lists_every_fault_of_every_file_and_fails() -> None:
-    told = shown("check", code=1)
-    assert "warehouse-b: broken (last good one in force)" in told
-    assert "new: broken (disabled)" in told
-    assert told.count("new.yaml, line 1: unknown key `y`") == 1
-    assert "warehouse-b.yaml, line 1: unknown key `x`" in told
+    output = shown("check", code=1)
+    assert "warehouse-b: broken (last good one in force)" in output
+    assert "new: broken (disabled)" in output
+    assert output.count("new.yaml, line 1: unknown key `y`") == 1
+    assert "warehouse-b.yaml, line 1: unknown key `x`" in output
     found = json.loads(shown("check", "--json", code=1))
     assert found["good"] == 6
-    assert [(each["feed"], each["disabled"]) for each in found["broken"]] == [
+    assert [(feed["feed"], feed["disabled"]) for feed in found["broken"]] == [
         ("new", True),
         ("warehouse-b", False),
     ]
@@ -117,7 +117,7 @@ def test_checking_good_field_maps_says_so() -> None:
 def test_commands_about_one_feed_work_while_another_is_broken() -> None:
     assert "Warning" not in shown("show", "warehouse")
     assert "last good one is in force" in shown("show", "warehouse-b")
-    told = shown("show", "new", code=2)
-    assert "The feed new is disabled" in told
-    assert "new.yaml, line 1" in told
+    output = shown("show", "new", code=2)
+    assert "The feed new is disabled" in output
+    assert "new.yaml, line 1" in output
     assert "the field map of new is broken, and it is disabled" in shown("list")

@@ -81,7 +81,7 @@ def test_people_see_a_table_of_as_much_as_they_can_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["nobody", "qa", "select 1"], "alumniq customer list"),
         (["iqu", "production", "select 1"], "Nothing has been published for 'iqu'"),
@@ -91,10 +91,10 @@ def test_people_see_a_table_of_as_much_as_they_can_read() -> None:
         (["iqu", "qa", "from members", "--json", "--csv"], "Choose one of"),
     ],
 )
-def test_what_cannot_be_answered_is_told_with_its_mend(arguments: list[str], told: str) -> None:
+def test_a_failing_query_is_reported_with_advice(arguments: list[str], message: str) -> None:
     result = CliRunner().invoke(app, ["sql", *arguments])
     assert result.exit_code == 2
-    assert told in " ".join(result.output.split())
+    assert message in " ".join(result.output.split())
     assert result.stdout == ""
 
 

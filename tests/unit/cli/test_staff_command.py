@@ -21,7 +21,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
 def test_an_account_is_made_listed_and_disabled(run: CliRunner) -> None:
     assert run.invoke(app, ["staff", "add", "ada@example.edu"]).exit_code == 0
     listed = run.invoke(app, ["staff", "list", "--json"])
-    assert [each["name"] for each in json.loads(listed.stdout)] == ["ada@example.edu"]
+    assert [account["name"] for account in json.loads(listed.stdout)] == ["ada@example.edu"]
     assert run.invoke(app, ["staff", "disable", "ada@example.edu"]).exit_code == 0
     again = run.invoke(app, ["staff", "disable", "ada@example.edu"])
     assert again.exit_code == 2
@@ -40,5 +40,5 @@ def test_a_name_nobody_can_type_is_refused(run: CliRunner, name: str) -> None:
     assert run.invoke(app, ["staff", "add", name]).exit_code == 2
 
 
-def test_nobody_yet_is_told_how_to_begin(run: CliRunner) -> None:
+def test_an_empty_list_says_how_to_add_an_account(run: CliRunner) -> None:
     assert "alumniq staff add" in run.invoke(app, ["staff", "list"]).stdout

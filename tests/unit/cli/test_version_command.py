@@ -58,9 +58,9 @@ def live(settings: Settings) -> int:
 
 
 def test_versions_are_listed_with_the_live_one_marked(published: Sequence[int]) -> None:
-    told = json.loads(run("list", *NAMES, "--json").stdout)
-    assert [each["number"] for each in told] == list(published)
-    assert [each["live"] for each in told] == [True, False, False]
+    output = json.loads(run("list", *NAMES, "--json").stdout)
+    assert [version["number"] for version in output] == list(published)
+    assert [version["live"] for version in output] == [True, False, False]
     shown = run("list", *NAMES).stdout
     assert "live" in shown
     assert "1,008" in shown
@@ -119,7 +119,7 @@ def test_a_feed_whose_field_map_is_broken_can_be_rolled_back(
 
 @pytest.mark.usefixtures("published")
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "output"),
     [
         (["iqu", "qa", "warehouse", "--to", "4"], "Kept: 8, 5, 3"),
         (["nobody", "qa", "warehouse"], "no customer 'nobody'"),
@@ -128,9 +128,9 @@ def test_a_feed_whose_field_map_is_broken_can_be_rolled_back(
     ],
 )
 def test_what_cannot_be_rolled_back_to_is_said(
-    settings: Settings, arguments: Sequence[str], told: str
+    settings: Settings, arguments: Sequence[str], output: str
 ) -> None:
     result = run("rollback", *arguments)
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert output in result.stderr
     assert live(settings) == 8

@@ -64,20 +64,20 @@ def test_every_feed_is_an_asset_with_its_columns_described(
 ) -> None:
     graph = definitions.resolve_asset_graph()
     assert {key.path[-1] for key in graph.get_all_asset_keys()} == {
-        each.asset_name for each in catalog
+        feed.asset_name for feed in catalog
     }
     for field_map in catalog:
         node = graph.get(dg.AssetKey(["feeds", field_map.asset_name]))
         shown = node.metadata["dagster/column_schema"]
         assert isinstance(shown, dg.TableSchema)
         columns = shown.columns
-        assert [each.name for each in columns] == [each.name for each in field_map.columns]
-        assert all(each.description for each in columns)
+        assert [column.name for column in columns] == [column.name for column in field_map.columns]
+        assert all(column.description for column in columns)
         assert node.description
         assert node.owners
         assert node.group_name == f"wave_{field_map.alumniq.wave}"
         assert node.partitions_def == feed_partitions(field_map)
-        assert {each.name for each in node.check_keys} == {
+        assert {check_key.name for check_key in node.check_keys} == {
             "schema",
             "keys",
             "references",
@@ -88,7 +88,7 @@ def test_every_feed_is_an_asset_with_its_columns_described(
         }
 
 
-def test_feeds_that_refer_to_another_stand_below_it(definitions: dg.Definitions) -> None:
+def test_feeds_that_refer_to_another_are_downstream_of_it(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     parents = graph.get(dg.AssetKey(["feeds", "warehouse_degrees"])).parent_keys
     assert dg.AssetKey(["feeds", "warehouse"]) in parents
@@ -98,7 +98,7 @@ def test_every_sensor_runs_by_default_and_says_what_it_is_for(
     definitions: dg.Definitions,
 ) -> None:
     sensors = list(definitions.get_repository_def().sensor_defs)
-    assert {each.name for each in sensors} == {
+    assert {sensor.name for sensor in sensors} == {
         "load_requests",
         "load_succeeded",
         "load_failed",
@@ -113,8 +113,8 @@ def test_every_sensor_runs_by_default_and_says_what_it_is_for(
         "key_notices",
         "s3_keys",
     }
-    assert all(each.default_status is dg.DefaultSensorStatus.RUNNING for each in sensors)
-    assert all(each.description for each in sensors)
+    assert all(sensor.default_status is dg.DefaultSensorStatus.RUNNING for sensor in sensors)
+    assert all(sensor.description for sensor in sensors)
 
 
 def test_no_secret_is_in_what_dagster_shows_of_resources(definitions: dg.Definitions) -> None:

@@ -54,8 +54,8 @@ def test_a_seed_makes_the_same_bytes_and_another_seed_does_not(
     tmp_path: Path, catalog: Catalog
 ) -> None:
     digests = []
-    for place, seed in enumerate((1, 1, 2)):
-        folder = tmp_path / str(place)
+    for index, seed in enumerate((1, 1, 2)):
+        folder = tmp_path / str(index)
         folder.mkdir()
         made = write_sample_files(folder, catalog, people=500, seed=seed)
         digests.append([hashlib.sha256(path.read_bytes()).digest() for path in made.values()])
@@ -72,16 +72,16 @@ def test_every_value_is_quoted(files: Mapping[str, Path]) -> None:
 def test_keys_are_unique_and_references_fit(feeds: Mapping[str, Rows], catalog: Catalog) -> None:
     for name, rows in feeds.items():
         schema = catalog.feed(name).table_schema
-        keys = [tuple(row[each] for each in schema.primary_key) for row in rows]
+        keys = [tuple(row[field] for field in schema.primary_key) for row in rows]
         assert len(set(keys)) == len(rows)
         for foreign in schema.foreign_keys:
             where = dict(foreign.alumniq.where)
             known = {
-                tuple(row[each] for each in foreign.reference.fields)
+                tuple(row[field] for field in foreign.reference.fields)
                 for row in feeds[foreign.reference.resource]
                 if where.items() <= row.items()
             }
-            found = {tuple(row[each] for each in foreign.fields) for row in rows}
+            found = {tuple(row[field] for field in foreign.fields) for row in rows}
             assert found - {("",)} <= known, (name, foreign.fields)
 
 
@@ -114,7 +114,7 @@ def test_preferred_degrees_are_among_the_degrees(feeds: Mapping[str, Rows]) -> N
 
 
 @pytest.mark.parametrize("every", [2, 7, 100])
-def test_faults_stand_where_the_list_says(tmp_path: Path, catalog: Catalog, every: int) -> None:
+def test_faults_are_where_the_list_says(tmp_path: Path, catalog: Catalog, every: int) -> None:
     path = tmp_path / "bad.csv"
     faults = write_warehouse(path, catalog.feed("warehouse"), 3_000, bad_every=every)
     assert len(faults) == 3_000 // every

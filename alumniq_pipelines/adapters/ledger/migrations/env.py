@@ -15,9 +15,9 @@ def run(connection: Connection) -> None:
         context.run_migrations()
 
 
-lent = context.config.attributes.get("connection")
-if lent is not None:
-    run(lent)
+given_connection = context.config.attributes.get("connection")
+if given_connection is not None:
+    run(given_connection)
 else:
     url = context.get_x_argument(as_dictionary=True)["ledger"]
     with Database.open(str(url)).writing() as own:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from alumniq_pipelines.adapters.warehouse.version_facts import FACTS, VersionFile
+from alumniq_pipelines.adapters.warehouse.version_facts import METADATA_TABLE, VersionFile
 from alumniq_pipelines.core.database_paths import database_path
 from alumniq_pipelines.core.sql_text import identifier, literal
 from alumniq_pipelines.files.duckdb_paths import file_pattern
@@ -27,7 +27,7 @@ def write(file: Path, live: Mapping[Path, VersionFile]) -> None:
             view = identifier(described.table)
             connection.execute(f"create view {view} as from {_source([path], described.table)}")
             connection.execute(f"comment on view {view} is {literal(_comment(described))}")
-        source = _source(live, FACTS)
+        source = _source(live, METADATA_TABLE)
         connection.execute(f"create view {OVERVIEW} as from {source} order by feed")
         connection.execute("checkpoint")
 

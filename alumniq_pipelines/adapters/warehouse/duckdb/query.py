@@ -16,7 +16,7 @@ from alumniq_pipelines.core.problems.query import QueryTooSlow
 from alumniq_pipelines.core.sql_text import literal
 from alumniq_pipelines.files.duckdb_paths import file_pattern
 
-EXPLAINED = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
+QUERY_TEXT_ERRORS = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
 """Faults of the query's own text: what DuckDB says of them holds no cell values."""
 LIMITS: dict[str, Any] = {
     "memory_limit": "1GiB",
@@ -37,19 +37,19 @@ def run(
 
     The connection reads the files of the catalog's folder and no others, and cannot change that.
     """
-    with _connected(catalog) as connection:
+    with _connect(catalog) as connection:
         tables = [name for (name,) in connection.execute("show tables").fetchall()]
         check_text(sql, tables)
         timer = Timer(seconds, connection.interrupt)
         timer.start()
         try:
             statements = connection.extract_statements(sql)
-            if [each.type for each in statements] != [duckdb.StatementType.SELECT]:
+            if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
                 reason = "The query is not one single SELECT."
                 raise UnusableQuery(reason, tables)
             result = connection.execute(statements[0])
             rows = result.fetchall() if max_rows is None else result.fetchmany(max_rows)
-        except EXPLAINED as error:
+        except QUERY_TEXT_ERRORS as error:
             raise UnusableQuery(str(error).splitlines()[0], tables) from None
         except duckdb.InterruptException:
             raise QueryTooSlow(seconds) from None
@@ -63,7 +63,7 @@ def run(
 
 
 @contextmanager
-def _connected(catalog: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def _connect(catalog: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the catalog by a connection that is locked into its folder.
 
     DuckDB lets a query read the folder for what exceeds its memory, which else is `.tmp` in the

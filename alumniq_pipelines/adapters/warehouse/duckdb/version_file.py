@@ -6,14 +6,14 @@ from pathlib import Path
 import duckdb
 
 from alumniq_pipelines.adapters.warehouse.version_facts import (
-    FACT_TYPES,
-    FACTS,
+    METADATA_COLUMNS,
+    METADATA_TABLE,
     VersionFile,
-    facts_of,
+    metadata_values,
     version_of,
 )
 from alumniq_pipelines.core.database_paths import database_path
-from alumniq_pipelines.core.loads.warehouse import AS_WRITTEN, AcceptedRows
+from alumniq_pipelines.core.loads.warehouse import WRITE_CONFIG, AcceptedRows
 from alumniq_pipelines.core.problems.outage import IncompleteVersion
 from alumniq_pipelines.core.sql_text import identifier
 from alumniq_pipelines.files.duckdb_paths import file_pattern
@@ -24,16 +24,16 @@ def complete(accepted: AcceptedRows, described: VersionFile) -> None:
 
     Raises IncompleteVersion where it has another number of rows than was announced.
     """
-    with duckdb.connect(database_path(accepted.database), config=AS_WRITTEN) as connection:
+    with duckdb.connect(database_path(accepted.database), config=WRITE_CONFIG) as connection:
         if accepted.table != described.table:
             names = identifier(accepted.table), identifier(described.table)
             connection.execute(f"alter table {names[0]} rename to {names[1]}")
         (found,) = connection.table(identifier(described.table)).count("*").fetchall()[0]
         if found != accepted.rows:
             raise IncompleteVersion(accepted.rows, found)
-        columns = ", ".join(f"{name} {kind}" for name, kind in FACT_TYPES.items())
-        connection.execute(f"create table {FACTS} ({columns})")
-        connection.table(FACTS).insert(facts_of(described))
+        columns = ", ".join(f"{name} {kind}" for name, kind in METADATA_COLUMNS.items())
+        connection.execute(f"create table {METADATA_TABLE} ({columns})")
+        connection.table(METADATA_TABLE).insert(metadata_values(described))
         connection.execute("checkpoint")
 
 
@@ -44,6 +44,6 @@ def read(files: Collection[Path]) -> Sequence[VersionFile]:
     with duckdb.connect() as connection:
         rows = connection.execute(
             "from read_duckdb(?, table_name = ?, hive_partitioning = false)",
-            [[file_pattern(file) for file in files], FACTS],
+            [[file_pattern(file) for file in files], METADATA_TABLE],
         ).fetchall()
-    return [version_of(dict(zip(FACT_TYPES, row, strict=True))) for row in rows]
+    return [version_of(dict(zip(METADATA_COLUMNS, row, strict=True))) for row in rows]

@@ -10,7 +10,12 @@ from pathlib import Path
 import duckdb
 
 from alumniq_pipelines.adapters.warehouse.duckdb import catalog_file, query, version_file
-from alumniq_pipelines.adapters.warehouse.folders import SUFFIX, NumberedFiles, locked, make
+from alumniq_pipelines.adapters.warehouse.folders import (
+    SUFFIX,
+    NumberedFiles,
+    create_folders,
+    lock_folder,
+)
 from alumniq_pipelines.adapters.warehouse.version_facts import VersionFile, describe
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.load import JobId
@@ -33,8 +38,8 @@ class DuckDBWarehouse:
     def live(self, target: Target) -> Version | None:
         """Answer the version that readers who come now will see."""
         files = self._files(target)
-        with _faults_told():
-            number = files.linked()
+        with _errors_as_outage():
+            number = files.linked_number()
             return None if number is None else version_file.read([files.path(number)])[0].version
 
     def live_rows(
@@ -43,8 +48,8 @@ class DuckDBWarehouse:
         """Answer the live version with its rows: its file itself, which is never written again."""
         del scratch, columns
         files = self._files(target)
-        with _faults_told():
-            number = files.linked()
+        with _errors_as_outage():
+            number = files.linked_number()
             if number is None:
                 return None
             [found] = version_file.read([files.path(number)])
@@ -63,45 +68,45 @@ class DuckDBWarehouse:
         """Complete a new version, then move the pointer to it; takes the accepted file away."""
         described = describe(target, field_map, accepted, number, job_id, now)
         files = self._files(target)
-        with _faults_told():
-            self._make(files.folder)
-            with locked(files.folder):
+        with _errors_as_outage():
+            self._create_folders(files.folder)
+            with lock_folder(files.folder):
                 live = self.live(target)
                 if live is None or live.number < number:
                     _store(files, accepted, described)
                     live = described.version
-                self._show(target, live.number, now)
+                self._set_live(target, live.number, now)
                 return live
 
     def make_live(self, target: Target, number: int, now: datetime) -> Version:
         """Move the pointer to a version that is kept; raises UnknownVersion."""
         files = self._files(target)
-        with _faults_told():
-            kept = self._kept(files)
-            if number not in kept:
-                raise UnknownVersion(str(target), number, kept)
-            with locked(files.folder):
-                self._show(target, number, now)
+        with _errors_as_outage():
+            retained = self._retained(files)
+            if number not in retained:
+                raise UnknownVersion(str(target), number, retained)
+            with lock_folder(files.folder):
+                self._set_live(target, number, now)
                 return version_file.read([files.path(number)])[0].version
 
     def versions(self, target: Target) -> Sequence[Version]:
         """List the versions kept, newest first."""
         files = self._files(target)
-        with _faults_told():
-            paths = [files.path(number) for number in self._kept(files)]
-            return [each.version for each in version_file.read(paths)]
+        with _errors_as_outage():
+            paths = [files.path(number) for number in self._retained(files)]
+            return [file.version for file in version_file.read(paths)]
 
     def query(
-        self, customer: str, environment: str, sql: str, most: int | None = None
+        self, customer: str, environment: str, sql: str, limit: int | None = None
     ) -> tuple[Sequence[str], Sequence[tuple[object, ...]]]:
-        """Run one SELECT over an environment's catalog: column names and rows, at most `most`."""
+        """Run one SELECT over an environment's catalog: column names and rows, at most `limit`."""
         if not CUSTOMER_PATTERN.fullmatch(customer) or environment not in set(Environment):
             raise NothingPublished(customer, environment)
         catalog = self._environment(customer, environment) / f"catalog{SUFFIX}"
         if not catalog.exists():
             raise NothingPublished(customer, environment)
-        with _faults_told():
-            return query.run(catalog, sql, max_rows=most, seconds=self.query_seconds)
+        with _errors_as_outage():
+            return query.run(catalog, sql, max_rows=limit, seconds=self.query_seconds)
 
     def _environment(self, customer: str, environment: str) -> Path:
         """Name the folder of an environment."""
@@ -112,17 +117,21 @@ class DuckDBWarehouse:
         folder = self._environment(target.customer, target.environment) / target.feed
         return NumberedFiles(folder, folder / f"live{SUFFIX}", self.group)
 
-    def _make(self, folder: Path) -> None:
+    def _create_folders(self, folder: Path) -> None:
         """Make a folder of the warehouse."""
-        make(folder, self.folder.absolute(), self.group)
+        create_folders(folder, self.folder.absolute(), self.group)
 
-    def _kept(self, files: NumberedFiles) -> Sequence[int]:
+    def _retained(self, files: NumberedFiles) -> Sequence[int]:
         """List the numbers of the versions kept, newest first: the live one is always of them."""
         numbers = files.numbers()
-        live = files.linked()
-        return [each for each in numbers if each in numbers[: self.versions_kept] or each == live]
+        live = files.linked_number()
+        return [
+            number
+            for number in numbers
+            if number in numbers[: self.versions_kept] or number == live
+        ]
 
-    def _show(self, target: Target, number: int, now: datetime) -> None:
+    def _set_live(self, target: Target, number: int, now: datetime) -> None:
         """Let readers see a version: its catalog is written first, then the two links move.
 
         The target's link is the truth. Should the process end between the two, whoever publishes
@@ -130,15 +139,15 @@ class DuckDBWarehouse:
         """
         files = self._files(target)
         folder = files.folder.parent
-        links_to = folder / f"catalog{SUFFIX}"
-        catalogs = NumberedFiles(folder / ".catalogs", links_to, self.group)
-        self._make(catalogs.folder)
-        with locked(folder):
+        catalog_link = folder / f"catalog{SUFFIX}"
+        catalogs = NumberedFiles(folder / ".catalogs", catalog_link, self.group)
+        self._create_folders(catalogs.folder)
+        with lock_folder(folder):
             live = {**_live_files(folder), target.feed: files.path(number)}.values()
-            fresh = catalogs.folder / "new.part"
-            catalog_file.write(fresh, dict(zip(live, version_file.read(live), strict=True)))
-            next_number = (catalogs.linked() or 0) + 1
-            catalogs.keep(fresh, next_number, now)
+            part = catalogs.folder / "new.part"
+            catalog_file.write(part, dict(zip(live, version_file.read(live), strict=True)))
+            next_number = (catalogs.linked_number() or 0) + 1
+            catalogs.store(part, next_number, now)
             files.move_link(number)
             catalogs.move_link(next_number)
             for superseded in catalogs.superseded(1, now):
@@ -155,7 +164,7 @@ def _store(files: NumberedFiles, accepted: AcceptedRows, described: VersionFile)
     number = described.version.number
     part = files.path(number).with_suffix(".part")
     shutil.move(accepted.database, part)
-    files.keep(part, number, described.version.published_at)
+    files.store(part, number, described.version.published_at)
 
 
 def _live_files(environment: Path) -> dict[str, Path]:
@@ -165,7 +174,7 @@ def _live_files(environment: Path) -> dict[str, Path]:
 
 
 @contextmanager
-def _faults_told() -> Iterator[None]:
+def _errors_as_outage() -> Iterator[None]:
     """Turn what DuckDB and the file system raise into WarehouseUnavailable, by kind alone."""
     try:
         yield

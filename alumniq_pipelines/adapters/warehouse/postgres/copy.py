@@ -13,13 +13,13 @@ from typing import Any, BinaryIO
 import duckdb
 from psycopg import Connection
 
-from alumniq_pipelines.adapters.warehouse.postgres.schema_layout import Columns, Place
+from alumniq_pipelines.adapters.warehouse.postgres.schema_layout import Columns, SchemaLayout
 from alumniq_pipelines.core.database_paths import database_path
 from alumniq_pipelines.core.loads.warehouse import GAPS, AcceptedRows
 from alumniq_pipelines.core.sql_text import identifier, literal
 
 CHUNK_BYTES = 1 << 18
-WRITING: dict[str, Any] = {"threads": 1, "memory_limit": "256MB"}
+WRITE_CONFIG: dict[str, Any] = {"threads": 1, "memory_limit": "256MB"}
 """How DuckDB writes: more threads would run ahead and keep what PostgreSQL is too slow to take."""
 
 ROWS_AT_ONCE = 10_000
@@ -30,14 +30,14 @@ POSTGRES_NAMES = {
 }
 DUCKDB_NAMES = {postgres: name for name, postgres in POSTGRES_NAMES.items()}
 """Where the two call a type differently; what is not here has one name."""
-READING = (
+READ_CSV_OPTIONS = (
     "auto_detect = false, header = false, delim = ',', quote = '\"', escape = '\"', "
     "nullstr = '', allow_quoted_nulls = false, max_line_size = 8000000, "
     "compression = 'none', hive_partitioning = false"
 )
 """How DuckDB reads what PostgreSQL wrote: no row that was loaded is as long, its quotes doubled."""
 
-ROOM: dict[str, Any] = {"memory_limit": "512MB"}
+READ_CONFIG: dict[str, Any] = {"memory_limit": "512MB"}
 """What DuckDB may take for it, beside what is staged."""
 
 
@@ -58,7 +58,9 @@ def copy_in(
     # Frozen: whoever reads the rows first need not mark each of them as committed.
     into = f"copy {relation} ({names}) from stdin (format csv, freeze)"
     with (
-        duckdb.connect(database_path(accepted.database), read_only=True, config=WRITING) as source,
+        duckdb.connect(
+            database_path(accepted.database), read_only=True, config=WRITE_CONFIG
+        ) as source,
         connection.cursor() as cursor,
         ThreadPoolExecutor(1) as other,
     ):
@@ -79,13 +81,13 @@ def copy_in(
 
 
 def copy_gaps(
-    connection: Connection[Any], accepted: AcceptedRows, place: Place, number: int
+    connection: Connection[Any], accepted: AcceptedRows, layout: SchemaLayout, number: int
 ) -> None:
     """Keep what leads from accepted rows, as the version of that number, to those of the file.
 
     There is one entry at most for each row that was left out.
     """
-    into = f"copy {place.gaps} (feed, number, place, left_out) from stdin"
+    into = f"copy {layout.gaps} (feed, number, place, left_out) from stdin"
     with (
         duckdb.connect(database_path(accepted.database), read_only=True) as source,
         connection.cursor() as cursor,
@@ -94,7 +96,7 @@ def copy_gaps(
         found = source.execute(f"select place, left_out from {GAPS}")
         while rows := found.fetchmany(ROWS_AT_ONCE):
             for row in rows:
-                copy.write_row((place.target.feed, number, *row))
+                copy.write_row((layout.target.feed, number, *row))
 
 
 def copy_out(
@@ -108,7 +110,7 @@ def copy_out(
     out = f"copy (select {names} from {relation}) to stdout (format csv, force_quote *)"
     connection.execute("set local synchronize_seqscans = off")
     with (
-        duckdb.connect(database_path(database), config=ROOM) as destination,
+        duckdb.connect(database_path(database), config=READ_CONFIG) as destination,
         connection.cursor() as cursor,
         ThreadPoolExecutor(1) as other,
         _pipe() as (reader, writer),
@@ -119,7 +121,7 @@ def copy_out(
             with reader:
                 destination.execute(
                     f"create table {identifier(table)} as from read_csv("
-                    f"'/dev/fd/{reader.fileno()}', columns = {{{types}}}, {READING})"
+                    f"'/dev/fd/{reader.fileno()}', columns = {{{types}}}, {READ_CSV_OPTIONS})"
                 )
 
         was_read = other.submit(read)

@@ -14,7 +14,7 @@ from alumniq_pipelines.adapters.warehouse.query_text import check_text
 from alumniq_pipelines.core.problems.command import UnusableQuery
 from alumniq_pipelines.core.problems.query import QueryTooSlow
 
-TEXT_AT_FAULT, NOT_ALLOWED = "42", "42501"
+SYNTAX_OR_ACCESS_ERROR, NOT_ALLOWED = "42", "42501"
 """The class of faults of the query's own text, and of those the one that names a missing right."""
 SHUTDOWN = "57P0"
 LIMITS = "set local lock_timeout = '10s'; set local idle_in_transaction_session_timeout = '1min'"
@@ -26,7 +26,7 @@ LIMIT_DISK = (
 """Only a superuser may limit what a query writes to the server's disk, and only a superuser may
 lift it again.
 """
-UNREADABLE = (NotImplementedError, ValueError, OverflowError, LookupError)
+UNREADABLE_VALUE_ERRORS = (NotImplementedError, ValueError, OverflowError, LookupError)
 """What psycopg raises for values that it cannot read: a query may have set another date style."""
 ROWS_AT_ONCE = 10_000
 RESULT_TYPES_SINCE = 160_000
@@ -60,7 +60,7 @@ def run(
         tables = [name for (name,) in found.fetchall()]
         check_text(sql, tables)
         _limit_time(connection, deadline)
-        with _refusals(connection, tables, seconds, TEXT_AT_FAULT):
+        with _refusals(connection, tables, seconds, SYNTAX_OR_ACCESS_ERROR):
             names, source = _open(connection, schema, sql)
         if not names:
             reason = "The query shows no columns."
@@ -72,7 +72,7 @@ def run(
 
 @contextmanager
 def _refusals(
-    connection: Connection[Any], tables: Sequence[str], seconds: float, explained: str
+    connection: Connection[Any], tables: Sequence[str], seconds: float, quotable_state: str
 ) -> Iterator[None]:
     """Raise UnusableQuery for what the database refuses; it is quoted where it holds no cells."""
     try:
@@ -84,10 +84,10 @@ def _refusals(
         if connection.broken or state.startswith(SHUTDOWN):
             raise
         reason = f"The query failed while it ran ({type(error).__name__})."
-        if state.startswith(explained):
+        if state.startswith(quotable_state):
             reason = f"{error.diag.message_primary}."
         raise UnusableQuery(reason, tables) from None
-    except UNREADABLE as error:
+    except UNREADABLE_VALUE_ERRORS as error:
         reason = f"The query failed while it ran ({type(error).__name__})."
         raise UnusableQuery(reason, tables) from None
 

@@ -16,7 +16,7 @@ from typing import Any
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from alumniq_pipelines.adapters.warehouse.version_facts import FACT_TYPES
+from alumniq_pipelines.adapters.warehouse.version_facts import METADATA_COLUMNS
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.loads.warehouse import GAPS
 from alumniq_pipelines.core.sql_text import identifier, literal
@@ -31,7 +31,7 @@ Columns = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SchemaLayout:
     """The names of one target's relations, quoted for SQL."""
 
     target: Target
@@ -57,7 +57,7 @@ class Place:
         return f"{self.schema}.{self.table}"
 
     @property
-    def facts(self) -> str:
+    def metadata(self) -> str:
         """What each version of the environment is."""
         return f"{self.schema}_versions._facts"
 
@@ -94,26 +94,27 @@ def schema_of(customer: str, environment: str) -> str:
     return f"{customer}_{environment}".replace("-", "_")
 
 
-def make(connection: Connection[Any], place: Place) -> None:
+def create_schemas(connection: Connection[Any], layout: SchemaLayout) -> None:
     """Make an environment's schemas and tables unless they are there; one maker at a time."""
-    if exists(connection, place.pointers) and exists(connection, place.gaps):
+    if exists(connection, layout.pointers) and exists(connection, layout.gaps):
         return
-    columns = ", ".join(f"{name} {kind}" for name, kind in FACT_TYPES.items())
-    shown = ", ".join(f"facts.{name}" for name in FACT_TYPES)
+    columns = ", ".join(f"{name} {kind}" for name, kind in METADATA_COLUMNS.items())
+    shown = ", ".join(f"facts.{name}" for name in METADATA_COLUMNS)
     with connection.transaction():
-        lock(connection, place.schema)
+        lock(connection, layout.schema)
         connection.execute(
-            f"create schema if not exists {place.schema};"
-            f"create schema if not exists {place.schema}_versions;"
-            f"create table if not exists {place.facts} "
+            f"create schema if not exists {layout.schema};"
+            f"create schema if not exists {layout.schema}_versions;"
+            f"create table if not exists {layout.metadata} "
             f"({columns}, shape text not null, primary key (feed, number));"
-            f"create table if not exists {place.pointers} "
+            f"create table if not exists {layout.pointers} "
             "(feed text primary key, number bigint not null, shape text not null);"
-            f"create table if not exists {place.gaps} "
+            f"create table if not exists {layout.gaps} "
             "(feed text, number bigint, place bigint, left_out bigint not null, "
             "primary key (feed, number, place));"
-            f"create or replace view {place.schema}.{OVERVIEW} as select {shown} "
-            f"from {place.facts} facts join {place.pointers} using (feed, number) order by feed"
+            f"create or replace view {layout.schema}.{OVERVIEW} as select {shown} "
+            f"from {layout.metadata} facts join {layout.pointers} using (feed, number) "
+            "order by feed"
         )
 
 
@@ -128,18 +129,18 @@ def lock(connection: Connection[Any], name: str) -> None:
     connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
 
 
-def facts(
-    connection: Connection[Any], place: Place, where: str = "true"
+def metadata(
+    connection: Connection[Any], layout: SchemaLayout, where: str = "true"
 ) -> Sequence[Mapping[str, Any]]:
     """Read what a target's versions are, newest first, and which of them `is_live`."""
-    if not exists(connection, place.pointers):
+    if not exists(connection, layout.pointers):
         return []
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
-            f"select facts.*, live.number is not null as is_live from {place.facts} facts "
-            f"left join {place.pointers} live using (feed, number) "
+            f"select facts.*, live.number is not null as is_live from {layout.metadata} facts "
+            f"left join {layout.pointers} live using (feed, number) "
             f"where feed = %s and {where} order by number desc",
-            [place.target.feed],
+            [layout.target.feed],
         ).fetchall()
 
 

@@ -45,7 +45,7 @@ GRANTS = """
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _SavedView:
     """What is kept of a view while it is away."""
 
     name: str
@@ -56,60 +56,60 @@ class _Kept:
     grants: Sequence[tuple[str | None, str, bool, str]]
 
 
-def put_view(connection: Connection[Any], view: str, columns: Columns, source: str) -> None:
+def replace_view(connection: Connection[Any], view: str, columns: Columns, source: str) -> None:
     """Let a view show columns of a source; raises ViewsInTheWay where others do not allow it."""
     if not exists(connection, view):
         connection.execute(f"create view {view} as {_select(columns, source)}")
         return
     before = columns_of(connection, view)
     if set(before) <= set(columns):
-        added = [each for each in columns if each not in before]
+        added = [column for column in columns if column not in before]
         statement = _select([*before, *added], source)
         connection.execute(f"create or replace view {view} as {statement}")
         return
-    _make_anew(connection, view, _select(columns, source))
+    _recreate(connection, view, _select(columns, source))
 
 
-def _make_anew(connection: Connection[Any], view: str, definition: str) -> None:
+def _recreate(connection: Connection[Any], view: str, definition: str) -> None:
     """Drop a view and its readers, and make them again."""
     readers = connection.execute(DEPENDENTS, {"view": view}).fetchall()
     stuck = [name for _, name, is_plain, *_ in readers if not is_plain]
     if stuck:
         raise ViewsInTheWay(view, stuck, "is materialized")
-    [(itself, owner, comment)] = connection.execute(
+    [(view_oid, owner, comment)] = connection.execute(
         "select oid, pg_get_userbyid(relowner), obj_description(oid, 'pg_class') "
         "from pg_class where oid = to_regclass(%s)",
         [view],
     ).fetchall()
-    kept = [_Kept(view, definition, owner, comment, "", _grants(connection, itself))]
+    saved = [_SavedView(view, definition, owner, comment, "", _grants(connection, view_oid))]
     for oid, name, _, text, its_owner, its_comment, options in readers:
         grants = _grants(connection, oid)
-        kept.append(_Kept(name, text, its_owner, its_comment, options, grants))
+        saved.append(_SavedView(name, text, its_owner, its_comment, options, grants))
     try:
-        for each in reversed(kept):
-            connection.execute(f"drop view {each.name}")
+        for dependent in reversed(saved):
+            connection.execute(f"drop view {dependent.name}")
     except errors.DependentObjectsStillExist as error:
-        raise ViewsInTheWay(view, [each.name], error.diag.message_detail or "") from None
-    for each in kept:
-        _restore(connection, view, each)
+        raise ViewsInTheWay(view, [dependent.name], error.diag.message_detail or "") from None
+    for dependent in saved:
+        _restore(connection, view, dependent)
 
 
-def _restore(connection: Connection[Any], public: str, kept: _Kept) -> None:
+def _restore(connection: Connection[Any], public: str, saved: _SavedView) -> None:
     """Make a view as it was, on what it reads now."""
-    options = f" with ({kept.options})" if kept.options else ""
+    options = f" with ({saved.options})" if saved.options else ""
     try:
-        connection.execute(f"create view {kept.name}{options} as {kept.definition}")
+        connection.execute(f"create view {saved.name}{options} as {saved.definition}")
     except (errors.UndefinedColumn, errors.UndefinedFunction, errors.DatatypeMismatch) as error:
-        raise ViewsInTheWay(public, [kept.name], error.diag.message_primary or "") from None
-    names = {name for name, _ in columns_of(connection, kept.name)}
-    for column, privilege, is_grantable, grantee in kept.grants:
+        raise ViewsInTheWay(public, [saved.name], error.diag.message_primary or "") from None
+    names = {name for name, _ in columns_of(connection, saved.name)}
+    for column, privilege, is_grantable, grantee in saved.grants:
         if column is None or column in names:
             what = f"{privilege} ({identifier(column)})" if column else privilege
             further = " with grant option" if is_grantable else ""
-            connection.execute(f"grant {what} on {kept.name} to {grantee}{further}")
-    if kept.comment is not None:
-        connection.execute(f"comment on view {kept.name} is {literal(kept.comment)}")
-    connection.execute(f"alter view {kept.name} owner to {identifier(kept.owner)}")
+            connection.execute(f"grant {what} on {saved.name} to {grantee}{further}")
+    if saved.comment is not None:
+        connection.execute(f"comment on view {saved.name} is {literal(saved.comment)}")
+    connection.execute(f"alter view {saved.name} owner to {identifier(saved.owner)}")
 
 
 def _grants(connection: Connection[Any], view: int) -> Sequence[tuple[str | None, str, bool, str]]:

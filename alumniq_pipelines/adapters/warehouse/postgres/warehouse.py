@@ -28,19 +28,19 @@ from alumniq_pipelines.adapters.warehouse.postgres.copy import (
 from alumniq_pipelines.adapters.warehouse.postgres.schema_layout import (
     NUMBER,
     Columns,
-    Place,
+    SchemaLayout,
     columns_of,
+    create_schemas,
     exists,
-    facts,
     lock,
-    make,
+    metadata,
     schema_of,
 )
-from alumniq_pipelines.adapters.warehouse.postgres.views import put_view
+from alumniq_pipelines.adapters.warehouse.postgres.views import replace_view
 from alumniq_pipelines.adapters.warehouse.version_facts import (
     VersionFile,
     describe,
-    facts_of,
+    metadata_values,
     version_of,
 )
 from alumniq_pipelines.core.feeds.field_map import FieldMap
@@ -56,13 +56,13 @@ from alumniq_pipelines.core.problems.outage import (
 from alumniq_pipelines.core.sql_text import identifier, literal
 
 CONNECT_SECONDS = 10
-PATIENCE = "set lock_timeout = '10min'; set idle_in_transaction_session_timeout = '10min'"
+LOCK_TIMEOUTS = "set lock_timeout = '10min'; set idle_in_transaction_session_timeout = '10min'"
 """How long another publisher of the same target is waited for, and a silent one kept."""
-BRIEFLY = "set local lock_timeout = '250ms'"
+SHORT_LOCK_TIMEOUT = "set local lock_timeout = '250ms'"
 """How long readers who come may have to wait behind us, who wait for one who reads."""
-IN_THE_WAY = (errors.LockNotAvailable, errors.DependentObjectsStillExist)
+BLOCKED_ERRORS = (errors.LockNotAvailable, errors.DependentObjectsStillExist)
 """A reader, or a view that somebody built on a version itself."""
-ROUGHLY = "set local default_statistics_target = 10"
+SMALL_SAMPLE = "set local default_statistics_target = 10"
 """Readers get plans from a small sample at once; autovacuum takes the full one, which would cost
 twice the time of copying 100,000 rows.
 """
@@ -80,24 +80,24 @@ class PostgresWarehouse:
 
     def live(self, target: Target) -> Version | None:
         """Answer the version that readers who come now will see."""
-        with self._connected() as connection:
-            return _live(connection, Place(target))
+        with self._connect() as connection:
+            return _live(connection, SchemaLayout(target))
 
     def live_rows(
         self, target: Target, scratch: Path, columns: Collection[str] | None = None
     ) -> LiveRows | None:
         """Answer the live version with its rows, copied into a file in `scratch`."""
-        place, database = Place(target), scratch / "live.duckdb"
-        with self._connected() as connection, connection.transaction():
+        layout, database = SchemaLayout(target), scratch / "live.duckdb"
+        with self._connect() as connection, connection.transaction():
             connection.execute("set transaction isolation level repeatable read")
-            live = _live(connection, place)
+            live = _live(connection, layout)
             if live is None:
                 return None
-            table = place.version(live.number)
+            table = layout.version(live.number)
             every = columns_of(connection, table)
-            wanted = [each for each in every if columns is None or each[0] in columns]
-            copy_out(connection, table, wanted or every[:1], database, place.table)
-            return LiveRows(live, database, place.table)
+            wanted = [column for column in every if columns is None or column[0] in columns]
+            copy_out(connection, table, wanted or every[:1], database, layout.table)
+            return LiveRows(live, database, layout.table)
 
     def publish(
         self,
@@ -111,69 +111,75 @@ class PostgresWarehouse:
     ) -> Version:
         """Complete a new version and move the pointer to it, in one transaction."""
         described = describe(target, field_map, accepted, number, job_id, now)
-        place = Place(target)
-        with self._connected() as connection:
-            make(connection, place)
+        layout = SchemaLayout(target)
+        with self._connect() as connection:
+            create_schemas(connection, layout)
             with connection.transaction():
-                lock(connection, place.view)
-                live = _live(connection, place)
+                lock(connection, layout.view)
+                live = _live(connection, layout)
                 if live is None or live.number < number:
-                    if not facts(connection, place, f"number = {number}"):
-                        _store(connection, place, accepted, described)
-                    live = _show(connection, place, number)
-            self._prune(connection, place, now)
+                    if not metadata(connection, layout, f"number = {number}"):
+                        _store(connection, layout, accepted, described)
+                    live = _set_live(connection, layout, number)
+            self._prune(connection, layout, now)
             return live
 
     def make_live(self, target: Target, number: int, now: datetime) -> Version:
         """Move the pointer to a version that is kept; raises UnknownVersion."""
         del now
-        place = Place(target)
-        with self._connected() as connection, connection.transaction():
-            lock(connection, place.view)
-            kept = [each["number"] for each in self._kept(connection, place)]
-            if number not in kept:
-                raise UnknownVersion(str(target), number, kept)
-            return _show(connection, place, number)
+        layout = SchemaLayout(target)
+        with self._connect() as connection, connection.transaction():
+            lock(connection, layout.view)
+            retained = [fact["number"] for fact in self._retained(connection, layout)]
+            if number not in retained:
+                raise UnknownVersion(str(target), number, retained)
+            return _set_live(connection, layout, number)
 
     def versions(self, target: Target) -> Sequence[Version]:
         """List the versions kept, newest first."""
-        place = Place(target)
-        with self._connected() as connection:
-            return [_version(place, each) for each in self._kept(connection, place)]
+        layout = SchemaLayout(target)
+        with self._connect() as connection:
+            return [_version(layout, fact) for fact in self._retained(connection, layout)]
 
     def query(
-        self, customer: str, environment: str, sql: str, most: int | None = None
+        self, customer: str, environment: str, sql: str, limit: int | None = None
     ) -> tuple[Sequence[str], Sequence[tuple[object, ...]]]:
         """Run one SELECT as a role that can read this environment alone: column names and rows."""
         if not CUSTOMER_PATTERN.fullmatch(customer) or environment not in set(Environment):
             raise NothingPublished(customer, environment)
         schema = schema_of(customer, environment)
-        with self._connected() as connection:
+        with self._connect() as connection:
             if not exists(connection, f"{schema}_versions._live"):
                 raise NothingPublished(customer, environment)
             role = reader_role.prepare_reader(connection, schema)
             return query.run(
-                connection, schema, role, sql, max_rows=most, seconds=self.query_seconds
+                connection, schema, role, sql, max_rows=limit, seconds=self.query_seconds
             )
 
-    def _kept(self, connection: Connection[Any], place: Place) -> Sequence[Mapping[str, Any]]:
+    def _retained(
+        self, connection: Connection[Any], layout: SchemaLayout
+    ) -> Sequence[Mapping[str, Any]]:
         """List what the versions kept are, newest first: the live one is always of them."""
-        found = facts(connection, place)
-        return [each for at, each in enumerate(found) if at < self.versions_kept or each["is_live"]]
+        found = metadata(connection, layout)
+        return [
+            facts
+            for index, facts in enumerate(found)
+            if index < self.versions_kept or facts["is_live"]
+        ]
 
-    def _prune(self, connection: Connection[Any], place: Place, now: datetime) -> None:
+    def _prune(self, connection: Connection[Any], layout: SchemaLayout, now: datetime) -> None:
         """Drop what is not kept; what is in the way now may be gone at the next publication."""
-        kept = {each["number"] for each in self._kept(connection, place)}
-        found = facts(connection, place)
+        retained = {fact["number"] for fact in self._retained(connection, layout)}
+        found = metadata(connection, layout)
         latest = (now - GRACE).astimezone(UTC).replace(tzinfo=None)
         for newer, old in pairwise(found):
-            if old["number"] not in kept and newer["published_at"] < latest:
-                with suppress(*IN_THE_WAY), connection.transaction():
-                    connection.execute(BRIEFLY)
-                    _drop(connection, place, old)
+            if old["number"] not in retained and newer["published_at"] < latest:
+                with suppress(*BLOCKED_ERRORS), connection.transaction():
+                    connection.execute(SHORT_LOCK_TIMEOUT)
+                    _drop(connection, layout, old)
 
     @contextmanager
-    def _connected(self) -> Iterator[Connection[Any]]:
+    def _connect(self) -> Iterator[Connection[Any]]:
         """Open a connection, and turn faults into WarehouseUnavailable, by kind alone."""
         try:
             with psycopg.connect(
@@ -183,33 +189,36 @@ class PostgresWarehouse:
                 application_name="alumniq",
                 client_encoding="utf8",
             ) as connection:
-                connection.execute(PATIENCE)
+                connection.execute(LOCK_TIMEOUTS)
                 yield connection
         except (psycopg.Error, duckdb.Error, OSError) as error:
             raise WarehouseUnavailable(type(error).__name__) from None
 
 
-def _live(connection: Connection[Any], place: Place) -> Version | None:
+def _live(connection: Connection[Any], layout: SchemaLayout) -> Version | None:
     """Read what the pointer leads to."""
-    found = facts(connection, place, "live.number is not null")
-    return _version(place, found[0]) if found else None
+    found = metadata(connection, layout, "live.number is not null")
+    return _version(layout, found[0]) if found else None
 
 
-def _version(place: Place, row: Mapping[str, Any]) -> Version:
+def _version(layout: SchemaLayout, row: Mapping[str, Any]) -> Version:
     """Read a version from its facts; its relation is the view that readers know."""
-    return replace(version_of(row).version, relation=place.relation)
+    return replace(version_of(row).version, relation=layout.relation)
 
 
 def _store(
-    connection: Connection[Any], place: Place, accepted: AcceptedRows, described: VersionFile
+    connection: Connection[Any],
+    layout: SchemaLayout,
+    accepted: AcceptedRows,
+    described: VersionFile,
 ) -> None:
     """Fill a table with accepted rows, and attach it to those with the same columns."""
     columns, number = accepted_columns(accepted), described.version.number
-    shape, table = place.shape(columns), place.version(number)
+    shape, table = layout.shape(columns), layout.version(number)
     types = "".join(f", {identifier(name)} {kind}" for name, kind in columns)
     own = identifier(NUMBER)
     connection.execute(
-        f"create table if not exists {place.inner(shape)} "
+        f"create table if not exists {layout.inner(shape)} "
         f"({own} bigint not null{types}) partition by list ({own});"
         f"create table {table} "
         f"({own} bigint not null default {number} check ({own} = {number}){types})"
@@ -217,55 +226,57 @@ def _store(
     found = copy_in(connection, accepted, table, columns)
     if found != accepted.rows:
         raise IncompleteVersion(accepted.rows, found)
-    copy_gaps(connection, accepted, place, number)
+    copy_gaps(connection, accepted, layout, number)
     connection.execute(
-        f"{ROUGHLY}; analyze {table};"
-        f"alter table {place.inner(shape)} attach partition {table} for values in ({number})"
+        f"{SMALL_SAMPLE}; analyze {table};"
+        f"alter table {layout.inner(shape)} attach partition {table} for values in ({number})"
     )
-    told = [*facts_of(described), shape]
-    marks = ", ".join(["%s"] * len(told))
-    connection.execute(f"insert into {place.facts} values ({marks})", told)
+    row = [*metadata_values(described), shape]
+    placeholders = ", ".join(["%s"] * len(row))
+    connection.execute(f"insert into {layout.metadata} values ({placeholders})", row)
 
 
-def _show(connection: Connection[Any], place: Place, number: int) -> Version:
+def _set_live(connection: Connection[Any], layout: SchemaLayout, number: int) -> Version:
     """Let readers see a version; only where its columns are others does the view change."""
-    [wanted] = facts(connection, place, f"number = {number}")
+    [wanted] = metadata(connection, layout, f"number = {number}")
     shape = wanted["shape"]
-    shown = facts(connection, place, "live.number is not null")
-    if not shown or shown[0]["shape"] != shape or not exists(connection, place.view):
+    shown = metadata(connection, layout, "live.number is not null")
+    if not shown or shown[0]["shape"] != shape or not exists(connection, layout.view):
         # A snapshot older than this view finds the version that the view came with.
-        which = f"{identifier(NUMBER)} = coalesce({place.live_number(shape)}, {number})"
-        source = f"{place.inner(shape)} where {which}"
-        _put_patiently(connection, place, columns_of(connection, place.inner(shape)), source)
+        condition = f"{identifier(NUMBER)} = coalesce({layout.live_number(shape)}, {number})"
+        source = f"{layout.inner(shape)} where {condition}"
+        _replace_view_with_retries(
+            connection, layout, columns_of(connection, layout.inner(shape)), source
+        )
     connection.execute(
-        f"insert into {place.pointers} values (%s, %s, %s) on conflict (feed) do update "
+        f"insert into {layout.pointers} values (%s, %s, %s) on conflict (feed) do update "
         "set number = excluded.number, shape = excluded.shape",
-        [place.target.feed, number, shape],
+        [layout.target.feed, number, shape],
     )
-    return _version(place, wanted)
+    return _version(layout, wanted)
 
 
-def _put_patiently(
-    connection: Connection[Any], place: Place, columns: Columns, source: str
+def _replace_view_with_retries(
+    connection: Connection[Any], layout: SchemaLayout, columns: Columns, source: str
 ) -> None:
     """Change a view in a moment when nobody reads it; raises ReadersInTheWay."""
     for _ in range(TRIES):
         try:
             with connection.transaction():
-                connection.execute(BRIEFLY)
-                put_view(connection, place.view, columns, source)
+                connection.execute(SHORT_LOCK_TIMEOUT)
+                replace_view(connection, layout.view, columns, source)
                 return
         except errors.LockNotAvailable:
             sleep(PAUSE_SECONDS)
-    raise ReadersInTheWay(place.relation, round(TRIES * PAUSE_SECONDS))
+    raise ReadersInTheWay(layout.relation, round(TRIES * PAUSE_SECONDS))
 
 
-def _drop(connection: Connection[Any], place: Place, old: Mapping[str, Any]) -> None:
+def _drop(connection: Connection[Any], layout: SchemaLayout, old: Mapping[str, Any]) -> None:
     """Drop a version, and with the last of its columns their partitioned table."""
-    lock(connection, place.view)
-    connection.execute(f"drop table {place.version(old['number'])}")
-    gone = [place.target.feed, old["number"]]
-    for beside in (place.facts, place.gaps):
-        connection.execute(f"delete from {beside} where feed = %s and number = %s", gone)
-    if not facts(connection, place, f"facts.shape = {literal(old['shape'])}"):
-        connection.execute(f"drop table {place.inner(old['shape'])}")
+    lock(connection, layout.view)
+    connection.execute(f"drop table {layout.version(old['number'])}")
+    key = [layout.target.feed, old["number"]]
+    for side_table in (layout.metadata, layout.gaps):
+        connection.execute(f"delete from {side_table} where feed = %s and number = %s", key)
+    if not metadata(connection, layout, f"facts.shape = {literal(old['shape'])}"):
+        connection.execute(f"drop table {layout.inner(old['shape'])}")

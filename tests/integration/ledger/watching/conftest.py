@@ -16,18 +16,18 @@ from alumniq_pipelines.core.loads.load import Load, LoadRequest, LoadState, Orig
 from alumniq_pipelines.core.loads.outcome import Outcome
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.monitoring.incident import Kind
-from alumniq_pipelines.core.monitoring.schedule import Rhythm
+from alumniq_pipelines.core.monitoring.schedule import DeliverySchedule
 from alumniq_pipelines.core.monitoring.watch import Watch
 from alumniq_pipelines.core.notifications.notification import DeliveryResult, Notification
 from alumniq_pipelines.core.notifications.staff import Staff
-from alumniq_pipelines.services.monitor import keep_watch
+from alumniq_pipelines.services.monitor import run_monitoring
 from alumniq_pipelines.settings import REPOSITORY
 
 CATALOG = read_catalog(REPOSITORY / "schemas")
 DUE = datetime(2026, 3, 5, 3, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
-NIGHTLY = Rhythm(cron="0 3 * * *")
+NIGHTLY = DeliverySchedule(cron="0 3 * * *")
 SENT = DeliveryResult(delivered=True, detail="250")
 GONE = DeliveryResult(delivered=False, detail="410", permanent=True)
 
@@ -44,15 +44,15 @@ class Installation:
     def at(self, now: datetime) -> Sequence[Notification]:
         """Look at everything at a time, deliver what is owed to staff then, and answer it."""
         self.now = now
-        keep_watch(self.ledger, self.buckets, CATALOG, self.staff, now)
-        owed = self.ledger.notifications.claim(now, MINUTE)
-        for each in owed:
-            self.ledger.notifications.record(each, SENT, now)
-        return [each for each in owed if each.incident_id is not None]
+        run_monitoring(self.ledger, self.buckets, CATALOG, self.staff, now)
+        pending = self.ledger.notifications.claim(now, MINUTE)
+        for notification in pending:
+            self.ledger.notifications.record(notification, SENT, now)
+        return [notification for notification in pending if notification.incident_id is not None]
 
     def subjects(self, now: datetime) -> list[str]:
         """Answer what staff are told at a time."""
-        return [each.notice.subject for each in self.at(now)]
+        return [notification.notice.subject for notification in self.at(now)]
 
     def deliver(self, target: Target, now: datetime, name: str | None = None) -> None:
         """Put a file into a customer's bucket."""
@@ -76,7 +76,7 @@ class Installation:
 
     def kinds(self) -> list[Kind]:
         """Answer the kinds of what is open."""
-        return [each.condition.kind for each in self.ledger.incidents.now_open()]
+        return [incident.condition.kind for incident in self.ledger.incidents.list_open()]
 
 
 def targets_of(customers: int, feeds: int) -> list[Target]:
@@ -98,7 +98,7 @@ def watch(installation: Installation, targets: Sequence[Target]) -> None:
     """Watch targets whose last file came in time the night before."""
     came = DUE - 24 * HOUR
     for target in targets:
-        if all(each.id != target.customer for each in installation.ledger.customers.all()):
+        if all(known.id != target.customer for known in installation.ledger.customers.all()):
             customer = Customer(target.customer, "A university", target.customer)
             installation.ledger.customers.add(customer, came)
             installation.buckets.create(target.customer)

@@ -6,7 +6,7 @@ from alumniq_pipelines.core.loads.load import LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.monitoring.incident import Kind
-from alumniq_pipelines.core.monitoring.schedule import Standing
+from alumniq_pipelines.core.monitoring.schedule import WatchState
 from alumniq_pipelines.core.notifications.notification import (
     Audience,
     Channel,
@@ -14,7 +14,7 @@ from alumniq_pipelines.core.notifications.notification import (
     Notice,
 )
 from alumniq_pipelines.core.notifications.staff import Staff
-from alumniq_pipelines.services.monitor import keep_watch
+from alumniq_pipelines.services.monitor import run_monitoring
 from tests.integration.ledger.watching.conftest import (
     CATALOG,
     DUE,
@@ -26,7 +26,7 @@ from tests.integration.ledger.watching.conftest import (
 )
 
 
-def test_a_load_that_takes_for_hours_is_told_also_where_nobody_watches(
+def test_a_load_that_takes_hours_is_notified_also_without_a_watch(
     installation: Installation, target: Target
 ) -> None:
     installation.ledger.watches.remove(target, DUE)
@@ -41,7 +41,7 @@ def test_a_load_that_takes_for_hours_is_told_also_where_nobody_watches(
     assert "over after 59 min" in over.notice.body
 
 
-def test_a_load_that_failed_for_reasons_of_ours_is_told_over_when_one_succeeds(
+def test_an_incident_of_a_load_failed_by_us_recovers_when_one_succeeds(
     installation: Installation, target: Target
 ) -> None:
     load = installation.accept(target, DUE)
@@ -57,25 +57,25 @@ def test_a_load_that_failed_for_reasons_of_ours_is_told_over_when_one_succeeds(
     ]
 
 
-def test_a_receiver_that_takes_nothing_is_told_once_and_over_when_it_does(
+def test_a_failing_receiver_is_notified_once_and_recovers_when_it_accepts(
     installation: Installation, target: Target
 ) -> None:
-    def owe(now: datetime, result: DeliveryResult) -> None:
+    def enqueue(now: datetime, result: DeliveryResult) -> None:
         notice = Notice(
             Channel.CALLBACK, "https://iqu.example/s3cret", "{}", audience=Audience.CUSTOMER
         )
         load = installation.accept(target, now)
         installation.ledger.loads.end(load.job_id, Outcome(LoadState.SUCCEEDED), [notice], now)
-        for each in installation.ledger.notifications.claim(now, MINUTE):
-            installation.ledger.notifications.record(each, result, now)
+        for notification in installation.ledger.notifications.claim(now, MINUTE):
+            installation.ledger.notifications.record(notification, result, now)
 
-    owe(DUE, GONE)
-    (told,) = installation.at(DUE + MINUTE)
-    assert told.notice.subject == "Staff: Notifications cannot be delivered: iqu0, callback"
-    assert "s3cret" not in told.notice.body
-    owe(DUE + 24 * HOUR, GONE)
+    enqueue(DUE, GONE)
+    (notified,) = installation.at(DUE + MINUTE)
+    assert notified.notice.subject == "Staff: Notifications cannot be delivered: iqu0, callback"
+    assert "s3cret" not in notified.notice.body
+    enqueue(DUE + 24 * HOUR, GONE)
     assert installation.subjects(DUE + 24 * HOUR) == []
-    owe(DUE + 48 * HOUR, SENT)
+    enqueue(DUE + 48 * HOUR, SENT)
     assert installation.subjects(DUE + 48 * HOUR) == [
         "Staff: over: Notifications cannot be delivered: iqu0, callback"
     ]
@@ -87,29 +87,29 @@ def test_a_mail_to_staff_that_cannot_be_delivered_is_not_laid_to_the_customers_c
     notices = Staff(("wrong@alumniq.example",)).notices("Not loaded", "It failed.")
     load = installation.accept(target, DUE)
     installation.ledger.loads.end(load.job_id, Outcome(LoadState.SUCCEEDED), notices, DUE)
-    for each in installation.ledger.notifications.claim(DUE, MINUTE):
-        installation.ledger.notifications.record(each, GONE, DUE)
-    (told,) = installation.at(DUE + MINUTE)
-    assert told.notice.subject == "Staff: Notifications to staff cannot be delivered: mail"
-    assert "ALUMNIQ_STAFF_EMAIL" in told.notice.body
-    assert "customer" not in told.notice.body
+    for notification in installation.ledger.notifications.claim(DUE, MINUTE):
+        installation.ledger.notifications.record(notification, GONE, DUE)
+    (notified,) = installation.at(DUE + MINUTE)
+    assert notified.notice.subject == "Staff: Notifications to staff cannot be delivered: mail"
+    assert "ALUMNIQ_STAFF_EMAIL" in notified.notice.body
+    assert "customer" not in notified.notice.body
 
 
-def test_old_troubles_are_dropped_without_a_word(
+def test_old_incidents_are_closed_without_notice(
     installation: Installation, target: Target
 ) -> None:
     installation.ledger.watches.remove(target, DUE)
     notice = Notice(Channel.CALLBACK, "https://iqu.example/x", "{}", audience=Audience.CUSTOMER)
     load = installation.accept(target, DUE)
     installation.ledger.loads.end(load.job_id, Outcome(LoadState.SUCCEEDED), [notice], DUE)
-    for each in installation.ledger.notifications.claim(DUE, MINUTE):
-        installation.ledger.notifications.record(each, GONE, DUE)
+    for notification in installation.ledger.notifications.claim(DUE, MINUTE):
+        installation.ledger.notifications.record(notification, GONE, DUE)
     assert len(installation.subjects(DUE + MINUTE)) == 1
     assert installation.subjects(DUE + timedelta(days=15)) == []
     assert installation.kinds() == []
 
 
-def test_without_channels_incidents_are_kept_all_the_same(
+def test_without_channels_incidents_are_recorded_all_the_same(
     installation: Installation, target: Target
 ) -> None:
     del target
@@ -118,10 +118,12 @@ def test_without_channels_incidents_are_kept_all_the_same(
     assert installation.kinds() == [Kind.NO_FILE]
 
 
-def test_what_one_look_found_is_answered(installation: Installation, target: Target) -> None:
-    watched = keep_watch(
+def test_a_monitoring_pass_returns_what_it_found(
+    installation: Installation, target: Target
+) -> None:
+    watched = run_monitoring(
         installation.ledger, installation.buckets, CATALOG, installation.staff, DUE + 3 * HOUR
     )
-    (stand,) = watched.stands
-    assert (stand.target, stand.expectation.standing) == (target, Standing.SILENT)
-    assert (watched.opened, watched.told, watched.closed) == (1, 1, 0)
+    (status,) = watched.statuses
+    assert (status.target, status.expectation.state) == (target, WatchState.SILENT)
+    assert (watched.opened, watched.notified, watched.closed) == (1, 1, 0)

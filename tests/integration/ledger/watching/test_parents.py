@@ -19,15 +19,15 @@ def test_a_store_that_is_away_is_one_alert_and_not_fifty(installation: Installat
     away = installation.buckets.root.with_name("away")
     installation.buckets.root.rename(away)
     start = DUE + 3 * HOUR
-    told = [installation.subjects(start + minutes * MINUTE) for minutes in range(30)]
-    assert [each for each in told if each] == [["Staff: The bucket store cannot be reached"]]
-    assert told[5] != []
+    subjects = [installation.subjects(start + minutes * MINUTE) for minutes in range(30)]
+    assert [found for found in subjects if found] == [["Staff: The bucket store cannot be reached"]]
+    assert subjects[5] != []
     away.rename(installation.buckets.root)
-    told_after = installation.subjects(start + 30 * MINUTE)
-    assert told_after == ["Staff: over: The bucket store cannot be reached", "Staff: 50 alarms"]
+    later_subjects = installation.subjects(start + 30 * MINUTE)
+    assert later_subjects == ["Staff: over: The bucket store cannot be reached", "Staff: 50 alarms"]
 
 
-def test_a_store_that_was_away_for_a_moment_is_told_to_nobody(
+def test_a_store_that_was_away_for_a_moment_notifies_nobody(
     installation: Installation, target: Target
 ) -> None:
     installation.end(installation.accept(target, DUE), DUE)
@@ -46,9 +46,11 @@ def test_one_bucket_that_is_away_is_one_alert_for_its_customer_alone(
     watch(installation, targets)
     shutil.rmtree(installation.buckets.open("iqu0").root)
     installation.at(DUE + 3 * HOUR)
-    told = installation.at(DUE + 3 * HOUR + 6 * MINUTE)
-    assert [each.notice.subject for each in told] == ["Staff: The bucket iqu0 cannot be reached"]
-    assert sorted(installation.kinds()) == [Kind.BUCKET_AWAY, *[Kind.NO_FILE] * 3]
+    subjects = installation.at(DUE + 3 * HOUR + 6 * MINUTE)
+    assert [notification.notice.subject for notification in subjects] == [
+        "Staff: The bucket iqu0 cannot be reached"
+    ]
+    assert sorted(installation.kinds()) == [Kind.BUCKET_UNAVAILABLE, *[Kind.NO_FILE] * 3]
 
 
 def test_a_queue_that_is_stuck_is_one_alert_and_its_loads_get_time_to_catch_up(
@@ -58,8 +60,8 @@ def test_a_queue_that_is_stuck_is_one_alert_and_its_loads_get_time_to_catch_up(
     watch(installation, targets)
     loads = [installation.accept(target, DUE) for target in targets]
     start = DUE + 2 * HOUR + MINUTE
-    told = [installation.subjects(start + minutes * MINUTE) for minutes in range(60)]
-    assert [each for each in told if each] == [["Staff: The queue of loads is stuck"]]
+    subjects = [installation.subjects(start + minutes * MINUTE) for minutes in range(60)]
+    assert [found for found in subjects if found] == [["Staff: The queue of loads is stuck"]]
     again = start + HOUR
     installation.run(loads[0], again)
     assert installation.subjects(again) == ["Staff: over: The queue of loads is stuck"]
@@ -71,16 +73,16 @@ def test_a_queue_that_is_stuck_is_one_alert_and_its_loads_get_time_to_catch_up(
     ]
 
 
-def test_a_daemon_that_was_off_all_night_tells_of_no_load_that_it_is_about_to_do(
+def test_a_daemon_that_was_off_all_night_raises_no_incident_for_loads_about_to_run(
     installation: Installation, target: Target
 ) -> None:
     load = installation.accept(target, DUE)
-    first_look = DUE + 8 * HOUR
-    assert installation.subjects(first_look) == []
-    installation.run(load, first_look + MINUTE)
-    assert installation.subjects(first_look + MINUTE) == []
-    installation.end(load, first_look + 20 * MINUTE)
-    assert installation.subjects(first_look + 20 * MINUTE) == []
+    first_pass = DUE + 8 * HOUR
+    assert installation.subjects(first_pass) == []
+    installation.run(load, first_pass + MINUTE)
+    assert installation.subjects(first_pass + MINUTE) == []
+    installation.end(load, first_pass + 20 * MINUTE)
+    assert installation.subjects(first_pass + 20 * MINUTE) == []
     assert installation.kinds() == []
 
 

@@ -3,9 +3,9 @@
 from alumniq_pipelines.core.loads.load import LoadRequest, LoadState, Origin, new_job_id
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.monitoring.incident import Kind, Resolution
-from alumniq_pipelines.core.monitoring.schedule import Rhythm
+from alumniq_pipelines.core.monitoring.schedule import DeliverySchedule
 from alumniq_pipelines.core.monitoring.watch import Watch
-from alumniq_pipelines.services.monitor import keep_watch
+from alumniq_pipelines.services.monitor import run_monitoring
 from tests.integration.ledger.watching.conftest import (
     CATALOG,
     DUE,
@@ -17,16 +17,16 @@ from tests.integration.ledger.watching.conftest import (
 )
 
 
-def test_a_file_that_does_not_come_is_told_once_and_its_recovery_with_its_length(
+def test_a_missed_delivery_is_notified_once_and_its_recovery_with_its_duration(
     installation: Installation, target: Target
 ) -> None:
     assert installation.subjects(DUE) == []
     assert installation.subjects(DUE + 2 * HOUR) == []
-    told = installation.at(DUE + 2 * HOUR + MINUTE)
-    assert [each.notice.subject for each in told] == [
+    notifications = installation.at(DUE + 2 * HOUR + MINUTE)
+    assert [notification.notice.subject for notification in notifications] == [
         "Staff: No file came: warehouse (iqu0, production)"
     ]
-    assert "It was due 2026-03-05 03:00 UTC" in told[0].notice.body
+    assert "It was due 2026-03-05 03:00 UTC" in notifications[0].notice.body
     for hours in range(3, 30):
         assert installation.subjects(DUE + hours * HOUR) == []
     load = installation.accept(target, DUE + 30 * HOUR)
@@ -38,14 +38,14 @@ def test_a_file_that_does_not_come_is_told_once_and_its_recovery_with_its_length
     assert installation.kinds() == []
 
 
-def test_a_file_that_comes_within_its_grace_is_told_to_nobody(
+def test_a_file_that_comes_within_its_grace_notifies_nobody(
     installation: Installation, target: Target
 ) -> None:
     installation.end(installation.accept(target, DUE + HOUR), DUE + HOUR)
     assert installation.subjects(DUE + 5 * HOUR) == []
 
 
-def test_the_four_kinds_are_told_apart(installation: Installation) -> None:
+def test_the_four_kinds_are_distinguished(installation: Installation) -> None:
     no_file, no_post, no_outcome, failing = targets = targets_of(4, 1)
     watch(installation, targets)
     installation.deliver(no_post, DUE + MINUTE)
@@ -55,13 +55,13 @@ def test_the_four_kinds_are_told_apart(installation: Installation) -> None:
     installation.run(running, DUE + HOUR)
     failed = installation.accept(failing, DUE + MINUTE)
     installation.end(failed, DUE + HOUR, LoadState.FAILED)
-    (told,) = installation.at(DUE + 2 * HOUR + MINUTE)
-    assert told.notice.subject == "Staff: 4 alarms"
-    assert f"No file came: {no_file.feed} (iqu0, production)" in told.notice.body
-    assert "A file came without a webhook" in told.notice.body
-    assert f"Load {running.job_id} was accepted" in told.notice.body
-    assert f"Load {failed.job_id} of warehouse.csv is failed" in told.notice.body
-    assert installation.kinds() == [Kind.NO_FILE, Kind.NO_POST, Kind.NO_OUTCOME, Kind.FAILING]
+    (notifications,) = installation.at(DUE + 2 * HOUR + MINUTE)
+    assert notifications.notice.subject == "Staff: 4 alarms"
+    assert f"No file came: {no_file.feed} (iqu0, production)" in notifications.notice.body
+    assert "A file came without a webhook" in notifications.notice.body
+    assert f"Load {running.job_id} was accepted" in notifications.notice.body
+    assert f"Load {failed.job_id} of warehouse.csv is failed" in notifications.notice.body
+    assert installation.kinds() == [Kind.NO_FILE, Kind.NOT_REQUESTED, Kind.NO_OUTCOME, Kind.FAILING]
 
 
 def test_a_dated_file_without_a_webhook_is_found_among_old_ones(
@@ -73,8 +73,10 @@ def test_a_dated_file_without_a_webhook_is_found_among_old_ones(
     last = installation.ledger.loads.accept(request, DUE - 23 * HOUR)
     installation.end(last, DUE - 23 * HOUR)
     installation.deliver(target, DUE, "warehouse-2026-03-05.csv")
-    (told,) = installation.at(DUE + 3 * HOUR)
-    assert "warehouse-2026-03-05.csv was delivered 2026-03-05 03:00 UTC" in told.notice.body
+    (notifications,) = installation.at(DUE + 3 * HOUR)
+    assert (
+        "warehouse-2026-03-05.csv was delivered 2026-03-05 03:00 UTC" in notifications.notice.body
+    )
 
 
 def test_a_load_that_staff_made_by_hand_does_not_hide_that_nothing_came(
@@ -84,7 +86,7 @@ def test_a_load_that_staff_made_by_hand_does_not_hide_that_nothing_came(
     assert installation.subjects(DUE + 3 * HOUR) != []
 
 
-def test_staff_end_a_silence_by_loading_by_hand_what_failed(
+def test_staff_end_a_missed_delivery_by_loading_by_hand_what_failed(
     installation: Installation, target: Target
 ) -> None:
     installation.end(installation.accept(target, DUE), DUE, LoadState.FAILED)
@@ -95,22 +97,22 @@ def test_staff_end_a_silence_by_loading_by_hand_what_failed(
     assert over.startswith("Staff: over:")
 
 
-def test_a_file_that_does_not_follow_another_in_its_period_is_told(
+def test_a_file_that_does_not_follow_another_in_its_period_is_notified(
     installation: Installation, target: Target
 ) -> None:
-    every_six_hours = Rhythm(period=6 * HOUR, grace=HOUR)
+    every_six_hours = DeliverySchedule(period=6 * HOUR, grace=HOUR)
     often = Watch(target, every_six_hours, DUE - 48 * HOUR)
     installation.ledger.watches.set(often, DUE)
     installation.end(installation.accept(target, DUE), DUE)
     assert installation.subjects(DUE + 7 * HOUR) == []
-    (told,) = installation.at(DUE + 7 * HOUR + MINUTE)
-    assert told.notice.subject == "Staff: No file came: warehouse (iqu0, production)"
+    (notifications,) = installation.at(DUE + 7 * HOUR + MINUTE)
+    assert notifications.notice.subject == "Staff: No file came: warehouse (iqu0, production)"
     late = DUE + 8 * HOUR
     installation.end(installation.accept(target, late), late)
-    assert installation.subjects(late) == [f"Staff: over: {told.notice.subject[7:]}"]
+    assert installation.subjects(late) == [f"Staff: over: {notifications.notice.subject[7:]}"]
 
 
-def test_a_snooze_drops_what_is_open_without_a_word_and_holds_until_it_ends(
+def test_a_snooze_closes_open_incidents_without_notice_and_lasts_until_it_ends(
     installation: Installation, target: Target
 ) -> None:
     assert len(installation.subjects(DUE + 3 * HOUR)) == 1
@@ -123,7 +125,7 @@ def test_a_snooze_drops_what_is_open_without_a_word_and_holds_until_it_ends(
     assert len(installation.subjects(until + 27 * HOUR)) == 1
 
 
-def test_what_is_watched_no_more_is_dropped_without_a_word(
+def test_removing_a_watch_closes_its_incident_without_notice(
     installation: Installation, target: Target
 ) -> None:
     installation.subjects(DUE + 3 * HOUR)
@@ -132,11 +134,13 @@ def test_what_is_watched_no_more_is_dropped_without_a_word(
     assert installation.kinds() == []
 
 
-def test_two_who_look_at_once_tell_once(installation: Installation, target: Target) -> None:
+def test_two_simultaneous_monitoring_passes_notify_once(
+    installation: Installation, target: Target
+) -> None:
     del target
     now = DUE + 3 * HOUR
     for _ in range(2):
-        keep_watch(installation.ledger, installation.buckets, CATALOG, installation.staff, now)
+        run_monitoring(installation.ledger, installation.buckets, CATALOG, installation.staff, now)
     assert len(installation.ledger.notifications.claim(now, MINUTE)) == 1
 
 

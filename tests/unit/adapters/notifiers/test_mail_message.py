@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from alumniq_pipelines.adapters.notifiers.mail import message_of, paragraphs
+from alumniq_pipelines.adapters.notifiers.mail import build_message, paragraphs
 from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.notifications.notification import (
     Audience,
@@ -42,7 +42,7 @@ def as_read(message: EmailMessage) -> EmailMessage:
 
 
 def test_a_mail_reads_back_with_its_headers_and_text() -> None:
-    message = as_read(message_of(mail(), SENDER))
+    message = as_read(build_message(mail(), SENDER))
     assert message["To"] == "you@example.edu"
     assert message["From"] == SENDER
     assert message["Subject"] == "S"
@@ -55,7 +55,7 @@ def test_a_mail_reads_back_with_its_headers_and_text() -> None:
 
 
 def test_the_html_part_says_the_same_escaped() -> None:
-    html = as_read(message_of(mail(), SENDER)).get_body(("html",))
+    html = as_read(build_message(mail(), SENDER)).get_body(("html",))
     assert html is not None
     content = html.get_content()
     assert "&lt;b&gt;lastname&lt;/b&gt; is required" in content
@@ -66,7 +66,7 @@ def test_the_html_part_says_the_same_escaped() -> None:
 
 
 def test_a_mail_is_seven_bits_wide_and_short_of_line() -> None:
-    wire = message_of(mail(body="é" * 5_000 + "\n"), SENDER).as_bytes()
+    wire = build_message(mail(body="é" * 5_000 + "\n"), SENDER).as_bytes()
     assert wire.isascii()
     assert max(map(len, wire.split(b"\r\n"))) < 998
 
@@ -74,10 +74,10 @@ def test_a_mail_is_seven_bits_wide_and_short_of_line() -> None:
 @pytest.mark.parametrize("end", ["\r\n", "\n", "\r"])
 def test_an_address_cannot_add_a_header(end: str) -> None:
     with pytest.raises(ValueError, match=r"linefeed or carriage return"):
-        message_of(mail(address=f"you@example.edu{end}Bcc: all@example.edu"), SENDER)
+        build_message(mail(address=f"you@example.edu{end}Bcc: all@example.edu"), SENDER)
 
 
-def test_paragraphs_are_told_apart() -> None:
+def test_paragraphs_are_separated() -> None:
     prose, errors, remedy, counts = paragraphs(TEXT)
     assert prose.prose == "warehouse.csv was not loaded."
     assert errors.heading == "What went wrong:"
@@ -90,7 +90,7 @@ def test_paragraphs_are_told_apart() -> None:
 @example(" ")
 @example("one\n\n\n\ntwo\n")
 def test_any_text_becomes_a_mail(body: str) -> None:
-    message = as_read(message_of(mail(body=body), SENDER))
+    message = as_read(build_message(mail(body=body), SENDER))
     assert [part.get_content_type() for part in message.iter_parts()] == [
         "text/plain",
         "text/html",

@@ -6,14 +6,16 @@ from email.utils import format_datetime
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from alumniq_pipelines.adapters.notifiers.http import asked_wait
+from alumniq_pipelines.adapters.notifiers.http import parse_retry_after
 
 
 def test_retry_after_may_be_a_date() -> None:
-    wait = asked_wait(format_datetime(datetime.now(UTC) + timedelta(minutes=10), usegmt=True))
+    wait = parse_retry_after(
+        format_datetime(datetime.now(UTC) + timedelta(minutes=10), usegmt=True)
+    )
     assert wait is not None
     assert timedelta(minutes=9, seconds=50) < wait <= timedelta(minutes=10)
-    assert asked_wait("Sun, 06 Nov 1994 08:49:37 GMT") == timedelta()
+    assert parse_retry_after("Sun, 06 Nov 1994 08:49:37 GMT") == timedelta()
 
 
 @given(st.one_of(st.text(), st.from_regex(r"[0-9]{1,40}", fullmatch=True)))
@@ -21,5 +23,5 @@ def test_retry_after_may_be_a_date() -> None:
 @example("Sun, 06 Nov 1994 08:49:37")
 @example("²")
 def test_no_retry_after_does_harm(value: str) -> None:
-    wait = asked_wait(value)
+    wait = parse_retry_after(value)
     assert wait is None or wait >= timedelta()

@@ -11,8 +11,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from alumniq_pipelines.checking.structure import blocks, scan
-from alumniq_pipelines.checking.structure.blocks import Layout, values_of
-from alumniq_pipelines.checking.structure.scan import Structure, as_it_is, mend, prove
+from alumniq_pipelines.checking.structure.blocks import Layout, parse_record
+from alumniq_pipelines.checking.structure.scan import (
+    Structure,
+    assume_regular,
+    copy_regular,
+    verify_regular,
+)
 from alumniq_pipelines.core.problems.file import (
     BrokenQuoting,
     EmptyFile,
@@ -33,17 +38,17 @@ def examined(folder: Path, content: bytes, width: int = WIDTH, delimiter: str = 
     path = folder / "file.csv"
     path.write_bytes(content)
     layout = Layout(delimiter, '"', width)
-    proven = prove(path, layout, unwatched)
-    mended = mend(path, layout, folder / "mended.csv", unwatched)
+    proven = verify_regular(path, layout, ignore_progress)
+    repaired = copy_regular(path, layout, folder / "mended.csv", ignore_progress)
     if proven is None:
-        return mended
-    assert proven.text == as_it_is(path, layout, content.decode())
-    assert regular_rows(proven) == regular_rows(mended)
-    assert proven.marks == mended.marks
+        return repaired
+    assert proven.text == assume_regular(path, layout, content.decode())
+    assert regular_rows(proven) == regular_rows(repaired)
+    assert proven.marks == repaired.marks
     return proven
 
 
-def unwatched(fraction: float) -> None:
+def ignore_progress(fraction: float) -> None:
     assert 0 <= fraction <= 1
 
 
@@ -96,8 +101,8 @@ def test_whatever_is_accepted_reads_as_python_reads_it_strictly(tmp_path: Path, 
     irregular = {n: (line, len(row)) for n, (line, row) in enumerate(records, 1) if len(row) != 2}
     lines = structure.lines_of(range(1, len(records) + 1))
     assert list(lines.values()) == [line for line, _row in records]
-    passages = structure.passages_of(np.arange(1, len(records) + 1))
-    again = [(line, values_of(record.decode(), ",", '"')) for line, record in passages]
+    passages = structure.read_rows(np.arange(1, len(records) + 1))
+    again = [(line, parse_record(record.decode(), ",", '"')) for line, record in passages]
     assert again == records
     found = zip(structure.irregular.tolist(), structure.values.tolist(), strict=True)
     assert {row: (lines[row], values) for row, values in found} == irregular
@@ -147,7 +152,7 @@ def test_files_load_the_same_whatever_ends_their_lines(tmp_path: Path, end: str)
 
 
 @pytest.mark.usefixtures("block_bytes")
-def test_mixed_line_ends_are_read_alike_and_told(tmp_path: Path) -> None:
+def test_mixed_line_ends_are_read_alike_and_noted(tmp_path: Path) -> None:
     structure = examined(tmp_path, b"a,b\n1,2\r\n3,4\r5,6")
     assert regular_rows(structure) == [["1", "2"], ["3", "4"], ["5", "6"]]
     assert structure.notes
@@ -206,7 +211,7 @@ def test_a_file_of_nothing_is_empty(tmp_path: Path, content: bytes) -> None:
 def test_an_endless_row_is_refused_without_reading_it_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blocks, "MOST_BYTES_OF_A_ROW", 100)
+    monkeypatch.setattr(blocks, "MAX_ROW_BYTES", 100)
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 64)
     with pytest.raises(RowTooLong) as refused:
         examined(tmp_path, b'a,b\n1,2\n3,"' + b"x\n" * 500)
@@ -232,10 +237,10 @@ def test_a_byte_order_mark_inside_a_value_is_text(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("block_bytes")
 @pytest.mark.parametrize("row", ["", "1,2", "1,2,3,4"])
-def test_misshapen_rows_are_kept_up_to_a_limit(
+def test_misshapen_rows_are_stored_up_to_a_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: str
 ) -> None:
-    monkeypatch.setattr(scan, "MOST_IRREGULAR", 4)
+    monkeypatch.setattr(scan, "MAX_IRREGULAR", 4)
     content = ("a,b,c\n1,2,3\n" + 4 * f"{row}\n" + "1,2,3\n").encode()
     assert len(examined(tmp_path, content, width=3).irregular) == 4
     with pytest.raises(TooManyMisshapenRows) as refused:
@@ -245,7 +250,7 @@ def test_misshapen_rows_are_kept_up_to_a_limit(
 
 @pytest.mark.usefixtures("block_bytes")
 def test_rows_are_read_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scan, "MOST_ROWS", 5)
+    monkeypatch.setattr(scan, "MAX_ROWS", 5)
     content = b"a,b,c\n" + b"1,2,3\n" * 5
     assert examined(tmp_path, content, width=3).rows_read == 5
     for more in (b"1,2,3\n", b"1,2\n"):

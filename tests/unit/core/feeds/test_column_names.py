@@ -256,9 +256,9 @@ def test_a_misspelt_name_is_known_by_what_it_stands_for(
 ) -> None:
     known = ColumnNames(CATALOG.feed(feed))
     absent = column_names(feed)
-    assert known.meant_by(name, absent) == column
-    present = [each for each in absent if each != column]
-    assert known.meant_by(name, present) is None
+    assert known.probable_match(name, absent) == column
+    present = [column_name for column_name in absent if column_name != column]
+    assert known.probable_match(name, present) is None
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_a_misspelt_name_is_known_by_what_it_stands_for(
     [(feed, name) for feed, names in COLUMNS_OF_THEIR_OWN.items() for name in names],
 )
 def test_a_column_of_its_own_is_no_misspelling(feed: str, name: str) -> None:
-    assert ColumnNames(CATALOG.feed(feed)).meant_by(name, column_names(feed)) is None
+    assert ColumnNames(CATALOG.feed(feed)).probable_match(name, column_names(feed)) is None
 
 
 def test_every_field_map_is_in_both_tables() -> None:
@@ -278,10 +278,10 @@ def test_no_known_column_is_taken_for_another_that_is_absent() -> None:
     for field_map in CATALOG:
         names = [column.name for column in field_map.columns]
         for absent in names:
-            fields = tuple(each for each in field_map.columns if each.name != absent)
+            fields = tuple(column for column in field_map.columns if column.name != absent)
             schema = field_map.table_schema.model_copy(update={"fields": fields})
             others = ColumnNames(field_map.model_copy(update={"table_schema": schema}))
-            assert others.meant_by(absent, []) is None
+            assert others.probable_match(absent, []) is None
 
 
 @pytest.mark.parametrize(

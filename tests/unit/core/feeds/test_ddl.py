@@ -10,7 +10,11 @@ EVERY_TYPE = FieldMap.model_validate(
     {
         "name": "every-type",
         "path": "x",
-        "schema": {"fields": [{"name": f"{each} é", "type": each} for each in STORED_TYPES]},
+        "schema": {
+            "fields": [
+                {"name": f"{stored_type} é", "type": stored_type} for stored_type in STORED_TYPES
+            ]
+        },
     }
 )
 COLUMNS = [*(column.name for column in EVERY_TYPE.columns), 'own "x"__c']
@@ -25,7 +29,7 @@ def test_duckdb_makes_the_table_as_it_is_described() -> None:
     with duckdb.connect() as connection:
         connection.execute(create_table(EVERY_TYPE, relation, COLUMNS, "duckdb"))
         described = connection.execute(f"DESCRIBE {relation}").fetchall()
-    expected = [*(each.duckdb for each in STORED_TYPES.values()), "VARCHAR"]
+    expected = [*(stored_type.duckdb for stored_type in STORED_TYPES.values()), "VARCHAR"]
     assert [row[:2] for row in described] == list(zip(COLUMNS, expected, strict=True))
 
 

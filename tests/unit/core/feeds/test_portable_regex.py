@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from alumniq_pipelines.core.feeds.portable_regex import unportable
+from alumniq_pipelines.core.feeds.portable_regex import portability_error
 
 ATOMS = st.sampled_from(
     [*"aB7é\u0663 _-.,", r"\.", r"\-", "[0-9]", "[^a-c]", "[A-Za-z_]", "[é-ü]", "(?:ab|c)", "(x)"]
@@ -40,7 +40,7 @@ def matches_in_duckdb(duck: duckdb.DuckDBPyConnection, pattern: str, text: str) 
 def test_a_portable_pattern_means_the_same_to_python_and_to_duckdb(
     duck: duckdb.DuckDBPyConnection, pattern: str, text: str
 ) -> None:
-    assert unportable(pattern) is None
+    assert portability_error(pattern) is None
     matches = re.fullmatch(pattern, text) is not None
     assert matches_in_duckdb(duck, pattern, text) == matches
 
@@ -50,7 +50,7 @@ def test_a_portable_pattern_means_the_same_to_python_and_to_duckdb(
 def test_whatever_is_let_through_means_the_same_to_both_engines(
     duck: duckdb.DuckDBPyConnection, pattern: str, text: str
 ) -> None:
-    if unportable(pattern) is None:
+    if portability_error(pattern) is None:
         matches = re.fullmatch(pattern, text) is not None
         assert matches_in_duckdb(duck, pattern, text) == matches
 
@@ -84,4 +84,4 @@ def test_whatever_is_let_through_means_the_same_to_both_engines(
 def test_what_engines_read_differently_is_refused_with_its_reason(
     pattern: str, reason: str
 ) -> None:
-    assert reason in (unportable(pattern) or "")
+    assert reason in (portability_error(pattern) or "")

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from alumniq_pipelines.core.feeds.field_map import Column
-from alumniq_pipelines.core.feeds.values import broken_rules, text_of, value_of
+from alumniq_pipelines.core.feeds.values import broken_rules, format_value, parse_value
 
 
 def column(**keys: Any) -> Column:
@@ -26,7 +26,7 @@ def column(**keys: Any) -> Column:
 def test_a_text_in_the_form_of_its_type_is_a_value(
     keys: dict[str, Any], text: str, value: object
 ) -> None:
-    assert value_of(text, column(**keys)) == value
+    assert parse_value(text, column(**keys)) == value
 
 
 @pytest.mark.parametrize(
@@ -51,12 +51,14 @@ def test_a_text_in_the_form_of_its_type_is_a_value(
     ],
 )
 def test_a_text_in_another_form_is_no_value(keys: dict[str, Any], text: str) -> None:
-    assert value_of(text, column(**keys)) is None
+    assert parse_value(text, column(**keys)) is None
 
 
 def test_points_in_time_are_compared_in_utc() -> None:
     moment = column(type="datetime")
-    assert value_of("2026-02-03T12:00:00+02:00", moment) == value_of("2026-02-03 10:00:00", moment)
+    assert parse_value("2026-02-03T12:00:00+02:00", moment) == parse_value(
+        "2026-02-03 10:00:00", moment
+    )
 
 
 @pytest.mark.parametrize(
@@ -80,4 +82,4 @@ def test_every_broken_rule_is_named(keys: dict[str, Any], text: str, broken: lis
 
 def test_true_and_false_are_written_in_the_first_spelling() -> None:
     flag = column(type="boolean", trueValues=["Y"], falseValues=["N"])
-    assert [text_of(value=value, column=flag) for value in (True, False)] == ["Y", "N"]
+    assert [format_value(value=value, column=flag) for value in (True, False)] == ["Y", "N"]

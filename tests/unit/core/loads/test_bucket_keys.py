@@ -47,5 +47,5 @@ def test_tricks_with_names_are_refused(filename: str) -> None:
 @pytest.mark.parametrize(
     "filename", ["warehouse.csv", "2026/11/a b+c%.csv", "été.csv", "x" * 1_011]
 )
-def test_names_of_the_customers_choice_are_kept_as_they_are(filename: str) -> None:
+def test_filenames_of_the_customer_are_preserved(filename: str) -> None:
     assert object_key(Environment.QA, filename) == f"qa/warehouse/{filename}"

@@ -10,9 +10,9 @@ from alumniq_pipelines.core.feeds.field_map import Threshold, Thresholds
 from alumniq_pipelines.core.loads.diff import (
     Changes,
     EmptiedColumn,
-    overridden,
-    reasons_to_hold,
-    told_changes,
+    find_hold_reasons,
+    format_changes,
+    override_thresholds,
 )
 
 STANDARD = Thresholds()
@@ -24,7 +24,7 @@ def changes(added: int = 0, changed: int = 0, removed: int = 0, unchanged: int =
 
 
 def test_a_first_load_is_never_held() -> None:
-    assert reasons_to_hold(None, Thresholds(added=Threshold(rows=0))) == ()
+    assert find_hold_reasons(None, Thresholds(added=Threshold(rows=0))) == ()
 
 
 @pytest.mark.parametrize(
@@ -41,23 +41,23 @@ def test_a_first_load_is_never_held() -> None:
 def test_by_default_more_than_10_percent_removed_or_75_changed_is_held(
     found: Changes, *, is_held: bool
 ) -> None:
-    assert bool(reasons_to_hold(found, STANDARD)) is is_held
+    assert bool(find_hold_reasons(found, STANDARD)) is is_held
 
 
 def test_a_reason_names_kind_number_share_and_limit() -> None:
     limits = Thresholds(removed=Threshold(percent=10, rows=20))
-    assert reasons_to_hold(changes(removed=1_234, unchanged=8_766), limits) == (
+    assert find_hold_reasons(changes(removed=1_234, unchanged=8_766), limits) == (
         "1,234 rows removed; more than 20 wait for a person.",
         "1,234 rows removed, 12.3 % of 10,000 rows; more than 10 % wait for a person.",
     )
 
 
 def test_rows_added_to_an_empty_version_exceed_any_percentage() -> None:
-    assert reasons_to_hold(changes(added=1), Thresholds(added=Threshold(percent=100)))
+    assert find_hold_reasons(changes(added=1), Thresholds(added=Threshold(percent=100)))
 
 
 def test_a_subscription_replaces_a_kind_of_threshold_and_keeps_the_others() -> None:
-    own = overridden(STANDARD, {"removed": Threshold(rows=500)})
+    own = override_thresholds(STANDARD, {"removed": Threshold(rows=500)})
     assert own.removed == Threshold(rows=500)
     assert own.changed == STANDARD.changed
 
@@ -68,7 +68,7 @@ def test_nothing_is_held_at_the_limit_and_everything_above_it(found: Changes, pe
         added=Threshold(percent=percent), changed=Threshold(), removed=Threshold(rows=found.removed)
     )
     exceeds = found.added > found.rows_before * percent / 100
-    assert bool(reasons_to_hold(found, limits)) is exceeds
+    assert bool(find_hold_reasons(found, limits)) is exceeds
 
 
 @given(st.builds(changes, COUNTS, COUNTS, COUNTS, COUNTS))
@@ -93,7 +93,7 @@ def test_a_column_that_loses_all_its_values_is_a_reason_by_name(
         changes(unchanged=before), emptied=(EmptiedColumn("email", filled, is_absent=True),)
     )
     never = Thresholds(added=Threshold(), changed=Threshold(), removed=Threshold())
-    [reason] = reasons_to_hold(found, never)
+    [reason] = find_hold_reasons(found, never)
     live = f"The column `email` was filled in {share} of the rows of the live version"
     assert reason == f"{live} and is absent from this file."
     assert Changes.from_json(found.to_json()) == found
@@ -105,13 +105,13 @@ def test_changes_stored_by_an_earlier_release_have_no_emptied_columns() -> None:
     assert Changes.from_json(stored) == changes(added=1)
 
 
-def test_columns_are_told_with_what_came_and_went() -> None:
+def test_added_and_removed_columns_are_listed() -> None:
     found = Changes(1, 2, 3, 4, {"city": 2, "state": 1}, ("new",), ("gone", "too"))
-    assert told_changes(found, most_columns=1) == [
+    assert format_changes(found, max_columns=1) == [
         "1 added, 2 changed, 3 removed, 4 unchanged",
         "Columns changed: city in 2 rows, and 1 more",
         "Columns new: new",
         "Columns gone: gone, too",
     ]
-    assert not found.are_none
-    assert changes(unchanged=7).are_none
+    assert not found.is_empty
+    assert changes(unchanged=7).is_empty

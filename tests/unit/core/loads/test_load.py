@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alumniq_pipelines.core.loads.load import (
+    ALLOWED_TRANSITIONS,
     FINAL_STATES,
-    LEGAL_MOVES,
     UNDERWAY_STATES,
     LoadState,
     new_job_id,
@@ -26,19 +26,19 @@ def test_job_ids_do_not_repeat() -> None:
 
 
 def test_every_state_has_its_moves() -> None:
-    assert set(LEGAL_MOVES) == set(LoadState)
+    assert set(ALLOWED_TRANSITIONS) == set(LoadState)
 
 
 @pytest.mark.parametrize("state", sorted(FINAL_STATES))
 def test_nothing_follows_a_final_state(state: LoadState) -> None:
-    assert LEGAL_MOVES[state] == frozenset()
+    assert ALLOWED_TRANSITIONS[state] == frozenset()
 
 
 @given(STATES, STATES)
 def test_the_states_before_are_the_legal_moves_read_backwards(
     start: LoadState, end: LoadState
 ) -> None:
-    assert (start in states_before(end)) is (end in LEGAL_MOVES[start])
+    assert (start in states_before(end)) is (end in ALLOWED_TRANSITIONS[start])
 
 
 def test_a_load_can_fail_from_wherever_it_is() -> None:

@@ -17,23 +17,23 @@ from alumniq_pipelines.core.loads.load import (
     Origin,
     new_job_id,
 )
-from alumniq_pipelines.core.loads.outcome import Attempt, AttemptResult
+from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult
 from alumniq_pipelines.core.loads.reconciliation import (
-    FIELD_MAP_PATIENCE,
-    PATIENCE,
-    BuryRun,
+    DAGSTER_TIMEOUT,
+    FIELD_MAP_TIMEOUT,
     Decision,
-    End,
-    Leave,
+    Finish,
+    MarkRunFailed,
     Requeue,
     Run,
     RunState,
-    awaits_its_run_only,
-    decision,
-    is_stranded,
-    is_to_be_requested,
+    Wait,
+    decide,
+    is_orphaned,
+    is_outcome_known,
     queued_at,
     run_key,
+    should_request_run,
 )
 from alumniq_pipelines.core.loads.target import Environment, Target
 
@@ -56,10 +56,10 @@ def a_run(state: RunState, *, will_retry: bool | None = False, died: bool = Fals
 
 def decided(*results: AttemptResult | None, run: Run, after: timedelta = timedelta()) -> Decision:
     attempts = [
-        Attempt(number, "run", result, ("Because.",), COUNTS)
+        AttemptRecord(number, "run", result, ("Because.",), COUNTS)
         for number, result in enumerate(results, start=1)
     ]
-    return decision(a_load(attempts=len(attempts)), attempts, run, NOW + after)
+    return decide(a_load(attempts=len(attempts)), attempts, run, NOW + after)
 
 
 @pytest.mark.parametrize("result", [AttemptResult.PUBLISHED, AttemptResult.SUPERSEDED])
@@ -68,7 +68,7 @@ def test_what_was_published_is_a_success_however_its_run_ended(
     result: AttemptResult, state: RunState
 ) -> None:
     answer = decided(result, run=a_run(state))
-    assert isinstance(answer, End)
+    assert isinstance(answer, Finish)
     assert answer.outcome.state is LoadState.SUCCEEDED
     assert answer.outcome.errors == ()
     is_superseded = result is AttemptResult.SUPERSEDED
@@ -79,13 +79,13 @@ def test_what_was_published_is_a_success_however_its_run_ended(
 def test_an_attempt_lost_after_one_that_published_takes_nothing_back() -> None:
     lost = [AttemptResult.LOST] * (MAX_ATTEMPTS - 1)
     answer = decided(AttemptResult.PUBLISHED, *lost, run=a_run(RunState.FAILED))
-    assert isinstance(answer, End)
+    assert isinstance(answer, Finish)
     assert (answer.outcome.state, answer.outcome.counts) == (LoadState.SUCCEEDED, COUNTS)
 
 
 def test_a_refused_file_fails_its_load_with_what_was_found() -> None:
     answer = decided(AttemptResult.REFUSED, run=a_run(RunState.FAILED))
-    assert isinstance(answer, End)
+    assert isinstance(answer, Finish)
     assert answer.outcome.state is LoadState.FAILED
     assert answer.outcome.errors == ("Because.",)
     assert answer.outcome.counts == COUNTS
@@ -93,25 +93,25 @@ def test_a_refused_file_fails_its_load_with_what_was_found() -> None:
 
 def test_a_run_stopped_by_a_person_fails_its_load_in_plain_words() -> None:
     answer = decided(None, run=a_run(RunState.CANCELED))
-    assert isinstance(answer, End)
+    assert isinstance(answer, Finish)
     assert answer.outcome.state is LoadState.FAILED
     assert "stopped by our staff" in answer.outcome.errors[0]
 
 
 def test_a_run_that_dagster_will_retry_is_left_alone() -> None:
     run = a_run(RunState.FAILED, will_retry=True)
-    assert decided(AttemptResult.LOST, run=run) == Leave()
+    assert decided(AttemptResult.LOST, run=run) == Wait()
 
 
-def test_a_run_that_dagster_has_not_judged_yet_is_left_alone() -> None:
+def test_a_run_without_a_final_dagster_status_is_left_alone() -> None:
     run = a_run(RunState.FAILED, will_retry=None)
-    assert decided(AttemptResult.LOST, run=run) == Leave()
+    assert decided(AttemptResult.LOST, run=run) == Wait()
 
 
 @pytest.mark.parametrize("announced", [True, None])
 def test_a_retry_that_never_came_is_asked_for(*, announced: bool | None) -> None:
     run = a_run(RunState.FAILED, will_retry=announced)
-    assert decided(AttemptResult.LOST, run=run, after=PATIENCE) == Requeue()
+    assert decided(AttemptResult.LOST, run=run, after=DAGSTER_TIMEOUT) == Requeue()
 
 
 def test_a_run_that_dagster_gave_up_is_asked_for_again_while_attempts_are_left() -> None:
@@ -125,24 +125,24 @@ def test_the_fifth_failed_attempt_ends_the_load_whatever_dagster_would_do(
 ) -> None:
     results = [AttemptResult.OUTAGE] * (MAX_ATTEMPTS - 1) + [last]
     answer = decided(*results, run=a_run(RunState.FAILED, will_retry=will_retry))
-    assert isinstance(answer, End)
+    assert isinstance(answer, Finish)
     assert answer.outcome.state is LoadState.FAILED
     assert "5 times" in answer.outcome.errors[0]
     assert answer.outcome.errors[1:] == ("Because.",)
 
 
 def test_a_run_that_is_under_way_is_left_alone() -> None:
-    assert decided(None, run=a_run(RunState.UNDERWAY), after=timedelta(hours=9)) == Leave()
+    assert decided(None, run=a_run(RunState.UNDERWAY), after=timedelta(hours=9)) == Wait()
 
 
-def test_a_run_whose_worker_died_is_buried_so_that_its_place_in_the_queue_is_free() -> None:
-    assert decided(None, run=a_run(RunState.UNDERWAY, died=True)) == BuryRun()
+def test_a_run_whose_worker_died_is_marked_failed_so_that_its_queue_slot_is_free() -> None:
+    assert decided(None, run=a_run(RunState.UNDERWAY, died=True)) == MarkRunFailed()
 
 
 def test_a_load_without_a_run_is_asked_for_again_once_patience_is_over() -> None:
     load = a_load(LoadState.REQUESTED, attempts=0)
-    assert decision(load, [], None, NOW + PATIENCE / 2) == Leave()
-    assert decision(load, [], None, NOW + PATIENCE) == Requeue()
+    assert decide(load, [], None, NOW + DAGSTER_TIMEOUT / 2) == Wait()
+    assert decide(load, [], None, NOW + DAGSTER_TIMEOUT) == Requeue()
 
 
 RUNS = st.none() | st.builds(
@@ -161,29 +161,34 @@ LATER = st.timedeltas(timedelta(), timedelta(days=9))
 def test_nothing_ever_follows_for_a_load_that_has_its_outcome(
     state: LoadState, run: Run | None, results: list[AttemptResult | None], later: timedelta
 ) -> None:
-    attempts = [Attempt(place, "run", result) for place, result in enumerate(results, start=1)]
-    assert decision(a_load(state), attempts, run, NOW + later) == Leave()
+    attempts = [
+        AttemptRecord(number, "run", result) for number, result in enumerate(results, start=1)
+    ]
+    assert decide(a_load(state), attempts, run, NOW + later) == Wait()
 
 
 @given(run=RUNS, results=RESULTS)
 def test_no_load_is_left_for_good_unless_a_living_run_works_on_it(
     run: Run | None, results: list[AttemptResult | None]
 ) -> None:
-    attempts = [Attempt(place, "run", result) for place, result in enumerate(results, start=1)]
-    answer = decision(a_load(), attempts, run, NOW + PATIENCE)
+    attempts = [
+        AttemptRecord(number, "run", result) for number, result in enumerate(results, start=1)
+    ]
+    answer = decide(a_load(), attempts, run, NOW + DAGSTER_TIMEOUT)
     lives = run is not None and run.state is RunState.UNDERWAY and not run.worker_died
-    assert (answer == Leave()) is lives
+    assert (answer == Wait()) is lives
 
 
 @given(run=RUNS, results=RESULTS, later=LATER)
-def test_a_failure_is_never_told_without_a_reason_when_attempts_gave_one(
+def test_a_failure_is_never_reported_without_a_reason_when_attempts_gave_one(
     run: Run | None, results: list[AttemptResult | None], later: timedelta
 ) -> None:
     attempts = [
-        Attempt(place, "run", result, ("Because.",)) for place, result in enumerate(results, 1)
+        AttemptRecord(number, "run", result, ("Because.",))
+        for number, result in enumerate(results, 1)
     ]
-    answer = decision(a_load(), attempts, run, NOW + later)
-    if isinstance(answer, End) and answer.outcome.state is LoadState.FAILED:
+    answer = decide(a_load(), attempts, run, NOW + later)
+    if isinstance(answer, Finish) and answer.outcome.state is LoadState.FAILED:
         assert all(answer.outcome.errors)
 
 
@@ -204,24 +209,26 @@ def test_a_failure_is_never_told_without_a_reason_when_attempts_gave_one(
 def test_a_load_awaits_its_run_only_once_no_attempt_can_follow(
     results: list[AttemptResult | None], *, awaits: bool
 ) -> None:
-    attempts = [Attempt(place, "run", result) for place, result in enumerate(results, start=1)]
-    assert awaits_its_run_only(attempts) is awaits
+    attempts = [
+        AttemptRecord(number, "run", result) for number, result in enumerate(results, start=1)
+    ]
+    assert is_outcome_known(attempts) is awaits
 
 
 def test_a_webhook_load_that_waits_is_requested_at_once() -> None:
-    assert is_to_be_requested(a_load(LoadState.QUEUED, attempts=0), NOW)
+    assert should_request_run(a_load(LoadState.QUEUED, attempts=0), NOW)
 
 
 @pytest.mark.parametrize("state", sorted(set(LoadState) - {LoadState.QUEUED}))
 def test_only_a_load_that_waits_is_requested(state: LoadState) -> None:
-    assert not is_to_be_requested(a_load(state), NOW)
+    assert not should_request_run(a_load(state), NOW)
 
 
 def test_a_load_made_in_the_ui_is_left_to_its_own_run_at_first() -> None:
     load = a_load(LoadState.QUEUED, attempts=0, origin=Origin.DAGSTER)
-    assert not is_to_be_requested(load, NOW)
-    assert is_to_be_requested(load, NOW + PATIENCE)
-    assert is_to_be_requested(replace(load, attempts=1), NOW)
+    assert not should_request_run(load, NOW)
+    assert should_request_run(load, NOW + DAGSTER_TIMEOUT)
+    assert should_request_run(replace(load, attempts=1), NOW)
 
 
 def test_a_load_queued_again_asks_under_another_key() -> None:
@@ -231,52 +238,54 @@ def test_a_load_queued_again_asks_under_another_key() -> None:
     assert len(keys) == MAX_ATTEMPTS
 
 
-HELD = Attempt(1, "run", AttemptResult.HELD, (), COUNTS)
+HELD = AttemptRecord(1, "run", AttemptResult.HELD, (), COUNTS)
 
 
 @pytest.mark.parametrize("state", OVER)
 def test_a_held_load_is_left_to_a_person(state: RunState) -> None:
     load = a_load(LoadState.HELD)
-    assert decision(load, [HELD], a_run(state), NOW + timedelta(days=1)) == Leave()
+    assert decide(load, [HELD], a_run(state), NOW + timedelta(days=1)) == Wait()
 
 
 @pytest.mark.parametrize("state", OVER)
 def test_the_run_that_held_a_load_says_nothing_once_a_person_let_it_go_on(state: RunState) -> None:
     load = a_load(LoadState.REQUESTED)
-    assert decision(load, [HELD], a_run(state), NOW) == Leave()
-    assert decision(load, [HELD], a_run(state), NOW + PATIENCE) == Requeue()
+    assert decide(load, [HELD], a_run(state), NOW) == Wait()
+    assert decide(load, [HELD], a_run(state), NOW + DAGSTER_TIMEOUT) == Requeue()
 
 
 def test_a_load_that_was_let_go_on_has_all_its_attempts_before_it() -> None:
-    lost = [Attempt(number, "other", AttemptResult.LOST) for number in range(2, MAX_ATTEMPTS + 2)]
-    assert not awaits_its_run_only([HELD, *lost[:-1]])
-    assert awaits_its_run_only([HELD, *lost])
+    lost = [
+        AttemptRecord(number, "other", AttemptResult.LOST) for number in range(2, MAX_ATTEMPTS + 2)
+    ]
+    assert not is_outcome_known([HELD, *lost[:-1]])
+    assert is_outcome_known([HELD, *lost])
 
 
 @pytest.mark.parametrize("result", [AttemptResult.PUBLISHED, AttemptResult.REFUSED])
 def test_what_rejected_nothing_is_part_of_the_outcome(result: AttemptResult) -> None:
     remark = Cause("reference", "nation", "`nation` is no country", 3, 7, "warning")
-    attempt = Attempt(1, "run", result, (), COUNTS, remarks=(remark,))
-    answer = decision(a_load(), [attempt], a_run(RunState.SUCCEEDED), NOW)
-    assert isinstance(answer, End)
+    attempt = AttemptRecord(1, "run", result, (), COUNTS, remarks=(remark,))
+    answer = decide(a_load(), [attempt], a_run(RunState.SUCCEEDED), NOW)
+    assert isinstance(answer, Finish)
     assert answer.outcome.remarks == (remark,)
 
 
 def test_a_load_that_changes_nothing_is_a_success_that_says_so() -> None:
     answer = decided(AttemptResult.UNCHANGED, run=a_run(RunState.SUCCEEDED))
-    assert isinstance(answer, End)
+    assert isinstance(answer, Finish)
     assert answer.outcome.state is LoadState.SUCCEEDED
     assert answer.outcome.is_unchanged
 
 
 def test_a_load_waits_for_its_field_map_from_when_it_was_queued_last() -> None:
     load = replace(a_load(LoadState.QUEUED), accepted_at=NOW - timedelta(days=2))
-    lost = Attempt(1, "run", AttemptResult.LOST, ended_at=NOW - timedelta(hours=3))
-    held = Attempt(2, "run", AttemptResult.HELD, ended_at=NOW - timedelta(hours=2))
-    still_open = Attempt(3, "run")
+    lost = AttemptRecord(1, "run", AttemptResult.LOST, ended_at=NOW - timedelta(hours=3))
+    held = AttemptRecord(2, "run", AttemptResult.HELD, ended_at=NOW - timedelta(hours=2))
+    still_open = AttemptRecord(3, "run")
     assert queued_at(load, [], None) == load.accepted_at
     assert queued_at(load, [lost, still_open], None) == lost.ended_at
     assert queued_at(load, [lost, held], NOW) == NOW
-    assert not is_stranded(load, (), NOW, NOW + FIELD_MAP_PATIENCE)
-    assert is_stranded(load, (), NOW, NOW + FIELD_MAP_PATIENCE + timedelta(seconds=1))
-    assert not is_stranded(load, (TARGET.feed,), NOW, NOW + timedelta(days=1))
+    assert not is_orphaned(load, (), NOW, NOW + FIELD_MAP_TIMEOUT)
+    assert is_orphaned(load, (), NOW, NOW + FIELD_MAP_TIMEOUT + timedelta(seconds=1))
+    assert not is_orphaned(load, (TARGET.feed,), NOW, NOW + timedelta(days=1))

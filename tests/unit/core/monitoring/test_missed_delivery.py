@@ -8,22 +8,22 @@ from hypothesis import strategies as st
 from alumniq_pipelines.core.loads.bucket import StoredFile
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, LoadState
 from alumniq_pipelines.core.loads.target import Environment, Target
-from alumniq_pipelines.core.monitoring.conditions import Missed
+from alumniq_pipelines.core.monitoring.conditions import MissedDelivery
 from alumniq_pipelines.core.monitoring.incident import Kind
 from alumniq_pipelines.core.monitoring.missed_delivery import (
-    common_start,
-    has_asked,
-    silence,
-    unasked,
+    common_prefix,
+    missed_delivery_condition,
+    newest_unrequested_file,
+    was_requested,
 )
-from alumniq_pipelines.core.monitoring.schedule import Rhythm, Standing, expectation
+from alumniq_pipelines.core.monitoring.schedule import DeliverySchedule, WatchState, expectation
 
 TARGET = Target("iqu", Environment.PRODUCTION, "warehouse")
-RHYTHM = Rhythm(cron="0 3 * * *", time_zone="America/New_York")
+RHYTHM = DeliverySchedule(cron="0 3 * * *", time_zone="America/New_York")
 DUE = datetime(2026, 3, 5, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 SILENT = expectation(RHYTHM, [DUE - 24 * HOUR], DUE + 3 * HOUR, since=DUE - 96 * HOUR)
-MISSED = Missed(TARGET, RHYTHM, SILENT, DUE - 24 * HOUR)
+MISSED = MissedDelivery(TARGET, RHYTHM, SILENT, DUE - 24 * HOUR)
 FOLDER = "production/warehouse/"
 FILE = StoredFile(f"{FOLDER}warehouse.csv", 10, "e1", DUE)
 
@@ -38,11 +38,11 @@ def file(name: str, modified_at: datetime = DUE) -> StoredFile:
 
 
 def test_the_example_is_silent() -> None:
-    assert SILENT.standing is Standing.SILENT
+    assert SILENT.state is WatchState.SILENT
 
 
 def test_nothing_at_all_is_no_file() -> None:
-    found = silence(MISSED, load(LoadState.SUCCEEDED, DUE - 24 * HOUR), None)
+    found = missed_delivery_condition(MISSED, load(LoadState.SUCCEEDED, DUE - 24 * HOUR), None)
     assert found
     assert found.kind is Kind.NO_FILE
     assert found.title == "No file came: warehouse (iqu, production)"
@@ -51,15 +51,15 @@ def test_nothing_at_all_is_no_file() -> None:
 
 
 def test_a_file_that_nobody_asked_for_is_no_post() -> None:
-    found = silence(MISSED, None, FILE)
+    found = missed_delivery_condition(MISSED, None, FILE)
     assert found
-    assert found.kind is Kind.NO_POST
+    assert found.kind is Kind.NOT_REQUESTED
     assert "warehouse.csv was delivered 2026-03-05 03:00 EST" in found.detail
 
 
 @pytest.mark.parametrize("state", [LoadState.QUEUED, LoadState.REQUESTED, LoadState.RUNNING])
 def test_a_load_underway_is_no_outcome(state: LoadState) -> None:
-    found = silence(MISSED, load(state), None)
+    found = missed_delivery_condition(MISSED, load(state), None)
     assert found
     assert found.kind is Kind.NO_OUTCOME
     assert "J-1" in found.detail
@@ -67,38 +67,38 @@ def test_a_load_underway_is_no_outcome(state: LoadState) -> None:
 
 @pytest.mark.parametrize("state", sorted(set(LoadState) - {LoadState.SUCCEEDED}))
 def test_a_load_that_came_is_never_called_missing(state: LoadState) -> None:
-    found = silence(MISSED, load(state), FILE)
+    found = missed_delivery_condition(MISSED, load(state), FILE)
     assert found
     assert found.kind in {Kind.NO_OUTCOME, Kind.FAILING}
 
 
 def test_a_load_that_failed_is_failing_whatever_lies_in_the_bucket() -> None:
-    found = silence(MISSED, load(LoadState.FAILED), FILE)
+    found = missed_delivery_condition(MISSED, load(LoadState.FAILED), FILE)
     assert found
     assert found.kind is Kind.FAILING
     assert "alumniq load show J-1" in found.advice
 
 
-def test_a_load_that_has_just_succeeded_ends_the_silence() -> None:
-    assert silence(MISSED, load(LoadState.SUCCEEDED), None) is None
+def test_a_load_that_has_just_succeeded_ends_the_missed_delivery() -> None:
+    assert missed_delivery_condition(MISSED, load(LoadState.SUCCEEDED), None) is None
 
 
 def test_only_a_webhook_since_the_window_opened_counts() -> None:
     assert SILENT.opens_at == DUE - 2 * HOUR
-    assert has_asked(MISSED, load(LoadState.FAILED, DUE - 2 * HOUR))
-    assert not has_asked(MISSED, load(LoadState.FAILED, DUE - 3 * HOUR))
-    assert not has_asked(MISSED, None)
+    assert was_requested(MISSED, load(LoadState.FAILED, DUE - 2 * HOUR))
+    assert not was_requested(MISSED, load(LoadState.FAILED, DUE - 3 * HOUR))
+    assert not was_requested(MISSED, None)
 
 
-def test_all_kinds_of_silence_of_a_target_are_one_incident() -> None:
+def test_all_kinds_of_missed_delivery_of_a_target_are_one_incident() -> None:
     found = [
-        silence(MISSED, None, None),
-        silence(MISSED, None, FILE),
-        silence(MISSED, load(LoadState.RUNNING), None),
-        silence(MISSED, load(LoadState.FAILED), None),
+        missed_delivery_condition(MISSED, None, None),
+        missed_delivery_condition(MISSED, None, FILE),
+        missed_delivery_condition(MISSED, load(LoadState.RUNNING), None),
+        missed_delivery_condition(MISSED, load(LoadState.FAILED), None),
     ]
-    assert len({each.kind for each in found if each}) == 4
-    assert len({each.key for each in found if each}) == 1
+    assert len({condition.kind for condition in found if condition}) == 4
+    assert len({condition.key for condition in found if condition}) == 1
 
 
 @pytest.mark.parametrize(
@@ -106,26 +106,28 @@ def test_all_kinds_of_silence_of_a_target_are_one_incident() -> None:
 )
 def test_names_that_differ_in_date_case_or_packing_are_alike(name: str) -> None:
     delivered = file(name)
-    assert unasked([delivered], FOLDER, "warehouse-2026-03-04.csv", None) == delivered
+    assert (
+        newest_unrequested_file([delivered], FOLDER, "warehouse-2026-03-04.csv", None) == delivered
+    )
 
 
 @pytest.mark.parametrize("name", ["warehouse-degrees-1-1-1.csv", "notes.txt", "old/warehouse.csv"])
 def test_files_of_other_feeds_are_not_taken_for_it(name: str) -> None:
-    assert unasked([file(name)], FOLDER, "warehouse-2026-03-04.csv", None) is None
+    assert newest_unrequested_file([file(name)], FOLDER, "warehouse-2026-03-04.csv", None) is None
 
 
 def test_a_file_that_was_there_when_a_webhook_last_asked_is_no_news() -> None:
-    assert unasked([FILE], FOLDER, "warehouse.csv", DUE) is None
-    assert unasked([FILE], FOLDER, "warehouse.csv", DUE - HOUR) == FILE
+    assert newest_unrequested_file([FILE], FOLDER, "warehouse.csv", DUE) is None
+    assert newest_unrequested_file([FILE], FOLDER, "warehouse.csv", DUE - HOUR) == FILE
 
 
-def test_the_newest_of_several_files_is_told() -> None:
+def test_the_newest_of_several_files_is_reported() -> None:
     files = [file("w1.csv", DUE - HOUR), file("w2.csv", DUE), file("w3.csv", DUE - 2 * HOUR)]
-    found = unasked(files, FOLDER, "w9.csv", None)
+    found = newest_unrequested_file(files, FOLDER, "w9.csv", None)
     assert found == files[1]
 
 
 @given(st.from_regex(r"[a-z-]{0,12}[0-9]{0,8}[a-z.]{1,8}", fullmatch=True), st.text("0123456789"))
 def test_names_that_are_alike_start_alike(name: str, digits: str) -> None:
-    other = "".join(digits if each.isdigit() else each for each in name)
-    assert other.startswith(common_start(name))
+    other = "".join(digits if char.isdigit() else char for char in name)
+    assert other.startswith(common_prefix(name))

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from alumniq_pipelines.core.monitoring.schedule import (
     DaysOff,
+    DeliverySchedule,
     Expectation,
-    Rhythm,
-    Standing,
+    WatchState,
     expectation,
 )
-from alumniq_pipelines.core.problems.command import UnusableRhythm
+from alumniq_pipelines.core.problems.command import UnusableSchedule
 
 NEW_YORK = ZoneInfo("America/New_York")
 ZONES = [
@@ -29,7 +29,7 @@ ZONES = [
     "Pacific/Chatham",
     "UTC",
 ]
-NIGHTLY = Rhythm(cron="0 3 * * *", time_zone="America/New_York")
+NIGHTLY = DeliverySchedule(cron="0 3 * * *", time_zone="America/New_York")
 SINCE = datetime(2025, 1, 1, tzinfo=UTC)
 
 PATIENT = settings(deadline=None, max_examples=60)
@@ -48,13 +48,13 @@ def local(day: int, hour: int, minute: int = 0) -> datetime:
     return datetime(2026, 3, day, hour, minute, tzinfo=NEW_YORK)
 
 
-def stands(now: datetime, *arrivals: datetime, rhythm: Rhythm = NIGHTLY) -> Standing:
-    return expectation(rhythm, arrivals, now, since=SINCE).standing
+def stands(now: datetime, *arrivals: datetime, schedule: DeliverySchedule = NIGHTLY) -> WatchState:
+    return expectation(schedule, arrivals, now, since=SINCE).state
 
 
-def daily(minute_of_day: int, zone: str, grace: timedelta = timedelta(hours=2)) -> Rhythm:
+def daily(minute_of_day: int, zone: str, grace: timedelta = timedelta(hours=2)) -> DeliverySchedule:
     hour, minute = divmod(minute_of_day, 60)
-    return Rhythm(cron=f"{minute} {hour} * * *", time_zone=zone, grace=grace)
+    return DeliverySchedule(cron=f"{minute} {hour} * * *", time_zone=zone, grace=grace)
 
 
 # By the clocks of the campus
@@ -65,9 +65,9 @@ def daily(minute_of_day: int, zone: str, grace: timedelta = timedelta(hours=2)) 
 def test_a_daily_file_is_due_once_on_every_day_whatever_the_clocks_do(
     minute: int, zone: str, after: datetime
 ) -> None:
-    rhythm = daily(minute, zone)
-    due = list(islice(rhythm.due_times(after), 400))
-    days = [rhythm.local(each).date() for each in due]
+    schedule = daily(minute, zone)
+    due = list(islice(schedule.due_times(after), 400))
+    days = [schedule.local(notification).date() for notification in due]
     assert due[0] > after
     assert all(later > earlier for earlier, later in pairwise(due))
     gaps = {later - earlier for earlier, later in pairwise(days)}
@@ -79,12 +79,12 @@ def test_a_daily_file_is_due_once_on_every_day_whatever_the_clocks_do(
 def test_a_due_time_is_the_time_that_clocks_on_campus_show_unless_they_skip_it(
     minute: int, zone: str, after: datetime
 ) -> None:
-    rhythm = daily(minute, zone)
-    for due in islice(rhythm.due_times(after), 400):
-        shown = rhythm.local(due)
+    schedule = daily(minute, zone)
+    for due in islice(schedule.due_times(after), 400):
+        shown = schedule.local(due)
         if (shown.hour, shown.minute) != divmod(minute, 60):
             wanted = shown.replace(hour=minute // 60, minute=minute % 60, fold=0)
-            assert wanted.astimezone(UTC).astimezone(rhythm.zone) != wanted
+            assert wanted.astimezone(UTC).astimezone(schedule.zone) != wanted
 
 
 @PATIENT
@@ -96,61 +96,61 @@ def test_a_due_time_is_the_time_that_clocks_on_campus_show_unless_they_skip_it(
     after=moments,
 )
 def test_due_times_only_ever_go_forward(cron: str, zone: str, after: datetime) -> None:
-    due = [after, *islice(Rhythm(cron=cron, time_zone=zone).due_times(after), 60)]
+    due = [after, *islice(DeliverySchedule(cron=cron, time_zone=zone).due_times(after), 60)]
     assert all(later > earlier for earlier, later in pairwise(due))
 
 
 def test_the_hour_that_clocks_show_twice_has_one_due_time() -> None:
-    rhythm = Rhythm(cron="30 1 * * *", time_zone="America/New_York")
+    schedule = DeliverySchedule(cron="30 1 * * *", time_zone="America/New_York")
     second_pass = datetime(2026, 11, 1, 1, 10, tzinfo=NEW_YORK, fold=1)
-    due = next(rhythm.due_times(second_pass))
+    due = next(schedule.due_times(second_pass))
     assert due == datetime(2026, 11, 2, 6, 30, tzinfo=UTC)
 
 
 def test_a_time_that_clocks_skip_is_due_when_they_have_skipped_it() -> None:
-    rhythm = Rhythm(cron="30 2 * * *", time_zone="America/New_York")
-    assert next(rhythm.due_times(local(7, 12))) == datetime(2026, 3, 8, 7, 0, tzinfo=UTC)
+    schedule = DeliverySchedule(cron="30 2 * * *", time_zone="America/New_York")
+    assert next(schedule.due_times(local(7, 12))) == datetime(2026, 3, 8, 7, 0, tzinfo=UTC)
 
 
 # How it stands
 
 
 def test_a_nightly_file_is_on_time_late_silent_and_recovered() -> None:
-    assert stands(local(4, 12), local(4, 3, 20), local(3, 3)) is Standing.ON_TIME
-    assert stands(local(5, 3), local(4, 3, 20), local(3, 3)) is Standing.ON_TIME
-    assert stands(local(5, 3, 1), local(4, 3, 20)) is Standing.LATE
-    assert stands(local(5, 5), local(4, 3, 20)) is Standing.LATE
-    assert stands(local(5, 5, 1), local(4, 3, 20)) is Standing.SILENT
-    assert stands(local(9, 1), local(4, 3, 20)) is Standing.SILENT
-    assert stands(local(5, 8), local(5, 7), local(4, 3, 20)) is Standing.RECOVERED
+    assert stands(local(4, 12), local(4, 3, 20), local(3, 3)) is WatchState.ON_TIME
+    assert stands(local(5, 3), local(4, 3, 20), local(3, 3)) is WatchState.ON_TIME
+    assert stands(local(5, 3, 1), local(4, 3, 20)) is WatchState.LATE
+    assert stands(local(5, 5), local(4, 3, 20)) is WatchState.LATE
+    assert stands(local(5, 5, 1), local(4, 3, 20)) is WatchState.SILENT
+    assert stands(local(9, 1), local(4, 3, 20)) is WatchState.SILENT
+    assert stands(local(5, 8), local(5, 7), local(4, 3, 20)) is WatchState.RECOVERED
 
 
 def test_a_file_that_came_a_little_early_counts_for_its_night() -> None:
-    assert stands(local(5, 2), local(5, 1, 30), local(4, 3)) is Standing.EARLY
-    assert stands(local(5, 12), local(5, 1, 30), local(4, 3)) is Standing.EARLY
+    assert stands(local(5, 2), local(5, 1, 30), local(4, 3)) is WatchState.EARLY
+    assert stands(local(5, 12), local(5, 1, 30), local(4, 3)) is WatchState.EARLY
 
 
-def test_an_extra_file_in_the_afternoon_does_not_stand_for_the_next_night() -> None:
+def test_an_extra_file_in_the_afternoon_does_not_count_for_the_next_night() -> None:
     extra = local(4, 14)
-    assert stands(local(4, 15), extra, local(4, 3)) is Standing.ON_TIME
-    assert stands(local(5, 5, 1), extra, local(4, 3)) is Standing.SILENT
+    assert stands(local(4, 15), extra, local(4, 3)) is WatchState.ON_TIME
+    assert stands(local(5, 5, 1), extra, local(4, 3)) is WatchState.SILENT
 
 
-def test_silence_lasts_since_the_first_file_that_did_not_come() -> None:
+def test_a_missed_delivery_lasts_since_the_first_missing_file() -> None:
     found = expectation(NIGHTLY, [local(4, 3)], local(7, 12), since=SINCE)
-    assert found == Expectation(Standing.SILENT, local(5, 1), local(5, 3), local(5, 5))
+    assert found == Expectation(WatchState.SILENT, local(5, 1), local(5, 3), local(5, 5))
 
 
-def test_the_windows_of_a_busy_rhythm_do_not_overlap() -> None:
-    hourly = Rhythm(cron="0 * * * *", time_zone="America/New_York")
+def test_the_windows_of_a_busy_schedule_do_not_overlap() -> None:
+    hourly = DeliverySchedule(cron="0 * * * *", time_zone="America/New_York")
     found = expectation(hourly, [local(4, 10, 29)], local(4, 10, 30), since=SINCE)
     assert (found.opens_at, found.due_at) == (local(4, 10, 30), local(4, 11))
 
 
-def test_nothing_is_due_before_the_rhythm_was_set() -> None:
+def test_nothing_is_due_before_the_schedule_was_set() -> None:
     set_at = local(4, 14)
-    assert expectation(NIGHTLY, (), local(5, 2), since=set_at).standing is Standing.WAITING
-    assert expectation(NIGHTLY, (), local(5, 6), since=set_at).standing is Standing.SILENT
+    assert expectation(NIGHTLY, (), local(5, 2), since=set_at).state is WatchState.WAITING
+    assert expectation(NIGHTLY, (), local(5, 6), since=set_at).state is WatchState.SILENT
     old = [local(1, 3)]
     assert expectation(NIGHTLY, old, local(5, 2), since=set_at).due_at == local(5, 3)
 
@@ -160,38 +160,40 @@ def test_a_snooze_forgives_what_is_due_before_it_ends_and_nothing_after() -> Non
         until = local(6, 2)
         return expectation(NIGHTLY, [local(3, 3)], now, since=SINCE, snoozed_until=until)
 
-    assert snoozed(local(5, 12)).standing is Standing.SNOOZED
-    assert snoozed(local(6, 2)).standing is Standing.ON_TIME
+    assert snoozed(local(5, 12)).state is WatchState.SNOOZED
+    assert snoozed(local(6, 2)).state is WatchState.ON_TIME
     assert snoozed(local(6, 2)).due_at == local(6, 3)
-    assert snoozed(local(6, 5, 1)).standing is Standing.SILENT
+    assert snoozed(local(6, 5, 1)).state is WatchState.SILENT
 
 
 def test_a_period_counts_from_what_came_last() -> None:
-    rhythm = Rhythm(period=timedelta(hours=6), grace=timedelta(hours=1))
+    schedule = DeliverySchedule(period=timedelta(hours=6), grace=timedelta(hours=1))
     came = local(4, 10)
-    assert stands(local(4, 16), came, local(4, 4), rhythm=rhythm) is Standing.ON_TIME
-    assert stands(local(4, 17), came, rhythm=rhythm) is Standing.LATE
-    assert stands(local(4, 17, 1), came, rhythm=rhythm) is Standing.SILENT
-    assert stands(local(4, 18), local(4, 17, 30), came, rhythm=rhythm) is Standing.RECOVERED
+    assert stands(local(4, 16), came, local(4, 4), schedule=schedule) is WatchState.ON_TIME
+    assert stands(local(4, 17), came, schedule=schedule) is WatchState.LATE
+    assert stands(local(4, 17, 1), came, schedule=schedule) is WatchState.SILENT
+    assert stands(local(4, 18), local(4, 17, 30), came, schedule=schedule) is WatchState.RECOVERED
 
 
 # Days off
 
 
 def test_nothing_is_expected_on_days_off() -> None:
-    rhythm = Rhythm(
+    schedule = DeliverySchedule(
         cron="0 3 * * *",
         time_zone="America/New_York",
         days_off=(DaysOff.of("2026-03-05..2026-03-06"),),
     )
-    assert stands(local(6, 23), local(4, 3), local(3, 3), rhythm=rhythm) is Standing.ON_TIME
-    assert expectation(rhythm, [local(4, 3)], local(4, 4), since=SINCE).due_at == local(7, 3)
+    assert stands(local(6, 23), local(4, 3), local(3, 3), schedule=schedule) is WatchState.ON_TIME
+    assert expectation(schedule, [local(4, 3)], local(4, 4), since=SINCE).due_at == local(7, 3)
 
 
 def test_a_period_that_ends_on_a_weekend_ends_on_monday_at_the_same_local_time() -> None:
-    rhythm = Rhythm(period=timedelta(days=1), time_zone="America/New_York", skips_weekends=True)
+    schedule = DeliverySchedule(
+        period=timedelta(days=1), time_zone="America/New_York", skips_weekends=True
+    )
     friday, monday = local(6, 20), local(9, 20)
-    assert expectation(rhythm, [friday], friday, since=SINCE).due_at == monday
+    assert expectation(schedule, [friday], friday, since=SINCE).due_at == monday
 
 
 @PATIENT
@@ -202,20 +204,20 @@ def test_no_due_time_ever_falls_on_a_day_off(
     start = after.date() + timedelta(days=3)
     days_off = (DaysOff(start, start + timedelta(days=off)),)
     hour, low = divmod(minute, 60)
-    rhythm = Rhythm(
+    schedule = DeliverySchedule(
         cron=f"{low} {hour} * * *", time_zone=zone, days_off=days_off, skips_weekends=True
     )
-    for due in islice(rhythm.due_times(after), 40):
-        assert not rhythm.is_off(rhythm.local(due).date())
+    for due in islice(schedule.due_times(after), 40):
+        assert not schedule.is_day_off(schedule.local(due).date())
 
 
 def test_nothing_is_expected_where_no_day_is_left() -> None:
-    sundays = Rhythm(cron="0 3 * * 0", skips_weekends=True)
+    sundays = DeliverySchedule(cron="0 3 * * 0", skips_weekends=True)
     for_good = (DaysOff(date(2026, 1, 1), date(2200, 1, 1)),)
-    never = Rhythm(period=timedelta(days=1), days_off=for_good)
-    for rhythm in (sundays, never):
-        found = expectation(rhythm, (), local(4, 3), since=local(3, 3))
-        assert found == Expectation(Standing.WAITING)
+    never = DeliverySchedule(period=timedelta(days=1), days_off=for_good)
+    for schedule in (sundays, never):
+        found = expectation(schedule, (), local(4, 3), since=local(3, 3))
+        assert found == Expectation(WatchState.WAITING)
 
 
 # Always
@@ -232,16 +234,16 @@ def test_nothing_is_expected_where_no_day_is_left() -> None:
 def test_who_is_silent_was_late_before_and_stays_silent(
     minute: int, zone: str, last: datetime, grace: timedelta, waited: timedelta
 ) -> None:
-    rhythm, since = daily(minute, zone, grace), last - timedelta(days=1)
-    first = expectation(rhythm, [last], last, since=since)
-    then = expectation(rhythm, [last], last + waited, since=since)
+    schedule, since = daily(minute, zone, grace), last - timedelta(days=1)
+    first = expectation(schedule, [last], last, since=since)
+    then = expectation(schedule, [last], last + waited, since=since)
     assert first.opens_at is not None
     assert first.due_at is not None
     assert last < first.opens_at <= first.due_at
     assert (then.opens_at, then.due_at) == (first.opens_at, first.due_at)
     overdue = last + waited - first.due_at
-    assert (then.standing is Standing.SILENT) == (overdue > grace)
-    assert (then.standing is Standing.LATE) == (timedelta(0) < overdue <= grace)
+    assert (then.state is WatchState.SILENT) == (overdue > grace)
+    assert (then.state is WatchState.LATE) == (timedelta(0) < overdue <= grace)
 
 
 @PATIENT
@@ -249,19 +251,19 @@ def test_who_is_silent_was_late_before_and_stays_silent(
 def test_a_file_within_its_window_and_grace_is_always_enough(
     minute: int, zone: str, after: datetime, late: float
 ) -> None:
-    rhythm = daily(minute, zone)
-    before, first, second = islice(rhythm.due_times(after), 3)
-    came = first + rhythm.grace * late
-    found = expectation(rhythm, [came, before], came, since=after)
+    schedule = daily(minute, zone)
+    before, first, second = islice(schedule.due_times(after), 3)
+    came = first + schedule.grace * late
+    found = expectation(schedule, [came, before], came, since=after)
     assert found.due_at == second
-    assert found.standing in {Standing.ON_TIME, Standing.EARLY}
+    assert found.state in {WatchState.ON_TIME, WatchState.EARLY}
 
 
 # What cannot be kept to
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({}, "neither a cron expression nor a period"),
         ({"cron": "0 3 * * *", "period": timedelta(days=1)}, "or both"),
@@ -279,9 +281,9 @@ def test_a_file_within_its_window_and_grace_is_always_enough(
         ({"period": timedelta(days=1_000)}, "period that is not between"),
     ],
 )
-def test_a_rhythm_that_cannot_be_kept_to_is_refused(wrong: dict[str, object], told: str) -> None:
-    with pytest.raises(UnusableRhythm, match=told):
-        Rhythm(**wrong)  # type: ignore[arg-type]  # whatever somebody typed
+def test_an_impossible_schedule_is_refused(wrong: dict[str, object], message: str) -> None:
+    with pytest.raises(UnusableSchedule, match=message):
+        DeliverySchedule(**wrong)  # type: ignore[arg-type]  # whatever somebody typed
 
 
 @pytest.mark.parametrize("text", ["", "x", "2026-13-01", "2026-01-02..2026-01-01", "2026-01-02.."])
@@ -289,7 +291,7 @@ def test_days_off_are_dates_in_order(text: str) -> None:
     if text == "2026-01-02..":
         assert DaysOff.of(text) == DaysOff(date(2026, 1, 2), date(2026, 1, 2))
         return
-    with pytest.raises(UnusableRhythm):
+    with pytest.raises(UnusableSchedule):
         DaysOff.of(text)
 
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alumniq_pipelines.core.monitoring.schedule import Standing, expectation
-from alumniq_pipelines.core.monitoring.schedule_suggestion import suggestion
-from alumniq_pipelines.core.problems.command import TooLittleHistory, UnusableRhythm
+from alumniq_pipelines.core.monitoring.schedule import WatchState, expectation
+from alumniq_pipelines.core.monitoring.schedule_suggestion import suggest_schedule
+from alumniq_pipelines.core.problems.command import TooLittleHistory, UnusableSchedule
 
 NEW_YORK = "America/New_York"
 FIRST = date(2026, 2, 2)
@@ -25,76 +25,81 @@ def nightly(minutes: list[int], weekdays: set[int], at: time = time(3)) -> list[
 
 
 def test_nights_at_about_three_are_a_cron_at_three_local_time() -> None:
-    proposed = suggestion(nightly([0, -10, 12, 5, -3] * 8, set(range(7))), NEW_YORK)
-    assert proposed.rhythm.cron == "0 3 * * *"
-    assert proposed.rhythm.time_zone == NEW_YORK
-    assert proposed.rhythm.grace == timedelta(hours=1)
+    proposed = suggest_schedule(nightly([0, -10, 12, 5, -3] * 8, set(range(7))), NEW_YORK)
+    assert proposed.schedule.cron == "0 3 * * *"
+    assert proposed.schedule.time_zone == NEW_YORK
+    assert proposed.schedule.grace == timedelta(hours=1)
     assert (proposed.loads, proposed.days, proposed.alarms) == (40, 40, 0)
 
 
 def test_weekdays_without_a_file_are_left_out() -> None:
-    proposed = suggestion(nightly([0, 5, 10, 5] * 8, {0, 1, 2, 3, 4}), NEW_YORK)
-    assert proposed.rhythm.cron == "15 3 * * 1-5"
-    twice = suggestion(nightly([0, 5] * 6, {1, 4}), NEW_YORK)
-    assert twice.rhythm.cron == "15 3 * * 2,5"
+    proposed = suggest_schedule(nightly([0, 5, 10, 5] * 8, {0, 1, 2, 3, 4}), NEW_YORK)
+    assert proposed.schedule.cron == "15 3 * * 1-5"
+    twice = suggest_schedule(nightly([0, 5] * 6, {1, 4}), NEW_YORK)
+    assert twice.schedule.cron == "15 3 * * 2,5"
 
 
 def test_files_around_midnight_belong_to_one_night() -> None:
     came = nightly([-20, 20, 0, 10, -10] * 8, set(range(7)), at=time(0))
-    proposed = suggestion(came, NEW_YORK)
-    assert proposed.rhythm.cron == "0 0 * * *"
+    proposed = suggest_schedule(came, NEW_YORK)
+    assert proposed.schedule.cron == "0 0 * * *"
     assert proposed.alarms == 0
 
 
 def test_weekly_files_before_midnight_keep_their_weekday() -> None:
     came = nightly([-30, -40, -35, -30, -20, -30], {5}, at=time(0))
-    assert suggestion(came, NEW_YORK).rhythm.cron == "30 23 * * 5"
+    assert suggest_schedule(came, NEW_YORK).schedule.cron == "30 23 * * 5"
 
 
 def test_the_grace_grows_with_the_spread() -> None:
-    proposed = suggestion(nightly([0, 120, 60, 30, 90] * 3, set(range(7))), NEW_YORK)
-    assert proposed.rhythm.cron == "0 4 * * *"
-    assert proposed.rhythm.grace == timedelta(minutes=90)
+    proposed = suggest_schedule(nightly([0, 120, 60, 30, 90] * 3, set(range(7))), NEW_YORK)
+    assert proposed.schedule.cron == "0 4 * * *"
+    assert proposed.schedule.grace == timedelta(minutes=90)
 
 
 def test_an_emergency_update_in_the_afternoon_changes_nothing() -> None:
     came = nightly([0, 5, 10] * 10, set(range(7)))
-    extra = [each + timedelta(hours=11) for each in came[::9]]
-    assert suggestion([*came, *extra], NEW_YORK).rhythm == suggestion(came, NEW_YORK).rhythm
+    extra = [arrival + timedelta(hours=11) for arrival in came[::9]]
+    assert (
+        suggest_schedule([*came, *extra], NEW_YORK).schedule
+        == suggest_schedule(came, NEW_YORK).schedule
+    )
 
 
 def test_files_all_day_long_are_a_period() -> None:
     start = datetime(2026, 2, 2, tzinfo=UTC)
     came = [start + timedelta(hours=4 * count, minutes=count % 7) for count in range(60)]
-    rhythm = suggestion(came, NEW_YORK).rhythm
-    assert (rhythm.cron, rhythm.period) == (None, timedelta(hours=4))
+    schedule = suggest_schedule(came, NEW_YORK).schedule
+    assert (schedule.cron, schedule.period) == (None, timedelta(hours=4))
 
 
 def test_times_that_differ_by_half_a_day_are_a_period() -> None:
     came = nightly([0, 700, 100, 650, 300, 20, 500], set(range(7)))
-    assert suggestion(came, NEW_YORK).rhythm.cron is None
+    assert suggest_schedule(came, NEW_YORK).schedule.cron is None
 
 
 def test_monthly_files_are_a_period() -> None:
     start = datetime(2026, 1, 1, 9, tzinfo=UTC)
-    rhythm = suggestion([start + timedelta(days=30 * count) for count in range(6)], "UTC").rhythm
-    assert rhythm.period == timedelta(days=30)
+    schedule = suggest_schedule(
+        [start + timedelta(days=30 * count) for count in range(6)], "UTC"
+    ).schedule
+    assert schedule.period == timedelta(days=30)
 
 
-def test_too_little_history_is_said_and_nothing_made_up() -> None:
+def test_too_little_history_is_reported_and_gives_no_proposal() -> None:
     came = nightly([0, 0, 0, 0], set(range(7)))
     with pytest.raises(TooLittleHistory, match="4 loads on 4 days"):
-        suggestion(came, NEW_YORK)
+        suggest_schedule(came, NEW_YORK)
     many_on_one_day = [came[0] + timedelta(minutes=count) for count in range(50)]
     with pytest.raises(TooLittleHistory, match="50 loads on 1 days"):
-        suggestion(many_on_one_day, NEW_YORK)
+        suggest_schedule(many_on_one_day, NEW_YORK)
     with pytest.raises(TooLittleHistory):
-        suggestion([], NEW_YORK)
+        suggest_schedule([], NEW_YORK)
 
 
 def test_a_time_zone_that_is_none_is_refused() -> None:
-    with pytest.raises(UnusableRhythm, match="unknown time zone"):
-        suggestion(nightly([0] * 9, set(range(7))), "Mars/Olympus")
+    with pytest.raises(UnusableSchedule, match="unknown time zone"):
+        suggest_schedule(nightly([0] * 9, set(range(7))), "Mars/Olympus")
 
 
 @settings(deadline=None, max_examples=80)
@@ -107,10 +112,10 @@ def test_what_is_proposed_would_not_have_called_its_own_nights_silent(
     minutes: list[int], weekdays: set[int], at: time
 ) -> None:
     came = nightly(minutes, weekdays, at)
-    if len({each.astimezone(ZoneInfo(NEW_YORK)).date() for each in came}) < 5:
+    if len({arrival.astimezone(ZoneInfo(NEW_YORK)).date() for arrival in came}) < 5:
         return
-    proposed = suggestion(came, NEW_YORK)
+    proposed = suggest_schedule(came, NEW_YORK)
     few = len(came) // 4
     assert proposed.alarms <= few
-    stands = expectation(proposed.rhythm, came[-1:], came[-1], since=came[0]).standing
-    assert stands in set(Standing) - {Standing.SILENT, Standing.LATE}
+    stands = expectation(proposed.schedule, came[-1:], came[-1], since=came[0]).state
+    assert stands in set(WatchState) - {WatchState.SILENT, WatchState.LATE}

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from alumniq_pipelines.core.access.api_keys import ApiKey
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, LoadState
-from alumniq_pipelines.core.loads.outcome import Attempt, AttemptResult, Outcome
+from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, Outcome
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.notifications.heartbeat import Signal, signal_notices
 from alumniq_pipelines.core.notifications.key_expiry import expiry_notices
@@ -28,9 +28,9 @@ LOAD = Load(1, REQUEST, LoadState.RUNNING, attempts=1, accepted_at=NOW)
 
 
 def test_the_notices_of_a_load_are_for_its_customer_for_staff_and_for_a_monitor() -> None:
-    outcome, attempts = Outcome(LoadState.FAILED), [Attempt(1, "r", AttemptResult.OUTAGE)]
+    outcome, attempts = Outcome(LoadState.FAILED), [AttemptRecord(1, "r", AttemptResult.OUTAGE)]
     notices = notices_for(LOAD, outcome, attempts, Staff((BOTH,), has_chat=True), URL)
-    assert [(each.channel, each.audience, each.destination) for each in notices] == [
+    assert [(notice.channel, notice.audience, notice.destination) for notice in notices] == [
         (Channel.CALLBACK, Audience.CUSTOMER, "https://hooks.example.edu/a"),
         (Channel.MAIL, Audience.CUSTOMER, "ada@iqu.example"),
         (Channel.MAIL, Audience.CUSTOMER, BOTH),
@@ -42,6 +42,8 @@ def test_the_notices_of_a_load_are_for_its_customer_for_staff_and_for_a_monitor(
 
 def test_a_signal_is_for_a_monitor_and_the_end_of_a_key_for_whom_it_belongs_to() -> None:
     key = ApiKey("aq_test_abcd", "iqu", Environment.QA, NOW, NOW, email="ada@iqu.example")
-    assert {each.audience for each in signal_notices(URL, Signal.START)} == {Audience.MONITOR}
+    assert {signal_notice.audience for signal_notice in signal_notices(URL, Signal.START)} == {
+        Audience.MONITOR
+    }
     notices = expiry_notices(key, 7, "https://feeds.example")
-    assert {each.audience for each in notices} == {Audience.CUSTOMER}
+    assert {notice.audience for notice in notices} == {Audience.CUSTOMER}

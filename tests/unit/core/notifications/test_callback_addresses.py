@@ -114,7 +114,7 @@ def test_an_unreadable_network_is_named_with_its_setting(network: str) -> None:
 
 
 @given(st.ip_addresses(v=4))
-def test_an_ipv4_address_is_judged_alike_in_all_its_forms(address: IPv4Address) -> None:
+def test_an_ipv4_address_is_checked_alike_in_all_its_forms(address: IPv4Address) -> None:
     mapped = IPv6Address(b"\0" * 10 + b"\xff\xff" + address.packed)
     translated = IPv6Address(b"\0\x64\xff\x9b" + b"\0" * 8 + address.packed)
     permitted = PUBLIC_ONLY.permits(address)

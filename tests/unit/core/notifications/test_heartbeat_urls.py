@@ -45,6 +45,6 @@ def test_a_service_that_knows_no_failure_is_left_to_miss_the_success() -> None:
 
 
 def test_only_success_is_success() -> None:
-    assert [each for each in LoadState if signal_of(each) is Signal.SUCCESS] == [
+    assert [state for state in LoadState if signal_of(state) is Signal.SUCCESS] == [
         LoadState.SUCCEEDED
     ]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from alumniq_pipelines.core.loads.check_result import Cause, Counts
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, LoadState
-from alumniq_pipelines.core.loads.outcome import Attempt, AttemptResult, Outcome
+from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, Outcome
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.notifications.load_outcome import (
     addresses_in,
@@ -58,17 +58,17 @@ def test_the_callback_of_a_failure_is_the_contracts_to_the_byte() -> None:
 def test_whatever_the_errors_hold_the_callback_is_json_with_four_keys(errors: list[str]) -> None:
     body = callback_body(LOAD, Outcome(LoadState.FAILED, tuple(errors)))
     assert body.isascii()
-    told = json.loads(body)
-    assert list(told) == ["jobId", "status", "errors", "executionCompleted"]
-    assert told["errors"] == errors
+    payload = json.loads(body)
+    assert list(payload) == ["jobId", "status", "errors", "executionCompleted"]
+    assert payload["errors"] == errors
 
 
 def test_the_mail_of_a_load_with_rejections_points_to_the_report_in_the_bucket() -> None:
-    place = f"qa/warehouse/reports/warehouse/{LOAD.job_id}.csv in your bucket."
+    report_path = f"qa/warehouse/reports/warehouse/{LOAD.job_id}.csv in your bucket."
     partly = Outcome(LoadState.SUCCEEDED, ("Error message 1",), Counts(5, 3, 2))
-    for outcome, is_told in ((BAD, True), (partly, True), (GOOD, False)):
+    for outcome, is_mentioned in ((BAD, True), (partly, True), (GOOD, False)):
         [notice] = notices_for(loads_asking(email="you@example.edu"), outcome, [])
-        assert (place in notice.body) is is_told
+        assert (report_path in notice.body) is is_mentioned
 
 
 def remarks(kinds: int) -> tuple[Cause, ...]:
@@ -79,7 +79,7 @@ def remarks(kinds: int) -> tuple[Cause, ...]:
 
 
 @pytest.mark.parametrize("outcome", [GOOD, BAD], ids=["success", "failure"])
-def test_what_rejected_nothing_is_told_by_mail_and_never_by_callback(outcome: Outcome) -> None:
+def test_warnings_and_notes_are_sent_by_mail_and_never_by_callback(outcome: Outcome) -> None:
     load = loads_asking(email="you@example.edu", webhook="https://example.edu/")
     callback, mail = notices_for(load, replace(outcome, remarks=remarks(1)))
     assert (
@@ -90,27 +90,27 @@ def test_what_rejected_nothing_is_told_by_mail_and_never_by_callback(outcome: Ou
     assert "Worth a look" not in notices_for(load, outcome)[1].body
 
 
-def test_a_mail_lists_twenty_remarks_and_counts_the_rest() -> None:
+def test_a_mail_lists_twenty_warnings_and_notes_and_counts_the_rest() -> None:
     outcome = replace(GOOD, remarks=remarks(25))
     [mail] = notices_for(loads_asking(email="you@example.edu"), outcome)
     assert mail.body.count("is no address") == 20
     assert "\n- And 5 more kinds of remark in 5,000 places.\n" in mail.body
 
 
-def test_a_failure_without_a_reason_still_tells_one() -> None:
-    told = json.loads(callback_body(LOAD, Outcome(LoadState.FAILED)))
-    assert len(told["errors"]) == 1
+def test_a_failure_without_a_reason_still_states_one() -> None:
+    payload = json.loads(callback_body(LOAD, Outcome(LoadState.FAILED)))
+    assert len(payload["errors"]) == 1
 
 
-def test_a_load_that_asked_for_nothing_is_owed_nothing() -> None:
+def test_a_load_without_notification_options_gets_no_notifications() -> None:
     assert notices_for(loads_asking(), GOOD) == ()
     assert notices_for(loads_asking(), BAD, staff=BOTH) == ()
 
 
-def test_a_callback_and_a_mail_to_each_address_are_owed_to_who_asked_for_both() -> None:
+def test_both_options_give_a_callback_and_a_mail_to_each_address() -> None:
     load = loads_asking(email="a@example.edu; b@example.edu,", webhook="https://example.edu/")
     notices = notices_for(load, GOOD)
-    assert [(each.channel, each.destination) for each in notices] == [
+    assert [(notice.channel, notice.destination) for notice in notices] == [
         (Channel.CALLBACK, "https://example.edu/"),
         (Channel.MAIL, "a@example.edu"),
         (Channel.MAIL, "b@example.edu"),
@@ -172,8 +172,8 @@ def test_what_is_live_while_a_load_fails_is_said_as_it_is(newest: int | None, sa
 
 
 def test_a_failed_dry_run_says_nothing_of_live_data() -> None:
-    trial = replace(LOAD, request=replace(LOAD.request, dry_run=True))
-    mail = notices_for(trial, BAD, live=LiveData.PREVIOUS)[1]
+    dry_run = replace(LOAD, request=replace(LOAD.request, dry_run=True))
+    mail = notices_for(dry_run, BAD, live=LiveData.PREVIOUS)[1]
     first, *_ = mail.body.split("\n\n")
     assert first == (
         "warehouse.csv would not be loaded. This was a dry run: nothing was published."
@@ -196,13 +196,13 @@ def test_an_error_with_line_ends_stays_one_line_of_the_mail() -> None:
 
 
 @pytest.mark.parametrize("result", [AttemptResult.OUTAGE, AttemptResult.LOST])
-def test_a_failure_of_ours_is_told_to_staff_also_when_nobody_else_asked(
+def test_staff_are_notified_of_our_failures_also_when_nobody_else_is(
     result: AttemptResult,
 ) -> None:
-    attempts = [Attempt(number, f"run-{number}", result) for number in range(1, 6)]
+    attempts = [AttemptRecord(number, f"run-{number}", result) for number in range(1, 6)]
     notices = notices_for(loads_asking(), BAD, attempts, BOTH)
-    assert [each.destination for each in notices] == ["a@example.org", "b@example.org", "staff"]
-    assert [each.channel for each in notices] == [Channel.MAIL, Channel.MAIL, Channel.CHAT]
+    assert [notice.destination for notice in notices] == ["a@example.org", "b@example.org", "staff"]
+    assert [notice.channel for notice in notices] == [Channel.MAIL, Channel.MAIL, Channel.CHAT]
     assert notices[0].subject == "Staff: Not loaded: warehouse (iqu, qa)"
     assert f"- Attempt 5, run run-5: {result}" in notices[0].body
     assert "iqu.qa" in notices[0].body
@@ -214,26 +214,28 @@ def test_a_failure_of_ours_is_told_to_staff_also_when_nobody_else_asked(
 )
 def test_a_heartbeat_elsewhere_hears_how_a_load_ended(outcome: Outcome, called: str) -> None:
     notices = notices_for(loads_asking(), outcome, heartbeat_url="https://hc-ping.com/1b2c")
-    assert [(each.channel, each.destination) for each in notices] == [(Channel.HEARTBEAT, called)]
+    assert [(notice.channel, notice.destination) for notice in notices] == [
+        (Channel.HEARTBEAT, called)
+    ]
 
 
-def test_a_dry_run_is_no_sign_of_life() -> None:
+def test_a_dry_run_sends_no_heartbeat() -> None:
     asked = loads_asking()
-    trial = replace(asked, request=replace(asked.request, dry_run=True))
-    assert notices_for(trial, GOOD, heartbeat_url="https://hc-ping.com/1b2c") == ()
+    dry_run = replace(asked, request=replace(asked.request, dry_run=True))
+    assert notices_for(dry_run, GOOD, heartbeat_url="https://hc-ping.com/1b2c") == ()
 
 
 def test_a_customer_is_not_sent_looking_for_a_fault_of_ours() -> None:
-    attempts = [Attempt(5, "run", AttemptResult.OUTAGE)]
+    attempts = [AttemptRecord(5, "run", AttemptResult.OUTAGE)]
     mail = notices_for(loads_asking(email="you@example.edu"), BAD, attempts)[0]
     assert "Nothing is wrong with your file" in mail.body
     assert "Mend" not in mail.body
 
 
-def test_staff_are_not_told_of_a_fault_of_the_file_or_of_a_success_after_retries() -> None:
-    lost = Attempt(1, "one", AttemptResult.LOST)
-    refused = [lost, Attempt(2, "two", AttemptResult.REFUSED)]
-    published = [lost, Attempt(2, "two", AttemptResult.PUBLISHED)]
+def test_staff_are_not_notified_of_a_file_fault_or_of_a_success_after_retries() -> None:
+    lost = AttemptRecord(1, "one", AttemptResult.LOST)
+    refused = [lost, AttemptRecord(2, "two", AttemptResult.REFUSED)]
+    published = [lost, AttemptRecord(2, "two", AttemptResult.PUBLISHED)]
     assert notices_for(loads_asking(), BAD, refused, BOTH) == ()
     assert notices_for(loads_asking(), GOOD, published, BOTH) == ()
     assert notices_for(loads_asking(), GOOD, [lost], BOTH) == ()

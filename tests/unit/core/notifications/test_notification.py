@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from alumniq_pipelines.core.notifications.notification import (
     HEARTBEAT_DELAYS,
     JITTER,
-    LONGEST_ASKED_WAIT,
     MAIL_DELAYS,
+    MAX_RETRY_AFTER,
     RETRY_DELAYS,
     Audience,
     Channel,
@@ -65,12 +65,12 @@ def test_a_receiver_gets_the_time_it_asks_for_up_to_a_day(
 ) -> None:
     due = next_attempt_at(name, attempts, NOW, retry_after=asked)
     assert due is not None
-    granted = max(RETRY_DELAYS[attempts], min(asked, LONGEST_ASKED_WAIT))
+    granted = max(RETRY_DELAYS[attempts], min(asked, MAX_RETRY_AFTER))
     assert NOW + granted <= due <= NOW + granted * (1 + JITTER)
 
 
 def test_every_channel_has_a_name_of_its_own() -> None:
-    names = {channel_name(each) for each in Channel}
+    names = {channel_name(channel) for channel in Channel}
     assert len(names) == len(Channel)
     assert names == {"Callback", "Email", "Staff chat", "Heartbeat"}
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from alumniq_pipelines.core.monitoring.incident import Condition, Incident, Kind
 from alumniq_pipelines.core.notifications.incidents import closed_notices, opened_notices
 from alumniq_pipelines.core.notifications.notification import Channel
-from alumniq_pipelines.core.notifications.staff import CHAT, NOBODY, Staff, chat_body
+from alumniq_pipelines.core.notifications.staff import CHAT, NO_STAFF, Staff, chat_body
 
 NOW = datetime(2026, 3, 5, 10, 1, tzinfo=UTC)
 STAFF = Staff(("ops@example.org",), has_chat=True)
@@ -20,7 +20,7 @@ def several(count: int) -> list[Incident]:
     return [replace(INCIDENT, id=number) for number in range(count)]
 
 
-def test_an_incident_is_told_on_every_channel_with_what_to_do() -> None:
+def test_an_incident_is_notified_on_every_channel_with_advice() -> None:
     mail, chat = opened_notices([INCIDENT], STAFF)
     assert (mail.channel, mail.destination) == (Channel.MAIL, "ops@example.org")
     assert mail.subject == "Staff: No file came: warehouse (iqu, qa)"
@@ -30,7 +30,7 @@ def test_an_incident_is_told_on_every_channel_with_what_to_do() -> None:
     assert "It was due." in json.loads(chat.body)["text"]
 
 
-def test_recovery_is_told_with_its_length() -> None:
+def test_recovery_is_notified_with_its_duration() -> None:
     over = replace(INCIDENT, closed_at=NOW + timedelta(hours=3, minutes=20))
     mail, _ = closed_notices([over], STAFF)
     assert mail.subject == "Staff: over: No file came: warehouse (iqu, qa)"
@@ -48,12 +48,12 @@ def test_what_is_noticed_at_once_is_one_message() -> None:
     assert mail.body.count("\n- ") == 51
     assert "and 10 more: alumniq watch incidents" in mail.body
     assert chat.channel is Channel.CHAT
-    over = [replace(each, closed_at=NOW) for each in several(3)]
+    over = [replace(incident, closed_at=NOW) for incident in several(3)]
     assert len(closed_notices(over, STAFF)) == 2
 
 
-def test_nobody_is_told_nothing() -> None:
-    assert opened_notices([INCIDENT], NOBODY) == ()
+def test_without_recipients_there_are_no_notices() -> None:
+    assert opened_notices([INCIDENT], NO_STAFF) == ()
     assert opened_notices([], STAFF) == ()
     assert closed_notices([], STAFF) == ()
 

@@ -87,7 +87,7 @@ def test_a_file_in_a_form_is_no_text() -> None:
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_other_bodies_are_refused_in_their_own_words(
+def test_each_unreadable_body_is_refused_with_its_own_message(
     body: bytes, problem: type[UnreadableBody]
 ) -> None:
     with pytest.raises(problem) as caught:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alumniq_pipelines.core.problems.api import TooManyRequests
-from webhook_gateway.http.sign_in_limits import PasswordChecks, SignInLimits, network_of
+from webhook_gateway.http.sign_in_limits import PasswordCheckLimiter, SignInLimits, network_of
 
 HOME, ELSEWHERE = "198.51.100.7", "203.0.113.5"
 DAY = 86_400
@@ -40,7 +40,7 @@ class Guesser:
 
     def guess(self, account: str, address: str) -> bool:
         """Try once; whether it was let through."""
-        wait = self.limits.begin(account, address)
+        wait = self.limits.record_attempt(account, address)
         self.tries += not wait
         self.delays.append(wait)
         return not wait
@@ -87,19 +87,19 @@ def test_a_day_of_guessing_from_one_address_is_a_few_hundred_tries(guesser: Gues
 
 def test_many_at_once_are_no_more_than_one_after_another(limits: SignInLimits) -> None:
     with ThreadPoolExecutor(16) as pool:
-        waits = list(pool.map(lambda _: limits.begin("ada", HOME), range(64)))
+        waits = list(pool.map(lambda _: limits.record_attempt("ada", HOME), range(64)))
     assert waits.count(0) == 3
 
 
 def test_the_right_password_ends_the_delays(limits: SignInLimits) -> None:
     for _ in range(2):
-        limits.begin("ada", HOME)
-    assert limits.begin("ada", HOME) == 0
-    limits.succeeded("ada", HOME)
-    assert [limits.begin("ada", HOME) for _ in range(3)] == [0, 0, 0]
+        limits.record_attempt("ada", HOME)
+    assert limits.record_attempt("ada", HOME) == 0
+    limits.record_success("ada", HOME)
+    assert [limits.record_attempt("ada", HOME) for _ in range(3)] == [0, 0, 0]
 
 
-def test_whoever_stops_is_free_again(guesser: Guesser, clock: Clock) -> None:
+def test_after_a_pause_the_delays_end(guesser: Guesser, clock: Clock) -> None:
     guesser.guess_for(DAY, "ada", HOME)
     clock.now += 7_200
     assert guesser.guess("ada", HOME)
@@ -123,28 +123,30 @@ def test_one_account_is_guessed_from_many_addresses_every_ten_seconds_at_most(
     assert guesser.tries <= at_once + new_addresses + (clock.now - begun) / 10
 
 
-def test_guesses_from_elsewhere_do_not_lock_out_whoever_signed_in_before(
+def test_guesses_from_elsewhere_do_not_lock_out_a_known_address(
     limits: SignInLimits, clock: Clock
 ) -> None:
-    assert limits.begin("ada", HOME) == 0
-    limits.succeeded("ada", HOME)
+    assert limits.record_attempt("ada", HOME) == 0
+    limits.record_success("ada", HOME)
     for number in range(600):
-        limits.begin("ada", f"10.0.{number // 250}.{number % 250}")
-    assert limits.begin("ada", ELSEWHERE) > 0, "from a new address the owner waits, for seconds"
-    assert limits.begin("ada", ELSEWHERE) <= 10
-    assert limits.begin("ada", HOME) == 0
+        limits.record_attempt("ada", f"10.0.{number // 250}.{number % 250}")
+    assert limits.record_attempt("ada", ELSEWHERE) > 0, (
+        "from a new address the owner waits, for seconds"
+    )
+    assert limits.record_attempt("ada", ELSEWHERE) <= 10
+    assert limits.record_attempt("ada", HOME) == 0
     clock.now += 31 * DAY
     for number in range(600):
-        limits.begin("ada", f"10.0.{number // 250}.{number % 250}")
-    assert limits.begin("ada", HOME) > 0, "known for 30 days"
+        limits.record_attempt("ada", f"10.0.{number // 250}.{number % 250}")
+    assert limits.record_attempt("ada", HOME) > 0, "known for 30 days"
 
 
 def attacked(limits: SignInLimits, clock: Clock, addresses: int, seconds: int) -> Iterator[int]:
     """Yield each quarter of a second in which the next one of many addresses tried to guess."""
-    for turn in range(seconds * 4):
-        limits.begin("ada", f"10.1.{turn % addresses // 250}.{turn % addresses % 250}")
+    for second in range(seconds * 4):
+        limits.record_attempt("ada", f"10.1.{second % addresses // 250}.{second % addresses % 250}")
         clock.now += 0.25
-        yield turn
+        yield second
 
 
 def polite_wait(
@@ -154,7 +156,7 @@ def polite_wait(
     begun = due = clock.now
     for _ in attacked(limits, clock, addresses, 600):
         if clock.now >= due:
-            wait = limits.begin("ada", ELSEWHERE, device)
+            wait = limits.record_attempt("ada", ELSEWHERE, device)
             if not wait:
                 return clock.now - begun
             due = clock.now + math.ceil(wait)
@@ -179,7 +181,7 @@ def test_no_number_of_addresses_locks_an_owner_out_on_a_device_of_theirs(
 
 
 def test_guesses_on_a_device_are_delayed_wherever_it_is(limits: SignInLimits) -> None:
-    waits = [limits.begin("ada", f"10.0.0.{number}", "device") for number in range(4)]
+    waits = [limits.record_attempt("ada", f"10.0.0.{number}", "device") for number in range(4)]
     assert [bool(wait) for wait in waits] == [False, False, False, True]
 
 
@@ -188,7 +190,9 @@ def test_a_day_of_guesses_from_any_number_of_addresses_is_bounded(
 ) -> None:
     made = 0
     for number in range(DAY):
-        made += not limits.begin("ada", f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::1")
+        made += not limits.record_attempt(
+            "ada", f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::1"
+        )
         clock.now += 1
     assert made < 20 + 500 + DAY / 10 + DAY / 60 + 100
 
@@ -198,15 +202,15 @@ def test_a_try_that_was_not_carried_out_leaves_an_address_new(
 ) -> None:
     for _ in attacked(limits, clock, 100, 600):
         pass
-    assert limits.begin("ada", ELSEWHERE) == 0
-    limits.take_back("ada", ELSEWHERE)
-    assert limits.begin("ada", ELSEWHERE) == 0
+    assert limits.record_attempt("ada", ELSEWHERE) == 0
+    limits.cancel_attempt("ada", ELSEWHERE)
+    assert limits.record_attempt("ada", ELSEWHERE) == 0
 
 
 def test_names_differ_by_more_than_case(limits: SignInLimits) -> None:
     for name in ("ada", "Ada", "ADA"):
-        limits.begin(name, HOME)
-    assert limits.begin("aDa", HOME) > 0
+        limits.record_attempt(name, HOME)
+    assert limits.record_attempt("aDa", HOME) > 0
 
 
 @pytest.mark.parametrize(
@@ -230,34 +234,34 @@ def test_addresses_are_counted_by_what_one_person_has(address: str, counted: str
 @given(st.text(), st.text())
 def test_whatever_a_name_and_an_address_are_they_are_counted(name: str, address: str) -> None:
     limits = SignInLimits(Clock())
-    assert [bool(limits.begin(name, address)) for _ in range(4)] == [False] * 3 + [True]
+    assert [bool(limits.record_attempt(name, address)) for _ in range(4)] == [False] * 3 + [True]
 
 
 def test_names_that_an_attacker_makes_up_take_no_memory(limits: SignInLimits) -> None:
     tables = (limits.pairs, limits.addresses, limits.accounts, limits.newcomers)
 
     def size() -> int:
-        return sum(sys.getsizeof(each._counts) + sys.getsizeof(each._times) for each in tables)
+        return sum(sys.getsizeof(table._counts) + sys.getsizeof(table._times) for table in tables)
 
     before = size()
     for number in range(20_000):
-        limits.begin(f"name {number}", f"2001:db8:{number:x}::1")
+        limits.record_attempt(f"name {number}", f"2001:db8:{number:x}::1")
     assert size() == before < 5_000_000
 
 
 def test_few_passwords_are_checked_at_once_and_some_wait() -> None:
-    checks = PasswordChecks(at_once=2, waiting=3, seconds=30)
-    inside, most, lock = 0, 0, threading.Lock()
+    checks = PasswordCheckLimiter(at_once=2, waiting=3, seconds=30)
+    inside, limit, lock = 0, 0, threading.Lock()
     refused, entered = [], threading.Semaphore(0)
     leave = threading.Event()
 
     def check() -> None:
-        nonlocal inside, most
+        nonlocal inside, limit
         try:
             with checks.slot():
                 with lock:
                     inside += 1
-                    most = max(most, inside)
+                    limit = max(limit, inside)
                 entered.release()
                 assert leave.wait(30)
                 with lock:
@@ -275,12 +279,12 @@ def test_few_passwords_are_checked_at_once_and_some_wait() -> None:
     for thread in threads:
         thread.join(30)
 
-    assert most == 2
+    assert limit == 2
     assert refused == [30] * 7
 
 
-def test_whoever_waits_too_long_for_a_check_is_asked_to_come_again() -> None:
-    checks = PasswordChecks(at_once=1, waiting=1, seconds=0)
+def test_waiting_too_long_for_a_password_check_gets_a_retry_after() -> None:
+    checks = PasswordCheckLimiter(at_once=1, waiting=1, seconds=0)
     with checks.slot(), pytest.raises(TooManyRequests), checks.slot():
         pytest.fail("there is one slot")
     with checks.slot():

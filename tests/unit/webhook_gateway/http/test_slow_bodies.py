@@ -8,7 +8,7 @@ from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
 from alumniq_pipelines.core.problems.request import SlowRequest
 from tests.servers.gateway import Installation
-from webhook_gateway.http.authentication import Gate
+from webhook_gateway.http.authentication import Authenticator
 from webhook_gateway.http.rate_limit import RateLimit
 from webhook_gateway.http.webhook import Webhook
 from webhook_gateway.services.intake import Intake
@@ -27,8 +27,8 @@ def test_a_body_that_does_not_come_is_not_waited_for(
     scope = {"type": "http", "method": "POST", "headers": [], "query_string": b""}
     ledger = installation.ledger
     intake = Intake(ledger, installation.buckets, Status(ledger, catalog), AddressPolicy())
-    gate = Gate(ledger, RateLimit(0))
-    webhook = Webhook(gate, intake, lambda: datetime.now(UTC), 1_000, body_seconds=0.01)
+    authenticator = Authenticator(ledger, RateLimit(0))
+    webhook = Webhook(authenticator, intake, lambda: datetime.now(UTC), 1_000, body_seconds=0.01)
 
     options = asyncio.run(webhook.options(Request(scope, receive)))
 

@@ -26,18 +26,18 @@ def test_bars_stay_inside_the_chart_and_run_from_old_to_new(
         JobId(f"load {number}"): Changes(added, changed, removed, 0)
         for number, (_, added, changed, removed) in enumerate(drawn)
     }
-    laid = bars(newest_first, changes)
-    assert [each.version.rows for each in laid] == [rows for rows, *_ in drawn]
-    for each in laid:
-        assert each.x + each.width <= WIDTH
-        for y, height in [(each.y, each.height), *((part.y, part.height) for part in each.parts)]:
+    result = bars(newest_first, changes)
+    assert [bar.version.rows for bar in result] == [rows for rows, *_ in drawn]
+    for bar in result:
+        assert bar.x + bar.width <= WIDTH
+        for y, height in [(bar.y, bar.height), *((part.y, part.height) for part in bar.parts)]:
             assert y >= 0
             assert y + height <= HEIGHT + 0.2
 
 
 def test_a_bar_knows_whether_it_is_this_loads_and_what_it_changed() -> None:
     changes = Changes(1, 2, 3, 4)
-    laid = bars([version(2, 90), version(1, 100)], {JobId("load 2"): changes}, JobId("load 2"))
-    assert [each.is_this for each in laid] == [False, True]
-    assert [each.changes for each in laid] == [None, changes]
-    assert [part.rows for part in laid[1].parts] == [1, 2, 3]
+    result = bars([version(2, 90), version(1, 100)], {JobId("load 2"): changes}, JobId("load 2"))
+    assert [bar.is_this for bar in result] == [False, True]
+    assert [bar.changes for bar in result] == [None, changes]
+    assert [part.rows for part in result[1].parts] == [1, 2, 3]

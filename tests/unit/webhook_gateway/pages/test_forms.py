@@ -2,17 +2,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook_gateway.pages.forms import own_path
+from webhook_gateway.pages.forms import safe_redirect_path
 
 
 @pytest.mark.parametrize("path", ["/", "/loads", "/loads/ABC?done=resent"])
 def test_a_path_of_this_site_is_gone_on_to(path: str) -> None:
-    assert own_path(path) == path
+    assert safe_redirect_path(path) == path
 
 
 @given(st.text())
 def test_nothing_leads_to_another_site(path: str) -> None:
-    leads = own_path(path)
+    leads = safe_redirect_path(path)
     assert leads.startswith("/")
     assert not leads.startswith(("//", "/\\"))
     assert leads.isprintable()

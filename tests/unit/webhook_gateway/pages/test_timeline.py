@@ -12,7 +12,7 @@ from alumniq_pipelines.core.notifications.notification import (
     NotificationState,
 )
 from webhook_gateway.pages.timeline import ATTEMPT_ENDED, timeline
-from webhook_gateway.services.load_queries import LoadDetail, Telling
+from webhook_gateway.services.load_queries import LoadDetail, NotificationHistory
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 LOAD = Load(
@@ -24,20 +24,20 @@ LOAD = Load(
 )
 
 
-def test_every_way_an_attempt_can_end_has_words() -> None:
+def test_every_attempt_result_has_a_description() -> None:
     assert set(ATTEMPT_ENDED) == set(AttemptResult)
 
 
-def test_a_delivery_is_told_by_the_name_of_its_channel() -> None:
-    def telling(channel: Channel, *, delivered: bool) -> Telling:
+def test_a_delivery_is_shown_by_the_name_of_its_channel() -> None:
+    def telling(channel: Channel, *, delivered: bool) -> NotificationHistory:
         notice = Notice(channel, "somewhere", "", audience=Audience.STAFF)
         sent = Notification("n", JobId("J"), notice, NotificationState.PENDING, 1, NOW, NOW)
-        return Telling(sent, [(NOW, DeliveryResult(delivered=delivered, detail="200"))])
+        return NotificationHistory(sent, [(NOW, DeliveryResult(delivered=delivered, detail="200"))])
 
-    tellings = [telling(each, delivered=True) for each in Channel]
-    tellings.append(telling(Channel.CHAT, delivered=False))
-    events = timeline(LoadDetail(LOAD, "warehouse", [], tellings, None))
-    assert [each.title for each in events] == [
+    notifications = [telling(medium, delivered=True) for medium in Channel]
+    notifications.append(telling(Channel.CHAT, delivered=False))
+    events = timeline(LoadDetail(LOAD, "warehouse", [], notifications, None))
+    assert [event.title for event in events] == [
         "Accepted",
         "Callback delivered (200)",
         "Email delivered (200)",

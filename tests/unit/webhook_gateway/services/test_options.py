@@ -21,7 +21,7 @@ def test_null_and_blank_mean_absent(blank: str | None) -> None:
 
 
 @pytest.mark.parametrize("value", [5, 0, True, False, 1.5, (), (("a", "b"),), [], ["a"], object()])
-def test_what_is_no_text_is_told_so(value: object) -> None:
+def test_an_option_that_is_not_text_is_refused_with_that_reason(value: object) -> None:
     options = options_from([("filename", value)], [("filename", "warehouse.csv")])
 
     with pytest.raises(OptionNotText, match="The option Filename is not text"):
