@@ -65,7 +65,7 @@ def _every_load_has_ended(storm: Storm, loads: list[Load], summary: ChaosSummary
                 attempt.result for attempt in storm.system.ledger.loads.attempts(load.job_id)
             ]
             if results[-1] is AttemptResult.SUPERSEDED:
-                continue  # never judged: a file that came later was live by then
+                continue  # never checked: a file that came later was live by then
             if AttemptResult.REFUSED in results or load.state is LoadState.SUCCEEDED:
                 summary.breach("wrong", f"{load.job_id} is {load.state} after {results}")
             else:
@@ -93,7 +93,7 @@ def _everybody_was_notified_once(storm: Storm, loads: list[Load], summary: Chaos
             or mails[load.job_id] > 1
         ):
             summary.breach(
-                "duplicated", f"{load.job_id} was told {ids}, {mails[load.job_id]} mails"
+                "duplicated", f"{load.job_id} was notified as {ids}, {mails[load.job_id]} mails"
             )
         summary.counts["repeated"] += max(0, len(received) - 1)
         statuses = {json.loads(callback.body)["executionCompleted"] for callback in received}
