@@ -22,14 +22,14 @@ from alumniq_pipelines.core.notifications.notification import (
     Notification,
     NotificationState,
 )
-from alumniq_pipelines.core.notifications.staff import Staff
+from alumniq_pipelines.core.notifications.staff import STAFF_CHAT, Staff, mail_recipients
 from alumniq_pipelines.services.delivery import LEASE
 from tests.page_visits import form_token, sign_in, sign_in_as_staff
 from tests.servers.gateway import NOW, Caller, Installation, call, errors
 
 BOTH = "both@alumniq.example"
 """An address of staff that the customer named, too."""
-STAFF = Staff((BOTH, "ops@alumniq.example"), has_chat=True)
+STAFF = Staff((*mail_recipients((BOTH, "ops@alumniq.example")), STAFF_CHAT))
 HEARTBEAT = "https://hc-ping.com/s3cret"
 
 

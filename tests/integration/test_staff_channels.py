@@ -19,7 +19,7 @@ from alumniq_pipelines.core.notifications.notification import (
     Notification,
     NotificationState,
 )
-from alumniq_pipelines.core.notifications.staff import CHAT, chat_body
+from alumniq_pipelines.core.notifications.staff import STAFF_CHAT
 from alumniq_pipelines.defs.resources import resources
 from alumniq_pipelines.settings import Settings
 from tests.servers import receiver as behaviour
@@ -35,7 +35,8 @@ def due(channel: Channel, destination: str, body: str = "") -> Notification:
 
 
 def chat(url: str | None) -> DeliveryResult:
-    message = due(Channel.CHAT, CHAT, chat_body("Away", "The bucket is away."))
+    notice = STAFF_CHAT.notice("Away", "The bucket is away.")
+    message = due(Channel.CHAT, notice.destination, notice.body)
     return asyncio.run(ChatNotifier(url).deliver(message))
 
 

@@ -13,7 +13,7 @@ from alumniq_pipelines.core.notifications.notification import (
     DeliveryResult,
     Notice,
 )
-from alumniq_pipelines.core.notifications.staff import Staff
+from alumniq_pipelines.core.notifications.staff import Staff, mail_recipients
 from alumniq_pipelines.services.monitor import run_monitoring
 from tests.integration.ledger.watching.conftest import (
     CATALOG,
@@ -84,7 +84,7 @@ def test_a_failing_receiver_is_notified_once_and_recovers_when_it_accepts(
 def test_a_mail_to_staff_that_cannot_be_delivered_is_not_laid_to_the_customers_charge(
     installation: Installation, target: Target
 ) -> None:
-    notices = Staff(("wrong@alumniq.example",)).notices("Not loaded", "It failed.")
+    notices = Staff(mail_recipients(("wrong@alumniq.example",))).notices("Not loaded", "It failed.")
     load = installation.accept(target, DUE)
     installation.ledger.loads.end(load.job_id, Outcome(LoadState.SUCCEEDED), notices, DUE)
     for notification in installation.ledger.notifications.claim(DUE, MINUTE):

@@ -12,7 +12,7 @@ from alumniq_pipelines.core.notifications.notification import (
     Audience,
     Channel,
     Notice,
-    channel_name,
+    channel_facts,
     next_attempt_at,
     recipient,
 )
@@ -70,7 +70,7 @@ def test_a_receiver_gets_the_time_it_asks_for_up_to_a_day(
 
 
 def test_every_channel_has_a_name_of_its_own() -> None:
-    names = {channel_name(channel) for channel in Channel}
+    names = {channel_facts(channel).label for channel in Channel}
     assert len(names) == len(Channel)
     assert names == {"Callback", "Email", "Staff chat", "Heartbeat"}
 
