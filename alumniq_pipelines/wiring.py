@@ -4,7 +4,7 @@ A notification channel is registered here, once: in `_staff_destinations` if it 
 `_open_notifier`. The gateway imports this module, so what only senders need is imported late.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, assert_never
 
@@ -41,12 +41,33 @@ if TYPE_CHECKING:
     from alumniq_pipelines.services.delivery import Notifier
 
 
-def open_buckets(settings: Settings) -> Buckets:
-    """Open the store that customers deliver to; the folder of a new installation is made."""
-    if settings.bucket == "folder":
-        make_folder(settings.buckets_dir)
-        return FolderBuckets(settings.buckets_dir)
-    return _s3_buckets(settings)
+def open_s3(settings: Settings) -> "S3Buckets":
+    """Open the S3 store that the settings name."""
+    # The embedded profile never needs boto3, which is a third of the gateway's time to start.
+    from alumniq_pipelines.adapters.bucket.s3 import S3Buckets, s3_client
+
+    return S3Buckets(
+        s3_client(
+            endpoint_url=settings.s3_endpoint_url,
+            region=settings.s3_region,
+            access_key_id=settings.s3_access_key_id,
+            secret_access_key=_secret(settings.s3_secret_access_key),
+        )
+    )
+
+
+def open_buckets(settings: Settings, s3: Callable[[Settings], Buckets] = open_s3) -> Buckets:
+    """Open the store that customers deliver to; the folder of a new installation is made.
+
+    `s3` opens a store of that kind: Dagster passes one that goes through its own S3 resource.
+    """
+    match settings.bucket:
+        case "folder":
+            make_folder(settings.buckets_dir)
+            return FolderBuckets(settings.buckets_dir)
+        case "s3":
+            return s3(settings)
+    assert_never(settings.bucket)
 
 
 def protect_data_folder(settings: Settings) -> None:
@@ -67,7 +88,7 @@ def open_archive(settings: Settings) -> Archive:
     """Open the archive: a folder, or the bucket that the settings name."""
     if not settings.archive_bucket:
         return FolderArchive(settings.archive_dir)
-    return BucketArchive(_s3_buckets(settings).open(settings.archive_bucket))
+    return BucketArchive(open_s3(settings).open(settings.archive_bucket))
 
 
 def staff_of(settings: Settings) -> Staff:
@@ -185,20 +206,6 @@ def ensure_signing_key(settings: Settings) -> bytes:
     if settings.signing_key is None and read_key(settings.signing_key_file) is None:
         save_key(settings.signing_key_file, new_key())
     return signing_key(settings)
-
-
-def _s3_buckets(settings: Settings) -> "S3Buckets":
-    # The embedded profile never needs boto3, which is a third of the gateway's time to start.
-    from alumniq_pipelines.adapters.bucket.s3 import S3Buckets, s3_client
-
-    return S3Buckets(
-        s3_client(
-            endpoint_url=settings.s3_endpoint_url,
-            region=settings.s3_region,
-            access_key_id=settings.s3_access_key_id,
-            secret_access_key=_secret(settings.s3_secret_access_key),
-        )
-    )
 
 
 def _secret(setting: "SecretStr | None") -> str | None:

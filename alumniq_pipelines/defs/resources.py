@@ -11,7 +11,6 @@ import dagster as dg
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.worker_locks import worker_lease
 from alumniq_pipelines.core.loads.bucket import Buckets
-from alumniq_pipelines.core.loads.warehouse import Warehouse
 from alumniq_pipelines.files.private_files import private_umask
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.warehouse_wiring import open_warehouse
@@ -37,9 +36,11 @@ def resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
 
     return {
         "ledger": _resource(ledger, "The control database."),
-        "buckets": _resource(lambda _: buckets(settings), "Where customers put their files."),
+        "buckets": _resource(
+            lambda _: open_buckets(settings, _s3_buckets), "Where customers put their files."
+        ),
         "archive": _resource(lambda _: open_archive(settings), "Received files and held rows."),
-        "warehouse": _resource(lambda _: warehouse(settings), "Where versions are published."),
+        "warehouse": _resource(lambda _: open_warehouse(settings), "Where versions are published."),
         "notifiers": dg.ResourceDefinition(
             lambda context: open_notifiers(settings, context.resources.ledger),
             description="The ways of telling customers and staff.",
@@ -49,18 +50,10 @@ def resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
     }
 
 
-def buckets(settings: Settings) -> Buckets:
-    """Open the buckets of all customers."""
-    if settings.bucket == "folder":
-        return open_buckets(settings)
-    from alumniq_pipelines.defs.s3_store import s3_buckets
+def _s3_buckets(settings: Settings) -> Buckets:
+    from alumniq_pipelines.defs.s3_store import s3_buckets  # dagster-aws waits until it is needed
 
     return s3_buckets(settings)
-
-
-def warehouse(settings: Settings) -> Warehouse:
-    """Open the warehouse."""
-    return open_warehouse(settings)
 
 
 def _create_if_missing(ledger: Ledger) -> None:
