@@ -106,6 +106,9 @@ class Settings(BaseSettings):
     staff_webhook: SecretStr | None = Field(
         default=None, description="Where they chat: a Slack-compatible incoming webhook."
     )
+    staff_teams_webhook: SecretStr | None = Field(
+        default=None, description="Their Microsoft Teams: an incoming webhook of Workflows."
+    )
     heartbeat_url: SecretStr | None = Field(
         default=None, description="A dead man's switch elsewhere that hears from us every minute."
     )

@@ -108,6 +108,8 @@ def _staff_destinations(channel: StaffChannel, settings: Settings) -> Sequence[s
             return addresses_in(settings.staff_email)
         case Channel.CHAT:
             return [SECRET_DESTINATION] if settings.staff_webhook else []
+        case Channel.TEAMS:
+            return [SECRET_DESTINATION] if settings.staff_teams_webhook else []
     assert_never(channel)
 
 
@@ -131,6 +133,10 @@ def _open_notifier(channel: Channel, settings: Settings, ledger: Ledger) -> "Not
             from alumniq_pipelines.adapters.notifiers.chat import ChatNotifier
 
             return ChatNotifier(_secret(settings.staff_webhook))
+        case Channel.TEAMS:
+            from alumniq_pipelines.adapters.notifiers.teams import TeamsNotifier
+
+            return TeamsNotifier(_secret(settings.staff_teams_webhook))
         case Channel.HEARTBEAT:
             from alumniq_pipelines.adapters.notifiers.heartbeat import HeartbeatNotifier
 

@@ -36,6 +36,7 @@ class Channel(StrEnum):
     CALLBACK = "callback"
     MAIL = "mail"
     CHAT = "chat"
+    TEAMS = "teams"
     HEARTBEAT = "heartbeat"
 
 
@@ -82,6 +83,12 @@ _CHAT = ChannelFacts(
     audiences=frozenset({Audience.STAFF}),
     has_secret_destination=True,
 )
+_TEAMS = ChannelFacts(
+    label="Microsoft Teams",
+    retry_delays=RETRY_DELAYS,
+    audiences=frozenset({Audience.STAFF}),
+    has_secret_destination=True,
+)
 _HEARTBEAT = ChannelFacts(
     label="Heartbeat", retry_delays=HEARTBEAT_DELAYS, audiences=frozenset({Audience.MONITOR})
 )
@@ -96,6 +103,8 @@ def channel_facts(channel: Channel) -> ChannelFacts:
             return _MAIL
         case Channel.CHAT:
             return _CHAT
+        case Channel.TEAMS:
+            return _TEAMS
         case Channel.HEARTBEAT:
             return _HEARTBEAT
     assert_never(channel)
@@ -118,9 +127,9 @@ class Notice:
     """Something to be sent, complete: the same bytes go out at every attempt.
 
     `destination` is a URL (callback, heartbeat), one address (mail) or `staff`, where the URL is a
-    secret of the settings. `body` is JSON (callback, chat), a mail's text or nothing (heartbeat);
-    `subject` is empty where the channel has none. Whoever writes a notice says whom it is for:
-    there is no usual `audience`.
+    secret of the settings. `body` is JSON (callback, chat, Teams), a mail's text or nothing
+    (heartbeat); `subject` is empty where the channel has none. Whoever writes a notice says whom it
+    is for: there is no usual `audience`.
     """
 
     channel: Channel

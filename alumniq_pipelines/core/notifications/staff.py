@@ -15,8 +15,9 @@ from alumniq_pipelines.core.notifications.notification import (
     Notice,
     channel_facts,
 )
+from alumniq_pipelines.core.notifications.teams_card import card_body
 
-StaffChannel = Literal[Channel.MAIL, Channel.CHAT]
+StaffChannel = Literal[Channel.MAIL, Channel.CHAT, Channel.TEAMS]
 """The channels on which staff can be notified."""
 STAFF_CHANNELS: tuple[StaffChannel, ...] = get_args(StaffChannel)
 
@@ -56,6 +57,7 @@ class Staff:
 
 NO_STAFF = Staff()
 STAFF_CHAT = StaffRecipient(Channel.CHAT, SECRET_DESTINATION)
+STAFF_TEAMS = StaffRecipient(Channel.TEAMS, SECRET_DESTINATION)
 
 
 def mail_recipients(addresses: Iterable[str]) -> tuple[StaffRecipient, ...]:
@@ -70,6 +72,8 @@ def message_body(channel: StaffChannel, subject: str, text: str) -> str:
             return text  # the subject is a header; the HTML part is made when the mail is sent
         case Channel.CHAT:
             return chat_body(subject, text)
+        case Channel.TEAMS:
+            return card_body(subject, text)
     assert_never(channel)
 
 
