@@ -58,7 +58,7 @@ class ChannelFacts:
 
     `label` is what people call it. `audiences` are those whom it can reach; a notice still says
     itself whom it is for. `has_secret_destination`: the settings hold the one URL, and a notice
-    names only its recipient.
+    names only its recipient. `staff_setting` is where an installation names its staff's.
     """
 
     label: str
@@ -66,6 +66,7 @@ class ChannelFacts:
     audiences: frozenset[Audience]
     has_subject: bool = False
     has_secret_destination: bool = False
+    staff_setting: str = ""
 
 
 _CALLBACK = ChannelFacts(
@@ -76,18 +77,21 @@ _MAIL = ChannelFacts(
     retry_delays=MAIL_DELAYS,
     audiences=frozenset({Audience.CUSTOMER, Audience.STAFF}),
     has_subject=True,
+    staff_setting="ALUMNIQ_STAFF_EMAIL",
 )
 _CHAT = ChannelFacts(
     label="Staff chat",
     retry_delays=RETRY_DELAYS,
     audiences=frozenset({Audience.STAFF}),
     has_secret_destination=True,
+    staff_setting="ALUMNIQ_STAFF_WEBHOOK",
 )
 _TEAMS = ChannelFacts(
     label="Microsoft Teams",
     retry_delays=RETRY_DELAYS,
     audiences=frozenset({Audience.STAFF}),
     has_secret_destination=True,
+    staff_setting="ALUMNIQ_STAFF_TEAMS_WEBHOOK",
 )
 _HEARTBEAT = ChannelFacts(
     label="Heartbeat", retry_delays=HEARTBEAT_DELAYS, audiences=frozenset({Audience.MONITOR})

@@ -14,6 +14,7 @@ from alumniq_pipelines.core.notifications.staff import (
     chat_body,
     mail_recipients,
 )
+from alumniq_pipelines.settings import PREFIX, Settings
 
 NOW = datetime(2026, 3, 5, 10, 1, tzinfo=UTC)
 STAFF = Staff((*mail_recipients(("ops@example.org",)), STAFF_CHAT))
@@ -75,8 +76,17 @@ def test_a_chat_message_cannot_mention_everybody_and_is_bounded() -> None:
 
 
 def test_the_channels_of_staff_are_those_whose_facts_say_so() -> None:
-    of_staff = {each for each in Channel if Audience.STAFF in channel_facts(each).audiences}
+    of_staff = {
+        channel for channel in Channel if Audience.STAFF in channel_facts(channel).audiences
+    }
     assert set(STAFF_CHANNELS) == of_staff
+
+
+def test_a_channel_of_staff_names_its_setting() -> None:
+    settings = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
+    named = {channel: channel_facts(channel).staff_setting for channel in Channel}
+    assert {channel for channel, setting in named.items() if setting} == set(STAFF_CHANNELS)
+    assert {setting for setting in named.values() if setting} <= settings
 
 
 def test_only_a_channel_with_subjects_gets_one() -> None:
