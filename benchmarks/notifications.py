@@ -17,10 +17,10 @@ from alumniq_pipelines.core.loads.load import LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.loads.outcome import Outcome
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.notifications.load_outcome import notices_for
-from alumniq_pipelines.defs.resources import notifiers
 from alumniq_pipelines.files.private_files import private_umask
 from alumniq_pipelines.services.delivery import deliver_due
 from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.wiring import open_notifiers
 from tests.servers import receiver as behaviour
 from tests.servers.receiver import serve
 
@@ -51,7 +51,7 @@ def measure(folder: Path) -> tuple[int, float]:
         for number in range(RECEIVERS):
             _enqueue(ledger, receiver.url + PATHS[number % len(PATHS)])
         begun = time.time()
-        summary = deliver_due(ledger.notifications, notifiers(settings, ledger), _now)
+        summary = deliver_due(ledger.notifications, open_notifiers(settings, ledger), _now)
         healthy = [request.headers for request in receiver.received if request.path == "/healthy"]
         return summary.delivered, max(
             int(headers["webhook-timestamp"]) for headers in healthy

@@ -166,9 +166,9 @@ class Stack:
 
     def rows(self) -> int:
         """Count the rows of the live version."""
-        from alumniq_pipelines.defs.resources import warehouse  # noqa: PLC0415 - DuckDB waits
+        from alumniq_pipelines.warehouse_wiring import open_warehouse  # noqa: PLC0415 - DuckDB waits
 
-        _, [[count]] = warehouse(self.settings).query(
+        _, [[count]] = open_warehouse(self.settings).query(
             CUSTOMER, "qa", "select count(*) from warehouse_lookups"
         )
         assert isinstance(count, int)
