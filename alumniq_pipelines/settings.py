@@ -15,6 +15,12 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from alumniq_pipelines.core.database_paths import database_path
 
+BucketKind = Literal["folder", "s3"]
+WarehouseEngine = Literal["duckdb", "postgres"]
+MailKind = Literal["folder", "smtp"]
+S3KeyMaker = Literal["by-hand", "iam"]
+"""Closed sets: whoever decides by one of them matches every value and ends in `assert_never`."""
+
 PREFIX = "ALUMNIQ_"
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -53,19 +59,17 @@ class Settings(BaseSettings):
     )
     ledger_url: str = Field(default="", description="SQLAlchemy URL; empty: SQLite in data_dir.")
 
-    bucket: Literal["folder", "s3"] = Field(
-        default="folder", description="Where files are delivered."
-    )
+    bucket: BucketKind = Field(default="folder", description="Where files are delivered.")
     s3_endpoint_url: str | None = Field(default=None, description="S3 endpoint; none: Amazon's.")
     s3_region: str = Field(default="us-east-1", description="S3 region.")
     s3_access_key_id: str | None = Field(default=None, description="None: the usual AWS chain.")
     s3_secret_access_key: SecretStr | None = None
-    s3_keys: Literal["by-hand", "iam"] = Field(
+    s3_keys: S3KeyMaker = Field(
         default="by-hand", description="Who makes customers' S3 keys: staff, or we do, by IAM."
     )
     iam_endpoint_url: str | None = Field(default=None, description="IAM endpoint; none: Amazon's.")
 
-    warehouse: Literal["duckdb", "postgres"] = Field(
+    warehouse: WarehouseEngine = Field(
         default="duckdb", description="Where versions are published: files, or a database."
     )
     warehouse_url: SecretStr | None = Field(
@@ -89,7 +93,7 @@ class Settings(BaseSettings):
     )
     hold_days: int = Field(default=7, ge=1, description="Days that a held load waits for a person.")
 
-    mail: Literal["folder", "smtp"] = Field(default="folder", description="How mail leaves.")
+    mail: MailKind = Field(default="folder", description="How mail leaves.")
     mail_from: str = "AlumnIQ data feeds <feeds@alumniq.invalid>"
     smtp_host: str = "localhost"
     smtp_port: int = 587
@@ -101,6 +105,9 @@ class Settings(BaseSettings):
     )
     staff_webhook: SecretStr | None = Field(
         default=None, description="Where they chat: a Slack-compatible incoming webhook."
+    )
+    staff_teams_webhook: SecretStr | None = Field(
+        default=None, description="Their Microsoft Teams: an incoming webhook of Workflows."
     )
     heartbeat_url: SecretStr | None = Field(
         default=None, description="A dead man's switch elsewhere that hears from us every minute."

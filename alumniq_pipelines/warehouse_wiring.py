@@ -1,6 +1,9 @@
-"""Opening the warehouse that the settings name: for runs, and for commands."""
+"""Opening the warehouse that the settings name: for runs, and for commands.
 
-from typing import TYPE_CHECKING
+An engine is registered here, once. The gateway does not import this module.
+"""
+
+from typing import TYPE_CHECKING, assert_never
 
 from alumniq_pipelines.adapters.data_folder import group_id
 from alumniq_pipelines.core.problems.setup import UnusableWarehouseUrl
@@ -18,16 +21,19 @@ def open_warehouse(settings: "Settings") -> "Warehouse":
     Raises UnusableWarehouseUrl where it should be PostgreSQL and none is named, and
     UnusableWarehouseGroup where no such group can be given the files.
     """
-    if settings.warehouse == "duckdb":
-        from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
+    match settings.warehouse:
+        case "duckdb":
+            from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
 
-        group = group_id(settings.warehouse_group)
-        return DuckDBWarehouse(
-            settings.warehouse_dir, settings.versions_kept, settings.query_seconds, group
-        )
-    from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
+            group = group_id(settings.warehouse_group)
+            return DuckDBWarehouse(
+                settings.warehouse_dir, settings.versions_kept, settings.query_seconds, group
+            )
+        case "postgres":
+            from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
 
-    url = settings.warehouse_url.get_secret_value() if settings.warehouse_url else ""
-    if not url.startswith(URL_PREFIXES):
-        raise UnusableWarehouseUrl
-    return PostgresWarehouse(url, settings.versions_kept, settings.query_seconds)
+            url = settings.warehouse_url.get_secret_value() if settings.warehouse_url else ""
+            if not url.startswith(URL_PREFIXES):
+                raise UnusableWarehouseUrl
+            return PostgresWarehouse(url, settings.versions_kept, settings.query_seconds)
+    assert_never(settings.warehouse)

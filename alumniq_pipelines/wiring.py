@@ -1,33 +1,73 @@
-"""Opening what the settings name, for processes that are not Dagster's: gateway and commands."""
+"""Opening what the settings name: for the gateway, for commands and for Dagster's resources.
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+A notification channel is registered here, once: in `_staff_destinations` if it is for staff, and in
+`_open_notifier`. The gateway imports this module, so what only senders need is imported late.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, assert_never
 
 from alumniq_pipelines.adapters.archive import BucketArchive, FolderArchive
 from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
 from alumniq_pipelines.adapters.data_folder import group_id, protect
 from alumniq_pipelines.adapters.field_maps import FieldMapFolder
 from alumniq_pipelines.adapters.last_good_field_maps import LastGoodFieldMaps
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.signing_key import read_key, save_key
 from alumniq_pipelines.core.loads.archive import Archive
 from alumniq_pipelines.core.loads.bucket import Buckets
+from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
 from alumniq_pipelines.core.notifications.load_outcome import addresses_in
-from alumniq_pipelines.core.notifications.signing import new_key
-from alumniq_pipelines.core.notifications.staff import Staff
+from alumniq_pipelines.core.notifications.notification import Channel, Notification
+from alumniq_pipelines.core.notifications.signing import derive_secret, new_key
+from alumniq_pipelines.core.notifications.staff import (
+    SECRET_DESTINATION,
+    STAFF_CHANNELS,
+    Staff,
+    StaffChannel,
+    StaffRecipient,
+)
 from alumniq_pipelines.core.problems.setup import NoSigningKey
 from alumniq_pipelines.files.private_files import make_folder
 from alumniq_pipelines.settings import Settings
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from alumniq_pipelines.adapters.bucket.s3 import S3Buckets
+    from alumniq_pipelines.adapters.notifiers.callback import SecretsLookup
+    from alumniq_pipelines.adapters.notifiers.mail import MailTransport
+    from alumniq_pipelines.services.delivery import Notifier
 
 
-def open_buckets(settings: Settings) -> Buckets:
-    """Open the store that customers deliver to; the folder of a new installation is made."""
-    if settings.bucket == "folder":
-        make_folder(settings.buckets_dir)
-        return FolderBuckets(settings.buckets_dir)
-    return _s3_buckets(settings)
+def open_s3(settings: Settings) -> "S3Buckets":
+    """Open the S3 store that the settings name."""
+    # The embedded profile never needs boto3, which is a third of the gateway's time to start.
+    from alumniq_pipelines.adapters.bucket.s3 import S3Buckets, s3_client
+
+    return S3Buckets(
+        s3_client(
+            endpoint_url=settings.s3_endpoint_url,
+            region=settings.s3_region,
+            access_key_id=settings.s3_access_key_id,
+            secret_access_key=_secret(settings.s3_secret_access_key),
+        )
+    )
+
+
+def open_buckets(settings: Settings, s3: Callable[[Settings], Buckets] = open_s3) -> Buckets:
+    """Open the store that customers deliver to; the folder of a new installation is made.
+
+    `s3` opens a store of that kind: Dagster passes one that goes through its own S3 resource.
+    """
+    match settings.bucket:
+        case "folder":
+            make_folder(settings.buckets_dir)
+            return FolderBuckets(settings.buckets_dir)
+        case "s3":
+            return s3(settings)
+    assert_never(settings.bucket)
 
 
 def protect_data_folder(settings: Settings) -> None:
@@ -48,12 +88,90 @@ def open_archive(settings: Settings) -> Archive:
     """Open the archive: a folder, or the bucket that the settings name."""
     if not settings.archive_bucket:
         return FolderArchive(settings.archive_dir)
-    return BucketArchive(_s3_buckets(settings).open(settings.archive_bucket))
+    return BucketArchive(open_s3(settings).open(settings.archive_bucket))
 
 
 def staff_of(settings: Settings) -> Staff:
-    """Return the channels on which staff are notified."""
-    return Staff(addresses_in(settings.staff_email), has_chat=settings.staff_webhook is not None)
+    """Return the recipients among staff whom the settings name."""
+    return Staff(
+        tuple(
+            StaffRecipient(channel, destination)
+            for channel in STAFF_CHANNELS
+            for destination in _staff_destinations(channel, settings)
+        )
+    )
+
+
+def _staff_destinations(channel: StaffChannel, settings: Settings) -> Sequence[str]:
+    match channel:
+        case Channel.MAIL:
+            return addresses_in(settings.staff_email)
+        case Channel.CHAT:
+            return [SECRET_DESTINATION] if settings.staff_webhook else []
+        case Channel.TEAMS:
+            return [SECRET_DESTINATION] if settings.staff_teams_webhook else []
+    assert_never(channel)
+
+
+def open_notifiers(settings: Settings, ledger: Ledger) -> "Mapping[Channel, Notifier]":
+    """Return a notifier for every channel."""
+    return {channel: _open_notifier(channel, settings, ledger) for channel in Channel}
+
+
+def _open_notifier(channel: Channel, settings: Settings, ledger: Ledger) -> "Notifier":
+    addresses = AddressPolicy.of(settings.callback_allowed_networks)
+    match channel:
+        case Channel.CALLBACK:
+            from alumniq_pipelines.adapters.notifiers.callback import CallbackNotifier
+
+            return CallbackNotifier(addresses, secrets=signing_secrets(settings, ledger))
+        case Channel.MAIL:
+            from alumniq_pipelines.adapters.notifiers.mail import MailNotifier
+
+            return MailNotifier(_open_mail(settings), settings.mail_from)
+        case Channel.CHAT:
+            from alumniq_pipelines.adapters.notifiers.chat import ChatNotifier
+
+            return ChatNotifier(_secret(settings.staff_webhook))
+        case Channel.TEAMS:
+            from alumniq_pipelines.adapters.notifiers.teams import TeamsNotifier
+
+            return TeamsNotifier(_secret(settings.staff_teams_webhook))
+        case Channel.HEARTBEAT:
+            from alumniq_pipelines.adapters.notifiers.heartbeat import HeartbeatNotifier
+
+            return HeartbeatNotifier(addresses)
+    assert_never(channel)
+
+
+def _open_mail(settings: Settings) -> "MailTransport":
+    """Open the way for mail to leave."""
+    from alumniq_pipelines.adapters.notifiers.mail import FolderTransport, SmtpTransport
+
+    match settings.mail:
+        case "folder":
+            return FolderTransport(settings.mail_dir)
+        case "smtp":
+            return SmtpTransport(
+                host=settings.smtp_host,
+                port=settings.smtp_port,
+                security=settings.smtp_tls,
+                username=settings.smtp_username,
+                password=_secret(settings.smtp_password),
+            )
+    assert_never(settings.mail)
+
+
+def signing_secrets(settings: Settings, ledger: Ledger) -> "SecretsLookup":
+    """Return the lookup of what signs a callback, which raises NoSigningKey where it cannot."""
+
+    def secrets(notification: Notification) -> Sequence[str]:
+        if notification.job_id is None:
+            return ()
+        salts = ledger.signing.of_load(notification.job_id, datetime.now(UTC))
+        return [derive_secret(signing_key(settings), salt) for salt in salts]
+
+    return secrets
 
 
 def read_schemas(settings: Settings) -> FieldMapFolder:
@@ -96,16 +214,5 @@ def ensure_signing_key(settings: Settings) -> bytes:
     return signing_key(settings)
 
 
-def _s3_buckets(settings: Settings) -> "S3Buckets":
-    # The embedded profile never needs boto3, which is a third of the gateway's time to start.
-    from alumniq_pipelines.adapters.bucket.s3 import S3Buckets, s3_client  # noqa: PLC0415
-
-    secret = settings.s3_secret_access_key
-    return S3Buckets(
-        s3_client(
-            endpoint_url=settings.s3_endpoint_url,
-            region=settings.s3_region,
-            access_key_id=settings.s3_access_key_id,
-            secret_access_key=None if secret is None else secret.get_secret_value(),
-        )
-    )
+def _secret(setting: "SecretStr | None") -> str | None:
+    return None if setting is None else setting.get_secret_value()

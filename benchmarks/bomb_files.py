@@ -1,4 +1,4 @@
-"""Files that are made to take all memory, disk or time of whoever reads them, of any size.
+"""Files that are made to take all memory, disk or time of their reader, of any size.
 
 Each is written within seconds: what repeats is packed once.
 """

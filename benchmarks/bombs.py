@@ -43,7 +43,7 @@ class Refusal:
 
 
 class ScratchWatch(threading.Thread):
-    """Looks at what a folder takes on disk again and again."""
+    """Samples what a folder takes on disk repeatedly."""
 
     def __init__(self, folder: Path) -> None:
         """Watch a folder."""
@@ -120,7 +120,7 @@ def _size(kind: str) -> int:
 
 
 def _bytes_on_disk(folder: Path) -> Iterator[int]:
-    """Answer what each file below a folder takes; files may come and go meanwhile."""
+    """Return what each file below a folder takes; files may come and go meanwhile."""
     for parent, _, names in os.walk(folder):
         for name in names:
             try:

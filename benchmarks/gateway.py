@@ -1,7 +1,8 @@
 """How much of a bare app's speed is left once the gateway does its work, side by side.
 
-Both are served by one uvicorn worker on loopback, in turns, and called over kept connections; first
-as fast as answers come, then at half of the gateway's speed, which shows how long callers wait.
+Both are served by one uvicorn worker on loopback, in turns, and called over persistent connections;
+first as fast as answers come, then at half of the gateway's speed, which shows how long callers
+wait.
 
     python -m benchmarks.gateway [--seconds 5] [--rounds 3] [--connections 16]
 """
@@ -63,7 +64,7 @@ class Speed:
 
 
 def prepare(settings: Settings) -> str:
-    """Make a customer with a file in its bucket; answer its key."""
+    """Make a customer with a file in its bucket; return its key."""
     settings.home.mkdir(parents=True)
     ledger = Ledger.open(settings.ledger)
     ledger.migrate()
@@ -100,7 +101,7 @@ def serve(command: list[str], port: int, environment: dict[str, str]) -> Iterato
 
 
 def wait_for(port: int) -> None:
-    """Wait until somebody listens."""
+    """Wait until the port accepts connections."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
@@ -136,11 +137,11 @@ async def call_repeatedly(
         await asyncio.sleep(due - time.perf_counter())
         sent = due if load.pace else time.perf_counter()
         writer.write(request)
-        answer = await reader.readuntil(b"\r\n\r\n")
-        length = answer.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+        response = await reader.readuntil(b"\r\n\r\n")
+        length = response.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
         await reader.readexactly(int(length))
-        if not answer.startswith(b"HTTP/1.1 200 "):
-            sys.exit(f"unexpected answer: {answer.decode()}")
+        if not response.startswith(b"HTTP/1.1 200 "):
+            sys.exit(f"unexpected answer: {response.decode()}")
         waits.append(1_000 * (time.perf_counter() - sent))
         due += load.connections / load.pace if load.pace else 0
     writer.close()
@@ -149,7 +150,7 @@ async def call_repeatedly(
 def compare(
     folder: Path, number: int, load: Load, environment: dict[str, str]
 ) -> tuple[list[float], str]:
-    """Measure one round and print it; answer the ratios of speed and of p99, and a table's row."""
+    """Measure one round and print it; return the ratios of speed and of p99, and a table's row."""
     file, port = f"{folder / 'bare.db'}", int(environment["ALUMNIQ_GATEWAY_PORT"])
     bare = ["benchmarks.gateway_yardstick", file, f"{port}"]
     ours = ["webhook_gateway"]

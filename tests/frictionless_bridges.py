@@ -1,7 +1,7 @@
-"""How verdicts are compared in spite of a difference between frictionless and us.
+"""How results are compared in spite of a difference between frictionless and us.
 
 A bridge gives frictionless something else in the place of what differs, or says what becomes of
-its verdict where a row is judged as we do.
+its result where a row is checked as we do.
 """
 
 import re
@@ -153,7 +153,7 @@ def ragged_rows_without_values(file: Delivered) -> Delivered:
 
 
 def ragged_rows_as_wholes(faults: set[Fault], file: Delivered) -> set[Fault]:
-    """Tell of a ragged row once, and of nothing else in it."""
+    """Report a ragged row once, and nothing else in it."""
     del file
     ragged = {row for row, _, code in faults if code in {"extra-cell", "missing-cell"}}
     remaining = {fault for fault in faults if fault[0] not in ragged}
@@ -167,7 +167,7 @@ def without_last_blank_lines(file: Delivered) -> Delivered:
 
 
 def rows_of_blanks_by_cell(faults: set[Fault], file: Delivered) -> set[Fault]:
-    """Judge a row whose values are all blank as any other."""
+    """Check a row whose values are all blank as any other."""
     required = {column.name for column in file.field_map.columns if column.constraints.required}
     remaining = set(faults)
     for row, _, code in faults:
@@ -193,7 +193,7 @@ def keys_as_wholes(faults: set[Fault], file: Delivered) -> set[Fault]:
 
 
 def keys_reported_once(faults: set[Fault], file: Delivered) -> set[Fault]:
-    """Tell of a repeat once where the key is one unique column."""
+    """Report a duplicate once where the key is one unique column."""
     key = file.field_map.table_schema.primary_key
     reported = {(name, "duplicate-value") for name in key} if len(key) == 1 else set()
     return {fault for fault in faults if fault[1:] not in reported}

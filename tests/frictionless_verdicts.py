@@ -1,4 +1,4 @@
-"""A delivered file judged by us and by frictionless, by the same descriptor: faults by row."""
+"""A delivered file checked by us and by frictionless, by the same descriptor: faults by row."""
 
 import csv
 import re
@@ -46,12 +46,12 @@ class Delivered:
     guesses: bool = False
 
     def ours(self) -> set[Fault]:
-        """Judge it as a load would."""
+        """Check it as a load would."""
         with tempfile.TemporaryDirectory() as folder:
             return our_faults(self.field_map, self.write_file(Path(folder)))
 
     def theirs(self) -> set[Fault]:
-        """Let frictionless judge it."""
+        """Let frictionless check it."""
         with tempfile.TemporaryDirectory() as folder:
             path = self.write_file(Path(folder))
             return their_faults(self.field_map, path, guesses=self.guesses)
@@ -73,7 +73,7 @@ class Delivered:
 
 
 def our_faults(field_map: FieldMap, path: Path) -> set[Fault]:
-    """Judge a file as a load would; the verdict's numbers must be those of its faults."""
+    """Check a file as a load would; the result's numbers must be those of its faults."""
     result = check_file(path, field_map)
     faults = {
         (error.row, None if error.code in OF_ROWS else error.column, error.code)
@@ -85,7 +85,7 @@ def our_faults(field_map: FieldMap, path: Path) -> set[Fault]:
 
 
 def their_faults(field_map: FieldMap, path: Path, *, guesses: bool) -> set[Fault]:
-    """Let frictionless judge a file by the field map as it is, without what is ours alone."""
+    """Let frictionless check a file by the field map as it is, without what is ours alone."""
     described = _without_ours(descriptor(field_map)) | {"path": path.name}
     if not guesses:
         dialect = described.setdefault("dialect", {})

@@ -1,4 +1,4 @@
-"""Names that somebody may give a file or a folder, and that a database takes for something else."""
+"""Names that people may give a file or a folder, and that a database takes for something else."""
 
 import os
 

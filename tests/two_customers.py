@@ -39,7 +39,12 @@ from alumniq_pipelines.core.notifications.held_load import held_notices
 from alumniq_pipelines.core.notifications.incidents import closed_notices, opened_notices
 from alumniq_pipelines.core.notifications.load_outcome import notices_for
 from alumniq_pipelines.core.notifications.notification import DeliveryResult
-from alumniq_pipelines.core.notifications.staff import Staff
+from alumniq_pipelines.core.notifications.staff import (
+    STAFF_CHAT,
+    STAFF_TEAMS,
+    Staff,
+    mail_recipients,
+)
 from alumniq_pipelines.core.problems.outage import (
     AttemptsExhausted,
     BucketUnavailable,
@@ -56,8 +61,9 @@ from tests.servers.gateway import NOW, Caller, Installation
 CUSTOMERS = {"northquad": "Boreal University", "southquad": "Austral College"}
 STAFF_NAME = "wilhelmina"
 STAFF_EMAILS = ("night-desk@alumniq-staff.example", "ops@alumniq-staff.example")
-STAFF = Staff(STAFF_EMAILS, has_chat=True)
+STAFF = Staff((*mail_recipients(STAFF_EMAILS), STAFF_CHAT, STAFF_TEAMS))
 CHAT_URL = "https://chat.alumniq-staff.example/hooks/T0P/B0X"
+TEAMS_URL = "https://teams.alumniq-staff.example/workflows/T1P?sig=B1X"
 VIEW = "reports_of_{}"
 """What staff built on a customer's table: named in the errors of a mistake in our set-up."""
 

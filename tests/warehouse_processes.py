@@ -60,7 +60,7 @@ def publish_next(warehouse: Warehouse, scratch: Path) -> int:
 
 
 def whole_version(found: tuple[object, ...]) -> int:
-    """Answer the number of the one version that a reader saw; raises ValueError on a mixture."""
+    """Return the number of the one version that a reader saw; raises ValueError on a mixture."""
     lowest, highest, count, joined = (int(str(value)) for value in found)
     if not (lowest == highest and count == joined == ROWS + lowest):
         message = f"Not one whole version: {found}"
@@ -93,7 +93,7 @@ def first_line(running: subprocess.Popen[str]) -> str:
 
 
 def rest(running: subprocess.Popen[str]) -> list[int]:
-    """Kill a process and answer what it printed; it must have lived until now."""
+    """Kill a process and return what it printed; it must have lived until now."""
     assert running.poll() is None, running.stderr and running.stderr.read()
     running.kill()
     output, _ = running.communicate()

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, assert_never
 
 import typer
 
@@ -69,6 +69,9 @@ def list_customers(*, as_json: Json = False) -> None:
 
 def _delivery_folder(settings: Settings, bucket: str, environment: Environment) -> str:
     """Say where an environment's files are delivered to."""
-    if settings.bucket == "folder":
-        return f"{settings.buckets_dir / bucket / folder_of(environment)}/"
-    return f"s3://{bucket}/{folder_of(environment)}"
+    match settings.bucket:
+        case "folder":
+            return f"{settings.buckets_dir / bucket / folder_of(environment)}/"
+        case "s3":
+            return f"s3://{bucket}/{folder_of(environment)}"
+    assert_never(settings.bucket)

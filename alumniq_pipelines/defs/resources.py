@@ -4,27 +4,17 @@ They are functions of the settings, not fields of a resource's config: Dagster s
 UI and stores it with runs, and some settings are secrets. What only runs need is imported by them.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 import dagster as dg
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.worker_locks import worker_lease
 from alumniq_pipelines.core.loads.bucket import Buckets
-from alumniq_pipelines.core.loads.warehouse import Warehouse
-from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
-from alumniq_pipelines.core.notifications.notification import Channel, Notification
-from alumniq_pipelines.core.notifications.signing import derive_secret
 from alumniq_pipelines.files.private_files import private_umask
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.warehouse_wiring import open_warehouse
-from alumniq_pipelines.wiring import open_archive, open_buckets, signing_key
-
-if TYPE_CHECKING:
-    from alumniq_pipelines.adapters.notifiers.callback import SecretsLookup
-    from alumniq_pipelines.services.delivery import Notifier
+from alumniq_pipelines.wiring import open_archive, open_buckets, open_notifiers
 
 
 def resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
@@ -46,11 +36,13 @@ def resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
 
     return {
         "ledger": _resource(ledger, "The control database."),
-        "buckets": _resource(lambda _: buckets(settings), "Where customers put their files."),
+        "buckets": _resource(
+            lambda _: open_buckets(settings, _s3_buckets), "Where customers put their files."
+        ),
         "archive": _resource(lambda _: open_archive(settings), "Received files and held rows."),
-        "warehouse": _resource(lambda _: warehouse(settings), "Where versions are published."),
+        "warehouse": _resource(lambda _: open_warehouse(settings), "Where versions are published."),
         "notifiers": dg.ResourceDefinition(
-            lambda context: notifiers(settings, context.resources.ledger),
+            lambda context: open_notifiers(settings, context.resources.ledger),
             description="The ways of telling customers and staff.",
             required_resource_keys={"ledger"},
         ),
@@ -58,62 +50,10 @@ def resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
     }
 
 
-def buckets(settings: Settings) -> Buckets:
-    """Open the buckets of all customers."""
-    if settings.bucket == "folder":
-        return open_buckets(settings)
-    from alumniq_pipelines.defs.s3_store import s3_buckets
+def _s3_buckets(settings: Settings) -> Buckets:
+    from alumniq_pipelines.defs.s3_store import s3_buckets  # dagster-aws waits until it is needed
 
     return s3_buckets(settings)
-
-
-def warehouse(settings: Settings) -> Warehouse:
-    """Open the warehouse."""
-    return open_warehouse(settings)
-
-
-def notifiers(settings: Settings, ledger: Ledger) -> "Mapping[Channel, Notifier]":
-    """Make a notifier for every channel."""
-    from alumniq_pipelines.adapters.notifiers.callback import CallbackNotifier
-    from alumniq_pipelines.adapters.notifiers.chat import ChatNotifier
-    from alumniq_pipelines.adapters.notifiers.heartbeat import HeartbeatNotifier
-    from alumniq_pipelines.adapters.notifiers.mail import (
-        FolderTransport,
-        MailNotifier,
-        SmtpTransport,
-    )
-
-    secret = settings.smtp_password
-    transport = (
-        FolderTransport(settings.mail_dir)
-        if settings.mail == "folder"
-        else SmtpTransport(
-            settings.smtp_host,
-            settings.smtp_port,
-            settings.smtp_tls,
-            settings.smtp_username,
-            secret.get_secret_value() if secret else None,
-        )
-    )
-    chat, addresses = settings.staff_webhook, AddressPolicy.of(settings.callback_allowed_networks)
-    return {
-        Channel.CALLBACK: CallbackNotifier(addresses, secrets=signing_secrets(settings, ledger)),
-        Channel.MAIL: MailNotifier(transport, settings.mail_from),
-        Channel.CHAT: ChatNotifier(chat.get_secret_value() if chat else None),
-        Channel.HEARTBEAT: HeartbeatNotifier(addresses),
-    }
-
-
-def signing_secrets(settings: Settings, ledger: Ledger) -> "SecretsLookup":
-    """Answer which secrets sign a callback; raises NoSigningKey where one should and cannot."""
-
-    def secrets(notification: Notification) -> Sequence[str]:
-        if notification.job_id is None:
-            return ()
-        salts = ledger.signing.of_load(notification.job_id, datetime.now(UTC))
-        return [derive_secret(signing_key(settings), salt) for salt in salts]
-
-    return secrets
 
 
 def _create_if_missing(ledger: Ledger) -> None:

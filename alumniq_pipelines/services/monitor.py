@@ -34,7 +34,7 @@ from alumniq_pipelines.core.monitoring.missed_delivery import (
 from alumniq_pipelines.core.monitoring.schedule import Expectation, WatchState, expectation
 from alumniq_pipelines.core.monitoring.watch import Watch
 from alumniq_pipelines.core.notifications.incidents import closed_notices, opened_notices
-from alumniq_pipelines.core.notifications.notification import Audience, Notice
+from alumniq_pipelines.core.notifications.notification import Audience, Notice, channel_facts
 from alumniq_pipelines.core.notifications.staff import Staff
 from alumniq_pipelines.core.problems.outage import BucketUnavailable
 
@@ -107,7 +107,10 @@ def _undelivered_condition(found: UndeliveredDestination) -> Condition:
         return conditions.undelivered(
             found.customer, found.channel, found.notification_id, found.digest
         )
-    return conditions.undelivered_to_staff(found.channel, found.notification_id, found.digest)
+    setting = channel_facts(found.channel).staff_setting
+    return conditions.undelivered_to_staff(
+        found.channel, setting, found.notification_id, found.digest
+    )
 
 
 def _watch_status(ledger: Ledger, watch: Watch, now: datetime) -> WatchStatus:

@@ -70,7 +70,7 @@ def pictures() -> Path | None:
 def seeded_installation(
     tmp_path_factory: pytest.TempPathFactory, migrated_ledger: Path
 ) -> Iterator[Installation]:
-    """Lay out a data folder for the pages."""
+    """Create a data folder for the pages."""
     with create_installation(tmp_path_factory.mktemp("pages"), migrated_ledger) as installation:
         yield installation
 

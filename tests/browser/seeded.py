@@ -72,7 +72,7 @@ class Seeder:
     now: datetime
 
     def customer(self, customer: str) -> str:
-        """Make a customer with a key for QA, and answer the key."""
+        """Make a customer with a key for QA, and return the key."""
         return self.installation.customer(customer, self.now - timedelta(days=340)).key
 
     def accept(self, customer: str, feed: str, at: datetime) -> Load:
@@ -96,7 +96,7 @@ class Seeder:
         result: AttemptResult = AttemptResult.PUBLISHED,
         errors: Sequence[str] = (),
     ) -> Load:
-        """Attempt a load, end it and tell of it."""
+        """Attempt a load, end it and enqueue its notifications."""
         ledger, start = self.installation.ledger, load.accepted_at + timedelta(seconds=3)
         attempt = ledger.loads.begin_attempt(load.job_id, f"run-{load.number}", start)
         assert attempt

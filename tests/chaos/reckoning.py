@@ -13,7 +13,7 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES  # has no pu
 from alumniq_pipelines.cli.dagster_storage import storage_environment
 from alumniq_pipelines.core.loads.load import Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult
-from alumniq_pipelines.defs.resources import warehouse
+from alumniq_pipelines.warehouse_wiring import open_warehouse
 from tests.chaos.storm import Storm
 from tests.servers.receiver import Received
 
@@ -65,7 +65,7 @@ def _every_load_has_ended(storm: Storm, loads: list[Load], summary: ChaosSummary
                 attempt.result for attempt in storm.system.ledger.loads.attempts(load.job_id)
             ]
             if results[-1] is AttemptResult.SUPERSEDED:
-                continue  # never judged: a file that came later was live by then
+                continue  # never checked: a file that came later was live by then
             if AttemptResult.REFUSED in results or load.state is LoadState.SUCCEEDED:
                 summary.breach("wrong", f"{load.job_id} is {load.state} after {results}")
             else:
@@ -93,7 +93,7 @@ def _everybody_was_notified_once(storm: Storm, loads: list[Load], summary: Chaos
             or mails[load.job_id] > 1
         ):
             summary.breach(
-                "duplicated", f"{load.job_id} was told {ids}, {mails[load.job_id]} mails"
+                "duplicated", f"{load.job_id} was notified as {ids}, {mails[load.job_id]} mails"
             )
         summary.counts["repeated"] += max(0, len(received) - 1)
         statuses = {json.loads(callback.body)["executionCompleted"] for callback in received}
@@ -112,7 +112,9 @@ def _the_newest_version_is_live(storm: Storm, loads: list[Load], summary: ChaosS
     sql = "select description, count(*) from warehouse_lookups group by 1"
     for load in newest.values():
         target = load.target
-        _, rows = warehouse(storm.system.settings).query(target.customer, target.environment, sql)
+        _, rows = open_warehouse(storm.system.settings).query(
+            target.customer, target.environment, sql
+        )
         sent = storm.sent[load.request.filename]
         if [tuple(row) for row in rows] != [(sent.filename, sent.rows)]:
             summary.breach("mixed", f"{target} shows {rows}, not {sent.rows} of {sent.filename}")

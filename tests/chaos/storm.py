@@ -58,7 +58,7 @@ class Storm:
             time.sleep(0.2)
 
     def wait_until_idle(self, seconds: float) -> None:
-        """Wait until every load has ended and everything owed was sent, or time is up."""
+        """Wait until every load has ended and all notifications were sent, or time is up."""
         until = time.monotonic() + seconds
         while time.monotonic() < until and (self._unfinished() or self._callbacks_pending()):
             time.sleep(0.5)
@@ -72,7 +72,7 @@ class Storm:
             return
         self.sent[sent.filename] = sent
         try:
-            answer = httpx.post(
+            response = httpx.post(
                 f"{self.system.settings.gateway_url}/api/v1/index.cfm/webhook/{target.feed}",
                 json={
                     "apiKey": self.system.keys[target],
@@ -84,8 +84,8 @@ class Storm:
             )
         except httpx.HTTPError:
             return  # not answered: it may have been accepted all the same
-        if answer.is_success:
-            self.accepted[answer.json()["jobId"]] = sent
+        if response.is_success:
+            self.accepted[response.json()["jobId"]] = sent
 
     def _deliver(self, sent: Sent) -> bool:
         """Put the file into the bucket; False while that is away."""
@@ -143,7 +143,7 @@ def content_of(sent: Sent) -> str:
 
 @contextmanager
 def _missing(folder: Path) -> Iterator[None]:
-    """Take a folder away; a file in its place keeps anybody from making it anew."""
+    """Take a folder away; a file in its place keeps others from making it again."""
     folder.mkdir(exist_ok=True)
     hidden = folder.with_name(f"{folder.name}-away")
     folder.rename(hidden)

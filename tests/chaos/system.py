@@ -57,10 +57,10 @@ class System:
     def is_ready(self) -> bool:
         """Whether the gateway takes loads."""
         try:
-            answer = httpx.get(f"{self.settings.gateway_url}/readyz", timeout=5)
+            response = httpx.get(f"{self.settings.gateway_url}/readyz", timeout=5)
         except httpx.HTTPError:
             return False
-        return answer.is_success
+        return response.is_success
 
     def kill(self, part: str, choice: int) -> bool:
         """Kill one of the part's processes; False where it has none just now."""

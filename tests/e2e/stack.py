@@ -78,7 +78,7 @@ class Stack:
                 process.wait()
 
     def start(self, name: str, *arguments: str) -> None:
-        """Start one of Python's programs in a process group of its own, its log kept."""
+        """Start one of Python's programs in a process group of its own, its log saved."""
         with self.log_of(name).open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, *arguments],
@@ -105,8 +105,8 @@ class Stack:
         (self.folder / "qa" / "warehouse" / filename).write_text(content, encoding="utf-8")
 
     def post(self, filename: str, feed: str = FEED, **options: object) -> JobId:
-        """Call the webhook, asking to be told at a path of the load's own."""
-        answer = httpx.post(
+        """Call the webhook, asking to be notified at a path of the load's own."""
+        response = httpx.post(
             f"{self.settings.gateway_url}/api/v1/index.cfm/webhook/{feed}",
             json={
                 "apiKey": self.key,
@@ -117,17 +117,17 @@ class Stack:
             },
             timeout=30,
         )
-        assert answer.status_code == 200, answer.text
-        return JobId(answer.json()["jobId"])
+        assert response.status_code == 200, response.text
+        return JobId(response.json()["jobId"])
 
     def cancel(self, job_id: JobId) -> None:
         """Cancel a load that waits, as its customer does."""
-        answer = httpx.post(
+        response = httpx.post(
             f"{self.settings.gateway_url}/api/v1/loads/{job_id}/cancel",
             headers={"Authorization": f"Bearer {self.key}"},
             timeout=30,
         )
-        assert answer.status_code == 200, answer.text
+        assert response.status_code == 200, response.text
 
     def callbacks(self, job_id: JobId) -> list[dict[str, Any]]:
         """List the callbacks that came for a load, one by one."""
@@ -166,9 +166,9 @@ class Stack:
 
     def rows(self) -> int:
         """Count the rows of the live version."""
-        from alumniq_pipelines.defs.resources import warehouse  # noqa: PLC0415 - DuckDB waits
+        from alumniq_pipelines.warehouse_wiring import open_warehouse  # noqa: PLC0415 - DuckDB waits
 
-        _, [[count]] = warehouse(self.settings).query(
+        _, [[count]] = open_warehouse(self.settings).query(
             CUSTOMER, "qa", "select count(*) from warehouse_lookups"
         )
         assert isinstance(count, int)
@@ -194,15 +194,15 @@ class Stack:
             f"--- {path.name}\n{path.read_text(errors='replace')[-6_000:]}"
             for path in sorted(self.settings.home.glob("*.log"))
         )
-        message = f"Waited {seconds:g} seconds in vain for {what}.\n{logs}"
+        message = f"Waited {seconds:g} seconds for {what}.\n{logs}"
         raise AssertionError(message)
 
     def _is_ready(self) -> bool:
         try:
-            answer = httpx.get(f"{self.settings.gateway_url}/readyz", timeout=5)
+            response = httpx.get(f"{self.settings.gateway_url}/readyz", timeout=5)
         except httpx.TransportError:
             return False
-        return answer.status_code == 200
+        return response.status_code == 200
 
     def _ticked_since(self, moment: float) -> bool:
         with self.instance() as instance:

@@ -38,7 +38,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, schemas: Path) -> Iterator[S
 
 
 def deliver(stack: Stack, name: str, feed: str) -> str:
-    """Deliver a good file and answer how the load of it ended."""
+    """Deliver a good file and return how its load ended."""
     if feed == FEED:
         stack.put(name, LOOKUPS)
     else:
@@ -48,7 +48,7 @@ def deliver(stack: Stack, name: str, feed: str) -> str:
 
 
 def kinds(stack: Stack) -> list[Kind]:
-    """Answer the kinds of the incidents that are open."""
+    """Return the kinds of the incidents that are open."""
     return [incident.condition.kind for incident in stack.ledger.incidents.list_open()]
 
 
@@ -60,9 +60,9 @@ def call(stack: Stack, job: str) -> httpx.Response:
 
 def test_the_other_feeds_load_and_the_broken_one_is_unavailable(stack: Stack) -> None:
     assert deliver(stack, "lookups.csv", FEED) == "SUCCESS"
-    answer = call(stack, BROKEN_FROM_THE_START)
-    assert answer.status_code == 503
-    assert "fault in our configuration" in answer.json()["errors"][0]
+    response = call(stack, BROKEN_FROM_THE_START)
+    assert response.status_code == 503
+    assert "fault in our configuration" in response.json()["errors"][0]
 
 
 def test_staff_are_notified_once_of_the_broken_file_and_its_line(stack: Stack) -> None:

@@ -101,7 +101,7 @@ class Up:
         return [int(pid) for pid in re.findall(r"Started server process \[(\d+)\]", self.said())]
 
     def said(self) -> str:
-        """Answer the log."""
+        """Return the log."""
         return self.log.read_text()
 
 

@@ -14,10 +14,9 @@ from alumniq_pipelines.core.loads.load import LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.loads.outcome import Outcome
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.notifications.load_outcome import notices_for
-from alumniq_pipelines.defs.resources import notifiers
 from alumniq_pipelines.services.delivery import deliver_due
 from alumniq_pipelines.settings import Settings
-from alumniq_pipelines.wiring import ensure_signing_key
+from alumniq_pipelines.wiring import ensure_signing_key, open_notifiers
 from tests.servers import receiver as behaviour
 from tests.servers.receiver import Receiver
 
@@ -55,7 +54,7 @@ def enqueue(ledger: Ledger, url: str) -> None:
 def test_a_thousand_receivers_of_whom_a_fifth_fail_are_each_notified_once(
     ledger: Ledger, settings: Settings, receiver: Receiver
 ) -> None:
-    """How fast, `python -m benchmarks.telling` measures: a slow machine fails no test."""
+    """How fast, `python -m benchmarks.notifications` measures: a slow machine fails no test."""
     receiver.by_path["/slow"] = behaviour.never_answer
     receiver.by_path["/failing"] = behaviour.status(500)
     for number in range(1_000):
@@ -63,7 +62,7 @@ def test_a_thousand_receivers_of_whom_a_fifth_fail_are_each_notified_once(
     delivered, deadline = 0, time.monotonic() + 240
     while delivered < 800 and time.monotonic() < deadline:
         summary = deliver_due(
-            ledger.notifications, notifiers(settings, ledger), lambda: datetime.now(UTC)
+            ledger.notifications, open_notifiers(settings, ledger), lambda: datetime.now(UTC)
         )
         delivered += summary.delivered
     healthy = [callback.headers for callback in receiver.received if callback.path == "/healthy"]

@@ -96,12 +96,12 @@ def test_a_folder_imports_exactly_the_packages_it_declares(folder: str) -> None:
 
 def test_every_folder_has_a_rule_and_says_what_it_is_for() -> None:
     folders = {module.parent for module in modules()}
-    silent = [
+    undocumented = [
         folder.relative_to(ROOT).as_posix()
         for folder in folders
         if not ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
     ]
-    assert silent == []
+    assert undocumented == []
     # A new folder is an architectural decision: it gets a rule of its own, or its parent's.
     assert {name for name in MAY_IMPORT if not (ROOT / name).is_dir()} == set()
     tops = {folder.relative_to(ROOT).parts[:2] for folder in folders}

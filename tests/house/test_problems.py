@@ -1,4 +1,4 @@
-"""Every failure is told once, by a class of its own with a stable code."""
+"""Every failure is described once, by a class of its own with a stable code."""
 
 import importlib
 import pkgutil

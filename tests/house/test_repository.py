@@ -23,7 +23,7 @@ def tracked(*patterns: str) -> list[Path]:
 
 
 def readable(path: Path) -> str:
-    """Answer a file's text, or nothing for pictures and other binary files."""
+    """Return a file's text, or nothing for pictures and other binary files."""
     content = path.read_bytes()
     return "" if b"\0" in content else content.decode("utf-8")
 

@@ -23,7 +23,7 @@ from alumniq_pipelines.core.loads.load import Load, LoadRequest, LoadState, new_
 from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.notifications.notification import Channel
-from alumniq_pipelines.core.notifications.staff import Staff
+from alumniq_pipelines.core.notifications.staff import Staff, mail_recipients
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.warehouse_wiring import open_warehouse
 from tests.accepted_rows import batch, small_field_map
@@ -146,7 +146,7 @@ def load_that_ended(ledger: Ledger) -> tuple[Load, str]:
     ledger.loads.end_attempt(
         load.job_id, 1, AttemptResult.REFUSED, now, receipt=Receipt("cafe", "e1")
     )
-    notices = Staff(("ada@iqu.example",)).notices("Not loaded", "text")
+    notices = Staff(mail_recipients(("ada@iqu.example",))).notices("Not loaded", "text")
     ledger.loads.end(load.job_id, Outcome(LoadState.FAILED, ("wrong",)), notices, now)
     [notification] = ledger.notifications.of(load.job_id)
     assert notification.notice.channel is Channel.MAIL

@@ -22,6 +22,7 @@ from starlette.testclient import TestClient
 
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.loads.rejection_report import ReportFormat
+from alumniq_pipelines.core.notifications.notification import Audience, Channel, channel_facts
 from tests.page_visits import PASSWORD, form_token, sign_in
 from tests.servers.gateway import NOW, Installation
 from tests.two_customers import (
@@ -29,6 +30,7 @@ from tests.two_customers import (
     CUSTOMERS,
     STAFF_EMAILS,
     STAFF_NAME,
+    TEAMS_URL,
     VIEW,
     Tenant,
     set_up_tenants,
@@ -49,6 +51,9 @@ NOT_FOR_CUSTOMERS = frozenset(
         ("POST", "/loads/{job_id}/discard"),
     }
 )
+FOR_CUSTOMERS = {
+    channel for channel in Channel if Audience.CUSTOMER in channel_facts(channel).audiences
+}
 LAST = ("/keys/revoke", "/sign-out")
 """They end what the other calls of a page stand on."""
 
@@ -93,6 +98,7 @@ def world(installation: Installation, catalog: Catalog, tmp_path: Path) -> Itera
             "address_calls_per_minute": 0,
             "staff_email": ", ".join(STAFF_EMAILS),
             "staff_webhook": SecretStr(CHAT_URL),
+            "staff_teams_webhook": SecretStr(TEAMS_URL),
             "staff_over_http": True,
         }
     )
@@ -111,6 +117,7 @@ def secrets_from(viewer: Tenant, tenants: Sequence[Tenant]) -> Mapping[str, str]
     """Name every text that a viewer must not read: text → whose it is."""
     found = dict.fromkeys((*STAFF_EMAILS, STAFF_NAME), "staff")
     found |= dict.fromkeys((CHAT_URL, "chat to staff", "Staff chat"), "the staff chat")
+    found |= dict.fromkeys((TEAMS_URL, "teams to staff", "Microsoft Teams"), "the staff's Teams")
     found |= dict.fromkeys(
         (VIEW.format(customer) for customer in CUSTOMERS), "the warehouse's owner"
     )
@@ -166,10 +173,7 @@ class Walk:
                     for secret, whose in secrets.items()
                     if secret in lower
                 }
-                if position.endswith("notifications[].channel") and lower not in {
-                    "callback",
-                    "mail",
-                }:
+                if position.endswith("notifications[].channel") and lower not in FOR_CUSTOMERS:
                     self.leaks.add((f"{method} {route.path}", position, f"a channel: {lower}"))
 
     def _answers(self, route: Route, method: str) -> Iterator[Response]:
@@ -312,5 +316,10 @@ def test_staff_read_on_the_pages_what_customers_do_not(world: World) -> None:
     client.post("/staff/look", data={**fields, "form_token": form_token(client, "/staff")})
     for path in (f"/loads/{tenant.loads['exhausted']}", "/notifications"):
         text = html.unescape(client.get(path).text)
-        for shown in (*STAFF_EMAILS, f"{tenant.heartbeat_url}/fail", "Staff chat"):
+        for shown in (
+            *STAFF_EMAILS,
+            f"{tenant.heartbeat_url}/fail",
+            "Staff chat",
+            "Microsoft Teams",
+        ):
             assert shown in text

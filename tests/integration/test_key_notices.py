@@ -7,13 +7,13 @@ import pytest
 from alumniq_pipelines.core.access.api_keys import NOTICE_DAYS, ApiKey, KeyScope
 from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.notifications.notification import Channel
-from alumniq_pipelines.core.notifications.staff import Staff
+from alumniq_pipelines.core.notifications.staff import Staff, mail_recipients
 from alumniq_pipelines.core.problems.api import KeyReplacedAlready
 from alumniq_pipelines.defs.sensors.api_key_expiry import enqueue_expiry_notices
 from alumniq_pipelines.services.key_issuance import KeyIssuance
 from tests.servers.gateway import NOW, Installation
 
-STAFF = Staff(("staff@alumniq.example",))
+STAFF = Staff(mail_recipients(("staff@alumniq.example",)))
 
 
 def announce(installation: Installation, now: datetime) -> int:
@@ -78,7 +78,7 @@ def days_notified(installation: Installation, days: range) -> list[int]:
 
 
 def exchange(installation: Installation, old: ApiKey, days: float) -> tuple[str, ApiKey]:
-    return KeyIssuance(installation.ledger, Staff(())).exchange(old, "", NOW + timedelta(days=days))
+    return KeyIssuance(installation.ledger, Staff()).exchange(old, "", NOW + timedelta(days=days))
 
 
 def test_a_key_that_was_replaced_and_left_or_revoked_needs_nobodys_attention(

@@ -11,7 +11,7 @@ from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, O
 from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.notifications.load_outcome import notices_for
 from alumniq_pipelines.core.notifications.notification import DeliveryResult
-from alumniq_pipelines.core.notifications.staff import Staff
+from alumniq_pipelines.core.notifications.staff import STAFF_CHAT, Staff, mail_recipients
 from tests.page_visits import accept_load, form_token, send, sign_in, sign_in_as_staff
 from tests.servers.gateway import NOW, Caller, Installation, call
 from webhook_gateway.services.load_queries import Status
@@ -121,7 +121,7 @@ def test_a_mail_to_staff_does_not_tick_that_a_customer_was_notified(
     ledger.loads.begin_attempt(job_id, "run-1", NOW)
     [load] = installation.loads()
     outcome, lost = Outcome(LoadState.FAILED), [AttemptRecord(1, "run-1", AttemptResult.LOST)]
-    staff = Staff(("ops@alumniq.example",), has_chat=True)
+    staff = Staff((*mail_recipients(("ops@alumniq.example",)), STAFF_CHAT))
     ledger.loads.end(job_id, outcome, notices_for(load, outcome, lost, staff), NOW)
     delivered = DeliveryResult(delivered=True, detail="250")
     for notification in ledger.notifications.claim(NOW, timedelta(minutes=1)):

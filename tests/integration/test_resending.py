@@ -22,14 +22,19 @@ from alumniq_pipelines.core.notifications.notification import (
     Notification,
     NotificationState,
 )
-from alumniq_pipelines.core.notifications.staff import Staff
+from alumniq_pipelines.core.notifications.staff import (
+    STAFF_CHAT,
+    STAFF_TEAMS,
+    Staff,
+    mail_recipients,
+)
 from alumniq_pipelines.services.delivery import LEASE
 from tests.page_visits import form_token, sign_in, sign_in_as_staff
 from tests.servers.gateway import NOW, Caller, Installation, call, errors
 
 BOTH = "both@alumniq.example"
 """An address of staff that the customer named, too."""
-STAFF = Staff((BOTH, "ops@alumniq.example"), has_chat=True)
+STAFF = Staff((*mail_recipients((BOTH, "ops@alumniq.example")), STAFF_CHAT, STAFF_TEAMS))
 HEARTBEAT = "https://hc-ping.com/s3cret"
 
 
@@ -94,7 +99,7 @@ def test_a_foreign_id_and_one_of_staff_or_a_monitor_answer_as_one_that_never_was
         for notification in ledger.notifications.of(job_id, [Audience.STAFF, Audience.MONITOR])
     ]
     ids = [*hidden, f"msg_{foreign}-1", "msg_never"]
-    assert len(ids) == 6
+    assert len(ids) == 7
     ledger.notifications.claim(NOW, LEASE)  # being sent, which must not show either
     before = ledger.notifications.find(limit=100)
 
@@ -121,7 +126,7 @@ def test_of_two_mails_to_one_address_a_customer_sees_their_own(
     ]
     own = of(installation.ledger, job_id, Audience.CUSTOMER, Channel.MAIL)
     assert shown[1]["id"] == own.id
-    assert len(installation.ledger.notifications.of(job_id)) == 6
+    assert len(installation.ledger.notifications.of(job_id)) == 7
 
 
 def test_staff_send_any_notification_again_on_the_pages(
@@ -132,6 +137,7 @@ def test_staff_send_any_notification_again_on_the_pages(
     for audience, channel in (
         (Audience.CUSTOMER, Channel.CALLBACK),
         (Audience.STAFF, Channel.CHAT),
+        (Audience.STAFF, Channel.TEAMS),
         (Audience.MONITOR, Channel.HEARTBEAT),
     ):
         found = of(installation.ledger, job_id, audience, channel)

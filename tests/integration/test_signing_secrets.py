@@ -18,9 +18,9 @@ from alumniq_pipelines.core.loads.outcome import Outcome
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.notifications.load_outcome import notices_for
 from alumniq_pipelines.core.notifications.notification import NotificationState
-from alumniq_pipelines.defs.resources import notifiers
 from alumniq_pipelines.services.delivery import deliver_due
 from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.wiring import open_notifiers
 from tests.servers.receiver import Receiver
 
 FAILED = Outcome(LoadState.FAILED, ("Error message 1",))
@@ -59,7 +59,7 @@ def send(ledger: Ledger, settings: Settings, url: str) -> NotificationState:
     request = LoadRequest(new_job_id(), target, "warehouse.csv", "e1", 1, notify_webhook=url)
     load = ledger.loads.accept(request, now)
     ledger.loads.end(load.job_id, FAILED, notices_for(load, FAILED), now)
-    deliver_due(ledger.notifications, notifiers(settings, ledger), lambda: now)
+    deliver_due(ledger.notifications, open_notifiers(settings, ledger), lambda: now)
     [sent] = ledger.notifications.of(load.job_id)
     return sent.state
 

@@ -10,6 +10,7 @@ import pytest
 
 from alumniq_pipelines.adapters.notifiers.chat import ChatNotifier
 from alumniq_pipelines.adapters.notifiers.heartbeat import HeartbeatNotifier
+from alumniq_pipelines.adapters.notifiers.teams import TeamsNotifier
 from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
 from alumniq_pipelines.core.notifications.notification import (
     Audience,
@@ -19,7 +20,7 @@ from alumniq_pipelines.core.notifications.notification import (
     Notification,
     NotificationState,
 )
-from alumniq_pipelines.core.notifications.staff import CHAT, chat_body
+from alumniq_pipelines.core.notifications.staff import STAFF_CHAT
 from alumniq_pipelines.defs.resources import resources
 from alumniq_pipelines.settings import Settings
 from tests.servers import receiver as behaviour
@@ -35,7 +36,8 @@ def due(channel: Channel, destination: str, body: str = "") -> Notification:
 
 
 def chat(url: str | None) -> DeliveryResult:
-    message = due(Channel.CHAT, CHAT, chat_body("Away", "The bucket is away."))
+    notice = STAFF_CHAT.notice("Away", "The bucket is away.")
+    message = due(Channel.CHAT, notice.destination, notice.body)
     return asyncio.run(ChatNotifier(url).deliver(message))
 
 
@@ -58,6 +60,8 @@ def test_a_chat_that_is_down_is_tried_again_and_one_that_is_gone_is_not(
 def test_the_url_of_a_chat_shows_nowhere() -> None:
     assert "s3cret" not in repr(Settings(staff_webhook="https://hooks.example.org/s3cret"))
     assert "s3cret" not in repr(ChatNotifier("https://hooks.example.org/s3cret"))
+    assert "s3cret" not in repr(Settings(staff_teams_webhook="https://teams.example.org/s3cret"))
+    assert "s3cret" not in repr(TeamsNotifier("https://teams.example.org/s3cret"))
 
 
 def test_a_heartbeat_is_a_bare_get(receiver: Receiver) -> None:

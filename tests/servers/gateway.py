@@ -83,7 +83,7 @@ def call(client: TestClient, caller: Caller, path: str = WEBHOOK, **options: Any
 
 
 def errors(response: Any) -> list[str]:
-    """Check that a refusal has the one shape, and answer what it says."""
+    """Check that a refusal has the one shape, and return what it says."""
     assert response.headers["content-type"] == "application/json"
     body = response.json()
     assert list(body) == ["errors"]
@@ -111,7 +111,7 @@ def catalog() -> Catalog:
 
 @contextmanager
 def create_installation(folder: Path, migrated_ledger: Path) -> Iterator[Installation]:
-    """Lay out the data folder of a new installation."""
+    """Create the data folder of a new installation."""
     settings = Settings(data_dir=folder / "var", gateway_port=_free_port())
     settings.buckets_dir.mkdir(parents=True)
     shutil.copy(migrated_ledger, settings.home / "ledger.db")
@@ -122,7 +122,7 @@ def create_installation(folder: Path, migrated_ledger: Path) -> Iterator[Install
 
 @pytest.fixture
 def installation(tmp_path: Path, migrated_ledger: Path) -> Iterator[Installation]:
-    """Lay out the data folder of a test's own installation."""
+    """Create the data folder of a test's own installation."""
     with create_installation(tmp_path, migrated_ledger) as installation:
         yield installation
 
@@ -158,7 +158,7 @@ class GatewayProcess:
     log: Path
 
     def stop(self, seconds: float = 30) -> int:
-        """Ask it to stop, and answer its exit status."""
+        """Ask it to stop, and return its exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(seconds)
 

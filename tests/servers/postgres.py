@@ -72,7 +72,7 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
-    """Lend an empty database of the test's own, as an SQLAlchemy URL."""
+    """Yield an empty database of the test's own, as an SQLAlchemy URL."""
     name = postgres_server.create()
     yield postgres_server.url(name)
     postgres_server.drop(name)

@@ -40,7 +40,7 @@ class Receiver:
         return list(self.received)
 
     def add(self, request: Received) -> "Answer":
-        """Keep a request and choose its answer."""
+        """Record a request and choose its answer."""
         with self.arrived:
             self.received.append(request)
             self.arrived.notify_all()
@@ -54,7 +54,7 @@ Answer = Callable[[BaseHTTPRequestHandler, threading.Event], None]
 
 
 def status(code: int, **headers: str) -> Answer:
-    """Answer with a status, headers (underscores become hyphens) and no body."""
+    """Send a status, headers (underscores become hyphens) and no body."""
 
     def answer(handler: BaseHTTPRequestHandler, closing: threading.Event) -> None:
         del closing
@@ -68,7 +68,7 @@ def status(code: int, **headers: str) -> Answer:
 
 
 def never_answer(handler: BaseHTTPRequestHandler, closing: threading.Event) -> None:
-    """Never answer."""
+    """Never respond."""
     del handler
     closing.wait()
 
@@ -104,7 +104,7 @@ def many_headers(handler: BaseHTTPRequestHandler, closing: threading.Event) -> N
 
 
 def raw(line: bytes) -> Answer:
-    """Answer with these bytes, then hang up."""
+    """Send these bytes, then hang up."""
 
     def answer(handler: BaseHTTPRequestHandler, closing: threading.Event) -> None:
         del closing
@@ -156,6 +156,6 @@ def serve(context: ssl.SSLContext | None = None) -> Iterator[Receiver]:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    """A receiver of callbacks that answers 200 until told otherwise."""
+    """A receiver of callbacks that answers 200 unless configured otherwise."""
     with serve() as running:
         yield running

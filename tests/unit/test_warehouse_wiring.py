@@ -30,3 +30,10 @@ def test_another_address_is_refused_and_not_repeated(url: str | None) -> None:
     with pytest.raises(UnusableWarehouseUrl) as refused:
         open_warehouse(settings)
     assert "secret" not in str(refused.value)
+
+
+def test_an_engine_that_nobody_wired_opens_nothing() -> None:
+    """It opened PostgreSQL, while everything but DuckDB did."""
+    settings = Settings().model_copy(update={"warehouse": "snowflake"})
+    with pytest.raises(AssertionError):
+        open_warehouse(settings)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from alumniq_pipelines.core.loads.load import LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult
-from alumniq_pipelines.core.notifications.notification import channel_name
+from alumniq_pipelines.core.notifications.notification import channel_facts
 from webhook_gateway.services.load_queries import LoadDetail
 
 Mood = Literal["good", "bad", "plain"]
@@ -52,7 +52,7 @@ def _events(detail: LoadDetail) -> Iterator[Event]:
         succeeded = load.state is LoadState.SUCCEEDED
         yield Event(load.ended_at, f"Ended: {load.state}", "good" if succeeded else "bad")
     for history in detail.notifications:
-        what = channel_name(history.notification.notice.channel)
+        what = channel_facts(history.notification.notice.channel).label
         for at, result in history.delivery_attempts:
             title = f"{what} delivered" if result.delivered else f"{what} not delivered"
             yield Event(at, f"{title} ({result.detail})", "good" if result.delivered else "bad")

@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import re
 import smtplib
 import ssl
 from dataclasses import dataclass, field
@@ -11,11 +10,12 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, assert_never
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from alumniq_pipelines.core.notifications.notification import DeliveryResult, Notification
+from alumniq_pipelines.core.notifications.text import parse_paragraphs
 from alumniq_pipelines.files.private_files import create_file, make_folder
 
 TIMEOUT_SECONDS = 10.0
@@ -23,7 +23,6 @@ TIMEOUT_SECONDS = 10.0
 PERMANENT_FROM = 500
 """SMTP answers from here on say that trying again is of no use."""
 
-FACT = re.compile(r"([A-Z][A-Za-z ]*): (.+)")
 SMTP_POLICY = SMTP.clone(cte_type="7bit")
 """Seven bits pass every server."""
 
@@ -75,30 +74,41 @@ class SmtpTransport:
                 if self.username is not None:
                     server.login(self.username, self.password or "")
                 server.send_message(message)
-        except smtplib.SMTPRecipientsRefused as error:
-            code = max(code for code, _ in error.recipients.values())
-            return DeliveryResult(
-                delivered=False, detail=f"SMTP {code}", permanent=code >= PERMANENT_FROM
-            )
-        except smtplib.SMTPResponseException as error:
-            return DeliveryResult(delivered=False, detail=f"SMTP {error.smtp_code}")
         except (smtplib.SMTPException, OSError, ValueError) as error:
             # ValueError: smtplib decodes what a server asks at login without catching that.
-            return DeliveryResult(delivered=False, detail=type(error).__name__)
+            return _failure(error)
         return DeliveryResult(delivered=True, detail="SMTP 250")
 
     def _connection(self) -> smtplib.SMTP:
         tls = self.tls or ssl.create_default_context()
-        if self.security == "tls":
-            return smtplib.SMTP_SSL(self.host, self.port, timeout=TIMEOUT_SECONDS, context=tls)
-        server = smtplib.SMTP(self.host, self.port, timeout=TIMEOUT_SECONDS)
-        if self.security == "starttls":
-            try:
-                server.starttls(context=tls)
-            except (smtplib.SMTPException, OSError):
-                server.close()
-                raise
-        return server
+        match self.security:
+            case "tls":
+                return smtplib.SMTP_SSL(self.host, self.port, timeout=TIMEOUT_SECONDS, context=tls)
+            case "none":
+                return smtplib.SMTP(self.host, self.port, timeout=TIMEOUT_SECONDS)
+            case "starttls":
+                server = smtplib.SMTP(self.host, self.port, timeout=TIMEOUT_SECONDS)
+                try:
+                    server.starttls(context=tls)
+                except (smtplib.SMTPException, OSError):
+                    server.close()
+                    raise
+                return server
+        assert_never(self.security)
+
+
+def _failure(error: smtplib.SMTPException | OSError | ValueError) -> DeliveryResult:
+    """Return the result of a failed attempt; what the server wrote is not repeated."""
+    match error:
+        case smtplib.SMTPRecipientsRefused():
+            code = max(code for code, _ in error.recipients.values())
+            return DeliveryResult(
+                delivered=False, detail=f"SMTP {code}", permanent=code >= PERMANENT_FROM
+            )
+        case smtplib.SMTPResponseException():
+            return DeliveryResult(delivered=False, detail=f"SMTP {error.smtp_code}")
+        case _:
+            return DeliveryResult(delivered=False, detail=type(error).__name__)
 
 
 @dataclass(frozen=True)
@@ -137,32 +147,8 @@ def build_message(notification: Notification, sender: str) -> EmailMessage:
     return message
 
 
-@dataclass(frozen=True)
-class Paragraph:
-    """A paragraph of a notice's text: prose, or a heading over items, or facts."""
-
-    prose: str = ""
-    heading: str = ""
-    items: tuple[str, ...] = ()
-    facts: tuple[tuple[str, str], ...] = ()
-
-
-def paragraphs(text: str) -> tuple[Paragraph, ...]:
-    """Read the text of a notice (core/notices.py) as its paragraphs."""
-    return tuple(_paragraph(part) for part in text.split("\n\n") if part.strip())
-
-
-def _paragraph(text: str) -> Paragraph:
-    first, *rest = text.strip().splitlines()
-    if rest and all(line.startswith("- ") for line in rest):
-        return Paragraph(heading=first, items=tuple(line.removeprefix("- ") for line in rest))
-    facts = [FACT.fullmatch(line) for line in (first, *rest)]
-    found = tuple((fact[1], fact[2]) for fact in facts if fact)
-    return Paragraph(facts=found) if len(found) == len(facts) else Paragraph(prose=text)
-
-
 def _html(subject: str, text: str) -> str:
-    return _template().render(subject=subject, paragraphs=paragraphs(text))
+    return _template().render(subject=subject, paragraphs=parse_paragraphs(text))
 
 
 @functools.cache

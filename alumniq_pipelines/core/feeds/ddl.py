@@ -1,7 +1,7 @@
 """The CREATE TABLE statement of a feed, for DuckDB and for PostgreSQL."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, assert_never
 
 from alumniq_pipelines.core.feeds.column_types import stored_type
 from alumniq_pipelines.core.feeds.field_map import FieldMap
@@ -30,4 +30,9 @@ def quoted(identifier: str) -> str:
 
 def _type(field_map: FieldMap, name: str, dialect: SqlDialect) -> str:
     stored = stored_type(field_map.column(name))
-    return stored.duckdb if dialect == "duckdb" else stored.postgres
+    match dialect:
+        case "duckdb":
+            return stored.duckdb
+        case "postgres":
+            return stored.postgres
+    assert_never(dialect)

@@ -152,7 +152,9 @@ def undelivered(customer: str, channel: str, notification_id: str, digest: str) 
     )
 
 
-def undelivered_to_staff(channel: str, notification_id: str, digest: str) -> Condition:
+def undelivered_to_staff(
+    channel: str, setting: str, notification_id: str, digest: str
+) -> Condition:
     """Staff themselves could not be notified; the destination is left out."""
     return Condition(
         f"undelivered-to-staff:{channel}:{digest}",
@@ -160,7 +162,7 @@ def undelivered_to_staff(channel: str, notification_id: str, digest: str) -> Con
         f"Notifications to staff cannot be delivered: {channel}",
         f"The {channel} {notification_id} was given up: its receiver refused it or was never "
         "reached. It is over when a later one arrives.",
-        "Check the addresses in ALUMNIQ_STAFF_EMAIL.",
+        f"Check that what {setting} names still exists and takes our messages.",
     )
 
 

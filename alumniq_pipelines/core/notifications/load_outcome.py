@@ -1,8 +1,7 @@
 """Notices: who is told about an ended load, and in which words.
 
-The callback's body is the contract's, to the byte. A mail is written here as plain text in three
-kinds of paragraph: prose, a heading over lines that start with `- `, and lines of `Name: value`;
-the HTML part is laid out from that text, so the two never differ.
+The callback's body is the contract's, to the byte. A mail is written here as plain text in the
+layout of `text.py`; its HTML part is laid out from that text, so the two never differ.
 """
 
 import json

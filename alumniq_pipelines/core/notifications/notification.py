@@ -31,11 +31,12 @@ JITTER = 0.1
 
 
 class Channel(StrEnum):
-    """How somebody is told."""
+    """How somebody is notified."""
 
     CALLBACK = "callback"
     MAIL = "mail"
     CHAT = "chat"
+    TEAMS = "teams"
     HEARTBEAT = "heartbeat"
 
 
@@ -49,6 +50,68 @@ class Audience(StrEnum):
     CUSTOMER = "customer"
     STAFF = "staff"
     MONITOR = "monitor"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelFacts:
+    """What the system must know of a channel, apart from how it is written and sent.
+
+    `label` is what people call it. `audiences` are those whom it can reach; a notice still says
+    itself whom it is for. `has_secret_destination`: the settings hold the one URL, and a notice
+    names only its recipient. `staff_setting` is where an installation names its staff's.
+    """
+
+    label: str
+    retry_delays: tuple[timedelta, ...]
+    audiences: frozenset[Audience]
+    has_subject: bool = False
+    has_secret_destination: bool = False
+    staff_setting: str = ""
+
+
+_CALLBACK = ChannelFacts(
+    label="Callback", retry_delays=RETRY_DELAYS, audiences=frozenset({Audience.CUSTOMER})
+)
+_MAIL = ChannelFacts(
+    label="Email",
+    retry_delays=MAIL_DELAYS,
+    audiences=frozenset({Audience.CUSTOMER, Audience.STAFF}),
+    has_subject=True,
+    staff_setting="ALUMNIQ_STAFF_EMAIL",
+)
+_CHAT = ChannelFacts(
+    label="Staff chat",
+    retry_delays=RETRY_DELAYS,
+    audiences=frozenset({Audience.STAFF}),
+    has_secret_destination=True,
+    staff_setting="ALUMNIQ_STAFF_WEBHOOK",
+)
+_TEAMS = ChannelFacts(
+    label="Microsoft Teams",
+    retry_delays=RETRY_DELAYS,
+    audiences=frozenset({Audience.STAFF}),
+    has_secret_destination=True,
+    staff_setting="ALUMNIQ_STAFF_TEAMS_WEBHOOK",
+)
+_HEARTBEAT = ChannelFacts(
+    label="Heartbeat", retry_delays=HEARTBEAT_DELAYS, audiences=frozenset({Audience.MONITOR})
+)
+
+
+def channel_facts(channel: Channel) -> ChannelFacts:
+    """Return the facts of a channel."""
+    match channel:
+        case Channel.CALLBACK:
+            return _CALLBACK
+        case Channel.MAIL:
+            return _MAIL
+        case Channel.CHAT:
+            return _CHAT
+        case Channel.TEAMS:
+            return _TEAMS
+        case Channel.HEARTBEAT:
+            return _HEARTBEAT
+    assert_never(channel)
 
 
 EVERYBODY = frozenset(Audience)
@@ -67,9 +130,10 @@ class NotificationState(StrEnum):
 class Notice:
     """Something to be sent, complete: the same bytes go out at every attempt.
 
-    `destination` is a URL (callback, heartbeat), one address (mail) or `staff` (chat, whose URL is
-    a secret). `body` is JSON (callback, chat), a mail's text or nothing (heartbeat); only mail has
-    a `subject`. Whoever writes a notice says whom it is for: there is no usual `audience`.
+    `destination` is a URL (callback, heartbeat), one address (mail) or `staff`, where the URL is a
+    secret of the settings. `body` is JSON (callback, chat, Teams), a mail's text or nothing
+    (heartbeat); `subject` is empty where the channel has none. Whoever writes a notice says whom it
+    is for: there is no usual `audience`.
     """
 
     channel: Channel
@@ -111,37 +175,11 @@ class DeliveryResult:
     retry_after: timedelta | None = None
 
 
-def retry_delays(channel: Channel) -> tuple[timedelta, ...]:
-    """Answer the waits before each delivery attempt of a channel."""
-    match channel:
-        case Channel.CALLBACK | Channel.CHAT:
-            return RETRY_DELAYS
-        case Channel.MAIL:
-            return MAIL_DELAYS
-        case Channel.HEARTBEAT:
-            return HEARTBEAT_DELAYS
-    assert_never(channel)
-
-
-def channel_name(channel: Channel) -> str:
-    """Return what people call a channel."""
-    match channel:
-        case Channel.CALLBACK:
-            return "Callback"
-        case Channel.MAIL:
-            return "Email"
-        case Channel.CHAT:
-            return "Staff chat"
-        case Channel.HEARTBEAT:
-            return "Heartbeat"
-    assert_never(channel)
-
-
 def recipient(notice: Notice) -> str:
     """Return where a notice goes, for people: its channel by name, and the destination."""
-    name = channel_name(notice.channel)
-    # A chat message goes to the one chat that the settings name: its destination says nothing more.
-    return name if notice.channel is Channel.CHAT else f"{name} to {notice.destination}"
+    facts = channel_facts(notice.channel)
+    # Where the settings hold the one URL, the destination says nothing more.
+    return facts.label if facts.has_secret_destination else f"{facts.label} to {notice.destination}"
 
 
 def next_attempt_at(
@@ -156,7 +194,7 @@ def next_attempt_at(
     No earlier than the receiver asked for. The jitter comes from the id and the attempt: spread
     over notifications, the same when asked again.
     """
-    delays = retry_delays(channel)
+    delays = channel_facts(channel).retry_delays
     if attempts >= len(delays):
         return None
     jitter = hashlib.sha256(f"{notification_id} {attempts}".encode()).digest()[0] / 255

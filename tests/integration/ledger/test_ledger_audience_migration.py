@@ -16,12 +16,17 @@ from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.monitoring.incident import Condition, Kind
 from alumniq_pipelines.core.notifications.key_expiry import expiry_notices
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, Notice
-from alumniq_pipelines.core.notifications.staff import Staff
+from alumniq_pipelines.core.notifications.staff import (
+    STAFF_CHAT,
+    STAFF_TEAMS,
+    Staff,
+    mail_recipients,
+)
 from tests.integration.ledger.conftest import NOW, Accept
 
 BOTH = "both@alumniq.example"
 """An address of staff that the customer named with the load, too."""
-STAFF = Staff((BOTH, "ops@alumniq.example"), has_chat=True)
+STAFF = Staff((*mail_recipients((BOTH, "ops@alumniq.example")), STAFF_CHAT, STAFF_TEAMS))
 EMAILS = f"ada@iqu.example; {BOTH},  bob@iqu.example"
 FAILED = Outcome(LoadState.FAILED)
 KEY = ApiKey("aq_test_abcd", "iqu", Environment.QA, NOW, NOW, email="ada@iqu.example")

@@ -14,14 +14,14 @@ from alumniq_pipelines.adapters.ledger.schema_upgrade import alembic_config
 from alumniq_pipelines.adapters.ledger.tables import notifications
 from alumniq_pipelines.core.access.api_keys import EXCHANGE_WINDOW, OVERLAP, ApiKey, KeyScope
 from alumniq_pipelines.core.loads.target import Environment
-from alumniq_pipelines.core.notifications.staff import Staff
+from alumniq_pipelines.core.notifications.staff import Staff, mail_recipients
 from alumniq_pipelines.core.problems.api import KeyReplacedAlready
 from alumniq_pipelines.services.key_issuance import KeyIssuance
 from tests.integration.ledger.conftest import NOW
 
 pytestmark = pytest.mark.usefixtures("target")
 
-STAFF = Staff(("staff@alumniq.example",))
+STAFF = Staff(mail_recipients(("staff@alumniq.example",)))
 THREADS = 8
 OWNER = "feeds@example.edu"
 
@@ -71,7 +71,9 @@ def test_however_many_exchange_a_key_at_once_it_has_two_live_successors(
 
     assert len(made) == 2
     assert set(live(ledger)) == {key.prefix, *(known.prefix for known in made)}
-    assert notified(ledger) == sorted([OWNER, *STAFF.emails] * 2)
+    assert notified(ledger) == sorted(
+        [OWNER, *(recipient.destination for recipient in STAFF.recipients)] * 2
+    )
 
 
 def test_exchanging_each_new_key_at_once_ends_with_three_live_keys(

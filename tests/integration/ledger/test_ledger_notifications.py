@@ -60,6 +60,13 @@ def test_a_new_notification_is_due_at_once(ledger: Ledger, enqueue: Enqueue) -> 
     assert (claimed.attempts, claimed.created_at, claimed.next_attempt_at) == (0, NOW, NOW)
 
 
+def test_the_ledger_takes_every_channel_without_a_migration(ledger: Ledger, accept: Accept) -> None:
+    notices = [Notice(channel, "somewhere", "text", audience=Audience.STAFF) for channel in Channel]
+    ledger.loads.end(accept().job_id, Outcome(LoadState.SUCCEEDED), notices, NOW)
+    claimed = ledger.notifications.claim(NOW, LEASE)
+    assert {notification.notice.channel for notification in claimed} == set(Channel)
+
+
 def test_nobody_else_gets_a_notification_until_the_lease_is_over(
     ledger: Ledger, enqueue: Enqueue
 ) -> None:

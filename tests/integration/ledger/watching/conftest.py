@@ -19,7 +19,7 @@ from alumniq_pipelines.core.monitoring.incident import Kind
 from alumniq_pipelines.core.monitoring.schedule import DeliverySchedule
 from alumniq_pipelines.core.monitoring.watch import Watch
 from alumniq_pipelines.core.notifications.notification import DeliveryResult, Notification
-from alumniq_pipelines.core.notifications.staff import Staff
+from alumniq_pipelines.core.notifications.staff import Staff, mail_recipients
 from alumniq_pipelines.services.monitor import run_monitoring
 from alumniq_pipelines.settings import REPOSITORY
 
@@ -39,7 +39,7 @@ class Installation:
     ledger: Ledger
     buckets: FolderBuckets
     now: datetime = DUE - 24 * HOUR
-    staff: Staff = field(default_factory=lambda: Staff(("ops@example.org",)))
+    staff: Staff = field(default_factory=lambda: Staff(mail_recipients(("ops@example.org",))))
 
     def at(self, now: datetime) -> Sequence[Notification]:
         """Look at everything at a time, deliver what is owed to staff then, and answer it."""

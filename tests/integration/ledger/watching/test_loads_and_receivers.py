@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+import pytest
+
 from alumniq_pipelines.core.loads.load import LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
 from alumniq_pipelines.core.loads.target import Target
@@ -13,7 +15,12 @@ from alumniq_pipelines.core.notifications.notification import (
     DeliveryResult,
     Notice,
 )
-from alumniq_pipelines.core.notifications.staff import Staff
+from alumniq_pipelines.core.notifications.staff import (
+    STAFF_CHAT,
+    STAFF_TEAMS,
+    Staff,
+    StaffRecipient,
+)
 from alumniq_pipelines.services.monitor import run_monitoring
 from tests.integration.ledger.watching.conftest import (
     CATALOG,
@@ -81,18 +88,38 @@ def test_a_failing_receiver_is_notified_once_and_recovers_when_it_accepts(
     ]
 
 
-def test_a_mail_to_staff_that_cannot_be_delivered_is_not_laid_to_the_customers_charge(
-    installation: Installation, target: Target
+@pytest.mark.parametrize(
+    ("recipient", "setting"),
+    [
+        (StaffRecipient(Channel.MAIL, "wrong@alumniq.example"), "ALUMNIQ_STAFF_EMAIL"),
+        (STAFF_CHAT, "ALUMNIQ_STAFF_WEBHOOK"),
+        (STAFF_TEAMS, "ALUMNIQ_STAFF_TEAMS_WEBHOOK"),
+    ],
+)
+def test_a_channel_of_staff_that_fails_is_reported_and_not_laid_to_the_customers_charge(
+    installation: Installation, target: Target, recipient: StaffRecipient, setting: str
 ) -> None:
-    notices = Staff(("wrong@alumniq.example",)).notices("Not loaded", "It failed.")
+    notices = Staff((recipient,)).notices("Not loaded", "It failed.")
     load = installation.accept(target, DUE)
     installation.ledger.loads.end(load.job_id, Outcome(LoadState.SUCCEEDED), notices, DUE)
     for notification in installation.ledger.notifications.claim(DUE, MINUTE):
         installation.ledger.notifications.record(notification, GONE, DUE)
     (notified,) = installation.at(DUE + MINUTE)
-    assert notified.notice.subject == "Staff: Notifications to staff cannot be delivered: mail"
-    assert "ALUMNIQ_STAFF_EMAIL" in notified.notice.body
+    channel = recipient.channel
+    assert (
+        notified.notice.subject == f"Staff: Notifications to staff cannot be delivered: {channel}"
+    )
+    assert f"{setting} " in notified.notice.body
     assert "customer" not in notified.notice.body
+
+
+def test_a_lapsed_heartbeat_is_not_reported(installation: Installation, target: Target) -> None:
+    beat = Notice(Channel.HEARTBEAT, "https://hc-ping.com/s3cret", "", audience=Audience.MONITOR)
+    load = installation.accept(target, DUE)
+    installation.ledger.loads.end(load.job_id, Outcome(LoadState.SUCCEEDED), [beat], DUE)
+    for notification in installation.ledger.notifications.claim(DUE, MINUTE):
+        installation.ledger.notifications.record(notification, GONE, DUE)
+    assert installation.subjects(DUE + MINUTE) == []
 
 
 def test_old_incidents_are_closed_without_notice(

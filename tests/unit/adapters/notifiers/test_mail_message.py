@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from alumniq_pipelines.adapters.notifiers.mail import build_message, paragraphs
+from alumniq_pipelines.adapters.notifiers.mail import build_message
 from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.notifications.notification import (
     Audience,
@@ -15,6 +15,7 @@ from alumniq_pipelines.core.notifications.notification import (
     Notification,
     NotificationState,
 )
+from alumniq_pipelines.core.notifications.text import parse_paragraphs
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SENDER = "Feeds of Ágnes <feeds@example.org>"
@@ -78,7 +79,7 @@ def test_an_address_cannot_add_a_header(end: str) -> None:
 
 
 def test_paragraphs_are_separated() -> None:
-    prose, errors, remedy, counts = paragraphs(TEXT)
+    prose, errors, remedy, counts = parse_paragraphs(TEXT)
     assert prose.prose == "warehouse.csv was not loaded."
     assert errors.heading == "What went wrong:"
     assert errors.items[1] == "café"

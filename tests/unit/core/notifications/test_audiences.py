@@ -10,7 +10,7 @@ from alumniq_pipelines.core.notifications.heartbeat import Signal, signal_notice
 from alumniq_pipelines.core.notifications.key_expiry import expiry_notices
 from alumniq_pipelines.core.notifications.load_outcome import notices_for
 from alumniq_pipelines.core.notifications.notification import Audience, Channel
-from alumniq_pipelines.core.notifications.staff import Staff
+from alumniq_pipelines.core.notifications.staff import STAFF_CHAT, Staff, mail_recipients
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 URL = "https://hc-ping.com/s3cret"
@@ -29,7 +29,9 @@ LOAD = Load(1, REQUEST, LoadState.RUNNING, attempts=1, accepted_at=NOW)
 
 def test_the_notices_of_a_load_are_for_its_customer_for_staff_and_for_a_monitor() -> None:
     outcome, attempts = Outcome(LoadState.FAILED), [AttemptRecord(1, "r", AttemptResult.OUTAGE)]
-    notices = notices_for(LOAD, outcome, attempts, Staff((BOTH,), has_chat=True), URL)
+    notices = notices_for(
+        LOAD, outcome, attempts, Staff((*mail_recipients((BOTH,)), STAFF_CHAT)), URL
+    )
     assert [(notice.channel, notice.audience, notice.destination) for notice in notices] == [
         (Channel.CALLBACK, Audience.CUSTOMER, "https://hooks.example.edu/a"),
         (Channel.MAIL, Audience.CUSTOMER, "ada@iqu.example"),

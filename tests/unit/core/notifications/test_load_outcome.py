@@ -16,7 +16,7 @@ from alumniq_pipelines.core.notifications.load_outcome import (
     notices_for,
 )
 from alumniq_pipelines.core.notifications.notification import Channel
-from alumniq_pipelines.core.notifications.staff import Staff
+from alumniq_pipelines.core.notifications.staff import STAFF_CHAT, Staff, mail_recipients
 from alumniq_pipelines.core.problems.file import RowsRejected
 from alumniq_pipelines.core.problems.live_data import LiveData, live_data
 
@@ -32,7 +32,7 @@ REQUEST = LoadRequest(
 )
 LOAD = Load(1, REQUEST, LoadState.RUNNING, attempts=1, accepted_at=NOW)
 GOOD = Outcome(LoadState.SUCCEEDED, counts=Counts(12_000, 12_000, 0))
-BOTH = Staff(("a@example.org", "b@example.org"), has_chat=True)
+BOTH = Staff((*mail_recipients(("a@example.org", "b@example.org")), STAFF_CHAT))
 BAD = Outcome(LoadState.FAILED, ("Error message 1", "Error message 2"), Counts(5, 3, 2))
 
 

@@ -12,7 +12,7 @@ from alumniq_pipelines.core.notifications.notification import (
     Audience,
     Channel,
     Notice,
-    channel_name,
+    channel_facts,
     next_attempt_at,
     recipient,
 )
@@ -70,13 +70,19 @@ def test_a_receiver_gets_the_time_it_asks_for_up_to_a_day(
 
 
 def test_every_channel_has_a_name_of_its_own() -> None:
-    names = {channel_name(channel) for channel in Channel}
+    names = {channel_facts(channel).label for channel in Channel}
     assert len(names) == len(Channel)
-    assert names == {"Callback", "Email", "Staff chat", "Heartbeat"}
+    assert names == {"Callback", "Email", "Staff chat", "Microsoft Teams", "Heartbeat"}
 
 
 def test_a_recipient_is_named_with_its_channel() -> None:
     mail = Notice(Channel.MAIL, "ada@iqu.example", "Text.", "S", audience=Audience.CUSTOMER)
     chat = Notice(Channel.CHAT, "staff", "{}", audience=Audience.STAFF)
     assert recipient(mail) == "Email to ada@iqu.example"
+    teams = Notice(Channel.TEAMS, "staff", "{}", audience=Audience.STAFF)
     assert recipient(chat) == "Staff chat"
+    assert recipient(teams) == "Microsoft Teams"
+
+
+def test_teams_is_tried_as_long_as_a_chat() -> None:
+    assert channel_facts(Channel.TEAMS).retry_delays == channel_facts(Channel.CHAT).retry_delays

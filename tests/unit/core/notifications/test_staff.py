@@ -4,11 +4,20 @@ from datetime import UTC, datetime, timedelta
 
 from alumniq_pipelines.core.monitoring.incident import Condition, Incident, Kind
 from alumniq_pipelines.core.notifications.incidents import closed_notices, opened_notices
-from alumniq_pipelines.core.notifications.notification import Channel
-from alumniq_pipelines.core.notifications.staff import CHAT, NO_STAFF, Staff, chat_body
+from alumniq_pipelines.core.notifications.notification import Audience, Channel, channel_facts
+from alumniq_pipelines.core.notifications.staff import (
+    NO_STAFF,
+    SECRET_DESTINATION,
+    STAFF_CHANNELS,
+    STAFF_CHAT,
+    Staff,
+    chat_body,
+    mail_recipients,
+)
+from alumniq_pipelines.settings import PREFIX, Settings
 
 NOW = datetime(2026, 3, 5, 10, 1, tzinfo=UTC)
-STAFF = Staff(("ops@example.org",), has_chat=True)
+STAFF = Staff((*mail_recipients(("ops@example.org",)), STAFF_CHAT))
 INCIDENT = Incident(
     7,
     Condition("k", Kind.NO_FILE, "No file came: warehouse (iqu, qa)", "It was due.", "Ask them."),
@@ -26,7 +35,7 @@ def test_an_incident_is_notified_on_every_channel_with_advice() -> None:
     assert mail.subject == "Staff: No file came: warehouse (iqu, qa)"
     assert "What to do: Ask them." in mail.body
     assert "Noticed: 2026-03-05 10:01 UTC" in mail.body
-    assert (chat.channel, chat.destination) == (Channel.CHAT, CHAT)
+    assert (chat.channel, chat.destination) == (Channel.CHAT, SECRET_DESTINATION)
     assert "It was due." in json.loads(chat.body)["text"]
 
 
@@ -64,3 +73,22 @@ def test_a_chat_message_cannot_mention_everybody_and_is_bounded() -> None:
     assert "&lt;!channel&gt;" in text
     assert "A &amp; B" in text
     assert len(text) <= 8_000
+
+
+def test_the_channels_of_staff_are_those_whose_facts_say_so() -> None:
+    of_staff = {
+        channel for channel in Channel if Audience.STAFF in channel_facts(channel).audiences
+    }
+    assert set(STAFF_CHANNELS) == of_staff
+
+
+def test_a_channel_of_staff_names_its_setting() -> None:
+    settings = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
+    named = {channel: channel_facts(channel).staff_setting for channel in Channel}
+    assert {channel for channel, setting in named.items() if setting} == set(STAFF_CHANNELS)
+    assert {setting for setting in named.values() if setting} <= settings
+
+
+def test_only_a_channel_with_subjects_gets_one() -> None:
+    for notice in STAFF.notices("Away", "The bucket is away."):
+        assert bool(notice.subject) == channel_facts(notice.channel).has_subject

@@ -1,6 +1,7 @@
-"""How soon a thousand receivers are told when a tenth are silent and a tenth fail.
+"""How soon a thousand receivers are notified when a tenth never respond and a tenth fail.
 
-`python -m benchmarks.telling`; the promise is that the healthy 80 % are told in under 30 seconds.
+`python -m benchmarks.notifications`; the promise is that the healthy 80 % are
+notified in under 30 seconds.
 """
 
 import sys
@@ -16,10 +17,10 @@ from alumniq_pipelines.core.loads.load import LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.loads.outcome import Outcome
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.notifications.load_outcome import notices_for
-from alumniq_pipelines.defs.resources import notifiers
 from alumniq_pipelines.files.private_files import private_umask
 from alumniq_pipelines.services.delivery import deliver_due
 from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.wiring import open_notifiers
 from tests.servers import receiver as behaviour
 from tests.servers.receiver import serve
 
@@ -40,7 +41,7 @@ def _enqueue(ledger: Ledger, url: str) -> None:
 
 
 def measure(folder: Path) -> tuple[int, float]:
-    """Tell them all in one round: how many heard it, and seconds until the last healthy one did."""
+    """Notify them all once; return how many were reached, and seconds until the last one."""
     settings = Settings(data_dir=folder, callback_allowed_networks=("127.0.0.0/8",))
     with serve() as receiver, closing(Ledger.open(settings.ledger)) as ledger:
         ledger.migrate()
@@ -50,7 +51,7 @@ def measure(folder: Path) -> tuple[int, float]:
         for number in range(RECEIVERS):
             _enqueue(ledger, receiver.url + PATHS[number % len(PATHS)])
         begun = time.time()
-        summary = deliver_due(ledger.notifications, notifiers(settings, ledger), _now)
+        summary = deliver_due(ledger.notifications, open_notifiers(settings, ledger), _now)
         healthy = [request.headers for request in receiver.received if request.path == "/healthy"]
         return summary.delivered, max(
             int(headers["webhook-timestamp"]) for headers in healthy
@@ -62,7 +63,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         delivered, seconds = measure(Path(folder))
     sys.stdout.write(
-        f"{delivered} of {RECEIVERS} told, the last after {seconds:.0f} s "
+        f"{delivered} of {RECEIVERS} notified, the last after {seconds:.0f} s "
         f"(budget {BUDGET_SECONDS:.0f} s)\n"
     )
     return 0 if delivered == RECEIVERS * 8 // 10 and seconds < BUDGET_SECONDS else 1
