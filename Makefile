@@ -11,7 +11,7 @@ READY := $(VENV)/ready
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-# Compiled at install: uncompiled, every start of a process would pay 2 to 4 times the import time.
+# pip compiles at install; without bytecode every start of a process takes 2 to 4 times the import time.
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
@@ -20,7 +20,7 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(READY) ## Show the whole way of five loads on made-up files, then stop
+demo: $(READY) ## Run five loads of made-up files from POST to callback, then stop
 	$(BIN)/alumniq demo
 
 up: $(READY) ## Start the gateway, the Dagster UI and its daemon; Ctrl-C stops them
@@ -29,22 +29,22 @@ up: $(READY) ## Start the gateway, the Dagster UI and its daemon; Ctrl-C stops t
 test: lint ## Lint, type-check and run every test
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=term
 
-chaos: $(READY) ## Kill and take away at random for MINUTES=5; the tally is on the last line
+chaos: $(READY) ## Random kills and outages for MINUTES=5; the result is on the last line
 	$(BIN)/python -m tests.chaos --minutes $(MINUTES)
 
-screenshots: $(READY) ## Take the pictures of the documentation anew, in a real browser
+screenshots: $(READY) ## Take the documentation's pictures again, in a real browser
 	SCREENSHOTS=docs/images $(BIN)/pytest -q -m browser tests/browser
 
-bench: $(READY) ## Measure checking and loading beside bare loads; writes benchmarks/RESULTS.md
+bench: $(READY) ## Compare checking and loading with bare loads; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks.loading
 
-bench-gateway: $(READY) ## Measure the gateway beside a bare app; budgets on the last line
+bench-gateway: $(READY) ## Compare the gateway with a bare app; budgets on the last line
 	$(BIN)/python -m benchmarks.gateway
 
 bombs: $(READY) ## Check files made to exhaust memory, disk or time; each refused within limits
 	$(BIN)/python -m benchmarks.bombs
 
-lint: $(READY) ## Check format, style, types, rooms, dependencies and Dagster's definitions
+lint: $(READY) ## Check format, style, types, import contracts, dependencies and Dagster's definitions
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -52,7 +52,7 @@ lint: $(READY) ## Check format, style, types, rooms, dependencies and Dagster's 
 	$(BIN)/deptry .
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/dg check defs
 
-lock: $(READY) ## Resolve the dependencies anew into requirements.lock
+lock: $(READY) ## Resolve the dependencies again into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11 --group dev --upgrade --output-file requirements.lock pyproject.toml
 
 clean: ## Remove the virtual environment and caches; var/ stays

@@ -6,7 +6,7 @@ iqu_qa_versions._fetch_rows(bigint)     fetches its next rows as that role
 
 After SET ROLE alone, a query could leave the role by `set_config('role', 'none', …)`. PostgreSQL
 refuses that while a SECURITY DEFINER function runs, so a query is opened and fetched by functions
-that the role owns: docs/adr/queries-run-as-a-role-of-their-own.md.
+that the role owns: docs/adr/queries-run-as-a-separate-role.md.
 """
 
 from collections.abc import Sequence
