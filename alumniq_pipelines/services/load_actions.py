@@ -1,15 +1,17 @@
-"""The use case: decide on held loads, and accept loads that staff ask for; free of Dagster.
+"""The use case: every change to a load from outside its runs, and how a load ends; free of Dagster.
 
-Deciding writes to the ledger only, in one conditional transaction with its audit entry, so it can
-be done wherever the ledger is: held rows are published by a run like any other.
+Each change writes to the ledger only and is conditional: it can be made wherever the ledger is, and
+making it twice changes nothing. What a person does is in the audit trail. Held rows are published
+by a run like any other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.loads.hold import Decision, Hold, decision_due, why_not_published
 from alumniq_pipelines.core.loads.load import (
+    CANCELABLE_STATES,
     JobId,
     Load,
     LoadRequest,
@@ -17,9 +19,12 @@ from alumniq_pipelines.core.loads.load import (
     Origin,
     new_job_id,
 )
-from alumniq_pipelines.core.loads.outcome import Outcome
+from alumniq_pipelines.core.loads.outcome import Attempt, Outcome
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.notifications.load_outcome import notices_for
+from alumniq_pipelines.core.notifications.notification import Notice, Notification
+from alumniq_pipelines.core.notifications.staff import NOBODY, Staff
+from alumniq_pipelines.core.problems.api import LoadCanceled, NotQueued
 from alumniq_pipelines.core.problems.command import NothingToReload, UnknownLoad
 from alumniq_pipelines.core.problems.holding import (
     LaterLoadPublished,
@@ -27,7 +32,44 @@ from alumniq_pipelines.core.problems.holding import (
     NothingArchived,
     ReasonMissing,
 )
-from alumniq_pipelines.core.problems.live_data import live_data
+from alumniq_pipelines.core.problems.live_data import LiveData, live_data
+from alumniq_pipelines.core.problems.notification import NotificationUnderWay, UnknownNotification
+
+
+def end_load(
+    ledger: Ledger,
+    load: Load,
+    outcome: Outcome,
+    now: datetime,
+    *,
+    gateway_url: str,
+    attempts: Sequence[Attempt] = (),
+    staff: Staff = NOBODY,
+    only_from: Collection[LoadState] = (),
+) -> bool:
+    """Give a load its outcome, with everything that is due then; False if it has moved on.
+
+    `attempts` tell whether staff are to be notified, of a failure of ours.
+    """
+    notices = _outcome_notices(
+        ledger, load, outcome, _live_data(ledger, load), gateway_url, attempts, staff
+    )
+    return ledger.loads.end(load.job_id, outcome, notices, now, only_from=only_from)
+
+
+def cancel(ledger: Ledger, job_id: str, actor: str, now: datetime, *, gateway_url: str) -> Load:
+    """End a load before its first attempt; those who asked for it are notified.
+
+    Raises UnknownLoad and NotQueued.
+    """
+    load, problem = _get_load(ledger, job_id), LoadCanceled()
+    outcome = Outcome(LoadState.FAILED, (str(problem),), remedy=problem.advice)
+    if load.attempts or not end_load(
+        ledger, load, outcome, now, gateway_url=gateway_url, only_from=CANCELABLE_STATES
+    ):
+        raise NotQueued(_get_load(ledger, job_id).state)
+    ledger.audit.add(actor, "load canceled", load.job_id, now)
+    return _get_load(ledger, job_id)
 
 
 def approve(ledger: Ledger, job_id: str, reason: str, actor: str, now: datetime) -> Load:
@@ -98,6 +140,21 @@ def repeat(
     load = ledger.loads.accept(request, now)
     ledger.audit.add(actor, "load repeated", repeated.job_id, now, detail={"by": load.job_id})
     return load
+
+
+def resend(ledger: Ledger, notification_id: str, actor: str, now: datetime) -> Notification:
+    """Make a notification due now, whatever came of it before: it keeps its id and its bytes.
+
+    Raises UnknownNotification, and NotificationUnderWay while a delivery attempt is in progress;
+    then nothing is changed, and nothing is in the audit trail.
+    """
+    is_due = ledger.notifications.make_due_again(notification_id, actor, now)
+    found = ledger.notifications.get(notification_id)
+    if found is None:
+        raise UnknownNotification(notification_id)
+    if not is_due:
+        raise NotificationUnderWay(notification_id)
+    return found
 
 
 def accept_reload(ledger: Ledger, target: Target, filename: str | None, now: datetime) -> Load:
@@ -174,7 +231,7 @@ def _end_hold(
     actor: str = "system",
     reason: str = "",
 ) -> bool:
-    live = live_data(load.number, ledger.versions.newest(load.target))
+    live = _live_data(ledger, load)
     problem = why_not_published(decision, hold, live, reason)
     outcome = Outcome(
         LoadState.FAILED,
@@ -184,11 +241,34 @@ def _end_hold(
         remedy=problem.advice,
         remarks=hold.remarks,
     )
-    watch = ledger.watches.get(load.target)
-    heartbeat_url = watch.heartbeat_url if watch else ""
-    notices = notices_for(
-        load, outcome, heartbeat_url=heartbeat_url, gateway_url=gateway_url, live=live
-    )
+    notices = _outcome_notices(ledger, load, outcome, live, gateway_url)
     return ledger.holds.end(
         load.job_id, decision, outcome, notices, now, actor=actor, reason=reason
+    )
+
+
+def _live_data(ledger: Ledger, load: Load) -> LiveData:
+    """Return whose data is live while the load ends."""
+    return live_data(load.number, ledger.versions.newest(load.target))
+
+
+def _outcome_notices(
+    ledger: Ledger,
+    load: Load,
+    outcome: Outcome,
+    live: LiveData,
+    gateway_url: str,
+    attempts: Sequence[Attempt] = (),
+    staff: Staff = NOBODY,
+) -> Sequence[Notice]:
+    """Return every notice that is due once a load has this outcome."""
+    watch = ledger.watches.get(load.target)
+    return notices_for(
+        load,
+        outcome,
+        attempts,
+        staff,
+        heartbeat_url=watch.heartbeat_url if watch else "",
+        gateway_url=gateway_url,
+        live=live,
     )
