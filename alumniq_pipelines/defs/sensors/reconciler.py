@@ -149,10 +149,10 @@ class LoadReconciler:
         if not checked or checked[-1].check is None or load.request.dry_run:
             return False
         warehouse = open_warehouse(self.settings)
-        done = find_published_result(load, checked[-1].check, warehouse)
-        if done is None or done.version is None:
+        published = find_published_result(load, checked[-1].check, warehouse)
+        if published is None:
             return False
-        self.ledger.versions.record(done.version, now)
+        self.ledger.versions.record(published.version, now)
         self.ledger.loads.mark_published(load.job_id, checked[-1].number, now)
         return True
 

@@ -309,7 +309,7 @@ def loaded(people: FieldMap, folder: Path, max_rejected: int, *, dry_run: bool) 
     run_load(
         load,
         people,
-        LoadFile(load, bucket, FolderArchive(folder / "archive")),
+        LoadFile(load=load, bucket=bucket, archive=FolderArchive(folder / "archive")),
         DuckDBWarehouse(folder / "warehouse"),
         folder / "scratch",
         max_rejected=max_rejected,
