@@ -45,9 +45,8 @@ def load(
     bucket = FolderBuckets(file.parents[3]).open(file.parents[2].name)
     load_file = LoadFile(load=asked, bucket=bucket, archive=FolderArchive(folder / "archive"))
     return run_load(
-        asked,
-        read_field_map(REPOSITORY / "schemas" / "warehouse.yaml"),
         load_file,
+        read_field_map(REPOSITORY / "schemas" / "warehouse.yaml"),
         PostgresWarehouse(url) if url else DuckDBWarehouse(folder / "warehouse"),
         scratch,
         max_rejected=max_rejected,

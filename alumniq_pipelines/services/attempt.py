@@ -214,9 +214,8 @@ def _load(
         terms = ledger.customers.subscription(load.target) or Subscription(load.target)
         rules = field_map.alumniq
         return run_load(
-            load,
-            field_map,
             load_file,
+            field_map,
             warehouse,
             scratch,
             max_rejected=rules.max_rejected if terms.max_rejected is None else terms.max_rejected,

@@ -77,9 +77,8 @@ class _Publishable:
 
 
 def run_load(  # noqa: PLR0913 - all that a load touches, by name
-    load: Load,
-    field_map: FieldMap,
     load_file: LoadFile,
+    field_map: FieldMap,
     warehouse: Warehouse,
     scratch: Path,
     *,
@@ -91,22 +90,21 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
     limits: Limits = DEFAULT_LIMITS,
     report_rows: int = 0,
 ) -> LoadResult:
-    """Load one delivered file into its target.
+    """Load one delivered file into its target; raises OutageProblem for faults of ours.
 
     The file is read as it lies in the bucket now, all of one ETag, also where that is newer than
-    the one the load was accepted for. Where more than `max_rejected` rows break a rule, or no row
-    is left, nothing is published and the live version stays. It stays, too, where it was made from
-    the same bytes, and where more would change than `thresholds` let pass, or a column would lose
-    all its values: then the rows are held for a person's decision.
-    Raises OutageProblem for faults of ours. Harmless to repeat: a version already published by this
-    load is returned again; a later one already live makes this load superseded. A dry run only
-    checks. `before_publish` is called with all that is known of the file right before publishing;
-    what it raises ends the attempt. The first `report_rows` rejected rows go into a rejection
-    report, whatever becomes of the load. `scratch` is left empty.
+    the one the load was accepted for. It is rejected where more than `max_rejected` rows break a
+    rule, or no row is left, and held where more would change than `thresholds` let pass, or a
+    column would lose all its values. Harmless to repeat: a version already published by this load
+    is returned again; a later one already live makes this load superseded. A dry run only checks.
+    `before_publish` is called with all that is known of the file right before publishing; what it
+    raises ends the attempt. The first `report_rows` rejected rows go into a rejection report,
+    whatever becomes of the load. `scratch` is left empty.
     """
     from alumniq_pipelines.checking.check import disk_errors_as_outage
     from alumniq_pipelines.checking.step_timer import StepTimer
 
+    load = load_file.load
     live = warehouse.live(load.target)
     if live is not None and live.number >= load.number and not load.request.dry_run:
         if live.number > load.number:
@@ -224,8 +222,12 @@ def _check(  # noqa: PLR0913 - all that reading a file takes, by name
         ) as file:
             sha256, size = file.decoded.sha256, file.decoded.size_bytes
             if file.rejected_rows:
+                from alumniq_pipelines.checking.rejection_report import write_report
+
                 with steps.step("report"):
-                    _save_report(file, load_file, report_rows, folder)
+                    result = write_report(file, report_rows, folder)
+                    if result is not None:
+                        load_file.save_report(result.csv, result.xlsx, result.summary.to_json())
             read = ReceivedFile(receipt=Receipt(sha256, etag), size_bytes=size)
             counts = file.check_result.counts
             if is_publishable(counts, max_rejected):
@@ -243,14 +245,6 @@ def _check(  # noqa: PLR0913 - all that reading a file takes, by name
         # As soon as the file is checked, and also where that failed, whosever fault it is.
         receipt = load_file.archive_received(received, etag, sha256)
     return Refused(problem=refusal, receipt=receipt)
-
-
-def _save_report(file: "CheckedFile", load_file: LoadFile, max_rows: int, folder: Path) -> None:
-    from alumniq_pipelines.checking.rejection_report import write_report
-
-    result = write_report(file, max_rows, folder)
-    if result is not None:
-        load_file.save_report(result.csv, result.xlsx, result.summary.to_json())
 
 
 def _compare(

@@ -9,7 +9,13 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.loads.hold import Decision, Hold, decision_due, why_not_published
+from alumniq_pipelines.core.loads.hold import (
+    Decision,
+    Ending,
+    Hold,
+    decision_due,
+    why_not_published,
+)
 from alumniq_pipelines.core.loads.load import (
     CANCELABLE_STATES,
     JobId,
@@ -94,24 +100,32 @@ def discard(
     Raises UnknownLoad, NotHeld and ReasonMissing.
     """
     load, hold = _get_held(ledger, job_id, reason)
-    decision, reason = Decision.DISCARDED, reason.strip()
-    if not _end_hold(ledger, load, hold, decision, now, gateway_url, actor=actor, reason=reason):
+    if not _end_hold(
+        ledger,
+        load,
+        hold,
+        Decision.DISCARDED,
+        now,
+        gateway_url,
+        actor=actor,
+        reason=reason.strip(),
+    ):
         raise NotHeld(load.job_id, _get_load(ledger, job_id).state)
     return _get_load(ledger, job_id)
 
 
 def end_due_holds(
     ledger: Ledger, now: datetime, *, gateway_url: str
-) -> Sequence[tuple[Load, Decision]]:
+) -> Sequence[tuple[Load, Ending]]:
     """End held loads whose time is over, or that a load accepted later has made needless."""
-    decided = []
+    ended = []
     for hold in ledger.holds.undecided():
         load = _get_load(ledger, hold.job_id)
         is_superseded = _later_live_load(ledger, load) is not None
-        decision = decision_due(hold, is_superseded=is_superseded, now=now)
-        if decision is not None and _end_hold(ledger, load, hold, decision, now, gateway_url):
-            decided.append((load, decision))
-    return decided
+        ending = decision_due(hold, is_superseded=is_superseded, now=now)
+        if ending is not None and _end_hold(ledger, load, hold, ending, now, gateway_url):
+            ended.append((load, ending))
+    return ended
 
 
 def repeat(
@@ -119,21 +133,21 @@ def repeat(
 ) -> Load:
     """Accept a load of its own that reads what another one read, from the archive.
 
-    Whoever was told of the other is told of this one only if asked for. Raises UnknownLoad, and
-    NothingArchived where the other never got so far as to read its file.
+    Those whom the other's outcome was sent to are sent this one's if `notify_customer`. Raises
+    UnknownLoad, and NothingArchived where the other never got so far as to read its file.
     """
     repeated = _get_load(ledger, job_id)
     if ledger.loads.receipt(repeated.job_id) is None:
         raise NothingArchived(repeated.job_id)
-    notified_request = repeated.request if notify_customer else None
+    request_to_repeat = repeated.request
     request = LoadRequest(
-        new_job_id(),
-        repeated.target,
-        repeated.request.filename,
-        repeated.request.etag,
-        repeated.request.size_bytes,
-        notify_email=notified_request.notify_email if notified_request else "",
-        notify_webhook=notified_request.notify_webhook if notified_request else "",
+        job_id=new_job_id(),
+        target=request_to_repeat.target,
+        filename=request_to_repeat.filename,
+        etag=request_to_repeat.etag,
+        size_bytes=request_to_repeat.size_bytes,
+        notify_email=request_to_repeat.notify_email if notify_customer else "",
+        notify_webhook=request_to_repeat.notify_webhook if notify_customer else "",
         origin=Origin.REPEAT,
         repeats=repeated.job_id,
     )
@@ -168,7 +182,12 @@ def accept_reload(ledger: Ledger, target: Target, filename: str | None, now: dat
             raise NothingToReload(str(target))
         filename = last.request.filename
     request = LoadRequest(
-        new_job_id(), target, filename, etag=None, size_bytes=None, origin=Origin.DAGSTER
+        job_id=new_job_id(),
+        target=target,
+        filename=filename,
+        etag=None,
+        size_bytes=None,
+        origin=Origin.DAGSTER,
     )
     return ledger.loads.accept(request, now)
 
@@ -181,9 +200,9 @@ def accept_rerun(ledger: Ledger, ended: Load, filename: str | None, now: datetim
     """
     request_to_repeat = ended.request
     request = LoadRequest(
-        new_job_id(),
-        ended.target,
-        filename or request_to_repeat.filename,
+        job_id=new_job_id(),
+        target=ended.target,
+        filename=filename or request_to_repeat.filename,
         etag=None,
         size_bytes=None,
         origin=Origin.DAGSTER,
@@ -224,7 +243,7 @@ def _end_hold(
     ledger: Ledger,
     load: Load,
     hold: Hold,
-    decision: Decision,
+    ending: Ending,
     now: datetime,
     gateway_url: str,
     *,
@@ -232,19 +251,17 @@ def _end_hold(
     reason: str = "",
 ) -> bool:
     live = _live_data(ledger, load)
-    problem = why_not_published(decision, hold, live, reason)
+    problem = why_not_published(ending, hold, live, reason)
     outcome = Outcome(
-        LoadState.FAILED,
-        (str(problem),),
-        hold.counts,
-        hold.changes,
+        state=LoadState.FAILED,
+        errors=(str(problem),),
+        counts=hold.counts,
+        changes=hold.changes,
         remedy=problem.advice,
         remarks=hold.remarks,
     )
     notices = _outcome_notices(ledger, load, outcome, live, gateway_url)
-    return ledger.holds.end(
-        load.job_id, decision, outcome, notices, now, actor=actor, reason=reason
-    )
+    return ledger.holds.end(load.job_id, ending, outcome, notices, now, actor=actor, reason=reason)
 
 
 def _live_data(ledger: Ledger, load: Load) -> LiveData:

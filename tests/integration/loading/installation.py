@@ -53,9 +53,8 @@ class Installation:
         )
         load = Load(number, request, LoadState.RUNNING, 1, NOW)
         return run_load(
-            load,
-            self.people,
             LoadFile(load=load, bucket=self.bucket, archive=self.archive),
+            self.people,
             self.warehouse,
             self.scratch,
             max_rejected=max_rejected,

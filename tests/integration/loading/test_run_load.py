@@ -203,7 +203,8 @@ def test_a_file_is_archived_also_where_a_fault_of_ours_ends_its_check(
     installation.deliver(GOOD)
 
     def is_away(*_: object) -> None:
-        raise WarehouseUnavailable("It is away.")
+        reason = "It is away."
+        raise WarehouseUnavailable(reason)
 
     monkeypatch.setattr(type(installation.warehouse), "live_rows", is_away)
     with pytest.raises(WarehouseUnavailable):
