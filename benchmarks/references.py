@@ -65,7 +65,7 @@ def load(file: Path, folder: Path, field_map: FieldMap, name: str) -> None:
     os.link(file, installation.delivered / "iqu.csv")
     result = installation.load()
     if not isinstance(result, Published) or result.check_result.remarks:
-        sys.exit("Nothing was published, or something was told.")
+        sys.exit("Nothing was published, or something was reported.")
 
 
 def load_degrees(folder: Path, name: str, *, has_keys: bool) -> None:

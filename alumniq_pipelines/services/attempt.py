@@ -34,7 +34,7 @@ from alumniq_pipelines.core.loads.load_result import (
     held_result,
     receipt_of,
 )
-from alumniq_pipelines.core.loads.outcome import Attempt, AttemptResult, CheckRecord, tries
+from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, CheckRecord, tries
 from alumniq_pipelines.core.loads.progress import Progress
 from alumniq_pipelines.core.loads.warehouse import Version, Warehouse
 from alumniq_pipelines.core.notifications.heartbeat import Signal, signal_notices
@@ -146,7 +146,7 @@ def attempt(
 def _make_attempt(
     load: Load,
     number: int,
-    past: Sequence[Attempt],
+    past: Sequence[AttemptRecord],
     field_map: FieldMap,
     context: LoadContext,
     progress: Progress | None,
@@ -176,7 +176,7 @@ def _log_incident(fault: Exception, log: logging.Logger) -> UnexpectedFault:
 def _load(
     load: Load,
     number: int,
-    past: Sequence[Attempt],
+    past: Sequence[AttemptRecord],
     field_map: FieldMap,
     context: LoadContext,
     progress: Progress | None,

@@ -225,9 +225,9 @@ def _check(  # noqa: PLR0913 - all that reading a file takes, by name
                 from alumniq_pipelines.checking.rejection_report import write_report
 
                 with steps.step("report"):
-                    result = write_report(file, report_rows, folder)
-                    if result is not None:
-                        load_file.save_report(result.csv, result.xlsx, result.summary.to_json())
+                    report = write_report(file, report_rows, folder)
+                    if report is not None:
+                        load_file.save_report(report.csv, report.xlsx, report.summary.to_json())
             read = ReceivedFile(receipt=Receipt(sha256, etag), size_bytes=size)
             counts = file.check_result.counts
             if is_publishable(counts, max_rejected):

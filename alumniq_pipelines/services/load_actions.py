@@ -25,11 +25,11 @@ from alumniq_pipelines.core.loads.load import (
     Origin,
     new_job_id,
 )
-from alumniq_pipelines.core.loads.outcome import Attempt, Outcome
+from alumniq_pipelines.core.loads.outcome import AttemptRecord, Outcome
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.notifications.load_outcome import notices_for
 from alumniq_pipelines.core.notifications.notification import Notice, Notification
-from alumniq_pipelines.core.notifications.staff import NOBODY, Staff
+from alumniq_pipelines.core.notifications.staff import NO_STAFF, Staff
 from alumniq_pipelines.core.problems.api import LoadCanceled, NotQueued
 from alumniq_pipelines.core.problems.command import NothingToReload, UnknownLoad
 from alumniq_pipelines.core.problems.holding import (
@@ -49,8 +49,8 @@ def end_load(
     now: datetime,
     *,
     gateway_url: str,
-    attempts: Sequence[Attempt] = (),
-    staff: Staff = NOBODY,
+    attempts: Sequence[AttemptRecord] = (),
+    staff: Staff = NO_STAFF,
     only_from: Collection[LoadState] = (),
 ) -> bool:
     """Give a load its outcome, with everything that is due then; False if it has moved on.
@@ -275,8 +275,8 @@ def _outcome_notices(
     outcome: Outcome,
     live: LiveData,
     gateway_url: str,
-    attempts: Sequence[Attempt] = (),
-    staff: Staff = NOBODY,
+    attempts: Sequence[AttemptRecord] = (),
+    staff: Staff = NO_STAFF,
 ) -> Sequence[Notice]:
     """Return every notice that is due once a load has this outcome."""
     watch = ledger.watches.get(load.target)

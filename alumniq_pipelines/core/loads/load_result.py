@@ -146,7 +146,7 @@ def attempt_result_of(result: LoadResult) -> AttemptResult:
         case Held():
             return AttemptResult.HELD
         case DryRun():
-            return AttemptResult.JUDGED
+            return AttemptResult.CHECKED
         case SupersededHold() | Refused() | Rejected():
             return AttemptResult.REFUSED
     assert_never(result)

@@ -61,8 +61,8 @@ class LoadReconciler:
                 return "left"
         attempts = self.ledger.loads.attempts(load.job_id)
         now = datetime.now(UTC)
-        decide = decide(load, attempts, run, now)
-        match decide:
+        decision = decide(load, attempts, run, now)
+        match decision:
             case Wait():
                 return "left"
             case Finish(outcome):
@@ -74,7 +74,7 @@ class LoadReconciler:
             case MarkRunFailed():
                 self._fail_dead_run(record)
                 return "declared dead"
-        assert_never(decide)
+        assert_never(decision)
 
     def fail_orphaned(self, load: Load, *, is_broken: bool = False) -> str:
         """End a load whose feed has no field map: our fault, and nothing to try again.

@@ -86,7 +86,7 @@ RESULTS: dict[AttemptResult, LoadResult] = {
     AttemptResult.HELD: Held(
         check_result=CHECKED, changes=CHANGES, rows=ROWS, reasons=("Too many.",), file=FILE
     ),
-    AttemptResult.JUDGED: DryRun(
+    AttemptResult.CHECKED: DryRun(
         check_result=CHECKED, changes=CHANGES, hold_reasons=(), file=FILE, seconds={}
     ),
 }
