@@ -16,6 +16,7 @@ from pathlib import Path
 from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
 from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.loads.load_result import Published
 from alumniq_pipelines.files.private_files import private_umask
 from alumniq_pipelines.samples.files import write_sample_files
 from alumniq_pipelines.settings import REPOSITORY
@@ -63,7 +64,7 @@ def load(file: Path, folder: Path, field_map: FieldMap, name: str) -> None:
     installation = Installation(folder / name, field_map, warehouse)
     os.link(file, installation.delivered / "iqu.csv")
     result = installation.load()
-    if result.version is None or result.check_result.remarks:
+    if not isinstance(result, Published) or result.check_result.remarks:
         sys.exit("Nothing was published, or something was reported.")
 
 

@@ -19,9 +19,10 @@ from alumniq_pipelines.adapters.field_maps import read_field_map
 from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
 from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
 from alumniq_pipelines.core.loads.load import Load, LoadRequest, LoadState, new_job_id
+from alumniq_pipelines.core.loads.load_result import LoadResult, Published, Rejected
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.files.private_files import private_umask
-from alumniq_pipelines.services.load import LoadResult, run_load
+from alumniq_pipelines.services.load import run_load
 from alumniq_pipelines.services.load_files import LoadFile
 from alumniq_pipelines.settings import REPOSITORY, Settings
 
@@ -42,11 +43,10 @@ def load(
     scratch.mkdir()
     asked = Load(1, request, LoadState.RUNNING, attempts=1, accepted_at=now)
     bucket = FolderBuckets(file.parents[3]).open(file.parents[2].name)
-    delivery = LoadFile(asked, bucket, FolderArchive(folder / "archive"))
+    load_file = LoadFile(load=asked, bucket=bucket, archive=FolderArchive(folder / "archive"))
     return run_load(
-        asked,
+        load_file,
         read_field_map(REPOSITORY / "schemas" / "warehouse.yaml"),
-        delivery,
         PostgresWarehouse(url) if url else DuckDBWarehouse(folder / "warehouse"),
         scratch,
         max_rejected=max_rejected,
@@ -65,7 +65,7 @@ def main() -> None:
     asked = parser.parse_args()
     max_rejected = 0 if asked.refuse else sys.maxsize
     result = load(asked.file, asked.folder, asked.url, max_rejected)
-    if (result.version is None) is not asked.refuse:
+    if not isinstance(result, Rejected if asked.refuse else Published):
         sys.exit("Something was published." if asked.refuse else "Nothing was published.")
 
 

@@ -16,7 +16,7 @@ from alumniq_pipelines.core.notifications.notification import (
 )
 from alumniq_pipelines.core.problems.notification import UnknownNotification
 from alumniq_pipelines.core.shell import alumniq_command
-from alumniq_pipelines.services.delivery import resend as resend_notification
+from alumniq_pipelines.services import load_actions
 from alumniq_pipelines.settings import Settings
 
 notification = typer.Typer(
@@ -78,7 +78,7 @@ def show(notification_id: Id, *, as_json: Json = False) -> None:
 def resend(notification_id: Id, *, as_json: Json = False) -> None:
     """Send one again at once, with the same id and bytes, whether or not it arrived before."""
     with ledger_of(Settings()) as ledger:
-        found = resend_notification(ledger, notification_id, operator(), datetime.now(UTC))
+        found = load_actions.resend(ledger, notification_id, operator(), datetime.now(UTC))
     if as_json:
         print_json(_to_json(found))
         return

@@ -11,7 +11,7 @@ from pydantic import Field
 from alumniq_pipelines.core.feeds.catalog import BrokenFieldMap, Catalog
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS
-from alumniq_pipelines.defs.check_specs import check_specs
+from alumniq_pipelines.defs.checks import check_specs
 from alumniq_pipelines.defs.columns import column_schema
 from alumniq_pipelines.defs.partitions import feed_partitions, partitions_of
 from alumniq_pipelines.settings import Settings
@@ -114,17 +114,17 @@ def feed_asset(field_map: FieldMap, catalog: Catalog, settings: Settings) -> dg.
 
 
 def _load_context(context: dg.AssetExecutionContext, settings: Settings) -> "LoadContext":
-    """Gather what an attempt works with."""
+    """Return what an attempt at a load depends on."""
     from alumniq_pipelines.checking.decompress import Limits
     from alumniq_pipelines.services.attempt import LoadContext
 
     resources = context.resources
     return LoadContext(
-        resources.ledger,
-        resources.buckets,
-        resources.warehouse,
-        settings.scratch_dir,
-        resources.archive,
+        ledger=resources.ledger,
+        buckets=resources.buckets,
+        warehouse=resources.warehouse,
+        scratch=settings.scratch_dir,
+        archive=resources.archive,
         clock=lambda: datetime.now(UTC),
         log=context.log,
         gateway_url=settings.gateway_url,

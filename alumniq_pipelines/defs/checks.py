@@ -1,27 +1,48 @@
-"""Asset checks: what judging a file found, told also where nothing was published."""
+"""Asset checks: their names, and what checking a file found, also where nothing was published."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import assert_never
 
 import dagster as dg
 
 from alumniq_pipelines.checking.rules import Rule
-from alumniq_pipelines.core.loads.check_result import Cause
-from alumniq_pipelines.core.loads.diff import KINDS
-from alumniq_pipelines.core.loads.outcome import AttemptResult
-from alumniq_pipelines.defs.check_specs import (
-    CHANGES,
-    KEYS,
-    REFERENCES,
-    ROW_COUNT,
-    SCHEMA,
-    WARNINGS,
+from alumniq_pipelines.core.loads.check_result import Cause, CheckResult
+from alumniq_pipelines.core.loads.diff import KINDS, Changes
+from alumniq_pipelines.core.loads.load_result import (
+    DryRun,
+    Held,
+    LoadResult,
+    Published,
+    Refused,
+    Rejected,
+    Superseded,
+    SupersededHold,
+    Unchanged,
 )
-from alumniq_pipelines.services.attempt import AttemptOutcome
-from alumniq_pipelines.services.load import LoadResult
+from alumniq_pipelines.core.loads.warehouse import Version
+
+SCHEMA = "schema"
+KEYS = "keys"
+REFERENCES = "references"
+WARNINGS = "warnings"
+ROW_COUNT = "row_count"
+CHANGES = "changes"
+
+DESCRIPTIONS = {
+    SCHEMA: "Header, structure and every value keep to the field map.",
+    KEYS: "No two rows have the same primary key.",
+    REFERENCES: "Every foreign key finds its row; rows may be published whose key only warns.",
+    WARNINGS: "No value breaks a rule that only warns; rows that do are published.",
+    ROW_COUNT: "The number of rows is between half and twice that of the version before.",
+    CHANGES: (
+        "No more rows are added, changed or removed than the thresholds let pass, and no column "
+        "loses all its values."
+    ),
+}
 
 CHECK_OF_CODE = {Rule.PRIMARY_KEY.value: KEYS, Rule.FOREIGN_KEY.value: REFERENCES}
-"""Which check tells of causes that have one of their own; all others are the schema's."""
+"""The check that reports causes of a code; all others are reported by `schema` or `warnings`."""
 
 MAX_CAUSES = 20
 
@@ -30,40 +51,66 @@ PLAUSIBLE_GROWTH = 2.0
 """Daily files of one feed differ by a few per cent; half or twice the rows is worth a look."""
 
 
-def check_results(key: dg.AssetKey, outcome: AttemptOutcome) -> Iterator[dg.AssetCheckResult]:
-    """Answer the checks of a feed, as far as the attempt got."""
-    if outcome.load_result:
-        yield from _checked_file_results(key, outcome, outcome.load_result)
-    elif outcome.result is AttemptResult.REFUSED and outcome.problem:
-        yield dg.AssetCheckResult(
-            asset_key=key, check_name=SCHEMA, passed=False, description=str(outcome.problem)
-        )
-
-
-def _checked_file_results(
-    key: dg.AssetKey, outcome: AttemptOutcome, load_result: LoadResult
-) -> Iterator[dg.AssetCheckResult]:
-    is_refused = outcome.result is AttemptResult.REFUSED
-    severity = dg.AssetCheckSeverity.ERROR if is_refused else dg.AssetCheckSeverity.WARN
-    causes = _group_by_check(load_result.check_result.causes, SCHEMA)
-    warnings = [
-        remark for remark in load_result.check_result.remarks if remark.severity == "warning"
+def check_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
+    """Return the checks that every load of a feed answers."""
+    return [
+        dg.AssetCheckSpec(name, asset=key, description=description)
+        for name, description in DESCRIPTIONS.items()
     ]
-    warnings_by_check = _group_by_check(warnings, WARNINGS)
+
+
+def check_results(
+    key: dg.AssetKey, result: LoadResult, previous: Version | None
+) -> Iterator[dg.AssetCheckResult]:
+    """Yield the results of a feed's checks, as far as the load got.
+
+    `previous` is the version that was live before.
+    """
+    warn, error = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
+    match result:
+        case Published() | Unchanged():
+            yield from _rule_results(key, result.check_result, warn)
+            yield _row_count_result(key, result.check_result, previous)
+            yield _changes_result(key, result.changes, ())
+        case Held():
+            yield from _rule_results(key, result.check_result, warn)
+            yield _row_count_result(key, result.check_result, previous)
+            yield _changes_result(key, result.changes, result.reasons)
+        case DryRun():
+            yield from _rule_results(key, result.check_result, warn)
+            yield _row_count_result(key, result.check_result, previous)
+            yield _changes_result(key, result.changes, result.hold_reasons)
+        case Rejected():
+            yield from _rule_results(key, result.check_result, error)
+            yield _row_count_result(key, result.check_result, previous)
+            yield _changes_result(key, None, ())
+        case Refused(problem=problem):
+            yield dg.AssetCheckResult(
+                asset_key=key, check_name=SCHEMA, passed=False, description=str(problem)
+            )
+        case Superseded() | SupersededHold():
+            return  # nothing was checked, and any result would be an invention
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
+def _rule_results(
+    key: dg.AssetKey, check_result: CheckResult, severity: dg.AssetCheckSeverity
+) -> Iterator[dg.AssetCheckResult]:
+    """Yield the checks of rules; what rejects rows has the severity, what does not only warns."""
+    causes = _group_by_check(check_result.causes, SCHEMA)
+    remarks = [remark for remark in check_result.remarks if remark.severity == "warning"]
+    warnings = _group_by_check(remarks, WARNINGS)
     for name in (SCHEMA, KEYS):
         yield _rule_result(key, name, causes[name], severity)
     reference_severity = severity if causes[REFERENCES] else dg.AssetCheckSeverity.WARN
-    orphans = [*causes[REFERENCES], *warnings_by_check[REFERENCES]]
-    yield _rule_result(
-        key, REFERENCES, orphans, reference_severity, load_result.check_result.unchecked
-    )
-    yield _rule_result(key, WARNINGS, warnings_by_check[WARNINGS], dg.AssetCheckSeverity.WARN)
-    yield _row_count_result(key, outcome, load_result)
-    yield _changes_result(key, load_result)
+    orphans = [*causes[REFERENCES], *warnings[REFERENCES]]
+    yield _rule_result(key, REFERENCES, orphans, reference_severity, check_result.unchecked)
+    yield _rule_result(key, WARNINGS, warnings[WARNINGS], dg.AssetCheckSeverity.WARN)
 
 
 def _group_by_check(causes: Iterable[Cause], default_check: str) -> Mapping[str, Sequence[Cause]]:
-    """Sort causes by the check that tells of them."""
+    """Group causes by the check that reports them."""
     found = defaultdict[str, list[Cause]](list)
     for cause in causes:
         found[CHECK_OF_CODE.get(cause.code, default_check)].append(cause)
@@ -92,10 +139,10 @@ def _rule_result(
 
 
 def _row_count_result(
-    key: dg.AssetKey, outcome: AttemptOutcome, load_result: LoadResult
+    key: dg.AssetKey, check_result: CheckResult, previous: Version | None
 ) -> dg.AssetCheckResult:
-    rows = load_result.check_result.counts.rows_accepted
-    before = outcome.previous.rows if outcome.previous else None
+    rows = check_result.counts.rows_accepted
+    before = previous.rows if previous else None
     metadata: dict[str, int] = {"rows": rows}
     if before is not None:
         metadata["rows before"] = before
@@ -108,15 +155,17 @@ def _row_count_result(
     )
 
 
-def _changes_result(key: dg.AssetKey, load_result: LoadResult) -> dg.AssetCheckResult:
+def _changes_result(
+    key: dg.AssetKey, changes: Changes | None, hold_reasons: Sequence[str]
+) -> dg.AssetCheckResult:
     """Warn of what is held for a person; a first load changes nothing."""
-    counted = load_result.changes.to_json() if load_result.changes else {}
+    counted = changes.to_json() if changes else {}
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=CHANGES,
-        passed=not load_result.reasons_held,
+        passed=not hold_reasons,
         severity=dg.AssetCheckSeverity.WARN,
-        description="\n".join(load_result.reasons_held) or None,
+        description="\n".join(hold_reasons) or None,
         metadata={kind: counted[kind] for kind in KINDS if kind in counted},
     )
 

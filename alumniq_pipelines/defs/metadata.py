@@ -1,14 +1,27 @@
 """Metadata: what the Dagster UI shows of each load; never a cell value."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import assert_never
 
 import dagster as dg
 
-from alumniq_pipelines.core.loads.check_result import Cause
+from alumniq_pipelines.core.loads.check_result import Cause, CheckResult, Rejection
 from alumniq_pipelines.core.loads.diff import KINDS, Changes, format_changes
 from alumniq_pipelines.core.loads.load import Load
-from alumniq_pipelines.services.attempt import AttemptOutcome
-from alumniq_pipelines.services.load import LoadResult
+from alumniq_pipelines.core.loads.load_result import (
+    DryRun,
+    Held,
+    LoadResult,
+    Published,
+    ReceivedFile,
+    Refused,
+    Rejected,
+    Seconds,
+    Superseded,
+    SupersededHold,
+    Unchanged,
+)
+from alumniq_pipelines.core.loads.warehouse import Version
 
 MAX_REJECTIONS_SHOWN = 20
 MAX_WARNINGS_SHOWN = 20
@@ -16,46 +29,77 @@ MAX_WARNINGS_SHOWN = 20
 Metadata = dict[str, dg.MetadataValue]
 
 
-def load_metadata(load: Load, outcome: AttemptOutcome, gateway_url: str) -> Metadata:
-    """Describe an attempt: whose load it was, how many rows and bytes, where, and how fast."""
+def load_metadata(
+    load: Load, attempt: int, result: LoadResult | None, gateway_url: str
+) -> Metadata:
+    """Describe an attempt: whose load it was, how many rows and bytes, where, and how fast.
+
+    `result` is None where a fault of ours ended the attempt.
+    """
     metadata: Metadata = {
         "job id": dg.MetadataValue.text(load.job_id),
         "load page": dg.MetadataValue.url(f"{gateway_url}/loads/{load.job_id}"),
         "file": dg.MetadataValue.text(load.request.filename),
-        "attempt": dg.MetadataValue.int(outcome.number),
+        "attempt": dg.MetadataValue.int(attempt),
     }
-    if outcome.load_result:
-        metadata |= _result_metadata(outcome.load_result)
-    if outcome.load_result and outcome.load_result.changes:
-        metadata |= _change_metadata(outcome.load_result.changes)
-    return metadata
+    return metadata if result is None else metadata | _result_metadata(result)
 
 
-def _result_metadata(load_result: LoadResult) -> Metadata:
-    counts = load_result.check_result.counts
+def _result_metadata(result: LoadResult) -> Metadata:
+    match result:
+        case Published(version=version):
+            return {
+                **_check_metadata(result.check_result, version.sha256),
+                **_reading_metadata(result.check_result, result.file, result.seconds),
+                **_version_metadata(version),
+                **_change_metadata(result.changes),
+            }
+        case Unchanged(live=live):
+            return {
+                **_check_metadata(result.check_result, live.sha256),
+                **_reading_metadata(result.check_result, result.file, result.seconds),
+                **_version_metadata(live),
+                "identical": dg.MetadataValue.text(
+                    "The file is the one that the live version was made from, byte for byte."
+                ),
+                **_change_metadata(result.changes),
+            }
+        case Held(rows=rows):
+            return {
+                **_check_metadata(result.check_result, rows.sha256),
+                **_reading_metadata(result.check_result, result.file, result.seconds),
+                **_change_metadata(result.changes),
+            }
+        case DryRun():
+            return {
+                **_check_metadata(result.check_result, result.file.receipt.sha256),
+                **_reading_metadata(result.check_result, result.file, result.seconds),
+                **_change_metadata(result.changes),
+            }
+        case Rejected():
+            return {
+                **_check_metadata(result.check_result, result.file.receipt.sha256),
+                **_reading_metadata(result.check_result, result.file, result.seconds),
+            }
+        case Superseded() | SupersededHold() | Refused():
+            return {}
+    assert_never(result)
+
+
+def _check_metadata(check_result: CheckResult, sha256: str) -> Metadata:
+    """Describe what checking the file found."""
+    counts, remarks = check_result.counts, check_result.remarks
     metadata: Metadata = {
         "rows read": dg.MetadataValue.int(counts.rows_read),
         "rows rejected": dg.MetadataValue.int(counts.rows_rejected),
-        "sha256": dg.MetadataValue.text(load_result.sha256),
+        "sha256": dg.MetadataValue.text(sha256),
     }
-    metadata |= _reading_metadata(load_result)
-    if load_result.version:
-        metadata |= {
-            "dagster/row_count": dg.MetadataValue.int(load_result.version.rows),
-            "dagster/relation_identifier": dg.MetadataValue.text(load_result.version.relation),
-            "version": dg.MetadataValue.int(load_result.version.number),
-        }
-    if load_result.is_unchanged:
-        metadata["identical"] = dg.MetadataValue.text(
-            "The file is the one that the live version was made from, byte for byte."
-        )
-    if load_result.check_result.hints:
-        metadata["hints"] = dg.MetadataValue.text("\n".join(load_result.check_result.hints))
-    if load_result.check_result.notes:
-        metadata["notes"] = dg.MetadataValue.text("\n".join(load_result.check_result.notes))
-    if load_result.check_result.rejections:
-        metadata["first rejections"] = _rejection_table(load_result)
-    remarks = load_result.check_result.remarks
+    if check_result.hints:
+        metadata["hints"] = dg.MetadataValue.text("\n".join(check_result.hints))
+    if check_result.notes:
+        metadata["notes"] = dg.MetadataValue.text("\n".join(check_result.notes))
+    if check_result.rejections:
+        metadata["first rejections"] = _rejection_table(check_result.rejections)
     warnings = sum(remark.count for remark in remarks if remark.severity == "warning")
     metadata["warnings"] = dg.MetadataValue.int(warnings)
     if remarks:
@@ -63,38 +107,51 @@ def _result_metadata(load_result: LoadResult) -> Metadata:
     return metadata
 
 
-def _reading_metadata(load_result: LoadResult) -> Metadata:
-    """Describe how the file was read; nothing where an earlier attempt had read it."""
-    if not load_result.seconds:
-        return {}
-    seconds = sum(load_result.seconds.values())
-    metadata: Metadata = {
-        "bytes": dg.MetadataValue.int(load_result.size_bytes),
-        "seconds": dg.MetadataValue.float(round(seconds, 3)),
+def _version_metadata(version: Version) -> Metadata:
+    return {
+        "dagster/row_count": dg.MetadataValue.int(version.rows),
+        "dagster/relation_identifier": dg.MetadataValue.text(version.relation),
+        "version": dg.MetadataValue.int(version.number),
     }
+
+
+def _reading_metadata(
+    check_result: CheckResult, file: ReceivedFile | None, seconds: Seconds
+) -> Metadata:
+    """Describe how large the file was and how long each step took; nothing of earlier attempts."""
+    metadata: Metadata = {}
+    if file is not None:
+        metadata["bytes"] = dg.MetadataValue.int(file.size_bytes)
+    if not seconds:
+        return metadata
+    total = sum(seconds.values())
+    metadata["seconds"] = dg.MetadataValue.float(round(total, 3))
     metadata |= {
         f"seconds {step}": dg.MetadataValue.float(round(value, 3))
-        for step, value in load_result.seconds.items()
+        for step, value in seconds.items()
     }
-    if seconds > 0:
+    if total > 0:
         metadata["rows per second"] = dg.MetadataValue.int(
-            round(load_result.check_result.counts.rows_read / seconds)
+            round(check_result.counts.rows_read / total)
         )
     return metadata
 
 
-def _change_metadata(changes: Changes) -> Metadata:
+def _change_metadata(changes: Changes | None) -> Metadata:
+    """Describe what the load changes; a first load changes nothing."""
+    if changes is None:
+        return {}
     metadata: Metadata = {
         f"rows {kind}": dg.MetadataValue.int(getattr(changes, kind))
         for kind in (*KINDS, "unchanged")
     }
-    if change_lines := format_changes(changes)[1:]:
-        metadata["changes"] = dg.MetadataValue.text("\n".join(change_lines))
+    if lines := format_changes(changes)[1:]:
+        metadata["changes"] = dg.MetadataValue.text("\n".join(lines))
     return metadata
 
 
 def _warning_table(remarks: Sequence[Cause]) -> dg.MetadataValue:
-    """Lay out what is wrong and rejected nothing, warnings first."""
+    """Tabulate what is wrong and rejected nothing, warnings first."""
     return table(
         [
             (
@@ -118,11 +175,11 @@ def _warning_table(remarks: Sequence[Cause]) -> dg.MetadataValue:
     )
 
 
-def _rejection_table(load_result: LoadResult) -> dg.MetadataValue:
+def _rejection_table(rejections: Sequence[Rejection]) -> dg.MetadataValue:
     return table(
         [
             (rejection.row, rejection.line, rejection.column, rejection.code, rejection.message)
-            for rejection in load_result.check_result.rejections[:MAX_REJECTIONS_SHOWN]
+            for rejection in rejections[:MAX_REJECTIONS_SHOWN]
         ],
         {"row": "int", "line": "int", "column": "string", "code": "string", "message": "string"},
     )

@@ -3,14 +3,25 @@
 Imported inside the run only: what loading needs (DuckDB, pandas) stays out of the definitions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import assert_never
 
 import dagster as dg
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.load import JobId, Load
-from alumniq_pipelines.core.loads.outcome import AttemptResult
+from alumniq_pipelines.core.loads.load_result import (
+    DryRun,
+    Held,
+    Published,
+    Refused,
+    Rejected,
+    Superseded,
+    SupersededHold,
+    Unchanged,
+    errors_of,
+)
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.problems.command import UnknownPartition
 from alumniq_pipelines.core.problems.outage import AttemptsExhausted
@@ -25,7 +36,12 @@ from alumniq_pipelines.defs.tags import (
     RETRY_NUMBER,
     tags_of,
 )
-from alumniq_pipelines.services.attempt import AttemptOutcome, LoadContext, attempt
+from alumniq_pipelines.services.attempt import (
+    AttemptFailed,
+    AttemptOutcome,
+    LoadContext,
+    attempt,
+)
 from alumniq_pipelines.services.load_actions import accept_reload, accept_rerun
 
 StepEvents = Iterator[dg.AssetCheckResult | dg.MaterializeResult[None] | dg.Output[None]]
@@ -55,20 +71,37 @@ def step_events(
             problem, AttemptsExhausted
         )
         raise dg.Failure(str(problem), allow_retries=allow_retries) from None
-    if outcome.result is AttemptResult.SUPERSEDED:
-        context.log.warning("A load accepted later is live already; this one publishes nothing.")
-        yield from _no_check_results(context)
-        return
-    yield from check_results(context.asset_key, outcome)
-    metadata = load_metadata(load, outcome, load_context.gateway_url)
-    if outcome.problem:
-        raise _failure(outcome, metadata)
-    if outcome.result is AttemptResult.HELD:
-        context.log.warning("The load is held for approval; the check `changes` has the reasons.")
-    elif outcome.result is AttemptResult.CHECKED:
-        context.log.info("A dry run: the file was judged and would be published.")
-    else:
-        yield dg.MaterializeResult(metadata=metadata)
+    yield from _outcome_events(context, load, outcome, load_context.gateway_url)
+
+
+def _outcome_events(
+    context: dg.AssetExecutionContext, load: Load, outcome: AttemptOutcome, gateway_url: str
+) -> StepEvents:
+    """Yield the events of an attempt; raises dg.Failure where nothing was published."""
+    if isinstance(outcome, AttemptFailed):
+        metadata = load_metadata(load, outcome.number, None, gateway_url)
+        raise _failure(outcome.errors, metadata, allow_retries=outcome.is_retryable)
+    result = outcome.result
+    metadata = load_metadata(load, outcome.number, result, gateway_url)
+    yield from check_results(context.asset_key, result, outcome.previous)
+    match result:
+        case Published() | Unchanged():
+            yield dg.MaterializeResult(metadata=metadata)
+        case Superseded():
+            context.log.warning(
+                "A load accepted later is live already; this one publishes nothing."
+            )
+            yield from _no_check_results(context)
+        case Held():
+            context.log.warning(
+                "The load is held for approval; the check `changes` has the reasons."
+            )
+        case DryRun():
+            context.log.info("A dry run: the file was judged and would be published.")
+        case Refused() | Rejected() | SupersededHold():
+            raise _failure(errors_of(result), metadata, allow_retries=False)
+        case _ as unreachable:
+            assert_never(unreachable)
 
 
 def _load_of(
@@ -133,10 +166,11 @@ def _no_check_results(context: dg.AssetExecutionContext) -> Iterator[dg.Output[N
         yield dg.Output(None, output_name=name)
 
 
-def _failure(outcome: AttemptOutcome, metadata: dict[str, dg.MetadataValue]) -> dg.Failure:
-    errors = outcome.errors
+def _failure(
+    errors: Sequence[str], metadata: dict[str, dg.MetadataValue], *, allow_retries: bool
+) -> dg.Failure:
     return dg.Failure(
         errors[0],
         metadata=metadata | {"errors": dg.MetadataValue.text("\n".join(errors))},
-        allow_retries=outcome.is_retryable,
+        allow_retries=allow_retries,
     )

@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.notifications.notification import Channel, DeliveryResult, Notification
-from alumniq_pipelines.core.problems.notification import NotificationUnderWay, UnknownNotification
 from alumniq_pipelines.core.trace import trace_of
 
 LEASE = timedelta(minutes=3)
@@ -72,21 +70,6 @@ def deliver_due(
     failed attempts; faults of the outbox are raised once the attempts under way have ended.
     """
     return asyncio.run(_DeliveryBatch(outbox, notifiers, clock, in_flight).run(time_budget))
-
-
-def resend(ledger: Ledger, notification_id: str, actor: str, now: datetime) -> Notification:
-    """Make a notification due now, whatever came of it before: it keeps its id and its bytes.
-
-    Raises UnknownNotification, and NotificationUnderWay while a delivery attempt is in progress;
-    then nothing is changed, and nothing is in the audit trail.
-    """
-    is_due = ledger.notifications.make_due_again(notification_id, actor, now)
-    found = ledger.notifications.get(notification_id)
-    if found is None:
-        raise UnknownNotification(notification_id)
-    if not is_due:
-        raise NotificationUnderWay(notification_id)
-    return found
 
 
 class _DeliveryBatch:

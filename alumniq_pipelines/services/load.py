@@ -1,4 +1,4 @@
-"""The use case: fetch → decode → examine → stage → judge → compare → publish, free of Dagster."""
+"""The use case: fetch → check → compare → decide → publish or hold, free of Dagster."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -6,19 +6,46 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from alumniq_pipelines.checking.decompress import DEFAULT_LIMITS, Limits
 from alumniq_pipelines.checking.reference_sources import LiveReferences
 from alumniq_pipelines.core.feeds.field_map import FieldMap, Threshold, Thresholds
-from alumniq_pipelines.core.loads.archive import Archive
+from alumniq_pipelines.core.loads.archive import Archive, Receipt
 from alumniq_pipelines.core.loads.check_result import CheckResult, Counts
-from alumniq_pipelines.core.loads.diff import Changes, find_hold_reasons, would_be_held_note
-from alumniq_pipelines.core.loads.hold import HeldRows, Hold
+from alumniq_pipelines.core.loads.diff import Changes, would_be_held_note
+from alumniq_pipelines.core.loads.hold import Hold
 from alumniq_pipelines.core.loads.load import Load
+from alumniq_pipelines.core.loads.load_result import (
+    DryRun,
+    Held,
+    LoadResult,
+    Published,
+    ReceivedFile,
+    Refused,
+    Rejected,
+    Superseded,
+    SupersededHold,
+    Unchanged,
+    check_record,
+    held_result,
+)
 from alumniq_pipelines.core.loads.outcome import CheckRecord
 from alumniq_pipelines.core.loads.progress import Progress, ignore_progress
-from alumniq_pipelines.core.loads.warehouse import AcceptedRows, LiveRows, Version, Warehouse
+from alumniq_pipelines.core.loads.publication import (
+    HoldRows,
+    KeepLive,
+    OnlyReport,
+    PublicationDecision,
+    PublishRows,
+    decide,
+    is_publishable,
+)
+from alumniq_pipelines.core.loads.target import Target
+from alumniq_pipelines.core.loads.warehouse import AcceptedRows, Version, Warehouse
+from alumniq_pipelines.core.problems.file import FileProblem, RowsRejected
+from alumniq_pipelines.core.problems.live_data import live_data
+from alumniq_pipelines.core.problems.request import RequestProblem
 from alumniq_pipelines.files.private_files import make_folder
 from alumniq_pipelines.services.load_files import LoadFile, fetch_held_rows, store_held_rows
 
@@ -26,45 +53,32 @@ if TYPE_CHECKING:
     from alumniq_pipelines.checking.check import CheckedFile
     from alumniq_pipelines.checking.step_timer import StepTimer
 
-BeforePublish = Callable[["LoadResult"], None]
-"""Records what is known of a load's file before it is published, or raises what ends the load."""
+BeforePublish = Callable[[CheckRecord, Receipt | None], None]
+"""Records what checking found in which file before that is published, or raises what ends the
+attempt."""
 
 NEVER_HELD = Thresholds(added=Threshold(), changed=Threshold(), removed=Threshold())
 
 
-@dataclass(frozen=True, slots=True)
-class LoadResult:
-    """What a load did.
+def record_nothing(check: CheckRecord, receipt: Receipt | None) -> None:
+    """Record nothing before publishing: for loads that no ledger knows of."""
+    del check, receipt
 
-    `version` is what it published, None where it was refused, held or superseded; where it
-    `is_unchanged`, the live version made from the same bytes, which stays. `changes` are None on a
-    first load, and where nothing could be published. `held` are the rows that wait for a person,
-    for `reasons_held`; a dry run has reasons and holds nothing. A file that `is_publishable` could
-    be published, if it was not a dry run.
-    """
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Publishable:
+    """A file that was checked and compared with the live version, and may be published."""
 
     check_result: CheckResult
-    version: Version | None
-    superseded_by: int | None
-    size_bytes: int
-    sha256: str
-    seconds: dict[str, float]
-    changes: Changes | None = None
-    is_unchanged: bool = False
-    held: HeldRows | None = None
-    reasons_held: tuple[str, ...] = ()
-    is_publishable: bool = False
-
-
-def record_nothing(result: LoadResult) -> None:
-    """Record nothing before publishing: for loads that no ledger knows of."""
-    del result
+    file: ReceivedFile
+    accepted: AcceptedRows
+    live: Version | None
+    changes: Changes | None
 
 
 def run_load(  # noqa: PLR0913 - all that a load touches, by name
-    load: Load,
-    field_map: FieldMap,
     load_file: LoadFile,
+    field_map: FieldMap,
     warehouse: Warehouse,
     scratch: Path,
     *,
@@ -76,64 +90,67 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
     limits: Limits = DEFAULT_LIMITS,
     report_rows: int = 0,
 ) -> LoadResult:
-    """Load one delivered file into its target.
+    """Load one delivered file into its target; raises OutageProblem for faults of ours.
 
     The file is read as it lies in the bucket now, all of one ETag, also where that is newer than
-    the one the load was accepted for. Rows that break a rule are in the verdict; where more than
-    `max_rejected` do, or no row is left, nothing is published and the live version stays. It stays,
-    too, where it was made from the same bytes, and where more would change than `thresholds` let
-    pass, or a column would lose all its values: then the rows are kept for a person's decision.
-    Raises FileProblem for a file that cannot be read at all and OutageProblem for faults of ours.
-    Harmless to repeat: a version already published by this load is answered again; a later one
-    already live makes this load superseded. A dry run only judges. `before_publish` is called with
-    all that is known of the file right before publishing; what it raises ends the attempt. The
-    first `report_rows` rejected rows go into a rejection report, whatever becomes of the load.
-    `scratch` is left empty.
+    the one the load was accepted for. It is rejected where more than `max_rejected` rows break a
+    rule, or no row is left, and held where more would change than `thresholds` let pass, or a
+    column would lose all its values. Harmless to repeat: a version already published by this load
+    is returned again; a later one already live makes this load superseded. A dry run only checks.
+    `before_publish` is called with all that is known of the file right before publishing; what it
+    raises ends the attempt. The first `report_rows` rejected rows go into a rejection report,
+    whatever becomes of the load. `scratch` is left empty.
     """
     from alumniq_pipelines.checking.check import disk_errors_as_outage
     from alumniq_pipelines.checking.step_timer import StepTimer
 
+    load = load_file.load
     live = warehouse.live(load.target)
     if live is not None and live.number >= load.number and not load.request.dry_run:
-        return _already_live_result(load, live)
+        if live.number > load.number:
+            return Superseded(by=live.number)
+        return Published(check_result=CheckResult(Counts(live.rows, live.rows, 0)), version=live)
     steps = StepTimer(progress or ignore_progress)
-    with disk_errors_as_outage(), _temporary_folder(scratch) as folder:
-        result, accepted, previous = _check_and_compare(
-            load_file, field_map, warehouse, folder, max_rejected, limits, steps, report_rows
+    with disk_errors_as_outage(), _new_folder(scratch) as folder:
+        checked = _check(
+            load_file,
+            field_map,
+            warehouse,
+            folder,
+            steps,
+            live=live,
+            max_rejected=max_rejected,
+            limits=limits,
+            report_rows=report_rows,
         )
-        if accepted is None:
-            return result
-        reasons = find_hold_reasons(result.changes, thresholds)
-        if load.request.dry_run:
-            return _dry_run_result(result, reasons)
-        if previous is not None and _is_identical(result, previous):
-            return replace(result, version=previous.version, is_unchanged=True)
-        with steps.step("hold" if reasons else "publish"):
-            if reasons:
-                held = store_held_rows(load_file.archive, load.job_id, field_map, accepted)
-                reasons_and_hints = (*reasons, *result.check_result.hints)
-                return replace(result, held=held, reasons_held=reasons_and_hints)
-            before_publish(result)
-            version = _publish(load, field_map, warehouse, accepted, now)
-    return _with_live_version(result, version, load)
+        if isinstance(checked, Refused | Rejected):
+            return checked
+        decision = decide(
+            sha256=checked.file.receipt.sha256,
+            live=checked.live,
+            changes=checked.changes,
+            thresholds=thresholds,
+            is_dry_run=load.request.dry_run,
+        )
+        return _apply(
+            decision, checked, load_file, field_map, warehouse, steps, before_publish, now
+        )
 
 
-def find_published_result(
-    load: Load, check: CheckRecord, warehouse: Warehouse
-) -> LoadResult | None:
-    """Return the report on a load that an attempt published before it was cut off, as recorded.
+def find_published_result(load: Load, check: CheckRecord, warehouse: Warehouse) -> Published | None:
+    """Return the result of a load that an attempt published before it was cut off, as recorded.
 
     None where no attempt came so far. A version may be published and not live any more: a later
     load, or a rollback, moved the pointer on.
     """
     own = warehouse.live(load.target)
     if own is None or own.number != load.number:
-        retained = {version.number: version for version in warehouse.versions(load.target)}
-        own = retained.get(load.number)
+        versions = {version.number: version for version in warehouse.versions(load.target)}
+        own = versions.get(load.number)
     if own is None:
         return None
     check_result = CheckResult(check.counts, causes=check.causes, remarks=check.remarks)
-    return LoadResult(check_result, own, None, 0, own.sha256, {}, check.changes)
+    return Published(check_result=check_result, version=own, changes=check.changes)
 
 
 def publish_held(
@@ -144,133 +161,174 @@ def publish_held(
     scratch: Path,
     now: datetime,
     before_publish: BeforePublish = record_nothing,
-) -> LoadResult:
-    """Publish the rows of a held load, byte for byte and by the field map that they were judged by.
+) -> Published | SupersededHold:
+    """Publish the rows of a held load, byte for byte and by the field map they were checked by.
 
     Harmless to repeat; a later load already live makes this one superseded. Raises OutageProblem.
     """
     from alumniq_pipelines.checking.check import disk_errors_as_outage
     from alumniq_pipelines.checking.step_timer import StepTimer
 
-    steps, held = StepTimer(ignore_progress), hold.held
-    with disk_errors_as_outage(), _temporary_folder(scratch) as folder, steps.step("publish"):
-        accepted = fetch_held_rows(archive, load.job_id, held, folder / "rows.duckdb")
-        before_publish(held_result(hold))
-        version = _publish(load, held.field_map, warehouse, accepted, now)
-    result = replace(held_result(hold), seconds=steps.seconds, held=None, reasons_held=())
-    return _with_live_version(result, version, load)
-
-
-def held_result(hold: Hold) -> LoadResult:
-    """Report on a load as it was held."""
-    check_result = CheckResult(hold.counts, remarks=hold.remarks)
-    result = LoadResult(check_result, None, None, 0, hold.held.sha256, {}, hold.changes)
-    return replace(result, held=hold.held, reasons_held=hold.reasons)
-
-
-def superseded_result(number: int) -> LoadResult:
-    """Report on a load that a later one makes needless; nothing is read."""
-    return LoadResult(CheckResult(Counts(0, 0, 0)), None, number, 0, "", {})
-
-
-def _already_live_result(load: Load, live: Version) -> LoadResult:
-    """Report on a load whose version, or a later one, is live already: nothing is read again."""
-    superseded = live.number > load.number
-    rows = 0 if superseded else live.rows
-    return LoadResult(
-        CheckResult(Counts(rows, rows, 0)),
-        None if superseded else live,
-        live.number if superseded else None,
-        size_bytes=0,
-        sha256="" if superseded else live.sha256,
-        seconds={},
+    steps, held = StepTimer(ignore_progress), held_result(hold)
+    with disk_errors_as_outage(), _new_folder(scratch) as folder, steps.step("publish"):
+        accepted = fetch_held_rows(archive, load.job_id, held.rows, folder / "rows.duckdb")
+        before_publish(check_record(held.check_result, held.changes), None)
+        version = _publish(load, held.rows.field_map, warehouse, accepted, now)
+    if version.number > load.number:
+        return SupersededHold(by=version.number, hold_reasons=hold.reasons)
+    return Published(
+        check_result=held.check_result,
+        version=version,
+        changes=held.changes,
+        seconds=steps.seconds,
     )
 
 
 @contextmanager
-def _temporary_folder(scratch: Path) -> Iterator[Path]:
-    """Lend a new folder, and take it away with all that is in it."""
+def _new_folder(scratch: Path) -> Iterator[Path]:
+    """Yield a new folder in `scratch`, and delete it with all that is in it."""
     make_folder(scratch)
     with tempfile.TemporaryDirectory(dir=scratch, ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 
 
-def _check_and_compare(
+def _check(  # noqa: PLR0913 - all that reading a file takes, by name
     load_file: LoadFile,
     field_map: FieldMap,
     warehouse: Warehouse,
     folder: Path,
+    steps: "StepTimer",
+    *,
+    live: Version | None,
     max_rejected: int,
     limits: Limits,
-    steps: "StepTimer",
     report_rows: int,
-) -> tuple[LoadResult, AcceptedRows | None, LiveRows | None]:
-    """Read a load's file: the report, what could be published, and what is live before that."""
+) -> _Publishable | Rejected | Refused:
+    """Fetch a load's file, check it, compare it with what is live, and archive it."""
     from alumniq_pipelines.checking.check import CheckOptions, check_received_file
 
     received, database = folder / "received", folder / "rows.duckdb"
+    try:
+        with steps.step("fetch"):
+            etag = load_file.fetch(received)
+    except (FileProblem, RequestProblem) as problem:
+        return Refused(problem=problem, receipt=None)
     options = CheckOptions(database, max_rejected, report_rows)
     reference_sources = LiveReferences(warehouse, load_file.load.target, folder / "partners")
-    with steps.step("fetch"):
-        load_file.fetch(received)
-    with (
-        load_file.archive_when_checked(received),
-        check_received_file(
+    sha256 = None
+    try:
+        with check_received_file(
             received, field_map, folder, options, limits, steps, reference_sources
-        ) as file,
-    ):
-        load_file.sha256 = file.decoded.sha256
-        if file.rejected_rows:
-            with steps.step("report"):
-                _save_rejection_report(file, load_file, report_rows, folder)
-        result = _unpublished_result(file, steps.seconds)
-        counts = file.check_result.counts
-        if not counts.rows_accepted or counts.rows_rejected > max_rejected:
-            return result, None, None
-        accepted = file.accept(database, load_file.etag)
-        previous = warehouse.live_rows(load_file.load.target, folder)
-        if previous is not None:
-            with steps.step("compare"):
-                hints = (*file.live_hints(previous), *result.check_result.hints)
-                check_result = replace(result.check_result, hints=hints)
-                result = replace(result, check_result=check_result, changes=file.compare(previous))
-    return replace(result, is_publishable=True), accepted, previous
+        ) as file:
+            sha256, size = file.decoded.sha256, file.decoded.size_bytes
+            if file.rejected_rows:
+                from alumniq_pipelines.checking.rejection_report import write_report
+
+                with steps.step("report"):
+                    report = write_report(file, report_rows, folder)
+                    if report is not None:
+                        load_file.save_report(report.csv, report.xlsx, report.summary.to_json())
+            read = ReceivedFile(receipt=Receipt(sha256, etag), size_bytes=size)
+            counts = file.check_result.counts
+            if is_publishable(counts, max_rejected):
+                return _compare(file, read, warehouse, load_file.load.target, folder, steps)
+            state = live_data(load_file.load.number, live.number if live else None)
+            return Rejected(
+                problem=RowsRejected(counts.rows_rejected, counts.rows_read, state),
+                check_result=file.check_result,
+                file=read,
+                seconds=steps.seconds,
+            )
+    except (FileProblem, RequestProblem) as problem:
+        refusal = problem
+    finally:
+        # As soon as the file is checked, and also where that failed, whosever fault it is.
+        receipt = load_file.archive_received(received, etag, sha256)
+    return Refused(problem=refusal, receipt=receipt)
 
 
-def _save_rejection_report(
-    file: "CheckedFile", load_file: LoadFile, max_rows: int, folder: Path
-) -> None:
-    from alumniq_pipelines.checking.rejection_report import write_report
-
-    written = write_report(file, max_rows, folder)
-    if written is not None:
-        load_file.save_report(written.csv, written.xlsx, written.summary.to_json())
-
-
-def _unpublished_result(file: "CheckedFile", seconds: dict[str, float]) -> LoadResult:
-    """Report on a file that was judged and not yet published."""
-    decoded = file.decoded
-    return LoadResult(file.check_result, None, None, decoded.size_bytes, decoded.sha256, seconds)
-
-
-def _is_identical(result: LoadResult, previous: LiveRows) -> bool:
-    """Whether the live version was made from the same bytes, and has the same rows."""
-    same_rows = result.changes is not None and result.changes.is_empty
-    return same_rows and previous.version.sha256 == result.sha256
-
-
-def _dry_run_result(result: LoadResult, reasons: tuple[str, ...]) -> LoadResult:
-    """Report on a dry run: a load of the file would be held for these reasons."""
-    notes = tuple(would_be_held_note(reason) for reason in reasons)
-    check_result = replace(result.check_result, notes=(*notes, *result.check_result.notes))
-    return replace(result, check_result=check_result, reasons_held=reasons)
+def _compare(
+    file: "CheckedFile",
+    read: ReceivedFile,
+    warehouse: Warehouse,
+    target: Target,
+    folder: Path,
+    steps: "StepTimer",
+) -> _Publishable:
+    """Leave only the accepted rows in the database, and compare them with the live version."""
+    accepted = file.accept(folder / "rows.duckdb", read.receipt.etag)
+    live = warehouse.live_rows(target, folder)
+    check_result, changes = file.check_result, None
+    if live is not None:
+        with steps.step("compare"):
+            hints = (*file.live_hints(live), *check_result.hints)
+            check_result, changes = replace(check_result, hints=hints), file.compare(live)
+    return _Publishable(
+        check_result=check_result,
+        file=read,
+        accepted=accepted,
+        live=live.version if live else None,
+        changes=changes,
+    )
 
 
-def _with_live_version(result: LoadResult, version: Version, load: Load) -> LoadResult:
-    """Add what is live now: the load's own version, or a later one that supersedes it."""
-    if version.number > load.number:
-        return replace(result, superseded_by=version.number)
-    return replace(result, version=version)
+def _apply(
+    decision: PublicationDecision,
+    checked: _Publishable,
+    load_file: LoadFile,
+    field_map: FieldMap,
+    warehouse: Warehouse,
+    steps: "StepTimer",
+    before_publish: BeforePublish,
+    now: datetime,
+) -> LoadResult:
+    """Publish or hold what was checked, or neither, as was decided."""
+    load, check_result, changes = load_file.load, checked.check_result, checked.changes
+    match decision:
+        case OnlyReport(hold_reasons=reasons):
+            notes = (*map(would_be_held_note, reasons), *check_result.notes)
+            return DryRun(
+                check_result=replace(check_result, notes=notes),
+                changes=changes,
+                hold_reasons=reasons,
+                file=checked.file,
+                seconds=steps.seconds,
+            )
+        case KeepLive(live=live, changes=no_changes):
+            return Unchanged(
+                check_result=check_result,
+                live=live,
+                changes=no_changes,
+                file=checked.file,
+                seconds=steps.seconds,
+            )
+        case HoldRows(changes=unusual, reasons=reasons):
+            with steps.step("hold"):
+                rows = store_held_rows(load_file.archive, load.job_id, field_map, checked.accepted)
+            return Held(
+                check_result=check_result,
+                changes=unusual,
+                rows=rows,
+                reasons=(*reasons, *check_result.hints),
+                file=checked.file,
+                seconds=steps.seconds,
+            )
+        case PublishRows():
+            with steps.step("publish"):
+                # All that anybody is notified of is recorded first: a crash right after the
+                # pointer moved must not take it along.
+                before_publish(check_record(check_result, changes), checked.file.receipt)
+                version = _publish(load, field_map, warehouse, checked.accepted, now)
+            if version.number > load.number:
+                return Superseded(by=version.number)
+            return Published(
+                check_result=check_result,
+                version=version,
+                changes=changes,
+                file=checked.file,
+                seconds=steps.seconds,
+            )
+    assert_never(decision)
 
 
 def _publish(

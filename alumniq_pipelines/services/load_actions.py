@@ -1,15 +1,23 @@
-"""The use case: decide on held loads, and accept loads that staff ask for; free of Dagster.
+"""The use case: every change to a load from outside its runs, and how a load ends; free of Dagster.
 
-Deciding writes to the ledger only, in one conditional transaction with its audit entry, so it can
-be done wherever the ledger is: held rows are published by a run like any other.
+Each change writes to the ledger only and is conditional: it can be made wherever the ledger is, and
+making it twice changes nothing. What a person does is in the audit trail. Held rows are published
+by a run like any other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.loads.hold import Decision, Hold, decision_due, why_not_published
+from alumniq_pipelines.core.loads.hold import (
+    Decision,
+    Ending,
+    Hold,
+    decision_due,
+    why_not_published,
+)
 from alumniq_pipelines.core.loads.load import (
+    CANCELABLE_STATES,
     JobId,
     Load,
     LoadRequest,
@@ -17,9 +25,12 @@ from alumniq_pipelines.core.loads.load import (
     Origin,
     new_job_id,
 )
-from alumniq_pipelines.core.loads.outcome import Outcome
+from alumniq_pipelines.core.loads.outcome import AttemptRecord, Outcome
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.notifications.load_outcome import notices_for
+from alumniq_pipelines.core.notifications.notification import Notice, Notification
+from alumniq_pipelines.core.notifications.staff import NO_STAFF, Staff
+from alumniq_pipelines.core.problems.api import LoadCanceled, NotQueued
 from alumniq_pipelines.core.problems.command import NothingToReload, UnknownLoad
 from alumniq_pipelines.core.problems.holding import (
     LaterLoadPublished,
@@ -27,7 +38,44 @@ from alumniq_pipelines.core.problems.holding import (
     NothingArchived,
     ReasonMissing,
 )
-from alumniq_pipelines.core.problems.live_data import live_data
+from alumniq_pipelines.core.problems.live_data import LiveData, live_data
+from alumniq_pipelines.core.problems.notification import NotificationUnderWay, UnknownNotification
+
+
+def end_load(
+    ledger: Ledger,
+    load: Load,
+    outcome: Outcome,
+    now: datetime,
+    *,
+    gateway_url: str,
+    attempts: Sequence[AttemptRecord] = (),
+    staff: Staff = NO_STAFF,
+    only_from: Collection[LoadState] = (),
+) -> bool:
+    """Give a load its outcome, with everything that is due then; False if it has moved on.
+
+    `attempts` tell whether staff are to be notified, of a failure of ours.
+    """
+    notices = _outcome_notices(
+        ledger, load, outcome, _live_data(ledger, load), gateway_url, attempts, staff
+    )
+    return ledger.loads.end(load.job_id, outcome, notices, now, only_from=only_from)
+
+
+def cancel(ledger: Ledger, job_id: str, actor: str, now: datetime, *, gateway_url: str) -> Load:
+    """End a load before its first attempt; those who asked for it are notified.
+
+    Raises UnknownLoad and NotQueued.
+    """
+    load, problem = _get_load(ledger, job_id), LoadCanceled()
+    outcome = Outcome(LoadState.FAILED, (str(problem),), remedy=problem.advice)
+    if load.attempts or not end_load(
+        ledger, load, outcome, now, gateway_url=gateway_url, only_from=CANCELABLE_STATES
+    ):
+        raise NotQueued(_get_load(ledger, job_id).state)
+    ledger.audit.add(actor, "load canceled", load.job_id, now)
+    return _get_load(ledger, job_id)
 
 
 def approve(ledger: Ledger, job_id: str, reason: str, actor: str, now: datetime) -> Load:
@@ -52,24 +100,32 @@ def discard(
     Raises UnknownLoad, NotHeld and ReasonMissing.
     """
     load, hold = _get_held(ledger, job_id, reason)
-    decision, reason = Decision.DISCARDED, reason.strip()
-    if not _end_hold(ledger, load, hold, decision, now, gateway_url, actor=actor, reason=reason):
+    if not _end_hold(
+        ledger,
+        load,
+        hold,
+        Decision.DISCARDED,
+        now,
+        gateway_url,
+        actor=actor,
+        reason=reason.strip(),
+    ):
         raise NotHeld(load.job_id, _get_load(ledger, job_id).state)
     return _get_load(ledger, job_id)
 
 
 def end_due_holds(
     ledger: Ledger, now: datetime, *, gateway_url: str
-) -> Sequence[tuple[Load, Decision]]:
+) -> Sequence[tuple[Load, Ending]]:
     """End held loads whose time is over, or that a load accepted later has made needless."""
-    decided = []
+    ended = []
     for hold in ledger.holds.undecided():
         load = _get_load(ledger, hold.job_id)
         is_superseded = _later_live_load(ledger, load) is not None
-        decision = decision_due(hold, is_superseded=is_superseded, now=now)
-        if decision is not None and _end_hold(ledger, load, hold, decision, now, gateway_url):
-            decided.append((load, decision))
-    return decided
+        ending = decision_due(hold, is_superseded=is_superseded, now=now)
+        if ending is not None and _end_hold(ledger, load, hold, ending, now, gateway_url):
+            ended.append((load, ending))
+    return ended
 
 
 def repeat(
@@ -77,27 +133,42 @@ def repeat(
 ) -> Load:
     """Accept a load of its own that reads what another one read, from the archive.
 
-    Whoever was told of the other is told of this one only if asked for. Raises UnknownLoad, and
-    NothingArchived where the other never got so far as to read its file.
+    Those whom the other's outcome was sent to are sent this one's if `notify_customer`. Raises
+    UnknownLoad, and NothingArchived where the other never got so far as to read its file.
     """
     repeated = _get_load(ledger, job_id)
     if ledger.loads.receipt(repeated.job_id) is None:
         raise NothingArchived(repeated.job_id)
-    notified_request = repeated.request if notify_customer else None
+    request_to_repeat = repeated.request
     request = LoadRequest(
-        new_job_id(),
-        repeated.target,
-        repeated.request.filename,
-        repeated.request.etag,
-        repeated.request.size_bytes,
-        notify_email=notified_request.notify_email if notified_request else "",
-        notify_webhook=notified_request.notify_webhook if notified_request else "",
+        job_id=new_job_id(),
+        target=request_to_repeat.target,
+        filename=request_to_repeat.filename,
+        etag=request_to_repeat.etag,
+        size_bytes=request_to_repeat.size_bytes,
+        notify_email=request_to_repeat.notify_email if notify_customer else "",
+        notify_webhook=request_to_repeat.notify_webhook if notify_customer else "",
         origin=Origin.REPEAT,
         repeats=repeated.job_id,
     )
     load = ledger.loads.accept(request, now)
     ledger.audit.add(actor, "load repeated", repeated.job_id, now, detail={"by": load.job_id})
     return load
+
+
+def resend(ledger: Ledger, notification_id: str, actor: str, now: datetime) -> Notification:
+    """Make a notification due now, whatever came of it before: it keeps its id and its bytes.
+
+    Raises UnknownNotification, and NotificationUnderWay while a delivery attempt is in progress;
+    then nothing is changed, and nothing is in the audit trail.
+    """
+    is_due = ledger.notifications.make_due_again(notification_id, actor, now)
+    found = ledger.notifications.get(notification_id)
+    if found is None:
+        raise UnknownNotification(notification_id)
+    if not is_due:
+        raise NotificationUnderWay(notification_id)
+    return found
 
 
 def accept_reload(ledger: Ledger, target: Target, filename: str | None, now: datetime) -> Load:
@@ -111,7 +182,12 @@ def accept_reload(ledger: Ledger, target: Target, filename: str | None, now: dat
             raise NothingToReload(str(target))
         filename = last.request.filename
     request = LoadRequest(
-        new_job_id(), target, filename, etag=None, size_bytes=None, origin=Origin.DAGSTER
+        job_id=new_job_id(),
+        target=target,
+        filename=filename,
+        etag=None,
+        size_bytes=None,
+        origin=Origin.DAGSTER,
     )
     return ledger.loads.accept(request, now)
 
@@ -124,9 +200,9 @@ def accept_rerun(ledger: Ledger, ended: Load, filename: str | None, now: datetim
     """
     request_to_repeat = ended.request
     request = LoadRequest(
-        new_job_id(),
-        ended.target,
-        filename or request_to_repeat.filename,
+        job_id=new_job_id(),
+        target=ended.target,
+        filename=filename or request_to_repeat.filename,
         etag=None,
         size_bytes=None,
         origin=Origin.DAGSTER,
@@ -167,28 +243,49 @@ def _end_hold(
     ledger: Ledger,
     load: Load,
     hold: Hold,
-    decision: Decision,
+    ending: Ending,
     now: datetime,
     gateway_url: str,
     *,
     actor: str = "system",
     reason: str = "",
 ) -> bool:
-    live = live_data(load.number, ledger.versions.newest(load.target))
-    problem = why_not_published(decision, hold, live, reason)
+    live = _live_data(ledger, load)
+    problem = why_not_published(ending, hold, live, reason)
     outcome = Outcome(
-        LoadState.FAILED,
-        (str(problem),),
-        hold.counts,
-        hold.changes,
+        state=LoadState.FAILED,
+        errors=(str(problem),),
+        counts=hold.counts,
+        changes=hold.changes,
         remedy=problem.advice,
         remarks=hold.remarks,
     )
+    notices = _outcome_notices(ledger, load, outcome, live, gateway_url)
+    return ledger.holds.end(load.job_id, ending, outcome, notices, now, actor=actor, reason=reason)
+
+
+def _live_data(ledger: Ledger, load: Load) -> LiveData:
+    """Return whose data is live while the load ends."""
+    return live_data(load.number, ledger.versions.newest(load.target))
+
+
+def _outcome_notices(
+    ledger: Ledger,
+    load: Load,
+    outcome: Outcome,
+    live: LiveData,
+    gateway_url: str,
+    attempts: Sequence[AttemptRecord] = (),
+    staff: Staff = NO_STAFF,
+) -> Sequence[Notice]:
+    """Return every notice that is due once a load has this outcome."""
     watch = ledger.watches.get(load.target)
-    heartbeat_url = watch.heartbeat_url if watch else ""
-    notices = notices_for(
-        load, outcome, heartbeat_url=heartbeat_url, gateway_url=gateway_url, live=live
-    )
-    return ledger.holds.end(
-        load.job_id, decision, outcome, notices, now, actor=actor, reason=reason
+    return notices_for(
+        load,
+        outcome,
+        attempts,
+        staff,
+        heartbeat_url=watch.heartbeat_url if watch else "",
+        gateway_url=gateway_url,
+        live=live,
     )

@@ -1,9 +1,7 @@
-"""Keeping: what loads read, and rows that wait for a person, in the archive and out of it again."""
+"""The files of loads: where they are read from, and what is archived of them."""
 
 import hashlib
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,55 +22,54 @@ from alumniq_pipelines.core.problems.holding import ArchivedFileGone, HeldRowsGo
 from alumniq_pipelines.core.problems.problem import Problem
 
 
-@dataclass
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadFile:
-    """The file of one load: from the customer's bucket, or from the archive for a repeated load.
+    """The file of one load: in the customer's bucket, or in the archive for a repeated load.
 
-    `repeated` is what the load read that is repeated. `receipt` is what was read now, once it is
-    archived; who knows its `sha256` before spares reading the file once more.
+    `repeated` is the receipt of the load that is repeated, None where that read nothing.
     """
 
     load: Load
     bucket: Bucket
     archive: Archive
     repeated: Receipt | None = None
-    receipt: Receipt | None = None
-    etag: str | None = None
-    sha256: str | None = None
     log: logging.Logger = field(default_factory=lambda: logging.getLogger(__name__))
 
-    def fetch(self, destination: Path) -> None:
-        """Fetch the file; raises FileGone and ArchivedFileGone."""
+    def fetch(self, destination: Path) -> str | None:
+        """Fetch the file and return its ETag.
+
+        Raises FileGone, ArchivedFileGone and UnusableFilename.
+        """
         repeats, repeated = self.load.request.repeats, self.repeated
         if repeats is not None:
-            if repeated is None or not _fetch_archived(self.archive, repeated.sha256, destination):
+            # What lies in the archive must still be what its name says.
+            if (
+                repeated is None
+                or not self.archive.get(received_name(repeated.sha256), destination)
+                or _digest(destination) != repeated.sha256
+            ):
                 raise ArchivedFileGone(repeats)
-            self.etag = repeated.etag
-            return
+            return repeated.etag
         filename = self.load.request.filename
         key = object_key(self.load.target.environment, filename)
         stored = self.bucket.fetch(key, destination)
         if stored is None:
             raise FileGone(filename)
-        self.etag = stored.etag
+        return stored.etag
 
-    @contextmanager
-    def archive_when_checked(self, received: Path) -> Iterator[None]:
-        """Archive what was fetched as soon as it is judged, also where it cannot be read at all.
+    def archive_received(self, received: Path, etag: str | None, sha256: str | None) -> Receipt:
+        """Archive what was fetched and return its receipt; nobody may write to the file any more.
 
-        The file must not be written to any more.
+        Whoever knows its `sha256` spares reading the file once more.
         """
-        try:
-            yield
-        finally:
-            digest = self.sha256 or _digest(received)
-            self.archive.put(received_name(digest), received)
-            self.receipt = Receipt(digest, self.etag)
+        receipt = Receipt(sha256 or _digest(received), etag)
+        self.archive.put(received_name(receipt.sha256), received)
+        return receipt
 
     def save_report(self, csv: Path, xlsx: Path, summary: bytes) -> None:
-        """Keep the load's rejection report, and put it into the customer's bucket too.
+        """Archive the load's rejection report, and put it into the customer's bucket too.
 
-        That it cannot be put there fails no load: the kept report is the same.
+        That it cannot be put there fails no load: the archived report is the same.
         """
         job_id = self.load.job_id
         summary_file = csv.with_name("summary.json")
@@ -90,31 +87,33 @@ class LoadFile:
 def store_held_rows(
     archive: Archive, job_id: JobId, field_map: FieldMap, accepted: AcceptedRows
 ) -> HeldRows:
-    """Keep accepted rows, byte for byte, with all that publishing them later needs."""
+    """Archive accepted rows, byte for byte; return all that publishing them later needs."""
     archive.put(held_name(job_id), accepted.database, durably=True)
     return HeldRows(
-        _digest(accepted.database),
-        field_map,
-        accepted.table,
-        accepted.columns,
-        accepted.rows,
-        accepted.sha256,
-        accepted.etag,
+        digest=_digest(accepted.database),
+        field_map=field_map,
+        table=accepted.table,
+        columns=accepted.columns,
+        rows=accepted.rows,
+        sha256=accepted.sha256,
+        etag=accepted.etag,
     )
 
 
 def fetch_held_rows(
     archive: Archive, job_id: JobId, held: HeldRows, destination: Path
 ) -> AcceptedRows:
-    """Copy kept rows, for publishing; raises HeldRowsGone where they are not what was kept."""
+    """Copy held rows, for publishing; raises HeldRowsGone where they are not what was stored."""
     if not archive.get(held_name(job_id), destination) or _digest(destination) != held.digest:
         raise HeldRowsGone(job_id)
-    return AcceptedRows(destination, held.table, held.columns, held.rows, held.sha256, held.etag)
-
-
-def _fetch_archived(archive: Archive, sha256: str, destination: Path) -> bool:
-    """Copy a received file out of the archive; it must still be what its name says."""
-    return archive.get(received_name(sha256), destination) and _digest(destination) == sha256
+    return AcceptedRows(
+        database=destination,
+        table=held.table,
+        columns=held.columns,
+        rows=held.rows,
+        sha256=held.sha256,
+        etag=held.etag,
+    )
 
 
 def _digest(path: Path) -> str:

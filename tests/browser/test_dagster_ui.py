@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from alumniq_pipelines.defs.check_specs import DESCRIPTIONS
+from alumniq_pipelines.defs.checks import DESCRIPTIONS
 from tests.browser.dagster_ui import PEOPLE, DagsterUI
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(300)]

@@ -90,7 +90,7 @@ def test_what_is_live_of_a_customer_is_looked_up_in_as_a_load_would(
     warehouse = DuckDBWarehouse(Settings().warehouse_dir)
     installation = Installation(tmp_path / "iqu", catalog.feed("warehouse"), warehouse)
     installation.deliver(PEOPLE)
-    assert installation.load().version
+    installation.publish()
     done = check("--live", "iqu.qa")
     note = "The feed warehouse-lookups has nothing live yet: references to it were not checked."
     assert (notes(done), orphans(done)) == ([note], [ORPHAN])
@@ -100,9 +100,9 @@ def test_what_is_live_of_a_customer_is_looked_up_in_as_a_load_would(
     assert recorded == [(operator(), "live rows compared", "iqu/qa/warehouse-degrees")]
     loading = Installation(tmp_path / "load", catalog.feed("warehouse-degrees"), warehouse)
     loading.deliver(DEGREES)
-    check_result = loading.load(2).check_result
-    assert check_result.notes[-1] == note
-    assert [(remark.message, remark.first_line) for remark in check_result.remarks] == [ORPHAN]
+    result = loading.publish(2).check_result
+    assert result.notes[-1] == note
+    assert [(remark.message, remark.first_line) for remark in result.remarks] == [ORPHAN]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.loads.hold import Hold
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, LoadState
+from alumniq_pipelines.core.loads.load_result import Published
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.problems.paths import OutputNotWritable, UnusableFolderName
 from alumniq_pipelines.services.file_check import check_file
@@ -109,9 +110,9 @@ def test_a_whole_installation_works_in_a_folder_of_any_usable_name(
     home.mkdir()
     installation = Installation(home, people, DuckDBWarehouse(home / "warehouse"))
     installation.deliver(THREE)
-    assert installation.load(1).version is not None
+    installation.publish(1)
     installation.deliver(THREE.replace("Poe", "Coe").replace("1,Lee\n", "1,\n"))
-    second = installation.load(2, max_rejected=1)
+    second = installation.publish(2, max_rejected=1)
     assert second.changes is not None
     assert (second.changes.changed, second.changes.removed) == (1, 1)
     target = Target("iqu", Environment.QA, "people")
@@ -131,9 +132,9 @@ def test_rows_go_into_postgres_and_back_through_a_folder_of_any_usable_name(
     home.mkdir()
     installation = Installation(home, people, PostgresWarehouse(postgres_url))
     installation.deliver(THREE)
-    assert installation.load(1).version is not None
+    installation.publish(1)
     installation.deliver(THREE.replace("Poe", "Coe"))
-    changes = installation.load(2).changes
+    changes = installation.publish(2).changes
     assert changes is not None
     assert (changes.changed, changes.unchanged) == (1, 2)
 
@@ -148,13 +149,9 @@ def test_held_rows_are_published_from_a_folder_of_any_usable_name(
     installation.deliver("xid,lastName,nation\n1,Lee,USA\n")
     installation.load(1)
     installation.deliver("xid,lastName\n1,Lee\n")
-    result = installation.load(2)
-    assert result.held is not None
-    assert result.changes is not None
+    held = installation.hold(2)
     job_id = JobId("job-2")
-    hold = Hold(
-        job_id, result.held, Counts(1, 1, 0), result.changes, (), NOW, NOW + timedelta(days=7)
-    )
+    hold = Hold(job_id, held.rows, Counts(1, 1, 0), held.changes, (), NOW, NOW + timedelta(days=7))
     target = Target("iqu", Environment.QA, "people")
     request = LoadRequest(job_id, target, "iqu.csv", etag=None, size_bytes=None)
     published = publish_held(
@@ -165,7 +162,7 @@ def test_held_rows_are_published_from_a_folder_of_any_usable_name(
         installation.scratch,
         NOW,
     )
-    assert published.version is not None
+    assert isinstance(published, Published)
     assert published.version.number == 2
 
 

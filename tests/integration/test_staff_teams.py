@@ -21,7 +21,8 @@ from alumniq_pipelines.core.notifications.notification import (
     Notification,
     NotificationState,
 )
-from alumniq_pipelines.services.delivery import deliver_due, resend
+from alumniq_pipelines.services.delivery import deliver_due
+from alumniq_pipelines.services.load_actions import resend
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.wiring import open_notifiers, staff_of
 from tests.servers import receiver as behaviour

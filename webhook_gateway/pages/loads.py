@@ -15,12 +15,11 @@ from alumniq_pipelines.core.loads.rejection_report import ReportFormat
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.problems.api import NoReport
 from alumniq_pipelines.core.problems.live_data import live_data, live_sentence
-from alumniq_pipelines.services.load_actions import approve, discard
 from webhook_gateway.http.downloads import download
 from webhook_gateway.pages.chart import HEIGHT, WIDTH, bars
 from webhook_gateway.pages.page_handlers import PageGuard, Visit
 from webhook_gateway.pages.timeline import timeline
-from webhook_gateway.services.load_actions import CANCELABLE, Actions
+from webhook_gateway.services.load_actions import Actions
 from webhook_gateway.services.load_queries import Scope, Status
 from webhook_gateway.services.reports import RejectionReports
 
@@ -83,7 +82,7 @@ class LoadPages:
             bars=bars(versions, self._changes(load.target), load.job_id),
             chart_size=(WIDTH, HEIGHT),
             published=published[0] if published else None,
-            can_cancel=load.state in CANCELABLE and not load.attempts,
+            can_cancel=load.is_cancelable,
             can_repeat=load.is_final and self.ledger.loads.receipt(load.job_id) is not None,
         )
 
@@ -122,20 +121,23 @@ class LoadPages:
 
     def approve(self, visit: Visit) -> Response:
         """Let a held load be published."""
-        load = self.status.known_load(self._scope(visit), visit.path("job_id"))
-        approve(self.ledger, load.job_id, visit.form["reason"], visit.actor, visit.now)
+        load = self.actions.approve(
+            self._scope(visit),
+            visit.path("job_id"),
+            visit.form["reason"],
+            visit.now,
+            actor=visit.actor,
+        )
         return RedirectResponse(f"/loads/{load.job_id}?done=approved", 303)
 
     def discard(self, visit: Visit) -> Response:
         """End a held load as failed."""
-        load = self.status.known_load(self._scope(visit), visit.path("job_id"))
-        discard(
-            self.ledger,
-            load.job_id,
+        load = self.actions.discard(
+            self._scope(visit),
+            visit.path("job_id"),
             visit.form["reason"],
-            visit.actor,
             visit.now,
-            gateway_url=self.actions.gateway_url,
+            actor=visit.actor,
         )
         return RedirectResponse(f"/loads/{load.job_id}?done=discarded", 303)
 

@@ -1,69 +1,58 @@
-"""What may be done about a load: cancel it, repeat it, send a notification again.
+"""What may be done about a load, by whom: each change is made by the pipelines' own load actions.
 
-One use case for the JSON API and for the pages; knows nothing of HTTP. Everything is conditional,
-so that doing it twice changes nothing, and written to the audit trail with its actor.
+One use case for the JSON API and for the pages; knows nothing of HTTP. What lies outside a scope
+does not exist for it.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.loads.load import Load, LoadState
-from alumniq_pipelines.core.loads.outcome import Outcome
-from alumniq_pipelines.core.notifications.load_outcome import notices_for
+from alumniq_pipelines.core.loads.load import Load
 from alumniq_pipelines.core.notifications.notification import Notification
-from alumniq_pipelines.core.problems.api import (
-    LoadCanceled,
-    NoSuchNotification,
-    NotQueued,
-    NotRepeatable,
-)
+from alumniq_pipelines.core.problems.api import NoSuchNotification, NotRepeatable
 from alumniq_pipelines.core.problems.holding import NothingArchived
-from alumniq_pipelines.core.problems.live_data import live_data
-from alumniq_pipelines.services.delivery import resend
-from alumniq_pipelines.services.load_actions import repeat
+from alumniq_pipelines.services import load_actions
 from webhook_gateway.services.load_queries import Scope, Status
-
-CANCELABLE = frozenset({LoadState.QUEUED, LoadState.REQUESTED})
-"""Before its first attempt: nothing was read yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """The use case. Raises OutageProblem where the ledger is away."""
+    """The use case. All methods raise NoSuchLoad, and OutageProblem where the ledger is away."""
 
     ledger: Ledger
     status: Status
     gateway_url: str
 
     def cancel(self, scope: Scope, job_id: str, now: datetime, *, actor: str) -> Load:
-        """End a load before it begins, and tell so; raises NoSuchLoad and NotQueued."""
+        """End a load before it begins; raises NotQueued."""
         load = self.status.known_load(scope, job_id)
-        problem = LoadCanceled()
-        outcome = Outcome(LoadState.FAILED, (str(problem),), remedy=problem.advice)
-        live = live_data(load.number, self.ledger.versions.newest(load.target))
-        watch = self.ledger.watches.get(load.target)
-        heartbeat_url = watch.heartbeat_url if watch else ""
-        notices = notices_for(
-            load, outcome, heartbeat_url=heartbeat_url, gateway_url=self.gateway_url, live=live
+        return load_actions.cancel(
+            self.ledger, load.job_id, actor, now, gateway_url=self.gateway_url
         )
-        if load.attempts or not self.ledger.loads.end(
-            load.job_id, outcome, notices, now, only_from=CANCELABLE
-        ):
-            raise NotQueued(self.status.known_load(scope, job_id).state)
-        self.ledger.audit.add(actor, "load canceled", load.job_id, now)
-        return self.status.known_load(scope, job_id)
+
+    def approve(self, scope: Scope, job_id: str, reason: str, now: datetime, *, actor: str) -> Load:
+        """Let a held load be published; raises NotHeld, ReasonMissing and LaterLoadPublished."""
+        load = self.status.known_load(scope, job_id)
+        return load_actions.approve(self.ledger, load.job_id, reason, actor, now)
+
+    def discard(self, scope: Scope, job_id: str, reason: str, now: datetime, *, actor: str) -> Load:
+        """End a held load as failed; raises NotHeld and ReasonMissing."""
+        load = self.status.known_load(scope, job_id)
+        return load_actions.discard(
+            self.ledger, load.job_id, reason, actor, now, gateway_url=self.gateway_url
+        )
 
     def repeat(self, scope: Scope, job_id: str, now: datetime, *, actor: str) -> Load:
-        """Load what another load read once more, from the archive, and tell the same people.
+        """Load what another load read once more, from the archive, and notify the same people.
 
-        Raises NoSuchLoad, and NotRepeatable where the other did not end or never read its file.
+        Raises NotRepeatable where the other did not end or never read its file.
         """
         load = self.status.known_load(scope, job_id)
         if not load.is_final:
             raise NotRepeatable
         try:
-            return repeat(self.ledger, load.job_id, actor, now, notify_customer=True)
+            return load_actions.repeat(self.ledger, load.job_id, actor, now, notify_customer=True)
         except NothingArchived:
             raise NotRepeatable from None
 
@@ -72,11 +61,10 @@ class Actions:
     ) -> Notification:
         """Send a notification again, with the same id and bytes.
 
-        Raises NoSuchLoad, NoSuchNotification where the scope shows no such one, and
-        NotificationUnderWay.
+        Raises NoSuchNotification where the scope shows no such one, and NotificationUnderWay.
         """
         load = self.status.known_load(scope, job_id)
         shown = {notification.id for notification in self.status.notifications(scope, load)}
         if notification_id not in shown:
             raise NoSuchNotification
-        return resend(self.ledger, notification_id, actor, now)
+        return load_actions.resend(self.ledger, notification_id, actor, now)

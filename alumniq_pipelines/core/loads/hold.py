@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal, assert_never
 
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.check_result import Cause, Counts
@@ -58,22 +59,27 @@ class Hold:
     remarks: tuple[Cause, ...] = ()
 
 
-def decision_due(hold: Hold, *, is_superseded: bool, now: datetime) -> Decision | None:
+Ending = Literal[Decision.DISCARDED, Decision.EXPIRED, Decision.SUPERSEDED]
+"""What ends a held load unpublished."""
+
+
+def decision_due(hold: Hold, *, is_superseded: bool, now: datetime) -> Ending | None:
     """Decide on a hold that nobody decided on; None as long as it may wait."""
     if is_superseded:
         return Decision.SUPERSEDED
     return Decision.EXPIRED if hold.expires_at <= now else None
 
 
-def why_not_published(decision: Decision, hold: Hold, live: LiveData, reason: str = "") -> Problem:
-    """Say to the customer why a held load ends without having been published."""
-    match decision:
+def why_not_published(ending: Ending, hold: Hold, live: LiveData, reason: str = "") -> Problem:
+    """Return the problem that tells the customer why a held load ends unpublished."""
+    match ending:
         case Decision.DISCARDED:
             return HoldDiscarded(hold.reasons, reason, live)
         case Decision.EXPIRED:
             return HoldExpired(hold.reasons, (hold.expires_at - hold.held_at).days, live)
-        case _:
+        case Decision.SUPERSEDED:
             return HoldSuperseded(hold.reasons)
+    assert_never(ending)
 
 
 def commands(job_id: JobId) -> Sequence[str]:

@@ -29,6 +29,8 @@ class LoadState(StrEnum):
 
 UNDERWAY_STATES = frozenset({LoadState.QUEUED, LoadState.REQUESTED, LoadState.RUNNING})
 FINAL_STATES = frozenset({LoadState.SUCCEEDED, LoadState.FAILED})
+CANCELABLE_STATES = frozenset({LoadState.QUEUED, LoadState.REQUESTED})
+"""Before the first attempt: nothing was read yet."""
 
 ALLOWED_TRANSITIONS: dict[LoadState, frozenset[LoadState]] = {
     LoadState.QUEUED: frozenset({LoadState.REQUESTED, LoadState.RUNNING, *FINAL_STATES}),
@@ -115,6 +117,11 @@ class Load:
     def is_final(self) -> bool:
         """Whether an outcome stands."""
         return self.state in FINAL_STATES
+
+    @property
+    def is_cancelable(self) -> bool:
+        """Whether nothing was read yet: no attempt has begun."""
+        return self.state in CANCELABLE_STATES and not self.attempts
 
 
 def new_job_id() -> JobId:

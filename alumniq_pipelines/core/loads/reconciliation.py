@@ -156,9 +156,8 @@ def _success(attempt: AttemptRecord) -> Outcome:
         return Outcome(LoadState.SUCCEEDED, is_superseded=True)
     return Outcome(
         LoadState.SUCCEEDED,
-        (),
-        attempt.counts,
-        attempt.changes,
+        counts=attempt.counts,
+        changes=attempt.changes,
         is_unchanged=attempt.result is AttemptResult.UNCHANGED,
         remarks=attempt.remarks,
     )
@@ -173,7 +172,11 @@ def _outcome(attempts: Sequence[AttemptRecord], run: Run) -> Outcome | None:
         return _success(done[-1])
     if last.result is AttemptResult.REFUSED:
         return Outcome(
-            LoadState.FAILED, last.errors, last.counts, last.changes, remarks=last.remarks
+            LoadState.FAILED,
+            errors=last.errors,
+            counts=last.counts,
+            changes=last.changes,
+            remarks=last.remarks,
         )
     if last.result is AttemptResult.MISCONFIGURED:
         return Outcome(LoadState.FAILED, (str(Misconfigured()),))

@@ -1,4 +1,4 @@
-"""Settling a load: look at its latest run, decide, carry it out; the sensors' common act."""
+"""Reconciling a load with its runs: look at the latest one, decide, carry it out."""
 
 import logging
 import shutil
@@ -22,11 +22,10 @@ from alumniq_pipelines.core.loads.reconciliation import (
     Wait,
     decide,
 )
-from alumniq_pipelines.core.notifications.load_outcome import notices_for
-from alumniq_pipelines.core.problems.live_data import live_data
 from alumniq_pipelines.core.problems.outage import Misconfigured, WarehouseUnavailable
 from alumniq_pipelines.core.problems.setup import FeedDisabled, FeedGone
 from alumniq_pipelines.defs.run_records import latest_run, to_run
+from alumniq_pipelines.services.load_actions import end_load
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.warehouse_wiring import open_warehouse
 from alumniq_pipelines.wiring import staff_of
@@ -41,7 +40,7 @@ NO_RUN = "none"
 
 @dataclass(frozen=True, slots=True)
 class LoadReconciler:
-    """What settling works with."""
+    """Brings loads into line with Dagster's runs of them."""
 
     ledger: Ledger
     instance: dg.DagsterInstance
@@ -62,12 +61,12 @@ class LoadReconciler:
                 return "left"
         attempts = self.ledger.loads.attempts(load.job_id)
         now = datetime.now(UTC)
-        decided = decide(load, attempts, run, now)
-        match decided:
+        decision = decide(load, attempts, run, now)
+        match decision:
             case Wait():
                 return "left"
             case Finish(outcome):
-                self._end_load(load, outcome, attempts, now)
+                self._finish(load, outcome, attempts, now)
                 return "ended"
             case Requeue():
                 self.ledger.loads.requeue(load.job_id, now)
@@ -75,7 +74,7 @@ class LoadReconciler:
             case MarkRunFailed():
                 self._fail_dead_run(record)
                 return "declared dead"
-        assert_never(decided)
+        assert_never(decision)
 
     def fail_orphaned(self, load: Load, *, is_broken: bool = False) -> str:
         """End a load whose feed has no field map: our fault, and nothing to try again.
@@ -92,7 +91,7 @@ class LoadReconciler:
             load.job_id, attempt_record.number, AttemptResult.MISCONFIGURED, now, errors=[message]
         )
         outcome = Outcome(LoadState.FAILED, (str(Misconfigured()),))
-        self._end_load(load, outcome, loads.attempts(load.job_id), now)
+        self._finish(load, outcome, loads.attempts(load.job_id), now)
         return "ended without a field map"
 
     def _worker_died(self, record: RunRecord) -> bool:
@@ -150,24 +149,27 @@ class LoadReconciler:
         if not checked or checked[-1].check is None or load.request.dry_run:
             return False
         warehouse = open_warehouse(self.settings)
-        done = find_published_result(load, checked[-1].check, warehouse)
-        if done is None or done.version is None:
+        published = find_published_result(load, checked[-1].check, warehouse)
+        if published is None:
             return False
-        self.ledger.versions.record(done.version, now)
+        self.ledger.versions.record(published.version, now)
         self.ledger.loads.mark_published(load.job_id, checked[-1].number, now)
         return True
 
-    def _end_load(
+    def _finish(
         self, load: Load, outcome: Outcome, attempts: Sequence[AttemptRecord], now: datetime
     ) -> None:
-        watch = self.ledger.watches.get(load.target)
-        url = watch.heartbeat_url if watch else ""
-        staff, gateway = staff_of(self.settings), self.settings.gateway_url
-        live = live_data(load.number, self.ledger.versions.newest(load.target))
-        notices = notices_for(load, outcome, attempts, staff, url, gateway, live)
         # No run works in it any more, and one that was killed has left the customer's rows there.
         shutil.rmtree(self.settings.scratch_dir / load.job_id, ignore_errors=True)
-        self.ledger.loads.end(load.job_id, outcome, notices, now)
+        end_load(
+            self.ledger,
+            load,
+            outcome,
+            now,
+            gateway_url=self.settings.gateway_url,
+            attempts=attempts,
+            staff=staff_of(self.settings),
+        )
 
     def _fail_dead_run(self, record: RunRecord | None) -> None:
         if record:

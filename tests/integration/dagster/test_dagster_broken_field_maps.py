@@ -89,8 +89,8 @@ def staff_mail(installation: Installation) -> Iterator[tuple[str, str]]:
 
 
 def reconciled(installation: Installation, load: Load) -> Load:
-    settling = LoadReconciler(installation.ledger, installation.instance, installation.settings)
-    settling.reconcile(installation.again(load))
+    reconciler = LoadReconciler(installation.ledger, installation.instance, installation.settings)
+    reconciler.reconcile(installation.again(load))
     return installation.again(load)
 
 

@@ -21,8 +21,8 @@ def dry(installation: Installation) -> Load:
 def reconciled(installation: Installation, load: Load) -> Load:
     """Run a load, and do what the outcome sensors do then."""
     installation.execute(load)
-    settling = LoadReconciler(installation.ledger, installation.instance, installation.settings)
-    settling.reconcile(installation.again(load))
+    reconciler = LoadReconciler(installation.ledger, installation.instance, installation.settings)
+    reconciler.reconcile(installation.again(load))
     return installation.again(load)
 
 

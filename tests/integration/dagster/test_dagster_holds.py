@@ -41,8 +41,8 @@ def published(installation: Installation, content: str = HEADER + ROWS) -> Load:
 
 
 def reconciled(installation: Installation, load: Load) -> Load:
-    settling = LoadReconciler(installation.ledger, installation.instance, installation.settings)
-    settling.reconcile(installation.again(load))
+    reconciler = LoadReconciler(installation.ledger, installation.instance, installation.settings)
+    reconciler.reconcile(installation.again(load))
     return installation.again(load)
 
 

@@ -130,8 +130,8 @@ def test_a_dead_mans_switch_elsewhere_hears_of_the_start_and_end_of_a_load(
     installation.put(HEADER + ROWS)
     load = installation.accept()
     assert installation.execute(load).success
-    settling = LoadReconciler(installation.ledger, installation.instance, installation.settings)
-    settling.reconcile(installation.again(load))
+    reconciler = LoadReconciler(installation.ledger, installation.instance, installation.settings)
+    reconciler.reconcile(installation.again(load))
     notifications = installation.ledger.notifications.of(load.job_id)
     beats = {
         notification.notice.destination

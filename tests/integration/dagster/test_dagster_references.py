@@ -48,8 +48,8 @@ def loaded(installation: Installation) -> tuple[Load, dg.AssetCheckEvaluation]:
     installation.put(FUNDS, "designations.csv")
     load = installation.accept("designations.csv", DESIGNATIONS)
     run = installation.execute(load)
-    settling = LoadReconciler(installation.ledger, installation.instance, installation.settings)
-    settling.reconcile(installation.again(load))
+    reconciler = LoadReconciler(installation.ledger, installation.instance, installation.settings)
+    reconciler.reconcile(installation.again(load))
     evaluations = {
         evaluation.check_name: evaluation for evaluation in run.get_asset_check_evaluations()
     }

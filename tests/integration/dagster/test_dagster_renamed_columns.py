@@ -61,8 +61,8 @@ def loaded(installation: Installation, email: str | None, first_name: str = "Ann
 
 def reconciled(installation: Installation, load: Load) -> Load:
     installation.execute(load)
-    settling = LoadReconciler(installation.ledger, installation.instance, installation.settings)
-    settling.reconcile(installation.again(load))
+    reconciler = LoadReconciler(installation.ledger, installation.instance, installation.settings)
+    reconciler.reconcile(installation.again(load))
     return installation.again(load)
 
 

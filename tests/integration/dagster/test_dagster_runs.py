@@ -51,8 +51,8 @@ def results(installation: Installation, load: Load) -> Sequence[AttemptResult | 
 
 def reconciled(installation: Installation, load: Load) -> Load:
     """Do what the outcome sensors do once a run has ended."""
-    settling = LoadReconciler(installation.ledger, installation.instance, installation.settings)
-    settling.reconcile(installation.again(load))
+    reconciler = LoadReconciler(installation.ledger, installation.instance, installation.settings)
+    reconciler.reconcile(installation.again(load))
     return installation.again(load)
 
 

@@ -9,9 +9,10 @@ from alumniq_pipelines.adapters.bucket.folder import FolderBucket
 from alumniq_pipelines.checking.decompress import DEFAULT_LIMITS, Limits
 from alumniq_pipelines.core.feeds.field_map import FieldMap, Thresholds
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, LoadState
+from alumniq_pipelines.core.loads.load_result import Held, LoadResult, Published, Rejected
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import Warehouse
-from alumniq_pipelines.services.load import NEVER_HELD, LoadResult, run_load
+from alumniq_pipelines.services.load import NEVER_HELD, run_load
 from alumniq_pipelines.services.load_files import LoadFile
 from tests.integration.loading.conftest import NOW
 
@@ -52,9 +53,8 @@ class Installation:
         )
         load = Load(number, request, LoadState.RUNNING, 1, NOW)
         return run_load(
-            load,
+            LoadFile(load=load, bucket=self.bucket, archive=self.archive),
             self.people,
-            LoadFile(load, self.bucket, self.archive),
             self.warehouse,
             self.scratch,
             max_rejected=max_rejected,
@@ -63,6 +63,30 @@ class Installation:
             limits=limits,
             thresholds=thresholds,
         )
+
+    def publish(
+        self,
+        number: int = 1,
+        customer: str = "iqu",
+        max_rejected: int = 0,
+        thresholds: Thresholds = NEVER_HELD,
+    ) -> Published:
+        """Load the delivered file, and see that it is published."""
+        result = self.load(number, customer, max_rejected, thresholds=thresholds)
+        assert isinstance(result, Published)
+        return result
+
+    def hold(self, number: int, thresholds: Thresholds = NEVER_HELD) -> Held:
+        """Load the delivered file, and see that it is held."""
+        result = self.load(number, thresholds=thresholds)
+        assert isinstance(result, Held)
+        return result
+
+    def reject(self, number: int = 1, customer: str = "iqu", max_rejected: int = 0) -> Rejected:
+        """Load the delivered file, and see that too many of its rows are rejected."""
+        result = self.load(number, customer, max_rejected)
+        assert isinstance(result, Rejected)
+        return result
 
     def rows(self, customer: str = "iqu") -> Sequence[tuple[object, ...]]:
         """Ask the live version."""

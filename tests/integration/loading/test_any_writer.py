@@ -63,7 +63,7 @@ def test_any_table_by_any_legal_writer_is_published_as_itself(table: Table, writ
         warehouse = DuckDBWarehouse(Path(folder, "warehouse"))
         installation = Installation(Path(folder), people(writer.delimiter), warehouse)
         installation.deliver(writer.packed(table))
-        result = installation.load()
+        result = installation.publish()
         assert result.check_result.is_clean
         found = warehouse.query("iqu", "qa", f"SELECT {', '.join(NAMES)} FROM people")[1]
     assert [list(row) for row in found] == published(table)

@@ -31,7 +31,7 @@ def installation(tmp_path: Path, people: FieldMap, warehouse: Warehouse) -> Iter
     """Give an installation whose live version has values in every column but `nation`."""
     given = Installation(tmp_path, people, warehouse)
     given.deliver(GOOD)
-    assert given.load().version is not None
+    given.publish()
     yield given
     assert not list(given.scratch.iterdir())
 
@@ -55,13 +55,10 @@ def test_a_column_that_is_gone_holds_the_load_by_name_whatever_the_thresholds_ar
     installation: Installation,
 ) -> None:
     installation.deliver(without("email"))
-    result = installation.load(2)
-    assert result.version is None
-    assert result.held is not None
-    [reason] = result.reasons_held
+    result = installation.hold(2)
+    [reason] = result.reasons
     live = "The column `email` was filled in 60 % of the rows of the live version"
     assert reason == f"{live} and is absent from this file."
-    assert result.changes is not None
     assert result.changes.emptied == (EmptiedColumn("email", 3, is_absent=True),)
     assert [row[0] for row in installation.rows()] == ["001", "002", "003", "004", "005"]
 
@@ -70,7 +67,7 @@ def test_a_column_that_is_blank_throughout_holds_the_load_by_name(
     installation: Installation,
 ) -> None:
     installation.deliver(blank("born"))
-    [reason] = installation.load(2, thresholds=Thresholds()).reasons_held
+    [reason] = installation.hold(2, thresholds=Thresholds()).reasons
     live = "The column `born` was filled in 20 % of the rows of the live version"
     assert reason == f"{live} and has no value in this file."
 
@@ -78,13 +75,13 @@ def test_a_column_that_is_blank_throughout_holds_the_load_by_name(
 def test_a_column_of_blanks_only_is_blank(installation: Installation) -> None:
     rows = (line.rsplit(",", 1)[0] + ",  " for line in GOOD.splitlines()[1:])
     installation.deliver(HEADER + "".join(f"{row}\n" for row in rows))
-    [reason] = installation.load(2).reasons_held
+    [reason] = installation.hold(2).reasons
     assert reason.startswith("The column `shoe__c` was filled in 20 %")
 
 
 def test_a_column_left_with_its_default_alone_has_no_value(installation: Installation) -> None:
     installation.deliver(without("visits"))
-    [reason] = installation.load(2).reasons_held
+    [reason] = installation.hold(2).reasons
     assert reason.startswith("The column `visits` was filled in 20 %")
 
 
@@ -92,38 +89,38 @@ def test_a_column_filled_with_its_default_throughout_is_not_emptied(
     installation: Installation,
 ) -> None:
     installation.deliver(re.sub(r"(?m)^(\d+,\w+),\d*,", r"\1,0,", GOOD))
-    assert installation.load(2, thresholds=Thresholds()).version is not None
+    installation.publish(2, thresholds=Thresholds())
 
 
 def test_a_senders_own_column_that_is_gone_holds_the_load_too(installation: Installation) -> None:
     installation.deliver(without("shoe__c"))
-    [reason] = installation.load(2).reasons_held
+    [reason] = installation.hold(2).reasons
     assert "`shoe__c`" in reason
     assert "absent" in reason
 
 
 def test_a_senders_own_column_in_other_letters_is_not_gone(installation: Installation) -> None:
     installation.deliver(GOOD.replace("shoe__c", "SHOE__C"))
-    assert installation.load(2).version is not None
+    installation.publish(2)
 
 
 def test_a_column_that_never_had_a_value_may_be_absent_or_come(installation: Installation) -> None:
     installation.deliver(GOOD.replace("Lee", "Loe"))
-    assert installation.load(2).version is not None
+    installation.publish(2)
     with_nation = [line + (",nation" if not n else ",USA") for n, line in enumerate(GOOD.split())]
     installation.deliver("\n".join(with_nation) + "\n")
-    assert installation.load(3).version is not None
+    installation.publish(3)
 
 
 def test_one_value_is_left_and_nothing_holds_the_load(installation: Installation) -> None:
     installation.deliver(GOOD.replace("lee@example.edu", "").replace("doe@example.edu", ""))
-    assert installation.load(2).version is not None
+    installation.publish(2)
 
 
 def test_a_first_load_is_held_for_no_column(tmp_path: Path, people: FieldMap) -> None:
     given = Installation(tmp_path / "new", people, DuckDBWarehouse(tmp_path / "warehouse-of-none"))
     given.deliver(without("email"))
-    assert given.load().version is not None
+    given.publish()
 
 
 def test_a_column_that_left_the_field_map_is_gone_on_purpose(installation: Installation) -> None:
@@ -132,15 +129,15 @@ def test_a_column_that_left_the_field_map_is_gone_on_purpose(installation: Insta
     changed = schema.model_copy(update={"fields": remaining})
     installation.people = installation.people.model_copy(update={"table_schema": changed})
     installation.deliver(GOOD.replace("Lee", "Loe"))
-    assert installation.load(2).version is not None
+    installation.publish(2)
 
 
 def test_all_that_would_be_lost_is_named_beside_the_thresholds(installation: Installation) -> None:
     rows = [line.split(",") for line in GOOD.splitlines()[:2]]
     installation.deliver("".join(f"{row[0]},{row[1]}\n" for row in rows))
-    result = installation.load(2, thresholds=Thresholds())
+    result = installation.hold(2, thresholds=Thresholds())
     named = ("visits", "born", "email", "shoe__c")
-    assert [name in reason for name, reason in zip(named, result.reasons_held, strict=False)] == [
+    assert [name in reason for name, reason in zip(named, result.reasons, strict=False)] == [
         True
     ] * len(named)
-    assert "rows removed" in result.reasons_held[len(named)]
+    assert "rows removed" in result.reasons[len(named)]

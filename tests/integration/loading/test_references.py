@@ -20,17 +20,17 @@ from alumniq_pipelines.checking.rejection_report import write_report
 from alumniq_pipelines.checking.step_timer import StepTimer
 from alumniq_pipelines.checking.structure.block import Positions
 from alumniq_pipelines.core.feeds.field_map import FieldMap, ForeignKey
+from alumniq_pipelines.core.loads.load_result import Published, Rejected
 from alumniq_pipelines.core.loads.progress import ignore_progress
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import LiveRows, Warehouse
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.services.file_check import check_file
-from alumniq_pipelines.services.load import LoadResult
 from tests.integration.loading.conftest import NOW
 from tests.integration.loading.installation import Installation
 
 Fields = Sequence[Mapping[str, Any]]
-Deliver = Callable[..., LoadResult]
+Deliver = Callable[..., Published | Rejected]
 Write = Callable[[str | bytes], Path]
 
 
@@ -63,18 +63,19 @@ def deliver(tmp_path: Path, warehouse: Warehouse) -> Deliver:
 
     def write_feed_file(
         feed: FieldMap, content: str, customer: str = "iqu", max_rejected: int = 0
-    ) -> LoadResult:
+    ) -> Published | Rejected:
         number = next(numbers)
         installation = Installation(tmp_path / str(number), feed, warehouse)
         installation.deliver(content, customer)
         result = installation.load(number, customer, max_rejected)
+        assert isinstance(result, Published | Rejected)
         assert not list(installation.scratch.iterdir())
         return result
 
     return write_feed_file
 
 
-def rejection_messages(result: LoadResult) -> list[tuple[int | None, str | None, str]]:
+def rejection_messages(result: Published | Rejected) -> list[tuple[int | None, str | None, str]]:
     """List what was told of rows: line, column and message."""
     rejections = result.check_result.rejections
     assert {rejection.code for rejection in rejections} <= {"foreign-key"}
@@ -90,12 +91,12 @@ def test_a_row_whose_key_matches_no_live_row_is_rejected(deliver: Deliver) -> No
     assert result.check_result.rejections[0].advice == (
         "Send the missing rows of that feed first, or mend the value."
     )
-    assert result.version is None
+    assert isinstance(result, Rejected)
     assert result.check_result.counts.rows_rejected == 2
     (cause,) = result.check_result.causes
     assert (cause.code, cause.column, cause.count, cause.first_line) == ("foreign-key", "xid", 2, 3)
     published = deliver(strict, "degree,xid\na,001\nb,1\n", max_rejected=1)
-    assert published.version is not None
+    assert isinstance(published, Published)
     assert published.version.rows == 1
 
 
@@ -104,7 +105,7 @@ def test_a_reference_warning_keeps_the_row_and_is_reported(deliver: Deliver, sev
     rules = {"severity": severity} if severity else {}
     deliver(PEOPLE, "xid\n001\n")
     result = deliver(degrees(refers("xid", "people", "xid", **rules)), "degree,xid\na,1\nb,001\n")
-    assert result.version is not None
+    assert isinstance(result, Published)
     assert result.check_result.is_clean
     (remark,) = result.check_result.remarks
     assert (remark.code, remark.severity) == ("foreign-key", severity or "warning")
@@ -120,7 +121,7 @@ def test_references_to_a_feed_without_live_data_are_not_checked_and_a_note_says_
         refers("school", "lists", "code", severity="error", where={"list": "school"}),
     )
     result = deliver(strict, "degree,xid,school\na,1,AS\n")
-    assert result.version is not None
+    assert isinstance(result, Published)
     assert result.check_result.notes[-2:] == (
         "The feed people has nothing live yet: references to it were not checked.",
         "The feed lists has nothing live yet: references to it were not checked.",
@@ -150,9 +151,9 @@ def test_what_is_live_can_be_asked_for_again(
     deliver: Deliver, warehouse: Warehouse, tmp_path: Path
 ) -> None:
     """As where one feed refers to two, and one of these to the other."""
-    version = deliver(PEOPLE, "xid\n001\n").version
-    assert version
-    reference_sources = LiveReferences(warehouse, version.target, tmp_path / "partners")
+    result = deliver(PEOPLE, "xid\n001\n")
+    assert isinstance(result, Published)
+    reference_sources = LiveReferences(warehouse, result.version.target, tmp_path / "partners")
     found = [reference_sources.rows_of("people", ["xid"]) for _ in range(2)]
     assert all(isinstance(rows, ReferencedRows) and rows.database.exists() for rows in found)
 
@@ -201,7 +202,7 @@ def test_a_live_version_of_an_older_field_map_may_lack_the_column(deliver: Deliv
         degrees(refers("school", "lists", "code", severity="error", where={"list": "school"})),
         "degree,school\na,XX\n",
     )
-    assert result.version is not None
+    assert isinstance(result, Published)
     assert result.check_result.notes[-1] == (
         "`school` was not checked: what is live of the feed lists has no `list`."
     )
@@ -213,8 +214,8 @@ def test_a_version_that_replaces_the_live_one_meanwhile_is_not_mixed_in(
     """What was lent is one version, also where it is rolled back just then."""
     first = deliver(PEOPLE, "xid\n001\n")
     second = deliver(PEOPLE, "xid\n002\n")
-    assert first.version
-    assert second.version
+    assert isinstance(first, Published)
+    assert isinstance(second, Published)
     target, number = second.version.target, first.version.number
     lend = type(warehouse).live_rows
 
@@ -244,8 +245,9 @@ def test_a_version_that_is_removed_meanwhile_is_read_to_the_end(
 ) -> None:
     """From PostgreSQL, rows are copied before they are looked up."""
     assert isinstance(warehouse, DuckDBWarehouse)
-    first = deliver(PEOPLE, "xid\n001\n").version
-    assert first
+    result = deliver(PEOPLE, "xid\n001\n")
+    assert isinstance(result, Published)
+    first = result.version
     find = OtherRows.orphans
 
     def removed_then_found(itself: OtherRows, key: ForeignKey) -> Iterator[Positions]:

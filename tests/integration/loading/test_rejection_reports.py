@@ -307,9 +307,8 @@ def loaded(people: FieldMap, folder: Path, max_rejected: int, *, dry_run: bool) 
     load = Load(1, request, LoadState.RUNNING, 1, NOW)
     bucket = FolderBucket(folder / "bucket", settle_seconds=0)
     run_load(
-        load,
+        LoadFile(load=load, bucket=bucket, archive=FolderArchive(folder / "archive")),
         people,
-        LoadFile(load, bucket, FolderArchive(folder / "archive")),
         DuckDBWarehouse(folder / "warehouse"),
         folder / "scratch",
         max_rejected=max_rejected,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,12 +15,15 @@ from alumniq_pipelines.checking.check import CheckOptions, check_received_file
 from alumniq_pipelines.checking.decompress import DEFAULT_LIMITS, Limits
 from alumniq_pipelines.checking.step_timer import StepTimer
 from alumniq_pipelines.core.feeds.field_map import FieldMap, Thresholds
+from alumniq_pipelines.core.loads.archive import Receipt, received_name
 from alumniq_pipelines.core.loads.check_result import Counts
+from alumniq_pipelines.core.loads.load_result import Refused, Superseded
 from alumniq_pipelines.core.loads.progress import ignore_progress
-from alumniq_pipelines.core.loads.warehouse import Warehouse
+from alumniq_pipelines.core.loads.warehouse import Version, Warehouse
 from alumniq_pipelines.core.problems.file import FileGone, FileProblem
-from alumniq_pipelines.core.problems.outage import ScratchUnavailable
+from alumniq_pipelines.core.problems.outage import ScratchUnavailable, WarehouseUnavailable
 from alumniq_pipelines.core.problems.packing import ExpandsTooFar
+from alumniq_pipelines.core.problems.request import UnusableFilename
 from tests.integration.loading.installation import Installation
 
 HEADER = "xid,lastName,visits,born\n"
@@ -37,12 +41,13 @@ def installation(tmp_path: Path, people: FieldMap, warehouse: Warehouse) -> Iter
 
 def test_a_good_file_is_published_typed(installation: Installation) -> None:
     installation.deliver(GOOD)
-    result = installation.load()
+    result = installation.publish()
     assert installation.rows() == [("001", 3, date(1970, 5, 1)), ("002", 0, None)]
-    assert result.version is not None
     assert result.version.rows == result.check_result.counts.rows_accepted == 2
-    assert result.size_bytes == len(GOOD)
-    assert result.sha256 == result.version.sha256 == hashlib.sha256(GOOD.encode()).hexdigest()
+    assert result.file is not None
+    assert result.file.size_bytes == len(GOOD)
+    digest = hashlib.sha256(GOOD.encode()).hexdigest()
+    assert result.file.receipt.sha256 == result.version.sha256 == digest
     steps = ["fetch", "decode", "examine", "stage", "judge", "publish"]
     assert list(result.seconds) == steps
     assert [step for step, fraction in installation.progress_calls if fraction == 0] == steps
@@ -53,21 +58,19 @@ def test_the_file_that_lies_there_now_is_loaded_with_its_own_etag(
     installation: Installation,
 ) -> None:
     installation.deliver(GOOD)
-    result = installation.load()
+    result = installation.publish()
     stored = installation.bucket.head("qa/warehouse/iqu.csv")
-    assert result.version is not None
     assert stored is not None
     assert result.version.etag == stored.etag
+    assert result.file is not None
+    assert result.file.receipt.etag == stored.etag
 
 
 def test_rejected_rows_leave_the_live_version_as_it_is(installation: Installation) -> None:
     installation.deliver(GOOD)
     installation.load(1)
     installation.deliver(BAD)
-    result = installation.load(2)
-    assert result.version is None
-    assert result.superseded_by is None
-    assert result.check_result.counts.rows_rejected == 2
+    assert installation.reject(2).check_result.counts.rows_rejected == 2
     assert [row[0] for row in installation.rows()] == ["001", "002"]
 
 
@@ -75,7 +78,7 @@ def test_a_load_is_compared_with_the_live_version(installation: Installation) ->
     installation.deliver(GOOD)
     installation.load()
     installation.deliver(HEADER + "001,Lee,3,1970-05-01\n002,Roe,4,\n003,Poe,,\n")
-    changes = installation.load(number=2).changes
+    changes = installation.publish(number=2).changes
     assert changes is not None
     assert (changes.added, changes.changed, changes.removed, changes.unchanged) == (1, 1, 0, 1)
 
@@ -90,17 +93,14 @@ def test_lost_zeros_are_detected_against_the_live_version_and_listed_as_hold_rea
         "`xid` has lost leading zeros in 2 rows: filled up to 3 characters, they are keys of your "
         "live data. A spreadsheet drops zeros: format the column as text before saving."
     )
-    result = installation.load(2, thresholds=Thresholds())
+    result = installation.hold(2, thresholds=Thresholds())
     assert result.check_result.hints == (hint,)
-    assert result.reasons_held[1:] == (hint,)
-    assert result.version is None
+    assert result.reasons[1:] == (hint,)
 
 
 def test_within_the_budget_the_accepted_rows_are_published(installation: Installation) -> None:
     installation.deliver(BAD)
-    result = installation.load(max_rejected=2)
-    assert result.version is not None
-    assert result.version.rows == 2
+    assert installation.publish(max_rejected=2).version.rows == 2
     assert installation.rows() == [("001", 3, date(1970, 5, 1)), ("004", 4, None)]
 
 
@@ -128,35 +128,35 @@ def test_rows_of_a_file_with_too_many_misshapen_rows_are_checked_but_not_stored(
 
 def test_a_table_is_never_emptied_by_a_budget(installation: Installation) -> None:
     installation.deliver(HEADER + "001,,3,\n")
-    assert installation.load(max_rejected=5).version is None
+    assert installation.reject(max_rejected=5).check_result.counts.rows_accepted == 0
 
 
 def test_a_repeated_load_answers_its_own_version(installation: Installation) -> None:
     installation.deliver(GOOD)
-    first = installation.load(1)
+    first = installation.publish(1)
     installation.deliver(BAD)
-    again = installation.load(1)
+    again = installation.publish(1)
     assert again.version == first.version
     assert again.check_result.counts == first.check_result.counts
+    assert again.file is None
 
 
 def test_a_load_behind_a_later_one_is_superseded(installation: Installation) -> None:
     installation.deliver(GOOD)
     installation.load(5)
     installation.deliver(HEADER + "009,Old,,\n")
-    result = installation.load(4)
-    assert result.version is None
-    assert result.superseded_by == 5
+    assert installation.load(4) == Superseded(by=5)
     assert len(installation.rows()) == 2
 
 
 def test_a_compressed_file_is_known_by_its_content(installation: Installation) -> None:
     packed = gzip.compress(GOOD[:30].encode()) + gzip.compress(GOOD[30:].encode())
     installation.deliver(packed)
-    result = installation.load()
+    result = installation.publish()
     assert len(installation.rows()) == 2
-    assert result.size_bytes == len(packed)
-    assert result.sha256 == hashlib.sha256(packed).hexdigest()
+    assert result.file is not None
+    assert result.file.size_bytes == len(packed)
+    assert result.file.receipt.sha256 == hashlib.sha256(packed).hexdigest()
 
 
 def test_customers_do_not_meet(installation: Installation) -> None:
@@ -169,20 +169,72 @@ def test_customers_do_not_meet(installation: Installation) -> None:
 
 
 def test_a_file_that_is_gone_is_reported(installation: Installation) -> None:
-    with pytest.raises(FileGone):
-        installation.load()
+    result = installation.load()
+    assert isinstance(result, Refused)
+    assert isinstance(result.problem, FileGone)
+    assert result.receipt is None
 
 
-def test_an_unusable_file_is_raised(installation: Installation) -> None:
-    installation.deliver(HEADER + '001,"Lee,3,\n')
-    with pytest.raises(FileProblem):
+def test_an_unusable_file_is_refused_with_its_receipt_and_archived(
+    installation: Installation, tmp_path: Path
+) -> None:
+    content = HEADER + '001,"Lee,3,\n'
+    installation.deliver(content)
+    result = installation.load()
+    assert isinstance(result, Refused)
+    assert isinstance(result.problem, FileProblem)
+    stored = installation.bucket.head("qa/warehouse/iqu.csv")
+    assert stored is not None
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    assert result.receipt == Receipt(digest, stored.etag)
+    assert installation.archive.get(received_name(digest), tmp_path / "copy")
+
+
+def test_a_filename_that_leads_elsewhere_is_refused(installation: Installation) -> None:
+    result = installation.load(customer="../iqu")
+    assert isinstance(result, Refused)
+    assert isinstance(result.problem, UnusableFilename)
+    assert result.receipt is None
+
+
+def test_a_file_is_archived_also_where_a_fault_of_ours_ends_its_check(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    installation.deliver(GOOD)
+
+    def is_away(*_: object) -> None:
+        reason = "It is away."
+        raise WarehouseUnavailable(reason)
+
+    monkeypatch.setattr(type(installation.warehouse), "live_rows", is_away)
+    with pytest.raises(WarehouseUnavailable):
         installation.load()
+    digest = hashlib.sha256(GOOD.encode()).hexdigest()
+    assert installation.archive.get(received_name(digest), tmp_path / "copy")
+
+
+def test_a_file_is_archived_before_its_rows_are_published(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    installation.deliver(GOOD)
+    digest = hashlib.sha256(GOOD.encode()).hexdigest()
+    archived: list[bool] = []
+    publish = type(installation.warehouse).publish
+
+    def look_and_publish(*arguments: Any, **named: Any) -> Version:
+        archived.append(installation.archive.get(received_name(digest), tmp_path / "copy"))
+        return publish(*arguments, **named)
+
+    monkeypatch.setattr(type(installation.warehouse), "publish", look_and_publish)
+    installation.publish()
+    assert archived == [True]
 
 
 def test_a_bomb_is_refused_before_it_fills_the_disk(installation: Installation) -> None:
     installation.deliver(gzip.compress(HEADER.encode() + b"\0" * 3_000_000))
-    with pytest.raises(ExpandsTooFar):
-        installation.load(limits=Limits(max_bytes=1_000_000))
+    result = installation.load(limits=Limits(max_bytes=1_000_000))
+    assert isinstance(result, Refused)
+    assert isinstance(result.problem, ExpandsTooFar)
 
 
 @contextmanager
@@ -203,4 +255,4 @@ def test_a_full_disk_is_an_outage_of_ours(installation: Installation, size: int)
     installation.deliver(HEADER + rows)
     with files_no_larger_than(size), pytest.raises(ScratchUnavailable):
         installation.load()
-    assert installation.load().check_result.counts.rows_accepted == 3_000
+    assert installation.publish().check_result.counts.rows_accepted == 3_000

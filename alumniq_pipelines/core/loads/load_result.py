@@ -1,0 +1,215 @@
+"""What came of a load: one class per case, each with only what is known in that case.
+
+What the ledger records of a result, and what its customer reads, follows from it by the functions
+below. Add a case here, and mypy names every place that must decide about it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from alumniq_pipelines.core.loads.archive import Receipt
+from alumniq_pipelines.core.loads.check_result import CheckResult, file_note, format_errors
+from alumniq_pipelines.core.loads.diff import Changes
+from alumniq_pipelines.core.loads.hold import HeldRows, Hold
+from alumniq_pipelines.core.loads.outcome import AttemptResult, CheckRecord
+from alumniq_pipelines.core.loads.warehouse import Version
+from alumniq_pipelines.core.problems.file import FileProblem, RowsRejected, told_faults
+from alumniq_pipelines.core.problems.holding import HoldSuperseded
+from alumniq_pipelines.core.problems.problem import Problem
+from alumniq_pipelines.core.problems.request import RequestProblem
+
+Seconds = Mapping[str, float]
+"""How long each step of a load took, in order; empty where an earlier attempt did the work."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedFile:
+    """The file that a load read, as it was received; it is in the archive."""
+
+    receipt: Receipt
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """The load's own version was published, by this attempt or by an earlier one.
+
+    `changes` are None on a first load. `file` is None where it was not read now: an earlier attempt
+    published it, or its rows had been held.
+    """
+
+    check_result: CheckResult
+    version: Version
+    changes: Changes | None = None
+    file: ReceivedFile | None = None
+    seconds: Seconds = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unchanged:
+    """The live version, which stays, was made from the same bytes and has the same rows."""
+
+    check_result: CheckResult
+    live: Version
+    changes: Changes
+    file: ReceivedFile
+    seconds: Seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Superseded:
+    """A load accepted later is live already, by its number; nothing is published."""
+
+    by: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupersededHold:
+    """A load accepted later went live before held rows could be published; why they were held."""
+
+    by: int
+    hold_reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """The accepted rows wait for a person's decision.
+
+    `file` is None where an earlier attempt read it.
+    """
+
+    check_result: CheckResult
+    changes: Changes
+    rows: HeldRows
+    reasons: tuple[str, ...]
+    file: ReceivedFile | None = None
+    seconds: Seconds = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The file is refused as a whole: it is missing, or cannot be read row by row.
+
+    `receipt` is None where there was no file to receive.
+    """
+
+    problem: FileProblem | RequestProblem
+    receipt: Receipt | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """More rows were rejected than may be, or no row was left; the live version stays."""
+
+    problem: RowsRejected
+    check_result: CheckResult
+    file: ReceivedFile
+    seconds: Seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryRun:
+    """A dry run found that the file could be published, or would be held for `hold_reasons`."""
+
+    check_result: CheckResult
+    changes: Changes | None
+    hold_reasons: tuple[str, ...]
+    file: ReceivedFile
+    seconds: Seconds
+
+
+LoadResult = (
+    Published | Unchanged | Superseded | SupersededHold | Held | Refused | Rejected | DryRun
+)
+
+
+def held_result(hold: Hold) -> Held:
+    """Return the result of a load as it was held."""
+    return Held(
+        check_result=CheckResult(hold.counts, remarks=hold.remarks),
+        changes=hold.changes,
+        rows=hold.held,
+        reasons=hold.reasons,
+    )
+
+
+def attempt_result_of(result: LoadResult) -> AttemptResult:
+    """Return how the ledger records the attempt that came to this result."""
+    match result:
+        case Published():
+            return AttemptResult.PUBLISHED
+        case Unchanged():
+            return AttemptResult.UNCHANGED
+        case Superseded():
+            return AttemptResult.SUPERSEDED
+        case Held():
+            return AttemptResult.HELD
+        case DryRun():
+            return AttemptResult.CHECKED
+        case SupersededHold() | Refused() | Rejected():
+            return AttemptResult.REFUSED
+    assert_never(result)
+
+
+def problem_of(result: LoadResult) -> Problem | None:
+    """Return why nothing could be published; None where the load succeeded or is held."""
+    match result:
+        case Refused(problem=problem) | Rejected(problem=problem):
+            return problem
+        case SupersededHold(hold_reasons=reasons):
+            return HoldSuperseded(reasons)
+        case Published() | Unchanged() | Superseded() | Held() | DryRun():
+            return None
+    assert_never(result)
+
+
+def errors_of(result: LoadResult) -> tuple[str, ...]:
+    """Return what the customer reads of a load that failed, most important first."""
+    problem = problem_of(result)
+    if problem is None:
+        return ()
+    errors = told_faults(problem)
+    if isinstance(result, Rejected):
+        return (*errors, *result.check_result.hints, *format_errors(result.check_result.causes))
+    return errors
+
+
+def check_record(
+    check_result: CheckResult, changes: Changes | None, *, with_hints: bool = True
+) -> CheckRecord:
+    """Return what checking a file found, for the ledger: remarks on rows, then on the whole file.
+
+    Hints of a file that is rejected are among its errors already.
+    """
+    notes = (*(check_result.hints if with_hints else ()), *check_result.notes)
+    return CheckRecord(
+        counts=check_result.counts,
+        causes=check_result.causes,
+        remarks=(*check_result.remarks, *(file_note(note) for note in notes)),
+        changes=changes,
+    )
+
+
+def check_of(result: LoadResult) -> CheckRecord | None:
+    """Return what checking the file found; None where this load does not go by any such thing."""
+    match result:
+        case Published() | Unchanged() | Held() | DryRun():
+            return check_record(result.check_result, result.changes)
+        case Rejected():
+            return check_record(result.check_result, None, with_hints=False)
+        case Superseded() | SupersededHold() | Refused():
+            return None
+    assert_never(result)
+
+
+def receipt_of(result: LoadResult) -> Receipt | None:
+    """Return the receipt of the file that was read; None where none was."""
+    match result:
+        case Published() | Unchanged() | Held() | Rejected() | DryRun():
+            return None if result.file is None else result.file.receipt
+        case Refused(receipt=receipt):
+            return receipt
+        case Superseded() | SupersededHold():
+            return None
+    assert_never(result)

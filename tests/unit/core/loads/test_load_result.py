@@ -1,0 +1,167 @@
+"""What the ledger records of a load's result, and what the customer reads of it."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.loads.archive import Receipt
+from alumniq_pipelines.core.loads.check_result import Cause, CheckResult, Counts
+from alumniq_pipelines.core.loads.diff import Changes
+from alumniq_pipelines.core.loads.hold import HeldRows, Hold
+from alumniq_pipelines.core.loads.load import JobId
+from alumniq_pipelines.core.loads.load_result import (
+    DryRun,
+    Held,
+    LoadResult,
+    Published,
+    ReceivedFile,
+    Refused,
+    Rejected,
+    Superseded,
+    SupersededHold,
+    Unchanged,
+    attempt_result_of,
+    check_of,
+    check_record,
+    errors_of,
+    held_result,
+    problem_of,
+    receipt_of,
+)
+from alumniq_pipelines.core.loads.outcome import SUCCESSES, AttemptResult
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.loads.warehouse import Version
+from alumniq_pipelines.core.problems.file import EmptyFile, RowsRejected
+from alumniq_pipelines.core.problems.holding import HoldSuperseded
+from alumniq_pipelines.core.problems.live_data import LiveData
+
+NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
+REMARK = Cause("reference", "nation", "`nation` is no country", 3, 2, "warning")
+CHECKED = CheckResult(
+    Counts(4, 4, 0), hints=("It lost zeros.",), notes=("A column is absent.",), remarks=(REMARK,)
+)
+CHANGES = Changes(0, 0, 2, 2)
+RECEIPT = Receipt("a" * 64, "etag")
+FILE = ReceivedFile(receipt=RECEIPT, size_bytes=9)
+VERSION = Version(
+    target=Target("iqu", Environment.QA, "people"),
+    number=1,
+    job_id=JobId("job-1"),
+    rows=4,
+    sha256=RECEIPT.sha256,
+    etag="etag",
+    relation="people",
+    published_at=NOW,
+)
+PEOPLE = FieldMap.model_validate(
+    {
+        "name": "people",
+        "path": "people.csv",
+        "title": "People",
+        "description": "One row per person.",
+        "schema": {"primaryKey": ["xid"], "fields": [{"name": "xid"}]},
+    }
+)
+ROWS = HeldRows("digest", PEOPLE, "people", ("xid",), 2, RECEIPT.sha256, "etag")
+REJECTED = Rejected(
+    problem=RowsRejected(3, 4, LiveData.PREVIOUS),
+    check_result=CheckResult(
+        Counts(4, 1, 3),
+        causes=(Cause("type", "born", "`born` is not a date", 3, 2),),
+        hints=("It is one root.",),
+        notes=("A column is absent.",),
+        remarks=(REMARK,),
+    ),
+    file=FILE,
+    seconds={},
+)
+PUBLISHED = Published(check_result=CHECKED, version=VERSION, changes=CHANGES, file=FILE)
+RESULTS: dict[AttemptResult, LoadResult] = {
+    AttemptResult.PUBLISHED: PUBLISHED,
+    AttemptResult.UNCHANGED: Unchanged(
+        check_result=CHECKED, live=VERSION, changes=CHANGES, file=FILE, seconds={}
+    ),
+    AttemptResult.SUPERSEDED: Superseded(by=2),
+    AttemptResult.HELD: Held(
+        check_result=CHECKED, changes=CHANGES, rows=ROWS, reasons=("Too many.",), file=FILE
+    ),
+    AttemptResult.CHECKED: DryRun(
+        check_result=CHECKED, changes=CHANGES, hold_reasons=(), file=FILE, seconds={}
+    ),
+}
+REFUSALS = (
+    REJECTED,
+    Refused(problem=EmptyFile(), receipt=RECEIPT),
+    SupersededHold(by=2, hold_reasons=("Too many.",)),
+)
+
+
+@pytest.mark.parametrize("recorded", sorted(RESULTS))
+def test_a_result_that_is_no_failure_has_neither_a_problem_nor_errors(
+    recorded: AttemptResult,
+) -> None:
+    result = RESULTS[recorded]
+    assert attempt_result_of(result) is recorded
+    assert recorded in {*SUCCESSES, AttemptResult.HELD}
+    assert problem_of(result) is None
+    assert errors_of(result) == ()
+
+
+@pytest.mark.parametrize("result", REFUSALS, ids=lambda result: type(result).__name__)
+def test_a_refusal_has_a_problem_that_is_its_first_error(result: LoadResult) -> None:
+    assert attempt_result_of(result) is AttemptResult.REFUSED
+    problem = problem_of(result)
+    assert problem is not None
+    assert errors_of(result)[0] == str(problem)
+
+
+def test_a_hold_that_was_overtaken_fails_with_why_it_was_held() -> None:
+    problem = problem_of(SupersededHold(by=2, hold_reasons=("Too many.",)))
+    assert isinstance(problem, HoldSuperseded)
+    assert "Too many." in str(problem)
+
+
+def test_diagnoses_come_after_the_problem_and_before_its_causes() -> None:
+    assert errors_of(REJECTED)[1:] == (
+        "It is one root.",
+        "`born` is not a date (3 rows, first on line 2)",
+    )
+
+
+def test_warnings_and_notes_on_rows_come_before_those_on_the_file() -> None:
+    """Hints of a rejected file are among its errors, and are not told twice."""
+    published, rejected = check_of(PUBLISHED), check_of(REJECTED)
+    assert published is not None
+    assert rejected is not None
+    of_file = [(remark.code, remark.message) for remark in published.remarks[1:]]
+    assert published.remarks[0] == rejected.remarks[0] == REMARK
+    assert of_file == [("file", "It lost zeros."), ("file", "A column is absent.")]
+    assert [remark.message for remark in rejected.remarks[1:]] == ["A column is absent."]
+
+
+def test_nothing_is_recorded_of_a_check_that_was_not_made_or_does_not_count() -> None:
+    for result in (RESULTS[AttemptResult.SUPERSEDED], *REFUSALS[1:]):
+        assert check_of(result) is None
+
+
+def test_what_is_recorded_before_publishing_is_what_is_recorded_after_it() -> None:
+    assert check_of(PUBLISHED) == check_record(CHECKED, CHANGES)
+
+
+def test_the_receipt_of_what_was_read_is_known_also_of_a_file_that_cannot_be_read() -> None:
+    for result in (*RESULTS.values(), *REFUSALS):
+        read_nothing = isinstance(result, Superseded | SupersededHold)
+        assert receipt_of(result) == (None if read_nothing else RECEIPT)
+    assert receipt_of(Published(check_result=CHECKED, version=VERSION)) is None
+
+
+def test_a_load_that_was_held_is_held_for_the_same_reasons() -> None:
+    hold = Hold(
+        JobId("job-1"), ROWS, Counts(4, 4, 0), CHANGES, ("Too many.",), NOW, NOW, remarks=(REMARK,)
+    )
+    result = held_result(hold)
+    assert (result.rows, result.reasons, result.changes) == (ROWS, ("Too many.",), CHANGES)
+    check = check_of(result)
+    assert check is not None
+    assert (check.counts, check.remarks) == (hold.counts, hold.remarks)

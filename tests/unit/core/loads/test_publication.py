@@ -1,0 +1,116 @@
+"""What becomes of a checked file."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alumniq_pipelines.core.feeds.field_map import Thresholds
+from alumniq_pipelines.core.loads.check_result import Counts
+from alumniq_pipelines.core.loads.diff import Changes, EmptiedColumn
+from alumniq_pipelines.core.loads.load import JobId
+from alumniq_pipelines.core.loads.publication import (
+    HoldRows,
+    KeepLive,
+    OnlyReport,
+    PublicationDecision,
+    PublishRows,
+    decide,
+    is_publishable,
+)
+from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.loads.warehouse import Version
+
+LIVE = Version(
+    target=Target("iqu", Environment.QA, "people"),
+    number=1,
+    job_id=JobId("job-1"),
+    rows=100,
+    sha256="a" * 64,
+    etag="etag",
+    relation="people",
+    published_at=datetime(2026, 3, 1, 2, 30, tzinfo=UTC),
+)
+SAME = Changes(0, 0, 0, 100)
+HALVED = Changes(0, 0, 50, 50)
+USUAL = Changes(1, 1, 1, 98)
+
+
+def decided(
+    changes: Changes | None,
+    *,
+    live: Version | None = LIVE,
+    sha256: str = "b" * 64,
+    is_dry_run: bool = False,
+) -> PublicationDecision:
+    return decide(
+        sha256=sha256, live=live, changes=changes, thresholds=Thresholds(), is_dry_run=is_dry_run
+    )
+
+
+@pytest.mark.parametrize(
+    ("counts", "max_rejected", "may_be"),
+    [
+        (Counts(3, 3, 0), 0, True),
+        (Counts(3, 2, 1), 0, False),
+        (Counts(3, 2, 1), 1, True),
+        (Counts(3, 0, 3), 3, False),
+        (Counts(0, 0, 0), 0, False),
+    ],
+)
+def test_a_file_needs_a_row_that_is_left_and_not_too_many_that_are_rejected(
+    counts: Counts, max_rejected: int, *, may_be: bool
+) -> None:
+    assert is_publishable(counts, max_rejected) is may_be
+
+
+def test_a_first_load_is_published() -> None:
+    assert decided(None, live=None) == PublishRows()
+
+
+def test_usual_changes_are_published() -> None:
+    assert decided(USUAL) == PublishRows()
+
+
+def test_unusual_changes_are_held_for_their_reasons() -> None:
+    decision = decided(HALVED)
+    assert isinstance(decision, HoldRows)
+    assert decision.changes == HALVED
+    assert "50 rows removed" in decision.reasons[0]
+
+
+def test_the_same_rows_from_the_same_bytes_leave_the_live_version() -> None:
+    assert decided(SAME, sha256=LIVE.sha256) == KeepLive(live=LIVE, changes=SAME)
+
+
+def test_the_same_rows_from_other_bytes_are_published() -> None:
+    assert decided(SAME) == PublishRows()
+
+
+def test_the_same_bytes_read_by_other_rules_may_be_published_or_held() -> None:
+    assert decided(USUAL, sha256=LIVE.sha256) == PublishRows()
+    assert isinstance(decided(HALVED, sha256=LIVE.sha256), HoldRows)
+
+
+def test_the_same_bytes_are_never_held_where_they_change_nothing() -> None:
+    emptied = Changes(0, 0, 0, 100, emptied=(EmptiedColumn("email", 3, is_absent=True),))
+    assert decided(emptied, sha256=LIVE.sha256) == KeepLive(live=LIVE, changes=emptied)
+
+
+def test_a_dry_run_says_what_a_load_would_be_held_for() -> None:
+    held = decided(HALVED)
+    assert isinstance(held, HoldRows)
+    assert decided(HALVED, is_dry_run=True) == OnlyReport(hold_reasons=held.reasons)
+    assert decided(USUAL, is_dry_run=True) == OnlyReport(hold_reasons=())
+
+
+ROWS = st.integers(0, 1_000)
+CHANGES = st.none() | st.builds(Changes, ROWS, ROWS, ROWS, ROWS)
+
+
+@given(changes=CHANGES, sha256=st.sampled_from([LIVE.sha256, "b" * 64]))
+def test_a_dry_run_publishes_and_holds_nothing(changes: Changes | None, sha256: str) -> None:
+    live = None if changes is None else LIVE
+    decision = decided(changes, live=live, sha256=sha256, is_dry_run=True)
+    assert isinstance(decision, OnlyReport)
