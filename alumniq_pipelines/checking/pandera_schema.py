@@ -1,9 +1,7 @@
-"""The pandera schema of a field map: what decides whether a value may stand in its column.
+"""The pandera schema of a column: what decides whether a text is a valid value of it.
 
-It judges text, as it stands in the file, with blanks as missing values:
-
-    frame = pandas.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
-    schema_for(field_map).validate(frame, lazy=True)
+It checks texts as they are in the file, with blanks as missing values. Whether a value occurs more
+than once is not for one column to say: `checking.staging` finds repeated keys and values.
 """
 
 import re
@@ -13,38 +11,19 @@ import pandas as pd
 import pandera.pandas as pa
 
 from alumniq_pipelines.checking.rules import CELL_RULES, Rule, message_of
-from alumniq_pipelines.core.feeds.field_map import Column, ColumnRules, Constraints, FieldMap
+from alumniq_pipelines.core.feeds.field_map import Column, ColumnRules, Constraints
 from alumniq_pipelines.core.feeds.reference_data import is_member
 from alumniq_pipelines.core.feeds.values import broken_rules, parse_value
 
 Test = Callable[[str], bool]
 
 
-def schema_for(field_map: FieldMap) -> pa.DataFrameSchema:
-    """Make the schema of all columns; of rows with the same key, all but the first fail."""
-    return pa.DataFrameSchema(
-        {
-            column.name: column_schema(column, required=field_map.is_required(column))
-            for column in field_map.columns
-        },
-        name=field_map.name,
-        title=field_map.title or None,
-        description=field_map.description or None,
-        unique=list(field_map.table_schema.primary_key) or None,
-        report_duplicates="exclude_first",
-    )
-
-
 def column_schema(column: Column, *, required: bool) -> pa.Column:
-    """Make the schema of one column; its checks are named by the codes of rejections."""
+    """Return the schema of one column; its checks are named by the codes of rejections."""
     return pa.Column(
         str,
         [_check(rule, column) for rule in rules_of(column)],
         nullable=not required,
-        required=required,
-        unique=column.constraints.unique,
-        report_duplicates="exclude_first",
-        coerce=True,
         name=column.name,
         title=column.title or None,
         description=column.description or None,

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-import pandera.errors
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alumniq_pipelines.checking.pandera_schema import schema_for
+from alumniq_pipelines.checking.pandera_checks import judge
+from alumniq_pipelines.checking.pandera_schema import column_schema
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.services.file_check import check_file
 
@@ -53,23 +53,19 @@ def test_a_check_says_what_the_pandera_schema_says(
 
 
 def pandera_faults(field_map: FieldMap, frame: pd.DataFrame) -> set[tuple[int | None, str, str]]:
-    """Validate a whole frame, and name what failed as rejections do."""
-    codes = {
-        "not_nullable": "required",
-        "field_uniqueness": "duplicate-value",
-        "multiple_fields_uniqueness": "duplicate-key",
-    }
-    try:
-        schema_for(field_map).validate(frame, lazy=True)
-    except pandera.errors.SchemaErrors as errors:
-        cases = errors.failure_cases
-    else:
-        return set()
+    """Check whole columns by their schemas, and compare all keys and unique values by text."""
     check_result: set[tuple[int | None, str, str]] = set()
-    for case in cases.itertuples():
-        code = codes.get(case.check, case.check)
-        blank_key = code == "duplicate-key" and pd.isna(frame["xid"].iloc[int(case.index)])
-        warns = case.column == "nation"
-        if not blank_key:
-            check_result.add((None if warns else int(case.index) + 1, case.column, code))
+    for column in field_map.columns:
+        schema = column_schema(column, required=field_map.is_required(column))
+        broken = {rule.value: cells for rule, cells in judge(schema, frame[column.name])}
+        repeats = (frame[column.name].duplicated() & frame[column.name].notna()).to_numpy()
+        if column.constraints.unique:
+            broken["duplicate-value"] = repeats
+        if field_map.table_schema.primary_key == (column.name,):
+            broken["duplicate-key"] = repeats
+        warns = column.alumniq.severity == "warning"
+        for code, cells in broken.items():
+            check_result |= {
+                (None if warns else int(row) + 1, column.name, code) for row in cells.nonzero()[0]
+            }
     return check_result
