@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from alumniq_pipelines.core.sql_text import literal
 from alumniq_pipelines.samples import words
 
 NEWLINE_EVERY = 997
@@ -33,7 +34,7 @@ class Draws:
 
     def pick(self, name: str, choices: Sequence[str]) -> str:
         """Draw one of several texts."""
-        texts = ", ".join(_literal(choice) for choice in choices)
+        texts = ", ".join(literal(choice) for choice in choices)
         return f"[{texts}][1 + {self.number(name)} % {len(choices)}]"
 
     def maybe(self, name: str, percent: int, value: str) -> str:
@@ -165,8 +166,3 @@ def _login(name: str) -> str:
     """Spell a name as mailboxes do."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return "".join(letter for letter in plain.lower() if letter.isalnum())
-
-
-def _literal(text: str) -> str:
-    """Write a text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
