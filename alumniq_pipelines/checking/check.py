@@ -289,7 +289,7 @@ def _check_suspects(staging: Staging, state: CheckState) -> None:
                 state.add_regular_rows(Violation(rule, column), rows[rejected_rows])
                 if rule in {Rule.REQUIRED, Rule.TYPE}:
                     unreadable |= rejected_rows
-            if column.type != "string":
+            if not column.spec.takes_any_text:
                 texts = batch["text"].to_numpy()
                 right = zip(rows[~unreadable].tolist(), texts[~unreadable], strict=True)
                 staging.store_values(

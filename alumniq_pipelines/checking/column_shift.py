@@ -149,7 +149,7 @@ class ColumnShiftDetector:
 def _is_distinctive(column: Column) -> bool:
     constraints, reference = column.constraints, column.alumniq.reference
     bound = constraints.pattern is not None or constraints.enum is not None
-    return column.type != "string" or bound or reference not in {None, *LOOSE_SETS}
+    return not column.spec.takes_any_text or bound or reference not in {None, *LOOSE_SETS}
 
 
 def _evenly_spaced(first: int, last: int, count: int) -> list[int]:

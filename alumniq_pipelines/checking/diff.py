@@ -12,6 +12,7 @@ from alumniq_pipelines.checking.emptied_columns import emptied_columns
 from alumniq_pipelines.checking.lost_zeros import LostZeros, find_known_with_zeros
 from alumniq_pipelines.checking.staging import Staging
 from alumniq_pipelines.core.database_paths import database_path
+from alumniq_pipelines.core.feeds.column_types import DUCKDB_TEXT
 from alumniq_pipelines.core.loads.diff import Changes, EmptiedColumn
 from alumniq_pipelines.core.loads.warehouse import LiveRows
 from alumniq_pipelines.core.sql_text import identifier, literal
@@ -21,8 +22,6 @@ PAIRS = "aside.pairs"
 
 
 HALF_OF_HASH = 2**32 - 1
-
-TEXT = "VARCHAR"
 
 
 def compare(staging: Staging, live: LiveRows, in_file: Collection[str] = ()) -> Changes:
@@ -102,7 +101,7 @@ class _Sides:
 
     def find_lost_zeros(self, name: str) -> LostZeros | None:
         """Find texts of a column that the live version has only with zeros in front."""
-        if any(types.get(name) != TEXT for types in self.types):
+        if any(types.get(name) != DUCKDB_TEXT for types in self.types):
             return None
         known = f"SELECT {identifier(name)} AS text FROM {self.tables[1]}"
         return find_known_with_zeros(self.staging, name, known)
@@ -163,4 +162,4 @@ class _Sides:
 
 def _cell(name: str, *, is_retyped: bool) -> str:
     """Write a column's cell; one that changed its type is compared as text."""
-    return f"CAST({identifier(name)} AS VARCHAR)" if is_retyped else identifier(name)
+    return f"CAST({identifier(name)} AS {DUCKDB_TEXT})" if is_retyped else identifier(name)

@@ -12,13 +12,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from alumniq_pipelines.checking.sql_checks import value_sql
 from alumniq_pipelines.checking.staging import Staging
 from alumniq_pipelines.core.feeds.column_names import is_extension_name
+from alumniq_pipelines.core.feeds.column_types import DUCKDB_TEXT
 from alumniq_pipelines.core.feeds.field_map import Column, FieldMap
 from alumniq_pipelines.core.loads.diff import EmptiedColumn
 from alumniq_pipelines.core.sql_text import identifier
 
 FIRST_ROWS = 20_480
-TEXT = "VARCHAR"
-NO_TEXT = "CAST(NULL AS VARCHAR)"
+NO_TEXT = f"CAST(NULL AS {DUCKDB_TEXT})"
 
 
 def emptied_columns(
@@ -96,13 +96,13 @@ def _rows_filled(staging: Staging, table: str, columns: Mapping[str, str]) -> Ma
 def _has_value(name: str, kind: str, field_map: FieldMap) -> str:
     """Write the condition that a cell has a value: not blank, nor the default of its column."""
     cell = identifier(name)
-    conditions = [f"trim({cell}) <> ''" if kind == TEXT else f"{cell} IS NOT NULL"]
+    conditions = [f"trim({cell}) <> ''" if kind == DUCKDB_TEXT else f"{cell} IS NOT NULL"]
     column = field_map.column(name)
     if column is not None and column.alumniq.default is not None:
-        conditions.append(f"CAST({cell} AS VARCHAR) <> {_default(column)}")
+        conditions.append(f"CAST({cell} AS {DUCKDB_TEXT}) <> {_default(column)}")
     return " AND ".join(conditions)
 
 
 def _default(column: Column) -> str:
     """Write the text of a column's default, as it is published."""
-    return f"CAST({value_sql(NO_TEXT, column)} AS VARCHAR)"
+    return f"CAST({value_sql(NO_TEXT, column)} AS {DUCKDB_TEXT})"

@@ -16,14 +16,16 @@ from alumniq_pipelines.checking.reference_rows import ReferencedRows
 from alumniq_pipelines.checking.staging import Staging
 from alumniq_pipelines.checking.structure.block import Mask, Positions
 from alumniq_pipelines.core.database_paths import database_path
+from alumniq_pipelines.core.feeds.column_types import (
+    DUCKDB_TEXT,
+    SPECS_BY_DUCKDB_TYPE,
+    Comparison,
+    common_comparisons,
+)
 from alumniq_pipelines.core.feeds.field_map import ForeignKey
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.core.sql_text import identifier, literal
 
-ALIKE = (frozenset({"BIGINT", "INTEGER", "DOUBLE"}), frozenset({"DATE", "TIMESTAMP"}))
-"""Types that are compared by value where they differ; others are by their text."""
-
-TEXT = "VARCHAR"
 ROWS_PER_BATCH = 1_000_000
 Places = npt.NDArray[np.int32]
 
@@ -55,9 +57,9 @@ class OtherRows:
     def find_lost_zeros(self, key: ForeignKey) -> LostZeros | None:
         """Find rows whose key of one text would have a partner, were zeros put in front."""
         ours = types_of(self.staging, self.staging.table)
-        if len(key.fields) > 1 or ours[key.fields[0]] != TEXT:
+        if len(key.fields) > 1 or ours[key.fields[0]] != DUCKDB_TEXT:
             return None
-        if self.types[key.reference.fields[0]] != TEXT:
+        if self.types[key.reference.fields[0]] != DUCKDB_TEXT:
             return None
         referenced = f"SELECT {_referenced_columns(key)} FROM {self.table}{_where_clause(key)}"
         known = f"SELECT p0 AS text FROM ({referenced})"
@@ -187,7 +189,8 @@ def _join_condition(key: ForeignKey, ours: Mapping[str, str], theirs: Mapping[st
 
 
 def _equal(left: str, left_type: str, right: str, right_type: str) -> str:
-    types = {left_type, right_type}
-    if len(types) == 1 or any(types <= group for group in ALIKE):
+    """Write that two cells are equal: by value where their types can be, else by their text."""
+    common = common_comparisons(SPECS_BY_DUCKDB_TYPE[left_type], SPECS_BY_DUCKDB_TYPE[right_type])
+    if left_type == right_type or common - {Comparison.BY_TEXT}:
         return f"{left} = {right}"
-    return f"CAST({left} AS VARCHAR) = CAST({right} AS VARCHAR)"
+    return f"CAST({left} AS {DUCKDB_TEXT}) = CAST({right} AS {DUCKDB_TEXT})"

@@ -34,7 +34,7 @@ def rules_of(column: Column) -> list[Rule]:
     """List what a value of the column can break, beside being blank."""
     constraints = column.constraints
     declared = {
-        Rule.TYPE: column.type != "string",
+        Rule.TYPE: not column.spec.takes_any_text,
         Rule.LENGTH: (constraints.min_length, constraints.max_length) != (None, None),
         Rule.PATTERN: constraints.pattern is not None,
         Rule.ENUM: constraints.enum is not None,

@@ -43,16 +43,6 @@ _CLAUSES = {
     Rule.REFERENCE: "does not belong to its reference set",
 }
 
-_TYPE_MESSAGES = {
-    "string": "is not text",
-    "integer": "is not a whole number",
-    "number": "is not a number",
-    "boolean": "is not a yes or no as the field map spells them",
-    "date": "is not a date",
-    "datetime": "is not a date with a time",
-    "year": "is not a year",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class _ReferenceWords:
@@ -193,7 +183,7 @@ def advice_of(rule: Rule, column: Column | None) -> str:
 def _clause(rule: Rule, column: Column) -> str:
     match rule:
         case Rule.TYPE:
-            return _TYPE_MESSAGES[column.type]
+            return column.spec.clause
         case Rule.LENGTH:
             return "is too short or too long" if _both_lengths(column) else _one_length(column)
         case Rule.REFERENCE if column.alumniq.reference is not None:
@@ -222,24 +212,14 @@ def _wanted(rule: Rule, column: Column) -> str:
 
 
 def _wanted_type(column: Column) -> str:
-    match column.type:
-        case "integer":
-            return "Write it in at most 18 digits and nothing else"
-        case "number":
-            return "Write it without currency signs or separators of thousands"
-        case "boolean":
-            return f"Write one of {', '.join((*column.true_values, *column.false_values))}"
-        case "date":
-            return f"Write it as {_form(column, 'YYYY-MM-DD')}"
-        case "datetime":
-            return f"Write it as {_form(column, 'YYYY-MM-DDThh:mm:ss')}"
-        case _:
-            return "Write it in four digits"
+    spellings = ", ".join((*column.true_values, *column.false_values))
+    return column.spec.advice.format(form=_form(column), spellings=spellings)
 
 
-def _form(column: Column, default: str) -> str:
+def _form(column: Column) -> str:
+    """Write a format with letters in place of its directives, as people do."""
     if column.format == "default":
-        return default
+        return column.spec.default_form
     form = column.format
     for directive, letters in (
         ("%Y", "YYYY"),

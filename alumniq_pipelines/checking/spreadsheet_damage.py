@@ -2,7 +2,9 @@
 
 import re
 from enum import StrEnum
+from typing import assert_never
 
+from alumniq_pipelines.core.feeds.column_types import ColumnType
 from alumniq_pipelines.core.feeds.field_map import Column, FieldMap
 
 
@@ -29,9 +31,23 @@ CODE_NAME = re.compile(r"(id|code|number|key|zip)[0-9]?$", re.IGNORECASE)
 
 def damages_of(column: Column, field_map: FieldMap) -> tuple[Damage, ...]:
     """Name the damages that can be told from a right value of the column."""
-    if column.type == "integer":
-        return Damage.SCIENTIFIC, Damage.ERROR
-    return (*screened_damages(column, field_map), Damage.ERROR)
+    match column.type:
+        case ColumnType.INTEGER:
+            return Damage.SCIENTIFIC, Damage.ERROR
+        case ColumnType.STRING:
+            return (*screened_damages(column, field_map), Damage.ERROR)
+        # A number may be in scientific notation, and what else a spreadsheet makes of these types
+        # is no value of them: the advice of the broken rule says how to write one.
+        case (
+            ColumnType.NUMBER
+            | ColumnType.BOOLEAN
+            | ColumnType.DATE
+            | ColumnType.DATETIME
+            | ColumnType.YEAR
+        ):
+            return (Damage.ERROR,)
+        case _:
+            assert_never(column.type)
 
 
 def screened_damages(column: Column, field_map: FieldMap) -> tuple[Damage, ...]:
@@ -39,7 +55,7 @@ def screened_damages(column: Column, field_map: FieldMap) -> tuple[Damage, ...]:
 
     Errors are not: they may stand in any column of text, and are rare.
     """
-    is_code = column.type == "string" and _is_code(column, field_map)
+    is_code = column.type is ColumnType.STRING and _is_code(column, field_map)
     return (Damage.SCIENTIFIC, Damage.DATE) if is_code else ()
 
 

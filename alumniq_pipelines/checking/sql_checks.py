@@ -6,9 +6,10 @@ than pandera, for the sake of simplicity, but never laxer.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import assert_never
 
 from alumniq_pipelines.checking.spreadsheet_damage import TRACES, Damage
-from alumniq_pipelines.core.feeds.column_types import stored_type
+from alumniq_pipelines.core.feeds.column_types import ColumnType, TemporalType
 from alumniq_pipelines.core.feeds.field_map import Column, Scalar
 from alumniq_pipelines.core.feeds.reference_data import certain_match
 from alumniq_pipelines.core.feeds.values import (
@@ -72,19 +73,21 @@ def damage_condition(text: str, damages: Iterable[Damage]) -> str:
 
 
 def _value(text: str, column: Column) -> str:
-    stored = stored_type(column).duckdb
+    stored = column.spec.duckdb
     match column.type:
-        case "string":
+        case ColumnType.STRING:
             return text
-        case "boolean":
+        case ColumnType.BOOLEAN:
             true, false = _texts(column.true_values), _texts(column.false_values)
             return f"CASE WHEN {text} IN ({true}) THEN true WHEN {text} IN ({false}) THEN false END"
-        case "date" | "datetime" if column.format != "default":
+        case ColumnType.DATE | ColumnType.DATETIME if column.format != "default":
             return f"CAST(try_strptime({text}, {literal(column.format)}) AS {stored})"
-        case "datetime":
+        case ColumnType.DATETIME:
             return f"CAST(try_cast({text} AS TIMESTAMPTZ) AS {stored})"
-        case _:
+        case ColumnType.INTEGER | ColumnType.NUMBER | ColumnType.DATE | ColumnType.YEAR:
             return f"try_cast({text} AS {stored})"
+        case _:
+            assert_never(column.type)
 
 
 def _texts(texts: Sequence[str]) -> str:
@@ -115,25 +118,36 @@ def _conditions(text: str, column: Column) -> Iterator[str]:
 
 def _type_conditions(text: str, column: Column) -> Iterator[str]:
     match column.type:
-        case "integer":
+        case ColumnType.STRING:
+            return
+        case ColumnType.INTEGER:
             yield f"length({text}) <= {SAFE_DIGITS}"
             yield _matches(text, INTEGER.pattern)
-        case "number":
+        case ColumnType.NUMBER:
             yield _matches(text, NUMBER.pattern)
             yield f"isfinite({_value(text, column)})"
-        case "boolean":
+        case ColumnType.BOOLEAN:
             yield f"{text} IN ({_texts((*column.true_values, *column.false_values))})"
-        case "year":
+        case ColumnType.YEAR:
             yield _matches(text, YEAR.pattern)
-        case "date" | "datetime":
-            yield _matches(text, _date_format_pattern(column))
+        case ColumnType.DATE | ColumnType.DATETIME:
+            yield _matches(text, _date_format_pattern(column.type, column.format))
             yield f"{_value(text, column)} BETWEEN {MIN_TIMESTAMP} AND {MAX_TIMESTAMP}"
+        case _:
+            assert_never(column.type)
 
 
-def _date_format_pattern(column: Column) -> str:
-    if column.format != "default":
-        return date_pattern(column.format)
-    return DATE.pattern if column.type == "date" else ISO_DATETIME
+def _date_format_pattern(kind: TemporalType, form: str) -> str:
+    """Write the pattern that a text must match before DuckDB is let read it."""
+    if form != "default":
+        return date_pattern(form)
+    match kind:
+        case ColumnType.DATE:
+            return DATE.pattern
+        case ColumnType.DATETIME:
+            return ISO_DATETIME
+        case _:
+            assert_never(kind)
 
 
 def _matches(text: str, pattern: str) -> str:

@@ -21,7 +21,6 @@ from alumniq_pipelines.checking.sql_checks import damage_condition, suspect_cond
 from alumniq_pipelines.checking.structure.block import Mask, Positions
 from alumniq_pipelines.checking.structure.scan import RegularText
 from alumniq_pipelines.core.database_paths import database_path
-from alumniq_pipelines.core.feeds.column_types import stored_type
 from alumniq_pipelines.core.feeds.field_map import Column, FieldMap
 from alumniq_pipelines.core.loads.warehouse import GAPS, WRITE_CONFIG
 from alumniq_pipelines.core.problems.outage import (
@@ -114,7 +113,7 @@ class Staging:
     def _clear_suspects(self, index: int) -> None:
         """Blank the cells to be judged: DuckDB takes more for values than we do, 1.5 for 2."""
         column = self.field_map.columns[index]
-        if column.type != "string" and self._is_staged(column):
+        if not column.spec.takes_any_text and self._is_staged(column):
             name = identifier(column.name)
             self.run(
                 f"UPDATE {self.table} SET {name} = NULL FROM aside.suspects AS suspect "
@@ -138,9 +137,9 @@ class Staging:
         """Store the values of cells that did not pass the screen and were found to be right."""
         if not values or not self._is_staged(column):
             return
-        stored = stored_type(column).duckdb
         self.run(
-            f"UPDATE {self.table} SET {identifier(column.name)} = CAST(amended.value AS {stored}) "
+            f"UPDATE {self.table} SET {identifier(column.name)} = "
+            f"CAST(amended.value AS {column.spec.duckdb}) "
             "FROM (SELECT unnest($rows) AS row, unnest($values) AS value) AS amended "
             f"WHERE {self.table}.rowid = amended.row",
             {"rows": list(values), "values": list(values.values())},

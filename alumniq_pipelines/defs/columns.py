@@ -24,7 +24,7 @@ def _table_column(column: Column, keys: set[str]) -> dg.TableColumn:
     ]
     return dg.TableColumn(
         column.name,
-        column.type,
+        column.type.value,
         description=column.description or column.title or None,
         constraints=dg.TableColumnConstraints(
             nullable=not (constraints.required or column.name in keys),

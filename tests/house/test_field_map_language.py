@@ -11,6 +11,7 @@ import yaml
 
 from alumniq_pipelines.adapters.field_maps import read_catalog, read_field_map
 from alumniq_pipelines.core.feeds.catalog import Catalog
+from alumniq_pipelines.core.feeds.column_types import TYPE_SPECS, ColumnType
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.settings import REPOSITORY
 
@@ -45,6 +46,16 @@ def test_every_key_of_the_language_is_documented_and_shown_in_the_example() -> N
     for key in every_key() - {"csv"}:
         assert re.search(rf"`[^`\n]*\b{key}\b[^`\n]*`", tables), f"{key} is not documented"
         assert re.search(rf"\b{key}:", example), f"{key} is not in the example"
+
+
+def test_every_type_is_documented_with_what_it_takes_and_how_it_is_published() -> None:
+    rows = README.split("### What a type takes")[1].split("###")[0].splitlines()
+    documented = {row.split("|")[1].strip(" `"): row.split("|")[3] for row in rows if "`" in row}
+    assert documented.keys() == set(ColumnType)
+    for column_type, published_as in documented.items():
+        assert TYPE_SPECS[ColumnType(column_type)].duckdb in published_as
+    (choices,) = (row for row in README.splitlines() if row.startswith("| `type` | `string`"))
+    assert all(f"`{column_type}`" in choices for column_type in ColumnType)
 
 
 def test_the_example_of_the_documentation_is_a_field_map(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
 from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
+from alumniq_pipelines.core.feeds.column_types import SPECS_BY_DUCKDB_TYPE
 from alumniq_pipelines.core.loads.load import new_job_id
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import AcceptedRows, Warehouse
@@ -33,7 +34,7 @@ TYPES: dict[str, tuple[pa.DataType, st.SearchStrategy[object]]] = {
     "DATE": (pa.date32(), st.dates(date(1, 1, 1))),
     "TIMESTAMP": (pa.timestamp("us"), st.datetimes()),
 }
-"""The types of columns, as `core/column_types` has them."""
+"""The types of columns as DuckDB names them, and values for them."""
 
 NAMES = st.text(string.ascii_letters + "_ \"'é", min_size=1, max_size=12)
 
@@ -71,6 +72,10 @@ def given_back(warehouse: Warehouse, folder: Path) -> tuple[Sequence[object], Se
     with duckdb.connect(live.database, read_only=True) as connection:
         columns = connection.execute(f"describe {live.table}").fetchall()
         return [column[:2] for column in columns], connection.table(live.table).fetchall()
+
+
+def test_every_type_of_the_language_is_published() -> None:
+    assert TYPES.keys() == SPECS_BY_DUCKDB_TYPE.keys()
 
 
 @settings(

@@ -18,11 +18,13 @@ from pydantic import (
     StrictFloat,
     StrictInt,
     StrictStr,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
 
-ColumnType = Literal["string", "integer", "number", "boolean", "date", "datetime", "year"]
+from alumniq_pipelines.core.feeds.column_types import TYPE_SPECS, ColumnType, TypeSpec
+
 Severity = Literal["error", "warning", "note"]
 ReferenceSet = Literal[
     "country", "country-alpha-2", "country-alpha-3", "subdivision", "email", "phone", "url"
@@ -56,6 +58,9 @@ Pairs = Annotated[
     BeforeValidator(_pairs, json_schema_input_type=dict[str, str]),
     PlainSerializer(dict),
 ]
+
+TypeName = Annotated[ColumnType, WithJsonSchema({"enum": list(ColumnType), "type": "string"})]
+"""In the JSON Schema its values stand where they are used, as those of every other choice."""
 
 
 class FieldMapModel(BaseModel):
@@ -111,7 +116,7 @@ class Column(FieldMapModel):
     example: Scalar | None = Field(
         default=None, description="A value as it stands in the file; texts and dates in quotes."
     )
-    type: ColumnType = Field(default="string", description="Type of the published column.")
+    type: TypeName = Field(default=ColumnType.STRING, description="Type of the published column.")
     format: str = Field(
         default="default",
         description="How a date or datetime is written: default (ISO 8601) or %Y, %m, %d, ...",
@@ -124,6 +129,11 @@ class Column(FieldMapModel):
     )
     constraints: Constraints = Field(default=Constraints(), description="What values may be.")
     alumniq: ColumnRules = Field(default=ColumnRules(), description="Our own rules.")
+
+    @property
+    def spec(self) -> TypeSpec:
+        """What is known of its type."""
+        return TYPE_SPECS[self.type]
 
 
 class Reference(FieldMapModel):

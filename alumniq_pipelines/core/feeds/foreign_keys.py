@@ -2,15 +2,9 @@
 
 from collections.abc import Iterator
 
-from alumniq_pipelines.core.feeds.field_map import ColumnType, FieldMap, ForeignKey
+from alumniq_pipelines.core.feeds.column_types import common_comparisons
+from alumniq_pipelines.core.feeds.field_map import Column, FieldMap, ForeignKey
 from alumniq_pipelines.core.feeds.values import parse_value
-
-COMPARABLE: tuple[frozenset[ColumnType], ...] = (
-    frozenset({"string", "integer", "year"}),
-    frozenset({"integer", "number", "year"}),
-    frozenset({"date", "datetime"}),
-)
-"""Types whose values can be told equal: others are written in more than one way, as 5 and 5.0."""
 
 
 def reference_faults(
@@ -25,7 +19,7 @@ def reference_faults(
         return
     for name, referred_name in zip(key.fields, key.reference.fields, strict=False):
         ours, theirs = field_map.column(name), referred.column(referred_name)
-        if ours and theirs and not _are_comparable(ours.type, theirs.type):
+        if ours and theirs and not _are_comparable(ours, theirs):
             types = f"`{name}` is of type {ours.type}, `{referred_name}` there of {theirs.type}"
             yield "fields", f"`fields`: {types}; these cannot be compared, make them the same"
     for name, value in key.alumniq.where:
@@ -34,5 +28,5 @@ def reference_faults(
             yield "fields", f"`alumniq.where` asks of `{name}` what is no {column.type}"
 
 
-def _are_comparable(ours: ColumnType, theirs: ColumnType) -> bool:
-    return ours == theirs or any({ours, theirs} <= types for types in COMPARABLE)
+def _are_comparable(ours: Column, theirs: Column) -> bool:
+    return ours.type is theirs.type or bool(common_comparisons(ours.spec, theirs.spec))

@@ -92,7 +92,7 @@ def _message(detail: Detail, path: Path) -> str:
             known = _known_keys(path[:-1])
             otherwise = "known keys: " + ", ".join(known)
             return f"unknown key `{key}`; {did_you_mean(key, known, otherwise)}"
-        case "literal_error" if isinstance(given := detail["input"], str):
+        case "literal_error" | "enum" if isinstance(given := detail["input"], str):
             known = detail["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
             return f"unknown {key} `{given}`; {did_you_mean(given, known, f'use {_or(known)}')}"
     prefix = "each of " if path and isinstance(path[-1], int) else ""
@@ -105,7 +105,7 @@ def _wanted(detail: Detail) -> str:
         return "must be a single text, number, true or false"
     context = detail.get("ctx", {})
     match detail["type"]:
-        case "literal_error":
+        case "literal_error" | "enum":
             return f"must be {context['expected'].lower()}"
         case "value_error":
             return str(context["error"])

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from alumniq_pipelines.core.feeds.column_names import fold, is_extension_name
+from alumniq_pipelines.core.feeds.column_types import ColumnType
 from alumniq_pipelines.core.feeds.did_you_mean import did_you_mean
 from alumniq_pipelines.core.feeds.field_map import Column, FieldMap, ForeignKey, Scalar
 from alumniq_pipelines.core.feeds.field_map_error import Fault, Path
@@ -19,19 +20,15 @@ RESERVED_COLUMNS = frozenset({"rowid", "ctid", "oid", "tableoid", "xmin", "xmax"
 MAX_COLUMN_NAME_BYTES = 63
 """PostgreSQL cuts longer names off, without an error."""
 
-CONSTRAINTS_BY_TYPE = {
-    "string": frozenset({"minLength", "maxLength", "pattern", "enum"}),
-    "boolean": frozenset({"enum"}),
-    "integer": frozenset({"minimum", "maximum", "enum"}),
-    "number": frozenset({"minimum", "maximum", "enum"}),
-    "date": frozenset({"minimum", "maximum", "enum"}),
-    "datetime": frozenset({"minimum", "maximum", "enum"}),
-    "year": frozenset({"minimum", "maximum", "enum"}),
+DIRECTIVES = {
+    "Y": "years",
+    "m": "months",
+    "d": "days",
+    "H": "hours",
+    "M": "minutes",
+    "S": "seconds",
 }
-"""Beside `required` and `unique`, which fit every type."""
-
-DATE_DIRECTIVES = frozenset("YmdHMS")
-"""What may follow `%` in a date format: the numeric ones, which every engine reads alike."""
+"""What may follow `%` in a format: the numeric ones, which every engine reads alike."""
 
 OWNER = re.compile(r"team:[A-Za-z0-9_]+|[^@\s]+@[^@\s]+\.[^@\s]+")
 
@@ -96,34 +93,43 @@ def _name_faults(column: Column, field_map: FieldMap) -> Iterator[tuple[Path, st
 
 
 def _format_faults(column: Column) -> Iterator[tuple[Path, str]]:
-    form = column.format
+    form, spec = column.format, column.spec
     if form == "default":
         return
-    if column.type == "string" and form in {"email", "uri"}:
+    if column.type is ColumnType.STRING and form in {"email", "uri"}:
         wanted = "email" if form == "email" else "url"
         yield (
             ("format",),
             f"`format` is not used for texts; write `alumniq: {{reference: {wanted}}}`",
         )
-    elif column.type not in {"date", "datetime"}:
+    elif not spec.has_formats:
         yield ("format",), f"`format` does not apply to type {column.type}; leave it out"
     else:
-        directives = re.findall("%(.?)", form)
-        if not DATE_DIRECTIVES.issuperset(directives) or not {"Y", "m", "d"}.issubset(directives):
-            yield (
-                ("format",),
-                ("`format` must be default, or name %Y, %m and %d (and %H, %M, %S in a datetime)"),
-            )
-        elif column.type == "date" and set(directives) & set("HMS"):
-            yield ("format",), "`format` of a date names hours, minutes or seconds; use datetime"
-        elif max(Counter(directives).values()) > 1:
-            yield ("format",), "`format` names a part of the date twice"
+        yield from ((("format",), text) for text in _directive_faults(column))
+
+
+def _directive_faults(column: Column) -> Iterator[str]:
+    """Find what is wrong with the parts that a format of dates or times consists of."""
+    spec = column.spec
+    directives = re.findall("%(.?)", column.format)
+    if not DIRECTIVES.keys() >= set(directives) >= set(spec.required_directives):
+        *first, last = (f"%{letter}" for letter in spec.required_directives)
+        more = ", ".join(f"%{letter}" for letter in spec.optional_directives)
+        added = f" (and {more} if needed)" if more else ""
+        yield f"`format` must be default, or name {', '.join(first)} and {last}{added}"
+    elif set(directives) - set(spec.required_directives) - set(spec.optional_directives):
+        allowed = spec.required_directives + spec.optional_directives
+        *first, last = (name for letter, name in DIRECTIVES.items() if letter not in allowed)
+        parts = f"{', '.join(first)} or {last}"
+        yield f"`format` of a {column.type} names {parts}; use datetime"
+    elif max(Counter(directives).values()) > 1:
+        yield f"`format` names a part of the {column.type} twice"
 
 
 def _constraint_faults(column: Column) -> Iterator[tuple[Path, str]]:
     """Find what is wrong with the constraints themselves; paths start at them."""
     constraints = column.constraints
-    fitting = CONSTRAINTS_BY_TYPE[column.type]
+    fitting = column.spec.constraints
     for key in constraints.model_dump(by_alias=True, exclude_defaults=True):
         if key not in fitting | {"required", "unique"}:
             yield (key,), f"`{key}` does not apply to type {column.type}; leave it out"
@@ -143,7 +149,7 @@ def _reference_faults(column: Column) -> Iterator[tuple[Path, str]]:
     reference = column.alumniq.reference
     if reference is None:
         return
-    if column.type != "string":
+    if column.type is not ColumnType.STRING:
         text = f"`reference` does not apply to type {column.type}; leave it out"
         yield ("alumniq", "reference"), text
         return
@@ -159,7 +165,7 @@ def _order_faults(column: Column) -> Iterator[tuple[Path, str]]:
     if shortest is not None and longest is not None and shortest > longest:
         yield ("minLength",), "`minLength` is greater than `maxLength`"
     low, high = constraints.minimum, constraints.maximum
-    if low is None or high is None or column.type == "string":
+    if low is None or high is None or "minimum" not in column.spec.constraints:
         return
     if _is_value(low, column) and "range" in broken_rules(
         format_value(low, column),
@@ -193,18 +199,18 @@ def _value_faults(column: Column, field_map: FieldMap) -> Iterator[tuple[Path, s
 
 def _spelling_faults(column: Column, blanks: Iterable[str]) -> Iterator[tuple[Path, str]]:
     """Find spellings of a boolean, or allowed values, that cannot be told apart."""
-    if column.type == "boolean":
+    if column.type is ColumnType.BOOLEAN:
         if both := set(column.true_values) & set(column.false_values):
-            yield ("trueValues",), f"`trueValues` and `falseValues` share {_list(both)}"
+            yield ("trueValues",), f"`trueValues` and `falseValues` share {_joined(both)}"
         if unseen := (set(column.true_values) | set(column.false_values)) & set(blanks):
-            yield ("trueValues",), f"{_list(unseen)} means blank (`missingValues`)"
+            yield ("trueValues",), f"{_joined(unseen)} means blank (`missingValues`)"
     elif {"trueValues", "falseValues"} & column.model_dump(
         by_alias=True, exclude_defaults=True
     ).keys():
         yield ("trueValues",), f"`trueValues` does not apply to type {column.type}; leave it out"
     allowed = {format_value(member, column) for member in column.constraints.enum or ()}
     if unseen := allowed & set(blanks):
-        yield ("constraints", "enum"), f"`enum` holds {_list(unseen)}, which means blank"
+        yield ("constraints", "enum"), f"`enum` holds {_joined(unseen)}, which means blank"
 
 
 def _key_faults(field_map: FieldMap) -> Iterator[Fault]:
@@ -245,15 +251,13 @@ def _is_value(value: Scalar, column: Column) -> bool:
     if isinstance(value, str):
         return parse_value(value, column) is not None
     if isinstance(value, bool):
-        return column.type == "boolean"
-    return (
-        column.type in {"integer", "number", "year"} and parse_value(str(value), column) is not None
-    )
+        return column.spec.written_as == "boolean"
+    return column.spec.written_as == "number" and parse_value(str(value), column) is not None
 
 
 def _quotes(column: Column) -> str:
-    return "; write it in quotes" if column.type in {"string", "date", "datetime"} else ""
+    return "; write it in quotes" if column.spec.written_as == "text" else ""
 
 
-def _list(texts: Iterable[str]) -> str:
+def _joined(texts: Iterable[str]) -> str:
     return " and ".join(f"`{text}`" for text in sorted(texts))

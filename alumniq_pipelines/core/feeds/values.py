@@ -6,11 +6,13 @@ judges what field maps say themselves, and is what faster judges are compared wi
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from operator import gt, lt
+from typing import assert_never
 
-from alumniq_pipelines.core.feeds.field_map import Column, ColumnType, Scalar
+from alumniq_pipelines.core.feeds.column_types import ColumnType, TemporalType
+from alumniq_pipelines.core.feeds.field_map import Column, Scalar
 from alumniq_pipelines.core.feeds.reference_data import is_member
 
 Value = bool | int | float | str | date
@@ -46,7 +48,7 @@ def date_pattern(form: str) -> str:
 def parse_value(text: str, column: Column) -> Value | None:
     """Read a text that is not blank; None where it is no value of the column's type."""
     try:
-        return PARSERS[column.type](text, column)
+        return _parse(text, column)
     except (ValueError, OverflowError):
         return None
 
@@ -74,59 +76,61 @@ def broken_rules(text: str, column: Column) -> Iterator[str]:
         yield "reference"
 
 
+def _parse(text: str, column: Column) -> Value | None:
+    """Read a text by the column's type; what is no value is None, a ValueError or OverflowError."""
+    match column.type:
+        case ColumnType.STRING:
+            return text
+        case ColumnType.INTEGER | ColumnType.YEAR:
+            pattern = INTEGER if column.type is ColumnType.INTEGER else YEAR
+            whole = int(text) if pattern.fullmatch(text) else None
+            return whole if whole is not None and abs(whole) <= LARGEST_INTEGER else None
+        case ColumnType.NUMBER:
+            number = float(text) if NUMBER.fullmatch(text) else math.inf
+            return number if math.isfinite(number) else None
+        case ColumnType.BOOLEAN:
+            return _parse_boolean(text, column)
+        case ColumnType.DATE | ColumnType.DATETIME if column.format != "default":
+            return _parse_formatted(text, column.type, column.format)
+        case ColumnType.DATE | ColumnType.DATETIME:
+            return _parse_iso(text, column.type)
+        case _:
+            assert_never(column.type)
+
+
 def _parse_boolean(text: str, column: Column) -> bool | None:
     if text in column.true_values:
         return True
     return False if text in column.false_values else None
 
 
-def _parse_integer(text: str, _column: Column) -> int | None:
-    number = int(text) if INTEGER.fullmatch(text) else None
-    return number if number is not None and abs(number) <= LARGEST_INTEGER else None
+def _parse_iso(text: str, kind: TemporalType) -> Value | None:
+    """Read what has no format of its own; without an offset, a point in time is in UTC."""
+    match kind:
+        case ColumnType.DATE:
+            return date.fromisoformat(text) if DATE.fullmatch(text) else None
+        case ColumnType.DATETIME:
+            if not DATETIME.fullmatch(text):
+                return None
+            moment = datetime.fromisoformat(text)
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        case _:
+            assert_never(kind)
 
 
-def _parse_number(text: str, _column: Column) -> float | None:
-    number = float(text) if NUMBER.fullmatch(text) else math.inf
-    return number if math.isfinite(number) else None
-
-
-def _parse_year(text: str, _column: Column) -> int | None:
-    return int(text) if YEAR.fullmatch(text) else None
-
-
-def _parse_date(text: str, column: Column) -> date | None:
-    if column.format != "default":
-        return _parse_formatted(text, column.format).date()
-    return date.fromisoformat(text) if DATE.fullmatch(text) else None
-
-
-def _parse_datetime(text: str, column: Column) -> datetime | None:
-    """Read a point in time; without an offset it is in UTC."""
-    if column.format != "default":
-        return _parse_formatted(text, column.format)
-    if not DATETIME.fullmatch(text):
-        return None
-    moment = datetime.fromisoformat(text)
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _parse_formatted(text: str, form: str) -> datetime:
+def _parse_formatted(text: str, kind: TemporalType, form: str) -> Value:
     """Read by a format, with all digits: alone, `strptime` would take one where two belong."""
     if not re.fullmatch(date_pattern(form), text):
         message = "The text does not have the format."
         raise ValueError(message)
-    return datetime.strptime(text, form).replace(tzinfo=UTC)
-
-
-PARSERS: dict[ColumnType, Callable[[str, Column], Value | None]] = {
-    "string": lambda text, _column: text,
-    "integer": _parse_integer,
-    "number": _parse_number,
-    "boolean": _parse_boolean,
-    "date": _parse_date,
-    "datetime": _parse_datetime,
-    "year": _parse_year,
-}
+    moment = datetime.strptime(text, form).replace(tzinfo=UTC)
+    match kind:
+        case ColumnType.DATE:
+            return moment.date()
+        case ColumnType.DATETIME:
+            return moment
+        case _:
+            assert_never(kind)
 
 
 def _is_out_of_bounds(

@@ -45,8 +45,8 @@ class AcceptedRows:
     """The rows to be published, typed: a table of a closed, checkpointed DuckDB file.
 
     They stand in the order of the delivered file, with exactly `columns` (field map order, then
-    extension columns) in the DuckDB types of `core/column_types.py`; blank is NULL, defaults are
-    filled in. A table `_gaps` beside them leads back to their rows of the delivered file. The
+    extension columns) in the DuckDB types of `core/feeds/column_types.py`; blank is NULL, defaults
+    are filled in. A table `_gaps` beside them leads back to their rows of the delivered file. The
     database is made for this one publishing: a warehouse of DuckDB files may move it into place
     instead of copying it, which saves two thirds of the time of a load.
     """

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from alumniq_pipelines.core.feeds.column_types import ColumnType
 from tests import frictionless_bridges as bridges
 from tests.drawn_files import COLUMN_TYPES, Field, every_text_in, field_map, files
 from tests.frictionless_bridges import Differs, FaultAdjustment, FileAdjustment, texts
@@ -248,6 +249,10 @@ DIFFERENCES = {
     ),
 }
 """What it is called, and all about it."""
+
+
+def test_every_type_is_compared() -> None:
+    assert {described["type"] for described, _ in COLUMN_TYPES} == set(ColumnType)
 
 
 @pytest.mark.parametrize("name", DIFFERENCES)

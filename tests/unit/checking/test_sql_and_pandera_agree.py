@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from alumniq_pipelines.checking.pandera_checks import check_cells
 from alumniq_pipelines.checking.pandera_schema import column_schema
 from alumniq_pipelines.checking.sql_checks import suspect_condition, value_sql
+from alumniq_pipelines.core.feeds.column_types import ColumnType
 from alumniq_pipelines.core.feeds.field_map import Column, ReferenceSet
 from alumniq_pipelines.core.feeds.values import broken_rules, parse_value
 from tests.odd_texts import ODD_TEXTS
@@ -70,6 +71,10 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as opened:
         opened.execute("SET TimeZone = 'UTC'")
         yield opened
+
+
+def test_every_type_is_compared() -> None:
+    assert {each.type for each in COLUMNS} == set(ColumnType)
 
 
 def screened(
@@ -132,14 +137,15 @@ def test_blanks_are_suspect_only_where_they_are_refused(
 def test_ordinary_values_pass_the_screen(connection: duckdb.DuckDBPyConnection) -> None:
     """Else every row would be judged twice."""
     ordinary = {
-        "integer": "42",
-        "number": "-12.50",
-        "boolean": "true",
-        "date": "2024-02-29",
-        "datetime": "2024-02-29T23:59:59+02:00",
-        "year": "1998",
-        "string": "Müller",
+        ColumnType.INTEGER: "42",
+        ColumnType.NUMBER: "-12.50",
+        ColumnType.BOOLEAN: "true",
+        ColumnType.DATE: "2024-02-29",
+        ColumnType.DATETIME: "2024-02-29T23:59:59+02:00",
+        ColumnType.YEAR: "1998",
+        ColumnType.STRING: "Müller",
     }
+    assert ordinary.keys() == set(ColumnType)
     for kind, text in ordinary.items():
         ((is_suspect, value),) = screened(connection, column(kind), [text], required=True)
         assert not is_suspect

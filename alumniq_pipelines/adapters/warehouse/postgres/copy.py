@@ -15,6 +15,10 @@ from psycopg import Connection
 
 from alumniq_pipelines.adapters.warehouse.postgres.schema_layout import Columns, SchemaLayout
 from alumniq_pipelines.core.database_paths import database_path
+from alumniq_pipelines.core.feeds.column_types import (
+    SPECS_BY_DUCKDB_TYPE,
+    SPECS_BY_POSTGRES_TYPE,
+)
 from alumniq_pipelines.core.loads.warehouse import GAPS, AcceptedRows
 from alumniq_pipelines.core.sql_text import identifier, literal
 
@@ -23,13 +27,6 @@ WRITE_CONFIG: dict[str, Any] = {"threads": 1, "memory_limit": "256MB"}
 """How DuckDB writes: more threads would run ahead and keep what PostgreSQL is too slow to take."""
 
 ROWS_AT_ONCE = 10_000
-POSTGRES_NAMES = {
-    "VARCHAR": "text",
-    "DOUBLE": "double precision",
-    "TIMESTAMP": "timestamp without time zone",
-}
-DUCKDB_NAMES = {postgres: name for name, postgres in POSTGRES_NAMES.items()}
-"""Where the two call a type differently; what is not here has one name."""
 READ_CSV_OPTIONS = (
     "auto_detect = false, header = false, delim = ',', quote = '\"', escape = '\"', "
     "nullstr = '', allow_quoted_nulls = false, max_line_size = 8000000, "
@@ -45,7 +42,7 @@ def accepted_columns(accepted: AcceptedRows) -> Columns:
     """List the columns of accepted rows with PostgreSQL's types."""
     with duckdb.connect(database_path(accepted.database), read_only=True) as connection:
         described = connection.execute(f"describe {identifier(accepted.table)}").fetchall()
-    return [(name, POSTGRES_NAMES.get(kind, kind.lower())) for name, kind, *_ in described]
+    return [(name, SPECS_BY_DUCKDB_TYPE[kind].postgres) for name, kind, *_ in described]
 
 
 def copy_in(
@@ -104,7 +101,7 @@ def copy_out(
 ) -> None:
     """Copy a version into a new DuckDB file, in its order."""
     types = ", ".join(
-        f"{literal(name)}: {literal(DUCKDB_NAMES.get(kind, kind))}" for name, kind in columns
+        f"{literal(name)}: {literal(SPECS_BY_POSTGRES_TYPE[kind].duckdb)}" for name, kind in columns
     )
     names = ", ".join(identifier(name) for name, _ in columns)
     out = f"copy (select {names} from {relation}) to stdout (format csv, force_quote *)"

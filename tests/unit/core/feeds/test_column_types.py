@@ -1,0 +1,23 @@
+import duckdb
+
+from alumniq_pipelines.core.feeds.column_types import (
+    SPECS_BY_DUCKDB_TYPE,
+    SPECS_BY_POSTGRES_TYPE,
+    TYPE_SPECS,
+    ColumnType,
+)
+
+
+def test_every_type_of_the_language_is_specified() -> None:
+    assert TYPE_SPECS.keys() == set(ColumnType)
+
+
+def test_a_stored_column_tells_its_type_in_both_engines() -> None:
+    assert len(SPECS_BY_DUCKDB_TYPE) == len(SPECS_BY_POSTGRES_TYPE) == len(ColumnType)
+
+
+def test_duckdb_names_every_type_as_it_is_specified() -> None:
+    with duckdb.connect() as connection:
+        for spec in TYPE_SPECS.values():
+            described = connection.execute(f"DESCRIBE SELECT CAST(NULL AS {spec.duckdb})")
+            assert [row[1] for row in described.fetchall()] == [spec.duckdb]
