@@ -43,7 +43,7 @@ class OtherRows:
         self.staging.run(
             f"CREATE OR REPLACE TABLE aside.orphans AS SELECT file.rowid AS row "
             f"FROM {self.staging.table} AS file ANTI JOIN "
-            f"(SELECT {_referenced_columns(key)} FROM {self.table}{_where_clause(key)}) AS partner "
+            f"(SELECT {_referenced_columns(key)} FROM {self.table}{_where_clause(key, self.types)}) AS partner "
             f"ON {_join_condition(key, types_of(self.staging, self.staging.table), self.types)} "
             f"WHERE {_key_present(key)} ORDER BY row"
         )
@@ -61,7 +61,9 @@ class OtherRows:
             return None
         if self.types[key.reference.fields[0]] != DUCKDB_TEXT:
             return None
-        referenced = f"SELECT {_referenced_columns(key)} FROM {self.table}{_where_clause(key)}"
+        referenced = (
+            f"SELECT {_referenced_columns(key)} FROM {self.table}{_where_clause(key, self.types)}"
+        )
         known = f"SELECT p0 AS text FROM ({referenced})"
         return find_known_with_zeros(self.staging, key.fields[0], known)
 
@@ -123,7 +125,7 @@ def find_links(staging: Staging, key: ForeignKey) -> Links:
         "CAST(coalesce(partner.row, -1) AS INTEGER) AS partner "
         f"FROM {staging.table} AS file LEFT JOIN "
         f"(SELECT {_referenced_columns(key)}, min(rowid) AS row FROM {staging.table}"
-        f"{_where_clause(key)} GROUP BY ALL) AS partner ON {_join_condition(key, types, types)} "
+        f"{_where_clause(key, types)} GROUP BY ALL) AS partner ON {_join_condition(key, types, types)} "
         f"WHERE {_key_present(key)} AND partner.row IS DISTINCT FROM file.rowid ORDER BY partner"
     ).fetchnumpy()
     return Links(np.asarray(found["row"]), np.asarray(found["partner"]))
@@ -166,10 +168,11 @@ def _referenced_columns(key: ForeignKey) -> str:
     return ", ".join(f"{identifier(name)} AS p{index}" for index, name in named)
 
 
-def _where_clause(key: ForeignKey) -> str:
-    """Write which rows may be referred to at all."""
+def _where_clause(key: ForeignKey, types: Mapping[str, str]) -> str:
+    """Write which rows may be referred to at all, by the types of the columns there."""
     conditions = " AND ".join(
-        f"CAST({identifier(name)} AS VARCHAR) = {literal(value)}"
+        # By value, not by text: a number 5 is published as 5.0.
+        f"{identifier(name)} = try_cast({literal(value)} AS {types[name]})"
         for name, value in key.alumniq.where
     )
     return f" WHERE {conditions}" if conditions else ""

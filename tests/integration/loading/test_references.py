@@ -166,6 +166,16 @@ def test_a_code_is_looked_up_in_its_own_list(deliver: Deliver) -> None:
     assert rejection_messages(result) == [(3, "school", message), (4, "school", message)]
 
 
+def test_a_fixed_part_of_a_key_is_compared_by_its_value(deliver: Deliver) -> None:
+    fields = [{"name": "rate", "type": "number"}, {"name": "code"}]
+    deliver(field_map("rates", ["rate", "code"], fields), "rate,code\n5,AS\n7.5,EN\n")
+    listed = degrees(refers("school", "rates", "code", severity="error", where={"rate": "5"}))
+    result = deliver(listed, "degree,school\na,AS\nb,EN\n")
+    assert rejection_messages(result) == [
+        (3, "school", "`school` has no partner in the feed rates (rate = 5)")
+    ]
+
+
 def test_a_key_of_several_columns_refers_as_a_whole_and_with_a_blank_to_nothing(
     deliver: Deliver,
 ) -> None:
