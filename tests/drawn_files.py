@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from tests.frictionless_verdicts import Delivered
-from tests.odd_texts import BOOLEANS, DATES, DATETIMES, NUMBERS, ODD_TEXTS, STRINGS, YEARS
+from tests.odd_texts import BOOLEANS, DATES, DATETIMES, NUMBERS, ODD_TEXTS, STRINGS, TIMES, YEARS
 
 Field = Mapping[str, Any]
 
@@ -38,6 +38,14 @@ COLUMN_TYPES: Sequence[tuple[Field, Sequence[str]]] = (
     ),
     ({"type": "datetime", "format": "%Y-%m-%d %H:%M"}, ["2024-02-29 10:00"]),
     ({"type": "datetime", "format": "%m/%d/%YT%H:%M:%S"}, ["02/29/2024T23:59:59"]),
+    ({"type": "time"}, ["14:05", "14:05:00", "14:05:30.5"]),
+    (
+        {"type": "time", "constraints": {"minimum": "08:00:00", "maximum": "18:00:00"}},
+        ["08:00", "14:05:00", "18:00:00"],
+    ),
+    ({"type": "time", "constraints": {"enum": ["00:00:00", "14:05:00"]}}, ["00:00", "14:05:00"]),
+    ({"type": "time", "format": "%H%M"}, ["1405", "0000"]),
+    ({"type": "time", "format": "%H:%M:%S"}, ["14:05:00", "23:59:59"]),
     ({"type": "year"}, ["2024", "1998"]),
     ({"type": "year", "constraints": {"minimum": 1900, "maximum": 2100}}, ["2024", "1900"]),
 )
@@ -51,6 +59,7 @@ NEAR = {
     "boolean": BOOLEANS,
     "date": DATES,
     "datetime": DATETIMES,
+    "time": TIMES,
     "year": YEARS,
 }
 """Texts that are values of a type, or nearly."""

@@ -21,8 +21,9 @@ Differs = Callable[[str, Column], bool]
 NO_VALUE = "?"
 """A value of no type but text: what we alone refuse, frictionless then refuses too."""
 NUMERIC = {"integer", "number", "year"}
-DATED = {"date", "datetime"}
+DATED = {"date", "datetime", "time"}
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?")
 TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
     r"(?P<offset>Z|[+-][0-9]{2}:[0-9]{2})?"
@@ -100,7 +101,7 @@ def has_a_sign(text: str, known: Column) -> bool:
 
 def lacks_digits(text: str, known: Column) -> bool:
     """Whether a date has fewer digits than its format has places."""
-    if known.type not in DATED or (known.type, known.format) == ("datetime", "default"):
+    if known.type not in DATED or _is_plain_time(known) or _is_plain_clock_time(known):
         return False
     form = "%Y-%m-%d" if known.format == "default" else known.format
     min_digits = sum(4 if part == "%Y" else 2 for part in re.findall("%[YmdHMS]", form))
@@ -118,6 +119,17 @@ def has_other_marks(text: str, known: Column) -> bool:
 def is_another_time(text: str, known: Column) -> bool:
     """Whether a time is not in our form."""
     return _is_plain_time(known) and not TIME.fullmatch(text)
+
+
+def is_another_clock_time(text: str, known: Column) -> bool:
+    """Whether a time of day is not in our form."""
+    return _is_plain_clock_time(known) and not CLOCK_TIME.fullmatch(text)
+
+
+def lacks_seconds(text: str, known: Column) -> bool:
+    """Whether a time of day ends with its minutes."""
+    is_right = CLOCK_TIME.fullmatch(text) is not None
+    return _is_plain_clock_time(known) and is_right and text.count(":") == 1
 
 
 def lacks_offset(text: str, known: Column) -> bool:
@@ -141,6 +153,10 @@ def is_out_of_years(text: str, known: Column) -> bool:
 
 def _is_plain_time(known: Column) -> bool:
     return (known.type, known.format) == ("datetime", "default")
+
+
+def _is_plain_clock_time(known: Column) -> bool:
+    return (known.type, known.format) == ("time", "default")
 
 
 def ragged_rows_without_values(file: Delivered) -> Delivered:

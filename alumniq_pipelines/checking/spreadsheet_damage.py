@@ -43,6 +43,7 @@ def damages_of(column: Column, field_map: FieldMap) -> tuple[Damage, ...]:
             | ColumnType.BOOLEAN
             | ColumnType.DATE
             | ColumnType.DATETIME
+            | ColumnType.TIME
             | ColumnType.YEAR
         ):
             return (Damage.ERROR,)

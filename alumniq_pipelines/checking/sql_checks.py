@@ -16,6 +16,7 @@ from alumniq_pipelines.core.feeds.values import (
     DATE,
     INTEGER,
     NUMBER,
+    TIME,
     YEAR,
     date_pattern,
     format_value,
@@ -80,11 +81,18 @@ def _value(text: str, column: Column) -> str:
         case ColumnType.BOOLEAN:
             true, false = _texts(column.true_values), _texts(column.false_values)
             return f"CASE WHEN {text} IN ({true}) THEN true WHEN {text} IN ({false}) THEN false END"
-        case ColumnType.DATE | ColumnType.DATETIME if column.format != "default":
-            return f"CAST(try_strptime({text}, {literal(column.format)}) AS {stored})"
+        case ColumnType.DATE | ColumnType.DATETIME | ColumnType.TIME if column.format != "default":
+            # DuckDB reads `infinity` by any format; there is no such time.
+            return f"try_cast(try_strptime({text}, {literal(column.format)}) AS {stored})"
         case ColumnType.DATETIME:
             return f"CAST(try_cast({text} AS TIMESTAMPTZ) AS {stored})"
-        case ColumnType.INTEGER | ColumnType.NUMBER | ColumnType.DATE | ColumnType.YEAR:
+        case (
+            ColumnType.INTEGER
+            | ColumnType.NUMBER
+            | ColumnType.DATE
+            | ColumnType.TIME
+            | ColumnType.YEAR
+        ):
             return f"try_cast({text} AS {stored})"
         case _:
             assert_never(column.type)
@@ -133,6 +141,9 @@ def _type_conditions(text: str, column: Column) -> Iterator[str]:
         case ColumnType.DATE | ColumnType.DATETIME:
             yield _matches(text, _date_format_pattern(column.type, column.format))
             yield f"{_value(text, column)} BETWEEN {MIN_TIMESTAMP} AND {MAX_TIMESTAMP}"
+        case ColumnType.TIME:
+            yield _matches(text, _date_format_pattern(column.type, column.format))
+            yield f"{_value(text, column)} IS NOT NULL"
         case _:
             assert_never(column.type)
 
@@ -146,6 +157,8 @@ def _date_format_pattern(kind: TemporalType, form: str) -> str:
             return DATE.pattern
         case ColumnType.DATETIME:
             return ISO_DATETIME
+        case ColumnType.TIME:
+            return TIME.pattern
         case _:
             assert_never(kind)
 

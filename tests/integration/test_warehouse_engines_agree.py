@@ -33,6 +33,7 @@ TYPES: dict[str, tuple[pa.DataType, st.SearchStrategy[object]]] = {
     "BOOLEAN": (pa.bool_(), st.booleans()),
     "DATE": (pa.date32(), st.dates(date(1, 1, 1))),
     "TIMESTAMP": (pa.timestamp("us"), st.datetimes()),
+    "TIME": (pa.time64("us"), st.times()),
 }
 """The types of columns as DuckDB names them, and values for them."""
 

@@ -21,10 +21,11 @@ class ColumnType(StrEnum):
     BOOLEAN = "boolean"
     DATE = "date"
     DATETIME = "datetime"
+    TIME = "time"
     YEAR = "year"
 
 
-TemporalType = Literal[ColumnType.DATE, ColumnType.DATETIME]
+TemporalType = Literal[ColumnType.DATE, ColumnType.DATETIME, ColumnType.TIME]
 """The types whose texts may have a `format`."""
 
 
@@ -131,6 +132,19 @@ TYPE_SPECS: Mapping[ColumnType, TypeSpec] = {
         comparisons=frozenset({Comparison.BY_DATE}),
         required_directives="Ymd",
         optional_directives="HMS",
+    ),
+    ColumnType.TIME: TypeSpec(
+        # By the clock of the campus: it names no zone, and 24:00 is 00:00 of another day.
+        duckdb="TIME",
+        postgres="time without time zone",
+        clause="is not a time of day",
+        # A spreadsheet writes 9:05 and 9:05 AM.
+        advice="Write times as {form}, on the 24-hour clock",
+        default_form="14:05 or 14:05:30",
+        written_as="text",
+        constraints=BOUNDS,
+        required_directives="HM",
+        optional_directives="S",
     ),
     ColumnType.YEAR: TypeSpec(
         duckdb="INTEGER",

@@ -79,10 +79,12 @@ class Constraints(FieldMapModel):
     min_length: Count | None = Field(default=None, description="Fewest characters (string).")
     max_length: Count | None = Field(default=None, description="Most characters (string).")
     minimum: StrictInt | StrictFloat | StrictStr | None = Field(
-        default=None, description="Smallest value; a date in quotes, as it stands in the file."
+        default=None,
+        description="Smallest value; a date or time in quotes, as it stands in the file.",
     )
     maximum: StrictInt | StrictFloat | StrictStr | None = Field(
-        default=None, description="Largest value; a date in quotes, as it stands in the file."
+        default=None,
+        description="Largest value; a date or time in quotes, as it stands in the file.",
     )
     pattern: str | None = Field(
         default=None, description="Expression for the whole value (string); see README, Patterns."
@@ -114,12 +116,13 @@ class Column(FieldMapModel):
     title: str = Field(default="", description="Name for people.")
     description: str = Field(default="", description="What the column holds, for its sender.")
     example: Scalar | None = Field(
-        default=None, description="A value as it stands in the file; texts and dates in quotes."
+        default=None,
+        description="A value as it stands in the file; texts, dates and times in quotes.",
     )
     type: TypeName = Field(default=ColumnType.STRING, description="Type of the published column.")
     format: str = Field(
         default="default",
-        description="How a date or datetime is written: default (ISO 8601) or %Y, %m, %d, ...",
+        description="How a date or time is written: default (ISO 8601) or %Y, %m, %H, ...",
     )
     true_values: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         default=("true", "True", "TRUE", "1"), description="Spellings of true (boolean)."

@@ -7,7 +7,7 @@ judges what field maps say themselves, and is what faster judges are compared wi
 import math
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from operator import gt, lt
 from typing import assert_never
 
@@ -15,7 +15,7 @@ from alumniq_pipelines.core.feeds.column_types import ColumnType, TemporalType
 from alumniq_pipelines.core.feeds.field_map import Column, Scalar
 from alumniq_pipelines.core.feeds.reference_data import is_member
 
-Value = bool | int | float | str | date
+Value = bool | int | float | str | date | time
 
 INTEGER = re.compile(r"[+-]?[0-9]+")
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -24,6 +24,7 @@ DATETIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
     r"(?:Z|[+-][0-9]{2}:[0-9]{2})?"
 )
+TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?")
 YEAR = re.compile(r"[0-9]{4}")
 LARGEST_INTEGER = 2**63 - 1
 """Integers are published as 64 bits."""
@@ -90,9 +91,9 @@ def _parse(text: str, column: Column) -> Value | None:
             return number if math.isfinite(number) else None
         case ColumnType.BOOLEAN:
             return _parse_boolean(text, column)
-        case ColumnType.DATE | ColumnType.DATETIME if column.format != "default":
+        case ColumnType.DATE | ColumnType.DATETIME | ColumnType.TIME if column.format != "default":
             return _parse_formatted(text, column.type, column.format)
-        case ColumnType.DATE | ColumnType.DATETIME:
+        case ColumnType.DATE | ColumnType.DATETIME | ColumnType.TIME:
             return _parse_iso(text, column.type)
         case _:
             assert_never(column.type)
@@ -114,6 +115,8 @@ def _parse_iso(text: str, kind: TemporalType) -> Value | None:
                 return None
             moment = datetime.fromisoformat(text)
             return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        case ColumnType.TIME:
+            return time.fromisoformat(text) if TIME.fullmatch(text) else None
         case _:
             assert_never(kind)
 
@@ -129,6 +132,8 @@ def _parse_formatted(text: str, kind: TemporalType, form: str) -> Value:
             return moment.date()
         case ColumnType.DATETIME:
             return moment
+        case ColumnType.TIME:
+            return moment.time()
         case _:
             assert_never(kind)
 

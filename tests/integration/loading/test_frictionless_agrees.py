@@ -114,6 +114,19 @@ DIFFERENCES = {
         column("datetime"),
         "0001-01-01T00:00:00+01:00",
     ),
+    "other forms of a time of day": laxer(
+        "Without a date, an offset says nothing, and 24:00 is the beginning of another day.",
+        bridges.is_another_clock_time,
+        column("time"),
+        *("14:05:00Z", "14:05:00+02:00", "24:00:00", "14:05:30,5", "14:05:30.1234567"),
+    ),
+    "times of day without seconds": Difference(
+        "Many systems write none, and what they mean is plain.",
+        rows(column("time"), ("14:05", "x")),
+        set(),
+        {(1, "c", "type")},
+        texts(bridges.lacks_seconds, lambda text: f"{text}:00"),
+    ),
     "times without an offset": Difference(
         "They are in UTC; frictionless cannot compare them with those that have an offset.",
         rows(

@@ -63,7 +63,9 @@ def keyed(name: str, kind: str, foreign_keys: str = "[]") -> str:
     return other(name, foreign_keys=foreign_keys).replace("{name: xid}", field)
 
 
-@pytest.mark.parametrize("kinds", [("year", "string"), ("number", "year"), ("date", "datetime")])
+@pytest.mark.parametrize(
+    "kinds", [("year", "string"), ("number", "year"), ("date", "datetime"), ("time", "time")]
+)
 def test_a_foreign_key_may_be_of_a_type_that_can_be_compared(
     kinds: tuple[str, str], tmp_path: Path
 ) -> None:
@@ -72,7 +74,16 @@ def test_a_foreign_key_may_be_of_a_type_that_can_be_compared(
     assert len(read_catalog(tmp_path).feeds) == 2
 
 
-@pytest.mark.parametrize("kinds", [("number", "string"), ("date", "string"), ("boolean", "year")])
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        ("number", "string"),
+        ("date", "string"),
+        ("boolean", "year"),
+        ("time", "string"),
+        ("time", "datetime"),
+    ],
+)
 def test_a_foreign_key_of_a_type_that_cannot_be_compared_is_refused(
     kinds: tuple[str, str], tmp_path: Path
 ) -> None:

@@ -31,6 +31,10 @@ schema:
       constraints: {required: true}
 """
 
+BORN = GOOD[GOOD.index("type: date") : GOOD.index("    - name: active")]
+TIME = "type: time\n      example: {}\n    {}\n"
+"""What `born` may be instead."""
+
 
 def faults_of(text: str, tmp_path: Path, name: str = "people.yaml") -> tuple[str, ...]:
     path = tmp_path / name
@@ -68,7 +72,7 @@ def test_json_and_the_flat_dialect_of_the_standard_are_read(tmp_path: Path) -> N
         (
             "type: string",
             "type: colour",
-            "`colour`; use string, integer, number, boolean, date, datetime or year",
+            "`colour`; use string, integer, number, boolean, date, datetime, time or year",
         ),
         (
             "example: ",
@@ -190,6 +194,21 @@ def test_json_and_the_flat_dialect_of_the_standard_are_read(tmp_path: Path) -> N
         ("path: people.csv", "path: p\ndialect: {delimiter: '\"'}", "are the same character"),
         ("type: date", "type: date\n      format: any", "`format` must be default, or name"),
         ("type: date", "type: date\n      format: '%Y-%m-%d %H'", "use datetime"),
+        ("type: date", "type: date\n      format: '%Y-%m-%d %d'", "names a part of the date twice"),
+        (BORN, TIME.format("'14:05'", "  format: '%H'"), "or name %H and %M (and %S if needed)"),
+        (BORN, TIME.format("'14:05'", "  format: '%Y %H:%M'"), "a time names years, months or"),
+        (BORN, TIME.format("'14:05'", "  constraints: {maxLength: 5}"), "apply to type time"),
+        (
+            BORN,
+            TIME.format("14:05", ""),
+            "field `born`: `example`: YAML reads `14:05` as a number of another form; write it in",
+        ),
+        (BORN, TIME.format("'9:05'", ""), "`example` is no time; write it in quotes"),
+        (
+            BORN,
+            TIME.format("'14:05'", "  constraints: {minimum: '18:00', maximum: '08:00'}"),
+            "`minimum` is greater than `maximum`",
+        ),
         (
             "type: string",
             "type: string\n      format: email",

@@ -83,3 +83,16 @@ def test_a_wrong_form_among_right_ones_is_no_shift() -> None:
     dates = ColumnShiftDetector([Column(name=name, type="date") for name in names], ("",))
     rows = [("1/5/1970", "1970-06-01", "", "1970-07-01")] * 100
     assert dates.find_shift(100, lambda numbers: [rows[number - 1] for number in numbers]) is None
+
+
+def test_times_tell_a_shift_and_a_time_in_another_form_tells_none() -> None:
+    times = ColumnShiftDetector(
+        [COLUMNS[0], Column(name="opens", type="time"), *COLUMNS[2:]], ("",)
+    )
+
+    def shift(later: Row) -> Shift | None:
+        rows = [("Lee", "09:05", "7", "true", "")] * 20 + [later] * 20
+        return times.find_shift(len(rows), lambda numbers: [rows[number - 1] for number in numbers])
+
+    assert shift(("Lee", "x", "09:05", "7", "true")) == Shift(21, 1, 1)
+    assert shift(("Lee", "9:05 AM", "7", "true", "")) is None

@@ -162,6 +162,23 @@ def test_a_date_is_asked_for_as_the_field_map_writes_it() -> None:
     assert advice_of(Rule.TYPE, column) == "Write it as DD.MM.YYYY."
 
 
+def test_a_time_is_asked_for_on_the_24_hour_clock_and_as_the_field_map_writes_it() -> None:
+    """A spreadsheet writes 9:05 and 9:05 AM."""
+    column = Column.model_validate({"name": "c", "type": "time"})
+    assert message_of(Rule.TYPE, column) == "`c` is not a time of day"
+    asked = "Write times as 14:05 or 14:05:30, on the 24-hour clock."
+    assert advice_of(Rule.TYPE, column) == asked
+    compact = column.model_copy(update={"format": "%H%M", "example": "0905"})
+    asked = "Write times as hhmm, on the 24-hour clock, such as 0905."
+    assert advice_of(Rule.TYPE, compact) == asked
+
+
+def test_only_a_year_is_asked_for_in_four_digits() -> None:
+    columns = [Column.model_validate({"name": "c", "type": kind}) for kind in ColumnType]
+    asked = [column.type for column in columns if "four digits" in advice_of(Rule.TYPE, column)]
+    assert asked == [ColumnType.YEAR]
+
+
 def test_a_rule_about_columns_needs_one() -> None:
     with pytest.raises(ValueError, match="about a column"):
         message_of(Rule.TYPE, None)

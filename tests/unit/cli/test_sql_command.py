@@ -23,9 +23,10 @@ from tests.accepted_rows import accepted_rows, small_field_map
 
 ROWS = """
     select * from (values
-        ('0012', 'O''Neill, "Peg"' || chr(10) || '[bold]', date '1998-05-24', 25.50, true),
-        ('0013', null, null, null, null)
-    ) t(xid, name, born, gift, alum)
+        ('0012', 'O''Neill, "Peg"' || chr(10) || '[bold]', date '1998-05-24', 25.50, true,
+            time '09:05'),
+        ('0013', null, null, null, null, null)
+    ) t(xid, name, born, gift, alum, opens)
 """
 
 
@@ -52,8 +53,9 @@ def test_json_is_an_object_per_row() -> None:
             "born": "1998-05-24",
             "gift": "25.50",
             "alum": True,
+            "opens": "09:05:00",
         },
-        {"xid": "0013", "name": None, "born": None, "gift": None, "alum": None},
+        dict.fromkeys(["name", "born", "gift", "alum", "opens"]) | {"xid": "0013"},
     ]
 
 
@@ -65,9 +67,9 @@ def test_json_loses_no_column_to_a_repeated_name() -> None:
 def test_csv_reads_back_as_it_was() -> None:
     result = CliRunner().invoke(app, ["sql", "iqu", "qa", "from members", "--csv"])
     assert list(csv.reader(io.StringIO(result.stdout, newline=""))) == [
-        ["xid", "name", "born", "gift", "alum"],
-        ["0012", 'O\'Neill, "Peg"\n[bold]', "1998-05-24", "25.50", "True"],
-        ["0013", "", "", "", ""],
+        ["xid", "name", "born", "gift", "alum", "opens"],
+        ["0012", 'O\'Neill, "Peg"\n[bold]', "1998-05-24", "25.50", "True", "09:05:00"],
+        ["0013", "", "", "", "", ""],
     ]
 
 

@@ -1,3 +1,4 @@
+from datetime import time
 from typing import Any
 
 import pytest
@@ -20,6 +21,10 @@ def column(**keys: Any) -> Column:
         ({"type": "number"}, ".5", 0.5),
         ({"type": "boolean"}, "TRUE", True),
         ({"type": "boolean", "trueValues": ["Y"]}, "Y", True),
+        ({"type": "time"}, "14:05", time(14, 5)),
+        ({"type": "time"}, "14:05:30", time(14, 5, 30)),
+        ({"type": "time"}, "14:05:30.25", time(14, 5, 30, 250_000)),
+        ({"type": "time", "format": "%H.%M"}, "00.00", time(0)),
         ({"type": "year"}, "1998", 1998),
     ],
 )
@@ -47,6 +52,15 @@ def test_a_text_in_the_form_of_its_type_is_a_value(
         ({"type": "date"}, "20260203"),
         ({"type": "date", "format": "%m/%d/%Y"}, "13/13/2026"),
         ({"type": "datetime"}, "2026-02-03"),
+        ({"type": "time"}, "9:05"),
+        ({"type": "time"}, "09:05 AM"),
+        ({"type": "time"}, "24:00"),
+        ({"type": "time"}, "23:59:60"),
+        ({"type": "time"}, "14:05Z"),
+        ({"type": "time"}, "14:05:30.1234567"),
+        ({"type": "time", "format": "%H:%M"}, "9:05"),
+        ({"type": "time", "format": "%H:%M"}, "14:05:30"),
+        ({"type": "time", "format": "%H%M"}, "2400"),
         ({"type": "datetime"}, "0001-01-01T00:00:00+14:00"),
     ],
 )
@@ -73,6 +87,9 @@ def test_points_in_time_are_compared_in_utc() -> None:
         ({"type": "integer", "constraints": {"minimum": 1}}, "0", ["range"]),
         ({"type": "date", "constraints": {"maximum": "2026-01-01"}}, "2026-01-02", ["range"]),
         ({"type": "date", "constraints": {"maximum": "2026-01-01"}}, "2026-01-01", []),
+        ({"type": "time", "constraints": {"minimum": "08:00"}}, "07:59:59", ["range"]),
+        ({"type": "time", "constraints": {"minimum": "08:00"}}, "08:00:00", []),
+        ({"type": "time", "constraints": {"enum": ["08:00"]}}, "08:00:00", []),
         ({"type": "year", "constraints": {"minimum": 1800}}, "x", ["type"]),
     ],
 )
