@@ -86,6 +86,7 @@ def test_every_type_of_the_language_is_published() -> None:
 )
 @given(tables())
 @example(pa.table({"only": pa.array(["\\.", None, "", "\n", "\r\n", '"', "a\n\\.\nb"])}))
+@example(pa.table({"a": ["a\r"], "b": ["\r"]}))
 @example(pa.table({"a": ["\\.", "", None], "b": pa.array([None, None, None], pa.string())}))
 def test_both_engines_give_back_the_same_rows(postgres_url: str, table: pa.Table) -> None:
     with tempfile.TemporaryDirectory() as scratch:

@@ -30,9 +30,12 @@ ROWS_AT_ONCE = 10_000
 READ_CSV_OPTIONS = (
     "auto_detect = false, header = false, delim = ',', quote = '\"', escape = '\"', "
     "nullstr = '', allow_quoted_nulls = false, max_line_size = 8000000, "
-    "compression = 'none', hive_partitioning = false"
+    "compression = 'none', hive_partitioning = false, new_line = '\\n'"
 )
-"""How DuckDB reads what PostgreSQL wrote: no row that was loaded is as long, its quotes doubled."""
+"""How DuckDB reads what PostgreSQL wrote: no row that was loaded is as long, its quotes doubled.
+
+Left to find out how lines end, it may take a carriage return inside a value for a line end.
+"""
 
 READ_CONFIG: dict[str, Any] = {"memory_limit": "512MB"}
 """What DuckDB may take for it, beside what is staged."""
