@@ -6,11 +6,12 @@ than once is not for one column to say: `checking.staging` finds repeated keys a
 
 import re
 from collections.abc import Callable
+from typing import Any, assert_never
 
 import pandas as pd
 import pandera.pandas as pa
 
-from alumniq_pipelines.checking.rules import CELL_RULES, Rule, message_of
+from alumniq_pipelines.checking.rules import CELL_RULES, CellRule, Rule, message_of
 from alumniq_pipelines.core.feeds.field_map import Column, ColumnRules, Constraints
 from alumniq_pipelines.core.feeds.reference_data import is_member
 from alumniq_pipelines.core.feeds.values import broken_rules, parse_value
@@ -30,10 +31,10 @@ def column_schema(column: Column, *, required: bool) -> pa.Column:
     )
 
 
-def rules_of(column: Column) -> list[Rule]:
+def rules_of(column: Column) -> list[CellRule]:
     """List what a value of the column can break, beside being blank."""
     constraints = column.constraints
-    declared = {
+    declared: dict[CellRule, bool] = {
         Rule.TYPE: not column.spec.takes_any_text,
         Rule.LENGTH: (constraints.min_length, constraints.max_length) != (None, None),
         Rule.PATTERN: constraints.pattern is not None,
@@ -44,7 +45,7 @@ def rules_of(column: Column) -> list[Rule]:
     return [rule for rule in CELL_RULES if declared[rule]]
 
 
-def _check(rule: Rule, column: Column) -> pa.Check:
+def _check(rule: CellRule, column: Column) -> pa.Check:
     test = _test(rule, column)
 
     def passes(texts: "pd.Series[str]") -> "pd.Series[bool]":
@@ -55,25 +56,29 @@ def _check(rule: Rule, column: Column) -> pa.Check:
     return pa.Check(passes, name=rule.value, description=message_of(rule, column), ignore_na=False)
 
 
-def _test(rule: Rule, column: Column) -> Test:
-    """Answer what tells whether a text keeps the rule; only TYPE fails what is no value at all."""
-    if rule is Rule.TYPE:
-        return lambda text: parse_value(text, column) is not None
-    if rule is Rule.PATTERN:
-        pattern = re.compile(column.constraints.pattern or "")
-        return lambda text: pattern.fullmatch(text) is not None
-    if (reference := column.alumniq.reference) and rule is Rule.REFERENCE:
-        return lambda text: is_member(text, reference)
-    constraints = _only(rule, column.constraints)
-    narrowed = column.model_copy(update={"constraints": constraints, "alumniq": ColumnRules()})
+def _test(rule: CellRule, column: Column) -> Test:
+    """Return what tells whether a text keeps the rule; only TYPE fails what is no value at all."""
+    constraints = column.constraints
+    own: dict[str, Any]
+    match rule:
+        case Rule.TYPE:
+            return lambda text: parse_value(text, column) is not None
+        case Rule.PATTERN:
+            pattern = re.compile(constraints.pattern or "")
+            return lambda text: pattern.fullmatch(text) is not None
+        case Rule.REFERENCE:
+            reference = column.alumniq.reference
+            return lambda text: reference is None or is_member(text, reference)
+        case Rule.LENGTH:
+            own = {"min_length": constraints.min_length, "max_length": constraints.max_length}
+        case Rule.ENUM:
+            own = {"enum": constraints.enum}
+        case Rule.RANGE:
+            own = {"minimum": constraints.minimum, "maximum": constraints.maximum}
+        case _:
+            assert_never(rule)
+    # With the constraints of this rule alone, no text is read for rules that have a check each.
+    narrowed = column.model_copy(
+        update={"constraints": Constraints(**own), "alumniq": ColumnRules()}
+    )
     return lambda text: rule.value not in broken_rules(text, narrowed)
-
-
-def _only(rule: Rule, constraints: Constraints) -> Constraints:
-    """Keep the constraints that one rule is made of."""
-    names = {
-        Rule.LENGTH: ("min_length", "max_length"),
-        Rule.ENUM: ("enum",),
-        Rule.RANGE: ("minimum", "maximum"),
-    }[rule]
-    return Constraints(**{name: getattr(constraints, name) for name in names})

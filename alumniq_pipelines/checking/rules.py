@@ -7,6 +7,7 @@ full stop, since a number of rows or a line number may follow. None of it holds 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal, assert_never
 
 from alumniq_pipelines.core.feeds.field_map import Column, ForeignKey, ReferenceSet
 from alumniq_pipelines.core.feeds.values import format_value
@@ -32,7 +33,15 @@ class Rule(StrEnum):
     BLANK_ROW = "blank-row"
 
 
-CELL_RULES = (Rule.TYPE, Rule.LENGTH, Rule.PATTERN, Rule.ENUM, Rule.RANGE, Rule.REFERENCE)
+CellRule = Literal[Rule.TYPE, Rule.LENGTH, Rule.PATTERN, Rule.ENUM, Rule.RANGE, Rule.REFERENCE]
+CELL_RULES: tuple[CellRule, ...] = (
+    Rule.TYPE,
+    Rule.LENGTH,
+    Rule.PATTERN,
+    Rule.ENUM,
+    Rule.RANGE,
+    Rule.REFERENCE,
+)
 """What one value can break by itself, in the order of judging; blanks are REQUIRED's matter."""
 
 _CLAUSES = {
@@ -40,7 +49,6 @@ _CLAUSES = {
     Rule.PATTERN: "has not the form that it must have",
     Rule.ENUM: "is not one of the allowed values",
     Rule.RANGE: "is out of range",
-    Rule.REFERENCE: "does not belong to its reference set",
 }
 
 
@@ -103,8 +111,8 @@ def message_of(rule: Rule, column: Column | None, columns: str = "") -> str:
             return f"The key {columns} stands in an earlier row too"
         case Rule.UNIQUE:
             return f"The value of {columns} stands in an earlier row too"
-    if column is None:
-        message = f"The rule {rule} is about a column."
+    if column is None or rule is Rule.FOREIGN_KEY:
+        message = f"The rule {rule} is about a column, and about no key."
         raise ValueError(message)
     return f"`{column.name}` {_clause(rule, column)}"
 
@@ -177,22 +185,36 @@ def advice_of(rule: Rule, column: Column | None) -> str:
             return "Send each value once."
         case Rule.REQUIRED:
             return "Fill it in, or leave the row out."
-    return "" if column is None else f"{_wanted(rule, column)}{_example(rule, column)}."
+    return (
+        ""
+        if column is None or rule is Rule.FOREIGN_KEY
+        else f"{_wanted(rule, column)}{_example(rule, column)}."
+    )
 
 
-def _clause(rule: Rule, column: Column) -> str:
+def _clause(rule: CellRule | Literal[Rule.REQUIRED], column: Column) -> str:
     match rule:
         case Rule.TYPE:
             return column.spec.clause
         case Rule.LENGTH:
             return "is too short or too long" if _both_lengths(column) else _one_length(column)
-        case Rule.REFERENCE if column.alumniq.reference is not None:
-            return _REFERENCE_WORDS[column.alumniq.reference].clause
-        case _:
+        case Rule.REFERENCE:
+            return _reference_words(column).clause
+        case Rule.REQUIRED | Rule.PATTERN | Rule.ENUM | Rule.RANGE:
             return _CLAUSES[rule]
+        case _:
+            assert_never(rule)
 
 
-def _wanted(rule: Rule, column: Column) -> str:
+def _reference_words(column: Column) -> _ReferenceWords:
+    reference = column.alumniq.reference
+    if reference is None:
+        message = f"The column {column.name} has no reference set."
+        raise ValueError(message)
+    return _REFERENCE_WORDS[reference]
+
+
+def _wanted(rule: CellRule, column: Column) -> str:
     constraints = column.constraints
     match rule:
         case Rule.TYPE:
@@ -205,10 +227,12 @@ def _wanted(rule: Rule, column: Column) -> str:
             allowed = [format_value(value, column) for value in constraints.enum or ()]
             more = "" if len(allowed) <= MAX_VALUES_LISTED else ", ... (see the field map)"
             return f"Send one of {', '.join(allowed[:MAX_VALUES_LISTED])}{more}"
-        case Rule.REFERENCE if column.alumniq.reference is not None:
-            return _REFERENCE_WORDS[column.alumniq.reference].wanted
-        case _:
+        case Rule.REFERENCE:
+            return _reference_words(column).wanted
+        case Rule.RANGE:
             return f"Send {_bounds(constraints.minimum, constraints.maximum)}"
+        case _:
+            assert_never(rule)
 
 
 def _wanted_type(column: Column) -> str:

@@ -14,7 +14,7 @@ from alumniq_pipelines.checking.pandera_checks import check_cells
 from alumniq_pipelines.checking.pandera_schema import column_schema
 from alumniq_pipelines.checking.sql_checks import suspect_condition, value_sql
 from alumniq_pipelines.core.feeds.column_types import ColumnType
-from alumniq_pipelines.core.feeds.field_map import Column, ReferenceSet
+from alumniq_pipelines.core.feeds.field_map import Column, Constraints, ReferenceSet
 from alumniq_pipelines.core.feeds.values import broken_rules, parse_value
 from tests.odd_texts import ODD_TEXTS
 
@@ -78,8 +78,10 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
         yield opened
 
 
-def test_every_type_is_compared() -> None:
+def test_every_type_and_every_constraint_is_compared() -> None:
     assert {each.type for each in COLUMNS} == set(ColumnType)
+    constraints = {name for each in COLUMNS for name in each.constraints.model_fields_set}
+    assert constraints == Constraints.model_fields.keys() - {"required", "unique"}
 
 
 def screened(

@@ -121,6 +121,7 @@ def test_every_rule_of_a_cell_is_worded_with_what_to_do(rule: Rule, kind: Column
             "type": kind,
             "example": "x",
             "constraints": {"minLength": 2, "pattern": "[a-z]", "enum": ["a"], "maximum": 9},
+            "alumniq": {"reference": "url"},
         }
     )
     message, advice = message_of(rule, column), advice_of(rule, column)
@@ -179,6 +180,12 @@ def test_only_a_year_is_asked_for_in_four_digits() -> None:
     assert asked == [ColumnType.YEAR]
 
 
-def test_a_rule_about_columns_needs_one() -> None:
+@pytest.mark.parametrize("rule", [Rule.TYPE, Rule.REFERENCE, Rule.FOREIGN_KEY])
+def test_a_rule_about_columns_needs_one(rule: Rule) -> None:
     with pytest.raises(ValueError, match="about a column"):
-        message_of(Rule.TYPE, None)
+        message_of(rule, None)
+
+
+def test_a_reference_set_is_told_of_a_column_that_has_one() -> None:
+    with pytest.raises(ValueError, match="no reference set"):
+        message_of(Rule.REFERENCE, NAME)

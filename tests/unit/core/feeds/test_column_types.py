@@ -6,10 +6,17 @@ from alumniq_pipelines.core.feeds.column_types import (
     TYPE_SPECS,
     ColumnType,
 )
+from alumniq_pipelines.core.feeds.field_map import Constraints
 
 
 def test_every_type_of_the_language_is_specified() -> None:
     assert TYPE_SPECS.keys() == set(ColumnType)
+
+
+def test_every_constraint_applies_to_a_type() -> None:
+    applied = {name for spec in TYPE_SPECS.values() for name in spec.constraints}
+    known = {field.alias for field in Constraints.model_fields.values()}
+    assert applied | {"required", "unique"} == known
 
 
 def test_a_stored_column_tells_its_type_in_both_engines() -> None:
