@@ -43,7 +43,8 @@ class OtherRows:
         self.staging.run(
             f"CREATE OR REPLACE TABLE aside.orphans AS SELECT file.rowid AS row "
             f"FROM {self.staging.table} AS file ANTI JOIN "
-            f"(SELECT {_referenced_columns(key)} FROM {self.table}{_where_clause(key, self.types)}) AS partner "
+            f"(SELECT {_referenced_columns(key)} FROM {self.table}"
+            f"{_where_clause(key, self.types)}) AS partner "
             f"ON {_join_condition(key, types_of(self.staging, self.staging.table), self.types)} "
             f"WHERE {_key_present(key)} ORDER BY row"
         )
@@ -125,7 +126,8 @@ def find_links(staging: Staging, key: ForeignKey) -> Links:
         "CAST(coalesce(partner.row, -1) AS INTEGER) AS partner "
         f"FROM {staging.table} AS file LEFT JOIN "
         f"(SELECT {_referenced_columns(key)}, min(rowid) AS row FROM {staging.table}"
-        f"{_where_clause(key, types)} GROUP BY ALL) AS partner ON {_join_condition(key, types, types)} "
+        f"{_where_clause(key, types)} GROUP BY ALL) AS partner "
+        f"ON {_join_condition(key, types, types)} "
         f"WHERE {_key_present(key)} AND partner.row IS DISTINCT FROM file.rowid ORDER BY partner"
     ).fetchnumpy()
     return Links(np.asarray(found["row"]), np.asarray(found["partner"]))

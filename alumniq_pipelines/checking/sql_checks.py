@@ -139,16 +139,16 @@ def _type_conditions(text: str, column: Column) -> Iterator[str]:
         case ColumnType.YEAR:
             yield _matches(text, YEAR.pattern)
         case ColumnType.DATE | ColumnType.DATETIME:
-            yield _matches(text, _date_format_pattern(column.type, column.format))
+            yield _matches(text, _temporal_pattern(column.type, column.format))
             yield f"{_value(text, column)} BETWEEN {MIN_TIMESTAMP} AND {MAX_TIMESTAMP}"
         case ColumnType.TIME:
-            yield _matches(text, _date_format_pattern(column.type, column.format))
+            yield _matches(text, _temporal_pattern(column.type, column.format))
             yield f"{_value(text, column)} IS NOT NULL"
         case _:
             assert_never(column.type)
 
 
-def _date_format_pattern(kind: TemporalType, form: str) -> str:
+def _temporal_pattern(kind: TemporalType, form: str) -> str:
     """Write the pattern that a text must match before DuckDB is let read it."""
     if form != "default":
         return date_pattern(form)
