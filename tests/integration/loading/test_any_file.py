@@ -7,7 +7,7 @@ import pandas as pd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alumniq_pipelines.checking.pandera_checks import judge
+from alumniq_pipelines.checking.pandera_checks import check_cells
 from alumniq_pipelines.checking.pandera_schema import column_schema
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.services.file_check import check_file
@@ -57,7 +57,7 @@ def pandera_faults(field_map: FieldMap, frame: pd.DataFrame) -> set[tuple[int | 
     check_result: set[tuple[int | None, str, str]] = set()
     for column in field_map.columns:
         schema = column_schema(column, required=field_map.is_required(column))
-        broken = {rule.value: cells for rule, cells in judge(schema, frame[column.name])}
+        broken = {rule.value: cells for rule, cells in check_cells(schema, frame[column.name])}
         repeats = (frame[column.name].duplicated() & frame[column.name].notna()).to_numpy()
         if column.constraints.unique:
             broken["duplicate-value"] = repeats

@@ -8,16 +8,17 @@ from typing import Any
 import duckdb
 import pytest
 
-from alumniq_pipelines.checking.check import Purpose, StepTimer, judged
+from alumniq_pipelines.checking.check import CheckOptions, check_received_file
 from alumniq_pipelines.checking.decompress import DEFAULT_LIMITS
 from alumniq_pipelines.checking.rejection_report import write_report
+from alumniq_pipelines.checking.step_timer import StepTimer
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.feeds.field_map import FieldMap, Threshold, Thresholds
 from alumniq_pipelines.core.feeds.template import template
+from alumniq_pipelines.core.loads.load_result import Held, LoadResult, Published, Rejected
 from alumniq_pipelines.core.loads.progress import ignore_progress
 from alumniq_pipelines.core.loads.warehouse import Warehouse
 from alumniq_pipelines.services.file_check import check_file
-from alumniq_pipelines.services.load import LoadResult
 from tests.integration.loading.installation import Installation
 from webhook_gateway.api.reference import field_map_page
 
@@ -67,19 +68,20 @@ def load(tmp_path: Path, warehouse: Warehouse) -> Load:
     """Give what delivers and loads a file, each with the next number."""
     numbers = iter(range(1, 100))
 
-    def loaded(field_map: FieldMap, content: str, **options: Any) -> LoadResult:
+    def deliver_and_load(field_map: FieldMap, content: str, **options: Any) -> LoadResult:
         number = next(numbers)
         installation = Installation(tmp_path / str(number), field_map, warehouse)
         installation.deliver(content)
         return installation.load(number, **options)
 
-    return loaded
+    return deliver_and_load
 
 
-def rejected(report: LoadResult) -> list[tuple[int | None, str | None, str]]:
+def rejections(result: LoadResult) -> list[tuple[int | None, str | None, str]]:
+    assert isinstance(result, Rejected)
     return [
         (rejection.line, rejection.column, rejection.code)
-        for rejection in report.verdict.rejections
+        for rejection in result.check_result.rejections
     ]
 
 
@@ -99,29 +101,31 @@ def test_what_a_spreadsheet_makes_of_times_is_rejected_with_how_to_write_them(
     load: Load,
 ) -> None:
     cells = ("9:05", "9:05 AM", "09:05 AM", "0.378472", "24:00", "09:05Z", "09:60")
-    report = load(HOURS, HEADER + "".join(f"r{cell},{cell},,\n" for cell in cells))
-    assert {each.code for each in report.verdict.rejections} == {"type"}
-    assert len(report.verdict.rejections) == len(cells)
-    rejection = report.verdict.rejections[0]
+    result = load(HOURS, HEADER + "".join(f"r{cell},{cell},,\n" for cell in cells))
+    assert isinstance(result, Rejected)
+    assert {rejection.code for rejection in result.check_result.rejections} == {"type"}
+    assert len(result.check_result.rejections) == len(cells)
+    rejection = result.check_result.rejections[0]
     assert rejection.message == "`opens` is not a time of day"
     assert rejection.advice == f"{ADVICE}, such as 09:05."
-    assert report.verdict.hints == ()
+    assert result.check_result.hints == ()
 
 
 def test_a_time_in_a_format_of_its_own_is_asked_for_in_that_format(load: Load) -> None:
-    report = load(HOURS, HEADER + "a,,,14:05\nb,,,2400\n")
-    assert rejected(report) == [(2, "bell", "type"), (3, "bell", "type")]
-    assert report.verdict.rejections[0].advice == "Write times as hhmm, on the 24-hour clock."
+    result = load(HOURS, HEADER + "a,,,14:05\nb,,,2400\n")
+    assert isinstance(result, Rejected)
+    assert rejections(result) == [(2, "bell", "type"), (3, "bell", "type")]
+    assert result.check_result.rejections[0].advice == "Write times as hhmm, on the 24-hour clock."
 
 
 def test_a_time_out_of_bounds_is_rejected(load: Load) -> None:
-    report = load(HOURS, HEADER + "a,05:59:59.999999,,\nb,23:00:01,,\nc,06:00,,\n")
-    assert rejected(report) == [(2, "opens", "range"), (3, "opens", "range")]
+    result = load(HOURS, HEADER + "a,05:59:59.999999,,\nb,23:00:01,,\nc,06:00,,\n")
+    assert rejections(result) == [(2, "opens", "range"), (3, "opens", "range")]
 
 
 def test_two_spellings_of_a_time_are_one_key(load: Load) -> None:
-    report = load(opening_hours(key=["opens"]), HEADER + "a,09:05,,\nb,09:05:00,,\n")
-    assert rejected(report) == [(3, "opens", "duplicate-key")]
+    result = load(opening_hours(key=["opens"]), HEADER + "a,09:05,,\nb,09:05:00,,\n")
+    assert rejections(result) == [(3, "opens", "duplicate-key")]
 
 
 @pytest.mark.parametrize("where", [{}, {"kind": "12:00"}], ids=["key", "fixed"])
@@ -131,33 +135,37 @@ def test_times_refer_to_times_however_they_are_written(load: Load, where: dict[s
     reference = {"resource": "slots", "fields": to}
     rules = {"severity": "error", "where": where}
     hours = opening_hours({"fields": fields, "reference": reference, "alumniq": rules})
-    report = load(hours, HEADER + "a,09:05:00,12:00,\nb,10:05,12:00,\n")
-    assert [(rejection.line, rejection.code) for rejection in report.verdict.rejections] == [
+    result = load(hours, HEADER + "a,09:05:00,12:00,\nb,10:05,12:00,\n")
+    assert isinstance(result, Rejected)
+    assert [(rejection.line, rejection.code) for rejection in result.check_result.rejections] == [
         (3, "foreign-key")
     ]
 
 
 def test_versions_are_compared_by_what_times_mean(load: Load) -> None:
     load(HOURS, HEADER + "a,09:05,,\nb,10:05,,\n")
-    report = load(HOURS, HEADER + "a,09:05:00,18:00:00,\nb,10:06,,\n")
-    assert report.changes is not None
-    assert (report.changes.changed, report.changes.unchanged) == (1, 1)
-    assert report.changes.columns == {"opens": 1}
+    result = load(HOURS, HEADER + "a,09:05:00,18:00:00,\nb,10:06,,\n")
+    assert isinstance(result, Published)
+    assert result.changes is not None
+    assert (result.changes.changed, result.changes.unchanged) == (1, 1)
+    assert result.changes.columns == {"opens": 1}
 
 
 def test_a_load_that_changes_too_many_times_is_held(load: Load, warehouse: Warehouse) -> None:
     load(HOURS, HEADER + "a,09:05,,\n")
     thresholds = Thresholds(changed=Threshold(rows=0))
-    report = load(HOURS, HEADER + "a,09:06,,\n", thresholds=thresholds)
-    assert report.version is None
-    assert report.reasons_held
+    result = load(HOURS, HEADER + "a,09:06,,\n", thresholds=thresholds)
+    assert isinstance(result, Held)
+    assert result.reasons
     assert warehouse.query("iqu", "qa", "select opens from opening_hours")[1] == [(time(9, 5),)]
 
 
 def test_the_rejection_report_has_the_time_as_it_was_sent(write: Write, tmp_path: Path) -> None:
     path = write(HEADER + "a,09:05,,\nb,9:05 AM,18:00,\n")
-    purpose = Purpose(most_remembered=10)
-    with judged(path, HOURS, tmp_path, purpose, DEFAULT_LIMITS, StepTimer(ignore_progress)) as file:
+    options = CheckOptions(max_remembered=10)
+    with check_received_file(
+        path, HOURS, tmp_path, options, DEFAULT_LIMITS, StepTimer(ignore_progress)
+    ) as file:
         written = write_report(file, 10, tmp_path)
     assert written is not None
     _, row = written.csv.read_text(encoding="utf-8").splitlines()
