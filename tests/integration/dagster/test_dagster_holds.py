@@ -71,7 +71,8 @@ def decided(installation: Installation, at: datetime) -> list[Decision]:
     """Decide on all that waited long enough, as the sensor would, and tell how."""
     url = installation.settings.gateway_url
     return [
-        each for _, each in load_actions.end_due_holds(installation.ledger, at, gateway_url=url)
+        decision
+        for _, decision in load_actions.end_due_holds(installation.ledger, at, gateway_url=url)
     ]
 
 

@@ -79,8 +79,8 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def test_every_type_and_every_constraint_is_compared() -> None:
-    assert {each.type for each in COLUMNS} == set(ColumnType)
-    constraints = {name for each in COLUMNS for name in each.constraints.model_fields_set}
+    assert {checked.type for checked in COLUMNS} == set(ColumnType)
+    constraints = {name for checked in COLUMNS for name in checked.constraints.model_fields_set}
     assert constraints == Constraints.model_fields.keys() - {"required", "unique"}
 
 
@@ -99,14 +99,16 @@ def screened(
     ).fetchall()
 
 
-def check_screen(connection: duckdb.DuckDBPyConnection, each: Column, texts: Sequence[str]) -> None:
+def check_screen(
+    connection: duckdb.DuckDBPyConnection, checked: Column, texts: Sequence[str]
+) -> None:
     """Compare what the screen lets pass with the plain meaning of the rules."""
     for text, (is_suspect, value) in zip(
-        texts, screened(connection, each, texts, required=False), strict=True
+        texts, screened(connection, checked, texts, required=False), strict=True
     ):
         if not is_suspect:
-            assert list(broken_rules(text, each)) == []
-            assert value == plain(parse_value(text, each))
+            assert list(broken_rules(text, checked)) == []
+            assert value == plain(parse_value(text, checked))
 
 
 def plain(value: object) -> object:
@@ -123,12 +125,12 @@ def test_what_passes_the_screen_breaks_no_rule_and_is_stored_as_its_value(
     check_screen(connection, checked, texts)
 
 
-@pytest.mark.parametrize("each", COLUMNS, ids=lambda checked: f"{checked.type} {checked.format}")
+@pytest.mark.parametrize("checked", COLUMNS, ids=lambda checked: f"{checked.type} {checked.format}")
 def test_every_odd_text_can_be_screened_in_every_column(
-    connection: duckdb.DuckDBPyConnection, each: Column
+    connection: duckdb.DuckDBPyConnection, checked: Column
 ) -> None:
     """DuckDB reads `infinity` by any format, and could not make a time of day of it."""
-    check_screen(connection, each, ODD_TEXTS)
+    check_screen(connection, checked, ODD_TEXTS)
 
 
 @settings(deadline=None)
