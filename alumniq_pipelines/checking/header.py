@@ -79,7 +79,7 @@ def read_header(text: str, field_map: FieldMap) -> Header:
     sources = {name: indexes[name][0] for name in (*ordered, *own)}
     notes = list(_notes(names, sources, delimiter, field_map))
     if len(names) < width:
-        notes.append("The file is a rejection report; the report's own columns were left out.")
+        notes.append("The file is a rejection report; the columns added by it were ignored.")
     return Header(delimiter, width, sources, tuple(notes), tuple(names))
 
 
@@ -212,11 +212,11 @@ def _is_storable(name: str) -> bool:
 def _notes(
     names: Sequence[str], sources: Mapping[str, int], delimiter: str, field_map: FieldMap
 ) -> Iterator[str]:
-    """Tell of all that was taken as it is but was not quite as described."""
+    """Yield notes on what was accepted although it differs from the field map."""
     if delimiter != field_map.dialect.csv.delimiter:
         yield (
-            f"The file is delimited by {_format_delimiter(delimiter)}, the field map says "
-            f"{_format_delimiter(field_map.dialect.csv.delimiter)}; it was read as it is."
+            f"The file is delimited by {_format_delimiter(delimiter)} where the field map "
+            f"specifies {_format_delimiter(field_map.dialect.csv.delimiter)}; this was accepted."
         )
     respelled = [
         f"`{strip_name(names[index])}` as `{name}`"
@@ -224,17 +224,18 @@ def _notes(
         if strip_name(names[index]) != name
     ]
     if respelled:
-        yield f"Columns were matched in spite of their spelling: {_format_names(respelled)}."
+        yield f"Columns were matched despite a different spelling: {_format_names(respelled)}."
     absent = [column.name for column in field_map.columns if column.name not in sources]
     if absent:
         yield (
-            f"The file lacks columns that may be left out; they are blank: {_format_names(absent)}."
+            "Optional columns are missing from the file; they stay blank or get their default: "
+            f"{_format_names(absent)}."
         )
     unknown = _unknown_names(names, field_map)
     if unknown and field_map.alumniq.unknown_columns == "warn":
         shown = [_with_suggestion(name, absent) for name in unknown[:MAX_NAMES_LISTED]]
         listed = _format_names([*shown, *unknown[MAX_NAMES_LISTED:]])
-        yield f"Columns that are not in the field map were left out: {listed}."
+        yield f"Columns that are not in the field map were ignored: {listed}."
 
 
 def _with_suggestion(name: str, absent: Sequence[str]) -> str:

@@ -94,8 +94,10 @@ def _note(rejected: int, listed: int) -> str:
     listed = min(listed, MAX_SHEET_ROWS)
     if rejected == listed:
         return ""
-    diagnosis = f"The first {listed:,} of {rejected:,} rejected rows are here."
-    return f"{diagnosis} The CSV report may hold more."
+    return (
+        f"This workbook contains the first {listed:,} of {rejected:,} rejected rows. "
+        "The CSV report may contain more."
+    )
 
 
 def _faults(rejected_rows: Sequence[RejectedRows], max_rows: int) -> _Faults:

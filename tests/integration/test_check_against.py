@@ -53,15 +53,15 @@ def orphans(done: Result) -> Sequence[tuple[str, int]]:
     return [(warning["message"], warning["first_line"]) for warning in found["warnings"]]
 
 
-ORPHAN = ("`xid` has no partner in the feed warehouse", 3)
+ORPHAN = ("`xid` does not match any row of the feed warehouse", 3)
 
 
 def test_without_them_references_are_not_checked_and_it_is_said_how_they_would_be(
     check: Check,
 ) -> None:
     assert notes(check()) == [
-        f"References to the feed {feed} were not checked: its rows are not at hand "
-        f"(--against {feed}=FILE, or --live CUSTOMER.ENVIRONMENT)."
+        f"References to the feed {feed} were not checked because its rows are not available here "
+        f"(use --against {feed}=FILE or --live CUSTOMER.ENVIRONMENT)."
         for feed in ("warehouse", "warehouse-lookups")
     ]
 
@@ -78,7 +78,8 @@ def test_references_never_match_invalid_rows_of_another_file(check: Check, tmp_p
     people.write_text(f"{PEOPLE}002,Roe,\n001,Lee\n", encoding="utf-8")
     done = check("--against", f"warehouse={people}")
     assert notes(done)[0] == (
-        "In the file of the feed warehouse, 2 rows break its rules and are no partner."
+        "In the file for the feed warehouse, 2 rows are rejected by the rules of that feed; no "
+        "reference can match there."
     )
     assert orphans(done) == [ORPHAN]
 
@@ -92,7 +93,7 @@ def test_what_is_live_of_a_customer_is_looked_up_in_as_a_load_would(
     installation.deliver(PEOPLE)
     assert installation.load().version
     done = check("--live", "iqu.qa")
-    note = "The feed warehouse-lookups has nothing live yet: references to it were not checked."
+    note = "The feed warehouse-lookups has no live data yet, so references to it were not checked."
     assert (notes(done), orphans(done)) == ([note], [ORPHAN])
     with closing(Ledger.open(Settings().ledger)) as ledger, ledger.database.reading() as trail:
         columns = audit.c.actor, audit.c.action, audit.c.subject

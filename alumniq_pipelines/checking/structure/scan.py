@@ -23,7 +23,7 @@ from alumniq_pipelines.checking.structure.blocks import (
 )
 from alumniq_pipelines.core.problems.file import TooManyMisshapenRows, TooManyRows
 
-MIXED_LINE_ENDS = "The lines of the file end in different ways; all were read alike."
+MIXED_LINE_ENDS = "The file mixes different line endings; all of them were accepted."
 
 MAX_ROWS = 100_000_000
 MAX_IRREGULAR = 5_000_000

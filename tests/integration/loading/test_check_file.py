@@ -69,7 +69,7 @@ def test_all_faults_are_found_in_one_pass_with_their_rows_and_lines(
 def test_a_clash_of_keys_names_both_rows(people: FieldMap, write: Write) -> None:
     result = check_file(write(HEADER + '1,"a\nb",,,,\n2,b,,,,\n1,c,,,,\n1,d,,,,\n'), people)
     assert [error.message for error in result.errors] == [
-        "The key `xid` stands in row 1 (line 2) already"
+        "The key `xid` duplicates the key of row 1 (line 2)"
     ] * 2
     assert [error.line for error in result.errors] == [5, 6]
 

@@ -188,7 +188,7 @@ def test_the_first_rejected_rows_of_the_file_are_listed_whatever_their_faults(
     assert len(written.summary.first) == 20
     note = openpyxl.load_workbook(written.xlsx)["Note"]["A1"].value
     assert isinstance(note, str)
-    assert note.startswith("The first 1,500 of 3,000 rejected rows")
+    assert note.startswith("This workbook contains the first 1,500 of 3,000")
 
 
 def test_a_workbook_has_text_only(report: Report) -> None:
@@ -224,7 +224,9 @@ def test_a_workbook_has_the_first_rows_and_a_note_about_the_others(report: Repor
     assert [cell.value for cell in list(book["Rejected rows"].rows)[-1]] == [
         value or None for value in csv_rows[MAX_SHEET_ROWS]
     ]
-    assert book["Note"]["A1"].value.startswith("The first 5,000 of 5,003 rejected rows are here.")
+    assert book["Note"]["A1"].value.startswith(
+        "This workbook contains the first 5,000 of 5,003 rejected rows."
+    )
 
 
 def test_a_value_longer_than_excel_takes_is_whole_in_the_csv_report(report: Report) -> None:
@@ -324,7 +326,7 @@ def test_a_repeated_key_names_the_line_of_its_first_row_also_of_one_that_was_acc
 ) -> None:
     content = HEADER + '1,"L\nee",,,,\n2,,,,,\n1,Roe,,,,\n2,Poe,,,,\n1,Doe,,,,\n'
     report_cells = [row[-6:-1] for row in rows_of(report(content, max_rows=3).csv)[1:]]
-    repeated = "The key `xid` stands in row {} (line {}) already"
+    repeated = "The key `xid` duplicates the key of row {} (line {})"
     assert report_cells == [
         ["2", "4", "lastName", "required", "`lastName` is blank"],
         ["3", "5", "xid", "duplicate-key", repeated.format(1, 2)],

@@ -81,7 +81,10 @@ def test_an_optional_column_may_be_absent_with_a_note() -> None:
     header = read_header("xid,lastName\n", field_map())
     assert set(header.sources) == {"xid", "lastName"}
     assert header.notes == (
-        "The file lacks columns that may be left out; they are blank: firstName.",
+        (
+            "Optional columns are missing from the file; they stay blank or get their default: "
+            "firstName."
+        ),
     )
 
 
