@@ -43,7 +43,7 @@ def test_a_good_file_is_published_typed(installation: Installation) -> None:
     assert result.version.rows == result.check_result.counts.rows_accepted == 2
     assert result.size_bytes == len(GOOD)
     assert result.sha256 == result.version.sha256 == hashlib.sha256(GOOD.encode()).hexdigest()
-    steps = ["fetch", "decode", "examine", "stage", "judge", "publish"]
+    steps = ["fetch", "decompress", "structure", "stage", "check", "publish"]
     assert list(result.seconds) == steps
     assert [step for step, fraction in installation.progress_calls if fraction == 0] == steps
     assert {step for step, fraction in installation.progress_calls if fraction == 1} == set(steps)
@@ -87,8 +87,9 @@ def test_lost_zeros_are_detected_against_the_live_version_and_listed_as_hold_rea
     installation.load()
     installation.deliver(GOOD.replace("\n00", "\n"))
     hint = (
-        "`xid` has lost leading zeros in 2 rows: filled up to 3 characters, they are keys of your "
-        "live data. A spreadsheet drops zeros: format the column as text before saving."
+        "`xid` has lost leading zeros in 2 rows: padded with zeros to 3 characters, the values "
+        "match keys of your live data. Spreadsheets drop leading zeros: format the column as text "
+        "before the values are entered, then export the file again."
     )
     result = installation.load(2, thresholds=Thresholds())
     assert result.check_result.hints == (hint,)
@@ -119,7 +120,7 @@ def test_rows_of_a_file_with_too_many_misshapen_rows_are_checked_but_not_stored(
         ) as file:
             assert file.staging.stores_rows is is_kept
             if not is_kept:
-                with pytest.raises(ValueError, match="not kept"):
+                with pytest.raises(ValueError, match="not stored"):
                     file.accept(folder / "rows.duckdb", None)
         check_results.append(file.check_result)
     assert check_results[0] == check_results[1]
