@@ -1,4 +1,4 @@
-"""Lost zeros: texts that are known only with zeros in front, as a spreadsheet drops them."""
+"""Find lost zeros: texts that are known only with zeros in front, which spreadsheets drop."""
 
 from dataclasses import dataclass
 
@@ -6,11 +6,12 @@ from alumniq_pipelines.checking.staging import Staging
 from alumniq_pipelines.core.sql_text import identifier
 
 SHARE_OF_ONE_WIDTH = 0.95
+"""Part of the known texts that must have the same width: otherwise padding means nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class LostZeros:
-    """Texts of a column that are known with zeros in front, `width` characters wide."""
+    """Rows whose text in a column is known with zeros in front, at `width` characters."""
 
     column: str
     rows: int
@@ -18,10 +19,10 @@ class LostZeros:
 
 
 def find_known_with_zeros(staging: Staging, column: str, known: str) -> LostZeros | None:
-    """Find staged rows whose text is known only once it is filled up with zeros.
+    """Return the staged rows whose text is only known once it is padded with zeros.
 
-    `known` is a query of all known texts, called `text`. Only where nearly all of them are of one
-    width, and some begin with a zero.
+    `known` is a query for all known texts in a column `text`. None is returned unless nearly all of
+    them have one width and some begin with a zero.
     """
     width = _width(staging, known)
     name = identifier(column)
@@ -37,10 +38,11 @@ def find_known_with_zeros(staging: Staging, column: str, known: str) -> LostZero
 
 
 def _width(staging: Staging, known: str) -> int:
-    """Tell how wide known texts are; 0 where they have no common width, or none begins with 0."""
-    width, rows, padded, every = staging.run(
+    """Return the common width of known texts; 0 if they have none, or none begins with a zero."""
+    # The most frequent width, with its rows, those of them that begin with 0, and all rows.
+    width, rows, padded, total = staging.run(
         "SELECT length(text) AS width, count(*) AS rows, "
         "count(*) FILTER (starts_with(text, '0')), sum(count(*)) OVER () "
         f"FROM ({known}) GROUP BY width ORDER BY rows DESC LIMIT 1"
     ).fetchone() or (0, 0, 0, 0)
-    return int(width or 0) if padded and rows >= SHARE_OF_ONE_WIDTH * every else 0
+    return int(width or 0) if padded and rows >= SHARE_OF_ONE_WIDTH * total else 0

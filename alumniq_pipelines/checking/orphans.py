@@ -40,12 +40,12 @@ class OtherRows:
 
     def orphans(self, key: ForeignKey) -> Iterator[Positions]:
         """Yield the staged rows whose key matches no row here, in order."""
+        ours = types_of(self.staging, self.staging.table)
+        referenced = f"SELECT {_referenced_columns(key)} FROM {self.table}{_where_clause(key)}"
         self.staging.run(
-            f"CREATE OR REPLACE TABLE aside.orphans AS SELECT file.rowid AS row "
-            f"FROM {self.staging.table} AS file ANTI JOIN "
-            f"(SELECT {_referenced_columns(key)} FROM {self.table}{_where_clause(key)}) AS referenced "
-            f"ON {_join_condition(key, types_of(self.staging, self.staging.table), self.types)} "
-            f"WHERE {_key_present(key)} ORDER BY row"
+            "CREATE OR REPLACE TABLE aside.orphans AS SELECT file.rowid AS row "
+            f"FROM {self.staging.table} AS file ANTI JOIN ({referenced}) AS referenced "
+            f"ON {_join_condition(key, ours, self.types)} WHERE {_key_present(key)} ORDER BY row"
         )
         for begin in range(0, self.staging.count("aside.orphans"), ROWS_PER_BATCH):
             found = self.staging.run(
@@ -97,14 +97,14 @@ def attach_rows(staging: Staging, referenced: ReferencedRows) -> Iterator[OtherR
     """
     database = database_path(referenced.database)
     try:
-        staging.run(f"ATTACH {literal(database)} AS other (READ_ONLY)")
+        staging.run(f"ATTACH {literal(database)} AS referenced_feed (READ_ONLY)")
     except duckdb.Error as error:
         raise WarehouseUnavailable(type(error).__name__) from None
     try:
-        table = f"other.{identifier(referenced.table)}"
+        table = f"referenced_feed.{identifier(referenced.table)}"
         yield OtherRows(staging, table, types_of(staging, table))
     finally:
-        staging.run("DETACH other")
+        staging.run("DETACH referenced_feed")
 
 
 def types_of(staging: Staging, table: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The use case: write down which rows of a judged file were rejected, and why, to be sent back."""
+"""Write a rejection report: the rejected rows of a checked file, and why they were rejected."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,10 @@ class WrittenReport:
 
 @dataclass(frozen=True, slots=True)
 class _Faults:
-    """What is wrong with which row, in order: its kind is a place in the list of what is broken."""
+    """The faults of rows, in the order of rows: three arrays of equal length.
+
+    `kinds` are indexes in the list of `RejectedRows`.
+    """
 
     rows: Positions
     kinds: Positions
@@ -44,7 +47,7 @@ class _Faults:
 
 
 class _Row(NamedTuple):
-    """A rejected row as it was sent, and what is told of it."""
+    """A rejected row as it was sent, and what is wrong with it."""
 
     row: int
     line: int
@@ -53,9 +56,9 @@ class _Row(NamedTuple):
 
 
 def write_report(file: CheckedFile, max_rows: int, folder: Path) -> WrittenReport | None:
-    """Write the first rejected rows as they were sent, with what is wrong; None without any.
+    """Write the first rejected rows as they were sent, with what is wrong; None if there are none.
 
-    The file must have been judged with at least `max_rows` rows remembered.
+    The file must have been checked with at least `max_rows` rows remembered.
     """
     if not max_rows or not file.rejected_rows:
         return None
@@ -66,6 +69,8 @@ def write_report(file: CheckedFile, max_rows: int, folder: Path) -> WrittenRepor
     rejected = file.check_result.counts.rows_rejected
     summary = ReportSummary(rejected, len(listed), file.check_result.rejections[:FIRST_SHOWN])
     written = WrittenReport(folder / "report.csv", folder / "report.xlsx", summary)
+    # A regular row with the file's own columns only is copied as it is, and extended. Others are
+    # parsed and laid out anew: ragged rows, and rows of a report that was sent back.
     extends = np.isin(listed, file.structure.irregular, invert=True) & (own == width)
     with (
         csv_report(written.csv, header.delimiter, quote) as report,
@@ -101,10 +106,11 @@ def _note(rejected: int, listed: int) -> str:
 
 
 def _faults(rejected_rows: Sequence[RejectedRows], max_rows: int) -> _Faults:
-    """Put what was found by subject into the order of the file; of so many rows, the first."""
+    """Return the faults of the first `max_rows` rejected rows, in the order of the file."""
     rows = np.concatenate([group.rows for group in rejected_rows])
     kinds = np.repeat(np.arange(len(rejected_rows)), [len(group.rows) for group in rejected_rows])
     numbers = np.concatenate([group.numbers for group in rejected_rows])
+    # Stable: the faults of one row stay in the order in which rules were checked.
     order = np.argsort(rows, kind="stable")
     last = _distinct(rows[order])[:max_rows][-1]
     first = order[: np.searchsorted(rows, last, side="right", sorter=order)]
@@ -112,23 +118,24 @@ def _faults(rejected_rows: Sequence[RejectedRows], max_rows: int) -> _Faults:
 
 
 def _distinct(rows: Positions) -> Positions:
-    """Leave out repetitions; rows are in order, and counted from 1."""
+    """Return sorted row numbers, counted from 1, without repetitions."""
     return rows[np.diff(rows, prepend=0) > 0]
 
 
 def _rows(file: CheckedFile, faults: _Faults, listed: Positions) -> Iterator[_Row]:
-    """Read the listed rows again, with what is wrong with each, a few at a time."""
+    """Yield the listed rows as they were sent, with what is wrong with each."""
     lines: dict[int, int] = {}
-    somewhere = int(listed[0])
+    any_row = int(listed[0])
 
-    @lru_cache(maxsize=1_024)  # most rows have one of few combinations of faults
+    # Most rows have one of few combinations of faults. Any row will do to word them: the messages
+    # name no row but the first one with a repeated key, whose line was read before.
+    @lru_cache(maxsize=1_024)
     def diagnosis(kinds: tuple[int, ...], numbers: tuple[int, ...]) -> tuple[str, ...]:
-        """Tell of faults; which row has them makes no difference to the words."""
         found = zip(kinds, numbers, strict=True)
         return report_values(
             [
                 rejection(
-                    RowViolation(somewhere, number),
+                    RowViolation(any_row, number),
                     file.rejected_rows[kind].violation,
                     file.header.width,
                     lines,
@@ -153,7 +160,7 @@ def _rows(file: CheckedFile, faults: _Faults, listed: Positions) -> Iterator[_Ro
 
 
 def _rows_to_read(file: CheckedFile, faults: _Faults, listed: Positions) -> Positions:
-    """List the rows whose lines are told: those listed, and the first of each repeated key."""
+    """Return the rows whose lines are named: those listed, and the first of each repeated key."""
     repeats = np.array([group.violation.is_duplicate for group in file.rejected_rows])
     firsts = faults.numbers[repeats[faults.kinds]]
     return _distinct(np.sort(np.concatenate([listed, firsts])))

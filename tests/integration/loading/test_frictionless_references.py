@@ -68,7 +68,7 @@ def tables(draw: st.DrawFn) -> Mapping[FieldMap, Rows]:
 def ours(folder: Path) -> set[Orphan]:
     """List rows that refer to nothing, with the columns of the key."""
     files = {feed.name: ReferencedFile(folder / feed.path, feed) for feed in (PEOPLE, TERMS)}
-    reference_sources = FileReferences(files, folder / "partners")
+    reference_sources = FileReferences(files, folder / "references")
     result = check_file(folder / DEGREES.path, DEGREES, reference_sources=reference_sources)
     assert {error.code for error in result.errors} <= {"foreign-key"}
     fields = {"xid": ("xid",), None: ("year", "day")}

@@ -152,7 +152,7 @@ def test_what_is_live_can_be_asked_for_again(
     """As where one feed refers to two, and one of these to the other."""
     version = deliver(PEOPLE, "xid\n001\n").version
     assert version
-    reference_sources = LiveReferences(warehouse, version.target, tmp_path / "partners")
+    reference_sources = LiveReferences(warehouse, version.target, tmp_path / "references")
     found = [reference_sources.rows_of("people", ["xid"]) for _ in range(2)]
     assert all(isinstance(rows, ReferencedRows) and rows.database.exists() for rows in found)
 
@@ -341,7 +341,7 @@ def test_a_file_that_two_others_refer_to_is_checked_once(tmp_path: Path, write: 
     result = check_file(
         write("degree,school,xid\na,001,001\nb,002,001\n"),
         both,
-        reference_sources=FileReferences(files, tmp_path / "partners"),
+        reference_sources=FileReferences(files, tmp_path / "references"),
     )
     assert [(error.line, error.column) for error in result.errors] == [(3, "school")]
     assert result.notes[-1] == (
