@@ -1,4 +1,4 @@
-"""`alumniq check` with the rows of other feeds at hand: in files, or live."""
+"""`alumniq check` with the rows of other feeds: in files, or live."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -32,13 +32,13 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def check(tmp_path: Path) -> Check:
-    """Check a file of degrees; beside it stand the others."""
+    """Return a function that checks a file of degrees; the other files are beside it."""
     for name, content in (("degrees", DEGREES), ("people", PEOPLE), ("codes", CODES)):
         (tmp_path / f"{name}.csv").write_text(content, encoding="utf-8")
 
     def run(*options: str) -> Result:
-        told = ("--feed", "warehouse-degrees", "--json", *options)
-        return CliRunner().invoke(app, ["check", str(tmp_path / "degrees.csv"), *told])
+        arguments = ("--feed", "warehouse-degrees", "--json", *options)
+        return CliRunner().invoke(app, ["check", str(tmp_path / "degrees.csv"), *arguments])
 
     return run
 
@@ -56,7 +56,7 @@ def orphans(done: Result) -> Sequence[tuple[str, int]]:
 ORPHAN = ("`xid` does not match any row of the feed warehouse", 3)
 
 
-def test_without_them_references_are_not_checked_and_it_is_said_how_they_would_be(
+def test_without_other_rows_references_are_not_checked_and_a_note_says_how_to(
     check: Check,
 ) -> None:
     assert notes(check()) == [
@@ -66,7 +66,7 @@ def test_without_them_references_are_not_checked_and_it_is_said_how_they_would_b
     ]
 
 
-def test_files_of_other_feeds_are_looked_up_in(check: Check, tmp_path: Path) -> None:
+def test_references_are_looked_up_in_files_of_other_feeds(check: Check, tmp_path: Path) -> None:
     people, codes = tmp_path / "people.csv", tmp_path / "codes.csv"
     options = ("--against", f"warehouse={people}", "--against", f"warehouse-lookups={codes}")
     done = check(*options)
@@ -84,9 +84,7 @@ def test_references_never_match_invalid_rows_of_another_file(check: Check, tmp_p
     assert orphans(done) == [ORPHAN]
 
 
-def test_what_is_live_of_a_customer_is_looked_up_in_as_a_load_would(
-    check: Check, tmp_path: Path
-) -> None:
+def test_references_are_looked_up_in_live_data_as_by_a_load(check: Check, tmp_path: Path) -> None:
     catalog = read_catalog(REPOSITORY / "schemas")
     warehouse = DuckDBWarehouse(Settings().warehouse_dir)
     installation = Installation(tmp_path / "iqu", catalog.feed("warehouse"), warehouse)
@@ -107,7 +105,7 @@ def test_what_is_live_of_a_customer_is_looked_up_in_as_a_load_would(
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "error"),
     [
         (("--live", "iqu"), "write CUSTOMER.ENVIRONMENT"),
         (("--live", "iqu.staging"), "write CUSTOMER.ENVIRONMENT"),
@@ -117,9 +115,9 @@ def test_what_is_live_of_a_customer_is_looked_up_in_as_a_load_would(
     ],
 )
 def test_an_unusable_reference_source_is_reported(
-    check: Check, options: Sequence[str], told: str
+    check: Check, options: Sequence[str], error: str
 ) -> None:
     done = check(*options)
     assert done.exit_code == 2
     assert done.stdout == ""
-    assert told in " ".join(done.stderr.replace("│", " ").split())
+    assert error in " ".join(done.stderr.replace("│", " ").split())

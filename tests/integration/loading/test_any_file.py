@@ -1,4 +1,4 @@
-"""Whatever the cells of a file are, its verdict is the one of the pandera schema."""
+"""Whatever the cells of a file are, its result is the one of the pandera schema."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -53,7 +53,7 @@ def test_a_check_says_what_the_pandera_schema_says(
 
 
 def pandera_faults(field_map: FieldMap, frame: pd.DataFrame) -> set[tuple[int | None, str, str]]:
-    """Validate a whole frame, and name what failed as rejections do."""
+    """Return what fails when pandera validates the whole frame, with the codes of rejections."""
     codes = {
         "not_nullable": "required",
         "field_uniqueness": "duplicate-value",

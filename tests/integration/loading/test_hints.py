@@ -1,4 +1,4 @@
-"""Hints: what probably lies behind the faults of a file, in plain words, rejecting nothing."""
+"""Hints name the probable cause of the faults of a file, and reject nothing."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -53,7 +53,7 @@ def put(row: list[str], **values: str) -> list[str]:
 
 @pytest.fixture
 def check(accounts: FieldMap, write: Write) -> Callable[[Sequence[Sequence[str]]], FileCheckResult]:
-    """Check rows in both ways: with a table of all of them, as a load has it, and without."""
+    """Return a function that checks rows with all of them stored, as a load does, and without."""
 
     def checked(rows: Sequence[Sequence[str]]) -> FileCheckResult:
         path = write(text(rows))
@@ -124,7 +124,7 @@ def test_spreadsheet_errors_are_reported_in_extension_columns_and_searched_in_te
     assert number.startswith("`number` contains error values of a spreadsheet")
 
 
-def test_a_sign_of_an_error_inside_a_text_is_none(check: Check) -> None:
+def test_an_error_value_inside_a_text_is_no_damage(check: Check) -> None:
     rows = [put(good(n), note="Suite #NA", accountNumber="1234E+5 and") for n in range(3)]
     assert check(rows).notes == ()
 
@@ -148,7 +148,7 @@ def test_shifted_values_are_reported_with_their_first_line(
         assert others == []
 
 
-def test_a_wrong_form_beside_a_column_of_the_same_type_is_no_shift(check: Check) -> None:
+def test_a_wrong_format_beside_a_column_of_the_same_type_is_no_shift(check: Check) -> None:
     rows = [put(good(number), born="5/1/1970", visits="3") for number in range(200)]
     (hint,) = check(rows).notes
     assert "column to the" not in hint
@@ -172,13 +172,13 @@ def test_one_root_cause_behind_nearly_all_rows_is_reported_once(check: Check) ->
     )
 
 
-def test_ragged_rows_have_roots_too(check: Check) -> None:
+def test_ragged_rows_have_a_root_cause_too(check: Check) -> None:
     rows = [[*good(number), "more"] if number >= 400 else good(number) for number in range(600)]
     (hint,) = check(rows).notes
     assert hint.startswith("From line 402 on, nearly all rows (200 of 200) have the same problem:")
 
 
-def test_faults_here_and_there_have_no_root(check: Check) -> None:
+def test_scattered_faults_have_no_root_cause(check: Check) -> None:
     rows = [put(good(n), isMember="Y") if n % 2 else good(n) for n in range(1_000)]
     assert check(rows).notes == ()
     assert check([put(good(n), isMember="Y") for n in range(99)]).notes == ()

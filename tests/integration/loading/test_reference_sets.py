@@ -1,4 +1,4 @@
-"""Reference sets in a file: what pandera and the screen leave, told in plain words."""
+"""Values outside a reference set are reported in plain words."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ Write = Callable[[str | bytes], Path]
 
 
 def test_values_outside_their_reference_set_are_reported_with_advice(write: Write) -> None:
-    """The first and the last row pass the screen; the second is right, but only a library knows."""
+    """The first and last row pass the screen; only a library knows that the second is valid."""
     fields = [
         {"name": "nation", "alumniq": {"reference": "country-alpha-3"}},
         {"name": "email", "alumniq": {"reference": "email"}},

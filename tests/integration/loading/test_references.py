@@ -1,4 +1,4 @@
-"""Foreign keys, judged by what is live of other feeds, on both engines."""
+"""Foreign keys are checked against the live data of other feeds, on both engines."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -58,7 +58,7 @@ def degrees(*foreign: Mapping[str, Any]) -> FieldMap:
 
 @pytest.fixture
 def deliver(tmp_path: Path, warehouse: Warehouse) -> Deliver:
-    """Give what delivers and loads a file, each with the next number."""
+    """Return a function that delivers and loads a file, each with the next number."""
     numbers = iter(range(1, 100))
 
     def write_feed_file(
@@ -75,7 +75,7 @@ def deliver(tmp_path: Path, warehouse: Warehouse) -> Deliver:
 
 
 def rejection_messages(result: LoadResult) -> list[tuple[int | None, str | None, str]]:
-    """List what was told of rows: line, column and message."""
+    """Return the rejections: line, column and message."""
     rejections = result.check_result.rejections
     assert {rejection.code for rejection in rejections} <= {"foreign-key"}
     return [(rejection.line, rejection.column, rejection.message) for rejection in rejections]
@@ -146,10 +146,10 @@ def test_references_never_match_another_environments_rows(
     assert getattr(found, "note", "").startswith("The feed people has no live data")
 
 
-def test_what_is_live_can_be_asked_for_again(
+def test_live_rows_can_be_requested_again(
     deliver: Deliver, warehouse: Warehouse, tmp_path: Path
 ) -> None:
-    """As where one feed refers to two, and one of these to the other."""
+    """It happens if one feed refers to two others, and one of these to the other."""
     version = deliver(PEOPLE, "xid\n001\n").version
     assert version
     reference_sources = LiveReferences(warehouse, version.target, tmp_path / "references")
@@ -211,16 +211,16 @@ def test_a_live_version_of_an_older_field_map_may_lack_the_column(deliver: Deliv
 def test_a_version_that_replaces_the_live_one_meanwhile_is_not_mixed_in(
     deliver: Deliver, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was lent is one version, also where it is rolled back just then."""
+    """The rows returned are of one version, even if it is rolled back just then."""
     first = deliver(PEOPLE, "xid\n001\n")
     second = deliver(PEOPLE, "xid\n002\n")
     assert first.version
     assert second.version
     target, number = second.version.target, first.version.number
-    lend = type(warehouse).live_rows
+    live_rows = type(warehouse).live_rows
 
     def lent_then_rolled_back(itself: Any, wanted: Target, *rest: Any) -> LiveRows | None:
-        found = lend(itself, wanted, *rest)
+        found = live_rows(itself, wanted, *rest)
         if wanted.feed == "people":
             warehouse.make_live(target, number, NOW)
         return found
@@ -310,10 +310,10 @@ def test_one_root_cause_is_reported_for_references_too(deliver: Deliver) -> None
 
 def test_the_rejection_report_says_what_refers_to_nothing(tmp_path: Path, write: Write) -> None:
     keys = [refers("school", "", "degree", severity="error")]
-    purpose = CheckOptions(max_remembered=10)
+    options = CheckOptions(max_remembered=10)
     content = write("degree,school\na,b\nb,\nc,z\n")
     with check_received_file(
-        content, degrees(*keys), tmp_path, purpose, DEFAULT_LIMITS, StepTimer(ignore_progress)
+        content, degrees(*keys), tmp_path, options, DEFAULT_LIMITS, StepTimer(ignore_progress)
     ) as file:
         written = write_report(file, 10, tmp_path)
     assert written

@@ -1,4 +1,4 @@
-"""The rejection report: the rejected rows as they were sent, ready to be mended and sent back."""
+"""The rejection report has the rejected rows as sent, ready to be corrected and sent back."""
 
 import csv
 import logging
@@ -48,7 +48,7 @@ HEADER = "xid,LastName ,visits,born,email,nation\n"
 
 @pytest.fixture
 def report(people: FieldMap, tmp_path: Path, write: Write) -> Report:
-    """Judge a file and write its report."""
+    """Return a function that checks a file and writes its report."""
 
     def written(content: str | bytes, max_rows: int = 100) -> WrittenReport:
         found = write_rejection_report(write(content), people, tmp_path, max_rows)
@@ -61,9 +61,9 @@ def report(people: FieldMap, tmp_path: Path, write: Write) -> Report:
 def write_rejection_report(
     path: Path, field_map: FieldMap, folder: Path, max_rows: int
 ) -> WrittenReport | None:
-    purpose = CheckOptions(max_remembered=max_rows)
+    options = CheckOptions(max_remembered=max_rows)
     with check_received_file(
-        path, field_map, folder, purpose, DEFAULT_LIMITS, StepTimer(ignore_progress)
+        path, field_map, folder, options, DEFAULT_LIMITS, StepTimer(ignore_progress)
     ) as file:
         return write_report(file, max_rows, folder)
 
@@ -74,7 +74,7 @@ def rows_of(path: Path, delimiter: str = ",") -> list[list[str]]:
 
 
 def fixed(path: Path, values: Sequence[str]) -> str:
-    """Write a report anew with other values in its one row."""
+    """Return a report with other values in its only row."""
     header, row = rows_of(path)[:2]
     own = len(header) - len(REPORT_COLUMNS)
     out = StringIO()
@@ -321,7 +321,7 @@ def loaded(people: FieldMap, folder: Path, max_rejected: int, *, dry_run: bool) 
     return load.job_id
 
 
-def test_a_repeated_key_names_the_line_of_its_first_row_also_of_one_that_was_accepted(
+def test_a_repeated_key_names_the_line_of_its_first_row_even_if_that_was_accepted(
     report: Report,
 ) -> None:
     content = HEADER + '1,"L\nee",,,,\n2,,,,,\n1,Roe,,,,\n2,Poe,,,,\n1,Doe,,,,\n'

@@ -108,15 +108,15 @@ def test_within_the_budget_the_accepted_rows_are_published(installation: Install
 def test_rows_of_a_file_with_too_many_misshapen_rows_are_checked_but_not_stored(
     people: FieldMap, tmp_path: Path, write: Callable[[str], Path]
 ) -> None:
-    """Nothing of it can be published, so only what judging needs is worth staging."""
+    """None of it can be published, so only the columns that checks need are staged."""
     path = write(HEADER + "001,Lee,3,\n002,Roe,x,\n003,Poe\n003,Doe,,\n003,Moe,,x\n\n001,Lee,,\n")
     check_results = []
     for max_rejected, is_kept in ((1, False), (2, True)):
         folder = tmp_path / str(max_rejected)
         folder.mkdir()
-        purpose = CheckOptions(folder / "rows.duckdb", max_rejected)
+        options = CheckOptions(folder / "rows.duckdb", max_rejected)
         with check_received_file(
-            path, people, folder, purpose, DEFAULT_LIMITS, StepTimer(ignore_progress)
+            path, people, folder, options, DEFAULT_LIMITS, StepTimer(ignore_progress)
         ) as file:
             assert file.staging.stores_rows is is_kept
             if not is_kept:

@@ -94,7 +94,7 @@ def test_reference_warnings_are_checked_against_the_finally_accepted_rows(write:
 
 
 def model(rows: Sequence[tuple[str, str, str]]) -> list[tuple[int, str]]:
-    """Reject rows one by one, as the words say, until nothing changes."""
+    """Return the rejected rows, found by rejecting one after the other until nothing changes."""
     first: dict[str, int] = {}
     for index, row in enumerate(rows):
         first.setdefault(row[0], index)

@@ -1,4 +1,4 @@
-"""Tallies keep true totals and the first particulars, and their words hold no cell."""
+"""A tally has exact totals and the first details, and its messages contain no cell values."""
 
 from collections.abc import Iterable, Mapping
 
@@ -103,7 +103,7 @@ def test_no_violations_give_no_messages() -> None:
     assert check_result(tally).causes == ()
 
 
-def test_a_key_of_several_columns_is_about_none_of_them_alone() -> None:
+def test_a_key_of_several_columns_names_no_single_column() -> None:
     tally = Tally()
     tally.add(Violation(Rule.PRIMARY_KEY, key=("a", "b")), [RowViolation(8, 2)], 1)
     (rejection,) = check_result(tally, 1).rejections

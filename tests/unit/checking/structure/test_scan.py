@@ -39,7 +39,7 @@ def examined(folder: Path, content: bytes, width: int = WIDTH, delimiter: str = 
     path.write_bytes(content)
     layout = Layout(delimiter, '"', width)
     proven = verify_regular(path, layout, ignore_progress)
-    repaired = copy_regular(path, layout, folder / "mended.csv", ignore_progress)
+    repaired = copy_regular(path, layout, folder / "regular.csv", ignore_progress)
     if proven is None:
         return repaired
     assert proven.text == assume_regular(path, layout, content.decode())
@@ -53,14 +53,14 @@ def ignore_progress(fraction: float) -> None:
 
 
 def regular_rows(structure: Structure) -> list[list[str]]:
-    """Read what DuckDB is given."""
+    """Return the rows that DuckDB reads."""
     text = structure.text.path.read_bytes().decode("utf-8-sig").rstrip("\r\n")
     rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     return rows[1:] if structure.text.has_header else rows
 
 
 def python_reading(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Read with Python: the physical line on which each record starts, and its values."""
+    """Return what Python reads: the physical line of each record, and its values."""
     reader = csv.reader(io.StringIO(text.rstrip("\r\n") + "\n", newline=""), strict=True)
     line = 1
     for row in reader:
@@ -109,7 +109,7 @@ def test_whatever_is_accepted_reads_as_python_reads_it_strictly(tmp_path: Path, 
 
 
 def assert_python_agrees(text: str, problem: BrokenQuoting) -> None:
-    """Python refuses it too, or takes a stray quote literally: then the line holds one."""
+    """Assert that Python refuses it too, or takes a stray quote literally on that line."""
     read = []
     try:
         for _line, row in python_reading(text):
@@ -152,7 +152,7 @@ def test_files_load_the_same_whatever_ends_their_lines(tmp_path: Path, end: str)
 
 
 @pytest.mark.usefixtures("block_bytes")
-def test_mixed_line_ends_are_read_alike_and_noted(tmp_path: Path) -> None:
+def test_mixed_line_endings_are_accepted_and_noted(tmp_path: Path) -> None:
     structure = examined(tmp_path, b"a,b\n1,2\r\n3,4\r5,6")
     assert regular_rows(structure) == [["1", "2"], ["3", "4"], ["5", "6"]]
     assert structure.notes
@@ -172,7 +172,7 @@ def test_an_extra_empty_value_makes_a_row_ragged(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("block_bytes")
-def test_blank_lines_are_irregular_inside_and_left_out_at_the_end(tmp_path: Path) -> None:
+def test_blank_lines_are_irregular_inside_and_ignored_at_the_end(tmp_path: Path) -> None:
     structure = examined(tmp_path, b"a\n1\n\n2\n\n\r\n\n", width=1)
     assert structure.rows_read == 3
     assert structure.irregular.tolist() == [2]
@@ -221,7 +221,7 @@ def test_an_endless_row_is_refused_without_reading_it_whole(
 @pytest.mark.usefixtures("block_bytes")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.binary(max_size=40))
-def test_any_bytes_are_examined_or_refused(tmp_path: Path, content: bytes) -> None:
+def test_any_bytes_are_verified_or_refused(tmp_path: Path, content: bytes) -> None:
     try:
         structure = examined(tmp_path, content)
     except FileProblem:
