@@ -30,7 +30,7 @@ from alumniq_pipelines.checking.structure.scan import (
     verify_regular,
 )
 from alumniq_pipelines.checking.tally import RowViolation, Tally, Violation
-from alumniq_pipelines.core.feeds.field_map import Column, FieldMap
+from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.feeds.values import parse_value
 from alumniq_pipelines.core.loads.check_result import MAX_REJECTIONS, CheckResult, Counts
 from alumniq_pipelines.core.loads.diff import Changes
@@ -308,13 +308,18 @@ def _check_rows(
 
 def _check_suspects(staging: Staging, state: CheckState) -> None:
     """Check the cells that did not pass the SQL screen with pandera."""
+    field_map = staging.field_map
     for suspect_column, batches in staging.suspects():
         # pandera and pandas take most of a second to import; most files have no suspects.
         from alumniq_pipelines.checking.pandera_checks import check_cells
         from alumniq_pipelines.checking.pandera_schema import column_schema
 
-        column = _with_strict_key(suspect_column, staging.field_map)
-        schema = column_schema(column, required=staging.field_map.is_required(column))
+        column = suspect_column
+        if column.name in field_map.table_schema.primary_key:
+            # Whatever the severity of its column: a row without a key cannot be published.
+            strict = column.alumniq.model_copy(update={"severity": "error"})
+            column = column.model_copy(update={"alumniq": strict})
+        schema = column_schema(column, required=field_map.is_required(column))
         for batch in batches:
             rows = batch["row"].to_numpy()
             unreadable = np.zeros(len(rows), dtype=np.bool_)
@@ -328,11 +333,3 @@ def _check_suspects(staging: Staging, state: CheckState) -> None:
                 staging.store_values(
                     column, {row: parse_value(text, column) for row, text in right}
                 )
-
-
-def _with_strict_key(column: Column, field_map: FieldMap) -> Column:
-    """Return a key's column with severity `error`: rows without a key cannot be published."""
-    if column.name not in field_map.table_schema.primary_key:
-        return column
-    strict = column.alumniq.model_copy(update={"severity": "error"})
-    return column.model_copy(update={"alumniq": strict})

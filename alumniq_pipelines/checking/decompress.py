@@ -122,8 +122,11 @@ def decode(received: Path, scratch: Path, limits: Limits, progress: Fraction) ->
         path = received
         if head.startswith((GZIP, *ZIP, *ZSTD)):
             path = scratch / "decoded"
-            with _translate_archive_errors(file):
-                _decompress(file, head, path, _ExpansionBudget(limits))
+            budget = _ExpansionBudget(limits)
+            with _translate_archive_errors(file), path.open("wb") as copy:
+                for chunk in _expanded(file, head):
+                    budget.use(chunk, file.tell())
+                    copy.write(chunk)
     if path is not received:
         with path.open("rb") as decoded:
             head = decoded.read(CHUNK_BYTES)
@@ -154,22 +157,15 @@ class _ExpansionBudget:
         limits = self.limits
         if self.used > min(limits.max_bytes, max(RATIO_COUNTS_FROM, read * limits.max_ratio)):
             raise ExpandsTooFar(limits.max_bytes, limits.max_ratio)
-        if self.used - self.window[0] >= WINDOW_BYTES:
-            self._close_window(chunk, read)
-
-    def _close_window(self, chunk: bytes, read: int) -> None:
         expanded, packed = self.used - self.window[0], read - self.window[1]
-        if expanded > packed * self.limits.max_ratio:
-            raise ExpandsTooFar(self.limits.max_bytes, self.limits.max_ratio)
-        if expanded > packed * REPETITION_RATIO and _repeats(chunk):
+        if expanded < WINDOW_BYTES:
+            return
+        if expanded > packed * limits.max_ratio:
+            raise ExpandsTooFar(limits.max_bytes, limits.max_ratio)
+        lines = chunk.splitlines()  # one chunk stands for the window
+        if expanded > packed * REPETITION_RATIO and len(set(lines)) * LINES_ALIKE < len(lines):
             raise RepeatsItself
         self.window = self.used, read
-
-
-def _repeats(chunk: bytes) -> bool:
-    """Whether nearly all lines occur many times."""
-    lines = chunk.splitlines()
-    return len(set(lines)) * LINES_ALIKE < len(lines)
 
 
 @contextmanager
@@ -193,15 +189,8 @@ def _translate_archive_errors(file: BinaryIO) -> Iterator[None]:
         raise DamagedArchive(file.tell()) from None
 
 
-def _decompress(file: BinaryIO, head: bytes, path: Path, budget: "_ExpansionBudget") -> None:
-    """Decompress a file to `path`; the decompressors verify checksums and lengths."""
-    with path.open("wb") as copy:
-        for chunk in _expanded(file, head):
-            budget.use(chunk, file.tell())
-            copy.write(chunk)
-
-
 def _expanded(file: BinaryIO, head: bytes) -> Iterator[bytes]:
+    """Yield the decompressed content; the decompressors verify checksums and lengths."""
     if head.startswith(ZIP):
         yield from read_only_member(file)
     elif head.startswith(GZIP):

@@ -242,14 +242,13 @@ def _notes(
         )
     unknown = _unknown_names(names, field_map)
     if unknown and field_map.alumniq.unknown_columns == "warn":
-        shown = [_with_suggestion(name, absent) for name in unknown[:MAX_NAMES_LISTED]]
+        near = {name: closest_match(name, absent) for name in unknown[:MAX_NAMES_LISTED]}
+        shown = [
+            f"`{name}` (did you mean `{match}`?)" if match else f"`{name}`"
+            for name, match in near.items()
+        ]
         listed = _format_names([*shown, *unknown[MAX_NAMES_LISTED:]])
         yield f"Columns that are not in the field map were ignored: {listed}."
-
-
-def _with_suggestion(name: str, absent: Sequence[str]) -> str:
-    near = closest_match(name, absent)
-    return f"`{name}` (did you mean `{near}`?)" if near else f"`{name}`"
 
 
 def _format_names(names: Sequence[str]) -> str:

@@ -24,10 +24,17 @@ def find_known_with_zeros(staging: Staging, column: str, known: str) -> LostZero
     `known` is a query for all known texts in a column `text`. None is returned unless nearly all of
     them have one width and some begin with a zero.
     """
-    width = _width(staging, known)
+    # The most frequent width, with its rows, those of them that begin with 0, and all rows.
+    width, rows, padded, total = staging.run(
+        "SELECT length(text) AS width, count(*) AS rows, "
+        "count(*) FILTER (starts_with(text, '0')), sum(count(*)) OVER () "
+        f"FROM ({known}) GROUP BY width ORDER BY rows DESC LIMIT 1"
+    ).fetchone() or (0, 0, 0, 0)
+    if not width or not padded or rows < SHARE_OF_ONE_WIDTH * total:
+        return None
     name = identifier(column)
     shorter = f"{staging.table} WHERE length({name}) < {width}"
-    if not width or not staging.count(shorter):
+    if not staging.count(shorter):
         return None
     rows = staging.count(
         f"(SELECT {name} AS text, lpad({name}, {width}, '0') AS padded FROM {shorter}) "
@@ -35,14 +42,3 @@ def find_known_with_zeros(staging: Staging, column: str, known: str) -> LostZero
         f"AND text NOT IN (SELECT text FROM ({known}) WHERE text IS NOT NULL)"
     )
     return LostZeros(column, rows, width) if rows else None
-
-
-def _width(staging: Staging, known: str) -> int:
-    """Return the common width of known texts; 0 if they have none, or none begins with a zero."""
-    # The most frequent width, with its rows, those of them that begin with 0, and all rows.
-    width, rows, padded, total = staging.run(
-        "SELECT length(text) AS width, count(*) AS rows, "
-        "count(*) FILTER (starts_with(text, '0')), sum(count(*)) OVER () "
-        f"FROM ({known}) GROUP BY width ORDER BY rows DESC LIMIT 1"
-    ).fetchone() or (0, 0, 0, 0)
-    return int(width or 0) if padded and rows >= SHARE_OF_ONE_WIDTH * total else 0

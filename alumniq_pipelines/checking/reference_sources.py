@@ -67,18 +67,19 @@ class FileReferences:
     checked_rows: dict[str, ReferencedRows] = field(default_factory=dict)
 
     def rows_of(self, feed: str, columns: Collection[str]) -> ReferencedRows | UncheckedReference:
-        """Check a feed's file on first use; raises OtherFileUnusable."""
-        if feed not in self.files:
-            return self.others.rows_of(feed, columns)
-        if feed not in self.checked_rows:
-            self.checked_rows[feed] = self._check(feed, self.files[feed])
-        return self.checked_rows[feed]
+        """Return the accepted rows of a feed's file, checked on first use.
 
-    def _check(self, feed: str, file: ReferencedFile) -> ReferencedRows:
+        Raises OtherFileUnusable.
+        """
+        # Imported late: commands that check no file start without DuckDB and NumPy.
         from alumniq_pipelines.checking.check import CheckOptions, check_received_file
         from alumniq_pipelines.checking.step_timer import StepTimer
 
-        folder = self.scratch / feed
+        if feed not in self.files:
+            return self.others.rows_of(feed, columns)
+        if feed in self.checked_rows:
+            return self.checked_rows[feed]
+        file, folder = self.files[feed], self.scratch / feed
         make_new_folder(folder)
         database = folder / "rows.duckdb"
         try:
@@ -96,4 +97,5 @@ class FileReferences:
             raise OtherFileUnusable(feed, [fault.detail for fault in problem.faults]) from None
         rejected = checked_file.check_result.counts.rows_rejected
         note = rejected_rows_note(feed, rejected) if rejected else ""
-        return ReferencedRows(database, accepted.table, note)
+        self.checked_rows[feed] = ReferencedRows(database, accepted.table, note)
+        return self.checked_rows[feed]

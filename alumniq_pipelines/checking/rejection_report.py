@@ -144,23 +144,23 @@ def _rows(file: CheckedFile, faults: _Faults, listed: Positions) -> Iterator[_Ro
             ]
         )
 
-    rows_to_read = _rows_to_read(file, faults, listed)
+    # The first row of each repeated key is read as well, for its line: also one that was accepted.
+    is_repeat = np.array([group.violation.is_duplicate for group in file.rejected_rows])
+    firsts = faults.numbers[is_repeat[faults.kinds]]
+    rows_to_read = _distinct(np.sort(np.concatenate([listed, firsts])))
+    # The faults of row n of these are the ones from starts[n] to ends[n].
     starts = np.searchsorted(faults.rows, rows_to_read).tolist()
     ends = np.searchsorted(faults.rows, rows_to_read, side="right").tolist()
     is_listed = np.isin(rows_to_read, listed).tolist()
     kinds, numbers = faults.kinds.tolist(), faults.numbers.tolist()
     rows = zip(rows_to_read.tolist(), is_listed, starts, ends, strict=True)
-    passages = file.structure.read_rows(rows_to_read)
-    for (row, is_one, start, end), (line, record) in zip(rows, passages, strict=True):
+    records = file.structure.read_rows(rows_to_read)
+    for (row, is_reported, start, end), (line, record) in zip(rows, records, strict=True):
         lines[row] = line
-        if is_one:
+        if is_reported:
             yield _Row(
-                row, line, record, diagnosis(tuple(kinds[start:end]), tuple(numbers[start:end]))
+                row=row,
+                line=line,
+                record=record,
+                diagnosis=diagnosis(tuple(kinds[start:end]), tuple(numbers[start:end])),
             )
-
-
-def _rows_to_read(file: CheckedFile, faults: _Faults, listed: Positions) -> Positions:
-    """Return the rows whose lines are named: those listed, and the first of each repeated key."""
-    repeats = np.array([group.violation.is_duplicate for group in file.rejected_rows])
-    firsts = faults.numbers[repeats[faults.kinds]]
-    return _distinct(np.sort(np.concatenate([listed, firsts])))

@@ -62,7 +62,15 @@ def read_only_member(file: BinaryIO) -> Iterator[bytes]:
     if listed is not None and len(entries) != listed:
         raise DamagedArchive(file.tell())
     member = _only_member(entries)
-    yield from _verified(file, member)
+    size, checksum = 0, 0
+    is_packed = member.compress_type == zipfile.ZIP_DEFLATED
+    for chunk in (_inflated if is_packed else _packed)(file, member):
+        size, checksum = size + len(chunk), zlib.crc32(chunk, checksum)
+        if size > member.file_size:
+            raise DamagedArchive(file.tell())
+        yield chunk
+    if (size, checksum) != (member.file_size, member.CRC):
+        raise DamagedArchive(file.tell())
 
 
 def _listed_entries(file: BinaryIO) -> int | None:
@@ -127,19 +135,6 @@ def _is_plainly_packed(member: zipfile.ZipInfo) -> bool:
     """Whether a member is packed in one of the two usual ways, without a password."""
     usual = member.compress_type in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
     return usual and not member.flag_bits & NOT_PLAIN and member.header_offset >= 0
-
-
-def _verified(file: BinaryIO, member: zipfile.ZipInfo) -> Iterator[bytes]:
-    """Yield the content of a member; raises DamagedArchive if it is not as declared."""
-    size, checksum = 0, 0
-    is_packed = member.compress_type == zipfile.ZIP_DEFLATED
-    for chunk in (_inflated if is_packed else _packed)(file, member):
-        size, checksum = size + len(chunk), zlib.crc32(chunk, checksum)
-        if size > member.file_size:
-            raise DamagedArchive(file.tell())
-        yield chunk
-    if (size, checksum) != (member.file_size, member.CRC):
-        raise DamagedArchive(file.tell())
 
 
 def _inflated(file: BinaryIO, member: zipfile.ZipInfo) -> Iterator[bytes]:
