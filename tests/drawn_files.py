@@ -1,4 +1,4 @@
-"""Field maps of all types and constraints, and files for them that are good but for some parts."""
+"""Field maps of all types and constraints, and files for them that are good except in parts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from alumniq_pipelines.core.feeds.field_map import FieldMap
-from tests.frictionless_verdicts import Delivered
+from tests.frictionless_faults import Delivered
 from tests.odd_texts import BOOLEANS, DATES, DATETIMES, NUMBERS, ODD_TEXTS, STRINGS, TIMES, YEARS
 
 Field = Mapping[str, Any]

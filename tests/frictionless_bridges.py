@@ -1,7 +1,7 @@
-"""How results are compared in spite of a difference between frictionless and us.
+"""How results are compared despite a difference between frictionless and us.
 
-A bridge gives frictionless something else in the place of what differs, or says what becomes of
-its result where a row is checked as we do.
+A bridge gives frictionless another text in place of the one that differs, or changes its result to
+what it would be if it treated the row as we do.
 """
 
 import re
@@ -12,7 +12,7 @@ from decimal import Decimal
 from math import isfinite
 
 from alumniq_pipelines.core.feeds.field_map import Column
-from tests.frictionless_verdicts import Delivered, Fault
+from tests.frictionless_faults import Delivered, Fault
 
 FileAdjustment = Callable[[Delivered], Delivered]
 FaultAdjustment = Callable[[set[Fault], Delivered], set[Fault]]
@@ -34,7 +34,7 @@ TIME = re.compile(
 def texts(
     differs: Differs, replacement: Callable[[str], str] = lambda _: NO_VALUE
 ) -> FileAdjustment:
-    """Give another text in the place of each that differs."""
+    """Replace each text that differs with another one."""
 
     def adjusted(text: str, known: Column | None, blanks: tuple[str, ...]) -> str:
         is_meant = known is not None and text not in blanks and differs(text, known)
@@ -160,7 +160,7 @@ def _is_plain_clock_time(known: Column) -> bool:
 
 
 def ragged_rows_without_values(file: Delivered) -> Delivered:
-    """Give ragged rows texts that no other row has."""
+    """Fill ragged rows with texts that no other row has."""
     rows = tuple(
         row if len(row) in {0, len(file.names)} else (f"{NO_VALUE}{number}",) * len(row)
         for number, row in enumerate(file.rows)
@@ -177,13 +177,13 @@ def ragged_rows_as_wholes(faults: set[Fault], file: Delivered) -> set[Fault]:
 
 
 def without_last_blank_lines(file: Delivered) -> Delivered:
-    """End the file with its last row."""
+    """Remove blank lines at the end of the file."""
     last = max(number for number, row in enumerate(file.rows) if row)
     return replace(file, rows=file.rows[: last + 1])
 
 
 def rows_of_blanks_by_cell(faults: set[Fault], file: Delivered) -> set[Fault]:
-    """Check a row whose values are all blank as any other."""
+    """Check a row whose values are all blank like any other."""
     required = {column.name for column in file.field_map.columns if column.constraints.required}
     remaining = set(faults)
     for row, _, code in faults:
@@ -209,7 +209,7 @@ def keys_as_wholes(faults: set[Fault], file: Delivered) -> set[Fault]:
 
 
 def keys_reported_once(faults: set[Fault], file: Delivered) -> set[Fault]:
-    """Report a duplicate once where the key is one unique column."""
+    """Report a duplicate once if the key is a single unique column."""
     key = file.field_map.table_schema.primary_key
     reported = {(name, "duplicate-value") for name in key} if len(key) == 1 else set()
     return {fault for fault in faults if fault[1:] not in reported}

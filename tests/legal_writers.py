@@ -27,7 +27,7 @@ Row = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Table:
-    """What is to arrive: a blank is an empty text."""
+    """The table that must arrive: a blank is an empty text."""
 
     names: tuple[str, ...]
     rows: tuple[Row, ...]
@@ -49,7 +49,7 @@ class Writer:
     packing: str = "plain"
 
     def text(self, table: Table) -> str:
-        """Write the table down."""
+        """Return the table as text."""
         indexes = iter(range(1_000_000))
         lines = [
             self.delimiter.join(
@@ -60,11 +60,11 @@ class Writer:
         return self.end.join(lines) + (self.end if self.ends_last_line else "")
 
     def encoded(self, table: Table) -> bytes:
-        """Write the bytes before they are packed."""
+        """Return the bytes before they are packed."""
         return self.text(table).encode("utf-8-sig" if self.has_mark else "utf-8")
 
     def packed(self, table: Table) -> bytes:
-        """Write what is delivered."""
+        """Return the file that is delivered."""
         return pack(self.encoded(table), self.packing)
 
     def _written(self, value: str, index: int, *, alone: bool) -> str:
@@ -76,7 +76,7 @@ class Writer:
 
 
 def pack(content: bytes, packing: str) -> bytes:
-    """Compress, or not."""
+    """Return the content, compressed or as it is."""
     match packing:
         case "gzip":
             return gzip.compress(content)
@@ -118,7 +118,7 @@ def tables(draw: st.DrawFn, least_columns: int = 1) -> Table:
 
 
 def strictly_read(content: bytes, delimiter: str) -> list[list[str]] | None:
-    """Read as RFC 4180 has it; None where that cannot be done. Rows may be of any width."""
+    """Return the rows of any width as RFC 4180 reads them; None if it cannot."""
     try:
         text = content.decode("utf-8-sig")
         return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
@@ -127,7 +127,7 @@ def strictly_read(content: bytes, delimiter: str) -> list[list[str]] | None:
 
 
 def in_order(names: Sequence[str], row: Sequence[str], wanted: Sequence[str]) -> list[str | None]:
-    """Pick the values of known columns out of a row, as they are published: blank is None."""
+    """Return the values of known columns in a row, as they are published: blank is None."""
     indexes = {
         re.sub(r"[\s_.(){}\[\]`\ufeff-]", "", name.casefold()): at for at, name in enumerate(names)
     }

@@ -1,4 +1,4 @@
-"""From a file to its verdict: decode → examine → stage → judge, the same for a load and a check."""
+"""Check a received file, for a load or by itself: decompress → structure → stage → check."""
 
 import sys
 from collections import Counter
@@ -30,7 +30,7 @@ from alumniq_pipelines.checking.structure.scan import (
     verify_regular,
 )
 from alumniq_pipelines.checking.tally import RowViolation, Tally, Violation
-from alumniq_pipelines.core.feeds.field_map import Column, FieldMap
+from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.feeds.values import parse_value
 from alumniq_pipelines.core.loads.check_result import MAX_REJECTIONS, CheckResult, Counts
 from alumniq_pipelines.core.loads.diff import Changes
@@ -44,11 +44,11 @@ Positions = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class CheckOptions:
-    """What a file is judged for, beside its verdict.
+    """What a check is to leave behind beside its result.
 
-    Its rows are to be kept in the file `database`; not if that is None, and not once it is known
-    before they are staged that more than `max_rejected` of them are rejected. Of each rule that is
-    broken, `max_remembered` rows are remembered.
+    The rows are stored in the file `database`, unless it is None, or the structure of the file
+    alone shows that more than `max_rejected` rows are rejected. `max_remembered` is how many rows
+    are remembered for each violated rule.
     """
 
     database: Path | None = None
@@ -58,9 +58,9 @@ class CheckOptions:
 
 @dataclass(frozen=True, slots=True)
 class RejectedRows:
-    """The first rows of the file, in order, that are rejected for one subject.
+    """The first rows of the file, in order, that are rejected for one violation.
 
-    `numbers` say more of each, as those of findings do.
+    `numbers` belong to the rows as `RowViolation.number` does to a row.
     """
 
     violation: Violation
@@ -68,9 +68,12 @@ class RejectedRows:
     numbers: Positions
 
 
-@dataclass
+@dataclass(kw_only=True)
 class CheckState:
-    """What was found so far in a file; of each violation at most `max_remembered` rows are kept."""
+    """What was found so far in a file; of each violation at most `max_remembered` rows are kept.
+
+    `rejected` is a mask over the regular rows.
+    """
 
     structure: Structure
     rejected: Mask
@@ -82,29 +85,34 @@ class CheckState:
     def add(
         self, violation: Violation, rows: Positions, numbers: Positions | None, count: int
     ) -> None:
-        """Add rows of the file that break a rule, in order: the first of `count`."""
-        self.tally.add(violation, _row_violations(rows, numbers), count)
+        """Add rows of the file that violate a rule, in order: the first of `count`."""
+        numbers = np.zeros_like(rows) if numbers is None else numbers
+        first = zip(rows[:MAX_REJECTIONS].tolist(), numbers[:MAX_REJECTIONS].tolist(), strict=True)
+        self.tally.add(violation, [RowViolation(row, number) for row, number in first], count)
         left = self.max_remembered - self.remembered[violation]
         if violation.rejects and left > 0 and len(rows):
-            first = rows[:left].copy()
-            more = np.zeros_like(first) if numbers is None else numbers[:left].copy()
-            self.rejected_rows.append(RejectedRows(violation, first, more))
-            self.remembered[violation] += len(first)
+            # Copies: a slice would keep the whole batch in memory.
+            remembered = RejectedRows(violation, rows[:left].copy(), numbers[:left].copy())
+            self.rejected_rows.append(remembered)
+            self.remembered[violation] += len(remembered.rows)
 
     def add_regular_rows(
         self, violation: Violation, rows: Positions, firsts: Positions | None = None
     ) -> None:
-        """Add regular rows by their places; `firsts` have the same key or value before them."""
+        """Add regular rows by index; `firsts` are the rows that had the key or value before them.
+
+        Only as many as are shown or remembered are turned into row numbers of the file.
+        """
         if violation.rejects:
             self.rejected[rows] = True
-        max_remembered = max(self.max_remembered, MAX_REJECTIONS)
-        numbers = None if firsts is None else self.structure.rows_of_file(firsts[:max_remembered])
-        self.add(violation, self.structure.rows_of_file(rows[:max_remembered]), numbers, len(rows))
+        limit = max(self.max_remembered, MAX_REJECTIONS)
+        numbers = None if firsts is None else self.structure.rows_of_file(firsts[:limit])
+        self.add(violation, self.structure.rows_of_file(rows[:limit]), numbers, len(rows))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CheckedFile:
-    """A file with its verdict; `staging` still holds all regular rows, also the rejected."""
+    """A file with its result; `staging` still has all regular rows, including the rejected."""
 
     decoded: Decoded
     header: Header
@@ -115,29 +123,35 @@ class CheckedFile:
     rejected_rows: Sequence[RejectedRows]
 
     def accept(self, database: Path, etag: str | None) -> AcceptedRows:
-        """Leave only accepted rows in the database, ready to be published once it is closed."""
+        """Delete all but the accepted rows from the database, ready to be published once closed."""
         rows = self.staging.accept(self.rejected, gaps(self.structure, self.rejected))
-        table, columns = self.staging.field_map.asset_name, self.staging.columns(self.header)
-        return AcceptedRows(database, table, columns, rows, self.decoded.sha256, etag)
+        return AcceptedRows(
+            database=database,
+            table=self.staging.field_map.asset_name,
+            columns=self.staging.columns(self.header),
+            rows=rows,
+            sha256=self.decoded.sha256,
+            etag=etag,
+        )
 
     def compare(self, live: LiveRows) -> Changes:
-        """Hold the accepted rows, once only they are left, against the live version's."""
+        """Return how the accepted rows differ from the live version; call `accept` first."""
         return compare(self.staging, live, self.header.sources)
 
     def live_hints(self, live: LiveRows) -> tuple[str, ...]:
-        """Say what the live version lets suspect of the accepted rows."""
+        """Return hints on the accepted rows that only the live version can give."""
         lost = find_lost_zeros(self.staging, live)
         return tuple(zeros_hint(loss.column, loss.rows, loss.width) for loss in lost)
 
     def export(self, path: Path) -> None:
-        """Write the accepted rows into a CSV or Parquet file, by the ending of its name."""
+        """Write the accepted rows to a CSV or Parquet file, depending on its suffix."""
         self.staging.accept(self.rejected)
         self.staging.export(path)
 
 
 @contextmanager
 def disk_errors_as_outage() -> Iterator[None]:
-    """Turn what the operating system says of a full or broken disk into an outage of ours."""
+    """Raise ScratchUnavailable where the operating system reports a full or broken disk."""
     try:
         yield
     except OSError as error:
@@ -145,14 +159,18 @@ def disk_errors_as_outage() -> Iterator[None]:
 
 
 def gaps(structure: Structure, rejected: Mask) -> dict[str, Positions]:
-    """Tell how many rows of the file were left out before accepted rows, by place from 0.
+    """Return how many rows of the file were left out before which accepted row, counted from 0.
 
-    Only places where that number grows are listed, so it is short where few rows are left out.
+    Only the accepted rows at which that number grows are listed: the table is as short as the list
+    of rows left out.
     """
     regular = structure.rows_of_file(np.flatnonzero(rejected))
     left_out = np.sort(np.concatenate([structure.irregular, regular]))
+    # Row n of the file, the k-th left out (from 0), has n - 1 - k accepted rows before it. Rows
+    # left out next to each other have equally many: of those only the last total counts.
     accepted_before = left_out - 1 - np.arange(len(left_out))
     offsets, counts = np.unique(accepted_before, return_counts=True)
+    # "place" is a column of stored versions (docs/warehouse.md): it keeps its name.
     return {"place": offsets.astype(np.int64), "left_out": np.cumsum(counts).astype(np.int64)}
 
 
@@ -166,42 +184,44 @@ def check_received_file(
     steps: StepTimer,
     reference_sources: ReferenceSources = NO_REFERENCE_SOURCES,
 ) -> Iterator[CheckedFile]:
-    """Judge a received file and lend its staged rows; raises FileProblem and OutageProblem.
+    """Check a received file and yield it with its staged rows; raises FileProblem, OutageProblem.
 
-    Where rows are not to be kept, only what judging needs is staged at all. `reference_sources` are
-    the rows of other feeds that its foreign keys refer to.
+    If rows are not to be stored, only the columns that checks need are staged. `reference_sources`
+    have the rows of other feeds that its foreign keys refer to.
     """
     with disk_errors_as_outage():
-        with steps.step("decode") as progress:
+        with steps.step("decompress") as progress:
             decoded = decode(_link_under_safe_name(received, scratch), scratch, limits, progress)
         beginning = read_beginning(decoded.path)
         header = read_header(beginning, field_map)
         layout = Layout(header.delimiter, field_map.dialect.csv.quote_char, header.width)
         text = assume_regular(decoded.path, layout, beginning)
         with open_staging(field_map, scratch, options.database) as opened:
-            regular_copy = scratch / "mended"
-            staging, structure = _examine_and_stage(
-                opened, text, header, regular_copy, options.max_rejected, steps
+            staging, structure = _scan_and_stage(
+                opened, text, header, scratch / "regular", options.max_rejected, steps
             )
-            with steps.step("judge"):
-                nothing_rejected = np.zeros(structure.rows, np.bool_)
-                state = CheckState(structure, nothing_rejected, options.max_remembered)
+            with steps.step("check"):
+                state = CheckState(
+                    structure=structure,
+                    rejected=np.zeros(structure.rows, np.bool_),
+                    max_remembered=options.max_remembered,
+                )
                 check_result = _check_rows(staging, state, header, reference_sources)
             yield CheckedFile(
-                decoded,
-                header,
-                check_result,
-                staging,
-                structure,
-                state.rejected,
-                state.rejected_rows,
+                decoded=decoded,
+                header=header,
+                check_result=check_result,
+                staging=staging,
+                structure=structure,
+                rejected=state.rejected,
+                rejected_rows=state.rejected_rows,
             )
 
 
 def _link_under_safe_name(received: Path, scratch: Path) -> Path:
-    """Link a file that somebody else named: whatever reads it may take a name for more than that.
+    """Return a link of our own naming to a file that somebody else named.
 
-    DuckDB takes wildcards for other files, and an ending such as .gz for a compression.
+    DuckDB expands wildcards in a name, and takes an ending such as .gz for a compression.
     """
     own = scratch / "received"
     if received != own:
@@ -210,7 +230,7 @@ def _link_under_safe_name(received: Path, scratch: Path) -> Path:
     return own
 
 
-def _examine_and_stage(
+def _scan_and_stage(
     staging: Staging,
     text: RegularText,
     header: Header,
@@ -218,15 +238,15 @@ def _examine_and_stage(
     max_rejected: int,
     steps: StepTimer,
 ) -> tuple[Staging, Structure]:
-    """Examine and stage a file at the same time, since nearly every file proves to be regular.
+    """Prove the structure of a file and stage it at the same time: nearly every file is regular.
 
-    DuckDB leaves half of the machine idle; where the file is not regular, its work is thrown away.
-    Where its shape alone rejects too many rows, none will be published, so they are not kept.
+    If a file is not, what was staged is discarded and a copy of its regular rows is staged instead
+    (docs/adr/staging-runs-beside-examining.md).
     """
     with ThreadPoolExecutor(max_workers=1) as pool:
         attempt = pool.submit(staging.stage, text, header)
         try:
-            with steps.step("examine") as progress:
+            with steps.step("structure") as progress:
                 structure = verify_regular(text.path, text.layout, progress)
                 if structure is None:
                     staging.cancel_staging(attempt)
@@ -234,14 +254,17 @@ def _examine_and_stage(
             if not structure.rows_read:
                 raise NoRows
             with steps.step("stage"):
+                # They differ where rows were copied, and where line ends are not as assumed.
                 if structure.text == text:
                     attempt.result()
                 else:
                     staging.cancel_staging(attempt)
+                    # Nothing will be published with so many irregular rows: stage keys alone.
                     if len(structure.irregular) > max_rejected:
                         staging = replace(staging, stores_rows=False)
                     staging.stage(structure.text, header)
         finally:
+            # However this ends, the thread must not outlive the connection that it uses.
             staging.cancel_staging(attempt)
     staging.verify_row_count(structure.rows)
     return staging, structure
@@ -250,12 +273,31 @@ def _examine_and_stage(
 def _check_rows(
     staging: Staging, state: CheckState, header: Header, reference_sources: ReferenceSources
 ) -> CheckResult:
-    """Judge what was staged: which of its rows are rejected, and the verdict on the whole file."""
-    _add_irregular(state)
+    """Find the rejected rows among the staged ones, and return the result for the whole file."""
+    structure, field_map = state.structure, staging.field_map
+    is_blank = structure.values == 0
+    for rule, selected in ((Rule.BLANK_ROW, is_blank), (Rule.RAGGED_ROW, ~is_blank)):
+        rows, values = structure.irregular[selected], structure.values[selected]
+        state.add(Violation(rule), rows, values, len(rows))
     _check_suspects(staging, state)
-    _check_keys(staging, state)
-    references = _check_references(staging, state, reference_sources)
-    structure = state.structure
+
+    key = field_map.table_schema.primary_key
+    unique = [Violation(Rule.PRIMARY_KEY, key=key)] if key else []
+    unique += [
+        Violation(Rule.UNIQUE, column, (column.name,))
+        for column in field_map.columns
+        # Of a key of one column, a repeated value is a repeated key: one fault, reported once.
+        if column.constraints.unique and key != (column.name,)
+    ]
+    for violation in unique:
+        for duplicates, firsts in staging.find_duplicates(violation.key):
+            state.add_regular_rows(violation, duplicates, firsts)
+
+    # References come last: within a file, only rows that are accepted so far may be referred to.
+    references = ReferenceChecker(staging, state.rejected, reference_sources)
+    for violation, orphans in references.orphans():
+        state.add_regular_rows(violation, orphans)
+
     accepted = structure.rows - int(np.count_nonzero(state.rejected))
     counts = Counts(structure.rows_read, accepted, structure.rows_read - accepted)
     notes = (*header.notes, *structure.notes, *references.notes)
@@ -264,24 +306,20 @@ def _check_rows(
     return replace(check_result, hints=diagnoses, unchecked=tuple(references.notes))
 
 
-def _add_irregular(state: CheckState) -> None:
-    structure = state.structure
-    for rule, is_such in (
-        (Rule.BLANK_ROW, structure.values == 0),
-        (Rule.RAGGED_ROW, structure.values != 0),
-    ):
-        rows, values = structure.irregular[is_such], structure.values[is_such]
-        state.add(Violation(rule), rows, values, len(rows))
-
-
 def _check_suspects(staging: Staging, state: CheckState) -> None:
-    """Let pandera judge the cells that did not pass the screen."""
+    """Check the cells that did not pass the SQL screen with pandera."""
+    field_map = staging.field_map
     for suspect_column, batches in staging.suspects():
+        # pandera and pandas take most of a second to import; most files have no suspects.
         from alumniq_pipelines.checking.pandera_checks import check_cells
         from alumniq_pipelines.checking.pandera_schema import column_schema
 
-        column = _with_strict_key(suspect_column, staging.field_map)
-        schema = column_schema(column, required=staging.field_map.is_required(column))
+        column = suspect_column
+        if column.name in field_map.table_schema.primary_key:
+            # Whatever the severity of its column: a row without a key cannot be published.
+            strict = column.alumniq.model_copy(update={"severity": "error"})
+            column = column.model_copy(update={"alumniq": strict})
+        schema = column_schema(column, required=field_map.is_required(column))
         for batch in batches:
             rows = batch["row"].to_numpy()
             unreadable = np.zeros(len(rows), dtype=np.bool_)
@@ -295,45 +333,3 @@ def _check_suspects(staging: Staging, state: CheckState) -> None:
                 staging.store_values(
                     column, {row: parse_value(text, column) for row, text in right}
                 )
-
-
-def _with_strict_key(column: Column, field_map: FieldMap) -> Column:
-    """Take every fault of a key's column for an error: rows without a key cannot be published."""
-    if column.name not in field_map.table_schema.primary_key:
-        return column
-    strict = column.alumniq.model_copy(update={"severity": "error"})
-    return column.model_copy(update={"alumniq": strict})
-
-
-def _check_keys(staging: Staging, state: CheckState) -> None:
-    """Reject rows whose key, or unique value, an earlier row has too."""
-    for violation in _unique_constraints(staging.field_map):
-        for rows, firsts in staging.find_duplicates(violation.key):
-            state.add_regular_rows(violation, rows, firsts)
-
-
-def _check_references(
-    staging: Staging, state: CheckState, reference_sources: ReferenceSources
-) -> ReferenceChecker:
-    """Find rows whose foreign keys refer to nothing; answer what is told beside them."""
-    references = ReferenceChecker(staging, state.rejected, reference_sources)
-    for violation, rows in references.orphans():
-        state.add_regular_rows(violation, rows)
-    return references
-
-
-def _unique_constraints(field_map: FieldMap) -> Iterator[Violation]:
-    key = field_map.table_schema.primary_key
-    if key:
-        yield Violation(Rule.PRIMARY_KEY, key=key)
-    for column in field_map.columns:
-        if column.constraints.unique and key != (column.name,):
-            yield Violation(Rule.UNIQUE, column, (column.name,))
-
-
-def _row_violations(rows: Positions, numbers: Positions | None = None) -> list[RowViolation]:
-    """Make findings of the first rows."""
-    first = rows[:MAX_REJECTIONS].tolist()
-    if numbers is None:
-        return [RowViolation(row) for row in first]
-    return [RowViolation(*pair) for pair in zip(first, numbers[: len(first)].tolist(), strict=True)]

@@ -1,7 +1,7 @@
-"""Shifts: from some row on, values stand one column beside their own.
+"""Find a shift: from some row on, all values are one column beside their own.
 
-That shows in columns whose rules tell values apart: a value breaks its own column's and fits the
-neighbour's, while no value contradicts.
+It shows in distinctive columns, whose rules do not accept any text: a value violates the rules of
+the column it is in and fits those of its neighbour, while no other value contradicts this.
 """
 
 from bisect import bisect_left
@@ -13,28 +13,36 @@ from alumniq_pipelines.core.feeds.field_map import Column, ReferenceSet
 from alumniq_pipelines.core.feeds.values import broken_rules
 
 LOOSE_SETS: frozenset[ReferenceSet] = frozenset({"phone"})
-"""Reference sets whose values are often right but for their form: they tell nothing of columns."""
+"""Reference sets whose values often only have the wrong format: they say nothing about columns."""
 
 STEPS = (1, -1)
+"""The shifts that are tried, as a number of columns to the right."""
+
 PROBES = 32
+"""Places in the file that are looked at first."""
+
 PROBE_ROWS = 8
+"""Rows that are read at each of them."""
+
 ROWS_CONFIRMED = 50
 MIN_ROWS = 10
 MIN_SHARE = 0.9
+"""A shift is confirmed by so many rows, of which at least so many and such a share must show it."""
+
 MIN_COLUMNS = 2
-"""One column alone proves nothing: a value of a wrong form may stand beside one of the right."""
+"""One column alone proves nothing: a value in a wrong format may be beside one in the right."""
 
 Row = Sequence[str]
 ReadRows = Callable[[Sequence[int]], Sequence[Row]]
 """Reads rows of a file, by their numbers from 1, in order."""
 
 RowShift = int | None
-"""How a row reads: its values stand 0, 1 or -1 columns to the right; None where that is open."""
+"""By how many columns the values of a row are shifted (0, 1 or -1); None if it does not show."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """From `row` on, values stand `step` columns to the right (-1: left), at `index` at latest."""
+    """From `row` on, values are shifted `step` columns to the right, at the latest from `index`."""
 
     row: int
     step: int
@@ -43,13 +51,15 @@ class Shift:
 
 @dataclass(frozen=True)
 class ColumnShiftDetector:
-    """Holds rows against the columns of a file; None stands for one that is not described."""
+    """Compares rows with the columns of a file; None is a column that is not in the field map."""
 
     columns: Sequence[Column | None]
     blanks: Sequence[str]
 
     def find_shift(self, rows: int, read: ReadRows) -> Shift | None:
-        """Look for a shift that lasts to the end of a file of so many rows, by few of them."""
+        """Return the shift that lasts to the end of a file of so many rows; reads few of them."""
+        # The last probe that shows anything gives the step, and the last one before it without a
+        # shift gives where to search. What lies between the two is searched by bisection.
         probes = _evenly_spaced(1, max(1, rows - PROBE_ROWS + 1), PROBES)
         backwards = ((row, self._majority_shift(row, rows, read)) for row in reversed(probes))
         step = next((row_shift for _row, row_shift in backwards if row_shift is not None), None)
@@ -63,7 +73,7 @@ class ColumnShiftDetector:
         return self._confirm(candidates[index:], step, read) if candidates[index:] else None
 
     def row_shift(self, row: Row) -> RowShift:
-        """Tell whether and where to the values of a row have been shifted."""
+        """Return by how much the values of a row are shifted."""
         if len(row) != len(self.columns):
             return None
         if not self._invalid_columns(row):
@@ -77,14 +87,14 @@ class ColumnShiftDetector:
         )
 
     def _majority_shift(self, begin: int, rows: int, read: ReadRows) -> RowShift:
-        """Tell what most of a few rows tell."""
+        """Return what most of a few rows show: single rows may have faults of their own."""
         numbers = range(begin, min(begin + PROBE_ROWS, rows + 1))
         found = Counter(self.row_shift(row) for row in read(numbers))
         del found[None]
         return max(found, key=found.__getitem__, default=None)
 
     def _confirm(self, rows: range, step: int, read: ReadRows) -> Shift | None:
-        """See that nearly all of the rows to the end tell the same, and by several columns."""
+        """Return the shift if nearly all rows to the end show it, in several columns."""
         begin = next(
             row
             for row, values in zip(rows, read(rows[:PROBE_ROWS]), strict=False)
@@ -102,7 +112,7 @@ class ColumnShiftDetector:
         return Shift(begin, step, min(self._invalid_columns(row)[0] for row in shifted))
 
     def _is_unshifted(self, row: Row) -> bool:
-        """Whether some value fits its column, and what stands beside it would not."""
+        """Whether some value fits its column, and none of the values beside it would."""
         right, left = (self._fits(row, step) for step in STEPS)
         return any(
             fits and False in (beside := {right.get(index), left.get(index)}) and True not in beside
@@ -110,13 +120,13 @@ class ColumnShiftDetector:
         )
 
     def _invalid_columns(self, row: Row) -> list[int]:
-        """Place the columns that hold what is wrong there, in order."""
+        """Return the columns with values that violate their rules, in order."""
         return [index for index, fits in self._fits(row, 0).items() if not fits]
 
     def _proven_columns(self, row: Row, step: int) -> set[int]:
-        """Place the columns that do not hold what fits them, while their neighbour does.
+        """Return the columns that prove a shift: the value beside them fits, and theirs does not.
 
-        One of them at least must hold what is wrong. There are none where any value contradicts.
+        There are none if any value contradicts, or none violates the rules of its column.
         """
         after_shift, own = self._fits_after_shift(row, step), self._fits(row, 0)
         if False in after_shift.values():
@@ -128,13 +138,16 @@ class ColumnShiftDetector:
         return invalid if is_any_right or not invalid else set(after_shift)
 
     def _fits_after_shift(self, row: Row, step: int) -> dict[int, bool]:
-        """Say whether what stands beside fits, of columns from the first that is broken on."""
-        # Where a value is missing, the first wrong one may be in its place.
+        """Return whether the values beside fit, for columns from the first invalid one on."""
+        # If a value is missing, the first invalid value may be in its column.
         first = self._invalid_columns(row)[0] + (0 if step == 1 else 1)
         return {index: fits for index, fits in self._fits(row, step).items() if index >= first}
 
     def _fits(self, row: Row, step: int) -> dict[int, bool]:
-        """Say, of columns that tell values apart, whether what stands there fits; no blanks."""
+        """Return whether the value `step` columns to the right fits, for distinctive columns.
+
+        Blanks are left out: they fit anywhere.
+        """
         return {
             index: not any(broken_rules(row[index + step], column))
             for index, column in enumerate(self.columns)
@@ -147,12 +160,13 @@ class ColumnShiftDetector:
 
 
 def _is_distinctive(column: Column) -> bool:
+    """Whether the rules of a column exclude most values of other columns."""
     constraints, reference = column.constraints, column.alumniq.reference
     bound = constraints.pattern is not None or constraints.enum is not None
     return not column.spec.takes_any_text or bound or reference not in {None, *LOOSE_SETS}
 
 
 def _evenly_spaced(first: int, last: int, count: int) -> list[int]:
-    """Choose numbers at even distances, first and last among them."""
+    """Return numbers at even distances, including the first and the last."""
     steps = max(1, min(count, last - first + 1) - 1)
     return sorted({first + (last - first) * step // steps for step in range(steps + 1)})

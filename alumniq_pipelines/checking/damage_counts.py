@@ -1,4 +1,4 @@
-"""Counting the cells that a spreadsheet has damaged, in SQL, where a sign of any was seen."""
+"""Count the cells that a spreadsheet has damaged, in SQL, if there is any sign of them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from alumniq_pipelines.core.sql_text import literal
 
 @dataclass(frozen=True, slots=True)
 class DamagedCells:
-    """Cells of a column that are damaged in one way; `first` is a place among the staged rows."""
+    """Cells of a column that are damaged in one way; `first` is the index of a staged row."""
 
     damage: Damage
     column: str
@@ -22,16 +22,17 @@ class DamagedCells:
 
 
 def count_suspect_damage(staging: Staging) -> Iterator[DamagedCells]:
-    """Count what the screen has caught, once all of it was judged; not errors in texts."""
-    kinds = " ".join(
-        f"WHEN {damage_condition('text', [variant])} THEN {literal(variant)}" for variant in Damage
+    """Yield the damage among suspect cells, which are staged already; no errors in text columns."""
+    cases = " ".join(
+        f"WHEN {damage_condition('text', [damage])} THEN {literal(damage)}" for damage in Damage
     )
     found = staging.run(
-        f"SELECT place, CASE {kinds} END AS damage, count(*), min(row) FROM aside.suspects "
+        f"SELECT column_index, CASE {cases} END AS damage, count(*), min(row) FROM aside.suspects "
         "WHERE damage IS NOT NULL GROUP BY ALL ORDER BY ALL"
     ).fetchall()
     for index, kind, count, first in found:
         column, damage = staging.field_map.columns[index], Damage(kind)
+        # In text columns, `count_text_errors` counts all errors, also those that break no rule.
         is_counted_elsewhere = damage is Damage.ERROR and column.type == "string"
         if damage in damages_of(column, staging.field_map) and not is_counted_elsewhere:
             yield DamagedCells(damage, column.name, count, first)
@@ -40,7 +41,10 @@ def count_suspect_damage(staging: Staging) -> Iterator[DamagedCells]:
 def count_text_errors(
     staging: Staging, text: RegularText, header: Header
 ) -> Iterator[DamagedCells]:
-    """Count the errors in all columns of text, also the sender's own, by one more reading."""
+    """Yield the error values in all text columns, including the sender's own.
+
+    The file is read once more for it, since staging does not screen for them.
+    """
     columns = {name: staging.field_map.column(name) for name in header.sources}
     names = [name for name, column in columns.items() if column is None or column.type == "string"]
     if not names:

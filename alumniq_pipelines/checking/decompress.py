@@ -1,6 +1,6 @@
-"""Decoding: from the file as it was received to the delimited text in it.
+"""Decompress a received file to the delimited text in it.
 
-What a file is shows in its first bytes; its name is the customer's choice and proves nothing.
+The first bytes of a file show what it is; its name is chosen by the customer and proves nothing.
 """
 
 import gzip
@@ -31,16 +31,17 @@ else:
 
 CHUNK_BYTES = 1 << 20
 RATIO_COUNTS_FROM = 64 << 20
-"""Bytes up to which any ratio is let pass: small files of few distinct values pack very well."""
+"""Bytes up to which any ratio is allowed: small files with few distinct values pack very well."""
 
 WINDOW_BYTES = 256 << 20
-"""The ratio holds for each part of this size as well: a bomb behind what hardly packs would be
-given all the room that this left over."""
+"""The ratio is checked for each part of this size as well: otherwise a bomb behind data that hardly
+packs could use up all that this data left of the budget."""
 
 REPETITION_RATIO = 20
 LINES_ALIKE = 50
-"""One row over and over packs no better than blank columns do (by `gzip -1` 125 times), and so is
-known by its lines. Where rows have keys, each line is there once."""
+"""One row repeated over and over packs no better than blank columns do (125 times with `gzip -1`),
+so it is recognized by its lines: where rows have keys, each line occurs once. A part that expands
+more than REPETITION_RATIO times repeats itself if less than 1 in LINES_ALIKE lines is distinct."""
 
 FOREIGN_FORMATS = {
     b"%PDF": "a PDF document",
@@ -57,7 +58,7 @@ FOREIGN_FORMATS = {
     b"\x28\xb5\x2f\xfd": "a file compressed twice",
     b"-----BEGIN PGP": "an encrypted file",
 }
-"""First bytes, and what they are the sign of."""
+"""First bytes of files that are no delimited text, and what they are."""
 
 FOREIGN_TEXTS = {
     b"<!doctype html": "a web page, perhaps the error page of a download that failed",
@@ -66,31 +67,31 @@ FOREIGN_TEXTS = {
     b"{": "JSON",
     b"[": "JSON",
 }
-"""The same, behind blanks and in any case."""
+"""The same for text, after any blanks and in upper or lower case."""
 
 GZIP = b"\x1f\x8b"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 ZSTD = (b"\x28\xb5\x2f\xfd", *(bytes([low, 0x2A, 0x4D, 0x18]) for low in range(0x50, 0x60)))
-"""First bytes of a frame, or of one to be skipped, such as pzstd begins with."""
+"""First bytes of a frame, or of a skippable frame, which pzstd writes first."""
 
 ZSTD_WINDOW_LOG = 27
-"""How far back a frame may refer, as a power of two: this much memory is needed to read it."""
+"""How far back a frame may refer, as a power of two: reading it takes that much memory."""
 
 Fraction = Callable[[float], None]
-"""Told how much of the file is done, 0 to 1."""
+"""Takes how much of the file is done, from 0 to 1."""
 
 
 class Readable(Protocol):
-    """What hands out expanded bytes."""
+    """A stream of decompressed bytes."""
 
     def read(self, size: int, /) -> bytes:
-        """Answer up to `size` more of them; none at the end."""
+        """Return up to `size` more bytes; none at the end."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How far a compressed file may expand: in bytes, and in bytes per byte of it."""
+    """How far a compressed file may expand: in bytes, and in bytes per compressed byte."""
 
     max_bytes: int = 50 << 30
     max_ratio: int = 200
@@ -109,7 +110,7 @@ class Decoded:
 
 
 def decode(received: Path, scratch: Path, limits: Limits, progress: Fraction) -> Decoded:
-    """Decode a received file; one that is not compressed stays where it is. Raises FileProblem."""
+    """Return the text of a received file, at its own path if not compressed; raises FileProblem."""
     size = received.stat().st_size
     if not size:
         raise EmptyFile
@@ -121,8 +122,11 @@ def decode(received: Path, scratch: Path, limits: Limits, progress: Fraction) ->
         path = received
         if head.startswith((GZIP, *ZIP, *ZSTD)):
             path = scratch / "decoded"
-            with _translate_archive_errors(file):
-                _decompress(file, head, path, _ExpansionBudget(limits))
+            budget = _ExpansionBudget(limits)
+            with _translate_archive_errors(file), path.open("wb") as copy:
+                for chunk in _expanded(file, head):
+                    budget.use(chunk, file.tell())
+                    copy.write(chunk)
     if path is not received:
         with path.open("rb") as decoded:
             head = decoded.read(CHUNK_BYTES)
@@ -135,9 +139,9 @@ def decode(received: Path, scratch: Path, limits: Limits, progress: Fraction) ->
 
 @dataclass(slots=True)
 class _ExpansionBudget:
-    """What is left of the room a compressed file may take, by how much of it was read so far.
+    """How far a compressed file may expand, by how much of it was read so far.
 
-    Measured by its whole size, a bomb of 15 MB would be given 3 GB before it is known for one.
+    If its whole size counted, a bomb of 15 MB could expand to 3 GB before it is recognized.
     """
 
     limits: Limits
@@ -145,62 +149,48 @@ class _ExpansionBudget:
     window: tuple[int, int] = (0, 0)
 
     def use(self, chunk: bytes, read: int) -> None:
-        """Take room for a chunk, once so many bytes of the file were read.
+        """Account for a chunk, after so many bytes of the file were read.
 
-        Raises ExpandsTooFar and RepeatsItself.
+        Raises ExpandsTooFar or RepeatsItself.
         """
         self.used += len(chunk)
         limits = self.limits
         if self.used > min(limits.max_bytes, max(RATIO_COUNTS_FROM, read * limits.max_ratio)):
             raise ExpandsTooFar(limits.max_bytes, limits.max_ratio)
-        if self.used - self.window[0] >= WINDOW_BYTES:
-            self._close_window(chunk, read)
-
-    def _close_window(self, chunk: bytes, read: int) -> None:
         expanded, packed = self.used - self.window[0], read - self.window[1]
-        if expanded > packed * self.limits.max_ratio:
-            raise ExpandsTooFar(self.limits.max_bytes, self.limits.max_ratio)
-        if expanded > packed * REPETITION_RATIO and _repeats(chunk):
+        if expanded < WINDOW_BYTES:
+            return
+        if expanded > packed * limits.max_ratio:
+            raise ExpandsTooFar(limits.max_bytes, limits.max_ratio)
+        lines = chunk.splitlines()  # one chunk stands for the window
+        if expanded > packed * REPETITION_RATIO and len(set(lines)) * LINES_ALIKE < len(lines):
             raise RepeatsItself
         self.window = self.used, read
 
 
-def _repeats(chunk: bytes) -> bool:
-    """Whether hardly a line is not there many times."""
-    lines = chunk.splitlines()
-    return len(set(lines)) * LINES_ALIKE < len(lines)
-
-
 @contextmanager
 def _translate_archive_errors(file: BinaryIO) -> Iterator[None]:
-    """Tell of all the ways in which a damaged archive shows itself."""
+    """Raise the many errors that a damaged archive causes as problems of the file."""
     try:
         yield
     except EOFError:
         raise TruncatedArchive from None
     except zstd.ZstdError as error:
-        if "too much memory" in str(error):
+        if "too much memory" in str(error):  # it has no other mark than its message
             raise NeedsMuchMemory(1 << ZSTD_WINDOW_LOG) from None
         raise DamagedArchive(file.tell()) from None
     except (
         gzip.BadGzipFile,
         zipfile.BadZipFile,
         zlib.error,
-        NotImplementedError,  # a zip archive for a reader of the future, or so it says
+        NotImplementedError,  # a zip archive that claims to need a newer reader
         UnicodeDecodeError,  # its list of contents
     ):
         raise DamagedArchive(file.tell()) from None
 
 
-def _decompress(file: BinaryIO, head: bytes, path: Path, budget: "_ExpansionBudget") -> None:
-    """Write out what is compressed; checksums and lengths are verified by who expands it."""
-    with path.open("wb") as copy:
-        for chunk in _expanded(file, head):
-            budget.use(chunk, file.tell())
-            copy.write(chunk)
-
-
 def _expanded(file: BinaryIO, head: bytes) -> Iterator[bytes]:
+    """Yield the decompressed content; the decompressors verify checksums and lengths."""
     if head.startswith(ZIP):
         yield from read_only_member(file)
     elif head.startswith(GZIP):
@@ -218,7 +208,8 @@ def _chunks(text: Readable) -> Iterator[bytes]:
 
 
 def _refuse_foreign(head: bytes) -> None:
-    """Refuse what is plainly no delimited text, by what it is."""
+    """Raise ForeignFormat if the text is obviously something else than delimited text."""
+    # Behind a byte order mark and blanks.
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:32].lower()
     for beginning, kinds in ((head, FOREIGN_FORMATS), (text, FOREIGN_TEXTS)):
         for sign, kind in kinds.items():

@@ -1,7 +1,7 @@
-"""Comparing: the accepted rows beside the live version's, by key and by a hash of each row.
+"""Compare the accepted rows with the live version, by key and a hash of each row.
 
-Whole rows are read once on each side and only their hashes joined, so memory stays bounded; the
-cells of rows that differ are read a second time, to tell in which columns.
+Whole rows are read once on each side and only their hashes are joined, so memory stays bounded.
+Rows that differ are read a second time, to find the columns in which they do.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,14 +18,13 @@ from alumniq_pipelines.core.loads.warehouse import LiveRows
 from alumniq_pipelines.core.sql_text import identifier, literal
 
 PAIRS = "aside.pairs"
-"""Rows that are only on one side, or differ: their places (`rowid`) on both."""
-
+"""Rows that are only on one side, or differ: their `rowid` on both sides."""
 
 HALF_OF_HASH = 2**32 - 1
 
 
 def compare(staging: Staging, live: LiveRows, in_file: Collection[str] = ()) -> Changes:
-    """Compare what is staged, once only accepted rows are left, with the live version.
+    """Return how the staged rows, once only accepted ones are left, differ from the live version.
 
     `in_file` are the columns that the file has.
     """
@@ -37,7 +36,7 @@ def compare(staging: Staging, live: LiveRows, in_file: Collection[str] = ()) -> 
 
 
 def find_lost_zeros(staging: Staging, live: LiveRows) -> Iterator[LostZeros]:
-    """Find columns of the key that match more of the live version with zeros put in front."""
+    """Yield key columns that match more of the live version once zeros are put in front."""
     with _attach_live_rows(staging, live) as sides:
         for name in staging.field_map.table_schema.primary_key:
             if found := sides.find_lost_zeros(name):
@@ -54,14 +53,19 @@ def _attach_live_rows(staging: Staging, live: LiveRows) -> Iterator["_Sides"]:
 
 
 class _Sides:
-    """The staged rows as `new`, the live ones as `old`, and the columns that both have."""
+    """The staged rows (`new`), the live rows (`old`), and the columns that both have."""
 
     def __init__(self, staging: Staging, live_table: str) -> None:
         self.staging = staging
         self.tables = staging.table, live_table
         new, old = self.types = self._types(self.tables[0]), self._types(self.tables[1])
+        # A column that changed its type is compared as text.
         self.shared = {
-            name: _cell(name, is_retyped=kind != old[name])
+            name: (
+                identifier(name)
+                if kind == old[name]
+                else f"CAST({identifier(name)} AS {DUCKDB_TEXT})"
+            )
             for name, kind in new.items()
             if name in old
         }
@@ -69,8 +73,9 @@ class _Sides:
         self.gone_columns = tuple(name for name in old if name not in new)
 
     def by_key(self, key: Sequence[str]) -> Changes:
-        """Tell rows apart by their key."""
+        """Return the changes of rows that are identified by their key."""
         self._pair(key)
+        # DISTINCT: live rows may repeat a key that the field map has declared since.
         only_new, only_old, differing = self.staging.run(
             "SELECT count(*) FILTER (old_row IS NULL), count(*) FILTER (new_row IS NULL), "
             f"count(DISTINCT new_row) FILTER (old_row IS NOT NULL) FROM {PAIRS}"
@@ -80,7 +85,7 @@ class _Sides:
         return self._changes(only_new, differing, only_old, unchanged, columns)
 
     def as_multisets(self) -> Changes:
-        """Count rows that one side has more of, where there is no key that both sides have."""
+        """Return the changes where the two sides share no key: rows that one side has more of."""
         halves = [
             f"(SELECT {self._row_hash()} AS hash, count(*) AS rows FROM {table} GROUP BY hash)"
             for table in self.tables
@@ -95,38 +100,37 @@ class _Sides:
         return self._changes(added, 0, removed, unchanged, {})
 
     def emptied(self, in_file: Collection[str]) -> Sequence[EmptiedColumn]:
-        """Find the columns that would lose all their values."""
+        """Return the columns that would lose all their values."""
         new, old = self.types
         return emptied_columns(self.staging, new, self.tables[1], old, in_file)
 
     def find_lost_zeros(self, name: str) -> LostZeros | None:
-        """Find texts of a column that the live version has only with zeros in front."""
+        """Return the rows whose text the live version only has with zeros in front."""
         if any(types.get(name) != DUCKDB_TEXT for types in self.types):
             return None
         known = f"SELECT {identifier(name)} AS text FROM {self.tables[1]}"
         return find_known_with_zeros(self.staging, name, known)
 
     def _pair(self, key: Sequence[str]) -> None:
-        indexes = [f"k{index}" for index in range(len(key))]
-        named = zip(key, indexes, strict=True)
-        keys = ", ".join(f"{self.shared[name]} AS {index}" for name, index in named)
+        """Fill the table PAIRS."""
+        aliases = [f"k{index}" for index in range(len(key))]
+        named = zip(key, aliases, strict=True)
+        keys = ", ".join(f"{self.shared[name]} AS {alias}" for name, alias in named)
         hashed = self._row_hash(without=key)
         halves = [
             f"(SELECT {keys}, {hashed} AS hash, rowid AS row FROM {table})" for table in self.tables
         ]
         self.staging.run(
             f"CREATE OR REPLACE TABLE {PAIRS} AS SELECT new.row AS new_row, old.row AS old_row "
-            f"FROM {halves[0]} AS new FULL JOIN {halves[1]} AS old USING ({', '.join(indexes)}) "
+            f"FROM {halves[0]} AS new FULL JOIN {halves[1]} AS old USING ({', '.join(aliases)}) "
             "WHERE new.hash IS DISTINCT FROM old.hash"
         )
 
     def _columns_changed(self, key: Sequence[str]) -> Mapping[str, int]:
-        """Count the differing rows by column, most frequent first.
-
-        By half a hash of each cell: were the cells themselves joined and nearly every row differed,
-        it would take three times as long and not fit into memory. A change is missed once in four
-        billion.
-        """
+        """Return in how many rows each column differs, most frequent first."""
+        # By half a hash of each cell: to join the cells themselves, where nearly every row differs,
+        # takes three times as long and more memory than there is. A change is missed once in four
+        # billion.
         names = [name for name in self.shared if name not in key]
         differing = ", ".join(
             f"count(*) FILTER (new.{index} IS DISTINCT FROM old.{index})"
@@ -148,7 +152,13 @@ class _Sides:
         self, added: int, changed: int, removed: int, unchanged: int, columns: Mapping[str, int]
     ) -> Changes:
         return Changes(
-            added, changed, removed, unchanged, columns, self.new_columns, self.gone_columns
+            added=added,
+            changed=changed,
+            removed=removed,
+            unchanged=unchanged,
+            columns=columns,
+            new_columns=self.new_columns,
+            gone_columns=self.gone_columns,
         )
 
     def _row_hash(self, without: Sequence[str] = ()) -> str:
@@ -158,8 +168,3 @@ class _Sides:
     def _types(self, table: str) -> dict[str, str]:
         described = self.staging.run(f"DESCRIBE {table}").fetchall()
         return {name: kind for name, kind, *_ in described}
-
-
-def _cell(name: str, *, is_retyped: bool) -> str:
-    """Write a column's cell; one that changed its type is compared as text."""
-    return f"CAST({identifier(name)} AS {DUCKDB_TEXT})" if is_retyped else identifier(name)

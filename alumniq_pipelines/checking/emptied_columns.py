@@ -1,10 +1,10 @@
-"""Emptied columns: those that have values in a live version and none in the rows staged beside it.
+"""Find emptied columns: those with values in the live version and none in the staged rows.
 
-Nearly every column has a value within the first rows, so only what is blank there is read whole,
-and in the live version only what is blank in all rows.
+Nearly every column has a value within the first rows, so only columns blank there are read to the
+end, and only columns blank to the end are looked at in the live version.
 
-A column that has a default is compared only where the file lacks it: a file may give the default
-in every row, and once rows are staged that looks like a blank.
+A column with a default is only compared if it is not in the file: a file may give the default in
+every row, and once staged that looks like a blank.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -13,11 +13,12 @@ from alumniq_pipelines.checking.sql_checks import value_sql
 from alumniq_pipelines.checking.staging import Staging
 from alumniq_pipelines.core.feeds.column_names import is_extension_name
 from alumniq_pipelines.core.feeds.column_types import DUCKDB_TEXT
-from alumniq_pipelines.core.feeds.field_map import Column, FieldMap
+from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.diff import EmptiedColumn
 from alumniq_pipelines.core.sql_text import identifier
 
 FIRST_ROWS = 20_480
+"""Ten vectors of DuckDB."""
 NO_TEXT = f"CAST(NULL AS {DUCKDB_TEXT})"
 
 
@@ -28,44 +29,44 @@ def emptied_columns(
     live: Mapping[str, str],
     in_file: Collection[str],
 ) -> Sequence[EmptiedColumn]:
-    """Find the columns that would lose all their values, in the order of the live version.
+    """Return the columns that would lose all their values, in the order of the live version.
 
-    `staged` and `live` are the columns of both tables with their types; `in_file` names those that
-    the file has.
+    `staged` and `live` are the columns of both tables with their types, `in_file` the names of the
+    columns that the file has.
     """
-    # A sender's own column may come in other letters today: to a database it is the same.
+    # The case of a sender's own column may change from file to file: a database ignores it.
     filled = {name.casefold() for name in _filled(staging, staged)}
     received = {name.casefold() for name in in_file}
+    field_map = staging.field_map
     suspects = {
         name: kind
         for name, kind in live.items()
         if name.casefold() not in filled
-        and _is_expected(name, staging.field_map)
-        and not (name.casefold() in received and _has_default(name, staging.field_map))
+        and _is_expected(name, field_map)
+        and not (name.casefold() in received and _default(name, field_map) is not None)
     }
-    rows = _rows_filled(staging, live_table, suspects)
+    if not suspects:
+        return []
+    counted = ", ".join(
+        f"count(*) FILTER ({_has_value(name, kind, field_map)})" for name, kind in suspects.items()
+    )
+    counts = staging.run(f"SELECT {counted} FROM {live_table}").fetchall()[0]
     return [
         EmptiedColumn(name, count, is_absent=name.casefold() not in received)
-        for name, count in rows.items()
+        for name, count in zip(suspects, counts, strict=True)
         if count
     ]
 
 
 def _is_expected(name: str, field_map: FieldMap) -> bool:
-    """Whether the file should have a column: one that left the field map is gone on purpose."""
+    """Whether the file should have a column: one removed from the field map is gone on purpose."""
     if field_map.column(name) is not None:
         return True
     return field_map.alumniq.extension_columns and is_extension_name(name)
 
 
-def _has_default(name: str, field_map: FieldMap) -> bool:
-    """Whether a column has a default: in the file, a blank and the default are then one value."""
-    column = field_map.column(name)
-    return column is not None and column.alumniq.default is not None
-
-
 def _filled(staging: Staging, columns: Mapping[str, str]) -> Iterator[str]:
-    """Name the staged columns that have a value in any row."""
+    """Yield the staged columns that have a value in any row."""
     sources = (f"(SELECT * FROM {staging.table} LIMIT {FIRST_ROWS})", staging.table)
     left = dict(columns)
     for source in sources:
@@ -74,35 +75,26 @@ def _filled(staging: Staging, columns: Mapping[str, str]) -> Iterator[str]:
         found = ", ".join(
             f"bool_or({_has_value(name, kind, staging.field_map)})" for name, kind in left.items()
         )
-        answers = staging.run(f"SELECT {found} FROM {source}").fetchall()[0]
-        filled = [name for name, is_filled in zip(left, answers, strict=True) if is_filled]
+        row = staging.run(f"SELECT {found} FROM {source}").fetchall()[0]
+        filled = [name for name, is_filled in zip(left, row, strict=True) if is_filled]
         yield from filled
         for name in filled:
             del left[name]
 
 
-def _rows_filled(staging: Staging, table: str, columns: Mapping[str, str]) -> Mapping[str, int]:
-    """Count the rows of a table that have a value, by column."""
-    if not columns:
-        return {}
-    counted = ", ".join(
-        f"count(*) FILTER ({_has_value(name, kind, staging.field_map)})"
-        for name, kind in columns.items()
-    )
-    counts = staging.run(f"SELECT {counted} FROM {table}").fetchall()[0]
-    return dict(zip(columns, counts, strict=True))
-
-
 def _has_value(name: str, kind: str, field_map: FieldMap) -> str:
-    """Write the condition that a cell has a value: not blank, nor the default of its column."""
+    """Return the SQL condition that a cell is neither blank nor its column's default."""
     cell = identifier(name)
     conditions = [f"trim({cell}) <> ''" if kind == DUCKDB_TEXT else f"{cell} IS NOT NULL"]
-    column = field_map.column(name)
-    if column is not None and column.alumniq.default is not None:
-        conditions.append(f"CAST({cell} AS {DUCKDB_TEXT}) <> {_default(column)}")
+    if (default := _default(name, field_map)) is not None:
+        conditions.append(f"CAST({cell} AS {DUCKDB_TEXT}) <> {default}")
     return " AND ".join(conditions)
 
 
-def _default(column: Column) -> str:
-    """Write the text of a column's default, as it is published."""
+def _default(name: str, field_map: FieldMap) -> str | None:
+    """Return the SQL for the text of a column's default as it is published, if it has one."""
+    column = field_map.column(name)
+    if column is None or column.alumniq.default is None:
+        return None
+    # The value of a blank text is the default.
     return f"CAST({value_sql(NO_TEXT, column)} AS {DUCKDB_TEXT})"

@@ -1,4 +1,4 @@
-"""The header line: which delimiter it is written with, and which column stands where."""
+"""Read the header line: find the delimiter, and the index of each column."""
 
 import csv
 import re
@@ -29,26 +29,30 @@ from alumniq_pipelines.core.problems.header import (
 )
 
 DELIMITERS = (",", "\t", "|", ";", "^", "~", ":", "\x1f", "\x01", " ")
-"""What is tried beside the field map's own."""
+"""The delimiters tried in addition to the field map's own."""
 
 MAX_COLUMNS = 10_000
-"""A header of 1.5 MB can name 750,000, which would take minutes and gigabytes to read."""
+"""A header of 1.5 MB could have 750,000, which would take minutes and gigabytes to check."""
 
 EXTENSION_NAME = re.compile(r"\w+")
+"""What a sender may name a column: every database takes such names as they are."""
+
 MAX_NAMES_LISTED = 10
 MAX_SUGGESTIONS = 100
-"""Unknown columns for which a similar known one is looked up: a header may have 100,000."""
+"""Unknown columns for which a similar known one is searched: a header may have 100,000."""
+
 LINES_SEARCHED = 10
-"""How far below the top of the file a header is looked for, to say where it stands."""
+"""If line 1 is no header, it is searched for on so many lines, to point it out."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
     """A header line that fits its field map.
 
-    `sources` leads from a column's name to its place in the file, from 0: the field map's columns
-    that the file has, in the field map's order, then the sender's own in the file's. `names` are
-    the sender's, as sent; a rejection report that is sent back has more columns behind them.
+    `sources` maps the name of a column to its index in the file, from 0: the field map's columns
+    that the file has, in the field map's order, then the sender's own in the file's order. `names`
+    are the names as sent, without the columns that a rejection report adds; `width` counts these
+    too.
     """
 
     delimiter: str
@@ -59,9 +63,9 @@ class Header:
 
 
 def read_header(text: str, field_map: FieldMap) -> Header:
-    """Read the first record of `text`, the beginning of a file; raises FileProblem.
+    """Return the header of a file whose beginning is `text`; raises FileProblem.
 
-    All that is wrong with the header is reported together.
+    All faults of the header are reported together.
     """
     delimiter, names = _detect_delimiter(text, field_map)
     if not _matches(names, field_map):
@@ -69,7 +73,10 @@ def read_header(text: str, field_map: FieldMap) -> Header:
         raise NoHeader(known, _line_of_header(text, field_map))
     if len(names) > MAX_COLUMNS:
         raise TooManyColumns(len(names), MAX_COLUMNS)
-    width, names = len(names), _without_report_columns(names)
+    width = len(names)
+    # A rejection report may be sent back as it is.
+    if tuple(names[-len(REPORT_COLUMNS) :]) == REPORT_COLUMNS:
+        names = names[: -len(REPORT_COLUMNS)]
     indexes = _column_indexes(names, field_map)
     faults = list(_faults(names, indexes, field_map))
     if faults:
@@ -79,20 +86,20 @@ def read_header(text: str, field_map: FieldMap) -> Header:
     sources = {name: indexes[name][0] for name in (*ordered, *own)}
     notes = list(_notes(names, sources, delimiter, field_map))
     if len(names) < width:
-        notes.append("The file is a rejection report; the report's own columns were left out.")
-    return Header(delimiter, width, sources, tuple(notes), tuple(names))
-
-
-def _without_report_columns(names: list[str]) -> list[str]:
-    """Leave out the columns that a rejection report has added to what was sent."""
-    index = len(names) - len(REPORT_COLUMNS)
-    return names[:index] if tuple(names[index:]) == REPORT_COLUMNS else names
+        notes.append("The file is a rejection report; the columns added by it were ignored.")
+    return Header(
+        delimiter=delimiter,
+        width=width,
+        sources=sources,
+        notes=tuple(notes),
+        names=tuple(names),
+    )
 
 
 def _detect_delimiter(text: str, field_map: FieldMap) -> tuple[str, list[str]]:
-    """Choose the delimiter by which most names are known; the field map's own wins a tie.
+    """Return the delimiter that gives the most known names, and the names it gives.
 
-    Another must part two of them: beside one name it may as well be a part of some text.
+    The field map's own wins a tie.
     """
     own = field_map.dialect.csv.delimiter
     candidates = [
@@ -103,14 +110,15 @@ def _detect_delimiter(text: str, field_map: FieldMap) -> tuple[str, list[str]]:
     def known(candidate: tuple[str, list[str]]) -> int:
         delimiter, names = candidate
         matches = _matches(names, field_map)
-        parted = matches + sum(_is_extension(name, field_map) for name in names)
-        return matches if delimiter == own or parted > 1 else 0
+        # Another delimiter must separate two names: beside only one it may be part of some text.
+        separated = matches + sum(_is_extension(name, field_map) for name in names)
+        return matches if delimiter == own or separated > 1 else 0
 
     return max(candidates, key=known)
 
 
 def _read_names(text: str, delimiter: str, field_map: FieldMap) -> list[str]:
-    """Read the first record strictly; nothing where that cannot be done."""
+    """Return the values of the first record; none if it is not legal CSV."""
     quote = field_map.dialect.csv.quote_char
     if delimiter == quote:
         return []
@@ -128,7 +136,7 @@ def _matches(names: Sequence[str], field_map: FieldMap) -> int:
 
 
 def _line_of_header(text: str, field_map: FieldMap) -> int | None:
-    """Look whether a header stands some lines further down."""
+    """Return the line that looks like the header, if one of the first lines does."""
     wanted = min(2, len(field_map.columns))
     for number, line in enumerate(text.splitlines()[1:LINES_SEARCHED], start=2):
         if _matches(_detect_delimiter(line, field_map)[1], field_map) >= wanted:
@@ -137,7 +145,10 @@ def _line_of_header(text: str, field_map: FieldMap) -> int | None:
 
 
 def _column_indexes(names: Sequence[str], field_map: FieldMap) -> dict[str, list[int]]:
-    """Find where known columns and kept extension columns stand, in the file's order."""
+    """Return the indexes of known columns and extension columns, in the file's order.
+
+    A column with several indexes is a duplicate.
+    """
     known = {fold(column.name): column.name for column in field_map.columns}
     own: dict[str, str] = {}
     indexes: dict[str, list[int]] = {}
@@ -145,8 +156,9 @@ def _column_indexes(names: Sequence[str], field_map: FieldMap) -> dict[str, list
         if (folded := fold(name)) in known:
             indexes.setdefault(known[folded], []).append(index)
         elif _is_extension(name, field_map):
-            plain = own.setdefault(strip_name(name).casefold(), strip_name(name))
-            indexes.setdefault(plain, []).append(index)
+            # Names that differ only in case are the same column to a database: duplicates.
+            stripped = own.setdefault(strip_name(name).casefold(), strip_name(name))
+            indexes.setdefault(stripped, []).append(index)
     return indexes
 
 
@@ -155,7 +167,7 @@ def _is_extension(name: str, field_map: FieldMap) -> bool:
 
 
 def _unknown_names(names: Sequence[str], field_map: FieldMap) -> list[str]:
-    """List the names, each once, that are neither known nor of columns to be kept."""
+    """Return the distinct names that are neither known nor extension columns."""
     known = {fold(column.name) for column in field_map.columns}
     return [
         name
@@ -181,7 +193,9 @@ def _faults(
         if len(found) > 1:
             spellings = [strip_name(names[index]) for index in found]
             yield DuplicateColumn(name, [index + 1 for index in found], spellings)
-        elif field_map.column(name) is None and not _is_storable(name):
+        elif field_map.column(name) is None and not (
+            EXTENSION_NAME.fullmatch(name) and len(name.encode()) <= MAX_COLUMN_NAME_BYTES
+        ):
             yield UnusableColumnName(found[0] + 1, MAX_COLUMN_NAME_BYTES)
     if field_map.alumniq.unknown_columns == "reject":
         others = [name for name in unknown if name not in misspelt]
@@ -193,9 +207,9 @@ def _faults(
 def _find_misspelt(
     unknown: Sequence[str], absent: Sequence[str], field_map: FieldMap
 ) -> Mapping[str, str]:
-    """Find the unknown names that probably stand for absent columns, and for which.
+    """Return the unknown names that are probably meant for absent columns, and those columns.
 
-    Were such a file loaded, the column would be published blank.
+    If such a file were loaded, the column would be published blank.
     """
     if not absent:
         return {}
@@ -204,19 +218,14 @@ def _find_misspelt(
     return {name: column for name, column in misspellings if column is not None}
 
 
-def _is_storable(name: str) -> bool:
-    """Whether a name of the sender's own can be a column's in every database."""
-    return bool(EXTENSION_NAME.fullmatch(name)) and len(name.encode()) <= MAX_COLUMN_NAME_BYTES
-
-
 def _notes(
     names: Sequence[str], sources: Mapping[str, int], delimiter: str, field_map: FieldMap
 ) -> Iterator[str]:
-    """Tell of all that was taken as it is but was not quite as described."""
+    """Yield notes on what was accepted although it differs from the field map."""
     if delimiter != field_map.dialect.csv.delimiter:
         yield (
-            f"The file is delimited by {_format_delimiter(delimiter)}, the field map says "
-            f"{_format_delimiter(field_map.dialect.csv.delimiter)}; it was read as it is."
+            f"The file is delimited by {_format_delimiter(delimiter)} where the field map "
+            f"specifies {_format_delimiter(field_map.dialect.csv.delimiter)}; this was accepted."
         )
     respelled = [
         f"`{strip_name(names[index])}` as `{name}`"
@@ -224,22 +233,22 @@ def _notes(
         if strip_name(names[index]) != name
     ]
     if respelled:
-        yield f"Columns were matched in spite of their spelling: {_format_names(respelled)}."
+        yield f"Columns were matched despite a different spelling: {_format_names(respelled)}."
     absent = [column.name for column in field_map.columns if column.name not in sources]
     if absent:
         yield (
-            f"The file lacks columns that may be left out; they are blank: {_format_names(absent)}."
+            "Optional columns are missing from the file; they stay blank or get their default: "
+            f"{_format_names(absent)}."
         )
     unknown = _unknown_names(names, field_map)
     if unknown and field_map.alumniq.unknown_columns == "warn":
-        shown = [_with_suggestion(name, absent) for name in unknown[:MAX_NAMES_LISTED]]
+        near = {name: closest_match(name, absent) for name in unknown[:MAX_NAMES_LISTED]}
+        shown = [
+            f"`{name}` (did you mean `{match}`?)" if match else f"`{name}`"
+            for name, match in near.items()
+        ]
         listed = _format_names([*shown, *unknown[MAX_NAMES_LISTED:]])
-        yield f"Columns that are not in the field map were left out: {listed}."
-
-
-def _with_suggestion(name: str, absent: Sequence[str]) -> str:
-    near = closest_match(name, absent)
-    return f"`{name}` (did you mean `{near}`?)" if near else f"`{name}`"
+        yield f"Columns that are not in the field map were ignored: {listed}."
 
 
 def _format_names(names: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
-"""Hints: what probably lies behind the faults of a file, in plain words; they reject nothing.
+"""The wording of hints: the probable cause of the problems in a file. A hint rejects nothing.
 
-Like the messages of broken rules, none of them holds a cell's value.
+Like the messages of broken rules, none of them contains the value of a cell.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,95 +11,93 @@ from alumniq_pipelines.checking.tally import ViolationCount
 
 MIN_ROWS = 100
 MIN_SHARE = 0.9
-"""Of the rows from its first to the end of the file, for a fault to have one root."""
+"""How many rows, and which share of the rows from the first one to the end of the file, must have a
+problem for it to have a single root cause."""
 
 SAME_BEGINNING = 0.05
-"""Part of those rows within which the first of other faults of the same root stand."""
+"""Problems share a root cause if they begin within this share of the rows that are left."""
 
-MAX_FAULTS_LISTED = 5
+MAX_PROBLEMS_LISTED = 5
 
 
 def damage_hint(damage: Damage, column: str, count: int, first_line: int) -> str:
-    """Tell of cells that a spreadsheet has damaged."""
-    where = _where(count, first_line)
+    """Return the hint on cells that a spreadsheet has damaged."""
+    rows = f"1 row (line {first_line:,})"
+    if count > 1:
+        rows = f"{count:,} rows (first on line {first_line:,})"
     match damage:
         case Damage.SCIENTIFIC:
             return (
-                f"`{column}` holds numbers in scientific notation in {where}: a spreadsheet has "
-                "rounded them. Format the column as text before saving."
+                f"`{column}` contains numbers in scientific notation in {rows}: a spreadsheet has "
+                "probably rounded them. Format the column as text before the values are entered, "
+                "then export the file again."
             )
         case Damage.DATE:
             return (
-                f"`{column}` holds a day and a month in {where}: a spreadsheet took codes for "
-                "dates. Format the column as text before the codes are put in."
+                f"`{column}` contains a day and a month in {rows}: a spreadsheet has probably "
+                "turned codes into dates. Format the column as text before the codes are entered, "
+                "then export the file again."
             )
         case Damage.ERROR:
             return (
-                f"`{column}` holds error values of a spreadsheet, such as #N/A or #REF!, in "
-                f"{where}: a formula failed there. Mend it, or leave the cells blank."
+                f"`{column}` contains error values of a spreadsheet, such as #N/A or #REF!, in "
+                f"{rows}: a formula failed there. Correct the formula, or leave the cells blank."
             )
 
 
 def zeros_hint(column: str, count: int, width: int, feed: str = "") -> str:
-    """Tell of keys that have lost zeros in front, by those of the live version, or of a feed."""
+    """Return the hint on values that match known keys once zeros are put in front."""
     rows = "1 row" if count == 1 else f"{count:,} rows"
-    whose = f"keys of the feed {feed}" if feed else "keys of your live data"
+    keys = f"keys of the feed {feed}" if feed else "keys of your live data"
     return (
-        f"`{column}` has lost leading zeros in {rows}: filled up to {width} characters, they are "
-        f"{whose}. A spreadsheet drops zeros: format the column as text before "
-        "saving."
+        f"`{column}` has lost leading zeros in {rows}: padded with zeros to {width} characters, "
+        f"the values match {keys}. Spreadsheets drop leading zeros: format the column as text "
+        "before the values are entered, then export the file again."
     )
 
 
 def shift_hint(shift: Shift, column: str, first_line: int) -> str:
-    """Tell of values that stand beside their column."""
-    side, cause = ("right", "too many") if shift.step == 1 else ("left", "missing")
+    """Return the hint on values that are in the column beside their own."""
+    side, cause = ("right", "an extra") if shift.step == 1 else ("left", "a missing")
     return (
-        f"From line {first_line:,} on, values stand one column to the {side}, beginning with "
-        f"`{column}` or before it: look for a value that is {cause} there."
+        f"From line {first_line:,} on, values are shifted one column to the {side}, starting at "
+        f"`{column}` or before it: look for {cause} value there."
     )
 
 
 def group_by_root_cause(
     violation_counts: Iterable[ViolationCount], rows: int
 ) -> list[list[ViolationCount]]:
-    """Group faults that hold nearly all rows, of so many, from some row to the end of the file."""
+    """Group the problems that nearly all rows have, from some row to the end of the file."""
     lasting = [
-        fault
-        for fault in violation_counts
-        if fault.count >= max(MIN_ROWS, MIN_SHARE * (rows - fault.first_row + 1))
+        problem
+        for problem in violation_counts
+        if problem.count >= max(MIN_ROWS, MIN_SHARE * (rows - problem.first_row + 1))
     ]
     groups: list[list[ViolationCount]] = []
-    for fault in sorted(lasting, key=lambda fault: fault.first_row):
+    for problem in sorted(lasting, key=lambda problem: problem.first_row):
         begin = groups[-1][0].first_row if groups else 0
-        if groups and fault.first_row - begin <= SAME_BEGINNING * (rows - begin):
-            groups[-1].append(fault)
+        if groups and problem.first_row - begin <= SAME_BEGINNING * (rows - begin):
+            groups[-1].append(problem)
         else:
-            groups.append([fault])
+            groups.append([problem])
     return groups
 
 
 def root_cause_hint(group: Sequence[ViolationCount], rows: int, lines: Mapping[int, int]) -> str:
-    """Tell of faults that seem to have one root, all at once."""
+    """Return the one hint on problems that probably have the same root cause."""
     begin = group[0].first_row
-    messages = [fault.violation.message for fault in group]
-    listed = "; ".join(messages[:MAX_FAULTS_LISTED])
-    more = len(messages) - MAX_FAULTS_LISTED
-    rest = f"; and {more} more" if more > 0 else ""
-    faults = f"the same {'fault' if len(group) == 1 else 'faults'}: {listed}{rest}"
-    affected = max(fault.count for fault in group)
+    messages = [problem.violation.message for problem in group]
+    more = len(messages) - MAX_PROBLEMS_LISTED
+    listed = "; ".join(messages[:MAX_PROBLEMS_LISTED]) + (f"; and {more} more" if more > 0 else "")
+    problems = f"the same {'problem' if len(group) == 1 else 'problems'}: {listed}"
+    affected = max(problem.count for problem in group)
     if begin == 1:
         return (
-            f"Nearly all rows of the file ({affected:,} of {rows:,}) have {faults}. "
-            "There is probably one root: look at the settings of your export."
+            f"Nearly all rows of the file ({affected:,} of {rows:,}) have {problems}. "
+            "There is probably a single cause: check the settings of your export."
         )
     return (
         f"From line {lines[begin]:,} on, nearly all rows ({affected:,} of {rows - begin + 1:,}) "
-        f"have {faults}. There is probably one root: look at what changed there."
+        f"have {problems}. There is probably a single cause: check what changed there."
     )
-
-
-def _where(count: int, first_line: int) -> str:
-    if count == 1:
-        return f"1 row (line {first_line:,})"
-    return f"{count:,} rows (first on line {first_line:,})"

@@ -1,4 +1,4 @@
-"""Lost zeros: texts that are known only with zeros in front, as a spreadsheet drops them."""
+"""Find lost zeros: texts that are known only with zeros in front, which spreadsheets drop."""
 
 from dataclasses import dataclass
 
@@ -6,11 +6,12 @@ from alumniq_pipelines.checking.staging import Staging
 from alumniq_pipelines.core.sql_text import identifier
 
 SHARE_OF_ONE_WIDTH = 0.95
+"""Part of the known texts that must have the same width: otherwise padding means nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class LostZeros:
-    """Texts of a column that are known with zeros in front, `width` characters wide."""
+    """Rows whose text in a column is known with zeros in front, at `width` characters."""
 
     column: str
     rows: int
@@ -18,15 +19,22 @@ class LostZeros:
 
 
 def find_known_with_zeros(staging: Staging, column: str, known: str) -> LostZeros | None:
-    """Find staged rows whose text is known only once it is filled up with zeros.
+    """Return the staged rows whose text is only known once it is padded with zeros.
 
-    `known` is a query of all known texts, called `text`. Only where nearly all of them are of one
-    width, and some begin with a zero.
+    `known` is a query for all known texts in a column `text`. None is returned unless nearly all of
+    them have one width and some begin with a zero.
     """
-    width = _width(staging, known)
+    # The most frequent width, with its rows, those of them that begin with 0, and all rows.
+    width, rows, padded, total = staging.run(
+        "SELECT length(text) AS width, count(*) AS rows, "
+        "count(*) FILTER (starts_with(text, '0')), sum(count(*)) OVER () "
+        f"FROM ({known}) GROUP BY width ORDER BY rows DESC LIMIT 1"
+    ).fetchone() or (0, 0, 0, 0)
+    if not width or not padded or rows < SHARE_OF_ONE_WIDTH * total:
+        return None
     name = identifier(column)
     shorter = f"{staging.table} WHERE length({name}) < {width}"
-    if not width or not staging.count(shorter):
+    if not staging.count(shorter):
         return None
     rows = staging.count(
         f"(SELECT {name} AS text, lpad({name}, {width}, '0') AS padded FROM {shorter}) "
@@ -34,13 +42,3 @@ def find_known_with_zeros(staging: Staging, column: str, known: str) -> LostZero
         f"AND text NOT IN (SELECT text FROM ({known}) WHERE text IS NOT NULL)"
     )
     return LostZeros(column, rows, width) if rows else None
-
-
-def _width(staging: Staging, known: str) -> int:
-    """Tell how wide known texts are; 0 where they have no common width, or none begins with 0."""
-    width, rows, padded, every = staging.run(
-        "SELECT length(text) AS width, count(*) AS rows, "
-        "count(*) FILTER (starts_with(text, '0')), sum(count(*)) OVER () "
-        f"FROM ({known}) GROUP BY width ORDER BY rows DESC LIMIT 1"
-    ).fetchone() or (0, 0, 0, 0)
-    return int(width or 0) if padded and rows >= SHARE_OF_ONE_WIDTH * every else 0

@@ -1,6 +1,6 @@
-"""Orphans: staged rows whose foreign key refers to a row that is not there.
+"""Find orphans: staged rows whose foreign key refers to a row that does not exist.
 
-A key with a blank in it refers to nothing. What is compared are published values, with defaults.
+A key with a blank in it refers to nothing. Published values are compared, with defaults filled in.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,26 +27,29 @@ from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.core.sql_text import identifier, literal
 
 ROWS_PER_BATCH = 1_000_000
-Places = npt.NDArray[np.int32]
+
+RowIndexes = npt.NDArray[np.int32]
+"""Indexes of staged rows: 32 bits are enough for 100,000,000 rows, and half the memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class OtherRows:
-    """The rows of another feed, attached; `types` are those of its columns."""
+    """The attached rows of another feed, and the types of their columns."""
 
     staging: Staging
     table: str
     types: Mapping[str, str]
 
     def orphans(self, key: ForeignKey) -> Iterator[Positions]:
-        """Find the rows whose key has no partner here, in order."""
+        """Yield the staged rows whose key matches no row here, in order."""
+        ours = types_of(self.staging, self.staging.table)
+        referenced = (
+            f"SELECT {_referenced_columns(key)} FROM {self.table}{_where_clause(key, self.types)}"
+        )
         self.staging.run(
-            f"CREATE OR REPLACE TABLE aside.orphans AS SELECT file.rowid AS row "
-            f"FROM {self.staging.table} AS file ANTI JOIN "
-            f"(SELECT {_referenced_columns(key)} FROM {self.table}"
-            f"{_where_clause(key, self.types)}) AS partner "
-            f"ON {_join_condition(key, types_of(self.staging, self.staging.table), self.types)} "
-            f"WHERE {_key_present(key)} ORDER BY row"
+            "CREATE OR REPLACE TABLE aside.orphans AS SELECT file.rowid AS row "
+            f"FROM {self.staging.table} AS file ANTI JOIN ({referenced}) AS referenced "
+            f"ON {_join_condition(key, ours, self.types)} WHERE {_key_present(key)} ORDER BY row"
         )
         for begin in range(0, self.staging.count("aside.orphans"), ROWS_PER_BATCH):
             found = self.staging.run(
@@ -56,7 +59,7 @@ class OtherRows:
             yield np.asarray(found["row"])
 
     def find_lost_zeros(self, key: ForeignKey) -> LostZeros | None:
-        """Find rows whose key of one text would have a partner, were zeros put in front."""
+        """Return how many keys would match once zeros are put in front; keys of one text only."""
         ours = types_of(self.staging, self.staging.table)
         if len(key.fields) > 1 or ours[key.fields[0]] != DUCKDB_TEXT:
             return None
@@ -65,99 +68,102 @@ class OtherRows:
         referenced = (
             f"SELECT {_referenced_columns(key)} FROM {self.table}{_where_clause(key, self.types)}"
         )
-        known = f"SELECT p0 AS text FROM ({referenced})"
+        known = f"SELECT r0 AS text FROM ({referenced})"
         return find_known_with_zeros(self.staging, key.fields[0], known)
 
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """The rows of a file that refer to one of the same file, and that row: -1 where there is none.
+    """References within the file: the rows that refer, and the rows referred to, -1 if missing.
 
-    Both by their places; in the order of `referenced`.
+    In the order of `referenced`.
     """
 
-    rows: Places
-    referenced: Places
+    rows: RowIndexes
+    referenced: RowIndexes
 
     def orphans(self, rejected: Mask) -> Positions:
-        """List the rows whose partner is missing or rejected, in order."""
+        """Return the rows that refer to a missing or rejected row, in order."""
+        # Index -1 reads the last row's mark, which the test before it makes irrelevant.
         is_orphan = (self.referenced < 0) | rejected[self.referenced]
         found: Positions = np.sort(self.rows[is_orphan]).astype(np.int64)
         return found
 
-    def starts(self, rows: int) -> Places:
-        """Tell where those begin that refer to each row of so many, and where the last end."""
-        starts: Places = np.searchsorted(self.referenced, np.arange(rows + 1)).astype(np.int32)
+    def starts(self, rows: int) -> RowIndexes:
+        """Return where the links to each of so many rows start, and where the last ones end."""
+        starts: RowIndexes = np.searchsorted(self.referenced, np.arange(rows + 1)).astype(np.int32)
         return starts
 
 
 @contextmanager
 def attach_rows(staging: Staging, referenced: ReferencedRows) -> Iterator[OtherRows]:
-    """Lend the rows of another feed beside those that are staged; raises WarehouseUnavailable.
+    """Attach the rows of another feed beside the staged ones; raises WarehouseUnavailable.
 
-    Once attached they stay readable, also where their version is removed meanwhile.
+    Once attached they stay readable, even if their version is removed in the meantime.
     """
     database = database_path(referenced.database)
     try:
-        staging.run(f"ATTACH {literal(database)} AS partners (READ_ONLY)")
+        staging.run(f"ATTACH {literal(database)} AS referenced_feed (READ_ONLY)")
     except duckdb.Error as error:
         raise WarehouseUnavailable(type(error).__name__) from None
     try:
-        table = f"partners.{identifier(referenced.table)}"
+        table = f"referenced_feed.{identifier(referenced.table)}"
         yield OtherRows(staging, table, types_of(staging, table))
     finally:
-        staging.run("DETACH partners")
+        staging.run("DETACH referenced_feed")
 
 
 def types_of(staging: Staging, table: str) -> dict[str, str]:
-    """List the columns of a table with their types."""
+    """Return the columns of a table with their types."""
     return {name: kind for name, kind, *_ in staging.run(f"DESCRIBE {table}").fetchall()}
 
 
 def find_links(staging: Staging, key: ForeignKey) -> Links:
-    """Find which rows of the file refer to which, by a key that refers to the file itself.
-
-    Of several rows with one key it is the first: later ones are rejected for repeating it. A row
-    that refers to itself has what it refers to, whatever becomes of it.
-    """
+    """Return which rows of the file refer to which, by a key that refers to the file itself."""
     types = types_of(staging, staging.table)
+    # Of several rows with one key, the first counts: later ones are rejected as duplicates. A row
+    # that refers to itself is left out: it matches, whatever becomes of it.
     found = staging.run(
         "SELECT CAST(file.rowid AS INTEGER) AS row, "
-        "CAST(coalesce(partner.row, -1) AS INTEGER) AS partner "
+        "CAST(coalesce(referenced.row, -1) AS INTEGER) AS referenced_row "
         f"FROM {staging.table} AS file LEFT JOIN "
         f"(SELECT {_referenced_columns(key)}, min(rowid) AS row FROM {staging.table}"
-        f"{_where_clause(key, types)} GROUP BY ALL) AS partner "
+        f"{_where_clause(key, types)} GROUP BY ALL) AS referenced "
         f"ON {_join_condition(key, types, types)} "
-        f"WHERE {_key_present(key)} AND partner.row IS DISTINCT FROM file.rowid ORDER BY partner"
+        f"WHERE {_key_present(key)} AND referenced.row IS DISTINCT FROM file.rowid "
+        "ORDER BY referenced_row"
     ).fetchnumpy()
-    return Links(np.asarray(found["row"]), np.asarray(found["partner"]))
+    return Links(np.asarray(found["row"]), np.asarray(found["referenced_row"]))
 
 
-def propagate_rejections(rejected: Mask, every: Sequence[Links]) -> Mask:
-    """Mark the rows that are rejected once all are that refer to a missing or rejected row.
+def propagate_rejections(rejected: Mask, links: Sequence[Links]) -> Mask:
+    """Return the rows that are rejected once all are that refer to a missing or rejected row.
 
-    Every row falls once, and every reference is followed once, however long their chains are.
+    Every row is visited once and every reference followed once, however long the chains are.
     """
     marked = rejected.copy()
-    for key_links in every:
+    for key_links in links:
         marked[key_links.rows[key_links.referenced < 0]] = True
-    if marked.any():
-        referring = [(key_links.rows.data, key_links.starts(len(marked))) for key_links in every]
-        has_any = np.any([starts[1:] > starts[:-1] for _, starts in referring], axis=0)
-        first = np.flatnonzero(marked & has_any)
-        ways = [(rows, starts.data) for rows, starts in referring]
-        for begin in range(0, len(first), ROWS_PER_BATCH):
-            _follow(first[begin : begin + ROWS_PER_BATCH].tolist(), ways, marked.data)
+    if not marked.any():
+        return marked
+    referring = [(key_links.rows.data, key_links.starts(len(marked))) for key_links in links]
+    # Begin only with marked rows that some row refers to: of the others nothing follows.
+    has_any = np.any([starts[1:] > starts[:-1] for _rows, starts in referring], axis=0)
+    first = np.flatnonzero(marked & has_any)
+    # Memoryviews: reading one element of an array costs Python several times as much.
+    links_to = [(rows, starts.data) for rows, starts in referring]
+    for begin in range(0, len(first), ROWS_PER_BATCH):
+        _mark_referring(first[begin : begin + ROWS_PER_BATCH].tolist(), links_to, marked.data)
     return marked
 
 
-def _follow(
-    pending: list[int], ways: Sequence[tuple[memoryview, memoryview]], marked: memoryview
+def _mark_referring(
+    pending: list[int], links_to: Sequence[tuple[memoryview, memoryview]], marked: memoryview
 ) -> None:
-    """Mark what refers to some rows, what refers to those, and so on."""
+    """Mark the rows that refer to the pending ones, those that refer to them, and so on."""
     while pending:
         row = pending.pop()
-        for rows, starts in ways:
+        for rows, starts in links_to:
             for referring in rows[starts[row] : starts[row + 1]]:
                 if not marked[referring]:
                     marked[referring] = True
@@ -165,13 +171,14 @@ def _follow(
 
 
 def _referenced_columns(key: ForeignKey) -> str:
-    """Select the columns that are referred to, as p0, p1, ..."""
+    """Return the SQL of the columns that are referred to, as r0, r1, ..."""
+    # Under names of our own: the columns of both sides may have the same.
     named = enumerate(key.reference.fields)
-    return ", ".join(f"{identifier(name)} AS p{index}" for index, name in named)
+    return ", ".join(f"{identifier(name)} AS r{index}" for index, name in named)
 
 
 def _where_clause(key: ForeignKey, types: Mapping[str, str]) -> str:
-    """Write which rows may be referred to at all, by the types of the columns there."""
+    """Return the SQL condition on the rows that may be referred to; `types` are their columns."""
     conditions = " AND ".join(
         # By value, not by text: a number 5 is published as 5.0.
         f"{identifier(name)} = try_cast({literal(value)} AS {types[name]})"
@@ -185,10 +192,10 @@ def _key_present(key: ForeignKey) -> str:
 
 
 def _join_condition(key: ForeignKey, ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:
-    """Write the condition under which a row refers to a partner."""
+    """Return the SQL condition that a row refers to another, by the types of both sides."""
     pairs = zip(key.fields, key.reference.fields, strict=True)
     return " AND ".join(
-        _equal(f"file.{identifier(name)}", ours[name], f"partner.p{index}", theirs[referred])
+        _equal(f"file.{identifier(name)}", ours[name], f"referenced.r{index}", theirs[referred])
         for index, (name, referred) in enumerate(pairs)
     )
 

@@ -1,4 +1,4 @@
-"""Partners: the rows of other feeds that foreign keys refer to, as judging a file sees them."""
+"""The rows of other feeds that foreign keys refer to, as the check of a file sees them."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from alumniq_pipelines.checking.rules import rows_not_available_note
 class ReferencedRows:
     """Rows that may be referred to: a table of a DuckDB file that nobody writes to.
 
-    `note` is for whoever sent the file, if there is something to be told of them.
+    `note` is for the sender of the file, empty if there is nothing to say about these rows.
     """
 
     database: Path
@@ -22,25 +22,25 @@ class ReferencedRows:
 
 @dataclass(frozen=True, slots=True)
 class UncheckedReference:
-    """Why nothing can be held against a feed's rows; `note` says it to whoever sent the file."""
+    """References to a feed cannot be checked; `note` tells the sender of the file why."""
 
     note: str
 
 
 class ReferenceSources(Protocol):
-    """Where the rows of other feeds are found."""
+    """Where the rows of other feeds come from."""
 
     def rows_of(self, feed: str, columns: Collection[str]) -> ReferencedRows | UncheckedReference:
-        """Answer a feed's rows with those of the columns that it has; others may be left out."""
+        """Return a feed's rows with at least those of `columns` that it has."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class NoReferenceSources:
-    """Nothing is known of any other feed: a file is judged by itself."""
+    """No rows of other feeds: a file is checked by itself."""
 
     def rows_of(self, feed: str, columns: Collection[str]) -> ReferencedRows | UncheckedReference:
-        """Say so."""
+        """Return the note that the rows are not available."""
         del columns
         return UncheckedReference(rows_not_available_note(feed))
 

@@ -1,4 +1,4 @@
-"""Where the rows are found that foreign keys refer to: in what is live, or in other files."""
+"""Sources of the rows that foreign keys refer to: live versions, or other files."""
 
 import tempfile
 from collections.abc import Collection, Mapping
@@ -24,10 +24,10 @@ from alumniq_pipelines.files.private_files import make_folder, make_new_folder
 
 @dataclass(frozen=True, slots=True)
 class LiveReferences:
-    """The live versions of one customer's other feeds, in the environment of a target.
+    """The live versions of a customer's other feeds, in the environment of a target.
 
-    What has to be copied goes into `scratch`. What was lent stays as it is, also where another
-    version goes live meanwhile.
+    Rows that have to be copied are copied into `scratch`. Returned rows stay as they are, even if
+    another version goes live in the meantime.
     """
 
     warehouse: Warehouse
@@ -35,7 +35,7 @@ class LiveReferences:
     scratch: Path
 
     def rows_of(self, feed: str, columns: Collection[str]) -> ReferencedRows | UncheckedReference:
-        """Lend what is live of a feed; raises WarehouseUnavailable."""
+        """Return the live rows of a feed; raises WarehouseUnavailable."""
         make_folder(self.scratch)
         folder = Path(tempfile.mkdtemp(dir=self.scratch))
         live = self.warehouse.live_rows(replace(self.target, feed=feed), folder, columns)
@@ -46,7 +46,7 @@ class LiveReferences:
 
 @dataclass(frozen=True, slots=True)
 class ReferencedFile:
-    """A file of another feed, which was not loaded."""
+    """A file of another feed that was not loaded."""
 
     path: Path
     field_map: FieldMap
@@ -54,9 +54,10 @@ class ReferencedFile:
 
 @dataclass(frozen=True, slots=True)
 class FileReferences:
-    """Files of other feeds, by feed, each judged by its own field map; `others` have the rest.
+    """Files of other feeds, by feed; `others` is asked for feeds without a file.
 
-    Their accepted rows are the partners: those that would be live, had the file been loaded.
+    Each file is checked by its own field map. Its accepted rows are those that would be live after
+    a load of it, so only they may be referred to.
     """
 
     files: Mapping[str, ReferencedFile]
@@ -66,18 +67,19 @@ class FileReferences:
     checked_rows: dict[str, ReferencedRows] = field(default_factory=dict)
 
     def rows_of(self, feed: str, columns: Collection[str]) -> ReferencedRows | UncheckedReference:
-        """Judge a feed's file, once; raises OtherFileUnusable."""
-        if feed not in self.files:
-            return self.others.rows_of(feed, columns)
-        if feed not in self.checked_rows:
-            self.checked_rows[feed] = self._check(feed, self.files[feed])
-        return self.checked_rows[feed]
+        """Return the accepted rows of a feed's file, checked on first use.
 
-    def _check(self, feed: str, file: ReferencedFile) -> ReferencedRows:
+        Raises OtherFileUnusable.
+        """
+        # Imported late: commands that check no file start without DuckDB and NumPy.
         from alumniq_pipelines.checking.check import CheckOptions, check_received_file
         from alumniq_pipelines.checking.step_timer import StepTimer
 
-        folder = self.scratch / feed
+        if feed not in self.files:
+            return self.others.rows_of(feed, columns)
+        if feed in self.checked_rows:
+            return self.checked_rows[feed]
+        file, folder = self.files[feed], self.scratch / feed
         make_new_folder(folder)
         database = folder / "rows.duckdb"
         try:
@@ -95,4 +97,5 @@ class FileReferences:
             raise OtherFileUnusable(feed, [fault.detail for fault in problem.faults]) from None
         rejected = checked_file.check_result.counts.rows_rejected
         note = rejected_rows_note(feed, rejected) if rejected else ""
-        return ReferencedRows(database, accepted.table, note)
+        self.checked_rows[feed] = ReferencedRows(database, accepted.table, note)
+        return self.checked_rows[feed]

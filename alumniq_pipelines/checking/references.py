@@ -1,4 +1,4 @@
-"""Judging references: whether what the foreign keys of a file refer to is there."""
+"""Check references: whether the rows exist that the foreign keys of a file refer to."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,10 +22,10 @@ Orphans = Iterator[tuple[Violation, Positions]]
 
 @dataclass
 class ReferenceChecker:
-    """The references of a staged file; why some could not be judged; what may have gone wrong.
+    """Checks the foreign keys of a staged file, and collects notes and hints while it does.
 
-    `rejected` are the rows that are rejected by now; whoever takes the orphans marks those that
-    are, before taking the next.
+    `rejected` is the caller's mask of rejected rows. The caller must mark the orphans yielded so
+    far in it before asking for the next, since a rejected row may not be referred to.
     """
 
     staging: Staging
@@ -35,19 +35,30 @@ class ReferenceChecker:
     hints: list[str] = field(default_factory=list)
 
     def orphans(self) -> Orphans:
-        """Find rows that refer to no row, by foreign key.
+        """Yield the rows that refer to no row, by foreign key.
 
-        Keys to the file itself come last: by then it is known which of its rows are rejected, and
-        these are no partners.
+        Keys that refer to the file itself come last: only then is it known which rows are rejected.
         """
-        keys = self.staging.field_map.table_schema.foreign_keys
-        own = {"", self.staging.field_map.name}
-        feeds = dict.fromkeys(key.reference.resource for key in keys)
-        for feed in (name for name in feeds if name not in own):
-            yield from self._orphans_by_feed(
-                feed, [key for key in keys if key.reference.resource == feed]
-            )
-        yield from self._orphans_in_file([key for key in keys if key.reference.resource in own])
+        field_map = self.staging.field_map
+        keys = field_map.table_schema.foreign_keys
+        itself = {"", field_map.name}
+        # Each feed once, however many keys refer to it: its rows may have to be copied first.
+        for feed in dict.fromkeys(key.reference.resource for key in keys):
+            if feed not in itself:
+                feed_keys = [key for key in keys if key.reference.resource == feed]
+                yield from self._orphans_by_feed(feed, feed_keys)
+
+        links = [
+            (_violation(key, field_map), find_links(self.staging, key))
+            for key in keys
+            if key.reference.resource in itself
+        ]
+        # Of keys whose severity is an error, orphans are rejected, and so are rows that refer to
+        # those: all of them are found at once, and only then yielded.
+        rejecting = [key_links for violation, key_links in links if violation.rejects]
+        rejected = propagate_rejections(self.rejected, rejecting) if rejecting else self.rejected
+        for violation, key_links in links:
+            yield violation, key_links.orphans(rejected)
 
     def _orphans_by_feed(self, feed: str, keys: list[ForeignKey]) -> Orphans:
         columns = dict.fromkeys(name for key in keys for name in _required_columns(key))
@@ -60,39 +71,28 @@ class ReferenceChecker:
         with attach_rows(self.staging, rows) as others:
             for key in keys:
                 violation = _violation(key, self.staging.field_map)
-                if self._can_be_checked(violation, key, others):
+                missing = [name for name in _required_columns(key) if name not in others.types]
+                if missing:
+                    listed = " + ".join(f"`{name}`" for name in missing)
+                    self.notes.append(missing_columns_note(violation.columns, feed, listed))
+                else:
                     yield from self._orphans_by_key(violation, key, others)
 
     def _orphans_by_key(self, violation: Violation, key: ForeignKey, others: OtherRows) -> Orphans:
-        """Find orphans among the other feed's rows, and what they may have lost."""
-        are_there = False
-        for found in others.orphans(key):
-            are_there = True
-            yield violation, found
-        if are_there and (lost := others.find_lost_zeros(key)):
+        has_orphans = False
+        for orphans in others.orphans(key):
+            has_orphans = True
+            yield violation, orphans
+        if has_orphans and (lost := others.find_lost_zeros(key)):
             feed = key.reference.resource
             self.hints.append(zeros_hint(lost.column, lost.rows, lost.width, feed))
 
-    def _can_be_checked(self, violation: Violation, key: ForeignKey, others: OtherRows) -> bool:
-        """Whether the other feed's rows have all columns that are referred to; else note it."""
-        missing = [f"`{name}`" for name in _required_columns(key) if name not in others.types]
-        if missing:
-            feed = key.reference.resource
-            self.notes.append(missing_columns_note(violation.columns, feed, " + ".join(missing)))
-        return not missing
-
-    def _orphans_in_file(self, keys: list[ForeignKey]) -> Orphans:
-        pairs = [
-            (_violation(key, self.staging.field_map), find_links(self.staging, key)) for key in keys
-        ]
-        rejecting = [key_links for violation, key_links in pairs if violation.rejects]
-        rejected = propagate_rejections(self.rejected, rejecting) if rejecting else self.rejected
-        for violation, key_links in pairs:
-            yield violation, key_links.orphans(rejected)
-
 
 def _violation(key: ForeignKey, field_map: FieldMap) -> Violation:
-    """Name what is judged; a file that refers to itself does so without its feed's name."""
+    """Return the violation of a foreign key.
+
+    A file may refer to itself with or without the name of its feed; messages are worded without.
+    """
     if key.reference.resource == field_map.name:
         itself = key.reference.model_copy(update={"resource": ""})
         key = key.model_copy(update={"reference": itself})
@@ -100,5 +100,5 @@ def _violation(key: ForeignKey, field_map: FieldMap) -> Violation:
 
 
 def _required_columns(key: ForeignKey) -> tuple[str, ...]:
-    """Name the columns that are looked at where a key refers to."""
+    """Return the columns that a key needs in the rows that it refers to."""
     return (*key.reference.fields, *(name for name, _ in key.alumniq.where))

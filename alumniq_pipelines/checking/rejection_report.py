@@ -1,4 +1,4 @@
-"""The use case: write down which rows of a judged file were rejected, and why, to be sent back."""
+"""Write a rejection report: the rejected rows of a checked file, and why they were rejected."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,10 @@ class WrittenReport:
 
 @dataclass(frozen=True, slots=True)
 class _Faults:
-    """What is wrong with which row, in order: its kind is a place in the list of what is broken."""
+    """The faults of rows, in the order of rows: three arrays of equal length.
+
+    `kinds` are indexes in the list of `RejectedRows`.
+    """
 
     rows: Positions
     kinds: Positions
@@ -44,7 +47,7 @@ class _Faults:
 
 
 class _Row(NamedTuple):
-    """A rejected row as it was sent, and what is told of it."""
+    """A rejected row as it was sent, and what is wrong with it."""
 
     row: int
     line: int
@@ -53,9 +56,9 @@ class _Row(NamedTuple):
 
 
 def write_report(file: CheckedFile, max_rows: int, folder: Path) -> WrittenReport | None:
-    """Write the first rejected rows as they were sent, with what is wrong; None without any.
+    """Write the first rejected rows as they were sent, with what is wrong; None if there are none.
 
-    The file must have been judged with at least `max_rows` rows remembered.
+    The file must have been checked with at least `max_rows` rows remembered.
     """
     if not max_rows or not file.rejected_rows:
         return None
@@ -66,6 +69,8 @@ def write_report(file: CheckedFile, max_rows: int, folder: Path) -> WrittenRepor
     rejected = file.check_result.counts.rows_rejected
     summary = ReportSummary(rejected, len(listed), file.check_result.rejections[:FIRST_SHOWN])
     written = WrittenReport(folder / "report.csv", folder / "report.xlsx", summary)
+    # A regular row with the file's own columns only is copied as it is, and extended. Others are
+    # parsed and laid out anew: ragged rows, and rows of a report that was sent back.
     extends = np.isin(listed, file.structure.irregular, invert=True) & (own == width)
     with (
         csv_report(written.csv, header.delimiter, quote) as report,
@@ -94,15 +99,18 @@ def _note(rejected: int, listed: int) -> str:
     listed = min(listed, MAX_SHEET_ROWS)
     if rejected == listed:
         return ""
-    diagnosis = f"The first {listed:,} of {rejected:,} rejected rows are here."
-    return f"{diagnosis} The CSV report may hold more."
+    return (
+        f"This workbook contains the first {listed:,} of {rejected:,} rejected rows. "
+        "The CSV report may contain more."
+    )
 
 
 def _faults(rejected_rows: Sequence[RejectedRows], max_rows: int) -> _Faults:
-    """Put what was found by subject into the order of the file; of so many rows, the first."""
+    """Return the faults of the first `max_rows` rejected rows, in the order of the file."""
     rows = np.concatenate([group.rows for group in rejected_rows])
     kinds = np.repeat(np.arange(len(rejected_rows)), [len(group.rows) for group in rejected_rows])
     numbers = np.concatenate([group.numbers for group in rejected_rows])
+    # Stable: the faults of one row stay in the order in which rules were checked.
     order = np.argsort(rows, kind="stable")
     last = _distinct(rows[order])[:max_rows][-1]
     first = order[: np.searchsorted(rows, last, side="right", sorter=order)]
@@ -110,23 +118,24 @@ def _faults(rejected_rows: Sequence[RejectedRows], max_rows: int) -> _Faults:
 
 
 def _distinct(rows: Positions) -> Positions:
-    """Leave out repetitions; rows are in order, and counted from 1."""
+    """Return sorted row numbers, counted from 1, without repetitions."""
     return rows[np.diff(rows, prepend=0) > 0]
 
 
 def _rows(file: CheckedFile, faults: _Faults, listed: Positions) -> Iterator[_Row]:
-    """Read the listed rows again, with what is wrong with each, a few at a time."""
+    """Yield the listed rows as they were sent, with what is wrong with each."""
     lines: dict[int, int] = {}
-    somewhere = int(listed[0])
+    any_row = int(listed[0])
 
-    @lru_cache(maxsize=1_024)  # most rows have one of few combinations of faults
+    # Most rows have one of few combinations of faults. Any row will do to word them: the messages
+    # name no row but the first one with a repeated key, whose line was read before.
+    @lru_cache(maxsize=1_024)
     def diagnosis(kinds: tuple[int, ...], numbers: tuple[int, ...]) -> tuple[str, ...]:
-        """Tell of faults; which row has them makes no difference to the words."""
         found = zip(kinds, numbers, strict=True)
         return report_values(
             [
                 rejection(
-                    RowViolation(somewhere, number),
+                    RowViolation(any_row, number),
                     file.rejected_rows[kind].violation,
                     file.header.width,
                     lines,
@@ -135,23 +144,23 @@ def _rows(file: CheckedFile, faults: _Faults, listed: Positions) -> Iterator[_Ro
             ]
         )
 
-    rows_to_read = _rows_to_read(file, faults, listed)
+    # The first row of each repeated key is read as well, for its line: also one that was accepted.
+    is_repeat = np.array([group.violation.is_duplicate for group in file.rejected_rows])
+    firsts = faults.numbers[is_repeat[faults.kinds]]
+    rows_to_read = _distinct(np.sort(np.concatenate([listed, firsts])))
+    # The faults of row n of these are the ones from starts[n] to ends[n].
     starts = np.searchsorted(faults.rows, rows_to_read).tolist()
     ends = np.searchsorted(faults.rows, rows_to_read, side="right").tolist()
     is_listed = np.isin(rows_to_read, listed).tolist()
     kinds, numbers = faults.kinds.tolist(), faults.numbers.tolist()
     rows = zip(rows_to_read.tolist(), is_listed, starts, ends, strict=True)
-    passages = file.structure.read_rows(rows_to_read)
-    for (row, is_one, start, end), (line, record) in zip(rows, passages, strict=True):
+    records = file.structure.read_rows(rows_to_read)
+    for (row, is_reported, start, end), (line, record) in zip(rows, records, strict=True):
         lines[row] = line
-        if is_one:
+        if is_reported:
             yield _Row(
-                row, line, record, diagnosis(tuple(kinds[start:end]), tuple(numbers[start:end]))
+                row=row,
+                line=line,
+                record=record,
+                diagnosis=diagnosis(tuple(kinds[start:end]), tuple(numbers[start:end])),
             )
-
-
-def _rows_to_read(file: CheckedFile, faults: _Faults, listed: Positions) -> Positions:
-    """List the rows whose lines are told: those listed, and the first of each repeated key."""
-    repeats = np.array([group.violation.is_duplicate for group in file.rejected_rows])
-    firsts = faults.numbers[repeats[faults.kinds]]
-    return _distinct(np.sort(np.concatenate([listed, firsts])))

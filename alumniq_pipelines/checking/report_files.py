@@ -1,4 +1,4 @@
-"""Rejection reports as files: CSV as the customer writes it, and a workbook of plain text."""
+"""The files of a rejection report: CSV in the customer's own format, and a workbook of text."""
 
 import csv
 from collections.abc import Callable, Iterator, Sequence
@@ -16,17 +16,17 @@ MAX_CELL_CHARACTERS = 32_767
 """Excel's limit; the CSV report has such a value whole."""
 
 MAX_CACHED_ENDINGS = 1_024
-"""Most rows of a report end in the same few words."""
+"""Most rows of a report end in the same few messages."""
 
 WriteRow = Callable[[Sequence[str]], object]
 
 
 @dataclass(frozen=True, slots=True)
 class CsvReport:
-    """A CSV file that is being written, delimited as the customer's own.
+    """A CSV file that is being written, with the delimiter of the customer's file.
 
-    Values are as received, also those that a spreadsheet would take for formulas: changed ones
-    could not be sent back.
+    Values are as received, even if a spreadsheet would take them for formulas: if they were
+    changed, the file could not be sent back.
     """
 
     file: BinaryIO
@@ -39,14 +39,14 @@ class CsvReport:
         self.file.write(self.format_row(values))
 
     def extend(self, record: bytes, numbers: Sequence[int], diagnosis: tuple[str, ...]) -> None:
-        """Write a record as it was received; after its own values numbers and what is told."""
+        """Write a record as it was received, followed by its numbers and its diagnosis."""
         more = (b"%d" % number for number in numbers)
         values = (record.rstrip(b"\r\n"), *more, self.format_ending(diagnosis))
         self.file.write(self.delimiter.join(values))
 
 
 class _Echo:
-    """A file for Python's writer that hands back what it would write."""
+    """A file for Python's CSV writer that returns what it is to write."""
 
     def write(self, text: str) -> bytes:
         return text.encode()
@@ -54,7 +54,7 @@ class _Echo:
 
 @contextmanager
 def csv_report(path: Path, delimiter: str, quote: str) -> Iterator[CsvReport]:
-    """Lend a CSV file to write into."""
+    """Yield a new CSV file to write to."""
     # Only with CRLF do all versions of Python quote values that hold lone returns.
     writer = csv.writer(_Echo(), delimiter=delimiter, quotechar=quote, lineterminator="\r\n")
     format_row: Callable[[Sequence[str]], bytes] = writer.writerow
@@ -65,10 +65,10 @@ def csv_report(path: Path, delimiter: str, quote: str) -> Iterator[CsvReport]:
 
 @contextmanager
 def xlsx_report(path: Path, note: str) -> Iterator[WriteRow]:
-    """Lend what writes rows into a workbook, every cell as text: nothing in it is a formula.
+    """Yield a function that writes a row to a new workbook, every cell as text: never a formula.
 
-    Rows are written through, so memory stays small. `note` goes onto a sheet of its own, unless it
-    is empty.
+    Rows go to disk one by one, so memory stays small. `note` is put on a sheet of its own, unless
+    it is empty.
     """
     with Workbook(path, {"constant_memory": True, "tmpdir": str(path.parent)}) as workbook:
         sheet = workbook.add_worksheet("Rejected rows")

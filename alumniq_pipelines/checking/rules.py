@@ -1,7 +1,8 @@
-"""The rules a row can break: their codes, and what is said of a row that breaks one.
+"""The rules that a row can break: their codes, messages and advice.
 
-Like `problems`, this is the one place for its prose: messages are clauses about one row, without a
-full stop, since a number of rows or a line number may follow. None of it holds a cell's value.
+Messages and advice on rows are worded here and nowhere else, as those on whole files are in
+`core/problems`. A message is a clause about one row without a full stop, since a number of rows or
+a line number may follow. None of them contains the value of a cell.
 """
 
 from collections.abc import Mapping
@@ -13,11 +14,11 @@ from alumniq_pipelines.core.feeds.field_map import Column, ForeignKey, Reference
 from alumniq_pipelines.core.feeds.values import format_value
 
 MAX_VALUES_LISTED = 20
-"""Allowed values that are written out; longer lists are in the field map."""
+"""Allowed values listed in an advice; a longer list is cut and points to the field map."""
 
 
 class Rule(StrEnum):
-    """What a row can break; the values are the codes of rejections."""
+    """The rules; their values are the codes of rejections."""
 
     REQUIRED = "required"
     TYPE = "type"
@@ -42,19 +43,18 @@ CELL_RULES: tuple[CellRule, ...] = (
     Rule.RANGE,
     Rule.REFERENCE,
 )
-"""What one value can break by itself, in the order of judging; blanks are REQUIRED's matter."""
+"""The rules on a single value, in the order in which they are checked; REQUIRED covers blanks."""
 
 _CLAUSES = {
     Rule.REQUIRED: "is blank",
-    Rule.PATTERN: "has not the form that it must have",
     Rule.ENUM: "is not one of the allowed values",
-    Rule.RANGE: "is out of range",
+    Rule.RANGE: "is outside the allowed range",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class _ReferenceWords:
-    """What a text is not, what to send, and an example where the field map gives none."""
+    """The message and advice on a reference set, and an example if the field map has none."""
 
     clause: str
     wanted: str
@@ -63,23 +63,23 @@ class _ReferenceWords:
 
 _REFERENCE_WORDS: Mapping[ReferenceSet, _ReferenceWords] = {
     "country": _ReferenceWords(
-        "is not a country code of ISO 3166",
-        "Send the two or three capital letters of ISO 3166-1",
+        "is not an ISO 3166-1 country code",
+        "Send the two-letter or three-letter ISO 3166-1 code in capital letters",
         "USA",
     ),
     "country-alpha-2": _ReferenceWords(
-        "is not a country code of two letters (ISO 3166)",
-        "Send the two capital letters of ISO 3166-1",
+        "is not a two-letter ISO 3166-1 country code",
+        "Send the two-letter ISO 3166-1 code in capital letters",
         "US",
     ),
     "country-alpha-3": _ReferenceWords(
-        "is not a country code of three letters (ISO 3166)",
-        "Send the three capital letters of ISO 3166-1",
+        "is not a three-letter ISO 3166-1 country code",
+        "Send the three-letter ISO 3166-1 code in capital letters",
         "USA",
     ),
     "subdivision": _ReferenceWords(
-        "is not a code of a state or province of ISO 3166",
-        "Send the whole code of ISO 3166-2 in capital letters",
+        "is not an ISO 3166-2 code of a state or province",
+        "Send the complete ISO 3166-2 code in capital letters",
         "US-MA",
     ),
     "email": _ReferenceWords(
@@ -88,103 +88,113 @@ _REFERENCE_WORDS: Mapping[ReferenceSet, _ReferenceWords] = {
         "margaret@example.edu",
     ),
     "phone": _ReferenceWords(
-        "is not a phone number in E.164 form",
-        "Send a plus sign, the country code and the number, without blanks or marks",
+        "is not a phone number in E.164 format",
+        "Send a plus sign, the country code and the number, without spaces or punctuation",
         "+14135550102",
     ),
     "url": _ReferenceWords(
         "is not a web address",
-        "Send the whole address, beginning with https:// or http://",
+        "Send the complete address, starting with https:// or http://",
         "https://www.example.edu/people",
     ),
 }
 
 
 def message_of(rule: Rule, column: Column | None, columns: str = "") -> str:
-    """Say what a row does that breaks the rule; `columns` names the columns of a key."""
+    """Return what is wrong with a row that breaks the rule; `columns` lists those of a key."""
     match rule:
         case Rule.RAGGED_ROW:
             return "The row has more or fewer values than the header has columns"
         case Rule.BLANK_ROW:
             return "The line is blank"
         case Rule.PRIMARY_KEY:
-            return f"The key {columns} stands in an earlier row too"
+            return f"The key {columns} duplicates the key of an earlier row"
         case Rule.UNIQUE:
-            return f"The value of {columns} stands in an earlier row too"
+            return f"The value of {columns} duplicates the value in an earlier row"
     if column is None or rule is Rule.FOREIGN_KEY:
-        message = f"The rule {rule} is about a column, and about no key."
+        message = f"The rule {rule} is about a column, and not about a key."
         raise ValueError(message)
     return f"`{column.name}` {_clause(rule, column)}"
 
 
 def ragged_message(found: int, expected: int) -> str:
-    """Say it of one row, with the number of its values."""
+    """Return the message on a ragged row that names the number of its values."""
     values = "1 value" if found == 1 else f"{found:,} values"
-    return f"The row has {values} where the header has {expected:,} columns"
+    return f"The row has {values}, but the header has {expected:,} columns"
 
 
 def duplicate_message(rule: Rule, columns: str, first_row: int, first_line: int) -> str:
-    """Say it of one row, with where the same key or value stands first."""
-    what = f"The key {columns}" if rule is Rule.PRIMARY_KEY else f"The value of {columns}"
-    return f"{what} stands in row {first_row:,} (line {first_line:,}) already"
+    """Return the message on a duplicate that names the first row with the same key or value."""
+    first = f"row {first_row:,} (line {first_line:,})"
+    if rule is Rule.PRIMARY_KEY:
+        return f"The key {columns} duplicates the key of {first}"
+    return f"The value of {columns} duplicates the value in {first}"
 
 
 def orphan_message(columns: str, key: ForeignKey) -> str:
-    """Say that a foreign key, whose columns are named, refers to a row that is not there."""
-    has = "has" if len(key.fields) == 1 else "have"
-    fixed = ", ".join(f"{name} = {value}" for name, value in key.alumniq.where)
-    where = f" ({fixed})" if fixed else ""
-    resource = key.reference.resource
-    there = f"the feed {resource}" if resource else "this file"
-    return f"{columns} {has} no partner in {there}{where}"
+    """Return the message on a foreign key, with these columns, that refers to no existing row."""
+    does = "does" if len(key.fields) == 1 else "do"
+    conditions = " and ".join(f"`{name}` = {value}" for name, value in key.alumniq.where)
+    where = f" where {conditions}" if conditions else ""
+    feed = key.reference.resource
+    # Within the file, a row that is itself rejected does not count.
+    referenced = f"row of the feed {feed}" if feed else "accepted row of this file"
+    return f"{columns} {does} not match any {referenced}{where}"
 
 
 def orphan_advice(key: ForeignKey) -> str:
-    """Say how to mend it."""
+    """Return how to fix it."""
     if key.reference.resource:
-        return "Send the missing rows of that feed first, or mend the value."
-    return "Send the row that it refers to as well, without faults, or mend the value."
+        return "Send the missing rows of that feed first, or correct the value."
+    return "Include the row that it refers to, free of errors, or correct the value."
 
 
 def nothing_live_note(feed: str) -> str:
-    """Say that references could not be checked, since nothing of their feed is published yet."""
-    return f"The feed {feed} has nothing live yet: references to it were not checked."
+    """Return the note that references were not checked because their feed has no live data."""
+    return f"The feed {feed} has no live data yet, so references to it were not checked."
 
 
 def rows_not_available_note(feed: str) -> str:
-    """Say that references could not be checked, since what they refer to is not known here."""
+    """Return the note that references were not checked because no rows were given to look in."""
     return (
-        f"References to the feed {feed} were not checked: its rows are not at hand "
-        f"(--against {feed}=FILE, or --live CUSTOMER.ENVIRONMENT)."
+        f"References to the feed {feed} were not checked because its rows are not available here "
+        f"(use --against {feed}=FILE or --live CUSTOMER.ENVIRONMENT)."
     )
 
 
 def rejected_rows_note(feed: str, rows: int) -> str:
-    """Say that some rows of another feed's file break rules of their own."""
-    summary = (
-        "1 row breaks its rules and is" if rows == 1 else f"{rows:,} rows break its rules and are"
+    """Return the note that rejected rows of another feed's file do not count as referenced rows."""
+    rejected = "1 row is" if rows == 1 else f"{rows:,} rows are"
+    return (
+        f"In the file for the feed {feed}, {rejected} rejected by the rules of that feed; "
+        "no reference can match there."
     )
-    return f"In the file of the feed {feed}, {summary} no partner."
 
 
 def missing_columns_note(columns: str, feed: str, missing: str) -> str:
-    """Say that a foreign key could not be checked, since its feed's rows lack columns."""
-    return f"{columns} was not checked: what is live of the feed {feed} has no {missing}."
+    """Return the note that a foreign key was not checked because live rows lack its columns."""
+    return (
+        f"References from {columns} were not checked: the live data of the feed {feed} "
+        f"does not have {missing} yet."
+    )
 
 
 def advice_of(rule: Rule, column: Column | None) -> str:
-    """Say how to mend it."""
+    """Return how to fix it, as one or two sentences."""
     match rule:
         case Rule.RAGGED_ROW:
-            return "Put values that hold a delimiter or a line end into quotes, and send every one."
+            return (
+                "Send one value per column, and put quotes around values that contain a delimiter "
+                "or a line break."
+            )
         case Rule.BLANK_ROW:
-            return "Leave blank lines out."
+            return "Remove blank lines."
         case Rule.PRIMARY_KEY:
-            return "Send one row per key."
+            return "Send only one row per key."
         case Rule.UNIQUE:
-            return "Send each value once."
+            return "Send each value only once."
         case Rule.REQUIRED:
-            return "Fill it in, or leave the row out."
+            return "Fill in the value, or leave the row out."
     return (
         ""
         if column is None or rule is Rule.FOREIGN_KEY
@@ -193,14 +203,19 @@ def advice_of(rule: Rule, column: Column | None) -> str:
 
 
 def _clause(rule: CellRule | Literal[Rule.REQUIRED], column: Column) -> str:
+    constraints = column.constraints
     match rule:
         case Rule.TYPE:
             return column.spec.clause
         case Rule.LENGTH:
-            return "is too short or too long" if _both_lengths(column) else _one_length(column)
+            bounds = {"short": constraints.min_length, "long": constraints.max_length}
+            sides = [f"too {side}" for side, bound in bounds.items() if bound is not None]
+            return f"is {' or '.join(sides)}"
+        case Rule.PATTERN:
+            return f"does not match the required format `{constraints.pattern}`"
         case Rule.REFERENCE:
             return _reference_words(column).clause
-        case Rule.REQUIRED | Rule.PATTERN | Rule.ENUM | Rule.RANGE:
+        case Rule.REQUIRED | Rule.ENUM | Rule.RANGE:
             return _CLAUSES[rule]
         case _:
             assert_never(rule)
@@ -222,15 +237,15 @@ def _wanted(rule: CellRule, column: Column) -> str:
         case Rule.LENGTH:
             return f"Send {_bounds(constraints.min_length, constraints.max_length)} characters"
         case Rule.PATTERN:
-            return f"Send what fits `{constraints.pattern}`"
+            return "Send a value in that format"
         case Rule.ENUM:
             allowed = [format_value(value, column) for value in constraints.enum or ()]
-            more = "" if len(allowed) <= MAX_VALUES_LISTED else ", ... (see the field map)"
+            more = "" if len(allowed) <= MAX_VALUES_LISTED else ", ... (the field map lists all)"
             return f"Send one of {', '.join(allowed[:MAX_VALUES_LISTED])}{more}"
         case Rule.REFERENCE:
             return _reference_words(column).wanted
         case Rule.RANGE:
-            return f"Send {_bounds(constraints.minimum, constraints.maximum)}"
+            return f"Send a value of {_bounds(constraints.minimum, constraints.maximum)}"
         case _:
             assert_never(rule)
 
@@ -257,14 +272,6 @@ def _form(column: Column) -> str:
     return form
 
 
-def _both_lengths(column: Column) -> bool:
-    return column.constraints.min_length is not None and column.constraints.max_length is not None
-
-
-def _one_length(column: Column) -> str:
-    return "is too long" if column.constraints.max_length is not None else "is too short"
-
-
 def _bounds(low: object | None, high: object | None) -> str:
     if low is None:
         return f"at most {high}"
@@ -272,7 +279,7 @@ def _bounds(low: object | None, high: object | None) -> str:
 
 
 def _example(rule: Rule, column: Column) -> str:
-    """Add the field map's own example, or that of a reference set."""
+    """Return the example of the field map, or of the reference set, as the end of a sentence."""
     if column.example is not None:
         return f", such as {format_value(column.example, column)}"
     reference = column.alumniq.reference if rule is Rule.REFERENCE else None

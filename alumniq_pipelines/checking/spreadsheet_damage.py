@@ -1,4 +1,4 @@
-"""Damage: the traces of a spreadsheet that took a text for a number, a date or a formula."""
+"""The traces that a spreadsheet leaves when it takes a text for a number, a date or a formula."""
 
 import re
 from enum import StrEnum
@@ -9,7 +9,7 @@ from alumniq_pipelines.core.feeds.field_map import Column, FieldMap
 
 
 class Damage(StrEnum):
-    """What a spreadsheet does to a text."""
+    """The ways in which a spreadsheet damages a text."""
 
     SCIENTIFIC = "scientific"
     DATE = "date"
@@ -23,14 +23,14 @@ TRACES = {
     Damage.DATE: f"[0-9]{{1,2}}-{MONTH}|{MONTH}-[0-9]{{2}}",
     Damage.ERROR: "|".join(re.escape(error) for error in ERRORS),
 }
-"""What each leaves as the whole of a text; these read alike in Python and in DuckDB."""
+"""The pattern of a whole damaged text; Python and DuckDB read these patterns alike."""
 
 CODE_NAME = re.compile(r"(id|code|number|key|zip)[0-9]?$", re.IGNORECASE)
-"""How the name of a column ends that holds no words: `xid2`, `degreeCode`, `homePhoneNumber`."""
+"""How the name of a column of codes ends: `xid2`, `degreeCode`, `homePhoneNumber`."""
 
 
 def damages_of(column: Column, field_map: FieldMap) -> tuple[Damage, ...]:
-    """Name the damages that can be told from a right value of the column."""
+    """Return the damages that cannot be confused with a valid value of the column."""
     match column.type:
         case ColumnType.INTEGER:
             return Damage.SCIENTIFIC, Damage.ERROR
@@ -52,16 +52,16 @@ def damages_of(column: Column, field_map: FieldMap) -> tuple[Damage, ...]:
 
 
 def screened_damages(column: Column, field_map: FieldMap) -> tuple[Damage, ...]:
-    """Name those that a value may show which breaks no rule, and that are looked for in every row.
+    """Return the damages that break no rule, so that every row has to be screened for them.
 
-    Errors are not: they may stand in any column of text, and are rare.
+    Error values are not among them: they may be in any text column, and are rare.
     """
     is_code = column.type is ColumnType.STRING and _is_code(column, field_map)
     return (Damage.SCIENTIFIC, Damage.DATE) if is_code else ()
 
 
 def _is_code(column: Column, field_map: FieldMap) -> bool:
-    """Whether a text is no prose: of a key, bound to a form or a list, or named like a code."""
+    """Whether a text column holds codes: part of a key, restricted, or named like a code."""
     schema, constraints = field_map.table_schema, column.constraints
     keys = {*schema.primary_key, *(name for key in schema.foreign_keys for name in key.fields)}
     is_bound = constraints.unique or constraints.pattern is not None or constraints.enum is not None

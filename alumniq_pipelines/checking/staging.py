@@ -1,8 +1,8 @@
 """Staging: the regular rows of a file as a typed DuckDB table, screened while they are read.
 
-The table is what will be published. Beside its columns it has one more, which holds the text of
-those cells that did not pass the screen, and is NULL for almost every row. A row's place in the
-table, from 0, is its `rowid`: rows stand in the order of the file.
+The table is what will be published. It has one extra column for the text of those cells that did
+not pass the screen, which is NULL in almost every row. Rows are in the order of the file, so the
+`rowid` of a row is its index among the regular rows, from 0.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SUSPECTS = identifier(" suspects")
-"""No column of a file can have this name: blanks around names are taken away."""
+"""No column of a file can have this name: blanks around names are stripped."""
 
 OUT_OF_SPACE_ERRORS = (
     duckdb.IOException,
@@ -45,22 +45,22 @@ OUT_OF_SPACE_ERRORS = (
 )
 
 MEMORY_LIMIT = "640MB"
-"""Of DuckDB alone: with Python and pandas beside it, a load stays within 1 GiB."""
+"""DuckDB's share: with Python and pandas in addition, a load stays within 1 GiB."""
 
 INTERRUPT_SECONDS = 0.02
 
 VECTORS_PER_BATCH = 49
-"""About 100,000 cells are judged at a time (a vector is 2,048 of them)."""
-
+"""A vector has 2,048 cells: about 100,000 of them are checked at a time."""
 
 DUPLICATES_PER_BATCH = 1_000_000
 
 
 @dataclass(frozen=True)
 class Staging:
-    """A database with one staged file, lent by `open_staging`.
+    """A database with one staged file, as `open_staging` yields it.
 
-    Where `stores_rows` is false only keys are staged: enough to judge by, and nothing to publish.
+    If `stores_rows` is false, only key columns are staged: enough for all checks, but nothing that
+    could be published.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -68,73 +68,80 @@ class Staging:
     stores_rows: bool
 
     def stage(self, text: RegularText, header: Header) -> None:
-        """Stage the rows of a file, in place of any that were staged before."""
+        """Stage the rows of a file in place of any that were staged before."""
         columns = self.columns(header) if self.stores_rows else _key_columns(self.field_map)
-        selected = [_column_sql(name, header, self.field_map) for name in columns]
-        selected.append(f"{_suspects(header, self.field_map)} AS {SUSPECTS}")
+        selected = [
+            f"{value_sql(column_text_sql(name, header), self.field_map.column(name))} "
+            f"AS {identifier(name)}"
+            for name in columns
+        ]
+        selected.append(f"{_suspects_sql(header, self.field_map)} AS {SUSPECTS}")
         self.run(
             f"CREATE OR REPLACE TABLE {self.table} AS "
             f"SELECT {', '.join(selected)} FROM {read_csv_sql(text, self.field_map)}"
         )
 
     def cancel_staging(self, attempt: Future[None]) -> None:
-        """End an attempt at staging that runs in another thread, and forget what came of it."""
+        """Interrupt a call of `stage` in another thread, and wait for its end."""
         while not attempt.done():
-            self.connection.interrupt()  # in vain if its statement has not begun yet
+            # Again and again: an interrupt has no effect before the statement has begun.
+            self.connection.interrupt()
             wait([attempt], timeout=INTERRUPT_SECONDS)
 
     def verify_row_count(self, rows: int) -> None:
-        """See that so many rows were staged; raises ReadersDisagree."""
+        """Raise ReadersDisagree unless so many rows were staged."""
         found = self.count(self.table)
         if found != rows:
             raise ReadersDisagree(rows, found)
 
     def columns(self, header: Header) -> tuple[str, ...]:
-        """Name the columns to be published: the field map's, then the sender's own."""
+        """Return the columns to be published: the field map's, then the sender's own."""
         known = [column.name for column in self.field_map.columns]
         return (*known, *(name for name in header.sources if name not in set(known)))
 
     @property
     def table(self) -> str:
-        """The table, for use in SQL."""
+        """The name of the table, quoted for SQL."""
         return f"main.{identifier(self.field_map.asset_name)}"
 
     def suspects(self) -> Iterator[tuple[Column, Iterator["pd.DataFrame"]]]:
-        """Go through the cells to be judged by column: batches of `row` and `text`, in order."""
+        """Yield columns with cells that did not pass, each with batches of `row` and `text`."""
+        # One line per suspect cell: `row`, and the `column_index` and `text` of the struct.
         self.run(
             f"CREATE OR REPLACE TABLE aside.suspects AS SELECT rowid AS row, "
             f"unnest({SUSPECTS}, recursive := true) FROM {self.table} WHERE {SUSPECTS} IS NOT NULL"
         )
-        found = self.run("SELECT DISTINCT place FROM aside.suspects ORDER BY place").fetchall()
+        found = self.run(
+            "SELECT DISTINCT column_index FROM aside.suspects ORDER BY column_index"
+        ).fetchall()
         for (index,) in found:
-            self._clear_suspects(index)
-            yield self.field_map.columns[index], self._batches(index)
+            column = self.field_map.columns[index]
+            if not column.spec.takes_any_text and self._is_staged(column):
+                # DuckDB casts more texts than we accept, such as 1.5 to the integer 2. Suspect
+                # cells are NULL until they prove right, and then filled in by `store_values`.
+                name = identifier(column.name)
+                self.run(
+                    f"UPDATE {self.table} SET {name} = NULL FROM aside.suspects AS suspect "
+                    f"WHERE suspect.column_index = {index} AND {self.table}.rowid = suspect.row "
+                    f"AND {self.table}.{name} IS NOT NULL"
+                )
+            yield column, self._batches(index)
 
-    def _clear_suspects(self, index: int) -> None:
-        """Blank the cells to be judged: DuckDB takes more for values than we do, 1.5 for 2."""
-        column = self.field_map.columns[index]
-        if not column.spec.takes_any_text and self._is_staged(column):
-            name = identifier(column.name)
-            self.run(
-                f"UPDATE {self.table} SET {name} = NULL FROM aside.suspects AS suspect "
-                f"WHERE suspect.place = {index} AND {self.table}.rowid = suspect.row "
-                f"AND {self.table}.{name} IS NOT NULL"
-            )
-
-    def _is_staged(self, column: Column) -> bool:
-        """Whether a column is staged."""
-        return self.stores_rows or column.name in _key_columns(self.field_map)
-
-    def _batches(self, index: int) -> Iterator["pd.DataFrame"]:
+    def _batches(self, column_index: int) -> Iterator["pd.DataFrame"]:
+        # A cursor of its own: `store_values` runs statements between two batches.
         cursor = self.run(
-            f"SELECT row, text FROM aside.suspects WHERE place = {index} ORDER BY row",
+            "SELECT row, text FROM aside.suspects "
+            f"WHERE column_index = {column_index} ORDER BY row",
             connection=_prepare(self.connection.cursor()),
         )
         while len(batch := cursor.fetch_df_chunk(VECTORS_PER_BATCH)):
             yield batch
 
+    def _is_staged(self, column: Column) -> bool:
+        return self.stores_rows or column.name in _key_columns(self.field_map)
+
     def store_values(self, column: Column, values: Mapping[int, object]) -> None:
-        """Store the values of cells that did not pass the screen and were found to be right."""
+        """Store the values of cells that did not pass the screen but proved right, by row."""
         if not values or not self._is_staged(column):
             return
         self.run(
@@ -146,10 +153,11 @@ class Staging:
         )
 
     def find_duplicates(self, key: Sequence[str]) -> Iterator[tuple[Positions, Positions]]:
-        """Find rows whose key an earlier row has too, in order: their rows, and the first's.
+        """Yield the rows that repeat the key of an earlier row, in order, and the first such rows.
 
-        A key with a blank in it is no key.
+        A key with a blank in it is not compared.
         """
+        # Two steps, so that the join and the sort are over repeated keys alone, which are few.
         names = ", ".join(identifier(name) for name in key)
         present = " AND ".join(f"{identifier(name)} IS NOT NULL" for name in key)
         self.run(
@@ -164,6 +172,7 @@ class Staging:
             f"JOIN aside.repeated USING ({names}) WHERE file.rowid > first ORDER BY row"
         )
         for begin in range(0, self.count("aside.repeats"), DUPLICATES_PER_BATCH):
+            # By rowid, not LIMIT and OFFSET: each batch would read all before it again.
             found = self.run(
                 "SELECT row, first FROM aside.repeats "
                 f"WHERE rowid BETWEEN {begin} AND {begin + DUPLICATES_PER_BATCH - 1} ORDER BY rowid"
@@ -171,12 +180,12 @@ class Staging:
             yield np.asarray(found["row"]), np.asarray(found["first"])
 
     def accept(self, rejected: Mask, gaps: Mapping[str, Positions] | None = None) -> int:
-        """Leave only rows that are not rejected, and only the columns of the feed; count them.
+        """Delete rejected rows and the extra column; return how many rows are left.
 
-        `gaps` are kept beside them, as columns of a table.
+        `gaps` are stored as the columns of a table of their own.
         """
         if not self.stores_rows:
-            message = "Rows that were not kept cannot be accepted."
+            message = "Rows that were not stored cannot be accepted."
             raise ValueError(message)
         if rejected.any():
             self.connection.register("rejected", {"row": np.flatnonzero(rejected)})
@@ -185,16 +194,18 @@ class Staging:
             self.connection.register("gaps", dict(gaps))
             self.run(f"CREATE TABLE main.{GAPS} AS FROM gaps")
         self.run(f"ALTER TABLE {self.table} DROP COLUMN {SUSPECTS}")
+        # The file may be moved into place as it is: with a .wal beside it, it would be unreadable.
         self.run("CHECKPOINT")
         return self.count(self.table)
 
     def export(self, path: Path) -> None:
-        """Write the table into a CSV or Parquet file under a name of ours, by its ending."""
-        form = "FORMAT parquet" if path.suffix.lower() == ".parquet" else "FORMAT csv, HEADER true"
-        self.run(f"COPY (FROM {self.table}) TO {literal(database_path(path))} ({form})")
+        """Write the table to a CSV or Parquet file, depending on the suffix of its name."""
+        is_parquet = path.suffix.lower() == ".parquet"
+        options = "FORMAT parquet" if is_parquet else "FORMAT csv, HEADER true"
+        self.run(f"COPY (FROM {self.table}) TO {literal(database_path(path))} ({options})")
 
     def count(self, table: str) -> int:
-        """Count the rows of a table."""
+        """Return the number of rows of a table."""
         (count,) = self.run(f"SELECT count(*) FROM {table}").fetchall()[0]
         return int(count)
 
@@ -204,19 +215,24 @@ class Staging:
         parameters: Mapping[str, object] | None = None,
         connection: duckdb.DuckDBPyConnection | None = None,
     ) -> duckdb.DuckDBPyConnection:
-        """Run a statement."""
+        """Run a statement, on a cursor if one is given."""
         return (connection or self.connection).execute(sql, parameters)
 
 
 @contextmanager
 def open_staging(field_map: FieldMap, scratch: Path, database: Path | None) -> Iterator[Staging]:
-    """Lend a database for staging a file: a new file of its own, or memory where it is None.
+    """Yield a new database file to stage a file in; it is in memory if `database` is None.
 
     Whatever fails in it is raised as ScratchUnavailable or StagingFailed.
     """
-    config = _connection_settings(scratch)
+    config: dict[str, Any] = {
+        **WRITE_CONFIG,
+        "memory_limit": MEMORY_LIMIT,
+        "temp_directory": database_path(scratch / "spilled"),
+    }
     name = database_path(database) if database else ":memory:"
     with _translate_duckdb_errors(), duckdb.connect(name, config=config) as connection:
+        # Working tables live in memory, not in the file that will be published.
         connection.execute("ATTACH ':memory:' AS aside")
         _prepare(connection)
         yield Staging(connection, field_map, stores_rows=database is not None)
@@ -224,7 +240,7 @@ def open_staging(field_map: FieldMap, scratch: Path, database: Path | None) -> I
 
 @contextmanager
 def _translate_duckdb_errors() -> Iterator[None]:
-    """Tell of DuckDB's failures by their kind alone: what it says of them may hold cells."""
+    """Raise DuckDB's errors as problems that name only their kind: its messages may hold cells."""
     try:
         yield
     except OUT_OF_SPACE_ERRORS as error:
@@ -234,18 +250,10 @@ def _translate_duckdb_errors() -> Iterator[None]:
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    """Keep a session from drawing on stdout, and from reading times by the machine's zone."""
+    """Turn off the progress bar on stdout, and read times without a zone as UTC."""
     connection.execute("SET enable_progress_bar = false")
     connection.execute("SET TimeZone = 'UTC'")
     return connection
-
-
-def _connection_settings(scratch: Path) -> dict[str, Any]:
-    return {
-        **WRITE_CONFIG,
-        "memory_limit": MEMORY_LIMIT,
-        "temp_directory": database_path(scratch / "spilled"),
-    }
 
 
 def _key_columns(field_map: FieldMap) -> tuple[str, ...]:
@@ -255,55 +263,44 @@ def _key_columns(field_map: FieldMap) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*schema.primary_key, *unique, *foreign)))
 
 
-def _column_sql(name: str, header: Header, field_map: FieldMap) -> str:
-    return (
-        f"{value_sql(column_text_sql(name, header), field_map.column(name))} AS {identifier(name)}"
-    )
-
-
 def column_text_sql(name: str, header: Header) -> str:
-    """Name the text of a column in the reader; of one that the file lacks, it is blank."""
+    """Return the SQL for a column's text in the CSV reader: NULL if the file lacks the column."""
     index = header.sources.get(name)
     return "CAST(NULL AS VARCHAR)" if index is None else f"c{index}"
 
 
-def _suspects(header: Header, field_map: FieldMap) -> str:
-    """Write the list of a row's cells that do not pass the screen; NULL where all pass."""
-    conditions = {
-        index: (text, condition)
-        for index, column in enumerate(field_map.columns)
-        if column.name in header.sources
-        and (text := column_text_sql(column.name, header))
-        and (condition := _suspect(text, column, field_map))
-    }
-    if not conditions:
-        return "CAST(NULL AS STRUCT(place INTEGER, text VARCHAR)[])"
-    anything = " OR ".join(condition for _text, condition in conditions.values())
+def _suspects_sql(header: Header, field_map: FieldMap) -> str:
+    """Return the SQL for the list of a row's cells that do not pass the screen, NULL if all pass.
+
+    A cell is listed if it may break a rule, or shows a spreadsheet's damage.
+    """
+    screened: dict[int, tuple[str, str]] = {}
+    for index, column in enumerate(field_map.columns):
+        if column.name not in header.sources:
+            continue
+        text = column_text_sql(column.name, header)
+        wrong = suspect_condition(text, column, required=field_map.is_required(column))
+        damages = screened_damages(column, field_map)
+        conditions = [] if wrong is None else [wrong]
+        conditions += [damage_condition(text, damages)] if damages else []
+        if conditions:
+            screened[index] = (text, f"({' OR '.join(conditions)})")
+    if not screened:
+        return "CAST(NULL AS STRUCT(column_index INTEGER, text VARCHAR)[])"
     cells = ", ".join(
-        f"CASE WHEN {condition} THEN {{'place': {index}, 'text': {text}}} END"
-        for index, (text, condition) in conditions.items()
+        f"CASE WHEN {condition} THEN {{'column_index': {index}, 'text': {text}}} END"
+        for index, (text, condition) in screened.items()
     )
-    return f"CASE WHEN {anything} THEN list_filter([{cells}], lambda cell: cell IS NOT NULL) END"
-
-
-def _suspect(text: str, column: Column, field_map: FieldMap) -> str | None:
-    """Write the condition of one cell: it may be wrong, or show a spreadsheet's damage."""
-    wrong = suspect_condition(text, column, required=field_map.is_required(column))
-    damages = screened_damages(column, field_map)
-    if not damages:
-        return wrong
-    return (
-        damage_condition(text, damages)
-        if wrong is None
-        else f"({wrong} OR {damage_condition(text, damages)})"
-    )
+    # The list is only built where some cell is suspect: for nearly all rows one test is enough.
+    any_suspect = " OR ".join(condition for _text, condition in screened.values())
+    return f"CASE WHEN {any_suspect} THEN list_filter([{cells}], lambda cell: cell IS NOT NULL) END"
 
 
 def read_csv_sql(text: RegularText, field_map: FieldMap) -> str:
-    """Write the call of DuckDB's reader, which is left nothing to guess."""
+    """Return the call of DuckDB's CSV reader, with every option set so that it guesses nothing."""
     layout = text.layout
     names = [f"c{index}" for index in range(layout.width)]
-    varchar = literal("VARCHAR")
+    varchar = literal("VARCHAR")  # all is read as text, and cast by us
     blanks = field_map.table_schema.missing_values
     options = {
         "header": "true" if text.has_header else "false",
@@ -311,15 +308,18 @@ def read_csv_sql(text: RegularText, field_map: FieldMap) -> str:
         "quote": literal(layout.quote),
         "escape": literal(layout.quote),
         "auto_detect": "false",
+        # By its name, a file or folder could be taken for compressed or for a partition.
         "compression": literal("none"),
         "hive_partitioning": "false",
         "strict_mode": "true",
         "columns": f"{{{', '.join(f'{name}: {varchar}' for name in names)}}}",
+        # Without missing values an empty text is a value, which DuckDB would read as NULL.
         "nullstr" if blanks else "force_not_null": (
             f"[{', '.join(literal(text) for text in blanks or names)}]"
         ),
     }
+    # CRLF cannot be named as an option: the reader finds it at the end of the first line.
     if not text.has_returns:
         options["new_line"] = literal("\\n")
-    written = ", ".join(f"{name} = {value}" for name, value in options.items())
-    return f"read_csv({literal(file_pattern(text.path))}, {written})"
+    arguments = ", ".join(f"{name} = {value}" for name, value in options.items())
+    return f"read_csv({literal(file_pattern(text.path))}, {arguments})"

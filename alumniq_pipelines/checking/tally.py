@@ -1,7 +1,7 @@
-"""A tally of broken rules: true totals of all of them, particulars of the first in the file.
+"""Count violations: exact totals for all, and details of the first ones in the file.
 
-However many rows are bad, what is kept is bounded: MAX_REJECTIONS findings per rule and column
-while judging, and as many in all afterwards.
+Memory is bounded however many rows are bad: at most MAX_REJECTIONS details are kept for each rule
+and column during the check, and as many in all in its result.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,15 +26,15 @@ from alumniq_pipelines.core.loads.check_result import (
 )
 
 SEVERITIES: Sequence[Severity] = ("error", "warning", "note")
-"""The gravest first."""
+"""The most severe first."""
 
 LinesOf = Callable[[Iterable[int]], Mapping[int, int]]
-"""Looks up on which physical line each of some rows of the file starts."""
+"""Returns the physical line on which each of some rows of the file starts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """What findings are grouped by: a rule, and the column or the columns of a key it is about."""
+    """A rule, and the column or key columns that violate it: what rows are counted by."""
 
     rule: Rule
     column: Column | None = None
@@ -43,53 +43,53 @@ class Violation:
 
     @property
     def column_name(self) -> str | None:
-        """The one column it is about."""
+        """The column, if it concerns one only."""
         if self.column is not None:
             return self.column.name
         return self.key[0] if len(self.key) == 1 else None
 
     @property
     def columns(self) -> str:
-        """The key's columns, for a message."""
+        """The columns of the key, as a message lists them."""
         return " + ".join(f"`{name}`" for name in self.key)
 
     @property
     def message(self) -> str:
-        """Say what a row does that breaks the rule, whichever row it is."""
+        """What is wrong with a row, in words that fit any row."""
         if self.foreign_key is not None:
             return orphan_message(self.columns, self.foreign_key)
         return message_of(self.rule, self.column, self.columns)
 
     @property
     def advice(self) -> str:
-        """Say how to mend it."""
+        """How to fix it."""
         if self.foreign_key is not None:
             return orphan_advice(self.foreign_key)
         return advice_of(self.rule, self.column)
 
     @property
     def is_duplicate(self) -> bool:
-        """Whether it is about rows that repeat a key or value of an earlier one."""
+        """Whether rows repeat a key or value of an earlier row."""
         return self.rule in {Rule.PRIMARY_KEY, Rule.UNIQUE}
 
     @property
     def severity(self) -> Severity:
-        """What becomes of the row."""
+        """The severity: only an error rejects the row."""
         if self.foreign_key is not None:
             return self.foreign_key.alumniq.severity
         return "error" if self.column is None else self.column.alumniq.severity
 
     @property
     def rejects(self) -> bool:
-        """Whether the row is refused; else it is only told of."""
+        """Whether the row is rejected, and not only reported."""
         return self.severity == "error"
 
 
 @dataclass(frozen=True, slots=True)
 class RowViolation:
-    """One rule broken by one row of the file.
+    """One violation by one row of the file.
 
-    `number` says more: how many values a ragged row has, or which row holds a repeated key first.
+    `number` is a detail: how many values a ragged row has, or the first row with a repeated key.
     """
 
     row: int
@@ -98,7 +98,7 @@ class RowViolation:
 
 @dataclass(frozen=True, slots=True)
 class ViolationCount:
-    """How often one subject was found, and in which row of the file first."""
+    """How many rows have a violation, and the first of them in the file."""
 
     violation: Violation
     count: int
@@ -106,125 +106,99 @@ class ViolationCount:
 
 
 @dataclass(slots=True)
-class _RuleViolations:
+class _Found:
+    """All rows with one violation: their number, and the first of them."""
+
     count: int = 0
     first: list[RowViolation] = field(default_factory=list)
 
 
 class Tally:
-    """Gathers findings by subject; each subject's come in the order of the file."""
+    """Counts violations; the rows of each come in the order of the file."""
 
     def __init__(self) -> None:
-        """Begin with none."""
-        self._found: dict[Violation, _RuleViolations] = {}
+        """Start without any."""
+        self._found: dict[Violation, _Found] = {}
 
     def add(self, violation: Violation, row_violations: Sequence[RowViolation], count: int) -> None:
-        """Add some findings of which only the first are given; `count` is how many there are."""
+        """Add `count` rows with a violation, of which only the first need to be given."""
         if count:
-            violation_counts = self._found.setdefault(violation, _RuleViolations())
-            violation_counts.count += count
-            violation_counts.first.extend(
-                row_violations[: MAX_REJECTIONS - len(violation_counts.first)]
-            )
+            found = self._found.setdefault(violation, _Found())
+            found.count += count
+            found.first.extend(row_violations[: MAX_REJECTIONS - len(found.first)])
 
     def violation_counts(self) -> Iterator[ViolationCount]:
-        """Go through what was found, by subject."""
-        for violation, violation_counts in self._found.items():
-            yield ViolationCount(violation, violation_counts.count, violation_counts.first[0].row)
+        """Yield how often each violation was found."""
+        for violation, found in self._found.items():
+            yield ViolationCount(violation, found.count, found.first[0].row)
 
     def check_result(
         self, counts: Counts, width: int, lines_of: LinesOf, notes: Sequence[str]
     ) -> CheckResult:
-        """Put everything into words; `width` is the number of columns of the header."""
-        rejecting = {
-            violation: violation_counts
-            for violation, violation_counts in self._found.items()
-            if violation.rejects
-        }
+        """Return the result in words; `width` is the number of columns of the header."""
         shown = sorted(
             (
                 (row_violation, violation)
-                for violation, violation_counts in rejecting.items()
-                for row_violation in violation_counts.first
+                for violation, found in self._found.items()
+                if violation.rejects
+                for row_violation in found.first
             ),
             key=lambda pair: pair[0].row,
         )[:MAX_REJECTIONS]
-        lines = lines_of(_rows_to_locate(shown, self._found.values()))
-        remarks = [
-            _cause(violation, violation_counts, lines)
-            for violation, violation_counts in self._found.items()
-            if not violation.rejects
+
+        # Looking lines up reads parts of the file again, so all rows are looked up at once: those
+        # shown, the rows that had a repeated key first, and the first row of each violation.
+        to_locate = {found.first[0].row for found in self._found.values()}
+        for row_violation, violation in shown:
+            to_locate.add(row_violation.row)
+            if violation.is_duplicate:
+                to_locate.add(row_violation.number)
+        lines = lines_of(to_locate)
+
+        causes = [
+            Cause(
+                code=violation.rule.value,
+                column=violation.column_name,
+                message=violation.message,
+                count=found.count,
+                first_line=lines[found.first[0].row],
+                severity=violation.severity,
+                advice=violation.advice,
+            )
+            for violation, found in self._found.items()
         ]
+        causes.sort(
+            key=lambda cause: (SEVERITIES.index(cause.severity), -cause.count, cause.first_line)
+        )
         return CheckResult(
-            counts,
-            tuple(
+            counts=counts,
+            rejections=tuple(
                 rejection(row_violation, violation, width, lines)
                 for row_violation, violation in shown
             ),
-            _by_severity(
-                [
-                    _cause(violation, violation_counts, lines)
-                    for violation, violation_counts in rejecting.items()
-                ]
-            ),
-            tuple(notes),
-            remarks=_by_severity(remarks),
+            causes=tuple(cause for cause in causes if cause.severity == "error"),
+            notes=tuple(notes),
+            remarks=tuple(cause for cause in causes if cause.severity != "error"),
         )
 
 
 def rejection(
     row_violation: RowViolation, violation: Violation, width: int, lines: Mapping[int, int]
 ) -> Rejection:
-    """Put one finding into words; `lines` must know its row, and the first row of a key."""
+    """Return one violation in words; `lines` must have its row, and the first row of its key."""
     rule = violation.rule
     if rule is Rule.RAGGED_ROW:
         message = ragged_message(row_violation.number, width)
     elif violation.is_duplicate:
-        message = duplicate_message(
-            rule, violation.columns, row_violation.number, lines[row_violation.number]
-        )
+        first_row = row_violation.number
+        message = duplicate_message(rule, violation.columns, first_row, lines[first_row])
     else:
         message = violation.message
     return Rejection(
-        row_violation.row,
-        lines[row_violation.row],
-        violation.column_name,
-        rule.value,
-        message,
-        violation.advice,
-    )
-
-
-def _rows_to_locate(
-    shown: Iterable[tuple[RowViolation, Violation]], violation_counts: Iterable[_RuleViolations]
-) -> set[int]:
-    rows = {findings.first[0].row for findings in violation_counts}
-    for row_violation, violation in shown:
-        rows.add(row_violation.row)
-        if violation.is_duplicate:
-            rows.add(row_violation.number)
-    return rows
-
-
-def _cause(
-    violation: Violation, violation_counts: _RuleViolations, lines: Mapping[int, int]
-) -> Cause:
-    return Cause(
-        violation.rule.value,
-        violation.column_name,
-        violation.message,
-        violation_counts.count,
-        lines[violation_counts.first[0].row],
-        violation.severity,
-        violation.advice,
-    )
-
-
-def _by_severity(causes: Iterable[Cause]) -> tuple[Cause, ...]:
-    """Put the gravest and most frequent first; else they come as they do in the file."""
-    return tuple(
-        sorted(
-            causes,
-            key=lambda cause: (SEVERITIES.index(cause.severity), -cause.count, cause.first_line),
-        )
+        row=row_violation.row,
+        line=lines[row_violation.row],
+        column=violation.column_name,
+        code=rule.value,
+        message=message,
+        advice=violation.advice,
     )

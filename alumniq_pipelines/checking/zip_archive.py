@@ -1,15 +1,14 @@
-"""Zip archives: the one file of text in an archive, read with all that is declared of it checked.
+"""Read the one text file in a zip archive, and verify its declared size and checksum.
 
-The standard library reads the list of contents, but only once it is known to be short: an entry
-takes a kilobyte of memory, and an archive of 200 MB can list 3,000,000. It also believes the size
-that is declared of a file, and cuts off what is longer, so the file itself is expanded here.
+The standard library reads the list of contents, but only after it is known to be short: an entry
+takes a kilobyte of memory, and an archive of 200 MB can list 3,000,000. It also trusts the declared
+size of a file and cuts off anything longer, so the file itself is decompressed here.
 """
 
 import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import BinaryIO
 
 from alumniq_pipelines.core.problems.file import ForeignFormat
@@ -22,52 +21,64 @@ from alumniq_pipelines.core.problems.packing import (
 
 CHUNK_BYTES = 1 << 20
 PACKED_BYTES = 1 << 14
-"""Read at once, so that what was read tells how far it expands."""
+"""Read at a time: small, so that the ratio of what was read to what it expanded to is exact."""
 
 MAX_ENTRIES = 10_000
 MAX_LIST_BYTES = 2 << 20
-"""Of the list of contents: some 20,000 entries, which take 25 MB of memory."""
+"""Limit of the list of contents: some 20,000 entries, which take 25 MB of memory."""
 
 END_BYTES, END64_BYTES, LOCATOR_BYTES = 22, 56, 20
 END, END64, LOCATOR = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
-"""The records at the end of an archive: of any, of a large one, and where that stands."""
+"""The end records: of any archive, of a large one (zip64), and the locator of the latter."""
 
 MAX_COMMENT_BYTES = 1 << 16
 
 LOCAL, LOCAL_BYTES = b"PK\x03\x04", 30
-"""The record in front of a file."""
+"""The record in front of each file."""
 
 EXCEL_MEMBER = "[Content_Types].xml"
 EXCEL = "an Excel workbook, or another Office document"
 NOT_PLAIN = 0x1 | 0x20 | 0x40
-"""Flags of a file in an archive: encrypted, a patch, strongly encrypted."""
+"""Flags of files that cannot be read: encrypted, a patch, strongly encrypted."""
 
 SIDE_FOLDER = "__MACOSX"
 SIDE_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 SIDE_PREFIX = "._"
-"""What Finder and Explorer put beside the files that somebody packs."""
+"""Files that Finder and Explorer add to an archive."""
 
 
 def read_only_member(file: BinaryIO) -> Iterator[bytes]:
-    """Expand the only file of a zip archive; raises FileProblem and what `zipfile` raises.
+    """Yield the content of the only file in a zip archive; raises FileProblem and `zipfile` errors.
 
-    Side files of macOS and Windows do not count. What has another size or checksum than is declared
-    of it is damaged, also where that is found out only at its end.
+    Side files of macOS and Windows are ignored. A file is damaged if its size or checksum differs
+    from the declared one, which may only show at its end.
     """
     listed = _listed_entries(file)
-    with _open_archive(file) as archive:
+    bounded = _ShortReads(file)
+    if not zipfile.is_zipfile(bounded):
+        raise TruncatedArchive  # the list of contents is at the end
+    with zipfile.ZipFile(bounded) as archive:
         entries = archive.infolist()
-        if listed is not None and len(entries) != listed:
+    if listed is not None and len(entries) != listed:
+        raise DamagedArchive(file.tell())
+    member = _only_member(entries)
+    size, checksum = 0, 0
+    is_packed = member.compress_type == zipfile.ZIP_DEFLATED
+    for chunk in (_inflated if is_packed else _packed)(file, member):
+        size, checksum = size + len(chunk), zlib.crc32(chunk, checksum)
+        if size > member.file_size:
             raise DamagedArchive(file.tell())
-        member = _only_member(entries)
-    yield from _verified(file, member)
+        yield chunk
+    if (size, checksum) != (member.file_size, member.CRC):
+        raise DamagedArchive(file.tell())
 
 
 def _listed_entries(file: BinaryIO) -> int | None:
-    """Read from its last record how many entries an archive lists; raises TooManyMembers.
+    """Return how many entries an archive lists by its end record; raises TooManyMembers.
 
-    None where there is no such record: the standard library looks for it more patiently.
+    None if there is no such record here: the standard library searches further.
     """
+    # The end record is last but for a comment; a zip64 record and its locator are in front of it.
     end = file.seek(0, os.SEEK_END)
     file.seek(max(0, end - END_BYTES - MAX_COMMENT_BYTES - LOCATOR_BYTES - END64_BYTES))
     tail = file.read()
@@ -89,28 +100,19 @@ def _number(field: bytes) -> int:
 
 
 class _ShortReads:
-    """A file of which only short parts can be read at once, whatever its records say."""
+    """A file that refuses to read a long part at once, whatever the archive's records claim."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
 
     def read(self, size: int | None = -1) -> bytes:
-        """Read so many bytes, or the rest; raises TooManyMembers where that is too much."""
+        """Return so many bytes, or the rest; raises TooManyMembers if that is too much."""
         limit = MAX_LIST_BYTES + MAX_COMMENT_BYTES
         data = self._file.read(limit + 1 if size is None or size < 0 else min(size, limit + 1))
         if len(data) > limit:
             raise TooManyMembers(None, MAX_ENTRIES)
         return data
-
-
-@contextmanager
-def _open_archive(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
-    bounded = _ShortReads(file)
-    if not zipfile.is_zipfile(bounded):
-        raise TruncatedArchive  # the list of contents is at the end
-    with zipfile.ZipFile(bounded) as archive:
-        yield archive
 
 
 def _only_member(entries: Sequence[zipfile.ZipInfo]) -> zipfile.ZipInfo:
@@ -130,22 +132,9 @@ def _is_side_file(name: str) -> bool:
 
 
 def _is_plainly_packed(member: zipfile.ZipInfo) -> bool:
-    """Whether a member of an archive is packed in one of the two usual ways, without password."""
+    """Whether a member is packed in one of the two usual ways, without a password."""
     usual = member.compress_type in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
     return usual and not member.flag_bits & NOT_PLAIN and member.header_offset >= 0
-
-
-def _verified(file: BinaryIO, member: zipfile.ZipInfo) -> Iterator[bytes]:
-    """Expand a member; raises DamagedArchive where it is not what is declared of it."""
-    size, checksum = 0, 0
-    is_packed = member.compress_type == zipfile.ZIP_DEFLATED
-    for chunk in (_inflated if is_packed else _packed)(file, member):
-        size, checksum = size + len(chunk), zlib.crc32(chunk, checksum)
-        if size > member.file_size:
-            raise DamagedArchive(file.tell())
-        yield chunk
-    if (size, checksum) != (member.file_size, member.CRC):
-        raise DamagedArchive(file.tell())
 
 
 def _inflated(file: BinaryIO, member: zipfile.ZipInfo) -> Iterator[bytes]:
@@ -164,13 +153,15 @@ def _inflated(file: BinaryIO, member: zipfile.ZipInfo) -> Iterator[bytes]:
 
 
 def _packed(file: BinaryIO, member: zipfile.ZipInfo) -> Iterator[bytes]:
-    """Read a member as it is packed; raises EOFError."""
-    if member.header_offset > file.seek(0, os.SEEK_END):  # farther than one can seek, perhaps
+    """Yield a member as it is packed; raises EOFError or DamagedArchive."""
+    # Checked before seeking: the declared offset may be larger than the system can seek to.
+    if member.header_offset > file.seek(0, os.SEEK_END):
         raise DamagedArchive(file.tell())
     file.seek(member.header_offset)
     record = file.read(LOCAL_BYTES)
     if not record.startswith(LOCAL):
         raise DamagedArchive(file.tell())
+    # Behind the record are the name and the extra field, whose lengths it gives.
     file.seek(_number(record[26:28]) + _number(record[28:30]), os.SEEK_CUR)
     left = member.compress_size
     while left:

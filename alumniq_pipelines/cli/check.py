@@ -34,7 +34,7 @@ SEVERITY_TITLES = {
 LONG_FILE_BYTES = 20_000_000
 """What takes longer than a moment to check."""
 
-STEPS = {"decode": 0.05, "examine": 0.35, "stage": 0.5, "judge": 0.1}
+STEPS = {"decompress": 0.05, "structure": 0.35, "stage": 0.5, "check": 0.1}
 """The steps of a check, and the share that each has in its time."""
 
 

@@ -55,11 +55,11 @@ REMARKS = (
     Cause(
         "reference",
         "nation",
-        "`nation` is not a country code of ISO 3166",
+        "`nation` is not an ISO 3166-1 country code",
         17,
         356,
         "note",
-        "Send the two or three capital letters of ISO 3166-1, such as USA.",
+        "Send the two-letter or three-letter ISO 3166-1 code in capital letters, such as USA.",
     ),
 )
 

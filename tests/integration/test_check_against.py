@@ -1,4 +1,4 @@
-"""`alumniq check` with the rows of other feeds at hand: in files, or live."""
+"""`alumniq check` with the rows of other feeds: in files, or live."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -32,13 +32,13 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def check(tmp_path: Path) -> Check:
-    """Check a file of degrees; beside it stand the others."""
+    """Return a function that checks a file of degrees; the other files are beside it."""
     for name, content in (("degrees", DEGREES), ("people", PEOPLE), ("codes", CODES)):
         (tmp_path / f"{name}.csv").write_text(content, encoding="utf-8")
 
     def run(*options: str) -> Result:
-        told = ("--feed", "warehouse-degrees", "--json", *options)
-        return CliRunner().invoke(app, ["check", str(tmp_path / "degrees.csv"), *told])
+        arguments = ("--feed", "warehouse-degrees", "--json", *options)
+        return CliRunner().invoke(app, ["check", str(tmp_path / "degrees.csv"), *arguments])
 
     return run
 
@@ -53,20 +53,20 @@ def orphans(done: Result) -> Sequence[tuple[str, int]]:
     return [(warning["message"], warning["first_line"]) for warning in found["warnings"]]
 
 
-ORPHAN = ("`xid` has no partner in the feed warehouse", 3)
+ORPHAN = ("`xid` does not match any row of the feed warehouse", 3)
 
 
-def test_without_them_references_are_not_checked_and_it_is_said_how_they_would_be(
+def test_without_other_rows_references_are_not_checked_and_a_note_says_how_to(
     check: Check,
 ) -> None:
     assert notes(check()) == [
-        f"References to the feed {feed} were not checked: its rows are not at hand "
-        f"(--against {feed}=FILE, or --live CUSTOMER.ENVIRONMENT)."
+        f"References to the feed {feed} were not checked because its rows are not available here "
+        f"(use --against {feed}=FILE or --live CUSTOMER.ENVIRONMENT)."
         for feed in ("warehouse", "warehouse-lookups")
     ]
 
 
-def test_files_of_other_feeds_are_looked_up_in(check: Check, tmp_path: Path) -> None:
+def test_references_are_looked_up_in_files_of_other_feeds(check: Check, tmp_path: Path) -> None:
     people, codes = tmp_path / "people.csv", tmp_path / "codes.csv"
     options = ("--against", f"warehouse={people}", "--against", f"warehouse-lookups={codes}")
     done = check(*options)
@@ -78,21 +78,20 @@ def test_references_never_match_invalid_rows_of_another_file(check: Check, tmp_p
     people.write_text(f"{PEOPLE}002,Roe,\n001,Lee\n", encoding="utf-8")
     done = check("--against", f"warehouse={people}")
     assert notes(done)[0] == (
-        "In the file of the feed warehouse, 2 rows break its rules and are no partner."
+        "In the file for the feed warehouse, 2 rows are rejected by the rules of that feed; no "
+        "reference can match there."
     )
     assert orphans(done) == [ORPHAN]
 
 
-def test_what_is_live_of_a_customer_is_looked_up_in_as_a_load_would(
-    check: Check, tmp_path: Path
-) -> None:
+def test_references_are_looked_up_in_live_data_as_by_a_load(check: Check, tmp_path: Path) -> None:
     catalog = read_catalog(REPOSITORY / "schemas")
     warehouse = DuckDBWarehouse(Settings().warehouse_dir)
     installation = Installation(tmp_path / "iqu", catalog.feed("warehouse"), warehouse)
     installation.deliver(PEOPLE)
     installation.publish()
     done = check("--live", "iqu.qa")
-    note = "The feed warehouse-lookups has nothing live yet: references to it were not checked."
+    note = "The feed warehouse-lookups has no live data yet, so references to it were not checked."
     assert (notes(done), orphans(done)) == ([note], [ORPHAN])
     with closing(Ledger.open(Settings().ledger)) as ledger, ledger.database.reading() as trail:
         columns = audit.c.actor, audit.c.action, audit.c.subject
@@ -106,7 +105,7 @@ def test_what_is_live_of_a_customer_is_looked_up_in_as_a_load_would(
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "error"),
     [
         (("--live", "iqu"), "write CUSTOMER.ENVIRONMENT"),
         (("--live", "iqu.staging"), "write CUSTOMER.ENVIRONMENT"),
@@ -116,9 +115,9 @@ def test_what_is_live_of_a_customer_is_looked_up_in_as_a_load_would(
     ],
 )
 def test_an_unusable_reference_source_is_reported(
-    check: Check, options: Sequence[str], told: str
+    check: Check, options: Sequence[str], error: str
 ) -> None:
     done = check(*options)
     assert done.exit_code == 2
     assert done.stdout == ""
-    assert told in " ".join(done.stderr.replace("│", " ").split())
+    assert error in " ".join(done.stderr.replace("│", " ").split())

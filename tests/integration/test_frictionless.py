@@ -1,4 +1,4 @@
-"""The field maps in the hands of frictionless, which is no part of the product."""
+"""frictionless, which is not part of the product, understands the field maps."""
 
 import csv
 import io
@@ -20,7 +20,7 @@ FEEDS = list(CATALOG.feeds)
 
 
 def deliver(folder: Path) -> Path:
-    """Put the templates of all feeds into a folder, and the data package beside them."""
+    """Return a folder with the templates of all feeds and their data package."""
     for field_map in CATALOG:
         (folder / field_map.path).write_text(template(field_map, CATALOG), encoding="utf-8")
     path = folder / "datapackage.json"
@@ -29,7 +29,7 @@ def deliver(folder: Path) -> Path:
 
 
 def errors_of(package_path: Path) -> set[str]:
-    """Validate a data package: the types of all errors."""
+    """Return the types of all errors in a data package."""
     report = Package(str(package_path)).validate()
     assert not report.errors
     assert report.stats["tasks"] == len(FEEDS)

@@ -119,7 +119,7 @@ def test_warnings_and_notes_of_a_load_are_separate_from_its_errors(
     expected = ("`nation` is no country", 1_003, 7)
     remarks = (
         Cause("reference", "nation", *expected, "warning", "Send the code."),
-        file_note("Columns that are not in the field map were left out: `shoe`."),
+        file_note("Columns that are not in the field map were ignored: `shoe`."),
     )
     finish(installation, job_id, remarks=remarks)
     shown = get(client, caller, f"/loads/{job_id}").json()

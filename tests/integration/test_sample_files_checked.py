@@ -1,4 +1,4 @@
-"""The made-up files, judged as a load would judge them."""
+"""The sample files are checked as a load would check them."""
 
 from collections.abc import Mapping
 from pathlib import Path

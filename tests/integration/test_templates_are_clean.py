@@ -17,7 +17,7 @@ def test_a_template_is_loaded_without_warnings(feed: str, tmp_path: Path) -> Non
     files = {sample.name: ReferencedFile(tmp_path / sample.path, sample) for sample in CATALOG}
     for file in files.values():
         file.path.write_text(template(file.field_map, CATALOG), encoding="utf-8")
-    reference_sources = FileReferences(files, tmp_path / "partners")
+    reference_sources = FileReferences(files, tmp_path / "references")
     result = check_file(
         files[feed].path, files[feed].field_map, reference_sources=reference_sources
     )

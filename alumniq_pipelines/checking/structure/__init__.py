@@ -1,1 +1,1 @@
-"""The strict structure of delimited text (RFC 4180): proven fast, or mended row by row."""
+"""The strict structure of delimited text (RFC 4180): verified fast, or row by row."""

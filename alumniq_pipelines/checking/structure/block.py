@@ -1,9 +1,9 @@
-"""A block of delimited text taken apart with array operations, many bytes at a time.
+"""A block of delimited text, split into records with array operations, many bytes at a time.
 
-A byte is inside quotes where the number of quotes up to it is odd. With that known for every byte,
+A byte is inside quotes if the number of quotes up to it is odd. With that known for every byte,
 delimiters, ends of records and illegal quotes are logic on whole arrays: hundreds of times faster
-than stepping through the bytes, and just as exact. The arrays hold a bit for each byte of the text,
-the first in the highest bit, so that eight bytes of text take one operation.
+than a loop over the bytes, and just as exact. The arrays have one bit for each byte of the text,
+the first in the highest bit, so that one operation handles eight bytes of text.
 """
 
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ Positions = npt.NDArray[np.int64]
 
 LF, CR, HASH = 10, 13, 35
 ERROR_BEGINNINGS = np.array([int.from_bytes(error[1:3].encode()) for error in ERRORS], np.uint16)
-"""What stands behind the `#` of an error that a spreadsheet writes: two bytes, as one number."""
+"""The two bytes behind the `#` of an error that a spreadsheet writes, as one number."""
 
 
 @dataclass(frozen=True, slots=True)
 class BadQuote:
-    """A quote with an illegal neighbour: a stray one, or text at `offset` behind a closed one."""
+    """A quote with an illegal neighbor: a stray one, or text at `offset` behind a closing one."""
 
     offset: int
     is_stray: bool
@@ -34,7 +34,7 @@ class BadQuote:
 
 @dataclass(frozen=True)
 class Block:
-    """Bytes that begin where a record begins; the last record may lack its end."""
+    """Bytes that start at the start of a record; the last record may be incomplete."""
 
     text: Bytes
     delimiter: int
@@ -49,7 +49,8 @@ class Block:
         """Where an odd number of quotes has been seen, the byte itself included."""
         parity = self._quotes.copy()
         for distance in (1, 2, 4):
-            parity ^= parity >> np.uint8(distance)  # now of so many bits up to each, within a byte
+            # After it, each bit is the parity of the 2, 4, 8 bits up to it, within its byte.
+            parity ^= parity >> np.uint8(distance)
         odd = np.bitwise_xor.accumulate(parity & np.uint8(1))
         parity[1:] ^= np.negative(odd[:-1])  # an odd number before flips all bits of a byte
         return parity
@@ -80,12 +81,12 @@ class Block:
 
     @cached_property
     def ends(self) -> Positions:
-        """The places at which records end."""
+        """The offsets at which records end."""
         return self._offsets(self._ends)
 
     @cached_property
     def starts(self) -> Positions:
-        """The places at which whole records start."""
+        """The offsets at which whole records start."""
         starts = np.zeros(len(self.ends), dtype=np.int64)
         starts[1:] = self.ends[:-1] + 1
         return starts
@@ -101,13 +102,13 @@ class Block:
         return int(self.ends[-1]) + 1 if len(self.ends) else 0
 
     def lines_before(self, offset: int) -> int:
-        """Count the physical lines that end before a place."""
+        """Return how many physical lines end before an offset."""
         byte, bits = divmod(offset, 8)
         count = int(np.bitwise_count(self._line_ends[:byte]).sum())
         return count + (int(self._line_ends[byte]) >> 8 - bits).bit_count() if bits else count
 
     def lines_before_records(self, records: Positions) -> Positions:
-        """Count the physical lines that end before each of some whole records, by their places."""
+        """Return how many physical lines end before each of some whole records, given by index."""
         starts = self.starts[records]
         counts = np.bitwise_count(self._line_ends)
         before = np.cumsum(counts, dtype=np.int64) - counts
@@ -117,11 +118,12 @@ class Block:
         return lines
 
     def bad_quote(self) -> BadQuote | None:
-        """Find the first quote that stands neither at an edge of its value nor doubled in it."""
+        """Return the first quote that is neither at an edge of its value nor doubled in it."""
         fitting = self._separators | self._quotes
         if self.has_returns:
             fitting |= self._bits(CR) & ~self._inside
-        fitting[-1] |= 0xFF >> (len(self.text) - 1) % 8 + 1  # what follows the block may fit
+        # What follows the block may fit: set the bits beyond its last byte.
+        fitting[-1] |= 0xFF >> (len(self.text) - 1) % 8 + 1
         opens = self._quotes & self._inside
         bad = opens & ~_shifted_from_previous(fitting, first=0x80)
         bad |= (self._quotes ^ opens) & ~_shifted_from_next(fitting, last=1)
@@ -132,7 +134,9 @@ class Block:
         return BadQuote(offset if is_stray else offset + 1, is_stray)
 
     def widths(self) -> Positions:
-        """Count the values of each whole record."""
+        """Return the number of values of each whole record."""
+        # Separators up to each record's end, from cumulative counts by byte plus the bits within
+        # the last byte; the difference between two records is the number of values.
         counts = np.bitwise_count(self._separators)
         before = np.cumsum(counts, dtype=np.int64) - counts
         byte, bit = self.ends >> 3, (self.ends & 7).astype(np.uint8)
@@ -153,7 +157,7 @@ class Block:
         )
 
     def line_endings(self, added: int = 0) -> frozenset[str]:
-        """Name the ways in which records end, but for the last `added` ends."""
+        """Return the line endings of records, except for the last `added` ends."""
         ends = self.ends[: len(self.ends) - added]
         feeds = self.text[ends] == LF
         behind_return = (ends > 0) & (self.text[ends - 1] == CR)
@@ -161,20 +165,20 @@ class Block:
         return frozenset(kind for kind, found in endings.items() if found.any())
 
     def has_error_values(self) -> bool:
-        """Whether something begins like an error that spreadsheets write into cells."""
+        """Whether anything starts like an error that spreadsheets write into cells."""
         text = self.text
         offsets = np.flatnonzero(text[:-2] == HASH)
         pairs = text[offsets + 1].astype(np.uint16) << 8 | text[offsets + 2]
         return bool(np.isin(pairs, ERROR_BEGINNINGS).any())
 
     def copy_records(self, selected: Mask) -> Bytes:
-        """Answer the bytes of the whole records that are kept, a line feed at the end of each."""
+        """Return the bytes of the selected whole records, each with a line feed at its end."""
         text = self.text[: self.whole]
         selected_bytes = np.repeat(selected, self.sizes)
         if self.has_returns:
             text = text.copy()
             text[self.ends] = LF
-            # What is left of returns outside quotes is the first half of an end.
+            # Other returns outside quotes are the first half of CRLF: they are dropped.
             selected_bytes &= ~((text == CR) & ~self._mask(self._inside)[: self.whole])
         return text[selected_bytes]
 
@@ -189,7 +193,7 @@ class Block:
 
 
 def _shifted_from_previous(bits: Bits, first: int) -> Bits:
-    """Give every place the bit of the one before it; `first` is given to the first byte."""
+    """Return every bit at the index after its own; `first` is set in the first byte."""
     shifted: Bits = bits >> np.uint8(1)
     shifted[1:] |= bits[:-1] << np.uint8(7)
     shifted[0] |= first
@@ -197,7 +201,7 @@ def _shifted_from_previous(bits: Bits, first: int) -> Bits:
 
 
 def _shifted_from_next(bits: Bits, last: int) -> Bits:
-    """Give every place the bit of the one behind it; `last` is given to the last byte."""
+    """Return every bit at the index before its own; `last` is set in the last byte."""
     shifted: Bits = bits << np.uint8(1)
     shifted[:-1] |= bits[1:] >> np.uint8(7)
     shifted[-1] |= last

@@ -1,7 +1,7 @@
-"""Reading delimited text in blocks of whole records, refusing what cannot be told apart.
+"""Read delimited text in blocks of whole records, and refuse text whose records are ambiguous.
 
-Every block handed out is UTF-8 without NUL characters, legally quoted, and cut at the ends of
-records. What is refused is refused with its physical line.
+Every block is UTF-8 without NUL characters, legally quoted, and cut at the end of a record.
+Problems name the physical line at which they are.
 """
 
 import csv
@@ -24,10 +24,10 @@ from alumniq_pipelines.core.problems.file import (
 )
 
 BLOCK_BYTES = 1 << 18
-"""A block and the arrays made of it stay within a processor's cache."""
+"""A block and the arrays made of it fit into a processor's cache."""
 
 MAX_ROW_BYTES = 1_500_000
-"""A block more than this is still below the 2,000,000 bytes of DuckDB's reader."""
+"""Even with a block more, this is below the limit of DuckDB's reader, 2,000,000 bytes."""
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -43,7 +43,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Where a block begins: its byte, its physical line, and the number of its first record.
+    """Where a block starts: its byte, its physical line, and the number of its first record.
 
     The header is line 1 and record 0.
     """
@@ -55,22 +55,22 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class PlacedBlock:
-    """A block of whole records, and where it begins and ends."""
+    """A block of whole records, and where it starts and ends in the file."""
 
     block: Block
     begin: Mark
     end: Mark
 
     def line_endings(self) -> frozenset[str]:
-        """Name the ways in which records end in the file, which may lack its last one."""
+        """Return the line endings in the file, which may lack one after the last record."""
         missing = self.block.whole - (self.end.byte - self.begin.byte)
         return self.block.line_endings(missing)
 
 
 def read_blocks(path: Path, layout: Layout) -> Iterator[PlacedBlock]:
-    """Read a file in blocks of whole records; raises FileProblem.
+    """Yield a file in blocks of whole records; raises FileProblem.
 
-    Blank lines at the end of the file are left out.
+    Blank lines at the end of the file are ignored.
     """
     with path.open("rb", buffering=0) as file:
         begin, end = text_bounds(file)
@@ -91,7 +91,7 @@ def read_blocks(path: Path, layout: Layout) -> Iterator[PlacedBlock]:
 
 
 def read_beginning(path: Path) -> str:
-    """Read as much of a file as a header may take; raises FileProblem."""
+    """Return as much of a file as a header may take; raises FileProblem."""
     with path.open("rb") as file:
         begin, end = text_bounds(file)
         file.seek(begin)
@@ -103,7 +103,7 @@ def read_beginning(path: Path) -> str:
 
 
 def block_at(path: Path, layout: Layout, begin: Mark, end: Mark) -> Block:
-    """Read a block again that was handed out before."""
+    """Return a block that was read before, once more."""
     with path.open("rb", buffering=0) as file:
         file.seek(begin.byte)
         text = file.read(end.byte - begin.byte)
@@ -111,19 +111,19 @@ def block_at(path: Path, layout: Layout, begin: Mark, end: Mark) -> Block:
 
 
 def parse_record(record: str, delimiter: str, quote: str) -> list[str]:
-    """Take one record of a proven file apart; none for a blank line."""
+    """Return the values of one record of a verified file; none for a blank line."""
     csv.field_size_limit(MAX_ROW_BYTES)  # Python's own limit is lower than ours
     reader = csv.reader(StringIO(record, newline=""), delimiter=delimiter, quotechar=quote)
     return next(reader, [])
 
 
 def has_line_ends_inside(begin: Mark, end: Mark) -> bool:
-    """Whether values of the block between two marks hold line ends."""
+    """Whether values in the block between two marks contain line ends."""
     return end.line - begin.line != end.record - begin.record
 
 
 def text_bounds(file: BinaryIO) -> tuple[int, int]:
-    """Find where the text begins, behind a byte order mark, and ends, before final blank lines.
+    """Return where the text starts, after a byte order mark, and ends, before final blank lines.
 
     Raises EmptyFile.
     """
@@ -143,7 +143,7 @@ def text_bounds(file: BinaryIO) -> tuple[int, int]:
 
 
 def _cut_block(text: bytes, mark: Mark, layout: Layout, *, at_end: bool) -> PlacedBlock | None:
-    """Cut a block at its last whole record; None where there is none yet."""
+    """Return a block cut at its last whole record; None if there is none yet."""
     whole = _terminated(text) if at_end else _without_half_end(text)
     _refuse_nul(whole, mark)
     block = _block(whole, layout)
@@ -166,12 +166,12 @@ def _cut_block(text: bytes, mark: Mark, layout: Layout, *, at_end: bool) -> Plac
 
 
 def _terminated(text: bytes) -> bytes:
-    """Give the last record an end, which a file need not have."""
+    """Return the text with an end of the last record, which a file need not have."""
     return text if text.endswith((b"\r", b"\n")) else text + b"\n"
 
 
 def _without_half_end(text: bytes) -> bytes:
-    """Leave out a last carriage return: a line feed may follow it."""
+    """Return the text without a final carriage return: a line feed may follow it."""
     return text.removesuffix(b"\r")
 
 
@@ -180,7 +180,7 @@ def _block(text: bytes, layout: Layout) -> Block:
 
 
 def _line_of(text: bytes, offset: int) -> int:
-    """Count the line ends before a place."""
+    """Return how many lines end before an offset."""
     before = text[:offset]
     return before.count(b"\n") + before.count(b"\r") - before.count(b"\r\n")
 
@@ -192,7 +192,7 @@ def _refuse_nul(text: bytes, mark: Mark) -> None:
 
 
 def _refuse_encoding(text: bytes, mark: Mark, *, partial: bool) -> None:
-    """Refuse what is no UTF-8."""
+    """Raise NotUtf8 if the text is not UTF-8; `partial` text may end within a character."""
     if text.isascii():
         return
     try:
@@ -211,7 +211,7 @@ def _refuse_encoding(text: bytes, mark: Mark, *, partial: bool) -> None:
 
 
 def _refuse_joined(text: bytes, block: Block, mark: Mark) -> None:
-    """Refuse a byte order mark that begins a record; the header's own was left out before."""
+    """Raise FilesJoined at a byte order mark that starts a record: the file's own was skipped."""
     if text.isascii():
         return
     marked = block.text[block.starts] == BYTE_ORDER_MARK[0]
@@ -221,14 +221,14 @@ def _refuse_joined(text: bytes, block: Block, mark: Mark) -> None:
 
 
 def _likely_encoding(text: bytes) -> str:
-    """Guess by the bytes 128 to 159: letters and quotes to Windows, control codes elsewhere."""
+    """Guess by the bytes 128 to 159: Windows has letters there, Latin-1 has control codes."""
     if any(128 <= byte < 160 for byte in text):  # noqa: PLR2004 - said above
         return "Windows-1252, as Excel and many CRMs export by default"
     return "Windows-1252 or ISO 8859-1 (Latin-1)"
 
 
 def _bad_quote(block: Block, bad: BadQuote, mark: Mark) -> BrokenQuoting:
-    """Say on which line the fault is, and on which its row began."""
+    """Return the problem, with the line of the quote and the line on which its row starts."""
     row = int(np.searchsorted(block.ends, bad.offset))
     begin = int(block.ends[row - 1]) + 1 if row else 0
     line, row_line = (mark.line + block.lines_before(offset) for offset in (bad.offset, begin))

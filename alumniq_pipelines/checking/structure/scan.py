@@ -1,7 +1,7 @@
-"""Examining the structure of a file: every record is proven regular, or set apart with its line.
+"""Verify the structure of a file: every record is proven regular, or listed as irregular.
 
-A file in which all records have as many values as the header, and all end alike, is read by DuckDB
-as it is. Any other is mended first: a copy holds its regular records, and the others are listed.
+A file is read by DuckDB as it is if all records have as many values as the header and all end
+alike. Otherwise its regular records are copied to another file, and the irregular ones are listed.
 """
 
 from bisect import bisect_right
@@ -23,24 +23,24 @@ from alumniq_pipelines.checking.structure.blocks import (
 )
 from alumniq_pipelines.core.problems.file import TooManyMisshapenRows, TooManyRows
 
-MIXED_LINE_ENDS = "The lines of the file end in different ways; all were read alike."
+MIXED_LINE_ENDS = "The file mixes different line endings; all of them were accepted."
 
 MAX_ROWS = 100_000_000
 MAX_IRREGULAR = 5_000_000
-"""Rows beyond which no file is read: what is kept of each row must fit into memory."""
+"""Limits beyond which a file is refused: what is stored of each row must fit into memory."""
 
 MAX_BLANK_BYTES = 1 << 20
 
 Fraction = Callable[[float], None]
-"""Told how much of the file is done, 0 to 1."""
+"""Takes how much of the file is done, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegularText:
-    """A file of regular rows only, as DuckDB is to read it.
+    """A file of regular rows only, and how DuckDB must read it.
 
-    Its first record is the header if `has_header`; records end with a line feed or, if
-    `has_returns`, with CRLF.
+    The first record is the header if `has_header`; records end with CRLF if `has_returns`, and
+    otherwise with a line feed.
     """
 
     path: Path
@@ -51,11 +51,11 @@ class RegularText:
 
 @dataclass(frozen=True)
 class Structure:
-    """What the structure of a file is.
+    """The structure of a file.
 
-    `text` holds the regular rows, in order. `irregular` are the numbers of the other rows, counted
-    among all from 1; `values` how many values each of them has, 0 for a blank line. Where it
-    `has_error_values`, something in the file may be an error of a spreadsheet's.
+    `text` has the regular rows, in order. `irregular` are the numbers of the other rows, counted
+    from 1 among all rows, and `values` the number of values in each of them, 0 for a blank line. If
+    it `has_error_values`, something in the file may be an error value of a spreadsheet.
     """
 
     path: Path
@@ -77,12 +77,13 @@ class Structure:
         return self.rows_read - len(self.irregular)
 
     def rows_of_file(self, regular: Positions) -> Positions:
-        """Turn places among the regular rows, from 0, into numbers of rows of the file, from 1."""
+        """Return the row numbers in the file, from 1, of regular rows given by index, from 0."""
+        # Each irregular row before a regular one adds 1 to the difference between the two.
         regular_before = self.irregular - 1 - np.arange(len(self.irregular))
         return regular + 1 + np.searchsorted(regular_before, regular, side="right")
 
     def lines_of(self, rows: Iterable[int]) -> dict[int, int]:
-        """Find the physical line on which each row of the file starts."""
+        """Return the physical line on which each of some rows of the file starts."""
         records = [mark.record for mark in self.marks]
         by_block: dict[int, list[int]] = {}
         for row in rows:
@@ -99,7 +100,7 @@ class Structure:
         return lines
 
     def read_rows(self, rows: Positions) -> Iterator[tuple[int, bytes]]:
-        """Read rows of the file again, given in order: the line of each, and its text with its end.
+        """Yield rows of the file, given in order: the line of each, and its text with its end.
 
         The line is the physical one on which the row starts.
         """
@@ -117,16 +118,16 @@ class Structure:
 
 
 def assume_regular(path: Path, layout: Layout, beginning: str) -> RegularText:
-    """Take a file for regular by its beginning, until it is proven."""
+    """Return how a file is to be read if it is regular and all its lines end like the first."""
     feed, carriage_return = beginning.find("\n"), beginning.find("\r")
     has_returns = 0 <= carriage_return == feed - 1
     return RegularText(path, layout, has_header=True, has_returns=has_returns)
 
 
 def verify_regular(path: Path, layout: Layout, progress: Fraction) -> Structure | None:
-    """Prove that a file is regular; None at the first sign that it is not.
+    """Return the structure of a file that is regular; None at the first sign that it is not.
 
-    Raises FileProblem where records cannot be told apart, or are too many.
+    Raises FileProblem if records are ambiguous or too many.
     """
     size = path.stat().st_size
     marks: list[Mark] = []
@@ -142,7 +143,7 @@ def verify_regular(path: Path, layout: Layout, progress: Fraction) -> Structure 
         progress(placed.end.byte / size)
     if placed is not None:
         marks.append(placed.end)
-        # DuckDB takes final blank lines for rows where there is one column, and fails at many.
+        # DuckDB takes final blank lines for rows if there is one column, and fails at many of them.
         if size - placed.end.byte > (0 if layout.width == 1 else MAX_BLANK_BYTES):
             return None
     text = RegularText(path, layout, has_header=True, has_returns=endings == {"CRLF"})
@@ -151,9 +152,9 @@ def verify_regular(path: Path, layout: Layout, progress: Fraction) -> Structure 
 
 
 def copy_regular(path: Path, layout: Layout, regular_copy: Path, progress: Fraction) -> Structure:
-    """Set irregular records apart and copy the others, each with a line feed at its end.
+    """List the irregular records and copy the others, each with a line feed at its end.
 
-    Raises FileProblem where records cannot be told apart, or too many are irregular.
+    Raises FileProblem if records are ambiguous, or too many are irregular.
     """
     size = path.stat().st_size
     marks: list[Mark] = []
@@ -201,10 +202,10 @@ def _bounded(blocks: Iterable[PlacedBlock]) -> Iterator[PlacedBlock]:
 
 
 def _is_readable_by_duckdb(placed: PlacedBlock, endings: frozenset[str]) -> bool:
-    """Whether DuckDB can be trusted with the ends of records, which are of these kinds so far.
+    """Whether DuckDB reads the ends of records correctly, given the line endings so far.
 
-    Told that records end in line feeds, it reads any value. It cannot be told of CRLF, and takes
-    the first line end for that of all, be it inside a value.
+    With line feeds as an option, it reads any value. CRLF is no option: it takes the first line end
+    for that of all lines, even if it is inside a value.
     """
     return endings == {"LF"} or (
         endings == {"CRLF"} and not has_line_ends_inside(placed.begin, placed.end)

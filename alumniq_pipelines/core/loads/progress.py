@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 Progress = Callable[[str, float], None]
-"""Told the name of the step (`fetch`, `decode`, …) and its fraction done, 0 to 1."""
+"""Told the name of the step (`fetch`, `decompress`, …) and its fraction done, 0 to 1."""
 
 
 def ignore_progress(step: str, fraction: float) -> None:

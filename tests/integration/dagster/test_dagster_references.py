@@ -18,7 +18,10 @@ from tests.integration.dagster.conftest import TARGET, Installation
 DESIGNATIONS = replace(TARGET, feed="warehouse-designations")
 UNITS = '"list","code","description","sortOrder","isActive"\n"unit","AS","Arts","1","true"\n'
 FUNDS = '"code","name","unit"\n"01","One","AS"\n"02","Two","EN"\n"03","Three",""\n'
-ORPHAN = "`unit` has no partner in the feed warehouse-lookups (list = unit) (1 row, line 3)"
+ORPHAN = (
+    "`unit` does not match any row of the feed warehouse-lookups where `list` = unit "
+    "(1 row, line 3)"
+)
 
 
 @pytest.fixture
@@ -99,5 +102,5 @@ def test_where_nothing_is_live_to_refer_to_the_check_passes_and_says_so(
     assert load.state is LoadState.SUCCEEDED
     assert check.passed
     assert check.description == (
-        "The feed warehouse-lookups has nothing live yet: references to it were not checked."
+        "The feed warehouse-lookups has no live data yet, so references to it were not checked."
     )

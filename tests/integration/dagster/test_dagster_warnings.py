@@ -74,7 +74,7 @@ def test_the_mail_of_a_success_lists_warnings_and_notes(
         notification.notice.body
     )
     assert (
-        "\n- The file lacks columns that may be left out; they are blank: "
+        "\n- Optional columns are missing from the file; they stay blank or get their default: "
         in notification.notice.body
     )
     assert "Wilhelmina-Zzyzx" not in notification.notice.body

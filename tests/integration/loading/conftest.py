@@ -1,4 +1,4 @@
-"""A small feed to load, and the parts that a load needs."""
+"""A small feed, and what is needed to load it."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -44,7 +44,7 @@ def people() -> FieldMap:
 
 @pytest.fixture(params=["duckdb", "postgres"])
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
-    """Give a warehouse of either engine."""
+    """Return a warehouse of either engine."""
     if request.param == "duckdb":
         return DuckDBWarehouse(tmp_path / "warehouse")
     return PostgresWarehouse(request.getfixturevalue("postgres_url"))
@@ -52,7 +52,7 @@ def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
 
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[[str | bytes], Path]:
-    """Write a file as a customer delivers it."""
+    """Return a function that writes a file as a customer delivers it."""
 
     def written(content: str | bytes) -> Path:
         path = tmp_path / "people.csv"

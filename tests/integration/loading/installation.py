@@ -1,4 +1,4 @@
-"""A bucket, an archive and a warehouse, and hands to deliver files and load them."""
+"""A bucket, an archive and a warehouse, and methods to deliver and load files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from tests.integration.loading.conftest import NOW
 
 @dataclass
 class Installation:
-    """A bucket, a warehouse and room to work in; every load gets the next number."""
+    """A bucket, an archive, a warehouse and a scratch folder."""
 
     folder: Path
     people: FieldMap
@@ -89,5 +89,5 @@ class Installation:
         return result
 
     def rows(self, customer: str = "iqu") -> Sequence[tuple[object, ...]]:
-        """Ask the live version."""
+        """Return some columns of the live version."""
         return self.warehouse.query(customer, "qa", "SELECT xid, visits, born FROM people")[1]

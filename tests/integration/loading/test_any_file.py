@@ -1,4 +1,4 @@
-"""Whatever the cells of a file are, its verdict is the one of the pandera schema."""
+"""Whatever the cells of a file are, its result is the one of the pandera schema."""
 
 from collections.abc import Callable
 from pathlib import Path

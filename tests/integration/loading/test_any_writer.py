@@ -1,4 +1,4 @@
-"""The must-show: a table loads as itself however it was legally written, and never as another."""
+"""A table loads as itself however it was legally written, and never as another."""
 
 import tempfile
 from collections.abc import Callable
@@ -45,7 +45,7 @@ def published(table: Table) -> Found:
 
 
 def check_bytes(content: bytes, field_map: FieldMap) -> tuple[FileCheckResult, Found]:
-    """Judge a file, and read the rows that were accepted."""
+    """Check a file, and return the result and the accepted rows."""
     with tempfile.TemporaryDirectory() as folder:
         path, output = Path(folder, "people.csv"), Path(folder, "out.parquet")
         path.write_bytes(content)
@@ -104,7 +104,7 @@ def corrupted(draw: st.DrawFn, content: bytes, delimiter: str) -> bytes:
 
 
 def assert_refused_or_read_strictly(content: bytes, writer: Writer) -> None:
-    """See that rows are those of RFC 4180, and that every row of another width is told."""
+    """Assert that rows are those of RFC 4180, and that every row of another width is reported."""
     result, found = check_bytes(pack(content, writer.packing), people(writer.delimiter))
     if result.outcome == "unusable":
         assert result.errors

@@ -1,4 +1,4 @@
-"""Checking a file: the same judgement as a load's, without any server."""
+"""Checking a file gives the same result as a load, without any server."""
 
 import csv
 import gzip
@@ -66,16 +66,16 @@ def test_all_faults_are_found_in_one_pass_with_their_rows_and_lines(
     )
 
 
-def test_a_clash_of_keys_names_both_rows(people: FieldMap, write: Write) -> None:
+def test_a_duplicate_key_names_both_rows(people: FieldMap, write: Write) -> None:
     result = check_file(write(HEADER + '1,"a\nb",,,,\n2,b,,,,\n1,c,,,,\n1,d,,,,\n'), people)
     assert [error.message for error in result.errors] == [
-        "The key `xid` stands in row 1 (line 2) already"
+        "The key `xid` duplicates the key of row 1 (line 2)"
     ] * 2
     assert [error.line for error in result.errors] == [5, 6]
 
 
 def test_an_invalid_value_is_blank_where_its_row_is_accepted(write: Write, tmp_path: Path) -> None:
-    """DuckDB alone would take 1.5 for 2, 0x1F for 31 and infinity for the last day of 9999."""
+    """DuckDB alone reads 1.5 as 2, 0x1F as 31 and infinity as the last day of 9999."""
     field_map = FieldMap.model_validate(
         {
             "name": "t",
@@ -100,7 +100,7 @@ def test_an_invalid_value_is_blank_where_its_row_is_accepted(write: Write, tmp_p
 
 
 @pytest.mark.parametrize("key", ["primaryKey", "unique"])
-def test_what_is_no_value_repeats_none(write: Write, key: str) -> None:
+def test_an_invalid_value_is_no_duplicate(write: Write, key: str) -> None:
     column = {"name": "n", "type": "integer", "constraints": {"unique": key == "unique"}}
     schema = {"fields": [column], "primaryKey": ["n"] if key == "primaryKey" else []}
     field_map = FieldMap.model_validate({"name": "t", "path": "t.csv", "schema": schema})
@@ -135,14 +135,14 @@ def test_a_key_is_never_blank_whatever_the_severity_of_its_column(write: Write) 
     assert [(error.row, error.code) for error in result.errors] == [(1, "required")]
 
 
-def test_no_message_holds_a_cell(people: FieldMap, write: Write) -> None:
+def test_no_message_contains_the_value_of_a_cell(people: FieldMap, write: Write) -> None:
     rows = "".join(f"SECRET{n:05},SECRET,SECRET,SECRET,SECRET,SECRET\n" for n in (1, 1, 2))
     result = check_file(write(HEADER + rows + "SECRET\n"), people)
     assert result.outcome == "rejected"
     assert "SECRET" not in repr(result)
 
 
-def test_totals_stay_true_where_details_are_capped(people: FieldMap, write: Write) -> None:
+def test_totals_are_exact_where_details_are_capped(people: FieldMap, write: Write) -> None:
     bad = 3 * MAX_REJECTIONS
     result = check_file(
         write(HEADER + "".join(f"{n},Lee,x,,,\n{n},,1\n" for n in range(bad))), people
@@ -335,6 +335,6 @@ def test_duplicate_keys_are_reported_in_order_however_many_there_are(
     assert result.rows_accepted == 4
 
 
-def test_very_many_blank_lines_at_the_end_are_left_out(people: FieldMap, write: Write) -> None:
+def test_very_many_blank_lines_at_the_end_are_ignored(people: FieldMap, write: Write) -> None:
     result = check_file(write("xid,lastName\n1,Lee\n" + "\n" * 40_000_000), people)
     assert (result.outcome, result.rows_read) == ("clean", 1)

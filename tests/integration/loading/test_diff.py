@@ -1,4 +1,4 @@
-"""Accepted rows beside a live version, in DuckDB."""
+"""Accepted rows compared with a live version, in DuckDB."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,7 +40,7 @@ def compared(
     key: Sequence[str] = ("xid",),
     live_columns: Mapping[str, str] = COLUMNS,
 ) -> Changes:
-    """Stage rows, put others into a version's file, and compare the two."""
+    """Stage rows, write others to the file of a version, and compare the two."""
     with staged_beside(folder, new, live, key, live_columns) as sides:
         return compare(*sides)
 
@@ -83,7 +83,7 @@ def _fill(
 
 @settings(max_examples=15, deadline=None)
 @given(KEYED, KEYED)
-def test_rows_are_told_apart_by_their_key(
+def test_rows_are_identified_by_their_key(
     new: dict[str, tuple[str | None, int | None]], live: dict[str, tuple[str | None, int | None]]
 ) -> None:
     both = new.keys() & live.keys()
@@ -134,7 +134,7 @@ def test_a_key_of_several_columns_counts_as_a_whole(tmp_path: Path) -> None:
     assert (found.added, found.changed, found.removed, found.unchanged) == (1, 1, 1, 0)
 
 
-def test_columns_that_came_or_went_change_no_row_and_are_named(tmp_path: Path) -> None:
+def test_added_and_removed_columns_change_no_row_and_are_named(tmp_path: Path) -> None:
     found = compared(
         tmp_path,
         [("1", "a", 1)],
@@ -157,14 +157,16 @@ def test_a_column_that_changed_its_type_is_compared_as_text(tmp_path: Path) -> N
     assert (found.changed, found.unchanged, found.columns) == (1, 1, {"visits": 1})
 
 
-def test_a_key_that_the_live_version_lacks_leaves_the_multiset(tmp_path: Path) -> None:
+def test_without_the_key_in_the_live_version_rows_are_compared_as_a_multiset(
+    tmp_path: Path,
+) -> None:
     columns = {"id": "VARCHAR", "name": "VARCHAR", "visits": "BIGINT"}
     found = compared(tmp_path, [("1", "a", 1)], [("9", "a", 1)], live_columns=columns)
     assert (found.added, found.changed, found.removed, found.unchanged) == (0, 0, 0, 1)
 
 
 @pytest.mark.parametrize("rows", [[], [("1", "a", 1)]])
-def test_a_live_version_without_rows_is_no_obstacle(tmp_path: Path, rows: Rows) -> None:
+def test_a_live_version_without_rows_can_be_compared(tmp_path: Path, rows: Rows) -> None:
     found = compared(tmp_path, rows, [])
     assert (found.added, found.rows_before) == (len(rows), 0)
 
@@ -209,7 +211,7 @@ def test_keys_that_lost_their_zeros_are_found_by_those_that_are_live(
         assert list(find_lost_zeros(*sides)) == found
 
 
-def test_zeros_are_no_matter_of_keys_that_are_numbers(tmp_path: Path) -> None:
+def test_numeric_keys_lose_no_zeros(tmp_path: Path) -> None:
     columns = {"xid": "BIGINT", "name": "VARCHAR", "visits": "BIGINT"}
     with staged_beside(tmp_path, [("1", "", 0)], [(1, "", 0)], live_columns=columns) as sides:
         assert list(find_lost_zeros(*sides)) == []

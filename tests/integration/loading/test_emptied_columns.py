@@ -1,6 +1,6 @@
 """A column that had values and would have none holds the load by its name, on both engines.
 
-A misspelt column once loaded with success and took every value of the column with it.
+A load with a misspelt column once succeeded, and every value of the column was lost.
 """
 
 import re
@@ -28,7 +28,7 @@ GOOD = (
 
 @pytest.fixture
 def installation(tmp_path: Path, people: FieldMap, warehouse: Warehouse) -> Iterator[Installation]:
-    """Give an installation whose live version has values in every column but `nation`."""
+    """Return an installation whose live version has values in every column but `nation`."""
     given = Installation(tmp_path, people, warehouse)
     given.deliver(GOOD)
     given.publish()
@@ -37,14 +37,14 @@ def installation(tmp_path: Path, people: FieldMap, warehouse: Warehouse) -> Iter
 
 
 def without(name: str) -> str:
-    """Write the file without a column."""
+    """Return the file without a column."""
     index = HEADER.strip().split(",").index(name)
     rows = [line.split(",") for line in GOOD.splitlines()]
     return "".join(",".join(row[:index] + row[index + 1 :]) + "\n" for row in rows)
 
 
 def blank(name: str) -> str:
-    """Write the file with nothing in a column."""
+    """Return the file with a column blank."""
     index = HEADER.strip().split(",").index(name)
     header, *rows = [line.split(",") for line in GOOD.splitlines()]
     emptied = [",".join([*row[:index], "", *row[index + 1 :]]) for row in rows]
@@ -99,12 +99,14 @@ def test_a_senders_own_column_that_is_gone_holds_the_load_too(installation: Inst
     assert "absent" in reason
 
 
-def test_a_senders_own_column_in_other_letters_is_not_gone(installation: Installation) -> None:
+def test_a_senders_own_column_in_another_case_is_not_gone(installation: Installation) -> None:
     installation.deliver(GOOD.replace("shoe__c", "SHOE__C"))
     installation.publish(2)
 
 
-def test_a_column_that_never_had_a_value_may_be_absent_or_come(installation: Installation) -> None:
+def test_a_column_that_never_had_a_value_may_be_absent_or_appear(
+    installation: Installation,
+) -> None:
     installation.deliver(GOOD.replace("Lee", "Loe"))
     installation.publish(2)
     with_nation = [line + (",nation" if not n else ",USA") for n, line in enumerate(GOOD.split())]

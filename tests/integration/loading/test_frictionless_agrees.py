@@ -1,4 +1,4 @@
-"""Files are judged as frictionless judges them by the same field map, but for what is named here.
+"""Files are checked as frictionless checks them by the same field map, except as listed here.
 
 Each difference is shown by a file. One that generated files may have is bridged there.
 """
@@ -15,7 +15,7 @@ from alumniq_pipelines.core.feeds.column_types import ColumnType
 from tests import frictionless_bridges as bridges
 from tests.drawn_files import COLUMN_TYPES, Field, every_text_in, field_map, files
 from tests.frictionless_bridges import Differs, FaultAdjustment, FileAdjustment, texts
-from tests.frictionless_verdicts import Delivered, Fault
+from tests.frictionless_faults import Delivered, Fault
 
 ANY_TEXT: Field = {"name": "c"}
 
@@ -46,7 +46,7 @@ def content(text: str, described: Field = ANY_TEXT, **options: Any) -> Delivered
 
 
 def laxer(why: str, differs: Differs, described: Field, *shown: str) -> Difference:
-    """Make the difference that frictionless takes texts for values, and we do not."""
+    """Return the difference that frictionless accepts texts as values which we reject."""
     ours: set[Fault] = {(row, "c", "type") for row, _ in enumerate(shown, start=1)}
     file = rows(described, *((text, "x") for text in shown))
     return Difference(why, file, ours, set(), texts(differs))
@@ -54,19 +54,19 @@ def laxer(why: str, differs: Differs, described: Field, *shown: str) -> Differen
 
 DIFFERENCES = {
     "blanks around numbers": laxer(
-        "Who pads numbers may pad texts as well, where blanks count: better told than guessed.",
+        "An export that pads numbers may pad texts too, where blanks count: better rejected.",
         bridges.has_blanks_around,
         column("integer"),
         *(" 12 ", "12\n", "\u00a012"),
     ),
     "underscores in numbers": laxer(
-        "Python writes numbers so; an export that does has another meaning.",
+        "Python accepts them in numbers; in an export they mean something else.",
         bridges.has_underscores,
         column("number"),
         "1_000",
     ),
     "no finite number": laxer(
-        "One of them undoes every sum of its column.",
+        "A single one spoils every sum over its column.",
         bridges.is_not_finite,
         column("number"),
         *("NaN", "-inf", "Infinity"),
@@ -102,7 +102,7 @@ DIFFERENCES = {
         *("2024-02-09  T10:00", "2024-02-09\tT10:00", "2024-02-09 t10:00"),
     ),
     "other forms of ISO 8601": laxer(
-        "One form is enough to be told, and more may be misread.",
+        "One format is enough, and others may be misread.",
         bridges.is_another_time,
         column("datetime"),
         *("2020-01-01T00:00:00+0200", "2020-01-01x00:00:00", "2020-W01-1T10:00:00"),
@@ -139,14 +139,14 @@ DIFFERENCES = {
         texts(bridges.lacks_offset, lambda text: f"{text}Z"),
     ),
     "digits that a double does not keep": Difference(
-        "What is published is judged.",
+        "The published value is checked.",
         rows(column("number", constraints={"maximum": 0.3}), ("0.30000000000000001", "x")),
         set(),
         {(1, "c", "range")},
         texts(bridges.is_finer_than_doubles, lambda text: repr(float(text))),
     ),
     "a row of blanks": Difference(
-        "Its delimiters say that it is a row; what it lacks is told by column.",
+        "Its delimiters show that it is a row; missing values are reported by column.",
         rows(column(constraints={"required": True}), ("", "")),
         {(1, "c", "required")},
         {(1, None, "blank-row")},
@@ -178,7 +178,7 @@ DIFFERENCES = {
         adjusted=bridges.keys_as_wholes,
     ),
     "a key that is unique as well": Difference(
-        "One fault is told once.",
+        "One fault is reported once.",
         rows(column(constraints={"unique": True}), ("1", "x"), ("1", "y"), primaryKey=["c"]),
         {(2, None, "duplicate-key")},
         {(2, None, "duplicate-key"), (2, "c", "duplicate-value")},
@@ -197,7 +197,7 @@ DIFFERENCES = {
         set(),
     ),
     "names in another case": Difference(
-        "Exports change it; no two columns differ in it alone.",
+        "Exports change it, and no two columns differ only in it.",
         content("C, Other \n1,x\n", column(constraints={"required": True})),
         set(),
         {(None, None, "unmatched-header"), (None, "c", "missing-label")},
@@ -219,7 +219,7 @@ DIFFERENCES = {
         set(),
     ),
     "the header": Difference(
-        "It is the first line; frictionless guesses from the width of the rows which one it is.",
+        "It is the first line; frictionless guesses which line it is from the width of the rows.",
         content("c,other\n1,2,3,4,5,6\n1,2,3,4,5,7\n", guesses=True),
         {(1, None, "ragged-row"), (2, None, "ragged-row")},
         {(None, None, "unmatched-header")},
@@ -261,7 +261,7 @@ DIFFERENCES = {
         set(),
     ),
 }
-"""What it is called, and all about it."""
+"""The differences by name."""
 
 
 def test_every_type_is_compared() -> None:
@@ -280,7 +280,7 @@ def test_each_difference_is_one_and_is_bridged_by_itself(name: str) -> None:
 
 
 def bridged(file: Delivered, differences: Sequence[Difference]) -> set[Fault]:
-    """Say what frictionless would find if it did not differ in these ways."""
+    """Return what frictionless would find without these differences."""
     givens = [difference.given for difference in differences if difference.given]
     adjustments = [difference.adjusted for difference in differences if difference.adjusted]
     theirs = reduce(lambda changed, give: give(changed), givens, file).theirs()
@@ -298,5 +298,5 @@ def test_every_text_is_checked_alike_in_every_column(index: int, rules: dict[str
 
 @settings(derandomize=True, database=None, deadline=None, max_examples=150)
 @given(files())
-def test_but_for_the_differences_every_fault_is_found_by_both(file: Delivered) -> None:
+def test_apart_from_the_differences_both_find_every_fault(file: Delivered) -> None:
     assert file.ours() == bridged(file, list(DIFFERENCES.values()))

@@ -1,4 +1,4 @@
-"""References judged by frictionless, too: by the same field maps, in one data package."""
+"""frictionless finds the same orphans, by the same field maps in one data package."""
 
 import csv
 import json
@@ -66,9 +66,9 @@ def tables(draw: st.DrawFn) -> Mapping[FieldMap, Rows]:
 
 
 def ours(folder: Path) -> set[Orphan]:
-    """List rows that refer to nothing, with the columns of the key."""
+    """Return the rows that refer to no row, with the columns of the key."""
     files = {feed.name: ReferencedFile(folder / feed.path, feed) for feed in (PEOPLE, TERMS)}
-    reference_sources = FileReferences(files, folder / "partners")
+    reference_sources = FileReferences(files, folder / "references")
     result = check_file(folder / DEGREES.path, DEGREES, reference_sources=reference_sources)
     assert {error.code for error in result.errors} <= {"foreign-key"}
     fields = {"xid": ("xid",), None: ("year", "day")}
@@ -76,7 +76,7 @@ def ours(folder: Path) -> set[Orphan]:
 
 
 def theirs(folder: Path) -> set[Orphan]:
-    """List the same as frictionless tells it; it counts the header among the rows."""
+    """Return the same from frictionless, which counts the header as a row."""
     path = folder / "datapackage.json"
     path.write_text(json.dumps(package([PEOPLE, TERMS, DEGREES])), encoding="utf-8")
     result = Package(str(path)).validate()

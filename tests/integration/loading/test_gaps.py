@@ -1,4 +1,4 @@
-"""From a published row back to its row of the file."""
+"""The number of a published row in its file can be computed."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -47,18 +47,18 @@ WRITTEN_ROWS = """
     select sum(count) from pragma_storage_info('people')
     where column_name = 'xid' and segment_type = 'VARCHAR'
 """
-"""Counts the rows that lie in the file of a version, those that are marked as deleted too."""
+"""Counts the rows in the file of a version, including those marked as deleted."""
 
 
 def lines_of(kinds: Sequence[str]) -> str:
-    """Write a file with rows of these kinds."""
+    """Return a file with rows of these kinds."""
     lines = [WRITTEN[kind].format(number) for number, kind in enumerate(kinds, start=1)]
     return "\n".join(["xid,lastName", *lines, ""])
 
 
 @contextmanager
 def accepted(people: FieldMap, kinds: Sequence[str]) -> Iterator[AcceptedRows]:
-    """Judge a file with rows of these kinds, and lend the accepted rows."""
+    """Check a file with rows of these kinds, and yield the accepted rows."""
     with TemporaryDirectory() as folder:
         received, database = Path(folder, "people.csv"), Path(folder, "rows.duckdb")
         received.write_text(lines_of(kinds), encoding="utf-8")
@@ -71,7 +71,7 @@ def accepted(people: FieldMap, kinds: Sequence[str]) -> Iterator[AcceptedRows]:
 
 
 def good(kinds: Sequence[str]) -> list[tuple[str, int]]:
-    """List the rows that are accepted, with their numbers in the file."""
+    """Return the accepted rows, with their numbers in the file."""
     return [(f"{number:06}", number) for number, kind in enumerate(kinds, 1) if kind == "good"]
 
 
@@ -91,7 +91,7 @@ def test_every_published_row_leads_back_to_its_row_of_the_file(
 def test_where_many_rows_are_rejected_the_others_are_not_written_twice(
     people: FieldMap, tmp_path: Path
 ) -> None:
-    """DuckDB would move what is left together, at the cost of writing it all again, or twice."""
+    """By default DuckDB compacts what is left, at the cost of writing it once or twice more."""
     kinds = [*(["good", "rejected"] * 4), "good"] * 70_000
     target = Target("iqu", Environment.PRODUCTION, people.name)
     warehouse = DuckDBWarehouse(tmp_path)
@@ -117,7 +117,7 @@ def test_every_row_published_to_postgres_leads_back_to_its_row_of_the_file(
     assert found == good(kinds)
 
 
-def test_what_leads_back_goes_with_its_version(people: FieldMap, postgres_url: str) -> None:
+def test_gaps_are_removed_with_their_version(people: FieldMap, postgres_url: str) -> None:
     target = Target("iqu", Environment.PRODUCTION, people.name)
     warehouse = PostgresWarehouse(postgres_url, versions_kept=2)
     for number in (1, 2, 3, 4):

@@ -1,4 +1,4 @@
-"""Hints: what probably lies behind the faults of a file, in plain words, rejecting nothing."""
+"""Hints name the probable cause of the faults of a file, and reject nothing."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -53,7 +53,7 @@ def put(row: list[str], **values: str) -> list[str]:
 
 @pytest.fixture
 def check(accounts: FieldMap, write: Write) -> Callable[[Sequence[Sequence[str]]], FileCheckResult]:
-    """Check rows in both ways: with a table of all of them, as a load has it, and without."""
+    """Return a function that checks rows with all of them stored, as a load does, and without."""
 
     def checked(rows: Sequence[Sequence[str]]) -> FileCheckResult:
         path = write(text(rows))
@@ -81,16 +81,18 @@ def test_damage_by_a_spreadsheet_is_reported_also_where_no_rule_is_broken(check:
     assert result.outcome == "clean"
     assert result.notes == (
         (
-            "`accountNumber` holds numbers in scientific notation in 2 rows (first on line 12): a "
-            "spreadsheet has rounded them. Format the column as text before saving."
+            "`accountNumber` contains numbers in scientific notation in 2 rows (first on line "
+            "12): a spreadsheet has probably rounded them. Format the column as text before the "
+            "values are entered, then export the file again."
         ),
         (
-            "`degreeCode` holds a day and a month in 2 rows (first on line 14): a spreadsheet took "
-            "codes for dates. Format the column as text before the codes are put in."
+            "`degreeCode` contains a day and a month in 2 rows (first on line 14): a spreadsheet "
+            "has probably turned codes into dates. Format the column as text before the codes "
+            "are entered, then export the file again."
         ),
         (
-            "`note` holds error values of a spreadsheet, such as #N/A or #REF!, in 1 row (line "
-            "12): a formula failed there. Mend it, or leave the cells blank."
+            "`note` contains error values of a spreadsheet, such as #N/A or #REF!, in 1 row (line "
+            "12): a formula failed there. Correct the formula, or leave the cells blank."
         ),
     )
 
@@ -103,9 +105,9 @@ def test_damage_in_columns_of_other_types_is_reported_beside_the_broken_rule(che
     result = check(rows)
     assert result.rows_rejected == 3
     assert [note.partition(" in ")[0] for note in result.notes] == [
-        "`born` holds error values of a spreadsheet, such as #N/A or #REF!,",
-        "`visits` holds numbers",
-        "`state` holds error values of a spreadsheet, such as #N/A or #REF!,",
+        "`born` contains error values of a spreadsheet, such as #N/A or #REF!,",
+        "`visits` contains numbers",
+        "`state` contains error values of a spreadsheet, such as #N/A or #REF!,",
     ]
     assert "in 2 rows (first on line 3)" in result.notes[0]
 
@@ -117,12 +119,12 @@ def test_spreadsheet_errors_are_reported_in_extension_columns_and_searched_in_te
     document = {"name": "own", "path": "own.csv", "schema": {"fields": fields}}
     lenient = FieldMap.model_validate({**document, "alumniq": {"extensionColumns": True}})
     (own,) = check_file(write("number,rating__c\n1,#N/A\n2,\n"), lenient).notes
-    assert own.startswith("`rating__c` holds error values of a spreadsheet")
+    assert own.startswith("`rating__c` contains error values of a spreadsheet")
     (number,) = check_file(write("number\n1\n#N/A\n"), lenient).notes
-    assert number.startswith("`number` holds error values of a spreadsheet")
+    assert number.startswith("`number` contains error values of a spreadsheet")
 
 
-def test_a_sign_of_an_error_inside_a_text_is_none(check: Check) -> None:
+def test_an_error_value_inside_a_text_is_no_damage(check: Check) -> None:
     rows = [put(good(n), note="Suite #NA", accountNumber="1234E+5 and") for n in range(3)]
     assert check(rows).notes == ()
 
@@ -137,22 +139,22 @@ def test_shifted_values_are_reported_with_their_first_line(
         rows[number] = put(rows[number], visits="many") if noise else rows[number]
     right = [row if n < begin else [*row[:3], "X", *row[3:-1]] for n, row in enumerate(rows)]
     left = [row if n < begin else [*row[:3], *row[4:], ""] for n, row in enumerate(rows)]
-    for shifted, side, cause in ((right, "right", "too many"), (left, "left", "missing")):
+    for shifted, side, cause in ((right, "right", "an extra"), (left, "left", "a missing")):
         (hint, *others) = check(shifted).notes
-        assert f"values stand one column to the {side}, beginning with `state` or" in hint
-        assert hint.endswith(f"look for a value that is {cause} there.")
+        assert f"values are shifted one column to the {side}, starting at `state` or" in hint
+        assert hint.endswith(f"look for {cause} value there.")
         line = int(hint.split()[2].replace(",", ""))
         assert begin + 2 <= line <= begin + 5
         assert others == []
 
 
-def test_a_wrong_form_beside_a_column_of_the_same_type_is_no_shift(check: Check) -> None:
+def test_a_wrong_format_beside_a_column_of_the_same_type_is_no_shift(check: Check) -> None:
     rows = [put(good(number), born="5/1/1970", visits="3") for number in range(200)]
     (hint,) = check(rows).notes
     assert "column to the" not in hint
     assert hint == (
-        "Nearly all rows of the file (200 of 200) have the same fault: `born` is not a date. "
-        "There is probably one root: look at the settings of your export."
+        "Nearly all rows of the file (200 of 200) have the same problem: `born` is not a date. "
+        "There is probably a single cause: check the settings of your export."
     )
 
 
@@ -163,20 +165,20 @@ def test_one_root_cause_behind_nearly_all_rows_is_reported_once(check: Check) ->
             rows[number] = put(rows[number], isMember="Y", state="New York")
     assert check(rows).notes == (
         (
-            "From line 303 on, nearly all rows (686 of 699) have the same faults: `state` has not "
-            "the form that it must have; `isMember` is not a yes or no as the field map spells "
-            "them. There is probably one root: look at what changed there."
+            "From line 303 on, nearly all rows (686 of 699) have the same problems: `state` does "
+            "not match the required format `[A-Z]{2}`; `isMember` is not a yes or no as the field "
+            "map spells them. There is probably a single cause: check what changed there."
         ),
     )
 
 
-def test_ragged_rows_have_roots_too(check: Check) -> None:
+def test_ragged_rows_have_a_root_cause_too(check: Check) -> None:
     rows = [[*good(number), "more"] if number >= 400 else good(number) for number in range(600)]
     (hint,) = check(rows).notes
-    assert hint.startswith("From line 402 on, nearly all rows (200 of 200) have the same fault:")
+    assert hint.startswith("From line 402 on, nearly all rows (200 of 200) have the same problem:")
 
 
-def test_faults_here_and_there_have_no_root(check: Check) -> None:
+def test_scattered_faults_have_no_root_cause(check: Check) -> None:
     rows = [put(good(n), isMember="Y") if n % 2 else good(n) for n in range(1_000)]
     assert check(rows).notes == ()
     assert check([put(good(n), isMember="Y") for n in range(99)]).notes == ()

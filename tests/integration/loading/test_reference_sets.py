@@ -1,4 +1,4 @@
-"""Reference sets in a file: what pandera and the screen leave, told in plain words."""
+"""Values outside a reference set are reported in plain words."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ Write = Callable[[str | bytes], Path]
 
 
 def test_values_outside_their_reference_set_are_reported_with_advice(write: Write) -> None:
-    """The first and the last row pass the screen; the second is right, but only a library knows."""
+    """The first and last row pass the screen; only a library knows that the second is valid."""
     fields = [
         {"name": "nation", "alumniq": {"reference": "country-alpha-3"}},
         {"name": "email", "alumniq": {"reference": "email"}},
@@ -29,13 +29,13 @@ def test_values_outside_their_reference_set_are_reported_with_advice(write: Writ
     result = check_file(write("nation,email,phone\n" + "\n".join(rows) + "\n"), field_map)
     assert (result.rows_accepted, result.rows_rejected) == (4, 1)
     assert [(error.line, error.column, error.code, error.message) for error in result.errors] == [
-        (4, "nation", "reference", "`nation` is not a country code of three letters (ISO 3166)"),
+        (4, "nation", "reference", "`nation` is not a three-letter ISO 3166-1 country code"),
         (4, "email", "reference", "`email` is not an e-mail address"),
     ]
     assert [error.advice for error in result.errors] == [
-        "Send the three capital letters of ISO 3166-1, such as USA.",
+        "Send the three-letter ISO 3166-1 code in capital letters, such as USA.",
         "Send one address and nothing else, such as margaret@example.edu.",
     ]
     assert [str(remark) for remark in result.remarks] == [
-        "`phone` is not a phone number in E.164 form (1 row, line 4)"
+        "`phone` is not a phone number in E.164 format (1 row, line 4)"
     ]

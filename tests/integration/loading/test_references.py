@@ -1,4 +1,4 @@
-"""Foreign keys, judged by what is live of other feeds, on both engines."""
+"""Foreign keys are checked against the live data of other feeds, on both engines."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -58,7 +58,7 @@ def degrees(*foreign: Mapping[str, Any]) -> FieldMap:
 
 @pytest.fixture
 def deliver(tmp_path: Path, warehouse: Warehouse) -> Deliver:
-    """Give what delivers and loads a file, each with the next number."""
+    """Return a function that delivers and loads a file, each with the next number."""
     numbers = iter(range(1, 100))
 
     def write_feed_file(
@@ -76,7 +76,7 @@ def deliver(tmp_path: Path, warehouse: Warehouse) -> Deliver:
 
 
 def rejection_messages(result: Published | Rejected) -> list[tuple[int | None, str | None, str]]:
-    """List what was told of rows: line, column and message."""
+    """Return the rejections: line, column and message."""
     rejections = result.check_result.rejections
     assert {rejection.code for rejection in rejections} <= {"foreign-key"}
     return [(rejection.line, rejection.column, rejection.message) for rejection in rejections]
@@ -86,10 +86,10 @@ def test_a_row_whose_key_matches_no_live_row_is_rejected(deliver: Deliver) -> No
     deliver(PEOPLE, "xid,name\n001,Lee\n002,Roe\n")
     strict = degrees(refers("xid", "people", "xid", severity="error"))
     result = deliver(strict, "degree,xid\na,001\nb,1\nc,\nd,003\ne,002\n")
-    message = "`xid` has no partner in the feed people"
+    message = "`xid` does not match any row of the feed people"
     assert rejection_messages(result) == [(3, "xid", message), (5, "xid", message)]
     assert result.check_result.rejections[0].advice == (
-        "Send the missing rows of that feed first, or mend the value."
+        "Send the missing rows of that feed first, or correct the value."
     )
     assert isinstance(result, Rejected)
     assert result.check_result.counts.rows_rejected == 2
@@ -109,8 +109,8 @@ def test_a_reference_warning_keeps_the_row_and_is_reported(deliver: Deliver, sev
     assert result.check_result.is_clean
     (remark,) = result.check_result.remarks
     assert (remark.code, remark.severity) == ("foreign-key", severity or "warning")
-    assert str(remark) == "`xid` has no partner in the feed people (1 row, line 2)"
-    assert remark.advice == "Send the missing rows of that feed first, or mend the value."
+    assert str(remark) == "`xid` does not match any row of the feed people (1 row, line 2)"
+    assert remark.advice == "Send the missing rows of that feed first, or correct the value."
 
 
 def test_references_to_a_feed_without_live_data_are_not_checked_and_a_note_says_so(
@@ -123,8 +123,8 @@ def test_references_to_a_feed_without_live_data_are_not_checked_and_a_note_says_
     result = deliver(strict, "degree,xid,school\na,1,AS\n")
     assert isinstance(result, Published)
     assert result.check_result.notes[-2:] == (
-        "The feed people has nothing live yet: references to it were not checked.",
-        "The feed lists has nothing live yet: references to it were not checked.",
+        "The feed people has no live data yet, so references to it were not checked.",
+        "The feed lists has no live data yet, so references to it were not checked.",
     )
 
 
@@ -132,7 +132,7 @@ def test_references_never_match_another_customers_rows(deliver: Deliver) -> None
     strict = degrees(refers("xid", "people", "xid", severity="error"))
     deliver(PEOPLE, "xid\n001\n", customer="zed")
     result = deliver(strict, "degree,xid\na,001\n")
-    assert "nothing live yet" in result.check_result.notes[-1]
+    assert "no live data yet" in result.check_result.notes[-1]
     deliver(PEOPLE, "xid\n002\n")
     result = deliver(strict, "degree,xid\na,001\nb,002\n")
     assert [line for line, _, _ in rejection_messages(result)] == [2]
@@ -144,16 +144,16 @@ def test_references_never_match_another_environments_rows(
     deliver(PEOPLE, "xid\n001\n")
     elsewhere = Target("iqu", Environment.PRODUCTION, "degrees")
     found = LiveReferences(warehouse, elsewhere, tmp_path).rows_of("people", ["xid"])
-    assert getattr(found, "note", "").startswith("The feed people has nothing live")
+    assert getattr(found, "note", "").startswith("The feed people has no live data")
 
 
-def test_what_is_live_can_be_asked_for_again(
+def test_live_rows_can_be_requested_again(
     deliver: Deliver, warehouse: Warehouse, tmp_path: Path
 ) -> None:
-    """As where one feed refers to two, and one of these to the other."""
+    """It happens if one feed refers to two others, and one of these to the other."""
     result = deliver(PEOPLE, "xid\n001\n")
     assert isinstance(result, Published)
-    reference_sources = LiveReferences(warehouse, result.version.target, tmp_path / "partners")
+    reference_sources = LiveReferences(warehouse, result.version.target, tmp_path / "references")
     found = [reference_sources.rows_of("people", ["xid"]) for _ in range(2)]
     assert all(isinstance(rows, ReferencedRows) and rows.database.exists() for rows in found)
 
@@ -162,7 +162,7 @@ def test_a_code_is_looked_up_in_its_own_list(deliver: Deliver) -> None:
     deliver(LISTS, "list,code\nschool,AS\nunit,EN\n")
     listed = degrees(refers("school", "lists", "code", severity="error", where={"list": "school"}))
     result = deliver(listed, "degree,school\na,AS\nb,EN\nc,as\n")
-    message = "`school` has no partner in the feed lists (list = school)"
+    message = "`school` does not match any row of the feed lists where `list` = school"
     assert rejection_messages(result) == [(3, "school", message), (4, "school", message)]
 
 
@@ -182,7 +182,7 @@ def test_a_key_of_several_columns_refers_as_a_whole_and_with_a_blank_to_nothing(
     deliver(LISTS, "list,code\nschool,AS\nunit,EN\n")
     both = degrees(refers(["list", "school"], "lists", ["list", "code"], severity="error"))
     result = deliver(both, "degree,list,school\na,school,AS\nb,unit,AS\nc,,AS\nd,unit,\ne,,\n")
-    message = "`list` + `school` have no partner in the feed lists"
+    message = "`list` + `school` do not match any row of the feed lists"
     assert rejection_messages(result) == [(3, None, message)]
 
 
@@ -198,7 +198,7 @@ def test_types_that_differ_are_compared_as_their_text(deliver: Deliver) -> None:
     )
     rows = "a,1998,1998\nb,01998,2001\nc,2001,2002\n"
     result = deliver(by_text, f"name,class,number\n{rows}")
-    message = "`{}` has no partner in the feed years"
+    message = "`{}` does not match any row of the feed years"
     assert rejection_messages(result) == [
         (3, "class", message.format("class")),
         (4, "number", message.format("number")),
@@ -214,23 +214,24 @@ def test_a_live_version_of_an_older_field_map_may_lack_the_column(deliver: Deliv
     )
     assert isinstance(result, Published)
     assert result.check_result.notes[-1] == (
-        "`school` was not checked: what is live of the feed lists has no `list`."
+        "References from `school` were not checked: the live data of the feed lists does not have "
+        "`list` yet."
     )
 
 
 def test_a_version_that_replaces_the_live_one_meanwhile_is_not_mixed_in(
     deliver: Deliver, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was lent is one version, also where it is rolled back just then."""
+    """The rows returned are of one version, even if it is rolled back just then."""
     first = deliver(PEOPLE, "xid\n001\n")
     second = deliver(PEOPLE, "xid\n002\n")
     assert isinstance(first, Published)
     assert isinstance(second, Published)
     target, number = second.version.target, first.version.number
-    lend = type(warehouse).live_rows
+    live_rows = type(warehouse).live_rows
 
     def lent_then_rolled_back(itself: Any, wanted: Target, *rest: Any) -> LiveRows | None:
-        found = lend(itself, wanted, *rest)
+        found = live_rows(itself, wanted, *rest)
         if wanted.feed == "people":
             warehouse.make_live(target, number, NOW)
         return found
@@ -293,8 +294,9 @@ def test_rows_that_are_rejected_anyway_report_their_references_too(deliver: Deli
 def zeros(rows: int) -> str:
     many = "1 row" if rows == 1 else f"{rows} rows"
     return (
-        f"`xid` has lost leading zeros in {many}: filled up to 3 characters, they are keys of the "
-        "feed people. A spreadsheet drops zeros: format the column as text before saving."
+        f"`xid` has lost leading zeros in {many}: padded with zeros to 3 characters, the values "
+        "match keys of the feed people. Spreadsheets drop leading zeros: format the column as text "
+        "before the values are entered, then export the file again."
     )
 
 
@@ -315,22 +317,22 @@ def test_one_root_cause_is_reported_for_references_too(deliver: Deliver) -> None
     strict = degrees(refers("xid", "people", "xid", severity="error"))
     result = deliver(strict, "degree,xid\n" + "".join(f"{n},x{n}\n" for n in range(200)))
     (hint,) = result.check_result.hints
-    assert "the same fault: `xid` has no partner in the feed people." in hint
+    assert "the same problem: `xid` does not match any row of the feed people." in hint
 
 
 def test_the_rejection_report_says_what_refers_to_nothing(tmp_path: Path, write: Write) -> None:
     keys = [refers("school", "", "degree", severity="error")]
-    purpose = CheckOptions(max_remembered=10)
+    options = CheckOptions(max_remembered=10)
     content = write("degree,school\na,b\nb,\nc,z\n")
     with check_received_file(
-        content, degrees(*keys), tmp_path, purpose, DEFAULT_LIMITS, StepTimer(ignore_progress)
+        content, degrees(*keys), tmp_path, options, DEFAULT_LIMITS, StepTimer(ignore_progress)
     ) as file:
         written = write_report(file, 10, tmp_path)
     assert written
     (row,) = written.csv.read_text(encoding="utf-8").splitlines()[1:]
     assert row == (
-        "c,z,3,4,school,foreign-key,`school` has no partner in this file,"
-        '"Send the row that it refers to as well, without faults, or mend the value."'
+        "c,z,3,4,school,foreign-key,`school` does not match any accepted row of this file,"
+        '"Include the row that it refers to, free of errors, or correct the value."'
     )
 
 
@@ -351,9 +353,10 @@ def test_a_file_that_two_others_refer_to_is_checked_once(tmp_path: Path, write: 
     result = check_file(
         write("degree,school,xid\na,001,001\nb,002,001\n"),
         both,
-        reference_sources=FileReferences(files, tmp_path / "partners"),
+        reference_sources=FileReferences(files, tmp_path / "references"),
     )
     assert [(error.line, error.column) for error in result.errors] == [(3, "school")]
     assert result.notes[-1] == (
-        "In the file of the feed lists, 1 row breaks its rules and is no partner."
+        "In the file for the feed lists, 1 row is rejected by the rules of that feed; no "
+        "reference can match there."
     )

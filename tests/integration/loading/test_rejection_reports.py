@@ -1,4 +1,4 @@
-"""The rejection report: the rejected rows as they were sent, ready to be mended and sent back."""
+"""The rejection report has the rejected rows as sent, ready to be corrected and sent back."""
 
 import csv
 import logging
@@ -48,7 +48,7 @@ HEADER = "xid,LastName ,visits,born,email,nation\n"
 
 @pytest.fixture
 def report(people: FieldMap, tmp_path: Path, write: Write) -> Report:
-    """Judge a file and write its report."""
+    """Return a function that checks a file and writes its report."""
 
     def written(content: str | bytes, max_rows: int = 100) -> WrittenReport:
         found = write_rejection_report(write(content), people, tmp_path, max_rows)
@@ -61,9 +61,9 @@ def report(people: FieldMap, tmp_path: Path, write: Write) -> Report:
 def write_rejection_report(
     path: Path, field_map: FieldMap, folder: Path, max_rows: int
 ) -> WrittenReport | None:
-    purpose = CheckOptions(max_remembered=max_rows)
+    options = CheckOptions(max_remembered=max_rows)
     with check_received_file(
-        path, field_map, folder, purpose, DEFAULT_LIMITS, StepTimer(ignore_progress)
+        path, field_map, folder, options, DEFAULT_LIMITS, StepTimer(ignore_progress)
     ) as file:
         return write_report(file, max_rows, folder)
 
@@ -74,7 +74,7 @@ def rows_of(path: Path, delimiter: str = ",") -> list[list[str]]:
 
 
 def fixed(path: Path, values: Sequence[str]) -> str:
-    """Write a report anew with other values in its one row."""
+    """Return a report with other values in its only row."""
     header, row = rows_of(path)[:2]
     own = len(header) - len(REPORT_COLUMNS)
     out = StringIO()
@@ -188,7 +188,7 @@ def test_the_first_rejected_rows_of_the_file_are_listed_whatever_their_faults(
     assert len(written.summary.first) == 20
     note = openpyxl.load_workbook(written.xlsx)["Note"]["A1"].value
     assert isinstance(note, str)
-    assert note.startswith("The first 1,500 of 3,000 rejected rows")
+    assert note.startswith("This workbook contains the first 1,500 of 3,000")
 
 
 def test_a_workbook_has_text_only(report: Report) -> None:
@@ -224,7 +224,9 @@ def test_a_workbook_has_the_first_rows_and_a_note_about_the_others(report: Repor
     assert [cell.value for cell in list(book["Rejected rows"].rows)[-1]] == [
         value or None for value in csv_rows[MAX_SHEET_ROWS]
     ]
-    assert book["Note"]["A1"].value.startswith("The first 5,000 of 5,003 rejected rows are here.")
+    assert book["Note"]["A1"].value.startswith(
+        "This workbook contains the first 5,000 of 5,003 rejected rows."
+    )
 
 
 def test_a_value_longer_than_excel_takes_is_whole_in_the_csv_report(report: Report) -> None:
@@ -318,12 +320,12 @@ def loaded(people: FieldMap, folder: Path, max_rejected: int, *, dry_run: bool) 
     return load.job_id
 
 
-def test_a_repeated_key_names_the_line_of_its_first_row_also_of_one_that_was_accepted(
+def test_a_repeated_key_names_the_line_of_its_first_row_even_if_that_was_accepted(
     report: Report,
 ) -> None:
     content = HEADER + '1,"L\nee",,,,\n2,,,,,\n1,Roe,,,,\n2,Poe,,,,\n1,Doe,,,,\n'
     report_cells = [row[-6:-1] for row in rows_of(report(content, max_rows=3).csv)[1:]]
-    repeated = "The key `xid` stands in row {} (line {}) already"
+    repeated = "The key `xid` duplicates the key of row {} (line {})"
     assert report_cells == [
         ["2", "4", "lastName", "required", "`lastName` is blank"],
         ["3", "5", "xid", "duplicate-key", repeated.format(1, 2)],

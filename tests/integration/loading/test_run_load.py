@@ -48,7 +48,7 @@ def test_a_good_file_is_published_typed(installation: Installation) -> None:
     assert result.file.size_bytes == len(GOOD)
     digest = hashlib.sha256(GOOD.encode()).hexdigest()
     assert result.file.receipt.sha256 == result.version.sha256 == digest
-    steps = ["fetch", "decode", "examine", "stage", "judge", "publish"]
+    steps = ["fetch", "decompress", "structure", "stage", "check", "publish"]
     assert list(result.seconds) == steps
     assert [step for step, fraction in installation.progress_calls if fraction == 0] == steps
     assert {step for step, fraction in installation.progress_calls if fraction == 1} == set(steps)
@@ -90,8 +90,9 @@ def test_lost_zeros_are_detected_against_the_live_version_and_listed_as_hold_rea
     installation.load()
     installation.deliver(GOOD.replace("\n00", "\n"))
     hint = (
-        "`xid` has lost leading zeros in 2 rows: filled up to 3 characters, they are keys of your "
-        "live data. A spreadsheet drops zeros: format the column as text before saving."
+        "`xid` has lost leading zeros in 2 rows: padded with zeros to 3 characters, the values "
+        "match keys of your live data. Spreadsheets drop leading zeros: format the column as text "
+        "before the values are entered, then export the file again."
     )
     result = installation.hold(2, thresholds=Thresholds())
     assert result.check_result.hints == (hint,)
@@ -107,19 +108,19 @@ def test_within_the_budget_the_accepted_rows_are_published(installation: Install
 def test_rows_of_a_file_with_too_many_misshapen_rows_are_checked_but_not_stored(
     people: FieldMap, tmp_path: Path, write: Callable[[str], Path]
 ) -> None:
-    """Nothing of it can be published, so only what judging needs is worth staging."""
+    """None of it can be published, so only the columns that checks need are staged."""
     path = write(HEADER + "001,Lee,3,\n002,Roe,x,\n003,Poe\n003,Doe,,\n003,Moe,,x\n\n001,Lee,,\n")
     check_results = []
     for max_rejected, is_kept in ((1, False), (2, True)):
         folder = tmp_path / str(max_rejected)
         folder.mkdir()
-        purpose = CheckOptions(folder / "rows.duckdb", max_rejected)
+        options = CheckOptions(folder / "rows.duckdb", max_rejected)
         with check_received_file(
-            path, people, folder, purpose, DEFAULT_LIMITS, StepTimer(ignore_progress)
+            path, people, folder, options, DEFAULT_LIMITS, StepTimer(ignore_progress)
         ) as file:
             assert file.staging.stores_rows is is_kept
             if not is_kept:
-                with pytest.raises(ValueError, match="not kept"):
+                with pytest.raises(ValueError, match="not stored"):
                     file.accept(folder / "rows.duckdb", None)
         check_results.append(file.check_result)
     assert check_results[0] == check_results[1]

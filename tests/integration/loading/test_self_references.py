@@ -16,7 +16,7 @@ from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.services.file_check import FileCheckResult, check_file
 
 Write = Callable[[str | bytes], Path]
-MESSAGE = "`parent` has no partner in this file"
+MESSAGE = "`parent` does not match any accepted row of this file"
 
 
 def refers(fields: str, **rules: object) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def test_a_row_that_matches_no_referenced_row_is_reported_with_advice(write: Wri
     (error,) = result.errors
     assert (error.row, error.line, error.column, error.message) == (3, 4, "parent", MESSAGE)
     assert error.advice == (
-        "Send the row that it refers to as well, without faults, or mend the value."
+        "Include the row that it refers to, free of errors, or correct the value."
     )
 
 
@@ -89,12 +89,12 @@ def test_reference_warnings_are_checked_against_the_finally_accepted_rows(write:
     result = check_file(write("id,parent,owner\n1,9,\n2,1,\n3,,2\n4,,3\n"), both)
     assert orphans(result) == [1, 2]
     assert [str(remark) for remark in result.remarks] == [
-        "`owner` has no partner in this file (1 row, line 4)"
+        "`owner` does not match any accepted row of this file (1 row, line 4)"
     ]
 
 
 def model(rows: Sequence[tuple[str, str, str]]) -> list[tuple[int, str]]:
-    """Reject rows one by one, as the words say, until nothing changes."""
+    """Return the rejected rows, found by rejecting one after the other until nothing changes."""
     first: dict[str, int] = {}
     for index, row in enumerate(rows):
         first.setdefault(row[0], index)

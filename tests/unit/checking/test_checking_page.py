@@ -1,4 +1,4 @@
-"""The page on checking lists every code there is."""
+"""The page on checking lists every code."""
 
 import re
 from pathlib import Path
@@ -8,8 +8,8 @@ from alumniq_pipelines.core.problems import file, header, packing
 from alumniq_pipelines.core.problems.file import FileProblem
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "checking.md"
-TOLD_ELSEWHERE = {"file", "file-gone", "rows-rejected", "unusable-header"}
-"""Of the bucket and of the load; the last gathers others."""
+DOCUMENTED_ELSEWHERE = {"file", "file-gone", "rows-rejected", "unusable-header"}
+"""Problems of the bucket and of the load; the last one groups others."""
 
 
 def test_the_table_of_row_rules_is_complete() -> None:
@@ -23,4 +23,4 @@ def test_every_fault_of_a_file_is_listed() -> None:
     known = {**vars(file), **vars(header), **vars(packing)}
     kinds = [problem for problem in known.values() if isinstance(problem, type)]
     codes = {kind.code for kind in kinds if issubclass(kind, FileProblem)}
-    assert listed == codes - TOLD_ELSEWHERE
+    assert listed == codes - DOCUMENTED_ELSEWHERE

@@ -1,4 +1,4 @@
-"""Shifts are told only where several columns prove them, and nothing contradicts."""
+"""A shift is only reported if several columns prove it and nothing contradicts it."""
 
 from collections.abc import Sequence
 
@@ -20,21 +20,21 @@ VALUES = ("Lee", "1970-05-01", "7", "true", "", "x@y")
 ROW = ("Lee", "1970-05-01", "7", "true", "")
 RIGHT = ("Lee", "x", "1970-05-01", "7", "true")
 LEFT = ("Lee", "7", "true", "", "")
-ruler = ColumnShiftDetector(COLUMNS, ("", "NULL"))
+detector = ColumnShiftDetector(COLUMNS, ("", "NULL"))
 
 
 def shift_in(rows: Sequence[Row]) -> Shift | None:
-    return ruler.find_shift(len(rows), lambda numbers: [rows[number - 1] for number in numbers])
+    return detector.find_shift(len(rows), lambda numbers: [rows[number - 1] for number in numbers])
 
 
 @pytest.mark.parametrize(("row", "row_shift"), [(ROW, 0), (RIGHT, 1), (LEFT, -1), (ROW[:4], None)])
 def test_a_row_shows_which_columns_its_values_fit(row: Row, row_shift: int | None) -> None:
-    assert ruler.row_shift(row) == row_shift
+    assert detector.row_shift(row) == row_shift
 
 
 @pytest.mark.parametrize("row", [("Lee", "", "", "", ""), ("Lee", "NULL", "NULL", "NULL", "a")])
 def test_blanks_are_no_evidence(row: Row) -> None:
-    assert ruler.row_shift(row) is None
+    assert detector.row_shift(row) is None
 
 
 @pytest.mark.parametrize(("row", "step", "index"), [(RIGHT, 1, 1), (LEFT, -1, 1)])
@@ -59,7 +59,7 @@ def test_the_first_shifted_row_is_found(
         [("Lee", "x", "1970-05-01", "seven", "true")] * 100,
         [("Lee",)] * 100,
     ],
-    ids=["none", "few", "ended", "mixed", "a form", "one column", "contradicted", "ragged"],
+    ids=["none", "few", "ended", "mixed", "a format", "one column", "contradicted", "ragged"],
 )
 def test_what_does_not_last_or_is_not_proven_is_no_shift(rows: Sequence[Row]) -> None:
     assert shift_in(rows) is None
@@ -68,7 +68,7 @@ def test_what_does_not_last_or_is_not_proven_is_no_shift(rows: Sequence[Row]) ->
 @given(st.lists(st.lists(st.sampled_from(VALUES), min_size=4, max_size=6), min_size=1, max_size=60))
 def test_any_rows_are_read(rows: list[list[str]]) -> None:
     found = shift_in(rows)
-    assert found is None or ruler.row_shift(rows[found.row - 1]) == found.step
+    assert found is None or detector.row_shift(rows[found.row - 1]) == found.step
 
 
 @given(
@@ -78,7 +78,7 @@ def test_rows_without_faults_show_no_shift(rows: list[Row]) -> None:
     assert shift_in(rows) is None
 
 
-def test_a_wrong_form_among_right_ones_is_no_shift() -> None:
+def test_a_wrong_format_among_right_ones_is_no_shift() -> None:
     names = ("begins", "ends", "closes", "opens")
     dates = ColumnShiftDetector([Column(name=name, type="date") for name in names], ("",))
     rows = [("1/5/1970", "1970-06-01", "", "1970-07-01")] * 100

@@ -1,4 +1,4 @@
-"""Decoding a received file by what it holds, whatever its name is."""
+"""A received file is decompressed by its content, whatever its name is."""
 
 import bz2
 import gzip
@@ -44,7 +44,7 @@ def decoded(folder: Path, content: bytes, limits: Limits = DEFAULT_LIMITS) -> De
 
 
 def framed(content: bytes, **options: int) -> bytes:
-    """Compress by zstd, with a checksum as the command does."""
+    """Compress with zstd, with a checksum as the command does."""
     chosen: dict[int, int] = {zstd.CompressionParameter.checksum_flag: 1}
     chosen |= {zstd.CompressionParameter[name]: value for name, value in options.items()}
     return zstd.compress(content, options=chosen)
@@ -161,10 +161,10 @@ def test_a_protected_archive_is_refused(tmp_path: Path) -> None:
         decoded(tmp_path, bytes(content))
 
 
-def test_a_bomb_is_known_by_what_was_read_of_it_so_far(
+def test_a_bomb_is_detected_by_what_was_read_so_far(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of 15 MB that stood for 10.5 GB, 3.1 GB were written: 200 times the whole of it."""
+    """Once 3.1 GB were written of 15 MB that expand to 10.5 GB: 200 times its whole size."""
     monkeypatch.setattr(decompress, "RATIO_COUNTS_FROM", 2 << 20)
     for pack in (gzip.compress, framed, lambda text: zipped(("a.csv", text))):
         with pytest.raises(ExpandsTooFar):
@@ -172,7 +172,7 @@ def test_a_bomb_is_known_by_what_was_read_of_it_so_far(
         assert (tmp_path / "decoded").stat().st_size <= 6 << 20
 
 
-def test_a_bomb_behind_what_hardly_packs_is_not_given_its_room(
+def test_a_bomb_behind_data_that_hardly_packs_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decompress, "RATIO_COUNTS_FROM", 2 << 20)
@@ -183,10 +183,10 @@ def test_a_bomb_behind_what_hardly_packs_is_not_given_its_room(
     assert (tmp_path / "decoded").stat().st_size <= 20 << 20
 
 
-def test_one_row_over_and_over_is_known_by_its_lines(
+def test_one_row_repeated_over_and_over_is_detected_by_its_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Packed in haste, it takes as much as blank columns do: no ratio could tell the two apart."""
+    """Packed at the lowest level it takes as much as blank columns: no ratio separates the two."""
     monkeypatch.setattr(decompress, "RATIO_COUNTS_FROM", 1 << 20)
     monkeypatch.setattr(decompress, "WINDOW_BYTES", 4 << 20)
     row = ",".join(f'"{offset * 7919}"' for offset in range(30)).encode() + b"\n"
@@ -197,10 +197,10 @@ def test_one_row_over_and_over_is_known_by_its_lines(
     assert (tmp_path / "decoded").stat().st_size <= 6 << 20
 
 
-def test_what_packs_very_well_throughout_is_let_pass(
+def test_data_that_packs_very_well_throughout_is_accepted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Blank columns and texts filled up with blanks: a hundred times smaller, and no bomb."""
+    """Blank columns and texts padded with blanks: a hundred times smaller, and no bomb."""
     monkeypatch.setattr(decompress, "RATIO_COUNTS_FROM", 1 << 20)
     monkeypatch.setattr(decompress, "WINDOW_BYTES", 4 << 20)
     row = '","'.join(name.ljust(60) for name in ("Lee", "Ann", "Dayton", "OH"))

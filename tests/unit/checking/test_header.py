@@ -1,4 +1,4 @@
-"""The header line: found, matched by name, and told of when it does not fit."""
+"""The header line is found and matched by name, and every fault of it is reported."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ def test_columns_are_found_in_any_order() -> None:
     assert header.notes == ()
 
 
-def test_a_spelling_that_matches_all_the_same_is_noted() -> None:
+def test_a_different_spelling_that_matches_is_noted() -> None:
     header = read_header(" XID ,last_name,\ufefffirstName\n", field_map())
     assert header.sources == {"xid": 0, "lastName": 1, "firstName": 2}
     [note] = header.notes
@@ -72,7 +72,7 @@ def test_a_spelling_that_matches_all_the_same_is_noted() -> None:
         '"XID "," First_Name","LAST.NAME"',
     ],
 )
-def test_names_match_beyond_case_blanks_and_marks(line: str) -> None:
+def test_names_match_regardless_of_case_blanks_and_punctuation(line: str) -> None:
     header = read_header(f"{line}\n", field_map(unknown_columns="reject"))
     assert header.sources == {"xid": 0, "firstName": 1, "lastName": 2}
 
@@ -81,7 +81,10 @@ def test_an_optional_column_may_be_absent_with_a_note() -> None:
     header = read_header("xid,lastName\n", field_map())
     assert set(header.sources) == {"xid", "lastName"}
     assert header.notes == (
-        "The file lacks columns that may be left out; they are blank: firstName.",
+        (
+            "Optional columns are missing from the file; they stay blank or get their default: "
+            "firstName."
+        ),
     )
 
 
@@ -118,7 +121,7 @@ def test_a_misspelt_column_refuses_the_file_whatever_becomes_of_unknown_ones(pol
     assert "`firstName`" in message
 
 
-def test_a_column_close_to_one_that_the_file_has_is_left_out_as_before() -> None:
+def test_a_column_close_to_one_that_the_file_has_is_ignored() -> None:
     header = read_header("xid,lastName,firstName,firstNmae\n", field_map())
     assert set(header.sources) == {"xid", "lastName", "firstName"}
 
@@ -142,7 +145,7 @@ def test_a_problem_with_one_fault_is_one_line() -> None:
 
 
 @pytest.mark.parametrize(("policy", "notes"), [("ignore", 0), ("warn", 1)])
-def test_unknown_columns_are_left_out_by_policy(policy: str, notes: int) -> None:
+def test_unknown_columns_are_ignored_by_policy(policy: str, notes: int) -> None:
     header = read_header("xid,shoe,firstName,lastName,\n", field_map(unknown_columns=policy))
     assert (header.width, len(header.notes)) == (5, notes)
     assert set(header.sources) == {"xid", "firstName", "lastName"}
@@ -183,7 +186,7 @@ def test_a_first_line_of_data_is_never_repeated() -> None:
     assert "SECRET" not in str(refused.value)
 
 
-def test_a_header_further_down_is_pointed_at() -> None:
+def test_a_header_further_down_is_pointed_out() -> None:
     with pytest.raises(NoHeader) as refused:
         read_header("Export of today\n\nxid,firstName,lastName\n1,a,b\n", field_map())
     assert "Line 3 looks like the header" in str(refused.value)
@@ -194,7 +197,11 @@ def test_a_header_further_down_is_pointed_at() -> None:
     st.sampled_from(",|\t"),
     st.booleans(),
 )
-def test_the_delimiter_is_known_by_the_names(delimiter: str, own: str, quotes: bool) -> None:  # noqa: FBT001 - drawn
+def test_the_delimiter_is_detected_by_the_column_names(
+    delimiter: str,
+    own: str,
+    quotes: bool,  # noqa: FBT001 - drawn
+) -> None:
     names = ("xid", "firstName", "lastName")
     text = delimiter.join(f'"{name}"' if quotes else name for name in names)
     header = read_header(text, field_map(delimiter=own))
@@ -202,8 +209,8 @@ def test_the_delimiter_is_known_by_the_names(delimiter: str, own: str, quotes: b
     assert len(header.notes) == (delimiter != own)
 
 
-def test_another_delimiter_is_believed_where_it_parts_two_names() -> None:
-    """In `xid 1`, a line end was lost."""
+def test_another_delimiter_is_accepted_only_if_it_separates_two_names() -> None:
+    """In `xid 1`, a line end is missing."""
     with pytest.raises(NoHeader):
         read_header("xid 1\n2 x\n", only_xid())
     header = read_header("xid|shoe__c\n", only_xid(extension_columns=True))

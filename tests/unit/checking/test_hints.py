@@ -1,4 +1,4 @@
-"""Hints are told in plain words, and only of what lasts."""
+"""Hints are plain sentences, and only on problems that last to the end of the file."""
 
 import pytest
 
@@ -23,11 +23,11 @@ def test_every_damage_has_a_description(damage: Damage) -> None:
     ("count", "first_row", "roots"),
     [(1_000, 1, 1), (900, 1, 1), (899, 1, 0), (100, 901, 1), (99, 902, 0)],
 )
-def test_a_fault_has_a_root_where_it_lasts(count: int, first_row: int, roots: int) -> None:
+def test_a_lasting_problem_has_a_root_cause(count: int, first_row: int, roots: int) -> None:
     assert len(group_by_root_cause([found("a", count, first_row)], 1_000)) == roots
 
 
-def test_faults_that_begin_together_have_one_root() -> None:
+def test_problems_that_begin_together_have_one_root_cause() -> None:
     faults = [found("late", 480, 505), found("b", 950, 3), found("a", 1_000, 1), found("x", 5, 1)]
     groups = group_by_root_cause(faults, 1_000)
     assert [[fault.violation.column_name for fault in group] for group in groups] == [
@@ -36,7 +36,7 @@ def test_faults_that_begin_together_have_one_root() -> None:
     ]
 
 
-def test_many_faults_of_one_root_are_not_all_named() -> None:
+def test_of_many_problems_with_one_root_cause_only_the_first_are_listed() -> None:
     group = [found(f"c{index}", 1_000, 1) for index in range(8)]
     hint = root_cause_hint(group, 1_000, {1: 2})
     assert "`c4` is blank; and 3 more." in hint

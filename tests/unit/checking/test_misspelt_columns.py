@@ -1,4 +1,4 @@
-"""Misspelt columns: every single wrong letter is one, and no header of another database is."""
+"""Every single wrong letter is a misspelling, and no header of another database is one."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Tallies keep true totals and the first particulars, and their words hold no cell."""
+"""A tally has exact totals and the first details, and its messages contain no cell values."""
 
 from collections.abc import Iterable, Mapping
 
@@ -41,7 +41,7 @@ def test_rejections_come_in_the_order_of_the_file_whatever_was_checked_first() -
         (9, 10, "required"),
         (12, 13, "required"),
     ]
-    assert result.rejections[1].message == "The row has 2 values where the header has 3 columns"
+    assert result.rejections[1].message == "The row has 2 values, but the header has 3 columns"
     assert [(cause.count, cause.first_line) for cause in result.causes] == [(3, 6), (1, 8)]
 
 
@@ -104,12 +104,12 @@ def test_no_violations_give_no_messages() -> None:
     assert check_result(tally).causes == ()
 
 
-def test_a_key_of_several_columns_is_about_none_of_them_alone() -> None:
+def test_a_key_of_several_columns_names_no_single_column() -> None:
     tally = Tally()
     tally.add(Violation(Rule.PRIMARY_KEY, key=("a", "b")), [RowViolation(8, 2)], 1)
     (rejection,) = check_result(tally, 1).rejections
     assert rejection.column is None
-    assert rejection.message == "The key `a` + `b` stands in row 2 (line 3) already"
+    assert rejection.message == "The key `a` + `b` duplicates the key of row 2 (line 3)"
 
 
 @pytest.mark.parametrize("rule", [Rule.REQUIRED, *CELL_RULES])

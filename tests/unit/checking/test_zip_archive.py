@@ -1,4 +1,4 @@
-"""Zip archives: no record of one is trusted, and the file in it is read whole or refused."""
+"""No record of a zip archive is trusted, and the file in it is read whole or refused."""
 
 import struct
 import tracemalloc
@@ -34,7 +34,7 @@ def test_side_files_of_a_desktop_are_no_members(tmp_path: Path, side_files: Sequ
 
 
 def listed(entries: int, *, said: int, said64: int | None = None) -> bytes:
-    """Write an archive of so many empty files, whose last record says that there are others."""
+    """Return an archive of so many empty files, whose end record claims another number."""
     entry = struct.pack("<4s4H2H3L5H2L", b"PK\1\2", 20, 20, 0, 0, 0, 0, 0, 0, 0, 1, *[0] * 6) + b"a"
     local = struct.pack("<4s5H3L2H", b"PK\3\4", 20, *[0] * 7, 1, 0) + b"a"
     size = entries * len(entry)
@@ -73,7 +73,7 @@ def test_an_archive_of_many_entries_is_refused_before_they_take_memory(
 
 
 def declared(content: bytes, field: int, value: int, *, size: int = 4) -> bytes:
-    """Change what the list of contents says of the only file, in so many bytes at a place."""
+    """Change so many bytes at an offset in the list of contents, for the only file."""
     offset = content.index(b"PK\x01\x02") + field
     return content[:offset] + value.to_bytes(size, "little") + content[offset + size :]
 
@@ -86,7 +86,7 @@ CRC_FIELD, PACKED_FIELD, SIZE_FIELD, OFFSET_FIELD = 16, 20, 24, 42
 def test_a_member_of_another_size_than_declared_is_damaged(
     tmp_path: Path, method: int, size: int
 ) -> None:
-    """A checksum of the shorter text made the standard library cut it off without a word."""
+    """With a checksum of the shorter text, the standard library cuts it off without an error."""
     content = declared(zipped(("a.csv", TEXT), method=method), SIZE_FIELD, size)
     for checksum in (zlib.crc32(TEXT), zlib.crc32(TEXT[:size])):
         with pytest.raises(DamagedArchive):
@@ -124,7 +124,7 @@ def test_text_behind_other_data_is_found_by_the_list_of_contents(tmp_path: Path)
 )
 @given(st.data())
 def test_no_record_of_an_archive_is_trusted(tmp_path: Path, data: st.DataObject) -> None:
-    """The last record and the list of contents, with any numbers in them."""
+    """Neither the end record nor the list of contents, whatever numbers they have."""
     method = data.draw(st.sampled_from([zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED]))
     content = bytearray(zipped(("a.csv", TEXT), method=method))
     begin = content.index(b"PK\x01\x02")

@@ -34,12 +34,12 @@ WIDTH = 2
 HEADER = "a,b\n"
 
 
-def examined(folder: Path, content: bytes, width: int = WIDTH, delimiter: str = ",") -> Structure:
+def scanned(folder: Path, content: bytes, width: int = WIDTH, delimiter: str = ",") -> Structure:
     path = folder / "file.csv"
     path.write_bytes(content)
     layout = Layout(delimiter, '"', width)
     proven = verify_regular(path, layout, ignore_progress)
-    repaired = copy_regular(path, layout, folder / "mended.csv", ignore_progress)
+    repaired = copy_regular(path, layout, folder / "regular.csv", ignore_progress)
     if proven is None:
         return repaired
     assert proven.text == assume_regular(path, layout, content.decode())
@@ -53,14 +53,14 @@ def ignore_progress(fraction: float) -> None:
 
 
 def regular_rows(structure: Structure) -> list[list[str]]:
-    """Read what DuckDB is given."""
+    """Return the rows that DuckDB reads."""
     text = structure.text.path.read_bytes().decode("utf-8-sig").rstrip("\r\n")
     rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     return rows[1:] if structure.text.has_header else rows
 
 
 def python_reading(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Read with Python: the physical line on which each record starts, and its values."""
+    """Return what Python reads: the physical line of each record, and its values."""
     reader = csv.reader(io.StringIO(text.rstrip("\r\n") + "\n", newline=""), strict=True)
     line = 1
     for row in reader:
@@ -89,7 +89,7 @@ PIECES = st.lists(
 @example("\n\n1,2\n\n")
 def test_whatever_is_accepted_reads_as_python_reads_it_strictly(tmp_path: Path, text: str) -> None:
     try:
-        structure = examined(tmp_path, (HEADER + text).encode())
+        structure = scanned(tmp_path, (HEADER + text).encode())
     except BrokenQuoting as problem:
         assert_python_agrees(HEADER + text, problem)
         return
@@ -109,7 +109,7 @@ def test_whatever_is_accepted_reads_as_python_reads_it_strictly(tmp_path: Path, 
 
 
 def assert_python_agrees(text: str, problem: BrokenQuoting) -> None:
-    """Python refuses it too, or takes a stray quote literally: then the line holds one."""
+    """Assert that Python refuses it too, or takes a stray quote literally on that line."""
     read = []
     try:
         for _line, row in python_reading(text):
@@ -137,7 +137,7 @@ def test_a_misplaced_quote_is_refused_at_its_physical_line(
     tmp_path: Path, text: str, line: int
 ) -> None:
     with pytest.raises(BrokenQuoting) as refused:
-        examined(tmp_path, (HEADER + text).encode())
+        scanned(tmp_path, (HEADER + text).encode())
     assert refused.value.line == line
 
 
@@ -145,35 +145,35 @@ def test_a_misplaced_quote_is_refused_at_its_physical_line(
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_files_load_the_same_whatever_ends_their_lines(tmp_path: Path, end: str) -> None:
     text = 'a,b\n1,"x\n\ny"\n"2",\n'.replace("\n", end)
-    structure = examined(tmp_path, text.encode())
+    structure = scanned(tmp_path, text.encode())
     assert regular_rows(structure) == [["1", f"x{end}{end}y"], ["2", ""]]
     assert structure.lines_of([1, 2]) == {1: 2, 2: 5}
     assert not structure.notes
 
 
 @pytest.mark.usefixtures("block_bytes")
-def test_mixed_line_ends_are_read_alike_and_noted(tmp_path: Path) -> None:
-    structure = examined(tmp_path, b"a,b\n1,2\r\n3,4\r5,6")
+def test_mixed_line_endings_are_accepted_and_noted(tmp_path: Path) -> None:
+    structure = scanned(tmp_path, b"a,b\n1,2\r\n3,4\r5,6")
     assert regular_rows(structure) == [["1", "2"], ["3", "4"], ["5", "6"]]
     assert structure.notes
 
 
 def test_a_regular_file_is_not_copied(tmp_path: Path) -> None:
-    structure = examined(tmp_path, b"a,b\r\n1,2\r\n3,4")
+    structure = scanned(tmp_path, b"a,b\r\n1,2\r\n3,4")
     assert structure.text.path == tmp_path / "file.csv"
 
 
 @pytest.mark.usefixtures("block_bytes")
 def test_an_extra_empty_value_makes_a_row_ragged(tmp_path: Path) -> None:
-    structure = examined(tmp_path, b"a,b\n1,2,\n3,4\n5\n")
+    structure = scanned(tmp_path, b"a,b\n1,2,\n3,4\n5\n")
     assert structure.irregular.tolist() == [1, 3]
     assert structure.values.tolist() == [3, 1]
     assert structure.rows_of_file(structure.irregular[:0]).tolist() == []
 
 
 @pytest.mark.usefixtures("block_bytes")
-def test_blank_lines_are_irregular_inside_and_left_out_at_the_end(tmp_path: Path) -> None:
-    structure = examined(tmp_path, b"a\n1\n\n2\n\n\r\n\n", width=1)
+def test_blank_lines_are_irregular_inside_and_ignored_at_the_end(tmp_path: Path) -> None:
+    structure = scanned(tmp_path, b"a\n1\n\n2\n\n\r\n\n", width=1)
     assert structure.rows_read == 3
     assert structure.irregular.tolist() == [2]
     assert structure.values.tolist() == [0]
@@ -182,7 +182,7 @@ def test_blank_lines_are_irregular_inside_and_left_out_at_the_end(tmp_path: Path
 @pytest.mark.usefixtures("block_bytes")
 def test_characters_that_are_not_utf8_are_located(tmp_path: Path) -> None:
     with pytest.raises(NotUtf8) as refused:
-        examined(tmp_path, b'a,b\n1,"x\ny"\n2,M\xc3\xbcl M\xfcller\n')
+        scanned(tmp_path, b'a,b\n1,"x\ny"\n2,M\xc3\xbcl M\xfcller\n')
     assert refused.value.line == 4
     assert "byte 21" in refused.value.detail
     assert "character 8" in refused.value.detail
@@ -191,21 +191,21 @@ def test_characters_that_are_not_utf8_are_located(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("block_bytes")
 def test_a_nul_character_is_located(tmp_path: Path) -> None:
     with pytest.raises(NulCharacter) as refused:
-        examined(tmp_path, b"a,b\n1,2\n3,\x004\n")
+        scanned(tmp_path, b"a,b\n1,2\n3,\x004\n")
     assert refused.value.line == 3
 
 
 @pytest.mark.usefixtures("block_bytes")
 def test_joined_files_are_refused_at_the_second_byte_order_mark(tmp_path: Path) -> None:
     with pytest.raises(FilesJoined) as refused:
-        examined(tmp_path, b"\xef\xbb\xbfa,b\n1,2\n\xef\xbb\xbfa,b\n3,4\n")
+        scanned(tmp_path, b"\xef\xbb\xbfa,b\n1,2\n\xef\xbb\xbfa,b\n3,4\n")
     assert refused.value.line == 3
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\r\n\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n"])
 def test_a_file_of_nothing_is_empty(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(EmptyFile):
-        examined(tmp_path, content)
+        scanned(tmp_path, content)
 
 
 def test_an_endless_row_is_refused_without_reading_it_whole(
@@ -214,16 +214,16 @@ def test_an_endless_row_is_refused_without_reading_it_whole(
     monkeypatch.setattr(blocks, "MAX_ROW_BYTES", 100)
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 64)
     with pytest.raises(RowTooLong) as refused:
-        examined(tmp_path, b'a,b\n1,2\n3,"' + b"x\n" * 500)
+        scanned(tmp_path, b'a,b\n1,2\n3,"' + b"x\n" * 500)
     assert refused.value.line == 3
 
 
 @pytest.mark.usefixtures("block_bytes")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.binary(max_size=40))
-def test_any_bytes_are_examined_or_refused(tmp_path: Path, content: bytes) -> None:
+def test_any_bytes_are_verified_or_refused(tmp_path: Path, content: bytes) -> None:
     try:
-        structure = examined(tmp_path, content)
+        structure = scanned(tmp_path, content)
     except FileProblem:
         return
     assert structure.rows + len(structure.irregular) == structure.rows_read
@@ -231,7 +231,7 @@ def test_any_bytes_are_examined_or_refused(tmp_path: Path, content: bytes) -> No
 
 @pytest.mark.usefixtures("block_bytes")
 def test_a_byte_order_mark_inside_a_value_is_text(tmp_path: Path) -> None:
-    structure = examined(tmp_path, 'a,b\n1,"x\n\ufeffy"\n\u20ac,\ufeff2\n'.encode())
+    structure = scanned(tmp_path, 'a,b\n1,"x\n\ufeffy"\n\u20ac,\ufeff2\n'.encode())
     assert regular_rows(structure) == [["1", "x\n\ufeffy"], ["\u20ac", "\ufeff2"]]
 
 
@@ -242,9 +242,9 @@ def test_misshapen_rows_are_stored_up_to_a_limit(
 ) -> None:
     monkeypatch.setattr(scan, "MAX_IRREGULAR", 4)
     content = ("a,b,c\n1,2,3\n" + 4 * f"{row}\n" + "1,2,3\n").encode()
-    assert len(examined(tmp_path, content, width=3).irregular) == 4
+    assert len(scanned(tmp_path, content, width=3).irregular) == 4
     with pytest.raises(TooManyMisshapenRows) as refused:
-        examined(tmp_path, content + f"{row}\n1,2,3\n".encode(), width=3)
+        scanned(tmp_path, content + f"{row}\n1,2,3\n".encode(), width=3)
     assert refused.value.line is not None
 
 
@@ -252,7 +252,7 @@ def test_misshapen_rows_are_stored_up_to_a_limit(
 def test_rows_are_read_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scan, "MAX_ROWS", 5)
     content = b"a,b,c\n" + b"1,2,3\n" * 5
-    assert examined(tmp_path, content, width=3).rows_read == 5
+    assert scanned(tmp_path, content, width=3).rows_read == 5
     for more in (b"1,2,3\n", b"1,2\n"):
         with pytest.raises(TooManyRows):
-            examined(tmp_path, content + more, width=3)
+            scanned(tmp_path, content + more, width=3)

@@ -115,7 +115,9 @@ def test_the_example_of_the_field_map_is_preferred_to_ours() -> None:
     column = Column.model_validate(
         {"name": "nation", "example": "CAN", "alumniq": {"reference": "country"}}
     )
-    assert advice_of(Rule.REFERENCE, column).endswith("of ISO 3166-1, such as CAN.")
+    assert advice_of(Rule.REFERENCE, column).endswith(
+        "ISO 3166-1 code in capital letters, such as CAN."
+    )
 
 
 LABELS = st.lists(st.text("aZ0", min_size=1, max_size=5), min_size=1, max_size=3).map("-".join)

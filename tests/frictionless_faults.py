@@ -1,4 +1,4 @@
-"""A delivered file checked by us and by frictionless, by the same descriptor: faults by row."""
+"""The faults that we and frictionless find in a file, by the same descriptor."""
 
 import csv
 import re
@@ -26,7 +26,8 @@ CODES = {
     "minimum": "range",
     "maximum": "range",
 }
-"""What frictionless calls its errors and constraints, where we call them otherwise."""
+"""Our codes for frictionless's errors and constraints, if they differ."""
+
 OF_ROWS = {"duplicate-key", "blank-row", "extra-cell", "missing-cell"}
 
 
@@ -34,8 +35,8 @@ OF_ROWS = {"duplicate-key", "blank-row", "extra-cell", "missing-cell"}
 class Delivered:
     """A file before it is written: its header, and its rows; a row of no values is a blank line.
 
-    Or its `content` as it is. Where frictionless `guesses`, it finds out for itself which line is
-    the header, and whether blanks behind delimiters are meant: the descriptor does not say so.
+    Or its `content` as it is. If frictionless `guesses`, it finds out by itself which line is the
+    header, and whether blanks behind delimiters count: the descriptor does not say so.
     """
 
     field_map: FieldMap
@@ -46,18 +47,18 @@ class Delivered:
     guesses: bool = False
 
     def ours(self) -> set[Fault]:
-        """Check it as a load would."""
+        """Return the faults that a load would find."""
         with tempfile.TemporaryDirectory() as folder:
             return our_faults(self.field_map, self.write_file(Path(folder)))
 
     def theirs(self) -> set[Fault]:
-        """Let frictionless check it."""
+        """Return the faults that frictionless finds."""
         with tempfile.TemporaryDirectory() as folder:
             path = self.write_file(Path(folder))
             return their_faults(self.field_map, path, guesses=self.guesses)
 
     def write_file(self, folder: Path) -> Path:
-        """Write it."""
+        """Write the file to a folder."""
         path = folder / self.field_map.path
         with path.open("w", encoding="utf-8", newline="") as file:
             if self.content:
@@ -73,7 +74,7 @@ class Delivered:
 
 
 def our_faults(field_map: FieldMap, path: Path) -> set[Fault]:
-    """Check a file as a load would; the result's numbers must be those of its faults."""
+    """Return the faults that a load would find; its totals must agree with them."""
     result = check_file(path, field_map)
     faults = {
         (error.row, None if error.code in OF_ROWS else error.column, error.code)
@@ -85,7 +86,7 @@ def our_faults(field_map: FieldMap, path: Path) -> set[Fault]:
 
 
 def their_faults(field_map: FieldMap, path: Path, *, guesses: bool) -> set[Fault]:
-    """Let frictionless check a file by the field map as it is, without what is ours alone."""
+    """Return the faults that frictionless finds by the field map, without our own extensions."""
     described = _without_ours(descriptor(field_map)) | {"path": path.name}
     if not guesses:
         dialect = described.setdefault("dialect", {})
@@ -111,7 +112,7 @@ def _without_ours(described: Any) -> Any:
 
 
 def _fault(row: int | None, column: str | None, label: str | None, kind: str, note: str) -> Fault:
-    """Put one of their errors into our words; their rows are counted with the header."""
+    """Return one of their errors as a fault of ours; they count the header as a row."""
     constraint = re.match('constraint "(.*?)"', note) if kind == "constraint-error" else None
     name = constraint.group(1) if constraint else kind
     code = CODES.get(name, name)
