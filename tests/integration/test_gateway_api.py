@@ -73,7 +73,7 @@ def test_jobs_show_their_field_maps_and_last_loads(client: TestClient, caller: C
 def test_loads_are_listed_in_pages_newest_first(client: TestClient, caller: Caller) -> None:
     accepted = [call(client, caller).json()["jobId"] for _ in range(5)]
     listed: list[str] = []
-    path: str | None = "/loads?most=2&job=warehouse&state=queued"
+    path: str | None = "/loads?limit=2&job=warehouse&state=queued"
     while path:
         page = get(client, caller, path.removeprefix("/api/v1")).json()
         listed += [load["jobId"] for load in page["loads"]]
@@ -82,9 +82,28 @@ def test_loads_are_listed_in_pages_newest_first(client: TestClient, caller: Call
     assert listed == accepted[::-1]
 
 
+def test_the_former_name_of_limit_is_still_accepted(client: TestClient, caller: Caller) -> None:
+    for _ in range(5):
+        call(client, caller)
+    page = get(client, caller, "/loads?most=2").json()
+
+    assert len(page["loads"]) == 2
+    assert "limit=2" in page["next"]
+    assert len(get(client, caller, "/loads?most=2&limit=3").json()["loads"]) == 3
+
+
 @pytest.mark.parametrize(
     "query",
-    ["most=0", "most=201", "most=x", "before=0", "before=99999999999999999999", "state=gone"],
+    [
+        "limit=0",
+        "limit=201",
+        "limit=x",
+        "most=0",
+        "most=201",
+        "before=0",
+        "before=99999999999999999999",
+        "state=gone",
+    ],
 )
 def test_parameters_that_cannot_be_used_are_refused(
     client: TestClient, caller: Caller, query: str
@@ -125,8 +144,8 @@ def test_warnings_and_notes_of_a_load_are_separate_from_its_errors(
     shown = get(client, caller, f"/loads/{job_id}").json()
 
     assert shown["errors"] == []
-    assert shown["remarks"][0] == {
-        "severity": "warning",
+    [warning], [note] = shown["warnings"], shown["notes"]
+    assert warning == {
         "code": "reference",
         "column": "nation",
         "message": "`nation` is no country",
@@ -134,14 +153,13 @@ def test_warnings_and_notes_of_a_load_are_separate_from_its_errors(
         "rows": 1_003,
         "firstLine": 7,
     }
-    of_file = shown["remarks"][1]
-    assert (of_file["severity"], of_file["code"]) == ("note", "file")
-    assert (of_file["column"], of_file["rows"], of_file["firstLine"]) == (None, None, None)
+    assert note["code"] == "file"
+    assert (note["column"], note["rows"], note["firstLine"]) == (None, None, None)
 
     sign_in(client, caller.key)
     page = client.get(f"/loads/{job_id}").text
-    section = page.partition('id="remarks"')[2].partition("</section>")[0]
-    assert "Worth a look" in section
+    section = page.partition('id="warnings"')[2].partition("</section>")[0]
+    assert "Warnings and notes" in section
     assert "<code>nation</code> is no country" in section
     assert "1,003" in section
     assert "Why it failed" not in page
