@@ -1,4 +1,4 @@
-"""What may be done at the pages, and what is said where it cannot be."""
+"""Actions on the pages, and the messages when an action is not possible."""
 
 import re
 from datetime import timedelta
@@ -26,7 +26,7 @@ def test_a_file_is_uploaded_and_loaded(
         data={"form_token": form_token(client), "job": "warehouse", "email": "crm@example.edu"},
         files={"file": ("monday.csv", b"xid\n1\n")},
     )
-    assert "The file arrived" in answer.text
+    assert "The file was uploaded" in answer.text
     [load] = installation.loads()
     assert (load.request.filename, load.target.customer) == ("monday.csv", "iqu")
     bucket = installation.buckets.open("iqu-feeds")
@@ -128,7 +128,7 @@ def test_a_mail_to_staff_does_not_tick_that_a_customer_was_notified(
         ledger.notifications.record(notification, delivered, NOW)
     assert len(ledger.notifications.of(job_id)) == 2
     sign_in(client, caller.key)
-    step = client.get("/start").text.partition("Be told of an outcome")[2].partition("</h2>")[0]
+    step = client.get("/start").text.partition("Receive a notification")[2].partition("</h2>")[0]
     assert "done" not in step
 
 
@@ -145,7 +145,7 @@ def test_a_key_is_rotated_with_overlap(
     assert found.group() not in client.get("/keys").text, "shown once only"
 
 
-def test_the_board_puts_production_before_qa(
+def test_the_dashboard_lists_production_before_qa(
     client: TestClient, caller: Caller, installation: Installation
 ) -> None:
     live = installation.caller("iqu", Environment.PRODUCTION)
@@ -159,7 +159,7 @@ def test_the_board_puts_production_before_qa(
     assert attention_items.index("production") < attention_items.index(">qa<")
 
 
-def test_what_waits_for_nobody_cannot_be_approved(
+def test_a_load_that_does_not_await_approval_cannot_be_approved(
     client: TestClient, caller: Caller, installation: Installation
 ) -> None:
     job_id = accept_load(client, caller)

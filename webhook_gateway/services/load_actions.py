@@ -1,7 +1,7 @@
-"""What may be done about a load: cancel it, repeat it, send a notification again.
+"""Actions on a load: cancel it, repeat it, send a notification again.
 
-One use case for the JSON API and for the pages; knows nothing of HTTP. Everything is conditional,
-so that doing it twice changes nothing, and written to the audit trail with its actor.
+Shared by the JSON API and the pages; independent of HTTP. Every action is a conditional update, so
+that doing it twice changes nothing, and is recorded in the audit trail with its actor.
 """
 
 from dataclasses import dataclass
@@ -25,19 +25,19 @@ from alumniq_pipelines.services.load_actions import repeat
 from webhook_gateway.services.load_queries import Scope, Status
 
 CANCELABLE = frozenset({LoadState.QUEUED, LoadState.REQUESTED})
-"""Before its first attempt: nothing was read yet."""
+"""The states before the first attempt, in which nothing has been read yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """The use case. Raises OutageProblem where the ledger is away."""
+    """Changes loads. Raises OutageProblem if the ledger is unavailable."""
 
     ledger: Ledger
     status: Status
     gateway_url: str
 
     def cancel(self, scope: Scope, job_id: str, now: datetime, *, actor: str) -> Load:
-        """End a load before it begins, and tell so; raises NoSuchLoad and NotQueued."""
+        """Cancel a queued load and notify its recipients; raises NoSuchLoad and NotQueued."""
         load = self.status.known_load(scope, job_id)
         problem = LoadCanceled()
         outcome = Outcome(LoadState.FAILED, (str(problem),), remedy=problem.advice)
@@ -55,9 +55,9 @@ class Actions:
         return self.status.known_load(scope, job_id)
 
     def repeat(self, scope: Scope, job_id: str, now: datetime, *, actor: str) -> Load:
-        """Load what another load read once more, from the archive, and tell the same people.
+        """Load the archived file of an earlier load again and notify the same recipients.
 
-        Raises NoSuchLoad, and NotRepeatable where the other did not end or never read its file.
+        Raises NoSuchLoad, and NotRepeatable if the earlier load is not over or never read its file.
         """
         load = self.status.known_load(scope, job_id)
         if not load.is_final:
@@ -72,7 +72,7 @@ class Actions:
     ) -> Notification:
         """Send a notification again, with the same id and bytes.
 
-        Raises NoSuchLoad, NoSuchNotification where the scope shows no such one, and
+        Raises NoSuchLoad, NoSuchNotification if the scope does not include it, and
         NotificationUnderWay.
         """
         load = self.status.known_load(scope, job_id)

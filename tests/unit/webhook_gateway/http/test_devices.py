@@ -27,7 +27,7 @@ def test_a_cookie_is_of_its_account_for_its_lifetime(devices: DeviceCookies) -> 
 
 
 def test_other_secrets_under_the_same_key_are_no_devices(devices: DeviceCookies) -> None:
-    cipher = SecretCipher.from_file(devices.sealing_key)
+    cipher = SecretCipher.from_file(devices.encryption_key_file)
     for text in ("ada", "\n0\nada", "secret\n0\nada", ""):
         assert not devices.is_valid_for("ada", cipher.encrypt(text), NOW)
 
@@ -35,7 +35,7 @@ def test_other_secrets_under_the_same_key_are_no_devices(devices: DeviceCookies)
 def test_a_broken_key_recognises_nobody_and_stops_nobody(devices: DeviceCookies) -> None:
     cookie = devices.cookie("ada", NOW)
     assert cookie is not None
-    devices.sealing_key.write_text("broken")
+    devices.encryption_key_file.write_text("broken")
     assert devices.cookie("ada", NOW) is None
     assert not devices.is_valid_for("ada", cookie, NOW)
 
