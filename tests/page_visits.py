@@ -1,4 +1,4 @@
-"""Hands to use the pages with in tests: sign in, send a form, have a load accepted."""
+"""Helpers for tests of the pages: sign in, submit a form, have a load accepted."""
 
 import re
 
@@ -13,16 +13,16 @@ PASSWORD = "correct horse battery staple"
 
 def sign_in(client: TestClient, key: str) -> None:
     client.cookies.clear()
-    answer = client.post("/sign-in", data={"key": key})
-    assert answer.status_code == 200
-    assert answer.url.path == "/webhooks"
+    response = client.post("/sign-in", data={"key": key})
+    assert response.status_code == 200
+    assert response.url.path == "/webhooks"
 
 
 def sign_in_as_staff(client: TestClient, installation: Installation) -> None:
     installation.ledger.staff.set("ada", hash_password(PASSWORD), NOW)
     client.cookies.clear()
-    answer = client.post("/sign-in", data={"name": "ada", "password": PASSWORD})
-    assert answer.url.path == "/staff"
+    response = client.post("/sign-in", data={"name": "ada", "password": PASSWORD})
+    assert response.url.path == "/staff"
 
 
 def form_token(client: TestClient, path: str = "/webhooks") -> str:
@@ -37,6 +37,6 @@ def send(client: TestClient, path: str, **fields: str) -> int:
 
 
 def accept_load(client: TestClient, caller: Caller) -> JobId:
-    answer = call(client, caller, notifyEmail="crm@example.edu")
-    assert answer.status_code == 200, answer.text
-    return JobId(answer.json()["jobId"])
+    response = call(client, caller, notifyEmail="crm@example.edu")
+    assert response.status_code == 200, response.text
+    return JobId(response.json()["jobId"])

@@ -1,4 +1,4 @@
-"""A session may do nothing that its key may not, and from nowhere else."""
+"""A session allows only what its key allows, and only from the networks of its key."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -42,7 +42,7 @@ def app(installation: Installation, catalog: Catalog) -> Starlette:
 
 @pytest.fixture
 def coming_from(app: Starlette) -> Iterator[From]:
-    """Make clients that call from an address."""
+    """Create clients that call from a given address."""
     with ExitStack() as stack:
         yield lambda address: stack.enter_context(TestClient(app, client=(address, 50_000)))
 
@@ -165,9 +165,9 @@ def test_only_a_key_for_all_jobs_leads_to_s3_keys_which_open_the_files_of_all(
     bound, client = issue(installation, scope), coming_from(INSIDE)
     path, asked = "/api/v1/index.cfm/aws/accesskey", {"accessKeyId": "AKIAMADEUP"}
 
-    answer = client.post(path, json={"apiKey": bound.key, **asked})
-    assert answer.status_code == status
-    assert status == 200 or errors(answer)[0].startswith("The API key is limited")
+    response = client.post(path, json={"apiKey": bound.key, **asked})
+    assert response.status_code == status
+    assert status == 200 or errors(response)[0].startswith("The API key is limited")
     sign_in(client, bound.key)
     assert ("AKIAMADEUP" in client.get("/s3-keys").text) is (status == 200)
 

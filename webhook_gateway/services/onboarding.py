@@ -6,7 +6,7 @@ from datetime import datetime
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.loads.bucket import Buckets, folder_of
-from alumniq_pipelines.core.loads.load import LoadState
+from alumniq_pipelines.core.loads.load import Load, LoadState
 from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.notifications.notification import Audience, NotificationState
 from alumniq_pipelines.core.problems.outage import BucketUnavailable
@@ -74,13 +74,7 @@ class Onboarding:
             Step(
                 "Receive a notification",
                 "Send notifyEmail or notifyWebhook when you call the webhook.",
-                any(
-                    notification.state is NotificationState.DELIVERED
-                    for load in loads
-                    for notification in self.ledger.notifications.of(
-                        load.job_id, [Audience.CUSTOMER]
-                    )
-                ),
+                self._has_notified(loads),
             ),
         ]
         if is_qa:
@@ -93,3 +87,11 @@ class Onboarding:
                 )
             )
         return steps
+
+    def _has_notified(self, loads: Sequence[Load]) -> bool:
+        """Return whether the customer received a notification; those to staff do not count."""
+        return any(
+            notification.state is NotificationState.DELIVERED
+            for load in loads
+            for notification in self.ledger.notifications.of(load.job_id, [Audience.CUSTOMER])
+        )

@@ -49,7 +49,7 @@ async def all_of(
         return await asyncio.gather(*calls, return_exceptions=True)
 
 
-def test_each_call_gets_its_own_answer_or_its_own_refusal() -> None:
+def test_each_call_gets_its_own_result_or_exception() -> None:
     numbers = [*range(90), -1, *range(90)] * 3
     for number, result in zip(
         numbers, asyncio.run(all_of(BatchExecutor(Worker().work), numbers)), strict=True
@@ -86,7 +86,7 @@ def test_no_batch_exceeds_the_maximum_size() -> None:
     assert max(map(len, worker.batches)) <= batch_executor.MAX_BATCH_SIZE
 
 
-def test_slow_calls_run_in_parallel_and_delay_nobody_else() -> None:
+def test_slow_calls_run_in_parallel_and_delay_no_others() -> None:
     worker = Worker()
     numbers = [100 + index for index in range(batch_executor.MAX_THREADS - 1)]
 
@@ -157,7 +157,7 @@ def test_a_batch_that_fails_early_blocks_no_thread() -> None:
     asyncio.run(check())
 
 
-def test_a_cancelled_call_is_not_answered_and_the_others_are() -> None:
+def test_a_canceled_call_gets_no_result_and_the_others_do() -> None:
     worker = Worker()
 
     async def check() -> None:
