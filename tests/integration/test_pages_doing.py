@@ -198,6 +198,17 @@ def test_an_invalid_page_cursor_starts_at_the_newest_load(
     assert job_id in response.text
 
 
+def test_a_filter_without_matches_does_not_claim_that_there_are_no_loads(
+    client: TestClient, caller: Caller
+) -> None:
+    sign_in(client, caller.key)
+    assert "No loads yet" in client.get("/loads").text
+    accept_load(client, caller)
+    page = client.get("/loads", params={"state": "failed"}).text
+    assert "No loads match this filter" in page
+    assert "No loads yet" not in page
+
+
 @pytest.mark.parametrize("job_id", ["%00", "%F0%9F%98%80", "..%2f..", "x" * 4_000])
 def test_an_odd_job_id_is_unknown(client: TestClient, caller: Caller, job_id: str) -> None:
     sign_in(client, caller.key)

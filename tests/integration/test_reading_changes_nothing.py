@@ -113,8 +113,8 @@ def test_staff_see_a_load_and_act_on_it_while_they_look_at_another_customer(
 
     page = client.get(f"/loads/{theirs}")
     assert page.status_code == 200
-    assert "A load of ocu" in page.text
-    assert "A load of" not in client.get(f"/loads/{mine}").text
+    assert "This load belongs to ocu" in page.text
+    assert "This load belongs to" not in client.get(f"/loads/{mine}").text
     assert mine in client.get("/loads").text, "the other pages show whom they showed"
     assert theirs not in client.get("/loads").text
     assert send(client, f"/loads/{theirs}/cancel") == 303

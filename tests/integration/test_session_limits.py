@@ -191,6 +191,18 @@ def test_a_session_for_some_jobs_replaces_no_file_and_uploads_for_no_other(
     assert upload("warehouse", "new.csv") == 303
 
 
+def test_the_upload_page_says_whether_a_file_is_replaced(
+    coming_from: From, installation: Installation, caller: Caller
+) -> None:
+    bound = issue(installation, KeyScope(feeds=("warehouse",)))
+    for key, is_replaced in ((caller.key, True), (bound.key, False)):
+        client = coming_from(INSIDE)
+        sign_in(client, key)
+        page = client.get("/upload").text
+        assert ("in your bucket is replaced" in page) is is_replaced
+        assert ("cannot replace a file" in page) is not is_replaced
+
+
 def test_a_session_for_some_jobs_learns_nothing_of_other_jobs_loads(
     coming_from: From, installation: Installation, caller: Caller
 ) -> None:

@@ -12,7 +12,7 @@ from webhook_gateway.api.serializers import BASE
 ERROR_DESCRIPTIONS = {
     400: "A parameter or option is missing or cannot be used",
     401: "The API key is missing or not valid",
-    403: "The API key does not allow this: it is limited to other jobs",
+    403: "The API key does not allow this, because it is limited to some jobs",
     404: "Not found",
     409: "The current state of the load, notification or key does not allow this",
     413: "The request body is too large",

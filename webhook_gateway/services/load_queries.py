@@ -112,7 +112,7 @@ class LoadDetail:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Answers the queries. Raises OutageProblem if the ledger is unavailable."""
+    """Runs the queries. Raises OutageProblem if the ledger is unavailable."""
 
     ledger: Ledger
     catalog: Catalog

@@ -45,7 +45,7 @@ class EnvironmentSummary:
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """Answers the queries of the dashboard. Raises OutageProblem if the ledger is unavailable."""
+    """Runs the queries of the dashboard. Raises OutageProblem if the ledger is unavailable."""
 
     ledger: Ledger
 
