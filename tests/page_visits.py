@@ -1,4 +1,4 @@
-"""Hands to use the pages with in tests: sign in, send a form, have a load accepted."""
+"""Helpers for tests of the pages: sign in, submit a form, have a load accepted."""
 
 import re
 

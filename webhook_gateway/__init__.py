@@ -1,1 +1,1 @@
-"""The gateway: answers webhooks at once and records loads; knows nothing of Dagster."""
+"""The gateway: accepts webhook calls and records their loads at once; independent of Dagster."""

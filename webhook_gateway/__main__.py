@@ -1,4 +1,4 @@
-"""`python -m webhook_gateway`: serve what the environment describes."""
+"""`python -m webhook_gateway`: run the gateway with the settings from the environment."""
 
 from webhook_gateway.server import main
 

@@ -1,4 +1,4 @@
-"""The gateway as a value: routes and middleware around what is passed in."""
+"""The gateway application: routes and middleware around the adapters that are passed in."""
 
 import logging
 from collections.abc import AsyncIterator, Callable
@@ -46,27 +46,27 @@ from webhook_gateway.services.reports import RejectionReports
 from webhook_gateway.services.self_test import SelfTest
 
 HANDLED_ERRORS = (HTTPException, OutageProblem, RequestRefused, RequestProblem)
-"""What ends a call early and has an answer; anything else is an incident."""
+"""Exceptions with a response of their own; any other one is an incident."""
 
 
 logger = logging.getLogger(__name__)
 
 
 def now_utc() -> datetime:
-    """Tell the time, in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 def app_from_environment() -> Starlette:
-    """Make the gateway that the environment describes, for `uvicorn --factory`."""
+    """Create the gateway with the settings from the environment, for `uvicorn --factory`."""
     return open_app(Settings())
 
 
 def open_app(settings: Settings) -> Starlette:
-    """Make a gateway with the parts that the settings name.
+    """Create a gateway with the adapters that the settings name; raises SetupProblem.
 
-    Raises SetupProblem. Whether the parts answer shows when they are used: see /readyz. Field maps
-    that are broken stop nobody but their own feeds.
+    Nothing is connected yet: /readyz shows whether ledger and buckets are reachable. A broken field
+    map only affects its own feed.
     """
     schemas = read_schemas(settings)
     for broken in schemas.catalog.broken.values():
@@ -92,7 +92,7 @@ def create_app(
     catalog: Catalog,
     clock: Callable[[], datetime] = now_utc,
 ) -> Starlette:
-    """Make a gateway around its parts; raises UnusableNetwork. The ledger closes when it stops."""
+    """Create a gateway; raises UnusableNetwork. The ledger is closed when the gateway stops."""
     authenticator = Authenticator(ledger, RateLimit(settings.calls_per_minute))
     status = Status(ledger, catalog)
     intake = Intake(ledger, buckets, status, AddressPolicy.of(settings.callback_allowed_networks))
@@ -100,22 +100,22 @@ def create_app(
     key_service = KeyService(ledger, staff_of(settings))
     reports = RejectionReports(status, lambda: open_archive(settings))
     endpoints = Endpoints(
-        authenticator,
-        status,
-        Actions(ledger, status, settings.gateway_url),
-        key_service,
-        S3KeyService(ledger, settings.encryption_key_file),
-        reports,
-        SelfTest(intake),
-        webhook.options,
-        clock,
+        authenticator=authenticator,
+        status=status,
+        actions=Actions(ledger, status, settings.gateway_url),
+        keys=key_service,
+        s3_keys=S3KeyService(ledger, settings.encryption_key_file),
+        reports=reports,
+        self_test=SelfTest(intake),
+        read_options=webhook.options,
+        clock=clock,
     )
     metrics = MetricsEndpoint.of(ledger, clock, settings.metrics_allowed_networks, catalog)
     addresses = RateLimit(settings.address_calls_per_minute)
     health = Health(ledger, buckets, catalog)
     app = Starlette(
         routes=[
-            # Both forms are the address: a redirect would turn the POST into a GET.
+            # Both forms are routes: a redirect would turn the POST into a GET.
             Route(PATH, webhook.post, methods=["POST"]),
             Route(f"{PATH}/", webhook.post, methods=["POST"]),
             *api_routes(endpoints, settings.gateway_url),
@@ -136,7 +136,7 @@ def create_app(
 
 
 def _close_on_shutdown(ledger: Ledger) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
-    """Close the ledger when the gateway stops."""
+    """Return a lifespan that closes the ledger when the gateway stops."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

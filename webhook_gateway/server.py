@@ -1,4 +1,4 @@
-"""The process around the gateway: uvicorn, its limits, and how it stops."""
+"""The server process: uvicorn, its limits, and how it stops."""
 
 import asyncio
 import logging
@@ -25,17 +25,17 @@ from webhook_gateway.http.errors import request_error_response
 from webhook_gateway.http.middleware import CLIENT_GONE_KEY
 
 STOP_SECONDS = 20
-"""How long calls that were let in may take to be answered once the process is told to stop."""
+"""How long requests in progress may take to finish after the signal to stop."""
 
 MAX_HEAD_BYTES = 32_768
-"""Request line and headers; httptools itself would hold an endless header for ever."""
+"""Of the request line and headers; httptools itself would buffer an endless header for ever."""
 
 HEAD_SECONDS = 10.0
-"""From connecting, or from the first byte of a later request, to the end of its headers."""
+"""From the connection, or the first byte of a later request, to the end of the headers."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """HTTP as uvicorn speaks it, but bounded, and what is no HTTP is refused in our shape too."""
+    """uvicorn's HTTP with limits on request heads; malformed requests get our error format, too."""
 
     head_seconds = HEAD_SECONDS
     in_head = True
@@ -43,20 +43,20 @@ class BoundedProtocol(HttpToolsProtocol):
     head_timer: asyncio.TimerHandle | None = None
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
-        """Begin without a request."""
+        """Start without a request."""
         super().__init__(*arguments, **named)
         self.cycles: list[RequestResponseCycle] = []
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait: who connects and says nothing holds a place, too."""
+        """Start the timer: a client that connects and sends nothing also occupies a connection."""
         super().connection_made(transport)
         self.head_timer = self.loop.call_later(self.head_seconds, self._time_out_head)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more, and end every request of the connection.
+        """Stop the timer and disconnect every request of the connection.
 
-        uvicorn itself ends the newest one only: what answers an earlier one of several that were
-        sent at once would go on, and uvloop raises where a closed connection is written to.
+        uvicorn itself disconnects the newest request only. With pipelined requests the handlers of
+        earlier ones would continue, and uvloop raises when they write to a closed connection.
         """
         self._cancel_head_timer()
         for cycle in self.cycles:
@@ -66,7 +66,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came, unless what came before was too much for a head already."""
+        """Parse the data unless the head is already too large."""
         if self.in_head:
             if self.head_timer is None:
                 self.head_timer = self.loop.call_later(self.head_seconds, self._time_out_head)
@@ -77,7 +77,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().data_received(data)
 
     def on_headers_complete(self) -> None:
-        """Count and wait no more: what follows is the body, which the app bounds."""
+        """Stop the timer and the counter: the body follows, which the application limits."""
         self._cancel_head_timer()
         self.in_head, self.head_bytes = False, 0
         super().on_headers_complete()
@@ -87,17 +87,17 @@ class BoundedProtocol(HttpToolsProtocol):
             self.scope["state"][CLIENT_GONE_KEY] = partial(getattr, self.cycle, "disconnected")
 
     def on_message_complete(self) -> None:
-        """Count again: the next request of a kept connection begins."""
+        """Start counting again: the next request of a keep-alive connection may follow."""
         self.in_head = True
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse and hang up; `msg` is uvicorn's wording."""
+        """Refuse a malformed request and close the connection; `msg` is uvicorn's wording."""
         del msg
         self._send_error(b"400 Bad Request", MalformedRequest())
 
     def _time_out_head(self) -> None:
-        """Hang up on a head that does not come to its end."""
+        """Refuse a head that takes too long and close the connection."""
         self.head_timer = None
         self._send_error(b"408 Request Timeout", SlowRequest(self.head_seconds))
 
@@ -115,7 +115,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 def server_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
-    """Set the server up; its own access log stays off because it shows the keys in URLs."""
+    """Return uvicorn's settings, without its access log, which would show the keys in URLs."""
     return uvicorn.Config(
         app,
         host=settings.gateway_host,
@@ -132,9 +132,9 @@ def server_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
 
 
 def main() -> None:
-    """Serve what the environment describes until SIGTERM or SIGINT; exit 2 if it cannot be."""
-    # No line says from where it was written or by which thread: that would cost more than the line.
-    logging._srcfile = None  # noqa: SLF001 - the way that logging's own documentation names
+    """Run the gateway until SIGTERM or SIGINT; exit with 2 if it cannot start."""
+    # Omit source line, thread and process: finding them out costs more than writing the log line.
+    logging._srcfile = None  # noqa: SLF001 - recommended by the documentation of logging
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     os.umask(UMASK)

@@ -1,4 +1,4 @@
-"""What customers and staff see and do at the pages, in a real browser."""
+"""What customers and staff see and do on the pages, in a real browser."""
 
 import json
 import re
@@ -119,7 +119,7 @@ def test_a_load_is_canceled_by_hand(page: Page, seeded: Seeded) -> None:
 def test_a_key_is_rotated_while_the_old_one_works_on(page: Page, seeded: Seeded) -> None:
     sign_in(page, seeded, seeded.other_key)
     page.get_by_role("link", name="API keys").click()
-    page.get_by_role("button", name="Make a new key like it").click()
+    page.get_by_role("button", name="Create a replacement").click()
     key = page.get_by_label("New API key", exact=True).inner_text()
     page.get_by_role("button", name="Sign out").click()
     for api_key in (key, seeded.other_key):
@@ -176,7 +176,7 @@ def test_everything_works_without_javascript(chromium: Browser, seeded: Seeded) 
         expect(page.get_by_role("status")).to_contain_text("sent again")
 
 
-def test_staff_go_from_the_board_to_the_load(page: Page, seeded: Seeded) -> None:
+def test_staff_go_from_the_dashboard_to_the_load(page: Page, seeded: Seeded) -> None:
     sign_in_as_staff(page, seeded)
     failed = page.get_by_role("listitem").filter(has_text="warehouse-degrees failed")
     failed.get_by_role("button", name="Show the load").click()
@@ -206,7 +206,7 @@ def test_every_page_is_accessible_and_needs_no_sideways_scrolling(
         visit(path)
     sign_in_as_staff(page, seeded)
     visit("/staff")
-    page.get_by_role("button", name="Look of iqu, qa").click()
+    page.get_by_role("button", name="View: iqu, qa").click()
     visit(f"/loads/{seeded.held}")
     assert output == []
 
@@ -230,7 +230,7 @@ def test_pictures_of_the_pages_are_taken(
 
 def test_staff_approve_a_held_load(page: Page, seeded: Seeded, pages_ledger: Ledger) -> None:
     sign_in_as_staff(page, seeded)
-    held = page.get_by_role("listitem").filter(has_text="is held until")
+    held = page.get_by_role("listitem").filter(has_text="awaits approval until")
     held.get_by_role("button", name="Show the load").click()
     expect(page.get_by_text("19,950 rows removed")).to_be_visible()
     page.get_by_label("Reason").fill("A school was closed; the dean confirmed it.")

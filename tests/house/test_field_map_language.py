@@ -49,7 +49,7 @@ def test_every_key_of_the_language_is_documented_and_shown_in_the_example() -> N
 
 
 def test_every_type_is_documented_with_what_it_takes_and_how_it_is_published() -> None:
-    rows = README.split("### What a type takes")[1].split("###")[0].splitlines()
+    rows = README.split("### What a type accepts")[1].split("###")[0].splitlines()
     documented = {row.split("|")[1].strip(" `"): row.split("|")[3] for row in rows if "`" in row}
     assert documented.keys() == set(ColumnType)
     for column_type, published_as in documented.items():

@@ -55,28 +55,28 @@ FOR_CUSTOMERS = {
     channel for channel in Channel if Audience.CUSTOMER in channel_facts(channel).audiences
 }
 LAST = ("/keys/revoke", "/sign-out")
-"""They end what the other calls of a page stand on."""
+"""They end the session or key that the other requests need."""
 
 Leak = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
 class World:
-    """A gateway around two customers, and who looks at it."""
+    """A gateway with two customers, and the viewer who opens it."""
 
     client: TestClient
     tenants: Sequence[Tenant]
 
     @property
     def routes(self) -> list[Route]:
-        """Every route of the gateway but its style sheet and script."""
+        """Every route of the gateway except the style sheet and the script."""
         routes = cast("Starlette", self.client.app).routes
         assert {route.path for route in routes if isinstance(route, Mount)} == {"/static"}
         return [route for route in routes if isinstance(route, Route)]
 
     @property
     def job_ids(self) -> list[str]:
-        """Every load of everybody by now, and one that never was."""
+        """Every load of both customers, and one that never existed."""
         return [*(load.job_id for load in self.tenants[0].installation.loads()), NEVER]
 
     def notifications(self, viewer: Tenant) -> Iterator[tuple[str, str]]:
@@ -90,7 +90,7 @@ class World:
 
 @pytest.fixture
 def world(installation: Installation, catalog: Catalog, tmp_path: Path) -> Iterator[World]:
-    """Lay everything out; the gateway counts no calls."""
+    """Create the installation; its gateway has no rate limits."""
     tenants = set_up_tenants(installation, tmp_path)
     settings = installation.settings.model_copy(
         update={
@@ -114,7 +114,7 @@ def world(installation: Installation, catalog: Catalog, tmp_path: Path) -> Itera
 
 
 def secrets_from(viewer: Tenant, tenants: Sequence[Tenant]) -> Mapping[str, str]:
-    """Name every text that a viewer must not read: text → whose it is."""
+    """Map every text that a viewer must not read to its owner."""
     found = dict.fromkeys((*STAFF_EMAILS, STAFF_NAME), "staff")
     found |= dict.fromkeys((CHAT_URL, "chat to staff", "Staff chat"), "the staff chat")
     found |= dict.fromkeys((TEAMS_URL, "teams to staff", "Microsoft Teams"), "the staff's Teams")
@@ -140,7 +140,7 @@ def secrets_from(viewer: Tenant, tenants: Sequence[Tenant]) -> Mapping[str, str]
 
 @dataclass
 class Walk:
-    """One viewer's walk through all routes; remembers what leaked, and what was reached."""
+    """A viewer's requests to all routes; collects what leaked and what was reached."""
 
     world: World
     viewer: Tenant
@@ -148,7 +148,7 @@ class Walk:
     statuses: dict[tuple[str, str], set[int]] = field(default_factory=dict)
 
     def through_everything(self) -> None:
-        """Read everything, then do everything, and end the session last."""
+        """Send all GET requests, then all others, and end the session last."""
         sign_in(self.world.client, self.viewer.caller.key)
         for route in self.world.routes:
             if "GET" in (route.methods or {"GET"}):
@@ -164,9 +164,9 @@ class Walk:
     def _visit(self, route: Route, method: str) -> None:
         secrets = secrets_from(self.viewer, self.world.tenants)
         statuses = self.statuses.setdefault((method, route.path), set())
-        for answer in self._answers(route, method):
-            statuses.add(answer.status_code)
-            for position, text in texts(answer):
+        for response in self._answers(route, method):
+            statuses.add(response.status_code)
+            for position, text in texts(response):
                 lower = text.lower()
                 self.leaks |= {
                     (f"{method} {route.path}", position, f"{whose}: {secret}")
@@ -193,7 +193,7 @@ class Walk:
                 yield client.post(path, data=fields, files=files)
 
     def _values(self, path: str) -> Sequence[Mapping[str, str]]:
-        """Answer what the parameters of a route are filled with; a form may name a notification."""
+        """Return the parameters for a route; a form may name a notification."""
         job_ids, named = self.world.job_ids, self.world.notifications(self.viewer)
         known: dict[tuple[str, ...], Sequence[Mapping[str, str]]] = {
             (): [{}],
@@ -208,7 +208,7 @@ class Walk:
         return known[parameters]
 
     def _options(self, path: str) -> Mapping[str, str]:
-        """Answer what a call of the API sends."""
+        """Return what a request to the API sends."""
         sent = {
             "/api/v1/index.cfm/webhook/{job}": {"filename": "warehouse.csv"},
             "/api/v1/index.cfm/webhook/{job}/": {"filename": "warehouse.csv"},
@@ -221,7 +221,7 @@ class Walk:
         return sent[path]
 
     def _fields(self, path: str) -> Mapping[str, str]:
-        """Answer what the form of a page sends."""
+        """Return what the form of a page sends."""
         foreign = next(tenant for tenant in self.world.tenants if tenant is not self.viewer)
         decision = {"reason": "It is right."}
         sent = {
@@ -242,7 +242,7 @@ class Walk:
 
 
 def examples(path: str) -> Mapping[str, str]:
-    """Answer the parameters that the API's document gives as examples of a query."""
+    """Return the example query parameters from the OpenAPI document."""
     described = DOCUMENT["paths"][path]["get"]["parameters"]
     query = {
         parameter["name"]: str(parameter["example"])
@@ -250,28 +250,28 @@ def examples(path: str) -> Mapping[str, str]:
         if parameter["in"] == "query"
     }
     if "notifyWebhook" in query:
-        query["notifyWebhook"] = "https://127.0.0.1/"  # nothing outside is asked
+        query["notifyWebhook"] = "https://127.0.0.1/"  # no outside host is contacted
     return query
 
 
-def texts(answer: Response) -> Iterator[tuple[str, str]]:
-    """Take an answer apart: every field of JSON, every part of a workbook, every header."""
-    yield "headers", str(answer.headers)
-    kind = answer.headers.get("content-type", "")
+def texts(response: Response) -> Iterator[tuple[str, str]]:
+    """Yield every part of a response: fields of JSON, files of a workbook, headers."""
+    yield "headers", str(response.headers)
+    kind = response.headers.get("content-type", "")
     if "json" in kind:
-        yield from leaves(answer.json())
+        yield from leaves(response.json())
     elif "html" in kind:
-        yield "page", html.unescape(answer.text)
+        yield "page", html.unescape(response.text)
     elif "spreadsheet" in kind:
-        with zipfile.ZipFile(io.BytesIO(answer.content)) as book:
+        with zipfile.ZipFile(io.BytesIO(response.content)) as book:
             for name in book.namelist():
                 yield name, book.read(name).decode()
     else:
-        yield "text", answer.text
+        yield "text", response.text
 
 
 def leaves(value: Any, position: str = "") -> Iterator[tuple[str, str]]:
-    """Walk JSON: names and values, each with its place."""
+    """Yield the names and values of JSON, each with its path."""
     match value:
         case dict():
             for name, inner in value.items():
@@ -287,7 +287,7 @@ def leaves(value: Any, position: str = "") -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("position", range(4))
-def test_no_field_of_any_answer_and_no_page_shows_a_customer_what_is_not_theirs(
+def test_no_field_of_any_response_and_no_page_shows_a_customer_what_is_not_theirs(
     world: World, position: int
 ) -> None:
     walk = Walk(world, world.tenants[position])

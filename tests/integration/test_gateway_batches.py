@@ -1,4 +1,4 @@
-"""Calls that come at the same time are worked off together, each with its own answer."""
+"""Simultaneous calls are handled in batches, and each gets its own response."""
 
 import asyncio
 
@@ -18,13 +18,13 @@ async def call_together(
 
 
 async def _call(client: httpx.AsyncClient, body: dict[str, str]) -> httpx.Response:
-    """Send one call; a name for the request goes into its header."""
+    """Send a call, with an idempotency key in its header if one is given."""
     name = body.pop("name", None)
     headers = {"Idempotency-Key": name} if name else {}
     return await client.post(WEBHOOK, json=body, headers=headers)
 
 
-def test_each_of_many_calls_at_once_gets_its_own_answer(
+def test_each_of_many_simultaneous_calls_gets_its_own_response(
     installation: Installation, caller: Caller
 ) -> None:
     good = {"apiKey": caller.key, "filename": "warehouse.csv"}
@@ -37,12 +37,12 @@ def test_each_of_many_calls_at_once_gets_its_own_answer(
     )
     wanted = [kinds[number % len(kinds)] for number in range(100)]
 
-    answers = asyncio.run(call_together(installation, [body for body, _ in wanted]))
+    responses = asyncio.run(call_together(installation, [body for body, _ in wanted]))
 
-    assert [answer.status_code for answer in answers] == [status for _, status in wanted]
-    job_ids = [answer.json()["jobId"] for answer in answers if answer.status_code == 200]
+    assert [response.status_code for response in responses] == [status for _, status in wanted]
+    job_ids = [response.json()["jobId"] for response in responses if response.status_code == 200]
     assert len(set(job_ids[1::2])) == 1
     assert len(set(job_ids)) == 21
     assert {load.job_id for load in installation.loads()} == set(job_ids)
-    known = [answer for answer in answers if answer.status_code != 401]
-    assert all(DAYS in answer.headers for answer in known)
+    known = [response for response in responses if response.status_code != 401]
+    assert all(DAYS in response.headers for response in known)

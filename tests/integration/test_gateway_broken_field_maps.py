@@ -1,4 +1,4 @@
-"""The gateway beside a broken field map: the other jobs go on, and its own is answered honestly."""
+"""The gateway with a broken field map: only the job of that field map is affected."""
 
 import shutil
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ OTHER = "/api/v1/index.cfm/webhook/warehouse-b"
 
 @pytest.fixture
 def installation(installation: Installation, tmp_path: Path) -> Installation:
-    """Field maps of the test's own."""
+    """Copy the field maps for this test."""
     folder = tmp_path / "schemas"
     shutil.copytree(REPOSITORY / "schemas", folder)
     return replace(
@@ -37,7 +37,7 @@ def installation(installation: Installation, tmp_path: Path) -> Installation:
 
 @pytest.fixture
 def caller(installation: Installation) -> Caller:
-    """A customer of today: this gateway has the real clock."""
+    """Create a customer as of today, because this gateway uses the real clock."""
     caller = installation.customer("iqu", datetime.now(UTC))
     caller.deliver("warehouse.csv")
     return caller
@@ -49,7 +49,7 @@ def spoil(installation: Installation, feed: str, text: str = BROKEN) -> None:
 
 @contextmanager
 def started(installation: Installation) -> Iterator[TestClient]:
-    """Start a gateway as the process does."""
+    """Start a gateway as the server process does."""
     app = open_app(installation.settings)
     with TestClient(app, raise_server_exceptions=False, client=("127.0.0.1", 50_000)) as client:
         yield client
@@ -61,11 +61,11 @@ def test_a_job_without_a_field_map_is_unavailable_and_others_are_not(
     spoil(installation, "warehouse-b")
     with started(installation) as client:
         assert call(client, caller).status_code == 200
-        answer = call(client, caller, OTHER)
-        assert answer.status_code == 503
-        assert answer.headers["retry-after"]
-        assert answer.headers["x-api-key-days-remaining"]
-        [message] = errors(answer)
+        response = call(client, caller, OTHER)
+        assert response.status_code == 503
+        assert response.headers["retry-after"]
+        assert response.headers["x-api-key-days-remaining"]
+        [message] = errors(response)
         assert message.startswith("The job warehouse-b is not available at the moment")
         assert "No load was queued" in message
         assert ".yaml" not in message
@@ -108,8 +108,8 @@ def test_a_job_name_of_its_own_is_recognised_in_a_broken_file(
 ) -> None:
     spoil(installation, "warehouse-b", "alumniq:\n  job: own-columns\nname: [unclosed\n")
     with started(installation) as client:
-        answer = call(client, caller, "/api/v1/index.cfm/webhook/own-columns")
-        assert answer.status_code == 503
+        response = call(client, caller, "/api/v1/index.cfm/webhook/own-columns")
+        assert response.status_code == 503
 
 
 def test_a_key_that_does_not_open_the_job_learns_nothing_of_its_state(
@@ -120,8 +120,8 @@ def test_a_key_that_does_not_open_the_job_learns_nothing_of_its_state(
         caller.name, Environment.QA, datetime.now(UTC), scope=KeyScope(("warehouse",), (), "")
     )
     with started(installation) as client:
-        answer = call(client, replace(caller, key=bound), OTHER)
-    assert answer.status_code == 403
+        response = call(client, replace(caller, key=bound), OTHER)
+    assert response.status_code == 403
 
 
 def test_loads_of_a_disabled_feed_are_still_shown(

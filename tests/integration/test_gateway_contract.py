@@ -12,7 +12,7 @@ JOB_ID = "F6494FE4-8642-4F2E-A87DF336916CC246"
 
 
 def curl(*arguments: str) -> tuple[int, str]:
-    """Answer status and body of one call."""
+    """Send a call and return status and body."""
     result = subprocess.run(
         ["curl", "--silent", "--show-error", "--write-out", "\n%{http_code}", *arguments],
         capture_output=True,
@@ -25,25 +25,25 @@ def curl(*arguments: str) -> tuple[int, str]:
 
 
 def as_sent(**options: str) -> str:
-    """Write a body as the documentation shows it."""
+    """Format a body as in the documentation."""
     return json.dumps(options, indent=2)
 
 
 def without_id(body: str) -> str:
-    """Put the documented id in place of the one given, which must look alike."""
-    answer: dict[str, Any] = json.loads(body)
-    assert len(answer["jobId"]) == len(JOB_ID)
-    assert [len(part) for part in answer["jobId"].split("-")] == [8, 4, 4, 16]
-    assert set(answer["jobId"]) <= set("0123456789ABCDEF-")
-    return body.replace(answer["jobId"], JOB_ID)
+    """Replace the job id, which must have the documented format, with the documented one."""
+    response: dict[str, Any] = json.loads(body)
+    assert len(response["jobId"]) == len(JOB_ID)
+    assert [len(part) for part in response["jobId"].split("-")] == [8, 4, 4, 16]
+    assert set(response["jobId"]) <= set("0123456789ABCDEF-")
+    return body.replace(response["jobId"], JOB_ID)
 
 
 def compact(sample: dict[str, Any]) -> str:
-    """Write a sample as it goes over the wire: its keys in their order, without blanks."""
+    """Format a sample as it is sent: keys in the same order, without blanks."""
     return json.dumps(sample, separators=(",", ":"))
 
 
-def test_the_sample_calls_get_the_sample_answers(gateway: GatewayProcess, caller: Caller) -> None:
+def test_the_sample_calls_get_the_sample_responses(gateway: GatewayProcess, caller: Caller) -> None:
     caller.deliver("warehouse-membership-summary.csv")
 
     unknown_job = curl(
@@ -126,7 +126,7 @@ def test_every_way_of_sending_means_the_same(gateway: GatewayProcess, caller: Ca
 def test_a_body_in_a_file_with_a_byte_order_mark_is_read(
     gateway: GatewayProcess, caller: Caller, tmp_path: Path
 ) -> None:
-    """Editors and shells of Windows write such files."""
+    """Editors and shells on Windows write such files."""
     body = tmp_path / "body.json"
     body.write_text(as_sent(apiKey=caller.key, filename="warehouse.csv"), encoding="utf-8-sig")
 

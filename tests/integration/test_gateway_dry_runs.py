@@ -1,4 +1,4 @@
-"""Calls that repeat themselves, and calls that only want to know."""
+"""Idempotency keys and dry runs."""
 
 import threading
 
@@ -10,18 +10,18 @@ from tests.servers.gateway import WEBHOOK, Caller, Installation, call, errors
 
 
 def named(client: TestClient, caller: Caller, name: str, **options: object) -> tuple[int, str]:
-    """Call under an idempotency key; answer the status and the job id."""
+    """Send a call with an idempotency key and return the status and the job id."""
     body = {"apiKey": caller.key, "filename": "warehouse.csv"} | options
     response = client.post(WEBHOOK, json=body, headers={"Idempotency-Key": name})
     return response.status_code, response.json().get("jobId", "")
 
 
-def test_a_repeated_idempotency_key_is_answered_with_the_first_load(
+def test_a_repeated_idempotency_key_returns_the_first_load(
     client: TestClient, installation: Installation, caller: Caller
 ) -> None:
     first = named(client, caller, "nightly-2026-03-01")
     bucket = installation.settings.buckets_dir / "iqu-feeds/qa/warehouse/warehouse.csv"
-    bucket.unlink()  # what the bucket holds by now does not matter
+    bucket.unlink()  # the current contents of the bucket do not matter
 
     assert named(client, caller, "nightly-2026-03-01") == first
     assert first[0] == 200
@@ -37,7 +37,7 @@ def test_an_idempotency_key_names_one_request(client: TestClient, caller: Caller
     assert errors(response)[0].startswith("The Idempotency-Key was used")
 
 
-def test_idempotency_keys_of_different_callers_do_not_meet(
+def test_idempotency_keys_of_different_callers_do_not_collide(
     client: TestClient, installation: Installation, caller: Caller
 ) -> None:
     other, production = installation.customer("wwu"), None
@@ -45,10 +45,10 @@ def test_idempotency_keys_of_different_callers_do_not_meet(
     production = installation.caller("iqu", Environment.PRODUCTION)
     production.deliver("warehouse.csv")
 
-    answers = [named(client, key, "nightly") for key in (caller, other, production)]
+    responses = [named(client, key, "nightly") for key in (caller, other, production)]
 
-    assert [status for status, _ in answers] == [200, 200, 200]
-    assert len({job_id for _, job_id in answers}) == 3
+    assert [status for status, _ in responses] == [200, 200, 200]
+    assert len({job_id for _, job_id in responses}) == 3
 
 
 @pytest.mark.parametrize("name", ["x" * 201, "a\tb"])
@@ -61,9 +61,9 @@ def test_an_unusable_idempotency_key_is_refused(
 def test_the_same_idempotency_key_at_the_same_time_makes_one_load(
     client: TestClient, installation: Installation, caller: Caller
 ) -> None:
-    answers: list[tuple[int, str]] = []
+    responses: list[tuple[int, str]] = []
     callers = [
-        threading.Thread(target=lambda: answers.append(named(client, caller, "nightly")))
+        threading.Thread(target=lambda: responses.append(named(client, caller, "nightly")))
         for _ in range(12)
     ]
     for thread in callers:
@@ -71,8 +71,8 @@ def test_the_same_idempotency_key_at_the_same_time_makes_one_load(
     for thread in callers:
         thread.join()
 
-    assert len(set(answers)) == 1
-    assert answers[0][0] == 200
+    assert len(set(responses)) == 1
+    assert responses[0][0] == 200
     assert len(installation.loads()) == 1
 
 
@@ -80,14 +80,14 @@ def test_the_same_idempotency_key_at_the_same_time_makes_one_load(
     ("sent", "is_dry"),
     [(True, True), ("true", True), (False, False), ("FALSE", False), ("", False)],
 )
-def test_a_dry_run_is_asked_for_by_option(
+def test_a_dry_run_is_requested_by_an_option(
     client: TestClient, installation: Installation, caller: Caller, sent: object, *, is_dry: bool
 ) -> None:
     assert call(client, caller, dryRun=sent).status_code == 200
     assert [load.request.dry_run for load in installation.loads()] == [is_dry]
 
 
-def test_an_unclear_wish_for_a_dry_run_is_no_load(
+def test_an_unusable_dry_run_option_is_refused_and_loads_nothing(
     client: TestClient, installation: Installation, caller: Caller
 ) -> None:
     for sent in ("maybe", 1, [True]):

@@ -1,4 +1,4 @@
-"""When something of ours is away or broken: what callers, logs and monitors are told."""
+"""Outages and unexpected errors: what callers, logs and monitors see."""
 
 import logging
 import re
@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from tests.servers.gateway import DAYS, WEBHOOK, Caller, Installation, call, errors
 
 
-def test_a_bucket_that_is_away_is_an_outage_and_no_load(
+def test_an_unavailable_bucket_is_an_outage_and_loads_nothing(
     client: TestClient, installation: Installation, caller: Caller, tmp_path: Path
 ) -> None:
     bucket = installation.settings.buckets_dir / "iqu-feeds"
@@ -28,7 +28,7 @@ def test_a_bucket_that_is_away_is_an_outage_and_no_load(
     assert len(installation.loads()) == 1
 
 
-def test_a_ledger_that_is_away_is_an_outage(
+def test_an_unavailable_ledger_is_an_outage(
     client: TestClient, installation: Installation, caller: Caller
 ) -> None:
     installation.ledger.close()
@@ -43,7 +43,7 @@ def test_a_ledger_that_is_away_is_an_outage(
     assert errors(response)[0].startswith("The ledger cannot be read or written just now")
 
 
-def test_a_fault_of_ours_is_an_incident_whose_cause_only_the_log_knows(
+def test_an_unexpected_error_is_an_incident_whose_cause_is_only_in_the_log(
     client: TestClient,
     installation: Installation,
     caller: Caller,
@@ -71,21 +71,21 @@ def test_neither_key_nor_body_reaches_the_log(
     client: TestClient, caller: Caller, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    answer = client.post(
+    response = client.post(
         f"{WEBHOOK}?apikey={caller.key}",
         json={"filename": "warehouse.csv", "notifyEmail": "you@example.edu"},
     )
     client.post(f"{WEBHOOK}%0aforged?apikey={caller.key}", json={"filename": "nothing.csv"})
 
     ours = "\n".join(record.getMessage() for record in caplog.records if "gateway" in record.name)
-    assert answer.json()["jobId"] in ours
+    assert response.json()["jobId"] in ours
     assert caller.key not in ours
     assert "you@example.edu" not in ours
     assert "warehouse.csv" not in ours
     assert "\nforged" not in ours
 
 
-def test_a_gateway_with_all_its_parts_is_ready(client: TestClient) -> None:
+def test_a_gateway_whose_parts_are_all_available_is_ready(client: TestClient) -> None:
     assert client.get("/livez").json() == {"live": True}
     response = client.get("/readyz")
 
@@ -96,7 +96,7 @@ def test_a_gateway_with_all_its_parts_is_ready(client: TestClient) -> None:
     }
 
 
-def test_a_gateway_without_a_part_lives_but_is_not_ready(
+def test_a_gateway_with_an_unavailable_part_is_live_but_not_ready(
     client: TestClient, installation: Installation
 ) -> None:
     installation.settings.buckets_dir.rename(installation.settings.home / "away")

@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is an acceptance or a refusal in the one shape."""
+"""Whatever is sent, the response is an acceptance or a refusal in the format of the contract."""
 
 import json
 from typing import Any
@@ -9,8 +9,7 @@ from starlette.testclient import TestClient
 
 from tests.servers.gateway import WEBHOOK, Caller
 
-# The gateway is the same for all examples of a test, and an accepted call changes nothing for the
-# next one.
+# All examples of a test share a gateway, because an accepted call does not affect the next one.
 SHARED = settings(
     max_examples=300,
     deadline=None,

@@ -1,4 +1,4 @@
-"""What HTTP and its clients come up with: odd values, methods, addresses, bodies without end."""
+"""Unusual HTTP requests: odd values, methods and URLs, endless bodies."""
 
 import json
 from typing import Any
@@ -36,7 +36,7 @@ def test_odd_filenames_are_refused(
     assert error.startswith(message)
 
 
-def test_a_slash_at_the_end_is_the_same_address(client: TestClient, caller: Caller) -> None:
+def test_a_trailing_slash_is_accepted(client: TestClient, caller: Caller) -> None:
     """A redirect would turn the POST into a GET."""
     assert call(client, caller, f"{WEBHOOK}/").status_code == 200
 
@@ -101,7 +101,7 @@ def test_a_body_without_end_is_refused_before_it_is_held(
     assert caller.installation.loads() == []
 
 
-def test_every_answer_carries_the_security_headers(client: TestClient, caller: Caller) -> None:
+def test_every_response_has_the_security_headers(client: TestClient, caller: Caller) -> None:
     for response in (call(client, caller), client.post("/"), client.get("/livez")):
         assert response.headers["cache-control"] == "no-store"
         assert response.headers["x-content-type-options"] == "nosniff"
@@ -109,7 +109,9 @@ def test_every_answer_carries_the_security_headers(client: TestClient, caller: C
         assert "default-src 'none'" in response.headers["content-security-policy"]
 
 
-def test_answers_are_compressed_for_who_accepts_it(client: TestClient, caller: Caller) -> None:
+def test_responses_are_compressed_for_clients_that_accept_it(
+    client: TestClient, caller: Caller
+) -> None:
     compressed = call(client, caller)
     client.headers["accept-encoding"] = "identity"
     plain = call(client, caller)

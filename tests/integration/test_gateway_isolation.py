@@ -1,4 +1,4 @@
-"""One customer's key or guess reaches nothing of another, and QA nothing of production."""
+"""A key or a guessed id never reaches another customer, and QA never reaches production."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +15,7 @@ from tests.servers.gateway import NOW, Caller, Installation, call, errors
 def stranger(
     request: pytest.FixtureRequest, installation: Installation, caller: Caller
 ) -> Iterator[Caller]:
-    """Hand out a key that opens nothing of `caller`."""
+    """Create a key without access to anything of `caller`."""
     del caller
     if request.param == "another customer":
         yield installation.customer("wwu")
@@ -25,14 +25,14 @@ def stranger(
 
 @pytest.fixture
 def secret_load(client: TestClient, caller: Caller) -> str:
-    """Make a load that a stranger must not learn of."""
+    """Accept a load that a stranger must not see."""
     options = {"notifyWebhook": "https://hooks.example.edu/secret"}
     job_id: str = call(client, caller, **options).json()["jobId"]
     return job_id
 
 
 def call_api(client: TestClient, caller: Caller, path: str, method: str = "GET") -> Any:
-    """Call with a key."""
+    """Send a request with a key."""
     headers = {"Authorization": f"Bearer {caller.key}"}
     return client.request(method, f"/api/v1{path}", headers=headers)
 
@@ -44,7 +44,7 @@ def test_a_stranger_lists_none_of_the_loads(
     assert call_api(client, stranger, "/loads").json() == {"loads": [], "next": None}
 
 
-def test_a_foreign_load_and_one_that_never_was_get_the_same_answer(
+def test_a_foreign_load_and_an_unknown_one_get_the_same_response(
     client: TestClient, stranger: Caller, secret_load: str
 ) -> None:
     never = "00000000-0000-0000-0000000000000000"
@@ -97,11 +97,11 @@ def test_a_strangers_self_test_finds_no_file_and_hints_at_none(
         assert "Did you mean" not in found["detail"]
 
 
-def test_trading_a_key_gives_what_that_key_opened_and_nothing_more(
+def test_exchanging_a_key_gives_the_same_access_and_no_more(
     client: TestClient, installation: Installation, stranger: Caller, secret_load: str
 ) -> None:
-    answer = call_api(client, stranger, "/index.cfm/exchange?emailaddress=a@example.edu").json()
-    fresh = Caller(installation, stranger.name, stranger.environment, answer["apiKey"])
+    response = call_api(client, stranger, "/index.cfm/exchange?emailaddress=a@example.edu").json()
+    fresh = Caller(installation, stranger.name, stranger.environment, response["apiKey"])
 
     assert call_api(client, fresh, f"/loads/{secret_load}").status_code == 404
     found = installation.ledger.keys.find(fresh.key, NOW)
@@ -109,7 +109,7 @@ def test_trading_a_key_gives_what_that_key_opened_and_nothing_more(
     assert (found.customer, found.environment) == (stranger.name, stranger.environment)
 
 
-def test_nobody_without_a_key_learns_of_anything(client: TestClient, secret_load: str) -> None:
+def test_without_a_key_nothing_is_revealed(client: TestClient, secret_load: str) -> None:
     for path in ("/loads", f"/loads/{secret_load}", "/jobs", "/keys", "/self-test"):
         response = client.get(f"/api/v1{path}")
         assert response.status_code == 401

@@ -1,4 +1,4 @@
-"""What a key opens, and that it opens nothing else: no other customer, no other environment."""
+"""A key gives access to one environment of one customer and to nothing else."""
 
 import json
 from datetime import timedelta
@@ -11,7 +11,7 @@ from tests.servers.gateway import DAYS, NOW, WEBHOOK, Caller, Installation, call
 
 
 @pytest.mark.parametrize("key", ["nope", "é", "x" * 10_000, "aq_test_", "\ud800", "k\0", "'--"])
-def test_who_has_no_valid_key_learns_only_that(
+def test_without_a_valid_key_only_that_is_reported(
     client: TestClient, caller: Caller, key: str
 ) -> None:
     body = json.dumps({"apiKey": key, "notifyEmail": "you"})
@@ -40,7 +40,7 @@ def test_a_key_sent_twice_with_two_values_is_refused(client: TestClient, caller:
     assert message.startswith("The option ApiKey was sent more than once")
 
 
-def test_a_revoked_or_expired_key_opens_nothing(
+def test_a_revoked_or_expired_key_gives_no_access(
     client: TestClient, installation: Installation, caller: Caller
 ) -> None:
     expired = installation.caller("iqu", Environment.QA, NOW - timedelta(days=365))
@@ -58,15 +58,15 @@ def test_every_response_to_a_valid_key_has_its_remaining_days(
     client: TestClient, caller: Caller
 ) -> None:
     bearer = {"Authorization": f"bearer {caller.key}"}
-    answers = [
+    responses = [
         call(client, caller),
         call(client, caller, filename="nothing.csv"),
         client.post(WEBHOOK, headers=bearer, content=b"{"),
         client.post(WEBHOOK, headers=bearer, content=b"x" * 70_000),
     ]
 
-    assert [answer.status_code for answer in answers] == [200, 400, 400, 413]
-    assert [answer.headers[DAYS] for answer in answers] == ["365"] * 4
+    assert [response.status_code for response in responses] == [200, 400, 400, 413]
+    assert [response.headers[DAYS] for response in responses] == ["365"] * 4
 
 
 def test_a_key_reaches_only_its_own_environment(

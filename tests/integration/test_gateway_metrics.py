@@ -1,4 +1,4 @@
-"""What monitors read, and how many calls are let in."""
+"""Metrics for monitors, and rate limits."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +16,7 @@ Make = Callable[..., TestClient]
 
 @pytest.fixture
 def gateway_with(installation: Installation, catalog: Catalog) -> Make:
-    """Make gateways with settings of their own, called from an address."""
+    """Create clients of gateways with given settings, calling from a given address."""
 
     def make(address: str = "127.0.0.1", **settings: object) -> TestClient:
         app = create_app(
@@ -31,7 +31,7 @@ def gateway_with(installation: Installation, catalog: Catalog) -> Make:
     return make
 
 
-def test_metrics_count_calls_loads_and_what_waits(gateway_with: Make, caller: Caller) -> None:
+def test_metrics_count_requests_loads_and_the_queue(gateway_with: Make, caller: Caller) -> None:
     client = gateway_with()
     call(client, caller)
     call(client, caller, filename="nothing.csv")
@@ -50,7 +50,7 @@ def test_metrics_count_calls_loads_and_what_waits(gateway_with: Make, caller: Ca
     assert "iqu" not in text
 
 
-def test_metrics_are_nothing_to_strangers(gateway_with: Make) -> None:
+def test_metrics_are_hidden_from_other_networks(gateway_with: Make) -> None:
     assert gateway_with("203.0.113.7").get("/metrics").status_code == 404
     assert gateway_with(metrics_allowed_networks=()).get("/metrics").status_code == 404
 
@@ -61,11 +61,11 @@ def test_a_rate_limited_key_gets_a_retry_after(
     client = gateway_with(calls_per_minute=3)
     other = installation.customer("wwu")
     other.deliver("warehouse.csv")
-    answers = [call(client, caller) for _ in range(5)]
+    responses = [call(client, caller) for _ in range(5)]
 
-    assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
-    assert 1 <= int(answers[-1].headers["retry-after"]) <= 20
-    assert errors(answers[-1])[0].startswith("There were too many requests.")
+    assert [response.status_code for response in responses] == [200, 200, 200, 429, 429]
+    assert 1 <= int(responses[-1].headers["retry-after"]) <= 20
+    assert errors(responses[-1])[0].startswith("There were too many requests.")
     assert call(client, other).status_code == 200
 
 
@@ -79,7 +79,7 @@ def test_an_address_that_guesses_keys_is_slowed_down(gateway_with: Make, caller:
     assert client.get("/livez").status_code == 200
 
 
-def test_calls_come_back_with_time() -> None:
+def test_a_rate_limit_allows_requests_again_after_a_while() -> None:
     time = [0.0]
     limit = RateLimit(60, clock=lambda: time[0])
     assert [limit.wait("a") for _ in range(60)] == [0] * 60
@@ -91,7 +91,7 @@ def test_calls_come_back_with_time() -> None:
     assert [limit.wait("a") for _ in range(61)][-1] > 0
 
 
-def test_rate_limits_remember_only_so_many_names() -> None:
+def test_rate_limits_keep_a_bounded_number_of_names() -> None:
     limit = RateLimit(1)
     for number in range(MAX_BUCKETS + 10):
         limit.wait(str(number))

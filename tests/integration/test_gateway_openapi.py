@@ -1,4 +1,4 @@
-"""The OpenAPI document is true: whatever it lets callers send gets an answer that it describes."""
+"""The OpenAPI document is correct: every request that it allows gets a response it describes."""
 
 import re
 from typing import Any
@@ -36,7 +36,7 @@ EVERYTHING = settings(
 
 @pytest.fixture
 def unlimited(installation: Installation, catalog: Catalog, caller: Caller) -> Starlette:
-    """Make a gateway that counts no calls, with a load of the caller's in its ledger."""
+    """Create a gateway without rate limits and with one load of the caller."""
     limits = {"calls_per_minute": 0, "address_calls_per_minute": 0}
     app = create_app(
         installation.settings.model_copy(update=limits),
@@ -50,7 +50,7 @@ def unlimited(installation: Installation, catalog: Catalog, caller: Caller) -> S
 
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
-def test_whatever_callers_send_gets_an_answer_that_the_document_describes(
+def test_every_request_gets_a_response_that_the_document_describes(
     path: str, method: str, unlimited: Starlette, caller: Caller
 ) -> None:
     schema = schemathesis.openapi.from_asgi("/api/openapi.json", unlimited)
@@ -83,6 +83,16 @@ def test_every_operation_is_described_and_shown_by_example(client: TestClient) -
         assert all(
             "example" in parameter or "schema" in parameter for parameter in operation["parameters"]
         )
+
+
+def test_the_former_name_of_limit_is_marked_as_deprecated_and_not_offered(
+    client: TestClient,
+) -> None:
+    parameters = DOCUMENT["paths"]["/api/v1/loads"]["get"]["parameters"]
+    assert [parameter["name"] for parameter in parameters if parameter.get("deprecated")] == [
+        "most"
+    ]
+    assert 'name="most"' not in client.get("/api/").text
 
 
 def test_every_form_of_the_reference_says_that_its_call_is_real_and_changes_nothing(

@@ -1,4 +1,4 @@
-"""The gateway as a process: what it loads, what it says to what is no HTTP, and how it stops."""
+"""The gateway as a process: its imports, its response to what is not HTTP, and how it stops."""
 
 import http.client
 import json
@@ -55,15 +55,15 @@ def test_invalid_settings_are_reported_in_one_line() -> None:
 
 
 def exchange(gateway: GatewayProcess, *parts: bytes) -> bytes:
-    """Send bytes as they are, and answer everything that comes back."""
+    """Send bytes unchanged and return everything that comes back."""
     with connected(gateway) as connection:
         for part in parts:
             connection.sendall(part)
         connection.shutdown(socket.SHUT_WR)
-        answer = b""
+        response = b""
         while received := connection.recv(65_536):
-            answer += received
-    return answer
+            response += received
+    return response
 
 
 NO_HTTP = [
@@ -82,7 +82,7 @@ def test_an_endless_head_is_cut_off(gateway: GatewayProcess) -> None:
 
 
 def taken(gateway: GatewayProcess, start: bytes, limit: int) -> int:
-    """Send a head that goes on and on, and count the bytes that were taken before the end."""
+    """Send an endless head and count the bytes that were accepted."""
     more = b"X: y\r\n" * 1_000 if start.endswith(b"\n") else b"x" * 6_000
     sent = 0
     with connected(gateway) as connection, suppress(ConnectionError):
@@ -94,7 +94,7 @@ def taken(gateway: GatewayProcess, start: bytes, limit: int) -> int:
 
 
 def connected(gateway: GatewayProcess) -> socket.socket:
-    """Open a connection to say something unusual on."""
+    """Open a raw connection."""
     host, port = gateway.url.removeprefix("http://").split(":")
     return socket.create_connection((host, int(port)), timeout=30)
 
@@ -124,7 +124,7 @@ def test_a_caller_who_hangs_up_halfway_leaves_no_load(
 
 
 def leave(gateway: GatewayProcess, request: bytes, limit: int = 1) -> None:
-    """Send a request, read the first bytes of the answer, and reset the connection."""
+    """Send a request, read the first bytes of the response, and reset the connection."""
     with connected(gateway) as connection:
         connection.sendall(request)
         assert connection.recv(limit)
@@ -132,7 +132,7 @@ def leave(gateway: GatewayProcess, request: bytes, limit: int = 1) -> None:
 
 
 def logged(gateway: GatewayProcess, text: str, seconds: float = 30) -> str:
-    """Wait until the log holds a text, and return the log."""
+    """Wait until the log contains a text and return the log."""
     deadline = time.monotonic() + seconds
     while text not in (log := gateway.log.read_text()):
         assert time.monotonic() < deadline, log
@@ -164,7 +164,7 @@ def test_a_client_that_leaves_in_mid_answer_is_a_499_and_no_incident(
 
 
 class Callers:
-    """Several callers at once, each calling again as soon as it is answered."""
+    """Several concurrent callers, each calling again as soon as it has a response."""
 
     def __init__(self, gateway: GatewayProcess, key: str, count: int = 8) -> None:
         """Prepare the call."""
@@ -175,7 +175,7 @@ class Callers:
         self.threads = [threading.Thread(target=self._call) for _ in range(count)]
 
     def until(self, condition: Callable[[], bool], then: Callable[[], object]) -> None:
-        """Call until the condition holds, then do something to the gateway, and let it end."""
+        """Call until a condition holds, then stop the gateway in a given way."""
         for thread in self.threads:
             thread.start()
         deadline = time.monotonic() + 30
@@ -211,7 +211,7 @@ def test_a_stop_lets_callers_finish_and_loses_no_load(
 
     assert callers.faults == []
     assert len(callers.job_ids) > 50
-    # Whoever was let in was answered: what is kept and what was told are the same.
+    # Every accepted call got its response: the recorded loads are exactly the reported ones.
     assert {load.job_id for load in installation.loads()} == set(callers.job_ids)
 
 

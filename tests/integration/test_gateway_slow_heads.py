@@ -1,4 +1,4 @@
-"""Who connects and does not come to the end of the headers is hung up on."""
+"""A client that does not finish its headers in time is disconnected."""
 
 import asyncio
 from functools import partial
@@ -12,20 +12,20 @@ from webhook_gateway.server import BoundedProtocol
 
 
 class Impatient(BoundedProtocol):
-    """Waits for next to nothing."""
+    """A protocol with a very short time limit."""
 
     head_seconds = 0.2
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer everything at once."""
+    """Respond to every request at once."""
     del scope, receive
     await send({"type": "http.response.start", "status": 204, "headers": []})
     await send({"type": "http.response.body", "body": b""})
 
 
-async def handle_error(*parts: bytes) -> bytes:
-    """Send parts, each after the answer to the one before, and read until the server hangs up."""
+async def send_parts(*parts: bytes) -> bytes:
+    """Send parts, each after the response to the previous one, until the connection closes."""
     config = Config(app, http=Impatient, lifespan="off", log_config=None, access_log=False)
     config.load()
     serve = partial(Impatient, config=config, server_state=ServerState(), app_state={})
@@ -37,9 +37,9 @@ async def handle_error(*parts: bytes) -> bytes:
             writer.write(part)
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 204")
         writer.write(parts[-1])
-        answer = await reader.read()
+        response = await reader.read()
         writer.close()
-    return answer
+    return response
 
 
 @pytest.mark.parametrize(
@@ -51,10 +51,10 @@ async def handle_error(*parts: bytes) -> bytes:
     ],
     ids=["nothing", "half a head", "half of a second head"],
 )
-def test_a_head_that_does_not_come_is_not_waited_for(parts: tuple[bytes, ...]) -> None:
-    answer = asyncio.run(handle_error(*parts))
+def test_an_incomplete_head_times_out(parts: tuple[bytes, ...]) -> None:
+    response = asyncio.run(send_parts(*parts))
 
-    assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
-    assert answer.endswith(
+    assert response.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    assert response.endswith(
         b'{"errors":["The request did not arrive within 0.2 seconds. Send it again."]}'
     )

@@ -10,7 +10,7 @@ from alumniq_pipelines.core.loads.target import Environment, Target
 from tests.servers.gateway import NOW, WEBHOOK, Caller, call, errors
 
 
-def test_an_accepted_call_is_a_queued_load_with_what_was_seen(
+def test_an_accepted_call_is_a_queued_load_with_the_facts_of_its_file(
     client: TestClient, caller: Caller
 ) -> None:
     url = "https://hooks.example.com/x?y=z"
@@ -61,7 +61,7 @@ def test_for_an_unknown_job_no_file_is_looked_up(client: TestClient, caller: Cal
         ("ware_house.csv", "warehouse.csv"),
     ],
 )
-def test_a_missing_file_is_refused_with_the_name_that_was_meant(
+def test_a_missing_file_is_refused_with_a_similar_name(
     client: TestClient, caller: Caller, sent: str, meant: str
 ) -> None:
     [message] = errors(call(client, caller, filename=sent))
@@ -69,7 +69,7 @@ def test_a_missing_file_is_refused_with_the_name_that_was_meant(
     assert message == f"The file {sent} was not found in qa/warehouse/. Did you mean {meant}?"
 
 
-def test_where_no_name_comes_near_none_is_shown(client: TestClient, caller: Caller) -> None:
+def test_without_a_similar_name_none_is_suggested(client: TestClient, caller: Caller) -> None:
     [message] = errors(call(client, caller, filename="gifts-2026.zip"))
 
     assert "warehouse.csv" not in message
@@ -85,8 +85,8 @@ def test_the_same_call_twice_makes_two_loads(client: TestClient, caller: Caller)
 
 def test_fifty_calls_at_once_make_fifty_loads(client: TestClient, caller: Caller) -> None:
     with ThreadPoolExecutor(50) as pool:
-        answers = list(pool.map(lambda _: call(client, caller), range(50)))
+        responses = list(pool.map(lambda _: call(client, caller), range(50)))
 
-    job_ids = {answer.json()["jobId"] for answer in answers}
+    job_ids = {response.json()["jobId"] for response in responses}
     assert len(job_ids) == 50
     assert {load.job_id for load in caller.installation.loads()} == job_ids

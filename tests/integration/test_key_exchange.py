@@ -1,4 +1,4 @@
-"""Exchanging a key: a GET that its contract has, so it must not make more than was meant."""
+"""Exchanging a key: a GET by contract, so it must not create keys that nobody meant to create."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +21,7 @@ OWNER, STAFF, STRANGER = "feeds@example.edu", "staff@alumniq.example", "thief@ex
 
 @pytest.fixture
 def client(installation: Installation, catalog: Catalog) -> Iterator[TestClient]:
-    """Talk to a gateway that knows its staff."""
+    """Return a client of a gateway with staff addresses."""
     app = create_app(
         installation.settings.model_copy(update={"staff_email": STAFF}),
         ledger=installation.ledger,
@@ -51,7 +51,7 @@ def live(installation: Installation) -> list[str]:
 
 
 def mails(installation: Installation) -> list[tuple[str, str]]:
-    """List what is enqueued: to whom, and the whole text."""
+    """List the pending notifications: recipient and text."""
     wanted = select(notifications).order_by(notifications.c.id)
     with installation.ledger.database.reading() as connection:
         rows = connection.execute(wanted).mappings()
@@ -62,14 +62,14 @@ def test_forty_exchanges_of_a_key_make_two_keys_and_name_them(
     client: TestClient, installation: Installation, owned: Caller
 ) -> None:
     before = live(installation)
-    answers = [exchange(client, owned.key) for _ in range(40)]
+    responses = [exchange(client, owned.key) for _ in range(40)]
 
-    assert [answer.status_code for answer in answers] == [200, 200] + [409] * 38
-    made = [answer.json()["apiKey"][:12] for answer in answers[:2]]
+    assert [response.status_code for response in responses] == [200, 200] + [409] * 38
+    made = [response.json()["apiKey"][:12] for response in responses[:2]]
     assert sorted(live(installation)) == sorted([*before, *made])
-    [output] = errors(answers[-1])
+    [output] = errors(responses[-1])
     assert all(prefix in output for prefix in made)
-    assert not any(answer.json()["apiKey"] in output for answer in answers[:2])
+    assert not any(response.json()["apiKey"] in output for response in responses[:2])
     assert len(mails(installation)) == 4
 
 
@@ -88,23 +88,23 @@ def test_forty_exchanges_of_a_key_make_two_keys_and_name_them(
         ("If-Range", '"x"'),
     ],
 )
-def test_a_request_that_nobody_meant_makes_no_key(
+def test_a_speculative_request_creates_no_key(
     client: TestClient, installation: Installation, owned: Caller, header: tuple[str, str]
 ) -> None:
     before = live(installation)
-    answer = client.get(EXCHANGE, params={"apikey": owned.key}, headers=dict([header]))
+    response = client.get(EXCHANGE, params={"apikey": owned.key}, headers=dict([header]))
 
-    assert answer.status_code == 400
-    assert header[0] in errors(answer)[0]
+    assert response.status_code == 400
+    assert header[0] in errors(response)[0]
     assert live(installation) == before
     assert mails(installation) == []
 
 
 def test_head_makes_no_key(client: TestClient, installation: Installation, owned: Caller) -> None:
     before = live(installation)
-    answer = client.head(EXCHANGE, params={"emailaddress": OWNER, "apikey": owned.key})
+    response = client.head(EXCHANGE, params={"emailaddress": OWNER, "apikey": owned.key})
 
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, OPTIONS")
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, OPTIONS")
     assert live(installation) == before
 
 
@@ -172,8 +172,8 @@ def test_a_third_key_on_the_pages_is_refused_with_what_to_do(
 ) -> None:
     sign_in(client, owned.key)
     fields = {"form_token": form_token(client), "prefix": owned.key[:12]}
-    answers = [client.post("/keys/rotate", data=fields) for _ in range(3)]
+    responses = [client.post("/keys/rotate", data=fields) for _ in range(3)]
 
-    assert [answer.status_code for answer in answers] == [200, 200, 409]
-    assert "revoke it on the API keys page" in answers[-1].text
+    assert [response.status_code for response in responses] == [200, 200, 409]
+    assert "revoke it on the API keys page" in responses[-1].text
     assert len(mails(installation)) == 4

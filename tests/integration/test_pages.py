@@ -1,4 +1,4 @@
-"""Who may come in at the pages, and how long."""
+"""Sessions: who can open the pages, and for how long."""
 
 from datetime import timedelta
 from typing import cast
@@ -27,18 +27,16 @@ PAGES = (
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_every_page_asks_strangers_to_sign_in(client: TestClient, path: str) -> None:
-    answer = client.get(path, follow_redirects=False)
-    assert (answer.status_code, answer.headers["location"]) == (
+def test_every_page_requires_a_session(client: TestClient, path: str) -> None:
+    response = client.get(path, follow_redirects=False)
+    assert (response.status_code, response.headers["location"]) == (
         303,
         f"/sign-in?next={path}",
     )
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_every_page_shows_a_new_customer_something(
-    client: TestClient, caller: Caller, path: str
-) -> None:
+def test_every_page_opens_for_a_new_customer(client: TestClient, caller: Caller, path: str) -> None:
     sign_in(client, caller.key)
     assert client.get(path).status_code == 200
 
@@ -48,12 +46,12 @@ def test_unknown_revoked_and_expired_keys_are_refused_alike(
 ) -> None:
     expired = installation.caller("iqu", Environment.QA, NOW - timedelta(days=400)).key
     installation.ledger.keys.revoke(caller.key[:12], NOW)
-    answers = [
+    responses = [
         client.post("/sign-in", data={"key": key})
         for key in (caller.key, expired, "aq_test_nothing", "x" * 10_000)
     ]
-    assert {answer.status_code for answer in answers} == {401}
-    assert len({answer.text for answer in answers}) == 1
+    assert {response.status_code for response in responses} == {401}
+    assert len({response.text for response in responses}) == 1
     assert not client.cookies
 
 
@@ -63,38 +61,38 @@ def test_wrong_names_and_passwords_of_staff_are_refused_alike(
     installation.ledger.staff.set("ada", hash_password(PASSWORD), NOW)
     installation.ledger.staff.set("bob", hash_password(PASSWORD), NOW)
     installation.ledger.staff.disable("bob", NOW)
-    answers = [
+    responses = [
         client.post("/sign-in", data={"name": name, "password": password})
         for name, password in (("ada", "wrong"), ("bob", PASSWORD), ("eve", PASSWORD))
     ]
-    assert {answer.status_code for answer in answers} == {401}
-    assert len({answer.text for answer in answers}) == 1
+    assert {response.status_code for response in responses} == {401}
+    assert len({response.text for response in responses}) == 1
 
 
-def test_who_guesses_has_to_wait(client: TestClient) -> None:
-    answers = [client.post("/sign-in", data={"key": f"guess {n}"}) for n in range(30)]
-    assert answers[-1].status_code == 429
+def test_guessing_is_rate_limited(client: TestClient) -> None:
+    responses = [client.post("/sign-in", data={"key": f"guess {n}"}) for n in range(30)]
+    assert responses[-1].status_code == 429
 
 
 def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(
     client: TestClient, caller: Caller
 ) -> None:
-    answer = client.post("/sign-in", data={"key": caller.key}, follow_redirects=False)
-    cookie = answer.headers["set-cookie"].lower()
+    response = client.post("/sign-in", data={"key": caller.key}, follow_redirects=False)
+    cookie = response.headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=lax" in cookie
     assert caller.key.lower() not in cookie
 
 
 def test_pages_run_no_foreign_script_and_cannot_be_framed(client: TestClient) -> None:
-    answer = client.get("/sign-in")
-    policy = answer.headers["content-security-policy"]
+    response = client.get("/sign-in")
+    policy = response.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert "frame-ancestors 'none'" in policy
-    assert answer.headers["cache-control"] == "no-store"
-    assert "<script>" not in answer.text
-    assert " style=" not in answer.text
+    assert response.headers["cache-control"] == "no-store"
+    assert "<script>" not in response.text
+    assert " style=" not in response.text
 
 
 def test_a_session_ends_when_signing_out_and_cannot_be_used_again(
@@ -143,19 +141,19 @@ def test_every_form_that_changes_something_needs_its_token(
 
 def test_another_sites_form_signs_nobody_in(client: TestClient, caller: Caller) -> None:
     headers = {"sec-fetch-site": "cross-site"}
-    answer = client.post("/sign-in", data={"key": caller.key}, headers=headers)
-    assert answer.status_code == 403
+    response = client.post("/sign-in", data={"key": caller.key}, headers=headers)
+    assert response.status_code == 403
     assert not client.cookies
 
 
 @pytest.mark.parametrize("path", ["//evil.example", "https://evil.example", "/\\evil.example"])
 def test_signing_in_leads_to_no_other_site(client: TestClient, caller: Caller, path: str) -> None:
     data = {"key": caller.key, "next": path}
-    answer = client.post("/sign-in", data=data, follow_redirects=False)
-    assert answer.headers["location"] == "/"
+    response = client.post("/sign-in", data=data, follow_redirects=False)
+    assert response.headers["location"] == "/"
 
 
-def test_where_the_outside_is_https_the_cookie_travels_by_https_only(
+def test_if_the_public_url_is_https_the_cookie_is_sent_over_https_only(
     installation: Installation, catalog: Catalog, caller: Caller
 ) -> None:
     update = {"public_url": "https://feeds.example.edu"}
@@ -167,5 +165,5 @@ def test_where_the_outside_is_https_the_cookie_travels_by_https_only(
         clock=lambda: NOW,
     )
     with TestClient(app) as client:
-        answer = client.post("/sign-in", data={"key": caller.key}, follow_redirects=False)
-    assert "secure" in answer.headers["set-cookie"].lower()
+        response = client.post("/sign-in", data={"key": caller.key}, follow_redirects=False)
+    assert "secure" in response.headers["set-cookie"].lower()

@@ -1,4 +1,4 @@
-"""What may be done at the pages, and what is said where it cannot be."""
+"""Actions on the pages, and the messages when an action is not possible."""
 
 import re
 from datetime import timedelta
@@ -21,12 +21,12 @@ def test_a_file_is_uploaded_and_loaded(
     client: TestClient, caller: Caller, installation: Installation
 ) -> None:
     sign_in(client, caller.key)
-    answer = client.post(
+    response = client.post(
         "/upload",
         data={"form_token": form_token(client), "job": "warehouse", "email": "crm@example.edu"},
         files={"file": ("monday.csv", b"xid\n1\n")},
     )
-    assert "The file arrived" in answer.text
+    assert "The file was uploaded" in response.text
     [load] = installation.loads()
     assert (load.request.filename, load.target.customer) == ("monday.csv", "iqu")
     bucket = installation.buckets.open("iqu-feeds")
@@ -39,17 +39,17 @@ def test_an_uploaded_file_stays_below_the_customers_folder(
 ) -> None:
     sign_in(client, caller.key)
     fields = {"form_token": form_token(client), "job": "warehouse", "filename": filename}
-    answer = client.post("/upload", data=fields, files={"file": ("x.csv", b"xid\n1\n")})
-    assert answer.status_code == 400
+    response = client.post("/upload", data=fields, files={"file": ("x.csv", b"xid\n1\n")})
+    assert response.status_code == 400
     assert installation.loads() == []
 
 
 def test_an_upload_without_a_file_says_what_to_do(client: TestClient, caller: Caller) -> None:
     sign_in(client, caller.key)
     fields = {"form_token": form_token(client), "job": "warehouse"}
-    answer = client.post("/upload", data=fields)
-    assert answer.status_code == 400
-    assert "Choose a file" in answer.text
+    response = client.post("/upload", data=fields)
+    assert response.status_code == 400
+    assert "Choose a file" in response.text
 
 
 def test_what_a_customer_sent_is_never_markup(client: TestClient, caller: Caller) -> None:
@@ -64,7 +64,7 @@ def test_what_a_customer_sent_is_never_markup(client: TestClient, caller: Caller
         assert "&lt;img" in text
 
 
-def test_a_fault_of_ours_is_a_page_with_an_incident_and_nothing_of_the_fault(
+def test_an_unexpected_error_is_a_page_with_an_incident_id_and_no_details(
     client: TestClient, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -72,22 +72,22 @@ def test_a_fault_of_ours_is_a_page_with_an_incident_and_nothing_of_the_fault(
 
     sign_in(client, caller.key)
     monkeypatch.setattr(Status, "jobs", fail)
-    answer = client.get("/webhooks")
-    assert answer.status_code == 500
-    assert answer.headers["content-type"].startswith("text/html")
-    assert "incident" in answer.text
-    assert caller.key not in answer.text
+    response = client.get("/webhooks")
+    assert response.status_code == 500
+    assert response.headers["content-type"].startswith("text/html")
+    assert "incident" in response.text
+    assert caller.key not in response.text
 
 
-def test_a_ledger_that_is_away_is_a_page_that_says_so(
+def test_an_unavailable_ledger_is_reported_on_a_page(
     client: TestClient, caller: Caller, installation: Installation
 ) -> None:
     sign_in(client, caller.key)
     (installation.settings.home / "ledger.db").rename(installation.settings.home / "away")
     installation.ledger.engine.dispose()
-    answer = client.get("/webhooks")
-    assert answer.status_code == 503
-    assert answer.headers["content-type"].startswith("text/html")
+    response = client.get("/webhooks")
+    assert response.status_code == 503
+    assert response.headers["content-type"].startswith("text/html")
 
 
 def test_a_queued_load_can_be_canceled_once(
@@ -116,7 +116,7 @@ def test_a_notification_is_sent_again(
 def test_a_mail_to_staff_does_not_tick_that_a_customer_was_notified(
     client: TestClient, caller: Caller, installation: Installation
 ) -> None:
-    """It did, while staff's mails counted as the customer's own."""
+    """It used to, when e-mails to staff counted as the customer's own."""
     ledger, job_id = installation.ledger, JobId(call(client, caller).json()["jobId"])
     ledger.loads.begin_attempt(job_id, "run-1", NOW)
     [load] = installation.loads()
@@ -128,7 +128,7 @@ def test_a_mail_to_staff_does_not_tick_that_a_customer_was_notified(
         ledger.notifications.record(notification, delivered, NOW)
     assert len(ledger.notifications.of(job_id)) == 2
     sign_in(client, caller.key)
-    step = client.get("/start").text.partition("Be told of an outcome")[2].partition("</h2>")[0]
+    step = client.get("/start").text.partition("Receive a notification")[2].partition("</h2>")[0]
     assert "done" not in step
 
 
@@ -137,15 +137,15 @@ def test_a_key_is_rotated_with_overlap(
 ) -> None:
     sign_in(client, caller.key)
     fields = {"form_token": form_token(client), "prefix": caller.key[:12]}
-    answer = client.post("/keys/rotate", data=fields)
-    found = re.search(r"aq_test_[\w-]{43}", answer.text)
+    response = client.post("/keys/rotate", data=fields)
+    found = re.search(r"aq_test_[\w-]{43}", response.text)
     assert found
     for key in (caller.key, found.group()):
         assert installation.ledger.keys.find(key, NOW)
     assert found.group() not in client.get("/keys").text, "shown once only"
 
 
-def test_the_board_puts_production_before_qa(
+def test_the_dashboard_lists_production_before_qa(
     client: TestClient, caller: Caller, installation: Installation
 ) -> None:
     live = installation.caller("iqu", Environment.PRODUCTION)
@@ -159,7 +159,7 @@ def test_the_board_puts_production_before_qa(
     assert attention_items.index("production") < attention_items.index(">qa<")
 
 
-def test_what_waits_for_nobody_cannot_be_approved(
+def test_a_load_that_does_not_await_approval_cannot_be_approved(
     client: TestClient, caller: Caller, installation: Installation
 ) -> None:
     job_id = accept_load(client, caller)
@@ -179,13 +179,13 @@ def test_a_file_that_was_never_received_cannot_be_repeated(
 
 def test_a_strangers_file_is_not_even_read(client: TestClient) -> None:
     files = {"file": ("x.csv", b"x" * 2_000_000)}
-    answer = client.post("/upload", files=files, follow_redirects=False)
-    assert answer.headers["location"] == "/sign-in?next=/upload"
+    response = client.post("/upload", files=files, follow_redirects=False)
+    assert response.headers["location"] == "/sign-in?next=/upload"
 
 
-def test_a_form_without_end_is_refused(client: TestClient) -> None:
-    answer = client.post("/sign-in", data={"key": "x" * 100_000})
-    assert answer.status_code == 413
+def test_an_endless_form_is_refused(client: TestClient) -> None:
+    response = client.post("/sign-in", data={"key": "x" * 100_000})
+    assert response.status_code == 413
 
 
 @pytest.mark.parametrize("before", ["9" * 5_000, "9" * 19, "-1", "x", "\N{DEVANAGARI DIGIT ONE}"])
@@ -194,8 +194,19 @@ def test_an_invalid_page_cursor_starts_at_the_newest_load(
 ) -> None:
     job_id = accept_load(client, caller)
     sign_in(client, caller.key)
-    answer = client.get("/loads", params={"before": before})
-    assert job_id in answer.text
+    response = client.get("/loads", params={"before": before})
+    assert job_id in response.text
+
+
+def test_a_filter_without_matches_does_not_claim_that_there_are_no_loads(
+    client: TestClient, caller: Caller
+) -> None:
+    sign_in(client, caller.key)
+    assert "No loads yet" in client.get("/loads").text
+    accept_load(client, caller)
+    page = client.get("/loads", params={"state": "failed"}).text
+    assert "No loads match this filter" in page
+    assert "No loads yet" not in page
 
 
 @pytest.mark.parametrize("job_id", ["%00", "%F0%9F%98%80", "..%2f..", "x" * 4_000])
@@ -205,5 +216,5 @@ def test_an_odd_job_id_is_unknown(client: TestClient, caller: Caller, job_id: st
 
 
 def test_a_form_with_nul_is_refused(client: TestClient) -> None:
-    answer = client.post("/sign-in", data={"name": "ada\0", "password": "x"})
-    assert answer.status_code == 400
+    response = client.post("/sign-in", data={"name": "ada\0", "password": "x"})
+    assert response.status_code == 400

@@ -1,4 +1,4 @@
-"""What is not in view at the pages does not exist."""
+"""What is not visible to a session does not exist for it."""
 
 import re
 
@@ -58,7 +58,7 @@ def test_customers_have_no_dashboard_and_cannot_switch_customers(
     assert "ocu" not in client.get("/webhooks").text
 
 
-def test_staff_look_at_any_customer(
+def test_staff_select_any_customer(
     client: TestClient, caller: Caller, installation: Installation
 ) -> None:
     job_id = accept_load(client, caller)
@@ -66,12 +66,12 @@ def test_staff_look_at_any_customer(
     assert client.get("/loads").url.path == "/staff", "no customer is chosen yet"
     token = form_token(client, "/staff")
     fields = {"form_token": token, "customer": "iqu", "environment": "qa", "next": "/loads"}
-    answer = client.post("/staff/look", data=fields)
-    assert answer.url.path == "/loads"
-    assert job_id in answer.text
+    response = client.post("/staff/look", data=fields)
+    assert response.url.path == "/loads"
+    assert job_id in response.text
 
 
-def test_customers_do_not_decide_on_what_is_held(client: TestClient, caller: Caller) -> None:
+def test_customers_cannot_approve_held_loads(client: TestClient, caller: Caller) -> None:
     job_id = accept_load(client, caller)
     sign_in(client, caller.key)
     for action in ("approve", "discard"):
@@ -93,9 +93,9 @@ def test_staff_who_follow_a_link_to_a_load_see_its_customer(
 ) -> None:
     job_id = accept_load(client, caller)
     sign_in_as_staff(client, installation)
-    answer = client.get(f"/loads/{job_id}")
-    assert (answer.status_code, answer.url.path) == (200, f"/loads/{job_id}")
-    assert "iqu" in answer.text
+    response = client.get(f"/loads/{job_id}")
+    assert (response.status_code, response.url.path) == (200, f"/loads/{job_id}")
+    assert "iqu" in response.text
 
 
 def test_the_page_of_s3_keys_lists_those_in_view_without_their_secrets(

@@ -1,4 +1,4 @@
-"""Opening a page, or asking the API by GET or HEAD, changes nothing in the ledger."""
+"""Opening a page or sending GET or HEAD to the API changes nothing in the ledger."""
 
 from typing import Any
 
@@ -14,14 +14,14 @@ from tests.page_visits import accept_load, form_token, send, sign_in, sign_in_as
 from tests.servers.gateway import NOW, Caller, Installation
 
 NOTED = {("api_keys", "last_used_at")}
-"""That a key was used is noted by whatever it is used for: people find unused keys by it."""
+"""Every use of a key is recorded, so that unused keys can be found."""
 
 EXCHANGE = "/api/v1/index.cfm/exchange"
-"""The contract makes a key by GET. tests/integration/test_key_exchange.py has its limits."""
+"""By contract, this GET creates a key; tests/integration/test_key_exchange.py tests its limits."""
 
 
 def contents(installation: Installation) -> dict[str, list[dict[str, Any]]]:
-    """Read all tables, but for what may change."""
+    """Read all tables except what may change."""
     with installation.ledger.database.reading() as connection:
         return {
             name: [
@@ -33,7 +33,7 @@ def contents(installation: Installation) -> dict[str, list[dict[str, Any]]]:
 
 
 def paths(client: TestClient, job_id: str) -> list[str]:
-    """Fill in the addresses of all routes that take a GET."""
+    """Return a URL for every route that accepts GET."""
     app = client.app
     assert isinstance(app, Starlette)
     found = [
@@ -47,19 +47,19 @@ def paths(client: TestClient, job_id: str) -> list[str]:
 
 
 def read_everything(client: TestClient, job_id: str, key: str) -> None:
-    """Ask for every address in every way that only reads."""
+    """Send every kind of reading request to every URL."""
     for path in paths(client, job_id):
         for method in ("GET", "HEAD"):
             headers = {"Authorization": f"Bearer {key}"} if path.startswith("/api/") else {}
             query = "?filename=warehouse.csv&next=/keys&done=revoked"
-            answer = client.request(method, path + query, headers=headers, follow_redirects=False)
-            assert answer.status_code < 500, path
+            response = client.request(method, path + query, headers=headers, follow_redirects=False)
+            assert response.status_code < 500, path
     assert client.head(EXCHANGE, params={"apikey": key}).status_code == 405
 
 
 @pytest.fixture
 def job_id(client: TestClient, caller: Caller, installation: Installation) -> str:
-    """Have a load of each customer, with a notification that waits, and a session that is over."""
+    """Create a load of each customer, a pending notification and an expired session."""
     other = installation.customer("ocu")
     other.deliver("warehouse.csv")
     accept_load(client, other)
@@ -113,8 +113,8 @@ def test_staff_see_a_load_and_act_on_it_while_they_look_at_another_customer(
 
     page = client.get(f"/loads/{theirs}")
     assert page.status_code == 200
-    assert "A load of ocu" in page.text
-    assert "A load of" not in client.get(f"/loads/{mine}").text
+    assert "This load belongs to ocu" in page.text
+    assert "This load belongs to" not in client.get(f"/loads/{mine}").text
     assert mine in client.get("/loads").text, "the other pages show whom they showed"
     assert theirs not in client.get("/loads").text
     assert send(client, f"/loads/{theirs}/cancel") == 303

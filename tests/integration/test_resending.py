@@ -1,4 +1,4 @@
-"""A notification is sent again by those whom it concerns, once nobody is sending it."""
+"""A notification can be sent again by those who can see it, unless it is being sent now."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -33,14 +33,14 @@ from tests.page_visits import form_token, sign_in, sign_in_as_staff
 from tests.servers.gateway import NOW, Caller, Installation, call, errors
 
 BOTH = "both@alumniq.example"
-"""An address of staff that the customer named, too."""
+"""An address of staff that the customer named as well."""
 STAFF = Staff((*mail_recipients((BOTH, "ops@alumniq.example")), STAFF_CHAT, STAFF_TEAMS))
 HEARTBEAT = "https://hc-ping.com/s3cret"
 
 
 @pytest.fixture
 def job_id(client: TestClient, caller: Caller, installation: Installation) -> JobId:
-    """Fail a load for reasons of ours: its customer, staff and a monitor are notified."""
+    """Fail a load by an outage, which notifies its customer, staff and a monitor."""
     options = {"notifyEmail": BOTH, "notifyWebhook": "https://hooks.example.edu/a"}
     found = JobId(call(client, caller, **options).json()["jobId"])
     ledger = installation.ledger
@@ -54,13 +54,13 @@ def job_id(client: TestClient, caller: Caller, installation: Installation) -> Jo
 
 
 def of(ledger: Ledger, job_id: JobId, audience: Audience, channel: Channel) -> Notification:
-    """Find a load's first notification of this kind."""
+    """Return the first notification of a load with a given channel and audience."""
     found = ledger.notifications.of(job_id, [audience])
     return next(notification for notification in found if notification.notice.channel is channel)
 
 
 def resends(ledger: Ledger) -> list[tuple[str, str]]:
-    """List who had what sent again, by the audit trail."""
+    """List who sent which notification again, according to the audit trail."""
     wanted = select(audit.c.actor, audit.c.subject).where(audit.c.action == "notification resent")
     with ledger.database.reading() as connection:
         return [(row.actor, row.subject) for row in connection.execute(wanted)]
@@ -100,7 +100,7 @@ def test_a_foreign_id_and_one_of_staff_or_a_monitor_answer_as_one_that_never_was
     ]
     ids = [*hidden, f"msg_{foreign}-1", "msg_never"]
     assert len(ids) == 7
-    ledger.notifications.claim(NOW, LEASE)  # being sent, which must not show either
+    ledger.notifications.claim(NOW, LEASE)  # in progress, which must not be revealed either
     before = ledger.notifications.find(limit=100)
 
     sign_in(client, caller.key)
@@ -154,20 +154,20 @@ def test_while_it_is_being_sent_every_way_in_refuses_alike_and_nothing_is_audite
 ) -> None:
     ledger = installation.ledger
     own = of(ledger, job_id, Audience.CUSTOMER, Channel.CALLBACK)
-    lease = timedelta(days=10_000)  # the command goes by the clock of the machine
+    lease = timedelta(days=10_000)  # the command uses the real clock
     [claimed] = [
         notification
         for notification in ledger.notifications.claim(NOW, lease)
         if notification.id == own.id
     ]
 
-    answer = by_api(client, caller, job_id, own.id)
-    [sentence] = errors(answer)
+    response = by_api(client, caller, job_id, own.id)
+    [sentence] = errors(response)
     sign_in(client, caller.key)
     page = by_page(client, job_id, own.id)
     command = by_command(installation, monkeypatch, own.id)
 
-    assert (answer.status_code, page.status_code, command.exit_code) == (409, 409, 2)
+    assert (response.status_code, page.status_code, command.exit_code) == (409, 409, 2)
     assert sentence.startswith(f"{own.id} is being sent just now.")
     assert all(part in page.text for part in sentence.split(". "))
     assert " ".join(command.stderr.split()) == f"Error: {sentence}"

@@ -1,4 +1,4 @@
-"""A session may do nothing that its key may not, and from nowhere else."""
+"""A session allows only what its key allows, and only from the networks of its key."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -42,7 +42,7 @@ def app(installation: Installation, catalog: Catalog) -> Starlette:
 
 @pytest.fixture
 def coming_from(app: Starlette) -> Iterator[From]:
-    """Make clients that call from an address."""
+    """Create clients that call from a given address."""
     with ExitStack() as stack:
         yield lambda address: stack.enter_context(TestClient(app, client=(address, 50_000)))
 
@@ -165,9 +165,9 @@ def test_only_a_key_for_all_jobs_leads_to_s3_keys_which_open_the_files_of_all(
     bound, client = issue(installation, scope), coming_from(INSIDE)
     path, asked = "/api/v1/index.cfm/aws/accesskey", {"accessKeyId": "AKIAMADEUP"}
 
-    answer = client.post(path, json={"apiKey": bound.key, **asked})
-    assert answer.status_code == status
-    assert status == 200 or errors(answer)[0].startswith("The API key is limited")
+    response = client.post(path, json={"apiKey": bound.key, **asked})
+    assert response.status_code == status
+    assert status == 200 or errors(response)[0].startswith("The API key is limited")
     sign_in(client, bound.key)
     assert ("AKIAMADEUP" in client.get("/s3-keys").text) is (status == 200)
 
@@ -189,6 +189,18 @@ def test_a_session_for_some_jobs_replaces_no_file_and_uploads_for_no_other(
     folder = installation.buckets.open("iqu-feeds").root / "qa/warehouse"
     assert (folder / "degrees.csv").read_bytes() == b"theirs"
     assert upload("warehouse", "new.csv") == 303
+
+
+def test_the_upload_page_says_whether_a_file_is_replaced(
+    coming_from: From, installation: Installation, caller: Caller
+) -> None:
+    bound = issue(installation, KeyScope(feeds=("warehouse",)))
+    for key, is_replaced in ((caller.key, True), (bound.key, False)):
+        client = coming_from(INSIDE)
+        sign_in(client, key)
+        page = client.get("/upload").text
+        assert ("in your bucket is replaced" in page) is is_replaced
+        assert ("cannot replace a file" in page) is not is_replaced
 
 
 def test_a_session_for_some_jobs_learns_nothing_of_other_jobs_loads(

@@ -1,4 +1,4 @@
-"""Signing in: the same answer and time for whatever is wrong, bounded memory, and https."""
+"""Signing in: same response and time whatever is wrong, bounded memory, and https."""
 
 import threading
 import time
@@ -27,7 +27,7 @@ At = Callable[..., TestClient]
 
 @pytest.fixture
 def at(installation: Installation, catalog: Catalog) -> Iterator[At]:
-    """Make clients that call a gateway with some settings from an address."""
+    """Create clients of gateways with given settings, calling from a given address."""
     with ExitStack() as stack:
 
         def make(address: str, url: str = "http://testserver", **changes: Any) -> TestClient:
@@ -50,27 +50,27 @@ def try_password(client: TestClient, name: str, password: str = "wrong") -> Any:
 
 @pytest.fixture
 def accounts(installation: Installation) -> list[str]:
-    """Have an account, a disabled one, and a name that is none."""
+    """Create an account and a disabled one; return their names and one without account."""
     for name in ("ada", "bob"):
         installation.ledger.staff.set(name, hash_password(PASSWORD), NOW)
     installation.ledger.staff.disable("bob", NOW)
     return ["ada", "bob", "nobody"]
 
 
-def test_unknown_names_disabled_accounts_and_wrong_passwords_get_one_answer(
+def test_unknown_names_disabled_accounts_and_wrong_passwords_get_the_same_response(
     client: TestClient, accounts: list[str]
 ) -> None:
-    answers = [try_password(client, name) for name in accounts]
-    answers.append(try_password(client, "bob", PASSWORD))
-    assert {(answer.status_code, answer.text) for answer in answers} == {
-        (401, answers[0].text),
+    responses = [try_password(client, name) for name in accounts]
+    responses.append(try_password(client, "bob", PASSWORD))
+    assert {(response.status_code, response.text) for response in responses} == {
+        (401, responses[0].text),
     }
 
 
 def test_a_password_is_hashed_whether_the_name_exists_or_not(
     client: TestClient, accounts: list[str]
 ) -> None:
-    """A hash takes some ten times as long as everything else, so a skipped one shows."""
+    """Hashing takes ten times as long as everything else, so a skipped hash would be noticed."""
     fastest = {}
     for name in accounts:
         took = []
@@ -82,30 +82,30 @@ def test_a_password_is_hashed_whether_the_name_exists_or_not(
     assert min(fastest.values()) > max(fastest.values()) / 3, fastest
 
 
-def test_a_name_that_is_none_is_delayed_like_one_that_is(at: At, accounts: list[str]) -> None:
-    """However long a hash takes here, the delays soon are longer."""
+def test_an_unknown_name_is_delayed_like_a_known_one(at: At, accounts: list[str]) -> None:
+    """Whatever the time of a hash, the delays soon exceed it."""
     for name in accounts:
         client = at("127.0.0.1")
-        answers = [try_password(client, name) for _ in range(3)]
-        assert [answer.status_code for answer in answers] == [401] * 3, name
-        while answers[-1].status_code == 401:
-            answers.append(try_password(client, name))
-            assert len(answers) < 12, name
-        assert answers[-1].status_code == 429
-        assert int(answers[-1].headers["retry-after"]) >= 1
-        assert answers[-1].headers["content-type"].startswith("text/html")
+        responses = [try_password(client, name) for _ in range(3)]
+        assert [response.status_code for response in responses] == [401] * 3, name
+        while responses[-1].status_code == 401:
+            responses.append(try_password(client, name))
+            assert len(responses) < 12, name
+        assert responses[-1].status_code == 429
+        assert int(responses[-1].headers["retry-after"]) >= 1
+        assert responses[-1].headers["content-type"].startswith("text/html")
 
 
-def test_a_try_that_an_outage_ended_is_no_failed_one(
+def test_an_attempt_that_ends_in_an_outage_does_not_count_as_failed(
     client: TestClient, accounts: list[str], installation: Installation
 ) -> None:
     ledger = installation.settings.home / "ledger.db"
-    installation.ledger.engine.dispose()  # which writes all into the one file
+    installation.ledger.engine.dispose()  # writes everything to the database file
     ledger.rename(away := ledger.with_name("away"))
     for _ in range(5):
-        answer = try_password(client, accounts[0], PASSWORD)
-        assert answer.status_code == 503
-        assert int(answer.headers["retry-after"]) > 0
+        response = try_password(client, accounts[0], PASSWORD)
+        assert response.status_code == 503
+        assert int(response.headers["retry-after"]) > 0
     installation.ledger.engine.dispose()
     away.rename(ledger)
     assert try_password(client, accounts[0], PASSWORD).status_code == 303
@@ -122,18 +122,18 @@ def test_wrong_keys_are_limited_by_address(client: TestClient) -> None:
 def test_two_bursts_of_wrong_passwords_stay_within_memory(
     gateway: GatewayProcess, installation: Installation
 ) -> None:
-    """From as many addresses as tries, so that only the number of hashes at once bounds it."""
+    """Each attempt has its own address, so that only the limit on concurrent hashes applies."""
     installation.ledger.staff.set("ada", hash_password(PASSWORD), datetime.now(UTC))
 
     def wrong(number: int) -> int:
         headers = {"X-Forwarded-For": f"203.0.113.{number}", "X-Forwarded-Proto": "https"}
         fields = {"name": f"name {number}", "password": "wrong"}
-        answer = httpx.post(
+        response = httpx.post(
             f"{gateway.url}/sign-in", data=fields, headers=headers, trust_env=False, timeout=60
         )
-        if answer.status_code == 429:
-            assert int(answer.headers["retry-after"]) > 0
-        return answer.status_code
+        if response.status_code == 429:
+            assert int(response.headers["retry-after"]) > 0
+        return response.status_code
 
     assert wrong(0) == 401
     before = peak_memory(gateway)
@@ -146,7 +146,7 @@ def test_two_bursts_of_wrong_passwords_stay_within_memory(
 
 
 def peak_memory(gateway: GatewayProcess) -> int:
-    """Read the most memory that a process has had, in bytes."""
+    """Read the peak memory of a process, in bytes."""
     status = Path(f"/proc/{gateway.process.pid}/status").read_text(encoding="ascii")
     [line] = [line for line in status.splitlines() if line.startswith("VmHWM:")]
     return int(line.split()[1]) * 1_024
@@ -168,7 +168,7 @@ def test_staff_sign_in_over_plain_http_from_this_machine_only(
     assert try_password(allowed, "ada", PASSWORD).status_code == 303
 
 
-def test_the_form_for_staff_is_shown_only_where_it_would_be_taken(at: At) -> None:
+def test_the_form_for_staff_is_shown_only_where_it_would_be_accepted(at: At) -> None:
     shown = at("127.0.0.1").get("/sign-in").text
     hidden = at(REMOTE).get("/sign-in").text
     assert 'name="password"' in shown
@@ -183,17 +183,17 @@ def test_customers_may_sign_in_over_plain_http_as_they_may_call(at: At, caller: 
     assert client.get("/keys", follow_redirects=False).status_code == 200
 
 
-def test_the_cookie_goes_over_https_only_where_it_came_by_https(
+def test_a_cookie_set_over_https_is_sent_over_https_only(
     gateway: GatewayProcess, installation: Installation
 ) -> None:
     caller = installation.customer(now=datetime.now(UTC))
 
     def cookie(**headers: str) -> str:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        answer = httpx.post(
+        response = httpx.post(
             f"{gateway.url}/sign-in", data={"key": caller.key}, headers=sent, trust_env=False
         )
-        return answer.headers["set-cookie"].lower()
+        return response.headers["set-cookie"].lower()
 
     assert "; secure" in cookie(X_Forwarded_For=REMOTE, X_Forwarded_Proto="https")
     assert "; secure" in cookie(X_Forwarded_Proto="https")
@@ -201,15 +201,15 @@ def test_the_cookie_goes_over_https_only_where_it_came_by_https(
     assert "; secure" not in cookie()
 
 
-def test_signing_out_takes_the_cookie_back_by_the_same_way(
+def test_signing_out_deletes_the_cookie_with_the_same_attributes(
     at: At, installation: Installation
 ) -> None:
     client = at(REMOTE, "https://testserver")
     sign_in_as_staff(client, installation)
     page = client.get("/staff").text
     token = page.partition('name="form_token" value="')[2].partition('"')[0]
-    answer = client.post("/sign-out", data={"form_token": token}, follow_redirects=False)
-    assert "; secure" in answer.headers["set-cookie"].lower()
+    response = client.post("/sign-out", data={"form_token": token}, follow_redirects=False)
+    assert "; secure" in response.headers["set-cookie"].lower()
     assert client.get("/staff", follow_redirects=False).status_code == 303
 
 
@@ -258,20 +258,20 @@ def test_a_burst_of_wrong_passwords_does_not_block_a_known_browser(
 def test_a_browser_where_staff_signed_in_is_recognised_wherever_it_is(
     gateway: GatewayProcess, installation: Installation
 ) -> None:
-    """By a cookie of its own, which the wrong passwords of others do not delay."""
+    """By its device cookie, so that the wrong passwords of others do not delay it."""
     installation.ledger.staff.set("ada", hash_password(PASSWORD), datetime.now(UTC))
 
-    answer = post_password(gateway, "192.0.2.1", "ada", PASSWORD)
-    assert answer.status_code == 303
+    response = post_password(gateway, "192.0.2.1", "ada", PASSWORD)
+    assert response.status_code == 303
     set_cookie = next(
-        line for line in answer.headers.get_list("set-cookie") if "alumniq_device" in line
+        line for line in response.headers.get_list("set-cookie") if "alumniq_device" in line
     )
     for flag in ("HttpOnly", "Secure", "SameSite=lax", "Path=/sign-in", "Max-Age=15552000"):
         assert flag in set_cookie
-    device = answer.cookies["alumniq_device"]
+    device = response.cookies["alumniq_device"]
     assert "alumniq_device" not in post_password(gateway, "192.0.2.1", "ada", "wrong").cookies
 
-    # The delay of the address shows whether the tries of a device count by themselves.
+    # The delay of the address shows whether the attempts of a device are counted separately.
     for _ in range(3):
         assert post_password(gateway, "192.0.2.2", "ada", "wrong").status_code == 401
     assert post_password(gateway, "192.0.2.2", "ada", PASSWORD).status_code == 429

@@ -1,4 +1,4 @@
-"""A real server for tests: the gateway, in the test's process or in one of its own."""
+"""The gateway for tests, in the process of the test or in a process of its own."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ from alumniq_pipelines.settings import Settings
 from webhook_gateway.app import create_app
 
 NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
-"""What the clock of a gateway in the test's process says."""
+"""The time of the clock of a gateway in the process of the test."""
 
 WEBHOOK = "/api/v1/index.cfm/webhook/warehouse"
 DAYS = "x-api-key-days-remaining"
@@ -37,25 +37,25 @@ DAYS = "x-api-key-days-remaining"
 
 @dataclass(frozen=True)
 class Installation:
-    """Everything a gateway stands on, and hands to fill it."""
+    """What a gateway depends on, with helpers to fill it."""
 
     settings: Settings
     ledger: Ledger
     buckets: FolderBuckets
 
     def customer(self, name: str = "iqu", now: datetime = NOW) -> "Caller":
-        """Make a customer with a bucket, and a key for QA."""
+        """Create a customer with a bucket and a QA key."""
         self.ledger.customers.add(Customer(name, name.upper(), f"{name}-feeds"), now)
         self.buckets.create(f"{name}-feeds")
         return self.caller(name, Environment.QA, now)
 
     def caller(self, name: str, environment: Environment, now: datetime = NOW) -> "Caller":
-        """Issue one more key of a customer."""
+        """Create another key of a customer."""
         key, _ = self.ledger.keys.issue(name, environment, now)
         return Caller(self, name, environment, key)
 
     def loads(self) -> list[Load]:
-        """List what was accepted, newest first."""
+        """List the accepted loads, newest first."""
         return list(self.ledger.loads.find(limit=1_000))
 
 
@@ -69,7 +69,7 @@ class Caller:
     key: str
 
     def deliver(self, filename: str, content: bytes = b"xid\r\n1\r\n") -> None:
-        """Put a file into the customer's bucket, by hand as it were."""
+        """Write a file to the customer's bucket."""
         bucket = self.installation.buckets.open(f"{self.name}-feeds")
         path = bucket.root / f"{self.environment}/warehouse/{filename}"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,13 +77,13 @@ class Caller:
 
 
 def call(client: TestClient, caller: Caller, path: str = WEBHOOK, **options: Any) -> Any:
-    """Send a call as the documentation has it, by default one that is accepted."""
+    """Send a call as documented, by default one that is accepted."""
     body = {"apiKey": caller.key, "filename": "warehouse.csv"} | options
     return client.post(path, json=body)
 
 
 def errors(response: Any) -> list[str]:
-    """Check that a refusal has the one shape, and return what it says."""
+    """Check that a refusal has the documented format and return its errors."""
     assert response.headers["content-type"] == "application/json"
     body = response.json()
     assert list(body) == ["errors"]
@@ -95,7 +95,7 @@ def errors(response: Any) -> list[str]:
 
 @pytest.fixture(scope="session")
 def migrated_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Migrate one SQLite file, for copying."""
+    """Migrate a SQLite file to copy for each test."""
     path = tmp_path_factory.mktemp("gateway") / "ledger.db"
     ledger = Ledger.open(f"sqlite:///{path}")
     ledger.migrate()
@@ -122,14 +122,14 @@ def create_installation(folder: Path, migrated_ledger: Path) -> Iterator[Install
 
 @pytest.fixture
 def installation(tmp_path: Path, migrated_ledger: Path) -> Iterator[Installation]:
-    """Create the data folder of a test's own installation."""
+    """Create the data folder of an installation for one test."""
     with create_installation(tmp_path, migrated_ledger) as installation:
         yield installation
 
 
 @pytest.fixture
 def caller(installation: Installation) -> Caller:
-    """Make the customer of most tests, with its file in its bucket."""
+    """Create the customer of most tests, with a file in its bucket."""
     caller = installation.customer()
     caller.deliver("warehouse.csv")
     return caller
@@ -137,7 +137,7 @@ def caller(installation: Installation) -> Caller:
 
 @pytest.fixture
 def client(installation: Installation, catalog: Catalog) -> Iterator[TestClient]:
-    """Talk to a gateway in the test's process; its faults are answers, as they are outside."""
+    """Return a client of a gateway in this process; unexpected errors give a response."""
     app = create_app(
         installation.settings,
         ledger=installation.ledger,
@@ -158,7 +158,7 @@ class GatewayProcess:
     log: Path
 
     def stop(self, seconds: float = 30) -> int:
-        """Ask it to stop, and return its exit status."""
+        """Stop the gateway and return its exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(seconds)
 

@@ -1,1 +1,1 @@
-"""The status API: JSON over HTTP around the services, and the document that describes it."""
+"""The status API: the services as JSON over HTTP, and the OpenAPI document that describes it."""

@@ -1,4 +1,4 @@
-"""The endpoints of the status API: each reads its question, asks a use case, writes the answer."""
+"""The endpoints of the status API: read the parameters, call a service, return the response."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -32,13 +32,16 @@ from webhook_gateway.services.self_test import SelfTest
 
 STATE = "state"
 FORMAT = "format"
+LIMIT = "limit"
+DEPRECATED_LIMIT = "most"
+"""The former name of `limit`."""
 MAX_NUMBER = 2**63 - 1
-"""What the ledger can count to."""
+"""The largest integer that the ledger can store."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks, and when."""
+    """An authenticated request."""
 
     request: Request
     options: Options
@@ -47,36 +50,36 @@ class Caller:
 
     @property
     def scope(self) -> Scope:
-        """What they may see."""
+        """What the key allows to see."""
         return Scope.of(self.key)
 
     @property
     def actor(self) -> str:
-        """How the audit trail names them."""
+        """The name of the caller in the audit trail."""
         return f"key {self.key.prefix}"
 
     def path(self, name: str) -> str:
-        """Answer a part of the address."""
+        """Return a path parameter."""
         return str(self.request.path_params[name])
 
     def parameter(self, name: str) -> str:
-        """Answer a parameter of the URL, empty where it is absent."""
+        """Return a query parameter, empty if it is absent."""
         return self.request.query_params.get(name, "").strip()
 
     def number(self, name: str, minimum: int, limit: int) -> int | None:
-        """Answer a parameter that is a whole number; raises UnusableParameter."""
+        """Return a query parameter that is an integer; raises UnusableParameter."""
         text = self.parameter(name)
         if not text:
             return None
-        fits = text.isascii() and text.isdigit() and len(text) < 20  # noqa: PLR2004 - of 2**63
+        fits = text.isascii() and text.isdigit() and len(text) < 20  # noqa: PLR2004 - 2**63 has 19
         if not fits or not minimum <= int(text) <= limit:
             raise UnusableParameter(name, f"a number from {minimum} to {limit}")
         return int(text)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
-    """All of them, around the use cases."""
+    """The endpoints, each a method that is named by an operation."""
 
     authenticator: Authenticator
     status: Status
@@ -89,14 +92,14 @@ class Endpoints:
     clock: Callable[[], datetime]
 
     def endpoint(self, handler_name: str) -> Callable[[Request], Awaitable[Response]]:
-        """Make an endpoint of a method: the key first, the rest in a thread of the pool."""
+        """Return an endpoint that authenticates the request, then runs a method in a thread."""
         handler: Callable[[Caller], BaseModel | Response] = getattr(self, handler_name)
 
         def respond(request: Request, options: Options) -> Response:
             now = self.clock()
             key = self.authenticator.authenticate(options, client_address(request), now)
             request.state.days_remaining = key.days_remaining(now)
-            result = handler(Caller(request, options, key, now))
+            result = handler(Caller(request=request, options=options, key=key, now=now))
             if isinstance(result, Response):
                 return result
             return Response(result.model_dump_json(by_alias=True), media_type="application/json")
@@ -107,21 +110,21 @@ class Endpoints:
         return endpoint
 
     def jobs(self, caller: Caller) -> models.JobList:
-        """List the jobs that the key opens."""
+        """List the jobs that the key may call."""
         known = self.status.jobs(caller.scope, caller.now)
         return models.JobList(jobs=tuple(serializers.job(job) for job in known))
 
     def field_map_json(self, caller: Caller) -> Response:
-        """Answer a field map as the Data Resource that it is."""
+        """Return a field map as a Frictionless Data Resource."""
         return JSONResponse(descriptor(self._field_map(caller)))
 
     def field_map_html(self, caller: Caller) -> Response:
-        """Answer a field map as a page."""
+        """Return a field map as a page."""
         caller.request.state.headers = PAGE_HEADERS
         return field_map_page(self._field_map(caller))
 
     def field_map_csv(self, caller: Caller) -> Response:
-        """Answer a file to start from."""
+        """Return a template for the file of a job."""
         field_map = self._field_map(caller)
         name = f'attachment; filename="{field_map.name}.csv"'
         return Response(
@@ -135,7 +138,9 @@ class Endpoints:
         job, state = caller.parameter("job"), caller.parameter(STATE)
         if state and state not in set(LoadState):
             raise UnusableParameter(STATE, f"one of {', '.join(LoadState)}")
-        limit = caller.number("most", 1, MAX_PAGE_SIZE)
+        limit = caller.number(LIMIT, 1, MAX_PAGE_SIZE)
+        if limit is None:
+            limit = caller.number(DEPRECATED_LIMIT, 1, MAX_PAGE_SIZE)
         page = self.status.loads(
             caller.scope,
             job=job or None,
@@ -143,7 +148,7 @@ class Endpoints:
             before=caller.number("before", 1, MAX_NUMBER),
             limit=limit or 50,
         )
-        query_values = {"job": job, STATE: state, "most": limit, "before": page.next_before}
+        query_values = {"job": job, STATE: state, LIMIT: limit, "before": page.next_before}
         query = urlencode({name: value for name, value in query_values.items() if value})
         return models.LoadList(
             loads=tuple(self._load(load) for load in page.loads),
@@ -151,11 +156,11 @@ class Endpoints:
         )
 
     def load(self, caller: Caller) -> models.LoadDetail:
-        """Show one load with its attempts, errors and notifications."""
+        """Return a load with its attempts, errors and notifications."""
         return serializers.load_detail(self.status.load(caller.scope, caller.path("job_id")))
 
     def report(self, caller: Caller) -> Response:
-        """Answer a load's rejection report as it is kept."""
+        """Download a load's rejection report as stored."""
         form = caller.parameter(FORMAT) or ReportFormat.CSV
         if form not in set(ReportFormat):
             raise UnusableParameter(FORMAT, f"one of {', '.join(ReportFormat)}")
@@ -165,13 +170,13 @@ class Endpoints:
         return download(load, ReportFormat(form), report_file)
 
     def cancel(self, caller: Caller) -> models.LoadSummary:
-        """End a load that has not begun; its outcome, FAILED, is told."""
+        """Cancel a queued load, which ends as failed."""
         return self._load(
             self.actions.cancel(caller.scope, caller.path("job_id"), caller.now, actor=caller.actor)
         )
 
     def repeat(self, caller: Caller) -> models.LoadSummary:
-        """Load what another load read once more; the same people are told."""
+        """Load the archived file of a load again and notify the same recipients."""
         return self._load(
             self.actions.repeat(caller.scope, caller.path("job_id"), caller.now, actor=caller.actor)
         )
@@ -183,7 +188,7 @@ class Endpoints:
         return self.load(caller)
 
     def test(self, caller: Caller) -> models.SelfTest:
-        """Look whether a call would be accepted; nothing is queued, and nothing is sent."""
+        """Check whether a call would be accepted, without queuing or sending anything."""
         results = self.self_test.run_checks(
             caller.key,
             caller.options.text(Option.FILENAME),
@@ -194,20 +199,25 @@ class Endpoints:
             environment=caller.key.environment.value,
             days_remaining=caller.key.days_remaining(caller.now),
             folder=folder_of(caller.key.environment),
-            checks=tuple(models.Check(name=e.name, ok=e.ok, detail=e.detail) for e in results),
+            checks=tuple(
+                models.Check(name=result.name, ok=result.ok, detail=result.detail)
+                for result in results
+            ),
         )
 
     def key_list(self, caller: Caller) -> models.KeyList:
-        """List the keys of the same customer and environment that open no more than this one."""
+        """List the keys of the same customer and environment that allow no more than this one."""
         known = self.keys.of(caller.scope, caller.key.limits)
         return models.KeyList(
-            keys=tuple(serializers.key(key, self._jobs_of(key), caller.now) for key in known)
+            keys=tuple(
+                serializers.key(key, self.status.job_names(key), caller.now) for key in known
+            )
         )
 
     def exchange(self, caller: Caller) -> models.NewKey:
-        """Exchange the key for a fresh one; both work for the time of the overlap.
+        """Create a new key in exchange for this one; both work during the overlap.
 
-        The contract has this as a GET, the only one that changes anything.
+        The contract makes this a GET; it is the only one that changes anything.
         """
         check_not_speculative(caller.request)
         email = caller.options.text(Option.EMAIL_ADDRESS)
@@ -220,12 +230,10 @@ class Endpoints:
         )
 
     def access_key(self, caller: Caller) -> models.S3KeyPair:
-        """Answer the newest S3 key to who names one that works now."""
-        query_values = caller.options
-        email = query_values.text(Option.EMAIL_ADDRESS)
-        key_id, secret, ends = self.s3_keys.access_key(
-            caller.key, query_values.required(Option.ACCESS_KEY_ID), email, caller.now
-        )
+        """Return the newest S3 key to a caller who names one that works now."""
+        email = caller.options.text(Option.EMAIL_ADDRESS)
+        current_id = caller.options.required(Option.ACCESS_KEY_ID)
+        key_id, secret, ends = self.s3_keys.access_key(caller.key, current_id, email, caller.now)
         return models.S3KeyPair(
             access_key_id=key_id, secret_access_key=secret, old_key_ends_at=ends
         )
@@ -235,9 +243,3 @@ class Endpoints:
 
     def _load(self, load: Load) -> models.LoadSummary:
         return serializers.load(load, self.status.job_of(load))
-
-    def _jobs_of(self, key: ApiKey) -> tuple[str, ...] | None:
-        if key.feeds is None:
-            return None
-        feeds = self.status.catalog.feeds
-        return tuple(feeds[feed].alumniq.job for feed in key.feeds if feed in feeds)

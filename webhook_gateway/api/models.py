@@ -1,4 +1,4 @@
-"""What the status API answers, as models: answers and the OpenAPI document come from them."""
+"""The models of the status API, from which responses and the OpenAPI document are built."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -12,16 +12,16 @@ JOB_ID = "F6494FE4-8642-4F2E-A87DF336916CC246"
 WHEN = "2026-03-01T02:30:00Z"
 
 JobIdText = Annotated[
-    str, Field(description="The jobId that the webhook answered with.", examples=[JOB_ID])
+    str, Field(description="The `jobId` from the webhook's response.", examples=[JOB_ID])
 ]
 JobName = Annotated[
-    str, Field(description="The job's name in webhook URLs.", examples=["warehouse"])
+    str, Field(description="The name of the job in webhook URLs.", examples=["warehouse"])
 ]
 Timestamp = Annotated[datetime, Field(description="In UTC.", examples=[WHEN])]
 
 
 class ApiModel(BaseModel):
-    """A part of an answer: frozen, camel case."""
+    """Base of all models: immutable, with field names in camel case."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True
@@ -29,15 +29,17 @@ class ApiModel(BaseModel):
 
 
 class Errors(ApiModel):
-    """The shape of every refusal: everything that is wrong at once."""
+    """The form of every error response. It lists all problems of the request at once."""
 
     errors: tuple[str, ...] = Field(
-        min_length=1, examples=[["Missing required option: Filename"]], description="Sentences."
+        min_length=1,
+        examples=[["Missing required option: Filename"]],
+        description="One sentence for each problem.",
     )
 
 
 class Counts(ApiModel):
-    """Rows of a file: read is the sum of the other two."""
+    """Row counts of a file. `read` is the sum of `accepted` and `rejected`."""
 
     read: int = Field(examples=[50_000])
     accepted: int = Field(examples=[49_998])
@@ -45,24 +47,26 @@ class Counts(ApiModel):
 
 
 class LoadSummary(ApiModel):
-    """A load, in short."""
+    """A load in brief."""
 
     job_id: JobIdText
     job: JobName
     filename: str = Field(examples=["warehouse.csv"])
-    state: LoadState = Field(description="Where it is; succeeded and failed are final.")
-    dry_run: bool = Field(description="Judged only, never published.", examples=[False])
+    state: LoadState = Field(description="The state of the load; succeeded and failed are final.")
+    dry_run: bool = Field(
+        description="Whether the file is only checked, never published.", examples=[False]
+    )
     accepted_at: Timestamp
     started_at: Timestamp | None = None
     ended_at: Timestamp | None = None
-    rows: Counts | None = Field(default=None, description="Known once the file was judged.")
+    rows: Counts | None = Field(default=None, description="null until the file has been checked.")
     errors: tuple[str, ...] = Field(
-        default=(), description="What went wrong, most frequent first.", examples=[[]]
+        default=(), description="The errors of the load, most frequent first.", examples=[[]]
     )
 
 
 class Changes(ApiModel):
-    """What a load changes of the live version, in rows."""
+    """Row counts of the changes compared with the previously live version."""
 
     added: int = Field(examples=[120])
     changed: int = Field(examples=[30])
@@ -70,22 +74,44 @@ class Changes(ApiModel):
     unchanged: int = Field(examples=[49_844])
 
 
-class Remark(ApiModel):
-    """What is worth a look and rejected nothing, in some rows or in the file as a whole."""
+class LoadWarning(ApiModel):
+    """A probable mistake in the file. No row was rejected because of it."""
 
-    severity: Literal["warning", "note"]
-    code: str = Field(description="The rule; file: it is of no row.", examples=["reference"])
-    column: str | None = Field(default=None, examples=["emailAddress"])
-    message: str = Field(examples=["`emailAddress` is not an e-mail address"])
-    advice: str = Field(examples=["Send one address and nothing else, such as you@example.edu."])
-    rows: int | None = Field(default=None, description="How many have it.", examples=[17])
+    code: str = Field(
+        description="The rule, or `file` for a message about the file as a whole.",
+        examples=["reference"],
+    )
+    column: str | None = Field(
+        default=None,
+        description="null if the message is not about one column.",
+        examples=["emailAddress"],
+    )
+    message: str = Field(
+        description="What was found.", examples=["`emailAddress` is not an e-mail address"]
+    )
+    advice: str = Field(
+        description="What to do; may be empty.",
+        examples=["Send one address and nothing else, such as you@example.edu."],
+    )
+    rows: int | None = Field(
+        default=None,
+        description="The number of rows concerned; null for the file as a whole.",
+        examples=[17],
+    )
     first_line: int | None = Field(
-        default=None, description="Of the file; the header is line 1.", examples=[2_041]
+        default=None,
+        description="The first of these lines in the file, where the header is line 1; "
+        "null for the file as a whole.",
+        examples=[2_041],
     )
 
 
+class LoadNote(LoadWarning):
+    """Something to know about the file, less serious than a warning. No row was rejected."""
+
+
 class Attempt(ApiModel):
-    """One of up to five tries at a load."""
+    """One of up to five attempts at a load."""
 
     number: int = Field(examples=[1])
     started_at: Timestamp | None = None
@@ -95,7 +121,7 @@ class Attempt(ApiModel):
 
 
 class DeliveryAttempt(ApiModel):
-    """One try at sending a notification."""
+    """One attempt to deliver a notification."""
 
     at: Timestamp
     delivered: bool = Field(examples=[True])
@@ -103,9 +129,11 @@ class DeliveryAttempt(ApiModel):
 
 
 class Notification(ApiModel):
-    """What you are owed about a load, and each try at sending it."""
+    """A notification about a load, with its delivery attempts."""
 
-    id: str = Field(description="The same at every try.", examples=[f"msg_{JOB_ID}-1"])
+    id: str = Field(
+        description="Stays the same for every delivery attempt.", examples=[f"msg_{JOB_ID}-1"]
+    )
     channel: str = Field(examples=["callback"])
     destination: str = Field(examples=["https://hooks.example.edu/alumniq"])
     state: str = Field(examples=["delivered"])
@@ -114,29 +142,36 @@ class Notification(ApiModel):
 
 
 class LoadDetail(LoadSummary):
-    """A load with all that happened to it."""
+    """A load in full, with its attempts and notifications."""
 
     size_bytes: int | None = Field(default=None, examples=[12_345_678])
     queue_position: int | None = Field(
-        default=None, description="1 is next; null once it runs.", examples=[1]
+        default=None, description="1 is next; null once the load has started.", examples=[1]
     )
-    changes: Changes | None = Field(default=None, description="null on a first load.")
-    remarks: tuple[Remark, ...] = Field(
-        default=(), description="What rejected nothing: warnings, then notes, most frequent first."
+    changes: Changes | None = Field(default=None, description="null for the first load of a feed.")
+    warnings: tuple[LoadWarning, ...] = Field(
+        default=(),
+        description="Probable mistakes that rejected no row, most frequent first.",
+    )
+    notes: tuple[LoadNote, ...] = Field(
+        default=(),
+        description="Other information about the file that rejected no row, most frequent first.",
     )
     attempts: tuple[Attempt, ...] = ()
     notifications: tuple[Notification, ...] = ()
 
 
 class LoadList(ApiModel):
-    """Some loads, newest first."""
+    """A page of loads, newest first."""
 
     loads: tuple[LoadSummary, ...]
-    next: str | None = Field(default=None, description="Path of the older ones; null at the end.")
+    next: str | None = Field(
+        default=None, description="The path of the next page; null on the last one."
+    )
 
 
 class FieldMapLinks(ApiModel):
-    """What the file has to look like, for machines, for people, and to start from."""
+    """Where to find the field map: as JSON, as a page, and as a template for the file."""
 
     json_: str = Field(alias="json", examples=["/api/v1/jobs/warehouse/field-map.json"])
     html: str = Field(examples=["/api/v1/jobs/warehouse/field-map.html"])
@@ -144,47 +179,47 @@ class FieldMapLinks(ApiModel):
 
 
 class Job(ApiModel):
-    """A feed that this key may send."""
+    """A job that this key may call."""
 
     job: JobName
     title: str = Field(examples=["Warehouse"])
     description: str = Field(examples=["One row per constituent."])
     webhook: str = Field(
-        description="Where to POST.", examples=["/api/v1/index.cfm/webhook/warehouse"]
+        description="The path to POST to.", examples=["/api/v1/index.cfm/webhook/warehouse"]
     )
     field_map: FieldMapLinks
     last_load: LoadSummary | None = None
     next_expected_at: Timestamp | None = Field(
-        default=None, description="When the next file is due, where that is watched."
+        default=None, description="When the next file is due; null if no schedule is set."
     )
 
 
 class JobList(ApiModel):
-    """The jobs that a key opens."""
+    """The jobs that this key may call."""
 
     jobs: tuple[Job, ...]
 
 
 class Check(ApiModel):
-    """One thing that was looked at."""
+    """The result of one check."""
 
     name: str = Field(examples=["file"])
-    ok: bool | None = Field(description="null: it was not asked for.", examples=[True])
+    ok: bool | None = Field(description="null if the check was not requested.", examples=[True])
     detail: str = Field(examples=["warehouse.csv was found, 12,345,678 bytes."])
 
 
 class SelfTest(ApiModel):
-    """What works from here: nothing was queued, and nothing was sent."""
+    """The result of the self-test. Nothing was queued or sent."""
 
     ok: bool = Field(examples=[True])
     environment: Literal["qa", "production"]
-    days_remaining: int = Field(description="Of the key.", examples=[300])
+    days_remaining: int = Field(description="Whole days until the key expires.", examples=[300])
     folder: str = Field(examples=["qa/warehouse/"])
     checks: tuple[Check, ...]
 
 
 class KeySummary(ApiModel):
-    """An API key, by its first characters."""
+    """An API key, identified by its first characters."""
 
     prefix: str = Field(examples=["aq_test_Xk3p"])
     live: bool = Field(examples=[True])
@@ -192,27 +227,29 @@ class KeySummary(ApiModel):
     expires_at: Timestamp
     days_remaining: int = Field(examples=[300])
     last_used_at: Timestamp | None = None
-    jobs: tuple[str, ...] | None = Field(default=None, description="null: all.")
+    jobs: tuple[str, ...] | None = Field(
+        default=None, description="The jobs that the key may call; null if it may call all."
+    )
 
 
 class KeyList(ApiModel):
-    """The keys of this customer and environment."""
+    """The API keys of this customer and environment."""
 
     keys: tuple[KeySummary, ...]
 
 
 class S3KeyPair(ApiModel):
-    """The newest S3 key of this environment."""
+    """The newest S3 key pair of this environment."""
 
     access_key_id: str = Field(examples=["AKIAIOSFODNN7EXAMPLE"])
     secret_access_key: str = Field(examples=["…"])
     old_key_ends_at: Timestamp | None = Field(
-        default=None, description="When the one before ends; null where there is none."
+        default=None, description="When the previous key stops working; null if there is none."
     )
 
 
 class NewKey(ApiModel):
-    """A fresh API key, shown this once."""
+    """A new API key, shown only in this response."""
 
     api_key: str = Field(examples=["aq_test_…"])
     expires_at: Timestamp

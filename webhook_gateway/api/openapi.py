@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, written from the operations and the models."""
+"""The OpenAPI 3.1 document, built from the operations and the models."""
 
 from typing import Any
 
@@ -6,47 +6,50 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from webhook_gateway.api import models
-from webhook_gateway.api.operations import OPERATIONS, Operation, Parameter
+from webhook_gateway.api.operations import JOB, OPERATIONS, Operation, Parameter
 from webhook_gateway.api.serializers import BASE
 
 ERROR_DESCRIPTIONS = {
-    400: "Something in the call cannot be used",
-    401: "No valid API key",
-    403: "The key does not open this job",
-    404: "There is nothing of yours at this address",
-    409: "The load or the notification is in a state that does not allow this",
-    413: "The body is too large",
-    422: "The Idempotency-Key was used for another request",
-    429: "Too many requests: see Retry-After",
-    503: "A part of ours is away: see Retry-After",
+    400: "A parameter or option is missing or cannot be used",
+    401: "The API key is missing or not valid",
+    403: "The API key does not allow this, because it is limited to some jobs",
+    404: "Not found",
+    409: "The current state of the load, notification or key does not allow this",
+    413: "The request body is too large",
+    422: "The Idempotency-Key was already used for a different request",
+    429: "Too many requests: try again after the seconds in Retry-After",
+    503: "Service temporarily unavailable: try again after the seconds in Retry-After",
 }
 COMMON_ERROR_CODES = (401, 429, 503)
 REFERENCE = "#/components/schemas/{model}"
 
-JOB_ID = "^[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{16}$"
+JOB_ID_PATTERN = "^[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{16}$"
 WEBHOOK_SCHEMA = {
     "type": "object",
     "required": ["filename"],
     "properties": {
-        "apiKey": {"type": "string", "description": "Or as Bearer token, or in the URL."},
+        "apiKey": {
+            "type": "string",
+            "description": "Your API key; may also be sent as a Bearer token or in the URL.",
+        },
         "filename": {
             "type": "string",
-            "description": "The name below your warehouse/ folder.",
+            "description": "The name of the file below the warehouse/ folder.",
             "examples": ["warehouse.csv"],
         },
         "notifyEmail": {
             "type": "string",
-            "description": "Addresses to write to, with commas between.",
+            "description": "One e-mail address, or several separated by commas.",
             "examples": ["you@example.edu"],
         },
         "notifyWebhook": {
             "type": "string",
-            "description": "A public URL that takes a POST.",
+            "description": "A public URL that accepts a POST with the outcome.",
             "examples": ["https://hooks.example.edu/alumniq"],
         },
         "dryRun": {
             "type": "boolean",
-            "description": "Judge the file and tell the outcome, but publish nothing.",
+            "description": "Check the file and report the outcome, but publish nothing.",
         },
     },
 }
@@ -57,7 +60,7 @@ RECEIPT_SCHEMA = {
     "properties": {
         "jobId": {
             "type": "string",
-            "pattern": "^[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{16}$",
+            "pattern": JOB_ID_PATTERN,
         },
         "job": {"type": "string"},
         "filename": {"type": "string"},
@@ -79,7 +82,7 @@ RECEIPT_SCHEMA = {
 
 
 def document(server: str) -> dict[str, Any]:
-    """Describe the API as it stands at a server's address."""
+    """Build the document for the API at a server's URL."""
     model_types: list[type[BaseModel]] = [models.Errors]
     model_types += [
         operation.response
@@ -99,7 +102,7 @@ def document(server: str) -> dict[str, Any]:
         "info": {
             "title": "AlumnIQ data feeds",
             "version": "1",
-            "description": "Ask for loads of delivered files, and see what became of them.",
+            "description": "Load files from your bucket and follow the progress of each load.",
         },
         "servers": [{"url": server}],
         "security": [{"bearer": []}, {"apikey": []}],
@@ -107,12 +110,12 @@ def document(server: str) -> dict[str, Any]:
         "components": {
             "schemas": schemas["$defs"],
             "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer", "description": "The API key."},
+                "bearer": {"type": "http", "scheme": "bearer", "description": "Your API key."},
                 "apikey": {
                     "type": "apiKey",
                     "in": "query",
                     "name": "apikey",
-                    "description": "The same in the URL; proxies write URLs into their logs.",
+                    "description": "Your API key in the URL. Prefer the header: proxies log URLs.",
                 },
             },
         },
@@ -120,7 +123,7 @@ def document(server: str) -> dict[str, Any]:
 
 
 def _operation(operation: Operation) -> dict[str, Any]:
-    description: dict[str, Any] = {
+    return {
         "operationId": operation.handler_name,
         "summary": operation.summary,
         "parameters": [_parameter(parameter) for parameter in operation.parameters],
@@ -129,11 +132,10 @@ def _operation(operation: Operation) -> dict[str, Any]:
             **_error_responses(*COMMON_ERROR_CODES, *operation.error_codes),
         },
     }
-    return description
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
-    return {
+    described = {
         "name": parameter.name,
         "in": parameter.location,
         "required": parameter.location == "path",
@@ -141,6 +143,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
         "schema": parameter.schema,
         "example": parameter.example,
     }
+    return described | ({"deprecated": True} if parameter.is_deprecated else {})
 
 
 def _response(response: type[BaseModel] | str | tuple[str, ...]) -> dict[str, Any]:
@@ -157,7 +160,7 @@ def _response(response: type[BaseModel] | str | tuple[str, ...]) -> dict[str, An
             reference = {"$ref": REFERENCE.format(model=response.__name__)}
             content = {"application/json": {"schema": reference}}
     return {
-        "description": "As asked",
+        "description": "OK",
         "headers": {
             "x-api-key-days-remaining": {
                 "description": "Whole days until the key expires.",
@@ -177,12 +180,12 @@ def _error_responses(*statuses: int) -> dict[str, Any]:
 
 
 def _webhook() -> dict[str, Any]:
-    """Describe the webhook, whose shapes are the contract's and whose code is older than models."""
-    job = Parameter("job", "A job's name.", {"type": "string"}, "warehouse", "path")
+    """Describe the webhook, whose request and response are the contract's and not models."""
     name = {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "Your own name for the request: sent again, it gets the first answer.",
+        "description": "A name of your choice for this request. Repeating the request with the "
+        "same name returns the first response and starts no second load.",
         "schema": {"type": "string", "maxLength": 200, "pattern": "^[ -~]*$"},
     }
     forms = {
@@ -191,12 +194,12 @@ def _webhook() -> dict[str, Any]:
     }
     return {
         "operationId": "webhook",
-        "summary": "Ask for a delivered file to be loaded",
-        "parameters": [_parameter(job), name],
+        "summary": "Load a file",
+        "parameters": [_parameter(JOB), name],
         "requestBody": {"required": True, "content": forms},
         "responses": {
             "200": {
-                "description": "The file was seen, and the load is queued",
+                "description": "OK: the file was found and its load is queued",
                 "content": {"application/json": {"schema": RECEIPT_SCHEMA}},
             },
             **_error_responses(*COMMON_ERROR_CODES, 400, 403, 404, 413, 422),

@@ -1,4 +1,4 @@
-"""The operations of the API, each described once: routes and OpenAPI document follow from this."""
+"""The operations of the API, each described once: routes and the OpenAPI document use this list."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,187 +11,257 @@ from webhook_gateway.api import models
 from webhook_gateway.http.downloads import MEDIA_TYPES
 from webhook_gateway.services.load_queries import MAX_PAGE_SIZE
 
-EXAMPLE = models.JOB_ID
+TEXT: dict[str, object] = {"type": "string"}
+PAGE_SIZE: dict[str, object] = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A part of the URL; one in the path is required, one in the query never is."""
+    """A parameter of the URL: required if in the path, optional if in the query."""
 
     name: str
     description: str
-    schema: dict[str, object]
     example: object
+    schema: dict[str, object]
     location: str = "query"
+    is_deprecated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One method of one path; `handler_name` names the method of Endpoints that answers it."""
+    """A method of a path; `handler_name` is the method of Endpoints that handles it."""
 
     method: str
     path: str
     handler_name: str
     summary: str
     response: type[BaseModel] | str | tuple[str, ...]
-    """A model, or the media type, or types, of an answer that is none."""
+    """A model, or one or several media types of a response that is no model."""
     parameters: Sequence[Parameter] = ()
     error_codes: Sequence[int] = ()
 
 
-def _in_path(name: str, description: str, example: str) -> Parameter:
-    return Parameter(name, description, {"type": "string"}, example, "path")
-
-
-_JOB = _in_path("job", "A job's name.", "warehouse")
-_LOAD = _in_path("job_id", "The jobId that the webhook answered with.", EXAMPLE)
-_NOTICE = _in_path("notification", "The id of one of the load's notifications.", f"msg_{EXAMPLE}-1")
-_TEXT: dict[str, object] = {"type": "string"}
+JOB = Parameter(
+    name="job",
+    description="The name of a job.",
+    example="warehouse",
+    schema=TEXT,
+    location="path",
+)
+LOAD = Parameter(
+    name="job_id",
+    description="The `jobId` from the webhook's response.",
+    example=models.JOB_ID,
+    schema=TEXT,
+    location="path",
+)
+NOTIFICATION = Parameter(
+    name="notification",
+    description="The id of one of the load's notifications.",
+    example=f"msg_{models.JOB_ID}-1",
+    schema=TEXT,
+    location="path",
+)
 
 OPERATIONS: Sequence[Operation] = (
-    Operation("GET", "/jobs", "jobs", "List the jobs of this key", models.JobList),
     Operation(
-        "GET",
-        "/jobs/{job}/field-map.json",
-        "field_map_json",
-        "A job's field map as a Frictionless Data Resource",
-        "application/json",
-        (_JOB,),
-        (400, 403, 404),
+        method="GET",
+        path="/jobs",
+        handler_name="jobs",
+        summary="List your jobs",
+        response=models.JobList,
     ),
     Operation(
-        "GET",
-        "/jobs/{job}/field-map.html",
-        "field_map_html",
-        "A job's field map for people",
-        "text/html",
-        (_JOB,),
-        (400, 403, 404),
+        method="GET",
+        path="/jobs/{job}/field-map.json",
+        handler_name="field_map_json",
+        summary="Get a job's field map as a Frictionless Data Resource",
+        response="application/json",
+        parameters=(JOB,),
+        error_codes=(400, 403, 404),
     ),
     Operation(
-        "GET",
-        "/jobs/{job}/field-map.csv",
-        "field_map_csv",
-        "A CSV file to start from: header and sample rows",
-        "text/csv",
-        (_JOB,),
-        (400, 403, 404),
+        method="GET",
+        path="/jobs/{job}/field-map.html",
+        handler_name="field_map_html",
+        summary="Show a job's field map as a page",
+        response="text/html",
+        parameters=(JOB,),
+        error_codes=(400, 403, 404),
     ),
     Operation(
-        "GET",
-        "/loads",
-        "loads",
-        "List loads, newest first",
-        models.LoadList,
-        (
-            Parameter("job", "Only of this job.", _TEXT, "warehouse"),
+        method="GET",
+        path="/jobs/{job}/field-map.csv",
+        handler_name="field_map_csv",
+        summary="Get a template for a job's file: header and sample rows",
+        response="text/csv",
+        parameters=(JOB,),
+        error_codes=(400, 403, 404),
+    ),
+    Operation(
+        method="GET",
+        path="/loads",
+        handler_name="loads",
+        summary="List loads, newest first",
+        response=models.LoadList,
+        parameters=(
             Parameter(
-                "state",
-                "Only in this state.",
-                {"type": "string", "enum": [state.value for state in LoadState]},
-                "failed",
+                name="job",
+                description="Only loads of this job.",
+                example="warehouse",
+                schema=TEXT,
             ),
             Parameter(
-                "most",
-                "How many at most.",
-                {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": 50},
-                20,
+                name="state",
+                description="Only loads in this state.",
+                example="failed",
+                schema=TEXT | {"enum": [state.value for state in LoadState]},
             ),
             Parameter(
-                "before",
-                "Where to go on: follow `next` of the answer before.",
-                {"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
-                1_000,
+                name="limit",
+                description="The maximum number of loads in the response.",
+                example=20,
+                schema=PAGE_SIZE | {"default": 50},
+            ),
+            Parameter(
+                name="most",
+                description="Deprecated: use `limit`, which takes precedence.",
+                example=20,
+                schema=PAGE_SIZE,
+                is_deprecated=True,
+            ),
+            Parameter(
+                name="before",
+                description="Where the page starts; set in the `next` path of the previous page.",
+                example=1_000,
+                schema={"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
             ),
         ),
-        (400, 403),
+        error_codes=(400, 403),
     ),
     Operation(
-        "GET", "/loads/{job_id}", "load", "Show one load whole", models.LoadDetail, (_LOAD,), (404,)
+        method="GET",
+        path="/loads/{job_id}",
+        handler_name="load",
+        summary="Get a load in full",
+        response=models.LoadDetail,
+        parameters=(LOAD,),
+        error_codes=(404,),
     ),
     Operation(
-        "GET",
-        "/loads/{job_id}/report",
-        "report",
-        "Fetch a load's rejection report: its rejected rows as sent, and what is wrong with each",
-        (MEDIA_TYPES[ReportFormat.CSV], MEDIA_TYPES[ReportFormat.XLSX]),
-        (
-            _LOAD,
+        method="GET",
+        path="/loads/{job_id}/report",
+        handler_name="report",
+        summary="Download a load's rejection report: its rejected rows as sent, with the reasons",
+        response=(MEDIA_TYPES[ReportFormat.CSV], MEDIA_TYPES[ReportFormat.XLSX]),
+        parameters=(
+            LOAD,
             Parameter(
-                "format",
-                "A CSV file in the form of the file that was sent, or an Excel workbook of its "
-                f"first {MAX_SHEET_ROWS:,} rows.",
-                {
-                    "type": "string",
+                name="format",
+                description="`csv` for a file in the same format as the file that was sent, `xlsx` "
+                f"for an Excel workbook of its first {MAX_SHEET_ROWS:,} rows.",
+                example="csv",
+                schema=TEXT
+                | {
                     "enum": [report_format.value for report_format in ReportFormat],
                     "default": "csv",
                 },
-                "csv",
             ),
         ),
-        (400, 404),
+        error_codes=(400, 404),
     ),
     Operation(
-        "POST",
-        "/loads/{job_id}/cancel",
-        "cancel",
-        "End a load that has not begun; it is told as FAILED",
-        models.LoadSummary,
-        (_LOAD,),
-        (404, 409),
+        method="POST",
+        path="/loads/{job_id}/cancel",
+        handler_name="cancel",
+        summary="Cancel a queued load",
+        response=models.LoadSummary,
+        parameters=(LOAD,),
+        error_codes=(404, 409),
     ),
     Operation(
-        "POST",
-        "/loads/{job_id}/repeat",
-        "repeat",
-        "Load what another load read once more, as a load of its own",
-        models.LoadSummary,
-        (_LOAD,),
-        (404, 409),
+        method="POST",
+        path="/loads/{job_id}/repeat",
+        handler_name="repeat",
+        summary="Load the same file again, as a new load",
+        response=models.LoadSummary,
+        parameters=(LOAD,),
+        error_codes=(404, 409),
     ),
     Operation(
-        "POST",
-        "/loads/{job_id}/notifications/{notification}/resend",
-        "resend",
-        "Send a notification again, with the same id and bytes",
-        models.LoadDetail,
-        (_LOAD, _NOTICE),
-        (404, 409),
+        method="POST",
+        path="/loads/{job_id}/notifications/{notification}/resend",
+        handler_name="resend",
+        summary="Send a notification again, with the same id and content",
+        response=models.LoadDetail,
+        parameters=(LOAD, NOTIFICATION),
+        error_codes=(404, 409),
     ),
     Operation(
-        "GET",
-        "/self-test",
-        "test",
-        "Look whether a call would be accepted; nothing is queued, and nothing is sent",
-        models.SelfTest,
-        (
-            Parameter("filename", "A file to look for.", _TEXT, "warehouse.csv"),
+        method="GET",
+        path="/self-test",
+        handler_name="test",
+        summary="Check whether a webhook call would be accepted; nothing is queued or sent",
+        response=models.SelfTest,
+        parameters=(
             Parameter(
-                "notifyWebhook", "A callback URL to look at.", _TEXT, "https://hooks.example.edu/a"
+                name="filename",
+                description="A file to look for in your bucket.",
+                example="warehouse.csv",
+                schema=TEXT,
+            ),
+            Parameter(
+                name="notifyWebhook",
+                description="A callback URL to check.",
+                example="https://hooks.example.edu/a",
+                schema=TEXT,
             ),
         ),
-        (400,),
-    ),
-    Operation("GET", "/keys", "key_list", "List this environment's API keys", models.KeyList),
-    Operation(
-        "GET",
-        "/index.cfm/exchange",
-        "exchange",
-        "Exchange the key for a fresh one; the old one goes on for two weeks",
-        models.NewKey,
-        (Parameter("emailaddress", "Whom to warn before it expires.", _TEXT, "feeds@example.edu"),),
-        (400, 409),
+        error_codes=(400,),
     ),
     Operation(
-        "POST",
-        "/index.cfm/aws/accesskey",
-        "access_key",
-        "Fetch the newest S3 key of this environment, by one that works now",
-        models.S3KeyPair,
-        (
-            Parameter("accessKeyId", "The S3 key that you use now.", _TEXT, "AKIAIOSFODNN7EXAMPLE"),
-            Parameter("emailaddress", "Whom to tell of new ones.", _TEXT, "feeds@example.edu"),
+        method="GET",
+        path="/keys",
+        handler_name="key_list",
+        summary="List the API keys of this environment",
+        response=models.KeyList,
+    ),
+    Operation(
+        method="GET",
+        path="/index.cfm/exchange",
+        handler_name="exchange",
+        summary="Exchange your API key for a new one; the old key works for two more weeks",
+        response=models.NewKey,
+        parameters=(
+            Parameter(
+                name="emailaddress",
+                description="The address to notify before the new key expires.",
+                example="feeds@example.edu",
+                schema=TEXT,
+            ),
         ),
-        (400, 403, 404),
+        error_codes=(400, 409),
+    ),
+    Operation(
+        method="POST",
+        path="/index.cfm/aws/accesskey",
+        handler_name="access_key",
+        summary="Get the newest S3 key of this environment",
+        response=models.S3KeyPair,
+        parameters=(
+            Parameter(
+                name="accessKeyId",
+                description="An S3 access key ID of yours that works now.",
+                example="AKIAIOSFODNN7EXAMPLE",
+                schema=TEXT,
+            ),
+            Parameter(
+                name="emailaddress",
+                description="An address to notify of new S3 keys.",
+                example="feeds@example.edu",
+                schema=TEXT,
+            ),
+        ),
+        error_codes=(400, 403, 404),
     ),
 )

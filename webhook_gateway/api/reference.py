@@ -1,7 +1,6 @@
-"""The pages of the API that people read: its reference at /api/, and field maps as HTML.
+"""The HTML pages of the API: its reference at /api/, and field maps.
 
-Rendered here, without scripts and without anything from elsewhere; they open without a key, but
-for the field maps.
+They contain no scripts and load nothing from other sites. Only the field maps require a key.
 """
 
 from collections.abc import Sequence
@@ -29,12 +28,12 @@ PAGE_HEADERS = (
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
 )
-"""In place of the front door's: a page has a style and forms, all of its own."""
+"""In place of the middleware's: these pages have inline styles and forms."""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One operation as the reference shows it."""
+    """An operation as the reference shows it."""
 
     method: str
     path: str
@@ -42,7 +41,7 @@ class Section:
 
 
 def reference(document: dict[str, Any]) -> HTMLResponse:
-    """Render the OpenAPI document; forms try the questions that change nothing."""
+    """Render the OpenAPI document, with forms to try the operations that change nothing."""
     sections: Sequence[Section] = [
         Section(method.upper(), path, described)
         for path, methods in document["paths"].items()
@@ -57,7 +56,7 @@ def reference(document: dict[str, Any]) -> HTMLResponse:
 
 
 def field_map_page(field_map: FieldMap) -> HTMLResponse:
-    """Render a field map for whoever writes the export."""
+    """Render a field map for the people who write the export."""
     return _page("field_map.html", field_map=field_map)
 
 

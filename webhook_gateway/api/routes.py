@@ -1,4 +1,4 @@
-"""The addresses of the API, its document and its reference."""
+"""The routes of the API, its OpenAPI document and its reference."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -15,9 +15,9 @@ from webhook_gateway.api.serializers import BASE
 
 
 def api_routes(endpoints: Endpoints, server: str) -> Sequence[Route]:
-    """List the routes; the document and the reference open without a key."""
+    """Return the routes; the document and the reference require no key."""
     openapi_document = cache(lambda: document(server))
-    # The text is kept, not the answer: compression rewrites an answer's headers in place.
+    # The text is cached, not the response: compression changes the headers of a response in place.
     reference_page = cache(lambda: bytes(reference(openapi_document()).body))
 
     async def openapi(request: Request) -> Response:

@@ -1,21 +1,24 @@
-"""From what the use cases know to what the API answers."""
+"""Serialization of what the services return to the models of the API."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from alumniq_pipelines.core.access.api_keys import ApiKey
-from alumniq_pipelines.core.loads import check_result
-from alumniq_pipelines.core.loads.diff import Changes
+from alumniq_pipelines.core.feeds.field_map import Severity
+from alumniq_pipelines.core.loads.check_result import Cause
 from alumniq_pipelines.core.loads.load import Load
-from alumniq_pipelines.core.loads.outcome import AttemptRecord
 from alumniq_pipelines.core.notifications.notification import NotificationState
 from webhook_gateway.api import models
 from webhook_gateway.services import load_queries
 
 BASE = "/api/v1"
 
+WarningOrNote = TypeVar("WarningOrNote", bound=models.LoadWarning)
+
 
 def job(known: load_queries.Job) -> models.Job:
-    """Tell of a job."""
+    """Serialize a job."""
     field_map = known.field_map
     links = f"{BASE}/jobs/{known.name}/field-map"
     return models.Job(
@@ -32,7 +35,8 @@ def job(known: load_queries.Job) -> models.Job:
 
 
 def load(known: Load, job_name: str) -> models.LoadSummary:
-    """Tell of a load, in short."""
+    """Serialize a load in brief."""
+    counts = known.counts
     return models.LoadSummary(
         job_id=known.job_id,
         job=job_name,
@@ -42,26 +46,48 @@ def load(known: Load, job_name: str) -> models.LoadSummary:
         accepted_at=known.accepted_at,
         started_at=known.started_at,
         ended_at=known.ended_at,
-        rows=_counts(known.counts),
+        rows=None
+        if counts is None
+        else models.Counts(
+            read=counts.rows_read, accepted=counts.rows_accepted, rejected=counts.rows_rejected
+        ),
         errors=known.errors,
     )
 
 
 def load_detail(known: load_queries.LoadDetail) -> models.LoadDetail:
-    """Tell of a load whole."""
+    """Serialize a load with its attempts and notifications."""
+    changes = known.load.changes
     return models.LoadDetail(
         **dict(load(known.load, known.job)),
         size_bytes=known.load.request.size_bytes,
         queue_position=known.queue_position,
-        changes=_changes(known.load.changes),
-        remarks=tuple(_remark(remark) for remark in known.load.remarks),
-        attempts=tuple(_attempt(attempt) for attempt in known.attempts),
-        notifications=tuple(_notification(notification) for notification in known.notifications),
+        changes=None
+        if changes is None
+        else models.Changes(
+            added=changes.added,
+            changed=changes.changed,
+            removed=changes.removed,
+            unchanged=changes.unchanged,
+        ),
+        warnings=_of_severity("warning", models.LoadWarning, known.load.remarks),
+        notes=_of_severity("note", models.LoadNote, known.load.remarks),
+        attempts=tuple(
+            models.Attempt(
+                number=attempt.number,
+                started_at=attempt.started_at,
+                ended_at=attempt.ended_at,
+                result=attempt.result,
+                errors=attempt.errors,
+            )
+            for attempt in known.attempts
+        ),
+        notifications=tuple(_notification(history) for history in known.notifications),
     )
 
 
 def key(known: ApiKey, jobs: tuple[str, ...] | None, now: datetime) -> models.KeySummary:
-    """Tell of a key, never more of it than its first characters."""
+    """Serialize a key, of which only the first characters are shown."""
     return models.KeySummary(
         prefix=known.prefix,
         live=known.is_live(now),
@@ -73,44 +99,21 @@ def key(known: ApiKey, jobs: tuple[str, ...] | None, now: datetime) -> models.Ke
     )
 
 
-def _counts(counts: check_result.Counts | None) -> models.Counts | None:
-    if counts is None:
-        return None
-    return models.Counts(
-        read=counts.rows_read, accepted=counts.rows_accepted, rejected=counts.rows_rejected
-    )
-
-
-def _changes(changes: Changes | None) -> models.Changes | None:
-    if changes is None:
-        return None
-    return models.Changes(
-        added=changes.added,
-        changed=changes.changed,
-        removed=changes.removed,
-        unchanged=changes.unchanged,
-    )
-
-
-def _remark(known: check_result.Cause) -> models.Remark:
-    return models.Remark(
-        severity="warning" if known.severity == "warning" else "note",
-        code=known.code,
-        column=known.column,
-        message=known.message,
-        advice=known.advice,
-        rows=known.count or None,
-        first_line=known.first_line or None,
-    )
-
-
-def _attempt(known: AttemptRecord) -> models.Attempt:
-    return models.Attempt(
-        number=known.number,
-        started_at=known.started_at,
-        ended_at=known.ended_at,
-        result=known.result,
-        errors=known.errors,
+def _of_severity(
+    severity: Severity, model: type[WarningOrNote], causes: Sequence[Cause]
+) -> tuple[WarningOrNote, ...]:
+    return tuple(
+        model(
+            code=cause.code,
+            column=cause.column,
+            message=cause.message,
+            advice=cause.advice,
+            # A cause about the file as a whole has a count and a line of 0.
+            rows=cause.count or None,
+            first_line=cause.first_line or None,
+        )
+        for cause in causes
+        if cause.severity == severity
     )
 
 

@@ -1,7 +1,7 @@
-"""The gate: whose key or session it is that a call carries, and whether it may come in now.
+"""Authentication: find the API key or session of a call and check its network and rate limit.
 
-One refusal for unknown, expired, revoked and foreign keys and for a foreign network: it tells a
-guesser nothing.
+Unknown, expired and revoked keys and disallowed networks get the same refusal, so that an attacker
+learns nothing from it.
 """
 
 import math
@@ -19,18 +19,18 @@ from webhook_gateway.services.options import Option, Options
 from webhook_gateway.services.refusal import RequestRefused
 
 MAX_KEY_CHARACTERS = 200
-"""Ours have 51; what is longer is no key, and nobody needs its hash."""
+"""Our keys have 51 characters; a longer text is no key and is not worth hashing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Authenticator:
-    """Lets keys in. Raises OutageProblem where the ledger is away."""
+    """Authenticates calls. Raises OutageProblem if the ledger is unavailable."""
 
     ledger: Ledger
     limit: RateLimit
 
     def authenticate(self, options: Options, address: str, now: datetime) -> ApiKey:
-        """Find the live key of a call that came from an address; raises Refused."""
+        """Return the live key that a call sent from an address; raises RequestRefused."""
         try:
             text = options.text(Option.API_KEY)
         except RequestProblem as problem:
@@ -46,7 +46,7 @@ class Authenticator:
         return key
 
     def session(self, token: str, address: str, now: datetime) -> Session | None:
-        """Find whose session a token is; None also where its key may not come from the address."""
+        """Return the session of a token; None if there is none or its key excludes the address."""
         session = self.ledger.sessions.find(token, now) if token else None
         if session is None or not is_allowed_from(address, session.limits.networks):
             return None
@@ -54,7 +54,7 @@ class Authenticator:
 
 
 def is_allowed_from(address: str, networks: tuple[str, ...]) -> bool:
-    """Whether an address lies in one of the networks; where there are none, any does."""
+    """Return whether an address is in one of the networks; an empty list allows any address."""
     if not networks:
         return True
     try:

@@ -1,6 +1,6 @@
-"""Lanes: blocking calls are worked off by few threads, each taking all that wait.
+"""Run blocking handlers on a small thread pool, draining waiting calls in batches.
 
-A thread for each call would spend more on switching than on the calls.
+With a thread for each call, switching between threads would cost more than the calls themselves.
 """
 
 import asyncio
@@ -19,49 +19,57 @@ Loop = asyncio.AbstractEventLoop
 MAX_THREADS = 40
 MAX_BATCH_SIZE = 64
 BATCH_SECONDS = 0.01
-"""How many calls a lane takes before it answers them, and for how long."""
+"""How long a thread adds calls to a batch before it returns their results."""
 
 SCALE_CHECK_SECONDS = 0.01
-"""A call that fills the time for taking holds its lane up. Where half of them are, they double."""
+"""How often to check for slow threads while calls are waiting."""
 
 
 class BatchExecutor(Generic[Call, Result]):
-    """Answers calls by `handler`, in the order in which they came.
+    """Runs calls through `handler`, in the order in which they arrive.
 
-    `handler` takes calls out of an iterator, which ends soon, and answers each in its place, or
-    says what is to be raised. Calls that come meanwhile wait for the next turn; where each of them
-    takes long, they are worked off side by side.
+    `handler` receives an iterator over the calls of a batch and returns, in the same order, the
+    result of each call or the exception to raise for it. Calls that arrive meanwhile wait for the
+    next batch. A thread is slow if a call takes longer than `BATCH_SECONDS`; while at least half of
+    the threads are slow, their number doubles, so that slow calls run in parallel.
     """
 
     def __init__(self, handler: Callable[[Iterator[Call]], Sequence[Result | Exception]]) -> None:
-        """Begin with no lane open."""
+        """Start without threads; the first call starts one."""
         self._handler = handler
         self._pending: deque[tuple[Call, asyncio.Future[Result]]] = deque()
         self._lock = threading.Lock()
         self._active_threads = 0
         self._started_at: dict[int, float] = {}
         self._monitored_loop: Loop | None = None
-        self._pool = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="lane")
+        self._pool = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="batch")
 
-    async def answer(self, call: Call) -> Result:
-        """Answer a call, or raise what refused it."""
+    async def run(self, call: Call) -> Result:
+        """Return the result of a call, or raise the exception that the handler returned for it."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
+        # Under the lock that a stopping thread holds as well: either that thread still sees this
+        # call, or its count is already gone and a new thread starts. No call is left behind.
         with self._lock:
             self._pending.append((call, future))
             started = 0 if self._active_threads else 1
             self._active_threads += started
         self._start_threads(started)
+        # A thread inside a slow handler cannot ask for help, so the event loop watches it. The loop
+        # is compared because one executor may serve several loops, one after another.
         if self._monitored_loop is not loop:
             self._monitored_loop = loop
             loop.call_later(SCALE_CHECK_SECONDS, self._scale_up, loop)
         return await future
 
     def _scale_up(self, loop: Loop) -> None:
-        """Open further lanes where those that are open are held up by slow calls."""
+        """Start more threads if calls are waiting and at least half of the threads are slow."""
         with self._lock:
-            until = time.monotonic() - BATCH_SECONDS
-            slow_threads = sum(taken < until for taken in list(self._started_at.values()))
+            slow_since = time.monotonic() - BATCH_SECONDS
+            # Copied first, because the threads change the dictionary without the lock.
+            started_at = list(self._started_at.values())
+            slow_threads = sum(started < slow_since for started in started_at)
+            # At most as many as there are threads, which doubles them, and as there are calls.
             limit = min(
                 len(self._pending), self._active_threads, MAX_THREADS - self._active_threads
             )
@@ -78,36 +86,42 @@ class BatchExecutor(Generic[Call, Result]):
             self._pool.submit(self._run_worker)
 
     def _run_worker(self) -> None:
-        """Work until nobody waits, or others can do without this lane."""
+        """Handle batches until no call is waiting or the other threads suffice."""
         keep_running = True
         while keep_running:
             futures: list[asyncio.Future[Result]] = []
             try:
+                # If the handler fails, its traceback keeps the generator alive. Closing it here
+                # clears this thread's entry in `_started_at`; otherwise it would count as slow.
                 with closing(self._next_batch(futures)) as calls:
-                    answers = self._handler(calls)
-            except Exception as fault:  # noqa: BLE001 - everybody who waits is told
-                answers = [fault] * len(futures)
+                    results = self._handler(calls)
+            except Exception as error:  # noqa: BLE001 - raised again in every call of the batch
+                results = [error] * len(futures)
+            # Waking an event loop costs a system call, so each loop is woken once per batch.
             by_loop = defaultdict(list)
-            for future, answer in zip(futures, answers, strict=True):
-                by_loop[future.get_loop()].append((future, answer))
+            for future, result in zip(futures, results, strict=True):
+                by_loop[future.get_loop()].append((future, result))
             for loop, completed in by_loop.items():
                 loop.call_soon_threadsafe(_set_results, completed)
             keep_running = self._is_still_needed(taken=len(futures))
 
     def _is_still_needed(self, taken: int) -> bool:
-        """Whether this lane is needed after a turn; else it is closed."""
+        """Return whether this thread should handle another batch; if not, stop counting it."""
         with self._lock:
+            # A batch of several calls shows that calls are fast: one thread is enough for them.
+            # A batch of one shows that its call was slow, so further threads remain useful.
             is_needed = bool(self._pending) and (taken == 1 or self._active_threads == 1)
             self._active_threads -= not is_needed
         return is_needed
 
     def _next_batch(self, futures: list[asyncio.Future[Result]]) -> Generator[Call]:
+        """Yield waiting calls until the batch is full or its time is up; collect their futures."""
         thread_id, until = threading.get_ident(), time.monotonic() + BATCH_SECONDS
         try:
             while len(futures) < MAX_BATCH_SIZE and (now := time.monotonic()) < until:
                 try:
                     call, future = self._pending.popleft()
-                except IndexError:  # another lane was faster
+                except IndexError:  # another thread took the last call
                     return
                 self._started_at[thread_id] = now
                 futures.append(future)
@@ -117,10 +131,10 @@ class BatchExecutor(Generic[Call, Result]):
 
 
 def _set_results(completed: Sequence[tuple["asyncio.Future[Result]", Result | Exception]]) -> None:
-    for future, answer in completed:
-        if future.done():  # whoever waited has gone
+    for future, result in completed:
+        if future.done():  # canceled: the client has disconnected
             continue
-        if isinstance(answer, Exception):
-            future.set_exception(answer)
+        if isinstance(result, Exception):
+            future.set_exception(result)
         else:
-            future.set_result(answer)
+            future.set_result(result)

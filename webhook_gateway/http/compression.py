@@ -1,13 +1,13 @@
-"""Compression of answers, for who accepts it; all others pay nothing for it."""
+"""Compression of responses for clients that accept it, at no cost for all others."""
 
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class Compression:
-    """ASGI middleware: Starlette's gzip, entered only where a call accepts gzip.
+    """ASGI middleware that uses Starlette's gzip only if the request accepts gzip.
 
-    Starlette's own would examine every answer, which costs as much as reading the call.
+    Starlette's own middleware examines every response, which costs as much as reading a request.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -16,7 +16,7 @@ class Compression:
         self.compressing = GZipMiddleware(app, minimum_size=1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Choose by the header."""
+        """Compress the response if the Accept-Encoding header allows it."""
         accepts = scope["type"] == "http" and any(
             name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"]
         )

@@ -1,6 +1,6 @@
-"""Devices: a browser in which one of the staff signed in is recognised by a cookie.
+"""Device cookies: recognize a browser in which a staff member has signed in before.
 
-The cookie opens nothing. It keeps whoever guesses at an account from delaying its owner.
+The cookie gives no access. It keeps attackers who guess at an account from delaying its owner.
 """
 
 import logging
@@ -16,33 +16,33 @@ logger = logging.getLogger(__name__)
 DEVICE_COOKIE = "alumniq_device"
 DEVICE_LIFETIME = timedelta(days=180)
 MAX_CHARACTERS = 2_000
-"""Ours are shorter; browsers keep no longer cookies than 4,096."""
+"""Our cookies are shorter, and browsers store at most 4,096."""
 
 COOKIE_PURPOSE = "sign-in device"
-"""No other text that is sealed with the same key begins like that."""
+"""No other text that is encrypted with the same key begins with this."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceCookies:
-    """Makes and reads the cookies, each sealed with the account and the time it was made at."""
+    """Creates and reads the cookies, which contain the account and the creation time, encrypted."""
 
-    sealing_key: Path
+    encryption_key_file: Path
 
     def cookie(self, account: str, now: datetime) -> str | None:
-        """Return a new cookie for an account; None, and a warning in the log, without a key."""
+        """Return a new cookie; log a warning and return None if the encryption key is unusable."""
         try:
-            cipher = SecretCipher.from_file(self.sealing_key)
-        except UnusableSealingKey as problem:  # whoever signs in is not to blame, and gets in
+            cipher = SecretCipher.from_file(self.encryption_key_file)
+        except UnusableSealingKey as problem:  # signing in works without the cookie
             logger.warning("%s: %s", problem.code, problem)
             return None
         return cipher.encrypt(f"{COOKIE_PURPOSE}\n{int(now.timestamp())}\n{account}")
 
     def is_valid_for(self, account: str, cookie: str, now: datetime) -> bool:
-        """Return whether a cookie was made for the account, and is not too old."""
+        """Return whether a cookie was created for the account and has not expired."""
         if not cookie or len(cookie) > MAX_CHARACTERS or not cookie.isascii():
             return False
         try:
-            text = SecretCipher.from_file(self.sealing_key).decrypt(cookie)
+            text = SecretCipher.from_file(self.encryption_key_file).decrypt(cookie)
         except UnusableSealingKey:  # not one of our cookies
             return False
         purpose, _, rest = text.partition("\n")

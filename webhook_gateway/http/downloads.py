@@ -1,4 +1,4 @@
-"""Answers that are a rejection report, for the API and for the pages."""
+"""Rejection reports as downloads, for the API and the pages."""
 
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -16,7 +16,7 @@ CHUNK_BYTES = 1 << 18
 
 
 def download(load: Load, form: ReportFormat, report: BinaryIO) -> StreamingResponse:
-    """Send a report, and close it."""
+    """Return a response that streams a report and closes it."""
     name = f"{load.target.feed}-{load.job_id}-rejected.{form}"
     return StreamingResponse(
         _chunks(report),

@@ -1,4 +1,4 @@
-"""Answers over HTTP: what each problem's status is, and the one shape of every error."""
+"""Error responses: the HTTP status of each problem, and the one body format of all errors."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -60,23 +60,23 @@ STATUS: Mapping[type[RequestProblem], int] = {
     api.SpeculativeRequest: 400,
     api.S3KeysNotOfKey: 403,
 }
-"""Every problem of a request; the contract gives 400 unless HTTP has a closer word."""
+"""Every request problem; the contract uses 400 unless HTTP has a more precise status."""
 
 
 def status_of(problem: type[RequestProblem]) -> int:
-    """Look up a problem's status: its own, or that of the nearest class above."""
+    """Return the status of a problem class, or that of its nearest base class."""
     return next(STATUS[base] for base in problem.__mro__ if base in STATUS)
 
 
 def error_response(
     *all_problems: Problem, status: int, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    """Answer in the contract's shape."""
+    """Build an error response in the format of the contract."""
     return JSONResponse({"errors": [str(problem) for problem in all_problems]}, status, headers)
 
 
 def request_error_response(all_problems: Sequence[RequestProblem]) -> JSONResponse:
-    """Answer with everything that is wrong with a request, under the most telling status."""
+    """Build the refusal that lists every problem of a request, under their highest status."""
     status = max(status_of(type(problem)) for problem in all_problems)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}  # noqa: PLR2004
     for problem in all_problems:
@@ -85,7 +85,7 @@ def request_error_response(all_problems: Sequence[RequestProblem]) -> JSONRespon
 
 
 def retry_after(problem: Problem) -> dict[str, str]:
-    """Return the header that says when to come again, where a problem passes."""
+    """Return the Retry-After header if a problem is temporary."""
     match problem:
         case api.TooManyRequests(seconds=seconds):
             return {"Retry-After": f"{seconds}"}
@@ -96,7 +96,7 @@ def retry_after(problem: Problem) -> dict[str, str]:
 
 
 async def handle_error(request: Request, error: Exception) -> Response:
-    """Answer what ended a call early; what is not expected here goes on as it is."""
+    """Build the response to an exception that ended a call early; re-raise unexpected ones."""
     match error:
         case RequestRefused(problems=all_problems):
             return request_error_response(all_problems)
@@ -114,7 +114,7 @@ async def handle_error(request: Request, error: Exception) -> Response:
 
 
 def _method_not_allowed(request: Request, allowed: str) -> Response:
-    """Tell which methods there are, which for OPTIONS is the answer and otherwise a refusal."""
+    """Return the allowed methods: as the answer to OPTIONS, as a refusal for other methods."""
     methods = sorted(allowed.split(", "))
     headers = {"Allow": ", ".join([*methods, "OPTIONS"])}
     if request.method == "OPTIONS":

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: the calls of this process, and what is in the ledger at the moment."""
+"""Metrics for Prometheus: the requests of this process and the current state of the ledger."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,54 +23,56 @@ from webhook_gateway.http.authentication import is_allowed_from
 from webhook_gateway.http.parameters import client_address
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
-"""Seconds: a webhook takes some milliseconds, an S3 store may add some hundred."""
+"""In seconds. A webhook call takes a few milliseconds; an S3 store can add several hundred."""
 
 
 class RequestMetrics:
-    """Counts the calls of this process by route, never by what stands in an address."""
+    """Counts requests by route pattern, never by the actual path, which may contain any text."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        """Begin at zero."""
+        """Register the two metrics."""
         self.requests = Counter(
             "alumniq_gateway_requests",
-            "Calls answered.",
+            "Requests handled.",
             ("method", "route", "status"),
             registry=registry,
         )
         self.seconds = Histogram(
             "alumniq_gateway_request_seconds",
-            "Time to answer a call.",
+            "Time to handle a request.",
             ("route",),
             buckets=BUCKETS,
             registry=registry,
         )
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a call."""
+        """Count a request."""
         self.requests.labels(method, route, status).inc()
         self.seconds.labels(route).observe(seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerGauges(Collector):
-    """Looks into the ledger whenever it is asked; a ledger that is away has no numbers."""
+    """Reads the ledger at every scrape; while it is unavailable there are no numbers."""
 
     ledger_metrics: LedgerMetrics
     clock: Callable[[], datetime]
 
     def describe(self) -> Sequence[Metric]:
-        """Name nothing ahead: the registry need not look into the ledger at the start."""
+        """Return no names, so that registering does not read the ledger."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Look."""
+        """Yield the metrics of the ledger."""
         now, since = self.clock(), self.ledger_metrics.waiting_since()
         age = 0.0 if since is None else max(0.0, (now - since).total_seconds())
         loads = self.ledger_metrics.loads()
         waiting = loads.get(LoadState.QUEUED, 0) + loads.get(LoadState.REQUESTED, 0)
         yield _gauge_family("loads", "Loads by state.", "state", LoadState, loads)
-        yield GaugeMetricFamily("alumniq_queue_depth", "Loads that wait.", value=waiting)
-        yield GaugeMetricFamily("alumniq_queue_age_seconds", "Age of the first.", value=age)
+        yield GaugeMetricFamily("alumniq_queue_depth", "Queued loads.", value=waiting)
+        yield GaugeMetricFamily(
+            "alumniq_queue_age_seconds", "Age of the oldest queued load.", value=age
+        )
         notifications = self.ledger_metrics.notifications()
         yield _gauge_family(
             "notifications", "Notifications by state.", "state", NotificationState, notifications
@@ -78,7 +80,7 @@ class LedgerGauges(Collector):
         deliveries = self.ledger_metrics.delivery_attempts()
         attempts = {"delivered": deliveries.get(True, 0), "failed": deliveries.get(False, 0)}
         yield _gauge_family(
-            "notification_attempts", "Tries at sending.", "result", attempts, attempts
+            "notification_attempts", "Delivery attempts.", "result", attempts, attempts
         )
         incidents = self.ledger_metrics.incidents()
         yield _gauge_family("incidents", "Open incidents by kind.", "kind", Kind, incidents)
@@ -86,12 +88,12 @@ class LedgerGauges(Collector):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FieldMapGauges(Collector):
-    """Counts the feeds of this process by how their field map is."""
+    """Counts the feeds of this process by the state of their field map."""
 
     catalog: Catalog
 
     def collect(self) -> Iterator[Metric]:
-        """Count."""
+        """Yield the counts."""
         broken, disabled = len(self.catalog.broken), len(self.catalog.disabled)
         good = len(self.catalog.feeds) - (broken - disabled)
         counts = {"good": good, "last-good": broken - disabled, "disabled": disabled}
@@ -102,7 +104,7 @@ class FieldMapGauges(Collector):
 
 @dataclass(frozen=True, slots=True)
 class MetricsEndpoint:
-    """The endpoint; only for networks that the installation names."""
+    """The endpoint, which responds only to the networks in the settings."""
 
     request_metrics: RequestMetrics
     registry: CollectorRegistry
@@ -116,14 +118,14 @@ class MetricsEndpoint:
         networks: tuple[str, ...],
         catalog: Catalog,
     ) -> "MetricsEndpoint":
-        """Set up a registry of its own, so that two gateways of one process do not meet."""
+        """Build the endpoint with its own registry, so that a process can hold two gateways."""
         registry = CollectorRegistry()
         registry.register(LedgerGauges(LedgerMetrics(ledger.database), clock))
         registry.register(FieldMapGauges(catalog))
         return cls(RequestMetrics(registry), registry, networks)
 
     async def show(self, request: Request) -> Response:
-        """Write all numbers; raises UnknownAddress for strangers."""
+        """Return all metrics; raises UnknownAddress for other networks."""
         if not (self.networks and is_allowed_from(client_address(request), self.networks)):
             raise UnknownAddress
         body = await run_in_threadpool(generate_latest, self.registry)
@@ -133,7 +135,7 @@ class MetricsEndpoint:
 def _gauge_family(
     name: str, help_text: str, label: str, values: Iterable[str], counts: Mapping[str, int]
 ) -> Metric:
-    """Write a number for each word, those that do not occur too."""
+    """Build a metric with a sample for every value, 0 for those without a count."""
     family = GaugeMetricFamily(f"alumniq_{name}", help_text, labels=[label])
     for value in values:
         family.add_metric([str(value)], counts.get(value, 0))

@@ -1,4 +1,4 @@
-"""What holds for every call, wherever it goes: headers, the access log, and faults of our own."""
+"""What applies to every request: response headers, the access log and unexpected errors."""
 
 import logging
 import math
@@ -30,19 +30,19 @@ HEADERS = (
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
 )
-"""On every answer: nothing here is to be kept, framed, told on or guessed at."""
+"""On every response: no caching, no framing, no referrer, no content sniffing."""
 
 HSTS_HEADER = (b"strict-transport-security", b"max-age=31536000")
-"""On every answer, pages too; browsers heed it only where they came by TLS."""
+"""On every response, pages included; browsers ignore it unless they are connected over TLS."""
 
 EXEMPT_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
-"""Asked by monitors, and cheap."""
+"""Polled by monitors, and cheap: no rate limit applies."""
 
 CLIENT_GONE_KEY = "is_gone"
-"""In `request.state`: whether the client has left, as the server around the app knows."""
+"""In `request.state`: a function of the server that returns whether the client has disconnected."""
 
 CLIENT_CLOSED_REQUEST = 499
-"""Nobody is there to be answered; nginx's word for it."""
+"""The status that nginx logs when the client disconnects before the response."""
 
 DAYS_REMAINING = b"x-api-key-days-remaining"
 
@@ -51,16 +51,16 @@ ADDRESS_TOO_LONG = request_error_response([AddressTooLong(MAX_ADDRESS_BYTES)])
 
 @dataclass(slots=True)
 class ResponseSender:
-    """The answer to one call on its way out; `status` is 0 until it begins."""
+    """Sends the response to one request; `status` is 0 until the response begins."""
 
     scope: Scope
     send: Send
     status: int = 0
 
     async def send_message(self, message: Message) -> None:
-        """Pass a part of the answer on, with what belongs on every answer.
+        """Send a part of the response, with the headers that every response has.
 
-        Raises ClientDisconnect where the client has left: nobody needs the rest.
+        Raises ClientDisconnect if the client has disconnected, to stop producing the rest.
         """
         if message["type"] == "http.response.start":
             self.status = message["status"]
@@ -79,9 +79,9 @@ class ResponseSender:
 class RequestMiddleware:
     """ASGI middleware around everything else.
 
-    The endpoint leaves in `request.state` what belongs on the answer or in the log whatever comes
-    of the call: `days_remaining` of the key, the `job_id` of the load, and `headers` in place of
-    ours and a `error_page` in place of JSON, which the pages have of their own.
+    Endpoints set in `request.state` what the response or the log needs even if they fail later:
+    `days_remaining` of the key and the `job_id` of the load. Pages also set `headers`, in place of
+    those above, and `error_page`, in place of the JSON error.
     """
 
     app: ASGIApp
@@ -89,7 +89,7 @@ class RequestMiddleware:
     limit: RateLimit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a call in and see it out."""
+        """Handle a request: limit, respond, count and log."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -100,10 +100,13 @@ class RequestMiddleware:
             await app(scope, receive, response.send_message)
         except ClientDisconnect:
             response.status = CLIENT_CLOSED_REQUEST
-        except Exception as fault:  # noqa: BLE001 - the border: the caller gets an incident
-            problem = UnexpectedFault(_log_incident(fault))
+        except Exception as error:  # noqa: BLE001 - process boundary: the caller gets an incident id
+            incident = secrets.token_hex(8)
+            # logger.exception would add the message, which may quote a customer's value.
+            logger.error("incident %s\n%s", incident, trace_of(error))  # noqa: TRY400
+            problem = UnexpectedFault(incident)
             if response.status:
-                raise problem from None  # half an answer is out, so the server has to break it off
+                raise problem from None  # part of a response is sent: the server must abort it
             render = scope["state"].get("error_page", error_response)
             with suppress(ClientDisconnect):
                 await render(problem, status=500)(scope, receive, response.send_message)
@@ -114,8 +117,9 @@ class RequestMiddleware:
             _log_access(scope, response.status, seconds)
 
     def _early_response(self, scope: Scope) -> ASGIApp | None:
-        """Answer what to say to a call that goes no further, if it does not."""
-        if _address_bytes(scope) > MAX_ADDRESS_BYTES:
+        """Return the refusal of a request whose URL is too long or that exceeds the rate limit."""
+        url_bytes = len(scope.get("raw_path") or b"") + len(scope["query_string"])
+        if url_bytes > MAX_ADDRESS_BYTES:
             return ADDRESS_TOO_LONG
         if scope["path"] in EXEMPT_PATHS or not scope["client"]:
             return None
@@ -123,12 +127,8 @@ class RequestMiddleware:
         return request_error_response([TooManyRequests(math.ceil(seconds))]) if seconds else None
 
 
-def _address_bytes(scope: Scope) -> int:
-    return len(scope.get("raw_path") or b"") + len(scope["query_string"])
-
-
 def _log_access(scope: Scope, status: int, seconds: float) -> None:
-    """Write a line without the query and the body: both may hold the key."""
+    """Log a request without query and body, which may contain the API key."""
     path = (scope.get("raw_path") or b"").decode("ascii", "backslashreplace")
     access_log.info(
         "%s %s %d %.1f ms %s",
@@ -138,9 +138,3 @@ def _log_access(scope: Scope, status: int, seconds: float) -> None:
         1_000 * seconds,
         scope["state"].get("job_id", "-"),
     )
-
-
-def _log_incident(fault: Exception) -> str:
-    incident = secrets.token_hex(8)
-    logger.error("incident %s\n%s", incident, trace_of(fault))
-    return incident

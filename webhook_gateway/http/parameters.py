@@ -1,4 +1,4 @@
-"""Reading a call: where it came from, whether it was meant, and the options in its headers."""
+"""Facts about a request: its client address, its options in headers, whether it is speculative."""
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,19 +13,19 @@ CONDITIONAL_HEADERS = (
     "If-Unmodified-Since",
     "If-Range",
 )
-"""Sent by caches that look whether they still have the newest answer."""
+"""Sent by caches that check whether their copy is still current."""
 
 PURPOSE_HEADERS = ("Purpose", "Sec-Purpose", "X-Purpose", "X-Moz")
-"""What browsers, and programs that show a preview of a link, say about a request of their own."""
+"""Sent by browsers and link previews with requests that no user made."""
 
 SPECULATIVE_PURPOSES = ("prefetch", "prerender", "preview")
 
 
 def check_not_speculative(request: Request) -> None:
-    """Refuse a GET that may change something unless somebody meant it.
+    """Refuse a request that was not made on purpose, for a GET that changes something.
 
-    HEAD is refused as an unknown method; raises SpeculativeRequest where a header says that a
-    cache, a browser or a preview sent the request by itself.
+    Raises SpeculativeRequest if a header shows that a cache, a browser or a link preview sent the
+    request on its own, and HTTPException 405 for HEAD.
     """
     if request.method != "GET":
         raise HTTPException(405, headers={"Allow": "GET"})
@@ -38,12 +38,12 @@ def check_not_speculative(request: Request) -> None:
 
 
 def client_address(request: Request) -> str:
-    """Answer the address that the call came from, as uvicorn and the proxies it trusts say."""
+    """Return the client address as determined by uvicorn and its trusted proxies."""
     return request.client.host if request.client else ""
 
 
 def header_options(request: Request) -> Pairs:
-    """Answer the options that are sent as headers."""
+    """Return the options that are sent as headers."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     pairs = [(Option.API_KEY, key)] if scheme.lower() == "bearer" else []
     name = request.headers.get("idempotency-key")

@@ -1,6 +1,6 @@
-"""Rate limits: token buckets in the memory of the process, one per key and per address.
+"""Rate limits: token buckets in the memory of the process, one for each key and each address.
 
-Each worker process counts for itself: what holds for one is multiplied by their number.
+Every worker process counts separately, so the effective limit is multiplied by their number.
 """
 
 import threading
@@ -9,21 +9,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 MAX_BUCKETS = 10_000
-"""What is remembered at most; beyond it, who was quiet for longest is forgotten."""
+"""Beyond this number the bucket that was unused for longest is dropped."""
 
 
 @dataclass(slots=True)
 class RateLimit:
-    """Lets each name through so many times a minute, saved up for at most a minute; 0: always."""
+    """Allows each name `per_minute` requests a minute, in bursts up to that number; 0: no limit."""
 
     per_minute: int
     clock: Callable[[], float] = time.monotonic
     _buckets: dict[str, tuple[float, float]] = field(default_factory=dict, init=False, repr=False)
-    """Tokens left and when that was reckoned, by name; who came last stands last."""
+    """By name: the tokens left and when they were computed; least recently used first."""
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def wait(self, name: str) -> float:
-        """Let a name through and answer 0, or answer in how many seconds it may come again."""
+        """Take a token and return 0, or return the seconds until the next token."""
         if not self.per_minute:
             return 0
         per_second, now = self.per_minute / 60, self.clock()
@@ -31,6 +31,8 @@ class RateLimit:
             tokens, then = self._buckets.pop(name, (float(self.per_minute), now))
             tokens = min(self.per_minute, tokens + (now - then) * per_second)
             is_allowed = tokens >= 1
+            # Popped above and inserted again here: a dict keeps insertion order, so the first
+            # key is always the least recently used one.
             self._buckets[name] = (tokens - is_allowed, now)
             if len(self._buckets) > MAX_BUCKETS:
                 del self._buckets[next(iter(self._buckets))]

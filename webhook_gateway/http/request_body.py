@@ -1,7 +1,7 @@
-"""Reading the body of a call: a JSON object or a form, whatever the content type says.
+"""Reading a request body: a JSON object or a form, whatever its content type.
 
-Clients of the documented service send JSON as `text/plain` or, with curl's default, as a form; so
-the body itself tells what it is, and only a multipart form needs its header.
+Clients of the documented service send JSON as `text/plain` or, with curl's default, labeled as a
+form. So the format is detected from the body; only a multipart form needs its header.
 """
 
 import json
@@ -26,38 +26,37 @@ Pairs = Sequence[tuple[str, object]]
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    """Refuse NaN and the infinities, which Python reads but JSON does not have."""
+    """Refuse NaN and the infinities, which Python accepts but JSON does not have."""
     raise BodyNotJson(name)
 
 
 DECODER = json.JSONDecoder(
-    object_pairs_hook=tuple,  # a dict would hide that a name came twice
+    object_pairs_hook=tuple,  # a dict would hide a name that was sent twice
     parse_int=len,  # no option is a number, so even the longest costs nothing
     parse_float=len,
     parse_constant=_refuse_constant,
 )
-"""Made once: making it takes as long as reading a call with it."""
+"""Created once, because creating it takes as long as decoding a body."""
 
 
 async def read_pairs(body: bytes, headers: Headers) -> Pairs:
-    """Answer the names and values of a body, repeated ones too; raises UnreadableBody."""
+    """Return the names and values of a body, including repeated ones; raises UnreadableBody."""
     if headers.get("content-type", "").lower().startswith("multipart/form-data"):
         return await _multipart(body, headers)
-    text = _text(body).strip()
+    try:
+        text = body.decode("utf-8-sig").strip()
+    except UnicodeDecodeError as error:
+        raise BodyNotUtf8(error.start + 1) from None
     if not text:
         return ()
     if text.startswith(("{", "[")):
         return _json(text)
     if "=" not in text:
         raise BodyNotObject
-    return _form(text)
-
-
-def _text(body: bytes) -> str:
     try:
-        return body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BodyNotUtf8(error.start + 1) from None
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
+    except ValueError:
+        raise BodyNotForm(MAX_FIELDS) from None
 
 
 def _json(text: str) -> Pairs:
@@ -71,13 +70,6 @@ def _json(text: str) -> Pairs:
     if not isinstance(pairs, tuple):
         raise BodyNotObject
     return pairs
-
-
-def _form(text: str) -> Pairs:
-    try:
-        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
-    except ValueError:
-        raise BodyNotForm(MAX_FIELDS) from None
 
 
 async def _multipart(body: bytes, headers: Headers) -> Pairs:

@@ -1,8 +1,8 @@
-"""Limits on signing in: growing delays after failed tries, and few passwords checked at once.
+"""Limits on signing in: growing delays after failed attempts, and few concurrent password checks.
 
-All of it is in the memory of the process, in tables of a fixed size: names and addresses are what
-an attacker chooses, so nothing may grow with them, and none may push another one out. Each gateway
-process counts for itself. docs/security.md says why each limit is what it is.
+All state is in the memory of the process, in tables of a fixed size: attackers choose names and
+addresses, so no table may grow with them and no entry may evict another. Each gateway process
+counts separately. docs/security.md explains the limits.
 """
 
 import hashlib
@@ -19,25 +19,25 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 from alumniq_pipelines.core.problems.api import TooManyRequests
 
 SLOTS = 1 << 16
-"""Of each table, 1 MiB: two names share a slot once in 65,536, and then share their delays."""
+"""Per table, which takes 1 MiB. One pair of names in 65,536 shares a slot, and so its delays."""
 
 KNOWN_SECONDS = 30 * 86_400.0
-"""How long an account may come from an address where it signed in before, whatever others do."""
+"""How long an address stays exempt from the delays of an account after signing in to it."""
 
 DAY_SECONDS = 86_400.0
 
 CHECKS_AT_ONCE = 2
-"""Each takes 64 MiB, as argon2id is meant to."""
+"""Each takes 64 MiB, by the design of argon2id."""
 CHECKS_WAITING = 8
-"""A check takes a tenth of a second; each that waits holds one of the 40 threads for pages."""
+"""A check takes 0.1 s; each waiting check occupies one of the 40 threads that serve pages."""
 CHECK_SECONDS = 5
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class FailureTable:
-    """Failed tries by slot: the first are free, each further one doubles the delay to the next.
+    """Failed attempts by slot: the first `free` ones are free, each further one doubles the delay.
 
-    One try is forgiven every `forgiven_seconds`, so that whoever stops is free again.
+    One attempt is forgiven every `forgiven_seconds`, so that the delay ends for those who stop.
     """
 
     free: int
@@ -47,31 +47,31 @@ class FailureTable:
     _times: "array[float]" = field(default_factory=lambda: array("d", bytes(8 * SLOTS)))
 
     def wait(self, slot: int, now: float) -> float:
-        """Return for how many seconds the next try has to wait."""
+        """Return the seconds until the next attempt is allowed."""
         count = self._count(slot, now)
-        if count <= self.free - 1:  # a part of a try that is not forgiven yet is a whole one
+        if count <= self.free - 1:  # an attempt that is partly forgiven still counts in full
             return 0
         delay = min(self.longest_delay, 2 ** (count - self.free))
         return max(0.0, self._times[slot] + delay - now)
 
     def is_new(self, slot: int, now: float) -> bool:
-        """Return whether no try was counted within a day."""
+        """Return whether no attempt was counted within the last day."""
         return self._times[slot] == 0 or now - self._times[slot] > DAY_SECONDS
 
     def add(self, slot: int, now: float) -> None:
-        """Count a failed try; beyond the longest delay there is nothing to count."""
+        """Count a failed attempt, up to the number that gives the longest delay."""
         highest = self.free + math.log2(self.longest_delay) + 1
         self._counts[slot] = min(self._count(slot, now) + 1, highest)
         self._times[slot] = now
 
     def remove(self, slot: int) -> None:
-        """Take back a try that was counted."""
+        """Take back a counted attempt."""
         self._counts[slot] = max(0.0, self._counts[slot] - 1)
         if self._counts[slot] == 0:
             self._times[slot] = 0
 
     def clear(self, slot: int) -> None:
-        """Forget all failed tries."""
+        """Forget all failed attempts."""
         self._counts[slot] = 0
 
     def _count(self, slot: int, now: float) -> float:
@@ -80,32 +80,40 @@ class FailureTable:
 
 @dataclass(slots=True)
 class SignInLimits:
-    """Failed tries by account and address together, by address, and by account.
+    """Delays after failed attempts, counted by account with address, by address, and by account.
 
-    An account by itself is delayed by seconds only, and never for an address or a device where it
-    signed in before: who guesses from many addresses is slowed down, and does not lock the owner
-    out. As guessers may take every turn of an account, an address that is new to it need not wait
-    for one at its first try of a day, as long as there are not too many new ones.
+    The delay of an account alone is a few seconds, and does not apply to addresses and devices
+    where it signed in before: guessing from many addresses is slowed down without locking the owner
+    out. Because attackers could use up every permitted attempt of an account, the first attempt of
+    the day from a new address skips that delay, as long as there are not too many new addresses.
     """
 
     clock: Callable[[], float] = time.monotonic
-    pairs: FailureTable = field(default_factory=lambda: FailureTable(3, 900, 300))
-    addresses: FailureTable = field(default_factory=lambda: FailureTable(20, 60, 30))
-    accounts: FailureTable = field(default_factory=lambda: FailureTable(20, 10, 30))
-    newcomers: FailureTable = field(default_factory=lambda: FailureTable(500, 60, 60))
+    pairs: FailureTable = field(
+        default_factory=lambda: FailureTable(free=3, longest_delay=900, forgiven_seconds=300)
+    )
+    addresses: FailureTable = field(
+        default_factory=lambda: FailureTable(free=20, longest_delay=60, forgiven_seconds=30)
+    )
+    accounts: FailureTable = field(
+        default_factory=lambda: FailureTable(free=20, longest_delay=10, forgiven_seconds=30)
+    )
+    newcomers: FailureTable = field(
+        default_factory=lambda: FailureTable(free=500, longest_delay=60, forgiven_seconds=60)
+    )
     _known: "array[float]" = field(
         default_factory=lambda: array("d", [-math.inf]) * SLOTS, repr=False
     )
     _secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
-    """Nobody can choose a name or an address that shares another one's slot."""
+    """Keys the hash, so that an attacker cannot choose a name or an address that shares a slot."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def record_attempt(self, account: str | None, address: str, device: str | None = None) -> float:
-        """Count a try as failed and return 0, or return for how many seconds it has to wait.
+        """Count an attempt as failed and return 0, or return the seconds that it has to wait.
 
-        It counts from its beginning, so that many at once are no more than one after another.
-        `device` identifies one where the account signed in before: its tries count by themselves,
-        so nobody else delays it, and a stolen one is of little use.
+        An attempt counts from its start, so that concurrent attempts gain nothing over sequential
+        ones. `device` identifies a browser where the account signed in before. Its attempts are
+        counted separately, so nobody else can delay it, and a stolen cookie is of little use.
         """
         pair, own, name = self._slots(account, address, device)
         now = self.clock()
@@ -133,7 +141,7 @@ class SignInLimits:
         return 0
 
     def record_success(self, account: str | None, address: str, device: str | None = None) -> None:
-        """Forget the failed tries of an account from this address, and know it from now on."""
+        """Forget the account's failed attempts from this address and remember the address."""
         pair, _, _ = self._slots(account, address, device)
         at_address, _, _ = self._slots(account, address)
         self.cancel_attempt(account, address, device)
@@ -143,7 +151,7 @@ class SignInLimits:
                 self._known[at_address] = self.clock()
 
     def cancel_attempt(self, account: str | None, address: str, device: str | None = None) -> None:
-        """Count a try no more that was not carried out."""
+        """Take back an attempt that was counted but not carried out."""
         pair, own, name = self._slots(account, address, device)
         with self._lock:
             self.addresses.remove(own)
@@ -166,7 +174,7 @@ class SignInLimits:
 
 @dataclass(slots=True)
 class PasswordCheckLimiter:
-    """Lets few check a password at once; some wait for a while, and all others come again."""
+    """Limits concurrent password checks: some more may wait, all others are refused."""
 
     at_once: int = CHECKS_AT_ONCE
     waiting: int = CHECKS_WAITING
@@ -175,13 +183,13 @@ class PasswordCheckLimiter:
     _admitted: threading.Semaphore = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Begin with nobody inside."""
+        """Create the semaphores."""
         self._running = threading.BoundedSemaphore(self.at_once)
         self._admitted = threading.BoundedSemaphore(self.at_once + self.waiting)
 
     @contextmanager
     def slot(self) -> Iterator[None]:
-        """Wait for a slot; raises TooManyRequests."""
+        """Hold a slot for a check; raises TooManyRequests if none becomes free in time."""
         if not self._admitted.acquire(blocking=False):
             raise TooManyRequests(self.seconds)
         try:
@@ -196,9 +204,10 @@ class PasswordCheckLimiter:
 
 
 def network_of(address: str) -> str:
-    """Return what an address is counted under: IPv6 by its /64, and IPv4 inside IPv6 as IPv4.
+    """Return the network under which an address is counted: for IPv6, its /64.
 
-    One customer of an internet provider has a /64 to choose addresses from.
+    An internet provider gives each of its customers a whole /64 to choose addresses from. IPv4
+    addresses mapped into IPv6 count as IPv4.
     """
     try:
         parsed = ip_address(address)

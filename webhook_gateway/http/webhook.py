@@ -1,4 +1,4 @@
-"""The webhook: POST /api/v1/index.cfm/webhook/{job}, as the contract has it."""
+"""The webhook endpoint of the contract: POST /api/v1/index.cfm/webhook/{job}."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ from webhook_gateway.services.options import Options, Pairs, options_from
 PATH = "/api/v1/index.cfm/webhook/{job}"
 
 BODY_SECONDS = 10.0
-"""A body is a few hundred bytes; who sends one byte at a time holds a connection for no reason."""
+"""A body has a few hundred bytes; a slower client only occupies a connection."""
 
 
 Call = tuple[Request, Options]
@@ -29,7 +29,7 @@ Call = tuple[Request, Options]
 
 @dataclass(frozen=True)
 class Webhook:
-    """The endpoint: reads the options out of HTTP and writes the receipt."""
+    """The endpoint: reads the options of a request and returns the receipt."""
 
     authenticator: Authenticator
     intake: Intake
@@ -39,17 +39,17 @@ class Webhook:
 
     @cached_property
     def executor(self) -> BatchExecutor[Call, Load]:
-        """The threads that ask ledger and bucket, which block."""
+        """The threads for calls to ledger and bucket, which block."""
         return BatchExecutor(self._accept_batch)
 
     async def post(self, request: Request) -> Response:
-        """Answer a call; the load is kept before the answer is sent."""
-        load = await self.executor.answer((request, await self.options(request)))
+        """Accept a call; the load is on disk before the response is sent."""
+        load = await self.executor.run((request, await self.options(request)))
         request.state.job_id = load.job_id
         return JSONResponse(receipt(load, request.path_params["job"]))
 
     def _accept_batch(self, calls: Iterator[Call]) -> list[Load | Exception]:
-        """Take calls in, all that were asked rightly with one commit."""
+        """Read a batch of calls and record the loads of all valid ones in a single commit."""
         with self.intake.ledger.database.pinned_connection():
             read = [self._read(*call) for call in calls]
         new = [outcome for outcome in read if isinstance(outcome, LoadRequest)]
@@ -62,11 +62,11 @@ class Webhook:
             key = self.authenticator.authenticate(options, client_address(request), now)
             request.state.days_remaining = key.days_remaining(now)
             return self.intake.read(key, request.path_params["job"], options)
-        except Exception as error:  # noqa: BLE001 - it is raised where this call is awaited
+        except Exception as error:  # noqa: BLE001 - raised again where this one call is awaited
             return error
 
     async def options(self, request: Request) -> Options:
-        """Gather the options from body, URL and header, in this order."""
+        """Return the options from body, URL and headers, in this order of precedence."""
         pairs: Pairs = ()
         unreadable: RequestProblem | None = None
         try:
@@ -77,7 +77,7 @@ class Webhook:
         return options_from(pairs, url, header_options(request), unreadable=unreadable)
 
     async def _body(self, request: Request) -> bytes:
-        """Read the body as far as it may go; raises BodyTooLarge or SlowRequest."""
+        """Read the body within its limits; raises BodyTooLarge or SlowRequest."""
         body = bytearray()
         try:
             async with asyncio.timeout(self.body_seconds):
@@ -91,7 +91,7 @@ class Webhook:
 
 
 def receipt(load: Load, job: str) -> dict[str, object]:
-    """Write the contract's answer to an accepted call: these keys, in this order."""
+    """Build the contract's response to an accepted call: exactly these keys, in this order."""
     return {
         "jobId": load.job_id,
         "job": job,

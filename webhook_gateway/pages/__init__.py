@@ -1,1 +1,1 @@
-"""The pages: what customers' integration staff and our own see in a browser."""
+"""The pages that customers' integration staff and our own staff use in a browser."""

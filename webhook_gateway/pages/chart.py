@@ -1,4 +1,4 @@
-"""The chart of a target's versions, as plain shapes for an inline SVG: rows, and what changed."""
+"""The chart of a target's versions, as shapes for an inline SVG: row counts and changes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from alumniq_pipelines.core.loads.warehouse import Version
 WIDTH = 640
 HEIGHT = 120
 GAP = 0.25
-"""Of a bar's share of the width, how much stays free."""
-WIDEST_SHARE = 80
+"""The fraction of a bar's share of the width that stays empty."""
+MAX_SHARE = 80
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """Rows of one kind of change, stacked on the parts before it."""
+    """The rows of one kind of change, stacked on the previous parts."""
 
     kind: str
     rows: int
@@ -24,11 +24,11 @@ class Part:
     height: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """One version: its rows as a height, its changes as a stack beside it in a chart of their own.
+    """A version: its rows as a bar in one chart, its changes as a stack of parts in another.
 
-    `changes` is None of a first version, and of one that was never compared.
+    `changes` is None for a first version and for one that was not compared with its predecessor.
     """
 
     x: float
@@ -46,12 +46,14 @@ def bars(
     changes: Mapping[JobId, Changes | None],
     this: JobId | None = None,
 ) -> Sequence[Bar]:
-    """Lay out versions that come newest first; the bars run from the oldest to the newest."""
+    """Return the bars of versions that are given newest first; the bars are oldest first."""
     ordered = list(reversed(versions))
     maximum = max((published.rows for published in ordered), default=0) or 1
     compared = [found for published in ordered if (found := changes.get(published.job_id))]
-    max_changed = max((_changed_rows(change) for change in compared), default=0) or 1
-    share = min(WIDTH / max(len(ordered), 1), WIDEST_SHARE)
+    max_changed = (
+        max((sum(getattr(change, kind) for kind in KINDS) for change in compared), default=0) or 1
+    )
+    share = min(WIDTH / max(len(ordered), 1), MAX_SHARE)
     result = []
     for index, version in enumerate(ordered):
         height = round(version.rows / maximum * HEIGHT, 1)
@@ -71,14 +73,11 @@ def bars(
     return result
 
 
-def _changed_rows(changes: Changes) -> int:
-    return sum(getattr(changes, kind) for kind in KINDS)
-
-
 def _parts(changes: Changes, maximum: int) -> Iterator[Part]:
+    # SVG counts y downwards, so each part starts above the rows of all parts so far.
     below = 0
     for kind in KINDS:
         rows: int = getattr(changes, kind)
         below += rows
         y = round(HEIGHT - below / maximum * HEIGHT, 1)
-        yield Part(kind, rows, y, round(rows / maximum * HEIGHT, 1))
+        yield Part(kind=kind, rows=rows, y=y, height=round(rows / maximum * HEIGHT, 1))

@@ -1,4 +1,4 @@
-"""Reading what a page's form sends, bounded, and where it may lead afterwards."""
+"""Reading submitted forms within limits, and checking where a form may redirect to."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -19,23 +19,23 @@ UPLOAD_SECONDS = 3_600.0
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The fields of a form, trimmed, and the file that came with it."""
+    """The trimmed fields of a submitted form, and its file if there is one."""
 
     fields: dict[str, str] = field(default_factory=dict)
     file: UploadFile | None = None
 
     def __getitem__(self, name: str) -> str:
-        """Answer a field; empty where it was not sent."""
+        """Return a field, empty if it was not sent."""
         return self.fields.get(name, "")
 
     async def close(self) -> None:
-        """Let the file go."""
+        """Close the file."""
         if self.file is not None:
             await self.file.close()
 
 
 async def read_form(request: Request, max_bytes: int, seconds: float) -> Form:
-    """Read a form of either kind; raises UploadTooLarge, SlowRequest and BodyNotForm."""
+    """Read a form of either encoding; raises UploadTooLarge, SlowRequest and BodyNotForm."""
     stream = _limited_stream(request, max_bytes)
     parser: MultiPartParser | FormParser
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
@@ -52,14 +52,14 @@ async def read_form(request: Request, max_bytes: int, seconds: float) -> Form:
 
 
 def check_origin(request: Request) -> None:
-    """Refuse a form that another site's page sent; browsers tell. Raises StaleForm."""
+    """Refuse a form that was submitted from another site; raises StaleForm."""
     came_from = request.headers.get("sec-fetch-site", "same-origin")
     if request.method == "POST" and came_from not in {"same-origin", "none"}:
         raise StaleForm
 
 
 def safe_redirect_path(path: str) -> str:
-    """Answer a path of this site to go on to; what could lead elsewhere leads to the start."""
+    """Return the path if it is on this site, otherwise the start page."""
     is_local = path.startswith("/") and path.isascii() and path.isprintable()
     return path if is_local and not path.startswith("//") and "\\" not in path else "/"
 
@@ -79,7 +79,9 @@ def _form(data: FormData) -> Form:
         if isinstance(value, UploadFile):
             file = value if value.filename else None
         else:
-            if "\0" in value:  # no name, key or reason has one, and PostgreSQL keeps none
+            if (
+                "\0" in value
+            ):  # never valid in a name, key or reason, and PostgreSQL cannot store it
                 raise BodyNotForm(MAX_FIELDS)
             fields[name] = value.strip()
     return Form(fields, file)

@@ -1,4 +1,4 @@
-"""The pages of Security: API keys and S3 keys."""
+"""The pages for API keys and S3 keys."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,33 +17,33 @@ from webhook_gateway.services.keys import KeyService
 
 @dataclass(frozen=True, slots=True)
 class KeyPages:
-    """The pages."""
+    """The handlers of these pages."""
 
     guard: PageGuard
     ledger: Ledger
     key_service: KeyService
 
     def index(self, visit: Visit) -> Response:
-        """List the keys of the environment: their first characters, use and end."""
+        """List the keys of the environment: first characters, last use and expiry."""
         return self._page(visit)
 
     def rotate(self, visit: Visit) -> Response:
-        """Make a key that opens the same and show it, this once; the old one goes on a while."""
+        """Create a key with the same limits and show it once; the old key works on for a while."""
         old = self._known(visit)
         made_by = MadeBy.STAFF if visit.session.staff else MadeBy.PAGES
         secret = self.key_service.rotate(old, visit.now, made_by=made_by, actor=visit.actor)
         return self._page(visit, secret)
 
     def revoke(self, visit: Visit) -> Response:
-        """Take a key out of use at once."""
+        """Revoke a key with immediate effect."""
         old = self._known(visit)
         self.ledger.keys.revoke(old.prefix, visit.now, actor=visit.actor)
         return RedirectResponse("/keys?done=revoked", 303)
 
     def s3(self, visit: Visit) -> Response:
-        """Say where the bucket is, which keys open it, and how they change.
+        """Show the name of the bucket, its S3 keys, and how they are rotated.
 
-        S3 keys open the files of all feeds, so a session for some feeds sees none of them.
+        S3 keys give access to the files of all feeds, so a session limited to some feeds sees none.
         """
         scope, is_limited = visit.scope, visit.session.limits.feeds is not None
         stored_keys = S3Keys(self.ledger.database, self.ledger.audit)
@@ -67,11 +67,11 @@ class KeyPages:
         )
 
     def _keys(self, visit: Visit) -> Sequence[ApiKey]:
-        """List the keys of what is in view that open no more than the session's own."""
+        """List the visible keys that allow no more than the session itself."""
         return self.key_service.of(visit.scope, visit.session.limits)
 
     def _known(self, visit: Visit) -> ApiKey:
-        """Find the key that a form is about; raises UnknownAddress."""
+        """Return the key that a form refers to; raises UnknownAddress."""
         for key in self._keys(visit):
             if key.prefix == visit.form["prefix"] and key.is_live(visit.now):
                 return key

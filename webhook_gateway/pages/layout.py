@@ -1,4 +1,4 @@
-"""How pages look: templates, the words for values, and the headers that keep a page to itself."""
+"""The layout of pages: templates, filters for values, and security headers."""
 
 import datetime as dt
 import math
@@ -20,7 +20,8 @@ FOLDER = Path(__file__).parent
 PAGE_HEADERS = (
     (b"cache-control", b"no-store"),
     (
-        # No inline script or style anywhere: what a customer's file could smuggle in cannot run.
+        # No inline scripts or styles: if markup from a customer's file ever got into a page, it
+        # could not run.
         b"content-security-policy",
         (
             b"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
@@ -31,7 +32,7 @@ PAGE_HEADERS = (
     (b"referrer-policy", b"same-origin"),
     (b"x-content-type-options", b"nosniff"),
 )
-"""In place of the front door's: a page has a style sheet, a script and forms, all of its own."""
+"""In place of the middleware's: pages have a style sheet, a script and forms from this site."""
 
 STATIC_HEADERS = (
     (b"cache-control", b"public, max-age=3600"),
@@ -39,33 +40,33 @@ STATIC_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
 )
 NO_VALUE = "\N{EN DASH}"
-"""What stands where there is no value."""
+"""Shown in place of a missing value."""
 KILOBYTE = 1_000
 UNITS = ("KB", "MB", "GB")
 DONE_MESSAGES = {
-    "resent": "It will be sent again within seconds.",
-    "canceled": "The load was canceled; its outcome is being told.",
-    "revoked": "The key opens nothing any more.",
-    "approved": "Approved: it will be published within seconds.",
-    "discarded": "Discarded: nothing of it was published.",
-    "repeated": "The file will be loaded again.",
-    "uploaded": "The file arrived and will be loaded. This page shows how it goes.",
+    "resent": "The notification will be sent again within seconds.",
+    "canceled": "The load was canceled. If a notification was requested, it is on its way.",
+    "revoked": "The key was revoked and no longer works.",
+    "approved": "Approved. The load will be published shortly.",
+    "discarded": "Discarded. Nothing was published.",
+    "repeated": "The file is queued to be loaded again. This page shows the new load.",
+    "uploaded": "The file was uploaded and its load is queued. Reload this page to follow it.",
 }
-"""What a page says after something was done; the address names it, so reloading does no harm."""
+"""Shown after an action. The URL names the message, so reloading does not repeat the action."""
 
 
 class Static(StaticFiles):
-    """The style sheet, the script and the icon."""
+    """Serves the style sheet, the script and the icon."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a file that browsers may keep for a while."""
+        """Serve a file that browsers may cache."""
         scope["state"]["headers"] = STATIC_HEADERS
         await super().__call__(scope, receive, send)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Renders templates."""
+    """Renders the templates."""
 
     name: str = "AlumnIQ data feeds"
 
@@ -86,7 +87,7 @@ class Layout:
         return HTMLResponse(text, status)
 
     def problem(self, problem: Problem, *, status: int) -> HTMLResponse:
-        """Render a page that tells what went wrong and what to do."""
+        """Render a page that explains a problem and what to do."""
         return self.page("problem.html", {"problem": problem}, status=status)
 
     @cached_property
@@ -109,12 +110,12 @@ class Layout:
 
 
 def format_time(moment: dt.datetime | None) -> str:
-    """Write a time for people, in UTC and to the minute."""
+    """Format a time in UTC to the minute."""
     return "never" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
 
 
 def format_duration(start: dt.datetime | None, end: dt.datetime | None) -> str:
-    """Write how long something took."""
+    """Format a duration."""
     if start is None or end is None:
         return NO_VALUE
     seconds = (end - start).total_seconds()
@@ -125,12 +126,12 @@ def format_duration(start: dt.datetime | None, end: dt.datetime | None) -> str:
 
 
 def format_number(value: int | None) -> str:
-    """Write a number for people."""
+    """Format a number with thousands separators."""
     return NO_VALUE if value is None else f"{value:,}"
 
 
 def format_size(value: int | None) -> str:
-    """Write a size for people."""
+    """Format a size in bytes, KB, MB or GB."""
     if value is None:
         return NO_VALUE
     if value < KILOBYTE:

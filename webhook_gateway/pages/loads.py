@@ -1,18 +1,16 @@
-"""The pages of loads: the list, one load, and what may be done about it."""
+"""The pages for loads: the list, a single load, and the actions on it."""
 
 import re
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from starlette.responses import RedirectResponse, Response
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.loads.diff import Changes, format_changes
-from alumniq_pipelines.core.loads.load import JobId, LoadState
+from alumniq_pipelines.core.loads.diff import format_changes
+from alumniq_pipelines.core.loads.load import LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.core.loads.rejection_report import ReportFormat
-from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.problems.api import NoReport
 from alumniq_pipelines.core.problems.live_data import live_data, live_sentence
 from webhook_gateway.http.downloads import download
@@ -27,9 +25,9 @@ VERSIONS_SHOWN = 20
 LOADS_SHOWN = 50
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadPages:
-    """The pages."""
+    """The handlers of these pages."""
 
     guard: PageGuard
     ledger: Ledger
@@ -38,7 +36,7 @@ class LoadPages:
     reports: RejectionReports
 
     def index(self, visit: Visit) -> Response:
-        """List loads, newest first; by job and state where the address says so."""
+        """List loads, newest first, optionally only those of a job or in a state."""
         query = visit.request.query_params
         job, state, before = (query.get(name, "") for name in ("job", "state", "before"))
         page = self.status.loads(
@@ -61,10 +59,15 @@ class LoadPages:
         )
 
     def show(self, visit: Visit) -> Response:
-        """Show one load with its timeline, its counts, its causes and its versions."""
+        """Show a load with its errors, counts, timeline and versions."""
         detail = self.status.load(self._scope(visit), visit.path("job_id"))
         load, attempts = detail.load, detail.attempts
         versions = self.ledger.versions.of(load.target, VERSIONS_SHOWN)
+        # Twice as many loads as versions, because a load can succeed without publishing.
+        succeeded = self.ledger.loads.find(
+            target=load.target, states=[LoadState.SUCCEEDED], limit=2 * VERSIONS_SHOWN
+        )
+        changes = {success.job_id: success.changes for success in succeeded}
         published = [version for version in versions if version.job_id == load.job_id]
         return self.guard.page(
             visit,
@@ -79,7 +82,7 @@ class LoadPages:
             events=timeline(detail),
             live=live_sentence(live_data(load.number, self.ledger.versions.newest(load.target))),
             is_refused=bool(attempts) and attempts[-1].result is AttemptResult.REFUSED,
-            bars=bars(versions, self._changes(load.target), load.job_id),
+            bars=bars(versions, changes, load.job_id),
             chart_size=(WIDTH, HEIGHT),
             published=published[0] if published else None,
             can_cancel=load.is_cancelable,
@@ -87,7 +90,7 @@ class LoadPages:
         )
 
     def report(self, visit: Visit) -> Response:
-        """Send a load's rejection report; to staff, only once the audit trail has it."""
+        """Download a load's rejection report; for staff, record it in the audit trail first."""
         form = visit.path("form")
         if form not in set(ReportFormat):
             raise NoReport
@@ -105,7 +108,7 @@ class LoadPages:
         return download(load, ReportFormat(form), report_file)
 
     def cancel(self, visit: Visit) -> Response:
-        """End a load before it begins."""
+        """Cancel a queued load."""
         load = self.actions.cancel(
             self._scope(visit), visit.path("job_id"), visit.now, actor=visit.actor
         )
@@ -120,7 +123,7 @@ class LoadPages:
         return RedirectResponse(f"/loads/{job_id.strip().upper()}?done=resent", 303)
 
     def approve(self, visit: Visit) -> Response:
-        """Let a held load be published."""
+        """Approve a held load for publishing."""
         load = self.actions.approve(
             self._scope(visit),
             visit.path("job_id"),
@@ -131,7 +134,7 @@ class LoadPages:
         return RedirectResponse(f"/loads/{load.job_id}?done=approved", 303)
 
     def discard(self, visit: Visit) -> Response:
-        """End a held load as failed."""
+        """Discard a held load, which then fails."""
         load = self.actions.discard(
             self._scope(visit),
             visit.path("job_id"),
@@ -142,24 +145,18 @@ class LoadPages:
         return RedirectResponse(f"/loads/{load.job_id}?done=discarded", 303)
 
     def repeat(self, visit: Visit) -> Response:
-        """Load what another load read once more, from the archive."""
-        again = self.actions.repeat(
+        """Load the archived file of a load again."""
+        new_load = self.actions.repeat(
             self._scope(visit), visit.path("job_id"), visit.now, actor=visit.actor
         )
-        return RedirectResponse(f"/loads/{again.job_id}?done=repeated", 303)
+        return RedirectResponse(f"/loads/{new_load.job_id}?done=repeated", 303)
 
     def _scope(self, visit: Visit) -> Scope:
-        """Return the scope in which the load of the address is looked for.
+        """Return the scope in which to find the load that the URL names.
 
-        Staff see every load, each as its own customer's: what their session looks at stays as it
-        is, because opening a page changes nothing.
+        Staff may open every load, in the scope of its own customer. The customer that their session
+        has selected stays the same, because opening a page must not change anything.
         """
         if visit.session.staff is None:
             return visit.scope
         return self.status.scope_of(visit.path("job_id"))
-
-    def _changes(self, target: Target) -> Mapping[JobId, Changes | None]:
-        published = self.ledger.loads.find(
-            target=target, states=[LoadState.SUCCEEDED], limit=2 * VERSIONS_SHOWN
-        )
-        return {version.job_id: version.changes for version in published}

@@ -1,4 +1,4 @@
-"""The page of notifications: what was owed, whether it arrived, and sending it again."""
+"""The page of notifications: each with its recipient, state and delivery attempts."""
 
 from dataclasses import dataclass
 
@@ -12,13 +12,13 @@ MAX_SHOWN = 100
 
 @dataclass(frozen=True, slots=True)
 class NotificationPages:
-    """The page."""
+    """The handler of this page."""
 
     guard: PageGuard
     status: Status
 
     def index(self, visit: Visit) -> Response:
-        """List notifications with their attempts, newest first."""
+        """List notifications with their delivery attempts, newest first."""
         notifications = self.status.newest_notifications(visit.scope, MAX_SHOWN)
         return self.guard.page(
             visit, "notifications.html", "notifications", notifications=notifications

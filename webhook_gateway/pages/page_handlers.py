@@ -1,4 +1,4 @@
-"""The door of the pages: who comes in, with which form, and what they are told otherwise."""
+"""What every page handler needs: the session, the form, its token, and pages for problems."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -36,9 +36,9 @@ SESSION_COOKIE = "alumniq_session"
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """One call of somebody who is signed in."""
+    """A request within a session."""
 
     request: Request
     session: Session
@@ -48,7 +48,7 @@ class Visit:
 
     @property
     def scope(self) -> Scope:
-        """What they see now; raises NoCustomerChosen."""
+        """The selected customer and environment; raises NoCustomerChosen."""
         if self.session.customer is None or self.session.environment is None:
             raise NoCustomerChosen
         return Scope(
@@ -59,7 +59,7 @@ class Visit:
         )
 
     def is_selected(self, target: Target) -> bool:
-        """Whether a target is in view."""
+        """Return whether a target belongs to the selected customer and environment."""
         return (self.session.customer, self.session.environment) == (
             target.customer,
             target.environment,
@@ -67,63 +67,63 @@ class Visit:
 
     @property
     def actor(self) -> str:
-        """Who acts, for the audit trail."""
+        """The name of the user in the audit trail."""
         return self.session.actor
 
     def path(self, name: str) -> str:
-        """Answer a part of the address."""
+        """Return a path parameter."""
         return str(self.request.path_params[name])
 
 
 Handler = Callable[[Visit], Response]
 ReadForm = Callable[[Request], Awaitable[Form]]
-OpenHandler = Callable[[Request, Form], Response]
+PublicHandler = Callable[[Request, Form], Response]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PageGuard:
-    """Lets calls in to the handlers of pages."""
+    """Makes endpoints of page handlers, each with the checks that its page requires."""
 
     authenticator: Authenticator
     layout: Layout
     clock: Callable[[], datetime]
     max_upload_bytes: int
 
-    def open(self, handler: OpenHandler) -> Endpoint:
-        """Let anybody in, but no form that another site sent."""
+    def public(self, handler: PublicHandler) -> Endpoint:
+        """Require nothing; only forms submitted from another site are refused."""
 
-        async def answer(request: Request) -> Response:
+        async def respond(request: Request) -> Response:
             form = await _small_form(request)
             return await run_in_threadpool(handler, request, form)
 
-        return self._endpoint(answer)
+        return self._endpoint(respond)
 
-    def signed_in(self, handler: Handler) -> Endpoint:
-        """Let in who is signed in; others are shown the way to the sign-in."""
-        return self._signed_in(handler, _small_form)
+    def require_session(self, handler: Handler) -> Endpoint:
+        """Require a session; redirect to the sign-in page otherwise."""
+        return self._endpoint_with_session(handler, _small_form)
 
-    def upload(self, handler: Handler) -> Endpoint:
-        """Let in who is signed in, with a file; nobody else's is even read."""
+    def require_session_for_upload(self, handler: Handler) -> Endpoint:
+        """Require a session before a large form is read; redirect to the sign-in page otherwise."""
 
         async def large_form(request: Request) -> Form:
             return await read_form(request, self.max_upload_bytes, UPLOAD_SECONDS)
 
-        return self._signed_in(handler, large_form)
+        return self._endpoint_with_session(handler, large_form)
 
-    def staff(self, handler: Handler) -> Endpoint:
-        """Let in staff; to customers there is nothing here."""
+    def require_staff(self, handler: Handler) -> Endpoint:
+        """Require a staff session; respond 404 otherwise."""
 
         def checked(visit: Visit) -> Response:
             if visit.session.staff is None:
                 raise UnknownAddress
             return handler(visit)
 
-        return self.signed_in(checked)
+        return self.require_session(checked)
 
     def page(
         self, visit: Visit, template: str, here: str, *, status: int = 200, **context: object
     ) -> Response:
-        """Render a page for somebody who is signed in."""
+        """Render a page within a session."""
         return self.layout.page(
             template,
             {
@@ -137,24 +137,24 @@ class PageGuard:
             done=visit.request.query_params.get("done", ""),
         )
 
-    def _endpoint(self, answer: Endpoint) -> Endpoint:
-        """Give an answer what all pages have; a problem becomes a page that tells it."""
+    def _endpoint(self, respond: Endpoint) -> Endpoint:
+        """Add the headers of pages and the check of the form's origin; render problems as pages."""
 
         async def endpoint(request: Request) -> Response:
             request.state.headers = PAGE_HEADERS
             request.state.error_page = self.layout.problem
             try:
                 check_origin(request)
-                return await answer(request)
-            except NoCustomerChosen:
+                return await respond(request)
+            except NoCustomerChosen:  # staff select a customer on the dashboard
                 return RedirectResponse("/staff", 303)
             except Problem as problem:
                 return self._problem(problem)
 
         return endpoint
 
-    def _signed_in(self, handler: Handler, read: ReadForm) -> Endpoint:
-        async def answer(request: Request) -> Response:
+    def _endpoint_with_session(self, handler: Handler, read: ReadForm) -> Endpoint:
+        async def respond(request: Request) -> Response:
             visit = await run_in_threadpool(self._visit, request)
             if visit is None:
                 return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", 303)
@@ -166,14 +166,18 @@ class PageGuard:
             finally:
                 await form.close()
 
-        return self._endpoint(answer)
+        return self._endpoint(respond)
 
     def _visit(self, request: Request) -> Visit | None:
-        """Find whose call this is; None where nobody is signed in."""
+        """Return the visit of a request; None without a valid session."""
         now = self.clock()
         token = request.cookies.get(SESSION_COOKIE, "")
         session = self.authenticator.session(token, client_address(request), now)
-        return None if session is None else Visit(request, session, token, now)
+        return (
+            None
+            if session is None
+            else Visit(request=request, session=session, token=token, now=now)
+        )
 
     def _problem(self, problem: Problem) -> Response:
         match problem:
@@ -184,9 +188,9 @@ class PageGuard:
                 status = 503
             case _:
                 status = 400
-        answer = self.layout.problem(problem, status=status)
-        answer.headers.update(retry_after(problem))
-        return answer
+        response = self.layout.problem(problem, status=status)
+        response.headers.update(retry_after(problem))
+        return response
 
 
 async def _small_form(request: Request) -> Form:

@@ -1,4 +1,4 @@
-"""The addresses of the pages."""
+"""The routes of the pages."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -24,11 +24,11 @@ from webhook_gateway.services.load_actions import Actions
 from webhook_gateway.services.load_queries import Status
 from webhook_gateway.services.onboarding import Onboarding
 from webhook_gateway.services.reports import RejectionReports
-from webhook_gateway.services.staff_dashboard import Board
+from webhook_gateway.services.staff_dashboard import Dashboard
 from webhook_gateway.services.uploads import UploadService
 
 SIGN_INS_PER_MINUTE = 20
-"""From one address; a campus may sit behind one."""
+"""From one address; a campus may share a single address."""
 
 
 def page_routes(
@@ -40,10 +40,15 @@ def page_routes(
     buckets: Buckets,
     clock: Callable[[], datetime],
 ) -> list[BaseRoute]:
-    """List the addresses of all pages around the gateway's parts."""
+    """Return the routes of all pages."""
     ledger = status.ledger
     layout = Layout()
-    guard = PageGuard(authenticator, layout, clock, settings.max_upload_bytes)
+    guard = PageGuard(
+        authenticator=authenticator,
+        layout=layout,
+        clock=clock,
+        max_upload_bytes=settings.max_upload_bytes,
+    )
     sign_in_pages = SignInPages(
         ledger=ledger,
         layout=layout,
@@ -57,56 +62,66 @@ def page_routes(
         is_https=settings.gateway_url.startswith("https:"),
         staff_over_http=settings.staff_over_http,
     )
-    actions = Actions(ledger, status, settings.gateway_url)
-    upload_service, onboarding = UploadService(ledger, buckets, status), Onboarding(ledger, buckets)
+    webhook_pages = WebhookPages(
+        guard=guard,
+        status=status,
+        upload_service=UploadService(ledger, buckets, status),
+        onboarding=Onboarding(ledger, buckets),
+        base_url=settings.gateway_url,
+    )
+    load_pages = LoadPages(
+        guard=guard,
+        ledger=ledger,
+        status=status,
+        actions=Actions(ledger, status, settings.gateway_url),
+        reports=reports,
+    )
     return [
         *_sign_in_routes(guard, sign_in_pages),
-        *_customer_routes(
-            guard, WebhookPages(guard, status, upload_service, onboarding, settings.gateway_url)
-        ),
-        *_load_routes(guard, LoadPages(guard, ledger, status, actions, reports)),
+        *_webhook_routes(guard, webhook_pages),
+        *_load_routes(guard, load_pages),
         *_key_routes(guard, KeyPages(guard, ledger, key_service)),
-        *_staff_routes(guard, StaffPages(guard, ledger, Board(ledger))),
-        _get("/notifications", guard.signed_in(NotificationPages(guard, status).index)),
+        *_staff_routes(guard, StaffPages(guard, ledger, Dashboard(ledger))),
+        _get("/notifications", guard.require_session(NotificationPages(guard, status).index)),
         Mount("/static", Static(directory=FOLDER / "static")),
     ]
 
 
 def _sign_in_routes(guard: PageGuard, pages: SignInPages) -> Iterator[Route]:
-    yield _get("/", guard.open(pages.start))
-    yield _get("/sign-in", guard.open(pages.show))
-    yield _post("/sign-in", guard.open(pages.sign_in))
-    yield _post("/sign-out", guard.signed_in(pages.sign_out))
+    yield _get("/", guard.public(pages.start))
+    yield _get("/sign-in", guard.public(pages.show))
+    yield _post("/sign-in", guard.public(pages.sign_in))
+    yield _post("/sign-out", guard.require_session(pages.sign_out))
 
 
-def _customer_routes(guard: PageGuard, pages: WebhookPages) -> Iterator[Route]:
-    yield _get("/start", guard.signed_in(pages.start))
-    yield _get("/webhooks", guard.signed_in(pages.index))
-    yield _get("/upload", guard.signed_in(pages.upload_form))
-    yield _post("/upload", guard.upload(pages.upload))
+def _webhook_routes(guard: PageGuard, pages: WebhookPages) -> Iterator[Route]:
+    yield _get("/start", guard.require_session(pages.start))
+    yield _get("/webhooks", guard.require_session(pages.index))
+    yield _get("/upload", guard.require_session(pages.upload_form))
+    yield _post("/upload", guard.require_session_for_upload(pages.upload))
 
 
 def _load_routes(guard: PageGuard, pages: LoadPages) -> Iterator[Route]:
-    yield _get("/loads", guard.signed_in(pages.index))
-    yield _get("/loads/{job_id}", guard.signed_in(pages.show))
-    yield _get("/loads/{job_id}/report.{form}", guard.signed_in(pages.report))
-    yield _post("/loads/{job_id}/cancel", guard.signed_in(pages.cancel))
-    yield _post("/loads/{job_id}/resend", guard.signed_in(pages.resend))
-    yield _post("/loads/{job_id}/repeat", guard.signed_in(pages.repeat))
-    yield _post("/loads/{job_id}/approve", guard.staff(pages.approve))
-    yield _post("/loads/{job_id}/discard", guard.staff(pages.discard))
+    yield _get("/loads", guard.require_session(pages.index))
+    yield _get("/loads/{job_id}", guard.require_session(pages.show))
+    yield _get("/loads/{job_id}/report.{form}", guard.require_session(pages.report))
+    yield _post("/loads/{job_id}/cancel", guard.require_session(pages.cancel))
+    yield _post("/loads/{job_id}/resend", guard.require_session(pages.resend))
+    yield _post("/loads/{job_id}/repeat", guard.require_session(pages.repeat))
+    yield _post("/loads/{job_id}/approve", guard.require_staff(pages.approve))
+    yield _post("/loads/{job_id}/discard", guard.require_staff(pages.discard))
 
 
 def _key_routes(guard: PageGuard, pages: KeyPages) -> Iterator[Route]:
-    yield _get("/keys", guard.signed_in(pages.index))
-    yield _post("/keys/rotate", guard.signed_in(pages.rotate))
-    yield _post("/keys/revoke", guard.signed_in(pages.revoke))
-    yield _get("/s3-keys", guard.signed_in(pages.s3))
+    yield _get("/keys", guard.require_session(pages.index))
+    yield _post("/keys/rotate", guard.require_session(pages.rotate))
+    yield _post("/keys/revoke", guard.require_session(pages.revoke))
+    yield _get("/s3-keys", guard.require_session(pages.s3))
 
 
 def _staff_routes(guard: PageGuard, pages: StaffPages) -> Iterator[Route]:
-    yield _get("/staff", guard.staff(pages.index))
-    yield _post("/staff/look", guard.staff(pages.select_customer))
+    yield _get("/staff", guard.require_staff(pages.index))
+    yield _post("/staff/look", guard.require_staff(pages.select_customer))
 
 
 def _get(path: str, endpoint: Endpoint) -> Route:

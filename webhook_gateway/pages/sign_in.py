@@ -26,14 +26,14 @@ from webhook_gateway.services.options import Option, Options
 from webhook_gateway.services.refusal import RequestRefused
 
 MAX_CHARACTERS = 200
-"""Longer keys, names and passwords are none of ours, and hashing them would cost us."""
+"""No key, name or password of ours is longer, and hashing a longer one would take time."""
 
 THIS_MACHINE = ("127.0.0.0/8", "::1/128")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignInPages:
-    """The pages. `is_https` says so of the installation's public URL."""
+    """The handlers of these pages. `is_https` is about the public URL of the installation."""
 
     ledger: Ledger
     layout: Layout
@@ -48,7 +48,7 @@ class SignInPages:
     staff_over_http: bool
 
     def start(self, request: Request, form: Form) -> Response:
-        """Lead to where somebody's work begins."""
+        """Redirect to the first page for this user."""
         del form
         token = request.cookies.get(SESSION_COOKIE, "")
         session = self.authenticator.session(token, client_address(request), self.clock())
@@ -62,7 +62,7 @@ class SignInPages:
         return self._form_page(request, safe_redirect_path(request.query_params.get("next", "/")))
 
     def sign_in(self, request: Request, form: Form) -> Response:
-        """Begin a session; the refusal is the same whatever was wrong.
+        """Start a session; the refusal does not say what was wrong.
 
         Raises PlainHttpSignIn and TooManyRequests.
         """
@@ -75,50 +75,46 @@ class SignInPages:
         token = self._token(form, address, self._device(request, form))
         if token is None:
             return self._form_page(request, next_path, is_refused=True)
-        answer = RedirectResponse(next_path, 303)
-        answer.set_cookie(
+        response = RedirectResponse(next_path, 303)
+        response.set_cookie(
             SESSION_COOKIE,
             token,
             max_age=int(LIFETIME.total_seconds()),
             httponly=True,
-            samesite="lax",  # strict would ask who follows a link from our mail to sign in anew
+            samesite="lax",  # with strict, links from our e-mails would lead to the sign-in page
             secure=self._is_secure(request),
         )
-        if not form["key"]:
-            self._remember_device(request, form["name"], answer)
-        return answer
-
-    def sign_out(self, visit: Visit) -> Response:
-        """End the session."""
-        self.ledger.sessions.end(visit.token)
-        answer = RedirectResponse("/sign-in", 303)
-        is_secure = self._is_secure(visit.request)
-        answer.delete_cookie(SESSION_COOKIE, httponly=True, samesite="lax", secure=is_secure)
-        return answer
-
-    def _device(self, request: Request, form: Form) -> str | None:
-        """Return the cookie of a device where the account of a form signed in before."""
-        cookie = request.cookies.get(DEVICE_COOKIE, "")
-        is_staff = not form["key"] and bool(form["name"])
-        if not is_staff or not self.devices.is_valid_for(form["name"], cookie, self.clock()):
-            return None
-        return cookie
-
-    def _remember_device(self, request: Request, account: str, answer: Response) -> None:
-        cookie = self.devices.cookie(account, self.clock())
-        if cookie is not None:
-            answer.set_cookie(
+        device_cookie = None if form["key"] else self.devices.cookie(form["name"], self.clock())
+        if device_cookie is not None:
+            response.set_cookie(
                 DEVICE_COOKIE,
-                cookie,
+                device_cookie,
                 max_age=int(DEVICE_LIFETIME.total_seconds()),
                 path="/sign-in",
                 httponly=True,
                 samesite="lax",
                 secure=self._is_secure(request),
             )
+        return response
+
+    def sign_out(self, visit: Visit) -> Response:
+        """End the session."""
+        self.ledger.sessions.end(visit.token)
+        response = RedirectResponse("/sign-in", 303)
+        is_secure = self._is_secure(visit.request)
+        response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="lax", secure=is_secure)
+        return response
+
+    def _device(self, request: Request, form: Form) -> str | None:
+        """Return the device cookie if the account signed in from this browser before."""
+        cookie = request.cookies.get(DEVICE_COOKIE, "")
+        is_staff = not form["key"] and bool(form["name"])
+        if not is_staff or not self.devices.is_valid_for(form["name"], cookie, self.clock()):
+            return None
+        return cookie
 
     def _token(self, form: Form, address: str, device: str | None) -> str | None:
-        """Begin a session and return its token; None where that is refused."""
+        """Start a session and return its token; None if the credentials are wrong."""
         credentials = form["key"] or form["name"] + form["password"]
         if not credentials or len(credentials) > MAX_CHARACTERS:
             return None
@@ -131,7 +127,7 @@ class SignInPages:
             else:
                 checks = self.checks if device is None else self.device_checks
                 token = self._token_of_staff(account, form["password"], checks)
-        except Problem:  # nothing was found to be wrong
+        except Problem:  # the credentials were not checked
             self.limits.cancel_attempt(account, address, device)
             raise
         if token is not None:
@@ -147,10 +143,11 @@ class SignInPages:
         return self.ledger.sessions.begin_with_key(found, now)
 
     def _token_of_staff(self, name: str, password: str, checks: PasswordCheckLimiter) -> str | None:
-        """Check a password; one is hashed whether the account exists or not."""
+        """Start a session if the password is correct."""
         now = self.clock()
         stored = self.ledger.staff.password_hash(name)
         with checks.slot():
+            # Takes equally long if the account does not exist, so that timing reveals nothing.
             is_correct = verify_password(stored, password)
         if not is_correct:
             return None
@@ -158,11 +155,11 @@ class SignInPages:
         return self.ledger.sessions.begin_as_staff(name, now)
 
     def _is_secure(self, request: Request) -> bool:
-        """Whether the cookie may go over https only: uvicorn knows what trusted proxies say."""
+        """Return whether to restrict cookies to https; trusted proxies report the scheme."""
         return self.is_https or request.scope["scheme"] == "https"
 
     def _is_safe_for_staff(self, request: Request) -> bool:
-        """Whether nobody between can read what is sent, or the installation does not mind."""
+        """Return whether staff may sign in: over https, locally, or if settings allow http."""
         if self.staff_over_http or request.scope["scheme"] == "https":
             return True
         return is_allowed_from(client_address(request), THIS_MACHINE)

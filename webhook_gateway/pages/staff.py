@@ -1,4 +1,4 @@
-"""The pages of staff: the board over all customers, and the choice of one."""
+"""The pages for staff: the dashboard of all customers, and the selection of one of them."""
 
 from dataclasses import dataclass
 
@@ -9,33 +9,29 @@ from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.problems.request import UnknownAddress
 from webhook_gateway.pages.forms import safe_redirect_path
 from webhook_gateway.pages.page_handlers import PageGuard, Visit
-from webhook_gateway.services.staff_dashboard import Board
+from webhook_gateway.services.staff_dashboard import Dashboard
 
 
 @dataclass(frozen=True, slots=True)
 class StaffPages:
-    """The pages."""
+    """The handlers of these pages."""
 
     guard: PageGuard
     ledger: Ledger
-    board: Board
+    dashboard: Dashboard
 
     def index(self, visit: Visit) -> Response:
-        """Show what needs somebody, most urgent first, and every customer."""
-        attention_items, environment_summaries = (
-            self.board.attention_items(visit.now),
-            self.board.environment_summaries(),
-        )
+        """Show what needs attention, most urgent first, and all customers."""
         return self.guard.page(
             visit,
-            "board.html",
-            "board",
-            attention_items=attention_items,
-            environment_summaries=environment_summaries,
+            "dashboard.html",
+            "dashboard",
+            attention_items=self.dashboard.attention_items(visit.now),
+            environment_summaries=self.dashboard.environment_summaries(),
         )
 
     def select_customer(self, visit: Visit) -> Response:
-        """Choose the customer and environment that the other pages show."""
+        """Select the customer and environment that the other pages show."""
         if visit.form["environment"] not in set(Environment):
             raise UnknownAddress
         environment = Environment(visit.form["environment"])

@@ -1,6 +1,6 @@
-"""The timeline of a load: what happened to it, in order."""
+"""The timeline of a load: its events in order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -14,20 +14,26 @@ Mood = Literal["good", "bad", "plain"]
 
 ATTEMPT_ENDED: dict[AttemptResult, tuple[str, Mood]] = {
     AttemptResult.PUBLISHED: ("published a new version", "good"),
-    AttemptResult.UNCHANGED: ("found the bytes of the live version, and changed nothing", "good"),
-    AttemptResult.HELD: ("found more changes than may pass without a person", "plain"),
-    AttemptResult.CHECKED: ("judged the file and, as asked, published nothing", "good"),
-    AttemptResult.SUPERSEDED: ("found a newer load live already", "good"),
-    AttemptResult.REFUSED: ("found the file at fault", "bad"),
-    AttemptResult.OUTAGE: ("met a fault of ours", "bad"),
-    AttemptResult.MISCONFIGURED: ("met a mistake in our set-up", "bad"),
-    AttemptResult.LOST: ("was cut off; a fault of ours", "bad"),
+    AttemptResult.UNCHANGED: (
+        "found the same file as in the live version and changed nothing",
+        "good",
+    ),
+    AttemptResult.HELD: ("found more changes than are published without approval", "plain"),
+    AttemptResult.CHECKED: (
+        "checked the file and published nothing, because this is a dry run",
+        "good",
+    ),
+    AttemptResult.SUPERSEDED: ("found that a newer load is already live", "good"),
+    AttemptResult.REFUSED: ("refused the file", "bad"),
+    AttemptResult.OUTAGE: ("failed because of a problem on our side", "bad"),
+    AttemptResult.MISCONFIGURED: ("failed because of a mistake in our configuration", "bad"),
+    AttemptResult.LOST: ("was interrupted by a problem on our side", "bad"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to a load."""
+    """An event in the life of a load."""
 
     at: datetime
     title: str
@@ -35,24 +41,22 @@ class Event:
 
 
 def timeline(detail: LoadDetail) -> Sequence[Event]:
-    """List what happened to a load, oldest first."""
-    return sorted(_events(detail), key=lambda event: event.at)
-
-
-def _events(detail: LoadDetail) -> Iterator[Event]:
+    """List the events of a load, oldest first."""
     load = detail.load
-    yield Event(load.accepted_at, "Accepted")
+    events = [Event(load.accepted_at, "Accepted")]
     for attempt in detail.attempts:
         if attempt.started_at:
-            yield Event(attempt.started_at, f"Attempt {attempt.number} began")
+            events.append(Event(attempt.started_at, f"Attempt {attempt.number} started"))
         if attempt.ended_at and attempt.result:
             title, mood = ATTEMPT_ENDED[attempt.result]
-            yield Event(attempt.ended_at, f"Attempt {attempt.number} {title}", mood)
+            events.append(Event(attempt.ended_at, f"Attempt {attempt.number} {title}", mood))
     if load.ended_at:
         succeeded = load.state is LoadState.SUCCEEDED
-        yield Event(load.ended_at, f"Ended: {load.state}", "good" if succeeded else "bad")
+        events.append(Event(load.ended_at, f"Load {load.state}", "good" if succeeded else "bad"))
     for history in detail.notifications:
-        what = channel_facts(history.notification.notice.channel).label
+        channel = channel_facts(history.notification.notice.channel).label
         for at, result in history.delivery_attempts:
-            title = f"{what} delivered" if result.delivered else f"{what} not delivered"
-            yield Event(at, f"{title} ({result.detail})", "good" if result.delivered else "bad")
+            title = f"{channel} delivered" if result.delivered else f"{channel} not delivered"
+            delivered_mood: Mood = "good" if result.delivered else "bad"
+            events.append(Event(at, f"{title} ({result.detail})", delivered_mood))
+    return sorted(events, key=lambda event: event.at)

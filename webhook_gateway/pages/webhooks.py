@@ -1,4 +1,4 @@
-"""The pages that a customer starts from: the jobs with their commands, uploading, onboarding."""
+"""The pages that a customer starts with: jobs and their commands, upload, first steps."""
 
 import tempfile
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from webhook_gateway.services.onboarding import Onboarding
 from webhook_gateway.services.uploads import UploadService
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A job, and how it is called."""
+    """A job and the commands that call it."""
 
     job: Job
     url: str
@@ -26,9 +26,9 @@ class Command:
     powershell: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookPages:
-    """The pages."""
+    """The handlers of these pages."""
 
     guard: PageGuard
     status: Status
@@ -37,7 +37,7 @@ class WebhookPages:
     base_url: str
 
     def index(self, visit: Visit) -> Response:
-        """List the jobs: where to call, how it went, when the next file is due."""
+        """List the jobs with their commands, last load and next due time."""
         jobs = self.status.jobs(visit.scope, visit.now)
         return self.guard.page(
             visit,
@@ -48,12 +48,12 @@ class WebhookPages:
         )
 
     def start(self, visit: Visit) -> Response:
-        """Show what there is to do before the first night."""
+        """Show the first steps."""
         steps = self.onboarding.steps(visit.scope, visit.now)
         return self.guard.page(visit, "start.html", "start", steps=steps)
 
     def upload_form(self, visit: Visit) -> Response:
-        """Show the form for a file."""
+        """Show the upload form."""
         return self.guard.page(
             visit,
             "upload.html",
@@ -65,7 +65,7 @@ class WebhookPages:
         )
 
     def upload(self, visit: Visit) -> Response:
-        """Put the file that came into the bucket, and keep a load for it."""
+        """Upload the file of the form to the bucket and record a load for it."""
         file = visit.form.file
         if file is None or not file.filename:
             raise NoFileChosen
@@ -73,7 +73,7 @@ class WebhookPages:
             path = Path(folder) / "file"
             with path.open("wb") as local:
                 copyfileobj(file.file, local)
-            load = self.upload_service.load(
+            load = self.upload_service.upload(
                 visit.scope,
                 visit.form["job"],
                 visit.form["filename"] or file.filename,
@@ -85,8 +85,10 @@ class WebhookPages:
 
 
 def command(job: Job, base_url: str) -> Command:
-    """Write how a job is called; the key stays a blank to fill in."""
+    """Return the commands that call a job, with a placeholder for the key."""
     url = f"{base_url}/api/v1/index.cfm/webhook/{job.name}"
     filename = job.last_load.request.filename if job.last_load else job.field_map.path
     body = {"apiKey": "YOUR-KEY", "filename": filename, "notifyEmail": "you@example.edu"}
-    return Command(job, url, curl_post(url, body), powershell_post(url, body))
+    return Command(
+        job=job, url=url, curl=curl_post(url, body), powershell=powershell_post(url, body)
+    )

@@ -1,1 +1,1 @@
-"""What customers and staff may ask and do; no Starlette here."""
+"""The use cases of the gateway, for customers and for staff; no Starlette here."""

@@ -1,6 +1,6 @@
-"""Taking in a webhook call: what is asked, and the load that is kept for it.
+"""Accepting a webhook call: validate its options and record a load for it.
 
-Knows nothing of HTTP. A call is refused with everything that is wrong with it at once.
+Independent of HTTP. A refusal lists every problem of the call at once.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ from webhook_gateway.services.refusal import RequestRefused
 MAX_IDEMPOTENCY_CHARACTERS = 200
 
 MAX_HINT_CHARACTERS = 100
-"""Longer names get no hint: comparing names takes time that grows with their square."""
+"""Longer names get no suggestion, because comparing takes time that is quadratic in the length."""
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
@@ -39,22 +39,24 @@ Arguments = ParamSpec("Arguments")
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """The use case. Raises OutageProblem where the ledger or the bucket is away."""
+    """Accepts webhook calls. Raises OutageProblem if the ledger or the bucket is unavailable."""
 
     ledger: Ledger
     buckets: Buckets
     status: Status
     callbacks: AddressPolicy
     _bucket_of: dict[str, Bucket] = field(default_factory=dict, init=False, repr=False)
-    """By customer, for good: a customer keeps its bucket for life."""
+    """By customer; never invalidated, because a customer's bucket never changes."""
 
     def read(self, key: ApiKey, job: str, options: Options) -> LoadRequest | Load:
-        """Read what a call asks for, to be kept. Raises Refused.
+        """Return the load to record for a call, or the load of an earlier call that it repeats.
 
-        A call that repeats the idempotency key of an earlier one is answered with that one's load.
+        A call repeats an earlier one if both have the same idempotency key and the same options.
+        Raises RequestRefused.
         """
         collector = _ProblemCollector()
         if options.unreadable is not None:
+            # No option can be read, but the job is part of the URL and can still be checked.
             collector.collect(self._feed, key, job)
             raise RequestRefused(*collector.problems, options.unreadable)
         request = self._parse_request(key, job, options, collector)
@@ -70,17 +72,23 @@ class Intake:
         return replace(request, etag=stored.etag, size_bytes=stored.size_bytes)
 
     def save(self, requests: Sequence[LoadRequest], now: datetime) -> Sequence[Load | Exception]:
-        """Keep a load for each request; they are on disk when this returns, or refused."""
+        """Record a load for each request in one commit; return the loads or what refused them."""
         accepted = self.ledger.loads.accept_all(requests, now)
-        return [
-            outcome if isinstance(outcome, Exception) else _existing_or_refusal(outcome, request)
-            for outcome, request in zip(accepted, requests, strict=True)
-        ]
+        results: list[Load | Exception] = []
+        for outcome, request in zip(accepted, requests, strict=True):
+            if isinstance(outcome, Exception):
+                results.append(outcome)
+                continue
+            try:
+                results.append(_existing_load(outcome, request))
+            except RequestRefused as refused:
+                results.append(refused)
+        return results
 
     def _parse_request(
         self, key: ApiKey, job: str, options: Options, collector: "_ProblemCollector"
     ) -> LoadRequest | None:
-        """Read what is asked; None where there is no job or no file to look for."""
+        """Return the request that the options describe; None without a usable job and filename."""
         field_map = collector.collect(self._feed, key, job)
         filename = collector.collect(_filename, options, key.environment)
         emails = collector.collect(_emails, options)
@@ -90,9 +98,9 @@ class Intake:
         if field_map is None or filename is None:
             return None
         return LoadRequest(
-            new_job_id(),
-            Target(key.customer, key.environment, field_map.name),
-            filename,
+            job_id=new_job_id(),
+            target=Target(key.customer, key.environment, field_map.name),
+            filename=filename,
             etag=None,
             size_bytes=None,
             notify_email=emails or "",
@@ -102,11 +110,11 @@ class Intake:
         )
 
     def _feed(self, key: ApiKey, job: str) -> FieldMap:
-        """Look a job up; raises UnknownJob and JobNotOfKey."""
+        """Return the field map of a job; raises UnknownJob and JobNotOfKey."""
         return self.status.field_map(Scope.of(key), job)
 
     def find_file(self, key: ApiKey, filename: str) -> StoredFile:
-        """Look at a file in the customer's bucket; raises FileNotInBucket and UnusableFilename."""
+        """Find a file in the customer's bucket; raises FileNotInBucket and UnusableFilename."""
         bucket = self.bucket(key.customer)
         stored = bucket.head(object_key(key.environment, filename))
         if stored is None:
@@ -114,12 +122,19 @@ class Intake:
             names = [
                 stored_file.key.removeprefix(folder) for stored_file in bucket.list_objects(folder)
             ]
-            sent = [name for name in names if not name.startswith(REPORTS)]
-            raise FileNotInBucket(filename, folder, _similar_names(filename, sent))
+            # Rejection reports lie in the same folder; nobody means to load one.
+            comparable = (
+                name
+                for name in names
+                if not name.startswith(REPORTS) and len(name) <= MAX_HINT_CHARACTERS
+            )
+            is_comparable = len(filename) <= MAX_HINT_CHARACTERS
+            similar = closest_match(filename, comparable) if is_comparable else None
+            raise FileNotInBucket(filename, folder, () if similar is None else (similar,))
         return stored
 
     def bucket(self, customer: str) -> Bucket:
-        """Open a customer's bucket."""
+        """Return a customer's bucket, opened once."""
         if customer not in self._bucket_of:
             name = self.ledger.customers.get(customer).bucket
             self._bucket_of[customer] = self.buckets.open(name)
@@ -128,7 +143,7 @@ class Intake:
 
 @dataclass(slots=True)
 class _ProblemCollector:
-    """What is wrong with a call, gathered so that all of it is told at once."""
+    """Collects the problems of a call, so that one refusal can list all of them."""
 
     problems: list[RequestProblem] = field(default_factory=list)
 
@@ -138,7 +153,7 @@ class _ProblemCollector:
         *arguments: Arguments.args,
         **named: Arguments.kwargs,
     ) -> Result | None:
-        """Answer what a check answers, or keep its problem and answer None."""
+        """Return the result of a check, or record its problem and return None."""
         try:
             return check(*arguments, **named)
         except RequestProblem as problem:
@@ -174,7 +189,7 @@ def _dry_run(options: Options) -> bool:
 
 
 def _idempotency_key(options: Options, key: ApiKey) -> str | None:
-    """Answer the caller's name for the request, told apart from those of other callers."""
+    """Return the caller's idempotency key, prefixed so that two callers never share one."""
     text = options.text(Option.IDEMPOTENCY_KEY)
     if len(text) > MAX_IDEMPOTENCY_CHARACTERS or not (text.isascii() and text.isprintable()):
         raise UnusableIdempotencyKey(MAX_IDEMPOTENCY_CHARACTERS)
@@ -182,9 +197,9 @@ def _idempotency_key(options: Options, key: ApiKey) -> str | None:
 
 
 def _existing_load(accepted: Load, request: LoadRequest) -> Load:
-    """Answer the load that is kept for a request; raises Refused where that asked for other things.
+    """Return the load recorded for a request; raises RequestRefused if its options differ.
 
-    What the bucket holds by now does not matter: who repeats a call wants the first one's answer.
+    The file may have changed in the bucket since: a repeated call still gets the first load.
     """
     existing = accepted.request
     if existing.job_id == request.job_id:
@@ -195,18 +210,3 @@ def _existing_load(accepted: Load, request: LoadRequest) -> Load:
     if existing != same:
         raise RequestRefused(IdempotencyKeyReused())
     return accepted
-
-
-def _existing_or_refusal(accepted: Load, request: LoadRequest) -> Load | RequestRefused:
-    try:
-        return _existing_load(accepted, request)
-    except RequestRefused as refused:
-        return refused
-
-
-def _similar_names(filename: str, names: list[str]) -> tuple[str, ...]:
-    """Find the name that was probably meant, among those of the key's own folder."""
-    if len(filename) > MAX_HINT_CHARACTERS:
-        return ()
-    near = closest_match(filename, (name for name in names if len(name) <= MAX_HINT_CHARACTERS))
-    return () if near is None else (near,)

@@ -1,4 +1,4 @@
-"""Keeping keys from outside: list API keys, exchange one, fetch S3 keys. Knows nothing of HTTP."""
+"""Customers' own key management: list and rotate API keys, fetch S3 keys. Independent of HTTP."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,20 +27,21 @@ from webhook_gateway.services.load_queries import Scope
 
 @dataclass(frozen=True, slots=True)
 class KeyService:
-    """The use case. Raises OutageProblem where the ledger is away."""
+    """Manages API keys. Raises OutageProblem if the ledger is unavailable."""
 
     ledger: Ledger
     staff: Staff
 
     @property
     def issuance(self) -> KeyIssuance:
-        """What makes keys."""
+        """The service that creates keys and notifies their owners."""
         return KeyIssuance(self.ledger, self.staff)
 
     def of(self, scope: Scope, limits: KeyLimits) -> Sequence[ApiKey]:
         """List the keys of a scope's customer and environment, newest first.
 
-        `limits` are those of the key that asks, itself or by a session: wider keys do not exist.
+        `limits` are those of the key that asks, directly or through a session. Keys that allow more
+        are left out, as if they did not exist.
         """
         return [
             key
@@ -49,7 +50,7 @@ class KeyService:
         ]
 
     def rotate(self, old: ApiKey, now: datetime, *, made_by: MadeBy, actor: str) -> str:
-        """Make a fresh key with the same limits; raises RefusedKey and KeyReplacedAlready."""
+        """Create a new key with the same limits; raises RefusedKey and KeyReplacedAlready."""
         try:
             secret, _ = self.issuance.rotate(old, now, made_by=made_by, actor=actor)
         except UnknownKey:  # revoked meanwhile
@@ -57,10 +58,11 @@ class KeyService:
         return secret
 
     def exchange(self, key: ApiKey, email: str, now: datetime) -> tuple[str, ApiKey, datetime]:
-        """Make a fresh key with the same limits; also returns when the old one ends.
+        """Create a new key with the same limits; also return when the old key expires.
 
-        A key with an address is exchanged only under it; one without takes the one given. Raises
-        UnusableEmailAddress, UnusableNotifyEmail, RefusedKey and KeyReplacedAlready.
+        If the key has an e-mail address, `email` must be the same; if not, `email` is saved with
+        the new key. Raises UnusableEmailAddress, UnusableNotifyEmail, RefusedKey and
+        KeyReplacedAlready.
         """
         if key.email and email.lower() != key.email.lower():
             raise UnusableEmailAddress
@@ -75,19 +77,19 @@ class KeyService:
 
 @dataclass(frozen=True, slots=True)
 class S3KeyService:
-    """The use case for S3 keys, whose secrets `sealing_key` opens."""
+    """Hands out S3 keys, decrypting their secrets with the key in `encryption_key_file`."""
 
     ledger: Ledger
-    sealing_key: Path
+    encryption_key_file: Path
 
     def access_key(
         self, key: ApiKey, access_key_id: str, email: str, now: datetime
     ) -> tuple[str, str, datetime | None]:
-        """Answer the newest S3 key and its secret, and when the one before ends.
+        """Return the newest S3 key, its secret, and when the previous key stops working.
 
-        `access_key_id` must be one that works now: who has an API key only does not get into the
-        bucket by it. An `email` is written to from now on, whenever a key is made. Raises
-        S3KeysNotOfKey, NoSuchAccessKey and UnusableNotifyEmail.
+        `access_key_id` must be a key that works now, so that an API key alone never opens the
+        bucket. From now on `email` is notified of every new key. Raises S3KeysNotOfKey,
+        NoSuchAccessKey and UnusableNotifyEmail.
         """
         if key.feeds is not None:
             raise S3KeysNotOfKey
@@ -107,6 +109,6 @@ class S3KeyService:
         ends = newest.created_at + S3_OVERLAP if len(live) > 1 else None
         return (
             newest.access_key_id,
-            SecretCipher.from_file(self.sealing_key).decrypt(newest.sealed),
+            SecretCipher.from_file(self.encryption_key_file).decrypt(newest.sealed),
             ends,
         )

@@ -1,7 +1,7 @@
-"""What may be done about a load, by whom: each change is made by the pipelines' own load actions.
+"""Actions on a load, within a scope: the pipelines' own load actions make each change.
 
-One use case for the JSON API and for the pages; knows nothing of HTTP. What lies outside a scope
-does not exist for it.
+Shared by the JSON API and the pages; independent of HTTP. What lies outside a scope does not exist
+for it.
 """
 
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ from webhook_gateway.services.load_queries import Scope, Status
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """The use case. All methods raise NoSuchLoad, and OutageProblem where the ledger is away."""
+    """Changes loads. All raise NoSuchLoad, and OutageProblem if the ledger is unavailable."""
 
     ledger: Ledger
     status: Status
     gateway_url: str
 
     def cancel(self, scope: Scope, job_id: str, now: datetime, *, actor: str) -> Load:
-        """End a load before it begins; raises NotQueued."""
+        """Cancel a queued load and notify its recipients; raises NotQueued."""
         load = self.status.known_load(scope, job_id)
         return load_actions.cancel(
             self.ledger, load.job_id, actor, now, gateway_url=self.gateway_url
@@ -44,9 +44,9 @@ class Actions:
         )
 
     def repeat(self, scope: Scope, job_id: str, now: datetime, *, actor: str) -> Load:
-        """Load what another load read once more, from the archive, and notify the same people.
+        """Load the archived file of an earlier load again and notify the same recipients.
 
-        Raises NotRepeatable where the other did not end or never read its file.
+        Raises NotRepeatable if the earlier load is not over or never read its file.
         """
         load = self.status.known_load(scope, job_id)
         if not load.is_final:
@@ -61,7 +61,7 @@ class Actions:
     ) -> Notification:
         """Send a notification again, with the same id and bytes.
 
-        Raises NoSuchNotification where the scope shows no such one, and NotificationUnderWay.
+        Raises NoSuchNotification if the scope does not include it, and NotificationUnderWay.
         """
         load = self.status.known_load(scope, job_id)
         shown = {notification.id for notification in self.status.notifications(scope, load)}

@@ -1,10 +1,10 @@
-"""What may be asked about jobs and loads: one use case for the JSON API and for the pages.
+"""Queries about jobs and loads, shared by the JSON API and the pages; independent of HTTP.
 
-Knows nothing of HTTP. Whoever asks has a scope, and what lies outside does not exist for them:
-a foreign load and one that never was get the same answer.
+Every query has a scope. What lies outside the scope does not exist for the caller: another
+customer's load and a load that never existed give the same result.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
@@ -27,14 +27,14 @@ from alumniq_pipelines.core.problems.outage import Misconfigured
 from alumniq_pipelines.services.monitor import watch_statuses
 
 MAX_PAGE_SIZE = 200
-"""Loads of one page at most."""
+"""Of loads."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What somebody may see and do: one customer's environment, or only some feeds of it.
+    """What a caller may see and do: one environment of one customer, or only some feeds of it.
 
-    Of the same loads `is_staff` sees more: what concerns the installation and not the customer.
+    Staff (`is_staff`) also see what concerns the installation rather than the customer.
     """
 
     customer: str
@@ -44,16 +44,16 @@ class Scope:
 
     @classmethod
     def of(cls, key: ApiKey) -> Self:
-        """Answer what a key opens."""
+        """Return the scope of a key."""
         return cls(key.customer, key.environment, key.feeds)
 
     @property
     def audiences(self) -> frozenset[Audience]:
-        """Whose notifications lie inside."""
+        """The audiences whose notifications are visible."""
         return EVERYBODY if self.is_staff else frozenset({Audience.CUSTOMER})
 
     def holds(self, target: Target) -> bool:
-        """Whether a target lies inside."""
+        """Return whether a target is in scope."""
         return (
             target.customer == self.customer
             and target.environment is self.environment
@@ -61,13 +61,13 @@ class Scope:
         )
 
     def opens(self, feed: str) -> bool:
-        """Whether a feed lies inside."""
+        """Return whether a feed is in scope."""
         return self.feeds is None or feed in self.feeds
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A feed as its sender knows it; the newest load is None where none was accepted yet."""
+    """A feed as its sender knows it; `last_load` is None until a load has been accepted."""
 
     field_map: FieldMap
     last_load: Load | None
@@ -81,7 +81,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class LoadPage:
-    """Some loads, newest first; `next_before` leads on to older ones, None at the end."""
+    """A page of loads, newest first; `next_before` starts the next page, None on the last."""
 
     loads: Sequence[Load]
     next_before: int | None
@@ -89,17 +89,18 @@ class LoadPage:
 
 @dataclass(frozen=True, slots=True)
 class NotificationHistory:
-    """A notification, and each attempt to deliver it."""
+    """A notification and its delivery attempts."""
 
     notification: Notification
     delivery_attempts: Sequence[tuple[datetime, DeliveryResult]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadDetail:
-    """A load with all that happened to it.
+    """A load with its attempts and notifications.
 
-    `queue_position` counts the loads of the same target before it, and itself; None once it runs.
+    `queue_position` counts the load itself and the loads of the same target before it; None once it
+    runs.
     """
 
     load: Load
@@ -111,27 +112,32 @@ class LoadDetail:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The use case. Raises OutageProblem where the ledger is away."""
+    """Runs the queries. Raises OutageProblem if the ledger is unavailable."""
 
     ledger: Ledger
     catalog: Catalog
 
     def jobs(self, scope: Scope, now: datetime | None = None) -> Sequence[Job]:
-        """List the jobs of a scope, in order of wave and name; with `now`, when each is due."""
+        """List the jobs of a scope by wave and name; if `now` is given, with their due times."""
         last = self.ledger.loads.latest_by_feed(scope.customer, scope.environment)
-        due = {} if now is None else self._due(scope, now)
+        due: dict[str, datetime | None] = {}
+        if now is not None:
+            watches = self.ledger.watches.all(scope.customer)
+            in_scope = [watch for watch in watches if scope.holds(watch.target)]
+            statuses = watch_statuses(self.ledger, in_scope, now)
+            due = {status.target.feed: status.expectation.due_at for status in statuses}
         return [
             Job(field_map, last.get(field_map.name), due.get(field_map.name))
             for field_map in self._field_maps(scope)
         ]
 
     def field_map(self, scope: Scope, job: str) -> FieldMap:
-        """Look a job's field map up; raises UnknownJob, JobNotOfKey and FeedUnavailable."""
+        """Return the field map of a job; raises UnknownJob, JobNotOfKey and FeedUnavailable."""
         self.feed(scope, job)
         return self.catalog.feed_of_job(job)
 
     def feed(self, scope: Scope, job: str) -> str:
-        """Name a job's feed, a disabled one too; raises UnknownJob and JobNotOfKey."""
+        """Return the feed of a job, even if it is disabled; raises UnknownJob and JobNotOfKey."""
         feed = self.catalog.feed_name_of_job(job)
         if not scope.opens(feed):
             known = [field_map.alumniq.job for field_map in self._field_maps(scope)]
@@ -147,7 +153,7 @@ class Status:
         before: int | None = None,
         limit: int = 50,
     ) -> LoadPage:
-        """List loads, newest first, from the one accepted before number `before` on.
+        """List loads, newest first, starting after load number `before`.
 
         Raises UnknownJob and JobNotOfKey.
         """
@@ -158,27 +164,27 @@ class Status:
             feeds=feeds,
             states=states,
             before=before,
-            limit=limit + 1,
+            limit=limit + 1,  # one more than shown tells whether there is a next page
         )
         shown = found[:limit]
         return LoadPage(shown, shown[-1].number if len(found) > limit else None)
 
     def load(self, scope: Scope, job_id: str) -> LoadDetail:
-        """Show one load whole; raises NoSuchLoad."""
+        """Return a load with its attempts and notifications; raises NoSuchLoad."""
         load = self.known_load(scope, job_id)
         return LoadDetail(
-            load,
-            self.job_of(load),
-            [
+            load=load,
+            job=self.job_of(load),
+            attempts=[
                 _visible_attempt(attempt, scope)
                 for attempt in self.ledger.loads.attempts(load.job_id)
             ],
-            self._with_attempts(self.notifications(scope, load)),
-            self.ledger.loads.queue_position(load),
+            notifications=self._with_attempts(self.notifications(scope, load)),
+            queue_position=self.ledger.loads.queue_position(load),
         )
 
     def notifications(self, scope: Scope, load: Load) -> Sequence[Notification]:
-        """List those notifications of a load inside a scope that its viewer may see."""
+        """List the notifications of a load that are visible in a scope."""
         return self.ledger.notifications.of(load.job_id, scope.audiences)
 
     def newest_notifications(self, scope: Scope, limit: int) -> Sequence[NotificationHistory]:
@@ -194,23 +200,30 @@ class Status:
         )
 
     def known_load(self, scope: Scope, job_id: str) -> Load:
-        """Find a load inside a scope; raises NoSuchLoad."""
+        """Return a load that is in scope; raises NoSuchLoad."""
         load = self._find(job_id)
         if load is None or not scope.holds(load.target):
             raise NoSuchLoad
         return load
 
     def scope_of(self, job_id: str) -> Scope:
-        """Return the scope that a load lies in, for staff: they see all; raises NoSuchLoad."""
+        """Return a staff scope for the customer and environment of a load; raises NoSuchLoad."""
         load = self._find(job_id)
         if load is None:
             raise NoSuchLoad
         return Scope(load.target.customer, load.target.environment, is_staff=True)
 
     def job_of(self, load: Load) -> str:
-        """Name a load's job; a feed that was taken away lends its own name."""
+        """Return the job name of a load, or its feed name if the feed has been removed."""
         field_map = self.catalog.feeds.get(load.target.feed)
         return field_map.alumniq.job if field_map else load.target.feed
+
+    def job_names(self, key: ApiKey) -> tuple[str, ...] | None:
+        """Return the jobs that a key is limited to; None if it is not limited."""
+        if key.feeds is None:
+            return None
+        feeds = self.catalog.feeds
+        return tuple(feeds[feed].alumniq.job for feed in key.feeds if feed in feeds)
 
     def _with_attempts(self, found: Sequence[Notification]) -> Sequence[NotificationHistory]:
         return [
@@ -220,26 +233,19 @@ class Status:
 
     def _find(self, job_id: str) -> Load | None:
         wanted = job_id.strip().upper()
+        # Job ids are plain ASCII; a database may fail on anything else, such as NUL.
         is_plain = wanted.isascii() and wanted.isprintable()
         return self.ledger.loads.get(JobId(wanted)) if is_plain else None
-
-    def _due(self, scope: Scope, now: datetime) -> Mapping[str, datetime | None]:
-        """Say when the feeds that are watched are due."""
-        watches = self.ledger.watches.all(scope.customer)
-        statuses = watch_statuses(
-            self.ledger, [watch for watch in watches if scope.holds(watch.target)], now
-        )
-        return {status.target.feed: status.expectation.due_at for status in statuses}
 
     def _field_maps(self, scope: Scope) -> Iterator[FieldMap]:
         return (field_map for field_map in self.catalog if scope.opens(field_map.name))
 
 
 def _visible_attempt(attempt: AttemptRecord, scope: Scope) -> AttemptRecord:
-    """Return an attempt as the viewer may read it.
+    """Return an attempt with the errors that its viewer may read.
 
-    What is wrong with our set-up may name what is ours or another customer's: the customer gets
-    the sentence that the outcome has.
+    The error of a misconfiguration may name internals or another customer, so customers get the
+    general sentence that the outcome has, too.
     """
     if scope.is_staff or attempt.result is not AttemptResult.MISCONFIGURED:
         return attempt

@@ -1,12 +1,12 @@
-"""What a new customer has to do, and what of it is done: looked up, never ticked by hand."""
+"""The first steps of a new customer, each shown as done once the system sees that it is done."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.loads.bucket import Buckets, folder_of
-from alumniq_pipelines.core.loads.load import LoadState
+from alumniq_pipelines.core.loads.load import Load, LoadState
 from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.notifications.notification import Audience, NotificationState
 from alumniq_pipelines.core.problems.outage import BucketUnavailable
@@ -17,7 +17,7 @@ LOADS_CHECKED = 20
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something to do; `hint` says how."""
+    """One step; `hint` explains how to do it."""
 
     title: str
     hint: str
@@ -26,61 +26,72 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Onboarding:
-    """The use case. Raises OutageProblem where the ledger is away."""
+    """Checks the steps. Raises OutageProblem if the ledger is unavailable."""
 
     ledger: Ledger
     buckets: Buckets
 
     def steps(self, scope: Scope, now: datetime) -> Sequence[Step]:
-        """List the steps in their order."""
-        return list(self._steps(scope, now))
-
-    def _steps(self, scope: Scope, now: datetime) -> Iterator[Step]:
-        folder = folder_of(scope.environment)
+        """List the steps in the order in which to do them."""
+        is_qa = scope.environment is Environment.QA
         keys = [key for key in self.ledger.keys.of(scope.customer) if key.is_live(now)]
-        environment_keys = [key for key in keys if key.environment is scope.environment]
-        yield Step(
-            f"Hold an API key for {scope.environment}",
-            "Ask us for one; it is shown once. Keep it in your scheduler's secrets.",
-            bool(environment_keys),
-        )
-        can_read, has_file = self._bucket(scope, folder)
-        yield Step("Have a bucket that we can read", "We make it for you.", can_read)
-        yield Step(
-            "Deliver a file", f"Put it into {folder} of your bucket, or upload it here.", has_file
-        )
+        folder = folder_of(scope.environment)
+        bucket = self.buckets.open(self.ledger.customers.get(scope.customer).bucket)
+        try:
+            can_read, has_file = True, any(True for _ in bucket.list_objects(folder, limit=1))
+        except BucketUnavailable:
+            can_read, has_file = False, False
         loads = self.ledger.loads.find(
             customer=scope.customer,
             environment=scope.environment,
             feeds=scope.feeds,
             limit=LOADS_CHECKED,
         )
-        yield Step("Call a webhook", "Copy the command of a job on the Webhooks page.", bool(loads))
-        yield Step(
-            "See a load succeed",
-            "Where it fails, its page says which lines are wrong and what to do.",
-            any(load.state is LoadState.SUCCEEDED for load in loads),
-        )
-        yield Step(
-            "Be told of an outcome",
-            "Send notifyEmail or notifyWebhook with the call.",
-            any(
-                notification.state is NotificationState.DELIVERED
-                for load in loads
-                for notification in self.ledger.notifications.of(load.job_id, [Audience.CUSTOMER])
+        steps = [
+            Step(
+                f"Get a {'QA' if is_qa else scope.environment} API key",
+                "Ask us for a key. It is shown only once, so save it in your scheduler's secrets.",
+                any(key.environment is scope.environment for key in keys),
             ),
-        )
-        if scope.environment is Environment.QA:
-            yield Step(
-                "Hold a key for production",
-                "Once QA works, ask us for it: only the key and the folder change.",
-                any(key.environment is Environment.PRODUCTION for key in keys),
+            Step(
+                "Get a bucket",
+                "We create it for you. This step is done as soon as we can read it.",
+                can_read,
+            ),
+            Step(
+                "Deliver a file",
+                f"Copy it to the folder {folder} in your bucket, or use the Upload page.",
+                has_file,
+            ),
+            Step(
+                "Call a webhook", "Copy the command of a job from the Webhooks page.", bool(loads)
+            ),
+            Step(
+                "Load a file successfully",
+                "If a load fails, its page shows which lines are wrong and how to fix them.",
+                any(load.state is LoadState.SUCCEEDED for load in loads),
+            ),
+            Step(
+                "Receive a notification",
+                "Send notifyEmail or notifyWebhook when you call the webhook.",
+                self._has_notified(loads),
+            ),
+        ]
+        if is_qa:
+            steps.append(
+                Step(
+                    "Get a production API key",
+                    "Ask us for it once QA works. In your script, only the key and the folder "
+                    "change.",
+                    any(key.environment is Environment.PRODUCTION for key in keys),
+                )
             )
+        return steps
 
-    def _bucket(self, scope: Scope, folder: str) -> tuple[bool, bool]:
-        """Look whether the bucket can be read and whether a file lies in it."""
-        bucket = self.buckets.open(self.ledger.customers.get(scope.customer).bucket)
-        try:
-            return True, any(True for _ in bucket.list_objects(folder, limit=1))
-        except BucketUnavailable:
-            return False, False
+    def _has_notified(self, loads: Sequence[Load]) -> bool:
+        """Return whether the customer received a notification; those to staff do not count."""
+        return any(
+            notification.state is NotificationState.DELIVERED
+            for load in loads
+            for notification in self.ledger.notifications.of(load.job_id, [Audience.CUSTOMER])
+        )

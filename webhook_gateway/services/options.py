@@ -1,4 +1,4 @@
-"""The options of a webhook call, wherever in the request they stand and however they are spelt."""
+"""The options of a call, wherever in the request they are and whatever their letter case."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,11 +12,11 @@ from alumniq_pipelines.core.problems.request import (
 )
 
 Pairs = Iterable[tuple[str, object]]
-"""Names and values as they were sent; a value may be of any type that JSON knows."""
+"""Names and values as sent; a value may have any JSON type."""
 
 
 class Option(StrEnum):
-    """The options, as the contract writes them in its answers."""
+    """The options, spelled as in the error messages of the contract."""
 
     API_KEY = "ApiKey"
     FILENAME = "Filename"
@@ -29,19 +29,19 @@ class Option(StrEnum):
 
 
 BY_NAME = {option.lower(): option for option in Option}
-"""Names are matched without regard to case: the documented service always did."""
+"""Names are case-insensitive, as they always were in the documented service."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What was sent: trimmed texts, and what is wrong with the rest."""
+    """The options that were sent: trimmed texts, and the problems of unusable ones."""
 
     texts: Mapping[Option, str] = field(default_factory=dict)
     faults: Mapping[Option, RequestProblem] = field(default_factory=dict)
     unreadable: RequestProblem | None = None
 
     def text(self, option: Option) -> str:
-        """Answer an option, empty where it is absent or blank; raises what is wrong with it."""
+        """Return an option, empty if it is absent or blank; raises its problem if unusable."""
         if option in self.texts:
             return self.texts[option]
         if option in self.faults:
@@ -49,7 +49,7 @@ class Options:
         return ""
 
     def required(self, option: Option) -> str:
-        """Answer an option that must be there; raises MissingOption too."""
+        """Return an option; raises MissingOption if it is absent, or its problem."""
         text = self.text(option)
         if not text:
             raise MissingOption(option)
@@ -57,9 +57,9 @@ class Options:
 
 
 def options_from(*sources: Pairs, unreadable: RequestProblem | None = None) -> Options:
-    """Gather the options; where two sources have one, the earlier source counts.
+    """Return the options of several sources; if two have the same option, the first one counts.
 
-    Within a source an option counts once: two different values leave open what was meant.
+    Two different values within one source are a problem, because they leave open what was meant.
     """
     texts: dict[Option, str] = {}
     faults: dict[Option, RequestProblem] = {}
@@ -77,11 +77,11 @@ def options_from(*sources: Pairs, unreadable: RequestProblem | None = None) -> O
 
 
 def _recognized(source: Pairs) -> Mapping[Option, list[object]]:
-    """Sort the values that say something by option; null and blank mean absent."""
+    """Return the values of each known option; null and blank values count as absent."""
     recognized: dict[Option, list[object]] = {}
     for name, value in source:
         option = BY_NAME.get(name.lower())
-        # JSON has words of its own for what this one option says.
+        # DryRun is the only option for which a client may send a JSON boolean instead of a text.
         is_json_boolean = option is Option.DRY_RUN and isinstance(value, bool)
         trimmed = str(value).strip() if isinstance(value, str) or is_json_boolean else value
         if option is not None and trimmed not in (None, ""):

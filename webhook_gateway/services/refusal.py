@@ -1,4 +1,4 @@
-"""How a use case says no: with everything that is wrong at once."""
+"""The exception with which a use case refuses a call, listing every problem at once."""
 
 from alumniq_pipelines.core.problems.request import RequestProblem
 
@@ -7,6 +7,6 @@ class RequestRefused(Exception):
     """The call is not accepted, for these reasons."""
 
     def __init__(self, *problems: RequestProblem) -> None:
-        """Keep the reasons in the order in which they are told."""
+        """Store the problems in the order in which the caller reads them."""
         super().__init__(*problems)
         self.problems = problems

@@ -1,6 +1,6 @@
-"""Rejection reports as the gateway hands them out: the kept files, and nothing that is computed.
+"""Access to stored rejection reports; nothing is computed here.
 
-One use case for the JSON API and for the pages; knows nothing of HTTP.
+Shared by the JSON API and the pages; independent of HTTP.
 """
 
 import tempfile
@@ -24,7 +24,7 @@ from webhook_gateway.services.load_queries import LoadDetail, Scope, Status
 
 @dataclass(frozen=True, slots=True)
 class RejectionReports:
-    """The use case. The archive is opened when it is asked: many installations never need it."""
+    """Opens stored reports. The archive is opened on use: many installations have none."""
 
     status: Status
     open_archive: Callable[[], Archive]
@@ -38,9 +38,9 @@ class RejectionReports:
         return load, report_file
 
     def summary(self, detail: LoadDetail) -> ReportSummary | None:
-        """Tell of the report of a load that the caller may see; None where there is none.
+        """Return the summary of a load's report; None if there is none.
 
-        The load's page must open also while the archive is away.
+        Also None while the archive is unavailable, so that the page of the load still opens.
         """
         if not any(attempt.counts and attempt.counts.rows_rejected for attempt in detail.attempts):
             return None
@@ -54,7 +54,7 @@ class RejectionReports:
             return ReportSummary.from_json(report_file.read())
 
     def _open_copy(self, name: str) -> BinaryIO | None:
-        """Open a copy that has no name any more: it goes with whoever reads it."""
+        """Open a copy whose directory entry is already deleted; closing it frees the space."""
         with tempfile.TemporaryDirectory(prefix="alumniq-report-") as folder:
             path = Path(folder) / "report"
             return path.open("rb") if self.open_archive().get(name, path) else None

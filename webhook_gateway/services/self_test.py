@@ -1,6 +1,6 @@
-"""The self-test: whether a call would be accepted, told check by check; nothing is queued or sent.
+"""The self-test: check whether a call would be accepted, without queuing or sending anything.
 
-Knows nothing of HTTP.
+Independent of HTTP.
 """
 
 import socket
@@ -18,12 +18,12 @@ from alumniq_pipelines.core.problems.request import UnusableNotifyWebhook
 from webhook_gateway.services.intake import Intake
 
 MAX_NAMES = 1_000
-NO_PUBLIC_HOST = "names a host that leads to no public address"
+NO_PUBLIC_HOST = "has a host name that does not resolve to a public address"
 
 
 @dataclass(frozen=True, slots=True)
 class SelfTestCheck:
-    """One thing that was looked at; `ok` is None where it was not asked for."""
+    """The result of one check; `ok` is None if the check was not requested."""
 
     name: str
     ok: bool | None
@@ -32,12 +32,12 @@ class SelfTestCheck:
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    """The use case. Where a part of ours is away, that is a finding, not a failure."""
+    """Runs the checks. An outage of ours is a failed check here, not an exception."""
 
     intake: Intake
 
     def run_checks(self, key: ApiKey, filename: str, notify_webhook: str) -> list[SelfTestCheck]:
-        """Look at the bucket, at a file, and at where a callback would go."""
+        """Check the bucket, the file if one is named, and the callback host if a URL is given."""
         return [
             _check("bucket", lambda: self._folder(key)),
             _check("file", lambda: self._file(key, filename)) if filename else _skipped("file"),
@@ -50,7 +50,7 @@ class SelfTest:
         folder = folder_of(key.environment)
         names = list(self.intake.bucket(key.customer).list_objects(folder, limit=MAX_NAMES))
         more = " or more" if len(names) == MAX_NAMES else ""
-        return f"{folder} can be read; files there: {len(names):,}{more}."
+        return f"The folder {folder} can be read. Files in it: {len(names):,}{more}."
 
     def _file(self, key: ApiKey, filename: str) -> str:
         stored = self.intake.find_file(key, filename)
@@ -58,19 +58,19 @@ class SelfTest:
 
     def _host(self, url: str) -> str:
         check_host(url, self.intake.callbacks)
-        return "The host of the URL leads to a public address."
+        return "The host name of the URL resolves to a public address."
 
 
 def check_host(url: str, callbacks: AddressPolicy) -> None:
-    """Resolve where a callback would go; it is not called, which would look like an outcome.
+    """Check that a callback URL resolves to permitted addresses; raises UnusableNotifyWebhook.
 
-    Raises UnusableNotifyWebhook.
+    The URL is not called: the receiver would take the request for the outcome of a load.
     """
     check_webhook(url, callbacks)
     parts = urlsplit(url)
     port = parts.port or {"http": 80, "https": 443}[parts.scheme]
     host = parts.hostname or ""
-    # As bytes: a text would be encoded by the resolver, not as it is called in the end.
+    # As bytes, because the resolver would encode a text differently from the real delivery.
     name = (ascii_host(host) or host).encode()
     try:
         found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
@@ -90,5 +90,5 @@ def _check(name: str, check: Callable[[], str]) -> SelfTestCheck:
 
 def _skipped(name: str, parameter: str = "") -> SelfTestCheck:
     return SelfTestCheck(
-        name, ok=None, detail=f"Give {parameter or 'filename'} to have it looked at."
+        name, ok=None, detail=f"Not checked: send {parameter or 'filename'} to include this check."
     )

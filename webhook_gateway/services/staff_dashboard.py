@@ -1,4 +1,4 @@
-"""The staff's board: what needs somebody, over all customers, most urgent first."""
+"""The staff dashboard: what needs attention, across all customers, most urgent first."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ EXPIRING_DAYS = 30
 
 
 class Urgency(IntEnum):
-    """How soon somebody has to look; the smallest comes first."""
+    """How soon staff should act; the lowest value is listed first."""
 
     NOW = 0
     TODAY = 1
     THIS_MONTH = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DashboardItem:
-    """Something that needs somebody; `since` is when it began, or when it will."""
+    """Something that needs attention; `since` is when it began or, for an expiry, will happen."""
 
     urgency: Urgency
     since: datetime
@@ -33,9 +33,9 @@ class DashboardItem:
     job_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentSummary:
-    """A customer's environment as the board lists it."""
+    """A row of the dashboard's list of customers and their environments."""
 
     customer: str
     name: str
@@ -44,83 +44,89 @@ class EnvironmentSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
-    """The use case. Raises OutageProblem where the ledger is away."""
+class Dashboard:
+    """Runs the queries of the dashboard. Raises OutageProblem if the ledger is unavailable."""
 
     ledger: Ledger
 
     def attention_items(self, now: datetime) -> Sequence[DashboardItem]:
-        """List what needs somebody: production before QA, older before newer."""
-        found = [*self._incidents(), *self._held(), *self._failing(), *self._expiring(now)]
+        """List what needs attention: by urgency, then production before QA, then oldest first."""
+        found = [
+            *self._incidents(),
+            *self._held_loads(),
+            *self._failing_feeds(),
+            *self._expiring_keys(now),
+        ]
         return sorted(
-            found,
-            key=lambda concern: (
-                concern.urgency,
-                concern.environment is Environment.QA,
-                concern.since,
-            ),
+            found, key=lambda item: (item.urgency, item.environment is Environment.QA, item.since)
         )
 
     def environment_summaries(self) -> Sequence[EnvironmentSummary]:
-        """List every customer's environments that hold a key or saw a load."""
+        """List the environments of every customer that have an API key or a load."""
         keys = {(key.customer, key.environment) for key in self.ledger.keys.of()}
-        return [
-            EnvironmentSummary(customer.id, customer.name, environment, newest)
-            for customer in self.ledger.customers.all()
-            for environment in (Environment.PRODUCTION, Environment.QA)
-            for newest in [self._newest(customer.id, environment)]
-            if newest or (customer.id, environment) in keys
-        ]
-
-    def _newest(self, customer: str, environment: Environment) -> Load | None:
-        found = self.ledger.loads.find(customer=customer, environment=environment, limit=1)
-        return found[0] if found else None
+        summaries = []
+        for customer in self.ledger.customers.all():
+            for environment in (Environment.PRODUCTION, Environment.QA):
+                newest = self.ledger.loads.find(
+                    customer=customer.id, environment=environment, limit=1
+                )
+                if newest or (customer.id, environment) in keys:
+                    summaries.append(
+                        EnvironmentSummary(
+                            customer=customer.id,
+                            name=customer.name,
+                            environment=environment,
+                            last_load=newest[0] if newest else None,
+                        )
+                    )
+        return summaries
 
     def _incidents(self) -> Iterator[DashboardItem]:
         for incident in self.ledger.incidents.list_open():
             target = incident.condition.target
             yield DashboardItem(
-                Urgency.NOW,
-                incident.opened_at,
-                incident.condition.title,
-                f"{incident.condition.detail} {incident.condition.advice}".strip(),
-                target.customer if target else None,
-                target.environment if target else None,
+                urgency=Urgency.NOW,
+                since=incident.opened_at,
+                title=incident.condition.title,
+                detail=f"{incident.condition.detail} {incident.condition.advice}".strip(),
+                customer=target.customer if target else None,
+                environment=target.environment if target else None,
             )
 
-    def _held(self) -> Iterator[DashboardItem]:
+    def _held_loads(self) -> Iterator[DashboardItem]:
         for hold in self.ledger.holds.undecided():
             load = self.ledger.loads.get(hold.job_id)
             if load is not None:
                 yield DashboardItem(
-                    _urgency(load.target.environment),
-                    hold.held_at,
-                    f"{load.target.feed} is held until {hold.expires_at:%Y-%m-%d %H:%M}",
-                    " ".join(hold.reasons),
-                    load.target.customer,
-                    load.target.environment,
-                    load.job_id,
+                    urgency=_urgency(load.target.environment),
+                    since=hold.held_at,
+                    title=f"{load.target.feed} awaits approval until "
+                    f"{hold.expires_at:%Y-%m-%d %H:%M}",
+                    detail=" ".join(hold.reasons),
+                    customer=load.target.customer,
+                    environment=load.target.environment,
+                    job_id=load.job_id,
                 )
 
-    def _failing(self) -> Iterator[DashboardItem]:
-        """Find feeds whose newest load failed."""
+    def _failing_feeds(self) -> Iterator[DashboardItem]:
+        """Yield the feeds whose newest load failed."""
         for customer in self.ledger.customers.all():
             for environment in Environment:
                 newest = self.ledger.loads.latest_by_feed(customer.id, environment)
                 for load in newest.values():
                     if load.state is LoadState.FAILED:
                         yield DashboardItem(
-                            _urgency(environment),
-                            load.ended_at or load.accepted_at,
-                            f"{load.target.feed} failed",
-                            load.errors[0] if load.errors else "",
-                            customer.id,
-                            environment,
-                            load.job_id,
+                            urgency=_urgency(environment),
+                            since=load.ended_at or load.accepted_at,
+                            title=f"{load.target.feed} failed",
+                            detail=load.errors[0] if load.errors else "",
+                            customer=customer.id,
+                            environment=environment,
+                            job_id=load.job_id,
                         )
 
-    def _expiring(self, now: datetime) -> Iterator[DashboardItem]:
-        """Find keys that end soon while no other key of their environment lives on."""
+    def _expiring_keys(self, now: datetime) -> Iterator[DashboardItem]:
+        """Yield the keys that expire soon, unless their environment has a key that lasts longer."""
         live = [key for key in self.ledger.keys.of() if key.is_live(now)]
         lasting = {
             (key.customer, key.environment)
@@ -131,12 +137,14 @@ class Board:
             days = key.days_remaining(now)
             if days <= EXPIRING_DAYS and (key.customer, key.environment) not in lasting:
                 yield DashboardItem(
-                    Urgency.TODAY if days <= 1 else Urgency.THIS_MONTH,
-                    key.expires_at,
-                    f"The key {key.prefix}… expires in {days} days",
-                    "No other key of this environment lives on: have it rotated.",
-                    key.customer,
-                    key.environment,
+                    urgency=Urgency.TODAY if days <= 1 else Urgency.THIS_MONTH,
+                    since=key.expires_at,
+                    title=f"The API key {key.prefix}… expires in "
+                    f"{days} {'day' if days == 1 else 'days'}",
+                    detail="No other key of this environment is valid for longer. "
+                    "Ask the customer to rotate it.",
+                    customer=key.customer,
+                    environment=key.environment,
                 )
 
 

@@ -1,4 +1,4 @@
-"""Delivering a file through the gateway and asking for its load, for those who cannot script."""
+"""Uploading a file through the gateway and requesting its load, for people without a script."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,35 +15,36 @@ from webhook_gateway.services.load_queries import Scope, Status
 
 @dataclass(frozen=True, slots=True)
 class UploadService:
-    """The use case. Raises OutageProblem where the ledger or the bucket is away."""
+    """Uploads files. Raises OutageProblem if the ledger or the bucket is unavailable."""
 
     ledger: Ledger
     buckets: Buckets
     status: Status
 
-    def load(
+    def upload(
         self, scope: Scope, job: str, filename: str, source: Path, now: datetime, *, email: str = ""
     ) -> Load:
-        """Put a local file into the scope's bucket and keep a load for it.
+        """Copy a local file to the customer's bucket and record a load for it.
 
-        Raises UnknownJob, JobNotOfKey, UnusableFilename, UnusableNotifyEmail and FileNotReplaced,
-        and then leaves the bucket as it was.
+        Raises UnknownJob, JobNotOfKey, UnusableFilename, UnusableNotifyEmail and FileNotReplaced
+        before anything is written to the bucket.
         """
         feed = self.status.field_map(scope, job).name
         key = object_key(scope.environment, filename)
         if email:
             check_emails(email)
         bucket = self.buckets.open(self.ledger.customers.get(scope.customer).bucket)
-        # All jobs share the folder: replacing a file could change what another job loads.
+        # All jobs share one folder: if a key is limited to some jobs, replacing a file could
+        # change what another job loads.
         if scope.feeds is not None and bucket.head(key) is not None:
             raise FileNotReplaced
         stored = bucket.put(key, source)
         request = LoadRequest(
-            new_job_id(),
-            Target(scope.customer, scope.environment, feed),
-            filename,
-            stored.etag,
-            stored.size_bytes,
-            email,
+            job_id=new_job_id(),
+            target=Target(scope.customer, scope.environment, feed),
+            filename=filename,
+            etag=stored.etag,
+            size_bytes=stored.size_bytes,
+            notify_email=email,
         )
         return self.ledger.loads.accept(request, now)

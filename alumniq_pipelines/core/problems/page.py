@@ -51,7 +51,7 @@ class NoCustomerChosen(RequestProblem):
 
     def __init__(self) -> None:
         """Say where to choose."""
-        super().__init__("You see no customer yet.", "Choose one on the board.")
+        super().__init__("No customer is selected.", "Select one on the dashboard.")
 
 
 class NoFileChosen(RequestProblem):

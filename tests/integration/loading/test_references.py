@@ -172,7 +172,7 @@ def test_a_fixed_part_of_a_key_is_compared_by_its_value(deliver: Deliver) -> Non
     listed = degrees(refers("school", "rates", "code", severity="error", where={"rate": "5"}))
     result = deliver(listed, "degree,school\na,AS\nb,EN\n")
     assert rejection_messages(result) == [
-        (3, "school", "`school` has no partner in the feed rates (rate = 5)")
+        (3, "school", "`school` does not match any row of the feed rates where `rate` = 5")
     ]
 
 

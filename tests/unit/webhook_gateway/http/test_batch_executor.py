@@ -1,4 +1,4 @@
-"""Few threads work many calls off: each its own answer, nobody held up for long by another."""
+"""A few threads handle many calls: each gets its own result, and no call delays others for long."""
 
 import asyncio
 import threading
@@ -13,19 +13,19 @@ SECONDS = 10
 
 
 class Worker:
-    """Answers ten times a number, all that it takes in one turn; refuses negative ones.
+    """Returns ten times each number of a batch, and a ValueError for negative ones.
 
-    Numbers of a hundred and more hold their lane up until `go_on` is set.
+    Numbers from 100 block their thread until `go_on` is set.
     """
 
     def __init__(self) -> None:
-        """Begin with no turn taken."""
+        """Start without batches."""
         self.batches: list[list[int]] = []
         self.slow_threads = threading.Semaphore(0)
         self.go_on = threading.Event()
 
     def work(self, calls: Iterator[int]) -> Sequence[int | Exception]:
-        """Work a turn off."""
+        """Handle a batch."""
         taken = []
         for call in calls:
             taken.append(call)
@@ -35,21 +35,21 @@ class Worker:
         self.batches.append(taken)
         return [10 * number if number >= 0 else ValueError(str(number)) for number in taken]
 
-    def wait_until_held_up(self) -> None:
-        """Wait until a lane has met a number that holds it up."""
+    def wait_until_blocked(self) -> None:
+        """Wait until a thread is blocked by a number."""
         assert self.slow_threads.acquire(timeout=SECONDS)
 
 
 async def all_of(
-    worked: BatchExecutor[int, int], numbers: Sequence[int]
+    executor: BatchExecutor[int, int], numbers: Sequence[int]
 ) -> list[int | BaseException]:
-    """Ask for all at once, and answer what came of each."""
-    asked = [worked.answer(number) for number in numbers]
+    """Run all calls at once and return the result or exception of each."""
+    calls = [executor.run(number) for number in numbers]
     async with asyncio.timeout(SECONDS):
-        return await asyncio.gather(*asked, return_exceptions=True)
+        return await asyncio.gather(*calls, return_exceptions=True)
 
 
-def test_each_call_gets_its_own_answer_or_its_own_refusal() -> None:
+def test_each_call_gets_its_own_result_or_exception() -> None:
     numbers = [*range(90), -1, *range(90)] * 3
     for number, result in zip(
         numbers, asyncio.run(all_of(BatchExecutor(Worker().work), numbers)), strict=True
@@ -64,17 +64,17 @@ def test_each_call_gets_its_own_answer_or_its_own_refusal() -> None:
 def test_waiting_calls_are_handled_in_few_batches_and_in_order() -> None:
     worker = Worker()
 
-    async def ask() -> None:
-        worked = BatchExecutor(worker.work)
-        first = asyncio.create_task(worked.answer(100))
-        await asyncio.to_thread(worker.wait_until_held_up)
-        others = asyncio.create_task(all_of(worked, range(20)))
+    async def check() -> None:
+        executor = BatchExecutor(worker.work)
+        first = asyncio.create_task(executor.run(100))
+        await asyncio.to_thread(worker.wait_until_blocked)
+        others = asyncio.create_task(all_of(executor, range(20)))
         await asyncio.sleep(0)
         worker.go_on.set()
         assert await others == [10 * number for number in range(20)]
         assert await first == 1_000
 
-    asyncio.run(ask())
+    asyncio.run(check())
     assert sorted(number for batch in worker.batches for number in batch) == [*range(20), 100]
     assert all(batch == sorted(batch) or batch[0] == 100 for batch in worker.batches)
 
@@ -86,40 +86,40 @@ def test_no_batch_exceeds_the_maximum_size() -> None:
     assert max(map(len, worker.batches)) <= batch_executor.MAX_BATCH_SIZE
 
 
-def test_slow_calls_run_in_parallel_and_delay_nobody_else() -> None:
+def test_slow_calls_run_in_parallel_and_delay_no_others() -> None:
     worker = Worker()
     numbers = [100 + index for index in range(batch_executor.MAX_THREADS - 1)]
 
-    async def ask() -> None:
-        worked = BatchExecutor(worker.work)
-        slow = asyncio.create_task(all_of(worked, numbers))
-        for _ in numbers:  # each of them in a lane of its own
-            await asyncio.to_thread(worker.wait_until_held_up)
-        assert await all_of(worked, [1, 2]) == [10, 20]
+    async def check() -> None:
+        executor = BatchExecutor(worker.work)
+        slow = asyncio.create_task(all_of(executor, numbers))
+        for _ in numbers:  # each in a thread of its own
+            await asyncio.to_thread(worker.wait_until_blocked)
+        assert await all_of(executor, [1, 2]) == [10, 20]
         worker.go_on.set()
         assert await slow == [10 * number for number in numbers]
         batches = len(worker.batches)
-        assert await all_of(worked, range(40)) == [10 * number for number in range(40)]
-        assert len(worker.batches) - batches < 20  # lanes that were needed no more are closed
+        assert await all_of(executor, range(40)) == [10 * number for number in range(40)]
+        assert len(worker.batches) - batches < 20  # threads that are no longer needed have stopped
 
-    asyncio.run(ask())
+    asyncio.run(check())
 
 
 def test_there_are_never_more_threads_than_allowed() -> None:
     worker = Worker()
     numbers = [100 + index for index in range(3 * batch_executor.MAX_THREADS)]
 
-    async def ask() -> None:
-        worked = BatchExecutor(worker.work)
-        slow = asyncio.create_task(all_of(worked, numbers))
+    async def check() -> None:
+        executor = BatchExecutor(worker.work)
+        slow = asyncio.create_task(all_of(executor, numbers))
         for _ in range(batch_executor.MAX_THREADS):
-            await asyncio.to_thread(worker.wait_until_held_up)
+            await asyncio.to_thread(worker.wait_until_blocked)
         await asyncio.sleep(3 * batch_executor.SCALE_CHECK_SECONDS)
         assert not worker.slow_threads.acquire(blocking=False)
         worker.go_on.set()
         assert await slow == [10 * number for number in numbers]
 
-    asyncio.run(ask())
+    asyncio.run(check())
 
 
 def test_a_failing_handler_fails_its_whole_batch_and_the_next_batch_runs() -> None:
@@ -132,13 +132,13 @@ def test_a_failing_handler_fails_its_whole_batch_and_the_next_batch_runs() -> No
             raise faults.pop()
         return worker.work(calls)
 
-    async def ask() -> None:
-        worked = BatchExecutor(work)
+    async def check() -> None:
+        executor = BatchExecutor(work)
         with pytest.raises(ZeroDivisionError):
-            await worked.answer(1)
-        assert await worked.answer(2) == 20
+            await executor.run(1)
+        assert await executor.run(2) == 20
 
-    asyncio.run(ask())
+    asyncio.run(check())
 
 
 def test_a_batch_that_fails_early_blocks_no_thread() -> None:
@@ -146,35 +146,34 @@ def test_a_batch_that_fails_early_blocks_no_thread() -> None:
         next(calls)
         raise ZeroDivisionError
 
-    async def ask() -> None:
-        with pytest.raises(
-            ZeroDivisionError
-        ) as caught:  # with its trace, and so all it went through
-            await worked.answer(1)
+    async def check() -> None:
+        # The traceback keeps every frame alive, the generator of the batch included.
+        with pytest.raises(ZeroDivisionError) as caught:
+            await executor.run(1)
         assert caught.traceback
-        assert worked._started_at == {}
+        assert executor._started_at == {}
 
-    worked = BatchExecutor[int, int](work)
-    asyncio.run(ask())
+    executor = BatchExecutor[int, int](work)
+    asyncio.run(check())
 
 
-def test_a_cancelled_call_is_not_answered_and_the_others_are() -> None:
+def test_a_canceled_call_gets_no_result_and_the_others_do() -> None:
     worker = Worker()
 
-    async def ask() -> None:
-        worked = BatchExecutor(worker.work)
-        gone = asyncio.create_task(worked.answer(100))
-        await asyncio.to_thread(worker.wait_until_held_up)
+    async def check() -> None:
+        executor = BatchExecutor(worker.work)
+        gone = asyncio.create_task(executor.run(100))
+        await asyncio.to_thread(worker.wait_until_blocked)
         gone.cancel()
         worker.go_on.set()
-        assert await worked.answer(3) == 30
+        assert await executor.run(3) == 30
         with pytest.raises(asyncio.CancelledError):
             await gone
 
-    asyncio.run(ask())
+    asyncio.run(check())
 
 
 def test_the_executor_serves_one_event_loop_after_another() -> None:
-    worked = BatchExecutor(Worker().work)
+    executor = BatchExecutor(Worker().work)
     for _ in range(3):
-        assert asyncio.run(all_of(worked, range(30))) == [10 * number for number in range(30)]
+        assert asyncio.run(all_of(executor, range(30))) == [10 * number for number in range(30)]

@@ -1,4 +1,4 @@
-"""A device is recognised for the account that signed in there, for 180 days."""
+"""A device cookie is valid for the account that signed in there, for 180 days."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ def devices(tmp_path: Path) -> DeviceCookies:
     return DeviceCookies(tmp_path / "sealing.key")
 
 
-def test_a_cookie_is_of_its_account_for_its_lifetime(devices: DeviceCookies) -> None:
+def test_a_cookie_is_valid_for_its_account_during_its_lifetime(devices: DeviceCookies) -> None:
     cookie = devices.cookie("ada", NOW)
     assert cookie is not None
     assert devices.is_valid_for("ada", cookie, NOW + DEVICE_LIFETIME)
@@ -26,16 +26,20 @@ def test_a_cookie_is_of_its_account_for_its_lifetime(devices: DeviceCookies) -> 
     assert not devices.is_valid_for("bob", cookie, NOW)
 
 
-def test_other_secrets_under_the_same_key_are_no_devices(devices: DeviceCookies) -> None:
-    cipher = SecretCipher.from_file(devices.sealing_key)
+def test_other_texts_encrypted_with_the_same_key_are_no_device_cookies(
+    devices: DeviceCookies,
+) -> None:
+    cipher = SecretCipher.from_file(devices.encryption_key_file)
     for text in ("ada", "\n0\nada", "secret\n0\nada", ""):
         assert not devices.is_valid_for("ada", cipher.encrypt(text), NOW)
 
 
-def test_a_broken_key_recognises_nobody_and_stops_nobody(devices: DeviceCookies) -> None:
+def test_a_broken_encryption_key_recognizes_no_device_and_blocks_nobody(
+    devices: DeviceCookies,
+) -> None:
     cookie = devices.cookie("ada", NOW)
     assert cookie is not None
-    devices.sealing_key.write_text("broken")
+    devices.encryption_key_file.write_text("broken")
     assert devices.cookie("ada", NOW) is None
     assert not devices.is_valid_for("ada", cookie, NOW)
 
@@ -45,5 +49,5 @@ def test_a_broken_key_recognises_nobody_and_stops_nobody(devices: DeviceCookies)
 @example("ü")
 @example("x" * 5_000)
 @example("gAAAAA==")
-def test_any_text_is_read_as_no_device(devices: DeviceCookies, cookie: str) -> None:
+def test_any_other_text_is_no_device_cookie(devices: DeviceCookies, cookie: str) -> None:
     assert not devices.is_valid_for("ada", cookie, NOW)

@@ -35,13 +35,13 @@ def test_an_empty_body_holds_nothing(body: bytes) -> None:
 @pytest.mark.parametrize(
     "content_type", ["", "application/json", "text/plain", "application/x-www-form-urlencoded", "?"]
 )
-def test_the_body_says_itself_what_it_is(content_type: str) -> None:
+def test_the_format_is_detected_from_the_body(content_type: str) -> None:
     expected = [("filename", "a b.csv"), ("apiKey", "k")]
     assert read(b'\xef\xbb\xbf {"filename": "a b.csv", "apiKey": "k"}', content_type) == expected
     assert read(b"filename=a+b.csv&apiKey=k", content_type) == expected
 
 
-def test_a_name_that_comes_twice_is_seen_twice() -> None:
+def test_a_repeated_name_is_returned_twice() -> None:
     assert read(b'{"a": "1", "a": "2"}') == [("a", "1"), ("a", "2")]
     assert read(b"a=1&a=2") == [("a", "1"), ("a", "2")]
 

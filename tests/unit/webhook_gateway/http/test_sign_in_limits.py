@@ -1,4 +1,4 @@
-"""Failed tries to sign in are delayed, within bounded memory, and lock nobody else out."""
+"""Failed sign-in attempts cause delays, use bounded memory, and lock no one else out."""
 
 import math
 import sys
@@ -20,7 +20,7 @@ DAY = 86_400
 
 @dataclass
 class Clock:
-    """A clock that stands until it is moved."""
+    """A clock that changes only when a test sets it."""
 
     now: float = 1_000.0
 
@@ -31,7 +31,7 @@ class Clock:
 
 @dataclass
 class Guesser:
-    """Tries passwords as fast as it may, and counts how many."""
+    """Tries passwords as fast as the limits allow and counts them."""
 
     limits: SignInLimits
     clock: Clock
@@ -39,14 +39,14 @@ class Guesser:
     delays: list[float] = field(default_factory=list)
 
     def guess(self, account: str, address: str) -> bool:
-        """Try once; whether it was let through."""
+        """Try once and return whether the attempt was allowed."""
         wait = self.limits.record_attempt(account, address)
         self.tries += not wait
         self.delays.append(wait)
         return not wait
 
     def guess_for(self, seconds: float, account: str, address: str) -> int:
-        """Guess again whenever that is possible; return how often it was."""
+        """Guess whenever it is allowed and return the number of guesses."""
         until, before = self.clock.now + seconds, self.tries
         while self.clock.now < until:
             if not self.guess(account, address):
@@ -85,7 +85,7 @@ def test_a_day_of_guessing_from_one_address_is_a_few_hundred_tries(guesser: Gues
     assert guesser.guess_for(DAY, "ada", HOME) < 400
 
 
-def test_many_at_once_are_no_more_than_one_after_another(limits: SignInLimits) -> None:
+def test_concurrent_attempts_gain_nothing_over_sequential_ones(limits: SignInLimits) -> None:
     with ThreadPoolExecutor(16) as pool:
         waits = list(pool.map(lambda _: limits.record_attempt("ada", HOME), range(64)))
     assert waits.count(0) == 3
@@ -142,7 +142,7 @@ def test_guesses_from_elsewhere_do_not_lock_out_a_known_address(
 
 
 def attacked(limits: SignInLimits, clock: Clock, addresses: int, seconds: int) -> Iterator[int]:
-    """Yield each quarter of a second in which the next one of many addresses tried to guess."""
+    """Yield every quarter of a second, in which another one of many addresses guesses."""
     for second in range(seconds * 4):
         limits.record_attempt("ada", f"10.1.{second % addresses // 250}.{second % addresses % 250}")
         clock.now += 0.25
@@ -152,7 +152,7 @@ def attacked(limits: SignInLimits, clock: Clock, addresses: int, seconds: int) -
 def polite_wait(
     limits: SignInLimits, clock: Clock, addresses: int, device: str | None = None
 ) -> float:
-    """Come as an owner who waits as long as asked; return for how long until it is let through."""
+    """Sign in as an owner who waits as told and return the total waiting time."""
     begun = due = clock.now
     for _ in attacked(limits, clock, addresses, 600):
         if clock.now >= due:
@@ -166,7 +166,7 @@ def polite_wait(
 def test_a_hundred_guessing_addresses_do_not_lock_an_owner_out_at_a_new_address(
     limits: SignInLimits, clock: Clock
 ) -> None:
-    """They once took every turn of an account, because a refused try costs nothing."""
+    """They once used up every permitted attempt, because refused attempts cost nothing."""
     for _ in attacked(limits, clock, 100, 3_600):
         pass
     assert polite_wait(limits, clock, 100) < 60
@@ -197,9 +197,7 @@ def test_a_day_of_guesses_from_any_number_of_addresses_is_bounded(
     assert made < 20 + 500 + DAY / 10 + DAY / 60 + 100
 
 
-def test_a_try_that_was_not_carried_out_leaves_an_address_new(
-    limits: SignInLimits, clock: Clock
-) -> None:
+def test_a_canceled_attempt_leaves_an_address_new(limits: SignInLimits, clock: Clock) -> None:
     for _ in attacked(limits, clock, 100, 600):
         pass
     assert limits.record_attempt("ada", ELSEWHERE) == 0
@@ -227,7 +225,9 @@ def test_names_differ_by_more_than_case(limits: SignInLimits) -> None:
         ("unknown", "unknown"),
     ],
 )
-def test_addresses_are_counted_by_what_one_person_has(address: str, counted: str) -> None:
+def test_addresses_are_counted_by_the_network_that_one_person_has(
+    address: str, counted: str
+) -> None:
     assert network_of(address) == counted
 
 

@@ -15,10 +15,8 @@ from webhook_gateway.services.intake import Intake
 from webhook_gateway.services.load_queries import Status
 
 
-def test_a_body_that_does_not_come_is_not_waited_for(
-    installation: Installation, catalog: Catalog
-) -> None:
-    """One byte a minute would hold a connection for ever."""
+def test_an_incomplete_body_times_out(installation: Installation, catalog: Catalog) -> None:
+    """One byte a minute would occupy a connection for ever."""
 
     async def receive() -> Message:
         await asyncio.Event().wait()

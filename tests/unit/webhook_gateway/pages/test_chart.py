@@ -35,7 +35,7 @@ def test_bars_stay_inside_the_chart_and_run_from_old_to_new(
             assert y + height <= HEIGHT + 0.2
 
 
-def test_a_bar_knows_whether_it_is_this_loads_and_what_it_changed() -> None:
+def test_a_bar_shows_whether_it_belongs_to_the_load_and_what_changed() -> None:
     changes = Changes(1, 2, 3, 4)
     result = bars([version(2, 90), version(1, 100)], {JobId("load 2"): changes}, JobId("load 2"))
     assert [bar.is_this for bar in result] == [False, True]

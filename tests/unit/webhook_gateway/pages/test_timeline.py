@@ -29,14 +29,22 @@ def test_every_attempt_result_has_a_description() -> None:
 
 
 def test_a_delivery_is_shown_by_the_name_of_its_channel() -> None:
-    def telling(channel: Channel, *, delivered: bool) -> NotificationHistory:
+    def history(channel: Channel, *, delivered: bool) -> NotificationHistory:
         notice = Notice(channel, "somewhere", "", audience=Audience.STAFF)
         sent = Notification("n", JobId("J"), notice, NotificationState.PENDING, 1, NOW, NOW)
         return NotificationHistory(sent, [(NOW, DeliveryResult(delivered=delivered, detail="200"))])
 
-    notifications = [telling(medium, delivered=True) for medium in Channel]
-    notifications.append(telling(Channel.CHAT, delivered=False))
-    events = timeline(LoadDetail(LOAD, "warehouse", [], notifications, None))
+    notifications = [history(medium, delivered=True) for medium in Channel]
+    notifications.append(history(Channel.CHAT, delivered=False))
+    events = timeline(
+        LoadDetail(
+            load=LOAD,
+            job="warehouse",
+            attempts=[],
+            notifications=notifications,
+            queue_position=None,
+        )
+    )
     assert [event.title for event in events] == [
         "Accepted",
         "Callback delivered (200)",

@@ -46,7 +46,7 @@ def test_the_first_source_that_has_an_option_counts() -> None:
     assert options_from(body, url, header).text(Option.API_KEY) == "url"
 
 
-def test_other_names_are_nobodys_business() -> None:
+def test_other_names_are_ignored() -> None:
     options = options_from([("format", "csv"), ("format", 5), ("api_key", "k")])
 
     assert options.texts == {}
@@ -57,7 +57,7 @@ Values = st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.tex
 
 
 @given(st.lists(st.tuples(st.sampled_from(["apiKey", "FILENAME", "notifyemail", "x"]), Values)))
-def test_an_option_is_a_trimmed_text_or_a_fault_never_both(
+def test_an_option_is_a_trimmed_text_or_a_problem_never_both(
     pairs: list[tuple[str, object]],
 ) -> None:
     options = options_from(pairs)

@@ -1,4 +1,4 @@
-"""Any text for the host of a callback gives a finding."""
+"""The self-test reports a result for any text as the host of a callback."""
 
 import socket
 from typing import Any
@@ -33,8 +33,8 @@ from webhook_gateway.services.self_test import check_host
 @example("\xad")
 @example("\ud800")
 @example("%00")
-def test_whatever_a_host_is_it_is_refused_or_leads_to_its_addresses(host: str) -> None:
-    """No name is looked up: what cannot be read as an address is not known."""
+def test_any_host_is_refused_or_resolved(host: str) -> None:
+    """No name is looked up: a host that is not an address counts as unknown."""
     real = socket.getaddrinfo
 
     def literal(name: Any, port: Any, **_: Any) -> list[Any]:
