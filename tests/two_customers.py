@@ -40,11 +40,8 @@ from alumniq_pipelines.core.notifications.incidents import closed_notices, opene
 from alumniq_pipelines.core.notifications.load_outcome import notices_for
 from alumniq_pipelines.core.notifications.notification import DeliveryResult
 from alumniq_pipelines.core.notifications.staff import Staff
-from alumniq_pipelines.core.problems.outage import (
-    AttemptsExhausted,
-    BucketUnavailable,
-    Misconfigured,
-)
+from alumniq_pipelines.core.problems.outage import BucketUnavailable
+from alumniq_pipelines.core.problems.outcome import AttemptsExhausted, Misconfigured
 from alumniq_pipelines.core.problems.setup import ViewsInTheWay
 from alumniq_pipelines.defs.sensors.api_key_expiry import enqueue_expiry_notices
 from alumniq_pipelines.services.load_actions import discard

@@ -13,7 +13,6 @@ from alumniq_pipelines.core.loads.load import JobId, Load
 from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.problems.command import UnknownPartition
-from alumniq_pipelines.core.problems.outage import AttemptsExhausted
 from alumniq_pipelines.core.problems.problem import OutageProblem, Problem
 from alumniq_pipelines.core.problems.run import AttemptOver, LoadEnded
 from alumniq_pipelines.defs.checks import check_results
@@ -51,9 +50,7 @@ def step_events(
         yield from _no_check_results(context)
         return
     except Problem as problem:
-        allow_retries = isinstance(problem, OutageProblem) and not isinstance(
-            problem, AttemptsExhausted
-        )
+        allow_retries = isinstance(problem, OutageProblem)
         raise dg.Failure(str(problem), allow_retries=allow_retries) from None
     if outcome.result is AttemptResult.SUPERSEDED:
         context.log.warning("A load accepted later is live already; this one publishes nothing.")

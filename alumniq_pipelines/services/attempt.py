@@ -27,13 +27,11 @@ from alumniq_pipelines.core.loads.warehouse import Version, Warehouse
 from alumniq_pipelines.core.notifications.heartbeat import Signal, signal_notices
 from alumniq_pipelines.core.notifications.held_load import held_notices
 from alumniq_pipelines.core.notifications.staff import NO_STAFF, Staff
-from alumniq_pipelines.core.problems.file import FileProblem, RowsRejected, told_faults
+from alumniq_pipelines.core.problems.file import FileProblem, RowsRejected, format_faults
 from alumniq_pipelines.core.problems.holding import HoldSuperseded
 from alumniq_pipelines.core.problems.live_data import live_data
-from alumniq_pipelines.core.problems.outage import (
-    AttemptsExhausted,
-    UnexpectedFault,
-)
+from alumniq_pipelines.core.problems.outage import UnexpectedFault
+from alumniq_pipelines.core.problems.outcome import AttemptsExhausted
 from alumniq_pipelines.core.problems.problem import Problem, SetupProblem
 from alumniq_pipelines.core.problems.request import RequestProblem
 from alumniq_pipelines.core.problems.run import AttemptOver, LoadEnded
@@ -116,7 +114,7 @@ class AttemptOutcome:
         """What the customer reads, most important first."""
         if self.problem is None:
             return ()
-        messages = told_faults(self.problem)
+        messages = format_faults(self.problem)
         if self.load_result is None:
             return messages
         check_result = self.load_result.check_result

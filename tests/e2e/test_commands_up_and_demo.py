@@ -154,7 +154,7 @@ def test_a_demo_empties_no_folder_but_its_own(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     refused = run("demo", "--data-dir", str(tmp_path))
     assert refused.returncode == 2
-    assert "has content that no demo made" in refused.stderr
+    assert "contains files that no demo made" in refused.stderr
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 

@@ -308,7 +308,7 @@ def test_a_key_for_some_feeds_sees_and_loads_only_those(
 
     refused = call(client, bound)
     assert refused.status_code == 403
-    assert errors(refused)[0].startswith("The API key does not open the job warehouse.")
+    assert errors(refused)[0].startswith("The API key is not valid for the job warehouse.")
     assert call(
         client, bound, "/api/v1/index.cfm/webhook/warehouse-degrees", filename="degrees.csv"
     )

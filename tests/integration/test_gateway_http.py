@@ -48,7 +48,7 @@ def test_other_methods_are_refused(client: TestClient, method: str) -> None:
     assert response.status_code == 405
     assert response.headers["allow"] == "POST, OPTIONS"
     if method != "HEAD":
-        assert errors(response) == ["The URL does not take this method. Use POST."]
+        assert errors(response) == ["The URL does not support this method. Use POST."]
 
 
 def test_options_lists_the_methods(client: TestClient) -> None:

@@ -56,5 +56,5 @@ def test_a_head_that_does_not_come_is_not_waited_for(parts: tuple[bytes, ...]) -
 
     assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
     assert answer.endswith(
-        b'{"errors":["The request did not arrive within 0.2 seconds. Send it again."]}'
+        b'{"errors":["The request did not arrive completely within 0.2 seconds. Send it again."]}'
     )

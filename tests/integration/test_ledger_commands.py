@@ -272,4 +272,4 @@ def test_a_notification_that_was_delivered_can_be_sent_again(failed: Load, ledge
     ]
     assert due.notice.body == "It failed."
     under_way = alumniq("notification", "resend", name, code=2)
-    assert "is being sent just now" in under_way.stderr
+    assert "is being sent right now" in under_way.stderr

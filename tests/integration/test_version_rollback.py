@@ -160,7 +160,7 @@ def test_without_dagsters_records_nothing_is_moved(shell: Shell) -> None:
     failed = shell.alumniq(*COMMAND)
     assert failed.returncode == 2
     assert "Traceback" not in failed.stderr
-    assert "Dagster's records cannot be opened" in failed.stderr
+    assert "Dagster's storage cannot be opened" in failed.stderr
     assert "Nothing was changed" in failed.stderr
     assert shell.live() == 8
     assert shell.audit_entries() == []
@@ -172,7 +172,7 @@ def test_where_the_audit_log_cannot_be_written_nothing_is_moved(
     shell.execute("ALTER TABLE audit RENAME TO audit_away")
     failed = shell.alumniq(*COMMAND)
     assert failed.returncode == 2
-    assert "The ledger cannot be read or written just now" in failed.stderr
+    assert "The ledger cannot be read or written at the moment" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert shell.live() == 8
     assert moves(shell, monkeypatch) == []

@@ -101,7 +101,7 @@ def test_the_heartbeats_url_is_a_secret() -> None:
         (("set", *TARGET), "neither a cron expression nor a period"),
         (("set", *TARGET, "--cron", "0 3 * * *", "--every", "6h"), "or both"),
         (("set", *TARGET, "--cron", "61 3 * * *"), "unusable minute"),
-        (("set", *TARGET, "--every", "soon"), "'soon' is no length of time"),
+        (("set", *TARGET, "--every", "soon"), "'soon' is not a duration"),
         (("set", *TARGET, *NIGHTLY, "--grace", "-2h"), "no length of time"),
         (("set", *TARGET, *NIGHTLY, "--time-zone", "Mars"), "unknown time zone"),
         (("set", *TARGET, *NIGHTLY, "--day-off", "Xmas"), "days off"),

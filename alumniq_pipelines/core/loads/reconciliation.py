@@ -18,7 +18,7 @@ from alumniq_pipelines.core.loads.outcome import (
     Outcome,
     tries,
 )
-from alumniq_pipelines.core.problems.outage import AttemptsExhausted, LoadStopped, Misconfigured
+from alumniq_pipelines.core.problems.outcome import AttemptsExhausted, LoadStopped, Misconfigured
 
 DAGSTER_TIMEOUT = timedelta(seconds=60)
 """How long Dagster may take to do what it has been asked or has announced: create a requested run,

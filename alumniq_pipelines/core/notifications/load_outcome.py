@@ -18,7 +18,7 @@ from alumniq_pipelines.core.notifications.notification import Audience, Channel,
 from alumniq_pipelines.core.notifications.staff import NO_STAFF, Staff
 from alumniq_pipelines.core.notifications.text import bullet_list
 from alumniq_pipelines.core.problems.live_data import LiveData, live_sentence
-from alumniq_pipelines.core.problems.outage import UnexplainedFailure
+from alumniq_pipelines.core.problems.outcome import UnexplainedFailure
 
 OUR_FAULTS = frozenset({AttemptResult.OUTAGE, AttemptResult.MISCONFIGURED, AttemptResult.LOST})
 

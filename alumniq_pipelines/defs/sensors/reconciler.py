@@ -24,7 +24,8 @@ from alumniq_pipelines.core.loads.reconciliation import (
 )
 from alumniq_pipelines.core.notifications.load_outcome import notices_for
 from alumniq_pipelines.core.problems.live_data import live_data
-from alumniq_pipelines.core.problems.outage import Misconfigured, WarehouseUnavailable
+from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
+from alumniq_pipelines.core.problems.outcome import Misconfigured
 from alumniq_pipelines.core.problems.setup import FeedDisabled, FeedGone
 from alumniq_pipelines.defs.run_records import latest_run, to_run
 from alumniq_pipelines.settings import Settings

@@ -20,7 +20,7 @@ from alumniq_pipelines.core.loads.load import Load, LoadState
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.monitoring.incident import Kind
 from alumniq_pipelines.core.notifications.notification import Channel
-from alumniq_pipelines.core.problems.outage import Misconfigured
+from alumniq_pipelines.core.problems.outcome import Misconfigured
 from alumniq_pipelines.definitions import build_definitions
 from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.settings import REPOSITORY, Settings
@@ -157,7 +157,7 @@ def test_monitoring_goes_on_where_the_folder_is_gone(
     schemas.rename(schemas.with_name("away"))
     assert FEED in message(installation)
     [incident, *_] = installation.ledger.incidents.list_open()
-    assert "The folder of the field maps cannot be read" in incident.condition.detail
+    assert "The field map folder cannot be read" in incident.condition.detail
     assert incident.condition.kind is Kind.FIELD_MAP_BROKEN
 
 

@@ -147,4 +147,4 @@ def test_a_query_that_cannot_be_recorded_shows_nothing(
     for result in (unrecorded, away):
         assert result.exit_code == 2
         assert result.stdout == ""
-        assert "The ledger cannot be read or written just now" in result.output
+        assert "The ledger cannot be read or written at the moment" in result.output
