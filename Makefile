@@ -6,7 +6,7 @@ MINUTES := 5
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test bench bench-gateway bombs chaos screenshots lint lock clean
+.PHONY: help demo up test bench bench-gateway bombs chaos screenshots messages lint lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ chaos: $(READY) ## Kill and take away at random for MINUTES=5; the tally is on t
 
 screenshots: $(READY) ## Take the pictures of the documentation anew, in a real browser
 	SCREENSHOTS=docs/images $(BIN)/pytest -q -m browser tests/browser
+
+messages: $(READY) ## Write docs/messages.md anew from the code
+	$(BIN)/python -m tests.house.message_catalog
 
 bench: $(READY) ## Measure checking and loading beside bare loads; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks.loading

@@ -147,7 +147,7 @@ class UnusableEmailAddress(RequestProblem):
 
 
 class KeyReplacedAlready(RequestProblem):
-    """The API key has newer or related keys already."""
+    """Related API keys are still valid."""
 
     code = "key-replaced-already"
 
