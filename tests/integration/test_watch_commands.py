@@ -102,14 +102,14 @@ def test_the_heartbeats_url_is_a_secret() -> None:
         (("set", *TARGET, "--cron", "0 3 * * *", "--every", "6h"), "or both"),
         (("set", *TARGET, "--cron", "61 3 * * *"), "unusable minute"),
         (("set", *TARGET, "--every", "soon"), "'soon' is not a duration"),
-        (("set", *TARGET, *NIGHTLY, "--grace", "-2h"), "no length of time"),
+        (("set", *TARGET, *NIGHTLY, "--grace", "-2h"), "is not a duration"),
         (("set", *TARGET, *NIGHTLY, "--time-zone", "Mars"), "unknown time zone"),
         (("set", *TARGET, *NIGHTLY, "--day-off", "Xmas"), "days off"),
         (("set", "nope", "qa", "warehouse", *NIGHTLY), "no customer 'nope'"),
         (("set", "iqu", "qa", "warehous", *NIGHTLY), "no feed 'warehous'"),
         (("snooze", *TARGET, "--for", "1d"), "no watch on iqu/production/warehouse"),
         (("remove", *TARGET), "no watch on iqu/production/warehouse"),
-        (("suggest", *TARGET), "0 loads on 0 days"),
+        (("suggest", *TARGET), "So far there are 0 (loads: 0)"),
     ],
 )
 def test_what_cannot_be_done_is_said_and_not_done(arguments: tuple[str, ...], refused: str) -> None:

@@ -98,14 +98,14 @@ class CheckResult:
 
 
 def format_errors(causes: Sequence[Cause], limit: int = 20) -> tuple[str, ...]:
-    """Put causes into the lines of the callback's `errors`, capped, the rest as a true total."""
+    """Return the lines of the callback's `errors`, capped, the rest as a true total."""
     return _capped_lines([str(cause) for cause in causes], causes, limit, "error")
 
 
-def format_remarks(remarks: Sequence[Cause], limit: int = 20) -> tuple[str, ...]:
-    """Put remarks into lines with their advice, capped, the rest as a true total."""
+def format_warnings(remarks: Sequence[Cause], limit: int = 20) -> tuple[str, ...]:
+    """Return a line with its advice for each warning and note, capped, the rest as a true total."""
     lines = [f"{str(remark).removesuffix('.')}. {remark.advice}".strip() for remark in remarks]
-    return _capped_lines(lines, remarks, limit, "remark")
+    return _capped_lines(lines, remarks, limit, "warning or note")
 
 
 def file_note(note: str) -> Cause:

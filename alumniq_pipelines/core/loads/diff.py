@@ -123,11 +123,11 @@ def override_thresholds(thresholds: Thresholds, own: Mapping[str, Threshold]) ->
 
 def _excesses(kind: str, rows: int, before: int, limit: Threshold) -> Iterator[str]:
     if limit.rows is not None and rows > limit.rows:
-        yield f"{_rows(rows)} {kind}; more than {limit.rows:,} wait for a person."
+        yield f"{_rows(rows)} {kind}; more than {limit.rows:,} need approval."
     if limit.percent is None or rows * 100 <= limit.percent * before:
         return
     share = f"{_percent(rows, before)} of {_rows(before)}" if before else "of none"
-    yield f"{_rows(rows)} {kind}, {share}; more than {limit.percent:g} % wait for a person."
+    yield f"{_rows(rows)} {kind}, {share}; more than {limit.percent:g} % need approval."
 
 
 def _rows(count: int) -> str:

@@ -130,12 +130,12 @@ def test_the_incident_is_opened_once_with_file_and_line_and_over_when_the_file_i
     [(subject, body)] = staff_mail(installation)
     assert subject == f"Staff: The field map of {FEED} is broken"
     assert f"{FEED}.yaml, line 2: this is not YAML" in body
-    assert "goes on with its last good field map" in body
+    assert "continues with its last valid field map" in body
     restore(schemas, FEED)
     assert "Broken" not in message(installation)
     assert not installation.ledger.incidents.list_open()
     [(subject, _)] = staff_mail(installation)
-    assert subject == f"Staff: over: The field map of {FEED} is broken"
+    assert subject == f"Staff: Resolved: The field map of {FEED} is broken"
 
 
 def test_a_feed_that_was_disabled_when_the_code_was_loaded_is_not_over_before_it_is_again(

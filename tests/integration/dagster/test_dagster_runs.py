@@ -184,7 +184,7 @@ def test_a_mistake_in_our_set_up_is_not_tried_again_and_its_customer_hears_a_pla
         notification.notice.destination: notification.notice.body
         for notification in installation.ledger.notifications.of(load.job_id)
     }
-    assert "Nothing is wrong with your file" in reported["a@example.org"]
+    assert "the fault is ours" in reported["a@example.org"]
     assert "alumniq customer add" in reported["ops@example.org"]
     assert "alumniq customer add" not in reported["a@example.org"]
 

@@ -45,9 +45,9 @@ def test_nothing_at_all_is_no_file() -> None:
     found = missed_delivery_condition(MISSED, load(LoadState.SUCCEEDED, DUE - 24 * HOUR), None)
     assert found
     assert found.kind is Kind.NO_FILE
-    assert found.title == "No file came: warehouse (iqu, production)"
-    assert "It was due 2026-03-05 03:00 EST, with a grace of 2 h" in found.detail
-    assert "the last came 2026-03-04 03:00 EST" in found.detail
+    assert found.title == "No file arrived: warehouse (iqu, production)"
+    assert "It was due 2026-03-05 03:00 EST, with a grace period of 2 h" in found.detail
+    assert "Last published delivery: 2026-03-04 03:00 EST" in found.detail
 
 
 def test_a_file_that_nobody_asked_for_is_no_post() -> None:

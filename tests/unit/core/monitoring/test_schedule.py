@@ -267,8 +267,8 @@ def test_a_file_within_its_window_and_grace_is_always_enough(
     [
         ({}, "neither a cron expression nor a period"),
         ({"cron": "0 3 * * *", "period": timedelta(days=1)}, "or both"),
-        ({"cron": "0 3 * *"}, "has not five fields"),
-        ({"cron": "0 0 3 * * *"}, "has not five fields"),
+        ({"cron": "0 3 * *"}, "does not have five fields"),
+        ({"cron": "0 0 3 * * *"}, "does not have five fields"),
         ({"cron": "0 25 * * *"}, "unusable hour"),
         ({"cron": "x 3 * * *"}, "unusable minute"),
         ({"cron": "0 3 30 2 *"}, "unusable day-of-month"),

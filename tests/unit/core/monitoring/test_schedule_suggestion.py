@@ -88,10 +88,10 @@ def test_monthly_files_are_a_period() -> None:
 
 def test_too_little_history_is_reported_and_gives_no_proposal() -> None:
     came = nightly([0, 0, 0, 0], set(range(7)))
-    with pytest.raises(TooLittleHistory, match="4 loads on 4 days"):
+    with pytest.raises(TooLittleHistory, match=r"So far there are 4 \(loads: 4\)"):
         suggest_schedule(came, NEW_YORK)
     many_on_one_day = [came[0] + timedelta(minutes=count) for count in range(50)]
-    with pytest.raises(TooLittleHistory, match="50 loads on 1 days"):
+    with pytest.raises(TooLittleHistory, match=r"So far there are 1 \(loads: 50\)"):
         suggest_schedule(many_on_one_day, NEW_YORK)
     with pytest.raises(TooLittleHistory):
         suggest_schedule([], NEW_YORK)
