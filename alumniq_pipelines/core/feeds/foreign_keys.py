@@ -10,7 +10,7 @@ COMPARABLE: tuple[frozenset[ColumnType], ...] = (
     frozenset({"integer", "number", "year"}),
     frozenset({"date", "datetime"}),
 )
-"""Types whose values can be told equal: others are written in more than one way, as 5 and 5.0."""
+"""Types whose values can be compared: others are written in more than one way, as 5 and 5.0."""
 
 
 def reference_faults(
@@ -27,11 +27,14 @@ def reference_faults(
         ours, theirs = field_map.column(name), referred.column(referred_name)
         if ours and theirs and not _are_comparable(ours.type, theirs.type):
             types = f"`{name}` is of type {ours.type}, `{referred_name}` there of {theirs.type}"
-            yield "fields", f"`fields`: {types}; these cannot be compared, make them the same"
+            yield "fields", f"`fields`: {types}; these cannot be compared; make them the same"
     for name, value in key.alumniq.where:
         column = referred.column(name)
         if column and parse_value(value, column) is None:
-            yield "fields", f"`alumniq.where` asks of `{name}` what is no {column.type}"
+            yield (
+                "fields",
+                f"`alumniq.where` gives `{name}` a value that is not of type {column.type}",
+            )
 
 
 def _are_comparable(ours: ColumnType, theirs: ColumnType) -> bool:
