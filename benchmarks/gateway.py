@@ -1,7 +1,8 @@
 """How much of a bare app's speed is left once the gateway does its work, side by side.
 
-Both are served by one uvicorn worker on loopback, in turns, and called over kept connections; first
-as fast as answers come, then at half of the gateway's speed, which shows how long callers wait.
+Both are served by one uvicorn worker on loopback, one after the other, and called over persistent
+connections: first as fast as responses arrive, then at half of the gateway's speed, which shows how
+long callers wait.
 
     python -m benchmarks.gateway [--seconds 5] [--rounds 3] [--connections 16]
 """
@@ -45,7 +46,7 @@ Medians: {summary}.
 
 @dataclass(frozen=True)
 class Load:
-    """What is sent, by whom and for how long; a `pace` of 0 means as fast as answers come."""
+    """What is sent, over how many connections, how long; a `pace` of 0 is as fast as possible."""
 
     body: bytes
     seconds: float
@@ -55,7 +56,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Speed:
-    """What a server kept up with, and how long its callers waited."""
+    """The calls a second that a server handled, and how long its callers waited."""
 
     per_second: float
     p50_ms: float
@@ -63,7 +64,7 @@ class Speed:
 
 
 def prepare(settings: Settings) -> str:
-    """Make a customer with a file in its bucket; answer its key."""
+    """Add a customer with a file in its bucket; return its API key."""
     settings.home.mkdir(parents=True)
     ledger = Ledger.open(settings.ledger)
     ledger.migrate()
@@ -100,7 +101,7 @@ def serve(command: list[str], port: int, environment: dict[str, str]) -> Iterato
 
 
 def wait_for(port: int) -> None:
-    """Wait until somebody listens."""
+    """Wait until the port accepts connections."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
@@ -149,7 +150,7 @@ async def call_repeatedly(
 def compare(
     folder: Path, number: int, load: Load, environment: dict[str, str]
 ) -> tuple[list[float], str]:
-    """Measure one round and print it; answer the ratios of speed and of p99, and a table's row."""
+    """Measure one round and print it; return the ratios of speed and of p99, and a table's row."""
     file, port = f"{folder / 'bare.db'}", int(environment["ALUMNIQ_GATEWAY_PORT"])
     bare = ["benchmarks.gateway_yardstick", file, f"{port}"]
     ours = ["webhook_gateway"]

@@ -1,4 +1,4 @@
-"""What it takes to judge foreign keys: a load of degrees with them beside one without, in one run.
+"""What checking foreign keys costs: a load of degrees with them beside one without, in one run.
 
     python -m benchmarks.references [--rows 1000000] [--rounds 3]
 
@@ -58,13 +58,13 @@ def prepare(folder: Path, rows: int) -> None:
 
 
 def load(file: Path, folder: Path, field_map: FieldMap, name: str) -> None:
-    """Load a file into the one warehouse; no row of it may be told of."""
+    """Load a file into the warehouse; none of its rows may have a warning."""
     warehouse = DuckDBWarehouse(folder / "warehouse")
     installation = Installation(folder / name, field_map, warehouse)
     os.link(file, installation.delivered / "iqu.csv")
     result = installation.load()
     if result.version is None or result.check_result.remarks:
-        sys.exit("Nothing was published, or something was told.")
+        sys.exit("Nothing was published, or there are warnings.")
 
 
 def load_degrees(folder: Path, name: str, *, has_keys: bool) -> None:

@@ -303,7 +303,12 @@ def _open_incidents(tenant: Tenant) -> None:
     incidents = tenant.installation.ledger.incidents
     for kind in (Kind.NO_FILE, Kind.FAILING):
         title = f"{kind}: {tenant.target}"
-        incidents.open(Condition(title, kind, title, "It is late.", target=tenant.target), NOW)
+        incidents.open(
+            Condition(
+                key=title, kind=kind, title=title, detail="It is late.", target=tenant.target
+            ),
+            NOW,
+        )
     ids = [
         incident.id
         for incident in incidents.list_open()

@@ -55,7 +55,7 @@ def enqueue(ledger: Ledger, url: str) -> None:
 def test_a_thousand_receivers_of_whom_a_fifth_fail_are_each_notified_once(
     ledger: Ledger, settings: Settings, receiver: Receiver
 ) -> None:
-    """How fast, `python -m benchmarks.telling` measures: a slow machine fails no test."""
+    """How fast, `python -m benchmarks.delivery` measures: a slow machine fails no test."""
     receiver.by_path["/slow"] = behaviour.never_answer
     receiver.by_path["/failing"] = behaviour.status(500)
     for number in range(1_000):

@@ -179,7 +179,7 @@ def test_a_proposal_can_be_applied_and_keeps_what_history_cannot_know(ledger: Le
 def test_incidents_are_listed_newest_first_those_that_are_over_on_request(ledger: Ledger) -> None:
     assert alumniq("watch", "incidents").stdout == "Nothing is amiss.\n"
     for number, kind in enumerate((Kind.BUCKET_UNAVAILABLE, Kind.QUEUE_STUCK)):
-        condition = Condition(kind, kind, f"Trouble {number}", "It is.")
+        condition = Condition(key=kind, kind=kind, title=f"Trouble {number}", detail="It is.")
         ledger.incidents.open(condition, NOW + timedelta(hours=number))
     (first, _) = ledger.incidents.list_open()
     ledger.incidents.close([first.id], Resolution.RECOVERED, NOW + timedelta(hours=5), lambda _: ())

@@ -110,7 +110,14 @@ def format_warnings(remarks: Sequence[Cause], limit: int = 20) -> tuple[str, ...
 
 def file_note(note: str) -> Cause:
     """Return a note about a file as a whole."""
-    return Cause(FILE_NOTE_CODE, None, note, 0, 0, "note")
+    return Cause(
+        code=FILE_NOTE_CODE,
+        column=None,
+        message=note,
+        count=0,
+        first_line=0,
+        severity="note",
+    )
 
 
 def _capped_lines(

@@ -116,13 +116,13 @@ def load_stuck(load: Load, waited: str) -> Condition:
     """Return the condition that a load has not ended for hours, though others have."""
     target = load.target
     return Condition(
-        f"{STUCK_PREFIX}{target}",
-        Kind.LOAD_STUCK,
-        f"A load is stuck: {_target_name(target)}",
-        f"Load {load.job_id} was accepted {waited} ago and is {load.state}, after {load.attempts} "
-        f"of {MAX_ATTEMPTS} attempts.",
-        f"Look at its runs in Dagster (tag alumniq/job_id={load.job_id}).",
-        target,
+        key=f"{STUCK_PREFIX}{target}",
+        kind=Kind.LOAD_STUCK,
+        title=f"A load is stuck: {_target_name(target)}",
+        detail=f"Load {load.job_id} was accepted {waited} ago and is {load.state}, after "
+        f"{load.attempts} of {MAX_ATTEMPTS} attempts.",
+        advice=f"Look at its runs in Dagster (tag alumniq/job_id={load.job_id}).",
+        target=target,
     )
 
 
@@ -133,70 +133,71 @@ def attempts_exhausted(load: Load) -> Condition:
     """
     target = load.target
     return Condition(
-        attempts_exhausted_key(target),
-        Kind.ATTEMPTS_EXHAUSTED,
-        f"Not loaded for reasons on our side: {_target_name(target)}",
-        f"Load {load.job_id} failed. Attempts: {load.attempts}.",
-        f"Fix the cause, then materialize the partition {target.partition_key} in Dagster.",
-        target,
+        key=attempts_exhausted_key(target),
+        kind=Kind.ATTEMPTS_EXHAUSTED,
+        title=f"Not loaded for reasons on our side: {_target_name(target)}",
+        detail=f"Load {load.job_id} failed. Attempts: {load.attempts}.",
+        advice=f"Fix the cause, then materialize the partition {target.partition_key} in Dagster.",
+        target=target,
     )
 
 
 def undelivered(customer: str, channel: str, notification_id: str, digest: str) -> Condition:
     """Return the condition that a customer cannot be notified; the destination is left out."""
     return Condition(
-        f"undelivered:{customer}:{channel}:{digest}",
-        Kind.UNDELIVERED,
-        f"Notifications cannot be delivered: {customer}, {channel}",
-        f"The {channel} {notification_id} was given up: its receiver refused it or could not be "
-        "reached. This incident closes when a later one is delivered.",
-        "Tell the customer that this address does not accept our messages.",
+        key=f"undelivered:{customer}:{channel}:{digest}",
+        kind=Kind.UNDELIVERED,
+        title=f"Notifications cannot be delivered: {customer}, {channel}",
+        detail=f"The {channel} {notification_id} was given up: its receiver refused it or could "
+        "not be reached. This incident closes when a later one is delivered.",
+        advice="Tell the customer that this address does not accept our messages.",
     )
 
 
 def undelivered_to_staff(channel: str, notification_id: str, digest: str) -> Condition:
     """Return the condition that staff cannot be notified; the destination is left out."""
     return Condition(
-        f"undelivered-to-staff:{channel}:{digest}",
-        Kind.UNDELIVERED,
-        f"Notifications to staff cannot be delivered: {channel}",
-        f"The {channel} {notification_id} was given up: its receiver refused it or could not be "
-        "reached. This incident closes when a later one is delivered.",
-        "Check ALUMNIQ_STAFF_EMAIL and ALUMNIQ_STAFF_WEBHOOK.",
+        key=f"undelivered-to-staff:{channel}:{digest}",
+        kind=Kind.UNDELIVERED,
+        title=f"Notifications to staff cannot be delivered: {channel}",
+        detail=f"The {channel} {notification_id} was given up: its receiver refused it or could "
+        "not be reached. This incident closes when a later one is delivered.",
+        advice="Check ALUMNIQ_STAFF_EMAIL and ALUMNIQ_STAFF_WEBHOOK.",
     )
 
 
 def bucket_unavailable(reason: str) -> Condition:
     """Return the condition that the store of all buckets does not answer."""
     return Condition(
-        BUCKET_KEY,
-        Kind.BUCKET_UNAVAILABLE,
-        "The bucket store cannot be reached",
-        f"No file can be found or loaded ({reason}). Watches are paused until it is back.",
-        "Check the store, its network and our access to it.",
+        key=BUCKET_KEY,
+        kind=Kind.BUCKET_UNAVAILABLE,
+        title="The bucket store cannot be reached",
+        detail=f"No file can be found or loaded ({reason}). Watches are paused until it is back.",
+        advice="Check the store, its network and our access to it.",
     )
 
 
 def customer_bucket_unavailable(bucket: str, reason: str) -> Condition:
     """Return the condition that one customer's bucket does not answer, though others do."""
     return Condition(
-        f"{BUCKET_KEY}:{bucket}",
-        Kind.BUCKET_UNAVAILABLE,
-        f"The bucket {bucket} cannot be reached",
-        f"No file can be found in it or loaded from it ({reason}).",
-        "Check that it exists and that our keys may list and read it: s3:ListBucket, s3:GetObject.",
+        key=f"{BUCKET_KEY}:{bucket}",
+        kind=Kind.BUCKET_UNAVAILABLE,
+        title=f"The bucket {bucket} cannot be reached",
+        detail=f"No file can be found in it or loaded from it ({reason}).",
+        advice="Check that it exists and that our keys may list and read it: s3:ListBucket, "
+        "s3:GetObject.",
     )
 
 
 def queue_stuck(waiting: Sequence[Load], waited: str) -> Condition:
     """Return the condition that loads wait and none moves."""
     return Condition(
-        QUEUE_KEY,
-        Kind.QUEUE_STUCK,
-        "The queue of loads is stuck",
-        f"Loads waiting: {len(waiting)}. The first, {waiting[0].job_id}, has waited {waited}. None "
-        "is running, and none has moved.",
-        "Check Dagster's daemon and its run queue, then the machine's disk and memory.",
+        key=QUEUE_KEY,
+        kind=Kind.QUEUE_STUCK,
+        title="The queue of loads is stuck",
+        detail=f"Loads waiting: {len(waiting)}. The first, {waiting[0].job_id}, has waited "
+        f"{waited}. None is running, and none has moved.",
+        advice="Check Dagster's daemon and its run queue, then the machine's disk and memory.",
     )
 
 
@@ -215,12 +216,12 @@ def field_map_broken(broken: BrokenFieldMap, *, is_disabled: bool) -> Condition:
         else "The feed continues with its last valid field map."
     )
     return Condition(
-        f"{FIELD_MAP_PREFIX}{broken.feed}",
-        Kind.FIELD_MAP_BROKEN,
-        f"The field map of {broken.feed} is broken",
-        f"{faults}.{others} {follows} Other feeds are not affected.",
-        "Correct the file, check it with alumniq feed check, then restart the gateway and reload "
-        "the code location in Dagster.",
+        key=f"{FIELD_MAP_PREFIX}{broken.feed}",
+        kind=Kind.FIELD_MAP_BROKEN,
+        title=f"The field map of {broken.feed} is broken",
+        detail=f"{faults}.{others} {follows} Other feeds are not affected.",
+        advice="Correct the file, check it with alumniq feed check, then restart the gateway and "
+        "reload the code location in Dagster.",
     )
 
 
@@ -229,7 +230,14 @@ def _condition(
 ) -> Condition:
     detail = f"{found} {missed.due}"
     name = _target_name(missed.target)
-    return Condition(missed.key, kind, f"{title}: {name}", detail, advice, missed.target)
+    return Condition(
+        key=missed.key,
+        kind=kind,
+        title=f"{title}: {name}",
+        detail=detail,
+        advice=advice,
+        target=missed.target,
+    )
 
 
 def _target_name(target: Target) -> str:

@@ -34,7 +34,7 @@ NOTIFIED_WITH_OUTCOME = frozenset({Kind.ATTEMPTS_EXHAUSTED})
 """Staff are notified of these with the load's outcome: the incident announces only their end."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
     """What is wrong now, in words for staff; `key` identifies what it is about.
 

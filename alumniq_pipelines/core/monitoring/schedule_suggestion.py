@@ -27,7 +27,7 @@ USUAL_SHARE = 0.5
 WEEKDAYS = ("1", "2", "3", "4", "5", "6", "0")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleSuggestion:
     """A schedule and the history behind it; `alarms` is how often it would have raised an alarm."""
 
@@ -49,7 +49,14 @@ def suggest_schedule(arrivals: Sequence[datetime], time_zone: str) -> ScheduleSu
         raise TooLittleHistory(len(ordered), days, MIN_DAYS)
     schedule = _propose_schedule(local, time_zone)
     alarms = _count_alarms(schedule, ordered)
-    return ScheduleSuggestion(schedule, len(ordered), days, ordered[0], ordered[-1], alarms)
+    return ScheduleSuggestion(
+        schedule=schedule,
+        loads=len(ordered),
+        days=days,
+        first=ordered[0],
+        last=ordered[-1],
+        alarms=alarms,
+    )
 
 
 def _propose_schedule(local: Sequence[datetime], time_zone: str) -> DeliverySchedule:

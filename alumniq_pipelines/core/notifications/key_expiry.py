@@ -39,11 +39,11 @@ def expiry_condition(key: ApiKey, days: int) -> Condition:
     if key.replaced_by is not None:
         return _replaced_condition(key, days)
     return Condition(
-        f"key:{key.prefix}",
-        Kind.KEY_EXPIRING,
-        f"An API key expires soon: {key.customer}, {key.environment}",
-        f"{key.prefix}… expires {key.expires_at:%Y-%m-%d}, within {_days(days)}.",
-        "Ask the customer to exchange it, or do it for them: "
+        key=f"key:{key.prefix}",
+        kind=Kind.KEY_EXPIRING,
+        title=f"An API key expires soon: {key.customer}, {key.environment}",
+        detail=f"{key.prefix}… expires {key.expires_at:%Y-%m-%d}, within {_days(days)}.",
+        advice="Ask the customer to exchange it, or do it for them: "
         f"{alumniq_command('key', 'rotate', key.prefix)}.",
     )
 
@@ -68,12 +68,12 @@ def expiry_notices(key: ApiKey, days: int, gateway_url: str) -> tuple[Notice, ..
 def _replaced_condition(key: ApiKey, days: int) -> Condition:
     """Return the condition that a replaced key expires soon and its successor is not in use."""
     return Condition(
-        f"key:{key.prefix}",
-        Kind.KEY_EXPIRING,
-        f"A replaced API key expires soon: {key.customer}, {key.environment}",
-        f"{key.prefix}… was replaced by {key.replaced_by}… and expires {key.expires_at:%Y-%m-%d}, "
-        f"within {_days(days)}. {_USED}",
-        "Ask the customer whether they have the new key. If it was lost, make another: "
+        key=f"key:{key.prefix}",
+        kind=Kind.KEY_EXPIRING,
+        title=f"A replaced API key expires soon: {key.customer}, {key.environment}",
+        detail=f"{key.prefix}… was replaced by {key.replaced_by}… and expires "
+        f"{key.expires_at:%Y-%m-%d}, within {_days(days)}. {_USED}",
+        advice="Ask the customer whether they have the new key. If it was lost, make another: "
         f"{alumniq_command('key', 'rotate', key.prefix)}.",
     )
 
@@ -103,12 +103,13 @@ def key_made_condition(made: KeyMade) -> Condition:
     key, old = made.key, made.old
     origin = "" if old is None else f" It was made from {old.prefix}…."
     return Condition(
-        f"key-made:{key.prefix}",
-        Kind.KEY_MADE,
-        f"A new API key: {key.customer}, {key.environment}",
-        f"{key.prefix}… was made by {made.actor} and expires {key.expires_at:%Y-%m-%d}.{origin}"
-        f"{_registration(made)}",
-        f"If nobody asked for it, revoke it: {alumniq_command('key', 'revoke', key.prefix)}.",
+        key=f"key-made:{key.prefix}",
+        kind=Kind.KEY_MADE,
+        title=f"A new API key: {key.customer}, {key.environment}",
+        detail=f"{key.prefix}… was made by {made.actor} and expires "
+        f"{key.expires_at:%Y-%m-%d}.{origin}{_registration(made)}",
+        advice="If nobody asked for it, revoke it: "
+        f"{alumniq_command('key', 'revoke', key.prefix)}.",
     )
 
 

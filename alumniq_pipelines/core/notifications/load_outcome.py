@@ -16,7 +16,7 @@ from alumniq_pipelines.core.loads.rejection_report import report_key
 from alumniq_pipelines.core.notifications.heartbeat import signal_notices, signal_of
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, Notice
 from alumniq_pipelines.core.notifications.staff import NO_STAFF, Staff
-from alumniq_pipelines.core.notifications.text import bullet_list
+from alumniq_pipelines.core.notifications.text import bullet_list, paragraphs
 from alumniq_pipelines.core.problems.live_data import LiveData, live_sentence
 from alumniq_pipelines.core.problems.outcome import UnexplainedFailure
 
@@ -39,7 +39,9 @@ def notices_for(
     Mail links to the load's page at the gateway. Of a failed load it also says what is `live`
     meanwhile, unless that is None because it is not known.
     """
-    ours = _is_ours(outcome, attempts)
+    ours = (
+        outcome.state is LoadState.FAILED and bool(attempts) and attempts[-1].result in OUR_FAULTS
+    )
     notices = []
     if load.request.notify_webhook:
         url, body = load.request.notify_webhook, callback_body(load, outcome)
@@ -76,11 +78,6 @@ def addresses_in(emails: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for part in parts if part))
 
 
-def _is_ours(outcome: Outcome, attempts: Sequence[AttemptRecord]) -> bool:
-    failed = outcome.state is LoadState.FAILED
-    return failed and bool(attempts) and attempts[-1].result in OUR_FAULTS
-
-
 def _errors(outcome: Outcome) -> tuple[str, ...]:
     """Return at least one line: nobody could act on a failure without a reason."""
     return outcome.errors or (str(UnexplainedFailure()),)
@@ -97,26 +94,23 @@ def _subject(load: Load, outcome: Outcome) -> str:
 
 
 def _mail_text(load: Load, outcome: Outcome, live: LiveData | None, *, ours: bool) -> str:
+    filename = load.request.filename
     if outcome.state is LoadState.SUCCEEDED:
-        parts = [
-            f"{load.request.filename} {_success(load, outcome)}",
-            bullet_list("Rejected rows", outcome.errors) if outcome.errors else "",
-            _counts(load, outcome),
-            _report(load, outcome),
-            _warnings(outcome),
-            _load_details(load),
-        ]
+        rejected = bullet_list("Rejected rows", outcome.errors) if outcome.errors else ""
+        beginning = [f"{filename} {_success(load, outcome)}", rejected]
     else:
-        parts = [
-            f"{load.request.filename} {_failure(load, live)}",
+        beginning = [
+            f"{filename} {_failure(load, live)}",
             bullet_list("What went wrong", _errors(outcome)),
             f"What to do: {outcome.remedy or _remedy(load, ours=ours)}",
-            _counts(load, outcome),
-            _report(load, outcome),
-            _warnings(outcome),
-            _load_details(load),
         ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return paragraphs(
+        *beginning,
+        _counts(load, outcome),
+        _report(load, outcome),
+        _warnings(outcome),
+        _load_details(load),
+    )
 
 
 def _success(load: Load, outcome: Outcome) -> str:
@@ -154,22 +148,19 @@ def _staff_text(load: Load, outcome: Outcome, attempts: Sequence[AttemptRecord])
     ]
     last = attempts[-1].errors if attempts else ()
     not_recorded = [error for error in last if error not in outcome.errors]
+    remedy = (
+        f"Fix the cause, then materialize the partition {load.target.partition_key} "
+        f"of {load.target.feed} in Dagster, which loads the last accepted file again."
+    )
     parts = [
         f"A load failed for reasons on our side and will not be retried: {load.target}.",
         bullet_list("Attempts", attempt_lines),
         bullet_list("What went wrong", not_recorded) if not_recorded else "",
         bullet_list("Errors shown to the customer", _errors(outcome)),
-        f"What to do: {_staff_remedy(load)}",
+        f"What to do: {remedy}",
         _load_details(load),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _staff_remedy(load: Load) -> str:
-    return (
-        f"Fix the cause, then materialize the partition {load.target.partition_key} "
-        f"of {load.target.feed} in Dagster, which loads the last accepted file again."
-    )
+    return paragraphs(*parts)
 
 
 def _counts(load: Load, outcome: Outcome) -> str:

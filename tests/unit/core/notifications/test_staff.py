@@ -12,7 +12,11 @@ STAFF = Staff(("ops@example.org",), has_chat=True)
 INCIDENT = Incident(
     7,
     Condition(
-        "k", Kind.NO_FILE, "No file arrived: warehouse (iqu, qa)", "It was due.", "Ask them."
+        key="k",
+        kind=Kind.NO_FILE,
+        title="No file arrived: warehouse (iqu, qa)",
+        detail="It was due.",
+        advice="Ask them.",
     ),
     opened_at=NOW,
 )

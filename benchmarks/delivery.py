@@ -1,6 +1,6 @@
-"""How soon a thousand receivers are told when a tenth are silent and a tenth fail.
+"""How soon a thousand receivers are notified when a tenth never answer and a tenth fail.
 
-`python -m benchmarks.telling`; the promise is that the healthy 80 % are told in under 30 seconds.
+`python -m benchmarks.delivery`; the promise: the healthy 80 % are notified in under 30 seconds.
 """
 
 import sys
@@ -40,7 +40,7 @@ def _enqueue(ledger: Ledger, url: str) -> None:
 
 
 def measure(folder: Path) -> tuple[int, float]:
-    """Tell them all in one round: how many heard it, and seconds until the last healthy one did."""
+    """Notify them all in one round; return how many were reached, and the seconds that took."""
     settings = Settings(data_dir=folder, callback_allowed_networks=("127.0.0.0/8",))
     with serve() as receiver, closing(Ledger.open(settings.ledger)) as ledger:
         ledger.migrate()
@@ -58,11 +58,11 @@ def measure(folder: Path) -> tuple[int, float]:
 
 
 def main() -> int:
-    """Measure once and say so on one line; exit 1 above the budget."""
+    """Measure once and print one line; exit 1 above the budget."""
     with tempfile.TemporaryDirectory() as folder:
         delivered, seconds = measure(Path(folder))
     sys.stdout.write(
-        f"{delivered} of {RECEIVERS} told, the last after {seconds:.0f} s "
+        f"{delivered} of {RECEIVERS} notified, the last after {seconds:.0f} s "
         f"(budget {BUDGET_SECONDS:.0f} s)\n"
     )
     return 0 if delivered == RECEIVERS * 8 // 10 and seconds < BUDGET_SECONDS else 1
