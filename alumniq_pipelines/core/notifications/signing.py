@@ -1,7 +1,7 @@
 """Signatures of callbacks, as Standard Webhooks defines them: they prove that we made the call.
 
-A customer's secrets are not kept: each is made of the installation's signing key and a random
-salt, which the ledger keeps. So whoever reads the ledger can sign nothing.
+A customer's secrets are not stored: each is made of the installation's signing key and a random
+salt, which the ledger stores. So read access to the ledger is not enough to sign.
 """
 
 import base64

@@ -1,7 +1,7 @@
 """What of ours can be temporarily unavailable: transient, retried.
 
 A problem that nothing retries does not belong here: see outcome.py for the ends of a load that are
-our fault, and setup.py for what stays wrong until somebody changes it.
+our fault, and setup.py for what stays wrong until someone changes it.
 """
 
 from alumniq_pipelines.core.problems.problem import OutageProblem
