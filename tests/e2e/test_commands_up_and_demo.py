@@ -166,7 +166,7 @@ def test_up_runs_until_it_is_stopped(folder: Path, tmp_path: Path) -> None:
         assert open_to_others(folder) == []
         second = run("up", "--data-dir", str(folder))
         assert second.returncode == 2
-        assert "is running on" in second.stderr
+        assert "is already running with" in second.stderr
         taken = run("up", "--data-dir", str(tmp_path), "--gateway-port", str(running.gateway))
         assert taken.returncode == 2
         assert f"--gateway-port {running.gateway + 1}" in taken.stderr

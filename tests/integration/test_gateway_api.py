@@ -92,7 +92,7 @@ def test_parameters_that_cannot_be_used_are_refused(
     response = get(client, caller, f"/loads?{query}")
 
     assert response.status_code == 400
-    assert errors(response)[0].startswith(f"The parameter {query.partition('=')[0]} cannot be used")
+    assert errors(response)[0].startswith(f"The parameter {query.partition('=')[0]} is not valid")
 
 
 def test_a_load_is_shown_with_all_that_happened_to_it(

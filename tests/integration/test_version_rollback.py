@@ -144,7 +144,8 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(
 ) -> None:
     unknown = shell.alumniq(*COMMAND, "--to", "4")
     assert unknown.returncode == 2
-    assert "Version 4 of iqu/qa/warehouse is not kept. Kept: 8, 5, 3." in unknown.stderr
+    assert "Version 4 of iqu/qa/warehouse does not exist or is no longer stored." in unknown.stderr
+    assert "Stored versions: 8, 5, 3." in unknown.stderr
     again = shell.alumniq(*COMMAND, "--to", "8")
     assert again.returncode == 0
     assert "Version 8 of iqu/qa/warehouse is live already; nothing was changed." in again.stdout
