@@ -148,7 +148,7 @@ class Paragraph:
 
 
 def paragraphs(text: str) -> tuple[Paragraph, ...]:
-    """Read the text of a notice (core/notifications/load_outcome.py) as its paragraphs."""
+    """Read the text of a notice (core/notices.py) as its paragraphs."""
     return tuple(_paragraph(part) for part in text.split("\n\n") if part.strip())
 
 
