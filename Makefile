@@ -6,7 +6,7 @@ MINUTES := 5
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test bench bench-gateway bombs chaos screenshots lint lock clean
+.PHONY: help demo up test bench bench-gateway bombs chaos screenshots messages lint lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ chaos: $(READY) ## Random kills and outages for MINUTES=5; the result is on the 
 
 screenshots: $(READY) ## Take the documentation's pictures again, in a real browser
 	SCREENSHOTS=docs/images $(BIN)/pytest -q -m browser tests/browser
+
+messages: $(READY) ## Write docs/messages.md again from the code
+	$(BIN)/python -m tests.house.message_catalog
 
 bench: $(READY) ## Compare checking and loading with bare loads; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks.loading

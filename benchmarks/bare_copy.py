@@ -12,7 +12,7 @@ CHUNK_BYTES = 1 << 18
 
 
 def load(file: str, url: str) -> None:
-    """Load as fast as a client can who has the file and not the server's disk."""
+    """Load as fast as a client can that has the file but not the server's disk."""
     with psycopg.connect(url.replace("+psycopg", "")) as connection, Path(file).open("rb") as data:
         names = data.readline().decode().strip().strip('"').split('","')
         columns = ", ".join(f'"{name}" text' for name in names)

@@ -10,7 +10,7 @@ import duckdb
 
 
 def load(file: str, database: str) -> None:
-    """Load with every option given, as nobody's reader is faster than one that need not guess."""
+    """Load with every option given: a reader is fastest if it does not have to guess."""
     with Path(file).open(encoding="utf-8") as lines:
         names = lines.readline().strip().strip('"').split('","')
     columns = ", ".join(f"'{name}': 'varchar'" for name in names)

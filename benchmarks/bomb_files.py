@@ -1,6 +1,6 @@
-"""Files that are made to take all memory, disk or time of their reader, of any size.
+"""Files of any size that are made to use up all memory, disk space or time of their reader.
 
-Each is written within seconds: what repeats is packed once.
+Each is written within seconds: what repeats is compressed once.
 """
 
 import struct
@@ -13,39 +13,39 @@ from backports import zstd
 HEADER = b"xid,lastName\n"
 BLOCK = 64 << 20
 ROWS = b"0001,Lee\n" * (BLOCK // 9)
-"""Packed by gzip to a 340th of it, by zstd to a 10,000th."""
+"""Compressed by gzip to a 340th of its size, by zstd to a 10,000th."""
 
 UNKNOWN_SIZE = 0xFFFFFFFF
 DEFLATED = 8
 
 
 def gzip_bomb(path: Path, size: int) -> None:
-    """Write members that stand for so many bytes of rows."""
+    """Write gzip members that expand to so many bytes of rows."""
     _repeat(path, _gzipped(HEADER), _gzipped(ROWS), size)
 
 
 def gzip_bomb_behind_text(path: Path, size: int) -> None:
-    """The same behind 64 MiB that hardly pack, which a limit on the whole would count for it."""
+    """Write the same behind 64 MiB that hardly compress, to hide it from a limit on the whole."""
     text = b"".join(b"%d,%d\n" % (row, row * 2654435761 % 2**32) for row in range(3_000_000))
     _repeat(path, _gzipped(HEADER + text), _gzipped(ROWS), size)
 
 
 def gzip_bomb_of_wide_rows(path: Path, size: int) -> None:
-    """The same of one row of many values, packed in haste: no more than blank columns would be."""
+    """Write the same of one row of many values, compressed no better than blank columns are."""
     values = ",".join(f'"{chr(97 + index) * 3}{index * 7919}"' for index in range(30))
     row = f'"0001","Lee",{values}\n'.encode()
     _repeat(path, _gzipped(HEADER), _gzipped(row * (BLOCK // len(row))), size)
 
 
 def zstd_bomb(path: Path, size: int) -> None:
-    """Write frames that stand for so many bytes of rows."""
+    """Write zstd frames that expand to so many bytes of rows."""
     _repeat(path, zstd.compress(HEADER), zstd.compress(ROWS), size)
 
 
 def zip_bomb(path: Path, size: int) -> None:
-    """Write an archive of one file that stands for so many bytes of rows.
+    """Write an archive of one file that expands to so many bytes of rows.
 
-    Its checksum is none: it has to be refused long before that is known.
+    Its checksum is wrong: it has to be refused long before that is known.
     """
     packer = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
     first = packer.compress(HEADER) + packer.flush(zlib.Z_FULL_FLUSH)

@@ -1,4 +1,4 @@
-"""What `alumniq check` takes to refuse files that are made to exhaust it.
+"""What it costs `alumniq check` to refuse files that are made to exhaust it.
 
     python -m benchmarks.bombs
 
@@ -23,12 +23,12 @@ from benchmarks.process_cost import SAMPLE_SECONDS, MemoryWatch
 GIB = 1 << 30
 MAX_SECONDS = 60.0
 BLOCK_BYTES = 512
-"""In which the operating system counts what a file takes on disk."""
+"""The unit in which the operating system counts the disk space of a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """How a check went: its codes, none where the file was accepted, and what it took."""
+    """How a check went: its codes, none where the file was accepted, and its cost."""
 
     codes: tuple[str, ...]
     seconds: float
@@ -43,7 +43,7 @@ class Refusal:
 
 
 class ScratchWatch(threading.Thread):
-    """Samples what a folder takes on disk repeatedly."""
+    """Samples the disk space of a folder."""
 
     def __init__(self, folder: Path) -> None:
         """Watch a folder."""
@@ -88,7 +88,7 @@ def measure_check(file: Path, scratch: Path) -> Refusal:
 
 
 def main() -> None:
-    """Make every file, check it and print what that took."""
+    """Make every file, check it and print the cost."""
     print(
         f"{'file':<22}{'bytes':>15}  {'seconds':>8}{'memory MiB':>12}{'scratch MiB':>13}  refused"
     )
@@ -120,7 +120,7 @@ def _size(kind: str) -> int:
 
 
 def _bytes_on_disk(folder: Path) -> Iterator[int]:
-    """Return what each file below a folder takes; files may come and go meanwhile."""
+    """Yield the disk space of each file below a folder; files may appear and vanish meanwhile."""
     for parent, _, names in os.walk(folder):
         for name in names:
             try:

@@ -1,8 +1,8 @@
 """How much of a bare app's speed is left once the gateway does its work, side by side.
 
-Both are served by one uvicorn worker on loopback, in turns, and called over persistent connections;
-first as fast as answers come, then at half of the gateway's speed, which shows how long callers
-wait.
+Both are served by one uvicorn worker on loopback, one after the other, and called over persistent
+connections: first as fast as responses arrive, then at half of the gateway's speed, which shows how
+long callers wait.
 
     python -m benchmarks.gateway [--seconds 5] [--rounds 3] [--connections 16]
 """
@@ -46,7 +46,7 @@ Medians: {summary}.
 
 @dataclass(frozen=True)
 class Load:
-    """What is sent, by whom and for how long; a `pace` of 0 means as fast as answers come."""
+    """What is sent, over how many connections, how long; a `pace` of 0 is as fast as possible."""
 
     body: bytes
     seconds: float
@@ -56,7 +56,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Speed:
-    """What a server kept up with, and how long its callers waited."""
+    """The calls a second that a server handled, and how long its callers waited."""
 
     per_second: float
     p50_ms: float
@@ -64,7 +64,7 @@ class Speed:
 
 
 def prepare(settings: Settings) -> str:
-    """Make a customer with a file in its bucket; return its key."""
+    """Add a customer with a file in its bucket; return its API key."""
     settings.home.mkdir(parents=True)
     ledger = Ledger.open(settings.ledger)
     ledger.migrate()

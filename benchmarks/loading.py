@@ -2,7 +2,7 @@
 
     python -m benchmarks.loading [--rows 100000 1000000 5000000] [--rounds 3]
 
-Files of the warehouse feed are generated once and stored in `benchmarks/data/`. In each round
+Files of the warehouse feed are generated once, in `benchmarks/data/`. In each round
 everything runs once, each in a process of its own, and its time is put in relation to the bare load
 of the round, for machines are shared and uneven. What is shown are medians over the rounds, by the
 clock and, in brackets, by the time of processors, which neighbours disturb less.
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def sample(rows: int, kind: str) -> Path:
-    """Return a file of so many rows, made anew where what makes it has changed."""
+    """Return a file of so many rows, generated again if its generator has changed."""
     every = KINDS[kind]
     makers = (sample_files, planting, recipes, words)
     made_by = hashlib.sha256("".join(map(inspect.getsource, makers)).encode()).hexdigest()[:8]
@@ -97,7 +97,7 @@ def sample(rows: int, kind: str) -> Path:
 
 
 def measure(paths: Mapping[str, Path], rounds: int, server: PostgresServer) -> Costs:
-    """Run everything once per round, and report it."""
+    """Run everything once per round, and print each cost."""
     costs: dict[tuple[str, str], list[Cost]] = defaultdict(list)
     for number in range(1, rounds + 1):
         for what, kind, command in commands(paths):
@@ -137,7 +137,7 @@ def commands(paths: Mapping[str, Path]) -> Iterator[tuple[str, str, Sequence[str
 
 
 def table(costs: Costs) -> str:
-    """Put costs into a Markdown table."""
+    """Format costs as a Markdown table."""
     bare = costs[BARE, "clean"]
     seconds = statistics.median(cost.seconds for cost in bare)
     lines = [
@@ -173,7 +173,7 @@ def bars(costs: Costs) -> Mapping[str, Mapping[str, float]]:
 
 
 def _gzip(path: Path) -> Path:
-    """Return the file as gzip, made where it is not there."""
+    """Return the file as gzip, made if it does not exist."""
     packed = path.with_suffix(".csv.gz")
     if not packed.exists():
         part = path.with_suffix(".part")
@@ -199,7 +199,7 @@ def _ratios(costs: Sequence[Cost], bare: Sequence[Cost]) -> str:
 
 
 def _memory(costs: Costs, what: str) -> str:
-    """Format the span of memory over kinds and rounds."""
+    """Format the range of memory over kinds and rounds."""
     peaks = [
         cost.peak_bytes / 1e6 for (task, _), all_ in costs.items() if task == what for cost in all_
     ]

@@ -45,7 +45,7 @@ def cost_of(command: Sequence[str], *, accepted_code: int = 0) -> Cost:
 
 
 class MemoryWatch(threading.Thread):
-    """Samples the memory of a session of processes repeatedly."""
+    """Samples the memory of a session of processes."""
 
     def __init__(self, session: int) -> None:
         """Watch the session that a process leads."""
@@ -61,13 +61,13 @@ class MemoryWatch(threading.Thread):
 
 
 def _cpu_of_children() -> float:
-    """Return the processor time of all children that have ended, with theirs."""
+    """Return the processor time of all children that have ended, including their own children."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def _resident_bytes(session: int) -> Iterator[int]:
-    """Return the resident memory of each process of a session."""
+    """Yield the resident memory of each process of a session."""
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             # The name of a program may hold spaces and brackets: what counts follows the last one.

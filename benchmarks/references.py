@@ -59,13 +59,13 @@ def prepare(folder: Path, rows: int) -> None:
 
 
 def load(file: Path, folder: Path, field_map: FieldMap, name: str) -> None:
-    """Load a file into the one warehouse; no row of it may be reported."""
+    """Load a file into the warehouse; none of its rows may have a warning."""
     warehouse = DuckDBWarehouse(folder / "warehouse")
     installation = Installation(folder / name, field_map, warehouse)
     os.link(file, installation.delivered / "iqu.csv")
     result = installation.load()
     if not isinstance(result, Published) or result.check_result.remarks:
-        sys.exit("Nothing was published, or something was reported.")
+        sys.exit("Nothing was published, or there are warnings.")
 
 
 def load_degrees(folder: Path, name: str, *, has_keys: bool) -> None:

@@ -30,7 +30,7 @@ from alumniq_pipelines.settings import REPOSITORY, Settings
 def load(
     file: Path, folder: Path, url: str | None = None, max_rejected: int = sys.maxsize
 ) -> LoadResult:
-    """Load a file that lies in its bucket already, as it does when a load begins."""
+    """Load a file that is in its bucket already, as it is when a load begins."""
     now = datetime.now(UTC)
     request = LoadRequest(
         job_id=new_job_id(),
@@ -56,7 +56,7 @@ def load(
 
 
 def main() -> None:
-    """Load, and see that it ended as it was to end."""
+    """Load, and check that it ended as expected."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("folder", type=Path)

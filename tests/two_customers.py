@@ -45,11 +45,8 @@ from alumniq_pipelines.core.notifications.staff import (
     Staff,
     mail_recipients,
 )
-from alumniq_pipelines.core.problems.outage import (
-    AttemptsExhausted,
-    BucketUnavailable,
-    Misconfigured,
-)
+from alumniq_pipelines.core.problems.outage import BucketUnavailable
+from alumniq_pipelines.core.problems.outcome import AttemptsExhausted, Misconfigured
 from alumniq_pipelines.core.problems.setup import ViewsInTheWay
 from alumniq_pipelines.defs.sensors.api_key_expiry import enqueue_expiry_notices
 from alumniq_pipelines.services.load_actions import discard
@@ -312,7 +309,12 @@ def _open_incidents(tenant: Tenant) -> None:
     incidents = tenant.installation.ledger.incidents
     for kind in (Kind.NO_FILE, Kind.FAILING):
         title = f"{kind}: {tenant.target}"
-        incidents.open(Condition(title, kind, title, "It is late.", target=tenant.target), NOW)
+        incidents.open(
+            Condition(
+                key=title, kind=kind, title=title, detail="It is late.", target=tenant.target
+            ),
+            NOW,
+        )
     ids = [
         incident.id
         for incident in incidents.list_open()

@@ -95,4 +95,4 @@ def check_ports(settings: Settings) -> None:
             socket.create_server((host, port), family=family).close()
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else type(error).__name__
-            raise PortUnusable(program, port, reason, option) from None
+            raise PortUnusable(program=program, port=port, reason=reason, option=option) from None

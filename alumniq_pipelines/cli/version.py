@@ -13,11 +13,8 @@ from alumniq_pipelines.cli.installation import known_feed, ledger_of, operator
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import Version, Warehouse
 from alumniq_pipelines.core.problems.command import NoOlderVersion, UnknownVersion
-from alumniq_pipelines.core.problems.outage import (
-    MoveInterrupted,
-    MoveNotRecorded,
-    WarehouseUnavailable,
-)
+from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
+from alumniq_pipelines.core.problems.rollback import MoveInterrupted, MoveNotRecorded
 from alumniq_pipelines.core.shell import alumniq_command
 from alumniq_pipelines.settings import Settings
 
@@ -137,7 +134,12 @@ def _warn_if_not_recorded(where: str, live: Version) -> Iterator[None]:
     try:
         yield
     except Exception as fault:  # noqa: BLE001 - whatever it is, the readers were moved
-        problem = MoveNotRecorded(str(live.target), live.number, where, type(fault).__name__)
+        problem = MoveNotRecorded(
+            target=str(live.target),
+            number=live.number,
+            where=where,
+            reason=type(fault).__name__,
+        )
         typer.echo(f"Warning: {problem}", err=True)
 
 

@@ -168,7 +168,7 @@ def remove(
     if as_json:
         print_json({**target_to_json(target), "removed": True})
         return
-    typer.echo(f"{target} is watched no more.")
+    typer.echo(f"{target} is no longer monitored.")
 
 
 @watch.command()

@@ -1,4 +1,4 @@
-"""Paths of database files: which names of folders they can be opened below."""
+"""Paths of database files, and which folder names they can be opened below."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
 """Commands for people to copy, with every value quoted by the rules of the shell it is for.
 
-Pages, mails, messages and hints take the commands that they show from here. A name that somebody
-else chose (a file, a customer, a folder) is one word of the command, whatever is in it.
+Pages, mails, messages and hints take the commands that they show from here. A name that someone
+else chose (a file, a customer, a folder) is one word of the command, whatever it contains.
 """
 
 import json
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from itertools import groupby
 
 PLAIN_WORD = re.compile(r"[A-Za-z0-9._/:@%+,-]+")
-"""What no shell gives a meaning to; `=` and `~` have one at the start of a word in some."""
+"""Characters without a meaning to shells; `=` and `~` have one at the start of a word in some."""
 
 POWERSHELL_QUOTE = re.compile("['\u2018\u2019\u201a\u201b]")
 """PowerShell takes typographic single quotes for single quotes, too."""
@@ -76,7 +76,7 @@ def powershell_post(url: str, body: Mapping[str, str]) -> str:
     values = "; ".join(
         f"{powershell_text(name)} = {powershell_text(value)}" for name, value in body.items()
     )
-    # Windows PowerShell 5.1 does not unpack gzip: "identity" asks for the answer as it is.
+    # Windows PowerShell 5.1 does not decompress gzip: "identity" asks for a plain response.
     return (
         f"Invoke-RestMethod -Method Post -Uri {powershell_text(url)} `\n"
         "  -ContentType 'application/json; charset=utf-8' `\n"

@@ -1,4 +1,4 @@
-"""Writing names and texts into SQL, where a parameter cannot stand."""
+"""Quoting of names and texts in SQL, where a parameter is not possible."""
 
 
 def identifier(name: str) -> str:

@@ -1,13 +1,13 @@
-"""Where an unexpected fault came from, without what it says."""
+"""The origin of an unexpected fault, without its text."""
 
 import traceback
 from collections.abc import Iterator
 
 
 def trace_of(fault: BaseException) -> str:
-    """Show the frames and classes of a fault and of those that led to it, the first one first.
+    """Return the frames and classes of a fault and of those that led to it, the first one first.
 
-    Never their texts: these may hold what a customer sent.
+    Never their texts, which may contain what a customer sent.
     """
     return "".join(_parts(fault))
 

@@ -24,7 +24,6 @@ from alumniq_pipelines.core.loads.load_result import (
 )
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.problems.command import UnknownPartition
-from alumniq_pipelines.core.problems.outage import AttemptsExhausted
 from alumniq_pipelines.core.problems.problem import OutageProblem, Problem
 from alumniq_pipelines.core.problems.run import AttemptOver, LoadEnded
 from alumniq_pipelines.defs.checks import check_results
@@ -67,9 +66,7 @@ def step_events(
         yield from _no_check_results(context)
         return
     except Problem as problem:
-        allow_retries = isinstance(problem, OutageProblem) and not isinstance(
-            problem, AttemptsExhausted
-        )
+        allow_retries = isinstance(problem, OutageProblem)
         raise dg.Failure(str(problem), allow_retries=allow_retries) from None
     yield from _outcome_events(context, load, outcome, load_context.gateway_url)
 

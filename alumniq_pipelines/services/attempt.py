@@ -40,8 +40,9 @@ from alumniq_pipelines.core.loads.warehouse import Version, Warehouse
 from alumniq_pipelines.core.notifications.heartbeat import Signal, signal_notices
 from alumniq_pipelines.core.notifications.held_load import held_notices
 from alumniq_pipelines.core.notifications.staff import NO_STAFF, Staff
-from alumniq_pipelines.core.problems.file import told_faults
-from alumniq_pipelines.core.problems.outage import AttemptsExhausted, UnexpectedFault
+from alumniq_pipelines.core.problems.file import format_faults
+from alumniq_pipelines.core.problems.outage import UnexpectedFault
+from alumniq_pipelines.core.problems.outcome import AttemptsExhausted
 from alumniq_pipelines.core.problems.problem import Problem, SetupProblem
 from alumniq_pipelines.core.problems.run import AttemptOver, LoadEnded
 from alumniq_pipelines.core.trace import trace_of
@@ -99,7 +100,7 @@ class AttemptFailed:
     @property
     def errors(self) -> tuple[str, ...]:
         """What is known of the fault."""
-        return told_faults(self.problem)
+        return format_faults(self.problem)
 
     @property
     def is_retryable(self) -> bool:

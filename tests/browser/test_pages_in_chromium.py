@@ -83,7 +83,7 @@ def test_a_wrong_key_is_refused_with_a_message(page: Page, seeded: Seeded) -> No
     page.goto(f"{seeded.url}/sign-in")
     page.get_by_label("API key", exact=True).fill("aq_test_wrong")
     page.locator("form", has=page.get_by_label("API key", exact=True)).get_by_role("button").click()
-    expect(page.get_by_role("alert")).to_contain_text("does not open anything here")
+    expect(page.get_by_role("alert")).to_contain_text("is not valid here")
 
 
 def test_a_job_shows_commands_to_copy(page: Page, seeded: Seeded) -> None:

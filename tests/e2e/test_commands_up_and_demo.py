@@ -154,7 +154,7 @@ def test_a_demo_empties_no_folder_but_its_own(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     refused = run("demo", "--data-dir", str(tmp_path))
     assert refused.returncode == 2
-    assert "has content that no demo made" in refused.stderr
+    assert "contains files that no demo made" in refused.stderr
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
@@ -166,7 +166,7 @@ def test_up_runs_until_it_is_stopped(folder: Path, tmp_path: Path) -> None:
         assert open_to_others(folder) == []
         second = run("up", "--data-dir", str(folder))
         assert second.returncode == 2
-        assert "is running on" in second.stderr
+        assert "is already running with" in second.stderr
         taken = run("up", "--data-dir", str(tmp_path), "--gateway-port", str(running.gateway))
         assert taken.returncode == 2
         assert f"--gateway-port {running.gateway + 1}" in taken.stderr

@@ -111,7 +111,7 @@ def test_parameters_that_cannot_be_used_are_refused(
     response = get(client, caller, f"/loads?{query}")
 
     assert response.status_code == 400
-    assert errors(response)[0].startswith(f"The parameter {query.partition('=')[0]} cannot be used")
+    assert errors(response)[0].startswith(f"The parameter {query.partition('=')[0]} is not valid")
 
 
 def test_a_load_is_shown_with_its_attempts_and_notifications(
@@ -282,7 +282,7 @@ def test_a_key_for_some_feeds_sees_and_loads_only_those(
 
     refused = call(client, bound)
     assert refused.status_code == 403
-    assert errors(refused)[0].startswith("The API key does not open the job warehouse.")
+    assert errors(refused)[0].startswith("The API key is not valid for the job warehouse.")
     assert call(
         client, bound, "/api/v1/index.cfm/webhook/warehouse-degrees", filename="degrees.csv"
     )

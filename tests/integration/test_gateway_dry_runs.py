@@ -34,7 +34,7 @@ def test_an_idempotency_key_names_one_request(client: TestClient, caller: Caller
     response = client.post(WEBHOOK, json=body, headers={"Idempotency-Key": "nightly"})
 
     assert response.status_code == 422
-    assert errors(response)[0].startswith("The Idempotency-Key was used")
+    assert errors(response)[0].startswith("The Idempotency-Key was already used")
 
 
 def test_idempotency_keys_of_different_callers_do_not_collide(

@@ -22,7 +22,7 @@ def test_an_unavailable_bucket_is_an_outage_and_loads_nothing(
 
     assert away.status_code == 503
     assert away.headers["retry-after"] == "30"
-    assert errors(away)[0].startswith("The bucket cannot be read or written just now")
+    assert errors(away)[0].startswith("The bucket cannot be read or written at the moment")
     assert away.headers[DAYS] == "365"
     assert back.status_code == 200
     assert len(installation.loads()) == 1
@@ -40,7 +40,7 @@ def test_an_unavailable_ledger_is_an_outage(
     response = call(client, caller)
 
     assert response.status_code == 503
-    assert errors(response)[0].startswith("The ledger cannot be read or written just now")
+    assert errors(response)[0].startswith("The ledger cannot be read or written at the moment")
 
 
 def test_an_unexpected_error_is_an_incident_whose_cause_is_only_in_the_log(

@@ -17,9 +17,9 @@ from tests.servers.gateway import WEBHOOK, Caller, call, errors
         (["warehouse.csv"], "The option Filename is not text."),
         ({"name": "warehouse.csv"}, "The option Filename is not text."),
         (None, "Missing required option: Filename"),
-        ("\ud800.csv", "The filename holds characters that cannot be printed."),
-        ("ware\0house.csv", "The filename holds characters that cannot be printed."),
-        ("../warehouse.csv", "The filename is a path that leads elsewhere."),
+        ("\ud800.csv", "The filename contains characters that cannot be printed."),
+        ("ware\0house.csv", "The filename contains characters that cannot be printed."),
+        ("../warehouse.csv", "The filename has an empty part, a part `.` or `..`, or a backslash."),
         ("x" * 2_000, "The filename is longer than 1,024 bytes with its folder."),
         ("warehouse", "The file warehouse was not found in qa/warehouse/."),
     ],
@@ -48,7 +48,7 @@ def test_other_methods_are_refused(client: TestClient, method: str) -> None:
     assert response.status_code == 405
     assert response.headers["allow"] == "POST, OPTIONS"
     if method != "HEAD":
-        assert errors(response) == ["The URL does not take this method. Use POST."]
+        assert errors(response) == ["The URL does not support this method. Use POST."]
 
 
 def test_options_lists_the_methods(client: TestClient) -> None:

@@ -56,5 +56,5 @@ def test_an_incomplete_head_times_out(parts: tuple[bytes, ...]) -> None:
 
     assert response.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
     assert response.endswith(
-        b'{"errors":["The request did not arrive within 0.2 seconds. Send it again."]}'
+        b'{"errors":["The request did not arrive completely within 0.2 seconds. Send it again."]}'
     )

@@ -73,7 +73,7 @@ def test_without_a_similar_name_none_is_suggested(client: TestClient, caller: Ca
     [message] = errors(call(client, caller, filename="gifts-2026.zip"))
 
     assert "warehouse.csv" not in message
-    assert message.endswith("Upload it first, then call again.")
+    assert message.endswith("Upload it first, then call the webhook again.")
 
 
 def test_the_same_call_twice_makes_two_loads(client: TestClient, caller: Caller) -> None:

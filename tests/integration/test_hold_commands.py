@@ -47,7 +47,7 @@ def held(ledger: Ledger) -> Load:
         HeldRows("beef", small_field_map("warehouse"), "warehouse", ("xid",), 4, "cafe", "e1"),
         Counts(5, 4, 1),
         Changes(1, 2, 30, 1, {"city": 2}),
-        ("30 rows removed, 90.9 % of 33 rows; more than 10 % wait for a person.",),
+        ("30 rows removed, 90.9 % of 33 rows; more than 10 % need approval.",),
         held_at=now,
         expires_at=now + timedelta(days=7),
     )
@@ -114,7 +114,7 @@ def test_a_load_that_read_nothing_cannot_be_repeated(ledger: Ledger) -> None:
     load = ledger.loads.accept(LoadRequest(new_job_id(), TARGET, "gone.csv", None, None), now)
     ledger.loads.begin_attempt(load.job_id, "run-1", now)
     ledger.loads.end_attempt(load.job_id, 1, AttemptResult.REFUSED, now)
-    assert "received no file" in alumniq("load", "repeat", load.job_id, code=2).stderr
+    assert "read no file" in alumniq("load", "repeat", load.job_id, code=2).stderr
 
 
 def test_terms_are_set_kind_by_kind_and_stay_until_they_are_reset(ledger: Ledger) -> None:

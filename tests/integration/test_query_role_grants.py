@@ -155,7 +155,7 @@ def test_a_login_that_may_not_make_roles_publishes_and_is_given_the_statements(
         warehouse = published_by(connection, name, postgres_url, tmp_path)
         with pytest.raises(NoReaderRole, match="permission denied to create role") as refused:
             warehouse.query("iqu", "qa", COUNT)
-        _, statements = refused.value.advice.split("run once: ")
+        _, statements = refused.value.advice.split("run this once: ")
         connection.execute(statements)
         assert warehouse.query("iqu", "qa", COUNT)[1] == [(1,)]
         for sql in STOLEN:

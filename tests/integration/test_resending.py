@@ -168,7 +168,7 @@ def test_while_it_is_being_sent_every_way_in_refuses_alike_and_nothing_is_audite
     command = by_command(installation, monkeypatch, own.id)
 
     assert (response.status_code, page.status_code, command.exit_code) == (409, 409, 2)
-    assert sentence.startswith(f"{own.id} is being sent just now.")
+    assert sentence.startswith(f"The notification {own.id} is being sent right now.")
     assert all(part in page.text for part in sentence.split(". "))
     assert " ".join(command.stderr.split()) == f"Error: {sentence}"
     assert ledger.notifications.get(own.id) == claimed

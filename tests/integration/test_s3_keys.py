@@ -141,7 +141,7 @@ def test_no_s3_key_is_shown_without_a_working_one(
     for asker, key_id in ((stranger, old), (production, old), (caller, "AKIANOBODY")):
         answer = client.post(PATH, json={"apiKey": asker.key, "accessKeyId": key_id})
         assert answer.status_code == 404
-        assert errors(answer)[0].startswith("The option AccessKeyId is not a live S3 key")
+        assert errors(answer)[0].startswith("The option AccessKeyId is not a valid S3 key")
     missing = client.post(PATH, json={"apiKey": caller.key})
     assert errors(missing) == ["Missing required option: AccessKeyId"]
 

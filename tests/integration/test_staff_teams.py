@@ -54,7 +54,12 @@ def ledger(settings: Settings) -> Iterator[Ledger]:
 
 def notify(ledger: Ledger, settings: Settings) -> list[Notification]:
     """Notify staff of an incident and return what is due."""
-    condition = Condition("bucket", Kind.BUCKET_UNAVAILABLE, "The store is away", "It is *away*.")
+    condition = Condition(
+        key="bucket",
+        kind=Kind.BUCKET_UNAVAILABLE,
+        title="The store is away",
+        detail="It is *away*.",
+    )
     ledger.incidents.open(condition, NOW)
     ids = [incident.id for incident in ledger.incidents.list_open()]
     ledger.incidents.notify(ids, NOW, lambda found: opened_notices(found, staff_of(settings)))

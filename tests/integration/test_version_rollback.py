@@ -144,7 +144,8 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(
 ) -> None:
     unknown = shell.alumniq(*COMMAND, "--to", "4")
     assert unknown.returncode == 2
-    assert "Version 4 of iqu/qa/warehouse is not kept. Kept: 8, 5, 3." in unknown.stderr
+    assert "Version 4 of iqu/qa/warehouse does not exist or is no longer stored." in unknown.stderr
+    assert "Stored versions: 8, 5, 3." in unknown.stderr
     again = shell.alumniq(*COMMAND, "--to", "8")
     assert again.returncode == 0
     assert "Version 8 of iqu/qa/warehouse is live already; nothing was changed." in again.stdout
@@ -160,7 +161,7 @@ def test_without_dagsters_records_nothing_is_moved(shell: Shell) -> None:
     failed = shell.alumniq(*COMMAND)
     assert failed.returncode == 2
     assert "Traceback" not in failed.stderr
-    assert "Dagster's records cannot be opened" in failed.stderr
+    assert "Dagster's storage cannot be opened" in failed.stderr
     assert "Nothing was changed" in failed.stderr
     assert shell.live() == 8
     assert shell.audit_entries() == []
@@ -172,7 +173,7 @@ def test_where_the_audit_log_cannot_be_written_nothing_is_moved(
     shell.execute("ALTER TABLE audit RENAME TO audit_away")
     failed = shell.alumniq(*COMMAND)
     assert failed.returncode == 2
-    assert "The ledger cannot be read or written just now" in failed.stderr
+    assert "The ledger cannot be read or written at the moment" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert shell.live() == 8
     assert moves(shell, monkeypatch) == []

@@ -163,13 +163,13 @@ def test_a_version_that_is_not_retained_cannot_be_made_live(
     warehouse: Warehouse, publish: Publish, number: int
 ) -> None:
     publish(1)
-    with pytest.raises(UnknownVersion, match="Kept: 1"):
+    with pytest.raises(UnknownVersion, match="Stored versions: 1"):
         warehouse.make_live(MEMBERS, number, NOW)
     assert seen(warehouse) == [(1, 11)]
 
 
 def test_a_target_without_versions_has_none_to_make_live(warehouse: Warehouse) -> None:
-    with pytest.raises(UnknownVersion, match="Kept: none"):
+    with pytest.raises(UnknownVersion, match="Stored versions: none"):
         warehouse.make_live(MEMBERS, 1, NOW)
 
 

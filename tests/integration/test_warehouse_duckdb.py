@@ -186,7 +186,7 @@ def test_a_connection_held_beyond_the_retained_versions_goes_on_with_the_live_on
     feed = folder / "iqu/qa/members"
     assert (feed / "000000001.duckdb").is_symlink()
     assert [version.number for version in warehouse.versions(MEMBERS)] == [6, 5]
-    with pytest.raises(Exception, match="not kept"):
+    with pytest.raises(Exception, match="no longer stored"):
         warehouse.make_live(MEMBERS, 1, NOW)
 
 

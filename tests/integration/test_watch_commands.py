@@ -101,15 +101,15 @@ def test_the_heartbeats_url_is_a_secret() -> None:
         (("set", *TARGET), "neither a cron expression nor a period"),
         (("set", *TARGET, "--cron", "0 3 * * *", "--every", "6h"), "or both"),
         (("set", *TARGET, "--cron", "61 3 * * *"), "unusable minute"),
-        (("set", *TARGET, "--every", "soon"), "'soon' is no length of time"),
-        (("set", *TARGET, *NIGHTLY, "--grace", "-2h"), "no length of time"),
+        (("set", *TARGET, "--every", "soon"), "'soon' is not a duration"),
+        (("set", *TARGET, *NIGHTLY, "--grace", "-2h"), "is not a duration"),
         (("set", *TARGET, *NIGHTLY, "--time-zone", "Mars"), "unknown time zone"),
         (("set", *TARGET, *NIGHTLY, "--day-off", "Xmas"), "days off"),
         (("set", "nope", "qa", "warehouse", *NIGHTLY), "no customer 'nope'"),
         (("set", "iqu", "qa", "warehous", *NIGHTLY), "no feed 'warehous'"),
         (("snooze", *TARGET, "--for", "1d"), "no watch on iqu/production/warehouse"),
         (("remove", *TARGET), "no watch on iqu/production/warehouse"),
-        (("suggest", *TARGET), "0 loads on 0 days"),
+        (("suggest", *TARGET), "So far there are 0 (loads: 0)"),
     ],
 )
 def test_what_cannot_be_done_is_said_and_not_done(arguments: tuple[str, ...], refused: str) -> None:
@@ -179,7 +179,7 @@ def test_a_proposal_can_be_applied_and_keeps_what_history_cannot_know(ledger: Le
 def test_incidents_are_listed_newest_first_those_that_are_over_on_request(ledger: Ledger) -> None:
     assert alumniq("watch", "incidents").stdout == "Nothing is amiss.\n"
     for number, kind in enumerate((Kind.BUCKET_UNAVAILABLE, Kind.QUEUE_STUCK)):
-        condition = Condition(kind, kind, f"Trouble {number}", "It is.")
+        condition = Condition(key=kind, kind=kind, title=f"Trouble {number}", detail="It is.")
         ledger.incidents.open(condition, NOW + timedelta(hours=number))
     (first, _) = ledger.incidents.list_open()
     ledger.incidents.close([first.id], Resolution.RECOVERED, NOW + timedelta(hours=5), lambda _: ())

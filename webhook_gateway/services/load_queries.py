@@ -23,7 +23,7 @@ from alumniq_pipelines.core.notifications.notification import (
     Notification,
 )
 from alumniq_pipelines.core.problems.api import JobNotOfKey, NoSuchLoad
-from alumniq_pipelines.core.problems.outage import Misconfigured
+from alumniq_pipelines.core.problems.outcome import Misconfigured
 from alumniq_pipelines.services.monitor import watch_statuses
 
 MAX_PAGE_SIZE = 200

@@ -12,11 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from alumniq_pipelines.adapters.bucket.download import CHUNK_BYTES, write_completely
 from alumniq_pipelines.core.loads.bucket import StoredFile, object_key_error, validate_bucket_name
-from alumniq_pipelines.core.problems.outage import (
-    BucketUnavailable,
-    FileChanged,
-    FileRefused,
-)
+from alumniq_pipelines.core.problems.outage import BucketUnavailable, FileChanged, FileRefused
 from alumniq_pipelines.core.problems.request import UnusableFilename
 
 if TYPE_CHECKING:

@@ -115,7 +115,12 @@ def _incident(row: RowMapping) -> Incident:
     return Incident(
         id=row["id"],
         condition=Condition(
-            row["key"], row["kind"], row["title"], row["detail"], row["advice"], target or None
+            key=row["key"],
+            kind=row["kind"],
+            title=row["title"],
+            detail=row["detail"],
+            advice=row["advice"],
+            target=target or None,
         ),
         opened_at=row["opened_at"],
         told_at=row["told_at"],

@@ -115,5 +115,5 @@ def _enqueue(
     now: datetime,
     key: str = "",
 ) -> None:
-    condition = Condition(key or name, Kind.KEY_EXPIRING, title, detail="")
+    condition = Condition(key=key or name, kind=Kind.KEY_EXPIRING, title=title, detail="")
     enqueue_announcement(connection, name, condition, notices, now)

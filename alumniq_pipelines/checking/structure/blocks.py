@@ -203,10 +203,10 @@ def _refuse_encoding(text: bytes, mark: Mark, *, partial: bool) -> None:
             return
         before = text[:offset].replace(b"\r", b"\n").rpartition(b"\n")[2]
         raise NotUtf8(
-            mark.byte + offset + 1,
-            mark.line + _line_of(text, offset),
-            len(before.decode()) + 1,
-            _likely_encoding(text[offset:]),
+            byte=mark.byte + offset + 1,
+            line=mark.line + _line_of(text, offset),
+            character=len(before.decode()) + 1,
+            likely=_likely_encoding(text[offset:]),
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""API keys: how they look, and how they are kept without being kept."""
+"""API keys: their format, their limits, and when they are replaced."""
 
 import hashlib
 import secrets
@@ -12,35 +12,35 @@ from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.problems.api import KeyReplacedAlready
 
 PREFIX_LENGTH = 12
-"""Characters of a key that may be shown in lists; they hold no secret worth having."""
+"""Characters of a key that may be shown: too few to be of use to an attacker."""
 
 OVERLAP = timedelta(days=14)
-"""How long a key goes on once it was rotated: time to change it everywhere."""
+"""How long a key remains valid once it was rotated: time to replace it everywhere."""
 
 MAX_LIVE_KEYS = 3
-"""Of one origin: a key, and two that were made from it or from one another.
+"""Valid keys of one origin: a key, and two that were made from it or from one another.
 
-Two, because a key is shown once and its answer can be lost. Without the origin each new key could
-be exchanged in its turn, and the number of live keys would double every time.
+Two, because a key is shown once and the response can be lost. If they were not counted by origin,
+each new key could be exchanged in turn, and the number of valid keys would double every time.
 """
 
 EXCHANGE_WINDOW = timedelta(minutes=10)
-"""How long a client that lost the answer may exchange the same key a second time."""
+"""How long a client that lost the response may exchange the same key a second time."""
 
 NOTICE_DAYS = (30, 14, 7, 1)
-"""Days before expiry on which whoever a key belongs to is told."""
+"""Days before expiry on which the owner of a key is notified."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyScope:
-    """What a key is bound to beyond its customer and environment; `email` is whom to warn."""
+    """What a key is limited to beyond its customer and environment; `email` is whom to notify."""
 
     feeds: tuple[str, ...] | None = None
     networks: tuple[str, ...] = ()
     email: str = ""
 
     def terms(self) -> dict[str, Any]:
-        """Lay it out as ApiKey has it."""
+        """Return the fields of ApiKey."""
         return {"feeds": self.feeds, "networks": self.networks, "email": self.email}
 
 
@@ -49,7 +49,7 @@ UNBOUND = KeyScope()
 
 @dataclass(frozen=True, slots=True)
 class KeyLimits:
-    """What a key is limited to, and with it whatever it leads to, such as a session.
+    """What a key, and anything derived from it such as a session, is limited to.
 
     `feeds` None are all feeds; empty `networks` are all addresses.
     """
@@ -78,11 +78,11 @@ UNLIMITED = KeyLimits()
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key as the ledger keeps it: never the key itself.
+    """A key as the ledger stores it: never the key itself.
 
-    `feeds` None opens every feed; `networks`, in CIDR form, empty lets it come from anywhere.
-    `email` is whom to tell before it expires. A key that was rotated names the one `replaced_by`,
-    the newest of its successors, and each of these the one that it `replaces`.
+    `feeds` None are all feeds; `networks`, in CIDR form, are all addresses if empty. `email` is who
+    is notified before it expires. A key that was rotated is `replaced_by` the newest of its
+    successors, and each of these `replaces` the one it was made from.
     """
 
     prefix: str
@@ -104,7 +104,7 @@ class ApiKey:
         return KeyLimits(self.feeds, self.networks)
 
     def is_live(self, now: datetime) -> bool:
-        """Whether the key opens anything at `now`."""
+        """Whether the key is valid at `now`."""
         return self.revoked_at is None and now < self.expires_at
 
     def days_remaining(self, now: datetime) -> int:
@@ -115,10 +115,10 @@ class ApiKey:
 def notice_due(
     key: ApiKey, successors: Sequence[ApiKey], noticed_days: int | None, now: datetime
 ) -> int | None:
-    """Answer for which of NOTICE_DAYS somebody is to be told now; `noticed_days` was told last.
+    """Return for which of NOTICE_DAYS a notice is due now; `noticed_days` was the last one sent.
 
-    A key that is live no more, or that was left for one of its `successors`, the keys that replace
-    it, needs nobody's attention.
+    None is due for a key that is no longer valid, or that is no longer used because one of its
+    `successors`, the keys that replace it, is.
     """
     if not key.is_live(now) or _is_superseded(key, successors):
         return None
@@ -127,7 +127,7 @@ def notice_due(
         days
         for days in NOTICE_DAYS
         if key.expires_at - timedelta(days=days) <= now
-        # On an earlier day nobody could have used the successor.
+        # On an earlier day the successor did not exist, so nobody could have used it.
         and (since is None or key.expires_at - timedelta(days=days) > since)
     ]
     due = min(days_left, default=None)
@@ -137,7 +137,7 @@ def notice_due(
 def _is_superseded(key: ApiKey, successors: Sequence[ApiKey]) -> bool:
     """Return whether a successor is in use and the key itself is not, since the newest was made.
 
-    A client that lost the answer of an exchange has no successor, and goes on with its key.
+    A client that lost the response to an exchange has no successor, and continues with its key.
     """
     if not any(known.last_used_at is not None for known in successors):
         return False
@@ -193,11 +193,11 @@ def _is_subnet(network: IPv4Network | IPv6Network, own: IPv4Network | IPv6Networ
 
 
 def new_api_key(environment: Environment) -> str:
-    """Make a key with 256 random bits; its head names the environment for the human eye."""
+    """Return a new key with 256 random bits; its prefix names the environment, for people."""
     head = "aq_live_" if environment is Environment.PRODUCTION else "aq_test_"
     return head + secrets.token_urlsafe(32)
 
 
 def digest(key: str) -> str:
-    """Hash a key for keeping and looking up: SHA-256 is enough for 256 random bits."""
+    """Hash a key for storage and lookup: SHA-256 is enough for 256 random bits."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

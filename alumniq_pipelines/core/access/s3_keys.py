@@ -1,4 +1,4 @@
-"""S3 keys: when they are made and when they end. New on the 10th, the old one off on the 20th."""
+"""S3 keys: when they are made and deactivated. New on the 10th, the old one off on the 20th."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ OVERLAP = timedelta(days=10)
 """The contract: a new pair on the 10th of these months, the old one works until the 20th."""
 
 WARNING = timedelta(days=3)
-"""How long before its end who still uses the old key is warned."""
+"""How long before its end users of the old key are warned."""
 
 
 @dataclass(frozen=True, slots=True)
 class S3Key:
-    """A key as the ledger keeps it; `sealed` is its secret, encrypted."""
+    """A key as the ledger stores it; `sealed` is its secret, encrypted."""
 
     access_key_id: str
     customer: str
@@ -28,13 +28,13 @@ class S3Key:
 
     @property
     def is_live(self) -> bool:
-        """Whether it still opens the bucket."""
+        """Whether it still gives access to the bucket."""
         return self.deactivated_at is None
 
 
 @dataclass(frozen=True, slots=True)
 class RotationPlan:
-    """What is to be done about one user's keys now."""
+    """What to do about one user's keys now."""
 
     make: bool
     warn: tuple[S3Key, ...] = ()
@@ -42,12 +42,12 @@ class RotationPlan:
 
 
 def user_name(customer: str, environment: Environment) -> str:
-    """Name the user of a customer's environment: its keys open that folder of the bucket only."""
+    """Return the user of a customer's environment, whose keys are for that folder of the bucket."""
     return f"{customer}.{environment}"
 
 
 def latest_rotation_day(now: datetime) -> datetime:
-    """Answer the newest day of rotation that has begun, in UTC."""
+    """Return the last rotation day that has begun, in UTC."""
     days = [
         datetime(year, month, DAY, tzinfo=UTC)
         for year in (now.year - 1, now.year)
@@ -57,10 +57,10 @@ def latest_rotation_day(now: datetime) -> datetime:
 
 
 def plan_rotation(keys: Sequence[S3Key], now: datetime) -> RotationPlan:
-    """Decide by a user's keys; what was due while nobody looked is due now.
+    """Return what to do about a user's keys; what was due during a downtime is due now.
 
-    An old key never ends before its successor has been there for as long as the overlap, and none
-    is made where two are live: IAM allows no third.
+    An old key is never deactivated before its successor is as old as the overlap. None is made
+    where two are live: IAM allows no third.
     """
     live = sorted((key for key in keys if key.is_live), key=lambda key: key.created_at)
     if not live:

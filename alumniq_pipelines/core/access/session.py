@@ -1,4 +1,4 @@
-"""A session of somebody at the pages: a customer who showed an API key, or one of the staff."""
+"""A session of the pages: of a customer who signed in with an API key, or of staff."""
 
 import hashlib
 import hmac
@@ -10,16 +10,16 @@ from alumniq_pipelines.core.access.api_keys import UNLIMITED, KeyLimits
 from alumniq_pipelines.core.loads.target import Environment
 
 LIFETIME = timedelta(hours=12)
-"""A working day; whoever stays longer signs in again."""
+"""A working day; after that, people sign in again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session as the ledger keeps it: never its token.
+    """A session as the ledger stores it: never its token.
 
     `staff` is the account's name, `key_prefix` the customer's key: always one of the two. Staff see
-    no customer until they look at one. `limits` are those of the key: a session may do nothing
-    that its key may not, and from nowhere else.
+    no customer until they choose one. `limits` are those of the key: a session may do nothing that
+    its key may not, and only from where its key may be used.
     """
 
     staff: str | None
@@ -31,7 +31,7 @@ class Session:
 
     @property
     def actor(self) -> str:
-        """Name who acts, for the audit trail."""
+        """The person who acts, for the audit trail."""
         return f"staff {self.staff}" if self.staff else f"key {self.key_prefix}"
 
 
@@ -45,17 +45,17 @@ class StaffAccount:
 
 
 def new_token() -> str:
-    """Make a session's token: 256 random bits, which nobody can forge or guess."""
+    """Return a new session token: 256 random bits, which nobody can guess."""
     return secrets.token_urlsafe(32)
 
 
 def token_digest(token: str) -> str:
-    """Hash a token for keeping and looking up."""
+    """Hash a token for storage and lookup."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def form_token(token: str) -> str:
-    """Derive what the forms of a session carry; it tells nothing about the session's token."""
+    """Derive the CSRF token of a session's forms; it reveals nothing about the session's token."""
     return hmac.new(token.encode("utf-8", "surrogatepass"), b"form", "sha256").hexdigest()
 
 

@@ -43,7 +43,7 @@ class Catalog:
 
     @classmethod
     def of(cls, *field_maps: FieldMap) -> Self:
-        """Gather field maps; raises FieldMapProblem where one is wrong or two do not fit."""
+        """Build the catalog; raises FieldMapProblem where one is wrong or two do not fit."""
         faults = [
             (field_map.name, fault)
             for field_map in field_maps
@@ -58,12 +58,12 @@ class Catalog:
     def in_force(
         cls, field_maps: Iterable[FieldMap], broken: Mapping[str, BrokenFieldMap] | None = None
     ) -> Self:
-        """Gather field maps that were checked before, beside the files that are broken."""
+        """Build the catalog from field maps that were checked before and files that are broken."""
         ordered = sorted(field_maps, key=lambda field_map: (field_map.alumniq.wave, field_map.name))
         return cls({field_map.name: field_map for field_map in ordered}, broken or {})
 
     def __iter__(self) -> Iterator[FieldMap]:
-        """Go through the field maps in order of wave and name."""
+        """Yield the field maps in order of wave and name."""
         return iter(self.feeds.values())
 
     @property
@@ -78,7 +78,7 @@ class Catalog:
         return self.feeds[name]
 
     def known(self, name: str) -> str:
-        """Return the name of a feed that there is, disabled or not; raises UnknownFeed."""
+        """Return the name of an existing feed, disabled or not; raises UnknownFeed."""
         if name not in self.feeds and name not in self.broken:
             raise UnknownFeed(name, tuple(self.feeds))
         return name
@@ -91,7 +91,7 @@ class Catalog:
         return self.feeds[feed]
 
     def feed_name_of_job(self, job: str) -> str:
-        """Name the feed of a job, a disabled one too; raises UnknownJob."""
+        """Return the feed of a job, even if it is disabled; raises UnknownJob."""
         for field_map in self:
             if field_map.alumniq.job == job:
                 return field_map.name
@@ -106,7 +106,7 @@ class Catalog:
 
 
 def faults_across(field_maps: Sequence[FieldMap]) -> Iterator[tuple[str, Fault]]:
-    """Find what does not fit between field maps, each with the feed that has to be mended."""
+    """Find what does not fit between field maps, each with the feed that has to be fixed."""
     by_name: dict[str, FieldMap] = {}
     by_job: dict[str, str] = {}
     for field_map in field_maps:
@@ -132,7 +132,7 @@ def reference_faults_across(
 ) -> Iterator[tuple[str, Fault]]:
     """Find foreign keys that do not fit what they refer to.
 
-    References to feeds in `unknowable` are left alone: nobody knows what these look like.
+    References to feeds in `unknowable` are skipped: the columns of these are not known.
     """
     by_name: dict[str, FieldMap] = {}
     for field_map in field_maps:
@@ -149,7 +149,7 @@ def reference_faults_across(
 def _reference_faults(
     key: ForeignKey, field_map: FieldMap, by_name: Mapping[str, FieldMap]
 ) -> Iterator[tuple[str, str]]:
-    """Hold a foreign key against the other feed that it names, if it names another."""
+    """Compare a foreign key with the other feed that it names, if it names another."""
     resource = key.reference.resource
     if resource in {"", field_map.name}:
         return

@@ -23,7 +23,7 @@ QUOTING = "[]`"
 IGNORED = str.maketrans("", "", f"_-.(){{}}{QUOTING}{BYTE_ORDER_MARK}")
 
 QUALIFIERS = ("preferred", "primary", "current", "pref", "main")
-"""What stands in front of a name and does not make it another one."""
+"""Prefixes that do not make a name another one."""
 
 LEFT_OUT = re.compile("(?:address|phone|number|name|code|date|year|order|text|gift)+")
 """What people leave out at the end of a name: `Email`, `mobile`, `first`."""
@@ -107,7 +107,7 @@ class _Form:
 
     @property
     def unqualified(self) -> "_Form":
-        """The form without what may stand in front of it."""
+        """The form without its prefix."""
         rest = _Form(self.words[1:])
         is_qualified = self.words[:1] and self.words[0] in QUALIFIERS
         return rest if is_qualified and len(rest.text) >= MIN_LETTERS else self

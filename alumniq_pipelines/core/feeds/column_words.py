@@ -59,9 +59,9 @@ WORDS = frozenset(singular(word) for word in COMMON.split())
 
 
 def words_of(name: str, vocabulary: Collection[str] = WORDS) -> tuple[str, ...]:
-    """Return the words of a name in small letters, abbreviations written out.
+    """Return the words of a name in lower case, abbreviations written out.
 
-    They are told apart by case and marks, and within a run of letters by the vocabulary.
+    They are separated by case and punctuation, and within a run of letters by the vocabulary.
     """
     runs = (run.casefold() for run in RUN.findall(E_MAIL.sub("Email", name)))
     words = (word for run in runs for word in (_split(run, vocabulary) or (run,)))

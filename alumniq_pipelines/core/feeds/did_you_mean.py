@@ -1,4 +1,4 @@
-"""Near misses: the known word that somebody probably meant."""
+"""Near misses: the known word that was probably meant."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches

@@ -1,7 +1,7 @@
 """Which field maps are in force where some files of the folder are broken; pure.
 
 A feed whose file cannot be used keeps its last good field map, and is disabled where it has none.
-No feed is ever disabled for the sake of another's file: of two files that claim one job the
+No feed is ever disabled because of another feed's file: of two files that claim one job the
 unchanged one wins, or the feed of the job's own name where none had the job before; and a reference
 that does not fit leaves its feed in force.
 """
@@ -43,7 +43,7 @@ class Fallback:
         return made
 
     def resolve_jobs(self) -> bool:
-        """Let no two feeds have one job; answer whether anything changed."""
+        """Give each job to one feed only; return whether anything changed."""
         changed = False
         for feed, fault in list(self._job_conflicts()):
             self._note(feed, fault)
@@ -51,7 +51,7 @@ class Fallback:
         return changed
 
     def resolve_references(self) -> bool:
-        """Take back what made references unfit; answer whether anything changed."""
+        """Undo what made references invalid; return whether anything changed."""
         changed = False
         field_maps = list(self.in_force.values())
         for feed, fault in [*self._reference_conflicts(field_maps), *self._find_cycles(field_maps)]:
@@ -60,7 +60,7 @@ class Fallback:
         return changed
 
     def _note(self, feed: str, fault: Fault) -> None:
-        """Record a fault of a file; a last good map in its place has none to correct."""
+        """Record a fault of a file, unless the last good map is in force in its place."""
         if self.in_force[feed] == self.files[feed]:
             self.faults[feed, fault] = None
 
@@ -81,7 +81,7 @@ class Fallback:
         return last_good is not None and last_good.alumniq.job == job
 
     def _job_conflicts(self) -> Iterator[tuple[str, Fault]]:
-        """Find the feeds that have to give a job up: all but the one that had it before.
+        """Find the feeds that must give up a job: all but the one that had it before.
 
         Where none is known to have had it, the feed with the job's own name has it.
         """
@@ -101,12 +101,12 @@ class Fallback:
                 yield feed, Fault(("alumniq", "job"), text)
 
     def _reference_conflicts(self, field_maps: Iterable[FieldMap]) -> Iterator[tuple[str, Fault]]:
-        """Find references that do not fit; what a disabled feed looks like, nobody knows."""
+        """Find references that do not fit; those to disabled feeds cannot be checked."""
         disabled = self.files.keys() - self.in_force.keys()
         yield from reference_faults_across(field_maps, unknowable=disabled)
 
     def _find_cycles(self, field_maps: Iterable[FieldMap]) -> Iterator[tuple[str, Fault]]:
-        """Find a circle of references: at fault is whoever changed, or all where nobody did."""
+        """Find a circle of references: the feeds that changed are at fault, or all if none did."""
         cycle = find_cycle(field_maps)
         changed = [feed for feed in cycle if not self._is_unchanged(feed)]
         for feed in dict.fromkeys(changed or cycle):

@@ -1,8 +1,8 @@
 """The field map: one feed described once, as a Frictionless Data Resource with a few keys of ours.
 
-Everything that checks, stores or shows a column is projected from here. Standard keys mean what the
-Frictionless specifications say; ours stand under `alumniq`: on the resource, a field, a foreign
-key. Only the shape is stated here; `field_map_rules` says what must hold between the parts.
+Everything that checks, stores or shows a column is derived from here. Standard keys mean what the
+Frictionless specifications say; ours are under `alumniq`: on the resource, a field, a foreign key.
+Only the structure is defined here; `validation` has the rules between the parts.
 """
 
 from collections.abc import Sequence
@@ -74,17 +74,17 @@ class FieldMapModel(BaseModel):
 class Constraints(FieldMapModel):
     """What values a column may hold (Table Schema, constraints)."""
 
-    required: StrictBool = Field(default=False, description="A blank is an error.")
-    unique: StrictBool = Field(default=False, description="No value stands twice in a file.")
+    required: StrictBool = Field(default=False, description="A blank value is an error.")
+    unique: StrictBool = Field(default=False, description="No value occurs twice in a file.")
     min_length: Count | None = Field(default=None, description="Fewest characters (string).")
     max_length: Count | None = Field(default=None, description="Most characters (string).")
     minimum: StrictInt | StrictFloat | StrictStr | None = Field(
         default=None,
-        description="Smallest value; a date or time in quotes, as it stands in the file.",
+        description="Smallest value; a date or time in quotes, as written in the file.",
     )
     maximum: StrictInt | StrictFloat | StrictStr | None = Field(
         default=None,
-        description="Largest value; a date or time in quotes, as it stands in the file.",
+        description="Largest value; a date or time in quotes, as written in the file.",
     )
     pattern: str | None = Field(
         default=None, description="Expression for the whole value (string); see README, Patterns."
@@ -99,7 +99,7 @@ class ColumnRules(FieldMapModel):
 
     severity: Severity = Field(
         default="error",
-        description="What a broken rule does: error rejects the row; warning and note tell of it.",
+        description="What a broken rule does: error rejects the row; warning and note report it.",
     )
     default: StrictStr | StrictInt | StrictFloat | StrictBool | None = Field(
         default=None, description="Published in place of a blank."
@@ -117,7 +117,7 @@ class Column(FieldMapModel):
     description: str = Field(default="", description="What the column holds, for its sender.")
     example: Scalar | None = Field(
         default=None,
-        description="A value as it stands in the file; texts, dates and times in quotes.",
+        description="A value as written in the file; texts, dates and times in quotes.",
     )
     type: TypeName = Field(default=ColumnType.STRING, description="Type of the published column.")
     format: str = Field(
@@ -149,7 +149,9 @@ class Reference(FieldMapModel):
 class ForeignKeyRules(FieldMapModel):
     """What we know of a foreign key beyond Table Schema."""
 
-    severity: Severity = Field(default="warning", description="What a value without partner does.")
+    severity: Severity = Field(
+        default="warning", description="What a value without a referenced row does."
+    )
     where: Pairs = Field(
         default=(), description="Columns there that must hold a fixed value, such as list: school."
     )
@@ -205,7 +207,7 @@ class Dialect(FieldMapModel):
 
 
 class Threshold(FieldMapModel):
-    """How much change a load may bring before it is held for a person."""
+    """How much a load may change before it is held for approval."""
 
     percent: Percent | None = Field(default=None, description="Of the live version's rows.")
     rows: Count | None = Field(default=None, description="Rows.")
@@ -241,7 +243,7 @@ class FeedRules(FieldMapModel):
     )
     thresholds: Thresholds = Field(default=Thresholds(), description="When a load is held.")
     owners: tuple[str, ...] = Field(
-        default=(), description="Who answers for the feed: team:name or an e-mail address."
+        default=(), description="Who is responsible for the feed: team:name or an e-mail address."
     )
 
 

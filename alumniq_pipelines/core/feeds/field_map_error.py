@@ -1,4 +1,4 @@
-"""A fault of a field map: where in the document it is, what it is and how to mend it."""
+"""A fault of a field map: where in the document it is, what it is and how to fix it."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ class Fault:
     message: str
 
     def where(self, document: object) -> str:
-        """Say in which field and under which keys of `document` the fault is; empty at its top."""
+        """Return the field and keys of `document` that the fault is under; empty at its top."""
         keys = list(self.path)
         while keys and isinstance(keys[-1], int):
             keys.pop()
@@ -29,12 +29,12 @@ class Fault:
 
 
 def last_key(path: Path) -> str:
-    """Answer the last key on a path, which may lead on into a list."""
+    """Return the last key on a path, which may lead on into a list."""
     return next((step for step in reversed(path) if isinstance(step, str)), "document")
 
 
 def _field(document: object, index: int) -> str:
-    """Name a column by its name, or by its position where it has none."""
+    """Return a column's name, or its position where it has none."""
     match document:
         case {"schema": {"fields": fields}} if isinstance(fields[index], dict):
             name = fields[index].get("name")

@@ -21,11 +21,14 @@ def reference_faults(
         ours, theirs = field_map.column(name), referred.column(referred_name)
         if ours and theirs and not _are_comparable(ours, theirs):
             types = f"`{name}` is of type {ours.type}, `{referred_name}` there of {theirs.type}"
-            yield "fields", f"`fields`: {types}; these cannot be compared, make them the same"
+            yield "fields", f"`fields`: {types}; these cannot be compared; make them the same"
     for name, value in key.alumniq.where:
         column = referred.column(name)
         if column and parse_value(value, column) is None:
-            yield "fields", f"`alumniq.where` asks of `{name}` what is no {column.type}"
+            yield (
+                "fields",
+                f"`alumniq.where` gives `{name}` a value that is not of type {column.type}",
+            )
 
 
 def _are_comparable(ours: Column, theirs: Column) -> bool:

@@ -1,7 +1,7 @@
 """Patterns that mean the same to every engine: what Python's `re` and RE2 agree on.
 
-A pattern always stands for the whole value. Text is judged by DuckDB (RE2) and by pandas (`re`),
-and one field map must give one verdict, so what they read differently is refused here.
+A pattern always matches the whole value. Text is checked by DuckDB (RE2) and by pandas (`re`), and
+a field map must give one result, so what the two read differently is refused here.
 """
 
 import re
@@ -32,7 +32,7 @@ _MAX_REPEATS = 1_000
 
 
 def portability_error(pattern: str) -> str | None:
-    """Say why a pattern cannot be used, as a clause that follows the pattern; None if it can."""
+    """Return why a pattern cannot be used, as a clause that follows the pattern; None if it can."""
     after_quantifier = False
     for match in _TOKEN.finditer(pattern):
         kind, text = match.lastgroup or "", match.group()
@@ -48,7 +48,7 @@ def portability_error(pattern: str) -> str | None:
 
 
 def _reason(kind: str, text: str) -> str | None:
-    """Judge one token."""
+    """Return why a token cannot be used; None if it can."""
     reason: str | None = None
     match kind:
         case "escape":
@@ -58,7 +58,7 @@ def _reason(kind: str, text: str) -> str | None:
         case "foreign_group":
             reason = "uses look-around, flags or named groups; only (...) and (?:...) are known"
         case "anchor":
-            reason = f"uses `{text}`; leave it out, a pattern stands for the whole value anyway"
+            reason = f"uses `{text}`; leave it out, a pattern matches the whole value anyway"
         case "stray":
             reason = f"has a stray `{text}`; write \\{text} for the character itself"
     return reason

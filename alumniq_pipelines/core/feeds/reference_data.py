@@ -1,8 +1,8 @@
 """Public sets and forms that a text can belong to, by the libraries that know them.
 
-Codes are taken as ISO writes them; an address or a number must be right in its form, whether or
-not anybody answers there. What each set takes is told in `schemas/README.md`. A library is
-imported when it is first needed: most texts are of a form that surely belongs.
+Codes must be as ISO writes them; an address or a number must have a valid form, whether or not it
+is in use. `schemas/README.md` says what each set accepts. A library is imported when it is first
+needed: most texts have a form that is certainly valid.
 """
 
 import re
@@ -17,7 +17,7 @@ from alumniq_pipelines.core.feeds.field_map import ReferenceSet
 _LABEL = "[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*"
 _HOST = rf"(?:{_LABEL}\.)+[A-Za-z]{{2,}}"
 _DOTS = r".\u3002\uff0e\uff61"
-"""What parts the labels of a host in one script or another."""
+"""Separators of the labels of a host, in all scripts."""
 
 _PHONES = (
     "1[2-9][0-9]{9}",
@@ -42,7 +42,7 @@ _MAILBOX = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 
 @dataclass(frozen=True, slots=True)
 class CertainMatch:
-    """Texts that surely belong to a set: so short, and of this pattern, to Python and to RE2."""
+    """Texts that certainly belong to a set: so short, and of this pattern, to Python and to RE2."""
 
     pattern: str
     max_length: int
@@ -50,7 +50,7 @@ class CertainMatch:
 
 @dataclass(frozen=True, slots=True)
 class _ReferenceSet:
-    """A set that has no list: what surely belongs, what may, and who decides between the two."""
+    """A set without a list: what certainly belongs, what may, and what decides between the two."""
 
     certain_match: CertainMatch
     possible: re.Pattern[str]
@@ -70,7 +70,7 @@ def is_member(text: str, reference: ReferenceSet) -> bool:
 
 
 def certain_match(reference: ReferenceSet) -> CertainMatch:
-    """Answer which texts surely belong to a set; of codes these are all."""
+    """Return which texts certainly belong to a set; of codes these are all."""
     reference_set = _FORMS.get(reference)
     return _listed(reference) if reference_set is None else reference_set.certain_match
 
@@ -93,7 +93,7 @@ def _codes(reference: ReferenceSet) -> frozenset[str]:
 
 
 def _is_email(text: str) -> bool:
-    """Judge the form alone: names such as example.test or example.invalid are right in it."""
+    """Check the form alone: names such as example.test or example.invalid are valid."""
     import email_validator
 
     email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
@@ -105,9 +105,9 @@ def _is_email(text: str) -> bool:
 
 
 def _is_phone(text: str) -> bool:
-    """See that the country exists and has numbers of this length, written as E.164 does.
+    """Check that the country exists and has numbers of this length, written as in E.164.
 
-    Whether the number is given out is not asked: that changes faster than any library.
+    Whether the number is assigned is not checked: that changes faster than any library.
     """
     import phonenumbers
 

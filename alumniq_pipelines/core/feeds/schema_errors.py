@@ -1,4 +1,4 @@
-"""Faults of shape: what pydantic finds in a document, in the words of the field-map language."""
+"""Structural errors: what pydantic finds in a document, in the words of the field-map language."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast, get_args
@@ -14,7 +14,7 @@ Detail = Mapping[str, Any]
 """One error of pydantic: type, loc, input, perhaps ctx."""
 
 EXPECTED_VALUES = {
-    "string_type": "a text; write it in quotes",
+    "string_type": "text; write it in quotes",
     "bool_type": "true or false, without quotes",
     "int_type": "a whole number, without quotes",
     "float_type": "a number, without quotes",
@@ -27,17 +27,17 @@ EXPECTED_VALUES = {
     "string_too_long": "at most {max_length} characters long",
     "too_short": "a list that is not empty",
     "string_pattern_mismatch": (
-        "in small letters, digits and hyphens, beginning with a letter, such as warehouse-degrees"
+        "in lower-case letters, digits and hyphens after a first letter, such as warehouse-degrees"
     ),
 }
 """What a value must be, by pydantic's type of error."""
 
 
 def parse_field_map(document: dict[str, Any]) -> tuple[FieldMap | None, list[Fault]]:
-    """Make a field map of a document; else answer None with everything that is wrong.
+    """Build a field map from a document, or return None with everything that is wrong.
 
-    What pydantic refuses is left out in a second reading, so that the rules between the parts are
-    checked too; they are told only for fields that were sound at the first.
+    A second pass leaves out what pydantic refused, so that the rules between the parts are checked
+    too. Their faults are reported only for fields that were valid in the first pass.
     """
     try:
         return FieldMap.model_validate(document), []
@@ -55,7 +55,7 @@ def parse_field_map(document: dict[str, Any]) -> tuple[FieldMap | None, list[Fau
 
 
 def _faults(error: ValidationError, document: object) -> Iterator[Fault]:
-    """Put each error into words, once per place: a union tells one error per member."""
+    """Return a fault for each error, once per path: a union raises one error per member."""
     reported: set[Path] = set()
     for detail in cast("list[Detail]", error.errors(include_url=False)):
         path = _existing_path(detail["loc"], document, missing=detail["type"] == "missing")
@@ -66,7 +66,7 @@ def _faults(error: ValidationError, document: object) -> Iterator[Fault]:
 
 
 def _existing_path(loc: Path, document: object, *, missing: bool) -> Path:
-    """Cut a location down to what stands in the document, and the missing key where one is."""
+    """Cut a location down to what is in the document, plus the missing key if there is one."""
     path: list[str | int] = []
     value = document
     for step in loc:
@@ -100,7 +100,7 @@ def _message(detail: Detail, path: Path) -> str:
 
 
 def _wanted(detail: Detail) -> str:
-    """Say what a value must be, as a clause that follows its key."""
+    """Return what a value must be, as a clause that follows its key."""
     if detail["loc"][-1] in {"str", "int", "float", "bool"}:  # the members of a union
         return "must be a single text, number, true or false"
     context = detail.get("ctx", {})
@@ -136,7 +136,7 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _without(value: Any, paths: list[Path]) -> Any:
-    """Copy a document without the values at `paths`; a field that loses its name goes whole."""
+    """Copy a document without the values at `paths`; a field that loses its name is left out."""
     here = {path[0] for path in paths if len(path) == 1}
     if isinstance(value, dict):
         return {

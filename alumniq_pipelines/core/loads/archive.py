@@ -1,4 +1,4 @@
-"""The archive as the rest of the system sees it: files kept for as long as they may be needed."""
+"""The archive as the rest of the system sees it: files, stored while they may be needed."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from alumniq_pipelines.core.loads.load import JobId
 
 RECEIVED = "received/"
 HELD = "held/"
-"""How names begin: of files as customers sent them, and of rows that wait for a person."""
+"""Prefixes of names: files as customers sent them, and rows that are held for approval."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a load read: the file's SHA-256, by which it is archived, and its ETag of then."""
+    """What a load read: the file's SHA-256, by which it is archived, and its ETag at that time."""
 
     sha256: str
     etag: str | None
@@ -33,31 +33,31 @@ class Archive(Protocol):
     """Files by name, never changed once put. Raises ArchiveUnavailable."""
 
     def put(self, name: str, file: Path, *, durably: bool = False) -> None:
-        """Keep a file, whole or not at all; nobody may write to it any more.
+        """Store a file, completely or not at all; it must not be written to any more.
 
-        A name that is kept already is kept anew from now on. `durably` is worth its time where no
-        one could make the file again.
+        The retention of a name that is stored already starts anew. `durably` costs time, and is
+        for files that could not be made again.
         """
         ...
 
     def get(self, name: str, destination: Path) -> bool:
-        """Copy a kept file to a local one; False where it is kept no longer."""
+        """Copy a stored file to a local one; False if it is no longer stored."""
         ...
 
     def remove(self, name: str) -> None:
-        """Keep a file no longer; harmless to repeat."""
+        """Delete a file; harmless to repeat."""
         ...
 
     def list_files(self, prefix: str) -> Iterable[ArchivedFile]:
-        """List kept files whose names begin so."""
+        """List the stored files whose names start with `prefix`."""
         ...
 
 
 def received_name(sha256: str) -> str:
-    """Name a received file: the same content is kept once, whoever sent it how often."""
+    """Return the name of a received file: the same content is stored once."""
     return f"{RECEIVED}{sha256}"
 
 
 def held_name(job_id: JobId) -> str:
-    """Name the rows of a held load."""
+    """Return the name of a held load's rows."""
     return f"{HELD}{job_id}.duckdb"

@@ -1,4 +1,4 @@
-"""A bucket as the rest of the system sees it, and where in it a delivered file lies."""
+"""A bucket as the rest of the system sees it, and where in it delivered files are."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -28,8 +28,8 @@ class StoredFile:
 class Bucket(Protocol):
     """One customer's bucket. Raises BucketUnavailable when the store is away.
 
-    A key with a flaw (see `object_key_error`) is no object's: it reads as None and cannot be put.
-    Faults of the local file at the other end are raised as they are, as OSError.
+    A key that is not valid (see `object_key_error`) reads as None and cannot be put. Errors of the
+    local file are raised as they are, as OSError.
     """
 
     def head(self, key: str) -> StoredFile | None:
@@ -37,7 +37,7 @@ class Bucket(Protocol):
         ...
 
     def fetch(self, key: str, destination: Path, etag: str | None = None) -> StoredFile | None:
-        """Copy an object to a local file, all of one ETag, and say which; None where there is none.
+        """Copy an object to a local file, all of one ETag, and return it; None if there is none.
 
         Raises FileChanged when `etag` is given and is no longer the object's, or when the object
         was replaced during the copy; nothing is left at `destination` then.
@@ -61,21 +61,21 @@ class Buckets(Protocol):
         ...
 
     def create(self, name: str) -> Bucket:
-        """Make the bucket unless it exists."""
+        """Create the bucket unless it exists."""
         ...
 
     def ping(self) -> None:
-        """Ask the store for a sign of life; raises BucketUnavailable."""
+        """Check that the store responds; raises BucketUnavailable."""
         ...
 
 
 def folder_of(environment: Environment) -> str:
-    """Name the folder that the files of an environment are delivered to, with its slash."""
+    """Return the folder that files of an environment are delivered to, with its slash."""
     return f"{environment}/warehouse/"
 
 
 def object_key(environment: Environment, filename: str) -> str:
-    """Turn the contract's `filename` into a key below the environment's folder and nothing else.
+    """Return the key of the contract's `filename`, which is always below the environment's folder.
 
     Raises UnusableFilename.
     """
@@ -87,18 +87,18 @@ def object_key(environment: Environment, filename: str) -> str:
 
 
 def object_key_error(key: str) -> str | None:
-    """Say why a key cannot be an object's, as a clause that follows 'The filename'."""
+    """Return why a key is not valid, as a clause that follows 'The filename'."""
     if "\\" in key or any(part in {"", ".", ".."} for part in key.split("/")):
-        return "is a path that leads elsewhere"
+        return "has an empty part, a part `.` or `..`, or a backslash"
     if not key.isprintable():
-        return "holds characters that cannot be printed"
+        return "contains characters that cannot be printed"
     if len(key.encode()) > MAX_KEY_BYTES:
         return f"is longer than {MAX_KEY_BYTES:,} bytes with its folder"
     return None
 
 
 def validate_bucket_name(name: str) -> str:
-    """Answer the name if it can be a bucket's; raises UnusableBucket."""
+    """Return the name if it is a valid bucket name; raises UnusableBucket."""
     if not BUCKET_PATTERN.fullmatch(name):
         raise UnusableBucket(name)
     return name

@@ -1,4 +1,4 @@
-"""What judging a file gave: counts that add up, rejections, and their causes."""
+"""The result of checking a file: counts that add up, rejections, and their causes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from alumniq_pipelines.core.feeds.field_map import Severity
 
 MAX_REJECTIONS = 1_000
-"""Rejections kept with all their particulars; totals beyond it stay exact in `causes`."""
+"""Rejections stored in full; totals beyond them stay exact in `causes`."""
 
 
 FILE_NOTE_CODE = "file"
-"""The code of what is told of a file as a whole, which no rule of a row is about."""
+"""The code of notes about a file as a whole, which are not about a rule for rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Counts:
     rows_rejected: int
 
     def __post_init__(self) -> None:
-        """Refuse counts that do not add up: a row would be lost without a word."""
+        """Refuse counts that do not add up: a row would be lost silently."""
         if self.rows_read != self.rows_accepted + self.rows_rejected:
             message = (
                 f"{self.rows_read} rows read are not {self.rows_accepted} accepted "
@@ -37,7 +37,7 @@ class Rejection:
 
     `row` counts data rows from 1 and is None for faults of the whole file; `line` is the physical
     line of the file on which the row starts (the header is line 1). `column` is None for faults of
-    the whole row. No field holds cell values.
+    the whole row. No field contains cell values.
     """
 
     row: int | None
@@ -52,8 +52,8 @@ class Rejection:
 class Cause:
     """All broken rules of one kind in one column, with the true total.
 
-    Those of severity `error` reject their rows; warnings and notes only tell of them. What is told
-    of the file as a whole has no rows: a `count` and a `first_line` of 0.
+    Those of severity `error` reject their rows; warnings and notes only report them. A note about
+    the file as a whole has no rows: a `count` and a `first_line` of 0.
     """
 
     code: str
@@ -65,7 +65,7 @@ class Cause:
     advice: str = ""
 
     def __str__(self) -> str:
-        """Read as a customer would want it told."""
+        """Return the message with its rows and first line, as customers read it."""
         if not self.count:
             return self.message
         where = f"line {self.first_line}" if self.count == 1 else f"first on line {self.first_line}"
@@ -75,12 +75,12 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The judgement of one file.
+    """The result of checking one file.
 
     `rejections` are the first in file order, at most MAX_REJECTIONS; `causes` cover all, most
     frequent first. `remarks` are causes that reject nothing: warnings before notes, most frequent
-    first. `notes` are worth telling of the file as a whole; those of them that say which references
-    were not judged are `unchecked`. `hints` say what probably lies behind faults.
+    first. `notes` are about the file as a whole; those of them that name references that were not
+    checked are `unchecked`. `hints` suggest what probably caused the faults.
     """
 
     counts: Counts
@@ -98,19 +98,26 @@ class CheckResult:
 
 
 def format_errors(causes: Sequence[Cause], limit: int = 20) -> tuple[str, ...]:
-    """Put causes into the lines of the callback's `errors`, capped, the rest as a true total."""
+    """Return the lines of the callback's `errors`, capped, the rest as a true total."""
     return _capped_lines([str(cause) for cause in causes], causes, limit, "error")
 
 
-def format_remarks(remarks: Sequence[Cause], limit: int = 20) -> tuple[str, ...]:
-    """Put remarks into lines with their advice, capped, the rest as a true total."""
+def format_warnings(remarks: Sequence[Cause], limit: int = 20) -> tuple[str, ...]:
+    """Return a line with its advice for each warning and note, capped, the rest as a true total."""
     lines = [f"{str(remark).removesuffix('.')}. {remark.advice}".strip() for remark in remarks]
-    return _capped_lines(lines, remarks, limit, "remark")
+    return _capped_lines(lines, remarks, limit, "warning or note")
 
 
 def file_note(note: str) -> Cause:
-    """Make a note of what is told of a file as a whole."""
-    return Cause(FILE_NOTE_CODE, None, note, 0, 0, "note")
+    """Return a note about a file as a whole."""
+    return Cause(
+        code=FILE_NOTE_CODE,
+        column=None,
+        message=note,
+        count=0,
+        first_line=0,
+        severity="note",
+    )
 
 
 def _capped_lines(

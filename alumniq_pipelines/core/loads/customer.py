@@ -1,4 +1,4 @@
-"""A customer, and its subscriptions: which feed it sends where, and on what terms."""
+"""A customer, and its subscriptions: which feeds it sends to which environment, on what terms."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from alumniq_pipelines.core.loads.target import CUSTOMER_PATTERN, Target
 from alumniq_pipelines.core.problems.command import UnusableBucket, UnusableCustomer
 
 BUCKET_PATTERN = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-"""S3's rule for names, which also keeps a folder bucket inside its parent folder."""
+"""S3's rule for names, which also prevents a folder bucket from leaving its parent folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Customer:
     bucket: str
 
     def __post_init__(self) -> None:
-        """Refuse names that could not be a path or a partition key."""
+        """Refuse names that cannot be a path or a partition key."""
         if not CUSTOMER_PATTERN.fullmatch(self.id):
             raise UnusableCustomer(self.id)
         if not BUCKET_PATTERN.fullmatch(self.bucket):
@@ -30,7 +30,7 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A feed a customer sends in an environment, and what it has in place of the field map's terms.
+    """A feed that a customer sends, and the terms that replace those of its field map.
 
     `max_rejected` None, and kinds of change (`added`, `changed`, `removed`) that `thresholds` lack,
     mean the field map's own.

@@ -1,4 +1,4 @@
-"""What a load would change in the live version, and how much of that needs a person's consent."""
+"""What a load would change in the live version, and how much change needs approval."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -7,15 +7,15 @@ from typing import Any
 from alumniq_pipelines.core.feeds.field_map import Threshold, Thresholds
 
 KINDS = ("added", "changed", "removed")
-"""The kinds of change that a threshold may stand for, as they are told."""
+"""The kinds of change that a threshold may be for, as they are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmptiedColumn:
-    """A column that has values in the live version, and would have none in the next one.
+    """A column that has values in the live version and would have none in the next one.
 
     `rows_filled` are the rows of the live version that have a value; one that `is_absent` is not
-    in the file at all. A column's default is no value.
+    in the file at all. A column's default does not count as a value.
     """
 
     name: str
@@ -25,12 +25,12 @@ class EmptiedColumn:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """The accepted rows of a load beside the live version's, row by row of the primary key.
+    """The accepted rows of a load compared with the live version's, by primary key.
 
-    Of a feed without a key, rows are alike or not: none is changed. `columns` counts the changed
+    In a feed without a key, rows are equal or not: none is changed. `columns` counts the changed
     rows in which a column differs, most frequent first, and leaves out the others. Columns that
-    only one of the two versions has change no row; they are named. `emptied` are the columns whose
-    values would all be lost.
+    only one of the two versions has change no row; they are listed by name. `emptied` are the
+    columns whose values would all be lost.
     """
 
     added: int
@@ -49,17 +49,17 @@ class Changes:
 
     @property
     def is_empty(self) -> bool:
-        """Whether both are alike."""
+        """Whether both versions are equal."""
         rows = self.added or self.changed or self.removed
         return not (rows or self.new_columns or self.gone_columns)
 
     def __str__(self) -> str:
-        """Read as `1,200 added, 30 changed, 4 removed, 48,766 unchanged`."""
+        """Return `1,200 added, 30 changed, 4 removed, 48,766 unchanged`."""
         kinds = (*KINDS, "unchanged")
         return ", ".join(f"{getattr(self, kind):,} {kind}" for kind in kinds)
 
     def to_json(self) -> dict[str, Any]:
-        """Lay out for storing and for machines."""
+        """Serialize for the ledger and for JSON output."""
         return {
             **{kind: getattr(self, kind) for kind in (*KINDS, "unchanged")},
             "columns": dict(self.columns),
@@ -82,7 +82,7 @@ class Changes:
 
 
 def find_hold_reasons(changes: Changes | None, thresholds: Thresholds) -> tuple[str, ...]:
-    """Return why a load must wait for a person, a sentence each.
+    """Return why a load must be approved, one sentence for each reason.
 
     Columns that would lose all their values come first, whatever the thresholds are. A first load
     has no reasons, nor has one that changes nothing.
@@ -100,7 +100,7 @@ def find_hold_reasons(changes: Changes | None, thresholds: Thresholds) -> tuple[
 
 
 def would_be_held_note(reason: str) -> str:
-    """Return what a dry run says of a reason."""
+    """Return what a dry run reports for a reason."""
     return f"A load of this file would be held for approval. {reason}"
 
 
@@ -117,17 +117,17 @@ def _share(rows: int, before: int) -> str:
 
 
 def override_thresholds(thresholds: Thresholds, own: Mapping[str, Threshold]) -> Thresholds:
-    """Put a subscription's own thresholds, by kind, in place of the field map's."""
+    """Replace the field map's thresholds, by kind, with a subscription's own."""
     return thresholds.model_copy(update=dict(own))
 
 
 def _excesses(kind: str, rows: int, before: int, limit: Threshold) -> Iterator[str]:
     if limit.rows is not None and rows > limit.rows:
-        yield f"{_rows(rows)} {kind}; more than {limit.rows:,} wait for a person."
+        yield f"{_rows(rows)} {kind}; more than {limit.rows:,} need approval."
     if limit.percent is None or rows * 100 <= limit.percent * before:
         return
     share = f"{_percent(rows, before)} of {_rows(before)}" if before else "of none"
-    yield f"{_rows(rows)} {kind}, {share}; more than {limit.percent:g} % wait for a person."
+    yield f"{_rows(rows)} {kind}, {share}; more than {limit.percent:g} % need approval."
 
 
 def _rows(count: int) -> str:
@@ -139,7 +139,7 @@ def _percent(rows: int, before: int) -> str:
 
 
 def format_changes(changes: Changes, max_columns: int = 10) -> Sequence[str]:
-    """Put changes into lines for people: the rows, then the columns that changed most."""
+    """Return changes as lines for people: the rows, then the columns that changed most."""
     lines = [str(changes)]
     shown = list(changes.columns.items())[:max_columns]
     if shown:

@@ -1,4 +1,4 @@
-"""A hold: a load whose changes are too many to be published without a person's consent."""
+"""A hold: a load whose changes are too large to be published without approval."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from alumniq_pipelines.core.shell import alumniq_command
 
 
 class Decision(StrEnum):
-    """What became of a hold: a person's word, or time's."""
+    """How a hold ended: by a person's decision, or by the course of time."""
 
     APPROVED = "approved"
     DISCARDED = "discarded"
@@ -27,9 +27,9 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HeldRows:
-    """Accepted rows as they were kept: what to publish, by the field map of that day.
+    """Accepted rows as they were stored: what to publish, and the field map of that day.
 
-    `digest` is the SHA-256 of the kept file, `sha256` that of the delivered one.
+    `digest` is the SHA-256 of the stored file, `sha256` that of the delivered one.
     """
 
     digest: str
@@ -43,7 +43,7 @@ class HeldRows:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A hold as the ledger keeps it; `decision` and what is of it stay None until then."""
+    """A hold as the ledger stores it; all fields from `decision` on are None until it ends."""
 
     job_id: JobId
     held: HeldRows
@@ -64,14 +64,14 @@ Ending = Literal[Decision.DISCARDED, Decision.EXPIRED, Decision.SUPERSEDED]
 
 
 def decision_due(hold: Hold, *, is_superseded: bool, now: datetime) -> Ending | None:
-    """Decide on a hold that nobody decided on; None as long as it may wait."""
+    """Return the decision on a hold that nobody has decided on; None while it may still wait."""
     if is_superseded:
         return Decision.SUPERSEDED
     return Decision.EXPIRED if hold.expires_at <= now else None
 
 
 def why_not_published(ending: Ending, hold: Hold, live: LiveData, reason: str = "") -> Problem:
-    """Return the problem that tells the customer why a held load ends unpublished."""
+    """Return why a held load ended without being published, for its customer."""
     match ending:
         case Decision.DISCARDED:
             return HoldDiscarded(hold.reasons, reason, live)
@@ -83,7 +83,7 @@ def why_not_published(ending: Ending, hold: Hold, live: LiveData, reason: str = 
 
 
 def commands(job_id: JobId) -> Sequence[str]:
-    """Write the two commands that decide on a hold."""
+    """Return the two commands that decide on a hold."""
     return [
         f'{alumniq_command("load", verb, job_id)} --reason "..."' for verb in ("approve", "discard")
     ]

@@ -1,4 +1,4 @@
-"""A load: one accepted request, the states it may be in and the moves between them."""
+"""A load: one accepted request, its states and the transitions between them."""
 
 import secrets
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from alumniq_pipelines.core.loads.target import Target
 JobId = NewType("JobId", str)
 
 MAX_ATTEMPTS = 5
-"""Tries at one load before staff are told (contract: five attempts in all)."""
+"""Attempts at one load before staff are notified (contract: five attempts in all)."""
 
 
 class LoadState(StrEnum):
-    """Where a load is; HELD waits for a person, the last two are final."""
+    """The state of a load; HELD is awaiting approval, the last two are final."""
 
     QUEUED = "queued"
     REQUESTED = "requested"
@@ -42,12 +42,12 @@ ALLOWED_TRANSITIONS: dict[LoadState, frozenset[LoadState]] = {
     LoadState.SUCCEEDED: frozenset(),
     LoadState.FAILED: frozenset(),
 }
-"""Back to QUEUED is the reconcile sensor's move: the run is gone and another must be asked for; or,
-from HELD, a person's, who lets the held rows be published."""
+"""Back to QUEUED: by the reconcile sensor where the run is gone and another is needed; or, from
+HELD, by a person who approves the held rows."""
 
 
 def states_before(state: LoadState) -> frozenset[LoadState]:
-    """Name the states from which a load may move to `state`."""
+    """Return the states from which a load may move to `state`."""
     return frozenset(start for start, ends in ALLOWED_TRANSITIONS.items() if state in ends)
 
 
@@ -61,11 +61,11 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LoadRequest:
-    """What is known of a load at the moment it is accepted.
+    """What is known of a load when it is accepted.
 
-    A dry run is judged and told like any load, and publishes nothing. `idempotency_key` is the
-    caller's own name for the request: a second one under it is the first. A load that `repeats`
-    another reads the file that one read, from the archive.
+    A dry run is checked and notified like any load, but publishes nothing. `idempotency_key` is the
+    caller's own name for the request: a second request with it is the same request. A load that
+    `repeats` another reads the file that the other read, from the archive.
     """
 
     job_id: JobId
@@ -83,7 +83,7 @@ class LoadRequest:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A load as the ledger keeps it.
+    """A load as the ledger stores it.
 
     `number` grows with acceptance and orders the loads of a target; `job_id` is what customers see.
     Times are aware and in UTC. `run_id` is the latest Dagster run that worked on it.
@@ -115,7 +115,7 @@ class Load:
 
     @property
     def is_final(self) -> bool:
-        """Whether an outcome stands."""
+        """Whether it has its outcome."""
         return self.state in FINAL_STATES
 
     @property
@@ -125,6 +125,6 @@ class Load:
 
 
 def new_job_id() -> JobId:
-    """Make a CFML UUID: upper-case hex in groups of 8-4-4-16, 35 characters (spec/contract.md)."""
+    """Return a new CFML UUID: upper-case hex in groups of 8-4-4-16, 35 characters."""
     digits = secrets.token_hex(16).upper()
     return JobId(f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:]}")

@@ -14,7 +14,7 @@ from alumniq_pipelines.core.loads.diff import Changes
 from alumniq_pipelines.core.loads.hold import HeldRows, Hold
 from alumniq_pipelines.core.loads.outcome import AttemptResult, CheckRecord
 from alumniq_pipelines.core.loads.warehouse import Version
-from alumniq_pipelines.core.problems.file import FileProblem, RowsRejected, told_faults
+from alumniq_pipelines.core.problems.file import FileProblem, RowsRejected, format_faults
 from alumniq_pipelines.core.problems.holding import HoldSuperseded
 from alumniq_pipelines.core.problems.problem import Problem
 from alumniq_pipelines.core.problems.request import RequestProblem
@@ -169,7 +169,7 @@ def errors_of(result: LoadResult) -> tuple[str, ...]:
     problem = problem_of(result)
     if problem is None:
         return ()
-    errors = told_faults(problem)
+    errors = format_faults(problem)
     if isinstance(result, Rejected):
         return (*errors, *result.check_result.hints, *format_errors(result.check_result.causes))
     return errors

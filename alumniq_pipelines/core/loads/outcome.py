@@ -1,4 +1,4 @@
-"""The outcome of a load: what its customer is told, once."""
+"""The outcome of a load, which its customer is notified of exactly once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ class AttemptResult(StrEnum):
     """How one attempt at a load ended.
 
     PUBLISHED, UNCHANGED and SUPERSEDED succeed: the second found that the live version was made
-    from the same bytes, the third that a later-accepted load is live already. So does JUDGED, a
-    dry run. HELD waits for a person; REFUSED is a fault of the file; OUTAGE a fault of ours that
-    may be retried; MISCONFIGURED one that trying again does not mend; LOST a worker that died.
+    from the same bytes, the third that a load accepted later is live already. So does CHECKED, a
+    dry run. HELD is awaiting approval; REFUSED is a fault of the file; OUTAGE one of ours that is
+    retried; MISCONFIGURED one that a retry does not fix; LOST a worker that died.
     """
 
     PUBLISHED = "published"
@@ -42,7 +42,7 @@ SUCCESSES = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckRecord:
-    """What checking a load's file found: recorded before anything of the load is published.
+    """The result of checking a load's file, recorded before anything of the load is published.
 
     `causes` rejected rows, `remarks` reject nothing; `changes` are None on a first load.
     """
@@ -55,11 +55,10 @@ class CheckRecord:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:
-    """One try at a load as the ledger keeps it; `result` is None while it runs.
+    """One try at a load as the ledger stores it; `result` is None while it runs.
 
-    `sha256` and `etag` are of the file that it read, `changes` what that would change, `causes`
-    what rejected rows of it, and `remarks` what was found in it that rejects nothing, if it came
-    so far.
+    `sha256` and `etag` are those of the file that it read, `changes` what the file would change.
+    `causes` rejected rows of it, `remarks` reject nothing. All are empty if it did not get so far.
     """
 
     number: int
@@ -77,7 +76,7 @@ class AttemptRecord:
 
     @property
     def check(self) -> CheckRecord | None:
-        """What checking found; None where the attempt did not get that far."""
+        """The result of the check; None where the attempt did not get that far."""
         if self.counts is None:
             return None
         return CheckRecord(
@@ -89,9 +88,9 @@ class AttemptRecord:
 class Outcome:
     """What ends a load: a final state and, for a failure, what the customer reads.
 
-    `is_unchanged` tells of a success that there was nothing new to publish, `is_superseded` that a
-    load accepted later was live already. `remedy` is what the
-    customer may do, where it is not what any refused file calls for.
+    A success `is_unchanged` where there was nothing new to publish, and `is_superseded` where a
+    load accepted later was live already. `remedy` is what the customer can do, where it is not the
+    usual advice for a refused file.
     """
 
     state: LoadState
@@ -105,6 +104,6 @@ class Outcome:
 
 
 def tries(attempts: Sequence[AttemptRecord]) -> Sequence[AttemptRecord]:
-    """Answer the attempts that count together: all, or those since a person let a load go on."""
+    """Return the attempts that count towards the limit: all, or those since a load was approved."""
     held = [index for index, attempt in enumerate(attempts) if attempt.result is AttemptResult.HELD]
     return attempts[held[-1] + 1 :] if held else attempts

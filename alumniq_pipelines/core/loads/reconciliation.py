@@ -1,8 +1,8 @@
 """What follows from how a load's runs went: an outcome, another run, or nothing yet.
 
 Pure decisions, carried out by thin sensors. A load ends when an attempt succeeded or was refused,
-when a person stopped its run, or when no attempt is left; whatever else ends a run calls for
-another one. Everything here may be asked again at any time: deciding twice changes nothing.
+when a person stopped its run, or when no attempt is left; after any other end of a run, another run
+is needed. Everything here may be called again at any time: deciding twice changes nothing.
 """
 
 from collections.abc import Container, Sequence
@@ -18,18 +18,18 @@ from alumniq_pipelines.core.loads.outcome import (
     Outcome,
     tries,
 )
-from alumniq_pipelines.core.problems.outage import AttemptsExhausted, LoadStopped, Misconfigured
+from alumniq_pipelines.core.problems.outcome import AttemptsExhausted, LoadStopped, Misconfigured
 
 DAGSTER_TIMEOUT = timedelta(seconds=60)
-"""How long Dagster may take to do what it has been asked or has announced: create a requested run,
-tag a failed one, launch a retry. It takes seconds; a daemon that restarts in between takes more."""
+"""How long Dagster may take to do what was requested or announced: create a requested run, tag a
+failed one, launch a retry. It takes seconds; a daemon that restarts in between takes longer."""
 
 FIELD_MAP_TIMEOUT = timedelta(hours=1)
 """How long a load waits for a field map that is gone."""
 
 
 class RunState(StrEnum):
-    """Where a Dagster run is, as far as a load is concerned."""
+    """The state of a Dagster run, as far as it matters to a load."""
 
     UNDERWAY = "underway"
     SUCCEEDED = "succeeded"
@@ -42,7 +42,7 @@ class Run:
     """A Dagster run of a load.
 
     `will_retry` is what Dagster announced of a failed run, None until it has. `worker_died` is
-    known only of workers on this machine. `changed_at` is when the run was last heard of.
+    known only of workers on this machine. `changed_at` is the run's last sign of activity.
     """
 
     id: str
@@ -54,24 +54,24 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing is to be done now."""
+    """Do nothing for now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The load has its outcome."""
+    """End the load with this outcome."""
 
     outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Requeue:
-    """Another run must be asked for."""
+    """Queue the load again: it needs another run."""
 
 
 @dataclass(frozen=True, slots=True)
 class MarkRunFailed:
-    """Dagster must be told that the run's worker died; what follows is decided on its failure."""
+    """Mark the run as failed, since its worker died; the next decision follows from that."""
 
 
 Decision = Wait | Finish | Requeue | MarkRunFailed
@@ -80,9 +80,10 @@ Decision = Wait | Finish | Requeue | MarkRunFailed
 def decide(
     load: Load, attempts: Sequence[AttemptRecord], run: Run | None, now: datetime
 ) -> Decision:
-    """Decide on a load by its attempts and by its latest run, None where Dagster knows of none.
+    """Return what to do about a load, by its attempts and its latest run (None if it has none).
 
-    `attempts` hold one by `run` unless the run ended before it began: count that one as lost first.
+    `attempts` include one by `run` unless the run ended before its attempt began: record that
+    attempt as lost first.
     """
     if load.is_final or load.state is LoadState.HELD:
         return Wait()
@@ -102,7 +103,7 @@ def decide(
 
 
 def is_outcome_known(attempts: Sequence[AttemptRecord]) -> bool:
-    """Whether what the attempts gave ends a load, as soon as the run that made them is over."""
+    """Whether the attempts end a load as soon as the run that made them is over."""
     conclusive = {*SUCCESSES, AttemptResult.REFUSED, AttemptResult.MISCONFIGURED}
     return bool(attempts) and (
         attempts[-1].result in conclusive or len(tries(attempts)) >= MAX_ATTEMPTS
@@ -110,10 +111,10 @@ def is_outcome_known(attempts: Sequence[AttemptRecord]) -> bool:
 
 
 def should_request_run(load: Load, now: datetime) -> bool:
-    """Whether a run must be asked for now.
+    """Whether a run must be requested now.
 
-    A load that was asked for in the Dagster UI has a run already, which begins it at once; only if
-    that run died in between does the load need another.
+    A load that was requested in the Dagster UI has a run already, which begins it at once; it needs
+    another only if that run died in between.
     """
     is_new = load.attempts == 0 and now - load.accepted_at < DAGSTER_TIMEOUT
     return load.state is LoadState.QUEUED and not (load.request.origin is Origin.DAGSTER and is_new)
@@ -122,22 +123,22 @@ def should_request_run(load: Load, now: datetime) -> bool:
 def queued_at(
     load: Load, attempts: Sequence[AttemptRecord], approved_at: datetime | None
 ) -> datetime:
-    """Return when a load was queued last: accepted, given back by a run, or its hold approved."""
+    """Return when a load was last queued: accepted, released by a run, or its hold approved."""
     ended = (attempt.ended_at for attempt in attempts)
     return max(moment for moment in (load.accepted_at, approved_at, *ended) if moment)
 
 
 def is_orphaned(load: Load, feeds: Container[str], queued: datetime, now: datetime) -> bool:
-    """Whether no run will ever be asked for: the load's feed is described no more.
+    """Whether no run will ever be requested, because the load's feed no longer has a field map.
 
-    A while later only, for field maps that are away while a new release is brought in.
+    Only after a while: field maps may be missing while a new release is deployed.
     """
     waits_long = now - queued > FIELD_MAP_TIMEOUT
     return load.state is LoadState.QUEUED and load.target.feed not in feeds and waits_long
 
 
 def run_key(load: Load) -> str:
-    """Name the run to ask for: Dagster drops a key it has seen, so asking twice is harmless.
+    """Return the key of the run to request: Dagster drops keys it has seen, so repeat freely.
 
     A load that was queued again after an attempt needs a key of its own.
     """
@@ -145,7 +146,7 @@ def run_key(load: Load) -> str:
 
 
 def _was_held_by(run: Run, attempts: Sequence[AttemptRecord]) -> bool:
-    """Whether a load that may go on was held by this run, and has no other run yet."""
+    """Whether a load that was approved was held by this run, and has no other run yet."""
     last = attempts[-1] if attempts else None
     return last is not None and last.result is AttemptResult.HELD and last.run_id == run.id
 
@@ -164,9 +165,9 @@ def _success(attempt: AttemptRecord) -> Outcome:
 
 
 def _outcome(attempts: Sequence[AttemptRecord], run: Run) -> Outcome | None:
-    """Answer what stands once a run is over; None where another attempt may still succeed."""
+    """Return the outcome once a run is over; None where another attempt may still succeed."""
     last = attempts[-1] if attempts else AttemptRecord(0, run.id)
-    # An attempt that was cut off after it published may have others behind it that were lost.
+    # An attempt that was killed after it published may be followed by others that were lost.
     done = [attempt for attempt in tries(attempts) if attempt.result in SUCCESSES]
     if done:
         return _success(done[-1])

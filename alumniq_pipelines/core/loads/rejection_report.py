@@ -1,4 +1,4 @@
-"""The rejection report: what it is called, where it is kept, and what its columns are."""
+"""The rejection report: its name, where it is stored, and its columns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,23 +12,23 @@ from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.target import Target
 
 REPORT_COLUMNS = ("_row", "_line", "_column", "_code", "_message", "_advice")
-"""What a report adds behind the customer's own columns; a file that ends in them is a report."""
+"""The columns after the customer's own; a file whose header ends in them is a report."""
 
 REPORTS = "reports/"
-"""How names of kept reports begin in the archive."""
+"""Prefix of the names of reports in the archive."""
 
 SEPARATOR = " | "
-"""Between the faults of one row: a row has one line in the report, so that it can be sent back."""
+"""Separates the faults of a row: a row has one line in the report, so that it can be sent back."""
 
 FIRST_SHOWN = 20
-"""Rejections told on a page."""
+"""Rejections shown on a page."""
 
 MAX_SHEET_ROWS = 5_000
 """Of 40 columns they take some 0.7 seconds; the CSV report, which is faster to write, has more."""
 
 
 class ReportFormat(StrEnum):
-    """What a report can be fetched as."""
+    """The formats of a report."""
 
     CSV = "csv"
     XLSX = "xlsx"
@@ -36,7 +36,7 @@ class ReportFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReportSummary:
-    """What a page tells of a report without opening it; no cell values."""
+    """What a page shows of a report without opening it; no cell values."""
 
     rows_rejected: int
     rows_listed: int
@@ -44,11 +44,11 @@ class ReportSummary:
 
     @property
     def rows_of_sheet(self) -> int:
-        """Count the rows in the workbook: it may list fewer than the CSV report."""
+        """Return the rows of the workbook, which may be fewer than those of the CSV report."""
         return min(self.rows_listed, MAX_SHEET_ROWS)
 
     def to_json(self) -> bytes:
-        """Write it for keeping."""
+        """Serialize it for the archive."""
         return _SUMMARIES.dump_json(self)
 
     @classmethod
@@ -61,22 +61,22 @@ _SUMMARIES = TypeAdapter(ReportSummary)
 
 
 def report_name(job_id: JobId, form: ReportFormat) -> str:
-    """Name a load's report in the archive."""
+    """Return the name of a load's report in the archive."""
     return f"{REPORTS}{job_id}.{form}"
 
 
 def summary_name(job_id: JobId) -> str:
-    """Name the summary of a load's report in the archive."""
+    """Return the name of the summary of a load's report in the archive."""
     return f"{REPORTS}{job_id}.json"
 
 
 def report_key(target: Target, job_id: JobId) -> str:
-    """Name the place of a load's report in its customer's bucket."""
+    """Return the key of a load's report in its customer's bucket."""
     return f"{folder_of(target.environment)}{REPORTS}{target.feed}/{job_id}.{ReportFormat.CSV}"
 
 
 def report_values(faults: Sequence[Rejection]) -> tuple[str, ...]:
-    """Put the faults of one row into the values of REPORT_COLUMNS that follow its row and line."""
+    """Format the faults of one row as the values of REPORT_COLUMNS that follow its row and line."""
     columns = [
         [fault.column or "" for fault in faults],
         [fault.code for fault in faults],
@@ -87,11 +87,11 @@ def report_values(faults: Sequence[Rejection]) -> tuple[str, ...]:
 
 
 def layout_row(values: Sequence[str], own: int, width: int, diagnosis: Sequence[str]) -> list[str]:
-    """Lay a rejected row out: its own values, what is told of it, and what had no column.
+    """Format a rejected row: its own values, its faults, and values that had no column.
 
     The header of the file had `width` columns, the first `own` of them the customer's. A row that
-    had more or fewer values ends in one value too many, so that it is rejected again until someone
-    has mended it: filled up in silence, it would be taken.
+    had more or fewer values ends in one value too many, so that it is rejected again until it is
+    fixed: if it were padded silently, it would be accepted.
     """
     row = [*values[:own], *[""] * (own - len(values)), *diagnosis]
     if len(values) != width:

@@ -1,4 +1,4 @@
-"""What a table is kept for: a customer, an environment and a feed."""
+"""A target: the table of a customer, an environment and a feed."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ CUSTOMER_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 
 class Environment(StrEnum):
-    """The two worlds of a customer; a key opens exactly one of them."""
+    """The two environments of a customer; a key is valid in exactly one of them."""
 
     QA = "qa"
     PRODUCTION = "production"
@@ -17,7 +17,7 @@ class Environment(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The table being kept: one feed of one customer in one environment."""
+    """The table that loads publish to: one feed of one customer in one environment."""
 
     customer: str
     environment: Environment
@@ -25,12 +25,12 @@ class Target:
 
     @property
     def partition_key(self) -> str:
-        """Name the target's partition of its feed's asset: `customer.environment`."""
+        """The target's partition of its feed's asset: `customer.environment`."""
         return f"{self.customer}.{self.environment}"
 
     @classmethod
     def from_partition_key(cls, partition_key: str, feed: str) -> Self:
-        """Read `customer.environment` back; raises ValueError on anything else."""
+        """Parse `customer.environment`; raises ValueError on anything else."""
         customer, _, environment = partition_key.rpartition(".")
         if not CUSTOMER_PATTERN.fullmatch(customer):
             message = (
@@ -40,5 +40,5 @@ class Target:
         return cls(customer, Environment(environment), feed)
 
     def __str__(self) -> str:
-        """Read as `customer/environment/feed`."""
+        """Return `customer/environment/feed`."""
         return f"{self.customer}/{self.environment}/{self.feed}"

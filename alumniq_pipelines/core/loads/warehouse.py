@@ -11,13 +11,13 @@ from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.target import Target
 
 GAPS = "_gaps"
-"""The table that leads from a row's place to its number in the file; see docs/warehouse.md."""
+"""The table that maps a row's position to its number in the file; see docs/warehouse.md."""
 
 WRITE_CONFIG: dict[str, Any] = {"max_vacuum_tasks": 0}
-"""How the file of a version is opened to be written: what is in it is not packed anew.
+"""The options for writing the file of a version: its row groups are not compacted.
 
-Rejected rows stay in it, marked as deleted: to move the others together would take as long as
-writing them did.
+Rejected rows stay in it, marked as deleted: compacting the others would take as long as writing
+them did.
 """
 
 
@@ -25,8 +25,8 @@ writing them did.
 class Version:
     """One published state of a target; `number` is the number of the load that published it.
 
-    `sha256` and `etag` are of the delivered file, `field_map_sha256` tells by which rules it was
-    judged.
+    `sha256` and `etag` are those of the delivered file, `field_map_sha256` identifies the rules it
+    was checked by.
     """
 
     target: Target
@@ -44,10 +44,10 @@ class Version:
 class AcceptedRows:
     """The rows to be published, typed: a table of a closed, checkpointed DuckDB file.
 
-    They stand in the order of the delivered file, with exactly `columns` (field map order, then
-    extension columns) in the DuckDB types of `core/feeds/column_types.py`; blank is NULL, defaults
-    are filled in. A table `_gaps` beside them leads back to their rows of the delivered file. The
-    database is made for this one publishing: a warehouse of DuckDB files may move it into place
+    They are in the order of the delivered file, with exactly `columns` (field map order, then
+    extension columns) in the DuckDB types of `core/feeds/column_types.py`; blank is NULL, and
+    defaults are filled in. A table `_gaps` maps them back to their rows of the delivered file. The
+    database is made for this publication only: a warehouse of DuckDB files may move it into place
     instead of copying it, which saves two thirds of the time of a load.
     """
 
@@ -61,7 +61,7 @@ class AcceptedRows:
 
 @dataclass(frozen=True, slots=True)
 class LiveRows:
-    """The rows of a live version, to be read: a table of a DuckDB file that nobody writes to."""
+    """The rows of a live version: a table of a DuckDB file that nobody writes to."""
 
     version: Version
     database: Path
@@ -72,16 +72,16 @@ class Warehouse(Protocol):
     """Published versions. All methods raise WarehouseUnavailable when the store is away."""
 
     def live(self, target: Target) -> Version | None:
-        """Answer the version that readers who come now will see."""
+        """Return the version that readers see now."""
         ...
 
     def live_rows(
         self, target: Target, scratch: Path, columns: Collection[str] | None = None
     ) -> LiveRows | None:
-        """Answer the live version with its rows, for comparing and looking up.
+        """Return the live version with its rows, for comparisons and lookups.
 
-        Where they do not lie in a DuckDB file, they are copied into one in `scratch`: of `columns`,
-        if some are named, those that there are.
+        Rows that are not in a DuckDB file are copied into one in `scratch`; if `columns` are given,
+        only those of them that exist.
         """
         ...
 
@@ -98,17 +98,17 @@ class Warehouse(Protocol):
         """Complete a new version, then move the pointer to it.
 
         Repeating it with the same number is harmless. The pointer never moves back: where a higher
-        number is live already, that one is answered. Raises IncompleteVersion, and publishes
-        nothing, where the rows are not those that were announced.
+        number is live already, that version is returned. Raises IncompleteVersion, and publishes
+        nothing, where the number of rows is not the expected one.
         """
         ...
 
     def make_live(self, target: Target, number: int, now: datetime) -> Version:
-        """Move the pointer to a version that is kept, older or newer; raises UnknownVersion."""
+        """Move the pointer to a stored version, older or newer; raises UnknownVersion."""
         ...
 
     def versions(self, target: Target) -> Sequence[Version]:
-        """List the versions kept, newest first; each of them can be made live."""
+        """List the stored versions, newest first; each of them can be made live."""
         ...
 
     def query(

@@ -1,6 +1,6 @@
-"""Alarms: what staff are told of each condition, in words; no cell value, key or secret.
+"""The conditions that staff are notified of, and their texts; no cell value, key or secret.
 
-Each function answers one condition. Times of a feed are told by the clocks of its campus.
+Each function returns one condition. Times of a feed are in the time zone of its campus.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ MAX_FAULTS = 5
 
 @dataclass(frozen=True, slots=True)
 class MissedDelivery:
-    """What was expected of a target, and has not come."""
+    """A delivery that was expected of a target and has not arrived."""
 
     target: Target
     schedule: DeliverySchedule
@@ -37,63 +37,63 @@ class MissedDelivery:
 
     @property
     def key(self) -> str:
-        """Name what all kinds of silence of a target are about."""
+        """The key that all kinds of missed delivery of a target share."""
         return missed_delivery_key(self.target)
 
     @property
     def due(self) -> str:
-        """Say when it was due, and when the last one came."""
-        due_at, grace = self.expectation.due_at, format_duration(self.schedule.grace)
-        came = self._format_time(self.last) if self.last else "never"
-        due = self._format_time(due_at)
-        return f"It was due {due}, with a grace of {grace}; the last came {came}."
+        """When it was due, and when the last one arrived, as sentences."""
+        due = self._format_time(self.expectation.due_at)
+        grace = format_duration(self.schedule.grace)
+        last = self._format_time(self.last) if self.last else "none"
+        return f"It was due {due}, with a grace period of {grace}. Last published delivery: {last}."
 
     def _format_time(self, moment: datetime | None) -> str:
         return "" if moment is None else f"{self.schedule.local(moment):%Y-%m-%d %H:%M %Z}"
 
 
 def missed_delivery_key(target: Target) -> str:
-    """Name the incident of a target that is silent."""
+    """Return the key of the incident that a target missed a delivery."""
     return f"{MISSED_DELIVERY_PREFIX}{target}"
 
 
 def attempts_exhausted_key(target: Target) -> str:
-    """Name the incident of a target whose load failed for reasons of ours."""
+    """Return the key of the incident that a load failed for reasons on our side."""
     return f"{EXHAUSTED_PREFIX}{target}"
 
 
 def no_file(missed: MissedDelivery) -> Condition:
-    """Nothing was delivered."""
+    """Return the condition that nothing was delivered."""
     target = missed.target
     return _condition(
         missed,
         Kind.NO_FILE,
-        "No file came",
-        f"Nothing new lies in {folder_of(target.environment)} of the bucket.",
-        "Ask the customer whether their export ran and could reach the bucket.",
+        "No file arrived",
+        f"There is no new file of this feed in {folder_of(target.environment)} of the bucket.",
+        "Ask the customer whether their export ran and could write to the bucket.",
     )
 
 
 def not_requested(missed: MissedDelivery, filename: str, delivered_at: datetime) -> Condition:
-    """A file was delivered, and nobody asked for it to be loaded."""
+    """Return the condition that a file was delivered, but no webhook was called for it."""
     target = missed.target
     return _condition(
         missed,
         Kind.NOT_REQUESTED,
-        "A file came without a webhook",
+        "A file arrived without a webhook call",
         f"{filename} was delivered {missed.schedule.local(delivered_at):%Y-%m-%d %H:%M %Z}, "
-        "and no webhook asked for it.",
-        f"Ask the customer to call the webhook, or load it from Dagster: materialise partition "
-        f"{target.partition_key} with this filename.",
+        "but the webhook was not called for it.",
+        f"Ask the customer to call the webhook, or load the file from Dagster: materialize the "
+        f"partition {target.partition_key} with this filename.",
     )
 
 
 def no_outcome(missed: MissedDelivery, load: Load) -> Condition:
-    """A load was accepted, and has not ended."""
+    """Return the condition that a load was accepted and has not ended."""
     return _condition(
         missed,
         Kind.NO_OUTCOME,
-        "A load has no outcome",
+        "A load has not ended",
         f"Load {load.job_id} was accepted {missed.schedule.local(load.accepted_at):%H:%M %Z} and "
         f"is {load.state} after {load.attempts} of {MAX_ATTEMPTS} attempts.",
         f"Look at its runs in Dagster (tag alumniq/job_id={load.job_id}).",
@@ -101,123 +101,129 @@ def no_outcome(missed: MissedDelivery, load: Load) -> Condition:
 
 
 def failing(missed: MissedDelivery, load: Load) -> Condition:
-    """The load that came was not published: it failed, or is held."""
+    """Return the condition that the last load was not published: it failed, or is held."""
     return _condition(
         missed,
         Kind.FAILING,
-        "The load that came was not published",
+        "The last load was not published",
         f"Load {load.job_id} of {load.request.filename} is {load.state}: nothing of it was "
         "published.",
-        f"See why: {alumniq_command('load', 'show', load.job_id)}. "
-        "The customer was told what to mend.",
+        f"See why, and what the customer was sent: {alumniq_command('load', 'show', load.job_id)}.",
     )
 
 
 def load_stuck(load: Load, waited: str) -> Condition:
-    """A load has had no outcome for hours, though others go through."""
+    """Return the condition that a load has not ended for hours, though others have."""
     target = load.target
     return Condition(
-        f"{STUCK_PREFIX}{target}",
-        Kind.LOAD_STUCK,
-        f"A load is stuck: {_target_name(target)}",
-        f"Load {load.job_id} was accepted {waited} ago and is {load.state}, after {load.attempts} "
-        f"of {MAX_ATTEMPTS} attempts.",
-        f"Look at its runs in Dagster (tag alumniq/job_id={load.job_id}).",
-        target,
+        key=f"{STUCK_PREFIX}{target}",
+        kind=Kind.LOAD_STUCK,
+        title=f"A load is stuck: {_target_name(target)}",
+        detail=f"Load {load.job_id} was accepted {waited} ago and is {load.state}, after "
+        f"{load.attempts} of {MAX_ATTEMPTS} attempts.",
+        advice=f"Look at its runs in Dagster (tag alumniq/job_id={load.job_id}).",
+        target=target,
     )
 
 
 def attempts_exhausted(load: Load) -> Condition:
-    """A load failed for reasons of ours; staff were told with its outcome."""
+    """Return the condition that a load failed for reasons on our side.
+
+    Staff are notified of it with the load's outcome.
+    """
     target = load.target
     return Condition(
-        attempts_exhausted_key(target),
-        Kind.ATTEMPTS_EXHAUSTED,
-        f"Not loaded for reasons of ours: {_target_name(target)}",
-        f"Load {load.job_id} failed; attempts made: {load.attempts}.",
-        f"Mend the cause, then materialise partition {target.partition_key} in Dagster.",
-        target,
+        key=attempts_exhausted_key(target),
+        kind=Kind.ATTEMPTS_EXHAUSTED,
+        title=f"Not loaded for reasons on our side: {_target_name(target)}",
+        detail=f"Load {load.job_id} failed. Attempts: {load.attempts}.",
+        advice=f"Fix the cause, then materialize the partition {target.partition_key} in Dagster.",
+        target=target,
     )
 
 
 def undelivered(customer: str, channel: str, notification_id: str, digest: str) -> Condition:
-    """What a customer is owed could not be delivered; the destination itself is left out."""
+    """Return the condition that a customer cannot be notified; the destination is left out."""
     return Condition(
-        f"undelivered:{customer}:{channel}:{digest}",
-        Kind.UNDELIVERED,
-        f"Notifications cannot be delivered: {customer}, {channel}",
-        f"The {channel} {notification_id} was given up: its receiver refused it or was never "
-        "reached. It is over when a later one arrives.",
-        "Tell the customer that their address no longer takes our messages.",
+        key=f"undelivered:{customer}:{channel}:{digest}",
+        kind=Kind.UNDELIVERED,
+        title=f"Notifications cannot be delivered: {customer}, {channel}",
+        detail=f"The {channel} {notification_id} was given up: its receiver refused it or could "
+        "not be reached. This incident closes when a later one is delivered.",
+        advice="Tell the customer that this address does not accept our messages.",
     )
 
 
 def undelivered_to_staff(
     channel: str, setting: str, notification_id: str, digest: str
 ) -> Condition:
-    """Staff themselves could not be notified; the destination is left out."""
+    """Return the condition that staff cannot be notified; the destination is left out."""
     return Condition(
-        f"undelivered-to-staff:{channel}:{digest}",
-        Kind.UNDELIVERED,
-        f"Notifications to staff cannot be delivered: {channel}",
-        f"The {channel} {notification_id} was given up: its receiver refused it or was never "
-        "reached. It is over when a later one arrives.",
-        f"Check that what {setting} names still exists and takes our messages.",
+        key=f"undelivered-to-staff:{channel}:{digest}",
+        kind=Kind.UNDELIVERED,
+        title=f"Notifications to staff cannot be delivered: {channel}",
+        detail=f"The {channel} {notification_id} was given up: its receiver refused it or could "
+        "not be reached. This incident closes when a later one is delivered.",
+        advice=f"Check that what {setting} names still exists and accepts our messages.",
     )
 
 
 def bucket_unavailable(reason: str) -> Condition:
-    """The store of all buckets does not answer."""
+    """Return the condition that the store of all buckets does not answer."""
     return Condition(
-        BUCKET_KEY,
-        Kind.BUCKET_UNAVAILABLE,
-        "The bucket store cannot be reached",
-        f"No file can be looked for or loaded ({reason}). Feeds are not watched until it is back.",
-        "Check the store, its network and our access to it.",
+        key=BUCKET_KEY,
+        kind=Kind.BUCKET_UNAVAILABLE,
+        title="The bucket store cannot be reached",
+        detail=f"No file can be found or loaded ({reason}). Watches are paused until it is back.",
+        advice="Check the store, its network and our access to it.",
     )
 
 
 def customer_bucket_unavailable(bucket: str, reason: str) -> Condition:
-    """One customer's bucket does not answer, though others do."""
+    """Return the condition that one customer's bucket does not answer, though others do."""
     return Condition(
-        f"{BUCKET_KEY}:{bucket}",
-        Kind.BUCKET_UNAVAILABLE,
-        f"The bucket {bucket} cannot be reached",
-        f"No file can be looked for or loaded from it ({reason}).",
-        "Check that it exists and that our keys may list and read it: s3:ListBucket, s3:GetObject.",
+        key=f"{BUCKET_KEY}:{bucket}",
+        kind=Kind.BUCKET_UNAVAILABLE,
+        title=f"The bucket {bucket} cannot be reached",
+        detail=f"No file can be found in it or loaded from it ({reason}).",
+        advice="Check that it exists and that our keys may list and read it: s3:ListBucket, "
+        "s3:GetObject.",
     )
 
 
 def queue_stuck(waiting: Sequence[Load], waited: str) -> Condition:
-    """Loads wait and nothing moves."""
+    """Return the condition that loads wait and none moves."""
     return Condition(
-        QUEUE_KEY,
-        Kind.QUEUE_STUCK,
-        "The queue of loads is stuck",
-        f"{len(waiting)} loads wait, the first, {waiting[0].job_id}, for {waited}; none is running "
-        "and none has moved.",
-        "Check Dagster's daemon and its run queue; then the disk and memory of the machine.",
+        key=QUEUE_KEY,
+        kind=Kind.QUEUE_STUCK,
+        title="The queue of loads is stuck",
+        detail=f"Loads waiting: {len(waiting)}. The first, {waiting[0].job_id}, has waited "
+        f"{waited}. None is running, and none has moved.",
+        advice="Check Dagster's daemon and its run queue, then the machine's disk and memory.",
     )
 
 
 def field_map_broken(broken: BrokenFieldMap, *, is_disabled: bool) -> Condition:
-    """A field map cannot be used; its feed goes on with the last good one, if there is one."""
+    """Return the condition that a field map cannot be used.
+
+    Its feed continues with the last valid one, or is disabled where there is none.
+    """
     faults = ". ".join(broken.faults[:MAX_FAULTS])
     more = len(broken.faults) - MAX_FAULTS
     others = f" And {more} more." if more > 0 else ""
     follows = (
-        "No good field map was saved before, so the feed is disabled: its webhook answers 503, and "
-        "loads that were accepted before wait an hour for a good one."
+        "No valid field map was saved before, so the feed is disabled: its webhook responds 503, "
+        "and loads that were accepted before wait an hour for a valid one."
         if is_disabled
-        else "The feed goes on with its last good field map."
+        else "The feed continues with its last valid field map."
     )
     return Condition(
-        f"{FIELD_MAP_PREFIX}{broken.feed}",
-        Kind.FIELD_MAP_BROKEN,
-        f"The field map of {broken.feed} is broken",
-        f"{faults}.{others} {follows} Other feeds are not affected.",
-        "Correct the file, check it with alumniq feed check, then restart the gateway and reload "
-        "the code location in Dagster.",
+        key=f"{FIELD_MAP_PREFIX}{broken.feed}",
+        kind=Kind.FIELD_MAP_BROKEN,
+        title=f"The field map of {broken.feed} is broken",
+        detail=f"{faults}.{others} {follows} Other feeds are not affected.",
+        advice="Correct the file, check it with alumniq feed check, then restart the gateway and "
+        "reload the code location in Dagster.",
     )
 
 
@@ -226,7 +232,14 @@ def _condition(
 ) -> Condition:
     detail = f"{found} {missed.due}"
     name = _target_name(missed.target)
-    return Condition(missed.key, kind, f"{title}: {name}", detail, advice, missed.target)
+    return Condition(
+        key=missed.key,
+        kind=kind,
+        title=f"{title}: {name}",
+        detail=detail,
+        advice=advice,
+        target=missed.target,
+    )
 
 
 def _target_name(target: Target) -> str:

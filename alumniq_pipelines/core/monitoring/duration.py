@@ -1,4 +1,4 @@
-"""Lengths of time as people write them: `90 min`, `2h`, `1d 12h`."""
+"""Durations as people write them: `90 min`, `2h`, `1d 12h`."""
 
 import re
 from datetime import timedelta
@@ -11,7 +11,7 @@ _WHOLE = re.compile(rf"(?:{_PART.pattern}\s*)+", re.ASCII)
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read a length of time; raises UnusableDuration."""
+    """Read a duration; raises UnusableDuration."""
     if not _WHOLE.fullmatch(text.strip().lower()):
         raise UnusableDuration(text)
     parts = _PART.findall(text.lower())
@@ -19,7 +19,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 def format_duration(length: timedelta) -> str:
-    """Write a length of time with its two largest units: `3 h 20 min`."""
+    """Format a duration with its two largest units: `3 h 20 min`."""
     minutes = int(length.total_seconds()) // 60
     counts = {"d": minutes // 1_440, "h": minutes // 60 % 24, "min": minutes % 60}
     parts = [f"{count} {unit}" for unit, count in counts.items() if count]

@@ -1,4 +1,4 @@
-"""An incident: something staff must know of for as long as it lasts, told once and once over."""
+"""An incident: something staff are notified of twice, when it is opened and when it is closed."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from alumniq_pipelines.core.loads.target import Target
 
 
 class Kind(StrEnum):
-    """What an incident is about; the first four are the kinds of silence."""
+    """What an incident is about; the first four are the kinds of missed delivery."""
 
     NO_FILE = "no-file"
     NOT_REQUESTED = "no-post"
@@ -28,17 +28,17 @@ GRACE_PERIODS = {
     Kind.BUCKET_UNAVAILABLE: timedelta(minutes=5),
     Kind.QUEUE_STUCK: timedelta(minutes=5),
 }
-"""How long it must last before anybody is told; other kinds have waited long enough to be seen."""
+"""How long it must last before staff are notified; other kinds have waited long enough already."""
 
 NOTIFIED_WITH_OUTCOME = frozenset({Kind.ATTEMPTS_EXHAUSTED})
-"""Staff learn of these with the load's outcome (core/notices.py): only their end is news."""
+"""Staff are notified of these with the load's outcome: the incident announces only their end."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """What was found to be the case now, in words for staff; `key` says what it is about.
+    """What is wrong now, in words for staff; `key` identifies what it is about.
 
-    A condition of one key is one incident, from when it is first found until it is found no more.
+    A condition of one key is one incident, from when it is first found until it is no longer found.
     """
 
     key: str
@@ -50,7 +50,7 @@ class Condition:
 
 
 class Resolution(StrEnum):
-    """How an incident ended: mended, or no longer of interest, as when its watch was snoozed."""
+    """How an incident ended: it passed, or no longer matters, as when its watch is snoozed."""
 
     RECOVERED = "recovered"
     DROPPED = "dropped"
@@ -58,7 +58,7 @@ class Resolution(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """A condition as the ledger keeps it. `told_at` is None as long as staff know nothing of it."""
+    """A condition as the ledger stores it. `told_at` is None until staff are notified of it."""
 
     id: int
     condition: Condition
@@ -68,6 +68,6 @@ class Incident:
     resolution: Resolution | None = None
 
     def is_notification_due(self, now: datetime) -> bool:
-        """Whether it has lasted long enough for staff to be told now."""
+        """Whether it has lasted long enough for staff to be notified now."""
         grace_period = GRACE_PERIODS.get(self.condition.kind, timedelta())
         return self.told_at is None and now - self.opened_at >= grace_period

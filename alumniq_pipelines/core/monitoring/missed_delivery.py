@@ -1,7 +1,7 @@
-"""Silence: which kind it is when what was expected did not come; pure.
+"""Missed deliveries: why an expected delivery is missing; pure.
 
-What the customer did last decides: a webhook since the window opened, else a file that no webhook
-asked for, else nothing.
+The last thing the customer did decides: a webhook call since the window opened, else a file that no
+webhook was called for, else nothing.
 """
 
 import re
@@ -19,9 +19,9 @@ _PACKED = re.compile(r"\.(gz|zip|zst)$")
 
 
 def was_requested(missed: MissedDelivery, last: Load | None) -> bool:
-    """Whether a webhook asked for a load since the window opened: then no file is looked for.
+    """Whether a webhook was called since the window opened: then no file is looked for.
 
-    By period, a window opens with what came last, which is what others are waited for after.
+    By period, a window opens with the last arrival, so that one itself does not count.
     """
     opens_at = missed.expectation.opens_at
     if last is None or opens_at is None or last.accepted_at < opens_at:
@@ -32,9 +32,9 @@ def was_requested(missed: MissedDelivery, last: Load | None) -> bool:
 def missed_delivery_condition(
     missed: MissedDelivery, last: Load | None, file: StoredFile | None
 ) -> Condition | None:
-    """Say which silence it is; None where it has just ended.
+    """Return which kind of missed delivery it is; None where the delivery has just been published.
 
-    `last` is the newest load that a webhook asked for; `file` the newest that none asked for.
+    `last` is the newest load that a webhook asked for, `file` the newest file that none asked for.
     """
     if last is not None and was_requested(missed, last):
         if last.state is LoadState.SUCCEEDED:
@@ -49,10 +49,10 @@ def missed_delivery_condition(
 def newest_unrequested_file(
     files: Iterable[StoredFile], folder: str, likely: str, since: datetime | None
 ) -> StoredFile | None:
-    """Find the newest file that no webhook has asked for: delivered `since` the last that did.
+    """Find the newest file that no webhook was called for: delivered `since` the last call.
 
     Customers name files as they like, and many put the date in: names count as alike when they
-    differ only in digits, case or packing from `likely`, the last name that was loaded.
+    differ only in digits, case or compression from `likely`, the last name that was loaded.
     """
     alike = [
         file
@@ -64,7 +64,7 @@ def newest_unrequested_file(
 
 
 def common_prefix(likely: str) -> str:
-    """Answer how the names that are alike all start, so that fewer need to be listed."""
+    """Return what all similar names start with, so that fewer files need to be listed."""
     return re.split(r"\d", likely, maxsplit=1)[0]
 
 

@@ -1,9 +1,10 @@
-"""Rhythm: when files of a target are expected, and how that stands now; pure, `now` is given.
+"""The delivery schedule: when files of a target are due, and whether one is late; `now` is given.
 
-Each time at which a file is due has a window of its own. It opens a little before: by the grace, or
-by half the time since the due time before where that is less. What comes while it is open counts
-for that due time, and is early until it has come; what comes before it opens was an extra one, and
-a nightly file is still awaited. `grace` after its due time a file that did not come is silence.
+Each due time has a window of its own. It opens a little before: by the grace period, or by half the
+time since the previous due time where that is less. A file that arrives while the window is open
+counts for that due time, and is early until then. A file that arrives before was an extra one, and
+the nightly file is still expected. A file that has not arrived `grace` after its due time is a
+missed delivery.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,7 +28,7 @@ SATURDAY = 5
 MAX_DAYS_OFF = 3_700
 """Ten years without a working day: nothing is expected any more."""
 MAX_SKIPPED_TIMES = 400
-"""Due times in a row that fall on days off: a rhythm of Sundays that skips weekends never comes."""
+"""Due times in a row that fall on days off: Sundays with weekends skipped would never come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class DaysOff:
         try:
             days = cls(date.fromisoformat(first), date.fromisoformat(last or first))
         except ValueError:
-            reason = f"has days off, {text!r}, that are not like 2026-12-24..2027-01-02"
+            reason = f"has days off, {text!r}, that are not written like 2026-12-24..2027-01-02"
             raise UnusableSchedule(reason) from None
         if days.last < days.first:
             reason = f"has days off, {text}, that end before they begin"
@@ -60,8 +61,8 @@ class DaysOff:
 class DeliverySchedule:
     """Due times by `cron` in local time, or one `period` after another; raises UnusableSchedule.
 
-    A due time by period that falls on a day off moves to the next day that is none, one by cron
-    falls away.
+    A due time by period that falls on a day off moves to the next working day; one by cron is
+    skipped.
     """
 
     cron: str | None = None
@@ -72,7 +73,7 @@ class DeliverySchedule:
     skips_weekends: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what could never be kept to."""
+        """Refuse a schedule that nobody could keep."""
         reason = _validation_error(self)
         if reason is not None:
             raise UnusableSchedule(reason)
@@ -83,7 +84,7 @@ class DeliverySchedule:
         return ZoneInfo(self.time_zone)
 
     def local(self, moment: datetime) -> datetime:
-        """Show a moment as clocks on campus do."""
+        """Convert a moment to the campus's time zone."""
         return moment.astimezone(self.zone)
 
     def is_day_off(self, day: date) -> bool:
@@ -93,7 +94,7 @@ class DeliverySchedule:
         return any(day_off.first <= day <= day_off.last for day_off in self.days_off)
 
     def due_times(self, after: datetime) -> Iterator[datetime]:
-        """Go through the due times by cron later than `after`, in UTC, days off left out."""
+        """Yield the due times by cron later than `after`, in UTC, without days off."""
         moment, skipped = after, 0
         while skipped < MAX_SKIPPED_TIMES:
             due = self._next_cron_time(moment)
@@ -110,7 +111,7 @@ class DeliverySchedule:
                 skipped += 1
 
     def due_after_period(self, start: datetime, floor: datetime) -> datetime | None:
-        """Answer when a file is due a period after `start`, not before `floor` nor on a day off."""
+        """Return when a file is due a period after `start`, not before `floor` nor on a day off."""
         local = self.local(max(start + (self.period or timedelta()), floor))
         day = self._working_day(local.date())
         if day is None:
@@ -118,25 +119,25 @@ class DeliverySchedule:
         return (local + (day - local.date())).astimezone(UTC)
 
     def window_opens_at(self, due: datetime) -> datetime:
-        """Answer when the window of a due time by cron opens."""
+        """Return when the window of a due time by cron opens."""
         before = next(CronSim(self.cron or "", self.local(due), reverse=True), None)
         gap = max(due - before.astimezone(UTC), timedelta()) if before else self.grace
         return due - min(self.grace, gap / 2)
 
     def _working_day(self, day: date) -> date | None:
-        """Answer the day itself, or the first after it that is not off."""
+        """Return the day itself, or the first after it that is not off."""
         days = (day + timedelta(days=count) for count in range(MAX_DAYS_OFF))
         return next((candidate for candidate in days if not self.is_day_off(candidate)), None)
 
     def _next_cron_time(self, after: datetime) -> datetime | None:
-        # Of an hour that clocks show twice, the library may answer the first when asked for what
+        # Of an hour that clocks show twice, the library may return the first when asked for what
         # follows the second.
         found = (moment.astimezone(UTC) for moment in CronSim(self.cron or "", self.local(after)))
         return next((moment for moment in found if moment > after), None)
 
 
 class WatchState(StrEnum):
-    """How a target stands with its rhythm."""
+    """Where a target is in its schedule; `silent` is a missed delivery."""
 
     WAITING = "waiting"
     ON_TIME = "on-time"
@@ -149,7 +150,7 @@ class WatchState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What is expected of a target: the next file, or the first that did not come.
+    """What is expected of a target: the next file, or the first that did not arrive.
 
     Its window opened at `opens_at`; it is `due_at` and missed after `missed_at`. All are None where
     nothing is expected any more.
@@ -169,9 +170,9 @@ def expectation(
     since: datetime,
     snoozed_until: datetime | None = None,
 ) -> Expectation:
-    """Say what is expected, after the latest two `arrivals`, newest first.
+    """Return what is expected after the latest two `arrivals`, newest first.
 
-    Nothing is due before `since`, when the rhythm was set, nor before `snoozed_until`.
+    Nothing is due before `since`, when the schedule was set, nor before `snoozed_until`.
     """
     floor = max(since, snoozed_until or since)
     last = arrivals[0] if arrivals else None
@@ -185,11 +186,11 @@ def expectation(
 
 
 Window = tuple[datetime, datetime]
-"""When it opens, and the due time that it belongs to."""
+"""When the window opens, and its due time."""
 
 
 def _next_due(schedule: DeliverySchedule, last: datetime | None, floor: datetime) -> Window | None:
-    """Find the first due time that what came last does not count for."""
+    """Find the first due time that the last arrival does not count for."""
     if schedule.period is not None:
         due = schedule.due_after_period(last or floor, floor)
         return None if due is None else (max(last or floor, floor), due)
@@ -230,13 +231,13 @@ def _day_start(day: date, zone: ZoneInfo) -> datetime:
 
 
 def _validation_error(schedule: DeliverySchedule) -> str | None:
-    """Say what is wrong, as a clause that follows 'The rhythm'."""
+    """Return what is wrong, as a clause that follows 'The schedule'."""
     if (schedule.cron is None) == (schedule.period is None):
         return "is neither a cron expression nor a period, or both"
     if schedule.period is not None and not MIN_PERIOD <= schedule.period <= MAX_PERIOD:
         return f"has a period that is not between {MIN_PERIOD} and {MAX_PERIOD.days} days"
     if not timedelta() <= schedule.grace <= MAX_PERIOD:
-        return "has a grace that is negative or longer than a year"
+        return "has a grace period that is negative or longer than a year"
     try:
         zone = schedule.zone
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -247,7 +248,7 @@ def _validation_error(schedule: DeliverySchedule) -> str | None:
 def _cron_error(cron: str, zone: ZoneInfo) -> str | None:
     example = "a cron expression has five fields, such as 0 3 * * 1-5"
     if len(cron.split()) != CRON_FIELDS:
-        return f"{cron!r} has not five fields; {example}"
+        return f"{cron!r} does not have five fields; {example}"
     try:
         first = next(CronSim(cron, datetime(2024, 1, 1, tzinfo=zone)), None)
     except CronSimError as error:

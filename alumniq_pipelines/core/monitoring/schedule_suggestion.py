@@ -1,4 +1,4 @@
-"""A rhythm proposed from history: when loads came, by the clocks of the campus; pure."""
+"""A schedule suggested from history: when loads arrived, in the campus's time zone; pure."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from alumniq_pipelines.core.monitoring.schedule import DeliverySchedule, WatchSt
 from alumniq_pipelines.core.problems.command import TooLittleHistory
 
 MIN_DAYS = 5
-"""Days with a load before anything is proposed: less is no rhythm."""
+"""Days with a load before a schedule is suggested: fewer show no pattern."""
 MIN_GRACE = timedelta(hours=1)
 SAFETY_FACTOR = 1.5
-"""By how much more than was ever seen a file may be off its time."""
+"""How much more than was ever seen a file may be off its time."""
 MAX_SPREAD = timedelta(hours=10)
-"""Times of day that differ by more are none; then the pace alone is proposed."""
+"""Where times of day differ by more, only a period is suggested."""
 STEP_MINUTES = 15
 DAY_MINUTES = 1_440
 ENOUGH_FOR_PERCENTILES = 20
@@ -27,9 +27,9 @@ USUAL_SHARE = 0.5
 WEEKDAYS = ("1", "2", "3", "4", "5", "6", "0")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleSuggestion:
-    """A rhythm, and what it was drawn from. `alarms` is how often history would have been late."""
+    """A schedule and the history behind it; `alarms` is how often it would have raised an alarm."""
 
     schedule: DeliverySchedule
     loads: int
@@ -40,7 +40,7 @@ class ScheduleSuggestion:
 
 
 def suggest_schedule(arrivals: Sequence[datetime], time_zone: str) -> ScheduleSuggestion:
-    """Propose a rhythm from when loads came, in any order; raises TooLittleHistory."""
+    """Suggest a schedule from when loads arrived, in any order; raises TooLittleHistory."""
     ordered = sorted(set(arrivals))
     zone = DeliverySchedule(period=timedelta(days=1), time_zone=time_zone).zone
     local = [arrival.astimezone(zone) for arrival in ordered]
@@ -49,7 +49,14 @@ def suggest_schedule(arrivals: Sequence[datetime], time_zone: str) -> ScheduleSu
         raise TooLittleHistory(len(ordered), days, MIN_DAYS)
     schedule = _propose_schedule(local, time_zone)
     alarms = _count_alarms(schedule, ordered)
-    return ScheduleSuggestion(schedule, len(ordered), days, ordered[0], ordered[-1], alarms)
+    return ScheduleSuggestion(
+        schedule=schedule,
+        loads=len(ordered),
+        days=days,
+        first=ordered[0],
+        last=ordered[-1],
+        alarms=alarms,
+    )
 
 
 def _propose_schedule(local: Sequence[datetime], time_zone: str) -> DeliverySchedule:
@@ -73,7 +80,7 @@ def _propose_schedule(local: Sequence[datetime], time_zone: str) -> DeliverySche
 
 
 def _by_period(gaps: Sequence[timedelta], time_zone: str) -> DeliverySchedule:
-    """Propose the pace: the median wait, and as grace what the longest usual one took more."""
+    """Suggest a period: the median wait, with a grace period up to the longest usual one."""
     minutes = [gap.total_seconds() / 60 for gap in gaps]
     period = max(round(median(minutes) / STEP_MINUTES), 1) * STEP_MINUTES
     _, high = _usual_range(minutes)
@@ -84,9 +91,9 @@ def _by_period(gaps: Sequence[timedelta], time_zone: str) -> DeliverySchedule:
 
 
 def _find_day_start(minutes: Sequence[int]) -> int:
-    """Find where a day of this feed begins: after the longest stretch in which nothing comes.
+    """Find where a day of this feed begins: after the longest stretch in which nothing arrives.
 
-    Files that come around midnight belong to one day, not to two.
+    Files that arrive around midnight belong to one day, not to two.
     """
     ordered = sorted(set(minutes))
     around = [*ordered, ordered[0] + DAY_MINUTES]
@@ -95,7 +102,7 @@ def _find_day_start(minutes: Sequence[int]) -> int:
 
 
 def _first_of_each_day(local: Sequence[datetime], day_start: int) -> list[tuple[datetime, float]]:
-    """Answer each day's first arrival as minutes after the turn of its day.
+    """Return each day's first arrival, in minutes after the start of its day.
 
     Later ones of the day are extra, such as an emergency update.
     """
@@ -116,7 +123,7 @@ def _weekdays(counted: Counter[int], firsts: Sequence[tuple[datetime, float]]) -
 
 
 def _usual_range(values: Sequence[float]) -> tuple[float, float]:
-    """Answer the least and the most, without the outermost twentieths where there are many."""
+    """Return the least and the most, without the outermost twentieths where there are many."""
     if len(values) < ENOUGH_FOR_PERCENTILES:
         return min(values), max(values)
     cuts = quantiles(values, n=20)
@@ -133,7 +140,7 @@ def _round_up(minutes: float) -> int:
 
 
 def _count_alarms(schedule: DeliverySchedule, ordered: Sequence[datetime]) -> int:
-    """Count the arrivals of the past that would have come after an alarm."""
+    """Count the past arrivals that would have come after an alarm."""
     since = ordered[0] - timedelta(days=400)
     states = (
         expectation(schedule, [earlier], later, since=since).state

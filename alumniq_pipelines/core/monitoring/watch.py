@@ -1,4 +1,4 @@
-"""A watch: what is expected of a target and by when, and who outside is told of its loads."""
+"""A watch: what is expected of a target and by when."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,8 +11,8 @@ from alumniq_pipelines.core.monitoring.schedule import DeliverySchedule
 class Watch:
     """The watch on a target; there is one at most.
 
-    Nothing is expected before `since`, when its rhythm was set, nor before `snoozed_until`.
-    `heartbeat_url` is a dead man's switch elsewhere that is told of every load.
+    Nothing is expected before `since`, when its schedule was set, nor before `snoozed_until`.
+    `heartbeat_url` is an external dead man's switch that is called for every load.
     """
 
     target: Target

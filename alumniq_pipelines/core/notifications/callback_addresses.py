@@ -1,8 +1,8 @@
 """Which addresses a callback may reach: the public ones, and what the installation allows.
 
-Customers choose callback URLs, so without this rule they could make us call our own network. The
-rule is asked twice: at intake for what is plain from the URL, and at every delivery attempt for
-each address that the name resolves to.
+Customers choose callback URLs, so without this rule they could make us call our own network. It is
+applied twice: at intake to what can be seen from the URL, and at every delivery attempt to each
+address that the name resolves to.
 """
 
 import re
@@ -30,7 +30,7 @@ IPAddress = IPv4Address | IPv6Address
 IPNetwork = IPv4Network | IPv6Network
 
 GLOBAL_UNICAST = IPv6Network("2000::/3")
-"""All that IANA has given out to hosts; everything else is refused, also by future Pythons."""
+"""All that IANA has assigned to hosts; everything else is refused, also by future Pythons."""
 
 TRANSLATED = IPv6Network("64:ff9b::/96")
 """NAT64: the last four bytes are the IPv4 address that is really reached (RFC 6052)."""
@@ -43,7 +43,7 @@ REFUSED = (
     IPv6Network("2002::/16"),  # 6to4: an IPv4 address in disguise, withdrawn (RFC 7526)
     IPv6Network("3fff::/20"),  # documentation (RFC 9637)
 )
-"""Refused although some or all supported Pythons call them global."""
+"""Refused although some or all supported Python versions call them global."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def _network(name: str) -> IPNetwork:
 
 
 def _reached(address: IPAddress) -> IPAddress:
-    """Look through the forms in which IPv6 carries an IPv4 address on to it."""
+    """Return the IPv4 address that an IPv6 address wraps, or the address itself."""
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped is not None:
             return address.ipv4_mapped

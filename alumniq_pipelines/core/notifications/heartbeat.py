@@ -1,4 +1,4 @@
-"""Heartbeats: what a dead man's switch elsewhere is called with, by the kind of its URL."""
+"""Heartbeats: how an external dead man's switch is called, by the kind of its URL."""
 
 from enum import StrEnum
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -9,11 +9,11 @@ from alumniq_pipelines.core.notifications.notification import Audience, Channel,
 SNITCH_HOSTS = frozenset({"nosnch.in"})
 HEALTHCHECKS_HOSTS = frozenset({"hc-ping.com"})
 HEALTHCHECKS_PATH = "/ping/"
-"""Where healthchecks takes pings that somebody runs himself."""
+"""The path at which a self-hosted healthchecks takes pings."""
 
 
 class Signal(StrEnum):
-    """What a heartbeat says."""
+    """What a heartbeat reports."""
 
     START = "start"
     SUCCESS = "success"
@@ -21,7 +21,7 @@ class Signal(StrEnum):
 
 
 def signal_url(url: str, signal: Signal) -> str | None:
-    """Answer the URL that gives a signal; None where the service knows no such signal.
+    """Return the URL that gives a signal; None where the service knows no such signal.
 
     Dead Man's Snitch takes an exit status as `s`; healthchecks.io takes `/start` and `/fail`; of
     any other service only this is known: that being called means success.
@@ -41,7 +41,7 @@ def signal_url(url: str, signal: Signal) -> str | None:
 
 
 def signal_notices(url: str, signal: Signal) -> tuple[Notice, ...]:
-    """Write what is to be sent for a signal: nothing where no URL takes it."""
+    """Return the notice that gives a signal; none where no URL takes it."""
     called = signal_url(url, signal) if url else None
     if not called:
         return ()
@@ -49,5 +49,5 @@ def signal_notices(url: str, signal: Signal) -> tuple[Notice, ...]:
 
 
 def signal_of(state: LoadState) -> Signal:
-    """Translate how a load ended."""
+    """Return the signal for how a load ended."""
     return Signal.SUCCESS if state is LoadState.SUCCEEDED else Signal.FAIL

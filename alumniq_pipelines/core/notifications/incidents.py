@@ -1,4 +1,4 @@
-"""What staff are told when incidents begin, and when they are over."""
+"""The notices to staff when incidents are opened, and when they are resolved."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -13,40 +13,40 @@ MAX_LISTED = 50
 
 
 def opened_notices(incidents: Sequence[Incident], staff: Staff) -> tuple[Notice, ...]:
-    """Tell of new incidents: one by itself in full, several as one list."""
+    """Return the notices of new incidents: a single one in full, several as one list."""
     if not incidents:
         return ()
     if len(incidents) > 1:
-        lines = [_line(alarm) for alarm in incidents]
-        return staff.notices(f"{len(incidents)} alarms", _limited_list("What was noticed", lines))
+        lines = [
+            f"{incident.condition.title}. {incident.condition.detail}" for incident in incidents
+        ]
+        return staff.notices(f"{len(incidents)} new incidents", _limited_list("New", lines))
     [incident] = incidents
     condition = incident.condition
     advice = f"What to do: {condition.advice}" if condition.advice else ""
-    since = f"Noticed: {_utc(incident.opened_at)}"
+    since = f"Opened: {_utc(incident.opened_at)}"
     return staff.notices(condition.title, paragraphs(condition.detail, advice, since))
 
 
 def closed_notices(incidents: Sequence[Incident], staff: Staff) -> tuple[Notice, ...]:
-    """Tell that incidents are over, and how long each lasted."""
+    """Return the notices that incidents are resolved, and how long each lasted."""
     if not incidents:
         return ()
-    lines = [f"{alarm.condition.title}: over after {_length(alarm)}" for alarm in incidents]
+    lines = [
+        f"{incident.condition.title}: resolved after {_length(incident)}" for incident in incidents
+    ]
     if len(incidents) > 1:
         return staff.notices(
-            f"{len(incidents)} alarms are over", _limited_list("What is over", lines)
+            f"{len(incidents)} incidents resolved", _limited_list("Resolved", lines)
         )
     [incident] = incidents
-    times = f"Noticed: {_utc(incident.opened_at)}\nOver: {_utc(incident.closed_at)}"
-    return staff.notices(f"over: {incident.condition.title}", paragraphs(f"{lines[0]}.", times))
+    times = f"Opened: {_utc(incident.opened_at)}\nResolved: {_utc(incident.closed_at)}"
+    return staff.notices(f"Resolved: {incident.condition.title}", paragraphs(f"{lines[0]}.", times))
 
 
 def _length(incident: Incident) -> str:
     lasted = (incident.closed_at or incident.opened_at) - incident.opened_at
     return format_duration(max(lasted, timedelta()))  # clocks may be set back meanwhile
-
-
-def _line(incident: Incident) -> str:
-    return f"{incident.condition.title}. {incident.condition.detail}"
 
 
 def _utc(moment: datetime | None) -> str:

@@ -1,9 +1,9 @@
-"""What is told about keys, in words; never a key, only its first characters."""
+"""The notices about API keys; they never contain a key, only its first characters."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from alumniq_pipelines.core.access.api_keys import ApiKey
+from alumniq_pipelines.core.access.api_keys import OVERLAP, ApiKey
 from alumniq_pipelines.core.monitoring.incident import Condition, Kind
 from alumniq_pipelines.core.notifications.load_outcome import addresses_in
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, Notice
@@ -12,7 +12,7 @@ from alumniq_pipelines.core.shell import alumniq_command
 
 
 class MadeBy(StrEnum):
-    """How a key came to be, in words for its owner: never the name of one of the staff."""
+    """How a key was made, in words for its owner: never the name of one of the staff."""
 
     STAFF = "our staff"
     PAGES = "the API keys page, signed in with one of your keys"
@@ -35,28 +35,29 @@ class KeyMade:
 
 
 def expiry_condition(key: ApiKey, days: int) -> Condition:
-    """A key is about to expire: nobody has replaced it, or it is used as if nobody had."""
+    """Return the condition that a key is about to expire and is still needed."""
     if key.replaced_by is not None:
         return _replaced_condition(key, days)
     return Condition(
-        f"key:{key.prefix}",
-        Kind.KEY_EXPIRING,
-        f"An API key expires: {key.customer}, {key.environment}",
-        f"{key.prefix}… expires {key.expires_at:%Y-%m-%d}, within {_days(days)}.",
-        "The customer trades it themselves, or you do: "
+        key=f"key:{key.prefix}",
+        kind=Kind.KEY_EXPIRING,
+        title=f"An API key expires soon: {key.customer}, {key.environment}",
+        detail=f"{key.prefix}… expires {key.expires_at:%Y-%m-%d}, within {_days(days)}.",
+        advice="Ask the customer to exchange it, or do it for them: "
         f"{alumniq_command('key', 'rotate', key.prefix)}.",
     )
 
 
 def expiry_notices(key: ApiKey, days: int, gateway_url: str) -> tuple[Notice, ...]:
-    """Write to whoever the key belongs to; nobody where that is not known."""
+    """Return the mails to the key's owner; none where no address is known."""
     if key.replaced_by is not None:
         return _replaced_notices(key, days, gateway_url)
     subject = f"Your API key expires in {_days(days)} ({key.customer}, {key.environment})"
     text = (
         f"The API key that begins with {key.prefix} expires "
-        f"{key.expires_at:%Y-%m-%d %H:%M} UTC. After that your calls are refused.\n\n"
-        "What to do: trade it for a fresh one now. Both work for 14 days, so nothing stops:\n\n"
+        f"{key.expires_at:%Y-%m-%d %H:%M} UTC. After that, calls with it are refused.\n\n"
+        "What to do: exchange it for a new one now. The old one keeps working for "
+        f"{OVERLAP.days} days, or until it expires if that is sooner:\n\n"
         f"Call: GET {gateway_url}/api/v1/index.cfm/exchange?emailaddress=YOU&apikey=KEY\n"
         f"Key: {key.prefix}…\n"
         f"Environment: {key.environment}\n"
@@ -65,26 +66,26 @@ def expiry_notices(key: ApiKey, days: int, gateway_url: str) -> tuple[Notice, ..
 
 
 def _replaced_condition(key: ApiKey, days: int) -> Condition:
-    """A key was replaced and ends soon, but its calls do not come with the new key."""
+    """Return the condition that a replaced key expires soon and its successor is not in use."""
     return Condition(
-        f"key:{key.prefix}",
-        Kind.KEY_EXPIRING,
-        f"A replaced API key ends: {key.customer}, {key.environment}",
-        f"{key.prefix}… was replaced by {key.replaced_by}… and ends {key.expires_at:%Y-%m-%d}, "
-        f"within {_days(days)}. {_USED}",
-        "Ask the customer whether they have the new key. If it was lost, make another one: "
+        key=f"key:{key.prefix}",
+        kind=Kind.KEY_EXPIRING,
+        title=f"A replaced API key expires soon: {key.customer}, {key.environment}",
+        detail=f"{key.prefix}… was replaced by {key.replaced_by}… and expires "
+        f"{key.expires_at:%Y-%m-%d}, within {_days(days)}. {_USED}",
+        advice="Ask the customer whether they have the new key. If it was lost, make another: "
         f"{alumniq_command('key', 'rotate', key.prefix)}.",
     )
 
 
 def _replaced_notices(key: ApiKey, days: int, gateway_url: str) -> tuple[Notice, ...]:
-    subject = f"Your replaced API key ends in {_days(days)} ({key.customer}, {key.environment})"
+    subject = f"Your replaced API key expires in {_days(days)} ({key.customer}, {key.environment})"
     text = (
-        f"The API key that begins with {key.prefix} was replaced by {key.replaced_by}… and ends "
+        f"The API key that begins with {key.prefix} was replaced by {key.replaced_by}… and expires "
         f"{key.expires_at:%Y-%m-%d %H:%M} UTC. {_USED} After that date, calls with the old key are "
         "refused.\n\n"
         "What to do: put the new key everywhere the old one is used. If you do not have the new "
-        "key, because the answer of the exchange was lost, sign in with the old one, revoke the "
+        "key, because the response to the exchange was lost, sign in with the old one, revoke the "
         "new one on the API keys page, and make another there.\n\n"
         f"Page: {gateway_url}/keys\n"
         f"Key: {key.prefix}…\n"
@@ -94,33 +95,34 @@ def _replaced_notices(key: ApiKey, days: int, gateway_url: str) -> tuple[Notice,
     return owner_notices(key.email, subject, text)
 
 
-_USED = "It is still in use, or no call has come with the new key yet."
+_USED = "It is still in use, or the new key has not been used yet."
 
 
 def key_made_condition(made: KeyMade) -> Condition:
-    """Describe a new key for staff."""
+    """Return the condition that a key was made, for staff."""
     key, old = made.key, made.old
     origin = "" if old is None else f" It was made from {old.prefix}…."
     return Condition(
-        f"key-made:{key.prefix}",
-        Kind.KEY_MADE,
-        f"A new API key: {key.customer}, {key.environment}",
-        f"{key.prefix}… was made by {made.actor} and expires {key.expires_at:%Y-%m-%d}.{origin}"
-        f"{_registration(made)}",
-        f"Where nobody asked for it: {alumniq_command('key', 'revoke', key.prefix)}.",
+        key=f"key-made:{key.prefix}",
+        kind=Kind.KEY_MADE,
+        title=f"A new API key: {key.customer}, {key.environment}",
+        detail=f"{key.prefix}… was made by {made.actor} and expires "
+        f"{key.expires_at:%Y-%m-%d}.{origin}{_registration(made)}",
+        advice="If nobody asked for it, revoke it: "
+        f"{alumniq_command('key', 'revoke', key.prefix)}.",
     )
 
 
 def key_made_notices(made: KeyMade, staff: Staff) -> tuple[Notice, ...]:
-    """Write to the owner's registered address and to staff about a new key."""
+    """Return the notices about a new key, to the owner's registered address and to staff."""
     key, condition = made.key, key_made_condition(made)
     subject = f"A new API key was made ({key.customer}, {key.environment})"
     origin = "" if made.old is None else f"Made from: {made.old.prefix}…\n"
     text = (
         f"A new API key for {key.environment} was made. "
         f"It begins with {key.prefix} and expires {key.expires_at:%Y-%m-%d}.\n\n"
-        "What to do: nothing, if you or a colleague asked for it. Otherwise sign in with a key of "
-        "yours, revoke the new one on the API keys page, and write to us.\n\n"
+        "What to do: nothing, if you or a colleague asked for it. Otherwise sign in with another "
+        "of your keys, revoke the new one on the API keys page, and contact us.\n\n"
         f"Key: {key.prefix}…\n"
         f"{origin}"
         f"Made by: {made.made_by}\n"
@@ -134,7 +136,7 @@ def key_made_notices(made: KeyMade, staff: Staff) -> tuple[Notice, ...]:
 
 
 def owner_notices(emails: str, subject: str, text: str) -> tuple[Notice, ...]:
-    """Write a mail to each address that a key is registered with; none where there is none."""
+    """Return a mail to each address that a key is registered with."""
     return tuple(
         Notice(Channel.MAIL, address, text, subject, audience=Audience.CUSTOMER)
         for address in addresses_in(emails)
@@ -142,7 +144,7 @@ def owner_notices(emails: str, subject: str, text: str) -> tuple[Notice, ...]:
 
 
 def _registration(made: KeyMade) -> str:
-    """Tell staff that a request registered an address, which nobody has confirmed."""
+    """Mention an address that the request registered: nobody has confirmed it."""
     if not made.key.email or made.key.email == made.owner:
         return ""
     return (

@@ -1,4 +1,4 @@
-"""Notices: who is told about an ended load, and in which words.
+"""The notices about an ended load: who gets one, and its text.
 
 The callback's body is the contract's, to the byte. A mail is written here as plain text in the
 layout of `text.py`; its HTML part is laid out from that text, so the two never differ.
@@ -8,16 +8,16 @@ import json
 import re
 from collections.abc import Sequence
 
-from alumniq_pipelines.core.loads.check_result import format_remarks
+from alumniq_pipelines.core.loads.check_result import format_warnings
 from alumniq_pipelines.core.loads.load import Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, Outcome
 from alumniq_pipelines.core.loads.rejection_report import report_key
 from alumniq_pipelines.core.notifications.heartbeat import signal_notices, signal_of
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, Notice
 from alumniq_pipelines.core.notifications.staff import NO_STAFF, Staff
-from alumniq_pipelines.core.notifications.text import bullet_list
+from alumniq_pipelines.core.notifications.text import bullet_list, paragraphs
 from alumniq_pipelines.core.problems.live_data import LiveData, live_sentence
-from alumniq_pipelines.core.problems.outage import UnexplainedFailure
+from alumniq_pipelines.core.problems.outcome import UnexplainedFailure
 
 OUR_FAULTS = frozenset({AttemptResult.OUTAGE, AttemptResult.MISCONFIGURED, AttemptResult.LOST})
 
@@ -31,14 +31,16 @@ def notices_for(
     gateway_url: str = "",
     live: LiveData | None = None,
 ) -> tuple[Notice, ...]:
-    """Write everything that is owed once a load has this outcome.
+    """Return every notice to send once a load has this outcome.
 
-    A callback where a URL was given, one mail per address asked for, what is told to staff where
-    the load failed for reasons of ours, which the last of `attempts` tells, and the heartbeat of
-    the target's watch. Mail leads to the load's page at the gateway, and says of a failed load what
-    is `live` meanwhile; None where that is not known.
+    A callback where a URL was given, one mail per address that was given, a notice to staff where
+    the last of `attempts` failed for reasons on our side, and the heartbeat of the target's watch.
+    Mail links to the load's page at the gateway. Of a failed load it also says what is `live`
+    meanwhile, unless that is None because it is not known.
     """
-    ours = _is_ours(outcome, attempts)
+    ours = (
+        outcome.state is LoadState.FAILED and bool(attempts) and attempts[-1].result in OUR_FAULTS
+    )
     notices = []
     if load.request.notify_webhook:
         url, body = load.request.notify_webhook, callback_body(load, outcome)
@@ -51,13 +53,13 @@ def notices_for(
     ]
     if ours:
         notices += staff.notices(subject, _staff_text(load, outcome, attempts) + page)
-    if load.request.dry_run:  # a trial is no sign of life
+    if load.request.dry_run:  # a dry run does not show that the feed works
         return tuple(notices)
     return (*notices, *signal_notices(heartbeat_url, signal_of(outcome.state)))
 
 
 def callback_body(load: Load, outcome: Outcome) -> str:
-    """Write the contract's JSON: these four keys, in this order, spaced as documented."""
+    """Return the contract's JSON: these four keys, in this order, spaced as documented."""
     succeeded = outcome.state is LoadState.SUCCEEDED
     return json.dumps(
         {
@@ -70,18 +72,13 @@ def callback_body(load: Load, outcome: Outcome) -> str:
 
 
 def addresses_in(emails: str) -> tuple[str, ...]:
-    """Take apart what was given as one or several addresses, with commas or semicolons between."""
+    """Return the addresses of a list that is separated by commas or semicolons."""
     parts = (part.strip() for part in re.split("[,;]", emails))
     return tuple(dict.fromkeys(part for part in parts if part))
 
 
-def _is_ours(outcome: Outcome, attempts: Sequence[AttemptRecord]) -> bool:
-    failed = outcome.state is LoadState.FAILED
-    return failed and bool(attempts) and attempts[-1].result in OUR_FAULTS
-
-
 def _errors(outcome: Outcome) -> tuple[str, ...]:
-    """Answer at least one line: a failure without a reason would be none to act on."""
+    """Return at least one line: nobody could act on a failure without a reason."""
     return outcome.errors or (str(UnexplainedFailure()),)
 
 
@@ -96,35 +93,35 @@ def _subject(load: Load, outcome: Outcome) -> str:
 
 
 def _mail_text(load: Load, outcome: Outcome, live: LiveData | None, *, ours: bool) -> str:
+    filename = load.request.filename
     if outcome.state is LoadState.SUCCEEDED:
-        parts = [
-            f"{load.request.filename} {_success(load, outcome)}",
-            bullet_list("Rows left out", outcome.errors) if outcome.errors else "",
-            _counts(load, outcome),
-            _report(load, outcome),
-            _remarks(outcome),
-            _load_details(load),
-        ]
+        rejected = bullet_list("Rejected rows", outcome.errors) if outcome.errors else ""
+        beginning = [f"{filename} {_success(load, outcome)}", rejected]
     else:
-        parts = [
-            f"{load.request.filename} {_failure(load, live)}",
+        beginning = [
+            f"{filename} {_failure(load, live)}",
             bullet_list("What went wrong", _errors(outcome)),
             f"What to do: {outcome.remedy or _remedy(load, ours=ours)}",
-            _counts(load, outcome),
-            _report(load, outcome),
-            _remarks(outcome),
-            _load_details(load),
         ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return paragraphs(
+        *beginning,
+        _counts(load, outcome),
+        _report(load, outcome),
+        _warnings(outcome),
+        _load_details(load),
+    )
 
 
 def _success(load: Load, outcome: Outcome) -> str:
     if load.request.dry_run:
         return "would be loaded. This was a dry run: nothing was published."
     if outcome.is_superseded:
-        return "was not published: the data of a later load is live already. Nothing is to be done."
+        return (
+            "was not published: the data of a later load is live already. You do not need to do "
+            "anything."
+        )
     if outcome.is_unchanged:
-        return "is the file that your live data was loaded from, byte for byte: nothing changed."
+        return "is identical to the file that your live data was loaded from: nothing changed."
     return "was loaded."
 
 
@@ -136,9 +133,9 @@ def _failure(load: Load, live: LiveData | None) -> str:
 
 def _remedy(load: Load, *, ours: bool) -> str:
     if ours:
-        return "Nothing is wrong with your file: the fault is ours, and we will see to it."
+        return "You do not need to do anything: the fault is ours, and our staff will deal with it."
     return (
-        "Mend this in your source, put the file into your bucket again "
+        "Fix this in your source system, upload the file again "
         f"and call the {load.target.feed} webhook again."
     )
 
@@ -150,22 +147,19 @@ def _staff_text(load: Load, outcome: Outcome, attempts: Sequence[AttemptRecord])
     ]
     last = attempts[-1].errors if attempts else ()
     not_recorded = [error for error in last if error not in outcome.errors]
+    remedy = (
+        f"Fix the cause, then materialize the partition {load.target.partition_key} "
+        f"of {load.target.feed} in Dagster, which loads the last accepted file again."
+    )
     parts = [
-        f"A load failed for reasons of ours, and nobody will try it again: {load.target}.",
+        f"A load failed for reasons on our side and will not be retried: {load.target}.",
         bullet_list("Attempts", attempt_lines),
         bullet_list("What went wrong", not_recorded) if not_recorded else "",
-        bullet_list("Told to the customer", _errors(outcome)),
-        f"What to do: {_staff_remedy(load)}",
+        bullet_list("Errors shown to the customer", _errors(outcome)),
+        f"What to do: {remedy}",
         _load_details(load),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _staff_remedy(load: Load) -> str:
-    return (
-        f"Mend the cause, then materialise the partition {load.target.partition_key} "
-        f"of {load.target.feed} in Dagster: that loads the last accepted file again."
-    )
+    return paragraphs(*parts)
 
 
 def _counts(load: Load, outcome: Outcome) -> str:
@@ -186,17 +180,15 @@ def _counts(load: Load, outcome: Outcome) -> str:
 def _report(load: Load, outcome: Outcome) -> str:
     if outcome.counts is None or not outcome.counts.rows_rejected:
         return ""
-    place = report_key(load.target, load.job_id)
-    return f"The rejected rows and what is wrong with each: {place} in your bucket."
+    return f"Rejection report: {report_key(load.target, load.job_id)} in your bucket."
 
 
-def _remarks(outcome: Outcome) -> str:
-    """Tell of what rejected nothing; the callback has no place for it."""
+def _warnings(outcome: Outcome) -> str:
+    """List what rejected no row; the contract's callback has no field for it."""
     if not outcome.remarks:
         return ""
-    return bullet_list(
-        "Worth a look, though no row was left out for it", format_remarks(outcome.remarks)
-    )
+    heading = "Warnings and notes (no row was rejected for these)"
+    return bullet_list(heading, format_warnings(outcome.remarks))
 
 
 def _load_details(load: Load) -> str:

@@ -1,7 +1,7 @@
-"""Signatures of callbacks, as Standard Webhooks writes them: receivers know that we called.
+"""Signatures of callbacks, as Standard Webhooks defines them: they prove that we made the call.
 
-A customer's secrets are not kept: each is made of the installation's signing key and a random
-salt, which the ledger keeps. So whoever reads the ledger can sign nothing.
+A customer's secrets are not stored: each is made of the installation's signing key and a random
+salt, which the ledger stores. So read access to the ledger is not enough to sign.
 """
 
 import base64
@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the standard's mark of a secret, no secret
 OVERLAP = timedelta(hours=24)
-"""How long an old secret still signs beside the new one, for the receiver to be changed."""
+"""How long an old secret still signs beside the new one, so that the receiver can be changed."""
 
 KEY_BYTES = 32
 SALT_BYTES = 16
@@ -31,17 +31,17 @@ class SigningSalt:
 
 
 def new_key() -> bytes:
-    """Make an installation's signing key."""
+    """Return a new signing key for an installation."""
     return secrets.token_bytes(KEY_BYTES)
 
 
 def new_salt() -> str:
-    """Make the salt of a new secret."""
+    """Return a salt for a new secret."""
     return secrets.token_hex(SALT_BYTES)
 
 
 def derive_secret(key: bytes, salt: SigningSalt) -> str:
-    """Make the secret that the customer is given."""
+    """Derive the secret that the customer is given."""
     made = hmac.digest(key, f"{salt.customer}\0{salt.salt}".encode(), hashlib.sha256)
     return SECRET_PREFIX + base64.b64encode(made).decode()
 
@@ -49,7 +49,7 @@ def derive_secret(key: bytes, salt: SigningSalt) -> str:
 def signature_header(
     notification_id: str, at: datetime, body: str, secrets_of_customer: Sequence[str]
 ) -> str:
-    """Write the `webhook-signature`: one signature by each secret, with spaces between."""
+    """Return the `webhook-signature`: one signature by each secret, separated by spaces."""
     signed = f"{notification_id}.{int(at.timestamp())}.{body}".encode()
     return " ".join(_signature(signed, secret) for secret in secrets_of_customer)
 

@@ -1,1 +1,1 @@
-"""Everything people are told when something fails, one module per reader's concern."""
+"""The texts that people read when something fails, one module per subject."""

@@ -1,4 +1,4 @@
-"""What can be wrong with a call of the status API or with what a page asks for."""
+"""What can be wrong with a call of the status API, or with what a page asks for."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,8 +13,8 @@ class NoSuchLoad(RequestProblem):
     code = "no-such-load"
 
     def __init__(self) -> None:
-        """Use one wording for unknown and foreign: it tells a guesser nothing."""
-        super().__init__("There is no load with this jobId.", "List yours: GET /api/v1/loads.")
+        """Use one wording for unknown and foreign loads: someone who guesses learns nothing."""
+        super().__init__("There is no load with this jobId.", "List your loads: GET /api/v1/loads.")
 
 
 class NoReport(RequestProblem):
@@ -23,10 +23,10 @@ class NoReport(RequestProblem):
     code = "no-report"
 
     def __init__(self) -> None:
-        """Say when there is one."""
         super().__init__(
-            "The load has no rejection report: no row was rejected, or it is kept no longer.",
-            "See what became of the load: GET /api/v1/loads/JOBID.",
+            "There is no rejection report for this load: its rows have not been checked, no row "
+            "was rejected, or the report is no longer stored.",
+            "See the load's outcome: GET /api/v1/loads/JOBID.",
         )
 
 
@@ -36,22 +36,22 @@ class NoSuchNotification(RequestProblem):
     code = "no-such-notification"
 
     def __init__(self) -> None:
-        """Use one wording for unknown and foreign: it tells a guesser nothing."""
+        """Use one wording for unknown and foreign ids: someone who guesses learns nothing."""
         super().__init__(
-            "The load has no notification with this id.", "See them: GET /api/v1/loads/JOBID."
+            "The load has no notification with this id.",
+            "See the load's notifications: GET /api/v1/loads/JOBID.",
         )
 
 
 class NotQueued(RequestProblem):
-    """The load is not queued any more."""
+    """The load can no longer be canceled."""
 
     code = "not-queued"
 
     def __init__(self, state: str) -> None:
-        """Name the state that it is in."""
         super().__init__(
-            f"The load is {state}, and only a queued load can be canceled.",
-            "Let it end; whatever it publishes, the next load replaces.",
+            f"The load is {state}. A load can be canceled only before its first attempt.",
+            "To replace what it publishes, upload the right file and call the webhook again.",
         )
 
 
@@ -61,32 +61,32 @@ class NotRepeatable(RequestProblem):
     code = "not-repeatable"
 
     def __init__(self) -> None:
-        """Say what else can be done."""
         super().__init__(
-            "The load has not ended, or what it read is not kept.",
-            "Put the file into your bucket and call the webhook again.",
+            "The load has not ended yet, or it ended before its file was read.",
+            "Wait until it has ended, or upload the file again and call the webhook again.",
         )
 
 
 class UnusableParameter(RequestProblem):
-    """A parameter of the URL cannot be used."""
+    """A parameter of the URL is not valid."""
 
     code = "unusable-parameter"
 
     def __init__(self, name: str, wanted: str) -> None:
-        """Say what the parameter may be, as a clause that follows 'It must be'."""
-        super().__init__(f"The parameter {name} cannot be used.", f"It must be {wanted}.")
+        """Take what the parameter may be as a phrase that follows 'It must be'."""
+        super().__init__(f"The parameter {name} is not valid.", f"It must be {wanted}.")
 
 
 class JobNotOfKey(RequestProblem):
-    """The API key does not open this job."""
+    """The API key is not valid for this job."""
 
     code = "job-not-of-key"
 
     def __init__(self, job: str, jobs: Sequence[str]) -> None:
-        """Name the jobs that the key does open."""
+        """Take the jobs that the key is valid for."""
         super().__init__(
-            f"The API key does not open the job {job}.", f"It opens {', '.join(jobs)}."
+            f"The API key is not valid for the job {job}.",
+            f"It is valid for: {', '.join(jobs) or 'no job'}.",
         )
 
 
@@ -96,7 +96,6 @@ class TooManyRequests(RequestProblem):
     code = "too-many-requests"
 
     def __init__(self, seconds: int) -> None:
-        """Say when to come again."""
         super().__init__("There were too many requests.", f"Try again in {seconds} seconds.")
         self.seconds = seconds
 
@@ -107,22 +106,21 @@ class IdempotencyKeyReused(RequestProblem):
     code = "idempotency-key-reused"
 
     def __init__(self) -> None:
-        """Say what a new request needs."""
         super().__init__(
-            "The Idempotency-Key was used for a request with other options.",
-            "Make a new one for every new request.",
+            "The Idempotency-Key was already used for a request with other options.",
+            "Use a new one for every new request.",
         )
 
 
 class UnusableIdempotencyKey(RequestProblem):
-    """The Idempotency-Key cannot be used."""
+    """The Idempotency-Key is not valid."""
 
     code = "unusable-idempotency-key"
 
-    def __init__(self, most: int) -> None:
-        """Name the limit."""
+    def __init__(self, max_characters: int) -> None:
         super().__init__(
-            "The Idempotency-Key cannot be used.", f"Send 1 to {most} printable ASCII characters."
+            "The Idempotency-Key is not valid.",
+            f"Send 1 to {max_characters} printable ASCII characters.",
         )
 
 
@@ -132,72 +130,69 @@ class UnusableDryRun(RequestProblem):
     code = "unusable-dry-run"
 
     def __init__(self) -> None:
-        """Say what it may be."""
-        super().__init__("The option DryRun cannot be used.", "Send true or false.")
+        super().__init__("The option DryRun is neither true nor false.", "Send true or false.")
 
 
 class UnusableEmailAddress(RequestProblem):
-    """The e-mail address is not the key's."""
+    """The e-mail address is not the one registered for the key."""
 
     code = "unusable-email-address"
 
     def __init__(self) -> None:
-        """Never repeat the address, nor the one it should be."""
+        """Never repeat the address that was sent, nor the one that is registered."""
         super().__init__(
-            "The option EmailAddress is not the address that this key belongs to.",
-            "Send the address to which notices about the key go.",
+            "The option EmailAddress is not the address that is registered for this API key.",
+            "Send the address that receives our messages about the key.",
         )
 
 
 class KeyReplacedAlready(RequestProblem):
-    """The API key was exchanged already."""
+    """Related API keys are still valid."""
 
     code = "key-replaced-already"
 
     def __init__(self, live: Sequence[tuple[str, datetime]]) -> None:
-        """Name the keys that there are instead, by their first characters."""
+        """Take the related keys by their first characters, and when each was made."""
         made = ", ".join(f"{prefix}… (made {at:%Y-%m-%d %H:%M} UTC)" for prefix, at in live)
         super().__init__(
-            f"This API key was exchanged already, and no further key was made. Live: {made}.",
-            "A key is shown only once: use the one you were shown. If nobody has it, revoke it on "
-            "the API keys page or ask us to, then exchange this key again.",
+            "No new key was made, because keys that belong to the same chain of exchanges are "
+            f"still valid: {made}.",
+            "A key is shown only once: if you have one of these, use it. If nobody has it, revoke "
+            "it on the API keys page or ask us to, then exchange this key again.",
         )
 
 
 class SpeculativeRequest(RequestProblem):
-    """The request may have been sent without anybody asking for it."""
+    """The request may have been sent without anyone asking for it."""
 
     code = "speculative-request"
 
     def __init__(self, header: str) -> None:
-        """Name the header that says so."""
         super().__init__(
             f"The request has the header {header}, so no key was made.",
-            "Send a plain GET: without prefetching and without conditions.",
+            "Send a plain GET request, without headers for prefetching or conditions.",
         )
 
 
 class S3KeysNotOfKey(RequestProblem):
-    """The API key is for some jobs, and S3 keys are for all."""
+    """The API key is limited to some jobs, and S3 keys are not."""
 
     code = "access-keys-not-of-key"
 
     def __init__(self) -> None:
-        """Say which key fetches them."""
         super().__init__(
-            "The API key is limited to some jobs, and S3 keys are not: they open the files of all "
-            "jobs of this environment.",
-            "Fetch them with an API key for all jobs, or ask us.",
+            "The API key is limited to some jobs, and S3 keys are not: they give access to the "
+            "files of all jobs of this environment.",
+            "Use an API key that is valid for all jobs, or ask us for the S3 keys.",
         )
 
 
 class LoadCanceled(SenderProblem):
-    """The load was canceled by its sender."""
+    """The load was canceled."""
 
     code = "load-canceled"
 
     def __init__(self) -> None:
-        """Say what holds now."""
         super().__init__(
             "The load was canceled before it began.",
             "Call the webhook again to load the file.",
@@ -210,8 +205,8 @@ class NoSuchAccessKey(RequestProblem):
     code = "no-such-access-key"
 
     def __init__(self) -> None:
-        """Use one wording for unknown and foreign: it tells a guesser nothing."""
+        """Use one wording for unknown and foreign keys: someone who guesses learns nothing."""
         super().__init__(
-            "The option AccessKeyId is not a live S3 key of this environment.",
+            "The option AccessKeyId is not a valid S3 key of this environment.",
             "Send the access key id that you use now.",
         )

@@ -1,4 +1,4 @@
-"""What a command or a person in the Dagster UI can ask for in vain: for staff, permanent."""
+"""What can be wrong with a command, or with what staff start in Dagster: for staff, permanent."""
 
 from collections.abc import Sequence
 
@@ -7,12 +7,11 @@ from alumniq_pipelines.core.shell import alumniq_command
 
 
 class UnknownFeed(SetupProblem):
-    """There is no field map of that name."""
+    """There is no feed of that name."""
 
     code = "unknown-feed"
 
     def __init__(self, feed: str, known: Sequence[str]) -> None:
-        """List what there is."""
         super().__init__(f"There is no feed {feed!r}.", f"Known feeds: {', '.join(known)}.")
 
 
@@ -22,10 +21,9 @@ class UnknownCustomer(SetupProblem):
     code = "unknown-customer"
 
     def __init__(self, customer: str) -> None:
-        """Say how to make one."""
         super().__init__(
             f"There is no customer {customer!r}.",
-            f'Make it: {alumniq_command("customer", "add", customer)} --name "...".',
+            f'Add it: {alumniq_command("customer", "add", customer)} --name "...".',
         )
 
 
@@ -35,9 +33,9 @@ class CustomerExists(SetupProblem):
     code = "customer-exists"
 
     def __init__(self, customer: str) -> None:
-        """Name the customer."""
         super().__init__(
-            f"There is a customer {customer!r} already.", "List them: alumniq customer list."
+            f"The customer {customer!r} exists already.",
+            "List all customers: alumniq customer list.",
         )
 
 
@@ -55,28 +53,27 @@ class BucketTaken(SetupProblem):
 
 
 class UnusableCustomer(SetupProblem):
-    """The customer cannot be called that."""
+    """The customer's id is not valid."""
 
     code = "unusable-customer"
 
     def __init__(self, customer: str) -> None:
-        """Say what an id looks like."""
         super().__init__(
-            f"{customer!r} cannot be a customer's id.",
-            "Take a lower-case letter, then up to 30 lower-case letters, digits and hyphens.",
+            f"{customer!r} is not a valid customer id.",
+            "Use a lower-case letter, then up to 30 lower-case letters, digits and hyphens.",
         )
 
 
 class UnusableBucket(SetupProblem):
-    """The bucket cannot be called that."""
+    """The bucket's name is not valid."""
 
     code = "unusable-bucket"
 
     def __init__(self, bucket: str) -> None:
-        """Say what a bucket's name looks like (S3's own rule)."""
+        """Give S3's own rule, which folders follow too."""
         super().__init__(
-            f"{bucket!r} cannot be a bucket's name.",
-            "Take 3 to 63 lower-case letters, digits, hyphens and single dots, "
+            f"{bucket!r} is not a valid bucket name.",
+            "Use 3 to 63 lower-case letters, digits, hyphens and single dots, "
             "with a letter or digit at both ends.",
         )
 
@@ -87,42 +84,42 @@ class UnknownLoad(SetupProblem):
     code = "unknown-load"
 
     def __init__(self, job_id: str) -> None:
-        """Name the jobId that was asked for."""
-        super().__init__(f"There is no load {job_id!r}.", "List them: alumniq load list.")
+        super().__init__(f"There is no load {job_id!r}.", "List the loads: alumniq load list.")
 
 
 class UnknownKey(SetupProblem):
-    """There is no live key of that prefix."""
+    """There is no valid key with that prefix."""
 
     code = "unknown-key"
 
     def __init__(self, prefix: str) -> None:
         """Name the prefix, which may be shown."""
         super().__init__(
-            f"There is no live key that starts with {prefix!r}.", "List them: alumniq key list."
+            f"There is no valid key that starts with {prefix!r}.",
+            "List the keys: alumniq key list.",
         )
 
 
 class UnusableSchedule(SetupProblem):
-    """The rhythm of a watch cannot be kept to."""
+    """The schedule of a watch is not valid."""
 
     code = "unusable-rhythm"
 
     def __init__(self, reason: str) -> None:
-        """Take the reason as a clause that follows 'The rhythm'."""
+        """Take the reason as a clause that follows 'The schedule'."""
         super().__init__(
-            f"The rhythm {reason}.", "See alumniq watch set --help, or have one proposed: suggest."
+            f"The schedule {reason}.",
+            "See alumniq watch set --help, or get a suggestion: alumniq watch suggest.",
         )
 
 
 class UnusableDuration(SetupProblem):
-    """A length of time cannot be read."""
+    """A duration is not valid."""
 
     code = "unusable-duration"
 
     def __init__(self, text: str) -> None:
-        """Show how one is written."""
-        super().__init__(f"{text!r} is no length of time.", "Write it like 90min, 2h or 1d 12h.")
+        super().__init__(f"{text!r} is not a duration.", "Write it like 90min, 2h or 1d 12h.")
 
 
 class UnusableHeartbeat(SetupProblem):
@@ -133,7 +130,8 @@ class UnusableHeartbeat(SetupProblem):
     def __init__(self, flaw: str) -> None:
         """Take the flaw as a clause that follows the option; never repeat the URL: it is secret."""
         super().__init__(
-            f"The option --heartbeat-url {flaw}.", "Give a public https:// URL as its service does."
+            f"The option --heartbeat-url {flaw}.",
+            "Give the public https:// URL that the monitoring service shows.",
         )
 
 
@@ -143,7 +141,6 @@ class UnusableSnooze(SetupProblem):
     code = "unusable-snooze"
 
     def __init__(self) -> None:
-        """Show all ways to say it."""
         super().__init__(
             "It is not clear until when to snooze.",
             "Give one of --until 2026-12-01T08:00, --for 3d, and --end.",
@@ -156,7 +153,6 @@ class UnknownWatch(SetupProblem):
     code = "unknown-watch"
 
     def __init__(self, target: str) -> None:
-        """Say how to make one."""
         words = "watch", "set", *target.split("/")
         super().__init__(
             f"There is no watch on {target}.",
@@ -165,14 +161,14 @@ class UnknownWatch(SetupProblem):
 
 
 class TooLittleHistory(SetupProblem):
-    """There is too little history to propose a rhythm from."""
+    """There is too little history to suggest a schedule."""
 
     code = "too-little-history"
 
-    def __init__(self, loads: int, days: int, fewest_days: int) -> None:
-        """Say what there is and what is needed."""
+    def __init__(self, loads: int, days: int, min_days: int) -> None:
         super().__init__(
-            f"{loads} loads on {days} days show no rhythm; {fewest_days} days with a load do.",
+            f"A schedule can be suggested from {min_days} days with loads. So far there are "
+            f"{days} (loads: {loads}).",
             "Ask the customer when they deliver, and set it: alumniq watch set.",
         )
 
@@ -182,10 +178,12 @@ class UnknownVersion(SetupProblem):
 
     code = "unknown-version"
 
-    def __init__(self, target: str, number: int, kept: Sequence[int]) -> None:
-        """List what is kept."""
-        numbers = ", ".join(str(kept_number) for kept_number in kept) or "none"
-        super().__init__(f"Version {number} of {target} is not kept.", f"Kept: {numbers}.")
+    def __init__(self, target: str, number: int, stored: Sequence[int]) -> None:
+        numbers = ", ".join(str(version) for version in stored) or "none"
+        super().__init__(
+            f"Version {number} of {target} does not exist or is no longer stored.",
+            f"Stored versions: {numbers}.",
+        )
 
 
 class NoOlderVersion(SetupProblem):
@@ -193,12 +191,11 @@ class NoOlderVersion(SetupProblem):
 
     code = "no-older-version"
 
-    def __init__(self, target: str, kept: Sequence[int]) -> None:
-        """List what is kept."""
-        numbers = ", ".join(str(kept_number) for kept_number in kept) or "none"
+    def __init__(self, target: str, stored: Sequence[int]) -> None:
+        numbers = ", ".join(str(version) for version in stored) or "none"
         super().__init__(
-            f"No version of {target} is kept that is older than the live one.",
-            f"Kept: {numbers}. Choose one with --to.",
+            f"No version of {target} is stored that is older than the live one.",
+            f"Stored versions: {numbers}. Choose one with --to.",
         )
 
 
@@ -208,10 +205,9 @@ class NothingPublished(SetupProblem):
     code = "nothing-published"
 
     def __init__(self, customer: str, environment: str) -> None:
-        """Say how to find out what there is."""
         super().__init__(
             f"Nothing has been published for {customer!r} in {environment!r}.",
-            "See the customers with: alumniq customer list. Environments are qa and production.",
+            "List the customers: alumniq customer list. The environments are qa and production.",
         )
 
 
@@ -221,10 +217,10 @@ class NoReportKept(SetupProblem):
     code = "no-report-kept"
 
     def __init__(self, job_id: str) -> None:
-        """Name the load."""
         super().__init__(
-            f"No rejection report of {job_id} is kept: no row was rejected, or its time is over.",
-            f"See what became of the load: {alumniq_command('load', 'show', job_id)}.",
+            f"There is no rejection report for {job_id}: its rows have not been checked, no row "
+            "was rejected, or the report is no longer stored.",
+            f"See the load's outcome: {alumniq_command('load', 'show', job_id)}.",
         )
 
 
@@ -234,27 +230,30 @@ class UnusableQuery(SetupProblem):
     code = "unusable-query"
 
     def __init__(self, reason: str, tables: Sequence[str]) -> None:
-        """Take the reason as a sentence without cell values, and list the tables there are."""
-        super().__init__(reason, f"Write one SELECT. Tables: {', '.join(tables)}.")
+        """Take the reason as a sentence without cell values."""
+        super().__init__(
+            reason, f"Write one SELECT statement. Tables: {', '.join(tables) or 'none'}."
+        )
 
 
 class UnusableOutput(SetupProblem):
-    """The output file cannot be written."""
+    """The output file's name does not say its format."""
 
     code = "unusable-output"
 
     def __init__(self, suffixes: Sequence[str]) -> None:
-        """List what there is."""
-        super().__init__(f"The name of the output file must end in {' or '.join(suffixes)}.")
+        super().__init__(
+            "The name of the output file does not end in a known suffix.",
+            f"Use a name that ends in {' or '.join(suffixes)}.",
+        )
 
 
 class OtherFileUnusable(SetupProblem):
-    """A file of another feed, to look references up in, cannot be used."""
+    """A file of another feed, needed to check references, cannot be used."""
 
     code = "other-file-unusable"
 
     def __init__(self, feed: str, faults: Sequence[str]) -> None:
-        """Say what is wrong with it."""
         super().__init__(
             f"The file of the feed {feed} cannot be used: {' '.join(faults)}",
             f"Check it by itself: {alumniq_command('check', 'FILE', '--feed', feed)}.",
@@ -267,10 +266,9 @@ class UnknownPartition(SetupProblem):
     code = "unknown-partition"
 
     def __init__(self, partition_key: str) -> None:
-        """Name the partition and the form that was expected."""
         super().__init__(
             f"The partition {partition_key!r} is not of the form customer.environment.",
-            "Choose one that the system added; they follow the customers' subscriptions.",
+            "Choose one of the partitions that exist; they follow the customers' subscriptions.",
         )
 
 
@@ -280,23 +278,21 @@ class NothingToReload(SetupProblem):
     code = "nothing-to-reload"
 
     def __init__(self, target: str) -> None:
-        """Name the target."""
         super().__init__(
-            f"No file was ever accepted for {target}.",
+            f"No file has been accepted for {target} yet.",
             "Give the name of a file in the bucket as `filename` in the launchpad's config.",
         )
 
 
 class UnusableStaffName(SetupProblem):
-    """The account cannot be called that."""
+    """The name of a staff account is not valid."""
 
     code = "unusable-staff-name"
 
-    def __init__(self, most: int) -> None:
-        """Say what a name looks like."""
+    def __init__(self, max_characters: int) -> None:
         super().__init__(
-            "The name is no name to sign in with.",
-            f"Take up to {most} printable characters, such as an e-mail address.",
+            "The name cannot be used to sign in.",
+            f"Use up to {max_characters} printable characters, such as an e-mail address.",
         )
 
 
@@ -305,11 +301,10 @@ class ShortPassword(SetupProblem):
 
     code = "short-password"
 
-    def __init__(self, fewest: int) -> None:
-        """Name the limit."""
+    def __init__(self, min_characters: int) -> None:
         super().__init__(
-            f"The password has fewer than {fewest} characters.",
-            "Take a few words that nobody would guess together.",
+            f"The password has fewer than {min_characters} characters.",
+            "Use a few words that nobody would guess together.",
         )
 
 
@@ -319,8 +314,7 @@ class UnknownStaff(SetupProblem):
     code = "unknown-staff"
 
     def __init__(self, name: str) -> None:
-        """Name what was asked for."""
         super().__init__(
             f"There is no staff account {name!r} that may sign in.",
-            "List them: alumniq staff list.",
+            "List the accounts: alumniq staff list.",
         )

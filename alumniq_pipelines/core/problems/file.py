@@ -19,16 +19,16 @@ class FileProblem(SenderProblem):
 
     @property
     def faults(self) -> Sequence["FileProblem"]:
-        """The faults to be told one by one: itself, unless it gathers others."""
+        """The faults to report one by one: itself, unless it gathers others."""
         return (self,)
 
 
-def told_faults(problem: Problem, most: int = 20) -> tuple[str, ...]:
-    """Tell each fault of a problem in a line of its own, capped, the rest as a true total."""
+def format_faults(problem: Problem, limit: int = 20) -> tuple[str, ...]:
+    """Return a line for each fault of a problem, capped, with the true number of the rest."""
     faults = problem.faults if isinstance(problem, FileProblem) else (problem,)
-    more = len(faults) - most
-    told = tuple(str(fault) for fault in faults[:most])
-    return told if more <= 0 else (*told, f"And {more:,} more faults like these.")
+    more = len(faults) - limit
+    lines = tuple(str(fault) for fault in faults[:limit])
+    return lines if more <= 0 else (*lines, f"And {more:,} more faults like these.")
 
 
 class EmptyFile(FileProblem):
@@ -37,7 +37,6 @@ class EmptyFile(FileProblem):
     code = "empty-file"
 
     def __init__(self) -> None:
-        """Say what was expected."""
         super().__init__(
             "The file is empty.", "Export it again: a header line, then one line per row."
         )
@@ -49,10 +48,9 @@ class NoRows(FileProblem):
     code = "no-rows"
 
     def __init__(self) -> None:
-        """Say why it is refused: publishing it would empty the table."""
         super().__init__(
             "The file has a header line and no rows; loading it would empty your table.",
-            "Export it again with its rows. If the table is to be emptied, ask our staff.",
+            "Export it again with its rows. If the table is meant to be emptied, contact us.",
         )
 
 
@@ -73,7 +71,7 @@ class ForeignFormat(FileProblem):
             advice = "Upload it without encryption."
         else:
             advice = "Export it as CSV in UTF-8 and upload that."
-        super().__init__(f"The file is not delimited text; it looks like {kind}.", advice)
+        super().__init__(f"The file is not delimited text in UTF-8; it looks like {kind}.", advice)
 
 
 class NotUtf8(FileProblem):
@@ -81,8 +79,8 @@ class NotUtf8(FileProblem):
 
     code = "not-utf-8"
 
-    def __init__(self, byte: int, line: int, character: int, likely: str) -> None:
-        """Say where the first byte stands that is no UTF-8, and what the encoding may be."""
+    def __init__(self, *, byte: int, line: int, character: int, likely: str) -> None:
+        """Take where the first byte is that is not UTF-8, and what the encoding may be."""
         super().__init__(
             f"The file is not UTF-8: byte {byte:,} (line {line:,}, character {character:,}) "
             f"cannot be read. It is probably {likely}.",
@@ -92,15 +90,14 @@ class NotUtf8(FileProblem):
 
 
 class NulCharacter(FileProblem):
-    """The file holds a NUL character."""
+    """The file contains a NUL character."""
 
     code = "nul-character"
 
     def __init__(self, byte: int, line: int) -> None:
-        """Say where the first one stands."""
         super().__init__(
-            f"The file holds a NUL character at byte {byte:,} (line {line:,}): it is damaged, or "
-            "in another encoding such as UTF-16.",
+            f"The file contains a NUL character at byte {byte:,} (line {line:,}): it is damaged, "
+            "or in another encoding such as UTF-16.",
             "Export it again as UTF-8 text.",
         )
         self.line = line
@@ -114,17 +111,18 @@ class BrokenQuoting(FileProblem):
     def __init__(
         self, line: int, row_line: int, quote: Literal["open", "stray", "closing"]
     ) -> None:
-        """Say which quote is at fault; `row_line` is where its row began."""
+        """Take the line and which quotation mark is wrong; `row_line` is where its row began."""
         row = "" if row_line == line else f" (in the row that starts on line {row_line:,})"
         what = {
-            "open": "a quote is opened and never closed",
-            "stray": "a quote stands inside a value that does not begin with one",
-            "closing": "text follows a closing quote; a quote in the value may not be doubled",
+            "open": "a value in quotation marks is never closed",
+            "stray": "there is a quotation mark inside a value that does not begin with one",
+            "closing": "text follows a closing quotation mark; one inside the value may not be "
+            "doubled",
         }[quote]
         super().__init__(
             f"On line {line:,}{row}, {what}.",
-            'Put every value into quotes and double the quotes inside it ("O""Neil"). From here '
-            "on the rows cannot be told apart, so the rest was not read.",
+            'Put every value into quotation marks and double those inside it ("O""Neil"). From '
+            "here on, rows cannot be told apart, so the rest of the file was not read.",
         )
         self.line = line
 
@@ -135,10 +133,9 @@ class RowTooLong(FileProblem):
     code = "row-too-long"
 
     def __init__(self, line: int, max_bytes: int) -> None:
-        """Name the limit and the likely cause."""
         super().__init__(
             f"The row that starts on line {line:,} is longer than {max_bytes:,} bytes.",
-            "Look for a quote that is never closed, or for line ends that were lost.",
+            "Look for a quotation mark that is never closed, or for missing line ends.",
         )
         self.line = line
 
@@ -148,25 +145,24 @@ class TooManyRows(FileProblem):
 
     code = "too-many-rows"
 
-    def __init__(self, most: int) -> None:
-        """Name the limit."""
+    def __init__(self, max_rows: int) -> None:
         super().__init__(
-            f"The file has more than {most:,} rows.",
-            "If that is right, ask our staff; else look for what repeats in your export.",
+            f"The file has more than {max_rows:,} rows.",
+            "If that is right, contact us. Otherwise look for repeated rows in your export.",
         )
 
 
 class TooManyMisshapenRows(FileProblem):
-    """Too many rows are blank or ragged."""
+    """Too many rows are blank or have the wrong number of values."""
 
     code = "too-many-misshapen-rows"
 
-    def __init__(self, line: int, most: int) -> None:
-        """Name the limit, and a line by which it was passed."""
+    def __init__(self, line: int, max_rows: int) -> None:
+        """Take the limit, and a line by which it was passed."""
         super().__init__(
-            f"By line {line:,}, more than {most:,} rows are blank or have more or fewer values "
+            f"By line {line:,}, more than {max_rows:,} rows are blank or have more or fewer values "
             "than the header has columns.",
-            "Look at the delimiter, the quotes and the line ends of your export.",
+            "Check the delimiter, the quotation marks and the line ends of your export.",
         )
         self.line = line
 
@@ -177,24 +173,25 @@ class FilesJoined(FileProblem):
     code = "files-joined"
 
     def __init__(self, line: int) -> None:
-        """Name the line with a byte order mark, which only begins files."""
+        """Take the line with a byte order mark, which only begins files."""
         super().__init__(
-            f"Line {line:,} begins with a byte order mark, as only a file's first line may.",
-            "If files were joined, leave out the byte order marks and all headers but the first.",
+            f"Line {line:,} begins with a byte order mark, which only the first line of a file may "
+            "do.",
+            "If you join files, remove the byte order marks and all header lines but the first.",
         )
         self.line = line
 
 
 class FileGone(FileProblem):
-    """The file is no longer in the bucket."""
+    """The file was not in the bucket when the load began."""
 
     code = "file-gone"
 
     def __init__(self, filename: str) -> None:
-        """Name the file."""
         super().__init__(
-            f"The file {filename} was in your bucket when the load was accepted and is gone now.",
-            "Upload it again, call the webhook again, and leave it in place until you are told.",
+            f"The file {filename} was not in your bucket when the load began.",
+            "Upload it again, call the webhook again, and leave the file in place until the load "
+            "has ended.",
         )
 
 
@@ -204,8 +201,8 @@ class RowsRejected(FileProblem):
     code = "rows-rejected"
 
     def __init__(self, rejected: int, read: int, live: LiveData) -> None:
-        """Give both totals, and what is live meanwhile."""
         super().__init__(
-            f"{rejected:,} of {read:,} rows break the rules of the field map.",
-            "Fix them in your source system and send the file again. " + live_sentence(live),
+            f"{rejected:,} of {read:,} rows were rejected: they break the rules of the field map.",
+            "Fix this in your source system, upload the file again and call the webhook again. "
+            + live_sentence(live),
         )

@@ -6,13 +6,13 @@ from alumniq_pipelines.core.problems.file import FileProblem
 
 
 class UnusableHeader(FileProblem):
-    """The header line does not fit the field map."""
+    """The header line does not match the field map."""
 
     code = "unusable-header"
     line = 1
 
     def __init__(self, faults: Sequence[FileProblem]) -> None:
-        """Gather all that is wrong with the header."""
+        """Gather everything that is wrong with the header."""
         super().__init__(
             " ".join(fault.detail for fault in faults),
             " ".join(dict.fromkeys(fault.advice for fault in faults)),
@@ -26,7 +26,7 @@ class UnusableHeader(FileProblem):
 
 
 class NoHeader(FileProblem):
-    """The first line is no header."""
+    """The first line is not a header line."""
 
     code = "no-header"
     line = 1
@@ -40,7 +40,7 @@ class NoHeader(FileProblem):
             advice = f"Begin the file with a header line of column names: {', '.join(known)}."
         else:
             advice = f"Line {header_line:,} looks like the header: remove the lines above it."
-        super().__init__("Line 1 holds none of the feed's column names.", advice)
+        super().__init__("Line 1 contains none of the feed's column names.", advice)
 
 
 class TooManyColumns(FileProblem):
@@ -50,10 +50,9 @@ class TooManyColumns(FileProblem):
     line = 1
 
     def __init__(self, columns: int, limit: int) -> None:
-        """Take how many there are, and how many may be."""
         super().__init__(
-            f"The header has {columns:,} columns; at most {limit:,} can be read.",
-            "Export the columns of the field map only, and check the delimiter.",
+            f"The header has {columns:,} columns; the limit is {limit:,}.",
+            "Export only the columns of the field map, and check the delimiter.",
         )
 
 
@@ -64,11 +63,11 @@ class MissingColumn(FileProblem):
     line = 1
 
     def __init__(self, column: str, near: str | None) -> None:
-        """Name the header's entry that was probably meant."""
-        hint = f" Its header has `{near}`, which may be meant." if near else ""
+        """Take the header's entry that was probably meant."""
+        hint = f" Perhaps `{near}` is meant to be this column." if near else ""
         super().__init__(
             f"The file has no column `{column}`.{hint}",
-            "Name the columns as the field map does, or have the field map changed.",
+            "Name the columns as in the field map, or ask us to change the field map.",
         )
         self.column = column
 
@@ -82,16 +81,16 @@ class MisspeltColumn(FileProblem):
     def __init__(self, name: str, column: str) -> None:
         """Take the name in the file, and the column of the field map that the file lacks."""
         super().__init__(
-            f"The file has no column `{column}`, and has the unknown column `{name}`, which is "
-            "probably meant for it.",
-            f"If it is, rename `{name}` to `{column}` in your export. If it holds something else, "
+            f"The file has no column `{column}`, but has the unknown column `{name}`, which is "
+            "probably meant to be it.",
+            f"If so, rename `{name}` to `{column}` in your export. If it contains something else, "
             f"leave it out, or send a column `{column}` as well.",
         )
         self.column = column
 
 
 class DuplicateColumn(FileProblem):
-    """A column stands in the header twice."""
+    """A column is in the header more than once."""
 
     code = "duplicate-column"
     line = 1
@@ -105,28 +104,29 @@ class DuplicateColumn(FileProblem):
         else:
             named = [str(position) for position in positions]
         super().__init__(
-            f"The column `{column}` stands in the header {len(positions)} times "
+            f"The column `{column}` is in the header {len(positions)} times "
             f"(as columns {' and '.join(named)}).",
-            "Keep one of them. Case, blanks, `_`, `-`, `.` and brackets make no other column.",
+            "Leave only one of them. Names that differ only in case, blanks, `_`, `-`, `.` or "
+            "brackets are the same column.",
         )
         self.column = column
 
 
 class UnknownColumn(FileProblem):
-    """A column is not known."""
+    """A column is not in the field map."""
 
     code = "unknown-column"
     line = 1
 
     def __init__(self, column: str, near: str | None) -> None:
-        """Name the known column that was probably meant."""
+        """Take the column of the field map that was probably meant."""
         hint = f"Did you mean `{near}`?" if near else "Leave it out."
         super().__init__(f"The column `{column}` is not in the field map.", hint)
         self.column = column
 
 
 class UnusableColumnName(FileProblem):
-    """An extension column's name cannot be used."""
+    """An extension column's name is not valid."""
 
     code = "unusable-column-name"
     line = 1
@@ -134,7 +134,7 @@ class UnusableColumnName(FileProblem):
     def __init__(self, position: int, max_bytes: int) -> None:
         """Count positions from 1; never repeat the name, it may be anything."""
         super().__init__(
-            f"The name of column {position} holds other characters than letters and digits, or is "
-            f"longer than {max_bytes} bytes.",
+            f"The name of column {position} contains other characters than letters, digits and "
+            f"underscores, or is longer than {max_bytes} bytes.",
             "Name your own columns in letters, digits and underscores, ending in __c.",
         )

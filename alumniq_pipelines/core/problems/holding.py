@@ -1,14 +1,15 @@
-"""Why a load that waited for a person, or a kept file, comes to nothing."""
+"""What can go wrong with a held load, a decision on one, or the repetition of a load."""
 
 from collections.abc import Sequence
 
 from alumniq_pipelines.core.problems.file import FileProblem
 from alumniq_pipelines.core.problems.live_data import LiveData, live_sentence
 from alumniq_pipelines.core.problems.problem import OutageProblem, SenderProblem, SetupProblem
+from alumniq_pipelines.core.shell import alumniq_command
 
 
 def _unusual(reasons: Sequence[str]) -> str:
-    return f"The file would change an unusual part of your data ({' '.join(reasons)})"
+    return f"The file would change your data in an unusual way ({' '.join(reasons)})"
 
 
 class HoldDiscarded(SenderProblem):
@@ -17,23 +18,23 @@ class HoldDiscarded(SenderProblem):
     code = "hold-discarded"
 
     def __init__(self, reasons: Sequence[str], reason: str, live: LiveData) -> None:
-        """Take why it was held, the reason that staff gave, and what is live meanwhile."""
+        """Take why it was held, and the reason that staff gave."""
         super().__init__(
             f"{_unusual(reasons)}, and our staff discarded it: {reason.rstrip('.')}.",
             f"{live_sentence(live)} Fix the file, upload it again and call the webhook again.",
         )
 
 
-class HoldExpired(OutageProblem):
-    """The load waited for our staff in vain."""
+class HoldExpired(SetupProblem):
+    """The load was not approved in time."""
 
     code = "hold-expired"
 
     def __init__(self, reasons: Sequence[str], days: int, live: LiveData) -> None:
-        """Take why it was held, how long, and what is live meanwhile."""
+        """Take why it was held, and for how long."""
         super().__init__(
-            f"{_unusual(reasons)} and waited {days} days for our staff's consent, in vain.",
-            f"{live_sentence(live)} Call the webhook again, or write to us.",
+            f"{_unusual(reasons)} and was not approved within {days} days.",
+            f"{live_sentence(live)} If the change is right, contact us and call the webhook again.",
         )
 
 
@@ -45,35 +46,33 @@ class HoldSuperseded(SenderProblem):
     def __init__(self, reasons: Sequence[str]) -> None:
         """Take why it was held."""
         super().__init__(
-            f"{_unusual(reasons)} and waited for our staff's consent; meanwhile a file that you "
-            "sent later was loaded instead.",
-            "Nothing is to be done.",
+            f"{_unusual(reasons)} and was awaiting approval; meanwhile a file that you sent later "
+            "was loaded instead.",
+            "You do not need to do anything.",
         )
 
 
 class HeldRowsGone(OutageProblem):
-    """The held rows are not there."""
+    """The held rows are missing or damaged."""
 
     code = "held-rows-gone"
 
     def __init__(self, job_id: str) -> None:
-        """Name the load."""
         super().__init__(
-            f"The rows of the load {job_id} were kept and cannot be found unharmed.",
-            "Repeat the load from its archived file: alumniq load repeat.",
+            f"The held rows of the load {job_id} are missing or damaged.",
+            f"Repeat the load from its archived file: {alumniq_command('load', 'repeat', job_id)}.",
         )
 
 
 class NotHeld(SetupProblem):
-    """The load waits for nobody."""
+    """The load is not awaiting approval."""
 
     code = "not-held"
 
     def __init__(self, job_id: str, state: str) -> None:
-        """Say where it is instead."""
         super().__init__(
-            f"The load {job_id} is {state}; only a held load can be decided on.",
-            "List those that wait: alumniq load list --state held.",
+            f"The load {job_id} is {state}; only a held load can be approved or discarded.",
+            "List the held loads: alumniq load list --state held.",
         )
 
 
@@ -83,35 +82,34 @@ class LaterLoadPublished(SetupProblem):
     code = "later-load-published"
 
     def __init__(self, job_id: str, later: str) -> None:
-        """Name both."""
         super().__init__(
-            f"The load {job_id} cannot be published any more: {later}, accepted later, has been.",
-            "It ends by itself; its customer is told.",
+            f"The load {job_id} can no longer be published: {later}, which was accepted later, "
+            "has been published.",
+            "You do not need to do anything: the load ends by itself.",
         )
 
 
 class ReasonMissing(SetupProblem):
-    """No reason is given."""
+    """No reason was given."""
 
     code = "reason-missing"
 
     def __init__(self) -> None:
-        """Say why there must be one."""
         super().__init__(
-            "A decision needs a reason: it is kept, and the customer of a discarded load reads it.",
-            'Give it: --reason "...".',
+            "A decision needs a reason: it is recorded, and the customer of a discarded load "
+            "reads it.",
+            'Give a reason (on the command line: --reason "...").',
         )
 
 
 class UnusableThreshold(SetupProblem):
-    """The threshold cannot be read."""
+    """The threshold is not valid."""
 
     code = "unusable-threshold"
 
     def __init__(self, limit: str) -> None:
-        """Repeat what was given, and how it should look."""
         super().__init__(
-            f"{limit!r} is no threshold.",
+            f"{limit!r} is not a threshold.",
             "Write removed=25%, added=5000 or changed=never; percentages go up to 100.",
         )
 
@@ -122,18 +120,19 @@ class NothingArchived(SetupProblem):
     code = "nothing-archived"
 
     def __init__(self, job_id: str) -> None:
-        """Name the load."""
-        super().__init__(f"The load {job_id} received no file, so there is none to load again.")
+        super().__init__(
+            f"The load {job_id} read no file, so there is none to load again.",
+            "Load a file that is in the bucket: materialize the partition in Dagster.",
+        )
 
 
 class ArchivedFileGone(FileProblem):
-    """The archived file is kept no longer."""
+    """The archived file is no longer stored."""
 
     code = "archived-file-gone"
 
     def __init__(self, job_id: str) -> None:
-        """Name the load whose file it was."""
         super().__init__(
-            f"The file of the load {job_id} is kept no longer.",
+            f"The file of the load {job_id} is no longer stored.",
             "Upload it again and call the webhook again.",
         )

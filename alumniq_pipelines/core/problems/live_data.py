@@ -1,4 +1,4 @@
-"""What readers of a table see while one of its loads fails: a fact, and the sentence for it."""
+"""What readers of a table see while one of its loads fails: the fact, and its sentence."""
 
 from enum import StrEnum
 from typing import assert_never
@@ -15,7 +15,7 @@ class LiveData(StrEnum):
 def live_data(number: int, newest: int | None) -> LiveData:
     """Compare a load's number with that of the newest version of its table, None where none is.
 
-    After a rollback the newest version is not the live one: the sentences hold all the same.
+    After a rollback the newest version is not the live one: the sentences are true all the same.
     """
     if newest is None:
         return LiveData.NONE

@@ -1,4 +1,4 @@
-"""What can be wrong with what is asked about notifications, by a command, a page or a call."""
+"""What can be wrong with a request about a notification, by a command, a page or a call."""
 
 from alumniq_pipelines.core.problems.problem import SetupProblem
 from alumniq_pipelines.core.problems.request import RequestProblem
@@ -10,20 +10,20 @@ class UnknownNotification(SetupProblem):
     code = "unknown-notification"
 
     def __init__(self, notification_id: str) -> None:
-        """Name the id that was asked for."""
         super().__init__(
             f"There is no notification {notification_id!r}.",
-            "List them: alumniq notification list.",
+            "List the notifications: alumniq notification list.",
         )
 
 
 class NotificationUnderWay(RequestProblem):
-    """The notification is being sent just now."""
+    """The notification is being sent right now."""
 
     code = "notification-under-way"
 
     def __init__(self, notification_id: str) -> None:
-        """Name it; a lease ends by itself within minutes."""
+        """Advise to wait: a lease ends by itself within minutes."""
         super().__init__(
-            f"{notification_id} is being sent just now.", "Look at it again in three minutes."
+            f"The notification {notification_id} is being sent right now.",
+            "Look at it again in three minutes.",
         )

@@ -1,6 +1,8 @@
-"""What can be wrong with the packing of a delivered file."""
+"""What can be wrong with the compression of a delivered file."""
 
 from alumniq_pipelines.core.problems.file import FileProblem
+
+_ONE_FILE = "Put exactly one file into it, without a password."
 
 
 class DamagedArchive(FileProblem):
@@ -9,11 +11,11 @@ class DamagedArchive(FileProblem):
     code = "damaged-archive"
 
     def __init__(self, byte: int) -> None:
-        """Say how far it was read."""
+        """Take how far it was read."""
         super().__init__(
-            f"The compressed file is damaged, or other data follows its end (read to byte "
+            "The compressed file is damaged, or other data follows its end (read up to byte "
             f"{byte:,}).",
-            "Compress and upload it again, in binary mode.",
+            "Compress it again, and upload it in binary mode.",
         )
 
 
@@ -23,9 +25,8 @@ class TruncatedArchive(FileProblem):
     code = "truncated-archive"
 
     def __init__(self) -> None:
-        """Suspect the upload."""
         super().__init__(
-            "The compressed file ends too early: its upload was probably cut off.",
+            "The compressed file ends too early: its upload was probably interrupted.",
             "Upload it again.",
         )
 
@@ -36,29 +37,29 @@ class NeedsMuchMemory(FileProblem):
     code = "needs-much-memory"
 
     def __init__(self, max_bytes: int) -> None:
-        """Name the limit."""
         super().__init__(
             f"The compressed file needs more than {max_bytes:,} bytes of memory to be read.",
-            "Compress it again with a smaller window, such as without --long.",
+            "Compress it again with a smaller window: with zstd, without --long.",
         )
 
 
 class UnusableArchive(FileProblem):
-    """The archive cannot be used."""
+    """The zip archive does not contain exactly one readable file."""
 
     code = "unusable-archive"
 
     def __init__(self, members: int) -> None:
         """Count the files in it; where it is one, its packing is at fault."""
-        found = "its file is protected or packed in a rare way" if members == 1 else ""
-        super().__init__(
-            f"The zip archive cannot be used: {found or f'it holds {members:,} files'}.",
-            "Put exactly one file into it, without a password.",
+        found = (
+            "its file is encrypted or compressed by an unusual method"
+            if members == 1
+            else f"it contains {members:,} files"
         )
+        super().__init__(f"The zip archive cannot be used: {found}.", _ONE_FILE)
 
 
 class TooManyMembers(FileProblem):
-    """The archive lists too many files."""
+    """The zip archive lists too many files."""
 
     code = "too-many-members"
 
@@ -66,8 +67,7 @@ class TooManyMembers(FileProblem):
         """Take how many files the archive says it lists, if that is known and more than `limit`."""
         found = f"{listed:,} files" if listed and listed > limit else "too many files"
         super().__init__(
-            f"The zip archive cannot be used: it lists {found}, and was not opened.",
-            "Put exactly one file into it, without a password.",
+            f"The zip archive cannot be used: it lists {found}, so it was not opened.", _ONE_FILE
         )
 
 
@@ -77,11 +77,11 @@ class RepeatsItself(FileProblem):
     code = "repeats-itself"
 
     def __init__(self) -> None:
-        """Say what was found; there is no line to point to, the file was not read to its end."""
+        """Name no line: the file was not read to its end."""
         super().__init__(
             "The compressed file consists of a few rows that are repeated over and over; it was "
             "not read to its end.",
-            "Look for what repeats in your export, such as a join that lacks a condition.",
+            "Look for what repeats rows in your export, such as a join that lacks a condition.",
         )
 
 
@@ -91,9 +91,8 @@ class ExpandsTooFar(FileProblem):
     code = "expands-too-far"
 
     def __init__(self, max_bytes: int, max_ratio: int) -> None:
-        """Name the limits."""
         super().__init__(
             f"The compressed file expands to more than {max_bytes:,} bytes, or to more than "
             f"{max_ratio:,} times its size.",
-            "Upload it uncompressed, or in parts.",
+            "Upload it uncompressed. If it is too large then, contact us.",
         )

@@ -1,4 +1,4 @@
-"""What can be wrong with what somebody asks of a page."""
+"""What can be wrong with what someone asks of a page."""
 
 from alumniq_pipelines.core.problems.request import RequestProblem
 
@@ -9,9 +9,9 @@ class SignInRefused(RequestProblem):
     code = "sign-in-refused"
 
     def __init__(self) -> None:
-        """Use one wording for whatever is wrong: it tells a guesser nothing."""
+        """Use one wording for whatever is wrong: someone who guesses learns nothing."""
         super().__init__(
-            "That does not open anything here.",
+            "What you entered is not valid here.",
             "Check that it is complete, not expired, and meant for this environment.",
         )
 
@@ -22,10 +22,10 @@ class PlainHttpSignIn(RequestProblem):
     code = "plain-http-sign-in"
 
     def __init__(self) -> None:
-        """Say what to do, for whoever runs the installation too."""
+        """Give the advice for both readers: who signs in, and who runs the installation."""
         super().__init__(
-            "Staff sign in over https only: over plain http others could read the password.",
-            "Open this page by https. If a proxy does that already, have it set "
+            "Staff sign in over https only: over plain http, others could read the password.",
+            "Open this page by https. If a proxy already provides https, have it set "
             "`X-Forwarded-For` and `X-Forwarded-Proto` and name it in `ALUMNIQ_TRUSTED_PROXIES`. "
             "`ALUMNIQ_STAFF_OVER_HTTP=true` allows plain http.",
         )
@@ -37,20 +37,18 @@ class StaleForm(RequestProblem):
     code = "stale-form"
 
     def __init__(self) -> None:
-        """Say how to go on."""
         super().__init__(
-            "This form belongs to a session that is over, so nothing was changed.",
-            "Go back, load the page again, and send it once more.",
+            "This form belongs to a session that has ended, so nothing was changed.",
+            "Go back, reload the page, and send the form again.",
         )
 
 
 class NoCustomerChosen(RequestProblem):
-    """No customer was chosen yet."""
+    """No customer has been chosen."""
 
     code = "no-customer-chosen"
 
     def __init__(self) -> None:
-        """Say where to choose."""
         super().__init__("No customer is selected.", "Select one on the dashboard.")
 
 
@@ -60,8 +58,7 @@ class NoFileChosen(RequestProblem):
     code = "no-file-chosen"
 
     def __init__(self) -> None:
-        """Say what to do."""
-        super().__init__("No file came with the form.", "Choose a file, then send it again.")
+        super().__init__("The form was sent without a file.", "Choose a file, then send it again.")
 
 
 class FileNotReplaced(RequestProblem):
@@ -70,10 +67,9 @@ class FileNotReplaced(RequestProblem):
     code = "file-not-replaced"
 
     def __init__(self) -> None:
-        """Say why it is not replaced."""
         super().__init__(
-            "A file of this name is in the bucket already, and the key you signed in with is "
-            "limited to some jobs: it may be another job's file, so it was not replaced.",
+            "A file of this name is in the bucket already. The key you signed in with is limited "
+            "to some jobs, and this may be another job's file, so it was not replaced.",
             "Choose another name.",
         )
 
@@ -84,8 +80,7 @@ class UploadTooLarge(RequestProblem):
     code = "upload-too-large"
 
     def __init__(self, max_bytes: int) -> None:
-        """Name the limit, and the way around it."""
         super().__init__(
-            f"What was sent is larger than {max_bytes:,} bytes.",
-            "Put it into your bucket yourself, then call the webhook.",
+            f"The upload is larger than {max_bytes:,} bytes.",
+            "Upload the file to your bucket directly, then call the webhook.",
         )

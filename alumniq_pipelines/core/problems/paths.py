@@ -8,11 +8,11 @@ class UnusableFolderName(SetupProblem):
 
     code = "unusable-folder-name"
 
-    def __init__(self, marks: str) -> None:
+    def __init__(self, characters: str) -> None:
         """Take the characters that a path must not have."""
         super().__init__(
-            f"The path of a folder that databases are kept in has one of the characters {marks} or "
-            "is not UTF-8; a database below it would not open, or under another name.",
+            f"The path of a database folder contains one of the characters {characters} or is not "
+            "UTF-8. A database in it would not open, or would open under another name.",
             "Set ALUMNIQ_DATA_DIR (for alumniq check: TMPDIR) to a folder with another name.",
         )
 
@@ -26,5 +26,5 @@ class OutputNotWritable(SetupProblem):
         """Take the operating system's reason."""
         super().__init__(
             f"The output file cannot be written: {reason}.",
-            "Name a file in a folder that is there and that you may write to.",
+            "Name a file in a folder that exists and that you may write to.",
         )

@@ -19,7 +19,7 @@ class UnknownJob(RequestProblem):
     code = "unknown-job"
 
     def __init__(self, job: str) -> None:
-        """Say it in the contract's words."""
+        """Use the contract's words."""
         super().__init__(f"Invalid Job Name: {job}")
 
 
@@ -29,7 +29,7 @@ class MissingOption(RequestProblem):
     code = "missing-option"
 
     def __init__(self, option: str) -> None:
-        """Say it in the contract's words; `option` is capitalised as the contract writes it."""
+        """Use the contract's words; `option` is capitalised as the contract writes it."""
         super().__init__(f"Missing required option: {option}")
 
 
@@ -39,17 +39,17 @@ class MissingKey(RequestProblem):
     code = "missing-key"
 
     def __init__(self) -> None:
-        """Say it in the contract's words."""
+        """Use the contract's words."""
         super().__init__("Missing required option: ApiKey")
 
 
 class RefusedKey(RequestProblem):
-    """The API key opens nothing here."""
+    """The API key is not valid."""
 
     code = "refused-key"
 
     def __init__(self) -> None:
-        """Use one wording for unknown, expired, revoked and foreign: it tells a guesser nothing."""
+        """Use one wording for unknown, expired, revoked and foreign: who guesses learns nothing."""
         super().__init__(
             "The API key is not valid here.",
             "Check that it is complete, not expired, and meant for this environment.",
@@ -57,7 +57,7 @@ class RefusedKey(RequestProblem):
 
 
 class UnusableFilename(RequestProblem):
-    """The file name cannot be a file in the bucket."""
+    """The filename is not valid."""
 
     code = "unusable-filename"
 
@@ -75,20 +75,24 @@ class FileNotInBucket(RequestProblem):
     code = "file-not-in-bucket"
 
     def __init__(self, filename: str, folder: str, near: Sequence[str] = ()) -> None:
-        """Name the folder that was looked in and the names that come close."""
-        hint = f"Did you mean {' or '.join(near)}?" if near else "Upload it first, then call again."
+        """Take the folder that was searched, and the names in it that come close."""
+        hint = (
+            f"Did you mean {' or '.join(near)}?"
+            if near
+            else "Upload it first, then call the webhook again."
+        )
         super().__init__(f"The file {filename} was not found in {folder}.", hint)
 
 
 class UnusableNotifyEmail(RequestProblem):
-    """The e-mail address cannot be written to."""
+    """The e-mail address for notifications is not valid."""
 
     code = "unusable-notify-email"
 
     def __init__(self, reason: str) -> None:
         """Take the reason as a clause that follows 'The option NotifyEmail'.
 
-        Never repeat the address: it may carry an injected header.
+        Never repeat the address: it may contain an injected header.
         """
         super().__init__(
             f"The option NotifyEmail {reason}.", "Send one address, or several separated by commas."
@@ -96,7 +100,7 @@ class UnusableNotifyEmail(RequestProblem):
 
 
 class UnusableNotifyWebhook(RequestProblem):
-    """The callback URL cannot be called."""
+    """The callback URL is not valid."""
 
     code = "unusable-notify-webhook"
 
@@ -106,76 +110,73 @@ class UnusableNotifyWebhook(RequestProblem):
 
 
 class UnreadableBody(RequestProblem):
-    """The body of the request cannot be read."""
+    """The request body cannot be read."""
 
     code = "unreadable-body"
 
 
 class BodyNotUtf8(UnreadableBody):
-    """The body of the request is not UTF-8 text."""
+    """The request body is not UTF-8 text."""
 
     code = "body-not-utf8"
 
     def __init__(self, byte: int) -> None:
         """Count the first wrong byte from 1."""
         super().__init__(
-            f"The request body is not UTF-8 text, from byte {byte:,} on.",
+            f"The request body is not UTF-8 text (at byte {byte:,}).",
             "Send it as UTF-8; in PowerShell add -ContentType 'application/json; charset=utf-8'.",
         )
 
 
 class BodyNotJson(UnreadableBody):
-    """The body of the request is not valid JSON."""
+    """The request body is not valid JSON."""
 
     code = "body-not-json"
 
-    def __init__(self, place: str) -> None:
-        """Say where it stops being JSON."""
-        super().__init__(f"The request body is not valid JSON (see {place}).", SAMPLE_BODY)
+    def __init__(self, position: str) -> None:
+        """Take where it stops being JSON."""
+        super().__init__(f"The request body is not valid JSON (at {position}).", SAMPLE_BODY)
 
 
 class BodyNotObject(UnreadableBody):
-    """The body of the request holds no options."""
+    """The request body is neither a JSON object nor a form."""
 
     code = "body-not-object"
 
     def __init__(self) -> None:
-        """Name both forms that are read."""
         super().__init__("The request body is neither a JSON object nor a form.", SAMPLE_BODY)
 
 
 class BodyNestedTooDeeply(UnreadableBody):
-    """The body of the request is nested too deeply."""
+    """The request body is nested too deeply."""
 
     code = "body-nested-too-deeply"
 
     def __init__(self) -> None:
-        """Say what it should be instead."""
         super().__init__("The request body is nested too deeply.", SAMPLE_BODY)
 
 
 class BodyNotForm(UnreadableBody):
-    """The body of the request is a form that cannot be read."""
+    """The request body is not a valid form."""
 
     code = "body-not-form"
 
-    def __init__(self, most_fields: int) -> None:
+    def __init__(self, max_fields: int) -> None:
         """Name the limit, which is the one fault that does not show in the form itself."""
         super().__init__(
-            f"The request body is no valid form of at most {most_fields} fields.", SAMPLE_BODY
+            f"The request body is not a valid form of at most {max_fields} fields.", SAMPLE_BODY
         )
 
 
 class BodyTooLarge(RequestProblem):
-    """The body of the request is too large."""
+    """The request body is too large."""
 
     code = "body-too-large"
 
     def __init__(self, max_bytes: int) -> None:
-        """Name the limit."""
         super().__init__(
             f"The request body is larger than {max_bytes:,} bytes.",
-            "Put the file into your bucket and send only its name.",
+            "Upload the file to your bucket and send only its name.",
         )
 
 
@@ -188,7 +189,7 @@ class RepeatedOption(RequestProblem):
         """Never repeat the values: one of them may be a key."""
         super().__init__(
             f"The option {option} was sent more than once, with different values.",
-            "Send it once; names are the same whether upper or lower case.",
+            "Send it once. Upper and lower case make no difference in its name.",
         )
 
 
@@ -198,8 +199,8 @@ class OptionNotText(RequestProblem):
     code = "option-not-text"
 
     def __init__(self, option: str) -> None:
-        """Name the option as the contract writes it."""
-        super().__init__(f"The option {option} is not text.", "Put its value in quotes.")
+        """Take the option as the contract writes it."""
+        super().__init__(f"The option {option} is not text.", "Send its value as text, in quotes.")
 
 
 class SlowRequest(RequestProblem):
@@ -208,9 +209,8 @@ class SlowRequest(RequestProblem):
     code = "slow-request"
 
     def __init__(self, seconds: float) -> None:
-        """Name the limit."""
         super().__init__(
-            f"The request did not arrive within {seconds:g} seconds.", "Send it again."
+            f"The request did not arrive completely within {seconds:g} seconds.", "Send it again."
         )
 
 
@@ -220,7 +220,6 @@ class AddressTooLong(RequestProblem):
     code = "address-too-long"
 
     def __init__(self, max_bytes: int) -> None:
-        """Name the limit."""
         super().__init__(
             f"The URL is longer than {max_bytes:,} bytes.",
             "Send the options in the body of the request.",
@@ -233,24 +232,22 @@ class UnknownAddress(RequestProblem):
     code = "unknown-address"
 
     def __init__(self) -> None:
-        """Say where the service is."""
         super().__init__(
             "There is nothing at this URL.", "Webhooks are at /api/v1/index.cfm/webhook/JOB."
         )
 
 
 class WrongMethod(RequestProblem):
-    """The URL does not take this method."""
+    """The URL does not support this method."""
 
     code = "wrong-method"
 
     def __init__(self, allowed: str) -> None:
-        """Name what it takes."""
-        super().__init__("The URL does not take this method.", f"Use {allowed}.")
+        super().__init__("The URL does not support this method.", f"Use {allowed}.")
 
 
 class MalformedRequest(RequestProblem):
-    """The request is not HTTP."""
+    """The request is not valid HTTP."""
 
     code = "malformed-request"
 

@@ -1,4 +1,4 @@
-"""Why a run leaves its load alone: what it came for is over. For data engineers, permanent."""
+"""Why a run does nothing: its load or its attempt is already over. For engineers, permanent."""
 
 from alumniq_pipelines.core.problems.problem import SetupProblem
 
@@ -9,7 +9,6 @@ class LoadEnded(SetupProblem):
     code = "load-ended"
 
     def __init__(self, job_id: str, state: str) -> None:
-        """Name the load and how it ended."""
         super().__init__(
             f"The load {job_id} ended before this run could work on it ({state}), so the run did "
             "nothing.",
@@ -23,8 +22,8 @@ class AttemptOver(SetupProblem):
     code = "attempt-over"
 
     def __init__(self, job_id: str) -> None:
-        """Name the load."""
         super().__init__(
             f"This attempt at the load {job_id} is over: another attempt has begun, or the load "
             "has ended. It published nothing.",
+            "You do not need to do anything.",
         )

@@ -7,41 +7,40 @@ from alumniq_pipelines.core.shell import posix_command
 
 
 class UnusableLedgerUrl(SetupProblem):
-    """The ledger's address cannot be used."""
+    """The ledger's address is not valid."""
 
     code = "unusable-ledger-url"
 
     def __init__(self) -> None:
-        """Never repeat the address: it may hold a password."""
+        """Never repeat the address: it may contain a password."""
         super().__init__(
-            "ALUMNIQ_LEDGER_URL is not the address of a database the ledger can live in.",
+            "ALUMNIQ_LEDGER_URL is not the address of an SQLite or PostgreSQL database.",
             "Write sqlite:////folder/ledger.db or postgresql://user@host/database, "
             "or leave it empty for SQLite in the data folder.",
         )
 
 
 class ForeignRevision(SetupProblem):
-    """The ledger's tables are of another release."""
+    """The ledger's tables belong to another release."""
 
     code = "foreign-revision"
 
     def __init__(self, found: str | None, expected: str) -> None:
-        """Name both revisions."""
         super().__init__(
-            f"The ledger's tables are at revision {found or 'none'}, "
-            f"this release works on {expected}.",
-            "Bring them up: alumniq up does so at its start. "
-            "Tables of a newer release need that release.",
+            f"The ledger's tables are at revision {found or 'none'}; "
+            f"this release needs {expected}.",
+            "Start alumniq up, which upgrades older tables. Tables of a newer release need that "
+            "release.",
         )
 
 
 class UnusableWarehouseUrl(SetupProblem):
-    """The warehouse's address cannot be used."""
+    """The warehouse's address is not valid."""
 
     code = "unusable-warehouse-url"
 
     def __init__(self) -> None:
-        """Never repeat the address: it may hold a password."""
+        """Never repeat the address: it may contain a password."""
         super().__init__(
             "ALUMNIQ_WAREHOUSE_URL is not the address of a PostgreSQL database.",
             "Write postgresql://user@host/database, or set ALUMNIQ_WAREHOUSE=duckdb.",
@@ -49,16 +48,16 @@ class UnusableWarehouseUrl(SetupProblem):
 
 
 class ViewsInTheWay(SetupProblem):
-    """What others built on a table keeps its columns from changing."""
+    """Views on a table prevent its columns from changing."""
 
     code = "views-in-the-way"
 
     def __init__(self, relation: str, stuck: Sequence[str], reason: str) -> None:
-        """Name what cannot go along, and the database's reason, which holds names only."""
+        """Take the views that cannot change, and the database's reason, which has names only."""
         super().__init__(
-            f"The columns of {relation} change, and {', '.join(stuck)} cannot change with them: "
+            f"The columns of {relation} have to change, and {', '.join(stuck)} cannot follow: "
             f"{reason.rstrip('.')}.",
-            "Change or drop what is named, load the file again, and make it anew.",
+            "Drop or change what is named, load the file again, and create it again.",
         )
 
 
@@ -68,21 +67,20 @@ class FieldMapProblem(SetupProblem):
     code = "field-map"
 
     def __init__(self, faults: Sequence[str]) -> None:
-        """List every fault, one a line, each already naming its place and its mend."""
+        """List every fault, one a line, each already naming its place and its fix."""
         sentences = (fault if fault.endswith("?") else f"{fault}." for fault in faults)
         super().__init__("\n".join(sentences), "See schemas/README.md for the language.")
         self.faults = tuple(faults)
 
 
 class FieldMapsMissing(SetupProblem):
-    """The folder of the field maps cannot be read."""
+    """The field map folder cannot be read."""
 
     code = "field-maps-missing"
 
     def __init__(self, folder: str, reason: str) -> None:
-        """Name the folder and the system's reason."""
         super().__init__(
-            f"The folder of the field maps cannot be read: {folder} ({reason}).",
+            f"The field map folder cannot be read: {folder} ({reason}).",
             "No feed can be loaded without it. Restore the folder, or set ALUMNIQ_SCHEMAS_DIR.",
         )
 
@@ -93,35 +91,33 @@ class FeedDisabled(SetupProblem):
     code = "feed-disabled"
 
     def __init__(self, feed: str, faults: Sequence[str] = ()) -> None:
-        """List the faults, each of which names file, line and what is wrong."""
+        """Take the faults, each of which names file, line and what is wrong."""
         sentences = "".join(f" {fault}." for fault in faults)
         super().__init__(
-            f"The feed {feed} is disabled: its field map is broken, and no earlier good one was "
+            f"The feed {feed} is disabled: its field map is broken, and no earlier valid one was "
             f"saved.{sentences}",
-            "Correct the file and check it: alumniq feed check.",
+            "Correct the file, then check it: alumniq feed check.",
         )
 
 
 class FeedGone(SetupProblem):
-    """The feed is described no more."""
+    """The feed no longer has a field map."""
 
     code = "feed-gone"
 
     def __init__(self, feed: str) -> None:
-        """Name the feed, whose field map is gone."""
         super().__init__(
-            f"A load of {feed} was accepted, and the feed has no field map any more.",
-            f"Put schemas/{feed}.yaml back, or tell its customers that the feed has ended.",
+            f"A load of {feed} was accepted, but the feed no longer has a field map.",
+            f"Put schemas/{feed}.yaml back, or inform its customers that the feed was retired.",
         )
 
 
 class UnusableNetwork(SetupProblem):
-    """A network that callbacks may reach cannot be read."""
+    """A network that callbacks may reach is not valid."""
 
     code = "unusable-network"
 
     def __init__(self, network: str) -> None:
-        """Name the setting."""
         super().__init__(
             f"ALUMNIQ_CALLBACK_ALLOWED_NETWORKS: {network!r} is not a network.",
             'Write networks in CIDR form, as a JSON list: ["10.20.0.0/16"].',
@@ -134,38 +130,25 @@ class NoSigningKey(SetupProblem):
     code = "no-signing-key"
 
     def __init__(self) -> None:
-        """Say what follows: a new key would make other secrets than customers have."""
+        """Warn of a new key: it would make other secrets than customers have."""
         super().__init__(
-            "Callbacks cannot be signed: the signing key is not where it was, or is not in hex.",
-            "Put signing.key back into the data folder, or set ALUMNIQ_SIGNING_KEY. Where it is "
-            "lost, stop signing for each customer, then make a new secret: "
+            "Callbacks cannot be signed: the signing key is missing or not hexadecimal.",
+            "Restore signing.key in the data folder, or set ALUMNIQ_SIGNING_KEY. If the key is "
+            "lost, stop signing for each customer, then make new secrets: "
             "alumniq customer signing-secret.",
         )
 
 
-class UnusableBucketName(SetupProblem):
-    """The name cannot be a bucket's."""
-
-    code = "unusable-bucket-name"
-
-    def __init__(self, name: str) -> None:
-        """Give S3's rule, which folders follow too."""
-        super().__init__(
-            f"{name!r} cannot be the name of a bucket.",
-            "Use 3 to 63 lower-case letters, digits, hyphens and dots.",
-        )
-
-
 class PortUnusable(SetupProblem):
-    """A port cannot be listened on."""
+    """A port cannot be used."""
 
     code = "port-unusable"
 
-    def __init__(self, program: str, port: int, reason: str, option: str) -> None:
-        """Name what wants the port, the system's reason, and the option that chooses another."""
+    def __init__(self, *, program: str, port: int, reason: str, option: str) -> None:
+        """Take the system's reason, and the option that chooses another port."""
         super().__init__(
             f"The {program} cannot listen on port {port}: {reason}.",
-            f"Stop what uses that port, or choose another: {option} {port + 1}.",
+            f"Stop the program that uses it, or choose another port: {option} {port + 1}.",
         )
 
 
@@ -175,56 +158,53 @@ class AlreadyUp(SetupProblem):
     code = "already-up"
 
     def __init__(self, folder: str) -> None:
-        """Name the data folder, which one system at a time may use."""
         super().__init__(
-            f"The system is running on {folder} already.",
-            "Stop it with Ctrl-C in its terminal, or use another folder: --data-dir FOLDER.",
+            f"The system is already running with the data folder {folder}.",
+            "Stop it with Ctrl-C in its terminal, or use another data folder: --data-dir FOLDER.",
         )
 
 
 class ProgramFailed(SetupProblem):
-    """A part of the system does not start."""
+    """A part of the system did not start."""
 
     code = "program-failed"
 
     def __init__(self, program: str, reason: str) -> None:
         """Take what happened as a clause that follows the program's name."""
-        super().__init__(f"The {program} {reason}.", "The end of its log above says why.")
+        super().__init__(f"The {program} {reason}.", "See the end of its log above.")
 
 
 class NotADemoFolder(SetupProblem):
-    """The folder is not the demo's to empty."""
+    """The folder was not made by the demo."""
 
     code = "not-a-demo-folder"
 
     def __init__(self, folder: str) -> None:
-        """Name the folder."""
         super().__init__(
-            f"{folder} has content that no demo made, and a demo begins by emptying its folder.",
+            f"{folder} contains files that no demo made, and a demo begins by emptying its folder.",
             "Use another folder: --data-dir FOLDER.",
         )
 
 
 class DemoFailed(SetupProblem):
-    """The demo did not go as promised."""
+    """The demo did not go as expected."""
 
     code = "demo-failed"
 
     def __init__(self, reason: str) -> None:
-        """Take what was promised and did not happen, as a sentence."""
-        super().__init__(reason, "The end of the logs above may say why.")
+        """Take what was expected and did not happen, as a sentence."""
+        super().__init__(reason, "See the end of the logs above.")
 
 
 class UnusableSealingKey(SetupProblem):
-    """The key that secrets are sealed with cannot be used."""
+    """The key that encrypts secrets cannot be used."""
 
     code = "unusable-sealing-key"
 
     def __init__(self, name: str) -> None:
-        """Name the file, never what it holds."""
         super().__init__(
-            f"{name} does not open what was sealed.",
-            "Put the file back from a backup of the data folder: one Fernet key a line.",
+            f"{name} is damaged, or is not the key that the stored secrets were encrypted with.",
+            "Restore the file from a backup of the data folder: it has one Fernet key per line.",
         )
 
 
@@ -234,7 +214,7 @@ class DataFolderUnusable(SetupProblem):
     code = "data-folder-unusable"
 
     def __init__(self, folder: str, reason: str) -> None:
-        """Name the folder, and take the system's reason."""
+        """Take the system's reason."""
         super().__init__(
             f"The data folder {folder} cannot be used: {reason}.",
             "Let the user that runs this write to it, or choose another: "
@@ -248,7 +228,7 @@ class DataFolderNotPrivate(SetupProblem):
     code = "data-folder-not-private"
 
     def __init__(self, path: str, owner: str, reason: str) -> None:
-        """Name what others can read, whose it is, and why that cannot be changed."""
+        """Take whose it is, and why its permissions cannot be changed."""
         super().__init__(
             f"Other users can read {path}, which belongs to {owner}, and its permissions cannot "
             f"be changed: {reason}.",
@@ -259,17 +239,17 @@ class DataFolderNotPrivate(SetupProblem):
 
 
 class DataFolderShared(SetupProblem):
-    """The data folder holds things that are not ours."""
+    """The data folder contains other files."""
 
     code = "data-folder-shared"
 
     def __init__(self, folder: str, name: str) -> None:
-        """Name the folder and one of the other things in it."""
+        """Take the name of one of the other files."""
         super().__init__(
-            f"The data folder {folder} holds other things, such as {name!r}, and making it private "
-            "would shut other users out of them.",
-            "Choose a folder of its own, by ALUMNIQ_DATA_DIR or --data-dir, or move the other "
-            "things out of this one.",
+            f"The data folder {folder} contains other files, such as {name!r}. Making it private "
+            "would lock other users out of them.",
+            "Choose a folder of its own with ALUMNIQ_DATA_DIR or --data-dir, or move the other "
+            "files out of this one.",
         )
 
 

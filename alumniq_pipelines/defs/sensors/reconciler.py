@@ -22,7 +22,8 @@ from alumniq_pipelines.core.loads.reconciliation import (
     Wait,
     decide,
 )
-from alumniq_pipelines.core.problems.outage import Misconfigured, WarehouseUnavailable
+from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
+from alumniq_pipelines.core.problems.outcome import Misconfigured
 from alumniq_pipelines.core.problems.setup import FeedDisabled, FeedGone
 from alumniq_pipelines.defs.run_records import latest_run, to_run
 from alumniq_pipelines.services.load_actions import end_load

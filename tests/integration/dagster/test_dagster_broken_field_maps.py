@@ -20,7 +20,7 @@ from alumniq_pipelines.core.loads.load import Load, LoadState
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.monitoring.incident import Kind
 from alumniq_pipelines.core.notifications.notification import Channel
-from alumniq_pipelines.core.problems.outage import Misconfigured
+from alumniq_pipelines.core.problems.outcome import Misconfigured
 from alumniq_pipelines.definitions import build_definitions
 from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.settings import REPOSITORY, Settings
@@ -130,12 +130,12 @@ def test_the_incident_is_opened_once_with_file_and_line_and_over_when_the_file_i
     [(subject, body)] = staff_mail(installation)
     assert subject == f"Staff: The field map of {FEED} is broken"
     assert f"{FEED}.yaml, line 2: this is not YAML" in body
-    assert "goes on with its last good field map" in body
+    assert "continues with its last valid field map" in body
     restore(schemas, FEED)
     assert "Broken" not in message(installation)
     assert not installation.ledger.incidents.list_open()
     [(subject, _)] = staff_mail(installation)
-    assert subject == f"Staff: over: The field map of {FEED} is broken"
+    assert subject == f"Staff: Resolved: The field map of {FEED} is broken"
 
 
 def test_a_feed_that_was_disabled_when_the_code_was_loaded_is_not_over_before_it_is_again(
@@ -157,7 +157,7 @@ def test_monitoring_goes_on_where_the_folder_is_gone(
     schemas.rename(schemas.with_name("away"))
     assert FEED in message(installation)
     [incident, *_] = installation.ledger.incidents.list_open()
-    assert "The folder of the field maps cannot be read" in incident.condition.detail
+    assert "The field map folder cannot be read" in incident.condition.detail
     assert incident.condition.kind is Kind.FIELD_MAP_BROKEN
 
 

@@ -86,7 +86,7 @@ def test_a_missed_delivery_is_notified_once_and_shown_on_the_asset_until_it_is_o
     assert not shown.passed
     assert shown.description == "Silent: iqu.production."
     subject = "warehouse-lookups (iqu, production)"
-    assert staff_mail(installation) == [f"Staff: No file came: {subject}"]
+    assert staff_mail(installation) == [f"Staff: No file arrived: {subject}"]
     again = missed_delivery_sensor.tick()
     assert again.asset_events == []
     assert staff_mail(installation) == []
@@ -95,7 +95,7 @@ def test_a_missed_delivery_is_notified_once_and_shown_on_the_asset_until_it_is_o
     (shown,) = missed_delivery_sensor.tick().asset_events
     assert isinstance(shown, dg.AssetCheckEvaluation)
     assert shown.passed
-    assert staff_mail(installation) == [f"Staff: over: No file came: {subject}"]
+    assert staff_mail(installation) == [f"Staff: Resolved: No file arrived: {subject}"]
 
 
 def test_a_freshness_check_can_be_run_by_hand(

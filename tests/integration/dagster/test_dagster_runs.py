@@ -14,7 +14,7 @@ from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.loads.warehouse import Version
 from alumniq_pipelines.core.problems.command import UnknownCustomer
-from alumniq_pipelines.core.problems.outage import Misconfigured
+from alumniq_pipelines.core.problems.outcome import Misconfigured
 from alumniq_pipelines.definitions import build_definitions
 from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.defs.tags import JOB_ID, tags_of
@@ -128,7 +128,7 @@ def test_each_fault_of_a_header_is_reported_by_itself(installation: Installation
     installation.execute(load)
     missing, repeated, *more = reconciled(installation, load).errors
     assert "no column `list`" in missing
-    assert "`code` stands in the header 2 times" in repeated
+    assert "`code` is in the header 2 times" in repeated
     assert not more
 
 
@@ -184,7 +184,7 @@ def test_a_mistake_in_our_set_up_is_not_tried_again_and_its_customer_hears_a_pla
         notification.notice.destination: notification.notice.body
         for notification in installation.ledger.notifications.of(load.job_id)
     }
-    assert "Nothing is wrong with your file" in reported["a@example.org"]
+    assert "the fault is ours" in reported["a@example.org"]
     assert "alumniq customer add" in reported["ops@example.org"]
     assert "alumniq customer add" not in reported["a@example.org"]
 
@@ -290,7 +290,7 @@ def test_materialising_by_hand_says_so_when_there_is_nothing_to_load(
     assert data.user_failure_data
     reported = data.user_failure_data.description
     assert reported
-    assert "No file was ever accepted for iqu/production/warehouse-lookups" in reported
+    assert "No file has been accepted for iqu/production/warehouse-lookups yet" in reported
     assert not by_hand(installation)
     assert not [event for event in run.all_events if event.is_step_up_for_retry]
 

@@ -12,7 +12,7 @@ from alumniq_pipelines.core.loads import reconciliation
 from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.core.loads.target import Environment, Target
-from alumniq_pipelines.core.problems.outage import Misconfigured
+from alumniq_pipelines.core.problems.outcome import Misconfigured
 from alumniq_pipelines.defs.sensors import polling, reconciler
 from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.defs.tags import JOB_ID, PRIORITY, WILL_RETRY, tags_of

@@ -67,7 +67,9 @@ def audiences(ledger: Ledger) -> Mapping[str, Audience]:
 def before(ledger: Ledger, accept: Accept) -> Mapping[str, Audience]:
     """Owe one of everything, and answer whom each is for."""
     ledger.loads.end(accept(notify_email=EMAILS).job_id, FAILED, ABOUT_A_LOAD, NOW)
-    ledger.incidents.open(Condition("key", Kind.KEY_EXPIRING, "It ends", "Soon."), NOW)
+    ledger.incidents.open(
+        Condition(key="key", kind=Kind.KEY_EXPIRING, title="It ends", detail="Soon."), NOW
+    )
     (incident,) = ledger.incidents.list_open()
     ledger.incidents.notify([incident.id], NOW, lambda _: ABOUT_AN_INCIDENT)
     return audiences(ledger)

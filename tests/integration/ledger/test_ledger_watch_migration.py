@@ -39,7 +39,10 @@ def test_notifications_and_their_attempts_outlive_the_migration_to_watches_and_b
     ledger.loads.end(load.job_id, Outcome(LoadState.SUCCEEDED), [CALLBACK], NOW)
     (due,) = ledger.notifications.claim(NOW, timedelta(minutes=2))
     ledger.notifications.record(due, FAILED, NOW)
-    ledger.incidents.open(Condition("bucket", Kind.BUCKET_UNAVAILABLE, "Away", "It is away."), NOW)
+    ledger.incidents.open(
+        Condition(key="bucket", kind=Kind.BUCKET_UNAVAILABLE, title="Away", detail="It is away."),
+        NOW,
+    )
     (incident,) = ledger.incidents.list_open()
     ledger.incidents.notify([incident.id], NOW, lambda _: [CALLBACK])
     stored = ledger.notifications.of(load.job_id)

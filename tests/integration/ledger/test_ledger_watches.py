@@ -35,7 +35,9 @@ RHYTHM = DeliverySchedule(
     days_off=(DaysOff(date(2026, 12, 24), date(2027, 1, 2)),),
     skips_weekends=True,
 )
-AWAY = Condition("bucket", Kind.BUCKET_UNAVAILABLE, "Away", "It is away.", "Look.")
+AWAY = Condition(
+    key="bucket", kind=Kind.BUCKET_UNAVAILABLE, title="Away", detail="It is away.", advice="Look."
+)
 MAIL = Notice(Channel.MAIL, "ops@example.org", "text", "Staff: Away", audience=Audience.STAFF)
 DONE = Outcome(LoadState.SUCCEEDED)
 

@@ -101,7 +101,7 @@ def test_what_is_fixed_of_the_other_key_must_be_a_value_there(tmp_path: Path) ->
         tmp_path, a=f"name: a\npath: x\nschema:\n{both}", b=other("b", foreign_keys=key)
     )
     (fault,) = messages
-    assert "`alumniq.where` asks of `term` what is no year" in fault
+    assert "`alumniq.where` gives `term` a value that is not of type year" in fault
 
 
 @pytest.mark.parametrize("resource", ["''", "a"])

@@ -86,7 +86,7 @@ def test_json_and_the_flat_dialect_of_the_standard_are_read(tmp_path: Path) -> N
         ),
         ("path: people.csv\n", "", "the key `path` is missing"),
         ("    - name: born\n      type", "    - type", "line 9, field no. 2: the key `name`"),
-        ("name: people", "name: People", "line 1: `name` must be in small letters"),
+        ("name: people", "name: People", "line 1: `name` must be in lower-case letters"),
         (
             'example: "001"',
             "example: 001",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from alumniq_pipelines.checking.header import DELIMITERS, MAX_COLUMNS, read_header
 from alumniq_pipelines.core.feeds.field_map import FieldMap
-from alumniq_pipelines.core.problems.file import FileProblem, told_faults
+from alumniq_pipelines.core.problems.file import FileProblem, format_faults
 from alumniq_pipelines.core.problems.header import (
     DuplicateColumn,
     MissingColumn,
@@ -134,14 +134,14 @@ def test_a_header_of_too_many_columns_is_refused_at_once() -> None:
 
 def test_faults_beyond_the_first_twenty_are_counted() -> None:
     problem = UnusableHeader([MissingColumn(f"c{n}", None) for n in range(1, 24)])
-    *message, rest = told_faults(problem)
+    *message, rest = format_faults(problem)
     assert message == [str(fault) for fault in problem.faults[:20]]
     assert rest == "And 3 more faults like these."
 
 
 def test_a_problem_with_one_fault_is_one_line() -> None:
     problem = NoHeader(["xid"], None)
-    assert told_faults(problem) == (str(problem),)
+    assert format_faults(problem) == (str(problem),)
 
 
 @pytest.mark.parametrize(("policy", "notes"), [("ignore", 0), ("warn", 1)])

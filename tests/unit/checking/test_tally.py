@@ -13,7 +13,7 @@ from alumniq_pipelines.core.loads.check_result import (
     CheckResult,
     Counts,
     file_note,
-    format_remarks,
+    format_warnings,
 )
 
 NAME = Column(name="name")
@@ -86,16 +86,16 @@ def test_warnings_and_notes_have_advice_and_are_capped_with_their_true_total() -
     tally = Tally()
     for column in columns:
         tally.add(Violation(Rule.REFERENCE, column), [RowViolation(1)], 1_000)
-    first, _second, rest = format_remarks(check_result(tally).remarks, limit=2)
+    first, _second, rest = format_warnings(check_result(tally).remarks, limit=2)
     assert first == (
         "`c0` is not an e-mail address (1,000 rows, first on line 2). "
         "Send one address and nothing else, such as margaret@example.edu."
     )
-    assert rest == "And 2 more kinds of remark in 2,000 places."
+    assert rest == "And 2 more kinds of warning or note in 2,000 places."
 
 
 def test_a_note_on_the_whole_file_has_neither_rows_nor_a_line() -> None:
-    assert format_remarks([file_note("Lines end in two ways.")]) == ("Lines end in two ways.",)
+    assert format_warnings([file_note("Lines end in two ways.")]) == ("Lines end in two ways.",)
 
 
 def test_no_violations_give_no_messages() -> None:

@@ -88,7 +88,7 @@ def test_people_see_a_table_of_as_much_as_they_can_read() -> None:
         (["nobody", "qa", "select 1"], "alumniq customer list"),
         (["iqu", "production", "select 1"], "Nothing has been published for 'iqu'"),
         (["iqu", "qa", "from nowhere"], "Tables: _versions, members."),
-        (["iqu", "qa", "drop view members"], "Write one SELECT."),
+        (["iqu", "qa", "drop view members"], "Write one SELECT statement."),
         (["iqu", "qa", "from read_text('/etc/hostname')"], "PermissionException"),
         (["iqu", "qa", "from members", "--json", "--csv"], "Choose one of"),
     ],
@@ -149,4 +149,4 @@ def test_a_query_that_cannot_be_recorded_shows_nothing(
     for result in (unrecorded, away):
         assert result.exit_code == 2
         assert result.stdout == ""
-        assert "The ledger cannot be read or written just now" in result.output
+        assert "The ledger cannot be read or written at the moment" in result.output

@@ -121,10 +121,10 @@ def test_a_feed_whose_field_map_is_broken_can_be_rolled_back(
 @pytest.mark.parametrize(
     ("arguments", "output"),
     [
-        (["iqu", "qa", "warehouse", "--to", "4"], "Kept: 8, 5, 3"),
+        (["iqu", "qa", "warehouse", "--to", "4"], "Stored versions: 8, 5, 3"),
         (["nobody", "qa", "warehouse"], "no customer 'nobody'"),
         (["iqu", "qa", "warehous"], "no feed 'warehous'"),
-        (["iqu", "production", "warehouse"], "Kept: none"),
+        (["iqu", "production", "warehouse"], "Stored versions: none"),
     ],
 )
 def test_what_cannot_be_rolled_back_to_is_said(

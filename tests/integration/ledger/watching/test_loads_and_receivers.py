@@ -45,7 +45,7 @@ def test_a_load_that_takes_hours_is_notified_also_without_a_watch(
     ]
     installation.end(load, DUE + 5 * HOUR)
     (over,) = installation.at(DUE + 5 * HOUR)
-    assert "over after 59 min" in over.notice.body
+    assert "resolved after 59 min" in over.notice.body
 
 
 def test_an_incident_of_a_load_failed_by_us_recovers_when_one_succeeds(
@@ -60,7 +60,7 @@ def test_an_incident_of_a_load_failed_by_us_recovers_when_one_succeeds(
     assert installation.subjects(DUE + 3 * HOUR) == []
     installation.end(installation.accept(target, DUE + 5 * HOUR), DUE + 5 * HOUR)
     assert installation.subjects(DUE + 5 * HOUR) == [
-        "Staff: over: Not loaded for reasons of ours: warehouse (iqu0, production)"
+        "Staff: Resolved: Not loaded for reasons on our side: warehouse (iqu0, production)"
     ]
 
 
@@ -84,7 +84,7 @@ def test_a_failing_receiver_is_notified_once_and_recovers_when_it_accepts(
     assert installation.subjects(DUE + 24 * HOUR) == []
     enqueue(DUE + 48 * HOUR, SENT)
     assert installation.subjects(DUE + 48 * HOUR) == [
-        "Staff: over: Notifications cannot be delivered: iqu0, callback"
+        "Staff: Resolved: Notifications cannot be delivered: iqu0, callback"
     ]
 
 

@@ -24,7 +24,10 @@ def test_a_store_that_is_away_is_one_alert_and_not_fifty(installation: Installat
     assert subjects[5] != []
     away.rename(installation.buckets.root)
     later_subjects = installation.subjects(start + 30 * MINUTE)
-    assert later_subjects == ["Staff: over: The bucket store cannot be reached", "Staff: 50 alarms"]
+    assert later_subjects == [
+        "Staff: Resolved: The bucket store cannot be reached",
+        "Staff: 50 new incidents",
+    ]
 
 
 def test_a_store_that_was_away_for_a_moment_notifies_nobody(
@@ -64,12 +67,12 @@ def test_a_queue_that_is_stuck_is_one_alert_and_its_loads_get_time_to_catch_up(
     assert [found for found in subjects if found] == [["Staff: The queue of loads is stuck"]]
     again = start + HOUR
     installation.run(loads[0], again)
-    assert installation.subjects(again) == ["Staff: over: The queue of loads is stuck"]
+    assert installation.subjects(again) == ["Staff: Resolved: The queue of loads is stuck"]
     assert installation.subjects(again + 29 * MINUTE) == []
     for load in loads[:-1]:
         installation.end(load, again + 30 * MINUTE)
     assert installation.subjects(again + 31 * MINUTE) == [
-        f"Staff: A load has no outcome: {targets[-1].feed} (iqu9, production)"
+        f"Staff: A load has not ended: {targets[-1].feed} (iqu9, production)"
     ]
 
 

@@ -24,7 +24,7 @@ def test_a_missed_delivery_is_notified_once_and_its_recovery_with_its_duration(
     assert installation.subjects(DUE + 2 * HOUR) == []
     notifications = installation.at(DUE + 2 * HOUR + MINUTE)
     assert [notification.notice.subject for notification in notifications] == [
-        "Staff: No file came: warehouse (iqu0, production)"
+        "Staff: No file arrived: warehouse (iqu0, production)"
     ]
     assert "It was due 2026-03-05 03:00 UTC" in notifications[0].notice.body
     for hours in range(3, 30):
@@ -32,8 +32,8 @@ def test_a_missed_delivery_is_notified_once_and_its_recovery_with_its_duration(
     load = installation.accept(target, DUE + 30 * HOUR)
     installation.end(load, DUE + 30 * HOUR)
     (over,) = installation.at(DUE + 30 * HOUR)
-    assert over.notice.subject == "Staff: over: No file came: warehouse (iqu0, production)"
-    assert "over after 1 d 3 h" in over.notice.body
+    assert over.notice.subject == "Staff: Resolved: No file arrived: warehouse (iqu0, production)"
+    assert "resolved after 1 d 3 h" in over.notice.body
     assert installation.subjects(DUE + 31 * HOUR) == []
     assert installation.kinds() == []
 
@@ -56,9 +56,9 @@ def test_the_four_kinds_are_distinguished(installation: Installation) -> None:
     failed = installation.accept(failing, DUE + MINUTE)
     installation.end(failed, DUE + HOUR, LoadState.FAILED)
     (notifications,) = installation.at(DUE + 2 * HOUR + MINUTE)
-    assert notifications.notice.subject == "Staff: 4 alarms"
-    assert f"No file came: {no_file.feed} (iqu0, production)" in notifications.notice.body
-    assert "A file came without a webhook" in notifications.notice.body
+    assert notifications.notice.subject == "Staff: 4 new incidents"
+    assert f"No file arrived: {no_file.feed} (iqu0, production)" in notifications.notice.body
+    assert "A file arrived without a webhook call" in notifications.notice.body
     assert f"Load {running.job_id} was accepted" in notifications.notice.body
     assert f"Load {failed.job_id} of warehouse.csv is failed" in notifications.notice.body
     assert installation.kinds() == [Kind.NO_FILE, Kind.NOT_REQUESTED, Kind.NO_OUTCOME, Kind.FAILING]
@@ -94,7 +94,7 @@ def test_staff_end_a_missed_delivery_by_loading_by_hand_what_failed(
     again = installation.accept(target, DUE + 4 * HOUR, Origin.DAGSTER)
     installation.end(again, DUE + 4 * HOUR)
     (over,) = installation.subjects(DUE + 4 * HOUR)
-    assert over.startswith("Staff: over:")
+    assert over.startswith("Staff: Resolved:")
 
 
 def test_a_file_that_does_not_follow_another_in_its_period_is_notified(
@@ -106,10 +106,10 @@ def test_a_file_that_does_not_follow_another_in_its_period_is_notified(
     installation.end(installation.accept(target, DUE), DUE)
     assert installation.subjects(DUE + 7 * HOUR) == []
     (notifications,) = installation.at(DUE + 7 * HOUR + MINUTE)
-    assert notifications.notice.subject == "Staff: No file came: warehouse (iqu0, production)"
+    assert notifications.notice.subject == "Staff: No file arrived: warehouse (iqu0, production)"
     late = DUE + 8 * HOUR
     installation.end(installation.accept(target, late), late)
-    assert installation.subjects(late) == [f"Staff: over: {notifications.notice.subject[7:]}"]
+    assert installation.subjects(late) == [f"Staff: Resolved: {notifications.notice.subject[7:]}"]
 
 
 def test_a_snooze_closes_open_incidents_without_notice_and_lasts_until_it_ends(
@@ -150,4 +150,6 @@ def test_a_feed_whose_field_map_is_gone_is_watched_on(
     gone = Target(target.customer, target.environment, "gone")
     watch(installation, [gone])
     installation.end(installation.accept(target, DUE), DUE)
-    assert installation.subjects(DUE + 3 * HOUR) == ["Staff: No file came: gone (iqu0, production)"]
+    assert installation.subjects(DUE + 3 * HOUR) == [
+        "Staff: No file arrived: gone (iqu0, production)"
+    ]

@@ -47,8 +47,8 @@ def test_by_default_more_than_10_percent_removed_or_75_changed_is_held(
 def test_a_reason_names_kind_number_share_and_limit() -> None:
     limits = Thresholds(removed=Threshold(percent=10, rows=20))
     assert find_hold_reasons(changes(removed=1_234, unchanged=8_766), limits) == (
-        "1,234 rows removed; more than 20 wait for a person.",
-        "1,234 rows removed, 12.3 % of 10,000 rows; more than 10 % wait for a person.",
+        "1,234 rows removed; more than 20 need approval.",
+        "1,234 rows removed, 12.3 % of 10,000 rows; more than 10 % need approval.",
     )
 
 

@@ -67,35 +67,35 @@ def decided(*results: AttemptResult | None, run: Run, after: timedelta = timedel
 def test_what_was_published_is_a_success_however_its_run_ended(
     result: AttemptResult, state: RunState
 ) -> None:
-    answer = decided(result, run=a_run(state))
-    assert isinstance(answer, Finish)
-    assert answer.outcome.state is LoadState.SUCCEEDED
-    assert answer.outcome.errors == ()
+    decision = decided(result, run=a_run(state))
+    assert isinstance(decision, Finish)
+    assert decision.outcome.state is LoadState.SUCCEEDED
+    assert decision.outcome.errors == ()
     is_superseded = result is AttemptResult.SUPERSEDED
-    assert answer.outcome.is_superseded is is_superseded
-    assert answer.outcome.counts == (None if is_superseded else COUNTS)
+    assert decision.outcome.is_superseded is is_superseded
+    assert decision.outcome.counts == (None if is_superseded else COUNTS)
 
 
 def test_an_attempt_lost_after_one_that_published_takes_nothing_back() -> None:
     lost = [AttemptResult.LOST] * (MAX_ATTEMPTS - 1)
-    answer = decided(AttemptResult.PUBLISHED, *lost, run=a_run(RunState.FAILED))
-    assert isinstance(answer, Finish)
-    assert (answer.outcome.state, answer.outcome.counts) == (LoadState.SUCCEEDED, COUNTS)
+    decision = decided(AttemptResult.PUBLISHED, *lost, run=a_run(RunState.FAILED))
+    assert isinstance(decision, Finish)
+    assert (decision.outcome.state, decision.outcome.counts) == (LoadState.SUCCEEDED, COUNTS)
 
 
 def test_a_refused_file_fails_its_load_with_what_was_found() -> None:
-    answer = decided(AttemptResult.REFUSED, run=a_run(RunState.FAILED))
-    assert isinstance(answer, Finish)
-    assert answer.outcome.state is LoadState.FAILED
-    assert answer.outcome.errors == ("Because.",)
-    assert answer.outcome.counts == COUNTS
+    decision = decided(AttemptResult.REFUSED, run=a_run(RunState.FAILED))
+    assert isinstance(decision, Finish)
+    assert decision.outcome.state is LoadState.FAILED
+    assert decision.outcome.errors == ("Because.",)
+    assert decision.outcome.counts == COUNTS
 
 
 def test_a_run_stopped_by_a_person_fails_its_load_in_plain_words() -> None:
-    answer = decided(None, run=a_run(RunState.CANCELED))
-    assert isinstance(answer, Finish)
-    assert answer.outcome.state is LoadState.FAILED
-    assert "stopped by our staff" in answer.outcome.errors[0]
+    decision = decided(None, run=a_run(RunState.CANCELED))
+    assert isinstance(decision, Finish)
+    assert decision.outcome.state is LoadState.FAILED
+    assert "stopped by our staff" in decision.outcome.errors[0]
 
 
 def test_a_run_that_dagster_will_retry_is_left_alone() -> None:
@@ -124,11 +124,11 @@ def test_the_fifth_failed_attempt_ends_the_load_whatever_dagster_would_do(
     *, last: AttemptResult, will_retry: bool | None
 ) -> None:
     results = [AttemptResult.OUTAGE] * (MAX_ATTEMPTS - 1) + [last]
-    answer = decided(*results, run=a_run(RunState.FAILED, will_retry=will_retry))
-    assert isinstance(answer, Finish)
-    assert answer.outcome.state is LoadState.FAILED
-    assert "5 times" in answer.outcome.errors[0]
-    assert answer.outcome.errors[1:] == ("Because.",)
+    decision = decided(*results, run=a_run(RunState.FAILED, will_retry=will_retry))
+    assert isinstance(decision, Finish)
+    assert decision.outcome.state is LoadState.FAILED
+    assert "5 times" in decision.outcome.errors[0]
+    assert decision.outcome.errors[1:] == ("Because.",)
 
 
 def test_a_run_that_is_under_way_is_left_alone() -> None:
@@ -174,9 +174,9 @@ def test_no_load_is_left_for_good_unless_a_living_run_works_on_it(
     attempts = [
         AttemptRecord(number, "run", result) for number, result in enumerate(results, start=1)
     ]
-    answer = decide(a_load(), attempts, run, NOW + DAGSTER_TIMEOUT)
+    decision = decide(a_load(), attempts, run, NOW + DAGSTER_TIMEOUT)
     lives = run is not None and run.state is RunState.UNDERWAY and not run.worker_died
-    assert (answer == Wait()) is lives
+    assert (decision == Wait()) is lives
 
 
 @given(run=RUNS, results=RESULTS, later=LATER)
@@ -187,9 +187,9 @@ def test_a_failure_is_never_reported_without_a_reason_when_attempts_gave_one(
         AttemptRecord(number, "run", result, ("Because.",))
         for number, result in enumerate(results, 1)
     ]
-    answer = decide(a_load(), attempts, run, NOW + later)
-    if isinstance(answer, Finish) and answer.outcome.state is LoadState.FAILED:
-        assert all(answer.outcome.errors)
+    decision = decide(a_load(), attempts, run, NOW + later)
+    if isinstance(decision, Finish) and decision.outcome.state is LoadState.FAILED:
+        assert all(decision.outcome.errors)
 
 
 @pytest.mark.parametrize(
@@ -201,8 +201,8 @@ def test_a_failure_is_never_reported_without_a_reason_when_attempts_gave_one(
         ([AttemptResult.LOST], False),
         ([AttemptResult.OUTAGE] * MAX_ATTEMPTS, True),
         *(
-            ([AttemptResult.OUTAGE, told], True)
-            for told in (AttemptResult.PUBLISHED, AttemptResult.SUPERSEDED, AttemptResult.REFUSED)
+            ([AttemptResult.OUTAGE, result], True)
+            for result in (AttemptResult.PUBLISHED, AttemptResult.SUPERSEDED, AttemptResult.REFUSED)
         ),
     ],
 )
@@ -266,16 +266,16 @@ def test_a_load_that_was_let_go_on_has_all_its_attempts_before_it() -> None:
 def test_what_rejected_nothing_is_part_of_the_outcome(result: AttemptResult) -> None:
     remark = Cause("reference", "nation", "`nation` is no country", 3, 7, "warning")
     attempt = AttemptRecord(1, "run", result, (), COUNTS, remarks=(remark,))
-    answer = decide(a_load(), [attempt], a_run(RunState.SUCCEEDED), NOW)
-    assert isinstance(answer, Finish)
-    assert answer.outcome.remarks == (remark,)
+    decision = decide(a_load(), [attempt], a_run(RunState.SUCCEEDED), NOW)
+    assert isinstance(decision, Finish)
+    assert decision.outcome.remarks == (remark,)
 
 
 def test_a_load_that_changes_nothing_is_a_success_that_says_so() -> None:
-    answer = decided(AttemptResult.UNCHANGED, run=a_run(RunState.SUCCEEDED))
-    assert isinstance(answer, Finish)
-    assert answer.outcome.state is LoadState.SUCCEEDED
-    assert answer.outcome.is_unchanged
+    decision = decided(AttemptResult.UNCHANGED, run=a_run(RunState.SUCCEEDED))
+    assert isinstance(decision, Finish)
+    assert decision.outcome.state is LoadState.SUCCEEDED
+    assert decision.outcome.is_unchanged
 
 
 def test_a_load_waits_for_its_field_map_from_when_it_was_queued_last() -> None:

@@ -19,11 +19,11 @@ from alumniq_pipelines.core.monitoring.missed_delivery import (
 from alumniq_pipelines.core.monitoring.schedule import DeliverySchedule, WatchState, expectation
 
 TARGET = Target("iqu", Environment.PRODUCTION, "warehouse")
-RHYTHM = DeliverySchedule(cron="0 3 * * *", time_zone="America/New_York")
+SCHEDULE = DeliverySchedule(cron="0 3 * * *", time_zone="America/New_York")
 DUE = datetime(2026, 3, 5, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-SILENT = expectation(RHYTHM, [DUE - 24 * HOUR], DUE + 3 * HOUR, since=DUE - 96 * HOUR)
-MISSED = MissedDelivery(TARGET, RHYTHM, SILENT, DUE - 24 * HOUR)
+OVERDUE = expectation(SCHEDULE, [DUE - 24 * HOUR], DUE + 3 * HOUR, since=DUE - 96 * HOUR)
+MISSED = MissedDelivery(TARGET, SCHEDULE, OVERDUE, DUE - 24 * HOUR)
 FOLDER = "production/warehouse/"
 FILE = StoredFile(f"{FOLDER}warehouse.csv", 10, "e1", DUE)
 
@@ -38,16 +38,16 @@ def file(name: str, modified_at: datetime = DUE) -> StoredFile:
 
 
 def test_the_example_is_silent() -> None:
-    assert SILENT.state is WatchState.SILENT
+    assert OVERDUE.state is WatchState.SILENT
 
 
 def test_nothing_at_all_is_no_file() -> None:
     found = missed_delivery_condition(MISSED, load(LoadState.SUCCEEDED, DUE - 24 * HOUR), None)
     assert found
     assert found.kind is Kind.NO_FILE
-    assert found.title == "No file came: warehouse (iqu, production)"
-    assert "It was due 2026-03-05 03:00 EST, with a grace of 2 h" in found.detail
-    assert "the last came 2026-03-04 03:00 EST" in found.detail
+    assert found.title == "No file arrived: warehouse (iqu, production)"
+    assert "It was due 2026-03-05 03:00 EST, with a grace period of 2 h" in found.detail
+    assert "Last published delivery: 2026-03-04 03:00 EST" in found.detail
 
 
 def test_a_file_that_nobody_asked_for_is_no_post() -> None:
@@ -84,7 +84,7 @@ def test_a_load_that_has_just_succeeded_ends_the_missed_delivery() -> None:
 
 
 def test_only_a_webhook_since_the_window_opened_counts() -> None:
-    assert SILENT.opens_at == DUE - 2 * HOUR
+    assert OVERDUE.opens_at == DUE - 2 * HOUR
     assert was_requested(MISSED, load(LoadState.FAILED, DUE - 2 * HOUR))
     assert not was_requested(MISSED, load(LoadState.FAILED, DUE - 3 * HOUR))
     assert not was_requested(MISSED, None)

@@ -48,7 +48,9 @@ def local(day: int, hour: int, minute: int = 0) -> datetime:
     return datetime(2026, 3, day, hour, minute, tzinfo=NEW_YORK)
 
 
-def stands(now: datetime, *arrivals: datetime, schedule: DeliverySchedule = NIGHTLY) -> WatchState:
+def state_at(
+    now: datetime, *arrivals: datetime, schedule: DeliverySchedule = NIGHTLY
+) -> WatchState:
     return expectation(schedule, arrivals, now, since=SINCE).state
 
 
@@ -116,24 +118,24 @@ def test_a_time_that_clocks_skip_is_due_when_they_have_skipped_it() -> None:
 
 
 def test_a_nightly_file_is_on_time_late_silent_and_recovered() -> None:
-    assert stands(local(4, 12), local(4, 3, 20), local(3, 3)) is WatchState.ON_TIME
-    assert stands(local(5, 3), local(4, 3, 20), local(3, 3)) is WatchState.ON_TIME
-    assert stands(local(5, 3, 1), local(4, 3, 20)) is WatchState.LATE
-    assert stands(local(5, 5), local(4, 3, 20)) is WatchState.LATE
-    assert stands(local(5, 5, 1), local(4, 3, 20)) is WatchState.SILENT
-    assert stands(local(9, 1), local(4, 3, 20)) is WatchState.SILENT
-    assert stands(local(5, 8), local(5, 7), local(4, 3, 20)) is WatchState.RECOVERED
+    assert state_at(local(4, 12), local(4, 3, 20), local(3, 3)) is WatchState.ON_TIME
+    assert state_at(local(5, 3), local(4, 3, 20), local(3, 3)) is WatchState.ON_TIME
+    assert state_at(local(5, 3, 1), local(4, 3, 20)) is WatchState.LATE
+    assert state_at(local(5, 5), local(4, 3, 20)) is WatchState.LATE
+    assert state_at(local(5, 5, 1), local(4, 3, 20)) is WatchState.SILENT
+    assert state_at(local(9, 1), local(4, 3, 20)) is WatchState.SILENT
+    assert state_at(local(5, 8), local(5, 7), local(4, 3, 20)) is WatchState.RECOVERED
 
 
 def test_a_file_that_came_a_little_early_counts_for_its_night() -> None:
-    assert stands(local(5, 2), local(5, 1, 30), local(4, 3)) is WatchState.EARLY
-    assert stands(local(5, 12), local(5, 1, 30), local(4, 3)) is WatchState.EARLY
+    assert state_at(local(5, 2), local(5, 1, 30), local(4, 3)) is WatchState.EARLY
+    assert state_at(local(5, 12), local(5, 1, 30), local(4, 3)) is WatchState.EARLY
 
 
 def test_an_extra_file_in_the_afternoon_does_not_count_for_the_next_night() -> None:
     extra = local(4, 14)
-    assert stands(local(4, 15), extra, local(4, 3)) is WatchState.ON_TIME
-    assert stands(local(5, 5, 1), extra, local(4, 3)) is WatchState.SILENT
+    assert state_at(local(4, 15), extra, local(4, 3)) is WatchState.ON_TIME
+    assert state_at(local(5, 5, 1), extra, local(4, 3)) is WatchState.SILENT
 
 
 def test_a_missed_delivery_lasts_since_the_first_missing_file() -> None:
@@ -168,11 +170,13 @@ def test_a_snooze_forgives_what_is_due_before_it_ends_and_nothing_after() -> Non
 
 def test_a_period_counts_from_what_came_last() -> None:
     schedule = DeliverySchedule(period=timedelta(hours=6), grace=timedelta(hours=1))
-    came = local(4, 10)
-    assert stands(local(4, 16), came, local(4, 4), schedule=schedule) is WatchState.ON_TIME
-    assert stands(local(4, 17), came, schedule=schedule) is WatchState.LATE
-    assert stands(local(4, 17, 1), came, schedule=schedule) is WatchState.SILENT
-    assert stands(local(4, 18), local(4, 17, 30), came, schedule=schedule) is WatchState.RECOVERED
+    arrival = local(4, 10)
+    assert state_at(local(4, 16), arrival, local(4, 4), schedule=schedule) is WatchState.ON_TIME
+    assert state_at(local(4, 17), arrival, schedule=schedule) is WatchState.LATE
+    assert state_at(local(4, 17, 1), arrival, schedule=schedule) is WatchState.SILENT
+    assert (
+        state_at(local(4, 18), local(4, 17, 30), arrival, schedule=schedule) is WatchState.RECOVERED
+    )
 
 
 # Days off
@@ -184,7 +188,7 @@ def test_nothing_is_expected_on_days_off() -> None:
         time_zone="America/New_York",
         days_off=(DaysOff.of("2026-03-05..2026-03-06"),),
     )
-    assert stands(local(6, 23), local(4, 3), local(3, 3), schedule=schedule) is WatchState.ON_TIME
+    assert state_at(local(6, 23), local(4, 3), local(3, 3), schedule=schedule) is WatchState.ON_TIME
     assert expectation(schedule, [local(4, 3)], local(4, 4), since=SINCE).due_at == local(7, 3)
 
 
@@ -253,8 +257,8 @@ def test_a_file_within_its_window_and_grace_is_always_enough(
 ) -> None:
     schedule = daily(minute, zone)
     before, first, second = islice(schedule.due_times(after), 3)
-    came = first + schedule.grace * late
-    found = expectation(schedule, [came, before], came, since=after)
+    arrival = first + schedule.grace * late
+    found = expectation(schedule, [arrival, before], arrival, since=after)
     assert found.due_at == second
     assert found.state in {WatchState.ON_TIME, WatchState.EARLY}
 
@@ -267,8 +271,8 @@ def test_a_file_within_its_window_and_grace_is_always_enough(
     [
         ({}, "neither a cron expression nor a period"),
         ({"cron": "0 3 * * *", "period": timedelta(days=1)}, "or both"),
-        ({"cron": "0 3 * *"}, "has not five fields"),
-        ({"cron": "0 0 3 * * *"}, "has not five fields"),
+        ({"cron": "0 3 * *"}, "does not have five fields"),
+        ({"cron": "0 0 3 * * *"}, "does not have five fields"),
         ({"cron": "0 25 * * *"}, "unusable hour"),
         ({"cron": "x 3 * * *"}, "unusable minute"),
         ({"cron": "0 3 30 2 *"}, "unusable day-of-month"),

@@ -16,12 +16,12 @@ FIRST = date(2026, 2, 2)
 
 def nightly(minutes: list[int], weekdays: set[int], at: time = time(3)) -> list[datetime]:
     """Deliver on these weekdays, so many minutes off the time, through the change of clocks."""
-    zone, came = ZoneInfo(NEW_YORK), []
+    zone, arrivals = ZoneInfo(NEW_YORK), []
     days = (FIRST + timedelta(days=count) for count in range(7 * len(minutes) + 7))
     for day, late in zip((day for day in days if day.weekday() in weekdays), minutes, strict=False):
         local = datetime.combine(day, at) + timedelta(minutes=late)
-        came.append(local.replace(tzinfo=zone).astimezone(UTC))
-    return came
+        arrivals.append(local.replace(tzinfo=zone).astimezone(UTC))
+    return arrivals
 
 
 def test_nights_at_about_three_are_a_cron_at_three_local_time() -> None:
@@ -40,15 +40,15 @@ def test_weekdays_without_a_file_are_left_out() -> None:
 
 
 def test_files_around_midnight_belong_to_one_night() -> None:
-    came = nightly([-20, 20, 0, 10, -10] * 8, set(range(7)), at=time(0))
-    proposed = suggest_schedule(came, NEW_YORK)
+    arrivals = nightly([-20, 20, 0, 10, -10] * 8, set(range(7)), at=time(0))
+    proposed = suggest_schedule(arrivals, NEW_YORK)
     assert proposed.schedule.cron == "0 0 * * *"
     assert proposed.alarms == 0
 
 
 def test_weekly_files_before_midnight_keep_their_weekday() -> None:
-    came = nightly([-30, -40, -35, -30, -20, -30], {5}, at=time(0))
-    assert suggest_schedule(came, NEW_YORK).schedule.cron == "30 23 * * 5"
+    arrivals = nightly([-30, -40, -35, -30, -20, -30], {5}, at=time(0))
+    assert suggest_schedule(arrivals, NEW_YORK).schedule.cron == "30 23 * * 5"
 
 
 def test_the_grace_grows_with_the_spread() -> None:
@@ -58,24 +58,24 @@ def test_the_grace_grows_with_the_spread() -> None:
 
 
 def test_an_emergency_update_in_the_afternoon_changes_nothing() -> None:
-    came = nightly([0, 5, 10] * 10, set(range(7)))
-    extra = [arrival + timedelta(hours=11) for arrival in came[::9]]
+    arrivals = nightly([0, 5, 10] * 10, set(range(7)))
+    extra = [arrival + timedelta(hours=11) for arrival in arrivals[::9]]
     assert (
-        suggest_schedule([*came, *extra], NEW_YORK).schedule
-        == suggest_schedule(came, NEW_YORK).schedule
+        suggest_schedule([*arrivals, *extra], NEW_YORK).schedule
+        == suggest_schedule(arrivals, NEW_YORK).schedule
     )
 
 
 def test_files_all_day_long_are_a_period() -> None:
     start = datetime(2026, 2, 2, tzinfo=UTC)
-    came = [start + timedelta(hours=4 * count, minutes=count % 7) for count in range(60)]
-    schedule = suggest_schedule(came, NEW_YORK).schedule
+    arrivals = [start + timedelta(hours=4 * count, minutes=count % 7) for count in range(60)]
+    schedule = suggest_schedule(arrivals, NEW_YORK).schedule
     assert (schedule.cron, schedule.period) == (None, timedelta(hours=4))
 
 
 def test_times_that_differ_by_half_a_day_are_a_period() -> None:
-    came = nightly([0, 700, 100, 650, 300, 20, 500], set(range(7)))
-    assert suggest_schedule(came, NEW_YORK).schedule.cron is None
+    arrivals = nightly([0, 700, 100, 650, 300, 20, 500], set(range(7)))
+    assert suggest_schedule(arrivals, NEW_YORK).schedule.cron is None
 
 
 def test_monthly_files_are_a_period() -> None:
@@ -87,11 +87,11 @@ def test_monthly_files_are_a_period() -> None:
 
 
 def test_too_little_history_is_reported_and_gives_no_proposal() -> None:
-    came = nightly([0, 0, 0, 0], set(range(7)))
-    with pytest.raises(TooLittleHistory, match="4 loads on 4 days"):
-        suggest_schedule(came, NEW_YORK)
-    many_on_one_day = [came[0] + timedelta(minutes=count) for count in range(50)]
-    with pytest.raises(TooLittleHistory, match="50 loads on 1 days"):
+    arrivals = nightly([0, 0, 0, 0], set(range(7)))
+    with pytest.raises(TooLittleHistory, match=r"So far there are 4 \(loads: 4\)"):
+        suggest_schedule(arrivals, NEW_YORK)
+    many_on_one_day = [arrivals[0] + timedelta(minutes=count) for count in range(50)]
+    with pytest.raises(TooLittleHistory, match=r"So far there are 1 \(loads: 50\)"):
         suggest_schedule(many_on_one_day, NEW_YORK)
     with pytest.raises(TooLittleHistory):
         suggest_schedule([], NEW_YORK)
@@ -111,11 +111,11 @@ def test_a_time_zone_that_is_none_is_refused() -> None:
 def test_what_is_proposed_would_not_have_called_its_own_nights_silent(
     minutes: list[int], weekdays: set[int], at: time
 ) -> None:
-    came = nightly(minutes, weekdays, at)
-    if len({arrival.astimezone(ZoneInfo(NEW_YORK)).date() for arrival in came}) < 5:
+    arrivals = nightly(minutes, weekdays, at)
+    if len({arrival.astimezone(ZoneInfo(NEW_YORK)).date() for arrival in arrivals}) < 5:
         return
-    proposed = suggest_schedule(came, NEW_YORK)
-    few = len(came) // 4
+    proposed = suggest_schedule(arrivals, NEW_YORK)
+    few = len(arrivals) // 4
     assert proposed.alarms <= few
-    stands = expectation(proposed.schedule, came[-1:], came[-1], since=came[0]).state
-    assert stands in set(WatchState) - {WatchState.SILENT, WatchState.LATE}
+    state = expectation(proposed.schedule, arrivals[-1:], arrivals[-1], since=arrivals[0]).state
+    assert state in set(WatchState) - {WatchState.SILENT, WatchState.LATE}

@@ -83,18 +83,18 @@ def test_warnings_and_notes_are_sent_by_mail_and_never_by_callback(outcome: Outc
     load = loads_asking(email="you@example.edu", webhook="https://example.edu/")
     callback, mail = notices_for(load, replace(outcome, remarks=remarks(1)))
     assert (
-        "\n\nWorth a look, though no row was left out for it:\n"
+        "\n\nWarnings and notes (no row was rejected for these):\n"
         "- `c0` is no address (1,000 rows, first on line 2). Send one.\n\n"
     ) in mail.body
     assert callback.body == callback_body(load, outcome)
-    assert "Worth a look" not in notices_for(load, outcome)[1].body
+    assert "Warnings and notes" not in notices_for(load, outcome)[1].body
 
 
 def test_a_mail_lists_twenty_warnings_and_notes_and_counts_the_rest() -> None:
     outcome = replace(GOOD, remarks=remarks(25))
     [mail] = notices_for(loads_asking(email="you@example.edu"), outcome)
     assert mail.body.count("is no address") == 20
-    assert "\n- And 5 more kinds of remark in 5,000 places.\n" in mail.body
+    assert "\n- And 5 more kinds of warning or note in 5,000 places.\n" in mail.body
 
 
 def test_a_failure_without_a_reason_still_states_one() -> None:
@@ -139,7 +139,7 @@ def test_a_mail_of_success_says_what_was_published() -> None:
 def test_a_mail_of_success_within_a_reject_budget_says_what_was_left_out() -> None:
     outcome = Outcome(LoadState.SUCCEEDED, ("2 rows have no xid",), Counts(10, 8, 2))
     mail = notices_for(loads_asking(email="you@example.edu"), outcome)[0]
-    assert "Rows left out:\n- 2 rows have no xid\n" in mail.body
+    assert "Rejected rows:\n- 2 rows have no xid\n" in mail.body
 
 
 def test_a_mail_of_failure_says_what_went_wrong_what_to_do_and_what_is_live() -> None:
@@ -149,7 +149,7 @@ def test_a_mail_of_failure_says_what_went_wrong_what_to_do_and_what_is_live() ->
     first, second, third, *_ = mail.body.split("\n\n")
     assert first == "warehouse.csv was not loaded. Your previous data is still live."
     assert second == "What went wrong:\n- Error message 1\n- Error message 2"
-    assert third.startswith("What to do: Mend this in your source")
+    assert third.startswith("What to do: Fix this in your source system")
     assert "Rows published" not in mail.body
 
 
@@ -228,8 +228,8 @@ def test_a_dry_run_sends_no_heartbeat() -> None:
 def test_a_customer_is_not_sent_looking_for_a_fault_of_ours() -> None:
     attempts = [AttemptRecord(5, "run", AttemptResult.OUTAGE)]
     mail = notices_for(loads_asking(email="you@example.edu"), BAD, attempts)[0]
-    assert "Nothing is wrong with your file" in mail.body
-    assert "Mend" not in mail.body
+    assert "the fault is ours" in mail.body
+    assert "Fix this" not in mail.body
 
 
 def test_staff_are_not_notified_of_a_file_fault_or_of_a_success_after_retries() -> None:

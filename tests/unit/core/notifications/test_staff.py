@@ -20,7 +20,13 @@ NOW = datetime(2026, 3, 5, 10, 1, tzinfo=UTC)
 STAFF = Staff((*mail_recipients(("ops@example.org",)), STAFF_CHAT))
 INCIDENT = Incident(
     7,
-    Condition("k", Kind.NO_FILE, "No file came: warehouse (iqu, qa)", "It was due.", "Ask them."),
+    Condition(
+        key="k",
+        kind=Kind.NO_FILE,
+        title="No file arrived: warehouse (iqu, qa)",
+        detail="It was due.",
+        advice="Ask them.",
+    ),
     opened_at=NOW,
 )
 
@@ -32,9 +38,9 @@ def several(count: int) -> list[Incident]:
 def test_an_incident_is_notified_on_every_channel_with_advice() -> None:
     mail, chat = opened_notices([INCIDENT], STAFF)
     assert (mail.channel, mail.destination) == (Channel.MAIL, "ops@example.org")
-    assert mail.subject == "Staff: No file came: warehouse (iqu, qa)"
+    assert mail.subject == "Staff: No file arrived: warehouse (iqu, qa)"
     assert "What to do: Ask them." in mail.body
-    assert "Noticed: 2026-03-05 10:01 UTC" in mail.body
+    assert "Opened: 2026-03-05 10:01 UTC" in mail.body
     assert (chat.channel, chat.destination) == (Channel.CHAT, SECRET_DESTINATION)
     assert "It was due." in json.loads(chat.body)["text"]
 
@@ -42,18 +48,18 @@ def test_an_incident_is_notified_on_every_channel_with_advice() -> None:
 def test_recovery_is_notified_with_its_duration() -> None:
     over = replace(INCIDENT, closed_at=NOW + timedelta(hours=3, minutes=20))
     mail, _ = closed_notices([over], STAFF)
-    assert mail.subject == "Staff: over: No file came: warehouse (iqu, qa)"
-    assert "over after 3 h 20 min" in mail.body
+    assert mail.subject == "Staff: Resolved: No file arrived: warehouse (iqu, qa)"
+    assert "resolved after 3 h 20 min" in mail.body
 
 
 def test_a_clock_that_was_set_back_makes_no_negative_length() -> None:
     over = replace(INCIDENT, closed_at=NOW - timedelta(hours=3))
-    assert "over after 0 min" in closed_notices([over], STAFF)[0].body
+    assert "resolved after 0 min" in closed_notices([over], STAFF)[0].body
 
 
 def test_what_is_noticed_at_once_is_one_message() -> None:
     mail, chat = opened_notices(several(60), STAFF)
-    assert mail.subject == "Staff: 60 alarms"
+    assert mail.subject == "Staff: 60 new incidents"
     assert mail.body.count("\n- ") == 51
     assert "and 10 more: alumniq watch incidents" in mail.body
     assert chat.channel is Channel.CHAT

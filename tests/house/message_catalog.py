@@ -1,0 +1,268 @@
+"""docs/messages.md, made from the problem classes and the rules: `make messages` writes it.
+
+A problem is shown by making it with placeholders for its arguments, such as `{filename}`. Where an
+argument may be left out, both forms are shown; where a text depends on an argument in another way,
+`EXAMPLES` has the values that lead to each form.
+"""
+
+import importlib
+import inspect
+import itertools
+import pkgutil
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, get_args, get_origin
+
+from alumniq_pipelines.checking.rules import (
+    Rule,
+    advice_of,
+    message_of,
+    orphan_advice,
+    orphan_message,
+)
+from alumniq_pipelines.core import problems
+from alumniq_pipelines.core.feeds.field_map import (
+    Column,
+    ColumnRules,
+    Constraints,
+    ForeignKey,
+    Reference,
+)
+from alumniq_pipelines.core.problems.command import UnknownCustomer, UnknownWatch
+from alumniq_pipelines.core.problems.file import FileProblem, ForeignFormat
+from alumniq_pipelines.core.problems.header import DuplicateColumn, UnusableHeader
+from alumniq_pipelines.core.problems.live_data import LiveData
+from alumniq_pipelines.core.problems.packing import TooManyMembers, UnusableArchive
+from alumniq_pipelines.core.problems.problem import (
+    OutageProblem,
+    Problem,
+    SenderProblem,
+    SetupProblem,
+)
+from alumniq_pipelines.core.problems.rollback import MoveInterrupted
+from alumniq_pipelines.core.problems.setup import PortUnusable
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "messages.md"
+
+MODULES = (
+    "request",
+    "api",
+    "page",
+    "notification",
+    "file",
+    "header",
+    "packing",
+    "holding",
+    "outcome",
+    "outage",
+    "run",
+    "command",
+    "rollback",
+    "query",
+    "paths",
+    "setup",
+)
+"""The modules with problems, in the order of the page: what customers meet comes first."""
+
+COMMAND_WORD = re.compile(r"((?:alumniq|chown|chmod) [^:()]*?)'(\{\w+\})'")
+
+NO_TEXT = frozenset({"problem", "live_data"})
+
+KINDS: Mapping[type[Problem], str] = {
+    SenderProblem: "sender",
+    SetupProblem: "setup",
+    OutageProblem: "outage",
+}
+
+INTRODUCTION = """\
+# Messages
+
+Everything that customers, operators and engineers are told when something fails, by its code. Codes
+are stable, so scripts may rely on them. `make messages` writes this page from the code.
+
+A word in braces stands for a value of the case, such as `{filename}`. No message contains a cell
+value, a key or a secret. Sentences about live data are made from what is live: shown here is "Your
+previous data is still live."
+
+| kind | who can fix it | what happens next |
+|---|---|---|
+| sender | whoever sent the request or the file | nothing is retried: fix it and send it again |
+| setup | whoever runs the system | nothing is retried until something is changed |
+| outage | nobody has to: it passes | loads are retried by themselves, five attempts in all; \
+calls are answered with 503 and `Retry-After`; commands can be repeated |
+"""
+
+RULES_INTRODUCTION = """\
+## Why a row is rejected
+
+The codes of broken rules. The line of the file, or the number of rows and the first line, follows
+the message. A rule of severity `warning` or `note` says the same and rejects nothing.
+
+| code | message | what to do |
+|---|---|---|
+"""
+
+
+class Placeholder(str):
+    """Stands for an argument, in whatever format a text asks for."""
+
+    __slots__ = ()
+
+    def __format__(self, spec: str, /) -> str:
+        return str(self)
+
+
+def placeholder(name: str) -> Placeholder:
+    return Placeholder(f"{{{name}}}")
+
+
+EXAMPLES: Mapping[type[Problem], Mapping[str, Sequence[Any]]] = {
+    DuplicateColumn: {"positions": [(3, 7)], "spellings": [(), ("code", "Code")]},
+    ForeignFormat: {
+        "kind": [
+            "a PDF document",
+            "an Excel workbook of the old kind",
+            "text in UTF-16",
+            "a file compressed by bzip2",
+            "an encrypted file",
+        ]
+    },
+    MoveInterrupted: {"target": ["iqu/production/warehouse"], "number": [41]},
+    PortUnusable: {"port": [8000], "option": ["--gateway-port"]},
+    TooManyMembers: {"listed": [None, 70_000], "limit": [1_000]},
+    UnknownCustomer: {"customer": ["iqu"]},
+    UnknownWatch: {"target": ["iqu/production/warehouse"]},
+    UnusableArchive: {"members": [1, placeholder("members")]},
+    UnusableHeader: {"faults": [(FileProblem("{fault}", "{advice}"),)]},
+}
+
+_COLUMN = "{column}"
+RULE_EXAMPLES: Sequence[tuple[Rule, Column | None]] = (
+    (Rule.REQUIRED, Column(name=_COLUMN)),
+    *(
+        (Rule.TYPE, Column(name=_COLUMN, type=column_type))
+        for column_type in get_args(Column.model_fields["type"].annotation)
+        if column_type != "string"  # every value is one
+    ),
+    (Rule.LENGTH, Column(name=_COLUMN, constraints=Constraints(min_length=2))),
+    (Rule.LENGTH, Column(name=_COLUMN, constraints=Constraints(max_length=50))),
+    (Rule.LENGTH, Column(name=_COLUMN, constraints=Constraints(min_length=2, max_length=50))),
+    (Rule.PATTERN, Column(name=_COLUMN, constraints=Constraints(pattern="{pattern}"))),
+    (Rule.ENUM, Column(name=_COLUMN, constraints=Constraints(enum=("{value}", "{value}")))),
+    (Rule.RANGE, Column(name=_COLUMN, constraints=Constraints(minimum=0, maximum=100))),
+    *(
+        (Rule.REFERENCE, Column(name=_COLUMN, alumniq=ColumnRules(reference=name)))
+        for name in get_args(get_args(ColumnRules.model_fields["reference"].annotation)[0])
+    ),
+    (Rule.UNIQUE, None),
+    (Rule.PRIMARY_KEY, None),
+    (Rule.RAGGED_ROW, None),
+    (Rule.BLANK_ROW, None),
+)
+
+FOREIGN_KEYS = tuple(
+    ForeignKey(fields=(_COLUMN,), reference=Reference(resource=feed, fields=("{column}",)))
+    for feed in ("{feed}", "")
+)
+
+
+def problem_modules() -> Mapping[str, ModuleType]:
+    """Return the modules of the problems' folder, by name."""
+    return {
+        module.name: importlib.import_module(f"{problems.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(problems.__path__)
+    }
+
+
+def problems_of(module: ModuleType) -> Sequence[type[Problem]]:
+    """Return the problems that a module defines, in its order, without bases that have no text."""
+    return [
+        found
+        for found in vars(module).values()
+        if isinstance(found, type)
+        and issubclass(found, Problem)
+        and found.__module__ == module.__name__
+        and "__init__" in vars(found)
+    ]
+
+
+def shown(problem: type[Problem]) -> Sequence[Problem]:
+    """Return a problem in each of its forms."""
+    examples = EXAMPLES.get(problem, {})
+    parameters = list(inspect.signature(problem).parameters.values())
+    assert examples.keys() <= {parameter.name for parameter in parameters}, problem
+    choices = [
+        examples.get(parameter.name) or values_of(parameter)
+        for parameter in parameters
+        if parameter.default != ""  # only for classes below, which are shown themselves
+    ]
+    names = [parameter.name for parameter in parameters if parameter.default != ""]
+    make: Any = problem
+    forms = [
+        make(**dict(zip(names, values, strict=True))) for values in itertools.product(*choices)
+    ]
+    return list({str(form): form for form in forms}.values())
+
+
+def values_of(parameter: inspect.Parameter) -> Sequence[Any]:
+    """Return what to show for a parameter: a placeholder, and what else its type allows for."""
+    annotation, value = parameter.annotation, placeholder(parameter.name)
+    members = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        return members
+    if annotation is LiveData:
+        return [LiveData.PREVIOUS]
+    if get_origin(annotation) is Sequence:
+        pair = (placeholder("key"), placeholder("time"))
+        sequence = (pair if get_origin(members[0]) is tuple else value,)
+        return [sequence, ()] if parameter.default == () else [sequence]
+    if type(None) in members:
+        return [value, None]
+    assert annotation in {str, int, float}, parameter
+    return [value]
+
+
+def cell(*forms: str) -> str:
+    """Return texts as one cell of a table."""
+    lines = [form.replace("\n", " ").replace("|", "\\|") for form in forms if form]
+    # A placeholder is no plain word to a shell, so commands have it in quotes.
+    return "<br>".join(dict.fromkeys(COMMAND_WORD.sub(r"\1\2", line) for line in lines))
+
+
+def problem_row(problem: type[Problem]) -> str:
+    [kind] = [name for base, name in KINDS.items() if issubclass(problem, base)]
+    forms = shown(problem)
+    details = cell(*(form.detail for form in forms))
+    advice = cell(*(form.advice for form in forms))
+    return f"| `{problem.code}` | {kind} | {forms[0].title} | {details} | {advice} |"
+
+
+def rule_rows() -> Iterator[str]:
+    for rule, column in RULE_EXAMPLES:
+        message, advice = message_of(rule, column, f"`{_COLUMN}`"), advice_of(rule, column)
+        yield f"| `{rule}` | {cell(message)} | {cell(advice)} |"
+    for key in FOREIGN_KEYS:
+        message, advice = orphan_message(f"`{_COLUMN}`", key), orphan_advice(key)
+        yield f"| `{Rule.FOREIGN_KEY}` | {cell(message)} | {cell(advice)} |"
+
+
+def section(module: ModuleType) -> str:
+    heading = (module.__doc__ or "").splitlines()[0].partition(":")[0].rstrip(".")
+    rows = "\n".join(problem_row(problem) for problem in problems_of(module))
+    return (
+        f"## {heading}\n\n| code | kind | title | message | what to do |\n|---|---|---|---|---|\n"
+        f"{rows}\n"
+    )
+
+
+def page() -> str:
+    """Return the whole page."""
+    modules = problem_modules()
+    rules = RULES_INTRODUCTION + "".join(f"{row}\n" for row in rule_rows())
+    return "\n".join([INTRODUCTION, *(section(modules[name]) for name in MODULES), rules])
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
