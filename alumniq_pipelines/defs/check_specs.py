@@ -1,4 +1,4 @@
-"""The names of the checks of every feed, and what they promise."""
+"""The names and descriptions of the checks that every feed has."""
 
 import dagster as dg
 
@@ -10,20 +10,20 @@ ROW_COUNT = "row_count"
 CHANGES = "changes"
 
 DESCRIPTIONS = {
-    SCHEMA: "Header, structure and every value keep to the field map.",
+    SCHEMA: "The header, the structure and every value follow the field map.",
     KEYS: "No two rows have the same primary key.",
-    REFERENCES: "Every foreign key finds its row; rows may be published whose key only warns.",
-    WARNINGS: "No value breaks a rule that only warns; rows that do are published.",
-    ROW_COUNT: "The number of rows is between half and twice that of the version before.",
+    REFERENCES: "Every foreign key matches a row. Keys that only warn do not stop their rows.",
+    WARNINGS: "No value breaks a rule that only warns. Such rows are published anyway.",
+    ROW_COUNT: "The number of rows is between half and twice that of the previous version.",
     CHANGES: (
-        "No more rows are added, changed or removed than the thresholds let pass, and no column "
-        "loses all its values."
+        "No more rows are added, changed or removed than the thresholds allow, and no column loses "
+        "all its values."
     ),
 }
 
 
 def check_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
-    """Announce the checks that every load of a feed answers."""
+    """Return the specs of the checks that every load of a feed evaluates."""
     return [
         dg.AssetCheckSpec(name, asset=key, description=description)
         for name, description in DESCRIPTIONS.items()

@@ -1,4 +1,4 @@
-"""Keeping: what loads read, and rows that wait for a person, in the archive and out of it again."""
+"""The files of loads in the archive: received files, held rows and rejection reports."""
 
 import hashlib
 import logging
@@ -28,8 +28,8 @@ from alumniq_pipelines.core.problems.problem import Problem
 class LoadFile:
     """The file of one load: from the customer's bucket, or from the archive for a repeated load.
 
-    `repeated` is what the load read that is repeated. `receipt` is what was read now, once it is
-    archived; who knows its `sha256` before spares reading the file once more.
+    `repeated` is the receipt of the load that is repeated. `receipt` is set once the file is
+    archived. Setting `sha256` before that saves reading the file once more.
     """
 
     load: Load
@@ -58,9 +58,9 @@ class LoadFile:
 
     @contextmanager
     def archive_when_checked(self, received: Path) -> Iterator[None]:
-        """Archive what was fetched as soon as it is judged, also where it cannot be read at all.
+        """Archive the received file after it was checked, even if the check failed.
 
-        The file must not be written to any more.
+        From then on the file must not be written to: a folder archive stores a hard link to it.
         """
         try:
             yield
@@ -70,9 +70,9 @@ class LoadFile:
             self.receipt = Receipt(digest, self.etag)
 
     def save_report(self, csv: Path, xlsx: Path, summary: bytes) -> None:
-        """Keep the load's rejection report, and put it into the customer's bucket too.
+        """Archive the load's rejection report, and put it into the customer's bucket as well.
 
-        That it cannot be put there fails no load: the kept report is the same.
+        A failure to put it there does not fail the load: the archived report is the same.
         """
         job_id = self.load.job_id
         summary_file = csv.with_name("summary.json")
@@ -84,36 +84,45 @@ class LoadFile:
             self.bucket.put(report_key(self.load.target, job_id), csv)
         except (Problem, OSError) as fault:
             name = type(fault).__name__
-            self.log.warning("The report was not put into the customer's bucket: %s", name)
+            self.log.warning(
+                "The rejection report could not be put into the customer's bucket: %s", name
+            )
 
 
 def store_held_rows(
     archive: Archive, job_id: JobId, field_map: FieldMap, accepted: AcceptedRows
 ) -> HeldRows:
-    """Keep accepted rows, byte for byte, with all that publishing them later needs."""
+    """Archive accepted rows, byte for byte, and return all that publishing them later needs."""
     archive.put(held_name(job_id), accepted.database, durably=True)
     return HeldRows(
-        _digest(accepted.database),
-        field_map,
-        accepted.table,
-        accepted.columns,
-        accepted.rows,
-        accepted.sha256,
-        accepted.etag,
+        digest=_digest(accepted.database),
+        field_map=field_map,
+        table=accepted.table,
+        columns=accepted.columns,
+        rows=accepted.rows,
+        sha256=accepted.sha256,
+        etag=accepted.etag,
     )
 
 
 def fetch_held_rows(
     archive: Archive, job_id: JobId, held: HeldRows, destination: Path
 ) -> AcceptedRows:
-    """Copy kept rows, for publishing; raises HeldRowsGone where they are not what was kept."""
+    """Fetch held rows for publishing; raises HeldRowsGone if they are missing or damaged."""
     if not archive.get(held_name(job_id), destination) or _digest(destination) != held.digest:
         raise HeldRowsGone(job_id)
-    return AcceptedRows(destination, held.table, held.columns, held.rows, held.sha256, held.etag)
+    return AcceptedRows(
+        database=destination,
+        table=held.table,
+        columns=held.columns,
+        rows=held.rows,
+        sha256=held.sha256,
+        etag=held.etag,
+    )
 
 
 def _fetch_archived(archive: Archive, sha256: str, destination: Path) -> bool:
-    """Copy a received file out of the archive; it must still be what its name says."""
+    """Fetch a received file from the archive; return whether its bytes match its name."""
     return archive.get(received_name(sha256), destination) and _digest(destination) == sha256
 
 

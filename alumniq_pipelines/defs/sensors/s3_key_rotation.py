@@ -1,4 +1,4 @@
-"""The S3 key sensor: customers' S3 keys turn over every quarter."""
+"""The S3 key sensor: rotates customers' S3 keys every quarter."""
 
 from datetime import UTC, datetime
 
@@ -11,18 +11,22 @@ from alumniq_pipelines.settings import Settings
 def s3_key_sensor(settings: Settings) -> dg.SensorDefinition:
     """Define the sensor.
 
-    A sensor, not a schedule: what was due on a day on which nothing ran is done at the next tick.
+    A sensor, not a schedule: what was due on a day without a running daemon is done at the next
+    tick.
     """
 
     @dg.sensor(
         name="s3_keys",
         minimum_interval_seconds=3_600,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Makes S3 keys on the 10th of a quarter's first month, ends old ones the 20th.",
+        description=(
+            "In the first month of each quarter, creates new S3 keys on the 10th and ends the old "
+            "ones on the 20th."
+        ),
     )
     def s3_keys(ledger: dg.ResourceParam[Ledger]) -> dg.SkipReason:
         if settings.s3_keys == "by-hand":
-            return dg.SkipReason("S3 keys are made by hand (ALUMNIQ_S3_KEYS).")
+            return dg.SkipReason("S3 keys are managed by hand (ALUMNIQ_S3_KEYS).")
         from alumniq_pipelines.adapters.encryption import SecretCipher
         from alumniq_pipelines.adapters.iam import AccessKeys
         from alumniq_pipelines.services.s3_key_rotation import S3KeyRotation
@@ -37,6 +41,8 @@ def s3_key_sensor(settings: Settings) -> dg.SensorDefinition:
         done = S3KeyRotation(
             ledger, store, SecretCipher.from_file(settings.encryption_key_file)
         ).run(datetime.now(UTC))
-        return dg.SkipReason(f"{done.made} made, {done.warned} warned of, {done.ended} ended.")
+        return dg.SkipReason(
+            f"S3 keys: {done.made} created, {done.warned} warned about, {done.ended} ended."
+        )
 
     return s3_keys
