@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
-from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.tables import audit
 from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -18,6 +17,7 @@ from alumniq_pipelines.cli.installation import operator
 from alumniq_pipelines.cli.main import app
 from alumniq_pipelines.settings import REPOSITORY, Settings
 from tests.integration.loading.installation import Installation
+from tests.strict_catalog import read_catalog
 
 DEGREES = "xid,degreeId,degreeCode,school\n001,1,BA,AS\n002,1,BA,\n"
 PEOPLE = "xid,lastName\n001,Lee\n"

@@ -1,8 +1,8 @@
 from sqlalchemy import create_engine, inspect
 
-from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.core.feeds.ddl import create_table, quoted
 from alumniq_pipelines.settings import REPOSITORY
+from tests.strict_catalog import read_catalog
 
 
 def test_postgres_makes_the_tables_of_all_feeds(postgres_url: str) -> None:

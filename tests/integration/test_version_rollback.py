@@ -14,7 +14,6 @@ import dagster as dg
 import pytest
 from sqlalchemy import select
 
-from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.tables import audit
 from alumniq_pipelines.cli.dagster_storage import URL
@@ -27,6 +26,7 @@ from alumniq_pipelines.settings import Settings, child_environment
 from alumniq_pipelines.warehouse_wiring import open_warehouse
 from tests.accepted_rows import batch
 from tests.servers.postgres import PostgresServer
+from tests.strict_catalog import read_catalog
 
 TARGET = Target("iqu", Environment.QA, "warehouse")
 COMMAND = ("version", "rollback", "iqu", "qa", "warehouse")

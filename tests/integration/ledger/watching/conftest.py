@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
-from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.loads.customer import Customer
 from alumniq_pipelines.core.loads.load import Load, LoadRequest, LoadState, Origin, new_job_id
@@ -22,6 +21,7 @@ from alumniq_pipelines.core.notifications.notification import DeliveryResult, No
 from alumniq_pipelines.core.notifications.staff import Staff
 from alumniq_pipelines.services.monitor import run_monitoring
 from alumniq_pipelines.settings import REPOSITORY
+from tests.strict_catalog import read_catalog
 
 CATALOG = read_catalog(REPOSITORY / "schemas")
 DUE = datetime(2026, 3, 5, 3, tzinfo=UTC)
