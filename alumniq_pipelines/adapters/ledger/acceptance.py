@@ -1,4 +1,4 @@
-"""Accepting loads: the one statement that every caller of the gateway waits for."""
+"""Saving accepted loads: the one statement that every caller of the gateway waits for."""
 
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -19,18 +19,18 @@ from alumniq_pipelines.core.problems.problem import OutageProblem
 
 
 class LoadWriter:
-    """Keeps new loads; those of several callers share a commit."""
+    """Saves new loads; those of several callers share a commit."""
 
     def __init__(self, database: Database) -> None:
-        """Begin with nobody waiting."""
+        """Start with an empty queue."""
         self.database = database
         self._group_commit: GroupCommit[Load, int] = GroupCommit(self._write)
 
     def save(self, new: Sequence[Load]) -> Sequence[Load | Exception]:
-        """Keep loads and answer each with its number; they are on disk then.
+        """Save loads and return each with its number, once it is on disk.
 
-        Where another load has its idempotency key, that one is the answer. In place of a load that
-        could not be kept stands what refused it: UnknownCustomer, or an outage.
+        Where an earlier load has the same idempotency key, that one is returned. Instead of a load
+        that could not be saved, the error is returned: UnknownCustomer or an outage.
         """
         saved = zip(new, self._group_commit.add(new), strict=True)
         return [self._result(load, number) for load, number in saved]
@@ -52,14 +52,14 @@ class LoadWriter:
             return earlier
 
     def by_idempotency_key(self, idempotency_key: str) -> Load | None:
-        """Find the load that was accepted under an idempotency key."""
+        """Return the load that was accepted under an idempotency key."""
         query = select(loads).where(loads.c.idempotency_key == idempotency_key)
         with self.database.reading() as connection:
             row = connection.execute(query).mappings().one_or_none()
         return None if row is None else load_of(row)
 
     def _write(self, new: Sequence[Load]) -> Sequence[int]:
-        # One statement by itself is a transaction: it needs neither BEGIN nor COMMIT.
+        # A single statement is a transaction by itself: without BEGIN and COMMIT it is faster.
         connect = self.database.writing if len(new) > 1 else self.database.writing_once
         with connect() as connection:
             return [self._insert.rows(connection, row_of(load))[0][0] for load in new]
