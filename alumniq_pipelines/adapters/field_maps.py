@@ -4,7 +4,7 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -175,11 +175,7 @@ def _field_map(document: YamlDocument) -> tuple[FieldMap | None, list[Fault]]:
     if field_map is not None:
         faults += validate_field_map(field_map)
     known = {fault.path for fault in document.faults}
-    return field_map, [*document.faults, *_unknown(faults, known)]
-
-
-def _unknown(faults: Sequence[Fault], known: set[tuple[str | int, ...]]) -> Iterator[Fault]:
-    return (fault for fault in faults if fault.path not in known)
+    return field_map, [*document.faults, *(fault for fault in faults if fault.path not in known)]
 
 
 def _reason(error: OSError) -> str:

@@ -81,9 +81,16 @@ def check(*, as_json: Json = False) -> None:
 
     catalog = read_schemas(Settings()).catalog
     if as_json:
-        print_json(
-            {"good": len(catalog.feeds.keys() - catalog.broken.keys()), "broken": _broken(catalog)}
-        )
+        broken_feeds = [
+            {
+                "feed": broken.feed,
+                "disabled": broken.feed in catalog.disabled,
+                "faults": list(broken.faults),
+            }
+            for broken in catalog.broken.values()
+        ]
+        good = len(catalog.feeds.keys() - catalog.broken.keys())
+        print_json({"good": good, "broken": broken_feeds})
     else:
         for broken in catalog.broken.values():
             state = "disabled" if broken.feed in catalog.disabled else "last good version in force"
@@ -116,17 +123,6 @@ def schema() -> None:
 
 def _catalog() -> Catalog:
     return catalog_of(Settings())
-
-
-def _broken(catalog: Catalog) -> list[dict[str, Any]]:
-    return [
-        {
-            "feed": broken.feed,
-            "disabled": broken.feed in catalog.disabled,
-            "faults": list(broken.faults),
-        }
-        for broken in catalog.broken.values()
-    ]
 
 
 def _summary(field_map: FieldMap) -> dict[str, Any]:

@@ -54,7 +54,9 @@ def issue(
 
     settings = Settings()
     feeds = None if not feed else tuple(known_feed(settings, name) for name in feed)
-    scope = KeyScope(feeds, tuple(_network(text) for text in network or ()), _checked_email(email))
+    if email:
+        check_emails(email)
+    scope = KeyScope(feeds, tuple(_network(text) for text in network or ()), email)
     with ledger_of(settings) as ledger:
         secret, api_key = KeyIssuance(ledger, staff_of(settings)).issue(
             customer, environment, datetime.now(UTC), days, scope=scope, actor=operator()
@@ -66,7 +68,7 @@ def issue(
 def rotate(
     prefix: Prefix, days: Days = 365, overlap: Overlap = OVERLAP.days, *, as_json: Json = False
 ) -> None:
-    """Replace a key by a new one with the same scope, shown once; the old one stays for a while."""
+    """Replace a key by a new one of the same scope, shown once; the old one ends after a while."""
     from alumniq_pipelines.services.key_issuance import KeyIssuance
     from alumniq_pipelines.wiring import staff_of
 
@@ -139,12 +141,6 @@ def _network(text: str) -> str:
     except ValueError:
         message = f"{text!r} is not a network in CIDR notation, such as 10.20.0.0/16."
         raise typer.BadParameter(message) from None
-
-
-def _checked_email(email: str) -> str:
-    if email:
-        check_emails(email)
-    return email
 
 
 def _key_to_json(api_key: ApiKey) -> dict[str, Any]:

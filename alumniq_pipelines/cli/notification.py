@@ -76,7 +76,16 @@ def show(notification_id: Id, *, as_json: Json = False) -> None:
             raise UnknownNotification(notification_id)
         delivery_attempts = ledger.notifications.attempts(found.id)
     if as_json:
-        print_json(_to_json(found) | {"delivery_attempts": _attempts_to_json(delivery_attempts)})
+        attempts = [
+            {
+                "at": moment,
+                "delivered": result.delivered,
+                "detail": result.detail,
+                "permanent": result.permanent,
+            }
+            for moment, result in delivery_attempts
+        ]
+        print_json(_to_json(found) | {"delivery_attempts": attempts})
         return
     _show(found, delivery_attempts)
 
@@ -119,15 +128,3 @@ def _show(found: Notification, delivery_attempts: DeliveryAttempts) -> None:
 def _to_json(found: Notification) -> dict[str, Any]:
     whole = asdict(found)
     return {**whole.pop("notice"), **whole}
-
-
-def _attempts_to_json(delivery_attempts: DeliveryAttempts) -> list[dict[str, Any]]:
-    return [
-        {
-            "at": moment,
-            "delivered": result.delivered,
-            "detail": result.detail,
-            "permanent": result.permanent,
-        }
-        for moment, result in delivery_attempts
-    ]

@@ -26,7 +26,7 @@ EnvironmentArgument = Annotated[Environment, typer.Argument(help="qa or producti
 Feed = Annotated[str, typer.Argument(help="The feed's name, such as warehouse.")]
 MaxRejected = Annotated[
     int | None,
-    typer.Option(min=0, help="Publish the accepted rows if no more rows than this are rejected."),
+    typer.Option(min=0, help="Publish the accepted rows if at most this many rows are rejected."),
 ]
 Holds = Annotated[
     list[str] | None,

@@ -162,7 +162,11 @@ class Supervisor:
             for process in ending:
                 process.terminate()
             for process in ending:
-                _wait(process, until)
+                try:
+                    process.wait(max(0.0, until - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
         with leader:
             os.killpg(leader.pid, signal.SIGKILL)
         for child in self.children:
@@ -197,11 +201,3 @@ def stop_signals() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _wait(process: subprocess.Popen[str], until: float) -> None:
-    try:
-        process.wait(max(0.0, until - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -31,7 +31,11 @@ def freshness_checks(field_maps: Iterable[FieldMap]) -> list[dg.AssetChecksDefin
 
 def freshness(field_map: FieldMap, statuses: Sequence[WatchStatus]) -> dg.AssetCheckEvaluation:
     """Evaluate a feed's freshness from the state of its watches."""
-    missed = [status.target.partition_key for status in statuses if _has_missed_delivery(status)]
+    missed = [
+        status.target.partition_key
+        for status in statuses
+        if status.expectation.state is WatchState.SILENT
+    ]
     return dg.AssetCheckEvaluation(
         asset_key=feed_asset_key(field_map),
         check_name=FRESHNESS,
@@ -59,10 +63,6 @@ def _freshness_check(field_map: FieldMap) -> dg.AssetChecksDefinition:
         )
 
     return check
-
-
-def _has_missed_delivery(status: WatchStatus) -> bool:
-    return status.expectation.state is WatchState.SILENT
 
 
 def _table(statuses: Sequence[WatchStatus]) -> dg.MetadataValue:

@@ -45,7 +45,12 @@ class LoadFile:
         """Fetch the file; raises FileGone and ArchivedFileGone."""
         repeats, repeated = self.load.request.repeats, self.repeated
         if repeats is not None:
-            if repeated is None or not _fetch_archived(self.archive, repeated.sha256, destination):
+            # The digest proves that the archived bytes are still what their name says.
+            if (
+                repeated is None
+                or not self.archive.get(received_name(repeated.sha256), destination)
+                or _digest(destination) != repeated.sha256
+            ):
                 raise ArchivedFileGone(repeats)
             self.etag = repeated.etag
             return
@@ -119,11 +124,6 @@ def fetch_held_rows(
         sha256=held.sha256,
         etag=held.etag,
     )
-
-
-def _fetch_archived(archive: Archive, sha256: str, destination: Path) -> bool:
-    """Fetch a received file from the archive; return whether its bytes match its name."""
-    return archive.get(received_name(sha256), destination) and _digest(destination) == sha256
 
 
 def _digest(path: Path) -> str:

@@ -103,7 +103,14 @@ def watch_statuses(
     ledger: Ledger, watches: Sequence[Watch], now: datetime
 ) -> Sequence[WatchStatus]:
     """Return the current state of watches."""
-    return [_watch_status(ledger, watch, now) for watch in watches]
+    statuses = []
+    for watch in watches:
+        arrivals = ledger.watches.arrivals(watch.target)
+        expected = expectation(
+            watch.schedule, arrivals, now, since=watch.since, snoozed_until=watch.snoozed_until
+        )
+        statuses.append(WatchStatus(watch, expected, arrivals[0] if arrivals else None))
+    return statuses
 
 
 def _undelivered_condition(found: UndeliveredDestination) -> Condition:
@@ -112,14 +119,6 @@ def _undelivered_condition(found: UndeliveredDestination) -> Condition:
             found.customer, found.channel, found.notification_id, found.digest
         )
     return conditions.undelivered_to_staff(found.channel, found.notification_id, found.digest)
-
-
-def _watch_status(ledger: Ledger, watch: Watch, now: datetime) -> WatchStatus:
-    arrivals = ledger.watches.arrivals(watch.target)
-    expected = expectation(
-        watch.schedule, arrivals, now, since=watch.since, snoozed_until=watch.snoozed_until
-    )
-    return WatchStatus(watch, expected, arrivals[0] if arrivals else None)
 
 
 @dataclass

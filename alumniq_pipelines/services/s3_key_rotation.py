@@ -63,9 +63,11 @@ class S3KeyRotation:
         keys = self.keys.of(user)
         plan = plan_rotation(keys, now)
         newest = max((key.created_at for key in keys), default=now)
-        warned = sum(
-            self._warn(s3_key, now) for s3_key in plan.warn if self._is_used(s3_key, newest)
-        )
+        warned = 0
+        for old in plan.warn:
+            used = self.store.last_used(old.access_key_id)
+            if used is not None and used > newest:  # although there was a new key by then
+                warned += self._warn(old, now)
         for old in plan.end:
             self.store.deactivate(user, old.access_key_id)
             self.keys.deactivate(old, now)
@@ -96,11 +98,6 @@ class S3KeyRotation:
             f"{FETCH_CALL}"
         )
         self.keys.add(key, self._mail_notices(customer.id, subject, text), now)
-
-    def _is_used(self, old: S3Key, since: datetime) -> bool:
-        """Whether the old key was used after there was a new one."""
-        used = self.store.last_used(old.access_key_id)
-        return used is not None and used > since
 
     def _warn(self, key: S3Key, now: datetime) -> bool:
         subject = f"Your old S3 key ends soon ({key.customer})"

@@ -48,7 +48,7 @@ def ledger(data_dir: Path) -> Iterator[Ledger]:
 
 @pytest.fixture
 def failed(ledger: Ledger) -> Load:
-    """Bring a load through two attempts to its failure, half of it told."""
+    """Return a load that failed in its second attempt, with one of two notices delivered."""
     request = LoadRequest(
         new_job_id(),
         Target("iqu", Environment.QA, "warehouse"),

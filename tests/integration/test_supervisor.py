@@ -68,7 +68,7 @@ class Folder:
         return self.path / f"{name}.pid"
 
     def pid(self, name: str) -> int:
-        """Answer a program's process id."""
+        """Return a program's process id."""
         return int(self.mark(name).read_text())
 
     def write_log(self, name: str, line: str) -> None:

@@ -32,20 +32,23 @@ class LoadWriter:
         Where an earlier load has the same idempotency key, that one is returned. Instead of a load
         that could not be saved, the error is returned: UnknownCustomer or an outage.
         """
-        saved = zip(new, self._group_commit.add(new), strict=True)
-        return [self._result(load, number) for load, number in saved]
-
-    def _result(self, load: Load, number: Future[int]) -> Load | Exception:
-        try:
-            return self._numbered(load, number)
-        except (OutageProblem, UnknownCustomer, SQLAlchemyError) as error:
-            return error
+        results: list[Load | Exception] = []
+        for load, number in zip(new, self._group_commit.add(new), strict=True):
+            try:
+                results.append(self._numbered(load, number))
+            except (OutageProblem, UnknownCustomer, SQLAlchemyError) as error:
+                results.append(error)
+        return results
 
     def _numbered(self, load: Load, number: Future[int]) -> Load:
+        """Return a load with its number, or the earlier one with its idempotency key."""
         try:
             return replace(load, number=number.result())
         except IntegrityError:
-            self._check_customer(load.target.customer)
+            is_customer = select(customers.c.id).where(customers.c.id == load.target.customer)
+            with self.database.reading() as connection:
+                if connection.scalar(is_customer) is None:
+                    raise UnknownCustomer(load.target.customer) from None
             earlier = self.by_idempotency_key(load.request.idempotency_key or "")
             if earlier is None:
                 raise
@@ -69,8 +72,3 @@ class LoadWriter:
         return PreparedStatement.of(
             insert(loads).returning(loads.c.number), self.database.engine.dialect, INSERT_COLUMNS
         )
-
-    def _check_customer(self, customer: str) -> None:
-        with self.database.reading() as connection:
-            if connection.scalar(select(customers.c.id).where(customers.c.id == customer)) is None:
-                raise UnknownCustomer(customer) from None

@@ -32,7 +32,11 @@ def heartbeat_sensor(settings: Settings) -> dg.SensorDefinition:
         from alumniq_pipelines.adapters.notifiers.heartbeat import HeartbeatNotifier
         from alumniq_pipelines.adapters.notifiers.http import ALLOW_ALL
 
-        signal = _signal(ledger)
+        try:
+            ledger.ping()
+            signal = Signal.SUCCESS
+        except Problem:
+            signal = Signal.FAIL
         url = signal_url(settings.heartbeat_url.get_secret_value(), signal)
         if url is None:
             return dg.SkipReason(f"Not called: the service has no signal for {signal}.")
@@ -40,11 +44,3 @@ def heartbeat_sensor(settings: Settings) -> dg.SensorDefinition:
         return dg.SkipReason(f"{signal}: {result.detail}.")
 
     return heartbeat
-
-
-def _signal(ledger: Ledger) -> Signal:
-    try:
-        ledger.ping()
-    except Problem:
-        return Signal.FAIL
-    return Signal.SUCCESS

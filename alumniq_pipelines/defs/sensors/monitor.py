@@ -67,7 +67,7 @@ def monitoring_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefiniti
             asset_events=[
                 freshness(
                     field_map,
-                    [status for status in summary.statuses if _is_for_feed(status, field_map.name)],
+                    [status for status in summary.statuses if status.target.feed == field_map.name],
                 )
                 for field_map in changed
             ],
@@ -110,10 +110,6 @@ def _broken_text(catalog: Catalog) -> str:
         for feed in catalog.broken
     ]
     return f" Broken field maps: {', '.join(states)}." if states else ""
-
-
-def _is_for_feed(status: WatchStatus, feed: str) -> bool:
-    return status.target.feed == feed
 
 
 def _missed_partitions(statuses: Sequence[WatchStatus]) -> MissedPartitions:

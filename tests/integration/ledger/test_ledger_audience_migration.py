@@ -60,7 +60,7 @@ def audiences(ledger: Ledger) -> Mapping[str, Audience]:
 
 @pytest.fixture
 def before(ledger: Ledger, accept: Accept) -> Mapping[str, Audience]:
-    """Owe one of everything, and answer whom each is for."""
+    """Save one notification of each kind, and return the audience of each."""
     ledger.loads.end(accept(notify_email=EMAILS).job_id, FAILED, ABOUT_A_LOAD, NOW)
     ledger.incidents.open(Condition("key", Kind.KEY_EXPIRING, "It ends", "Soon."), NOW)
     (incident,) = ledger.incidents.list_open()

@@ -1,4 +1,4 @@
-"""Field maps that are wrong: every fault is told with its place and its mend."""
+"""Field maps with faults: every fault is reported with its location and advice."""
 
 import contextlib
 import re

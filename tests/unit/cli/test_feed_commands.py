@@ -19,7 +19,7 @@ def run(*arguments: str, code: int = 0) -> str:
 
 
 def shown(*arguments: str, code: int = 0) -> str:
-    """Answer what a person sees: stdout and stderr."""
+    """Return what a person sees: stdout and stderr."""
     result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["feed", *arguments])
     assert result.exit_code == code, result.output
     return result.output
