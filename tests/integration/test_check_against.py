@@ -108,10 +108,10 @@ def test_what_is_live_of_a_customer_is_looked_up_in_as_a_load_would(
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--live", "iqu"), "write CUSTOMER.ENVIRONMENT"),
-        (("--live", "iqu.staging"), "write CUSTOMER.ENVIRONMENT"),
+        (("--live", "iqu"), "use CUSTOMER.ENVIRONMENT"),
+        (("--live", "iqu.staging"), "use CUSTOMER.ENVIRONMENT"),
         (("--against", "warehouse-b=x.csv"), "warehouse, warehouse-lookups"),
-        (("--against", "warehouse"), "there is no such file"),
+        (("--against", "warehouse"), "file not found. Use FEED=FILE"),
         (("--against", f"warehouse={__file__}"), "The file of the feed warehouse cannot be used"),
     ],
 )
