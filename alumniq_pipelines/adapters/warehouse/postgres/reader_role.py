@@ -24,7 +24,7 @@ ATTRIBUTES = "nosuperuser nocreatedb nocreaterole noinherit nologin noreplicatio
 OPEN_QUERY = """
     begin
         if current_user <> {role} then
-            raise insufficient_privilege using message = 'not owned by the reader role';
+            raise insufficient_privilege using message = 'not owned by the reading role';
         end if;
         execute 'declare asked no scroll cursor for ' || query;
     end
@@ -32,12 +32,14 @@ OPEN_QUERY = """
 FETCH_ROWS = """
     begin
         if current_user <> {role} then
-            raise insufficient_privilege using message = 'not owned by the reader role';
+            raise insufficient_privilege using message = 'not owned by the reading role';
         end if;
         return query execute 'fetch forward ' || wanted || ' from asked';
     end
 """
-"""Each refuses to run as any other role: a restored dump may have given it another owner."""
+"""Each refuses to run as any other role: a restored dump may have given it another owner. STATE
+compares these texts with those in the database: a change makes every release create them again.
+"""
 
 # One round trip, since it runs before every query. to_regrole and to_regnamespace return null for
 # what does not exist, hence the coalesce around each privilege.
