@@ -1,4 +1,4 @@
-"""The code location: everything Dagster sees, assembled in one place."""
+"""The Dagster code location, assembled in one place."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from alumniq_pipelines.defs.sensors.api_key_expiry import key_sensor
 from alumniq_pipelines.defs.sensors.heartbeat import heartbeat_sensor
 from alumniq_pipelines.defs.sensors.holds import archive_sensor, hold_sensor
 from alumniq_pipelines.defs.sensors.load_requests import load_request_sensor
-from alumniq_pipelines.defs.sensors.monitor import silence_sensor
+from alumniq_pipelines.defs.sensors.monitor import monitoring_sensor
 from alumniq_pipelines.defs.sensors.notifications import notification_sensor
 from alumniq_pipelines.defs.sensors.partitions import partition_sensor
 from alumniq_pipelines.defs.sensors.reconcile import reconcile_sensor
@@ -25,9 +25,9 @@ from alumniq_pipelines.wiring import read_schemas
 def build_definitions(
     settings: Settings, overrides: Mapping[str, object] | None = None
 ) -> dg.Definitions:
-    """Assemble the code location; `overrides` replace resources by name.
+    """Build the code location; `overrides` replace resources by name.
 
-    Raises FieldMapsMissing and FieldMapProblem where there are no field maps at all.
+    Raises FieldMapsMissing and FieldMapProblem if there are no field maps at all.
     """
     schemas = read_schemas(settings)
     catalog = schemas.catalog
@@ -43,7 +43,7 @@ def build_definitions(
             partition_sensor(catalog),
             hold_sensor(settings),
             archive_sensor(settings),
-            silence_sensor(catalog, settings),
+            monitoring_sensor(catalog, settings),
             heartbeat_sensor(settings),
             key_sensor(settings),
             s3_key_sensor(settings),

@@ -1,7 +1,8 @@
-"""Settings: the only reader of the environment, for pipelines, gateway and command line.
+"""The settings of an installation; only this module reads the environment.
 
-Every setting is an environment variable `ALUMNIQ_<NAME>`, or a line of `.env`; a secret may instead
-come from the file that `ALUMNIQ_<NAME>_FILE` names. The defaults are the embedded profile.
+Every setting is an environment variable `ALUMNIQ_<NAME>` or a line in `.env`. A secret may instead
+be read from the file that `ALUMNIQ_<NAME>_FILE` names. The defaults are the embedded profile:
+SQLite, DuckDB and folders.
 """
 
 import json
@@ -26,10 +27,10 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 class SecretFiles(PydanticBaseSettingsSource):
-    """Read `ALUMNIQ_X` from the file `ALUMNIQ_X_FILE` names, as platforms mount secrets."""
+    """Reads `ALUMNIQ_X` from the file that `ALUMNIQ_X_FILE` names, as platforms mount secrets."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Answer the file's content without its line end, or None where no file is named."""
+        """Return the file's content without its line end, or None if no file is named."""
         del field
         secret_file = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
         content = (
@@ -38,7 +39,7 @@ class SecretFiles(PydanticBaseSettingsSource):
         return content, field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        """Gather the settings for which a file is named."""
+        """Return the settings for which a file is named."""
         values = {
             name: self.get_field_value(field, name)[0]
             for name, field in self.settings_cls.model_fields.items()
@@ -47,53 +48,77 @@ class SecretFiles(PydanticBaseSettingsSource):
 
 
 class Settings(BaseSettings):
-    """All that may differ between two installations."""
+    """Everything that may differ between two installations."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
     )
 
-    data_dir: Path = Field(default=Path("var"), description="Folder of everything that is kept.")
+    data_dir: Path = Field(
+        default=Path("var"), description="Folder for all data of this installation."
+    )
     schemas_dir: Path = Field(
         default=REPOSITORY / "schemas", description="Folder of the field maps."
     )
-    ledger_url: str = Field(default="", description="SQLAlchemy URL; empty: SQLite in data_dir.")
+    ledger_url: str = Field(
+        default="", description="SQLAlchemy URL of the ledger. Empty: SQLite in data_dir."
+    )
 
-    bucket: BucketKind = Field(default="folder", description="Where files are delivered.")
-    s3_endpoint_url: str | None = Field(default=None, description="S3 endpoint; none: Amazon's.")
+    bucket: BucketKind = Field(
+        default="folder", description="Where customers upload files: a local folder or S3."
+    )
+    s3_endpoint_url: str | None = Field(default=None, description="S3 endpoint. Unset: Amazon's.")
     s3_region: str = Field(default="us-east-1", description="S3 region.")
-    s3_access_key_id: str | None = Field(default=None, description="None: the usual AWS chain.")
+    s3_access_key_id: str | None = Field(
+        default=None, description="S3 access key id. Unset: the usual AWS credential chain."
+    )
     s3_secret_access_key: SecretStr | None = None
     s3_keys: S3KeyMaker = Field(
-        default="by-hand", description="Who makes customers' S3 keys: staff, or we do, by IAM."
+        default="by-hand",
+        description="How customers' S3 keys are created: by staff, or automatically through IAM.",
     )
-    iam_endpoint_url: str | None = Field(default=None, description="IAM endpoint; none: Amazon's.")
+    iam_endpoint_url: str | None = Field(default=None, description="IAM endpoint. Unset: Amazon's.")
 
     warehouse: WarehouseEngine = Field(
-        default="duckdb", description="Where versions are published: files, or a database."
+        default="duckdb",
+        description="Where versions are published: DuckDB files or a PostgreSQL database.",
     )
     warehouse_url: SecretStr | None = Field(
-        default=None, description="That database: postgresql://user:password@host/name."
+        default=None,
+        description="URL of the PostgreSQL warehouse: postgresql://user:password@host/name.",
     )
     warehouse_group: str = Field(
         default="", description="Group that may read the DuckDB files, by name or number."
     )
-    versions_kept: int = Field(default=5, ge=1, description="Published versions kept per target.")
+    versions_kept: int = Field(
+        default=5,
+        ge=1,
+        description="Published versions to keep per customer, environment and feed.",
+    )
     query_seconds: float = Field(
-        default=300, gt=0, le=86_400, description="Seconds that a query of alumniq sql may take."
+        default=300,
+        gt=0,
+        le=86_400,
+        description="Maximum duration of a query by alumniq sql, in seconds.",
     )
 
     archive_bucket: str = Field(
-        default="", description="S3 bucket for received files and held rows; empty: in data_dir."
+        default="",
+        description="S3 bucket for received files and held rows. Empty: a folder in data_dir.",
     )
-    archive_days: int = Field(default=30, ge=1, description="Days that received files are kept.")
-    report_days: int = Field(default=30, ge=1, description="Days that rejection reports are kept.")
+    archive_days: int = Field(default=30, ge=1, description="Days to keep received files.")
+    report_days: int = Field(default=30, ge=1, description="Days to keep rejection reports.")
     report_rows: int = Field(
-        default=100_000, ge=0, description="Rejected rows listed in a load's report; 0: no reports."
+        default=100_000,
+        ge=0,
+        description="Maximum rows in a rejection report. 0: write no reports.",
     )
-    hold_days: int = Field(default=7, ge=1, description="Days that a held load waits for a person.")
+    hold_days: int = Field(default=7, ge=1, description="Days that a held load waits for approval.")
 
-    mail: MailKind = Field(default="folder", description="How mail leaves.")
+    mail: MailKind = Field(
+        default="folder",
+        description="How mail is sent: by SMTP, or written to a folder in data_dir.",
+    )
     mail_from: str = "AlumnIQ data feeds <feeds@alumniq.invalid>"
     smtp_host: str = "localhost"
     smtp_port: int = 587
@@ -101,64 +126,80 @@ class Settings(BaseSettings):
     smtp_password: SecretStr | None = None
     smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
     staff_email: str = Field(
-        default="", description="Who is told of faults of ours and of silence; commas between."
+        default="",
+        description="Staff addresses for alerts, such as our own faults and missed deliveries; "
+        "separated by commas.",
     )
     staff_webhook: SecretStr | None = Field(
-        default=None, description="Where they chat: a Slack-compatible incoming webhook."
+        default=None, description="Slack-compatible incoming webhook for the same alerts."
     )
     staff_teams_webhook: SecretStr | None = Field(
         default=None, description="Their Microsoft Teams: an incoming webhook of Workflows."
     )
     heartbeat_url: SecretStr | None = Field(
-        default=None, description="A dead man's switch elsewhere that hears from us every minute."
+        default=None,
+        description="External heartbeat service (dead man's switch) to call every minute.",
     )
 
     signing_key: SecretStr | None = Field(
         default=None,
-        description="Makes customers' signing secrets, in hex; none: signing.key in data_dir.",
+        description="Key, in hex, from which customers' signing secrets are derived. Unset: "
+        "signing.key in data_dir.",
     )
     callback_allowed_networks: tuple[str, ...] = Field(
         default=(),
-        description="Networks callbacks may reach although they are not public (JSON list).",
+        description="Private networks that callbacks may reach (JSON list).",
     )
 
     gateway_host: str = "127.0.0.1"
     gateway_port: int = 8080
     dagster_host: str = "127.0.0.1"
     dagster_port: int = 3000
-    public_url: str = Field(default="", description="How customers reach the gateway; for links.")
+    public_url: str = Field(
+        default="", description="URL at which customers reach the gateway, for links."
+    )
 
     retry_seconds: float = Field(
-        default=30.0, gt=0, description="Wait before the second attempt; doubles from there."
+        default=30.0,
+        gt=0,
+        description="Seconds before the second attempt at a load; doubles for each further one.",
     )
     max_upload_bytes: int = Field(
-        default=1_073_741_824, ge=1_024, description="Largest file taken in a page's form."
+        default=1_073_741_824,
+        ge=1_024,
+        description="Maximum size of a file uploaded on a page, in bytes.",
     )
     max_expanded_bytes: int = Field(
-        default=50 << 30, ge=1_024, description="Bytes that a compressed file may expand to."
+        default=50 << 30, ge=1_024, description="Maximum size of a decompressed file, in bytes."
     )
     max_expansion_ratio: int = Field(
-        default=200, ge=1, description="The same in bytes per byte of it, beyond 64 MiB."
+        default=200,
+        ge=1,
+        description="Maximum ratio of decompressed to compressed size, beyond 64 MiB.",
     )
     calls_per_minute: int = Field(
-        default=600, ge=0, description="Calls that one API key may make a minute; 0: any number."
+        default=600, ge=0, description="Calls per minute that one API key may make. 0: no limit."
     )
     address_calls_per_minute: int = Field(
-        default=1_200, ge=0, description="The same for one address, whatever its keys."
+        default=1_200,
+        ge=0,
+        description="Calls per minute that one IP address may make. 0: no limit.",
     )
     metrics_allowed_networks: tuple[str, ...] = Field(
         default=("127.0.0.0/8", "::1/128"),
-        description="Networks that may read /metrics (JSON list); none: nobody.",
+        description="Networks that may read /metrics (JSON list). Empty: none.",
     )
     trusted_proxies: str = Field(
         default="127.0.0.1",
-        description="Proxies whose word is taken for a call's address; commas between.",
+        description="Proxies trusted to name the caller's address; separated by commas.",
     )
     staff_over_http: bool = Field(
         default=False,
-        description="Whether staff may sign in over plain http from another machine.",
+        description="Allow staff to sign in over plain HTTP from another machine.",
     )
-    max_body_bytes: int = Field(default=65_536, ge=1_024, description="Largest body of a request.")
+    max_body_bytes: int = Field(
+        default=65_536, ge=1_024, description="Maximum size of a request body, in bytes."
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -169,13 +210,13 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Put secret files before the plain variables."""
+        """Return the sources: secret files take precedence over plain variables."""
         del file_secret_settings
         return init_settings, SecretFiles(settings_cls), env_settings, dotenv_settings
 
     @property
     def home(self) -> Path:
-        """The data folder, absolute: child processes may run elsewhere.
+        """The data folder as an absolute path: child processes may have another working folder.
 
         Raises UnusableFolderName.
         """
@@ -184,13 +225,13 @@ class Settings(BaseSettings):
     @property
     def ledger(self) -> str:
         """The SQLAlchemy URL of the ledger."""
-        # In an address, `%` begins an escape.
+        # In a URL, `%` begins an escape.
         path = str(self.home / "ledger.db").replace("%", "%25")
         return self.ledger_url or f"sqlite:///{path}"
 
     @property
     def buckets_dir(self) -> Path:
-        """Folder buckets, one folder per customer's bucket."""
+        """Buckets as folders, one per customer."""
         return self.home / "buckets"
 
     @property
@@ -200,7 +241,7 @@ class Settings(BaseSettings):
 
     @property
     def scratch_dir(self) -> Path:
-        """Room for loads at work; may be emptied whenever none runs."""
+        """Temporary files of running loads; may be emptied when none runs."""
         return self.home / "scratch"
 
     @property
@@ -210,12 +251,12 @@ class Settings(BaseSettings):
 
     @property
     def workers_dir(self) -> Path:
-        """Signs of life of the run workers of this machine."""
+        """Leases of the run workers of this machine."""
         return self.home / "workers"
 
     @property
     def encryption_key_file(self) -> Path:
-        """What secrets are encrypted with that must be told again; keep a copy elsewhere."""
+        """The key that encrypts secrets which must be shown again; keep a copy elsewhere."""
         return self.home / "sealing.key"
 
     @property
@@ -225,7 +266,7 @@ class Settings(BaseSettings):
 
     @property
     def signing_key_file(self) -> Path:
-        """Where the signing key is kept unless it is a setting."""
+        """Where the signing key is stored unless it is a setting."""
         return self.home / "signing.key"
 
     @property
@@ -235,19 +276,19 @@ class Settings(BaseSettings):
 
     @property
     def mail_dir(self) -> Path:
-        """Where `.eml` files go when mail is kept in a folder."""
+        """Where `.eml` files go if `mail` is "folder"."""
         return self.home / "mail"
 
     @property
     def gateway_url(self) -> str:
-        """How customers reach the gateway."""
+        """The URL at which customers reach the gateway."""
         return self.public_url or f"http://{self.gateway_host}:{self.gateway_port}"
 
 
 def child_environment(settings: Settings) -> dict[str, str]:
-    """Answer the environment in which a child process has these settings too.
+    """Return the environment variables that give a child process the same settings.
 
-    Secrets are not written into it: a child finds them where this process did.
+    Secrets are not among them: a child finds those where this process did.
     """
     values = settings.model_dump(mode="json", exclude_none=True)
     secret = {name for name in values if isinstance(getattr(settings, name), SecretStr)}

@@ -13,7 +13,6 @@ import tempfile
 from itertools import islice
 from pathlib import Path
 
-from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.load_result import Published
@@ -24,6 +23,7 @@ from benchmarks.loading import DATA
 from benchmarks.process_cost import Cost, cost_of
 from benchmarks.results import write_section
 from tests.integration.loading.installation import Installation
+from tests.strict_catalog import read_catalog
 
 DEGREES = "warehouse-degrees"
 WITH, WITHOUT = "with its four foreign keys", "without"

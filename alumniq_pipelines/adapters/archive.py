@@ -1,4 +1,4 @@
-"""Archives: a folder of the installation, or a bucket of its own in S3."""
+"""The archive: a folder in the data folder, or a separate bucket in S3."""
 
 import os
 import shutil
@@ -26,16 +26,19 @@ class FolderArchive:
     folder: Path
 
     def put(self, name: str, file: Path, *, durably: bool = False) -> None:
-        """Keep a file: on the same disk as a further name of it, which costs no copying."""
+        """Store a file: on the same disk as a hard link, which needs no copying."""
         path = self.folder / name
         with _errors_as_outage():
             make_folder(path.parent)
             part = path.with_name(f"{path.name}.{os.getpid()}{INCOMPLETE_SUFFIX}")
             part.unlink(missing_ok=True)
             try:
-                _link_or_copy(file, part)
+                try:
+                    os.link(file, part)
+                except OSError:  # another disk, or one without hard links
+                    shutil.copyfile(file, part)
                 part.chmod(PRIVATE_FILE)
-                os.utime(part)
+                os.utime(part)  # retention counts from now, not from when the file was received
                 if durably:
                     _sync(part)
                 part.replace(path)
@@ -45,7 +48,7 @@ class FolderArchive:
                 _sync(path.parent)
 
     def get(self, name: str, destination: Path) -> bool:
-        """Copy a kept file, so that what becomes of the copy leaves it alone."""
+        """Copy a stored file; no link, since callers may change the copy."""
         with _errors_as_outage():
             try:
                 shutil.copyfile(self.folder / name, destination)
@@ -54,12 +57,12 @@ class FolderArchive:
         return True
 
     def remove(self, name: str) -> None:
-        """Take a file's name away."""
+        """Delete a file."""
         with _errors_as_outage():
             (self.folder / name).unlink(missing_ok=True)
 
     def list_files(self, prefix: str) -> Sequence[ArchivedFile]:
-        """List a folder of files, oldest first."""
+        """List the files of a folder, oldest first."""
         with _errors_as_outage():
             found = [
                 ArchivedFile(
@@ -79,12 +82,12 @@ class BucketArchive:
     bucket: "S3Bucket"
 
     def put(self, name: str, file: Path, *, durably: bool = False) -> None:
-        """Keep a file; the store itself keeps whole objects only, and durably."""
+        """Store a file; S3 stores objects completely or not at all, and durably."""
         del durably
         self.bucket.put(name, file)
 
     def get(self, name: str, destination: Path) -> bool:
-        """Copy a kept file."""
+        """Download a stored file."""
         return self.bucket.fetch(name, destination) is not None
 
     def remove(self, name: str) -> None:
@@ -98,13 +101,6 @@ class BucketArchive:
             for stored_file in self.bucket.list_objects(prefix, limit=10**6)
         ]
         return sorted(found, key=lambda file: file.stored_at)
-
-
-def _link_or_copy(file: Path, destination: Path) -> None:
-    try:
-        os.link(file, destination)
-    except OSError:  # another disk, or one without links
-        shutil.copyfile(file, destination)
 
 
 def _sync(path: Path) -> None:

@@ -1,10 +1,11 @@
-"""The rights on the data folder: its user's alone, but for a group that may read the warehouse.
+"""Permissions of the data folder: only its owner has access, and a group to the warehouse.
 
-An older release, or a program with another umask, may have left what others can read. That is
-tightened at start: first the data folder itself, which shuts others out of all that is in it. Any
-other folder is tightened after what it holds, so one that is private need not be looked into.
+An older release, or a program with another umask, may have left files that others can read. Their
+permissions are tightened at start: first the data folder's own, which locks others out of
+everything in it. Any other folder is tightened after its content, so a folder that is private
+already has private content and is skipped.
 
-Only what we make is changed. A folder that holds things of other people is no data folder.
+Only files that we create are changed. A folder with files of other people is refused.
 """
 
 import errno
@@ -34,24 +35,25 @@ from alumniq_pipelines.files.private_files import (
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 TRAVERSABLE_FOLDER = PRIVATE_FOLDER | stat.S_IXGRP
-"""A group passes through it on the way to what it may read, and cannot list it."""
+"""A group may pass through the folder to what it may read, but not list it."""
 
 LOCK = "up.lock"
 DEMO_MARK, DEMO_LOG, DEMO_FILES = ".made-by-alumniq-demo", "programs.log", "files"
 MARKS = frozenset({"ledger.db", "sealing.key", "signing.key", DEMO_MARK})
-"""A folder with one of these has been a data folder before."""
+"""A folder with one of these was used as a data folder before."""
 OWN_NAMES = MARKS | {
     *("ledger.db-wal", "ledger.db-shm", "ledger.db-journal"),
     *("archive", "buckets", "dagster", "field-maps", "mail", "scratch", "warehouse", "workers"),
     *(LOCK, DEMO_LOG, "demo"),
 }
-"""All that we make in the data folder; the folder of the demo has DEMO_FILES as well."""
+"""All names that we create in a data folder; a demo's folder has DEMO_FILES as well."""
 
 
 def group_id(name: str) -> int | None:
-    """Return the id of the group with this name or number, None for no name.
+    """Return the id of the group with this name or number; None for an empty name.
 
-    Raises UnusableWarehouseGroup where there is none, or this process could not give files to it.
+    Raises UnusableWarehouseGroup if there is no such group, or this process cannot assign files to
+    it.
     """
     if not name:
         return None
@@ -65,7 +67,7 @@ def group_id(name: str) -> int | None:
 
 
 def lock_file(home: Path) -> BinaryIO:
-    """Open the file whose lock keeps a data folder to one system; makes the folder as well.
+    """Open the file that a system locks while it uses a data folder; creates the folder if needed.
 
     Raises DataFolderUnusable.
     """
@@ -77,12 +79,12 @@ def lock_file(home: Path) -> BinaryIO:
 
 
 def protect(home: Path, group: int | None, *, warehouse: str, buckets: str) -> None:
-    """Take the rights of others away from the data folder and from what we make in it.
+    """Remove the permissions of others on the data folder and on what we create in it.
 
-    `group` may read the folder called `warehouse`. Of `buckets`, only folders are changed: files
-    would look as if they had been delivered anew, as their ETag has the time of the last change.
-    Of links, only those that stand for one of our own names are followed. Raises DataFolderShared,
-    DataFolderUnusable, and DataFolderNotPrivate where a right cannot be changed.
+    `group` may read the folder called `warehouse`. In `buckets`, only folders are changed: a file's
+    ETag includes its change time, so a changed file would look like a new delivery. A link is
+    followed only in place of one of our own names. Raises DataFolderShared, DataFolderUnusable, and
+    DataFolderNotPrivate if a permission cannot be changed.
     """
     found = home.stat()
     if found.st_mode & stat.S_ISVTX or home == home.parent:
@@ -107,10 +109,10 @@ def protect(home: Path, group: int | None, *, warehouse: str, buckets: str) -> N
 def _check_not_shared(
     folder: int, home: Path, owner: int, names: frozenset[str], own: frozenset[str]
 ) -> None:
-    """Raise DataFolderShared where the rights of the folder are for what others have in it.
+    """Raise DataFolderShared if the folder also holds files of others.
 
-    Where there is a data folder already, files of its own user may lie beside ours. A new one must
-    have nothing that others can read, nor anything of other users.
+    A folder that was a data folder before may hold other files of its own user. A new one must hold
+    nothing that others can read, and nothing of other users.
     """
     owners = {0, os.geteuid(), owner}
     for name in sorted(names - own if names & MARKS else names):
@@ -124,7 +126,7 @@ def _check_not_shared(
 
 
 def _resolve_link(path: Path) -> Path:
-    """Return where a link of ours leads; raises DataFolderUnusable where that is not ours alone."""
+    """Return the target of a link of ours; raises DataFolderUnusable if it holds other things."""
     try:
         linked = path.resolve(strict=True)
     except FileNotFoundError:
@@ -137,14 +139,14 @@ def _resolve_link(path: Path) -> Path:
 
 
 def _tighten(parent: int | None, path: Path, group: int | None, *, folders_only: bool) -> None:
-    """Tighten a file, or a folder after all that it holds."""
+    """Tighten the permissions of a file, or of a folder after its content."""
     entry_name = str(path) if parent is None else path.name
     try:
         found = os.stat(entry_name, dir_fd=parent, follow_symlinks=False)
-    except FileNotFoundError:  # the programs at work make and remove files meanwhile
+    except FileNotFoundError:  # running programs create and delete files meanwhile
         return
     is_folder = stat.S_ISDIR(found.st_mode)
-    # A file of another user is that user's to show; the folder that holds it is not.
+    # A file of another user is left to that user; the folder that holds it is ours to change.
     is_foreign = folders_only or found.st_uid != os.geteuid()
     if stat.S_ISLNK(found.st_mode) or (is_foreign and not is_folder):
         return
@@ -157,12 +159,12 @@ def _tighten(parent: int | None, path: Path, group: int | None, *, folders_only:
 
 
 def _rights(path: Path, found: os.stat_result, group: int | None) -> int:
-    """Return the rights that a file or folder should have."""
+    """Return the permissions that a file or folder should have."""
     if group is not None and stat.S_ISDIR(found.st_mode):
         return SHARED_FOLDER
     if group is not None and path.suffix == SUFFIX:
         return SHARED_FILE
-    # A version on its way to its name may have been given to the group already.
+    # An unfinished version may have been assigned to the group already.
     is_shared = group is not None and found.st_gid == group
     return stat.S_IMODE(found.st_mode) & ~(stat.S_IRWXO if is_shared else OTHERS)
 
@@ -170,14 +172,14 @@ def _rights(path: Path, found: os.stat_result, group: int | None) -> int:
 def _set_rights(
     parent: int | None, name: str, found: os.stat_result, rights: int, group: int | None
 ) -> None:
-    """Change what is not as it should be, so that a disk that is read-only may be right already."""
+    """Change permissions only if they differ: a read-only disk with the right ones is fine."""
     if group is not None and rights & stat.S_IRWXG and found.st_gid != group:
         os.chown(name, -1, group, dir_fd=parent, follow_symlinks=False)
     if stat.S_IMODE(found.st_mode) == rights:
         return
     try:
         os.chmod(name, rights, dir_fd=parent, follow_symlinks=False)
-    except NotImplementedError:  # a link took its place, or the system is too old to say
+    except NotImplementedError:  # a link took its place, or the system cannot avoid following it
         raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP)) from None
 
 
@@ -188,7 +190,7 @@ def _names(folder: int) -> list[str]:
 
 @contextmanager
 def _open_folder(folder: Path | str, parent: int | None = None) -> Iterator[int]:
-    """Open a folder; files are never opened, as closing one would end SQLite's locks on it."""
+    """Yield a folder's descriptor. Files are never opened: closing one drops SQLite's locks."""
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
     descriptor = os.open(folder, flags, dir_fd=parent)
     try:

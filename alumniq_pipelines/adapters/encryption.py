@@ -1,4 +1,4 @@
-"""Sealing: secrets that must be told again are kept encrypted, under a key of the installation."""
+"""Encryption of stored secrets that must be shown again, under a key of the installation."""
 
 import os
 from contextlib import suppress
@@ -12,18 +12,18 @@ from alumniq_pipelines.core.problems.setup import UnusableSealingKey
 from alumniq_pipelines.files.private_files import make_folder
 
 KEY_FILE_NAME = "sealing.key"
-"""What the file is called in the data folder."""
+"""The name of the key file in the data folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class SecretCipher:
-    """Encrypts with the first key of a file, and reads with any: put a new one first to rotate."""
+    """Encrypts with the first key of a file, decrypts with any; to rotate, add a new first one."""
 
     keys: MultiFernet
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
-        """Read the file, made on first use and readable by its owner only.
+        """Read the keys from a file, which is created on first use and readable by its owner only.
 
         Raises UnusableSealingKey.
         """
@@ -38,11 +38,11 @@ class SecretCipher:
             raise UnusableSealingKey(KEY_FILE_NAME) from None
 
     def encrypt(self, secret: str) -> str:
-        """Encrypt."""
+        """Encrypt a secret."""
         return self.keys.encrypt(secret.encode()).decode()
 
     def decrypt(self, encrypted: str) -> str:
-        """Decrypt; raises UnusableSealingKey where it was sealed under a key that is gone."""
+        """Decrypt a secret; raises UnusableSealingKey if none of the keys fits."""
         try:
             return self.keys.decrypt(encrypted).decode()
         except InvalidToken:

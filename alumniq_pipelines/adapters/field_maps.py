@@ -4,12 +4,12 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from alumniq_pipelines.adapters.yaml_document import YamlDocument, read_yaml
-from alumniq_pipelines.core.feeds.catalog import BrokenFieldMap, Catalog, faults_across
+from alumniq_pipelines.core.feeds.catalog import BrokenFieldMap, Catalog
 from alumniq_pipelines.core.feeds.fallback import Fallback
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.feeds.field_map_error import Fault
@@ -21,15 +21,15 @@ from alumniq_pipelines.core.trace import trace_of
 logger = logging.getLogger(__name__)
 
 MAX_BYTES = 1_000_000
-"""Our largest field map has 10,000; without a limit one file could take all memory."""
+"""Our largest field map has 10,000; without a limit, one file could use up all memory."""
 
 JOB_LINE = re.compile(r"^\s+job:\s*[\"']?([a-z][a-z0-9-]*)[\"']?\s*$", re.MULTILINE)
-"""A job name in a file that is no YAML: its customers are told that the fault is ours."""
+"""A job name in a file that is not YAML, so that a call of that job is answered as our fault."""
 
 
 @dataclass(slots=True)
 class FieldMapFile:
-    """One file, read as far as it goes: `field_map` is None where its shape is wrong."""
+    """One file, parsed as far as possible: `field_map` is None if its structure is wrong."""
 
     path: Path
     text: str = ""
@@ -39,19 +39,19 @@ class FieldMapFile:
 
     @property
     def feed(self) -> str:
-        """The feed whose field map this is, broken or not: that of the file's name."""
+        """The feed that the file name names, whether the file is broken or not."""
         return os.fsencode(self.path.stem).decode("utf-8", "backslashreplace")
 
     @property
     def jobs(self) -> frozenset[str]:
-        """The job names that the file claims, as far as they can be read."""
+        """The job names in the file, as far as they can be read."""
         named = {self.feed, *JOB_LINE.findall(self.text)}
         if self.field_map is not None:
             named |= {self.field_map.name, self.field_map.alumniq.job}
         return frozenset(named)
 
     def describe(self, fault: Fault, name: str) -> str:
-        """Format a fault with its place: file, line, field."""
+        """Format a fault with its location: file, line, field."""
         line = self.document.line(fault.path)
         where = [name, f"line {line}" if line else "", fault.where(self.document.value)]
         return f"{', '.join(part for part in where if part)}: {fault.message}"
@@ -59,7 +59,7 @@ class FieldMapFile:
 
 @dataclass(frozen=True, slots=True)
 class FieldMapFolder:
-    """What a folder of field maps holds: the catalog in force, and the texts without any fault."""
+    """The content of a folder of field maps: the catalog in force, and the texts without faults."""
 
     catalog: Catalog
     good: Mapping[str, str]
@@ -73,7 +73,7 @@ class FieldMapFolder:
 def read_field_map(path: Path) -> FieldMap:
     """Read one field map, whatever its file is called.
 
-    Raises FieldMapProblem with every fault, each naming file, line, field and mend.
+    Raises FieldMapProblem with all faults, each with file, line, field and advice.
     """
     file = _read(path)
     if file.field_map is None or file.faults:
@@ -81,31 +81,10 @@ def read_field_map(path: Path) -> FieldMap:
     return file.field_map
 
 
-def read_catalog(folder: Path) -> Catalog:
-    """Read every `*.yaml` of a folder; raises FieldMapProblem with all faults of all files.
-
-    For whoever needs all field maps to be right. An installation goes on without those that are
-    broken: see `read_folder`.
-    """
-    files = read_files(folder)
-    faults = [
-        file.describe(fault, str(file.path)) for file in files.values() for fault in file.faults
-    ]
-    field_maps = [file.field_map for file in files.values() if file.field_map is not None]
-    if not faults:
-        faults = [
-            files[feed].describe(fault, str(files[feed].path))
-            for feed, fault in faults_across(field_maps)
-        ]
-    if faults:
-        raise FieldMapProblem(faults)
-    return Catalog.of(*field_maps)
-
-
 def read_folder(folder: Path, last_good: Callable[[str], FieldMap | None]) -> FieldMapFolder:
-    """Read every `*.yaml` of a folder; what is broken leaves its feed with its last good map.
+    """Read every `*.yaml` file of a folder; the feed of a broken one gets its last good field map.
 
-    Raises FieldMapsMissing, and FieldMapProblem where there is no file at all.
+    Raises FieldMapsMissing, and FieldMapProblem if there is no file at all.
     """
     files = read_files(folder)
     usable = {feed: None if file.faults else file.field_map for feed, file in files.items()}
@@ -127,7 +106,7 @@ def read_folder(folder: Path, last_good: Callable[[str], FieldMap | None]) -> Fi
 
 
 def read_files(folder: Path) -> Mapping[str, FieldMapFile]:
-    """Read every `*.yaml` of a folder, by feed; raises FieldMapsMissing and FieldMapProblem."""
+    """Read every `*.yaml` file of a folder; raises FieldMapsMissing and FieldMapProblem."""
     files: dict[str, FieldMapFile] = {}
     for path in _paths(folder):
         file = _read(path)
@@ -143,7 +122,7 @@ def read_files(folder: Path) -> Mapping[str, FieldMapFile]:
 
 
 def _paths(folder: Path) -> Sequence[Path]:
-    """List the field maps; what editors and file copies put beside them begins with a dot."""
+    """Return the field map files; a leading dot marks temporary files of editors and copies."""
     try:
         paths = sorted(folder.iterdir())
     except OSError as error:
@@ -152,7 +131,7 @@ def _paths(folder: Path) -> Sequence[Path]:
 
 
 def _read(path: Path) -> FieldMapFile:
-    """Read one file as far as it goes; whatever is wrong with it is a fault of it."""
+    """Parse one file as far as possible; everything that is wrong becomes a fault."""
     file = FieldMapFile(path)
     try:
         file.text = _text(path)
@@ -164,18 +143,18 @@ def _read(path: Path) -> FieldMapFile:
         file.faults = [Fault((), f"the file is not UTF-8 (byte {error.start})")]
     except _UnusableFile as problem:
         file.faults = [Fault((), str(problem))]
-    except Exception as fault:  # noqa: BLE001 - one file, whatever is in it, stops no other feed
+    except Exception as fault:  # noqa: BLE001 - one file must never stop the other feeds
         logger.error("%s: %s\n%s", path.name, type(fault).__name__, trace_of(fault))  # noqa: TRY400
         file.faults = [Fault((), f"the file cannot be understood ({type(fault).__name__})")]
     return file
 
 
 class _UnusableFile(Exception):
-    """What is wrong with a file before a line of it is read."""
+    """A file is unusable before a line of it is parsed."""
 
 
 def _text(path: Path) -> str:
-    """Read a file; one that is a pipe would wait for ever for whoever writes to it."""
+    """Return the text of a regular file: opening a named pipe would wait for a writer forever."""
     if not stat.S_ISREG(path.stat().st_mode):
         message = "this is not a regular file"
         raise _UnusableFile(message)
@@ -191,16 +170,12 @@ def _field_map(document: YamlDocument) -> tuple[FieldMap | None, list[Fault]]:
     if document.faults and document.value is None:
         return None, document.faults
     if not isinstance(document.value, dict):
-        return None, [Fault((), "the file is no mapping of keys to values")]
+        return None, [Fault((), "the file is not a mapping of keys to values")]
     field_map, faults = parse_field_map(document.value)
     if field_map is not None:
         faults += validate_field_map(field_map)
     known = {fault.path for fault in document.faults}
-    return field_map, [*document.faults, *_unknown(faults, known)]
-
-
-def _unknown(faults: Sequence[Fault], known: set[tuple[str | int, ...]]) -> Iterator[Fault]:
-    return (fault for fault in faults if fault.path not in known)
+    return field_map, [*document.faults, *(fault for fault in faults if fault.path not in known)]
 
 
 def _reason(error: OSError) -> str:

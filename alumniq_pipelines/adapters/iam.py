@@ -1,4 +1,4 @@
-"""Access keys of the S3 store, by IAM: one user per customer and environment."""
+"""Access keys for the S3 store, through IAM: one user per customer and environment."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ POLICY = "alumniq-folder"
 
 @dataclass(frozen=True, slots=True)
 class AccessKeys:
-    """All users; raises AccessKeysUnavailable."""
+    """The access keys of all users; methods raise AccessKeysUnavailable."""
 
     client: Any
 
@@ -27,7 +27,7 @@ class AccessKeys:
     def at(
         cls, endpoint_url: str | None, region: str, key_id: str | None, secret: str | None
     ) -> Self:
-        """Make a client; without keys it finds them in the usual AWS chain."""
+        """Connect to IAM; without credentials, use the usual AWS credential chain."""
         config = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 2})
         return cls(
             boto3.client(
@@ -41,9 +41,9 @@ class AccessKeys:
         )
 
     def create(self, user: str, bucket: str, environment: Environment) -> tuple[str, str]:
-        """Make a pair for a user, who is made first and may use one folder of one bucket.
+        """Create a key pair for a user (created if needed) who may use one folder of a bucket.
 
-        IAM lets a user have two: those that are off are taken away before.
+        IAM allows a user two key pairs, so inactive ones are deleted first.
         """
         with _errors_as_outage():
             with suppress(self.client.exceptions.EntityAlreadyExistsException):
@@ -60,12 +60,12 @@ class AccessKeys:
         return made["AccessKeyId"], made["SecretAccessKey"]
 
     def delete_key(self, user: str, access_key_id: str) -> None:
-        """Take a pair away that nobody was told of."""
+        """Delete a key pair whose secret was never stored."""
         with _errors_as_outage():
             self.client.delete_access_key(UserName=user, AccessKeyId=access_key_id)
 
     def unknown(self, user: str, known: set[str]) -> list[str]:
-        """List a user's pairs that nobody kept: a crash came between making and keeping."""
+        """Return a user's key pairs that a crash left unrecorded after their creation."""
         with _errors_as_outage(), suppress(self.client.exceptions.NoSuchEntityException):
             listed = self.client.list_access_keys(UserName=user)["AccessKeyMetadata"]
             return [
@@ -76,14 +76,14 @@ class AccessKeys:
         return []
 
     def deactivate(self, user: str, access_key_id: str) -> None:
-        """Take a pair out of use; it could be given back by hand."""
+        """Deactivate a key pair; it can be activated again by hand."""
         with _errors_as_outage(), suppress(self.client.exceptions.NoSuchEntityException):
             self.client.update_access_key(
                 UserName=user, AccessKeyId=access_key_id, Status="Inactive"
             )
 
     def last_used(self, access_key_id: str) -> datetime | None:
-        """Answer when a pair was last used, if ever."""
+        """Return when a key pair was last used; None if never."""
         with _errors_as_outage():
             response = self.client.get_access_key_last_used(AccessKeyId=access_key_id)
         used: datetime | None = response["AccessKeyLastUsed"].get("LastUsedDate")
@@ -91,7 +91,7 @@ class AccessKeys:
 
 
 def _policy(bucket: str, environment: Environment) -> str:
-    """Allow reading and writing below the environment's folder, and listing it."""
+    """Return a policy that allows reading, writing and listing the environment's folder."""
     name = f"arn:aws:s3:::{bucket}"
     folder = f"{environment}/*"
     return json.dumps(
@@ -116,7 +116,7 @@ def _policy(bucket: str, environment: Environment) -> str:
 
 @contextmanager
 def _errors_as_outage() -> Iterator[None]:
-    """Tell IAM's refusals by their code and the driver's faults by their class."""
+    """Raise AccessKeysUnavailable with IAM's error code or the driver's exception class."""
     try:
         yield
     except ClientError as error:

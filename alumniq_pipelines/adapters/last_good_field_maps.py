@@ -1,6 +1,7 @@
-"""The last good field map of every feed: a copy of the file, in force while the file is broken.
+"""The last good field map of every feed: a copy of its file, in force while the file is broken.
 
-The copies lie in the data folder, so that starting depends on nothing but files; see docs/adr.
+The copies are in the data folder, so that a start depends on files only:
+docs/adr/last-good-field-maps-are-files.md.
 """
 
 import os
@@ -27,14 +28,14 @@ class LastGoodFieldMaps:
         """Read the last good field map of a feed; None where none was saved."""
         try:
             field_map = read_field_map(self._path(feed))
-        except FieldMapProblem:  # also one that an older release took for good
+        except FieldMapProblem:  # also a copy that only an older release accepted
             return None
         return field_map if field_map.name == feed else None
 
     def read_schemas(self, schemas: Path) -> FieldMapFolder:
-        """Read the folder of the field maps, with the copies for what is broken there.
+        """Read the folder of field maps, using the copies of those that are broken.
 
-        Raises FieldMapsMissing and FieldMapProblem, as read_folder does. Saves nothing.
+        Saves nothing. Raises FieldMapsMissing and FieldMapProblem, as read_folder does.
         """
         copies: dict[str, FieldMap | None] = {}
 
@@ -46,7 +47,7 @@ class LastGoodFieldMaps:
         return read_folder(schemas, last_good)
 
     def save(self, good: Mapping[str, str], *, only_missing: bool = False) -> None:
-        """Save texts that are good, each whole or not at all; raises FieldMapsNotSaved."""
+        """Save texts of good field maps, each atomically; raises FieldMapsNotSaved."""
         try:
             make_folder(self.folder)
             for feed, text in good.items():
@@ -57,10 +58,10 @@ class LastGoodFieldMaps:
             raise FieldMapsNotSaved(error.strerror or type(error).__name__) from None
 
     def remove_retired(self, files: Container[str], schemas: Path) -> None:
-        """Remove the copies of feeds without a file: a later one of that name is another feed's.
+        """Delete the copies of feeds without a file: a later file of that name is a new feed.
 
-        `files` are the feeds of a folder that was read whole. A file that is there again, as after
-        an editor has replaced it, keeps its copy. Raises FieldMapsNotSaved.
+        `files` are the feeds of a folder that was read completely. A file that exists again by now,
+        as after an editor has replaced it, keeps its copy. Raises FieldMapsNotSaved.
         """
         try:
             for copy in self.folder.glob("[!.]*.yaml"):
@@ -78,7 +79,7 @@ class LastGoodFieldMaps:
         return None
 
     def _replace(self, path: Path, text: str) -> None:
-        """Put a file in place at once; it is private from its first byte."""
+        """Replace a file atomically; mkstemp makes it private from its first byte."""
         handle, name = tempfile.mkstemp(dir=self.folder, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:

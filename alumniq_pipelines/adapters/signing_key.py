@@ -1,4 +1,4 @@
-"""The signing key of an installation without a secret store: a file that only its owner reads."""
+"""The signing key of an installation without a secret store: a file only its owner can read."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from alumniq_pipelines.files.private_files import make_folder
 
 
 def read_key(path: Path) -> bytes | None:
-    """Answer the key; None where none was made."""
+    """Return the key; None if there is none yet."""
     try:
         return bytes.fromhex(path.read_text(encoding="ascii").strip())
     except FileNotFoundError:
@@ -15,7 +15,7 @@ def read_key(path: Path) -> bytes | None:
 
 
 def save_key(path: Path, key: bytes) -> None:
-    """Keep a new key; raises FileExistsError rather than lose one."""
+    """Save a new key; raises FileExistsError rather than replace one."""
     make_folder(path.parent)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:

@@ -1,8 +1,8 @@
-"""Signs of life of the run workers on this machine: a file each, locked while its process lives.
+"""Leases of the run workers on this machine: a file per run, locked while its process lives.
 
 Dagster's default launcher notices a dead worker only while the code server that started it lives.
-Where both died, as when the machine was switched off, the run would stay "started" for good and
-hold its target's place in the queue.
+If both died, for example by a power cut, the run would stay "started" forever and block the queue
+of its target.
 """
 
 import fcntl
@@ -14,21 +14,23 @@ from pathlib import Path
 from alumniq_pipelines.files.private_files import create_file, make_folder
 
 DONE = ".done"
-"""Ends the name of a sign whose worker is done: Dagster hears of the run's end a little later."""
+"""The suffix of a lease whose worker has finished: Dagster records the run's end a little later."""
 DONE_SECONDS = 60.0
 RETENTION_SECONDS = 3_600.0
 
 
 @contextmanager
 def worker_lease(folder: Path, run_id: str) -> Iterator[None]:
-    """Show for as long as this process works on a run that it does."""
+    """Hold the lease of a run while this process works on it."""
     make_folder(folder)
     _sweep(folder)
     unlocked = folder / f"{run_id}.new"
     lease = folder / run_id
     with create_file(unlocked) as file:
         fcntl.lockf(file, fcntl.LOCK_EX)
-        unlocked.replace(lease)  # never to be seen unlocked while the process lives
+        unlocked.replace(
+            lease
+        )  # renamed once locked: no reader ever sees the lease of a live process unlocked
         try:
             yield
         finally:
@@ -37,9 +39,9 @@ def worker_lease(folder: Path, run_id: str) -> Iterator[None]:
 
 
 def is_dead(folder: Path, run_id: str) -> bool:
-    """Whether the worker of a run left its sign and lives no more.
+    """Whether the worker of a run has died: its lease exists and is not locked.
 
-    False where there is no sign: the worker has not begun, is done, or runs on another machine.
+    False without a lease: the worker has not started, has finished, or runs on another machine.
     """
     try:
         with (folder / run_id).open("r+") as file:
@@ -50,7 +52,7 @@ def is_dead(folder: Path, run_id: str) -> bool:
 
 
 def is_missing(folder: Path, run_id: str) -> bool:
-    """Whether a run has no worker here: none ever showed itself, or it is done for a minute."""
+    """Whether a run has no worker here: none ever had a lease, or it finished a minute ago."""
     if (folder / run_id).exists():
         return False
     try:
@@ -61,12 +63,12 @@ def is_missing(folder: Path, run_id: str) -> bool:
 
 
 def clear(folder: Path, run_id: str) -> None:
-    """Remove the sign of a worker that died."""
+    """Delete the lease of a dead worker."""
     (folder / run_id).unlink(missing_ok=True)
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what workers left that have long been done."""
+    """Delete old leases of workers that have finished."""
     for path in folder.glob(f"*{DONE}"):
         with suppress(FileNotFoundError):
             if time.time() - path.stat().st_mtime > RETENTION_SECONDS:

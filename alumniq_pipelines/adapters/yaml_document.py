@@ -1,7 +1,7 @@
-"""Reading a YAML document so that what it says is what its author meant.
+"""Reading YAML documents strictly, so that values mean what their author meant.
 
-YAML 1.1 turns `no` into false, `0012` into ten, `2026-01-31` into a date, and lets the second of
-two equal keys win without a word. Here all of these are faults, each with its line.
+YAML 1.1 reads `no` as false, `0012` as ten and `2026-01-31` as a date, and silently prefers the
+second of two equal keys. Here all of these are faults, each with its line.
 """
 
 import re
@@ -13,13 +13,13 @@ import yaml
 from alumniq_pipelines.core.feeds.field_map_error import Fault, Path, last_key
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The C parser, where PyYAML was built with it: ten times faster."""
+"""The C parser, if PyYAML was built with it: ten times as fast."""
 
 MAX_DIGITS = 100
-"""Python refuses to read whole numbers of thousands of digits."""
+"""Python refuses to parse integers of thousands of digits."""
 MAX_DEPTH = 30
 MAX_VALUES = 100_000
-"""Aliases let a few lines stand for millions of values; our largest field map has 1,000."""
+"""Aliases let a few lines expand to millions of values; our largest field map has 1,000."""
 
 PREFIX = "tag:yaml.org,2002:"
 INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
@@ -28,7 +28,7 @@ DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]*)\.[0-9]+")
 
 @dataclass(slots=True)
 class YamlDocument:
-    """What a YAML text holds: its value, the line of every part, and what is wrong with it."""
+    """A parsed YAML text: its value, the line of every part, and the faults found."""
 
     value: Any = None
     lines: dict[Path, int] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class YamlDocument:
     values: int = 0
 
     def line(self, path: Path) -> int | None:
-        """Find the line of a part, or of the nearest part around it."""
+        """Return the line of a part, or of the nearest part that contains it."""
         for length in range(len(path), 0, -1):
             if path[:length] in self.lines:
                 return self.lines[path[:length]]
@@ -44,11 +44,11 @@ class YamlDocument:
 
 
 class TooLarge(Exception):
-    """The document holds more than any field map would."""
+    """The document has more values than any field map would."""
 
 
 def read_yaml(text: str) -> YamlDocument:
-    """Read one YAML document; faults are in the answer, never raised."""
+    """Parse one YAML document; faults are in the result, never raised."""
     document = YamlDocument()
     try:
         node = yaml.compose(text, Loader=LOADER)
@@ -67,13 +67,13 @@ def read_yaml(text: str) -> YamlDocument:
 
 
 def _syntax_fault(error: yaml.YAMLError, document: YamlDocument) -> Fault:
-    """Put a parser's error into words; its line is the document's."""
+    """Return a parser's error as a fault, and record its line in the document."""
     mark = getattr(error, "problem_mark", None)
     if mark is not None:
         document.lines["",] = mark.line + 1
     problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
     if "\\t" in problem or "tab character" in problem:
-        problem = "a tab stands where only spaces may"
+        problem = "a tab is used for indentation where only spaces are allowed"
     return Fault(("",), f"this is not YAML: {problem}")
 
 
@@ -101,7 +101,7 @@ def _mapping(
     values: dict[str, Any] = {}
     for key_node, value_node in node.value:
         if not isinstance(key_node, yaml.ScalarNode):
-            document.faults.append(Fault(path, "a key must be a plain text"))
+            document.faults.append(Fault(path, "a key must be plain text"))
             continue
         key = key_node.value
         key_path = (*path, key)
@@ -109,7 +109,7 @@ def _mapping(
             line = document.lines[key_path]
             document.lines[(*key_path, "")] = key_node.start_mark.line + 1
             document.faults.append(
-                Fault((*key_path, ""), f"the key stands here and on line {line}")
+                Fault((*key_path, ""), f"the key is already defined on line {line}")
             )
             continue
         document.lines[key_path] = key_node.start_mark.line + 1
@@ -118,13 +118,13 @@ def _mapping(
 
 
 def _scalar(node: yaml.ScalarNode, path: Path, document: YamlDocument) -> Any:
-    """Read a scalar as YAML 1.2 would; refuse what YAML 1.1 reads otherwise."""
+    """Return a scalar as YAML 1.2 reads it; a value that YAML 1.1 reads differently is a fault."""
     text: str = node.value
     kind = node.tag.removeprefix(PREFIX)
     if kind == "str":
         return text
     if kind == "null":
-        advice = 'write "" for an empty text, or leave it out'
+        advice = 'write "" for an empty text, or remove the key'
         document.faults.append(Fault(path, f"`{last_key(path)}` has no value; {advice}"))
         return None
     if kind == "bool" and text in {"true", "false"}:
@@ -133,7 +133,9 @@ def _scalar(node: yaml.ScalarNode, path: Path, document: YamlDocument) -> Any:
         return int(text)
     if kind == "float" and DECIMAL.fullmatch(text):
         return float(text)
-    meant = {"bool": "true or false", "timestamp": "a date"}.get(kind, "a number of another form")
+    meant = {"bool": "true or false", "timestamp": "a date"}.get(
+        kind, "a number in another notation"
+    )
     document.faults.append(
         Fault(path, f"`{last_key(path)}`: YAML reads `{text}` as {meant}; write it in quotes")
     )

@@ -1,4 +1,4 @@
-"""`alumniq check`: judge a file as a load would, without any server."""
+"""`alumniq check`: check a file as a load would, without any server."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
 EXIT_CODES = {"clean": 0, "rejected": 1, "unusable": 2}
 MAX_SHOWN = 20
-"""Causes and rejections shown to people; --json has more."""
+"""Causes and rejections printed as tables; --json has more."""
 
 SEVERITY_TITLES = {
-    "warning": "Warnings: these rows are kept",
-    "note": "Notes: these rows are kept",
+    "warning": "Warnings: these rows are accepted",
+    "note": "Notes: these rows are accepted",
 }
-"""What is wrong and rejects nothing, by severity."""
+"""Titles of the causes that reject no rows, by severity."""
 
 LONG_FILE_BYTES = 20_000_000
-"""What takes longer than a moment to check."""
+"""From this size on, a check takes long enough for a progress bar."""
 
 STEPS = {"decompress": 0.05, "structure": 0.35, "stage": 0.5, "check": 0.1}
-"""The steps of a check, and the share that each has in its time."""
+"""The steps of a check, and the share of the time that each takes (measured on large files)."""
 
 
 def check(
@@ -43,27 +43,34 @@ def check(
         Path, typer.Argument(help="The file to check.", exists=True, dir_okay=False, readable=True)
     ],
     *,
-    feed: Annotated[str, typer.Option(help="The feed it is for, such as warehouse.")] = "",
+    feed: Annotated[
+        str, typer.Option(help="The feed that the file is for, such as warehouse.")
+    ] = "",
     field_map: Annotated[
         Path | None,
-        typer.Option(help="A field map of your own instead.", exists=True, dir_okay=False),
+        typer.Option(
+            help="A field map file to check against instead of --feed.", exists=True, dir_okay=False
+        ),
     ] = None,
     against: Annotated[
         list[str] | None,
-        typer.Option(help="FEED=FILE: look references to that feed up in its file. Repeatable."),
+        typer.Option(help="FEED=FILE: check references to FEED against FILE. Repeatable."),
     ] = None,
     live: Annotated[
-        str, typer.Option(help="CUSTOMER.ENVIRONMENT: look references up in what is live there.")
+        str,
+        typer.Option(help="CUSTOMER.ENVIRONMENT: check references against the live data there."),
     ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     output: Annotated[
         Path | None,
-        typer.Option(help="Write the accepted rows there, as published (.csv or .parquet)."),
+        typer.Option(
+            help="Write the rows that would be published to this file (.csv or .parquet)."
+        ),
     ] = None,
 ) -> None:
     """Check a file against the rules of its feed, exactly as a load would.
 
-    Exits with 0 if it is clean, 1 if rows are rejected, 2 if it cannot be used at all.
+    Exit code 0: the file is clean; 1: some rows are rejected; 2: the file cannot be loaded.
     """
     if bool(feed) == bool(field_map):
         message = "Name the feed with --feed, or a field map with --field-map."
@@ -91,9 +98,9 @@ def check(
 
 
 def _to_json(result: FileCheckResult) -> dict[str, Any]:
-    """Lay the report out for machines: three levels, of which only errors reject rows.
+    """Serialize the result: errors, warnings and notes, of which only errors reject rows.
 
-    `errors` are the first, `errors_total` counts them all.
+    `errors` lists the first ones; `errors_total` counts all of them.
     """
     return {
         "outcome": result.outcome,
@@ -112,16 +119,18 @@ def _to_json(result: FileCheckResult) -> dict[str, Any]:
             }
             for error in result.errors
         ],
-        "causes": [_cause(cause) for cause in result.causes],
-        "warnings": [_cause(remark) for remark in result.remarks if remark.severity == "warning"],
+        "causes": [_cause_to_json(cause) for cause in result.causes],
+        "warnings": [
+            _cause_to_json(remark) for remark in result.remarks if remark.severity == "warning"
+        ],
         "notes": [
-            *(_cause(file_note(note)) for note in result.notes),
-            *(_cause(remark) for remark in result.remarks if remark.severity == "note"),
+            *(_cause_to_json(file_note(note)) for note in result.notes),
+            *(_cause_to_json(remark) for remark in result.remarks if remark.severity == "note"),
         ],
     }
 
 
-def _cause(cause: Cause) -> dict[str, Any]:
+def _cause_to_json(cause: Cause) -> dict[str, Any]:
     return {
         "code": cause.code,
         "column": cause.column,
@@ -134,7 +143,7 @@ def _cause(cause: Cause) -> dict[str, Any]:
 
 @contextmanager
 def _progress(file: Path, *, quiet: bool) -> Iterator[Progress]:
-    """Draw a bar on stderr for a long file, where a person watches."""
+    """Yield a callback for progress: a bar on stderr for a large file on a terminal."""
     if quiet or not sys.stderr.isatty() or file.stat().st_size < LONG_FILE_BYTES:
         yield ignore_progress
         return
@@ -153,25 +162,29 @@ def _progress(file: Path, *, quiet: bool) -> Iterator[Progress]:
 
 
 def _show(result: FileCheckResult, file: Path, output: Path | None) -> None:
-    """Tell people: the outcome, its causes, the first rows, and what to do."""
+    """Print the outcome, its causes, the first rejected rows and what to do."""
     from rich.markup import escape
 
     console = stdout_console()
     name = escape(printable(file.name))
     if result.outcome == "unusable":
-        console.print(f"[bold red]Unusable:[/bold red] {name} cannot be loaded at all.")
+        console.print(f"[bold red]Unusable:[/bold red] {name} cannot be loaded.")
         _show_faults(console, result)
     elif result.outcome == "rejected":
         console.print(
             f"[bold yellow]Rejected:[/bold yellow] {result.rows_rejected:,} of "
-            f"{result.rows_read:,} rows of {name} break the rules; {result.rows_accepted:,} are "
-            "fine."
+            f"{result.rows_read:,} rows of {name} are rejected; {result.rows_accepted:,} are "
+            "accepted."
         )
         _show_causes(console, result.causes, "Causes")
         _show_rejections(console, result)
-        console.print("Mend these rows in your source, export the file again and check it again.")
+        console.print(
+            "Fix these rows in your source system, export the file again and check it again."
+        )
     else:
-        console.print(f"[bold green]Clean:[/bold green] all {result.rows_read:,} rows of {name}.")
+        console.print(
+            f"[bold green]Clean:[/bold green] all {result.rows_read:,} rows of {name} are accepted."
+        )
     for severity, title in SEVERITY_TITLES.items():
         remarks = [remark for remark in result.remarks if remark.severity == severity]
         _show_causes(console, remarks, title)
@@ -209,7 +222,7 @@ def _show_causes(console: "Console", causes: Sequence[Cause], title: str) -> Non
         )
     console.print(table)
     if len(causes) > MAX_SHOWN:
-        console.print(f"{len(causes) - MAX_SHOWN} more: --json lists them all.")
+        console.print(f"{len(causes) - MAX_SHOWN} more; use --json to list all.")
 
 
 def _show_rejections(console: "Console", result: FileCheckResult) -> None:
@@ -224,4 +237,4 @@ def _show_rejections(console: "Console", result: FileCheckResult) -> None:
     console.print(table)
     if result.errors_total > MAX_SHOWN:
         rest = result.errors_total - min(MAX_SHOWN, len(result.errors))
-        console.print(f"And {rest:,} more; --json lists the first {len(result.errors):,}.")
+        console.print(f"{rest:,} more; use --json to list the first {len(result.errors):,}.")

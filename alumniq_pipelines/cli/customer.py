@@ -1,4 +1,4 @@
-"""`alumniq customer`: the institutions that deliver, each with a bucket of its own."""
+"""`alumniq customer`: the institutions that deliver files, each with its own bucket."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -15,17 +15,19 @@ from alumniq_pipelines.core.problems.command import BucketTaken
 from alumniq_pipelines.core.shell import alumniq_command
 from alumniq_pipelines.settings import Settings
 
-customer = typer.Typer(help="Customers: add and list them.", no_args_is_help=True)
+customer = typer.Typer(
+    help="Customers: add and list them, manage their signing secrets.", no_args_is_help=True
+)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Id = Annotated[str, typer.Argument(help="Its short name in paths and partitions, such as iqu.")]
-Name = Annotated[str, typer.Option(help="The institution's name, as people write it.")]
-Bucket = Annotated[str, typer.Option(help="Its bucket; alumniq-ID where nothing is said.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Id = Annotated[str, typer.Argument(help="A short name for paths and partitions, such as iqu.")]
+Name = Annotated[str, typer.Option(help="The full name of the institution.")]
+Bucket = Annotated[str, typer.Option(help="The name of its bucket. Default: alumniq-ID.")]
 
 
 @customer.command()
 def add(customer_id: Id, name: Name, bucket: Bucket = "", *, as_json: Json = False) -> None:
-    """Keep a new customer and make its bucket."""
+    """Add a customer and create its bucket."""
     from alumniq_pipelines.wiring import open_buckets
 
     settings = Settings()
@@ -34,17 +36,19 @@ def add(customer_id: Id, name: Name, bucket: Bucket = "", *, as_json: Json = Fal
         raise BucketTaken(added.bucket)
     with ledger_of(settings) as ledger:
         ledger.customers.check_new(added)
-        # The bucket first: making it is harmless to repeat, and no customer stands without one.
+        # The bucket first: creating it is harmless to repeat, so no customer is ever without one.
         open_buckets(settings).create(added.bucket)
         ledger.customers.add(added, datetime.now(UTC), actor=operator())
     folders = {env: _delivery_folder(settings, added.bucket, env) for env in Environment}
     if as_json:
         print_json({**asdict(added), "folders": folders})
         return
-    typer.echo(f"{added.name} is customer {added.id}. Its files go to:")
+    typer.echo(f"Added {added.name} as customer {added.id}. Its files are delivered to:")
     for environment, folder in folders.items():
         typer.echo(f"  {environment:<11} {folder}")
-    typer.echo(f"Next, give it a key: {alumniq_command('key', 'issue', added.id, Environment.QA)}")
+    typer.echo(
+        f"Next, issue an API key: {alumniq_command('key', 'issue', added.id, Environment.QA)}"
+    )
 
 
 @customer.command("list")
@@ -56,7 +60,9 @@ def list_customers(*, as_json: Json = False) -> None:
         print_json([asdict(entry) for entry in customers])
         return
     if not customers:
-        typer.echo('No customers yet. Make one: alumniq customer add iqu --name "IQ University"')
+        typer.echo(
+            'No customers yet. To add one, run: alumniq customer add iqu --name "IQ University"'
+        )
         return
     from rich.markup import escape
     from rich.table import Table
@@ -68,7 +74,7 @@ def list_customers(*, as_json: Json = False) -> None:
 
 
 def _delivery_folder(settings: Settings, bucket: str, environment: Environment) -> str:
-    """Say where an environment's files are delivered to."""
+    """Return the folder to which an environment's files are delivered."""
     match settings.bucket:
         case "folder":
             return f"{settings.buckets_dir / bucket / folder_of(environment)}/"

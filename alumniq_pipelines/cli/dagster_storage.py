@@ -1,6 +1,7 @@
-"""Where Dagster keeps its own records: SQLite in its home, or a schema of the ledger's PostgreSQL.
+"""Where Dagster stores its own records: SQLite in its home, or a schema of the ledger's PostgreSQL.
 
-Never the ledger's own schema: both keep the revision of their tables in a table of the same name.
+It cannot be the ledger's own schema: both store the revision of their tables in a table of the same
+name (alembic_version).
 """
 
 import os
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
 SCHEMA = "dagster"
 DRIVER = "postgresql+psycopg2"
-"""Dagster sends NOTIFY with a parameter: psycopg 3 hands that on, and servers refuse it."""
+"""Not psycopg 3: Dagster sends NOTIFY with a parameter, which it passes on and servers refuse."""
 URL = "DAGSTER_POSTGRES_URL"
-"""The variable that Dagster reads the address from: that may hold a password, and the file not."""
+"""The variable that Dagster reads the URL from: it may hold a password, so the file must not."""
 STORAGE = f"""
 storage:
   postgres:
@@ -29,12 +30,12 @@ storage:
 
 
 def is_postgresql(settings: "Settings") -> bool:
-    """Whether Dagster's records go where the ledger is."""
+    """Whether Dagster's records are stored in the ledger's PostgreSQL."""
     return settings.ledger.startswith("postgresql")
 
 
 def storage_environment(settings: "Settings") -> dict[str, str]:
-    """Answer what Dagster's programs need in their environment to find their records."""
+    """Return the environment variables by which Dagster's programs find their records."""
     if not is_postgresql(settings):
         return {}
     from sqlalchemy import make_url
@@ -46,15 +47,15 @@ def storage_environment(settings: "Settings") -> dict[str, str]:
 
 @contextmanager
 def open_instance(settings: "Settings") -> Iterator["DagsterInstance | None"]:
-    """Open Dagster's records by the settings alone; None where they were never set up here.
+    """Yield Dagster's instance, or None if it was never set up here; needs only the settings.
 
-    Raises DagsterUnavailable. They have answered once when this yields.
+    The storages have responded once when this yields. Raises DagsterUnavailable.
     """
     if not (settings.dagster_home / "dagster.yaml").exists():
         yield None
         return
     before = dict(os.environ)
-    # Dagster's file names the variable, which only its own programs have: `alumniq up` sets it.
+    # dagster.yaml names URL, which `alumniq up` sets for Dagster's own programs only.
     os.environ.update(storage_environment(settings))
     try:
         instance = _connected_instance(settings)
@@ -70,15 +71,15 @@ def _connected_instance(settings: "Settings") -> "DagsterInstance":
 
     try:
         instance = DagsterInstance.from_config(str(settings.dagster_home))
-        instance.all_instigator_state()  # the storages are opened when they are first asked
+        instance.all_instigator_state()  # the storages connect only at their first query
         instance.get_dynamic_partitions("feeds/none")
-    except Exception as fault:  # noqa: BLE001 - Dagster raises whatever its drivers and parsers do
+    except Exception as fault:  # noqa: BLE001 - Dagster lets any error of its drivers and parsers through
         raise DagsterUnavailable(type(fault).__name__) from None
     return instance
 
 
 def make_schema(settings: "Settings") -> None:
-    """Make the schema; harmless to repeat. Raises LedgerUnavailable."""
+    """Create the schema; harmless to repeat. Raises LedgerUnavailable."""
     if not is_postgresql(settings):
         return
     from sqlalchemy.schema import CreateSchema

@@ -1,4 +1,4 @@
-"""`alumniq feed`: the feeds there are, and what a sender needs to know of each."""
+"""`alumniq feed`: the feeds, and what a sender needs to know about each."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -15,15 +15,18 @@ from alumniq_pipelines.core.feeds.template import template as template_of
 from alumniq_pipelines.core.feeds.values import format_value
 from alumniq_pipelines.settings import Settings
 
-feed = typer.Typer(help="Feeds: list, show and check them, print templates.", no_args_is_help=True)
+feed = typer.Typer(
+    help="Feeds: list them, show their rules, check field maps, print templates.",
+    no_args_is_help=True,
+)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help="The feed's name, such as warehouse.")]
 
 
 @feed.command("list")
 def list_feeds(*, as_json: Json = False) -> None:
-    """List the feeds, by wave."""
+    """List the feeds by wave."""
     catalog = _catalog()
     if as_json:
         print_json([_summary(field_map) for field_map in catalog])
@@ -43,7 +46,7 @@ def list_feeds(*, as_json: Json = False) -> None:
 
 @feed.command()
 def show(name: Name, *, as_json: Json = False) -> None:
-    """Show one feed: its file format, columns, rules and references."""
+    """Show a feed: file format, columns, rules and references."""
     field_map = feed_of(Settings(), name)
     if as_json:
         print_json(descriptor(field_map))
@@ -70,60 +73,56 @@ def show(name: Name, *, as_json: Json = False) -> None:
 
 @feed.command()
 def check(*, as_json: Json = False) -> None:
-    """Check all field maps and list every fault: of each file, and between them.
+    """Check all field maps and list every fault, also between field maps.
 
-    Exits with 0 if all are good, 1 if any is broken.
+    Exit code 0: all are valid; 1: at least one is broken.
     """
     from alumniq_pipelines.wiring import read_schemas
 
     catalog = read_schemas(Settings()).catalog
     if as_json:
-        print_json(
-            {"good": len(catalog.feeds.keys() - catalog.broken.keys()), "broken": _broken(catalog)}
-        )
+        broken_feeds = [
+            {
+                "feed": broken.feed,
+                "disabled": broken.feed in catalog.disabled,
+                "faults": list(broken.faults),
+            }
+            for broken in catalog.broken.values()
+        ]
+        good = len(catalog.feeds.keys() - catalog.broken.keys())
+        print_json({"good": good, "broken": broken_feeds})
     else:
         for broken in catalog.broken.values():
-            follows = "disabled" if broken.feed in catalog.disabled else "last good one in force"
-            typer.echo(f"{broken.feed}: broken ({follows})")
+            state = "disabled" if broken.feed in catalog.disabled else "last good version in force"
+            typer.echo(f"{broken.feed}: broken ({state})")
             for fault in broken.faults:
                 typer.echo(f"  {fault}")
         if not catalog.broken:
-            typer.echo(f"All {len(catalog.feeds)} field maps are good.")
+            typer.echo(f"All {len(catalog.feeds)} field maps are valid.")
     raise typer.Exit(1 if catalog.broken else 0)
 
 
 @feed.command()
 def template(name: Name) -> None:
-    """Print a CSV file to start from: header and sample rows."""
+    """Print a CSV template of a feed: the header and sample rows."""
     catalog = _catalog()
     typer.echo(template_of(catalog.feed(name), catalog), nl=False)
 
 
 @feed.command()
 def package() -> None:
-    """Print all feeds as one Frictionless Data Package, to check files with public tools."""
+    """Print all feeds as one Frictionless Data Package, for public checking tools."""
     print_json(package_of(_catalog()))
 
 
 @feed.command()
 def schema() -> None:
-    """Print the JSON Schema of the field-map language, for editors."""
+    """Print the JSON Schema of field maps, for editors."""
     typer.echo(language_schema(), nl=False)
 
 
 def _catalog() -> Catalog:
     return catalog_of(Settings())
-
-
-def _broken(catalog: Catalog) -> list[dict[str, Any]]:
-    return [
-        {
-            "feed": broken.feed,
-            "disabled": broken.feed in catalog.disabled,
-            "faults": list(broken.faults),
-        }
-        for broken in catalog.broken.values()
-    ]
 
 
 def _summary(field_map: FieldMap) -> dict[str, Any]:
@@ -138,10 +137,14 @@ def _summary(field_map: FieldMap) -> dict[str, Any]:
 
 
 def _format(field_map: FieldMap) -> str:
-    """Say in a sentence or two how the file is written and what else it may hold."""
+    """Describe the file format in a sentence or two."""
     rules, csv = field_map.alumniq, field_map.dialect.csv
     delimiter = {"\t": "tab"}.get(csv.delimiter, csv.delimiter)
-    own = " Your own columns are kept if they end in __c." if rules.extension_columns else ""
+    own = (
+        " Your own columns are accepted if their names end in __c."
+        if rules.extension_columns
+        else ""
+    )
     return (
         f"Job {rules.job}, wave {rules.wave}. UTF-8 with a header row; "
         f"delimiter {delimiter} and quote {csv.quote_char}.{own}"
@@ -149,7 +152,7 @@ def _format(field_map: FieldMap) -> str:
 
 
 def _rules(column: Column, field_map: FieldMap) -> str:
-    """Put the rules of a column into a line."""
+    """Return the rules of a column on one line."""
     constraints = column.constraints.model_dump(by_alias=True, exclude_defaults=True)
     constraints.pop("required", None)
     ours = column.alumniq.model_dump(by_alias=True, exclude_defaults=True)
@@ -168,7 +171,7 @@ def _format_value(value: object) -> str:
 
 
 def _references(field_map: FieldMap) -> Iterator[str]:
-    """Put each foreign key into a line."""
+    """Yield a line for each foreign key."""
     for key in field_map.table_schema.foreign_keys:
         reference = key.reference
         where = "".join(f", where {name} is {value}" for name, value in key.alumniq.where)

@@ -1,4 +1,4 @@
-"""How a load's changes, and what became of it while it was held, are shown."""
+"""How the changes and the hold of a load are printed, as text and as JSON."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -11,7 +11,7 @@ from alumniq_pipelines.core.loads.load import Load, LoadState
 
 
 def change_lines(load: Load) -> Iterator[str]:
-    """Say what the load changed in the live version, or would have."""
+    """Yield the lines on what the load changed, or would have changed, in the live version."""
     if load.changes is not None:
         rows, *columns = format_changes(load.changes)
         yield f"Changes: {rows}"
@@ -19,23 +19,23 @@ def change_lines(load: Load) -> Iterator[str]:
 
 
 def waiting_lines(load: Load, hold: Hold | None) -> Iterator[str]:
-    """Say why a load waits, for how long, and how to decide on it."""
+    """Yield the lines on why a load is held, until when, and the commands to decide on it."""
     if hold is None or load.state is not LoadState.HELD:
         return
     yield from (f"Held: {reason}" for reason in hold.reasons)
-    yield f"Until {format_time(hold.expires_at)}, decide:"
+    yield f"Decide by {format_time(hold.expires_at)}:"
     yield from (f"  {command}" for command in commands(load.job_id))
 
 
 def hold_events(hold: Hold | None) -> Iterator[tuple[datetime, str]]:
-    """Tell what was decided on a hold, when and by whom; that it was held, its attempt tells."""
+    """Yield the decision on a hold; that it was held is an event of its attempt."""
     if hold is not None and hold.decided_at is not None:
         why = f": {hold.reason}" if hold.reason else ""
         yield hold.decided_at, f"{hold.decision} by {hold.actor}{why}"
 
 
 def hold_to_json(hold: Hold | None) -> dict[str, Any] | None:
-    """Lay a hold out for machines; the field map and the rows stay where they are."""
+    """Serialize a hold, without its field map and rows."""
     if hold is None:
         return None
     return {

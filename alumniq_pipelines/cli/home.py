@@ -1,4 +1,4 @@
-"""The data folder of an installation, made ready and kept to one running system."""
+"""The data folder of an installation: preparing it, and allowing one running system on it."""
 
 import fcntl
 import importlib.metadata
@@ -23,9 +23,9 @@ MIGRATION = "migration of Dagster's tables"
 
 @contextmanager
 def exclusive_use(settings: Settings) -> Iterator[int]:
-    """Keep others from running on the data folder, and answer the locked file's descriptor.
+    """Lock the data folder against other systems, and yield the lock file's descriptor.
 
-    The lock goes with the last process that holds the descriptor. Raises AlreadyUp and
+    The lock is released when the last process that holds the descriptor ends. Raises AlreadyUp and
     DataFolderUnusable.
     """
     with lock_file(settings.home) as file:
@@ -37,10 +37,10 @@ def exclusive_use(settings: Settings) -> Iterator[int]:
 
 
 def prepare_installation(settings: Settings) -> None:
-    """Make everything that the programs expect; harmless to repeat.
+    """Create everything that the programs expect; harmless to repeat.
 
-    Dagster's configuration is copied anew each time: change it in the repository's dagster.yaml.
-    Where the ledger is in PostgreSQL, so are Dagster's records, in a schema of their own.
+    Dagster's configuration is copied each time: to change it, edit the repository's dagster.yaml.
+    If the ledger is in PostgreSQL, Dagster's records go there too, in a schema of their own.
     """
     from alumniq_pipelines.wiring import open_buckets, protect_data_folder
 
@@ -63,9 +63,10 @@ def _write_configuration(settings: Settings) -> None:
 
 
 def _migrate_dagster(settings: Settings) -> None:
-    """Make Dagster's tables, or those of a newer Dagster, unless that was done before.
+    """Create or upgrade Dagster's tables, unless this Dagster version did so before.
 
-    Before its programs start: two that find no tables both make them, and then neither works.
+    This happens before the programs start: two programs that find no tables both create them, and
+    then neither works.
     """
     made_by = settings.dagster_home / "tables-made-by"
     storage = "PostgreSQL" if is_postgresql(settings) else "SQLite"
@@ -84,7 +85,7 @@ def _migrate_dagster(settings: Settings) -> None:
 
 
 def check_ports(settings: Settings) -> None:
-    """Raise PortUnusable where a program could not listen, rather than let it die of that."""
+    """Raise PortUnusable if a program could not listen on its port."""
     wanted = (
         (settings.gateway_host, settings.gateway_port, "gateway", "--gateway-port"),
         (settings.dagster_host, settings.dagster_port, "Dagster UI", "--dagster-port"),

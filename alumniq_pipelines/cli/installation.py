@@ -1,4 +1,4 @@
-"""This installation, for the time of a command: ledger, field maps, and who is at the keyboard."""
+"""What a command needs of this installation: the ledger, the field maps, the operator's name."""
 
 import getpass
 import os
@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from alumniq_pipelines.core.feeds.field_map import FieldMap
     from alumniq_pipelines.settings import Settings
 
+LAST_GOOD = "the last good version is in force"
+SEE_FAULTS = "To see what is wrong, run: alumniq feed check"
+
 
 @contextmanager
 def ledger_of(settings: "Settings") -> Iterator["Ledger"]:
-    """Open the ledger, bring its tables up to date, and close it at the end."""
+    """Yield the ledger with its tables up to date, and close it at the end."""
     from alumniq_pipelines.adapters.ledger.ledger import Ledger
 
     with closing(Ledger.open(settings.ledger)) as ledger:
@@ -26,25 +29,25 @@ def ledger_of(settings: "Settings") -> Iterator["Ledger"]:
 
 
 def catalog_of(settings: "Settings") -> "Catalog":
-    """Read the field maps in force, and warn of the others on stderr.
+    """Return the field maps in force, with a warning on stderr for each broken one.
 
-    Raises FieldMapsMissing and FieldMapProblem where there are none at all.
+    Raises FieldMapsMissing and FieldMapProblem if there are none at all.
     """
     from alumniq_pipelines.wiring import read_schemas
 
     catalog = read_schemas(settings).catalog
     for feed in catalog.broken:
-        follows = "it is disabled" if feed in catalog.disabled else "the last good one is in force"
-        typer.echo(f"Warning: the field map of {feed} is broken, and {follows}.", err=True)
+        state = "the feed is disabled" if feed in catalog.disabled else LAST_GOOD
+        typer.echo(f"Warning: the field map of {feed} is broken; {state}.", err=True)
     if catalog.broken:
-        typer.echo("See what is wrong: alumniq feed check.", err=True)
+        typer.echo(SEE_FAULTS, err=True)
     return catalog
 
 
 def feed_of(settings: "Settings", feed: str) -> "FieldMap":
-    """Find a feed's field map in force; raises UnknownFeed and FeedDisabled.
+    """Return a feed's field map in force; raises UnknownFeed and FeedDisabled.
 
-    Only what is wrong with this one is worth a warning.
+    Warns on stderr if this field map is broken; faults of other field maps do not matter here.
     """
     from alumniq_pipelines.wiring import read_schemas
 
@@ -52,23 +55,21 @@ def feed_of(settings: "Settings", feed: str) -> "FieldMap":
     field_map = catalog.feed(feed)
     if feed in catalog.broken:
         typer.echo(
-            f"Warning: the field map of {feed} is broken, and the last good one is in force. See "
-            "what is wrong: alumniq feed check.",
-            err=True,
+            f"Warning: the field map of {feed} is broken; {LAST_GOOD}. {SEE_FAULTS}", err=True
         )
     return field_map
 
 
 def known_feed(settings: "Settings", feed: str) -> str:
-    """Check that there is a feed of this name, disabled or not; raises UnknownFeed."""
+    """Return the name of a feed that exists, disabled or not; raises UnknownFeed."""
     from alumniq_pipelines.wiring import read_schemas
 
     return read_schemas(settings).catalog.known(feed)
 
 
 def operator() -> str:
-    """Name who is at the keyboard, for the audit trail."""
+    """Return the user name of whoever runs the command, for the audit trail."""
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have a number only
+    except (KeyError, OSError):  # a container's user may have a number and no name
         return f"uid {os.getuid()}"

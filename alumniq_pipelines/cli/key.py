@@ -1,4 +1,4 @@
-"""`alumniq key`: the API keys that customers call with, one environment each."""
+"""`alumniq key`: the API keys of customers, each for one environment."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
@@ -17,20 +17,24 @@ from alumniq_pipelines.settings import Settings
 
 key = typer.Typer(help="API keys: issue, list, rotate and revoke them.", no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CustomerArgument = Annotated[str, typer.Argument(help="The customer's short name, such as iqu.")]
-EnvironmentArgument = Annotated[Environment, typer.Argument(help="What the key opens.")]
-Days = Annotated[int, typer.Option(min=1, max=3_650, help="Days until it expires.")]
-Prefix = Annotated[str, typer.Argument(help="The key's first characters, as the list shows them.")]
+EnvironmentArgument = Annotated[Environment, typer.Argument(help="qa or production.")]
+Days = Annotated[int, typer.Option(min=1, max=3_650, help="Days until the key expires.")]
+Prefix = Annotated[str, typer.Argument(help="The first characters of the key, as in the list.")]
 Feeds = Annotated[
-    list[str] | None, typer.Option("--feed", help="Only this feed; may be repeated. None: all.")
+    list[str] | None,
+    typer.Option("--feed", help="Allow only this feed. Repeatable. Default: all feeds."),
 ]
 Networks = Annotated[
-    list[str] | None, typer.Option("--network", help="Only from here (CIDR); may be repeated.")
+    list[str] | None,
+    typer.Option("--network", help="Allow calls only from this network (CIDR). Repeatable."),
 ]
-Email = Annotated[str, typer.Option("--email", help="Whom to warn before it expires.")]
-Overlap = Annotated[int, typer.Option(min=0, max=90, help="Days the old key goes on.")]
-CustomerOption = Annotated[str | None, typer.Option("--customer", help="Only this customer's.")]
+Email = Annotated[str, typer.Option("--email", help="The address to warn before the key expires.")]
+Overlap = Annotated[
+    int, typer.Option(min=0, max=90, help="Days for which the old key stays valid.")
+]
+CustomerOption = Annotated[str | None, typer.Option("--customer", help="Only this customer.")]
 
 
 @key.command()
@@ -44,13 +48,15 @@ def issue(
     *,
     as_json: Json = False,
 ) -> None:
-    """Make a key and show it, this once."""
+    """Issue a key and show it once."""
     from alumniq_pipelines.services.key_issuance import KeyIssuance
     from alumniq_pipelines.wiring import staff_of
 
     settings = Settings()
     feeds = None if not feed else tuple(known_feed(settings, name) for name in feed)
-    scope = KeyScope(feeds, tuple(_network(text) for text in network or ()), _checked_email(email))
+    if email:
+        check_emails(email)
+    scope = KeyScope(feeds, tuple(_network(text) for text in network or ()), email)
     with ledger_of(settings) as ledger:
         secret, api_key = KeyIssuance(ledger, staff_of(settings)).issue(
             customer, environment, datetime.now(UTC), days, scope=scope, actor=operator()
@@ -62,7 +68,7 @@ def issue(
 def rotate(
     prefix: Prefix, days: Days = 365, overlap: Overlap = OVERLAP.days, *, as_json: Json = False
 ) -> None:
-    """Make a key that opens the same, and show it, this once; the old one goes on for a while."""
+    """Replace a key by a new one of the same scope, shown once; the old one ends after a while."""
     from alumniq_pipelines.services.key_issuance import KeyIssuance
     from alumniq_pipelines.wiring import staff_of
 
@@ -84,7 +90,7 @@ def rotate(
 
 @key.command("list")
 def list_keys(customer: CustomerOption = None, *, as_json: Json = False) -> None:
-    """List keys, newest first: their first characters, never the whole."""
+    """List keys, newest first, by their first characters."""
     now = datetime.now(UTC)
     with ledger_of(Settings()) as ledger:
         keys = ledger.keys.of(customer)
@@ -92,7 +98,7 @@ def list_keys(customer: CustomerOption = None, *, as_json: Json = False) -> None
         print_json([{**_key_to_json(api_key), "live": api_key.is_live(now)} for api_key in keys])
         return
     if not keys:
-        typer.echo("No keys yet. Make one: alumniq key issue CUSTOMER qa")
+        typer.echo("No keys yet. To issue one, run: alumniq key issue CUSTOMER qa")
         return
     from rich.table import Column, Table
 
@@ -107,14 +113,14 @@ def list_keys(customer: CustomerOption = None, *, as_json: Json = False) -> None
 
 @key.command()
 def revoke(prefix: Prefix, *, as_json: Json = False) -> None:
-    """Take a key out of use at once."""
+    """Revoke a key; it stops working at once."""
     with ledger_of(Settings()) as ledger:
         if not ledger.keys.revoke(prefix, datetime.now(UTC), actor=operator()):
             raise UnknownKey(prefix)
     if as_json:
         print_json({"prefix": prefix, "revoked": True})
         return
-    typer.echo(f"The key {prefix}… opens nothing any more.")
+    typer.echo(f"The key {prefix}… is revoked.")
 
 
 def _show(secret: str, api_key: ApiKey, *, as_json: bool) -> None:
@@ -123,8 +129,8 @@ def _show(secret: str, api_key: ApiKey, *, as_json: bool) -> None:
         return
     typer.echo(secret)
     typer.echo(
-        f"It opens {api_key.customer}'s {api_key.environment} until {api_key.expires_at:%Y-%m-%d}. "
-        "It is shown only now: hand it over safely.",
+        f"This key is valid for {api_key.customer}, {api_key.environment}, until "
+        f"{api_key.expires_at:%Y-%m-%d}. It is shown only once: hand it over securely.",
         err=True,
     )
 
@@ -133,14 +139,8 @@ def _network(text: str) -> str:
     try:
         return str(ip_network(text.strip()))
     except ValueError:
-        message = f"{text!r} is not a network in CIDR form, such as 10.20.0.0/16."
+        message = f"{text!r} is not a network in CIDR notation, such as 10.20.0.0/16."
         raise typer.BadParameter(message) from None
-
-
-def _checked_email(email: str) -> str:
-    if email:
-        check_emails(email)
-    return email
 
 
 def _key_to_json(api_key: ApiKey) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`alumniq load`: what was accepted, what became of it, and who was told."""
+"""`alumniq load`: the accepted loads, their outcomes and their notifications."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from alumniq_pipelines.cli.console import format_time, print_json, stdout_console
+from alumniq_pipelines.cli.console import Limit, OldLimit, format_time, print_json, stdout_console
 from alumniq_pipelines.cli.hold_display import (
     change_lines,
     hold_events,
@@ -30,14 +30,16 @@ from alumniq_pipelines.core.problems.command import UnknownLoad
 from alumniq_pipelines.settings import Settings
 
 load = typer.Typer(
-    help="Loads: list them, show one whole, decide on held ones, repeat.", no_args_is_help=True
+    help="Loads: list, show and repeat them, decide on held ones, get rejected rows.",
+    no_args_is_help=True,
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-CustomerOption = Annotated[str | None, typer.Option("--customer", help="Only this customer's.")]
-States = Annotated[list[LoadState] | None, typer.Option("--state", help="Only in these states.")]
-Limit = Annotated[int, typer.Option("--most", min=1, help="At most so many.")]
-Id = Annotated[str, typer.Argument(help="The jobId that the webhook answered with.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+CustomerOption = Annotated[str | None, typer.Option("--customer", help="Only this customer.")]
+States = Annotated[
+    list[LoadState] | None, typer.Option("--state", help="Only loads in this state. Repeatable.")
+]
+Id = Annotated[str, typer.Argument(help="The jobId that the webhook returned.")]
 
 Event = tuple[datetime, str]
 NotificationAttempts = tuple[Notification, Sequence[tuple[datetime, DeliveryResult]]]
@@ -54,12 +56,13 @@ def list_loads(
     customer: CustomerOption = None,
     state: States = None,
     limit: Limit = 50,
+    most: OldLimit = None,
     *,
     as_json: Json = False,
 ) -> None:
     """List loads, newest first."""
     with ledger_of(Settings()) as ledger:
-        loads = ledger.loads.find(customer=customer, states=state or (), limit=limit)
+        loads = ledger.loads.find(customer=customer, states=state or (), limit=most or limit)
     if as_json:
         print_json([_load_to_json(entry) for entry in loads])
         return
@@ -67,14 +70,14 @@ def list_loads(
         typer.echo("No loads.")
         return
     for entry in loads:
-        # One line each, whatever the width: these lines are searched and cut.
+        # One line each, whatever the width of the terminal: they are for grep and cut.
         moment, target = format_time(entry.accepted_at), str(entry.target)
         typer.echo(f"{entry.job_id}  {entry.state:<9}  {moment}  {target}{_rows(entry.counts)}")
 
 
 @load.command()
 def show(job_id: Id, *, as_json: Json = False) -> None:
-    """Show one load: its way, the attempts at it, its errors, and who was told."""
+    """Show a load: its events, attempts, errors and notifications."""
     with ledger_of(Settings()) as ledger:
         found = ledger.loads.get(JobId(job_id.strip().upper()))
         if found is None:
@@ -98,7 +101,9 @@ def show(job_id: Id, *, as_json: Json = False) -> None:
         *_load_events(found),
         *_delivery_events(notifications),
     ]
-    for moment, event in sorted(events, key=itemgetter(0)):  # stable: what happens at once stays so
+    for moment, event in sorted(
+        events, key=itemgetter(0)
+    ):  # stable: simultaneous events keep their order
         console.print(f"{format_time(moment)}  {escape(event)}", soft_wrap=True)
     for error in found.errors:
         console.print(f"[red]Error:[/red] {escape(error)}", soft_wrap=True)
@@ -111,7 +116,7 @@ def show(job_id: Id, *, as_json: Json = False) -> None:
 
 
 def _load_events(found: Load) -> Iterator[Event]:
-    """Tell the load's own moves."""
+    """Yield the events of the load itself."""
     request = found.request
     size = "" if request.size_bytes is None else f", {request.size_bytes:,} bytes"
     yield found.accepted_at, f"accepted {request.filename}{size}; by {request.origin}"
@@ -122,7 +127,7 @@ def _load_events(found: Load) -> Iterator[Event]:
 
 
 def _attempt_events(attempts: Sequence[AttemptRecord]) -> Iterator[Event]:
-    """Tell how each attempt began and ended."""
+    """Yield the start and end of each attempt."""
     for attempt in attempts:
         if attempt.started_at is not None:
             yield attempt.started_at, f"attempt {attempt.number} began, run {attempt.run_id}"
@@ -135,7 +140,7 @@ def _attempt_events(attempts: Sequence[AttemptRecord]) -> Iterator[Event]:
 
 
 def _delivery_events(notifications: Sequence[NotificationAttempts]) -> Iterator[Event]:
-    """Tell of each attempt to deliver a notification."""
+    """Yield each delivery attempt of the notifications."""
     for notification, delivery_attempts in notifications:
         for moment, result in delivery_attempts:
             ended = "delivered" if result.delivered else "failed"
@@ -143,7 +148,7 @@ def _delivery_events(notifications: Sequence[NotificationAttempts]) -> Iterator[
 
 
 def _pending_lines(notifications: Sequence[NotificationAttempts]) -> Iterator[str]:
-    """Tell what is still to be delivered, and what never will be."""
+    """Yield a line for each notification that is still pending or was given up."""
     for notification, _ in notifications:
         if notification.state is NotificationState.PENDING:
             next_attempt = format_time(notification.next_attempt_at)

@@ -1,4 +1,4 @@
-"""`alumniq load approve|discard|repeat`: what staff decide about a load."""
+"""`alumniq load approve|discard|repeat`: the decisions that staff make about a load."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -10,30 +10,31 @@ from alumniq_pipelines.cli.installation import ledger_of, operator
 from alumniq_pipelines.core.loads.load import Load
 from alumniq_pipelines.settings import Settings
 
-Id = Annotated[str, typer.Argument(help="The jobId that the webhook answered with.")]
+Id = Annotated[str, typer.Argument(help="The jobId that the webhook returned.")]
 Reason = Annotated[
-    str, typer.Option(help="Why; it is kept, and a customer whose load is discarded reads it.")
+    str,
+    typer.Option(help="The reason. It is recorded, and the customer of a discarded load sees it."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NotifyOption = Annotated[
     bool,
-    typer.Option("--notify", help="Tell those of the outcome who were told of the other load's."),
+    typer.Option("--notify", help="Notify the recipients of the original load of the outcome."),
 ]
 
 
 def approve(job_id: Id, reason: Reason, *, as_json: Json = False) -> None:
-    """Publish a held load, byte for byte as it was judged."""
+    """Approve a held load: its rows are published exactly as they were checked."""
     from alumniq_pipelines.services import load_actions
 
     with ledger_of(Settings()) as ledger:
         load = load_actions.approve(ledger, job_id, reason, operator(), datetime.now(UTC))
     _print_result(
-        load, f"{load.job_id} will be published by a run that is asked for now.", as_json=as_json
+        load, f"{load.job_id} is approved; a run will publish it shortly.", as_json=as_json
     )
 
 
 def discard(job_id: Id, reason: Reason, *, as_json: Json = False) -> None:
-    """End a held load without publishing it; its customer is told."""
+    """Discard a held load without publishing it, and notify the customer."""
     from alumniq_pipelines.services import load_actions
 
     settings = Settings()
@@ -46,18 +47,22 @@ def discard(job_id: Id, reason: Reason, *, as_json: Json = False) -> None:
             datetime.now(UTC),
             gateway_url=settings.gateway_url,
         )
-    _print_result(load, f"{load.job_id} has failed; its customer is told why.", as_json=as_json)
+    _print_result(
+        load,
+        f"{load.job_id} is discarded; its customer is notified of the reason.",
+        as_json=as_json,
+    )
 
 
 def repeat(job_id: Id, *, notify: NotifyOption = False, as_json: Json = False) -> None:
-    """Load again what a load read, from the archive, as a load of its own."""
+    """Load the archived file of a load again, as a new load."""
     from alumniq_pipelines.services import load_actions
 
     with ledger_of(Settings()) as ledger:
         load = load_actions.repeat(
             ledger, job_id, operator(), datetime.now(UTC), notify_customer=notify
         )
-    _print_result(load, f"{load.job_id} loads {load.request.filename} again.", as_json=as_json)
+    _print_result(load, f"{load.job_id} will load {load.request.filename} again.", as_json=as_json)
 
 
 def _print_result(load: Load, message: str, *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""`alumniq load report`: the rejected rows of a load, to be mended and sent back."""
+"""`alumniq load report`: the rejected rows of a load, to be corrected and sent again."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,14 +13,14 @@ from alumniq_pipelines.core.problems.command import NoReportKept, UnknownLoad, U
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.wiring import open_archive
 
-Id = Annotated[str, typer.Argument(help="The jobId that the webhook answered with.")]
-Output = Annotated[Path, typer.Option("--output", help="The file to write: .csv or .xlsx.")]
+Id = Annotated[str, typer.Argument(help="The jobId that the webhook returned.")]
+Output = Annotated[Path, typer.Option("--output", help="The file to write, .csv or .xlsx.")]
 
 
 def report(job_id: Id, output: Output) -> None:
-    """Write a load's rejection report: its rejected rows as sent, and what is wrong with each.
+    """Write a load's rejection report: the rejected rows as sent, each with its errors.
 
-    It is recorded in the audit trail; a report that cannot be recorded is not written.
+    Each download is recorded in the audit trail; if that fails, nothing is written.
     """
     forms = {f".{form}": form for form in ReportFormat}
     form = forms.get(output.suffix.lower())
@@ -33,7 +33,7 @@ def report(job_id: Id, output: Output) -> None:
             raise UnknownLoad(job_id)
         part = output.with_name(f".{output.stem}.part{output.suffix}")
         try:
-            part.touch()  # a path that cannot be written is no fault of the archive
+            part.touch()  # fails here if the path cannot be written: not a fault of the archive
             if not open_archive(settings).get(report_name(load.job_id, form), part):
                 raise NoReportKept(load.job_id)
             ledger.audit.add(
@@ -46,4 +46,4 @@ def report(job_id: Id, output: Output) -> None:
             part.replace(output)
         finally:
             part.unlink(missing_ok=True)
-    typer.echo(f"{output} holds the rejected rows of {load.job_id}.")
+    typer.echo(f"The rejected rows of {load.job_id} are in {output}.")

@@ -1,7 +1,8 @@
-"""The `alumniq` command: gathers one module per noun.
+"""The `alumniq` command, assembled from one module per noun.
 
-Modules of this folder import only light things at their top: `alumniq check` must start in the
-time of a bare DuckDB process. What is heavy (DuckDB, pandas, Dagster) waits for its command.
+Modules of this folder import only light packages at the top, so that `alumniq check` starts as fast
+as a bare DuckDB process. Heavy packages (DuckDB, pandas, Dagster) are imported by the commands that
+need them.
 """
 
 import typer
@@ -25,7 +26,7 @@ from alumniq_pipelines.cli.watch import watch
 app = typer.Typer(
     name="alumniq",
     cls=Commands,
-    help="Receive universities' nightly data feeds: check, load, publish, tell.",
+    help="Receive universities' nightly data feeds: check files, publish them, notify customers.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )

@@ -1,4 +1,4 @@
-"""`alumniq notification`: what customers and staff are owed, and each try at delivering it."""
+"""`alumniq notification`: notifications to customers and staff, with their delivery attempts."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from alumniq_pipelines.cli.console import format_time, print_json, stdout_console
+from alumniq_pipelines.cli.console import Limit, OldLimit, format_time, print_json, stdout_console
 from alumniq_pipelines.cli.installation import ledger_of, operator
 from alumniq_pipelines.core.notifications.notification import (
     DeliveryResult,
@@ -20,16 +20,20 @@ from alumniq_pipelines.services import load_actions
 from alumniq_pipelines.settings import Settings
 
 notification = typer.Typer(
-    help="Notifications: list them, show one with its tries, send one again.", no_args_is_help=True
+    help="Notifications: list them, show one with its delivery attempts, send one again.",
+    no_args_is_help=True,
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-CustomerOption = Annotated[str | None, typer.Option("--customer", help="Only this customer's.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+CustomerOption = Annotated[str | None, typer.Option("--customer", help="Only this customer.")]
 States = Annotated[
-    list[NotificationState] | None, typer.Option("--state", help="Only in these states.")
+    list[NotificationState] | None,
+    typer.Option("--state", help="Only notifications in this state. Repeatable."),
 ]
-Limit = Annotated[int, typer.Option("--most", min=1, help="At most so many.")]
-Id = Annotated[str, typer.Argument(help="Its id, as the list and the header webhook-id show it.")]
+Id = Annotated[
+    str,
+    typer.Argument(help="The id of the notification, as in the list and in the header webhook-id."),
+]
 
 DeliveryAttempts = Sequence[tuple[datetime, DeliveryResult]]
 
@@ -39,12 +43,15 @@ def list_notifications(
     customer: CustomerOption = None,
     state: States = None,
     limit: Limit = 50,
+    most: OldLimit = None,
     *,
     as_json: Json = False,
 ) -> None:
     """List notifications, newest first."""
     with ledger_of(Settings()) as ledger:
-        found = ledger.notifications.find(customer=customer, states=state or (), limit=limit)
+        found = ledger.notifications.find(
+            customer=customer, states=state or (), limit=most or limit
+        )
     if as_json:
         print_json([_to_json(entry) for entry in found])
         return
@@ -52,7 +59,7 @@ def list_notifications(
         typer.echo("No notifications.")
         return
     for entry in found:
-        delivery_attempts = "1 try" if entry.attempts == 1 else f"{entry.attempts} tries"
+        delivery_attempts = "1 attempt" if entry.attempts == 1 else f"{entry.attempts} attempts"
         destination = (
             f"{entry.notice.audience}: {entry.notice.channel} to {entry.notice.destination}"
         )
@@ -62,27 +69,36 @@ def list_notifications(
 
 @notification.command()
 def show(notification_id: Id, *, as_json: Json = False) -> None:
-    """Show one notification: what is sent, and what came of each try."""
+    """Show a notification: its text, and the result of each delivery attempt."""
     with ledger_of(Settings()) as ledger:
         found = ledger.notifications.get(notification_id)
         if found is None:
             raise UnknownNotification(notification_id)
         delivery_attempts = ledger.notifications.attempts(found.id)
     if as_json:
-        print_json(_to_json(found) | {"delivery_attempts": _attempts_to_json(delivery_attempts)})
+        attempts = [
+            {
+                "at": moment,
+                "delivered": result.delivered,
+                "detail": result.detail,
+                "permanent": result.permanent,
+            }
+            for moment, result in delivery_attempts
+        ]
+        print_json(_to_json(found) | {"delivery_attempts": attempts})
         return
     _show(found, delivery_attempts)
 
 
 @notification.command()
 def resend(notification_id: Id, *, as_json: Json = False) -> None:
-    """Send one again at once, with the same id and bytes, whether or not it arrived before."""
+    """Send a notification again now, with the same id and content, even if it was delivered."""
     with ledger_of(Settings()) as ledger:
         found = load_actions.resend(ledger, notification_id, operator(), datetime.now(UTC))
     if as_json:
         print_json(_to_json(found))
         return
-    typer.echo(f"{notification_id} is due now. See what comes of it:")
+    typer.echo(f"{notification_id} is due now. To see the result, run:")
     typer.echo(f"  {alumniq_command('notification', 'show', notification_id)}")
 
 
@@ -102,7 +118,7 @@ def _show(found: Notification, delivery_attempts: DeliveryAttempts) -> None:
         ended = "delivered" if result.delivered else "failed"
         console.print(f"{format_time(moment)}  {ended}: {escape(result.detail)}", soft_wrap=True)
     if found.state is NotificationState.PENDING:
-        console.print(f"{format_time(found.next_attempt_at)}  next try", soft_wrap=True)
+        console.print(f"{format_time(found.next_attempt_at)}  next attempt", soft_wrap=True)
     if notice.subject:
         console.print(f"\n[bold]{escape(notice.subject)}[/bold]", soft_wrap=True)
     if notice.body:
@@ -112,15 +128,3 @@ def _show(found: Notification, delivery_attempts: DeliveryAttempts) -> None:
 def _to_json(found: Notification) -> dict[str, Any]:
     whole = asdict(found)
     return {**whole.pop("notice"), **whole}
-
-
-def _attempts_to_json(delivery_attempts: DeliveryAttempts) -> list[dict[str, Any]]:
-    return [
-        {
-            "at": moment,
-            "delivered": result.delivered,
-            "detail": result.detail,
-            "permanent": result.permanent,
-        }
-        for moment, result in delivery_attempts
-    ]

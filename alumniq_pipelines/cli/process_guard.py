@@ -1,8 +1,8 @@
-"""The guard: leads the process group of a supervisor's programs, and ends it when that is gone.
+"""The guard: leads the process group of the supervisor's programs, and ends it with the supervisor.
 
-Started by path in a bare interpreter, before all others. Its stdin is a pipe that only the
-supervisor holds open: however that ends, also by `kill -9`, the pipe ends with it, and the guard
-ends every process of the group, run workers included.
+The supervisor starts it by path in a bare interpreter, before all other programs. Its stdin is a
+pipe that only the supervisor holds open. However the supervisor ends, even by `kill -9`, the pipe
+closes, and the guard ends every process of the group, including run workers.
 """
 
 import os
@@ -13,7 +13,7 @@ GRACE_SECONDS = 5
 
 
 def main() -> None:
-    """Wait for the end of stdin, then end the group: politely, then for certain."""
+    """Wait until stdin closes, then end the group by SIGTERM and, after a while, SIGKILL."""
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.SIG_IGN)
     while os.read(0, 1):

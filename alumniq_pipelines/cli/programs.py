@@ -1,7 +1,7 @@
-"""What the system consists of: gateway, code server, Dagster's web server and daemon.
+"""The programs of the system: gateway, code server, Dagster's web server and daemon.
 
-One code server for both of Dagster's programs, rather than one each: it saves 270 MB and half of
-the time to start. It listens on a socket in a folder of its own, where nobody else can reach it.
+Both Dagster programs share one code server instead of starting one each: that saves 270 MB and half
+of the start-up time. It listens on a socket in a private folder, out of reach of other users.
 """
 
 import json
@@ -21,10 +21,10 @@ WEB_SERVER = "Dagster UI"
 DAEMON = "Dagster daemon"
 
 QUIET = ("--log-level", "warning")
-"""At its usual level the daemon says every second that there is nothing to say."""
-ANSWER_SECONDS = 5.0
+"""At its default level the daemon logs every second that it has nothing to do."""
+RESPONSE_SECONDS = 5.0
 RUN_STATUSES_PER_TICK = "100"
-"""Dagster's own limit is 5 a tick, which a busy night outruns."""
+"""Dagster's default is 5 runs a tick, which falls behind on a busy night."""
 
 HEALTH = """
 {
@@ -37,7 +37,7 @@ HEALTH = """
 
 
 def programs(settings: Settings, folder: Path, now: float) -> Sequence[Sequence[Program]]:
-    """List the programs in stages; `folder` holds the socket, `now` is older than their signs."""
+    """Return the programs in stages; `folder` is for the socket, `now` the time of the start."""
     listening = folder / "code.sock"
     workspace = str(folder / "workspace.yaml")
     module = [sys.executable, "-m"]
@@ -71,14 +71,17 @@ def programs(settings: Settings, folder: Path, now: float) -> Sequence[Sequence[
 
 
 def write_workspace(folder: Path) -> None:
-    """Point Dagster to the code server, under the name that workspace.yaml gives the location."""
+    """Write the workspace file that points Dagster to the code server.
+
+    The location has the same name as in the repository's workspace.yaml.
+    """
     server = {"socket": str(folder / "code.sock"), "location_name": "alumniq_pipelines"}
     workspace = {"load_from": [{"grpc_server": server}]}
     (folder / "workspace.yaml").write_text(json.dumps(workspace), encoding="utf-8")
 
 
 def programs_environment(settings: Settings) -> dict[str, str]:
-    """Answer the environment that the programs run in."""
+    """Return the environment variables of the programs."""
     return {
         **child_environment(settings),
         **storage_environment(settings),
@@ -97,20 +100,22 @@ def _responds(url: str) -> bool:
     import httpx
 
     try:
-        answer = httpx.get(url, timeout=ANSWER_SECONDS, trust_env=False)
+        response = httpx.get(url, timeout=RESPONSE_SECONDS, trust_env=False)
     except httpx.HTTPError:
         return False
-    return answer.is_success
+    return response.is_success
 
 
 def _health(web: str) -> dict[str, Any]:
-    """Ask Dagster how it is; empty where it does not answer yet."""
+    """Return Dagster's health by GraphQL; empty while it does not respond yet."""
     import httpx
 
     query = {"query": HEALTH}
     try:
-        answer = httpx.post(f"{web}/graphql", json=query, timeout=ANSWER_SECONDS, trust_env=False)
-        health: dict[str, Any] = answer.raise_for_status().json()["data"]
+        response = httpx.post(
+            f"{web}/graphql", json=query, timeout=RESPONSE_SECONDS, trust_env=False
+        )
+        health: dict[str, Any] = response.raise_for_status().json()["data"]
     except httpx.HTTPError:
         return {}
     return health
@@ -123,7 +128,7 @@ def _has_loaded(health: dict[str, Any]) -> bool:
 
 
 def _daemon_is_healthy(health: dict[str, Any], since: float) -> bool:
-    """Whether every part of the daemon that is needed has shown itself since then."""
+    """Whether every required part of the daemon is healthy and has sent a heartbeat since then."""
     statuses = health.get("instance", {}).get("daemonHealth", {}).get("allDaemonStatuses", [])
     needed = [status for status in statuses if status["required"]]
     return bool(needed) and all(

@@ -1,4 +1,4 @@
-"""Options of `alumniq check` that say where the rows are that a file refers to."""
+"""The options of `alumniq check` that name the rows which a file may refer to."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -25,8 +25,8 @@ from alumniq_pipelines.settings import Settings
 def references_for(
     field_map: FieldMap, against: Sequence[str], live: str, settings: Settings, limits: Limits
 ) -> Iterator[ReferenceSources]:
-    """Lend the rows that `--against` and `--live` name; raises typer.BadParameter."""
-    with tempfile.TemporaryDirectory(prefix="alumniq-partners-") as scratch:
+    """Yield the rows that `--against` and `--live` name; raises typer.BadParameter."""
+    with tempfile.TemporaryDirectory(prefix="alumniq-references-") as scratch:
         folder = Path(scratch)
         others = (
             _live_references(field_map, live, settings, folder) if live else NO_REFERENCE_SOURCES
@@ -43,7 +43,7 @@ def _live_references(
     try:
         target = Target.from_partition_key(live, field_map.name)
     except ValueError:
-        message = f"--live {live}: write CUSTOMER.ENVIRONMENT, such as iqu.production."
+        message = f"--live {live}: use CUSTOMER.ENVIRONMENT, such as iqu.production."
         raise typer.BadParameter(message) from None
     with ledger_of(settings) as ledger:
         ledger.audit.add(operator(), "live rows compared", str(target), datetime.now(UTC))
@@ -58,10 +58,10 @@ def _file_reference(
     referred -= {"", field_map.name}
     if feed not in referred:
         known = ", ".join(sorted(referred)) or "none"
-        message = f"--against {against}: feeds that {field_map.name} refers to: {known}."
+        message = f"--against {against}: {field_map.name} refers to these feeds: {known}."
         raise typer.BadParameter(message)
     path = Path(name)
     if not path.is_file():
-        message = f"--against {against}: there is no such file. Write FEED=FILE."
+        message = f"--against {against}: file not found. Use FEED=FILE."
         raise typer.BadParameter(message)
     return feed, ReferencedFile(path, feed_of(settings, feed))

@@ -1,4 +1,4 @@
-"""`alumniq customer signing-secret`: what a customer's receiver verifies callbacks with."""
+"""`alumniq customer signing-secret`: the secret by which a customer verifies callbacks."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -11,24 +11,24 @@ from alumniq_pipelines.core.notifications.signing import derive_secret
 from alumniq_pipelines.settings import Settings
 
 signing_secret = typer.Typer(
-    help="Signing secrets: make a new one, or stop signing.", no_args_is_help=True
+    help="Signing secrets for callbacks: create a new one, or stop signing.", no_args_is_help=True
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CustomerArgument = Annotated[str, typer.Argument(help="The customer's short name, such as iqu.")]
 Hours = Annotated[
-    float, typer.Option("--overlap-hours", min=0, help="How long the old secret signs as well.")
+    float, typer.Option("--overlap-hours", min=0, help="How long the old secret stays valid.")
 ]
 
 
 @signing_secret.command()
 def rotate(customer: CustomerArgument, overlap_hours: Hours = 24, *, as_json: Json = False) -> None:
-    """Make a signing secret and show it, this once; callbacks are signed with it from now on."""
+    """Create a signing secret and show it once; from now on it signs the customer's callbacks."""
     from alumniq_pipelines.wiring import ensure_signing_key
 
     settings, now = Settings(), datetime.now(UTC)
     with ledger_of(settings) as ledger:
-        ledger.customers.get(customer)  # before a key is made for nobody
+        ledger.customers.get(customer)  # raises before a signing key is created for nothing
         key = ensure_signing_key(settings)
         overlap = timedelta(hours=overlap_hours)
         salt = ledger.signing.rotate(customer, now, overlap, actor=operator())
@@ -39,21 +39,26 @@ def rotate(customer: CustomerArgument, overlap_hours: Hours = 24, *, as_json: Js
         print_json({"secret": secret, "others_expire_at": others})
         return
     typer.echo(secret)
-    beside = f" The old secret signs beside it for {overlap_hours:g} hours." if live[1:] else ""
+    beside = (
+        f" The old secret also signs them for {overlap_hours:g} more hours." if live[1:] else ""
+    )
     typer.echo(
-        f"Callbacks to {customer} are signed with it from now on.{beside} "
-        "It is shown only now: hand it over safely.",
+        f"Callbacks to {customer} are signed with this secret from now on.{beside} "
+        "It is shown only once: hand it over securely.",
         err=True,
     )
 
 
 @signing_secret.command()
 def stop(customer: CustomerArgument, *, as_json: Json = False) -> None:
-    """Sign a customer's callbacks no more, from now on."""
+    """Stop signing a customer's callbacks."""
     with ledger_of(Settings()) as ledger:
         ledger.customers.get(customer)
         stopped = ledger.signing.stop(customer, datetime.now(UTC), actor=operator())
     if as_json:
         print_json({"stopped": stopped})
         return
-    typer.echo(f"Callbacks to {customer} are{'' if stopped else ' as before'} not signed.")
+    if stopped:
+        typer.echo(f"Callbacks to {customer} are no longer signed.")
+    else:
+        typer.echo(f"Callbacks to {customer} were not signed; nothing was changed.")

@@ -1,4 +1,4 @@
-"""`alumniq sql`: one SELECT over the tables of a customer's environment, for staff."""
+"""`alumniq sql`: run one SELECT over the tables of a customer's environment, for staff."""
 
 import csv
 import sys
@@ -17,7 +17,7 @@ from alumniq_pipelines.core.problems.query import QueryTooSlow
 from alumniq_pipelines.settings import Settings
 
 MAX_SHOWN = 100
-"""Rows shown to people; machines get all."""
+"""Rows printed as a table; --json and --csv print all."""
 
 
 def sql(
@@ -27,17 +27,19 @@ def sql(
         str, typer.Argument(help='One SELECT, such as "select * from warehouse limit 5".')
     ],
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print an object per row.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV; null is empty.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, an object per row.")] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print CSV; null becomes an empty field.")
+    ] = False,
 ) -> None:
-    """Ask the live tables of a customer's environment: one per feed, and _versions.
+    """Query the live tables of a customer's environment: one per feed, and _versions.
 
-    It reads only: nothing can be changed, and nothing outside the environment can be reached. The
-    query is in the SQL of the warehouse: DuckDB's or PostgreSQL's. Each query is recorded in the
-    audit trail, by its SHA-256; one that cannot be recorded shows nothing.
+    The query is read-only and cannot reach anything outside the environment. Use the SQL of the
+    warehouse: DuckDB's or PostgreSQL's. Each query is recorded in the audit trail by its SHA-256;
+    if that fails, no rows are shown.
     """
     if as_json and as_csv:
-        message = "Choose one of --json and --csv."
+        message = "Use either --json or --csv."
         raise typer.BadParameter(message)
     max_rows = None if as_json or as_csv else MAX_SHOWN + 1
     names, rows = _query(customer, environment, query, max_rows)
@@ -56,9 +58,9 @@ def sql(
 def _query(
     customer: str, environment: str, query: str, max_rows: int | None
 ) -> tuple[Sequence[str], Sequence[tuple[object, ...]]]:
-    """Run a query and record in the audit trail who ran it, before anything of it is shown.
+    """Run a query, and record in the audit trail who ran it before any row is shown.
 
-    The text may hold values of customers, so only its SHA-256 is recorded.
+    The text may contain customers' values, so only its SHA-256 is recorded.
     """
     from alumniq_pipelines.warehouse_wiring import open_warehouse
 
@@ -80,7 +82,7 @@ def _query(
 
 
 def _show(names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Show rows to people: numbers to the right, null faintly, no more than they can read."""
+    """Print rows as a table: numbers aligned right, null dimmed, at most MAX_SHOWN rows."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -94,18 +96,18 @@ def _show(names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     console = stdout_console()
     console.print(table)
     if len(rows) > MAX_SHOWN:
-        console.print(f"The first {MAX_SHOWN} rows; --csv or --json prints all.")
+        console.print(f"These are the first {MAX_SHOWN} rows; use --csv or --json to print all.")
 
 
 def _json_cell(value: object) -> object:
-    """Keep what JSON knows; write dates, decimals, infinities and the rest as text."""
+    """Return a value that JSON has; dates, decimals, infinities and the rest become text."""
     known = value is None or isinstance(value, bool | int | str)
     finite = isinstance(value, float) and isfinite(value)
     return value if known or finite else str(value)
 
 
 def _distinct(names: Sequence[str]) -> Sequence[str]:
-    """Number repeated names, as an object holds each key once."""
+    """Number repeated names, since a JSON object has each key once."""
     keys: list[str] = []
     for name in names:
         repeats = (f"{name}_{number}" for number in range(1, len(names) + 1))

@@ -1,4 +1,4 @@
-"""`alumniq staff`: the accounts of the people who see all customers at the pages."""
+"""`alumniq staff`: the accounts of staff, who see all customers on the web pages."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -11,14 +11,18 @@ from alumniq_pipelines.cli.installation import ledger_of, operator
 from alumniq_pipelines.core.problems.command import ShortPassword, UnknownStaff, UnusableStaffName
 from alumniq_pipelines.settings import Settings
 
-staff = typer.Typer(help="Staff accounts for the pages: add, list, disable.", no_args_is_help=True)
+staff = typer.Typer(
+    help="Staff accounts for the web pages: add, list and disable them.", no_args_is_help=True
+)
 
 MIN_PASSWORD_LENGTH = 12
-"""NIST SP 800-63B asks for 8; these accounts open every customer."""
+"""NIST SP 800-63B asks for 8; these accounts can see every customer."""
 MAX_NAME_LENGTH = 100
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Name = Annotated[str, typer.Argument(help="The name to sign in with, such as an e-mail address.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Name = Annotated[
+    str, typer.Argument(help="The name to sign in with, for example an e-mail address.")
+]
 Password = Annotated[
     str,
     typer.Option(
@@ -26,14 +30,14 @@ Password = Annotated[
         confirmation_prompt=True,
         hide_input=True,
         envvar="ALUMNIQ_STAFF_PASSWORD",
-        help="Asked for where it is not given.",
+        help="The password; prompted for if omitted.",
     ),
 ]
 
 
 @staff.command()
 def add(name: Name, password: Password, *, as_json: Json = False) -> None:
-    """Make an account, or give it a new password, which signs it out everywhere."""
+    """Create an account, or set a new password and sign the account out everywhere."""
     from alumniq_pipelines.adapters.passwords import hash_password
 
     if not name.strip() or not name.isprintable() or len(name) > MAX_NAME_LENGTH:
@@ -47,7 +51,7 @@ def add(name: Name, password: Password, *, as_json: Json = False) -> None:
     if as_json:
         print_json({"name": name.strip()})
         return
-    typer.echo(f"{name.strip()} may sign in at {settings.gateway_url}/sign-in.")
+    typer.echo(f"{name.strip()} can sign in at {settings.gateway_url}/sign-in.")
 
 
 @staff.command("list")
@@ -59,7 +63,7 @@ def list_accounts(*, as_json: Json = False) -> None:
         print_json([asdict(account) for account in accounts])
         return
     if not accounts:
-        typer.echo("No accounts yet. Make one: alumniq staff add NAME")
+        typer.echo("No accounts yet. To create one, run: alumniq staff add NAME")
         return
     from rich.markup import escape
     from rich.table import Table
@@ -74,11 +78,11 @@ def list_accounts(*, as_json: Json = False) -> None:
 
 @staff.command()
 def disable(name: Name, *, as_json: Json = False) -> None:
-    """Let an account in no more, also where it is signed in."""
+    """Disable an account and end its sessions."""
     with ledger_of(Settings()) as ledger:
         if not ledger.staff.disable(name, datetime.now(UTC), actor=operator()):
             raise UnknownStaff(name)
     if as_json:
         print_json({"name": name, "disabled": True})
         return
-    typer.echo(f"{name} may sign in no more.")
+    typer.echo(f"{name} can no longer sign in.")

@@ -1,4 +1,4 @@
-"""`alumniq subscription`: on which terms a customer sends a feed."""
+"""`alumniq subscription`: the terms on which a customer sends a feed."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -18,27 +18,30 @@ from alumniq_pipelines.core.problems.holding import UnusableThreshold
 from alumniq_pipelines.settings import Settings
 
 subscription = typer.Typer(
-    help="Subscriptions: which feeds a customer sends, and on what terms.", no_args_is_help=True
+    help="Subscriptions: which feeds a customer sends, and on which terms.", no_args_is_help=True
 )
 
-CustomerId = Annotated[str, typer.Argument(help="The customer's short name.")]
+CustomerId = Annotated[str, typer.Argument(help="The customer's short name, such as iqu.")]
 EnvironmentArgument = Annotated[Environment, typer.Argument(help="qa or production.")]
-Feed = Annotated[str, typer.Argument(help="The feed.")]
+Feed = Annotated[str, typer.Argument(help="The feed's name, such as warehouse.")]
 MaxRejected = Annotated[
-    int | None, typer.Option(min=0, help="Rejected rows up to which the rest is published.")
+    int | None,
+    typer.Option(min=0, help="Publish the accepted rows if at most this many rows are rejected."),
 ]
 Holds = Annotated[
     list[str] | None,
     typer.Option(
         "--hold",
         metavar="KIND=LIMIT",
-        help="Hold loads above this: added, changed or removed = 10%, 500 (rows) or never.",
+        help="Hold loads that change more than this. KIND: added, changed or removed; LIMIT: "
+        "10%, 500 (rows) or never. Repeatable.",
     ),
 ]
 Standard = Annotated[
-    bool, typer.Option("--standard", help="Begin with the field map's terms, not the present ones.")
+    bool,
+    typer.Option("--standard", help="Reset to the field map's terms before applying the options."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 LIMIT = re.compile(
     r"(?P<kind>added|changed|removed)=(?:(?P<percent>\d+(?:\.\d+)?)%|(?P<rows>\d+)|never)"
@@ -57,7 +60,7 @@ def set_terms(
     standard: Standard = False,
     as_json: Json = False,
 ) -> None:
-    """Subscribe a customer to a feed, or change its terms; what is not said stays as it is."""
+    """Subscribe a customer to a feed, or change its terms; omitted options keep their value."""
     settings = Settings()
     target = Target(customer, environment, known_feed(settings, feed))
     own = thresholds_in(hold or ())
@@ -76,19 +79,19 @@ def set_terms(
 
 @subscription.command("list")
 def list_subscriptions(*, as_json: Json = False) -> None:
-    """List subscriptions, with what each has in place of the field map's terms."""
+    """List subscriptions and the terms that differ from the field map's."""
     with ledger_of(Settings()) as ledger:
         found = ledger.customers.subscriptions()
     if as_json:
         print_json([_to_json(entry) for entry in found])
     else:
-        typer.echo("\n".join(map(_line, found)) or "No subscriptions.")
+        typer.echo("\n".join(map(_line, found)) or "No subscriptions yet.")
 
 
 def thresholds_in(limits: Sequence[str]) -> Mapping[str, Threshold]:
-    """Read `removed=25%`, `added=5000`, `changed=never`; raises UnusableThreshold.
+    """Parse `removed=25%`, `added=5000`, `changed=never`; raises UnusableThreshold.
 
-    Of one kind, a share and a number of rows may both be given.
+    One kind may have both a percentage and a number of rows.
     """
     found: dict[str, Threshold] = {}
     for limit in limits:
@@ -106,9 +109,11 @@ def thresholds_in(limits: Sequence[str]) -> Mapping[str, Threshold]:
 
 
 def _line(terms: Subscription) -> str:
-    parts = [f"at most {terms.max_rejected:,} rejected"] if terms.max_rejected is not None else []
+    parts = (
+        [f"at most {terms.max_rejected:,} rejected rows"] if terms.max_rejected is not None else []
+    )
     parts += [_hold(kind, terms.thresholds[kind]) for kind in KINDS if kind in terms.thresholds]
-    return f"{terms.target}: {', '.join(parts) or 'the terms of the field map'}"
+    return f"{terms.target}: {', '.join(parts) or 'terms of the field map'}"
 
 
 def _hold(kind: str, threshold: Threshold) -> str:

@@ -1,7 +1,7 @@
-"""The supervisor: starts programs, starts again what dies, and leaves nothing running.
+"""The supervisor: starts programs, restarts those that die, and leaves nothing running.
 
-All programs, and whatever they start, are one process group led by a guard (guard.py), apart from
-the terminal's: Ctrl-C reaches the supervisor alone, which then stops them in order.
+All programs and their child processes form one process group, led by a guard (process_guard.py) and
+separate from the terminal's: Ctrl-C reaches only the supervisor, which then stops them in order.
 """
 
 import os
@@ -20,26 +20,26 @@ from alumniq_pipelines.files.private_files import UMASK
 
 START_SECONDS = 120.0
 STOP_SECONDS = 25.0
-"""Longer than the gateway takes to answer the calls it has let in."""
+"""Longer than the gateway takes to finish the requests it has accepted."""
 STABLE_SECONDS = 60.0
-"""Who ran for so long is started again at once; who did not, after a wait that doubles."""
+"""A program that ran this long is restarted at once, others after a wait that doubles."""
 MAX_WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.1
 
 LogWriter = Callable[[str, str], None]
-"""Told the name of a program and one line of its output, or of ours about it."""
+"""Called with the name of a program and a line: its output, or our message about it."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """One program: its command, and how it shows that it works."""
+    """One program: its command, and the check that it is ready."""
 
     name: str
     command: Sequence[str]
     is_ready: Callable[[], bool]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class ManagedProcess:
     """A program and its current process."""
 
@@ -53,26 +53,26 @@ class ManagedProcess:
 
 
 def restart_wait(short_lives: int) -> float:
-    """Answer how many seconds to wait after so many short lives in a row; it doubles."""
+    """Return the seconds to wait before a restart; they double with each short life in a row."""
     return min(2.0 ** min(short_lives, 10) / 2, MAX_WAIT_SECONDS) if short_lives else 0.0
 
 
 @dataclass
 class Supervisor:
-    """Runs stages of programs: those of a stage start together, once the earlier ones are ready."""
+    """Runs stages of programs: a stage starts once all programs of the earlier ones are ready."""
 
     stages: Sequence[Sequence[Program]]
     environment: Mapping[str, str]
     write_log: LogWriter
     lock: int
-    """A locked file's descriptor; the guard holds it too, until the last process is gone."""
+    """The descriptor of a locked file. The guard inherits it: locked until all processes end."""
     children: list[ManagedProcess] = field(default_factory=list)
 
     @contextmanager
     def running(self, stop: threading.Event) -> Iterator[None]:
-        """Run everything; ready at entry, gone at exit. `stop` ends the waiting for readiness.
+        """Run all programs: ready on entry, ended on exit; `stop` cancels waiting for readiness.
 
-        Raises ProgramFailed where a program ends or does not get ready in time.
+        Raises ProgramFailed if a program ends or is not ready in time.
         """
         leader = subprocess.Popen(
             [sys.executable, "-I", "-S", process_guard.__file__],
@@ -90,7 +90,7 @@ class Supervisor:
             self._stop(leader)
 
     def watch(self, stop: threading.Event) -> None:
-        """Start again whatever dies, until told to stop."""
+        """Restart programs that die, until `stop` is set."""
         while not stop.wait(POLL_SECONDS):
             for child in self.children:
                 self._restart(child)
@@ -125,10 +125,16 @@ class Supervisor:
         )
         reader = threading.Thread(target=self._read, args=(program.name, process), daemon=True)
         reader.start()
-        return ManagedProcess(program, group, process, reader, time.monotonic())
+        return ManagedProcess(
+            program=program,
+            group=group,
+            process=process,
+            reader=reader,
+            started_at=time.monotonic(),
+        )
 
     def _read(self, name: str, process: subprocess.Popen[str]) -> None:
-        """Pass a program's output on until it and all that it started have closed it."""
+        """Forward a program's output until the program and all its children have closed it."""
         with process.stdout or nullcontext(()) as lines:
             for line in lines:
                 self.write_log(name, line.rstrip("\n"))
@@ -141,7 +147,7 @@ class Supervisor:
             was_stable = now - child.started_at > STABLE_SECONDS
             child.ended_at, child.short_lives = now, 0 if was_stable else child.short_lives + 1
             wait = restart_wait(child.short_lives)
-            line = f"It ended with exit code {code} and is started again in {wait:.0f} s."
+            line = f"Ended with exit code {code}; restarting in {wait:.0f} s."
             self.write_log(child.program.name, line)
         elif now >= child.ended_at + restart_wait(child.short_lives):
             fresh = self._start_program(child.program, child.group)
@@ -149,14 +155,18 @@ class Supervisor:
             child.started_at, child.ended_at = fresh.started_at, None
 
     def _stop(self, leader: subprocess.Popen[bytes]) -> None:
-        """End the programs, last stage first, then the group, and wait until all is gone."""
+        """End the programs, last stage first, then the whole group, and wait until all are gone."""
         until = time.monotonic() + STOP_SECONDS
         for stage in reversed(self.stages):
             ending = [child.process for child in self.children if child.program in stage]
             for process in ending:
                 process.terminate()
             for process in ending:
-                _wait(process, until)
+                try:
+                    process.wait(max(0.0, until - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
         with leader:
             os.killpg(leader.pid, signal.SIGKILL)
         for child in self.children:
@@ -166,7 +176,7 @@ class Supervisor:
 
 @contextmanager
 def stop_signals() -> Iterator[threading.Event]:
-    """Turn Ctrl-C, SIGTERM and a closed terminal into an event.
+    """Yield an event that Ctrl-C, SIGTERM or a closed terminal sets.
 
     A second signal ends the process at once; the guard then ends the rest.
     """
@@ -179,8 +189,9 @@ def stop_signals() -> Iterator[threading.Event]:
             signal.raise_signal(number)
         stop.set()
 
-    # Also where SIGINT is ignored, as by shells in the background: Dagster's programs take SIGTERM
-    # for what they do on SIGINT, and a handler here is the default there. nohup is respected.
+    # SIGINT is handled even if it was ignored, as shells do for background jobs: child processes
+    # inherit an ignored signal but not a handler, and Dagster's programs do on SIGTERM what they do
+    # on SIGINT. SIGHUP stays ignored under nohup.
     numbers = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         numbers.append(signal.SIGHUP)
@@ -190,11 +201,3 @@ def stop_signals() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _wait(process: subprocess.Popen[str], until: float) -> None:
-    try:
-        process.wait(max(0.0, until - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -1,4 +1,4 @@
-"""`alumniq up`: the whole system under one supervisor, until Ctrl-C."""
+"""`alumniq up`: run the whole system under one supervisor until Ctrl-C."""
 
 import tempfile
 import threading
@@ -35,11 +35,11 @@ WIDTH = max(map(len, COLOURS))
 def up(
     gateway_port: Annotated[int | None, typer.Option(help="Port of the gateway.")] = None,
     dagster_port: Annotated[int | None, typer.Option(help="Port of the Dagster UI.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder of everything kept.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="The data folder.")] = None,
 ) -> None:
-    """Start the gateway, the Dagster UI and its daemon; Ctrl-C stops them.
+    """Start the gateway, the Dagster UI and the Dagster daemon; Ctrl-C stops them.
 
-    What is not given comes from the settings. A program that dies is started again.
+    Omitted options come from the settings. A program that dies is restarted.
     """
     chosen: dict[str, Any] = {
         "gateway_port": gateway_port,
@@ -56,16 +56,16 @@ def up(
             _print_banner(settings)
         supervisor.watch(stop)
         typer.echo("Stopping ...")
-    typer.echo("Stopped; nothing is left running.")
+    typer.echo("Stopped. Nothing is left running.")
 
 
 @contextmanager
 def system(
     settings: Settings, lock: int, write_log: LogWriter, stop: threading.Event
 ) -> Iterator[Supervisor]:
-    """Run the whole system on its data folder: ready at entry, gone at exit.
+    """Run the whole system on its data folder: ready on entry, ended on exit.
 
-    `lock` is sole_use's. Raises PortUnusable and ProgramFailed.
+    `lock` comes from exclusive_use. Raises PortUnusable and ProgramFailed.
     """
     with tempfile.TemporaryDirectory(prefix="alumniq-") as folder:
         check_ports(settings)
@@ -82,7 +82,10 @@ def system(
 
 
 def _print_until(stop: threading.Event) -> LogWriter:
-    """Print what programs say; their complaints while they are being stopped mean nothing."""
+    """Return a function that prints the programs' output until they are being stopped.
+
+    What they log while they are being stopped is noise, such as lost connections to each other.
+    """
 
     def write_log(program: str, line: str) -> None:
         if not stop.is_set():
@@ -98,9 +101,9 @@ def _print_banner(settings: Settings) -> None:
         ("Pages", f"{settings.gateway_url}/"),
         ("Dagster UI", f"http://{settings.dagster_host}:{settings.dagster_port}"),
         ("Data folder", str(settings.home)),
-        ("New here?", "alumniq customer add iqu --name 'IQ University'"),
+        ("First step", "alumniq customer add iqu --name 'IQ University'"),
     )
-    typer.secho("\nEverything is up; Ctrl-C stops it.", bold=True)
+    typer.secho("\nEverything is running. Press Ctrl-C to stop.", bold=True)
     for name, value in rows:
         typer.echo(f"  {name:<{WIDTH}}{value}")
     typer.echo()

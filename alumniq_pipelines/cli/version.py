@@ -1,4 +1,4 @@
-"""`alumniq version`: what was published of a target and is kept, and going back to it."""
+"""`alumniq version`: the published versions of a feed, and rolling back to one of them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,14 +23,17 @@ if TYPE_CHECKING:
 
     from alumniq_pipelines.adapters.ledger.ledger import Ledger
 
-version = typer.Typer(help="Published versions: list them, roll back.", no_args_is_help=True)
+version = typer.Typer(help="Published versions: list them, roll back to one.", no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CustomerArgument = Annotated[str, typer.Argument(help="The customer's short name, such as iqu.")]
-EnvironmentArgument = Annotated[Environment, typer.Argument(help="The environment.")]
+EnvironmentArgument = Annotated[Environment, typer.Argument(help="qa or production.")]
 Feed = Annotated[str, typer.Argument(help="The feed's name, such as warehouse.")]
 Number = Annotated[
-    int | None, typer.Option("--to", help="The version, older or newer; else the next older one.")
+    int | None,
+    typer.Option(
+        "--to", help="The version to make live, older or newer. Default: the next older one."
+    ),
 ]
 
 
@@ -42,7 +45,7 @@ def list_versions(
     *,
     as_json: Json = False,
 ) -> None:
-    """List the versions kept, newest first; readers see the live one."""
+    """List the stored versions, newest first; readers see the live one."""
     from alumniq_pipelines.warehouse_wiring import open_warehouse
 
     settings = Settings()
@@ -50,24 +53,24 @@ def list_versions(
     warehouse = open_warehouse(settings)
     live, versions = warehouse.live(target), warehouse.versions(target)
     if as_json:
-        print_json([_version_to_json(kept_version, live) for kept_version in versions])
+        print_json([_version_to_json(stored_version, live) for stored_version in versions])
         return
     if not versions:
-        typer.echo(f"Nothing has been published of {target}.")
+        typer.echo(f"Nothing has been published for {target} yet.")
         return
     from rich.table import Table
 
-    table = Table("", "Version", "Published", "Rows", "Load", "File's SHA-256")
-    for kept_version in versions:
-        mark = "live" if kept_version == live else ""
+    table = Table("", "Version", "Published", "Rows", "Load", "SHA-256 of the file")
+    for stored_version in versions:
+        mark = "live" if stored_version == live else ""
         row = (
             mark,
-            str(kept_version.number),
-            format_time(kept_version.published_at),
-            f"{kept_version.rows:,}",
-            kept_version.job_id,
+            str(stored_version.number),
+            format_time(stored_version.published_at),
+            f"{stored_version.rows:,}",
+            stored_version.job_id,
         )
-        table.add_row(*row, kept_version.sha256[:12])
+        table.add_row(*row, stored_version.sha256[:12])
     stdout_console().print(table)
 
 
@@ -80,9 +83,10 @@ def rollback(
     *,
     as_json: Json = False,
 ) -> None:
-    """Let readers see another version that is kept; undone by --to the one that was live.
+    """Make another stored version live; undo it by --to with the version that was live.
 
-    The next load is published as ever. It stands in the audit trail and among the asset's events.
+    The next load is published as usual. The rollback is recorded in the audit trail and as an event
+    of the Dagster asset.
     """
     from alumniq_pipelines.cli.dagster_storage import open_instance
     from alumniq_pipelines.warehouse_wiring import open_warehouse
@@ -92,10 +96,10 @@ def rollback(
     warehouse = open_warehouse(settings)
     before, versions = warehouse.live(target), warehouse.versions(target)
     number = _next_older(target, versions, before) if to is None else to
-    numbers = [kept_version.number for kept_version in versions]
+    numbers = [stored_version.number for stored_version in versions]
     if before is None or number not in numbers:
         raise UnknownVersion(str(target), number, numbers)
-    # Whatever can fail is opened before the move: a command that fails has changed nothing.
+    # Everything that can fail is opened before the switch: a failed command has changed nothing.
     with ledger_of(settings) as ledger, open_instance(settings) as instance:
         live = _switch_live_version(ledger, warehouse, before, number)
         if live.number != before.number and instance is not None:
@@ -110,16 +114,19 @@ def rollback(
 def _switch_live_version(
     ledger: "Ledger", warehouse: Warehouse, before: Version, number: int
 ) -> Version:
-    """Move the pointer, between two entries of the audit trail.
+    """Switch the live version, between two entries of the audit trail.
 
-    The first shows that the trail can be written, before anything is done; the second, that it was.
+    The first proves that the trail can be written before anything is changed; the second records
+    that the switch was made.
     """
     target, now, actor = before.target, datetime.now(UTC), operator()
     detail, subject = {"from": before.number, "to": number}, str(target)
     if number != before.number:
         ledger.audit.add(actor, "version.rollback requested", subject, now, detail=detail)
     try:
-        live = warehouse.make_live(target, number, now)  # of the live one, it finishes a move
+        live = warehouse.make_live(
+            target, number, now
+        )  # if it is live already, this completes an interrupted switch
     except WarehouseUnavailable as problem:
         raise MoveInterrupted(subject, number, str(problem)) from None
     if number != before.number:
@@ -130,10 +137,10 @@ def _switch_live_version(
 
 @contextmanager
 def _warn_if_not_recorded(where: str, live: Version) -> Iterator[None]:
-    """Warn where something could not be recorded: the move was made, and is no failure."""
+    """Print a warning if something could not be recorded: the switch itself was made."""
     try:
         yield
-    except Exception as fault:  # noqa: BLE001 - whatever it is, the readers were moved
+    except Exception as fault:  # noqa: BLE001 - whatever it is, the version was switched
         problem = MoveNotRecorded(
             target=str(live.target),
             number=live.number,
@@ -150,39 +157,39 @@ def _record_in_dagster(instance: "DagsterInstance", live: Version, before: Versi
 
 
 def _print_move(before: Version, live: Version, *, is_relative: bool) -> None:
-    """Print what was live and what is, and how to go back."""
+    """Print which version was live and which is now, and how to undo it."""
     target = live.target
     if live.number == before.number:
-        typer.echo(f"Version {live.number} of {target} is live already; nothing was changed.")
+        typer.echo(f"Version {live.number} of {target} is already live; nothing was changed.")
         return
     typer.echo(
-        f"{target}: version {before.number} ({before.rows:,} rows) was live, version "
+        f"{target}: version {before.number} ({before.rows:,} rows) was live; version "
         f"{live.number} ({live.rows:,} rows) is live now."
     )
     target_names = target.customer, target.environment, target.feed
     undo = alumniq_command("version", "rollback", *target_names, "--to", before.number)
-    typer.echo(f"Undo: {undo}")
+    typer.echo(f"To undo this, run: {undo}")
     if is_relative:
-        typer.echo("The same command without --to goes back one version further.")
+        typer.echo("To go back one version further, run the same command again without --to.")
 
 
 def _target(settings: Settings, customer: str, environment: Environment, feed: str) -> Target:
-    """Name the target; raises UnknownCustomer and UnknownFeed."""
+    """Return the target; raises UnknownCustomer and UnknownFeed."""
     with ledger_of(settings) as ledger:
         ledger.customers.get(customer)
     return Target(customer, environment, known_feed(settings, feed))
 
 
 def _next_older(target: Target, versions: Sequence[Version], live: Version | None) -> int:
-    """Choose the newest version below the live one; raises NoOlderVersion."""
-    numbers = [kept_version.number for kept_version in versions]
+    """Return the number of the newest version older than the live one; raises NoOlderVersion."""
+    numbers = [stored_version.number for stored_version in versions]
     older = [number for number in numbers if live is not None and number < live.number]
     if not older:
         raise NoOlderVersion(str(target), numbers)
     return max(older)
 
 
-def _version_to_json(kept_version: Version, live: Version | None) -> dict[str, Any]:
-    fields = asdict(kept_version)
+def _version_to_json(stored_version: Version, live: Version | None) -> dict[str, Any]:
+    fields = asdict(stored_version)
     target = fields.pop("target")
-    return {**target, **fields, "live": kept_version == live}
+    return {**target, **fields, "live": stored_version == live}

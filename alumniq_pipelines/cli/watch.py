@@ -1,4 +1,4 @@
-"""`alumniq watch`: what is expected of a target and by when, and what was found amiss."""
+"""`alumniq watch`: when files are expected, and the incidents that monitoring has found."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -27,51 +27,62 @@ from alumniq_pipelines.core.problems.command import UnknownWatch, UnusableHeartb
 from alumniq_pipelines.settings import Settings
 
 HISTORY = 200
-"""Loads that a rhythm is proposed from."""
+"""How many past loads a schedule is suggested from."""
 
-watch = typer.Typer(help="Watches: when files are expected of whom.", no_args_is_help=True)
+watch = typer.Typer(
+    help="Watches: when files are expected from each customer.", no_args_is_help=True
+)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-CustomerOption = Annotated[str | None, typer.Option("--customer", help="Only this customer's.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+CustomerOption = Annotated[str | None, typer.Option("--customer", help="Only this customer.")]
 CustomerArgument = Annotated[str, typer.Argument(help="The customer's short name, such as iqu.")]
-EnvironmentArgument = Annotated[Environment, typer.Argument(help="The environment.")]
+EnvironmentArgument = Annotated[Environment, typer.Argument(help="qa or production.")]
 Feed = Annotated[str, typer.Argument(help="The feed's name, such as warehouse.")]
 Cron = Annotated[
-    str | None, typer.Option(help='When it is due by clocks on campus, such as "0 3 * * 1-5".')
+    str | None,
+    typer.Option(help='When a file is due, in the campus time zone, such as "0 3 * * 1-5".'),
 ]
 Every = Annotated[
-    str | None, typer.Option(help="Instead: how long after one the next is due, such as 6h.")
+    str | None,
+    typer.Option(help="Instead of --cron: the time from one file to the next, such as 6h."),
 ]
 Zone = Annotated[
-    str | None, typer.Option("--time-zone", help="The campus's, such as America/New_York.")
+    str | None,
+    typer.Option("--time-zone", help="The time zone of the campus, such as America/New_York."),
 ]
-Grace = Annotated[str | None, typer.Option(help="How late is still fine, such as 2h.")]
+Grace = Annotated[str | None, typer.Option(help="How late a file may be, such as 2h.")]
 Off = Annotated[
     list[str] | None,
     typer.Option(
         "--day-off",
-        help='Nothing is expected then: 2026-12-25 or 2026-12-24..2027-01-02. "" forgets all.',
+        help="Days on which no file is expected: 2026-12-25 or 2026-12-24..2027-01-02. Repeatable; "
+        '"" removes all.',
     ),
 ]
 Weekends = Annotated[
-    bool | None, typer.Option("--weekends/--no-weekends", help="Whether weekends count.")
+    bool | None,
+    typer.Option("--weekends/--no-weekends", help="Whether files are expected on weekends."),
 ]
 Heartbeat = Annotated[
     str | None,
-    typer.Option(help='A dead man\'s switch that is told of every load. "" tells none.'),
+    typer.Option(
+        help='A heartbeat service (dead man\'s switch) to notify of every load; "" for none.'
+    ),
 ]
 Until = Annotated[
-    str | None, typer.Option(help="Expect nothing before then: 2026-12-01 or 2026-12-01T08:00.")
+    str | None, typer.Option(help="Expect no files until then: 2026-12-01 or 2026-12-01T08:00.")
 ]
-For = Annotated[str | None, typer.Option("--for", help="The same from now on, such as 3d.")]
+For = Annotated[
+    str | None, typer.Option("--for", help="Expect no files for this long, such as 3d.")
+]
 End = Annotated[bool, typer.Option("--end", help="Expect files again from now on.")]
-Apply = Annotated[bool, typer.Option("--apply", help="Set the watch as proposed.")]
-All = Annotated[bool, typer.Option("--all", help="Also those that are over.")]
+Apply = Annotated[bool, typer.Option("--apply", help="Set the watch as suggested.")]
+All = Annotated[bool, typer.Option("--all", help="Include incidents that are over.")]
 
 
 @watch.command("list")
 def list_watches(customer: CustomerOption = None, *, as_json: Json = False) -> None:
-    """List watches, and how each stands now."""
+    """List watches and their current state."""
     from alumniq_pipelines.services.monitor import watch_statuses
 
     with ledger_of(Settings()) as ledger:
@@ -101,7 +112,7 @@ def set_watch(
     *,
     as_json: Json = False,
 ) -> None:
-    """Set a target's watch; of one that is there, only what is given changes."""
+    """Set the watch on a feed, or change an existing one; omitted options keep their value."""
     settings = Settings()
     target = _target(settings, customer, environment, feed)
     now = datetime.now(UTC)
@@ -113,7 +124,7 @@ def set_watch(
         before = ledger.watches.get(target)
         schedule = replace(before.schedule, **changes) if before else DeliverySchedule(**changes)
         after = replace(before, schedule=schedule) if before else Watch(target, schedule, now)
-        if before and _times(before.schedule) != _times(schedule):
+        if before and _without_grace(before.schedule) != _without_grace(schedule):
             after = replace(after, since=now)
         if heartbeat_url is not None:
             after = replace(after, heartbeat_url=_checked_url(settings, heartbeat_url))
@@ -121,7 +132,7 @@ def set_watch(
     if as_json:
         print_json(watch_to_json(after))
         return
-    typer.echo(f"{target} is expected {describe_schedule(schedule)}.")
+    typer.echo(f"Files for {target} are expected: {describe_schedule(schedule)}.")
 
 
 @watch.command()
@@ -135,7 +146,7 @@ def snooze(
     end: End = False,
     as_json: Json = False,
 ) -> None:
-    """Expect nothing of a target for a while; what is open is dropped without a word."""
+    """Expect no files for a while; open missed deliveries are closed without a notification."""
     target, now = Target(customer, environment, feed), datetime.now(UTC)
     with ledger_of(Settings()) as ledger:
         stored = ledger.watches.get(target)
@@ -146,10 +157,11 @@ def snooze(
     if as_json:
         print_json({**target_to_json(target), "snoozed_until": over})
         return
-    expectation = (
-        "again" if over is None else f"not before {stored.schedule.local(over):%Y-%m-%d %H:%M %Z}"
-    )
-    typer.echo(f"{target} is expected {expectation}.")
+    if over is None:
+        typer.echo(f"Files for {target} are expected again.")
+    else:
+        local = f"{stored.schedule.local(over):%Y-%m-%d %H:%M %Z}"
+        typer.echo(f"No files for {target} are expected until {local}.")
 
 
 @watch.command()
@@ -160,7 +172,7 @@ def remove(
     *,
     as_json: Json = False,
 ) -> None:
-    """Watch a target no more."""
+    """Remove the watch on a feed."""
     target = Target(customer, environment, feed)
     with ledger_of(Settings()) as ledger:
         if not ledger.watches.remove(target, datetime.now(UTC), actor=operator()):
@@ -181,7 +193,7 @@ def suggest(
     apply: Apply = False,
     as_json: Json = False,
 ) -> None:
-    """Propose a rhythm from when this target's loads came."""
+    """Suggest a schedule from the times at which this feed's files arrived."""
     from alumniq_pipelines.core.monitoring.schedule_suggestion import suggest_schedule
 
     settings = Settings()
@@ -205,7 +217,7 @@ def suggest(
 
 @watch.command()
 def incidents(*, every: All = False, as_json: Json = False) -> None:
-    """List what was found amiss and told to staff, newest first."""
+    """List incidents, newest first."""
     with ledger_of(Settings()) as ledger:
         found = ledger.incidents.newest() if every else ledger.incidents.list_open()
     newest_first = sorted(found, key=lambda incident: incident.id, reverse=True)
@@ -216,12 +228,12 @@ def incidents(*, every: All = False, as_json: Json = False) -> None:
 
 
 def _target(settings: Settings, customer: str, environment: Environment, feed: str) -> Target:
-    """Name a target; raises UnknownFeed."""
+    """Return the target of an existing feed; raises UnknownFeed."""
     return Target(customer, environment, known_feed(settings, feed))
 
 
 def _timing_changes(cron: str | None, every: str | None) -> dict[str, Any]:
-    """Read when files are due, if that was given at all."""
+    """Return the fields of the schedule that --cron and --every set; none if both are omitted."""
     if cron is None and every is None:
         return {}
     return {"cron": cron, "period": None if every is None else parse_duration(every)}
@@ -230,7 +242,7 @@ def _timing_changes(cron: str | None, every: str | None) -> dict[str, Any]:
 def _other_changes(
     time_zone: str | None, grace: str | None, day_off: list[str] | None, *, weekends: bool | None
 ) -> dict[str, Any]:
-    """Read what else was given."""
+    """Return the fields of the schedule that the other options set."""
     days_off = None if day_off is None else tuple(DaysOff.of(text) for text in day_off if text)
     given = {
         "time_zone": time_zone,
@@ -241,8 +253,8 @@ def _other_changes(
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _times(schedule: DeliverySchedule) -> DeliverySchedule:
-    """Leave out of a rhythm what changes no due time."""
+def _without_grace(schedule: DeliverySchedule) -> DeliverySchedule:
+    """Return the schedule without the grace period, which changes no due time."""
     return replace(schedule, grace=timedelta())
 
 

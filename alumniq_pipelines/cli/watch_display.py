@@ -1,4 +1,4 @@
-"""How `alumniq watch` shows watches, proposals and incidents: for people and for machines."""
+"""How `alumniq watch` prints watches, suggestions and incidents, as text and as JSON."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from alumniq_pipelines.services.monitor import WatchStatus
 
 OpenIncidents = Mapping[str, Incident]
-"""Incidents by key."""
+"""Open incidents by key."""
 
 
 def describe_schedule(schedule: DeliverySchedule) -> str:
-    """Describe a rhythm in one line."""
+    """Return a delivery schedule on one line."""
     pace = schedule.cron or f"every {format_duration(schedule.period or timedelta())}"
-    off = " without weekends" if schedule.skips_weekends else ""
-    days = "".join(f", not {day_off}" for day_off in schedule.days_off)
-    return f"{pace} {schedule.time_zone}{off}{days}, grace {format_duration(schedule.grace)}"
+    off = ", not on weekends" if schedule.skips_weekends else ""
+    days = "".join(f", not on {day_off}" for day_off in schedule.days_off)
+    return f"{pace} {schedule.time_zone}{off}{days}, grace period {format_duration(schedule.grace)}"
 
 
 def show_watch_statuses(statuses: "Sequence[WatchStatus]", found: OpenIncidents) -> None:
-    """Print one line per watch, to be searched and cut; times by the clocks of each campus."""
+    """Print one line per watch, for grep and cut, with times in the time zone of each campus."""
     for status in statuses:
         incident = found.get(missed_delivery_key(status.target))
         schedule, due = status.watch.schedule, status.expectation.due_at
@@ -47,13 +47,13 @@ def show_watch_statuses(statuses: "Sequence[WatchStatus]", found: OpenIncidents)
 
 
 def show_suggestion(target: Target, proposed: "ScheduleSuggestion", *, applied: bool) -> None:
-    """Print a proposal, what it was drawn from, and how to set it."""
+    """Print a suggestion, the loads it is based on, and the command that sets it."""
     schedule = proposed.schedule
     typer.echo(f"{target}: {describe_schedule(schedule)}.")
     typer.echo(
-        f"Drawn from {proposed.loads} loads on {proposed.days} days, "
-        f"{proposed.first:%Y-%m-%d} to {proposed.last:%Y-%m-%d}; with this rhythm "
-        f"{proposed.alarms} of them would have come after an alarm."
+        f"Based on {proposed.loads} loads on {proposed.days} days, "
+        f"{proposed.first:%Y-%m-%d} to {proposed.last:%Y-%m-%d}; with this "
+        f"schedule, {proposed.alarms} of them would have arrived after an alarm."
     )
     if not applied:
         cron, every = ("--cron", schedule.cron), ("--every", f"{_minutes(schedule.period)}min")
@@ -62,13 +62,13 @@ def show_suggestion(target: Target, proposed: "ScheduleSuggestion", *, applied: 
             *(cron if schedule.cron else every),
             *("--time-zone", schedule.time_zone, "--grace", f"{_minutes(schedule.grace)}min"),
         )
-        typer.echo(f"Set it: {alumniq_command(*command)}")
+        typer.echo(f"To set it, run: {alumniq_command(*command)}")
 
 
 def show_incidents(found: Sequence[Incident]) -> None:
     """Print one line per incident."""
     if not found:
-        typer.echo("Nothing is amiss.")
+        typer.echo("No incidents.")
     for incident in found:
         state = (
             f"{incident.resolution} {format_time(incident.closed_at)}"
@@ -80,7 +80,7 @@ def show_incidents(found: Sequence[Incident]) -> None:
 
 
 def suggestion_to_json(target: Target, proposed: "ScheduleSuggestion") -> dict[str, Any]:
-    """Lay a proposal out for machines."""
+    """Serialize a suggestion."""
     return {
         **target_to_json(target),
         **_schedule_to_json(proposed.schedule),
@@ -97,7 +97,7 @@ def _minutes(length: timedelta | None) -> int:
 
 
 def target_to_json(target: Target) -> dict[str, Any]:
-    """Lay a target out."""
+    """Serialize a target."""
     return {
         "customer": target.customer,
         "environment": target.environment,
@@ -117,7 +117,7 @@ def _schedule_to_json(schedule: DeliverySchedule) -> dict[str, Any]:
 
 
 def watch_to_json(watch: Watch) -> dict[str, Any]:
-    """Lay a watch out; of the heartbeat's URL, which is a secret, the host."""
+    """Serialize a watch; of the heartbeat's URL, which is a secret, only the host."""
     return {
         **target_to_json(watch.target),
         **_schedule_to_json(watch.schedule),
@@ -128,7 +128,7 @@ def watch_to_json(watch: Watch) -> dict[str, Any]:
 
 
 def watch_status_to_json(status: "WatchStatus", found: OpenIncidents) -> dict[str, Any]:
-    """Lay out how a watched target stands."""
+    """Serialize a watch with its current state."""
     expected, incident = status.expectation, found.get(missed_delivery_key(status.target))
     return {
         **watch_to_json(status.watch),
@@ -141,7 +141,7 @@ def watch_status_to_json(status: "WatchStatus", found: OpenIncidents) -> dict[st
 
 
 def incident_to_json(incident: Incident) -> dict[str, Any]:
-    """Lay an incident out."""
+    """Serialize an incident."""
     condition = incident.condition
     return {
         "id": incident.id,

@@ -23,28 +23,27 @@ if TYPE_CHECKING:
 FRESHNESS_POLICY = dg.FreshnessPolicy.time_window(
     warn_window=timedelta(hours=26), fail_window=timedelta(hours=50)
 )
-"""Feeds are refreshed daily; two hours of grace. Per customer, silence is watched in the ledger."""
-
+"""Feeds are refreshed daily, with two hours of grace; the ledger has the watches per customer."""
 
 FEED_NAME = re.compile("[a-z][a-z0-9-]*")
 
 
 class Reload(dg.Config):
-    """What a person may choose who materialises a partition by hand."""
+    """The choices when a partition is materialized by hand."""
 
     filename: str | None = Field(
         default=None,
-        description="A file in the customer's bucket; none: the last one that was accepted.",
+        description="A file in the customer's bucket. Empty: the file of the last accepted load.",
     )
 
 
 def feed_asset_key(field_map: FieldMap) -> dg.AssetKey:
-    """Name a feed's asset."""
+    """Return the key of a feed's asset."""
     return asset_key_of(field_map.name)
 
 
 def asset_key_of(feed: str) -> dg.AssetKey:
-    """Name the asset of a feed that may have no field map."""
+    """Return the key of the asset of a feed, which may have no field map."""
     return dg.AssetKey(["feeds", feed.replace("-", "_")])
 
 
@@ -54,9 +53,9 @@ def feed_assets(catalog: Catalog, settings: Settings) -> list[dg.AssetsDefinitio
 
 
 def disabled_assets(catalog: Catalog) -> list[dg.AssetSpec]:
-    """Describe the feeds that are disabled, so that their history and the reason are in sight.
+    """Define assets for disabled feeds, so that their history and the reason stay visible.
 
-    A file whose name is no feed's never had any history.
+    A file whose name cannot be a feed's never had any history, and gets no asset.
     """
     return [
         dg.AssetSpec(
@@ -64,7 +63,7 @@ def disabled_assets(catalog: Catalog) -> list[dg.AssetSpec]:
             description=f"**Disabled**\n\n{_broken_text(catalog.broken[feed])}",
             group_name="disabled",
             partitions_def=partitions_of(feed.replace("-", "_")),
-            metadata={"field map faults": _faults(catalog.broken[feed])},
+            metadata={"field map errors": _faults(catalog.broken[feed])},
         )
         for feed in catalog.disabled
         if FEED_NAME.fullmatch(feed)
@@ -74,11 +73,11 @@ def disabled_assets(catalog: Catalog) -> list[dg.AssetSpec]:
 def feed_asset(field_map: FieldMap, catalog: Catalog, settings: Settings) -> dg.AssetsDefinition:
     """Define the asset of a feed.
 
-    It materialises where a load publishes a version. Faults of ours are tried again by its retry
-    policy; a file that is refused shows failing checks and is not tried again.
+    It is materialized when a load publishes a version. Its retry policy repeats attempts that
+    failed through a fault of ours; a refused file shows failing checks and is not retried.
     """
     broken = catalog.broken.get(field_map.name)
-    faults = {"field map faults": _faults(broken)} if broken else {}
+    faults = {"field map errors": _faults(broken)} if broken else {}
 
     @dg.asset(
         key=feed_asset_key(field_map),
@@ -114,7 +113,7 @@ def feed_asset(field_map: FieldMap, catalog: Catalog, settings: Settings) -> dg.
 
 
 def _load_context(context: dg.AssetExecutionContext, settings: Settings) -> "LoadContext":
-    """Return what an attempt at a load depends on."""
+    """Return the dependencies of a load attempt."""
     from alumniq_pipelines.checking.decompress import Limits
     from alumniq_pipelines.services.attempt import LoadContext
 
@@ -139,7 +138,7 @@ def _description(field_map: FieldMap, broken: BrokenFieldMap | None) -> str:
     described = f"**{field_map.title}**\n\n{field_map.description}"
     if broken is None:
         return described
-    return f"{described}\n\n{_broken_text(broken)} The last good field map is in force."
+    return f"{described}\n\n{_broken_text(broken)} The last good version of it is in force."
 
 
 def _broken_text(broken: BrokenFieldMap) -> str:
@@ -151,7 +150,7 @@ def _faults(broken: BrokenFieldMap) -> dg.MetadataValue:
 
 
 def _deps(field_map: FieldMap, catalog: Catalog) -> Sequence[dg.AssetDep]:
-    """Point to the feeds that this one's keys refer to; it shows lineage and blocks nothing."""
+    """Return the feeds that foreign keys refer to, for lineage only: they block no run."""
     return [
         dg.AssetDep(
             feed_asset_key(catalog.feed(feed)), partition_mapping=dg.IdentityPartitionMapping()

@@ -1,4 +1,4 @@
-"""Columns: a field map as Dagster's column schema, the definition page of a feed."""
+"""The columns of a field map as Dagster's column schema, for the page of a feed's asset."""
 
 import dagster as dg
 
@@ -6,7 +6,7 @@ from alumniq_pipelines.core.feeds.field_map import Column, FieldMap
 
 
 def column_schema(field_map: FieldMap) -> dg.TableSchema:
-    """Project a field map's columns, with types, descriptions and constraints."""
+    """Return a field map's columns with types, descriptions and constraints."""
     keys = set(field_map.table_schema.primary_key)
     return dg.TableSchema(
         columns=[_table_column(column, keys) for column in field_map.columns],

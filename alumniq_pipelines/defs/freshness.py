@@ -1,6 +1,7 @@
-"""Freshness checks: whether every watched partition of a feed has come when it was expected.
+"""Freshness checks: whether every watched partition of a feed was delivered on time.
 
-The silence sensor reports them as they change; running one in the UI judges anew.
+The monitoring sensor (named `silence`) reports them when they change; running one in the UI
+evaluates it again.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,25 +20,29 @@ FRESHNESS = "freshness"
 
 
 def freshness_key(field_map: FieldMap) -> dg.AssetCheckKey:
-    """Name the check of a feed."""
+    """Return the key of a feed's freshness check."""
     return dg.AssetCheckKey(feed_asset_key(field_map), FRESHNESS)
 
 
 def freshness_checks(field_maps: Iterable[FieldMap]) -> list[dg.AssetChecksDefinition]:
-    """Define the check of every feed."""
+    """Define the freshness check of every feed."""
     return [_freshness_check(field_map) for field_map in field_maps]
 
 
 def freshness(field_map: FieldMap, statuses: Sequence[WatchStatus]) -> dg.AssetCheckEvaluation:
-    """Judge a feed by how its watched targets stand."""
-    missed = [status.target.partition_key for status in statuses if _has_missed_delivery(status)]
+    """Evaluate a feed's freshness from the state of its watches."""
+    missed = [
+        status.target.partition_key
+        for status in statuses
+        if status.expectation.state is WatchState.SILENT
+    ]
     return dg.AssetCheckEvaluation(
         asset_key=feed_asset_key(field_map),
         check_name=FRESHNESS,
         passed=not missed,
         severity=dg.AssetCheckSeverity.ERROR,
-        description=f"Silent: {', '.join(missed)}." if missed else None,
-        metadata={"watched": len(statuses), "silent": len(missed), "partitions": _table(statuses)},
+        description=f"Missed deliveries: {', '.join(missed)}." if missed else None,
+        metadata={"watched": len(statuses), "missed": len(missed), "partitions": _table(statuses)},
     )
 
 
@@ -45,7 +50,7 @@ def _freshness_check(field_map: FieldMap) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=feed_asset_key(field_map),
         name=FRESHNESS,
-        description="Every watched partition had its file in time; set watches: alumniq watch.",
+        description="Every watched partition was delivered on time. See also: alumniq watch set",
     )
     def check(ledger: dg.ResourceParam[Ledger]) -> dg.AssetCheckResult:
         watches = [watch for watch in ledger.watches.all() if watch.target.feed == field_map.name]
@@ -60,10 +65,6 @@ def _freshness_check(field_map: FieldMap) -> dg.AssetChecksDefinition:
     return check
 
 
-def _has_missed_delivery(status: WatchStatus) -> bool:
-    return status.expectation.state is WatchState.SILENT
-
-
 def _table(statuses: Sequence[WatchStatus]) -> dg.MetadataValue:
     return table(
         [
@@ -75,7 +76,7 @@ def _table(statuses: Sequence[WatchStatus]) -> dg.MetadataValue:
             )
             for status in statuses
         ],
-        dict.fromkeys(("partition", "standing", "due", "last"), "string"),
+        dict.fromkeys(("partition", "state", "due", "last"), "string"),
     )
 
 

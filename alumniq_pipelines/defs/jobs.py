@@ -1,4 +1,4 @@
-"""Jobs: one per feed, for the runs that the load-request sensor asks for."""
+"""Jobs: one per feed, for the runs that the load-request sensor requests."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ from alumniq_pipelines.defs.freshness import freshness_key
 
 
 def job_name(field_map: FieldMap) -> str:
-    """Name the job of a feed."""
+    """Return the name of a feed's job."""
     return f"load_{field_map.asset_name}"
 
 
@@ -22,10 +22,10 @@ def feed_jobs(field_maps: Iterable[FieldMap]) -> list[UnresolvedAssetJobDefiniti
     return [
         dg.define_asset_job(
             job_name(field_map),
-            # Freshness is judged by the clock: a load has no time to wait for it.
+            # Freshness depends on the time of day, not on a load.
             selection=dg.AssetSelection.assets(feed_asset_key(field_map))
             - dg.AssetSelection.checks(freshness_key(field_map)),
-            description=f"Load a file of {field_map.title}. Webhooks start it; no need to do so.",
+            description=f"Load a file of {field_map.title}. Webhooks start it.",
             tags={"alumniq/feed": field_map.name},
         )
         for field_map in field_maps

@@ -1,4 +1,4 @@
-"""Partitions: one per customer and environment that a feed is kept for."""
+"""Partitions: one per customer and environment that sends a feed."""
 
 from collections.abc import Iterable
 
@@ -22,7 +22,7 @@ def partitions_of(asset_name: str) -> dg.DynamicPartitionsDefinition:
 def missing_partitions(
     targets: Iterable[Target], catalog: Catalog, instance: dg.DagsterInstance
 ) -> list[dg.AddDynamicPartitionsRequest]:
-    """Ask for the partitions of these targets that Dagster does not have yet."""
+    """Return requests for the partitions of these targets that Dagster does not have yet."""
     wanted: dict[str, set[str]] = {}
     for target in targets:
         if target.feed in catalog.feeds:

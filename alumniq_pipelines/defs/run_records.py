@@ -1,4 +1,4 @@
-"""Runs: Dagster's records of a load's runs, as the decisions want them."""
+"""Dagster's records of a load's runs, converted for the decisions in core."""
 
 from datetime import UTC
 
@@ -19,13 +19,13 @@ WILL_RETRY_VALUES = {"true": True, "false": False}
 
 
 def latest_run(instance: dg.DagsterInstance, job_id: JobId) -> RunRecord | None:
-    """Find the newest run of a load."""
+    """Return the newest run of a load."""
     records = instance.get_run_records(RunsFilter(tags={JOB_ID: job_id}), limit=1)
     return records[0] if records else None
 
 
 def to_run(record: RunRecord, *, worker_died: bool) -> Run:
-    """Read a record; `worker_died` matters of runs that have started and not ended."""
+    """Convert a record; `worker_died` counts only for a run that has started and not ended."""
     run = record.dagster_run
     return Run(
         run.run_id,

@@ -1,7 +1,7 @@
-"""dagster-aws's S3 resource, making the client that the gateway has too.
+"""dagster-aws's S3 resource with the same client as the gateway's.
 
-Its own client waits 60 seconds for a store that is away, five times over, and looks for buckets of
-a private store under host names that nobody has set up.
+The resource's own client waits five times 60 seconds for a store that is unavailable, and addresses
+the buckets of a private store by host names that do not exist.
 """
 
 from typing import Any
@@ -13,10 +13,10 @@ from alumniq_pipelines.settings import Settings
 
 
 class S3Store(S3Resource):
-    """The store in which all customers' buckets lie."""
+    """The store of all customers' buckets."""
 
     def get_client(self) -> Any:
-        """Make a client with short timeouts, and with bucket names in paths at other endpoints."""
+        """Return a client with short timeouts, and path-style addresses for private stores."""
         return s3_client(
             endpoint_url=self.endpoint_url,
             region=self.region_name,

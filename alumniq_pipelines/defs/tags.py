@@ -1,4 +1,4 @@
-"""The tags of runs: what the queue counts, what people filter by, and how a run names its load."""
+"""The tags of runs: for the queue's limits, for filters, and to name a run's load."""
 
 from alumniq_pipelines.core.loads.load import Load
 from alumniq_pipelines.core.loads.target import Environment
@@ -10,7 +10,7 @@ FEED = "alumniq/feed"
 TARGET = "alumniq/target"
 
 NOTHING_DONE = "alumniq/nothing_done"
-"""On a run that found its load ended: why it did nothing."""
+"""On a run that found its load already ended: the reason why it did nothing."""
 
 PARENT_RUN = "dagster/parent_run_id"
 PRIORITY = "dagster/priority"
@@ -20,7 +20,7 @@ WILL_RETRY = "dagster/will_retry"
 
 
 def tags_of(load: Load) -> dict[str, str]:
-    """Tag the runs of a load; dagster.yaml limits how many of a customer and target run at once."""
+    """Return the tags of a load's runs; dagster.yaml limits concurrent runs by some of them."""
     target = load.target
     return {
         JOB_ID: load.job_id,
@@ -29,7 +29,7 @@ def tags_of(load: Load) -> dict[str, str]:
         FEED: target.feed,
         TARGET: str(target),
         PRIORITY: "10" if target.environment is Environment.PRODUCTION else "0",
-        # A worker may die after its only step and before the run's end: nothing would be left to
-        # retry "from failure". All steps are harmless to repeat.
+        # A worker may die after its only step and before the end of the run: a retry "from
+        # failure" would then have no step left to run. All steps are harmless to repeat.
         RETRY_STRATEGY: "ALL_STEPS",
     }

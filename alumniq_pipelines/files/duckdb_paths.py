@@ -1,4 +1,4 @@
-"""Paths of files that DuckDB reads: it takes them for patterns, and so must be given one."""
+"""Paths of files that DuckDB reads: it treats every path as a glob pattern."""
 
 from pathlib import Path
 
@@ -10,8 +10,8 @@ WILDCARDS = "*?["
 def file_pattern(path: Path) -> str:
     """Return the pattern that this file matches, and no other; raises UnusableFolderName.
 
-    `a[bc].csv` as it is would read `ab.csv`. Compression and columns are guessed by a path as well,
-    which the options of whoever reads must forbid.
+    Unescaped, `a[bc].csv` would read `ab.csv`. DuckDB also guesses compression and partition
+    columns from a path: callers must switch that off.
     """
     text = database_path(path)
     return "".join(f"[{letter}]" if letter in WILDCARDS else letter for letter in text)

@@ -1,4 +1,4 @@
-"""Output files: written under a name of ours, then moved to the one that somebody chose."""
+"""Output files: written under a name of ours, then moved to the path that the user chose."""
 
 import shutil
 from pathlib import Path
@@ -10,7 +10,7 @@ from alumniq_pipelines.core.problems.paths import OutputNotWritable
 def move_into_place(file: Path, output: Path) -> None:
     """Move a finished file to a path, whole or not at all; raises OutputNotWritable.
 
-    So no database is given a name that it might take for a pattern.
+    So DuckDB never writes to a user's path, which it might treat as a pattern.
     """
     part = output.absolute().with_name(f".alumniq-{token_hex(4)}.part")
     try:

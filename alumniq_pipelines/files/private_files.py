@@ -1,7 +1,7 @@
-"""What we create is private to its user, whatever umask a process was started with.
+"""Files and folders that only their owner can access, whatever umask the process has.
 
-Processes that we start run under UMASK. Adapters name the rights of what they make all the same:
-a plain `dagster dev` and other programs that use them have a umask of their own.
+Processes that we start run under UMASK. Adapters still set permissions explicitly, because a plain
+`dagster dev` and other programs that use them have their own umask.
 """
 
 import os
@@ -15,12 +15,12 @@ PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
 SHARED_FOLDER = 0o750
 SHARED_FILE = 0o640
-"""What a group may read."""
+"""Permissions of what a group may read."""
 
 
 @contextmanager
 def private_umask() -> Iterator[None]:
-    """Make everything that is created meanwhile private; for processes that are ours alone."""
+    """Run a block under UMASK, which applies to the whole process; for processes of our own."""
     before = os.umask(UMASK)
     try:
         yield
@@ -29,20 +29,20 @@ def private_umask() -> Iterator[None]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a private folder and those above it; what exists stays as it is."""
+    """Create a private folder and missing parents; existing ones stay as they are."""
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
 
 
 def make_new_folder(folder: Path) -> None:
-    """Make a private folder, and those above it; raises FileExistsError where it is there."""
+    """Create a private folder and missing parents; raises FileExistsError if it exists."""
     make_folder(folder.parent)
     folder.mkdir(mode=PRIVATE_FOLDER)
 
 
 def grant_read(group: int | None, path: Path) -> None:
-    """Let a group read a file or a folder, or nobody but its user."""
+    """Let a group read a file or a folder; with None, only its owner."""
     is_folder = path.is_dir()
     if group is None:
         path.chmod(PRIVATE_FOLDER if is_folder else PRIVATE_FILE)
@@ -52,7 +52,7 @@ def grant_read(group: int | None, path: Path) -> None:
 
 
 def create_file(path: Path, *, exclusive: bool = False) -> BinaryIO:
-    """Open a private file for writing; raises FileExistsError where it must be new and is not."""
+    """Open a private file for writing; if `exclusive`, raises FileExistsError if it exists."""
     must_be_new = os.O_EXCL if exclusive else os.O_TRUNC
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | must_be_new, PRIVATE_FILE)
     return os.fdopen(descriptor, "wb")

@@ -1,4 +1,4 @@
-"""The scratch folder of one load: room to work in, which nothing outlives."""
+"""The scratch folder of one load attempt, for temporary files."""
 
 import shutil
 from collections.abc import Iterator
@@ -11,9 +11,9 @@ from alumniq_pipelines.files.private_files import make_new_folder
 
 @contextmanager
 def scratch_folder(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder, and remove it with all that is in it.
+    """Yield an empty folder, and delete it with its content afterwards.
 
-    What an attempt that died left in it is removed first. Raises ScratchUnavailable.
+    The remains of an attempt that died are deleted first. Raises ScratchUnavailable.
     """
     shutil.rmtree(folder, ignore_errors=True)
     try:

@@ -1,1 +1,1 @@
-"""Made-up feeds of an institution that does not exist: for the demo, tests and benchmarks."""
+"""Made-up feeds of a fictional institution, for the demo, tests and benchmarks."""

@@ -9,7 +9,7 @@ Row = Mapping[str, str]
 
 
 def lookups() -> Iterator[Row]:
-    """List the codes that the other feeds refer to."""
+    """Yield the codes that the other feeds refer to."""
     for name, codes in words.CODE_LISTS.items():
         for position, (code, description) in enumerate(codes, start=1):
             yield {
@@ -22,7 +22,7 @@ def lookups() -> Iterator[Row]:
 
 
 def designations(seed: int, count: int = 400) -> Iterator[Row]:
-    """Make up funds that gifts may be designated to, each in a campaign and a unit."""
+    """Yield made-up funds that gifts may be designated to, each in a campaign and a unit."""
     chance = random.Random(seed)  # noqa: S311 - nothing is secret here
     for number in range(1, count + 1):
         unit, unit_name = chance.choice(words.CODE_LISTS["unit"])

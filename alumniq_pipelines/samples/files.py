@@ -1,7 +1,8 @@
-"""Made-up files of the four wave-1 feeds, the same for the same seed.
+"""Made-up files of the four wave-1 feeds; equal seeds make equal files.
 
-They are legal and awkward: every value is quoted, and some hold quotes, commas, line breaks,
-accents and leading zeros. Columns follow the field maps; one that has no recipe is left blank.
+The files are valid but awkward: every value is quoted, and some contain quotes, commas, line
+breaks, accents and leading zeros. Columns follow the field maps; a column without a recipe is
+blank.
 """
 
 import csv
@@ -22,7 +23,7 @@ SEED = 2026
 def write_sample_files(
     folder: Path, catalog: Catalog, people: int = 50_000, seed: int = SEED
 ) -> Mapping[str, Path]:
-    """Write one file per wave-1 feed; degrees, designations and lookups fit together."""
+    """Write one file per wave-1 feed; degrees, designations and lookups refer to each other."""
     names = ("warehouse", "warehouse-degrees", "warehouse-designations", "warehouse-lookups")
     paths = {name: folder / f"{name}.csv" for name in names}
     write_warehouse(paths["warehouse"], catalog.feed("warehouse"), people, seed=seed)
@@ -36,9 +37,9 @@ def write_sample_files(
 def write_warehouse(
     path: Path, field_map: FieldMap, rows: int, *, bad_every: int | None = None, seed: int = SEED
 ) -> Sequence[PlantedFault]:
-    """Write a `warehouse` file of any size, and list the faults in it.
+    """Write a `warehouse` file of any size, and return the faults planted in it.
 
-    One row in `bad_every` breaks a rule (100: one per cent; 2: half of them); none by default.
+    One row in `bad_every` breaks a rule (100: one percent; 2: half of them); by default none does.
     """
     recipes = _recipes(field_map, warehouse(Draws(seed)))
     if bad_every is not None:
@@ -54,14 +55,14 @@ def _write_degrees(path: Path, field_map: FieldMap, people: int, seed: int) -> N
 
 
 def _recipes(field_map: FieldMap, known: Mapping[str, str]) -> Mapping[str, str]:
-    """Put the recipes into the field map's order, blank where there is none."""
+    """Return the recipes in the order of the field map's columns, blank where there is none."""
     return {column.name: known.get(column.name, "''") for column in field_map.columns}
 
 
 def _write_lines(
     path: Path, field_map: FieldMap, recipes: Mapping[str, str], people: int, numbers: str
 ) -> None:
-    """Write a row of quoted values per row of `numbers`: DuckDB makes the lines, in all threads."""
+    """Write a line of quoted values per row of `numbers`; DuckDB builds the lines in parallel."""
     between = f'"{field_map.dialect.csv.delimiter}"'
     values = ", ".join(
         f"""replace({recipe}, '"', '""')""" if '"' in recipe else recipe
@@ -73,7 +74,7 @@ def _write_lines(
         connection.execute("set enable_progress_bar = false")
         rows = connection.sql(f"from range(1, {people + 1}) people(i)").select(numbers)
         lines = rows.select(duckdb.SQLExpression(line).alias(header))
-        # Delimiter and quote are switched off: each value is a whole line already.
+        # No delimiter and no quotes: each value is a complete line already.
         lines.write_csv(str(path), sep="\1", quotechar="", escapechar="", header=True)
 
 

@@ -1,4 +1,4 @@
-"""Faults planted into the `warehouse` feed at known rows, one kind after another."""
+"""Faults planted into the `warehouse` feed at known rows, of each kind in turn."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ class PlantedFault:
 
 
 def line_of(row: int) -> int:
-    """Answer the physical line that a row begins on, behind the header and broken addresses."""
+    """Return the line on which a row begins, after the header and two-line addresses."""
     return 1 + row + (row - 1) // NEWLINE_EVERY
 
 
 def list_planted(rows: int, every: int) -> Sequence[PlantedFault]:
-    """List what is planted where every so many rows are bad, from 2 (half of them)."""
+    """Return the faults planted in `rows` rows if every `every`-th row is bad (2 or more)."""
     faults = []
     for row in range(every, rows + 1, every):
         code, column = KINDS[row // every % len(KINDS)]
@@ -40,7 +40,7 @@ def list_planted(rows: int, every: int) -> Sequence[PlantedFault]:
 
 
 def plant(recipes: Mapping[str, str], every: int) -> Mapping[str, str]:
-    """Change recipes so that they break the rules at those rows; a null value is left out."""
+    """Return recipes that break the rules at those rows; a null value is left out of its line."""
     bad = dict(recipes)
     bad["xid"] = (
         f"case when {_row_condition('required', every)} then '' "
@@ -56,6 +56,6 @@ def plant(recipes: Mapping[str, str], every: int) -> Mapping[str, str]:
 
 
 def _row_condition(code: str, every: int) -> str:
-    """Choose the rows of a kind, as an SQL condition."""
+    """Return the SQL condition that selects the rows of a kind."""
     kind = [name for name, _ in KINDS].index(code)
     return f"i % {every} = 0 and i // {every} % {len(KINDS)} = {kind}"

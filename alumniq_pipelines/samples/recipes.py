@@ -1,8 +1,8 @@
-"""How each column of the two large feeds is made up: an SQL expression over a person's number `i`.
+"""The columns of the two large feeds, each an SQL expression over a person's number `i`.
 
-A draw is a linear congruence with a multiplier of its own per name. So a seed makes the same file
-on every machine, rows can be made in any number of threads, and two columns that draw by the same
-name agree: a person's preferred degree is the first of the person's degrees.
+A draw is a linear congruence with its own multiplier per name. So a seed makes the same file on
+every machine, in any number of threads, and two columns that draw by the same name agree: a
+person's preferred degree is the first of the person's degrees.
 """
 
 import random
@@ -14,7 +14,7 @@ from alumniq_pipelines.core.sql_text import literal
 from alumniq_pipelines.samples import words
 
 NEWLINE_EVERY = 997
-"""Every so many people, an address has a second line within its value."""
+"""Every 997th person has an address with a line break within the value."""
 
 DEGREE_COUNT = "([0, 1, 1, 1, 1, 1, 1, 2, 2, 3][1 + i % 10])"
 """Degrees per person: some have none, most one, a few three."""
@@ -27,37 +27,37 @@ class Draws:
     seed: int
 
     def number(self, name: str) -> str:
-        """Draw a number up to 2²³."""
+        """Return a draw of a number below 2²³."""
         source = random.Random(f"{self.seed}/{name}")  # noqa: S311 - nothing is secret here
         factor, offset = source.randrange(2**31, 2**32) | 1, source.randrange(2**32)
         return f"((i * {factor} + {offset}) % 4294967296 >> 9)"
 
     def pick(self, name: str, choices: Sequence[str]) -> str:
-        """Draw one of several texts."""
+        """Return a draw of one of several texts."""
         texts = ", ".join(literal(choice) for choice in choices)
         return f"[{texts}][1 + {self.number(name)} % {len(choices)}]"
 
     def maybe(self, name: str, percent: int, value: str) -> str:
-        """Draw whether a value is there at all; blank otherwise."""
+        """Return a draw of the value or, otherwise, a blank."""
         return f"case when {self.number(name)} % 100 < {percent} then {value} else '' end"
 
     def flag(self, name: str, percent: int) -> str:
-        """Draw 1 or 0."""
+        """Return a draw of 1 or 0."""
         return f"({self.number(name)} % 100 < {percent})::integer::varchar"
 
 
 def xid(person: str = "i") -> str:
-    """Permute eight digits behind a zero: unique up to 100 million people."""
+    """Return a person's id, a zero and eight permuted digits: unique for 100 million people."""
     return f"lpad(({person} * 387420489 % 100000000)::varchar, 9, '0')"
 
 
 def warehouse(draws: Draws) -> Mapping[str, str]:
-    """Make up the columns of `warehouse`."""
+    """Return the columns of `warehouse`."""
     return _names(draws) | _contacts(draws) | _relationships(draws)
 
 
 def degrees(draws: Draws) -> Mapping[str, str]:
-    """Make up the columns of `warehouse-degrees`; `d` is the number of a person's degree."""
+    """Return the columns of `warehouse-degrees`; `d` is the number of a person's degree."""
     return {
         "xid": xid(),
         "degreeId": "d::varchar",
@@ -77,7 +77,7 @@ def degrees(draws: Draws) -> Mapping[str, str]:
 
 
 def _names(draws: Draws) -> dict[str, str]:
-    """Make up who a person is."""
+    """Return the columns of a person's names."""
     last = draws.pick("last", words.LAST_NAMES)
     return {
         "xid": xid(),
@@ -96,7 +96,7 @@ def _names(draws: Draws) -> dict[str, str]:
 
 
 def _contacts(draws: Draws) -> dict[str, str]:
-    """Make up where a person is reached."""
+    """Return the columns of a person's addresses and phone numbers."""
     login = [_login(first_name) for first_name in words.FIRST_NAMES]
     mailbox = f"{draws.pick('first', login)} || '.' || {xid()}[3:]"
     return {
@@ -119,7 +119,7 @@ def _contacts(draws: Draws) -> dict[str, str]:
 
 
 def _relationships(draws: Draws) -> dict[str, str]:
-    """Make up what a person is to the university."""
+    """Return the columns of a person's relationships to the university."""
     managed = f"{draws.number('managed')} % 50 = 0"
     member = f"{draws.number('member')} % 100 < 30"
     return {
@@ -148,21 +148,21 @@ def _relationships(draws: Draws) -> dict[str, str]:
 
 
 def _class_year(draws: Draws) -> str:
-    """Draw the year of a person's first degree."""
+    """Return a draw of the year of a person's first degree."""
     return f"1955 + {draws.number('year')} % 66"
 
 
 def _with_degree(value: str) -> str:
-    """Leave a value blank for people without a degree."""
+    """Return the value, or a blank for people without a degree."""
     return f"case when {DEGREE_COUNT} > 0 then {value} else '' end"
 
 
 def _phone(draws: Draws, name: str) -> str:
-    """Draw a number from the range that is kept for fiction, 555-0100 to 555-0199."""
+    """Return a draw of a number in the range reserved for fiction, 555-0100 to 555-0199."""
     return f"'+1413555' || (100 + {draws.number(name)} % 100)::varchar.lpad(4, '0')"
 
 
 def _login(name: str) -> str:
-    """Spell a name as mailboxes do."""
+    """Return a name as used in mailbox names: lower case, ASCII letters and digits."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return "".join(letter for letter in plain.lower() if letter.isalnum())

@@ -1,4 +1,4 @@
-"""What made-up people, places and codes are put together from; nobody is meant by any of it."""
+"""Word lists from which people, places and codes are made up; no real person is meant."""
 
 FIRST = """
 Adaeze Agnès Aiko Amara Anders André Anne-Marie Beatriz Björn Camille Chloé Dagmar D'Arcy Edwina

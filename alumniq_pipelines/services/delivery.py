@@ -1,7 +1,7 @@
-"""The use case: claim the notifications that are due → send → record, free of Dagster.
+"""The use case: deliver the notifications that are due (claim, send, record).
 
-A notification is sent at least once: who dies between sending and recording leaves it to be sent
-again, with the same id and the same bytes, once the lease is over.
+A notification is sent at least once: if the process dies between sending and recording, it is sent
+again after the lease, with the same id and the same bytes.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ from alumniq_pipelines.core.trace import trace_of
 LEASE = timedelta(minutes=3)
 """Longer than any attempt takes: a callback 15 seconds, a mail at worst 100."""
 TIME_BUDGET = timedelta(seconds=25)
-"""How long new notifications are taken; with the last attempts a Dagster tick stays under 60 s."""
+"""How long new notifications are claimed: with the last attempts, a tick stays under 60 s."""
 MAX_IN_FLIGHT = 128
-"""Places of one round: 1,000 due with 100 silent receivers, the others told in 3 s (64: 17 s)."""
+"""Concurrent attempts: with 1,000 due and 100 hanging, the others take 3 s (with 64: 17 s)."""
 POLL_SECONDS = 1.0
 
 Clock = Callable[[], datetime]
@@ -29,19 +29,19 @@ log = logging.getLogger(__name__)
 
 
 class Outbox(Protocol):
-    """What telling needs of the ledger's notifications."""
+    """What delivery needs of the ledger's notifications."""
 
     def claim(self, now: datetime, lease: timedelta, limit: int = 100) -> Sequence[Notification]:
-        """Take due notifications for sending; nobody else gets them until the lease is over."""
+        """Claim due notifications for sending; nobody else gets them until the lease is over."""
         ...
 
     def record(self, notification: Notification, result: DeliveryResult, now: datetime) -> None:
-        """Write down a delivery attempt and what follows from it."""
+        """Record a delivery attempt and the notification's next state."""
         ...
 
 
 class Notifier(Protocol):
-    """A channel."""
+    """A channel that sends notifications."""
 
     async def deliver(self, notification: Notification) -> DeliveryResult:
         """Send one notification once."""
@@ -50,7 +50,7 @@ class Notifier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DeliverySummary:
-    """What one round of telling did."""
+    """The number of attempts that delivered and that failed."""
 
     delivered: int = 0
     failed: int = 0
@@ -64,16 +64,17 @@ def deliver_due(
     in_flight: int = MAX_IN_FLIGHT,
     time_budget: timedelta = TIME_BUDGET,
 ) -> DeliverySummary:
-    """Send everything that is due, at most `in_flight` at a time, and record each attempt.
+    """Send all notifications that are due, at most `in_flight` at a time, and record each attempt.
 
-    What falls due while slow receivers are waited for is sent beside them. Faults of a notifier are
-    failed attempts; faults of the outbox are raised once the attempts under way have ended.
+    Notifications that become due while slow receivers keep attempts waiting are sent meanwhile. An
+    error in a notifier is a failed attempt; an error of the outbox is raised once the attempts in
+    progress have ended.
     """
     return asyncio.run(_DeliveryBatch(outbox, notifiers, clock, in_flight).run(time_budget))
 
 
 class _DeliveryBatch:
-    """One round: a set of attempts under way, filled up until nothing is due or time is up."""
+    """The attempts in progress, topped up until nothing is due or the time budget is used up."""
 
     def __init__(
         self, outbox: Outbox, notifiers: Mapping[Channel, Notifier], clock: Clock, in_flight: int
@@ -87,7 +88,8 @@ class _DeliveryBatch:
 
     async def run(self, time_budget: timedelta) -> DeliverySummary:
         loop = asyncio.get_running_loop()
-        # Twice: an attempt that ran out of time may leave a thread behind that still resolves.
+        # Twice as many threads as attempts: an attempt that timed out may leave a thread behind
+        # that still resolves a host name, and cannot be interrupted.
         loop.set_default_executor(ThreadPoolExecutor(2 * self.in_flight))
         until = loop.time() + time_budget.total_seconds()
         try:
@@ -101,7 +103,7 @@ class _DeliveryBatch:
         return DeliverySummary(delivered=results.count(True), failed=results.count(False))
 
     async def _start_due_attempts(self) -> bool:
-        """Start attempts in the free places; whether there were any to start."""
+        """Start as many due attempts as there is room for; return whether there were any."""
         free = self.in_flight - len(self.in_progress)
         if not free:
             return False
@@ -130,7 +132,7 @@ class _DeliveryBatch:
             return result
         if not isinstance(result, Exception):
             raise result
-        # A fault in our own code.
+        # A fault in our own code: only its class is recorded, since its text may hold an address.
         name = type(result).__name__
         log.error("Notification %s failed with %s:\n%s", notification.id, name, trace_of(result))
         return DeliveryResult(delivered=False, detail=name)

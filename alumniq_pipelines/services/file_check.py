@@ -1,4 +1,4 @@
-"""The use case: check a local file as a load would, without any server; free of Dagster."""
+"""The use case: check a local file as a load would, without any server."""
 
 import tempfile
 from dataclasses import dataclass, field
@@ -15,16 +15,17 @@ from alumniq_pipelines.core.problems.file import FileProblem
 from alumniq_pipelines.files.output_file import move_into_place
 
 OUTPUT_SUFFIXES = (".csv", ".parquet")
-"""What accepted rows can be written as."""
+"""The formats in which accepted rows can be written."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileCheckResult:
-    """What `alumniq check` answers.
+    """The result of `alumniq check`.
 
-    `errors` are the first in the file, at most MAX_REJECTIONS; `errors_total` counts them all,
-    and `causes` groups them. `remarks` are what is wrong and rejects nothing, warnings first, and
-    `notes` are on the whole file. An unusable file has its faults in `errors`, and no rows.
+    `errors` are the first in the file, at most MAX_REJECTIONS; `errors_total` counts all of them,
+    and `causes` groups them. `remarks` are the warnings and notes that reject no rows, warnings
+    first; `notes` are about the whole file. An unusable file has its faults in `errors`, and no
+    rows.
     """
 
     outcome: Literal["clean", "rejected", "unusable"]
@@ -47,12 +48,12 @@ def check_file(
     limits: Limits = DEFAULT_LIMITS,
     reference_sources: ReferenceSources = NO_REFERENCE_SOURCES,
 ) -> FileCheckResult:
-    """Judge a local file as a load would, without any server.
+    """Check a local file as a load would, without any server.
 
-    `output` (.csv or .parquet) gets the accepted rows as they would be published; it is written
-    whole, or not at all where the file is unusable. `reference_sources` are the rows of other feeds
-    that its foreign keys refer to. Raises UnusableOutput and OutputNotWritable, and OSError for a
-    path that cannot be read.
+    The accepted rows are written to `output` (.csv or .parquet) as they would be published: all of
+    them, or none if the file is unusable. `reference_sources` has the rows of other feeds that
+    foreign keys refer to. Raises UnusableOutput and OutputNotWritable, and OSError if the file
+    cannot be read.
     """
     from alumniq_pipelines.checking.check import CheckOptions, check_received_file
     from alumniq_pipelines.checking.step_timer import StepTimer
@@ -73,25 +74,38 @@ def check_file(
                     file.export(exported)
                     move_into_place(exported, output)
         except FileProblem as problem:
-            return _unusable(problem)
+            return _unusable_result(problem)
     check_result, counts = file.check_result, file.check_result.counts
     return FileCheckResult(
-        "clean" if check_result.is_clean else "rejected",
-        counts.rows_read,
-        counts.rows_accepted,
-        counts.rows_rejected,
-        check_result.rejections,
-        (*check_result.hints, *check_result.notes),
-        check_result.causes,
-        sum(cause.count for cause in check_result.causes),
-        check_result.remarks,
+        outcome="clean" if check_result.is_clean else "rejected",
+        rows_read=counts.rows_read,
+        rows_accepted=counts.rows_accepted,
+        rows_rejected=counts.rows_rejected,
+        errors=check_result.rejections,
+        notes=(*check_result.hints, *check_result.notes),
+        causes=check_result.causes,
+        errors_total=sum(cause.count for cause in check_result.causes),
+        remarks=check_result.remarks,
     )
 
 
-def _unusable(problem: FileProblem) -> FileCheckResult:
-    """Report on a file that cannot be judged row by row."""
+def _unusable_result(problem: FileProblem) -> FileCheckResult:
     errors = tuple(
-        Rejection(None, fault.line, fault.column, fault.code, fault.detail, fault.advice)
+        Rejection(
+            row=None,
+            line=fault.line,
+            column=fault.column,
+            code=fault.code,
+            message=fault.detail,
+            advice=fault.advice,
+        )
         for fault in problem.faults
     )
-    return FileCheckResult("unusable", 0, 0, 0, errors, errors_total=len(errors))
+    return FileCheckResult(
+        outcome="unusable",
+        rows_read=0,
+        rows_accepted=0,
+        rows_rejected=0,
+        errors=errors,
+        errors_total=len(errors),
+    )

@@ -1,6 +1,6 @@
-"""The use case: make API keys, and notify their owner and staff of each in the same transaction.
+"""The use case: issue API keys, and notify owner and staff of each in the same transaction.
 
-The command line, the API and the pages make keys through this module only.
+The command line, the API and the pages issue keys through this module only.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from alumniq_pipelines.core.notifications.staff import Staff
 
 @dataclass(frozen=True, slots=True)
 class KeyIssuance:
-    """Each method returns the key itself, which is never to be seen again, and its record."""
+    """Issues keys; a method returns the key itself, which is never shown again, and its record."""
 
     ledger: Ledger
     staff: Staff
@@ -38,7 +38,7 @@ class KeyIssuance:
         scope: KeyScope,
         actor: str,
     ) -> tuple[str, ApiKey]:
-        """Issue a customer's key; raises UnknownCustomer."""
+        """Issue a key to a customer; raises UnknownCustomer."""
 
         def announcement(key: ApiKey) -> tuple[Condition, Sequence[Notice]]:
             return self._announcement(KeyMade(key, MadeBy.STAFF, actor))
@@ -57,7 +57,7 @@ class KeyIssuance:
         made_by: MadeBy,
         actor: str,
     ) -> tuple[str, ApiKey]:
-        """Make a key with the limits of another one, for a person who sees all keys.
+        """Issue a key with the scope of another one, for staff, who see all keys.
 
         Raises UnknownKey and KeyReplacedAlready.
         """
@@ -70,9 +70,9 @@ class KeyIssuance:
         )
 
     def exchange(self, old: ApiKey, email: str, now: datetime) -> tuple[str, ApiKey]:
-        """Make a key with the limits of another one, for a program that may repeat itself.
+        """Issue a key with the scope of another one, for a program that may repeat its request.
 
-        `email` is registered where the old key has no address. Raises UnknownKey and
+        `email` is registered if the old key has no address. Raises UnknownKey and
         KeyReplacedAlready.
         """
         actor = f"key {old.prefix}"

@@ -26,7 +26,7 @@ from alumniq_pipelines.core.problems.problem import Problem
 class LoadFile:
     """The file of one load: in the customer's bucket, or in the archive for a repeated load.
 
-    `repeated` is the receipt of the load that is repeated, None where that read nothing.
+    `repeated` is the receipt of the load that is repeated, None if that load read nothing.
     """
 
     load: Load
@@ -42,7 +42,7 @@ class LoadFile:
         """
         repeats, repeated = self.load.request.repeats, self.repeated
         if repeats is not None:
-            # What lies in the archive must still be what its name says.
+            # The digest proves that the archived bytes are still what their name says.
             if (
                 repeated is None
                 or not self.archive.get(received_name(repeated.sha256), destination)
@@ -58,18 +58,18 @@ class LoadFile:
         return stored.etag
 
     def archive_received(self, received: Path, etag: str | None, sha256: str | None) -> Receipt:
-        """Archive what was fetched and return its receipt; nobody may write to the file any more.
+        """Archive the received file and return its receipt; `sha256` saves reading it once more.
 
-        Whoever knows its `sha256` spares reading the file once more.
+        From then on the file must not be written to: a folder archive stores a hard link to it.
         """
         receipt = Receipt(sha256 or _digest(received), etag)
         self.archive.put(received_name(receipt.sha256), received)
         return receipt
 
     def save_report(self, csv: Path, xlsx: Path, summary: bytes) -> None:
-        """Archive the load's rejection report, and put it into the customer's bucket too.
+        """Archive the load's rejection report, and put it into the customer's bucket as well.
 
-        That it cannot be put there fails no load: the archived report is the same.
+        A failure to put it there does not fail the load: the archived report is the same.
         """
         job_id = self.load.job_id
         summary_file = csv.with_name("summary.json")
@@ -81,13 +81,15 @@ class LoadFile:
             self.bucket.put(report_key(self.load.target, job_id), csv)
         except (Problem, OSError) as fault:
             name = type(fault).__name__
-            self.log.warning("The report was not put into the customer's bucket: %s", name)
+            self.log.warning(
+                "The rejection report could not be put into the customer's bucket: %s", name
+            )
 
 
 def store_held_rows(
     archive: Archive, job_id: JobId, field_map: FieldMap, accepted: AcceptedRows
 ) -> HeldRows:
-    """Archive accepted rows, byte for byte; return all that publishing them later needs."""
+    """Archive accepted rows, byte for byte, and return all that publishing them later needs."""
     archive.put(held_name(job_id), accepted.database, durably=True)
     return HeldRows(
         digest=_digest(accepted.database),
@@ -103,7 +105,7 @@ def store_held_rows(
 def fetch_held_rows(
     archive: Archive, job_id: JobId, held: HeldRows, destination: Path
 ) -> AcceptedRows:
-    """Copy held rows, for publishing; raises HeldRowsGone where they are not what was stored."""
+    """Fetch held rows for publishing; raises HeldRowsGone if they are missing or damaged."""
     if not archive.get(held_name(job_id), destination) or _digest(destination) != held.digest:
         raise HeldRowsGone(job_id)
     return AcceptedRows(

@@ -1,8 +1,7 @@
-"""The use case: look at what is expected → decide what is the case → open, tell, close incidents.
+"""The use case: detect missed deliveries and other conditions; open, notify and close incidents.
 
-Free of Dagster, and harmless to do twice at once: an incident is opened, told and closed by
-conditional statements. A condition is decided anew at every look, so what a crash left undone the
-next look does.
+Harmless to run twice at once: incidents are opened, notified and closed by conditional statements.
+Every pass evaluates all conditions again, so it completes what a crash left undone.
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,21 +38,26 @@ from alumniq_pipelines.core.notifications.staff import Staff
 from alumniq_pipelines.core.problems.outage import BucketUnavailable
 
 QUEUE_STUCK_AFTER = timedelta(minutes=30)
-"""Loads may wait this long with none running and none moving before the queue counts as stuck."""
+"""How long loads may wait, while none runs and none changes, before the queue counts as stuck."""
 LOAD_STUCK_AFTER = timedelta(hours=4)
-"""A load may take this long: a run is stopped after three hours (dagster.yaml)."""
+"""How long a load may take: dagster.yaml stops a run after three hours."""
 CATCH_UP_PERIOD = timedelta(minutes=30)
-"""After an outage, loads that piled up get this long before their silence is told."""
+"""How long loads that piled up in an outage get before a missing outcome is reported."""
 RELEVANCE_PERIOD = timedelta(days=14)
-"""What failed longer ago is history: nobody will be told that it is over."""
+"""Failures older than this are history: their incidents are closed without a notification."""
 MAX_FILES = 10_000
 
 PARENTS = frozenset({Kind.BUCKET_UNAVAILABLE, Kind.QUEUE_STUCK})
+"""Outages that cause further conditions, which are not reported beside them."""
+AGING_KINDS = frozenset({Kind.UNDELIVERED, Kind.ATTEMPTS_EXHAUSTED})
+"""Kinds whose queries look back RELEVANCE_PERIOD only: after it, a condition is not found although
+nothing was resolved.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class WatchStatus:
-    """How a watched target stands now; `last` is when its last published load came."""
+    """The current state of a watched target; `last` is when its last published file arrived."""
 
     watch: Watch
     expectation: Expectation
@@ -61,18 +65,18 @@ class WatchStatus:
 
     @property
     def target(self) -> Target:
-        """What is watched."""
+        """The watched target."""
         return self.watch.target
 
     @property
     def missed(self) -> MissedDelivery:
-        """What was expected, for those who are silent."""
+        """The delivery that was expected, for a target whose delivery is missed."""
         return MissedDelivery(self.target, self.watch.schedule, self.expectation, self.last)
 
 
 @dataclass(frozen=True, slots=True)
 class MonitoringSummary:
-    """What one look found and did."""
+    """What one pass found and did."""
 
     statuses: Sequence[WatchStatus]
     opened: int
@@ -83,7 +87,7 @@ class MonitoringSummary:
 def run_monitoring(
     ledger: Ledger, buckets: Buckets, catalog: Catalog, staff: Staff, now: datetime
 ) -> MonitoringSummary:
-    """Look at everything once; raises LedgerUnavailable, while a bucket away is an incident."""
+    """Evaluate all conditions once; raises LedgerUnavailable, but not BucketUnavailable."""
     monitoring_pass = _MonitoringPass(ledger, buckets, catalog, now)
     statuses = watch_statuses(ledger, ledger.watches.all(), now)
     monitoring_pass.check_all(statuses)
@@ -98,8 +102,15 @@ def run_monitoring(
 def watch_statuses(
     ledger: Ledger, watches: Sequence[Watch], now: datetime
 ) -> Sequence[WatchStatus]:
-    """Say how watched targets stand."""
-    return [_watch_status(ledger, watch, now) for watch in watches]
+    """Return the current state of watches."""
+    statuses = []
+    for watch in watches:
+        arrivals = ledger.watches.arrivals(watch.target)
+        expected = expectation(
+            watch.schedule, arrivals, now, since=watch.since, snoozed_until=watch.snoozed_until
+        )
+        statuses.append(WatchStatus(watch, expected, arrivals[0] if arrivals else None))
+    return statuses
 
 
 def _undelivered_condition(found: UndeliveredDestination) -> Condition:
@@ -113,19 +124,12 @@ def _undelivered_condition(found: UndeliveredDestination) -> Condition:
     )
 
 
-def _watch_status(ledger: Ledger, watch: Watch, now: datetime) -> WatchStatus:
-    arrivals = ledger.watches.arrivals(watch.target)
-    expected = expectation(
-        watch.schedule, arrivals, now, since=watch.since, snoozed_until=watch.snoozed_until
-    )
-    return WatchStatus(watch, expected, arrivals[0] if arrivals else None)
-
-
 @dataclass
 class _MonitoringPass:
-    """One look: what is the case by key, and the keys that cannot be judged while a parent is down.
+    """One pass: the conditions found, by key, and the keys whose state is unknown.
 
-    An incident that is open stays what it was called at first: it is not looked into again.
+    A key is unknown while an outage (a parent condition) hides whether its condition holds. An open
+    missed delivery keeps the condition it was opened with: its cause is not examined again.
     """
 
     ledger: Ledger
@@ -227,7 +231,7 @@ class _MonitoringPass:
         return conditions.queue_stuck(waiting, format_duration(self.now - waiting[0].accepted_at))
 
     def _is_catching_up(self) -> bool:
-        """Whether loads without an outcome are to be expected: an outage lasts, or is just over."""
+        """Whether loads without an outcome are normal: an outage lasts, or ended recently."""
         if self._is_down(conditions.BUCKET_KEY) or self._is_down(conditions.QUEUE_KEY):
             return True
         if any(key in self.open_incidents for key in (conditions.BUCKET_KEY, conditions.QUEUE_KEY)):
@@ -245,7 +249,7 @@ class _MonitoringPass:
                 return None
             try:
                 file = self._newest_unrequested_file(status.target, last)
-            except BucketUnavailable:
+            except BucketUnavailable:  # recorded as a condition of its own; the cause is unknown
                 return None
         condition = missed_delivery_condition(missed, last, file)
         if condition and condition.kind is Kind.NO_OUTCOME and is_catching_up:
@@ -254,7 +258,7 @@ class _MonitoringPass:
         return None if condition and condition.kind is Kind.FAILING and is_reported else condition
 
     def _newest_unrequested_file(self, target: Target, last: Load | None) -> StoredFile | None:
-        """Find the newest file that looks like the target's and that no webhook asked for."""
+        """Return the newest file that looks like the target's and that no webhook named."""
         feeds, bucket = self.catalog.feeds, self.ledger.customers.get(target.customer).bucket
         usual = feeds[target.feed].path if target.feed in feeds else f"{target.feed}.csv"
         likely = last.request.filename if last else usual
@@ -281,7 +285,7 @@ class _MonitoringPass:
                 yield conditions.load_stuck(load, format_duration(self.now - load.accepted_at))
 
     def _resolution(self, incident: Incident, watched: dict[str, WatchStatus]) -> Resolution:
-        """Say whether what is over has been mended, or is looked at no more."""
+        """Return whether a condition that is gone was resolved, or is no longer monitored."""
         key, opened_at = incident.condition.key, incident.opened_at
         if key.startswith(conditions.MISSED_DELIVERY_PREFIX):
             status = watched.get(key)
@@ -289,8 +293,5 @@ class _MonitoringPass:
                 return Resolution.DROPPED
             is_snoozed = status.expectation.state is WatchState.SNOOZED
             return Resolution.DROPPED if is_snoozed else Resolution.RECOVERED
-        is_old = incident.condition.kind in _AGING_KINDS and opened_at < self.now - RELEVANCE_PERIOD
+        is_old = incident.condition.kind in AGING_KINDS and opened_at < self.now - RELEVANCE_PERIOD
         return Resolution.DROPPED if is_old else Resolution.RECOVERED
-
-
-_AGING_KINDS = frozenset({Kind.UNDELIVERED, Kind.ATTEMPTS_EXHAUSTED})

@@ -1,4 +1,4 @@
-"""The use case: let go of files that nobody may need any more, free of Dagster."""
+"""The use case: delete archived and temporary files that are no longer needed."""
 
 import shutil
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ from alumniq_pipelines.core.loads.rejection_report import REPORTS
 from alumniq_pipelines.core.loads.warehouse import Warehouse
 
 MAX_REMOVALS_PER_TICK = 500
-"""Removing an object takes a store some 50 ms, and a tick must be over well before its minute."""
+"""Deleting an object in S3 takes about 50 ms, and Dagster ends a tick after 60 seconds."""
 
 UNCLAIMED_AFTER = timedelta(days=1)
-"""How old held rows without a hold must be: those of an attempt that died, or holds just now."""
+"""The minimum age of held rows without a hold: an attempt died, or is about to record its hold."""
 
 
 def prune(
@@ -26,11 +26,11 @@ def prune(
     now: datetime,
     report_retention: timedelta,
 ) -> int:
-    """Remove what is past its time, and count it; harmless to repeat, and to break off.
+    """Delete expired files and return how many; harmless to repeat and to interrupt.
 
-    Received files go `archive_retention` after they were last received, unless a version that is
-    kept was made from them; held rows go once their load has its outcome; rejection reports
-    `report_retention` after they were written.
+    Received files expire `archive_retention` after they were last received, unless a stored version
+    was made from them; held rows, once their load has ended; rejection reports, `report_retention`
+    after they were written.
     """
     due = [
         *_expired_received_files(archive, ledger, warehouse, now - archive_retention),
@@ -47,10 +47,10 @@ def prune(
 
 
 def sweep(scratch: Path, ledger: Ledger) -> int:
-    """Remove what loads that have their outcome left in the scratch folder, and count it.
+    """Delete the scratch folders of loads that have ended, and return how many.
 
-    Attempts clean up after themselves, and so does settling after those that were killed; what
-    either could not remove, since the disk was away just then, goes here.
+    Attempts delete their own folder, and reconciliation those of killed attempts. Folders that
+    neither could delete, because the disk was unavailable, are deleted here.
     """
     left = [
         folder
@@ -71,7 +71,7 @@ def _expired_received_files(
 
 
 def _is_published(sha256: str, ledger: Ledger, warehouse: Warehouse) -> bool:
-    """Whether a version that can still be rolled back to was made from a file."""
+    """Whether a stored version, to which readers may be rolled back, was made from this file."""
     return any(
         version.number in {retained.number for retained in warehouse.versions(version.target)}
         for version in ledger.versions.by_sha256(sha256)

@@ -1,4 +1,4 @@
-"""The use case: customers' S3 keys turn over, new on the 10th and the old one off on the 20th."""
+"""The use case: rotate customers' S3 keys; new ones on the 10th, the old ones end on the 20th."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,15 +7,20 @@ from alumniq_pipelines.adapters.encryption import SecretCipher
 from alumniq_pipelines.adapters.iam import AccessKeys
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.s3_keys import S3Keys
-from alumniq_pipelines.core.access.s3_keys import S3Key, plan_rotation, user_name
+from alumniq_pipelines.core.access.s3_keys import OVERLAP, S3Key, plan_rotation, user_name
 from alumniq_pipelines.core.loads.customer import Customer
 from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, Notice
 
+FETCH_CALL = (
+    "Call: POST /api/v1/index.cfm/aws/accesskey, with your apiKey and the accessKeyId of your "
+    "current S3 key\n"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class RotationSummary:
-    """What one look did."""
+    """The number of keys created, warned about and ended."""
 
     made: int = 0
     warned: int = 0
@@ -24,9 +29,9 @@ class RotationSummary:
 
 @dataclass(frozen=True, slots=True)
 class S3KeyRotation:
-    """Looks at every customer; harmless to repeat, whenever it crashed before.
+    """Rotates the keys of all customers; harmless to repeat, also after a crash.
 
-    A pair that was made and not kept is taken away at the next look: nobody was told its secret.
+    A pair that was created but not recorded is deleted by the next run: its secret is lost.
     """
 
     ledger: Ledger
@@ -35,11 +40,11 @@ class S3KeyRotation:
 
     @property
     def keys(self) -> S3Keys:
-        """Where the ledger keeps them."""
+        """The keys in the ledger."""
         return S3Keys(self.ledger.database, self.ledger.audit)
 
     def run(self, now: datetime) -> RotationSummary:
-        """Do what is due for all customers."""
+        """Do what is due for all customers, and return what was done."""
         done = [
             self._rotate_user_keys(customer, environment, now)
             for customer in self.ledger.customers.all()
@@ -58,40 +63,48 @@ class S3KeyRotation:
         keys = self.keys.of(user)
         plan = plan_rotation(keys, now)
         newest = max((key.created_at for key in keys), default=now)
-        warned = sum(
-            self._warn(s3_key, now) for s3_key in plan.warn if self._is_used(s3_key, newest)
-        )
+        warned = 0
+        for old in plan.warn:
+            used = self.store.last_used(old.access_key_id)
+            if used is not None and used > newest:  # although there was a new key by then
+                warned += self._warn(old, now)
         for old in plan.end:
             self.store.deactivate(user, old.access_key_id)
             self.keys.deactivate(old, now)
         if plan.make:
             for access_key_id in self.store.unknown(user, {key.access_key_id for key in keys}):
                 self.store.delete_key(user, access_key_id)
-            self._create_key(customer, environment, now)
+            has_previous = any(key.is_live for key in keys)
+            self._create_key(customer, environment, now, has_previous=has_previous)
         return int(plan.make), warned, len(plan.end)
 
-    def _create_key(self, customer: Customer, environment: Environment, now: datetime) -> None:
+    def _create_key(
+        self, customer: Customer, environment: Environment, now: datetime, *, has_previous: bool
+    ) -> None:
         user = user_name(customer.id, environment)
         key_id, secret = self.store.create(user, customer.bucket, environment)
-        key = S3Key(key_id, customer.id, user, self.cipher.encrypt(secret), now)
-        subject = f"A new S3 key is ready ({customer.id}, {environment})"
+        key = S3Key(
+            access_key_id=key_id,
+            customer=customer.id,
+            user_name=user,
+            sealed=self.cipher.encrypt(secret),
+            created_at=now,
+        )
+        subject = f"New S3 key ready ({customer.id}, {environment})"
+        ends = f" Your previous key ends in {OVERLAP.days} days." if has_previous else ""
         text = (
-            f"The S3 key {key_id} is ready for {environment}.\n\n"
-            "What to do: fetch it and use it from now on; the one before ends in ten days:\n\n"
-            "Call: POST /api/v1/index.cfm/aws/accesskey, with your API key and accessKeyId\n"
+            f"A new S3 key, {key_id}, is ready for {environment}.{ends}\n\n"
+            "What to do: fetch the new key and use it from now on.\n\n"
+            f"{FETCH_CALL}"
         )
         self.keys.add(key, self._mail_notices(customer.id, subject, text), now)
 
-    def _is_used(self, old: S3Key, since: datetime) -> bool:
-        """Whether the old key was used although there was a new one."""
-        used = self.store.last_used(old.access_key_id)
-        return used is not None and used > since
-
     def _warn(self, key: S3Key, now: datetime) -> bool:
-        subject = f"Your old S3 key is about to end ({key.customer})"
+        subject = f"Your old S3 key ends soon ({key.customer})"
         text = (
-            f"The S3 key {key.access_key_id} is still in use, and ends within three days.\n\n"
-            "What to do: fetch its successor and use that one.\n"
+            f"The S3 key {key.access_key_id} is still in use and ends within three days.\n\n"
+            "What to do: fetch the new key and use it instead.\n\n"
+            f"{FETCH_CALL}"
         )
         return self.keys.warn(key, self._mail_notices(key.customer, subject, text), now)
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.cli import programs
 from alumniq_pipelines.core.loads.customer import Subscription
 from alumniq_pipelines.core.loads.load import JobId
@@ -14,6 +13,7 @@ from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.samples.files import write_sample_files, write_warehouse
 from alumniq_pipelines.settings import REPOSITORY
 from tests.e2e.stack import CUSTOMER, Stack, free_port, running_stack
+from tests.strict_catalog import read_catalog
 
 PEOPLE = 500
 BAD_EVERY = 100

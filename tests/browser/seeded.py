@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.adapters.passwords import hash_password
 from alumniq_pipelines.core.loads.archive import Receipt
 from alumniq_pipelines.core.loads.check_result import Cause, Counts
@@ -17,6 +16,7 @@ from alumniq_pipelines.core.loads.warehouse import Version
 from alumniq_pipelines.core.notifications.load_outcome import notices_for
 from alumniq_pipelines.core.notifications.notification import DeliveryResult
 from tests.servers.gateway import Installation
+from tests.strict_catalog import read_catalog
 
 PASSWORD = "correct horse battery staple"
 ERRORS = (

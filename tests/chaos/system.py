@@ -124,7 +124,7 @@ def running_system(folder: Path, receiver: Receiver, ledger_url: str = "") -> It
         )
     try:
         until = time.monotonic() + 180
-        while b"Everything is up" not in (folder / "up.log").read_bytes():
+        while b"Everything is running" not in (folder / "up.log").read_bytes():
             if process.poll() is not None or time.monotonic() > until:
                 raise AssertionError((folder / "up.log").read_text(errors="replace")[-6_000:])
             time.sleep(0.2)

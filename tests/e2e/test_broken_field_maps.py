@@ -7,11 +7,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.core.feeds.template import template
 from alumniq_pipelines.core.monitoring.incident import Kind
 from alumniq_pipelines.settings import REPOSITORY
 from tests.e2e.stack import FEED, Stack, running_stack
+from tests.strict_catalog import read_catalog
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

@@ -109,7 +109,7 @@ class Up:
 def up(folder: Path, log: Path) -> Iterator[Up]:
     started = Up(folder, log)
     try:
-        wait_for(lambda: started.is_said("Everything is up"), log)
+        wait_for(lambda: started.is_said("Everything is running"), log)
         yield started
     finally:
         started.process.kill()
@@ -177,7 +177,7 @@ def test_up_runs_until_it_is_stopped(folder: Path, tmp_path: Path) -> None:
 
         running.process.send_signal(signal.SIGINT)
         assert running.process.wait(60) == 0, running.said()
-        assert running.said().endswith("Stopped; nothing is left running.\n")
+        assert running.said().endswith("Stopped. Nothing is left running.\n")
     assert has_exited(folder)
 
 

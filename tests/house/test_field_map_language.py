@@ -9,11 +9,12 @@ import jsonschema
 import pytest
 import yaml
 
-from alumniq_pipelines.adapters.field_maps import read_catalog, read_field_map
+from alumniq_pipelines.adapters.field_maps import read_field_map
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.feeds.column_types import TYPE_SPECS, ColumnType
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.settings import REPOSITORY
+from tests.strict_catalog import read_catalog
 
 SCHEMAS = REPOSITORY / "schemas"
 README = (SCHEMAS / "README.md").read_text(encoding="utf-8")

@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
-from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.tables import audit
 from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -18,6 +17,7 @@ from alumniq_pipelines.cli.installation import operator
 from alumniq_pipelines.cli.main import app
 from alumniq_pipelines.settings import REPOSITORY, Settings
 from tests.integration.loading.installation import Installation
+from tests.strict_catalog import read_catalog
 
 DEGREES = "xid,degreeId,degreeCode,school\n001,1,BA,AS\n002,1,BA,\n"
 PEOPLE = "xid,lastName\n001,Lee\n"
@@ -107,10 +107,10 @@ def test_references_are_looked_up_in_live_data_as_by_a_load(check: Check, tmp_pa
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        (("--live", "iqu"), "write CUSTOMER.ENVIRONMENT"),
-        (("--live", "iqu.staging"), "write CUSTOMER.ENVIRONMENT"),
+        (("--live", "iqu"), "use CUSTOMER.ENVIRONMENT"),
+        (("--live", "iqu.staging"), "use CUSTOMER.ENVIRONMENT"),
         (("--against", "warehouse-b=x.csv"), "warehouse, warehouse-lookups"),
-        (("--against", "warehouse"), "there is no such file"),
+        (("--against", "warehouse"), "file not found. Use FEED=FILE"),
         (("--against", f"warehouse={__file__}"), "The file of the feed warehouse cannot be used"),
     ],
 )

@@ -11,7 +11,6 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.cli.home import prepare_installation
 from alumniq_pipelines.cli.main import app
@@ -28,6 +27,7 @@ from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.warehouse_wiring import open_warehouse
 from tests.accepted_rows import batch, small_field_map
 from tests.servers.postgres import PostgresServer
+from tests.strict_catalog import read_catalog
 
 TARGET = Target("iqu", Environment.QA, "warehouse")
 IQU = "iqu qa warehouse"

@@ -9,10 +9,10 @@ import pytest
 import yaml
 from frictionless import Package, Resource
 
-from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.core.feeds.json_schema import descriptor, package
 from alumniq_pipelines.core.feeds.template import template
 from alumniq_pipelines.settings import REPOSITORY
+from tests.strict_catalog import read_catalog
 
 SCHEMAS = REPOSITORY / "schemas"
 CATALOG = read_catalog(SCHEMAS)

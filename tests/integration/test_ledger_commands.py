@@ -48,7 +48,7 @@ def ledger(data_dir: Path) -> Iterator[Ledger]:
 
 @pytest.fixture
 def failed(ledger: Ledger) -> Load:
-    """Bring a load through two attempts to its failure, half of it told."""
+    """Return a load that failed in its second attempt, with one of two notices delivered."""
     request = LoadRequest(
         new_job_id(),
         Target("iqu", Environment.QA, "warehouse"),
@@ -207,7 +207,16 @@ def test_loads_are_listed_by_customer_and_state(ledger: Ledger, failed: Load) ->
     assert listed["job_id"] == failed.job_id
     assert listed["counts"] == {"rows_read": 50_000, "rows_accepted": 49_998, "rows_rejected": 2}
     assert answer("load", "list", "--customer", "zed") == []
-    assert len(answer("load", "list", "--customer", "iqu", "--most", "1")) == 1
+    assert len(answer("load", "list", "--customer", "iqu", "--limit", "1")) == 1
+
+
+@pytest.mark.usefixtures("failed")
+@pytest.mark.parametrize("noun", ["load", "notification"])
+def test_the_earlier_name_of_limit_is_accepted_and_hidden(noun: str) -> None:
+    assert len(answer(noun, "list", "--most", "1")) == 1
+    shown = alumniq(noun, "list", "--help").stdout
+    assert "--limit" in shown
+    assert "--most" not in shown
 
 
 def test_a_load_is_shown_with_all_that_happened_in_order(failed: Load) -> None:
@@ -260,7 +269,7 @@ def test_a_notification_shows_what_came_of_each_try(failed: Load) -> None:
     told = alumniq("notification", "show", f"msg_{failed.job_id}-1").stdout
     assert "callback to https://iqu.example/done: pending" in told
     assert "failed: 503" in told
-    assert "next try" in told
+    assert "next attempt" in told
     [tried] = answer("notification", "show", f"msg_{failed.job_id}-2")["delivery_attempts"]
     assert (tried["delivered"], tried["detail"]) == (True, "250")
 

@@ -1,4 +1,4 @@
-"""S3 keys turn over: new on the 10th of a quarter's first month, the old one off on the 20th."""
+"""S3 keys rotate: new on the 10th of a quarter's first month, the old one ends on the 20th."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from alumniq_pipelines.adapters.iam import AccessKeys
 from alumniq_pipelines.adapters.ledger.s3_keys import S3Keys
 from alumniq_pipelines.core.access.s3_keys import OVERLAP, S3Key, latest_rotation_day, plan_rotation
 from alumniq_pipelines.core.loads.target import Environment
-from alumniq_pipelines.core.notifications.notification import Audience
+from alumniq_pipelines.core.notifications.notification import Audience, Notice
 from alumniq_pipelines.core.problems.outage import AccessKeysUnavailable
 from alumniq_pipelines.core.problems.setup import UnusableSealingKey
 from alumniq_pipelines.services.s3_key_rotation import RotationSummary, S3KeyRotation
@@ -27,7 +27,7 @@ PATH = "/api/v1/index.cfm/aws/accesskey"
 
 @pytest.fixture
 def iam(s3_endpoint: str) -> Any:
-    """Talk to IAM by hand, with nobody in it."""
+    """Return a client of an IAM without users."""
     client: Any = boto3.client(
         "iam",
         endpoint_url=s3_endpoint,
@@ -47,14 +47,14 @@ def iam(s3_endpoint: str) -> Any:
 
 @pytest.fixture
 def rotation(installation: Installation, caller: Caller, iam: Any) -> S3KeyRotation:
-    """Set rotation up for one customer."""
+    """Return the rotation for one customer."""
     del caller
     cipher = SecretCipher.from_file(installation.settings.encryption_key_file)
     return S3KeyRotation(installation.ledger, AccessKeys(iam), cipher)
 
 
 def statuses(iam: Any, user: str = "iqu.qa") -> dict[str, str]:
-    """Ask IAM for a user's pairs."""
+    """Return the status of a user's keys in IAM, by id."""
     listed = iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
     return {pair["AccessKeyId"]: pair["Status"] for pair in listed}
 
@@ -80,6 +80,24 @@ def test_both_keys_work_until_the_20th(rotation: S3KeyRotation, iam: Any) -> Non
     assert rotation.run(APRIL + timedelta(days=11)) == RotationSummary()
     assert statuses(iam)[old] == "Inactive"
     assert rotation.run(datetime(2026, 7, 10, 1, tzinfo=UTC)) == RotationSummary(made=2)
+
+
+def test_only_a_key_with_a_predecessor_is_announced_with_its_end(rotation: S3KeyRotation) -> None:
+    rotation.keys.add_reminder_address("iqu", "it@example.edu", JANUARY)
+    rotation.run(JANUARY)
+    first = {notice.body for notice in announced(rotation, JANUARY)}
+    rotation.run(APRIL)
+    later = {notice.body for notice in announced(rotation, APRIL)}
+
+    assert len(first) == len(later) == 2
+    assert not any("previous key" in body for body in first)
+    assert all("Your previous key ends in 10 days." in body for body in later)
+
+
+def announced(rotation: S3KeyRotation, now: datetime) -> list[Notice]:
+    """Return the notices that are due and were not claimed before."""
+    claimed = rotation.ledger.notifications.claim(now, timedelta(365))
+    return [notification.notice for notification in claimed]
 
 
 def test_a_key_pair_that_a_crash_left_unsaved_is_deleted(rotation: S3KeyRotation, iam: Any) -> None:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.checking.reference_sources import FileReferences, ReferencedFile
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.samples.files import write_sample_files, write_warehouse
 from alumniq_pipelines.services.file_check import check_file
 from alumniq_pipelines.settings import REPOSITORY
+from tests.strict_catalog import read_catalog
 
 
 @pytest.fixture(scope="module")

@@ -68,7 +68,7 @@ class Folder:
         return self.path / f"{name}.pid"
 
     def pid(self, name: str) -> int:
-        """Answer a program's process id."""
+        """Return a program's process id."""
         return int(self.mark(name).read_text())
 
     def write_log(self, name: str, line: str) -> None:
@@ -129,7 +129,7 @@ def test_a_later_stage_waits_for_the_earlier_and_ends_before_it(
     ]
 
 
-def test_what_dies_is_started_again(folder: Folder, stop: threading.Event) -> None:
+def test_a_program_that_dies_is_restarted(folder: Folder, stop: threading.Event) -> None:
     supervisor = folder.supervisor([folder.program("one", STEADY)])
     with supervisor.running(stop):
         watcher = threading.Thread(target=supervisor.watch, args=(stop,))
@@ -139,7 +139,7 @@ def test_what_dies_is_started_again(folder: Folder, stop: threading.Event) -> No
         wait_for(lambda: folder.pid("one") != before)
         stop.set()
         watcher.join()
-    assert ("one", "It ended with exit code -9 and is started again in 1 s.") in folder.lines
+    assert ("one", "Ended with exit code -9; restarting in 1 s.") in folder.lines
     assert folder.has_exited()
 
 

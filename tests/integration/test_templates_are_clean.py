@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.checking.reference_sources import FileReferences, ReferencedFile
 from alumniq_pipelines.core.feeds.template import template
 from alumniq_pipelines.services.file_check import check_file
 from alumniq_pipelines.settings import REPOSITORY
+from tests.strict_catalog import read_catalog
 
 CATALOG = read_catalog(REPOSITORY / "schemas")
 

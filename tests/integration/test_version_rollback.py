@@ -14,7 +14,6 @@ import dagster as dg
 import pytest
 from sqlalchemy import select
 
-from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.tables import audit
 from alumniq_pipelines.cli.dagster_storage import URL
@@ -27,6 +26,7 @@ from alumniq_pipelines.settings import Settings, child_environment
 from alumniq_pipelines.warehouse_wiring import open_warehouse
 from tests.accepted_rows import batch
 from tests.servers.postgres import PostgresServer
+from tests.strict_catalog import read_catalog
 
 TARGET = Target("iqu", Environment.QA, "warehouse")
 COMMAND = ("version", "rollback", "iqu", "qa", "warehouse")
@@ -128,8 +128,8 @@ def test_a_rollback_works_from_a_shell_that_has_only_the_settings(
     assert URL not in os.environ
     done = shell.alumniq(*COMMAND)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "version 8 (1,008 rows) was live, version 5 (1,005 rows) is live now" in done.stdout
-    assert "The same command without --to goes back one version further." in done.stdout
+    assert "version 8 (1,008 rows) was live; version 5 (1,005 rows) is live now" in done.stdout
+    assert "To go back one version further, run the same command again without --to." in done.stdout
     assert shell.live() == 5
     assert moves(shell, monkeypatch) == [5]
     moved = {"from": 8, "to": 5}
@@ -148,7 +148,7 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(
     assert "Stored versions: 8, 5, 3." in unknown.stderr
     again = shell.alumniq(*COMMAND, "--to", "8")
     assert again.returncode == 0
-    assert "Version 8 of iqu/qa/warehouse is live already; nothing was changed." in again.stdout
+    assert "Version 8 of iqu/qa/warehouse is already live; nothing was changed." in again.stdout
     assert shell.live() == 8
     assert moves(shell, monkeypatch) == []
     assert shell.audit_entries() == []

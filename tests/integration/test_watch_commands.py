@@ -73,7 +73,7 @@ def test_a_watch_is_set_and_listed() -> None:
     }
     shown = alumniq("watch", "list").stdout
     assert shown.startswith("iqu/production/warehouse  waiting  due ")
-    assert "0 3 * * 1-5 America/New_York without weekends" in shown
+    assert "0 3 * * 1-5 America/New_York, not on weekends" in shown
     assert run_json("list", "--customer", "other") == []
 
 
@@ -132,7 +132,9 @@ def test_a_snooze_is_printed_in_the_time_zone_of_the_campus() -> None:
     assert snoozed["snoozed_until"] == "2036-12-01T08:00:00-05:00"
     assert run_json("list")[0]["standing"] == "snoozed"
     shown = alumniq("watch", "snooze", *TARGET, "--until", "2036-12-01").stdout
-    assert shown == "iqu/production/warehouse is expected not before 2036-12-01 00:00 EST.\n"
+    assert (
+        shown == "No files for iqu/production/warehouse are expected until 2036-12-01 00:00 EST.\n"
+    )
     assert run_json("snooze", *TARGET, "--for", "3d")["snoozed_until"]
     assert run_json("snooze", *TARGET, "--end")["snoozed_until"] is None
     assert run_json("list")[0]["standing"] == "waiting"
@@ -157,8 +159,8 @@ def test_a_schedule_is_proposed_from_history_and_its_command_can_be_pasted(
 ) -> None:
     deliver(ledger, 20)
     shown = alumniq("watch", "suggest", *TARGET, "--time-zone", "America/New_York").stdout
-    assert "Drawn from 20 loads on 20 days, 2026-01-05 to 2026-01-24" in shown
-    assert "0 of them would have come after an alarm" in shown
+    assert "Based on 20 loads on 20 days, 2026-01-05 to 2026-01-24" in shown
+    assert "0 of them would have arrived after an alarm" in shown
     assert (
         "alumniq watch set iqu production warehouse --cron '15 3 * * *' "
         "--time-zone America/New_York --grace 60min"
@@ -177,7 +179,7 @@ def test_a_proposal_can_be_applied_and_keeps_what_history_cannot_know(ledger: Le
 
 
 def test_incidents_are_listed_newest_first_those_that_are_over_on_request(ledger: Ledger) -> None:
-    assert alumniq("watch", "incidents").stdout == "Nothing is amiss.\n"
+    assert alumniq("watch", "incidents").stdout == "No incidents.\n"
     for number, kind in enumerate((Kind.BUCKET_UNAVAILABLE, Kind.QUEUE_STUCK)):
         condition = Condition(key=kind, kind=kind, title=f"Trouble {number}", detail="It is.")
         ledger.incidents.open(condition, NOW + timedelta(hours=number))

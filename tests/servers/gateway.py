@@ -19,13 +19,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
-from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.loads.customer import Customer
 from alumniq_pipelines.core.loads.load import Load
 from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.settings import Settings
+from tests.strict_catalog import read_catalog
 from webhook_gateway.app import create_app
 
 NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Buckets as folders of this machine: the embedded profile."""
+"""Buckets as local folders, in the embedded profile."""
 
 import errno
 import os
@@ -26,33 +26,34 @@ from alumniq_pipelines.core.problems.request import UnusableFilename
 from alumniq_pipelines.files.private_files import create_file, make_folder
 
 INCOMPLETE_PREFIX = ".incoming-"
-"""How the names of files that are still being put begin; they are no objects yet."""
+"""The prefix of files that are still being written; they are no objects yet."""
 
 NOT_FOUND_ERRNOS = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO}
-"""What the system says where S3 would find no object: no such name, a link, a socket, ..."""
+"""Errors that mean "no such object": no such name, a link, a socket and so on."""
 
 
 @dataclass(frozen=True, slots=True)
 class FolderBucket:
     """One bucket: a folder whose files are the objects.
 
-    Links are not followed, so nothing outside the folder is ever read. Customers may copy into the
-    folder by hand, and a plain copy grows under its final name: a file that changed within the last
-    `settle_seconds` is given that time to settle before it is read.
+    Links are not followed, so nothing outside the folder is ever read. Customers may copy files
+    into the folder by hand, and a plain copy grows under its final name: a file that changed within
+    the last `settle_seconds` is read only after that time, and only if it did not change meanwhile.
     """
 
     root: Path
     settle_seconds: float = 1.0
 
     def head(self, key: str) -> StoredFile | None:
-        """Look at an object without reading it; None where there is none."""
+        """Return the facts of an object without reading it; None if there is none."""
         with self._open_object(key) as source:
             return None if source is None else _stored(key, os.fstat(source.fileno()))
 
     def fetch(self, key: str, destination: Path, etag: str | None = None) -> StoredFile | None:
-        """Copy an object to a local file, all of one ETag, and say which; None where there is none.
+        """Copy an object to a local file and return its facts; None if there is none.
 
-        Raises FileChanged and leaves nothing behind where the ETag is not, or no longer, that one.
+        All bytes are of one ETag. Raises FileChanged, and leaves no file, if that is not or no
+        longer `etag`.
         """
         with self._open_object(key) as source:
             if source is None:
@@ -65,10 +66,10 @@ class FolderBucket:
             return stored
 
     def put(self, key: str, source: Path) -> StoredFile:
-        """Store a local file under a key: written beside it, then renamed."""
-        flaw = object_key_error(key)
-        if flaw is not None:
-            raise UnusableFilename(flaw)
+        """Store a local file under a key: written under a temporary name, then renamed."""
+        key_error = object_key_error(key)
+        if key_error is not None:
+            raise UnusableFilename(key_error)
         path = self.root / key
         unfinished = path.with_name(INCOMPLETE_PREFIX + secrets.token_hex(8))
         with source.open("rb") as content, _errors_as_outage():
@@ -109,7 +110,7 @@ class FolderBucket:
 
     @contextmanager
     def _open_object(self, key: str) -> Iterator[BinaryIO | None]:
-        """Open an object for reading, or None; the bucket's own folder must be there."""
+        """Yield an object opened for reading, or None; the bucket's folder must exist."""
         with _errors_as_outage():
             descriptor = _descriptor(self.root, key)
         if descriptor is None:
@@ -121,17 +122,17 @@ class FolderBucket:
 
 @dataclass(frozen=True, slots=True)
 class FolderBuckets:
-    """All buckets: folders side by side."""
+    """All buckets, in one folder."""
 
     root: Path
     settle_seconds: float = 1.0
 
     def open(self, name: str) -> FolderBucket:
-        """Open one customer's bucket; whether it exists shows when it is used."""
+        """Return a customer's bucket; whether it exists is checked only when it is used."""
         return FolderBucket(self.root / validate_bucket_name(name), self.settle_seconds)
 
     def create(self, name: str) -> FolderBucket:
-        """Make the bucket unless it exists, with the folders that files are delivered to."""
+        """Create the bucket unless it exists, with the folders for deliveries."""
         bucket = self.open(name)
         with _errors_as_outage():
             for environment in Environment:
@@ -139,13 +140,13 @@ class FolderBuckets:
         return bucket
 
     def ping(self) -> None:
-        """See that the folder is there and can be read."""
+        """Check that the folder exists and can be read."""
         with _errors_as_outage(), os.scandir(self.root):
             pass
 
 
 def _descriptor(root: Path, key: str) -> int | None:
-    """Open a key part by part, so that no link is followed, whoever put it there and when."""
+    """Open a key part by part, so that no link is followed, even one that is created meanwhile."""
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     *folders, name = key.split("/")
     try:
@@ -174,10 +175,10 @@ def _is_object(path: Path) -> bool:
 
 
 def _stored(key: str, found: os.stat_result) -> StoredFile:
-    """Describe a file; its ETag costs no reading and changes with every write, also by `cp -p`.
+    """Return the facts of a file, with an ETag that needs no reading and changes with every write.
 
-    The change time (ctime) is the system's own: unlike the modification time no copying tool sets
-    it back.
+    The ETag includes the change time (ctime), which, unlike the modification time, no tool can set
+    back: not even `cp -p`.
     """
     etag = f"{found.st_ino:x}-{found.st_size:x}-{found.st_mtime_ns:x}-{found.st_ctime_ns:x}"
     modified_at = datetime.fromtimestamp(found.st_mtime, UTC)
@@ -185,13 +186,13 @@ def _stored(key: str, found: os.stat_result) -> StoredFile:
 
 
 def _wait_until_settled(source: BinaryIO, seconds: float) -> None:
-    """Wait until a file that is still being written had time to show it by changing again."""
+    """Wait until a file that is still being written would have changed again."""
     age = time.time() - os.fstat(source.fileno()).st_ctime
     time.sleep(min(seconds, max(0.0, seconds - age)))
 
 
 def _chunks(source: BinaryIO, stored: StoredFile) -> Iterator[bytes]:
-    """Read to the end of a file that must still be the one it was."""
+    """Yield the content of a file; raises FileChanged if it changed since `stored`."""
     with _errors_as_outage():
         while chunk := source.read(CHUNK_BYTES):
             yield chunk
@@ -200,7 +201,7 @@ def _chunks(source: BinaryIO, stored: StoredFile) -> Iterator[bytes]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Have the new name itself survive a power cut."""
+    """Flush a folder to disk, so that a new name in it survives a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -210,7 +211,7 @@ def _sync_folder(folder: Path) -> None:
 
 @contextmanager
 def _errors_as_outage() -> Iterator[None]:
-    """Tell what the system refuses as the store being away."""
+    """Raise BucketUnavailable for errors of the file system."""
     try:
         yield
     except OSError as error:

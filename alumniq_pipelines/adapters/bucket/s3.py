@@ -1,4 +1,4 @@
-"""Buckets in S3, or in any store that speaks its protocol."""
+"""Buckets in S3 or a compatible store."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 2
 READ_SECONDS = 10
 TOTAL_ATTEMPTS = 2
-"""A store that is away is known to be after 24 s at worst; who waits for it tries again later."""
+"""An unavailable store is recognized after 24 s at most; callers retry later."""
 
 NOT_FOUND_CODES = {"NoSuchKey", "NotFound", "404"}
 CHANGED_CODES = {"PreconditionFailed", "412"}
@@ -35,14 +35,14 @@ def s3_client(
     access_key_id: str | None = None,
     secret_access_key: str | None = None,
 ) -> "S3Client":
-    """Make a client for the store; without keys it finds them in the usual AWS chain."""
+    """Return a client for the store; without keys it uses the usual AWS credential chain."""
     config = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": TOTAL_ATTEMPTS},
         tcp_keepalive=True,
-        max_pool_connections=40,  # as many as Starlette has threads
-        # Stores of one's own rarely have a name in DNS for each bucket, and not all know checksums.
+        max_pool_connections=40,  # the size of Starlette's thread pool
+        # Private stores rarely have a DNS name per bucket, and not all of them support checksums.
         s3={"addressing_style": "path" if endpoint_url else "auto"},
         request_checksum_calculation="when_required",
     )
@@ -58,13 +58,13 @@ def s3_client(
 
 @dataclass(frozen=True, slots=True)
 class S3Bucket:
-    """One bucket. The client is passed in, for example by `S3Resource.get_client()`."""
+    """One bucket; the client may come from Dagster's `S3Resource.get_client()`."""
 
     client: "S3Client"
     name: str
 
     def head(self, key: str) -> StoredFile | None:
-        """Look at an object without reading it; None where there is none."""
+        """Return the facts of an object without reading it; None if there is none."""
         if object_key_error(key) is not None:
             return None
         with _errors_as_outage():
@@ -75,14 +75,16 @@ class S3Bucket:
                     raise FileRefused(_code(error)) from None
                 if _code(error) not in NOT_FOUND_CODES:
                     raise
-            # An answer to HEAD has no body, so it does not say whether only the key is missing.
+            # A HEAD response has no body, so 404 may also mean that the bucket is missing: raise
+            # then.
             self.client.head_bucket(Bucket=self.name)
             return None
 
     def fetch(self, key: str, destination: Path, etag: str | None = None) -> StoredFile | None:
-        """Copy an object to a local file, all of one ETag, and say which; None where there is none.
+        """Download an object to a local file and return its facts; None if there is none.
 
-        One GET reads one version, whatever is put meanwhile, so only `etag` can be found changed.
+        One GET reads one version, whatever is uploaded meanwhile. Raises FileChanged if the object
+        does not have the given `etag`.
         """
         if object_key_error(key) is not None:
             return None
@@ -103,10 +105,10 @@ class S3Bucket:
         return _stored(key, response)
 
     def put(self, key: str, source: Path) -> StoredFile:
-        """Store a local file under a key, whole or not at all; large ones go in parts."""
-        flaw = object_key_error(key)
-        if flaw is not None:
-            raise UnusableFilename(flaw)
+        """Upload a local file under a key; large files go in parts, and appear when complete."""
+        key_error = object_key_error(key)
+        if key_error is not None:
+            raise UnusableFilename(key_error)
         with source.open("rb") as content, _errors_as_outage():
             self.client.upload_fileobj(content, self.name, key)
             return _stored(key, self.client.head_object(Bucket=self.name, Key=key))
@@ -131,19 +133,19 @@ class S3Bucket:
 
 @dataclass(frozen=True, slots=True)
 class S3Buckets:
-    """All buckets that the client's keys open."""
+    """All buckets that the client may access."""
 
     client: "S3Client"
 
     def open(self, name: str) -> S3Bucket:
-        """Open one customer's bucket; whether it exists shows when it is used."""
+        """Return a customer's bucket; whether it exists is checked only when it is used."""
         return S3Bucket(self.client, validate_bucket_name(name))
 
     def create(self, name: str) -> S3Bucket:
-        """Make the bucket unless it exists."""
+        """Create the bucket unless it exists."""
         bucket = self.open(name)
         region = self.client.meta.region_name
-        # Amazon wants the name of its region here, but refuses that of its first one.
+        # Amazon requires the region here, but refuses us-east-1, its default.
         region_options: Any = {"CreateBucketConfiguration": {"LocationConstraint": region}}
         with _errors_as_outage():
             try:
@@ -157,7 +159,7 @@ class S3Buckets:
         return bucket
 
     def ping(self) -> None:
-        """Ask for a list of buckets; being refused the list is a sign of life, too."""
+        """Check that the store responds to a list of buckets; a denial is a response, too."""
         with _errors_as_outage():
             try:
                 self.client.list_buckets(MaxBuckets=1)
@@ -167,14 +169,14 @@ class S3Buckets:
 
 
 def _stored(key: str, response: Any) -> StoredFile:
-    """Describe an object by what HEAD or GET said of it."""
+    """Return the facts of an object from a HEAD or GET response."""
     return StoredFile(
         key, response["ContentLength"], response["ETag"].strip('"'), response["LastModified"]
     )
 
 
 def _chunks(body: Any) -> Iterator[bytes]:
-    """Read to the end; an answer that breaks off in the middle is a fault of the store."""
+    """Yield the content of a response; a response that breaks off is an outage."""
     with _errors_as_outage():
         yield from body.iter_chunks(CHUNK_BYTES)
 
@@ -185,7 +187,7 @@ def _code(error: ClientError) -> str:
 
 @contextmanager
 def _errors_as_outage() -> Iterator[None]:
-    """Tell S3's refusals by their code and the driver's faults by their class."""
+    """Raise BucketUnavailable with S3's error code or the driver's exception class."""
     try:
         yield
     except ClientError as error:

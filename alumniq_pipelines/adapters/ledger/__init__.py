@@ -1,1 +1,1 @@
-"""The ledger: the control database, one module per noun it keeps."""
+"""The ledger, the control database: one module per noun."""

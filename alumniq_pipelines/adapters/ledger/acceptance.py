@@ -1,4 +1,4 @@
-"""Accepting loads: the one statement that every caller of the gateway waits for."""
+"""Saving accepted loads: the one statement that every caller of the gateway waits for."""
 
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -19,47 +19,50 @@ from alumniq_pipelines.core.problems.problem import OutageProblem
 
 
 class LoadWriter:
-    """Keeps new loads; those of several callers share a commit."""
+    """Saves new loads; those of several callers share a commit."""
 
     def __init__(self, database: Database) -> None:
-        """Begin with nobody waiting."""
+        """Start with an empty queue."""
         self.database = database
         self._group_commit: GroupCommit[Load, int] = GroupCommit(self._write)
 
     def save(self, new: Sequence[Load]) -> Sequence[Load | Exception]:
-        """Keep loads and answer each with its number; they are on disk then.
+        """Save loads and return each with its number, once it is on disk.
 
-        Where another load has its idempotency key, that one is the answer. In place of a load that
-        could not be kept stands what refused it: UnknownCustomer, or an outage.
+        Where an earlier load has the same idempotency key, that one is returned. Instead of a load
+        that could not be saved, the error is returned: UnknownCustomer or an outage.
         """
-        saved = zip(new, self._group_commit.add(new), strict=True)
-        return [self._result(load, number) for load, number in saved]
-
-    def _result(self, load: Load, number: Future[int]) -> Load | Exception:
-        try:
-            return self._numbered(load, number)
-        except (OutageProblem, UnknownCustomer, SQLAlchemyError) as error:
-            return error
+        results: list[Load | Exception] = []
+        for load, number in zip(new, self._group_commit.add(new), strict=True):
+            try:
+                results.append(self._numbered(load, number))
+            except (OutageProblem, UnknownCustomer, SQLAlchemyError) as error:
+                results.append(error)
+        return results
 
     def _numbered(self, load: Load, number: Future[int]) -> Load:
+        """Return a load with its number, or the earlier one with its idempotency key."""
         try:
             return replace(load, number=number.result())
         except IntegrityError:
-            self._check_customer(load.target.customer)
+            is_customer = select(customers.c.id).where(customers.c.id == load.target.customer)
+            with self.database.reading() as connection:
+                if connection.scalar(is_customer) is None:
+                    raise UnknownCustomer(load.target.customer) from None
             earlier = self.by_idempotency_key(load.request.idempotency_key or "")
             if earlier is None:
                 raise
             return earlier
 
     def by_idempotency_key(self, idempotency_key: str) -> Load | None:
-        """Find the load that was accepted under an idempotency key."""
+        """Return the load that was accepted under an idempotency key."""
         query = select(loads).where(loads.c.idempotency_key == idempotency_key)
         with self.database.reading() as connection:
             row = connection.execute(query).mappings().one_or_none()
         return None if row is None else load_of(row)
 
     def _write(self, new: Sequence[Load]) -> Sequence[int]:
-        # One statement by itself is a transaction: it needs neither BEGIN nor COMMIT.
+        # A single statement is a transaction by itself: without BEGIN and COMMIT it is faster.
         connect = self.database.writing if len(new) > 1 else self.database.writing_once
         with connect() as connection:
             return [self._insert.rows(connection, row_of(load))[0][0] for load in new]
@@ -69,8 +72,3 @@ class LoadWriter:
         return PreparedStatement.of(
             insert(loads).returning(loads.c.number), self.database.engine.dialect, INSERT_COLUMNS
         )
-
-    def _check_customer(self, customer: str) -> None:
-        with self.database.reading() as connection:
-            if connection.scalar(select(customers.c.id).where(customers.c.id == customer)) is None:
-                raise UnknownCustomer(customer) from None

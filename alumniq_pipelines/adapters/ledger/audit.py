@@ -1,4 +1,4 @@
-"""The audit trail: who changed what, when."""
+"""The audit trail: who changed what and when."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class AuditTrail:
         detail: Mapping[str, str | int] | None = None,
         connection: Connection | None = None,
     ) -> None:
-        """Write an entry, in the caller's transaction where a connection is given."""
+        """Add an entry, in the caller's transaction if a connection is given."""
         entry = insert(audit).values(
             at=now, actor=actor, action=action, subject=subject, detail=dict(detail or {})
         )

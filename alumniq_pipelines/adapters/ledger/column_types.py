@@ -1,4 +1,4 @@
-"""The kinds of columns that the ledger has beyond SQLAlchemy's own."""
+"""Column types of the ledger beyond SQLAlchemy's own."""
 
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -7,36 +7,36 @@ from sqlalchemy import BigInteger, DateTime, Dialect, Enum, Integer, Text, TypeD
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """Aware times, kept in UTC on engines with time zones and without."""
+    """Times with a time zone, stored in UTC on engines with time zones and without."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse naive times: nobody could say later which zone they meant."""
+        """Convert to UTC; raise ValueError for a naive time, whose time zone would be unknown."""
         if value is None:
             return None
         if value.tzinfo is None:
-            message = "The ledger keeps aware times only."
+            message = "The ledger only stores times with a time zone."
             raise ValueError(message)
         utc = value.astimezone(UTC)
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give times back aware and in UTC, whatever zone the session has."""
+        """Return times in UTC, whatever time zone the session has."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
 
 
 class SafeText(TypeDecorator[str]):
-    """Text made of what others sent; characters that no engine can keep are replaced."""
+    """Text that contains what others sent; characters that no engine can store are replaced."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Replace NUL, which PostgreSQL refuses, and lone surrogates, which UTF-8 cannot say."""
+        """Replace NUL, which PostgreSQL refuses, and lone surrogates, which UTF-8 cannot encode."""
         del dialect
         if value is None:
             return None
@@ -44,7 +44,7 @@ class SafeText(TypeDecorator[str]):
 
 
 def string_enum(kind: type[StrEnum]) -> Enum:
-    """Keep an enumeration as the word it is; room for longer ones that come later."""
+    """Return a column type that stores an enumeration as text, with room for longer members."""
     return Enum(
         kind,
         values_callable=lambda members: [member.value for member in members],
@@ -54,4 +54,4 @@ def string_enum(kind: type[StrEnum]) -> Enum:
 
 
 AUTO_ID = BigInteger().with_variant(Integer, "sqlite")
-"""SQLite counts rows by itself only where the type reads INTEGER."""
+"""SQLite numbers rows automatically only if the type is spelled INTEGER."""

@@ -29,13 +29,13 @@ _TARGET = target_columns(subscriptions)
 
 @dataclass(frozen=True)
 class Customers:
-    """Institutions, and which feeds each sends in which environment."""
+    """The customers, and the feeds that each sends per environment."""
 
     database: Database
     audit: AuditTrail
 
     def add(self, customer: Customer, now: datetime, *, actor: str = "system") -> None:
-        """Keep a new customer; raises CustomerExists and BucketTaken."""
+        """Add a customer; raises CustomerExists and BucketTaken."""
         row = {"id": customer.id, "name": customer.name, "bucket": customer.bucket}
         try:
             with self.database.writing() as connection:
@@ -53,7 +53,7 @@ class Customers:
             raise (CustomerExists(customer.id) if known else BucketTaken(customer.bucket)) from None
 
     def check_new(self, customer: Customer) -> None:
-        """Raise CustomerExists or BucketTaken where `add` would, and change nothing."""
+        """Raise CustomerExists or BucketTaken if `add` would; nothing is changed."""
         known = self.all()
         if any(other.id == customer.id for other in known):
             raise CustomerExists(customer.id)
@@ -61,7 +61,7 @@ class Customers:
             raise BucketTaken(customer.bucket)
 
     def get(self, customer_id: str) -> Customer:
-        """Look a customer up; raises UnknownCustomer."""
+        """Return a customer; raises UnknownCustomer."""
         with self.database.reading() as connection:
             row = connection.execute(_CUSTOMER.where(customers.c.id == customer_id)).one_or_none()
         if row is None:
@@ -69,7 +69,7 @@ class Customers:
         return Customer(*row)
 
     def all(self) -> Sequence[Customer]:
-        """List customers by id."""
+        """Return all customers by id."""
         with self.database.reading() as connection:
             rows = connection.execute(_CUSTOMER.order_by(customers.c.id)).all()
         return [Customer(*row) for row in rows]
@@ -77,7 +77,7 @@ class Customers:
     def subscribe(
         self, subscription: Subscription, now: datetime, *, actor: str = "system"
     ) -> None:
-        """Keep or replace a subscription; raises UnknownCustomer."""
+        """Add or replace a subscription; raises UnknownCustomer."""
         target = subscription.target
         terms = {
             "max_rejected": subscription.max_rejected,
@@ -102,24 +102,24 @@ class Customers:
             raise UnknownCustomer(target.customer) from None
 
     def subscription(self, target: Target) -> Subscription | None:
-        """Answer the subscription of a target, if one was made."""
+        """Return the subscription of a target, if there is one."""
         query = select(subscriptions).where(matches_target(subscriptions, target))
         with self.database.reading() as connection:
             row = connection.execute(query).mappings().one_or_none()
         return None if row is None else _subscription(row)
 
     def subscriptions(self) -> Sequence[Subscription]:
-        """List all subscriptions by customer, environment and feed."""
+        """Return all subscriptions by customer, environment and feed."""
         with self.database.reading() as connection:
             rows = connection.execute(select(subscriptions).order_by(*_TARGET)).mappings()
             return [_subscription(row) for row in rows]
 
 
 def _audit_detail(subscription: Subscription) -> dict[str, str | int]:
-    budget = subscription.max_rejected
+    limit = subscription.max_rejected
     own = _stored(subscription.thresholds)
     return {
-        "max_rejected": "as the field map says" if budget is None else budget,
+        "max_rejected": "as the field map says" if limit is None else limit,
         **({"thresholds": json.dumps(own)} if own else {}),
     }
 

@@ -1,7 +1,8 @@
-"""The connection to the ledger's database: transactions, and the border where driver errors end.
+"""Connections to the ledger's database: transactions, and turning driver errors into problems.
 
-SQLite runs in WAL mode with full sync; writers begin with BEGIN IMMEDIATE, so that waiting for
-another process happens at the start and never turns into a dead end halfway.
+SQLite runs in WAL mode with full sync. Writers begin with BEGIN IMMEDIATE: they wait for other
+processes at the start. A transaction that reads first and then writes could fail in the middle,
+since SQLite cannot upgrade its lock while another process writes.
 """
 
 import threading
@@ -20,59 +21,53 @@ from alumniq_pipelines.core.problems.outage import LedgerUnavailable
 from alumniq_pipelines.core.problems.setup import UnusableLedgerUrl
 
 LOCK_TIMEOUT_SECONDS = 30
-"""How long a statement waits for another process (SQLite's lock) or a call for a connection."""
+"""How long a statement waits for SQLite's lock, or a caller for a connection of the pool."""
 
 
 @dataclass(frozen=True)
 class Database:
-    """One database, and the three ways to talk to it."""
+    """One database: `reading` reads, `writing` writes, `writing_once` writes by one statement."""
 
     engine: Engine
     _autocommit: Engine = field(repr=False)
-    """The same without BEGIN and COMMIT: a lone statement is a transaction by itself."""
+    """The same without BEGIN and COMMIT: a single statement is a transaction by itself."""
     _write_lock: AbstractContextManager[Any] = field(repr=False)
     _thread: threading.local = field(default_factory=threading.local, repr=False)
 
     @classmethod
     def open(cls, url: str) -> Self:
-        """Open by SQLAlchemy URL; raises UnusableLedgerUrl. Nothing is connected until used."""
+        """Open by SQLAlchemy URL; raises UnusableLedgerUrl. It connects only when it is used."""
         parsed = _parse_url(url)
         if parsed.get_backend_name() == "sqlite":
             engine = _sqlite_engine(parsed)
             autocommit = engine.execution_options(ledger_lone_statements=True)
-            # Threads of one process take turns by a lock: SQLite's own waiting is unfair polling.
+            # Writers of one process queue at a lock: SQLite's own waiting is polling, which is
+            # unfair and may starve one of them.
             return cls(engine, autocommit, threading.Lock())
         engine = _postgresql_engine(parsed)
         return cls(engine, engine.execution_options(isolation_level="AUTOCOMMIT"), nullcontext())
 
     @property
     def path(self) -> Path | None:
-        """The file of an SQLite database."""
+        """The file of an SQLite database; None for PostgreSQL."""
         is_file = self.engine.dialect.name == "sqlite"
         return Path(self.engine.url.database or "") if is_file else None
 
     def exists(self) -> bool:
-        """Whether there is something to connect to; asking never makes a file."""
+        """Whether there is a database to connect to; checking never creates a file."""
         return self.path is None or self.path.exists()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Lend a connection for SELECTs, each a transaction of its own; waits for no writer."""
-        pinned: list[Connection] | None = getattr(self._thread, "pinned", None)
-        with _errors_as_outage():
-            if pinned is None:
-                with self._autocommit.connect() as connection:
-                    yield connection
-                return
-            if not pinned:
-                pinned.append(self._autocommit.connect())
-            yield pinned[0]
+        """Yield a connection for SELECTs, each its own transaction; does not wait for writers."""
+        with self._autocommit_connection() as connection:
+            yield connection
 
     @contextmanager
     def pinned_connection(self) -> Iterator[None]:
-        """Keep the connection that this thread is lent first for all its lone statements.
+        """Use one connection for all single statements of this thread within the block.
 
-        To be lent one takes longer than most statements do.
+        Taking a connection from the pool takes longer than most statements.
         """
         pinned: list[Connection] = []
         self._thread.pinned = pinned
@@ -85,27 +80,40 @@ class Database:
 
     @contextmanager
     def writing_once(self) -> Iterator[Connection]:
-        """Lend a connection for one statement that writes; it is durable once executed."""
-        with self._write_lock, self.reading() as connection:
+        """Yield a connection for one statement that writes; it is durable once executed."""
+        with self._write_lock, self._autocommit_connection() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Lend a connection in a transaction that commits at the end or leaves nothing."""
+        """Yield a connection in a transaction that commits at the end and rolls back on errors."""
         with self._write_lock, _errors_as_outage(), self.engine.begin() as connection:
             yield connection
 
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
-        """Start an INSERT that may say what happens on conflict, in the engine's dialect."""
+        """Return an INSERT in the engine's dialect, for its ON CONFLICT clause."""
         is_sqlite = self.engine.dialect.name == "sqlite"
         return sqlite.insert(table) if is_sqlite else postgresql.insert(table)
+
+    @contextmanager
+    def _autocommit_connection(self) -> Iterator[Connection]:
+        """Yield the connection pinned to this thread, or one of the pool."""
+        pinned: list[Connection] | None = getattr(self._thread, "pinned", None)
+        with _errors_as_outage():
+            if pinned is None:
+                with self._autocommit.connect() as connection:
+                    yield connection
+                return
+            if not pinned:  # the first statement in pinned_connection's block
+                pinned.append(self._autocommit.connect())
+            yield pinned[0]
 
 
 def _parse_url(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (exc.ArgumentError, ValueError):
-        raise UnusableLedgerUrl from None  # the original repeats the URL, password and all
+        raise UnusableLedgerUrl from None  # the original error repeats the URL with its password
     in_memory = parsed.database in {None, "", ":memory:"}
     if parsed.drivername not in {"sqlite", "postgresql", "postgresql+psycopg"} or in_memory:
         raise UnusableLedgerUrl
@@ -120,7 +128,7 @@ def _sqlite_engine(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def set_up(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
         del entry
-        connection.isolation_level = None  # the driver must begin nothing by itself
+        connection.isolation_level = None  # the driver must not begin transactions by itself
         cursor = connection.cursor()
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA synchronous = FULL")
@@ -138,10 +146,11 @@ def _postgresql_engine(url: URL) -> Engine:
     return create_engine(
         url.set(drivername="postgresql+psycopg"),
         hide_parameters=True,
-        pool_pre_ping=True,  # a restart of the server costs no request
+        pool_pre_ping=True,  # a restart of the server must not fail a request
         pool_timeout=LOCK_TIMEOUT_SECONDS,
         connect_args={
             "connect_timeout": 10,
+            # Otherwise a statement to a host that vanished blocks for 15 minutes of TCP retries.
             "tcp_user_timeout": LOCK_TIMEOUT_SECONDS * 1_000,
             "application_name": "alumniq",
         },
@@ -150,7 +159,7 @@ def _postgresql_engine(url: URL) -> Engine:
 
 @contextmanager
 def _errors_as_outage() -> Iterator[None]:
-    """Turn driver errors into LedgerUnavailable, but not those that refuse what was written."""
+    """Raise LedgerUnavailable for driver errors, except for those about the written values."""
     try:
         yield
     except (exc.IntegrityError, exc.DataError):
@@ -162,5 +171,5 @@ def _errors_as_outage() -> Iterator[None]:
 
 
 def _error_name(error: BaseException | None) -> str:
-    """Name the kind of error: SQLite tells its kinds apart by a code, psycopg by classes."""
+    """Return the kind of an error: SQLite has a code for it, psycopg a class."""
     return getattr(error, "sqlite_errorname", None) or type(error).__name__

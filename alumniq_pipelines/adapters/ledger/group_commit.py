@@ -1,4 +1,8 @@
-"""Gathering: what several threads write at about the same time shares one commit."""
+"""Group commit: entries that several threads write at about the same time share one commit.
+
+A commit costs an fsync, which takes longer than all the rest;
+docs/adr/the-hot-path-of-the-ledger.md.
+"""
 
 import threading
 from collections import deque
@@ -13,23 +17,28 @@ Saved = TypeVar("Saved")
 
 
 class GroupCommit(Generic[Entry, Saved]):
-    """Lets whoever has the turn write for all who wait for it; nobody waits for others to come.
+    """The thread that holds the lock writes all queued entries in one transaction.
 
-    `write` keeps all entries in one transaction or none, and answers once they are durable.
+    No thread waits to collect entries: a batch is what was queued while the previous one was
+    written. `write` saves all entries in one transaction or none, and returns once they are
+    durable.
     """
 
     def __init__(self, write: Callable[[Sequence[Entry]], Sequence[Saved]]) -> None:
-        """Begin with nobody waiting."""
+        """Start with an empty queue."""
         self._write = write
         self._waiting: deque[tuple[Entry, Future[Saved]]] = deque()
         self._lock = threading.Lock()
 
     def add(self, entries: Iterable[Entry]) -> Sequence[Future[Saved]]:
-        """Keep entries; each is durable when this returns, or its future tells what refused it."""
+        """Save entries; when this returns, each is durable or its future has the error."""
         added: list[tuple[Entry, Future[Saved]]] = [(entry, Future()) for entry in entries]
         self._waiting.extend(added)
         with self._lock:
+            # While this thread waited for the lock, its holder may have written our entries too.
             if not all(future.done() for _, future in added):
+                # Entries that are queued from here on wait for the next holder: a fixed number is
+                # taken, since other threads extend the queue without the lock.
                 self._write_all([self._waiting.popleft() for _ in range(len(self._waiting))])
         return [future for _, future in added]
 
@@ -40,9 +49,11 @@ class GroupCommit(Generic[Entry, Saved]):
             if len(waiting) == 1:
                 waiting[0][1].set_exception(error)
                 return
-            for entry in waiting:  # one of them is at fault; the others are not to suffer for it
+            for (
+                entry
+            ) in waiting:  # one of them was refused: write each by itself to save the others
                 self._write_all([entry])
-        except BaseException as fault:  # noqa: BLE001 - who waits is told, here and in every thread
+        except BaseException as fault:  # noqa: BLE001 - every waiting thread gets the error
             for _, future in waiting:
                 future.set_exception(fault)
         else:

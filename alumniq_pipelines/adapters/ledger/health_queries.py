@@ -1,4 +1,4 @@
-"""Troubles: what in loads and notifications staff should know of, as the ledger shows it."""
+"""Queries for loads and notifications that need the attention of staff."""
 
 import hashlib
 from collections.abc import Collection, Sequence
@@ -15,12 +15,14 @@ from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.core.notifications.load_outcome import OUR_FAULTS
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, NotificationState
 
+RECENT_LOADS = 500
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UndeliveredDestination:
-    """A destination that the newest notification could not be delivered to.
+    """A destination whose newest notification could not be delivered.
 
-    `digest` stands for it where it must not be shown; a destination of staff has no `customer`.
+    `digest` identifies it without showing it; a destination of staff has no `customer`.
     """
 
     audience: Audience
@@ -32,12 +34,12 @@ class UndeliveredDestination:
 
 @dataclass(frozen=True)
 class HealthQueries:
-    """Questions to loads and notifications; nothing is written."""
+    """Read-only queries over loads and notifications."""
 
     database: Database
 
     def unfinished(self, accepted_before: datetime, feeds: Collection[str]) -> Sequence[Load]:
-        """List loads of known feeds that were accepted long ago and have no outcome, in order."""
+        """Return loads of these feeds that were accepted before a time and have no outcome."""
         query = select(loads).where(
             loads.c.state.in_(sorted(UNDERWAY_STATES)),
             loads.c.accepted_at < accepted_before,
@@ -48,10 +50,11 @@ class HealthQueries:
             return [load_of(row) for row in rows]
 
     def last_activity(self) -> datetime | None:
-        """Answer when an attempt at any load last began or ended."""
-        # By number, not by time: the newest loads are where things move, and they have an index.
+        """Return when an attempt at any load last started or ended."""
+        # Only attempts at the newest loads are read, by index: attempts have no index by time, and
+        # activity is where the newest loads are.
         recent = (
-            select(loads.c.job_id).order_by(loads.c.number.desc()).limit(_RECENT_LOADS).subquery()
+            select(loads.c.job_id).order_by(loads.c.number.desc()).limit(RECENT_LOADS).subquery()
         )
         query = select(func.max(attempts.c.started_at), func.max(attempts.c.ended_at)).where(
             attempts.c.job_id.in_(select(recent.c.job_id))
@@ -61,7 +64,7 @@ class HealthQueries:
         return max(moments, default=None)
 
     def exhausted(self, since: datetime) -> Sequence[Load]:
-        """List the last load of each target that failed `since`, by us, and is not tried again."""
+        """Return each target's last load since then that failed by our fault for good."""
         later = loads.alias("later")
         has_recovered = (
             select(later.c.number)
@@ -97,8 +100,8 @@ class HealthQueries:
         return list({load.target: load for load in found}.values())
 
     def undelivered(self, since: datetime) -> Sequence[UndeliveredDestination]:
-        """List destinations to which the newest thing owed about a load `since` was given up."""
-        # Staff are one recipient, whichever customers' loads they are notified about.
+        """Return destinations whose newest finished notification about a load was given up."""
+        # Staff are one recipient, whichever customer's load a notification is about.
         is_customer = notifications.c.audience == Audience.CUSTOMER
         customer = case((is_customer, loads.c.customer), else_="").label("customer")
         destination = (
@@ -107,7 +110,7 @@ class HealthQueries:
             notifications.c.channel,
             notifications.c.destination,
         )
-        settled = (
+        finished = (
             select(*destination, notifications.c.id, notifications.c.state)
             .join(loads, loads.c.job_id == notifications.c.job_id)
             .where(
@@ -125,22 +128,19 @@ class HealthQueries:
                 notifications.c.state == NotificationState.GIVEN_UP,
             )
         )
-        newest_last = settled.where(tuple_(*destination).in_(given_up)).order_by(
+        newest_last = finished.where(tuple_(*destination).in_(given_up)).order_by(
             notifications.c.created_at, notifications.c.id
         )
         with self.database.reading() as connection:
             newest = {tuple(row[:4]): row for row in connection.execute(newest_last)}
         return [
             UndeliveredDestination(
-                row.audience, row.customer, row.channel, row.id, _digest(row.destination)
+                audience=row.audience,
+                customer=row.customer,
+                channel=row.channel,
+                notification_id=row.id,
+                digest=hashlib.sha256(row.destination.encode("utf-8", "replace")).hexdigest()[:12],
             )
             for row in newest.values()
             if row.state is NotificationState.GIVEN_UP
         ]
-
-
-_RECENT_LOADS = 500
-
-
-def _digest(destination: str) -> str:
-    return hashlib.sha256(destination.encode("utf-8", "replace")).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""Holds: loads that wait for a person; each moves on by one conditional transaction."""
+"""Holds: loads that await approval; every change is one conditional transaction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ _LOAD_COLUMNS = (
 
 @dataclass(frozen=True)
 class Holds:
-    """What waits for a person, and what was decided on it."""
+    """The held loads, and the decisions on them."""
 
     database: Database
     audit: AuditTrail
@@ -49,10 +49,10 @@ class Holds:
         receipt: Receipt | None,
         notices: Sequence[Notice],
     ) -> bool:
-        """RUNNING → HELD, closing the attempt and owing the notices; False if it had moved on.
+        """Move a load from RUNNING to HELD, close the attempt and enqueue the notices.
 
-        All in one transaction: a load is held with everything that publishing it later needs, or
-        it is not.
+        All of it in one transaction: a load is held with everything that publishing it later needs,
+        or not at all. Return False, with nothing written, if the load is no longer RUNNING.
         """
         columns = {
             **count_columns(hold.counts),
@@ -83,7 +83,7 @@ class Holds:
         return True
 
     def approve(self, job_id: JobId, actor: str, reason: str, now: datetime) -> bool:
-        """HELD → QUEUED: another run publishes what was held; False if it waits no more."""
+        """Move a load from HELD to QUEUED, for a run to publish it; False if it is not held."""
         with self.database.writing() as connection:
             if not _transition(
                 connection, job_id, LoadState.HELD, LoadState.QUEUED, requested_at=None
@@ -103,7 +103,7 @@ class Holds:
         actor: str = SYSTEM,
         reason: str = "",
     ) -> bool:
-        """HELD → FAILED with its notifications; False if it waits no more."""
+        """Move a load from HELD to FAILED with its notifications; False if it is not held."""
         columns = {"errors": list(outcome.errors), **count_columns(outcome.counts)}
         columns |= {**change_column(outcome.changes), **remark_column(outcome.remarks)}
         with self.database.writing() as connection:
@@ -116,12 +116,12 @@ class Holds:
         return True
 
     def get(self, job_id: JobId) -> Hold | None:
-        """Look up the hold of a load, decided or not."""
+        """Return the hold of a load, decided or not."""
         found = self._many(holds.c.job_id == job_id)
         return found[0] if found else None
 
     def undecided(self) -> Sequence[Hold]:
-        """List what waits, in the order in which it was held."""
+        """Return the undecided holds, oldest first."""
         return self._many(loads.c.state == LoadState.HELD)
 
     def _many(self, condition: ColumnElement[bool]) -> Sequence[Hold]:
@@ -186,25 +186,25 @@ def _row_of(hold: Hold) -> dict[str, object]:
 
 def _hold(row: RowMapping) -> Hold:
     held = HeldRows(
-        row["digest"],
-        FieldMap.model_validate(row["field_map"]),
-        row["table_name"],
-        tuple(row["columns"]),
-        row["rows"],
-        row["sha256"],
-        row["etag"],
+        digest=row["digest"],
+        field_map=FieldMap.model_validate(row["field_map"]),
+        table=row["table_name"],
+        columns=tuple(row["columns"]),
+        rows=row["rows"],
+        sha256=row["sha256"],
+        etag=row["etag"],
     )
     return Hold(
-        JobId(row["job_id"]),
-        held,
-        Counts(row["rows_read"], row["rows_accepted"], row["rows_rejected"]),
-        Changes.from_json(row["changes"]),
-        tuple(row["reasons"]),
-        row["held_at"],
-        row["expires_at"],
-        row["decision"],
-        row["decided_at"],
-        row["actor"],
-        row["reason"],
-        remarks_of(row),
+        job_id=JobId(row["job_id"]),
+        held=held,
+        counts=Counts(row["rows_read"], row["rows_accepted"], row["rows_rejected"]),
+        changes=Changes.from_json(row["changes"]),
+        reasons=tuple(row["reasons"]),
+        held_at=row["held_at"],
+        expires_at=row["expires_at"],
+        decision=row["decision"],
+        decided_at=row["decided_at"],
+        actor=row["actor"],
+        reason=row["reason"],
+        remarks=remarks_of(row),
     )

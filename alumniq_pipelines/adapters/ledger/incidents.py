@@ -1,4 +1,4 @@
-"""Incidents: each opened, told and closed once, however many look at the same time."""
+"""Incidents: each is opened, notified and closed once, however many processes try at once."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from alumniq_pipelines.core.monitoring.incident import Condition, Incident, Kind
 from alumniq_pipelines.core.notifications.notification import Notice
 
 NoticeComposer = Callable[[Sequence[Incident]], Sequence[Notice]]
-"""Writes what is owed about incidents, in the transaction that makes it owed."""
+"""Composes the notices about incidents, in the transaction that enqueues them."""
 
 
 @dataclass(frozen=True)
 class Incidents:
-    """What staff must know of, or had to."""
+    """The incidents, open and closed."""
 
     database: Database
 
     def open(self, condition: Condition, now: datetime) -> bool:
-        """Open an incident; False where one of the condition's key is open already."""
+        """Open an incident; False if one with the condition's key is open already."""
         target = condition.target
         opened = self.database.insert(incidents).values(
             key=condition.key,
@@ -45,7 +45,7 @@ class Incidents:
     def notify(
         self, ids: Sequence[int], now: datetime, compose_notices: NoticeComposer
     ) -> Sequence[Incident]:
-        """Owe staff the news of open incidents that nobody has told yet, and answer those."""
+        """Enqueue the notices of open incidents that were not notified yet, and return those."""
         statement = (
             update(incidents)
             .where(incidents.c.id.in_(ids), incidents.c.told_at.is_(None), _IS_OPEN)
@@ -60,7 +60,7 @@ class Incidents:
         now: datetime,
         compose_notices: NoticeComposer,
     ) -> Sequence[Incident]:
-        """Close incidents that are open, owe staff the news of them, and answer those."""
+        """Close those of the incidents that are open, enqueue their notices, and return them."""
         closed = (
             update(incidents)
             .where(incidents.c.id.in_(ids), _IS_OPEN)
@@ -69,15 +69,15 @@ class Incidents:
         return self._update_and_enqueue(closed, "closed", now, compose_notices)
 
     def list_open(self) -> Sequence[Incident]:
-        """List open incidents, oldest first."""
+        """Return open incidents, oldest first."""
         return self._many(select(incidents).where(_IS_OPEN).order_by(incidents.c.id))
 
     def newest(self, limit: int = 50) -> Sequence[Incident]:
-        """List incidents, newest first."""
+        """Return incidents, newest first."""
         return self._many(select(incidents).order_by(incidents.c.id.desc()).limit(limit))
 
     def closed_since(self, kinds: Collection[Kind], since: datetime) -> bool:
-        """Whether an incident of these kinds was over only after a time."""
+        """Whether an incident of these kinds was closed after a time."""
         query = select(incidents.c.id).where(
             incidents.c.kind.in_(kinds), incidents.c.closed_at > since
         )
@@ -91,7 +91,7 @@ class Incidents:
             rows = connection.execute(moved.returning(incidents)).mappings()
             ours = sorted((_incident(row) for row in rows), key=lambda incident: incident.id)
             if ours:
-                # What tells of several belongs to the first of them.
+                # A notice about several incidents is recorded with the first of them.
                 first = ours[0].id
                 enqueue(
                     connection,

@@ -1,4 +1,4 @@
-"""Notices about keys: owed once for each of the days on which somebody is to be told."""
+"""Expiry notices of API keys: enqueued once for each of the days on which they are due."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from alumniq_pipelines.core.notifications.notification import Notice
 
 @dataclass(frozen=True)
 class KeyExpiryNotices:
-    """What is owed about keys that expire."""
+    """The notices about keys that expire soon."""
 
     database: Database
     keys: ApiKeys
 
     def due(self, now: datetime) -> Sequence[tuple[ApiKey, int]]:
-        """List keys that somebody is to be told of now, each with how many days it has."""
+        """Return the keys whose notice is due now, each with the days until it expires."""
         query = select(api_keys.c.prefix, api_keys.c.noticed_days).where(
             api_keys.c.revoked_at.is_(None),
             api_keys.c.expires_at > now,
@@ -53,7 +53,7 @@ class KeyExpiryNotices:
     def enqueue(
         self, key: ApiKey, days: int, condition: Condition, notices: Sequence[Notice], now: datetime
     ) -> bool:
-        """Owe the notices of these days, once; False where that was done already."""
+        """Enqueue the notices for this number of days once; False if that was done already."""
         statement = (
             update(api_keys)
             .where(

@@ -1,4 +1,4 @@
-"""API keys: kept as digests, found by digest."""
+"""API keys: stored as digests and found by digest."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ from alumniq_pipelines.core.notifications.notification import Notice
 from alumniq_pipelines.core.problems.command import UnknownCustomer, UnknownKey
 
 LAST_USED_RESOLUTION = timedelta(minutes=1)
-"""How exact `last_used_at` is: a burst of calls writes it once, not every time."""
+"""The resolution of `last_used_at`: a burst of calls writes it only once."""
 
 _KEY = select(
     api_keys.c.prefix,
@@ -48,7 +48,7 @@ _KEY = select(
 )
 
 ComposeAnnouncement = Callable[[ApiKey], tuple[Condition, Sequence[Notice]]]
-"""Writes who is notified of a new key, in the transaction that makes it."""
+"""Composes the notices of a new key, in the transaction that saves it."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class ApiKeys:
         actor: str = "system",
         announcement: ComposeAnnouncement | None = None,
     ) -> tuple[str, ApiKey]:
-        """Make and keep a key; the first part is the key itself, never to be seen again.
+        """Create a key; return the key itself, which cannot be shown again, and its record.
 
         Raises UnknownCustomer. Call it through KeyIssuance, which notifies of every new key.
         """
@@ -77,7 +77,14 @@ class ApiKeys:
 
         def save(connection: Connection, key: str) -> ApiKey:
             prefix = key[:PREFIX_LENGTH]
-            new_key = ApiKey(prefix, customer, environment, now, expires_at, **scope.terms())
+            new_key = ApiKey(
+                prefix=prefix,
+                customer=customer,
+                environment=environment,
+                created_at=now,
+                expires_at=expires_at,
+                **scope.terms(),
+            )
             self._insert(connection, key, new_key, "key issued", actor)
             _enqueue(connection, new_key, announcement)
             return new_key
@@ -96,15 +103,16 @@ class ApiKeys:
         window: timedelta | None = None,
         announcement: ComposeAnnouncement | None = None,
     ) -> tuple[str, ApiKey]:
-        """Make a key that opens the same; the old one goes on for the overlap, never for longer.
+        """Create a key with the same scope; the old one stays valid for at most the overlap.
 
-        All is in one transaction. `email` replaces whom to warn. Raises UnknownKey where the old
-        key is live no more, and KeyReplacedAlready (check_successor, which has the `window`).
+        All in one transaction. `email` replaces the address to warn. Raises UnknownKey if the old
+        key is no longer live, and KeyReplacedAlready (by check_successor, which gets the `window`).
         """
         expires_at = now + timedelta(days=days)
 
         def save(connection: Connection, key: str) -> ApiKey:
-            # One at a time for each customer: what is counted stays true until this commits.
+            # Locks the customer's row, so that the keys which are counted stay the same until
+            # commit.
             lock = select(customers.c.id).where(customers.c.id == old.customer)
             connection.execute(lock.with_for_update(key_share=True))
             keys = self._of(connection, old.customer)
@@ -134,9 +142,9 @@ class ApiKeys:
         return self._create(old.environment, save)
 
     def find(self, key: str, now: datetime) -> ApiKey | None:
-        """Look up a live key; None for unknown, expired and revoked alike. Notes its use.
+        """Return a live key and record its use; None if it is unknown, expired or revoked.
 
-        Found by its hash: how long the look-up takes tells nothing about any key.
+        It is found by its hash, so that the time of the lookup reveals nothing about any key.
         """
         hashed = digest(key)
         with self.database.reading() as connection:
@@ -149,7 +157,7 @@ class ApiKeys:
         return found
 
     def of(self, customer: str | None = None) -> Sequence[ApiKey]:
-        """List keys, newest first."""
+        """Return keys, newest first."""
         with self.database.reading() as connection:
             return self._of(connection, customer)
 
@@ -160,10 +168,10 @@ class ApiKeys:
         return [_key(tuple(row)) for row in connection.execute(query)]
 
     def revoke(self, prefix: str, now: datetime, *, actor: str = "system") -> bool:
-        """Take a key out of use at once; False where no live key has that prefix.
+        """Revoke a key at once; False if no live key has this prefix.
 
-        The key that it replaced is replaced by its other successor, or by none: then whoever it
-        belongs to is warned again before it expires.
+        The key that it replaced counts as replaced by its other live successor or, without one, as
+        not replaced: then its owner is warned again before it expires.
         """
         revoked = update(api_keys).where(*_is_live(prefix, now)).values(revoked_at=now)
         other = api_keys.alias()
@@ -191,7 +199,7 @@ class ApiKeys:
         return PreparedStatement.of(query, self.database.engine.dialect)
 
     def get(self, prefix: str) -> ApiKey | None:
-        """Look a key up by its first characters, live or not."""
+        """Return a key by its first characters, live or not."""
         with self.database.reading() as connection:
             row = connection.execute(_KEY.where(api_keys.c.prefix == prefix)).one_or_none()
         return None if row is None else _key(tuple(row))
@@ -205,7 +213,7 @@ class ApiKeys:
                 with self.database.writing() as connection:
                     return key, save(connection, key)
             except IntegrityError:
-                continue  # the prefix is another key's already; the next one will not be
+                continue  # another key has this prefix already; try a new key
 
     def _insert(
         self, connection: Connection, key: str, new_key: ApiKey, action: str, actor: str
@@ -270,20 +278,20 @@ def _is_live(prefix: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
 
 
 def _key(row: Sequence[Any]) -> ApiKey:
-    """Read the columns of _KEY."""
+    """Return the key that a row of _KEY holds."""
     prefix, customer, environment, created, expires, revoked, used = row[:7]
     feeds, networks, email, replaced_by, replaces = row[7:]
     return ApiKey(
-        prefix,
-        customer,
-        environment,
-        created,
-        expires,
-        revoked,
-        used,
-        None if feeds is None else tuple(feeds),
-        tuple(networks or ()),
-        email or "",
-        replaced_by,
-        replaces,
+        prefix=prefix,
+        customer=customer,
+        environment=environment,
+        created_at=created,
+        expires_at=expires,
+        revoked_at=revoked,
+        last_used_at=used,
+        feeds=None if feeds is None else tuple(feeds),
+        networks=tuple(networks or ()),
+        email=email or "",
+        replaced_by=replaced_by,
+        replaces=replaces,
     )

@@ -26,7 +26,7 @@ from alumniq_pipelines.core.problems.setup import ForeignRevision
 
 @dataclass(frozen=True)
 class Ledger:
-    """The control database. All methods raise LedgerUnavailable when the database is away."""
+    """The control database. All methods raise LedgerUnavailable if the database is unavailable."""
 
     database: Database
     customers: Customers
@@ -47,7 +47,7 @@ class Ledger:
     def open(cls, url: str) -> Self:
         """Open a ledger by SQLAlchemy URL (`sqlite:///…` or `postgresql+psycopg://…`).
 
-        Raises UnusableLedgerUrl; whether the database answers shows when it is first used.
+        It connects only when it is first used. Raises UnusableLedgerUrl.
         """
         database = Database.open(url)
         audit = AuditTrail(database)
@@ -70,29 +70,29 @@ class Ledger:
 
     @property
     def engine(self) -> Engine:
-        """SQLAlchemy's engine, for a look at the tables themselves."""
+        """SQLAlchemy's engine, to inspect the tables."""
         return self.database.engine
 
     def migrate(self) -> None:
-        """Bring the tables to the newest revision; harmless to repeat, safe in parallel.
+        """Upgrade the tables to the newest revision; harmless to repeat and to run in parallel.
 
-        Raises ForeignRevision where a newer release was here.
+        Raises ForeignRevision if a newer release has upgraded them.
         """
         if self.database.exists() and self._revision() == REVISION:
             return
-        # Alembic loads here: most processes never migrate, and their start need not pay for it.
+        # Imported here, since most processes never migrate and start faster without Alembic.
         from alumniq_pipelines.adapters.ledger.schema_upgrade import migrate  # noqa: PLC0415
 
         migrate(self.database)
 
     def ping(self) -> None:
-        """Ask the database for a sign of life and check that its revision is ours."""
+        """Check that the database responds and has our revision."""
         found = self._revision()
         if found != REVISION:
             raise ForeignRevision(found, REVISION)
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         self.engine.dispose()
 
     def _revision(self) -> str | None:

@@ -1,4 +1,4 @@
-"""Loads and attempts as rows, and back; no statement here."""
+"""Converting loads and attempts to rows and back; statements are elsewhere."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -31,11 +31,11 @@ INSERT_COLUMNS = (
     "idempotency_key",
     "repeats",
 )
-"""What is known of a load when it is accepted."""
+"""The columns of a load that are known when it is accepted."""
 
 
 def row_of(load: Load) -> dict[str, Any]:
-    """Lay out a load that was just accepted, as GIVEN; its number comes from the database."""
+    """Return the INSERT_COLUMNS of a load; its number comes from the database."""
     request = load.request
     return {
         "job_id": request.job_id,
@@ -57,7 +57,7 @@ def row_of(load: Load) -> dict[str, Any]:
 
 
 def load_of(row: RowMapping) -> Load:
-    """Read a row of `loads`."""
+    """Return the load in a row of `loads`."""
     return Load(
         number=row["number"],
         request=LoadRequest(
@@ -88,7 +88,7 @@ def load_of(row: RowMapping) -> Load:
 
 
 def attempt_of(row: RowMapping) -> AttemptRecord:
-    """Read a row of `attempts`."""
+    """Return the attempt in a row of `attempts`."""
     return AttemptRecord(
         number=row["number"],
         run_id=row["run_id"],
@@ -106,7 +106,7 @@ def attempt_of(row: RowMapping) -> AttemptRecord:
 
 
 def check_columns(check: CheckRecord) -> dict[str, Any]:
-    """Return the columns of `attempts` that hold what checking a file found."""
+    """Return the columns of `attempts` for the result of checking a file."""
     return {
         **count_columns(check.counts),
         **change_column(check.changes),
@@ -116,7 +116,7 @@ def check_columns(check: CheckRecord) -> dict[str, Any]:
 
 
 def count_columns(counts: Counts | None) -> dict[str, int | None]:
-    """Lay out counts for either table."""
+    """Return the columns of counts, in both tables."""
     if counts is None:
         return dict.fromkeys(("rows_read", "rows_accepted", "rows_rejected"))
     return asdict(counts)
@@ -129,7 +129,7 @@ def _counts(row: RowMapping) -> Counts | None:
 
 
 def change_column(changes: Changes | None) -> dict[str, Any]:
-    """Lay out changes for either table."""
+    """Return the column of changes, in both tables."""
     return {"changes": changes.to_json() if changes else None}
 
 
@@ -138,12 +138,12 @@ def _changes(row: RowMapping) -> Changes | None:
 
 
 def remark_column(remarks: Sequence[Cause]) -> dict[str, Any]:
-    """Lay out remarks for either table."""
+    """Return the column of remarks, in both tables."""
     return {"remarks": [asdict(remark) for remark in remarks] or None}
 
 
 def remarks_of(row: RowMapping) -> tuple[Cause, ...]:
-    """Read remarks from a row of either table."""
+    """Return the remarks in a row of either table."""
     return _causes(row["remarks"])
 
 

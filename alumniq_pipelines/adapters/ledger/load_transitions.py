@@ -1,4 +1,4 @@
-"""The statements by which loads and attempts move, each only from where that is legal."""
+"""The statements that change the state of loads and attempts, only from a legal state."""
 
 from datetime import datetime
 from typing import Any
@@ -12,12 +12,12 @@ from alumniq_pipelines.core.loads.outcome import AttemptResult
 
 
 def in_acceptance_order(*states: LoadState) -> Select[Any]:
-    """Select loads in some states, in order of acceptance."""
+    """Return the query for loads in some states, in order of acceptance."""
     return select(loads).where(loads.c.state.in_(states)).order_by(loads.c.number)
 
 
 def transition(job_id: JobId, state: LoadState) -> Update:
-    """Update a load to a state, where it is in one from which that is legal."""
+    """Return the update of a load to a state, which applies only from a legal state."""
     legal = sorted(states_before(state))
     return (
         update(loads).where(loads.c.job_id == job_id, loads.c.state.in_(legal)).values(state=state)
@@ -25,12 +25,12 @@ def transition(job_id: JobId, state: LoadState) -> Update:
 
 
 def receipt_columns(receipt: Receipt | None) -> dict[str, str | None]:
-    """Return the columns of `attempts` that a receipt fills; none without one."""
+    """Return the columns of `attempts` for a receipt; none without one."""
     return {} if receipt is None else {"sha256": receipt.sha256, "etag": receipt.etag}
 
 
 def close_open_attempt(job_id: JobId, result: AttemptResult, now: datetime) -> Update:
-    """Update the open attempt of a load to a result."""
+    """Return the update that closes the open attempt of a load with a result."""
     return (
         update(attempts)
         .where(attempts.c.job_id == job_id, attempts.c.result.is_(None))

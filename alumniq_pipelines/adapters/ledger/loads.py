@@ -1,18 +1,11 @@
-"""Loads and their attempts: every state move is a conditional UPDATE, so each happens once."""
+"""Loads and their attempts; every change of state is a conditional UPDATE, so it happens once."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import (
-    Select,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Select, func, insert, or_, select, update
 
 from alumniq_pipelines.adapters.ledger.acceptance import LoadWriter
 from alumniq_pipelines.adapters.ledger.database import Database
@@ -50,13 +43,13 @@ from alumniq_pipelines.core.notifications.notification import Notice
 
 @dataclass(frozen=True)
 class Loads:
-    """All loads, and the attempts at each."""
+    """All loads, with the attempts at each."""
 
     database: Database
     acceptance: LoadWriter = field(repr=False)
 
     def accept(self, request: LoadRequest, now: datetime) -> Load:
-        """Keep a load, QUEUED; it is on disk when this returns. Raises UnknownCustomer."""
+        """Save a QUEUED load; it is on disk when this returns. Raises UnknownCustomer."""
         (saved,) = self.accept_all([request], now)
         if isinstance(saved, Exception):
             raise saved
@@ -65,25 +58,31 @@ class Loads:
     def accept_all(
         self, requests: Iterable[LoadRequest], now: datetime
     ) -> Sequence[Load | Exception]:
-        """Keep loads with one commit; in place of one that could not be kept, say why."""
+        """Save loads with one commit; for one that could not be saved, return the error."""
         accepted = now.astimezone(UTC)
         return self.acceptance.save(
             [
-                Load(0, request, LoadState.QUEUED, attempts=0, accepted_at=accepted)
+                Load(
+                    number=0,
+                    request=request,
+                    state=LoadState.QUEUED,
+                    attempts=0,
+                    accepted_at=accepted,
+                )
                 for request in requests
             ]
         )
 
     def get(self, job_id: JobId) -> Load | None:
-        """Look a load up."""
+        """Return a load."""
         return self._one(select(loads).where(loads.c.job_id == job_id))
 
     def by_idempotency_key(self, idempotency_key: str) -> Load | None:
-        """Find the load that was accepted under a caller's own name for its request."""
+        """Return the load that was accepted under an idempotency key."""
         return self.acceptance.by_idempotency_key(idempotency_key)
 
     def by_run(self, run_id: str) -> Load | None:
-        """Find the load whose latest or earlier attempt was this Dagster run's."""
+        """Return the load at which this Dagster run made an attempt."""
         worked_on = select(attempts.c.job_id).where(attempts.c.run_id == run_id)
         return self._one(select(loads).where(loads.c.job_id.in_(worked_on)))
 
@@ -98,9 +97,9 @@ class Loads:
         before: int | None = None,
         limit: int = 50,
     ) -> Sequence[Load]:
-        """List loads, newest first; an empty `states` means all.
+        """Return loads, newest first; empty `states` means all.
 
-        `before` is the number of the last one seen: those that follow it are listed.
+        For the next page, `before` is the number of the last load seen.
         """
         query = select(loads).order_by(loads.c.number.desc()).limit(limit)
         if customer is not None:
@@ -118,15 +117,15 @@ class Loads:
         return self._many(query)
 
     def queued(self, limit: int = 500) -> Sequence[Load]:
-        """List QUEUED loads in order of acceptance."""
+        """Return QUEUED loads in order of acceptance."""
         return self._many(in_acceptance_order(LoadState.QUEUED).limit(limit))
 
     def unfinished(self) -> Sequence[Load]:
-        """List loads that are REQUESTED or RUNNING, in order of acceptance."""
+        """Return loads that are REQUESTED or RUNNING, in order of acceptance."""
         return self._many(in_acceptance_order(LoadState.REQUESTED, LoadState.RUNNING))
 
     def last_accepted(self, target: Target) -> Load | None:
-        """Answer the newest load that a webhook asked for, no dry run, whatever became of it."""
+        """Return the newest load that a webhook requested, whatever its outcome; no dry run."""
         query = select(loads).where(
             matches_target(loads, target),
             loads.c.origin == Origin.WEBHOOK,
@@ -135,7 +134,7 @@ class Loads:
         return self._one(query.order_by(loads.c.number.desc()).limit(1))
 
     def latest_by_feed(self, customer: str, environment: Environment) -> Mapping[str, Load]:
-        """Answer the newest load of each feed of a customer's environment, by feed."""
+        """Return the newest load of each feed of a customer's environment, by feed."""
         newest = (
             select(func.max(loads.c.number))
             .where(loads.c.customer == customer, loads.c.environment == environment)
@@ -145,7 +144,7 @@ class Loads:
         return {load.target.feed: load for load in found}
 
     def queue_position(self, load: Load) -> int | None:
-        """Count the unfinished loads of a target up to this one; None once it runs or has ended."""
+        """Return a load's position in the queue of its target, from 1; None once it has started."""
         if load.state not in {LoadState.QUEUED, LoadState.REQUESTED}:
             return None
         unfinished = UNDERWAY_STATES
@@ -162,13 +161,13 @@ class Loads:
             return connection.scalar(query)
 
     def mark_requested(self, job_id: JobId, now: datetime) -> bool:
-        """QUEUED → REQUESTED; False where the load had already moved on."""
+        """Move a load from QUEUED to REQUESTED; False if it is not QUEUED."""
         statement = transition(job_id, LoadState.REQUESTED).values(requested_at=now)
         with self.database.writing_once() as connection:
             return connection.execute(statement).rowcount == 1
 
     def requeue(self, job_id: JobId, now: datetime) -> bool:
-        """REQUESTED or RUNNING → QUEUED, closing an open attempt as LOST."""
+        """Move a load from REQUESTED or RUNNING to QUEUED, and close an open attempt as LOST."""
         statement = (
             transition(job_id, LoadState.QUEUED)
             .where(loads.c.state != LoadState.HELD)
@@ -181,9 +180,9 @@ class Loads:
         return True
 
     def begin_attempt(self, job_id: JobId, run_id: str, now: datetime) -> AttemptRecord | None:
-        """Open the next attempt and move to RUNNING, closing one left open as LOST.
+        """Open the next attempt and move the load to RUNNING; close an attempt left open as LOST.
 
-        None where the load has ended already.
+        Return None if the load has ended already.
         """
         statement = (
             transition(job_id, LoadState.RUNNING)
@@ -206,10 +205,10 @@ class Loads:
     def record_check(
         self, job_id: JobId, number: int, check: CheckRecord, receipt: Receipt | None
     ) -> bool:
-        """Record what checking the file found, before anything of it is published.
+        """Record the result of checking the file, before anything is published.
 
-        Return False, with nothing written, where the attempt may not go on: it was closed, another
-        one has begun, or the load has ended.
+        Return False, with nothing written, if the attempt may not continue: it was closed, another
+        one has started, or the load has ended.
         """
         is_current = (
             select(loads.c.job_id)
@@ -246,7 +245,7 @@ class Loads:
     ) -> None:
         """Close an attempt; closing it again changes nothing.
 
-        Without `check` or `receipt`, what was recorded of them before stays.
+        Without `check` or `receipt`, earlier records of them stay.
         """
         closed = (
             close_open_attempt(job_id, result, now)
@@ -259,7 +258,7 @@ class Loads:
             connection.execute(closed)
 
     def mark_published(self, job_id: JobId, number: int, now: datetime) -> None:
-        """Close an attempt, or correct one, that published and was cut off or failed after that."""
+        """Close or correct an attempt that published and was interrupted or failed after that."""
         interrupted = (AttemptResult.LOST, AttemptResult.OUTAGE)
         corrected = (
             update(attempts)
@@ -278,14 +277,14 @@ class Loads:
             connection.execute(corrected)
 
     def receipt(self, job_id: JobId) -> Receipt | None:
-        """Answer what the attempts at a load read last."""
+        """Return the receipt of the file that the latest attempt at a load has read."""
         read = [attempt for attempt in self.attempts(job_id) if attempt.sha256 is not None]
         return Receipt(read[-1].sha256 or "", read[-1].etag) if read else None
 
     def unchanged_after(self, load: Load) -> int | None:
-        """Find a later-accepted load that found the live version made from its own bytes.
+        """Return the number of the latest later load whose file was already live; None without one.
 
-        Its number is no version's, yet whatever is accepted before it comes too late.
+        That load published no version of its own, but a load accepted before it comes too late.
         """
         later = (
             select(func.max(loads.c.number))
@@ -301,7 +300,7 @@ class Loads:
         return number
 
     def attempts(self, job_id: JobId) -> Sequence[AttemptRecord]:
-        """List the attempts at a load, oldest first."""
+        """Return the attempts at a load, oldest first."""
         query = select(attempts).where(attempts.c.job_id == job_id).order_by(attempts.c.number)
         with self.database.reading() as connection:
             return [attempt_of(row) for row in connection.execute(query).mappings()]
@@ -317,9 +316,9 @@ class Loads:
     ) -> bool:
         """Give a load its one outcome and its notifications, in one transaction.
 
-        False, and nothing written, where an outcome stood already, or where the load is in none of
-        the states of `only_from`. An attempt left open is closed as LOST: whoever worked at it will
-        not come back to say how it went.
+        Return False, with nothing written, if it has an outcome already, or is in none of the
+        states of `only_from`. An attempt left open is closed as LOST: its worker will not report a
+        result.
         """
         if outcome.state not in FINAL_STATES:
             message = f"{outcome.state} does not end a load."

@@ -1,4 +1,4 @@
-"""Tallies: how much of everything there is, for monitors; one statement each."""
+"""Metrics over the whole ledger, one statement each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,15 +32,15 @@ class LedgerMetrics:
         return self._count_by(notifications.c.state)
 
     def delivery_attempts(self) -> Mapping[bool, int]:
-        """Count attempts at delivery by whether they delivered."""
+        """Count delivery attempts by whether they succeeded."""
         return self._count_by(delivery_attempts.c.delivered)
 
     def incidents(self) -> Mapping[str, int]:
-        """Count open incidents by kind; the first four kinds are silence."""
+        """Count open incidents by kind; the first four kinds are missed deliveries."""
         return self._count_by(incidents.c.kind, incidents.c.closed_at.is_(None))
 
     def waiting_since(self) -> datetime | None:
-        """Answer when the load that waits longest was accepted."""
+        """Return when the load that has waited longest was accepted."""
         query = select(func.min(loads.c.accepted_at)).where(
             loads.c.state.in_([LoadState.QUEUED, LoadState.REQUESTED])
         )

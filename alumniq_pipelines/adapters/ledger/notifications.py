@@ -1,4 +1,4 @@
-"""Notifications and their delivery attempts: claimed by lease, so none is sent by two at once."""
+"""Notifications and their delivery attempts; a lease keeps two processes from sending the same."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ from alumniq_pipelines.core.notifications.notification import (
 
 @dataclass(frozen=True)
 class Notifications:
-    """What customers and staff are owed; what is owed is written with what it is about."""
+    """The outbox: notifications are written in the transaction of what they are about."""
 
     database: Database
     audit: AuditTrail
 
     def enqueue_start(self, job_id: JobId, notices: Sequence[Notice], now: datetime) -> None:
-        """Owe what is said when a load starts; repeating it changes nothing."""
+        """Enqueue the notices of a load's start; repeating it changes nothing."""
         rows = _rows(f"msg_{job_id}-start", notices, now, job_id=job_id)
         if rows:
             statement = self.database.insert(notifications)
@@ -39,7 +39,7 @@ class Notifications:
                 connection.execute(statement.on_conflict_do_nothing(index_elements=["id"]), rows)
 
     def claim(self, now: datetime, lease: timedelta, limit: int = 100) -> Sequence[Notification]:
-        """Take due notifications for sending; nobody else gets them until the lease is over."""
+        """Claim due notifications for sending; nobody else gets them until the lease is over."""
         due = (
             select(notifications.c.id)
             .where(
@@ -49,7 +49,7 @@ class Notifications:
             )
             .order_by(notifications.c.next_attempt_at, notifications.c.id)
             .limit(limit)
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=True)  # PostgreSQL; SQLite has one writer at a time
             .cte("due")
         )
         claimed = (
@@ -65,10 +65,10 @@ class Notifications:
         )
 
     def record(self, notification: Notification, result: DeliveryResult, now: datetime) -> None:
-        """Write down a delivery attempt and what follows from it.
+        """Record a delivery attempt and the notification's next state.
 
         Only the latest claim decides about the next attempt: a sender that outlived its lease may
-        still say that it delivered, but not disturb whoever claimed the notification after it.
+        still record a delivery, but not a failure over the claim of another sender.
         """
         statement = (
             update(notifications)
@@ -80,7 +80,7 @@ class Notifications:
         )
         if not result.delivered:
             statement = statement.where(notifications.c.leased_until == notification.leased_until)
-        tried = insert(delivery_attempts).values(
+        attempt = insert(delivery_attempts).values(
             notification_id=notification.id,
             at=now,
             delivered=result.delivered,
@@ -89,12 +89,12 @@ class Notifications:
         )
         with self.database.writing() as connection:
             connection.execute(statement)
-            connection.execute(tried)
+            connection.execute(attempt)
 
     def make_due_again(self, notification_id: str, actor: str, now: datetime) -> bool:
-        """Make a notification due now, from the start of its schedule, with its audit entry.
+        """Make a notification due now, with a new retry schedule and an audit entry.
 
-        False, and nothing written, where there is none, or a delivery attempt is in progress.
+        Return False, with nothing written, if there is none or a delivery attempt is in progress.
         """
         again = (
             update(notifications)
@@ -115,7 +115,7 @@ class Notifications:
     def of(
         self, job_id: JobId, audiences: Collection[Audience] = EVERYBODY
     ) -> Sequence[Notification]:
-        """List a load's notifications that are for one of these audiences."""
+        """Return a load's notifications for these audiences."""
         query = select(notifications).where(
             notifications.c.job_id == job_id, notifications.c.audience.in_(audiences)
         )
@@ -124,7 +124,7 @@ class Notifications:
             return [_notification(row) for row in rows]
 
     def get(self, notification_id: str) -> Notification | None:
-        """Look a notification up."""
+        """Return a notification."""
         query = select(notifications).where(notifications.c.id == notification_id)
         with self.database.reading() as connection:
             row = connection.execute(query).mappings().one_or_none()
@@ -137,7 +137,7 @@ class Notifications:
         states: Sequence[NotificationState] = (),
         limit: int = 50,
     ) -> Sequence[Notification]:
-        """List what is owed to anybody, newest first; an empty `states` means all."""
+        """Return notifications, newest first; empty `states` means all."""
         query = select(notifications).order_by(
             notifications.c.created_at.desc(), notifications.c.id
         )
@@ -158,7 +158,7 @@ class Notifications:
         audiences: Collection[Audience] = EVERYBODY,
         limit: int = 100,
     ) -> Sequence[Notification]:
-        """List notifications about a customer's loads, newest first; `feeds` None means all."""
+        """Return notifications about a customer's loads, newest first; `feeds` None means all."""
         query = (
             select(notifications)
             .join(loads, notifications.c.job_id == loads.c.job_id)
@@ -176,7 +176,7 @@ class Notifications:
             return [_notification(row) for row in connection.execute(query).mappings()]
 
     def attempts(self, notification_id: str) -> Sequence[tuple[datetime, DeliveryResult]]:
-        """List the delivery attempts of a notification, oldest first."""
+        """Return the delivery attempts of a notification, oldest first."""
         query = (
             select(delivery_attempts)
             .where(delivery_attempts.c.notification_id == notification_id)
@@ -198,9 +198,9 @@ def enqueue(
     job_id: JobId | None = None,
     incident_id: int | None = None,
 ) -> None:
-    """Write down what is owed about a load or an incident, in the caller's transaction.
+    """Enqueue the notices about a load or an incident, in the caller's transaction.
 
-    The ids are `name` with a number: the same notices of one name can be owed once only.
+    The ids are `name` with a number, so notices of one name can be enqueued only once.
     """
     rows = _rows(name, notices, now, job_id=job_id, incident_id=incident_id)
     if rows:

@@ -1,6 +1,7 @@
-"""News: what is neither about a load nor lasts, such as a key that was made.
+"""Announcements: notices of a single event that is not about a load, such as a new key.
 
-The outbox sends what is about a load or an incident, so news is an incident that is over at once.
+A notification belongs to a load or an incident, so an announcement is an incident that is closed at
+once.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ def enqueue_announcement(
     notices: Sequence[Notice],
     now: datetime,
 ) -> None:
-    """Save news and enqueue its notices, in the caller's transaction.
+    """Save an announcement and enqueue its notices, in the caller's transaction.
 
     The ids of the notifications are `name` with a number.
     """

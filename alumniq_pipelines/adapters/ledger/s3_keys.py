@@ -1,4 +1,4 @@
-"""S3 keys of customers: their secrets sealed, and who is told of new ones."""
+"""S3 keys of customers, with encrypted secrets, and the addresses to notify of new ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from alumniq_pipelines.core.notifications.notification import Notice
 
 @dataclass(frozen=True)
 class S3Keys:
-    """All of them."""
+    """The S3 keys of all customers."""
 
     database: Database
     audit: AuditTrail
 
     def of(self, user_name: str) -> Sequence[S3Key]:
-        """List a user's keys, newest first."""
+        """Return a user's keys, newest first."""
         query = (
             select(
                 s3_keys.c.access_key_id,
@@ -40,7 +40,7 @@ class S3Keys:
             return [S3Key(*row) for row in connection.execute(query)]
 
     def add(self, key: S3Key, notices: Sequence[Notice], now: datetime) -> None:
-        """Keep a new key and owe the news of it, in one transaction."""
+        """Save a new key and enqueue its notices, in one transaction."""
         with self.database.writing() as connection:
             connection.execute(
                 insert(s3_keys).values(
@@ -55,7 +55,7 @@ class S3Keys:
             _enqueue(connection, f"msg_{key.access_key_id}-made", "S3 key made", notices, now)
 
     def deactivate(self, key: S3Key, now: datetime) -> None:
-        """Keep that a key is out of use; repeating it changes nothing."""
+        """Record that a key is deactivated; repeating it changes nothing."""
         ended = (
             update(s3_keys)
             .where(s3_keys.c.access_key_id == key.access_key_id, s3_keys.c.deactivated_at.is_(None))
@@ -66,7 +66,7 @@ class S3Keys:
                 self._audit(connection, "S3 key deactivated", key, now)
 
     def warn(self, key: S3Key, notices: Sequence[Notice], now: datetime) -> bool:
-        """Owe the warning that a key is about to end, once."""
+        """Enqueue the warning that a key ends soon, once; False if that was done already."""
         condition_key = f"s3-key:{key.access_key_id}"
         with self.database.writing() as connection:
             existing = select(incidents.c.id).where(incidents.c.key == condition_key).limit(1)
@@ -83,7 +83,7 @@ class S3Keys:
         return True
 
     def add_reminder_address(self, customer: str, email: str, now: datetime) -> None:
-        """Write to an address whenever a key is made or ends; repeating it changes nothing."""
+        """Add an address to notify when keys are created or end; repeating it changes nothing."""
         statement = self.database.insert(s3_key_reminders).values(
             customer=customer, email=email, created_at=now
         )
@@ -91,7 +91,7 @@ class S3Keys:
             connection.execute(statement.on_conflict_do_nothing())
 
     def reminder_addresses(self, customer: str) -> Sequence[str]:
-        """List the addresses of a customer that asked to be written to."""
+        """Return a customer's addresses to notify."""
         query = select(s3_key_reminders.c.email).where(s3_key_reminders.c.customer == customer)
         with self.database.reading() as connection:
             return list(connection.scalars(query.order_by(s3_key_reminders.c.email)))

@@ -1,4 +1,4 @@
-"""Bringing the ledger's tables to the newest revision, with Alembic, one process at a time."""
+"""Upgrading the ledger's tables to the newest revision with Alembic, one process at a time."""
 
 import threading
 import time
@@ -16,16 +16,16 @@ from alumniq_pipelines.core.problems.setup import ForeignRevision
 from alumniq_pipelines.files.private_files import create_file, make_folder
 
 ADVISORY_LOCK = 7_305_213_941
-"""Any number, as long as nobody else's: what processes that migrate PostgreSQL wait for."""
+"""The key of the advisory lock for migrations on PostgreSQL: arbitrary, but unique."""
 
 _migration_lock = threading.Lock()
-"""Alembic keeps the migration at work in globals of its modules."""
+"""For threads, since Alembic stores the running migration in module globals."""
 
 
 def migrate(database: Database) -> None:
-    """Upgrade to REVISION in one transaction, under a lock of the database's own.
+    """Upgrade to REVISION in one transaction, under a lock of the database.
 
-    On SQLite the transaction itself is the lock, and the file and its folder are made first.
+    On SQLite the transaction itself is the lock, and the file and its folder are created first.
     """
     if database.path is not None:
         _make_file(database.path)
@@ -37,21 +37,21 @@ def migrate(database: Database) -> None:
             return
         try:
             command.upgrade(alembic_config(connection), REVISION)
-        except CommandError:  # a revision that this release has never heard of
+        except CommandError:  # a revision of a newer release
             raise ForeignRevision(revision_of(connection), REVISION) from None
 
 
 def alembic_config(connection: Connection) -> Config:
-    """Configure Alembic for our migrations on an open connection."""
+    """Return Alembic's configuration for our migrations on an open connection."""
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     return config
 
 
 def _make_file(path: Path) -> None:
-    """Make the empty file of a database that only its user reads; SQLite's other files follow it.
+    """Create an empty database file with private permissions, which SQLite's other files inherit.
 
-    A file that is there is not opened: closing it would end the locks of open connections.
+    An existing file is not opened: closing it would drop the locks of this process's connections.
     """
     try:
         make_folder(path.parent)
@@ -63,7 +63,7 @@ def _make_file(path: Path) -> None:
 
 
 def _enter_wal_mode(database: Database) -> None:
-    """Switch the file to WAL, for good; where two try at once, SQLite refuses without waiting."""
+    """Switch the file to WAL mode for good; retried, as SQLite refuses this without waiting."""
     deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
     while True:
         try:

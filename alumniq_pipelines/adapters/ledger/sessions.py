@@ -1,4 +1,4 @@
-"""Sessions at the pages: kept as digests, ended with the key or the account they stand on."""
+"""Sessions on the pages: stored as digests; they end with their API key or staff account."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,24 +14,24 @@ from alumniq_pipelines.core.loads.target import Environment
 
 @dataclass(frozen=True)
 class Sessions:
-    """Who is signed in."""
+    """The sessions of signed-in customers and staff."""
 
     database: Database
 
     def begin_with_key(self, key: ApiKey, now: datetime) -> str:
-        """Begin a session of whoever showed this key, and answer its token."""
+        """Start a session for the owner of this key, and return its token."""
         return self._begin(
             now, key_prefix=key.prefix, customer=key.customer, environment=key.environment
         )
 
     def begin_as_staff(self, name: str, now: datetime) -> str:
-        """Begin a session of a staff account, and answer its token."""
+        """Start a session for a staff account, and return its token."""
         return self._begin(now, staff=name)
 
     def find(self, token: str, now: datetime) -> Session | None:
-        """Look a session up; None once it, its key or its account is over.
+        """Return a session; None if it, its key or its account has expired or was disabled.
 
-        Whoever asks checks the networks of its limits: Gate.session.
+        The caller checks the networks of its limits: Authenticator.session.
         """
         query = (
             select(
@@ -64,7 +64,7 @@ class Sessions:
         return Session(**found, limits=limits)
 
     def switch_customer(self, token: str, customer: str, environment: Environment) -> None:
-        """Let a session of staff see a customer's environment; a customer's own never moves."""
+        """Switch a staff session to a customer's environment; a customer's own never changes."""
         statement = (
             update(sessions)
             .where(sessions.c.digest == token_digest(token), sessions.c.staff.is_not(None))
@@ -74,7 +74,7 @@ class Sessions:
             connection.execute(statement)
 
     def end(self, token: str) -> None:
-        """Sign out."""
+        """End a session."""
         with self.database.writing_once() as connection:
             connection.execute(delete(sessions).where(sessions.c.digest == token_digest(token)))
 

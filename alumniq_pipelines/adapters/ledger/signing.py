@@ -1,4 +1,4 @@
-"""What customers' signing secrets are made of; the secrets themselves are kept nowhere."""
+"""The salts of customers' signing secrets; the secrets themselves are stored nowhere."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from alumniq_pipelines.core.notifications.signing import OVERLAP, SigningSalt, n
 from alumniq_pipelines.core.problems.command import UnknownCustomer
 
 MAX_SIGNATURES = 3
-"""Signatures of one callback, however often a secret was replaced within a day."""
+"""The maximum number of signatures on a callback, however often the secret was replaced."""
 
 
 @dataclass(frozen=True)
 class SigningSalts:
-    """The salts of customers' secrets, newest first."""
+    """The salts of all customers."""
 
     database: Database
     audit: AuditTrail
@@ -28,7 +28,7 @@ class SigningSalts:
     def rotate(
         self, customer: str, now: datetime, overlap: timedelta = OVERLAP, *, actor: str = "system"
     ) -> SigningSalt:
-        """Give a customer a new secret; those it has sign beside it until `overlap` is over.
+        """Create a new secret for a customer; older ones also sign until `overlap` is over.
 
         Raises UnknownCustomer.
         """
@@ -47,7 +47,7 @@ class SigningSalts:
         return made
 
     def stop(self, customer: str, now: datetime, *, actor: str = "system") -> bool:
-        """Sign no more of a customer's callbacks; False where none were signed."""
+        """Stop signing a customer's callbacks; False if they were not signed."""
         with self.database.writing() as connection:
             stopped = connection.execute(_expiring(customer, now)).rowcount
             if stopped:
@@ -55,11 +55,11 @@ class SigningSalts:
         return bool(stopped)
 
     def live(self, customer: str, now: datetime) -> Sequence[SigningSalt]:
-        """List what signs a customer's callbacks now."""
+        """Return the salts that sign a customer's callbacks now, newest first."""
         return self._live(_salts(now).where(signing_salts.c.customer == customer))
 
     def of_load(self, job_id: JobId, now: datetime) -> Sequence[SigningSalt]:
-        """List what signs the callbacks about a load now."""
+        """Return the salts that sign the callbacks about a load now, newest first."""
         owner = loads.c.customer == signing_salts.c.customer
         return self._live(_salts(now).join(loads, owner).where(loads.c.job_id == job_id))
 
@@ -82,7 +82,7 @@ def _salts(now: datetime) -> Select[tuple[str, str, datetime, datetime]]:
 
 
 def _expiring(customer: str, at: datetime) -> Update:
-    """End what signs for a customer at that time, unless it ends earlier."""
+    """Return the update that ends a customer's salts at a time, unless they end earlier."""
     columns = signing_salts.c
     return (
         update(signing_salts)

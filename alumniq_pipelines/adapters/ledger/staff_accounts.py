@@ -14,13 +14,13 @@ from alumniq_pipelines.core.access.session import StaffAccount
 
 @dataclass(frozen=True)
 class StaffAccounts:
-    """The people who run the installation and may see all customers at the pages."""
+    """The accounts of staff, who may see all customers on the pages."""
 
     database: Database
     audit: AuditTrail
 
     def set(self, name: str, password_hash: str, now: datetime, *, actor: str = "system") -> None:
-        """Keep a new account, or give one a new password, which ends its sessions."""
+        """Create an account, or set a new password, which ends the account's sessions."""
         terms = {"password_hash": password_hash, "disabled_at": None}
         statement = self.database.insert(staff).values(name=name, created_at=now, **terms)
         with self.database.writing() as connection:
@@ -29,7 +29,7 @@ class StaffAccounts:
             self.audit.add(actor, "staff account set", name, now, connection=connection)
 
     def disable(self, name: str, now: datetime, *, actor: str = "system") -> bool:
-        """Let an account in no more, also where it is signed in; False where there is none."""
+        """Disable an account and its sessions; False if there is no such account."""
         disabled = (
             staff.update()
             .where(staff.c.name == name, staff.c.disabled_at.is_(None))
@@ -42,14 +42,14 @@ class StaffAccounts:
         return True
 
     def all(self) -> Sequence[StaffAccount]:
-        """List accounts by name."""
+        """Return all accounts by name."""
         query = select(staff.c.name, staff.c.created_at, staff.c.disabled_at)
         with self.database.reading() as connection:
             rows = connection.execute(query.order_by(staff.c.name))
             return [StaffAccount(*row) for row in rows]
 
     def password_hash(self, name: str) -> str | None:
-        """Answer the hash that a password is checked against; None where nobody may come in."""
+        """Return an account's password hash; None if it does not exist or is disabled."""
         query = select(staff.c.password_hash).where(
             staff.c.name == name, staff.c.disabled_at.is_(None)
         )

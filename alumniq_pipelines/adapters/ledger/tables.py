@@ -1,6 +1,6 @@
-"""The tables of the ledger: the single description that migrations and statements follow.
+"""The tables of the ledger: the one definition for statements and migrations.
 
-Change a table here, then write its migration (docs/ledger.md says how), then raise REVISION.
+To change a table, change it here, write its migration (docs/ledger.md says how) and raise REVISION.
 """
 
 from sqlalchemy import (
@@ -36,7 +36,7 @@ from alumniq_pipelines.core.monitoring.incident import Kind, Resolution
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, NotificationState
 
 REVISION = "0010"
-"""The newest migration: what a database must be at for this code to work on it."""
+"""The newest migration: the revision that a database must have for this code."""
 
 metadata = MetaData(
     naming_convention={
@@ -170,7 +170,7 @@ loads = Table(
     Index(None, "idempotency_key", unique=True),
     Index(None, "state", "number"),
     Index(None, "customer", "environment", "feed", "number"),
-    sqlite_autoincrement=True,  # a number is never given twice, not even after the newest row goes
+    sqlite_autoincrement=True,  # no number is reused, not even after the newest row was deleted
 )
 
 attempts = Table(
@@ -270,7 +270,7 @@ _IS_OPEN = incidents.c.closed_at.is_(None)
 Index(
     "uq_incidents_open",
     incidents.c.key,
-    unique=True,  # however many look at once, a condition is one incident
+    unique=True,  # a condition has one open incident, however many processes find it at once
     sqlite_where=_IS_OPEN,
     postgresql_where=_IS_OPEN,
 )
@@ -282,7 +282,7 @@ notifications = Table(
     Column("job_id", ForeignKey(loads.c.job_id), index=True),
     Column("incident_id", ForeignKey(incidents.c.id), index=True),
     Column("channel", string_enum(Channel), nullable=False),
-    # A process of the release before writes none: what is nobody's is kept from customers.
+    # A process of an earlier release writes no audience: the default keeps it from customers.
     Column("audience", string_enum(Audience), nullable=False, server_default=Audience.STAFF.value),
     Column("destination", Text, nullable=False),
     Column("subject", SafeText, nullable=False),
@@ -323,7 +323,7 @@ _revisions = Table("alembic_version", MetaData(), Column("version_num", String(3
 
 
 def revision_of(connection: Connection) -> str | None:
-    """Ask which revision a database is at; None where it never had one."""
+    """Return the revision of a database; None if it has none yet."""
     if not inspect(connection).has_table(_revisions.name):
         return None
     return connection.scalar(select(_revisions.c.version_num))

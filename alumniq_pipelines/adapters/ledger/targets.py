@@ -1,4 +1,4 @@
-"""Targets in the tables: the three columns that name one."""
+"""The three columns that name a target, in several tables."""
 
 from sqlalchemy import Column, ColumnElement, RowMapping, Table, and_
 
@@ -6,18 +6,18 @@ from alumniq_pipelines.core.loads.target import Target
 
 
 def target_columns(table: Table) -> tuple[Column[str], Column[str], Column[str]]:
-    """Answer the columns of a table that name a row's target, in the order of lists."""
+    """Return the target's columns of a table, in the order in which lists are sorted."""
     return table.c.customer, table.c.environment, table.c.feed
 
 
 def matches_target(table: Table, target: Target) -> ColumnElement[bool]:
-    """Choose the rows of a target."""
+    """Return the condition that selects the rows of a target."""
     customer, environment, feed = target_columns(table)
     return and_(customer == target.customer, environment == target.environment, feed == target.feed)
 
 
 def target_values(target: Target) -> dict[str, str]:
-    """Write a target into a row."""
+    """Return a target's columns for an INSERT."""
     return {
         "customer": target.customer,
         "environment": target.environment,
@@ -26,5 +26,5 @@ def target_values(target: Target) -> dict[str, str]:
 
 
 def target_of(row: RowMapping) -> Target:
-    """Read a target out of a row."""
+    """Return the target in a row."""
     return Target(row["customer"], row["environment"], row["feed"])

@@ -1,4 +1,4 @@
-"""Versions: the history of what was published."""
+"""The history of published versions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from alumniq_pipelines.core.loads.warehouse import Version
 
 @dataclass(frozen=True)
 class Versions:
-    """What each target's readers have seen, in order."""
+    """The published versions of all targets, also those that are no longer stored."""
 
     database: Database
 
     def record(self, version: Version, now: datetime) -> None:
-        """Keep that a version was published; repeating it changes nothing."""
+        """Record a published version; repeating it changes nothing."""
         statement = self.database.insert(versions).values(
             **target_values(version.target),
             number=version.number,
@@ -40,7 +40,7 @@ class Versions:
             )
 
     def of(self, target: Target, limit: int = 50) -> Sequence[Version]:
-        """List a target's versions, newest first."""
+        """Return a target's versions, newest first."""
         query = (
             select(versions)
             .where(matches_target(versions, target))
@@ -51,12 +51,12 @@ class Versions:
             return [_version(target, row) for row in connection.execute(query).mappings()]
 
     def newest(self, target: Target) -> int | None:
-        """Return the number of the newest version of a target; None where none was published."""
+        """Return the number of a target's newest version; None if none was published."""
         published = self.of(target, 1)
         return published[0].number if published else None
 
     def by_sha256(self, sha256: str) -> Sequence[Version]:
-        """List the versions of any target that were made from a file, newest first."""
+        """Return the versions of all targets that were made from a file, newest first."""
         query = select(versions).where(versions.c.sha256 == sha256)
         with self.database.reading() as connection:
             rows = connection.execute(query.order_by(versions.c.number.desc())).mappings()

@@ -1,4 +1,4 @@
-"""Watches: the rhythm of each target, and when its loads came."""
+"""Watches: the delivery schedules of targets, and when their files arrived."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,17 +24,19 @@ from alumniq_pipelines.core.monitoring.watch import Watch
 from alumniq_pipelines.core.problems.command import UnknownCustomer
 
 _TARGET = target_columns(watches)
+MAX_REPEATS_SKIPPED = 10
+"""How many loads that repeat an arrival are read in excess of the limit."""
 
 
 @dataclass(frozen=True)
 class Watches:
-    """What is expected of targets, one watch each at most."""
+    """The watches on targets, at most one each."""
 
     database: Database
     audit: AuditTrail
 
     def set(self, watch: Watch, now: datetime, *, actor: str = "system") -> None:
-        """Keep or replace a watch; raises UnknownCustomer."""
+        """Set or replace a watch; raises UnknownCustomer."""
         target = watch.target
         terms = _terms(watch)
         statement = self.database.insert(watches).values(**target_values(target), **terms)
@@ -55,7 +57,7 @@ class Watches:
             raise UnknownCustomer(target.customer) from None
 
     def get(self, target: Target) -> Watch | None:
-        """Answer the watch on a target, if there is one."""
+        """Return the watch on a target, if there is one."""
         with self.database.reading() as connection:
             row = (
                 connection.execute(select(watches).where(matches_target(watches, target)))
@@ -65,7 +67,7 @@ class Watches:
         return None if row is None else _watch(row)
 
     def all(self, customer: str | None = None) -> Sequence[Watch]:
-        """List watches by customer, environment and feed."""
+        """Return watches by customer, environment and feed."""
         query = select(watches).order_by(*_TARGET)
         if customer is not None:
             query = query.where(watches.c.customer == customer)
@@ -75,7 +77,7 @@ class Watches:
     def snooze(
         self, target: Target, until: datetime | None, now: datetime, *, actor: str = "system"
     ) -> bool:
-        """Expect nothing before a time, or again where it is None; False where no watch is."""
+        """Snooze a watch until a time; None ends the snooze. False if there is no watch."""
         snoozed = update(watches).where(matches_target(watches, target)).values(snoozed_until=until)
         with self.database.writing() as connection:
             if connection.execute(snoozed).rowcount == 0:
@@ -87,7 +89,7 @@ class Watches:
         return True
 
     def remove(self, target: Target, now: datetime, *, actor: str = "system") -> bool:
-        """Watch a target no more; False where no watch is."""
+        """Remove a watch; False if there is none."""
         with self.database.writing() as connection:
             if (
                 connection.execute(delete(watches).where(matches_target(watches, target))).rowcount
@@ -98,12 +100,13 @@ class Watches:
         return True
 
     def arrivals(self, target: Target, limit: int = 2) -> Sequence[datetime]:
-        """Answer when the loads came that were published, newest first, each once.
+        """Return when the published files arrived, newest first, each file once.
 
-        A load that staff asked for brings in the file that a webhook had asked for before: it came
-        when that was accepted. Where there was none, nothing came.
+        A file arrives when its webhook is accepted. A load that staff requested publishes a file
+        that a webhook had announced before, so it counts as that arrival; without one there was no
+        arrival.
         """
-        requested = loads.alias("asked")
+        requested = loads.alias("requested")
         arrived_at = (
             select(requested.c.accepted_at)
             .where(
@@ -126,15 +129,11 @@ class Watches:
                 loads.c.dry_run.is_(False),
             )
             .order_by(loads.c.number.desc())
-            .limit(limit + _MAX_REPEATS_SKIPPED)
+            .limit(limit + MAX_REPEATS_SKIPPED)
         )
         with self.database.reading() as connection:
             found = [moment for moment in connection.scalars(query) if moment is not None]
         return list(dict.fromkeys(found))[:limit]
-
-
-_MAX_REPEATS_SKIPPED = 10
-"""So many repeats by staff of one file are looked through for the one before it."""
 
 
 def _terms(watch: Watch) -> dict[str, Any]:
@@ -153,7 +152,7 @@ def _terms(watch: Watch) -> dict[str, Any]:
 
 
 def _audit_detail(watch: Watch) -> dict[str, str | int]:
-    """Lay a watch out for the audit trail; the heartbeat's URL is a secret of its own."""
+    """Return a watch for the audit trail, without the heartbeat's URL, which is a secret."""
     schedule = watch.schedule
     return {
         "rhythm": schedule.cron or str(schedule.period),

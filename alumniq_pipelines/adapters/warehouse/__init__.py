@@ -1,1 +1,1 @@
-"""The warehouse: where published versions live, one folder per engine."""
+"""The warehouse, which stores published versions; one folder per engine."""

@@ -1,11 +1,11 @@
-"""Where the files of a DuckDB warehouse lie, and how one is put into place for good.
+"""The folders of a DuckDB warehouse, and how a file is stored in them for good.
 
     <customer>/<environment>/catalog.duckdb        → catalogs/000000042.duckdb
     <customer>/<environment>/<feed>/live.duckdb    → 000000017.duckdb
     <customer>/<environment>/<feed>/000000017.duckdb
 
-A file below a number is complete and never written again. What changes is only where the two links
-lead, and a link is replaced in one step.
+A file named by a number is complete and never written again. Only the two links change, and a link
+is replaced atomically.
 """
 
 import fcntl
@@ -21,38 +21,38 @@ from alumniq_pipelines.files.private_files import create_file, grant_read, make_
 
 SUFFIX = ".duckdb"
 GRACE = timedelta(hours=1)
-"""How long what was superseded stays readable for those who began to read before."""
+"""How long superseded files stay readable for readers who started before."""
 MAX_RETIRED_NAMES = 1_000
-"""Versions that a connection may stay open for before the names it knows are gone."""
+"""How many later versions an open connection survives before the name it knows is deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class NumberedFiles:
-    """A folder of files named by growing numbers, and a link that leads to one of them."""
+    """A folder of files named by increasing numbers, and a link to one of them."""
 
     folder: Path
     link: Path
     group: int | None = None
-    """Who may read the files beside their user."""
+    """The group that may read the files."""
 
     def path(self, number: int) -> Path:
-        """Name the file of a number."""
+        """Return the path of a number's file."""
         return self.folder / f"{number:09d}{SUFFIX}"
 
     def numbers(self) -> Sequence[int]:
-        """List the numbers there are, highest first; links left for late readers do not count."""
+        """Return the numbers, highest first, without retired ones, which are links."""
         return [int(file.stem) for file in self._names() if not file.is_symlink()]
 
     def linked_number(self) -> int | None:
-        """Answer the number that the link leads to."""
+        """Return the number that the link points to."""
         return int(self.link.readlink().stem) if self.link.is_symlink() else None
 
     def move_link(self, number: int) -> None:
-        """Let the link lead to a number: in one step, and durably."""
+        """Point the link to a number, atomically and durably."""
         replace_by_link(self.link, self.path(number))
 
     def store(self, file: Path, number: int, now: datetime) -> None:
-        """Give a finished file its number, durably; its time is the one it is published at."""
+        """Store a finished file under a number, durably, with its publication time as mtime."""
         os.utime(file, (now.timestamp(), now.timestamp()))
         grant_read(self.group, file)
         sync(file)
@@ -60,7 +60,7 @@ class NumberedFiles:
         sync(self.folder)
 
     def superseded(self, retained: int, now: datetime) -> Sequence[int]:
-        """List the numbers beyond the newest `retained` whose successor is older than the grace."""
+        """Return the numbers beyond the newest `retained` whose successor is older than GRACE."""
         numbers = self.numbers()
         latest = (now - GRACE).timestamp()
         return [
@@ -71,19 +71,19 @@ class NumberedFiles:
         ]
 
     def retire(self, number: int) -> None:
-        """Take a file away for good; readers who still know its name are led to the linked one."""
+        """Replace a file by a link to the linked file, for readers who still know its name."""
         replace_by_link(self.path(number), self.link)
         links = [file for file in self._names() if file.is_symlink()]
         for forgotten in links[MAX_RETIRED_NAMES:]:
             forgotten.unlink()
 
     def _names(self) -> Sequence[Path]:
-        """List files and links left in their place, highest number first."""
+        """Return the files, and the links that replaced retired ones, highest number first."""
         return sorted(self.folder.glob(f"[0-9]*{SUFFIX}"), reverse=True)
 
 
 def create_folders(folder: Path, top: Path, group: int | None) -> None:
-    """Make a folder and those above it, durably; from `top` on the group may read them."""
+    """Create a folder and missing parents, durably; from `top` on, the group may read them."""
     if not folder.is_dir():
         create_folders(folder.parent, top, group)
         make_folder(folder)
@@ -93,14 +93,14 @@ def create_folders(folder: Path, top: Path, group: int | None) -> None:
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Hold a folder against other writers; the lock ends with the process, however that ends."""
+    """Lock a folder against other writers; the lock ends with the process, however that ends."""
     with create_file(folder / ".lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def replace_by_link(name: Path, destination: Path) -> None:
-    """Put a relative link under a name in one step, whatever the name was before."""
+    """Replace whatever has a name by a relative link, atomically."""
     fresh = name.with_suffix(".link")
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(os.path.relpath(destination, name.parent))
@@ -109,7 +109,7 @@ def replace_by_link(name: Path, destination: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Have the disk hold a file's content, or a folder's names."""
+    """Flush a file's content, or a folder's names, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""What the text of a query must be before a database reads it."""
+"""The check of a query's text before a database parses it."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from alumniq_pipelines.core.problems.command import UnusableQuery
 
 
 def check_text(sql: str, tables: Sequence[str]) -> None:
-    """Raise UnusableQuery for a text that was made of bytes that are not UTF-8."""
+    """Raise UnusableQuery for a text that came from bytes that are not UTF-8."""
     try:
         sql.encode()
     except UnicodeEncodeError as error:

@@ -1,4 +1,4 @@
-"""The facts of a version, which every engine stores beside its rows in columns of its own."""
+"""The facts of a version, which every engine stores in a table beside its rows."""
 
 import hashlib
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import AcceptedRows, Version
 
 METADATA_TABLE = "_version"
-"""The table of one row that tells what a version is, so that a file explains itself."""
+"""The one-row table with the facts of a version, which makes its file self-describing."""
 
 METADATA_COLUMNS = {
     "customer": "varchar",
@@ -27,19 +27,19 @@ METADATA_COLUMNS = {
     "field_map_sha256": "varchar",
     "published_at": "timestamp",
 }
-"""The columns of FACTS; the time is in UTC."""
+"""The columns of METADATA_TABLE; the time is in UTC."""
 
 
 @dataclass(frozen=True, slots=True)
 class VersionFile:
-    """What the file of a version tells of it."""
+    """The facts of a version, and the name of its table of rows."""
 
     version: Version
     table: str
 
 
 def digest(field_map: FieldMap) -> str:
-    """Fingerprint a field map: it tells whether two versions were made by the same rules."""
+    """Return a field map's fingerprint: equal for versions that were made by the same rules."""
     return hashlib.sha256(field_map.model_dump_json().encode()).hexdigest()
 
 
@@ -51,7 +51,7 @@ def describe(
     job_id: JobId,
     now: datetime,
 ) -> VersionFile:
-    """Say what the version of a load will be."""
+    """Return the facts of the version that a load will publish."""
     version = Version(
         target=target,
         number=number,
@@ -67,7 +67,7 @@ def describe(
 
 
 def metadata_values(described: VersionFile) -> list[object]:
-    """Put what a version is into the columns of FACTS."""
+    """Return a version's facts in the order of METADATA_COLUMNS."""
     version = described.version
     metadata = {
         "customer": version.target.customer,
@@ -86,7 +86,7 @@ def metadata_values(described: VersionFile) -> list[object]:
 
 
 def version_of(metadata: Mapping[str, Any]) -> VersionFile:
-    """Read the columns of FACTS back."""
+    """Return the version that a row of METADATA_COLUMNS describes."""
     target = Target(metadata["customer"], Environment(metadata["environment"]), metadata["feed"])
     version = Version(
         target=target,
@@ -103,5 +103,5 @@ def version_of(metadata: Mapping[str, Any]) -> VersionFile:
 
 
 def _relation(target: Target, table: str) -> str:
-    """Name a target's table as readers know it."""
+    """Return the name by which readers know a target's table."""
     return f"{target.customer}.{target.environment}.{table}"

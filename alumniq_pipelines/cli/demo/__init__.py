@@ -1,1 +1,1 @@
-"""The demo: the whole system shown at work on made-up files."""
+"""The demo: runs the whole system on made-up files."""

@@ -1,4 +1,4 @@
-"""`alumniq demo`: five loads the whole way on made-up files, each promise checked."""
+"""`alumniq demo`: five loads of made-up files from webhook to callback, each promise checked."""
 
 import sys
 import threading
@@ -40,40 +40,40 @@ if TYPE_CHECKING:
 
 WAVE_SECONDS = 240.0
 BROKEN_SECONDS = 120.0
-"""Ten times what it takes on two idle cores."""
+"""Ten times as long as on two idle cores."""
 TAIL_LINES = 15
 LOG_WIDTH = 120
-"""Of tables where no terminal listens."""
+"""The width of tables where the output is no terminal."""
 
 
 @dataclass(frozen=True)
 class Logs:
-    """What the programs say: kept in a file, its end in memory for when something fails."""
+    """The programs' output: written to a file, its last lines kept for when something fails."""
 
     path: Path
     ends: dict[str, deque[str]] = field(default_factory=dict)
 
     def add(self, program: str, line: str) -> None:
-        """Keep a line."""
+        """Add a line."""
         self.ends.setdefault(program, deque(maxlen=TAIL_LINES)).append(line)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(f"{program} | {line}\n")
 
     def print_ends(self) -> None:
-        """Print the end of each program's log to stderr."""
+        """Print the last lines of each program to stderr."""
         for program, lines in self.ends.items():
-            typer.secho(f"--- The end of the {program}'s log", bold=True, err=True)
+            typer.secho(f"--- Last lines of the {program}", bold=True, err=True)
             for line in lines:
                 typer.echo(line, err=True)
 
 
 def demo(
     data_dir: Annotated[
-        Path | None, typer.Option(help="The demo's folder, emptied first; var/demo by default.")
+        Path | None, typer.Option(help="The folder of the demo, emptied first. Default: var/demo.")
     ] = None,
-    people: Annotated[int, typer.Option(min=100, help="Constituents in the files.")] = 50_000,
+    people: Annotated[int, typer.Option(min=100, help="Number of people in the files.")] = 50_000,
 ) -> None:
-    """Show the whole way of five loads on made-up files, then stop."""
+    """Load five made-up files from webhook to callback, check the results, then stop."""
     settings = demo_settings(data_dir or Settings().data_dir / "demo")
     console = stdout_console()
     if not console.is_terminal:
@@ -84,7 +84,13 @@ def demo(
         logs = Logs(settings.home / DEMO_LOG)
         try:
             with run_receiver() as receiver, ledger_of(settings) as ledger:
-                play = Demo(settings, ledger, receiver, console, stop)
+                play = Demo(
+                    settings=settings,
+                    ledger=ledger,
+                    receiver=receiver,
+                    console=console,
+                    stop=stop,
+                )
                 with _running(settings, lock, logs, stop, console):
                     _run_loads(play, people)
         except Problem:
@@ -97,7 +103,7 @@ def demo(
 def _running(
     settings: Settings, lock: int, logs: Logs, stop: threading.Event, console: "Console"
 ) -> Iterator[None]:
-    """Run the system, reviving what dies, while the demo plays."""
+    """Run the system while the demo plays; programs that die are restarted."""
     console.print("Starting gateway, Dagster UI and daemon ...")
     with system(settings, lock, logs.add, stop) as supervisor:
         if stop.is_set():
@@ -115,14 +121,14 @@ def _running(
 
 def _run_loads(play: Demo, people: int) -> None:
     console = play.console
-    console.print(f"Making files of {people:,} people of {CUSTOMER.name} ...")
+    console.print(f"Writing files of {people:,} people of {CUSTOMER.name} ...")
     stage = set_up(play.settings, play.ledger, people)
 
     _headline(console, "Four files, four webhooks")
     good = [play.deliver(stage.key, feed, path) for feed, path in stage.files.items()]
     rows = play.follow(good, WAVE_SECONDS)
     console.print(table(rows))
-    _headline(console, "Callbacks, exactly as received")
+    _headline(console, "Callbacks as received")
     for delivery in good:
         console.out(play.callback(delivery, LoadState.SUCCEEDED), highlight=False)
     _headline(console, "Mail")
@@ -137,7 +143,7 @@ def _run_loads(play: Demo, people: int) -> None:
     console.out(body, highlight=False)
     _headline(console, "Its mail")
     console.out("Subject: {}\n\n{}".format(*play.mail(broken)), highlight=False)
-    _headline(console, "The same verdict at the sender's desk: alumniq check")
+    _headline(console, "The same errors on the sender's own machine: alumniq check")
     _check(play, stage, body)
     _check_live_rows(play, people)
 
@@ -146,7 +152,7 @@ def _run_loads(play: Demo, people: int) -> None:
 
 
 def _check(play: Demo, stage: DemoData, body: str) -> None:
-    """Judge the broken file as `alumniq check` does: the planted rows are told, and no others."""
+    """Check the broken file as `alumniq check` does: it must reject exactly the planted rows."""
     from alumniq_pipelines.cli.installation import feed_of
     from alumniq_pipelines.services.file_check import check_file
 
@@ -155,7 +161,7 @@ def _check(play: Demo, stage: DemoData, body: str) -> None:
     play.console.print(rejections(found))
     planted = [(fault.row, fault.line, fault.column, fault.code) for fault in stage.planted]
     if [(error.row, error.line, error.column, error.code) for error in found] != planted:
-        reason = "The rows that were found are not those that were made to break a rule."
+        reason = "The rejected rows are not the rows that were written to break a rule."
         raise DemoFailed(reason)
     if not all(f"line {fault.line})" in body for fault in stage.planted):
         reason = "The callback does not name the line of every row that breaks a rule."
@@ -165,7 +171,7 @@ def _check(play: Demo, stage: DemoData, body: str) -> None:
 def _check_live_rows(play: Demo, people: int) -> None:
     found = play.live_rows()
     if found != people:
-        reason = f"Readers should see {people:,} people and see {found:,}."
+        reason = f"Readers should see {people:,} people but see {found:,}."
         raise DemoFailed(reason)
     play.console.print(f"\nReaders see {found:,} people.")
 
@@ -179,11 +185,11 @@ def _print_next_steps(settings: Settings, console: "Console", seconds: float) ->
     on_it = f"ALUMNIQ_DATA_DIR={posix_word(str(folder))}"
     broken = str(folder / "files" / BROKEN)
     lines = (
-        f"\nDone in {seconds:.0f} seconds; nothing is left running. What to try next:",
+        f"\nDone in {seconds:.0f} seconds. Nothing is left running. What to try next:",
         f"  {posix_command(alumniq, 'up', '--data-dir', str(folder))}",
-        "      browse these loads in the Dagster UI; `make up` starts on a folder of its own",
+        "      browse these loads in the Dagster UI; `make up` uses a data folder of its own",
         f"  {posix_command(alumniq, 'check', broken, '--feed', 'warehouse')}",
-        "      judge a file without any server",
+        "      check a file without any server",
         f"  {on_it} {posix_command(alumniq, 'load', 'list')}",
         f"  {on_it} {posix_command(alumniq, 'sql', 'iqu', 'qa', 'from warehouse limit 5')}",
     )
@@ -192,6 +198,6 @@ def _print_next_steps(settings: Settings, console: "Console", seconds: float) ->
 
 
 def _from_here(path: Path) -> Path:
-    """Write a path as short as it can be typed in the current folder."""
+    """Return a path relative to the current folder, if it is below it."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path

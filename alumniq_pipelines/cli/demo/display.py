@@ -1,4 +1,4 @@
-"""What the demo shows: a live table in a terminal, plain lines elsewhere."""
+"""What the demo prints: a live table in a terminal, plain lines elsewhere."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ STATE_STYLES = {"succeeded": "green", "failed": "red", "running": "yellow"}
 MAX_REJECTIONS_SHOWN = 10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """One load as the demo shows it; `seconds` run from the POST to the callback."""
 
@@ -31,7 +31,7 @@ Show = Callable[[Sequence[Row]], None]
 
 @contextmanager
 def live(console: "Console") -> Iterator[Show]:
-    """Open the progress of loads."""
+    """Yield a function that shows the progress of loads."""
     if not console.is_terminal:
         yield _PlainProgress(console)
         return
@@ -42,7 +42,7 @@ def live(console: "Console") -> Iterator[Show]:
 
 
 class _PlainProgress:
-    """Progress where no terminal listens: a line for each state that is new."""
+    """Progress where the output is no terminal: a line for each new state."""
 
     def __init__(self, console: "Console") -> None:
         self.console = console
@@ -50,18 +50,18 @@ class _PlainProgress:
 
     def __call__(self, rows: Sequence[Row]) -> None:
         for row in rows:
-            state = f"{row.state}, told" if row.is_notified else row.state
+            state = f"{row.state}, notified" if row.is_notified else row.state
             if (row.job_id, state) not in self.printed:
                 self.printed.add((row.job_id, state))
                 self.console.out(f"  {row.feed:<24}{row.job_id}  {state}")
 
 
 def table(rows: Sequence[Row]) -> Any:
-    """Lay loads out as a table that fits into 80 columns: feed and job id share one."""
+    """Build a table of loads that fits into 80 columns: feed and job id share a column."""
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table("Feed, job id", "State", "Told", box=None, padding=(0, 1), pad_edge=False)
+    grid = Table("Feed, job id", "State", "Sent", box=None, padding=(0, 1), pad_edge=False)
     for name in ("Rows", "Rejected", "Seconds"):
         grid.add_column(name, justify="right")
     for row in rows:
@@ -77,7 +77,7 @@ def table(rows: Sequence[Row]) -> Any:
 
 
 def rejections(found: Sequence[Rejection]) -> Any:
-    """Lay out which rows broke which rules."""
+    """Build a table of the rows that broke rules."""
     from rich.table import Table
     from rich.text import Text
 

@@ -1,4 +1,4 @@
-"""The demo's loads: delivered as a customer does, followed to their end, each promise checked."""
+"""The demo's loads: delivered as by a customer, followed to their end, each promise checked."""
 
 import threading
 import time
@@ -32,16 +32,16 @@ POLL_SECONDS = 0.25
 
 @dataclass(frozen=True)
 class Delivery:
-    """A file that was delivered, and the load that the gateway accepted."""
+    """A delivered file and the load that the gateway accepted for it."""
 
     feed: str
     path: Path
     job_id: JobId
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Demo:
-    """The demo under way."""
+    """The running demo."""
 
     settings: Settings
     ledger: "Ledger"
@@ -50,11 +50,11 @@ class Demo:
     stop: threading.Event
 
     def deliver(self, key: str, feed: str, path: Path) -> Delivery:
-        """Put a file into the bucket and call the webhook, as a customer's script does."""
+        """Upload a file to the bucket and call the webhook, as a customer's script does."""
         import httpx
 
         put(self.settings, path)
-        answer = httpx.post(
+        response = httpx.post(
             f"{self.settings.gateway_url}/api/v1/index.cfm/webhook/{feed}",
             json={
                 "apiKey": key,
@@ -65,13 +65,16 @@ class Demo:
             timeout=30,
             trust_env=False,
         )
-        if not answer.is_success:
-            reason = f"The gateway answered {answer.status_code} to the {feed} webhook."
+        if not response.is_success:
+            reason = f"The gateway answered the {feed} webhook with status {response.status_code}."
             raise DemoFailed(reason)
-        return Delivery(feed, path, JobId(answer.json()["jobId"]))
+        return Delivery(feed, path, JobId(response.json()["jobId"]))
 
     def follow(self, deliveries: Sequence[Delivery], seconds: float) -> Sequence[Row]:
-        """Show loads until all have ended and all have been told; raises DemoFailed."""
+        """Show loads until all have ended and their notifications are delivered.
+
+        Raises DemoFailed where that takes too long.
+        """
         until = time.monotonic() + seconds
         with live(self.console) as show:
             while True:
@@ -81,7 +84,7 @@ class Demo:
                     return rows
                 if time.monotonic() > until:
                     late = ", ".join(row.feed for row in rows if not row.is_notified)
-                    reason = f"Not done and told within {seconds:g} seconds: {late}."
+                    reason = f"Not finished and notified within {seconds:g} seconds: {late}."
                     raise DemoFailed(reason)
                 if self.stop.wait(POLL_SECONDS):
                     raise typer.Abort
@@ -107,31 +110,31 @@ class Demo:
         )
 
     def callback(self, delivery: Delivery, state: LoadState) -> str:
-        """Answer the one callback of a load; raises DemoFailed unless it is as promised."""
+        """Return the body of a load's one callback; raises DemoFailed unless it is as promised."""
         bodies = [callback.body.decode() for callback in self.receiver.callbacks[delivery.job_id]]
         load = self.ledger.loads.get(delivery.job_id)
         if load is None or load.state is not state:
-            reason = f"The load of {delivery.path.name} should have {state} and did not."
+            reason = f"The load of {delivery.path.name} should be {state} but is not."
             raise DemoFailed(reason)
         expected_body = callback_body(load, Outcome(load.state, load.errors))
         if bodies != [expected_body]:
-            reason = f"The load {delivery.job_id} was not told in one callback of the right form."
+            reason = f"The load {delivery.job_id} did not get exactly one callback, as expected."
             raise DemoFailed(reason)
         return expected_body
 
     def mail(self, delivery: Delivery) -> tuple[str, str]:
-        """Answer subject and text of the mail about a load; raises DemoFailed where none came."""
+        """Return subject and text of the mail about a load; raises DemoFailed if there is none."""
         for notification in self.ledger.notifications.of(delivery.job_id):
             path = self.settings.mail_dir / f"{notification.id}.eml"
             if notification.notice.channel is Channel.MAIL and path.exists():
                 message = message_from_bytes(path.read_bytes(), policy=policy.default)
                 body = message.get_body(("plain",))
                 return str(message["Subject"]), body.get_content() if body else ""
-        reason = f"No mail came about the load {delivery.job_id}."
+        reason = f"There is no mail about the load {delivery.job_id}."
         raise DemoFailed(reason)
 
     def live_rows(self) -> int:
-        """Count the people whom readers see now."""
+        """Return the number of people that readers see now."""
         from alumniq_pipelines.warehouse_wiring import open_warehouse
 
         warehouse = open_warehouse(self.settings)

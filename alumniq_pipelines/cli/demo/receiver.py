@@ -1,4 +1,4 @@
-"""The customer's end of the demo: a small HTTP server on loopback that keeps what it is told."""
+"""The customer's side of the demo: a small HTTP server on loopback that records callbacks."""
 
 import json
 import threading
@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass(frozen=True)
 class Callback:
-    """One callback as it came."""
+    """One callback as received."""
 
     at: datetime
     body: bytes
@@ -25,14 +25,14 @@ class Receiver:
     callbacks: dict[str, list[Callback]] = field(default_factory=dict)
 
     def record(self, body: bytes) -> None:
-        """Keep a callback under the job id that it names."""
+        """Record a callback under the job id in its body."""
         job_id = json.loads(body)["jobId"]
         self.callbacks.setdefault(job_id, []).append(Callback(datetime.now(UTC), body))
 
 
 @contextmanager
 def run_receiver() -> Iterator[Receiver]:
-    """Receive callbacks on a free port."""
+    """Yield a receiver of callbacks on a free port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -41,7 +41,7 @@ def run_receiver() -> Iterator[Receiver]:
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-            """Say nothing: the demo shows what came."""
+            """Log nothing: the demo prints the callbacks itself."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         receiver = Receiver(f"http://127.0.0.1:{server.server_port}/told")

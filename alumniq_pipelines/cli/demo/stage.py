@@ -1,4 +1,4 @@
-"""The demo's stage: an empty folder, a customer with keys, and made-up files."""
+"""The demo's data: an empty folder, a customer with a key, and made-up files."""
 
 import shutil
 import socket
@@ -25,12 +25,12 @@ CUSTOMER = Customer("iqu", "IQ University", "alumniq-iqu")
 ENVIRONMENT = Environment.QA
 BROKEN = "warehouse-broken.csv"
 BROKEN_ROWS = 5
-"""Rows of the broken file that break a rule, each another one."""
+"""Rows of the broken file that break a rule, each a different one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DemoData:
-    """What the demo plays with: the key, the files by feed, and a broken one for `warehouse`."""
+    """The data of the demo: the key, the files by feed, and a broken file for `warehouse`."""
 
     key: str
     files: Mapping[str, Path]
@@ -39,7 +39,7 @@ class DemoData:
 
 
 def demo_settings(folder: Path) -> Settings:
-    """Choose the embedded profile on free ports, whatever the environment says."""
+    """Return settings of the embedded profile on free ports, whatever the environment says."""
     gateway_port, dagster_port = _free_ports(2)
     home = folder.resolve()
     return Settings(
@@ -60,7 +60,7 @@ def demo_settings(folder: Path) -> Settings:
 
 
 def clear(settings: Settings) -> None:
-    """Empty the demo's folder, which is locked; raises NotADemoFolder for any other."""
+    """Empty the demo's folder, which the caller has locked; raises NotADemoFolder for another."""
     found = [path for path in settings.home.iterdir() if path.name != LOCK]
     if found and not (settings.home / DEMO_MARK).exists():
         raise NotADemoFolder(str(settings.home))
@@ -73,7 +73,7 @@ def clear(settings: Settings) -> None:
 
 
 def set_up(settings: Settings, ledger: "Ledger", people: int) -> DemoData:
-    """Make the customer, its bucket, its key and its files."""
+    """Create the customer, its bucket, its key and its files."""
     from alumniq_pipelines.cli.installation import catalog_of
     from alumniq_pipelines.samples.files import write_sample_files, write_warehouse
     from alumniq_pipelines.wiring import open_buckets
@@ -90,11 +90,11 @@ def set_up(settings: Settings, ledger: "Ledger", people: int) -> DemoData:
     for name in files:
         ledger.customers.subscribe(Subscription(Target(CUSTOMER.id, ENVIRONMENT, name)), now)
     key, _ = ledger.keys.issue(CUSTOMER.id, ENVIRONMENT, now)
-    return DemoData(key, files, folder / BROKEN, planted)
+    return DemoData(key=key, files=files, broken=folder / BROKEN, planted=planted)
 
 
 def put(settings: Settings, path: Path) -> None:
-    """Deliver a file as a customer does."""
+    """Upload a file to the customer's bucket."""
     from alumniq_pipelines.wiring import open_buckets
 
     bucket = open_buckets(settings).open(CUSTOMER.bucket)

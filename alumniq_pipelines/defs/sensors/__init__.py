@@ -1,1 +1,1 @@
-"""The sensors, one module each, with what they share."""
+"""The sensors, one module each, and their shared parts."""

@@ -1,4 +1,4 @@
-"""The key sensor: whoever a key belongs to is told before it expires, and staff with them."""
+"""The key sensor: warns a key's owner and staff before the key expires."""
 
 from datetime import UTC, datetime
 
@@ -15,26 +15,26 @@ from alumniq_pipelines.wiring import staff_of
 def key_sensor(settings: Settings) -> dg.SensorDefinition:
     """Define the sensor.
 
-    A sensor, not a schedule: what was due while nothing ran is told at the next tick.
+    A sensor, not a schedule: warnings that were due while no daemon ran follow at the next tick.
     """
 
     @dg.sensor(
         name="key_notices",
         minimum_interval_seconds=3_600,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Tells of API keys that expire in 30, 14, 7 and 1 days.",
+        description="Warns about API keys that expire in 30, 14, 7 and 1 days.",
     )
     def key_notices(ledger: dg.ResourceParam[Ledger]) -> dg.SkipReason:
         enqueued = enqueue_expiry_notices(
             ledger, staff_of(settings), settings.gateway_url, datetime.now(UTC)
         )
-        return dg.SkipReason(f"{enqueued} keys told of.")
+        return dg.SkipReason(f"{enqueued} expiry warnings queued.")
 
     return key_notices
 
 
 def enqueue_expiry_notices(ledger: Ledger, staff: Staff, gateway_url: str, now: datetime) -> int:
-    """Owe what is due about keys, and answer about how many; harmless to repeat."""
+    """Enqueue the expiry notices that are due, and return how many; harmless to repeat."""
     notices = KeyExpiryNotices(ledger.database, ledger.keys)
     enqueued = 0
     for key, days in notices.due(now):

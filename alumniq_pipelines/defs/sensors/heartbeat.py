@@ -1,4 +1,4 @@
-"""The heartbeat sensor: somebody outside hears every minute that daemon and ledger live."""
+"""The heartbeat sensor: tells an external service every minute that daemon and ledger work."""
 
 import asyncio
 
@@ -13,8 +13,8 @@ from alumniq_pipelines.settings import Settings
 def heartbeat_sensor(settings: Settings) -> dg.SensorDefinition:
     """Define the sensor.
 
-    A sensor, not a schedule: it makes no run, and it beats only while sensors tick, on which
-    everything else depends. A beat that does not arrive is not sent again: the next one follows.
+    A sensor, not a schedule: it creates no runs, and it proves that sensors tick, on which
+    everything else depends. A failed heartbeat is not retried: the next one follows in a minute.
     """
 
     @dg.sensor(
@@ -22,8 +22,8 @@ def heartbeat_sensor(settings: Settings) -> dg.SensorDefinition:
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
-            "Calls ALUMNIQ_HEARTBEAT_URL, so that somebody outside notices when the daemon is "
-            "what has died; says fail while the ledger is away."
+            "Calls ALUMNIQ_HEARTBEAT_URL every minute, so that an external service notices if the "
+            "daemon itself stops. Signals failure while the ledger is unavailable."
         ),
     )
     def heartbeat(ledger: dg.ResourceParam[Ledger]) -> dg.SkipReason:
@@ -32,19 +32,15 @@ def heartbeat_sensor(settings: Settings) -> dg.SensorDefinition:
         from alumniq_pipelines.adapters.notifiers.heartbeat import HeartbeatNotifier
         from alumniq_pipelines.adapters.notifiers.http import ALLOW_ALL
 
-        signal = _signal(ledger)
+        try:
+            ledger.ping()
+            signal = Signal.SUCCESS
+        except Problem:
+            signal = Signal.FAIL
         url = signal_url(settings.heartbeat_url.get_secret_value(), signal)
         if url is None:
-            return dg.SkipReason(f"Not called: {signal} has no meaning there.")
+            return dg.SkipReason(f"Not called: the service has no signal for {signal}.")
         result = asyncio.run(HeartbeatNotifier(ALLOW_ALL).beat(url))
         return dg.SkipReason(f"{signal}: {result.detail}.")
 
     return heartbeat
-
-
-def _signal(ledger: Ledger) -> Signal:
-    try:
-        ledger.ping()
-    except Problem:
-        return Signal.FAIL
-    return Signal.SUCCESS

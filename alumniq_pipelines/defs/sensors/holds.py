@@ -1,4 +1,4 @@
-"""The hold sensor: held loads end by themselves where no person decides, and files are let go."""
+"""The hold and archive sensors: end held loads that have expired, and delete expired files."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -20,8 +20,8 @@ def hold_sensor(settings: Settings) -> dg.SensorDefinition:
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
-            "Ends held loads that nobody decided on in time, or that a later load has made "
-            "needless, and tells their customers."
+            "Ends held loads that were not approved in time or that a later load has superseded, "
+            "and notifies their customers."
         ),
     )
     def holds(ledger: dg.ResourceParam[Ledger]) -> dg.SkipReason:
@@ -41,9 +41,8 @@ def archive_sensor(settings: Settings) -> dg.SensorDefinition:
         minimum_interval_seconds=3_600,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
-            "Lets go of received files whose time is over, but never of one that a kept version "
-            "was made from, of old rejection reports, and of held rows and scratch files once "
-            "their load has its outcome."
+            "Deletes received files and rejection reports after their retention time, and held "
+            "rows and temporary files of loads that have ended. Files of stored versions stay."
         ),
     )
     def archive(
@@ -59,6 +58,6 @@ def archive_sensor(settings: Settings) -> dg.SensorDefinition:
             archive, ledger, warehouse, archive_retention, datetime.now(UTC), report_retention
         )
         swept = sweep(settings.scratch_dir, ledger)
-        return dg.SkipReason(f"{count} files and {swept} scratch folders let go.")
+        return dg.SkipReason(f"{count} files and {swept} scratch folders deleted.")
 
     return archive

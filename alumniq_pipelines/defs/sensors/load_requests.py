@@ -1,4 +1,4 @@
-"""The load-request sensor: every load that waits gets a run."""
+"""The load-request sensor: requests a run for every queued load."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -30,8 +30,8 @@ def load_request_sensor(
 ) -> dg.SensorDefinition:
     """Define the sensor.
 
-    Loads are chosen by their state, never by a cursor over ids: those commit out of order. A tick
-    that dies after marking a load leaves it to the reconcile sensor.
+    Loads are selected by state, never by a cursor over ids, which commit out of order. If a tick
+    dies after marking a load, the reconcile sensor queues the load again.
     """
     catalog = schemas.catalog
 
@@ -40,7 +40,7 @@ def load_request_sensor(
         jobs=jobs,
         minimum_interval_seconds=1,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Asks for a run for every load that was accepted, in order of acceptance.",
+        description="Requests a run for every accepted load, in order of acceptance.",
     )
     def load_requests(
         context: dg.SensorEvaluationContext, ledger: dg.ResourceParam[Ledger]
@@ -49,7 +49,7 @@ def load_request_sensor(
         known = [load for load in due if load.target.feed in catalog.feeds][:MAX_RUNS_PER_TICK]
         if len(due) > len(known):
             context.log.info(
-                "%s loads wait for the next tick or their field map.", len(due) - len(known)
+                "%s loads wait for the next tick or for their field map.", len(due) - len(known)
             )
         if known:
             _save_once(schemas, settings, context)
@@ -63,10 +63,11 @@ def load_request_sensor(
 def _save_once(
     schemas: FieldMapFolder, settings: Settings, context: dg.SensorEvaluationContext
 ) -> None:
-    """Save field maps that were never saved: a run reads the folder anew, which may break by then.
+    """Save copies of the field maps that have none.
 
-    Newer copies stay: others save what they read later. A file that was deleted since the code
-    location was loaded gets no copy again.
+    A run reads the folder again, and a file may be broken by then. Existing copies stay: other
+    processes may have read and saved a newer version. A file that was deleted since the code
+    location was loaded gets no copy.
     """
     folder = settings.schemas_dir
     existing = {

@@ -1,4 +1,8 @@
-"""The silence sensor: what should have come and did not is noticed, and told to staff once."""
+"""The monitoring sensor: detects missed deliveries and other incidents, and notifies staff once.
+
+Its name in Dagster stays `silence`: under a new name it would lose its cursor and its tick history,
+and would run again where staff had stopped it.
+"""
 
 import json
 from collections.abc import Sequence
@@ -24,23 +28,23 @@ from alumniq_pipelines.wiring import (
 )
 
 MissedPartitions = dict[str, list[str]]
-"""The silent partitions of each watched feed."""
+"""The partitions with a missed delivery, by watched feed."""
 
 
-def silence_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinition:
-    """Define the sensor; its cursor is what it last reported of each feed's freshness."""
+def monitoring_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinition:
+    """Define the sensor; its cursor is the freshness that it last reported of each feed."""
 
     @dg.sensor(
         name="silence",
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
-            "Notices files that did not come, loads that do not end, a bucket or queue that is "
-            "down, field maps that are broken and notifications that cannot be delivered; tells "
-            "staff once, and when it is over. Reports the freshness of feeds."
+            "Detects missed deliveries, loads that do not end, an unavailable bucket or a stuck "
+            "queue, broken field maps and undeliverable notifications. Notifies staff when an "
+            "incident starts and when it is over. Reports the freshness of feeds."
         ),
     )
-    def silence(
+    def monitoring(
         context: dg.SensorEvaluationContext,
         ledger: dg.ResourceParam[Ledger],
         buckets: dg.ResourceParam[Buckets],
@@ -56,32 +60,35 @@ def silence_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinition:
         ]
         return dg.SensorResult(
             skip_reason=(
-                f"{len(summary.statuses)} watched, {summary.opened} incidents new, "
-                f"{summary.notified} told, {summary.closed} over.{_broken_text(current)}"
+                f"{len(summary.statuses)} watches; incidents: {summary.opened} opened, "
+                f"{summary.notified} notified, {summary.closed} closed.{_broken_text(current)}"
             ),
             cursor=json.dumps(now),
             asset_events=[
                 freshness(
                     field_map,
-                    [status for status in summary.statuses if _is_for_feed(status, field_map.name)],
+                    [status for status in summary.statuses if status.target.feed == field_map.name],
                 )
                 for field_map in changed
             ],
         )
 
-    return silence
+    return monitoring
 
 
 def _read_current_catalog(
     loaded: Catalog, settings: Settings, context: dg.SensorEvaluationContext
 ) -> Catalog:
-    """Read the field maps as they are now, save those that are good, and forget deleted ones.
+    """Read the current field maps, save copies of the good ones, and remove those of deleted ones.
 
-    What was broken when this code location was loaded stays so until it is loaded again.
+    A field map that was broken when the code location was loaded counts as broken until it is
+    loaded again, since assets and jobs are defined by it.
     """
     try:
         found = read_schemas(settings)
-    except SetupProblem as problem:  # the folder itself: monitoring of all else goes on
+    except (
+        SetupProblem
+    ) as problem:  # the folder itself is unreadable: everything else is still monitored
         faults = (problem.detail.rstrip("."),)
         broken = {
             feed: BrokenFieldMap(feed=feed, faults=faults, jobs=frozenset())
@@ -97,16 +104,12 @@ def _read_current_catalog(
 
 
 def _broken_text(catalog: Catalog) -> str:
-    """Name the broken field maps for the tick's message, with what follows for each feed."""
+    """Return the broken field maps for the tick's message, with the state of each feed."""
     states = [
-        f"{feed} ({'disabled' if feed in catalog.disabled else 'last good one in force'})"
+        f"{feed} ({'disabled' if feed in catalog.disabled else 'last good version in force'})"
         for feed in catalog.broken
     ]
     return f" Broken field maps: {', '.join(states)}." if states else ""
-
-
-def _is_for_feed(status: WatchStatus, feed: str) -> bool:
-    return status.target.feed == feed
 
 
 def _missed_partitions(statuses: Sequence[WatchStatus]) -> MissedPartitions:

@@ -1,4 +1,4 @@
-"""The notification sensor: what customers are owed is sent."""
+"""The notification sensor: sends the notifications that are due."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ def notification_sensor() -> dg.SensorDefinition:
         name="notifications",
         minimum_interval_seconds=1,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Sends callbacks and mail that are due, and tries again what did not arrive.",
+        description="Sends the notifications that are due, and retries those that failed.",
     )
     def notifications(
         ledger: dg.ResourceParam[Ledger], notifiers: dg.ResourceParam[Mapping[Any, Any]]

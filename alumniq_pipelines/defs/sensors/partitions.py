@@ -1,4 +1,4 @@
-"""The partition sensor: every subscription has its partition before its first file comes."""
+"""The partition sensor: creates a subscription's partition before its first file arrives."""
 
 import dagster as dg
 
@@ -14,7 +14,7 @@ def partition_sensor(catalog: Catalog) -> dg.SensorDefinition:
         name="partitions",
         minimum_interval_seconds=15,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Adds a partition to a feed for every customer and environment subscribed.",
+        description="Adds a partition to a feed for each customer and environment that subscribes.",
     )
     def partitions(
         context: dg.SensorEvaluationContext, ledger: dg.ResourceParam[Ledger]

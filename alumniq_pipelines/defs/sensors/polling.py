@@ -1,7 +1,7 @@
-"""Waiting inside a tick: Dagster's sensor daemon looks every 5 seconds, and customers are waiting.
+"""Polling within a tick: Dagster's daemon starts sensor ticks only every 5 seconds.
 
-A tick that has nothing to do keeps looking for most of that time, so what comes up is acted upon at
-once instead of at the next look. See docs/adr for what it saves.
+A tick without work polls for most of that time, so that new work starts at once instead of at the
+next tick. docs/adr/ticks-wait-for-work.md says what this saves.
 """
 
 import time
@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 TICK_SECONDS = 3.5
-"""Well below the 5 seconds between two looks of the daemon: a tick not over by then misses one, and
-starting and ending a tick takes a second on a busy machine."""
+"""Well below the daemon's 5 seconds: a tick that lasts longer misses the next one, and starting and
+ending a tick takes a second on a busy machine.
+"""
 
 POLL_SECONDS = 0.2
 
@@ -18,7 +19,7 @@ Item = TypeVar("Item")
 
 
 def poll() -> Iterator[None]:
-    """Come round again and again until the tick's time is up, at least once."""
+    """Yield at intervals until the tick's time is up, at least once."""
     until = time.monotonic() + TICK_SECONDS
     yield
     while time.monotonic() < until:
@@ -27,7 +28,7 @@ def poll() -> Iterator[None]:
 
 
 def poll_until_found(query: Callable[[], Sequence[Item]]) -> Sequence[Item]:
-    """Look until something is there or the tick's time is up."""
+    """Query until something is found or the tick's time is up."""
     found: Sequence[Item] = ()
     for _ in poll():
         found = query()

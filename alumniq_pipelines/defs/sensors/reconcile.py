@@ -1,4 +1,4 @@
-"""The reconcile sensor: nothing is ever forgotten, and what is ready waits for nobody."""
+"""The reconcile sensor: ends loads whose runs have ended, and repairs those whose runs are lost."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -15,20 +15,20 @@ from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.settings import Settings
 
 FULL_PASS_SECONDS = 30
-"""How often every unfinished load is looked at; a backlog may have hundreds."""
+"""How often every unfinished load is checked; a backlog may have hundreds."""
 
 
 def reconcile_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinition:
-    """Define the sensor; its cursor is the moment at which it last looked at every load."""
+    """Define the sensor; its cursor is the time at which it last checked every load."""
 
     @dg.sensor(
         name="reconcile",
         minimum_interval_seconds=1,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
-            "Ends loads as soon as their runs have. Compares all unfinished loads with Dagster's "
-            "runs every 30 seconds and mends what does not fit: a run that was never made, is "
-            "gone, ended unseen, or whose worker died; a feed whose field map is gone."
+            "Ends loads as soon as their runs have ended. Every 30 seconds, compares all unfinished"
+            " loads with Dagster's runs and repairs differences: a run that was never created, was"
+            " deleted, ended unnoticed or lost its worker. Fails loads whose field map is gone."
         ),
     )
     def reconcile(
@@ -46,14 +46,16 @@ def reconcile_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinitio
             )
         for _ in poll():
             done.update(reconciler.reconcile(load) for load in _loads_ready_to_end(ledger))
-        summary = ", ".join(f"{count} {what}" for what, count in done.items() if what != "left")
+        summary = ", ".join(
+            f"{count} {action}" for action, count in done.items() if action != "left"
+        )
         return dg.SkipReason(f"Unfinished loads: {summary or 'nothing to do'}.")
 
     return reconcile
 
 
 def _orphaned_loads(ledger: Ledger, catalog: Catalog) -> Iterator[Load]:
-    """Find loads that wait for a field map which is gone."""
+    """Yield the queued loads whose field map is gone."""
     now = datetime.now(UTC)
     for load in ledger.loads.queued():
         if load.target.feed not in catalog.feeds:
@@ -65,7 +67,7 @@ def _orphaned_loads(ledger: Ledger, catalog: Catalog) -> Iterator[Load]:
 
 
 def _loads_ready_to_end(ledger: Ledger) -> Iterator[Load]:
-    """Find loads whose outcome is known and whose run may have ended meanwhile."""
+    """Yield the running loads whose outcome is known: their run may have ended by now."""
     for load in ledger.loads.find(states=[LoadState.RUNNING]):
         if is_outcome_known(ledger.loads.attempts(load.job_id)):
             yield load

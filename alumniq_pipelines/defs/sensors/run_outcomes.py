@@ -1,7 +1,7 @@
-"""The outcome sensors: a run that ended gives its load an outcome and its notifications.
+"""The outcome sensors: when a run ends, its load gets its outcome and notifications.
 
-Dagster forgets a run whose sensor raised, and a sensor's first tick skips all runs before it. So
-each does one idempotent act only, and what they miss the reconcile sensor does.
+Dagster never retries a run status sensor that raised, and a sensor's first tick skips all earlier
+runs. So each does one idempotent action, and the reconcile sensor does what they miss.
 """
 
 import dagster as dg
@@ -17,14 +17,14 @@ SENSORS_BY_STATUS = {
     DagsterRunStatus.SUCCESS: ("load_succeeded", "Ends loads whose run succeeded."),
     DagsterRunStatus.FAILURE: (
         "load_failed",
-        "Ends loads whose run failed, unless another attempt is due.",
+        "Ends loads whose run failed, unless another attempt follows.",
     ),
-    DagsterRunStatus.CANCELED: ("load_canceled", "Ends loads whose run a person stopped."),
+    DagsterRunStatus.CANCELED: ("load_canceled", "Ends loads whose run was canceled."),
 }
 
 
 def outcome_sensors(settings: Settings) -> list[dg.SensorDefinition]:
-    """Define a sensor for each way in which a run may end."""
+    """Define a sensor for each final status of a run."""
     return [_outcome_sensor(status, *spec, settings) for status, spec in SENSORS_BY_STATUS.items()]
 
 

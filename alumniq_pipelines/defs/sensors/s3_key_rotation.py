@@ -1,4 +1,4 @@
-"""The S3 key sensor: customers' S3 keys turn over every quarter."""
+"""The S3 key sensor: rotates customers' S3 keys every quarter."""
 
 from datetime import UTC, datetime
 from typing import assert_never
@@ -12,19 +12,23 @@ from alumniq_pipelines.settings import Settings
 def s3_key_sensor(settings: Settings) -> dg.SensorDefinition:
     """Define the sensor.
 
-    A sensor, not a schedule: what was due on a day on which nothing ran is done at the next tick.
+    A sensor, not a schedule: what was due on a day without a running daemon is done at the next
+    tick.
     """
 
     @dg.sensor(
         name="s3_keys",
         minimum_interval_seconds=3_600,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Makes S3 keys on the 10th of a quarter's first month, ends old ones the 20th.",
+        description=(
+            "In the first month of each quarter, creates new S3 keys on the 10th and ends the old "
+            "ones on the 20th."
+        ),
     )
     def s3_keys(ledger: dg.ResourceParam[Ledger]) -> dg.SkipReason:
         match settings.s3_keys:
             case "by-hand":
-                return dg.SkipReason("S3 keys are made by hand (ALUMNIQ_S3_KEYS).")
+                return dg.SkipReason("S3 keys are managed by hand (ALUMNIQ_S3_KEYS).")
             case "iam":
                 return _rotate(ledger, settings)
         assert_never(settings.s3_keys)
@@ -33,7 +37,7 @@ def s3_key_sensor(settings: Settings) -> dg.SensorDefinition:
 
 
 def _rotate(ledger: Ledger, settings: Settings) -> dg.SkipReason:
-    """Do what is due today; the tick's message counts it."""
+    """Rotate the S3 keys that are due today, and return how many."""
     from alumniq_pipelines.adapters.encryption import SecretCipher
     from alumniq_pipelines.adapters.iam import AccessKeys
     from alumniq_pipelines.services.s3_key_rotation import S3KeyRotation
@@ -47,4 +51,6 @@ def _rotate(ledger: Ledger, settings: Settings) -> dg.SkipReason:
     )
     cipher = SecretCipher.from_file(settings.encryption_key_file)
     done = S3KeyRotation(ledger, store, cipher).run(datetime.now(UTC))
-    return dg.SkipReason(f"{done.made} made, {done.warned} warned of, {done.ended} ended.")
+    return dg.SkipReason(
+        f"S3 keys: {done.made} created, {done.warned} warned about, {done.ended} ended."
+    )

@@ -74,7 +74,7 @@ def tick(installation: Installation, sensor: str) -> dg.SensorResult | dg.SkipRe
 
 
 def message(installation: Installation) -> str:
-    """Answer what the silence sensor's tick says."""
+    """Return the message of a tick of the monitoring sensor."""
     found = tick(installation, "silence")
     assert isinstance(found, dg.SensorResult)
     assert isinstance(found.skip_reason, dg.SkipReason)
@@ -123,7 +123,7 @@ def test_the_incident_is_opened_once_with_file_and_line_and_over_when_the_file_i
     assert "Broken" not in message(installation)
     spoil(schemas, FEED)
     shown = message(installation)
-    assert f"Broken field maps: {FEED} (last good one in force)." in shown
+    assert f"Broken field maps: {FEED} (last good version in force)." in shown
     message(installation)
     [incident] = installation.ledger.incidents.list_open()
     assert incident.condition.kind is Kind.FIELD_MAP_BROKEN
@@ -170,12 +170,12 @@ def test_the_assets_of_broken_field_maps_say_what_is_wrong(
     graph = loaded_anew(installation).definitions.resolve_asset_graph()
     lookups = graph.get(dg.AssetKey(["feeds", "warehouse_lookups"]))
     other = graph.get(dg.AssetKey(["feeds", "warehouse_b"]))
-    assert "The last good field map is in force." in (lookups.description or "")
+    assert "The last good version of it is in force." in (lookups.description or "")
     assert lookups.is_materializable
     assert (other.description or "").startswith("**Disabled**")
     assert not other.is_materializable
     for node, feed in ((lookups, FEED), (other, OTHER)):
-        faults = node.metadata["field map faults"]
+        faults = node.metadata["field map errors"]
         assert f"{feed}.yaml, line 2: this is not YAML" in str(faults)
 
 

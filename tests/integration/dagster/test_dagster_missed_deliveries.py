@@ -56,7 +56,7 @@ class Sensor:
 
 @pytest.fixture
 def missed_delivery_sensor(installation: Installation) -> Sensor:
-    """The silence sensor of an installation whose one target has been silent for long."""
+    """The monitoring sensor of an installation whose one target has a missed delivery."""
     watch = Watch(TARGET, HOURLY, LONG_AGO, heartbeat_url=HEARTBEAT)
     installation.ledger.watches.set(watch, LONG_AGO)
     return Sensor(installation, "silence")
@@ -84,7 +84,7 @@ def test_a_missed_delivery_is_notified_once_and_shown_on_the_asset_until_it_is_o
     assert isinstance(shown, dg.AssetCheckEvaluation)
     assert (shown.asset_key.path[-1], shown.check_name) == ("warehouse_lookups", "freshness")
     assert not shown.passed
-    assert shown.description == "Silent: iqu.production."
+    assert shown.description == "Missed deliveries: iqu.production."
     subject = "warehouse-lookups (iqu, production)"
     assert staff_mail(installation) == [f"Staff: No file arrived: {subject}"]
     again = missed_delivery_sensor.tick()
@@ -108,7 +108,7 @@ def test_a_freshness_check_can_be_run_by_hand(
     result = definitions.resolve_job_def("judge").execute_in_process(instance=installation.instance)
     (check_result,) = result.get_asset_check_evaluations()
     assert not check_result.passed
-    assert check_result.metadata["silent"].value == 1
+    assert check_result.metadata["missed"].value == 1
 
 
 def test_a_load_does_not_wait_for_the_check_of_freshness(installation: Installation) -> None:
@@ -120,7 +120,9 @@ def test_nobody_watched_is_nothing_to_report(installation: Installation) -> None
     found = Sensor(installation, "silence").tick()
     assert found.asset_events == []
     assert found.skip_reason
-    assert found.skip_reason.skip_message == ("0 watched, 0 incidents new, 0 told, 0 over.")
+    assert found.skip_reason.skip_message == (
+        "0 watches; incidents: 0 opened, 0 notified, 0 closed."
+    )
 
 
 def test_a_dead_mans_switch_elsewhere_hears_of_the_start_and_end_of_a_load(

@@ -74,7 +74,7 @@ def ledger(ledger_url: str) -> Iterator[Ledger]:
 
 @pytest.fixture
 def target(ledger: Ledger) -> Target:
-    """Make a customer, and name one of its targets."""
+    """Add a customer, and return one of its targets."""
     ledger.customers.add(Customer("iqu", "Inter-Quad University", "alumniq-iqu"), NOW)
     return Target("iqu", Environment.QA, "warehouse")
 

@@ -65,7 +65,7 @@ def audiences(ledger: Ledger) -> Mapping[str, Audience]:
 
 @pytest.fixture
 def before(ledger: Ledger, accept: Accept) -> Mapping[str, Audience]:
-    """Owe one of everything, and answer whom each is for."""
+    """Save one notification of each kind, and return the audience of each."""
     ledger.loads.end(accept(notify_email=EMAILS).job_id, FAILED, ABOUT_A_LOAD, NOW)
     ledger.incidents.open(
         Condition(key="key", kind=Kind.KEY_EXPIRING, title="It ends", detail="Soon."), NOW

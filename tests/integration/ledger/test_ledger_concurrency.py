@@ -1,4 +1,4 @@
-"""Many threads and processes at one ledger: nothing twice, nothing lost, nobody locked out."""
+"""Many threads and processes on one ledger: nothing happens twice, is lost or starves."""
 
 import multiprocessing
 from collections import Counter
@@ -35,14 +35,14 @@ Answer = TypeVar("Answer")
 
 @pytest.fixture(scope="module")
 def processes() -> Iterator[Executor]:
-    """Keep some processes ready: each takes a while to start."""
+    """Yield a pool of processes that have started already."""
     with ProcessPoolExecutor(WORKERS, mp_context=multiprocessing.get_context("spawn")) as pool:
         yield pool
 
 
 @pytest.fixture(scope="module")
 def threads() -> Iterator[Executor]:
-    """Keep some threads ready."""
+    """Yield a pool of threads."""
     with ThreadPoolExecutor(WORKERS) as pool:
         yield pool
 

@@ -117,7 +117,7 @@ class LifeCycle(RuleBasedStateMachine):
 
     @rule(job_id=job_ids, number=st.integers(1, 4), result=COMES_BACK)
     def end_attempt(self, job_id: JobId, number: int, result: AttemptResult) -> None:
-        """Come back from an attempt, perhaps one that nobody began."""
+        """End an attempt, perhaps one that was never begun."""
         self.ledger.loads.end_attempt(job_id, number, result, self.now)
         results = self.model[job_id].results
         if number <= len(results) and results[number - 1] is None:
@@ -132,7 +132,7 @@ class LifeCycle(RuleBasedStateMachine):
     def end(
         self, job_id: JobId, state: LoadState, errors: tuple[str, ...], notification_count: int
     ) -> None:
-        """Tell the outcome."""
+        """End the load with an outcome."""
         load = self.model[job_id]
         may = load.may(state)
         outcome = Outcome(state, errors)

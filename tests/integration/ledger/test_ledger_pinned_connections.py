@@ -1,4 +1,4 @@
-"""A thread may keep one connection at hand for many statements; nobody else notices."""
+"""A thread may pin one connection for many statements without effects on other threads."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,7 +14,7 @@ from tests.integration.ledger.conftest import NOW, Accept
 
 
 def current_connection(database: Database) -> Connection:
-    """Answer the connection that a statement is lent."""
+    """Return the connection that a statement gets."""
     with database.reading() as connection:
         return connection
 

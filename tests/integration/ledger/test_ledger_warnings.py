@@ -1,4 +1,4 @@
-"""What was found and rejected nothing is kept with the attempt and the outcome, on both engines."""
+"""Warnings and notes are stored with the attempt and the outcome, on both engines."""
 
 from alembic import command
 

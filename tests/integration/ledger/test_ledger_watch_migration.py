@@ -1,4 +1,4 @@
-"""What was owed before watches came is owed after, on both engines."""
+"""Notifications that were pending before the migration of watches stay pending, on both engines."""
 
 from datetime import timedelta
 

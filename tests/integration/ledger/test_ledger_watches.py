@@ -238,7 +238,7 @@ def test_a_heartbeat_lapses_after_minutes(ledger: Ledger, accept: Accept) -> Non
     assert now - NOW < 7 * MINUTE
 
 
-# Troubles
+# Health queries
 
 
 def test_loads_without_an_outcome_are_found_by_age_and_feed(ledger: Ledger, accept: Accept) -> None:

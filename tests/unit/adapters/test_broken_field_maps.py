@@ -54,10 +54,10 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     "not YAML": (with_content(b"name: [unclosed\n"), "line 2: this is not YAML"),
     "not UTF-8": (with_content(b"name: \xff\n"), "the file is not UTF-8 (byte 6)"),
     "empty": (with_content(b""), "the file is empty"),
-    "no mapping": (with_content(b"- a\n- b\n"), "no mapping of keys to values"),
+    "no mapping": (with_content(b"- a\n- b\n"), "not a mapping of keys to values"),
     "a key twice": (
         with_content(field_map("bad").replace("path: x.csv", "path: x\npath: y").encode()),
-        "line 3, `path`: the key stands here and on line 2",
+        "line 3, `path`: the key is already defined on line 2",
     ),
     "a wrong type": (
         with_content(field_map("bad").replace("path: x.csv", "path: [1]").encode()),

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.core.problems.setup import FieldMapProblem
+from tests.strict_catalog import read_catalog
 
 
 def catalog_faults(folder: Path, **texts: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Field maps that are wrong: every fault is told with its place and its mend."""
+"""Field maps with faults: every fault is reported with its location and advice."""
 
 import contextlib
 import re
@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alumniq_pipelines.adapters.field_maps import read_catalog, read_field_map
+from alumniq_pipelines.adapters.field_maps import read_field_map
 from alumniq_pipelines.core.problems.setup import FieldMapProblem
 from alumniq_pipelines.settings import REPOSITORY
+from tests.strict_catalog import read_catalog
 
 GOOD = """\
 name: people
@@ -172,9 +173,9 @@ def test_json_and_the_flat_dialect_of_the_standard_are_read(tmp_path: Path) -> N
         (
             "path: people.csv",
             "path: people.csv\nname: other",
-            "line 3, `name`: the key stands here and on line 1",
+            "line 3, `name`: the key is already defined on line 1",
         ),
-        ("path: people.csv", "\tpath: people.csv", "this is not YAML: a tab stands where only"),
+        ("path: people.csv", "\tpath: people.csv", "this is not YAML: a tab is used for"),
         ("path: people.csv", "path: people.csv\nalumniq: {owners: [me]}", "`owners` holds what is"),
         (
             "path: people.csv",
@@ -252,13 +253,13 @@ def test_all_faults_are_reported_at_once_also_behind_a_wrong_shape(tmp_path: Pat
     ("text", "fault"),
     [
         ("", "the file is empty"),
-        ("- a\n", "no mapping of keys to values"),
-        ("just words", "no mapping of keys to values"),
+        ("- a\n", "not a mapping of keys to values"),
+        ("just words", "not a mapping of keys to values"),
         ("a: [1", "this is not YAML"),
         ("a: b: c", "this is not YAML"),
         ("a: &x [*x]", "refers to itself"),
         ("a: 1\n---\nb: 2", "this is not YAML: but found another document"),
-        ("? [a]\n: 1", "a key must be a plain text"),
+        ("? [a]\n: 1", "a key must be plain text"),
     ],
 )
 def test_what_is_no_mapping_is_refused(text: str, fault: str, tmp_path: Path) -> None:

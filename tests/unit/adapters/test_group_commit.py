@@ -1,4 +1,4 @@
-"""Threads that write at about the same time share a commit, and nobody pays for another."""
+"""Threads that write at about the same time share a commit; one refused entry harms no other."""
 
 import threading
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ INSERT = "insert into numbers"
 
 
 class Store:
-    """Keeps numbers, but no negative ones; all of a batch or none."""
+    """Saves numbers, but no negative ones; all of a batch or none."""
 
     def __init__(self) -> None:
         """Begin empty, and ready to write."""
@@ -24,7 +24,7 @@ class Store:
         self.at_work = threading.Event()
 
     def write(self, entries: Sequence[int]) -> Sequence[int]:
-        """Keep a batch once it may go on."""
+        """Save a batch once it may continue."""
         self.at_work.set()
         assert self.go_on.wait(10)
         if any(entry < 0 for entry in entries):
@@ -34,7 +34,7 @@ class Store:
 
 
 def add(gathering: GroupCommit[int, int], number: int) -> int:
-    """Keep one number and answer what was kept of it."""
+    """Save one number and return what was saved."""
     (future,) = gathering.add([number])
     return future.result()
 

@@ -1,4 +1,4 @@
-"""Signs of life, seen from another process than the one that shows them."""
+"""Worker leases, seen from another process than the one that holds them."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ with worker_lease(Path(sys.argv[1]), "run"):
 
 @contextmanager
 def a_worker(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Lend a process that works on the run `run` until its input is closed."""
+    """Yield a process that works on the run `run` until its input is closed."""
     command = [sys.executable, "-c", WORK, str(folder)]
     with subprocess.Popen(
         command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.core.feeds.column_names import ColumnNames, fold
 from alumniq_pipelines.core.feeds.field_map import Column, FieldMap
+from tests.strict_catalog import read_catalog
 
 CATALOG = read_catalog(Path(__file__).resolve().parents[3] / "schemas")
 

@@ -15,7 +15,14 @@ JOB = "F6494FE4-8642-4F2E-A87DF336916CC246"
 
 
 def row(state: str, *, is_notified: bool = False) -> Row:
-    return Row("warehouse-designations", JOB, state, Counts(50_000, 49_995, 5), 9.04, is_notified)
+    return Row(
+        feed="warehouse-designations",
+        job_id=JOB,
+        state=state,
+        counts=Counts(50_000, 49_995, 5),
+        seconds=9.04,
+        is_notified=is_notified,
+    )
 
 
 def test_an_empty_folder_becomes_the_demos_and_is_emptied_the_next_time(tmp_path: Path) -> None:
@@ -79,7 +86,7 @@ def test_without_a_terminal_each_new_state_is_one_line() -> None:
         ["queued"],
         ["running"],
         ["succeeded"],
-        ["succeeded,", "told"],
+        ["succeeded,", "notified"],
     ]
 
 

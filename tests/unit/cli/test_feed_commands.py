@@ -19,7 +19,7 @@ def run(*arguments: str, code: int = 0) -> str:
 
 
 def shown(*arguments: str, code: int = 0) -> str:
-    """Answer what a person sees: stdout and stderr."""
+    """Return what a person sees: stdout and stderr."""
     result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["feed", *arguments])
     assert result.exit_code == code, result.output
     return result.output
@@ -60,7 +60,7 @@ def test_a_feed_is_shown_as_its_descriptor() -> None:
 
 
 def test_a_feed_with_columns_of_the_senders_own_says_so() -> None:
-    assert "Your own columns are kept if they end in __c." in run("show", "warehouse-b")
+    assert "Your own columns are accepted if their names end in __c." in run("show", "warehouse-b")
 
 
 def test_a_template_is_a_csv_file() -> None:
@@ -97,7 +97,7 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("broken")
 def test_checking_lists_every_fault_of_every_file_and_fails() -> None:
     output = shown("check", code=1)
-    assert "warehouse-b: broken (last good one in force)" in output
+    assert "warehouse-b: broken (last good version in force)" in output
     assert "new: broken (disabled)" in output
     assert output.count("new.yaml, line 1: unknown key `y`") == 1
     assert "warehouse-b.yaml, line 1: unknown key `x`" in output
@@ -110,14 +110,14 @@ def test_checking_lists_every_fault_of_every_file_and_fails() -> None:
 
 
 def test_checking_good_field_maps_says_so() -> None:
-    assert shown("check") == "All 7 field maps are good.\n"
+    assert shown("check") == "All 7 field maps are valid.\n"
 
 
 @pytest.mark.usefixtures("broken")
 def test_commands_about_one_feed_work_while_another_is_broken() -> None:
     assert "Warning" not in shown("show", "warehouse")
-    assert "last good one is in force" in shown("show", "warehouse-b")
+    assert "last good version is in force" in shown("show", "warehouse-b")
     output = shown("show", "new", code=2)
     assert "The feed new is disabled" in output
     assert "new.yaml, line 1" in output
-    assert "the field map of new is broken, and it is disabled" in shown("list")
+    assert "the field map of new is broken; the feed is disabled" in shown("list")

@@ -79,7 +79,7 @@ def test_people_see_a_table_of_as_much_as_they_can_read() -> None:
     assert result.exit_code == 0
     assert "[bold]" in result.stdout
     assert result.stdout.count("0012") == 100
-    assert "The first 100 rows; --csv or --json prints all." in result.stdout
+    assert "These are the first 100 rows; use --csv or --json to print all." in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_people_see_a_table_of_as_much_as_they_can_read() -> None:
         (["iqu", "qa", "from nowhere"], "Tables: _versions, members."),
         (["iqu", "qa", "drop view members"], "Write one SELECT statement."),
         (["iqu", "qa", "from read_text('/etc/hostname')"], "PermissionException"),
-        (["iqu", "qa", "from members", "--json", "--csv"], "Choose one of"),
+        (["iqu", "qa", "from members", "--json", "--csv"], "Use either --json or"),
     ],
 )
 def test_a_failing_query_is_reported_with_advice(arguments: list[str], message: str) -> None:

@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
-from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.tables import audit
 from alumniq_pipelines.cli.main import app
@@ -17,6 +16,7 @@ from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.warehouse_wiring import open_warehouse
 from tests.accepted_rows import batch
+from tests.strict_catalog import read_catalog
 
 TARGET = Target("iqu", Environment.QA, "warehouse")
 NAMES = ["iqu", "qa", "warehouse"]

@@ -10,7 +10,6 @@ import dagster as dg
 import pytest
 import yaml
 
-from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.loads.target import Environment, Target
@@ -18,6 +17,7 @@ from alumniq_pipelines.definitions import build_definitions
 from alumniq_pipelines.defs import tags
 from alumniq_pipelines.defs.partitions import feed_partitions
 from alumniq_pipelines.settings import REPOSITORY, Settings
+from tests.strict_catalog import read_catalog
 
 HEAVY = ("pandas", "pandera", "duckdb", "pyarrow", "boto3", "httpx", "alembic", "starlette")
 

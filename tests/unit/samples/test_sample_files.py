@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.samples.code_lists import designations, lookups
 from alumniq_pipelines.samples.files import write_sample_files, write_warehouse
 from alumniq_pipelines.samples.planting import KINDS
 from alumniq_pipelines.samples.recipes import Draws, degrees, warehouse
 from alumniq_pipelines.settings import REPOSITORY
+from tests.strict_catalog import read_catalog
 
 Rows = list[dict[str, str]]
 

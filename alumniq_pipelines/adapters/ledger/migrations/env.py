@@ -1,4 +1,4 @@
-"""Alembic's way in: on the connection that the ledger lends, or by `alembic -x ledger=URL`."""
+"""Alembic's entry point: on a connection of the ledger, or by `alembic -x ledger=URL`."""
 
 from alembic import context
 from sqlalchemy import Connection
@@ -8,8 +8,8 @@ from alumniq_pipelines.adapters.ledger.tables import metadata
 
 
 def run(connection: Connection) -> None:
-    """Run the migrations that Alembic's command asks for, in the connection's transaction."""
-    # SQLite alters little in place: `render_as_batch` writes migrations that copy the table.
+    """Run the migrations of Alembic's command, in the connection's transaction."""
+    # SQLite can hardly alter tables: `render_as_batch` generates migrations that copy them.
     context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
     with context.begin_transaction():
         context.run_migrations()

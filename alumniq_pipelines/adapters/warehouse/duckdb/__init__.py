@@ -1,1 +1,1 @@
-"""The warehouse as DuckDB files: a file per version, and a catalog file to query them."""
+"""The warehouse in DuckDB files: a file per version, and a catalog file to query them."""

@@ -1,8 +1,9 @@
 """The catalog of an environment: a DuckDB file with a view of each feed's live version.
 
-A view names one version's file, not the link to the live one: DuckDB opens the file anew at every
-mention in a statement, and a statement that mentions a feed twice while the link moves would read
-two versions. So whoever opened a catalog reads the same versions until it is opened again.
+A view names the file of one version, not the link to the live one: DuckDB opens a file again at
+every mention in a statement, so a statement that mentions a feed twice while the link moves would
+read two versions. A reader who has opened a catalog reads the same versions until it is opened
+again.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,11 +17,11 @@ from alumniq_pipelines.core.sql_text import identifier, literal
 from alumniq_pipelines.files.duckdb_paths import file_pattern
 
 OVERVIEW = "_versions"
-"""The view that tells which version each feed is at."""
+"""The view that shows the live version of each feed."""
 
 
 def write(file: Path, live: Mapping[Path, VersionFile]) -> None:
-    """Write a catalog of live versions into a new file; views name the versions' files by path."""
+    """Write a catalog of live versions, by the paths of their files, to a new file."""
     file.unlink(missing_ok=True)
     with duckdb.connect(database_path(file)) as connection:
         for path, described in live.items():
@@ -33,13 +34,13 @@ def write(file: Path, live: Mapping[Path, VersionFile]) -> None:
 
 
 def _source(paths: Iterable[Path], table: str) -> str:
-    """Name a table of files; a folder called `a=b` must not add a column to it."""
+    """Return the SQL that reads a table from files; no columns from folders named `a=b`."""
     files = ", ".join(literal(file_pattern(path)) for path in paths)
     return f"read_duckdb([{files}], table_name = {literal(table)}, hive_partitioning = false)"
 
 
 def _comment(described: VersionFile) -> str:
-    """Tell in a line what a reader has before them."""
+    """Return a line that describes the version, for the comment on the view."""
     version = described.version
     return (
         f"{version.target}, version {version.number} of {version.published_at:%Y-%m-%d %H:%M} UTC: "

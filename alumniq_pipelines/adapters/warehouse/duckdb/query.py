@@ -1,4 +1,4 @@
-"""One SELECT over an environment's catalog, by a connection that can do nothing else."""
+"""Running one SELECT over an environment's catalog, on a connection that can do nothing else."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from alumniq_pipelines.core.sql_text import literal
 from alumniq_pipelines.files.duckdb_paths import file_pattern
 
 QUERY_TEXT_ERRORS = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
-"""Faults of the query's own text: what DuckDB says of them holds no cell values."""
+"""Errors in the query's text; their messages contain no cell values, so they may be shown."""
 LIMITS: dict[str, Any] = {
     "memory_limit": "1GiB",
     "max_temp_directory_size": "10GiB",
@@ -27,19 +27,20 @@ LIMITS: dict[str, Any] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
-"""What a query may take, and what DuckDB would otherwise reach for by itself."""
+"""Resource limits, and features that would load code or read Python variables by themselves."""
 
 
 def run(
     catalog: Path, sql: str, *, max_rows: int | None, seconds: float
 ) -> tuple[Sequence[str], Sequence[tuple[object, ...]]]:
-    """Run one SELECT: column names and rows; raises UnusableQuery and QueryTooSlow.
+    """Run one SELECT and return column names and rows; raises UnusableQuery and QueryTooSlow.
 
-    The connection reads the files of the catalog's folder and no others, and cannot change that.
+    The connection can read the files of the catalog's folder and no others, and cannot change that.
     """
     with _connect(catalog) as connection:
         tables = [name for (name,) in connection.execute("show tables").fetchall()]
         check_text(sql, tables)
+        # DuckDB has no statement timeout: another thread interrupts the connection.
         timer = Timer(seconds, connection.interrupt)
         timer.start()
         try:
@@ -64,10 +65,10 @@ def run(
 
 @contextmanager
 def _connect(catalog: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the catalog by a connection that is locked into its folder.
+    """Yield a connection to the catalog that is confined to its folder.
 
-    DuckDB lets a query read the folder for what exceeds its memory, which else is `.tmp` in the
-    working folder; so it gets an empty one.
+    DuckDB also allows reading its temporary directory, by default `.tmp` in the working folder. So
+    it gets an empty one.
     """
     with (
         tempfile.TemporaryDirectory(prefix="alumniq-query-") as scratch,
@@ -76,7 +77,8 @@ def _connect(catalog: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute(f"attach {literal(database_path(catalog))} as catalog (read_only)")
         connection.execute("use catalog")
         connection.execute("set enable_progress_bar = false")
-        # Views name the versions' files by patterns, and it is those that are looked up here.
+        # DuckDB compares these prefixes with the paths in the views, which are escaped patterns
+        # (file_pattern), and with the plain path of the catalog itself.
         folders = (f"{path(catalog.parent)}/" for path in (database_path, file_pattern))
         allowed = ", ".join(literal(folder) for folder in folders)
         connection.execute(f"set allowed_directories = [{allowed}]")

@@ -1,4 +1,4 @@
-"""A version as a DuckDB file: the feed's table, and beside it what the version is."""
+"""A version as a DuckDB file: the feed's table, and a table with the facts of the version."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -20,9 +20,9 @@ from alumniq_pipelines.files.duckdb_paths import file_pattern
 
 
 def complete(accepted: AcceptedRows, described: VersionFile) -> None:
-    """Make a version of a database of accepted rows: named, counted, explained and at rest.
+    """Turn a database of accepted rows into a version: rename the table, add the facts, checkpoint.
 
-    Raises IncompleteVersion where it has another number of rows than was announced.
+    Raises IncompleteVersion if the number of rows is not the expected one.
     """
     with duckdb.connect(database_path(accepted.database), config=WRITE_CONFIG) as connection:
         if accepted.table != described.table:
@@ -34,11 +34,11 @@ def complete(accepted: AcceptedRows, described: VersionFile) -> None:
         columns = ", ".join(f"{name} {kind}" for name, kind in METADATA_COLUMNS.items())
         connection.execute(f"create table {METADATA_TABLE} ({columns})")
         connection.table(METADATA_TABLE).insert(metadata_values(described))
-        connection.execute("checkpoint")
+        connection.execute("checkpoint")  # leaves no .wal file: the database is moved next
 
 
 def read(files: Collection[Path]) -> Sequence[VersionFile]:
-    """Read what versions are, in the order of their files."""
+    """Return the versions in these files, in the same order."""
     if not files:
         return []
     with duckdb.connect() as connection:

@@ -1,4 +1,4 @@
-"""The warehouse as DuckDB files: one per version, a link to the live one, a catalog of views."""
+"""The warehouse in DuckDB files: one per version, a link to the live one, a catalog of views."""
 
 import shutil
 from collections.abc import Collection, Iterator, Sequence
@@ -33,10 +33,10 @@ class DuckDBWarehouse:
     versions_kept: int = 5
     query_seconds: float = 300
     group: int | None = None
-    """Who may read it beside its user."""
+    """The group that may read the files."""
 
     def live(self, target: Target) -> Version | None:
-        """Answer the version that readers who come now will see."""
+        """Return the version that new readers see."""
         files = self._files(target)
         with _errors_as_outage():
             number = files.linked_number()
@@ -45,7 +45,7 @@ class DuckDBWarehouse:
     def live_rows(
         self, target: Target, scratch: Path, columns: Collection[str] | None = None
     ) -> LiveRows | None:
-        """Answer the live version with its rows: its file itself, which is never written again."""
+        """Return the live version with its file, which is never written again."""
         del scratch, columns
         files = self._files(target)
         with _errors_as_outage():
@@ -65,13 +65,14 @@ class DuckDBWarehouse:
         job_id: JobId,
         now: datetime,
     ) -> Version:
-        """Complete a new version, then move the pointer to it; takes the accepted file away."""
+        """Complete a new version and make it live; moves the file of accepted rows."""
         described = describe(target, field_map, accepted, number, job_id, now)
         files = self._files(target)
         with _errors_as_outage():
             self._create_folders(files.folder)
             with lock_folder(files.folder):
                 live = self.live(target)
+                # A repeated attempt finds its version live already and only finishes the links.
                 if live is None or live.number < number:
                     _store(files, accepted, described)
                     live = described.version
@@ -79,7 +80,7 @@ class DuckDBWarehouse:
                 return live
 
     def make_live(self, target: Target, number: int, now: datetime) -> Version:
-        """Move the pointer to a version that is kept; raises UnknownVersion."""
+        """Make a stored version live; raises UnknownVersion."""
         files = self._files(target)
         with _errors_as_outage():
             retained = self._retained(files)
@@ -90,7 +91,7 @@ class DuckDBWarehouse:
                 return version_file.read([files.path(number)])[0].version
 
     def versions(self, target: Target) -> Sequence[Version]:
-        """List the versions kept, newest first."""
+        """Return the stored versions, newest first."""
         files = self._files(target)
         with _errors_as_outage():
             paths = [files.path(number) for number in self._retained(files)]
@@ -99,7 +100,7 @@ class DuckDBWarehouse:
     def query(
         self, customer: str, environment: str, sql: str, limit: int | None = None
     ) -> tuple[Sequence[str], Sequence[tuple[object, ...]]]:
-        """Run one SELECT over an environment's catalog: column names and rows, at most `limit`."""
+        """Run one SELECT over an environment's catalog; return column names and rows."""
         if not CUSTOMER_PATTERN.fullmatch(customer) or environment not in set(Environment):
             raise NothingPublished(customer, environment)
         catalog = self._environment(customer, environment) / f"catalog{SUFFIX}"
@@ -109,20 +110,20 @@ class DuckDBWarehouse:
             return query.run(catalog, sql, max_rows=limit, seconds=self.query_seconds)
 
     def _environment(self, customer: str, environment: str) -> Path:
-        """Name the folder of an environment."""
+        """Return the folder of an environment."""
         return self.folder.absolute() / customer / environment
 
     def _files(self, target: Target) -> NumberedFiles:
-        """Name the files of a target's versions."""
+        """Return the files of a target's versions."""
         folder = self._environment(target.customer, target.environment) / target.feed
         return NumberedFiles(folder, folder / f"live{SUFFIX}", self.group)
 
     def _create_folders(self, folder: Path) -> None:
-        """Make a folder of the warehouse."""
+        """Create a folder in the warehouse."""
         create_folders(folder, self.folder.absolute(), self.group)
 
     def _retained(self, files: NumberedFiles) -> Sequence[int]:
-        """List the numbers of the versions kept, newest first: the live one is always of them."""
+        """Return the numbers of the versions to keep, newest first, always with the live one."""
         numbers = files.numbers()
         live = files.linked_number()
         return [
@@ -132,10 +133,10 @@ class DuckDBWarehouse:
         ]
 
     def _set_live(self, target: Target, number: int, now: datetime) -> None:
-        """Let readers see a version: its catalog is written first, then the two links move.
+        """Make a version live: write the new catalog, then move the two links.
 
-        The target's link is the truth. Should the process end between the two, whoever publishes
-        next in the environment, or tries the same load again, writes the catalog anew.
+        The target's link is authoritative. If the process ends between the two moves, the next
+        publication in the environment, or the next attempt at this load, writes the catalog again.
         """
         files = self._files(target)
         folder = files.folder.parent
@@ -157,7 +158,7 @@ class DuckDBWarehouse:
 
 
 def _store(files: NumberedFiles, accepted: AcceptedRows, described: VersionFile) -> None:
-    """Put a completed version's file beside the others; nothing leads to it yet."""
+    """Store the file of a completed version; no link points to it yet."""
     for leftover in files.folder.glob("*.part*"):
         leftover.unlink()
     version_file.complete(accepted, described)
@@ -168,14 +169,17 @@ def _store(files: NumberedFiles, accepted: AcceptedRows, described: VersionFile)
 
 
 def _live_files(environment: Path) -> dict[str, Path]:
-    """Gather the files of the live versions of an environment, by feed."""
+    """Return the files of the live versions of an environment, by feed."""
     links = environment.glob(f"*/live{SUFFIX}")
     return {link.parent.name: link.parent / link.readlink() for link in links if link.exists()}
 
 
 @contextmanager
 def _errors_as_outage() -> Iterator[None]:
-    """Turn what DuckDB and the file system raise into WarehouseUnavailable, by kind alone."""
+    """Raise WarehouseUnavailable for errors of DuckDB and the file system, naming only their class.
+
+    DuckDB's messages may repeat cell values.
+    """
     try:
         yield
     except (duckdb.Error, OSError) as error:

@@ -1,6 +1,6 @@
-"""One SELECT over an environment's relations, as a role that can read nothing else.
+"""Running one SELECT over an environment's relations, as a role that can read nothing else.
 
-The database refuses what a query may not do; nothing here reads the query's text.
+The database itself refuses what a query may not do; nothing here parses the query.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from alumniq_pipelines.core.problems.command import UnusableQuery
 from alumniq_pipelines.core.problems.query import QueryTooSlow
 
 SYNTAX_OR_ACCESS_ERROR, NOT_ALLOWED = "42", "42501"
-"""The class of faults of the query's own text, and of those the one that names a missing right."""
+"""SQLSTATEs: the class of errors in the query's text, and in it the code of a missing privilege."""
 SHUTDOWN = "57P0"
 LIMITS = "set local lock_timeout = '10s'; set local idle_in_transaction_session_timeout = '1min'"
 LIMIT_DISK = (
@@ -23,14 +23,14 @@ LIMIT_DISK = (
     "where current_setting('temp_file_limit') = '-1' "
     "and has_parameter_privilege('temp_file_limit', 'set')"
 )
-"""Only a superuser may limit what a query writes to the server's disk, and only a superuser may
-lift it again.
+"""Limits what a query may write to the server's disk. Only a superuser may set or lift that limit,
+so a less powerful login skips it.
 """
 UNREADABLE_VALUE_ERRORS = (NotImplementedError, ValueError, OverflowError, LookupError)
-"""What psycopg raises for values that it cannot read: a query may have set another date style."""
+"""What psycopg raises for values that it cannot parse: a query may have set another date style."""
 ROWS_AT_ONCE = 10_000
 RESULT_TYPES_SINCE = 160_000
-"""The version of PostgreSQL that tells the result types of a prepared statement."""
+"""The first version of PostgreSQL that shows the result types of a prepared statement."""
 
 
 def run(
@@ -42,9 +42,10 @@ def run(
     max_rows: int | None,
     seconds: float,
 ) -> tuple[Sequence[str], Sequence[tuple[object, ...]]]:
-    """Run one SELECT as the role: column names and rows; raises UnusableQuery and QueryTooSlow.
+    """Run one SELECT as the role; return column names and rows.
 
-    It ends by a rollback whatever happens, so that nothing it did (pg_notify) reaches anybody.
+    It always ends with a rollback, so that nothing it did (such as pg_notify) has an effect. Raises
+    UnusableQuery and QueryTooSlow.
     """
     deadline = monotonic() + seconds
     with connection.transaction(force_rollback=True):
@@ -65,7 +66,8 @@ def run(
         if not names:
             reason = "The query shows no columns."
             raise UnusableQuery(reason, tables)
-        # From here on a query may build further ones from cells, so errors may repeat cells.
+        # While it runs, a query may build further queries from cells, so an error may repeat them:
+        # from here on, only a missing privilege is quoted.
         with _refusals(connection, tables, seconds, NOT_ALLOWED):
             return names, list(_fetch(connection, source, max_rows, deadline))
 
@@ -74,7 +76,7 @@ def run(
 def _refusals(
     connection: Connection[Any], tables: Sequence[str], seconds: float, quotable_state: str
 ) -> Iterator[None]:
-    """Raise UnusableQuery for what the database refuses; it is quoted where it holds no cells."""
+    """Raise UnusableQuery for what the database refuses; quote it only if it contains no cells."""
     try:
         yield
     except errors.QueryCanceled:
@@ -93,20 +95,20 @@ def _refusals(
 
 
 def _open(connection: Connection[Any], schema: str, sql: str) -> tuple[Sequence[str], str]:
-    """Open a query by the function of `postgres_reader`: column names, and where to fetch rows."""
+    """Open a query by the role's function; return column names and the source of its rows."""
     names, types = _describe(connection, sql)
     connection.execute(f"select {schema}_versions._open_query(%s)", [sql])
-    # Numbered, as the names of a query's columns may be repeated, and the function's may not.
+    # Numbered, because a query may repeat column names and a function's result may not.
     columns = ", ".join(f'"{number}" {kind}' for number, kind in enumerate(types, 1))
-    columns = columns.replace("%", "%%")
+    columns = columns.replace("%", "%%")  # psycopg reads % as a placeholder
     return names, f"{schema}_versions._fetch_rows(%s) as fetched({columns})"
 
 
 def _describe(connection: Connection[Any], sql: str) -> tuple[Sequence[str], Sequence[str]]:
     """Return the names and types of a query's columns.
 
-    The server parses the query alone, without planning it: no function of the query runs here. It
-    takes one statement only.
+    The server only parses the query and does not plan it, so no function in it runs here. A
+    prepared statement is also always a single one.
     """
     prepared = connection.pgconn.prepare(b"described", sql.encode())
     if prepared.status != pq.ExecStatus.COMMAND_OK:
@@ -116,11 +118,12 @@ def _describe(connection: Connection[Any], sql: str) -> tuple[Sequence[str], Seq
     names = [(described.fname(at) or b"").decode() for at in columns]
     oids: Sequence[int] = [described.ftype(at) for at in columns]
     if connection.info.server_version >= RESULT_TYPES_SINCE:
-        # The protocol tells a domain's base type, but the function must be told the domain.
+        # The protocol reports a domain's base type, but the function's result needs the domain.
         [(oids,)] = connection.execute(
             "select result_types::oid[] from pg_prepared_statements where name = 'described'"
         ).fetchall()
-    # Without a modifier, `character` and `bit` would be those of length 1: -1 names them otherwise.
+    # Plain `character` and `bit` mean length 1; with modifier -1, format_type returns `bpchar`
+    # and `"bit"`, which have any length.
     types = connection.execute(
         "select format_type(oid, -1) from unnest(%s::oid[]) with ordinality as wanted(oid, place)"
         " order by place",
@@ -132,7 +135,7 @@ def _describe(connection: Connection[Any], sql: str) -> tuple[Sequence[str], Seq
 def _fetch(
     connection: Connection[Any], source: str, max_rows: int | None, deadline: float
 ) -> Iterator[tuple[object, ...]]:
-    """Yield rows, at most `max_rows`; the server holds no more than a batch of them."""
+    """Yield rows, at most `max_rows`, fetched in batches."""
     left = max_rows
     while left is None or left > 0:
         wanted = ROWS_AT_ONCE if left is None else min(left, ROWS_AT_ONCE)
@@ -145,6 +148,6 @@ def _fetch(
 
 
 def _limit_time(connection: Connection[Any], deadline: float) -> None:
-    """Limit the next statement anew: a query may have set another timeout for those after it."""
+    """Set the timeout of the next statement, since the query may have changed it."""
     milliseconds = max(1, round((deadline - monotonic()) * 1_000))
     connection.execute(f"set local statement_timeout = {milliseconds}")

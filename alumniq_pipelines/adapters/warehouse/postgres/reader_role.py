@@ -1,12 +1,12 @@
-"""The database role that an environment is queried as, and the two functions it runs queries by.
+"""The database role that runs the queries of an environment, and its two functions.
 
 alumniq_iqu_qa_16384                    may read iqu_qa and iqu_qa_versions, and nothing else
 iqu_qa_versions._open_query(text)       opens a query's cursor as that role
 iqu_qa_versions._fetch_rows(bigint)     fetches its next rows as that role
 
-After SET ROLE alone, a query could leave the role by `set_config('role', 'none', …)`. PostgreSQL
-refuses that while a SECURITY DEFINER function runs, so a query is opened and fetched by functions
-that the role owns: docs/adr/queries-run-as-a-separate-role.md.
+After a mere SET ROLE, a query could leave the role by `set_config('role', 'none', …)`. PostgreSQL
+refuses that inside a SECURITY DEFINER function, so queries are opened and fetched by functions that
+the role owns: docs/adr/queries-run-as-a-separate-role.md.
 """
 
 from collections.abc import Sequence
@@ -37,8 +37,12 @@ FETCH_ROWS = """
         return query execute 'fetch forward ' || wanted || ' from asked';
     end
 """
-"""Each refuses to run as anybody else: a restored dump may have given it another owner."""
+"""Each refuses to run as any other role: a restored dump may have given it another owner. STATE
+compares these texts with those in the database: a change makes every release create them again.
+"""
 
+# One round trip, since it runs before every query. to_regrole and to_regnamespace return null for
+# what does not exist, hence the coalesce around each privilege.
 STATE = """
     select
         role.oid is not null as is_made,
@@ -55,7 +59,7 @@ STATE = """
         array(select relation.oid::regclass::text
             from pg_class relation join pg_namespace space on space.oid = relnamespace
             where nspname in (%(schema)s, %(versions)s) and relkind in ('r', 'p', 'v', 'm')
-            -- A view that somebody else put there may show what they alone may see.
+            -- A view of another owner may show what only that owner may see: it is not granted.
             and relowner in (nspowner, to_regrole(quote_ident(current_user)))
             and not coalesce(has_table_privilege(role.oid, relation.oid, 'select'), false))
             as unreadable
@@ -63,14 +67,14 @@ STATE = """
 """
 FUNCTIONS = 2
 SET_OPTION_SINCE = 160_000
-"""The version of PostgreSQL in which a member of a role no longer always may become it."""
+"""Since this version of PostgreSQL, a member of a role needs the SET option to become it."""
 TRIES = 3
-"""A version may be dropped while its table is granted."""
+"""Attempts at granting: a version may be dropped while its table is being granted."""
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What there is of a reading role."""
+    """What exists of a reader role."""
 
     is_made: bool
     is_powerful: bool
@@ -87,10 +91,10 @@ class _State:
 
 
 def prepare_reader(connection: Connection[Any], schema: str) -> str:
-    """Return the role that may read an environment, made and granted as far as needed.
+    """Return the role that may read an environment; create and grant what is missing.
 
-    What was published since the last query is granted here, so publishing costs nothing more and
-    needs no right to make roles. Raises NoReaderRole and ReaderRoleTooPowerful.
+    Versions published since the last query are granted here, so that publishing takes no longer and
+    needs no privilege to create roles. Raises NoReaderRole and ReaderRoleTooPowerful.
     """
     role = _role_name(connection, schema)
     for attempt in range(TRIES):
@@ -105,17 +109,17 @@ def prepare_reader(connection: Connection[Any], schema: str) -> str:
                 _complete(connection, schema, role)
         except errors.InsufficientPrivilege as error:
             reason = error.diag.message_primary or ""
-            raise NoReaderRole(role, reason, _by_hand(connection, role)) from None
-        except (errors.UndefinedTable, errors.InternalError_):  # dropped, or changed by another
+            raise NoReaderRole(role, reason, _manual_statements(connection, role)) from None
+        except (errors.UndefinedTable, errors.InternalError_):  # dropped or changed concurrently
             if attempt == TRIES - 1:
                 raise
     return role
 
 
 def _role_name(connection: Connection[Any], schema: str) -> str:
-    """Return the role's name: roles belong to the whole server, so it has the database's number.
+    """Return the role's name. Roles belong to the whole server, so it contains the database's oid.
 
-    It has 61 characters at most, of which PostgreSQL keeps 63, and needs no quotes.
+    It has at most 61 characters (PostgreSQL allows 63) and needs no quotes.
     """
     [(database,)] = connection.execute(
         "select oid from pg_database where datname = current_database()"
@@ -141,7 +145,7 @@ def _state(connection: Connection[Any], schema: str, role: str) -> _State:
 
 
 def _complete(connection: Connection[Any], schema: str, role: str) -> None:
-    """Make and grant what is missing, in the transaction of the caller who holds the lock."""
+    """Create and grant what is missing, in the transaction of the caller, who holds the lock."""
     state = _state(connection, schema, role)
     if not state.is_made:
         connection.execute(f"create role {role} {ATTRIBUTES}")
@@ -151,11 +155,11 @@ def _complete(connection: Connection[Any], schema: str, role: str) -> None:
     for relation in state.unreadable:
         connection.execute(f"grant select on {relation} to {role}")
     if state.functions != FUNCTIONS:
-        _make_functions(connection, schema, role)
+        _create_functions(connection, schema, role)
 
 
-def _make_functions(connection: Connection[Any], schema: str, role: str) -> None:
-    """Make the two functions and give them to the role, which alone may run them."""
+def _create_functions(connection: Connection[Any], schema: str, role: str) -> None:
+    """Create the two functions and make the role, which alone may run them, their owner."""
     versions = f"{schema}_versions"
     opening, fetching = f"{versions}._open_query(text)", f"{versions}._fetch_rows(bigint)"
     kind = f"language plpgsql security definer set search_path = {schema}, pg_temp"
@@ -168,14 +172,14 @@ def _make_functions(connection: Connection[Any], schema: str, role: str) -> None
         f"create function {versions}._fetch_rows(wanted bigint) returns setof record "
         f"{kind} as {fetch_rows};"
         f"revoke all on function {opening}, {fetching} from public;"
-        # Who takes a function over must have the right to create it: for this moment only.
+        # A new owner needs CREATE on the schema: granted for this moment only.
         f"grant create on schema {versions} to {role};"
         f"alter function {opening} owner to {role}; alter function {fetching} owner to {role};"
         f"revoke create on schema {versions} from {role}"
     )
 
 
-def _by_hand(connection: Connection[Any], role: str) -> Sequence[str]:
-    """Return the statements by which a superuser makes the role for us."""
+def _manual_statements(connection: Connection[Any], role: str) -> Sequence[str]:
+    """Return the statements by which a superuser creates the role for us."""
     [(login,)] = connection.execute("select quote_ident(session_user)").fetchall()
     return [f"create role {role} {ATTRIBUTES};", f"grant {role} to {login};"]

@@ -1,9 +1,9 @@
-"""Where a PostgreSQL warehouse keeps an environment: a schema to read, and one with the versions.
+"""The two schemas of an environment in a PostgreSQL warehouse: one to read, one with versions.
 
 iqu_qa                       for readers: a view per feed, and `_versions`
-iqu_qa_versions._facts       what each version is
-iqu_qa_versions._live        the pointers: which version of each feed readers see
-iqu_qa_versions._gaps        what leads from the rows of versions to those of their files
+iqu_qa_versions._facts       the facts of each version
+iqu_qa_versions._live        the pointers: the live version of each feed
+iqu_qa_versions._gaps        maps row numbers of versions to those of the received files
 iqu_qa_versions.members__s…  a partitioned table per set of columns that the feed has had
 iqu_qa_versions.members__v17 a version, one of its partitions
 """
@@ -22,9 +22,9 @@ from alumniq_pipelines.core.loads.warehouse import GAPS
 from alumniq_pipelines.core.sql_text import identifier, literal
 
 NUMBER = "_number of the load_"
-"""The column that partitions a feed's rows by version; no column of a feed is called so."""
+"""The column that partitions a feed's rows by version; no feed can have a column of that name."""
 OVERVIEW = "_versions"
-"""The view that tells which version each feed is at."""
+"""The view that shows the live version of each feed."""
 
 Columns = Sequence[tuple[str, str]]
 """Names and PostgreSQL types."""
@@ -38,7 +38,7 @@ class SchemaLayout:
 
     @property
     def schema(self) -> str:
-        """The readers' schema; customers have no underscore in their names."""
+        """The readers' schema; unique, since customer ids contain no underscore."""
         return schema_of(self.target.customer, self.target.environment)
 
     @property
@@ -48,27 +48,27 @@ class SchemaLayout:
 
     @property
     def view(self) -> str:
-        """What readers read."""
+        """The view that readers use, quoted."""
         return f"{self.schema}.{identifier(self.table)}"
 
     @property
     def relation(self) -> str:
-        """What readers read, as people write it."""
+        """The view that readers use, as people write it."""
         return f"{self.schema}.{self.table}"
 
     @property
     def metadata(self) -> str:
-        """What each version of the environment is."""
+        """The table with the facts of all versions of the environment."""
         return f"{self.schema}_versions._facts"
 
     @property
     def pointers(self) -> str:
-        """Which version of each feed of the environment is live."""
+        """The table with the live version of each feed of the environment."""
         return f"{self.schema}_versions._live"
 
     @property
     def gaps(self) -> str:
-        """What leads from the rows of the environment's versions to those of their files."""
+        """The table that maps rows of the environment's versions to those of the received files."""
         return f"{self.schema}_versions.{GAPS}"
 
     def version(self, number: int) -> str:
@@ -76,31 +76,33 @@ class SchemaLayout:
         return self.inner(f"{self.table}__v{number}")
 
     def inner(self, table: str) -> str:
-        """A table beside the versions."""
+        """A table in the schema of the versions."""
         return f"{self.schema}_versions.{identifier(table)}"
 
     def shape(self, columns: Columns) -> str:
-        """The name of the partitioned table for versions with these columns."""
+        """The name of the partitioned table for versions with exactly these columns."""
         return f"{self.table}__s{sha256(repr(list(columns)).encode()).hexdigest()[:8]}"
 
     def live_number(self, shape: str) -> str:
-        """The expression for what the pointer leads to, null where that has another shape."""
+        """The SQL expression for the live version's number; null if that has another shape."""
         where = f"feed = {literal(self.target.feed)} and shape = {literal(shape)}"
         return f"(select number from {self.pointers} where {where})"
 
 
 def schema_of(customer: str, environment: str) -> str:
-    """Name an environment's schema for readers; it needs no quotes."""
+    """Return an environment's schema for readers; it needs no quotes."""
     return f"{customer}_{environment}".replace("-", "_")
 
 
 def create_schemas(connection: Connection[Any], layout: SchemaLayout) -> None:
-    """Make an environment's schemas and tables unless they are there; one maker at a time."""
+    """Create an environment's schemas and tables unless they exist; one process at a time."""
     if exists(connection, layout.pointers) and exists(connection, layout.gaps):
         return
     columns = ", ".join(f"{name} {kind}" for name, kind in METADATA_COLUMNS.items())
     shown = ", ".join(f"facts.{name}" for name in METADATA_COLUMNS)
     with connection.transaction():
+        # "if not exists" alone is not enough: two transactions may both find nothing, and then one
+        # fails on the system catalog's unique index.
         lock(connection, layout.schema)
         connection.execute(
             f"create schema if not exists {layout.schema};"
@@ -119,20 +121,20 @@ def create_schemas(connection: Connection[Any], layout: SchemaLayout) -> None:
 
 
 def exists(connection: Connection[Any], relation: str) -> bool:
-    """Whether a relation is there."""
+    """Whether a relation exists."""
     [(found,)] = connection.execute("select to_regclass(%s)", [relation]).fetchall()
     return found is not None
 
 
 def lock(connection: Connection[Any], name: str) -> None:
-    """Keep other writers of what is named out until the transaction ends."""
+    """Lock a name against other writers until the transaction ends."""
     connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
 
 
 def metadata(
     connection: Connection[Any], layout: SchemaLayout, where: str = "true"
 ) -> Sequence[Mapping[str, Any]]:
-    """Read what a target's versions are, newest first, and which of them `is_live`."""
+    """Return the facts of a target's versions, newest first, with `is_live`."""
     if not exists(connection, layout.pointers):
         return []
     with connection.cursor(row_factory=dict_row) as cursor:
@@ -145,7 +147,7 @@ def metadata(
 
 
 def columns_of(connection: Connection[Any], relation: str) -> Columns:
-    """List the columns of a relation, but for our own."""
+    """Return the columns of a relation without NUMBER."""
     found = connection.execute(
         "select attname::text, format_type(atttypid, atttypmod) from pg_attribute "
         "where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped and attname <> %s "

@@ -1,7 +1,8 @@
-"""The view of a feed, when its columns change: grants stay, and views that others built on it.
+"""Changing the columns of a feed's view without losing grants and the views built on it.
 
-PostgreSQL lets a view gain columns at its end. For anything else it must be made anew, and with it
-the views that read it: all in one transaction, so nobody sees it gone.
+PostgreSQL can only append columns to a view. For any other change the view must be dropped and
+created again, together with the views that depend on it: in one transaction, so that readers never
+find it missing.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,9 @@ from alumniq_pipelines.adapters.warehouse.postgres.schema_layout import Columns,
 from alumniq_pipelines.core.problems.setup import ViewsInTheWay
 from alumniq_pipelines.core.sql_text import identifier, literal
 
+# A view depends on another by its rewrite rule: pg_depend links the rule to the view it reads, and
+# pg_rewrite the rule to the view it belongs to. Ordered by depth, so that a view comes after all
+# views that it reads: they are created in this order and dropped in the reverse one.
 DEPENDENTS = """
     with recursive readers(view, depth) as (
         select to_regclass(%(view)s)::oid, 0
@@ -32,6 +36,7 @@ DEPENDENTS = """
     where depth > 0
     order by depth
 """
+# Grants on the view (relacl) and on single columns (attacl).
 GRANTS = """
     with granted(acl, name) as (
         select relacl, null from pg_class where oid = %(view)s
@@ -44,9 +49,9 @@ GRANTS = """
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _SavedView:
-    """What is kept of a view while it is away."""
+    """All that is needed to create a view again."""
 
     name: str
     definition: str
@@ -57,7 +62,7 @@ class _SavedView:
 
 
 def replace_view(connection: Connection[Any], view: str, columns: Columns, source: str) -> None:
-    """Let a view show columns of a source; raises ViewsInTheWay where others do not allow it."""
+    """Make a view show columns of a source; raises ViewsInTheWay if dependent views prevent it."""
     if not exists(connection, view):
         connection.execute(f"create view {view} as {_select(columns, source)}")
         return
@@ -71,20 +76,37 @@ def replace_view(connection: Connection[Any], view: str, columns: Columns, sourc
 
 
 def _recreate(connection: Connection[Any], view: str, definition: str) -> None:
-    """Drop a view and its readers, and make them again."""
+    """Drop a view and its dependent views, and create them again."""
     readers = connection.execute(DEPENDENTS, {"view": view}).fetchall()
-    stuck = [name for _, name, is_plain, *_ in readers if not is_plain]
-    if stuck:
-        raise ViewsInTheWay(view, stuck, "is materialized")
+    blocking = [name for _, name, is_plain, *_ in readers if not is_plain]
+    if blocking:
+        raise ViewsInTheWay(view, blocking, "is materialized")
     [(view_oid, owner, comment)] = connection.execute(
         "select oid, pg_get_userbyid(relowner), obj_description(oid, 'pg_class') "
         "from pg_class where oid = to_regclass(%s)",
         [view],
     ).fetchall()
-    saved = [_SavedView(view, definition, owner, comment, "", _grants(connection, view_oid))]
+    saved = [
+        _SavedView(
+            name=view,
+            definition=definition,
+            owner=owner,
+            comment=comment,
+            options="",
+            grants=_grants(connection, view_oid),
+        )
+    ]
     for oid, name, _, text, its_owner, its_comment, options in readers:
-        grants = _grants(connection, oid)
-        saved.append(_SavedView(name, text, its_owner, its_comment, options, grants))
+        saved.append(
+            _SavedView(
+                name=name,
+                definition=text,
+                owner=its_owner,
+                comment=its_comment,
+                options=options,
+                grants=_grants(connection, oid),
+            )
+        )
     try:
         for dependent in reversed(saved):
             connection.execute(f"drop view {dependent.name}")
@@ -95,7 +117,7 @@ def _recreate(connection: Connection[Any], view: str, definition: str) -> None:
 
 
 def _restore(connection: Connection[Any], public: str, saved: _SavedView) -> None:
-    """Make a view as it was, on what it reads now."""
+    """Create a saved view again, with its options, grants, comment and owner."""
     options = f" with ({saved.options})" if saved.options else ""
     try:
         connection.execute(f"create view {saved.name}{options} as {saved.definition}")
@@ -109,6 +131,7 @@ def _restore(connection: Connection[Any], public: str, saved: _SavedView) -> Non
             connection.execute(f"grant {what} on {saved.name} to {grantee}{further}")
     if saved.comment is not None:
         connection.execute(f"comment on view {saved.name} is {literal(saved.comment)}")
+    # Last: unless we are a superuser, we may not grant or comment on a view of another owner.
     connection.execute(f"alter view {saved.name} owner to {identifier(saved.owner)}")
 
 

@@ -1,7 +1,7 @@
-"""The warehouse as PostgreSQL tables: one per version, a pointer to the live one, a view per feed.
+"""The warehouse in PostgreSQL: a table per version, a pointer to the live one, a view per feed.
 
-A feed's view reads the partition that a row of `_live` points to. Publishing changes that row: it
-waits for no reader, no reader waits for it, and whoever has a snapshot keeps seeing one version.
+A feed's view reads the partition that a row of `_live` points to. Publishing updates that row: it
+does not wait for readers, readers do not wait for it, and a snapshot keeps seeing one version.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -57,17 +57,17 @@ from alumniq_pipelines.core.sql_text import identifier, literal
 
 CONNECT_SECONDS = 10
 LOCK_TIMEOUTS = "set lock_timeout = '10min'; set idle_in_transaction_session_timeout = '10min'"
-"""How long another publisher of the same target is waited for, and a silent one kept."""
+"""How long to wait for another publisher of a target, and how long one may be idle."""
 SHORT_LOCK_TIMEOUT = "set local lock_timeout = '250ms'"
-"""How long readers who come may have to wait behind us, who wait for one who reads."""
+"""How long new readers may have to queue behind us while we wait for a current reader."""
 BLOCKED_ERRORS = (errors.LockNotAvailable, errors.DependentObjectsStillExist)
-"""A reader, or a view that somebody built on a version itself."""
+"""Raised because of a reader, or of a view that depends on a version's own table."""
 SMALL_SAMPLE = "set local default_statistics_target = 10"
-"""Readers get plans from a small sample at once; autovacuum takes the full one, which would cost
-twice the time of copying 100,000 rows.
+"""A small sample for the planner right away; a full one would take twice as long as copying 100,000
+rows, and autovacuum takes it later.
 """
 TRIES, PAUSE_SECONDS = 60, 1.0
-"""How often a view whose columns change is tried before the load is put off."""
+"""Tries at changing a view's columns before the load's attempt fails."""
 
 
 @dataclass(frozen=True)
@@ -79,24 +79,26 @@ class PostgresWarehouse:
     query_seconds: float = 300
 
     def live(self, target: Target) -> Version | None:
-        """Answer the version that readers who come now will see."""
+        """Return the version that new readers see."""
         with self._connect() as connection:
             return _live(connection, SchemaLayout(target))
 
     def live_rows(
         self, target: Target, scratch: Path, columns: Collection[str] | None = None
     ) -> LiveRows | None:
-        """Answer the live version with its rows, copied into a file in `scratch`."""
+        """Return the live version with its rows, copied into a DuckDB file in `scratch`."""
         layout, database = SchemaLayout(target), scratch / "live.duckdb"
         with self._connect() as connection, connection.transaction():
+            # One snapshot, so that facts and rows are of the same version.
             connection.execute("set transaction isolation level repeatable read")
             live = _live(connection, layout)
             if live is None:
                 return None
             table = layout.version(live.number)
-            every = columns_of(connection, table)
-            wanted = [column for column in every if columns is None or column[0] in columns]
-            copy_out(connection, table, wanted or every[:1], database, layout.table)
+            existing = columns_of(connection, table)
+            wanted = [column for column in existing if columns is None or column[0] in columns]
+            # A query needs at least one column, if only to count rows.
+            copy_out(connection, table, wanted or existing[:1], database, layout.table)
             return LiveRows(live, database, layout.table)
 
     def publish(
@@ -109,7 +111,7 @@ class PostgresWarehouse:
         job_id: JobId,
         now: datetime,
     ) -> Version:
-        """Complete a new version and move the pointer to it, in one transaction."""
+        """Complete a new version and make it live, in one transaction."""
         described = describe(target, field_map, accepted, number, job_id, now)
         layout = SchemaLayout(target)
         with self._connect() as connection:
@@ -125,7 +127,7 @@ class PostgresWarehouse:
             return live
 
     def make_live(self, target: Target, number: int, now: datetime) -> Version:
-        """Move the pointer to a version that is kept; raises UnknownVersion."""
+        """Make a stored version live; raises UnknownVersion."""
         del now
         layout = SchemaLayout(target)
         with self._connect() as connection, connection.transaction():
@@ -136,7 +138,7 @@ class PostgresWarehouse:
             return _set_live(connection, layout, number)
 
     def versions(self, target: Target) -> Sequence[Version]:
-        """List the versions kept, newest first."""
+        """Return the stored versions, newest first."""
         layout = SchemaLayout(target)
         with self._connect() as connection:
             return [_version(layout, fact) for fact in self._retained(connection, layout)]
@@ -144,7 +146,7 @@ class PostgresWarehouse:
     def query(
         self, customer: str, environment: str, sql: str, limit: int | None = None
     ) -> tuple[Sequence[str], Sequence[tuple[object, ...]]]:
-        """Run one SELECT as a role that can read this environment alone: column names and rows."""
+        """Run one SELECT as a role that can read only this environment; return columns and rows."""
         if not CUSTOMER_PATTERN.fullmatch(customer) or environment not in set(Environment):
             raise NothingPublished(customer, environment)
         schema = schema_of(customer, environment)
@@ -159,7 +161,7 @@ class PostgresWarehouse:
     def _retained(
         self, connection: Connection[Any], layout: SchemaLayout
     ) -> Sequence[Mapping[str, Any]]:
-        """List what the versions kept are, newest first: the live one is always of them."""
+        """Return the facts of the versions to keep, newest first; the live one is among them."""
         found = metadata(connection, layout)
         return [
             facts
@@ -168,7 +170,7 @@ class PostgresWarehouse:
         ]
 
     def _prune(self, connection: Connection[Any], layout: SchemaLayout, now: datetime) -> None:
-        """Drop what is not kept; what is in the way now may be gone at the next publication."""
+        """Drop old versions; one that a reader blocks is dropped after a later publication."""
         retained = {fact["number"] for fact in self._retained(connection, layout)}
         found = metadata(connection, layout)
         latest = (now - GRACE).astimezone(UTC).replace(tzinfo=None)
@@ -180,7 +182,7 @@ class PostgresWarehouse:
 
     @contextmanager
     def _connect(self) -> Iterator[Connection[Any]]:
-        """Open a connection, and turn faults into WarehouseUnavailable, by kind alone."""
+        """Yield a connection; raise WarehouseUnavailable for errors, naming only their class."""
         try:
             with psycopg.connect(
                 self.url.replace("postgresql+psycopg:", "postgresql:", 1),
@@ -196,13 +198,13 @@ class PostgresWarehouse:
 
 
 def _live(connection: Connection[Any], layout: SchemaLayout) -> Version | None:
-    """Read what the pointer leads to."""
+    """Return the version that the pointer names."""
     found = metadata(connection, layout, "live.number is not null")
     return _version(layout, found[0]) if found else None
 
 
 def _version(layout: SchemaLayout, row: Mapping[str, Any]) -> Version:
-    """Read a version from its facts; its relation is the view that readers know."""
+    """Return the version that a row of facts describes; its relation is the readers' view."""
     return replace(version_of(row).version, relation=layout.relation)
 
 
@@ -212,11 +214,12 @@ def _store(
     accepted: AcceptedRows,
     described: VersionFile,
 ) -> None:
-    """Fill a table with accepted rows, and attach it to those with the same columns."""
+    """Store accepted rows in a new table, and attach it to those with the same columns."""
     columns, number = accepted_columns(accepted), described.version.number
     shape, table = layout.shape(columns), layout.version(number)
     types = "".join(f", {identifier(name)} {kind}" for name, kind in columns)
     own = identifier(NUMBER)
+    # With the check constraint, "attach partition" does not scan the table again.
     connection.execute(
         f"create table if not exists {layout.inner(shape)} "
         f"({own} bigint not null{types}) partition by list ({own});"
@@ -237,12 +240,14 @@ def _store(
 
 
 def _set_live(connection: Connection[Any], layout: SchemaLayout, number: int) -> Version:
-    """Let readers see a version; only where its columns are others does the view change."""
+    """Make a version live; the view changes only if the columns do."""
     [wanted] = metadata(connection, layout, f"number = {number}")
     shape = wanted["shape"]
     shown = metadata(connection, layout, "live.number is not null")
     if not shown or shown[0]["shape"] != shape or not exists(connection, layout.view):
-        # A snapshot older than this view finds the version that the view came with.
+        # A snapshot older than the view sees the old pointer, which has another shape: null. It
+        # then reads the version for which the view was made (copied with FREEZE: visible to it,
+        # too).
         condition = f"{identifier(NUMBER)} = coalesce({layout.live_number(shape)}, {number})"
         source = f"{layout.inner(shape)} where {condition}"
         _replace_view_with_retries(
@@ -259,7 +264,7 @@ def _set_live(connection: Connection[Any], layout: SchemaLayout, number: int) ->
 def _replace_view_with_retries(
     connection: Connection[Any], layout: SchemaLayout, columns: Columns, source: str
 ) -> None:
-    """Change a view in a moment when nobody reads it; raises ReadersInTheWay."""
+    """Change a view at a moment when nobody reads it; raises ReadersInTheWay."""
     for _ in range(TRIES):
         try:
             with connection.transaction():
@@ -272,11 +277,11 @@ def _replace_view_with_retries(
 
 
 def _drop(connection: Connection[Any], layout: SchemaLayout, old: Mapping[str, Any]) -> None:
-    """Drop a version, and with the last of its columns their partitioned table."""
+    """Drop a version, and the partitioned table if it was the last one with these columns."""
     lock(connection, layout.view)
     connection.execute(f"drop table {layout.version(old['number'])}")
     key = [layout.target.feed, old["number"]]
-    for side_table in (layout.metadata, layout.gaps):
-        connection.execute(f"delete from {side_table} where feed = %s and number = %s", key)
+    for table in (layout.metadata, layout.gaps):
+        connection.execute(f"delete from {table} where feed = %s and number = %s", key)
     if not metadata(connection, layout, f"facts.shape = {literal(old['shape'])}"):
         connection.execute(f"drop table {layout.inner(old['shape'])}")

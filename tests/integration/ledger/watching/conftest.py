@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
-from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.loads.customer import Customer
 from alumniq_pipelines.core.loads.load import Load, LoadRequest, LoadState, Origin, new_job_id
@@ -22,6 +21,7 @@ from alumniq_pipelines.core.notifications.notification import DeliveryResult, No
 from alumniq_pipelines.core.notifications.staff import Staff, mail_recipients
 from alumniq_pipelines.services.monitor import run_monitoring
 from alumniq_pipelines.settings import REPOSITORY
+from tests.strict_catalog import read_catalog
 
 CATALOG = read_catalog(REPOSITORY / "schemas")
 DUE = datetime(2026, 3, 5, 3, tzinfo=UTC)
@@ -42,7 +42,7 @@ class Installation:
     staff: Staff = field(default_factory=lambda: Staff(mail_recipients(("ops@example.org",))))
 
     def at(self, now: datetime) -> Sequence[Notification]:
-        """Look at everything at a time, deliver what is owed to staff then, and answer it."""
+        """Run monitoring at a time, and return the notices for staff that it enqueued."""
         self.now = now
         run_monitoring(self.ledger, self.buckets, CATALOG, self.staff, now)
         pending = self.ledger.notifications.claim(now, MINUTE)
@@ -51,7 +51,7 @@ class Installation:
         return [notification for notification in pending if notification.incident_id is not None]
 
     def subjects(self, now: datetime) -> list[str]:
-        """Answer what staff are told at a time."""
+        """Return the subjects of the notices for staff at a time."""
         return [notification.notice.subject for notification in self.at(now)]
 
     def deliver(self, target: Target, now: datetime, name: str | None = None) -> None:
@@ -75,7 +75,7 @@ class Installation:
         self.ledger.loads.begin_attempt(load.job_id, f"run-{load.number}", now)
 
     def kinds(self) -> list[Kind]:
-        """Answer the kinds of what is open."""
+        """Return the kinds of the open incidents."""
         return [incident.condition.kind for incident in self.ledger.incidents.list_open()]
 
 
@@ -95,7 +95,7 @@ def installation(ledger: Ledger, tmp_path: Path) -> Installation:
 
 
 def watch(installation: Installation, targets: Sequence[Target]) -> None:
-    """Watch targets whose last file came in time the night before."""
+    """Watch targets whose last file arrived on time the night before."""
     came = DUE - 24 * HOUR
     for target in targets:
         if all(known.id != target.customer for known in installation.ledger.customers.all()):

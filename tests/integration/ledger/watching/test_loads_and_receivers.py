@@ -1,4 +1,4 @@
-"""What is told of loads and receivers, also where nobody watches a feed."""
+"""Incidents about loads and receivers, also of feeds without a watch."""
 
 from datetime import datetime, timedelta
 

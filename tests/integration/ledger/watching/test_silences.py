@@ -1,4 +1,4 @@
-"""What is told of one feed whose file does not come."""
+"""Incidents about one feed with a missed delivery."""
 
 from alumniq_pipelines.core.loads.load import LoadRequest, LoadState, Origin, new_job_id
 from alumniq_pipelines.core.loads.target import Target

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.core.feeds.column_names import ColumnNames, fold, is_extension_name
+from tests.strict_catalog import read_catalog
 
 CATALOG = read_catalog(Path(__file__).resolve().parents[4] / "schemas")
 

@@ -3,12 +3,12 @@ import io
 
 import pytest
 
-from alumniq_pipelines.adapters.field_maps import read_catalog
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.feeds.template import sample_rows, template
 from alumniq_pipelines.core.feeds.values import broken_rules
 from alumniq_pipelines.settings import REPOSITORY
+from tests.strict_catalog import read_catalog
 
 CATALOG = read_catalog(REPOSITORY / "schemas")
 

@@ -12,7 +12,7 @@ NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Make the first tables."""
+    """Create the first tables."""
     _make_customers()
     _make_loads()
     _make_attempts()
@@ -22,7 +22,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Remove them all."""
+    """Drop them all."""
     op.drop_table("delivery_attempts")
     op.drop_table("versions")
     op.drop_table("notifications")

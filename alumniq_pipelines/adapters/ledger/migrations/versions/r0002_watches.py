@@ -13,7 +13,7 @@ IS_OPEN = sa.text("closed_at IS NULL")
 
 
 def upgrade() -> None:
-    """Make the tables, and let notifications be about incidents."""
+    """Create the tables, and allow notifications about incidents."""
     _make_watches()
     _make_incidents()
     kept = _set_attempts_aside()
@@ -31,7 +31,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Remove them, and the notifications that were about incidents."""
+    """Drop them, and delete the notifications about incidents."""
     op.execute(
         "DELETE FROM delivery_attempts WHERE notification_id IN "
         "(SELECT id FROM notifications WHERE job_id IS NULL)"
@@ -101,7 +101,7 @@ def _make_incidents() -> None:
 
 
 def _set_attempts_aside() -> sa.Table | None:
-    """Take what refers to notifications out of the way: SQLite alters a table by replacing it."""
+    """Drop the table that refers to notifications: SQLite alters a table by replacing it."""
     connection = op.get_bind()
     if connection.dialect.name != "sqlite":
         return None

@@ -48,7 +48,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take them away."""
+    """Drop them."""
     op.drop_table("s3_key_reminders")
     op.drop_table("s3_keys")
     op.drop_index(op.f("ix_loads_idempotency_key"), "loads")

@@ -1,4 +1,4 @@
-"""Staff accounts, and the sessions of staff and customers at the pages."""
+"""Staff accounts, and the sessions of staff and customers on the pages."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -45,6 +45,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take them away."""
+    """Drop them."""
     op.drop_table("sessions")
     op.drop_table("staff")

@@ -42,7 +42,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take them away."""
+    """Drop them."""
     op.drop_table("holds")
     op.drop_column("versions", "field_map_sha256")
     for name in ("changes", "etag", "sha256"):

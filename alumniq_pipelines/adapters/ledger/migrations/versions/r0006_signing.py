@@ -1,4 +1,4 @@
-"""What customers' signing secrets are made of."""
+"""The salts of customers' signing secrets."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -26,5 +26,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take it away."""
+    """Drop it."""
     op.drop_table("signing_salts")

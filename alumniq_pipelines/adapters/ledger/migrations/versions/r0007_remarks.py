@@ -1,4 +1,4 @@
-"""What was found in a load's file and rejected nothing."""
+"""Warnings and notes about a load's file."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,6 +14,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take them away."""
+    """Drop them."""
     op.drop_column("attempts", "remarks")
     op.drop_column("loads", "remarks")

@@ -1,4 +1,4 @@
-"""What rejected the rows of a load's file, for whoever finishes an attempt that was cut off."""
+"""The causes of a load's rejections, to finish an attempt that was interrupted."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Whom a notification is for: a customer, staff or a monitor."""
+"""The audience of a notification: a customer, staff or a monitor."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -52,7 +52,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take it away."""
+    """Drop it."""
     op.drop_column("notifications", "audience")
 
 

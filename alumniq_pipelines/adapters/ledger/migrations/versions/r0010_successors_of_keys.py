@@ -1,4 +1,4 @@
-"""Which key a key was made from."""
+"""The key that a key replaces."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,5 +17,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take it away."""
+    """Drop it."""
     op.drop_column("api_keys", "replaces")
