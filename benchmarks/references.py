@@ -64,7 +64,7 @@ def load(file: Path, folder: Path, field_map: FieldMap, name: str) -> None:
     installation = Installation(folder / name, field_map, warehouse)
     os.link(file, installation.delivered / "iqu.csv")
     result = installation.load()
-    if not isinstance(result, Published) or result.check_result.remarks:
+    if not isinstance(result, Published) or result.check_result.warnings:
         sys.exit("Nothing was published, or there are warnings.")
 
 

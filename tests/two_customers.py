@@ -67,7 +67,7 @@ VIEW = "reports_of_{}"
 COUNTS = Counts(10, 9, 1)
 CHECK = CheckRecord(counts=COUNTS)
 CHANGES = Changes(1, 2, 30, 4, {"batch": 2})
-REMARKS = (Cause("reference", "nation", "`nation` is no country", 3, 7, "warning", "Send USA."),)
+WARNINGS = (Cause("reference", "nation", "`nation` is no country", 3, 7, "warning", "Send USA."),)
 DELIVERIES = (
     DeliveryResult(delivered=True, detail="200"),
     DeliveryResult(delivered=False, detail="503"),
@@ -246,7 +246,7 @@ def _publish(tenant: Tenant) -> None:
         tenant.target, load.number, load.job_id, 9, "cafe", "e1", f"{tenant.customer}.t", NOW
     )
     ledger.versions.record(version, NOW)
-    _end(tenant, load, Outcome(LoadState.SUCCEEDED, (), COUNTS, CHANGES, remarks=REMARKS))
+    _end(tenant, load, Outcome(LoadState.SUCCEEDED, (), COUNTS, CHANGES, warnings=WARNINGS))
 
 
 def _refuse(tenant: Tenant, folder: Path) -> None:
@@ -298,7 +298,7 @@ def _hold(tenant: Tenant, name: str) -> None:
         ("30 rows removed.",),
         NOW,
         NOW + timedelta(days=7),
-        remarks=REMARKS,
+        warnings=WARNINGS,
     )
     notices = held_notices(load, hold, STAFF, tenant.installation.settings.gateway_url)
     tenant.installation.ledger.holds.hold(hold, 1, Receipt("cafe", "e1"), notices)

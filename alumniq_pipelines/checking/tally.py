@@ -178,7 +178,7 @@ class Tally:
             ),
             causes=tuple(cause for cause in causes if cause.severity == "error"),
             notes=tuple(notes),
-            remarks=tuple(cause for cause in causes if cause.severity != "error"),
+            warnings=tuple(cause for cause in causes if cause.severity != "error"),
         )
 
 

@@ -121,11 +121,11 @@ def _to_json(result: FileCheckResult) -> dict[str, Any]:
         ],
         "causes": [_cause_to_json(cause) for cause in result.causes],
         "warnings": [
-            _cause_to_json(remark) for remark in result.remarks if remark.severity == "warning"
+            _cause_to_json(warning) for warning in result.warnings if warning.severity == "warning"
         ],
         "notes": [
             *(_cause_to_json(file_note(note)) for note in result.notes),
-            *(_cause_to_json(remark) for remark in result.remarks if remark.severity == "note"),
+            *(_cause_to_json(warning) for warning in result.warnings if warning.severity == "note"),
         ],
     }
 
@@ -186,8 +186,8 @@ def _show(result: FileCheckResult, file: Path, output: Path | None) -> None:
             f"[bold green]Clean:[/bold green] all {result.rows_read:,} rows of {name} are accepted."
         )
     for severity, title in SEVERITY_TITLES.items():
-        remarks = [remark for remark in result.remarks if remark.severity == severity]
-        _show_causes(console, remarks, title)
+        warnings = [warning for warning in result.warnings if warning.severity == severity]
+        _show_causes(console, warnings, title)
     for note in result.notes:
         console.print(f"Note: {escape(note)}")
     if output and result.outcome != "unusable":

@@ -107,8 +107,8 @@ def show(job_id: Id, *, as_json: Json = False) -> None:
         console.print(f"{format_time(moment)}  {escape(event)}", soft_wrap=True)
     for error in found.errors:
         console.print(f"[red]Error:[/red] {escape(error)}", soft_wrap=True)
-    for remark in found.remarks:
-        console.print(f"{remark.severity.capitalize()}: {escape(str(remark))}", soft_wrap=True)
+    for warning in found.warnings:
+        console.print(f"{warning.severity.capitalize()}: {escape(str(warning))}", soft_wrap=True)
     for line in (*change_lines(found), *waiting_lines(found, hold)):
         console.print(escape(line), soft_wrap=True)
     for pending in _pending_lines(notifications):

@@ -99,8 +99,9 @@ def _rule_results(
 ) -> Iterator[dg.AssetCheckResult]:
     """Yield the checks of rules; what rejects rows has the severity, what does not only warns."""
     causes = _group_by_check(check_result.causes, SCHEMA)
-    remarks = [remark for remark in check_result.remarks if remark.severity == "warning"]
-    warnings = _group_by_check(remarks, WARNINGS)
+    warnings = _group_by_check(
+        [warning for warning in check_result.warnings if warning.severity == "warning"], WARNINGS
+    )
     for name in (SCHEMA, KEYS):
         yield _rule_result(key, name, causes[name], severity)
     reference_severity = severity if causes[REFERENCES] else dg.AssetCheckSeverity.WARN

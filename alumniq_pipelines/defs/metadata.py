@@ -88,7 +88,7 @@ def _result_metadata(result: LoadResult) -> Metadata:
 
 def _check_metadata(check_result: CheckResult, sha256: str) -> Metadata:
     """Describe what checking the file found."""
-    counts, remarks = check_result.counts, check_result.remarks
+    counts, warnings = check_result.counts, check_result.warnings
     metadata: Metadata = {
         "rows read": dg.MetadataValue.int(counts.rows_read),
         "rows rejected": dg.MetadataValue.int(counts.rows_rejected),
@@ -100,10 +100,10 @@ def _check_metadata(check_result: CheckResult, sha256: str) -> Metadata:
         metadata["notes"] = dg.MetadataValue.text("\n".join(check_result.notes))
     if check_result.rejections:
         metadata["first rejections"] = _rejection_table(check_result.rejections)
-    warnings = sum(remark.count for remark in remarks if remark.severity == "warning")
-    metadata["warnings"] = dg.MetadataValue.int(warnings)
-    if remarks:
-        metadata["warnings and notes"] = _warning_table(remarks)
+    affected = sum(warning.count for warning in warnings if warning.severity == "warning")
+    metadata["warnings"] = dg.MetadataValue.int(affected)
+    if warnings:
+        metadata["warnings and notes"] = _warning_table(warnings)
     return metadata
 
 
@@ -150,19 +150,19 @@ def _change_metadata(changes: Changes | None) -> Metadata:
     return metadata
 
 
-def _warning_table(remarks: Sequence[Cause]) -> dg.MetadataValue:
+def _warning_table(warnings: Sequence[Cause]) -> dg.MetadataValue:
     """Tabulate what is wrong and rejected nothing, warnings first."""
     return table(
         [
             (
-                remark.severity,
-                remark.count,
-                remark.first_line,
-                remark.column,
-                remark.code,
-                remark.message,
+                warning.severity,
+                warning.count,
+                warning.first_line,
+                warning.column,
+                warning.code,
+                warning.message,
             )
-            for remark in remarks[:MAX_WARNINGS_SHOWN]
+            for warning in warnings[:MAX_WARNINGS_SHOWN]
         ],
         {
             "severity": "string",

@@ -247,7 +247,7 @@ def _record(load: Load, outcome: AttemptOutcome, context: LoadContext) -> None:
                 reasons=result.reasons,
                 held_at=now,
                 expires_at=now + context.hold_duration,
-                remarks=check.remarks,
+                warnings=check.warnings,
             )
             notices = held_notices(load, hold, context.staff, context.gateway_url)
             ledger.holds.hold(hold, number, receipt_of(result), notices)

@@ -23,7 +23,7 @@ class FileCheckResult:
     """The result of `alumniq check`.
 
     `errors` are the first in the file, at most MAX_REJECTIONS; `errors_total` counts all of them,
-    and `causes` groups them. `remarks` are the warnings and notes that reject no rows, warnings
+    and `causes` groups them. `warnings` are the warnings and notes that reject no rows, warnings
     first; `notes` are about the whole file. An unusable file has its faults in `errors`, and no
     rows.
     """
@@ -36,7 +36,7 @@ class FileCheckResult:
     notes: tuple[str, ...] = field(default=())
     causes: tuple[Cause, ...] = field(default=())
     errors_total: int = 0
-    remarks: tuple[Cause, ...] = field(default=())
+    warnings: tuple[Cause, ...] = field(default=())
 
 
 def check_file(
@@ -85,7 +85,7 @@ def check_file(
         notes=(*check_result.hints, *check_result.notes),
         causes=check_result.causes,
         errors_total=sum(cause.count for cause in check_result.causes),
-        remarks=check_result.remarks,
+        warnings=check_result.warnings,
     )
 
 

@@ -149,7 +149,7 @@ def find_published_result(load: Load, check: CheckRecord, warehouse: Warehouse) 
         own = versions.get(load.number)
     if own is None:
         return None
-    check_result = CheckResult(check.counts, causes=check.causes, remarks=check.remarks)
+    check_result = CheckResult(check.counts, causes=check.causes, warnings=check.warnings)
     return Published(check_result=check_result, version=own, changes=check.changes)
 
 

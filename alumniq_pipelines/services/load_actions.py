@@ -258,7 +258,7 @@ def _end_hold(
         counts=hold.counts,
         changes=hold.changes,
         remedy=problem.advice,
-        remarks=hold.remarks,
+        warnings=hold.warnings,
     )
     notices = _outcome_notices(ledger, load, outcome, live, gateway_url)
     return ledger.holds.end(load.job_id, ending, outcome, notices, now, actor=actor, reason=reason)

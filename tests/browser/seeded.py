@@ -42,7 +42,7 @@ class Seeded:
     foreign: JobId
 
 
-REMARKS = (
+WARNINGS = (
     Cause(
         "reference",
         "emailAddress",
@@ -114,7 +114,7 @@ class Seeder:
         rows = counts.rows_accepted if counts else 0
         changes = Changes(260 + rows % 190, rows % 997, rows % 83, rows) if is_published else None
         outcome = Outcome(
-            state, tuple(errors), counts, changes, remarks=REMARKS if is_published else ()
+            state, tuple(errors), counts, changes, warnings=WARNINGS if is_published else ()
         )
         if is_published and counts:
             version = Version(

@@ -23,6 +23,7 @@ from alumniq_pipelines.checking.rules import (
     orphan_message,
 )
 from alumniq_pipelines.core import problems
+from alumniq_pipelines.core.feeds.column_types import ColumnType
 from alumniq_pipelines.core.feeds.field_map import (
     Column,
     ColumnRules,
@@ -143,8 +144,8 @@ RULE_EXAMPLES: Sequence[tuple[Rule, Column | None]] = (
     (Rule.REQUIRED, Column(name=_COLUMN)),
     *(
         (Rule.TYPE, Column(name=_COLUMN, type=column_type))
-        for column_type in get_args(Column.model_fields["type"].annotation)
-        if column_type != "string"  # every value is one
+        for column_type in ColumnType
+        if column_type is not ColumnType.STRING  # every value is text
     ),
     (Rule.LENGTH, Column(name=_COLUMN, constraints=Constraints(min_length=2))),
     (Rule.LENGTH, Column(name=_COLUMN, constraints=Constraints(max_length=50))),

@@ -101,7 +101,7 @@ def test_references_are_looked_up_in_live_data_as_by_a_load(check: Check, tmp_pa
     loading.deliver(DEGREES)
     result = loading.publish(2).check_result
     assert result.notes[-1] == note
-    assert [(remark.message, remark.first_line) for remark in result.remarks] == [ORPHAN]
+    assert [(warning.message, warning.first_line) for warning in result.warnings] == [ORPHAN]
 
 
 @pytest.mark.parametrize(

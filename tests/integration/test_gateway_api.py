@@ -32,7 +32,7 @@ def finish(
     installation: Installation,
     job_id: str,
     receipt: Receipt | None = None,
-    remarks: tuple[Cause, ...] = (),
+    warnings: tuple[Cause, ...] = (),
 ) -> None:
     """Let a load succeed and deliver its notifications."""
     ledger = installation.ledger
@@ -49,7 +49,7 @@ def finish(
         check=CheckRecord(counts=counts),
         receipt=receipt,
     )
-    outcome = Outcome(LoadState.SUCCEEDED, counts=counts, remarks=remarks)
+    outcome = Outcome(LoadState.SUCCEEDED, counts=counts, warnings=warnings)
     ledger.loads.end(load.job_id, outcome, notices_for(load, outcome), NOW)
     for notification in ledger.notifications.claim(NOW, timedelta(minutes=1)):
         ledger.notifications.record(notification, DeliveryResult(delivered=True, detail="200"), NOW)
@@ -136,11 +136,11 @@ def test_warnings_and_notes_of_a_load_are_separate_from_its_errors(
 ) -> None:
     job_id = call(client, caller).json()["jobId"]
     expected = ("`nation` is no country", 1_003, 7)
-    remarks = (
+    warnings = (
         Cause("reference", "nation", *expected, "warning", "Send the code."),
         file_note("Columns that are not in the field map were ignored: `shoe`."),
     )
-    finish(installation, job_id, remarks=remarks)
+    finish(installation, job_id, warnings=warnings)
     shown = get(client, caller, f"/loads/{job_id}").json()
 
     assert shown["errors"] == []

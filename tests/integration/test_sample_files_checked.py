@@ -33,7 +33,7 @@ def test_sample_files_are_clean(
     others = {name: ReferencedFile(path, catalog.feed(name)) for name, path in files.items()}
     reference_sources = FileReferences(others, tmp_path)
     result = check_file(files[feed], catalog.feed(feed), reference_sources=reference_sources)
-    assert (result.outcome, result.errors, result.remarks, result.notes) == ("clean", (), (), ())
+    assert (result.outcome, result.errors, result.warnings, result.notes) == ("clean", (), (), ())
     assert result.rows_read > 0
 
 

@@ -21,5 +21,5 @@ def test_a_template_is_loaded_without_warnings(feed: str, tmp_path: Path) -> Non
     result = check_file(
         files[feed].path, files[feed].field_map, reference_sources=reference_sources
     )
-    assert (result.outcome, result.errors, result.remarks, result.notes) == ("clean", (), (), ())
+    assert (result.outcome, result.errors, result.warnings, result.notes) == ("clean", (), (), ())
     assert result.rows_accepted > 0

@@ -70,8 +70,8 @@ def load_detail(known: load_queries.LoadDetail) -> models.LoadDetail:
             removed=changes.removed,
             unchanged=changes.unchanged,
         ),
-        warnings=_of_severity("warning", models.LoadWarning, known.load.remarks),
-        notes=_of_severity("note", models.LoadNote, known.load.remarks),
+        warnings=_of_severity("warning", models.LoadWarning, known.load.warnings),
+        notes=_of_severity("note", models.LoadNote, known.load.warnings),
         attempts=tuple(
             models.Attempt(
                 number=attempt.number,

@@ -11,8 +11,8 @@ from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.load_rows import (
     change_column,
     count_columns,
-    remark_column,
-    remarks_of,
+    warning_column,
+    warnings_of,
 )
 from alumniq_pipelines.adapters.ledger.notifications import enqueue
 from alumniq_pipelines.adapters.ledger.tables import attempts, holds, loads
@@ -31,7 +31,7 @@ _LOAD_COLUMNS = (
     loads.c.rows_read,
     loads.c.rows_accepted,
     loads.c.rows_rejected,
-    loads.c.remarks,
+    loads.c.warnings,
 )
 
 
@@ -57,7 +57,7 @@ class Holds:
         columns = {
             **count_columns(hold.counts),
             **change_column(hold.changes),
-            **remark_column(hold.remarks),
+            **warning_column(hold.warnings),
         }
         closed = (
             update(attempts)
@@ -105,7 +105,7 @@ class Holds:
     ) -> bool:
         """Move a load from HELD to FAILED with its notifications; False if it is not held."""
         columns = {"errors": list(outcome.errors), **count_columns(outcome.counts)}
-        columns |= {**change_column(outcome.changes), **remark_column(outcome.remarks)}
+        columns |= {**change_column(outcome.changes), **warning_column(outcome.warnings)}
         with self.database.writing() as connection:
             if not _transition(
                 connection, job_id, LoadState.HELD, LoadState.FAILED, ended_at=now, **columns
@@ -206,5 +206,5 @@ def _hold(row: RowMapping) -> Hold:
         decided_at=row["decided_at"],
         actor=row["actor"],
         reason=row["reason"],
-        remarks=remarks_of(row),
+        warnings=warnings_of(row),
     )

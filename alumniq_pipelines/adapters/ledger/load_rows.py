@@ -83,7 +83,7 @@ def load_of(row: RowMapping) -> Load:
         errors=tuple(row["errors"]),
         counts=_counts(row),
         changes=_changes(row),
-        remarks=remarks_of(row),
+        warnings=warnings_of(row),
     )
 
 
@@ -100,7 +100,7 @@ def attempt_of(row: RowMapping) -> AttemptRecord:
         sha256=row["sha256"],
         etag=row["etag"],
         changes=_changes(row),
-        remarks=remarks_of(row),
+        warnings=warnings_of(row),
         causes=_causes(row["causes"]),
     )
 
@@ -110,7 +110,7 @@ def check_columns(check: CheckRecord) -> dict[str, Any]:
     return {
         **count_columns(check.counts),
         **change_column(check.changes),
-        **remark_column(check.remarks),
+        **warning_column(check.warnings),
         "causes": [asdict(cause) for cause in check.causes] or None,
     }
 
@@ -137,14 +137,14 @@ def _changes(row: RowMapping) -> Changes | None:
     return None if row["changes"] is None else Changes.from_json(row["changes"])
 
 
-def remark_column(remarks: Sequence[Cause]) -> dict[str, Any]:
-    """Return the column of remarks, in both tables."""
-    return {"remarks": [asdict(remark) for remark in remarks] or None}
+def warning_column(warnings: Sequence[Cause]) -> dict[str, Any]:
+    """Return the column of warnings, in both tables."""
+    return {"warnings": [asdict(warning) for warning in warnings] or None}
 
 
-def remarks_of(row: RowMapping) -> tuple[Cause, ...]:
-    """Return the remarks in a row of either table."""
-    return _causes(row["remarks"])
+def warnings_of(row: RowMapping) -> tuple[Cause, ...]:
+    """Return the warnings in a row of either table."""
+    return _causes(row["warnings"])
 
 
 def _causes(stored: Sequence[dict[str, Any]] | None) -> tuple[Cause, ...]:

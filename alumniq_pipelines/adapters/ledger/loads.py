@@ -15,7 +15,7 @@ from alumniq_pipelines.adapters.ledger.load_rows import (
     check_columns,
     count_columns,
     load_of,
-    remark_column,
+    warning_column,
 )
 from alumniq_pipelines.adapters.ledger.load_transitions import (
     close_open_attempt,
@@ -328,7 +328,7 @@ class Loads:
             errors=list(outcome.errors),
             **count_columns(outcome.counts),
             **change_column(outcome.changes),
-            **remark_column(outcome.remarks),
+            **warning_column(outcome.warnings),
         )
         if only_from:
             statement = statement.where(loads.c.state.in_(sorted(only_from)))

@@ -35,7 +35,7 @@ from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.monitoring.incident import Kind, Resolution
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, NotificationState
 
-REVISION = "0010"
+REVISION = "0011"
 """The newest migration: the revision that a database must have for this code."""
 
 metadata = MetaData(
@@ -166,7 +166,7 @@ loads = Table(
     Column("idempotency_key", String(300)),
     Column("repeats", String(35)),
     Column("changes", JSON(none_as_null=True)),
-    Column("remarks", JSON(none_as_null=True)),
+    Column("warnings", JSON(none_as_null=True)),
     Index(None, "idempotency_key", unique=True),
     Index(None, "state", "number"),
     Index(None, "customer", "environment", "feed", "number"),
@@ -189,7 +189,7 @@ attempts = Table(
     Column("sha256", String(64)),
     Column("etag", Text),
     Column("changes", JSON(none_as_null=True)),
-    Column("remarks", JSON(none_as_null=True)),
+    Column("warnings", JSON(none_as_null=True)),
     Column("causes", JSON(none_as_null=True)),
 )
 

@@ -78,7 +78,7 @@ class CheckResult:
     """The result of checking one file.
 
     `rejections` are the first in file order, at most MAX_REJECTIONS; `causes` cover all, most
-    frequent first. `remarks` are causes that reject nothing: warnings before notes, most frequent
+    frequent first. `warnings` are causes that reject nothing: warnings before notes, most frequent
     first. `notes` are about the file as a whole; those of them that name references that were not
     checked are `unchecked`. `hints` suggest what probably caused the faults.
     """
@@ -88,7 +88,7 @@ class CheckResult:
     causes: tuple[Cause, ...] = ()
     notes: tuple[str, ...] = field(default=())
     hints: tuple[str, ...] = field(default=())
-    remarks: tuple[Cause, ...] = field(default=())
+    warnings: tuple[Cause, ...] = field(default=())
     unchecked: tuple[str, ...] = field(default=())
 
     @property
@@ -102,10 +102,10 @@ def format_errors(causes: Sequence[Cause], limit: int = 20) -> tuple[str, ...]:
     return _capped_lines([str(cause) for cause in causes], causes, limit, "error")
 
 
-def format_warnings(remarks: Sequence[Cause], limit: int = 20) -> tuple[str, ...]:
+def format_warnings(warnings: Sequence[Cause], limit: int = 20) -> tuple[str, ...]:
     """Return a line with its advice for each warning and note, capped, the rest as a true total."""
-    lines = [f"{str(remark).removesuffix('.')}. {remark.advice}".strip() for remark in remarks]
-    return _capped_lines(lines, remarks, limit, "warning or note")
+    lines = [f"{str(warning).removesuffix('.')}. {warning.advice}".strip() for warning in warnings]
+    return _capped_lines(lines, warnings, limit, "warning or note")
 
 
 def file_note(note: str) -> Cause:

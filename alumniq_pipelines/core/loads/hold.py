@@ -56,7 +56,7 @@ class Hold:
     decided_at: datetime | None = None
     actor: str | None = None
     reason: str | None = None
-    remarks: tuple[Cause, ...] = ()
+    warnings: tuple[Cause, ...] = ()
 
 
 Ending = Literal[Decision.DISCARDED, Decision.EXPIRED, Decision.SUPERSEDED]

@@ -101,7 +101,7 @@ class Load:
     errors: tuple[str, ...] = ()
     counts: Counts | None = None
     changes: Changes | None = None
-    remarks: tuple[Cause, ...] = ()
+    warnings: tuple[Cause, ...] = ()
 
     @property
     def job_id(self) -> JobId:

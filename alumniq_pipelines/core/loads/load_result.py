@@ -127,7 +127,7 @@ LoadResult = (
 def held_result(hold: Hold) -> Held:
     """Return the result of a load as it was held."""
     return Held(
-        check_result=CheckResult(hold.counts, remarks=hold.remarks),
+        check_result=CheckResult(hold.counts, warnings=hold.warnings),
         changes=hold.changes,
         rows=hold.held,
         reasons=hold.reasons,
@@ -178,7 +178,7 @@ def errors_of(result: LoadResult) -> tuple[str, ...]:
 def check_record(
     check_result: CheckResult, changes: Changes | None, *, with_hints: bool = True
 ) -> CheckRecord:
-    """Return what checking a file found, for the ledger: remarks on rows, then on the whole file.
+    """Return what checking a file found, for the ledger: warnings on rows, then on the whole file.
 
     Hints of a file that is rejected are among its errors already.
     """
@@ -186,7 +186,7 @@ def check_record(
     return CheckRecord(
         counts=check_result.counts,
         causes=check_result.causes,
-        remarks=(*check_result.remarks, *(file_note(note) for note in notes)),
+        warnings=(*check_result.warnings, *(file_note(note) for note in notes)),
         changes=changes,
     )
 

@@ -44,12 +44,12 @@ SUCCESSES = frozenset(
 class CheckRecord:
     """The result of checking a load's file, recorded before anything of the load is published.
 
-    `causes` rejected rows, `remarks` reject nothing; `changes` are None on a first load.
+    `causes` rejected rows, `warnings` reject nothing; `changes` are None on a first load.
     """
 
     counts: Counts
     causes: tuple[Cause, ...] = ()
-    remarks: tuple[Cause, ...] = ()
+    warnings: tuple[Cause, ...] = ()
     changes: Changes | None = None
 
 
@@ -58,7 +58,7 @@ class AttemptRecord:
     """One try at a load as the ledger stores it; `result` is None while it runs.
 
     `sha256` and `etag` are those of the file that it read, `changes` what the file would change.
-    `causes` rejected rows of it, `remarks` reject nothing. All are empty if it did not get so far.
+    `causes` rejected rows of it, `warnings` reject nothing. All are empty if it did not get so far.
     """
 
     number: int
@@ -71,7 +71,7 @@ class AttemptRecord:
     sha256: str | None = None
     etag: str | None = None
     changes: Changes | None = None
-    remarks: tuple[Cause, ...] = ()
+    warnings: tuple[Cause, ...] = ()
     causes: tuple[Cause, ...] = ()
 
     @property
@@ -80,7 +80,7 @@ class AttemptRecord:
         if self.counts is None:
             return None
         return CheckRecord(
-            counts=self.counts, causes=self.causes, remarks=self.remarks, changes=self.changes
+            counts=self.counts, causes=self.causes, warnings=self.warnings, changes=self.changes
         )
 
 
@@ -99,7 +99,7 @@ class Outcome:
     changes: Changes | None = None
     is_unchanged: bool = False
     remedy: str = ""
-    remarks: tuple[Cause, ...] = ()
+    warnings: tuple[Cause, ...] = ()
     is_superseded: bool = False
 
 

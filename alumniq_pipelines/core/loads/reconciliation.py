@@ -160,7 +160,7 @@ def _success(attempt: AttemptRecord) -> Outcome:
         counts=attempt.counts,
         changes=attempt.changes,
         is_unchanged=attempt.result is AttemptResult.UNCHANGED,
-        remarks=attempt.remarks,
+        warnings=attempt.warnings,
     )
 
 
@@ -177,7 +177,7 @@ def _outcome(attempts: Sequence[AttemptRecord], run: Run) -> Outcome | None:
             errors=last.errors,
             counts=last.counts,
             changes=last.changes,
-            remarks=last.remarks,
+            warnings=last.warnings,
         )
     if last.result is AttemptResult.MISCONFIGURED:
         return Outcome(LoadState.FAILED, (str(Misconfigured()),))

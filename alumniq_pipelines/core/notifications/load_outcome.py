@@ -185,10 +185,10 @@ def _report(load: Load, outcome: Outcome) -> str:
 
 def _warnings(outcome: Outcome) -> str:
     """List what rejected no row; the contract's callback has no field for it."""
-    if not outcome.remarks:
+    if not outcome.warnings:
         return ""
     heading = "Warnings and notes (no row was rejected for these)"
-    return bullet_list(heading, format_warnings(outcome.remarks))
+    return bullet_list(heading, format_warnings(outcome.warnings))
 
 
 def _load_details(load: Load) -> str:

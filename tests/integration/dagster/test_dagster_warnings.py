@@ -66,7 +66,7 @@ def test_the_mail_of_a_success_lists_warnings_and_notes(
     )
     found = installation.again(load)
     assert (found.state, found.errors) == (LoadState.SUCCEEDED, ())
-    of_rows, of_file = found.remarks
+    of_rows, of_file = found.warnings
     assert (of_rows.severity, of_rows.column, of_rows.count) == ("warning", "emailAddress", 2)
     assert (of_file.code, of_file.count) == ("file", 0)
     (notification,) = installation.ledger.notifications.of(load.job_id)

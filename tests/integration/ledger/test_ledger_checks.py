@@ -14,7 +14,7 @@ from tests.integration.ledger.conftest import NOW, Accept
 CHECK = CheckRecord(
     counts=Counts(10, 7, 3),
     causes=(Cause("integer", "sortOrder", "`sortOrder` is no whole number", 3, 2, advice="Fix."),),
-    remarks=(Cause("reference", "nation", "`nation` is no country", 3, 7, "warning"),),
+    warnings=(Cause("reference", "nation", "`nation` is no country", 3, 7, "warning"),),
     changes=Changes(1, 2, 3, 4, {"city": 2}),
 )
 RECEIPT = Receipt("cafe", "e1")

@@ -24,7 +24,7 @@ from tests.integration.ledger.conftest import NOW, Accept
 LATER = NOW + timedelta(hours=1)
 COUNTS = Counts(10, 9, 1)
 CHANGES = Changes(1, 2, 30, 4, {"city": 2})
-REMARKS = (Cause("reference", "nation", "`nation` is no country", 3, 7, "warning", "Mend it."),)
+WARNINGS = (Cause("reference", "nation", "`nation` is no country", 3, 7, "warning", "Mend it."),)
 FIELD_MAP: FieldMap = small_field_map("warehouse")
 STAFF = Notice(Channel.MAIL, "ops@example.org", "It waits.", "Held", audience=Audience.STAFF)
 CUSTOMER = Notice(
@@ -52,7 +52,7 @@ def hold_of(load: Load) -> Hold:
         ("30 rows removed.",),
         NOW,
         NOW + timedelta(days=7),
-        remarks=REMARKS,
+        warnings=WARNINGS,
     )
 
 
@@ -79,7 +79,7 @@ def test_a_held_load_stores_all_that_publishing_needs_and_notifies_staff_alone(
     [attempt] = ledger.loads.attempts(held.job_id)
     assert (attempt.result, attempt.sha256, attempt.etag) == (AttemptResult.HELD, "cafe", "e1")
     assert attempt.changes == CHANGES
-    assert found.remarks == attempt.remarks == REMARKS
+    assert found.warnings == attempt.warnings == WARNINGS
     assert [notification.notice for notification in ledger.notifications.of(held.job_id)] == [STAFF]
 
 

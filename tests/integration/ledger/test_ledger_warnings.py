@@ -10,11 +10,11 @@ from alumniq_pipelines.core.loads.outcome import AttemptResult, CheckRecord, Out
 from tests.integration.ledger.conftest import NOW, Accept
 
 COUNTS = Counts(10, 10, 0)
-REMARKS = (
+WARNINGS = (
     Cause("reference", "nation", "`nation` is no country", 3, 7, "warning", "Send USA."),
     Cause("duplicate-value", None, "The value of `é` stands twice", 2**40, 2, "note"),
 )
-CHECK = CheckRecord(counts=COUNTS, remarks=REMARKS)
+CHECK = CheckRecord(counts=COUNTS, warnings=WARNINGS)
 
 
 def test_warnings_and_notes_are_stored_with_attempt_and_outcome(
@@ -24,12 +24,28 @@ def test_warnings_and_notes_are_stored_with_attempt_and_outcome(
     ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
     ledger.loads.end_attempt(load.job_id, 1, AttemptResult.PUBLISHED, NOW, check=CHECK)
     [attempt] = ledger.loads.attempts(load.job_id)
-    assert attempt.remarks == REMARKS
-    outcome = Outcome(LoadState.SUCCEEDED, counts=COUNTS, remarks=attempt.remarks)
+    assert attempt.warnings == WARNINGS
+    outcome = Outcome(LoadState.SUCCEEDED, counts=COUNTS, warnings=attempt.warnings)
     ledger.loads.end(load.job_id, outcome, [], NOW)
     found = ledger.loads.get(load.job_id)
     assert found
-    assert found.remarks == REMARKS
+    assert found.warnings == WARNINGS
+
+
+def test_warnings_and_notes_survive_the_renaming_of_their_columns(
+    ledger: Ledger, accept: Accept
+) -> None:
+    load = accept()
+    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
+    ledger.loads.end_attempt(load.job_id, 1, AttemptResult.PUBLISHED, NOW, check=CHECK)
+    outcome = Outcome(LoadState.SUCCEEDED, counts=COUNTS, warnings=WARNINGS)
+    ledger.loads.end(load.job_id, outcome, [], NOW)
+    with ledger.database.writing() as connection:
+        command.downgrade(alembic_config(connection), "0010")
+    ledger.migrate()
+    found = ledger.loads.get(load.job_id)
+    assert found
+    assert found.warnings == ledger.loads.attempts(load.job_id)[0].warnings == WARNINGS
 
 
 def test_a_load_of_before_has_none(ledger: Ledger, accept: Accept) -> None:
@@ -41,4 +57,4 @@ def test_a_load_of_before_has_none(ledger: Ledger, accept: Accept) -> None:
     ledger.migrate()
     found = ledger.loads.get(load.job_id)
     assert found
-    assert found.remarks == ledger.loads.attempts(load.job_id)[0].remarks == ()
+    assert found.warnings == ledger.loads.attempts(load.job_id)[0].warnings == ()

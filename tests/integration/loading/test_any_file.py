@@ -46,7 +46,7 @@ def test_a_check_says_what_the_pandera_schema_says(
     result = check_file(write(HEADER + "".join(",".join(row) + "\n" for row in table)), people)
     frame = pd.DataFrame(table, columns=names, dtype=str).replace("", None).astype(str)
     found = {(error.row, error.column, error.code) for error in result.errors}
-    warned = {(None, "nation", "enum")} if result.remarks else set()
+    warned = {(None, "nation", "enum")} if result.warnings else set()
     assert {(row, column, code) for row, column, code in found} | warned == pandera_faults(
         people, frame
     )

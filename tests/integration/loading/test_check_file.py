@@ -94,7 +94,7 @@ def test_an_invalid_value_is_blank_where_its_row_is_accepted(write: Write, tmp_p
         field_map,
         output,
     )
-    assert (result.outcome, len(result.remarks)) == ("clean", 2)
+    assert (result.outcome, len(result.warnings)) == ("clean", 2)
     found = duckdb.connect().execute(f"FROM '{output}'").fetchall()
     assert found == [(None, None), (None, None), (None, date(2020, 1, 2)), (7, None)]
 
@@ -115,7 +115,7 @@ def test_an_invalid_value_is_no_duplicate(write: Write, key: str) -> None:
 def test_a_warning_rejects_nothing_and_is_reported(people: FieldMap, write: Write) -> None:
     result = check_file(write(HEADER + "1,Lee,,,,FRA\n2,Roe,,,,FRA\n"), people)
     assert result.outcome == "clean"
-    assert [(remark.severity, str(remark)) for remark in result.remarks] == [
+    assert [(warning.severity, str(warning)) for warning in result.warnings] == [
         ("warning", "`nation` is not one of the allowed values (2 rows, first on line 2)")
     ]
 

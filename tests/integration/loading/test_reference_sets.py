@@ -36,6 +36,6 @@ def test_values_outside_their_reference_set_are_reported_with_advice(write: Writ
         "Send the three-letter ISO 3166-1 code in capital letters, such as USA.",
         "Send one address and nothing else, such as margaret@example.edu.",
     ]
-    assert [str(remark) for remark in result.remarks] == [
+    assert [str(warning) for warning in result.warnings] == [
         "`phone` is not a phone number in E.164 format (1 row, line 4)"
     ]

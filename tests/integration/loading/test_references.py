@@ -1,6 +1,6 @@
 """Foreign keys are checked against the live data of other feeds, on both engines."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,32 +28,10 @@ from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.services.file_check import check_file
 from tests.integration.loading.conftest import NOW
 from tests.integration.loading.installation import Installation
+from tests.integration.loading.referring_feeds import LISTS, PEOPLE, degrees, field_map, refers
 
-Fields = Sequence[Mapping[str, Any]]
 Deliver = Callable[..., Published | Rejected]
 Write = Callable[[str | bytes], Path]
-
-
-def field_map(
-    name: str, key: Sequence[str], fields: Fields, *foreign: Mapping[str, Any]
-) -> FieldMap:
-    schema = {"primaryKey": key, "fields": fields, "foreignKeys": foreign}
-    return FieldMap.model_validate({"name": name, "path": f"{name}.csv", "schema": schema})
-
-
-def refers(fields: str | Sequence[str], feed: str, to: str | Sequence[str], **rules: object) -> Any:
-    return {"fields": fields, "reference": {"resource": feed, "fields": to}, "alumniq": rules}
-
-
-PEOPLE = field_map(
-    "people", ["xid"], [{"name": "xid"}, {"name": "name"}, {"name": "since", "type": "year"}]
-)
-LISTS = field_map("lists", ["list", "code"], [{"name": "list"}, {"name": "code"}])
-
-
-def degrees(*foreign: Mapping[str, Any]) -> FieldMap:
-    fields = [{"name": "degree"}, {"name": "xid"}, {"name": "school"}, {"name": "list"}]
-    return field_map("degrees", ["degree"], fields, *foreign)
 
 
 @pytest.fixture
@@ -107,10 +85,10 @@ def test_a_reference_warning_keeps_the_row_and_is_reported(deliver: Deliver, sev
     result = deliver(degrees(refers("xid", "people", "xid", **rules)), "degree,xid\na,1\nb,001\n")
     assert isinstance(result, Published)
     assert result.check_result.is_clean
-    (remark,) = result.check_result.remarks
-    assert (remark.code, remark.severity) == ("foreign-key", severity or "warning")
-    assert str(remark) == "`xid` does not match any row of the feed people (1 row, line 2)"
-    assert remark.advice == "Send the missing rows of that feed first, or correct the value."
+    (warning,) = result.check_result.warnings
+    assert (warning.code, warning.severity) == ("foreign-key", severity or "warning")
+    assert str(warning) == "`xid` does not match any row of the feed people (1 row, line 2)"
+    assert warning.advice == "Send the missing rows of that feed first, or correct the value."
 
 
 def test_references_to_a_feed_without_live_data_are_not_checked_and_a_note_says_so(

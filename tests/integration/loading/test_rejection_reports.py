@@ -296,7 +296,7 @@ def test_a_bucket_that_takes_no_report_fails_no_load(
     with caplog.at_level(logging.WARNING):
         job = loaded(people, tmp_path, 9, dry_run=False)
     assert (tmp_path / "archive" / report_name(job, ReportFormat.CSV)).exists()
-    assert "was not put into the customer's bucket" in caplog.text
+    assert "could not be put into the customer's bucket" in caplog.text
     assert str(tmp_path) not in caplog.text
 
 

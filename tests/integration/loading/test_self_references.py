@@ -88,7 +88,7 @@ def test_reference_warnings_are_checked_against_the_finally_accepted_rows(write:
     both = units(refers("owner", severity="warning"), refers("parent", severity="error"))
     result = check_file(write("id,parent,owner\n1,9,\n2,1,\n3,,2\n4,,3\n"), both)
     assert orphans(result) == [1, 2]
-    assert [str(remark) for remark in result.remarks] == [
+    assert [str(warning) for warning in result.warnings] == [
         "`owner` does not match any accepted row of this file (1 row, line 4)"
     ]
 

@@ -61,7 +61,7 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "a wrong type": (
         with_content(field_map("bad").replace("path: x.csv", "path: [1]").encode()),
-        "line 2: `path` must be a text",
+        "line 2: `path` must be text",
     ),
     "an invalid pattern": (
         with_content(

@@ -202,7 +202,7 @@ def test_json_and_the_flat_dialect_of_the_standard_are_read(tmp_path: Path) -> N
         (
             BORN,
             TIME.format("14:05", ""),
-            "field `born`: `example`: YAML reads `14:05` as a number of another form; write it in",
+            "field `born`: `example`: YAML reads `14:05` as a number in another notation",
         ),
         (BORN, TIME.format("'9:05'", ""), "`example` is no time; write it in quotes"),
         (

@@ -65,13 +65,14 @@ def test_warnings_come_before_notes() -> None:
     assert (result.rejections, result.causes) == ((), ())
     assert result.notes == ("first",)
     assert [
-        (remark.severity, remark.column, remark.code, remark.count) for remark in result.remarks
+        (warning.severity, warning.column, warning.code, warning.count)
+        for warning in result.warnings
     ] == [
         ("warning", "warned", "enum", 2),
         ("warning", "warned", "type", 1),
         ("note", "noted", "enum", 7),
     ]
-    assert str(result.remarks[-1]) == (
+    assert str(result.warnings[-1]) == (
         "`noted` is not one of the allowed values (7 rows, first on line 4)"
     )
 
@@ -86,7 +87,7 @@ def test_warnings_and_notes_have_advice_and_are_capped_with_their_true_total() -
     tally = Tally()
     for column in columns:
         tally.add(Violation(Rule.REFERENCE, column), [RowViolation(1)], 1_000)
-    first, _second, rest = format_warnings(check_result(tally).remarks, limit=2)
+    first, _second, rest = format_warnings(check_result(tally).warnings, limit=2)
     assert first == (
         "`c0` is not an e-mail address (1,000 rows, first on line 2). "
         "Send one address and nothing else, such as margaret@example.edu."

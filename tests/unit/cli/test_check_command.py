@@ -76,8 +76,8 @@ def test_json_separates_warnings_and_notes_from_rejections(check: Check) -> None
     assert warning["message"] == "`emailAddress` is not an e-mail address"
     assert warning["advice"].startswith("Send one address")
     *of_file, note = found["notes"]
-    assert any("shoeSize" in remark["message"] for remark in of_file)
-    assert {(remark["code"], remark["first_line"]) for remark in of_file} == {("file", None)}
+    assert any("shoeSize" in warning["message"] for warning in of_file)
+    assert {(warning["code"], warning["first_line"]) for warning in of_file} == {("file", None)}
     assert (note["column"], note["count"]) == ("nation", 1)
 
 

@@ -37,9 +37,9 @@ from alumniq_pipelines.core.problems.holding import HoldSuperseded
 from alumniq_pipelines.core.problems.live_data import LiveData
 
 NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
-REMARK = Cause("reference", "nation", "`nation` is no country", 3, 2, "warning")
+WARNING = Cause("reference", "nation", "`nation` is no country", 3, 2, "warning")
 CHECKED = CheckResult(
-    Counts(4, 4, 0), hints=("It lost zeros.",), notes=("A column is absent.",), remarks=(REMARK,)
+    Counts(4, 4, 0), hints=("It lost zeros.",), notes=("A column is absent.",), warnings=(WARNING,)
 )
 CHANGES = Changes(0, 0, 2, 2)
 RECEIPT = Receipt("a" * 64, "etag")
@@ -71,7 +71,7 @@ REJECTED = Rejected(
         causes=(Cause("type", "born", "`born` is not a date", 3, 2),),
         hints=("It is one root.",),
         notes=("A column is absent.",),
-        remarks=(REMARK,),
+        warnings=(WARNING,),
     ),
     file=FILE,
     seconds={},
@@ -134,10 +134,10 @@ def test_warnings_and_notes_on_rows_come_before_those_on_the_file() -> None:
     published, rejected = check_of(PUBLISHED), check_of(REJECTED)
     assert published is not None
     assert rejected is not None
-    of_file = [(remark.code, remark.message) for remark in published.remarks[1:]]
-    assert published.remarks[0] == rejected.remarks[0] == REMARK
+    of_file = [(warning.code, warning.message) for warning in published.warnings[1:]]
+    assert published.warnings[0] == rejected.warnings[0] == WARNING
     assert of_file == [("file", "It lost zeros."), ("file", "A column is absent.")]
-    assert [remark.message for remark in rejected.remarks[1:]] == ["A column is absent."]
+    assert [warning.message for warning in rejected.warnings[1:]] == ["A column is absent."]
 
 
 def test_nothing_is_recorded_of_a_check_that_was_not_made_or_does_not_count() -> None:
@@ -158,10 +158,17 @@ def test_the_receipt_of_what_was_read_is_known_also_of_a_file_that_cannot_be_rea
 
 def test_a_load_that_was_held_is_held_for_the_same_reasons() -> None:
     hold = Hold(
-        JobId("job-1"), ROWS, Counts(4, 4, 0), CHANGES, ("Too many.",), NOW, NOW, remarks=(REMARK,)
+        JobId("job-1"),
+        ROWS,
+        Counts(4, 4, 0),
+        CHANGES,
+        ("Too many.",),
+        NOW,
+        NOW,
+        warnings=(WARNING,),
     )
     result = held_result(hold)
     assert (result.rows, result.reasons, result.changes) == (ROWS, ("Too many.",), CHANGES)
     check = check_of(result)
     assert check is not None
-    assert (check.counts, check.remarks) == (hold.counts, hold.remarks)
+    assert (check.counts, check.warnings) == (hold.counts, hold.warnings)

@@ -264,11 +264,11 @@ def test_a_load_that_was_let_go_on_has_all_its_attempts_before_it() -> None:
 
 @pytest.mark.parametrize("result", [AttemptResult.PUBLISHED, AttemptResult.REFUSED])
 def test_what_rejected_nothing_is_part_of_the_outcome(result: AttemptResult) -> None:
-    remark = Cause("reference", "nation", "`nation` is no country", 3, 7, "warning")
-    attempt = AttemptRecord(1, "run", result, (), COUNTS, remarks=(remark,))
+    warning = Cause("reference", "nation", "`nation` is no country", 3, 7, "warning")
+    attempt = AttemptRecord(1, "run", result, (), COUNTS, warnings=(warning,))
     decision = decide(a_load(), [attempt], a_run(RunState.SUCCEEDED), NOW)
     assert isinstance(decision, Finish)
-    assert decision.outcome.remarks == (remark,)
+    assert decision.outcome.warnings == (warning,)
 
 
 def test_a_load_that_changes_nothing_is_a_success_that_says_so() -> None:

@@ -71,7 +71,7 @@ def test_the_mail_of_a_load_with_rejections_points_to_the_report_in_the_bucket()
         assert (report_path in notice.body) is is_mentioned
 
 
-def remarks(kinds: int) -> tuple[Cause, ...]:
+def warnings(kinds: int) -> tuple[Cause, ...]:
     return tuple(
         Cause("reference", f"c{n}", f"`c{n}` is no address", 1_000, 2, "warning", "Send one.")
         for n in range(kinds)
@@ -81,7 +81,7 @@ def remarks(kinds: int) -> tuple[Cause, ...]:
 @pytest.mark.parametrize("outcome", [GOOD, BAD], ids=["success", "failure"])
 def test_warnings_and_notes_are_sent_by_mail_and_never_by_callback(outcome: Outcome) -> None:
     load = loads_asking(email="you@example.edu", webhook="https://example.edu/")
-    callback, mail = notices_for(load, replace(outcome, remarks=remarks(1)))
+    callback, mail = notices_for(load, replace(outcome, warnings=warnings(1)))
     assert (
         "\n\nWarnings and notes (no row was rejected for these):\n"
         "- `c0` is no address (1,000 rows, first on line 2). Send one.\n\n"
@@ -91,7 +91,7 @@ def test_warnings_and_notes_are_sent_by_mail_and_never_by_callback(outcome: Outc
 
 
 def test_a_mail_lists_twenty_warnings_and_notes_and_counts_the_rest() -> None:
-    outcome = replace(GOOD, remarks=remarks(25))
+    outcome = replace(GOOD, warnings=warnings(25))
     [mail] = notices_for(loads_asking(email="you@example.edu"), outcome)
     assert mail.body.count("is no address") == 20
     assert "\n- And 5 more kinds of warning or note in 5,000 places.\n" in mail.body
