@@ -3,9 +3,11 @@
 import contextlib
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -288,8 +290,16 @@ def test_no_mangled_field_map_escapes_as_anything_but_a_problem(
         read_field_map(path)
 
 
-def test_the_catalog_is_read_in_a_moment() -> None:
+def test_reading_all_field_maps_takes_less_than_parsing_them_in_python() -> None:
     """Every start of the code location and of the command line pays for it."""
-    started = time.process_time()
-    read_catalog(REPOSITORY / "schemas")
-    assert time.process_time() - started < 0.1
+    texts = [path.read_text(encoding="utf-8") for path in (REPOSITORY / "schemas").glob("*.yaml")]
+
+    def seconds(work: Callable[[], object]) -> float:
+        started = time.process_time()
+        work()
+        return time.process_time() - started
+
+    # The best of several, side by side: a slow machine slows both.
+    ours = min(seconds(lambda: read_catalog(REPOSITORY / "schemas")) for _ in range(5))
+    plain = min(seconds(lambda: [yaml.safe_load(text) for text in texts]) for _ in range(5))
+    assert ours < plain
