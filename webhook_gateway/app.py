@@ -95,8 +95,18 @@ def create_app(
     """Create a gateway; raises UnusableNetwork. The ledger is closed when the gateway stops."""
     authenticator = Authenticator(ledger, RateLimit(settings.calls_per_minute))
     status = Status(ledger, catalog)
-    intake = Intake(ledger, buckets, status, AddressPolicy.of(settings.callback_allowed_networks))
-    webhook = Webhook(authenticator, intake, clock, settings.max_body_bytes)
+    intake = Intake(
+        ledger=ledger,
+        buckets=buckets,
+        status=status,
+        callbacks=AddressPolicy.of(settings.callback_allowed_networks),
+    )
+    webhook = Webhook(
+        authenticator=authenticator,
+        intake=intake,
+        clock=clock,
+        max_body_bytes=settings.max_body_bytes,
+    )
     key_service = KeyService(ledger, staff_of(settings))
     reports = RejectionReports(status, lambda: open_archive(settings))
     endpoints = Endpoints(

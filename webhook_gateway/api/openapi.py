@@ -123,12 +123,33 @@ def document(server: str) -> dict[str, Any]:
 
 
 def _operation(operation: Operation) -> dict[str, Any]:
+    match operation.response:
+        case str() | tuple() as response:
+            media_types = (response,) if isinstance(response, str) else response
+            content = {
+                media_type: {
+                    "schema": {"type": "object" if media_type == "application/json" else "string"}
+                }
+                for media_type in media_types
+            }
+        case model:
+            reference = {"$ref": REFERENCE.format(model=model.__name__)}
+            content = {"application/json": {"schema": reference}}
     return {
         "operationId": operation.handler_name,
         "summary": operation.summary,
         "parameters": [_parameter(parameter) for parameter in operation.parameters],
         "responses": {
-            "200": _response(operation.response),
+            "200": {
+                "description": "OK",
+                "headers": {
+                    "x-api-key-days-remaining": {
+                        "description": "Whole days until the key expires.",
+                        "schema": {"type": "integer", "minimum": 0},
+                    }
+                },
+                "content": content,
+            },
             **_error_responses(*COMMON_ERROR_CODES, *operation.error_codes),
         },
     }
@@ -144,31 +165,6 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
         "example": parameter.example,
     }
     return described | ({"deprecated": True} if parameter.is_deprecated else {})
-
-
-def _response(response: type[BaseModel] | str | tuple[str, ...]) -> dict[str, Any]:
-    match response:
-        case str() | tuple():
-            media_types = (response,) if isinstance(response, str) else response
-            content = {
-                media_type: {
-                    "schema": {"type": "object" if media_type == "application/json" else "string"}
-                }
-                for media_type in media_types
-            }
-        case _:
-            reference = {"$ref": REFERENCE.format(model=response.__name__)}
-            content = {"application/json": {"schema": reference}}
-    return {
-        "description": "OK",
-        "headers": {
-            "x-api-key-days-remaining": {
-                "description": "Whole days until the key expires.",
-                "schema": {"type": "integer", "minimum": 0},
-            }
-        },
-        "content": content,
-    }
 
 
 def _error_responses(*statuses: int) -> dict[str, Any]:

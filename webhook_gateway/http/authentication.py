@@ -58,8 +58,8 @@ def is_allowed_from(address: str, networks: tuple[str, ...]) -> bool:
     if not networks:
         return True
     try:
-        came_from = ip_address(address)
+        parsed = ip_address(address)
     except ValueError:  # a local socket has no address
         return False
-    mapped = getattr(came_from, "ipv4_mapped", None)
-    return any((mapped or came_from) in ip_network(network) for network in networks)
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return any((mapped or parsed) in ip_network(network) for network in networks)

@@ -103,16 +103,13 @@ class BatchExecutor(Generic[Call, Result]):
                 by_loop[future.get_loop()].append((future, result))
             for loop, completed in by_loop.items():
                 loop.call_soon_threadsafe(_set_results, completed)
-            keep_running = self._is_still_needed(taken=len(futures))
-
-    def _is_still_needed(self, taken: int) -> bool:
-        """Return whether this thread should handle another batch; if not, stop counting it."""
-        with self._lock:
-            # A batch of several calls shows that calls are fast: one thread is enough for them.
-            # A batch of one shows that its call was slow, so further threads remain useful.
-            is_needed = bool(self._pending) and (taken == 1 or self._active_threads == 1)
-            self._active_threads -= not is_needed
-        return is_needed
+            # Deciding to stop and no longer being counted are one step: see `run`.
+            with self._lock:
+                # A batch of several calls shows that calls are fast: one thread is enough for them.
+                # A batch of one shows that its call was slow, so further threads remain useful.
+                is_useful = len(futures) == 1 or self._active_threads == 1
+                keep_running = bool(self._pending) and is_useful
+                self._active_threads -= not keep_running
 
     def _next_batch(self, futures: list[asyncio.Future[Result]]) -> Generator[Call]:
         """Yield waiting calls until the batch is full or its time is up; collect their futures."""

@@ -114,7 +114,7 @@ async def handle_error(request: Request, error: Exception) -> Response:
 
 
 def _method_not_allowed(request: Request, allowed: str) -> Response:
-    """Return the allowed methods: as the answer to OPTIONS, as a refusal for other methods."""
+    """Return the allowed methods: for OPTIONS as a success, for other methods as a refusal."""
     methods = sorted(allowed.split(", "))
     headers = {"Allow": ", ".join([*methods, "OPTIONS"])}
     if request.method == "OPTIONS":

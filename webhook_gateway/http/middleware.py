@@ -114,7 +114,16 @@ class RequestMiddleware:
             seconds = time.perf_counter() - started
             route = getattr(scope.get("route"), "path", "other")
             self.request_metrics.count(scope["method"], route, response.status, seconds)
-            _log_access(scope, response.status, seconds)
+            # Without query and body, which may contain the API key.
+            path = (scope.get("raw_path") or b"").decode("ascii", "backslashreplace")
+            access_log.info(
+                "%s %s %d %.1f ms %s",
+                scope["method"],
+                path,
+                response.status,
+                1_000 * seconds,
+                scope["state"].get("job_id", "-"),
+            )
 
     def _early_response(self, scope: Scope) -> ASGIApp | None:
         """Return the refusal of a request whose URL is too long or that exceeds the rate limit."""
@@ -125,16 +134,3 @@ class RequestMiddleware:
             return None
         seconds = self.limit.wait(scope["client"][0])
         return request_error_response([TooManyRequests(math.ceil(seconds))]) if seconds else None
-
-
-def _log_access(scope: Scope, status: int, seconds: float) -> None:
-    """Log a request without query and body, which may contain the API key."""
-    path = (scope.get("raw_path") or b"").decode("ascii", "backslashreplace")
-    access_log.info(
-        "%s %s %d %.1f ms %s",
-        scope["method"],
-        path,
-        status,
-        1_000 * seconds,
-        scope["state"].get("job_id", "-"),
-    )

@@ -113,7 +113,7 @@ class SignInLimits:
 
         An attempt counts from its start, so that concurrent attempts gain nothing over sequential
         ones. `device` identifies a browser where the account signed in before. Its attempts are
-        counted separately, so nobody else can delay it, and a stolen cookie is of little use.
+        counted separately, so no one else can delay it, and a stolen cookie is of little use.
         """
         pair, own, name = self._slots(account, address, device)
         now = self.clock()
@@ -130,6 +130,7 @@ class SignInLimits:
                         if is_newcomer
                         else account_wait
                     )
+            # All or nothing: an attempt that has to wait is counted in none of the tables.
             if (longest := max(waits)) > 0:
                 return longest
             self.addresses.add(own, now)
@@ -142,6 +143,7 @@ class SignInLimits:
 
     def record_success(self, account: str | None, address: str, device: str | None = None) -> None:
         """Forget the account's failed attempts from this address and remember the address."""
+        # Failures of a device are counted under the device; what becomes known is its network.
         pair, _, _ = self._slots(account, address, device)
         at_address, _, _ = self._slots(account, address)
         self.cancel_attempt(account, address, device)
@@ -167,6 +169,7 @@ class SignInLimits:
         return self._slot(f"{name}\0{origin}"), self._slot(network), self._slot(name)
 
     def _slot(self, text: str) -> int:
+        # A multipart form may name a charset that decodes to lone surrogates.
         data = text.encode("utf-8", "surrogatepass")
         hashed = hashlib.blake2b(data, key=self._secret, digest_size=8)
         return int.from_bytes(hashed.digest()) % SLOTS

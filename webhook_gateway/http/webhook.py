@@ -27,7 +27,7 @@ BODY_SECONDS = 10.0
 Call = tuple[Request, Options]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Webhook:
     """The endpoint: reads the options of a request and returns the receipt."""
 
@@ -50,44 +50,38 @@ class Webhook:
 
     def _accept_batch(self, calls: Iterator[Call]) -> list[Load | Exception]:
         """Read a batch of calls and record the loads of all valid ones in a single commit."""
+        read: list[LoadRequest | Load | Exception] = []
         with self.intake.ledger.database.pinned_connection():
-            read = [self._read(*call) for call in calls]
+            for request, options in calls:
+                now = self.clock()
+                try:
+                    key = self.authenticator.authenticate(options, client_address(request), now)
+                    request.state.days_remaining = key.days_remaining(now)
+                    read.append(self.intake.read(key, request.path_params["job"], options))
+                except Exception as error:  # noqa: BLE001 - raised again where this one call is awaited
+                    read.append(error)
         new = [outcome for outcome in read if isinstance(outcome, LoadRequest)]
         saved = iter(self.intake.save(new, self.clock()) if new else ())
         return [next(saved) if isinstance(outcome, LoadRequest) else outcome for outcome in read]
 
-    def _read(self, request: Request, options: Options) -> LoadRequest | Load | Exception:
-        now = self.clock()
-        try:
-            key = self.authenticator.authenticate(options, client_address(request), now)
-            request.state.days_remaining = key.days_remaining(now)
-            return self.intake.read(key, request.path_params["job"], options)
-        except Exception as error:  # noqa: BLE001 - raised again where this one call is awaited
-            return error
-
     async def options(self, request: Request) -> Options:
         """Return the options from body, URL and headers, in this order of precedence."""
+        body = bytearray()
         pairs: Pairs = ()
         unreadable: RequestProblem | None = None
-        try:
-            pairs = await read_pairs(await self._body(request), request.headers)
-        except RequestProblem as problem:
-            unreadable = problem
-        url = request.query_params.multi_items()
-        return options_from(pairs, url, header_options(request), unreadable=unreadable)
-
-    async def _body(self, request: Request) -> bytes:
-        """Read the body within its limits; raises BodyTooLarge or SlowRequest."""
-        body = bytearray()
         try:
             async with asyncio.timeout(self.body_seconds):
                 async for chunk in request.stream():
                     body += chunk
                     if len(body) > self.max_body_bytes:
                         raise BodyTooLarge(self.max_body_bytes)
+            pairs = await read_pairs(bytes(body), request.headers)
         except TimeoutError:
-            raise SlowRequest(self.body_seconds) from None
-        return bytes(body)
+            unreadable = SlowRequest(self.body_seconds)
+        except RequestProblem as problem:
+            unreadable = problem
+        url = request.query_params.multi_items()
+        return options_from(pairs, url, header_options(request), unreadable=unreadable)
 
 
 def receipt(load: Load, job: str) -> dict[str, object]:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -44,17 +44,28 @@ async def read_form(request: Request, max_bytes: int, seconds: float) -> Form:
         parser = FormParser(request.headers, stream)
     try:
         async with asyncio.timeout(seconds):
-            return _form(await parser.parse())
+            data = await parser.parse()
     except TimeoutError:
         raise SlowRequest(seconds) from None
     except (MultiPartException, LookupError, ValueError):
         raise BodyNotForm(MAX_FIELDS) from None
+    fields: dict[str, str] = {}
+    file: UploadFile | None = None
+    for name, value in data.multi_items():
+        if isinstance(value, UploadFile):
+            file = value if value.filename else None
+            continue
+        if "\0" in value:  # never valid in a field, and PostgreSQL cannot store it
+            raise BodyNotForm(MAX_FIELDS)
+        fields[name] = value.strip()
+    return Form(fields, file)
 
 
 def check_origin(request: Request) -> None:
     """Refuse a form that was submitted from another site; raises StaleForm."""
-    came_from = request.headers.get("sec-fetch-site", "same-origin")
-    if request.method == "POST" and came_from not in {"same-origin", "none"}:
+    # Browsers omit this header over plain HTTP; forms of a session have a token as well.
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    if request.method == "POST" and site not in {"same-origin", "none"}:
         raise StaleForm
 
 
@@ -71,17 +82,3 @@ async def _limited_stream(request: Request, max_bytes: int) -> AsyncGenerator[by
         if received > max_bytes:
             raise UploadTooLarge(max_bytes)
         yield chunk
-
-
-def _form(data: FormData) -> Form:
-    fields, file = {}, None
-    for name, value in data.multi_items():
-        if isinstance(value, UploadFile):
-            file = value if value.filename else None
-        else:
-            if (
-                "\0" in value
-            ):  # never valid in a name, key or reason, and PostgreSQL cannot store it
-                raise BodyNotForm(MAX_FIELDS)
-            fields[name] = value.strip()
-    return Form(fields, file)

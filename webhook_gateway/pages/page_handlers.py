@@ -52,9 +52,9 @@ class Visit:
         if self.session.customer is None or self.session.environment is None:
             raise NoCustomerChosen
         return Scope(
-            self.session.customer,
-            self.session.environment,
-            self.session.limits.feeds,
+            customer=self.session.customer,
+            environment=self.session.environment,
+            feeds=self.session.limits.feeds,
             is_staff=self.session.staff is not None,
         )
 

@@ -1,6 +1,6 @@
 """The routes of the pages."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 
 from starlette.routing import BaseRoute, Mount, Route
@@ -76,52 +76,54 @@ def page_routes(
         actions=Actions(ledger, status, settings.gateway_url),
         reports=reports,
     )
+    return _route_table(
+        guard,
+        sign_in=sign_in_pages,
+        webhooks=webhook_pages,
+        loads=load_pages,
+        keys=KeyPages(guard, ledger, key_service),
+        notifications=NotificationPages(guard, status),
+        staff=StaffPages(guard, ledger, Dashboard(ledger)),
+    )
+
+
+def _route_table(
+    guard: PageGuard,
+    *,
+    sign_in: SignInPages,
+    webhooks: WebhookPages,
+    loads: LoadPages,
+    keys: KeyPages,
+    notifications: NotificationPages,
+    staff: StaffPages,
+) -> list[BaseRoute]:
+    """List every page with its handler and with who may open it."""
     return [
-        *_sign_in_routes(guard, sign_in_pages),
-        *_webhook_routes(guard, webhook_pages),
-        *_load_routes(guard, load_pages),
-        *_key_routes(guard, KeyPages(guard, ledger, key_service)),
-        *_staff_routes(guard, StaffPages(guard, ledger, Dashboard(ledger))),
-        _get("/notifications", guard.require_session(NotificationPages(guard, status).index)),
+        _get("/", guard.public(sign_in.start)),
+        _get("/sign-in", guard.public(sign_in.show)),
+        _post("/sign-in", guard.public(sign_in.sign_in)),
+        _post("/sign-out", guard.require_session(sign_in.sign_out)),
+        _get("/start", guard.require_session(webhooks.start)),
+        _get("/webhooks", guard.require_session(webhooks.index)),
+        _get("/upload", guard.require_session(webhooks.upload_form)),
+        _post("/upload", guard.require_session_for_upload(webhooks.upload)),
+        _get("/loads", guard.require_session(loads.index)),
+        _get("/loads/{job_id}", guard.require_session(loads.show)),
+        _get("/loads/{job_id}/report.{form}", guard.require_session(loads.report)),
+        _post("/loads/{job_id}/cancel", guard.require_session(loads.cancel)),
+        _post("/loads/{job_id}/resend", guard.require_session(loads.resend)),
+        _post("/loads/{job_id}/repeat", guard.require_session(loads.repeat)),
+        _post("/loads/{job_id}/approve", guard.require_staff(loads.approve)),
+        _post("/loads/{job_id}/discard", guard.require_staff(loads.discard)),
+        _get("/keys", guard.require_session(keys.index)),
+        _post("/keys/rotate", guard.require_session(keys.rotate)),
+        _post("/keys/revoke", guard.require_session(keys.revoke)),
+        _get("/s3-keys", guard.require_session(keys.s3)),
+        _get("/notifications", guard.require_session(notifications.index)),
+        _get("/staff", guard.require_staff(staff.index)),
+        _post("/staff/look", guard.require_staff(staff.select_customer)),
         Mount("/static", Static(directory=FOLDER / "static")),
     ]
-
-
-def _sign_in_routes(guard: PageGuard, pages: SignInPages) -> Iterator[Route]:
-    yield _get("/", guard.public(pages.start))
-    yield _get("/sign-in", guard.public(pages.show))
-    yield _post("/sign-in", guard.public(pages.sign_in))
-    yield _post("/sign-out", guard.require_session(pages.sign_out))
-
-
-def _webhook_routes(guard: PageGuard, pages: WebhookPages) -> Iterator[Route]:
-    yield _get("/start", guard.require_session(pages.start))
-    yield _get("/webhooks", guard.require_session(pages.index))
-    yield _get("/upload", guard.require_session(pages.upload_form))
-    yield _post("/upload", guard.require_session_for_upload(pages.upload))
-
-
-def _load_routes(guard: PageGuard, pages: LoadPages) -> Iterator[Route]:
-    yield _get("/loads", guard.require_session(pages.index))
-    yield _get("/loads/{job_id}", guard.require_session(pages.show))
-    yield _get("/loads/{job_id}/report.{form}", guard.require_session(pages.report))
-    yield _post("/loads/{job_id}/cancel", guard.require_session(pages.cancel))
-    yield _post("/loads/{job_id}/resend", guard.require_session(pages.resend))
-    yield _post("/loads/{job_id}/repeat", guard.require_session(pages.repeat))
-    yield _post("/loads/{job_id}/approve", guard.require_staff(pages.approve))
-    yield _post("/loads/{job_id}/discard", guard.require_staff(pages.discard))
-
-
-def _key_routes(guard: PageGuard, pages: KeyPages) -> Iterator[Route]:
-    yield _get("/keys", guard.require_session(pages.index))
-    yield _post("/keys/rotate", guard.require_session(pages.rotate))
-    yield _post("/keys/revoke", guard.require_session(pages.revoke))
-    yield _get("/s3-keys", guard.require_session(pages.s3))
-
-
-def _staff_routes(guard: PageGuard, pages: StaffPages) -> Iterator[Route]:
-    yield _get("/staff", guard.require_staff(pages.index))
-    yield _post("/staff/look", guard.require_staff(pages.select_customer))
 
 
 def _get(path: str, endpoint: Endpoint) -> Route:

@@ -37,7 +37,7 @@ Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
     """Accepts webhook calls. Raises OutageProblem if the ledger or the bucket is unavailable."""
 
@@ -59,9 +59,26 @@ class Intake:
             # No option can be read, but the job is part of the URL and can still be checked.
             collector.collect(self._feed, key, job)
             raise RequestRefused(*collector.problems, options.unreadable)
-        request = self._parse_request(key, job, options, collector)
-        if request is None:
+        field_map = collector.collect(self._feed, key, job)
+        filename = collector.collect(_filename, options, key.environment)
+        emails = collector.collect(_emails, options)
+        url = collector.collect(_webhook, options, self.callbacks)
+        dry_run = collector.collect(_dry_run, options)
+        idempotency_key = collector.collect(_idempotency_key, options, key)
+        if field_map is None or filename is None:
             raise RequestRefused(*collector.problems)
+        request = LoadRequest(
+            job_id=new_job_id(),
+            target=Target(key.customer, key.environment, field_map.name),
+            filename=filename,
+            etag=None,
+            size_bytes=None,
+            notify_email=emails or "",
+            notify_webhook=url or "",
+            dry_run=bool(dry_run),
+            idempotency_key=idempotency_key,
+        )
+        # Before looking for the file: a repeated call succeeds even if the file is gone by now.
         if request.idempotency_key and not collector.problems:
             earlier = self.ledger.loads.by_idempotency_key(request.idempotency_key)
             if earlier is not None:
@@ -85,30 +102,6 @@ class Intake:
                 results.append(refused)
         return results
 
-    def _parse_request(
-        self, key: ApiKey, job: str, options: Options, collector: "_ProblemCollector"
-    ) -> LoadRequest | None:
-        """Return the request that the options describe; None without a usable job and filename."""
-        field_map = collector.collect(self._feed, key, job)
-        filename = collector.collect(_filename, options, key.environment)
-        emails = collector.collect(_emails, options)
-        url = collector.collect(_webhook, options, self.callbacks)
-        dry_run = collector.collect(_dry_run, options)
-        name = collector.collect(_idempotency_key, options, key)
-        if field_map is None or filename is None:
-            return None
-        return LoadRequest(
-            job_id=new_job_id(),
-            target=Target(key.customer, key.environment, field_map.name),
-            filename=filename,
-            etag=None,
-            size_bytes=None,
-            notify_email=emails or "",
-            notify_webhook=url or "",
-            dry_run=bool(dry_run),
-            idempotency_key=name,
-        )
-
     def _feed(self, key: ApiKey, job: str) -> FieldMap:
         """Return the field map of a job; raises UnknownJob and JobNotOfKey."""
         return self.status.field_map(Scope.of(key), job)
@@ -122,7 +115,7 @@ class Intake:
             names = [
                 stored_file.key.removeprefix(folder) for stored_file in bucket.list_objects(folder)
             ]
-            # Rejection reports lie in the same folder; nobody means to load one.
+            # Rejection reports are in the same folder, but are never what the caller means.
             comparable = (
                 name
                 for name in names

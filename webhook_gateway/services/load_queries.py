@@ -30,11 +30,11 @@ MAX_PAGE_SIZE = 200
 """Of loads."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """What a caller may see and do: one environment of one customer, or only some feeds of it.
 
-    Staff (`is_staff`) also see what concerns the installation rather than the customer.
+    Staff (`is_staff`) also see notifications about the installation.
     """
 
     customer: str
@@ -45,7 +45,7 @@ class Scope:
     @classmethod
     def of(cls, key: ApiKey) -> Self:
         """Return the scope of a key."""
-        return cls(key.customer, key.environment, key.feeds)
+        return cls(customer=key.customer, environment=key.environment, feeds=key.feeds)
 
     @property
     def audiences(self) -> frozenset[Audience]:
@@ -164,7 +164,7 @@ class Status:
             feeds=feeds,
             states=states,
             before=before,
-            limit=limit + 1,  # one more than shown tells whether there is a next page
+            limit=limit + 1,  # one more than shown, to know whether there is a next page
         )
         shown = found[:limit]
         return LoadPage(shown, shown[-1].number if len(found) > limit else None)
@@ -211,7 +211,9 @@ class Status:
         load = self._find(job_id)
         if load is None:
             raise NoSuchLoad
-        return Scope(load.target.customer, load.target.environment, is_staff=True)
+        return Scope(
+            customer=load.target.customer, environment=load.target.environment, is_staff=True
+        )
 
     def job_of(self, load: Load) -> str:
         """Return the job name of a load, or its feed name if the feed has been removed."""

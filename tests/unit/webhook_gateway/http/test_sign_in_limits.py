@@ -152,7 +152,7 @@ def attacked(limits: SignInLimits, clock: Clock, addresses: int, seconds: int) -
 def polite_wait(
     limits: SignInLimits, clock: Clock, addresses: int, device: str | None = None
 ) -> float:
-    """Sign in as an owner who waits as told and return the total waiting time."""
+    """Sign in as an owner who observes every delay and return the total waiting time."""
     begun = due = clock.now
     for _ in attacked(limits, clock, addresses, 600):
         if clock.now >= due:

@@ -24,9 +24,20 @@ def test_an_incomplete_body_times_out(installation: Installation, catalog: Catal
 
     scope = {"type": "http", "method": "POST", "headers": [], "query_string": b""}
     ledger = installation.ledger
-    intake = Intake(ledger, installation.buckets, Status(ledger, catalog), AddressPolicy())
+    intake = Intake(
+        ledger=ledger,
+        buckets=installation.buckets,
+        status=Status(ledger, catalog),
+        callbacks=AddressPolicy(),
+    )
     authenticator = Authenticator(ledger, RateLimit(0))
-    webhook = Webhook(authenticator, intake, lambda: datetime.now(UTC), 1_000, body_seconds=0.01)
+    webhook = Webhook(
+        authenticator=authenticator,
+        intake=intake,
+        clock=lambda: datetime.now(UTC),
+        max_body_bytes=1_000,
+        body_seconds=0.01,
+    )
 
     options = asyncio.run(webhook.options(Request(scope, receive)))
 
