@@ -60,8 +60,8 @@ def test_a_process_of_the_previous_release_still_reads_and_writes_its_columns(
     written = {"remarks": json.dumps([asdict(warning) for warning in WARNINGS])}
     with ledger.database.writing() as connection:
         for table in ("loads", "attempts"):
-            connection.execute(text(f"SELECT remarks FROM {table}"))  # noqa: S608 - our own names
-            connection.execute(text(f"UPDATE {table} SET remarks = :remarks"), written)  # noqa: S608
+            connection.execute(text(f"SELECT remarks FROM {table}"))
+            connection.execute(text(f"UPDATE {table} SET remarks = :remarks"), written)
     found = ledger.loads.get(load.job_id)
     assert found
     assert found.warnings == ledger.loads.attempts(load.job_id)[0].warnings == WARNINGS
