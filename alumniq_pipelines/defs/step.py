@@ -93,8 +93,9 @@ def _outcome_events(
             context.log.warning(
                 "The load is held for approval; the check `changes` has the reasons."
             )
-        case DryRun():
-            context.log.info("A dry run: the file was judged and would be published.")
+        case DryRun(hold_reasons=hold_reasons):
+            effect = "held for approval" if hold_reasons else "published"
+            context.log.info("A dry run: the file was checked and would be %s.", effect)
         case Refused() | Rejected() | SupersededHold():
             raise _failure(errors_of(result), metadata, allow_retries=False)
         case _ as unreachable:

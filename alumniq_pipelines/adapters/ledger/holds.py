@@ -32,6 +32,7 @@ _LOAD_COLUMNS = (
     loads.c.rows_accepted,
     loads.c.rows_rejected,
     loads.c.warnings,
+    loads.c.remarks,
 )
 
 

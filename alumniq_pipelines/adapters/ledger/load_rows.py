@@ -138,13 +138,13 @@ def _changes(row: RowMapping) -> Changes | None:
 
 
 def warning_column(warnings: Sequence[Cause]) -> dict[str, Any]:
-    """Return the column of warnings, in both tables."""
-    return {"warnings": [asdict(warning) for warning in warnings] or None}
+    """Return the columns of warnings, in both tables; the newest writer's count."""
+    return {"warnings": [asdict(warning) for warning in warnings] or None, "remarks": None}
 
 
 def warnings_of(row: RowMapping) -> tuple[Cause, ...]:
-    """Return the warnings in a row of either table."""
-    return _causes(row["warnings"])
+    """Return the warnings in a row of either table, also one of an earlier release's process."""
+    return _causes(row["warnings"] or row["remarks"])
 
 
 def _causes(stored: Sequence[dict[str, Any]] | None) -> tuple[Cause, ...]:

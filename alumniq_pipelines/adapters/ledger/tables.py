@@ -167,6 +167,8 @@ loads = Table(
     Column("repeats", String(35)),
     Column("changes", JSON(none_as_null=True)),
     Column("warnings", JSON(none_as_null=True)),
+    # What a process of an earlier release writes in place of `warnings`; to be dropped after it.
+    Column("remarks", JSON(none_as_null=True)),
     Index(None, "idempotency_key", unique=True),
     Index(None, "state", "number"),
     Index(None, "customer", "environment", "feed", "number"),
@@ -190,6 +192,8 @@ attempts = Table(
     Column("etag", Text),
     Column("changes", JSON(none_as_null=True)),
     Column("warnings", JSON(none_as_null=True)),
+    # What a process of an earlier release writes in place of `warnings`; to be dropped after it.
+    Column("remarks", JSON(none_as_null=True)),
     Column("causes", JSON(none_as_null=True)),
 )
 

@@ -67,6 +67,19 @@ def test_a_dry_run_of_a_bad_file_fails_and_the_live_version_stays(
     assert installation.ledger.versions.of(TARGET) == live
 
 
+def test_the_log_of_a_dry_run_says_what_a_load_would_do(installation: Installation) -> None:
+    def logged(load: Load) -> str:
+        run = installation.execute(load).dagster_run
+        entries = installation.instance.all_logs(run.run_id)
+        return "\n".join(entry.user_message for entry in entries)
+
+    installation.put(HEADER + ROWS)
+    assert "would be published" in logged(dry(installation))
+    reconciled(installation, installation.accept())
+    installation.put(HEADER + "".join(ROWS.splitlines(keepends=True)[:10]))
+    assert "would be held for approval" in logged(dry(installation))
+
+
 def test_a_dry_run_keeps_no_earlier_load_from_being_published(installation: Installation) -> None:
     installation.put(HEADER + ROWS)
     earlier = installation.accept()

@@ -1,6 +1,10 @@
 """Warnings and notes are stored with the attempt and the outcome, on both engines."""
 
+import json
+from dataclasses import asdict
+
 from alembic import command
+from sqlalchemy import text
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.schema_upgrade import alembic_config
@@ -46,6 +50,25 @@ def test_warnings_and_notes_survive_the_renaming_of_their_columns(
     found = ledger.loads.get(load.job_id)
     assert found
     assert found.warnings == ledger.loads.attempts(load.job_id)[0].warnings == WARNINGS
+
+
+def test_a_process_of_the_previous_release_still_reads_and_writes_its_columns(
+    ledger: Ledger, accept: Accept
+) -> None:
+    load = accept()
+    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
+    written = {"remarks": json.dumps([asdict(warning) for warning in WARNINGS])}
+    with ledger.database.writing() as connection:
+        for table in ("loads", "attempts"):
+            connection.execute(text(f"SELECT remarks FROM {table}"))
+            connection.execute(text(f"UPDATE {table} SET remarks = :remarks"), written)
+    found = ledger.loads.get(load.job_id)
+    assert found
+    assert found.warnings == ledger.loads.attempts(load.job_id)[0].warnings == WARNINGS
+    ledger.loads.end(load.job_id, Outcome(LoadState.SUCCEEDED, is_superseded=True), [], NOW)
+    found = ledger.loads.get(load.job_id)
+    assert found
+    assert found.warnings == ()
 
 
 def test_a_load_of_before_has_none(ledger: Ledger, accept: Accept) -> None:
