@@ -31,7 +31,6 @@ _LOAD_COLUMNS = (
     loads.c.rows_read,
     loads.c.rows_accepted,
     loads.c.rows_rejected,
-    loads.c.warnings,
     loads.c.remarks,
 )
 

@@ -138,13 +138,13 @@ def _changes(row: RowMapping) -> Changes | None:
 
 
 def warning_column(warnings: Sequence[Cause]) -> dict[str, Any]:
-    """Return the columns of warnings, in both tables; the newest writer's count."""
-    return {"warnings": [asdict(warning) for warning in warnings] or None, "remarks": None}
+    """Return the column of warnings and notes, in both tables."""
+    return {"remarks": [asdict(warning) for warning in warnings] or None}
 
 
 def warnings_of(row: RowMapping) -> tuple[Cause, ...]:
-    """Return the warnings in a row of either table, also one of an earlier release's process."""
-    return _causes(row["warnings"] or row["remarks"])
+    """Return the warnings and notes in a row of either table."""
+    return _causes(row["remarks"])
 
 
 def _causes(stored: Sequence[dict[str, Any]] | None) -> tuple[Cause, ...]:

@@ -35,7 +35,7 @@ from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.monitoring.incident import Kind, Resolution
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, NotificationState
 
-REVISION = "0011"
+REVISION = "0010"
 """The newest migration: the revision that a database must have for this code."""
 
 metadata = MetaData(
@@ -166,8 +166,7 @@ loads = Table(
     Column("idempotency_key", String(300)),
     Column("repeats", String(35)),
     Column("changes", JSON(none_as_null=True)),
-    Column("warnings", JSON(none_as_null=True)),
-    # What a process of an earlier release writes in place of `warnings`; to be dropped after it.
+    # Warnings and notes: renaming the column would fail processes of the previous release.
     Column("remarks", JSON(none_as_null=True)),
     Index(None, "idempotency_key", unique=True),
     Index(None, "state", "number"),
@@ -191,8 +190,6 @@ attempts = Table(
     Column("sha256", String(64)),
     Column("etag", Text),
     Column("changes", JSON(none_as_null=True)),
-    Column("warnings", JSON(none_as_null=True)),
-    # What a process of an earlier release writes in place of `warnings`; to be dropped after it.
     Column("remarks", JSON(none_as_null=True)),
     Column("causes", JSON(none_as_null=True)),
 )

@@ -36,22 +36,6 @@ def test_warnings_and_notes_are_stored_with_attempt_and_outcome(
     assert found.warnings == WARNINGS
 
 
-def test_warnings_and_notes_survive_the_renaming_of_their_columns(
-    ledger: Ledger, accept: Accept
-) -> None:
-    load = accept()
-    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
-    ledger.loads.end_attempt(load.job_id, 1, AttemptResult.PUBLISHED, NOW, check=CHECK)
-    outcome = Outcome(LoadState.SUCCEEDED, counts=COUNTS, warnings=WARNINGS)
-    ledger.loads.end(load.job_id, outcome, [], NOW)
-    with ledger.database.writing() as connection:
-        command.downgrade(alembic_config(connection), "0010")
-    ledger.migrate()
-    found = ledger.loads.get(load.job_id)
-    assert found
-    assert found.warnings == ledger.loads.attempts(load.job_id)[0].warnings == WARNINGS
-
-
 def test_a_process_of_the_previous_release_still_reads_and_writes_its_columns(
     ledger: Ledger, accept: Accept
 ) -> None:
