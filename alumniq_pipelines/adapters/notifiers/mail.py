@@ -52,7 +52,7 @@ class FolderTransport:
             part.replace(final)
         except OSError as error:
             return DeliveryResult(delivered=False, detail=type(error).__name__)
-        return DeliveryResult(delivered=True, detail="kept as a file")
+        return DeliveryResult(delivered=True, detail="saved as a file")
 
 
 @dataclass(frozen=True)

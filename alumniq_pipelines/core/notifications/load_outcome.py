@@ -114,7 +114,7 @@ def _mail_text(load: Load, outcome: Outcome, live: LiveData | None, *, ours: boo
 
 def _success(load: Load, outcome: Outcome) -> str:
     if load.request.dry_run:
-        return "would be loaded. This was a dry run: nothing was published."
+        return "passed the check. This was a dry run: nothing was published."
     if outcome.is_superseded:
         return (
             "was not published: the data of a later load is live already. You do not need to do "
