@@ -242,6 +242,7 @@ def _is_typo(unknown: _Form, known: _Form) -> bool:
     if _is_opposite(ours, theirs):
         return False
     if len(known.text) < MIN_LETTERS_FOR_TYPO:
+        # In short names a wrong letter often makes another word: `state`, `stage`.
         is_swapped = len(ours) == 2 and ours == theirs[::-1]  # noqa: PLR2004 - two neighbours
         is_longer = len(ours) + len(theirs) == 1 and begin > 0
         return len(unknown.text) >= MIN_LETTERS and (is_swapped or is_longer)
@@ -270,7 +271,7 @@ def _is_opposite(ours: str, theirs: str) -> bool:
 
 
 def _differing(one: str, other: str) -> tuple[int, str, str]:
-    """Return where two names begin to differ, and what of each stands between like ends."""
+    """Return where two names begin to differ, and what each has between the parts they share."""
     begin = 0
     while begin < min(len(one), len(other)) and one[begin] == other[begin]:
         begin += 1
@@ -283,6 +284,7 @@ def _differing(one: str, other: str) -> tuple[int, str, str]:
 
 def _edit_distance(one: str, other: str) -> int:
     """Count the letters that are missing, added, replaced or swapped with their neighbour."""
+    # Only three rows of the table are needed: a swap reaches back over two.
     before: list[int] = []
     row = list(range(len(other) + 1))
     for index, letter in enumerate(one, start=1):

@@ -239,7 +239,7 @@ def _foreign_faults(key: ForeignKey, field_map: FieldMap) -> Iterator[tuple[Path
 
 
 def _unknown_column(name: str, field_map: FieldMap) -> str | None:
-    """Say that a name is no column's; None where it is one."""
+    """Return how to report a name that no column has; None where one has it."""
     known = [column.name for column in field_map.columns]
     if name in known:
         return None

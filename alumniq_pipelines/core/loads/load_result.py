@@ -1,4 +1,4 @@
-"""What came of a load: one class per case, each with only what is known in that case.
+"""The result of a load attempt: one class per case, each with only what is known in that case.
 
 What the ledger records of a result, and what its customer reads, follows from it by the functions
 below. Add a case here, and mypy names every place that must decide about it.

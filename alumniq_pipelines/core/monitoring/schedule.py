@@ -107,7 +107,9 @@ class DeliverySchedule:
                 yield due
                 moment, skipped = due, 0
             else:
-                moment = _day_start(working, self.zone) - timedelta(seconds=1)
+                midnight = datetime.combine(working, time(), self.zone)
+                # To UTC first: in local time, the subtraction would ignore a change of the clocks.
+                moment = midnight.astimezone(UTC) - timedelta(seconds=1)
                 skipped += 1
 
     def due_after_period(self, start: datetime, floor: datetime) -> datetime | None:
@@ -224,10 +226,6 @@ def _expectation(
         return Expectation(state)
     opens_at, due = next_due
     return Expectation(state, opens_at, due, due + schedule.grace)
-
-
-def _day_start(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def _validation_error(schedule: DeliverySchedule) -> str | None:

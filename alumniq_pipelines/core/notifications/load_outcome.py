@@ -103,13 +103,13 @@ def _mail_text(load: Load, outcome: Outcome, live: LiveData | None, *, ours: boo
             bullet_list("What went wrong", _errors(outcome)),
             f"What to do: {outcome.remedy or _remedy(load, ours=ours)}",
         ]
-    return paragraphs(
-        *beginning,
-        _counts(load, outcome),
-        _report(load, outcome),
-        _warnings(outcome),
-        _load_details(load),
-    )
+    report = warnings = ""
+    if outcome.counts is not None and outcome.counts.rows_rejected:
+        report = f"Rejection report: {report_key(load.target, load.job_id)} in your bucket."
+    if outcome.warnings:  # only here: the contract's callback has no field for them
+        heading = "Warnings and notes (no row was rejected for these)"
+        warnings = bullet_list(heading, format_warnings(outcome.warnings))
+    return paragraphs(*beginning, _counts(load, outcome), report, warnings, _load_details(load))
 
 
 def _success(load: Load, outcome: Outcome) -> str:
@@ -175,20 +175,6 @@ def _counts(load: Load, outcome: Outcome) -> str:
     if outcome.changes is not None and outcome.state is LoadState.SUCCEEDED:
         lines.append(f"Changes: {outcome.changes}")
     return "\n".join(lines)
-
-
-def _report(load: Load, outcome: Outcome) -> str:
-    if outcome.counts is None or not outcome.counts.rows_rejected:
-        return ""
-    return f"Rejection report: {report_key(load.target, load.job_id)} in your bucket."
-
-
-def _warnings(outcome: Outcome) -> str:
-    """List what rejected no row; the contract's callback has no field for it."""
-    if not outcome.warnings:
-        return ""
-    heading = "Warnings and notes (no row was rejected for these)"
-    return bullet_list(heading, format_warnings(outcome.warnings))
 
 
 def _load_details(load: Load) -> str:
