@@ -71,7 +71,12 @@ class WatchStatus:
     @property
     def missed(self) -> MissedDelivery:
         """The delivery that was expected, for a target whose delivery is missed."""
-        return MissedDelivery(self.target, self.watch.schedule, self.expectation, self.last)
+        return MissedDelivery(
+            target=self.target,
+            schedule=self.watch.schedule,
+            expectation=self.expectation,
+            last=self.last,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ class KeyLimits:
 UNLIMITED = KeyLimits()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
     """A key as the ledger stores it: never the key itself.
 

@@ -17,7 +17,7 @@ LastGood = Callable[[str], FieldMap | None]
 """Reads the last good field map of a feed, None where none was ever saved."""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Fallback:
     """The field maps in force by feed, and the faults across files that were found on the way.
 
@@ -32,7 +32,7 @@ class Fallback:
     @classmethod
     def of(cls, files: Mapping[str, FieldMap | None], last_good: LastGood) -> "Fallback":
         """Choose a field map for every feed that has one."""
-        made = cls(files, last_good)
+        made = cls(files=files, last_good=last_good)
         for feed, file in files.items():
             found = last_good(feed) if file is None else file
             if found is not None:

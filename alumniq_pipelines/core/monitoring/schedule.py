@@ -57,7 +57,7 @@ class DaysOff:
         return str(self.first) if self.first == self.last else f"{self.first}..{self.last}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverySchedule:
     """Due times by `cron` in local time, or one `period` after another; raises UnusableSchedule.
 
@@ -150,7 +150,7 @@ class WatchState(StrEnum):
     SNOOZED = "snoozed"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
     """What is expected of a target: the next file, or the first that did not arrive.
 
@@ -223,9 +223,9 @@ def _expectation(
     state: WatchState, schedule: DeliverySchedule, next_due: Window | None
 ) -> Expectation:
     if next_due is None:
-        return Expectation(state)
+        return Expectation(state=state)
     opens_at, due = next_due
-    return Expectation(state, opens_at, due, due + schedule.grace)
+    return Expectation(state=state, opens_at=opens_at, due_at=due, missed_at=due + schedule.grace)
 
 
 def _validation_error(schedule: DeliverySchedule) -> str | None:

@@ -22,7 +22,7 @@ class MadeBy(StrEnum):
     EXCHANGE = "an exchange (GET /api/v1/index.cfm/exchange)"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeyMade:
     """A new key; `old` is the one that it was made from, and `actor` is for staff only."""
 

@@ -143,7 +143,7 @@ class Notice:
     audience: Audience = field(kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
     """A notice as the ledger stores it; `id` is stable over all delivery attempts.
 
@@ -162,7 +162,7 @@ class Notification:
     incident_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryResult:
     """How one delivery attempt went; `detail` is ours to show (status code, class of error).
 

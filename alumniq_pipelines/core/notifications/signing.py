@@ -20,7 +20,7 @@ KEY_BYTES = 32
 SALT_BYTES = 16
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SigningSalt:
     """What a customer's secret is made of, and when it stops signing."""
 

@@ -140,7 +140,9 @@ def test_an_extra_file_in_the_afternoon_does_not_count_for_the_next_night() -> N
 
 def test_a_missed_delivery_lasts_since_the_first_missing_file() -> None:
     found = expectation(NIGHTLY, [local(4, 3)], local(7, 12), since=SINCE)
-    assert found == Expectation(WatchState.SILENT, local(5, 1), local(5, 3), local(5, 5))
+    assert found == Expectation(
+        state=WatchState.SILENT, opens_at=local(5, 1), due_at=local(5, 3), missed_at=local(5, 5)
+    )
 
 
 def test_the_windows_of_a_busy_schedule_do_not_overlap() -> None:
@@ -221,7 +223,7 @@ def test_nothing_is_expected_where_no_day_is_left() -> None:
     never = DeliverySchedule(period=timedelta(days=1), days_off=for_good)
     for schedule in (sundays, never):
         found = expectation(schedule, (), local(4, 3), since=local(3, 3))
-        assert found == Expectation(WatchState.WAITING)
+        assert found == Expectation(state=WatchState.WAITING)
 
 
 # Always
