@@ -160,7 +160,7 @@ class _MonitoringPass:
             self._add(_undelivered_condition(destination))
         is_catching_up = self._is_catching_up()
         for status in statuses:
-            if status.expectation.state is WatchState.SILENT:
+            if status.expectation.state is WatchState.MISSED:
                 self._add(self._missed_delivery(status, is_catching_up=is_catching_up))
         for condition in self._stuck_loads(is_catching_up=is_catching_up):
             self._add(condition)

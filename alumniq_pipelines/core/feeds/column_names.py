@@ -166,7 +166,10 @@ class ColumnNames:
         forms = _forms(name, vocabulary=self._vocabulary)
         best, found = _Closeness.NONE, list[str]()
         for known in self._known:
-            closeness = self._closeness(forms, known)
+            closeness = max(
+                (self._compare(ours, theirs, known) for ours in forms for theirs in known.forms),
+                default=_Closeness.NONE,
+            )
             if closeness > best:
                 best, found = closeness, [known.name]
             elif closeness == best:
@@ -174,12 +177,6 @@ class ColumnNames:
         if best in {_Closeness.NONE, _Closeness.FLAG} or len(found) > 1:
             return None
         return found[0] if found[0] in set(absent) else None
-
-    def _closeness(self, forms: Sequence[_Form], known: _KnownColumn) -> _Closeness:
-        return max(
-            (self._compare(ours, theirs, known) for ours in forms for theirs in known.forms),
-            default=_Closeness.NONE,
-        )
 
     def _compare(self, ours: _Form, theirs: _Form, known: _KnownColumn) -> _Closeness:
         if ours.digits != theirs.digits:

@@ -135,7 +135,7 @@ def held_result(hold: Hold) -> Held:
 
 
 def attempt_result_of(result: LoadResult) -> AttemptResult:
-    """Return how the ledger records the attempt that came to this result."""
+    """Return how the ledger records the attempt that ended with this result."""
     match result:
         case Published():
             return AttemptResult.PUBLISHED

@@ -139,13 +139,13 @@ class DeliverySchedule:
 
 
 class WatchState(StrEnum):
-    """Where a target is in its schedule; `silent` is a missed delivery."""
+    """Where a target is in its schedule."""
 
     WAITING = "waiting"
     ON_TIME = "on-time"
     EARLY = "early"
     LATE = "late"
-    SILENT = "silent"
+    MISSED = "silent"
     RECOVERED = "recovered"
     SNOOZED = "snoozed"
 
@@ -183,7 +183,7 @@ def expectation(
         return _expectation(WatchState.SNOOZED, schedule, next_due)
     if next_due is not None and now > next_due[1]:
         missed = now > next_due[1] + schedule.grace
-        return _expectation(WatchState.SILENT if missed else WatchState.LATE, schedule, next_due)
+        return _expectation(WatchState.MISSED if missed else WatchState.LATE, schedule, next_due)
     return _expectation(_state_after_arrival(schedule, arrivals, floor), schedule, next_due)
 
 

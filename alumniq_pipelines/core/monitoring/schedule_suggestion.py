@@ -60,7 +60,7 @@ def suggest_schedule(arrivals: Sequence[datetime], time_zone: str) -> ScheduleSu
         days=days,
         first=ordered[0],
         last=ordered[-1],
-        alarms=states.count(WatchState.SILENT),
+        alarms=states.count(WatchState.MISSED),
     )
 
 

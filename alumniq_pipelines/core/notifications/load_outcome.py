@@ -98,10 +98,16 @@ def _mail_text(load: Load, outcome: Outcome, live: LiveData | None, *, ours: boo
         rejected = bullet_list("Rejected rows", outcome.errors) if outcome.errors else ""
         beginning = [f"{filename} {_success(load, outcome)}", rejected]
     else:
+        usual_remedy = (
+            "You do not need to do anything: the fault is ours, and our staff will deal with it."
+            if ours
+            else "Fix this in your source system, upload the file again "
+            f"and call the {load.target.feed} webhook again."
+        )
         beginning = [
             f"{filename} {_failure(load, live)}",
             bullet_list("What went wrong", _errors(outcome)),
-            f"What to do: {outcome.remedy or _remedy(load, ours=ours)}",
+            f"What to do: {outcome.remedy or usual_remedy}",
         ]
     report = warnings = ""
     if outcome.counts is not None and outcome.counts.rows_rejected:
@@ -129,15 +135,6 @@ def _failure(load: Load, live: LiveData | None) -> str:
     if load.request.dry_run:
         return "would not be loaded. This was a dry run: nothing was published."
     return f"was not loaded. {live_sentence(live)}" if live else "was not loaded."
-
-
-def _remedy(load: Load, *, ours: bool) -> str:
-    if ours:
-        return "You do not need to do anything: the fault is ours, and our staff will deal with it."
-    return (
-        "Fix this in your source system, upload the file again "
-        f"and call the {load.target.feed} webhook again."
-    )
 
 
 def _staff_text(load: Load, outcome: Outcome, attempts: Sequence[AttemptRecord]) -> str:

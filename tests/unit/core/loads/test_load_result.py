@@ -138,7 +138,7 @@ def test_diagnoses_come_after_the_problem_and_before_its_causes() -> None:
 
 
 def test_warnings_and_notes_on_rows_come_before_those_on_the_file() -> None:
-    """Hints of a rejected file are among its errors, and are not told twice."""
+    """Hints of a rejected file are among its errors, and are not repeated."""
     published, rejected = check_of(PUBLISHED), check_of(REJECTED)
     assert published is not None
     assert rejected is not None

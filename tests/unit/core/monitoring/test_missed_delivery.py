@@ -38,7 +38,7 @@ def file(name: str, modified_at: datetime = DUE) -> StoredFile:
 
 
 def test_the_example_is_silent() -> None:
-    assert OVERDUE.state is WatchState.SILENT
+    assert OVERDUE.state is WatchState.MISSED
 
 
 def test_nothing_at_all_is_no_file() -> None:
