@@ -161,7 +161,13 @@ def _add_s3_key(tenant: Tenant) -> None:
     keys = S3Keys(ledger.database, ledger.audit)
     keys.add_reminder_address(tenant.customer, f"s3@{tenant.customer}.example", NOW)
     user = user_name(tenant.customer, tenant.environment)
-    key = S3Key(tenant.s3_key_id, tenant.customer, user, cipher.encrypt("s3 secret"), NOW)
+    key = S3Key(
+        access_key_id=tenant.s3_key_id,
+        customer=tenant.customer,
+        user_name=user,
+        encrypted_secret=cipher.encrypt("s3 secret"),
+        created_at=NOW,
+    )
     keys.add(key, (), NOW)
 
 
@@ -243,7 +249,14 @@ def _publish(tenant: Tenant) -> None:
         load.job_id, 1, AttemptResult.PUBLISHED, NOW, check=CHECK, receipt=Receipt("cafe", "e1")
     )
     version = Version(
-        tenant.target, load.number, load.job_id, 9, "cafe", "e1", f"{tenant.customer}.t", NOW
+        target=tenant.target,
+        number=load.number,
+        job_id=load.job_id,
+        rows=9,
+        sha256="cafe",
+        etag="e1",
+        relation=f"{tenant.customer}.t",
+        published_at=NOW,
     )
     ledger.versions.record(version, NOW)
     _end(tenant, load, Outcome(LoadState.SUCCEEDED, (), COUNTS, CHANGES, warnings=WARNINGS))
@@ -262,7 +275,14 @@ def _refuse(tenant: Tenant, folder: Path) -> None:
         for row in (["xid", "_row"], [f"row of {tenant.customer}", "2"]):
             write_csv.write(row)
             write_xlsx(row)
-    first = Rejection(2, 3, "xid", "length", "`xid` is too long", "Send at most 9 characters.")
+    first = Rejection(
+        row=2,
+        line=3,
+        column="xid",
+        code="length",
+        message="`xid` is too long",
+        advice="Send at most 9 characters.",
+    )
     summary.write_bytes(ReportSummary(1, 1, (first,)).to_json())
     archive.put(report_name(load.job_id, ReportFormat.CSV), csv)
     archive.put(report_name(load.job_id, ReportFormat.XLSX), xlsx)
@@ -288,16 +308,22 @@ def _dry_run(tenant: Tenant) -> None:
 def _hold(tenant: Tenant, name: str) -> None:
     load = _begin_load(tenant, name)
     rows = HeldRows(
-        "beef", small_field_map("warehouse"), "warehouse", ("xid", "batch"), 9, "cafe", "e1"
+        digest="beef",
+        field_map=small_field_map("warehouse"),
+        table="warehouse",
+        columns=("xid", "batch"),
+        rows=9,
+        sha256="cafe",
+        etag="e1",
     )
     hold = Hold(
-        load.job_id,
-        rows,
-        COUNTS,
-        CHANGES,
-        ("30 rows removed.",),
-        NOW,
-        NOW + timedelta(days=7),
+        job_id=load.job_id,
+        held=rows,
+        counts=COUNTS,
+        changes=CHANGES,
+        reasons=("30 rows removed.",),
+        held_at=NOW,
+        expires_at=NOW + timedelta(days=7),
         warnings=WARNINGS,
     )
     notices = held_notices(load, hold, STAFF, tenant.installation.settings.gateway_url)

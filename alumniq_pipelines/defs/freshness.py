@@ -34,7 +34,7 @@ def freshness(field_map: FieldMap, statuses: Sequence[WatchStatus]) -> dg.AssetC
     missed = [
         status.target.partition_key
         for status in statuses
-        if status.expectation.state is WatchState.SILENT
+        if status.expectation.state is WatchState.MISSED
     ]
     return dg.AssetCheckEvaluation(
         asset_key=feed_asset_key(field_map),

@@ -28,8 +28,8 @@ def to_run(record: RunRecord, *, worker_died: bool) -> Run:
     """Convert a record; `worker_died` counts only for a run that has started and not ended."""
     run = record.dagster_run
     return Run(
-        run.run_id,
-        RUN_STATES.get(run.status, RunState.UNDERWAY),
+        id=run.run_id,
+        state=RUN_STATES.get(run.status, RunState.UNDERWAY),
         changed_at=record.update_timestamp.astimezone(UTC),
         will_retry=WILL_RETRY_VALUES.get(run.tags.get(WILL_RETRY, "")),
         worker_died=worker_died and run.status is DagsterRunStatus.STARTED,

@@ -41,7 +41,7 @@ class KeyIssuance:
         """Issue a key to a customer; raises UnknownCustomer."""
 
         def announcement(key: ApiKey) -> tuple[Condition, Sequence[Notice]]:
-            return self._announcement(KeyMade(key, MadeBy.STAFF, actor))
+            return self._announcement(KeyMade(key=key, made_by=MadeBy.STAFF, actor=actor))
 
         return self.ledger.keys.issue(
             customer, environment, now, days, scope=scope, actor=actor, announcement=announcement
@@ -63,7 +63,7 @@ class KeyIssuance:
         """
 
         def announcement(key: ApiKey) -> tuple[Condition, Sequence[Notice]]:
-            return self._announcement(KeyMade(key, made_by, actor, old))
+            return self._announcement(KeyMade(key=key, made_by=made_by, actor=actor, old=old))
 
         return self.ledger.keys.rotate(
             old, now, days, overlap=overlap, actor=actor, announcement=announcement
@@ -78,7 +78,9 @@ class KeyIssuance:
         actor = f"key {old.prefix}"
 
         def announcement(key: ApiKey) -> tuple[Condition, Sequence[Notice]]:
-            return self._announcement(KeyMade(key, MadeBy.EXCHANGE, actor, old))
+            return self._announcement(
+                KeyMade(key=key, made_by=MadeBy.EXCHANGE, actor=actor, old=old)
+            )
 
         return self.ledger.keys.rotate(
             old,

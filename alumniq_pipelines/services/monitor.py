@@ -71,7 +71,12 @@ class WatchStatus:
     @property
     def missed(self) -> MissedDelivery:
         """The delivery that was expected, for a target whose delivery is missed."""
-        return MissedDelivery(self.target, self.watch.schedule, self.expectation, self.last)
+        return MissedDelivery(
+            target=self.target,
+            schedule=self.watch.schedule,
+            expectation=self.expectation,
+            last=self.last,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +160,7 @@ class _MonitoringPass:
             self._add(_undelivered_condition(destination))
         is_catching_up = self._is_catching_up()
         for status in statuses:
-            if status.expectation.state is WatchState.SILENT:
+            if status.expectation.state is WatchState.MISSED:
                 self._add(self._missed_delivery(status, is_catching_up=is_catching_up))
         for condition in self._stuck_loads(is_catching_up=is_catching_up):
             self._add(condition)

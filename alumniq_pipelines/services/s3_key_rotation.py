@@ -87,7 +87,7 @@ class S3KeyRotation:
             access_key_id=key_id,
             customer=customer.id,
             user_name=user,
-            sealed=self.cipher.encrypt(secret),
+            encrypted_secret=self.cipher.encrypt(secret),
             created_at=now,
         )
         subject = f"New S3 key ready ({customer.id}, {environment})"

@@ -118,14 +118,14 @@ class Seeder:
         )
         if is_published and counts:
             version = Version(
-                load.target,
-                load.number,
-                load.job_id,
-                counts.rows_accepted,
-                "0" * 64,
-                "etag",
-                f"{load.target.feed}_{load.number}",
-                end,
+                target=load.target,
+                number=load.number,
+                job_id=load.job_id,
+                rows=counts.rows_accepted,
+                sha256="0" * 64,
+                etag="etag",
+                relation=f"{load.target.feed}_{load.number}",
+                published_at=end,
             )
             ledger.versions.record(version, end)
         ledger.loads.end(load.job_id, outcome, notices_for(load, outcome), end)
@@ -142,13 +142,21 @@ class Seeder:
         changes = Changes(260, 1_204, 19_950, 29_796, {"city": 1_100, "email": 240})
         field_map = read_catalog(self.installation.settings.schemas_dir).feed(load.target.feed)
         hold = Hold(
-            load.job_id,
-            HeldRows("0" * 64, field_map, "accepted", ("xid",), 31_260, "0" * 64, "etag"),
-            Counts(31_260, 31_260, 0),
-            changes,
-            find_hold_reasons(changes, field_map.alumniq.thresholds),
-            start + timedelta(seconds=39),
-            start + timedelta(days=7),
+            job_id=load.job_id,
+            held=HeldRows(
+                digest="0" * 64,
+                field_map=field_map,
+                table="accepted",
+                columns=("xid",),
+                rows=31_260,
+                sha256="0" * 64,
+                etag="etag",
+            ),
+            counts=Counts(31_260, 31_260, 0),
+            changes=changes,
+            reasons=find_hold_reasons(changes, field_map.alumniq.thresholds),
+            held_at=start + timedelta(seconds=39),
+            expires_at=start + timedelta(days=7),
         )
         assert ledger.holds.hold(hold, attempt.number, Receipt("0" * 64, "etag"), ())
         return load

@@ -41,7 +41,15 @@ def send(
     tls: ssl.SSLContext | None = None,
 ) -> DeliveryResult:
     notice = Notice(Channel.CALLBACK, url, BODY, audience=Audience.CUSTOMER)
-    due = Notification("n1", JobId("J"), notice, NotificationState.PENDING, 0, NOW, NOW)
+    due = Notification(
+        id="n1",
+        job_id=JobId("J"),
+        notice=notice,
+        state=NotificationState.PENDING,
+        attempts=0,
+        created_at=NOW,
+        next_attempt_at=NOW,
+    )
     notifier = CallbackNotifier(addresses, seconds, tls or ssl.create_default_context())
     return asyncio.run(notifier.deliver(due))
 

@@ -156,11 +156,19 @@ def load_that_ended(ledger: Ledger) -> tuple[Load, str]:
 def held_load(ledger: Ledger) -> Load:
     load, now = accepted(ledger), datetime.now(UTC)
     hold = Hold(
-        load.job_id,
-        HeldRows("beef", small_field_map("warehouse"), "warehouse", ("xid",), 4, "cafe", "e1"),
-        Counts(5, 4, 1),
-        Changes(1, 2, 30, 1, {"city": 2}),
-        ("30 rows removed.",),
+        job_id=load.job_id,
+        held=HeldRows(
+            digest="beef",
+            field_map=small_field_map("warehouse"),
+            table="warehouse",
+            columns=("xid",),
+            rows=4,
+            sha256="cafe",
+            etag="e1",
+        ),
+        counts=Counts(5, 4, 1),
+        changes=Changes(1, 2, 30, 1, {"city": 2}),
+        reasons=("30 rows removed.",),
         held_at=now,
         expires_at=now + timedelta(days=7),
     )

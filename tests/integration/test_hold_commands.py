@@ -43,11 +43,19 @@ def held(ledger: Ledger) -> Load:
     load = ledger.loads.accept(request, now)
     ledger.loads.begin_attempt(load.job_id, "run-1", now)
     hold = Hold(
-        load.job_id,
-        HeldRows("beef", small_field_map("warehouse"), "warehouse", ("xid",), 4, "cafe", "e1"),
-        Counts(5, 4, 1),
-        Changes(1, 2, 30, 1, {"city": 2}),
-        ("30 rows removed, 90.9 % of 33 rows; more than 10 % need approval.",),
+        job_id=load.job_id,
+        held=HeldRows(
+            digest="beef",
+            field_map=small_field_map("warehouse"),
+            table="warehouse",
+            columns=("xid",),
+            rows=4,
+            sha256="cafe",
+            etag="e1",
+        ),
+        counts=Counts(5, 4, 1),
+        changes=Changes(1, 2, 30, 1, {"city": 2}),
+        reasons=("30 rows removed, 90.9 % of 33 rows; more than 10 % need approval.",),
         held_at=now,
         expires_at=now + timedelta(days=7),
     )

@@ -151,7 +151,15 @@ def test_held_rows_are_published_from_a_folder_of_any_usable_name(
     installation.deliver("xid,lastName\n1,Lee\n")
     held = installation.hold(2)
     job_id = JobId("job-2")
-    hold = Hold(job_id, held.rows, Counts(1, 1, 0), held.changes, (), NOW, NOW + timedelta(days=7))
+    hold = Hold(
+        job_id=job_id,
+        held=held.rows,
+        counts=Counts(1, 1, 0),
+        changes=held.changes,
+        reasons=(),
+        held_at=NOW,
+        expires_at=NOW + timedelta(days=7),
+    )
     target = Target("iqu", Environment.QA, "people")
     request = LoadRequest(job_id, target, "iqu.csv", etag=None, size_bytes=None)
     published = publish_held(

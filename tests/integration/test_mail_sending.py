@@ -41,7 +41,15 @@ def send(transport: MailTransport, address: str = "you@example.edu") -> Delivery
         "Loaded: warehouse",
         audience=Audience.CUSTOMER,
     )
-    due = Notification("n1", JobId("J"), notice, NotificationState.PENDING, 0, NOW, NOW)
+    due = Notification(
+        id="n1",
+        job_id=JobId("J"),
+        notice=notice,
+        state=NotificationState.PENDING,
+        attempts=0,
+        created_at=NOW,
+        next_attempt_at=NOW,
+    )
     return asyncio.run(MailNotifier(transport, "Feeds <feeds@example.org>").deliver(due))
 
 

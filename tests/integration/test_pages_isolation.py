@@ -107,9 +107,15 @@ def test_the_page_of_s3_keys_lists_those_in_view_without_their_secrets(
         [("iqu", Environment.QA), ("iqu", Environment.PRODUCTION), ("ocu", Environment.QA)]
     ):
         user = user_name(customer, environment)
-        key = S3Key(f"AKIAMADEUP{number}", customer, user, "sealed secret", NOW)
+        key = S3Key(
+            access_key_id=f"AKIAMADEUP{number}",
+            customer=customer,
+            user_name=user,
+            encrypted_secret="encrypted secret",
+            created_at=NOW,
+        )
         S3Keys(ledger.database, ledger.audit).add(key, (), NOW)
     sign_in(client, caller.key)
     text = client.get("/s3-keys").text
     assert re.findall(r"AKIAMADEUP\d", text) == ["AKIAMADEUP0"]
-    assert "sealed secret" not in text
+    assert "encrypted secret" not in text

@@ -40,7 +40,14 @@ def archive_report(archive: Archive, job_id: JobId, folder: Path, rows: int = 1)
         for row in ROWS:
             report.write(row)
             write_xlsx(row)
-    first = Rejection(2, 3, "xid", "length", "`xid` is too long", "Send at most 9 characters.")
+    first = Rejection(
+        row=2,
+        line=3,
+        column="xid",
+        code="length",
+        message="`xid` is too long",
+        advice="Send at most 9 characters.",
+    )
     summary.write_bytes(ReportSummary(rows, rows, (first,)).to_json())
     archive.put(report_name(job_id, ReportFormat.CSV), csv)
     archive.put(report_name(job_id, ReportFormat.XLSX), xlsx)
@@ -246,6 +253,10 @@ def test_the_command_writes_the_report_or_says_why_not(
 
 
 def test_a_summary_is_read_as_it_was_written() -> None:
-    summary = ReportSummary(3, 2, (Rejection(1, 2, None, "blank-row", "The line is blank"),))
+    summary = ReportSummary(
+        3,
+        2,
+        (Rejection(row=1, line=2, column=None, code="blank-row", message="The line is blank"),),
+    )
     assert ReportSummary.from_json(summary.to_json()) == summary
     assert set(json.loads(summary.to_json())) == {"rows_rejected", "rows_listed", "first"}

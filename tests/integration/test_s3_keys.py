@@ -115,7 +115,7 @@ def test_secrets_are_stored_encrypted_and_never_audited(
     rotation.run(JANUARY)
     ledger = installation.ledger
     [key] = S3Keys(ledger.database, ledger.audit).of("iqu.qa")
-    secret = rotation.cipher.decrypt(key.sealed)
+    secret = rotation.cipher.decrypt(key.encrypted_secret)
 
     assert len(secret) == 40
     ledger.close()
@@ -191,14 +191,14 @@ def test_secrets_are_decrypted_by_older_keys_too_and_by_no_others(
     installation: Installation,
 ) -> None:
     path = installation.settings.encryption_key_file
-    sealed = SecretCipher.from_file(path).encrypt("secret")
+    encrypted = SecretCipher.from_file(path).encrypt("secret")
     older = path.read_text()
     path.unlink()
     with pytest.raises(UnusableSealingKey):
-        SecretCipher.from_file(path).decrypt(sealed)
+        SecretCipher.from_file(path).decrypt(encrypted)
     path.write_text(path.read_text() + older)
 
-    assert SecretCipher.from_file(path).decrypt(sealed) == "secret"
+    assert SecretCipher.from_file(path).decrypt(encrypted) == "secret"
 
 
 MOMENTS = st.integers(0, 5 * 366 * 24).map(lambda hours: JANUARY + timedelta(hours=hours))
@@ -208,7 +208,17 @@ MOMENTS = st.integers(0, 5 * 366 * 24).map(lambda hours: JANUARY + timedelta(hou
 def test_no_key_ends_before_its_successor_has_been_there_for_ten_days(
     now: datetime, made: list[datetime]
 ) -> None:
-    keys = [S3Key(str(n), "iqu", "iqu.qa", "", at) for n, at in enumerate(made) if at <= now]
+    keys = [
+        S3Key(
+            access_key_id=str(n),
+            customer="iqu",
+            user_name="iqu.qa",
+            encrypted_secret="",
+            created_at=at,
+        )
+        for n, at in enumerate(made)
+        if at <= now
+    ]
     plan = plan_rotation(keys, now)
 
     assert latest_rotation_day(now) <= now

@@ -159,8 +159,14 @@ def test_only_a_key_for_all_jobs_leads_to_s3_keys_which_open_the_files_of_all(
     coming_from: From, installation: Installation, scope: KeyScope, status: int
 ) -> None:
     ledger, user = installation.ledger, user_name("iqu", Environment.QA)
-    sealed = SecretCipher.from_file(installation.settings.encryption_key_file).encrypt("secret")
-    pair = S3Key("AKIAMADEUP", "iqu", user, sealed, NOW)
+    encrypted = SecretCipher.from_file(installation.settings.encryption_key_file).encrypt("secret")
+    pair = S3Key(
+        access_key_id="AKIAMADEUP",
+        customer="iqu",
+        user_name=user,
+        encrypted_secret=encrypted,
+        created_at=NOW,
+    )
     S3Keys(ledger.database, ledger.audit).add(pair, (), NOW)
     bound, client = issue(installation, scope), coming_from(INSIDE)
     path, asked = "/api/v1/index.cfm/aws/accesskey", {"accessKeyId": "AKIAMADEUP"}

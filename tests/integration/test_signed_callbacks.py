@@ -38,12 +38,20 @@ LOOPBACK = AddressPolicy.of(["127.0.0.0/8"])
 
 
 def a_secret() -> str:
-    return derive_secret(new_key(), SigningSalt("iqu", new_salt(), NOW))
+    return derive_secret(new_key(), SigningSalt(customer="iqu", salt=new_salt(), created_at=NOW))
 
 
 def received(receiver: Receiver, secrets: SecretsLookup) -> Received:
     notice = Notice(Channel.CALLBACK, receiver.url, BODY, audience=Audience.CUSTOMER)
-    due = Notification("msg_1", JobId("J"), notice, NotificationState.PENDING, 0, NOW, NOW)
+    due = Notification(
+        id="msg_1",
+        job_id=JobId("J"),
+        notice=notice,
+        state=NotificationState.PENDING,
+        attempts=0,
+        created_at=NOW,
+        next_attempt_at=NOW,
+    )
     assert asyncio.run(CallbackNotifier(LOOPBACK, secrets=secrets).deliver(due)).delivered
     return receiver.received[-1]
 
@@ -83,7 +91,7 @@ def test_we_sign_as_the_official_package_does(name: str, body: str) -> None:
 def test_secrets_differ_by_customer_by_salt_and_by_installation() -> None:
     keys, salts = [new_key(), new_key()], [new_salt(), new_salt()]
     made = {
-        derive_secret(key, SigningSalt(customer, salt, NOW))
+        derive_secret(key, SigningSalt(customer=customer, salt=salt, created_at=NOW))
         for key in keys
         for salt in salts
         for customer in ("abc", "iqu")

@@ -32,7 +32,16 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 def due(channel: Channel, destination: str, body: str = "") -> Notification:
     notice = Notice(channel, destination, body, audience=Audience.STAFF)
-    return Notification("n1", None, notice, NotificationState.PENDING, 0, NOW, NOW, incident_id=1)
+    return Notification(
+        id="n1",
+        job_id=None,
+        notice=notice,
+        state=NotificationState.PENDING,
+        attempts=0,
+        created_at=NOW,
+        next_attempt_at=NOW,
+        incident_id=1,
+    )
 
 
 def chat(url: str | None) -> DeliveryResult:

@@ -61,7 +61,12 @@ def staged(folder: Path, table: pa.Table) -> AcceptedRows:
         connection.execute("create table accepted as from drawn")
         connection.execute(NO_GAPS)
     return AcceptedRows(
-        database, "accepted", tuple(table.column_names), table.num_rows, "hash", None
+        database=database,
+        table="accepted",
+        columns=tuple(table.column_names),
+        rows=table.num_rows,
+        sha256="hash",
+        etag=None,
     )
 
 

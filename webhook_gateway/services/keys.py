@@ -109,6 +109,6 @@ class S3KeyService:
         ends = newest.created_at + S3_OVERLAP if len(live) > 1 else None
         return (
             newest.access_key_id,
-            SecretCipher.from_file(self.encryption_key_file).decrypt(newest.sealed),
+            SecretCipher.from_file(self.encryption_key_file).decrypt(newest.encrypted_secret),
             ends,
         )

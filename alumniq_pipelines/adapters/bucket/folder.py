@@ -182,7 +182,7 @@ def _stored(key: str, found: os.stat_result) -> StoredFile:
     """
     etag = f"{found.st_ino:x}-{found.st_size:x}-{found.st_mtime_ns:x}-{found.st_ctime_ns:x}"
     modified_at = datetime.fromtimestamp(found.st_mtime, UTC)
-    return StoredFile(key, found.st_size, etag, modified_at)
+    return StoredFile(key=key, size_bytes=found.st_size, etag=etag, modified_at=modified_at)
 
 
 def _wait_until_settled(source: BinaryIO, seconds: float) -> None:

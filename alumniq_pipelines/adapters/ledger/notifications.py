@@ -184,7 +184,12 @@ class Notifications:
         )
         with self.database.reading() as connection:
             return [
-                (row["at"], DeliveryResult(row["delivered"], row["detail"], row["permanent"]))
+                (
+                    row["at"],
+                    DeliveryResult(
+                        delivered=row["delivered"], detail=row["detail"], permanent=row["permanent"]
+                    ),
+                )
                 for row in connection.execute(query).mappings()
             ]
 

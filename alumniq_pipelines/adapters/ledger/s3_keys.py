@@ -29,7 +29,7 @@ class S3Keys:
                 s3_keys.c.access_key_id,
                 s3_keys.c.customer,
                 s3_keys.c.user_name,
-                s3_keys.c.secret,
+                s3_keys.c.secret.label("encrypted_secret"),
                 s3_keys.c.created_at,
                 s3_keys.c.deactivated_at,
             )
@@ -37,7 +37,7 @@ class S3Keys:
             .order_by(s3_keys.c.created_at.desc(), s3_keys.c.access_key_id)
         )
         with self.database.reading() as connection:
-            return [S3Key(*row) for row in connection.execute(query)]
+            return [S3Key(**row) for row in connection.execute(query).mappings()]
 
     def add(self, key: S3Key, notices: Sequence[Notice], now: datetime) -> None:
         """Save a new key and enqueue its notices, in one transaction."""
@@ -47,7 +47,7 @@ class S3Keys:
                     access_key_id=key.access_key_id,
                     customer=key.customer,
                     user_name=key.user_name,
-                    secret=key.sealed,
+                    secret=key.encrypted_secret,
                     created_at=key.created_at,
                 )
             )

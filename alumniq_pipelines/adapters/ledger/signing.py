@@ -32,7 +32,7 @@ class SigningSalts:
 
         Raises UnknownCustomer.
         """
-        made = SigningSalt(customer, new_salt(), now.astimezone(UTC))
+        made = SigningSalt(customer=customer, salt=new_salt(), created_at=now.astimezone(UTC))
         try:
             with self.database.writing() as connection:
                 connection.execute(_expiring(customer, now + overlap))
@@ -66,7 +66,12 @@ class SigningSalts:
     def _live(self, query: Select[tuple[str, str, datetime, datetime]]) -> Sequence[SigningSalt]:
         with self.database.reading() as connection:
             return [
-                SigningSalt(row.customer, row.salt, row.created_at, row.expires_at)
+                SigningSalt(
+                    customer=row.customer,
+                    salt=row.salt,
+                    created_at=row.created_at,
+                    expires_at=row.expires_at,
+                )
                 for row in connection.execute(query)
             ]
 

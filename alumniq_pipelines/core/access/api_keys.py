@@ -59,24 +59,24 @@ class KeyLimits:
 
     def covers(self, other: Self) -> bool:
         """Whether the other limits allow nothing beyond these."""
-        return self._covers_feeds(other.feeds) and self._covers_networks(other.networks)
-
-    def _covers_feeds(self, feeds: tuple[str, ...] | None) -> bool:
-        return self.feeds is None or (feeds is not None and set(feeds) <= set(self.feeds))
-
-    def _covers_networks(self, names: tuple[str, ...]) -> bool:
+        if self.feeds is not None and (
+            other.feeds is None or not set(other.feeds) <= set(self.feeds)
+        ):
+            return False
         if not self.networks:
             return True
         ours = _merge_networks(self.networks)
-        return bool(names) and all(
-            any(_is_subnet(network, own) for own in ours) for network in map(ip_network, names)
+        # Without networks of its own, the other is valid from everywhere.
+        return bool(other.networks) and all(
+            any(_is_subnet(network, own) for own in ours)
+            for network in map(ip_network, other.networks)
         )
 
 
 UNLIMITED = KeyLimits()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
     """A key as the ledger stores it: never the key itself.
 

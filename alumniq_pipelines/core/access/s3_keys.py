@@ -15,14 +15,14 @@ WARNING = timedelta(days=3)
 """How long before its end users of the old key are warned."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class S3Key:
-    """A key as the ledger stores it; `sealed` is its secret, encrypted."""
+    """A key as the ledger stores it; never its secret in plain text."""
 
     access_key_id: str
     customer: str
     user_name: str
-    sealed: str
+    encrypted_secret: str
     created_at: datetime
     deactivated_at: datetime | None = None
 

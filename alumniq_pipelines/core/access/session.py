@@ -13,7 +13,7 @@ LIFETIME = timedelta(hours=12)
 """A working day; after that, people sign in again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """A session as the ledger stores it: never its token.
 

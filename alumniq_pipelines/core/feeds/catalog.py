@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Self
 
 from alumniq_pipelines.core.feeds.did_you_mean import did_you_mean
-from alumniq_pipelines.core.feeds.field_map import FieldMap, ForeignKey
+from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.feeds.field_map_error import Fault, Path
 from alumniq_pipelines.core.feeds.foreign_keys import reference_faults
 from alumniq_pipelines.core.feeds.validation import validate_field_map
@@ -102,7 +102,11 @@ class Catalog:
 
     def parents(self, field_map: FieldMap) -> set[str]:
         """List the other feeds in force that a feed refers to; a circle is cut somewhere."""
-        return _parents(self).get(field_map.name, set()) & self.feeds.keys()
+        graph = _references(self)
+        while cycle := _find_cycle(graph):
+            for feed, parent in pairwise(cycle):
+                graph[feed].discard(parent)
+        return graph.get(field_map.name, set()) & self.feeds.keys()
 
 
 def faults_across(field_maps: Sequence[FieldMap]) -> Iterator[tuple[str, Fault]]:
@@ -139,25 +143,18 @@ def reference_faults_across(
         by_name.setdefault(field_map.name, field_map)
     for field_map in by_name.values():
         for index, key in enumerate(field_map.table_schema.foreign_keys):
-            if key.reference.resource in unknowable:
+            resource = key.reference.resource
+            # References of a feed to itself are checked with the field map alone.
+            if resource in {"", field_map.name} or resource in unknowable:
                 continue
             path: Path = ("schema", "foreignKeys", index, "reference")
-            for last, text in _reference_faults(key, field_map, by_name):
+            if resource not in by_name:
+                hint = did_you_mean(resource, by_name, f"known feeds: {', '.join(by_name)}")
+                text = f"`resource` is the unknown feed `{resource}`; {hint}"
+                yield field_map.name, Fault((*path, "resource"), text)
+                continue
+            for last, text in reference_faults(key, field_map, by_name[resource]):
                 yield field_map.name, Fault((*path, last), text)
-
-
-def _reference_faults(
-    key: ForeignKey, field_map: FieldMap, by_name: Mapping[str, FieldMap]
-) -> Iterator[tuple[str, str]]:
-    """Compare a foreign key with the other feed that it names, if it names another."""
-    resource = key.reference.resource
-    if resource in {"", field_map.name}:
-        return
-    if resource not in by_name:
-        hint = did_you_mean(resource, by_name, f"known feeds: {', '.join(by_name)}")
-        yield "resource", f"`resource` is the unknown feed `{resource}`; {hint}"
-        return
-    yield from reference_faults(key, field_map, by_name[resource])
 
 
 def find_cycle(field_maps: Iterable[FieldMap]) -> list[str]:
@@ -186,12 +183,3 @@ def _find_cycle(graph: Mapping[str, set[str]]) -> list[str]:
         cycle: list[str] = error.args[1]
         return cycle[::-1]
     return []
-
-
-def _parents(field_maps: Iterable[FieldMap]) -> dict[str, set[str]]:
-    """Map every feed to those it refers to, with all circles taken out."""
-    graph = _references(field_maps)
-    while cycle := _find_cycle(graph):
-        for feed, parent in pairwise(cycle):
-            graph[feed].discard(parent)
-    return graph

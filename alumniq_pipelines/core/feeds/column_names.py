@@ -166,7 +166,10 @@ class ColumnNames:
         forms = _forms(name, vocabulary=self._vocabulary)
         best, found = _Closeness.NONE, list[str]()
         for known in self._known:
-            closeness = self._closeness(forms, known)
+            closeness = max(
+                (self._compare(ours, theirs, known) for ours in forms for theirs in known.forms),
+                default=_Closeness.NONE,
+            )
             if closeness > best:
                 best, found = closeness, [known.name]
             elif closeness == best:
@@ -174,12 +177,6 @@ class ColumnNames:
         if best in {_Closeness.NONE, _Closeness.FLAG} or len(found) > 1:
             return None
         return found[0] if found[0] in set(absent) else None
-
-    def _closeness(self, forms: Sequence[_Form], known: _KnownColumn) -> _Closeness:
-        return max(
-            (self._compare(ours, theirs, known) for ours in forms for theirs in known.forms),
-            default=_Closeness.NONE,
-        )
 
     def _compare(self, ours: _Form, theirs: _Form, known: _KnownColumn) -> _Closeness:
         if ours.digits != theirs.digits:
@@ -242,6 +239,7 @@ def _is_typo(unknown: _Form, known: _Form) -> bool:
     if _is_opposite(ours, theirs):
         return False
     if len(known.text) < MIN_LETTERS_FOR_TYPO:
+        # In short names a wrong letter often makes another word: `state`, `stage`.
         is_swapped = len(ours) == 2 and ours == theirs[::-1]  # noqa: PLR2004 - two neighbours
         is_longer = len(ours) + len(theirs) == 1 and begin > 0
         return len(unknown.text) >= MIN_LETTERS and (is_swapped or is_longer)
@@ -270,7 +268,7 @@ def _is_opposite(ours: str, theirs: str) -> bool:
 
 
 def _differing(one: str, other: str) -> tuple[int, str, str]:
-    """Return where two names begin to differ, and what of each stands between like ends."""
+    """Return where two names begin to differ, and what each has between the parts they share."""
     begin = 0
     while begin < min(len(one), len(other)) and one[begin] == other[begin]:
         begin += 1
@@ -283,6 +281,7 @@ def _differing(one: str, other: str) -> tuple[int, str, str]:
 
 def _edit_distance(one: str, other: str) -> int:
     """Count the letters that are missing, added, replaced or swapped with their neighbour."""
+    # Only three rows of the table are needed: a swap reaches back over two.
     before: list[int] = []
     row = list(range(len(other) + 1))
     for index, letter in enumerate(one, start=1):

@@ -6,7 +6,7 @@ unchanged one wins, or the feed of the job's own name where none had the job bef
 that does not fit leaves its feed in force.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from alumniq_pipelines.core.feeds.catalog import find_cycle, reference_faults_across
@@ -17,7 +17,7 @@ LastGood = Callable[[str], FieldMap | None]
 """Reads the last good field map of a feed, None where none was ever saved."""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Fallback:
     """The field maps in force by feed, and the faults across files that were found on the way.
 
@@ -32,7 +32,7 @@ class Fallback:
     @classmethod
     def of(cls, files: Mapping[str, FieldMap | None], last_good: LastGood) -> "Fallback":
         """Choose a field map for every feed that has one."""
-        made = cls(files, last_good)
+        made = cls(files=files, last_good=last_good)
         for feed, file in files.items():
             found = last_good(feed) if file is None else file
             if found is not None:
@@ -54,7 +54,16 @@ class Fallback:
         """Undo what made references invalid; return whether anything changed."""
         changed = False
         field_maps = list(self.in_force.values())
-        for feed, fault in [*self._reference_conflicts(field_maps), *self._find_cycles(field_maps)]:
+        # What refers to a disabled feed cannot be checked: the columns there are not known.
+        disabled = self.files.keys() - self.in_force.keys()
+        conflicts = list(reference_faults_across(field_maps, unknowable=disabled))
+        cycle = find_cycle(field_maps)
+        text = f"`foreignKeys` lead in a circle: {' → '.join(cycle)}"
+        fault_of_cycle = Fault(("schema", "foreignKeys"), text)
+        # The feeds that changed are at fault for a circle, or all in it if none did.
+        at_fault = [feed for feed in cycle if not self._is_unchanged(feed)] or cycle
+        conflicts += [(feed, fault_of_cycle) for feed in dict.fromkeys(at_fault)]
+        for feed, fault in conflicts:
             self._note(feed, fault)
             changed = self._fall_back(feed) or changed
         return changed
@@ -75,11 +84,6 @@ class Fallback:
     def _is_unchanged(self, feed: str) -> bool:
         return self.in_force[feed] == self.last_good(feed)
 
-    def _had_before(self, feed: str, job: str) -> bool:
-        """Whether a feed is known to have had a job before."""
-        last_good = self.last_good(feed)
-        return last_good is not None and last_good.alumniq.job == job
-
     def _job_conflicts(self) -> Iterator[tuple[str, Fault]]:
         """Find the feeds that must give up a job: all but the one that had it before.
 
@@ -93,22 +97,10 @@ class Fallback:
                 continue
             unchanged = [feed for feed in feeds if self._is_unchanged(feed)]
             owner = unchanged if len(unchanged) == 1 else []
-            if not any(self._had_before(feed, job) for feed in feeds):
+            before = filter(None, map(self.last_good, feeds))
+            if not any(last_good.alumniq.job == job for last_good in before):
                 owner = [feed for feed in feeds if feed == job]
             for feed in (candidate for candidate in feeds if candidate not in owner):
                 other = next(candidate for candidate in (*owner, *feeds) if candidate != feed)
                 text = f"`job`: {job} is the job of feed `{other}` too"
                 yield feed, Fault(("alumniq", "job"), text)
-
-    def _reference_conflicts(self, field_maps: Iterable[FieldMap]) -> Iterator[tuple[str, Fault]]:
-        """Find references that do not fit; those to disabled feeds cannot be checked."""
-        disabled = self.files.keys() - self.in_force.keys()
-        yield from reference_faults_across(field_maps, unknowable=disabled)
-
-    def _find_cycles(self, field_maps: Iterable[FieldMap]) -> Iterator[tuple[str, Fault]]:
-        """Find a circle of references: the feeds that changed are at fault, or all if none did."""
-        cycle = find_cycle(field_maps)
-        changed = [feed for feed in cycle if not self._is_unchanged(feed)]
-        for feed in dict.fromkeys(changed or cycle):
-            text = f"`foreignKeys` lead in a circle: {' → '.join(cycle)}"
-            yield feed, Fault(("schema", "foreignKeys"), text)

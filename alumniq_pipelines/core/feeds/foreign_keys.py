@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from alumniq_pipelines.core.feeds.column_types import common_comparisons
-from alumniq_pipelines.core.feeds.field_map import Column, FieldMap, ForeignKey
+from alumniq_pipelines.core.feeds.field_map import FieldMap, ForeignKey
 from alumniq_pipelines.core.feeds.values import parse_value
 
 
@@ -19,7 +19,9 @@ def reference_faults(
         return
     for name, referred_name in zip(key.fields, key.reference.fields, strict=False):
         ours, theirs = field_map.column(name), referred.column(referred_name)
-        if ours and theirs and not _are_comparable(ours, theirs):
+        if not ours or not theirs or ours.type is theirs.type:
+            continue
+        if not common_comparisons(ours.spec, theirs.spec):
             types = f"`{name}` is of type {ours.type}, `{referred_name}` there of {theirs.type}"
             yield "fields", f"`fields`: {types}; these cannot be compared; make them the same"
     for name, value in key.alumniq.where:
@@ -29,7 +31,3 @@ def reference_faults(
                 "fields",
                 f"`alumniq.where` gives `{name}` a value that is not of type {column.type}",
             )
-
-
-def _are_comparable(ours: Column, theirs: Column) -> bool:
-    return ours.type is theirs.type or bool(common_comparisons(ours.spec, theirs.spec))

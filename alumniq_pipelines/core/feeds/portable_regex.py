@@ -44,7 +44,12 @@ def portability_error(pattern: str) -> str | None:
         after_quantifier = kind == "quantifier"
     if _largest_repeat(pattern) > _MAX_REPEATS:
         return f"repeats more than {_MAX_REPEATS:,} times; use minLength and maxLength"
-    return _compile_error(pattern)
+    # What remains (unbalanced groups, ranges in disorder, ...) is left to Python's compiler.
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError) as error:
+        return f"cannot be read: {error}"
+    return None
 
 
 def _reason(kind: str, text: str) -> str | None:
@@ -92,8 +97,8 @@ def _set_reason(text: str) -> str | None:
 
 def _largest_repeat(pattern: str) -> int:
     """Find how often the innermost part is repeated at most; `*` and `+` count as once."""
-    groups = [1]
-    last = 1
+    groups = [1]  # of every open group, the outermost first
+    last = 1  # of what the next quantifier repeats
     for match in _TOKEN.finditer(pattern):
         if match.lastgroup == "group":
             groups.append(1)
@@ -106,12 +111,3 @@ def _largest_repeat(pattern: str) -> int:
         else:
             last = 1
     return max(groups)
-
-
-def _compile_error(pattern: str) -> str | None:
-    """Leave what remains (unbalanced groups, ranges in disorder, ...) to Python's compiler."""
-    try:
-        re.compile(pattern)
-    except (re.error, OverflowError) as error:
-        return f"cannot be read: {error}"
-    return None

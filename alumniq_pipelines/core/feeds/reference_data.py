@@ -69,14 +69,12 @@ def is_member(text: str, reference: ReferenceSet) -> bool:
     return reference_set.possible.fullmatch(text) is not None and reference_set.is_valid(text)
 
 
+@cache
 def certain_match(reference: ReferenceSet) -> CertainMatch:
     """Return which texts certainly belong to a set; of codes these are all."""
     reference_set = _FORMS.get(reference)
-    return _listed(reference) if reference_set is None else reference_set.certain_match
-
-
-@cache
-def _listed(reference: ReferenceSet) -> CertainMatch:
+    if reference_set is not None:
+        return reference_set.certain_match
     codes = sorted(_codes(reference))
     return CertainMatch("|".join(codes), max(map(len, codes)))
 

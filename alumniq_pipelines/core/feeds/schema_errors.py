@@ -1,6 +1,6 @@
 """Structural errors: what pydantic finds in a document, in the words of the field-map language."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, cast, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -94,7 +94,8 @@ def _message(detail: Detail, path: Path) -> str:
             return f"unknown key `{key}`; {did_you_mean(key, known, otherwise)}"
         case "literal_error" | "enum" if isinstance(given := detail["input"], str):
             known = detail["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-            return f"unknown {key} `{given}`; {did_you_mean(given, known, f'use {_or(known)}')}"
+            choices = " or ".join(", ".join(known).rsplit(", ", 1))
+            return f"unknown {key} `{given}`; {did_you_mean(given, known, f'use {choices}')}"
     prefix = "each of " if path and isinstance(path[-1], int) else ""
     return f"{prefix}`{key}` {_wanted(detail)}"
 
@@ -112,10 +113,6 @@ def _wanted(detail: Detail) -> str:
         case kind if kind in EXPECTED_VALUES:
             return f"must be {EXPECTED_VALUES[kind].format(**context)}"
     return f"cannot be used: {detail['msg']}"
-
-
-def _or(words: Sequence[str]) -> str:
-    return " or ".join(", ".join(words).rsplit(", ", 1))
 
 
 def _known_keys(path: Path) -> list[str]:

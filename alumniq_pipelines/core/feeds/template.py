@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable
 
 from alumniq_pipelines.core.feeds.catalog import Catalog
-from alumniq_pipelines.core.feeds.field_map import Column, FieldMap, ForeignKey
+from alumniq_pipelines.core.feeds.field_map import Column, FieldMap
 from alumniq_pipelines.core.feeds.values import format_value
 
 Row = dict[str, str]
@@ -45,34 +45,27 @@ def sample_rows(field_map: FieldMap, catalog: Catalog) -> list[Row]:
     rows = [{column.name: _example(column) for column in field_map.columns}]
     key = field_map.table_schema.primary_key
     seen = {tuple(rows[0][name] for name in key)}
+    # What is not required stays blank in the further rows, as senders may leave it.
+    required = {
+        column.name: _example(column) for column in field_map.columns if column.constraints.required
+    }
     for referred in _referred(field_map, catalog):
         values = tuple(referred[name] for name in key)
         if values not in seen and "" not in values:
             seen.add(values)
-            rows.append(_completed(referred, field_map))
+            rows.append(required | referred)
     return rows
 
 
 def _referred(field_map: FieldMap, catalog: Catalog) -> Iterable[Row]:
-    """Go through the keys that foreign keys of any feed point to, filled from examples there."""
+    """Yield the keys that foreign keys of any feed point to, filled from the examples there."""
     for other in catalog:
         for foreign_key in other.table_schema.foreign_keys:
             if (foreign_key.reference.resource or other.name) == field_map.name:
-                yield _key_values(foreign_key, other)
-
-
-def _key_values(foreign_key: ForeignKey, other: FieldMap) -> Row:
-    columns = {column.name: column for column in other.columns}
-    pairs = zip(foreign_key.reference.fields, foreign_key.fields, strict=True)
-    return {theirs: _example(columns[ours]) for theirs, ours in pairs} | dict(
-        foreign_key.alumniq.where
-    )
-
-
-def _completed(row: Row, field_map: FieldMap) -> Row:
-    """Fill what is required from the examples; leave the rest blank, as senders may."""
-    required = (column for column in field_map.columns if column.constraints.required)
-    return {column.name: _example(column) for column in required} | row
+                columns = {column.name: column for column in other.columns}
+                pairs = zip(foreign_key.reference.fields, foreign_key.fields, strict=True)
+                examples = {theirs: _example(columns[ours]) for theirs, ours in pairs}
+                yield examples | dict(foreign_key.alumniq.where)
 
 
 def _example(column: Column) -> str:

@@ -35,7 +35,12 @@ OWNER = re.compile(r"team:[A-Za-z0-9_]+|[^@\s]+@[^@\s]+\.[^@\s]+")
 
 def validate_field_map(field_map: FieldMap) -> Iterator[Fault]:
     """Find everything that is wrong inside a field map, in the order of its document."""
-    yield from _dialect_faults(field_map)
+    csv = field_map.dialect.csv
+    delimiter: Path = ("dialect", "csv", "delimiter")
+    if csv.delimiter == csv.quote_char:
+        yield Fault(delimiter, "`delimiter` and `quoteChar` are the same character")
+    elif not csv.delimiter.isascii() or csv.delimiter.isalnum() or csv.delimiter in "\r\n\0":
+        yield Fault(delimiter, '`delimiter` must be a mark such as , ; | or a tab, written "\\t"')
     names: dict[str, str] = {}
     for index, column in enumerate(field_map.columns):
         path: Path = ("schema", "fields", index)
@@ -53,15 +58,6 @@ def validate_field_map(field_map: FieldMap) -> Iterator[Fault]:
         if not OWNER.fullmatch(owner):
             text = "`owners` holds what is neither team:name (letters, digits, _) nor an address"
             yield Fault(("alumniq", "owners", index), text)
-
-
-def _dialect_faults(field_map: FieldMap) -> Iterator[Fault]:
-    csv = field_map.dialect.csv
-    path: Path = ("dialect", "csv", "delimiter")
-    if csv.delimiter == csv.quote_char:
-        yield Fault(path, "`delimiter` and `quoteChar` are the same character")
-    elif not csv.delimiter.isascii() or csv.delimiter.isalnum() or csv.delimiter in "\r\n\0":
-        yield Fault(path, '`delimiter` must be a mark such as , ; | or a tab, written "\\t"')
 
 
 def _column_faults(column: Column, field_map: FieldMap) -> Iterator[tuple[Path, str]]:
@@ -239,7 +235,7 @@ def _foreign_faults(key: ForeignKey, field_map: FieldMap) -> Iterator[tuple[Path
 
 
 def _unknown_column(name: str, field_map: FieldMap) -> str | None:
-    """Say that a name is no column's; None where it is one."""
+    """Return how to report a name that no column has; None where one has it."""
     known = [column.name for column in field_map.columns]
     if name in known:
         return None

@@ -1,7 +1,7 @@
 """One cell by its column: which texts are values, and which rules a value breaks.
 
 This is the plain meaning of types, constraints and reference sets, for one value at a time: it
-judges what field maps say themselves, and is what faster judges are compared with in tests.
+checks the values in field maps themselves, and tests compare the faster checks with it.
 """
 
 import math
@@ -31,7 +31,7 @@ LARGEST_INTEGER = 2**63 - 1
 
 
 def format_value(value: Scalar, column: Column) -> str:
-    """Write an example, default or bound as it would stand in the file."""
+    """Write an example, default or bound as it would be written in the file."""
     if isinstance(value, bool):
         return (column.true_values if value else column.false_values)[0]
     return str(value)
@@ -122,7 +122,7 @@ def _parse_iso(text: str, kind: TemporalType) -> Value | None:
 
 
 def _parse_formatted(text: str, kind: TemporalType, form: str) -> Value:
-    """Read by a format, with all digits: alone, `strptime` would take one where two belong."""
+    """Read by a format, with all digits: `strptime` by itself accepts one where two belong."""
     if not re.fullmatch(date_pattern(form), text):
         message = "The text does not have the format."
         raise ValueError(message)

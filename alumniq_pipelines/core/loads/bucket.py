@@ -15,7 +15,7 @@ MAX_KEY_BYTES = 1_024
 """S3's limit on the length of a key."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFile:
     """One object of a bucket; `etag` changes whenever its content does, and carries no quotes."""
 

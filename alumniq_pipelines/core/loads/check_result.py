@@ -31,7 +31,7 @@ class Counts:
             raise ValueError(message)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
     """One rule broken by one row.
 

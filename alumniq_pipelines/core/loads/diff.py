@@ -1,6 +1,6 @@
 """What a load would change in the live version, and how much change needs approval."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -89,14 +89,20 @@ def find_hold_reasons(changes: Changes | None, thresholds: Thresholds) -> tuple[
     """
     if changes is None:
         return ()
-    excesses = (
-        reason
-        for kind in KINDS
-        for reason in _excesses(
-            kind, getattr(changes, kind), changes.rows_before, getattr(thresholds, kind)
-        )
-    )
-    return (*(_emptied(column, changes.rows_before) for column in changes.emptied), *excesses)
+    before = changes.rows_before
+    reasons = [_emptied(column, before) for column in changes.emptied]
+    for kind in KINDS:
+        rows: int = getattr(changes, kind)
+        limit: Threshold = getattr(thresholds, kind)
+        if limit.rows is not None and rows > limit.rows:
+            reasons.append(f"{_rows(rows)} {kind}; more than {limit.rows:,} need approval.")
+        # Multiplied, not divided: the live version may have no rows.
+        if limit.percent is not None and rows * 100 > limit.percent * before:
+            share = f"{rows * 100 / before:,.1f} % of {_rows(before)}" if before else "of none"
+            reasons.append(
+                f"{_rows(rows)} {kind}, {share}; more than {limit.percent:g} % need approval."
+            )
+    return tuple(reasons)
 
 
 def would_be_held_note(reason: str) -> str:
@@ -106,14 +112,14 @@ def would_be_held_note(reason: str) -> str:
 
 def _emptied(column: EmptiedColumn, before: int) -> str:
     missing = "is absent from this file" if column.is_absent else "has no value in this file"
-    share = f"{_share(column.rows_filled, before)} of the rows of the live version"
-    return f"The column `{column.name}` was filled in {share} and {missing}."
-
-
-def _share(rows: int, before: int) -> str:
-    """Return a percentage that is never 0 %, and 100 % only where it is all rows."""
-    percent = min(max(rows * 100 / before, 0.1), 100.0 if rows == before else 99.9)
-    return f"{percent:.1f}".removesuffix(".0") + " %"
+    # Never rounded to 0 %, and to 100 % only where it is all rows.
+    highest = 100.0 if column.rows_filled == before else 99.9
+    percent = min(max(column.rows_filled * 100 / before, 0.1), highest)
+    share = f"{percent:.1f}".removesuffix(".0")
+    return (
+        f"The column `{column.name}` was filled in {share} % of the rows of the live version "
+        f"and {missing}."
+    )
 
 
 def override_thresholds(thresholds: Thresholds, own: Mapping[str, Threshold]) -> Thresholds:
@@ -121,21 +127,8 @@ def override_thresholds(thresholds: Thresholds, own: Mapping[str, Threshold]) ->
     return thresholds.model_copy(update=dict(own))
 
 
-def _excesses(kind: str, rows: int, before: int, limit: Threshold) -> Iterator[str]:
-    if limit.rows is not None and rows > limit.rows:
-        yield f"{_rows(rows)} {kind}; more than {limit.rows:,} need approval."
-    if limit.percent is None or rows * 100 <= limit.percent * before:
-        return
-    share = f"{_percent(rows, before)} of {_rows(before)}" if before else "of none"
-    yield f"{_rows(rows)} {kind}, {share}; more than {limit.percent:g} % need approval."
-
-
 def _rows(count: int) -> str:
     return "1 row" if count == 1 else f"{count:,} rows"
-
-
-def _percent(rows: int, before: int) -> str:
-    return f"{rows * 100 / before:,.1f} %"
 
 
 def format_changes(changes: Changes, max_columns: int = 10) -> Sequence[str]:

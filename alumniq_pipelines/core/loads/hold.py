@@ -25,7 +25,7 @@ class Decision(StrEnum):
     SUPERSEDED = "superseded"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HeldRows:
     """Accepted rows as they were stored: what to publish, and the field map of that day.
 
@@ -41,7 +41,7 @@ class HeldRows:
     etag: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
     """A hold as the ledger stores it; all fields from `decision` on are None until it ends."""
 

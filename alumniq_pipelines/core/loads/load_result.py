@@ -1,4 +1,4 @@
-"""What came of a load: one class per case, each with only what is known in that case.
+"""The result of a load attempt: one class per case, each with only what is known in that case.
 
 What the ledger records of a result, and what its customer reads, follows from it by the functions
 below. Add a case here, and mypy names every place that must decide about it.
@@ -135,7 +135,7 @@ def held_result(hold: Hold) -> Held:
 
 
 def attempt_result_of(result: LoadResult) -> AttemptResult:
-    """Return how the ledger records the attempt that came to this result."""
+    """Return how the ledger records the attempt that ended with this result."""
     match result:
         case Published():
             return AttemptResult.PUBLISHED

@@ -21,7 +21,7 @@ them did.
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
     """One published state of a target; `number` is the number of the load that published it.
 
@@ -40,7 +40,7 @@ class Version:
     field_map_sha256: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedRows:
     """The rows to be published, typed: a table of a closed, checkpointed DuckDB file.
 

@@ -26,7 +26,7 @@ MAX_FAULTS = 5
 """Faults of a field map in one message; the command lists them all."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MissedDelivery:
     """A delivery that was expected of a target and has not arrived."""
 

@@ -56,7 +56,7 @@ class Resolution(StrEnum):
     DROPPED = "dropped"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """A condition as the ledger stores it. `told_at` is None until staff are notified of it."""
 

@@ -57,7 +57,7 @@ class DaysOff:
         return str(self.first) if self.first == self.last else f"{self.first}..{self.last}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverySchedule:
     """Due times by `cron` in local time, or one `period` after another; raises UnusableSchedule.
 
@@ -107,7 +107,9 @@ class DeliverySchedule:
                 yield due
                 moment, skipped = due, 0
             else:
-                moment = _day_start(working, self.zone) - timedelta(seconds=1)
+                midnight = datetime.combine(working, time(), self.zone)
+                # To UTC first: in local time, the subtraction would ignore a change of the clocks.
+                moment = midnight.astimezone(UTC) - timedelta(seconds=1)
                 skipped += 1
 
     def due_after_period(self, start: datetime, floor: datetime) -> datetime | None:
@@ -137,18 +139,18 @@ class DeliverySchedule:
 
 
 class WatchState(StrEnum):
-    """Where a target is in its schedule; `silent` is a missed delivery."""
+    """Where a target is in its schedule."""
 
     WAITING = "waiting"
     ON_TIME = "on-time"
     EARLY = "early"
     LATE = "late"
-    SILENT = "silent"
+    MISSED = "silent"
     RECOVERED = "recovered"
     SNOOZED = "snoozed"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
     """What is expected of a target: the next file, or the first that did not arrive.
 
@@ -181,7 +183,7 @@ def expectation(
         return _expectation(WatchState.SNOOZED, schedule, next_due)
     if next_due is not None and now > next_due[1]:
         missed = now > next_due[1] + schedule.grace
-        return _expectation(WatchState.SILENT if missed else WatchState.LATE, schedule, next_due)
+        return _expectation(WatchState.MISSED if missed else WatchState.LATE, schedule, next_due)
     return _expectation(_state_after_arrival(schedule, arrivals, floor), schedule, next_due)
 
 
@@ -221,13 +223,9 @@ def _expectation(
     state: WatchState, schedule: DeliverySchedule, next_due: Window | None
 ) -> Expectation:
     if next_due is None:
-        return Expectation(state)
+        return Expectation(state=state)
     opens_at, due = next_due
-    return Expectation(state, opens_at, due, due + schedule.grace)
-
-
-def _day_start(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(), zone).astimezone(UTC)
+    return Expectation(state=state, opens_at=opens_at, due_at=due, missed_at=due + schedule.grace)
 
 
 def _validation_error(schedule: DeliverySchedule) -> str | None:

@@ -48,14 +48,19 @@ def suggest_schedule(arrivals: Sequence[datetime], time_zone: str) -> ScheduleSu
     if days < MIN_DAYS:
         raise TooLittleHistory(len(ordered), days, MIN_DAYS)
     schedule = _propose_schedule(local, time_zone)
-    alarms = _count_alarms(schedule, ordered)
+    # The alarms are those that would have been raised before one of these loads arrived.
+    since = ordered[0] - timedelta(days=400)  # longer ago than any period
+    states = [
+        expectation(schedule, [earlier], later, since=since).state
+        for earlier, later in pairwise(ordered)
+    ]
     return ScheduleSuggestion(
         schedule=schedule,
         loads=len(ordered),
         days=days,
         first=ordered[0],
         last=ordered[-1],
-        alarms=alarms,
+        alarms=states.count(WatchState.MISSED),
     )
 
 
@@ -65,11 +70,12 @@ def _propose_schedule(local: Sequence[datetime], time_zone: str) -> DeliverySche
     day_start = _find_day_start([arrival.hour * 60 + arrival.minute for arrival in local])
     firsts = _first_of_each_day(local, day_start)
     offsets = [minutes for _, minutes in firsts]
-    if pace < SEVERAL_A_DAY or pace > RARER_THAN_WEEKLY or _spread(offsets) > MAX_SPREAD:
+    low, high = _usual_range(offsets)
+    is_spread = timedelta(minutes=high - low) > MAX_SPREAD
+    if pace < SEVERAL_A_DAY or pace > RARER_THAN_WEEKLY or is_spread:
         return _by_period(gaps, time_zone)
     minute_of_day = _round_up(day_start + median(offsets))
     due = minute_of_day - day_start
-    low, high = _usual_range(offsets)
     grace = timedelta(minutes=_round_up(SAFETY_FACTOR * max(high - due, due - low)))
     weekdays = Counter(
         (day + timedelta(days=minute_of_day // DAY_MINUTES)).weekday() for day, _ in firsts
@@ -130,20 +136,5 @@ def _usual_range(values: Sequence[float]) -> tuple[float, float]:
     return cuts[0], cuts[-1]
 
 
-def _spread(offsets: Sequence[float]) -> timedelta:
-    low, high = _usual_range(offsets)
-    return timedelta(minutes=high - low)
-
-
 def _round_up(minutes: float) -> int:
     return -int(-minutes // STEP_MINUTES) * STEP_MINUTES
-
-
-def _count_alarms(schedule: DeliverySchedule, ordered: Sequence[datetime]) -> int:
-    """Count the past arrivals that would have come after an alarm."""
-    since = ordered[0] - timedelta(days=400)
-    states = (
-        expectation(schedule, [earlier], later, since=since).state
-        for earlier, later in pairwise(ordered)
-    )
-    return sum(state is WatchState.SILENT for state in states)

@@ -60,7 +60,14 @@ class AddressPolicy:
     def permits(self, address: IPAddress) -> bool:
         """Whether a connection to the address may be made."""
         reached = _reached(address)
-        return any(reached in network for network in self.allowed) or _is_public(reached)
+        if any(reached in network for network in self.allowed):
+            return True
+        return (
+            reached.is_global
+            and not reached.is_multicast
+            and (isinstance(reached, IPv4Address) or reached in GLOBAL_UNICAST)
+            and not any(reached in network for network in REFUSED)
+        )
 
     def refuses_host(self, host: str) -> bool:
         """Whether the host of a URL is refused without asking a resolver.
@@ -94,7 +101,7 @@ def ascii_host(host: str) -> str | None:
     """Return the form in which a host's name is looked up and called; None where it has none.
 
     Python's own resolver encodes names by another, older standard, and raises UnicodeError for
-    labels that are empty or too long: whoever looks a name up passes it on in this form.
+    labels that are empty or too long: names are passed on to it in this form.
     """
     if not host.isascii():
         import idna  # noqa: PLC0415 - 10 ms, for the few names that need it
@@ -121,12 +128,3 @@ def _reached(address: IPAddress) -> IPAddress:
         if address in TRANSLATED:
             return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address
-
-
-def _is_public(address: IPAddress) -> bool:
-    return (
-        address.is_global
-        and not address.is_multicast
-        and (isinstance(address, IPv4Address) or address in GLOBAL_UNICAST)
-        and not any(address in network for network in REFUSED)
-    )

@@ -32,9 +32,11 @@ def closed_notices(incidents: Sequence[Incident], staff: Staff) -> tuple[Notice,
     """Return the notices that incidents are resolved, and how long each lasted."""
     if not incidents:
         return ()
-    lines = [
-        f"{incident.condition.title}: resolved after {_length(incident)}" for incident in incidents
-    ]
+    lines = []
+    for incident in incidents:
+        lasted = (incident.closed_at or incident.opened_at) - incident.opened_at
+        duration = format_duration(max(lasted, timedelta()))  # clocks may be set back meanwhile
+        lines.append(f"{incident.condition.title}: resolved after {duration}")
     if len(incidents) > 1:
         return staff.notices(
             f"{len(incidents)} incidents resolved", _limited_list("Resolved", lines)
@@ -42,11 +44,6 @@ def closed_notices(incidents: Sequence[Incident], staff: Staff) -> tuple[Notice,
     [incident] = incidents
     times = f"Opened: {_utc(incident.opened_at)}\nResolved: {_utc(incident.closed_at)}"
     return staff.notices(f"Resolved: {incident.condition.title}", paragraphs(f"{lines[0]}.", times))
-
-
-def _length(incident: Incident) -> str:
-    lasted = (incident.closed_at or incident.opened_at) - incident.opened_at
-    return format_duration(max(lasted, timedelta()))  # clocks may be set back meanwhile
 
 
 def _utc(moment: datetime | None) -> str:

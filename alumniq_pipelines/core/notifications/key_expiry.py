@@ -10,6 +10,9 @@ from alumniq_pipelines.core.notifications.notification import Audience, Channel,
 from alumniq_pipelines.core.notifications.staff import Staff
 from alumniq_pipelines.core.shell import alumniq_command
 
+_USED = "It is still in use, or the new key has not been used yet."
+"""Otherwise no notice about a replaced key is due."""
+
 
 class MadeBy(StrEnum):
     """How a key was made, in words for its owner: never the name of one of the staff."""
@@ -19,7 +22,7 @@ class MadeBy(StrEnum):
     EXCHANGE = "an exchange (GET /api/v1/index.cfm/exchange)"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeyMade:
     """A new key; `old` is the one that it was made from, and `actor` is for staff only."""
 
@@ -37,7 +40,15 @@ class KeyMade:
 def expiry_condition(key: ApiKey, days: int) -> Condition:
     """Return the condition that a key is about to expire and is still needed."""
     if key.replaced_by is not None:
-        return _replaced_condition(key, days)
+        return Condition(
+            key=f"key:{key.prefix}",
+            kind=Kind.KEY_EXPIRING,
+            title=f"A replaced API key expires soon: {key.customer}, {key.environment}",
+            detail=f"{key.prefix}… was replaced by {key.replaced_by}… and expires "
+            f"{key.expires_at:%Y-%m-%d}, within {_days(days)}. {_USED}",
+            advice="Ask the customer whether they have the new key. If it was lost, make another: "
+            f"{alumniq_command('key', 'rotate', key.prefix)}.",
+        )
     return Condition(
         key=f"key:{key.prefix}",
         kind=Kind.KEY_EXPIRING,
@@ -65,19 +76,6 @@ def expiry_notices(key: ApiKey, days: int, gateway_url: str) -> tuple[Notice, ..
     return owner_notices(key.email, subject, text)
 
 
-def _replaced_condition(key: ApiKey, days: int) -> Condition:
-    """Return the condition that a replaced key expires soon and its successor is not in use."""
-    return Condition(
-        key=f"key:{key.prefix}",
-        kind=Kind.KEY_EXPIRING,
-        title=f"A replaced API key expires soon: {key.customer}, {key.environment}",
-        detail=f"{key.prefix}… was replaced by {key.replaced_by}… and expires "
-        f"{key.expires_at:%Y-%m-%d}, within {_days(days)}. {_USED}",
-        advice="Ask the customer whether they have the new key. If it was lost, make another: "
-        f"{alumniq_command('key', 'rotate', key.prefix)}.",
-    )
-
-
 def _replaced_notices(key: ApiKey, days: int, gateway_url: str) -> tuple[Notice, ...]:
     subject = f"Your replaced API key expires in {_days(days)} ({key.customer}, {key.environment})"
     text = (
@@ -95,19 +93,22 @@ def _replaced_notices(key: ApiKey, days: int, gateway_url: str) -> tuple[Notice,
     return owner_notices(key.email, subject, text)
 
 
-_USED = "It is still in use, or the new key has not been used yet."
-
-
 def key_made_condition(made: KeyMade) -> Condition:
     """Return the condition that a key was made, for staff."""
     key, old = made.key, made.old
     origin = "" if old is None else f" It was made from {old.prefix}…."
+    registration = ""
+    if key.email and key.email != made.owner:  # nobody has confirmed this address
+        registration = (
+            f" The address {key.email} was given with the request and is registered for the new "
+            "key: the old key had none."
+        )
     return Condition(
         key=f"key-made:{key.prefix}",
         kind=Kind.KEY_MADE,
         title=f"A new API key: {key.customer}, {key.environment}",
         detail=f"{key.prefix}… was made by {made.actor} and expires "
-        f"{key.expires_at:%Y-%m-%d}.{origin}{_registration(made)}",
+        f"{key.expires_at:%Y-%m-%d}.{origin}{registration}",
         advice="If nobody asked for it, revoke it: "
         f"{alumniq_command('key', 'revoke', key.prefix)}.",
     )
@@ -140,16 +141,6 @@ def owner_notices(emails: str, subject: str, text: str) -> tuple[Notice, ...]:
     return tuple(
         Notice(Channel.MAIL, address, text, subject, audience=Audience.CUSTOMER)
         for address in addresses_in(emails)
-    )
-
-
-def _registration(made: KeyMade) -> str:
-    """Mention an address that the request registered: nobody has confirmed it."""
-    if not made.key.email or made.key.email == made.owner:
-        return ""
-    return (
-        f" The address {made.key.email} was given with the request and is registered for the new "
-        "key: the old key had none."
     )
 
 

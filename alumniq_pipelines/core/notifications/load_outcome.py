@@ -98,18 +98,24 @@ def _mail_text(load: Load, outcome: Outcome, live: LiveData | None, *, ours: boo
         rejected = bullet_list("Rejected rows", outcome.errors) if outcome.errors else ""
         beginning = [f"{filename} {_success(load, outcome)}", rejected]
     else:
+        usual_remedy = (
+            "You do not need to do anything: the fault is ours, and our staff will deal with it."
+            if ours
+            else "Fix this in your source system, upload the file again "
+            f"and call the {load.target.feed} webhook again."
+        )
         beginning = [
             f"{filename} {_failure(load, live)}",
             bullet_list("What went wrong", _errors(outcome)),
-            f"What to do: {outcome.remedy or _remedy(load, ours=ours)}",
+            f"What to do: {outcome.remedy or usual_remedy}",
         ]
-    return paragraphs(
-        *beginning,
-        _counts(load, outcome),
-        _report(load, outcome),
-        _warnings(outcome),
-        _load_details(load),
-    )
+    report = warnings = ""
+    if outcome.counts is not None and outcome.counts.rows_rejected:
+        report = f"Rejection report: {report_key(load.target, load.job_id)} in your bucket."
+    if outcome.warnings:  # only here: the contract's callback has no field for them
+        heading = "Warnings and notes (no row was rejected for these)"
+        warnings = bullet_list(heading, format_warnings(outcome.warnings))
+    return paragraphs(*beginning, _counts(load, outcome), report, warnings, _load_details(load))
 
 
 def _success(load: Load, outcome: Outcome) -> str:
@@ -129,15 +135,6 @@ def _failure(load: Load, live: LiveData | None) -> str:
     if load.request.dry_run:
         return "would not be loaded. This was a dry run: nothing was published."
     return f"was not loaded. {live_sentence(live)}" if live else "was not loaded."
-
-
-def _remedy(load: Load, *, ours: bool) -> str:
-    if ours:
-        return "You do not need to do anything: the fault is ours, and our staff will deal with it."
-    return (
-        "Fix this in your source system, upload the file again "
-        f"and call the {load.target.feed} webhook again."
-    )
 
 
 def _staff_text(load: Load, outcome: Outcome, attempts: Sequence[AttemptRecord]) -> str:
@@ -175,20 +172,6 @@ def _counts(load: Load, outcome: Outcome) -> str:
     if outcome.changes is not None and outcome.state is LoadState.SUCCEEDED:
         lines.append(f"Changes: {outcome.changes}")
     return "\n".join(lines)
-
-
-def _report(load: Load, outcome: Outcome) -> str:
-    if outcome.counts is None or not outcome.counts.rows_rejected:
-        return ""
-    return f"Rejection report: {report_key(load.target, load.job_id)} in your bucket."
-
-
-def _warnings(outcome: Outcome) -> str:
-    """List what rejected no row; the contract's callback has no field for it."""
-    if not outcome.warnings:
-        return ""
-    heading = "Warnings and notes (no row was rejected for these)"
-    return bullet_list(heading, format_warnings(outcome.warnings))
 
 
 def _load_details(load: Load) -> str:

@@ -1,4 +1,4 @@
-"""A notification: what somebody is owed about a load or an incident, and when it is tried."""
+"""A notification about a load or an incident: for whom it is, and when its delivery is tried."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -132,8 +132,8 @@ class Notice:
 
     `destination` is a URL (callback, heartbeat), one address (mail) or `staff`, where the URL is a
     secret of the settings. `body` is JSON (callback, chat, Teams), a mail's text or nothing
-    (heartbeat); `subject` is empty where the channel has none. Whoever writes a notice says whom it
-    is for: there is no usual `audience`.
+    (heartbeat); `subject` is empty where the channel has none. Every notice
+    states whom it is for: `audience` has no default.
     """
 
     channel: Channel
@@ -143,12 +143,12 @@ class Notice:
     audience: Audience = field(kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """A notice as the ledger keeps it; `id` is stable over all delivery attempts.
+    """A notice as the ledger stores it; `id` is stable over all delivery attempts.
 
-    It is about a load or about an incident. Until `leased_until` somebody is sending it and nobody
-    else will.
+    It is about a load or about an incident. Until `leased_until` it belongs to the process
+    that is sending it.
     """
 
     id: str
@@ -162,7 +162,7 @@ class Notification:
     incident_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryResult:
     """How one delivery attempt went; `detail` is ours to show (status code, class of error).
 
@@ -189,7 +189,7 @@ def next_attempt_at(
     channel: Channel = Channel.CALLBACK,
     retry_after: timedelta | None = None,
 ) -> datetime | None:
-    """Answer when to try again after `attempts` failed tries; None where the schedule is over.
+    """Return when to try again after `attempts` failed tries; None where the schedule is over.
 
     No earlier than the receiver asked for. The jitter comes from the id and the attempt: spread
     over notifications, the same when asked again.

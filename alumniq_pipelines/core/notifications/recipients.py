@@ -1,4 +1,4 @@
-"""The two options by which a customer asks to be told: which addresses and URLs are usable."""
+"""The two options by which a customer asks to be notified: which addresses and URLs are usable."""
 
 import re
 from urllib.parse import SplitResult, urlsplit
@@ -38,10 +38,11 @@ def check_webhook(url: str, policy: AddressPolicy) -> None:
 
 
 def url_error(url: str, policy: AddressPolicy) -> str | None:
-    """Say why a URL could never be called, as a clause that follows what it was given as."""
-    error = _url_text_error(url)
-    if error is not None:
-        return error
+    """Return why a URL could never be called, as a clause that follows the option's name."""
+    if len(url) > MAX_URL_CHARACTERS:
+        return f"is longer than {MAX_URL_CHARACTERS:,} characters"
+    if not url.isprintable() or " " in url or "\\" in url:
+        return "holds characters that no URL has"
     try:
         return _url_parts_error(urlsplit(url), policy)
     except ValueError:  # an address or a port that is none
@@ -57,14 +58,6 @@ def _emails_error(emails: str) -> str | None:
     # A line break between two addresses would be cut off with the blanks, and must not pass.
     if not emails.isprintable() or not all(EMAIL.fullmatch(address) for address in addresses):
         return "is not an e-mail address"
-    return None
-
-
-def _url_text_error(url: str) -> str | None:
-    if len(url) > MAX_URL_CHARACTERS:
-        return f"is longer than {MAX_URL_CHARACTERS:,} characters"
-    if not url.isprintable() or " " in url or "\\" in url:
-        return "holds characters that no URL has"
     return None
 
 

@@ -20,7 +20,7 @@ KEY_BYTES = 32
 SALT_BYTES = 16
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SigningSalt:
     """What a customer's secret is made of, and when it stops signing."""
 
@@ -51,9 +51,6 @@ def signature_header(
 ) -> str:
     """Return the `webhook-signature`: one signature by each secret, separated by spaces."""
     signed = f"{notification_id}.{int(at.timestamp())}.{body}".encode()
-    return " ".join(_signature(signed, secret) for secret in secrets_of_customer)
-
-
-def _signature(signed: bytes, secret: str) -> str:
-    key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
-    return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
+    keys = [base64.b64decode(secret.removeprefix(SECRET_PREFIX)) for secret in secrets_of_customer]
+    digests = [hmac.digest(key, signed, hashlib.sha256) for key in keys]
+    return " ".join(f"v1,{base64.b64encode(digest).decode()}" for digest in digests)

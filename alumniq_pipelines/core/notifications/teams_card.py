@@ -1,7 +1,7 @@
 """Microsoft Teams: a message as the adaptive card that an incoming webhook of Workflows takes.
 
-Teams renders Markdown in cards, so our texts are escaped: what stands in a file's name or in the
-error of a foreign system is shown as it is, and makes no link. The escapes are as few as possible,
+Teams renders Markdown in cards, so our texts are escaped: a file's name or the error of a
+foreign system is shown as it is, and makes no link. The escapes are as few as possible,
 because some of its mobile clients show a backslash where desktops do not.
 """
 
@@ -21,7 +21,7 @@ MAX_CARD_BYTES = 27 * 1024
 """Teams takes 28 KB, with what the workflow adds to the card."""
 MAX_TITLE_CHARACTERS = 300
 MAX_LINE_CHARACTERS = 1_000
-"""Of one line: so that a card always has room for at least one, whatever characters it is of."""
+"""Of one line: a card always has room for at least one, whatever its characters are."""
 
 SHORTENED = "This message is shortened: Microsoft Teams takes no more than 28 KB."
 PAGE = "Page"
@@ -82,12 +82,13 @@ def _message(title: str, lines: Sequence[str], page: str | None, *, note: str = 
     body += [element for paragraph in paragraphs for element in _elements(paragraph)]
     if note:
         body.append(_text(note, isSubtle=True, spacing="Large"))
+    button = {"type": "Action.OpenUrl", "title": "Open the page", "url": page}
     card = {
         "$schema": CARD_SCHEMA,
         "type": "AdaptiveCard",
         "version": CARD_VERSION,
         "body": body,
-        "actions": [_button(page)] if page else [],
+        "actions": [button] if page else [],
         "msteams": {"width": "Full"},
     }
     attachment = {"contentType": CARD_TYPE, "contentUrl": None, "content": card}
@@ -114,12 +115,8 @@ def _elements(paragraph: Paragraph) -> Iterator[Mapping[str, Any]]:
         yield from (_text(escape_markdown(line)) for line in lines)
 
 
-def _text(text: str, **looks: object) -> Mapping[str, Any]:
-    return {"type": "TextBlock", "text": text, "wrap": True, **looks}
-
-
-def _button(page: str) -> Mapping[str, str]:
-    return {"type": "Action.OpenUrl", "title": "Open the page", "url": page}
+def _text(text: str, **style: object) -> Mapping[str, Any]:
+    return {"type": "TextBlock", "text": text, "wrap": True, **style}
 
 
 def _page(text: str) -> str | None:

@@ -1,8 +1,7 @@
 """Layout shared by all messages: how their plain text is written, and read again.
 
 A text has three kinds of paragraph: prose, a heading over lines that start with `- `, and lines of
-`Name: value`. Channels that show more than plain text lay it out from that, so that no two say
-different things.
+`Name: value`. Channels that show more than plain text format these, so that all say the same.
 """
 
 import re

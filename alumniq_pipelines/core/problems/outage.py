@@ -1,4 +1,4 @@
-"""What of ours can be temporarily unavailable: transient, retried.
+"""What can be temporarily unavailable on our side: transient, retried.
 
 A problem that nothing retries does not belong here: see outcome.py for the ends of a load that are
 our fault, and setup.py for what stays wrong until someone changes it.

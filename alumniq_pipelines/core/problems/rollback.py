@@ -28,7 +28,7 @@ class MoveNotRecorded(SetupProblem):
     code = "move-not-recorded"
 
     def __init__(self, *, target: str, number: int, where: str, reason: str) -> None:
-        """Say first what was done: repeating the command would go back one version too far."""
+        """Begin with what was done: repeating the command would go back one version too far."""
         super().__init__(
             f"Version {number} of {target} is live. That could not be recorded {where} ({reason}).",
             "Do not repeat the command.",

@@ -115,6 +115,6 @@ def _broken_text(catalog: Catalog) -> str:
 def _missed_partitions(statuses: Sequence[WatchStatus]) -> MissedPartitions:
     missed: MissedPartitions = {status.target.feed: [] for status in statuses}
     for status in statuses:
-        if status.expectation.state is WatchState.SILENT:
+        if status.expectation.state is WatchState.MISSED:
             missed[status.target.feed].append(status.target.partition_key)
     return missed

@@ -226,13 +226,21 @@ def test_a_load_whose_hold_was_approved_late_waits_an_hour_from_then(
 ) -> None:
     load = accepted(installation, OTHER, timedelta(hours=5))
     began = datetime.now(UTC) - timedelta(hours=4)
-    rows = HeldRows("beef", small_field_map(OTHER), "warehouse", ("xid",), 4, "cafe", "e1")
+    rows = HeldRows(
+        digest="beef",
+        field_map=small_field_map(OTHER),
+        table="warehouse",
+        columns=("xid",),
+        rows=4,
+        sha256="cafe",
+        etag="e1",
+    )
     hold = Hold(
-        load.job_id,
-        rows,
-        Counts(5, 4, 1),
-        Changes(1, 2, 30, 1, {}),
-        ("30 rows removed.",),
+        job_id=load.job_id,
+        held=rows,
+        counts=Counts(5, 4, 1),
+        changes=Changes(1, 2, 30, 1, {}),
+        reasons=("30 rows removed.",),
         held_at=began,
         expires_at=began + timedelta(days=7),
     )

@@ -29,7 +29,14 @@ BOTH = "both@alumniq.example"
 STAFF = Staff((*mail_recipients((BOTH, "ops@alumniq.example")), STAFF_CHAT, STAFF_TEAMS))
 EMAILS = f"ada@iqu.example; {BOTH},  bob@iqu.example"
 FAILED = Outcome(LoadState.FAILED)
-KEY = ApiKey("aq_test_abcd", "iqu", Environment.QA, NOW, NOW, email="ada@iqu.example")
+KEY = ApiKey(
+    prefix="aq_test_abcd",
+    customer="iqu",
+    environment=Environment.QA,
+    created_at=NOW,
+    expires_at=NOW,
+    email="ada@iqu.example",
+)
 S3_SUBJECTS = (
     "A new S3 key is ready (iqu, qa)",
     "Your old S3 key is about to end (iqu)",

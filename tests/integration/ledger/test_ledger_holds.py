@@ -43,15 +43,23 @@ def held(ledger: Ledger, accept: Accept) -> Load:
 
 
 def hold_of(load: Load) -> Hold:
-    rows = HeldRows("beef", FIELD_MAP, "warehouse", ("xid", "batch"), 9, "cafe", "e1")
+    rows = HeldRows(
+        digest="beef",
+        field_map=FIELD_MAP,
+        table="warehouse",
+        columns=("xid", "batch"),
+        rows=9,
+        sha256="cafe",
+        etag="e1",
+    )
     return Hold(
-        load.job_id,
-        rows,
-        COUNTS,
-        CHANGES,
-        ("30 rows removed.",),
-        NOW,
-        NOW + timedelta(days=7),
+        job_id=load.job_id,
+        held=rows,
+        counts=COUNTS,
+        changes=CHANGES,
+        reasons=("30 rows removed.",),
+        held_at=NOW,
+        expires_at=NOW + timedelta(days=7),
         warnings=WARNINGS,
     )
 

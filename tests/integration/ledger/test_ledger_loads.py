@@ -283,7 +283,16 @@ def test_versions_are_listed_newest_first_and_recorded_once(
     ledger: Ledger, accept: Accept, target: Target
 ) -> None:
     versions = [
-        Version(target, load.number, load.job_id, 10, "0" * 64, load.request.etag, "rel", NOW)
+        Version(
+            target=target,
+            number=load.number,
+            job_id=load.job_id,
+            rows=10,
+            sha256="0" * 64,
+            etag=load.request.etag,
+            relation="rel",
+            published_at=NOW,
+        )
         for load in (accept(), accept(etag=None))
     ]
     for version in (*versions, replace(versions[0], rows=99)):

@@ -153,7 +153,7 @@ def test_a_condition_is_one_incident_however_often_it_is_found(ledger: Ledger) -
     opened = [ledger.incidents.open(AWAY, NOW + minutes * MINUTE) for minutes in range(3)]
     assert opened == [True, False, False]
     (incident,) = ledger.incidents.list_open()
-    assert incident == Incident(incident.id, AWAY, NOW)
+    assert incident == Incident(id=incident.id, condition=AWAY, opened_at=NOW)
 
 
 def test_an_incident_keeps_its_target(ledger: Ledger, target: Target) -> None:

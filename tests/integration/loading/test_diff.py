@@ -54,14 +54,14 @@ def staged_beside(
     live_columns: Mapping[str, str] = COLUMNS,
 ) -> Iterator[tuple[Staging, LiveRows]]:
     version = Version(
-        Target("iqu", Environment.QA, "people"),
-        1,
-        new_job_id(),
-        len(live),
-        "",
-        None,
-        "",
-        datetime.now(UTC),
+        target=Target("iqu", Environment.QA, "people"),
+        number=1,
+        job_id=new_job_id(),
+        rows=len(live),
+        sha256="",
+        etag=None,
+        relation="",
+        published_at=datetime.now(UTC),
     )
     database = folder / "live.duckdb"
     with duckdb.connect(database) as connection:

@@ -152,5 +152,5 @@ def test_a_monitoring_pass_returns_what_it_found(
         installation.ledger, installation.buckets, CATALOG, installation.staff, DUE + 3 * HOUR
     )
     (status,) = watched.statuses
-    assert (status.target, status.expectation.state) == (target, WatchState.SILENT)
+    assert (status.target, status.expectation.state) == (target, WatchState.MISSED)
     assert (watched.opened, watched.notified, watched.closed) == (1, 1, 0)

@@ -35,7 +35,15 @@ Rows rejected: 3
 
 def mail(address: str = "you@example.edu", body: str = TEXT, subject: str = "S") -> Notification:
     notice = Notice(Channel.MAIL, address, body, subject, audience=Audience.CUSTOMER)
-    return Notification("n1", JobId("J"), notice, NotificationState.PENDING, 0, NOW, NOW)
+    return Notification(
+        id="n1",
+        job_id=JobId("J"),
+        notice=notice,
+        state=NotificationState.PENDING,
+        attempts=0,
+        created_at=NOW,
+        next_attempt_at=NOW,
+    )
 
 
 def as_read(message: EmailMessage) -> EmailMessage:

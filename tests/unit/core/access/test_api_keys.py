@@ -7,7 +7,13 @@ from alumniq_pipelines.core.loads.target import Environment
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
-KEY = ApiKey("aq_live_1234", "iqu", Environment.PRODUCTION, NOW, NOW + 365 * DAY)
+KEY = ApiKey(
+    prefix="aq_live_1234",
+    customer="iqu",
+    environment=Environment.PRODUCTION,
+    created_at=NOW,
+    expires_at=NOW + 365 * DAY,
+)
 
 
 @pytest.mark.parametrize(
@@ -57,5 +63,12 @@ def test_an_expired_key_opens_nothing_and_has_no_days_left(now: datetime) -> Non
 
 
 def test_a_revoked_key_opens_nothing() -> None:
-    revoked = ApiKey("aq_live_1234", "iqu", Environment.QA, NOW, NOW + DAY, revoked_at=NOW)
+    revoked = ApiKey(
+        prefix="aq_live_1234",
+        customer="iqu",
+        environment=Environment.QA,
+        created_at=NOW,
+        expires_at=NOW + DAY,
+        revoked_at=NOW,
+    )
     assert not revoked.is_live(NOW)

@@ -63,7 +63,15 @@ PEOPLE = FieldMap.model_validate(
         "schema": {"primaryKey": ["xid"], "fields": [{"name": "xid"}]},
     }
 )
-ROWS = HeldRows("digest", PEOPLE, "people", ("xid",), 2, RECEIPT.sha256, "etag")
+ROWS = HeldRows(
+    digest="digest",
+    field_map=PEOPLE,
+    table="people",
+    columns=("xid",),
+    rows=2,
+    sha256=RECEIPT.sha256,
+    etag="etag",
+)
 REJECTED = Rejected(
     problem=RowsRejected(3, 4, LiveData.PREVIOUS),
     check_result=CheckResult(
@@ -130,7 +138,7 @@ def test_diagnoses_come_after_the_problem_and_before_its_causes() -> None:
 
 
 def test_warnings_and_notes_on_rows_come_before_those_on_the_file() -> None:
-    """Hints of a rejected file are among its errors, and are not told twice."""
+    """Hints of a rejected file are among its errors, and are not repeated."""
     published, rejected = check_of(PUBLISHED), check_of(REJECTED)
     assert published is not None
     assert rejected is not None
@@ -158,13 +166,13 @@ def test_the_receipt_of_what_was_read_is_known_also_of_a_file_that_cannot_be_rea
 
 def test_a_load_that_was_held_is_held_for_the_same_reasons() -> None:
     hold = Hold(
-        JobId("job-1"),
-        ROWS,
-        Counts(4, 4, 0),
-        CHANGES,
-        ("Too many.",),
-        NOW,
-        NOW,
+        job_id=JobId("job-1"),
+        held=ROWS,
+        counts=Counts(4, 4, 0),
+        changes=CHANGES,
+        reasons=("Too many.",),
+        held_at=NOW,
+        expires_at=NOW,
         warnings=(WARNING,),
     )
     result = held_result(hold)

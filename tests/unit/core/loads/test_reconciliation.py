@@ -51,7 +51,7 @@ def a_load(
 
 
 def a_run(state: RunState, *, will_retry: bool | None = False, died: bool = False) -> Run:
-    return Run("run", state, NOW, will_retry, worker_died=died)
+    return Run(id="run", state=state, changed_at=NOW, will_retry=will_retry, worker_died=died)
 
 
 def decided(*results: AttemptResult | None, run: Run, after: timedelta = timedelta()) -> Decision:

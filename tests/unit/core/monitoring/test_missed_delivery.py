@@ -23,9 +23,9 @@ SCHEDULE = DeliverySchedule(cron="0 3 * * *", time_zone="America/New_York")
 DUE = datetime(2026, 3, 5, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 OVERDUE = expectation(SCHEDULE, [DUE - 24 * HOUR], DUE + 3 * HOUR, since=DUE - 96 * HOUR)
-MISSED = MissedDelivery(TARGET, SCHEDULE, OVERDUE, DUE - 24 * HOUR)
+MISSED = MissedDelivery(target=TARGET, schedule=SCHEDULE, expectation=OVERDUE, last=DUE - 24 * HOUR)
 FOLDER = "production/warehouse/"
-FILE = StoredFile(f"{FOLDER}warehouse.csv", 10, "e1", DUE)
+FILE = StoredFile(key=f"{FOLDER}warehouse.csv", size_bytes=10, etag="e1", modified_at=DUE)
 
 
 def load(state: LoadState, accepted_at: datetime = DUE) -> Load:
@@ -38,7 +38,7 @@ def file(name: str, modified_at: datetime = DUE) -> StoredFile:
 
 
 def test_the_example_is_silent() -> None:
-    assert OVERDUE.state is WatchState.SILENT
+    assert OVERDUE.state is WatchState.MISSED
 
 
 def test_nothing_at_all_is_no_file() -> None:

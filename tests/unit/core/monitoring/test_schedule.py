@@ -122,8 +122,8 @@ def test_a_nightly_file_is_on_time_late_silent_and_recovered() -> None:
     assert state_at(local(5, 3), local(4, 3, 20), local(3, 3)) is WatchState.ON_TIME
     assert state_at(local(5, 3, 1), local(4, 3, 20)) is WatchState.LATE
     assert state_at(local(5, 5), local(4, 3, 20)) is WatchState.LATE
-    assert state_at(local(5, 5, 1), local(4, 3, 20)) is WatchState.SILENT
-    assert state_at(local(9, 1), local(4, 3, 20)) is WatchState.SILENT
+    assert state_at(local(5, 5, 1), local(4, 3, 20)) is WatchState.MISSED
+    assert state_at(local(9, 1), local(4, 3, 20)) is WatchState.MISSED
     assert state_at(local(5, 8), local(5, 7), local(4, 3, 20)) is WatchState.RECOVERED
 
 
@@ -135,12 +135,14 @@ def test_a_file_that_came_a_little_early_counts_for_its_night() -> None:
 def test_an_extra_file_in_the_afternoon_does_not_count_for_the_next_night() -> None:
     extra = local(4, 14)
     assert state_at(local(4, 15), extra, local(4, 3)) is WatchState.ON_TIME
-    assert state_at(local(5, 5, 1), extra, local(4, 3)) is WatchState.SILENT
+    assert state_at(local(5, 5, 1), extra, local(4, 3)) is WatchState.MISSED
 
 
 def test_a_missed_delivery_lasts_since_the_first_missing_file() -> None:
     found = expectation(NIGHTLY, [local(4, 3)], local(7, 12), since=SINCE)
-    assert found == Expectation(WatchState.SILENT, local(5, 1), local(5, 3), local(5, 5))
+    assert found == Expectation(
+        state=WatchState.MISSED, opens_at=local(5, 1), due_at=local(5, 3), missed_at=local(5, 5)
+    )
 
 
 def test_the_windows_of_a_busy_schedule_do_not_overlap() -> None:
@@ -152,7 +154,7 @@ def test_the_windows_of_a_busy_schedule_do_not_overlap() -> None:
 def test_nothing_is_due_before_the_schedule_was_set() -> None:
     set_at = local(4, 14)
     assert expectation(NIGHTLY, (), local(5, 2), since=set_at).state is WatchState.WAITING
-    assert expectation(NIGHTLY, (), local(5, 6), since=set_at).state is WatchState.SILENT
+    assert expectation(NIGHTLY, (), local(5, 6), since=set_at).state is WatchState.MISSED
     old = [local(1, 3)]
     assert expectation(NIGHTLY, old, local(5, 2), since=set_at).due_at == local(5, 3)
 
@@ -165,7 +167,7 @@ def test_a_snooze_forgives_what_is_due_before_it_ends_and_nothing_after() -> Non
     assert snoozed(local(5, 12)).state is WatchState.SNOOZED
     assert snoozed(local(6, 2)).state is WatchState.ON_TIME
     assert snoozed(local(6, 2)).due_at == local(6, 3)
-    assert snoozed(local(6, 5, 1)).state is WatchState.SILENT
+    assert snoozed(local(6, 5, 1)).state is WatchState.MISSED
 
 
 def test_a_period_counts_from_what_came_last() -> None:
@@ -173,7 +175,7 @@ def test_a_period_counts_from_what_came_last() -> None:
     arrival = local(4, 10)
     assert state_at(local(4, 16), arrival, local(4, 4), schedule=schedule) is WatchState.ON_TIME
     assert state_at(local(4, 17), arrival, schedule=schedule) is WatchState.LATE
-    assert state_at(local(4, 17, 1), arrival, schedule=schedule) is WatchState.SILENT
+    assert state_at(local(4, 17, 1), arrival, schedule=schedule) is WatchState.MISSED
     assert (
         state_at(local(4, 18), local(4, 17, 30), arrival, schedule=schedule) is WatchState.RECOVERED
     )
@@ -221,7 +223,7 @@ def test_nothing_is_expected_where_no_day_is_left() -> None:
     never = DeliverySchedule(period=timedelta(days=1), days_off=for_good)
     for schedule in (sundays, never):
         found = expectation(schedule, (), local(4, 3), since=local(3, 3))
-        assert found == Expectation(WatchState.WAITING)
+        assert found == Expectation(state=WatchState.WAITING)
 
 
 # Always
@@ -246,7 +248,7 @@ def test_who_is_silent_was_late_before_and_stays_silent(
     assert last < first.opens_at <= first.due_at
     assert (then.opens_at, then.due_at) == (first.opens_at, first.due_at)
     overdue = last + waited - first.due_at
-    assert (then.state is WatchState.SILENT) == (overdue > grace)
+    assert (then.state is WatchState.MISSED) == (overdue > grace)
     assert (then.state is WatchState.LATE) == (timedelta(0) < overdue <= grace)
 
 
@@ -263,7 +265,7 @@ def test_a_file_within_its_window_and_grace_is_always_enough(
     assert found.state in {WatchState.ON_TIME, WatchState.EARLY}
 
 
-# What cannot be kept to
+# Schedules that cannot be used
 
 
 @pytest.mark.parametrize(
@@ -287,7 +289,7 @@ def test_a_file_within_its_window_and_grace_is_always_enough(
 )
 def test_an_impossible_schedule_is_refused(wrong: dict[str, object], message: str) -> None:
     with pytest.raises(UnusableSchedule, match=message):
-        DeliverySchedule(**wrong)  # type: ignore[arg-type]  # whatever somebody typed
+        DeliverySchedule(**wrong)  # type: ignore[arg-type]  # whatever was typed
 
 
 @pytest.mark.parametrize("text", ["", "x", "2026-13-01", "2026-01-02..2026-01-01", "2026-01-02.."])

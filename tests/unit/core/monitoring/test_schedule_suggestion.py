@@ -118,4 +118,4 @@ def test_what_is_proposed_would_not_have_called_its_own_nights_silent(
     few = len(arrivals) // 4
     assert proposed.alarms <= few
     state = expectation(proposed.schedule, arrivals[-1:], arrivals[-1], since=arrivals[0]).state
-    assert state in set(WatchState) - {WatchState.SILENT, WatchState.LATE}
+    assert state in set(WatchState) - {WatchState.MISSED, WatchState.LATE}

@@ -43,7 +43,14 @@ def test_the_notices_of_a_load_are_for_its_customer_for_staff_and_for_a_monitor(
 
 
 def test_a_signal_is_for_a_monitor_and_the_end_of_a_key_for_whom_it_belongs_to() -> None:
-    key = ApiKey("aq_test_abcd", "iqu", Environment.QA, NOW, NOW, email="ada@iqu.example")
+    key = ApiKey(
+        prefix="aq_test_abcd",
+        customer="iqu",
+        environment=Environment.QA,
+        created_at=NOW,
+        expires_at=NOW,
+        email="ada@iqu.example",
+    )
     assert {signal_notice.audience for signal_notice in signal_notices(URL, Signal.START)} == {
         Audience.MONITOR
     }

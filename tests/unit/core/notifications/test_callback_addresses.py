@@ -9,7 +9,7 @@ from alumniq_pipelines.core.problems.setup import UnusableNetwork
 
 PUBLIC_ONLY = AddressPolicy()
 
-INWARD = (
+NOT_PUBLIC = (
     "0.0.0.0",
     "0.1.2.3",
     "10.1.2.3",
@@ -55,7 +55,7 @@ INWARD = (
 PUBLIC = ("8.8.8.8", "52.94.236.248", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808")
 
 
-@pytest.mark.parametrize("address", INWARD)
+@pytest.mark.parametrize("address", NOT_PUBLIC)
 def test_an_address_that_is_not_public_is_refused(address: str) -> None:
     assert not PUBLIC_ONLY.permits(ip_address(address))
     assert PUBLIC_ONLY.refuses_host(address)

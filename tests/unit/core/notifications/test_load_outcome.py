@@ -28,7 +28,7 @@ REQUEST = LoadRequest(
     etag="e1",
     size_bytes=10,
     notify_email="you@example.edu",
-    notify_webhook="https://example.edu/told?x=1",
+    notify_webhook="https://example.edu/callback?x=1",
 )
 LOAD = Load(1, REQUEST, LoadState.RUNNING, attempts=1, accepted_at=NOW)
 GOOD = Outcome(LoadState.SUCCEEDED, counts=Counts(12_000, 12_000, 0))

@@ -19,8 +19,8 @@ from alumniq_pipelines.settings import PREFIX, Settings
 NOW = datetime(2026, 3, 5, 10, 1, tzinfo=UTC)
 STAFF = Staff((*mail_recipients(("ops@example.org",)), STAFF_CHAT))
 INCIDENT = Incident(
-    7,
-    Condition(
+    id=7,
+    condition=Condition(
         key="k",
         kind=Kind.NO_FILE,
         title="No file arrived: warehouse (iqu, qa)",

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, LoadState
@@ -143,6 +143,7 @@ def test_a_message_that_fits_is_not_shortened() -> None:
     assert SHORTENED not in card_body("Not loaded", f"{'x' * 5_000}\n\n{TEXT}")
 
 
+@settings(deadline=None)  # the longest messages take long on a busy machine
 @given(
     title=st.text(max_size=2_000),
     lines=st.lists(st.text(max_size=60)),

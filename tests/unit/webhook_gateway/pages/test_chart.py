@@ -14,7 +14,16 @@ TARGET = Target("iqu", Environment.QA, "warehouse")
 
 def version(number: int, rows: int) -> Version:
     at = datetime(2026, 3, 1, tzinfo=UTC)
-    return Version(TARGET, number, JobId(f"load {number}"), rows, "0" * 64, None, "table", at)
+    return Version(
+        target=TARGET,
+        number=number,
+        job_id=JobId(f"load {number}"),
+        rows=rows,
+        sha256="0" * 64,
+        etag=None,
+        relation="table",
+        published_at=at,
+    )
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 10**9)] * 4), max_size=20))

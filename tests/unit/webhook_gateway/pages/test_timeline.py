@@ -31,7 +31,15 @@ def test_every_attempt_result_has_a_description() -> None:
 def test_a_delivery_is_shown_by_the_name_of_its_channel() -> None:
     def history(channel: Channel, *, delivered: bool) -> NotificationHistory:
         notice = Notice(channel, "somewhere", "", audience=Audience.STAFF)
-        sent = Notification("n", JobId("J"), notice, NotificationState.PENDING, 1, NOW, NOW)
+        sent = Notification(
+            id="n",
+            job_id=JobId("J"),
+            notice=notice,
+            state=NotificationState.PENDING,
+            attempts=1,
+            created_at=NOW,
+            next_attempt_at=NOW,
+        )
         return NotificationHistory(sent, [(NOW, DeliveryResult(delivered=delivered, detail="200"))])
 
     notifications = [history(medium, delivered=True) for medium in Channel]
