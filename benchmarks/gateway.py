@@ -141,7 +141,7 @@ async def call_repeatedly(
         length = response.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
         await reader.readexactly(int(length))
         if not response.startswith(b"HTTP/1.1 200 "):
-            sys.exit(f"unexpected answer: {response.decode()}")
+            sys.exit(f"unexpected response: {response.decode()}")
         waits.append(1_000 * (time.perf_counter() - sent))
         due += load.connections / load.pace if load.pace else 0
     writer.close()

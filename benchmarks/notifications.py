@@ -59,7 +59,7 @@ def measure(folder: Path) -> tuple[int, float]:
 
 
 def main() -> int:
-    """Measure once and say so on one line; exit 1 above the budget."""
+    """Measure once and print one line; exit with 1 if the budget is exceeded."""
     with tempfile.TemporaryDirectory() as folder:
         delivered, seconds = measure(Path(folder))
     sys.stdout.write(

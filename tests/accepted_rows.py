@@ -1,4 +1,4 @@
-"""Accepted rows as a load hands them to a warehouse, made in one line."""
+"""Accepted rows as a load passes them to a warehouse, created in one line."""
 
 from pathlib import Path
 from uuid import uuid4
@@ -13,7 +13,7 @@ NO_GAPS = "create table _gaps (place bigint, left_out bigint)"
 
 
 def small_field_map(feed: str) -> FieldMap:
-    """Make a feed with a key and one more column."""
+    """Return the field map of a feed with a key and one more column."""
     return FieldMap.model_validate(
         {
             "name": feed,
@@ -30,7 +30,7 @@ def small_field_map(feed: str) -> FieldMap:
 
 
 def accepted_rows(scratch: Path, query: str, *, rows: int | None = None) -> AcceptedRows:
-    """Stage what a query answers; `rows` is what is announced, if not the truth."""
+    """Stage the rows of a query; `rows` is the number to announce if it should be wrong."""
     database = scratch / f"{uuid4().hex}.duckdb"
     with duckdb.connect(database) as connection:
         connection.execute(f"create table accepted as {query}")
@@ -48,6 +48,6 @@ def accepted_rows(scratch: Path, query: str, *, rows: int | None = None) -> Acce
 
 
 def batch(scratch: Path, number: int, *, count: int = 1_000) -> AcceptedRows:
-    """Stage rows that all carry one number, and are `count` plus that number in total."""
+    """Stage rows that all have the same number; there are `count` plus that number of them."""
     columns = f"lpad(i::varchar, 9, '0') as xid, {number}::bigint as batch"
     return accepted_rows(scratch, f"select {columns} from range({count + number}) t(i)")

@@ -1,4 +1,4 @@
-"""Servers and values that tests of several folders need; each server lives in `tests/servers/`."""
+"""Servers and values that tests in several folders need; each server is in `tests/servers/`."""
 
 pytest_plugins = [
     "tests.servers.postgres",

@@ -1,4 +1,4 @@
-"""A data folder that everything has written to."""
+"""A data folder that every adapter has written to."""
 
 from contextlib import closing
 from email.message import EmailMessage
@@ -18,7 +18,7 @@ from tests.warehouse_processes import publish_next
 
 
 def fill(home: Path, group: str = "") -> Settings:
-    """Have every adapter that writes to the data folder write to it."""
+    """Write to the data folder with every adapter that does so."""
     settings = Settings(data_dir=home, warehouse_group=group)
     file = home.with_name("delivered.csv")
     file.write_text("xid\n1\n")
@@ -36,5 +36,5 @@ def fill(home: Path, group: str = "") -> Settings:
 
 
 def restrict_permissions(home: Path) -> None:
-    """Tighten a data folder, as a program does at its start."""
+    """Restrict the permissions of a data folder, as a program does at its start."""
     protect(home, None, warehouse="warehouse", buckets="buckets")

@@ -1,4 +1,4 @@
-"""Field maps of all types and constraints, and files for them that are good except in parts."""
+"""Field maps of all types and constraints, and files for them that are valid except in parts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -49,7 +49,7 @@ COLUMN_TYPES: Sequence[tuple[Field, Sequence[str]]] = (
     ({"type": "year"}, ["2024", "1998"]),
     ({"type": "year", "constraints": {"minimum": 1900, "maximum": 2100}}, ["2024", "1900"]),
 )
-"""Columns of all types with all constraints, and values that keep them."""
+"""Columns of all types with all constraints, and values that satisfy them."""
 ANYTHING: tuple[Field, Sequence[str]] = ({"type": "string"}, ["a"])
 
 NEAR = {
@@ -74,7 +74,7 @@ ODD = (
 RULES = st.fixed_dictionaries(
     {}, optional={"required": st.just(value=True), "unique": st.just(value=True)}
 )
-"""What any column may be as well."""
+"""Constraints that any column may have in addition."""
 
 
 def field_map(fields: Sequence[Field], delimiter: str = ",", **schema: Any) -> FieldMap:
@@ -87,7 +87,7 @@ def field_map(fields: Sequence[Field], delimiter: str = ",", **schema: Any) -> F
 
 @st.composite
 def files(draw: st.DrawFn) -> Delivered:
-    """Draw a field map, and a file for it that is good but for some cells and rows."""
+    """Draw a field map, and a file for it that is valid except for some cells and rows."""
     column_types = draw(st.lists(st.sampled_from(COLUMN_TYPES), min_size=1, max_size=len(NAMES)))
     key = draw(st.lists(st.sampled_from(NAMES[: len(column_types)]), max_size=2, unique=True))
     fields = [
@@ -113,7 +113,7 @@ def files(draw: st.DrawFn) -> Delivered:
 
 
 def every_text_in(index: int, rules: Mapping[str, bool]) -> Delivered:
-    """Put all good values of all kinds, and all odd texts, into one column of a kind."""
+    """Return a file with all valid values and all odd texts in one column of a type."""
     described = COLUMN_TYPES[index][0]
     constraints = {**described.get("constraints", {}), **rules}
     known = field_map([{**described, "name": "one", "constraints": constraints}, {"name": "two"}])
@@ -128,7 +128,7 @@ def fits_pattern(text: str, described: Field) -> bool:
 
 
 def cells_of(kind: tuple[Field, Sequence[str]] | None) -> st.SearchStrategy[str]:
-    """Draw texts for a column, most of them right and many of them equal."""
+    """Draw texts for a column, most of them valid and many of them equal."""
     described, values = kind or ANYTHING
     good, near = st.sampled_from(values), st.sampled_from(NEAR[described["type"]])
     texts = st.one_of(good, good, good, near, st.sampled_from(["", "N/A", "-"]), ODD)

@@ -19,7 +19,7 @@ FaultAdjustment = Callable[[set[Fault], Delivered], set[Fault]]
 Differs = Callable[[str, Column], bool]
 
 NO_VALUE = "?"
-"""A value of no type but text: what we alone refuse, frictionless then refuses too."""
+"""A text that is not a value of any other type, so that frictionless refuses it as we do."""
 NUMERIC = {"integer", "number", "year"}
 DATED = {"date", "datetime", "time"}
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -28,7 +28,7 @@ TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
     r"(?P<offset>Z|[+-][0-9]{2}:[0-9]{2})?"
 )
-"""What numbers and times are to us, as schemas/README.md says it."""
+"""Our forms of numbers and times, as schemas/README.md describes them."""
 
 
 def texts(
@@ -60,18 +60,18 @@ def has_blanks_around(text: str, known: Column) -> bool:
 
 
 def has_underscores(text: str, known: Column) -> bool:
-    """Whether a number is grouped as in Python."""
+    """Whether a number has groups of digits as in Python."""
     return known.type in NUMERIC and "_" in text
 
 
 def is_not_finite(text: str, known: Column) -> bool:
-    """Whether a text spells a number that is none."""
+    """Whether a text spells infinity or NaN."""
     spelled = re.fullmatch(r"[+-]?(inf|infinity|s?nan[0-9]*)", text.strip(), re.IGNORECASE)
     return known.type == "number" and spelled is not None
 
 
 def has_other_digits(text: str, known: Column) -> bool:
-    """Whether digits are not 0 to 9."""
+    """Whether a text has digits other than 0 to 9."""
     has_them = any(char.isdecimal() and not char.isascii() for char in text)
     return has_them and known.type in NUMERIC | DATED
 
@@ -88,7 +88,7 @@ def is_beyond_doubles(text: str, known: Column) -> bool:
 
 
 def is_finer_than_doubles(text: str, known: Column) -> bool:
-    """Whether a number has digits that a DOUBLE does not keep."""
+    """Whether a number has more digits than a DOUBLE preserves."""
     if known.type != "number" or not NUMBER.fullmatch(text) or not isfinite(float(text)):
         return False
     return Decimal(text) != Decimal(repr(float(text)))
@@ -133,13 +133,13 @@ def lacks_seconds(text: str, known: Column) -> bool:
 
 
 def lacks_offset(text: str, known: Column) -> bool:
-    """Whether a time does not say where."""
+    """Whether a time has no offset from UTC."""
     found = TIME.fullmatch(text)
     return _is_plain_time(known) and found is not None and not found["offset"]
 
 
 def is_out_of_years(text: str, known: Column) -> bool:
-    """Whether a time falls out of the years 1 to 9999 in UTC."""
+    """Whether a time is outside the years 1 to 9999 in UTC."""
     if not _is_plain_time(known) or not TIME.fullmatch(text):
         return False
     try:

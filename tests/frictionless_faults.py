@@ -14,7 +14,7 @@ from alumniq_pipelines.core.feeds.json_schema import descriptor
 from alumniq_pipelines.services.file_check import check_file
 
 Fault = tuple[int | None, str | None, str]
-"""The row, from 1, or None for the file; the column, if it is one's alone; the code."""
+"""The row, from 1, or None for the file; the column, if it is about one column; the code."""
 
 CODES = {
     "blank-row": "blank-row",

@@ -1,4 +1,4 @@
-"""Names that people may give a file or a folder, and that a database takes for something else."""
+"""Names of files and folders that people may choose and a database could misread."""
 
 import os
 
@@ -20,12 +20,12 @@ PLAIN_NAMES = (
     "#ab",
     "größe",
 )
-"""What may be in the name of a folder that we keep databases in, too."""
+"""What the name of a folder for databases may contain, too."""
 
 REFUSED_NAMES = ("a?c", "back\\slash", os.fsdecode(b"\xff"))
-"""What databases cannot be opened below; a file that is checked may be called that."""
+"""Folders below which databases cannot be opened; a file to check may have such a name."""
 
 ENDINGS = (".csv", ".csv.gz", ".zst", ".parquet", "")
 
 DECOYS = ("ab", "ac", "axc", "abc")
-"""What patterns among the names above would find instead."""
+"""What the patterns among the names above would match instead."""

@@ -1,4 +1,4 @@
-"""Tables of text, and all the ways in which a file may legally be written from them."""
+"""Tables of text, and all valid ways to write a file from them."""
 
 import csv
 import gzip
@@ -60,7 +60,7 @@ class Writer:
         return self.end.join(lines) + (self.end if self.ends_last_line else "")
 
     def encoded(self, table: Table) -> bytes:
-        """Return the bytes before they are packed."""
+        """Return the bytes before compression."""
         return self.text(table).encode("utf-8-sig" if self.has_mark else "utf-8")
 
     def packed(self, table: Table) -> bytes:

@@ -1,4 +1,4 @@
-"""Texts that are values of one type or another, or nearly, and that readers take differently."""
+"""Texts that are values of some type, or nearly, and that readers interpret differently."""
 
 STRINGS = (
     "",

@@ -32,7 +32,7 @@ class Token:
 
 
 def tokens(command: str) -> Iterator[Token]:
-    """Cut a command into its tokens; raises ValueError where there is anything else."""
+    """Split a command into its tokens; raises ValueError on anything else."""
     at = 0
     while at < len(command):
         found = TOKEN.match(command, at)
@@ -51,7 +51,7 @@ def tokens(command: str) -> Iterator[Token]:
 
 
 def _string(command: str, at: int) -> tuple[str, int]:
-    """Read on from the opening quote: any two quotes are the second of them, any one ends it."""
+    """Read on from the opening quote: two quotes stand for the second one, a single one ends it."""
     text: list[str] = []
     while True:
         if at >= len(command):
@@ -71,7 +71,7 @@ class Reader:
     """Evaluates the tokens of one command."""
 
     def __init__(self, command: str) -> None:
-        """Cut the command into tokens."""
+        """Split the command into tokens."""
         self.left = list(tokens(command))
 
     def command(self) -> tuple[str, dict[str, Any]]:
@@ -125,7 +125,7 @@ class Reader:
 
 
 def read(command: str) -> tuple[str, dict[str, Any]]:
-    """Return the one cmdlet that a command runs, and what it is given."""
+    """Return the one cmdlet that a command runs, and its parameters."""
     return Reader(command).command()
 
 

@@ -1,4 +1,4 @@
-"""Two customers whose members are in one PostgreSQL database, and how to steal from the other."""
+"""Two customers in one PostgreSQL database, and how to read what belongs to the other."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 MINE = "mycell"
 OTHERS = Target("iqu-2", Environment.QA, "members")
 SECRET = "othersecret"
-"""The cell of the other customer."""
+"""A cell of the other customer."""
 OTHER_ROWS = "select xid::text from iqu_2_qa.members"
 OTHER_VECTORS = "select to_tsvector('simple', xid) from iqu_2_qa.members"
 STEAL = f"query_to_xml($${OTHER_ROWS}$$, true, true, '')::text"
@@ -57,7 +57,7 @@ def publish_for_both(warehouse: PostgresWarehouse, scratch: Path) -> None:
 
 
 def role_of(connection: psycopg.Connection[Any], schema: str = "iqu_qa") -> str:
-    """Name the role of an environment."""
+    """Return the name of the role of an environment."""
     [(role,)] = connection.execute(
         "select rolname::text from pg_roles, pg_database where datname = current_database() "
         "and rolname = 'alumniq_' || %s || '_' || pg_database.oid",

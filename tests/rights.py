@@ -1,4 +1,4 @@
-"""Who may read what: looked up by permissions, and tried as another user."""
+"""Who may read which files: by their permissions, and tried as another user."""
 
 import json
 import os
@@ -18,7 +18,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="Only root can become 
 
 @contextmanager
 def umask(value: int) -> Iterator[None]:
-    """Run with a umask, whatever the tests were started with."""
+    """Run with a umask, whatever umask the tests were started with."""
     before = os.umask(value)
     try:
         yield
@@ -27,14 +27,14 @@ def umask(value: int) -> Iterator[None]:
 
 
 def everything(folder: Path) -> Iterator[Path]:
-    """Walk a folder and all in it; links are not followed."""
+    """Yield a folder and everything in it; links are not followed."""
     yield folder
     for parent, folders, files in os.walk(folder):
         yield from (Path(parent, name) for name in (*folders, *files))
 
 
 def open_to_others(folder: Path) -> list[str]:
-    """List what its group or others may read, write or pass, as `find` would; links have no say."""
+    """List what the group or others may read, write or enter, as `find` would, without links."""
     return [
         f"{found.st_mode:o} {path.relative_to(folder)}"
         for path in everything(folder)
@@ -45,9 +45,9 @@ def open_to_others(folder: Path) -> list[str]:
 def as_nobody(
     imports: str, code: str, *arguments: object, groups: Sequence[int] = ()
 ) -> subprocess.CompletedProcess[str]:
-    """Run Python as the user nobody, who is in these groups.
+    """Run Python as the user nobody, as a member of these groups.
 
-    It begins as root, and imports as root: the interpreter may lie where nobody else comes.
+    It starts and imports as root, because only root may be able to read the interpreter.
     """
     become = f"import os; os.setgroups({list(groups)}); os.setgid({NOBODY}); os.setuid({NOBODY})"
     return subprocess.run(

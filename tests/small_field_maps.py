@@ -1,4 +1,4 @@
-"""A folder of small field maps, and the copies that are saved of them."""
+"""A folder of small field maps, and their saved copies."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from alumniq_pipelines.adapters.last_good_field_maps import LastGoodFieldMaps
 
 
 def field_map(name: str, job: str = "", refers_to: str = "", key: str = "xid") -> str:
-    """Write a good field map."""
+    """Return a valid field map."""
     foreign = f"[{{fields: [xid], reference: {{resource: {refers_to}, fields: [xid]}}}}]"
     return (
         f"name: {name}\npath: x.csv\nalumniq:\n  job: {job or name}\nschema:\n"
@@ -24,7 +24,7 @@ def write(folder: Path, feed: str, text: str) -> Path:
 
 
 def read(schemas: Path) -> FieldMapFolder:
-    """Read a folder with the copies beside it."""
+    """Read a folder, with the copies as a fallback."""
     return copies(schemas).read_schemas(schemas)
 
 
@@ -34,7 +34,7 @@ def copies(schemas: Path) -> LastGoodFieldMaps:
 
 
 def save_good(schemas: Path) -> None:
-    """Save what is good, and forget what is gone, as a gateway does at its start."""
+    """Save valid field maps and remove copies of deleted ones, as a gateway does at its start."""
     found = read(schemas)
     copies(schemas).save(found.good)
     copies(schemas).remove_retired(found.files, schemas)

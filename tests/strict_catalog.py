@@ -1,4 +1,4 @@
-"""A catalog of field maps that must all be right, for tests of the field maps themselves."""
+"""A catalog of field maps that must all be valid, for tests of the field maps themselves."""
 
 from pathlib import Path
 

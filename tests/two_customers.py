@@ -1,7 +1,7 @@
 """An installation where everything has happened to two customers, in both of their environments.
 
-Every text that belongs to one of them carries a word of its own, so that a test can look for it in
-what another one reads.
+Every text that belongs to one of them contains a word of its own, so that a test can search for it
+in what another one reads.
 """
 
 from collections.abc import Iterator, Sequence
@@ -57,12 +57,12 @@ from tests.servers.gateway import NOW, Caller, Installation
 
 CUSTOMERS = {"northquad": "Boreal University", "southquad": "Austral College"}
 STAFF_NAME = "wilhelmina"
-STAFF_EMAILS = ("night-desk@alumniq-staff.example", "ops@alumniq-staff.example")
+STAFF_EMAILS = ("night-shift@alumniq-staff.example", "ops@alumniq-staff.example")
 STAFF = Staff((*mail_recipients(STAFF_EMAILS), STAFF_CHAT, STAFF_TEAMS))
 CHAT_URL = "https://chat.alumniq-staff.example/hooks/T0P/B0X"
 TEAMS_URL = "https://teams.alumniq-staff.example/workflows/T1P?sig=B1X"
 VIEW = "reports_of_{}"
-"""What staff built on a customer's table: named in the errors of a mistake in our set-up."""
+"""What staff built on a customer's table; errors of a mistake in our configuration name it."""
 
 COUNTS = Counts(10, 9, 1)
 CHECK = CheckRecord(counts=COUNTS)
@@ -78,7 +78,7 @@ LEASE = timedelta(minutes=3)
 
 @dataclass(frozen=True)
 class Tenant:
-    """One environment of a customer; `private` is what nobody else may read of its keys."""
+    """One environment of a customer; `private` is what no one else may read about its keys."""
 
     installation: Installation
     caller: Caller
@@ -98,12 +98,12 @@ class Tenant:
 
     @property
     def target(self) -> Target:
-        """Where its loads go."""
+        """The target of its loads."""
         return Target(self.customer, self.environment, "warehouse")
 
     @property
     def heartbeat_url(self) -> str:
-        """The secret of its watch: for nobody but staff and the monitor itself."""
+        """The secret of its watch, for staff and the monitor only."""
         return f"https://hc-ping.com/5ec2e7-{self.customer}-{self.environment}"
 
     @property
@@ -113,9 +113,9 @@ class Tenant:
 
 
 def set_up_tenants(installation: Installation, folder: Path) -> Sequence[Tenant]:
-    """Let everything happen, and let each notification be tried once.
+    """Make everything happen, with one delivery attempt at each notification.
 
-    Three in turn are delivered, fail and are refused for good.
+    They are delivered, fail and are refused permanently in rotation.
     """
     ledger = installation.ledger
     ledger.staff.set(STAFF_NAME, hash_password(PASSWORD), NOW)
@@ -155,7 +155,7 @@ def _tenant(installation: Installation, whose: tuple[str, Environment], index: i
 
 
 def _add_s3_key(tenant: Tenant) -> None:
-    """Keep an S3 key, with an address to write to about it."""
+    """Add an S3 key, with an address to notify of new ones."""
     ledger = tenant.installation.ledger
     cipher = SecretCipher.from_file(tenant.installation.settings.encryption_key_file)
     keys = S3Keys(ledger.database, ledger.audit)
@@ -172,7 +172,7 @@ def _add_s3_key(tenant: Tenant) -> None:
 
 
 def _create_loads(tenant: Tenant, folder: Path) -> None:
-    """Bring a load into every state, and to every kind of end."""
+    """Create a load in every state and with every kind of outcome."""
     ledger, loads = tenant.installation.ledger, tenant.installation.ledger.loads
     ledger.watches.set(
         Watch(
@@ -218,7 +218,7 @@ def _accept(tenant: Tenant, name: str) -> Load:
 
 
 def _begin_load(tenant: Tenant, name: str) -> Load:
-    """Accept a load and begin it, as an attempt does."""
+    """Accept a load and begin an attempt at it."""
     load = _accept(tenant, name)
     ledger = tenant.installation.ledger
     ledger.loads.begin_attempt(load.job_id, f"run-{name}", NOW)
@@ -230,7 +230,7 @@ def _begin_load(tenant: Tenant, name: str) -> Load:
 
 
 def _end(tenant: Tenant, load: Load, outcome: Outcome) -> None:
-    """End a load with everything that is then due."""
+    """End a load, with all its notifications."""
     ledger = tenant.installation.ledger
     notices = notices_for(
         load,
@@ -291,7 +291,7 @@ def _refuse(tenant: Tenant, folder: Path) -> None:
 
 
 def _fail(tenant: Tenant, name: str, result: AttemptResult, cause: str, error: str) -> None:
-    """Fail a load for reasons of ours: staff are notified beside the customer."""
+    """Fail a load for reasons on our side, of which staff are notified too."""
     load = _begin_load(tenant, name)
     tenant.installation.ledger.loads.end_attempt(load.job_id, 1, result, NOW, errors=(cause,))
     _end(tenant, load, Outcome(LoadState.FAILED, (error,)))

@@ -1,4 +1,4 @@
-"""Processes that publish to a warehouse and read from it without end, to be killed.
+"""Processes that publish to a warehouse and read from it until they are killed.
 
 `python -m tests.warehouse_processes publish PLACE` publishes one version after another and prints
 each number once it is live; the place is a folder, or the URL of a database. `... fresh PLACE` and
@@ -70,7 +70,7 @@ def whole_version(found: tuple[object, ...]) -> int:
 
 @contextmanager
 def process(role: str, location: str) -> Iterator[subprocess.Popen[str]]:
-    """Run one of the endless processes; it is killed at the end."""
+    """Run one of these processes, and kill it at the end."""
     with subprocess.Popen(
         [sys.executable, "-m", "tests.warehouse_processes", role, location],
         cwd=ROOT,
@@ -85,7 +85,7 @@ def process(role: str, location: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def first_line(running: subprocess.Popen[str]) -> str:
-    """Wait for a process to have done something."""
+    """Wait until a process has done something."""
     assert running.stdout is not None
     line = running.stdout.readline()
     assert line, running.stderr and running.stderr.read()
@@ -93,7 +93,7 @@ def first_line(running: subprocess.Popen[str]) -> str:
 
 
 def rest(running: subprocess.Popen[str]) -> list[int]:
-    """Kill a process and return what it printed; it must have lived until now."""
+    """Kill a process and return what it printed; fail if it has ended before."""
     assert running.poll() is None, running.stderr and running.stderr.read()
     running.kill()
     output, _ = running.communicate()
@@ -121,7 +121,7 @@ def read(location: str, *, held: bool) -> None:
 
 
 def open_store(location: str) -> Warehouse:
-    """Open the warehouse of a place."""
+    """Open the warehouse at a location."""
     if location.startswith("postgresql"):
         return PostgresWarehouse(location, versions_kept=2)
     return DuckDBWarehouse(Path(location), versions_kept=2)

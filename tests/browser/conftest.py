@@ -1,4 +1,4 @@
-"""A real Chromium, and one running system with Dagster's UI for it to look at."""
+"""A real Chromium, and a running system with the Dagster UI to open in it."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from tests.browser.seeded import Seeded, seed
 from tests.servers.gateway import Installation, create_installation, serve_installation
 
 SCREENSHOTS = os.environ.get("SCREENSHOTS", "")
-"""Folder that pictures for the documentation are written to; none are taken where it is unset."""
+"""Folder for the pictures of the documentation; if it is unset, none are taken."""
 
 FLAGS = (
     "--no-sandbox",  # Chromium refuses its sandbox to root
@@ -46,7 +46,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
-    """A fresh window, with nothing remembered."""
+    """Yield a page in a new browser context."""
     with chromium.new_context(viewport={"width": 1440, "height": 900}) as context:
         expect.set_options(timeout=30_000)  # two cores, and half a dozen processes at work
         yield context.new_page()
@@ -55,14 +55,14 @@ def page(chromium: Browser) -> Iterator[Page]:
 @pytest.fixture(scope="module")
 def dagster_ui(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[DagsterUI]:
     """The Dagster UI of a system that has loaded every feed of the first wave."""
-    del chromium  # asked for first: without a browser nothing need start
+    del chromium  # requested first: without a browser nothing needs to start
     with running_ui(tmp_path_factory.mktemp("system")) as ui:
         yield ui
 
 
 @pytest.fixture(scope="module")
 def pictures() -> Path | None:
-    """Where pictures for the documentation go, if any are wanted."""
+    """Return the folder for the pictures of the documentation, if any are wanted."""
     return Path(SCREENSHOTS).resolve() if SCREENSHOTS else None
 
 
@@ -77,8 +77,8 @@ def seeded_installation(
 
 @pytest.fixture(scope="module")
 def seeded(seeded_installation: Installation, chromium: Browser) -> Iterator[Seeded]:
-    """Serve pages over a ledger that holds a few days."""
-    del chromium  # asked for first: without a browser nothing need start
+    """Serve pages over a ledger that contains a few days of loads."""
+    del chromium  # requested first: without a browser nothing needs to start
     with serve_installation(seeded_installation) as gateway:
         yield seed(seeded_installation, gateway.url)
 

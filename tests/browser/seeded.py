@@ -1,4 +1,4 @@
-"""A gateway whose ledger holds a few days of two customers, for looking at its pages."""
+"""A gateway whose ledger contains a few days of two customers, to open its pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ ERRORS = (
 
 @dataclass(frozen=True)
 class Seeded:
-    """What was put into the ledger."""
+    """What the ledger contains."""
 
     url: str
     key: str
@@ -72,7 +72,7 @@ class Seeder:
     now: datetime
 
     def customer(self, customer: str) -> str:
-        """Make a customer with a key for QA, and return the key."""
+        """Add a customer with a QA key, and return the key."""
         return self.installation.customer(customer, self.now - timedelta(days=340)).key
 
     def accept(self, customer: str, feed: str, at: datetime) -> Load:

@@ -48,7 +48,7 @@ def addresses(seeded: Seeded) -> list[str]:
 
 
 def faults(page: Page) -> list[str]:
-    """Ask axe-core what keeps people from using the page."""
+    """Return the accessibility faults that axe-core finds on the page."""
     passes, found = page.evaluate(
         "async () => { const {passes, violations} = await axe.run(); return [passes.length, "
         "violations.map(v => `${v.impact} ${v.id}: ${v.nodes.map(n => n.target).join(' ')}`)]}"
@@ -59,7 +59,7 @@ def faults(page: Page) -> list[str]:
 
 @pytest.fixture
 def page_of(page: Page) -> Callable[[str, int], Page]:
-    """Make pages of a colour scheme and a width."""
+    """Create pages with a colour scheme and a width."""
 
     def dressed(scheme: Scheme, width: int) -> Page:
         page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")

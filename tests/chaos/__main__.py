@@ -1,4 +1,4 @@
-"""`make chaos MINUTES=5`: a storm of that length; the tally is on the last line."""
+"""`make chaos MINUTES=5`: random failures for that long; the summary is on the last line."""
 
 import argparse
 import secrets
@@ -11,7 +11,7 @@ from tests.chaos.run import run_chaos
 
 
 def main() -> int:
-    """Run it; exits 1 where a promise was broken, and then keeps the data folder."""
+    """Run it; exits with 1 if a promise was broken, and then leaves the data folder there."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10_000))

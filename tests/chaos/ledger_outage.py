@@ -1,4 +1,4 @@
-"""A ledger in PostgreSQL, taken away: all its connections end, and no new one is let in."""
+"""An outage of a ledger in PostgreSQL: its connections end, and no new one is accepted."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,8 +10,8 @@ END = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname
 
 
 @contextmanager
-def ledger_away(url: str) -> Iterator[None]:
-    """Keep everybody from the database of this URL; needs a superuser and a database postgres."""
+def ledger_unavailable(url: str) -> Iterator[None]:
+    """Refuse all connections to a database; needs a superuser and a database `postgres`."""
     ledger = make_url(url)
     server = ledger.set(drivername="postgresql+psycopg", database="postgres")
     engine = create_engine(server, isolation_level="AUTOCOMMIT")

@@ -1,4 +1,4 @@
-"""The storm: customers who keep sending, and trouble that keeps coming, from one seed."""
+"""The storm: customers who keep sending and random failures, all from one seed."""
 
 import random
 import time
@@ -13,14 +13,14 @@ import httpx
 from alumniq_pipelines.core.loads.bucket import folder_of
 from alumniq_pipelines.core.loads.load import LoadState
 from alumniq_pipelines.core.loads.target import Target
-from tests.chaos.ledger_outage import ledger_away
+from tests.chaos.ledger_outage import ledger_unavailable
 from tests.chaos.system import PARTS, System
 
 HEADER = '"list","code","description","sortOrder","isActive"\n'
 MAX_UNFINISHED = 16
-"""Customers wait while so many loads have no outcome: more would only lengthen the end."""
+"""Customers wait while so many loads have no outcome: more would only make the end longer."""
 BROKEN_SHARE = 0.1
-AWAY_SECONDS = 6.0
+OUTAGE_SECONDS = 6.0
 UNFINISHED = (LoadState.QUEUED, LoadState.REQUESTED, LoadState.RUNNING)
 
 
@@ -36,7 +36,7 @@ class Sent:
 
 @dataclass
 class Storm:
-    """What was sent and what was broken; `accepted` are the job ids that were answered."""
+    """What was sent and what was broken; `accepted` has the loads whose job id was received."""
 
     system: System
     rng: random.Random
@@ -46,7 +46,7 @@ class Storm:
     outages: Counter[str] = field(default_factory=Counter)
 
     def run_for(self, seconds: float) -> None:
-        """Send and break things for so long."""
+        """Send files and inject failures for this many seconds."""
         until = time.monotonic() + seconds
         next_failure_at = time.monotonic() + self.rng.uniform(3, 10)
         while time.monotonic() < until:
@@ -58,7 +58,7 @@ class Storm:
             time.sleep(0.2)
 
     def wait_until_idle(self, seconds: float) -> None:
-        """Wait until every load has ended and all notifications were sent, or time is up."""
+        """Wait until every load has ended and was notified, at most for this many seconds."""
         until = time.monotonic() + seconds
         while time.monotonic() < until and (self._unfinished() or self._callbacks_pending()):
             time.sleep(0.5)
@@ -83,12 +83,12 @@ class Storm:
                 timeout=20,
             )
         except httpx.HTTPError:
-            return  # not answered: it may have been accepted all the same
+            return  # no response: it may have been accepted all the same
         if response.is_success:
             self.accepted[response.json()["jobId"]] = sent
 
     def _deliver(self, sent: Sent) -> bool:
-        """Put the file into the bucket; False while that is away."""
+        """Put the file into the bucket; return False while that is missing."""
         bucket = self.system.settings.buckets_dir / f"alumniq-{sent.target.customer}"
         part = bucket / folder_of(sent.target.environment) / f"{sent.filename}.part"
         try:
@@ -99,7 +99,7 @@ class Storm:
         return True
 
     def _inject_failure(self) -> None:
-        # A short storm on a slow machine strikes a few times only: it kills before anything else.
+        # A short storm on a slow machine injects only a few failures: a kill comes first.
         failure = self.rng.choice(self._failures if self.kills.total() else list(PARTS))
         if failure in PARTS:
             self.kills[failure] += self.system.kill(failure, self.rng.randrange(100))
@@ -109,17 +109,17 @@ class Storm:
         away = {
             "bucket": lambda: _missing(settings.buckets_dir),
             "scratch": lambda: _missing(settings.scratch_dir),
-            "ledger": lambda: ledger_away(settings.ledger_url),
+            "ledger": lambda: ledger_unavailable(settings.ledger_url),
         }
         with away[failure]():
-            until = time.monotonic() + AWAY_SECONDS
+            until = time.monotonic() + OUTAGE_SECONDS
             while time.monotonic() < until:
                 self._send()
                 time.sleep(1)
 
     @property
     def _failures(self) -> list[str]:
-        """What may happen; a ledger that is a file cannot be taken away."""
+        """The failures to choose from; a ledger that is a file cannot be made unavailable."""
         failures = [*PARTS, "worker", "worker", "worker", "bucket", "scratch"]
         return [*failures, "ledger"] if self.system.settings.ledger_url else failures
 
@@ -127,14 +127,14 @@ class Storm:
         return len(self.system.ledger.loads.find(states=UNFINISHED, limit=1_000))
 
     def _callbacks_pending(self) -> bool:
-        """Whether a callback of a load is still to come."""
+        """Whether the callback of some load has not arrived yet."""
         notified_paths = {callback.path for callback in list(self.system.receiver.received)}
         loads = self.system.ledger.loads.find(limit=100_000)
         return any(f"/{load.request.filename}" not in notified_paths for load in loads)
 
 
 def content_of(sent: Sent) -> str:
-    """Write the file; a broken one has a row without its key."""
+    """Return the content of the file; a broken one has a row without a key."""
     rows = [f'"unit","{code}","{sent.filename}","{code}","true"\n' for code in range(sent.rows)]
     if not sent.is_good:
         rows.append('"unit","","no code","1","true"\n')
@@ -143,7 +143,7 @@ def content_of(sent: Sent) -> str:
 
 @contextmanager
 def _missing(folder: Path) -> Iterator[None]:
-    """Take a folder away; a file in its place keeps others from making it again."""
+    """Remove a folder; a file in its place prevents others from creating it again."""
     folder.mkdir(exist_ok=True)
     hidden = folder.with_name(f"{folder.name}-away")
     folder.rename(hidden)

@@ -1,4 +1,4 @@
-"""A system under fire: `alumniq up` on an installation of several customers, and its processes."""
+"""The system under test: `alumniq up` for several customers, and its processes."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ from tests.e2e.stack import free_port
 from tests.servers.receiver import Receiver
 
 NEVER_HELD = {kind: Threshold() for kind in ("added", "changed", "removed")}
-"""Every file of the storm changes every row; waiting for a person is not what it is about."""
+"""Every file of the storm changes every row; holds are not what it tests."""
 
 FEED = "warehouse-lookups"
 CUSTOMERS = ("abc", "iqu", "xyz")
@@ -36,7 +36,8 @@ PARTS = {
     "daemon": "dagster._daemon",
     "worker": "api execute_run",
 }
-"""What is killed, by what its command line has; the sender is a sensor in the code server."""
+"""What is killed, and how its command line is recognised; notifications are sent by a sensor in
+the code server."""
 
 
 @dataclass
@@ -51,11 +52,11 @@ class System:
 
     @property
     def targets(self) -> list[Target]:
-        """Every table that is kept."""
+        """All targets that customers send files for."""
         return list(self.keys)
 
     def is_ready(self) -> bool:
-        """Whether the gateway takes loads."""
+        """Whether the gateway accepts loads."""
         try:
             response = httpx.get(f"{self.settings.gateway_url}/readyz", timeout=5)
         except httpx.HTTPError:
@@ -63,7 +64,7 @@ class System:
         return response.is_success
 
     def kill(self, part: str, choice: int) -> bool:
-        """Kill one of the part's processes; False where it has none just now."""
+        """Kill one of the part's processes; return False if it has none at this time."""
         pids = self._pids(PARTS[part])
         if not pids:
             return False
@@ -80,7 +81,7 @@ class System:
             return False
 
     def stop(self) -> None:
-        """Stop it as Ctrl-C does, and wait until it has ended."""
+        """Stop it as Ctrl-C does, and wait until it has exited."""
         self.process.send_signal(signal.SIGINT)
         self.process.wait(60)
 
@@ -98,7 +99,7 @@ class System:
 
 @contextmanager
 def running_system(folder: Path, receiver: Receiver, ledger_url: str = "") -> Iterator[System]:
-    """Set an installation up in an empty folder and run it; all of it is gone at the end.
+    """Set up an installation in an empty folder and run it; all its processes end afterwards.
 
     Its ledger is SQLite, or an empty PostgreSQL database.
     """

@@ -37,7 +37,7 @@ Found = TypeVar("Found")
 
 @dataclass
 class Stack:
-    """One installation under test: its processes, and what its staff and its customer can see."""
+    """The installation under test: its processes, and what its staff and its customer can see."""
 
     settings: Settings
     environment: dict[str, str]
@@ -61,13 +61,13 @@ class Stack:
         self.wait_for("the sensors to tick", lambda: self._ticked_since(before), seconds=60)
 
     def kill(self, name: str) -> None:
-        """End a process and everything it started at once, as a power cut does."""
+        """Kill a process and everything it started, as a power cut does."""
         process = self.processes.pop(name)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
     def stop(self) -> None:
-        """End everything, politely at first."""
+        """Stop everything, gracefully at first."""
         for process in self.processes.values():
             os.killpg(process.pid, signal.SIGTERM)
         for process in self.processes.values():
@@ -78,7 +78,7 @@ class Stack:
                 process.wait()
 
     def start(self, name: str, *arguments: str) -> None:
-        """Start one of Python's programs in a process group of its own, its log saved."""
+        """Start a Python program in a process group of its own, with a log file."""
         with self.log_of(name).open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, *arguments],
@@ -90,7 +90,7 @@ class Stack:
             )
 
     def log_of(self, name: str) -> Path:
-        """Where a process writes its log."""
+        """Return the file that a process writes its log to."""
         return self.settings.home / f"{name}.log"
 
     # The customer's side
@@ -105,7 +105,7 @@ class Stack:
         (self.folder / "qa" / "warehouse" / filename).write_text(content, encoding="utf-8")
 
     def post(self, filename: str, feed: str = FEED, **options: object) -> JobId:
-        """Call the webhook, asking to be notified at a path of the load's own."""
+        """Call the webhook, with a callback URL whose path is the load's own."""
         response = httpx.post(
             f"{self.settings.gateway_url}/api/v1/index.cfm/webhook/{feed}",
             json={
@@ -121,7 +121,7 @@ class Stack:
         return JobId(response.json()["jobId"])
 
     def cancel(self, job_id: JobId) -> None:
-        """Cancel a load that waits, as its customer does."""
+        """Cancel a queued load, as its customer does."""
         response = httpx.post(
             f"{self.settings.gateway_url}/api/v1/loads/{job_id}/cancel",
             headers={"Authorization": f"Bearer {self.key}"},
@@ -130,7 +130,7 @@ class Stack:
         assert response.status_code == 200, response.text
 
     def callbacks(self, job_id: JobId) -> list[dict[str, Any]]:
-        """List the callbacks that came for a load, one by one."""
+        """List the callbacks that arrived for a load."""
         bodies = [json.loads(callback.body) for callback in list(self.receiver.received)]
         return [body for body in bodies if body["jobId"] == job_id]
 
@@ -148,13 +148,13 @@ class Stack:
     # The staff's side
 
     def load(self, job_id: JobId) -> Load:
-        """Look a load up."""
+        """Return a load from the ledger."""
         found = self.ledger.loads.get(job_id)
         assert found, job_id
         return found
 
     def worker_of(self, job_id: JobId) -> int:
-        """Wait until an attempt at the load has begun, and name its process."""
+        """Wait until an attempt at the load has begun, and return its process id."""
         load = self.wait_for(
             f"an attempt at {job_id}",
             lambda: found if (found := self.load(job_id)).run_id else None,
@@ -183,7 +183,7 @@ class Stack:
     def wait_for(
         self, what: str, condition: Callable[[], Found | None], *, seconds: float = 60
     ) -> Found:
-        """Look until something is found; fails with the ends of all logs when time is up."""
+        """Poll until something is found; fail with the ends of all logs when time is up."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             found = condition()
@@ -204,18 +204,18 @@ class Stack:
             return False
         return response.status_code == 200
 
-    def _ticked_since(self, moment: float) -> bool:
+    def _ticked_since(self, since: float) -> bool:
         with self.instance() as instance:
             states = instance.all_instigator_state()
         data = [state.instigator_data for state in states if state.name == "load_requests"]
         return any(
-            (getattr(instigator, "last_tick_timestamp", 0) or 0) > moment for instigator in data
+            (getattr(instigator, "last_tick_timestamp", 0) or 0) > since for instigator in data
         )
 
 
 @contextmanager
 def running_stack(folder: Path, schemas: Path = REPOSITORY / "schemas") -> Iterator[Stack]:
-    """Set an installation up in an empty folder, start it, and stop it at the end."""
+    """Set up an installation in an empty folder, start it, and stop it at the end."""
     with serve() as receiver:
         settings = Settings(
             data_dir=folder,
@@ -250,7 +250,7 @@ def _environment(settings: Settings) -> dict[str, str]:
     home = settings.home / "dagster"
     home.mkdir()
     shutil.copy(REPOSITORY / "dagster.yaml", home)
-    # Two processes that both find no storage make it twice, and Dagster opens that no more.
+    # Two processes that find no storage would both create it, and Dagster could not open it again.
     with dg.DagsterInstance.from_config(str(home)) as instance:
         assert not instance.all_instigator_state()
     own = {
@@ -272,7 +272,7 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on."""
+    """Return a port that no process listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -23,7 +23,7 @@ LOOKUPS = '"list","code","description","sortOrder","isActive"\n"unit","AS","Arts
 
 @pytest.fixture(scope="module")
 def schemas(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Field maps of which one was broken before anything started."""
+    """Return a folder of field maps, one of them broken before anything starts."""
     folder = tmp_path_factory.mktemp("schemas") / "schemas"
     shutil.copytree(REPOSITORY / "schemas", folder)
     (folder / f"{BROKEN_FROM_THE_START}.yaml").write_text(BROKEN, encoding="utf-8")
@@ -32,7 +32,7 @@ def schemas(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory, schemas: Path) -> Iterator[Stack]:
-    """A running installation with those field maps."""
+    """Run an installation with those field maps."""
     with running_stack(tmp_path_factory.mktemp("maps") / "var", schemas) as running:
         yield running
 

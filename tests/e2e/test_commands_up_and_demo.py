@@ -24,7 +24,7 @@ pytestmark = pytest.mark.e2e
 ALUMNIQ = [str(Path(sys.executable).parent / "alumniq")]
 DEMO_SECONDS = 240
 CARELESS = 0o022
-"""The umask of most systems: what is made under it can be read by everybody."""
+"""The umask of most systems: files created under it can be read by everyone."""
 CALLBACK = re.compile(
     r'^\{"jobId": "([0-9A-F-]{35})", "status": "(SUCCESS|FAILED)", .*\}$', re.MULTILINE
 )
@@ -43,7 +43,7 @@ def run(*arguments: str, seconds: float = 60) -> subprocess.CompletedProcess[str
 
 
 def clean_environment() -> dict[str, str]:
-    """Leave out what would point the commands elsewhere."""
+    """Return the environment without what would point the commands elsewhere."""
     others = ("ALUMNIQ_", "DAGSTER_", "PYTHONDONTWRITE", "COLUMNS")
     return {name: value for name, value in os.environ.items() if not name.startswith(others)}
 
@@ -62,7 +62,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def demo(folder: Path) -> str:
-    """What the demo prints; it leaves its data in the folder."""
+    """Run the demo and return what it prints; it leaves its data in the folder."""
     done = run("demo", "--data-dir", str(folder), "--people", "2000", seconds=DEMO_SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -86,10 +86,10 @@ class Up:
             )
 
     def is_said(self, pattern: str) -> bool:
-        """Whether the log has it."""
+        """Whether the log contains a text."""
         return re.search(pattern, self.log.read_text()) is not None
 
-    def answers(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether the gateway is ready."""
         try:
             return httpx.get(f"http://127.0.0.1:{self.gateway}/readyz").is_success
@@ -162,7 +162,7 @@ def test_a_demo_empties_no_folder_but_its_own(tmp_path: Path) -> None:
 def test_up_runs_until_it_is_stopped(folder: Path, tmp_path: Path) -> None:
     (folder / "archive").chmod(0o755)  # as an older release made it
     with up(folder, tmp_path / "log") as running:
-        assert running.answers()
+        assert running.is_ready()
         assert open_to_others(folder) == []
         second = run("up", "--data-dir", str(folder))
         assert second.returncode == 2
@@ -173,7 +173,7 @@ def test_up_runs_until_it_is_stopped(folder: Path, tmp_path: Path) -> None:
 
         os.kill(running.gateway_pids()[0], signal.SIGKILL)
         wait_for(lambda: len(running.gateway_pids()) > 1, running.log)
-        wait_for(running.answers, running.log)
+        wait_for(running.is_ready, running.log)
 
         running.process.send_signal(signal.SIGINT)
         assert running.process.wait(60) == 0, running.said()
@@ -186,4 +186,4 @@ def test_nothing_outlives_a_killed_up(folder: Path, tmp_path: Path) -> None:
     with up(folder, tmp_path / "log") as running:
         running.process.kill()
         wait_for(lambda: has_exited(folder), running.log, seconds=20)
-        assert not running.answers()
+        assert not running.is_ready()

@@ -1,4 +1,4 @@
-"""The sender at its full size: a thousand at once, and a fifth of the receivers in trouble."""
+"""Delivery at full size: a thousand notifications, a fifth of them to failing receivers."""
 
 import time
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ def enqueue(ledger: Ledger, url: str) -> None:
 def test_a_thousand_receivers_of_whom_a_fifth_fail_are_each_notified_once(
     ledger: Ledger, settings: Settings, receiver: Receiver
 ) -> None:
-    """How fast, `python -m benchmarks.notifications` measures: a slow machine fails no test."""
+    """`python -m benchmarks.notifications` measures the speed, so a slow machine fails no test."""
     receiver.by_path["/slow"] = behaviour.never_answer
     receiver.by_path["/failing"] = behaviour.status(500)
     for number in range(1_000):

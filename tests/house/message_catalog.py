@@ -1,7 +1,7 @@
-"""docs/messages.md, made from the problem classes and the rules: `make messages` writes it.
+"""docs/messages.md, generated from the problem classes and the rules by `make messages`.
 
-A problem is shown by making it with placeholders for its arguments, such as `{filename}`. Where an
-argument may be left out, both forms are shown; where a text depends on an argument in another way,
+A problem is shown by creating it with placeholders for its arguments, such as `{filename}`. If an
+argument may be left out, both forms are shown; if a text depends on an argument in another way,
 `EXAMPLES` has the values that lead to each form.
 """
 
@@ -80,8 +80,8 @@ KINDS: Mapping[type[Problem], str] = {
 INTRODUCTION = """\
 # Messages
 
-Everything that customers, operators and engineers are told when something fails, by its code. Codes
-are stable, so scripts may rely on them. `make messages` writes this page from the code.
+Everything that customers, operators and engineers read when something fails, by code. Codes are
+stable, so scripts may rely on them. `make messages` writes this page from the code.
 
 A word in braces stands for a value of the case, such as `{filename}`. No message contains a cell
 value, a key or a secret. Sentences about live data are made from what is live: shown here is "Your
@@ -89,9 +89,9 @@ previous data is still live."
 
 | kind | who can fix it | what happens next |
 |---|---|---|
-| sender | whoever sent the request or the file | nothing is retried: fix it and send it again |
-| setup | whoever runs the system | nothing is retried until something is changed |
-| outage | nobody has to: it passes | loads are retried by themselves, five attempts in all; \
+| sender | the sender of the request or the file | nothing is retried: fix it and send it again |
+| setup | the operators of the system | nothing is retried until something is changed |
+| outage | no one needs to: it passes by itself | loads are retried, five attempts in all; \
 calls are answered with 503 and `Retry-After`; commands can be repeated |
 """
 
@@ -99,7 +99,7 @@ RULES_INTRODUCTION = """\
 ## Why a row is rejected
 
 The codes of broken rules. The line of the file, or the number of rows and the first line, follows
-the message. A rule of severity `warning` or `note` says the same and rejects nothing.
+the message. A rule of severity `warning` or `note` has the same message and rejects nothing.
 
 | code | message | what to do |
 |---|---|---|
@@ -107,7 +107,7 @@ the message. A rule of severity `warning` or `note` says the same and rejects no
 
 
 class Placeholder(str):
-    """Stands for an argument, in whatever format a text asks for."""
+    """Stands for an argument, whatever format specification a text applies to it."""
 
     __slots__ = ()
 
@@ -228,7 +228,7 @@ def values_of(parameter: inspect.Parameter) -> Sequence[Any]:
 def cell(*forms: str) -> str:
     """Return texts as one cell of a table."""
     lines = [form.replace("\n", " ").replace("|", "\\|") for form in forms if form]
-    # A placeholder is no plain word to a shell, so commands have it in quotes.
+    # A placeholder is not a plain word to a shell, so commands quote it.
     return "<br>".join(dict.fromkeys(COMMAND_WORD.sub(r"\1\2", line) for line in lines))
 
 

@@ -1,4 +1,4 @@
-"""The field-map language is documented whole, and the seven feeds are written well in it."""
+"""The field-map language is documented in full, and the seven feeds are well described in it."""
 
 import json
 import re
@@ -49,7 +49,7 @@ def test_every_key_of_the_language_is_documented_and_shown_in_the_example() -> N
         assert re.search(rf"\b{key}:", example), f"{key} is not in the example"
 
 
-def test_every_type_is_documented_with_what_it_takes_and_how_it_is_published() -> None:
+def test_every_type_is_documented_with_what_it_accepts_and_how_it_is_published() -> None:
     rows = README.split("### What a type accepts")[1].split("###")[0].splitlines()
     documented = {row.split("|")[1].strip(" `"): row.split("|")[3] for row in rows if "`" in row}
     assert documented.keys() == set(ColumnType)

@@ -1,4 +1,4 @@
-"""A promise without its test is none."""
+"""Every promise names a test that exists."""
 
 import ast
 import re

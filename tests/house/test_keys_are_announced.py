@@ -1,4 +1,4 @@
-"""Keys are made in one place, which notifies their owner and staff."""
+"""Keys are created in one module, which notifies their owner and staff."""
 
 import re
 from pathlib import Path
@@ -7,10 +7,10 @@ ROOT = Path(__file__).resolve().parents[2]
 MAKES_KEYS = re.compile(r"\bkeys\.(?:issue|rotate)\(")
 
 DEMO = "alumniq_pipelines/cli/demo/stage.py"
-"""Its customer is made up, and its folder is its own."""
+"""Its customer is fictional, and it has a data folder of its own."""
 
 
-def test_only_one_module_makes_keys() -> None:
+def test_only_one_module_creates_keys() -> None:
     found = {
         path.relative_to(ROOT).as_posix()
         for top in ("alumniq_pipelines", "webhook_gateway")

@@ -1,4 +1,4 @@
-"""docs/messages.md is what the code says."""
+"""docs/messages.md agrees with the code."""
 
 from alumniq_pipelines.checking.rules import Rule
 from tests.house.message_catalog import (
@@ -15,7 +15,7 @@ from tests.house.message_catalog import (
 )
 
 
-def test_the_page_of_messages_is_the_one_that_the_code_makes() -> None:
+def test_the_page_of_messages_is_up_to_date() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run: make messages"
 
 
@@ -29,7 +29,7 @@ def test_every_rule_is_on_the_page() -> None:
 
 
 def test_every_example_leads_to_a_form_of_its_own() -> None:
-    """An example that changes nothing would be one that the text no longer depends on."""
+    """The text would no longer depend on an example that changes nothing."""
     for problem, examples in EXAMPLES.items():
         forms = max(len(values) for values in examples.values())
         assert len(shown(problem)) >= forms, problem

@@ -1,4 +1,4 @@
-"""Which foreign packages each folder may import; `lint-imports` keeps the order of the folders."""
+"""Which foreign packages each folder may import; `lint-imports` checks the order of the folders."""
 
 import ast
 import sys
@@ -94,7 +94,7 @@ def test_a_folder_imports_exactly_the_packages_it_declares(folder: str) -> None:
     assert MAY_IMPORT[folder] - set(imported) == set(), "declared and never imported"
 
 
-def test_every_folder_has_a_rule_and_says_what_it_is_for() -> None:
+def test_every_folder_has_a_rule_and_a_docstring() -> None:
     folders = {module.parent for module in modules()}
     undocumented = [
         folder.relative_to(ROOT).as_posix()

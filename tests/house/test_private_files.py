@@ -1,4 +1,4 @@
-"""What is created is private: folders are made by one module, and programs get its umask."""
+"""What is created is private: one module creates folders, and programs get its umask."""
 
 import ast
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ MODULES = sorted(
 
 
 def calls(module: Path) -> Iterator[tuple[str, ast.Call]]:
-    """Yield every call of a method or of a module's function, by its name."""
+    """Yield every call of a method or of a module's function, with its name."""
     for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             yield node.func.attr, node
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_folders_are_made_by_the_one_module_that_makes_them_private(module: Path) -> None:
+def test_only_the_module_that_makes_folders_private_creates_them(module: Path) -> None:
     makers = {"mkdir", "makedirs"}
     assert [f"line {call.lineno}" for name, call in calls(module) if name in makers] == []
 

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CONCRETE = [problem for name in MODULES for problem in problems_of(problem_modules()[name])]
 
 FIXED_BY_CONTRACT = {UnknownJob, MissingKey, MissingOption}
-"""Customers script against these texts, to the letter: they have no room for advice."""
+"""Customers' scripts compare these texts literally, so they contain no advice."""
 
 ONE_KIND = {
     **dict.fromkeys(("request", "api", "page", "file", "header", "packing"), SenderProblem),
@@ -39,7 +39,7 @@ def tree(root: type[Problem]) -> Iterator[type[Problem]]:
         yield from tree(child)
 
 
-def test_every_problem_lives_in_the_one_folder() -> None:
+def test_every_problem_is_defined_in_the_one_folder() -> None:
     assert {problem.__module__.rpartition(".")[0] for problem in tree(Problem)} == {
         problems.__name__
     }
@@ -78,7 +78,7 @@ def test_every_problem_is_made_somewhere() -> None:
 
 @pytest.mark.parametrize("problem", CONCRETE, ids=lambda problem: problem.code)
 def test_every_problem_has_a_code_a_title_a_detail_and_advice(problem: type[Problem]) -> None:
-    """What passes by itself needs no advice, and the contract has texts without any."""
+    """An outage passes by itself and needs no advice, and the contract has texts without any."""
     assert "code" in vars(problem)
     assert problem.__doc__
     needs_advice = not issubclass(problem, OutageProblem) and problem not in FIXED_BY_CONTRACT
@@ -90,7 +90,7 @@ def test_every_problem_has_a_code_a_title_a_detail_and_advice(problem: type[Prob
 
 @pytest.mark.parametrize("name", ONE_KIND)
 def test_a_module_has_problems_of_the_kind_that_it_is_for(name: str) -> None:
-    """A problem that nothing retries is no outage: four ends of a load once stood among them."""
+    """A problem that is never retried is not an outage; four outcomes of a load once were."""
     found = problems_of(problem_modules()[name])
     assert found
     assert [problem for problem in found if not issubclass(problem, ONE_KIND[name])] == []
@@ -109,16 +109,16 @@ def test_every_title_is_a_short_sentence() -> None:
         assert len(first) <= 70, problem
 
 
-def test_what_is_live_is_said_from_the_fact_and_nowhere_else() -> None:
-    """A sentence about live data in a problem or on a page was printed regardless, also of none."""
+def test_only_one_module_says_what_is_live() -> None:
+    """A sentence about live data was once printed even if nothing was live."""
     locations = [
         *(ROOT / "alumniq_pipelines").rglob("*.py"),
         *(ROOT / "webhook_gateway").rglob("*.py"),
         *(ROOT / "webhook_gateway" / "pages" / "templates").glob("*.html"),
     ]
-    saying = [
+    matches = [
         path.relative_to(ROOT).as_posix()
         for path in locations
         if re.search(r"(still|stays) live|previous data", path.read_text(encoding="utf-8"))
     ]
-    assert saying == ["alumniq_pipelines/core/problems/live_data.py"]
+    assert matches == ["alumniq_pipelines/core/problems/live_data.py"]

@@ -23,7 +23,7 @@ def tracked(*patterns: str) -> list[Path]:
 
 
 def readable(path: Path) -> str:
-    """Return a file's text, or nothing for pictures and other binary files."""
+    """Return the text of a file, or an empty text for pictures and other binary files."""
     content = path.read_bytes()
     return "" if b"\0" in content else content.decode("utf-8")
 
@@ -42,7 +42,7 @@ def test_no_file_names_a_machine_or_a_package_registry() -> None:
 @pytest.mark.parametrize(
     "page", tracked("*.md"), ids=lambda path: path.relative_to(ROOT).as_posix()
 )
-def test_links_between_pages_lead_somewhere(page: Path) -> None:
+def test_links_between_pages_have_a_target(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     dead = [link for link in LINK.findall(text) if not (page.parent / link).exists()]
     assert dead == []

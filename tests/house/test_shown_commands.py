@@ -12,7 +12,7 @@ BUILDER = ROOT / "alumniq_pipelines" / "core" / "shell.py"
 COMMAND = re.compile(
     r"(?:\balumniq(?: [a-z-]+)+|\bcurl (?=-|http|['\"])|Invoke-\w+|\baws s3)[^.;:\n]*$"
 )
-"""How a text ends that begins a command and goes on with a value."""
+"""The end of a text that begins a command and is followed by a value."""
 
 SOURCES = sorted(
     path
@@ -54,7 +54,7 @@ def test_no_script_builds_a_command(script: Path) -> None:
     assert not re.search(r"\balumniq |\bcurl |Invoke-", script.read_text(encoding="utf-8"))
 
 
-def test_a_command_that_is_filled_in_is_seen() -> None:
+def test_a_command_with_a_value_in_it_is_found() -> None:
     assert [
         bool(COMMAND.search(text)) for text in filled_in('f"Do: alumniq load show {job}."')
     ] == [True]

@@ -1,4 +1,4 @@
-"""Modules and functions stay small enough to be read in one go."""
+"""Modules and functions are small enough to read in one sitting."""
 
 import ast
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""One contract for both archives."""
+"""One contract for both archives: a folder, and a bucket."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -52,18 +52,18 @@ def test_what_was_put_comes_back_as_it_was(
 def test_a_copy_that_is_written_to_leaves_the_archived_file_alone(
     archive: Archive, write: Callable[[bytes], Path], tmp_path: Path
 ) -> None:
-    archive.put(NAME, write(b"kept"))
+    archive.put(NAME, write(b"stored"))
     archive.get(NAME, tmp_path / "copy")
     (tmp_path / "copy").write_bytes(b"changed")
     archive.get(NAME, tmp_path / "again")
-    assert (tmp_path / "again").read_bytes() == b"kept"
+    assert (tmp_path / "again").read_bytes() == b"stored"
 
 
-def test_what_is_not_there_is_answered_and_removing_it_is_harmless(
+def test_a_missing_file_is_reported_and_removing_it_is_harmless(
     archive: Archive, write: Callable[[bytes], Path], tmp_path: Path
 ) -> None:
     assert not archive.get(NAME, tmp_path / "copy")
-    archive.put(NAME, write(b"kept"))
+    archive.put(NAME, write(b"stored"))
     archive.remove(NAME)
     archive.remove(NAME)
     assert not archive.get(NAME, tmp_path / "copy")
@@ -74,8 +74,8 @@ def test_files_are_listed_by_kind_with_the_time_they_were_last_put(
     archive: Archive, write: Callable[[bytes], Path]
 ) -> None:
     before = datetime.now(UTC) - timedelta(seconds=2)
-    archive.put(NAME, write(b"kept"))
-    archive.put(NAME, write(b"kept"))
+    archive.put(NAME, write(b"stored"))
+    archive.put(NAME, write(b"stored"))
     archive.put(f"{HELD}x.duckdb", write(b"rows"))
     [found] = archive.list_files(RECEIVED)
     assert found.name == NAME
@@ -85,7 +85,7 @@ def test_files_are_listed_by_kind_with_the_time_they_were_last_put(
 def test_archiving_on_the_same_disk_copies_nothing(
     tmp_path: Path, write: Callable[[bytes], Path]
 ) -> None:
-    source = write(b"kept")
+    source = write(b"stored")
     FolderArchive(tmp_path / "archive").put(NAME, source)
     assert (tmp_path / "archive" / NAME).samefile(source)
 
@@ -95,7 +95,7 @@ def test_a_folder_that_cannot_be_written_is_an_outage(
 ) -> None:
     (tmp_path / "archive").write_bytes(b"")
     with pytest.raises(ArchiveUnavailable):
-        FolderArchive(tmp_path / "archive").put(NAME, write(b"kept"))
+        FolderArchive(tmp_path / "archive").put(NAME, write(b"stored"))
 
 
 def test_the_settings_choose_the_archive(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Files made to exhaust whoever reads them, checked by the command; `make bombs` has them whole."""
+"""Files made to exhaust a check, in small, checked by the command; `make bombs` has large ones."""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
 """A customer reads nothing of staff, of monitors or of another customer, wherever they look.
 
-The test walks every route of the gateway: whoever adds one is asked here how to call it.
+The test opens every route of the gateway: for a new one, add here how to call it.
 """
 
 import html
@@ -204,7 +204,7 @@ class Walk:
         }
         is_resent = path.endswith("/resend")
         parameters = ("job_id", "notification") if is_resent else tuple(PARAMETER.findall(path))
-        assert parameters in known, f"Say here how {path} is called."
+        assert parameters in known, f"Add how {path} is called."
         return known[parameters]
 
     def _options(self, path: str) -> Mapping[str, str]:
@@ -217,7 +217,7 @@ class Walk:
             "/api/v1/loads/{job_id}/repeat": {},
             "/api/v1/loads/{job_id}/notifications/{notification}/resend": {},
         }
-        assert path in sent, f"Say here what {path} takes."
+        assert path in sent, f"Add what {path} accepts."
         return sent[path]
 
     def _fields(self, path: str) -> Mapping[str, str]:
@@ -237,7 +237,7 @@ class Walk:
             "/keys/revoke": {"prefix": self.viewer.bound_prefix},
             "/staff/look": {"customer": foreign.customer, "environment": "qa"},
         }
-        assert path in sent, f"Say here what the form of {path} sends."
+        assert path in sent, f"Add what the form of {path} sends."
         return sent[path]
 
 
@@ -300,7 +300,7 @@ def test_no_field_of_any_response_and_no_page_shows_a_customer_what_is_not_their
     assert not_reached == NOT_FOR_CUSTOMERS
 
 
-def test_every_operation_of_the_document_is_a_route_that_is_walked(world: World) -> None:
+def test_every_operation_of_the_document_is_a_route_that_is_opened(world: World) -> None:
     routes = {(method, route.path) for route in world.routes for method in route.methods or ()}
     described = {
         (method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods

@@ -21,7 +21,7 @@ def tables_by_schema(server: PostgresServer, database: str) -> dict[str, set[str
     return found
 
 
-def test_with_a_ledger_in_postgresql_dagsters_records_are_there_too_and_apart(
+def test_with_a_ledger_in_postgresql_dagsters_records_are_there_in_a_schema_of_their_own(
     tmp_path: Path, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database = postgres_server.create()
@@ -38,8 +38,8 @@ def test_with_a_ledger_in_postgresql_dagsters_records_are_there_too_and_apart(
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         instance.add_dynamic_partitions("feeds/warehouse", ["iqu.qa"])
         assert instance.get_dynamic_partitions("feeds/warehouse") == ["iqu.qa"]
-        instance.report_runless_asset_event(dg.AssetMaterialization("told"))
-        assert instance.get_latest_materialization_event(dg.AssetKey("told"))
+        instance.report_runless_asset_event(dg.AssetMaterialization("recorded"))
+        assert instance.get_latest_materialization_event(dg.AssetKey("recorded"))
     assert not list(settings.dagster_home.rglob("*.db"))
 
 

@@ -1,4 +1,4 @@
-"""Telling, from the ledger to a real receiver: certain, once, and no receiver delays another."""
+"""Delivery from the ledger to a real receiver: reliable, and no receiver delays another."""
 
 import json
 import logging
@@ -41,12 +41,12 @@ CALLBACKS = CallbackNotifier(AddressPolicy.of(["127.0.0.0/8"]), seconds=1.0)
 
 @dataclass
 class Clock:
-    """A clock that stands until it is moved."""
+    """A clock that stands still until it is moved."""
 
     now: datetime = START
 
     def __call__(self) -> datetime:
-        """Tell the time."""
+        """Return the time."""
         return self.now
 
 
@@ -65,7 +65,7 @@ def clock() -> Clock:
 
 
 def enqueue(ledger: Ledger, url: str) -> Notification:
-    """End a load that asked for a callback; what is owed is due at once."""
+    """End a load that requested a callback, which is then due at once."""
     target = Target("iqu", Environment.QA, "warehouse")
     request = LoadRequest(new_job_id(), target, "warehouse.csv", "e1", 1, notify_webhook=url)
     load = ledger.loads.accept(request, START)
@@ -161,7 +161,7 @@ def test_one_refused_recipient_does_not_stop_the_mail_to_the_others(
     assert [message["To"] for message in mail_server.received] == ["you@example.edu"]
 
 
-def test_a_receiver_that_never_takes_it_is_given_up_after_the_schedule(
+def test_a_receiver_that_never_accepts_it_is_given_up_after_the_last_retry(
     ledger: Ledger, clock: Clock, receiver: Receiver
 ) -> None:
     enqueued = enqueue(ledger, receiver.url)
@@ -217,7 +217,7 @@ def test_slow_and_failing_receivers_delay_no_other(
     assert time.monotonic() - begun < 10  # what the slow ones alone take one after the other
 
 
-def test_what_falls_due_while_a_slow_receiver_is_waited_for_goes_out_beside_it(
+def test_what_becomes_due_during_a_slow_delivery_is_sent_beside_it(
     ledger: Ledger, clock: Clock, receiver: Receiver
 ) -> None:
     slow = enqueue(ledger, f"{receiver.url}/slow")
@@ -240,7 +240,7 @@ class FaultyNotifier:
     """A notifier with a bug."""
 
     async def deliver(self, notification: Notification) -> DeliveryResult:
-        """Raise what could hold a customer's data."""
+        """Raise an error whose text could contain a customer's data."""
         message = f"secret of {notification.notice.destination}"
         raise KeyError(message)
 
@@ -260,18 +260,18 @@ def test_a_bug_in_a_notifier_is_a_failed_attempt_and_its_text_is_not_stored(
 
 @dataclass
 class LosingOutbox:
-    """The ledger, going away after so many records."""
+    """The outbox of a ledger that becomes unavailable after some records."""
 
     ledger: Ledger
     records: int
     recorded: list[str] = field(default_factory=list)
 
     def claim(self, now: datetime, lease: timedelta, limit: int = 100) -> Sequence[Notification]:
-        """Take due notifications."""
+        """Claim due notifications."""
         return self.ledger.notifications.claim(now, lease, limit)
 
     def record(self, notification: Notification, result: DeliveryResult, now: datetime) -> None:
-        """Record, as long as the ledger is there."""
+        """Record a result while the ledger is available."""
         if len(self.recorded) >= self.records:
             reason = "OperationalError"
             raise LedgerUnavailable(reason)

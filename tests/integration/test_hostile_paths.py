@@ -1,4 +1,4 @@
-"""Paths that somebody chose: whatever a name is, that file is read and no other.
+"""Paths of any name: the file that is named is read, and no other.
 
 `alumniq check 'a[bc].csv'` read `ab.csv`, and a plain file called `x.csv.gz` could not be read.
 """
@@ -42,7 +42,7 @@ def people() -> FieldMap:
 
 
 def with_decoys(folder: Path, name: str, content: str) -> Path:
-    """Write a file, and beside it others that its name would find if it were a pattern."""
+    """Write a file, and beside it others that its name would match as a pattern."""
     for decoy in DECOYS:
         (folder / f"{decoy}.csv").write_text(ONE)
     path = folder / name
@@ -175,7 +175,7 @@ def test_held_rows_are_published_from_a_folder_of_any_usable_name(
 
 
 @pytest.mark.parametrize("name", PLAIN_NAMES, ids=ascii)
-def test_a_ledger_is_kept_in_a_folder_of_any_usable_name(tmp_path: Path, name: str) -> None:
+def test_a_ledger_is_stored_in_a_folder_of_any_usable_name(tmp_path: Path, name: str) -> None:
     home = tmp_path / name
     home.mkdir()
     settings = Settings(data_dir=home)
@@ -187,7 +187,7 @@ def test_a_ledger_is_kept_in_a_folder_of_any_usable_name(tmp_path: Path, name: s
 
 
 @pytest.mark.parametrize("name", REFUSED_NAMES, ids=ascii)
-def test_a_folder_that_databases_cannot_be_opened_in_is_refused_by_what_is_wrong(
+def test_a_folder_that_databases_cannot_be_opened_in_is_refused_with_the_reason(
     people: FieldMap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     home = tmp_path / name

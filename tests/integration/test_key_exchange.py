@@ -1,4 +1,4 @@
-"""Exchanging a key: a GET by contract, so it must not create keys that nobody meant to create."""
+"""Exchanging a key: a GET by contract, so it must not create keys by accident."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -152,7 +152,7 @@ def test_owner_and_staff_are_notified_of_a_key_made_on_the_pages(
     assert [destination for destination, _ in mails(installation)] == [OWNER, STAFF]
 
 
-def test_an_owner_never_reads_the_name_of_one_of_the_staff(
+def test_an_owner_never_reads_the_name_of_a_staff_member(
     client: TestClient, installation: Installation, owned: Caller
 ) -> None:
     sign_in_as_staff(client, installation)

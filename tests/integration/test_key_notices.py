@@ -1,4 +1,4 @@
-"""Before a key expires, whoever it belongs to is told, on four days, once each."""
+"""Owners and staff are notified before a key expires: on four days, once each."""
 
 from datetime import datetime, timedelta
 
@@ -17,12 +17,12 @@ STAFF = Staff(mail_recipients(("staff@alumniq.example",)))
 
 
 def announce(installation: Installation, now: datetime) -> int:
-    """Tick once."""
+    """Enqueue the notices that are due, as a tick of the sensor does."""
     return enqueue_expiry_notices(installation.ledger, STAFF, "https://feeds.example", now)
 
 
 def pending_notices(installation: Installation) -> list[tuple[str, str]]:
-    """Take what is owed by now: to whom, and about what."""
+    """Return the recipient and subject of each pending notice."""
     claimed = installation.ledger.notifications.claim(NOW + timedelta(days=400), timedelta(days=1))
     return [
         (notification.notice.destination, notification.notice.subject) for notification in claimed
@@ -31,7 +31,7 @@ def pending_notices(installation: Installation) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def key(installation: Installation) -> str:
-    """Issue a key for a hundred days; answer its first characters."""
+    """Issue a key for a hundred days and return its first characters."""
     installation.customer()
     scope = KeyScope(email="feeds@example.edu")
     _, api_key = installation.ledger.keys.issue("iqu", Environment.QA, NOW, 100, scope=scope)
@@ -73,7 +73,7 @@ def use(installation: Installation, key: str, days: float) -> None:
 
 
 def days_notified(installation: Installation, days: range) -> list[int]:
-    """Tick at noon of each day; return those on which somebody was notified."""
+    """Tick at noon of each day; return the days on which notices were enqueued."""
     return [day for day in days if announce(installation, NOW + timedelta(days=day, hours=12))]
 
 
@@ -81,7 +81,7 @@ def exchange(installation: Installation, old: ApiKey, days: float) -> tuple[str,
     return KeyIssuance(installation.ledger, Staff()).exchange(old, "", NOW + timedelta(days=days))
 
 
-def test_a_key_that_was_replaced_and_left_or_revoked_needs_nobodys_attention(
+def test_a_replaced_key_that_is_no_longer_used_or_is_revoked_gives_no_warning(
     installation: Installation,
 ) -> None:
     installation.customer()
@@ -96,7 +96,7 @@ def test_a_key_that_was_replaced_and_left_or_revoked_needs_nobodys_attention(
 
 
 @pytest.mark.parametrize("is_replaced_twice", [False, True])
-def test_a_client_that_lost_the_answer_of_an_exchange_is_warned_before_its_key_ends(
+def test_a_client_that_lost_the_response_of_an_exchange_is_warned_before_its_key_ends(
     installation: Installation, *, is_replaced_twice: bool
 ) -> None:
     """Its nightly exchange is refused as a repeated one, until the key has ended."""
@@ -140,7 +140,7 @@ def test_a_key_that_is_used_beside_its_successor_gives_a_warning(
 def test_a_key_that_ends_soon_after_it_was_replaced_gives_warnings_on_later_days_only(
     installation: Installation,
 ) -> None:
-    """Nobody has had the time to use the successor on the others."""
+    """On the earlier days there was no time yet to use the successor."""
     installation.customer()
     _, old = installation.ledger.keys.issue("iqu", Environment.QA, NOW, 365)
     installation.ledger.keys.rotate(old, NOW + timedelta(days=60), overlap=timedelta(days=5))

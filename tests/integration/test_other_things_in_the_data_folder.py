@@ -1,4 +1,4 @@
-"""What others have in the data folder is left as it is, and our own links to elsewhere are not."""
+"""Other contents of the data folder are left as they are; our own links are followed."""
 
 import os
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def rights(path: Path) -> str:
 
 
 def holding_other_things(home: Path) -> Path:
-    """Make a folder in which others have their things."""
+    """Create a folder that contains other things."""
     (home / "bin").mkdir(parents=True)
     (home / "bin" / "tool").write_text("#!/bin/sh\n")
     (home / "bin" / "tool").chmod(0o755)
@@ -143,7 +143,7 @@ def test_a_link_of_ours_to_a_bucket_elsewhere_leaves_what_was_delivered(tmp_path
     assert (rights(disk), rights(disk / "a.csv"), rights(delivered)) == ("700", "644", "755")
 
 
-def test_a_link_of_ours_to_what_is_not_ours_alone_is_refused(tmp_path: Path) -> None:
+def test_a_link_of_ours_to_a_folder_with_other_contents_is_refused(tmp_path: Path) -> None:
     home, shared = tmp_path / "top" / "home", tmp_path / "shared"
     home.mkdir(parents=True)
     shared.mkdir()

@@ -1,4 +1,4 @@
-"""What lies on the disk is for its user alone, and the warehouse for a group where one is named."""
+"""Files are private to their user, and the warehouse to a group if one is named."""
 
 import os
 import shutil
@@ -37,7 +37,7 @@ from tests.servers.gateway import WEBHOOK, Caller, serve_installation
 from tests.warehouse_processes import publish_next
 
 READERS = 54_321
-"""A group that nobody is in, unless a test says so."""
+"""A group without members, unless a test adds one."""
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ def careless_umask() -> Iterator[None]:
 
 @pytest.fixture
 def passable() -> Iterator[Path]:
-    """Make a folder that other users pass through; pytest's own is closed to them."""
+    """Create a folder that other users can pass through, unlike that of pytest."""
     folder = Path(tempfile.mkdtemp(prefix="rights-"))
     folder.chmod(0o711)
     yield folder
@@ -73,7 +73,7 @@ def test_what_is_stored_of_a_file_that_others_can_read_is_private(tmp_path: Path
     assert open_to_others(tmp_path / "home") == []
 
 
-def test_a_command_makes_private_files_and_leaves_the_umask_as_it_was(
+def test_a_command_creates_private_files_and_restores_the_umask(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALUMNIQ_DATA_DIR", str(tmp_path / "var"))
@@ -129,9 +129,9 @@ def test_a_tightening_that_was_cut_short_is_done_at_the_next_start(tmp_path: Pat
     assert open_to_others(home) == []
 
 
-def test_what_is_private_already_is_neither_written_nor_looked_into(tmp_path: Path) -> None:
+def test_what_is_private_already_is_neither_written_nor_searched(tmp_path: Path) -> None:
     home = fill(tmp_path / "home").home
-    (home / "archive" / "files" / "0").chmod(0o644)  # nobody gets to it
+    (home / "archive" / "files" / "0").chmod(0o644)  # unreachable for others
     before = home.stat().st_ctime_ns, (home / "mail").stat().st_ctime_ns
     restrict_permissions(home)
     assert (home.stat().st_ctime_ns, (home / "mail").stat().st_ctime_ns) == before

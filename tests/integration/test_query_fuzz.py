@@ -1,4 +1,4 @@
-"""Every function of PostgreSQL that takes text, as a query for one customer would misuse it."""
+"""Every function of PostgreSQL that takes text, misused by a query for one customer."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -46,7 +46,7 @@ TEXTS = {
     "jsonb": "to_jsonb({}::text)",
     "bytea": "convert_to({}, 'UTF8')",
 }
-"""Types of arguments that take a text, and how it is written."""
+"""Types of arguments that accept a text, and how it is written."""
 VALUES = {
     "boolean": "true",
     "smallint": "1::smallint",
@@ -108,7 +108,7 @@ class Function:
     arguments: Sequence[str]
 
     def calls(self, relation: int) -> Iterator[str]:
-        """Yield a query per payload; what is immutable looks at nothing but its arguments."""
+        """Yield a query per payload; an immutable function depends only on its arguments."""
         for payload in PAYLOADS if self.looks_around else PAYLOADS[:1]:
             texts = iter((payload[0], *[payload[1]] * len(self.arguments)))
             arguments = [
@@ -152,7 +152,7 @@ def calls(connection: psycopg.Connection[Any]) -> Iterator[tuple[str, str]]:
 
 
 def shown(warehouse: PostgresWarehouse, sql: str) -> str:
-    """Return all that whoever runs a query is shown: the rows, or why there are none."""
+    """Return everything that the user of a query is shown: the rows, or why there are none."""
     try:
         return str(warehouse.query("iqu", "qa", sql))
     except (UnusableQuery, QueryTooSlow) as refused:

@@ -94,7 +94,7 @@ def test_a_query_runs_as_its_role_and_its_settings_end_with_it(
         assert now != value
 
 
-def test_a_query_sees_no_query_of_anybody_and_can_end_none(
+def test_a_query_sees_no_other_query_and_can_end_none(
     warehouse: PostgresWarehouse, connection: psycopg.Connection[Any]
 ) -> None:
     connection.execute(f"select '{SECRET}'")
@@ -133,7 +133,7 @@ UNLIMITED = "set_config('statement_timeout', '0', false)"
     [
         "select 1 from pg_sleep(600)",
         f"select {UNLIMITED}, count(*) from generate_series(1, 1e12)",
-        # Each batch of rows is a statement of its own, and the first has switched the limit off.
+        # Each batch of rows is a statement of its own, and the first one disables the limit.
         f"select {UNLIMITED}, pg_sleep(0.0005)::text from generate_series(1, 10000000)",
     ],
 )

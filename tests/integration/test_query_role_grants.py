@@ -1,4 +1,4 @@
-"""The role that queries run as: made, granted and checked, by logins of every kind."""
+"""The role that queries run as: created, granted and checked, by logins of every kind."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -61,7 +61,7 @@ def test_the_longest_name_of_a_customer_makes_a_role(postgres_url: str, tmp_path
 def test_a_view_that_another_role_put_into_the_schema_stays_closed(
     warehouse: PostgresWarehouse, connection: psycopg.Connection[Any]
 ) -> None:
-    with somebody(connection) as name:
+    with temporary_role(connection) as name:
         connection.execute(
             f"grant usage on schema iqu_2_qa to {name}; grant select on iqu_2_qa.members to {name};"
             f"grant create on schema iqu_qa to {name}; set role {name};"
@@ -110,8 +110,8 @@ def test_functions_that_a_restored_dump_gave_to_another_owner_are_made_anew(
 
 
 @contextmanager
-def somebody(connection: psycopg.Connection[Any], attributes: str = "login") -> Iterator[str]:
-    """Make a role of the server for the time of a test; its name is quoted, as it must be."""
+def temporary_role(connection: psycopg.Connection[Any], attributes: str = "login") -> Iterator[str]:
+    """Create a role of the server for a test; its name needs quotes."""
     name = identifier(f"Some-body {connection.info.backend_pid}")
     connection.execute(f"create role {name} {attributes}")
     try:
@@ -140,7 +140,7 @@ def published_by(
 def test_a_login_that_may_make_roles_needs_nothing_else(
     connection: psycopg.Connection[Any], postgres_url: str, tmp_path: Path
 ) -> None:
-    with somebody(connection, "login createrole") as name:
+    with temporary_role(connection, "login createrole") as name:
         warehouse = published_by(connection, name, postgres_url, tmp_path)
         assert warehouse.query("iqu", "qa", COUNT)[1] == [(1,)]
         for sql in STOLEN:
@@ -151,7 +151,7 @@ def test_a_login_that_may_make_roles_needs_nothing_else(
 def test_a_login_that_may_not_make_roles_publishes_and_is_given_the_statements(
     connection: psycopg.Connection[Any], postgres_url: str, tmp_path: Path
 ) -> None:
-    with somebody(connection) as name:
+    with temporary_role(connection) as name:
         warehouse = published_by(connection, name, postgres_url, tmp_path)
         with pytest.raises(NoReaderRole, match="permission denied to create role") as refused:
             warehouse.query("iqu", "qa", COUNT)

@@ -1,4 +1,4 @@
-"""A rejection report is handed out whole to whom the load belongs, and to nobody else."""
+"""A rejection report is available in full to the customer of the load, and to no one else."""
 
 import json
 from pathlib import Path
@@ -56,7 +56,7 @@ def archive_report(archive: Archive, job_id: JobId, folder: Path, rows: int = 1)
 
 @pytest.fixture
 def job_id(client: TestClient, caller: Caller, installation: Installation, tmp_path: Path) -> JobId:
-    """Give a load that rejected a row, with its report."""
+    """Create a load that rejected a row, with its report."""
     found = accept_load(client, caller)
     begun = installation.ledger.loads.begin_attempt(found, "run-1", NOW)
     assert begun
@@ -152,7 +152,7 @@ def test_staff_fetch_the_report_of_the_customer_in_view(
 
 
 def reads_recorded(installation: Installation) -> list[tuple[object, ...]]:
-    """Read what the audit trail has of reports that were read."""
+    """Return the audit entries of reports that were read."""
     columns = audit.c.actor, audit.c.subject, audit.c.detail
     query = select(*columns).where(audit.c.action == "rejection report read").order_by(audit.c.id)
     with installation.ledger.database.reading() as connection:
@@ -198,7 +198,7 @@ def test_a_report_that_cannot_be_recorded_is_not_given_to_staff(
 
 
 @pytest.mark.parametrize("environment", [None, Environment.PRODUCTION])
-def test_a_stranger_gets_what_one_gets_who_guesses(
+def test_another_customer_gets_the_same_response_as_for_an_unknown_load(
     client: TestClient, installation: Installation, job_id: JobId, environment: Environment | None
 ) -> None:
     stranger = (

@@ -84,7 +84,7 @@ def by_command(
     return CliRunner().invoke(app, ["notification", "resend", notification_id])
 
 
-def test_a_foreign_id_and_one_of_staff_or_a_monitor_answer_as_one_that_never_was(
+def test_an_id_of_another_customer_of_staff_or_of_a_monitor_does_not_exist(
     client: TestClient, caller: Caller, installation: Installation, job_id: JobId
 ) -> None:
     ledger = installation.ledger

@@ -164,7 +164,7 @@ def test_no_s3_key_is_shown_without_a_working_one(
     assert errors(missing) == ["Missing required option: AccessKeyId"]
 
 
-def test_who_still_uses_the_old_key_is_warned_once_before_it_ends(
+def test_a_customer_who_still_uses_the_old_key_is_warned_once_before_it_ends(
     rotation: S3KeyRotation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rotation.run(JANUARY)

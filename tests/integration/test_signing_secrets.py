@@ -1,4 +1,4 @@
-"""From the command that makes a secret to the receiver that verifies with it."""
+"""From the command that creates a secret to the receiver that verifies with it."""
 
 import json
 import stat
@@ -53,7 +53,7 @@ def rotated(*words: str) -> str:
 
 
 def send(ledger: Ledger, settings: Settings, url: str) -> NotificationState:
-    """End a load that asked for a callback, and try once to tell."""
+    """End a load that requested a callback, and make one delivery attempt."""
     now = datetime.now(UTC)
     target = Target("iqu", Environment.QA, "warehouse")
     request = LoadRequest(new_job_id(), target, "warehouse.csv", "e1", 1, notify_webhook=url)
@@ -104,7 +104,9 @@ def test_rather_than_unsigned_nothing_is_sent_while_the_key_is_missing(
 
 
 @pytest.mark.usefixtures("ledger")
-def test_only_a_customer_gets_a_secret_and_no_key_is_made_for_nobody(settings: Settings) -> None:
+def test_only_an_existing_customer_gets_a_secret_and_otherwise_no_key_is_created(
+    settings: Settings,
+) -> None:
     output = alumniq("customer", "signing-secret", "rotate", "nobody", code=2)
     assert "alumniq customer add nobody" in output
     assert not settings.signing_key_file.exists()

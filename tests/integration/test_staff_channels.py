@@ -66,7 +66,7 @@ def test_a_chat_that_is_down_is_tried_again_and_one_that_is_gone_is_not(
     assert chat(None).permanent
 
 
-def test_the_url_of_a_chat_shows_nowhere() -> None:
+def test_the_url_of_a_chat_is_shown_nowhere() -> None:
     assert "s3cret" not in repr(Settings(staff_webhook="https://hooks.example.org/s3cret"))
     assert "s3cret" not in repr(ChatNotifier("https://hooks.example.org/s3cret"))
     assert "s3cret" not in repr(Settings(staff_teams_webhook="https://teams.example.org/s3cret"))

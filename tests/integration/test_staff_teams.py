@@ -37,7 +37,7 @@ SECRET = (
 
 @pytest.fixture
 def settings(tmp_path: Path, receiver: Receiver) -> Settings:
-    """Settings of an installation whose staff have Teams, and nothing else."""
+    """Settings of an installation whose staff use Teams only."""
     return Settings(
         data_dir=tmp_path / "var", staff_teams_webhook=SecretStr(f"{receiver.url}{SECRET}")
     )

@@ -1,4 +1,4 @@
-"""The supervisor with real processes: ready, revived, stopped in order, and nothing outlives it."""
+"""The supervisor with real processes: started, restarted, stopped in order, none outlives it."""
 
 import fcntl
 import os
@@ -49,39 +49,39 @@ def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
 
 
 class Folder:
-    """Where test programs leave their marks, and what a supervisor said."""
+    """The folder in which test programs leave files, and the log of a supervisor."""
 
     def __init__(self, path: Path) -> None:
-        """Make the file on which every living program holds a shared lock."""
+        """Create the file on which every running program holds a shared lock."""
         self.path = path
         self.lines: list[tuple[str, str]] = []
         (path / "alive").touch()
         (path / "lock").touch()
 
     def program(self, name: str, body: str) -> Program:
-        """Describe a test program; it is ready once it has left its mark."""
+        """Describe a test program; it is ready once it has written its process id."""
         command = [sys.executable, "-S", "-c", body, str(self.path), name]
-        return Program(name, command, lambda: self.mark(name).exists())
+        return Program(name, command, lambda: self.pid_file(name).exists())
 
-    def mark(self, name: str) -> Path:
-        """Where a program leaves its process id."""
+    def pid_file(self, name: str) -> Path:
+        """Return the file that a program writes its process id to."""
         return self.path / f"{name}.pid"
 
     def pid(self, name: str) -> int:
         """Return a program's process id."""
-        return int(self.mark(name).read_text())
+        return int(self.pid_file(name).read_text())
 
     def write_log(self, name: str, line: str) -> None:
-        """Keep what was said."""
+        """Record a line of the log."""
         self.lines.append((name, line))
 
     def supervisor(self, *stages: list[Program]) -> Supervisor:
-        """Make a supervisor of stages."""
+        """Return a supervisor of stages."""
         lock = os.open(self.path / "lock", os.O_RDWR)
         return Supervisor(stages, dict(os.environ), self.write_log, lock)
 
     def has_exited(self) -> bool:
-        """Whether no program lives; a zombie holds no lock."""
+        """Whether no program is running; a zombie holds no lock."""
         with (self.path / "alive").open() as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -108,8 +108,8 @@ def quick_stop(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_programs_are_ready_inside_and_gone_outside(folder: Folder, stop: threading.Event) -> None:
     programs = [folder.program("one", STEADY)], [folder.program("two", STEADY)]
     with folder.supervisor(*programs).running(stop):
-        assert folder.mark("one").exists()
-        assert folder.mark("two").exists()
+        assert folder.pid_file("one").exists()
+        assert folder.pid_file("two").exists()
         assert not folder.has_exited()
     assert folder.has_exited()
     assert ("one", "one runs") in folder.lines
@@ -143,7 +143,7 @@ def test_a_program_that_dies_is_restarted(folder: Folder, stop: threading.Event)
     assert folder.has_exited()
 
 
-def test_a_program_that_keeps_dying_is_started_less_and_less_often() -> None:
+def test_a_program_that_dies_again_and_again_is_restarted_less_and_less_often() -> None:
     waits = [restart_wait(short_lives) for short_lives in (0, 1, 2, 3, 10, 2_000)]
     assert waits == [0.0, 1.0, 2.0, 4.0, 30.0, 30.0]
 
@@ -176,7 +176,7 @@ def test_a_program_that_is_never_ready_fails_the_start(
 
 
 @pytest.mark.usefixtures("quick_stop")
-def test_a_program_that_will_not_end_is_ended(folder: Folder, stop: threading.Event) -> None:
+def test_a_program_that_does_not_end_is_killed(folder: Folder, stop: threading.Event) -> None:
     with folder.supervisor([folder.program("one", STUBBORN)]).running(stop):
         pass
     assert folder.has_exited()
@@ -188,7 +188,9 @@ def test_what_a_program_started_ends_with_it(folder: Folder, stop: threading.Eve
     assert folder.has_exited()
 
 
-def test_a_stop_while_starting_waits_for_nobody(folder: Folder, stop: threading.Event) -> None:
+def test_a_stop_during_the_start_waits_for_no_program(
+    folder: Folder, stop: threading.Event
+) -> None:
     never = Program("slow", folder.program("slow", STEADY).command, lambda: False)
     stop.set()
     begun = time.monotonic()

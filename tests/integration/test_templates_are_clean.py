@@ -13,7 +13,7 @@ CATALOG = read_catalog(REPOSITORY / "schemas")
 
 @pytest.mark.parametrize("feed", list(CATALOG.feeds))
 def test_a_template_is_loaded_without_warnings(feed: str, tmp_path: Path) -> None:
-    """Nor are references to the other templates missed."""
+    """References to the other templates are found, too."""
     files = {sample.name: ReferencedFile(tmp_path / sample.path, sample) for sample in CATALOG}
     for file in files.values():
         file.path.write_text(template(file.field_map, CATALOG), encoding="utf-8")

@@ -35,7 +35,7 @@ ALUMNIQ = Path(sys.executable).with_name("alumniq")
 
 @dataclass(frozen=True)
 class Shell:
-    """A shell that has the settings, and nothing of Dagster's."""
+    """A shell that has the settings, and no variables of Dagster."""
 
     settings: Settings
     server: PostgresServer
@@ -59,12 +59,12 @@ class Shell:
         )
 
     def live(self) -> int:
-        """Answer the version that readers see."""
+        """Return the version that readers see."""
         found = open_warehouse(self.settings).live(TARGET)
         return found.number if found else 0
 
     def audit_entries(self) -> list[tuple[str, object]]:
-        """List what the audit trail says of rollbacks, in order."""
+        """Return the audit entries of rollbacks, in order."""
         with closing(Ledger.open(self.settings.ledger)) as ledger:
             wanted = select(audit).where(audit.c.action.like("version.rollback%"))
             with ledger.database.reading() as connection:
@@ -72,7 +72,7 @@ class Shell:
                 return [(row["action"], row["detail"]) for row in rows]
 
     def execute(self, statement: str) -> None:
-        """Change something in the ledger's database by hand."""
+        """Execute a statement in the ledger's database."""
         with self.server.connect(self.ledger_name) as connection:
             connection.execute(statement.encode())
 
@@ -107,14 +107,14 @@ def shell(tmp_path: Path, postgres_server: PostgresServer) -> Iterator[Shell]:
 
 @contextmanager
 def dagsters_records(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
-    """Open Dagster's records as its own programs do."""
+    """Open Dagster's records as Dagster's own programs do."""
     with monkeypatch.context() as patch:
         patch.setenv(URL, programs_environment(shell.settings)[URL])
         with dg.DagsterInstance.from_config(str(shell.settings.dagster_home)) as instance:
             yield instance
 
 
-def moves(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+def rollback_events(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """List the versions that Dagster's asset says readers were moved to, newest first."""
     with dagsters_records(shell, monkeypatch) as instance:
         found = instance.fetch_observations(dg.AssetKey(["feeds", "warehouse"]), 10).records
@@ -131,7 +131,7 @@ def test_a_rollback_works_from_a_shell_that_has_only_the_settings(
     assert "version 8 (1,008 rows) was live; version 5 (1,005 rows) is live now" in done.stdout
     assert "To go back one version further, run the same command again without --to." in done.stdout
     assert shell.live() == 5
-    assert moves(shell, monkeypatch) == [5]
+    assert rollback_events(shell, monkeypatch) == [5]
     moved = {"from": 8, "to": 5}
     assert shell.audit_entries() == [
         ("version.rollback requested", moved),
@@ -139,7 +139,7 @@ def test_a_rollback_works_from_a_shell_that_has_only_the_settings(
     ]
 
 
-def test_what_cannot_be_done_is_said_and_changes_nothing(
+def test_a_rollback_that_is_not_possible_explains_why_and_changes_nothing(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unknown = shell.alumniq(*COMMAND, "--to", "4")
@@ -150,7 +150,7 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(
     assert again.returncode == 0
     assert "Version 8 of iqu/qa/warehouse is already live; nothing was changed." in again.stdout
     assert shell.live() == 8
-    assert moves(shell, monkeypatch) == []
+    assert rollback_events(shell, monkeypatch) == []
     assert shell.audit_entries() == []
 
 
@@ -176,7 +176,7 @@ def test_where_the_audit_log_cannot_be_written_nothing_is_moved(
     assert "The ledger cannot be read or written at the moment" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert shell.live() == 8
-    assert moves(shell, monkeypatch) == []
+    assert rollback_events(shell, monkeypatch) == []
 
 
 def test_what_cannot_be_recorded_after_the_move_is_a_warning_that_says_it_was_made(
@@ -201,7 +201,7 @@ def test_what_cannot_be_recorded_after_the_move_is_a_warning_that_says_it_was_ma
     assert shell.live() == 5
 
 
-def test_two_rollbacks_in_a_row_say_each_where_they_came_from(shell: Shell) -> None:
+def test_each_of_two_rollbacks_reports_the_version_before_it(shell: Shell) -> None:
     first = json.loads(shell.alumniq(*COMMAND, "--json").stdout)
     second = json.loads(shell.alumniq(*COMMAND, "--json").stdout)
     assert [(answer["was_live"], answer["number"]) for answer in (first, second)] == [

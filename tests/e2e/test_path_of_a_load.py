@@ -1,4 +1,4 @@
-"""The way of a load through real processes, from the webhook to the callback."""
+"""The path of a load through real processes, from the webhook to the callback."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ HEADER = '"list","code","description","sortOrder","isActive"\n'
 
 
 def a_file(rows: int, note: str = "Unit") -> str:
-    """Write a good file of so many rows."""
+    """Return a good file of this many rows."""
     return HEADER + "".join(
         f'"unit","{code:07}","{note} {code}","{code}","true"\n' for code in range(rows)
     )
@@ -152,7 +152,7 @@ def _runs(stack: Stack, job_id: JobId) -> Sequence[DagsterRun]:
 
 
 def _live(stack: Stack) -> int:
-    """Have something published, whichever test runs first."""
+    """Publish something, whichever test runs first."""
     if not (stack.settings.warehouse_dir / "iqu").exists():
         stack.put("first.csv", a_file(10))
         stack.wait_for_callback(stack.post("first.csv"))
@@ -160,7 +160,7 @@ def _live(stack: Stack) -> int:
 
 
 def _kill(pid: int) -> None:
-    """Kill a process that may have died with its group."""
+    """Kill a process that may already be gone with its group."""
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
