@@ -70,9 +70,10 @@ class RejectedRows:
 
 @dataclass(kw_only=True)
 class CheckState:
-    """What was found so far in a file; of each violation at most `max_remembered` rows are kept.
+    """What was found so far in a file.
 
-    `rejected` is a mask over the regular rows.
+    `rejected` is a mask over the regular rows. Of each violation at most `max_remembered` rows are
+    remembered.
     """
 
     structure: Structure
@@ -190,8 +191,14 @@ def check_received_file(
     have the rows of other feeds that its foreign keys refer to.
     """
     with disk_errors_as_outage():
+        # A link of our own naming: DuckDB expands wildcards in a name, and takes an ending such as
+        # .gz for a compression.
+        safely_named = scratch / "received"
+        if received != safely_named:
+            safely_named.unlink(missing_ok=True)
+            safely_named.symlink_to(received.absolute())
         with steps.step("decompress") as progress:
-            decoded = decode(_link_under_safe_name(received, scratch), scratch, limits, progress)
+            decoded = decode(safely_named, scratch, limits, progress)
         beginning = read_beginning(decoded.path)
         header = read_header(beginning, field_map)
         layout = Layout(header.delimiter, field_map.dialect.csv.quote_char, header.width)
@@ -218,18 +225,6 @@ def check_received_file(
             )
 
 
-def _link_under_safe_name(received: Path, scratch: Path) -> Path:
-    """Return a link of our own naming to a file that somebody else named.
-
-    DuckDB expands wildcards in a name, and takes an ending such as .gz for a compression.
-    """
-    own = scratch / "received"
-    if received != own:
-        own.unlink(missing_ok=True)
-        own.symlink_to(received.absolute())
-    return own
-
-
 def _scan_and_stage(
     staging: Staging,
     text: RegularText,
@@ -241,7 +236,7 @@ def _scan_and_stage(
     """Prove the structure of a file and stage it at the same time: nearly every file is regular.
 
     If a file is not, what was staged is discarded and a copy of its regular rows is staged instead
-    (docs/adr/staging-runs-beside-examining.md).
+    (docs/adr/staging-starts-before-the-structure-is-verified.md).
     """
     with ThreadPoolExecutor(max_workers=1) as pool:
         attempt = pool.submit(staging.stage, text, header)
@@ -294,7 +289,9 @@ def _check_rows(
             state.add_regular_rows(violation, duplicates, firsts)
 
     # References come last: within a file, only rows that are accepted so far may be referred to.
-    references = ReferenceChecker(staging, state.rejected, reference_sources)
+    references = ReferenceChecker(
+        staging=staging, rejected=state.rejected, reference_sources=reference_sources
+    )
     for violation, orphans in references.orphans():
         state.add_regular_rows(violation, orphans)
 

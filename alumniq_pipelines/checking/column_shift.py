@@ -13,13 +13,13 @@ from alumniq_pipelines.core.feeds.field_map import Column, ReferenceSet
 from alumniq_pipelines.core.feeds.values import broken_rules
 
 LOOSE_SETS: frozenset[ReferenceSet] = frozenset({"phone"})
-"""Reference sets whose values often only have the wrong format: they say nothing about columns."""
+"""Reference sets whose values often only have the wrong format: they do not identify a column."""
 
 STEPS = (1, -1)
 """The shifts that are tried, as a number of columns to the right."""
 
 PROBES = 32
-"""Places in the file that are looked at first."""
+"""Rows at even distances at which the search begins."""
 
 PROBE_ROWS = 8
 """Rows that are read at each of them."""
@@ -78,6 +78,8 @@ class ColumnShiftDetector:
             return None
         if not self._invalid_columns(row):
             return 0 if self._is_unshifted(row) else None
+        # A value is wrong, so one of the shifts is proven, or both are contradicted (the row has
+        # faults of its own), or nothing can be concluded.
         if shifted := [step for step in STEPS if self._proven_columns(row, step)]:
             return shifted[0]
         return (
@@ -131,6 +133,7 @@ class ColumnShiftDetector:
         after_shift, own = self._fits_after_shift(row, step), self._fits(row, 0)
         if False in after_shift.values():
             return set()
+        # If no value behind the first invalid one is right, columns with a blank prove it too.
         invalid = {index for index in after_shift if own.get(index) is False}
         is_any_right = any(
             fits for index, fits in own.items() if index > self._invalid_columns(row)[0]

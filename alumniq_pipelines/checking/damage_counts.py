@@ -11,7 +11,7 @@ from alumniq_pipelines.checking.structure.scan import RegularText
 from alumniq_pipelines.core.sql_text import literal
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DamagedCells:
     """Cells of a column that are damaged in one way; `first` is the index of a staged row."""
 
@@ -35,7 +35,7 @@ def count_suspect_damage(staging: Staging) -> Iterator[DamagedCells]:
         # In text columns, `count_text_errors` counts all errors, also those that break no rule.
         is_counted_elsewhere = damage is Damage.ERROR and column.type == "string"
         if damage in damages_of(column, staging.field_map) and not is_counted_elsewhere:
-            yield DamagedCells(damage, column.name, count, first)
+            yield DamagedCells(damage=damage, column=column.name, count=count, first=first)
 
 
 def count_text_errors(
@@ -59,4 +59,4 @@ def count_text_errors(
     ).fetchall()[0]
     for name, count, first in zip(names, found[::2], found[1::2], strict=True):
         if count:
-            yield DamagedCells(Damage.ERROR, name, count, first)
+            yield DamagedCells(damage=Damage.ERROR, column=name, count=count, first=first)

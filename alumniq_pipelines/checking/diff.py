@@ -21,6 +21,7 @@ PAIRS = "aside.pairs"
 """Rows that are only on one side, or differ: their `rowid` on both sides."""
 
 HALF_OF_HASH = 2**32 - 1
+"""The mask of the lower 32 bits of a hash."""
 
 
 def compare(staging: Staging, live: LiveRows, in_file: Collection[str] = ()) -> Changes:
@@ -74,7 +75,18 @@ class _Sides:
 
     def by_key(self, key: Sequence[str]) -> Changes:
         """Return the changes of rows that are identified by their key."""
-        self._pair(key)
+        aliases = [f"k{index}" for index in range(len(key))]
+        named = zip(key, aliases, strict=True)
+        keys = ", ".join(f"{self.shared[name]} AS {alias}" for name, alias in named)
+        hashed = self._row_hash(without=key)
+        halves = [
+            f"(SELECT {keys}, {hashed} AS hash, rowid AS row FROM {table})" for table in self.tables
+        ]
+        self.staging.run(
+            f"CREATE OR REPLACE TABLE {PAIRS} AS SELECT new.row AS new_row, old.row AS old_row "
+            f"FROM {halves[0]} AS new FULL JOIN {halves[1]} AS old USING ({', '.join(aliases)}) "
+            "WHERE new.hash IS DISTINCT FROM old.hash"
+        )
         # DISTINCT: live rows may repeat a key that the field map has declared since.
         only_new, only_old, differing = self.staging.run(
             "SELECT count(*) FILTER (old_row IS NULL), count(*) FILTER (new_row IS NULL), "
@@ -110,21 +122,6 @@ class _Sides:
             return None
         known = f"SELECT {identifier(name)} AS text FROM {self.tables[1]}"
         return find_known_with_zeros(self.staging, name, known)
-
-    def _pair(self, key: Sequence[str]) -> None:
-        """Fill the table PAIRS."""
-        aliases = [f"k{index}" for index in range(len(key))]
-        named = zip(key, aliases, strict=True)
-        keys = ", ".join(f"{self.shared[name]} AS {alias}" for name, alias in named)
-        hashed = self._row_hash(without=key)
-        halves = [
-            f"(SELECT {keys}, {hashed} AS hash, rowid AS row FROM {table})" for table in self.tables
-        ]
-        self.staging.run(
-            f"CREATE OR REPLACE TABLE {PAIRS} AS SELECT new.row AS new_row, old.row AS old_row "
-            f"FROM {halves[0]} AS new FULL JOIN {halves[1]} AS old USING ({', '.join(aliases)}) "
-            "WHERE new.hash IS DISTINCT FROM old.hash"
-        )
 
     def _columns_changed(self, key: Sequence[str]) -> Mapping[str, int]:
         """Return in how many rows each column differs, most frequent first."""

@@ -1,10 +1,10 @@
 """Find emptied columns: those with values in the live version and none in the staged rows.
 
 Nearly every column has a value within the first rows, so only columns blank there are read to the
-end, and only columns blank to the end are looked at in the live version.
+end, and only columns blank to the end are read in the live version.
 
 A column with a default is only compared if it is not in the file: a file may give the default in
-every row, and once staged that looks like a blank.
+every row, and once staged it cannot be distinguished from a blank.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -19,6 +19,7 @@ from alumniq_pipelines.core.sql_text import identifier
 
 FIRST_ROWS = 20_480
 """Ten vectors of DuckDB."""
+
 NO_TEXT = f"CAST(NULL AS {DUCKDB_TEXT})"
 
 

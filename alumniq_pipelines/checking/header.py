@@ -136,7 +136,7 @@ def _matches(names: Sequence[str], field_map: FieldMap) -> int:
 
 
 def _line_of_header(text: str, field_map: FieldMap) -> int | None:
-    """Return the line that looks like the header, if one of the first lines does."""
+    """Return the number of the first line, among the first few, that is probably the header."""
     wanted = min(2, len(field_map.columns))
     for number, line in enumerate(text.splitlines()[1:LINES_SEARCHED], start=2):
         if _matches(_detect_delimiter(line, field_map)[1], field_map) >= wanted:

@@ -201,7 +201,7 @@ def _join_condition(key: ForeignKey, ours: Mapping[str, str], theirs: Mapping[st
 
 
 def _equal(left: str, left_type: str, right: str, right_type: str) -> str:
-    """Write that two cells are equal: by value where their types can be, else by their text."""
+    """Return the SQL condition that two cells are equal: by value if their types allow it."""
     common = common_comparisons(SPECS_BY_DUCKDB_TYPE[left_type], SPECS_BY_DUCKDB_TYPE[right_type])
     if left_type == right_type or common - {Comparison.BY_TEXT}:
         return f"{left} = {right}"

@@ -1,4 +1,4 @@
-"""Judging cells of one column by its pandera schema: every rule that each of them breaks."""
+"""Check the cells of one column by its pandera schema: every rule that each of them breaks."""
 
 from collections.abc import Iterator
 
@@ -13,10 +13,10 @@ from alumniq_pipelines.checking.rules import Rule
 def check_cells(
     schema: pa.Column, texts: "pd.Series[str]"
 ) -> Iterator[tuple[Rule, npt.NDArray[np.bool_]]]:
-    """Go through the rules and tell which cells break each.
+    """Yield each rule of the column, with a mask of the cells that break it.
 
-    The schema's checks are asked one by one: `validate` would copy every failing cell into a
-    report, at many times the cost.
+    The schema's checks are run one by one: `validate` would copy every failing cell into a report,
+    at many times the cost.
     """
     if not schema.nullable:
         yield Rule.REQUIRED, texts.isna().to_numpy()

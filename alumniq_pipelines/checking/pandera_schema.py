@@ -1,7 +1,7 @@
 """The pandera schema of a column: what decides whether a text is a valid value of it.
 
-It checks texts as they are in the file, with blanks as missing values. Whether a value occurs more
-than once is not for one column to say: `checking.staging` finds repeated keys and values.
+It checks texts as they are in the file, with blanks as missing values. Repeated keys and values
+are not checked here: `checking.staging` finds them.
 """
 
 import re
@@ -32,7 +32,7 @@ def column_schema(column: Column, *, required: bool) -> pa.Column:
 
 
 def rules_of(column: Column) -> list[CellRule]:
-    """List what a value of the column can break, beside being blank."""
+    """Return the rules that a value of the column can break, beside being blank."""
     constraints = column.constraints
     declared: dict[CellRule, bool] = {
         Rule.TYPE: not column.spec.takes_any_text,
@@ -57,7 +57,7 @@ def _check(rule: CellRule, column: Column) -> pa.Check:
 
 
 def _test(rule: CellRule, column: Column) -> Test:
-    """Return what tells whether a text keeps the rule; only TYPE fails what is no value at all."""
+    """Return the test of one rule; a text that is no value of the type fails only TYPE."""
     constraints = column.constraints
     own: dict[str, Any]
     match rule:

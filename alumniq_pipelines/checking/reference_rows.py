@@ -12,7 +12,7 @@ from alumniq_pipelines.checking.rules import rows_not_available_note
 class ReferencedRows:
     """Rows that may be referred to: a table of a DuckDB file that nobody writes to.
 
-    `note` is for the sender of the file, empty if there is nothing to say about these rows.
+    `note` is for the sender of the file, empty if these rows need none.
     """
 
     database: Path
@@ -22,7 +22,7 @@ class ReferencedRows:
 
 @dataclass(frozen=True, slots=True)
 class UncheckedReference:
-    """References to a feed cannot be checked; `note` tells the sender of the file why."""
+    """References to a feed cannot be checked; `note` explains why to the sender of the file."""
 
     note: str
 

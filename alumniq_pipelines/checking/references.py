@@ -20,7 +20,7 @@ from alumniq_pipelines.core.feeds.field_map import FieldMap, ForeignKey
 Orphans = Iterator[tuple[Violation, Positions]]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class ReferenceChecker:
     """Checks the foreign keys of a staged file, and collects notes and hints while it does.
 

@@ -9,10 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from alumniq_pipelines.checking.check import CheckedFile, Positions, RejectedRows
-from alumniq_pipelines.checking.report_files import (
-    csv_report,
-    xlsx_report,
-)
+from alumniq_pipelines.checking.report_files import csv_report, xlsx_report
 from alumniq_pipelines.checking.structure.blocks import parse_record
 from alumniq_pipelines.checking.tally import RowViolation, rejection
 from alumniq_pipelines.core.loads.rejection_report import (
@@ -69,12 +66,19 @@ def write_report(file: CheckedFile, max_rows: int, folder: Path) -> WrittenRepor
     rejected = file.check_result.counts.rows_rejected
     summary = ReportSummary(rejected, len(listed), file.check_result.rejections[:FIRST_SHOWN])
     written = WrittenReport(folder / "report.csv", folder / "report.xlsx", summary)
+    in_workbook = min(len(listed), MAX_SHEET_ROWS)
+    note = (
+        ""
+        if in_workbook == rejected
+        else f"This workbook contains the first {in_workbook:,} of {rejected:,} rejected rows. "
+        "The CSV report may contain more."
+    )
     # A regular row with the file's own columns only is copied as it is, and extended. Others are
     # parsed and laid out anew: ragged rows, and rows of a report that was sent back.
     extends = np.isin(listed, file.structure.irregular, invert=True) & (own == width)
     with (
         csv_report(written.csv, header.delimiter, quote) as report,
-        xlsx_report(written.xlsx, _note(rejected, len(listed))) as write_xlsx,
+        xlsx_report(written.xlsx, note) as write_xlsx,
     ):
         report.write([*header.names, *REPORT_COLUMNS])
         write_xlsx([*header.names, *REPORT_COLUMNS])
@@ -93,16 +97,6 @@ def write_report(file: CheckedFile, max_rows: int, folder: Path) -> WrittenRepor
             if is_shown:
                 write_xlsx(row)
     return written
-
-
-def _note(rejected: int, listed: int) -> str:
-    listed = min(listed, MAX_SHEET_ROWS)
-    if rejected == listed:
-        return ""
-    return (
-        f"This workbook contains the first {listed:,} of {rejected:,} rejected rows. "
-        "The CSV report may contain more."
-    )
 
 
 def _faults(rejected_rows: Sequence[RejectedRows], max_rows: int) -> _Faults:

@@ -21,7 +21,7 @@ MAX_CACHED_ENDINGS = 1_024
 WriteRow = Callable[[Sequence[str]], object]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CsvReport:
     """A CSV file that is being written, with the delimiter of the customer's file.
 
@@ -59,8 +59,12 @@ def csv_report(path: Path, delimiter: str, quote: str) -> Iterator[CsvReport]:
     writer = csv.writer(_Echo(), delimiter=delimiter, quotechar=quote, lineterminator="\r\n")
     format_row: Callable[[Sequence[str]], bytes] = writer.writerow
     with path.open("wb") as file:
-        format_ending = lru_cache(MAX_CACHED_ENDINGS)(format_row)
-        yield CsvReport(file, delimiter.encode(), format_row, format_ending)
+        yield CsvReport(
+            file=file,
+            delimiter=delimiter.encode(),
+            format_row=format_row,
+            format_ending=lru_cache(MAX_CACHED_ENDINGS)(format_row),
+        )
 
 
 @contextmanager

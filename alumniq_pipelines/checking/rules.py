@@ -233,7 +233,8 @@ def _wanted(rule: CellRule, column: Column) -> str:
     constraints = column.constraints
     match rule:
         case Rule.TYPE:
-            return _wanted_type(column)
+            spellings = ", ".join((*column.true_values, *column.false_values))
+            return column.spec.advice.format(form=_form(column), spellings=spellings)
         case Rule.LENGTH:
             return f"Send {_bounds(constraints.min_length, constraints.max_length)} characters"
         case Rule.PATTERN:
@@ -250,13 +251,8 @@ def _wanted(rule: CellRule, column: Column) -> str:
             assert_never(rule)
 
 
-def _wanted_type(column: Column) -> str:
-    spellings = ", ".join((*column.true_values, *column.false_values))
-    return column.spec.advice.format(form=_form(column), spellings=spellings)
-
-
 def _form(column: Column) -> str:
-    """Write a format with letters in place of its directives, as people do."""
+    """Return a format with letters in place of its directives, as people write it."""
     if column.format == "default":
         return column.spec.default_form
     form = column.format

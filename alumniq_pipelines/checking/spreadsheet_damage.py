@@ -56,13 +56,12 @@ def screened_damages(column: Column, field_map: FieldMap) -> tuple[Damage, ...]:
 
     Error values are not among them: they may be in any text column, and are rare.
     """
-    is_code = column.type is ColumnType.STRING and _is_code(column, field_map)
-    return (Damage.SCIENTIFIC, Damage.DATE) if is_code else ()
-
-
-def _is_code(column: Column, field_map: FieldMap) -> bool:
-    """Whether a text column holds codes: part of a key, restricted, or named like a code."""
+    if column.type is not ColumnType.STRING:
+        return ()
+    # Only columns of codes: part of a key, restricted, or named like a code. Elsewhere, `3-May` may
+    # be what a person wrote.
     schema, constraints = field_map.table_schema, column.constraints
     keys = {*schema.primary_key, *(name for key in schema.foreign_keys for name in key.fields)}
     is_bound = constraints.unique or constraints.pattern is not None or constraints.enum is not None
-    return column.name in keys or is_bound or CODE_NAME.search(column.name) is not None
+    is_code = column.name in keys or is_bound or CODE_NAME.search(column.name) is not None
+    return (Damage.SCIENTIFIC, Damage.DATE) if is_code else ()

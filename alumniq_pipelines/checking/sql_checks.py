@@ -1,8 +1,8 @@
 """Screening: the rules of a column as SQL over its text, and its text as a typed value.
 
-A text that passes the screen is a value of its column that breaks no rule of its own (`core.cell`
-says what that means); one that fails may still be, so pandera judges it. A screen may be stricter
-than pandera, for the sake of simplicity, but never laxer.
+A text that passes the screen is a valid value of its column, as `core.feeds.values` defines it. A
+text that fails is only suspect: pandera decides. A screen may therefore be stricter than pandera,
+for the sake of simplicity, but never laxer.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,6 +27,7 @@ MIN_TIMESTAMP = "TIMESTAMP '0001-01-01'"
 MAX_TIMESTAMP = "TIMESTAMP '9999-12-31 23:59:59.999999'"
 """What Python's dates reach; DuckDB's reach further."""
 
+# Digits are bounded, not only counted: DuckDB reads 24:00:00 as midnight of the next day.
 ISO_TIME = (
     "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])?"
 )
@@ -39,33 +40,36 @@ GUARDS = {
     Damage.DATE: "strlen({}) BETWEEN 5 AND 6",
     Damage.ERROR: "starts_with({}, '#')",
 }
-"""What spares nearly every text a match."""
+"""Cheap tests that rule out nearly every text before the regular expression of a trace is tried."""
 
 
 def value_sql(text: str, column: Column | None) -> str:
-    """Write the value of a text: NULL where it is blank or no value, or the column's default."""
-    if column is None:
+    """Return the SQL for the value of a text: NULL if it is invalid, the default if it is blank."""
+    if column is None:  # a column of the sender's own is published as text
         return text
     value = _value(text, column)
     default = column.alumniq.default
     if default is None:
         return value
     filled = _value(literal(format_value(default, column)), column)
+    # Not coalesce: an invalid text, whose value is NULL as well, must not get the default.
     return f"CASE WHEN {text} IS NULL THEN {filled} ELSE {value} END"
 
 
 def suspect_condition(text: str, column: Column, *, required: bool) -> str | None:
-    """Write the condition under which a text must be judged; None where nothing can be wrong."""
+    """Return the SQL condition that pandera must check a text; None if no text can be wrong."""
     conditions = list(_conditions(text, column))
     blank = f"{text} IS NULL"
     if not conditions:
         return blank if required else None
+    # Not NOT(...): a text that cannot be cast makes a condition NULL, and is as suspect as one that
+    # makes it false.
     broken = f"({' AND '.join(conditions)}) IS NOT TRUE"
     return f"({blank} OR {broken})" if required else f"({text} IS NOT NULL AND {broken})"
 
 
 def damage_condition(text: str, damages: Iterable[Damage]) -> str:
-    """Write the condition under which a text shows one of these traces of a spreadsheet."""
+    """Return the SQL condition that a text shows one of these traces of a spreadsheet."""
     found = (
         f"({GUARDS[damage].format(text)} AND {_matches(text, TRACES[damage])})"
         for damage in damages
@@ -74,6 +78,7 @@ def damage_condition(text: str, damages: Iterable[Damage]) -> str:
 
 
 def _value(text: str, column: Column) -> str:
+    """Return the SQL that reads a text by its type and format: NULL if DuckDB cannot."""
     stored = column.spec.duckdb
     match column.type:
         case ColumnType.STRING:
@@ -82,9 +87,12 @@ def _value(text: str, column: Column) -> str:
             true, false = _texts(column.true_values), _texts(column.false_values)
             return f"CASE WHEN {text} IN ({true}) THEN true WHEN {text} IN ({false}) THEN false END"
         case ColumnType.DATE | ColumnType.DATETIME | ColumnType.TIME if column.format != "default":
-            # DuckDB reads `infinity` by any format; there is no such time.
+            # The outer cast may fail too: DuckDB reads `infinity` by any format, and there is no
+            # such time of day.
             return f"try_cast(try_strptime({text}, {literal(column.format)}) AS {stored})"
         case ColumnType.DATETIME:
+            # Through TIMESTAMPTZ: a cast to TIMESTAMP alone would drop the offset. The zone of the
+            # session is UTC (`checking.staging`), so a text without an offset is in UTC.
             return f"CAST(try_cast({text} AS TIMESTAMPTZ) AS {stored})"
         case (
             ColumnType.INTEGER
@@ -103,7 +111,7 @@ def _texts(texts: Sequence[str]) -> str:
 
 
 def _conditions(text: str, column: Column) -> Iterator[str]:
-    """Write what must hold for a text to pass; each is NULL or false where it does not."""
+    """Yield the SQL conditions of a text that passes; one that it breaks is NULL or false."""
     constraints = column.constraints
     yield from _type_conditions(text, column)
     if constraints.min_length is not None:
@@ -111,14 +119,17 @@ def _conditions(text: str, column: Column) -> Iterator[str]:
     if constraints.max_length is not None:
         yield f"length({text}) <= {constraints.max_length}"
     if constraints.pattern is not None:
-        yield f"regexp_full_match({text}, {literal(constraints.pattern)})"
+        # Field maps only allow patterns that Python and DuckDB read alike.
+        yield _matches(text, constraints.pattern)
     if constraints.enum is not None:
+        # By text, although values count: 1.0 is suspect where 1 is allowed, and pandera accepts it.
         yield f"{text} IN ({_texts([format_value(value, column) for value in constraints.enum])})"
     if constraints.minimum is not None:
         yield f"{_value(text, column)} >= {_bound(constraints.minimum, column)}"
     if constraints.maximum is not None:
         yield f"{_value(text, column)} <= {_bound(constraints.maximum, column)}"
     if column.alumniq.reference is not None:
+        # Of some sets only texts that certainly belong are known here; libraries decide on others.
         certain = certain_match(column.alumniq.reference)
         yield f"length({text}) <= {certain.max_length}"
         yield _matches(text, certain.pattern)
@@ -129,10 +140,13 @@ def _type_conditions(text: str, column: Column) -> Iterator[str]:
         case ColumnType.STRING:
             return
         case ColumnType.INTEGER:
+            # Longer texts may fit as well, such as those with leading zeros: pandera reads them.
+            # Without the pattern, 1.5 would pass: DuckDB casts it to the integer 2.
             yield f"length({text}) <= {SAFE_DIGITS}"
             yield _matches(text, INTEGER.pattern)
         case ColumnType.NUMBER:
             yield _matches(text, NUMBER.pattern)
+            # 1e999 has the form of a number, and DuckDB casts it to infinity.
             yield f"isfinite({_value(text, column)})"
         case ColumnType.BOOLEAN:
             yield f"{text} IN ({_texts((*column.true_values, *column.false_values))})"
@@ -140,16 +154,18 @@ def _type_conditions(text: str, column: Column) -> Iterator[str]:
             yield _matches(text, YEAR.pattern)
         case ColumnType.DATE | ColumnType.DATETIME:
             yield _matches(text, _temporal_pattern(column.type, column.format))
+            # Also refuses what has the form of a date and is none, such as 30 February: it is NULL.
             yield f"{_value(text, column)} BETWEEN {MIN_TIMESTAMP} AND {MAX_TIMESTAMP}"
         case ColumnType.TIME:
             yield _matches(text, _temporal_pattern(column.type, column.format))
+            # By a format, 25:00 matches the pattern of digits and cannot be read.
             yield f"{_value(text, column)} IS NOT NULL"
         case _:
             assert_never(column.type)
 
 
 def _temporal_pattern(kind: TemporalType, form: str) -> str:
-    """Write the pattern that a text must match before DuckDB is let read it."""
+    """Return the pattern that a text must match for DuckDB's reading of it to be trusted."""
     if form != "default":
         return date_pattern(form)
     match kind:

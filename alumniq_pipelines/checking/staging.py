@@ -231,18 +231,13 @@ def open_staging(field_map: FieldMap, scratch: Path, database: Path | None) -> I
         "temp_directory": database_path(scratch / "spilled"),
     }
     name = database_path(database) if database else ":memory:"
-    with _translate_duckdb_errors(), duckdb.connect(name, config=config) as connection:
-        # Working tables live in memory, not in the file that will be published.
-        connection.execute("ATTACH ':memory:' AS aside")
-        _prepare(connection)
-        yield Staging(connection, field_map, stores_rows=database is not None)
-
-
-@contextmanager
-def _translate_duckdb_errors() -> Iterator[None]:
-    """Raise DuckDB's errors as problems that name only their kind: its messages may hold cells."""
+    # Only the kind of an error is passed on: the messages of DuckDB may contain cells.
     try:
-        yield
+        with duckdb.connect(name, config=config) as connection:
+            # Working tables live in memory, not in the file that will be published.
+            connection.execute("ATTACH ':memory:' AS aside")
+            _prepare(connection)
+            yield Staging(connection, field_map, stores_rows=database is not None)
     except OUT_OF_SPACE_ERRORS as error:
         raise ScratchUnavailable(type(error).__name__) from None
     except duckdb.Error as error:

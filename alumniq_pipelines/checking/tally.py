@@ -1,7 +1,7 @@
 """Count violations: exact totals for all, and details of the first ones in the file.
 
-Memory is bounded however many rows are bad: at most MAX_REJECTIONS details are kept for each rule
-and column during the check, and as many in all in its result.
+Memory is bounded however many rows are bad: at most MAX_REJECTIONS details are stored for each
+rule and column during the check, and as many in all in its result.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -120,21 +120,22 @@ def _only_member(entries: Sequence[zipfile.ZipInfo]) -> zipfile.ZipInfo:
     if EXCEL_MEMBER in {entry.filename for entry in files}:
         raise ForeignFormat(EXCEL)
     members = [entry for entry in files if not _is_side_file(entry.filename)]
-    if len(members) != 1 or not _is_plainly_packed(members[0]):
+    if len(members) != 1:
         raise UnusableArchive(len(members))
-    return members[0]
+    member = members[0]
+    # One of the two usual ways of packing, and no password.
+    is_usual = member.compress_type in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+    # The standard library corrects the offset by where it finds the list of contents: in a false
+    # archive the result may be negative.
+    if not is_usual or member.flag_bits & NOT_PLAIN or member.header_offset < 0:
+        raise UnusableArchive(1)
+    return member
 
 
 def _is_side_file(name: str) -> bool:
     *folders, last = name.replace("\\", "/").split("/")
     is_special = last.startswith(SIDE_PREFIX) or last.casefold() in SIDE_FILES
     return is_special or SIDE_FOLDER in folders
-
-
-def _is_plainly_packed(member: zipfile.ZipInfo) -> bool:
-    """Whether a member is packed in one of the two usual ways, without a password."""
-    usual = member.compress_type in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
-    return usual and not member.flag_bits & NOT_PLAIN and member.header_offset >= 0
 
 
 def _inflated(file: BinaryIO, member: zipfile.ZipInfo) -> Iterator[bytes]:

@@ -103,6 +103,7 @@ class Block:
 
     def lines_before(self, offset: int) -> int:
         """Return how many physical lines end before an offset."""
+        # Of the byte at the offset, the highest bits are before it.
         byte, bits = divmod(offset, 8)
         count = int(np.bitwise_count(self._line_ends[:byte]).sum())
         return count + (int(self._line_ends[byte]) >> 8 - bits).bit_count() if bits else count
@@ -113,6 +114,7 @@ class Block:
         counts = np.bitwise_count(self._line_ends)
         before = np.cumsum(counts, dtype=np.int64) - counts
         byte, bits = starts >> 3, (starts & 7).astype(np.uint16)
+        # As in `lines_before`; a start at the edge of a byte shifts all 8 bits out.
         in_byte = np.bitwise_count(self._line_ends[byte].astype(np.uint16) >> 8 - bits)
         lines: Positions = before[byte] + in_byte
         return lines

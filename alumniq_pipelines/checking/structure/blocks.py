@@ -82,7 +82,7 @@ def read_blocks(path: Path, layout: Layout) -> Iterator[PlacedBlock]:
             if not data and not text:
                 return
             placed = _cut_block(text, mark, layout, at_end=file.tell() >= end)
-            if placed is None:
+            if placed is None:  # a record that goes on behind what was read
                 rest = text
                 continue
             yield placed
@@ -135,6 +135,7 @@ def text_bounds(file: BinaryIO) -> tuple[int, int]:
         file.seek(offset)
         kept = len(file.read(size - offset).rstrip(b"\r\n"))
         if kept:
+            # The end of the last line belongs to the text, and CRLF is one end of two bytes.
             file.seek(offset + kept)
             end = file.read(2)
             return begin, offset + kept + (2 if end == b"\r\n" else min(len(end), 1))
@@ -222,7 +223,7 @@ def _refuse_joined(text: bytes, block: Block, mark: Mark) -> None:
 
 def _likely_encoding(text: bytes) -> str:
     """Guess by the bytes 128 to 159: Windows has letters there, Latin-1 has control codes."""
-    if any(128 <= byte < 160 for byte in text):  # noqa: PLR2004 - said above
+    if any(128 <= byte < 160 for byte in text):  # noqa: PLR2004 - see the docstring
         return "Windows-1252, as Excel and many CRMs export by default"
     return "Windows-1252 or ISO 8859-1 (Latin-1)"
 

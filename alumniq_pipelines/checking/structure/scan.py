@@ -87,6 +87,7 @@ class Structure:
         records = [mark.record for mark in self.marks]
         by_block: dict[int, list[int]] = {}
         for row in rows:
+            # A row is in the last block whose first record is not behind it.
             by_block.setdefault(bisect_right(records, row) - 1, []).append(row)
         lines: dict[int, int] = {}
         for index, found in by_block.items():

@@ -71,19 +71,19 @@ class Installation:
         max_rejected: int = 0,
         thresholds: Thresholds = NEVER_HELD,
     ) -> Published:
-        """Load the delivered file, and see that it is published."""
+        """Load the delivered file, and assert that it is published."""
         result = self.load(number, customer, max_rejected, thresholds=thresholds)
         assert isinstance(result, Published)
         return result
 
     def hold(self, number: int, thresholds: Thresholds = NEVER_HELD) -> Held:
-        """Load the delivered file, and see that it is held."""
+        """Load the delivered file, and assert that it is held."""
         result = self.load(number, thresholds=thresholds)
         assert isinstance(result, Held)
         return result
 
     def reject(self, number: int = 1, customer: str = "iqu", max_rejected: int = 0) -> Rejected:
-        """Load the delivered file, and see that too many of its rows are rejected."""
+        """Load the delivered file, and assert that too many of its rows are rejected."""
         result = self.load(number, customer, max_rejected)
         assert isinstance(result, Rejected)
         return result

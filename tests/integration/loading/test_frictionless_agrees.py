@@ -203,7 +203,7 @@ DIFFERENCES = {
         {(None, None, "unmatched-header"), (None, "c", "missing-label")},
     ),
     "another delimiter": Difference(
-        "The header shows it; a note tells of it.",
+        "The header shows it, and a note reports it.",
         content("c;other\n1;x\n"),
         set(),
         {(None, None, "unmatched-header")},

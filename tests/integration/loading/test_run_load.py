@@ -33,7 +33,7 @@ BAD = HEADER + "001,Lee,3,1970-05-01\n002,Roe,x,\n003,Poe,1\n004,Doe,4,\n"
 
 @pytest.fixture
 def installation(tmp_path: Path, people: FieldMap, warehouse: Warehouse) -> Iterator[Installation]:
-    """Give an installation, and see that nothing is left in its scratch folder."""
+    """Yield an installation, and assert that nothing is left in its scratch folder."""
     given = Installation(tmp_path, people, warehouse)
     yield given
     assert not given.scratch.exists() or not list(given.scratch.iterdir())

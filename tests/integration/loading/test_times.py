@@ -65,7 +65,7 @@ SLOTS = FieldMap.model_validate(
 
 @pytest.fixture
 def load(tmp_path: Path, warehouse: Warehouse) -> Load:
-    """Give what delivers and loads a file, each with the next number."""
+    """Return a function that delivers and loads a file, each with the next number."""
     numbers = iter(range(1, 100))
 
     def deliver_and_load(field_map: FieldMap, content: str, **options: Any) -> LoadResult:

@@ -1,4 +1,4 @@
-"""One field map gives one verdict: the screen in SQL, pandera, and the plain meaning of rules."""
+"""The screen in SQL, pandera and the plain meaning of rules never contradict one another."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -112,7 +112,7 @@ def check_screen(
 
 
 def plain(value: object) -> object:
-    """Take a point in time as it is stored: in UTC, without saying so."""
+    """Return a point in time as it is stored: in UTC, without a zone."""
     return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
 
 
@@ -157,7 +157,7 @@ def test_blanks_are_suspect_only_where_they_are_refused(
 
 
 def test_ordinary_values_pass_the_screen(connection: duckdb.DuckDBPyConnection) -> None:
-    """Else every row would be judged twice."""
+    """Otherwise every row would be checked twice."""
     ordinary = {
         ColumnType.INTEGER: "42",
         ColumnType.NUMBER: "-12.50",
