@@ -113,7 +113,7 @@ def test_the_time_that_a_receiver_asks_for_is_passed_on(receiver: Receiver, code
 
 
 @pytest.mark.parametrize("answer", [behaviour.long_header, behaviour.many_headers])
-def test_headers_without_end_are_given_up(receiver: Receiver, answer: behaviour.Answer) -> None:
+def test_headers_without_end_are_given_up(receiver: Receiver, answer: behaviour.Response) -> None:
     receiver.answers.append(answer)
     begun = time.monotonic()
     result = send(receiver.url, seconds=5.0)
@@ -171,7 +171,7 @@ def test_proxies_of_the_environment_are_not_used(
 
 @pytest.mark.parametrize("answer", [behaviour.never_answer, behaviour.trickle])
 def test_a_receiver_that_never_finishes_costs_no_more_than_the_limit(
-    receiver: Receiver, answer: behaviour.Answer
+    receiver: Receiver, answer: behaviour.Response
 ) -> None:
     receiver.answers.append(answer)
     begun = time.monotonic()
