@@ -1,4 +1,4 @@
-"""A broken field map in Dagster: its own feed only, in sight, and over when it is good again."""
+"""A broken field map in Dagster affects its feed only, is visible, and ends once it is fixed."""
 
 import shutil
 import time
@@ -35,7 +35,7 @@ BROKEN = "name: [unclosed\n"
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Field maps of the test's own."""
+    """Return settings with a copy of the field maps for one test."""
     folder = settings.data_dir.with_name("schemas")
     shutil.copytree(REPOSITORY / "schemas", folder)
     return settings.model_copy(update={"schemas_dir": folder})
@@ -55,7 +55,7 @@ def restore(schemas: Path, feed: str) -> None:
 
 
 def loaded_anew(installation: Installation) -> Installation:
-    """Load the code location once more, as every run worker and every restart does."""
+    """Load the code location again, as every run worker and every restart does."""
     overrides = {"buckets": installation.buckets}
     definitions = build_definitions(installation.settings, overrides)
     return replace(installation, definitions=definitions)
@@ -197,9 +197,9 @@ def accepted(installation: Installation, feed: str, ago: timedelta) -> Load:
     target: Target = replace(TARGET, feed=feed)
     load = installation.accept(target=target)
     with installation.ledger.database.writing() as connection:
-        moment = datetime.now(UTC) - ago
+        accepted_at = datetime.now(UTC) - ago
         connection.execute(
-            update(loads).where(loads.c.job_id == load.job_id).values(accepted_at=moment)
+            update(loads).where(loads.c.job_id == load.job_id).values(accepted_at=accepted_at)
         )
     return load
 

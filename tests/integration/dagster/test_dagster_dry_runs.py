@@ -1,4 +1,4 @@
-"""A dry run in Dagster: judged and told like any load, and published never."""
+"""A dry run in Dagster is checked and notified like any load, and never published."""
 
 from datetime import UTC, datetime
 
@@ -27,7 +27,7 @@ def reconciled(installation: Installation, load: Load) -> Load:
 
 
 def mail_text(installation: Installation, load: Load) -> str:
-    """Read the mail that the customer is owed."""
+    """Return the mail to the customer."""
     mails = installation.ledger.notifications.of(load.job_id)
     return next(
         mail.notice.subject + mail.notice.body

@@ -1,4 +1,4 @@
-"""Runs of loads that ended before the run began: they do nothing, unless a person asked for one."""
+"""Runs of loads that ended before the run began: they do nothing, unless a person started one."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -151,7 +151,7 @@ def test_a_load_that_ends_between_its_run_and_its_attempt_is_left_alone(
 def test_the_retry_of_a_run_whose_load_is_done_makes_no_other_load(
     installation: Installation,
 ) -> None:
-    """A person's run was killed after publishing; its retry loaded what lay there by then."""
+    """A person's run was killed after publishing; its retry loaded the file there by then."""
     installation.put(HEADER + ROWS)
     first, _ = execute(installation, canceled(installation))
     asked, _ = execute(installation, loads_of(installation)[0], **{PARENT: first.run_id})
