@@ -110,8 +110,8 @@ def _load_of(
 ) -> Load:
     """Return the load that the run works on, or accept one for a run that a person started.
 
-    Raises LoadEnded if the run was made for a load that has ended, and no person executed it again.
-    Raises UnknownPartition.
+    Raises UnknownPartition, and LoadEnded if the run was made for a load that has ended and no
+    person executed it again.
     """
     load = load_context.ledger.loads.by_run(context.run.run_id)
     if load:

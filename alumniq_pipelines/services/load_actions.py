@@ -231,7 +231,7 @@ def _get_held(ledger: Ledger, job_id: str, reason: str) -> tuple[Load, Hold]:
 
 
 def _later_live_load(ledger: Ledger, load: Load) -> str | None:
-    """Return the id of the load accepted later whose data is live, if there is one."""
+    """Return the id or number of a load accepted later whose data is live, if there is one."""
     newest = ledger.versions.of(load.target, limit=1)
     if newest and newest[0].number > load.number:
         return newest[0].job_id

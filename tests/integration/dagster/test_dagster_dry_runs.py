@@ -67,6 +67,23 @@ def test_a_dry_run_of_a_bad_file_fails_and_the_live_version_stays(
     assert installation.ledger.versions.of(TARGET) == live
 
 
+def test_the_log_of_a_dry_run_says_whether_its_file_would_be_published_or_held(
+    installation: Installation,
+) -> None:
+    installation.put(HEADER + ROWS)
+    first = installation.execute(dry(installation))
+    reconciled(installation, installation.accept())
+    installation.put(HEADER + "".join(ROWS.splitlines(keepends=True)[:50]))
+    second = installation.execute(dry(installation))
+
+    logs = [
+        [entry.user_message for entry in installation.instance.all_logs(run.run_id)]
+        for run in (first, second)
+    ]
+    assert "Dry run: the file was checked and would be published." in logs[0]
+    assert "Dry run: the file was checked and would be held for approval." in logs[1]
+
+
 def test_a_dry_run_keeps_no_earlier_load_from_being_published(installation: Installation) -> None:
     installation.put(HEADER + ROWS)
     earlier = installation.accept()

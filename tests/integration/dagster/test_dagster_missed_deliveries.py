@@ -116,7 +116,7 @@ def test_a_load_does_not_wait_for_the_check_of_freshness(installation: Installat
     assert [node.name for node in job.nodes] == ["feeds__warehouse_lookups"]
 
 
-def test_nobody_watched_is_nothing_to_report(installation: Installation) -> None:
+def test_without_watches_there_is_nothing_to_report(installation: Installation) -> None:
     found = Sensor(installation, "silence").tick()
     assert found.asset_events == []
     assert found.skip_reason
