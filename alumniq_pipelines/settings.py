@@ -20,7 +20,7 @@ BucketKind = Literal["folder", "s3"]
 WarehouseEngine = Literal["duckdb", "postgres"]
 MailKind = Literal["folder", "smtp"]
 S3KeyMaker = Literal["by-hand", "iam"]
-"""Closed sets: whoever decides by one of them matches every value and ends in `assert_never`."""
+"""Closed sets: code that depends on one matches every value and ends in `assert_never`."""
 
 PREFIX = "ALUMNIQ_"
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -134,7 +134,7 @@ class Settings(BaseSettings):
         default=None, description="Slack-compatible incoming webhook for the same alerts."
     )
     staff_teams_webhook: SecretStr | None = Field(
-        default=None, description="Their Microsoft Teams: an incoming webhook of Workflows."
+        default=None, description="Microsoft Teams webhook (Workflows) for the same alerts."
     )
     heartbeat_url: SecretStr | None = Field(
         default=None,

@@ -16,10 +16,10 @@ URL_PREFIXES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 
 
 def open_warehouse(settings: "Settings") -> "Warehouse":
-    """Open it.
+    """Open the warehouse that the settings name.
 
-    Raises UnusableWarehouseUrl where it should be PostgreSQL and none is named, and
-    UnusableWarehouseGroup where no such group can be given the files.
+    Raises UnusableWarehouseUrl if it should be PostgreSQL and the URL is not one of PostgreSQL, and
+    UnusableWarehouseGroup if the files cannot be given to the group.
     """
     match settings.warehouse:
         case "duckdb":

@@ -57,7 +57,7 @@ def open_s3(settings: Settings) -> "S3Buckets":
 
 
 def open_buckets(settings: Settings, s3: Callable[[Settings], Buckets] = open_s3) -> Buckets:
-    """Open the store that customers deliver to; the folder of a new installation is made.
+    """Open the store that customers upload to; makes the folder of a new installation.
 
     `s3` opens a store of that kind: Dagster passes one that goes through its own S3 resource.
     """
@@ -71,7 +71,7 @@ def open_buckets(settings: Settings, s3: Callable[[Settings], Buckets] = open_s3
 
 
 def protect_data_folder(settings: Settings) -> None:
-    """Shut others out of the data folder, where there is one.
+    """Make the data folder private, if there is one.
 
     Raises DataFolderNotPrivate, DataFolderShared, DataFolderUnusable and UnusableWarehouseGroup.
     """
@@ -145,7 +145,7 @@ def _open_notifier(channel: Channel, settings: Settings, ledger: Ledger) -> "Not
 
 
 def _open_mail(settings: Settings) -> "MailTransport":
-    """Open the way for mail to leave."""
+    """Return the mail transport that the settings name."""
     from alumniq_pipelines.adapters.notifiers.mail import FolderTransport, SmtpTransport
 
     match settings.mail:
@@ -163,7 +163,7 @@ def _open_mail(settings: Settings) -> "MailTransport":
 
 
 def signing_secrets(settings: Settings, ledger: Ledger) -> "SecretsLookup":
-    """Return the lookup of what signs a callback, which raises NoSigningKey where it cannot."""
+    """Return a lookup of a callback's signing secrets, which raises NoSigningKey."""
 
     def secrets(notification: Notification) -> Sequence[str]:
         if notification.job_id is None:
@@ -182,20 +182,20 @@ def read_schemas(settings: Settings) -> FieldMapFolder:
 def save_field_maps(
     settings: Settings, good: Mapping[str, str], *, only_missing: bool = False
 ) -> None:
-    """Save good field maps, for when their files are broken; raises FieldMapsNotSaved."""
+    """Save good field maps for when their files are broken; raises FieldMapsNotSaved."""
     LastGoodFieldMaps(settings.last_good_dir).save(good, only_missing=only_missing)
 
 
 def remove_retired_field_maps(settings: Settings, found: FieldMapFolder) -> None:
-    """Remove what is saved of field maps whose files were deleted; raises FieldMapsNotSaved.
+    """Remove saved field maps whose files were deleted; raises FieldMapsNotSaved.
 
-    Only for those who have just read the whole folder, and never for a run.
+    Call it only right after reading the whole folder, and never in a run.
     """
     LastGoodFieldMaps(settings.last_good_dir).remove_retired(found.files, settings.schemas_dir)
 
 
 def signing_key(settings: Settings) -> bytes:
-    """Read what signing secrets are made of; raises NoSigningKey."""
+    """Read the key that signing secrets are derived from; raises NoSigningKey."""
     try:
         if settings.signing_key is not None:
             return bytes.fromhex(settings.signing_key.get_secret_value())
@@ -208,7 +208,7 @@ def signing_key(settings: Settings) -> bytes:
 
 
 def ensure_signing_key(settings: Settings) -> bytes:
-    """Read the signing key, made now where there is none yet; raises NoSigningKey."""
+    """Read the signing key, and make it if there is none yet; raises NoSigningKey."""
     if settings.signing_key is None and read_key(settings.signing_key_file) is None:
         save_key(settings.signing_key_file, new_key())
     return signing_key(settings)

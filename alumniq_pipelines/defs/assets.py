@@ -1,7 +1,7 @@
 """Assets: one per feed, `feeds/<feed>`, partitioned by customer and environment."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -78,15 +78,25 @@ def feed_asset(field_map: FieldMap, catalog: Catalog, settings: Settings) -> dg.
     """
     broken = catalog.broken.get(field_map.name)
     faults = {"field map errors": _faults(broken)} if broken else {}
+    description = f"**{field_map.title}**\n\n{field_map.description}"
+    if broken:
+        description += f"\n\n{_broken_text(broken)} The last good version of it is in force."
+    # For lineage only: the feeds that foreign keys refer to block no run.
+    deps = [
+        dg.AssetDep(
+            feed_asset_key(catalog.feed(feed)), partition_mapping=dg.IdentityPartitionMapping()
+        )
+        for feed in sorted(catalog.parents(field_map))
+    ]
 
     @dg.asset(
         key=feed_asset_key(field_map),
-        description=_description(field_map, broken),
+        description=description,
         group_name=f"wave_{field_map.alumniq.wave}",
         kinds={"csv", settings.warehouse},
         owners=list(field_map.alumniq.owners),
         partitions_def=feed_partitions(field_map),
-        deps=_deps(field_map, catalog),
+        deps=deps,
         check_specs=check_specs(feed_asset_key(field_map)),
         freshness_policy=FRESHNESS_POLICY,
         metadata={"dagster/column_schema": column_schema(field_map), **faults},
@@ -134,26 +144,9 @@ def _load_context(context: dg.AssetExecutionContext, settings: Settings) -> "Loa
     )
 
 
-def _description(field_map: FieldMap, broken: BrokenFieldMap | None) -> str:
-    described = f"**{field_map.title}**\n\n{field_map.description}"
-    if broken is None:
-        return described
-    return f"{described}\n\n{_broken_text(broken)} The last good version of it is in force."
-
-
 def _broken_text(broken: BrokenFieldMap) -> str:
     return f"The field map is broken: {'. '.join(broken.faults)}."
 
 
 def _faults(broken: BrokenFieldMap) -> dg.MetadataValue:
     return dg.MetadataValue.text("\n".join(broken.faults))
-
-
-def _deps(field_map: FieldMap, catalog: Catalog) -> Sequence[dg.AssetDep]:
-    """Return the feeds that foreign keys refer to, for lineage only: they block no run."""
-    return [
-        dg.AssetDep(
-            feed_asset_key(catalog.feed(feed)), partition_mapping=dg.IdentityPartitionMapping()
-        )
-        for feed in sorted(catalog.parents(field_map))
-    ]

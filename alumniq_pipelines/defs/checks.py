@@ -30,13 +30,13 @@ ROW_COUNT = "row_count"
 CHANGES = "changes"
 
 DESCRIPTIONS = {
-    SCHEMA: "Header, structure and every value keep to the field map.",
+    SCHEMA: "Header, structure and all values match the field map.",
     KEYS: "No two rows have the same primary key.",
-    REFERENCES: "Every foreign key finds its row; rows may be published whose key only warns.",
+    REFERENCES: "Every foreign key refers to an existing row; rows whose key only warns remain.",
     WARNINGS: "No value breaks a rule that only warns; rows that do are published.",
     ROW_COUNT: "The number of rows is between half and twice that of the version before.",
     CHANGES: (
-        "No more rows are added, changed or removed than the thresholds let pass, and no column "
+        "No more rows are added, changed or removed than the thresholds allow, and no column "
         "loses all its values."
     ),
 }
@@ -48,11 +48,11 @@ MAX_CAUSES = 20
 
 PLAUSIBLE_SHRINKING = 0.5
 PLAUSIBLE_GROWTH = 2.0
-"""Daily files of one feed differ by a few per cent; half or twice the rows is worth a look."""
+"""Daily files of one feed differ by a few per cent; half or twice the rows is unusual."""
 
 
 def check_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
-    """Return the checks that every load of a feed answers."""
+    """Return the checks that every load of a feed reports."""
     return [
         dg.AssetCheckSpec(name, asset=key, description=description)
         for name, description in DESCRIPTIONS.items()
@@ -89,7 +89,7 @@ def check_results(
                 asset_key=key, check_name=SCHEMA, passed=False, description=str(problem)
             )
         case Superseded() | SupersededHold():
-            return  # nothing was checked, and any result would be an invention
+            return  # nothing was checked, so there is no result to report
         case _ as unreachable:
             assert_never(unreachable)
 
@@ -97,7 +97,7 @@ def check_results(
 def _rule_results(
     key: dg.AssetKey, check_result: CheckResult, severity: dg.AssetCheckSeverity
 ) -> Iterator[dg.AssetCheckResult]:
-    """Yield the checks of rules; what rejects rows has the severity, what does not only warns."""
+    """Yield the results of rules: with this severity if rows were rejected, else as a warning."""
     causes = _group_by_check(check_result.causes, SCHEMA)
     warnings = _group_by_check(
         [warning for warning in check_result.warnings if warning.severity == "warning"], WARNINGS
@@ -144,13 +144,16 @@ def _row_count_result(
 ) -> dg.AssetCheckResult:
     rows = check_result.counts.rows_accepted
     before = previous.rows if previous else None
+    is_plausible = rows > 0
+    if before:
+        is_plausible = PLAUSIBLE_SHRINKING * before <= rows <= PLAUSIBLE_GROWTH * before
     metadata: dict[str, int] = {"rows": rows}
     if before is not None:
         metadata["rows before"] = before
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=ROW_COUNT,
-        passed=_is_plausible(rows, before),
+        passed=is_plausible,
         severity=dg.AssetCheckSeverity.WARN,
         metadata=metadata,
     )
@@ -159,7 +162,7 @@ def _row_count_result(
 def _changes_result(
     key: dg.AssetKey, changes: Changes | None, hold_reasons: Sequence[str]
 ) -> dg.AssetCheckResult:
-    """Warn of what is held for a person; a first load changes nothing."""
+    """Warn about changes that hold a load for approval; a first load changes nothing."""
     counted = changes.to_json() if changes else {}
     return dg.AssetCheckResult(
         asset_key=key,
@@ -169,9 +172,3 @@ def _changes_result(
         description="\n".join(hold_reasons) or None,
         metadata={kind: counted[kind] for kind in KINDS if kind in counted},
     )
-
-
-def _is_plausible(rows: int, before: int | None) -> bool:
-    if not before:
-        return rows > 0
-    return PLAUSIBLE_SHRINKING * before <= rows <= PLAUSIBLE_GROWTH * before

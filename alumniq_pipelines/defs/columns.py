@@ -2,33 +2,32 @@
 
 import dagster as dg
 
-from alumniq_pipelines.core.feeds.field_map import Column, FieldMap
+from alumniq_pipelines.core.feeds.field_map import FieldMap
 
 
 def column_schema(field_map: FieldMap) -> dg.TableSchema:
     """Return a field map's columns with types, descriptions and constraints."""
     keys = set(field_map.table_schema.primary_key)
+    columns = []
+    for column in field_map.columns:
+        constraints = column.constraints
+        rules = constraints.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True)
+        table_column = dg.TableColumn(
+            column.name,
+            column.type.value,
+            description=column.description or column.title or None,
+            constraints=dg.TableColumnConstraints(
+                nullable=not (constraints.required or column.name in keys),
+                unique=constraints.unique or keys == {column.name},
+                other=[
+                    f"{rule}: {value}"
+                    for rule, value in rules.items()
+                    if rule not in {"required", "unique"}
+                ],
+            ),
+        )
+        columns.append(table_column)
+    primary_key = [f"primary key ({', '.join(sorted(keys))})"]
     return dg.TableSchema(
-        columns=[_table_column(column, keys) for column in field_map.columns],
-        constraints=dg.TableConstraints([f"primary key ({', '.join(sorted(keys))})"])
-        if keys
-        else None,
-    )
-
-
-def _table_column(column: Column, keys: set[str]) -> dg.TableColumn:
-    constraints = column.constraints
-    rules = constraints.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True)
-    others = [
-        f"{rule}: {value}" for rule, value in rules.items() if rule not in {"required", "unique"}
-    ]
-    return dg.TableColumn(
-        column.name,
-        column.type.value,
-        description=column.description or column.title or None,
-        constraints=dg.TableColumnConstraints(
-            nullable=not (constraints.required or column.name in keys),
-            unique=constraints.unique or keys == {column.name},
-            other=others,
-        ),
+        columns=columns, constraints=dg.TableConstraints(primary_key) if keys else None
     )

@@ -36,13 +36,25 @@ def freshness(field_map: FieldMap, statuses: Sequence[WatchStatus]) -> dg.AssetC
         for status in statuses
         if status.expectation.state is WatchState.MISSED
     ]
+    partitions = table(
+        [
+            (
+                status.target.partition_key,
+                str(status.expectation.state),
+                _format_time(status.expectation.due_at),
+                _format_time(status.last),
+            )
+            for status in statuses
+        ],
+        dict.fromkeys(("partition", "state", "due", "last"), "string"),
+    )
     return dg.AssetCheckEvaluation(
         asset_key=feed_asset_key(field_map),
         check_name=FRESHNESS,
         passed=not missed,
         severity=dg.AssetCheckSeverity.ERROR,
         description=f"Missed deliveries: {', '.join(missed)}." if missed else None,
-        metadata={"watched": len(statuses), "missed": len(missed), "partitions": _table(statuses)},
+        metadata={"watched": len(statuses), "missed": len(missed), "partitions": partitions},
     )
 
 
@@ -65,20 +77,5 @@ def _freshness_check(field_map: FieldMap) -> dg.AssetChecksDefinition:
     return check
 
 
-def _table(statuses: Sequence[WatchStatus]) -> dg.MetadataValue:
-    return table(
-        [
-            (
-                status.target.partition_key,
-                str(status.expectation.state),
-                _text(status.expectation.due_at),
-                _text(status.last),
-            )
-            for status in statuses
-        ],
-        dict.fromkeys(("partition", "state", "due", "last"), "string"),
-    )
-
-
-def _text(moment: datetime | None) -> str:
-    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"
+def _format_time(time: datetime | None) -> str:
+    return "" if time is None else f"{time:%Y-%m-%d %H:%M} UTC"

@@ -5,7 +5,7 @@ from typing import assert_never
 
 import dagster as dg
 
-from alumniq_pipelines.core.loads.check_result import Cause, CheckResult, Rejection
+from alumniq_pipelines.core.loads.check_result import Cause, CheckResult
 from alumniq_pipelines.core.loads.diff import KINDS, Changes, format_changes
 from alumniq_pipelines.core.loads.load import Load
 from alumniq_pipelines.core.loads.load_result import (
@@ -99,7 +99,19 @@ def _check_metadata(check_result: CheckResult, sha256: str) -> Metadata:
     if check_result.notes:
         metadata["notes"] = dg.MetadataValue.text("\n".join(check_result.notes))
     if check_result.rejections:
-        metadata["first rejections"] = _rejection_table(check_result.rejections)
+        metadata["first rejections"] = table(
+            [
+                (rejection.row, rejection.line, rejection.column, rejection.code, rejection.message)
+                for rejection in check_result.rejections[:MAX_REJECTIONS_SHOWN]
+            ],
+            {
+                "row": "int",
+                "line": "int",
+                "column": "string",
+                "code": "string",
+                "message": "string",
+            },
+        )
     affected = sum(warning.count for warning in warnings if warning.severity == "warning")
     metadata["warnings"] = dg.MetadataValue.int(affected)
     if warnings:
@@ -151,7 +163,7 @@ def _change_metadata(changes: Changes | None) -> Metadata:
 
 
 def _warning_table(warnings: Sequence[Cause]) -> dg.MetadataValue:
-    """Tabulate what is wrong and rejected nothing, warnings first."""
+    """Return a table of what is wrong and rejected no row, warnings first."""
     return table(
         [
             (
@@ -175,20 +187,10 @@ def _warning_table(warnings: Sequence[Cause]) -> dg.MetadataValue:
     )
 
 
-def _rejection_table(rejections: Sequence[Rejection]) -> dg.MetadataValue:
-    return table(
-        [
-            (rejection.row, rejection.line, rejection.column, rejection.code, rejection.message)
-            for rejection in rejections[:MAX_REJECTIONS_SHOWN]
-        ],
-        {"row": "int", "line": "int", "column": "string", "code": "string", "message": "string"},
-    )
-
-
 def table(
     rows: Iterable[Sequence[str | int | None]], columns: Mapping[str, str]
 ) -> dg.MetadataValue:
-    """Make a table of rows; `columns` are their names with their types."""
+    """Return a table; `columns` maps the names of its columns to their types."""
     return dg.MetadataValue.table(
         [dg.TableRecord(dict(zip(columns, row, strict=True))) for row in rows],
         schema=dg.TableSchema([dg.TableColumn(*column) for column in columns.items()]),

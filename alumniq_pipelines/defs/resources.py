@@ -18,49 +18,44 @@ from alumniq_pipelines.wiring import open_archive, open_buckets, open_notifiers
 
 
 def resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
-    """Describe everything that assets and sensors ask for."""
+    """Define the resources of assets and sensors."""
 
     def ledger(_: dg.InitResourceContext) -> Iterator[Ledger]:
         opened = Ledger.open(settings.ledger)
         try:
-            _create_if_missing(opened)
+            path = opened.database.path
+            if path and not path.exists():  # so that a plain `dagster dev` works by itself
+                opened.migrate()
             yield opened
         finally:
             opened.close()
 
     def worker(context: dg.InitResourceContext) -> Iterator[None]:
         run = context.run
-        # A run's process is ours alone, however it was started: what DuckDB writes is private, too.
+        # A run has a process of its own, however it was started: DuckDB's files are private, too.
         with private_umask(), worker_lease(settings.workers_dir, run.run_id if run else "none"):
             yield
 
     return {
         "ledger": _resource(ledger, "The control database."),
         "buckets": _resource(
-            lambda _: open_buckets(settings, _s3_buckets), "Where customers put their files."
+            lambda _: open_buckets(settings, _s3_buckets), "Where customers upload their files."
         ),
         "archive": _resource(lambda _: open_archive(settings), "Received files and held rows."),
         "warehouse": _resource(lambda _: open_warehouse(settings), "Where versions are published."),
         "notifiers": dg.ResourceDefinition(
             lambda context: open_notifiers(settings, context.resources.ledger),
-            description="The ways of telling customers and staff.",
+            description="The channels that notify customers and staff.",
             required_resource_keys={"ledger"},
         ),
-        "worker": _resource(worker, "Shows that the run's process lives."),
+        "worker": _resource(worker, "Shows that the run's process is alive."),
     }
 
 
 def _s3_buckets(settings: Settings) -> Buckets:
-    from alumniq_pipelines.defs.s3_store import s3_buckets  # dagster-aws waits until it is needed
+    from alumniq_pipelines.defs.s3_store import s3_buckets  # only S3 needs dagster-aws
 
     return s3_buckets(settings)
-
-
-def _create_if_missing(ledger: Ledger) -> None:
-    """Make the ledger of a new installation, so that a plain `dagster dev` works by itself."""
-    path = ledger.database.path
-    if path and not path.exists():
-        ledger.migrate()
 
 
 def _resource(

@@ -1,4 +1,4 @@
-"""The step of a run: find its load, make one attempt, and say in Dagster's words how it went.
+"""The step of a run: find its load, make one attempt, and report the result to Dagster.
 
 Imported inside the run only: what loading needs (DuckDB, pandas) stays out of the definitions.
 """
@@ -55,7 +55,7 @@ def step_events(
     """Make an attempt at the run's load; raises dg.Failure where nothing was published.
 
     Superseded or held, the load publishes nothing and the run succeeds. So does the run of a load
-    that has ended: it does nothing, says so in its log, and carries the tag NOTHING_DONE.
+    that has ended: it does nothing, logs the reason, and gets the tag NOTHING_DONE.
     """
     try:
         load = _load_of(context, field_map, load_context, filename)
@@ -93,9 +93,9 @@ def _outcome_events(
             context.log.warning(
                 "The load is held for approval; the check `changes` has the reasons."
             )
-        case DryRun(hold_reasons=hold_reasons):
-            effect = "held for approval" if hold_reasons else "published"
-            context.log.info("A dry run: the file was checked and would be %s.", effect)
+        case DryRun():
+            follow_up = "held for approval" if result.hold_reasons else "published"
+            context.log.info("Dry run: the file was checked and would be %s.", follow_up)
         case Refused() | Rejected() | SupersededHold():
             raise _failure(errors_of(result), metadata, allow_retries=False)
         case _ as unreachable:
@@ -108,14 +108,18 @@ def _load_of(
     load_context: LoadContext,
     filename: str | None,
 ) -> Load:
-    """Find the load that the run works on, or accept one for a run that a person asked for.
+    """Return the load that the run works on, or accept one for a run that a person started.
 
-    Raises LoadEnded where the run was made for a load that has ended and nobody asked for another.
+    Raises UnknownPartition, and LoadEnded if the run was made for a load that has ended and no
+    person executed it again.
     """
     load = load_context.ledger.loads.by_run(context.run.run_id)
     if load:
         return load
-    target = _target(context.partition_key, field_map)
+    try:
+        target = Target.from_partition_key(context.partition_key, field_map.name)
+    except ValueError:
+        raise UnknownPartition(context.partition_key) from None
     job_id = context.run.tags.get(JOB_ID)
     tagged = load_context.ledger.loads.get(JobId(job_id)) if job_id else None
     if tagged and tagged.target == target:
@@ -126,7 +130,7 @@ def _load_of(
         load = accept_rerun(load_context.ledger, tagged, filename, load_context.clock())
     else:
         load = accept_reload(load_context.ledger, target, filename, load_context.clock())
-    # A run executed again has the tags of its parent, also what those say of the parent's load.
+    # A run executed again has its parent's tags, and NOTHING_DONE is about the parent's load.
     tags = tags_of(load) | ({NOTHING_DONE: "no"} if NOTHING_DONE in context.run.tags else {})
     context.instance.add_run_tags(context.run.run_id, tags)
     return load
@@ -136,8 +140,8 @@ def _is_rerun(run: dg.DagsterRun, instance: dg.DagsterInstance, ledger: Ledger) 
     """Return whether a person executed this run again, or it is Dagster's retry of such a run.
 
     Both kinds name a parent; only Dagster's own retries have a number. A retry repeats what its
-    parent was asked to do, so the first run of a chain of retries decides; but once one of the
-    chain has made an attempt at a load, what was asked for is that load.
+    parent was requested to do, so the first run of a chain of retries decides; but once one of the
+    chain has made an attempt at a load, the request was for that load.
     """
     while RETRY_NUMBER in run.tags:
         parent = instance.get_run_by_id(run.tags.get(PARENT_RUN, ""))
@@ -147,17 +151,10 @@ def _is_rerun(run: dg.DagsterRun, instance: dg.DagsterInstance, ledger: Ledger) 
     return PARENT_RUN in run.tags
 
 
-def _target(partition_key: str, field_map: FieldMap) -> Target:
-    try:
-        return Target.from_partition_key(partition_key, field_map.name)
-    except ValueError:
-        raise UnknownPartition(partition_key) from None
-
-
 def _no_check_results(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:
-    """Yield the outputs of the asset's checks without a result, which Dagster insists on.
+    """Yield the outputs of the asset's checks without a result, which Dagster requires.
 
-    A check result would be an invention: no file was checked.
+    There is no check result to report: no file was checked.
     """
     asset_output = context.assets_def.get_output_name_for_asset_key(context.asset_key)
     for name in sorted(context.op_execution_context.selected_output_names - {asset_output}):

@@ -27,7 +27,10 @@ def write_sample_files(
     names = ("warehouse", "warehouse-degrees", "warehouse-designations", "warehouse-lookups")
     paths = {name: folder / f"{name}.csv" for name in names}
     write_warehouse(paths["warehouse"], catalog.feed("warehouse"), people, seed=seed)
-    _write_degrees(paths["warehouse-degrees"], catalog.feed("warehouse-degrees"), people, seed)
+    degree_map = catalog.feed("warehouse-degrees")
+    recipes = _recipes(degree_map, degrees(Draws(seed)))
+    numbers = f"i, unnest(range(1, {DEGREE_COUNT} + 1)) as d"  # a row per degree of a person
+    _write_lines(paths["warehouse-degrees"], degree_map, recipes, people, numbers)
     small = {"warehouse-designations": designations(seed), "warehouse-lookups": lookups()}
     for name, rows in small.items():
         _write_rows(paths[name], catalog.feed(name), rows)
@@ -46,12 +49,6 @@ def write_warehouse(
         recipes = plant(recipes, bad_every)
     _write_lines(path, field_map, recipes, rows, "i")
     return [] if bad_every is None else list_planted(rows, bad_every)
-
-
-def _write_degrees(path: Path, field_map: FieldMap, people: int, seed: int) -> None:
-    """Write the degrees of so many people."""
-    recipes = _recipes(field_map, degrees(Draws(seed)))
-    _write_lines(path, field_map, recipes, people, f"i, unnest(range(1, {DEGREE_COUNT} + 1)) as d")
 
 
 def _recipes(field_map: FieldMap, known: Mapping[str, str]) -> Mapping[str, str]:

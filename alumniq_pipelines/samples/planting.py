@@ -15,7 +15,7 @@ KINDS = (
 """Rule and column of each kind; a duplicate repeats the row before, a ragged row is too short."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlantedFault:
     """One row that breaks one rule. `row` counts data rows from 1, `line` lines of the file."""
 
@@ -35,7 +35,8 @@ def list_planted(rows: int, every: int) -> Sequence[PlantedFault]:
     faults = []
     for row in range(every, rows + 1, every):
         code, column = KINDS[row // every % len(KINDS)]
-        faults.append(PlantedFault(row, line_of(row), column, code))
+        fault = PlantedFault(row=row, line=line_of(row), column=column, code=code)
+        faults.append(fault)
     return faults
 
 

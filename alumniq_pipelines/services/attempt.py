@@ -93,18 +93,18 @@ class AttemptFailed:
 
     @property
     def result(self) -> AttemptResult:
-        """How the ledger records it: what our set-up is to blame for is not tried again."""
+        """The result that the ledger records; a fault of our configuration is not retried."""
         is_permanent = isinstance(self.problem, SetupProblem)
         return AttemptResult.MISCONFIGURED if is_permanent else AttemptResult.OUTAGE
 
     @property
     def errors(self) -> tuple[str, ...]:
-        """What is known of the fault."""
+        """The descriptions of the fault."""
         return format_faults(self.problem)
 
     @property
     def is_retryable(self) -> bool:
-        """Whether another attempt could end otherwise and is still left."""
+        """Whether another attempt could succeed and is still left."""
         return self.result is AttemptResult.OUTAGE and self.tries < MAX_ATTEMPTS
 
 
@@ -118,10 +118,10 @@ def attempt(
     context: LoadContext,
     progress: Progress | None = None,
 ) -> AttemptOutcome:
-    """Make the next attempt at a load and record it in the ledger; one that is held stays so.
+    """Make the next attempt at a load and record it in the ledger; a held load stays held.
 
-    Faults of the file and of ours are returned, not raised; only the ledger's own are, and what
-    says that no attempt is left (LoadEnded, AttemptsExhausted) or this one is over (AttemptOver).
+    Faults of the file and of ours are returned, not raised. Raises LoadEnded or AttemptsExhausted
+    if no attempt is left, AttemptOver if this one is over, and the ledger's own faults.
     """
     ledger = context.ledger
     hold = ledger.holds.get(load.job_id) if load.state is LoadState.HELD else None
@@ -152,7 +152,7 @@ def _make_attempt(
     context: LoadContext,
     progress: Progress | None,
 ) -> AttemptOutcome:
-    """Load, and catch what goes wrong: a load must have its outcome, whatever that is."""
+    """Load, and return a fault as the outcome: every load must get one."""
     try:
         previous = context.warehouse.live(load.target)
         result = _load(load, number, past, field_map, context, progress)
@@ -182,12 +182,12 @@ def _load(
     context: LoadContext,
     progress: Progress | None,
 ) -> LoadResult:
-    """Finish a load whose file needs no checking any more, or fetch and load its file."""
+    """Finish a load whose file needs no further checking, or fetch and load its file."""
     ledger, warehouse, job_id = context.ledger, context.warehouse, load.job_id
     checks = [record.check for record in past if record.check]
     published = find_published_result(load, checks[-1], warehouse) if checks else None
     if published is not None:
-        return published  # an attempt was cut off before it could say so
+        return published  # by an earlier attempt that was cut off before it was recorded
     hold, later = ledger.holds.get(job_id), ledger.loads.unchanged_after(load)
     if later is not None:
         if hold is None:
@@ -195,8 +195,8 @@ def _load(
         return SupersededHold(by=later, hold_reasons=hold.reasons)
 
     def record_check(check: CheckRecord, receipt: Receipt | None) -> None:
-        # Who is not the current attempt any more (declared dead, or its load ended meanwhile)
-        # publishes nothing.
+        # An attempt that is no longer the current one (declared dead, or its load has ended)
+        # must not publish.
         if not ledger.loads.record_check(job_id, number, check, receipt):
             raise AttemptOver(job_id)
 
@@ -230,7 +230,7 @@ def _load(
 
 
 def _record(load: Load, outcome: AttemptOutcome, context: LoadContext) -> None:
-    """Write to the ledger how an attempt ended; staff are notified of a load that is held."""
+    """Record how an attempt ended; staff are notified of a load that is held."""
     ledger, number, now = context.ledger, outcome.number, context.clock()
     if isinstance(outcome, AttemptFailed):
         ledger.loads.end_attempt(load.job_id, number, outcome.result, now, errors=outcome.errors)

@@ -32,7 +32,7 @@ class Outbox(Protocol):
     """What delivery needs of the ledger's notifications."""
 
     def claim(self, now: datetime, lease: timedelta, limit: int = 100) -> Sequence[Notification]:
-        """Claim due notifications for sending; nobody else gets them until the lease is over."""
+        """Claim due notifications for sending: no other process gets them until the lease ends."""
         ...
 
     def record(self, notification: Notification, result: DeliveryResult, now: datetime) -> None:
@@ -103,7 +103,7 @@ class _DeliveryBatch:
         return DeliverySummary(delivered=results.count(True), failed=results.count(False))
 
     async def _start_due_attempts(self) -> bool:
-        """Start as many due attempts as there is room for; return whether there were any."""
+        """Start due attempts up to the limit of concurrent ones; return whether there were any."""
         free = self.in_flight - len(self.in_progress)
         if not free:
             return False
@@ -121,18 +121,14 @@ class _DeliveryBatch:
             self.ended += done
 
     async def _attempt_delivery(self, notification: Notification) -> bool:
-        result = await self._deliver(notification)
-        await asyncio.to_thread(self.outbox.record, notification, result, self.clock())
-        return result.delivered
-
-    async def _deliver(self, notification: Notification) -> DeliveryResult:
         notifier = self.notifiers[notification.notice.channel]
         [result] = await asyncio.gather(notifier.deliver(notification), return_exceptions=True)
-        if isinstance(result, DeliveryResult):
-            return result
-        if not isinstance(result, Exception):
+        if isinstance(result, Exception):
+            # A fault in our own code: only its class is recorded, its text may hold an address.
+            name, trace = type(result).__name__, trace_of(result)
+            log.error("Notification %s failed with %s:\n%s", notification.id, name, trace)
+            result = DeliveryResult(delivered=False, detail=name)
+        elif isinstance(result, BaseException):
             raise result
-        # A fault in our own code: only its class is recorded, since its text may hold an address.
-        name = type(result).__name__
-        log.error("Notification %s failed with %s:\n%s", notification.id, name, trace_of(result))
-        return DeliveryResult(delivered=False, detail=name)
+        await asyncio.to_thread(self.outbox.record, notification, result, self.clock())
+        return result.delivered

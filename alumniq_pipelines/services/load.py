@@ -54,8 +54,9 @@ if TYPE_CHECKING:
     from alumniq_pipelines.checking.step_timer import StepTimer
 
 BeforePublish = Callable[[CheckRecord, Receipt | None], None]
-"""Records what checking found in which file before that is published, or raises what ends the
-attempt."""
+"""Records the check result and the receipt of a file before it is published; an exception ends the
+attempt.
+"""
 
 NEVER_HELD = Thresholds(added=Threshold(), changed=Threshold(), removed=Threshold())
 
@@ -92,14 +93,14 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
 ) -> LoadResult:
     """Load one delivered file into its target; raises OutageProblem for faults of ours.
 
-    The file is read as it lies in the bucket now, all of one ETag, also where that is newer than
-    the one the load was accepted for. It is rejected where more than `max_rejected` rows break a
-    rule, or no row is left, and held where more would change than `thresholds` let pass, or a
-    column would lose all its values. Harmless to repeat: a version already published by this load
-    is returned again; a later one already live makes this load superseded. A dry run only checks.
-    `before_publish` is called with all that is known of the file right before publishing; what it
-    raises ends the attempt. The first `report_rows` rejected rows go into a rejection report,
-    whatever becomes of the load. `scratch` is left empty.
+    The file is read as it is in the bucket now, all of one ETag, even if it is newer than the one
+    that the load was accepted for. It is rejected if more than `max_rejected` rows break a rule or
+    no row is left, and held if more would change than `thresholds` allow or a column would lose all
+    its values. Harmless to repeat: a version already published by this load is returned again, and
+    a load is superseded if a later one is live already. A dry run only checks. `before_publish` is
+    called with all that is known of the file right before publishing; an exception from it ends
+    the attempt. The first `report_rows` rejected rows go into a rejection report, whatever the
+    result. `scratch` is left empty.
     """
     from alumniq_pipelines.checking.check import disk_errors_as_outage
     from alumniq_pipelines.checking.step_timer import StepTimer
@@ -140,8 +141,8 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
 def find_published_result(load: Load, check: CheckRecord, warehouse: Warehouse) -> Published | None:
     """Return the result of a load that an attempt published before it was cut off, as recorded.
 
-    None where no attempt came so far. A version may be published and not live any more: a later
-    load, or a rollback, moved the pointer on.
+    None if no attempt published. A published version need not be live: a later load or a rollback
+    may have moved the pointer since.
     """
     own = warehouse.live(load.target)
     if own is None or own.number != load.number:
@@ -162,9 +163,9 @@ def publish_held(
     now: datetime,
     before_publish: BeforePublish = record_nothing,
 ) -> Published | SupersededHold:
-    """Publish the rows of a held load, byte for byte and by the field map they were checked by.
+    """Publish the rows of a held load, byte for byte, with the field map that they were checked by.
 
-    Harmless to repeat; a later load already live makes this one superseded. Raises OutageProblem.
+    Harmless to repeat; superseded if a later load is live already. Raises OutageProblem.
     """
     from alumniq_pipelines.checking.check import disk_errors_as_outage
     from alumniq_pipelines.checking.step_timer import StepTimer
@@ -186,7 +187,7 @@ def publish_held(
 
 @contextmanager
 def _new_folder(scratch: Path) -> Iterator[Path]:
-    """Yield a new folder in `scratch`, and delete it with all that is in it."""
+    """Yield a new folder in `scratch`, and delete it with its contents afterwards."""
     make_folder(scratch)
     with tempfile.TemporaryDirectory(dir=scratch, ignore_cleanup_errors=True) as folder:
         yield Path(folder)
@@ -214,7 +215,7 @@ def _check(  # noqa: PLR0913 - all that reading a file takes, by name
     except (FileProblem, RequestProblem) as problem:
         return Refused(problem=problem, receipt=None)
     options = CheckOptions(database, max_rejected, report_rows)
-    reference_sources = LiveReferences(warehouse, load_file.load.target, folder / "partners")
+    reference_sources = LiveReferences(warehouse, load_file.load.target, folder / "references")
     sha256 = None
     try:
         with check_received_file(
@@ -242,7 +243,7 @@ def _check(  # noqa: PLR0913 - all that reading a file takes, by name
     except (FileProblem, RequestProblem) as problem:
         refusal = problem
     finally:
-        # As soon as the file is checked, and also where that failed, whosever fault it is.
+        # Archived even if checking failed, whatever the cause.
         receipt = load_file.archive_received(received, etag, sha256)
     return Refused(problem=refusal, receipt=receipt)
 
@@ -315,8 +316,8 @@ def _apply(
             )
         case PublishRows():
             with steps.step("publish"):
-                # All that anybody is notified of is recorded first: a crash right after the
-                # pointer moved must not take it along.
+                # Everything that notifications report is recorded first: it must survive a crash
+                # right after the pointer has moved.
                 before_publish(check_record(check_result, changes), checked.file.receipt)
                 version = _publish(load, field_map, warehouse, checked.accepted, now)
             if version.number > load.number:

@@ -1,8 +1,8 @@
 """The use case: every change to a load from outside its runs, and how a load ends; free of Dagster.
 
 Each change writes to the ledger only and is conditional: it can be made wherever the ledger is, and
-making it twice changes nothing. What a person does is in the audit trail. Held rows are published
-by a run like any other.
+making it twice changes nothing. What people do is recorded in the audit trail. Held rows are
+published by a run like any other.
 """
 
 from collections.abc import Collection, Sequence
@@ -53,9 +53,9 @@ def end_load(
     staff: Staff = NO_STAFF,
     only_from: Collection[LoadState] = (),
 ) -> bool:
-    """Give a load its outcome, with everything that is due then; False if it has moved on.
+    """Give a load its outcome and enqueue its notices; False if its state has changed meanwhile.
 
-    `attempts` tell whether staff are to be notified, of a failure of ours.
+    Staff are notified if the last of `attempts` failed through a fault of ours.
     """
     notices = _outcome_notices(
         ledger, load, outcome, _live_data(ledger, load), gateway_url, attempts, staff
@@ -64,7 +64,7 @@ def end_load(
 
 
 def cancel(ledger: Ledger, job_id: str, actor: str, now: datetime, *, gateway_url: str) -> Load:
-    """End a load before its first attempt; those who asked for it are notified.
+    """Cancel a load before its first attempt, and notify those who requested it.
 
     Raises UnknownLoad and NotQueued.
     """
@@ -79,9 +79,9 @@ def cancel(ledger: Ledger, job_id: str, actor: str, now: datetime, *, gateway_ur
 
 
 def approve(ledger: Ledger, job_id: str, reason: str, actor: str, now: datetime) -> Load:
-    """Let a held load go on: what was held is published, byte for byte, by a run of its own.
+    """Approve a held load: a new run publishes what was held, byte for byte.
 
-    Raises UnknownLoad, NotHeld, ReasonMissing, and LaterLoadPublished where it comes too late.
+    Raises UnknownLoad, NotHeld, ReasonMissing, and LaterLoadPublished if it is too late.
     """
     load, _ = _get_held(ledger, job_id, reason)
     later = _later_live_load(ledger, load)
@@ -117,7 +117,7 @@ def discard(
 def end_due_holds(
     ledger: Ledger, now: datetime, *, gateway_url: str
 ) -> Sequence[tuple[Load, Ending]]:
-    """End held loads whose time is over, or that a load accepted later has made needless."""
+    """End held loads that have expired or that a later load has superseded."""
     ended = []
     for hold in ledger.holds.undecided():
         load = _get_load(ledger, hold.job_id)
@@ -131,10 +131,10 @@ def end_due_holds(
 def repeat(
     ledger: Ledger, job_id: str, actor: str, now: datetime, *, notify_customer: bool = False
 ) -> Load:
-    """Accept a load of its own that reads what another one read, from the archive.
+    """Accept a new load that reads the archived file of another one.
 
-    Those whom the other's outcome was sent to are sent this one's if `notify_customer`. Raises
-    UnknownLoad, and NothingArchived where the other never got so far as to read its file.
+    If `notify_customer`, its outcome is sent to the same recipients. Raises UnknownLoad, and
+    NothingArchived if the other load never read its file.
     """
     repeated = _get_load(ledger, job_id)
     if ledger.loads.receipt(repeated.job_id) is None:
@@ -157,7 +157,7 @@ def repeat(
 
 
 def resend(ledger: Ledger, notification_id: str, actor: str, now: datetime) -> Notification:
-    """Make a notification due now, whatever came of it before: it keeps its id and its bytes.
+    """Make a notification due now, whether or not it was delivered, with the same id and bytes.
 
     Raises UnknownNotification, and NotificationUnderWay while a delivery attempt is in progress;
     then nothing is changed, and nothing is in the audit trail.
@@ -172,9 +172,9 @@ def resend(ledger: Ledger, notification_id: str, actor: str, now: datetime) -> N
 
 
 def accept_reload(ledger: Ledger, target: Target, filename: str | None, now: datetime) -> Load:
-    """Accept a load that staff ask for: of the target's last accepted file, or of a named one.
+    """Accept a load for staff: of the file that is named, or else the last one accepted.
 
-    Raises NothingToReload where neither is known.
+    Raises NothingToReload if there is neither.
     """
     if filename is None:
         last = ledger.loads.last_accepted(target)
@@ -193,10 +193,10 @@ def accept_reload(ledger: Ledger, target: Target, filename: str | None, now: dat
 
 
 def accept_rerun(ledger: Ledger, ended: Load, filename: str | None, now: datetime) -> Load:
-    """Accept a load that does once more what an ended one was to do, for staff.
+    """Accept a load for staff that repeats an ended one.
 
-    A dry run stays one, and what was read from the archive is read from there; `filename` names
-    another file. The customer of the ended load was notified of it and is not notified of this one.
+    A dry run stays one, and an archived file is read from the archive again; `filename` names
+    another file. The customer was notified of the ended load and is not notified of this one.
     """
     request_to_repeat = ended.request
     request = LoadRequest(
@@ -220,7 +220,7 @@ def _get_load(ledger: Ledger, job_id: str) -> Load:
 
 
 def _get_held(ledger: Ledger, job_id: str, reason: str) -> tuple[Load, Hold]:
-    """Find what is to be decided on; a decision needs a reason."""
+    """Return a held load and its hold, for a decision; raises ReasonMissing without a reason."""
     load = _get_load(ledger, job_id)
     hold = ledger.holds.get(load.job_id)
     if hold is None or load.state is not LoadState.HELD:
@@ -231,7 +231,7 @@ def _get_held(ledger: Ledger, job_id: str, reason: str) -> tuple[Load, Hold]:
 
 
 def _later_live_load(ledger: Ledger, load: Load) -> str | None:
-    """Name the load accepted later whose data is live, if there is one."""
+    """Return the id or number of a load accepted later whose data is live, if there is one."""
     newest = ledger.versions.of(load.target, limit=1)
     if newest and newest[0].number > load.number:
         return newest[0].job_id

@@ -79,7 +79,7 @@ class WatchStatus:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MonitoringSummary:
     """What one pass found and did."""
 
@@ -93,7 +93,7 @@ def run_monitoring(
     ledger: Ledger, buckets: Buckets, catalog: Catalog, staff: Staff, now: datetime
 ) -> MonitoringSummary:
     """Evaluate all conditions once; raises LedgerUnavailable, but not BucketUnavailable."""
-    monitoring_pass = _MonitoringPass(ledger, buckets, catalog, now)
+    monitoring_pass = _MonitoringPass(ledger=ledger, buckets=buckets, catalog=catalog, now=now)
     statuses = watch_statuses(ledger, ledger.watches.all(), now)
     monitoring_pass.check_all(statuses)
     opened = sum(
@@ -101,7 +101,9 @@ def run_monitoring(
     )
     notified = monitoring_pass.notify(staff)
     closed = monitoring_pass.close(staff, statuses)
-    return MonitoringSummary(statuses, opened, len(notified), len(closed))
+    return MonitoringSummary(
+        statuses=statuses, opened=opened, notified=len(notified), closed=len(closed)
+    )
 
 
 def watch_statuses(
@@ -129,7 +131,7 @@ def _undelivered_condition(found: UndeliveredDestination) -> Condition:
     )
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _MonitoringPass:
     """One pass: the conditions found, by key, and the keys whose state is unknown.
 

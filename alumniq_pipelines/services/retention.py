@@ -66,16 +66,15 @@ def _expired_received_files(
     archive: Archive, ledger: Ledger, warehouse: Warehouse, cutoff: datetime
 ) -> Iterator[str]:
     for file in archive.list_files(RECEIVED):
-        if file.stored_at < cutoff and not _is_published(_stem(file.name), ledger, warehouse):
+        if file.stored_at >= cutoff:
+            continue
+        # Staff may roll back to a stored version that was made from this file.
+        is_needed = any(
+            version.number in {stored.number for stored in warehouse.versions(version.target)}
+            for version in ledger.versions.by_sha256(_stem(file.name))
+        )
+        if not is_needed:
             yield file.name
-
-
-def _is_published(sha256: str, ledger: Ledger, warehouse: Warehouse) -> bool:
-    """Whether a stored version, to which readers may be rolled back, was made from this file."""
-    return any(
-        version.number in {retained.number for retained in warehouse.versions(version.target)}
-        for version in ledger.versions.by_sha256(sha256)
-    )
 
 
 def _expired_held_rows(archive: Archive, ledger: Ledger, now: datetime) -> Iterator[str]:

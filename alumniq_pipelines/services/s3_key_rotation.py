@@ -50,15 +50,15 @@ class S3KeyRotation:
             for customer in self.ledger.customers.all()
             for environment in Environment
         ]
-        return (
-            RotationSummary(*(sum(counts) for counts in zip(*done, strict=True)))
-            if done
-            else RotationSummary()
+        return RotationSummary(
+            made=sum(summary.made for summary in done),
+            warned=sum(summary.warned for summary in done),
+            ended=sum(summary.ended for summary in done),
         )
 
     def _rotate_user_keys(
         self, customer: Customer, environment: Environment, now: datetime
-    ) -> tuple[int, int, int]:
+    ) -> RotationSummary:
         user = user_name(customer.id, environment)
         keys = self.keys.of(user)
         plan = plan_rotation(keys, now)
@@ -76,7 +76,7 @@ class S3KeyRotation:
                 self.store.delete_key(user, access_key_id)
             has_previous = any(key.is_live for key in keys)
             self._create_key(customer, environment, now, has_previous=has_previous)
-        return int(plan.make), warned, len(plan.end)
+        return RotationSummary(made=int(plan.make), warned=warned, ended=len(plan.end))
 
     def _create_key(
         self, customer: Customer, environment: Environment, now: datetime, *, has_previous: bool

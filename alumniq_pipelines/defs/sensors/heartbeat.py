@@ -1,4 +1,4 @@
-"""The heartbeat sensor: tells an external service every minute that daemon and ledger work."""
+"""The heartbeat sensor: signals every minute to an external service that daemon and ledger work."""
 
 import asyncio
 

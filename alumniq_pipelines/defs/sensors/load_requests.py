@@ -1,6 +1,6 @@
 """The load-request sensor: requests a run for every queued load."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -10,8 +10,6 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 
 from alumniq_pipelines.adapters.field_maps import FieldMapFolder
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.feeds.catalog import Catalog
-from alumniq_pipelines.core.loads.load import Load
 from alumniq_pipelines.core.loads.reconciliation import run_key, should_request_run
 from alumniq_pipelines.core.problems.outage import FieldMapsNotSaved
 from alumniq_pipelines.defs.jobs import job_name
@@ -45,7 +43,13 @@ def load_request_sensor(
     def load_requests(
         context: dg.SensorEvaluationContext, ledger: dg.ResourceParam[Ledger]
     ) -> dg.SensorResult:
-        due = poll_until_found(lambda: _due(ledger, datetime.now(UTC)))
+        due = poll_until_found(
+            lambda: [
+                load
+                for load in ledger.loads.queued()
+                if should_request_run(load, datetime.now(UTC))
+            ]
+        )
         known = [load for load in due if load.target.feed in catalog.feeds][:MAX_RUNS_PER_TICK]
         if len(due) > len(known):
             context.log.info(
@@ -54,7 +58,16 @@ def load_request_sensor(
         if known:
             _save_once(schemas, settings, context)
         partitions = missing_partitions((load.target for load in known), catalog, context.instance)
-        requests = list(_requests(ledger, known, catalog))
+        requests = [
+            dg.RunRequest(
+                run_key=run_key(load),
+                job_name=job_name(catalog.feed(load.target.feed)),
+                partition_key=load.target.partition_key,
+                tags=tags_of(load),
+            )
+            for load in known
+            if ledger.loads.mark_requested(load.job_id, datetime.now(UTC))
+        ]
         return dg.SensorResult(run_requests=requests, dynamic_partitions_requests=partitions)
 
     return load_requests
@@ -77,18 +90,3 @@ def _save_once(
         save_field_maps(settings, existing, only_missing=True)
     except FieldMapsNotSaved as problem:
         context.log.warning(str(problem))
-
-
-def _due(ledger: Ledger, now: datetime) -> Sequence[Load]:
-    return [load for load in ledger.loads.queued() if should_request_run(load, now)]
-
-
-def _requests(ledger: Ledger, loads: Sequence[Load], catalog: Catalog) -> Iterator[dg.RunRequest]:
-    for load in loads:
-        if ledger.loads.mark_requested(load.job_id, datetime.now(UTC)):
-            yield dg.RunRequest(
-                run_key=run_key(load),
-                job_name=job_name(catalog.feed(load.target.feed)),
-                partition_key=load.target.partition_key,
-                tags=tags_of(load),
-            )

@@ -5,7 +5,6 @@ and would run again where staff had stopped it.
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -18,7 +17,7 @@ from alumniq_pipelines.core.monitoring.schedule import WatchState
 from alumniq_pipelines.core.problems.outage import FieldMapsNotSaved
 from alumniq_pipelines.core.problems.problem import SetupProblem
 from alumniq_pipelines.defs.freshness import freshness
-from alumniq_pipelines.services.monitor import WatchStatus, run_monitoring
+from alumniq_pipelines.services.monitor import run_monitoring
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.wiring import (
     read_schemas,
@@ -52,7 +51,10 @@ def monitoring_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefiniti
         current = _read_current_catalog(catalog, settings, context)
         summary = run_monitoring(ledger, buckets, current, staff_of(settings), datetime.now(UTC))
         before: MissedPartitions = json.loads(context.cursor or "{}")
-        now = _missed_partitions(summary.statuses)
+        now: MissedPartitions = {status.target.feed: [] for status in summary.statuses}
+        for status in summary.statuses:
+            if status.expectation.state is WatchState.SILENT:
+                now[status.target.feed].append(status.target.partition_key)
         changed = [
             field_map
             for field_map in catalog
@@ -86,9 +88,8 @@ def _read_current_catalog(
     """
     try:
         found = read_schemas(settings)
-    except (
-        SetupProblem
-    ) as problem:  # the folder itself is unreadable: everything else is still monitored
+    except SetupProblem as problem:
+        # The folder itself is unreadable: everything else is still monitored.
         faults = (problem.detail.rstrip("."),)
         broken = {
             feed: BrokenFieldMap(feed=feed, faults=faults, jobs=frozenset())
@@ -110,11 +111,3 @@ def _broken_text(catalog: Catalog) -> str:
         for feed in catalog.broken
     ]
     return f" Broken field maps: {', '.join(states)}." if states else ""
-
-
-def _missed_partitions(statuses: Sequence[WatchStatus]) -> MissedPartitions:
-    missed: MissedPartitions = {status.target.feed: [] for status in statuses}
-    for status in statuses:
-        if status.expectation.state is WatchState.MISSED:
-            missed[status.target.feed].append(status.target.partition_key)
-    return missed

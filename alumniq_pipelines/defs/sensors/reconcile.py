@@ -45,7 +45,12 @@ def reconcile_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinitio
                 for load in _orphaned_loads(ledger, catalog)
             )
         for _ in poll():
-            done.update(reconciler.reconcile(load) for load in _loads_ready_to_end(ledger))
+            # The runs of loads whose outcome is known may have ended by now.
+            done.update(
+                reconciler.reconcile(load)
+                for load in ledger.loads.find(states=[LoadState.RUNNING])
+                if is_outcome_known(ledger.loads.attempts(load.job_id))
+            )
         summary = ", ".join(
             f"{count} {action}" for action, count in done.items() if action != "left"
         )
@@ -64,10 +69,3 @@ def _orphaned_loads(ledger: Ledger, catalog: Catalog) -> Iterator[Load]:
             queued = queued_at(load, attempts, hold.decided_at if hold else None)
             if is_orphaned(load, catalog.feeds, queued, now):
                 yield load
-
-
-def _loads_ready_to_end(ledger: Ledger) -> Iterator[Load]:
-    """Yield the running loads whose outcome is known: their run may have ended by now."""
-    for load in ledger.loads.find(states=[LoadState.RUNNING]):
-        if is_outcome_known(ledger.loads.attempts(load.job_id)):
-            yield load

@@ -1,4 +1,4 @@
-"""Reconciling a load with its runs: look at the latest one, decide, carry it out."""
+"""Reconciliation of a load with its runs: find the latest one, decide, apply the decision."""
 
 import logging
 import shutil
@@ -34,9 +34,9 @@ from alumniq_pipelines.wiring import staff_of
 log = logging.getLogger(__name__)
 
 LEASE_GRACE = timedelta(minutes=2)
-"""A worker shows itself within seconds of its start; on a busy machine, within many."""
+"""A worker takes its lease seconds after it was started; on a busy machine, it may take longer."""
 NO_RUN = "none"
-"""In the place of a run's id where there was no run."""
+"""Recorded instead of a run's id if there was no run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +48,17 @@ class LoadReconciler:
     settings: Settings
 
     def reconcile(self, load: Load) -> str:
-        """Do what follows from how the load's latest run went, and say so in one word.
+        """Bring the load into line with its latest run, and return what was done.
 
-        Harmless to repeat, and to do twice at once: every change is a conditional UPDATE.
+        Harmless to repeat, also concurrently: every change is a conditional UPDATE.
         """
         record = self._active_run(load) or latest_run(self.instance, load.job_id)
         run = to_run(record, worker_died=self._worker_died(record)) if record else None
         if run and run.state is not RunState.UNDERWAY:
             try:
                 self._record_lost_attempt(load, run.id)
-            except WarehouseUnavailable as away:
-                log.warning("Load %s cannot be ended yet: %s", load.job_id, away)
+            except WarehouseUnavailable as problem:
+                log.warning("Load %s cannot be ended yet: %s", load.job_id, problem)
                 return "left"
         attempts = self.ledger.loads.attempts(load.job_id)
         now = datetime.now(UTC)
@@ -73,12 +73,15 @@ class LoadReconciler:
                 self.ledger.loads.requeue(load.job_id, now)
                 return "queued again"
             case MarkRunFailed():
-                self._fail_dead_run(record)
+                if record:
+                    message = "The run's worker has died."
+                    self.instance.report_run_failed(record.dagster_run, message)
+                    worker_locks.clear(self.settings.workers_dir, record.dagster_run.run_id)
                 return "declared dead"
         assert_never(decision)
 
     def fail_orphaned(self, load: Load, *, is_broken: bool = False) -> str:
-        """End a load whose feed has no field map: our fault, and nothing to try again.
+        """End a load whose feed has no field map: a fault of ours that no retry solves.
 
         The field map is gone, or it is broken and no good one was saved.
         """
@@ -99,7 +102,8 @@ class LoadReconciler:
         folder, run_id = self.settings.workers_dir, record.dagster_run.run_id
         if worker_locks.is_dead(folder, run_id):
             return True
-        # Who died before it could show itself, or after it was done, is missed where it must be.
+        # A worker that died before it took its lease, or after it gave it up, leaves none behind.
+        # That counts only where the lease would be on this machine.
         idle_time = datetime.now(UTC) - record.update_timestamp.astimezone(UTC)
         is_ours = isinstance(self.instance.run_launcher, dg.DefaultRunLauncher)
         return is_ours and idle_time > LEASE_GRACE and worker_locks.is_missing(folder, run_id)
@@ -107,8 +111,8 @@ class LoadReconciler:
     def _active_run(self, load: Load) -> RunRecord | None:
         """Return the run whose attempt is open and which has not ended, as far as Dagster knows.
 
-        It is what counts, also where another run of the load is newer: a person may have executed
-        one again, or cancelled it, while this one works.
+        It takes precedence over newer runs of the load: a person may have executed one again, or
+        canceled it, while this one works.
         """
         for attempt in self.ledger.loads.attempts(load.job_id):
             if attempt.result is None:
@@ -118,9 +122,9 @@ class LoadReconciler:
         return None
 
     def _record_lost_attempt(self, load: Load, run_id: str) -> None:
-        """Count a run that ended before it began, and close an attempt that was left open."""
+        """Record an attempt for a run that ended before it began one; end attempts left open."""
         loads, now = self.ledger.loads, datetime.now(UTC)
-        # Read after the run was seen to be over: an attempt of its own is among them by now.
+        # Read after the run was seen to have ended, so that an attempt of its own is included.
         attempts = loads.attempts(load.job_id)
         if self._recover_published(load, attempts, now):
             return
@@ -135,9 +139,9 @@ class LoadReconciler:
     def _recover_published(
         self, load: Load, attempts: Sequence[AttemptRecord], now: datetime
     ) -> bool:
-        """Record that an attempt published, which was cut off before it could; False if none did.
+        """Record what an attempt published before it was cut off; False if none did.
 
-        What it had found was recorded before the pointer moved: nothing needs to be tried again.
+        Its check result was recorded before the pointer moved, so nothing needs to be retried.
         """
         from alumniq_pipelines.services.load import find_published_result
 
@@ -160,7 +164,7 @@ class LoadReconciler:
     def _finish(
         self, load: Load, outcome: Outcome, attempts: Sequence[AttemptRecord], now: datetime
     ) -> None:
-        # No run works in it any more, and one that was killed has left the customer's rows there.
+        # No run uses the folder any more, and a killed one has left the customer's rows in it.
         shutil.rmtree(self.settings.scratch_dir / load.job_id, ignore_errors=True)
         end_load(
             self.ledger,
@@ -171,9 +175,3 @@ class LoadReconciler:
             attempts=attempts,
             staff=staff_of(self.settings),
         )
-
-    def _fail_dead_run(self, record: RunRecord | None) -> None:
-        if record:
-            run = record.dagster_run
-            self.instance.report_run_failed(run, "The run's worker has died.")
-            worker_locks.clear(self.settings.workers_dir, run.run_id)

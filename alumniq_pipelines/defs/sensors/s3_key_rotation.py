@@ -30,27 +30,22 @@ def s3_key_sensor(settings: Settings) -> dg.SensorDefinition:
             case "by-hand":
                 return dg.SkipReason("S3 keys are managed by hand (ALUMNIQ_S3_KEYS).")
             case "iam":
-                return _rotate(ledger, settings)
+                from alumniq_pipelines.adapters.encryption import SecretCipher
+                from alumniq_pipelines.adapters.iam import AccessKeys
+                from alumniq_pipelines.services.s3_key_rotation import S3KeyRotation
+
+                secret = settings.s3_secret_access_key
+                store = AccessKeys.at(
+                    settings.iam_endpoint_url,
+                    settings.s3_region,
+                    settings.s3_access_key_id,
+                    None if secret is None else secret.get_secret_value(),
+                )
+                cipher = SecretCipher.from_file(settings.encryption_key_file)
+                done = S3KeyRotation(ledger, store, cipher).run(datetime.now(UTC))
+                return dg.SkipReason(
+                    f"S3 keys: {done.made} created, {done.warned} warned about, {done.ended} ended."
+                )
         assert_never(settings.s3_keys)
 
     return s3_keys
-
-
-def _rotate(ledger: Ledger, settings: Settings) -> dg.SkipReason:
-    """Rotate the S3 keys that are due today, and return how many."""
-    from alumniq_pipelines.adapters.encryption import SecretCipher
-    from alumniq_pipelines.adapters.iam import AccessKeys
-    from alumniq_pipelines.services.s3_key_rotation import S3KeyRotation
-
-    secret = settings.s3_secret_access_key
-    store = AccessKeys.at(
-        settings.iam_endpoint_url,
-        settings.s3_region,
-        settings.s3_access_key_id,
-        None if secret is None else secret.get_secret_value(),
-    )
-    cipher = SecretCipher.from_file(settings.encryption_key_file)
-    done = S3KeyRotation(ledger, store, cipher).run(datetime.now(UTC))
-    return dg.SkipReason(
-        f"S3 keys: {done.made} created, {done.warned} warned about, {done.ended} ended."
-    )

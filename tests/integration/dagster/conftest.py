@@ -45,7 +45,7 @@ class Installation:
         return self.ledger.loads.accept(request, datetime.now(UTC))
 
     def again(self, load: Load) -> Load:
-        """Look at a load again."""
+        """Read a load again."""
         found = self.ledger.loads.get(load.job_id)
         assert found
         return found
@@ -70,7 +70,7 @@ class Installation:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """The embedded profile, with retries that wait for next to nothing."""
+    """Return the embedded profile, with retries after almost no wait."""
     return Settings(data_dir=tmp_path / "data", retry_seconds=0.001, staff_email="ops@example.org")
 
 

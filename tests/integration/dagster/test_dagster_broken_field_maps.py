@@ -1,4 +1,4 @@
-"""A broken field map in Dagster: its own feed only, in sight, and over when it is good again."""
+"""A broken field map in Dagster affects its feed only, is visible, and ends once it is fixed."""
 
 import shutil
 import time
@@ -35,7 +35,7 @@ BROKEN = "name: [unclosed\n"
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Field maps of the test's own."""
+    """Return settings with a copy of the field maps for one test."""
     folder = settings.data_dir.with_name("schemas")
     shutil.copytree(REPOSITORY / "schemas", folder)
     return settings.model_copy(update={"schemas_dir": folder})
@@ -46,7 +46,7 @@ def schemas(settings: Settings) -> Path:
     return settings.schemas_dir
 
 
-def spoil(schemas: Path, feed: str) -> None:
+def break_file(schemas: Path, feed: str) -> None:
     (schemas / f"{feed}.yaml").write_text(BROKEN, encoding="utf-8")
 
 
@@ -54,8 +54,8 @@ def restore(schemas: Path, feed: str) -> None:
     shutil.copy(REPOSITORY / "schemas" / f"{feed}.yaml", schemas)
 
 
-def loaded_anew(installation: Installation) -> Installation:
-    """Load the code location once more, as every run worker and every restart does."""
+def reloaded(installation: Installation) -> Installation:
+    """Load the code location again, as every run worker and every restart does."""
     overrides = {"buckets": installation.buckets}
     definitions = build_definitions(installation.settings, overrides)
     return replace(installation, definitions=definitions)
@@ -95,8 +95,8 @@ def reconciled(installation: Installation, load: Load) -> Load:
 
 
 def test_a_run_of_another_feed_is_not_affected(installation: Installation, schemas: Path) -> None:
-    spoil(schemas, OTHER)
-    installation = loaded_anew(installation)
+    break_file(schemas, OTHER)
+    installation = reloaded(installation)
     installation.put(HEADER + ROWS)
     load = installation.accept()
     assert installation.execute(load).success
@@ -110,8 +110,8 @@ def test_a_run_goes_by_the_last_good_field_map_that_the_request_sensor_saved(
     requested = tick(installation, "load_requests")
     assert isinstance(requested, dg.SensorResult)
     assert len(requested.run_requests or ()) == 1
-    spoil(schemas, FEED)
-    worker = loaded_anew(installation)
+    break_file(schemas, FEED)
+    worker = reloaded(installation)
     installation.put(HEADER + ROWS)
     assert worker.execute(load).success
     assert reconciled(installation, load).state is LoadState.SUCCEEDED
@@ -121,7 +121,7 @@ def test_the_incident_is_opened_once_with_file_and_line_and_over_when_the_file_i
     installation: Installation, schemas: Path
 ) -> None:
     assert "Broken" not in message(installation)
-    spoil(schemas, FEED)
+    break_file(schemas, FEED)
     shown = message(installation)
     assert f"Broken field maps: {FEED} (last good version in force)." in shown
     message(installation)
@@ -141,13 +141,13 @@ def test_the_incident_is_opened_once_with_file_and_line_and_over_when_the_file_i
 def test_a_feed_that_was_disabled_when_the_code_was_loaded_is_not_over_before_it_is_again(
     installation: Installation, schemas: Path
 ) -> None:
-    spoil(schemas, OTHER)
-    disabled = loaded_anew(installation)
+    break_file(schemas, OTHER)
+    disabled = reloaded(installation)
     assert f"{OTHER} (disabled)" in message(disabled)
     restore(schemas, OTHER)
     message(disabled)
     assert installation.ledger.incidents.list_open()
-    message(loaded_anew(installation))
+    message(reloaded(installation))
     assert not installation.ledger.incidents.list_open()
 
 
@@ -166,8 +166,8 @@ def test_the_assets_of_broken_field_maps_say_what_is_wrong(
 ) -> None:
     save_field_maps(settings, {FEED: read_schemas(settings).good[FEED]})
     for feed in (FEED, OTHER):
-        spoil(settings.schemas_dir, feed)
-    graph = loaded_anew(installation).definitions.resolve_asset_graph()
+        break_file(settings.schemas_dir, feed)
+    graph = reloaded(installation).definitions.resolve_asset_graph()
     lookups = graph.get(dg.AssetKey(["feeds", "warehouse_lookups"]))
     other = graph.get(dg.AssetKey(["feeds", "warehouse_b"]))
     assert "The last good version of it is in force." in (lookups.description or "")
@@ -188,7 +188,7 @@ def test_definitions_with_a_broken_field_map_load_as_fast(
         return time.perf_counter() - started
 
     good = min(seconds() for _ in range(3))
-    spoil(schemas, OTHER)
+    break_file(schemas, OTHER)
     assert min(seconds() for _ in range(3)) < good + 0.5
 
 
@@ -197,9 +197,9 @@ def accepted(installation: Installation, feed: str, ago: timedelta) -> Load:
     target: Target = replace(TARGET, feed=feed)
     load = installation.accept(target=target)
     with installation.ledger.database.writing() as connection:
-        moment = datetime.now(UTC) - ago
+        accepted_at = datetime.now(UTC) - ago
         connection.execute(
-            update(loads).where(loads.c.job_id == load.job_id).values(accepted_at=moment)
+            update(loads).where(loads.c.job_id == load.job_id).values(accepted_at=accepted_at)
         )
     return load
 
@@ -207,8 +207,8 @@ def accepted(installation: Installation, feed: str, ago: timedelta) -> Load:
 def test_loads_of_a_disabled_feed_wait_an_hour_and_then_end_as_our_fault(
     installation: Installation, schemas: Path
 ) -> None:
-    spoil(schemas, OTHER)
-    installation = loaded_anew(installation)
+    break_file(schemas, OTHER)
+    installation = reloaded(installation)
     old = accepted(installation, OTHER, timedelta(minutes=61))
     new = accepted(installation, OTHER, timedelta(minutes=59))
     for sensor in ("load_requests", "reconcile"):
@@ -248,8 +248,8 @@ def test_a_load_whose_hold_was_approved_late_waits_an_hour_from_then(
     ledger.loads.begin_attempt(load.job_id, "run", began)
     assert ledger.holds.hold(hold, 1, Receipt("cafe", "e1"), [])
     assert ledger.holds.approve(load.job_id, "ada", "It is right.", datetime.now(UTC))
-    spoil(schemas, OTHER)
-    installation = loaded_anew(installation)
+    break_file(schemas, OTHER)
+    installation = reloaded(installation)
     tick(installation, "reconcile")
     assert installation.again(load).state is LoadState.QUEUED
 

@@ -1,4 +1,4 @@
-"""A worker that dies between publishing and saying so: nothing that anybody is told is lost."""
+"""A worker that dies between publishing and recording it: no notification loses anything."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,7 +33,7 @@ COUNTS = Counts(103, 100, 3)
 
 
 class Killed(BaseException):
-    """The worker's end, which no code of ours can answer."""
+    """The death of the worker, which none of our code can handle."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class KilledAfterPublishing(DuckDBWarehouse):
 
 @dataclass(frozen=True)
 class StoppedBeforePublishing(DuckDBWarehouse):
-    """A warehouse before whose first move a load is ended by somebody else."""
+    """A warehouse that ends the load, as a person would, before it is first read."""
 
     installation: Installation | None = None
     ended: list[Load] = field(default_factory=list)
@@ -65,7 +65,7 @@ class StoppedBeforePublishing(DuckDBWarehouse):
     def live_rows(
         self, target: Target, scratch: Path, columns: Collection[str] | None = None
     ) -> LiveRows | None:
-        """End the load that is at work, then return what is live."""
+        """End the running load, then return the live version."""
         assert self.installation
         outcome = Outcome(LoadState.FAILED, ("Stopped.",))
         for load in self.ended:
@@ -149,7 +149,7 @@ def test_a_killed_attempt_that_had_published_needs_no_other(
 def test_a_last_attempt_that_had_published_is_no_failure(
     installation: Installation, load: Load
 ) -> None:
-    """Else its customer would read that it failed five times, of data that readers see."""
+    """Otherwise its customer would be notified of a failure while readers see the data."""
     for number in range(1, MAX_ATTEMPTS):
         installation.ledger.loads.begin_attempt(load.job_id, f"run-{number}", datetime.now(UTC))
     kill_after_publishing(installation, installation.again(load))

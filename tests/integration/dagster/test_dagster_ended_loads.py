@@ -1,4 +1,4 @@
-"""Runs of loads that ended before the run began: they do nothing, unless a person asked for one."""
+"""Runs of loads that ended before the run began: they do nothing, unless a person started one."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -151,15 +151,15 @@ def test_a_load_that_ends_between_its_run_and_its_attempt_is_left_alone(
 def test_the_retry_of_a_run_whose_load_is_done_makes_no_other_load(
     installation: Installation,
 ) -> None:
-    """A person's run was killed after publishing; its retry loaded what lay there by then."""
+    """A person's run was killed after publishing; its retry loaded the file there by then."""
     installation.put(HEADER + ROWS)
     first, _ = execute(installation, canceled(installation))
-    asked, _ = execute(installation, loads_of(installation)[0], **{PARENT: first.run_id})
+    rerun, _ = execute(installation, loads_of(installation)[0], **{PARENT: first.run_id})
     again = loads_of(installation)[0]
     now = datetime.now(UTC)
     assert installation.ledger.loads.end(again.job_id, Outcome(LoadState.SUCCEEDED), (), now)
     known = len(loads_of(installation))
-    _, stored = execute(installation, again, **{PARENT: asked.run_id, RETRY: "1"})
+    _, stored = execute(installation, again, **{PARENT: rerun.run_id, RETRY: "1"})
     assert stored.tags[NOTHING_DONE] == "load-ended"
     assert len(loads_of(installation)) == known
 

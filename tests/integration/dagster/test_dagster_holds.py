@@ -1,4 +1,4 @@
-"""Held loads, from the run that holds them to the one that publishes them, with the real parts."""
+"""Held loads, from the run that holds them to the one that publishes them, with real adapters."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta
@@ -33,7 +33,7 @@ def now() -> datetime:
 
 
 def published(installation: Installation, content: str = HEADER + ROWS) -> Load:
-    """Load a file and settle it, as the sensors would."""
+    """Load a file and end the load, as the sensors would."""
     installation.put(content)
     load = installation.accept()
     installation.execute(load)
@@ -54,7 +54,7 @@ def live(installation: Installation) -> int:
 
 
 def notices_of(installation: Installation, load: Load) -> list[str]:
-    """Tell who is owed what about a load: addresses and the first words of the subject."""
+    """Return the notifications of a load: addresses and the first words of the subjects."""
     notifications = installation.ledger.notifications.of(load.job_id)
     return [
         f"{notification.notice.destination}: {notification.notice.subject.split(': w')[0]}"
@@ -68,7 +68,7 @@ def discard(installation: Installation, load: Load, reason: str) -> None:
 
 
 def decided(installation: Installation, at: datetime) -> list[Decision]:
-    """Decide on all that waited long enough, as the sensor would, and tell how."""
+    """End the holds that are due, as the sensor would, and return the decisions."""
     url = installation.settings.gateway_url
     return [
         decision
@@ -136,8 +136,8 @@ def test_approving_gives_five_attempts_of_their_own(installation: Installation, 
 
 
 def test_altered_held_rows_are_not_published(installation: Installation, held: Load) -> None:
-    kept = installation.settings.archive_dir / held_name(held.job_id)
-    kept.write_bytes(kept.read_bytes()[:-1] + b"\1")
+    rows = installation.settings.archive_dir / held_name(held.job_id)
+    rows.write_bytes(rows.read_bytes()[:-1] + b"\1")
     load_actions.approve(installation.ledger, held.job_id, "A real cut.", "ada", now())
     installation.execute(held)
     assert "are missing or damaged" in reconciled(installation, held).errors[1]
@@ -173,7 +173,7 @@ def test_the_customer_of_a_discarded_load_reads_why(installation: Installation, 
 
 
 def test_mail_about_a_held_load_leads_to_its_page(installation: Installation, held: Load) -> None:
-    """Staff's when it is held, its customer's when it is discarded."""
+    """Staff when it is held, its customer when it is discarded."""
     discard(installation, held, "A test export.")
     page = f"{installation.settings.gateway_url}/loads/{held.job_id}"
     notifications = installation.ledger.notifications.of(held.job_id)
@@ -293,8 +293,8 @@ def test_received_files_are_deleted_after_a_month_but_for_those_of_retained_vers
     warehouse = DuckDBWarehouse(installation.settings.warehouse_dir)
     assert prune(archive, installation.ledger, warehouse, MONTH, now(), MONTH) == 0
     assert prune(archive, installation.ledger, warehouse, MONTH, now() + MONTH, MONTH) == 1
-    [kept] = archive.list_files(RECEIVED)
-    assert kept.name == RECEIVED + hashlib.sha256((HEADER + ROWS).encode()).hexdigest()
+    [remaining] = archive.list_files(RECEIVED)
+    assert remaining.name == RECEIVED + hashlib.sha256((HEADER + ROWS).encode()).hexdigest()
 
 
 def test_rejection_reports_go_after_their_own_time(
@@ -328,7 +328,7 @@ def test_an_attempt_that_dies_while_it_holds_leaves_the_load_to_the_next(
     load = installation.accept()
     installation.execute(load)
     with installation.ledger.database.writing() as connection:
-        # As if the worker had died after the rows were kept and before the ledger knew.
+        # As if the worker had died after the rows were archived and before the hold was recorded.
         connection.exec_driver_sql("DELETE FROM holds")
         connection.exec_driver_sql("DELETE FROM notifications WHERE id LIKE '%held%'")
         connection.execute(loads.update().values(state=LoadState.RUNNING))

@@ -1,4 +1,4 @@
-"""What a customer reads of live data is true in his case: in callback, mail and problem alike."""
+"""What customers read about live data is true of theirs, in callbacks, mails and problems."""
 
 from datetime import UTC, datetime
 

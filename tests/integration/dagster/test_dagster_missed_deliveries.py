@@ -1,4 +1,4 @@
-"""Silence, freshness and heartbeats in Dagster, one tick at a time."""
+"""Missed deliveries, freshness and heartbeats in Dagster, one tick at a time."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -25,14 +25,14 @@ HEARTBEAT = "https://hc-ping.com/abc"
 
 @dataclass
 class Sensor:
-    """A sensor, and the cursor that the daemon would keep for it."""
+    """A sensor, and the cursor that the daemon would store for it."""
 
     installation: Installation
     name: str
     cursor: str | None = None
 
     def tick(self) -> dg.SensorResult:
-        """Evaluate it once, as the daemon does, and keep what it reports."""
+        """Evaluate it once, as the daemon does, and store its cursor and events."""
         repository = self.installation.definitions.get_repository_def()
         with dg.build_sensor_context(
             self.installation.instance,
@@ -103,9 +103,9 @@ def test_a_freshness_check_can_be_run_by_hand(
 ) -> None:
     del missed_delivery_sensor
     check = dg.AssetCheckKey(dg.AssetKey(["feeds", "warehouse_lookups"]), "freshness")
-    job = dg.define_asset_job("judge", selection=dg.AssetSelection.checks(check))
+    job = dg.define_asset_job("check", selection=dg.AssetSelection.checks(check))
     definitions = dg.Definitions.merge(installation.definitions, dg.Definitions(jobs=[job]))
-    result = definitions.resolve_job_def("judge").execute_in_process(instance=installation.instance)
+    result = definitions.resolve_job_def("check").execute_in_process(instance=installation.instance)
     (check_result,) = result.get_asset_check_evaluations()
     assert not check_result.passed
     assert check_result.metadata["missed"].value == 1
@@ -116,7 +116,7 @@ def test_a_load_does_not_wait_for_the_check_of_freshness(installation: Installat
     assert [node.name for node in job.nodes] == ["feeds__warehouse_lookups"]
 
 
-def test_nobody_watched_is_nothing_to_report(installation: Installation) -> None:
+def test_without_watches_there_is_nothing_to_report(installation: Installation) -> None:
     found = Sensor(installation, "silence").tick()
     assert found.asset_events == []
     assert found.skip_reason

@@ -1,4 +1,4 @@
-"""Foreign keys on the whole way of a load: judged by what another load has published."""
+"""Foreign keys from end to end: checked against what another load has published."""
 
 import shutil
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ ORPHAN = (
 
 @pytest.fixture
 def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
-    """Let the references of designations reject, where a test asks for it."""
+    """Make the references of designations reject rows, if a test asks for it."""
     if not getattr(request, "param", False):
         return settings
     folder = settings.data_dir.with_name("schemas")
@@ -39,7 +39,7 @@ def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
 
 @pytest.fixture
 def referring(installation: Installation) -> Installation:
-    """The customer sends designations, too."""
+    """Subscribe the customer to designations, too."""
     installation.ledger.customers.subscribe(Subscription(DESIGNATIONS), datetime.now(UTC))
     name = "feeds/warehouse_designations"
     installation.instance.add_dynamic_partitions(name, [DESIGNATIONS.partition_key])
@@ -47,7 +47,7 @@ def referring(installation: Installation) -> Installation:
 
 
 def loaded(installation: Installation) -> tuple[Load, dg.AssetCheckEvaluation]:
-    """Load designations; answer what became of it, and the check of references."""
+    """Load designations; return the load, and the check of references."""
     installation.put(FUNDS, "designations.csv")
     load = installation.accept("designations.csv", DESIGNATIONS)
     run = installation.execute(load)

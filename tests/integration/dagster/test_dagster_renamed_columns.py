@@ -34,7 +34,7 @@ HOLD = (
 
 @pytest.fixture
 def people(installation: Installation) -> Installation:
-    """Give an installation with a first load of people."""
+    """Return an installation with a first load of people."""
     installation.ledger.customers.subscribe(Subscription(PEOPLE), now())
     installation.instance.add_dynamic_partitions("feeds/warehouse", [PEOPLE.partition_key])
     assert loaded(installation, "emailAddress").state is LoadState.SUCCEEDED

@@ -24,7 +24,7 @@ KEY = dg.AssetKey(["feeds", "warehouse_lookups"])
 SECRET = "Wilhelmina-Zzyzx"
 ONE_MORE = '"unit","101","Unit 101","101","true"\n'
 CHECKS = ("schema", "keys", "references", "warnings", "row_count", "changes")
-JUDGED = dict.fromkeys(CHECKS, True)
+ALL_PASSED = dict.fromkeys(CHECKS, True)
 BAD_ROW = f'"unit","","{SECRET}","1","true"\n'
 
 
@@ -38,7 +38,7 @@ class Faulty(DuckDBWarehouse):
 
 
 class Misset(DuckDBWarehouse):
-    """A warehouse that finds a mistake in the installation's set-up."""
+    """A warehouse that finds a mistake in the installation's configuration."""
 
     def live(self, target: Target) -> Version | None:
         """Fail."""
@@ -63,7 +63,7 @@ def checks(run: dg.ExecuteInProcessResult) -> dict[str, bool]:
 
 
 def log_of(installation: Installation, run: dg.ExecuteInProcessResult) -> str:
-    """Gather everything that a run left in Dagster's records."""
+    """Return everything that a run left in Dagster's records."""
     stored = installation.instance.get_run_by_id(run.run_id)
     return "\n".join(repr(entry) for entry in installation.instance.all_logs(run.run_id)) + repr(
         stored
@@ -91,7 +91,7 @@ def test_a_good_file_materialises_its_partition_with_what_there_is_to_know(
     assert shown["bytes"] == len(HEADER + ROWS)
     assert shown["rows per second"]
     assert shown["dagster/relation_identifier"]
-    assert checks(run) == JUDGED | {"schema": True}
+    assert checks(run) == ALL_PASSED | {"schema": True}
     assert results(installation, load) == [AttemptResult.PUBLISHED]
     (version,) = installation.ledger.versions.of(TARGET)
     assert version.job_id == load.job_id
@@ -109,7 +109,7 @@ def test_a_file_with_bad_rows_shows_failing_checks_publishes_nothing_and_is_not_
     run = installation.execute(load)
     assert not run.success
     assert not run.asset_materializations_for_node("feeds__warehouse_lookups")
-    assert checks(run) == JUDGED | {"schema": False}
+    assert checks(run) == ALL_PASSED | {"schema": False}
     assert results(installation, load) == [AttemptResult.REFUSED]
     ended = reconciled(installation, load)
     assert ended.state is LoadState.FAILED
@@ -275,10 +275,10 @@ def test_materialising_by_hand_loads_the_last_accepted_file_as_a_load_of_its_own
 
 
 def test_materialising_by_hand_loads_the_file_that_is_named(installation: Installation) -> None:
-    installation.put(HEADER + ROWS, "mended.csv")
-    assert installation.execute(config={"filename": "mended.csv"}).success
+    installation.put(HEADER + ROWS, "fixed.csv")
+    assert installation.execute(config={"filename": "fixed.csv"}).success
     (load,) = by_hand(installation)
-    assert load.request.filename == "mended.csv"
+    assert load.request.filename == "fixed.csv"
 
 
 def test_materialising_by_hand_says_so_when_there_is_nothing_to_load(

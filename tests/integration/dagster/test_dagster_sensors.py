@@ -22,7 +22,7 @@ from tests.integration.dagster.conftest import TARGET, Installation
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a tick that finds nothing end at once."""
+    """Make ticks that find nothing end at once."""
     monkeypatch.setattr(polling, "TICK_SECONDS", 0.0)
 
 
@@ -40,14 +40,14 @@ def evaluate(installation: Installation, name: str, cursor: str | None = None) -
 
 
 def tick(installation: Installation, name: str) -> dg.SensorResult:
-    """Evaluate a sensor that asks for something."""
+    """Evaluate a sensor that returns requests."""
     found = evaluate(installation, name)
     assert isinstance(found, dg.SensorResult)
     return found
 
 
 def skip(installation: Installation, name: str, cursor: str | None = None) -> str:
-    """Evaluate a sensor that only says what it did."""
+    """Evaluate a sensor that returns a message only."""
     found = evaluate(installation, name, cursor)
     assert isinstance(found, dg.SkipReason)
     return found.skip_message or ""
@@ -208,7 +208,7 @@ def test_a_run_whose_worker_died_with_its_machine_is_declared_dead(
     run_id = a_run_of(installation, load, DagsterRunStatus.STARTED)
     workers = installation.settings.workers_dir
     workers.mkdir()
-    (workers / run_id).touch()  # nobody holds its lock
+    (workers / run_id).touch()  # no process holds its lock
     assert reconcile(installation, load) == "declared dead"
     run = installation.instance.get_run_by_id(run_id)
     assert run
@@ -219,7 +219,7 @@ def test_a_run_whose_worker_died_with_its_machine_is_declared_dead(
 def test_a_run_whose_worker_never_showed_itself_is_declared_dead_after_a_while(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed with its code server between its start and its sign: nobody else would notice."""
+    """Killed with its code server after its start and before its lease: nothing else notices."""
     monkeypatch.setattr(installation.instance, "_run_launcher", dg.DefaultRunLauncher())
     load = installation.accept()
     run_id = a_run_of(installation, load, DagsterRunStatus.STARTED)

@@ -1,4 +1,4 @@
-"""What rejects nothing is seen in Dagster: a check that only warns, and a table without values."""
+"""Warnings and notes in Dagster: a check that only warns, and a table without values."""
 
 from datetime import UTC, datetime
 

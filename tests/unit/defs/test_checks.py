@@ -1,4 +1,4 @@
-"""What Dagster's checks say of a load, by what came of it."""
+"""The results of Dagster's checks, by the result of the load."""
 
 from datetime import UTC, datetime
 
@@ -27,7 +27,7 @@ from alumniq_pipelines.defs.checks import CHANGES, DESCRIPTIONS, KEYS, ROW_COUNT
 from alumniq_pipelines.defs.checks import check_results as results_of
 
 FILE = ReceivedFile(receipt=Receipt("a" * 64, "etag"), size_bytes=9)
-REPEATED = Cause("duplicate-key", "xid", "`xid` stands in an earlier row too", 1, 3)
+REPEATED = Cause("duplicate-key", "xid", "`xid` duplicates the key of an earlier row", 1, 3)
 PREVIOUS = Version(
     target=Target("iqu", Environment.QA, "people"),
     number=1,

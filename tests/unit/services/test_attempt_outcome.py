@@ -1,4 +1,4 @@
-"""How an attempt that a fault of ours ended is recorded, and whether another one follows."""
+"""How an attempt that failed through a fault of ours is recorded, and whether one follows."""
 
 import pytest
 
