@@ -57,7 +57,7 @@ def restart_wait(short_lives: int) -> float:
     return min(2.0 ** min(short_lives, 10) / 2, MAX_WAIT_SECONDS) if short_lives else 0.0
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Supervisor:
     """Runs stages of programs: a stage starts once all programs of the earlier ones are ready."""
 

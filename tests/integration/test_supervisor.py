@@ -78,7 +78,9 @@ class Folder:
     def supervisor(self, *stages: list[Program]) -> Supervisor:
         """Make a supervisor of stages."""
         lock = os.open(self.path / "lock", os.O_RDWR)
-        return Supervisor(stages, dict(os.environ), self.write_log, lock)
+        return Supervisor(
+            stages=stages, environment=dict(os.environ), write_log=self.write_log, lock=lock
+        )
 
     def has_exited(self) -> bool:
         """Whether no program lives; a zombie holds no lock."""
