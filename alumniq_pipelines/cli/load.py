@@ -90,7 +90,27 @@ def show(job_id: Id, *, as_json: Json = False) -> None:
             for notification in ledger.notifications.of(found.job_id)
         ]
     if as_json:
-        print_json({**_detail_to_json(found, attempts, notifications), "hold": hold_to_json(hold)})
+        notifications_json = [
+            {
+                "id": notification.id,
+                **asdict(notification.notice),
+                "state": notification.state,
+                "created_at": notification.created_at,
+                "next_attempt_at": notification.next_attempt_at,
+                "delivery_attempts": [
+                    {"at": at, **asdict(result)} for at, result in delivery_attempts
+                ],
+            }
+            for notification, delivery_attempts in notifications
+        ]
+        print_json(
+            {
+                **_load_to_json(found),
+                "attempts": [asdict(attempt) for attempt in attempts],
+                "notifications": notifications_json,
+                "hold": hold_to_json(hold),
+            }
+        )
         return
     from rich.markup import escape
 
@@ -158,28 +178,6 @@ def _rows(counts: Counts | None) -> str:
         return ""
     rejected = f", {counts.rows_rejected:,} rejected" if counts.rows_rejected else ""
     return f": {counts.rows_accepted:,} of {counts.rows_read:,} rows accepted{rejected}"
-
-
-def _detail_to_json(
-    found: Load, attempts: Sequence[AttemptRecord], notifications: Sequence[NotificationAttempts]
-) -> dict[str, Any]:
-    return {
-        **_load_to_json(found),
-        "attempts": [asdict(attempt) for attempt in attempts],
-        "notifications": [
-            {
-                "id": notification.id,
-                **asdict(notification.notice),
-                "state": notification.state,
-                "created_at": notification.created_at,
-                "next_attempt_at": notification.next_attempt_at,
-                "delivery_attempts": [
-                    {"at": at, **asdict(result)} for at, result in delivery_attempts
-                ],
-            }
-            for notification, delivery_attempts in notifications
-        ],
-    }
 
 
 def _load_to_json(found: Load) -> dict[str, Any]:

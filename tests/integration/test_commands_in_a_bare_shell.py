@@ -83,7 +83,7 @@ NOTHING_THERE: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Installation:
-    """What the commands need, made ahead."""
+    """What the commands need, prepared before they run."""
 
     ledger: Ledger
     names: dict[str, str]

@@ -82,6 +82,12 @@ def failed(ledger: Ledger) -> Load:
     return load
 
 
+def another_request(target: Target) -> LoadRequest:
+    return LoadRequest(
+        job_id=new_job_id(), target=target, filename="w.csv", etag=None, size_bytes=None
+    )
+
+
 def alumniq(*arguments: str, code: int = 0) -> Result:
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == code, result.output
@@ -194,7 +200,7 @@ def test_a_user_without_a_name_is_known_by_number(monkeypatch: pytest.MonkeyPatc
 
 
 def test_loads_are_listed_one_a_line_newest_first(ledger: Ledger, failed: Load) -> None:
-    newer = ledger.loads.accept(LoadRequest(new_job_id(), failed.target, "w.csv", None, None), NOW)
+    newer = ledger.loads.accept(another_request(failed.target), NOW)
     lines = alumniq("load", "list").stdout.splitlines()
     assert [line.split()[:2] for line in lines] == [
         [newer.job_id, "queued"],
@@ -204,7 +210,7 @@ def test_loads_are_listed_one_a_line_newest_first(ledger: Ledger, failed: Load) 
 
 
 def test_loads_are_listed_by_customer_and_state(ledger: Ledger, failed: Load) -> None:
-    ledger.loads.accept(LoadRequest(new_job_id(), failed.target, "w.csv", None, None), NOW)
+    ledger.loads.accept(another_request(failed.target), NOW)
     (listed,) = run_json("load", "list", "--state", "failed", "--state", "succeeded")
     assert listed["job_id"] == failed.job_id
     assert listed["counts"] == {"rows_read": 50_000, "rows_accepted": 49_998, "rows_rejected": 2}

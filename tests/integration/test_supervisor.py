@@ -25,8 +25,9 @@ folder, name = pathlib.Path(sys.argv[1]), sys.argv[2]
 alive = (folder / "alive").open()
 fcntl.flock(alive, fcntl.LOCK_SH)
 def run():
-    (folder / f"{name}.pid").write_text(str(os.getpid()))
     print(f"{name} runs", flush=True)
+    # The mark makes the program ready: only now may SIGTERM come, not while it prints.
+    (folder / f"{name}.pid").write_text(str(os.getpid()))
     while True:
         signal.pause()
 """
