@@ -20,10 +20,10 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(READY) ## Run five loads of made-up files from POST to callback, then stop
+demo: $(READY) ## Load five made-up files from webhook to callback, check the results, then stop
 	$(BIN)/alumniq demo
 
-up: $(READY) ## Start the gateway, the Dagster UI and its daemon; Ctrl-C stops them
+up: $(READY) ## Start the gateway, the Dagster UI and the Dagster daemon; Ctrl-C stops them
 	$(BIN)/alumniq up
 
 test: lint ## Lint, type-check and run every test
@@ -32,19 +32,19 @@ test: lint ## Lint, type-check and run every test
 chaos: $(READY) ## Random kills and outages for MINUTES=5; the result is on the last line
 	$(BIN)/python -m tests.chaos --minutes $(MINUTES)
 
-screenshots: $(READY) ## Take the documentation's pictures again, in a real browser
+screenshots: $(READY) ## Retake the documentation's screenshots in a real browser
 	SCREENSHOTS=docs/images $(BIN)/pytest -q -m browser tests/browser
 
-messages: $(READY) ## Write docs/messages.md again from the code
+messages: $(READY) ## Regenerate docs/messages.md from the code
 	$(BIN)/python -m tests.house.message_catalog
 
 bench: $(READY) ## Compare checking and loading with bare loads; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks.loading
 
-bench-gateway: $(READY) ## Compare the gateway with a bare app; budgets on the last line
+bench-gateway: $(READY) ## Compare the gateway with a bare app; the result is on the last line
 	$(BIN)/python -m benchmarks.gateway
 
-bombs: $(READY) ## Check files made to exhaust memory, disk or time; each refused within limits
+bombs: $(READY) ## Check files made to exhaust memory, disk or time; each must be refused within limits
 	$(BIN)/python -m benchmarks.bombs
 
 lint: $(READY) ## Check format, style, types, import contracts, dependencies and Dagster's definitions
@@ -55,7 +55,7 @@ lint: $(READY) ## Check format, style, types, import contracts, dependencies and
 	$(BIN)/deptry .
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/dg check defs
 
-lock: $(READY) ## Resolve the dependencies again into requirements.lock
+lock: $(READY) ## Resolve the dependencies and write requirements.lock with hashes
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11 --group dev --upgrade --output-file requirements.lock pyproject.toml
 
 clean: ## Remove the virtual environment and caches; var/ stays

@@ -169,7 +169,8 @@ def _show(result: FileCheckResult, file: Path, output: Path | None) -> None:
     name = escape(printable(file.name))
     if result.outcome == "unusable":
         console.print(f"[bold red]Unusable:[/bold red] {name} cannot be loaded.")
-        _show_faults(console, result)
+        for error in result.errors:
+            console.print(f"  [bold]{escape(error.message)}[/bold] {escape(error.advice)}")
     elif result.outcome == "rejected":
         console.print(
             f"[bold yellow]Rejected:[/bold yellow] {result.rows_rejected:,} of "
@@ -194,13 +195,6 @@ def _show(result: FileCheckResult, file: Path, output: Path | None) -> None:
         console.print(
             f"The {result.rows_accepted:,} accepted rows are in {escape(printable(str(output)))}."
         )
-
-
-def _show_faults(console: "Console", result: FileCheckResult) -> None:
-    from rich.markup import escape
-
-    for fault in result.errors:
-        console.print(f"  [bold]{escape(fault.message)}[/bold] {escape(fault.advice)}")
 
 
 def _show_causes(console: "Console", causes: Sequence[Cause], title: str) -> None:

@@ -57,9 +57,9 @@ def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_json_default))
 
 
-def format_time(moment: datetime | None) -> str:
+def format_time(time: datetime | None) -> str:
     """Format a time in UTC, to the second; empty for None."""
-    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}Z"
+    return "" if time is None else f"{time:%Y-%m-%d %H:%M:%S}Z"
 
 
 def _json_default(value: object) -> str:

@@ -1,7 +1,6 @@
 """`alumniq feed`: the feeds, and what a sender needs to know about each."""
 
-from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -29,7 +28,18 @@ def list_feeds(*, as_json: Json = False) -> None:
     """List the feeds by wave."""
     catalog = _catalog()
     if as_json:
-        print_json([_summary(field_map) for field_map in catalog])
+        feeds = [
+            {
+                "name": field_map.name,
+                "job": field_map.alumniq.job,
+                "wave": field_map.alumniq.wave,
+                "title": field_map.title,
+                "columns": len(field_map.columns),
+                "primary_key": field_map.table_schema.primary_key,
+            }
+            for field_map in catalog
+        ]
+        print_json(feeds)
         return
     from rich.table import Table
 
@@ -56,7 +66,15 @@ def show(name: Name, *, as_json: Json = False) -> None:
 
     console = stdout_console()
     console.print(f"[bold]{escape(field_map.title)}[/bold]: {escape(field_map.description)}")
-    console.print(escape(_format(field_map)))
+    ours, csv = field_map.alumniq, field_map.dialect.csv
+    delimiter = {"\t": "tab"}.get(csv.delimiter, csv.delimiter)
+    file_format = (
+        f"Job {ours.job}, wave {ours.wave}. UTF-8 with a header row; "
+        f"delimiter {delimiter} and quote {csv.quote_char}."
+    )
+    if ours.extension_columns:
+        file_format += " Your own columns are accepted if their names end in __c."
+    console.print(escape(file_format))
     table = Table()
     table.add_column("Column", no_wrap=True)
     for heading in ("Type", "Rules", "Example", "Description"):
@@ -67,7 +85,13 @@ def show(name: Name, *, as_json: Json = False) -> None:
         cells = (column.name, column.type, rules, example, column.description)
         table.add_row(*(escape(cell) for cell in cells))
     console.print(table)
-    for line in _references(field_map):
+    for key in field_map.table_schema.foreign_keys:
+        reference = key.reference
+        where = "".join(f", where {name} is {value}" for name, value in key.alumniq.where)
+        line = (
+            f"{', '.join(key.fields)} → {reference.resource or field_map.name}"
+            f" ({', '.join(reference.fields)}{where}): {key.alumniq.severity}"
+        )
         console.print(escape(line))
 
 
@@ -125,32 +149,6 @@ def _catalog() -> Catalog:
     return catalog_of(Settings())
 
 
-def _summary(field_map: FieldMap) -> dict[str, Any]:
-    return {
-        "name": field_map.name,
-        "job": field_map.alumniq.job,
-        "wave": field_map.alumniq.wave,
-        "title": field_map.title,
-        "columns": len(field_map.columns),
-        "primary_key": field_map.table_schema.primary_key,
-    }
-
-
-def _format(field_map: FieldMap) -> str:
-    """Describe the file format in a sentence or two."""
-    rules, csv = field_map.alumniq, field_map.dialect.csv
-    delimiter = {"\t": "tab"}.get(csv.delimiter, csv.delimiter)
-    own = (
-        " Your own columns are accepted if their names end in __c."
-        if rules.extension_columns
-        else ""
-    )
-    return (
-        f"Job {rules.job}, wave {rules.wave}. UTF-8 with a header row; "
-        f"delimiter {delimiter} and quote {csv.quote_char}.{own}"
-    )
-
-
 def _rules(column: Column, field_map: FieldMap) -> str:
     """Return the rules of a column on one line."""
     constraints = column.constraints.model_dump(by_alias=True, exclude_defaults=True)
@@ -168,14 +166,3 @@ def _format_value(value: object) -> str:
     if isinstance(value, tuple):
         return " | ".join(str(item) for item in value)
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _references(field_map: FieldMap) -> Iterator[str]:
-    """Yield a line for each foreign key."""
-    for key in field_map.table_schema.foreign_keys:
-        reference = key.reference
-        where = "".join(f", where {name} is {value}" for name, value in key.alumniq.where)
-        yield (
-            f"{', '.join(key.fields)} → {reference.resource or field_map.name}"
-            f" ({', '.join(reference.fields)}{where}): {key.alumniq.severity}"
-        )

@@ -46,20 +46,16 @@ def prepare_installation(settings: Settings) -> None:
 
     protect_data_folder(settings)
     make_folder(settings.dagster_home)
-    _write_configuration(settings)
+    configuration = settings.dagster_home / "dagster.yaml"
+    shutil.copyfile(REPOSITORY / "dagster.yaml", configuration)
+    if is_postgresql(settings):
+        with configuration.open("a", encoding="utf-8") as file:
+            file.write(STORAGE)
     make_schema(settings)
     _migrate_dagster(settings)
     open_buckets(settings)
     with ledger_of(settings):  # opening it brings its tables up to date
         pass
-
-
-def _write_configuration(settings: Settings) -> None:
-    target = settings.dagster_home / "dagster.yaml"
-    shutil.copyfile(REPOSITORY / "dagster.yaml", target)
-    if is_postgresql(settings):
-        with target.open("a", encoding="utf-8") as file:
-            file.write(STORAGE)
 
 
 def _migrate_dagster(settings: Settings) -> None:

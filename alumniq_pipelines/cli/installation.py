@@ -68,7 +68,7 @@ def known_feed(settings: "Settings", feed: str) -> str:
 
 
 def operator() -> str:
-    """Return the user name of whoever runs the command, for the audit trail."""
+    """Return the name of the user who runs the command, for the audit trail."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user may have a number and no name

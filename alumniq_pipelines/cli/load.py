@@ -19,6 +19,7 @@ from alumniq_pipelines.cli.installation import ledger_of
 from alumniq_pipelines.cli.load_decision import approve, discard, repeat
 from alumniq_pipelines.cli.load_report import report
 from alumniq_pipelines.core.loads.check_result import Counts
+from alumniq_pipelines.core.loads.hold import Hold
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptRecord
 from alumniq_pipelines.core.notifications.notification import (
@@ -71,8 +72,8 @@ def list_loads(
         return
     for entry in loads:
         # One line each, whatever the width of the terminal: they are for grep and cut.
-        moment, target = format_time(entry.accepted_at), str(entry.target)
-        typer.echo(f"{entry.job_id}  {entry.state:<9}  {moment}  {target}{_rows(entry.counts)}")
+        accepted, target = format_time(entry.accepted_at), str(entry.target)
+        typer.echo(f"{entry.job_id}  {entry.state:<9}  {accepted}  {target}{_rows(entry.counts)}")
 
 
 @load.command()
@@ -89,22 +90,35 @@ def show(job_id: Id, *, as_json: Json = False) -> None:
             for notification in ledger.notifications.of(found.job_id)
         ]
     if as_json:
-        print_json({**_detail_to_json(found, attempts, notifications), "hold": hold_to_json(hold)})
+        notifications_json = [
+            {
+                "id": notification.id,
+                **asdict(notification.notice),
+                "state": notification.state,
+                "created_at": notification.created_at,
+                "next_attempt_at": notification.next_attempt_at,
+                "delivery_attempts": [
+                    {"at": at, **asdict(result)} for at, result in delivery_attempts
+                ],
+            }
+            for notification, delivery_attempts in notifications
+        ]
+        print_json(
+            {
+                **_load_to_json(found),
+                "attempts": [asdict(attempt) for attempt in attempts],
+                "notifications": notifications_json,
+                "hold": hold_to_json(hold),
+            }
+        )
         return
     from rich.markup import escape
 
     console = stdout_console()
     console.print(f"[bold]{found.job_id}[/bold] {found.target}: [bold]{found.state}[/bold]")
-    events = [
-        *_attempt_events(attempts),
-        *hold_events(hold),
-        *_load_events(found),
-        *_delivery_events(notifications),
-    ]
-    for moment, event in sorted(
-        events, key=itemgetter(0)
-    ):  # stable: simultaneous events keep their order
-        console.print(f"{format_time(moment)}  {escape(event)}", soft_wrap=True)
+    events = _events(found, attempts, hold, notifications)
+    for at, event in sorted(events, key=itemgetter(0)):  # stable: simultaneous events keep order
+        console.print(f"{format_time(at)}  {escape(event)}", soft_wrap=True)
     for error in found.errors:
         console.print(f"[red]Error:[/red] {escape(error)}", soft_wrap=True)
     for warning in found.warnings:
@@ -115,19 +129,13 @@ def show(job_id: Id, *, as_json: Json = False) -> None:
         console.print(escape(pending), soft_wrap=True)
 
 
-def _load_events(found: Load) -> Iterator[Event]:
-    """Yield the events of the load itself."""
-    request = found.request
-    size = "" if request.size_bytes is None else f", {request.size_bytes:,} bytes"
-    yield found.accepted_at, f"accepted {request.filename}{size}; by {request.origin}"
-    if found.requested_at is not None:
-        yield found.requested_at, "run requested"
-    if found.ended_at is not None:
-        yield found.ended_at, f"{found.state}{_rows(found.counts)}"
-
-
-def _attempt_events(attempts: Sequence[AttemptRecord]) -> Iterator[Event]:
-    """Yield the start and end of each attempt."""
+def _events(
+    found: Load,
+    attempts: Sequence[AttemptRecord],
+    hold: Hold | None,
+    notifications: Sequence[NotificationAttempts],
+) -> Iterator[Event]:
+    """Yield the events of a load: of its attempts, its hold, itself and its notifications."""
     for attempt in attempts:
         if attempt.started_at is not None:
             yield attempt.started_at, f"attempt {attempt.number} began, run {attempt.run_id}"
@@ -137,14 +145,18 @@ def _attempt_events(attempts: Sequence[AttemptRecord]) -> Iterator[Event]:
                 attempt.ended_at,
                 f"attempt {attempt.number} {attempt.result}{_rows(attempt.counts)}{why}",
             )
-
-
-def _delivery_events(notifications: Sequence[NotificationAttempts]) -> Iterator[Event]:
-    """Yield each delivery attempt of the notifications."""
+    yield from hold_events(hold)
+    request = found.request
+    size = "" if request.size_bytes is None else f", {request.size_bytes:,} bytes"
+    yield found.accepted_at, f"accepted {request.filename}{size}; by {request.origin}"
+    if found.requested_at is not None:
+        yield found.requested_at, "run requested"
+    if found.ended_at is not None:
+        yield found.ended_at, f"{found.state}{_rows(found.counts)}"
     for notification, delivery_attempts in notifications:
-        for moment, result in delivery_attempts:
+        for at, result in delivery_attempts:
             ended = "delivered" if result.delivered else "failed"
-            yield moment, f"{_recipient(notification)} {ended}: {result.detail}"
+            yield at, f"{_recipient(notification)} {ended}: {result.detail}"
 
 
 def _pending_lines(notifications: Sequence[NotificationAttempts]) -> Iterator[str]:
@@ -166,28 +178,6 @@ def _rows(counts: Counts | None) -> str:
         return ""
     rejected = f", {counts.rows_rejected:,} rejected" if counts.rows_rejected else ""
     return f": {counts.rows_accepted:,} of {counts.rows_read:,} rows accepted{rejected}"
-
-
-def _detail_to_json(
-    found: Load, attempts: Sequence[AttemptRecord], notifications: Sequence[NotificationAttempts]
-) -> dict[str, Any]:
-    return {
-        **_load_to_json(found),
-        "attempts": [asdict(attempt) for attempt in attempts],
-        "notifications": [
-            {
-                "id": notification.id,
-                **asdict(notification.notice),
-                "state": notification.state,
-                "created_at": notification.created_at,
-                "next_attempt_at": notification.next_attempt_at,
-                "delivery_attempts": [
-                    {"at": at, **asdict(result)} for at, result in delivery_attempts
-                ],
-            }
-            for notification, delivery_attempts in notifications
-        ],
-    }
 
 
 def _load_to_json(found: Load) -> dict[str, Any]:

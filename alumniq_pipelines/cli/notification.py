@@ -1,6 +1,5 @@
 """`alumniq notification`: notifications to customers and staff, with their delivery attempts."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -9,11 +8,7 @@ import typer
 
 from alumniq_pipelines.cli.console import Limit, OldLimit, format_time, print_json, stdout_console
 from alumniq_pipelines.cli.installation import ledger_of, operator
-from alumniq_pipelines.core.notifications.notification import (
-    DeliveryResult,
-    Notification,
-    NotificationState,
-)
+from alumniq_pipelines.core.notifications.notification import Notification, NotificationState
 from alumniq_pipelines.core.problems.notification import UnknownNotification
 from alumniq_pipelines.core.shell import alumniq_command
 from alumniq_pipelines.services import load_actions
@@ -34,8 +29,6 @@ Id = Annotated[
     str,
     typer.Argument(help="The id of the notification, as in the list and in the header webhook-id."),
 ]
-
-DeliveryAttempts = Sequence[tuple[datetime, DeliveryResult]]
 
 
 @notification.command("list")
@@ -78,16 +71,35 @@ def show(notification_id: Id, *, as_json: Json = False) -> None:
     if as_json:
         attempts = [
             {
-                "at": moment,
+                "at": at,
                 "delivered": result.delivered,
                 "detail": result.detail,
                 "permanent": result.permanent,
             }
-            for moment, result in delivery_attempts
+            for at, result in delivery_attempts
         ]
         print_json(_to_json(found) | {"delivery_attempts": attempts})
         return
-    _show(found, delivery_attempts)
+    from rich.markup import escape
+
+    console, notice = stdout_console(), found.notice
+    about = f"load {found.job_id}" if found.job_id else f"incident {found.incident_id}"
+    destination = escape(f"{notice.channel} to {notice.destination}")
+    lines = [
+        f"[bold]{found.id}[/bold] {destination}: [bold]{found.state}[/bold]",
+        f"{format_time(found.created_at)}  for {notice.audience}, about {about}",
+    ]
+    for at, result in delivery_attempts:
+        ended = "delivered" if result.delivered else "failed"
+        lines.append(f"{format_time(at)}  {ended}: {escape(result.detail)}")
+    if found.state is NotificationState.PENDING:
+        lines.append(f"{format_time(found.next_attempt_at)}  next attempt")
+    if notice.subject:
+        lines.append(f"\n[bold]{escape(notice.subject)}[/bold]")
+    if notice.body:
+        lines.append(f"\n{escape(notice.body.rstrip())}")
+    for line in lines:
+        console.print(line, soft_wrap=True)
 
 
 @notification.command()
@@ -100,29 +112,6 @@ def resend(notification_id: Id, *, as_json: Json = False) -> None:
         return
     typer.echo(f"{notification_id} is due now. To see the result, run:")
     typer.echo(f"  {alumniq_command('notification', 'show', notification_id)}")
-
-
-def _show(found: Notification, delivery_attempts: DeliveryAttempts) -> None:
-    from rich.markup import escape
-
-    console, notice = stdout_console(), found.notice
-    about = f"load {found.job_id}" if found.job_id else f"incident {found.incident_id}"
-    destination = escape(f"{notice.channel} to {notice.destination}")
-    console.print(
-        f"[bold]{found.id}[/bold] {destination}: [bold]{found.state}[/bold]", soft_wrap=True
-    )
-    console.print(
-        f"{format_time(found.created_at)}  for {notice.audience}, about {about}", soft_wrap=True
-    )
-    for moment, result in delivery_attempts:
-        ended = "delivered" if result.delivered else "failed"
-        console.print(f"{format_time(moment)}  {ended}: {escape(result.detail)}", soft_wrap=True)
-    if found.state is NotificationState.PENDING:
-        console.print(f"{format_time(found.next_attempt_at)}  next attempt", soft_wrap=True)
-    if notice.subject:
-        console.print(f"\n[bold]{escape(notice.subject)}[/bold]", soft_wrap=True)
-    if notice.body:
-        console.print(f"\n{escape(notice.body.rstrip())}", soft_wrap=True)
 
 
 def _to_json(found: Notification) -> dict[str, Any]:

@@ -109,17 +109,17 @@ def thresholds_in(limits: Sequence[str]) -> Mapping[str, Threshold]:
 
 
 def _line(terms: Subscription) -> str:
-    parts = (
-        [f"at most {terms.max_rejected:,} rejected rows"] if terms.max_rejected is not None else []
-    )
-    parts += [_hold(kind, terms.thresholds[kind]) for kind in KINDS if kind in terms.thresholds]
+    parts = []
+    if terms.max_rejected is not None:
+        parts.append(f"at most {terms.max_rejected:,} rejected rows")
+    for kind in KINDS:
+        if kind in terms.thresholds:
+            threshold = terms.thresholds[kind]
+            limits = [f"{threshold.percent:g} %"] if threshold.percent is not None else []
+            limits += [f"{threshold.rows:,} rows"] if threshold.rows is not None else []
+            held = f"held above {' or '.join(limits)} {kind}"
+            parts.append(held if limits else f"never held for {kind}")
     return f"{terms.target}: {', '.join(parts) or 'terms of the field map'}"
-
-
-def _hold(kind: str, threshold: Threshold) -> str:
-    limits = [f"{threshold.percent:g} %"] if threshold.percent is not None else []
-    limits += [f"{threshold.rows:,} rows"] if threshold.rows is not None else []
-    return f"held above {' or '.join(limits)} {kind}" if limits else f"never held for {kind}"
 
 
 def _to_json(terms: Subscription) -> dict[str, Any]:

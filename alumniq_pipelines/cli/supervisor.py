@@ -57,7 +57,7 @@ def restart_wait(short_lives: int) -> float:
     return min(2.0 ** min(short_lives, 10) / 2, MAX_WAIT_SECONDS) if short_lives else 0.0
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Supervisor:
     """Runs stages of programs: a stage starts once all programs of the earlier ones are ready."""
 
@@ -93,7 +93,20 @@ class Supervisor:
         """Restart programs that die, until `stop` is set."""
         while not stop.wait(POLL_SECONDS):
             for child in self.children:
-                self._restart(child)
+                code, now = child.process.poll(), time.monotonic()
+                if code is None:
+                    continue
+                if child.ended_at is None:
+                    is_short = now - child.started_at <= STABLE_SECONDS
+                    child.short_lives = child.short_lives + 1 if is_short else 0
+                    child.ended_at = now
+                    wait = restart_wait(child.short_lives)
+                    line = f"Ended with exit code {code}; restarting in {wait:.0f} s."
+                    self.write_log(child.program.name, line)
+                elif now >= child.ended_at + restart_wait(child.short_lives):
+                    fresh = self._start_program(child.program, child.group)
+                    child.process, child.reader = fresh.process, fresh.reader
+                    child.started_at, child.ended_at = fresh.started_at, None
 
     def _start_stage(self, stage: Sequence[Program], group: int, stop: threading.Event) -> None:
         begun = [self._start_program(program, group) for program in stage]
@@ -104,6 +117,7 @@ class Supervisor:
             for child in waiting:
                 code = child.process.poll()
                 if code is not None:
+                    # Its last lines say why it ended: they are printed before the problem.
                     child.reader.join(STOP_SECONDS)
                     raise ProgramFailed(child.program.name, f"ended with exit code {code}")
             waiting = [child for child in waiting if not child.program.is_ready()]
@@ -139,21 +153,6 @@ class Supervisor:
             for line in lines:
                 self.write_log(name, line.rstrip("\n"))
 
-    def _restart(self, child: ManagedProcess) -> None:
-        code, now = child.process.poll(), time.monotonic()
-        if code is None:
-            return
-        if child.ended_at is None:
-            was_stable = now - child.started_at > STABLE_SECONDS
-            child.ended_at, child.short_lives = now, 0 if was_stable else child.short_lives + 1
-            wait = restart_wait(child.short_lives)
-            line = f"Ended with exit code {code}; restarting in {wait:.0f} s."
-            self.write_log(child.program.name, line)
-        elif now >= child.ended_at + restart_wait(child.short_lives):
-            fresh = self._start_program(child.program, child.group)
-            child.process, child.reader = fresh.process, fresh.reader
-            child.started_at, child.ended_at = fresh.started_at, None
-
     def _stop(self, leader: subprocess.Popen[bytes]) -> None:
         """End the programs, last stage first, then the whole group, and wait until all are gone."""
         until = time.monotonic() + STOP_SECONDS
@@ -168,6 +167,7 @@ class Supervisor:
                     process.kill()
                     process.wait()
         with leader:
+            # Their own children, such as run workers, are in the group, too.
             os.killpg(leader.pid, signal.SIGKILL)
         for child in self.children:
             child.process.wait()

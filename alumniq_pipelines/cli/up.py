@@ -72,10 +72,10 @@ def system(
         prepare_installation(settings)
         write_workspace(Path(folder))
         supervisor = Supervisor(
-            programs(settings, Path(folder), time.time()),
-            programs_environment(settings),
-            write_log,
-            lock,
+            stages=programs(settings, Path(folder), time.time()),
+            environment=programs_environment(settings),
+            write_log=write_log,
+            lock=lock,
         )
         with supervisor.running(stop):
             yield supervisor

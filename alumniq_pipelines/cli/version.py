@@ -19,8 +19,6 @@ from alumniq_pipelines.core.shell import alumniq_command
 from alumniq_pipelines.settings import Settings
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance
-
     from alumniq_pipelines.adapters.ledger.ledger import Ledger
 
 version = typer.Typer(help="Published versions: list them, roll back to one.", no_args_is_help=True)
@@ -104,11 +102,25 @@ def rollback(
         live = _switch_live_version(ledger, warehouse, before, number)
         if live.number != before.number and instance is not None:
             with _warn_if_not_recorded("in Dagster", live):
-                _record_in_dagster(instance, live, before)
+                from alumniq_pipelines.defs.rollback_event import report_rollback
+
+                report_rollback(instance, live, before.number)
     if as_json:
         print_json({**_version_to_json(live, live), "was_live": before.number})
         return
-    _print_move(before, live, is_relative=to is None)
+    if live.number == before.number:
+        typer.echo(f"Version {live.number} of {target} is already live; nothing was changed.")
+        return
+    typer.echo(
+        f"{target}: version {before.number} ({before.rows:,} rows) was live; version "
+        f"{live.number} ({live.rows:,} rows) is live now."
+    )
+    undo = alumniq_command(
+        "version", "rollback", customer, environment, feed, "--to", before.number
+    )
+    typer.echo(f"To undo this, run: {undo}")
+    if to is None:
+        typer.echo("To go back one version further, run the same command again without --to.")
 
 
 def _switch_live_version(
@@ -124,9 +136,8 @@ def _switch_live_version(
     if number != before.number:
         ledger.audit.add(actor, "version.rollback requested", subject, now, detail=detail)
     try:
-        live = warehouse.make_live(
-            target, number, now
-        )  # if it is live already, this completes an interrupted switch
+        # If the version is live already, this completes an interrupted switch.
+        live = warehouse.make_live(target, number, now)
     except WarehouseUnavailable as problem:
         raise MoveInterrupted(subject, number, str(problem)) from None
     if number != before.number:
@@ -148,29 +159,6 @@ def _warn_if_not_recorded(where: str, live: Version) -> Iterator[None]:
             reason=type(fault).__name__,
         )
         typer.echo(f"Warning: {problem}", err=True)
-
-
-def _record_in_dagster(instance: "DagsterInstance", live: Version, before: Version) -> None:
-    from alumniq_pipelines.defs.rollback_event import report_rollback
-
-    report_rollback(instance, live, before.number)
-
-
-def _print_move(before: Version, live: Version, *, is_relative: bool) -> None:
-    """Print which version was live and which is now, and how to undo it."""
-    target = live.target
-    if live.number == before.number:
-        typer.echo(f"Version {live.number} of {target} is already live; nothing was changed.")
-        return
-    typer.echo(
-        f"{target}: version {before.number} ({before.rows:,} rows) was live; version "
-        f"{live.number} ({live.rows:,} rows) is live now."
-    )
-    target_names = target.customer, target.environment, target.feed
-    undo = alumniq_command("version", "rollback", *target_names, "--to", before.number)
-    typer.echo(f"To undo this, run: {undo}")
-    if is_relative:
-        typer.echo("To go back one version further, run the same command again without --to.")
 
 
 def _target(settings: Settings, customer: str, environment: Environment, feed: str) -> Target:

@@ -113,21 +113,25 @@ def set_watch(
     as_json: Json = False,
 ) -> None:
     """Set the watch on a feed, or change an existing one; omitted options keep their value."""
+    from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
+    from alumniq_pipelines.core.notifications.recipients import url_error
+
     settings = Settings()
-    target = _target(settings, customer, environment, feed)
-    now = datetime.now(UTC)
-    changes = {
-        **_timing_changes(cron, every),
-        **_other_changes(time_zone, grace, day_off, weekends=weekends),
-    }
+    target, now = _target(settings, customer, environment, feed), datetime.now(UTC)
+    changes = _schedule_changes(cron, every, time_zone, grace, day_off, weekends=weekends)
     with ledger_of(settings) as ledger:
         before = ledger.watches.get(target)
         schedule = replace(before.schedule, **changes) if before else DeliverySchedule(**changes)
         after = replace(before, schedule=schedule) if before else Watch(target, schedule, now)
+        # New due times apply from now on: nothing is expected before `since`.
         if before and _without_grace(before.schedule) != _without_grace(schedule):
             after = replace(after, since=now)
         if heartbeat_url is not None:
-            after = replace(after, heartbeat_url=_checked_url(settings, heartbeat_url))
+            policy = AddressPolicy.of(settings.callback_allowed_networks)
+            error = url_error(heartbeat_url, policy) if heartbeat_url else None
+            if error is not None:
+                raise UnusableHeartbeat(error)
+            after = replace(after, heartbeat_url=heartbeat_url)
         ledger.watches.set(after, now, actor=operator())
     if as_json:
         print_json(watch_to_json(after))
@@ -216,10 +220,10 @@ def suggest(
 
 
 @watch.command()
-def incidents(*, every: All = False, as_json: Json = False) -> None:
+def incidents(*, include_closed: All = False, as_json: Json = False) -> None:
     """List incidents, newest first."""
     with ledger_of(Settings()) as ledger:
-        found = ledger.incidents.newest() if every else ledger.incidents.list_open()
+        found = ledger.incidents.newest() if include_closed else ledger.incidents.list_open()
     newest_first = sorted(found, key=lambda incident: incident.id, reverse=True)
     if as_json:
         print_json([incident_to_json(incident) for incident in newest_first])
@@ -232,40 +236,34 @@ def _target(settings: Settings, customer: str, environment: Environment, feed: s
     return Target(customer, environment, known_feed(settings, feed))
 
 
-def _timing_changes(cron: str | None, every: str | None) -> dict[str, Any]:
-    """Return the fields of the schedule that --cron and --every set; none if both are omitted."""
-    if cron is None and every is None:
-        return {}
-    return {"cron": cron, "period": None if every is None else parse_duration(every)}
-
-
-def _other_changes(
-    time_zone: str | None, grace: str | None, day_off: list[str] | None, *, weekends: bool | None
+def _schedule_changes(
+    cron: str | None,
+    every: str | None,
+    time_zone: str | None,
+    grace: str | None,
+    day_off: list[str] | None,
+    *,
+    weekends: bool | None,
 ) -> dict[str, Any]:
-    """Return the fields of the schedule that the other options set."""
-    days_off = None if day_off is None else tuple(DaysOff.of(text) for text in day_off if text)
-    given = {
-        "time_zone": time_zone,
-        "grace": None if grace is None else parse_duration(grace),
-        "days_off": days_off,
-        "skips_weekends": None if weekends is None else not weekends,
-    }
-    return {name: value for name, value in given.items() if value is not None}
+    """Return the fields of the schedule that the options set."""
+    changes: dict[str, Any] = {}
+    if cron is not None or every is not None:  # either one replaces the other
+        changes["cron"] = cron
+        changes["period"] = None if every is None else parse_duration(every)
+    if time_zone is not None:
+        changes["time_zone"] = time_zone
+    if grace is not None:
+        changes["grace"] = parse_duration(grace)
+    if day_off is not None:
+        changes["days_off"] = tuple(DaysOff.of(text) for text in day_off if text)
+    if weekends is not None:
+        changes["skips_weekends"] = not weekends
+    return changes
 
 
 def _without_grace(schedule: DeliverySchedule) -> DeliverySchedule:
     """Return the schedule without the grace period, which changes no due time."""
     return replace(schedule, grace=timedelta())
-
-
-def _checked_url(settings: Settings, url: str) -> str:
-    from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
-    from alumniq_pipelines.core.notifications.recipients import url_error
-
-    error = url_error(url, AddressPolicy.of(settings.callback_allowed_networks)) if url else None
-    if error is not None:
-        raise UnusableHeartbeat(error)
-    return url
 
 
 def _snoozed_until(
@@ -278,7 +276,9 @@ def _snoozed_until(
     if length is not None:
         return now + parse_duration(length)
     try:
-        moment = datetime.fromisoformat(until or "")
+        end_of_snooze = datetime.fromisoformat(until or "")
     except ValueError:
         raise UnusableSnooze from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=schedule.zone)
+    if end_of_snooze.tzinfo is None:  # the operator writes the time of the campus
+        return end_of_snooze.replace(tzinfo=schedule.zone)
+    return end_of_snooze

@@ -71,19 +71,19 @@ COMMANDS: Mapping[str, str] = {
     "watch incidents": "",
     "watch remove": IQU,
 }
-"""In an order in which each finds what it needs; these end with 0."""
+"""In an order in which each finds what it needs; these end with exit code 0."""
 
 NOTHING_THERE: Mapping[str, str] = {
     "load report": "{ended} --output {file}.xlsx",
     "watch suggest": IQU,
     "sql": "iqu qa nothing",
 }
-"""These say that there is nothing: they end with 2."""
+"""These find nothing: they end with exit code 2."""
 
 
 @dataclass(frozen=True)
 class Installation:
-    """What the commands need, made ahead."""
+    """What the commands need, prepared before they run."""
 
     ledger: Ledger
     names: dict[str, str]

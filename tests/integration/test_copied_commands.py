@@ -161,8 +161,8 @@ def test_the_webhooks_page_shows_commands_that_load_a_file_of_any_name(
         )
         for kind in ("curl", "PowerShell")
     }
-    answer = json.loads(run(shell, shown["curl"].replace("YOUR-KEY", caller.key)))
-    assert (answer["job"], answer["filename"]) == ("warehouse", filename)
+    response = json.loads(run(shell, shown["curl"].replace("YOUR-KEY", caller.key)))
+    assert (response["job"], response["filename"]) == ("warehouse", filename)
     assert [load.request.filename for load in caller.installation.loads()] == [filename] * 2
     expected = {"apiKey": "YOUR-KEY", "filename": filename, "notifyEmail": "you@example.edu"}
     assert powershell.read(shown["PowerShell"])[1]["-Body"] == expected

@@ -20,20 +20,20 @@ def customer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def alumniq(*arguments: str, code: int = 0) -> Result:
-    """Type a command."""
+    """Run a command."""
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == code, result.output
     return result
 
 
-def answer(*arguments: str) -> Any:
-    """Type a command as a script would."""
+def run_json(*arguments: str) -> Any:
+    """Run a command with --json and parse what it prints."""
     return json.loads(alumniq(*arguments, "--json").stdout)
 
 
 def test_a_key_is_bound_to_what_was_asked_for() -> None:
     bound = ("--feed", "warehouse", "--feed", "warehouse-degrees", "--network", "10.20.0.0/16")
-    issued = answer("key", "issue", "iqu", "qa", *bound, "--email", "it@example.edu")
+    issued = run_json("key", "issue", "iqu", "qa", *bound, "--email", "it@example.edu")
 
     assert issued["feeds"] == ["warehouse", "warehouse-degrees"]
     assert issued["networks"] == ["10.20.0.0/16"]
@@ -46,16 +46,16 @@ def test_a_key_is_bound_to_what_was_asked_for() -> None:
 )
 def test_what_cannot_be_bound_makes_no_key(wrong: tuple[str, str]) -> None:
     alumniq("key", "issue", "iqu", "qa", *wrong, code=2)
-    assert answer("key", "list") == []
+    assert run_json("key", "list") == []
 
 
 def test_a_rotated_key_opens_the_same_and_the_old_one_ends_soon() -> None:
-    old = answer("key", "issue", "iqu", "qa", "--feed", "warehouse")
-    new = answer("key", "rotate", old["prefix"], "--overlap", "3")
+    old = run_json("key", "issue", "iqu", "qa", "--feed", "warehouse")
+    new = run_json("key", "rotate", old["prefix"], "--overlap", "3")
 
     assert new["feeds"] == ["warehouse"]
     assert new["key"] != old["key"]
-    listed = {key["prefix"]: key for key in answer("key", "list")}
+    listed = {key["prefix"]: key for key in run_json("key", "list")}
     assert listed[old["prefix"]]["replaced_by"] == new["prefix"]
     assert listed[old["prefix"]]["live"]
     assert listed[old["prefix"]]["expires_at"] < old["expires_at"]
@@ -63,20 +63,20 @@ def test_a_rotated_key_opens_the_same_and_the_old_one_ends_soon() -> None:
 
 
 def test_only_a_live_key_can_be_rotated() -> None:
-    old = answer("key", "issue", "iqu", "qa")
+    old = run_json("key", "issue", "iqu", "qa")
     alumniq("key", "revoke", old["prefix"])
 
     assert "alumniq key list" in alumniq("key", "rotate", old["prefix"], code=2).output
     alumniq("key", "rotate", "aq_test_none", code=2)
-    assert len(answer("key", "list")) == 1
+    assert len(run_json("key", "list")) == 1
 
 
 def test_owner_and_staff_are_notified_of_every_key_that_a_command_makes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALUMNIQ_STAFF_EMAIL", "staff@alumniq.example")
-    old = answer("key", "issue", "iqu", "qa", "--email", "it@example.edu")
-    new = answer("key", "rotate", old["prefix"])
+    old = run_json("key", "issue", "iqu", "qa", "--email", "it@example.edu")
+    new = run_json("key", "rotate", old["prefix"])
 
     with closing(Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")) as ledger:
         sent = [
@@ -91,9 +91,9 @@ def test_owner_and_staff_are_notified_of_every_key_that_a_command_makes(
 
 
 def test_a_key_is_rotated_twice_and_then_only_once_a_successor_is_revoked() -> None:
-    old = answer("key", "issue", "iqu", "qa")
-    first, _ = (answer("key", "rotate", old["prefix"]) for _ in range(2))
+    old = run_json("key", "issue", "iqu", "qa")
+    first, _ = (run_json("key", "rotate", old["prefix"]) for _ in range(2))
 
     assert first["prefix"] in alumniq("key", "rotate", old["prefix"], code=2).output
     alumniq("key", "revoke", first["prefix"])
-    answer("key", "rotate", old["prefix"])
+    run_json("key", "rotate", old["prefix"])

@@ -1,4 +1,4 @@
-"""The commands over the ledger, as people and scripts call them."""
+"""The commands that read and change the ledger, as people and scripts call them."""
 
 import json
 from collections.abc import Iterator
@@ -50,68 +50,74 @@ def ledger(data_dir: Path) -> Iterator[Ledger]:
 def failed(ledger: Ledger) -> Load:
     """Return a load that failed in its second attempt, with one of two notices delivered."""
     request = LoadRequest(
-        new_job_id(),
-        Target("iqu", Environment.QA, "warehouse"),
-        "warehouse.csv",
-        "e1",
-        123_456,
-        "ada@iqu.example",
-        "https://iqu.example/done",
+        job_id=new_job_id(),
+        target=Target("iqu", Environment.QA, "warehouse"),
+        filename="warehouse.csv",
+        etag="e1",
+        size_bytes=123_456,
+        notify_email="ada@iqu.example",
+        notify_webhook="https://iqu.example/done",
     )
     load = ledger.loads.accept(request, NOW)
     ledger.loads.mark_requested(load.job_id, NOW + SECOND)
-    for place in (2, 3):
-        ledger.loads.begin_attempt(load.job_id, f"run-{place}", NOW + place * SECOND)
-    refused, told = AttemptResult.REFUSED, NOW + 5 * SECOND
+    for second in (2, 3):
+        ledger.loads.begin_attempt(load.job_id, f"run-{second}", NOW + second * SECOND)
+    refused, ended_at = AttemptResult.REFUSED, NOW + 5 * SECOND
     check = CheckRecord(counts=COUNTS)
-    ledger.loads.end_attempt(load.job_id, 2, refused, told, errors=[ERROR], check=check)
+    ledger.loads.end_attempt(load.job_id, 2, refused, ended_at, errors=[ERROR], check=check)
     notices = [
         Notice(Channel.CALLBACK, request.notify_webhook, "{}", audience=Audience.CUSTOMER),
         Notice(
             Channel.MAIL, request.notify_email, "It failed.", "Failed", audience=Audience.CUSTOMER
         ),
     ]
-    ledger.loads.end(load.job_id, Outcome(LoadState.FAILED, (ERROR,), COUNTS), notices, told)
+    ledger.loads.end(load.job_id, Outcome(LoadState.FAILED, (ERROR,), COUNTS), notices, ended_at)
     results = (
         DeliveryResult(delivered=False, detail="503"),
         DeliveryResult(delivered=True, detail="250"),
     )
-    claimed = ledger.notifications.claim(told, timedelta(minutes=1))
+    claimed = ledger.notifications.claim(ended_at, timedelta(minutes=1))
     for notification, result in zip(claimed, results, strict=True):
-        ledger.notifications.record(notification, result, told + SECOND)
+        ledger.notifications.record(notification, result, ended_at + SECOND)
     return load
 
 
-def alumniq(*words: str, code: int = 0) -> Result:
-    result = CliRunner().invoke(app, words)
+def another_request(target: Target) -> LoadRequest:
+    return LoadRequest(
+        job_id=new_job_id(), target=target, filename="w.csv", etag=None, size_bytes=None
+    )
+
+
+def alumniq(*arguments: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(app, arguments)
     assert result.exit_code == code, result.output
     return result
 
 
-def answer(*words: str) -> Any:
-    return json.loads(alumniq(*words, "--json").stdout)
+def run_json(*arguments: str) -> Any:
+    return json.loads(alumniq(*arguments, "--json").stdout)
 
 
 def test_adding_a_customer_creates_a_bucket_and_prints_the_next_step(data_dir: Path) -> None:
-    told = alumniq("customer", "add", "iqu", "--name", "IQ [U] University").stdout
+    output = alumniq("customer", "add", "iqu", "--name", "IQ [U] University").stdout
     folder = data_dir / "buckets" / "alumniq-iqu"
     assert folder.is_dir()
-    assert f"{folder / 'qa' / 'warehouse'}/" in told
-    assert "alumniq key issue iqu qa" in told
+    assert f"{folder / 'qa' / 'warehouse'}/" in output
+    assert "alumniq key issue iqu qa" in output
     assert "IQ [U] University" in alumniq("customer", "list").stdout
 
 
 def test_a_customer_may_have_a_bucket_of_another_name(data_dir: Path) -> None:
-    added = answer("customer", "add", "iqu", "--name", "IQ University", "--bucket", "iqu-drop")
+    added = run_json("customer", "add", "iqu", "--name", "IQ University", "--bucket", "iqu-drop")
     assert (data_dir / "buckets" / "iqu-drop").is_dir()
     assert added["folders"]["production"].endswith("/iqu-drop/production/warehouse/")
     expected = {"id": "iqu", "name": "IQ University", "bucket": "iqu-drop"}
-    assert answer("customer", "list") == [expected]
+    assert run_json("customer", "list") == [expected]
 
 
 @pytest.mark.usefixtures("ledger")
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("arguments", "message"),
     [
         (["customer", "add", "iqu", "--name", "x"], "already"),
         (["customer", "add", "zed", "--name", "x", "--bucket", "alumniq-iqu"], "another customer"),
@@ -127,10 +133,12 @@ def test_a_customer_may_have_a_bucket_of_another_name(data_dir: Path) -> None:
         (["notification", "resend", "nothing"], "alumniq notification list"),
     ],
 )
-def test_a_problem_is_one_line_on_stderr_and_exit_code_2(words: list[str], told: str) -> None:
-    result = alumniq(*words, code=2)
+def test_a_problem_is_one_line_on_stderr_and_exit_code_2(
+    arguments: list[str], message: str
+) -> None:
+    result = alumniq(*arguments, code=2)
     assert result.stdout == ""
-    assert told in result.stderr
+    assert message in result.stderr
     assert len(result.stderr.splitlines()) == 1
 
 
@@ -143,7 +151,7 @@ def test_a_ledger_that_cannot_be_used_is_a_problem_too(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("noun", ["customer", "key", "load", "notification"])
 def test_lists_of_a_new_installation_are_empty(noun: str) -> None:
-    assert answer(noun, "list") == []
+    assert run_json(noun, "list") == []
     assert alumniq(noun, "list").stdout.startswith("No ")
 
 
@@ -152,14 +160,14 @@ def test_a_key_is_shown_once_and_opens(ledger: Ledger) -> None:
     found = ledger.keys.find(secret, datetime.now(UTC))
     assert found is not None
     assert found.environment is Environment.QA
-    for told in (alumniq("key", "list").output, alumniq("key", "list", "--json").output):
-        assert found.prefix in told
-        assert secret not in told
+    for output in (alumniq("key", "list").output, alumniq("key", "list", "--json").output):
+        assert found.prefix in output
+        assert secret not in output
 
 
 @pytest.mark.usefixtures("ledger")
 def test_a_key_lives_as_long_as_was_asked_for() -> None:
-    issued = answer("key", "issue", "iqu", "production", "--days", "30")
+    issued = run_json("key", "issue", "iqu", "production", "--days", "30")
     days = datetime.fromisoformat(issued["expires_at"]) - datetime.fromisoformat(
         issued["created_at"]
     )
@@ -172,7 +180,7 @@ def test_a_revoked_key_is_listed_as_such(ledger: Ledger) -> None:
     secret = alumniq("key", "issue", "iqu", "qa").stdout.strip()
     alumniq("key", "revoke", secret[:12])
     assert ledger.keys.find(secret, datetime.now(UTC)) is None
-    (listed,) = answer("key", "list", "--customer", "iqu")
+    (listed,) = run_json("key", "list", "--customer", "iqu")
     assert (listed["prefix"], listed["live"]) == (secret[:12], False)
     assert "revoked" in alumniq("key", "list").stdout
 
@@ -192,7 +200,7 @@ def test_a_user_without_a_name_is_known_by_number(monkeypatch: pytest.MonkeyPatc
 
 
 def test_loads_are_listed_one_a_line_newest_first(ledger: Ledger, failed: Load) -> None:
-    newer = ledger.loads.accept(LoadRequest(new_job_id(), failed.target, "w.csv", None, None), NOW)
+    newer = ledger.loads.accept(another_request(failed.target), NOW)
     lines = alumniq("load", "list").stdout.splitlines()
     assert [line.split()[:2] for line in lines] == [
         [newer.job_id, "queued"],
@@ -202,18 +210,18 @@ def test_loads_are_listed_one_a_line_newest_first(ledger: Ledger, failed: Load) 
 
 
 def test_loads_are_listed_by_customer_and_state(ledger: Ledger, failed: Load) -> None:
-    ledger.loads.accept(LoadRequest(new_job_id(), failed.target, "w.csv", None, None), NOW)
-    (listed,) = answer("load", "list", "--state", "failed", "--state", "succeeded")
+    ledger.loads.accept(another_request(failed.target), NOW)
+    (listed,) = run_json("load", "list", "--state", "failed", "--state", "succeeded")
     assert listed["job_id"] == failed.job_id
     assert listed["counts"] == {"rows_read": 50_000, "rows_accepted": 49_998, "rows_rejected": 2}
-    assert answer("load", "list", "--customer", "zed") == []
-    assert len(answer("load", "list", "--customer", "iqu", "--limit", "1")) == 1
+    assert run_json("load", "list", "--customer", "zed") == []
+    assert len(run_json("load", "list", "--customer", "iqu", "--limit", "1")) == 1
 
 
 @pytest.mark.usefixtures("failed")
 @pytest.mark.parametrize("noun", ["load", "notification"])
 def test_the_earlier_name_of_limit_is_accepted_and_hidden(noun: str) -> None:
-    assert len(answer(noun, "list", "--most", "1")) == 1
+    assert len(run_json(noun, "list", "--most", "1")) == 1
     shown = alumniq(noun, "list", "--help").stdout
     assert "--limit" in shown
     assert "--most" not in shown
@@ -238,7 +246,7 @@ def test_a_load_is_shown_with_all_that_happened_in_order(failed: Load) -> None:
 
 
 def test_a_machine_reads_the_whole_load(failed: Load) -> None:
-    shown = answer("load", "show", failed.job_id)
+    shown = run_json("load", "show", failed.job_id)
     assert shown["accepted_at"] == "2026-03-01T02:30:00+00:00"
     assert [attempt["result"] for attempt in shown["attempts"]] == ["lost", "refused"]
     assert [notification["state"] for notification in shown["notifications"]] == [
@@ -250,7 +258,7 @@ def test_a_machine_reads_the_whole_load(failed: Load) -> None:
 
 
 def test_notifications_are_listed_with_their_state(failed: Load) -> None:
-    listed = answer("notification", "list")
+    listed = run_json("notification", "list")
     assert {
         (notification["channel"], notification["state"], notification["attempts"])
         for notification in listed
@@ -259,18 +267,18 @@ def test_notifications_are_listed_with_their_state(failed: Load) -> None:
         ("mail", "delivered", 1),
     }
     assert {notification["job_id"] for notification in listed} == {failed.job_id}
-    assert answer("notification", "list", "--customer", "other") == []
-    [delivered] = answer("notification", "list", "--state", "delivered")
+    assert run_json("notification", "list", "--customer", "other") == []
+    [delivered] = run_json("notification", "list", "--state", "delivered")
     assert delivered["destination"] == "ada@iqu.example"
     assert len(alumniq("notification", "list", "--customer", "iqu").stdout.splitlines()) == 2
 
 
-def test_a_notification_shows_what_came_of_each_try(failed: Load) -> None:
-    told = alumniq("notification", "show", f"msg_{failed.job_id}-1").stdout
-    assert "callback to https://iqu.example/done: pending" in told
-    assert "failed: 503" in told
-    assert "next attempt" in told
-    [tried] = answer("notification", "show", f"msg_{failed.job_id}-2")["delivery_attempts"]
+def test_a_notification_shows_the_result_of_each_delivery_attempt(failed: Load) -> None:
+    output = alumniq("notification", "show", f"msg_{failed.job_id}-1").stdout
+    assert "callback to https://iqu.example/done: pending" in output
+    assert "failed: 503" in output
+    assert "next attempt" in output
+    [tried] = run_json("notification", "show", f"msg_{failed.job_id}-2")["delivery_attempts"]
     assert (tried["delivered"], tried["detail"]) == (True, "250")
 
 

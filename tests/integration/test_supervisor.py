@@ -25,8 +25,9 @@ folder, name = pathlib.Path(sys.argv[1]), sys.argv[2]
 alive = (folder / "alive").open()
 fcntl.flock(alive, fcntl.LOCK_SH)
 def run():
-    (folder / f"{name}.pid").write_text(str(os.getpid()))
     print(f"{name} runs", flush=True)
+    # The mark makes the program ready: only now may SIGTERM come, not while it prints.
+    (folder / f"{name}.pid").write_text(str(os.getpid()))
     while True:
         signal.pause()
 """
@@ -78,7 +79,9 @@ class Folder:
     def supervisor(self, *stages: list[Program]) -> Supervisor:
         """Return a supervisor of stages."""
         lock = os.open(self.path / "lock", os.O_RDWR)
-        return Supervisor(stages, dict(os.environ), self.write_log, lock)
+        return Supervisor(
+            stages=stages, environment=dict(os.environ), write_log=self.write_log, lock=lock
+        )
 
     def has_exited(self) -> bool:
         """Whether no program is running; a zombie holds no lock."""

@@ -20,13 +20,12 @@ from alumniq_pipelines.cli.demo.receiver import run_receiver
 from alumniq_pipelines.cli.demo.stage import (
     BROKEN,
     CUSTOMER,
-    DemoData,
     clear,
     demo_settings,
     set_up,
 )
 from alumniq_pipelines.cli.home import exclusive_use
-from alumniq_pipelines.cli.installation import ledger_of
+from alumniq_pipelines.cli.installation import feed_of, ledger_of
 from alumniq_pipelines.cli.supervisor import stop_signals
 from alumniq_pipelines.cli.up import system
 from alumniq_pipelines.core.loads.load import LoadState
@@ -48,7 +47,7 @@ LOG_WIDTH = 120
 
 @dataclass(frozen=True)
 class Logs:
-    """The programs' output: written to a file, its last lines kept for when something fails."""
+    """The programs' output: written to a file; its last lines are printed if something fails."""
 
     path: Path
     ends: dict[str, deque[str]] = field(default_factory=dict)
@@ -120,6 +119,9 @@ def _running(
 
 
 def _run_loads(play: Demo, people: int) -> None:
+    """Deliver five files; the broken one must reject exactly the rows that were planted in it."""
+    from alumniq_pipelines.services.file_check import check_file
+
     console = play.console
     console.print(f"Writing files of {people:,} people of {CUSTOMER.name} ...")
     stage = set_up(play.settings, play.ledger, people)
@@ -144,21 +146,8 @@ def _run_loads(play: Demo, people: int) -> None:
     _headline(console, "Its mail")
     console.out("Subject: {}\n\n{}".format(*play.mail(broken)), highlight=False)
     _headline(console, "The same errors on the sender's own machine: alumniq check")
-    _check(play, stage, body)
-    _check_live_rows(play, people)
-
-    _headline(console, "All five loads")
-    console.print(table(rows))
-
-
-def _check(play: Demo, stage: DemoData, body: str) -> None:
-    """Check the broken file as `alumniq check` does: it must reject exactly the planted rows."""
-    from alumniq_pipelines.cli.installation import feed_of
-    from alumniq_pipelines.services.file_check import check_file
-
-    field_map = feed_of(play.settings, "warehouse")
-    found = check_file(stage.broken, field_map).errors
-    play.console.print(rejections(found))
+    found = check_file(stage.broken, feed_of(play.settings, "warehouse")).errors
+    console.print(rejections(found))
     planted = [(fault.row, fault.line, fault.column, fault.code) for fault in stage.planted]
     if [(error.row, error.line, error.column, error.code) for error in found] != planted:
         reason = "The rejected rows are not the rows that were written to break a rule."
@@ -166,6 +155,10 @@ def _check(play: Demo, stage: DemoData, body: str) -> None:
     if not all(f"line {fault.line})" in body for fault in stage.planted):
         reason = "The callback does not name the line of every row that breaks a rule."
         raise DemoFailed(reason)
+    _check_live_rows(play, people)
+
+    _headline(console, "All five loads")
+    console.print(table(rows))
 
 
 def _check_live_rows(play: Demo, people: int) -> None:

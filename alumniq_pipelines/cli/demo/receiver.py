@@ -44,7 +44,7 @@ def run_receiver() -> Iterator[Receiver]:
             """Log nothing: the demo prints the callbacks itself."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        receiver = Receiver(f"http://127.0.0.1:{server.server_port}/told")
+        receiver = Receiver(f"http://127.0.0.1:{server.server_port}/callbacks")
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1})
         thread.start()
         try:

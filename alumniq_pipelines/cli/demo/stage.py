@@ -40,7 +40,11 @@ class DemoData:
 
 def demo_settings(folder: Path) -> Settings:
     """Return settings of the embedded profile on free ports, whatever the environment says."""
-    gateway_port, dagster_port = _free_ports(2)
+    with ExitStack() as open_sockets:  # both open at once, or the second might get the same port
+        gateway_port, dagster_port = (
+            open_sockets.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
+            for _ in range(2)
+        )
     home = folder.resolve()
     return Settings(
         data_dir=home,
@@ -99,9 +103,3 @@ def put(settings: Settings, path: Path) -> None:
 
     bucket = open_buckets(settings).open(CUSTOMER.bucket)
     bucket.put(object_key(ENVIRONMENT, path.name), path)
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as held:
-        servers = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [server.getsockname()[1] for server in servers]

@@ -37,7 +37,7 @@ def test_an_empty_folder_becomes_the_demos_and_is_emptied_the_next_time(tmp_path
 
 
 def test_a_link_in_the_demos_folder_is_not_followed(tmp_path: Path) -> None:
-    remaining, folder = tmp_path / "kept", tmp_path / "demo"
+    remaining, folder = tmp_path / "elsewhere", tmp_path / "demo"
     remaining.mkdir()
     (remaining / "thesis.txt").touch()
     folder.mkdir()

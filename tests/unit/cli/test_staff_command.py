@@ -30,9 +30,9 @@ def test_an_account_is_made_listed_and_disabled(run: CliRunner) -> None:
 
 def test_a_short_password_is_refused(run: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALUMNIQ_STAFF_PASSWORD", "short")
-    answer = run.invoke(app, ["staff", "add", "ada"])
-    assert answer.exit_code == 2
-    assert "fewer than 12 characters" in answer.stderr
+    result = run.invoke(app, ["staff", "add", "ada"])
+    assert result.exit_code == 2
+    assert "fewer than 12 characters" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\nb", "x" * 101])
