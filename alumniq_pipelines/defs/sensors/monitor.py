@@ -53,7 +53,7 @@ def monitoring_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefiniti
         before: MissedPartitions = json.loads(context.cursor or "{}")
         now: MissedPartitions = {status.target.feed: [] for status in summary.statuses}
         for status in summary.statuses:
-            if status.expectation.state is WatchState.SILENT:
+            if status.expectation.state is WatchState.MISSED:
                 now[status.target.feed].append(status.target.partition_key)
         changed = [
             field_map
