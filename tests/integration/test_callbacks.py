@@ -40,11 +40,10 @@ def send(
     seconds: float = 5.0,
     tls: ssl.SSLContext | None = None,
 ) -> DeliveryResult:
-    notice = Notice(Channel.CALLBACK, url, BODY, audience=Audience.CUSTOMER)
     due = Notification(
         id="n1",
         job_id=JobId("J"),
-        notice=notice,
+        notice=Notice(Channel.CALLBACK, url, BODY, audience=Audience.CUSTOMER),
         state=NotificationState.PENDING,
         attempts=0,
         created_at=NOW,
@@ -116,8 +115,7 @@ def test_the_time_that_a_receiver_asks_for_is_passed_on(receiver: Receiver, code
 def test_headers_without_end_are_given_up(receiver: Receiver, answer: behaviour.Response) -> None:
     receiver.answers.append(answer)
     begun = time.monotonic()
-    result = send(receiver.url, seconds=5.0)
-    assert not result.delivered
+    assert not send(receiver.url, seconds=5.0).delivered
     assert time.monotonic() - begun < 6
 
 
@@ -129,8 +127,7 @@ def test_an_answer_that_is_no_http_is_no_delivery(receiver: Receiver, line: byte
 
 def test_an_inward_address_is_never_connected_to(receiver: Receiver) -> None:
     for spelling in ("127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001"):
-        url = receiver.url.replace("127.0.0.1", spelling)
-        result = send(url, addresses=AddressPolicy())
+        result = send(receiver.url.replace("127.0.0.1", spelling), addresses=AddressPolicy())
         assert result == DeliveryResult(delivered=False, detail="the address is not public")
     assert receiver.received == []
 
@@ -303,8 +300,7 @@ def test_nonsense_in_an_answers_headers_is_never_a_fault_of_ours(
 def test_whatever_a_receiver_answers_is_a_result(answer: bytes) -> None:
     with behaviour.serve() as receiver:
         receiver.answers.append(behaviour.raw(answer))
-        result = send(receiver.url)
-    assert result.detail
+        assert send(receiver.url).detail
 
 
 def test_a_name_without_an_address_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
