@@ -116,7 +116,7 @@ def test_a_folder_stores_each_mail_once_however_often_it_is_sent(tmp_path: Path)
     folder = tmp_path / "made" / "mail"
     for _ in range(2):
         assert send(FolderTransport(folder)) == DeliveryResult(
-            delivered=True, detail="kept as a file"
+            delivered=True, detail="saved as a file"
         )
     [saved] = folder.iterdir()
     message = message_from_bytes(saved.read_bytes(), policy=policy.default)

@@ -125,7 +125,12 @@ class S3Bucket:
         )
         with _errors_as_outage():
             return [
-                StoredFile(item["Key"], item["Size"], item["ETag"].strip('"'), item["LastModified"])
+                StoredFile(
+                    key=item["Key"],
+                    size_bytes=item["Size"],
+                    etag=item["ETag"].strip('"'),
+                    modified_at=item["LastModified"],
+                )
                 for page in pages
                 for item in page.get("Contents", [])
             ]
@@ -171,7 +176,10 @@ class S3Buckets:
 def _stored(key: str, response: Any) -> StoredFile:
     """Return the facts of an object from a HEAD or GET response."""
     return StoredFile(
-        key, response["ContentLength"], response["ETag"].strip('"'), response["LastModified"]
+        key=key,
+        size_bytes=response["ContentLength"],
+        etag=response["ETag"].strip('"'),
+        modified_at=response["LastModified"],
     )
 
 

@@ -66,7 +66,12 @@ class SigningSalts:
     def _live(self, query: Select[tuple[str, str, datetime, datetime]]) -> Sequence[SigningSalt]:
         with self.database.reading() as connection:
             return [
-                SigningSalt(row.customer, row.salt, row.created_at, row.expires_at)
+                SigningSalt(
+                    customer=row.customer,
+                    salt=row.salt,
+                    created_at=row.created_at,
+                    expires_at=row.expires_at,
+                )
                 for row in connection.execute(query)
             ]
 
@@ -76,7 +81,7 @@ def _salts(now: datetime) -> Select[tuple[str, str, datetime, datetime]]:
     return (
         select(columns.customer, columns.salt, columns.created_at, columns.expires_at)
         .where(or_(columns.expires_at.is_(None), columns.expires_at > now))
-        .order_by(columns.created_at.desc(), columns.salt)
+        .order_by(columns.created_at.desc(), columns.salt)  # the salt breaks ties
         .limit(MAX_SIGNATURES)
     )
 
