@@ -50,7 +50,7 @@ class Watches:
             "since": watch.since,
             "snoozed_until": watch.snoozed_until,
         }
-        detail = {
+        detail: dict[str, str | int] = {
             "schedule": schedule.cron or str(period),
             "time_zone": schedule.time_zone,
             "grace_seconds": grace,
