@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from alumniq_pipelines.core.loads.archive import ArchivedFile
 from alumniq_pipelines.core.problems.outage import ArchiveUnavailable
+from alumniq_pipelines.files.disk_sync import sync
 from alumniq_pipelines.files.private_files import PRIVATE_FILE, make_folder
 
 if TYPE_CHECKING:
@@ -40,12 +41,12 @@ class FolderArchive:
                 part.chmod(PRIVATE_FILE)
                 os.utime(part)  # retention counts from now, not from when the file was received
                 if durably:
-                    _sync(part)
+                    sync(part)
                 part.replace(path)
             finally:
                 part.unlink(missing_ok=True)
             if durably:
-                _sync(path.parent)
+                sync(path.parent)
 
     def get(self, name: str, destination: Path) -> bool:
         """Copy a stored file; no link, since callers may change the copy."""
@@ -101,14 +102,6 @@ class BucketArchive:
             for stored_file in self.bucket.list_objects(prefix, limit=10**6)
         ]
         return sorted(found, key=lambda file: file.stored_at)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

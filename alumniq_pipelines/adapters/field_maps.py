@@ -4,7 +4,7 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +24,7 @@ MAX_BYTES = 1_000_000
 """Our largest field map has 10,000; without a limit, one file could use up all memory."""
 
 JOB_LINE = re.compile(r"^\s+job:\s*[\"']?([a-z][a-z0-9-]*)[\"']?\s*$", re.MULTILINE)
-"""A job name in a file that is not YAML, so that a call of that job is answered as our fault."""
+"""A job name in a file that is not YAML, so that a call of that job is recognized as our fault."""
 
 
 @dataclass(slots=True)
@@ -107,8 +107,15 @@ def read_folder(folder: Path, last_good: Callable[[str], FieldMap | None]) -> Fi
 
 def read_files(folder: Path) -> Mapping[str, FieldMapFile]:
     """Read every `*.yaml` file of a folder; raises FieldMapsMissing and FieldMapProblem."""
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise FieldMapsMissing(str(folder), _reason(error)) from None
     files: dict[str, FieldMapFile] = {}
-    for path in _paths(folder):
+    for path in paths:
+        # A leading dot marks temporary files of editors and copies.
+        if path.suffix != ".yaml" or path.name.startswith("."):
+            continue
         file = _read(path)
         if not file.text and not os.path.lexists(path):
             continue  # deleted since the folder was listed: the feed is gone
@@ -119,15 +126,6 @@ def read_files(folder: Path) -> Mapping[str, FieldMapFile]:
     if not files:
         raise FieldMapProblem([f"{folder}: there is no *.yaml file here"])
     return files
-
-
-def _paths(folder: Path) -> Sequence[Path]:
-    """Return the field map files; a leading dot marks temporary files of editors and copies."""
-    try:
-        paths = sorted(folder.iterdir())
-    except OSError as error:
-        raise FieldMapsMissing(str(folder), _reason(error)) from None
-    return [path for path in paths if path.suffix == ".yaml" and path.name[0] != "."]
 
 
 def _read(path: Path) -> FieldMapFile:

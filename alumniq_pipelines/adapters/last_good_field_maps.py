@@ -25,7 +25,7 @@ class LastGoodFieldMaps:
     folder: Path
 
     def read(self, feed: str) -> FieldMap | None:
-        """Read the last good field map of a feed; None where none was saved."""
+        """Read the last good field map of a feed; None if none was saved."""
         try:
             field_map = read_field_map(self._path(feed))
         except FieldMapProblem:  # also a copy that only an older release accepted
@@ -51,9 +51,12 @@ class LastGoodFieldMaps:
         try:
             make_folder(self.folder)
             for feed, text in good.items():
-                saved = self._saved(feed)
+                path = self._path(feed)
+                saved: str | None = None
+                with suppress(FileNotFoundError, UnicodeDecodeError):
+                    saved = path.read_bytes().decode("utf-8")
                 if saved is None or (saved != text and not only_missing):
-                    self._replace(self._path(feed), text)
+                    self._replace(path, text)
         except OSError as error:
             raise FieldMapsNotSaved(error.strerror or type(error).__name__) from None
 
@@ -72,11 +75,6 @@ class LastGoodFieldMaps:
 
     def _path(self, feed: str) -> Path:
         return self.folder / f"{feed}.yaml"
-
-    def _saved(self, feed: str) -> str | None:
-        with suppress(FileNotFoundError, UnicodeDecodeError):
-            return self._path(feed).read_bytes().decode("utf-8")
-        return None
 
     def _replace(self, path: Path, text: str) -> None:
         """Replace a file atomically; mkstemp makes it private from its first byte."""

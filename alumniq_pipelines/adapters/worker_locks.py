@@ -23,14 +23,16 @@ RETENTION_SECONDS = 3_600.0
 def worker_lease(folder: Path, run_id: str) -> Iterator[None]:
     """Hold the lease of a run while this process works on it."""
     make_folder(folder)
-    _sweep(folder)
+    for done in folder.glob(f"*{DONE}"):
+        with suppress(FileNotFoundError):  # another worker deletes old leases as well
+            if time.time() - done.stat().st_mtime > RETENTION_SECONDS:
+                done.unlink()
     unlocked = folder / f"{run_id}.new"
     lease = folder / run_id
     with create_file(unlocked) as file:
         fcntl.lockf(file, fcntl.LOCK_EX)
-        unlocked.replace(
-            lease
-        )  # renamed once locked: no reader ever sees the lease of a live process unlocked
+        # Renamed once locked: no reader ever sees the lease of a live process unlocked.
+        unlocked.replace(lease)
         try:
             yield
         finally:
@@ -65,11 +67,3 @@ def is_missing(folder: Path, run_id: str) -> bool:
 def clear(folder: Path, run_id: str) -> None:
     """Delete the lease of a dead worker."""
     (folder / run_id).unlink(missing_ok=True)
-
-
-def _sweep(folder: Path) -> None:
-    """Delete old leases of workers that have finished."""
-    for path in folder.glob(f"*{DONE}"):
-        with suppress(FileNotFoundError):
-            if time.time() - path.stat().st_mtime > RETENTION_SECONDS:
-                path.unlink(missing_ok=True)

@@ -26,7 +26,7 @@ INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]*)\.[0-9]+")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class YamlDocument:
     """A parsed YAML text: its value, the line of every part, and the faults found."""
 

@@ -55,7 +55,7 @@ KEYS_OF_NOTHING = [
 
 @pytest.fixture(params=["folder", "s3"])
 def buckets(request: pytest.FixtureRequest, tmp_path: Path) -> Buckets:
-    """Open each kind of store in turn; the files here are at rest, so none needs to settle."""
+    """Open each kind of store; the files here are complete, so none needs to settle."""
     if request.param == "folder":
         return FolderBuckets(tmp_path / "buckets", settle_seconds=0)
     return S3Buckets(

@@ -1,4 +1,4 @@
-"""What only a folder can do wrong: links, pipes, and files that somebody is still copying."""
+"""What only a folder can do wrong: links, pipes, and files that are still being copied."""
 
 import os
 import threading

@@ -31,10 +31,10 @@ def buckets_at(endpoint: str) -> S3Buckets:
 
 
 class Rude(BaseHTTPRequestHandler):
-    """Answers as a store in trouble does, by the name of the bucket."""
+    """Responds as a failing store does, by the name of the bucket."""
 
     def do_HEAD(self) -> None:
-        """Answer as to GET; the body goes nowhere."""
+        """Respond as to GET; the body is dropped."""
         self.do_GET()
 
     def do_GET(self) -> None:
@@ -52,7 +52,7 @@ class Rude(BaseHTTPRequestHandler):
             self.end_headers()
 
     def log_request(self, code: object = "-", size: object = "-") -> None:
-        """Keep quiet."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def nobody() -> str:
 
 
 def raised_problems(bucket: S3Bucket, destination: Path) -> list[Problem]:
-    """Ask everything of a bucket, and gather what is told of its failing."""
+    """Call every method of a bucket, and return the errors."""
     problems: list[Problem] = []
     for ask in (
         lambda: bucket.head(KEY),

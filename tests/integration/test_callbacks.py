@@ -69,11 +69,11 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
 
 def test_the_body_goes_out_byte_for_byte_with_its_headers(receiver: Receiver) -> None:
     before = int(time.time())
-    result = send(f"{receiver.url}/told?key=1#part")
+    result = send(f"{receiver.url}/outcome?key=1#part")
     assert result == DeliveryResult(delivered=True, detail="HTTP 200")
     [request] = receiver.received
     assert request.body == BODY.encode()
-    assert request.path == "/told?key=1"
+    assert request.path == "/outcome?key=1"
     assert request.headers["content-type"] == "application/json"
     assert request.headers["webhook-id"] == "n1"
     assert before <= int(request.headers["webhook-timestamp"]) <= time.time()
@@ -331,15 +331,17 @@ def test_a_name_without_an_address_is_tried_again(monkeypatch: pytest.MonkeyPatc
 @example("\ud800")
 @example("%00.example")
 def test_whatever_the_host_of_a_url_is_there_is_a_result(host: str) -> None:
-    """Nothing is called: no name is looked up, and every address is taken for an inward one."""
+    """Nothing is called: no name is looked up, and every address counts as private."""
     real = socket.getaddrinfo
 
-    def inward(name: Any, port: Any, **_: Any) -> list[Any]:
+    def resolve_to_private(name: Any, port: Any, **_: Any) -> list[Any]:
         found = real(name, port, flags=socket.AI_NUMERICHOST)
         return [(*info[:4], ("10.0.0.1", port)) for info in found]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(socket, "getaddrinfo", lambda host, port, *_, **__: inward(host, port))
+        patch.setattr(
+            socket, "getaddrinfo", lambda host, port, *_, **__: resolve_to_private(host, port)
+        )
         result = send(f"https://{host}/", addresses=AddressPolicy.of(()))
     assert result.detail
     assert not result.delivered

@@ -52,7 +52,7 @@ def publish(warehouse: Warehouse, tmp_path: Path) -> Publish:
 
 
 def seen(warehouse: Warehouse, target: Target = MEMBERS) -> object:
-    """Answer the number of the batch that readers of a target see, and how many rows."""
+    """Return the number of the batch that readers of a target see, and how many rows."""
     sql = f"select batch, count(*) from {target.feed} group by batch"
     _, rows = warehouse.query(target.customer, target.environment, sql)
     return rows

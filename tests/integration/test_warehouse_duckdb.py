@@ -1,4 +1,4 @@
-"""What a warehouse of files adds to the contract: readers at any moment, crashes, leftovers."""
+"""What a warehouse of files adds to the contract: concurrent readers, crashes, leftovers."""
 
 import errno
 import random
@@ -68,7 +68,7 @@ def publish(
 
 
 def seen(catalog: Path) -> int:
-    """Answer the version that a reader sees who comes now."""
+    """Return the version that a new reader sees."""
     with duckdb.connect(catalog, read_only=True) as connection:
         return whole_version(connection.execute(EVERYTHING_TWICE).fetchall()[0])
 
@@ -155,7 +155,7 @@ def full_disk(*_: object) -> None:
 
 
 def batch_seen(catalog: Path) -> object:
-    """Answer the batch that a reader sees who comes now."""
+    """Return the batch that a new reader sees."""
     with duckdb.connect(catalog, read_only=True) as connection:
         return connection.execute("select max(batch) from members").fetchall()[0][0]
 

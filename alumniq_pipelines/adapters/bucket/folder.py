@@ -23,6 +23,7 @@ from alumniq_pipelines.core.loads.bucket import (
 from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.problems.outage import BucketUnavailable, FileChanged
 from alumniq_pipelines.core.problems.request import UnusableFilename
+from alumniq_pipelines.files.disk_sync import sync
 from alumniq_pipelines.files.private_files import create_file, make_folder
 
 INCOMPLETE_PREFIX = ".incoming-"
@@ -58,10 +59,14 @@ class FolderBucket:
         with self._open_object(key) as source:
             if source is None:
                 return None
-            stored = _stored(key, os.fstat(source.fileno()))
+            found = os.fstat(source.fileno())
+            stored = _stored(key, found)
             if etag not in {None, stored.etag}:
                 raise FileChanged(key)
-            _wait_until_settled(source, self.settle_seconds)
+            # Wait until a file that is still being written would have changed again; never longer
+            # than that, whatever a clock that was set back makes of its age.
+            age = time.time() - found.st_ctime
+            time.sleep(min(self.settle_seconds, max(0.0, self.settle_seconds - age)))
             write_completely(_chunks(source, stored), destination)
             return stored
 
@@ -84,7 +89,7 @@ class FolderBucket:
                     stored = _stored(key, os.fstat(file.fileno()))
             finally:
                 unfinished.unlink(missing_ok=True)
-            _sync_folder(path.parent)
+            sync(path.parent)
         return stored
 
     def list_objects(self, prefix: str, limit: int = 1_000) -> Sequence[StoredFile]:
@@ -101,11 +106,14 @@ class FolderBucket:
             return found
 
     def _keys(self, folder: str) -> Iterator[str]:
+        """Yield the keys of the objects in a folder and below, in no particular order."""
         for parent, _, files in os.walk(self.root / folder):
             for name in files:
                 path = Path(parent, name)
                 key = path.relative_to(self.root).as_posix()
-                if object_key_error(key) is None and _is_object(path):
+                if name.startswith(INCOMPLETE_PREFIX) or object_key_error(key) is not None:
+                    continue
+                if path.is_file() and not path.is_symlink():
                     yield key
 
     @contextmanager
@@ -170,10 +178,6 @@ def _descriptor(root: Path, key: str) -> int | None:
     return None
 
 
-def _is_object(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink() and not path.name.startswith(INCOMPLETE_PREFIX)
-
-
 def _stored(key: str, found: os.stat_result) -> StoredFile:
     """Return the facts of a file, with an ETag that needs no reading and changes with every write.
 
@@ -185,12 +189,6 @@ def _stored(key: str, found: os.stat_result) -> StoredFile:
     return StoredFile(key=key, size_bytes=found.st_size, etag=etag, modified_at=modified_at)
 
 
-def _wait_until_settled(source: BinaryIO, seconds: float) -> None:
-    """Wait until a file that is still being written would have changed again."""
-    age = time.time() - os.fstat(source.fileno()).st_ctime
-    time.sleep(min(seconds, max(0.0, seconds - age)))
-
-
 def _chunks(source: BinaryIO, stored: StoredFile) -> Iterator[bytes]:
     """Yield the content of a file; raises FileChanged if it changed since `stored`."""
     with _errors_as_outage():
@@ -198,15 +196,6 @@ def _chunks(source: BinaryIO, stored: StoredFile) -> Iterator[bytes]:
             yield chunk
         if _stored(stored.key, os.fstat(source.fileno())) != stored:
             raise FileChanged(stored.key)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Flush a folder to disk, so that a new name in it survives a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -37,6 +37,7 @@ class LoadWriter:
             try:
                 results.append(self._numbered(load, number))
             except (OutageProblem, UnknownCustomer, SQLAlchemyError) as error:
+                # Returned, not raised: the other loads of this call may be on disk already.
                 results.append(error)
         return results
 
@@ -45,12 +46,13 @@ class LoadWriter:
         try:
             return replace(load, number=number.result())
         except IntegrityError:
+            # The driver's message alone says which constraint refused it, so both are checked.
             is_customer = select(customers.c.id).where(customers.c.id == load.target.customer)
             with self.database.reading() as connection:
                 if connection.scalar(is_customer) is None:
                     raise UnknownCustomer(load.target.customer) from None
             earlier = self.by_idempotency_key(load.request.idempotency_key or "")
-            if earlier is None:
+            if earlier is None:  # neither: a fault of ours
                 raise
             return earlier
 

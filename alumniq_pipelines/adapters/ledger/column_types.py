@@ -44,7 +44,7 @@ class SafeText(TypeDecorator[str]):
 
 
 def string_enum(kind: type[StrEnum]) -> Enum:
-    """Return a column type that stores an enumeration as text, with room for longer members."""
+    """Return a column type that stores an enumeration as text, wide enough for later members."""
     return Enum(
         kind,
         values_callable=lambda members: [member.value for member in members],

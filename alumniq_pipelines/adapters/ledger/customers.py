@@ -1,10 +1,9 @@
 """Customers and their subscriptions."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import RowMapping, insert, select
 from sqlalchemy.exc import IntegrityError
@@ -49,6 +48,7 @@ class Customers:
                     connection=connection,
                 )
         except IntegrityError:
+            # Id and bucket are both unique, and only the driver's message says which was taken.
             known = any(other.id == customer.id for other in self.all())
             raise (CustomerExists(customer.id) if known else BucketTaken(customer.bucket)) from None
 
@@ -78,12 +78,14 @@ class Customers:
         self, subscription: Subscription, now: datetime, *, actor: str = "system"
     ) -> None:
         """Add or replace a subscription; raises UnknownCustomer."""
-        target = subscription.target
-        terms = {
-            "max_rejected": subscription.max_rejected,
-            "thresholds": _stored(subscription.thresholds),
-            "updated_at": now,
+        target, limit = subscription.target, subscription.max_rejected
+        thresholds = {
+            kind: threshold.model_dump() for kind, threshold in subscription.thresholds.items()
         }
+        terms = {"max_rejected": limit, "thresholds": thresholds or None, "updated_at": now}
+        detail = {"max_rejected": "as the field map says" if limit is None else limit}
+        if thresholds:
+            detail["thresholds"] = json.dumps(thresholds)
         statement = self.database.insert(subscriptions).values(**target_values(target), **terms)
         try:
             with self.database.writing() as connection:
@@ -95,10 +97,10 @@ class Customers:
                     "subscription changed",
                     str(target),
                     now,
-                    detail=_audit_detail(subscription),
+                    detail=detail,
                     connection=connection,
                 )
-        except IntegrityError:
+        except IntegrityError:  # the foreign key; an upsert cannot violate the primary key
             raise UnknownCustomer(target.customer) from None
 
     def subscription(self, target: Target) -> Subscription | None:
@@ -113,19 +115,6 @@ class Customers:
         with self.database.reading() as connection:
             rows = connection.execute(select(subscriptions).order_by(*_TARGET)).mappings()
             return [_subscription(row) for row in rows]
-
-
-def _audit_detail(subscription: Subscription) -> dict[str, str | int]:
-    limit = subscription.max_rejected
-    own = _stored(subscription.thresholds)
-    return {
-        "max_rejected": "as the field map says" if limit is None else limit,
-        **({"thresholds": json.dumps(own)} if own else {}),
-    }
-
-
-def _stored(thresholds: Mapping[str, Threshold]) -> dict[str, Any] | None:
-    return {kind: threshold.model_dump() for kind, threshold in thresholds.items()} or None
 
 
 def _subscription(row: RowMapping) -> Subscription:

@@ -37,7 +37,13 @@ class Database:
     @classmethod
     def open(cls, url: str) -> Self:
         """Open by SQLAlchemy URL; raises UnusableLedgerUrl. It connects only when it is used."""
-        parsed = _parse_url(url)
+        try:
+            parsed = make_url(url)
+        except (exc.ArgumentError, ValueError):
+            raise UnusableLedgerUrl from None  # the original error repeats the URL with a password
+        in_memory = parsed.database in {None, "", ":memory:"}
+        if parsed.drivername not in {"sqlite", "postgresql", "postgresql+psycopg"} or in_memory:
+            raise UnusableLedgerUrl
         if parsed.get_backend_name() == "sqlite":
             engine = _sqlite_engine(parsed)
             autocommit = engine.execution_options(ledger_lone_statements=True)
@@ -109,20 +115,12 @@ class Database:
             yield pinned[0]
 
 
-def _parse_url(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except (exc.ArgumentError, ValueError):
-        raise UnusableLedgerUrl from None  # the original error repeats the URL with its password
-    in_memory = parsed.database in {None, "", ":memory:"}
-    if parsed.drivername not in {"sqlite", "postgresql", "postgresql+psycopg"} or in_memory:
-        raise UnusableLedgerUrl
-    return parsed
-
-
 def _sqlite_engine(url: URL) -> Engine:
     engine = create_engine(
-        url, hide_parameters=True, connect_args={"timeout": LOCK_TIMEOUT_SECONDS}, pool_size=0
+        url,
+        hide_parameters=True,  # values may be secrets or personal data
+        connect_args={"timeout": LOCK_TIMEOUT_SECONDS},
+        pool_size=0,  # no limit: there is no server whose connections could run out
     )
 
     @event.listens_for(engine, "connect")
@@ -130,7 +128,8 @@ def _sqlite_engine(url: URL) -> Engine:
         del entry
         connection.isolation_level = None  # the driver must not begin transactions by itself
         cursor = connection.cursor()
-        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA foreign_keys = ON")  # off by default
+        # An accepted load must survive a power cut; in WAL mode, NORMAL may lose the last commits.
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.close()
 
@@ -167,6 +166,7 @@ def _errors_as_outage() -> Iterator[None]:
     except exc.DBAPIError as error:
         raise LedgerUnavailable(_error_name(error.orig)) from None
     except exc.TimeoutError as error:
+        # All connections of the pool are in use.
         raise LedgerUnavailable(_error_name(error)) from None
 
 

@@ -49,9 +49,8 @@ class GroupCommit(Generic[Entry, Saved]):
             if len(waiting) == 1:
                 waiting[0][1].set_exception(error)
                 return
-            for (
-                entry
-            ) in waiting:  # one of them was refused: write each by itself to save the others
+            # One of them was refused: write each by itself to save the others.
+            for entry in waiting:
                 self._write_all([entry])
         except BaseException as fault:  # noqa: BLE001 - every waiting thread gets the error
             for _, future in waiting:

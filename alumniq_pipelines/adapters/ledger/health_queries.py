@@ -60,8 +60,8 @@ class HealthQueries:
             attempts.c.job_id.in_(select(recent.c.job_id))
         )
         with self.database.reading() as connection:
-            moments = [moment for moment in connection.execute(query).one() if moment is not None]
-        return max(moments, default=None)
+            times = [time for time in connection.execute(query).one() if time is not None]
+        return max(times, default=None)
 
     def exhausted(self, since: datetime) -> Sequence[Load]:
         """Return each target's last load since then that failed by our fault for good."""
@@ -88,6 +88,7 @@ class HealthQueries:
                 loads.c.ended_at > since,
                 or_(
                     loads.c.attempts >= MAX_ATTEMPTS,
+                    # Never retried, so it is final at the first attempt.
                     attempts.c.result == AttemptResult.MISCONFIGURED,
                 ),
                 attempts.c.result.in_(OUR_FAULTS),
@@ -97,6 +98,7 @@ class HealthQueries:
         )
         with self.database.reading() as connection:
             found = [load_of(row) for row in connection.execute(query).mappings()]
+        # In order of number, so the last load of each target wins.
         return list({load.target: load for load in found}.values())
 
     def undelivered(self, since: datetime) -> Sequence[UndeliveredDestination]:
@@ -114,7 +116,7 @@ class HealthQueries:
             select(*destination, notifications.c.id, notifications.c.state)
             .join(loads, loads.c.job_id == notifications.c.job_id)
             .where(
-                # Heartbeats are given up by design, once they are too old to say anything.
+                # Heartbeats are given up by design, once they are too old to mean anything.
                 notifications.c.audience != Audience.MONITOR,
                 notifications.c.created_at > since,
                 notifications.c.state != NotificationState.PENDING,
@@ -128,10 +130,12 @@ class HealthQueries:
                 notifications.c.state == NotificationState.GIVEN_UP,
             )
         )
+        # Destinations that never failed are not read: nearly all of them.
         newest_last = finished.where(tuple_(*destination).in_(given_up)).order_by(
             notifications.c.created_at, notifications.c.id
         )
         with self.database.reading() as connection:
+            # Rows come oldest first, so the newest row of each destination wins.
             newest = {tuple(row[:4]): row for row in connection.execute(newest_last)}
         return [
             UndeliveredDestination(

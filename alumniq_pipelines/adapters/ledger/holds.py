@@ -27,6 +27,7 @@ from alumniq_pipelines.core.notifications.notification import Notice
 
 SYSTEM = "system"
 
+# A hold's counts and warnings are stored with its load.
 _LOAD_COLUMNS = (
     loads.c.rows_read,
     loads.c.rows_accepted,

@@ -38,6 +38,7 @@ class Incidents:
             advice=condition.advice,
             opened_at=now,
         )
+        # uq_incidents_open decides: of several processes that find a condition, one opens it.
         once = opened.on_conflict_do_nothing().returning(incidents.c.id)
         with self.database.writing_once() as connection:
             return connection.scalar(once) is not None
@@ -111,6 +112,7 @@ _IS_OPEN = incidents.c.closed_at.is_(None)
 
 
 def _incident(row: RowMapping) -> Incident:
+    # An incident about the installation itself has no target.
     target = row["customer"] and target_of(row)
     return Incident(
         id=row["id"],

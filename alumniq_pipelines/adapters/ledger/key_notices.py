@@ -36,24 +36,23 @@ class KeyExpiryNotices:
             key = self.keys.get(prefix)
             if key is None:
                 continue
-            days = notice_due(key, self._successors(key), last_notice, now)
+            successors: Sequence[ApiKey] = ()
+            if key.replaced_by is not None:
+                successors = [
+                    other
+                    for other in self.keys.of(key.customer)
+                    if other.replaces == key.prefix and other.revoked_at is None
+                ]
+            days = notice_due(key, successors, last_notice, now)
             if days is not None:
                 found.append((key, days))
         return found
-
-    def _successors(self, key: ApiKey) -> Sequence[ApiKey]:
-        if key.replaced_by is None:
-            return ()
-        return [
-            known
-            for known in self.keys.of(key.customer)
-            if known.replaces == key.prefix and known.revoked_at is None
-        ]
 
     def enqueue(
         self, key: ApiKey, days: int, condition: Condition, notices: Sequence[Notice], now: datetime
     ) -> bool:
         """Enqueue the notices for this number of days once; False if that was done already."""
+        # noticed_days only decreases, so of several processes one enqueues this notice.
         statement = (
             update(api_keys)
             .where(

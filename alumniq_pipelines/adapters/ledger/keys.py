@@ -117,6 +117,7 @@ class ApiKeys:
             connection.execute(lock.with_for_update(key_share=True))
             keys = self._of(connection, old.customer)
             check_successor(old, keys, now, window)
+            # The end as it is now, under the lock: an overlap must never extend a key.
             ends = min([now + overlap, *(k.expires_at for k in keys if k.prefix == old.prefix)])
             new_key = replace(
                 old,
@@ -152,8 +153,20 @@ class ApiKeys:
         found = _key(rows[0]) if rows else None
         if found is None or not found.is_live(now):
             return None
-        if found.last_used_at is None or found.last_used_at <= now - LAST_USED_RESOLUTION:
-            self._record_use(hashed, now)
+        outdated = now - LAST_USED_RESOLUTION
+        if found.last_used_at is None or found.last_used_at <= outdated:
+            # Checked again by the statement: of concurrent calls, one writes.
+            last_used = api_keys.c.last_used_at
+            used = (
+                update(api_keys)
+                .where(
+                    api_keys.c.digest == hashed,
+                    or_(last_used.is_(None), last_used <= outdated),
+                )
+                .values(last_used_at=now)
+            )
+            with self.database.writing_once() as connection:
+                connection.execute(used)
         return found
 
     def of(self, customer: str | None = None) -> Sequence[ApiKey]:
@@ -218,6 +231,7 @@ class ApiKeys:
     def _insert(
         self, connection: Connection, key: str, new_key: ApiKey, action: str, actor: str
     ) -> None:
+        # Checked first: `_create` takes an IntegrityError for a prefix that exists already.
         if connection.scalar(select(customers.c.id).filter_by(id=new_key.customer)) is None:
             raise UnknownCustomer(new_key.customer)
         connection.execute(
@@ -242,21 +256,6 @@ class ApiKeys:
             detail={"customer": new_key.customer, "environment": new_key.environment},
             connection=connection,
         )
-
-    def _record_use(self, hashed: str, now: datetime) -> None:
-        statement = (
-            update(api_keys)
-            .where(
-                api_keys.c.digest == hashed,
-                or_(
-                    api_keys.c.last_used_at.is_(None),
-                    api_keys.c.last_used_at <= now - LAST_USED_RESOLUTION,
-                ),
-            )
-            .values(last_used_at=now)
-        )
-        with self.database.writing_once() as connection:
-            connection.execute(statement)
 
 
 def _enqueue(

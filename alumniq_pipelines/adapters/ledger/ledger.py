@@ -24,7 +24,7 @@ from alumniq_pipelines.adapters.ledger.watches import Watches
 from alumniq_pipelines.core.problems.setup import ForeignRevision
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Ledger:
     """The control database. All methods raise LedgerUnavailable if the database is unavailable."""
 

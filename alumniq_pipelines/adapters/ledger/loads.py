@@ -147,14 +147,13 @@ class Loads:
         """Return a load's position in the queue of its target, from 1; None once it has started."""
         if load.state not in {LoadState.QUEUED, LoadState.REQUESTED}:
             return None
-        unfinished = UNDERWAY_STATES
         query = (
             select(func.count())
             .select_from(loads)
             .where(
                 matches_target(loads, load.target),
                 loads.c.number <= load.number,
-                loads.c.state.in_(sorted(unfinished)),
+                loads.c.state.in_(sorted(UNDERWAY_STATES)),
             )
         )
         with self.database.reading() as connection:
@@ -170,7 +169,7 @@ class Loads:
         """Move a load from REQUESTED or RUNNING to QUEUED, and close an open attempt as LOST."""
         statement = (
             transition(job_id, LoadState.QUEUED)
-            .where(loads.c.state != LoadState.HELD)
+            .where(loads.c.state != LoadState.HELD)  # only an approval queues a held load
             .values(requested_at=None)
         )
         with self.database.writing() as connection:

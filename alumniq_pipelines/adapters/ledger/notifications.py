@@ -36,10 +36,11 @@ class Notifications:
         if rows:
             statement = self.database.insert(notifications)
             with self.database.writing_once() as connection:
+                # A later attempt at the load starts it again: the ids are the same.
                 connection.execute(statement.on_conflict_do_nothing(index_elements=["id"]), rows)
 
     def claim(self, now: datetime, lease: timedelta, limit: int = 100) -> Sequence[Notification]:
-        """Claim due notifications for sending; nobody else gets them until the lease is over."""
+        """Claim due notifications for sending; no other process gets them until the lease ends."""
         due = (
             select(notifications.c.id)
             .where(
@@ -60,6 +61,7 @@ class Notifications:
         )
         with self.database.writing() as connection:
             taken = [_notification(row) for row in connection.execute(claimed).mappings()]
+        # RETURNING has no order.
         return sorted(
             taken, key=lambda notification: (notification.next_attempt_at, notification.id)
         )
@@ -70,13 +72,24 @@ class Notifications:
         Only the latest claim decides about the next attempt: a sender that outlived its lease may
         still record a delivery, but not a failure over the claim of another sender.
         """
+        made = notification.attempts + 1
+        again = next_attempt_at(
+            notification.id, made, now, notification.notice.channel, result.retry_after
+        )
+        changes: dict[str, Any] = {"attempts": notifications.c.attempts + 1, "leased_until": None}
+        if result.delivered:
+            changes["state"] = NotificationState.DELIVERED
+        elif result.permanent or again is None:
+            changes["state"] = NotificationState.GIVEN_UP
+        else:
+            changes["next_attempt_at"] = again
         statement = (
             update(notifications)
             .where(
                 notifications.c.id == notification.id,
                 notifications.c.state == NotificationState.PENDING,
             )
-            .values(_next_state(notification, result, now))
+            .values(changes)
         )
         if not result.delivered:
             statement = statement.where(notifications.c.leased_until == notification.leased_until)
@@ -239,31 +252,15 @@ def _rows(
     ]
 
 
-def _next_state(
-    notification: Notification, result: DeliveryResult, now: datetime
-) -> dict[str, Any]:
-    changes: dict[str, Any] = {"attempts": notifications.c.attempts + 1, "leased_until": None}
-    channel = notification.notice.channel
-    made = notification.attempts + 1
-    again = next_attempt_at(notification.id, made, now, channel, result.retry_after)
-    if result.delivered:
-        changes["state"] = NotificationState.DELIVERED
-    elif result.permanent or again is None:
-        changes["state"] = NotificationState.GIVEN_UP
-    else:
-        changes["next_attempt_at"] = again
-    return changes
-
-
 def _notification(row: RowMapping) -> Notification:
     return Notification(
         id=row["id"],
         job_id=None if row["job_id"] is None else JobId(row["job_id"]),
         notice=Notice(
-            row["channel"],
-            row["destination"],
-            row["body"],
-            row["subject"],
+            channel=row["channel"],
+            destination=row["destination"],
+            body=row["body"],
+            subject=row["subject"],
             audience=row["audience"],
         ),
         state=row["state"],

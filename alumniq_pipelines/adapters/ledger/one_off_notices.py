@@ -34,7 +34,7 @@ def enqueue_announcement(
         advice=condition.advice,
         opened_at=now,
         told_at=now,
-        closed_at=now,
+        closed_at=now,  # so uq_incidents_open does not apply: the same key may be used again
         resolution=Resolution.DROPPED,
     )
     incident = connection.scalar(happened.returning(incidents.c.id))

@@ -37,7 +37,17 @@ class S3Keys:
             .order_by(s3_keys.c.created_at.desc(), s3_keys.c.access_key_id)
         )
         with self.database.reading() as connection:
-            return [S3Key(**row) for row in connection.execute(query).mappings()]
+            return [
+                S3Key(
+                    access_key_id=row.access_key_id,
+                    customer=row.customer,
+                    user_name=row.user_name,
+                    encrypted_secret=row.encrypted_secret,
+                    created_at=row.created_at,
+                    deactivated_at=row.deactivated_at,
+                )
+                for row in connection.execute(query)
+            ]
 
     def add(self, key: S3Key, notices: Sequence[Notice], now: datetime) -> None:
         """Save a new key and enqueue its notices, in one transaction."""
@@ -62,13 +72,14 @@ class S3Keys:
             .values(deactivated_at=now)
         )
         with self.database.writing() as connection:
-            if connection.execute(ended).rowcount:
+            if connection.execute(ended).rowcount:  # audited once, however often it is repeated
                 self._audit(connection, "S3 key deactivated", key, now)
 
     def warn(self, key: S3Key, notices: Sequence[Notice], now: datetime) -> bool:
         """Enqueue the warning that a key ends soon, once; False if that was done already."""
         condition_key = f"s3-key:{key.access_key_id}"
         with self.database.writing() as connection:
+            # The announcement itself records that the warning was sent.
             existing = select(incidents.c.id).where(incidents.c.key == condition_key).limit(1)
             if connection.scalar(existing) is not None:
                 return False

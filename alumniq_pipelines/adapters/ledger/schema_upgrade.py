@@ -33,6 +33,7 @@ def migrate(database: Database) -> None:
     with _migration_lock, database.writing() as connection:
         if database.path is None:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": ADVISORY_LOCK})
+        # Read under the lock: another process may have upgraded while this one waited.
         if revision_of(connection) == REVISION:
             return
         try:

@@ -43,6 +43,7 @@ class Sessions:
                 api_keys.c.feeds,
                 api_keys.c.networks,
             )
+            # A session has an API key or a staff account; the columns of the other are null.
             .outerjoin_from(sessions, api_keys, sessions.c.key_prefix == api_keys.c.prefix)
             .outerjoin(staff, sessions.c.staff == staff.c.name)
             .where(
@@ -98,6 +99,7 @@ class Sessions:
             expires_at=now + LIFETIME,
         )
         with self.database.writing() as connection:
+            # Expired sessions are deleted here, so no job of their own is needed.
             connection.execute(delete(sessions).where(sessions.c.expires_at <= now))
             connection.execute(begun)
         return token

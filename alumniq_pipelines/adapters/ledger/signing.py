@@ -81,7 +81,7 @@ def _salts(now: datetime) -> Select[tuple[str, str, datetime, datetime]]:
     return (
         select(columns.customer, columns.salt, columns.created_at, columns.expires_at)
         .where(or_(columns.expires_at.is_(None), columns.expires_at > now))
-        .order_by(columns.created_at.desc(), columns.salt)
+        .order_by(columns.created_at.desc(), columns.salt)  # the salt breaks ties
         .limit(MAX_SIGNATURES)
     )
 

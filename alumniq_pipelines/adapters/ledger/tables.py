@@ -168,7 +168,7 @@ loads = Table(
     Column("changes", JSON(none_as_null=True)),
     # Warnings and notes: renaming the column would fail processes of the previous release.
     Column("remarks", JSON(none_as_null=True)),
-    Index(None, "idempotency_key", unique=True),
+    Index(None, "idempotency_key", unique=True),  # named by the convention above
     Index(None, "state", "number"),
     Index(None, "customer", "environment", "feed", "number"),
     sqlite_autoincrement=True,  # no number is reused, not even after the newest row was deleted

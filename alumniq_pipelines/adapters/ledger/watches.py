@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import RowMapping, delete, select, update
 from sqlalchemy.exc import IntegrityError
@@ -37,8 +36,29 @@ class Watches:
 
     def set(self, watch: Watch, now: datetime, *, actor: str = "system") -> None:
         """Set or replace a watch; raises UnknownCustomer."""
-        target = watch.target
-        terms = _terms(watch)
+        target, schedule = watch.target, watch.schedule
+        period, grace = schedule.period, int(schedule.grace.total_seconds())
+        days_off = [str(day_off) for day_off in schedule.days_off]
+        terms = {
+            "cron": schedule.cron,
+            "period_seconds": None if period is None else int(period.total_seconds()),
+            "time_zone": schedule.time_zone,
+            "grace_seconds": grace,
+            "days_off": days_off,
+            "skips_weekends": schedule.skips_weekends,
+            "heartbeat_url": watch.heartbeat_url,
+            "since": watch.since,
+            "snoozed_until": watch.snoozed_until,
+        }
+        detail: dict[str, str | int] = {
+            "schedule": schedule.cron or str(period),
+            "time_zone": schedule.time_zone,
+            "grace_seconds": grace,
+            "days_off": ", ".join(days_off),
+            "skips_weekends": int(schedule.skips_weekends),
+            # Not the URL itself, which is a secret.
+            "heartbeat": "yes" if watch.heartbeat_url else "no",
+        }
         statement = self.database.insert(watches).values(**target_values(target), **terms)
         try:
             with self.database.writing() as connection:
@@ -50,7 +70,7 @@ class Watches:
                     "watch set",
                     str(target),
                     now,
-                    detail=_audit_detail(watch),
+                    detail=detail,
                     connection=connection,
                 )
         except IntegrityError:
@@ -58,12 +78,9 @@ class Watches:
 
     def get(self, target: Target) -> Watch | None:
         """Return the watch on a target, if there is one."""
+        query = select(watches).where(matches_target(watches, target))
         with self.database.reading() as connection:
-            row = (
-                connection.execute(select(watches).where(matches_target(watches, target)))
-                .mappings()
-                .one_or_none()
-            )
+            row = connection.execute(query).mappings().one_or_none()
         return None if row is None else _watch(row)
 
     def all(self, customer: str | None = None) -> Sequence[Watch]:
@@ -91,10 +108,8 @@ class Watches:
     def remove(self, target: Target, now: datetime, *, actor: str = "system") -> bool:
         """Remove a watch; False if there is none."""
         with self.database.writing() as connection:
-            if (
-                connection.execute(delete(watches).where(matches_target(watches, target))).rowcount
-                == 0
-            ):
+            removed = delete(watches).where(matches_target(watches, target))
+            if connection.execute(removed).rowcount == 0:
                 return False
             self.audit.add(actor, "watch removed", str(target), now, connection=connection)
         return True
@@ -113,6 +128,7 @@ class Watches:
                 requested.c.customer == loads.c.customer,
                 requested.c.environment == loads.c.environment,
                 requested.c.feed == loads.c.feed,
+                # A webhook's load is its own arrival; one of staff has the nearest before it.
                 requested.c.number <= loads.c.number,
                 requested.c.origin == Origin.WEBHOOK,
                 requested.c.dry_run.is_(False),
@@ -132,36 +148,9 @@ class Watches:
             .limit(limit + MAX_REPEATS_SKIPPED)
         )
         with self.database.reading() as connection:
-            found = [moment for moment in connection.scalars(query) if moment is not None]
-        return list(dict.fromkeys(found))[:limit]
-
-
-def _terms(watch: Watch) -> dict[str, Any]:
-    schedule = watch.schedule
-    return {
-        "cron": schedule.cron,
-        "period_seconds": None if schedule.period is None else int(schedule.period.total_seconds()),
-        "time_zone": schedule.time_zone,
-        "grace_seconds": int(schedule.grace.total_seconds()),
-        "days_off": [str(day_off) for day_off in schedule.days_off],
-        "skips_weekends": schedule.skips_weekends,
-        "heartbeat_url": watch.heartbeat_url,
-        "since": watch.since,
-        "snoozed_until": watch.snoozed_until,
-    }
-
-
-def _audit_detail(watch: Watch) -> dict[str, str | int]:
-    """Return a watch for the audit trail, without the heartbeat's URL, which is a secret."""
-    schedule = watch.schedule
-    return {
-        "rhythm": schedule.cron or str(schedule.period),
-        "time_zone": schedule.time_zone,
-        "grace_seconds": int(schedule.grace.total_seconds()),
-        "days_off": ", ".join(str(day_off) for day_off in schedule.days_off),
-        "skips_weekends": int(schedule.skips_weekends),
-        "heartbeat": "yes" if watch.heartbeat_url else "no",
-    }
+            times = [time for time in connection.scalars(query) if time is not None]
+        # Loads of the same file share their arrival: each is counted once, in the same order.
+        return list(dict.fromkeys(times))[:limit]
 
 
 def _watch(row: RowMapping) -> Watch:

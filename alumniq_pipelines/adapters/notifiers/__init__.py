@@ -1,8 +1,8 @@
-"""Notifiers: one module per channel, all on one floor plan.
+"""Notifiers: one module per channel, all built alike.
 
-A module holds one frozen `…Notifier`, made from what the settings say, with one method: `deliver`
-makes a single attempt and returns a `DeliveryResult`. It raises nothing of the outside world: what
-went wrong becomes a `detail` of ours (a status, the class of an error, no word of the receiver),
-`permanent` where another attempt is of no use, and `retry_after` where the receiver asked for time.
+A module has one frozen `…Notifier`, made from the settings, with one method: `deliver` makes a
+single attempt and returns a `DeliveryResult`. It raises no error of a foreign system: a failure
+becomes a `detail` in our words (a status, the class of an error, nothing that the receiver wrote),
+`permanent` if another attempt is pointless, and `retry_after` if the receiver asked for a pause.
 Channels over HTTP leave that to `http.HttpClient`. Retries, leases and records are the outbox's.
 """

@@ -12,7 +12,7 @@ from alumniq_pipelines.core.notifications.notification import DeliveryResult, No
 from alumniq_pipelines.core.notifications.signing import signature_header
 
 SecretsLookup = Callable[[Notification], Sequence[str]]
-"""Answers what signs a callback: nothing, one secret, or two while a secret is replaced."""
+"""Returns the secrets that sign a callback: none, one, or several while one is replaced."""
 
 
 def no_secrets(notification: Notification) -> Sequence[str]:
@@ -23,7 +23,7 @@ def no_secrets(notification: Notification) -> Sequence[str]:
 
 @dataclass(frozen=True)
 class CallbackNotifier:
-    """Sends callbacks to permitted addresses only, signed where the customer has a secret."""
+    """Sends callbacks to permitted addresses only, signed if the customer has a secret."""
 
     addresses: AddressPolicy
     seconds: float = 15.0
@@ -31,21 +31,17 @@ class CallbackNotifier:
     secrets: SecretsLookup = no_secrets
 
     async def deliver(self, notification: Notification) -> DeliveryResult:
-        """Send one callback; any 2xx is a delivery, and 410 asks for no more of them."""
+        """Send one callback; any 2xx is a delivery; 410 is permanent."""
         notice = notification.notice
         secrets = await asyncio.to_thread(self.secrets, notification)
-        headers = _headers(notification, datetime.now(UTC), secrets)
-        call = HttpCall("POST", notice.destination, notice.body, headers)
+        now = datetime.now(UTC)
+        headers = {
+            "Content-Type": "application/json",
+            "webhook-id": notification.id,
+            "webhook-timestamp": str(int(now.timestamp())),
+        }
+        if secrets:
+            signature = signature_header(notification.id, now, notice.body, secrets)
+            headers["webhook-signature"] = signature
+        call = HttpCall(method="POST", url=notice.destination, body=notice.body, headers=headers)
         return await HttpClient(self.addresses, self.seconds, self.tls).call(call)
-
-
-def _headers(notification: Notification, now: datetime, secrets: Sequence[str]) -> dict[str, str]:
-    headers = {
-        "Content-Type": "application/json",
-        "webhook-id": notification.id,
-        "webhook-timestamp": str(int(now.timestamp())),
-    }
-    if secrets:
-        body = notification.notice.body
-        headers["webhook-signature"] = signature_header(notification.id, now, body, secrets)
-    return headers

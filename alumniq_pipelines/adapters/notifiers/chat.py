@@ -8,7 +8,7 @@ from alumniq_pipelines.core.notifications.notification import DeliveryResult, No
 
 @dataclass(frozen=True)
 class ChatNotifier:
-    """Sends to one URL, whose path is a secret; None where there is no chat any more."""
+    """Sends to one URL, whose path is a secret; None if the webhook was removed."""
 
     url: str | None = field(repr=False)
     seconds: float = 15.0
@@ -17,6 +17,10 @@ class ChatNotifier:
         """Send one message."""
         if self.url is None:
             return DeliveryResult(delivered=False, detail="no chat is set", permanent=True)
-        headers = {"Content-Type": "application/json"}
-        call = HttpCall("POST", self.url, notification.notice.body, headers)
+        call = HttpCall(
+            method="POST",
+            url=self.url,
+            body=notification.notice.body,
+            headers={"Content-Type": "application/json"},
+        )
         return await HttpClient(ALLOW_ALL, self.seconds).call(call)

@@ -1,4 +1,4 @@
-"""Heartbeats: a bare GET, as every dead man's switch takes it."""
+"""Heartbeats: a bare GET, which every dead man's switch accepts."""
 
 from dataclasses import dataclass
 
@@ -20,4 +20,4 @@ class HeartbeatNotifier:
 
     async def beat(self, url: str) -> DeliveryResult:
         """Call a URL once."""
-        return await HttpClient(self.addresses, self.seconds).call(HttpCall("GET", url))
+        return await HttpClient(self.addresses, self.seconds).call(HttpCall(method="GET", url=url))

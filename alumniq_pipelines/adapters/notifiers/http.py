@@ -1,4 +1,4 @@
-"""Calling a URL: one bounded request to checked addresses, of whose answer the status counts."""
+"""Calling a URL: one request with a time limit, to checked addresses; only the status counts."""
 
 import asyncio
 import functools
@@ -17,8 +17,8 @@ from alumniq_pipelines.core.notifications.callback_addresses import AddressPolic
 from alumniq_pipelines.core.notifications.notification import DeliveryResult
 
 USER_AGENT = "alumniq-pipelines"
-MOST_ADDRESSES = 4
-"""Addresses of one name that are tried; a name with hundreds must not fill the time."""
+MAX_ADDRESSES = 4
+"""Addresses of one name that are tried; a name with hundreds must not use up the time."""
 CONNECT_SECONDS = 5.0
 """Per address, so that a dead one leaves time for the next."""
 
@@ -31,9 +31,9 @@ _TIMEOUT = httpx.Timeout(None, connect=CONNECT_SECONDS)
 """Reading and writing have no limit of their own: the whole attempt has one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HttpCall:
-    """What is sent."""
+    """One request."""
 
     method: Literal["GET", "POST"]
     url: str
@@ -47,7 +47,7 @@ class HttpClient:
 
     Every address that the name resolves to is checked, at each attempt, and the connection goes to
     a checked address, so nothing is resolved twice. Redirects are not followed, the environment's
-    proxies and netrc are not used, and the answer's body is never read: its status says all.
+    proxies and netrc are not used, and the response's body is never read: the status is enough.
     """
 
     addresses: AddressPolicy
@@ -55,7 +55,7 @@ class HttpClient:
     tls: ssl.SSLContext | None = None
 
     async def call(self, call: HttpCall) -> DeliveryResult:
-        """Make one call; any 2xx is a delivery, and 410 asks for no more of them."""
+        """Make one call; any 2xx is a delivery; 410 is permanent."""
         url = _callable_url(call.url)
         if url is None:
             return DeliveryResult(
@@ -68,13 +68,20 @@ class HttpClient:
                     return DeliveryResult(delivered=False, detail="the name has no address")
                 if not all(self.addresses.permits(address) for address in addresses):
                     return DeliveryResult(delivered=False, detail="the address is not public")
-                response = await self._send(call, url, addresses[:MOST_ADDRESSES])
+                response = await self._send(call, url, addresses[:MAX_ADDRESSES])
         except TimeoutError:
             detail = f"no answer within {self.seconds:g} seconds"
             return DeliveryResult(delivered=False, detail=detail)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             return DeliveryResult(delivered=False, detail=type(error).__name__)
-        return _result(response)
+        delivered = response.is_success
+        wait = None if delivered else parse_retry_after(response.headers.get("Retry-After", ""))
+        return DeliveryResult(
+            delivered=delivered,
+            detail=f"HTTP {response.status_code}",
+            permanent=response.status_code == httpx.codes.GONE,
+            retry_after=wait,
+        )
 
     async def _send(
         self, call: HttpCall, url: httpx.URL, addresses: Sequence[IPAddress]
@@ -102,8 +109,8 @@ class HttpClient:
             headers={**call.headers, **own_headers},
             extensions={"sni_hostname": host, "timeout": _TIMEOUT.as_dict()},
         )
-        # Without a client: that would read `Location` and `Set-Cookie`, and raises what is no
-        # HTTPError where a receiver sent nonsense.
+        # Without httpx's client: it would parse `Location` and `Set-Cookie`, and for nonsense in
+        # them raise errors that are no HTTPError.
         async with httpx.AsyncHTTPTransport(verify=self.tls or _tls(), trust_env=False) as sender:
             response = await sender.handle_async_request(request)
             await response.aclose()
@@ -112,24 +119,12 @@ class HttpClient:
 
 @functools.cache
 def _tls() -> ssl.SSLContext:
-    """Trust what certifi does, or what SSL_CERT_FILE names; reading it takes 20 ms, so once."""
+    """Trust certifi's list or SSL_CERT_FILE; loading it takes 20 ms, so it is done once."""
     return httpx.create_ssl_context()
 
 
-def _result(response: httpx.Response) -> DeliveryResult:
-    status, delivered = response.status_code, response.is_success
-    return DeliveryResult(
-        delivered=delivered,
-        detail=f"HTTP {status}",
-        permanent=status == httpx.codes.GONE,
-        retry_after=None
-        if delivered
-        else parse_retry_after(response.headers.get("Retry-After", "")),
-    )
-
-
 def parse_retry_after(retry_after: str) -> timedelta | None:
-    """Read a `Retry-After`: seconds or a date (RFC 9110); None where it says neither."""
+    """Parse a `Retry-After`: seconds or a date (RFC 9110); None if it is neither."""
     if retry_after.isascii() and retry_after.isdigit() and len(retry_after) <= _MAX_DIGITS:
         return timedelta(seconds=int(retry_after))
     try:
@@ -140,11 +135,11 @@ def parse_retry_after(retry_after: str) -> timedelta | None:
 
 
 _MAX_DIGITS = 9
-"""As many as a length of time can have in any case."""
+"""Any number of seconds with so many digits fits into a timedelta."""
 
 
 def _callable_url(destination: str) -> httpx.URL | None:
-    """Read a URL; its host is never decoded, as many names have no form but the ASCII one."""
+    """Parse a URL; None if it cannot be called. Its host stays ASCII: not every name decodes."""
     try:
         url = httpx.URL(destination)
         if url.scheme not in {"http", "https"} or not url.raw_host or url.userinfo:

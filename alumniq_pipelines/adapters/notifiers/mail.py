@@ -19,16 +19,16 @@ from alumniq_pipelines.core.notifications.text import parse_paragraphs
 from alumniq_pipelines.files.private_files import create_file, make_folder
 
 TIMEOUT_SECONDS = 10.0
-"""Limit on each step of a talk with the mail server."""
+"""The time limit of each step of a conversation with the mail server."""
 PERMANENT_FROM = 500
-"""SMTP answers from here on say that trying again is of no use."""
+"""SMTP reply codes from here on are permanent: trying again is pointless."""
 
 SMTP_POLICY = SMTP.clone(cte_type="7bit")
 """Seven bits pass every server."""
 
 
 class MailTransport(Protocol):
-    """A way for mail to leave."""
+    """A way to send mail."""
 
     def send(self, name: str, message: EmailMessage) -> DeliveryResult:
         """Send a message once; `name` is the same at every attempt."""
@@ -37,12 +37,12 @@ class MailTransport(Protocol):
 
 @dataclass(frozen=True)
 class FolderTransport:
-    """Keeps mail as `.eml` files, which every mail reader opens."""
+    """Writes mail to `.eml` files, which every mail reader opens."""
 
     folder: Path
 
     def send(self, name: str, message: EmailMessage) -> DeliveryResult:
-        """Write the file whole; sending a message again replaces its file."""
+        """Write the file atomically; sending a message again replaces its file."""
         final = self.folder / f"{name}.eml"
         part = final.with_suffix(".part")
         try:
@@ -57,7 +57,7 @@ class FolderTransport:
 
 @dataclass(frozen=True)
 class SmtpTransport:
-    """Hands mail to an SMTP server."""
+    """Sends mail by an SMTP server."""
 
     host: str
     port: int
@@ -75,7 +75,7 @@ class SmtpTransport:
                     server.login(self.username, self.password or "")
                 server.send_message(message)
         except (smtplib.SMTPException, OSError, ValueError) as error:
-            # ValueError: smtplib decodes what a server asks at login without catching that.
+            # ValueError: smtplib decodes a server's login challenge, which may not be base64.
             return _failure(error)
         return DeliveryResult(delivered=True, detail="SMTP 250")
 
@@ -113,13 +113,13 @@ def _failure(error: smtplib.SMTPException | OSError | ValueError) -> DeliveryRes
 
 @dataclass(frozen=True)
 class MailNotifier:
-    """Makes a message of a notice and sends it."""
+    """Formats a notice as a mail and sends it."""
 
     transport: MailTransport
     sender: str
 
     async def deliver(self, notification: Notification) -> DeliveryResult:
-        """Send one mail; an address that breaks out of its header is given up at once."""
+        """Send one mail; an address that would break out of its header is a permanent failure."""
         try:
             message = build_message(notification, self.sender)
         except ValueError as error:  # the email package refuses line ends in headers
@@ -128,9 +128,9 @@ class MailNotifier:
 
 
 def build_message(notification: Notification, sender: str) -> EmailMessage:
-    """Make the message: the same id and text at every attempt, so mail readers show it once.
+    """Return the message: the same id and text at every attempt, so mail readers show it once.
 
-    Raises ValueError where the address would break out of its header.
+    Raises ValueError if the address would break out of its header.
     """
     notice = notification.notice
     message = EmailMessage(policy=SMTP_POLICY)
@@ -143,12 +143,10 @@ def build_message(notification: Notification, sender: str) -> EmailMessage:
     message["List-Id"] = f"Outcomes of loads <loads.{domain}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(notice.body)
-    message.add_alternative(_html(notice.subject, notice.body), subtype="html")
+    paragraphs = parse_paragraphs(notice.body)
+    html = _template().render(subject=notice.subject, paragraphs=paragraphs)
+    message.add_alternative(html, subtype="html")
     return message
-
-
-def _html(subject: str, text: str) -> str:
-    return _template().render(subject=subject, paragraphs=parse_paragraphs(text))
 
 
 @functools.cache

@@ -8,15 +8,19 @@ from alumniq_pipelines.core.notifications.notification import DeliveryResult, No
 
 @dataclass(frozen=True)
 class TeamsNotifier:
-    """Sends to one URL, whose query is a secret; None where there is no webhook any more."""
+    """Sends to one URL, whose query is a secret; None if the webhook was removed."""
 
     url: str | None = field(repr=False)
     seconds: float = 15.0
 
     async def deliver(self, notification: Notification) -> DeliveryResult:
-        """Send one card; Workflows answers 202, and 429 with a wait where it got too many."""
+        """Send one card; Workflows responds 202, or 429 with a pause if it gets too many."""
         if self.url is None:
             return DeliveryResult(delivered=False, detail="no Teams webhook is set", permanent=True)
-        headers = {"Content-Type": "application/json"}
-        call = HttpCall("POST", self.url, notification.notice.body, headers)
+        call = HttpCall(
+            method="POST",
+            url=self.url,
+            body=notification.notice.body,
+            headers={"Content-Type": "application/json"},
+        )
         return await HttpClient(ALLOW_ALL, self.seconds).call(call)

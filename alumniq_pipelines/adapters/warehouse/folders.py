@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+from alumniq_pipelines.files.disk_sync import sync
 from alumniq_pipelines.files.private_files import create_file, grant_read, make_folder
 
 SUFFIX = ".duckdb"
@@ -53,6 +54,7 @@ class NumberedFiles:
 
     def store(self, file: Path, number: int, now: datetime) -> None:
         """Store a finished file under a number, durably, with its publication time as mtime."""
+        # `superseded` reads it: how long readers have had this version instead of the one before.
         os.utime(file, (now.timestamp(), now.timestamp()))
         grant_read(self.group, file)
         sync(file)
@@ -74,6 +76,7 @@ class NumberedFiles:
         """Replace a file by a link to the linked file, for readers who still know its name."""
         replace_by_link(self.path(number), self.link)
         links = [file for file in self._names() if file.is_symlink()]
+        # Highest number first: the oldest names are forgotten.
         for forgotten in links[MAX_RETIRED_NAMES:]:
             forgotten.unlink()
 
@@ -101,17 +104,9 @@ def lock_folder(folder: Path) -> Iterator[None]:
 
 def replace_by_link(name: Path, destination: Path) -> None:
     """Replace whatever has a name by a relative link, atomically."""
+    # A link cannot be changed in place: a new one takes its name.
     fresh = name.with_suffix(".link")
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(os.path.relpath(destination, name.parent))
     fresh.replace(name)
     sync(name.parent)
-
-
-def sync(path: Path) -> None:
-    """Flush a file's content, or a folder's names, to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -6,7 +6,7 @@ from alumniq_pipelines.core.problems.command import UnusableQuery
 
 
 def check_text(sql: str, tables: Sequence[str]) -> None:
-    """Raise UnusableQuery for a text that came from bytes that are not UTF-8."""
+    """Raise UnusableQuery for text that was decoded from bytes that are not UTF-8."""
     try:
         sql.encode()
     except UnicodeEncodeError as error:

@@ -30,7 +30,7 @@ SUCCESS = Outcome(LoadState.SUCCEEDED)
 FAILURE = Outcome(LoadState.FAILED, ("It went wrong.",))
 LEASE = timedelta(minutes=5)
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +123,8 @@ def migrate(url: str, index: int) -> None:
         ledger.ping()
 
 
-def at_once(workers: Executor, work: Callable[[int], Answer]) -> list[Answer]:
-    """Do the work as often as there are workers, all at the same time."""
+def at_once(workers: Executor, work: Callable[[int], Result]) -> list[Result]:
+    """Run the work once per worker, all at the same time."""
     return list(workers.map(work, range(WORKERS)))
 
 
@@ -145,9 +145,9 @@ def test_a_load_has_one_outcome_though_several_end_it_at_once(
     workers: Executor, ledger: Ledger, ledger_url: str, accept: Accept
 ) -> None:
     job_ids = [accept().job_id for _ in range(25)]
-    answers = at_once(workers, partial(end_all, ledger_url, job_ids))
+    results = at_once(workers, partial(end_all, ledger_url, job_ids))
     for index, job_id in enumerate(job_ids):
-        (winner,) = [worker for worker in range(WORKERS) if answers[worker][index]]
+        (winner,) = [worker for worker in range(WORKERS) if results[worker][index]]
         load = ledger.loads.get(job_id)
         assert load is not None
         assert load.state is (SUCCESS if winner % 2 else FAILURE).state
@@ -171,8 +171,8 @@ def test_a_load_is_requested_once_though_several_sensors_see_it(
 ) -> None:
     del ledger
     job_ids = [accept().job_id for _ in range(25)]
-    answers = at_once(workers, partial(request_all, ledger_url, job_ids))
-    assert [sum(counts) for counts in zip(*answers, strict=True)] == [1] * len(job_ids)
+    results = at_once(workers, partial(request_all, ledger_url, job_ids))
+    assert [sum(counts) for counts in zip(*results, strict=True)] == [1] * len(job_ids)
 
 
 def test_no_notification_is_claimed_by_two_senders(

@@ -24,7 +24,7 @@ from tests.integration.ledger.conftest import NOW, Accept
 LATER = NOW + timedelta(hours=1)
 COUNTS = Counts(10, 9, 1)
 CHANGES = Changes(1, 2, 30, 4, {"city": 2})
-WARNINGS = (Cause("reference", "nation", "`nation` is no country", 3, 7, "warning", "Mend it."),)
+WARNINGS = (Cause("reference", "nation", "`nation` is no country", 3, 7, "warning", "Fix it."),)
 FIELD_MAP: FieldMap = small_field_map("warehouse")
 STAFF = Notice(Channel.MAIL, "ops@example.org", "It waits.", "Held", audience=Audience.STAFF)
 CUSTOMER = Notice(

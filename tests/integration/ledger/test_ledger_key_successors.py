@@ -48,7 +48,7 @@ def notified(ledger: Ledger) -> list[str]:
 
 
 def at_once(ledger_url: str, ask: Callable[[Ledger], ApiKey]) -> list[ApiKey]:
-    """Ask from several threads, each with a ledger of its own, until all are refused."""
+    """Request successors from several threads, each with its own ledger, until all are refused."""
 
     def exchange_repeatedly(_: int) -> list[ApiKey]:
         made: list[ApiKey] = []

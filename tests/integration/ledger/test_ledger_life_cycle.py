@@ -86,7 +86,7 @@ class LifeCycle(RuleBasedStateMachine):
 
     @rule(job_id=job_ids)
     def mark_requested(self, job_id: JobId) -> None:
-        """Ask for a run."""
+        """Request a run."""
         load = self.model[job_id]
         may = load.may(LoadState.REQUESTED)
         assert self.ledger.loads.mark_requested(job_id, self.now) is may

@@ -29,7 +29,7 @@ from tests.integration.ledger.conftest import NOW, Accept
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
-RHYTHM = DeliverySchedule(
+NIGHTLY = DeliverySchedule(
     cron="0 3 * * 1-5",
     time_zone="America/New_York",
     days_off=(DaysOff(date(2026, 12, 24), date(2027, 1, 2)),),
@@ -67,7 +67,7 @@ def incident_notices(incidents: object) -> list[Notice]:
 
 
 @pytest.mark.parametrize(
-    "schedule", [RHYTHM, DeliverySchedule(period=timedelta(hours=6), grace=MINUTE)]
+    "schedule", [NIGHTLY, DeliverySchedule(period=timedelta(hours=6), grace=MINUTE)]
 )
 def test_a_watch_is_stored_as_it_was_set(
     ledger: Ledger, target: Target, schedule: DeliverySchedule
@@ -82,9 +82,9 @@ def test_a_watch_is_stored_as_it_was_set(
 def test_setting_a_watch_again_replaces_it_and_both_are_in_the_audit_trail_without_the_url(
     ledger: Ledger, target: Target
 ) -> None:
-    ledger.watches.set(Watch(target, RHYTHM, NOW), NOW, actor="ana")
+    ledger.watches.set(Watch(target, NIGHTLY, NOW), NOW, actor="ana")
     again = Watch(
-        target, replace(RHYTHM, grace=HOUR), NOW, heartbeat_url="https://x.example/s3cret"
+        target, replace(NIGHTLY, grace=HOUR), NOW, heartbeat_url="https://x.example/s3cret"
     )
     ledger.watches.set(again, NOW, actor="bo")
     assert ledger.watches.all() == [again]
@@ -99,13 +99,13 @@ def test_setting_a_watch_again_replaces_it_and_both_are_in_the_audit_trail_witho
 def test_a_watch_needs_its_customer(ledger: Ledger) -> None:
     stranger = Target("nobody", Environment.QA, "warehouse")
     with pytest.raises(UnknownCustomer):
-        ledger.watches.set(Watch(stranger, RHYTHM, NOW), NOW)
+        ledger.watches.set(Watch(stranger, NIGHTLY, NOW), NOW)
 
 
 def test_a_watch_can_be_snoozed_woken_and_removed(ledger: Ledger, target: Target) -> None:
     assert not ledger.watches.snooze(target, NOW, NOW)
     assert not ledger.watches.remove(target, NOW)
-    watch = Watch(target, RHYTHM, NOW)
+    watch = Watch(target, NIGHTLY, NOW)
     ledger.watches.set(watch, NOW)
     assert ledger.watches.snooze(target, NOW + HOUR, NOW)
     assert ledger.watches.get(target) == replace(watch, snoozed_until=NOW + HOUR)
@@ -330,6 +330,6 @@ def test_an_address_of_staff_is_no_customers_though_a_customer_named_it_too(
 
 def test_times_come_back_in_utc(ledger: Ledger, target: Target, succeed: Succeed) -> None:
     succeed(1)
-    (came,) = ledger.watches.arrivals(target)
-    assert came.tzinfo is UTC
-    assert isinstance(came, datetime)
+    (arrival,) = ledger.watches.arrivals(target)
+    assert arrival.tzinfo is UTC
+    assert isinstance(arrival, datetime)

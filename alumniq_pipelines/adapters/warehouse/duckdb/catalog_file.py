@@ -25,24 +25,20 @@ def write(file: Path, live: Mapping[Path, VersionFile]) -> None:
     file.unlink(missing_ok=True)
     with duckdb.connect(database_path(file)) as connection:
         for path, described in live.items():
-            view = identifier(described.table)
+            view, version = identifier(described.table), described.version
+            comment = (
+                f"{version.target}, version {version.number} of "
+                f"{version.published_at:%Y-%m-%d %H:%M} UTC: "
+                f"{version.rows:,} rows, load {version.job_id}"
+            )
             connection.execute(f"create view {view} as from {_source([path], described.table)}")
-            connection.execute(f"comment on view {view} is {literal(_comment(described))}")
+            connection.execute(f"comment on view {view} is {literal(comment)}")
         source = _source(live, METADATA_TABLE)
         connection.execute(f"create view {OVERVIEW} as from {source} order by feed")
-        connection.execute("checkpoint")
+        connection.execute("checkpoint")  # leaves no .wal file: the file is renamed next
 
 
 def _source(paths: Iterable[Path], table: str) -> str:
     """Return the SQL that reads a table from files; no columns from folders named `a=b`."""
     files = ", ".join(literal(file_pattern(path)) for path in paths)
     return f"read_duckdb([{files}], table_name = {literal(table)}, hive_partitioning = false)"
-
-
-def _comment(described: VersionFile) -> str:
-    """Return a line that describes the version, for the comment on the view."""
-    version = described.version
-    return (
-        f"{version.target}, version {version.number} of {version.published_at:%Y-%m-%d %H:%M} UTC: "
-        f"{version.rows:,} rows, load {version.job_id}"
-    )

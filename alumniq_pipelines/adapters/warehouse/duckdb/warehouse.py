@@ -144,13 +144,20 @@ class DuckDBWarehouse:
         catalogs = NumberedFiles(folder / ".catalogs", catalog_link, self.group)
         self._create_folders(catalogs.folder)
         with lock_folder(folder):
-            live = {**_live_files(folder), target.feed: files.path(number)}.values()
+            # By feed, so that the new live version replaces the current one. Without the file of a
+            # link, the catalog lacks that feed only.
+            links = folder.glob(f"*/live{SUFFIX}")
+            live_files = {
+                link.parent.name: link.parent / link.readlink() for link in links if link.exists()
+            }
+            live = {**live_files, target.feed: files.path(number)}.values()
             part = catalogs.folder / "new.part"
             catalog_file.write(part, dict(zip(live, version_file.read(live), strict=True)))
             next_number = (catalogs.linked_number() or 0) + 1
             catalogs.store(part, next_number, now)
             files.move_link(number)
             catalogs.move_link(next_number)
+            # Readers open a catalog by its link, so no link replaces it, unlike a version.
             for superseded in catalogs.superseded(1, now):
                 catalogs.path(superseded).unlink()
         for superseded in files.superseded(self.versions_kept, now):
@@ -159,6 +166,7 @@ class DuckDBWarehouse:
 
 def _store(files: NumberedFiles, accepted: AcceptedRows, described: VersionFile) -> None:
     """Store the file of a completed version; no link points to it yet."""
+    # Of attempts that were interrupted; the folder is locked, so none of them is running.
     for leftover in files.folder.glob("*.part*"):
         leftover.unlink()
     version_file.complete(accepted, described)
@@ -166,12 +174,6 @@ def _store(files: NumberedFiles, accepted: AcceptedRows, described: VersionFile)
     part = files.path(number).with_suffix(".part")
     shutil.move(accepted.database, part)
     files.store(part, number, described.version.published_at)
-
-
-def _live_files(environment: Path) -> dict[str, Path]:
-    """Return the files of the live versions of an environment, by feed."""
-    links = environment.glob(f"*/live{SUFFIX}")
-    return {link.parent.name: link.parent / link.readlink() for link in links if link.exists()}
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from alumniq_pipelines.core.sql_text import identifier, literal
 
 CHUNK_BYTES = 1 << 18
 WRITE_CONFIG: dict[str, Any] = {"threads": 1, "memory_limit": "256MB"}
-"""How DuckDB writes: more threads would run ahead and keep what PostgreSQL is too slow to take."""
+"""For writing: more threads would run ahead, and buffer what PostgreSQL is too slow to read."""
 
 ROWS_AT_ONCE = 10_000
 READ_CSV_OPTIONS = (
@@ -32,17 +32,17 @@ READ_CSV_OPTIONS = (
     "nullstr = '', allow_quoted_nulls = false, max_line_size = 8000000, "
     "compression = 'none', hive_partitioning = false, new_line = '\\n'"
 )
-"""How DuckDB reads what PostgreSQL wrote: no row that was loaded is as long, its quotes doubled.
-
-Left to find out how lines end, it may take a carriage return inside a value for a line end.
+"""How DuckDB parses what PostgreSQL wrote. No row that was loaded reaches the maximum line size,
+even with its quotes doubled. The line end is given because, when DuckDB detects it, a carriage
+return inside a value may count as one.
 """
 
 READ_CONFIG: dict[str, Any] = {"memory_limit": "512MB"}
-"""What DuckDB may take for it, beside what is staged."""
+"""For reading: this memory is in addition to that of the staged file."""
 
 
 def accepted_columns(accepted: AcceptedRows) -> Columns:
-    """List the columns of accepted rows with PostgreSQL's types."""
+    """Return the columns of accepted rows with PostgreSQL's types."""
     with duckdb.connect(database_path(accepted.database), read_only=True) as connection:
         described = connection.execute(f"describe {identifier(accepted.table)}").fetchall()
     return [(name, SPECS_BY_DUCKDB_TYPE[kind].postgres) for name, kind, *_ in described]
@@ -51,11 +51,11 @@ def accepted_columns(accepted: AcceptedRows) -> Columns:
 def copy_in(
     connection: Connection[Any], accepted: AcceptedRows, relation: str, columns: Columns
 ) -> int:
-    """Copy accepted rows into a table made in this transaction, and answer how many came."""
+    """Copy accepted rows into a table created in this transaction; return how many arrived."""
     names = ", ".join(identifier(name) for name, _ in columns)
     # A lone `\\.` on a line would end the rows, before PostgreSQL 18 also in CSV.
     quoting = f", force_quote ({names})" if len(columns) == 1 else ""
-    # Frozen: whoever reads the rows first need not mark each of them as committed.
+    # "freeze": the first reader need not mark each row as committed.
     into = f"copy {relation} ({names}) from stdin (format csv, freeze)"
     with (
         duckdb.connect(
@@ -67,6 +67,7 @@ def copy_in(
         with _pipe() as (reader, writer), cursor.copy(into) as copy:
 
             def write() -> None:
+                # Closed even if the query fails: otherwise the loop below would wait forever.
                 with writer:
                     source.execute(
                         f"copy {identifier(accepted.table)} to '/dev/fd/{writer.fileno()}' "
@@ -83,9 +84,9 @@ def copy_in(
 def copy_gaps(
     connection: Connection[Any], accepted: AcceptedRows, layout: SchemaLayout, number: int
 ) -> None:
-    """Keep what leads from accepted rows, as the version of that number, to those of the file.
+    """Store a version's gaps, which map the numbers of its rows to those of the received file.
 
-    There is one entry at most for each row that was left out.
+    There is at most one entry for each row that was left out.
     """
     into = f"copy {layout.gaps} (feed, number, place, left_out) from stdin"
     with (
@@ -108,6 +109,7 @@ def copy_out(
     )
     names = ", ".join(identifier(name) for name, _ in columns)
     out = f"copy (select {names} from {relation}) to stdout (format csv, force_quote *)"
+    # Otherwise a scan of a large table may join another one in the middle: the order would differ.
     connection.execute("set local synchronize_seqscans = off")
     with (
         duckdb.connect(database_path(database), config=READ_CONFIG) as destination,
@@ -118,6 +120,7 @@ def copy_out(
     ):
 
         def read() -> None:
+            # Closed even if the query fails: otherwise the loop below would block at a full pipe.
             with reader:
                 destination.execute(
                     f"create table {identifier(table)} as from read_csv("
@@ -127,13 +130,14 @@ def copy_out(
         was_read = other.submit(read)
         for chunk in copy:
             writer.write(chunk)
-        writer.close()
+        writer.close()  # the end of the file for DuckDB
         was_read.result()
 
 
 @contextmanager
 def _pipe() -> Iterator[tuple[BinaryIO, BinaryIO]]:
-    """Open a pipe: the end to read from, and the one to write to."""
+    """Yield the ends of a pipe: the one to read from, and the one to write to."""
     ends = os.pipe()
+    # Reads are unbuffered: each returns what is there instead of waiting for a full chunk.
     with os.fdopen(ends[0], "rb", buffering=0) as reader, os.fdopen(ends[1], "wb") as writer:
         yield reader, writer

@@ -62,10 +62,15 @@ def run(
         check_text(sql, tables)
         _limit_time(connection, deadline)
         with _refusals(connection, tables, seconds, SYNTAX_OR_ACCESS_ERROR):
-            names, source = _open(connection, schema, sql)
+            names, types = _describe(connection, sql)
+            connection.execute(f"select {schema}_versions._open_query(%s)", [sql])
         if not names:
             reason = "The query shows no columns."
             raise UnusableQuery(reason, tables)
+        # Numbered, because a query may repeat column names and a function's result may not.
+        columns = ", ".join(f'"{number}" {kind}' for number, kind in enumerate(types, 1))
+        columns = columns.replace("%", "%%")  # psycopg reads % as a placeholder
+        source = f"{schema}_versions._fetch_rows(%s) as fetched({columns})"
         # While it runs, a query may build further queries from cells, so an error may repeat them:
         # from here on, only a missing privilege is quoted.
         with _refusals(connection, tables, seconds, NOT_ALLOWED):
@@ -92,16 +97,6 @@ def _refusals(
     except UNREADABLE_VALUE_ERRORS as error:
         reason = f"The query failed while it ran ({type(error).__name__})."
         raise UnusableQuery(reason, tables) from None
-
-
-def _open(connection: Connection[Any], schema: str, sql: str) -> tuple[Sequence[str], str]:
-    """Open a query by the role's function; return column names and the source of its rows."""
-    names, types = _describe(connection, sql)
-    connection.execute(f"select {schema}_versions._open_query(%s)", [sql])
-    # Numbered, because a query may repeat column names and a function's result may not.
-    columns = ", ".join(f'"{number}" {kind}' for number, kind in enumerate(types, 1))
-    columns = columns.replace("%", "%%")  # psycopg reads % as a placeholder
-    return names, f"{schema}_versions._fetch_rows(%s) as fetched({columns})"
 
 
 def _describe(connection: Connection[Any], sql: str) -> tuple[Sequence[str], Sequence[str]]:

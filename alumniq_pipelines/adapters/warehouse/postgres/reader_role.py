@@ -72,7 +72,7 @@ TRIES = 3
 """Attempts at granting: a version may be dropped while its table is being granted."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _State:
     """What exists of a reader role."""
 
@@ -96,7 +96,12 @@ def prepare_reader(connection: Connection[Any], schema: str) -> str:
     Versions published since the last query are granted here, so that publishing takes no longer and
     needs no privilege to create roles. Raises NoReaderRole and ReaderRoleTooPowerful.
     """
-    role = _role_name(connection, schema)
+    # Roles belong to the whole server, so the name contains the database's oid. It has at most 61
+    # characters (PostgreSQL allows 63) and needs no quotes.
+    [(database,)] = connection.execute(
+        "select oid from pg_database where datname = current_database()"
+    ).fetchall()
+    role = f"alumniq_{schema}_{database}"
     for attempt in range(TRIES):
         state = _state(connection, schema, role)
         if state.is_powerful:
@@ -109,22 +114,14 @@ def prepare_reader(connection: Connection[Any], schema: str) -> str:
                 _complete(connection, schema, role)
         except errors.InsufficientPrivilege as error:
             reason = error.diag.message_primary or ""
-            raise NoReaderRole(role, reason, _manual_statements(connection, role)) from None
+            # A superuser can create the role for us.
+            [(login,)] = connection.execute("select quote_ident(session_user)").fetchall()
+            statements = [f"create role {role} {ATTRIBUTES};", f"grant {role} to {login};"]
+            raise NoReaderRole(role, reason, statements) from None
         except (errors.UndefinedTable, errors.InternalError_):  # dropped or changed concurrently
             if attempt == TRIES - 1:
                 raise
     return role
-
-
-def _role_name(connection: Connection[Any], schema: str) -> str:
-    """Return the role's name. Roles belong to the whole server, so it contains the database's oid.
-
-    It has at most 61 characters (PostgreSQL allows 63) and needs no quotes.
-    """
-    [(database,)] = connection.execute(
-        "select oid from pg_database where datname = current_database()"
-    ).fetchall()
-    return f"alumniq_{schema}_{database}"
 
 
 def _state(connection: Connection[Any], schema: str, role: str) -> _State:
@@ -149,6 +146,7 @@ def _complete(connection: Connection[Any], schema: str, role: str) -> None:
     state = _state(connection, schema, role)
     if not state.is_made:
         connection.execute(f"create role {role} {ATTRIBUTES}")
+    # Read again: a superuser, for one, may become the new role without a grant.
     if not _state(connection, schema, role).may_be_set:
         connection.execute(f"grant {role} to current_user")
     connection.execute(f"grant usage on schema {schema}, {schema}_versions to {role}")
@@ -172,14 +170,8 @@ def _create_functions(connection: Connection[Any], schema: str, role: str) -> No
         f"create function {versions}._fetch_rows(wanted bigint) returns setof record "
         f"{kind} as {fetch_rows};"
         f"revoke all on function {opening}, {fetching} from public;"
-        # A new owner needs CREATE on the schema: granted for this moment only.
+        # A new owner needs CREATE on the schema: granted until the functions are handed over.
         f"grant create on schema {versions} to {role};"
         f"alter function {opening} owner to {role}; alter function {fetching} owner to {role};"
         f"revoke create on schema {versions} from {role}"
     )
-
-
-def _manual_statements(connection: Connection[Any], role: str) -> Sequence[str]:
-    """Return the statements by which a superuser creates the role for us."""
-    [(login,)] = connection.execute("select quote_ident(session_user)").fetchall()
-    return [f"create role {role} {ATTRIBUTES};", f"grant {role} to {login};"]

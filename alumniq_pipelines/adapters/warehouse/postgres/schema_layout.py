@@ -134,7 +134,10 @@ def lock(connection: Connection[Any], name: str) -> None:
 def metadata(
     connection: Connection[Any], layout: SchemaLayout, where: str = "true"
 ) -> Sequence[Mapping[str, Any]]:
-    """Return the facts of a target's versions, newest first, with `is_live`."""
+    """Return the facts of a target's versions, newest first, with `is_live`.
+
+    `where` is SQL of our own over `facts` and `live`.
+    """
     if not exists(connection, layout.pointers):
         return []
     with connection.cursor(row_factory=dict_row) as cursor:

@@ -67,6 +67,7 @@ def replace_view(connection: Connection[Any], view: str, columns: Columns, sourc
         connection.execute(f"create view {view} as {_select(columns, source)}")
         return
     before = columns_of(connection, view)
+    # A type counts as part of a column here: PostgreSQL cannot change it in a view either.
     if set(before) <= set(columns):
         added = [column for column in columns if column not in before]
         statement = _select([*before, *added], source)
@@ -124,6 +125,7 @@ def _restore(connection: Connection[Any], public: str, saved: _SavedView) -> Non
     except (errors.UndefinedColumn, errors.UndefinedFunction, errors.DatatypeMismatch) as error:
         raise ViewsInTheWay(public, [saved.name], error.diag.message_primary or "") from None
     names = {name for name, _ in columns_of(connection, saved.name)}
+    # Grants on a column that the view no longer has are lost with it.
     for column, privilege, is_grantable, grantee in saved.grants:
         if column is None or column in names:
             what = f"{privilege} ({identifier(column)})" if column else privilege

@@ -120,6 +120,7 @@ class PostgresWarehouse:
                 lock(connection, layout.view)
                 live = _live(connection, layout)
                 if live is None or live.number < number:
+                    # A rollback may have made an older version live while this one stayed stored.
                     if not metadata(connection, layout, f"number = {number}"):
                         _store(connection, layout, accepted, described)
                     live = _set_live(connection, layout, number)
@@ -185,6 +186,7 @@ class PostgresWarehouse:
         """Yield a connection; raise WarehouseUnavailable for errors, naming only their class."""
         try:
             with psycopg.connect(
+                # SQLAlchemy's form of the URL, as the ledger has it, works as well.
                 self.url.replace("postgresql+psycopg:", "postgresql:", 1),
                 autocommit=True,
                 connect_timeout=CONNECT_SECONDS,
@@ -264,7 +266,8 @@ def _set_live(connection: Connection[Any], layout: SchemaLayout, number: int) ->
 def _replace_view_with_retries(
     connection: Connection[Any], layout: SchemaLayout, columns: Columns, source: str
 ) -> None:
-    """Change a view at a moment when nobody reads it; raises ReadersInTheWay."""
+    """Change a view when no query is reading it; raises ReadersInTheWay."""
+    # A short lock timeout, many times: one long wait would hold up all new readers behind it.
     for _ in range(TRIES):
         try:
             with connection.transaction():
@@ -278,6 +281,7 @@ def _replace_view_with_retries(
 
 def _drop(connection: Connection[Any], layout: SchemaLayout, old: Mapping[str, Any]) -> None:
     """Drop a version, and the partitioned table if it was the last one with these columns."""
+    # Without the lock, another publisher might attach a version to the table that is dropped here.
     lock(connection, layout.view)
     connection.execute(f"drop table {layout.version(old['number'])}")
     key = [layout.target.feed, old["number"]]

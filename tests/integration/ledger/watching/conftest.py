@@ -67,7 +67,7 @@ class Installation:
         return self.ledger.loads.accept(request, now)
 
     def end(self, load: Load, now: datetime, state: LoadState = LoadState.SUCCEEDED) -> None:
-        """Give a load its outcome."""
+        """End a load with its outcome."""
         self.ledger.loads.end(load.job_id, Outcome(state), [], now)
 
     def run(self, load: Load, now: datetime) -> None:
@@ -96,15 +96,15 @@ def installation(ledger: Ledger, tmp_path: Path) -> Installation:
 
 def watch(installation: Installation, targets: Sequence[Target]) -> None:
     """Watch targets whose last file arrived on time the night before."""
-    came = DUE - 24 * HOUR
+    arrival = DUE - 24 * HOUR
     for target in targets:
         if all(known.id != target.customer for known in installation.ledger.customers.all()):
             customer = Customer(target.customer, "A university", target.customer)
-            installation.ledger.customers.add(customer, came)
+            installation.ledger.customers.add(customer, arrival)
             installation.buckets.create(target.customer)
-        installation.ledger.watches.set(Watch(target, NIGHTLY, came - HOUR), came)
-        installation.deliver(target, came - MINUTE)
-        installation.end(installation.accept(target, came), came)
+        installation.ledger.watches.set(Watch(target, NIGHTLY, arrival - HOUR), arrival)
+        installation.deliver(target, arrival - MINUTE)
+        installation.end(installation.accept(target, arrival), arrival)
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ What went wrong:
 - <b>lastname</b> is required (3 rows, first on line 18)
 - café
 
-What to do: Mend it.
+What to do: Fix it.
 
 Rows read: 10
 Rows rejected: 3
@@ -91,7 +91,7 @@ def test_paragraphs_are_separated() -> None:
     assert prose.prose == "warehouse.csv was not loaded."
     assert errors.heading == "What went wrong:"
     assert errors.items[1] == "café"
-    assert remedy.facts == (("What to do", "Mend it."),)
+    assert remedy.facts == (("What to do", "Fix it."),)
     assert counts.facts == (("Rows read", "10"), ("Rows rejected", "3"))
 
 

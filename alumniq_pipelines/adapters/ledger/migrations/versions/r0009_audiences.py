@@ -34,10 +34,10 @@ KEY_SUBJECTS = (
 
 
 def upgrade() -> None:
-    """Add the column, and find out whom each notification is for; what is not certain is staff's.
+    """Add the column and derive each notification's audience; it is staff if that is uncertain.
 
-    A callback is a customer's, a heartbeat a monitor's, a chat message staff's. A mail is told by
-    its subject, and one about a load must have gone to an address that its customer named.
+    Callbacks are for customers, heartbeats for monitors, chat messages for staff. A mail is
+    recognized by its subject; one about a load, by an address that the load's customer named.
     """
     op.add_column(
         "notifications", sa.Column("audience", WORD, nullable=False, server_default="staff")
