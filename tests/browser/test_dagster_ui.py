@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from alumniq_pipelines.defs.checks import DESCRIPTIONS
+from alumniq_pipelines.defs.checks import DESCRIPTIONS, SCHEMA
 from tests.browser.dagster_ui import PEOPLE, DagsterUI
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(300)]
@@ -73,7 +73,7 @@ def test_checks_say_what_was_wrong_and_where_without_a_value(
     page.goto(f"{dagster_ui.url}/assets/feeds/warehouse?view=checks&checkDetail=schema")
     for check in DESCRIPTIONS:
         expect(page.get_by_text(check, exact=True).first).to_be_visible()
-    expect(page.get_by_text("Header, structure and every value keep")).to_be_visible()
+    expect(page.get_by_text(DESCRIPTIONS[SCHEMA])).to_be_visible()
     for line in (101, 301, 401, 501):
         expect(page.get_by_text(f"line {line})").first).to_be_visible()
     _save_screenshot(page, pictures, "checks")

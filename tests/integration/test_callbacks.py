@@ -334,14 +334,12 @@ def test_whatever_the_host_of_a_url_is_there_is_a_result(host: str) -> None:
     """Nothing is called: no name is looked up, and every address counts as private."""
     real = socket.getaddrinfo
 
-    def resolve_to_private(name: Any, port: Any, **_: Any) -> list[Any]:
+    def private(name: Any, port: Any, **_: Any) -> list[Any]:
         found = real(name, port, flags=socket.AI_NUMERICHOST)
         return [(*info[:4], ("10.0.0.1", port)) for info in found]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            socket, "getaddrinfo", lambda host, port, *_, **__: resolve_to_private(host, port)
-        )
+        patch.setattr(socket, "getaddrinfo", lambda host, port, *_, **__: private(host, port))
         result = send(f"https://{host}/", addresses=AddressPolicy.of(()))
     assert result.detail
     assert not result.delivered
