@@ -133,8 +133,8 @@ def _rule_result(
         severity=severity,
         description=text or None,
         metadata={
-            "kinds of error": len(causes),
-            "places": sum(cause.count for cause in causes),
+            "error types": len(causes),
+            "violations": sum(cause.count for cause in causes),
         },
     )
 

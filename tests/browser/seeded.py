@@ -85,7 +85,7 @@ class Seeder:
             "etag",
             18_400_000,
             f"crm@{customer}.example",
-            f"https://{customer}.example/told",
+            f"https://{customer}.example/outcomes",
         )
         return self.installation.ledger.loads.accept(request, at)
 

@@ -78,7 +78,7 @@ def test_an_orphan_that_only_warns_is_published_and_shown_as_a_warning(
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert check.description
     assert check.description.startswith(ORPHAN)
-    assert metadata(check) == {"kinds of error": 1, "places": 1}
+    assert metadata(check) == {"error types": 1, "violations": 1}
 
 
 @pytest.mark.parametrize("settings", [True], indirect=True)

@@ -41,7 +41,7 @@ def test_warnings_fail_a_check_that_only_warns_and_are_listed_before_notes(
         if evaluation.check_name == "warnings"
     ]
     assert (check.passed, check.severity) == (not warnings, dg.AssetCheckSeverity.WARN)
-    assert check.metadata["places"].value == warnings
+    assert check.metadata["violations"].value == warnings
     (made,) = run.asset_materializations_for_node("feeds__warehouse")
     assert made.metadata["warnings"].value == warnings
     shown = made.metadata.get("warnings and notes")
