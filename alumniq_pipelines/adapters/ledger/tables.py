@@ -35,7 +35,7 @@ from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.monitoring.incident import Kind, Resolution
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, NotificationState
 
-REVISION = "0010"
+REVISION = "0011"
 """The newest migration: the revision that a database must have for this code."""
 
 metadata = MetaData(
@@ -168,10 +168,23 @@ loads = Table(
     Column("changes", JSON(none_as_null=True)),
     # Warnings and notes: renaming the column would fail processes of the previous release.
     Column("remarks", JSON(none_as_null=True)),
+    # Grows whenever the load is queued or requested; only runs of the current launch may begin.
+    Column("launch", Integer, nullable=False, server_default="0"),
+    Column("failed_launches", Integer, nullable=False, server_default="0"),
+    Column("next_attempt_at", UtcDateTime),
+    Column("stop_requested_at", UtcDateTime),
     Index(None, "idempotency_key", unique=True),  # named by the convention above
     Index(None, "state", "number"),
     Index(None, "customer", "environment", "feed", "number"),
     sqlite_autoincrement=True,  # no number is reused, not even after the newest row was deleted
+)
+
+_IS_STOPPING = loads.c.stop_requested_at.is_not(None)
+Index(
+    "ix_loads_stopping",
+    loads.c.number,
+    sqlite_where=_IS_STOPPING,
+    postgresql_where=_IS_STOPPING,
 )
 
 attempts = Table(
@@ -192,6 +205,7 @@ attempts = Table(
     Column("changes", JSON(none_as_null=True)),
     Column("remarks", JSON(none_as_null=True)),
     Column("causes", JSON(none_as_null=True)),
+    Column("publishing_at", UtcDateTime),
 )
 
 holds = Table(
