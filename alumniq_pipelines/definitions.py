@@ -16,7 +16,6 @@ from alumniq_pipelines.defs.sensors.monitor import monitoring_sensor
 from alumniq_pipelines.defs.sensors.notifications import notification_sensor
 from alumniq_pipelines.defs.sensors.partitions import partition_sensor
 from alumniq_pipelines.defs.sensors.reconcile import reconcile_sensor
-from alumniq_pipelines.defs.sensors.run_outcomes import outcome_sensors
 from alumniq_pipelines.defs.sensors.s3_key_rotation import s3_key_sensor
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.wiring import read_schemas
@@ -37,7 +36,6 @@ def build_definitions(
         jobs=jobs,
         sensors=[
             load_request_sensor(schemas, jobs, settings),
-            *outcome_sensors(settings),
             notification_sensor(),
             reconcile_sensor(catalog, settings),
             partition_sensor(catalog),

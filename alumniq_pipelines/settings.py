@@ -164,6 +164,12 @@ class Settings(BaseSettings):
         gt=0,
         description="Seconds before the second attempt at a load; doubles for each further one.",
     )
+    max_outstanding: int = Field(
+        default=12,
+        ge=1,
+        description="Maximum loads for which a run is requested or at work; a small multiple of "
+        "max_concurrent_runs in dagster.yaml. All others wait in the ledger.",
+    )
     max_upload_bytes: int = Field(
         default=1_073_741_824,
         ge=1_024,

@@ -184,7 +184,7 @@ def _create_loads(tenant: Tenant, folder: Path) -> None:
         NOW,
     )
     _accept(tenant, "queued")
-    loads.mark_requested(_accept(tenant, "requested").job_id, NOW)
+    queue.request(_accept(tenant, "requested").job_id, NOW)
     _begin_load(tenant, "running")
     _publish(tenant)
     _refuse(tenant, folder)
@@ -221,7 +221,7 @@ def _begin_load(tenant: Tenant, name: str) -> Load:
     """Accept a load and begin an attempt at it."""
     load = _accept(tenant, name)
     ledger = tenant.installation.ledger
-    ledger.loads.begin_attempt(load.job_id, f"run-{name}", NOW)
+    ledger.attempts.begin(load, f"run-{name}", NOW)
     if not load.request.dry_run:
         ledger.notifications.enqueue_start(
             load.job_id, signal_notices(tenant.heartbeat_url, Signal.START), NOW
@@ -235,7 +235,7 @@ def _end(tenant: Tenant, load: Load, outcome: Outcome) -> None:
     notices = notices_for(
         load,
         outcome,
-        ledger.loads.attempts(load.job_id),
+        ledger.attempts.of(load.job_id),
         STAFF,
         tenant.heartbeat_url,
         tenant.installation.settings.gateway_url,
@@ -245,7 +245,7 @@ def _end(tenant: Tenant, load: Load, outcome: Outcome) -> None:
 
 def _publish(tenant: Tenant) -> None:
     ledger, load = tenant.installation.ledger, _begin_load(tenant, "succeeded")
-    ledger.loads.end_attempt(
+    ledger.attempts.end(
         load.job_id, 1, AttemptResult.PUBLISHED, NOW, check=CHECK, receipt=Receipt("cafe", "e1")
     )
     version = Version(
@@ -266,7 +266,7 @@ def _refuse(tenant: Tenant, folder: Path) -> None:
     """Refuse a load for its file, with a rejection report."""
     load = _begin_load(tenant, "refused")
     errors = ("`xid` is too long (1 row, first on line 3)",)
-    tenant.installation.ledger.loads.end_attempt(
+    tenant.installation.ledger.attempts.end(
         load.job_id, 1, AttemptResult.REFUSED, NOW, errors=errors, check=CHECK
     )
     archive = open_archive(tenant.installation.settings)
@@ -293,15 +293,13 @@ def _refuse(tenant: Tenant, folder: Path) -> None:
 def _fail(tenant: Tenant, name: str, result: AttemptResult, cause: str, error: str) -> None:
     """Fail a load for reasons on our side, of which staff are notified too."""
     load = _begin_load(tenant, name)
-    tenant.installation.ledger.loads.end_attempt(load.job_id, 1, result, NOW, errors=(cause,))
+    tenant.installation.ledger.attempts.end(load.job_id, 1, result, NOW, errors=(cause,))
     _end(tenant, load, Outcome(LoadState.FAILED, (error,)))
 
 
 def _dry_run(tenant: Tenant) -> None:
     load = _begin_load(tenant, "dry-run")
-    tenant.installation.ledger.loads.end_attempt(
-        load.job_id, 1, AttemptResult.CHECKED, NOW, check=CHECK
-    )
+    tenant.installation.ledger.attempts.end(load.job_id, 1, AttemptResult.CHECKED, NOW, check=CHECK)
     _end(tenant, load, Outcome(LoadState.SUCCEEDED, (), COUNTS))
 
 

@@ -83,7 +83,7 @@ def show(job_id: Id, *, as_json: Json = False) -> None:
         found = ledger.loads.get(JobId(job_id.strip().upper()))
         if found is None:
             raise UnknownLoad(job_id)
-        attempts = ledger.loads.attempts(found.job_id)
+        attempts = ledger.attempts.of(found.job_id)
         hold = ledger.holds.get(found.job_id)
         notifications = [
             (notification, ledger.notifications.attempts(notification.id))

@@ -18,7 +18,7 @@ from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.wiring import staff_of
 
 if TYPE_CHECKING:
-    from alumniq_pipelines.services.attempt import LoadContext
+    from alumniq_pipelines.services.load_context import LoadContext
 
 FRESHNESS_POLICY = dg.FreshnessPolicy.time_window(
     warn_window=timedelta(hours=26), fail_window=timedelta(hours=50)
@@ -101,11 +101,11 @@ def feed_asset(field_map: FieldMap, catalog: Catalog, settings: Settings) -> dg.
         freshness_policy=FRESHNESS_POLICY,
         metadata={"dagster/column_schema": column_schema(field_map), **faults},
         tags={"alumniq/job": field_map.alumniq.job},
+        # Without jitter: the ledger has to know when the next attempt is due, for its customer.
         retry_policy=dg.RetryPolicy(
             max_retries=MAX_ATTEMPTS - 1,
             delay=settings.retry_seconds,
             backoff=dg.Backoff.EXPONENTIAL,
-            jitter=dg.Jitter.PLUS_MINUS,
         ),
         required_resource_keys={"ledger", "buckets", "archive", "warehouse", "worker"},
         output_required=False,
@@ -125,7 +125,7 @@ def feed_asset(field_map: FieldMap, catalog: Catalog, settings: Settings) -> dg.
 def _load_context(context: dg.AssetExecutionContext, settings: Settings) -> "LoadContext":
     """Return the dependencies of a load attempt."""
     from alumniq_pipelines.checking.decompress import Limits
-    from alumniq_pipelines.services.attempt import LoadContext
+    from alumniq_pipelines.services.load_context import LoadContext
 
     resources = context.resources
     return LoadContext(
@@ -138,6 +138,7 @@ def _load_context(context: dg.AssetExecutionContext, settings: Settings) -> "Loa
         log=context.log,
         gateway_url=settings.gateway_url,
         hold_duration=timedelta(days=settings.hold_days),
+        retry_wait=timedelta(seconds=settings.retry_seconds),
         staff=staff_of(settings),
         report_rows=settings.report_rows,
         limits=Limits(settings.max_expanded_bytes, settings.max_expansion_ratio),

@@ -1,13 +1,14 @@
-"""Dagster's records of a load's runs, converted for the decisions in core."""
+"""Dagster's records of loads' runs, converted for the decisions in core."""
 
-from datetime import UTC
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 from dagster import DagsterRunStatus, RunRecord, RunsFilter
 
 from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.reconciliation import Run, RunState
-from alumniq_pipelines.defs.tags import JOB_ID, WILL_RETRY
+from alumniq_pipelines.defs.tags import JOB_ID, LAUNCH
 
 RUN_STATES = {
     DagsterRunStatus.SUCCESS: RunState.SUCCEEDED,
@@ -15,13 +16,15 @@ RUN_STATES = {
     DagsterRunStatus.CANCELED: RunState.CANCELED,
 }
 
-WILL_RETRY_VALUES = {"true": True, "false": False}
 
-
-def latest_run(instance: dg.DagsterInstance, job_id: JobId) -> RunRecord | None:
-    """Return the newest run of a load."""
-    records = instance.get_run_records(RunsFilter(tags={JOB_ID: job_id}), limit=1)
-    return records[0] if records else None
+def runs_of(
+    instance: dg.DagsterInstance, job_ids: Sequence[JobId]
+) -> Mapping[JobId, Sequence[RunRecord]]:
+    """Return the runs of each of these loads, newest first, with one query."""
+    found: dict[JobId, list[RunRecord]] = defaultdict(list)
+    for record in instance.get_run_records(RunsFilter(tags={JOB_ID: list(job_ids)})):
+        found[JobId(record.dagster_run.tags[JOB_ID])].append(record)
+    return {job_id: found[job_id] for job_id in job_ids}
 
 
 def to_run(record: RunRecord, *, worker_died: bool) -> Run:
@@ -30,7 +33,12 @@ def to_run(record: RunRecord, *, worker_died: bool) -> Run:
     return Run(
         id=run.run_id,
         state=RUN_STATES.get(run.status, RunState.UNDERWAY),
-        changed_at=record.update_timestamp.astimezone(UTC),
-        will_retry=WILL_RETRY_VALUES.get(run.tags.get(WILL_RETRY, "")),
+        launch=launch_of(run),
         worker_died=worker_died and run.status is DagsterRunStatus.STARTED,
     )
+
+
+def launch_of(run: dg.DagsterRun) -> int:
+    """Return the launch of a load that a run was made for; a run made by hand has none."""
+    launch = run.tags.get(LAUNCH, "")
+    return int(launch) if launch.isdecimal() else 0

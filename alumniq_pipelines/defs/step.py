@@ -25,9 +25,10 @@ from alumniq_pipelines.core.loads.load_result import (
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.problems.command import UnknownPartition
 from alumniq_pipelines.core.problems.problem import OutageProblem, Problem
-from alumniq_pipelines.core.problems.run import AttemptOver, LoadEnded
+from alumniq_pipelines.core.problems.run import AttemptOver, LoadEnded, QueuedBehind, RunOutdated
 from alumniq_pipelines.defs.checks import check_results
 from alumniq_pipelines.defs.metadata import load_metadata
+from alumniq_pipelines.defs.run_records import launch_of
 from alumniq_pipelines.defs.tags import (
     JOB_ID,
     NOTHING_DONE,
@@ -35,13 +36,10 @@ from alumniq_pipelines.defs.tags import (
     RETRY_NUMBER,
     tags_of,
 )
-from alumniq_pipelines.services.attempt import (
-    AttemptFailed,
-    AttemptOutcome,
-    LoadContext,
-    attempt,
-)
+from alumniq_pipelines.services.attempt import attempt
+from alumniq_pipelines.services.attempt_outcome import AttemptFailed, AttemptOutcome
 from alumniq_pipelines.services.load_actions import accept_reload, accept_rerun
+from alumniq_pipelines.services.load_context import LoadContext
 
 StepEvents = Iterator[dg.AssetCheckResult | dg.MaterializeResult[None] | dg.Output[None]]
 
@@ -54,13 +52,14 @@ def step_events(
 ) -> StepEvents:
     """Make an attempt at the run's load; raises dg.Failure where nothing was published.
 
-    Superseded or held, the load publishes nothing and the run succeeds. So does the run of a load
-    that has ended: it does nothing, logs the reason, and gets the tag NOTHING_DONE.
+    Superseded or held, the load publishes nothing and the run succeeds. So does a run that has
+    nothing to do, because its load has ended, has another run or must wait: it logs the reason and
+    gets the tag NOTHING_DONE.
     """
     try:
-        load = _load_of(context, field_map, load_context, filename)
-        outcome = attempt(load, context.run.run_id, field_map, load_context)
-    except (LoadEnded, AttemptOver) as error:
+        load, launch = _load_of(context, field_map, load_context, filename)
+        outcome = attempt(load, launch, context.run.run_id, field_map, load_context)
+    except (LoadEnded, RunOutdated, QueuedBehind, AttemptOver) as error:
         context.log.warning(str(error))
         context.instance.add_run_tags(context.run.run_id, {NOTHING_DONE: error.code})
         yield from _no_check_results(context)
@@ -107,33 +106,36 @@ def _load_of(
     field_map: FieldMap,
     load_context: LoadContext,
     filename: str | None,
-) -> Load:
-    """Return the load that the run works on, or accept one for a run that a person started.
+) -> tuple[Load, int]:
+    """Return the load that the run works on and its launch.
 
-    Raises UnknownPartition, and LoadEnded if the run was made for a load that has ended and no
-    person executed it again.
+    A run that a person started accepts a load of its own. Raises UnknownPartition, and LoadEnded if
+    the run was made for a load that has ended and no person executed it again.
     """
-    load = load_context.ledger.loads.by_run(context.run.run_id)
+    ledger, run = load_context.ledger, context.run
+    load = ledger.loads.by_run(run.run_id)
     if load:
-        return load
+        # The tags of a run that accepted its load itself are older than the load.
+        return load, launch_of(run) if run.tags.get(JOB_ID) == load.job_id else 0
     try:
         target = Target.from_partition_key(context.partition_key, field_map.name)
     except ValueError:
         raise UnknownPartition(context.partition_key) from None
-    job_id = context.run.tags.get(JOB_ID)
-    tagged = load_context.ledger.loads.get(JobId(job_id)) if job_id else None
+    job_id = run.tags.get(JOB_ID)
+    tagged = ledger.loads.get(JobId(job_id)) if job_id else None
     if tagged and tagged.target == target:
         if not tagged.is_final:
-            return tagged
-        if not _is_rerun(context.run, context.instance, load_context.ledger):
+            return tagged, launch_of(run)
+        if not _is_rerun(run, context.instance, ledger):
             raise LoadEnded(tagged.job_id, tagged.state)
-        load = accept_rerun(load_context.ledger, tagged, filename, load_context.clock())
+        load = accept_rerun(ledger, tagged, filename, load_context.clock())
     else:
-        load = accept_reload(load_context.ledger, target, filename, load_context.clock())
+        load = accept_reload(ledger, target, filename, load_context.clock())
     # A run executed again has its parent's tags, and NOTHING_DONE is about the parent's load.
-    tags = tags_of(load) | ({NOTHING_DONE: "no"} if NOTHING_DONE in context.run.tags else {})
-    context.instance.add_run_tags(context.run.run_id, tags)
-    return load
+    tags = tags_of(load, load.launch)
+    tags |= {NOTHING_DONE: "no"} if NOTHING_DONE in run.tags else {}
+    context.instance.add_run_tags(run.run_id, tags)
+    return load, load.launch
 
 
 def _is_rerun(run: dg.DagsterRun, instance: dg.DagsterInstance, ledger: Ledger) -> bool:

@@ -1,29 +1,33 @@
 """The tags of runs: for the queue's limits, for filters, and to name a run's load."""
 
 from alumniq_pipelines.core.loads.load import Load
-from alumniq_pipelines.core.loads.target import Environment
+from alumniq_pipelines.core.loads.target import Environment, Target
 
 JOB_ID = "alumniq/job_id"
 CUSTOMER = "alumniq/customer"
 ENVIRONMENT = "alumniq/environment"
 FEED = "alumniq/feed"
 TARGET = "alumniq/target"
+LAUNCH = "alumniq/launch"
+"""On a run that was requested for a load: the launch, which says whether it may still begin."""
 
 NOTHING_DONE = "alumniq/nothing_done"
-"""On a run that found its load already ended: the reason why it did nothing."""
+"""On a run that had nothing to do: the code of the reason."""
 
 PARENT_RUN = "dagster/parent_run_id"
 PRIORITY = "dagster/priority"
 RETRY_NUMBER = "dagster/retry_number"
 RETRY_STRATEGY = "dagster/retry_strategy"
-WILL_RETRY = "dagster/will_retry"
 
 
-def tags_of(load: Load) -> dict[str, str]:
-    """Return the tags of a load's runs; dagster.yaml limits concurrent runs by some of them."""
-    target = load.target
+def tags_of(load: Load, launch: int) -> dict[str, str]:
+    """Return the tags of a load's run for one of its launches."""
+    return {JOB_ID: load.job_id, LAUNCH: str(launch), **target_tags(load.target)}
+
+
+def target_tags(target: Target) -> dict[str, str]:
+    """Return the tags of all runs for a table; dagster.yaml limits concurrent runs by some."""
     return {
-        JOB_ID: load.job_id,
         CUSTOMER: target.customer,
         ENVIRONMENT: str(target.environment),
         FEED: target.feed,

@@ -2,151 +2,105 @@
 
 import logging
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from pathlib import Path
-from typing import assert_never
+from collections.abc import Sequence
+from datetime import datetime
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.checking.decompress import DEFAULT_LIMITS, Limits
 from alumniq_pipelines.core.feeds.field_map import FieldMap
-from alumniq_pipelines.core.loads.archive import Archive, Receipt
-from alumniq_pipelines.core.loads.bucket import Buckets
+from alumniq_pipelines.core.loads.archive import Receipt
 from alumniq_pipelines.core.loads.customer import Subscription
 from alumniq_pipelines.core.loads.diff import override_thresholds
-from alumniq_pipelines.core.loads.hold import Hold
-from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadState
+from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadState, Origin
 from alumniq_pipelines.core.loads.load_result import (
-    DryRun,
-    Held,
     LoadResult,
-    Published,
-    Refused,
-    Rejected,
     Superseded,
     SupersededHold,
-    Unchanged,
-    attempt_result_of,
-    check_of,
-    check_record,
-    errors_of,
     held_result,
-    receipt_of,
 )
-from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, CheckRecord, tries
+from alumniq_pipelines.core.loads.outcome import AttemptRecord, CheckRecord, tries
 from alumniq_pipelines.core.loads.progress import Progress
-from alumniq_pipelines.core.loads.warehouse import Version, Warehouse
+from alumniq_pipelines.core.loads.warehouse import Warehouse
 from alumniq_pipelines.core.notifications.heartbeat import Signal, signal_notices
-from alumniq_pipelines.core.notifications.held_load import held_notices
-from alumniq_pipelines.core.notifications.staff import NO_STAFF, Staff
-from alumniq_pipelines.core.problems.file import format_faults
 from alumniq_pipelines.core.problems.outage import UnexpectedFault
 from alumniq_pipelines.core.problems.outcome import AttemptsExhausted
-from alumniq_pipelines.core.problems.problem import Problem, SetupProblem
-from alumniq_pipelines.core.problems.run import AttemptOver, LoadEnded
+from alumniq_pipelines.core.problems.problem import Problem
+from alumniq_pipelines.core.problems.run import AttemptOver, LoadEnded, QueuedBehind, RunOutdated
 from alumniq_pipelines.core.trace import trace_of
 from alumniq_pipelines.files.scratch import scratch_folder
+from alumniq_pipelines.services.attempt_outcome import (
+    AttemptCompleted,
+    AttemptFailed,
+    AttemptOutcome,
+    record_outcome,
+)
 from alumniq_pipelines.services.load import find_published_result, publish_held, run_load
+from alumniq_pipelines.services.load_context import LoadContext
 from alumniq_pipelines.services.load_files import LoadFile
-
-Clock = Callable[[], datetime]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadContext:
-    """What a load attempt depends on."""
-
-    ledger: Ledger
-    buckets: Buckets
-    warehouse: Warehouse
-    scratch: Path
-    archive: Archive
-    clock: Clock
-    log: logging.Logger
-    gateway_url: str
-    hold_duration: timedelta = timedelta(days=7)
-    staff: Staff = NO_STAFF
-    report_rows: int = 0
-    limits: Limits = DEFAULT_LIMITS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptCompleted:
-    """The attempt came to a result; `previous` is the version that was live before."""
-
-    number: int
-    result: LoadResult
-    previous: Version | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptFailed:
-    """A fault of ours ended the attempt.
-
-    `tries` counts this attempt and those before it since the load was accepted or released.
-    """
-
-    number: int
-    problem: Problem
-    tries: int
-
-    @property
-    def result(self) -> AttemptResult:
-        """The result that the ledger records; a fault of our configuration is not retried."""
-        is_permanent = isinstance(self.problem, SetupProblem)
-        return AttemptResult.MISCONFIGURED if is_permanent else AttemptResult.OUTAGE
-
-    @property
-    def errors(self) -> tuple[str, ...]:
-        """The descriptions of the fault."""
-        return format_faults(self.problem)
-
-    @property
-    def is_retryable(self) -> bool:
-        """Whether another attempt could succeed and is still left."""
-        return self.result is AttemptResult.OUTAGE and self.tries < MAX_ATTEMPTS
-
-
-AttemptOutcome = AttemptCompleted | AttemptFailed
 
 
 def attempt(
     load: Load,
+    launch: int,
     run_id: str,
     field_map: FieldMap,
     context: LoadContext,
     progress: Progress | None = None,
 ) -> AttemptOutcome:
-    """Make the next attempt at a load and record it in the ledger; a held load stays held.
+    """Make the next attempt at a load for a run of this launch, and record it in the ledger.
 
-    Faults of the file and of ours are returned, not raised. Raises LoadEnded or AttemptsExhausted
-    if no attempt is left, AttemptOver if this one is over, and the ledger's own faults.
+    An attempt after which no other is needed ends the load. A held load stays held. Faults of the
+    file and of ours are returned, not raised. Raises LoadEnded, RunOutdated, QueuedBehind or
+    AttemptsExhausted if the run may not begin an attempt, AttemptOver if its attempt is over, and
+    the ledger's own faults.
     """
     ledger = context.ledger
     hold = ledger.holds.get(load.job_id) if load.state is LoadState.HELD else None
     if hold is not None:
         return AttemptCompleted(number=load.attempts, result=held_result(hold), previous=None)
-    past = tries(ledger.loads.attempts(load.job_id))
+    past = tries(ledger.attempts.of(load.job_id))
     if len(past) >= MAX_ATTEMPTS:
         raise AttemptsExhausted(MAX_ATTEMPTS)
-    attempt_record = ledger.loads.begin_attempt(load.job_id, run_id, context.clock())
-    if attempt_record is None:
-        ended = ledger.loads.get(load.job_id) or load
-        raise LoadEnded(load.job_id, ended.state)
-    if attempt_record.number == 1 and not load.request.dry_run:
+    for earlier in past:
+        if earlier.is_publishing:  # of this run, or its launch would be another one by now
+            revoke_publication(ledger, context.warehouse, load, earlier, context.clock())
+    begun = ledger.attempts.begin(load, run_id, context.clock(), launch=launch)
+    if begun is None:
+        raise _why_not_begun(ledger, load)
+    if begun.number == 1 and not load.request.dry_run:
         watch = ledger.watches.get(load.target)
         if watch is not None:
             notices = signal_notices(watch.heartbeat_url, Signal.START)
             ledger.notifications.enqueue_start(load.job_id, notices, context.clock())
-    outcome = _make_attempt(load, attempt_record.number, past, field_map, context, progress)
-    _record(load, outcome, context)
+    outcome = _make_attempt(load, begun, past, field_map, context, progress)
+    record_outcome(load, begun, past, outcome, context)
     return outcome
+
+
+def revoke_publication(
+    ledger: Ledger, warehouse: Warehouse, load: Load, earlier: AttemptRecord, now: datetime
+) -> None:
+    """Close an attempt that may be publishing, once it can publish no more.
+
+    Whether it has published by then is for the caller to find out. Raises WarehouseUnavailable.
+    """
+    warehouse.revoke(load.target, number=load.number, attempt=earlier.number)
+    ledger.attempts.close_lost(load.job_id, earlier.number, now, is_revoked=True)
+
+
+def _why_not_begun(ledger: Ledger, load: Load) -> LoadEnded | RunOutdated | QueuedBehind:
+    """Return why a run may not begin an attempt; its own load, if it waits, may be requested."""
+    found = ledger.loads.get(load.job_id) or load
+    if found.is_final:
+        return LoadEnded(found.job_id, found.state)
+    if found.state is LoadState.QUEUED and found.request.origin is Origin.DAGSTER:
+        ledger.queue.release(found.job_id)
+        return QueuedBehind(found.job_id, str(found.target))
+    return RunOutdated(found.job_id)
 
 
 def _make_attempt(
     load: Load,
-    number: int,
+    begun: AttemptRecord,
     past: Sequence[AttemptRecord],
     field_map: FieldMap,
     context: LoadContext,
@@ -155,16 +109,21 @@ def _make_attempt(
     """Load, and return a fault as the outcome: every load must get one."""
     try:
         previous = context.warehouse.live(load.target)
-        result = _load(load, number, past, field_map, context, progress)
+        result = _load(load, begun.number, past, field_map, context, progress)
     except AttemptOver:
         raise
-    except Problem as problem:
-        return AttemptFailed(number=number, problem=problem, tries=len(past) + 1)
+    except Problem as fault:
+        problem: Problem = fault
     except Exception as fault:  # noqa: BLE001 - whatever it is, the load must have its outcome
-        return AttemptFailed(
-            number=number, problem=_log_incident(fault, context.log), tries=len(past) + 1
-        )
-    return AttemptCompleted(number=number, result=result, previous=previous)
+        problem = _log_incident(fault, context.log)
+    else:
+        return AttemptCompleted(number=begun.number, result=result, previous=previous)
+    return AttemptFailed(
+        number=begun.number,
+        problem=problem,
+        tries=len(past) + 1,
+        tries_in_run=1 + sum(earlier.run_id == begun.run_id for earlier in past),
+    )
 
 
 def _log_incident(fault: Exception, log: logging.Logger) -> UnexpectedFault:
@@ -197,7 +156,8 @@ def _load(
     def record_check(check: CheckRecord, receipt: Receipt | None) -> None:
         # An attempt that is no longer the current one (declared dead, or its load has ended)
         # must not publish.
-        if not ledger.loads.record_check(job_id, number, check, receipt):
+        now = context.clock()
+        if not ledger.attempts.claim_publication(job_id, number, check, receipt, now):
             raise AttemptOver(job_id)
 
     with scratch_folder(context.scratch / job_id) as scratch:
@@ -209,7 +169,7 @@ def _load(
             load=load,
             bucket=context.buckets.open(ledger.customers.get(load.target.customer).bucket),
             archive=context.archive,
-            repeated=ledger.loads.receipt(repeats) if repeats else None,
+            repeated=ledger.attempts.receipt(repeats) if repeats else None,
             log=context.log,
         )
         terms = ledger.customers.subscription(load.target) or Subscription(load.target)
@@ -227,43 +187,3 @@ def _load(
             report_rows=context.report_rows,
             limits=context.limits,
         )
-
-
-def _record(load: Load, outcome: AttemptOutcome, context: LoadContext) -> None:
-    """Record how an attempt ended; staff are notified of a load that is held."""
-    ledger, number, now = context.ledger, outcome.number, context.clock()
-    if isinstance(outcome, AttemptFailed):
-        ledger.loads.end_attempt(load.job_id, number, outcome.result, now, errors=outcome.errors)
-        return
-    result = outcome.result
-    match result:
-        case Held():
-            check = check_record(result.check_result, result.changes)
-            hold = Hold(
-                job_id=load.job_id,
-                held=result.rows,
-                counts=check.counts,
-                changes=result.changes,
-                reasons=result.reasons,
-                held_at=now,
-                expires_at=now + context.hold_duration,
-                warnings=check.warnings,
-            )
-            notices = held_notices(load, hold, context.staff, context.gateway_url)
-            ledger.holds.hold(hold, number, receipt_of(result), notices)
-            return
-        case Published(version=version) | Unchanged(live=version):
-            ledger.versions.record(version, now)
-        case Superseded() | SupersededHold() | Refused() | Rejected() | DryRun():
-            pass
-        case _ as unreachable:
-            assert_never(unreachable)
-    ledger.loads.end_attempt(
-        load.job_id,
-        number,
-        attempt_result_of(result),
-        now,
-        errors=errors_of(result),
-        check=check_of(result),
-        receipt=receipt_of(result),
-    )

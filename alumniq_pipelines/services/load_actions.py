@@ -5,7 +5,7 @@ making it twice changes nothing. What people do is recorded in the audit trail. 
 published by a run like any other.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
@@ -17,7 +17,6 @@ from alumniq_pipelines.core.loads.hold import (
     why_not_published,
 )
 from alumniq_pipelines.core.loads.load import (
-    CANCELABLE_STATES,
     JobId,
     Load,
     LoadRequest,
@@ -25,12 +24,17 @@ from alumniq_pipelines.core.loads.load import (
     Origin,
     new_job_id,
 )
-from alumniq_pipelines.core.loads.outcome import AttemptRecord, Outcome
+from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, Outcome
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.notifications.load_outcome import notices_for
 from alumniq_pipelines.core.notifications.notification import Notice, Notification
 from alumniq_pipelines.core.notifications.staff import NO_STAFF, Staff
-from alumniq_pipelines.core.problems.api import LoadCanceled, NotQueued
+from alumniq_pipelines.core.problems.api import (
+    BeingPublished,
+    LoadCanceled,
+    LoadCanceledUnderway,
+    NotQueued,
+)
 from alumniq_pipelines.core.problems.command import NothingToReload, UnknownLoad
 from alumniq_pipelines.core.problems.holding import (
     LaterLoadPublished,
@@ -51,31 +55,41 @@ def end_load(
     gateway_url: str,
     attempts: Sequence[AttemptRecord] = (),
     staff: Staff = NO_STAFF,
-    only_from: Collection[LoadState] = (),
 ) -> bool:
-    """Give a load its outcome and enqueue its notices; False if its state has changed meanwhile.
+    """Give a load its outcome and enqueue its notices; False if it has an outcome already.
 
-    Staff are notified if the last of `attempts` failed through a fault of ours.
+    Staff are notified if the fault is ours.
     """
-    notices = _outcome_notices(
-        ledger, load, outcome, _live_data(ledger, load), gateway_url, attempts, staff
-    )
-    return ledger.loads.end(load.job_id, outcome, notices, now, only_from=only_from)
+    notices = outcome_notices(ledger, load, outcome, gateway_url, attempts, staff)
+    return ledger.loads.end(load.job_id, outcome, notices, now)
 
 
 def cancel(ledger: Ledger, job_id: str, actor: str, now: datetime, *, gateway_url: str) -> Load:
-    """Cancel a load before its first attempt, and notify those who requested it.
+    """Cancel a load that is not finished, and notify those who requested it.
 
-    Raises UnknownLoad and NotQueued.
+    It ends at once: whatever a run of it still does, it records and publishes nothing. The
+    reconcile sensor stops that run in Dagster. Raises UnknownLoad, NotQueued and BeingPublished.
     """
-    load, problem = _get_load(ledger, job_id), LoadCanceled()
-    outcome = Outcome(LoadState.FAILED, (str(problem),), remedy=problem.advice)
-    if load.attempts or not end_load(
-        ledger, load, outcome, now, gateway_url=gateway_url, only_from=CANCELABLE_STATES
-    ):
-        raise NotQueued(_get_load(ledger, job_id).state)
-    ledger.audit.add(actor, "load canceled", load.job_id, now)
-    return _get_load(ledger, job_id)
+    load = _get_load(ledger, job_id)
+    while load.is_cancelable:
+        # Which of the two is true is decided by the number of attempts, which the update compares.
+        problem = LoadCanceledUnderway() if load.attempts else LoadCanceled()
+        outcome = Outcome(LoadState.FAILED, (str(problem),), remedy=problem.advice)
+        if ledger.loads.end(
+            load.job_id,
+            outcome,
+            outcome_notices(ledger, load, outcome, gateway_url),
+            now,
+            closing=AttemptResult.STOPPED,
+            only_after=load.attempts,
+            stop_run=True,
+        ):
+            ledger.audit.add(actor, "load canceled", load.job_id, now)
+            return _get_load(ledger, job_id)
+        if any(attempt.is_publishing for attempt in ledger.attempts.of(load.job_id)):
+            raise BeingPublished
+        load = _get_load(ledger, job_id)
+    raise NotQueued(load.state)
 
 
 def approve(ledger: Ledger, job_id: str, reason: str, actor: str, now: datetime) -> Load:
@@ -137,7 +151,7 @@ def repeat(
     NothingArchived if the other load never read its file.
     """
     repeated = _get_load(ledger, job_id)
-    if ledger.loads.receipt(repeated.job_id) is None:
+    if ledger.attempts.receipt(repeated.job_id) is None:
         raise NothingArchived(repeated.job_id)
     request_to_repeat = repeated.request
     request = LoadRequest(
@@ -250,8 +264,7 @@ def _end_hold(
     actor: str = "system",
     reason: str = "",
 ) -> bool:
-    live = _live_data(ledger, load)
-    problem = why_not_published(ending, hold, live, reason)
+    problem = why_not_published(ending, hold, _live_data(ledger, load), reason)
     outcome = Outcome(
         state=LoadState.FAILED,
         errors=(str(problem),),
@@ -260,7 +273,7 @@ def _end_hold(
         remedy=problem.advice,
         warnings=hold.warnings,
     )
-    notices = _outcome_notices(ledger, load, outcome, live, gateway_url)
+    notices = outcome_notices(ledger, load, outcome, gateway_url)
     return ledger.holds.end(load.job_id, ending, outcome, notices, now, actor=actor, reason=reason)
 
 
@@ -269,11 +282,10 @@ def _live_data(ledger: Ledger, load: Load) -> LiveData:
     return live_data(load.number, ledger.versions.newest(load.target))
 
 
-def _outcome_notices(
+def outcome_notices(
     ledger: Ledger,
     load: Load,
     outcome: Outcome,
-    live: LiveData,
     gateway_url: str,
     attempts: Sequence[AttemptRecord] = (),
     staff: Staff = NO_STAFF,
@@ -287,5 +299,5 @@ def _outcome_notices(
         staff,
         heartbeat_url=watch.heartbeat_url if watch else "",
         gateway_url=gateway_url,
-        live=live,
+        live=_live_data(ledger, load),
     )

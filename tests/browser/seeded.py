@@ -98,10 +98,10 @@ class Seeder:
     ) -> Load:
         """Attempt a load, end it and enqueue its notifications."""
         ledger, start = self.installation.ledger, load.accepted_at + timedelta(seconds=3)
-        attempt = ledger.loads.begin_attempt(load.job_id, f"run-{load.number}", start)
+        attempt = ledger.attempts.begin(load, f"run-{load.number}", start)
         assert attempt
         end = start + timedelta(seconds=41.3)
-        ledger.loads.end_attempt(
+        ledger.attempts.end(
             load.job_id,
             attempt.number,
             result,
@@ -137,7 +137,7 @@ class Seeder:
     def hold(self, load: Load) -> Load:
         """Attempt a load that would change too much."""
         ledger, start = self.installation.ledger, load.accepted_at + timedelta(seconds=3)
-        attempt = ledger.loads.begin_attempt(load.job_id, f"run-{load.number}", start)
+        attempt = ledger.attempts.begin(load, f"run-{load.number}", start)
         assert attempt
         changes = Changes(260, 1_204, 19_950, 29_796, {"city": 1_100, "email": 240})
         field_map = read_catalog(self.installation.settings.schemas_dir).feed(load.target.feed)

@@ -61,9 +61,7 @@ def _every_load_has_ended(storm: Storm, loads: list[Load], summary: ChaosSummary
         if not load.is_final:
             summary.breach("lost", f"{load.job_id} never got an outcome: {load.state}")
         elif storm.sent[load.request.filename].is_good is (load.state is LoadState.FAILED):
-            results = [
-                attempt.result for attempt in storm.system.ledger.loads.attempts(load.job_id)
-            ]
+            results = [attempt.result for attempt in storm.system.ledger.attempts.of(load.job_id)]
             if results[-1] is AttemptResult.SUPERSEDED:
                 continue  # never checked: a later file was live by then
             if AttemptResult.REFUSED in results or load.state is LoadState.SUCCEEDED:

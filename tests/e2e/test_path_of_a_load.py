@@ -49,7 +49,7 @@ def test_a_file_with_bad_rows_fails_with_their_lines_and_is_not_tried_again(stac
     assert body["status"] == "FAILED"
     assert body["executionCompleted"] is False
     assert "line 7" in " ".join(body["errors"])
-    assert len(stack.ledger.loads.attempts(job_id)) == 1
+    assert len(stack.ledger.attempts.of(job_id)) == 1
     assert stack.rows() == before, "The version before must stay live."
 
 
@@ -63,7 +63,7 @@ def test_an_outage_is_retried_until_it_passes_and_notified_once(stack: Stack) ->
             "an attempt that fails",
             lambda: [
                 attempt
-                for attempt in stack.ledger.loads.attempts(job_id)
+                for attempt in stack.ledger.attempts.of(job_id)
                 if attempt.result is AttemptResult.OUTAGE
             ],
         )
@@ -90,7 +90,7 @@ def test_a_load_whose_worker_is_killed_still_ends_with_one_outcome(stack: Stack)
     job_id = stack.post("killed.csv")
     os.kill(stack.worker_of(job_id), signal.SIGKILL)
     assert stack.wait_for_callback(job_id, seconds=90)["status"] == "SUCCESS"
-    results = [attempt.result for attempt in stack.ledger.loads.attempts(job_id)]
+    results = [attempt.result for attempt in stack.ledger.attempts.of(job_id)]
     assert results == [AttemptResult.LOST, AttemptResult.PUBLISHED]
     assert len(stack.callbacks(job_id)) == 1
     assert stack.rows() == 400_000

@@ -136,16 +136,14 @@ def installation(
 def accepted(ledger: Ledger) -> Load:
     request = LoadRequest(new_job_id(), TARGET, "warehouse.csv", "e1", 9, "ada@iqu.example")
     load = ledger.loads.accept(request, datetime.now(UTC))
-    ledger.loads.begin_attempt(load.job_id, f"run-{load.number}", datetime.now(UTC))
+    ledger.attempts.begin(load, f"run-{load.number}", datetime.now(UTC))
     return load
 
 
 def load_that_ended(ledger: Ledger) -> tuple[Load, str]:
     """End a load whose file is in the archive; name the load and the notification of its end."""
     load, now = accepted(ledger), datetime.now(UTC)
-    ledger.loads.end_attempt(
-        load.job_id, 1, AttemptResult.REFUSED, now, receipt=Receipt("cafe", "e1")
-    )
+    ledger.attempts.end(load.job_id, 1, AttemptResult.REFUSED, now, receipt=Receipt("cafe", "e1"))
     notices = Staff(mail_recipients(("ada@iqu.example",))).notices("Not loaded", "text")
     ledger.loads.end(load.job_id, Outcome(LoadState.FAILED, ("wrong",)), notices, now)
     [notification] = ledger.notifications.of(load.job_id)

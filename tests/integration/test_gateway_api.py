@@ -39,9 +39,9 @@ def finish(
     load = ledger.loads.get(JobId(job_id))
     assert load is not None
     counts = Counts(3, 3, 0)
-    attempt = ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
+    attempt = ledger.attempts.begin(load, "run-1", NOW)
     assert attempt is not None
-    ledger.loads.end_attempt(
+    ledger.attempts.end(
         load.job_id,
         attempt.number,
         AttemptResult.PUBLISHED,
@@ -196,7 +196,7 @@ def test_a_running_load_cannot_be_canceled(
     client: TestClient, installation: Installation, caller: Caller
 ) -> None:
     job_id = call(client, caller).json()["jobId"]
-    installation.ledger.loads.begin_attempt(JobId(job_id), "run-1", NOW)
+    installation.ledger.attempts.begin(JobId(job_id), "run-1", NOW)
 
     response = post(client, caller, f"/loads/{job_id}/cancel")
 

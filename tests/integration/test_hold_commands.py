@@ -41,7 +41,7 @@ def held(ledger: Ledger) -> Load:
     now = datetime.now(UTC)
     request = LoadRequest(new_job_id(), TARGET, "warehouse.csv", "e1", 9, "ada@iqu.example")
     load = ledger.loads.accept(request, now)
-    ledger.loads.begin_attempt(load.job_id, "run-1", now)
+    ledger.attempts.begin(load, "run-1", now)
     hold = Hold(
         job_id=load.job_id,
         held=HeldRows(
@@ -111,7 +111,7 @@ def test_a_load_is_decided_on_once_and_for_a_reason(held: Load, verb: str) -> No
 def test_a_load_is_repeated_for_nobody_or_for_whom_it_was(ledger: Ledger, held: Load) -> None:
     quiet = json.loads(alumniq("load", "repeat", held.job_id, "--json").stdout)
     output = json.loads(alumniq("load", "repeat", held.job_id, "--notify", "--json").stdout)
-    loads = {load.job_id: load.request for load in ledger.loads.queued()}
+    loads = {load.job_id: load.request for load in ledger.queue.queued()}
     assert loads[quiet["job_id"]].notify_email == ""
     assert loads[output["job_id"]].notify_email == "ada@iqu.example"
     assert {load.repeats for load in loads.values()} == {held.job_id}
@@ -120,8 +120,8 @@ def test_a_load_is_repeated_for_nobody_or_for_whom_it_was(ledger: Ledger, held: 
 def test_a_load_that_read_nothing_cannot_be_repeated(ledger: Ledger) -> None:
     now = datetime.now(UTC)
     load = ledger.loads.accept(LoadRequest(new_job_id(), TARGET, "gone.csv", None, None), now)
-    ledger.loads.begin_attempt(load.job_id, "run-1", now)
-    ledger.loads.end_attempt(load.job_id, 1, AttemptResult.REFUSED, now)
+    ledger.attempts.begin(load, "run-1", now)
+    ledger.attempts.end(load.job_id, 1, AttemptResult.REFUSED, now)
     assert "read no file" in alumniq("load", "repeat", load.job_id, code=2).stderr
 
 

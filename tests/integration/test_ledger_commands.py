@@ -59,12 +59,12 @@ def failed(ledger: Ledger) -> Load:
         notify_webhook="https://iqu.example/done",
     )
     load = ledger.loads.accept(request, NOW)
-    ledger.loads.mark_requested(load.job_id, NOW + SECOND)
+    ledger.queue.request(load, NOW + SECOND)
     for second in (2, 3):
-        ledger.loads.begin_attempt(load.job_id, f"run-{second}", NOW + second * SECOND)
+        ledger.attempts.begin(load, f"run-{second}", NOW + second * SECOND)
     refused, ended_at = AttemptResult.REFUSED, NOW + 5 * SECOND
     check = CheckRecord(counts=COUNTS)
-    ledger.loads.end_attempt(load.job_id, 2, refused, ended_at, errors=[ERROR], check=check)
+    ledger.attempts.end(load.job_id, 2, refused, ended_at, errors=[ERROR], check=check)
     notices = [
         Notice(Channel.CALLBACK, request.notify_webhook, "{}", audience=Audience.CUSTOMER),
         Notice(

@@ -118,7 +118,7 @@ def test_a_mail_to_staff_does_not_tick_that_a_customer_was_notified(
 ) -> None:
     """It used to, when e-mails to staff counted as the customer's own."""
     ledger, job_id = installation.ledger, JobId(call(client, caller).json()["jobId"])
-    ledger.loads.begin_attempt(job_id, "run-1", NOW)
+    ledger.attempts.begin(job_id, "run-1", NOW)
     [load] = installation.loads()
     outcome, lost = Outcome(LoadState.FAILED), [AttemptRecord(1, "run-1", AttemptResult.LOST)]
     staff = Staff((*mail_recipients(("ops@alumniq.example",)), STAFF_CHAT))

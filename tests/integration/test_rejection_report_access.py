@@ -58,9 +58,9 @@ def archive_report(archive: Archive, job_id: JobId, folder: Path, rows: int = 1)
 def job_id(client: TestClient, caller: Caller, installation: Installation, tmp_path: Path) -> JobId:
     """Create a load that rejected a row, with its report."""
     found = accept_load(client, caller)
-    begun = installation.ledger.loads.begin_attempt(found, "run-1", NOW)
+    begun = installation.ledger.attempts.begin(found, "run-1", NOW)
     assert begun
-    installation.ledger.loads.end_attempt(
+    installation.ledger.attempts.end(
         found,
         begun.number,
         AttemptResult.REFUSED,

@@ -44,11 +44,11 @@ def job_id(client: TestClient, caller: Caller, installation: Installation) -> Jo
     options = {"notifyEmail": BOTH, "notifyWebhook": "https://hooks.example.edu/a"}
     found = JobId(call(client, caller, **options).json()["jobId"])
     ledger = installation.ledger
-    ledger.loads.begin_attempt(found, "run-1", NOW)
-    ledger.loads.end_attempt(found, 1, AttemptResult.OUTAGE, NOW, errors=["It is away."])
+    ledger.attempts.begin(found, "run-1", NOW)
+    ledger.attempts.end(found, 1, AttemptResult.OUTAGE, NOW, errors=["It is away."])
     load, outcome = ledger.loads.get(found), Outcome(LoadState.FAILED, ("It failed.",))
     assert load
-    notices = notices_for(load, outcome, ledger.loads.attempts(found), STAFF, HEARTBEAT)
+    notices = notices_for(load, outcome, ledger.attempts.of(found), STAFF, HEARTBEAT)
     ledger.loads.end(found, outcome, notices, NOW)
     return found
 

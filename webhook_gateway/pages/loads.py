@@ -86,7 +86,7 @@ class LoadPages:
             chart_size=(WIDTH, HEIGHT),
             published=published[0] if published else None,
             can_cancel=load.is_cancelable,
-            can_repeat=load.is_final and self.ledger.loads.receipt(load.job_id) is not None,
+            can_repeat=load.is_final and self.ledger.attempts.receipt(load.job_id) is not None,
         )
 
     def report(self, visit: Visit) -> Response:

@@ -177,7 +177,7 @@ class Status:
             job=self.job_of(load),
             attempts=[
                 _visible_attempt(attempt, scope)
-                for attempt in self.ledger.loads.attempts(load.job_id)
+                for attempt in self.ledger.attempts.of(load.job_id)
             ],
             notifications=self._with_attempts(self.notifications(scope, load)),
             queue_position=self.ledger.loads.queue_position(load),

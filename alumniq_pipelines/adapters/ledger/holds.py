@@ -14,8 +14,13 @@ from alumniq_pipelines.adapters.ledger.load_rows import (
     warning_column,
     warnings_of,
 )
+from alumniq_pipelines.adapters.ledger.load_transitions import (
+    lock_load,
+    receipt_columns,
+    update_current_attempt,
+)
 from alumniq_pipelines.adapters.ledger.notifications import enqueue
-from alumniq_pipelines.adapters.ledger.tables import attempts, holds, loads
+from alumniq_pipelines.adapters.ledger.tables import holds, loads
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.archive import Receipt
 from alumniq_pipelines.core.loads.check_result import Counts
@@ -53,30 +58,25 @@ class Holds:
         """Move a load from RUNNING to HELD, close the attempt and enqueue the notices.
 
         All of it in one transaction: a load is held with everything that publishing it later needs,
-        or not at all. Return False, with nothing written, if the load is no longer RUNNING.
+        or not at all. Return False, with nothing written, if the attempt is over.
         """
         columns = {
             **count_columns(hold.counts),
             **change_column(hold.changes),
             **warning_column(hold.warnings),
         }
-        closed = (
-            update(attempts)
-            .where(
-                attempts.c.job_id == hold.job_id,
-                attempts.c.number == attempt,
-                attempts.c.result.is_(None),
-            )
-            .values(result=AttemptResult.HELD, ended_at=hold.held_at, **columns)
+        closed = update_current_attempt(hold.job_id, attempt).values(
+            result=AttemptResult.HELD,
+            ended_at=hold.held_at,
+            **columns,
+            **receipt_columns(receipt),
         )
-        if receipt is not None:
-            closed = closed.values(sha256=receipt.sha256, etag=receipt.etag)
         with self.database.writing() as connection:
-            if not _transition(
-                connection, hold.job_id, LoadState.RUNNING, LoadState.HELD, **columns
-            ):
+            lock_load(connection, hold.job_id)
+            if connection.execute(closed).rowcount == 0:
                 return False
-            connection.execute(closed)
+            # Nobody else can have moved the load: the attempt was the current one.
+            _transition(connection, hold.job_id, LoadState.RUNNING, LoadState.HELD, **columns)
             connection.execute(insert(holds).values(_row_of(hold)))
             enqueue(
                 connection, f"msg_{hold.job_id}-held", notices, hold.held_at, job_id=hold.job_id
@@ -87,7 +87,12 @@ class Holds:
         """Move a load from HELD to QUEUED, for a run to publish it; False if it is not held."""
         with self.database.writing() as connection:
             if not _transition(
-                connection, job_id, LoadState.HELD, LoadState.QUEUED, requested_at=None
+                connection,
+                job_id,
+                LoadState.HELD,
+                LoadState.QUEUED,
+                requested_at=None,
+                launch=loads.c.launch + 1,
             ):
                 return False
             self._decide(connection, job_id, Decision.APPROVED, actor, reason, now)

@@ -6,6 +6,7 @@ from typing import Self
 from sqlalchemy import Engine
 
 from alumniq_pipelines.adapters.ledger.acceptance import LoadWriter
+from alumniq_pipelines.adapters.ledger.attempts import Attempts
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.customers import Customers
 from alumniq_pipelines.adapters.ledger.database import Database
@@ -13,6 +14,7 @@ from alumniq_pipelines.adapters.ledger.health_queries import HealthQueries
 from alumniq_pipelines.adapters.ledger.holds import Holds
 from alumniq_pipelines.adapters.ledger.incidents import Incidents
 from alumniq_pipelines.adapters.ledger.keys import ApiKeys
+from alumniq_pipelines.adapters.ledger.load_queue import LoadQueue
 from alumniq_pipelines.adapters.ledger.loads import Loads
 from alumniq_pipelines.adapters.ledger.notifications import Notifications
 from alumniq_pipelines.adapters.ledger.sessions import Sessions
@@ -32,6 +34,8 @@ class Ledger:
     customers: Customers
     keys: ApiKeys
     loads: Loads
+    attempts: Attempts
+    queue: LoadQueue
     holds: Holds
     versions: Versions
     notifications: Notifications
@@ -56,6 +60,8 @@ class Ledger:
             customers=Customers(database, audit),
             keys=ApiKeys(database, audit),
             loads=Loads(database, LoadWriter(database)),
+            attempts=Attempts(database),
+            queue=LoadQueue(database),
             holds=Holds(database, audit),
             versions=Versions(database),
             notifications=Notifications(database, audit),

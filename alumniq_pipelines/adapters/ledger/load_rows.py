@@ -30,6 +30,7 @@ INSERT_COLUMNS = (
     "dry_run",
     "idempotency_key",
     "repeats",
+    "next_attempt_at",
 )
 """The columns of a load that are known when it is accepted."""
 
@@ -53,6 +54,7 @@ def row_of(load: Load) -> dict[str, Any]:
         "dry_run": request.dry_run,
         "idempotency_key": request.idempotency_key,
         "repeats": request.repeats,
+        "next_attempt_at": load.next_attempt_at,
     }
 
 
@@ -84,6 +86,9 @@ def load_of(row: RowMapping) -> Load:
         counts=_counts(row),
         changes=_changes(row),
         warnings=warnings_of(row),
+        launch=row["launch"],
+        failed_launches=row["failed_launches"],
+        next_attempt_at=row["next_attempt_at"],
     )
 
 
@@ -102,6 +107,7 @@ def attempt_of(row: RowMapping) -> AttemptRecord:
         changes=_changes(row),
         warnings=warnings_of(row),
         causes=_causes(row["causes"]),
+        publishing_at=row["publishing_at"],
     )
 
 

@@ -1,49 +1,40 @@
-"""Loads and their attempts; every change of state is a conditional UPDATE, so it happens once."""
+"""Loads: accepting, finding and ending them. A change of state is a conditional UPDATE."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, func, insert, or_, select, update
+from sqlalchemy import Select, func, select
 
 from alumniq_pipelines.adapters.ledger.acceptance import LoadWriter
 from alumniq_pipelines.adapters.ledger.database import Database
-from alumniq_pipelines.adapters.ledger.load_rows import (
-    attempt_of,
-    change_column,
-    check_columns,
-    count_columns,
-    load_of,
-    warning_column,
-)
+from alumniq_pipelines.adapters.ledger.load_ending import end_in_transaction, ending
+from alumniq_pipelines.adapters.ledger.load_rows import load_of
 from alumniq_pipelines.adapters.ledger.load_transitions import (
     close_open_attempt,
-    in_acceptance_order,
-    receipt_columns,
-    transition,
+    has_publishing_attempt,
+    lock_load,
 )
-from alumniq_pipelines.adapters.ledger.notifications import enqueue
 from alumniq_pipelines.adapters.ledger.tables import attempts, loads
 from alumniq_pipelines.adapters.ledger.targets import matches_target
-from alumniq_pipelines.core.loads.archive import Receipt
 from alumniq_pipelines.core.loads.load import (
-    FINAL_STATES,
     UNDERWAY_STATES,
     JobId,
     Load,
     LoadRequest,
     LoadState,
     Origin,
+    first_attempt_due,
 )
-from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, CheckRecord, Outcome
+from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.notifications.notification import Notice
 
 
 @dataclass(frozen=True)
 class Loads:
-    """All loads, with the attempts at each."""
+    """All loads."""
 
     database: Database
     acceptance: LoadWriter = field(repr=False)
@@ -68,6 +59,7 @@ class Loads:
                     state=LoadState.QUEUED,
                     attempts=0,
                     accepted_at=accepted,
+                    next_attempt_at=first_attempt_due(request.origin, accepted),
                 )
                 for request in requests
             ]
@@ -116,14 +108,6 @@ class Loads:
             query = query.where(loads.c.state.in_(states))
         return self._many(query)
 
-    def queued(self, limit: int = 500) -> Sequence[Load]:
-        """Return QUEUED loads in order of acceptance."""
-        return self._many(in_acceptance_order(LoadState.QUEUED).limit(limit))
-
-    def unfinished(self) -> Sequence[Load]:
-        """Return loads that are REQUESTED or RUNNING, in order of acceptance."""
-        return self._many(in_acceptance_order(LoadState.REQUESTED, LoadState.RUNNING))
-
     def last_accepted(self, target: Target) -> Load | None:
         """Return the newest load that a webhook requested, whatever its outcome; no dry run."""
         query = select(loads).where(
@@ -159,127 +143,6 @@ class Loads:
         with self.database.reading() as connection:
             return connection.scalar(query)
 
-    def mark_requested(self, job_id: JobId, now: datetime) -> bool:
-        """Move a load from QUEUED to REQUESTED; False if it is not QUEUED."""
-        statement = transition(job_id, LoadState.REQUESTED).values(requested_at=now)
-        with self.database.writing_once() as connection:
-            return connection.execute(statement).rowcount == 1
-
-    def requeue(self, job_id: JobId, now: datetime) -> bool:
-        """Move a load from REQUESTED or RUNNING to QUEUED, and close an open attempt as LOST."""
-        statement = (
-            transition(job_id, LoadState.QUEUED)
-            .where(loads.c.state != LoadState.HELD)  # only an approval queues a held load
-            .values(requested_at=None)
-        )
-        with self.database.writing() as connection:
-            if connection.execute(statement).rowcount == 0:
-                return False
-            connection.execute(close_open_attempt(job_id, AttemptResult.LOST, now))
-        return True
-
-    def begin_attempt(self, job_id: JobId, run_id: str, now: datetime) -> AttemptRecord | None:
-        """Open the next attempt and move the load to RUNNING; close an attempt left open as LOST.
-
-        Return None if the load has ended already.
-        """
-        statement = (
-            transition(job_id, LoadState.RUNNING)
-            .values(
-                attempts=loads.c.attempts + 1,
-                run_id=run_id,
-                started_at=func.coalesce(loads.c.started_at, now),
-            )
-            .returning(loads.c.attempts)
-        )
-        with self.database.writing() as connection:
-            number = connection.scalar(statement)
-            if number is None:
-                return None
-            connection.execute(close_open_attempt(job_id, AttemptResult.LOST, now))
-            opened = {"number": number, "run_id": run_id, "started_at": now, "errors": []}
-            connection.execute(insert(attempts).values(job_id=job_id, **opened))
-        return AttemptRecord(number, run_id, started_at=now.astimezone(UTC))
-
-    def record_check(
-        self, job_id: JobId, number: int, check: CheckRecord, receipt: Receipt | None
-    ) -> bool:
-        """Record the result of checking the file, before anything is published.
-
-        Return False, with nothing written, if the attempt may not continue: it was closed, another
-        one has started, or the load has ended.
-        """
-        is_current = (
-            select(loads.c.job_id)
-            .where(
-                loads.c.job_id == job_id,
-                loads.c.state == LoadState.RUNNING,
-                loads.c.attempts == number,
-            )
-            .exists()
-        )
-        recorded = (
-            update(attempts)
-            .where(
-                attempts.c.job_id == job_id,
-                attempts.c.number == number,
-                attempts.c.result.is_(None),
-                is_current,
-            )
-            .values(**check_columns(check), **receipt_columns(receipt))
-        )
-        with self.database.writing_once() as connection:
-            return connection.execute(recorded).rowcount == 1
-
-    def end_attempt(
-        self,
-        job_id: JobId,
-        number: int,
-        result: AttemptResult,
-        now: datetime,
-        *,
-        errors: Sequence[str] = (),
-        check: CheckRecord | None = None,
-        receipt: Receipt | None = None,
-    ) -> None:
-        """Close an attempt; closing it again changes nothing.
-
-        Without `check` or `receipt`, earlier records of them stay.
-        """
-        closed = (
-            close_open_attempt(job_id, result, now)
-            .where(attempts.c.number == number)
-            .values(errors=list(errors), **receipt_columns(receipt))
-        )
-        if check is not None:
-            closed = closed.values(check_columns(check))
-        with self.database.writing_once() as connection:
-            connection.execute(closed)
-
-    def mark_published(self, job_id: JobId, number: int, now: datetime) -> None:
-        """Close or correct an attempt that published and was interrupted or failed after that."""
-        interrupted = (AttemptResult.LOST, AttemptResult.OUTAGE)
-        corrected = (
-            update(attempts)
-            .where(
-                attempts.c.job_id == job_id,
-                attempts.c.number == number,
-                or_(attempts.c.result.is_(None), attempts.c.result.in_(interrupted)),
-            )
-            .values(
-                result=AttemptResult.PUBLISHED,
-                errors=[],
-                ended_at=func.coalesce(attempts.c.ended_at, now),
-            )
-        )
-        with self.database.writing_once() as connection:
-            connection.execute(corrected)
-
-    def receipt(self, job_id: JobId) -> Receipt | None:
-        """Return the receipt of the file that the latest attempt at a load has read."""
-        read = [attempt for attempt in self.attempts(job_id) if attempt.sha256 is not None]
-        return Receipt(read[-1].sha256 or "", read[-1].etag) if read else None
-
     def unchanged_after(self, load: Load) -> int | None:
         """Return the number of the latest later load whose file was already live; None without one.
 
@@ -298,12 +161,6 @@ class Loads:
             number: int | None = connection.scalar(later)
         return number
 
-    def attempts(self, job_id: JobId) -> Sequence[AttemptRecord]:
-        """Return the attempts at a load, oldest first."""
-        query = select(attempts).where(attempts.c.job_id == job_id).order_by(attempts.c.number)
-        with self.database.reading() as connection:
-            return [attempt_of(row) for row in connection.execute(query).mappings()]
-
     def end(
         self,
         job_id: JobId,
@@ -311,31 +168,27 @@ class Loads:
         notices: Sequence[Notice],
         now: datetime,
         *,
-        only_from: Collection[LoadState] = (),
+        closing: AttemptResult = AttemptResult.LOST,
+        only_after: int | None = None,
+        stop_run: bool = False,
     ) -> bool:
         """Give a load its one outcome and its notifications, in one transaction.
 
-        Return False, with nothing written, if it has an outcome already, or is in none of the
-        states of `only_from`. An attempt left open is closed as LOST: its worker will not report a
-        result.
+        Return False, with nothing written, if it has an outcome already, if an attempt may be
+        publishing right now, or if it has not had `only_after` attempts. An attempt left open is
+        closed with `closing`: its worker can record nothing any more. With `stop_run`, a run of the
+        load is to be stopped.
         """
-        if outcome.state not in FINAL_STATES:
-            message = f"{outcome.state} does not end a load."
-            raise ValueError(message)
-        statement = transition(job_id, outcome.state).values(
-            ended_at=now,
-            errors=list(outcome.errors),
-            **count_columns(outcome.counts),
-            **change_column(outcome.changes),
-            **warning_column(outcome.warnings),
+        statement = ending(job_id, outcome, now, stop_run=stop_run).where(
+            ~has_publishing_attempt(job_id)
         )
-        if only_from:
-            statement = statement.where(loads.c.state.in_(sorted(only_from)))
+        if only_after is not None:
+            statement = statement.where(loads.c.attempts == only_after)
         with self.database.writing() as connection:
-            if connection.execute(statement).rowcount == 0:
+            lock_load(connection, job_id)
+            if not end_in_transaction(connection, statement, job_id, notices, now):
                 return False
-            connection.execute(close_open_attempt(job_id, AttemptResult.LOST, now))
-            enqueue(connection, f"msg_{job_id}", notices, now, job_id=job_id)
+            connection.execute(close_open_attempt(job_id, closing, now))
         return True
 
     def _one(self, query: Select[Any]) -> Load | None:

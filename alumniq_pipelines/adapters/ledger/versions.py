@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import Insert, RowMapping, select
 
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.tables import versions
@@ -22,22 +22,8 @@ class Versions:
 
     def record(self, version: Version, now: datetime) -> None:
         """Record a published version; repeating it changes nothing."""
-        statement = self.database.insert(versions).values(
-            **target_values(version.target),
-            number=version.number,
-            job_id=version.job_id,
-            rows=version.rows,
-            sha256=version.sha256,
-            etag=version.etag,
-            field_map_sha256=version.field_map_sha256,
-            relation=version.relation,
-            published_at=version.published_at,
-            recorded_at=now,
-        )
         with self.database.writing_once() as connection:
-            connection.execute(
-                statement.on_conflict_do_nothing(index_elements=versions.primary_key)
-            )
+            connection.execute(insert_version(self.database, version, now))
 
     def of(self, target: Target, limit: int = 50) -> Sequence[Version]:
         """Return a target's versions, newest first."""
@@ -61,6 +47,23 @@ class Versions:
         with self.database.reading() as connection:
             rows = connection.execute(query.order_by(versions.c.number.desc())).mappings()
             return [_version(target_of(row), row) for row in rows]
+
+
+def insert_version(database: Database, version: Version, now: datetime) -> Insert:
+    """Return the statement that records a published version; repeating it changes nothing."""
+    statement = database.insert(versions).values(
+        **target_values(version.target),
+        number=version.number,
+        job_id=version.job_id,
+        rows=version.rows,
+        sha256=version.sha256,
+        etag=version.etag,
+        field_map_sha256=version.field_map_sha256,
+        relation=version.relation,
+        published_at=version.published_at,
+        recorded_at=now,
+    )
+    return statement.on_conflict_do_nothing(index_elements=versions.primary_key)
 
 
 def _version(target: Target, row: RowMapping) -> Version:

@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
@@ -27,10 +27,10 @@ class LoadState(StrEnum):
     FAILED = "failed"
 
 
-UNDERWAY_STATES = frozenset({LoadState.QUEUED, LoadState.REQUESTED, LoadState.RUNNING})
+OUTSTANDING_STATES = frozenset({LoadState.REQUESTED, LoadState.RUNNING})
+"""A run of the load has been requested, or is working on it."""
+UNDERWAY_STATES = frozenset({LoadState.QUEUED, *OUTSTANDING_STATES})
 FINAL_STATES = frozenset({LoadState.SUCCEEDED, LoadState.FAILED})
-CANCELABLE_STATES = frozenset({LoadState.QUEUED, LoadState.REQUESTED})
-"""Before the first attempt: nothing was read yet."""
 
 ALLOWED_TRANSITIONS: dict[LoadState, frozenset[LoadState]] = {
     LoadState.QUEUED: frozenset({LoadState.REQUESTED, LoadState.RUNNING, *FINAL_STATES}),
@@ -42,8 +42,12 @@ ALLOWED_TRANSITIONS: dict[LoadState, frozenset[LoadState]] = {
     LoadState.SUCCEEDED: frozenset(),
     LoadState.FAILED: frozenset(),
 }
-"""Back to QUEUED: by the reconcile sensor where the run is gone and another is needed; or, from
+"""Back to QUEUED: by the reconcile sensor where the run is over and another one is needed; or, from
 HELD, by a person who approves the held rows."""
+
+
+HAND_MADE_TIMEOUT = timedelta(seconds=60)
+"""How long a run that a person made may take to begin the load that it has accepted."""
 
 
 def states_before(state: LoadState) -> frozenset[LoadState]:
@@ -57,6 +61,14 @@ class Origin(StrEnum):
     WEBHOOK = "webhook"
     DAGSTER = "dagster"
     REPEAT = "repeat"
+
+
+def first_attempt_due(origin: Origin, accepted_at: datetime) -> datetime | None:
+    """Return when a run is to be requested for a new load; None for at once.
+
+    A load that was accepted by a run has this run, and needs another one only if that has died.
+    """
+    return accepted_at + HAND_MADE_TIMEOUT if origin is Origin.DAGSTER else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,10 @@ class Load:
 
     `number` grows with acceptance and orders the loads of a target; `job_id` is what customers see.
     Times are aware and in UTC. `run_id` is the latest Dagster run that worked on it.
+
+    `launch` grows whenever the load is queued or a run is requested: only a run of this launch may
+    begin an attempt. `failed_launches` are the runs in a row that ended before they began one.
+    `next_attempt_at` is when the next attempt or launch is due, if the load waits for a time.
     """
 
     number: int
@@ -102,6 +118,9 @@ class Load:
     counts: Counts | None = None
     changes: Changes | None = None
     warnings: tuple[Cause, ...] = ()
+    launch: int = 0
+    failed_launches: int = 0
+    next_attempt_at: datetime | None = None
 
     @property
     def job_id(self) -> JobId:
@@ -120,8 +139,8 @@ class Load:
 
     @property
     def is_cancelable(self) -> bool:
-        """Whether nothing was read yet: no attempt has begun."""
-        return self.state in CANCELABLE_STATES and not self.attempts
+        """Whether it can be canceled, unless it is being published right now."""
+        return self.state in UNDERWAY_STATES
 
 
 def new_job_id() -> JobId:

@@ -213,3 +213,13 @@ def receipt_of(result: LoadResult) -> Receipt | None:
         case Superseded() | SupersededHold():
             return None
     assert_never(result)
+
+
+def version_of(result: LoadResult) -> Version | None:
+    """Return the version that shows this load's rows; None where it published none."""
+    match result:
+        case Published(version=version) | Unchanged(live=version):
+            return version
+        case Superseded() | SupersededHold() | Held() | Refused() | Rejected() | DryRun():
+            return None
+    assert_never(result)

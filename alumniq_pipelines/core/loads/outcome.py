@@ -16,7 +16,8 @@ class AttemptResult(StrEnum):
     PUBLISHED, UNCHANGED and SUPERSEDED succeed: the second found that the live version was made
     from the same bytes, the third that a load accepted later is live already. So does CHECKED, a
     dry run. HELD is awaiting approval; REFUSED is a fault of the file; OUTAGE one of ours that is
-    retried; MISCONFIGURED one that a retry does not fix; LOST a worker that died.
+    retried; MISCONFIGURED one that a retry does not fix; LOST a worker that died. STOPPED is an
+    attempt that a person stopped.
     """
 
     PUBLISHED = "published"
@@ -28,6 +29,7 @@ class AttemptResult(StrEnum):
     OUTAGE = "outage"
     MISCONFIGURED = "misconfigured"
     LOST = "lost"
+    STOPPED = "stopped"
 
 
 SUCCESSES = frozenset(
@@ -59,6 +61,7 @@ class AttemptRecord:
 
     `sha256` and `etag` are those of the file that it read, `changes` what the file would change.
     `causes` rejected rows of it, `warnings` reject nothing. All are empty if it did not get so far.
+    An attempt `publishing_at` a time has recorded its check and may have published since then.
     """
 
     number: int
@@ -73,6 +76,12 @@ class AttemptRecord:
     changes: Changes | None = None
     warnings: tuple[Cause, ...] = ()
     causes: tuple[Cause, ...] = ()
+    publishing_at: datetime | None = None
+
+    @property
+    def is_publishing(self) -> bool:
+        """Whether it may be publishing right now: it has claimed that, and is still open."""
+        return self.result is None and self.publishing_at is not None
 
     @property
     def check(self) -> CheckRecord | None:
@@ -90,7 +99,7 @@ class Outcome:
 
     A success `is_unchanged` where there was nothing new to publish, and `is_superseded` where a
     load accepted later was live already. `remedy` is what the customer can do, where it is not the
-    usual advice for a refused file.
+    usual advice for a refused file. Staff are notified of a failure that `is_our_fault`.
     """
 
     state: LoadState
@@ -101,6 +110,7 @@ class Outcome:
     remedy: str = ""
     warnings: tuple[Cause, ...] = ()
     is_superseded: bool = False
+    is_our_fault: bool = False
 
 
 def tries(attempts: Sequence[AttemptRecord]) -> Sequence[AttemptRecord]:

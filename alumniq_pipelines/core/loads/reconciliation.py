@@ -1,8 +1,11 @@
-"""What follows from how a load's runs went: an outcome, another run, or nothing yet.
+"""What follows from how a load's runs went: an outcome, another try, or nothing yet.
 
-Pure decisions, carried out by thin sensors. A load ends when an attempt succeeded or was refused,
-when a person stopped its run, or when no attempt is left; after any other end of a run, another run
-is needed. Everything here may be called again at any time: deciding twice changes nothing.
+Pure decisions, carried out by a thin sensor. A worker ends its load itself. What is decided here is
+about runs that ended before they could: they never started, died, or were stopped by a person.
+Everything may be decided again at any time: deciding twice changes nothing.
+
+A **launch** is one request for a run. One whose run ends before it begins an attempt has failed; it
+is repeated later and does not count towards the attempts, which are tries at the file.
 """
 
 from collections.abc import Container, Sequence
@@ -10,7 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadState, Origin
+from alumniq_pipelines.core.loads.load import (
+    MAX_ATTEMPTS,
+    OUTSTANDING_STATES,
+    Load,
+    LoadState,
+)
 from alumniq_pipelines.core.loads.outcome import (
     SUCCESSES,
     AttemptRecord,
@@ -18,14 +26,26 @@ from alumniq_pipelines.core.loads.outcome import (
     Outcome,
     tries,
 )
-from alumniq_pipelines.core.problems.outcome import AttemptsExhausted, LoadStopped, Misconfigured
+from alumniq_pipelines.core.problems.outcome import (
+    AttemptsExhausted,
+    LoadStopped,
+    Misconfigured,
+    NotStarted,
+)
 
 DAGSTER_TIMEOUT = timedelta(seconds=60)
-"""How long Dagster may take to do what was requested or announced: create a requested run, tag a
-failed one, launch a retry. It takes seconds; a daemon that restarts in between takes longer."""
+"""How long Dagster may take to create a requested run. It takes a second; a daemon that restarts in
+between takes longer. A run that is created later than that does nothing."""
 
 FIELD_MAP_TIMEOUT = timedelta(hours=1)
 """How long a load waits for a field map that is gone."""
+
+MAX_FAILED_LAUNCHES = 12
+"""With the waits below and the default of 30 seconds, the last one is about 90 minutes after the
+first: longer than a restart of the machine or an overload by nightly jobs should last."""
+
+MAX_WAIT = timedelta(minutes=10)
+"""The longest wait before the next try."""
 
 
 class RunState(StrEnum):
@@ -39,16 +59,14 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A Dagster run of a load.
+    """A Dagster run of a load, for one of its launches.
 
-    `will_retry` is what Dagster announced of a failed run, None until it has. `worker_died` is
-    known only of workers on this machine. `changed_at` is the run's last sign of activity.
+    `worker_died` is known only of workers on this machine.
     """
 
     id: str
     state: RunState
-    changed_at: datetime
-    will_retry: bool | None = None
+    launch: int
     worker_died: bool = False
 
 
@@ -64,68 +82,98 @@ class Finish:
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Requeue:
-    """Queue the load again: it needs another run."""
+    """Queue the load again: it needs another run, from this time on."""
+
+    next_attempt_at: datetime
+    is_failed_launch: bool
 
 
 @dataclass(frozen=True, slots=True)
 class MarkRunFailed:
     """Mark the run as failed, since its worker died; the next decision follows from that."""
 
+    run_id: str
+
 
 Decision = Wait | Finish | Requeue | MarkRunFailed
 
 
-def decide(
-    load: Load, attempts: Sequence[AttemptRecord], run: Run | None, now: datetime
-) -> Decision:
-    """Return what to do about a load, by its attempts and its latest run (None if it has none).
+def current_run(load: Load, attempts: Sequence[AttemptRecord], runs: Sequence[Run]) -> Run | None:
+    """Return the run that matters, of all runs of a load, newest first; None if there is none.
 
-    `attempts` include one by `run` unless the run ended before its attempt began: record that
-    attempt as lost first.
+    One whose attempt is open takes precedence over newer ones: a person may have executed a run
+    again, or canceled that one, while this one works. Runs of earlier launches may do nothing.
     """
-    if load.is_final or load.state is LoadState.HELD:
+    working = {attempt.run_id for attempt in attempts if attempt.result is None}
+    for run in runs:
+        if run.id in working and run.state is RunState.UNDERWAY:
+            return run
+    return next((run for run in runs if run.launch == load.launch), None)
+
+
+def may_proceed(
+    load: Load, attempts: Sequence[AttemptRecord], run: Run | None, now: datetime
+) -> bool:
+    """Whether nothing is to be done about a load: its run is underway, or may still be created."""
+    if load.state not in OUTSTANDING_STATES:
+        return True
+    if run is None:
+        return now - _last_activity(load, attempts) < DAGSTER_TIMEOUT
+    return run.state is RunState.UNDERWAY and not run.worker_died
+
+
+def decide(
+    load: Load,
+    attempts: Sequence[AttemptRecord],
+    run: Run | None,
+    now: datetime,
+    *,
+    retry_wait: timedelta,
+) -> Decision:
+    """Return what to do about an outstanding load, by its attempts and its current run.
+
+    If the run is over, no attempt is open any more: close them first. `retry_wait` is the time
+    between the first try and the second.
+    """
+    if run is not None and run.state is RunState.UNDERWAY and run.worker_died:
+        return MarkRunFailed(run.id)
+    if may_proceed(load, attempts, run, now):
         return Wait()
-    if run is not None and run.state is RunState.UNDERWAY:
-        return MarkRunFailed() if run.worker_died else Wait()
-    if run is None or _was_held_by(run, attempts):
-        asked_at = load.requested_at or load.started_at or load.accepted_at
-        return Wait() if now - asked_at < DAGSTER_TIMEOUT else Requeue()
-    outcome = _outcome(attempts, run)
+    outcome = outcome_of(attempts)
+    if outcome is None and run is not None and run.state is RunState.CANCELED:
+        stopped = LoadStopped()
+        outcome = Outcome(LoadState.FAILED, (str(stopped),), remedy=stopped.advice)
     if outcome is not None:
         return Finish(outcome)
-    return (
-        Wait()
-        if run.will_retry is not False and now - run.changed_at < DAGSTER_TIMEOUT
-        else Requeue()
+    if load.state is LoadState.RUNNING:
+        wait = wait_before_next(len(tries(attempts)), retry_wait)
+        return Requeue(next_attempt_at=now + wait, is_failed_launch=False)
+    return _after_failed_launch(load.failed_launches + 1, now, retry_wait)
+
+
+def _after_failed_launch(
+    failed_launches: int, now: datetime, retry_wait: timedelta
+) -> Finish | Requeue:
+    """Return what follows from this many failed launches in a row."""
+    if failed_launches < MAX_FAILED_LAUNCHES:
+        wait = wait_before_next(failed_launches, retry_wait)
+        return Requeue(next_attempt_at=now + wait, is_failed_launch=True)
+    problem = NotStarted()
+    return Finish(
+        Outcome(LoadState.FAILED, (str(problem),), remedy=problem.advice, is_our_fault=True)
     )
 
 
-def is_outcome_known(attempts: Sequence[AttemptRecord]) -> bool:
-    """Whether the attempts end a load as soon as the run that made them is over."""
-    conclusive = {*SUCCESSES, AttemptResult.REFUSED, AttemptResult.MISCONFIGURED}
-    return bool(attempts) and (
-        attempts[-1].result in conclusive or len(tries(attempts)) >= MAX_ATTEMPTS
-    )
+def wait_before_next(count: int, first: timedelta) -> timedelta:
+    """Return how long to wait after this many tries: twice as long each time, up to MAX_WAIT."""
+    return min(first * (1 << max(count - 1, 0)), MAX_WAIT)
 
 
-def should_request_run(load: Load, now: datetime) -> bool:
-    """Whether a run must be requested now.
-
-    A load that was requested in the Dagster UI has a run already, which begins it at once; it needs
-    another only if that run died in between.
-    """
-    is_new = load.attempts == 0 and now - load.accepted_at < DAGSTER_TIMEOUT
-    return load.state is LoadState.QUEUED and not (load.request.origin is Origin.DAGSTER and is_new)
-
-
-def queued_at(
-    load: Load, attempts: Sequence[AttemptRecord], approved_at: datetime | None
-) -> datetime:
-    """Return when a load was last queued: accepted, released by a run, or its hold approved."""
-    ended = (attempt.ended_at for attempt in attempts)
-    return max(moment for moment in (load.accepted_at, approved_at, *ended) if moment)
+def step_retry_wait(tries_in_run: int, first: timedelta) -> timedelta:
+    """Return how long the step of a run waits after this many tries, by Dagster's RetryPolicy."""
+    return first * ((1 << tries_in_run) - 1)
 
 
 def is_orphaned(load: Load, feeds: Container[str], queued: datetime, now: datetime) -> bool:
@@ -137,18 +185,42 @@ def is_orphaned(load: Load, feeds: Container[str], queued: datetime, now: dateti
     return load.state is LoadState.QUEUED and load.target.feed not in feeds and waits_long
 
 
-def run_key(load: Load) -> str:
-    """Return the key of the run to request: Dagster drops keys it has seen, so repeat freely.
+def queued_at(
+    load: Load, attempts: Sequence[AttemptRecord], approved_at: datetime | None
+) -> datetime:
+    """Return when a load was last queued: accepted, released by a run, or its hold approved."""
+    ended = (attempt.ended_at for attempt in attempts)
+    return max(moment for moment in (load.accepted_at, approved_at, *ended) if moment)
 
-    A load that was queued again after an attempt needs a key of its own.
-    """
-    return f"{load.job_id}.{load.attempts + 1}" if load.attempts else str(load.job_id)
+
+def run_key(load: Load, launch: int) -> str:
+    """Return the key of the run to request: Dagster drops keys it has seen, so repeat freely."""
+    return f"{load.job_id}.{launch}"
 
 
-def _was_held_by(run: Run, attempts: Sequence[AttemptRecord]) -> bool:
-    """Whether a load that was approved was held by this run, and has no other run yet."""
+def outcome_of(attempts: Sequence[AttemptRecord]) -> Outcome | None:
+    """Return the outcome that follows from closed attempts; None where another one may succeed."""
     last = attempts[-1] if attempts else None
-    return last is not None and last.result is AttemptResult.HELD and last.run_id == run.id
+    # An attempt that was killed after it published may be followed by others that were lost.
+    done = [attempt for attempt in tries(attempts) if attempt.result in SUCCESSES]
+    if done:
+        return _success(done[-1])
+    if last is None:
+        return None
+    if last.result is AttemptResult.REFUSED:
+        return Outcome(
+            LoadState.FAILED,
+            errors=last.errors,
+            counts=last.counts,
+            changes=last.changes,
+            warnings=last.warnings,
+        )
+    if last.result is AttemptResult.MISCONFIGURED:
+        return Outcome(LoadState.FAILED, (str(Misconfigured()),), is_our_fault=True)
+    if len(tries(attempts)) >= MAX_ATTEMPTS:
+        errors = (str(AttemptsExhausted(MAX_ATTEMPTS)), *last.errors)
+        return Outcome(LoadState.FAILED, errors, is_our_fault=True)
+    return None
 
 
 def _success(attempt: AttemptRecord) -> Outcome:
@@ -164,26 +236,9 @@ def _success(attempt: AttemptRecord) -> Outcome:
     )
 
 
-def _outcome(attempts: Sequence[AttemptRecord], run: Run) -> Outcome | None:
-    """Return the outcome once a run is over; None where another attempt may still succeed."""
-    last = attempts[-1] if attempts else AttemptRecord(0, run.id)
-    # An attempt that was killed after it published may be followed by others that were lost.
-    done = [attempt for attempt in tries(attempts) if attempt.result in SUCCESSES]
-    if done:
-        return _success(done[-1])
-    if last.result is AttemptResult.REFUSED:
-        return Outcome(
-            LoadState.FAILED,
-            errors=last.errors,
-            counts=last.counts,
-            changes=last.changes,
-            warnings=last.warnings,
-        )
-    if last.result is AttemptResult.MISCONFIGURED:
-        return Outcome(LoadState.FAILED, (str(Misconfigured()),))
-    if run.state is RunState.CANCELED:
-        stopped = LoadStopped()
-        return Outcome(LoadState.FAILED, (str(stopped),), remedy=stopped.advice)
-    if len(tries(attempts)) >= MAX_ATTEMPTS:
-        return Outcome(LoadState.FAILED, (str(AttemptsExhausted(MAX_ATTEMPTS)), *last.errors))
-    return None
+def _last_activity(load: Load, attempts: Sequence[AttemptRecord]) -> datetime:
+    """Return when an outstanding load's run was requested, or last seen to do something."""
+    moments = [load.requested_at, load.started_at, load.accepted_at]
+    if attempts:
+        moments += [attempts[-1].started_at, attempts[-1].ended_at]
+    return max(moment for moment in moments if moment)

@@ -34,13 +34,11 @@ def notices_for(
     """Return every notice to send once a load has this outcome.
 
     A callback where a URL was given, one mail per address that was given, a notice to staff where
-    the last of `attempts` failed for reasons on our side, and the heartbeat of the target's watch.
+    the fault is ours, with the `attempts`, and the heartbeat of the target's watch.
     Mail links to the load's page at the gateway. Of a failed load it also says what is `live`
     meanwhile, unless that is None because it is not known.
     """
-    ours = (
-        outcome.state is LoadState.FAILED and bool(attempts) and attempts[-1].result in OUR_FAULTS
-    )
+    ours = outcome.is_our_fault
     notices = []
     if load.request.notify_webhook:
         url, body = load.request.notify_webhook, callback_body(load, outcome)

@@ -50,7 +50,21 @@ class NotQueued(RequestProblem):
 
     def __init__(self, state: str) -> None:
         super().__init__(
-            f"The load is {state}. A load can be canceled only before its first attempt.",
+            f"The load is {state}. Only a load that is queued, requested or running can be "
+            "canceled.",
+            "To replace what it publishes, upload the right file and call the webhook again.",
+        )
+
+
+class BeingPublished(RequestProblem):
+    """The load is being published right now."""
+
+    code = "being-published"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The file was checked and is being published right now, so the load can no longer be "
+            "canceled.",
             "To replace what it publishes, upload the right file and call the webhook again.",
         )
 
@@ -195,6 +209,18 @@ class LoadCanceled(SenderProblem):
     def __init__(self) -> None:
         super().__init__(
             "The load was canceled before it began.",
+            "Call the webhook again to load the file.",
+        )
+
+
+class LoadCanceledUnderway(SenderProblem):
+    """The load was canceled after it had begun."""
+
+    code = "load-canceled-underway"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The load was canceled after it had begun. Nothing of it was published.",
             "Call the webhook again to load the file.",
         )
 

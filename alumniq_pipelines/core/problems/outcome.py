@@ -15,6 +15,19 @@ class AttemptsExhausted(SetupProblem):
         )
 
 
+class NotStarted(SetupProblem):
+    """No run of the load could be started."""
+
+    code = "not-started"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Processing the file could not be started, for reasons on our side. The file was not "
+            "read.",
+            "You do not need to do anything: the fault is ours, and our staff will deal with it.",
+        )
+
+
 class Misconfigured(SetupProblem):
     """Something is configured wrongly on our side."""
 

@@ -16,6 +16,32 @@ class LoadEnded(SetupProblem):
         )
 
 
+class RunOutdated(SetupProblem):
+    """Another run of the load has been requested."""
+
+    code = "run-outdated"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            f"Another run of the load {job_id} has been requested since this one was, so this run "
+            "did nothing.",
+            "You do not need to do anything: the load continues by itself.",
+        )
+
+
+class QueuedBehind(SetupProblem):
+    """An earlier load of the same table is not finished."""
+
+    code = "queued-behind"
+
+    def __init__(self, job_id: str, target: str) -> None:
+        super().__init__(
+            f"An earlier load of {target} is not finished, so this run did nothing. Its load "
+            f"{job_id} is queued behind the earlier one.",
+            "You do not need to do anything: the load gets a run of its own when it is its turn.",
+        )
+
+
 class AttemptOver(SetupProblem):
     """The attempt is over."""
 

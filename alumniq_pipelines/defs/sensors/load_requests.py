@@ -1,4 +1,4 @@
-"""The load-request sensor: requests a run for every queued load."""
+"""The load-request sensor: requests runs for the loads that are next in the ledger's queue."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,7 +10,9 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 
 from alumniq_pipelines.adapters.field_maps import FieldMapFolder
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.loads.reconciliation import run_key, should_request_run
+from alumniq_pipelines.core.feeds.catalog import Catalog
+from alumniq_pipelines.core.loads.load import Load
+from alumniq_pipelines.core.loads.reconciliation import run_key
 from alumniq_pipelines.core.problems.outage import FieldMapsNotSaved
 from alumniq_pipelines.defs.jobs import job_name
 from alumniq_pipelines.defs.partitions import missing_partitions
@@ -19,17 +21,15 @@ from alumniq_pipelines.defs.tags import tags_of
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.wiring import save_field_maps
 
-MAX_RUNS_PER_TICK = 50
-"""Creating a run takes some 50 ms, and a tick must be over well before its 60 seconds."""
-
 
 def load_request_sensor(
     schemas: FieldMapFolder, jobs: Sequence[UnresolvedAssetJobDefinition], settings: Settings
 ) -> dg.SensorDefinition:
     """Define the sensor.
 
-    Loads are selected by state, never by a cursor over ids, which commit out of order. If a tick
-    dies after marking a load, the reconcile sensor queues the load again.
+    The ledger is the queue: Dagster's own holds only what may run next. Loads are selected by
+    state, never by a cursor over ids, which commit out of order. If a tick dies after requesting a
+    run, the reconcile sensor queues the load again.
     """
     catalog = schemas.catalog
 
@@ -38,39 +38,39 @@ def load_request_sensor(
         jobs=jobs,
         minimum_interval_seconds=1,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Requests a run for every accepted load, in order of acceptance.",
+        description=(
+            "Requests runs for the loads that are next: one of each table at a time, in order of "
+            "acceptance, production before QA, in turn by customer."
+        ),
     )
     def load_requests(
         context: dg.SensorEvaluationContext, ledger: dg.ResourceParam[Ledger]
     ) -> dg.SensorResult:
-        due = poll_until_found(
-            lambda: [
-                load
-                for load in ledger.loads.queued()
-                if should_request_run(load, datetime.now(UTC))
-            ]
+        loads = poll_until_found(
+            lambda: ledger.queue.next_loads(
+                catalog.feeds, settings.max_outstanding, datetime.now(UTC)
+            )
         )
-        known = [load for load in due if load.target.feed in catalog.feeds][:MAX_RUNS_PER_TICK]
-        if len(due) > len(known):
-            context.log.info(
-                "%s loads wait for the next tick or for their field map.", len(due) - len(known)
-            )
-        if known:
+        if loads:
             _save_once(schemas, settings, context)
-        partitions = missing_partitions((load.target for load in known), catalog, context.instance)
-        requests = [
-            dg.RunRequest(
-                run_key=run_key(load),
-                job_name=job_name(catalog.feed(load.target.feed)),
-                partition_key=load.target.partition_key,
-                tags=tags_of(load),
-            )
-            for load in known
-            if ledger.loads.mark_requested(load.job_id, datetime.now(UTC))
-        ]
+        partitions = missing_partitions((load.target for load in loads), catalog, context.instance)
+        requests = []
+        for load in loads:
+            launch = ledger.queue.request(load, datetime.now(UTC))
+            if launch is not None:
+                requests.append(_run_request(load, launch, catalog))
         return dg.SensorResult(run_requests=requests, dynamic_partitions_requests=partitions)
 
     return load_requests
+
+
+def _run_request(load: Load, launch: int, catalog: Catalog) -> dg.RunRequest:
+    return dg.RunRequest(
+        run_key=run_key(load, launch),
+        job_name=job_name(catalog.feed(load.target.feed)),
+        partition_key=load.target.partition_key,
+        tags=tags_of(load, launch),
+    )
 
 
 def _save_once(

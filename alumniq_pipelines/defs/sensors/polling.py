@@ -18,12 +18,12 @@ POLL_SECONDS = 0.2
 Item = TypeVar("Item")
 
 
-def poll() -> Iterator[None]:
+def poll(seconds: float = POLL_SECONDS) -> Iterator[None]:
     """Yield at intervals until the tick's time is up, at least once."""
     until = time.monotonic() + TICK_SECONDS
     yield
-    while time.monotonic() < until:
-        time.sleep(POLL_SECONDS)
+    while time.monotonic() + seconds < until:
+        time.sleep(seconds)
         yield
 
 

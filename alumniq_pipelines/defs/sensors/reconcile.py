@@ -1,4 +1,4 @@
-"""The reconcile sensor: ends loads whose runs have ended, and repairs those whose runs are lost."""
+"""The reconcile sensor: does what the workers of outstanding loads could not do themselves."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -8,27 +8,27 @@ import dagster as dg
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.feeds.catalog import Catalog
-from alumniq_pipelines.core.loads.load import Load, LoadState
-from alumniq_pipelines.core.loads.reconciliation import is_orphaned, is_outcome_known, queued_at
+from alumniq_pipelines.core.loads.load import Load
+from alumniq_pipelines.core.loads.reconciliation import is_orphaned, queued_at
 from alumniq_pipelines.defs.sensors.polling import poll
 from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.settings import Settings
 
-FULL_PASS_SECONDS = 30
-"""How often every unfinished load is checked; a backlog may have hundreds."""
+ORPHANS_SECONDS = 30
+"""How often loads without a field map are looked for; they wait for an hour anyway."""
 
 
 def reconcile_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinition:
-    """Define the sensor; its cursor is the time at which it last checked every load."""
+    """Define the sensor; its cursor is the time at which it last looked for orphaned loads."""
 
     @dg.sensor(
         name="reconcile",
         minimum_interval_seconds=1,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
-            "Ends loads as soon as their runs have ended. Every 30 seconds, compares all unfinished"
-            " loads with Dagster's runs and repairs differences: a run that was never created, was"
-            " deleted, ended unnoticed or lost its worker. Fails loads whose field map is gone."
+            "Compares all outstanding loads with Dagster's runs and repairs differences: a run "
+            "that was never created, was deleted, failed, was stopped or lost its worker. Stops "
+            "the runs of canceled loads. Fails loads whose field map is gone."
         ),
     )
     def reconcile(
@@ -37,24 +37,19 @@ def reconcile_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinitio
         reconciler = LoadReconciler(ledger, context.instance, settings)
         done: Counter[str] = Counter()
         now = datetime.now(UTC).timestamp()
-        if now - float(context.cursor or 0) >= FULL_PASS_SECONDS:
+        if now - float(context.cursor or 0) >= ORPHANS_SECONDS:
             context.update_cursor(str(now))
-            done.update(reconciler.reconcile(load) for load in ledger.loads.unfinished())
             done.update(
                 reconciler.fail_orphaned(load, is_broken=load.target.feed in catalog.broken)
                 for load in _orphaned_loads(ledger, catalog)
             )
-        for _ in poll():
-            # The runs of loads whose outcome is known may have ended by now.
-            done.update(
-                reconciler.reconcile(load)
-                for load in ledger.loads.find(states=[LoadState.RUNNING])
-                if is_outcome_known(ledger.loads.attempts(load.job_id))
-            )
+        for _ in poll(1.0):
+            done.update(reconciler.reconcile_outstanding())
+            done.update(reconciler.stop_runs())
         summary = ", ".join(
             f"{count} {action}" for action, count in done.items() if action != "left"
         )
-        return dg.SkipReason(f"Unfinished loads: {summary or 'nothing to do'}.")
+        return dg.SkipReason(f"Outstanding loads: {summary or 'nothing to do'}.")
 
     return reconcile
 
@@ -62,10 +57,9 @@ def reconcile_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinitio
 def _orphaned_loads(ledger: Ledger, catalog: Catalog) -> Iterator[Load]:
     """Yield the queued loads whose field map is gone."""
     now = datetime.now(UTC)
-    for load in ledger.loads.queued():
-        if load.target.feed not in catalog.feeds:
-            hold = ledger.holds.get(load.job_id)
-            attempts = ledger.loads.attempts(load.job_id)
-            queued = queued_at(load, attempts, hold.decided_at if hold else None)
-            if is_orphaned(load, catalog.feeds, queued, now):
-                yield load
+    for load in ledger.queue.queued_of_other_feeds(catalog.feeds):
+        hold = ledger.holds.get(load.job_id)
+        attempts = ledger.attempts.of(load.job_id)
+        queued = queued_at(load, attempts, hold.decided_at if hold else None)
+        if is_orphaned(load, catalog.feeds, queued, now):
+            yield load

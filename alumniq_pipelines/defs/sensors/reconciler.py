@@ -1,31 +1,39 @@
-"""Reconciliation of a load with its runs: find the latest one, decide, apply the decision."""
+"""Reconciliation of loads with their runs: look at all that are outstanding, decide, apply."""
 
 import logging
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
 import dagster as dg
-from dagster import RunRecord
+from dagster import DagsterRunStatus, RunRecord
+from dagster._core.errors import DagsterUserCodeUnreachableError  # has no public name
 
 from alumniq_pipelines.adapters import worker_locks
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadState
+from alumniq_pipelines.core.loads.load import Load
 from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, Outcome, tries
 from alumniq_pipelines.core.loads.reconciliation import (
+    Decision,
     Finish,
     MarkRunFailed,
     Requeue,
+    Run,
     RunState,
     Wait,
+    current_run,
     decide,
+    may_proceed,
+    outcome_of,
 )
+from alumniq_pipelines.core.loads.warehouse import Warehouse
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
-from alumniq_pipelines.core.problems.outcome import Misconfigured
 from alumniq_pipelines.core.problems.setup import FeedDisabled, FeedGone
-from alumniq_pipelines.defs.run_records import latest_run, to_run
+from alumniq_pipelines.defs.run_records import runs_of, to_run
+from alumniq_pipelines.defs.tags import PARENT_RUN, RETRY_NUMBER
 from alumniq_pipelines.services.load_actions import end_load
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.warehouse_wiring import open_warehouse
@@ -47,58 +55,135 @@ class LoadReconciler:
     instance: dg.DagsterInstance
     settings: Settings
 
-    def reconcile(self, load: Load) -> str:
-        """Bring the load into line with its latest run, and return what was done.
+    def reconcile_outstanding(self) -> Counter[str]:
+        """Bring every outstanding load into line with its runs, oldest first; count what was done.
 
-        Harmless to repeat, also concurrently: every change is a conditional UPDATE.
+        Costs three queries, however many loads are waiting: the queue bounds those that are
+        outstanding. Harmless to repeat, also concurrently: every change is a conditional UPDATE.
         """
-        record = self._active_run(load) or latest_run(self.instance, load.job_id)
-        run = to_run(record, worker_died=self._worker_died(record)) if record else None
-        if run and run.state is not RunState.UNDERWAY:
-            try:
-                self._record_lost_attempt(load, run.id)
-            except WarehouseUnavailable as problem:
-                log.warning("Load %s cannot be ended yet: %s", load.job_id, problem)
-                return "left"
-        attempts = self.ledger.loads.attempts(load.job_id)
-        now = datetime.now(UTC)
-        decision = decide(load, attempts, run, now)
-        match decision:
-            case Wait():
-                return "left"
-            case Finish(outcome):
-                self._finish(load, outcome, attempts, now)
-                return "ended"
-            case Requeue():
-                self.ledger.loads.requeue(load.job_id, now)
-                return "queued again"
-            case MarkRunFailed():
-                if record:
-                    message = "The run's worker has died."
-                    self.instance.report_run_failed(record.dagster_run, message)
-                    worker_locks.clear(self.settings.workers_dir, record.dagster_run.run_id)
-                return "declared dead"
-        assert_never(decision)
+        loads = self.ledger.queue.outstanding()
+        if not loads:
+            return Counter()
+        job_ids = [load.job_id for load in loads]
+        records = runs_of(self.instance, job_ids)
+        # Read after the runs: of a run that was seen to have ended, every attempt is included.
+        attempts = self.ledger.attempts.of_each(job_ids)
+        return Counter(
+            self._reconcile(load, attempts[load.job_id], records[load.job_id]) for load in loads
+        )
+
+    def stop_runs(self) -> Counter[str]:
+        """Stop the runs of loads that were canceled, in Dagster's queue or at work."""
+        loads = self.ledger.queue.stopping()
+        records = runs_of(self.instance, [load.job_id for load in loads]) if loads else {}
+        done: Counter[str] = Counter()
+        for load in loads:
+            underway = [
+                record.dagster_run
+                for record in records[load.job_id]
+                if not record.dagster_run.is_finished and not _is_rerun_by_hand(record.dagster_run)
+            ]
+            for run in underway:
+                if run.status is not DagsterRunStatus.CANCELING and self._cancel_run(run.run_id):
+                    done["run stopped"] += 1
+            if not underway:
+                self._sweep(load)
+                self.ledger.queue.mark_stopped(load.job_id)
+        return done
 
     def fail_orphaned(self, load: Load, *, is_broken: bool = False) -> str:
         """End a load whose feed has no field map: a fault of ours that no retry solves.
 
         The field map is gone, or it is broken and no good one was saved.
         """
-        loads, now = self.ledger.loads, datetime.now(UTC)
-        attempt_record = loads.begin_attempt(load.job_id, NO_RUN, now)
-        if attempt_record is None:
+        attempts, now = self.ledger.attempts, datetime.now(UTC)
+        begun = attempts.begin(load, NO_RUN, now, launch=load.launch)
+        if begun is None:
             return "left"
         feed = load.target.feed
         message = str(FeedDisabled(feed) if is_broken else FeedGone(feed))
-        loads.end_attempt(
-            load.job_id, attempt_record.number, AttemptResult.MISCONFIGURED, now, errors=[message]
-        )
-        outcome = Outcome(LoadState.FAILED, (str(Misconfigured()),))
-        self._finish(load, outcome, loads.attempts(load.job_id), now)
+        attempts.end(load.job_id, begun.number, AttemptResult.MISCONFIGURED, now, errors=[message])
+        outcome = outcome_of(attempts.of(load.job_id))
+        if outcome is not None:
+            self._finish(load, outcome, now)
         return "ended without a field map"
 
+    def _reconcile(
+        self, load: Load, attempts: Sequence[AttemptRecord], records: Sequence[RunRecord]
+    ) -> str:
+        runs = [to_run(record, worker_died=self._worker_died(record)) for record in records]
+        run = current_run(load, attempts, runs)
+        now = datetime.now(UTC)
+        if may_proceed(load, attempts, run, now):
+            return "left"
+        if run is None or run.state is not RunState.UNDERWAY:
+            # What the load was when it was listed may be older than the end of its run.
+            load = self.ledger.loads.get(load.job_id) or load
+            if not self._close_attempts(load, run, now):
+                return "left"
+            attempts = self.ledger.attempts.of(load.job_id)
+        retry_wait = timedelta(seconds=self.settings.retry_seconds)
+        return self._apply(load, decide(load, attempts, run, now, retry_wait=retry_wait), now)
+
+    def _apply(self, load: Load, decision: Decision, now: datetime) -> str:
+        """Carry out a decision and return what was done."""
+        match decision:
+            case Wait():
+                return "left"
+            case Finish(outcome):
+                self._finish(load, outcome, now)
+                return "ended"
+            case Requeue(next_attempt_at=due, is_failed_launch=is_failed_launch):
+                self.ledger.queue.requeue(load, due, is_failed_launch=is_failed_launch)
+                return "queued again"
+            case MarkRunFailed(run_id):
+                self._mark_failed(run_id)
+                return "declared dead"
+        assert_never(decision)
+
+    def _close_attempts(self, load: Load, run: Run | None, now: datetime) -> bool:
+        """Close what an ended run left open, or record what it published; False if it moved on.
+
+        The result of its check was recorded before the pointer moved, so what was published needs
+        no retry.
+        """
+        ledger, warehouse = self.ledger, open_warehouse(self.settings)
+        is_stopped = run is not None and run.state is RunState.CANCELED
+        result = AttemptResult.STOPPED if is_stopped else AttemptResult.LOST
+        try:
+            for attempt in ledger.attempts.of(load.job_id):
+                if attempt.is_publishing:
+                    warehouse.revoke(load.target, number=load.number, attempt=attempt.number)
+                if attempt.result is None and not ledger.attempts.close_lost(
+                    load.job_id, attempt.number, now, result, is_revoked=attempt.is_publishing
+                ):
+                    return False
+            self._recover_published(load, warehouse, now)
+        except WarehouseUnavailable as problem:
+            log.warning("Load %s cannot be ended yet: %s", load.job_id, problem)
+            return False
+        return True
+
+    def _recover_published(self, load: Load, warehouse: Warehouse, now: datetime) -> None:
+        """Record what an attempt published before it was cut off."""
+        from alumniq_pipelines.services.load import find_published_result
+
+        interrupted = {AttemptResult.LOST, AttemptResult.OUTAGE, AttemptResult.STOPPED}
+        checked = [
+            (attempt, attempt.check)
+            for attempt in tries(self.ledger.attempts.of(load.job_id))
+            if attempt.check and attempt.result in interrupted
+        ]
+        if not checked or load.request.dry_run:
+            return
+        attempt, check = checked[-1]
+        published = find_published_result(load, check, warehouse)
+        if published is not None:
+            self.ledger.attempts.mark_published(load.job_id, attempt.number, published.version, now)
+
     def _worker_died(self, record: RunRecord) -> bool:
+        if record.dagster_run.is_finished:
+            return False
         folder, run_id = self.settings.workers_dir, record.dagster_run.run_id
         if worker_locks.is_dead(folder, run_id):
             return True
@@ -108,64 +193,23 @@ class LoadReconciler:
         is_ours = isinstance(self.instance.run_launcher, dg.DefaultRunLauncher)
         return is_ours and idle_time > LEASE_GRACE and worker_locks.is_missing(folder, run_id)
 
-    def _active_run(self, load: Load) -> RunRecord | None:
-        """Return the run whose attempt is open and which has not ended, as far as Dagster knows.
+    def _mark_failed(self, run_id: str) -> None:
+        run = self.instance.get_run_by_id(run_id)
+        if run is not None and not run.is_finished:
+            self.instance.report_run_failed(run, "The run's worker has died.")
+        worker_locks.clear(self.settings.workers_dir, run_id)
 
-        It takes precedence over newer runs of the load: a person may have executed one again, or
-        canceled it, while this one works.
-        """
-        for attempt in self.ledger.loads.attempts(load.job_id):
-            if attempt.result is None:
-                record = self.instance.get_run_record_by_id(attempt.run_id)
-                if record and not record.dagster_run.is_finished:
-                    return record
-        return None
-
-    def _record_lost_attempt(self, load: Load, run_id: str) -> None:
-        """Record an attempt for a run that ended before it began one; end attempts left open."""
-        loads, now = self.ledger.loads, datetime.now(UTC)
-        # Read after the run was seen to have ended, so that an attempt of its own is included.
-        attempts = loads.attempts(load.job_id)
-        if self._recover_published(load, attempts, now):
-            return
-        if len(tries(attempts)) < MAX_ATTEMPTS and all(
-            earlier.run_id != run_id for earlier in attempts
-        ):
-            loads.begin_attempt(load.job_id, run_id, now)
-        for attempt in loads.attempts(load.job_id):
-            if attempt.result is None:
-                loads.end_attempt(load.job_id, attempt.number, AttemptResult.LOST, now)
-
-    def _recover_published(
-        self, load: Load, attempts: Sequence[AttemptRecord], now: datetime
-    ) -> bool:
-        """Record what an attempt published before it was cut off; False if none did.
-
-        Its check result was recorded before the pointer moved, so nothing needs to be retried.
-        """
-        from alumniq_pipelines.services.load import find_published_result
-
-        interrupted = {None, AttemptResult.LOST, AttemptResult.OUTAGE}
-        checked = [
-            attempt
-            for attempt in tries(attempts)
-            if attempt.check and attempt.result in interrupted
-        ]
-        if not checked or checked[-1].check is None or load.request.dry_run:
+    def _cancel_run(self, run_id: str) -> bool:
+        """Cancel a run as the Dagster UI does; False if that must be tried again."""
+        try:
+            return self.instance.run_coordinator.cancel_run(run_id)
+        except DagsterUserCodeUnreachableError as error:
+            log.warning("Run %s cannot be stopped yet: %s", run_id, type(error).__name__)
             return False
-        warehouse = open_warehouse(self.settings)
-        published = find_published_result(load, checked[-1].check, warehouse)
-        if published is None:
-            return False
-        self.ledger.versions.record(published.version, now)
-        self.ledger.loads.mark_published(load.job_id, checked[-1].number, now)
-        return True
 
-    def _finish(
-        self, load: Load, outcome: Outcome, attempts: Sequence[AttemptRecord], now: datetime
-    ) -> None:
-        # No run uses the folder any more, and a killed one has left the customer's rows in it.
-        shutil.rmtree(self.settings.scratch_dir / load.job_id, ignore_errors=True)
+    def _finish(self, load: Load, outcome: Outcome, now: datetime) -> None:
+        self._sweep(load)
+        attempts = self.ledger.attempts.of(load.job_id)
         end_load(
             self.ledger,
             load,
@@ -175,3 +219,12 @@ class LoadReconciler:
             attempts=attempts,
             staff=staff_of(self.settings),
         )
+
+    def _sweep(self, load: Load) -> None:
+        # No run uses the folder any more, and a killed one has left the customer's rows in it.
+        shutil.rmtree(self.settings.scratch_dir / load.job_id, ignore_errors=True)
+
+
+def _is_rerun_by_hand(run: dg.DagsterRun) -> bool:
+    """Whether a person re-executed a run: it makes a load of its own, which was not canceled."""
+    return PARENT_RUN in run.tags and RETRY_NUMBER not in run.tags

@@ -217,7 +217,7 @@ def test_loads_of_a_disabled_feed_wait_an_hour_and_then_end_as_our_fault(
     ended = installation.again(old)
     assert ended.state is LoadState.FAILED
     assert ended.errors == (str(Misconfigured()),)
-    [attempt] = installation.ledger.loads.attempts(old.job_id)
+    [attempt] = installation.ledger.attempts.of(old.job_id)
     assert "The feed warehouse-b is disabled: its field map is broken" in attempt.errors[0]
 
 
@@ -245,7 +245,7 @@ def test_a_load_whose_hold_was_approved_late_waits_an_hour_from_then(
         expires_at=began + timedelta(days=7),
     )
     ledger = installation.ledger
-    ledger.loads.begin_attempt(load.job_id, "run", began)
+    ledger.attempts.begin(load, "run", began)
     assert ledger.holds.hold(hold, 1, Receipt("cafe", "e1"), [])
     assert ledger.holds.approve(load.job_id, "ada", "It is right.", datetime.now(UTC))
     break_file(schemas, OTHER)

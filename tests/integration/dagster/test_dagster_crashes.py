@@ -96,7 +96,7 @@ def reconciled(installation: Installation, load: Load) -> Load:
 
 
 def results(installation: Installation, load: Load) -> Sequence[AttemptResult | None]:
-    return [attempt.result for attempt in installation.ledger.loads.attempts(load.job_id)]
+    return [attempt.result for attempt in installation.ledger.attempts.of(load.job_id)]
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_the_next_attempt_reports_what_the_killed_one_had_found(
     ended = reconciled(installation, load)
     assert (ended.state, ended.counts) == (LoadState.SUCCEEDED, COUNTS)
     assert "Rows read: 103\nRows published: 100\nRows rejected: 3" in mail_of(installation, load)
-    assert installation.ledger.loads.receipt(load.job_id)
+    assert installation.ledger.attempts.receipt(load.job_id)
 
 
 def test_a_killed_attempt_that_had_published_needs_no_other(
@@ -151,7 +151,7 @@ def test_a_last_attempt_that_had_published_is_no_failure(
 ) -> None:
     """Otherwise its customer would be notified of a failure while readers see the data."""
     for number in range(1, MAX_ATTEMPTS):
-        installation.ledger.loads.begin_attempt(load.job_id, f"run-{number}", datetime.now(UTC))
+        installation.ledger.attempts.begin(load, f"run-{number}", datetime.now(UTC))
     kill_after_publishing(installation, installation.again(load))
     retry = installation.execute(installation.again(load))
     assert not retry.success
@@ -174,7 +174,7 @@ def test_an_attempt_that_dies_before_it_publishes_is_made_again(
     installation: Installation, load: Load
 ) -> None:
     loads, now = installation.ledger.loads, datetime.now(UTC)
-    loads.begin_attempt(load.job_id, "run-1", now)
+    attempts.begin(load, "run-1", now)
     installation.execute(load)
     assert results(installation, load) == [AttemptResult.LOST, AttemptResult.PUBLISHED]
     assert reconciled(installation, load).counts == COUNTS
@@ -208,7 +208,7 @@ def test_a_retry_that_never_began_hides_no_version_that_was_published(
     installation: Installation, load: Load, lost_before: int
 ) -> None:
     for number in range(lost_before):
-        installation.ledger.loads.begin_attempt(load.job_id, f"run-{number}", datetime.now(UTC))
+        installation.ledger.attempts.begin(load, f"run-{number}", datetime.now(UTC))
     kill_after_publishing(installation, installation.again(load))
     installation.instance.report_run_canceled(a_run(installation, load))
     ended = reconciled(installation, load)
@@ -221,7 +221,7 @@ def test_attempts_lost_after_the_one_that_published_do_not_fail_its_load(
 ) -> None:
     kill_after_publishing(installation, load)
     for number in range(2, MAX_ATTEMPTS + 1):
-        installation.ledger.loads.begin_attempt(load.job_id, f"run-{number}", datetime.now(UTC))
+        installation.ledger.attempts.begin(load, f"run-{number}", datetime.now(UTC))
     installation.instance.report_run_failed(a_run(installation, load))
     ended = reconciled(installation, load)
     assert (ended.state, ended.counts) == (LoadState.SUCCEEDED, COUNTS)
@@ -233,7 +233,7 @@ def test_what_becomes_of_another_run_ends_no_attempt_that_is_at_work(
 ) -> None:
     at_work = a_run(installation, load)
     other = a_run(installation, load)
-    installation.ledger.loads.begin_attempt(load.job_id, at_work.run_id, datetime.now(UTC))
+    installation.ledger.attempts.begin(load, at_work.run_id, datetime.now(UTC))
     if ends == "canceled":
         installation.instance.report_run_canceled(other)
     else:

@@ -43,7 +43,7 @@ def test_a_dry_run_of_a_good_file_succeeds_and_publishes_nothing(
     load = reconciled(installation, dry(installation))
 
     assert load.state is LoadState.SUCCEEDED
-    [attempt] = installation.ledger.loads.attempts(load.job_id)
+    [attempt] = installation.ledger.attempts.of(load.job_id)
     assert attempt.result is AttemptResult.CHECKED
     assert installation.ledger.versions.of(TARGET) == []
     assert load.counts is not None

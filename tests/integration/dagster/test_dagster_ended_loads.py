@@ -31,7 +31,7 @@ def canceled(installation: Installation, *, dry_run: bool = False) -> Load:
     now = datetime.now(UTC)
     request = LoadRequest(new_job_id(), TARGET, FILE, None, None, dry_run=dry_run)
     load = installation.ledger.loads.accept(request, now)
-    assert installation.ledger.loads.mark_requested(load.job_id, now)
+    assert installation.ledger.queue.request(load, now)
     assert installation.ledger.loads.end(load.job_id, CANCELED, (), now)
     return installation.again(load)
 

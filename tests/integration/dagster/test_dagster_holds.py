@@ -128,7 +128,7 @@ def test_approving_gives_five_attempts_of_their_own(installation: Installation, 
     archive = installation.settings.archive_dir
     archive.rename(archive.with_name("away"))
     installation.execute(held)
-    results = [attempt.result for attempt in installation.ledger.loads.attempts(held.job_id)]
+    results = [attempt.result for attempt in installation.ledger.attempts.of(held.job_id)]
     assert results == [AttemptResult.HELD] + [AttemptResult.OUTAGE] * MAX_ATTEMPTS
     found = reconciled(installation, held)
     assert found.state is LoadState.FAILED
@@ -227,7 +227,7 @@ def test_the_same_bytes_again_publish_nothing_and_succeed(installation: Installa
     first = published(installation)
     again = published(installation)
     assert again.state is LoadState.SUCCEEDED
-    [attempt] = installation.ledger.loads.attempts(again.job_id)
+    [attempt] = installation.ledger.attempts.of(again.job_id)
     assert attempt.result is AttemptResult.UNCHANGED
     assert [version.job_id for version in installation.ledger.versions.of(TARGET)] == [first.job_id]
     notifications = installation.ledger.notifications.of(again.job_id)
@@ -242,7 +242,7 @@ def test_a_load_accepted_before_the_same_bytes_came_again_comes_too_late(
     published(installation)
     installation.put(HEADER + ROWS.replace("Unit 7", "Unit seven"), "late.csv")
     installation.execute(late)
-    [attempt] = installation.ledger.loads.attempts(late.job_id)
+    [attempt] = installation.ledger.attempts.of(late.job_id)
     assert attempt.result is AttemptResult.SUPERSEDED
 
 
@@ -334,6 +334,6 @@ def test_an_attempt_that_dies_while_it_holds_leaves_the_load_to_the_next(
         connection.execute(loads.update().values(state=LoadState.RUNNING))
         connection.exec_driver_sql("UPDATE attempts SET result = NULL WHERE result = 'held'")
     installation.execute(load)
-    results = [attempt.result for attempt in installation.ledger.loads.attempts(load.job_id)]
+    results = [attempt.result for attempt in installation.ledger.attempts.of(load.job_id)]
     assert results == [AttemptResult.LOST, AttemptResult.HELD]
     assert installation.again(load).state is LoadState.HELD

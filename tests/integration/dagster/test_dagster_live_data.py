@@ -60,8 +60,8 @@ def test_a_load_that_fails_after_a_later_one_was_published_says_whose_data_is_li
 ) -> None:
     earlier, now = installation.accept("earlier.csv"), datetime.now(UTC)
     for number in range(1, MAX_ATTEMPTS + 1):
-        installation.ledger.loads.begin_attempt(earlier.job_id, f"run-{number}", now)
-        installation.ledger.loads.end_attempt(earlier.job_id, number, AttemptResult.OUTAGE, now)
+        installation.ledger.attempts.begin(earlier, f"run-{number}", now)
+        installation.ledger.attempts.end(earlier.job_id, number, AttemptResult.OUTAGE, now)
     installation.put(HEADER + ROWS)
     reconciled(installation, installation.accept())
     load = reconciled(installation, earlier)

@@ -90,7 +90,7 @@ def test_a_rejected_orphan_fails_the_load_and_its_customer_is_notified(
     assert load.state is LoadState.FAILED
     assert ORPHAN in load.errors
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
-    (attempt,) = referring.ledger.loads.attempts(load.job_id)
+    (attempt,) = referring.ledger.attempts.of(load.job_id)
     assert attempt.result is AttemptResult.REFUSED
 
 

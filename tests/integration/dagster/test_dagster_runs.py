@@ -46,7 +46,7 @@ class Misset(DuckDBWarehouse):
 
 
 def results(installation: Installation, load: Load) -> Sequence[AttemptResult | None]:
-    return [attempt.result for attempt in installation.ledger.loads.attempts(load.job_id)]
+    return [attempt.result for attempt in installation.ledger.attempts.of(load.job_id)]
 
 
 def reconciled(installation: Installation, load: Load) -> Load:
@@ -193,7 +193,7 @@ def test_attempts_that_workers_lost_count_among_the_five(installation: Installat
     load = installation.accept()
     now = datetime.now(UTC)
     for number in range(3):
-        installation.ledger.loads.begin_attempt(load.job_id, f"lost-{number}", now)
+        installation.ledger.attempts.begin(load, f"lost-{number}", now)
     bucket = installation.buckets.open("iqu").root
     bucket.rename(bucket.with_name("away"))
     installation.execute(load)
@@ -207,7 +207,7 @@ def test_a_load_that_used_its_attempts_up_is_not_tried_a_sixth_time(
     load = installation.accept()
     for number in range(MAX_ATTEMPTS):
         now = datetime.now(UTC)
-        installation.ledger.loads.begin_attempt(load.job_id, f"lost-{number}", now)
+        installation.ledger.attempts.begin(load, f"lost-{number}", now)
     assert not installation.execute(load).success
     assert len(results(installation, load)) == MAX_ATTEMPTS
     assert reconciled(installation, load).state is LoadState.FAILED

@@ -148,7 +148,7 @@ def test_a_run_that_failed_before_it_began_counts_as_a_lost_attempt_and_is_asked
     tick(installation, "load_requests")
     run_id = a_run_of(installation, load, DagsterRunStatus.FAILURE, {WILL_RETRY: "false"})
     assert reconcile(installation, load) == "queued again"
-    (attempt,) = installation.ledger.loads.attempts(load.job_id)
+    (attempt,) = installation.ledger.attempts.of(load.job_id)
     assert (attempt.run_id, attempt.result) == (run_id, AttemptResult.LOST)
     (request,) = tick(installation, "load_requests").run_requests or ()
     assert request.run_key == f"{load.job_id}.2"
@@ -176,7 +176,7 @@ def test_a_failed_run_that_dagster_retries_keeps_its_load_open(installation: Ins
     load = installation.accept()
     tick(installation, "load_requests")
     run_id = a_run_of(installation, load, DagsterRunStatus.FAILURE, {WILL_RETRY: "true"})
-    installation.ledger.loads.begin_attempt(load.job_id, run_id, datetime.now(UTC))
+    installation.ledger.attempts.begin(load, run_id, datetime.now(UTC))
     assert reconcile(installation, load) == "left"
     assert installation.again(load).state is LoadState.RUNNING
 
@@ -268,8 +268,8 @@ def test_a_load_whose_run_is_over_has_its_outcome_within_the_tick(
     tick(installation, "load_requests")
     run_id = a_run_of(installation, load, DagsterRunStatus.SUCCESS)
     loads, now = installation.ledger.loads, datetime.now(UTC)
-    loads.begin_attempt(load.job_id, run_id, now)
-    loads.end_attempt(load.job_id, 1, AttemptResult.PUBLISHED, now)
+    attempts.begin(load, run_id, now)
+    attempts.end(load.job_id, 1, AttemptResult.PUBLISHED, now)
     look_at_ready_loads_only = str(now.timestamp())
     skip(installation, "reconcile", cursor=look_at_ready_loads_only)
     assert installation.again(load).state is LoadState.SUCCEEDED

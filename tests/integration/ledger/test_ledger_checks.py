@@ -24,21 +24,21 @@ def test_what_was_recorded_outlives_the_attempt_that_is_cut_off(
     ledger: Ledger, accept: Accept
 ) -> None:
     load = accept()
-    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
-    assert ledger.loads.record_check(load.job_id, 1, CHECK, RECEIPT)
-    ledger.loads.begin_attempt(load.job_id, "run-2", NOW)
-    lost, second = ledger.loads.attempts(load.job_id)
+    ledger.attempts.begin(load, "run-1", NOW)
+    assert ledger.attempts.claim_publication(load.job_id, 1, CHECK, RECEIPT)
+    ledger.attempts.begin(load, "run-2", NOW)
+    lost, second = ledger.attempts.of(load.job_id)
     assert (lost.result, lost.check, lost.sha256) == (AttemptResult.LOST, CHECK, "cafe")
     assert second.check is None
-    assert ledger.loads.receipt(load.job_id) == RECEIPT
+    assert ledger.attempts.receipt(load.job_id) == RECEIPT
 
 
 def test_closing_an_attempt_preserves_what_it_recorded(ledger: Ledger, accept: Accept) -> None:
     load = accept()
-    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
-    ledger.loads.record_check(load.job_id, 1, CHECK, RECEIPT)
-    ledger.loads.end_attempt(load.job_id, 1, AttemptResult.PUBLISHED, NOW)
-    [attempt] = ledger.loads.attempts(load.job_id)
+    ledger.attempts.begin(load, "run-1", NOW)
+    ledger.attempts.claim_publication(load.job_id, 1, CHECK, RECEIPT)
+    ledger.attempts.end(load.job_id, 1, AttemptResult.PUBLISHED, NOW)
+    [attempt] = ledger.attempts.of(load.job_id)
     assert (attempt.result, attempt.check) == (AttemptResult.PUBLISHED, CHECK)
     assert (attempt.sha256, attempt.etag) == ("cafe", "e1")
 
@@ -46,22 +46,22 @@ def test_closing_an_attempt_preserves_what_it_recorded(ledger: Ledger, accept: A
 def test_only_the_current_attempt_of_a_running_load_records(ledger: Ledger, accept: Accept) -> None:
     replaced, closed, requeued, ended = (accept() for _ in range(4))
     for load in (replaced, closed, requeued, ended):
-        ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
-    ledger.loads.begin_attempt(replaced.job_id, "run-2", NOW)
-    ledger.loads.end_attempt(closed.job_id, 1, AttemptResult.LOST, NOW)
-    ledger.loads.requeue(requeued.job_id, NOW)
+        ledger.attempts.begin(load, "run-1", NOW)
+    ledger.attempts.begin(replaced, "run-2", NOW)
+    ledger.attempts.end(closed.job_id, 1, AttemptResult.LOST, NOW)
+    ledger.queue.requeue(requeued.job_id, NOW)
     ledger.loads.end(ended.job_id, Outcome(LoadState.FAILED, ("Stopped.",)), (), NOW)
     for load in (replaced, closed, requeued, ended):
-        assert not ledger.loads.record_check(load.job_id, 1, CHECK, RECEIPT)
-        assert ledger.loads.attempts(load.job_id)[0].check is None
+        assert not ledger.attempts.claim_publication(load.job_id, 1, CHECK, RECEIPT)
+        assert ledger.attempts.of(load.job_id)[0].check is None
 
 
 def test_attempts_of_before_the_migration_have_no_causes(ledger: Ledger, accept: Accept) -> None:
     load = accept()
-    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
-    ledger.loads.record_check(load.job_id, 1, CHECK, RECEIPT)
+    ledger.attempts.begin(load, "run-1", NOW)
+    ledger.attempts.claim_publication(load.job_id, 1, CHECK, RECEIPT)
     with ledger.database.writing() as connection:
         command.downgrade(alembic_config(connection), "0007")
     ledger.migrate()
-    [attempt] = ledger.loads.attempts(load.job_id)
+    [attempt] = ledger.attempts.of(load.job_id)
     assert (attempt.counts, attempt.causes) == (CHECK.counts, ())

@@ -63,10 +63,10 @@ def live_through_loads(url: str, limit: int, index: int) -> list[JobId]:
         for _ in range(limit):
             request = LoadRequest(new_job_id(), target, "warehouse.csv", "e1", 1_000)
             job_id = ledger.loads.accept(request, NOW).job_id
-            assert ledger.loads.mark_requested(job_id, NOW)
-            attempt = ledger.loads.begin_attempt(job_id, f"run-{job_id}", NOW)
+            assert ledger.queue.request(job_id, NOW)
+            attempt = ledger.attempts.begin(job_id, f"run-{job_id}", NOW)
             assert attempt is not None
-            ledger.loads.end_attempt(job_id, attempt.number, AttemptResult.PUBLISHED, NOW)
+            ledger.attempts.end(job_id, attempt.number, AttemptResult.PUBLISHED, NOW)
             assert ledger.loads.end(job_id, SUCCESS, [CALLBACK], NOW)
             done.append(job_id)
     return done
@@ -82,7 +82,7 @@ def end_all(url: str, job_ids: Sequence[JobId], index: int) -> list[bool]:
 def begin_all(url: str, job_ids: Sequence[JobId], index: int) -> list[int]:
     """Begin an attempt at every load."""
     with closing(Ledger.open(url)) as ledger:
-        begun = [ledger.loads.begin_attempt(job_id, f"run-{index}", NOW) for job_id in job_ids]
+        begun = [ledger.attempts.begin(job_id, f"run-{index}", NOW) for job_id in job_ids]
     return [attempt.number for attempt in begun if attempt is not None]
 
 
@@ -90,7 +90,7 @@ def request_all(url: str, job_ids: Sequence[JobId], index: int) -> list[bool]:
     """Mark every load as requested."""
     del index
     with closing(Ledger.open(url)) as ledger:
-        return [ledger.loads.mark_requested(job_id, NOW) for job_id in job_ids]
+        return [ledger.queue.request(job_id, NOW) for job_id in job_ids]
 
 
 def claim_all(url: str, index: int) -> list[str]:
@@ -161,7 +161,7 @@ def test_attempts_that_begin_at_once_are_each_counted(
     begun = at_once(workers, partial(begin_all, ledger_url, job_ids))
     for index, job_id in enumerate(job_ids):
         assert sorted(numbers[index] for numbers in begun) == [1, 2, 3, 4]
-        attempts = ledger.loads.attempts(job_id)
+        attempts = ledger.attempts.of(job_id)
         assert [attempt.number for attempt in attempts] == [1, 2, 3, 4]
         assert [attempt.result for attempt in attempts] == [AttemptResult.LOST] * 3 + [None]
 

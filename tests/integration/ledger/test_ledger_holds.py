@@ -37,7 +37,7 @@ FAILED = Outcome(LoadState.FAILED, ("Too much.",), COUNTS, CHANGES)
 def held(ledger: Ledger, accept: Accept) -> Load:
     """Accept a load, and hold it at its first attempt."""
     load = accept()
-    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
+    ledger.attempts.begin(load, "run-1", NOW)
     assert ledger.holds.hold(hold_of(load), 1, Receipt("cafe", "e1"), [STAFF])
     return load
 
@@ -84,7 +84,7 @@ def test_a_held_load_stores_all_that_publishing_needs_and_notifies_staff_alone(
     assert (found.state, found.counts, found.changes) == (LoadState.HELD, COUNTS, CHANGES)
     assert ledger.holds.get(held.job_id) == hold_of(held)
     assert ledger.holds.undecided() == [hold_of(held)]
-    [attempt] = ledger.loads.attempts(held.job_id)
+    [attempt] = ledger.attempts.of(held.job_id)
     assert (attempt.result, attempt.sha256, attempt.etag) == (AttemptResult.HELD, "cafe", "e1")
     assert attempt.changes == CHANGES
     assert found.warnings == attempt.warnings == WARNINGS
@@ -92,16 +92,16 @@ def test_a_held_load_stores_all_that_publishing_needs_and_notifies_staff_alone(
 
 
 def test_a_held_load_is_nobodys_unfinished_business(ledger: Ledger, held: Load) -> None:
-    assert not ledger.loads.unfinished()
-    assert not ledger.loads.queued()
-    assert not ledger.loads.requeue(held.job_id, LATER)
-    assert ledger.loads.begin_attempt(held.job_id, "run-2", LATER) is None
+    assert not ledger.queue.outstanding()
+    assert not ledger.queue.queued()
+    assert not ledger.queue.requeue(held.job_id, LATER)
+    assert ledger.attempts.begin(held, "run-2", LATER) is None
     assert state(ledger, held) is LoadState.HELD
 
 
 def test_a_load_that_moved_on_is_not_held(ledger: Ledger, accept: Accept) -> None:
     load = accept()
-    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
+    ledger.attempts.begin(load, "run-1", NOW)
     ledger.loads.end(load.job_id, FAILED, [CUSTOMER], NOW)
     assert not ledger.holds.hold(hold_of(load), 1, None, [STAFF])
     assert ledger.holds.get(load.job_id) is None
@@ -112,7 +112,7 @@ def test_a_load_that_moved_on_is_not_held(ledger: Ledger, accept: Accept) -> Non
 
 def test_approving_asks_for_another_run(ledger: Ledger, held: Load) -> None:
     assert ledger.holds.approve(held.job_id, "ada", "The merger is real.", LATER)
-    assert [load.job_id for load in ledger.loads.queued()] == [held.job_id]
+    assert [load.job_id for load in ledger.queue.queued()] == [held.job_id]
     hold = ledger.holds.get(held.job_id)
     assert hold
     assert (hold.decision, hold.actor, hold.reason) == (

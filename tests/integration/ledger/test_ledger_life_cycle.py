@@ -89,7 +89,7 @@ class LifeCycle(RuleBasedStateMachine):
         """Request a run."""
         load = self.model[job_id]
         may = load.may(LoadState.REQUESTED)
-        assert self.ledger.loads.mark_requested(job_id, self.now) is may
+        assert self.ledger.queue.request(job_id, self.now) is may
         if may:
             load.state = LoadState.REQUESTED
 
@@ -98,7 +98,7 @@ class LifeCycle(RuleBasedStateMachine):
         """Find the run gone."""
         load = self.model[job_id]
         may = load.may(LoadState.QUEUED)
-        assert self.ledger.loads.requeue(job_id, self.now) is may
+        assert self.ledger.queue.requeue(job_id, self.now) is may
         if may:
             load.state = LoadState.QUEUED
             load.lose_open_attempts()
@@ -107,7 +107,7 @@ class LifeCycle(RuleBasedStateMachine):
     def begin_attempt(self, job_id: JobId) -> None:
         """Begin to work, in a run of the load's own."""
         load = self.model[job_id]
-        attempt = self.ledger.loads.begin_attempt(job_id, f"run of {job_id}", self.now)
+        attempt = self.ledger.attempts.begin(job_id, f"run of {job_id}", self.now)
         assert (attempt is not None) is load.may(LoadState.RUNNING)
         if attempt is not None:
             load.state = LoadState.RUNNING
@@ -118,7 +118,7 @@ class LifeCycle(RuleBasedStateMachine):
     @rule(job_id=job_ids, number=st.integers(1, 4), result=COMES_BACK)
     def end_attempt(self, job_id: JobId, number: int, result: AttemptResult) -> None:
         """End an attempt, perhaps one that was never begun."""
-        self.ledger.loads.end_attempt(job_id, number, result, self.now)
+        self.ledger.attempts.end(job_id, number, result, self.now)
         results = self.model[job_id].results
         if number <= len(results) and results[number - 1] is None:
             results[number - 1] = result
@@ -157,15 +157,15 @@ class LifeCycle(RuleBasedStateMachine):
             assert load is not None
             assert (load.state, load.errors) == (expected.state, expected.errors)
             assert load.attempts == len(expected.results)
-            assert [attempt.result for attempt in loads.attempts(job_id)] == expected.results
+            assert [attempt.result for attempt in attempts.of(job_id)] == expected.results
             assert len(self.ledger.notifications.of(job_id)) == expected.notification_count
             assert load.is_final is (load.ended_at is not None)
-        waiting = [load.job_id for load in loads.queued()]
+        waiting = [load.job_id for load in queue.queued()]
         assert waiting == [
             job_id for job_id, load in self.model.items() if load.state is LoadState.QUEUED
         ]
         at_work = {LoadState.REQUESTED, LoadState.RUNNING}
-        assert [load.job_id for load in loads.unfinished()] == [
+        assert [load.job_id for load in queue.outstanding()] == [
             job_id for job_id, load in self.model.items() if load.state in at_work
         ]
 

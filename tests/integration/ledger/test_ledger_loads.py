@@ -60,7 +60,7 @@ def test_times_are_aware_and_in_utc_whatever_zone_they_came_in(
 def test_a_time_without_a_zone_is_refused(ledger: Ledger, accept: Accept) -> None:
     load = accept()
     with pytest.raises(StatementError, match="times with a time zone"):
-        ledger.loads.mark_requested(load.job_id, datetime(2026, 3, 1))  # noqa: DTZ001 - the point
+        ledger.queue.request(load, datetime(2026, 3, 1))  # noqa: DTZ001 - the point
 
 
 def test_numbers_grow_with_acceptance(accept: Accept) -> None:
@@ -86,47 +86,45 @@ def test_what_was_never_accepted_is_not_found(ledger: Ledger) -> None:
     nothing = JobId("nothing")
     assert ledger.loads.get(nothing) is None
     assert ledger.loads.by_run("nothing") is None
-    assert ledger.loads.attempts(nothing) == []
-    assert not ledger.loads.mark_requested(nothing, NOW)
-    assert not ledger.loads.requeue(nothing, NOW)
-    assert ledger.loads.begin_attempt(nothing, "run", NOW) is None
+    assert ledger.attempts.of(nothing) == []
+    assert not ledger.queue.request(nothing, NOW)
+    assert not ledger.queue.requeue(nothing, NOW)
+    assert ledger.attempts.begin(nothing, "run", NOW) is None
     assert not ledger.loads.end(nothing, SUCCESS, [CALLBACK], NOW)
     assert ledger.notifications.of(nothing) == []
 
 
 def test_a_load_is_requested_once(ledger: Ledger, accept: Accept) -> None:
     load = accept()
-    assert ledger.loads.queued() == [load]
-    assert ledger.loads.mark_requested(load.job_id, NOW)
-    assert not ledger.loads.mark_requested(load.job_id, LATER)
+    assert ledger.queue.queued() == [load]
+    assert ledger.queue.request(load, NOW)
+    assert not ledger.queue.request(load, LATER)
     requested = replace(load, state=LoadState.REQUESTED, requested_at=NOW)
-    assert ledger.loads.queued() == []
-    assert ledger.loads.unfinished() == [requested]
+    assert ledger.queue.queued() == []
+    assert ledger.queue.outstanding() == [requested]
 
 
 def test_waiting_loads_come_in_order_of_acceptance(ledger: Ledger, accept: Accept) -> None:
     expected = [accept() for _ in range(4)]
-    assert ledger.loads.queued() == expected
-    assert ledger.loads.queued(limit=2) == expected[:2]
+    assert ledger.queue.queued() == expected
+    assert ledger.queue.queued(limit=2) == expected[:2]
 
 
 def test_an_attempt_is_counted_and_known_by_its_run(ledger: Ledger, accept: Accept) -> None:
     load = accept()
-    assert ledger.loads.begin_attempt(load.job_id, "run-1", NOW) == AttemptRecord(
-        1, "run-1", started_at=NOW
-    )
+    assert ledger.attempts.begin(load, "run-1", NOW) == AttemptRecord(1, "run-1", started_at=NOW)
     running = ledger.loads.by_run("run-1")
     assert running == replace(
         load, state=LoadState.RUNNING, attempts=1, run_id="run-1", started_at=NOW
     )
-    assert ledger.loads.unfinished() == [running]
+    assert ledger.queue.outstanding() == [running]
 
 
 def test_attempts_count_over_step_retries_and_run_retries(ledger: Ledger, accept: Accept) -> None:
     load = accept()
     for run in ("run-1", "run-1", "run-2"):
-        ledger.loads.begin_attempt(load.job_id, run, NOW)
-    assert [attempt.number for attempt in ledger.loads.attempts(load.job_id)] == [1, 2, 3]
+        ledger.attempts.begin(load, run, NOW)
+    assert [attempt.number for attempt in ledger.attempts.of(load.job_id)] == [1, 2, 3]
     for run in ("run-1", "run-2"):
         found = ledger.loads.by_run(run)
         assert found is not None
@@ -135,9 +133,9 @@ def test_attempts_count_over_step_retries_and_run_retries(ledger: Ledger, accept
 
 def test_a_new_attempt_closes_one_left_open_as_lost(ledger: Ledger, accept: Accept) -> None:
     load = accept()
-    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
-    ledger.loads.begin_attempt(load.job_id, "run-2", LATER)
-    assert ledger.loads.attempts(load.job_id) == [
+    ledger.attempts.begin(load, "run-1", NOW)
+    ledger.attempts.begin(load, "run-2", LATER)
+    assert ledger.attempts.of(load.job_id) == [
         AttemptRecord(1, "run-1", AttemptResult.LOST, started_at=NOW, ended_at=LATER),
         AttemptRecord(2, "run-2", started_at=LATER),
     ]
@@ -145,34 +143,34 @@ def test_a_new_attempt_closes_one_left_open_as_lost(ledger: Ledger, accept: Acce
 
 def test_an_attempt_is_closed_once(ledger: Ledger, accept: Accept) -> None:
     load = accept()
-    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
+    ledger.attempts.begin(load, "run-1", NOW)
     errors = ("Line 3 is ragged.",)
     refused = AttemptResult.REFUSED
     check = CheckRecord(counts=COUNTS)
-    ledger.loads.end_attempt(load.job_id, 1, refused, NOW, errors=errors, check=check)
-    ledger.loads.end_attempt(load.job_id, 1, AttemptResult.PUBLISHED, LATER)
+    ledger.attempts.end(load.job_id, 1, refused, NOW, errors=errors, check=check)
+    ledger.attempts.end(load.job_id, 1, AttemptResult.PUBLISHED, LATER)
     expected = AttemptRecord(1, "run-1", refused, errors, COUNTS, NOW, NOW)
-    assert ledger.loads.attempts(load.job_id) == [expected]
+    assert ledger.attempts.of(load.job_id) == [expected]
 
 
 def test_closing_an_attempt_leaves_the_others_alone(ledger: Ledger, accept: Accept) -> None:
     load, other = accept(), accept()
     for either in (load, other):
-        ledger.loads.begin_attempt(either.job_id, "run", NOW)
-    ledger.loads.end_attempt(load.job_id, 1, AttemptResult.PUBLISHED, NOW)
-    assert ledger.loads.attempts(other.job_id) == [AttemptRecord(1, "run", started_at=NOW)]
+        ledger.attempts.begin(either, "run", NOW)
+    ledger.attempts.end(load.job_id, 1, AttemptResult.PUBLISHED, NOW)
+    assert ledger.attempts.of(other.job_id) == [AttemptRecord(1, "run", started_at=NOW)]
 
 
 def test_a_load_whose_run_is_gone_waits_again(ledger: Ledger, accept: Accept) -> None:
     load = accept()
-    ledger.loads.mark_requested(load.job_id, NOW)
-    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
-    assert ledger.loads.requeue(load.job_id, LATER)
-    (waiting,) = ledger.loads.queued()
+    ledger.queue.request(load, NOW)
+    ledger.attempts.begin(load, "run-1", NOW)
+    assert ledger.queue.requeue(load.job_id, LATER)
+    (waiting,) = ledger.queue.queued()
     assert (waiting.state, waiting.attempts, waiting.requested_at) == (LoadState.QUEUED, 1, None)
     lost = AttemptRecord(1, "run-1", AttemptResult.LOST, started_at=NOW, ended_at=LATER)
-    assert ledger.loads.attempts(load.job_id) == [lost]
-    assert not ledger.loads.requeue(load.job_id, LATER)
+    assert ledger.attempts.of(load.job_id) == [lost]
+    assert not ledger.queue.requeue(load.job_id, LATER)
 
 
 @pytest.mark.parametrize("outcome", [SUCCESS, FAILURE])
@@ -180,7 +178,7 @@ def test_an_outcome_and_its_notifications_are_saved_together(
     ledger: Ledger, accept: Accept, outcome: Outcome
 ) -> None:
     load = accept()
-    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
+    ledger.attempts.begin(load, "run-1", NOW)
     assert ledger.loads.end(load.job_id, outcome, [CALLBACK, MAIL], LATER)
     ended = ledger.loads.get(load.job_id)
     assert ended is not None
@@ -214,14 +212,14 @@ def test_an_outcome_never_changes(ledger: Ledger, accept: Accept) -> None:
     ledger.loads.end(load.job_id, FAILURE, [CALLBACK], NOW)
     ended = ledger.loads.get(load.job_id)
     assert not ledger.loads.end(load.job_id, SUCCESS, [MAIL], LATER)
-    assert not ledger.loads.mark_requested(load.job_id, LATER)
-    assert not ledger.loads.requeue(load.job_id, LATER)
-    assert ledger.loads.begin_attempt(load.job_id, "run-2", LATER) is None
+    assert not ledger.queue.request(load, LATER)
+    assert not ledger.queue.requeue(load.job_id, LATER)
+    assert ledger.attempts.begin(load, "run-2", LATER) is None
     assert ledger.loads.get(load.job_id) == ended
     assert [notification.notice for notification in ledger.notifications.of(load.job_id)] == [
         CALLBACK
     ]
-    assert ledger.loads.attempts(load.job_id) == []
+    assert ledger.attempts.of(load.job_id) == []
 
 
 def test_an_outcome_is_not_saved_without_its_notifications(ledger: Ledger, accept: Accept) -> None:
@@ -236,10 +234,10 @@ def test_an_outcome_is_not_saved_without_its_notifications(ledger: Ledger, accep
 
 def test_an_attempt_left_open_is_lost_when_the_load_ends(ledger: Ledger, accept: Accept) -> None:
     load = accept()
-    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
+    ledger.attempts.begin(load, "run-1", NOW)
     ledger.loads.end(load.job_id, FAILURE, [], LATER)
     lost = AttemptRecord(1, "run-1", AttemptResult.LOST, started_at=NOW, ended_at=LATER)
-    assert ledger.loads.attempts(load.job_id) == [lost]
+    assert ledger.attempts.of(load.job_id) == [lost]
 
 
 @pytest.mark.parametrize("state", [LoadState.QUEUED, LoadState.REQUESTED, LoadState.RUNNING])
@@ -262,7 +260,7 @@ def test_loads_are_found_newest_first_by_customer_target_and_state(
     assert ledger.loads.find(limit=2) == [foreign, production]
     assert ledger.loads.find(customer="iqu") == [production, degrees, second, first]
     assert ledger.loads.find(target=target) == [second, first]
-    ledger.loads.mark_requested(first.job_id, NOW)
+    ledger.queue.request(first, NOW)
     states = (LoadState.REQUESTED, LoadState.RUNNING)
     assert [load.number for load in ledger.loads.find(states=states)] == [first.number]
     assert ledger.loads.find(target=target, states=[LoadState.QUEUED]) == [second]

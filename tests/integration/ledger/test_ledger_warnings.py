@@ -25,9 +25,9 @@ def test_warnings_and_notes_are_stored_with_attempt_and_outcome(
     ledger: Ledger, accept: Accept
 ) -> None:
     load = accept()
-    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
-    ledger.loads.end_attempt(load.job_id, 1, AttemptResult.PUBLISHED, NOW, check=CHECK)
-    [attempt] = ledger.loads.attempts(load.job_id)
+    ledger.attempts.begin(load, "run-1", NOW)
+    ledger.attempts.end(load.job_id, 1, AttemptResult.PUBLISHED, NOW, check=CHECK)
+    [attempt] = ledger.attempts.of(load.job_id)
     assert attempt.warnings == WARNINGS
     outcome = Outcome(LoadState.SUCCEEDED, counts=COUNTS, warnings=attempt.warnings)
     ledger.loads.end(load.job_id, outcome, [], NOW)
@@ -40,7 +40,7 @@ def test_a_process_of_the_previous_release_still_reads_and_writes_its_columns(
     ledger: Ledger, accept: Accept
 ) -> None:
     load = accept()
-    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
+    ledger.attempts.begin(load, "run-1", NOW)
     written = {"remarks": json.dumps([asdict(warning) for warning in WARNINGS])}
     with ledger.database.writing() as connection:
         for table in ("loads", "attempts"):
@@ -48,7 +48,7 @@ def test_a_process_of_the_previous_release_still_reads_and_writes_its_columns(
             connection.execute(text(f"UPDATE {table} SET remarks = :remarks"), written)
     found = ledger.loads.get(load.job_id)
     assert found
-    assert found.warnings == ledger.loads.attempts(load.job_id)[0].warnings == WARNINGS
+    assert found.warnings == ledger.attempts.of(load.job_id)[0].warnings == WARNINGS
     ledger.loads.end(load.job_id, Outcome(LoadState.SUCCEEDED, is_superseded=True), [], NOW)
     found = ledger.loads.get(load.job_id)
     assert found
@@ -57,11 +57,11 @@ def test_a_process_of_the_previous_release_still_reads_and_writes_its_columns(
 
 def test_a_load_of_before_has_none(ledger: Ledger, accept: Accept) -> None:
     load = accept()
-    ledger.loads.begin_attempt(load.job_id, "run-1", NOW)
-    ledger.loads.end_attempt(load.job_id, 1, AttemptResult.PUBLISHED, NOW, check=CHECK)
+    ledger.attempts.begin(load, "run-1", NOW)
+    ledger.attempts.end(load.job_id, 1, AttemptResult.PUBLISHED, NOW, check=CHECK)
     with ledger.database.writing() as connection:
         command.downgrade(alembic_config(connection), "0006")
     ledger.migrate()
     found = ledger.loads.get(load.job_id)
     assert found
-    assert found.warnings == ledger.loads.attempts(load.job_id)[0].warnings == ()
+    assert found.warnings == ledger.attempts.of(load.job_id)[0].warnings == ()

@@ -256,9 +256,9 @@ def test_the_last_movement_is_the_newest_beginning_or_end_of_an_attempt(
     assert ledger.health.last_activity() is None
     load = accept()
     assert ledger.health.last_activity() is None
-    ledger.loads.begin_attempt(load.job_id, "run", NOW + HOUR)
+    ledger.attempts.begin(load, "run", NOW + HOUR)
     assert ledger.health.last_activity() == NOW + HOUR
-    ledger.loads.end_attempt(load.job_id, 1, AttemptResult.OUTAGE, NOW + 2 * HOUR)
+    ledger.attempts.end(load.job_id, 1, AttemptResult.OUTAGE, NOW + 2 * HOUR)
     assert ledger.health.last_activity() == NOW + 2 * HOUR
 
 
@@ -271,8 +271,8 @@ def test_a_load_that_failed_five_times_by_our_fault_is_of_interest_until_a_later
 ) -> None:
     load = accept()
     for number, result in enumerate([AttemptResult.OUTAGE] * 4 + [last], start=1):
-        ledger.loads.begin_attempt(load.job_id, f"run-{number}", NOW)
-        ledger.loads.end_attempt(load.job_id, number, result, NOW)
+        ledger.attempts.begin(load, f"run-{number}", NOW)
+        ledger.attempts.end(load.job_id, number, result, NOW)
     ledger.loads.end(load.job_id, Outcome(LoadState.FAILED), [], NOW)
     assert len(ledger.health.exhausted(NOW - HOUR)) == notified
     assert ledger.health.exhausted(NOW) == []

@@ -72,7 +72,7 @@ class Installation:
 
     def run(self, load: Load, now: datetime) -> None:
         """Begin an attempt."""
-        self.ledger.loads.begin_attempt(load.job_id, f"run-{load.number}", now)
+        self.ledger.attempts.begin(load, f"run-{load.number}", now)
 
     def kinds(self) -> list[Kind]:
         """Return the kinds of the open incidents."""

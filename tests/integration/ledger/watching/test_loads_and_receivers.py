@@ -53,8 +53,8 @@ def test_an_incident_of_a_load_failed_by_us_recovers_when_one_succeeds(
 ) -> None:
     load = installation.accept(target, DUE)
     for number in range(1, 6):
-        installation.ledger.loads.begin_attempt(load.job_id, f"run-{number}", DUE)
-        installation.ledger.loads.end_attempt(load.job_id, number, AttemptResult.OUTAGE, DUE)
+        installation.ledger.attempts.begin(load, f"run-{number}", DUE)
+        installation.ledger.attempts.end(load.job_id, number, AttemptResult.OUTAGE, DUE)
     installation.end(load, DUE, LoadState.FAILED)
     assert installation.subjects(DUE + MINUTE) == []
     assert installation.subjects(DUE + 3 * HOUR) == []

@@ -1,0 +1,35 @@
+"""What a load attempt depends on."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.checking.decompress import DEFAULT_LIMITS, Limits
+from alumniq_pipelines.core.loads.archive import Archive
+from alumniq_pipelines.core.loads.bucket import Buckets
+from alumniq_pipelines.core.loads.warehouse import Warehouse
+from alumniq_pipelines.core.notifications.staff import NO_STAFF, Staff
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadContext:
+    """What a load attempt depends on."""
+
+    ledger: Ledger
+    buckets: Buckets
+    warehouse: Warehouse
+    scratch: Path
+    archive: Archive
+    clock: Clock
+    log: logging.Logger
+    gateway_url: str
+    hold_duration: timedelta = timedelta(days=7)
+    retry_wait: timedelta = timedelta(seconds=30)
+    staff: Staff = NO_STAFF
+    report_rows: int = 0
+    limits: Limits = DEFAULT_LIMITS
