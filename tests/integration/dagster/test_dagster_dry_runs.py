@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from alumniq_pipelines.core.loads.load import Load, LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.core.loads.rejection_report import REPORTS, report_key
-from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.wiring import open_archive
 from tests.integration.dagster.conftest import FILE, HEADER, ROWS, TARGET, Installation
 
@@ -21,8 +20,7 @@ def dry(installation: Installation) -> Load:
 def reconciled(installation: Installation, load: Load) -> Load:
     """Run a load, and do what the outcome sensors do then."""
     installation.execute(load)
-    reconciler = LoadReconciler(installation.ledger, installation.instance, installation.settings)
-    reconciler.reconcile(installation.again(load))
+    installation.reconcile()
     return installation.again(load)
 
 

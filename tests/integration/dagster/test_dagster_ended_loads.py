@@ -20,7 +20,7 @@ def execute(
     installation: Installation, load: Load, **tags: str
 ) -> tuple[dg.ExecuteInProcessResult, dg.DagsterRun]:
     """Execute a run of a load with Dagster's own tags of a re-execution or a retry."""
-    run = installation.execute(load, tags=tags_of(load) | tags)
+    run = installation.execute(load, tags=tags_of(load, load.launch) | tags)
     stored = installation.instance.get_run_by_id(run.run_id)
     assert stored
     return run, stored
@@ -93,7 +93,7 @@ def test_dagsters_own_retry_of_what_a_person_executed_again_makes_the_load_too(
     first, _ = execute(installation, load)
     died = installation.instance.create_run_for_job(
         installation.definitions.resolve_job_def("load_warehouse_lookups"),
-        tags=tags_of(load) | {PARENT: first.run_id},
+        tags=tags_of(load, load.launch) | {PARENT: first.run_id},
         parent_run_id=first.run_id,
         root_run_id=first.run_id,
     )

@@ -18,7 +18,6 @@ from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadState, Ori
 from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.core.loads.rejection_report import REPORTS
 from alumniq_pipelines.core.problems.holding import LaterLoadPublished, NotHeld, ReasonMissing
-from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.services import load_actions
 from alumniq_pipelines.services.retention import prune
 from alumniq_pipelines.wiring import open_archive
@@ -41,8 +40,7 @@ def published(installation: Installation, content: str = HEADER + ROWS) -> Load:
 
 
 def reconciled(installation: Installation, load: Load) -> Load:
-    reconciler = LoadReconciler(installation.ledger, installation.instance, installation.settings)
-    reconciler.reconcile(installation.again(load))
+    installation.reconcile()
     return installation.again(load)
 
 

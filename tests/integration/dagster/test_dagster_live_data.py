@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.core.notifications.notification import Channel
-from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from tests.integration.dagster.conftest import HEADER, ROWS, Installation
 
 BAD_ROW = '"unit","","Unit","x","true"\n'
@@ -16,9 +15,7 @@ LATER = "The data of another load is live."
 
 def reconciled(installation: Installation, load: Load) -> Load:
     installation.execute(load)
-    LoadReconciler(installation.ledger, installation.instance, installation.settings).reconcile(
-        installation.again(load)
-    )
+    installation.reconcile()
     return installation.again(load)
 
 

@@ -13,7 +13,6 @@ from alumniq_pipelines.core.loads.customer import Subscription
 from alumniq_pipelines.core.loads.load import Load, LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.notifications.notification import Channel
-from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.services import load_actions
 from tests.integration.dagster.conftest import Installation
 
@@ -61,8 +60,7 @@ def loaded(installation: Installation, email: str | None, first_name: str = "Ann
 
 def reconciled(installation: Installation, load: Load) -> Load:
     installation.execute(load)
-    reconciler = LoadReconciler(installation.ledger, installation.instance, installation.settings)
-    reconciler.reconcile(installation.again(load))
+    installation.reconcile()
     return installation.again(load)
 
 
@@ -130,7 +128,7 @@ def test_a_dry_run_says_that_a_load_would_be_held_and_why(people: Installation) 
     ]
     assert (warned.check_name, warned.severity) == ("changes", dg.AssetCheckSeverity.WARN)
     assert warned.description == HOLD
-    LoadReconciler(people.ledger, people.instance, people.settings).reconcile(people.again(load))
+    people.reconcile()
     assert people.again(load).state is LoadState.SUCCEEDED
     [mail] = mails(people, load)
     assert f"would be held for approval. {HOLD}" in mail

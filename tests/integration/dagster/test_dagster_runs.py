@@ -16,7 +16,6 @@ from alumniq_pipelines.core.loads.warehouse import Version
 from alumniq_pipelines.core.problems.command import UnknownCustomer
 from alumniq_pipelines.core.problems.outcome import Misconfigured
 from alumniq_pipelines.definitions import build_definitions
-from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.defs.tags import JOB_ID, tags_of
 from tests.integration.dagster.conftest import FILE, HEADER, ROWS, TARGET, Installation
 
@@ -51,8 +50,7 @@ def results(installation: Installation, load: Load) -> Sequence[AttemptResult | 
 
 def reconciled(installation: Installation, load: Load) -> Load:
     """Do what the outcome sensors do once a run has ended."""
-    reconciler = LoadReconciler(installation.ledger, installation.instance, installation.settings)
-    reconciler.reconcile(installation.again(load))
+    installation.reconcile()
     return installation.again(load)
 
 
@@ -313,7 +311,7 @@ def test_executing_the_run_of_an_ended_load_again_makes_a_new_load(
     first = installation.execute(load)
     reconciled(installation, load)
     by_a_person = {"dagster/parent_run_id": first.run_id}
-    assert installation.execute(load, tags=tags_of(load) | by_a_person).success
+    assert installation.execute(load, tags=tags_of(load, load.launch) | by_a_person).success
     (again,) = by_hand(installation)
     assert again.request.filename == FILE
     assert again.job_id != load.job_id

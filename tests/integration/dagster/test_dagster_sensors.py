@@ -14,7 +14,6 @@ from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.problems.outcome import Misconfigured
 from alumniq_pipelines.defs.sensors import polling, reconciler
-from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.defs.tags import JOB_ID, PRIORITY, WILL_RETRY, tags_of
 from alumniq_pipelines.services.retention import sweep
 from tests.integration.dagster.conftest import TARGET, Installation
@@ -54,8 +53,7 @@ def skip(installation: Installation, name: str, cursor: str | None = None) -> st
 
 
 def reconcile(installation: Installation, load: Load) -> str:
-    reconciler = LoadReconciler(installation.ledger, installation.instance, installation.settings)
-    return reconciler.reconcile(installation.again(load))
+    return installation.reconcile()
 
 
 def a_run_of(
@@ -69,7 +67,7 @@ def a_run_of(
         installation.instance,
         job_name="load_warehouse_lookups",
         status=status,
-        tags={**tags_of(load), **(tags or {})},
+        tags={**tags_of(load, load.launch), **(tags or {})},
     )
     return run.run_id
 
@@ -267,7 +265,7 @@ def test_a_load_whose_run_is_over_has_its_outcome_within_the_tick(
     load = installation.accept()
     tick(installation, "load_requests")
     run_id = a_run_of(installation, load, DagsterRunStatus.SUCCESS)
-    loads, now = installation.ledger.loads, datetime.now(UTC)
+    attempts, now = installation.ledger.attempts, datetime.now(UTC)
     attempts.begin(load, run_id, now)
     attempts.end(load.job_id, 1, AttemptResult.PUBLISHED, now)
     look_at_ready_loads_only = str(now.timestamp())
