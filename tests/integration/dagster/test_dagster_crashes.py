@@ -24,7 +24,7 @@ from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.loads.warehouse import AcceptedRows, LiveRows, Version
 from alumniq_pipelines.definitions import build_definitions
-from alumniq_pipelines.defs.tags import NOTHING_DONE, tags_of
+from alumniq_pipelines.defs.tags import NOTHING_DONE
 from tests.integration.dagster.conftest import FILE, HEADER, ROWS, TARGET, Installation
 
 BAD = "".join(f'"unit","bad {line}","Unit","x","true"\n' for line in range(3))
@@ -196,7 +196,8 @@ def test_a_load_that_is_ended_while_its_file_is_checked_is_not_published(
 def a_run(installation: Installation, load: Load) -> dg.DagsterRun:
     """Let Dagster make another run of a load, which waits."""
     return installation.instance.create_run_for_job(
-        installation.definitions.resolve_job_def("load_warehouse_lookups"), tags=tags_of(load, load.launch)
+        installation.definitions.resolve_job_def("load_warehouse_lookups"),
+        tags=installation.tags_of(load),
     )
 
 

@@ -197,7 +197,8 @@ def test_a_later_load_that_is_published_between_approval_and_run_wins(
     installation: Installation, held: Load
 ) -> None:
     load_actions.approve(installation.ledger, held.job_id, "A real cut.", "ada", now())
-    published(installation, HEADER + ROWS.replace("Unit 7", "Unit seven"))
+    with installation.out_of_line(held):
+        published(installation, HEADER + ROWS.replace("Unit 7", "Unit seven"))
     installation.execute(held)
     found = reconciled(installation, held)
     assert found.state is LoadState.FAILED
@@ -237,7 +238,8 @@ def test_a_load_accepted_before_the_same_bytes_came_again_comes_too_late(
 ) -> None:
     published(installation)
     late = installation.accept("late.csv")
-    published(installation)
+    with installation.out_of_line(late):
+        published(installation)
     installation.put(HEADER + ROWS.replace("Unit 7", "Unit seven"), "late.csv")
     installation.execute(late)
     [attempt] = installation.ledger.attempts.of(late.job_id)

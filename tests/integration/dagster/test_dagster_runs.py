@@ -228,24 +228,13 @@ def test_an_unforeseen_fault_is_retried_and_logged_without_its_text(
     assert "incident" in reconciled(installation, load).errors[1]
 
 
-def test_a_load_that_finds_its_own_version_published_has_succeeded(
-    installation: Installation,
-) -> None:
-    installation.put(HEADER + ROWS)
-    load = installation.accept()
-    installation.execute(load)
-    again = installation.execute(load)
-    assert again.success
-    assert results(installation, load) == [AttemptResult.PUBLISHED] * 2
-    assert len(installation.ledger.versions.of(TARGET)) == 1
-
-
 def test_a_load_overtaken_by_a_later_one_publishes_nothing_and_says_so(
     installation: Installation,
 ) -> None:
     installation.put(HEADER + ROWS)
     earlier, later = installation.accept(), installation.accept()
-    installation.execute(later)
+    with installation.out_of_line(earlier):
+        installation.execute(later)
     run = installation.execute(earlier)
     assert run.success
     assert not run.asset_materializations_for_node("feeds__warehouse_lookups")
