@@ -103,13 +103,6 @@ class Warehouse(Protocol):
         """
         ...
 
-    def revoke(self, target: Target, *, number: int, attempt: int) -> None:
-        """Ensure that this attempt at a load can never move the pointer any more.
-
-        If it has moved the pointer already, this changes nothing. Harmless to repeat.
-        """
-        ...
-
     def make_live(self, target: Target, number: int, now: datetime) -> Version:
         """Move the pointer to a stored version, older or newer; raises UnknownVersion."""
         ...

@@ -79,9 +79,6 @@ class DuckDBWarehouse:
                 self._set_live(target, live.number, now)
                 return live
 
-    def revoke(self, target: Target, *, number: int, attempt: int) -> None:
-        """STUB."""
-
     def make_live(self, target: Target, number: int, now: datetime) -> Version:
         """Make a stored version live; raises UnknownVersion."""
         files = self._files(target)

@@ -127,9 +127,6 @@ class PostgresWarehouse:
             self._prune(connection, layout, now)
             return live
 
-    def revoke(self, target: Target, *, number: int, attempt: int) -> None:
-        """STUB."""
-
     def make_live(self, target: Target, number: int, now: datetime) -> Version:
         """Make a stored version live; raises UnknownVersion."""
         del now
