@@ -1,7 +1,7 @@
 """The use case: fetch → check → compare → decide → publish or hold, free of Dagster."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -48,22 +48,13 @@ from alumniq_pipelines.core.problems.live_data import live_data
 from alumniq_pipelines.core.problems.request import RequestProblem
 from alumniq_pipelines.files.private_files import make_folder
 from alumniq_pipelines.services.load_files import LoadFile, fetch_held_rows, store_held_rows
+from alumniq_pipelines.services.publication import BeforePublish, Publication, record_nothing
 
 if TYPE_CHECKING:
     from alumniq_pipelines.checking.check import CheckedFile
     from alumniq_pipelines.checking.step_timer import StepTimer
 
-BeforePublish = Callable[[CheckRecord, Receipt | None], None]
-"""Records the check result and the receipt of a file before it is published; an exception ends the
-attempt.
-"""
-
 NEVER_HELD = Thresholds(added=Threshold(), changed=Threshold(), removed=Threshold())
-
-
-def record_nothing(check: CheckRecord, receipt: Receipt | None) -> None:
-    """Record nothing before publishing: for loads that no ledger knows of."""
-    del check, receipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +77,7 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
     max_rejected: int,
     now: datetime,
     thresholds: Thresholds = NEVER_HELD,
+    attempt: int = 1,
     before_publish: BeforePublish = record_nothing,
     progress: Progress | None = None,
     limits: Limits = DEFAULT_LIMITS,
@@ -98,9 +90,9 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
     no row is left, and held if more would change than `thresholds` allow or a column would lose all
     its values. Harmless to repeat: a version already published by this load is returned again, and
     a load is superseded if a later one is live already. A dry run only checks. `before_publish` is
-    called with all that is known of the file right before publishing; an exception from it ends
-    the attempt. The first `report_rows` rejected rows go into a rejection report, whatever the
-    result. `scratch` is left empty.
+    called with all that is known of the file when the version is complete, right before it goes
+    live; an exception from it ends the attempt. The first `report_rows` rejected rows go into a
+    rejection report, whatever the result. `scratch` is left empty.
     """
     from alumniq_pipelines.checking.check import disk_errors_as_outage
     from alumniq_pipelines.checking.step_timer import StepTimer
@@ -133,9 +125,14 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
             thresholds=thresholds,
             is_dry_run=load.request.dry_run,
         )
-        return _apply(
-            decision, checked, load_file, field_map, warehouse, steps, before_publish, now
+        publication = Publication(
+            warehouse=warehouse,
+            load=load,
+            attempt=attempt,
+            before_publish=before_publish,
+            now=now,
         )
+        return _apply(decision, checked, load_file, field_map, publication, steps)
 
 
 def find_published_result(load: Load, check: CheckRecord, warehouse: Warehouse) -> Published | None:
@@ -162,6 +159,8 @@ def publish_held(
     scratch: Path,
     now: datetime,
     before_publish: BeforePublish = record_nothing,
+    *,
+    attempt: int = 1,
 ) -> Published | SupersededHold:
     """Publish the rows of a held load, byte for byte, with the field map that they were checked by.
 
@@ -173,8 +172,15 @@ def publish_held(
     steps, held = StepTimer(ignore_progress), held_result(hold)
     with disk_errors_as_outage(), _new_folder(scratch) as folder, steps.step("publish"):
         accepted = fetch_held_rows(archive, load.job_id, held.rows, folder / "rows.duckdb")
-        before_publish(check_record(held.check_result, held.changes), None)
-        version = _publish(load, held.rows.field_map, warehouse, accepted, now)
+        publication = Publication(
+            warehouse=warehouse,
+            load=load,
+            attempt=attempt,
+            before_publish=before_publish,
+            now=now,
+        )
+        check = check_record(held.check_result, held.changes)
+        version = publication.publish(held.rows.field_map, accepted, check, None)
     if version.number > load.number:
         return SupersededHold(by=version.number, hold_reasons=hold.reasons)
     return Published(
@@ -278,10 +284,8 @@ def _apply(
     checked: _Publishable,
     load_file: LoadFile,
     field_map: FieldMap,
-    warehouse: Warehouse,
+    publication: Publication,
     steps: "StepTimer",
-    before_publish: BeforePublish,
-    now: datetime,
 ) -> LoadResult:
     """Publish or hold what was checked, or neither, as was decided."""
     load, check_result, changes = load_file.load, checked.check_result, checked.changes
@@ -316,10 +320,9 @@ def _apply(
             )
         case PublishRows():
             with steps.step("publish"):
-                # Everything that notifications report is recorded first: it must survive a crash
-                # right after the pointer has moved.
-                before_publish(check_record(check_result, changes), checked.file.receipt)
-                version = _publish(load, field_map, warehouse, checked.accepted, now)
+                check = check_record(check_result, changes)
+                receipt = checked.file.receipt
+                version = publication.publish(field_map, checked.accepted, check, receipt)
             if version.number > load.number:
                 return Superseded(by=version.number)
             return Published(
@@ -330,11 +333,3 @@ def _apply(
                 seconds=steps.seconds,
             )
     assert_never(decision)
-
-
-def _publish(
-    load: Load, field_map: FieldMap, warehouse: Warehouse, accepted: AcceptedRows, now: datetime
-) -> Version:
-    return warehouse.publish(
-        load.target, field_map, accepted, number=load.number, job_id=load.job_id, now=now
-    )

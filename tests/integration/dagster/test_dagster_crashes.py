@@ -22,7 +22,13 @@ from alumniq_pipelines.core.loads.load import (
 )
 from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
 from alumniq_pipelines.core.loads.target import Target
-from alumniq_pipelines.core.loads.warehouse import AcceptedRows, LiveRows, Version
+from alumniq_pipelines.core.loads.warehouse import (
+    AcceptedRows,
+    BeforePointerMoves,
+    LiveRows,
+    Version,
+    no_claim,
+)
 from alumniq_pipelines.definitions import build_definitions
 from alumniq_pipelines.defs.tags import NOTHING_DONE
 from tests.integration.dagster.conftest import FILE, HEADER, ROWS, TARGET, Installation
@@ -48,9 +54,20 @@ class KilledAfterPublishing(DuckDBWarehouse):
         number: int,
         job_id: JobId,
         now: datetime,
+        attempt: int = 1,
+        before_pointer_moves: BeforePointerMoves = no_claim,
     ) -> Version:
         """Publish, and die."""
-        super().publish(target, field_map, accepted, number=number, job_id=job_id, now=now)
+        super().publish(
+            target,
+            field_map,
+            accepted,
+            number=number,
+            job_id=job_id,
+            now=now,
+            attempt=attempt,
+            before_pointer_moves=before_pointer_moves,
+        )
         raise Killed
 
 
