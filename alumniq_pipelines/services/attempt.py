@@ -163,7 +163,9 @@ def _load(
     with scratch_folder(context.scratch / job_id) as scratch:
         if hold is not None:  # a person approved it
             archive, now = context.archive, context.clock()
-            return publish_held(load, hold, archive, warehouse, scratch, now, record_check)
+            return publish_held(
+                load, hold, archive, warehouse, scratch, now, record_check, attempt=number
+            )
         repeats = load.request.repeats
         load_file = LoadFile(
             load=load,
@@ -182,6 +184,7 @@ def _load(
             max_rejected=rules.max_rejected if terms.max_rejected is None else terms.max_rejected,
             thresholds=override_thresholds(rules.thresholds, terms.thresholds),
             now=context.clock(),
+            attempt=number,
             before_publish=record_check,
             progress=progress,
             report_rows=context.report_rows,
