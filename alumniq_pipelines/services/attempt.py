@@ -21,6 +21,7 @@ from alumniq_pipelines.core.loads.load_result import (
     DryRun,
     Held,
     LoadResult,
+    Overtaken,
     Published,
     Refused,
     Rejected,
@@ -41,6 +42,7 @@ from alumniq_pipelines.core.notifications.heartbeat import Signal, signal_notice
 from alumniq_pipelines.core.notifications.held_load import held_notices
 from alumniq_pipelines.core.notifications.staff import NO_STAFF, Staff
 from alumniq_pipelines.core.problems.file import format_faults
+from alumniq_pipelines.core.problems.live_data import live_data
 from alumniq_pipelines.core.problems.outage import UnexpectedFault
 from alumniq_pipelines.core.problems.outcome import AttemptsExhausted
 from alumniq_pipelines.core.problems.problem import Problem, SetupProblem
@@ -189,9 +191,7 @@ def _load(
     if published is not None:
         return published  # by an earlier attempt that was cut off before it was recorded
     hold, later = ledger.holds.get(job_id), ledger.loads.unchanged_after(load)
-    if later is not None:
-        if hold is None:
-            return Superseded(by=later)
+    if later is not None and hold is not None:
         return SupersededHold(by=later, hold_reasons=hold.reasons)
 
     def record_check(check: CheckRecord, receipt: Receipt | None) -> None:
@@ -226,11 +226,12 @@ def _load(
             progress=progress,
             report_rows=context.report_rows,
             limits=context.limits,
+            unchanged_after=later,
         )
 
 
 def _record(load: Load, outcome: AttemptOutcome, context: LoadContext) -> None:
-    """Record how an attempt ended; staff are notified of a load that is held."""
+    """Record how an attempt ended; its customer and staff are notified of a load that is held."""
     ledger, number, now = context.ledger, outcome.number, context.clock()
     if isinstance(outcome, AttemptFailed):
         ledger.loads.end_attempt(load.job_id, number, outcome.result, now, errors=outcome.errors)
@@ -249,12 +250,13 @@ def _record(load: Load, outcome: AttemptOutcome, context: LoadContext) -> None:
                 expires_at=now + context.hold_duration,
                 warnings=check.warnings,
             )
-            notices = held_notices(load, hold, context.staff, context.gateway_url)
+            live = live_data(load.number, ledger.versions.newest(load.target))
+            notices = held_notices(load, hold, context.staff, context.gateway_url, live)
             ledger.holds.hold(hold, number, receipt_of(result), notices)
             return
         case Published(version=version) | Unchanged(live=version):
             ledger.versions.record(version, now)
-        case Superseded() | SupersededHold() | Refused() | Rejected() | DryRun():
+        case Superseded() | Overtaken() | SupersededHold() | Refused() | Rejected() | DryRun():
             pass
         case _ as unreachable:
             assert_never(unreachable)

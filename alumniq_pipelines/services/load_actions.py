@@ -280,6 +280,7 @@ def _outcome_notices(
 ) -> Sequence[Notice]:
     """Return every notice that is due once a load has this outcome."""
     watch = ledger.watches.get(load.target)
+    newest = ledger.versions.of(load.target, limit=1)
     return notices_for(
         load,
         outcome,
@@ -288,4 +289,5 @@ def _outcome_notices(
         heartbeat_url=watch.heartbeat_url if watch else "",
         gateway_url=gateway_url,
         live=live,
+        live_job_id=newest[0].job_id if newest else None,
     )

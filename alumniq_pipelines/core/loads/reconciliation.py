@@ -12,10 +12,12 @@ from enum import StrEnum
 
 from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadState, Origin
 from alumniq_pipelines.core.loads.outcome import (
+    REFUSALS,
     SUCCESSES,
     AttemptRecord,
     AttemptResult,
     Outcome,
+    refusal_outcome,
     tries,
 )
 from alumniq_pipelines.core.problems.outcome import AttemptsExhausted, LoadStopped, Misconfigured
@@ -104,7 +106,7 @@ def decide(
 
 def is_outcome_known(attempts: Sequence[AttemptRecord]) -> bool:
     """Whether the attempts end a load as soon as the run that made them is over."""
-    conclusive = {*SUCCESSES, AttemptResult.REFUSED, AttemptResult.MISCONFIGURED}
+    conclusive = {*SUCCESSES, *REFUSALS, AttemptResult.MISCONFIGURED}
     return bool(attempts) and (
         attempts[-1].result in conclusive or len(tries(attempts)) >= MAX_ATTEMPTS
     )
@@ -171,14 +173,8 @@ def _outcome(attempts: Sequence[AttemptRecord], run: Run) -> Outcome | None:
     done = [attempt for attempt in tries(attempts) if attempt.result in SUCCESSES]
     if done:
         return _success(done[-1])
-    if last.result is AttemptResult.REFUSED:
-        return Outcome(
-            LoadState.FAILED,
-            errors=last.errors,
-            counts=last.counts,
-            changes=last.changes,
-            warnings=last.warnings,
-        )
+    if last.result in REFUSALS:
+        return refusal_outcome(last)
     if last.result is AttemptResult.MISCONFIGURED:
         return Outcome(LoadState.FAILED, (str(Misconfigured()),))
     if run.state is RunState.CANCELED:
