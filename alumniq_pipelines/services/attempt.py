@@ -13,8 +13,6 @@ from alumniq_pipelines.checking.decompress import DEFAULT_LIMITS, Limits
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.archive import Archive, Receipt
 from alumniq_pipelines.core.loads.bucket import Buckets
-from alumniq_pipelines.core.loads.customer import Subscription
-from alumniq_pipelines.core.loads.diff import override_thresholds
 from alumniq_pipelines.core.loads.hold import Hold
 from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadState
 from alumniq_pipelines.core.loads.load_result import (
@@ -37,6 +35,7 @@ from alumniq_pipelines.core.loads.load_result import (
 )
 from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, CheckRecord, tries
 from alumniq_pipelines.core.loads.progress import Progress
+from alumniq_pipelines.core.loads.publication import terms_of
 from alumniq_pipelines.core.loads.warehouse import Version, Warehouse
 from alumniq_pipelines.core.notifications.heartbeat import Signal, signal_notices
 from alumniq_pipelines.core.notifications.held_load import held_notices
@@ -212,15 +211,14 @@ def _load(
             repeated=ledger.loads.receipt(repeats) if repeats else None,
             log=context.log,
         )
-        terms = ledger.customers.subscription(load.target) or Subscription(load.target)
-        rules = field_map.alumniq
+        terms = terms_of(field_map, ledger.customers.subscription(load.target))
         return run_load(
             load_file,
             field_map,
             warehouse,
             scratch,
-            max_rejected=rules.max_rejected if terms.max_rejected is None else terms.max_rejected,
-            thresholds=override_thresholds(rules.thresholds, terms.thresholds),
+            max_rejected=terms.max_rejected,
+            thresholds=terms.thresholds,
             now=context.clock(),
             before_publish=record_check,
             progress=progress,

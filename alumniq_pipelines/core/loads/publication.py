@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from alumniq_pipelines.core.feeds.field_map import Thresholds
+from alumniq_pipelines.core.feeds.field_map import FieldMap, Thresholds
 from alumniq_pipelines.core.loads.check_result import Counts
-from alumniq_pipelines.core.loads.diff import Changes, find_hold_reasons
+from alumniq_pipelines.core.loads.customer import Subscription
+from alumniq_pipelines.core.loads.diff import Changes, find_hold_reasons, override_thresholds
 from alumniq_pipelines.core.loads.warehouse import Version
 
 
@@ -36,6 +37,26 @@ class KeepLive:
 
 PublicationDecision = PublishRows | HoldRows | KeepLive
 """What becomes of the rows of a load; a dry run and `alumniq check` only report it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadTerms:
+    """What a target allows: how many rejected rows, and how much change without approval."""
+
+    max_rejected: int
+    thresholds: Thresholds
+
+
+def terms_of(field_map: FieldMap, subscription: Subscription | None) -> LoadTerms:
+    """Return the terms of a target: the field map's, unless its subscription has its own."""
+    rules = field_map.alumniq
+    if subscription is None:
+        return LoadTerms(max_rejected=rules.max_rejected, thresholds=rules.thresholds)
+    own = subscription.max_rejected
+    return LoadTerms(
+        max_rejected=rules.max_rejected if own is None else own,
+        thresholds=override_thresholds(rules.thresholds, subscription.thresholds),
+    )
 
 
 def is_publishable(counts: Counts, max_rejected: int) -> bool:
