@@ -1,8 +1,8 @@
-"""The run coordinator: Dagster's own queue, which also knows the table of runs made by hand.
+"""The run coordinator: Dagster's own queue, which also knows the tables of runs made by hand.
 
-A run that a person or a backfill makes is named by its partition only. The limits of dagster.yaml go
-by tags, so it gets the tags of its table as it enters the queue. Used by the daemon and the web
-server, by its name in dagster.yaml.
+A run that a person or a backfill makes has its partition only. The limits in dagster.yaml go by
+tags, so it gets the tags of its table as it enters the queue. The daemon and the web server use
+this class by its name in dagster.yaml.
 """
 
 from typing import Any

@@ -97,7 +97,10 @@ def test_a_load_that_removes_too_much_is_held_and_its_run_succeeds_with_a_warnin
     assert warned.metadata["removed"].value == 50
     found = reconciled(installation, load)
     assert (found.state, found.changes) == (LoadState.HELD, Changes(0, 0, 50, 50))
-    assert notices_of(installation, load) == ["ops@example.org: Staff: Held"]
+    assert notices_of(installation, load) == [
+        "a@example.org: Awaiting approval",
+        "ops@example.org: Staff: Held",
+    ]
     assert live(installation) == 100
 
 
@@ -146,7 +149,7 @@ def test_a_held_load_waits_whatever_sensor_runs(installation: Installation, held
     assert installation.execute(held).success, "Dagster may run it again after a worker died."
     assert reconciled(installation, held).state is LoadState.HELD
     assert not decided(installation, now() + timedelta(days=6))
-    assert len(notices_of(installation, held)) == 1
+    assert len(notices_of(installation, held)) == 2
 
 
 def test_a_held_load_fails_when_its_time_is_over(installation: Installation, held: Load) -> None:
@@ -171,11 +174,11 @@ def test_the_customer_of_a_discarded_load_reads_why(installation: Installation, 
 
 
 def test_mail_about_a_held_load_leads_to_its_page(installation: Installation, held: Load) -> None:
-    """Staff when it is held, its customer when it is discarded."""
+    """Staff and its customer when it is held, its customer again when it is discarded."""
     discard(installation, held, "A test export.")
     page = f"{installation.settings.gateway_url}/loads/{held.job_id}"
     notifications = installation.ledger.notifications.of(held.job_id)
-    assert len(notifications) == 2
+    assert len(notifications) == 3
     assert all(
         notification.notice.body.endswith(f"\nPage: {page}\n") for notification in notifications
     )
@@ -231,19 +234,6 @@ def test_the_same_bytes_again_publish_nothing_and_succeed(installation: Installa
     assert [version.job_id for version in installation.ledger.versions.of(TARGET)] == [first.job_id]
     notifications = installation.ledger.notifications.of(again.job_id)
     assert "is identical to" in notifications[0].notice.body
-
-
-def test_a_load_accepted_before_the_same_bytes_came_again_comes_too_late(
-    installation: Installation,
-) -> None:
-    published(installation)
-    late = installation.accept("late.csv")
-    with installation.out_of_line(late):
-        published(installation)
-    installation.put(HEADER + ROWS.replace("Unit 7", "Unit seven"), "late.csv")
-    installation.execute(late)
-    [attempt] = installation.ledger.attempts.of(late.job_id)
-    assert attempt.result is AttemptResult.SUPERSEDED
 
 
 def test_a_load_is_repeated_from_the_archive_as_a_load_of_its_own(

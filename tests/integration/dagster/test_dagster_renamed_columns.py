@@ -107,8 +107,9 @@ def test_a_column_that_is_dropped_holds_the_load_until_it_is_approved(
     hold = people.ledger.holds.get(load.job_id)
     assert hold is not None
     assert hold.reasons == (HOLD,)
-    [mail] = mails(people, load)
-    assert HOLD in mail
+    to_customer, to_staff = mails(people, load)
+    assert HOLD in to_customer
+    assert HOLD in to_staff
     assert len(emails(people)) == 3
     load_actions.approve(people.ledger, load.job_id, "They stopped sending it.", "ada", now())
     assert reconciled(people, load).state is LoadState.SUCCEEDED
@@ -129,7 +130,8 @@ def test_a_dry_run_says_that_a_load_would_be_held_and_why(people: Installation) 
     assert (warned.check_name, warned.severity) == ("changes", dg.AssetCheckSeverity.WARN)
     assert warned.description == HOLD
     people.reconcile()
-    assert people.again(load).state is LoadState.SUCCEEDED
+    assert people.again(load).state is LoadState.FAILED
     [mail] = mails(people, load)
-    assert f"would be held for approval. {HOLD}" in mail
+    assert "would be held for approval. This was a dry run: nothing was published." in mail
+    assert f"Why it would be held:\n- {HOLD}\n" in mail
     assert len(emails(people)) == 3

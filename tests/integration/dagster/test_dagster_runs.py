@@ -228,22 +228,6 @@ def test_an_unforeseen_fault_is_retried_and_logged_without_its_text(
     assert "incident" in reconciled(installation, load).errors[1]
 
 
-def test_a_load_overtaken_by_a_later_one_publishes_nothing_and_says_so(
-    installation: Installation,
-) -> None:
-    installation.put(HEADER + ROWS)
-    earlier, later = installation.accept(), installation.accept()
-    with installation.out_of_line(earlier):
-        installation.execute(later)
-    run = installation.execute(earlier)
-    assert run.success
-    assert not run.asset_materializations_for_node("feeds__warehouse_lookups")
-    assert results(installation, earlier) == [AttemptResult.SUPERSEDED]
-    assert "accepted later is live already" in log_of(installation, run)
-    assert reconciled(installation, earlier).state is LoadState.SUCCEEDED
-    assert [version.job_id for version in installation.ledger.versions.of(TARGET)] == [later.job_id]
-
-
 def test_materialising_by_hand_loads_the_last_accepted_file_as_a_load_of_its_own(
     installation: Installation,
 ) -> None:
