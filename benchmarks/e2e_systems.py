@@ -81,7 +81,8 @@ class RunningSystem:
         return cpu_seconds(self.process.pid)
 
     def _has_workers(self) -> bool:
-        return any("execute_run" in command for command in commands(self.process.pid))
+        # The code server starts runs by multiprocessing.
+        return any("--multiprocessing-fork" in line for line in commands(self.process.pid))
 
     def _write_file(self, number: int) -> Path:
         """Write a file whose rows differ from those of all other files."""
