@@ -25,6 +25,7 @@ from alumniq_pipelines.core.loads.load_result import (
 )
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.problems.command import UnknownPartition
+from alumniq_pipelines.core.problems.outage import LedgerUnavailable
 from alumniq_pipelines.core.problems.problem import OutageProblem, Problem
 from alumniq_pipelines.core.problems.run import AttemptOver, LoadEnded, QueuedBehind, RunOutdated
 from alumniq_pipelines.defs.checks import check_results
@@ -37,7 +38,7 @@ from alumniq_pipelines.defs.tags import (
     RETRY_NUMBER,
     tags_of,
 )
-from alumniq_pipelines.services.attempt import attempt
+from alumniq_pipelines.services.attempt import attempt, record_publication
 from alumniq_pipelines.services.attempt_outcome import AttemptFailed, AttemptOutcome
 from alumniq_pipelines.services.load_actions import accept_reload, accept_rerun
 from alumniq_pipelines.services.load_context import LoadContext
@@ -69,6 +70,15 @@ def step_events(
         allow_retries = isinstance(problem, OutageProblem)
         raise dg.Failure(str(problem), allow_retries=allow_retries) from None
     yield from _outcome_events(context, load, outcome, load_context.gateway_url)
+    if outcome.is_publication:
+        # Dagster knows of the new version by now; the customer is notified of it from here on.
+        try:
+            record_publication(load, outcome, load_context)
+        except AttemptOver:
+            context.log.warning("The reconcile sensor has recorded this publication already.")
+        except LedgerUnavailable as problem:
+            # The next attempt finds the version published and records that.
+            raise dg.Failure(str(problem), allow_retries=True) from None
 
 
 def _outcome_events(

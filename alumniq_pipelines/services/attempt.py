@@ -46,10 +46,11 @@ def attempt(
 ) -> AttemptOutcome:
     """Make the next attempt at a load for a run of this launch, and record it in the ledger.
 
-    An attempt after which no other is needed ends the load. A held load stays held. Faults of the
-    file and of ours are returned, not raised. Raises LoadEnded, RunOutdated, QueuedBehind or
-    AttemptsExhausted if the run may not begin an attempt, AttemptOver if its attempt is over, and
-    the ledger's own faults.
+    An attempt after which no other is needed ends the load. A publication is the exception: it
+    cannot be lost any more, so the caller reports it to Dagster first, and then calls
+    `record_publication`. A held load stays held. Faults of the file and of ours are returned, not
+    raised. Raises LoadEnded, RunOutdated, QueuedBehind or AttemptsExhausted if the run may not
+    begin an attempt, AttemptOver if its attempt is over, and the ledger's own faults.
     """
     ledger = context.ledger
     hold = ledger.holds.get(load.job_id) if load.state is LoadState.HELD else None
@@ -58,6 +59,18 @@ def attempt(
     past = tries(ledger.attempts.of(load.job_id))
     if len(past) >= MAX_ATTEMPTS:
         raise AttemptsExhausted(MAX_ATTEMPTS)
+    begun = _begin(load, launch, run_id, past, context)
+    outcome = _make_attempt(load, begun, past, field_map, context, progress)
+    if not outcome.is_publication:
+        record_outcome(load, begun, past, outcome, context)
+    return outcome
+
+
+def _begin(
+    load: Load, launch: int, run_id: str, past: Sequence[AttemptRecord], context: LoadContext
+) -> AttemptRecord:
+    """Open the attempt; the first one at a load sends the start signal of its watch."""
+    ledger = context.ledger
     for earlier in past:
         if earlier.is_publishing:  # of this run, or its launch would be another one by now
             revoke_publication(ledger, context.warehouse, load, earlier, context.clock())
@@ -69,9 +82,18 @@ def attempt(
         if watch is not None:
             notices = signal_notices(watch.heartbeat_url, Signal.START)
             ledger.notifications.enqueue_start(load.job_id, notices, context.clock())
-    outcome = _make_attempt(load, begun, past, field_map, context, progress)
+    return begun
+
+
+def record_publication(load: Load, outcome: AttemptOutcome, context: LoadContext) -> None:
+    """Record an attempt that has published, and end its load.
+
+    If the worker dies before this, the reconcile sensor does it. Raises AttemptOver if it has.
+    """
+    *past, begun = tries(context.ledger.attempts.of(load.job_id))
+    if begun.number != outcome.number:
+        raise AttemptOver(load.job_id)
     record_outcome(load, begun, past, outcome, context)
-    return outcome
 
 
 def revoke_publication(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import ClassVar, Literal
 
 from alumniq_pipelines.core.loads.archive import Receipt
 from alumniq_pipelines.core.loads.hold import Hold
@@ -10,6 +11,7 @@ from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load
 from alumniq_pipelines.core.loads.load_result import (
     Held,
     LoadResult,
+    Published,
     attempt_result_of,
     check_of,
     check_record,
@@ -37,6 +39,11 @@ class AttemptCompleted:
     result: LoadResult
     previous: Version | None
 
+    @property
+    def is_publication(self) -> bool:
+        """Whether the load's own version was published."""
+        return isinstance(self.result, Published)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFailed:
@@ -50,6 +57,7 @@ class AttemptFailed:
     problem: Problem
     tries: int
     tries_in_run: int
+    is_publication: ClassVar[Literal[False]] = False
 
     @property
     def result(self) -> AttemptResult:
