@@ -90,9 +90,8 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
     no row is left, and held if more would change than `thresholds` allow or a column would lose all
     its values. Harmless to repeat: a version already published by this load is returned again, and
     a load is superseded if a later one is live already. A dry run only checks. `before_publish` is
-    called with all that is known of the file when the version is complete, right before it goes
-    live; an exception from it ends the attempt. The first `report_rows` rejected rows go into a
-    rejection report, whatever the result. `scratch` is left empty.
+    called with all that is known of the file right before its version goes live; an exception ends
+    the attempt. The first `report_rows` rejected rows go into a rejection report.
     """
     from alumniq_pipelines.checking.check import disk_errors_as_outage
     from alumniq_pipelines.checking.step_timer import StepTimer
@@ -126,11 +125,7 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
             is_dry_run=load.request.dry_run,
         )
         publication = Publication(
-            warehouse=warehouse,
-            load=load,
-            attempt=attempt,
-            before_publish=before_publish,
-            now=now,
+            warehouse=warehouse, load=load, attempt=attempt, before_publish=before_publish, now=now
         )
         return _apply(decision, checked, load_file, field_map, publication, steps)
 
@@ -173,11 +168,7 @@ def publish_held(
     with disk_errors_as_outage(), _new_folder(scratch) as folder, steps.step("publish"):
         accepted = fetch_held_rows(archive, load.job_id, held.rows, folder / "rows.duckdb")
         publication = Publication(
-            warehouse=warehouse,
-            load=load,
-            attempt=attempt,
-            before_publish=before_publish,
-            now=now,
+            warehouse=warehouse, load=load, attempt=attempt, before_publish=before_publish, now=now
         )
         check = check_record(held.check_result, held.changes)
         version = publication.publish(held.rows.field_map, accepted, check, None)

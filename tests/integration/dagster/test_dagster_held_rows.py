@@ -37,7 +37,7 @@ def live(installation: Installation) -> int | None:
     """Return the number of rows that are live."""
     warehouse = DuckDBWarehouse(installation.settings.warehouse_dir)
     version = warehouse.live(TARGET)
-    return version and version.rows
+    return version.rows if version else None
 
 
 def test_a_late_attempt_does_not_replace_the_rows_of_a_hold(
