@@ -134,11 +134,7 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
                 decision, checked.check_result, checked.changes, checked.file, steps.seconds
             )
         publication = Publication(
-            warehouse=warehouse,
-            load=load,
-            attempt=attempt,
-            before_publish=before_publish,
-            now=now,
+            warehouse=warehouse, load=load, attempt=attempt, before_publish=before_publish, now=now
         )
         return _apply(decision, checked, load_file, field_map, publication, steps)
 
@@ -181,11 +177,7 @@ def publish_held(
     with disk_errors_as_outage(), _new_folder(scratch) as folder, steps.step("publish"):
         accepted = fetch_held_rows(archive, load.job_id, held.rows, folder / "rows.duckdb")
         publication = Publication(
-            warehouse=warehouse,
-            load=load,
-            attempt=attempt,
-            before_publish=before_publish,
-            now=now,
+            warehouse=warehouse, load=load, attempt=attempt, before_publish=before_publish, now=now
         )
         check = check_record(held.check_result, held.changes)
         version = publication.publish(held.rows.field_map, accepted, check, None)

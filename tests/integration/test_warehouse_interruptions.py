@@ -40,9 +40,9 @@ def is_published(warehouse: Warehouse, target: Target, number: int) -> bool:
 
 
 def interrupted(
-    started: Publishers, scratch: Path, *, kill: bool
+    started: Publishers, scratch: Path, *, kill: bool, step: int = 1
 ) -> Iterator[tuple[Warehouse, Target, Publisher, Ending | None]]:
-    """Publish version 2 of a target over and over, interrupted one change of a file later each."""
+    """Publish version 2 of a target over and over, interrupted some changes of files later each."""
     warehouse = open_warehouse(started.location, lock_seconds=0.2)
     moment, ending = 0, None
     while ending != "published":
@@ -52,7 +52,7 @@ def interrupted(
         ending = publisher.wait()
         yield warehouse, target, publisher, ending
         publisher.kill()
-        moment += 1
+        moment += step
     assert moment > 20, "the changes of files are noticed"
 
 
@@ -109,7 +109,7 @@ def test_publishing_waits_only_so_long_for_a_paused_process(
     started: Publishers, tmp_path: Path
 ) -> None:
     waited = 0
-    for warehouse, target, publisher, _ in interrupted(started, tmp_path, kill=False):
+    for warehouse, target, publisher, _ in interrupted(started, tmp_path, kill=False, step=6):
         if not publisher.is_paused:
             continue
         try:
@@ -119,7 +119,7 @@ def test_publishing_waits_only_so_long_for_a_paused_process(
             publisher.wake()
             publish(warehouse, tmp_path, target, 3)
         assert token_seen(warehouse, target) == (3, 1)
-    assert waited > 3
+    assert waited
 
 
 def test_a_version_that_an_earlier_release_left_half_published_is_replaced(
