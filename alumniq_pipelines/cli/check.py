@@ -14,6 +14,7 @@ from alumniq_pipelines.cli.console import print_json, printable, stdout_console
 from alumniq_pipelines.cli.installation import feed_of
 from alumniq_pipelines.cli.live_comparison import comparison_to_json, show_comparison
 from alumniq_pipelines.cli.references import live_target_of, references_for
+from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.check_result import Cause, file_note
 from alumniq_pipelines.core.loads.progress import Progress, ignore_progress
 from alumniq_pipelines.services.file_check import FileCheckResult, check_file
@@ -62,8 +63,7 @@ def check(
     live: Annotated[
         str,
         typer.Option(
-            help="CUSTOMER.ENVIRONMENT: compare with the live data there, as a load would: check "
-            "references, and say whether a load would be held for approval."
+            help="CUSTOMER.ENVIRONMENT: compare with the live data there as a load would."
         ),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -79,11 +79,8 @@ def check(
     Exit code 0: the file is clean; 1: some rows are rejected; 2: the file cannot be loaded;
     3 (with --live): a load of the file would be held for approval.
     """
-    if bool(feed) == bool(field_map):
-        message = "Name the feed with --feed, or a field map with --field-map."
-        raise typer.BadParameter(message)
     settings = Settings()
-    rules = read_field_map(field_map) if field_map else feed_of(settings, feed)
+    rules = _rules(settings, feed, field_map)
     limits = Limits(settings.max_expanded_bytes, settings.max_expansion_ratio)
     live_target = live_target_of(rules, live, settings) if live else None
     with (
@@ -103,8 +100,21 @@ def check(
         print_json(_to_json(result))
     else:
         _show(result, file, output)
-    would_be_held = result.live is not None and result.live.hold_reasons
-    raise typer.Exit(WOULD_BE_HELD if would_be_held else EXIT_CODES[result.outcome])
+    raise typer.Exit(_exit_code(result))
+
+
+def _rules(settings: Settings, feed: str, field_map: Path | None) -> FieldMap:
+    """Return the field map that one of the two options names; raises typer.BadParameter."""
+    if bool(feed) == bool(field_map):
+        message = "Name the feed with --feed, or a field map with --field-map."
+        raise typer.BadParameter(message)
+    return read_field_map(field_map) if field_map else feed_of(settings, feed)
+
+
+def _exit_code(result: FileCheckResult) -> int:
+    if result.live is not None and result.live.hold_reasons:
+        return WOULD_BE_HELD
+    return EXIT_CODES[result.outcome]
 
 
 def _to_json(result: FileCheckResult) -> dict[str, Any]:

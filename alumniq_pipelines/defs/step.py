@@ -96,7 +96,7 @@ def _outcome_events(
             yield dg.MaterializeResult(metadata=metadata)
         case Superseded():
             context.log.warning(
-                "The same file is live already, by a load accepted later; nothing is published."
+                "The same file is live already, by a load accepted later: nothing is published."
             )
             yield from _no_check_results(context)
         case Held():

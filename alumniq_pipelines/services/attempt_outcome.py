@@ -149,9 +149,14 @@ def _record_result(
     context: LoadContext,
     now: datetime,
 ) -> bool:
-    check = check_of(result)
+    check, receipt = check_of(result), receipt_of(result)
     closed = replace(
-        begun, result=attempt_result_of(result), errors=errors_of(result), ended_at=now
+        begun,
+        result=attempt_result_of(result),
+        errors=errors_of(result),
+        ended_at=now,
+        sha256=receipt.sha256 if receipt else None,
+        etag=receipt.etag if receipt else None,
     )
     if check is not None:
         closed = replace(
@@ -167,7 +172,7 @@ def _record_result(
         context,
         now,
         check=check,
-        receipt=receipt_of(result),
+        receipt=receipt,
         version=version_of(result),
     )
 

@@ -292,7 +292,6 @@ def outcome_notices(
 ) -> Sequence[Notice]:
     """Return every notice that is due once a load has this outcome."""
     watch = ledger.watches.get(load.target)
-    newest = ledger.versions.of(load.target, limit=1)
     return notices_for(
         load,
         outcome,
@@ -301,5 +300,12 @@ def outcome_notices(
         heartbeat_url=watch.heartbeat_url if watch else "",
         gateway_url=gateway_url,
         live=_live_data(ledger, load),
-        live_job_id=newest[0].job_id if newest else None,
+        live_job_id=_live_job_id(ledger, load, attempts) if outcome.is_superseded else None,
     )
+
+
+def _live_job_id(ledger: Ledger, load: Load, attempts: Sequence[AttemptRecord]) -> JobId | None:
+    """Return the load that published the file of a superseded load."""
+    sha256 = attempts[-1].sha256 if attempts else None
+    versions = ledger.versions.by_sha256(sha256) if sha256 else ()
+    return next((version.job_id for version in versions if version.target == load.target), None)

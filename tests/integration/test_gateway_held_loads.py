@@ -1,6 +1,7 @@
 """What a customer sees of a load that awaits approval, and of a dry run that says it would."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -27,9 +28,7 @@ URL = "https://feeds.example.org"
 PREVIOUS = "Your previous data is still live."
 
 
-def begun(
-    client: TestClient, caller: Caller, installation: Installation, **options: object
-) -> Load:
+def begun(client: TestClient, caller: Caller, installation: Installation, **options: Any) -> Load:
     """Accept a load and begin an attempt at it."""
     emails = "ada@iqu.example, bob@iqu.example"
     job_id = JobId(call(client, caller, notifyEmail=emails, **options).json()["jobId"])

@@ -27,7 +27,7 @@ ATTEMPT_ENDED: dict[AttemptResult, tuple[str, Mood]] = {
         "found more changes than are published without approval (a dry run holds nothing)",
         "plain",
     ),
-    AttemptResult.SUPERSEDED: ("found that a later load has published the same file", "good"),
+    AttemptResult.SUPERSEDED: ("found that the same file is live already, by a later load", "good"),
     AttemptResult.OVERTAKEN: ("found that a file accepted later is already live", "plain"),
     AttemptResult.REFUSED: ("refused the file", "bad"),
     AttemptResult.OUTAGE: ("failed because of a problem on our side", "bad"),

@@ -65,7 +65,7 @@ class Unchanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Superseded:
-    """A load accepted later, by its number, has published the same bytes; nothing is published."""
+    """The same bytes are live already, which a load accepted later, by its number, has read."""
 
     by: int
     receipt: Receipt

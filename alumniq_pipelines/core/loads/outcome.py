@@ -15,7 +15,7 @@ class AttemptResult(StrEnum):
     """How one attempt at a load ended.
 
     PUBLISHED, UNCHANGED and SUPERSEDED succeed: the second found that the live version was made
-    from the same bytes, the third that a load accepted later has published the same bytes. So does
+    from the same bytes, the third that the same file is live, by a load accepted later. So does
     CHECKED, a dry run of a file that would be loaded. HELD is awaiting approval; WOULD_BE_HELD is a
     dry run of a file whose load would be; REFUSED is a fault of the file; OVERTAKEN read another
     file than a load accepted later, which is live already; OUTAGE is a fault of ours that is
@@ -113,8 +113,8 @@ class AttemptRecord:
 class Outcome:
     """What ends a load: a final state and, for a failure, what the customer reads.
 
-    A success `is_unchanged` where there was nothing new to publish, and `is_superseded` where a
-    load accepted later has published the same file. A dry run fails with `hold_reasons` if a load
+    A success `is_unchanged` where there was nothing new to publish, and `is_superseded` where the
+    same file was live already, and a load accepted later had read it. A dry run fails with `hold_reasons` if a load
     of its file would be held for them. `remedy` is what the customer can do, where it is not the
     usual advice for a refused file. Staff are notified of a failure that `is_our_fault`.
     """

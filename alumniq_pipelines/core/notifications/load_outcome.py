@@ -126,8 +126,8 @@ def _success(load: Load, outcome: Outcome, live_job_id: JobId | None) -> str:
     if outcome.is_superseded:
         as_load = f" as load {live_job_id}" if live_job_id else ""
         return (
-            f"contains the same file, byte for byte, that is live already{as_load}, so it was not "
-            "loaded once more. You do not need to do anything."
+            f"was not loaded once more: the same file, byte for byte, is live already{as_load}. "
+            "You do not need to do anything."
         )
     if outcome.is_unchanged:
         return "is identical to the file that your live data was loaded from: nothing changed."
@@ -136,7 +136,7 @@ def _success(load: Load, outcome: Outcome, live_job_id: JobId | None) -> str:
 
 def _failure_paragraphs(
     load: Load, outcome: Outcome, live: LiveData | None, *, ours: bool
-) -> Sequence[str]:
+) -> list[str]:
     """Return what failed and why, what is live, and what to do, each of them once."""
     filename, is_live = load.request.filename, live_sentence(live) if live else ""
     usual_remedy = (

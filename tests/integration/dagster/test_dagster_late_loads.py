@@ -1,9 +1,16 @@
 """Loads that come too late: one accepted later is live, from the same file or from another."""
 
+from datetime import UTC, datetime
+
+from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
 from alumniq_pipelines.core.loads.load import Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.core.problems.holding import LaterFileLoaded
-from tests.integration.dagster.conftest import HEADER, ROWS, TARGET, Installation
+from tests.integration.dagster.conftest import FILE, HEADER, ROWS, TARGET, Installation
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 def reconciled(installation: Installation, load: Load) -> Load:
@@ -36,12 +43,30 @@ def test_a_load_behind_a_later_one_of_the_same_file_publishes_nothing_and_says_s
     assert not run.asset_materializations_for_node("feeds__warehouse_lookups")
     assert results(installation, earlier) == [AttemptResult.SUPERSEDED]
     log = [entry.user_message for entry in installation.instance.all_logs(run.run_id)]
-    assert "The same file is live already, by a load accepted later; nothing is published." in log
+    assert "The same file is live already, by a load accepted later: nothing is published." in log
     assert reconciled(installation, earlier).state is LoadState.SUCCEEDED
     assert [version.job_id for version in installation.ledger.versions.of(TARGET)] == [later.job_id]
     mail = installation.ledger.notifications.of(earlier.job_id)[0].notice
     assert mail.subject.startswith("Already live: ")
-    assert f"live already as load {later.job_id}, so it was not loaded once more." in mail.body
+    assert f"the same file, byte for byte, is live already as load {later.job_id}." in mail.body
+
+
+def test_a_superseded_load_names_the_load_whose_version_is_live_also_after_a_rollback(
+    installation: Installation,
+) -> None:
+    late, same, newest = (installation.accept(name) for name in ("late.csv", FILE, "new.csv"))
+    for name in ("late.csv", FILE):
+        installation.put(HEADER + ROWS, name)
+    installation.put(HEADER + ROWS.replace("Unit 7", "Unit seven"), "new.csv")
+    with installation.out_of_line(late):
+        for load in (same, newest):
+            installation.execute(load)
+    warehouse = DuckDBWarehouse(installation.settings.warehouse_dir)
+    warehouse.make_live(TARGET, same.number, now())
+    installation.execute(late)
+    assert reconciled(installation, late).state is LoadState.SUCCEEDED
+    mail = installation.ledger.notifications.of(late.job_id)[0].notice
+    assert f"is live already as load {same.job_id}." in mail.body
 
 
 def test_a_load_behind_a_later_file_fails_with_that_reason(installation: Installation) -> None:

@@ -87,4 +87,4 @@ def test_a_load_that_came_too_late_is_not_said_to_be_loaded(installation: Instal
     assert (load.state, load.counts) == (LoadState.SUCCEEDED, None)
     [mail] = said(installation, load)
     assert "was loaded" not in mail
-    assert "the data of a later load is live already" in mail
+    assert f"the same file, byte for byte, is live already as load {later.job_id}." in mail

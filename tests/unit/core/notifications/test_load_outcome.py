@@ -198,13 +198,12 @@ def test_a_superseded_load_is_not_said_to_be_loaded_but_as_which_load_its_file_i
     [mail] = notices_for(load, outcome, live_job_id=JobId("OTHER"))
     assert mail.subject == "Already live: warehouse (iqu, qa)"
     assert mail.body.startswith(
-        "warehouse.csv contains the same file, byte for byte, that is live already as load OTHER, "
-        "so it was not loaded once more. You do not need to do anything.\n"
+        "warehouse.csv was not loaded once more: the same file, byte for byte, is live already as "
+        "load OTHER. You do not need to do anything.\n"
     )
-    assert "was loaded" not in mail.body
     assert "Rows published" not in mail.body
     [unknown] = notices_for(load, outcome)
-    assert "is live already, so it was not" in unknown.body
+    assert "is live already. You do not" in unknown.body
 
 
 def test_a_load_behind_a_later_file_is_not_loaded_and_nothing_needs_mending() -> None:
