@@ -114,9 +114,10 @@ class Outcome:
     """What ends a load: a final state and, for a failure, what the customer reads.
 
     A success `is_unchanged` where there was nothing new to publish, and `is_superseded` where the
-    same file was live already, and a load accepted later had read it. A dry run fails with `hold_reasons` if a load
-    of its file would be held for them. `remedy` is what the customer can do, where it is not the
-    usual advice for a refused file. Staff are notified of a failure that `is_our_fault`.
+    same file was live already, and a load accepted later had read it. A dry run fails with
+    `hold_reasons` if a load of its file would be held for them. `remedy` is what the customer can
+    do, where it is not the usual advice for a refused file. Staff are notified of a failure that
+    `is_our_fault`.
     """
 
     state: LoadState
