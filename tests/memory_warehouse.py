@@ -11,7 +11,13 @@ from pathlib import Path
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.target import Target
-from alumniq_pipelines.core.loads.warehouse import AcceptedRows, LiveRows, Version
+from alumniq_pipelines.core.loads.warehouse import (
+    AcceptedRows,
+    BeforePointerMoves,
+    LiveRows,
+    Version,
+    no_claim,
+)
 from alumniq_pipelines.core.problems.command import UnknownVersion
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.core.problems.run import AttemptOver
@@ -59,6 +65,8 @@ class MemoryWarehouse:
         number: int,
         job_id: JobId,
         now: datetime,
+        attempt: int = 1,
+        before_pointer_moves: BeforePointerMoves = no_claim,
     ) -> Version:
         """Complete a new version, then move the pointer to it."""
         del field_map
@@ -72,7 +80,9 @@ class MemoryWarehouse:
             relation=f"{target.feed}_{number}",
             published_at=now,
         )
-        return self.move_pointer(Publication(version=version, attempt=1))
+        if self.will_move(version):
+            before_pointer_moves()
+        return self.move_pointer(Publication(version=version, attempt=attempt))
 
     def will_move(self, version: Version) -> bool:
         """Return whether publishing a version would move the pointer: none as new is live."""

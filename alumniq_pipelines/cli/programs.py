@@ -23,8 +23,6 @@ DAEMON = "Dagster daemon"
 QUIET = ("--log-level", "warning")
 """At its default level the daemon logs every second that it has nothing to do."""
 RESPONSE_SECONDS = 5.0
-RUN_STATUSES_PER_TICK = "100"
-"""Dagster's default is 5 runs a tick, which falls behind on a busy night."""
 
 HEALTH = """
 {
@@ -86,7 +84,6 @@ def programs_environment(settings: Settings) -> dict[str, str]:
         **child_environment(settings),
         **storage_environment(settings),
         "DAGSTER_HOME": str(settings.dagster_home),
-        "DAGSTER_RUN_STATUS_SENSOR_PROCESS_LIMIT": RUN_STATUSES_PER_TICK,
         "PYTHONUNBUFFERED": "1",
     }
 

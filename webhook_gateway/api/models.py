@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from alumniq_pipelines.core.loads.load import LoadState
+from alumniq_pipelines.core.problems.live_data import LiveData, live_sentence
 
 JOB_ID = "F6494FE4-8642-4F2E-A87DF336916CC246"
 WHEN = "2026-03-01T02:30:00Z"
@@ -141,12 +142,37 @@ class Notification(ApiModel):
     attempts: tuple[DeliveryAttempt, ...] = ()
 
 
+class Hold(ApiModel):
+    """Why a load is awaiting approval by our staff, and until when."""
+
+    held_at: Timestamp
+    expires_at: Timestamp = Field(
+        description="If the load is not approved by then, it fails. In UTC.", examples=[WHEN]
+    )
+    reasons: tuple[str, ...] = Field(
+        description="What a load of the file would change that needs approval.",
+        examples=[["6,000 rows removed, 12.0 % of 50,000 rows; more than 10 % need approval."]],
+    )
+    live: str = Field(
+        description="What readers see meanwhile.", examples=[live_sentence(LiveData.PREVIOUS)]
+    )
+
+
 class LoadDetail(LoadSummary):
     """A load in full, with its attempts and notifications."""
 
     size_bytes: int | None = Field(default=None, examples=[12_345_678])
     queue_position: int | None = Field(
         default=None, description="1 is next; null once the load has started.", examples=[1]
+    )
+    hold: Hold | None = Field(
+        default=None, description="null unless the load is awaiting approval (state `held`)."
+    )
+    would_be_held: tuple[str, ...] = Field(
+        default=(),
+        description="Why a load of this file would be held for approval. Only a dry run finds "
+        "out, and fails then; empty otherwise.",
+        examples=[[]],
     )
     changes: Changes | None = Field(default=None, description="null for the first load of a feed.")
     warnings: tuple[LoadWarning, ...] = Field(

@@ -9,6 +9,7 @@ from alumniq_pipelines.core.feeds.field_map import Severity
 from alumniq_pipelines.core.loads.check_result import Cause
 from alumniq_pipelines.core.loads.load import Load
 from alumniq_pipelines.core.notifications.notification import NotificationState
+from alumniq_pipelines.core.problems.live_data import live_sentence
 from webhook_gateway.api import models
 from webhook_gateway.services import load_queries
 
@@ -62,6 +63,15 @@ def load_detail(known: load_queries.LoadDetail) -> models.LoadDetail:
         **dict(load(known.load, known.job)),
         size_bytes=known.load.request.size_bytes,
         queue_position=known.queue_position,
+        hold=None
+        if known.hold is None
+        else models.Hold(
+            held_at=known.hold.held_at,
+            expires_at=known.hold.expires_at,
+            reasons=known.hold.reasons,
+            live=live_sentence(known.live),
+        ),
+        would_be_held=known.would_be_held_for,
         changes=None
         if changes is None
         else models.Changes(

@@ -13,6 +13,7 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.access.api_keys import ApiKey
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.loads.hold import Hold
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult
 from alumniq_pipelines.core.loads.target import Environment, Target
@@ -23,6 +24,7 @@ from alumniq_pipelines.core.notifications.notification import (
     Notification,
 )
 from alumniq_pipelines.core.problems.api import JobNotOfKey, NoSuchLoad
+from alumniq_pipelines.core.problems.live_data import LiveData, live_data
 from alumniq_pipelines.core.problems.outcome import Misconfigured
 from alumniq_pipelines.services.monitor import watch_statuses
 
@@ -100,7 +102,8 @@ class LoadDetail:
     """A load with its attempts and notifications.
 
     `queue_position` counts the load itself and the loads of the same target before it; None once it
-    runs.
+    runs. `hold` is None unless the load is awaiting approval. `live` is what readers of its table
+    see.
     """
 
     load: Load
@@ -108,6 +111,13 @@ class LoadDetail:
     attempts: Sequence[AttemptRecord]
     notifications: Sequence[NotificationHistory]
     queue_position: int | None
+    live: LiveData
+    hold: Hold | None = None
+
+    @property
+    def would_be_held_for(self) -> tuple[str, ...]:
+        """Why a load of the file would be held, which a dry run found out; none otherwise."""
+        return self.attempts[-1].hold_reasons if self.attempts else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +186,12 @@ class Status:
             load=load,
             job=self.job_of(load),
             attempts=[
-                _visible_attempt(attempt, scope)
-                for attempt in self.ledger.attempts.of(load.job_id)
+                _visible_attempt(attempt, scope) for attempt in self.ledger.attempts.of(load.job_id)
             ],
             notifications=self._with_attempts(self.notifications(scope, load)),
             queue_position=self.ledger.loads.queue_position(load),
+            live=live_data(load.number, self.ledger.versions.newest(load.target)),
+            hold=self.ledger.holds.get(load.job_id) if load.state is LoadState.HELD else None,
         )
 
     def notifications(self, scope: Scope, load: Load) -> Sequence[Notification]:

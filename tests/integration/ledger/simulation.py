@@ -23,23 +23,21 @@ from alumniq_pipelines.core.loads.diff import Changes
 from alumniq_pipelines.core.loads.hold import HeldRows, Hold
 from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, JobId, Load, LoadState
 from alumniq_pipelines.core.loads.load_result import (
-    DryRun,
     Held,
     LoadResult,
     Published,
     ReceivedFile,
     Refused,
-    Superseded,
     SupersededHold,
     Unchanged,
     check_record,
+    dry_run_result,
     held_result,
 )
 from alumniq_pipelines.core.loads.outcome import AttemptRecord, tries
 from alumniq_pipelines.core.loads.publication import (
     HoldRows,
     KeepLive,
-    OnlyReport,
     PublishRows,
     decide,
 )
@@ -58,6 +56,7 @@ from alumniq_pipelines.services.attempt_outcome import (
     AttemptOutcome,
     record_outcome,
 )
+from alumniq_pipelines.services.late_load import too_late_result
 from alumniq_pipelines.services.load import find_published_result
 from alumniq_pipelines.services.load_context import LoadContext
 from tests.accepted_rows import small_field_map
@@ -182,42 +181,43 @@ class Simulation:
                 return
 
     def _work(self, run: SimulatedRun) -> Steps:
-        """Make attempts as `services/attempt.attempt` does, in a run as `defs/step.py` does."""
-        ledger, context = self.ledger, self.context
+        """Make attempts in a run as `defs/step.py` does, until one needs no other."""
+        is_retried = True
         with suppress(AttemptOver):
-            while True:
-                load = self.load(run.job_id)
-                yield
-                if load.state is LoadState.HELD:
-                    return
-                past = tries(ledger.attempts.of(load.job_id))
-                if len(past) >= MAX_ATTEMPTS:
-                    return
-                yield
+            while is_retried:
                 try:
-                    for earlier in past:
-                        if earlier.is_publishing:
-                            revoke_publication(ledger, self.warehouse, load, earlier, self.now)
-                            yield
+                    is_retried = yield from self._attempt(run)
                 except WarehouseUnavailable:
-                    continue  # the step is retried
-                begun = ledger.attempts.begin(load, run.id, self.now, launch=run.launch)
-                if begun is None:
-                    _why_not_begun(ledger, load)
-                    return
-                yield
-                outcome = yield from self._attempt(load, begun, past)
-                yield
-                record_outcome(load, begun, past, outcome, context)
-                if not (isinstance(outcome, AttemptFailed) and outcome.is_retryable):
-                    return
+                    is_retried = True
                 yield
 
-    def _attempt(
+    def _attempt(self, run: SimulatedRun) -> Generator[None, None, bool]:
+        """Make an attempt as `services/attempt.attempt` does; return whether another follows."""
+        ledger, load = self.ledger, self.load(run.job_id)
+        yield
+        past = tries(ledger.attempts.of(load.job_id))
+        if load.state is LoadState.HELD or len(past) >= MAX_ATTEMPTS:
+            return False
+        yield
+        for earlier in past:
+            if earlier.is_publishing:
+                revoke_publication(ledger, self.warehouse, load, earlier, self.now)
+                yield
+        begun = ledger.attempts.begin(load, run.id, self.now, launch=run.launch)
+        if begun is None:
+            _why_not_begun(ledger, load)
+            return False
+        yield
+        outcome = yield from self._make_attempt(load, begun, past)
+        yield
+        record_outcome(load, begun, past, outcome, self.context)
+        return isinstance(outcome, AttemptFailed) and outcome.is_retryable
+
+    def _make_attempt(
         self, load: Load, begun: AttemptRecord, past: Sequence[AttemptRecord]
     ) -> Generator[None, None, AttemptOutcome]:
         try:
-            result = yield from self._load_file(load, begun.number, past)
+            result = yield from self._load(load, begun.number, past)
         except AttemptOver:
             raise
         except Problem as problem:
@@ -229,7 +229,7 @@ class Simulation:
             )
         return AttemptCompleted(number=begun.number, result=result, previous=None)
 
-    def _load_file(
+    def _load(
         self, load: Load, number: int, past: Sequence[AttemptRecord]
     ) -> Generator[None, None, LoadResult]:
         checks = [record.check for record in past if record.check]
@@ -237,17 +237,18 @@ class Simulation:
         if published is not None:
             return published
         hold, later = self.ledger.holds.get(load.job_id), self.ledger.loads.unchanged_after(load)
+        if hold is None:
+            return (yield from self._load_file(load, number, later))
         if later is not None:
-            if hold is None:
-                return Superseded(by=later)
             return SupersededHold(by=later, hold_reasons=hold.reasons)
-        if hold is not None:
-            return (yield from self._publish_held(load, number, hold))
+        return (yield from self._publish_held(load, number, hold))
+
+    def _load_file(
+        self, load: Load, number: int, unchanged_after: int | None
+    ) -> Generator[None, None, LoadResult]:
         live = self.warehouse.live(load.target)
-        if live is not None and live.number > load.number and not load.request.dry_run:
-            return Superseded(by=live.number)
-        file = self.files[load.target]
         yield
+        file = self.files[load.target]
         match file.kind:
             case Kind.AWAY:
                 reason = "Away"
@@ -256,6 +257,10 @@ class Simulation:
                 raise UnknownCustomer(load.target.customer)
             case Kind.UNREADABLE:
                 return Refused(problem=FileGone(load.request.filename), receipt=None)
+        if live is not None and not load.request.dry_run:
+            newest = max(live.number, unchanged_after or 0)
+            if newest > load.number:
+                return too_late_result(Receipt(file.sha256, "e1"), live.sha256, newest)
         return (yield from self._apply(load, number, file))
 
     def _apply(self, load: Load, number: int, file: File) -> Generator[None, None, LoadResult]:
@@ -263,37 +268,21 @@ class Simulation:
         check, changes = CheckResult(file.counts), file.changes_from(live)
         received = ReceivedFile(receipt=Receipt(file.sha256, "e1"), size_bytes=10)
         yield
-        match decide(
-            sha256=file.sha256,
-            live=live,
-            changes=changes,
-            thresholds=THRESHOLDS,
-            is_dry_run=load.request.dry_run,
-        ):
-            case OnlyReport(hold_reasons=reasons):
-                return DryRun(
-                    check_result=check,
-                    changes=changes,
-                    hold_reasons=reasons,
-                    file=received,
-                    seconds={},
-                )
+        decision = decide(sha256=file.sha256, live=live, changes=changes, thresholds=THRESHOLDS)
+        if load.request.dry_run:
+            return dry_run_result(decision, check, changes, received, {})
+        match decision:
             case KeepLive(live=kept, changes=none):
                 return Unchanged(
                     check_result=check, live=kept, changes=none, file=received, seconds={}
                 )
             case HoldRows(changes=unusual, reasons=reasons):
-                rows = HeldRows(
-                    digest="beef",
-                    field_map=FIELD_MAP,
-                    table="accepted",
-                    columns=("xid",),
-                    rows=file.counts.rows_accepted,
-                    sha256=file.sha256,
-                    etag="e1",
-                )
                 return Held(
-                    check_result=check, changes=unusual, rows=rows, reasons=reasons, file=received
+                    check_result=check,
+                    changes=unusual,
+                    rows=_held_rows(file),
+                    reasons=reasons,
+                    file=received,
                 )
             case PublishRows():
                 version = yield from self._publish(load, number, check, changes, received.receipt)
@@ -301,7 +290,7 @@ class Simulation:
             reason = "Cut off"
             raise WarehouseUnavailable(reason)
         if version.number > load.number:
-            return Superseded(by=version.number)
+            return too_late_result(received.receipt, version.sha256, version.number)
         return Published(check_result=check, version=version, changes=changes, file=received)
 
     def _publish_held(
@@ -344,3 +333,15 @@ class Simulation:
         published = self.warehouse.move_pointer(Publication(version=version, attempt=number))
         yield
         return published
+
+
+def _held_rows(file: File) -> HeldRows:
+    return HeldRows(
+        digest="beef",
+        field_map=FIELD_MAP,
+        table="accepted",
+        columns=("xid",),
+        rows=file.counts.rows_accepted,
+        sha256=file.sha256,
+        etag="e1",
+    )

@@ -11,7 +11,7 @@ from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadState
 from alumniq_pipelines.core.loads.reconciliation import MAX_WAIT, RunState
 from alumniq_pipelines.core.loads.target import Target
-from alumniq_pipelines.core.problems.api import BeingPublished
+from alumniq_pipelines.core.problems.api import BeingPublished, NotQueued
 from alumniq_pipelines.services.load_actions import cancel
 from tests.integration.ledger.conftest import NOW, Accept
 from tests.integration.ledger.simulated_reconciler import SimulatedReconciler
@@ -46,7 +46,7 @@ def step_until_live(system: Simulation, run: SimulatedRun) -> None:
 
 
 def try_to_cancel(system: Simulation, load: Load) -> None:
-    with suppress(BeingPublished):
+    with suppress(BeingPublished, NotQueued):
         cancel(system.ledger, load.job_id, "ada", system.now, gateway_url=GATEWAY)
 
 

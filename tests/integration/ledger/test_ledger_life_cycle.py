@@ -1,6 +1,6 @@
 """Whatever happens to loads and their runs, in any order, each ends once, truthfully, in order.
 
-A longer search: `HYPOTHESIS_EXAMPLES=3000 pytest tests/integration/ledger/test_ledger_life_cycle.py`.
+A longer search: set HYPOTHESIS_EXAMPLES, for example to 3000.
 """
 
 import os

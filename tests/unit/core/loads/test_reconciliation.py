@@ -19,6 +19,7 @@ from alumniq_pipelines.core.loads.load import (
     new_job_id,
 )
 from alumniq_pipelines.core.loads.outcome import (
+    REFUSALS,
     SUCCESSES,
     AttemptRecord,
     AttemptResult,
@@ -47,6 +48,7 @@ from alumniq_pipelines.core.loads.reconciliation import (
     wait_before_next,
 )
 from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.problems.holding import LaterFileLoaded, WouldBeHeld
 
 NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
 TARGET = Target("iqu", Environment.PRODUCTION, "warehouse")
@@ -122,6 +124,21 @@ def test_a_refused_file_fails_its_load_with_what_was_found() -> None:
     assert outcome.errors == ("Because.",)
     assert outcome.counts == COUNTS
     assert not outcome.is_our_fault
+
+
+def test_a_load_that_came_too_late_fails_and_its_customer_need_not_mend_anything() -> None:
+    outcome = outcome_after(AttemptResult.OVERTAKEN)
+    assert outcome.state is LoadState.FAILED
+    assert outcome.remedy == LaterFileLoaded().advice
+
+
+def test_a_dry_run_whose_load_would_be_held_fails_with_the_reasons() -> None:
+    errors = (str(WouldBeHeld()), "50 rows removed.")
+    outcome = outcome_of([AttemptRecord(1, "run", AttemptResult.WOULD_BE_HELD, errors, COUNTS)])
+    assert outcome
+    assert outcome.state is LoadState.FAILED
+    assert outcome.errors == errors
+    assert outcome.hold_reasons == ("50 rows removed.",)
 
 
 def test_a_fault_of_our_setup_fails_its_load_at_once_and_is_ours() -> None:
@@ -281,7 +298,7 @@ def test_a_load_succeeds_if_and_only_if_an_attempt_since_its_release_did(
         ([AttemptResult.OUTAGE] * MAX_ATTEMPTS, True),
         *(
             ([AttemptResult.OUTAGE, result], True)
-            for result in (AttemptResult.PUBLISHED, AttemptResult.SUPERSEDED, AttemptResult.REFUSED)
+            for result in (AttemptResult.PUBLISHED, AttemptResult.SUPERSEDED, *sorted(REFUSALS))
         ),
     ],
 )
