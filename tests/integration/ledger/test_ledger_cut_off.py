@@ -12,10 +12,19 @@ from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadState
 from alumniq_pipelines.core.loads.reconciliation import MAX_WAIT, RunState
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.problems.api import BeingPublished, NotQueued
+from alumniq_pipelines.core.problems.run import RunOutdated
+from alumniq_pipelines.services.attempt import attempt
 from alumniq_pipelines.services.load_actions import cancel
 from tests.integration.ledger.conftest import NOW, Accept
 from tests.integration.ledger.simulated_reconciler import SimulatedReconciler
-from tests.integration.ledger.simulation import GATEWAY, File, Kind, SimulatedRun, Simulation
+from tests.integration.ledger.simulation import (
+    FIELD_MAP,
+    GATEWAY,
+    File,
+    Kind,
+    SimulatedRun,
+    Simulation,
+)
 
 COUNTS = Counts(10, 9, 1)
 
@@ -150,6 +159,23 @@ def test_a_run_that_is_executed_again_meanwhile_publishes_nothing_twice(
     settle(system)
     assert_succeeded(system, load)
     assert len(system.warehouse.moves) == 1
+
+
+def test_an_outdated_run_leaves_the_attempt_alone_that_is_publishing(
+    system: Simulation, accept: Accept
+) -> None:
+    load = accept()
+    outdated = start(system, load)
+    outdated.state = RunState.FAILED
+    for _ in SimulatedReconciler(system).reconcile():
+        pass
+    system.now += MAX_WAIT
+    current = start(system, load)
+    step_until_live(system, current)
+    with pytest.raises(RunOutdated):
+        attempt(system.load(load.job_id), outdated.launch, outdated.id, FIELD_MAP, system.context)
+    [publishing] = system.ledger.attempts.of(load.job_id)
+    assert publishing.is_publishing
 
 
 def go_on(steps: Iterator[None], count: int) -> None:
