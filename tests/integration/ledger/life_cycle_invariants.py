@@ -18,7 +18,8 @@ from alumniq_pipelines.core.loads.load import (
 from alumniq_pipelines.core.loads.outcome import AttemptResult, tries
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.notifications.notification import Channel
-from tests.integration.ledger.simulation import File, Simulation
+from tests.integration.ledger.simulated_files import File
+from tests.integration.ledger.simulation import Simulation
 
 WITHOUT_A_VERSION = {AttemptResult.UNCHANGED, AttemptResult.SUPERSEDED, AttemptResult.CHECKED}
 """How attempts succeed that publish nothing of their own."""

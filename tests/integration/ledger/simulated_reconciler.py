@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import assert_never
 
 from alumniq_pipelines.core.loads.load import Load
-from alumniq_pipelines.core.loads.outcome import AttemptResult, tries
+from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.core.loads.reconciliation import (
     Decision,
     Finish,
@@ -23,12 +23,11 @@ from alumniq_pipelines.core.loads.reconciliation import (
     may_proceed,
 )
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
-from alumniq_pipelines.services.load import find_published_result
+from alumniq_pipelines.services.cut_off import close_cut_off
 from alumniq_pipelines.services.load_actions import end_load
 from tests.integration.ledger.simulation import GATEWAY, Simulation
 
 RETRY_WAIT = timedelta(seconds=30)
-INTERRUPTED = {AttemptResult.LOST, AttemptResult.OUTAGE, AttemptResult.STOPPED}
 
 Steps = Generator[None, None, None]
 
@@ -89,38 +88,14 @@ class SimulatedReconciler:
         result = AttemptResult.STOPPED if is_stopped else AttemptResult.LOST
         try:
             for attempt in ledger.attempts.of(load.job_id):
-                if attempt.is_publishing:
-                    warehouse.revoke(load.target, number=load.number, attempt=attempt.number)
-                    yield
-                if attempt.result is None and not ledger.attempts.close_lost(
-                    load.job_id,
-                    attempt.number,
-                    self.system.now,
-                    result,
-                    is_revoked=attempt.is_publishing,
+                yield
+                if attempt.result is None and not close_cut_off(
+                    ledger, warehouse, load, attempt, self.system.now, result
                 ):
                     return False
-            yield
-            self._recover_published(load)
         except WarehouseUnavailable:
             return False
         return True
-
-    def _recover_published(self, load: Load) -> None:
-        ledger = self.system.ledger
-        checked = [
-            (attempt, attempt.check)
-            for attempt in tries(ledger.attempts.of(load.job_id))
-            if attempt.check and attempt.result in INTERRUPTED
-        ]
-        if not checked or load.request.dry_run:
-            return
-        attempt, check = checked[-1]
-        published = find_published_result(load, check, self.system.warehouse)
-        if published is not None:
-            ledger.attempts.mark_published(
-                load.job_id, attempt.number, published.version, self.system.now
-            )
 
     def _stop_runs(self) -> None:
         """Cancel the runs of canceled loads; their workers may go on for a while."""

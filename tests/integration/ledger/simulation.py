@@ -10,17 +10,15 @@ from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 
 from alumniq_pipelines.adapters.archive import FolderArchive
 from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.feeds.field_map import Threshold, Thresholds
 from alumniq_pipelines.core.loads.archive import Receipt
-from alumniq_pipelines.core.loads.check_result import CheckResult, Counts
+from alumniq_pipelines.core.loads.check_result import CheckResult
 from alumniq_pipelines.core.loads.diff import Changes
-from alumniq_pipelines.core.loads.hold import HeldRows, Hold
+from alumniq_pipelines.core.loads.hold import Hold
 from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, JobId, Load, LoadState
 from alumniq_pipelines.core.loads.load_result import (
     Held,
@@ -49,53 +47,21 @@ from alumniq_pipelines.core.problems.file import FileGone
 from alumniq_pipelines.core.problems.outage import BucketUnavailable, WarehouseUnavailable
 from alumniq_pipelines.core.problems.problem import Problem
 from alumniq_pipelines.core.problems.run import AttemptOver
-from alumniq_pipelines.services.attempt import _why_not_begun, revoke_publication
+from alumniq_pipelines.services.attempt import _why_not_begun
 from alumniq_pipelines.services.attempt_outcome import (
     AttemptCompleted,
     AttemptFailed,
     AttemptOutcome,
     record_outcome,
 )
+from alumniq_pipelines.services.cut_off import close_cut_off, revoke_publication
 from alumniq_pipelines.services.late_load import too_late_result
 from alumniq_pipelines.services.load import find_published_result
 from alumniq_pipelines.services.load_context import LoadContext
-from tests.accepted_rows import small_field_map
+from tests.integration.ledger.simulated_files import THRESHOLDS, File, Kind, held_rows
 from tests.memory_warehouse import MemoryWarehouse, Publication
 
 GATEWAY = "https://feeds.example.edu"
-THRESHOLDS = Thresholds(
-    added=Threshold(), changed=Threshold(), removed=Threshold(rows=500, percent=None)
-)
-FIELD_MAP = small_field_map("members")
-
-
-class Kind(StrEnum):
-    """What is the matter with a file, or with the attempt to read it."""
-
-    GOOD = "good"
-    UNUSUAL = "unusual"  # removes too many rows, so it is held
-    UNREADABLE = "unreadable"
-    AWAY = "away"  # the bucket is
-    MISCONFIGURED = "misconfigured"
-    CUT_OFF = "cut off"  # the warehouse answers nothing after it has published
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """What is in the bucket for a table."""
-
-    kind: Kind
-    sha256: str
-    counts: Counts
-
-    def changes_from(self, live: Version | None) -> Changes | None:
-        """Compare it with the live version."""
-        if live is None:
-            return None
-        if live.sha256 == self.sha256:
-            return Changes(0, 0, 0, live.rows)
-        return Changes(1, 0, 1_000 if self.kind is Kind.UNUSUAL else 0, live.rows)
-
 
 Steps = Generator[None, None, None]
 
@@ -200,8 +166,8 @@ class Simulation:
             return False
         yield
         for earlier in past:
-            if earlier.is_publishing:
-                revoke_publication(ledger, self.warehouse, load, earlier, self.now)
+            if earlier.is_publishing and earlier.run_id == run.id:
+                close_cut_off(ledger, self.warehouse, load, earlier, self.now)
                 yield
         begun = ledger.attempts.begin(load, run.id, self.now, launch=run.launch)
         if begun is None:
@@ -220,14 +186,21 @@ class Simulation:
             result = yield from self._load(load, begun.number, past)
         except AttemptOver:
             raise
-        except Problem as problem:
-            return AttemptFailed(
-                number=begun.number,
-                problem=problem,
-                tries=len(past) + 1,
-                tries_in_run=1 + sum(earlier.run_id == begun.run_id for earlier in past),
-            )
-        return AttemptCompleted(number=begun.number, result=result, previous=None)
+        except Problem as fault:
+            problem = fault
+        else:
+            return AttemptCompleted(number=begun.number, result=result, previous=None)
+        yield
+        own = self.ledger.attempts.of(load.job_id)[begun.number - 1]
+        published = revoke_publication(self.warehouse, load, own) if own.is_publishing else None
+        if published is not None:
+            return AttemptCompleted(number=begun.number, result=published, previous=None)
+        return AttemptFailed(
+            number=begun.number,
+            problem=problem,
+            tries=len(past) + 1,
+            tries_in_run=1 + sum(earlier.run_id == begun.run_id for earlier in past),
+        )
 
     def _load(
         self, load: Load, number: int, past: Sequence[AttemptRecord]
@@ -280,7 +253,7 @@ class Simulation:
                 return Held(
                     check_result=check,
                     changes=unusual,
-                    rows=_held_rows(file),
+                    rows=held_rows(file),
                     reasons=reasons,
                     file=received,
                 )
@@ -333,15 +306,3 @@ class Simulation:
         published = self.warehouse.move_pointer(Publication(version=version, attempt=number))
         yield
         return published
-
-
-def _held_rows(file: File) -> HeldRows:
-    return HeldRows(
-        digest="beef",
-        field_map=FIELD_MAP,
-        table="accepted",
-        columns=("xid",),
-        rows=file.counts.rows_accepted,
-        sha256=file.sha256,
-        etag="e1",
-    )

@@ -16,15 +16,9 @@ from alumniq_pipelines.core.problems.run import RunOutdated
 from alumniq_pipelines.services.attempt import attempt
 from alumniq_pipelines.services.load_actions import cancel
 from tests.integration.ledger.conftest import NOW, Accept
+from tests.integration.ledger.simulated_files import FIELD_MAP, File, Kind
 from tests.integration.ledger.simulated_reconciler import SimulatedReconciler
-from tests.integration.ledger.simulation import (
-    FIELD_MAP,
-    GATEWAY,
-    File,
-    Kind,
-    SimulatedRun,
-    Simulation,
-)
+from tests.integration.ledger.simulation import GATEWAY, SimulatedRun, Simulation
 
 COUNTS = Counts(10, 9, 1)
 

@@ -40,15 +40,9 @@ from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.services import load_actions
 from tests.integration.ledger.conftest import NOW
 from tests.integration.ledger.life_cycle_invariants import Invariants
+from tests.integration.ledger.simulated_files import File, Kind
 from tests.integration.ledger.simulated_reconciler import SimulatedReconciler
-from tests.integration.ledger.simulation import (
-    GATEWAY,
-    File,
-    Kind,
-    SimulatedRun,
-    Simulation,
-    Steps,
-)
+from tests.integration.ledger.simulation import GATEWAY, SimulatedRun, Simulation, Steps
 
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "40"))
 TARGETS = (
