@@ -110,22 +110,22 @@ class LifeOfLoads(RuleBasedStateMachine):
         """Replace the file, though a load of it is accepted already."""
         self._put(table, kind)
 
-    @precondition(lambda self: self.system.loads(*UNDERWAY_STATES))
+    @precondition(lambda self: self._loads(*UNDERWAY_STATES))
     @rule(pick=PICK)
     def cancel(self, pick: int) -> None:
         """Cancel a load, unless it is being published."""
-        load = _pick(self.system.loads(*UNDERWAY_STATES), pick)
+        load = _pick(self._loads(*UNDERWAY_STATES), pick)
         with suppress(BeingPublished):
             load_actions.cancel(
                 self.ledger, load.job_id, "ada", self.system.now, gateway_url=GATEWAY
             )
             self.checks.canceled.add(load.job_id)
 
-    @precondition(lambda self: self.system.loads(LoadState.HELD))
+    @precondition(lambda self: self._loads(LoadState.HELD))
     @rule(pick=PICK, is_approved=st.booleans())
     def decide_on_hold(self, pick: int, *, is_approved: bool) -> None:
         """Approve or discard a held load."""
-        load, now = _pick(self.system.loads(LoadState.HELD), pick), self.system.now
+        load, now = _pick(self._loads(LoadState.HELD), pick), self.system.now
         with suppress(LaterLoadPublished):
             if is_approved:
                 load_actions.approve(self.ledger, load.job_id, "Yes.", "ada", now)
@@ -134,11 +134,11 @@ class LifeOfLoads(RuleBasedStateMachine):
                     self.ledger, load.job_id, "No.", "ada", now, gateway_url=GATEWAY
                 )
 
-    @precondition(lambda self: self.system.loads())
+    @precondition(lambda self: self._loads())
     @rule(pick=PICK)
     def repeat(self, pick: int) -> None:
         """Repeat a load whose file is archived."""
-        load = _pick(self.system.loads(), pick)
+        load = _pick(self._loads(), pick)
         with suppress(NothingArchived):
             load_actions.repeat(
                 self.ledger, load.job_id, "ada", self.system.now, notify_customer=True
@@ -286,6 +286,10 @@ class LifeOfLoads(RuleBasedStateMachine):
                 self.lost_requests.append((load, launch))
             else:
                 self.system.create_run(load, launch)
+
+    def _loads(self, *states: LoadState) -> list[Load]:
+        """Return the loads in these states, or all, as they were after the last step."""
+        return [load for load in self.checks.loads if not states or load.state in states]
 
     def _runs_underway(self) -> list[SimulatedRun]:
         return [run for run in self.system.runs if run.state is RunState.UNDERWAY]

@@ -27,7 +27,6 @@ from alumniq_pipelines.core.loads.outcome import (
 )
 from alumniq_pipelines.core.loads.reconciliation import (
     DAGSTER_TIMEOUT,
-    FIELD_MAP_TIMEOUT,
     MAX_FAILED_LAUNCHES,
     MAX_WAIT,
     Decision,
@@ -39,13 +38,8 @@ from alumniq_pipelines.core.loads.reconciliation import (
     Wait,
     current_run,
     decide,
-    is_orphaned,
     may_proceed,
     outcome_of,
-    queued_at,
-    run_key,
-    step_retry_wait,
-    wait_before_next,
 )
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.problems.holding import LaterFileLoaded, WouldBeHeld
@@ -219,16 +213,6 @@ def test_failed_launches_do_not_use_up_attempts() -> None:
     assert decision.is_failed_launch
 
 
-def test_waits_double_up_to_ten_minutes() -> None:
-    waits = [wait_before_next(count, RETRY_WAIT) for count in range(8)]
-    assert waits == [min(RETRY_WAIT * factor, MAX_WAIT) for factor in (1, 1, 2, 4, 8, 16, 32, 64)]
-
-
-def test_the_retries_of_a_step_wait_as_dagsters_exponential_backoff_does() -> None:
-    waits = [step_retry_wait(tries, RETRY_WAIT) / RETRY_WAIT for tries in range(1, MAX_ATTEMPTS)]
-    assert waits == [1, 3, 7, 15]
-
-
 RUN_STATES = st.sampled_from(RunState)
 RUNS = st.none() | st.builds(
     Run, id=st.just("run"), state=RUN_STATES, launch=st.just(1), worker_died=st.booleans()
@@ -308,27 +292,6 @@ def test_a_load_has_no_outcome_while_another_attempt_can_follow(
     assert (outcome_of(attempts_with(results)) is not None) is is_known
 
 
-def test_the_run_that_works_comes_before_newer_ones() -> None:
-    working = Run(id="run", state=RunState.UNDERWAY, launch=1)
-    newer = Run(id="again", state=RunState.CANCELED, launch=1)
-    open_attempt = attempts_with([None])
-    assert current_run(a_load(), open_attempt, [newer, working]) == working
-    assert current_run(a_load(), [], [newer, working]) == newer
-
-
-def test_runs_of_earlier_launches_do_not_count() -> None:
-    load = replace(a_load(LoadState.REQUESTED), launch=2)
-    assert current_run(load, [], [FAILED]) is None
-    newest = replace(FAILED, launch=2)
-    assert current_run(load, [], [FAILED, newest]) == newest
-
-
-def test_each_launch_has_a_run_key_of_its_own() -> None:
-    load = a_load(LoadState.QUEUED)
-    assert len({run_key(load, launch) for launch in range(MAX_ATTEMPTS)}) == MAX_ATTEMPTS
-    assert run_key(load, 3) == run_key(replace(load, attempts=2), 3)
-
-
 @pytest.mark.parametrize("state", OVER)
 def test_a_held_load_is_left_to_a_person(state: RunState) -> None:
     load = a_load(LoadState.HELD)
@@ -364,16 +327,3 @@ def test_a_load_that_changes_nothing_is_a_success_that_says_so() -> None:
     outcome = outcome_after(AttemptResult.UNCHANGED)
     assert outcome.state is LoadState.SUCCEEDED
     assert outcome.is_unchanged
-
-
-def test_a_load_waits_for_its_field_map_from_when_it_was_queued_last() -> None:
-    load = replace(a_load(LoadState.QUEUED), accepted_at=NOW - timedelta(days=2))
-    lost = AttemptRecord(1, "run", AttemptResult.LOST, ended_at=NOW - timedelta(hours=3))
-    held = AttemptRecord(2, "run", AttemptResult.HELD, ended_at=NOW - timedelta(hours=2))
-    still_open = AttemptRecord(3, "run")
-    assert queued_at(load, [], None) == load.accepted_at
-    assert queued_at(load, [lost, still_open], None) == lost.ended_at
-    assert queued_at(load, [lost, held], NOW) == NOW
-    assert not is_orphaned(load, (), NOW, NOW + FIELD_MAP_TIMEOUT)
-    assert is_orphaned(load, (), NOW, NOW + FIELD_MAP_TIMEOUT + timedelta(seconds=1))
-    assert not is_orphaned(load, (TARGET.feed,), NOW, NOW + timedelta(days=1))
