@@ -3,7 +3,6 @@
 import logging
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.feeds.field_map import FieldMap
@@ -17,7 +16,6 @@ from alumniq_pipelines.core.loads.load_result import (
 from alumniq_pipelines.core.loads.outcome import AttemptRecord, CheckRecord, tries
 from alumniq_pipelines.core.loads.progress import Progress
 from alumniq_pipelines.core.loads.publication import terms_of
-from alumniq_pipelines.core.loads.warehouse import Warehouse
 from alumniq_pipelines.core.notifications.heartbeat import Signal, signal_notices
 from alumniq_pipelines.core.problems.outage import UnexpectedFault
 from alumniq_pipelines.core.problems.outcome import AttemptsExhausted
@@ -31,6 +29,7 @@ from alumniq_pipelines.services.attempt_outcome import (
     AttemptOutcome,
     record_outcome,
 )
+from alumniq_pipelines.services.cut_off import close_cut_off, revoke_publication
 from alumniq_pipelines.services.load import find_published_result, publish_held, run_load
 from alumniq_pipelines.services.load_context import LoadContext
 from alumniq_pipelines.services.load_files import LoadFile
@@ -72,8 +71,9 @@ def _begin(
     """Open the attempt; the first one at a load sends the start signal of its watch."""
     ledger = context.ledger
     for earlier in past:
-        if earlier.is_publishing:  # of this run, or its launch would be another one by now
-            revoke_publication(ledger, context.warehouse, load, earlier, context.clock())
+        # Of this run only: whether it may do anything about others is known once it begins.
+        if earlier.is_publishing and earlier.run_id == run_id:
+            close_cut_off(ledger, context.warehouse, load, earlier, context.clock())
     begun = ledger.attempts.begin(load, run_id, context.clock(), launch=launch)
     if begun is None:
         raise _why_not_begun(ledger, load)
@@ -96,17 +96,6 @@ def record_publication(load: Load, outcome: AttemptOutcome, context: LoadContext
     record_outcome(load, begun, past, outcome, context)
 
 
-def revoke_publication(
-    ledger: Ledger, warehouse: Warehouse, load: Load, earlier: AttemptRecord, now: datetime
-) -> None:
-    """Close an attempt that may be publishing, once it can publish no more.
-
-    Whether it has published by then is for the caller to find out. Raises WarehouseUnavailable.
-    """
-    warehouse.revoke(load.target, number=load.number, attempt=earlier.number)
-    ledger.attempts.close_lost(load.job_id, earlier.number, now, is_revoked=True)
-
-
 def _why_not_begun(ledger: Ledger, load: Load) -> LoadEnded | RunOutdated | QueuedBehind:
     """Return why a run may not begin an attempt; its own load, if it waits, may be requested."""
     found = ledger.loads.get(load.job_id) or load
@@ -126,7 +115,12 @@ def _make_attempt(
     context: LoadContext,
     progress: Progress | None,
 ) -> AttemptOutcome:
-    """Load, and return a fault as the outcome: every load must get one."""
+    """Load, and return a fault as the outcome: every load must get one.
+
+    A fault of an attempt that has published all the same is none. If that cannot be found out, it
+    raises WarehouseUnavailable, and the attempt stays open until it can.
+    """
+    previous = None
     try:
         previous = context.warehouse.live(load.target)
         result = _load(load, begun.number, past, field_map, context, progress)
@@ -138,6 +132,12 @@ def _make_attempt(
         problem = _log_incident(fault, context.log)
     else:
         return AttemptCompleted(number=begun.number, result=result, previous=previous)
+    [own] = [
+        found for found in context.ledger.attempts.of(load.job_id) if found.number == begun.number
+    ]
+    published = revoke_publication(context.warehouse, load, own) if own.is_publishing else None
+    if published is not None:
+        return AttemptCompleted(number=begun.number, result=published, previous=previous)
     return AttemptFailed(
         number=begun.number,
         problem=problem,

@@ -86,7 +86,7 @@ def cancel(ledger: Ledger, job_id: str, actor: str, now: datetime, *, gateway_ur
         ):
             ledger.audit.add(actor, "load canceled", load.job_id, now)
             return _get_load(ledger, job_id)
-        if any(attempt.is_publishing for attempt in ledger.attempts.of(load.job_id)):
+        if any(attempt.publishing_at for attempt in ledger.attempts.of(load.job_id)):
             raise BeingPublished
         load = _get_load(ledger, job_id)
     raise NotQueued(load.state)

@@ -192,18 +192,24 @@ def test_a_queued_load_can_be_canceled_once_and_that_is_notified(
     assert notification.notice.body.endswith(f"\nPage: {page}\n")
 
 
-def test_a_running_load_cannot_be_canceled(
+def test_a_running_load_can_be_canceled_until_it_is_being_published(
     client: TestClient, installation: Installation, caller: Caller
 ) -> None:
-    job_id = call(client, caller).json()["jobId"]
-    installation.ledger.attempts.begin(JobId(job_id), "run-1", NOW)
+    ledger, check = installation.ledger, CheckRecord(counts=Counts(2, 2, 0))
+    job_ids = [JobId(call(client, caller).json()["jobId"]) for _ in range(2)]
+    responses = []
+    for job_id in job_ids:
+        load = ledger.loads.get(job_id)
+        assert load
+        ledger.attempts.begin(load, "run-1", NOW)
+        if job_id == job_ids[1]:
+            ledger.attempts.claim_publication(job_id, 1, check, None, NOW)
+        responses.append(post(client, caller, f"/loads/{job_id}/cancel"))
 
-    response = post(client, caller, f"/loads/{job_id}/cancel")
-
-    assert response.status_code == 409
-    load = installation.ledger.loads.get(JobId(job_id))
-    assert load is not None
-    assert load.state is LoadState.RUNNING
+    assert [response.status_code for response in responses] == [200, 409]
+    assert errors(responses[1])[0].startswith("The file was checked and is being published")
+    states = [load.state for job_id in job_ids if (load := ledger.loads.get(job_id))]
+    assert states == [LoadState.FAILED, LoadState.RUNNING]
 
 
 def test_a_finished_load_is_repeated_from_its_archived_file(

@@ -18,7 +18,7 @@ from alumniq_pipelines.core.loads.archive import Receipt
 from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.loads.diff import Changes
 from alumniq_pipelines.core.loads.hold import HeldRows, Hold
-from alumniq_pipelines.core.loads.load import Load, LoadRequest, new_job_id
+from alumniq_pipelines.core.loads.load import Load, LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.problems.holding import UnusableThreshold
@@ -111,7 +111,7 @@ def test_a_load_is_decided_on_once_and_for_a_reason(held: Load, verb: str) -> No
 def test_a_load_is_repeated_for_nobody_or_for_whom_it_was(ledger: Ledger, held: Load) -> None:
     quiet = json.loads(alumniq("load", "repeat", held.job_id, "--json").stdout)
     output = json.loads(alumniq("load", "repeat", held.job_id, "--notify", "--json").stdout)
-    loads = {load.job_id: load.request for load in ledger.queue.queued()}
+    loads = {load.job_id: load.request for load in ledger.loads.find(states=[LoadState.QUEUED])}
     assert loads[quiet["job_id"]].notify_email == ""
     assert loads[output["job_id"]].notify_email == "ada@iqu.example"
     assert {load.repeats for load in loads.values()} == {held.job_id}

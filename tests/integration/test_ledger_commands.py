@@ -59,9 +59,10 @@ def failed(ledger: Ledger) -> Load:
         notify_webhook="https://iqu.example/done",
     )
     load = ledger.loads.accept(request, NOW)
-    ledger.queue.request(load, NOW + SECOND)
+    launch = ledger.queue.request(load, NOW + SECOND)
+    assert launch
     for second in (2, 3):
-        ledger.attempts.begin(load, f"run-{second}", NOW + second * SECOND)
+        ledger.attempts.begin(load, f"run-{second}", NOW + second * SECOND, launch=launch)
     refused, ended_at = AttemptResult.REFUSED, NOW + 5 * SECOND
     check = CheckRecord(counts=COUNTS)
     ledger.attempts.end(load.job_id, 2, refused, ended_at, errors=[ERROR], check=check)

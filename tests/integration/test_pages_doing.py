@@ -118,9 +118,10 @@ def test_a_mail_to_staff_does_not_tick_that_a_customer_was_notified(
 ) -> None:
     """It used to, when e-mails to staff counted as the customer's own."""
     ledger, job_id = installation.ledger, JobId(call(client, caller).json()["jobId"])
-    ledger.attempts.begin(job_id, "run-1", NOW)
     [load] = installation.loads()
-    outcome, lost = Outcome(LoadState.FAILED), [AttemptRecord(1, "run-1", AttemptResult.LOST)]
+    ledger.attempts.begin(load, "run-1", NOW)
+    outcome = Outcome(LoadState.FAILED, is_our_fault=True)
+    lost = [AttemptRecord(1, "run-1", AttemptResult.LOST)]
     staff = Staff((*mail_recipients(("ops@alumniq.example",)), STAFF_CHAT))
     ledger.loads.end(job_id, outcome, notices_for(load, outcome, lost, staff), NOW)
     delivered = DeliveryResult(delivered=True, detail="250")

@@ -58,7 +58,8 @@ def archive_report(archive: Archive, job_id: JobId, folder: Path, rows: int = 1)
 def job_id(client: TestClient, caller: Caller, installation: Installation, tmp_path: Path) -> JobId:
     """Create a load that rejected a row, with its report."""
     found = accept_load(client, caller)
-    begun = installation.ledger.attempts.begin(found, "run-1", NOW)
+    [load] = installation.loads()
+    begun = installation.ledger.attempts.begin(load, "run-1", NOW)
     assert begun
     installation.ledger.attempts.end(
         found,

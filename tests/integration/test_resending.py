@@ -44,9 +44,14 @@ def job_id(client: TestClient, caller: Caller, installation: Installation) -> Jo
     options = {"notifyEmail": BOTH, "notifyWebhook": "https://hooks.example.edu/a"}
     found = JobId(call(client, caller, **options).json()["jobId"])
     ledger = installation.ledger
-    ledger.attempts.begin(found, "run-1", NOW)
+    load = ledger.loads.get(found)
+    assert load
+    ledger.attempts.begin(load, "run-1", NOW)
     ledger.attempts.end(found, 1, AttemptResult.OUTAGE, NOW, errors=["It is away."])
-    load, outcome = ledger.loads.get(found), Outcome(LoadState.FAILED, ("It failed.",))
+    load, outcome = (
+        ledger.loads.get(found),
+        Outcome(LoadState.FAILED, ("It failed.",), is_our_fault=True),
+    )
     assert load
     notices = notices_for(load, outcome, ledger.attempts.of(found), STAFF, HEARTBEAT)
     ledger.loads.end(found, outcome, notices, NOW)

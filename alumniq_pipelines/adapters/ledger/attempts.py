@@ -164,10 +164,13 @@ class Attempts:
     ) -> bool:
         """Close an open attempt whose worker will not report a result; False if it is closed.
 
-        One that may be publishing is closed only if its publication `is_revoked`.
+        One that may be publishing is closed only if its publication `is_revoked` and has not taken
+        place.
         """
         closed = close_open_attempt(job_id, result, now).where(attempts.c.number == number)
-        if not is_revoked:
+        if is_revoked:
+            closed = closed.values(publishing_at=None)
+        else:
             closed = closed.where(attempts.c.publishing_at.is_(None))
         return self._changes_one(job_id, closed)
 
@@ -233,4 +236,6 @@ def _closed(
     closed = update_current_attempt(job_id, number).values(
         result=result, ended_at=now, errors=list(errors), **receipt_columns(receipt)
     )
+    if result is not AttemptResult.PUBLISHED:
+        closed = closed.values(publishing_at=None)
     return closed if check is None else closed.values(check_columns(check))

@@ -115,10 +115,6 @@ class LoadQueue:
         """Return the loads that are REQUESTED or RUNNING, in order of acceptance."""
         return self._many(in_acceptance_order(*sorted(OUTSTANDING_STATES)))
 
-    def queued(self, limit: int = 500) -> Sequence[Load]:
-        """Return QUEUED loads in order of acceptance."""
-        return self._many(in_acceptance_order(LoadState.QUEUED).limit(limit))
-
     def queued_of_other_feeds(self, feeds: Collection[str], limit: int = 50) -> Sequence[Load]:
         """Return QUEUED loads of feeds other than these, in order of acceptance."""
         query = in_acceptance_order(LoadState.QUEUED).where(loads.c.feed.not_in(sorted(feeds)))

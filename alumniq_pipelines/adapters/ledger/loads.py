@@ -13,6 +13,7 @@ from alumniq_pipelines.adapters.ledger.load_ending import end_in_transaction, en
 from alumniq_pipelines.adapters.ledger.load_rows import load_of
 from alumniq_pipelines.adapters.ledger.load_transitions import (
     close_open_attempt,
+    has_published_attempt,
     has_publishing_attempt,
     lock_load,
 )
@@ -177,11 +178,10 @@ class Loads:
         Return False, with nothing written, if it has an outcome already, if an attempt may be
         publishing right now, or if it has not had `only_after` attempts. An attempt left open is
         closed with `closing`: its worker can record nothing any more. With `stop_run`, a run of the
-        load is to be stopped.
+        load is to be stopped; that, too, is refused once an attempt has published.
         """
-        statement = ending(job_id, outcome, now, stop_run=stop_run).where(
-            ~has_publishing_attempt(job_id)
-        )
+        may_publish = has_published_attempt if stop_run else has_publishing_attempt
+        statement = ending(job_id, outcome, now, stop_run=stop_run).where(~may_publish(job_id))
         if only_after is not None:
             statement = statement.where(loads.c.attempts == only_after)
         with self.database.writing() as connection:

@@ -71,7 +71,8 @@ class AttemptRecord:
 
     `sha256` and `etag` are those of the file that it read, `changes` what the file would change.
     `causes` rejected rows of it, `warnings` reject nothing. All are empty if it did not get so far.
-    An attempt `publishing_at` a time has recorded its check and may have published since then.
+    An attempt `publishing_at` a time has recorded its check and may have published since then; if
+    it is closed, it has.
     """
 
     number: int

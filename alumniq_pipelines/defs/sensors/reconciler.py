@@ -15,7 +15,7 @@ from dagster._core.errors import DagsterUserCodeUnreachableError  # has no publi
 from alumniq_pipelines.adapters import worker_locks
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.loads.load import Load
-from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, Outcome, tries
+from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, Outcome
 from alumniq_pipelines.core.loads.reconciliation import (
     Decision,
     Finish,
@@ -29,7 +29,6 @@ from alumniq_pipelines.core.loads.reconciliation import (
     may_proceed,
     outcome_of,
 )
-from alumniq_pipelines.core.loads.warehouse import Warehouse
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.core.problems.setup import FeedDisabled, FeedGone
 from alumniq_pipelines.defs.run_records import runs_of, to_run
@@ -147,39 +146,21 @@ class LoadReconciler:
         The result of its check was recorded before the pointer moved, so what was published needs
         no retry.
         """
+        from alumniq_pipelines.services.cut_off import close_cut_off
+
         ledger, warehouse = self.ledger, open_warehouse(self.settings)
         is_stopped = run is not None and run.state is RunState.CANCELED
         result = AttemptResult.STOPPED if is_stopped else AttemptResult.LOST
         try:
             for attempt in ledger.attempts.of(load.job_id):
-                if attempt.is_publishing:
-                    warehouse.revoke(load.target, number=load.number, attempt=attempt.number)
-                if attempt.result is None and not ledger.attempts.close_lost(
-                    load.job_id, attempt.number, now, result, is_revoked=attempt.is_publishing
+                if attempt.result is None and not close_cut_off(
+                    ledger, warehouse, load, attempt, now, result
                 ):
                     return False
-            self._recover_published(load, warehouse, now)
         except WarehouseUnavailable as problem:
             log.warning("Load %s cannot be ended yet: %s", load.job_id, problem)
             return False
         return True
-
-    def _recover_published(self, load: Load, warehouse: Warehouse, now: datetime) -> None:
-        """Record what an attempt published before it was cut off."""
-        from alumniq_pipelines.services.load import find_published_result
-
-        interrupted = {AttemptResult.LOST, AttemptResult.OUTAGE, AttemptResult.STOPPED}
-        checked = [
-            (attempt, attempt.check)
-            for attempt in tries(self.ledger.attempts.of(load.job_id))
-            if attempt.check and attempt.result in interrupted
-        ]
-        if not checked or load.request.dry_run:
-            return
-        attempt, check = checked[-1]
-        published = find_published_result(load, check, warehouse)
-        if published is not None:
-            self.ledger.attempts.mark_published(load.job_id, attempt.number, published.version, now)
 
     def _worker_died(self, record: RunRecord) -> bool:
         if record.dagster_run.is_finished:

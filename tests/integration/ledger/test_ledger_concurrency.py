@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import TypeVar
@@ -13,7 +14,7 @@ import pytest
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.loads.customer import Customer
-from alumniq_pipelines.core.loads.load import JobId, LoadRequest, LoadState, new_job_id
+from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.notifications.notification import (
@@ -31,6 +32,7 @@ FAILURE = Outcome(LoadState.FAILED, ("It went wrong.",))
 LEASE = timedelta(minutes=5)
 
 Result = TypeVar("Result")
+AcceptTables = Callable[[int], list[Load]]
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +49,16 @@ def threads() -> Iterator[Executor]:
         yield pool
 
 
+@pytest.fixture
+def accept_tables(accept: Accept, target: Target) -> AcceptTables:
+    """Accept one load for each of some tables."""
+
+    def accept_for_tables(count: int) -> list[Load]:
+        return [accept(target=replace(target, feed=f"feed-{index}")) for index in range(count)]
+
+    return accept_for_tables
+
+
 @pytest.fixture(params=["threads", "processes"])
 def workers(request: pytest.FixtureRequest) -> Executor:
     """Name who works at once."""
@@ -55,20 +67,20 @@ def workers(request: pytest.FixtureRequest) -> Executor:
 
 
 def live_through_loads(url: str, limit: int, index: int) -> list[JobId]:
-    """Accept loads and bring each to its end, as gateway, worker and sensors would."""
-    del index
-    target = Target("iqu", Environment.QA, "warehouse")
+    """Accept loads of a table and bring each to its end, as gateway, sensor and worker would."""
+    target = Target("iqu", Environment.QA, f"feed-{index}")
     done = []
     with closing(Ledger.open(url)) as ledger:
         for _ in range(limit):
             request = LoadRequest(new_job_id(), target, "warehouse.csv", "e1", 1_000)
-            job_id = ledger.loads.accept(request, NOW).job_id
-            assert ledger.queue.request(job_id, NOW)
-            attempt = ledger.attempts.begin(job_id, f"run-{job_id}", NOW)
+            load = ledger.loads.accept(request, NOW)
+            launch = ledger.queue.request(load, NOW)
+            assert launch
+            attempt = ledger.attempts.begin(load, f"run-{load.job_id}", NOW, launch=launch)
             assert attempt is not None
-            ledger.attempts.end(job_id, attempt.number, AttemptResult.PUBLISHED, NOW)
-            assert ledger.loads.end(job_id, SUCCESS, [CALLBACK], NOW)
-            done.append(job_id)
+            published = AttemptResult.PUBLISHED
+            assert ledger.attempts.complete(load.job_id, 1, published, SUCCESS, [CALLBACK], NOW)
+            done.append(load.job_id)
     return done
 
 
@@ -79,18 +91,18 @@ def end_all(url: str, job_ids: Sequence[JobId], index: int) -> list[bool]:
         return [ledger.loads.end(job_id, outcome, [CALLBACK] * 2, NOW) for job_id in job_ids]
 
 
-def begin_all(url: str, job_ids: Sequence[JobId], index: int) -> list[int]:
+def begin_all(url: str, loads: Sequence[Load], index: int) -> list[int]:
     """Begin an attempt at every load."""
     with closing(Ledger.open(url)) as ledger:
-        begun = [ledger.attempts.begin(job_id, f"run-{index}", NOW) for job_id in job_ids]
+        begun = [ledger.attempts.begin(load, f"run-{index}", NOW) for load in loads]
     return [attempt.number for attempt in begun if attempt is not None]
 
 
-def request_all(url: str, job_ids: Sequence[JobId], index: int) -> list[bool]:
-    """Mark every load as requested."""
+def request_all(url: str, loads: Sequence[Load], index: int) -> list[int | None]:
+    """Request a run for every load."""
     del index
     with closing(Ledger.open(url)) as ledger:
-        return [ledger.queue.request(job_id, NOW) for job_id in job_ids]
+        return [ledger.queue.request(load, NOW) for load in loads]
 
 
 def claim_all(url: str, index: int) -> list[str]:
@@ -155,24 +167,36 @@ def test_a_load_has_one_outcome_though_several_end_it_at_once(
 
 
 def test_attempts_that_begin_at_once_are_each_counted(
-    workers: Executor, ledger: Ledger, ledger_url: str, accept: Accept
+    workers: Executor, ledger: Ledger, ledger_url: str, accept_tables: AcceptTables
 ) -> None:
-    job_ids = [accept().job_id for _ in range(15)]
-    begun = at_once(workers, partial(begin_all, ledger_url, job_ids))
-    for index, job_id in enumerate(job_ids):
+    loads = accept_tables(15)
+    begun = at_once(workers, partial(begin_all, ledger_url, loads))
+    for index, load in enumerate(loads):
         assert sorted(numbers[index] for numbers in begun) == [1, 2, 3, 4]
-        attempts = ledger.attempts.of(job_id)
+        attempts = ledger.attempts.of(load.job_id)
         assert [attempt.number for attempt in attempts] == [1, 2, 3, 4]
         assert [attempt.result for attempt in attempts] == [AttemptResult.LOST] * 3 + [None]
 
 
 def test_a_load_is_requested_once_though_several_sensors_see_it(
+    workers: Executor, ledger_url: str, accept_tables: AcceptTables
+) -> None:
+    loads = accept_tables(25)
+    results = at_once(workers, partial(request_all, ledger_url, loads))
+    for launches in zip(*results, strict=True):
+        assert [launch for launch in launches if launch] == [1]
+
+
+def test_of_a_table_one_load_is_requested_though_several_sensors_see_all(
     workers: Executor, ledger: Ledger, ledger_url: str, accept: Accept
 ) -> None:
-    del ledger
-    job_ids = [accept().job_id for _ in range(25)]
-    results = at_once(workers, partial(request_all, ledger_url, job_ids))
-    assert [sum(counts) for counts in zip(*results, strict=True)] == [1] * len(job_ids)
+    loads = [accept() for _ in range(10)]
+    results = at_once(workers, partial(request_all, ledger_url, loads))
+    assert [len([launch for launch in row if launch]) for row in zip(*results, strict=True)] == [
+        1,
+        *[0] * 9,
+    ]
+    assert [load.job_id for load in ledger.queue.outstanding()] == [loads[0].job_id]
 
 
 def test_no_notification_is_claimed_by_two_senders(

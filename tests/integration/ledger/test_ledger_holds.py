@@ -93,8 +93,7 @@ def test_a_held_load_stores_all_that_publishing_needs_and_notifies_staff_alone(
 
 def test_a_held_load_is_nobodys_unfinished_business(ledger: Ledger, held: Load) -> None:
     assert not ledger.queue.outstanding()
-    assert not ledger.queue.queued()
-    assert not ledger.queue.requeue(held.job_id, LATER)
+    assert not ledger.queue.requeue(held, LATER, is_failed_launch=False)
     assert ledger.attempts.begin(held, "run-2", LATER) is None
     assert state(ledger, held) is LoadState.HELD
 
@@ -112,7 +111,9 @@ def test_a_load_that_moved_on_is_not_held(ledger: Ledger, accept: Accept) -> Non
 
 def test_approving_asks_for_another_run(ledger: Ledger, held: Load) -> None:
     assert ledger.holds.approve(held.job_id, "ada", "The merger is real.", LATER)
-    assert [load.job_id for load in ledger.queue.queued()] == [held.job_id]
+    assert [load.job_id for load in ledger.queue.next_loads(["warehouse"], 1, LATER)] == [
+        held.job_id
+    ]
     hold = ledger.holds.get(held.job_id)
     assert hold
     assert (hold.decision, hold.actor, hold.reason) == (

@@ -8,7 +8,14 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.loads.customer import Customer
-from alumniq_pipelines.core.loads.load import JobId, LoadRequest, LoadState, Origin, new_job_id
+from alumniq_pipelines.core.loads.load import (
+    JobId,
+    Load,
+    LoadRequest,
+    LoadState,
+    Origin,
+    new_job_id,
+)
 from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, CheckRecord, Outcome
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import Version
@@ -82,32 +89,27 @@ def test_a_load_of_no_customer_is_refused(ledger: Ledger) -> None:
     assert ledger.loads.find() == []
 
 
-def test_what_was_never_accepted_is_not_found(ledger: Ledger) -> None:
+def test_what_was_never_accepted_is_not_found(ledger: Ledger, target: Target) -> None:
     nothing = JobId("nothing")
+    request = LoadRequest(nothing, target, "w.csv", None, None)
+    unknown = Load(1, request, LoadState.QUEUED, 0, accepted_at=NOW)
     assert ledger.loads.get(nothing) is None
     assert ledger.loads.by_run("nothing") is None
     assert ledger.attempts.of(nothing) == []
-    assert not ledger.queue.request(nothing, NOW)
-    assert not ledger.queue.requeue(nothing, NOW)
-    assert ledger.attempts.begin(nothing, "run", NOW) is None
+    assert not ledger.queue.request(unknown, NOW)
+    assert not ledger.queue.requeue(unknown, NOW, is_failed_launch=True)
+    assert ledger.attempts.begin(unknown, "run", NOW) is None
     assert not ledger.loads.end(nothing, SUCCESS, [CALLBACK], NOW)
     assert ledger.notifications.of(nothing) == []
 
 
 def test_a_load_is_requested_once(ledger: Ledger, accept: Accept) -> None:
     load = accept()
-    assert ledger.queue.queued() == [load]
-    assert ledger.queue.request(load, NOW)
-    assert not ledger.queue.request(load, LATER)
-    requested = replace(load, state=LoadState.REQUESTED, requested_at=NOW)
-    assert ledger.queue.queued() == []
+    assert ledger.queue.request(load, NOW) == 1
+    assert ledger.queue.request(load, LATER) is None
+    requested = replace(load, state=LoadState.REQUESTED, requested_at=NOW, launch=1)
+    assert ledger.loads.get(load.job_id) == requested
     assert ledger.queue.outstanding() == [requested]
-
-
-def test_waiting_loads_come_in_order_of_acceptance(ledger: Ledger, accept: Accept) -> None:
-    expected = [accept() for _ in range(4)]
-    assert ledger.queue.queued() == expected
-    assert ledger.queue.queued(limit=2) == expected[:2]
 
 
 def test_an_attempt_is_counted_and_known_by_its_run(ledger: Ledger, accept: Accept) -> None:
@@ -153,8 +155,10 @@ def test_an_attempt_is_closed_once(ledger: Ledger, accept: Accept) -> None:
     assert ledger.attempts.of(load.job_id) == [expected]
 
 
-def test_closing_an_attempt_leaves_the_others_alone(ledger: Ledger, accept: Accept) -> None:
-    load, other = accept(), accept()
+def test_closing_an_attempt_leaves_the_others_alone(
+    ledger: Ledger, accept: Accept, target: Target
+) -> None:
+    load, other = accept(), accept(target=replace(target, feed="members"))
     for either in (load, other):
         ledger.attempts.begin(either, "run", NOW)
     ledger.attempts.end(load.job_id, 1, AttemptResult.PUBLISHED, NOW)
@@ -163,14 +167,23 @@ def test_closing_an_attempt_leaves_the_others_alone(ledger: Ledger, accept: Acce
 
 def test_a_load_whose_run_is_gone_waits_again(ledger: Ledger, accept: Accept) -> None:
     load = accept()
-    ledger.queue.request(load, NOW)
-    ledger.attempts.begin(load, "run-1", NOW)
-    assert ledger.queue.requeue(load.job_id, LATER)
-    (waiting,) = ledger.queue.queued()
-    assert (waiting.state, waiting.attempts, waiting.requested_at) == (LoadState.QUEUED, 1, None)
+    launch = ledger.queue.request(load, NOW)
+    assert launch
+    ledger.attempts.begin(load, "run-1", NOW, launch=launch)
+    [running] = ledger.queue.outstanding()
+    assert ledger.attempts.close_lost(load.job_id, 1, LATER)
+    assert ledger.queue.requeue(running, LATER, is_failed_launch=False)
+    waiting = ledger.loads.get(load.job_id)
+    assert waiting == replace(
+        running,
+        state=LoadState.QUEUED,
+        requested_at=None,
+        launch=launch + 1,
+        next_attempt_at=LATER,
+    )
     lost = AttemptRecord(1, "run-1", AttemptResult.LOST, started_at=NOW, ended_at=LATER)
     assert ledger.attempts.of(load.job_id) == [lost]
-    assert not ledger.queue.requeue(load.job_id, LATER)
+    assert not ledger.queue.requeue(running, LATER, is_failed_launch=False)
 
 
 @pytest.mark.parametrize("outcome", [SUCCESS, FAILURE])
@@ -213,7 +226,7 @@ def test_an_outcome_never_changes(ledger: Ledger, accept: Accept) -> None:
     ended = ledger.loads.get(load.job_id)
     assert not ledger.loads.end(load.job_id, SUCCESS, [MAIL], LATER)
     assert not ledger.queue.request(load, LATER)
-    assert not ledger.queue.requeue(load.job_id, LATER)
+    assert not ledger.queue.requeue(load, LATER, is_failed_launch=True)
     assert ledger.attempts.begin(load, "run-2", LATER) is None
     assert ledger.loads.get(load.job_id) == ended
     assert [notification.notice for notification in ledger.notifications.of(load.job_id)] == [

@@ -160,4 +160,4 @@ def test_what_was_accepted_outlives_a_kill_and_what_was_half_done_does_not(
     stored = ledger.loads.find(target=target, limit=10_000)
     assert {load.job_id for load in stored} >= set(output)
     assert {load.state for load in stored} == {LoadState.QUEUED}
-    assert ledger.queue.request(stored[0].job_id, NOW)
+    assert ledger.queue.request(stored[-1], NOW)

@@ -28,7 +28,8 @@ LOAD = Load(1, REQUEST, LoadState.RUNNING, attempts=1, accepted_at=NOW)
 
 
 def test_the_notices_of_a_load_are_for_its_customer_for_staff_and_for_a_monitor() -> None:
-    outcome, attempts = Outcome(LoadState.FAILED), [AttemptRecord(1, "r", AttemptResult.OUTAGE)]
+    outcome = Outcome(LoadState.FAILED, is_our_fault=True)
+    attempts = [AttemptRecord(1, "r", AttemptResult.OUTAGE)]
     notices = notices_for(
         LOAD, outcome, attempts, Staff((*mail_recipients((BOTH,)), STAFF_CHAT)), URL
     )

@@ -41,6 +41,7 @@ LOAD = Load(1, REQUEST, LoadState.RUNNING, attempts=1, accepted_at=NOW)
 GOOD = Outcome(LoadState.SUCCEEDED, counts=Counts(12_000, 12_000, 0))
 BOTH = Staff((*mail_recipients(("a@example.org", "b@example.org")), STAFF_CHAT))
 BAD = Outcome(LoadState.FAILED, ("Error message 1", "Error message 2"), Counts(5, 3, 2))
+OURS = replace(BAD, is_our_fault=True)
 HALVED = Changes(0, 0, 50, 50)
 
 
@@ -278,7 +279,7 @@ def test_staff_are_notified_of_our_failures_also_when_nobody_else_is(
     result: AttemptResult,
 ) -> None:
     attempts = [AttemptRecord(number, f"run-{number}", result) for number in range(1, 6)]
-    notices = notices_for(loads_asking(), BAD, attempts, BOTH)
+    notices = notices_for(loads_asking(), OURS, attempts, BOTH)
     assert [notice.destination for notice in notices] == ["a@example.org", "b@example.org", "staff"]
     assert [notice.channel for notice in notices] == [Channel.MAIL, Channel.MAIL, Channel.CHAT]
     assert notices[0].subject == "Staff: Not loaded: warehouse (iqu, qa)"
@@ -304,8 +305,7 @@ def test_a_dry_run_sends_no_heartbeat() -> None:
 
 
 def test_a_customer_is_not_sent_looking_for_a_fault_of_ours() -> None:
-    attempts = [AttemptRecord(5, "run", AttemptResult.OUTAGE)]
-    mail = notices_for(loads_asking(email="you@example.edu"), BAD, attempts)[0]
+    mail = notices_for(loads_asking(email="you@example.edu"), OURS)[0]
     assert "the fault is ours" in mail.body
     assert "Fix this" not in mail.body
 

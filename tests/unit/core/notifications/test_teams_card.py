@@ -168,7 +168,7 @@ def test_staff_get_a_card_of_a_load_that_failed_by_our_fault() -> None:
     load = Load(1, request, LoadState.RUNNING, attempts=1, accepted_at=now)
     [notice] = notices_for(
         load,
-        Outcome(LoadState.FAILED),
+        Outcome(LoadState.FAILED, is_our_fault=True),
         [AttemptRecord(1, "run-1", AttemptResult.OUTAGE)],
         Staff((STAFF_TEAMS,)),
         gateway_url="https://feeds.example.edu",
