@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 
 from alumniq_pipelines.adapters.ledger.acceptance import LoadWriter
+from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.load_ending import end_in_transaction, ending
 from alumniq_pipelines.adapters.ledger.load_rows import load_of
@@ -38,6 +39,7 @@ class Loads:
 
     database: Database
     acceptance: LoadWriter = field(repr=False)
+    audit: AuditTrail = field(repr=False)
 
     def accept(self, request: LoadRequest, now: datetime) -> Load:
         """Save a QUEUED load; it is on disk when this returns. Raises UnknownCustomer."""
@@ -50,20 +52,25 @@ class Loads:
         self, requests: Iterable[LoadRequest], now: datetime
     ) -> Sequence[Load | Exception]:
         """Save loads with one commit; for one that could not be saved, return the error."""
-        accepted = now.astimezone(UTC)
-        return self.acceptance.save(
-            [
-                Load(
-                    number=0,
-                    request=request,
-                    state=LoadState.QUEUED,
-                    attempts=0,
-                    accepted_at=accepted,
-                    next_attempt_at=first_attempt_due(request.origin, accepted),
-                )
-                for request in requests
-            ]
-        )
+        return self.acceptance.save([_queued(request, now) for request in requests])
+
+    def accept_repeat(self, request: LoadRequest, actor: str, now: datetime) -> Load:
+        """Save a QUEUED load that a person requests of an earlier one, and audit it: both or none.
+
+        Requires a request that repeats a load.
+        """
+        new = _queued(request, now)
+        with self.database.writing() as connection:
+            saved = self.acceptance.save_in_transaction(connection, new)
+            self.audit.add(
+                actor,
+                "load repeated",
+                str(request.repeats),
+                now,
+                detail={"by": request.job_id},
+                connection=connection,
+            )
+        return saved
 
     def get(self, job_id: JobId) -> Load | None:
         """Return a load."""
@@ -170,16 +177,16 @@ class Loads:
         *,
         closing: AttemptResult = AttemptResult.LOST,
         only_after: int | None = None,
-        stop_run: bool = False,
+        canceled_by: str | None = None,
     ) -> bool:
         """Give a load its one outcome and its notifications, in one transaction.
 
         Return False, with nothing written, if it has an outcome already, if an attempt may be
         publishing right now, or if it has not had `only_after` attempts. An attempt left open is
-        closed with `closing`: its worker can record nothing any more. With `stop_run`, a run of the
-        load is to be stopped.
+        closed with `closing`: its worker can record nothing any more. If a person canceled the
+        load, the audit trail says who, and a run of it is to be stopped.
         """
-        statement = ending(job_id, outcome, now, stop_run=stop_run).where(
+        statement = ending(job_id, outcome, now, stop_run=canceled_by is not None).where(
             ~has_publishing_attempt(job_id)
         )
         if only_after is not None:
@@ -189,6 +196,8 @@ class Loads:
             if not end_in_transaction(connection, statement, job_id, notices, now):
                 return False
             connection.execute(close_open_attempt(job_id, closing, now))
+            if canceled_by is not None:
+                self.audit.add(canceled_by, "load canceled", job_id, now, connection=connection)
         return True
 
     def _one(self, query: Select[Any]) -> Load | None:
@@ -198,3 +207,16 @@ class Loads:
     def _many(self, query: Select[Any]) -> Sequence[Load]:
         with self.database.reading() as connection:
             return [load_of(row) for row in connection.execute(query).mappings()]
+
+
+def _queued(request: LoadRequest, now: datetime) -> Load:
+    """Return a new load; its number comes from the database."""
+    accepted = now.astimezone(UTC)
+    return Load(
+        number=0,
+        request=request,
+        state=LoadState.QUEUED,
+        attempts=0,
+        accepted_at=accepted,
+        next_attempt_at=first_attempt_due(request.origin, accepted),
+    )
