@@ -16,7 +16,7 @@ from alumniq_pipelines.cli.hold_display import (
     waiting_lines,
 )
 from alumniq_pipelines.cli.installation import ledger_of
-from alumniq_pipelines.cli.load_decision import approve, discard, repeat
+from alumniq_pipelines.cli.load_decision import approve, cancel, discard, repeat
 from alumniq_pipelines.cli.load_report import report
 from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.loads.hold import Hold
@@ -31,7 +31,7 @@ from alumniq_pipelines.core.problems.command import UnknownLoad
 from alumniq_pipelines.settings import Settings
 
 load = typer.Typer(
-    help="Loads: list, show and repeat them, decide on held ones, get rejected rows.",
+    help="Loads: list, show, cancel and repeat them, decide on held ones, get rejected rows.",
     no_args_is_help=True,
 )
 
@@ -48,6 +48,7 @@ NotificationAttempts = tuple[Notification, Sequence[tuple[datetime, DeliveryResu
 
 load.command()(approve)
 load.command()(discard)
+load.command()(cancel)
 load.command()(repeat)
 load.command()(report)
 

@@ -85,7 +85,7 @@ def cancel(ledger: Ledger, job_id: str, actor: str, now: datetime, *, gateway_ur
             canceled_by=actor,
         ):
             return _get_load(ledger, job_id)
-        if any(attempt.is_publishing for attempt in ledger.attempts.of(load.job_id)):
+        if any(attempt.publishing_at for attempt in ledger.attempts.of(load.job_id)):
             raise BeingPublished
         load = _get_load(ledger, job_id)
     raise NotQueued(load.state)

@@ -192,18 +192,40 @@ def test_a_queued_load_can_be_canceled_once_and_that_is_notified(
     assert notification.notice.body.endswith(f"\nPage: {page}\n")
 
 
-def test_a_running_load_cannot_be_canceled(
+def test_a_running_load_can_be_canceled_and_its_attempt_was_stopped(
     client: TestClient, installation: Installation, caller: Caller
 ) -> None:
     job_id = call(client, caller).json()["jobId"]
-    installation.ledger.attempts.begin(JobId(job_id), "run-1", NOW)
+    [load] = installation.loads()
+    installation.ledger.attempts.begin(load, "run-1", NOW)
+
+    canceled = post(client, caller, f"/loads/{job_id}/cancel")
+
+    assert canceled.status_code == 200
+    assert canceled.json()["state"] == "failed"
+    assert "canceled after it had begun" in canceled.json()["errors"][0]
+    shown = get(client, caller, f"/loads/{job_id}").json()
+    assert [attempt["result"] for attempt in shown["attempts"]] == ["stopped"]
+
+
+def test_a_load_that_is_being_published_cannot_be_canceled(
+    client: TestClient, installation: Installation, caller: Caller
+) -> None:
+    job_id = call(client, caller).json()["jobId"]
+    [load] = installation.loads()
+    ledger = installation.ledger
+    ledger.attempts.begin(load, "run-1", NOW)
+    ledger.attempts.claim_publication(
+        load.job_id, 1, CheckRecord(counts=Counts(1, 1, 0)), Receipt("0" * 64, "etag"), NOW
+    )
 
     response = post(client, caller, f"/loads/{job_id}/cancel")
 
     assert response.status_code == 409
-    load = installation.ledger.loads.get(JobId(job_id))
-    assert load is not None
-    assert load.state is LoadState.RUNNING
+    assert "its publication has begun" in errors(response)[0]
+    found = ledger.loads.get(load.job_id)
+    assert found is not None
+    assert found.state is LoadState.RUNNING
 
 
 def test_a_finished_load_is_repeated_from_its_archived_file(

@@ -170,7 +170,7 @@ class Endpoints:
         return download(load, ReportFormat(form), report_file)
 
     def cancel(self, caller: Caller) -> models.LoadSummary:
-        """Cancel a queued load, which ends as failed."""
+        """Cancel a load that is not finished, which ends as failed."""
         return self._load(
             self.actions.cancel(caller.scope, caller.path("job_id"), caller.now, actor=caller.actor)
         )

@@ -85,7 +85,8 @@ class LoadPages:
             bars=bars(versions, changes, load.job_id),
             chart_size=(WIDTH, HEIGHT),
             published=published[0] if published else None,
-            can_cancel=load.is_cancelable,
+            can_cancel=load.is_cancelable
+            and not any(attempt.publishing_at for attempt in attempts),
             can_repeat=load.is_final and self.ledger.attempts.receipt(load.job_id) is not None,
         )
 
@@ -108,11 +109,12 @@ class LoadPages:
         return download(load, ReportFormat(form), report_file)
 
     def cancel(self, visit: Visit) -> Response:
-        """Cancel a queued load."""
+        """Cancel a load that is not finished."""
         load = self.actions.cancel(
             self._scope(visit), visit.path("job_id"), visit.now, actor=visit.actor
         )
-        return RedirectResponse(f"/loads/{load.job_id}?done=canceled", 303)
+        done = "canceled-underway" if load.attempts else "canceled"
+        return RedirectResponse(f"/loads/{load.job_id}?done={done}", 303)
 
     def resend(self, visit: Visit) -> Response:
         """Send a notification again."""

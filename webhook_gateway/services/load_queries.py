@@ -176,8 +176,7 @@ class Status:
             load=load,
             job=self.job_of(load),
             attempts=[
-                _visible_attempt(attempt, scope)
-                for attempt in self.ledger.attempts.of(load.job_id)
+                _visible_attempt(attempt, scope) for attempt in self.ledger.attempts.of(load.job_id)
             ],
             notifications=self._with_attempts(self.notifications(scope, load)),
             queue_position=self.ledger.loads.queue_position(load),

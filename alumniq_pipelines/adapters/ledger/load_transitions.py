@@ -76,6 +76,15 @@ def has_publishing_attempt(job_id: JobId) -> Exists:
     )
 
 
+def may_have_published(job_id: JobId) -> Exists:
+    """Return the condition that an attempt at a load has claimed its publication, open or not."""
+    return (
+        select(attempts.c.number)
+        .where(attempts.c.job_id == job_id, attempts.c.publishing_at.is_not(None))
+        .exists()
+    )
+
+
 def is_first_in_line() -> ColumnElement[bool]:
     """Return the condition that no other load of the table comes before the one that is updated.
 

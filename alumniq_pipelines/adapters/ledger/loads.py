@@ -16,6 +16,7 @@ from alumniq_pipelines.adapters.ledger.load_transitions import (
     close_open_attempt,
     has_publishing_attempt,
     lock_load,
+    may_have_published,
 )
 from alumniq_pipelines.adapters.ledger.tables import attempts, loads
 from alumniq_pipelines.adapters.ledger.targets import matches_target
@@ -184,11 +185,12 @@ class Loads:
         Return False, with nothing written, if it has an outcome already, if an attempt may be
         publishing right now, or if it has not had `only_after` attempts. An attempt left open is
         closed with `closing`: its worker can record nothing any more. If a person canceled the
-        load, the audit trail says who, and a run of it is to be stopped.
+        load, the audit trail says who, and a run of it is to be stopped; that is refused as soon as
+        anything of the load may have been published.
         """
-        statement = ending(job_id, outcome, now, stop_run=canceled_by is not None).where(
-            ~has_publishing_attempt(job_id)
-        )
+        is_canceled = canceled_by is not None
+        in_the_way = may_have_published if is_canceled else has_publishing_attempt
+        statement = ending(job_id, outcome, now, stop_run=is_canceled).where(~in_the_way(job_id))
         if only_after is not None:
             statement = statement.where(loads.c.attempts == only_after)
         with self.database.writing() as connection:

@@ -83,6 +83,20 @@ def test_a_load_that_is_being_published_cannot_be_canceled(ledger: Ledger, accep
     assert audited(ledger, load.job_id) == []
 
 
+@pytest.mark.parametrize("result", [AttemptResult.OUTAGE, AttemptResult.LOST])
+def test_a_load_that_may_have_been_published_cannot_be_canceled(
+    ledger: Ledger, accept: Accept, result: AttemptResult
+) -> None:
+    """It would be said that nothing was published, although the pointer had moved."""
+    load = accept()
+    ledger.attempts.begin(load, "run-1", NOW)
+    check = CheckRecord(counts=Counts(2, 2, 0))
+    assert ledger.attempts.claim_publication(load.job_id, 1, check, Receipt("cafe", "e1"), NOW)
+    assert ledger.attempts.close_lost(load.job_id, 1, NOW, result, is_revoked=True)
+    with pytest.raises(BeingPublished):
+        cancel(ledger, load)
+
+
 def test_a_load_is_canceled_once(ledger: Ledger, accept: Accept) -> None:
     load = accept()
     cancel(ledger, load)
