@@ -82,6 +82,19 @@ def test_a_held_load_shows_why_it_waits_and_how_to_decide(held: Load) -> None:
     assert held.job_id in alumniq("load", "list", "--state", "held").stdout
 
 
+def test_a_load_shows_what_it_waits_for(ledger: Ledger, held: Load) -> None:
+    assert shown(held)["waiting"].startswith("Awaiting approval until ")
+    request = LoadRequest(new_job_id(), TARGET, "warehouse.csv", "e1", 9)
+    load = ledger.loads.accept(request, datetime.now(UTC))
+    assert "Waiting to start." in alumniq("load", "show", load.job_id).stdout
+    alumniq("load", "approve", held.job_id, "--reason", "The merger is real.")
+    waiting = "Queued behind 1 other load of this feed."
+    assert waiting in alumniq("load", "show", load.job_id).stdout
+    assert shown(load)["waiting"] == waiting
+    alumniq("load", "cancel", load.job_id)
+    assert shown(load)["waiting"] is None
+
+
 def test_an_approved_load_waits_for_a_run(held: Load) -> None:
     alumniq("load", "approve", held.job_id.lower(), "--reason", "The merger is real.")
     found = shown(held)

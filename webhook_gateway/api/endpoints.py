@@ -157,7 +157,9 @@ class Endpoints:
 
     def load(self, caller: Caller) -> models.LoadDetail:
         """Return a load with its attempts, errors and notifications."""
-        return serializers.load_detail(self.status.load(caller.scope, caller.path("job_id")))
+        return serializers.load_detail(
+            self.status.load(caller.scope, caller.path("job_id"), caller.now)
+        )
 
     def report(self, caller: Caller) -> Response:
         """Download a load's rejection report as stored."""

@@ -11,6 +11,7 @@ from alumniq_pipelines.core.loads.diff import format_changes
 from alumniq_pipelines.core.loads.load import LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.core.loads.rejection_report import ReportFormat
+from alumniq_pipelines.core.loads.waiting import format_waiting
 from alumniq_pipelines.core.problems.api import NoReport
 from alumniq_pipelines.core.problems.live_data import live_data, live_sentence
 from webhook_gateway.http.downloads import download
@@ -60,7 +61,7 @@ class LoadPages:
 
     def show(self, visit: Visit) -> Response:
         """Show a load with its errors, counts, timeline and versions."""
-        detail = self.status.load(self._scope(visit), visit.path("job_id"))
+        detail = self.status.load(self._scope(visit), visit.path("job_id"), visit.now)
         load, attempts = detail.load, detail.attempts
         versions = self.ledger.versions.of(load.target, VERSIONS_SHOWN)
         # Twice as many loads as versions, because a load can succeed without publishing.
@@ -80,6 +81,8 @@ class LoadPages:
             hold=self.ledger.holds.get(load.job_id) if load.state is LoadState.HELD else None,
             changes=format_changes(load.changes) if load.changes else (),
             events=timeline(detail),
+            waiting=detail.waiting
+            and format_waiting(detail.waiting, for_staff=visit.session.staff is not None),
             live=live_sentence(live_data(load.number, self.ledger.versions.newest(load.target))),
             is_refused=bool(attempts) and attempts[-1].result is AttemptResult.REFUSED,
             bars=bars(versions, changes, load.job_id),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 
 from alumniq_pipelines.adapters.ledger.acceptance import LoadWriter
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
@@ -21,7 +21,7 @@ from alumniq_pipelines.adapters.ledger.load_transitions import (
 from alumniq_pipelines.adapters.ledger.tables import attempts, loads
 from alumniq_pipelines.adapters.ledger.targets import matches_target
 from alumniq_pipelines.core.loads.load import (
-    UNDERWAY_STATES,
+    OUTSTANDING_STATES,
     JobId,
     Load,
     LoadRequest,
@@ -136,20 +136,23 @@ class Loads:
         return {load.target.feed: load for load in found}
 
     def queue_position(self, load: Load) -> int | None:
-        """Return a load's position in the queue of its target, from 1; None once it has started."""
-        if load.state not in {LoadState.QUEUED, LoadState.REQUESTED}:
+        """Return a load's position in the line of its table, from 1; None once it has started.
+
+        One that is outstanding comes first, whatever its number.
+        """
+        if load.state is LoadState.REQUESTED:
+            return 1
+        if load.state is not LoadState.QUEUED:
             return None
+        is_outstanding = loads.c.state.in_(sorted(OUTSTANDING_STATES))
+        is_earlier = (loads.c.state == LoadState.QUEUED) & (loads.c.number < load.number)
         query = (
             select(func.count())
             .select_from(loads)
-            .where(
-                matches_target(loads, load.target),
-                loads.c.number <= load.number,
-                loads.c.state.in_(sorted(UNDERWAY_STATES)),
-            )
+            .where(matches_target(loads, load.target), or_(is_outstanding, is_earlier))
         )
         with self.database.reading() as connection:
-            return connection.scalar(query)
+            return 1 + (connection.scalar(query) or 0)
 
     def unchanged_after(self, load: Load) -> int | None:
         """Return the number of the latest later load whose file was already live; None without one.
