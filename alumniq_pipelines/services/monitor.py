@@ -102,9 +102,7 @@ def run_monitoring(
     monitoring_pass = _MonitoringPass(ledger=ledger, buckets=buckets, catalog=catalog, now=now)
     statuses = watch_statuses(ledger, ledger.watches.all(), now)
     monitoring_pass.check_all(statuses)
-    opened = sum(
-        [ledger.incidents.open(condition, now) for condition in monitoring_pass.found.values()]
-    )
+    opened = ledger.incidents.open_all(monitoring_pass.new_conditions, now)
     notified = monitoring_pass.notify(staff)
     closed = monitoring_pass.close(staff, statuses)
     return MonitoringSummary(
@@ -152,6 +150,13 @@ class _MonitoringPass:
     found: dict[str, Condition] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
     open_incidents: dict[str, Incident] = field(default_factory=dict)
+
+    @property
+    def new_conditions(self) -> Sequence[Condition]:
+        """The conditions that had no open incident when the pass began."""
+        return [
+            condition for key, condition in self.found.items() if key not in self.open_incidents
+        ]
 
     def check_all(self, statuses: Sequence[WatchStatus]) -> None:
         self.open_incidents = {
