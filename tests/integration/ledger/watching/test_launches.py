@@ -1,21 +1,17 @@
 """Loads that do not start, loads that only wait for their turn, and what is said of both."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pytest
 from sqlalchemy import event
 
 from alumniq_pipelines.core.loads.archive import Receipt
-from alumniq_pipelines.core.loads.check_result import Counts
-from alumniq_pipelines.core.loads.diff import Changes
-from alumniq_pipelines.core.loads.hold import HeldRows, Hold
 from alumniq_pipelines.core.loads.load import Load, LoadState
 from alumniq_pipelines.core.loads.outcome import Outcome
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.monitoring.incident import Kind
 from alumniq_pipelines.core.problems.outcome import NotStarted
 from alumniq_pipelines.services import load_actions
-from tests.accepted_rows import small_field_map
 from tests.integration.ledger.watching.conftest import (
     DUE,
     HOUR,
@@ -24,6 +20,7 @@ from tests.integration.ledger.watching.conftest import (
     targets_of,
     watch,
 )
+from tests.small_holds import hold_of
 
 
 def fail_launches(installation: Installation, load: Load, count: int, now: datetime) -> None:
@@ -153,7 +150,7 @@ def test_a_load_that_was_approved_after_days_is_not_stuck(
     installation.ledger.watches.remove(target, DUE)
     load = installation.accept(target, DUE)
     run(installation, load, DUE)
-    hold = hold_of(load)
+    hold = hold_of(load, DUE)
     assert installation.ledger.holds.hold(hold, 1, Receipt("cafe", "e1"), [])
     approved = DUE + 72 * HOUR
     installation.ledger.holds.approve(load.job_id, "ada", "The merger is real.", approved)
@@ -195,23 +192,3 @@ def test_a_monitoring_pass_costs_the_same_queries_however_many_loads_wait(
     installation.at(DUE + 5 * HOUR + MINUTE)
     event.remove(installation.ledger.engine, "before_cursor_execute", record)
     assert len(statements) <= 15
-
-
-def hold_of(load: Load) -> Hold:
-    return Hold(
-        job_id=load.job_id,
-        held=HeldRows(
-            digest="beef",
-            field_map=small_field_map("warehouse"),
-            table="warehouse",
-            columns=("xid",),
-            rows=4,
-            sha256="cafe",
-            etag="e1",
-        ),
-        counts=Counts(5, 4, 1),
-        changes=Changes(1, 2, 30, 1),
-        reasons=("30 rows removed.",),
-        held_at=DUE,
-        expires_at=DUE + timedelta(days=7),
-    )
