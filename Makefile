@@ -6,7 +6,7 @@ MINUTES := 5
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test bench bench-gateway bombs chaos screenshots messages lint lock clean
+.PHONY: help demo up test bench bench-e2e bench-gateway bombs chaos screenshots messages lint lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,9 @@ bench: $(READY) ## Compare checking and loading with bare loads; writes benchmar
 
 bench-gateway: $(READY) ## Compare the gateway with a bare app; the result is on the last line
 	$(BIN)/python -m benchmarks.gateway
+
+bench-e2e: $(READY) ## Compare whole loads with a bare Dagster project (1 h, quiet machine); writes benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks.e2e
 
 bombs: $(READY) ## Check files made to exhaust memory, disk or time; each must be refused within limits
 	$(BIN)/python -m benchmarks.bombs

@@ -45,6 +45,7 @@ from alumniq_pipelines.core.notifications.staff import (
     Staff,
     mail_recipients,
 )
+from alumniq_pipelines.core.problems.live_data import LiveData
 from alumniq_pipelines.core.problems.outage import BucketUnavailable
 from alumniq_pipelines.core.problems.outcome import AttemptsExhausted, Misconfigured
 from alumniq_pipelines.core.problems.setup import ViewsInTheWay
@@ -305,18 +306,17 @@ def _dry_run(tenant: Tenant) -> None:
 
 def _hold(tenant: Tenant, name: str) -> None:
     load = _begin_load(tenant, name)
-    rows = HeldRows(
-        digest="beef",
-        field_map=small_field_map("warehouse"),
-        table="warehouse",
-        columns=("xid", "batch"),
-        rows=9,
-        sha256="cafe",
-        etag="e1",
-    )
     hold = Hold(
         job_id=load.job_id,
-        held=rows,
+        held=HeldRows(
+            digest="beef",
+            field_map=small_field_map("warehouse"),
+            table="warehouse",
+            columns=("xid", "batch"),
+            rows=9,
+            sha256="cafe",
+            etag="e1",
+        ),
         counts=COUNTS,
         changes=CHANGES,
         reasons=("30 rows removed.",),
@@ -324,7 +324,7 @@ def _hold(tenant: Tenant, name: str) -> None:
         expires_at=NOW + timedelta(days=7),
         warnings=WARNINGS,
     )
-    notices = held_notices(load, hold, STAFF, tenant.installation.settings.gateway_url)
+    notices = held_notices(load, hold, STAFF, "https://feeds.example", LiveData.PREVIOUS)
     tenant.installation.ledger.holds.hold(hold, 1, Receipt("cafe", "e1"), notices)
 
 

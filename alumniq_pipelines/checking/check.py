@@ -145,8 +145,7 @@ class CheckedFile:
         return tuple(zeros_hint(loss.column, loss.rows, loss.width) for loss in lost)
 
     def export(self, path: Path) -> None:
-        """Write the accepted rows to a CSV or Parquet file, depending on its suffix."""
-        self.staging.accept(self.rejected)
+        """Write the accepted rows to a CSV or Parquet file; call `accept` first."""
         self.staging.export(path)
 
 

@@ -12,7 +12,8 @@ from alumniq_pipelines.adapters.field_maps import read_field_map
 from alumniq_pipelines.checking.decompress import Limits
 from alumniq_pipelines.cli.console import print_json, printable, stdout_console
 from alumniq_pipelines.cli.installation import feed_of
-from alumniq_pipelines.cli.references import references_for
+from alumniq_pipelines.cli.live_comparison import comparison_to_json, show_comparison
+from alumniq_pipelines.cli.references import live_target_of, references_for
 from alumniq_pipelines.core.loads.check_result import Cause, file_note
 from alumniq_pipelines.core.loads.progress import Progress, ignore_progress
 from alumniq_pipelines.services.file_check import FileCheckResult, check_file
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 EXIT_CODES = {"clean": 0, "rejected": 1, "unusable": 2}
+WOULD_BE_HELD = 3
+"""The exit code where a load of the file would be held, whether or not some rows are rejected."""
 MAX_SHOWN = 20
 """Causes and rejections printed as tables; --json has more."""
 
@@ -58,7 +61,10 @@ def check(
     ] = None,
     live: Annotated[
         str,
-        typer.Option(help="CUSTOMER.ENVIRONMENT: check references against the live data there."),
+        typer.Option(
+            help="CUSTOMER.ENVIRONMENT: compare with the live data there, as a load would: check "
+            "references, and say whether a load would be held for approval."
+        ),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     output: Annotated[
@@ -70,7 +76,8 @@ def check(
 ) -> None:
     """Check a file against the rules of its feed, exactly as a load would.
 
-    Exit code 0: the file is clean; 1: some rows are rejected; 2: the file cannot be loaded.
+    Exit code 0: the file is clean; 1: some rows are rejected; 2: the file cannot be loaded;
+    3 (with --live): a load of the file would be held for approval.
     """
     if bool(feed) == bool(field_map):
         message = "Name the feed with --feed, or a field map with --field-map."
@@ -78,8 +85,9 @@ def check(
     settings = Settings()
     rules = read_field_map(field_map) if field_map else feed_of(settings, feed)
     limits = Limits(settings.max_expanded_bytes, settings.max_expansion_ratio)
+    live_target = live_target_of(rules, live, settings) if live else None
     with (
-        references_for(rules, against or [], live, settings, limits) as reference_sources,
+        references_for(rules, against or [], live_target, settings, limits) as reference_sources,
         _progress(file, quiet=as_json) as progress,
     ):
         result = check_file(
@@ -89,21 +97,25 @@ def check(
             progress=progress,
             limits=limits,
             reference_sources=reference_sources,
+            live_target=live_target,
         )
     if as_json:
         print_json(_to_json(result))
     else:
         _show(result, file, output)
-    raise typer.Exit(EXIT_CODES[result.outcome])
+    would_be_held = result.live is not None and result.live.hold_reasons
+    raise typer.Exit(WOULD_BE_HELD if would_be_held else EXIT_CODES[result.outcome])
 
 
 def _to_json(result: FileCheckResult) -> dict[str, Any]:
     """Serialize the result: errors, warnings and notes, of which only errors reject rows.
 
-    `errors` lists the first ones; `errors_total` counts all of them.
+    `errors` lists the first ones; `errors_total` counts all of them. `live` is null without
+    `--live`, and where no load could read the file.
     """
     return {
         "outcome": result.outcome,
+        "live": comparison_to_json(result.live) if result.live else None,
         "rows_read": result.rows_read,
         "rows_accepted": result.rows_accepted,
         "rows_rejected": result.rows_rejected,
@@ -191,6 +203,8 @@ def _show(result: FileCheckResult, file: Path, output: Path | None) -> None:
         _show_causes(console, warnings, title)
     for note in result.notes:
         console.print(f"Note: {escape(note)}")
+    if result.live:
+        show_comparison(console, result.live)
     if output and result.outcome != "unusable":
         console.print(
             f"The {result.rows_accepted:,} accepted rows are in {escape(printable(str(output)))}."

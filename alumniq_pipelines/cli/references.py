@@ -1,4 +1,4 @@
-"""The options of `alumniq check` that name the rows which a file may refer to."""
+"""The options of `alumniq check` that name other rows: those referred to, and those live now."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -17,27 +17,35 @@ from alumniq_pipelines.checking.reference_sources import (
 )
 from alumniq_pipelines.cli.installation import feed_of, ledger_of, operator
 from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.loads.publication import terms_of
 from alumniq_pipelines.core.loads.target import Target
+from alumniq_pipelines.services.file_check import LiveTarget
 from alumniq_pipelines.settings import Settings
 
 
 @contextmanager
 def references_for(
-    field_map: FieldMap, against: Sequence[str], live: str, settings: Settings, limits: Limits
+    field_map: FieldMap,
+    against: Sequence[str],
+    live: LiveTarget | None,
+    settings: Settings,
+    limits: Limits,
 ) -> Iterator[ReferenceSources]:
-    """Yield the rows that `--against` and `--live` name; raises typer.BadParameter."""
+    """Yield the rows to refer to that `--against` and `--live` name; raises typer.BadParameter."""
     with tempfile.TemporaryDirectory(prefix="alumniq-references-") as scratch:
         folder = Path(scratch)
-        others = (
-            _live_references(field_map, live, settings, folder) if live else NO_REFERENCE_SOURCES
-        )
+        others: ReferenceSources = NO_REFERENCE_SOURCES
+        if live:
+            others = LiveReferences(live.warehouse, live.target, folder / "live")
         files = dict(_file_reference(option, field_map, settings) for option in against)
         yield FileReferences(files, folder, limits, others) if files else others
 
 
-def _live_references(
-    field_map: FieldMap, live: str, settings: Settings, folder: Path
-) -> ReferenceSources:
+def live_target_of(field_map: FieldMap, live: str, settings: Settings) -> LiveTarget:
+    """Return the target that `--live` names, with its terms; raises typer.BadParameter.
+
+    What customers have live is compared from here on, so the audit trail records it first.
+    """
     from alumniq_pipelines.warehouse_wiring import open_warehouse
 
     try:
@@ -47,7 +55,8 @@ def _live_references(
         raise typer.BadParameter(message) from None
     with ledger_of(settings) as ledger:
         ledger.audit.add(operator(), "live rows compared", str(target), datetime.now(UTC))
-    return LiveReferences(open_warehouse(settings), target, folder / "live")
+        terms = terms_of(field_map, ledger.customers.subscription(target))
+    return LiveTarget(warehouse=open_warehouse(settings), target=target, terms=terms)
 
 
 def _file_reference(

@@ -13,6 +13,7 @@ from alumniq_pipelines.core.loads.load_result import (
     DryRun,
     Held,
     LoadResult,
+    Overtaken,
     Published,
     Refused,
     Rejected,
@@ -88,7 +89,7 @@ def check_results(
             yield dg.AssetCheckResult(
                 asset_key=key, check_name=SCHEMA, passed=False, description=str(problem)
             )
-        case Superseded() | SupersededHold():
+        case Superseded() | Overtaken() | SupersededHold():
             return  # nothing was checked, so there is no result to report
         case _ as unreachable:
             assert_never(unreachable)

@@ -12,6 +12,7 @@ from alumniq_pipelines.core.loads.load_result import (
     DryRun,
     Held,
     LoadResult,
+    Overtaken,
     Published,
     ReceivedFile,
     Refused,
@@ -81,7 +82,7 @@ def _result_metadata(result: LoadResult) -> Metadata:
                 **_check_metadata(result.check_result, result.file.receipt.sha256),
                 **_reading_metadata(result.check_result, result.file, result.seconds),
             }
-        case Superseded() | SupersededHold() | Refused():
+        case Superseded() | Overtaken() | SupersededHold() | Refused():
             return {}
     assert_never(result)
 

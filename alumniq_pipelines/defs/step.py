@@ -14,6 +14,7 @@ from alumniq_pipelines.core.loads.load import JobId, Load
 from alumniq_pipelines.core.loads.load_result import (
     DryRun,
     Held,
+    Overtaken,
     Published,
     Refused,
     Rejected,
@@ -85,7 +86,7 @@ def _outcome_events(
             yield dg.MaterializeResult(metadata=metadata)
         case Superseded():
             context.log.warning(
-                "A load accepted later is live already; this one publishes nothing."
+                "The same file is live already, by a load accepted later; nothing is published."
             )
             yield from _no_check_results(context)
         case Held():
@@ -95,7 +96,7 @@ def _outcome_events(
         case DryRun():
             follow_up = "held for approval" if result.hold_reasons else "published"
             context.log.info("Dry run: the file was checked and would be %s.", follow_up)
-        case Refused() | Rejected() | SupersededHold():
+        case Refused() | Rejected() | Overtaken() | SupersededHold():
             raise _failure(errors_of(result), metadata, allow_retries=False)
         case _ as unreachable:
             assert_never(unreachable)

@@ -15,6 +15,7 @@ NOTHING_DONE = "alumniq/nothing_done"
 """On a run that had nothing to do: the code of the reason."""
 
 PARENT_RUN = "dagster/parent_run_id"
+PARTITION = "dagster/partition"
 PRIORITY = "dagster/priority"
 RETRY_NUMBER = "dagster/retry_number"
 RETRY_STRATEGY = "dagster/retry_strategy"

@@ -8,17 +8,15 @@ from datetime import datetime
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.archive import Receipt
-from alumniq_pipelines.core.loads.customer import Subscription
-from alumniq_pipelines.core.loads.diff import override_thresholds
 from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadState, Origin
 from alumniq_pipelines.core.loads.load_result import (
     LoadResult,
-    Superseded,
     SupersededHold,
     held_result,
 )
 from alumniq_pipelines.core.loads.outcome import AttemptRecord, CheckRecord, tries
 from alumniq_pipelines.core.loads.progress import Progress
+from alumniq_pipelines.core.loads.publication import terms_of
 from alumniq_pipelines.core.loads.warehouse import Warehouse
 from alumniq_pipelines.core.notifications.heartbeat import Signal, signal_notices
 from alumniq_pipelines.core.problems.outage import UnexpectedFault
@@ -148,9 +146,7 @@ def _load(
     if published is not None:
         return published  # by an earlier attempt that was cut off before it was recorded
     hold, later = ledger.holds.get(job_id), ledger.loads.unchanged_after(load)
-    if later is not None:
-        if hold is None:
-            return Superseded(by=later)
+    if later is not None and hold is not None:
         return SupersededHold(by=later, hold_reasons=hold.reasons)
 
     def record_check(check: CheckRecord, receipt: Receipt | None) -> None:
@@ -163,7 +159,9 @@ def _load(
     with scratch_folder(context.scratch / job_id) as scratch:
         if hold is not None:  # a person approved it
             archive, now = context.archive, context.clock()
-            return publish_held(load, hold, archive, warehouse, scratch, now, record_check)
+            return publish_held(
+                load, hold, archive, warehouse, scratch, now, record_check, attempt=number
+            )
         repeats = load.request.repeats
         load_file = LoadFile(
             load=load,
@@ -172,18 +170,19 @@ def _load(
             repeated=ledger.attempts.receipt(repeats) if repeats else None,
             log=context.log,
         )
-        terms = ledger.customers.subscription(load.target) or Subscription(load.target)
-        rules = field_map.alumniq
+        terms = terms_of(field_map, ledger.customers.subscription(load.target))
         return run_load(
             load_file,
             field_map,
             warehouse,
             scratch,
-            max_rejected=rules.max_rejected if terms.max_rejected is None else terms.max_rejected,
-            thresholds=override_thresholds(rules.thresholds, terms.thresholds),
+            max_rejected=terms.max_rejected,
+            thresholds=terms.thresholds,
             now=context.clock(),
+            attempt=number,
             before_publish=record_check,
             progress=progress,
             report_rows=context.report_rows,
             limits=context.limits,
+            unchanged_after=later,
         )

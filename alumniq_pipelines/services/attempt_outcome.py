@@ -22,6 +22,7 @@ from alumniq_pipelines.core.loads.reconciliation import outcome_of, step_retry_w
 from alumniq_pipelines.core.loads.warehouse import Version
 from alumniq_pipelines.core.notifications.held_load import held_notices
 from alumniq_pipelines.core.problems.file import format_faults
+from alumniq_pipelines.core.problems.live_data import live_data
 from alumniq_pipelines.core.problems.problem import Problem, SetupProblem
 from alumniq_pipelines.core.problems.run import AttemptOver
 from alumniq_pipelines.services.load_actions import outcome_notices
@@ -127,7 +128,8 @@ def _record_hold(load: Load, number: int, held: Held, context: LoadContext, now:
         expires_at=now + context.hold_duration,
         warnings=check.warnings,
     )
-    notices = held_notices(load, hold, context.staff, context.gateway_url)
+    live = live_data(load.number, context.ledger.versions.newest(load.target))
+    notices = held_notices(load, hold, context.staff, context.gateway_url, live)
     return context.ledger.holds.hold(hold, number, receipt_of(held), notices)
 
 

@@ -1,7 +1,7 @@
 """The use case: fetch → check → compare → decide → publish or hold, free of Dagster."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,22 +12,21 @@ from alumniq_pipelines.checking.decompress import DEFAULT_LIMITS, Limits
 from alumniq_pipelines.checking.reference_sources import LiveReferences
 from alumniq_pipelines.core.feeds.field_map import FieldMap, Threshold, Thresholds
 from alumniq_pipelines.core.loads.archive import Archive, Receipt
-from alumniq_pipelines.core.loads.check_result import CheckResult, Counts
-from alumniq_pipelines.core.loads.diff import Changes, would_be_held_note
+from alumniq_pipelines.core.loads.check_result import CheckResult
+from alumniq_pipelines.core.loads.diff import Changes
 from alumniq_pipelines.core.loads.hold import Hold
 from alumniq_pipelines.core.loads.load import Load
 from alumniq_pipelines.core.loads.load_result import (
-    DryRun,
     Held,
     LoadResult,
     Published,
     ReceivedFile,
     Refused,
     Rejected,
-    Superseded,
     SupersededHold,
     Unchanged,
     check_record,
+    dry_run_result,
     held_result,
 )
 from alumniq_pipelines.core.loads.outcome import CheckRecord
@@ -35,7 +34,6 @@ from alumniq_pipelines.core.loads.progress import Progress, ignore_progress
 from alumniq_pipelines.core.loads.publication import (
     HoldRows,
     KeepLive,
-    OnlyReport,
     PublicationDecision,
     PublishRows,
     decide,
@@ -47,23 +45,15 @@ from alumniq_pipelines.core.problems.file import FileProblem, RowsRejected
 from alumniq_pipelines.core.problems.live_data import live_data
 from alumniq_pipelines.core.problems.request import RequestProblem
 from alumniq_pipelines.files.private_files import make_folder
+from alumniq_pipelines.services.late_load import find_known_result, too_late_result
 from alumniq_pipelines.services.load_files import LoadFile, fetch_held_rows, store_held_rows
+from alumniq_pipelines.services.publication import BeforePublish, Publication, record_nothing
 
 if TYPE_CHECKING:
     from alumniq_pipelines.checking.check import CheckedFile
     from alumniq_pipelines.checking.step_timer import StepTimer
 
-BeforePublish = Callable[[CheckRecord, Receipt | None], None]
-"""Records the check result and the receipt of a file before it is published; an exception ends the
-attempt.
-"""
-
 NEVER_HELD = Thresholds(added=Threshold(), changed=Threshold(), removed=Threshold())
-
-
-def record_nothing(check: CheckRecord, receipt: Receipt | None) -> None:
-    """Record nothing before publishing: for loads that no ledger knows of."""
-    del check, receipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +66,16 @@ class _Publishable:
     live: Version | None
     changes: Changes | None
 
+    def decide(self, thresholds: Thresholds) -> PublicationDecision:
+        """Decide what becomes of its rows."""
+        return decide(
+            sha256=self.file.receipt.sha256,
+            live=self.live,
+            changes=self.changes,
+            thresholds=thresholds,
+            hints=self.check_result.hints,
+        )
+
 
 def run_load(  # noqa: PLR0913 - all that a load touches, by name
     load_file: LoadFile,
@@ -86,33 +86,35 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
     max_rejected: int,
     now: datetime,
     thresholds: Thresholds = NEVER_HELD,
+    attempt: int = 1,
     before_publish: BeforePublish = record_nothing,
     progress: Progress | None = None,
     limits: Limits = DEFAULT_LIMITS,
     report_rows: int = 0,
+    unchanged_after: int | None = None,
 ) -> LoadResult:
     """Load one delivered file into its target; raises OutageProblem for faults of ours.
 
     The file is read as it is in the bucket now, all of one ETag, even if it is newer than the one
     that the load was accepted for. It is rejected if more than `max_rejected` rows break a rule or
     no row is left, and held if more would change than `thresholds` allow or a column would lose all
-    its values. Harmless to repeat: a version already published by this load is returned again, and
-    a load is superseded if a later one is live already. A dry run only checks. `before_publish` is
-    called with all that is known of the file right before publishing; an exception from it ends
-    the attempt. The first `report_rows` rejected rows go into a rejection report, whatever the
-    result. `scratch` is left empty.
+    its values. Harmless to repeat: a version already published by this load is returned again.
+    Nothing is published if a load accepted later is live, or found its file live (the number
+    `unchanged_after`). A dry run only checks. `before_publish` is called with all that is known of
+    the file when the version is complete, right before it goes live; an exception from it ends the
+    attempt. The first `report_rows` rejected rows go into a rejection report, whatever the result.
+    `scratch` is left empty.
     """
     from alumniq_pipelines.checking.check import disk_errors_as_outage
     from alumniq_pipelines.checking.step_timer import StepTimer
 
     load = load_file.load
     live = warehouse.live(load.target)
-    if live is not None and live.number >= load.number and not load.request.dry_run:
-        if live.number > load.number:
-            return Superseded(by=live.number)
-        return Published(check_result=CheckResult(Counts(live.rows, live.rows, 0)), version=live)
     steps = StepTimer(progress or ignore_progress)
     with disk_errors_as_outage(), _new_folder(scratch) as folder:
+        known = find_known_result(load_file, live, unchanged_after, folder, steps)
+        if known is not None:
+            return known
         checked = _check(
             load_file,
             field_map,
@@ -126,16 +128,19 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
         )
         if isinstance(checked, Refused | Rejected):
             return checked
-        decision = decide(
-            sha256=checked.file.receipt.sha256,
-            live=checked.live,
-            changes=checked.changes,
-            thresholds=thresholds,
-            is_dry_run=load.request.dry_run,
+        decision = checked.decide(thresholds)
+        if load.request.dry_run:
+            return dry_run_result(
+                decision, checked.check_result, checked.changes, checked.file, steps.seconds
+            )
+        publication = Publication(
+            warehouse=warehouse,
+            load=load,
+            attempt=attempt,
+            before_publish=before_publish,
+            now=now,
         )
-        return _apply(
-            decision, checked, load_file, field_map, warehouse, steps, before_publish, now
-        )
+        return _apply(decision, checked, load_file, field_map, publication, steps)
 
 
 def find_published_result(load: Load, check: CheckRecord, warehouse: Warehouse) -> Published | None:
@@ -162,6 +167,8 @@ def publish_held(
     scratch: Path,
     now: datetime,
     before_publish: BeforePublish = record_nothing,
+    *,
+    attempt: int = 1,
 ) -> Published | SupersededHold:
     """Publish the rows of a held load, byte for byte, with the field map that they were checked by.
 
@@ -173,8 +180,15 @@ def publish_held(
     steps, held = StepTimer(ignore_progress), held_result(hold)
     with disk_errors_as_outage(), _new_folder(scratch) as folder, steps.step("publish"):
         accepted = fetch_held_rows(archive, load.job_id, held.rows, folder / "rows.duckdb")
-        before_publish(check_record(held.check_result, held.changes), None)
-        version = _publish(load, held.rows.field_map, warehouse, accepted, now)
+        publication = Publication(
+            warehouse=warehouse,
+            load=load,
+            attempt=attempt,
+            before_publish=before_publish,
+            now=now,
+        )
+        check = check_record(held.check_result, held.changes)
+        version = publication.publish(held.rows.field_map, accepted, check, None)
     if version.number > load.number:
         return SupersededHold(by=version.number, hold_reasons=hold.reasons)
     return Published(
@@ -278,23 +292,12 @@ def _apply(
     checked: _Publishable,
     load_file: LoadFile,
     field_map: FieldMap,
-    warehouse: Warehouse,
+    publication: Publication,
     steps: "StepTimer",
-    before_publish: BeforePublish,
-    now: datetime,
 ) -> LoadResult:
-    """Publish or hold what was checked, or neither, as was decided."""
+    """Publish or hold what was checked, or keep what is live, as was decided."""
     load, check_result, changes = load_file.load, checked.check_result, checked.changes
     match decision:
-        case OnlyReport(hold_reasons=reasons):
-            notes = (*map(would_be_held_note, reasons), *check_result.notes)
-            return DryRun(
-                check_result=replace(check_result, notes=notes),
-                changes=changes,
-                hold_reasons=reasons,
-                file=checked.file,
-                seconds=steps.seconds,
-            )
         case KeepLive(live=live, changes=no_changes):
             return Unchanged(
                 check_result=check_result,
@@ -310,18 +313,18 @@ def _apply(
                 check_result=check_result,
                 changes=unusual,
                 rows=rows,
-                reasons=(*reasons, *check_result.hints),
+                reasons=reasons,
                 file=checked.file,
                 seconds=steps.seconds,
             )
         case PublishRows():
             with steps.step("publish"):
-                # Everything that notifications report is recorded first: it must survive a crash
-                # right after the pointer has moved.
-                before_publish(check_record(check_result, changes), checked.file.receipt)
-                version = _publish(load, field_map, warehouse, checked.accepted, now)
+                check = check_record(check_result, changes)
+                receipt = checked.file.receipt
+                version = publication.publish(field_map, checked.accepted, check, receipt)
             if version.number > load.number:
-                return Superseded(by=version.number)
+                receipt = checked.file.receipt
+                return too_late_result(receipt, version.sha256, later=version.number)
             return Published(
                 check_result=check_result,
                 version=version,
@@ -330,11 +333,3 @@ def _apply(
                 seconds=steps.seconds,
             )
     assert_never(decision)
-
-
-def _publish(
-    load: Load, field_map: FieldMap, warehouse: Warehouse, accepted: AcceptedRows, now: datetime
-) -> Version:
-    return warehouse.publish(
-        load.target, field_map, accepted, number=load.number, job_id=load.job_id, now=now
-    )

@@ -289,6 +289,7 @@ def outcome_notices(
 ) -> Sequence[Notice]:
     """Return every notice that is due once a load has this outcome."""
     watch = ledger.watches.get(load.target)
+    newest = ledger.versions.of(load.target, limit=1)
     return notices_for(
         load,
         outcome,
@@ -297,4 +298,5 @@ def outcome_notices(
         heartbeat_url=watch.heartbeat_url if watch else "",
         gateway_url=gateway_url,
         live=_live_data(ledger, load),
+        live_job_id=newest[0].job_id if newest else None,
     )

@@ -6,7 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from alumniq_pipelines.core.feeds.field_map import FieldMap
-from alumniq_pipelines.core.loads.archive import Archive, Receipt, held_name, received_name
+from alumniq_pipelines.core.loads.archive import (
+    Archive,
+    Receipt,
+    held_name,
+    old_held_name,
+    received_name,
+)
 from alumniq_pipelines.core.loads.bucket import Bucket, object_key
 from alumniq_pipelines.core.loads.hold import HeldRows
 from alumniq_pipelines.core.loads.load import JobId, Load
@@ -90,9 +96,10 @@ def store_held_rows(
     archive: Archive, job_id: JobId, field_map: FieldMap, accepted: AcceptedRows
 ) -> HeldRows:
     """Archive accepted rows, byte for byte, and return all that publishing them later needs."""
-    archive.put(held_name(job_id), accepted.database, durably=True)
+    digest = _digest(accepted.database)
+    archive.put(held_name(job_id, digest), accepted.database, durably=True)
     return HeldRows(
-        digest=_digest(accepted.database),
+        digest=digest,
         field_map=field_map,
         table=accepted.table,
         columns=accepted.columns,
@@ -106,7 +113,9 @@ def fetch_held_rows(
     archive: Archive, job_id: JobId, held: HeldRows, destination: Path
 ) -> AcceptedRows:
     """Fetch held rows for publishing; raises HeldRowsGone if they are missing or damaged."""
-    if not archive.get(held_name(job_id), destination) or _digest(destination) != held.digest:
+    names = (held_name(job_id, held.digest), old_held_name(job_id))
+    found = any(archive.get(name, destination) for name in names)
+    if not found or _digest(destination) != held.digest:
         raise HeldRowsGone(job_id)
     return AcceptedRows(
         database=destination,

@@ -6,7 +6,14 @@ from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.core.loads.archive import HELD, RECEIVED, Archive
+from alumniq_pipelines.core.loads.archive import (
+    HELD,
+    RECEIVED,
+    Archive,
+    held_name,
+    job_of_held_rows,
+    old_held_name,
+)
 from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.rejection_report import REPORTS
 from alumniq_pipelines.core.loads.warehouse import Warehouse
@@ -79,9 +86,13 @@ def _expired_received_files(
 
 def _expired_held_rows(archive: Archive, ledger: Ledger, now: datetime) -> Iterator[str]:
     for file in archive.list_files(HELD):
-        job_id = JobId(_stem(file.name))
-        load = ledger.loads.get(job_id)
-        is_claimed = ledger.holds.get(job_id) is not None
+        job_id = job_of_held_rows(file.name)
+        load, hold = ledger.loads.get(job_id), ledger.holds.get(job_id)
+        # An attempt that is over may have stored rows of its own beside those of the hold.
+        is_claimed = hold is not None and file.name in {
+            held_name(job_id, hold.held.digest),
+            old_held_name(job_id),
+        }
         if (
             load is None
             or load.is_final

@@ -62,7 +62,7 @@ def _every_load_has_ended(storm: Storm, loads: list[Load], summary: ChaosSummary
             summary.breach("lost", f"{load.job_id} never got an outcome: {load.state}")
         elif storm.sent[load.request.filename].is_good is (load.state is LoadState.FAILED):
             results = [attempt.result for attempt in storm.system.ledger.attempts.of(load.job_id)]
-            if results[-1] is AttemptResult.SUPERSEDED:
+            if results[-1] is AttemptResult.OVERTAKEN:
                 continue  # never checked: a later file was live by then
             if AttemptResult.REFUSED in results or load.state is LoadState.SUCCEEDED:
                 summary.breach("wrong", f"{load.job_id} is {load.state} after {results}")

@@ -261,7 +261,6 @@ def _environment(settings: Settings) -> dict[str, str]:
         "ALUMNIQ_RETRY_SECONDS": str(settings.retry_seconds),
         "ALUMNIQ_CALLBACK_ALLOWED_NETWORKS": '["127.0.0.0/8"]',
         "DAGSTER_HOME": str(home),
-        "DAGSTER_RUN_STATUS_SENSOR_PROCESS_LIMIT": "100",
     }
     inherited = {
         name: value

@@ -10,6 +10,7 @@ from dagster import DagsterRun, DagsterRunStatus, RunsFilter
 
 from alumniq_pipelines.core.loads.load import JobId, LoadState, Origin
 from alumniq_pipelines.core.loads.outcome import AttemptResult
+from alumniq_pipelines.core.problems.api import LoadCanceledUnderway
 from alumniq_pipelines.defs.tags import JOB_ID, NOTHING_DONE
 from alumniq_pipelines.services import load_actions
 from tests.e2e.stack import Stack
@@ -113,24 +114,39 @@ def test_a_power_cut_in_the_middle_of_a_load_loses_nothing(stack: Stack) -> None
     }
 
 
-def test_a_load_cancelled_in_dagsters_queue_is_not_carried_out(stack: Stack) -> None:
-    """A cancelled dry run was published for real, and the load behind it was superseded."""
+def test_a_load_canceled_in_its_line_is_not_carried_out(stack: Stack) -> None:
+    """A canceled dry run was published for real, and the load behind it was superseded."""
     stack.put("slow.csv", a_file(400_000))
     slow = stack.post("slow.csv")
     stack.worker_of(slow)
     stack.put("trial.csv", a_file(399_000))
     dry_run = stack.post("trial.csv", dryRun=True)
-    stack.wait_for("a run of the trial", lambda: _runs(stack, dry_run), seconds=90)
     stack.cancel(dry_run)
     stack.put("real.csv", a_file(399_500))
     real = stack.post("real.csv")
     assert stack.wait_for_callback(dry_run)["status"] == "FAILED"
     assert stack.wait_for_callback(real, seconds=120)["status"] == "SUCCESS"
     assert stack.wait_for_callback(slow)["status"] == "SUCCESS"
-    stack.wait_for("the trial's run", lambda: NOTHING_DONE in _runs(stack, dry_run)[0].tags)
+    assert not _runs(stack, dry_run)
     assert stack.rows() == 399_500
     assert not [load for load in stack.ledger.loads.find() if load.request.origin is Origin.DAGSTER]
     assert len(stack.callbacks(dry_run)) == len(stack.callbacks(real)) == 1
+
+
+def test_a_load_canceled_at_work_publishes_nothing_and_its_run_is_stopped(stack: Stack) -> None:
+    before = _live(stack)
+    stack.put("slow.csv", a_file(400_000))
+    slow = stack.post("slow.csv")
+    stack.worker_of(slow)
+    stack.wait_for("its attempt", lambda: stack.load(slow).state is LoadState.RUNNING, seconds=60)
+    stack.cancel(slow)
+    assert stack.wait_for_callback(slow)["errors"] == [str(LoadCanceledUnderway())]
+    stack.wait_for("the end of its run", lambda: _runs(stack, slow)[0].is_finished, seconds=90)
+    [run] = _runs(stack, slow)
+    # Stopped, unless it found first that its attempt is over.
+    assert run.status is DagsterRunStatus.CANCELED or NOTHING_DONE in run.tags
+    assert stack.rows() == before
+    assert len(stack.callbacks(slow)) == 1
 
 
 def test_a_load_that_removes_half_waits_for_approval_and_is_notified_once(stack: Stack) -> None:

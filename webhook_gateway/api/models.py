@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from alumniq_pipelines.core.loads.load import LoadState
+from alumniq_pipelines.core.problems.live_data import LiveData, live_sentence
 
 JOB_ID = "F6494FE4-8642-4F2E-A87DF336916CC246"
 WHEN = "2026-03-01T02:30:00Z"
@@ -151,6 +152,22 @@ class WaitingFor(StrEnum):
     APPROVAL = "approval"
 
 
+class Hold(ApiModel):
+    """Why a load is awaiting approval by our staff, and until when."""
+
+    held_at: Timestamp
+    expires_at: Timestamp = Field(
+        description="If the load is not approved by then, it fails. In UTC.", examples=[WHEN]
+    )
+    reasons: tuple[str, ...] = Field(
+        description="What a load of the file would change that needs approval.",
+        examples=[["6,000 rows removed, 12.0 % of 50,000 rows; more than 10 % need approval."]],
+    )
+    live: str = Field(
+        description="What readers see meanwhile.", examples=[live_sentence(LiveData.PREVIOUS)]
+    )
+
+
 class LoadDetail(LoadSummary):
     """A load in full, with its attempts and notifications."""
 
@@ -170,6 +187,15 @@ class LoadDetail(LoadSummary):
         description="When the next attempt is due, if the load waits for one and its time is "
         "known. In UTC.",
         examples=[WHEN],
+    )
+    hold: Hold | None = Field(
+        default=None, description="null unless the load is awaiting approval (state `held`)."
+    )
+    would_be_held: tuple[str, ...] = Field(
+        default=(),
+        description="Why a load of this file would be held for approval. Only a dry run finds "
+        "out, and fails then; empty otherwise.",
+        examples=[[]],
     )
     changes: Changes | None = Field(default=None, description="null for the first load of a feed.")
     warnings: tuple[LoadWarning, ...] = Field(

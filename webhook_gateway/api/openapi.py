@@ -49,7 +49,8 @@ WEBHOOK_SCHEMA = {
         },
         "dryRun": {
             "type": "boolean",
-            "description": "Check the file and report the outcome, but publish nothing.",
+            "description": "Check the file and report whether a load of it would be published "
+            "without approval, but publish nothing.",
         },
     },
 }

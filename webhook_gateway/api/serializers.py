@@ -16,6 +16,7 @@ from alumniq_pipelines.core.loads.waiting import (
     Waiting,
 )
 from alumniq_pipelines.core.notifications.notification import NotificationState
+from alumniq_pipelines.core.problems.live_data import live_sentence
 from webhook_gateway.api import models
 from webhook_gateway.services import load_queries
 
@@ -71,6 +72,15 @@ def load_detail(known: load_queries.LoadDetail) -> models.LoadDetail:
         queue_position=known.queue_position,
         waiting_for=None if known.waiting is None else _waiting_for(known.waiting),
         next_attempt_at=known.waiting.due if isinstance(known.waiting, ForNextAttempt) else None,
+        hold=None
+        if known.hold is None
+        else models.Hold(
+            held_at=known.hold.held_at,
+            expires_at=known.hold.expires_at,
+            reasons=known.hold.reasons,
+            live=live_sentence(known.live),
+        ),
+        would_be_held=known.would_be_held_for,
         changes=None
         if changes is None
         else models.Changes(

@@ -13,7 +13,8 @@ from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.core.loads.rejection_report import ReportFormat
 from alumniq_pipelines.core.loads.waiting import format_waiting
 from alumniq_pipelines.core.problems.api import NoReport
-from alumniq_pipelines.core.problems.live_data import live_data, live_sentence
+from alumniq_pipelines.core.problems.holding import WouldBeHeld
+from alumniq_pipelines.core.problems.live_data import live_sentence
 from webhook_gateway.http.downloads import download
 from webhook_gateway.pages.chart import HEIGHT, WIDTH, bars
 from webhook_gateway.pages.page_handlers import PageGuard, Visit
@@ -78,12 +79,13 @@ class LoadPages:
             load=load,
             is_elsewhere=not visit.is_selected(load.target),
             report=self.reports.summary(detail),
-            hold=self.ledger.holds.get(load.job_id) if load.state is LoadState.HELD else None,
+            hold=detail.hold,
+            would_be_held=WouldBeHeld() if detail.would_be_held_for else None,
             changes=format_changes(load.changes) if load.changes else (),
             events=timeline(detail),
             waiting=detail.waiting
             and format_waiting(detail.waiting, for_staff=visit.session.staff is not None),
-            live=live_sentence(live_data(load.number, self.ledger.versions.newest(load.target))),
+            live=live_sentence(detail.live),
             is_refused=bool(attempts) and attempts[-1].result is AttemptResult.REFUSED,
             bars=bars(versions, changes, load.job_id),
             chart_size=(WIDTH, HEIGHT),

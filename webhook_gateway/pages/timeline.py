@@ -23,7 +23,12 @@ ATTEMPT_ENDED: dict[AttemptResult, tuple[str, Mood]] = {
         "checked the file and published nothing, because this is a dry run",
         "good",
     ),
-    AttemptResult.SUPERSEDED: ("found that a newer load is already live", "good"),
+    AttemptResult.WOULD_BE_HELD: (
+        "found more changes than are published without approval (a dry run holds nothing)",
+        "plain",
+    ),
+    AttemptResult.SUPERSEDED: ("found that a later load has published the same file", "good"),
+    AttemptResult.OVERTAKEN: ("found that a file accepted later is already live", "plain"),
     AttemptResult.REFUSED: ("refused the file", "bad"),
     AttemptResult.OUTAGE: ("failed because of a problem on our side", "bad"),
     AttemptResult.MISCONFIGURED: ("failed because of a mistake in our configuration", "bad"),

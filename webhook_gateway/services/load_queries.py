@@ -13,6 +13,7 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.access.api_keys import ApiKey
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.loads.hold import Hold
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult
 from alumniq_pipelines.core.loads.target import Environment, Target
@@ -24,6 +25,7 @@ from alumniq_pipelines.core.notifications.notification import (
     Notification,
 )
 from alumniq_pipelines.core.problems.api import JobNotOfKey, NoSuchLoad
+from alumniq_pipelines.core.problems.live_data import LiveData, live_data
 from alumniq_pipelines.core.problems.outcome import Misconfigured
 from alumniq_pipelines.services.monitor import watch_statuses
 
@@ -101,7 +103,8 @@ class LoadDetail:
     """A load with its attempts and notifications.
 
     `queue_position` counts the load itself and the loads of the same target before it; None once it
-    runs. `waiting` is None while an attempt is in progress, and once the load has ended.
+    runs. `waiting` is None while an attempt is in progress, and once the load has ended. `hold` is
+    None unless the load is awaiting approval. `live` is what readers of its table see.
     """
 
     load: Load
@@ -109,7 +112,14 @@ class LoadDetail:
     attempts: Sequence[AttemptRecord]
     notifications: Sequence[NotificationHistory]
     queue_position: int | None
+    live: LiveData
+    hold: Hold | None = None
     waiting: Waiting | None = None
+
+    @property
+    def would_be_held_for(self) -> tuple[str, ...]:
+        """Why a load of the file would be held, which a dry run found out; none otherwise."""
+        return self.attempts[-1].hold_reasons if self.attempts else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +200,8 @@ class Status:
                 ahead=(queue_position or 1) - 1,
                 approval_due=hold.expires_at if hold else None,
             ),
+            live=live_data(load.number, self.ledger.versions.newest(load.target)),
+            hold=hold,
         )
 
     def notifications(self, scope: Scope, load: Load) -> Sequence[Notification]:

@@ -85,6 +85,12 @@ class Database:
                 connection.close()
 
     @contextmanager
+    def own_connection(self) -> Iterator[Connection]:
+        """Yield a connection for SELECTs that no one else uses, even within pinned_connection."""
+        with _errors_as_outage(), self._autocommit.connect() as connection:
+            yield connection
+
+    @contextmanager
     def writing_once(self) -> Iterator[Connection]:
         """Yield a connection for one statement that writes; it is durable once executed."""
         with self._write_lock, self._autocommit_connection() as connection:

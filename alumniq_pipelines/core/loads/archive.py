@@ -58,6 +58,19 @@ def received_name(sha256: str) -> str:
     return f"{RECEIVED}{sha256}"
 
 
-def held_name(job_id: JobId) -> str:
-    """Return the name of a held load's rows."""
+def held_name(job_id: JobId, digest: str) -> str:
+    """Return the name of a held load's rows, with the SHA-256 of the stored file.
+
+    Two attempts at a load may store their rows at the same time: neither replaces the other's.
+    """
+    return f"{HELD}{job_id}.{digest}.duckdb"
+
+
+def old_held_name(job_id: JobId) -> str:
+    """Return the name of a held load's rows that an earlier release stored."""
     return f"{HELD}{job_id}.duckdb"
+
+
+def job_of_held_rows(name: str) -> JobId:
+    """Return the load that held rows belong to, by their name of either form."""
+    return JobId(name.removeprefix(HELD).partition(".")[0])

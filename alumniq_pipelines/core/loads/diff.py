@@ -105,11 +105,6 @@ def find_hold_reasons(changes: Changes | None, thresholds: Thresholds) -> tuple[
     return tuple(reasons)
 
 
-def would_be_held_note(reason: str) -> str:
-    """Return what a dry run reports for a reason."""
-    return f"A load of this file would be held for approval. {reason}"
-
-
 def _emptied(column: EmptiedColumn, before: int) -> str:
     missing = "is absent from this file" if column.is_absent else "has no value in this file"
     # Never rounded to 0 %, and to 100 % only where it is all rows.

@@ -5,7 +5,7 @@ below. Add a case here, and mypy names every place that must decide about it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from alumniq_pipelines.core.loads.archive import Receipt
@@ -13,9 +13,15 @@ from alumniq_pipelines.core.loads.check_result import CheckResult, file_note, fo
 from alumniq_pipelines.core.loads.diff import Changes
 from alumniq_pipelines.core.loads.hold import HeldRows, Hold
 from alumniq_pipelines.core.loads.outcome import AttemptResult, CheckRecord
+from alumniq_pipelines.core.loads.publication import (
+    NOTHING_NEW,
+    HoldRows,
+    KeepLive,
+    PublicationDecision,
+)
 from alumniq_pipelines.core.loads.warehouse import Version
 from alumniq_pipelines.core.problems.file import FileProblem, RowsRejected, format_faults
-from alumniq_pipelines.core.problems.holding import HoldSuperseded
+from alumniq_pipelines.core.problems.holding import HoldSuperseded, LaterFileLoaded, WouldBeHeld
 from alumniq_pipelines.core.problems.problem import Problem
 from alumniq_pipelines.core.problems.request import RequestProblem
 
@@ -59,9 +65,21 @@ class Unchanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Superseded:
-    """A load accepted later is live already, by its number; nothing is published."""
+    """A load accepted later, by its number, has published the same bytes; nothing is published."""
 
     by: int
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overtaken:
+    """Another file is live already, of a load accepted later, by its number; this one is not.
+
+    Its rows were not checked: whatever they are, they would replace newer ones.
+    """
+
+    by: int
+    receipt: Receipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +138,15 @@ class DryRun:
 
 
 LoadResult = (
-    Published | Unchanged | Superseded | SupersededHold | Held | Refused | Rejected | DryRun
+    Published
+    | Unchanged
+    | Superseded
+    | Overtaken
+    | SupersededHold
+    | Held
+    | Refused
+    | Rejected
+    | DryRun
 )
 
 
@@ -134,32 +160,58 @@ def held_result(hold: Hold) -> Held:
     )
 
 
+def dry_run_result(
+    decision: PublicationDecision,
+    check_result: CheckResult,
+    changes: Changes | None,
+    file: ReceivedFile,
+    seconds: Seconds,
+) -> DryRun:
+    """Return the result of a dry run of a file, by the decision on a load of it."""
+    notes = (NOTHING_NEW,) if isinstance(decision, KeepLive) else ()
+    return DryRun(
+        check_result=replace(check_result, notes=(*notes, *check_result.notes)),
+        changes=changes,
+        hold_reasons=decision.reasons if isinstance(decision, HoldRows) else (),
+        file=file,
+        seconds=seconds,
+    )
+
+
 def attempt_result_of(result: LoadResult) -> AttemptResult:
     """Return how the ledger records the attempt that ended with this result."""
     match result:
         case Published():
-            return AttemptResult.PUBLISHED
+            recorded = AttemptResult.PUBLISHED
         case Unchanged():
-            return AttemptResult.UNCHANGED
+            recorded = AttemptResult.UNCHANGED
         case Superseded():
-            return AttemptResult.SUPERSEDED
+            recorded = AttemptResult.SUPERSEDED
         case Held():
-            return AttemptResult.HELD
-        case DryRun():
-            return AttemptResult.CHECKED
-        case SupersededHold() | Refused() | Rejected():
-            return AttemptResult.REFUSED
-    assert_never(result)
+            recorded = AttemptResult.HELD
+        case DryRun(hold_reasons=reasons):
+            recorded = AttemptResult.WOULD_BE_HELD if reasons else AttemptResult.CHECKED
+        case Overtaken() | SupersededHold():
+            recorded = AttemptResult.OVERTAKEN
+        case Refused() | Rejected():
+            recorded = AttemptResult.REFUSED
+        case _ as unreachable:
+            assert_never(unreachable)
+    return recorded
 
 
 def problem_of(result: LoadResult) -> Problem | None:
-    """Return why nothing could be published; None where the load succeeded or is held."""
+    """Return why the load failed, a dry run too; None where it succeeded or is held."""
     match result:
         case Refused(problem=problem) | Rejected(problem=problem):
             return problem
         case SupersededHold(hold_reasons=reasons):
             return HoldSuperseded(reasons)
-        case Published() | Unchanged() | Superseded() | Held() | DryRun():
+        case Overtaken():
+            return LaterFileLoaded()
+        case DryRun(hold_reasons=reasons):
+            return WouldBeHeld() if reasons else None
+        case Published() | Unchanged() | Superseded() | Held():
             return None
     assert_never(result)
 
@@ -172,6 +224,8 @@ def errors_of(result: LoadResult) -> tuple[str, ...]:
     errors = format_faults(problem)
     if isinstance(result, Rejected):
         return (*errors, *result.check_result.hints, *format_errors(result.check_result.causes))
+    if isinstance(result, DryRun):
+        return (*errors, *result.hold_reasons)
     return errors
 
 
@@ -180,7 +234,7 @@ def check_record(
 ) -> CheckRecord:
     """Return what checking a file found, for the ledger: warnings on rows, then on the whole file.
 
-    Hints of a file that is rejected are among its errors already.
+    Hints of a file that is rejected, or would be held, are among its errors already.
     """
     notes = (*(check_result.hints if with_hints else ()), *check_result.notes)
     return CheckRecord(
@@ -194,11 +248,13 @@ def check_record(
 def check_of(result: LoadResult) -> CheckRecord | None:
     """Return what checking the file found; None where this load does not go by any such thing."""
     match result:
-        case Published() | Unchanged() | Held() | DryRun():
+        case Published() | Unchanged() | Held():
             return check_record(result.check_result, result.changes)
+        case DryRun(hold_reasons=reasons):
+            return check_record(result.check_result, result.changes, with_hints=not reasons)
         case Rejected():
             return check_record(result.check_result, None, with_hints=False)
-        case Superseded() | SupersededHold() | Refused():
+        case Superseded() | Overtaken() | SupersededHold() | Refused():
             return None
     assert_never(result)
 
@@ -208,9 +264,9 @@ def receipt_of(result: LoadResult) -> Receipt | None:
     match result:
         case Published() | Unchanged() | Held() | Rejected() | DryRun():
             return None if result.file is None else result.file.receipt
-        case Refused(receipt=receipt):
+        case Refused(receipt=receipt) | Superseded(receipt=receipt) | Overtaken(receipt=receipt):
             return receipt
-        case Superseded() | SupersededHold():
+        case SupersededHold():
             return None
     assert_never(result)
 
@@ -220,6 +276,14 @@ def version_of(result: LoadResult) -> Version | None:
     match result:
         case Published(version=version) | Unchanged(live=version):
             return version
-        case Superseded() | SupersededHold() | Held() | Refused() | Rejected() | DryRun():
+        case (
+            Superseded()
+            | Overtaken()
+            | SupersededHold()
+            | Held()
+            | Refused()
+            | Rejected()
+            | DryRun()
+        ):
             return None
     assert_never(result)

@@ -8,14 +8,17 @@ from enum import StrEnum
 from alumniq_pipelines.core.loads.check_result import Cause, Counts
 from alumniq_pipelines.core.loads.diff import Changes
 from alumniq_pipelines.core.loads.load import LoadState
+from alumniq_pipelines.core.problems.holding import NOTHING_TO_DO, WouldBeHeld
 
 
 class AttemptResult(StrEnum):
     """How one attempt at a load ended.
 
     PUBLISHED, UNCHANGED and SUPERSEDED succeed: the second found that the live version was made
-    from the same bytes, the third that a load accepted later is live already. So does CHECKED, a
-    dry run. HELD is awaiting approval; REFUSED is a fault of the file; OUTAGE one of ours that is
+    from the same bytes, the third that a load accepted later has published the same bytes. So does
+    CHECKED, a dry run of a file that would be loaded. HELD is awaiting approval; WOULD_BE_HELD is a
+    dry run of a file whose load would be; REFUSED is a fault of the file; OVERTAKEN read another
+    file than a load accepted later, which is live already; OUTAGE is a fault of ours that is
     retried; MISCONFIGURED one that a retry does not fix; LOST a worker that died. STOPPED is an
     attempt that a person stopped.
     """
@@ -25,7 +28,9 @@ class AttemptResult(StrEnum):
     SUPERSEDED = "superseded"
     CHECKED = "judged"
     HELD = "held"
+    WOULD_BE_HELD = "would-be-held"
     REFUSED = "refused"
+    OVERTAKEN = "overtaken"
     OUTAGE = "outage"
     MISCONFIGURED = "misconfigured"
     LOST = "lost"
@@ -40,6 +45,11 @@ SUCCESSES = frozenset(
         AttemptResult.CHECKED,
     }
 )
+
+
+REFUSALS = frozenset({AttemptResult.REFUSED, AttemptResult.OVERTAKEN, AttemptResult.WOULD_BE_HELD})
+"""What ends a load as failed at once, and is no fault of ours: another attempt would find the same.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,13 +102,20 @@ class AttemptRecord:
             counts=self.counts, causes=self.causes, warnings=self.warnings, changes=self.changes
         )
 
+    @property
+    def hold_reasons(self) -> tuple[str, ...]:
+        """Why a load of the file would be held, which a dry run found out; none otherwise."""
+        # The first error is the problem WouldBeHeld itself.
+        return self.errors[1:] if self.result is AttemptResult.WOULD_BE_HELD else ()
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What ends a load: a final state and, for a failure, what the customer reads.
 
     A success `is_unchanged` where there was nothing new to publish, and `is_superseded` where a
-    load accepted later was live already. `remedy` is what the customer can do, where it is not the
+    load accepted later has published the same file. A dry run fails with `hold_reasons` if a load
+    of its file would be held for them. `remedy` is what the customer can do, where it is not the
     usual advice for a refused file. Staff are notified of a failure that `is_our_fault`.
     """
 
@@ -111,6 +128,24 @@ class Outcome:
     warnings: tuple[Cause, ...] = ()
     is_superseded: bool = False
     is_our_fault: bool = False
+    hold_reasons: tuple[str, ...] = ()
+
+
+def refusal_outcome(attempt: AttemptRecord) -> Outcome:
+    """Return the outcome of a load whose attempt ended with one of the REFUSALS."""
+    remedies = {
+        AttemptResult.OVERTAKEN: NOTHING_TO_DO,
+        AttemptResult.WOULD_BE_HELD: WouldBeHeld().advice,
+    }
+    return Outcome(
+        LoadState.FAILED,
+        errors=attempt.errors,
+        counts=attempt.counts,
+        changes=attempt.changes,
+        remedy=remedies.get(attempt.result, "") if attempt.result else "",
+        warnings=attempt.warnings,
+        hold_reasons=attempt.hold_reasons,
+    )
 
 
 def tries(attempts: Sequence[AttemptRecord]) -> Sequence[AttemptRecord]:

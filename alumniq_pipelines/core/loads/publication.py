@@ -1,11 +1,16 @@
 """What becomes of a checked file: it is published, held for a person, or neither."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from alumniq_pipelines.core.feeds.field_map import Thresholds
+from alumniq_pipelines.core.feeds.field_map import FieldMap, Thresholds
 from alumniq_pipelines.core.loads.check_result import Counts
-from alumniq_pipelines.core.loads.diff import Changes, find_hold_reasons
+from alumniq_pipelines.core.loads.customer import Subscription
+from alumniq_pipelines.core.loads.diff import Changes, find_hold_reasons, override_thresholds
 from alumniq_pipelines.core.loads.warehouse import Version
+
+NOTHING_NEW = "Nothing new: the file is identical to the live version, so a load changes nothing."
+"""What is said of a file for which the decision on a load is KeepLive, where it is not loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +34,28 @@ class KeepLive:
     changes: Changes
 
 
+PublicationDecision = PublishRows | HoldRows | KeepLive
+"""What becomes of the rows of a load; a dry run and `alumniq check` only report it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OnlyReport:
-    """A dry run publishes nothing; a load of the file would be held for these reasons, if any."""
+class LoadTerms:
+    """What a target allows: how many rejected rows, and how much change without approval."""
 
-    hold_reasons: tuple[str, ...]
+    max_rejected: int
+    thresholds: Thresholds
 
 
-PublicationDecision = PublishRows | HoldRows | KeepLive | OnlyReport
+def terms_of(field_map: FieldMap, subscription: Subscription | None) -> LoadTerms:
+    """Return the terms of a target: the field map's, unless its subscription has its own."""
+    rules = field_map.alumniq
+    if subscription is None:
+        return LoadTerms(max_rejected=rules.max_rejected, thresholds=rules.thresholds)
+    own = subscription.max_rejected
+    return LoadTerms(
+        max_rejected=rules.max_rejected if own is None else own,
+        thresholds=override_thresholds(rules.thresholds, subscription.thresholds),
+    )
 
 
 def is_publishable(counts: Counts, max_rejected: int) -> bool:
@@ -50,17 +69,16 @@ def decide(
     live: Version | None,
     changes: Changes | None,
     thresholds: Thresholds,
-    is_dry_run: bool,
+    hints: Sequence[str] = (),
 ) -> PublicationDecision:
     """Decide on a publishable file by its digest and by what it would change in the live version.
 
-    `live` and `changes` are None on a first load, which is never held.
+    `live` and `changes` are None on a first load, which is never held. `hints` hold nothing by
+    themselves; where something else does, they may be the cause, and are among the reasons.
     """
-    reasons = find_hold_reasons(changes, thresholds)
-    if is_dry_run:
-        return OnlyReport(hold_reasons=reasons)
     if live is None or changes is None:
         return PublishRows()
     if changes.is_empty and live.sha256 == sha256:
         return KeepLive(live=live, changes=changes)
-    return HoldRows(changes=changes, reasons=reasons) if reasons else PublishRows()
+    reasons = find_hold_reasons(changes, thresholds)
+    return HoldRows(changes=changes, reasons=(*reasons, *hints)) if reasons else PublishRows()

@@ -20,10 +20,12 @@ from alumniq_pipelines.core.loads.load import (
     LoadState,
 )
 from alumniq_pipelines.core.loads.outcome import (
+    REFUSALS,
     SUCCESSES,
     AttemptRecord,
     AttemptResult,
     Outcome,
+    refusal_outcome,
     tries,
 )
 from alumniq_pipelines.core.problems.outcome import (
@@ -207,14 +209,8 @@ def outcome_of(attempts: Sequence[AttemptRecord]) -> Outcome | None:
         return _success(done[-1])
     if last is None:
         return None
-    if last.result is AttemptResult.REFUSED:
-        return Outcome(
-            LoadState.FAILED,
-            errors=last.errors,
-            counts=last.counts,
-            changes=last.changes,
-            warnings=last.warnings,
-        )
+    if last.result in REFUSALS:
+        return refusal_outcome(last)
     if last.result is AttemptResult.MISCONFIGURED:
         return Outcome(LoadState.FAILED, (str(Misconfigured()),), is_our_fault=True)
     if len(tries(attempts)) >= MAX_ATTEMPTS:

@@ -1,6 +1,6 @@
 """The warehouse as the rest of the system sees it: versions of targets, one of them live."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -68,6 +68,14 @@ class LiveRows:
     table: str
 
 
+BeforePointerMoves = Callable[[], None]
+"""Claims a publication: an exception from it ends the publication, and nothing becomes visible."""
+
+
+def no_claim() -> None:
+    """Claim nothing before the pointer moves: for publications that no ledger knows of."""
+
+
 class Warehouse(Protocol):
     """Published versions. All methods raise WarehouseUnavailable when the store is away."""
 
@@ -94,19 +102,28 @@ class Warehouse(Protocol):
         number: int,
         job_id: JobId,
         now: datetime,
+        attempt: int = 1,
+        before_pointer_moves: BeforePointerMoves = no_claim,
     ) -> Version:
         """Complete a new version, then move the pointer to it.
 
+        `number` and `attempt` are the token of this publication. `before_pointer_moves` is called
+        once, when the version is complete, directly before the pointer moves; it is not called if
+        the pointer will not move.
+
         Repeating it with the same number is harmless. The pointer never moves back: where a higher
         number is live already, that version is returned. Raises IncompleteVersion, and publishes
-        nothing, where the number of rows is not the expected one.
+        nothing, where the number of rows is not the expected one; raises AttemptOver, and publishes
+        nothing, where the token was revoked.
         """
         ...
 
     def revoke(self, target: Target, *, number: int, attempt: int) -> None:
-        """Ensure that this attempt at a load can never move the pointer any more.
+        """Prevent a publication for good, whether it has begun, is paused, or is yet to begin.
 
-        If it has moved the pointer already, this changes nothing. Harmless to repeat.
+        After this, `publish` can never move the pointer under this token. If it had moved the
+        pointer before, nothing changes, and readers see that version: ask `live` and `versions`.
+        Harmless to repeat. Raises WarehouseUnavailable rather than wait long for a paused process.
         """
         ...
 
@@ -115,7 +132,7 @@ class Warehouse(Protocol):
         ...
 
     def versions(self, target: Target) -> Sequence[Version]:
-        """List the stored versions, newest first; each of them can be made live."""
+        """List the stored versions, newest first: each was live once, and can be made live."""
         ...
 
     def query(

@@ -1,29 +1,71 @@
-"""The notice to staff about a load that is held until it is approved or discarded."""
+"""The notices about a load that is held: to its customer, and to the staff who decide on it."""
 
 from alumniq_pipelines.core.loads.diff import format_changes
 from alumniq_pipelines.core.loads.hold import Hold, commands
 from alumniq_pipelines.core.loads.load import Load
-from alumniq_pipelines.core.notifications.notification import Notice
+from alumniq_pipelines.core.notifications.load_outcome import (
+    addresses_in,
+    feed_label,
+    format_counts,
+    load_details,
+)
+from alumniq_pipelines.core.notifications.notification import Audience, Channel, Notice
 from alumniq_pipelines.core.notifications.staff import Staff
-from alumniq_pipelines.core.notifications.text import bullet_list
+from alumniq_pipelines.core.notifications.text import bullet_list, paragraphs
+from alumniq_pipelines.core.problems.live_data import LiveData, live_sentence
 
 
-def held_notices(load: Load, hold: Hold, staff: Staff, gateway_url: str) -> tuple[Notice, ...]:
-    """Return the notices to staff. The customer is notified of the outcome only."""
-    target, until = load.target, f"{hold.expires_at:%Y-%m-%d %H:%M} UTC"
-    subject = f"Held: {target.feed} ({target.customer}, {target.environment})"
-    summary = (
+def held_notices(
+    load: Load, hold: Hold, staff: Staff, gateway_url: str, live: LiveData
+) -> tuple[Notice, ...]:
+    """Return the notices that a load is held: a mail to each address of its customer, and staff's.
+
+    There is no callback: the contract has exactly one, with the outcome, which follows. `live` is
+    what the customer's readers see meanwhile.
+    """
+    page = f"Page: {gateway_url}/loads/{load.job_id}\n"
+    text = _customer_text(load, hold, live) + page
+    return (
+        *(
+            Notice(
+                channel=Channel.MAIL,
+                destination=address,
+                body=text,
+                subject=f"Awaiting approval: {feed_label(load)}",
+                audience=Audience.CUSTOMER,
+            )
+            for address in addresses_in(load.request.notify_email)
+        ),
+        *staff.notices(f"Held: {feed_label(load)}", _staff_text(load, hold) + page),
+    )
+
+
+def _customer_text(load: Load, hold: Hold, live: LiveData) -> str:
+    return paragraphs(
+        f"{load.request.filename} was checked but is not published yet, because of what it would "
+        f"change. {live_sentence(live)}",
+        bullet_list("Why it is awaiting approval", hold.reasons),
+        bullet_list("What it would change", format_changes(hold.changes)),
+        f"What happens next: our staff will decide by {_until(hold)}. If they do not approve the "
+        "load by then, it fails and is not published. You will be notified of the outcome.",
+        "What to do: if these changes are correct, please let us know. If they are not, fix this "
+        f"in your source system, upload the file again and call the {load.target.feed} webhook "
+        "again.",
+        format_counts(hold.counts, "Rows accepted"),
+        load_details(load),
+    )
+
+
+def _staff_text(load: Load, hold: Hold) -> str:
+    return paragraphs(
         f"{load.request.filename} was checked but not published, because of what it would change "
-        "in the live version. It is awaiting your approval; without a decision, it fails."
+        "in the live version. It is awaiting your approval; without a decision, it fails.",
+        bullet_list("Why it is held", hold.reasons),
+        bullet_list("What it would change", format_changes(hold.changes)),
+        bullet_list(f"What to do by {_until(hold)}", commands(load.job_id)),
+        f"Job id: {load.job_id}\nFile: {load.request.filename}\nCustomer: {load.target.customer}",
     )
-    text = "\n\n".join(
-        (
-            summary,
-            bullet_list("Why it is held", hold.reasons),
-            bullet_list("What it would change", format_changes(hold.changes)),
-            bullet_list(f"What to do by {until}", commands(load.job_id)),
-            f"Job id: {load.job_id}\nFile: {load.request.filename}\nCustomer: {target.customer}",
-        )
-    )
-    page = f"Page: {gateway_url}/loads/{load.job_id}"
-    return staff.notices(subject, f"{text}\n{page}\n")
+
+
+def _until(hold: Hold) -> str:
+    return f"{hold.expires_at:%Y-%m-%d %H:%M} UTC"

@@ -8,16 +8,19 @@ import json
 import re
 from collections.abc import Sequence
 
-from alumniq_pipelines.core.loads.check_result import format_warnings
-from alumniq_pipelines.core.loads.load import Load, LoadState
+from alumniq_pipelines.core.loads.check_result import Counts, format_warnings
+from alumniq_pipelines.core.loads.load import JobId, Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, Outcome
 from alumniq_pipelines.core.loads.rejection_report import report_key
 from alumniq_pipelines.core.notifications.heartbeat import signal_notices, signal_of
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, Notice
 from alumniq_pipelines.core.notifications.staff import NO_STAFF, Staff
 from alumniq_pipelines.core.notifications.text import bullet_list, paragraphs
+from alumniq_pipelines.core.problems.file import FIX_AND_CALL_AGAIN
 from alumniq_pipelines.core.problems.live_data import LiveData, live_sentence
 from alumniq_pipelines.core.problems.outcome import UnexplainedFailure
+
+DRY_RUN_SENTENCE = "This was a dry run: nothing was published."
 
 OUR_FAULTS = frozenset({AttemptResult.OUTAGE, AttemptResult.MISCONFIGURED, AttemptResult.LOST})
 
@@ -30,13 +33,15 @@ def notices_for(
     heartbeat_url: str = "",
     gateway_url: str = "",
     live: LiveData | None = None,
+    live_job_id: JobId | None = None,
 ) -> tuple[Notice, ...]:
     """Return every notice to send once a load has this outcome.
 
     A callback where a URL was given, one mail per address that was given, a notice to staff where
     the fault is ours, with the `attempts`, and the heartbeat of the target's watch.
     Mail links to the load's page at the gateway. Of a failed load it also says what is `live`
-    meanwhile, unless that is None because it is not known.
+    meanwhile, unless that is None because it is not known; of a superseded one, as which load its
+    file is live.
     """
     ours = outcome.is_our_fault
     notices = []
@@ -44,7 +49,8 @@ def notices_for(
         url, body = load.request.notify_webhook, callback_body(load, outcome)
         notices.append(Notice(Channel.CALLBACK, url, body, audience=Audience.CUSTOMER))
     page = f"Page: {gateway_url}/loads/{load.job_id}\n" if gateway_url else ""
-    subject, text = _subject(load, outcome), _mail_text(load, outcome, live, ours=ours) + page
+    subject = f"{_headline(load, outcome)}: {feed_label(load)}"
+    text = _mail_text(load, outcome, live, live_job_id, ours=ours) + page
     notices += [
         Notice(Channel.MAIL, address, text, subject, audience=Audience.CUSTOMER)
         for address in addresses_in(load.request.notify_email)
@@ -80,59 +86,91 @@ def _errors(outcome: Outcome) -> tuple[str, ...]:
     return outcome.errors or (str(UnexplainedFailure()),)
 
 
-def _subject(load: Load, outcome: Outcome) -> str:
-    result = "Loaded" if outcome.state is LoadState.SUCCEEDED else "Not loaded"
-    if outcome.is_superseded:
-        result = "Superseded"
+def _headline(load: Load, outcome: Outcome) -> str:
+    succeeded = outcome.state is LoadState.SUCCEEDED
+    if outcome.hold_reasons:
+        return "Dry run: would be held"
     if load.request.dry_run:
-        result = "Dry run passed" if outcome.state is LoadState.SUCCEEDED else "Dry run failed"
-    target = load.target
-    return f"{result}: {target.feed} ({target.customer}, {target.environment})"
+        return "Dry run passed" if succeeded else "Dry run failed"
+    if outcome.is_superseded:
+        return "Already live"
+    return "Loaded" if succeeded else "Not loaded"
 
 
-def _mail_text(load: Load, outcome: Outcome, live: LiveData | None, *, ours: bool) -> str:
+def _mail_text(
+    load: Load,
+    outcome: Outcome,
+    live: LiveData | None,
+    live_job_id: JobId | None,
+    *,
+    ours: bool,
+) -> str:
     filename = load.request.filename
     if outcome.state is LoadState.SUCCEEDED:
         rejected = bullet_list("Rejected rows", outcome.errors) if outcome.errors else ""
-        beginning = [f"{filename} {_success(load, outcome)}", rejected]
+        beginning: Sequence[str] = [f"{filename} {_success(load, outcome, live_job_id)}", rejected]
     else:
-        usual_remedy = (
-            "You do not need to do anything: the fault is ours, and our staff will deal with it."
-            if ours
-            else "Fix this in your source system, upload the file again "
-            f"and call the {load.target.feed} webhook again."
-        )
-        beginning = [
-            f"{filename} {_failure(load, live)}",
-            bullet_list("What went wrong", _errors(outcome)),
-            f"What to do: {outcome.remedy or usual_remedy}",
-        ]
+        beginning = _failure_paragraphs(load, outcome, live, ours=ours)
     report = warnings = ""
     if outcome.counts is not None and outcome.counts.rows_rejected:
         report = f"Rejection report: {report_key(load.target, load.job_id)} in your bucket."
     if outcome.warnings:  # only here: the contract's callback has no field for them
         heading = "Warnings and notes (no row was rejected for these)"
         warnings = bullet_list(heading, format_warnings(outcome.warnings))
-    return paragraphs(*beginning, _counts(load, outcome), report, warnings, _load_details(load))
+    return paragraphs(*beginning, _counts(load, outcome), report, warnings, load_details(load))
 
 
-def _success(load: Load, outcome: Outcome) -> str:
+def _success(load: Load, outcome: Outcome, live_job_id: JobId | None) -> str:
     if load.request.dry_run:
-        return "passed the check. This was a dry run: nothing was published."
+        return f"passed the check. {DRY_RUN_SENTENCE}"
     if outcome.is_superseded:
+        as_load = f" as load {live_job_id}" if live_job_id else ""
         return (
-            "was not published: the data of a later load is live already. You do not need to do "
-            "anything."
+            f"contains the same file, byte for byte, that is live already{as_load}, so it was not "
+            "loaded once more. You do not need to do anything."
         )
     if outcome.is_unchanged:
         return "is identical to the file that your live data was loaded from: nothing changed."
     return "was loaded."
 
 
-def _failure(load: Load, live: LiveData | None) -> str:
-    if load.request.dry_run:
-        return "would not be loaded. This was a dry run: nothing was published."
-    return f"was not loaded. {live_sentence(live)}" if live else "was not loaded."
+def _failure_paragraphs(
+    load: Load, outcome: Outcome, live: LiveData | None, *, ours: bool
+) -> Sequence[str]:
+    """Return what failed and why, what is live, and what to do, each of them once."""
+    filename, is_live = load.request.filename, live_sentence(live) if live else ""
+    usual_remedy = (
+        "You do not need to do anything: the fault is ours, and our staff will deal with it."
+        if ours
+        else "Fix this in your source system, upload the file again "
+        f"and call the {load.target.feed} webhook again."
+    )
+    if outcome.hold_reasons:
+        held = f"{filename} passed the check, but a load of it would be held for approval."
+        return [
+            f"{held} {DRY_RUN_SENTENCE}",
+            bullet_list("Why it would be held", outcome.hold_reasons),
+            f"What to do: {outcome.remedy or usual_remedy}",
+        ]
+    ending = (
+        f"would not be loaded. {DRY_RUN_SENTENCE}"
+        if load.request.dry_run
+        else (f"was not loaded. {is_live}".rstrip())
+    )
+    # Errors are complete by themselves, for the callback: what the mail says elsewhere is left out.
+    elsewhere = [FIX_AND_CALL_AGAIN, outcome.remedy, "" if load.request.dry_run else is_live]
+    errors = [_without(error, elsewhere) for error in _errors(outcome)]
+    remedy = _without(outcome.remedy, elsewhere[2:]) or usual_remedy
+    return [f"{filename} {ending}", bullet_list("What went wrong", errors), f"What to do: {remedy}"]
+
+
+def _without(text: str, sentences: Sequence[str]) -> str:
+    """Return a text without some of its sentences; all of it, if nothing else would be left."""
+    rest = text
+    for sentence in sentences:
+        if sentence:
+            rest = rest.replace(sentence, "")
+    return " ".join(rest.split()) or text
 
 
 def _staff_text(load: Load, outcome: Outcome, attempts: Sequence[AttemptRecord]) -> str:
@@ -152,7 +190,7 @@ def _staff_text(load: Load, outcome: Outcome, attempts: Sequence[AttemptRecord])
         bullet_list("What went wrong", not_recorded) if not_recorded else "",
         bullet_list("Errors shown to the customer", _errors(outcome)),
         f"What to do: {remedy}",
-        _load_details(load),
+        load_details(load),
     ]
     return paragraphs(*parts)
 
@@ -160,19 +198,31 @@ def _staff_text(load: Load, outcome: Outcome, attempts: Sequence[AttemptRecord])
 def _counts(load: Load, outcome: Outcome) -> str:
     if outcome.counts is None:
         return ""
-    counts = outcome.counts
-    lines = [f"Rows read: {counts.rows_read:,}"]
-    if outcome.state is LoadState.SUCCEEDED:
-        is_published = not load.request.dry_run and not outcome.is_unchanged
-        accepted = "Rows published" if is_published else "Rows accepted"
-        lines.append(f"{accepted}: {counts.rows_accepted:,}")
-    lines.append(f"Rows rejected: {counts.rows_rejected:,}")
-    if outcome.changes is not None and outcome.state is LoadState.SUCCEEDED:
-        lines.append(f"Changes: {outcome.changes}")
-    return "\n".join(lines)
+    is_good = outcome.state is LoadState.SUCCEEDED or bool(outcome.hold_reasons)
+    is_published = not load.request.dry_run and not outcome.is_unchanged
+    accepted = "Rows published" if is_published else "Rows accepted"
+    text = format_counts(outcome.counts, accepted if is_good else "")
+    return f"{text}\nChanges: {outcome.changes}" if is_good and outcome.changes else text
 
 
-def _load_details(load: Load) -> str:
+def format_counts(counts: Counts, accepted: str) -> str:
+    """Return the counts of a file line by line; without a name, the accepted rows are left out."""
+    lines = (
+        f"Rows read: {counts.rows_read:,}",
+        f"{accepted}: {counts.rows_accepted:,}" if accepted else "",
+        f"Rows rejected: {counts.rows_rejected:,}",
+    )
+    return "\n".join(line for line in lines if line)
+
+
+def feed_label(load: Load) -> str:
+    """Return `warehouse (iqu, qa)`, with which subjects end."""
+    target = load.target
+    return f"{target.feed} ({target.customer}, {target.environment})"
+
+
+def load_details(load: Load) -> str:
+    """Return the lines that identify a load."""
     target = load.target
     return "\n".join(
         (

@@ -6,6 +6,11 @@ from typing import Literal
 from alumniq_pipelines.core.problems.live_data import LiveData, live_sentence
 from alumniq_pipelines.core.problems.problem import Problem, SenderProblem
 
+FIX_AND_CALL_AGAIN = (
+    "Fix this in your source system, upload the file again and call the webhook again."
+)
+"""The usual advice where a file is at fault."""
+
 
 class FileProblem(SenderProblem):
     """The file cannot be loaded.
@@ -203,6 +208,5 @@ class RowsRejected(FileProblem):
     def __init__(self, rejected: int, read: int, live: LiveData) -> None:
         super().__init__(
             f"{rejected:,} of {read:,} rows were rejected: they break the rules of the field map.",
-            "Fix this in your source system, upload the file again and call the webhook again. "
-            + live_sentence(live),
+            f"{FIX_AND_CALL_AGAIN} {live_sentence(live)}",
         )

@@ -7,6 +7,11 @@ from alumniq_pipelines.core.problems.live_data import LiveData, live_sentence
 from alumniq_pipelines.core.problems.problem import OutageProblem, SenderProblem, SetupProblem
 from alumniq_pipelines.core.shell import alumniq_command
 
+NOTHING_TO_DO = (
+    "You do not need to do anything. If this file is the newer one, call the webhook again."
+)
+"""The advice to a customer whose file was overtaken by one that was accepted later."""
+
 
 def _unusual(reasons: Sequence[str]) -> str:
     return f"The file would change your data in an unusual way ({' '.join(reasons)})"
@@ -48,7 +53,33 @@ class HoldSuperseded(SenderProblem):
         super().__init__(
             f"{_unusual(reasons)} and was awaiting approval; meanwhile a file that you sent later "
             "was loaded instead.",
-            "You do not need to do anything.",
+            NOTHING_TO_DO,
+        )
+
+
+class LaterFileLoaded(SetupProblem):
+    """A file that was accepted later is live already."""
+
+    code = "later-file-loaded"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A file that was accepted later is live already, so this one was not loaded.",
+            NOTHING_TO_DO,
+        )
+
+
+class WouldBeHeld(SenderProblem):
+    """A load of the file would be held for approval."""
+
+    code = "would-be-held"
+
+    def __init__(self) -> None:
+        """Take no reasons: they are errors of their own, one by one."""
+        super().__init__(
+            "A load of this file would be held for approval.",
+            "If these changes are correct, you can load the file: our staff will then decide, and "
+            "it helps if you let us know. If they are not, fix this in your source system.",
         )
 
 

@@ -47,9 +47,10 @@ def load_request_sensor(
         context: dg.SensorEvaluationContext, ledger: dg.ResourceParam[Ledger]
     ) -> dg.SensorResult:
         loads = poll_until_found(
+            ledger,
             lambda: ledger.queue.next_loads(
                 catalog.feeds, settings.max_outstanding, datetime.now(UTC)
-            )
+            ),
         )
         if loads:
             _save_once(schemas, settings, context)

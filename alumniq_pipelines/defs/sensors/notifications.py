@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.defs.sensors.polling import poll
+from alumniq_pipelines.defs.sensors.polling import poll_changes
 
 
 def notification_sensor() -> dg.SensorDefinition:
@@ -25,7 +25,7 @@ def notification_sensor() -> dg.SensorDefinition:
         from alumniq_pipelines.services.delivery import deliver_due
 
         delivered = failed = 0
-        for _ in poll():
+        for _ in poll_changes(ledger):
             summary = deliver_due(ledger.notifications, notifiers, lambda: datetime.now(UTC))
             delivered += summary.delivered
             failed += summary.failed

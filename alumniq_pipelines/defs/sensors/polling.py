@@ -8,6 +8,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from alumniq_pipelines.adapters.ledger.change_detector import detect_changes
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+
 TICK_SECONDS = 3.5
 """Well below the daemon's 5 seconds: a tick that lasts longer misses the next one, and starting and
 ending a tick takes a second on a busy machine.
@@ -27,10 +30,18 @@ def poll(seconds: float = POLL_SECONDS) -> Iterator[None]:
         yield
 
 
-def poll_until_found(query: Callable[[], Sequence[Item]]) -> Sequence[Item]:
+def poll_changes(ledger: Ledger) -> Iterator[None]:
+    """Yield at the start of the tick, and whenever the ledger may have changed since."""
+    with detect_changes(ledger.database, recheck_seconds=TICK_SECONDS) as changes:
+        for _ in poll():
+            if changes.has_changed():
+                yield
+
+
+def poll_until_found(ledger: Ledger, query: Callable[[], Sequence[Item]]) -> Sequence[Item]:
     """Query until something is found or the tick's time is up."""
     found: Sequence[Item] = ()
-    for _ in poll():
+    for _ in poll_changes(ledger):
         found = query()
         if found:
             break

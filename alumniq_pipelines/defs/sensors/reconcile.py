@@ -6,14 +6,17 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from alumniq_pipelines.adapters.ledger.change_detector import detect_changes
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.loads.load import Load
 from alumniq_pipelines.core.loads.reconciliation import is_orphaned, queued_at
-from alumniq_pipelines.defs.sensors.polling import poll
+from alumniq_pipelines.defs.sensors.polling import TICK_SECONDS, poll
 from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.settings import Settings
 
+BUSY_SECONDS = 1.0
+"""How often the runs of outstanding loads are compared."""
 ORPHANS_SECONDS = 30
 """How often loads without a field map are looked for; they wait for an hour anyway."""
 
@@ -43,9 +46,15 @@ def reconcile_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinitio
                 reconciler.fail_orphaned(load, is_broken=load.target.feed in catalog.broken)
                 for load in _orphaned_loads(ledger, catalog)
             )
-        for _ in poll(1.0):
-            done.update(reconciler.reconcile_outstanding())
-            done.update(reconciler.stop_runs())
+        with detect_changes(ledger.database, recheck_seconds=TICK_SECONDS) as changes:
+            is_busy = True
+            for _ in poll(BUSY_SECONDS):
+                # Without outstanding loads, only a change of the ledger can make any difference.
+                if changes.has_changed() or is_busy:
+                    outstanding = reconciler.reconcile_outstanding()
+                    is_busy = bool(outstanding)
+                    done.update(outstanding)
+                    done.update(reconciler.stop_runs())
         summary = ", ".join(
             f"{count} {action}" for action, count in done.items() if action != "left"
         )

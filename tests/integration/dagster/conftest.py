@@ -1,20 +1,25 @@
 """An installation of one customer: real ledger, bucket and warehouse, and a Dagster instance."""
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from sqlalchemy import update
 
 from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.ledger.tables import loads
 from alumniq_pipelines.core.loads.customer import Customer, Subscription
-from alumniq_pipelines.core.loads.load import Load, LoadRequest, new_job_id
+from alumniq_pipelines.core.loads.load import Load, LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.definitions import build_definitions
+from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.defs.tags import tags_of
 from alumniq_pipelines.settings import Settings
 
@@ -50,6 +55,29 @@ class Installation:
         assert found
         return found
 
+    def tags_of(self, load: Load) -> dict[str, str]:
+        """Return the tags of a run that would be requested for the load now."""
+        return tags_of(load, self.again(load).launch)
+
+    def reconcile(self) -> Counter[str]:
+        """Bring all outstanding loads into line with their runs, as the sensor does."""
+        return LoadReconciler(self.ledger, self.instance, self.settings).reconcile_outstanding()
+
+    @contextmanager
+    def out_of_line(self, load: Load) -> Iterator[None]:
+        """Keep a load from its place in the line, as if it were accepted at the same moment.
+
+        Numbers are given before the transaction that accepts a load commits.
+        """
+        self._set_state(load, LoadState.HELD)
+        yield
+        self._set_state(load, LoadState.QUEUED)
+
+    def _set_state(self, load: Load, state: LoadState) -> None:
+        statement = update(loads).where(loads.c.job_id == load.job_id).values(state=state)
+        with self.ledger.engine.begin() as connection:
+            connection.execute(statement)
+
     def execute(
         self,
         load: Load | None = None,
@@ -62,7 +90,7 @@ class Installation:
         return self.definitions.resolve_job_def(f"load_{feed}").execute_in_process(
             instance=self.instance,
             partition_key=target.partition_key,
-            tags=tags if tags is not None else tags_of(load) if load else {},
+            tags=tags if tags is not None else self.tags_of(load) if load else {},
             run_config={"ops": {f"feeds__{feed}": {"config": config or {}}}},
             raise_on_error=False,
         )

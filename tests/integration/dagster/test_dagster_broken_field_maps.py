@@ -22,7 +22,6 @@ from alumniq_pipelines.core.monitoring.incident import Kind
 from alumniq_pipelines.core.notifications.notification import Channel
 from alumniq_pipelines.core.problems.outcome import Misconfigured
 from alumniq_pipelines.definitions import build_definitions
-from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.settings import REPOSITORY, Settings
 from alumniq_pipelines.wiring import read_schemas, save_field_maps
 from tests.accepted_rows import small_field_map
@@ -89,8 +88,7 @@ def staff_mail(installation: Installation) -> Iterator[tuple[str, str]]:
 
 
 def reconciled(installation: Installation, load: Load) -> Load:
-    reconciler = LoadReconciler(installation.ledger, installation.instance, installation.settings)
-    reconciler.reconcile(installation.again(load))
+    installation.reconcile()
     return installation.again(load)
 
 

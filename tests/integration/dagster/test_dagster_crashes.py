@@ -22,10 +22,15 @@ from alumniq_pipelines.core.loads.load import (
 )
 from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
 from alumniq_pipelines.core.loads.target import Target
-from alumniq_pipelines.core.loads.warehouse import AcceptedRows, LiveRows, Version
+from alumniq_pipelines.core.loads.warehouse import (
+    AcceptedRows,
+    BeforePointerMoves,
+    LiveRows,
+    Version,
+    no_claim,
+)
 from alumniq_pipelines.definitions import build_definitions
-from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
-from alumniq_pipelines.defs.tags import NOTHING_DONE, tags_of
+from alumniq_pipelines.defs.tags import NOTHING_DONE
 from tests.integration.dagster.conftest import FILE, HEADER, ROWS, TARGET, Installation
 
 BAD = "".join(f'"unit","bad {line}","Unit","x","true"\n' for line in range(3))
@@ -49,9 +54,20 @@ class KilledAfterPublishing(DuckDBWarehouse):
         number: int,
         job_id: JobId,
         now: datetime,
+        attempt: int = 1,
+        before_pointer_moves: BeforePointerMoves = no_claim,
     ) -> Version:
         """Publish, and die."""
-        super().publish(target, field_map, accepted, number=number, job_id=job_id, now=now)
+        super().publish(
+            target,
+            field_map,
+            accepted,
+            number=number,
+            job_id=job_id,
+            now=now,
+            attempt=attempt,
+            before_pointer_moves=before_pointer_moves,
+        )
         raise Killed
 
 
@@ -89,9 +105,7 @@ def kill_after_publishing(installation: Installation, load: Load) -> None:
 
 
 def reconciled(installation: Installation, load: Load) -> Load:
-    LoadReconciler(installation.ledger, installation.instance, installation.settings).reconcile(
-        installation.again(load)
-    )
+    installation.reconcile()
     return installation.again(load)
 
 
@@ -173,7 +187,7 @@ def test_a_published_load_is_reported_as_published_though_a_later_one_came_befor
 def test_an_attempt_that_dies_before_it_publishes_is_made_again(
     installation: Installation, load: Load
 ) -> None:
-    loads, now = installation.ledger.loads, datetime.now(UTC)
+    attempts, now = installation.ledger.attempts, datetime.now(UTC)
     attempts.begin(load, "run-1", now)
     installation.execute(load)
     assert results(installation, load) == [AttemptResult.LOST, AttemptResult.PUBLISHED]
@@ -199,7 +213,8 @@ def test_a_load_that_is_ended_while_its_file_is_checked_is_not_published(
 def a_run(installation: Installation, load: Load) -> dg.DagsterRun:
     """Let Dagster make another run of a load, which waits."""
     return installation.instance.create_run_for_job(
-        installation.definitions.resolve_job_def("load_warehouse_lookups"), tags=tags_of(load)
+        installation.definitions.resolve_job_def("load_warehouse_lookups"),
+        tags=installation.tags_of(load),
     )
 
 

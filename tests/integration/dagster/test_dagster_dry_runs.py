@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime
 
+from alumniq_pipelines.core.feeds.field_map import Threshold
+from alumniq_pipelines.core.loads.customer import Subscription
 from alumniq_pipelines.core.loads.load import Load, LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.loads.outcome import AttemptResult
+from alumniq_pipelines.core.loads.publication import NOTHING_NEW
 from alumniq_pipelines.core.loads.rejection_report import REPORTS, report_key
-from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.wiring import open_archive
 from tests.integration.dagster.conftest import FILE, HEADER, ROWS, TARGET, Installation
 
@@ -21,8 +23,7 @@ def dry(installation: Installation) -> Load:
 def reconciled(installation: Installation, load: Load) -> Load:
     """Run a load, and do what the outcome sensors do then."""
     installation.execute(load)
-    reconciler = LoadReconciler(installation.ledger, installation.instance, installation.settings)
-    reconciler.reconcile(installation.again(load))
+    installation.reconcile()
     return installation.again(load)
 
 
@@ -82,6 +83,62 @@ def test_the_log_of_a_dry_run_says_whether_its_file_would_be_published_or_held(
     ]
     assert "Dry run: the file was checked and would be published." in logs[0]
     assert "Dry run: the file was checked and would be held for approval." in logs[1]
+
+
+def test_a_dry_run_of_a_file_whose_load_would_be_held_fails_with_the_reasons(
+    installation: Installation,
+) -> None:
+    """It passed: "SUCCESS", of a file that then waited for approval."""
+    installation.put(HEADER + ROWS)
+    reconciled(installation, installation.accept())
+    installation.put(HEADER + "".join(ROWS.splitlines(keepends=True)[:50]))
+    load = reconciled(installation, dry(installation))
+
+    assert load.state is LoadState.FAILED
+    [attempt] = installation.ledger.attempts.of(load.job_id)
+    assert attempt.result is AttemptResult.WOULD_BE_HELD
+    assert load.errors[0].startswith("A load of this file would be held for approval.")
+    assert "50 rows removed" in load.errors[1]
+    mail = mail_text(installation, load)
+    assert mail.startswith("Dry run: would be held: warehouse-lookups")
+    assert "Rows accepted: 50\n" in mail
+    held = reconciled(installation, installation.accept())
+    assert held.state is LoadState.HELD
+    hold = installation.ledger.holds.get(held.job_id)
+    assert hold is not None
+    assert hold.reasons == attempt.hold_reasons
+
+
+def test_a_dry_run_goes_by_the_thresholds_of_its_subscription(installation: Installation) -> None:
+    own = Subscription(TARGET, thresholds={"removed": Threshold(percent=50)})
+    installation.ledger.customers.subscribe(own, datetime.now(UTC))
+    installation.put(HEADER + ROWS)
+    reconciled(installation, installation.accept())
+    installation.put(HEADER + "".join(ROWS.splitlines(keepends=True)[:50]))
+    assert reconciled(installation, dry(installation)).state is LoadState.SUCCEEDED
+
+
+def test_a_dry_run_of_the_live_file_says_that_there_is_nothing_new(
+    installation: Installation,
+) -> None:
+    installation.put(HEADER + ROWS)
+    reconciled(installation, installation.accept())
+    load = reconciled(installation, dry(installation))
+
+    assert load.state is LoadState.SUCCEEDED
+    assert NOTHING_NEW in mail_text(installation, load)
+
+
+def test_a_dry_run_is_checked_although_a_later_load_found_its_file_live(
+    installation: Installation,
+) -> None:
+    """It passed unread, as superseded."""
+    installation.put(HEADER + ROWS)
+    reconciled(installation, installation.accept())
+    load, unchanged = dry(installation), installation.accept()
+    reconciled(installation, unchanged)
+    installation.put(HEADER + '"unit","1","Unit","x","true"\n')
+    assert reconciled(installation, load).state is LoadState.FAILED
 
 
 def test_a_dry_run_keeps_no_earlier_load_from_being_published(installation: Installation) -> None:

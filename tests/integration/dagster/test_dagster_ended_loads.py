@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
+from alumniq_pipelines.adapters.ledger.attempts import Attempts
 from alumniq_pipelines.core.loads.load import Load, LoadRequest, LoadState, Origin, new_job_id
-from alumniq_pipelines.core.loads.outcome import Outcome
+from alumniq_pipelines.core.loads.outcome import AttemptRecord, Outcome
 from alumniq_pipelines.defs.tags import JOB_ID, NOTHING_DONE, tags_of
 from tests.integration.dagster.conftest import FILE, HEADER, ROWS, TARGET, Installation
 
@@ -20,7 +21,7 @@ def execute(
     installation: Installation, load: Load, **tags: str
 ) -> tuple[dg.ExecuteInProcessResult, dg.DagsterRun]:
     """Execute a run of a load with Dagster's own tags of a re-execution or a retry."""
-    run = installation.execute(load, tags=tags_of(load) | tags)
+    run = installation.execute(load, tags=tags_of(load, load.launch) | tags)
     stored = installation.instance.get_run_by_id(run.run_id)
     assert stored
     return run, stored
@@ -93,7 +94,7 @@ def test_dagsters_own_retry_of_what_a_person_executed_again_makes_the_load_too(
     first, _ = execute(installation, load)
     died = installation.instance.create_run_for_job(
         installation.definitions.resolve_job_def("load_warehouse_lookups"),
-        tags=tags_of(load) | {PARENT: first.run_id},
+        tags=tags_of(load, load.launch) | {PARENT: first.run_id},
         parent_run_id=first.run_id,
         root_run_id=first.run_id,
     )
@@ -135,13 +136,15 @@ def test_a_load_that_ends_between_its_run_and_its_attempt_is_left_alone(
 ) -> None:
     installation.put(HEADER + ROWS)
     load = installation.accept()
-    begin = type(installation.ledger.loads).begin_attempt
+    begin = Attempts.begin
 
-    def end_first(loads: object, *arguments: object) -> object:
-        installation.ledger.loads.end(load.job_id, CANCELED, (), datetime.now(UTC))
-        return begin(loads, *arguments)  # type: ignore[arg-type]
+    def end_first(
+        attempts: Attempts, begun: Load, run_id: str, now: datetime, *, launch: int = 0
+    ) -> AttemptRecord | None:
+        installation.ledger.loads.end(load.job_id, CANCELED, (), now)
+        return begin(attempts, begun, run_id, now, launch=launch)
 
-    monkeypatch.setattr(type(installation.ledger.loads), "begin_attempt", end_first)
+    monkeypatch.setattr(Attempts, "begin", end_first)
     run, stored = execute(installation, load)
     assert run.success
     assert stored.tags[NOTHING_DONE] == "load-ended"
@@ -156,8 +159,7 @@ def test_the_retry_of_a_run_whose_load_is_done_makes_no_other_load(
     first, _ = execute(installation, canceled(installation))
     rerun, _ = execute(installation, loads_of(installation)[0], **{PARENT: first.run_id})
     again = loads_of(installation)[0]
-    now = datetime.now(UTC)
-    assert installation.ledger.loads.end(again.job_id, Outcome(LoadState.SUCCEEDED), (), now)
+    assert again.state is LoadState.SUCCEEDED
     known = len(loads_of(installation))
     _, stored = execute(installation, again, **{PARENT: rerun.run_id, RETRY: "1"})
     assert stored.tags[NOTHING_DONE] == "load-ended"

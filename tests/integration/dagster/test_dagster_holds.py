@@ -10,7 +10,7 @@ import pytest
 from alumniq_pipelines.adapters.ledger.tables import loads
 from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
 from alumniq_pipelines.core.feeds.field_map import Threshold
-from alumniq_pipelines.core.loads.archive import HELD, RECEIVED, held_name
+from alumniq_pipelines.core.loads.archive import HELD, RECEIVED
 from alumniq_pipelines.core.loads.customer import Subscription
 from alumniq_pipelines.core.loads.diff import Changes
 from alumniq_pipelines.core.loads.hold import Decision
@@ -18,7 +18,6 @@ from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadState, Ori
 from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.core.loads.rejection_report import REPORTS
 from alumniq_pipelines.core.problems.holding import LaterLoadPublished, NotHeld, ReasonMissing
-from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.services import load_actions
 from alumniq_pipelines.services.retention import prune
 from alumniq_pipelines.wiring import open_archive
@@ -41,8 +40,7 @@ def published(installation: Installation, content: str = HEADER + ROWS) -> Load:
 
 
 def reconciled(installation: Installation, load: Load) -> Load:
-    reconciler = LoadReconciler(installation.ledger, installation.instance, installation.settings)
-    reconciler.reconcile(installation.again(load))
+    installation.reconcile()
     return installation.again(load)
 
 
@@ -99,7 +97,10 @@ def test_a_load_that_removes_too_much_is_held_and_its_run_succeeds_with_a_warnin
     assert warned.metadata["removed"].value == 50
     found = reconciled(installation, load)
     assert (found.state, found.changes) == (LoadState.HELD, Changes(0, 0, 50, 50))
-    assert notices_of(installation, load) == ["ops@example.org: Staff: Held"]
+    assert notices_of(installation, load) == [
+        "a@example.org: Awaiting approval",
+        "ops@example.org: Staff: Held",
+    ]
     assert live(installation) == 100
 
 
@@ -136,7 +137,7 @@ def test_approving_gives_five_attempts_of_their_own(installation: Installation, 
 
 
 def test_altered_held_rows_are_not_published(installation: Installation, held: Load) -> None:
-    rows = installation.settings.archive_dir / held_name(held.job_id)
+    [rows] = (installation.settings.archive_dir / HELD).iterdir()
     rows.write_bytes(rows.read_bytes()[:-1] + b"\1")
     load_actions.approve(installation.ledger, held.job_id, "A real cut.", "ada", now())
     installation.execute(held)
@@ -148,7 +149,7 @@ def test_a_held_load_waits_whatever_sensor_runs(installation: Installation, held
     assert installation.execute(held).success, "Dagster may run it again after a worker died."
     assert reconciled(installation, held).state is LoadState.HELD
     assert not decided(installation, now() + timedelta(days=6))
-    assert len(notices_of(installation, held)) == 1
+    assert len(notices_of(installation, held)) == 2
 
 
 def test_a_held_load_fails_when_its_time_is_over(installation: Installation, held: Load) -> None:
@@ -173,11 +174,11 @@ def test_the_customer_of_a_discarded_load_reads_why(installation: Installation, 
 
 
 def test_mail_about_a_held_load_leads_to_its_page(installation: Installation, held: Load) -> None:
-    """Staff when it is held, its customer when it is discarded."""
+    """Staff and its customer when it is held, its customer again when it is discarded."""
     discard(installation, held, "A test export.")
     page = f"{installation.settings.gateway_url}/loads/{held.job_id}"
     notifications = installation.ledger.notifications.of(held.job_id)
-    assert len(notifications) == 2
+    assert len(notifications) == 3
     assert all(
         notification.notice.body.endswith(f"\nPage: {page}\n") for notification in notifications
     )
@@ -199,7 +200,8 @@ def test_a_later_load_that_is_published_between_approval_and_run_wins(
     installation: Installation, held: Load
 ) -> None:
     load_actions.approve(installation.ledger, held.job_id, "A real cut.", "ada", now())
-    published(installation, HEADER + ROWS.replace("Unit 7", "Unit seven"))
+    with installation.out_of_line(held):
+        published(installation, HEADER + ROWS.replace("Unit 7", "Unit seven"))
     installation.execute(held)
     found = reconciled(installation, held)
     assert found.state is LoadState.FAILED
@@ -232,18 +234,6 @@ def test_the_same_bytes_again_publish_nothing_and_succeed(installation: Installa
     assert [version.job_id for version in installation.ledger.versions.of(TARGET)] == [first.job_id]
     notifications = installation.ledger.notifications.of(again.job_id)
     assert "is identical to" in notifications[0].notice.body
-
-
-def test_a_load_accepted_before_the_same_bytes_came_again_comes_too_late(
-    installation: Installation,
-) -> None:
-    published(installation)
-    late = installation.accept("late.csv")
-    published(installation)
-    installation.put(HEADER + ROWS.replace("Unit 7", "Unit seven"), "late.csv")
-    installation.execute(late)
-    [attempt] = installation.ledger.attempts.of(late.job_id)
-    assert attempt.result is AttemptResult.SUPERSEDED
 
 
 def test_a_load_is_repeated_from_the_archive_as_a_load_of_its_own(

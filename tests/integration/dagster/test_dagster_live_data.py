@@ -1,11 +1,13 @@
 """What customers read about live data is true of theirs, in callbacks, mails and problems."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import update
+
+from alumniq_pipelines.adapters.ledger.tables import attempts, loads
 from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.core.notifications.notification import Channel
-from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from tests.integration.dagster.conftest import HEADER, ROWS, Installation
 
 BAD_ROW = '"unit","","Unit","x","true"\n'
@@ -16,9 +18,7 @@ LATER = "The data of another load is live."
 
 def reconciled(installation: Installation, load: Load) -> Load:
     installation.execute(load)
-    LoadReconciler(installation.ledger, installation.instance, installation.settings).reconcile(
-        installation.again(load)
-    )
+    installation.reconcile()
     return installation.again(load)
 
 
@@ -59,11 +59,20 @@ def test_a_load_that_fails_after_a_later_one_was_published_says_whose_data_is_li
     installation: Installation,
 ) -> None:
     earlier, now = installation.accept("earlier.csv"), datetime.now(UTC)
-    for number in range(1, MAX_ATTEMPTS + 1):
-        installation.ledger.attempts.begin(earlier, f"run-{number}", now)
-        installation.ledger.attempts.end(earlier.job_id, number, AttemptResult.OUTAGE, now)
     installation.put(HEADER + ROWS)
-    reconciled(installation, installation.accept())
+    with installation.out_of_line(earlier):
+        reconciled(installation, installation.accept())
+    for number in range(1, MAX_ATTEMPTS + 1):
+        installation.ledger.attempts.begin(earlier, "gone", now)
+        installation.ledger.attempts.end(earlier.job_id, number, AttemptResult.OUTAGE, now)
+    a_minute_ago = now - timedelta(minutes=2)
+    with installation.ledger.engine.begin() as connection:
+        connection.execute(
+            update(loads).values(
+                accepted_at=a_minute_ago, started_at=a_minute_ago, requested_at=a_minute_ago
+            )
+        )
+        connection.execute(update(attempts).values(started_at=a_minute_ago, ended_at=a_minute_ago))
     load = reconciled(installation, earlier)
     assert load.state is LoadState.FAILED
     assert f"earlier.csv was not loaded. {LATER}" in said(installation, load)[0]
@@ -72,7 +81,8 @@ def test_a_load_that_fails_after_a_later_one_was_published_says_whose_data_is_li
 def test_a_load_that_came_too_late_is_not_said_to_be_loaded(installation: Installation) -> None:
     installation.put(HEADER + ROWS)
     earlier, later = installation.accept(), installation.accept()
-    reconciled(installation, later)
+    with installation.out_of_line(earlier):
+        reconciled(installation, later)
     load = reconciled(installation, earlier)
     assert (load.state, load.counts) == (LoadState.SUCCEEDED, None)
     [mail] = said(installation, load)

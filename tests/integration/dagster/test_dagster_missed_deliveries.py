@@ -12,7 +12,6 @@ from alumniq_pipelines.core.monitoring.schedule import DeliverySchedule
 from alumniq_pipelines.core.monitoring.watch import Watch
 from alumniq_pipelines.core.notifications.notification import Channel
 from alumniq_pipelines.definitions import build_definitions
-from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.settings import Settings
 from tests.integration.dagster.conftest import HEADER, ROWS, TARGET, Installation
 from tests.servers import receiver as behaviour
@@ -132,8 +131,7 @@ def test_a_dead_mans_switch_elsewhere_hears_of_the_start_and_end_of_a_load(
     installation.put(HEADER + ROWS)
     load = installation.accept()
     assert installation.execute(load).success
-    reconciler = LoadReconciler(installation.ledger, installation.instance, installation.settings)
-    reconciler.reconcile(installation.again(load))
+    installation.reconcile()
     notifications = installation.ledger.notifications.of(load.job_id)
     beats = {
         notification.notice.destination

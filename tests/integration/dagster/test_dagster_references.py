@@ -11,7 +11,6 @@ import pytest
 from alumniq_pipelines.core.loads.customer import Subscription
 from alumniq_pipelines.core.loads.load import Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult
-from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.settings import REPOSITORY, Settings
 from tests.integration.dagster.conftest import TARGET, Installation
 
@@ -51,8 +50,7 @@ def loaded(installation: Installation) -> tuple[Load, dg.AssetCheckEvaluation]:
     installation.put(FUNDS, "designations.csv")
     load = installation.accept("designations.csv", DESIGNATIONS)
     run = installation.execute(load)
-    reconciler = LoadReconciler(installation.ledger, installation.instance, installation.settings)
-    reconciler.reconcile(installation.again(load))
+    installation.reconcile()
     evaluations = {
         evaluation.check_name: evaluation for evaluation in run.get_asset_check_evaluations()
     }

@@ -13,7 +13,6 @@ from alumniq_pipelines.core.loads.customer import Subscription
 from alumniq_pipelines.core.loads.load import Load, LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.notifications.notification import Channel
-from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.services import load_actions
 from tests.integration.dagster.conftest import Installation
 
@@ -61,8 +60,7 @@ def loaded(installation: Installation, email: str | None, first_name: str = "Ann
 
 def reconciled(installation: Installation, load: Load) -> Load:
     installation.execute(load)
-    reconciler = LoadReconciler(installation.ledger, installation.instance, installation.settings)
-    reconciler.reconcile(installation.again(load))
+    installation.reconcile()
     return installation.again(load)
 
 
@@ -109,8 +107,9 @@ def test_a_column_that_is_dropped_holds_the_load_until_it_is_approved(
     hold = people.ledger.holds.get(load.job_id)
     assert hold is not None
     assert hold.reasons == (HOLD,)
-    [mail] = mails(people, load)
-    assert HOLD in mail
+    to_customer, to_staff = mails(people, load)
+    assert HOLD in to_customer
+    assert HOLD in to_staff
     assert len(emails(people)) == 3
     load_actions.approve(people.ledger, load.job_id, "They stopped sending it.", "ada", now())
     assert reconciled(people, load).state is LoadState.SUCCEEDED
@@ -130,8 +129,9 @@ def test_a_dry_run_says_that_a_load_would_be_held_and_why(people: Installation) 
     ]
     assert (warned.check_name, warned.severity) == ("changes", dg.AssetCheckSeverity.WARN)
     assert warned.description == HOLD
-    LoadReconciler(people.ledger, people.instance, people.settings).reconcile(people.again(load))
-    assert people.again(load).state is LoadState.SUCCEEDED
+    people.reconcile()
+    assert people.again(load).state is LoadState.FAILED
     [mail] = mails(people, load)
-    assert f"would be held for approval. {HOLD}" in mail
+    assert "would be held for approval. This was a dry run: nothing was published." in mail
+    assert f"Why it would be held:\n- {HOLD}\n" in mail
     assert len(emails(people)) == 3

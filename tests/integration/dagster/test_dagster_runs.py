@@ -16,7 +16,6 @@ from alumniq_pipelines.core.loads.warehouse import Version
 from alumniq_pipelines.core.problems.command import UnknownCustomer
 from alumniq_pipelines.core.problems.outcome import Misconfigured
 from alumniq_pipelines.definitions import build_definitions
-from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.defs.tags import JOB_ID, tags_of
 from tests.integration.dagster.conftest import FILE, HEADER, ROWS, TARGET, Installation
 
@@ -51,8 +50,7 @@ def results(installation: Installation, load: Load) -> Sequence[AttemptResult | 
 
 def reconciled(installation: Installation, load: Load) -> Load:
     """Do what the outcome sensors do once a run has ended."""
-    reconciler = LoadReconciler(installation.ledger, installation.instance, installation.settings)
-    reconciler.reconcile(installation.again(load))
+    installation.reconcile()
     return installation.again(load)
 
 
@@ -230,33 +228,6 @@ def test_an_unforeseen_fault_is_retried_and_logged_without_its_text(
     assert "incident" in reconciled(installation, load).errors[1]
 
 
-def test_a_load_that_finds_its_own_version_published_has_succeeded(
-    installation: Installation,
-) -> None:
-    installation.put(HEADER + ROWS)
-    load = installation.accept()
-    installation.execute(load)
-    again = installation.execute(load)
-    assert again.success
-    assert results(installation, load) == [AttemptResult.PUBLISHED] * 2
-    assert len(installation.ledger.versions.of(TARGET)) == 1
-
-
-def test_a_load_overtaken_by_a_later_one_publishes_nothing_and_says_so(
-    installation: Installation,
-) -> None:
-    installation.put(HEADER + ROWS)
-    earlier, later = installation.accept(), installation.accept()
-    installation.execute(later)
-    run = installation.execute(earlier)
-    assert run.success
-    assert not run.asset_materializations_for_node("feeds__warehouse_lookups")
-    assert results(installation, earlier) == [AttemptResult.SUPERSEDED]
-    assert "accepted later is live already" in log_of(installation, run)
-    assert reconciled(installation, earlier).state is LoadState.SUCCEEDED
-    assert [version.job_id for version in installation.ledger.versions.of(TARGET)] == [later.job_id]
-
-
 def test_materialising_by_hand_loads_the_last_accepted_file_as_a_load_of_its_own(
     installation: Installation,
 ) -> None:
@@ -313,7 +284,7 @@ def test_executing_the_run_of_an_ended_load_again_makes_a_new_load(
     first = installation.execute(load)
     reconciled(installation, load)
     by_a_person = {"dagster/parent_run_id": first.run_id}
-    assert installation.execute(load, tags=tags_of(load) | by_a_person).success
+    assert installation.execute(load, tags=tags_of(load, load.launch) | by_a_person).success
     (again,) = by_hand(installation)
     assert again.request.filename == FILE
     assert again.job_id != load.job_id

@@ -1,23 +1,25 @@
 """The sensors, on a real ledger and a real Dagster instance, one tick at a time."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
-from dagster._core.test_utils import create_run_for_test
 
 from alumniq_pipelines.adapters.worker_locks import worker_lease
 from alumniq_pipelines.core.loads import reconciliation
-from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadState
-from alumniq_pipelines.core.loads.outcome import AttemptResult
+from alumniq_pipelines.core.loads.customer import Customer
+from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, JobId, Load, LoadState
+from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
+from alumniq_pipelines.core.loads.reconciliation import MAX_FAILED_LAUNCHES
 from alumniq_pipelines.core.loads.target import Environment, Target
-from alumniq_pipelines.core.problems.outcome import Misconfigured
+from alumniq_pipelines.core.problems.outcome import Misconfigured, NotStarted
 from alumniq_pipelines.defs.sensors import polling, reconciler
-from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
-from alumniq_pipelines.defs.tags import JOB_ID, PRIORITY, WILL_RETRY, tags_of
+from alumniq_pipelines.defs.tags import JOB_ID, NOTHING_DONE, PRIORITY
 from alumniq_pipelines.services.retention import sweep
-from tests.integration.dagster.conftest import TARGET, Installation
+from tests.integration.dagster.conftest import HEADER, ROWS, TARGET, Installation
+from tests.integration.dagster.sensor_ticks import a_run_of, requested, skip, tick
 
 
 @pytest.fixture(autouse=True)
@@ -26,84 +28,71 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(polling, "TICK_SECONDS", 0.0)
 
 
-def evaluate(installation: Installation, name: str, cursor: str | None = None) -> object:
-    """Evaluate a sensor once, as the daemon does."""
-    repository = installation.definitions.get_repository_def()
-    with dg.build_sensor_context(
-        installation.instance,
-        repository_def=repository,
-        resources={"ledger": installation.ledger, "notifiers": {}},
-        sensor_name=name,
-        cursor=cursor,
-    ) as context:
-        return repository.get_sensor_def(name)(context)
+def reconcile(installation: Installation) -> str:
+    """Reconcile the one outstanding load, and return what was done."""
+    done = installation.reconcile()
+    return "left" if not done else next(iter(done))
 
 
-def tick(installation: Installation, name: str) -> dg.SensorResult:
-    """Evaluate a sensor that returns requests."""
-    found = evaluate(installation, name)
-    assert isinstance(found, dg.SensorResult)
-    return found
+def table(customer: str, environment: Environment = Environment.PRODUCTION) -> Target:
+    return Target(customer, environment, TARGET.feed)
 
 
-def skip(installation: Installation, name: str, cursor: str | None = None) -> str:
-    """Evaluate a sensor that returns a message only."""
-    found = evaluate(installation, name, cursor)
-    assert isinstance(found, dg.SkipReason)
-    return found.skip_message or ""
+def poll_until_requested(installation: Installation) -> None:
+    """Tick until a load is requested, which waits for a moment after its last attempt."""
+    until = time.monotonic() + 10
+    while not requested(installation):
+        assert time.monotonic() < until
 
 
-def reconcile(installation: Installation, load: Load) -> str:
-    reconciler = LoadReconciler(installation.ledger, installation.instance, installation.settings)
-    return reconciler.reconcile(installation.again(load))
+def end(installation: Installation, load: Load) -> None:
+    outcome = Outcome(LoadState.SUCCEEDED)
+    assert installation.ledger.loads.end(load.job_id, outcome, (), datetime.now(UTC))
 
 
-def a_run_of(
-    installation: Installation,
-    load: Load,
-    status: DagsterRunStatus,
-    tags: dict[str, str] | None = None,
-) -> str:
-    """Record a run as Dagster would have left it."""
-    run: dg.DagsterRun = create_run_for_test(
-        installation.instance,
-        job_name="load_warehouse_lookups",
-        status=status,
-        tags={**tags_of(load), **(tags or {})},
-    )
-    return run.run_id
-
-
-def test_every_waiting_load_is_asked_for_once_in_order_of_acceptance(
+def test_the_loads_of_a_table_are_asked_for_one_at_a_time_in_order_of_acceptance(
     installation: Installation,
 ) -> None:
+    """Three of one table were once at work together while the machine was overloaded."""
     loads = [installation.accept() for _ in range(3)]
-    first = tick(installation, "load_requests")
-    assert [run_request.run_key for run_request in first.run_requests or ()] == [
-        load.job_id for load in loads
-    ]
-    assert [run_request.partition_key for run_request in first.run_requests or ()] == [
-        "iqu.production"
-    ] * 3
-    assert {installation.again(load).state for load in loads} == {LoadState.REQUESTED}
-    assert not tick(installation, "load_requests").run_requests
+    for load in loads:
+        (request,) = tick(installation, "load_requests").run_requests or ()
+        assert request.run_key == f"{load.job_id}.1"
+        assert request.partition_key == "iqu.production"
+        assert installation.again(load).state is LoadState.REQUESTED
+        assert requested(installation) == []
+        end(installation, load)
 
 
-def test_a_burst_is_asked_for_in_bounded_ticks(installation: Installation) -> None:
-    for _ in range(60):
-        installation.accept()
-    sizes = [len(tick(installation, "load_requests").run_requests or ()) for _ in range(3)]
-    assert sizes == [50, 10, 0]
-
-
-def test_a_load_of_a_feed_that_has_no_field_map_waits_and_holds_up_no_other(
+def test_only_so_many_loads_are_outstanding_and_the_others_wait_in_the_ledger(
     installation: Installation,
 ) -> None:
-    lost = installation.accept(target=Target("iqu", Environment.PRODUCTION, "gone"))
+    limit = installation.settings.max_outstanding
+    for number in range(limit + 3):
+        customer = f"c{number}"
+        known = Customer(customer, f"{customer} University", f"bucket-{customer}")
+        installation.ledger.customers.add(known, datetime.now(UTC))
+        installation.accept(target=table(customer))
+    first = requested(installation)
+    assert len(first) == limit
+    assert requested(installation) == []
+    found = installation.ledger.loads.get(JobId(first[0]))
+    assert found
+    end(installation, found)
+    assert len(requested(installation)) == 1
+
+
+def test_loads_of_a_feed_that_has_no_field_map_wait_and_hold_up_no_other(
+    installation: Installation,
+) -> None:
+    """Five hundred of them once held up all others for an hour."""
+    lost = [
+        installation.accept(target=Target("iqu", Environment.PRODUCTION, f"gone-{number}"))
+        for number in range(30)
+    ]
     load = installation.accept()
-    requests = tick(installation, "load_requests").run_requests or ()
-    assert [request.run_key for request in requests] == [load.job_id]
-    assert installation.again(lost).state is LoadState.QUEUED
+    assert requested(installation) == [load.job_id]
+    assert {installation.again(each).state for each in lost} == {LoadState.QUEUED}
 
 
 def test_a_run_carries_what_the_queue_counts_and_neither_address_nor_file(
@@ -119,15 +108,15 @@ def test_a_run_carries_what_the_queue_counts_and_neither_address_nor_file(
 
 
 def test_production_goes_before_qa(installation: Installation) -> None:
-    installation.accept(target=Target("iqu", Environment.QA, TARGET.feed))
+    installation.accept(target=table("iqu", Environment.QA))
     installation.accept()
     requests = tick(installation, "load_requests").run_requests or ()
-    qa, production = (int(request.tags[PRIORITY]) for request in requests)
+    production, qa = (int(request.tags[PRIORITY]) for request in requests)
     assert production > qa
 
 
 def test_partitions_are_added_before_the_first_load_needs_them(installation: Installation) -> None:
-    installation.accept(target=Target("iqu", Environment.QA, TARGET.feed))
+    installation.accept(target=table("iqu", Environment.QA))
     (added,) = tick(installation, "load_requests").dynamic_partitions_requests or ()
     assert (added.partitions_def_name, added.partition_keys) == (
         "feeds/warehouse_lookups",
@@ -141,28 +130,89 @@ def test_subscriptions_have_their_partitions(installation: Installation) -> None
     assert added.partition_keys == ["iqu.production"]
 
 
-def test_a_run_that_failed_before_it_began_counts_as_a_lost_attempt_and_is_asked_for_again(
+def test_a_run_that_never_began_is_no_attempt_and_is_asked_for_again_later(
     installation: Installation,
 ) -> None:
     load = installation.accept()
-    tick(installation, "load_requests")
-    run_id = a_run_of(installation, load, DagsterRunStatus.FAILURE, {WILL_RETRY: "false"})
-    assert reconcile(installation, load) == "queued again"
+    requested(installation)
+    a_run_of(installation, load, DagsterRunStatus.FAILURE)
+    assert reconcile(installation) == "queued again"
+    assert installation.ledger.attempts.of(load.job_id) == []
+    waiting = installation.again(load)
+    assert (waiting.state, waiting.failed_launches) == (LoadState.QUEUED, 1)
+    assert waiting.next_attempt_at
+    assert requested(installation) == [load.job_id]
+
+
+def test_the_late_run_of_an_earlier_launch_does_nothing_and_says_so(
+    installation: Installation,
+) -> None:
+    """A launch that took longer than a minute was declared failed, and then its run started."""
+    installation.put(HEADER + ROWS)
+    load = installation.accept()
+    requested(installation)
+    late = installation.tags_of(load)
+    a_run_of(installation, load, DagsterRunStatus.FAILURE)
+    reconcile(installation)
+    assert requested(installation) == [load.job_id]
+    run = installation.execute(load, tags=late)
+    assert run.success
+    assert not run.asset_materializations_for_node("feeds__warehouse_lookups")
+    stored = installation.instance.get_run_by_id(run.run_id)
+    assert stored
+    assert stored.tags[NOTHING_DONE] == "run-outdated"
+    assert installation.ledger.attempts.of(load.job_id) == []
+    assert installation.execute(load).success
+    assert installation.again(load).state is LoadState.SUCCEEDED
+
+
+def test_a_load_that_can_never_be_started_ends_and_nobody_is_told_of_attempts(
+    installation: Installation,
+) -> None:
+    load = installation.accept()
+    said = []
+    for _ in range(MAX_FAILED_LAUNCHES):
+        installation.ledger.queue.release(load.job_id)
+        requested(installation)
+        a_run_of(installation, load, DagsterRunStatus.FAILURE)
+        said.append(reconcile(installation))
+    assert said == ["queued again"] * (MAX_FAILED_LAUNCHES - 1) + ["ended"]
+    ended = installation.again(load)
+    assert (ended.state, ended.errors) == (LoadState.FAILED, (str(NotStarted()),))
+    bodies = {
+        notification.notice.destination: notification.notice.body
+        for notification in installation.ledger.notifications.of(load.job_id)
+    }
+    assert set(bodies) == {"a@example.org", "ops@example.org"}
+    assert not [body for body in bodies.values() if "times" in body]
+
+
+def test_a_worker_that_dies_is_followed_by_another_run_after_a_wait(
+    installation: Installation,
+) -> None:
+    load = installation.accept()
+    requested(installation)
+    run_id = a_run_of(installation, load, DagsterRunStatus.FAILURE)
+    begun = installation.again(load)
+    installation.ledger.attempts.begin(begun, run_id, datetime.now(UTC), launch=begun.launch)
+    assert reconcile(installation) == "queued again"
     (attempt,) = installation.ledger.attempts.of(load.job_id)
     assert (attempt.run_id, attempt.result) == (run_id, AttemptResult.LOST)
-    (request,) = tick(installation, "load_requests").run_requests or ()
-    assert request.run_key == f"{load.job_id}.2"
+    waiting = installation.again(load)
+    assert (waiting.state, waiting.failed_launches) == (LoadState.QUEUED, 0)
 
 
-def test_five_runs_that_never_began_end_the_load_and_notify_staff(
+def test_five_attempts_that_were_lost_end_the_load_and_notify_staff(
     installation: Installation,
 ) -> None:
     load = installation.accept()
     said = []
     for _ in range(MAX_ATTEMPTS):
-        tick(installation, "load_requests")
-        a_run_of(installation, load, DagsterRunStatus.FAILURE, {WILL_RETRY: "false"})
-        said.append(reconcile(installation, load))
+        poll_until_requested(installation)
+        run_id = a_run_of(installation, load, DagsterRunStatus.FAILURE)
+        begun = installation.again(load)
+        installation.ledger.attempts.begin(begun, run_id, datetime.now(UTC), launch=begun.launch)
+        said.append(reconcile(installation))
     assert said == ["queued again"] * (MAX_ATTEMPTS - 1) + ["ended"]
     assert installation.again(load).state is LoadState.FAILED
     notifications = installation.ledger.notifications.of(load.job_id)
@@ -172,21 +222,12 @@ def test_five_runs_that_never_began_end_the_load_and_notify_staff(
     }
 
 
-def test_a_failed_run_that_dagster_retries_keeps_its_load_open(installation: Installation) -> None:
-    load = installation.accept()
-    tick(installation, "load_requests")
-    run_id = a_run_of(installation, load, DagsterRunStatus.FAILURE, {WILL_RETRY: "true"})
-    installation.ledger.attempts.begin(load, run_id, datetime.now(UTC))
-    assert reconcile(installation, load) == "left"
-    assert installation.again(load).state is LoadState.RUNNING
-
-
 def test_a_run_stopped_in_the_ui_ends_its_load_once(installation: Installation) -> None:
     load = installation.accept()
-    tick(installation, "load_requests")
+    requested(installation)
     a_run_of(installation, load, DagsterRunStatus.CANCELED)
-    assert reconcile(installation, load) == "ended"
-    assert reconcile(installation, load) == "left"
+    assert reconcile(installation) == "ended"
+    assert reconcile(installation) == "left"
     ended = installation.again(load)
     assert ended.state is LoadState.FAILED
     assert "stopped by our staff" in ended.errors[0]
@@ -197,7 +238,7 @@ def test_a_run_that_is_under_way_is_left_alone(installation: Installation) -> No
     tick(installation, "load_requests")
     for status in (DagsterRunStatus.STARTING, DagsterRunStatus.STARTED):
         a_run_of(installation, load, status)
-        assert reconcile(installation, load) == "left"
+        assert reconcile(installation) == "left"
 
 
 def test_a_run_whose_worker_died_with_its_machine_is_declared_dead(
@@ -209,7 +250,7 @@ def test_a_run_whose_worker_died_with_its_machine_is_declared_dead(
     workers = installation.settings.workers_dir
     workers.mkdir()
     (workers / run_id).touch()  # no process holds its lock
-    assert reconcile(installation, load) == "declared dead"
+    assert reconcile(installation) == "declared dead"
     run = installation.instance.get_run_by_id(run_id)
     assert run
     assert run.status is DagsterRunStatus.FAILURE
@@ -222,14 +263,15 @@ def test_a_run_whose_worker_never_showed_itself_is_declared_dead_after_a_while(
     """Killed with its code server after its start and before its lease: nothing else notices."""
     monkeypatch.setattr(installation.instance, "_run_launcher", dg.DefaultRunLauncher())
     load = installation.accept()
+    requested(installation)
     run_id = a_run_of(installation, load, DagsterRunStatus.STARTED)
-    assert reconcile(installation, load) == "left"
+    assert reconcile(installation) == "left"
     monkeypatch.setattr(reconciler, "LEASE_GRACE", timedelta())
     with worker_lease(installation.settings.workers_dir, run_id):
         pass
-    assert reconcile(installation, load) == "left", "It is done, and Dagster is about to hear so."
+    assert reconcile(installation) == "left", "It is done, and Dagster is about to hear so."
     (installation.settings.workers_dir / f"{run_id}.done").unlink()
-    assert reconcile(installation, load) == "declared dead"
+    assert reconcile(installation) == "declared dead"
 
 
 def test_a_worker_of_another_machine_is_not_missed_here(
@@ -237,8 +279,9 @@ def test_a_worker_of_another_machine_is_not_missed_here(
 ) -> None:
     monkeypatch.setattr(reconciler, "LEASE_GRACE", timedelta())
     load = installation.accept()
+    requested(installation)
     a_run_of(installation, load, DagsterRunStatus.STARTED)
-    assert reconcile(installation, load) == "left"
+    assert reconcile(installation) == "left"
 
 
 def test_a_load_whose_field_map_stays_away_fails_and_staff_are_notified(
@@ -261,28 +304,13 @@ def test_a_load_whose_field_map_stays_away_fails_and_staff_are_notified(
     assert [request.job_id for request in exhausted] == [load.job_id]
 
 
-def test_a_load_whose_run_is_over_has_its_outcome_within_the_tick(
-    installation: Installation,
-) -> None:
-    load = installation.accept()
-    tick(installation, "load_requests")
-    run_id = a_run_of(installation, load, DagsterRunStatus.SUCCESS)
-    loads, now = installation.ledger.loads, datetime.now(UTC)
-    attempts.begin(load, run_id, now)
-    attempts.end(load.job_id, 1, AttemptResult.PUBLISHED, now)
-    look_at_ready_loads_only = str(now.timestamp())
-    skip(installation, "reconcile", cursor=look_at_ready_loads_only)
-    assert installation.again(load).state is LoadState.SUCCEEDED
-
-
-def test_every_unfinished_load_is_reconciled_now_and_then(installation: Installation) -> None:
-    load = installation.accept()
-    tick(installation, "load_requests")
-    for _ in range(MAX_ATTEMPTS):
+def test_all_outstanding_loads_are_reconciled_at_every_tick(installation: Installation) -> None:
+    loads = [installation.accept(target=table("iqu", kind)) for kind in Environment]
+    requested(installation)
+    for load in loads:
         a_run_of(installation, load, DagsterRunStatus.CANCELED)
     just_now = str(datetime.now(UTC).timestamp())
-    assert "nothing" in skip(installation, "reconcile", cursor=just_now)
-    assert "1 ended" in skip(installation, "reconcile")
+    assert "2 ended" in skip(installation, "reconcile", cursor=just_now)
 
 
 def test_what_a_killed_attempt_left_on_the_scratch_disk_goes_when_its_load_ends(
@@ -297,7 +325,7 @@ def test_what_a_killed_attempt_left_on_the_scratch_disk_goes_when_its_load_ends(
         (folder / "tmp" / "received").write_text("rows of the customer")
     tick(installation, "load_requests")
     a_run_of(installation, load, DagsterRunStatus.CANCELED)
-    assert reconcile(installation, load) == "ended"
+    assert reconcile(installation) == "ended"
     assert not left.exists()
     assert remaining.exists()
 
@@ -306,7 +334,7 @@ def test_what_could_not_be_removed_when_a_load_ended_goes_later(installation: In
     load, other = installation.accept(), installation.accept()
     tick(installation, "load_requests")
     a_run_of(installation, load, DagsterRunStatus.CANCELED)
-    reconcile(installation, load)
+    reconcile(installation)
     scratch = installation.settings.scratch_dir
     left, remaining = scratch / load.job_id, scratch / other.job_id
     left.mkdir(parents=True)

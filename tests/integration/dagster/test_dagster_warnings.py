@@ -8,7 +8,6 @@ import pytest
 from alumniq_pipelines.core.loads.customer import Subscription
 from alumniq_pipelines.core.loads.load import LoadState
 from alumniq_pipelines.core.loads.target import Environment, Target
-from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from tests.integration.dagster.conftest import Installation
 
 TARGET = Target("iqu", Environment.PRODUCTION, "warehouse")
@@ -61,9 +60,7 @@ def test_the_mail_of_a_success_lists_warnings_and_notes(
     installation.put(HEADER + GOOD + WARNED)
     load = installation.accept(target=TARGET)
     installation.execute(load)
-    LoadReconciler(installation.ledger, installation.instance, installation.settings).reconcile(
-        load
-    )
+    installation.reconcile()
     found = installation.again(load)
     assert (found.state, found.errors) == (LoadState.SUCCEEDED, ())
     of_rows, of_file = found.warnings

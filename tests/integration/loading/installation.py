@@ -45,11 +45,19 @@ class Installation:
         max_rejected: int = 0,
         limits: Limits = DEFAULT_LIMITS,
         thresholds: Thresholds = NEVER_HELD,
+        *,
+        dry_run: bool = False,
+        unchanged_after: int | None = None,
     ) -> LoadResult:
         """Load the delivered file."""
         target = Target(customer, Environment.QA, self.people.name)
         request = LoadRequest(
-            JobId(f"job-{number}"), target, f"{customer}.csv", etag="of-old", size_bytes=None
+            JobId(f"job-{number}"),
+            target,
+            f"{customer}.csv",
+            etag="of-old",
+            size_bytes=None,
+            dry_run=dry_run,
         )
         load = Load(number, request, LoadState.RUNNING, 1, NOW)
         return run_load(
@@ -62,6 +70,7 @@ class Installation:
             progress=lambda step, fraction: self.progress_calls.append((step, fraction)),
             limits=limits,
             thresholds=thresholds,
+            unchanged_after=unchanged_after,
         )
 
     def publish(

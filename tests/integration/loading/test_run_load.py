@@ -17,8 +17,15 @@ from alumniq_pipelines.checking.step_timer import StepTimer
 from alumniq_pipelines.core.feeds.field_map import FieldMap, Thresholds
 from alumniq_pipelines.core.loads.archive import Receipt, received_name
 from alumniq_pipelines.core.loads.check_result import Counts
-from alumniq_pipelines.core.loads.load_result import Refused, Superseded
+from alumniq_pipelines.core.loads.load_result import (
+    DryRun,
+    Overtaken,
+    Refused,
+    Rejected,
+    Superseded,
+)
 from alumniq_pipelines.core.loads.progress import ignore_progress
+from alumniq_pipelines.core.loads.publication import NOTHING_NEW
 from alumniq_pipelines.core.loads.warehouse import Version, Warehouse
 from alumniq_pipelines.core.problems.file import FileGone, FileProblem
 from alumniq_pipelines.core.problems.outage import ScratchUnavailable, WarehouseUnavailable
@@ -142,12 +149,80 @@ def test_a_repeated_load_answers_its_own_version(installation: Installation) -> 
     assert again.file is None
 
 
-def test_a_load_behind_a_later_one_is_superseded(installation: Installation) -> None:
+def receipt(installation: Installation, content: str) -> Receipt:
+    stored = installation.bucket.head("qa/warehouse/iqu.csv")
+    assert stored is not None
+    return Receipt(hashlib.sha256(content.encode()).hexdigest(), stored.etag)
+
+
+def test_a_load_behind_a_later_one_of_the_same_file_is_superseded(
+    installation: Installation,
+) -> None:
     installation.deliver(GOOD)
     installation.load(5)
-    installation.deliver(HEADER + "009,Old,,\n")
-    assert installation.load(4) == Superseded(by=5)
+    assert installation.load(4) == Superseded(by=5, receipt=receipt(installation, GOOD))
     assert len(installation.rows()) == 2
+
+
+@pytest.mark.parametrize("content", [HEADER + "009,Old,,\n", HEADER + "009,,,\n", "nonsense\n"])
+def test_a_load_behind_a_later_one_of_another_file_is_not_called_loaded(
+    installation: Installation, tmp_path: Path, content: str
+) -> None:
+    """It was a success of 0 rows, whatever was in the file, which nobody had read."""
+    installation.deliver(GOOD)
+    installation.load(5)
+    installation.deliver(content)
+    read = receipt(installation, content)
+    assert installation.load(4) == Overtaken(by=5, receipt=read)
+    assert len(installation.rows()) == 2
+    assert installation.archive.get(received_name(read.sha256), tmp_path / "copy")
+
+
+def test_a_load_behind_a_later_one_that_found_its_file_live_is_compared_with_that_file(
+    installation: Installation,
+) -> None:
+    installation.deliver(GOOD)
+    installation.load(1)
+    same = installation.load(2, unchanged_after=3)
+    assert same == Superseded(by=3, receipt=receipt(installation, GOOD))
+    installation.deliver(BAD)
+    other = installation.load(2, unchanged_after=3)
+    assert other == Overtaken(by=3, receipt=receipt(installation, BAD))
+
+
+def test_a_load_behind_a_later_one_whose_file_is_gone_is_refused(
+    installation: Installation,
+) -> None:
+    installation.deliver(GOOD)
+    installation.load(5)
+    (installation.delivered / "iqu.csv").unlink()
+    result = installation.load(4)
+    assert isinstance(result, Refused)
+    assert isinstance(result.problem, FileGone)
+
+
+def test_a_dry_run_is_checked_whatever_went_live_since(installation: Installation) -> None:
+    installation.deliver(GOOD)
+    installation.load(5)
+    installation.deliver(BAD)
+    assert isinstance(installation.load(4, dry_run=True, unchanged_after=5), Rejected)
+
+
+def test_a_dry_run_is_decided_on_as_a_load_and_has_the_same_reasons(
+    installation: Installation,
+) -> None:
+    installation.deliver(GOOD)
+    installation.load(1)
+    same = installation.load(2, dry_run=True, thresholds=Thresholds())
+    assert isinstance(same, DryRun)
+    assert same.hold_reasons == ()
+    assert same.check_result.notes[0] == NOTHING_NEW
+    installation.deliver(GOOD.replace("\n00", "\n"))
+    lost_zeros = installation.load(2, dry_run=True, thresholds=Thresholds())
+    assert isinstance(lost_zeros, DryRun)
+    held = installation.hold(3, thresholds=Thresholds())
+    assert lost_zeros.hold_reasons == held.reasons
+    assert "lost leading zeros" in held.reasons[-1]
 
 
 def test_a_compressed_file_is_known_by_its_content(installation: Installation) -> None:

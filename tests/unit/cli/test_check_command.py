@@ -53,6 +53,7 @@ def test_json_is_one_object_with_the_keys_that_machines_rely_on(check: Check) ->
     assert found["outcome"] == "rejected"
     assert (found["rows_read"], found["rows_accepted"], found["rows_rejected"]) == (2, 1, 1)
     assert found["errors_total"] == 2
+    assert found["live"] is None
     assert [
         (error["row"], error["line"], error["column"], error["code"]) for error in found["errors"]
     ] == [(2, 3, "isMember", "type"), (2, 3, "xid", "duplicate-key")]

@@ -12,6 +12,7 @@ from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.load_result import (
     DryRun,
     LoadResult,
+    Overtaken,
     Published,
     ReceivedFile,
     Refused,
@@ -46,7 +47,12 @@ def checks(result: LoadResult, previous: Version | None = None) -> dict[str, dg.
 
 
 @pytest.mark.parametrize(
-    "result", [Superseded(by=2), SupersededHold(by=2, hold_reasons=("Too many.",))]
+    "result",
+    [
+        Superseded(by=2, receipt=FILE.receipt),
+        Overtaken(by=2, receipt=FILE.receipt),
+        SupersededHold(by=2, hold_reasons=("Too many.",)),
+    ],
 )
 def test_a_superseded_load_has_no_check_results(result: LoadResult) -> None:
     assert checks(result) == {}

@@ -11,11 +11,12 @@ import pytest
 import yaml
 
 from alumniq_pipelines.core.feeds.catalog import Catalog
-from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadRequest, LoadState, new_job_id
+from alumniq_pipelines.core.loads.load import Load, LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.definitions import build_definitions
 from alumniq_pipelines.defs import tags
 from alumniq_pipelines.defs.partitions import feed_partitions
+from alumniq_pipelines.defs.run_coordinator import LoadRunCoordinator
 from alumniq_pipelines.settings import REPOSITORY, Settings
 from tests.strict_catalog import read_catalog
 
@@ -100,9 +101,6 @@ def test_every_sensor_runs_by_default_and_says_what_it_is_for(
     sensors = list(definitions.get_repository_def().sensor_defs)
     assert {sensor.name for sensor in sensors} == {
         "load_requests",
-        "load_succeeded",
-        "load_failed",
-        "load_canceled",
         "notifications",
         "reconcile",
         "partitions",
@@ -134,9 +132,8 @@ def test_the_queue_counts_tags_that_every_load_has() -> None:
     target = Target("iqu", Environment.QA, "warehouse")
     request = LoadRequest(new_job_id(), target, "warehouse.csv", None, None)
     load = Load(1, request, LoadState.QUEUED, 0, datetime.now(UTC))
-    assert {limit["key"] for limit in limits} <= set(tags.tags_of(load))
-    assert instance["run_retries"]["max_retries"] == MAX_ATTEMPTS - 1
-    assert instance["run_retries"]["retry_on_asset_or_op_failure"] is False
+    assert {limit["key"] for limit in limits} <= set(tags.tags_of(load, 1))
+    assert not instance["run_retries"]["enabled"], "The ledger alone requests runs."
     assert "num_submit_workers" not in instance["sensors"], "Parallel submission loses the order."
 
 
@@ -144,5 +141,6 @@ def test_dagster_accepts_its_instance_file(tmp_path: Path) -> None:
     (tmp_path / "dagster.yaml").write_bytes((REPOSITORY / "dagster.yaml").read_bytes())
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         assert instance.run_monitoring_enabled
-        assert instance.run_retries_enabled
+        assert not instance.run_retries_enabled
+        assert isinstance(instance.run_coordinator, LoadRunCoordinator)
         assert not instance.telemetry_enabled

@@ -1,28 +1,40 @@
 """The warehouse in DuckDB files: one per version, a link to the live one, a catalog of views."""
 
-import shutil
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
 from alumniq_pipelines.adapters.warehouse.duckdb import catalog_file, query, version_file
+from alumniq_pipelines.adapters.warehouse.duckdb.token_files import TokenFiles, clear_tokens
 from alumniq_pipelines.adapters.warehouse.folders import (
     SUFFIX,
     NumberedFiles,
     create_folders,
     lock_folder,
 )
-from alumniq_pipelines.adapters.warehouse.version_facts import VersionFile, describe
+from alumniq_pipelines.adapters.warehouse.version_facts import describe
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.target import CUSTOMER_PATTERN, Environment, Target
-from alumniq_pipelines.core.loads.warehouse import AcceptedRows, LiveRows, Version
+from alumniq_pipelines.core.loads.warehouse import (
+    AcceptedRows,
+    BeforePointerMoves,
+    LiveRows,
+    Version,
+    no_claim,
+)
 from alumniq_pipelines.core.problems.command import NothingPublished, UnknownVersion
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
+from alumniq_pipelines.core.problems.run import AttemptOver
+
+LOCK_SECONDS = 180
+"""How long to wait for another writer of a folder: one that was paused may hold its lock."""
+REVOKE_SECONDS = 5
+"""How long revoking waits for another writer, if the catalog has to be completed."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,7 @@ class DuckDBWarehouse:
     query_seconds: float = 300
     group: int | None = None
     """The group that may read the files."""
+    lock_seconds: float = LOCK_SECONDS
 
     def live(self, target: Target) -> Version | None:
         """Return the version that new readers see."""
@@ -64,23 +77,39 @@ class DuckDBWarehouse:
         number: int,
         job_id: JobId,
         now: datetime,
+        attempt: int = 1,
+        before_pointer_moves: BeforePointerMoves = no_claim,
     ) -> Version:
         """Complete a new version and make it live; moves the file of accepted rows."""
         described = describe(target, field_map, accepted, number, job_id, now)
         files = self._files(target)
+        token = TokenFiles(files=files, number=number, attempt=attempt)
         with _errors_as_outage():
             self._create_folders(files.folder)
-            with lock_folder(files.folder):
-                live = self.live(target)
-                # A repeated attempt finds its version live already and only finishes the links.
-                if live is None or live.number < number:
-                    _store(files, accepted, described)
-                    live = described.version
-                self._set_live(target, live.number, now)
-                return live
+            if token.is_revoked:
+                raise AttemptOver(job_id)
+            if _is_reached(files, number):
+                return self._complete_links(target, now, self.lock_seconds)
+            version_file.complete(accepted, described)
+            with token.prepared(accepted.database, job_id, now):
+                # Without the lock: the claim may take long, or this process be paused in it.
+                before_pointer_moves()
+                with _locked(files, self.lock_seconds):
+                    if not _is_reached(files, number):
+                        return self._move_pointer(token, described.version, now)
+                if token.is_revoked:
+                    raise AttemptOver(job_id)
+            return self._complete_links(target, now, self.lock_seconds)
 
     def revoke(self, target: Target, *, number: int, attempt: int) -> None:
-        """STUB."""
+        """Prevent a publication; complete the catalog if its process ended between the links."""
+        files = self._files(target)
+        with _errors_as_outage():
+            self._create_folders(files.folder)
+            TokenFiles(files=files, number=number, attempt=attempt).revoke()
+            if files.linked_number() == number:
+                seconds = min(REVOKE_SECONDS, self.lock_seconds)
+                self._complete_links(target, datetime.now(UTC), seconds)
 
     def make_live(self, target: Target, number: int, now: datetime) -> Version:
         """Make a stored version live; raises UnknownVersion."""
@@ -89,8 +118,10 @@ class DuckDBWarehouse:
             retained = self._retained(files)
             if number not in retained:
                 raise UnknownVersion(str(target), number, retained)
-            with lock_folder(files.folder):
-                self._set_live(target, number, now)
+            with _locked(files, self.lock_seconds):
+                self._set_live(
+                    target, number, now, self.lock_seconds, lambda: files.move_link(number)
+                )
                 return version_file.read([files.path(number)])[0].version
 
     def versions(self, target: Target) -> Sequence[Version]:
@@ -135,18 +166,52 @@ class DuckDBWarehouse:
             if number in numbers[: self.versions_kept] or number == live
         ]
 
-    def _set_live(self, target: Target, number: int, now: datetime) -> None:
+    def _move_pointer(self, token: TokenFiles, version: Version, now: datetime) -> Version:
+        """Store a prepared version and make it live; raises AttemptOver if it was revoked."""
+        files, number = token.files, version.number
+        stored = _stored_again(files, version)
+        if stored is None:
+            token.store(version.job_id)
+        self._set_live(
+            version.target,
+            number,
+            now,
+            self.lock_seconds,
+            lambda: token.move_pointer(version.job_id),
+        )
+        clear_tokens(files, number, files.numbers())
+        return stored or version
+
+    def _complete_links(self, target: Target, now: datetime, seconds: float) -> Version:
+        """Write the catalog again, which a publication that was interrupted did not reach."""
+        files = self._files(target)
+        with _locked(files, seconds):
+            number = files.linked_number()
+            if number is None:  # nothing of ours takes a pointer away
+                raise FileNotFoundError(files.link)
+            self._set_live(target, number, now, seconds, lambda: None)
+            return version_file.read([files.path(number)])[0].version
+
+    def _set_live(
+        self,
+        target: Target,
+        number: int,
+        now: datetime,
+        seconds: float,
+        move_pointer: Callable[[], None],
+    ) -> None:
         """Make a version live: write the new catalog, then move the two links.
 
-        The target's link is authoritative. If the process ends between the two moves, the next
-        publication in the environment, or the next attempt at this load, writes the catalog again.
+        The target's link is authoritative, and moves first: no catalog shows a version that was
+        revoked. If the process ends between the two moves, the next publication in the environment,
+        another attempt at this load, or the revocation of this one writes the catalog again.
         """
         files = self._files(target)
         folder = files.folder.parent
         catalog_link = folder / f"catalog{SUFFIX}"
         catalogs = NumberedFiles(folder / ".catalogs", catalog_link, self.group)
         self._create_folders(catalogs.folder)
-        with lock_folder(folder):
+        with lock_folder(folder, seconds):
             # By feed, so that the new live version replaces the current one. Without the file of a
             # link, the catalog lacks that feed only.
             links = folder.glob(f"*/live{SUFFIX}")
@@ -158,7 +223,7 @@ class DuckDBWarehouse:
             catalog_file.write(part, dict(zip(live, version_file.read(live), strict=True)))
             next_number = (catalogs.linked_number() or 0) + 1
             catalogs.store(part, next_number, now)
-            files.move_link(number)
+            move_pointer()
             catalogs.move_link(next_number)
             # Readers open a catalog by its link, so no link replaces it, unlike a version.
             for superseded in catalogs.superseded(1, now):
@@ -167,16 +232,34 @@ class DuckDBWarehouse:
             files.retire(superseded)
 
 
-def _store(files: NumberedFiles, accepted: AcceptedRows, described: VersionFile) -> None:
-    """Store the file of a completed version; no link points to it yet."""
-    # Of attempts that were interrupted; the folder is locked, so none of them is running.
-    for leftover in files.folder.glob("*.part*"):
-        leftover.unlink()
-    version_file.complete(accepted, described)
-    number = described.version.number
-    part = files.path(number).with_suffix(".part")
-    shutil.move(accepted.database, part)
-    files.store(part, number, described.version.published_at)
+@contextmanager
+def _locked(files: NumberedFiles, seconds: float) -> Iterator[None]:
+    """Lock the folder of a target, and delete what was stored in it but not published."""
+    with lock_folder(files.folder, seconds):
+        files.settle()
+        try:
+            yield
+        finally:
+            files.settle()
+
+
+def _is_reached(files: NumberedFiles, number: int) -> bool:
+    """Whether this version or a later one is live."""
+    linked = files.linked_number()
+    return linked is not None and linked >= number
+
+
+def _stored_again(files: NumberedFiles, version: Version) -> Version | None:
+    """Return the version if it is stored already, with the same rows, since before a rollback."""
+    if version.number not in files.numbers():
+        return None
+    try:
+        [stored] = version_file.read([files.path(version.number)])
+    except duckdb.Error:
+        return None  # not a version: an earlier release was interrupted while storing it
+    same = (stored.version.sha256, stored.version.field_map_sha256, stored.version.rows)
+    is_same = same == (version.sha256, version.field_map_sha256, version.rows)
+    return stored.version if is_same else None
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 iqu_qa                       for readers: a view per feed, and `_versions`
 iqu_qa_versions._facts       the facts of each version
 iqu_qa_versions._live        the pointers: the live version of each feed
+iqu_qa_versions._tokens      the attempts that may move a pointer, and those that may not any more
 iqu_qa_versions._gaps        maps row numbers of versions to those of the received files
 iqu_qa_versions.members__s…  a partitioned table per set of columns that the feed has had
 iqu_qa_versions.members__v17 a version, one of its partitions
@@ -25,6 +26,11 @@ NUMBER = "_number of the load_"
 """The column that partitions a feed's rows by version; no feed can have a column of that name."""
 OVERVIEW = "_versions"
 """The view that shows the live version of each feed."""
+CREATE_TOKENS = (
+    "create table if not exists {table} (feed text, number bigint, attempt integer, "
+    "is_revoked boolean not null default false, pid integer, started_at timestamptz, "
+    "primary key (feed, number, attempt))"
+)
 
 Columns = Sequence[tuple[str, str]]
 """Names and PostgreSQL types."""
@@ -67,6 +73,11 @@ class SchemaLayout:
         return f"{self.schema}_versions._live"
 
     @property
+    def tokens(self) -> str:
+        """The table with the fencing tokens of the environment's publications."""
+        return f"{self.schema}_versions._tokens"
+
+    @property
     def gaps(self) -> str:
         """The table that maps rows of the environment's versions to those of the received files."""
         return f"{self.schema}_versions.{GAPS}"
@@ -96,7 +107,8 @@ def schema_of(customer: str, environment: str) -> str:
 
 def create_schemas(connection: Connection[Any], layout: SchemaLayout) -> None:
     """Create an environment's schemas and tables unless they exist; one process at a time."""
-    if exists(connection, layout.pointers) and exists(connection, layout.gaps):
+    tables = (layout.pointers, layout.gaps, layout.tokens)
+    if all(exists(connection, table) for table in tables):
         return
     columns = ", ".join(f"{name} {kind}" for name, kind in METADATA_COLUMNS.items())
     shown = ", ".join(f"facts.{name}" for name in METADATA_COLUMNS)
@@ -114,16 +126,36 @@ def create_schemas(connection: Connection[Any], layout: SchemaLayout) -> None:
             f"create table if not exists {layout.gaps} "
             "(feed text, number bigint, place bigint, left_out bigint not null, "
             "primary key (feed, number, place));"
+            f"{CREATE_TOKENS.format(table=layout.tokens)};"
             f"create or replace view {layout.schema}.{OVERVIEW} as select {shown} "
             f"from {layout.metadata} facts join {layout.pointers} using (feed, number) "
             "order by feed"
         )
 
 
+def create_tokens(connection: Connection[Any], layout: SchemaLayout) -> None:
+    """Create the table of tokens unless it exists, for a target without any version."""
+    if not exists(connection, layout.tokens):
+        with connection.transaction():
+            lock(connection, layout.schema)
+            connection.execute(
+                f"create schema if not exists {layout.schema}_versions;"
+                f"{CREATE_TOKENS.format(table=layout.tokens)}"
+            )
+
+
 def exists(connection: Connection[Any], relation: str) -> bool:
     """Whether a relation exists."""
     [(found,)] = connection.execute("select to_regclass(%s)", [relation]).fetchall()
     return found is not None
+
+
+def has_live_versions(connection: Connection[Any], schema: str) -> bool:
+    """Whether any feed of an environment has a live version: a failed publication has none."""
+    pointers = f"{schema}_versions._live"
+    if not exists(connection, pointers):
+        return False
+    return connection.execute(f"select from {pointers} limit 1").fetchone() is not None
 
 
 def lock(connection: Connection[Any], name: str) -> None:

@@ -31,11 +31,14 @@ from alumniq_pipelines.adapters.warehouse.postgres.schema_layout import (
     SchemaLayout,
     columns_of,
     create_schemas,
+    create_tokens,
     exists,
+    has_live_versions,
     lock,
     metadata,
     schema_of,
 )
+from alumniq_pipelines.adapters.warehouse.postgres.tokens import Token, clear_tokens
 from alumniq_pipelines.adapters.warehouse.postgres.views import replace_view
 from alumniq_pipelines.adapters.warehouse.version_facts import (
     VersionFile,
@@ -46,18 +49,28 @@ from alumniq_pipelines.adapters.warehouse.version_facts import (
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.target import CUSTOMER_PATTERN, Environment, Target
-from alumniq_pipelines.core.loads.warehouse import AcceptedRows, LiveRows, Version
+from alumniq_pipelines.core.loads.warehouse import (
+    AcceptedRows,
+    BeforePointerMoves,
+    LiveRows,
+    Version,
+    no_claim,
+)
 from alumniq_pipelines.core.problems.command import NothingPublished, UnknownVersion
 from alumniq_pipelines.core.problems.outage import (
     IncompleteVersion,
     ReadersInTheWay,
     WarehouseUnavailable,
 )
+from alumniq_pipelines.core.problems.run import AttemptOver
 from alumniq_pipelines.core.sql_text import identifier, literal
 
 CONNECT_SECONDS = 10
-LOCK_TIMEOUTS = "set lock_timeout = '10min'; set idle_in_transaction_session_timeout = '10min'"
-"""How long to wait for another publisher of a target, and how long one may be idle."""
+LOCK_SECONDS = 600
+"""How long to wait for another publisher of a target, which may be paused."""
+REVOKE_SECONDS = 3
+"""How long revoking waits for one."""
+IDLE_TIMEOUT = "set idle_in_transaction_session_timeout = '10min'"
 SHORT_LOCK_TIMEOUT = "set local lock_timeout = '250ms'"
 """How long new readers may have to queue behind us while we wait for a current reader."""
 BLOCKED_ERRORS = (errors.LockNotAvailable, errors.DependentObjectsStillExist)
@@ -77,6 +90,7 @@ class PostgresWarehouse:
     url: str = field(repr=False)
     versions_kept: int = 5
     query_seconds: float = 300
+    lock_seconds: float = LOCK_SECONDS
 
     def live(self, target: Target) -> Version | None:
         """Return the version that new readers see."""
@@ -110,25 +124,40 @@ class PostgresWarehouse:
         number: int,
         job_id: JobId,
         now: datetime,
+        attempt: int = 1,
+        before_pointer_moves: BeforePointerMoves = no_claim,
     ) -> Version:
         """Complete a new version and make it live, in one transaction."""
         described = describe(target, field_map, accepted, number, job_id, now)
         layout = SchemaLayout(target)
+        token = Token(layout=layout, number=number, attempt=attempt)
         with self._connect() as connection:
             create_schemas(connection, layout)
-            with connection.transaction():
+            if not token.prepare(connection):
+                raise AttemptOver(job_id)
+            with self._revocation_as_over(token, job_id), connection.transaction():
                 lock(connection, layout.view)
                 live = _live(connection, layout)
                 if live is None or live.number < number:
                     # A rollback may have made an older version live while this one stayed stored.
                     if not metadata(connection, layout, f"number = {number}"):
                         _store(connection, layout, accepted, described)
+                    before_pointer_moves()
+                    if not token.spend(connection):
+                        raise AttemptOver(job_id)
                     live = _set_live(connection, layout, number)
+                elif token.is_revoked(connection):
+                    raise AttemptOver(job_id)
             self._prune(connection, layout, now)
             return live
 
     def revoke(self, target: Target, *, number: int, attempt: int) -> None:
-        """STUB."""
+        """Prevent a publication, and end its session, which may belong to a paused process."""
+        layout = SchemaLayout(target)
+        with self._connect() as connection:
+            _limit_waiting(connection, min(REVOKE_SECONDS, self.lock_seconds))
+            create_tokens(connection, layout)
+            Token(layout=layout, number=number, attempt=attempt).revoke(connection)
 
     def make_live(self, target: Target, number: int, now: datetime) -> Version:
         """Make a stored version live; raises UnknownVersion."""
@@ -155,7 +184,7 @@ class PostgresWarehouse:
             raise NothingPublished(customer, environment)
         schema = schema_of(customer, environment)
         with self._connect() as connection:
-            if not exists(connection, f"{schema}_versions._live"):
+            if not has_live_versions(connection, schema):
                 raise NothingPublished(customer, environment)
             role = reader_role.prepare_reader(connection, schema)
             return query.run(
@@ -174,7 +203,7 @@ class PostgresWarehouse:
         ]
 
     def _prune(self, connection: Connection[Any], layout: SchemaLayout, now: datetime) -> None:
-        """Drop old versions; one that a reader blocks is dropped after a later publication."""
+        """Drop old versions and tokens; what others block goes after a later publication."""
         retained = {fact["number"] for fact in self._retained(connection, layout)}
         found = metadata(connection, layout)
         latest = (now - GRACE).astimezone(UTC).replace(tzinfo=None)
@@ -183,6 +212,21 @@ class PostgresWarehouse:
                 with suppress(*BLOCKED_ERRORS), connection.transaction():
                     connection.execute(SHORT_LOCK_TIMEOUT)
                     _drop(connection, layout, old)
+        live = next(fact["number"] for fact in found if fact["is_live"])
+        with suppress(*BLOCKED_ERRORS), connection.transaction():
+            connection.execute(SHORT_LOCK_TIMEOUT)
+            clear_tokens(connection, layout, live, min(retained))
+
+    @contextmanager
+    def _revocation_as_over(self, token: Token, job_id: JobId) -> Iterator[None]:
+        """Raise AttemptOver for an error if the token was revoked, which ends the session."""
+        try:
+            yield
+        except (psycopg.Error, duckdb.Error, OSError):
+            with self._connect() as connection:
+                if token.is_revoked(connection):
+                    raise AttemptOver(job_id) from None
+            raise
 
     @contextmanager
     def _connect(self) -> Iterator[Connection[Any]]:
@@ -196,10 +240,16 @@ class PostgresWarehouse:
                 application_name="alumniq",
                 client_encoding="utf8",
             ) as connection:
-                connection.execute(LOCK_TIMEOUTS)
+                connection.execute(IDLE_TIMEOUT)
+                _limit_waiting(connection, self.lock_seconds)
                 yield connection
         except (psycopg.Error, duckdb.Error, OSError) as error:
             raise WarehouseUnavailable(type(error).__name__) from None
+
+
+def _limit_waiting(connection: Connection[Any], seconds: float) -> None:
+    """Set how long to wait for a lock."""
+    connection.execute(f"set lock_timeout = {round(seconds * 1_000)}")
 
 
 def _live(connection: Connection[Any], layout: SchemaLayout) -> Version | None:

@@ -14,6 +14,7 @@ from alumniq_pipelines.core.loads.load_result import (
     DryRun,
     Held,
     LoadResult,
+    Overtaken,
     Published,
     ReceivedFile,
     Refused,
@@ -24,12 +25,19 @@ from alumniq_pipelines.core.loads.load_result import (
     attempt_result_of,
     check_of,
     check_record,
+    dry_run_result,
     errors_of,
     held_result,
     problem_of,
     receipt_of,
 )
-from alumniq_pipelines.core.loads.outcome import SUCCESSES, AttemptResult
+from alumniq_pipelines.core.loads.outcome import REFUSALS, SUCCESSES, AttemptResult
+from alumniq_pipelines.core.loads.publication import (
+    NOTHING_NEW,
+    HoldRows,
+    KeepLive,
+    PublishRows,
+)
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import Version
 from alumniq_pipelines.core.problems.file import EmptyFile, RowsRejected
@@ -90,7 +98,7 @@ RESULTS: dict[AttemptResult, LoadResult] = {
     AttemptResult.UNCHANGED: Unchanged(
         check_result=CHECKED, live=VERSION, changes=CHANGES, file=FILE, seconds={}
     ),
-    AttemptResult.SUPERSEDED: Superseded(by=2),
+    AttemptResult.SUPERSEDED: Superseded(by=2, receipt=RECEIPT),
     AttemptResult.HELD: Held(
         check_result=CHECKED, changes=CHANGES, rows=ROWS, reasons=("Too many.",), file=FILE
     ),
@@ -98,10 +106,19 @@ RESULTS: dict[AttemptResult, LoadResult] = {
         check_result=CHECKED, changes=CHANGES, hold_reasons=(), file=FILE, seconds={}
     ),
 }
-REFUSALS = (
-    REJECTED,
-    Refused(problem=EmptyFile(), receipt=RECEIPT),
-    SupersededHold(by=2, hold_reasons=("Too many.",)),
+WOULD_BE_HELD = DryRun(
+    check_result=CHECKED,
+    changes=CHANGES,
+    hold_reasons=("Too many.", "It lost zeros."),
+    file=FILE,
+    seconds={},
+)
+REFUSED: tuple[tuple[LoadResult, AttemptResult], ...] = (
+    (REJECTED, AttemptResult.REFUSED),
+    (Refused(problem=EmptyFile(), receipt=RECEIPT), AttemptResult.REFUSED),
+    (SupersededHold(by=2, hold_reasons=("Too many.",)), AttemptResult.OVERTAKEN),
+    (Overtaken(by=2, receipt=RECEIPT), AttemptResult.OVERTAKEN),
+    (WOULD_BE_HELD, AttemptResult.WOULD_BE_HELD),
 )
 
 
@@ -116,9 +133,14 @@ def test_a_result_that_is_no_failure_has_neither_a_problem_nor_errors(
     assert errors_of(result) == ()
 
 
-@pytest.mark.parametrize("result", REFUSALS, ids=lambda result: type(result).__name__)
-def test_a_refusal_has_a_problem_that_is_its_first_error(result: LoadResult) -> None:
-    assert attempt_result_of(result) is AttemptResult.REFUSED
+@pytest.mark.parametrize(
+    ("result", "recorded"), REFUSED, ids=[type(result).__name__ for result, _ in REFUSED]
+)
+def test_a_refusal_has_a_problem_that_is_its_first_error(
+    result: LoadResult, recorded: AttemptResult
+) -> None:
+    assert attempt_result_of(result) is recorded
+    assert recorded in REFUSALS
     problem = problem_of(result)
     assert problem is not None
     assert errors_of(result)[0] == str(problem)
@@ -148,8 +170,26 @@ def test_warnings_and_notes_on_rows_come_before_those_on_the_file() -> None:
     assert [warning.message for warning in rejected.warnings[1:]] == ["A column is absent."]
 
 
+def test_a_dry_run_that_would_be_held_lists_the_reasons_once_among_its_errors() -> None:
+    assert errors_of(WOULD_BE_HELD)[1:] == ("Too many.", "It lost zeros.")
+    check = check_of(WOULD_BE_HELD)
+    assert check is not None
+    assert [warning.message for warning in check.warnings[1:]] == ["A column is absent."]
+
+
+def test_a_dry_run_says_what_would_become_of_a_load() -> None:
+    live = PublishRows(), KeepLive(live=VERSION, changes=CHANGES)
+    held = HoldRows(changes=CHANGES, reasons=("Too many.",))
+    publish, keep, hold = (
+        dry_run_result(decision, CHECKED, CHANGES, FILE, {}) for decision in (*live, held)
+    )
+    assert (publish.hold_reasons, publish.check_result) == ((), CHECKED)
+    assert (keep.hold_reasons, keep.check_result.notes[0]) == ((), NOTHING_NEW)
+    assert (hold.hold_reasons, hold.check_result) == (("Too many.",), CHECKED)
+
+
 def test_nothing_is_recorded_of_a_check_that_was_not_made_or_does_not_count() -> None:
-    for result in (RESULTS[AttemptResult.SUPERSEDED], *REFUSALS[1:]):
+    for result, _ in ((RESULTS[AttemptResult.SUPERSEDED], None), *REFUSED[1:4]):
         assert check_of(result) is None
 
 
@@ -158,8 +198,8 @@ def test_what_is_recorded_before_publishing_is_what_is_recorded_after_it() -> No
 
 
 def test_the_receipt_of_what_was_read_is_known_also_of_a_file_that_cannot_be_read() -> None:
-    for result in (*RESULTS.values(), *REFUSALS):
-        read_nothing = isinstance(result, Superseded | SupersededHold)
+    for result in (*RESULTS.values(), *(result for result, _ in REFUSED)):
+        read_nothing = isinstance(result, SupersededHold)
         assert receipt_of(result) == (None if read_nothing else RECEIPT)
     assert receipt_of(Published(check_result=CHECKED, version=VERSION)) is None
 

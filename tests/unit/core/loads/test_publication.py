@@ -1,19 +1,17 @@
 """What becomes of a checked file."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from alumniq_pipelines.core.feeds.field_map import Thresholds
 from alumniq_pipelines.core.loads.check_result import Counts
-from alumniq_pipelines.core.loads.diff import Changes, EmptiedColumn
+from alumniq_pipelines.core.loads.diff import Changes, EmptiedColumn, find_hold_reasons
 from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.publication import (
     HoldRows,
     KeepLive,
-    OnlyReport,
     PublicationDecision,
     PublishRows,
     decide,
@@ -42,11 +40,9 @@ def decided(
     *,
     live: Version | None = LIVE,
     sha256: str = "b" * 64,
-    is_dry_run: bool = False,
+    hints: Sequence[str] = (),
 ) -> PublicationDecision:
-    return decide(
-        sha256=sha256, live=live, changes=changes, thresholds=Thresholds(), is_dry_run=is_dry_run
-    )
+    return decide(sha256=sha256, live=live, changes=changes, thresholds=Thresholds(), hints=hints)
 
 
 @pytest.mark.parametrize(
@@ -98,19 +94,8 @@ def test_the_same_bytes_are_never_held_where_they_change_nothing() -> None:
     assert decided(emptied, sha256=LIVE.sha256) == KeepLive(live=LIVE, changes=emptied)
 
 
-def test_a_dry_run_says_what_a_load_would_be_held_for() -> None:
-    held = decided(HALVED)
+def test_hints_are_among_the_reasons_of_a_hold_and_hold_nothing_by_themselves() -> None:
+    held = decided(HALVED, hints=("It lost zeros.",))
     assert isinstance(held, HoldRows)
-    assert decided(HALVED, is_dry_run=True) == OnlyReport(hold_reasons=held.reasons)
-    assert decided(USUAL, is_dry_run=True) == OnlyReport(hold_reasons=())
-
-
-ROWS = st.integers(0, 1_000)
-CHANGES = st.none() | st.builds(Changes, ROWS, ROWS, ROWS, ROWS)
-
-
-@given(changes=CHANGES, sha256=st.sampled_from([LIVE.sha256, "b" * 64]))
-def test_a_dry_run_publishes_and_holds_nothing(changes: Changes | None, sha256: str) -> None:
-    live = None if changes is None else LIVE
-    decision = decided(changes, live=live, sha256=sha256, is_dry_run=True)
-    assert isinstance(decision, OnlyReport)
+    assert held.reasons == (*find_hold_reasons(HALVED, Thresholds()), "It lost zeros.")
+    assert decided(USUAL, hints=("It lost zeros.",)) == PublishRows()

@@ -17,7 +17,7 @@ from alumniq_pipelines.core.loads.load import (
     Origin,
     new_job_id,
 )
-from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult
+from alumniq_pipelines.core.loads.outcome import REFUSALS, AttemptRecord, AttemptResult
 from alumniq_pipelines.core.loads.reconciliation import (
     DAGSTER_TIMEOUT,
     FIELD_MAP_TIMEOUT,
@@ -36,6 +36,7 @@ from alumniq_pipelines.core.loads.reconciliation import (
     should_request_run,
 )
 from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.problems.holding import LaterFileLoaded, WouldBeHeld
 
 NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
 TARGET = Target("iqu", Environment.PRODUCTION, "warehouse")
@@ -89,6 +90,23 @@ def test_a_refused_file_fails_its_load_with_what_was_found() -> None:
     assert decision.outcome.state is LoadState.FAILED
     assert decision.outcome.errors == ("Because.",)
     assert decision.outcome.counts == COUNTS
+
+
+def test_a_load_that_came_too_late_fails_and_its_customer_need_not_mend_anything() -> None:
+    decision = decided(AttemptResult.OVERTAKEN, run=a_run(RunState.FAILED))
+    assert isinstance(decision, Finish)
+    assert decision.outcome.state is LoadState.FAILED
+    assert decision.outcome.remedy == LaterFileLoaded().advice
+
+
+def test_a_dry_run_whose_load_would_be_held_fails_with_the_reasons() -> None:
+    errors = (str(WouldBeHeld()), "50 rows removed.")
+    attempt = AttemptRecord(1, "run", AttemptResult.WOULD_BE_HELD, errors, COUNTS)
+    decision = decide(a_load(attempts=1), [attempt], a_run(RunState.SUCCEEDED), NOW)
+    assert isinstance(decision, Finish)
+    assert decision.outcome.state is LoadState.FAILED
+    assert decision.outcome.errors == errors
+    assert decision.outcome.hold_reasons == ("50 rows removed.",)
 
 
 def test_a_run_stopped_by_a_person_fails_its_load_in_plain_words() -> None:
@@ -202,7 +220,7 @@ def test_a_failure_is_never_reported_without_a_reason_when_attempts_gave_one(
         ([AttemptResult.OUTAGE] * MAX_ATTEMPTS, True),
         *(
             ([AttemptResult.OUTAGE, result], True)
-            for result in (AttemptResult.PUBLISHED, AttemptResult.SUPERSEDED, AttemptResult.REFUSED)
+            for result in (AttemptResult.PUBLISHED, AttemptResult.SUPERSEDED, *sorted(REFUSALS))
         ),
     ],
 )

@@ -7,8 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alumniq_pipelines.core.loads.check_result import Cause, Counts
+from alumniq_pipelines.core.loads.diff import Changes
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, LoadState
-from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, Outcome
+from alumniq_pipelines.core.loads.outcome import (
+    AttemptRecord,
+    AttemptResult,
+    Outcome,
+    refusal_outcome,
+)
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.notifications.load_outcome import (
     addresses_in,
@@ -18,6 +24,7 @@ from alumniq_pipelines.core.notifications.load_outcome import (
 from alumniq_pipelines.core.notifications.notification import Channel
 from alumniq_pipelines.core.notifications.staff import STAFF_CHAT, Staff, mail_recipients
 from alumniq_pipelines.core.problems.file import RowsRejected
+from alumniq_pipelines.core.problems.holding import HoldDiscarded, LaterFileLoaded, WouldBeHeld
 from alumniq_pipelines.core.problems.live_data import LiveData, live_data
 
 NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
@@ -34,10 +41,15 @@ LOAD = Load(1, REQUEST, LoadState.RUNNING, attempts=1, accepted_at=NOW)
 GOOD = Outcome(LoadState.SUCCEEDED, counts=Counts(12_000, 12_000, 0))
 BOTH = Staff((*mail_recipients(("a@example.org", "b@example.org")), STAFF_CHAT))
 BAD = Outcome(LoadState.FAILED, ("Error message 1", "Error message 2"), Counts(5, 3, 2))
+HALVED = Changes(0, 0, 50, 50)
 
 
 def loads_asking(*, email: str = "", webhook: str = "") -> Load:
     return replace(LOAD, request=replace(REQUEST, notify_email=email, notify_webhook=webhook))
+
+
+def as_dry_run(load: Load) -> Load:
+    return replace(load, request=replace(load.request, dry_run=True))
 
 
 def test_the_callback_of_a_success_is_the_contracts_to_the_byte() -> None:
@@ -180,13 +192,80 @@ def test_a_failed_dry_run_says_nothing_of_live_data() -> None:
     )
 
 
-def test_a_superseded_load_is_not_said_to_be_loaded() -> None:
+def test_a_superseded_load_is_not_said_to_be_loaded_but_as_which_load_its_file_is_live() -> None:
     outcome = Outcome(LoadState.SUCCEEDED, is_superseded=True)
-    mail = notices_for(loads_asking(email="you@example.edu"), outcome)[0]
-    assert mail.subject == "Superseded: warehouse (iqu, qa)"
-    assert "was not published: the data of a later load is live already" in mail.body
+    load = loads_asking(email="you@example.edu")
+    [mail] = notices_for(load, outcome, live_job_id=JobId("OTHER"))
+    assert mail.subject == "Already live: warehouse (iqu, qa)"
+    assert mail.body.startswith(
+        "warehouse.csv contains the same file, byte for byte, that is live already as load OTHER, "
+        "so it was not loaded once more. You do not need to do anything.\n"
+    )
     assert "was loaded" not in mail.body
     assert "Rows published" not in mail.body
+    [unknown] = notices_for(load, outcome)
+    assert "is live already, so it was not" in unknown.body
+
+
+def test_a_load_behind_a_later_file_is_not_loaded_and_nothing_needs_mending() -> None:
+    problem = LaterFileLoaded()
+    attempt = AttemptRecord(1, "run", AttemptResult.OVERTAKEN, (str(problem),))
+    load, outcome = loads_asking(email="you@example.edu"), refusal_outcome(attempt)
+    [mail] = notices_for(load, outcome, live=LiveData.OTHER)
+    assert mail.subject == "Not loaded: warehouse (iqu, qa)"
+    first, second, third, *_ = mail.body.split("\n\n")
+    assert first == "warehouse.csv was not loaded. The data of another load is live."
+    assert second == f"What went wrong:\n- {problem.detail}"
+    assert third == f"What to do: {problem.advice}"
+    assert json.loads(callback_body(load, outcome))["errors"] == [str(problem)]
+
+
+def test_a_dry_run_whose_load_would_be_held_is_not_said_to_have_passed() -> None:
+    errors = (str(WouldBeHeld()), "50 rows removed.", "It lost zeros.")
+    attempt = AttemptRecord(
+        1, "run", AttemptResult.WOULD_BE_HELD, errors, Counts(50, 50, 0), changes=HALVED
+    )
+    dry_run, outcome = as_dry_run(LOAD), refusal_outcome(attempt)
+    callback, mail = notices_for(dry_run, outcome, live=LiveData.PREVIOUS)
+    assert mail.subject == "Dry run: would be held: warehouse (iqu, qa)"
+    first, second, third, fourth, *_ = mail.body.split("\n\n")
+    assert first == (
+        "warehouse.csv passed the check, but a load of it would be held for approval. This was a "
+        "dry run: nothing was published."
+    )
+    assert second == "Why it would be held:\n- 50 rows removed.\n- It lost zeros."
+    assert third == f"What to do: {WouldBeHeld().advice}"
+    assert "Rows accepted: 50\n" in fourth
+    assert f"Changes: {HALVED}" in fourth
+    assert json.loads(callback.body)["status"] == "FAILED"
+    assert json.loads(callback.body)["errors"] == list(errors)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_mail_says_once_what_to_do_and_what_is_live(*, dry_run: bool) -> None:
+    """A rejected load's mail said "Fix this in your source system" twice."""
+    rejected = (str(RowsRejected(1, 2, LiveData.PREVIOUS)), "`xid` is blank (1 row, line 2)")
+    load = as_dry_run(LOAD) if dry_run else LOAD
+    callback, mail = notices_for(load, Outcome(LoadState.FAILED, rejected), live=LiveData.PREVIOUS)
+    assert mail.body.count("Fix this in your source system") == 1
+    assert mail.body.count("Your previous data is still live.") == 1
+    assert "- 1 of 2 rows were rejected: they break the rules of the field map." in mail.body
+    assert json.loads(callback.body)["errors"] == list(rejected)
+
+
+def test_a_mail_about_a_discarded_load_says_once_what_to_do_and_what_is_live() -> None:
+    problem = HoldDiscarded(("50 rows removed.",), "A test export.", LiveData.PREVIOUS)
+    outcome = Outcome(LoadState.FAILED, (str(problem),), remedy=problem.advice)
+    mail = notices_for(LOAD, outcome, live=LiveData.PREVIOUS)[1]
+    assert mail.body.count("Your previous data is still live.") == 1
+    assert mail.body.count("Fix the file, upload it again") == 1
+    assert "our staff discarded it: A test export.\n" in mail.body
+
+
+def test_an_error_that_is_nothing_but_advice_stays_in_the_mail() -> None:
+    outcome = Outcome(LoadState.FAILED, ("Call us.",), remedy="Call us.")
+    mail = notices_for(LOAD, outcome)[1]
+    assert "What went wrong:\n- Call us.\n\nWhat to do: Call us.\n" in mail.body
 
 
 def test_an_error_with_line_ends_stays_one_line_of_the_mail() -> None:

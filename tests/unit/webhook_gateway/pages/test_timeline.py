@@ -11,6 +11,7 @@ from alumniq_pipelines.core.notifications.notification import (
     Notification,
     NotificationState,
 )
+from alumniq_pipelines.core.problems.live_data import LiveData
 from webhook_gateway.pages.timeline import ATTEMPT_ENDED, timeline
 from webhook_gateway.services.load_queries import LoadDetail, NotificationHistory
 
@@ -51,6 +52,7 @@ def test_a_delivery_is_shown_by_the_name_of_its_channel() -> None:
             attempts=[],
             notifications=notifications,
             queue_position=None,
+            live=LiveData.NONE,
         )
     )
     assert [event.title for event in events] == [
