@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Annotated, Any
 
@@ -16,12 +16,13 @@ from alumniq_pipelines.cli.hold_display import (
     waiting_lines,
 )
 from alumniq_pipelines.cli.installation import ledger_of
-from alumniq_pipelines.cli.load_decision import approve, discard, repeat
+from alumniq_pipelines.cli.load_decision import approve, cancel, discard, repeat
 from alumniq_pipelines.cli.load_report import report
 from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.loads.hold import Hold
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptRecord
+from alumniq_pipelines.core.loads.waiting import format_waiting, waiting_for
 from alumniq_pipelines.core.notifications.notification import (
     DeliveryResult,
     Notification,
@@ -31,7 +32,7 @@ from alumniq_pipelines.core.problems.command import UnknownLoad
 from alumniq_pipelines.settings import Settings
 
 load = typer.Typer(
-    help="Loads: list, show and repeat them, decide on held ones, get rejected rows.",
+    help="Loads: list, show, cancel and repeat them, decide on held ones, get rejected rows.",
     no_args_is_help=True,
 )
 
@@ -48,6 +49,7 @@ NotificationAttempts = tuple[Notification, Sequence[tuple[datetime, DeliveryResu
 
 load.command()(approve)
 load.command()(discard)
+load.command()(cancel)
 load.command()(repeat)
 load.command()(report)
 
@@ -85,6 +87,7 @@ def show(job_id: Id, *, as_json: Json = False) -> None:
             raise UnknownLoad(job_id)
         attempts = ledger.attempts.of(found.job_id)
         hold = ledger.holds.get(found.job_id)
+        waiting = _format_waiting(found, attempts, hold, ledger.loads.queue_position(found))
         notifications = [
             (notification, ledger.notifications.attempts(notification.id))
             for notification in ledger.notifications.of(found.job_id)
@@ -109,6 +112,7 @@ def show(job_id: Id, *, as_json: Json = False) -> None:
                 "attempts": [asdict(attempt) for attempt in attempts],
                 "notifications": notifications_json,
                 "hold": hold_to_json(hold),
+                "waiting": waiting,
             }
         )
         return
@@ -116,6 +120,8 @@ def show(job_id: Id, *, as_json: Json = False) -> None:
 
     console = stdout_console()
     console.print(f"[bold]{found.job_id}[/bold] {found.target}: [bold]{found.state}[/bold]")
+    if waiting is not None:
+        console.print(waiting, soft_wrap=True)
     events = _events(found, attempts, hold, notifications)
     for at, event in sorted(events, key=itemgetter(0)):  # stable: simultaneous events keep order
         console.print(f"{format_time(at)}  {escape(event)}", soft_wrap=True)
@@ -157,6 +163,22 @@ def _events(
         for at, result in delivery_attempts:
             ended = "delivered" if result.delivered else "failed"
             yield at, f"{_recipient(notification)} {ended}: {result.detail}"
+
+
+def _format_waiting(
+    found: Load,
+    attempts: Sequence[AttemptRecord],
+    hold: Hold | None,
+    queue_position: int | None,
+) -> str | None:
+    waiting = waiting_for(
+        found,
+        attempts,
+        datetime.now(UTC),
+        ahead=(queue_position or 1) - 1,
+        approval_due=hold.expires_at if hold else None,
+    )
+    return None if waiting is None else format_waiting(waiting, for_staff=True)
 
 
 def _pending_lines(notifications: Sequence[NotificationAttempts]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`alumniq load approve|discard|repeat`: the decisions that staff make about a load."""
+"""`alumniq load approve|discard|cancel|repeat`: the decisions that staff make about a load."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -52,6 +52,23 @@ def discard(job_id: Id, reason: Reason, *, as_json: Json = False) -> None:
         f"{load.job_id} is discarded; its customer is notified of the reason.",
         as_json=as_json,
     )
+
+
+def cancel(job_id: Id, *, as_json: Json = False) -> None:
+    """Cancel a load that is queued, requested or running, and notify the customer."""
+    from alumniq_pipelines.services import load_actions
+
+    settings = Settings()
+    with ledger_of(settings) as ledger:
+        load = load_actions.cancel(
+            ledger, job_id, operator(), datetime.now(UTC), gateway_url=settings.gateway_url
+        )
+    what_follows = (
+        "is canceled after it had begun; nothing of it was published."
+        if load.attempts
+        else "is canceled; it had not begun."
+    )
+    _print_result(load, f"{load.job_id} {what_follows}", as_json=as_json)
 
 
 def repeat(job_id: Id, *, notify: NotifyOption = False, as_json: Json = False) -> None:

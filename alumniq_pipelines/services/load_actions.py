@@ -82,9 +82,8 @@ def cancel(ledger: Ledger, job_id: str, actor: str, now: datetime, *, gateway_ur
             now,
             closing=AttemptResult.STOPPED,
             only_after=load.attempts,
-            stop_run=True,
+            canceled_by=actor,
         ):
-            ledger.audit.add(actor, "load canceled", load.job_id, now)
             return _get_load(ledger, job_id)
         if any(attempt.publishing_at for attempt in ledger.attempts.of(load.job_id)):
             raise BeingPublished
@@ -165,9 +164,7 @@ def repeat(
         origin=Origin.REPEAT,
         repeats=repeated.job_id,
     )
-    load = ledger.loads.accept(request, now)
-    ledger.audit.add(actor, "load repeated", repeated.job_id, now, detail={"by": load.job_id})
-    return load
+    return ledger.loads.accept_repeat(request, actor, now)
 
 
 def resend(ledger: Ledger, notification_id: str, actor: str, now: datetime) -> Notification:

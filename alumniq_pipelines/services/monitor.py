@@ -12,7 +12,7 @@ from alumniq_pipelines.adapters.ledger.health_queries import UndeliveredDestinat
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.loads.bucket import Buckets, StoredFile, folder_of
-from alumniq_pipelines.core.loads.load import Load, LoadState
+from alumniq_pipelines.core.loads.load import Load
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.monitoring import conditions
 from alumniq_pipelines.core.monitoring.conditions import MissedDelivery
@@ -40,14 +40,20 @@ from alumniq_pipelines.core.problems.outage import BucketUnavailable
 QUEUE_STUCK_AFTER = timedelta(minutes=30)
 """How long loads may wait, while none runs and none changes, before the queue counts as stuck."""
 LOAD_STUCK_AFTER = timedelta(hours=4)
-"""How long a load may take: dagster.yaml stops a run after three hours."""
+"""How long a load may take once a run was requested: dagster.yaml stops a run after three hours."""
+FAILED_LAUNCHES = 3
+"""Launches of a load that fail in a row before staff are notified."""
 CATCH_UP_PERIOD = timedelta(minutes=30)
 """How long loads that piled up in an outage get before a missing outcome is reported."""
 RELEVANCE_PERIOD = timedelta(days=14)
 """Failures older than this are history: their incidents are closed without a notification."""
 MAX_FILES = 10_000
 
-PARENTS = frozenset({Kind.BUCKET_UNAVAILABLE, Kind.QUEUE_STUCK})
+PARENTS = {
+    conditions.BUCKET_KEY: Kind.BUCKET_UNAVAILABLE,
+    conditions.QUEUE_KEY: Kind.QUEUE_STUCK,
+    conditions.LAUNCHES_KEY: Kind.LAUNCHES_FAILING,
+}
 """Outages that cause further conditions, which are not reported beside them."""
 AGING_KINDS = frozenset({Kind.UNDELIVERED, Kind.ATTEMPTS_EXHAUSTED})
 """Kinds whose queries look back RELEVANCE_PERIOD only: after it, a condition is not found although
@@ -96,9 +102,7 @@ def run_monitoring(
     monitoring_pass = _MonitoringPass(ledger=ledger, buckets=buckets, catalog=catalog, now=now)
     statuses = watch_statuses(ledger, ledger.watches.all(), now)
     monitoring_pass.check_all(statuses)
-    opened = sum(
-        [ledger.incidents.open(condition, now) for condition in monitoring_pass.found.values()]
-    )
+    opened = ledger.incidents.open_all(monitoring_pass.new_conditions, now)
     notified = monitoring_pass.notify(staff)
     closed = monitoring_pass.close(staff, statuses)
     return MonitoringSummary(
@@ -147,11 +151,19 @@ class _MonitoringPass:
     unknown: set[str] = field(default_factory=set)
     open_incidents: dict[str, Incident] = field(default_factory=dict)
 
+    @property
+    def new_conditions(self) -> Sequence[Condition]:
+        """The conditions that had no open incident when the pass began."""
+        return [
+            condition for key, condition in self.found.items() if key not in self.open_incidents
+        ]
+
     def check_all(self, statuses: Sequence[WatchStatus]) -> None:
         self.open_incidents = {
             incident.condition.key: incident for incident in self.ledger.incidents.list_open()
         }
         self._add(self._bucket_condition())
+        self._add(self._launch_condition())
         self._add(self._queue_condition())
         for broken in self.catalog.broken.values():
             is_disabled = broken.feed in self.catalog.disabled
@@ -228,22 +240,29 @@ class _MonitoringPass:
             return conditions.bucket_unavailable(problem.detail)
         return None
 
+    def _launch_condition(self) -> Condition | None:
+        loads = self.ledger.health.not_starting(FAILED_LAUNCHES)
+        return conditions.launches_failing(loads) if loads else None
+
     def _queue_condition(self) -> Condition | None:
-        waiting = self.ledger.health.unfinished(self.now - QUEUE_STUCK_AFTER, self.catalog.feeds)
-        if not waiting or any(load.state is LoadState.RUNNING for load in waiting):
+        if self._is_down(conditions.LAUNCHES_KEY):  # then nothing moves for that reason
+            self.unknown.add(conditions.QUEUE_KEY)
+            return None
+        backlog = self.ledger.health.backlog(self.now - QUEUE_STUCK_AFTER, self.catalog.feeds)
+        if backlog is None or backlog.running:
             return None
         moved = self.ledger.health.last_activity()
         if moved is not None and moved > self.now - QUEUE_STUCK_AFTER:
             return None
-        return conditions.queue_stuck(waiting, format_duration(self.now - waiting[0].accepted_at))
+        waited = format_duration(self.now - backlog.first.accepted_at)
+        return conditions.queue_stuck(backlog.first, backlog.count, waited)
 
     def _is_catching_up(self) -> bool:
         """Whether loads without an outcome are normal: an outage lasts, or ended recently."""
-        if self._is_down(conditions.BUCKET_KEY) or self._is_down(conditions.QUEUE_KEY):
+        if any(key in self.found or key in self.open_incidents for key in PARENTS):
             return True
-        if any(key in self.open_incidents for key in (conditions.BUCKET_KEY, conditions.QUEUE_KEY)):
-            return True
-        return self.ledger.incidents.closed_since(PARENTS, self.now - CATCH_UP_PERIOD)
+        kinds = frozenset(PARENTS.values())
+        return self.ledger.incidents.closed_since(kinds, self.now - CATCH_UP_PERIOD)
 
     def _missed_delivery(self, status: WatchStatus, *, is_catching_up: bool) -> Condition | None:
         missed = status.missed
@@ -287,9 +306,10 @@ class _MonitoringPass:
                 key for key in self.open_incidents if key.startswith(conditions.STUCK_PREFIX)
             }
             return
-        for load in self.ledger.health.unfinished(self.now - LOAD_STUCK_AFTER, self.catalog.feeds):
+        before = self.now - LOAD_STUCK_AFTER
+        for load, since in self.ledger.health.stuck(before, self.catalog.feeds):
             if conditions.missed_delivery_key(load.target) not in self.found:
-                yield conditions.load_stuck(load, format_duration(self.now - load.accepted_at))
+                yield conditions.load_stuck(load, format_duration(self.now - since))
 
     def _resolution(self, incident: Incident, watched: dict[str, WatchStatus]) -> Resolution:
         """Return whether a condition that is gone was resolved, or is no longer monitored."""

@@ -33,13 +33,14 @@ def finish(
     job_id: str,
     receipt: Receipt | None = None,
     warnings: tuple[Cause, ...] = (),
+    launch: int = 0,
 ) -> None:
     """Let a load succeed and deliver its notifications."""
     ledger = installation.ledger
     load = ledger.loads.get(JobId(job_id))
     assert load is not None
     counts = Counts(3, 3, 0)
-    attempt = ledger.attempts.begin(load, "run-1", NOW)
+    attempt = ledger.attempts.begin(load, "run-1", NOW, launch=launch)
     assert attempt is not None
     ledger.attempts.end(
         load.job_id,
@@ -163,53 +164,6 @@ def test_warnings_and_notes_of_a_load_are_separate_from_its_errors(
     assert "<code>nation</code> is no country" in section
     assert "1,003" in section
     assert "Why it failed" not in page
-
-
-def test_the_queue_position_counts_the_loads_of_the_same_feed(
-    client: TestClient, caller: Caller
-) -> None:
-    caller.deliver("degrees.csv")
-    job_ids = [call(client, caller).json()["jobId"] for _ in range(3)]
-
-    loads = [get(client, caller, f"/loads/{job_id}").json() for job_id in job_ids]
-
-    assert [load["queuePosition"] for load in loads] == [1, 2, 3]
-
-
-def test_a_queued_load_can_be_canceled_once_and_that_is_notified(
-    client: TestClient, installation: Installation, caller: Caller
-) -> None:
-    job_id = call(client, caller, notifyEmail="you@example.edu").json()["jobId"]
-    canceled = post(client, caller, f"/loads/{job_id}/cancel")
-    again = post(client, caller, f"/loads/{job_id}/cancel")
-
-    assert canceled.json()["state"] == "failed"
-    assert again.status_code == 409
-    assert errors(again)[0].startswith("The load is failed")
-    [notification] = installation.ledger.notifications.of(JobId(job_id))
-    assert "canceled" in notification.notice.body
-    page = f"{installation.settings.gateway_url}/loads/{job_id}"
-    assert notification.notice.body.endswith(f"\nPage: {page}\n")
-
-
-def test_a_running_load_can_be_canceled_until_it_is_being_published(
-    client: TestClient, installation: Installation, caller: Caller
-) -> None:
-    ledger, check = installation.ledger, CheckRecord(counts=Counts(2, 2, 0))
-    job_ids = [JobId(call(client, caller).json()["jobId"]) for _ in range(2)]
-    responses = []
-    for job_id in job_ids:
-        load = ledger.loads.get(job_id)
-        assert load
-        ledger.attempts.begin(load, "run-1", NOW)
-        if job_id == job_ids[1]:
-            ledger.attempts.claim_publication(job_id, 1, check, None, NOW)
-        responses.append(post(client, caller, f"/loads/{job_id}/cancel"))
-
-    assert [response.status_code for response in responses] == [200, 409]
-    assert errors(responses[1])[0].startswith("The file was checked and is being published")
-    states = [load.state for job_id in job_ids if (load := ledger.loads.get(job_id))]
-    assert states == [LoadState.FAILED, LoadState.RUNNING]
 
 
 def test_a_finished_load_is_repeated_from_its_archived_file(

@@ -2,12 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from starlette.testclient import TestClient
 
 from alumniq_pipelines.core.feeds.catalog import BrokenFieldMap, Catalog
+from alumniq_pipelines.core.loads.archive import Receipt
+from alumniq_pipelines.core.loads.load import LoadRequest, new_job_id
+from alumniq_pipelines.core.loads.target import Target
 from tests.servers.gateway import NOW, WEBHOOK, Caller, Installation, call, errors
+from tests.small_holds import hold_of
 from webhook_gateway.app import create_app
 from webhook_gateway.http.rate_limit import MAX_BUCKETS, RateLimit
 
@@ -48,6 +53,39 @@ def test_metrics_count_requests_loads_and_the_queue(gateway_with: Make, caller: 
     assert 'alumniq_incidents{kind="no-file"} 0.0' in text
     assert caller.key not in text
     assert "iqu" not in text
+
+
+def test_metrics_count_loads_that_have_not_begun_and_launches_that_failed(
+    gateway_with: Make, installation: Installation, caller: Caller
+) -> None:
+    client, queue = gateway_with(), installation.ledger.queue
+    for _ in range(3):
+        call(client, caller)
+    queue.request(installation.loads()[-1], NOW)
+    text = client.get("/metrics").text
+    assert "alumniq_queue_depth 3.0" in text
+    assert 'alumniq_loads{state="requested"} 1.0' in text
+    assert "alumniq_failed_launches 0.0" in text
+    queue.requeue(installation.loads()[-1], NOW, is_failed_launch=True)
+    text = client.get("/metrics").text
+    assert "alumniq_queue_depth 3.0" in text
+    assert 'alumniq_loads{state="requested"} 0.0' in text
+    assert "alumniq_failed_launches 1.0" in text
+
+
+def test_the_age_of_the_queue_counts_from_the_approval_of_a_held_load(
+    gateway_with: Make, installation: Installation, caller: Caller
+) -> None:
+    """A load approved after days looked like a queue that had not moved for days."""
+    ledger, accepted = installation.ledger, NOW - timedelta(days=3)
+    target = Target(caller.name, caller.environment, "warehouse")
+    load = ledger.loads.accept(LoadRequest(new_job_id(), target, "w.csv", None, None), accepted)
+    ledger.attempts.begin(load, "run-1", accepted)
+    assert ledger.holds.hold(hold_of(load, accepted), 1, Receipt("cafe", "e1"), [])
+    ledger.holds.approve(load.job_id, "ada", "The merger is real.", NOW - timedelta(minutes=1))
+    text = gateway_with().get("/metrics").text
+    assert "alumniq_queue_depth 1.0" in text
+    assert "alumniq_queue_age_seconds 60.0" in text
 
 
 def test_metrics_are_hidden_from_other_networks(gateway_with: Make) -> None:

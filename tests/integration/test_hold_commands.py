@@ -82,6 +82,19 @@ def test_a_held_load_shows_why_it_waits_and_how_to_decide(held: Load) -> None:
     assert held.job_id in alumniq("load", "list", "--state", "held").stdout
 
 
+def test_a_load_shows_what_it_waits_for(ledger: Ledger, held: Load) -> None:
+    assert shown(held)["waiting"].startswith("Awaiting approval until ")
+    request = LoadRequest(new_job_id(), TARGET, "warehouse.csv", "e1", 9)
+    load = ledger.loads.accept(request, datetime.now(UTC))
+    assert "Waiting to start." in alumniq("load", "show", load.job_id).stdout
+    alumniq("load", "approve", held.job_id, "--reason", "The merger is real.")
+    waiting = "Queued behind 1 other load of this feed."
+    assert waiting in alumniq("load", "show", load.job_id).stdout
+    assert shown(load)["waiting"] == waiting
+    alumniq("load", "cancel", load.job_id)
+    assert shown(load)["waiting"] is None
+
+
 def test_an_approved_load_waits_for_a_run(held: Load) -> None:
     alumniq("load", "approve", held.job_id.lower(), "--reason", "The merger is real.")
     found = shown(held)
@@ -115,6 +128,36 @@ def test_a_load_is_repeated_for_nobody_or_for_whom_it_was(ledger: Ledger, held: 
     assert loads[quiet["job_id"]].notify_email == ""
     assert loads[output["job_id"]].notify_email == "ada@iqu.example"
     assert {load.repeats for load in loads.values()} == {held.job_id}
+
+
+@pytest.mark.parametrize(
+    ("has_begun", "message"),
+    [
+        (False, "is canceled; it had not begun."),
+        (True, "is canceled after it had begun; nothing of it was published."),
+    ],
+)
+def test_a_load_that_is_not_finished_is_canceled_once(
+    ledger: Ledger, *, has_begun: bool, message: str
+) -> None:
+    now = datetime.now(UTC)
+    request = LoadRequest(new_job_id(), TARGET, "warehouse.csv", "e1", 9, "ada@iqu.example")
+    load = ledger.loads.accept(request, now)
+    if has_begun:
+        ledger.attempts.begin(load, "run-1", now)
+    assert message in alumniq("load", "cancel", load.job_id.lower()).stdout
+    found = shown(load)
+    assert found["state"] == "failed"
+    assert [attempt["result"] for attempt in found["attempts"]] == ["stopped"] * has_begun
+    [notification] = found["notifications"]
+    assert notification["destination"] == "ada@iqu.example"
+    assert "The load is failed" in alumniq("load", "cancel", load.job_id, code=2).stderr
+
+
+def test_a_held_load_is_discarded_rather_than_canceled(held: Load) -> None:
+    error = alumniq("load", "cancel", held.job_id, code=2).stderr
+    assert "The load is held" in error
+    assert "no load" in alumniq("load", "cancel", "nothing", code=2).stderr
 
 
 def test_a_load_that_read_nothing_cannot_be_repeated(ledger: Ledger) -> None:

@@ -6,8 +6,14 @@ from datetime import timedelta
 import pytest
 from starlette.testclient import TestClient
 
+from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.loads.load import JobId, LoadState
-from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, Outcome
+from alumniq_pipelines.core.loads.outcome import (
+    AttemptRecord,
+    AttemptResult,
+    CheckRecord,
+    Outcome,
+)
 from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.notifications.load_outcome import notices_for
 from alumniq_pipelines.core.notifications.notification import DeliveryResult
@@ -99,6 +105,42 @@ def test_a_queued_load_can_be_canceled_once(
     load = installation.ledger.loads.get(job_id)
     assert load
     assert load.state is LoadState.FAILED
+    assert send(client, f"/loads/{job_id}/cancel") == 409
+
+
+@pytest.mark.parametrize("has_begun", [True, False])
+def test_a_person_who_cancels_a_load_reads_whether_it_had_begun(
+    client: TestClient, caller: Caller, installation: Installation, *, has_begun: bool
+) -> None:
+    job_id = accept_load(client, caller)
+    [load] = installation.loads()
+    if has_begun:
+        installation.ledger.attempts.begin(load, "run-1", NOW)
+    else:
+        installation.ledger.queue.request(load, NOW)
+    sign_in(client, caller.key)
+    assert "Cancel this load" in client.get(f"/loads/{job_id}").text
+
+    fields = {"form_token": form_token(client)}
+    page = client.post(f"/loads/{job_id}/cancel", data=fields).text
+
+    message = page.partition('role="status"')[2].partition("</p>")[0]
+    assert ("before it began" in message) is not has_begun
+    assert ("after it had begun. Nothing of it was published" in message) is has_begun
+    assert ("Attempt 1 was stopped by a person" in page) is has_begun
+    assert "Cancel this load" not in page
+
+
+def test_a_load_whose_publication_has_begun_offers_no_way_to_cancel_it(
+    client: TestClient, caller: Caller, installation: Installation
+) -> None:
+    job_id = accept_load(client, caller)
+    [load] = installation.loads()
+    attempts = installation.ledger.attempts
+    attempts.begin(load, "run-1", NOW)
+    attempts.claim_publication(job_id, 1, CheckRecord(counts=Counts(1, 1, 0)), None, NOW)
+    sign_in(client, caller.key)
+    assert "Cancel this load" not in client.get(f"/loads/{job_id}").text
     assert send(client, f"/loads/{job_id}/cancel") == 409
 
 

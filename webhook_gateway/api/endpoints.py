@@ -157,7 +157,9 @@ class Endpoints:
 
     def load(self, caller: Caller) -> models.LoadDetail:
         """Return a load with its attempts, errors and notifications."""
-        return serializers.load_detail(self.status.load(caller.scope, caller.path("job_id")))
+        return serializers.load_detail(
+            self.status.load(caller.scope, caller.path("job_id"), caller.now)
+        )
 
     def report(self, caller: Caller) -> Response:
         """Download a load's rejection report as stored."""
@@ -170,7 +172,7 @@ class Endpoints:
         return download(load, ReportFormat(form), report_file)
 
     def cancel(self, caller: Caller) -> models.LoadSummary:
-        """Cancel a queued load, which ends as failed."""
+        """Cancel a load that is not finished, which ends as failed."""
         return self._load(
             self.actions.cancel(caller.scope, caller.path("job_id"), caller.now, actor=caller.actor)
         )

@@ -1,6 +1,7 @@
 """The models of the status API, from which responses and the OpenAPI document are built."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -142,6 +143,15 @@ class Notification(ApiModel):
     attempts: tuple[DeliveryAttempt, ...] = ()
 
 
+class WaitingFor(StrEnum):
+    """What a load waits for."""
+
+    OTHER_LOADS = "other-loads"
+    START = "start"
+    NEXT_ATTEMPT = "next-attempt"
+    APPROVAL = "approval"
+
+
 class Hold(ApiModel):
     """Why a load is awaiting approval by our staff, and until when."""
 
@@ -164,6 +174,19 @@ class LoadDetail(LoadSummary):
     size_bytes: int | None = Field(default=None, examples=[12_345_678])
     queue_position: int | None = Field(
         default=None, description="1 is next; null once the load has started.", examples=[1]
+    )
+    waiting_for: WaitingFor | None = Field(
+        default=None,
+        description="What a load that is not finished waits for: other loads of this job, which "
+        "come first; its start; another attempt, after one that failed for reasons on our side; or "
+        "approval by our staff. null while an attempt is in progress.",
+        examples=["start"],
+    )
+    next_attempt_at: Timestamp | None = Field(
+        default=None,
+        description="When the next attempt is due, if the load waits for one and its time is "
+        "known. In UTC.",
+        examples=[WHEN],
     )
     hold: Hold | None = Field(
         default=None, description="null unless the load is awaiting approval (state `held`)."

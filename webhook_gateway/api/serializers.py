@@ -2,12 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import TypeVar, assert_never
 
 from alumniq_pipelines.core.access.api_keys import ApiKey
 from alumniq_pipelines.core.feeds.field_map import Severity
 from alumniq_pipelines.core.loads.check_result import Cause
 from alumniq_pipelines.core.loads.load import Load
+from alumniq_pipelines.core.loads.waiting import (
+    ForApproval,
+    ForNextAttempt,
+    ForOtherLoads,
+    ForStart,
+    Waiting,
+)
 from alumniq_pipelines.core.notifications.notification import NotificationState
 from alumniq_pipelines.core.problems.live_data import live_sentence
 from webhook_gateway.api import models
@@ -63,6 +70,8 @@ def load_detail(known: load_queries.LoadDetail) -> models.LoadDetail:
         **dict(load(known.load, known.job)),
         size_bytes=known.load.request.size_bytes,
         queue_position=known.queue_position,
+        waiting_for=None if known.waiting is None else _waiting_for(known.waiting),
+        next_attempt_at=known.waiting.due if isinstance(known.waiting, ForNextAttempt) else None,
         hold=None
         if known.hold is None
         else models.Hold(
@@ -107,6 +116,19 @@ def key(known: ApiKey, jobs: tuple[str, ...] | None, now: datetime) -> models.Ke
         last_used_at=known.last_used_at,
         jobs=jobs,
     )
+
+
+def _waiting_for(waiting: Waiting) -> models.WaitingFor:
+    match waiting:
+        case ForOtherLoads():
+            return models.WaitingFor.OTHER_LOADS
+        case ForStart():
+            return models.WaitingFor.START
+        case ForNextAttempt():
+            return models.WaitingFor.NEXT_ATTEMPT
+        case ForApproval():
+            return models.WaitingFor.APPROVAL
+    assert_never(waiting)
 
 
 def _of_severity(

@@ -47,6 +47,7 @@ STATUS: Mapping[type[RequestProblem], int] = {
     api.NoSuchNotification: 404,
     notification.NotificationUnderWay: 409,
     api.NotQueued: 409,
+    api.BeingPublished: 409,
     api.NotRepeatable: 409,
     api.UnusableParameter: 400,
     api.JobNotOfKey: 403,

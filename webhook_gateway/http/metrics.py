@@ -69,9 +69,18 @@ class LedgerGauges(Collector):
         loads = self.ledger_metrics.loads()
         waiting = loads.get(LoadState.QUEUED, 0) + loads.get(LoadState.REQUESTED, 0)
         yield _gauge_family("loads", "Loads by state.", "state", LoadState, loads)
-        yield GaugeMetricFamily("alumniq_queue_depth", "Queued loads.", value=waiting)
         yield GaugeMetricFamily(
-            "alumniq_queue_age_seconds", "Age of the oldest queued load.", value=age
+            "alumniq_queue_depth", "Loads that wait to start: queued or requested.", value=waiting
+        )
+        yield GaugeMetricFamily(
+            "alumniq_queue_age_seconds",
+            "Time since the oldest load that waits to start was accepted, or approved.",
+            value=age,
+        )
+        yield GaugeMetricFamily(
+            "alumniq_failed_launches",
+            "Launches that failed in a row, of all loads that are not finished.",
+            value=self.ledger_metrics.failed_launches(),
         )
         notifications = self.ledger_metrics.notifications()
         yield _gauge_family(

@@ -45,7 +45,10 @@ KILOBYTE = 1_000
 UNITS = ("KB", "MB", "GB")
 DONE_MESSAGES = {
     "resent": "The notification will be sent again within seconds.",
-    "canceled": "The load was canceled. If a notification was requested, it is on its way.",
+    "canceled": "The load was canceled before it began. If a notification was requested, it is on "
+    "its way.",
+    "canceled-underway": "The load was canceled after it had begun. Nothing of it was published. "
+    "If a notification was requested, it is on its way.",
     "revoked": "The key was revoked and no longer works.",
     "approved": "Approved. The load will be published shortly.",
     "discarded": "Discarded. Nothing was published.",

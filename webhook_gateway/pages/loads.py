@@ -11,6 +11,7 @@ from alumniq_pipelines.core.loads.diff import format_changes
 from alumniq_pipelines.core.loads.load import LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.core.loads.rejection_report import ReportFormat
+from alumniq_pipelines.core.loads.waiting import format_waiting
 from alumniq_pipelines.core.problems.api import NoReport
 from alumniq_pipelines.core.problems.holding import WouldBeHeld
 from alumniq_pipelines.core.problems.live_data import live_sentence
@@ -61,7 +62,7 @@ class LoadPages:
 
     def show(self, visit: Visit) -> Response:
         """Show a load with its errors, counts, timeline and versions."""
-        detail = self.status.load(self._scope(visit), visit.path("job_id"))
+        detail = self.status.load(self._scope(visit), visit.path("job_id"), visit.now)
         load, attempts = detail.load, detail.attempts
         versions = self.ledger.versions.of(load.target, VERSIONS_SHOWN)
         # Twice as many loads as versions, because a load can succeed without publishing.
@@ -82,12 +83,15 @@ class LoadPages:
             would_be_held=WouldBeHeld() if detail.would_be_held_for else None,
             changes=format_changes(load.changes) if load.changes else (),
             events=timeline(detail),
+            waiting=detail.waiting
+            and format_waiting(detail.waiting, for_staff=visit.session.staff is not None),
             live=live_sentence(detail.live),
             is_refused=bool(attempts) and attempts[-1].result is AttemptResult.REFUSED,
             bars=bars(versions, changes, load.job_id),
             chart_size=(WIDTH, HEIGHT),
             published=published[0] if published else None,
-            can_cancel=load.is_cancelable,
+            can_cancel=load.is_cancelable
+            and not any(attempt.publishing_at for attempt in attempts),
             can_repeat=load.is_final and self.ledger.attempts.receipt(load.job_id) is not None,
         )
 
@@ -110,11 +114,12 @@ class LoadPages:
         return download(load, ReportFormat(form), report_file)
 
     def cancel(self, visit: Visit) -> Response:
-        """Cancel a queued load."""
+        """Cancel a load that is not finished."""
         load = self.actions.cancel(
             self._scope(visit), visit.path("job_id"), visit.now, actor=visit.actor
         )
-        return RedirectResponse(f"/loads/{load.job_id}?done=canceled", 303)
+        done = "canceled-underway" if load.attempts else "canceled"
+        return RedirectResponse(f"/loads/{load.job_id}?done={done}", 303)
 
     def resend(self, visit: Visit) -> Response:
         """Send a notification again."""

@@ -25,7 +25,10 @@ class Actions:
     gateway_url: str
 
     def cancel(self, scope: Scope, job_id: str, now: datetime, *, actor: str) -> Load:
-        """Cancel a queued load and notify its recipients; raises NotQueued."""
+        """Cancel a load that is not finished and notify its recipients.
+
+        Raises NotQueued and BeingPublished.
+        """
         load = self.status.known_load(scope, job_id)
         return load_actions.cancel(
             self.ledger, load.job_id, actor, now, gateway_url=self.gateway_url

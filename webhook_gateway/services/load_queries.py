@@ -17,6 +17,7 @@ from alumniq_pipelines.core.loads.hold import Hold
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult
 from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.loads.waiting import Waiting, waiting_for
 from alumniq_pipelines.core.notifications.notification import (
     EVERYBODY,
     Audience,
@@ -102,8 +103,8 @@ class LoadDetail:
     """A load with its attempts and notifications.
 
     `queue_position` counts the load itself and the loads of the same target before it; None once it
-    runs. `hold` is None unless the load is awaiting approval. `live` is what readers of its table
-    see.
+    runs. `waiting` is None while an attempt is in progress, and once the load has ended. `hold` is
+    None unless the load is awaiting approval. `live` is what readers of its table see.
     """
 
     load: Load
@@ -113,6 +114,7 @@ class LoadDetail:
     queue_position: int | None
     live: LiveData
     hold: Hold | None = None
+    waiting: Waiting | None = None
 
     @property
     def would_be_held_for(self) -> tuple[str, ...]:
@@ -179,19 +181,27 @@ class Status:
         shown = found[:limit]
         return LoadPage(shown, shown[-1].number if len(found) > limit else None)
 
-    def load(self, scope: Scope, job_id: str) -> LoadDetail:
+    def load(self, scope: Scope, job_id: str, now: datetime) -> LoadDetail:
         """Return a load with its attempts and notifications; raises NoSuchLoad."""
         load = self.known_load(scope, job_id)
+        attempts = self.ledger.attempts.of(load.job_id)
+        queue_position = self.ledger.loads.queue_position(load)
+        hold = self.ledger.holds.get(load.job_id) if load.state is LoadState.HELD else None
         return LoadDetail(
             load=load,
             job=self.job_of(load),
-            attempts=[
-                _visible_attempt(attempt, scope) for attempt in self.ledger.attempts.of(load.job_id)
-            ],
+            attempts=[_visible_attempt(attempt, scope) for attempt in attempts],
             notifications=self._with_attempts(self.notifications(scope, load)),
-            queue_position=self.ledger.loads.queue_position(load),
+            queue_position=queue_position,
+            waiting=waiting_for(
+                load,
+                attempts,
+                now,
+                ahead=(queue_position or 1) - 1,
+                approval_due=hold.expires_at if hold else None,
+            ),
             live=live_data(load.number, self.ledger.versions.newest(load.target)),
-            hold=self.ledger.holds.get(load.job_id) if load.state is LoadState.HELD else None,
+            hold=hold,
         )
 
     def notifications(self, scope: Scope, load: Load) -> Sequence[Notification]:

@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from functools import cached_property
 
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from alumniq_pipelines.adapters.ledger.database import Database
@@ -40,6 +40,11 @@ class LoadWriter:
                 # Returned, not raised: the other loads of this call may be on disk already.
                 results.append(error)
         return results
+
+    def save_in_transaction(self, connection: Connection, load: Load) -> Load:
+        """Save one load in the caller's transaction and return it with its number."""
+        ((number,),) = self._insert.rows(connection, row_of(load))
+        return replace(load, number=number)
 
     def _numbered(self, load: Load, number: Future[int]) -> Load:
         """Return a load with its number, or the earlier one with its idempotency key."""

@@ -9,13 +9,24 @@ from sqlalchemy import and_, case, func, or_, select, tuple_
 
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.load_rows import load_of
-from alumniq_pipelines.adapters.ledger.tables import attempts, loads, notifications
+from alumniq_pipelines.adapters.ledger.tables import attempts, holds, loads, notifications
 from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, UNDERWAY_STATES, Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.core.notifications.load_outcome import OUR_FAULTS
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, NotificationState
+from alumniq_pipelines.core.problems.api import LoadCanceled, LoadCanceledUnderway
+from alumniq_pipelines.core.problems.outcome import NotStarted
 
 RECENT_LOADS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Loads that have not ended: how many, how many of them are running, and the first of them."""
+
+    count: int
+    running: int
+    first: Load
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +49,55 @@ class HealthQueries:
 
     database: Database
 
-    def unfinished(self, accepted_before: datetime, feeds: Collection[str]) -> Sequence[Load]:
-        """Return loads of these feeds that were accepted before a time and have no outcome."""
-        query = select(loads).where(
+    def backlog(self, accepted_before: datetime, feeds: Collection[str]) -> Backlog | None:
+        """Count the loads of these feeds that were accepted before a time and have not ended.
+
+        None if there are none.
+        """
+        is_running = case((loads.c.state == LoadState.RUNNING, 1), else_=0)
+        counts = select(
+            func.count().label("count"),
+            func.sum(is_running).label("running"),
+            func.min(loads.c.number).label("first"),
+        ).where(
             loads.c.state.in_(sorted(UNDERWAY_STATES)),
             loads.c.accepted_at < accepted_before,
-            loads.c.feed.in_(feeds),
+            loads.c.feed.in_(sorted(feeds)),
+        )
+        counted = counts.subquery()
+        query = select(loads, counted.c.count, counted.c.running).join(
+            counted, counted.c.first == loads.c.number
+        )
+        with self.database.reading() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        return None if row is None else Backlog(row["count"], row["running"], load_of(row))
+
+    def stuck(self, before: datetime, feeds: Collection[str]) -> Sequence[tuple[Load, datetime]]:
+        """Return loads of these feeds that left the queue before a time and have not ended.
+
+        Each with the time when it did: when a run was requested, it began, or its hold was
+        approved. Loads that wait for their turn are not among them.
+        """
+        since = func.coalesce(holds.c.decided_at, loads.c.started_at, loads.c.requested_at)
+        query = (
+            select(loads, since.label("since"))
+            .outerjoin(holds, holds.c.job_id == loads.c.job_id)
+            .where(
+                loads.c.state.in_(sorted(UNDERWAY_STATES)),
+                since < before,
+                loads.c.feed.in_(sorted(feeds)),
+            )
+            .order_by(loads.c.number)
+        )
+        with self.database.reading() as connection:
+            rows = connection.execute(query).mappings()
+            return [(load_of(row), row["since"]) for row in rows]
+
+    def not_starting(self, failed_launches: int) -> Sequence[Load]:
+        """Return unfinished loads of which at least so many launches in a row have failed."""
+        query = select(loads).where(
+            loads.c.state.in_(sorted(UNDERWAY_STATES)),
+            loads.c.failed_launches >= failed_launches,
         )
         with self.database.reading() as connection:
             rows = connection.execute(query.order_by(loads.c.number)).mappings()
@@ -51,10 +105,14 @@ class HealthQueries:
 
     def last_activity(self) -> datetime | None:
         """Return when an attempt at any load last started or ended."""
-        # Only attempts at the newest loads are read, by index: attempts have no index by time, and
-        # activity is where the newest loads are.
+        # Only attempts at the newest loads that have any are read, by index: attempts have no index
+        # by time, and activity is where the newest of these loads are.
         recent = (
-            select(loads.c.job_id).order_by(loads.c.number.desc()).limit(RECENT_LOADS).subquery()
+            select(loads.c.job_id)
+            .where(loads.c.attempts > 0)
+            .order_by(loads.c.number.desc())
+            .limit(RECENT_LOADS)
+            .subquery()
         )
         query = select(func.max(attempts.c.started_at), func.max(attempts.c.ended_at)).where(
             attempts.c.job_id.in_(select(recent.c.job_id))
@@ -80,24 +138,28 @@ class HealthQueries:
         last_attempt = and_(
             attempts.c.job_id == loads.c.job_id, attempts.c.number == loads.c.attempts
         )
+        is_exhausted = or_(
+            loads.c.attempts >= MAX_ATTEMPTS,
+            # Never retried, so it is final at the first attempt.
+            attempts.c.result == AttemptResult.MISCONFIGURED,
+        )
         query = (
             select(loads)
-            .join(attempts, last_attempt)
+            .outerjoin(attempts, last_attempt)
             .where(
                 loads.c.state == LoadState.FAILED,
                 loads.c.ended_at > since,
                 or_(
-                    loads.c.attempts >= MAX_ATTEMPTS,
-                    # Never retried, so it is final at the first attempt.
-                    attempts.c.result == AttemptResult.MISCONFIGURED,
+                    is_exhausted & attempts.c.result.in_(OUR_FAULTS),
+                    loads.c.failed_launches > 0,
                 ),
-                attempts.c.result.in_(OUR_FAULTS),
                 ~has_recovered,
             )
             .order_by(loads.c.number)
         )
         with self.database.reading() as connection:
-            found = [load_of(row) for row in connection.execute(query).mappings()]
+            rows = connection.execute(query).mappings()
+            found = [load for load in map(load_of, rows) if _failed_by_our_fault(load)]
         # In order of number, so the last load of each target wins.
         return list({load.target: load for load in found}.values())
 
@@ -148,3 +210,13 @@ class HealthQueries:
             for row in newest.values()
             if row.state is NotificationState.GIVEN_UP
         ]
+
+
+def _failed_by_our_fault(load: Load) -> bool:
+    """Whether a failed load whose last attempt or launch failed by our fault ended for that.
+
+    A person may have canceled it meanwhile. What ended a load is stored as its errors only.
+    """
+    if load.failed_launches:
+        return str(NotStarted()) in load.errors
+    return not {str(LoadCanceled()), str(LoadCanceledUnderway())} & set(load.errors)

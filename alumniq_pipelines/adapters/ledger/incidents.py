@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, Select, select, update
+from sqlalchemy.sql.dml import ReturningInsert
 
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.notifications import enqueue
@@ -26,22 +27,18 @@ class Incidents:
 
     def open(self, condition: Condition, now: datetime) -> bool:
         """Open an incident; False if one with the condition's key is open already."""
-        target = condition.target
-        opened = self.database.insert(incidents).values(
-            key=condition.key,
-            kind=condition.kind,
-            customer=target.customer if target else None,
-            environment=target.environment if target else None,
-            feed=target.feed if target else None,
-            title=condition.title,
-            detail=condition.detail,
-            advice=condition.advice,
-            opened_at=now,
-        )
-        # uq_incidents_open decides: of several processes that find a condition, one opens it.
-        once = opened.on_conflict_do_nothing().returning(incidents.c.id)
-        with self.database.writing_once() as connection:
-            return connection.scalar(once) is not None
+        return self.open_all([condition], now) == 1
+
+    def open_all(self, conditions: Collection[Condition], now: datetime) -> int:
+        """Open incidents in one transaction; return how many were not open already."""
+        if not conditions:
+            return 0
+        with self.database.writing() as connection:
+            opened = [
+                connection.scalar(self._opening(condition, now)) is not None
+                for condition in conditions
+            ]
+        return sum(opened)
 
     def notify(
         self, ids: Sequence[int], now: datetime, compose_notices: NoticeComposer
@@ -84,6 +81,22 @@ class Incidents:
         )
         with self.database.reading() as connection:
             return connection.scalar(query.limit(1)) is not None
+
+    def _opening(self, condition: Condition, now: datetime) -> ReturningInsert[tuple[int]]:
+        target = condition.target
+        opened = self.database.insert(incidents).values(
+            key=condition.key,
+            kind=condition.kind,
+            customer=target.customer if target else None,
+            environment=target.environment if target else None,
+            feed=target.feed if target else None,
+            title=condition.title,
+            detail=condition.detail,
+            advice=condition.advice,
+            opened_at=now,
+        )
+        # uq_incidents_open decides: of several processes that find a condition, one opens it.
+        return opened.on_conflict_do_nothing().returning(incidents.c.id)
 
     def _update_and_enqueue(
         self, moved: Any, event: str, now: datetime, compose_notices: NoticeComposer

@@ -59,7 +59,7 @@ class Ledger:
             database=database,
             customers=Customers(database, audit),
             keys=ApiKeys(database, audit),
-            loads=Loads(database, LoadWriter(database)),
+            loads=Loads(database, LoadWriter(database), audit),
             attempts=Attempts(database),
             queue=LoadQueue(database),
             holds=Holds(database, audit),

@@ -76,8 +76,8 @@ def has_publishing_attempt(job_id: JobId) -> Exists:
     )
 
 
-def has_published_attempt(job_id: JobId) -> Exists:
-    """Return the condition that an attempt at a load has published or may be publishing."""
+def may_have_published(job_id: JobId) -> Exists:
+    """Return the condition that an attempt at a load has claimed its publication, open or not."""
     return (
         select(attempts.c.number)
         .where(attempts.c.job_id == job_id, attempts.c.publishing_at.is_not(None))

@@ -5,22 +5,23 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 
 from alumniq_pipelines.adapters.ledger.acceptance import LoadWriter
+from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.load_ending import end_in_transaction, ending
 from alumniq_pipelines.adapters.ledger.load_rows import load_of
 from alumniq_pipelines.adapters.ledger.load_transitions import (
     close_open_attempt,
-    has_published_attempt,
     has_publishing_attempt,
     lock_load,
+    may_have_published,
 )
 from alumniq_pipelines.adapters.ledger.tables import attempts, loads
 from alumniq_pipelines.adapters.ledger.targets import matches_target
 from alumniq_pipelines.core.loads.load import (
-    UNDERWAY_STATES,
+    OUTSTANDING_STATES,
     JobId,
     Load,
     LoadRequest,
@@ -39,6 +40,7 @@ class Loads:
 
     database: Database
     acceptance: LoadWriter = field(repr=False)
+    audit: AuditTrail = field(repr=False)
 
     def accept(self, request: LoadRequest, now: datetime) -> Load:
         """Save a QUEUED load; it is on disk when this returns. Raises UnknownCustomer."""
@@ -51,20 +53,25 @@ class Loads:
         self, requests: Iterable[LoadRequest], now: datetime
     ) -> Sequence[Load | Exception]:
         """Save loads with one commit; for one that could not be saved, return the error."""
-        accepted = now.astimezone(UTC)
-        return self.acceptance.save(
-            [
-                Load(
-                    number=0,
-                    request=request,
-                    state=LoadState.QUEUED,
-                    attempts=0,
-                    accepted_at=accepted,
-                    next_attempt_at=first_attempt_due(request.origin, accepted),
-                )
-                for request in requests
-            ]
-        )
+        return self.acceptance.save([_queued(request, now) for request in requests])
+
+    def accept_repeat(self, request: LoadRequest, actor: str, now: datetime) -> Load:
+        """Save a QUEUED load that a person requests of an earlier one, and audit it: both or none.
+
+        Requires a request that repeats a load.
+        """
+        new = _queued(request, now)
+        with self.database.writing() as connection:
+            saved = self.acceptance.save_in_transaction(connection, new)
+            self.audit.add(
+                actor,
+                "load repeated",
+                str(request.repeats),
+                now,
+                detail={"by": request.job_id},
+                connection=connection,
+            )
+        return saved
 
     def get(self, job_id: JobId) -> Load | None:
         """Return a load."""
@@ -129,20 +136,23 @@ class Loads:
         return {load.target.feed: load for load in found}
 
     def queue_position(self, load: Load) -> int | None:
-        """Return a load's position in the queue of its target, from 1; None once it has started."""
-        if load.state not in {LoadState.QUEUED, LoadState.REQUESTED}:
+        """Return a load's position in the line of its table, from 1; None once it has started.
+
+        One that is outstanding comes first, whatever its number.
+        """
+        if load.state is LoadState.REQUESTED:
+            return 1
+        if load.state is not LoadState.QUEUED:
             return None
+        is_outstanding = loads.c.state.in_(sorted(OUTSTANDING_STATES))
+        is_earlier = (loads.c.state == LoadState.QUEUED) & (loads.c.number < load.number)
         query = (
             select(func.count())
             .select_from(loads)
-            .where(
-                matches_target(loads, load.target),
-                loads.c.number <= load.number,
-                loads.c.state.in_(sorted(UNDERWAY_STATES)),
-            )
+            .where(matches_target(loads, load.target), or_(is_outstanding, is_earlier))
         )
         with self.database.reading() as connection:
-            return connection.scalar(query)
+            return 1 + (connection.scalar(query) or 0)
 
     def unchanged_after(self, load: Load) -> int | None:
         """Return the number of the latest later load whose file was already live; None without one.
@@ -171,17 +181,19 @@ class Loads:
         *,
         closing: AttemptResult = AttemptResult.LOST,
         only_after: int | None = None,
-        stop_run: bool = False,
+        canceled_by: str | None = None,
     ) -> bool:
         """Give a load its one outcome and its notifications, in one transaction.
 
         Return False, with nothing written, if it has an outcome already, if an attempt may be
         publishing right now, or if it has not had `only_after` attempts. An attempt left open is
-        closed with `closing`: its worker can record nothing any more. With `stop_run`, a run of the
-        load is to be stopped; that, too, is refused once an attempt has published.
+        closed with `closing`: its worker can record nothing any more. If a person canceled the
+        load, the audit trail says who, and a run of it is to be stopped; that is refused as soon as
+        anything of the load may have been published.
         """
-        may_publish = has_published_attempt if stop_run else has_publishing_attempt
-        statement = ending(job_id, outcome, now, stop_run=stop_run).where(~may_publish(job_id))
+        is_canceled = canceled_by is not None
+        in_the_way = may_have_published if is_canceled else has_publishing_attempt
+        statement = ending(job_id, outcome, now, stop_run=is_canceled).where(~in_the_way(job_id))
         if only_after is not None:
             statement = statement.where(loads.c.attempts == only_after)
         with self.database.writing() as connection:
@@ -189,6 +201,8 @@ class Loads:
             if not end_in_transaction(connection, statement, job_id, notices, now):
                 return False
             connection.execute(close_open_attempt(job_id, closing, now))
+            if canceled_by is not None:
+                self.audit.add(canceled_by, "load canceled", job_id, now, connection=connection)
         return True
 
     def _one(self, query: Select[Any]) -> Load | None:
@@ -198,3 +212,16 @@ class Loads:
     def _many(self, query: Select[Any]) -> Sequence[Load]:
         with self.database.reading() as connection:
             return [load_of(row) for row in connection.execute(query).mappings()]
+
+
+def _queued(request: LoadRequest, now: datetime) -> Load:
+    """Return a new load; its number comes from the database."""
+    accepted = now.astimezone(UTC)
+    return Load(
+        number=0,
+        request=request,
+        state=LoadState.QUEUED,
+        attempts=0,
+        accepted_at=accepted,
+        next_attempt_at=first_attempt_due(request.origin, accepted),
+    )

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import RowMapping, delete, select, update
+from sqlalchemy import RowMapping, Select, bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
@@ -121,36 +122,44 @@ class Watches:
         that a webhook had announced before, so it counts as that arrival; without one there was no
         arrival.
         """
-        requested = loads.alias("requested")
-        arrived_at = (
-            select(requested.c.accepted_at)
-            .where(
-                requested.c.customer == loads.c.customer,
-                requested.c.environment == loads.c.environment,
-                requested.c.feed == loads.c.feed,
-                # A webhook's load is its own arrival; one of staff has the nearest before it.
-                requested.c.number <= loads.c.number,
-                requested.c.origin == Origin.WEBHOOK,
-                requested.c.dry_run.is_(False),
-            )
-            .order_by(requested.c.number.desc())
-            .limit(1)
-            .scalar_subquery()
-        )
-        query = (
-            select(arrived_at)
-            .where(
-                matches_target(loads, target),
-                loads.c.state == LoadState.SUCCEEDED,
-                loads.c.dry_run.is_(False),
-            )
-            .order_by(loads.c.number.desc())
-            .limit(limit + MAX_REPEATS_SKIPPED)
-        )
+        values = {**target_values(target), "rows": limit + MAX_REPEATS_SKIPPED}
         with self.database.reading() as connection:
-            times = [time for time in connection.scalars(query) if time is not None]
+            times = [time for time in connection.scalars(_ARRIVALS, values) if time is not None]
         # Loads of the same file share their arrival: each is counted once, in the same order.
         return list(dict.fromkeys(times))[:limit]
+
+
+def _arrivals() -> Select[Any]:
+    requested = loads.alias("requested")
+    arrived_at = (
+        select(requested.c.accepted_at)
+        .where(
+            requested.c.customer == loads.c.customer,
+            requested.c.environment == loads.c.environment,
+            requested.c.feed == loads.c.feed,
+            # A webhook's load is its own arrival; one of staff has the nearest before it.
+            requested.c.number <= loads.c.number,
+            requested.c.origin == Origin.WEBHOOK,
+            requested.c.dry_run.is_(False),
+        )
+        .order_by(requested.c.number.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return (
+        select(arrived_at)
+        .where(
+            *(column == bindparam(column.name) for column in target_columns(loads)),
+            loads.c.state == LoadState.SUCCEEDED,
+            loads.c.dry_run.is_(False),
+        )
+        .order_by(loads.c.number.desc())
+        .limit(bindparam("rows"))
+    )
+
+
+_ARRIVALS = _arrivals()
+"""Built once: monitoring executes it for every watch, and building takes longer than executing."""
 
 
 def _watch(row: RowMapping) -> Watch:

@@ -18,12 +18,15 @@ from alumniq_pipelines.core.shell import alumniq_command
 
 BUCKET_KEY = "bucket"
 QUEUE_KEY = "queue"
+LAUNCHES_KEY = "launches"
 MISSED_DELIVERY_PREFIX = "silence:"
 STUCK_PREFIX = "stuck:"
 EXHAUSTED_PREFIX = "exhausted:"
 FIELD_MAP_PREFIX = "field-map:"
 MAX_FAULTS = 5
 """Faults of a field map in one message; the command lists them all."""
+MAX_LOADS = 5
+"""Loads named in one message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +99,8 @@ def no_outcome(missed: MissedDelivery, load: Load) -> Condition:
         "A load has not ended",
         f"Load {load.job_id} was accepted {missed.schedule.local(load.accepted_at):%H:%M %Z} and "
         f"is {load.state} after {load.attempts} of {MAX_ATTEMPTS} attempts.",
-        f"Look at its runs in Dagster (tag alumniq/job_id={load.job_id}).",
+        f"See what it waits for: {alumniq_command('load', 'show', load.job_id)}. Its runs in Dagster "
+        f"have the tag alumniq/job_id={load.job_id}.",
     )
 
 
@@ -112,14 +116,14 @@ def failing(missed: MissedDelivery, load: Load) -> Condition:
     )
 
 
-def load_stuck(load: Load, waited: str) -> Condition:
-    """Return the condition that a load has not ended for hours, though others have."""
+def load_stuck(load: Load, duration: str) -> Condition:
+    """Return the condition that a load left the queue hours ago and has not ended."""
     target = load.target
     return Condition(
         key=f"{STUCK_PREFIX}{target}",
         kind=Kind.LOAD_STUCK,
         title=f"A load is stuck: {_target_name(target)}",
-        detail=f"Load {load.job_id} was accepted {waited} ago and is {load.state}, after "
+        detail=f"Load {load.job_id} has been in progress for {duration} and is {load.state}, after "
         f"{load.attempts} of {MAX_ATTEMPTS} attempts.",
         advice=f"Look at its runs in Dagster (tag alumniq/job_id={load.job_id}).",
         target=target,
@@ -132,11 +136,12 @@ def attempts_exhausted(load: Load) -> Condition:
     Staff are notified of it with the load's outcome.
     """
     target = load.target
+    why = "It could not be started." if load.failed_launches else f"Attempts: {load.attempts}."
     return Condition(
         key=attempts_exhausted_key(target),
         kind=Kind.ATTEMPTS_EXHAUSTED,
         title=f"Not loaded for reasons on our side: {_target_name(target)}",
-        detail=f"Load {load.job_id} failed. Attempts: {load.attempts}.",
+        detail=f"Load {load.job_id} failed. {why}",
         advice=f"Fix the cause, then materialize the partition {target.partition_key} in Dagster.",
         target=target,
     )
@@ -191,13 +196,34 @@ def customer_bucket_unavailable(bucket: str, reason: str) -> Condition:
     )
 
 
-def queue_stuck(waiting: Sequence[Load], waited: str) -> Condition:
+def launches_failing(loads: Sequence[Load]) -> Condition:
+    """Return the condition that runs of these loads, oldest first, do not start."""
+    named = ". ".join(
+        f"Load {load.job_id} of {_target_name(load.target)}: accepted "
+        f"{load.accepted_at:%Y-%m-%d %H:%M} UTC, failed launches: {load.failed_launches}"
+        for load in loads[:MAX_LOADS]
+    )
+    more = len(loads) - MAX_LOADS
+    others = f" And {more} more." if more > 0 else ""
+    count = "1 load does" if len(loads) == 1 else f"{len(loads):,} loads do"
+    return Condition(
+        key=LAUNCHES_KEY,
+        kind=Kind.LAUNCHES_FAILING,
+        title="Loads do not start",
+        detail=f"The runs of {count} not start. {named}.{others} They are launched again by "
+        "themselves; no file was read.",
+        advice="Check that Dagster's daemon and code server run and respond, then the machine's "
+        "memory and load. The runs with the tag alumniq/job_id=JOBID say why each launch failed.",
+    )
+
+
+def queue_stuck(first: Load, count: int, waited: str) -> Condition:
     """Return the condition that loads wait and none moves."""
     return Condition(
         key=QUEUE_KEY,
         kind=Kind.QUEUE_STUCK,
         title="The queue of loads is stuck",
-        detail=f"Loads waiting: {len(waiting)}. The first, {waiting[0].job_id}, has waited "
+        detail=f"Loads waiting: {count:,}. The first, {first.job_id}, has waited "
         f"{waited}. None is running, and none has moved.",
         advice="Check Dagster's daemon and its run queue, then the machine's disk and memory.",
     )

@@ -19,6 +19,7 @@ class Kind(StrEnum):
     UNDELIVERED = "undelivered"
     BUCKET_UNAVAILABLE = "bucket-away"
     QUEUE_STUCK = "queue-stuck"
+    LAUNCHES_FAILING = "launches-failing"
     KEY_EXPIRING = "key-expiring"
     KEY_MADE = "key-made"
     FIELD_MAP_BROKEN = "field-map-broken"

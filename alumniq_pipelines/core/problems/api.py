@@ -57,13 +57,13 @@ class NotQueued(RequestProblem):
 
 
 class BeingPublished(RequestProblem):
-    """The load is being published right now."""
+    """The publication of the load has begun."""
 
     code = "being-published"
 
     def __init__(self) -> None:
         super().__init__(
-            "The file was checked and is being published right now, so the load can no longer be "
+            "The file was checked and its publication has begun, so the load can no longer be "
             "canceled.",
             "To replace what it publishes, upload the right file and call the webhook again.",
         )

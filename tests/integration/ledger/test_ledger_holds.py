@@ -126,6 +126,18 @@ def test_approving_asks_for_another_run(ledger: Ledger, held: Load) -> None:
     assert not ledger.holds.undecided()
 
 
+def test_a_later_load_that_runs_comes_before_an_approved_one(
+    ledger: Ledger, held: Load, accept: Accept
+) -> None:
+    """The approved load was number 1 in the queue while another load of its table ran."""
+    later = accept()
+    ledger.attempts.begin(later, "run-2", NOW)
+    assert ledger.holds.approve(held.job_id, "ada", "The merger is real.", LATER)
+    approved = ledger.loads.get(held.job_id)
+    assert approved
+    assert ledger.loads.queue_position(approved) == 2
+
+
 def test_discarding_ends_the_load_and_notifies_its_customer(ledger: Ledger, held: Load) -> None:
     discarded = Decision.DISCARDED
     assert ledger.holds.end(
