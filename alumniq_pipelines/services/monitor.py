@@ -96,9 +96,7 @@ def run_monitoring(
     monitoring_pass = _MonitoringPass(ledger=ledger, buckets=buckets, catalog=catalog, now=now)
     statuses = watch_statuses(ledger, ledger.watches.all(), now)
     monitoring_pass.check_all(statuses)
-    opened = sum(
-        [ledger.incidents.open(condition, now) for condition in monitoring_pass.found.values()]
-    )
+    opened = ledger.incidents.open_all(monitoring_pass.new_conditions(), now)
     notified = monitoring_pass.notify(staff)
     closed = monitoring_pass.close(staff, statuses)
     return MonitoringSummary(
@@ -111,8 +109,10 @@ def watch_statuses(
 ) -> Sequence[WatchStatus]:
     """Return the current state of watches."""
     statuses = []
+    customers = {watch.target.customer for watch in watches}
+    latest_arrivals = ledger.watches.latest_arrivals(*customers if len(customers) == 1 else ())
     for watch in watches:
-        arrivals = ledger.watches.arrivals(watch.target)
+        arrivals = latest_arrivals.get(watch.target, ())
         expected = expectation(
             watch.schedule, arrivals, now, since=watch.since, snoozed_until=watch.snoozed_until
         )
@@ -166,6 +166,12 @@ class _MonitoringPass:
                 self._add(self._missed_delivery(status, is_catching_up=is_catching_up))
         for condition in self._stuck_loads(is_catching_up=is_catching_up):
             self._add(condition)
+
+    def new_conditions(self) -> Sequence[Condition]:
+        """Return the conditions that were found and have no open incident."""
+        return [
+            condition for key, condition in self.found.items() if key not in self.open_incidents
+        ]
 
     def notify(self, staff: Staff) -> Sequence[Incident]:
         due = [

@@ -26,22 +26,20 @@ class Incidents:
 
     def open(self, condition: Condition, now: datetime) -> bool:
         """Open an incident; False if one with the condition's key is open already."""
-        target = condition.target
-        opened = self.database.insert(incidents).values(
-            key=condition.key,
-            kind=condition.kind,
-            customer=target.customer if target else None,
-            environment=target.environment if target else None,
-            feed=target.feed if target else None,
-            title=condition.title,
-            detail=condition.detail,
-            advice=condition.advice,
-            opened_at=now,
-        )
+        return self.open_all([condition], now) == 1
+
+    def open_all(self, conditions: Collection[Condition], now: datetime) -> int:
+        """Open an incident of each condition whose key has none open, in one transaction.
+
+        Return how many were opened.
+        """
+        if not conditions:
+            return 0
         # uq_incidents_open decides: of several processes that find a condition, one opens it.
-        once = opened.on_conflict_do_nothing().returning(incidents.c.id)
-        with self.database.writing_once() as connection:
-            return connection.scalar(once) is not None
+        once = self.database.insert(incidents).on_conflict_do_nothing().returning(incidents.c.id)
+        rows = [_row_of(condition, now) for condition in conditions]
+        with self.database.writing() as connection:
+            return len(connection.scalars(once, rows).all())
 
     def notify(
         self, ids: Sequence[int], now: datetime, compose_notices: NoticeComposer
@@ -109,6 +107,21 @@ class Incidents:
 
 
 _IS_OPEN = incidents.c.closed_at.is_(None)
+
+
+def _row_of(condition: Condition, now: datetime) -> dict[str, Any]:
+    target = condition.target
+    return {
+        "key": condition.key,
+        "kind": condition.kind,
+        "customer": target.customer if target else None,
+        "environment": target.environment if target else None,
+        "feed": target.feed if target else None,
+        "title": condition.title,
+        "detail": condition.detail,
+        "advice": condition.advice,
+        "opened_at": now,
+    }
 
 
 def _incident(row: RowMapping) -> Incident:
