@@ -6,7 +6,7 @@ MINUTES := 5
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test bench bench-e2e bench-gateway bombs chaos screenshots messages lint lock clean
+.PHONY: help demo up test bench bench-e2e bench-gateway bench-queue bombs chaos screenshots messages lint lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,9 @@ bench-gateway: $(READY) ## Compare the gateway with a bare app; the result is on
 
 bench-e2e: $(READY) ## Compare whole loads with a bare Dagster project (1 h, quiet machine); writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks.e2e
+
+bench-queue: $(READY) ## Time the sensors while 10,000 loads wait; writes the table of docs/scale.md
+	$(BIN)/python -m benchmarks.queue_scale
 
 bombs: $(READY) ## Check files made to exhaust memory, disk or time; each must be refused within limits
 	$(BIN)/python -m benchmarks.bombs

@@ -116,23 +116,29 @@ def show(job_id: Id, *, as_json: Json = False) -> None:
             }
         )
         return
+    _print_load(found, waiting, _events(found, attempts, hold, notifications))
+    console = stdout_console()
+    for line in (
+        *change_lines(found),
+        *waiting_lines(found, hold),
+        *_pending_lines(notifications),
+    ):
+        console.print(line, soft_wrap=True, markup=False)
+
+
+def _print_load(found: Load, waiting: str | None, events: Sequence[tuple[datetime, str]]) -> None:
     from rich.markup import escape
 
     console = stdout_console()
     console.print(f"[bold]{found.job_id}[/bold] {found.target}: [bold]{found.state}[/bold]")
     if waiting is not None:
         console.print(waiting, soft_wrap=True)
-    events = _events(found, attempts, hold, notifications)
     for at, event in sorted(events, key=itemgetter(0)):  # stable: simultaneous events keep order
         console.print(f"{format_time(at)}  {escape(event)}", soft_wrap=True)
     for error in found.errors:
         console.print(f"[red]Error:[/red] {escape(error)}", soft_wrap=True)
     for warning in found.warnings:
         console.print(f"{warning.severity.capitalize()}: {escape(str(warning))}", soft_wrap=True)
-    for line in (*change_lines(found), *waiting_lines(found, hold)):
-        console.print(escape(line), soft_wrap=True)
-    for pending in _pending_lines(notifications):
-        console.print(escape(pending), soft_wrap=True)
 
 
 def _events(

@@ -115,8 +115,10 @@ def watch_statuses(
 ) -> Sequence[WatchStatus]:
     """Return the current state of watches."""
     statuses = []
+    customers = {watch.target.customer for watch in watches}
+    latest_arrivals = ledger.watches.latest_arrivals(*customers if len(customers) == 1 else ())
     for watch in watches:
-        arrivals = ledger.watches.arrivals(watch.target)
+        arrivals = latest_arrivals.get(watch.target, ())
         expected = expectation(
             watch.schedule, arrivals, now, since=watch.since, snoozed_until=watch.snoozed_until
         )

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, Select, select, update
-from sqlalchemy.sql.dml import ReturningInsert
 
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.notifications import enqueue
@@ -30,15 +29,17 @@ class Incidents:
         return self.open_all([condition], now) == 1
 
     def open_all(self, conditions: Collection[Condition], now: datetime) -> int:
-        """Open incidents in one transaction; return how many were not open already."""
+        """Open an incident of each condition whose key has none open, in one transaction.
+
+        Return how many were opened.
+        """
         if not conditions:
             return 0
+        # uq_incidents_open decides: of several processes that find a condition, one opens it.
+        once = self.database.insert(incidents).on_conflict_do_nothing().returning(incidents.c.id)
+        rows = [_row_of(condition, now) for condition in conditions]
         with self.database.writing() as connection:
-            opened = [
-                connection.scalar(self._opening(condition, now)) is not None
-                for condition in conditions
-            ]
-        return sum(opened)
+            return len(connection.scalars(once, rows).all())
 
     def notify(
         self, ids: Sequence[int], now: datetime, compose_notices: NoticeComposer
@@ -82,22 +83,6 @@ class Incidents:
         with self.database.reading() as connection:
             return connection.scalar(query.limit(1)) is not None
 
-    def _opening(self, condition: Condition, now: datetime) -> ReturningInsert[tuple[int]]:
-        target = condition.target
-        opened = self.database.insert(incidents).values(
-            key=condition.key,
-            kind=condition.kind,
-            customer=target.customer if target else None,
-            environment=target.environment if target else None,
-            feed=target.feed if target else None,
-            title=condition.title,
-            detail=condition.detail,
-            advice=condition.advice,
-            opened_at=now,
-        )
-        # uq_incidents_open decides: of several processes that find a condition, one opens it.
-        return opened.on_conflict_do_nothing().returning(incidents.c.id)
-
     def _update_and_enqueue(
         self, moved: Any, event: str, now: datetime, compose_notices: NoticeComposer
     ) -> Sequence[Incident]:
@@ -122,6 +107,21 @@ class Incidents:
 
 
 _IS_OPEN = incidents.c.closed_at.is_(None)
+
+
+def _row_of(condition: Condition, now: datetime) -> dict[str, Any]:
+    target = condition.target
+    return {
+        "key": condition.key,
+        "kind": condition.kind,
+        "customer": target.customer if target else None,
+        "environment": target.environment if target else None,
+        "feed": target.feed if target else None,
+        "title": condition.title,
+        "detail": condition.detail,
+        "advice": condition.advice,
+        "opened_at": now,
+    }
 
 
 def _incident(row: RowMapping) -> Incident:

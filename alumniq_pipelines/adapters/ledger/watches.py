@@ -1,11 +1,11 @@
 """Watches: the delivery schedules of targets, and when their files arrived."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, bindparam, delete, select, update
+from sqlalchemy import RowMapping, ScalarSelect, Select, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
@@ -122,44 +122,48 @@ class Watches:
         that a webhook had announced before, so it counts as that arrival; without one there was no
         arrival.
         """
-        values = {**target_values(target), "rows": limit + MAX_REPEATS_SKIPPED}
+        requested = loads.alias("requested")
+        arrived_at = (
+            select(requested.c.accepted_at)
+            .where(
+                requested.c.customer == loads.c.customer,
+                requested.c.environment == loads.c.environment,
+                requested.c.feed == loads.c.feed,
+                # A webhook's load is its own arrival; one of staff has the nearest before it.
+                requested.c.number <= loads.c.number,
+                requested.c.origin == Origin.WEBHOOK,
+                requested.c.dry_run.is_(False),
+            )
+            .order_by(requested.c.number.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        query = (
+            select(arrived_at)
+            .where(
+                matches_target(loads, target),
+                loads.c.state == LoadState.SUCCEEDED,
+                loads.c.dry_run.is_(False),
+            )
+            .order_by(loads.c.number.desc())
+            .limit(limit + MAX_REPEATS_SKIPPED)
+        )
         with self.database.reading() as connection:
-            times = [time for time in connection.scalars(_ARRIVALS, values) if time is not None]
+            times = [time for time in connection.scalars(query) if time is not None]
         # Loads of the same file share their arrival: each is counted once, in the same order.
         return list(dict.fromkeys(times))[:limit]
 
-
-def _arrivals() -> Select[Any]:
-    requested = loads.alias("requested")
-    arrived_at = (
-        select(requested.c.accepted_at)
-        .where(
-            requested.c.customer == loads.c.customer,
-            requested.c.environment == loads.c.environment,
-            requested.c.feed == loads.c.feed,
-            # A webhook's load is its own arrival; one of staff has the nearest before it.
-            requested.c.number <= loads.c.number,
-            requested.c.origin == Origin.WEBHOOK,
-            requested.c.dry_run.is_(False),
-        )
-        .order_by(requested.c.number.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    return (
-        select(arrived_at)
-        .where(
-            *(column == bindparam(column.name) for column in target_columns(loads)),
-            loads.c.state == LoadState.SUCCEEDED,
-            loads.c.dry_run.is_(False),
-        )
-        .order_by(loads.c.number.desc())
-        .limit(bindparam("rows"))
-    )
-
-
-_ARRIVALS = _arrivals()
-"""Built once: monitoring executes it for every watch, and building takes longer than executing."""
+    def latest_arrivals(self, customer: str | None = None) -> Mapping[Target, tuple[datetime, ...]]:
+        """Return the latest two arrivals of each watched target, newest first, with one query."""
+        query = _LATEST_ARRIVALS
+        if customer is not None:
+            query = query.where(watches.c.customer == customer)
+        with self.database.reading() as connection:
+            rows = connection.execute(query).mappings()
+            return {
+                target_of(row): tuple(time for time in (row["last"], row["before"]) if time)
+                for row in rows
+            }
 
 
 def _watch(row: RowMapping) -> Watch:
@@ -178,3 +182,36 @@ def _watch(row: RowMapping) -> Watch:
         snoozed_until=row["snoozed_until"],
         heartbeat_url=row["heartbeat_url"],
     )
+
+
+def _latest_arrivals() -> Select[Any]:
+    """Return the query for the latest two arrivals of each watched target.
+
+    Six steps along the index on the target for each watch: the newest success and its arrival, the
+    newest success before that arrival, and its arrival. Ranking the successes instead would read
+    the whole past of all loads.
+    """
+    last = _newest("number", is_arrival=True, until=_newest("number", is_arrival=False))
+    earlier = _newest("number", is_arrival=False, until=last - 1)
+    return select(
+        *_TARGET,
+        _newest("accepted_at", is_arrival=True, until=_newest("number", is_arrival=False)).label(
+            "last"
+        ),
+        _newest("accepted_at", is_arrival=True, until=earlier).label("before"),
+    )
+
+
+def _newest(column: str, *, is_arrival: bool, until: Any = None) -> ScalarSelect[Any]:
+    """Return a column of a watch's newest load, up to a number: an arrival, or a success."""
+    load = loads.alias()
+    kind = load.c.origin == Origin.WEBHOOK if is_arrival else load.c.state == LoadState.SUCCEEDED
+    query = select(load.c[column]).where(
+        *(load.c[name.name] == name for name in _TARGET), kind, load.c.dry_run.is_(False)
+    )
+    if until is not None:
+        query = query.where(load.c.number <= until)
+    return query.order_by(load.c.number.desc()).limit(1).correlate(watches).scalar_subquery()
+
+
+_LATEST_ARRIVALS = _latest_arrivals()

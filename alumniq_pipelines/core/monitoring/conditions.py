@@ -99,8 +99,8 @@ def no_outcome(missed: MissedDelivery, load: Load) -> Condition:
         "A load has not ended",
         f"Load {load.job_id} was accepted {missed.schedule.local(load.accepted_at):%H:%M %Z} and "
         f"is {load.state} after {load.attempts} of {MAX_ATTEMPTS} attempts.",
-        f"See what it waits for: {alumniq_command('load', 'show', load.job_id)}. Its runs in Dagster "
-        f"have the tag alumniq/job_id={load.job_id}.",
+        f"See what it waits for: {alumniq_command('load', 'show', load.job_id)}. Its runs in "
+        f"Dagster have the tag alumniq/job_id={load.job_id}.",
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -191,6 +192,9 @@ Window = tuple[datetime, datetime]
 """When the window opens, and its due time."""
 
 
+# Cached since the monitoring evaluates every watch once a minute, and the answer changes only with
+# the next arrival: of 10,000 watches, evaluating cron took three seconds of CPU each time.
+@lru_cache(maxsize=50_000)
 def _next_due(schedule: DeliverySchedule, last: datetime | None, floor: datetime) -> Window | None:
     """Find the first due time that the last arrival does not count for."""
     if schedule.period is not None:
@@ -243,6 +247,7 @@ def _validation_error(schedule: DeliverySchedule) -> str | None:
     return None if schedule.cron is None else _cron_error(schedule.cron, zone)
 
 
+@lru_cache(maxsize=10_000)  # each reading of a watch builds its schedule anew
 def _cron_error(cron: str, zone: ZoneInfo) -> str | None:
     example = "a cron expression has five fields, such as 0 3 * * 1-5"
     if len(cron.split()) != CRON_FIELDS:

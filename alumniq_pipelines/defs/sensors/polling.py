@@ -1,7 +1,7 @@
 """Polling within a tick: Dagster's daemon starts sensor ticks only every 5 seconds.
 
 A tick without work polls for most of that time, so that new work starts at once instead of at the
-next tick. docs/adr/ticks-wait-for-work.md says what this saves.
+next tick. docs/adr/sensors-poll-within-a-tick.md says what this saves.
 """
 
 import time

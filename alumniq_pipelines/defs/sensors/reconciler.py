@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,6 +43,9 @@ log = logging.getLogger(__name__)
 
 LEASE_GRACE = timedelta(minutes=2)
 """A worker takes its lease seconds after it was started; on a busy machine, it may take longer."""
+STOP_SECONDS = 1.0
+"""How long a pass stops runs. Dagster takes about 0.1 s to cancel a queued one, and up
+to a minute to find that the code server, which must stop a worker, does not answer."""
 NO_RUN = "none"
 """Recorded instead of a run's id if there was no run."""
 
@@ -72,10 +76,14 @@ class LoadReconciler:
         )
 
     def stop_runs(self) -> Counter[str]:
-        """Stop the runs of loads that were canceled, in Dagster's queue or at work."""
+        """Stop the runs of loads that were canceled, in Dagster's queue or at work.
+
+        At least one, then as many as STOP_SECONDS allow; the next pass stops the others.
+        """
         loads = self.ledger.queue.stopping()
         records = runs_of(self.instance, [load.job_id for load in loads]) if loads else {}
         done: Counter[str] = Counter()
+        is_late, deadline = False, time.monotonic() + STOP_SECONDS
         for load in loads:
             underway = [
                 record.dagster_run
@@ -83,8 +91,10 @@ class LoadReconciler:
                 if not record.dagster_run.is_finished and not _is_rerun_by_hand(record.dagster_run)
             ]
             for run in underway:
-                if run.status is not DagsterRunStatus.CANCELING and self._cancel_run(run.run_id):
-                    done["run stopped"] += 1
+                if is_late or run.status is DagsterRunStatus.CANCELING:
+                    continue
+                done["run stopped"] += self._cancel_run(run.run_id)
+                is_late = time.monotonic() > deadline
             if not underway:
                 self._sweep(load)
                 self.ledger.queue.mark_stopped(load.job_id)

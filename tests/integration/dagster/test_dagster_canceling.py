@@ -10,7 +10,7 @@ from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.loads.load import Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult, CheckRecord
 from alumniq_pipelines.core.problems.api import BeingPublished, LoadCanceled, LoadCanceledUnderway
-from alumniq_pipelines.defs.sensors import polling
+from alumniq_pipelines.defs.sensors import polling, reconciler
 from alumniq_pipelines.services import load_actions
 from tests.integration.dagster.conftest import Installation
 from tests.integration.dagster.sensor_ticks import a_run_of, requested, skip
@@ -82,3 +82,22 @@ def test_a_run_that_a_person_re_executed_after_the_cancellation_is_not_stopped(
     run = installation.instance.get_run_by_id(by_hand)
     assert run
     assert run.status is DagsterRunStatus.QUEUED
+
+
+def test_a_pass_stops_only_as_many_runs_as_its_time_allows_and_the_next_ones_the_others(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciler, "STOP_SECONDS", -1.0)
+    coordinator = QueuedRunCoordinator()
+    coordinator.register_instance(installation.instance)
+    monkeypatch.setattr(installation.instance, "_run_coordinator", coordinator)
+    for _ in range(3):
+        load = installation.accept()
+        requested(installation)
+        a_run_of(installation, load, DagsterRunStatus.QUEUED)
+        cancel(installation, load)
+    assert [skip(installation, "reconcile") for _ in range(3)] == [
+        "Outstanding loads: 1 run stopped."
+    ] * 3
+    skip(installation, "reconcile")
+    assert installation.ledger.queue.stopping() == []

@@ -147,7 +147,34 @@ def test_loads_made_by_staff_and_dry_runs_do_not_count_as_arrivals(
     assert ledger.loads.last_accepted(target) is None
 
 
+def test_the_latest_arrivals_of_all_watches_are_the_same_as_those_of_each(
+    ledger: Ledger, target: Target, succeed: Succeed, accept: Accept
+) -> None:
+    succeed(1)
+    succeed(2, Origin.DAGSTER)
+    succeed(3, dry_run=True)
+    accept()
+    elsewhere = replace(target, environment=Environment.PRODUCTION)
+    for watched in (target, elsewhere):
+        ledger.watches.set(Watch(watched, NIGHTLY, NOW), NOW)
+    for hours in (4, 5, 6):
+        assert ledger.watches.latest_arrivals() == {
+            target: tuple(ledger.watches.arrivals(target)),
+            elsewhere: (),
+        }
+        succeed(hours, Origin.REPEAT if hours == 5 else Origin.WEBHOOK)
+    assert ledger.watches.latest_arrivals("somebody-else") == {}
+
+
 # Incidents
+
+
+def test_of_many_conditions_those_without_an_open_incident_are_opened_once(ledger: Ledger) -> None:
+    others = [replace(AWAY, key=f"{AWAY.key}:{number}") for number in range(3)]
+    assert ledger.incidents.open_all([], NOW) == 0
+    assert ledger.incidents.open_all([AWAY, others[0]], NOW) == 2
+    assert ledger.incidents.open_all([AWAY, *others], NOW) == 2
+    assert len(ledger.incidents.list_open()) == 4
 
 
 def test_a_condition_is_one_incident_however_often_it_is_found(ledger: Ledger) -> None:
