@@ -22,8 +22,18 @@ def remove_for_a_while(folder: Path) -> bool:
         time.sleep(OUTAGE_SECONDS)
     finally:
         folder.unlink()
-        hidden.rename(folder)
+        _bring_back(hidden, folder)
     return True
+
+
+def _bring_back(hidden: Path, folder: Path) -> None:
+    """Put a folder back, though a worker may have created it again this very moment."""
+    try:
+        hidden.rename(folder)
+    except OSError:
+        for entry in hidden.iterdir():
+            entry.rename(folder / entry.name)
+        hidden.rmdir()
 
 
 def refuse_for_a_while(url: str) -> bool:

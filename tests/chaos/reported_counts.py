@@ -28,7 +28,7 @@ def check_reported_counts(evidence: Evidence, summary: ChaosSummary) -> None:
     mails = _mails(evidence.storm.system.settings.mail_dir)
     with _Pages(evidence) as pages:
         for load in evidence.loads:
-            if load.state is LoadState.SUCCEEDED and not evidence.is_superseded(load):
+            if load.state is LoadState.SUCCEEDED:
                 reports = {"ledger": load.counts, **pages.reports(load)}
                 if load.request.notify_email:
                     reports["mail"] = _counts(MAIL_ROWS.search(mails.get(load.job_id, "")))
@@ -39,8 +39,10 @@ def _compare(
     evidence: Evidence, load: Load, reports: dict[str, Counts | None], summary: ChaosSummary
 ) -> None:
     sent = evidence.storm.file_of(load).counts
+    # A superseded load may not have been checked, and then nothing may be said of its rows.
+    is_silent = evidence.is_superseded(load) and not any(reports.values())
     for name, counts in reports.items():
-        if counts != sent:
+        if counts != sent and not is_silent:
             text = f"{name} says {counts} of {sent}: {evidence.describe(load)}"
             summary.breach("untrue", text)
     summary.counts["reports"] += len(reports)
