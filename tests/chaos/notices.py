@@ -3,6 +3,8 @@
 import json
 import re
 from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
 
 from alumniq_pipelines.core.loads.load import Load, LoadState
 from tests.chaos.evidence import Evidence
@@ -13,14 +15,16 @@ OUTCOME_ID = re.compile(r"<msg_([0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{16}
 """Other mails about a load, such as that it is held, have a word before the number."""
 
 
-def check_notices(evidence: Evidence, summary: ChaosSummary) -> None:
+def check_notices(
+    evidence: Evidence, received: Sequence[Received], mail_dir: Path, summary: ChaosSummary
+) -> None:
     """Find loads whose customer was notified of no outcome, of two, or of another one."""
     callbacks: dict[str, list[Received]] = defaultdict(list)
-    for callback in list(evidence.storm.system.receiver.received):
+    for callback in received:
         callbacks[json.loads(callback.body)["jobId"]].append(callback)
     mails = Counter(
         found.group(1)
-        for path in evidence.storm.system.settings.mail_dir.glob("*.eml")
+        for path in mail_dir.glob("*.eml")
         if (found := OUTCOME_ID.search(path.read_text(encoding="utf-8", errors="replace")))
     )
     for load in evidence.loads:

@@ -5,13 +5,12 @@ from operator import itemgetter
 
 from alumniq_pipelines.core.loads.load import Load, Origin
 from tests.chaos.evidence import Evidence
-from tests.chaos.storm import targets_of
 from tests.chaos.summary import ChaosSummary
 
 
 def check_order(evidence: Evidence, summary: ChaosSummary) -> None:
     """Find loads that overtook others, or were worked on at the same time."""
-    for loads in targets_of(evidence.loads).values():
+    for loads in evidence.tables.values():
         _check_publications(evidence, loads, summary)
         _check_superseded(evidence, loads, summary)
         _check_attempts(evidence, loads, summary)
@@ -45,7 +44,7 @@ def _check_superseded(evidence: Evidence, loads: list[Load], summary: ChaosSumma
         summary.counts["superseded"] += 1
         is_excused = (
             not evidence.is_in_line(load)
-            or load.target in evidence.storm.strikes.rollbacks
+            or load.target in evidence.rollbacks
             or any(other.number > load.number for other in interfering)
         )
         if not is_excused:

@@ -10,7 +10,7 @@ CANCELED_WORDS = ("canceled", "stopped by our staff")
 
 def check_outcomes(evidence: Evidence, summary: ChaosSummary) -> None:
     """Find loads that are lost, or whose outcome contradicts the file or a cancellation."""
-    for job_id in evidence.storm.accepted.keys() - set(map(str, evidence.by_id)):
+    for job_id in sorted(set(evidence.accepted) - set(map(str, evidence.by_id))):
         summary.breach("lost", f"{job_id} was accepted, and the ledger has no such load")
     for load in evidence.loads:
         if not load.is_final:
@@ -22,9 +22,9 @@ def check_outcomes(evidence: Evidence, summary: ChaosSummary) -> None:
 
 
 def _check_success(evidence: Evidence, load: Load, summary: ChaosSummary) -> None:
-    if load.job_id in evidence.storm.strikes.canceled:
+    if load.job_id in evidence.canceled:
         summary.breach("wrong", f"{evidence.describe(load)}, and was canceled")
-    if not evidence.storm.file_of(load).is_acceptable and not evidence.is_superseded(load):
+    if not evidence.file_of(load).is_acceptable and not evidence.is_superseded(load):
         summary.breach("wrong", f"{evidence.describe(load)}, and its file has too many bad rows")
 
 
@@ -36,7 +36,7 @@ def _check_failure(evidence: Evidence, load: Load, summary: ChaosSummary) -> Non
         summary.counts["canceled"] += 1
     elif load.job_id in evidence.holds:
         summary.counts["not-approved"] += 1
-    elif not evidence.storm.file_of(load).is_acceptable:
+    elif not evidence.file_of(load).is_acceptable:
         summary.counts["refused"] += 1
     elif AttemptResult.REFUSED in evidence.results(load):
         summary.breach("wrong", f"{evidence.describe(load)}, and its file is good")

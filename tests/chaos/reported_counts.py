@@ -13,6 +13,7 @@ from alumniq_pipelines.core.loads.target import Target
 from tests.chaos.evidence import Evidence
 from tests.chaos.notices import OUTCOME_ID
 from tests.chaos.summary import ChaosSummary
+from tests.chaos.system import System
 
 MAIL_ROWS = re.compile(
     r"Rows read: ([\d,]+)\s+Rows (?:published|accepted): ([\d,]+)\s+Rows rejected: ([\d,]+)"
@@ -23,10 +24,10 @@ PAGE_ROWS = re.compile(
 )
 
 
-def check_reported_counts(evidence: Evidence, summary: ChaosSummary) -> None:
+def check_reported_counts(evidence: Evidence, system: System, summary: ChaosSummary) -> None:
     """Find successes that some report describes with other numbers than their file's."""
-    mails = _mails(evidence.storm.system.settings.mail_dir)
-    with _Pages(evidence) as pages:
+    mails = _mails(system.settings.mail_dir)
+    with _Pages(system) as pages:
         for load in evidence.loads:
             if load.state is LoadState.SUCCEEDED:
                 reports = {"ledger": load.counts, **pages.reports(load)}
@@ -38,7 +39,7 @@ def check_reported_counts(evidence: Evidence, summary: ChaosSummary) -> None:
 def _compare(
     evidence: Evidence, load: Load, reports: dict[str, Counts | None], summary: ChaosSummary
 ) -> None:
-    sent = evidence.storm.file_of(load).counts
+    sent = evidence.file_of(load).counts
     # A superseded load may not have been checked, and then nothing may be said of its rows.
     is_silent = evidence.is_superseded(load) and not any(reports.values())
     for name, counts in reports.items():
@@ -70,8 +71,8 @@ def _counts(found: re.Match[str] | None) -> Counts | None:
 class _Pages:
     """The gateway as customers see it: API and pages, one client for each key."""
 
-    def __init__(self, evidence: Evidence) -> None:
-        self._system = evidence.storm.system
+    def __init__(self, system: System) -> None:
+        self._system = system
         self._clients: dict[Target, httpx.Client] = {}
 
     def __enter__(self) -> Self:

@@ -2,7 +2,10 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 from random import Random
 
 import httpx
@@ -12,16 +15,16 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES  # has no pu
 from alumniq_pipelines.cli.dagster_storage import open_instance
 from alumniq_pipelines.core.loads.bucket import folder_of
 from alumniq_pipelines.core.loads.load import UNDERWAY_STATES, Load, LoadState
-from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.problems.problem import Problem
 from tests.chaos.sent_files import SentFile, draw_file
 from tests.chaos.strikes import Strikes
 from tests.chaos.system import System
 
+MAX_SENDING = 3
 MAX_UNFINISHED = 16
 """Customers wait while so many loads have no outcome: more would only make the end longer."""
 DRY_SHARE, AGAIN_SHARE = 0.05, 0.05
-SECONDS_BETWEEN_STRIKES = (1.5, 5.0)
+SECONDS_BETWEEN_STRIKES = (1.0, 4.0)
 SECONDS_BETWEEN_FILES = 0.4
 ALL = 1_000_000
 
@@ -38,9 +41,13 @@ class Storm:
     with_stops: bool = True
     sent: dict[str, SentFile] = field(default_factory=dict)
     accepted: dict[str, SentFile] = field(default_factory=dict)
+    waiting: int = 0
 
     def __post_init__(self) -> None:
-        """Prepare the strikes; they draw from a sequence of their own."""
+        """Prepare customers and strikes; strikes draw from a sequence of their own."""
+        self._numbers = count(1)
+        self._customers = ThreadPoolExecutor(MAX_SENDING, thread_name_prefix="customer")
+        self._sending: list[Future[None]] = []
         seed = self.rng.random()
         self.strikes = Strikes(self.system, Random(seed), self.accepted, with_stops=self.with_stops)
 
@@ -58,6 +65,8 @@ class Storm:
             self.strikes.collect()
             self.progress(f"{until - time.monotonic():4.0f} s left, {self._status()}")
             time.sleep(SECONDS_BETWEEN_FILES)
+        for call in self._sending:
+            call.result()
         self.strikes.close()
 
     def wait_until_idle(self, seconds: float) -> None:
@@ -74,10 +83,6 @@ class Storm:
         found = self.system.ledger.loads.find(limit=ALL)
         return sorted(found, key=lambda load: load.number)
 
-    def file_of(self, load: Load) -> SentFile:
-        """Return the file that a load was to read."""
-        return self.sent[load.request.filename]
-
     def _is_idle(self, instance: DagsterInstance) -> bool:
         self.strikes.decide_on_held_loads()
         return not (
@@ -87,16 +92,25 @@ class Storm:
         )
 
     def _send(self) -> None:
-        """Deliver a file and call the webhook; some calls are dry runs, some name a file again."""
+        """Begin to send a file; some calls are dry runs, some name a file again."""
         target = self.rng.choice(self.system.targets)
-        earlier = [sent for sent in self.accepted.values() if sent.target == target]
-        sent = draw_file(self.rng, target, len(self.sent) + 1)
-        if self.rng.random() < AGAIN_SHARE and earlier:
-            sent = earlier[-1]
-        elif not self._deliver(sent):
+        earlier = [sent for sent in list(self.accepted.values()) if sent.target == target]
+        number = next(self._numbers)
+        sent = draw_file(self.rng, target, number)
+        is_again = self.rng.random() < AGAIN_SHARE and bool(earlier)
+        is_dry = self.rng.random() < DRY_SHARE
+        self._sending = [call for call in self._sending if not call.done()]
+        if len(self._sending) < MAX_SENDING:
+            sent = earlier[-1] if is_again else sent
+            send = partial(self._deliver_and_call, sent, is_new=not is_again, is_dry=is_dry)
+            self._sending.append(self._customers.submit(send))
+
+    def _deliver_and_call(self, sent: SentFile, *, is_new: bool, is_dry: bool) -> None:
+        """Deliver a file unless it was before, and call the webhook."""
+        if is_new and not self._deliver(sent):
             return
         self.sent[sent.filename] = sent
-        job_id = self._call_webhook(sent, is_dry=self.rng.random() < DRY_SHARE)
+        job_id = self._call_webhook(sent, is_dry=is_dry)
         if job_id:
             self.accepted[job_id] = sent
 
@@ -129,11 +143,13 @@ class Storm:
         return True
 
     def _unfinished(self) -> int:
-        """Return how many loads have no outcome and wait for no person."""
+        """Return how many loads have no outcome and wait for no person; many during an outage."""
         try:
-            return len(self.system.ledger.loads.find(states=sorted(UNDERWAY_STATES), limit=ALL))
-        except Problem:  # an outage of the ledger
+            found = self.system.ledger.loads.find(states=sorted(UNDERWAY_STATES), limit=ALL)
+        except Problem:
             return ALL
+        self.waiting = len(found)
+        return self.waiting
 
     def _callbacks_pending(self) -> bool:
         """Whether the callback of some load has not arrived yet."""
@@ -150,11 +166,3 @@ class Storm:
         return (
             f"{len(self.accepted)} loads accepted, {strikes} strikes, {stopped} processes stopped"
         )
-
-
-def targets_of(loads: list[Load]) -> dict[Target, list[Load]]:
-    """Return loads by table, in order of acceptance."""
-    found: dict[Target, list[Load]] = {}
-    for load in loads:
-        found.setdefault(load.target, []).append(load)
-    return found

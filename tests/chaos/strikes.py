@@ -14,7 +14,7 @@ from random import Random
 
 import httpx
 
-from alumniq_pipelines.core.loads.load import LoadState
+from alumniq_pipelines.core.loads.load import UNDERWAY_STATES, LoadState
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.problems.problem import Problem
 from tests.chaos.dagster_api import ACTIVE, ENDED
@@ -137,8 +137,8 @@ class Strikes:
     def _by_people(self) -> dict[str, Callable[[int], Strike]]:
         """The strikes of customers and staff, each by a random number."""
         return {
-            "cancel by customer": self._cancel_by_customer,
-            "cancel by staff": self._cancel_by_staff,
+            "cancel by customer": lambda choice: partial(self._cancel_by_customer, choice),
+            "cancel by staff": lambda choice: partial(self._cancel_by_staff, choice),
             "cancel run": lambda choice: partial(self._cancel_run, choice),
             "run by hand": self._run_by_hand,
             "re-execution": lambda choice: partial(self._reexecute, choice),
@@ -166,11 +166,21 @@ class Strikes:
         recent = list(self.accepted)[-RECENT:]
         return recent[choice % len(recent)] if recent else None
 
-    def _cancel_by_customer(self, choice: int) -> Strike:
-        job_id = self._recent_job(choice)
-        return partial(self._post_cancel, job_id) if job_id else nothing
+    def _job_to_cancel(self, choice: int) -> str | None:
+        """Return a load to cancel: mostly one that is waiting or running, else any recent one."""
+        try:
+            underway = self.system.ledger.loads.find(states=sorted(UNDERWAY_STATES), limit=100)
+        except Problem:
+            return None
+        job_ids = [load.job_id for load in underway if load.job_id in self.accepted]
+        if choice % 4 and job_ids:
+            return job_ids[choice % len(job_ids)]
+        return self._recent_job(choice)
 
-    def _post_cancel(self, job_id: str) -> bool:
+    def _cancel_by_customer(self, choice: int) -> bool:
+        job_id = self._job_to_cancel(choice)
+        if job_id is None:
+            return False
         settings, key = self.system.settings, self.system.keys[self.accepted[job_id].target]
         try:
             response = httpx.post(
@@ -184,15 +194,12 @@ class Strikes:
             self.canceled.add(job_id)
         return response.is_success
 
-    def _cancel_by_staff(self, choice: int) -> Strike:
-        job_id = self._recent_job(choice)
-        return partial(self._command_cancel, job_id) if job_id else nothing
-
-    def _command_cancel(self, job_id: str) -> bool:
-        is_done = self.system.command("load", "cancel", job_id)
-        if is_done:
-            self.canceled.add(job_id)
-        return is_done
+    def _cancel_by_staff(self, choice: int) -> bool:
+        job_id = self._job_to_cancel(choice)
+        if job_id is None or not self.system.command("load", "cancel", job_id):
+            return False
+        self.canceled.add(job_id)
+        return True
 
     def _cancel_run(self, choice: int) -> bool:
         runs = self.system.dagster.runs(ACTIVE)
@@ -206,7 +213,8 @@ class Strikes:
 
     def _run_by_hand(self, choice: int) -> Strike:
         target = self.rng.choice(self.system.targets)
-        own = [sent.filename for sent in self.accepted.values() if sent.target == target][-RECENT:]
+        files = list(self.accepted.values())
+        own = [sent.filename for sent in files if sent.target == target][-RECENT:]
         filename = own[choice % len(own)] if own and choice % 2 else None
         return partial(self.system.dagster.materialize, target, filename)
 

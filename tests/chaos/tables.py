@@ -4,18 +4,15 @@ from alumniq_pipelines.core.loads.load import Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.loads.warehouse import Version, Warehouse
-from alumniq_pipelines.warehouse_wiring import open_warehouse
 from tests.chaos.evidence import Evidence
-from tests.chaos.storm import targets_of
 from tests.chaos.summary import ChaosSummary
 
 ROWS_BY_FILE = "select description, count(*) from warehouse_lookups group by 1"
 
 
-def check_tables(evidence: Evidence, summary: ChaosSummary) -> None:
+def check_tables(evidence: Evidence, warehouse: Warehouse, summary: ChaosSummary) -> None:
     """Find tables and versions that contradict the outcomes of their loads."""
-    warehouse = open_warehouse(evidence.storm.system.settings)
-    for target, loads in targets_of(evidence.loads).items():
+    for target, loads in evidence.tables.items():
         recorded = evidence.versions[target]
         _check_versions(evidence, [*recorded, *warehouse.versions(target)], summary)
         published = [load for load in loads if _has_published(evidence, load)]
@@ -54,12 +51,12 @@ def _check_live(
             summary.breach("lost", f"{target} has no live version")
         return
     _, rows = warehouse.query(target.customer, target.environment, ROWS_BY_FILE)
-    sent = evidence.storm.file_of(evidence.by_id[live.job_id])
+    sent = evidence.file_of(evidence.by_id[live.job_id])
     if [tuple(row) for row in rows] != [(sent.filename, sent.good_rows)]:
         text = f"{target} shows {rows}, not {sent.good_rows} of {sent.filename}"
         summary.breach("mixed", text)
     newest = published[-1] if published else None
-    rolled_back_at = evidence.storm.strikes.rollbacks.get(target, 0)
+    rolled_back_at = evidence.rollbacks.get(target, 0)
     if newest and live.job_id != newest.job_id:
         version = next(
             (found for found in evidence.versions[target] if found.job_id == newest.job_id), None

@@ -6,7 +6,9 @@ from dagster import RunsFilter
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES  # has no public name
 
 from alumniq_pipelines.cli.dagster_storage import open_instance
-from tests.chaos.evidence import Evidence, gather_evidence
+from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.warehouse_wiring import open_warehouse
+from tests.chaos.evidence import gather_evidence
 from tests.chaos.notices import check_notices
 from tests.chaos.order import check_order
 from tests.chaos.outcomes import check_outcomes
@@ -18,23 +20,25 @@ from tests.chaos.tables import check_tables
 
 def verify_promises(storm: Storm) -> ChaosSummary:
     """Compare the promises with what happened."""
-    evidence = gather_evidence(storm)
+    system, evidence = storm.system, gather_evidence(storm)
     summary = ChaosSummary(strikes=Counter(storm.strikes.done))
-    for record in storm.system.fault_records.iterdir():
+    for record in system.fault_records.iterdir():
         summary.strikes[f"crash at {record.name.partition('.')[0]}"] += 1
     summary.counts["loads"] = len(evidence.loads)
+    summary.counts["dry-runs"] = sum(load.request.dry_run for load in evidence.loads)
+    summary.counts["held"] = len(evidence.holds)
     summary.counts["attempts"] = sum(load.attempts for load in evidence.loads)
     check_outcomes(evidence, summary)
-    check_notices(evidence, summary)
-    check_reported_counts(evidence, summary)
+    received = list(system.receiver.received)
+    check_notices(evidence, received, system.settings.mail_dir, summary)
+    check_reported_counts(evidence, system, summary)
     check_order(evidence, summary)
-    check_tables(evidence, summary)
-    _check_leftovers(evidence, summary)
+    check_tables(evidence, open_warehouse(system.settings), summary)
+    _check_leftovers(system.settings, summary)
     return summary
 
 
-def _check_leftovers(evidence: Evidence, summary: ChaosSummary) -> None:
-    settings = evidence.storm.system.settings
+def _check_leftovers(settings: Settings, summary: ChaosSummary) -> None:
     for path in settings.scratch_dir.glob("*"):
         summary.breach("left", f"{path.name} in the scratch folder")
     with open_instance(settings) as instance:
