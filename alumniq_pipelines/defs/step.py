@@ -35,6 +35,7 @@ from alumniq_pipelines.defs.tags import (
     RETRY_NUMBER,
     tags_of,
 )
+from alumniq_pipelines.fault_points import FaultPoint, reach
 from alumniq_pipelines.services.attempt import (
     AttemptFailed,
     AttemptOutcome,
@@ -69,6 +70,7 @@ def step_events(
         allow_retries = isinstance(problem, OutageProblem)
         raise dg.Failure(str(problem), allow_retries=allow_retries) from None
     yield from _outcome_events(context, load, outcome, load_context.gateway_url)
+    reach(FaultPoint.EVENTS_YIELDED)
 
 
 def _outcome_events(

@@ -46,6 +46,7 @@ from alumniq_pipelines.core.problems.outcome import AttemptsExhausted
 from alumniq_pipelines.core.problems.problem import Problem, SetupProblem
 from alumniq_pipelines.core.problems.run import AttemptOver, LoadEnded
 from alumniq_pipelines.core.trace import trace_of
+from alumniq_pipelines.fault_points import FaultPoint, reach
 from alumniq_pipelines.files.scratch import scratch_folder
 from alumniq_pipelines.services.load import find_published_result, publish_held, run_load
 from alumniq_pipelines.services.load_files import LoadFile
@@ -134,13 +135,16 @@ def attempt(
     if attempt_record is None:
         ended = ledger.loads.get(load.job_id) or load
         raise LoadEnded(load.job_id, ended.state)
+    reach(FaultPoint.ATTEMPT_BEGUN)
     if attempt_record.number == 1 and not load.request.dry_run:
         watch = ledger.watches.get(load.target)
         if watch is not None:
             notices = signal_notices(watch.heartbeat_url, Signal.START)
             ledger.notifications.enqueue_start(load.job_id, notices, context.clock())
     outcome = _make_attempt(load, attempt_record.number, past, field_map, context, progress)
+    reach(FaultPoint.ATTEMPT_ENDING)
     _record(load, outcome, context)
+    reach(FaultPoint.ATTEMPT_ENDED)
     return outcome
 
 
@@ -199,6 +203,7 @@ def _load(
         # must not publish.
         if not ledger.loads.record_check(job_id, number, check, receipt):
             raise AttemptOver(job_id)
+        reach(FaultPoint.RESULT_RECORDED)
 
     with scratch_folder(context.scratch / job_id) as scratch:
         if hold is not None:  # a person approved it
@@ -254,6 +259,7 @@ def _record(load: Load, outcome: AttemptOutcome, context: LoadContext) -> None:
             return
         case Published(version=version) | Unchanged(live=version):
             ledger.versions.record(version, now)
+            reach(FaultPoint.VERSION_RECORDED)
         case Superseded() | SupersededHold() | Refused() | Rejected() | DryRun():
             pass
         case _ as unreachable:

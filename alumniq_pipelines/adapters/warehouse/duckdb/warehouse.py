@@ -23,6 +23,7 @@ from alumniq_pipelines.core.loads.target import CUSTOMER_PATTERN, Environment, T
 from alumniq_pipelines.core.loads.warehouse import AcceptedRows, LiveRows, Version
 from alumniq_pipelines.core.problems.command import NothingPublished, UnknownVersion
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
+from alumniq_pipelines.fault_points import FaultPoint, reach
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class DuckDBWarehouse:
                 # A repeated attempt finds its version live already and only finishes the links.
                 if live is None or live.number < number:
                     _store(files, accepted, described)
+                    reach(FaultPoint.VERSION_STORED)
                     live = described.version
                 self._set_live(target, live.number, now)
                 return live
@@ -156,6 +158,7 @@ class DuckDBWarehouse:
             next_number = (catalogs.linked_number() or 0) + 1
             catalogs.store(part, next_number, now)
             files.move_link(number)
+            reach(FaultPoint.POINTER_MOVED)
             catalogs.move_link(next_number)
             # Readers open a catalog by its link, so no link replaces it, unlike a version.
             for superseded in catalogs.superseded(1, now):

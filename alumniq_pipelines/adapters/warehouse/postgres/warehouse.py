@@ -54,6 +54,7 @@ from alumniq_pipelines.core.problems.outage import (
     WarehouseUnavailable,
 )
 from alumniq_pipelines.core.sql_text import identifier, literal
+from alumniq_pipelines.fault_points import FaultPoint, reach
 
 CONNECT_SECONDS = 10
 LOCK_TIMEOUTS = "set lock_timeout = '10min'; set idle_in_transaction_session_timeout = '10min'"
@@ -123,7 +124,9 @@ class PostgresWarehouse:
                     # A rollback may have made an older version live while this one stayed stored.
                     if not metadata(connection, layout, f"number = {number}"):
                         _store(connection, layout, accepted, described)
+                        reach(FaultPoint.VERSION_STORED)
                     live = _set_live(connection, layout, number)
+            reach(FaultPoint.POINTER_MOVED)
             self._prune(connection, layout, now)
             return live
 
