@@ -29,7 +29,7 @@ up: $(READY) ## Start the gateway, the Dagster UI and the Dagster daemon; Ctrl-C
 test: lint ## Lint, type-check and run every test
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=term
 
-chaos: $(READY) ## Random kills and outages for MINUTES=5; the result is on the last line
+chaos: $(READY) ## Random strikes at a running system for MINUTES=5; the result is on the last line
 	$(BIN)/python -m tests.chaos --minutes $(MINUTES)
 
 screenshots: $(READY) ## Retake the documentation's screenshots in a real browser

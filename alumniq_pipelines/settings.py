@@ -1,4 +1,4 @@
-"""The settings of an installation; only this module reads the environment.
+"""The settings of an installation; only this module reads them from the environment.
 
 Every setting is an environment variable `ALUMNIQ_<NAME>` or a line in `.env`. A secret may instead
 be read from the file that `ALUMNIQ_<NAME>_FILE` names. The defaults are the embedded profile:

@@ -37,6 +37,7 @@ from alumniq_pipelines.core.loads.diff import Changes
 from alumniq_pipelines.core.loads.warehouse import AcceptedRows, LiveRows
 from alumniq_pipelines.core.problems.file import NoRows
 from alumniq_pipelines.core.problems.outage import ScratchUnavailable
+from alumniq_pipelines.fault_points import FaultPoint, reach
 
 Mask = npt.NDArray[np.bool_]
 Positions = npt.NDArray[np.int64]
@@ -198,6 +199,7 @@ def check_received_file(
             safely_named.symlink_to(received.absolute())
         with steps.step("decompress") as progress:
             decoded = decode(safely_named, scratch, limits, progress)
+        reach(FaultPoint.DECOMPRESSED)
         beginning = read_beginning(decoded.path)
         header = read_header(beginning, field_map)
         layout = Layout(header.delimiter, field_map.dialect.csv.quote_char, header.width)
@@ -213,6 +215,7 @@ def check_received_file(
                     max_remembered=options.max_remembered,
                 )
                 check_result = _check_rows(staging, state, header, reference_sources)
+            reach(FaultPoint.CHECKED)
             yield CheckedFile(
                 decoded=decoded,
                 header=header,

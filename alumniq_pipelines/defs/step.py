@@ -38,6 +38,7 @@ from alumniq_pipelines.defs.tags import (
     RETRY_NUMBER,
     tags_of,
 )
+from alumniq_pipelines.fault_points import FaultPoint, reach
 from alumniq_pipelines.services.attempt import attempt, record_publication
 from alumniq_pipelines.services.attempt_outcome import AttemptFailed, AttemptOutcome
 from alumniq_pipelines.services.load_actions import accept_reload, accept_rerun
@@ -70,6 +71,7 @@ def step_events(
         allow_retries = isinstance(problem, OutageProblem)
         raise dg.Failure(str(problem), allow_retries=allow_retries) from None
     yield from _outcome_events(context, load, outcome, load_context.gateway_url)
+    reach(FaultPoint.EVENTS_YIELDED)
     if outcome.is_publication:
         # Dagster knows of the new version by now; the customer is notified of it from here on.
         try:

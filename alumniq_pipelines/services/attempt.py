@@ -22,6 +22,7 @@ from alumniq_pipelines.core.problems.outcome import AttemptsExhausted
 from alumniq_pipelines.core.problems.problem import Problem
 from alumniq_pipelines.core.problems.run import AttemptOver, LoadEnded, QueuedBehind, RunOutdated
 from alumniq_pipelines.core.trace import trace_of
+from alumniq_pipelines.fault_points import FaultPoint, reach
 from alumniq_pipelines.files.scratch import scratch_folder
 from alumniq_pipelines.services.attempt_outcome import (
     AttemptCompleted,
@@ -77,6 +78,7 @@ def _begin(
     begun = ledger.attempts.begin(load, run_id, context.clock(), launch=launch)
     if begun is None:
         raise _why_not_begun(ledger, load)
+    reach(FaultPoint.ATTEMPT_BEGUN)
     if begun.number == 1 and not load.request.dry_run:
         watch = ledger.watches.get(load.target)
         if watch is not None:
@@ -177,6 +179,7 @@ def _load(
         now = context.clock()
         if not ledger.attempts.claim_publication(job_id, number, check, receipt, now):
             raise AttemptOver(job_id)
+        reach(FaultPoint.RESULT_RECORDED)
 
     with scratch_folder(context.scratch / job_id) as scratch:
         if hold is not None:  # a person approved it

@@ -27,6 +27,7 @@ from alumniq_pipelines.core.problems.file import format_faults
 from alumniq_pipelines.core.problems.live_data import live_data
 from alumniq_pipelines.core.problems.problem import Problem, SetupProblem
 from alumniq_pipelines.core.problems.run import AttemptOver
+from alumniq_pipelines.fault_points import FaultPoint, reach
 from alumniq_pipelines.services.load_actions import outcome_notices
 from alumniq_pipelines.services.load_context import LoadContext
 
@@ -90,6 +91,7 @@ def record_outcome(
 
     Raises AttemptOver if it is not the current attempt any more; then nothing was recorded.
     """
+    reach(FaultPoint.ATTEMPT_ENDING)
     now = context.clock()
     if isinstance(outcome, AttemptFailed):
         recorded = _record_failure(load, begun, past, outcome, context, now)
@@ -99,6 +101,7 @@ def record_outcome(
         recorded = _record_result(load, begun, past, outcome.result, context, now)
     if not recorded:
         raise AttemptOver(load.job_id)
+    reach(FaultPoint.ATTEMPT_ENDED)
 
 
 def _record_failure(

@@ -44,6 +44,7 @@ from alumniq_pipelines.core.loads.warehouse import AcceptedRows, Version, Wareho
 from alumniq_pipelines.core.problems.file import FileProblem, RowsRejected
 from alumniq_pipelines.core.problems.live_data import live_data
 from alumniq_pipelines.core.problems.request import RequestProblem
+from alumniq_pipelines.fault_points import FaultPoint, reach
 from alumniq_pipelines.files.private_files import make_folder
 from alumniq_pipelines.services.late_load import find_known_result, too_late_result
 from alumniq_pipelines.services.load_files import LoadFile, fetch_held_rows, store_held_rows
@@ -218,6 +219,7 @@ def _check(  # noqa: PLR0913 - all that reading a file takes, by name
     try:
         with steps.step("fetch"):
             etag = load_file.fetch(received)
+        reach(FaultPoint.FETCHED)
     except (FileProblem, RequestProblem) as problem:
         return Refused(problem=problem, receipt=None)
     options = CheckOptions(database, max_rejected, report_rows)
@@ -235,6 +237,7 @@ def _check(  # noqa: PLR0913 - all that reading a file takes, by name
                     report = write_report(file, report_rows, folder)
                     if report is not None:
                         load_file.save_report(report.csv, report.xlsx, report.summary.to_json())
+                        reach(FaultPoint.REPORT_SAVED)
             read = ReceivedFile(receipt=Receipt(sha256, etag), size_bytes=size)
             counts = file.check_result.counts
             if is_publishable(counts, max_rejected):
@@ -251,6 +254,7 @@ def _check(  # noqa: PLR0913 - all that reading a file takes, by name
     finally:
         # Archived even if checking failed, whatever the cause.
         receipt = load_file.archive_received(received, etag, sha256)
+        reach(FaultPoint.ARCHIVED)
     return Refused(problem=refusal, receipt=receipt)
 
 
@@ -270,6 +274,7 @@ def _compare(
         with steps.step("compare"):
             hints = (*file.live_hints(live), *check_result.hints)
             check_result, changes = replace(check_result, hints=hints), file.compare(live)
+    reach(FaultPoint.COMPARED)
     return _Publishable(
         check_result=check_result,
         file=read,
@@ -301,6 +306,7 @@ def _apply(
         case HoldRows(changes=unusual, reasons=reasons):
             with steps.step("hold"):
                 rows = store_held_rows(load_file.archive, load.job_id, field_map, checked.accepted)
+            reach(FaultPoint.HELD_ROWS_STORED)
             return Held(
                 check_result=check_result,
                 changes=unusual,

@@ -79,7 +79,7 @@ def held(client: TestClient, caller: Caller, installation: Installation) -> Load
 @pytest.fixture
 def would_be_held(client: TestClient, caller: Caller, installation: Installation) -> Load:
     load, ledger = begun(client, caller, installation, dryRun=True), installation.ledger
-    ledger.loads.end_attempt(
+    ledger.attempts.end(
         load.job_id,
         1,
         AttemptResult.WOULD_BE_HELD,
@@ -87,7 +87,7 @@ def would_be_held(client: TestClient, caller: Caller, installation: Installation
         errors=(str(WouldBeHeld()), *REASONS),
         check=CheckRecord(counts=COUNTS, changes=CHANGES),
     )
-    outcome = refusal_outcome(ledger.loads.attempts(load.job_id)[-1])
+    outcome = refusal_outcome(ledger.attempts.of(load.job_id)[-1])
     ledger.loads.end(load.job_id, outcome, notices_for(load, outcome), NOW)
     return load
 

@@ -30,6 +30,7 @@ from alumniq_pipelines.core.loads.warehouse import (
 from alumniq_pipelines.core.problems.command import NothingPublished, UnknownVersion
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.core.problems.run import AttemptOver
+from alumniq_pipelines.fault_points import FaultPoint, reach
 
 LOCK_SECONDS = 180
 """How long to wait for another writer of a folder: one that was paused may hold its lock."""
@@ -172,13 +173,13 @@ class DuckDBWarehouse:
         stored = _stored_again(files, version)
         if stored is None:
             token.store(version.job_id)
-        self._set_live(
-            version.target,
-            number,
-            now,
-            self.lock_seconds,
-            lambda: token.move_pointer(version.job_id),
-        )
+            reach(FaultPoint.VERSION_STORED)
+
+        def move_pointer() -> None:
+            token.move_pointer(version.job_id)
+            reach(FaultPoint.POINTER_MOVED)
+
+        self._set_live(version.target, number, now, self.lock_seconds, move_pointer)
         clear_tokens(files, number, files.numbers())
         return stored or version
 

@@ -64,6 +64,7 @@ from alumniq_pipelines.core.problems.outage import (
 )
 from alumniq_pipelines.core.problems.run import AttemptOver
 from alumniq_pipelines.core.sql_text import identifier, literal
+from alumniq_pipelines.fault_points import FaultPoint, reach
 
 CONNECT_SECONDS = 10
 LOCK_SECONDS = 600
@@ -142,12 +143,14 @@ class PostgresWarehouse:
                     # A rollback may have made an older version live while this one stayed stored.
                     if not metadata(connection, layout, f"number = {number}"):
                         _store(connection, layout, accepted, described)
+                        reach(FaultPoint.VERSION_STORED)
                     before_pointer_moves()
                     if not token.spend(connection):
                         raise AttemptOver(job_id)
                     live = _set_live(connection, layout, number)
                 elif token.is_revoked(connection):
                     raise AttemptOver(job_id)
+            reach(FaultPoint.POINTER_MOVED)
             self._prune(connection, layout, now)
             return live
 

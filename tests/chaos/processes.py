@@ -1,0 +1,73 @@
+"""The processes of the system under test: found by command line, killed, stopped and continued."""
+
+import os
+import signal
+import time
+from collections.abc import Container
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PARTS = {
+    "gateway": "-m webhook_gateway",
+    "code server": "dagster api grpc",
+    "daemon": "dagster._daemon",
+    "worker": "api execute_run",
+}
+"""How the command line of each part is recognised; notifications are sent by a sensor in the code
+server."""
+
+
+@dataclass
+class Processes:
+    """The processes of one data folder; `stopped` has the times at which they are to continue."""
+
+    home: Path
+    stopped: dict[int, float] = field(default_factory=dict)
+
+    def kill(self, part: str, choice: int) -> bool:
+        """Kill one of a part's processes, stopped or not; False if it has none at this time."""
+        return self._send(part, choice, signal.SIGKILL) is not None
+
+    def stop(self, part: str, choice: int, seconds: float) -> bool:
+        """Stop one of a part's processes for some time; False if it has none that runs."""
+        pid = self._send(part, choice, signal.SIGSTOP, besides=self.stopped)
+        if pid is not None:
+            self.stopped[pid] = time.monotonic() + seconds
+        return pid is not None
+
+    def resume(self, *, everything: bool = False) -> None:
+        """Continue the processes whose time has come, or all of them."""
+        now = time.monotonic()
+        for pid, until in list(self.stopped.items()):
+            if everything or now >= until:
+                if self._is_ours(Path(f"/proc/{pid}"), ""):
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGCONT)
+                del self.stopped[pid]
+
+    def _send(
+        self, part: str, choice: int, number: signal.Signals, besides: Container[int] = ()
+    ) -> int | None:
+        found = [
+            int(process.name)
+            for process in Path("/proc").glob("[0-9]*")
+            if self._is_ours(process, PARTS[part]) and int(process.name) not in besides
+        ]
+        if not found:
+            return None
+        pid = sorted(found)[choice % len(found)]
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return None
+        return pid
+
+    def _is_ours(self, process: Path, command: str) -> bool:
+        """Whether a process belongs to this installation, by its environment."""
+        try:
+            line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            environment = (process / "environ").read_bytes()
+        except OSError:
+            return False
+        return command in line and f"ALUMNIQ_DATA_DIR={self.home}\0".encode() in environment
