@@ -83,9 +83,11 @@ class NumberedFiles:
         sync(file)
 
     def mark_unpublished(self, number: int) -> None:
-        """Mark a number as stored only: it is not listed until the link points to it."""
+        """Mark a number as stored only: it is not listed until the link points to it.
+
+        Storing it makes the mark durable, too: both are names in the same folder.
+        """
         create_file(self._mark(number)).close()
-        sync(self.folder)
 
     def settle(self) -> None:
         """Delete what was stored but not linked; the folder must be locked.
