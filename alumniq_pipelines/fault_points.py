@@ -1,8 +1,8 @@
-"""Fault points: the moments at which a test may kill a worker, between its first write and its last.
+"""Fault points: moments at which a test may kill a worker, from its first write to its last.
 
-Tests alone switch them on, by two environment variables that are no settings. `ALUMNIQ_FAULT_POINTS`
+Only tests switch them on, by two environment variables that are no settings. ALUMNIQ_FAULT_POINTS
 names points, separated by commas: `fetched` kills every process that reaches the point,
-`fetched:0.05` one in twenty, `fetched:once` the first one only. `ALUMNIQ_FAULT_RECORDS` is a folder
+`fetched:0.05` one in twenty, `fetched:once` the first one only. ALUMNIQ_FAULT_RECORDS is a folder
 that gets a file, named after the point, for each process that was killed.
 
 Add a point here and the line that reaches it; every point is struck by
@@ -21,7 +21,7 @@ POINTS = "ALUMNIQ_FAULT_POINTS"
 RECORDS = "ALUMNIQ_FAULT_RECORDS"
 ONCE = "once"
 FIRST = 0
-"""Stands in the name of the record where a point strikes only once; otherwise, a process id does."""
+"""In the name of the record of a point that strikes only once; otherwise, the process id is."""
 
 
 class FaultPoint(StrEnum):

@@ -135,7 +135,7 @@ def _events_per_run(home: Path) -> float:
 def measure_round(number: int, plan: Plan) -> Mapping[str, Figures]:
     """Run both systems, one after the other."""
     figures = {}
-    names = list(SYSTEMS) if number % 2 else list(reversed(SYSTEMS))
+    names = list(SYSTEMS) if number % 2 else list(SYSTEMS)[::-1]
     for name in names:
 
         def report(what: str, name: str = name) -> None:

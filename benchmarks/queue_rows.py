@@ -105,7 +105,9 @@ def fill(ledger: Ledger, installation: Installation) -> int:
 
 def _copy_day(ledger: Ledger, day: int, accepted_at: datetime) -> None:
     """Copy the first day's loads, attempts and notifications to another day, in the database."""
-    times = dict.fromkeys(("requested_at", "started_at", "ended_at"), accepted_at)
+    times: dict[str, datetime | None] = dict.fromkeys(
+        ("requested_at", "started_at", "ended_at"), accepted_at
+    )
     times |= {"accepted_at": accepted_at, "created_at": accepted_at, "next_attempt_at": None}
     with ledger.database.writing() as connection:
         for table, name in ((loads, "job_id"), (attempts, "job_id"), (notifications, "id")):
@@ -182,7 +184,8 @@ def _customer(number: int, now: datetime) -> Row:
 def add_runs(instance: dg.DagsterInstance, targets: list[Target], count: int) -> None:
     """Add past runs to Dagster's storage, one of each table in turn."""
     rows = [_run(targets[number % len(targets)]) for number in range(count)]
-    with instance.run_storage.connect() as connection:
+    storage: Any = instance.run_storage
+    with storage.connect() as connection:
         for batch in _batches(rows):
             connection.execute(insert(RunsTable), [_run_row(run) for run in batch])
             tags = [

@@ -151,7 +151,7 @@ class QueueSimulation:
 
     def _end(self, load: Load) -> None:
         failed = Outcome(LoadState.FAILED, ("Canceled.",))
-        assert self.ledger.loads.end(load.job_id, failed, [], self.now, stop_run=True)
+        assert self.ledger.loads.end(load.job_id, failed, [], self.now, canceled_by="ada")
         assert self.ledger.attempts.begin(load, "run", self.now, launch=load.launch) is None
         self.ledger.queue.mark_stopped(load.job_id)
         self.model.end(load)
@@ -162,7 +162,7 @@ class QueueSimulation:
         for numbers in self.model.ended.values():
             assert numbers == sorted(set(numbers))
         assert not self.ledger.queue.outstanding()
-        assert not self.ledger.queue.queued()
+        assert not self.ledger.loads.find(states=[LoadState.QUEUED])
         assert not self.ledger.queue.stopping()
         assert sum(map(len, self.model.ended.values())) == (
             self.counts["succeeded"] + self.counts["canceled"]

@@ -1,6 +1,6 @@
 """`alumniq load`: the accepted loads, their outcomes and their notifications."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from operator import itemgetter
@@ -126,7 +126,7 @@ def show(job_id: Id, *, as_json: Json = False) -> None:
         console.print(line, soft_wrap=True, markup=False)
 
 
-def _print_load(found: Load, waiting: str | None, events: Sequence[tuple[datetime, str]]) -> None:
+def _print_load(found: Load, waiting: str | None, events: Iterable[Event]) -> None:
     from rich.markup import escape
 
     console = stdout_console()

@@ -32,9 +32,9 @@ def begun(client: TestClient, caller: Caller, installation: Installation, **opti
     """Accept a load and begin an attempt at it."""
     emails = "ada@iqu.example, bob@iqu.example"
     job_id = JobId(call(client, caller, notifyEmail=emails, **options).json()["jobId"])
-    installation.ledger.loads.begin_attempt(job_id, "run-1", NOW)
     load = installation.ledger.loads.get(job_id)
     assert load is not None
+    installation.ledger.attempts.begin(load, "run-1", NOW)
     return load
 
 

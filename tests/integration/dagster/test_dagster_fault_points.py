@@ -8,7 +8,6 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster import DagsterRunStatus, RunsFilter
 from pydantic import SecretStr
 
 from alumniq_pipelines.core.feeds.field_map import Threshold
@@ -16,7 +15,6 @@ from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.loads.customer import Subscription
 from alumniq_pipelines.core.loads.load import Load, LoadState
 from alumniq_pipelines.defs.sensors import polling
-from alumniq_pipelines.defs.tags import WILL_RETRY
 from alumniq_pipelines.fault_points import FaultPoint
 from alumniq_pipelines.services import load_actions
 from alumniq_pipelines.settings import Settings, WarehouseEngine
@@ -120,9 +118,6 @@ def drive(installation: Installation, load: Load) -> Load:
     }:
         assert time.monotonic() < until, f"{found}\n{installation.ledger.attempts.of(load.job_id)}"
         evaluate(installation, "reconcile")
-        for run in installation.instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.FAILURE])):
-            # As Dagster's daemon does for a run that it will not retry.
-            installation.instance.add_run_tags(run.run_id, {WILL_RETRY: "false"})
         for tags in requested(installation):
             installation.execute(found, tags=tags)
     return found

@@ -48,7 +48,7 @@ def test_each_write_is_a_change_once(
     load = accept()
     assert detector.has_changed()
     assert is_quiet(detector)
-    assert ledger.loads.mark_requested(load.job_id, NOW + timedelta(seconds=1))
+    assert ledger.queue.request(load, NOW + timedelta(seconds=1))
     assert detector.has_changed()
     assert is_quiet(detector)
 
@@ -61,7 +61,7 @@ def test_writes_of_other_threads_and_other_installations_of_the_ledger_are_chang
         load = pool.submit(accept).result()
     assert detector.has_changed()
     other = Ledger.open(ledger_url)
-    assert other.loads.mark_requested(load.job_id, NOW)
+    assert other.queue.request(load, NOW)
     other.close()
     assert detector.has_changed()
     assert is_quiet(detector)

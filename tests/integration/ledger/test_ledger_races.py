@@ -26,7 +26,7 @@ def test_of_a_claim_and_what_excludes_it_exactly_one_wins(
                 match rival:
                     case "cancel":
                         return ledger.loads.end(
-                            load.job_id, CANCELED, (), NOW, only_after=1, stop_run=True
+                            load.job_id, CANCELED, (), NOW, only_after=1, canceled_by="ada"
                         )
                     case "close":
                         return ledger.attempts.close_lost(load.job_id, 1, NOW)
