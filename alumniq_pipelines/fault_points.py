@@ -1,9 +1,9 @@
-"""Fault points: moments at which a test may kill a worker, from its first write to its last.
+"""Fault points: the moments of an attempt at which a test may kill its worker.
 
-Only tests switch them on, by two environment variables that are no settings. ALUMNIQ_FAULT_POINTS
-names points, separated by commas: `fetched` kills every process that reaches the point,
-`fetched:0.05` one in twenty, `fetched:once` the first one only. ALUMNIQ_FAULT_RECORDS is a folder
-that gets a file, named after the point, for each process that was killed.
+Tests alone switch them on, by two environment variables that are no settings. The points in
+`ALUMNIQ_FAULT_POINTS` are separated by commas: `fetched` kills every process that reaches the
+point, `fetched:0.05` one in twenty, `fetched:once` the first one only. `ALUMNIQ_FAULT_RECORDS` is a
+folder that gets a file, named after the point, for each process that was killed.
 
 Add a point here and the line that reaches it; every point is struck by
 `tests/integration/dagster/test_dagster_fault_points.py`.
@@ -21,7 +21,7 @@ POINTS = "ALUMNIQ_FAULT_POINTS"
 RECORDS = "ALUMNIQ_FAULT_RECORDS"
 ONCE = "once"
 FIRST = 0
-"""In the name of the record of a point that strikes only once; otherwise, the process id is."""
+"""In the name of a record where its point strikes only once; otherwise, a process id."""
 
 
 class FaultPoint(StrEnum):
@@ -38,6 +38,7 @@ class FaultPoint(StrEnum):
     RESULT_RECORDED = "result-recorded"
     VERSION_STORED = "version-stored"
     POINTER_MOVED = "pointer-moved"
+    VERSION_RECORDED = "version-recorded"
     ATTEMPT_ENDING = "attempt-ending"
     ATTEMPT_ENDED = "attempt-ended"
     EVENTS_YIELDED = "events-yielded"
