@@ -47,7 +47,6 @@ from tests.integration.ledger.simulation import GATEWAY, SimulatedRun, Simulatio
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "40"))
 TARGETS = (
     Target("iqu", Environment.PRODUCTION, "members"),
-    Target("iqu", Environment.QA, "members"),
     Target("zed", Environment.QA, "members"),
 )
 FEEDS = ("members",)
@@ -152,27 +151,32 @@ class LifeOfLoads(RuleBasedStateMachine):
         with suppress(WarehouseUnavailable):
             self.system.warehouse.make_live(version.target, version.number, self.system.now)
 
-    @rule(table=st.sampled_from(TARGETS))
-    def run_by_hand(self, table: Target) -> None:
+    @rule(table=st.sampled_from(TARGETS), steps=STEPS)
+    def run_by_hand(self, table: Target, steps: int) -> None:
         """Materialize a partition: the run accepts a load of its own."""
         load = load_actions.accept_reload(self.ledger, table, "members.csv", self.system.now)
-        self.system.create_run(load, load.launch, is_by_hand=True)
+        run = self.system.create_run(load, load.launch, is_by_hand=True)
+        self.system.advance(run, steps)
 
     @precondition(lambda self: self.system.runs)
-    @rule(pick=PICK)
-    def run_again(self, pick: int) -> None:
+    @rule(pick=PICK, steps=STEPS)
+    def run_again(self, pick: int, steps: int) -> None:
         """Execute a run again: it makes a load of its own only if the other has ended."""
         run = _pick(self.system.runs, pick)
         load, launch = self.system.load(run.job_id), run.launch
         if load.is_final:
             load = load_actions.accept_rerun(self.ledger, load, None, self.system.now)
             launch = load.launch
-        self.system.create_run(load, launch, is_by_hand=True)
+        again = self.system.create_run(load, launch, is_by_hand=True)
+        self.system.advance(again, steps)
 
-    @rule(is_lost=st.sampled_from([False, False, False, True]))
-    def request(self, *, is_lost: bool) -> None:
+    @rule(is_lost=st.sampled_from([False, False, False, True]), steps=STEPS)
+    def request(self, steps: int, *, is_lost: bool) -> None:
         """Request the runs that are next; the daemon may die before Dagster has created them."""
+        count = len(self.system.runs)
         self._request(is_lost=is_lost)
+        for run in self.system.runs[count:]:
+            self.system.advance(run, steps)
 
     @precondition(lambda self: self.lost_requests)
     @rule()
