@@ -63,6 +63,10 @@ from tests.memory_warehouse import MemoryWarehouse, Publication
 
 GATEWAY = "https://feeds.example.edu"
 
+UNTIL_CLAIMED = 0
+"""Instead of a number of steps: until the worker may move the pointer, the most delicate moment."""
+ALL_STEPS = 99
+
 Steps = Generator[None, None, None]
 
 
@@ -134,10 +138,12 @@ class Simulation:
         return [run for run in reversed(self.runs) if run.job_id == job_id]
 
     def advance(self, run: SimulatedRun, steps: int) -> None:
-        """Let a worker make some steps; at its last one, its run ends."""
+        """Let a worker make some steps, or UNTIL_CLAIMED; at its last one, its run ends."""
         if run.worker is None:
             run.worker = self._work(run)
-        for _ in range(steps):
+        for _ in range(steps or ALL_STEPS):
+            if steps == UNTIL_CLAIMED and self._is_publishing(run):
+                return
             try:
                 next(run.worker)
             except StopIteration:
@@ -145,6 +151,10 @@ class Simulation:
                 if run.state is RunState.UNDERWAY:
                     run.state = RunState.SUCCEEDED
                 return
+
+    def _is_publishing(self, run: SimulatedRun) -> bool:
+        attempts = self.ledger.attempts.of(run.job_id)
+        return any(attempt.is_publishing for attempt in attempts if attempt.run_id == run.id)
 
     def _work(self, run: SimulatedRun) -> Steps:
         """Make attempts in a run as `defs/step.py` does, until one needs no other."""

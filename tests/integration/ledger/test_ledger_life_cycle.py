@@ -42,12 +42,18 @@ from tests.integration.ledger.conftest import NOW
 from tests.integration.ledger.life_cycle_invariants import Invariants
 from tests.integration.ledger.simulated_files import File, Kind
 from tests.integration.ledger.simulated_reconciler import SimulatedReconciler
-from tests.integration.ledger.simulation import GATEWAY, SimulatedRun, Simulation, Steps
+from tests.integration.ledger.simulation import (
+    ALL_STEPS,
+    GATEWAY,
+    UNTIL_CLAIMED,
+    SimulatedRun,
+    Simulation,
+    Steps,
+)
 
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "40"))
 TARGETS = (
     Target("iqu", Environment.PRODUCTION, "members"),
-    Target("iqu", Environment.QA, "members"),
     Target("zed", Environment.QA, "members"),
 )
 FEEDS = ("members",)
@@ -55,7 +61,8 @@ MAX_OUTSTANDING = 2
 SHARED_MEMORY = Path("/dev/shm")
 PICK = st.sampled_from([0, 0, 0, 1, 1, 2, 3, 5])
 KINDS = st.sampled_from([Kind.GOOD] * 4 + sorted(Kind))
-STEPS = st.sampled_from([1, 1, 2, 3, 5, 8, 99])
+STEPS = st.sampled_from([1, 2, 3, 8, ALL_STEPS])
+WORK_STEPS = st.sampled_from([UNTIL_CLAIMED, UNTIL_CLAIMED, 1, 2, 3, 8, ALL_STEPS])
 
 Item = TypeVar("Item")
 
@@ -152,27 +159,32 @@ class LifeOfLoads(RuleBasedStateMachine):
         with suppress(WarehouseUnavailable):
             self.system.warehouse.make_live(version.target, version.number, self.system.now)
 
-    @rule(table=st.sampled_from(TARGETS))
-    def run_by_hand(self, table: Target) -> None:
+    @rule(table=st.sampled_from(TARGETS), steps=WORK_STEPS)
+    def run_by_hand(self, table: Target, steps: int) -> None:
         """Materialize a partition: the run accepts a load of its own."""
         load = load_actions.accept_reload(self.ledger, table, "members.csv", self.system.now)
-        self.system.create_run(load, load.launch, is_by_hand=True)
+        run = self.system.create_run(load, load.launch, is_by_hand=True)
+        self.system.advance(run, steps)
 
     @precondition(lambda self: self.system.runs)
-    @rule(pick=PICK)
-    def run_again(self, pick: int) -> None:
+    @rule(pick=PICK, steps=WORK_STEPS)
+    def run_again(self, pick: int, steps: int) -> None:
         """Execute a run again: it makes a load of its own only if the other has ended."""
         run = _pick(self.system.runs, pick)
         load, launch = self.system.load(run.job_id), run.launch
         if load.is_final:
             load = load_actions.accept_rerun(self.ledger, load, None, self.system.now)
             launch = load.launch
-        self.system.create_run(load, launch, is_by_hand=True)
+        again = self.system.create_run(load, launch, is_by_hand=True)
+        self.system.advance(again, steps)
 
-    @rule(is_lost=st.sampled_from([False, False, False, True]))
-    def request(self, *, is_lost: bool) -> None:
+    @rule(is_lost=st.sampled_from([False, False, False, True]), steps=WORK_STEPS)
+    def request(self, steps: int, *, is_lost: bool) -> None:
         """Request the runs that are next; the daemon may die before Dagster has created them."""
+        count = len(self.system.runs)
         self._request(is_lost=is_lost)
+        for run in self.system.runs[count:]:
+            self.system.advance(run, steps)
 
     @precondition(lambda self: self.lost_requests)
     @rule()
@@ -181,13 +193,13 @@ class LifeOfLoads(RuleBasedStateMachine):
         self.system.create_run(*self.lost_requests.pop(0))
 
     @precondition(lambda self: self._workable_runs())
-    @rule(pick=PICK, steps=STEPS)
+    @rule(pick=PICK, steps=WORK_STEPS)
     def work(self, pick: int, steps: int) -> None:
         """Let a worker make some steps, though its run or its load may be over."""
         self.system.advance(_pick(self._workable_runs(), pick), steps)
 
     @precondition(lambda self: self._workable_runs())
-    @rule(steps=STEPS)
+    @rule(steps=WORK_STEPS)
     def work_on_the_newest(self, steps: int) -> None:
         """Let the worker of the newest run make some steps."""
         self.system.advance(self._workable_runs()[-1], steps)
@@ -251,7 +263,7 @@ class LifeOfLoads(RuleBasedStateMachine):
             self.system.now += MAX_WAIT + timedelta(minutes=1)
             self._request(is_lost=False)
             for run in self._workable_runs():
-                self.system.advance(run, 99)
+                self.system.advance(run, ALL_STEPS)
             if self.slow_pass is not None:
                 _finish(self.slow_pass)
                 self.slow_pass = None
