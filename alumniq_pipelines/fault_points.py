@@ -38,7 +38,6 @@ class FaultPoint(StrEnum):
     RESULT_RECORDED = "result-recorded"
     VERSION_STORED = "version-stored"
     POINTER_MOVED = "pointer-moved"
-    VERSION_RECORDED = "version-recorded"
     ATTEMPT_ENDING = "attempt-ending"
     ATTEMPT_ENDED = "attempt-ended"
     EVENTS_YIELDED = "events-yielded"

@@ -52,6 +52,7 @@ COMMANDS: Mapping[str, str] = {
     "check": "{file} --feed warehouse-lookups",
     "load approve": "{approved} --reason fine",
     "load discard": "{discarded} --reason wrong",
+    "load cancel": "{approved}",
     "load repeat": "{ended}",
     "load list": "",
     "load show": "{ended}",

@@ -9,8 +9,13 @@ from starlette.testclient import TestClient
 from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.loads.diff import Changes
 from alumniq_pipelines.core.loads.hold import HeldRows, Hold
-from alumniq_pipelines.core.loads.load import JobId, Load
-from alumniq_pipelines.core.loads.outcome import AttemptResult, CheckRecord, refusal_outcome
+from alumniq_pipelines.core.loads.load import JobId, Load, LoadState
+from alumniq_pipelines.core.loads.outcome import (
+    AttemptResult,
+    CheckRecord,
+    Outcome,
+    refusal_outcome,
+)
 from alumniq_pipelines.core.loads.warehouse import Version
 from alumniq_pipelines.core.notifications.held_load import held_notices
 from alumniq_pipelines.core.notifications.load_outcome import notices_for
@@ -34,14 +39,16 @@ def begun(client: TestClient, caller: Caller, installation: Installation, **opti
     job_id = JobId(call(client, caller, notifyEmail=emails, **options).json()["jobId"])
     load = installation.ledger.loads.get(job_id)
     assert load is not None
-    installation.ledger.attempts.begin(load, "run-1", NOW)
+    assert installation.ledger.attempts.begin(load, "run-1", NOW) is not None
     return load
 
 
 @pytest.fixture
 def held(client: TestClient, caller: Caller, installation: Installation) -> Load:
-    before, load = (begun(client, caller, installation) for _ in range(2))
     ledger = installation.ledger
+    before = begun(client, caller, installation)
+    ledger.loads.end(before.job_id, Outcome(LoadState.SUCCEEDED), [], NOW)
+    load = begun(client, caller, installation)
     version = Version(
         target=load.target,
         number=before.number,
@@ -98,7 +105,7 @@ def test_the_api_says_until_when_a_held_load_waits_and_why_and_what_is_live(
     found = client.get(
         f"/api/v1/loads/{held.job_id}", headers={"Authorization": f"Bearer {caller.key}"}
     ).json()
-    assert found["state"] == "held"
+    assert (found["state"], found["waitingFor"]) == ("held", "approval")
     assert found["hold"] == {
         "heldAt": "2026-03-01T02:30:00Z",
         "expiresAt": "2026-03-08T02:30:00Z",
