@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from alumniq_pipelines.adapters.ledger.health_queries import Backlog
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.tables import audit
 from alumniq_pipelines.core.loads.load import LoadRequest, LoadState, Origin, new_job_id
@@ -267,32 +266,6 @@ def test_a_heartbeat_lapses_after_minutes(ledger: Ledger, accept: Accept) -> Non
 
 
 # Health queries
-
-
-def test_loads_without_an_outcome_are_counted_by_age_and_feed(
-    ledger: Ledger, accept: Accept
-) -> None:
-    first, second = accept(), accept()
-    assert ledger.health.backlog(NOW + MINUTE, ["warehouse"]) == Backlog(2, 0, first)
-    assert ledger.health.backlog(NOW, ["warehouse"]) is None
-    assert ledger.health.backlog(NOW + MINUTE, ["warehouse-b"]) is None
-    ledger.loads.end(first.job_id, DONE, [], NOW)
-    ledger.attempts.begin(second, "run", NOW)
-    backlog = ledger.health.backlog(NOW + MINUTE, ["warehouse"])
-    assert backlog is not None
-    assert (backlog.count, backlog.running, backlog.first.job_id) == (1, 1, second.job_id)
-
-
-def test_the_last_movement_is_the_newest_beginning_or_end_of_an_attempt(
-    ledger: Ledger, accept: Accept
-) -> None:
-    assert ledger.health.last_activity() is None
-    load = accept()
-    assert ledger.health.last_activity() is None
-    ledger.attempts.begin(load, "run", NOW + HOUR)
-    assert ledger.health.last_activity() == NOW + HOUR
-    ledger.attempts.end(load.job_id, 1, AttemptResult.OUTAGE, NOW + 2 * HOUR)
-    assert ledger.health.last_activity() == NOW + 2 * HOUR
 
 
 @pytest.mark.parametrize(
