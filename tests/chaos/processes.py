@@ -12,10 +12,10 @@ PARTS = {
     "gateway": "-m webhook_gateway",
     "code server": "dagster api grpc",
     "daemon": "dagster._daemon",
-    "worker": "api execute_run",
+    "worker": "--multiprocessing-fork",
 }
 """How the command line of each part is recognised; notifications are sent by a sensor in the code
-server."""
+server, which starts the workers of runs by multiprocessing."""
 
 
 @dataclass
