@@ -24,13 +24,14 @@ def ending(job_id: JobId, outcome: Outcome, now: datetime, *, stop_run: bool = F
         message = f"{outcome.state} does not end a load."
         raise ValueError(message)
     statement = transition(job_id, outcome.state).values(
-        ended_at=now,
-        errors=list(outcome.errors),
-        next_attempt_at=None,
-        **count_columns(outcome.counts),
-        **change_column(outcome.changes),
-        **warning_column(outcome.warnings),
+        ended_at=now, errors=list(outcome.errors), next_attempt_at=None
     )
+    if outcome.counts is not None:  # otherwise what was found when the load was held stays
+        statement = statement.values(
+            **count_columns(outcome.counts),
+            **change_column(outcome.changes),
+            **warning_column(outcome.warnings),
+        )
     if not stop_run:
         return statement
     has_run = loads.c.state.in_(sorted(OUTSTANDING_STATES))

@@ -206,6 +206,9 @@ def test_a_later_load_that_is_published_between_approval_and_run_wins(
     found = reconciled(installation, held)
     assert found.state is LoadState.FAILED
     assert "sent later" in found.errors[0]
+    hold = installation.ledger.holds.get(held.job_id)
+    assert hold
+    assert hold.counts == held.counts, "It was erased, and nobody could look at the hold any more."
     assert live(installation) == 100
 
 
