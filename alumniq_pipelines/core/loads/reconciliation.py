@@ -105,14 +105,19 @@ Decision = Wait | Finish | Requeue | MarkRunFailed
 def current_run(load: Load, attempts: Sequence[AttemptRecord], runs: Sequence[Run]) -> Run | None:
     """Return the run that matters, of all runs of a load, newest first; None if there is none.
 
-    One whose attempt is open takes precedence over newer ones: a person may have executed a run
-    again, or canceled that one, while this one works. Runs of earlier launches may do nothing.
+    One whose attempt is open takes precedence: a person may have executed a run again, or canceled
+    that one, while this one works. Then one that is underway. Runs of earlier launches may do
+    nothing.
     """
     working = {attempt.run_id for attempt in attempts if attempt.result is None}
-    for run in runs:
-        if run.id in working and run.state is RunState.UNDERWAY:
-            return run
-    return next((run for run in runs if run.launch == load.launch), None)
+    underway = [run for run in runs if run.state is RunState.UNDERWAY]
+    of_launch = [run for run in runs if run.launch == load.launch]
+    candidates = (
+        *(run for run in underway if run.id in working),
+        *(run for run in of_launch if run in underway),
+        *of_launch,
+    )
+    return next(iter(candidates), None)
 
 
 def may_proceed(

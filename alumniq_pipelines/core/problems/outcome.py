@@ -22,8 +22,8 @@ class NotStarted(SetupProblem):
 
     def __init__(self) -> None:
         super().__init__(
-            "Processing of the file could not be started, for reasons on our side. Nothing of it was "
-            "published.",
+            "Processing of the file could not be started, for reasons on our side. Nothing of it "
+            "was published.",
             "You do not need to do anything: the fault is ours, and our staff will deal with it.",
         )
 

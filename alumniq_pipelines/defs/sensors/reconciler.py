@@ -30,8 +30,9 @@ from alumniq_pipelines.core.loads.reconciliation import (
     may_proceed,
     outcome_of,
 )
-from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
+from alumniq_pipelines.core.problems.outage import LedgerUnavailable, WarehouseUnavailable
 from alumniq_pipelines.core.problems.setup import FeedDisabled, FeedGone
+from alumniq_pipelines.core.trace import trace_of
 from alumniq_pipelines.defs.run_records import runs_of, to_run
 from alumniq_pipelines.defs.tags import PARENT_RUN, RETRY_NUMBER
 from alumniq_pipelines.services.load_actions import end_load
@@ -71,9 +72,15 @@ class LoadReconciler:
         records = runs_of(self.instance, job_ids)
         # Read after the runs: of a run that was seen to have ended, every attempt is included.
         attempts = self.ledger.attempts.of_each(job_ids)
-        return Counter(
-            self._reconcile(load, attempts[load.job_id], records[load.job_id]) for load in loads
-        )
+        done: Counter[str] = Counter()
+        for load in loads:
+            try:
+                done[self._reconcile(load, attempts[load.job_id], records[load.job_id])] += 1
+            except LedgerUnavailable:
+                raise
+            except Exception as fault:  # noqa: BLE001 - one load must not block those behind it
+                done[_log_fault(load, fault)] += 1
+        return done
 
     def stop_runs(self) -> Counter[str]:
         """Stop the runs of loads that were canceled, in Dagster's queue or at work.
@@ -214,6 +221,13 @@ class LoadReconciler:
     def _sweep(self, load: Load) -> None:
         # No run uses the folder any more, and a killed one has left the customer's rows in it.
         shutil.rmtree(self.settings.scratch_dir / load.job_id, ignore_errors=True)
+
+
+def _log_fault(load: Load, fault: Exception) -> str:
+    """Log where a fault came from, without its text: that may hold cell values."""
+    name, trace = type(fault).__name__, trace_of(fault)
+    log.error("Load %s cannot be reconciled: %s\n%s", load.job_id, name, trace)
+    return "failed to reconcile"
 
 
 def _is_rerun_by_hand(run: dg.DagsterRun) -> bool:

@@ -21,7 +21,7 @@ from alumniq_pipelines.core.loads.load import (
     new_job_id,
 )
 from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
-from alumniq_pipelines.core.loads.target import Target
+from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import (
     AcceptedRows,
     BeforePointerMoves,
@@ -30,11 +30,13 @@ from alumniq_pipelines.core.loads.warehouse import (
     no_claim,
 )
 from alumniq_pipelines.definitions import build_definitions
+from alumniq_pipelines.defs.sensors import reconciler
 from alumniq_pipelines.defs.tags import NOTHING_DONE
 from tests.integration.dagster.conftest import FILE, HEADER, ROWS, TARGET, Installation
 
 BAD = "".join(f'"unit","bad {line}","Unit","x","true"\n' for line in range(3))
 COUNTS = Counts(103, 100, 3)
+SECRET = "Wilhelmina-Zzyzx"
 
 
 class Killed(BaseException):
@@ -130,20 +132,17 @@ def mail_of(installation: Installation, load: Load) -> str:
     return mail
 
 
-def test_the_next_attempt_reports_what_the_killed_one_had_found(
+def test_no_other_run_interferes_with_a_publication_and_what_it_found_is_reported(
     installation: Installation, load: Load
 ) -> None:
     kill_after_publishing(installation, load)
     run = installation.execute(load)
     assert run.success
-    assert results(installation, load) == [AttemptResult.LOST, AttemptResult.PUBLISHED]
-    failed = [
-        evaluation.check_name
-        for evaluation in run.get_asset_check_evaluations()
-        if not evaluation.passed
-    ]
-    assert failed == ["schema"]
+    stored = installation.instance.get_run_by_id(run.run_id)
+    assert stored
+    assert stored.tags[NOTHING_DONE] == "run-outdated"
     ended = reconciled(installation, load)
+    assert results(installation, load) == [AttemptResult.PUBLISHED]
     assert (ended.state, ended.counts) == (LoadState.SUCCEEDED, COUNTS)
     assert "Rows read: 103\nRows published: 100\nRows rejected: 3" in mail_of(installation, load)
     assert installation.ledger.attempts.receipt(load.job_id)
@@ -173,15 +172,16 @@ def test_a_last_attempt_that_had_published_is_no_failure(
     assert results(installation, load)[-1] is AttemptResult.PUBLISHED
 
 
-def test_a_published_load_is_reported_as_published_though_a_later_one_came_before_its_next_attempt(
+def test_no_later_load_begins_before_it_is_known_what_a_killed_one_has_published(
     installation: Installation, load: Load
 ) -> None:
     kill_after_publishing(installation, load)
     later = installation.accept()
     installation.execute(later)
-    installation.execute(load)
-    assert results(installation, load)[-1] is AttemptResult.PUBLISHED
+    assert results(installation, later) == []
     assert reconciled(installation, load).counts == COUNTS
+    assert installation.execute(later).success
+    assert results(installation, later) == [AttemptResult.UNCHANGED]
 
 
 def test_an_attempt_that_dies_before_it_publishes_is_made_again(
@@ -288,3 +288,32 @@ def test_rows_are_said_to_be_published_only_where_they_were(
     for other in (same, dry):
         assert "Rows published" not in mail_of(installation, other)
         assert "Rows accepted: 100" in mail_of(installation, other)
+
+
+class Broken(DuckDBWarehouse):
+    """A warehouse that fails in an unforeseen way for one table."""
+
+    def revoke(self, target: Target, *, number: int, attempt: int) -> None:
+        """Fail."""
+        del target, number, attempt
+        raise ValueError(SECRET)
+
+
+def test_a_load_that_cannot_be_reconciled_blocks_none_behind_it(
+    installation: Installation,
+    load: Load,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    kill_after_publishing(installation, load)
+    other = installation.accept(target=replace(TARGET, environment=Environment.QA))
+    now = datetime.now(UTC)
+    assert installation.ledger.queue.request(other, now)
+    installation.instance.report_run_canceled(a_run(installation, other))
+    settings = installation.settings
+    broken = Broken(settings.warehouse_dir, settings.versions_kept)
+    monkeypatch.setattr(reconciler, "open_warehouse", lambda _: broken)
+    assert installation.reconcile() == {"failed to reconcile": 1, "ended": 1}
+    assert installation.again(load).state is LoadState.RUNNING
+    assert installation.again(other).state is LoadState.FAILED
+    assert SECRET not in caplog.text

@@ -70,7 +70,9 @@ def test_the_run_that_works_comes_before_newer_ones() -> None:
     working = Run(id="run", state=RunState.UNDERWAY, launch=1)
     newer = Run(id="again", state=RunState.CANCELED, launch=1)
     assert current_run(a_load(), [OPEN], [newer, working]) == working
-    assert current_run(a_load(), [], [newer, working]) == newer
+    assert current_run(a_load(), [], [newer, working]) == working, "It may not have begun yet."
+    over = replace(working, state=RunState.FAILED)
+    assert current_run(a_load(), [], [newer, over]) == newer
 
 
 def test_runs_of_earlier_launches_do_not_count() -> None:
