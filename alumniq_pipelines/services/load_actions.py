@@ -132,7 +132,7 @@ def end_due_holds(
 ) -> Sequence[tuple[Load, Ending]]:
     """End held loads that have expired or that a later load has superseded."""
     ended = []
-    for hold in ledger.holds.undecided():
+    for hold in ledger.holds.due(now):
         load = _get_load(ledger, hold.job_id)
         is_superseded = _later_live_load(ledger, load) is not None
         ending = decision_due(hold, is_superseded=is_superseded, now=now)

@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.database import Database
@@ -20,7 +29,7 @@ from alumniq_pipelines.adapters.ledger.load_transitions import (
     update_current_attempt,
 )
 from alumniq_pipelines.adapters.ledger.notifications import enqueue
-from alumniq_pipelines.adapters.ledger.tables import holds, loads
+from alumniq_pipelines.adapters.ledger.tables import attempts, holds, loads, versions
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.archive import Receipt
 from alumniq_pipelines.core.loads.check_result import Counts
@@ -130,6 +139,12 @@ class Holds:
         """Return the undecided holds, oldest first."""
         return self._many(loads.c.state == LoadState.HELD)
 
+    def due(self, now: datetime) -> Sequence[Hold]:
+        """Return the undecided holds that have expired or come too late, oldest first."""
+        # Only these are read as a whole: each has a field map, which takes milliseconds to read.
+        condition = or_(holds.c.expires_at <= now, _is_too_late())
+        return self._many(and_(loads.c.state == LoadState.HELD, condition))
+
     def _many(self, condition: ColumnElement[bool]) -> Sequence[Hold]:
         query = (
             select(holds, *_LOAD_COLUMNS)
@@ -159,6 +174,29 @@ class Holds:
             detail={"reason": reason} if reason else None,
             connection=connection,
         )
+
+
+def _is_too_late() -> ColumnElement[bool]:
+    """Return the condition that a load accepted later is live, or found its file live."""
+    later = loads.alias("later")
+    newer_version = select(versions.c.number).where(
+        versions.c.customer == loads.c.customer,
+        versions.c.environment == loads.c.environment,
+        versions.c.feed == loads.c.feed,
+        versions.c.number > loads.c.number,
+    )
+    unchanged_later = (
+        select(later.c.number)
+        .join(attempts, attempts.c.job_id == later.c.job_id)
+        .where(
+            later.c.customer == loads.c.customer,
+            later.c.environment == loads.c.environment,
+            later.c.feed == loads.c.feed,
+            later.c.number > loads.c.number,
+            attempts.c.result == AttemptResult.UNCHANGED,
+        )
+    )
+    return or_(newer_version.correlate(loads).exists(), unchanged_later.correlate(loads).exists())
 
 
 def _transition(

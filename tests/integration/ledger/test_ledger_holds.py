@@ -1,6 +1,7 @@
 """Held loads: every way on is taken once, with its audit entry and its notifications."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,6 +18,7 @@ from alumniq_pipelines.core.loads.hold import Decision, HeldRows, Hold
 from alumniq_pipelines.core.loads.load import Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
 from alumniq_pipelines.core.loads.target import Target
+from alumniq_pipelines.core.loads.warehouse import Version
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, Notice
 from tests.accepted_rows import small_field_map
 from tests.integration.ledger.conftest import NOW, Accept
@@ -169,3 +171,37 @@ def test_thresholds_of_a_subscription_are_stored_by_kind(ledger: Ledger, target:
     found = ledger.customers.subscription(target)
     assert found
     assert found.thresholds == own
+
+
+def test_a_hold_is_due_once_it_has_expired(ledger: Ledger, held: Load) -> None:
+    assert ledger.holds.due(LATER) == []
+    assert ledger.holds.due(NOW + timedelta(days=7)) == [hold_of(held)]
+
+
+@pytest.mark.parametrize("table", ["same", "other"])
+@pytest.mark.parametrize("later_load", ["published", "found its file live"])
+def test_a_hold_is_due_once_a_later_load_of_its_table_is_live(
+    ledger: Ledger, held: Load, accept: Accept, later_load: str, table: str
+) -> None:
+    target = held.target if table == "same" else replace(held.target, feed="warehouse-degrees")
+    later = accept(target=target)
+    ledger.attempts.begin(later, "run-2", NOW)
+    if later_load == "published":
+        ledger.versions.record(version_of(later), NOW)
+    else:
+        ledger.attempts.end(later.job_id, 1, AttemptResult.UNCHANGED, NOW)
+    due = ledger.holds.due(LATER)
+    assert due == ([hold_of(held)] if table == "same" else [])
+
+
+def version_of(load: Load) -> Version:
+    return Version(
+        target=load.target,
+        number=load.number,
+        job_id=load.job_id,
+        rows=9,
+        sha256="cafe",
+        etag=None,
+        relation="warehouse",
+        published_at=NOW,
+    )
