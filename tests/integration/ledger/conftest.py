@@ -13,6 +13,7 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.loads.customer import Customer
 from alumniq_pipelines.core.loads.load import Load, LoadRequest, new_job_id
 from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.loads.warehouse import Version
 from tests.servers.postgres import PostgresServer
 
 ENGINES = ("sqlite", "postgresql")
@@ -88,3 +89,17 @@ def accept(ledger: Ledger, target: Target) -> Accept:
         return ledger.loads.accept(replace(request, **changes), NOW)
 
     return accept_load
+
+
+def version_of(load: Load) -> Version:
+    """Return the version that a load would have published."""
+    return Version(
+        target=load.target,
+        number=load.number,
+        job_id=load.job_id,
+        rows=9,
+        sha256="cafe",
+        etag=None,
+        relation="warehouse",
+        published_at=NOW,
+    )

@@ -11,10 +11,10 @@ from alumniq_pipelines.core.loads.archive import Receipt
 from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.loads.load import Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult, CheckRecord
-from alumniq_pipelines.core.problems.api import BeingPublished, NotQueued
+from alumniq_pipelines.core.problems.api import BeingPublished, LoadCanceledUnderway, NotQueued
 from alumniq_pipelines.core.problems.outage import LedgerUnavailable
 from alumniq_pipelines.services import load_actions
-from tests.integration.ledger.conftest import NOW, Accept
+from tests.integration.ledger.conftest import NOW, Accept, version_of
 
 LATER = NOW + timedelta(minutes=5)
 
@@ -83,18 +83,31 @@ def test_a_load_that_is_being_published_cannot_be_canceled(ledger: Ledger, accep
     assert audited(ledger, load.job_id) == []
 
 
-@pytest.mark.parametrize("result", [AttemptResult.OUTAGE, AttemptResult.LOST])
-def test_a_load_that_may_have_been_published_cannot_be_canceled(
-    ledger: Ledger, accept: Accept, result: AttemptResult
-) -> None:
-    """It would be said that nothing was published, although the pointer had moved."""
+def claimed(ledger: Ledger, accept: Accept) -> Load:
+    """Accept a load whose attempt may publish."""
     load = accept()
     ledger.attempts.begin(load, "run-1", NOW)
     check = CheckRecord(counts=Counts(2, 2, 0))
     assert ledger.attempts.claim_publication(load.job_id, 1, check, Receipt("cafe", "e1"), NOW)
-    assert ledger.attempts.close_lost(load.job_id, 1, NOW, result, is_revoked=True)
+    return load
+
+
+def test_a_load_that_has_published_cannot_be_canceled_before_it_has_its_outcome(
+    ledger: Ledger, accept: Accept
+) -> None:
+    """It would be said that nothing was published, although the pointer had moved."""
+    load = claimed(ledger, accept)
+    ledger.attempts.mark_published(load.job_id, 1, version_of(load), NOW)
     with pytest.raises(BeingPublished):
         cancel(ledger, load)
+
+
+def test_a_load_whose_publication_was_revoked_can_be_canceled(
+    ledger: Ledger, accept: Accept
+) -> None:
+    load = claimed(ledger, accept)
+    assert ledger.attempts.close_lost(load.job_id, 1, NOW, is_revoked=True)
+    assert cancel(ledger, load).errors == (str(LoadCanceledUnderway()),)
 
 
 def test_a_load_is_canceled_once(ledger: Ledger, accept: Accept) -> None:

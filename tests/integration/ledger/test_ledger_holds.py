@@ -18,10 +18,9 @@ from alumniq_pipelines.core.loads.hold import Decision, HeldRows, Hold
 from alumniq_pipelines.core.loads.load import Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
 from alumniq_pipelines.core.loads.target import Target
-from alumniq_pipelines.core.loads.warehouse import Version
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, Notice
 from tests.accepted_rows import small_field_map
-from tests.integration.ledger.conftest import NOW, Accept
+from tests.integration.ledger.conftest import NOW, Accept, version_of
 
 LATER = NOW + timedelta(hours=1)
 COUNTS = Counts(10, 9, 1)
@@ -192,16 +191,3 @@ def test_a_hold_is_due_once_a_later_load_of_its_table_is_live(
         ledger.attempts.end(later.job_id, 1, AttemptResult.UNCHANGED, NOW)
     due = ledger.holds.due(LATER)
     assert due == ([hold_of(held)] if table == "same" else [])
-
-
-def version_of(load: Load) -> Version:
-    return Version(
-        target=load.target,
-        number=load.number,
-        job_id=load.job_id,
-        rows=9,
-        sha256="cafe",
-        etag=None,
-        relation="warehouse",
-        published_at=NOW,
-    )

@@ -49,7 +49,7 @@ def test_a_process_of_the_previous_release_still_reads_and_writes_its_columns(
     found = ledger.loads.get(load.job_id)
     assert found
     assert found.warnings == ledger.attempts.of(load.job_id)[0].warnings == WARNINGS
-    ledger.loads.end(load.job_id, Outcome(LoadState.SUCCEEDED, is_superseded=True), [], NOW)
+    ledger.loads.end(load.job_id, Outcome(LoadState.SUCCEEDED, counts=COUNTS), [], NOW)
     found = ledger.loads.get(load.job_id)
     assert found
     assert found.warnings == ()
