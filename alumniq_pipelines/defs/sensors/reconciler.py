@@ -102,8 +102,7 @@ class LoadReconciler:
                     continue
                 done["run stopped"] += self._cancel_run(run.run_id)
                 is_late = time.monotonic() > deadline
-            if not underway:
-                self._sweep(load)
+            if not underway and self._sweep(load):
                 self.ledger.queue.mark_stopped(load.job_id)
         return done
 
@@ -218,9 +217,17 @@ class LoadReconciler:
             staff=staff_of(self.settings),
         )
 
-    def _sweep(self, load: Load) -> None:
+    def _sweep(self, load: Load) -> bool:
+        """Delete the scratch folder of a load; False if that must be tried again."""
         # No run uses the folder any more, and a killed one has left the customer's rows in it.
-        shutil.rmtree(self.settings.scratch_dir / load.job_id, ignore_errors=True)
+        try:
+            shutil.rmtree(self.settings.scratch_dir / load.job_id)
+        except FileNotFoundError:
+            return True
+        except OSError as fault:
+            log.warning("The scratch folder of load %s is left: %s", load.job_id, fault.strerror)
+            return False
+        return True
 
 
 def _log_fault(load: Load, fault: Exception) -> str:
