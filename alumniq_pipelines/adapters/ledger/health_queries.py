@@ -10,6 +10,7 @@ from sqlalchemy import and_, case, func, or_, select, tuple_
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.load_rows import load_of
 from alumniq_pipelines.adapters.ledger.tables import attempts, holds, loads, notifications
+from alumniq_pipelines.adapters.ledger.targets import same_target
 from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, UNDERWAY_STATES, Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.core.notifications.load_outcome import OUR_FAULTS
@@ -127,9 +128,7 @@ class HealthQueries:
         has_recovered = (
             select(later.c.number)
             .where(
-                later.c.customer == loads.c.customer,
-                later.c.environment == loads.c.environment,
-                later.c.feed == loads.c.feed,
+                same_target(later, loads),
                 later.c.number > loads.c.number,
                 later.c.state == LoadState.SUCCEEDED,
             )

@@ -30,6 +30,7 @@ from alumniq_pipelines.adapters.ledger.load_transitions import (
 )
 from alumniq_pipelines.adapters.ledger.notifications import enqueue
 from alumniq_pipelines.adapters.ledger.tables import attempts, holds, loads, versions
+from alumniq_pipelines.adapters.ledger.targets import same_target
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.archive import Receipt
 from alumniq_pipelines.core.loads.check_result import Counts
@@ -180,18 +181,14 @@ def _is_too_late() -> ColumnElement[bool]:
     """Return the condition that a load accepted later is live, or found its file live."""
     later = loads.alias("later")
     newer_version = select(versions.c.number).where(
-        versions.c.customer == loads.c.customer,
-        versions.c.environment == loads.c.environment,
-        versions.c.feed == loads.c.feed,
+        same_target(versions, loads),
         versions.c.number > loads.c.number,
     )
     unchanged_later = (
         select(later.c.number)
         .join(attempts, attempts.c.job_id == later.c.job_id)
         .where(
-            later.c.customer == loads.c.customer,
-            later.c.environment == loads.c.environment,
-            later.c.feed == loads.c.feed,
+            same_target(later, loads),
             later.c.number > loads.c.number,
             attempts.c.result == AttemptResult.UNCHANGED,
         )

@@ -13,13 +13,14 @@ from sqlalchemy import Select, case, func, or_, select, update
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.load_rows import load_of
 from alumniq_pipelines.adapters.ledger.load_transitions import (
+    has_open_attempt,
     in_acceptance_order,
     is_first_in_line,
     lock_line,
     lock_load,
     transition,
 )
-from alumniq_pipelines.adapters.ledger.tables import attempts, loads
+from alumniq_pipelines.adapters.ledger.tables import loads
 from alumniq_pipelines.adapters.ledger.targets import target_columns
 from alumniq_pipelines.core.loads.load import (
     OUTSTANDING_STATES,
@@ -80,17 +81,12 @@ class LoadQueue:
 
         False, with nothing written, if its launch is another one by now or an attempt is open.
         """
-        has_open_attempt = (
-            select(attempts.c.number)
-            .where(attempts.c.job_id == load.job_id, attempts.c.result.is_(None))
-            .exists()
-        )
         statement = (
             transition(load.job_id, LoadState.QUEUED)
             .where(
                 loads.c.state.in_(sorted(OUTSTANDING_STATES)),
                 loads.c.launch == load.launch,
-                ~has_open_attempt,
+                ~has_open_attempt(load.job_id),
             )
             .values(
                 requested_at=None,

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Exists, Select, Update, or_, select, text, update
 
 from alumniq_pipelines.adapters.ledger.tables import attempts, loads
+from alumniq_pipelines.adapters.ledger.targets import same_target
 from alumniq_pipelines.core.loads.archive import Receipt
 from alumniq_pipelines.core.loads.load import OUTSTANDING_STATES, JobId, LoadState, states_before
 from alumniq_pipelines.core.loads.outcome import AttemptResult
@@ -63,26 +64,23 @@ def update_current_attempt(job_id: JobId, number: int) -> Update:
     )
 
 
+def has_open_attempt(job_id: JobId) -> Exists:
+    """Return the condition that an attempt at a load is open."""
+    return _has_attempt(job_id, attempts.c.result.is_(None))
+
+
 def has_publishing_attempt(job_id: JobId) -> Exists:
     """Return the condition that an open attempt at a load may be publishing right now."""
-    return (
-        select(attempts.c.number)
-        .where(
-            attempts.c.job_id == job_id,
-            attempts.c.result.is_(None),
-            attempts.c.publishing_at.is_not(None),
-        )
-        .exists()
-    )
+    return _has_attempt(job_id, attempts.c.result.is_(None), attempts.c.publishing_at.is_not(None))
 
 
 def may_have_published(job_id: JobId) -> Exists:
     """Return the condition that an attempt at a load has claimed its publication, open or not."""
-    return (
-        select(attempts.c.number)
-        .where(attempts.c.job_id == job_id, attempts.c.publishing_at.is_not(None))
-        .exists()
-    )
+    return _has_attempt(job_id, attempts.c.publishing_at.is_not(None))
+
+
+def _has_attempt(job_id: JobId, *conditions: ColumnElement[bool]) -> Exists:
+    return select(attempts.c.number).where(attempts.c.job_id == job_id, *conditions).exists()
 
 
 def is_first_in_line() -> ColumnElement[bool]:
@@ -97,11 +95,7 @@ def is_first_in_line() -> ColumnElement[bool]:
         (other.c.state == LoadState.QUEUED) & (other.c.number < loads.c.number),
     )
     before = select(other.c.number).where(
-        other.c.customer == loads.c.customer,
-        other.c.environment == loads.c.environment,
-        other.c.feed == loads.c.feed,
-        other.c.number != loads.c.number,
-        comes_before,
+        same_target(other, loads), other.c.number != loads.c.number, comes_before
     )
     return ~before.correlate(loads).exists()
 

@@ -13,6 +13,7 @@ from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.tables import loads, watches
 from alumniq_pipelines.adapters.ledger.targets import (
     matches_target,
+    same_target,
     target_columns,
     target_of,
     target_values,
@@ -126,9 +127,7 @@ class Watches:
         arrived_at = (
             select(requested.c.accepted_at)
             .where(
-                requested.c.customer == loads.c.customer,
-                requested.c.environment == loads.c.environment,
-                requested.c.feed == loads.c.feed,
+                same_target(requested, loads),
                 # A webhook's load is its own arrival; one of staff has the nearest before it.
                 requested.c.number <= loads.c.number,
                 requested.c.origin == Origin.WEBHOOK,

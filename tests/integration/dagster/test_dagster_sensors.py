@@ -92,7 +92,7 @@ def test_loads_of_a_feed_that_has_no_field_map_wait_and_hold_up_no_other(
     ]
     load = installation.accept()
     assert requested(installation) == [load.job_id]
-    assert {installation.again(each).state for each in lost} == {LoadState.QUEUED}
+    assert {installation.again(waiting).state for waiting in lost} == {LoadState.QUEUED}
 
 
 def test_a_run_carries_what_the_queue_counts_and_neither_address_nor_file(

@@ -107,7 +107,7 @@ def test_the_load_is_not_canceled_before_the_next_attempt(
 
 @pytest.fixture(params=range(1, 6))
 def steps_of_the_pass(request: pytest.FixtureRequest) -> int:
-    """Say how far a pass of the reconcile sensor gets before something comes between."""
+    """List how far a pass of the reconcile sensor gets before something comes between."""
     steps: int = request.param
     return steps
 
