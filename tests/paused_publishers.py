@@ -107,7 +107,7 @@ class Publisher:
         """Whether the process is stopped."""
         try:
             status = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8")
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):  # the latter if it ends meanwhile
             return False
         return status.rpartition(")")[2].split()[0] == "T"
 

@@ -56,8 +56,8 @@ def prune(
 def sweep(scratch: Path, ledger: Ledger) -> int:
     """Delete the scratch folders of loads that have ended, and return how many.
 
-    Attempts delete their own folder, and reconciliation those of killed attempts. Folders that
-    neither could delete, because the disk was unavailable, are deleted here.
+    Attempts delete their own folder. What a killed one has left, or what could not be deleted
+    because the disk was unavailable, is deleted here.
     """
     left = [
         folder

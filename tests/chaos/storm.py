@@ -88,6 +88,7 @@ class Storm:
         return not (
             self._unfinished()
             or self._callbacks_pending()
+            or any(self.system.settings.scratch_dir.glob("*"))
             or instance.get_runs_count(RunsFilter(statuses=NOT_FINISHED_STATUSES))
         )
 

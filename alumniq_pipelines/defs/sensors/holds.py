@@ -42,7 +42,7 @@ def archive_sensor(settings: Settings) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
             "Deletes received files and rejection reports after their retention time, and held "
-            "rows and temporary files of loads that have ended. Files of stored versions stay."
+            "rows of loads that have ended. Files of stored versions stay."
         ),
     )
     def archive(
@@ -50,14 +50,13 @@ def archive_sensor(settings: Settings) -> dg.SensorDefinition:
         archive: dg.ResourceParam[Archive],
         warehouse: dg.ResourceParam[Warehouse],
     ) -> dg.SkipReason:
-        from alumniq_pipelines.services.retention import prune, sweep
+        from alumniq_pipelines.services.retention import prune
 
         archive_retention = timedelta(days=settings.archive_days)
         report_retention = timedelta(days=settings.report_days)
         count = prune(
             archive, ledger, warehouse, archive_retention, datetime.now(UTC), report_retention
         )
-        swept = sweep(settings.scratch_dir, ledger)
-        return dg.SkipReason(f"{count} files and {swept} scratch folders deleted.")
+        return dg.SkipReason(f"{count} files deleted.")
 
     return archive

@@ -31,12 +31,15 @@ def reconcile_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinitio
         description=(
             "Compares all outstanding loads with Dagster's runs and repairs differences: a run "
             "that was never created, was deleted, failed, was stopped or lost its worker. Stops "
-            "the runs of canceled loads. Fails loads whose field map is gone."
+            "the runs of canceled loads. Fails loads whose field map is gone. Deletes what ended "
+            "loads left on the scratch disk."
         ),
     )
     def reconcile(
         context: dg.SensorEvaluationContext, ledger: dg.ResourceParam[Ledger]
     ) -> dg.SkipReason:
+        from alumniq_pipelines.services.retention import sweep
+
         reconciler = LoadReconciler(ledger, context.instance, settings)
         done: Counter[str] = Counter()
         now = datetime.now(UTC).timestamp()
@@ -55,8 +58,9 @@ def reconcile_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinitio
                     is_busy = bool(outstanding)
                     done.update(outstanding)
                     done.update(reconciler.stop_runs())
+        done["scratch folder deleted"] = sweep(settings.scratch_dir, ledger)
         summary = ", ".join(
-            f"{count} {action}" for action, count in done.items() if action != "left"
+            f"{count} {action}" for action, count in done.items() if count and action != "left"
         )
         return dg.SkipReason(f"Outstanding loads: {summary or 'nothing to do'}.")
 

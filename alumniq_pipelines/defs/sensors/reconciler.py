@@ -1,7 +1,6 @@
 """Reconciliation of loads with their runs: look at all that are outstanding, decide, apply."""
 
 import logging
-import shutil
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -102,7 +101,7 @@ class LoadReconciler:
                     continue
                 done["run stopped"] += self._cancel_run(run.run_id)
                 is_late = time.monotonic() > deadline
-            if not underway and self._sweep(load):
+            if not underway:
                 self.ledger.queue.mark_stopped(load.job_id)
         return done
 
@@ -205,7 +204,6 @@ class LoadReconciler:
             return False
 
     def _finish(self, load: Load, outcome: Outcome, now: datetime) -> None:
-        self._sweep(load)
         attempts = self.ledger.attempts.of(load.job_id)
         end_load(
             self.ledger,
@@ -216,18 +214,6 @@ class LoadReconciler:
             attempts=attempts,
             staff=staff_of(self.settings),
         )
-
-    def _sweep(self, load: Load) -> bool:
-        """Delete the scratch folder of a load; False if that must be tried again."""
-        # No run uses the folder any more, and a killed one has left the customer's rows in it.
-        try:
-            shutil.rmtree(self.settings.scratch_dir / load.job_id)
-        except FileNotFoundError:
-            return True
-        except OSError as fault:
-            log.warning("The scratch folder of load %s is left: %s", load.job_id, fault.strerror)
-            return False
-        return True
 
 
 def _log_fault(load: Load, fault: Exception) -> str:

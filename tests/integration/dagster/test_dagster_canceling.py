@@ -101,22 +101,3 @@ def test_a_pass_stops_only_as_many_runs_as_its_time_allows_and_the_next_ones_the
     ] * 3
     skip(installation, "reconcile")
     assert installation.ledger.queue.stopping() == []
-
-
-def test_what_a_canceled_load_left_on_the_scratch_disk_goes_as_soon_as_that_is_back(
-    installation: Installation,
-) -> None:
-    """It was given up while the disk was away, and the customer's rows stayed for an hour."""
-    load = installation.accept()
-    requested(installation)
-    cancel(installation, load)
-    scratch = installation.settings.scratch_dir
-    scratch.touch()  # a file in place of the folder, as long as the disk is away
-    skip(installation, "reconcile")
-    scratch.unlink()
-    left = scratch / load.job_id
-    left.mkdir(parents=True)
-    (left / "received").write_text("rows of the customer")
-    skip(installation, "reconcile")
-    assert not left.exists()
-    assert installation.ledger.queue.stopping() == []

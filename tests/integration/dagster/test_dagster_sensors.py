@@ -17,7 +17,6 @@ from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.problems.outcome import Misconfigured, NotStarted
 from alumniq_pipelines.defs.sensors import polling, reconciler
 from alumniq_pipelines.defs.tags import JOB_ID, NOTHING_DONE, PRIORITY
-from alumniq_pipelines.services.retention import sweep
 from tests.integration.dagster.conftest import HEADER, ROWS, TARGET, Installation
 from tests.integration.dagster.sensor_ticks import a_run_of, requested, skip, tick
 
@@ -311,34 +310,3 @@ def test_all_outstanding_loads_are_reconciled_at_every_tick(installation: Instal
         a_run_of(installation, load, DagsterRunStatus.CANCELED)
     just_now = str(datetime.now(UTC).timestamp())
     assert "2 ended" in skip(installation, "reconcile", cursor=just_now)
-
-
-def test_what_a_killed_attempt_left_on_the_scratch_disk_goes_when_its_load_ends(
-    installation: Installation,
-) -> None:
-    load, other = installation.accept(), installation.accept()
-    left, remaining = (
-        installation.settings.scratch_dir / either.job_id for either in (load, other)
-    )
-    for folder in (left, remaining):
-        (folder / "tmp").mkdir(parents=True)
-        (folder / "tmp" / "received").write_text("rows of the customer")
-    tick(installation, "load_requests")
-    a_run_of(installation, load, DagsterRunStatus.CANCELED)
-    assert reconcile(installation) == "ended"
-    assert not left.exists()
-    assert remaining.exists()
-
-
-def test_what_could_not_be_removed_when_a_load_ended_goes_later(installation: Installation) -> None:
-    load, other = installation.accept(), installation.accept()
-    tick(installation, "load_requests")
-    a_run_of(installation, load, DagsterRunStatus.CANCELED)
-    reconcile(installation)
-    scratch = installation.settings.scratch_dir
-    left, remaining = scratch / load.job_id, scratch / other.job_id
-    left.mkdir(parents=True)
-    remaining.mkdir()
-    assert sweep(scratch, installation.ledger) == 1
-    assert [remaining] == list(scratch.glob("*"))
-    assert sweep(scratch / "none", installation.ledger) == 0
