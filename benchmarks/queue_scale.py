@@ -42,6 +42,8 @@ from tests.servers.postgres import run_server
 PAST_RUNS = 20_000
 STOPPING = 50
 BUDGET_SECONDS = 2.0
+EXCEPTION = "most deliveries are missed: first tick"
+"""Looks into 2,000 buckets, once: it has a limit of its own, EXAMINE_SECONDS."""
 OUTSTANDING = (12, 100)
 """The default of `max_outstanding`, and a limit for many workers."""
 HOUR = timedelta(hours=1)
@@ -141,7 +143,7 @@ def time_monitoring(bench: Bench) -> None:
     bench.measure("silence", "the same: next ticks", tick)
     bench.reset()
     end_watching(timedelta(days=30))
-    bench.measure("silence", "most deliveries are missed: first tick", tick, rounds=1)
+    bench.measure("silence", EXCEPTION, tick, rounds=1)
     bench.measure("silence", "the same: next ticks", tick)
 
 
@@ -263,7 +265,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{engine}: {found.subject}, {found.situation}"
         for engine, measurements in results.items()
         for found in measurements
-        if found.seconds > BUDGET_SECONDS
+        if found.seconds > BUDGET_SECONDS and found.situation != EXCEPTION
     ]
     print("\n".join(["Slower than 2 s:", *slow]) if slow else "All within 2 s.")
     return 1 if slow else 0

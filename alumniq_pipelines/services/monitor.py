@@ -4,7 +4,9 @@ Harmless to run twice at once: incidents are opened, notified and closed by cond
 Every pass evaluates all conditions again, so it completes what a crash left undone.
 """
 
-from collections.abc import Iterator, Sequence
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -48,6 +50,9 @@ CATCH_UP_PERIOD = timedelta(minutes=30)
 RELEVANCE_PERIOD = timedelta(days=14)
 """Failures older than this are history: their incidents are closed without a notification."""
 MAX_FILES = 10_000
+EXAMINE_SECONDS = 10.0
+"""How long a pass looks for the causes of missed deliveries, each in a bucket; the next pass, a
+minute later, examines the others. Dagster ends a tick after 60 seconds."""
 
 PARENTS = {
     conditions.BUCKET_KEY: Kind.BUCKET_UNAVAILABLE,
@@ -175,9 +180,11 @@ class _MonitoringPass:
         for destination in self.ledger.health.undelivered(self.now - RELEVANCE_PERIOD):
             self._add(_undelivered_condition(destination))
         is_catching_up = self._is_catching_up()
-        for status in statuses:
-            if status.expectation.state is WatchState.MISSED:
-                self._add(self._missed_delivery(status, is_catching_up=is_catching_up))
+        missed = [status for status in statuses if status.expectation.state is WatchState.MISSED]
+        examined = self._examine(missed, is_catching_up=is_catching_up)
+        for status in missed:
+            incident = self.open_incidents.get(status.missed.key)
+            self._add(incident.condition if incident else examined.get(status.target))
         for condition in self._stuck_loads(is_catching_up=is_catching_up):
             self._add(condition)
 
@@ -266,10 +273,22 @@ class _MonitoringPass:
         kinds = frozenset(PARENTS.values())
         return self.ledger.incidents.closed_since(kinds, self.now - CATCH_UP_PERIOD)
 
+    def _examine(
+        self, missed: Sequence[WatchStatus], *, is_catching_up: bool
+    ) -> Mapping[Target, Condition | None]:
+        """Find the causes of missed deliveries without an open incident, as far as time allows."""
+        new = [status for status in missed if status.missed.key not in self.open_incidents]
+        examined: dict[Target, Condition | None] = {}
+        deadline = time.monotonic() + EXAMINE_SECONDS
+        # In random order: a bucket that responds slowly must not delay the same others every time.
+        for status in random.sample(new, len(new)):
+            examined[status.target] = self._missed_delivery(status, is_catching_up=is_catching_up)
+            if time.monotonic() > deadline:
+                break
+        return examined
+
     def _missed_delivery(self, status: WatchStatus, *, is_catching_up: bool) -> Condition | None:
         missed = status.missed
-        if missed.key in self.open_incidents:
-            return self.open_incidents[missed.key].condition
         last = self.ledger.loads.last_accepted(status.target)
         file = None
         if not was_requested(missed, last):

@@ -1,10 +1,13 @@
 """Incidents about one feed with a missed delivery."""
 
+import pytest
+
 from alumniq_pipelines.core.loads.load import LoadRequest, LoadState, Origin, new_job_id
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.monitoring.incident import Kind, Resolution
 from alumniq_pipelines.core.monitoring.schedule import DeliverySchedule
 from alumniq_pipelines.core.monitoring.watch import Watch
+from alumniq_pipelines.services import monitor
 from alumniq_pipelines.services.monitor import run_monitoring
 from tests.integration.ledger.watching.conftest import (
     CATALOG,
@@ -62,6 +65,18 @@ def test_the_four_kinds_are_distinguished(installation: Installation) -> None:
     assert f"Load {running.job_id} was accepted" in notifications.notice.body
     assert f"Load {failed.job_id} of warehouse.csv is failed" in notifications.notice.body
     assert installation.kinds() == [Kind.NO_FILE, Kind.NOT_REQUESTED, Kind.NO_OUTCOME, Kind.FAILING]
+
+
+def test_a_pass_examines_as_many_missed_deliveries_as_its_time_allows_and_the_next_the_others(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dagster ended the tick of a pass that listed the buckets of 8,000 late tables."""
+    monkeypatch.setattr(monitor, "EXAMINE_SECONDS", -1.0)
+    watch(installation, targets_of(3, 1))
+    for count in range(1, 4):
+        assert len(installation.at(DUE + 3 * HOUR + count * MINUTE)) == 1
+        assert installation.kinds() == count * [Kind.NO_FILE]
+    assert installation.at(DUE + 4 * HOUR) == []
 
 
 def test_a_dated_file_without_a_webhook_is_found_among_old_ones(
