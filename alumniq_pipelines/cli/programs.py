@@ -23,6 +23,8 @@ DAEMON = "Dagster daemon"
 QUIET = ("--log-level", "warning")
 """At its default level the daemon logs every second that it has nothing to do."""
 RESPONSE_SECONDS = 5.0
+CODE_SERVER_RESPONSE_SECONDS = 60.0
+"""As long as Dagster itself waits for a response of the code server."""
 
 CODE_SERVER_THREADS = 24
 """A sensor's tick and the launch of a run take one each, for seconds. Dagster's default is four
@@ -57,6 +59,7 @@ def programs(settings: Settings, folder: Path, now: float) -> Sequence[Sequence[
                 CODE_SERVER,
                 [*module, "dagster", "api", "grpc", *code, *named, *threads],
                 lambda: _listens(listening),
+                lambda: code_server_responds(listening),
             ),
         ),
         (
@@ -97,6 +100,24 @@ def programs_environment(settings: Settings) -> dict[str, str]:
 def _listens(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX) as probe:
         return probe.connect_ex(str(path)) == 0
+
+
+def code_server_responds(path: Path) -> bool:
+    """Whether the code server that listens on a socket can still start and stop runs.
+
+    Dagster's health check always says so. But if a run is stopped whose worker was paused and then
+    killed, the code server waits for that worker for ever (multiprocessing.Event.set waits until
+    the others have woken up), with the lock that every run needs. Listing the runs needs it, too.
+    """
+    import grpc
+
+    with grpc.insecure_channel(f"unix:{path}") as channel:
+        list_runs = channel.unary_unary("/api.DagsterApi/GetCurrentRuns")
+        try:
+            list_runs(b"", timeout=CODE_SERVER_RESPONSE_SECONDS)
+        except grpc.RpcError:
+            return False
+    return True
 
 
 def _responds(url: str) -> bool:

@@ -1,4 +1,4 @@
-"""The supervisor: starts programs, restarts those that die, and leaves nothing running.
+"""The supervisor: starts programs, restarts those that die or hang, and leaves nothing running.
 
 All programs and their child processes form one process group, led by a guard (process_guard.py) and
 separate from the terminal's: Ctrl-C reaches only the supervisor, which then stops them in order.
@@ -25,6 +25,9 @@ STABLE_SECONDS = 60.0
 """A program that ran this long is restarted at once, others after a wait that doubles."""
 MAX_WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.1
+PROBE_SECONDS = 15.0
+HANG_SECONDS = 180.0
+"""A program that does not respond for so long hangs; an overloaded machine may take 2 minutes."""
 
 LogWriter = Callable[[str, str], None]
 """Called with the name of a program and a line: its output, or our message about it."""
@@ -32,11 +35,12 @@ LogWriter = Callable[[str, str], None]
 
 @dataclass(frozen=True)
 class Program:
-    """One program: its command, and the check that it is ready."""
+    """One program: its command, the check that it is ready, and a later check that it responds."""
 
     name: str
     command: Sequence[str]
     is_ready: Callable[[], bool]
+    responds: Callable[[], bool] | None = None
 
 
 @dataclass(kw_only=True)
@@ -48,6 +52,7 @@ class ManagedProcess:
     process: subprocess.Popen[str]
     reader: threading.Thread
     started_at: float
+    responded_at: float
     ended_at: float | None = None
     short_lives: int = 0
 
@@ -90,7 +95,8 @@ class Supervisor:
             self._stop(leader)
 
     def watch(self, stop: threading.Event) -> None:
-        """Restart programs that die, until `stop` is set."""
+        """Restart programs that die or hang, until `stop` is set."""
+        threading.Thread(target=self._kill_hanging, args=(stop,), daemon=True).start()
         while not stop.wait(POLL_SECONDS):
             for child in self.children:
                 code, now = child.process.poll(), time.monotonic()
@@ -107,6 +113,21 @@ class Supervisor:
                     fresh = self._start_program(child.program, child.group)
                     child.process, child.reader = fresh.process, fresh.reader
                     child.started_at, child.ended_at = fresh.started_at, None
+                    child.responded_at = fresh.responded_at
+
+    def _kill_hanging(self, stop: threading.Event) -> None:
+        """Kill programs that do not respond any more, so that they are restarted."""
+        while not stop.wait(PROBE_SECONDS):
+            for child in self.children:
+                if child.program.responds is None or child.ended_at is not None:
+                    continue
+                process = child.process
+                if child.program.responds():
+                    child.responded_at = time.monotonic()
+                elif time.monotonic() - child.responded_at > HANG_SECONDS:
+                    line = f"Has not responded for {HANG_SECONDS:.0f} s; ending it."
+                    self.write_log(child.program.name, line)
+                    process.kill()
 
     def _start_stage(self, stage: Sequence[Program], group: int, stop: threading.Event) -> None:
         begun = [self._start_program(program, group) for program in stage]
@@ -139,12 +160,14 @@ class Supervisor:
         )
         reader = threading.Thread(target=self._read, args=(program.name, process), daemon=True)
         reader.start()
+        now = time.monotonic()
         return ManagedProcess(
             program=program,
             group=group,
             process=process,
             reader=reader,
-            started_at=time.monotonic(),
+            started_at=now,
+            responded_at=now,
         )
 
     def _read(self, name: str, process: subprocess.Popen[str]) -> None:

@@ -1,18 +1,22 @@
 """The supervisor with real processes: started, restarted, stopped in order, none outlives it."""
 
 import fcntl
+import itertools
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from alumniq_pipelines.cli import programs
 from alumniq_pipelines.cli import supervisor as module
 from alumniq_pipelines.cli.home import check_ports, exclusive_use
 from alumniq_pipelines.cli.supervisor import Program, Supervisor, restart_wait
@@ -144,6 +148,48 @@ def test_a_program_that_dies_is_restarted(folder: Folder, stop: threading.Event)
         watcher.join()
     assert ("one", "Ended with exit code -9; restarting in 1 s.") in folder.lines
     assert folder.has_exited()
+
+
+def test_a_program_that_hangs_is_restarted_and_one_that_responds_again_in_time_is_not(
+    folder: Folder, stop: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A code server waited for a dead worker for ever, and no load began any more."""
+    monkeypatch.setattr(module, "PROBE_SECONDS", 0.05)
+    monkeypatch.setattr(module, "HANG_SECONDS", 0.5)
+    hanging, slow = folder.program("hanging", STEADY), folder.program("slow", STEADY)
+    answers = itertools.cycle([False, True])
+    supervisor = folder.supervisor(
+        [
+            replace(hanging, responds=lambda: folder.pid("hanging") != first),
+            replace(slow, responds=lambda: next(answers)),
+        ]
+    )
+    with supervisor.running(stop):
+        first, steady = folder.pid("hanging"), folder.pid("slow")
+        watcher = threading.Thread(target=supervisor.watch, args=(stop,))
+        watcher.start()
+        wait_for(lambda: folder.pid("hanging") != first)
+        stop.set()
+        watcher.join()
+        assert folder.pid("slow") == steady
+    assert ("hanging", "Has not responded for 0 s; ending it.") in folder.lines
+
+
+def test_a_code_server_that_does_not_respond_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "CODE_SERVER_RESPONSE_SECONDS", 2.0)
+    (tmp_path / "definitions.py").write_text("import dagster; defs = dagster.Definitions()")
+    with tempfile.TemporaryDirectory() as folder:  # the path of a socket must be short
+        listening = Path(folder) / "code.sock"
+        command = ["-m", "dagster", "api", "grpc", "-s", str(listening), "-f", "definitions.py"]
+        with subprocess.Popen([sys.executable, *command], cwd=tmp_path) as server:
+            try:
+                wait_for(lambda: programs.code_server_responds(listening), seconds=120)
+                server.send_signal(signal.SIGSTOP)
+                assert not programs.code_server_responds(listening)
+            finally:
+                server.kill()
 
 
 def test_a_program_that_dies_again_and_again_is_restarted_less_and_less_often() -> None:
