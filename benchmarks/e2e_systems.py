@@ -81,8 +81,10 @@ class RunningSystem:
         return cpu_seconds(self.process.pid)
 
     def _has_workers(self) -> bool:
-        # The code server starts runs by multiprocessing.
-        return any("--multiprocessing-fork" in line for line in commands(self.process.pid))
+        # A code server starts runs by multiprocessing; ours forks them from a prepared process.
+        lines = list(commands(self.process.pid))
+        forked = sum("multiprocessing.forkserver" in line for line in lines)
+        return forked > 1 or any("--multiprocessing-fork" in line for line in lines)
 
     def _write_file(self, number: int) -> Path:
         """Write a file whose rows differ from those of all other files."""

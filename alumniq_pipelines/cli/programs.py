@@ -57,7 +57,15 @@ def programs(settings: Settings, folder: Path, now: float) -> Sequence[Sequence[
             Program(GATEWAY, [*module, "webhook_gateway"], lambda: _responds(gateway)),
             Program(
                 CODE_SERVER,
-                [*module, "dagster", "api", "grpc", *code, *named, *threads],
+                [
+                    *module,
+                    "alumniq_pipelines.defs.code_server",
+                    "api",
+                    "grpc",
+                    *code,
+                    *named,
+                    *threads,
+                ],
                 lambda: _listens(listening),
                 lambda: code_server_responds(listening),
             ),

@@ -3,19 +3,19 @@
 import os
 import signal
 import time
-from collections.abc import Container
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 PARTS = {
     "gateway": "-m webhook_gateway",
-    "code server": "dagster api grpc",
+    "code server": "-m alumniq_pipelines.defs.code_server",
     "daemon": "dagster._daemon",
-    "worker": "--multiprocessing-fork",
+    "worker": "multiprocessing.forkserver",
 }
 """How the command line of each part is recognised; notifications are sent by a sensor in the code
-server, which starts the workers of runs by multiprocessing."""
+server. Workers have the command line of the process that they are forked from."""
 
 
 @dataclass
@@ -47,13 +47,16 @@ class Processes:
                 del self.stopped[pid]
 
     def _send(
-        self, part: str, choice: int, number: signal.Signals, besides: Container[int] = ()
+        self, part: str, choice: int, number: signal.Signals, besides: Collection[int] = ()
     ) -> int | None:
-        found = [
+        ours = {
             int(process.name)
             for process in Path("/proc").glob("[0-9]*")
-            if self._is_ours(process, PARTS[part]) and int(process.name) not in besides
-        ]
+            if self._is_ours(process, PARTS[part])
+        }
+        # A part that runs in several processes, one forked from the other, is the forked ones.
+        forked = {pid for pid in ours if _parent(pid) in ours}
+        found = (forked if part == "worker" else ours).difference(besides)
         if not found:
             return None
         pid = sorted(found)[choice % len(found)]
@@ -71,3 +74,11 @@ class Processes:
         except OSError:
             return False
         return command in line and f"ALUMNIQ_DATA_DIR={self.home}\0".encode() in environment
+
+
+def _parent(pid: int) -> int | None:
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text("utf-8")
+    except OSError:
+        return None
+    return int(status.rpartition(")")[2].split()[1])
