@@ -107,6 +107,9 @@ class ColumnRules(FieldMapModel):
     reference: ReferenceSet | None = Field(
         default=None, description="Public set or form that values must belong to (string)."
     )
+    aliases: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        default=(), description="Further names in the file's header that mean this column."
+    )
 
 
 class Column(FieldMapModel):

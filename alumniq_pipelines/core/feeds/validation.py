@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from alumniq_pipelines.core.feeds.column_names import fold, is_extension_name
+from alumniq_pipelines.core.feeds.column_spellings import fold, is_extension_name
 from alumniq_pipelines.core.feeds.column_types import ColumnType
 from alumniq_pipelines.core.feeds.did_you_mean import did_you_mean
 from alumniq_pipelines.core.feeds.field_map import Column, FieldMap, ForeignKey, Scalar
@@ -32,6 +32,8 @@ DIRECTIVES = {
 
 OWNER = re.compile(r"team:[A-Za-z0-9_]+|[^@\s]+@[^@\s]+\.[^@\s]+")
 
+IGNORED_IN_NAMES = "case, blanks, `_`, `-`, `.`, brackets and quotes do not count in a header"
+
 
 def validate_field_map(field_map: FieldMap) -> Iterator[Fault]:
     """Find everything that is wrong inside a field map, in the order of its document."""
@@ -48,16 +50,39 @@ def validate_field_map(field_map: FieldMap) -> Iterator[Fault]:
         folded = fold(column.name)
         if folded in names:
             text = (
-                f"`name` cannot be told from that of another field, `{names[folded]}`: case, "
-                "blanks, `_`, `-`, `.` and brackets do not count in a header"
+                f"`name` cannot be told from that of another field, `{names[folded]}`: "
+                f"{IGNORED_IN_NAMES}"
             )
             yield Fault((*path, "name"), text)
         names.setdefault(folded, column.name)
+    yield from _alias_faults(field_map)
     yield from _key_faults(field_map)
     for index, owner in enumerate(field_map.alumniq.owners):
         if not OWNER.fullmatch(owner):
             text = "`owners` holds what is neither team:name (letters, digits, _) nor an address"
             yield Fault(("alumniq", "owners", index), text)
+
+
+def _alias_faults(field_map: FieldMap) -> Iterator[Fault]:
+    """Find aliases that do not mean one column only, or that say nothing new."""
+    owners = {fold(column.name): column.name for column in field_map.columns}
+    for index, column in enumerate(field_map.columns):
+        own = {fold(column.name)}
+        for at, alias in enumerate(column.alumniq.aliases):
+            folded, path = fold(alias), ("schema", "fields", index, "alumniq", "aliases", at)
+            owner = owners.setdefault(folded, column.name)
+            if alias != alias.strip() or not alias.isprintable():
+                text = (
+                    "one of `aliases` has blanks at its ends or characters that cannot be printed"
+                )
+                yield Fault(path, text)
+            elif owner != column.name:
+                text = f"`aliases` lists `{alias}`, but that is a name of another field, `{owner}`"
+                yield Fault(path, text)
+            elif folded in own:
+                text = f"`aliases` lists `{alias}`, which is known already; leave it out"
+                yield Fault(path, f"{text} ({IGNORED_IN_NAMES})")
+            own.add(folded)
 
 
 def _column_faults(column: Column, field_map: FieldMap) -> Iterator[tuple[Path, str]]:
