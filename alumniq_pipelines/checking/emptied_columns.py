@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from alumniq_pipelines.checking.sql_checks import value_sql
 from alumniq_pipelines.checking.staging import Staging
-from alumniq_pipelines.core.feeds.column_names import is_extension_name
+from alumniq_pipelines.core.feeds.column_spellings import is_extension_name
 from alumniq_pipelines.core.feeds.column_types import DUCKDB_TEXT
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.diff import EmptiedColumn

@@ -6,9 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 
-from alumniq_pipelines.core.feeds.column_names import (
-    ColumnNames,
-    fold,
+from alumniq_pipelines.core.feeds.column_names import ColumnNames
+from alumniq_pipelines.core.feeds.column_spellings import (
+    BLANKS,
+    INVISIBLE,
+    ColumnSpellings,
+    extension_name,
+    is_alias_of,
     is_extension_name,
     strip_name,
 )
@@ -77,14 +81,16 @@ def read_header(text: str, field_map: FieldMap) -> Header:
     # A rejection report may be sent back as it is.
     if tuple(names[-len(REPORT_COLUMNS) :]) == REPORT_COLUMNS:
         names = names[: -len(REPORT_COLUMNS)]
-    indexes = _column_indexes(names, field_map)
-    faults = list(_faults(names, indexes, field_map))
+    spellings = ColumnSpellings(field_map)
+    indexes = _column_indexes(names, spellings)
+    unknown = _unknown_names(names, spellings)
+    faults = list(_faults(names, unknown, indexes, field_map))
     if faults:
         raise UnusableHeader(faults)
     ordered = [column.name for column in field_map.columns if column.name in indexes]
     own = [name for name in indexes if name not in set(ordered)]
     sources = {name: indexes[name][0] for name in (*ordered, *own)}
-    notes = list(_notes(names, sources, delimiter, field_map))
+    notes = list(_notes(names, unknown, sources, delimiter, field_map))
     if len(names) < width:
         notes.append("The file is a rejection report; the columns added by it were ignored.")
     return Header(
@@ -132,7 +138,8 @@ def _read_names(text: str, delimiter: str, field_map: FieldMap) -> list[str]:
 
 
 def _matches(names: Sequence[str], field_map: FieldMap) -> int:
-    return len({fold(name) for name in names} & {fold(column.name) for column in field_map.columns})
+    spellings = ColumnSpellings(field_map)
+    return len({spellings.column(name) for name in set(names)} - {None})
 
 
 def _line_of_header(text: str, field_map: FieldMap) -> int | None:
@@ -144,21 +151,21 @@ def _line_of_header(text: str, field_map: FieldMap) -> int | None:
     return None
 
 
-def _column_indexes(names: Sequence[str], field_map: FieldMap) -> dict[str, list[int]]:
+def _column_indexes(names: Sequence[str], spellings: ColumnSpellings) -> dict[str, list[int]]:
     """Return the indexes of known columns and extension columns, in the file's order.
 
     A column with several indexes is a duplicate.
     """
-    known = {fold(column.name): column.name for column in field_map.columns}
     own: dict[str, str] = {}
     indexes: dict[str, list[int]] = {}
     for index, name in enumerate(names):
-        if (folded := fold(name)) in known:
-            indexes.setdefault(known[folded], []).append(index)
-        elif _is_extension(name, field_map):
+        if (column := spellings.column(name)) is not None:
+            indexes.setdefault(column, []).append(index)
+        elif _is_extension(name, spellings.field_map):
             # Names that differ only in case are the same column to a database: duplicates.
-            stripped = own.setdefault(strip_name(name).casefold(), strip_name(name))
-            indexes.setdefault(stripped, []).append(index)
+            extension = extension_name(name)
+            column = own.setdefault(extension.casefold(), extension)
+            indexes.setdefault(column, []).append(index)
     return indexes
 
 
@@ -166,33 +173,28 @@ def _is_extension(name: str, field_map: FieldMap) -> bool:
     return field_map.alumniq.extension_columns and is_extension_name(name)
 
 
-def _unknown_names(names: Sequence[str], field_map: FieldMap) -> list[str]:
+def _unknown_names(names: Sequence[str], spellings: ColumnSpellings) -> list[str]:
     """Return the distinct names that are neither known nor extension columns."""
-    known = {fold(column.name) for column in field_map.columns}
     return [
         name
         for name in dict.fromkeys(names)
-        if fold(name) not in known and not _is_extension(name, field_map)
+        if spellings.column(name) is None and not _is_extension(name, spellings.field_map)
     ]
 
 
 def _faults(
-    names: Sequence[str], indexes: Mapping[str, Sequence[int]], field_map: FieldMap
+    names: Sequence[str],
+    unknown: Sequence[str],
+    indexes: Mapping[str, Sequence[int]],
+    field_map: FieldMap,
 ) -> Iterator[FileProblem]:
-    unknown = _unknown_names(names, field_map)
     absent = [column.name for column in field_map.columns if column.name not in indexes]
     misspelt = _find_misspelt(unknown, absent, field_map)
-    for column in field_map.columns:
-        misspellings = [name for name, known in misspelt.items() if known == column.name]
-        if column.name in absent and field_map.is_required(column):
-            near = misspellings[0] if misspellings else closest_match(column.name, unknown)
-            yield MissingColumn(column.name, near)
-        else:
-            yield from (MisspeltColumn(name, column.name) for name in misspellings)
+    yield from _absent_faults(absent, unknown, misspelt, field_map)
     for name, found in indexes.items():
         if len(found) > 1:
-            spellings = [strip_name(names[index]) for index in found]
-            yield DuplicateColumn(name, [index + 1 for index in found], spellings)
+            sent = [names[index].strip(BLANKS + INVISIBLE) for index in found]
+            yield DuplicateColumn(name, [index + 1 for index in found], sent)
         elif field_map.column(name) is None and not (
             EXTENSION_NAME.fullmatch(name) and len(name.encode()) <= MAX_COLUMN_NAME_BYTES
         ):
@@ -202,6 +204,26 @@ def _faults(
         for count, name in enumerate(others):
             near = closest_match(name, absent) if count < MAX_SUGGESTIONS else None
             yield UnknownColumn(name, near)
+
+
+def _absent_faults(
+    absent: Sequence[str],
+    unknown: Sequence[str],
+    misspelt: Mapping[str, str],
+    field_map: FieldMap,
+) -> Iterator[FileProblem]:
+    """Yield what is wrong with columns that the file lacks, each unknown name at most once."""
+    pairs = []
+    for column in field_map.columns:
+        meant = [name for name, known in misspelt.items() if known == column.name]
+        if column.name in absent and field_map.is_required(column):
+            yield MissingColumn(
+                column.name, meant[0] if meant else closest_match(column.name, unknown)
+            )
+            meant = meant[1:]
+        pairs += [(name, column.name) for name in meant]
+    if pairs:
+        yield MisspeltColumn(pairs)
 
 
 def _find_misspelt(
@@ -219,7 +241,11 @@ def _find_misspelt(
 
 
 def _notes(
-    names: Sequence[str], sources: Mapping[str, int], delimiter: str, field_map: FieldMap
+    names: Sequence[str],
+    unknown: Sequence[str],
+    sources: Mapping[str, int],
+    delimiter: str,
+    field_map: FieldMap,
 ) -> Iterator[str]:
     """Yield notes on what was accepted although it differs from the field map."""
     if delimiter != field_map.dialect.csv.delimiter:
@@ -227,20 +253,26 @@ def _notes(
             f"The file is delimited by {_format_delimiter(delimiter)} where the field map "
             f"specifies {_format_delimiter(field_map.dialect.csv.delimiter)}; this was accepted."
         )
-    respelled = [
-        f"`{strip_name(names[index])}` as `{name}`"
-        for name, index in sources.items()
-        if strip_name(names[index]) != name
-    ]
+    sent = {name: strip_name(names[index]) for name, index in sources.items()}
+    others = {
+        name: f"`{spelling}` as `{name}`" for name, spelling in sent.items() if spelling != name
+    }
+    by_alias = [name for name in others if field_map.column(name) and is_alias_of(sent[name], name)]
+    respelled = [text for name, text in others.items() if name not in set(by_alias)]
+    # All columns of the field map, and some of the sender's own.
+    limit = max(len(field_map.columns), MAX_NAMES_LISTED)
     if respelled:
-        yield f"Columns were matched despite a different spelling: {_format_names(respelled)}."
+        listed = _format_names(respelled, limit)
+        yield f"Columns were matched despite a different spelling: {listed}."
+    if by_alias:
+        listed = ", ".join(others[name] for name in by_alias)
+        yield f"Columns were matched by an alias: {listed}."
     absent = [column.name for column in field_map.columns if column.name not in sources]
     if absent:
         yield (
             "Optional columns are missing from the file; they stay blank or get their default: "
-            f"{_format_names(absent)}."
+            f"{', '.join(absent)}."
         )
-    unknown = _unknown_names(names, field_map)
     if unknown and field_map.alumniq.unknown_columns == "warn":
         near = {name: closest_match(name, absent) for name in unknown[:MAX_NAMES_LISTED]}
         shown = [
@@ -251,9 +283,9 @@ def _notes(
         yield f"Columns that are not in the field map were ignored: {listed}."
 
 
-def _format_names(names: Sequence[str]) -> str:
-    more = len(names) - MAX_NAMES_LISTED
-    listed = ", ".join(names[:MAX_NAMES_LISTED])
+def _format_names(names: Sequence[str], limit: int = MAX_NAMES_LISTED) -> str:
+    more = len(names) - limit
+    listed = ", ".join(names[:limit])
     return listed if more <= 0 else f"{listed} and {more} more"
 
 

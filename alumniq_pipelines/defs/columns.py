@@ -20,9 +20,12 @@ def column_schema(field_map: FieldMap) -> dg.TableSchema:
                 nullable=not (constraints.required or column.name in keys),
                 unique=constraints.unique or keys == {column.name},
                 other=[
-                    f"{rule}: {value}"
-                    for rule, value in rules.items()
-                    if rule not in {"required", "unique"}
+                    *(
+                        f"{rule}: {value}"
+                        for rule, value in rules.items()
+                        if rule not in {"required", "unique"}
+                    ),
+                    *(f"alias: {alias}" for alias in column.alumniq.aliases),
                 ],
             ),
         )

@@ -33,7 +33,7 @@ from alumniq_pipelines.core.feeds.field_map import (
 )
 from alumniq_pipelines.core.problems.command import UnknownCustomer, UnknownWatch
 from alumniq_pipelines.core.problems.file import FileProblem, ForeignFormat
-from alumniq_pipelines.core.problems.header import DuplicateColumn, UnusableHeader
+from alumniq_pipelines.core.problems.header import DuplicateColumn, MisspeltColumn, UnusableHeader
 from alumniq_pipelines.core.problems.live_data import LiveData
 from alumniq_pipelines.core.problems.packing import TooManyMembers, UnusableArchive
 from alumniq_pipelines.core.problems.problem import (
@@ -129,6 +129,9 @@ EXAMPLES: Mapping[type[Problem], Mapping[str, Sequence[Any]]] = {
             "a file compressed by bzip2",
             "an encrypted file",
         ]
+    },
+    MisspeltColumn: {
+        "pairs": [(("{name}", "{column}"),), (("{name}", "{column}"), ("{name}", "{column}"))]
     },
     MoveInterrupted: {"target": ["iqu/production/warehouse"], "number": [41]},
     PortUnusable: {"port": [8000], "option": ["--gateway-port"]},

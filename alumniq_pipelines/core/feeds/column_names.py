@@ -1,7 +1,8 @@
-"""Column names: which spellings are one name, and which name is probably meant by another.
+"""Column names: which known column an unknown name is probably meant to be.
 
-`fold` decides what matches. `ColumnNames.probable_match` decides what is refused as a misspelling:
-it must rather miss one than accuse a column that is something else, since its file is refused.
+`column_spellings` decides what matches. `ColumnNames.probable_match` decides what is refused as a
+misspelling: it must rather miss one than accuse a column that is something else, since its file is
+refused.
 """
 
 import re
@@ -10,17 +11,9 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
 
+from alumniq_pipelines.core.feeds.column_spellings import fold, is_extension_name, without_table
 from alumniq_pipelines.core.feeds.column_words import WORDS, singular, words_of
 from alumniq_pipelines.core.feeds.field_map import FieldMap
-
-EXTENSION_SUFFIX = "__c"
-"""How the sender's own columns end (spec: public pages on warehouseB)."""
-
-BYTE_ORDER_MARK = "\ufeff"
-QUOTING = "[]`"
-"""What databases put around a name: `[name]` and `` `name` ``."""
-
-IGNORED = str.maketrans("", "", f"_-.(){{}}{QUOTING}{BYTE_ORDER_MARK}")
 
 QUALIFIERS = ("preferred", "primary", "current", "pref", "main")
 """Prefixes that do not make a name another one."""
@@ -58,28 +51,6 @@ class _Closeness(IntEnum):
     TYPO = 2
     FLAG = 3
     SAME = 4
-
-
-def strip_name(name: str) -> str:
-    """Return a name without blanks, byte order marks, brackets and backticks around it."""
-    return name.replace(BYTE_ORDER_MARK, "").strip().strip(QUOTING).strip()
-
-
-def is_extension_name(name: str) -> bool:
-    """Whether a name ends as those of the sender's own columns do."""
-    return strip_name(name).casefold().endswith(EXTENSION_SUFFIX)
-
-
-def fold(name: str) -> str:
-    """Return what two spellings of one name have in common.
-
-    Case, blanks, `_`, `-`, `.`, brackets and backticks do not count, around or inside a name. The
-    ending of the sender's own columns does: `shoe__c` is not `shoec`.
-    """
-    plain = strip_name(name).casefold()
-    stem = plain.removesuffix(EXTENSION_SUFFIX)
-    folded = "".join(stem.translate(IGNORED).split())
-    return folded + plain[len(stem) :] if folded else plain
 
 
 @dataclass(frozen=True)
@@ -121,7 +92,7 @@ class _Form:
 
 @dataclass(frozen=True)
 class _KnownColumn:
-    """A known column: the forms of its name and title, and whether it holds codes."""
+    """A known column: the forms of its name, title and aliases, and whether it holds codes."""
 
     name: str
     forms: Sequence[_Form]
@@ -146,7 +117,7 @@ class ColumnNames:
         known = [
             _KnownColumn(
                 column.name,
-                _forms(column.name, column.title, vocabulary=vocabulary),
+                _forms(column.name, column.title, *column.alumniq.aliases, vocabulary=vocabulary),
                 is_coded=column.name in referring
                 or (column.alumniq.reference or "").startswith(CODED),
             )
@@ -161,9 +132,14 @@ class ColumnNames:
 
         None where it is closer, or as close, to another column: one that the file has, too.
         """
-        if not fold(name) or is_extension_name(name) or fold(name) in QUALIFIERS:
+        if is_extension_name(name):
             return None
-        forms = _forms(name, vocabulary=self._vocabulary)
+        spellings = [
+            spelling
+            for spelling in (name, *without_table(name))
+            if fold(spelling) not in {"", *QUALIFIERS}
+        ]
+        forms = _forms(*spellings, vocabulary=self._vocabulary)
         best, found = _Closeness.NONE, list[str]()
         for known in self._known:
             closeness = max(
@@ -206,7 +182,7 @@ def _is_long_enough(word: str) -> bool:
 
 
 def _forms(*texts: str, vocabulary: Collection[str]) -> Sequence[_Form]:
-    """Return the forms of a name, or of a name and its title, each once."""
+    """Return the forms of the names and the title of one column, each once."""
     full = (_Form(words_of(text, vocabulary)) for text in texts)
     both = (form for whole in full for form in (whole, whole.unqualified))
     return list({form.text: form for form in both if form.text}.values())

@@ -9,9 +9,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     StrictBool,
@@ -21,9 +19,20 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
-from pydantic.alias_generators import to_camel
 
 from alumniq_pipelines.core.feeds.column_types import TYPE_SPECS, ColumnType, TypeSpec
+from alumniq_pipelines.core.feeds.dialect import Dialect
+from alumniq_pipelines.core.feeds.field_map_model import FieldMapModel
+from alumniq_pipelines.core.feeds.frictionless_standard import (
+    LABELS_LEFT_OUT,
+    ONE_FILE,
+    PARTIAL,
+    UTF_8,
+    WRITTEN_OUT,
+    only,
+    standard_profile,
+)
+from alumniq_pipelines.core.feeds.provenance import License, Source
 
 Severity = Literal["error", "warning", "note"]
 ReferenceSet = Literal[
@@ -63,14 +72,6 @@ TypeName = Annotated[ColumnType, WithJsonSchema({"enum": list(ColumnType), "type
 """In the JSON Schema its values stand where they are used, as those of every other choice."""
 
 
-class FieldMapModel(BaseModel):
-    """A part of a field map: frozen, camel case in YAML, unknown keys refused."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True
-    )
-
-
 class Constraints(FieldMapModel):
     """What values a column may hold (Table Schema, constraints)."""
 
@@ -107,6 +108,9 @@ class ColumnRules(FieldMapModel):
     reference: ReferenceSet | None = Field(
         default=None, description="Public set or form that values must belong to (string)."
     )
+    aliases: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        default=(), description="Further names in the file's header that mean this column."
+    )
 
 
 class Column(FieldMapModel):
@@ -130,6 +134,19 @@ class Column(FieldMapModel):
     false_values: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         default=("false", "False", "FALSE", "0"), description="Spellings of false (boolean)."
     )
+    decimal_char: Annotated[
+        Literal["."],
+        only((".",), otherwise="must be a point: export numbers with a decimal point"),
+    ] = Field(default=".", description="Before the decimals (number).")
+    bare_number: Annotated[
+        Literal[True],
+        only(
+            (True,),
+            otherwise="must be true: export numbers without currency signs and other text, or "
+            "write `type: string`",
+        ),
+    ] = Field(default=True, description="Numbers have no other text around them (number, integer).")
+    rdf_type: str = Field(default="", description="Meaning of the column; without effect.")
     constraints: Constraints = Field(default=Constraints(), description="What values may be.")
     alumniq: ColumnRules = Field(default=ColumnRules(), description="Our own rules.")
 
@@ -169,41 +186,22 @@ class TableSchema(FieldMapModel):
     """The columns of a feed and their keys (Table Schema)."""
 
     fields: Annotated[tuple[Column, ...], Field(min_length=1)] = Field(description="The columns.")
-    fields_match: Literal["partial"] = Field(
+    schema_url: Annotated[str | None, standard_profile("tableschema")] = Field(
+        default=None, alias="$schema", description="The standard's own profile; without effect."
+    )
+    fields_match: Annotated[Literal["partial"], PARTIAL] = Field(
         default="partial", description="Columns are found by name, in any order."
     )
     primary_key: Names = Field(
         default=(), description="Columns that identify a row; each is required."
     )
+    unique_keys: tuple[Names, ...] = Field(
+        default=(), description="Each the primary key, or one column that is unique."
+    )
     foreign_keys: tuple[ForeignKey, ...] = Field(default=(), description="References.")
-    missing_values: tuple[str, ...] = Field(default=("",), description="Texts that mean blank.")
-
-
-class CsvDialect(FieldMapModel):
-    """How the file is written down (CSV dialect)."""
-
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = Field(
-        default=",", description="Between two values."
+    missing_values: Annotated[tuple[str, ...], LABELS_LEFT_OUT] = Field(
+        default=("",), description="Texts that mean blank."
     )
-    quote_char: Annotated[str, Field(min_length=1, max_length=1)] = Field(
-        default='"', description="Around a value."
-    )
-    double_quote: Literal[True] = Field(
-        default=True, description="A quote inside a value is doubled."
-    )
-
-
-class Dialect(FieldMapModel):
-    """The file format, as frictionless 5 nests it; the standard's flat spelling is read too."""
-
-    csv: CsvDialect = Field(default=CsvDialect(), description="The CSV dialect.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _nest(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.keys() & {"delimiter", "quoteChar", "doubleQuote"}:
-            return {"csv": data}
-        return data
 
 
 class Threshold(FieldMapModel):
@@ -252,14 +250,35 @@ class FieldMap(FieldMapModel):
 
     name: Slug = Field(description="The feed's name; the file is called the same.")
     type: Literal["table"] = Field(default="table", description="Always table.")
-    path: str = Field(description="Usual name of the delivered file.")
+    schema_url: Annotated[str | None, standard_profile("dataresource")] = Field(
+        default=None, alias="$schema", description="The standard's own profile; without effect."
+    )
+    profile: Literal["data-resource", "tabular-data-resource"] = Field(
+        default="tabular-data-resource", description="Of version 1 of the standard; without effect."
+    )
+    path: Annotated[str, ONE_FILE] = Field(description="Usual name of the delivered file.")
     title: str = Field(default="", description="Name for people.")
     description: str = Field(default="", description="What the feed is, and one row of it.")
-    format: Literal["csv"] = Field(default="csv", description="Always csv, whatever the delimiter.")
+    homepage: str = Field(default="", description="Address for people; without effect.")
+    sources: tuple[Source, ...] = Field(
+        default=(), description="Where the data come from; without effect."
+    )
+    licenses: tuple[License, ...] = Field(
+        default=(), description="Terms of use of the data; without effect."
+    )
+    format: Annotated[
+        Literal["csv"], only(("csv",), otherwise="must be csv, whatever the delimiter is")
+    ] = Field(default="csv", description="Always csv, whatever the delimiter.")
     mediatype: str = Field(default="text/csv", description="Media type of the file.")
-    encoding: Literal["utf-8"] = Field(default="utf-8", description="Always utf-8.")
-    dialect: Dialect = Field(default=Dialect(), description="How the file is written down.")
-    table_schema: TableSchema = Field(alias="schema", description="Columns and keys.")
+    encoding: Annotated[Literal["utf-8"], UTF_8] = Field(
+        default="utf-8", description="Always utf-8."
+    )
+    dialect: Annotated[Dialect, WRITTEN_OUT] = Field(
+        default=Dialect(), description="How the file is written down."
+    )
+    table_schema: Annotated[TableSchema, WRITTEN_OUT] = Field(
+        alias="schema", description="Columns and keys."
+    )
     alumniq: FeedRules = Field(default=FeedRules(), description="Our own rules.")
 
     @model_validator(mode="before")

@@ -1,13 +1,16 @@
 """Structural errors: what pydantic finds in a document, in the words of the field-map language."""
 
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from typing import Any, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from alumniq_pipelines.core.feeds.dialect import CSV_PROPERTIES, Dialect
 from alumniq_pipelines.core.feeds.did_you_mean import did_you_mean
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.feeds.field_map_error import Fault, Path, last_key
+from alumniq_pipelines.core.feeds.frictionless_standard import REFUSED_TYPES, refusal
 from alumniq_pipelines.core.feeds.validation import validate_field_map
 
 Detail = Mapping[str, Any]
@@ -69,14 +72,15 @@ def _existing_path(loc: Path, document: object, *, missing: bool) -> Path:
     """Cut a location down to what is in the document, plus the missing key if there is one."""
     path: list[str | int] = []
     value = document
-    for step in loc:
+    for step, following in zip_longest(loc, loc[1:]):
         match value, step:
+            # The standard's flat spelling of the dialect has no such step, or only for a part.
+            case dict(), "csv" if following in value and following not in value.get("csv", {}):
+                continue
             case dict(), _ if step in value:
                 value = value[step]
             case list(), int() if step < len(value):
                 value = value[step]
-            case dict(), "csv":  # the flat spelling of the dialect has no such step
-                continue
             case _:
                 break
         path.append(step)
@@ -88,10 +92,14 @@ def _message(detail: Detail, path: Path) -> str:
     match detail["type"]:
         case "missing":
             return f"the key `{key}` is missing"
+        case "extra_forbidden" if (reason := refusal(path)) is not None:
+            return f"`{key}` {reason}"
         case "extra_forbidden":
             known = _known_keys(path[:-1])
             otherwise = "known keys: " + ", ".join(known)
             return f"unknown key `{key}`; {did_you_mean(key, known, otherwise)}"
+        case "enum" if key == "type" and (refused := str(detail["input"])) in REFUSED_TYPES:
+            return f"`type: {refused}` {REFUSED_TYPES[refused]}"
         case "literal_error" | "enum" if isinstance(given := detail["input"], str):
             known = detail["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
             choices = " or ".join(", ".join(known).rsplit(", ", 1))
@@ -122,7 +130,8 @@ def _known_keys(path: Path) -> list[str]:
         if isinstance(step, str):
             field = next(f for n, f in model.model_fields.items() if (f.alias or n) == step)
             model = next(_models(field.annotation))
-    return [field.alias or name for name, field in model.model_fields.items()]
+    known = [field.alias or name for name, field in model.model_fields.items()]
+    return [*known, *sorted(CSV_PROPERTIES)] if model is Dialect else known
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -4,12 +4,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from alumniq_pipelines.core.feeds.column_names import fold, is_extension_name
+from alumniq_pipelines.core.feeds.column_spellings import fold, is_extension_name
 from alumniq_pipelines.core.feeds.column_types import ColumnType
 from alumniq_pipelines.core.feeds.did_you_mean import did_you_mean
 from alumniq_pipelines.core.feeds.field_map import Column, FieldMap, ForeignKey, Scalar
 from alumniq_pipelines.core.feeds.field_map_error import Fault, Path
 from alumniq_pipelines.core.feeds.foreign_keys import reference_faults
+from alumniq_pipelines.core.feeds.frictionless_standard import REFUSED_TEXT_FORMATS
 from alumniq_pipelines.core.feeds.portable_regex import portability_error
 from alumniq_pipelines.core.feeds.reference_data import is_member
 from alumniq_pipelines.core.feeds.values import broken_rules, format_value, parse_value
@@ -32,6 +33,14 @@ DIRECTIVES = {
 
 OWNER = re.compile(r"team:[A-Za-z0-9_]+|[^@\s]+@[^@\s]+\.[^@\s]+")
 
+IGNORED_IN_NAMES = "case, blanks, `_`, `-`, `.`, brackets and quotes do not count in a header"
+
+NUMBER_KEYS = {
+    "decimalChar": frozenset({ColumnType.NUMBER}),
+    "bareNumber": frozenset({ColumnType.NUMBER, ColumnType.INTEGER}),
+}
+"""How numbers are written, and the types to which that applies."""
+
 
 def validate_field_map(field_map: FieldMap) -> Iterator[Fault]:
     """Find everything that is wrong inside a field map, in the order of its document."""
@@ -48,16 +57,40 @@ def validate_field_map(field_map: FieldMap) -> Iterator[Fault]:
         folded = fold(column.name)
         if folded in names:
             text = (
-                f"`name` cannot be told from that of another field, `{names[folded]}`: case, "
-                "blanks, `_`, `-`, `.` and brackets do not count in a header"
+                f"`name` cannot be told from that of another field, `{names[folded]}`: "
+                f"{IGNORED_IN_NAMES}"
             )
             yield Fault((*path, "name"), text)
         names.setdefault(folded, column.name)
+    yield from _alias_faults(field_map)
     yield from _key_faults(field_map)
+    yield from _standard_faults(field_map)
     for index, owner in enumerate(field_map.alumniq.owners):
         if not OWNER.fullmatch(owner):
             text = "`owners` holds what is neither team:name (letters, digits, _) nor an address"
             yield Fault(("alumniq", "owners", index), text)
+
+
+def _alias_faults(field_map: FieldMap) -> Iterator[Fault]:
+    """Find aliases that do not mean one column only, or that say nothing new."""
+    owners = {fold(column.name): column.name for column in field_map.columns}
+    for index, column in enumerate(field_map.columns):
+        own = {fold(column.name)}
+        for at, alias in enumerate(column.alumniq.aliases):
+            folded, path = fold(alias), ("schema", "fields", index, "alumniq", "aliases", at)
+            owner = owners.setdefault(folded, column.name)
+            if alias != alias.strip() or not alias.isprintable():
+                text = (
+                    "one of `aliases` has blanks at its ends or characters that cannot be printed"
+                )
+                yield Fault(path, text)
+            elif owner != column.name:
+                text = f"`aliases` lists `{alias}`, but that is a name of another field, `{owner}`"
+                yield Fault(path, text)
+            elif folded in own:
+                text = f"`aliases` lists `{alias}`, which is known already; leave it out"
+                yield Fault(path, f"{text} ({IGNORED_IN_NAMES})")
+            own.add(folded)
 
 
 def _column_faults(column: Column, field_map: FieldMap) -> Iterator[tuple[Path, str]]:
@@ -92,12 +125,8 @@ def _format_faults(column: Column) -> Iterator[tuple[Path, str]]:
     form, spec = column.format, column.spec
     if form == "default":
         return
-    if column.type is ColumnType.STRING and form in {"email", "uri"}:
-        wanted = "email" if form == "email" else "url"
-        yield (
-            ("format",),
-            f"`format` is not used for texts; write `alumniq: {{reference: {wanted}}}`",
-        )
+    if column.type is ColumnType.STRING and form in REFUSED_TEXT_FORMATS:
+        yield ("format",), f"`format` {REFUSED_TEXT_FORMATS[form]}"
     elif not spec.has_formats:
         yield ("format",), f"`format` does not apply to type {column.type}; leave it out"
     else:
@@ -108,11 +137,15 @@ def _directive_faults(column: Column) -> Iterator[str]:
     """Find what is wrong with the parts that a format of dates or times consists of."""
     spec = column.spec
     directives = re.findall("%(.?)", column.format)
-    if not DIRECTIVES.keys() >= set(directives) >= set(spec.required_directives):
+    if column.format.startswith("fmt:"):
+        # As the first drafts of the standard had it; taken literally, no date would be one.
+        yield "`format` is written without `fmt:`; leave that out"
+    elif not DIRECTIVES.keys() >= set(directives) >= set(spec.required_directives):
         *first, last = (f"%{letter}" for letter in spec.required_directives)
         more = ", ".join(f"%{letter}" for letter in spec.optional_directives)
         added = f" (and {more} if needed)" if more else ""
-        yield f"`format` must be default, or name {', '.join(first)} and {last}{added}"
+        guess = "; `any` would be a guess" if column.format == "any" else ""
+        yield f"`format` must be default, or name {', '.join(first)} and {last}{added}{guess}"
     elif set(directives) - set(spec.required_directives) - set(spec.optional_directives):
         allowed = spec.required_directives + spec.optional_directives
         *first, last = (name for letter, name in DIRECTIVES.items() if letter not in allowed)
@@ -204,6 +237,9 @@ def _spelling_faults(column: Column, blanks: Iterable[str]) -> Iterator[tuple[Pa
         by_alias=True, exclude_defaults=True
     ).keys():
         yield ("trueValues",), f"`trueValues` does not apply to type {column.type}; leave it out"
+    for key, types in NUMBER_KEYS.items():
+        if key in column.model_dump(by_alias=True, exclude_unset=True) and column.type not in types:
+            yield (key,), f"`{key}` does not apply to type {column.type}; leave it out"
     allowed = {format_value(member, column) for member in column.constraints.enum or ()}
     if unseen := allowed & set(blanks):
         yield ("constraints", "enum"), f"`enum` holds {_joined(unseen)}, which means blank"
@@ -232,6 +268,29 @@ def _foreign_faults(key: ForeignKey, field_map: FieldMap) -> Iterator[tuple[Path
     elif key.reference.resource in {"", field_map.name}:
         for last, text in reference_faults(key, field_map, field_map):
             yield ("reference", last), text
+
+
+def _standard_faults(field_map: FieldMap) -> Iterator[Fault]:
+    """Find what the standard allows to say twice, and is said in only one of the places."""
+    schema = field_map.table_schema
+    null = field_map.dialect.csv.null_sequence
+    if null is not None and null not in schema.missing_values:
+        text = "`nullSequence` must be one of `schema.missingValues` too; write it there"
+        yield Fault(("dialect", "csv", "nullSequence"), text)
+    for index, names in enumerate(schema.unique_keys):
+        path: Path = ("schema", "uniqueKeys", index)
+        columns = [field_map.column(name) for name in names]
+        unknown = [name for name, column in zip(names, columns, strict=True) if column is None]
+        if unknown:
+            yield Fault(path, f"`uniqueKeys` names {_unknown_column(unknown[0], field_map)}")
+        elif not names or set(names) == set(schema.primary_key):
+            continue
+        elif len(columns) > 1:
+            text = "`uniqueKeys` of several fields is only supported where they are the primary key"
+            yield Fault(path, f"{text}; write them as `primaryKey`, or leave it out")
+        elif columns[0] is not None and not columns[0].constraints.unique:
+            text = f"`uniqueKeys` names the field `{names[0]}`, which must be described as unique"
+            yield Fault(path, f"{text} too; write `constraints: {{unique: true}}` there")
 
 
 def _unknown_column(name: str, field_map: FieldMap) -> str | None:

@@ -78,15 +78,24 @@ class MisspeltColumn(FileProblem):
     code = "misspelt-column"
     line = 1
 
-    def __init__(self, name: str, column: str) -> None:
-        """Take the name in the file, and the column of the field map that the file lacks."""
+    def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Take pairs of a name in the file and the column, absent from it, that is meant."""
+        if len(pairs) == 1:
+            [(name, self.column)] = pairs
+            super().__init__(
+                f"The file has no column `{self.column}`, but has the unknown column `{name}`, "
+                "which is probably meant to be it.",
+                f"If so, rename `{name}` to `{self.column}` in your export. If it contains "
+                f"something else, leave it out, or send a column `{self.column}` as well.",
+            )
+            return
+        *listed, last = (f"`{name}` for `{column}`" for name, column in pairs)
         super().__init__(
-            f"The file has no column `{column}`, but has the unknown column `{name}`, which is "
-            "probably meant to be it.",
-            f"If so, rename `{name}` to `{column}` in your export. If it contains something else, "
-            f"leave it out, or send a column `{column}` as well.",
+            "The file lacks some columns, and has unknown ones that are probably meant to be them: "
+            f"{', '.join(listed)} and {last}.",
+            "If so, rename them in your export. If one contains something else, leave it out, or "
+            "send the column that it was taken for as well.",
         )
-        self.column = column
 
 
 class DuplicateColumn(FileProblem):
@@ -106,8 +115,9 @@ class DuplicateColumn(FileProblem):
         super().__init__(
             f"The column `{column}` is in the header {len(positions)} times "
             f"(as columns {' and '.join(named)}).",
-            "Leave only one of them. Names that differ only in case, blanks, `_`, `-`, `.` or "
-            "brackets are the same column.",
+            "Leave only one of them, or rename what is something else. Names that differ only in "
+            "case, blanks, `_`, `-`, `.`, brackets, quotes or a table's name before them are the "
+            "same column, and so are the aliases of a column.",
         )
         self.column = column
 

@@ -156,6 +156,37 @@ def test_json_and_the_flat_dialect_of_the_standard_are_read(tmp_path: Path) -> N
             "`default` would stand twice, and the field is unique",
         ),
         ("- name: born", "- name: XID", "`name` cannot be told from that of another field, `xid`"),
+        (
+            "type: string",
+            "type: string\n      alumniq: {aliases: [BORN]}",
+            "line 8, field `xid`, `alumniq`: `aliases` lists `BORN`, but that is a name of another",
+        ),
+        (
+            "type: boolean",
+            "type: boolean\n      alumniq: {aliases: [x-id]}",
+            "field `active`, `alumniq`: `aliases` lists `x-id`, but that is a name of another",
+        ),
+        (
+            "type: boolean",
+            "type: boolean\n      alumniq: {aliases: [live, Active]}",
+            "`aliases` lists `Active`, which is known already; leave it out",
+        ),
+        (
+            "type: boolean",
+            "type: boolean\n      alumniq: {aliases: [is live, IS_LIVE]}",
+            "`aliases` lists `IS_LIVE`, which is known already; leave it out",
+        ),
+        (
+            "type: boolean",
+            'type: boolean\n      alumniq: {aliases: [" live"]}',
+            "one of `aliases` has blanks at its ends",
+        ),
+        ("type: boolean", "type: boolean\n      alumniq: {aliases: live}", "must be a list"),
+        (
+            "type: boolean",
+            'type: boolean\n      alumniq: {aliases: [""]}',
+            "each of `aliases` must be at least 1 character long",
+        ),
         ("- name: born", "- name: born__c", "`name` ends in __c, which is kept for"),
         ("- name: born", "- name: rowid", "`name` is one that databases keep for themselves"),
         ("- name: born", '- name: " born"', "`name` has blanks at its ends"),
@@ -235,6 +266,15 @@ def test_a_fault_is_reported_with_its_position_and_advice(
     messages = faults_of(GOOD.replace(old, new, 1), tmp_path)
     assert any(fault in line for line in messages), messages
     assert len(messages) == 1
+
+
+def test_no_alias_may_mean_two_columns(tmp_path: Path) -> None:
+    text = GOOD.replace("type: date", "type: date\n      alumniq: {aliases: [since]}").replace(
+        "type: boolean", "type: boolean\n      alumniq: {aliases: [Since]}"
+    )
+    [fault] = faults_of(text, tmp_path)
+    assert "field `active`, `alumniq`: `aliases` lists `Since`" in fault
+    assert "a name of another field, `born`" in fault
 
 
 def test_all_faults_are_reported_at_once_also_behind_a_wrong_shape(tmp_path: Path) -> None:

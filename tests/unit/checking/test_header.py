@@ -20,6 +20,12 @@ from alumniq_pipelines.core.problems.header import (
     UnusableHeader,
 )
 
+WORDS_APART = """
+alpha bravo charlie delta echo foxtrot golf hotel india juliett kilo lima mike november oscar papa
+quebec romeo sierra tango uniform victor whiskey xray yankee zulu
+"""
+"""None of which is close to another."""
+
 
 def field_map(*, delimiter: str = ",", **rules: Any) -> FieldMap:
     return FieldMap.model_validate(
@@ -70,11 +76,28 @@ def test_a_different_spelling_that_matches_is_noted() -> None:
         "`xid`,`first.name`,`last.name`",
         "x-id,first-name,last-name",
         '"XID "," First_Name","LAST.NAME"',
+        "constituent.xid,constituent.firstName,constituent.lastName",
+        "t1.xid,[dbo].[People].[first_name],`people`.`last_name`",
+        '"""X"".""XID""","""FIRST_NAME""","""LAST NAME"""',
+        "'xid','first_name','last_name'",
     ],
 )
 def test_names_match_regardless_of_case_blanks_and_punctuation(line: str) -> None:
     header = read_header(f"{line}\n", field_map(unknown_columns="reject"))
     assert header.sources == {"xid": 0, "firstName": 1, "lastName": 2}
+
+
+def test_every_absent_column_is_named_in_the_order_of_the_field_map() -> None:
+    names = [f"c{count}" for count in range(40)]
+    header = read_header("xid\n", wide(names))
+    assert header.notes[0].endswith(f"get their default: {', '.join(names)}.")
+
+
+def test_every_column_that_is_spelt_otherwise_is_named() -> None:
+    names = [f"c{count}" for count in range(40)]
+    header = read_header(f"xid,{','.join(f't1.{name}' for name in names)}\n", wide(names))
+    [note] = header.notes
+    assert all(f"`t1.{name}` as `{name}`" in note for name in names)
 
 
 def test_an_optional_column_may_be_absent_with_a_note() -> None:
@@ -103,6 +126,52 @@ def test_all_that_is_wrong_is_reported_together() -> None:
     found = faults("lastName,Frist_Name,shoe\n", unknown_columns="reject")
     assert [kind for kind, _ in found] == [MissingColumn, MisspeltColumn, UnknownColumn]
     assert "`Frist_Name` to `firstName`" in found[1][1]
+
+
+def test_an_alias_is_the_column_with_a_note() -> None:
+    header = read_header("xid,SURNAME,t1.given_name\n", with_aliases())
+    assert header.sources == {"xid": 0, "firstName": 2, "lastName": 1}
+    assert header.notes == (
+        (
+            "Columns were matched by an alias: `t1.given_name` as `firstName`, "
+            "`SURNAME` as `lastName`."
+        ),
+    )
+
+
+@pytest.mark.parametrize("name", ["Surnam", "surnames", "t1.surnmae"])
+def test_a_misspelt_alias_refuses_the_file(name: str) -> None:
+    with pytest.raises(UnusableHeader) as refused:
+        read_header(f"xid,lastName,{name}\n", with_aliases("firstName"))
+    [fault] = refused.value.faults
+    assert f"`{name}`" in str(fault)
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("xid,lastName,[lastName]", "columns 2 `lastName` and 3 `[lastName]`"),
+        ("t1.xid,lastName,t2.xid", "columns 1 `t1.xid` and 3 `t2.xid`"),
+        ("\ufeffxid,lastName,'XID'", "columns 1 `xid` and 3 `'XID'`"),
+        ("xid,lastName,Surname", "columns 2 `lastName` and 3 `Surname`"),
+        ("xid,Surname,t1.sur_name,lastName", "2 `Surname` and 3 `t1.sur_name` and 4 `lastName`"),
+    ],
+)
+def test_columns_that_are_one_are_named_with_spellings_and_positions(line: str, named: str) -> None:
+    with pytest.raises(UnusableHeader) as refused:
+        read_header(f"{line}\n", with_aliases())
+    [fault] = refused.value.faults
+    assert isinstance(fault, DuplicateColumn)
+    assert named in str(fault)
+
+
+def test_every_misspelt_column_is_named_at_once_however_many_there_are() -> None:
+    names = [f"{word}level" for word in WORDS_APART.split()]
+    sent = [name.replace("level", "levle") for name in names]
+    with pytest.raises(UnusableHeader) as refused:
+        read_header(f"xid,{','.join(sent)}\n", wide(names))
+    [line] = format_faults(refused.value)
+    assert all(f"`{ours}` for `{known}`" in line for ours, known in zip(sent, names, strict=True))
 
 
 def test_a_name_in_two_spellings_is_a_duplicate_at_all_its_positions() -> None:
@@ -215,6 +284,22 @@ def test_another_delimiter_is_accepted_only_if_it_separates_two_names() -> None:
         read_header("xid 1\n2 x\n", only_xid())
     header = read_header("xid|shoe__c\n", only_xid(extension_columns=True))
     assert (header.delimiter, list(header.sources)) == ("|", ["xid", "shoe__c"])
+
+
+def wide(names: list[str]) -> FieldMap:
+    fields = [{"name": "xid"}, *({"name": name} for name in names)]
+    schema = {"primaryKey": "xid", "fields": fields}
+    return FieldMap.model_validate({"name": "people", "path": "people.csv", "schema": schema})
+
+
+def with_aliases(surname: str = "lastName") -> FieldMap:
+    aliases = {"firstName": ["Given Name"], "lastName": []} | {surname: ["Surname"]}
+    fields = [
+        {"name": "xid"},
+        *({"name": name, "alumniq": {"aliases": others}} for name, others in aliases.items()),
+    ]
+    schema = {"primaryKey": "xid", "fields": fields}
+    return FieldMap.model_validate({"name": "people", "path": "people.csv", "schema": schema})
 
 
 def only_xid(**rules: Any) -> FieldMap:

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from alumniq_pipelines.core.feeds.column_names import ColumnNames, fold
+from alumniq_pipelines.checking.header import read_header
+from alumniq_pipelines.core.feeds.column_names import ColumnNames
+from alumniq_pipelines.core.feeds.column_spellings import fold
 from alumniq_pipelines.core.feeds.field_map import Column, FieldMap
+from alumniq_pipelines.core.problems.header import MisspeltColumn, UnknownColumn, UnusableHeader
 from tests.strict_catalog import read_catalog
 
 CATALOG = read_catalog(Path(__file__).resolve().parents[3] / "schemas")
@@ -118,3 +121,32 @@ def test_an_odd_name_is_no_misspelling(name: str) -> None:
     schema = CATALOG.feed("warehouse").table_schema.model_copy(update={"fields": fields})
     known = ColumnNames(CATALOG.feed("warehouse").model_copy(update={"table_schema": schema}))
     assert known.probable_match(name, ["code"]) is None
+
+
+def test_names_as_a_database_writes_them_match_at_the_first_load() -> None:
+    """Names, addresses and numbers were once published blank, with a note only."""
+    names = "XID,FIRST_NAME,LAST_NAME,EMAIL_ADDRESS,Mobile Phone Number,POSTAL_CODE"
+    header = read_header(f"{names}\n", CATALOG.feed("warehouse"))
+    found = ["xid", "firstName", "lastName", "postalCode", "emailAddress", "mobilePhoneNumber"]
+    assert list(header.sources) == found
+
+
+@pytest.mark.parametrize("policy", ["ignore", "warn", "reject"])
+def test_every_pair_of_a_misspelt_and_an_absent_column_is_named(policy: str) -> None:
+    warehouse = CATALOG.feed("warehouse")
+    rules = warehouse.alumniq.model_copy(update={"unknown_columns": policy})
+    with pytest.raises(UnusableHeader) as refused:
+        read_header(
+            "xid,Frist Name,lastName,Email,t1.mobile,City Name,shoe\n",
+            warehouse.model_copy(update={"alumniq": rules}),
+        )
+    misspelt, *others = refused.value.faults
+    assert isinstance(misspelt, MisspeltColumn)
+    for name, column in {
+        "Frist Name": "firstName",
+        "Email": "emailAddress",
+        "t1.mobile": "mobilePhoneNumber",
+        "City Name": "city",
+    }.items():
+        assert f"`{name}` for `{column}`" in str(misspelt)
+    assert [type(fault) for fault in others] == [UnknownColumn] * (policy == "reject")

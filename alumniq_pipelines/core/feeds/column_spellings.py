@@ -1,0 +1,106 @@
+"""Column names as files spell them: which spellings are one name, and which column they name."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+
+EXTENSION_SUFFIX = "__c"
+"""How the sender's own columns end (spec: public pages on warehouseB)."""
+
+INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060\u00ad"
+"""A byte order mark, and what a name copied from a web page or a word processor may contain."""
+
+QUOTING = "[]`\"'"
+"""What databases put around a name: `[name]`, `"name"` and `` `name` ``."""
+
+BLANKS = "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+"""What `str.strip` removes by itself; written out, since one call has to remove quoting as well."""
+
+EDGES = BLANKS + INVISIBLE + QUOTING
+
+IGNORED = str.maketrans("", "", f"_-.(){{}}{QUOTING}{INVISIBLE}")
+
+TABLE_NAME = re.compile(r"[@#]{0,2}[^\W\d](?:[\w$# -]*[\w$#])?")
+
+MAX_QUALIFIERS = 4
+"""SQL Server may have a server, a database, a schema and a table before a column's name."""
+
+
+def strip_name(name: str) -> str:
+    """Return a name without blanks, invisible characters, brackets and quotes around it."""
+    return name.strip(EDGES)
+
+
+def without_table(name: str) -> Iterator[str]:
+    """Yield a name without the table's name before it, which a schema's may precede.
+
+    Of `dbo.People.first_name` these are `People.first_name` and `first_name`. A dot beside a blank
+    belongs to a name: `No. 1`. FileMaker writes `People::first_name`.
+    """
+    rest = strip_name(name).replace("::", ".")
+    for _ in range(MAX_QUALIFIERS):
+        table, _, rest = rest.partition(".")
+        # SQL Server may leave the schema out: `Alumni..People.first_name`.
+        is_table = not table or TABLE_NAME.fullmatch(table.strip(QUOTING))
+        if not is_table or not strip_name(rest) or rest[0] in BLANKS:
+            return
+        yield rest
+
+
+def is_extension_name(name: str) -> bool:
+    """Whether a name ends as those of the sender's own columns do."""
+    return strip_name(name).casefold().endswith(EXTENSION_SUFFIX)
+
+
+def extension_name(name: str) -> str:
+    """Return the name of one of the sender's own columns without a table's name before it."""
+    return strip_name([name, *without_table(name)][-1])
+
+
+def fold(name: str) -> str:
+    """Return what two spellings of one name have in common.
+
+    Case, blanks, `_`, `-`, `.`, brackets, quotes and invisible characters do not count, around or
+    inside a name. The ending of the sender's own columns does: `shoe__c` is not `shoec`.
+    """
+    plain = strip_name(name).casefold()
+    stem = plain.removesuffix(EXTENSION_SUFFIX)
+    folded = "".join(stem.translate(IGNORED).split())
+    return folded + plain[len(stem) :] if folded else plain
+
+
+@dataclass(frozen=True)
+class ColumnSpellings:
+    """The names and aliases of a feed's columns, by which the columns of a file are found."""
+
+    field_map: FieldMap
+    _columns: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Prepare the spellings."""
+        aliases = {
+            fold(alias): column.name
+            for column in self.field_map.columns
+            for alias in column.alumniq.aliases
+        }
+        names = {fold(column.name): column.name for column in self.field_map.columns}
+        object.__setattr__(self, "_columns", aliases | names)
+
+    def column(self, name: str) -> str | None:
+        """Return the column that a name in a file stands for; None if it stands for none.
+
+        The whole name is tried before the name without its table: a dot may belong to it.
+        """
+        if (found := self._columns.get(fold(name))) is not None:
+            return found
+        rest = (self._columns.get(fold(shorter)) for shorter in without_table(name))
+        return next((column for column in rest if column is not None), None)
+
+
+def is_alias_of(name: str, column: str) -> bool:
+    """Whether a name in a file stands for a column, though it is no spelling of the column's."""
+    return fold(column) not in {fold(spelling) for spelling in (name, *without_table(name))}
