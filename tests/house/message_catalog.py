@@ -35,7 +35,11 @@ from alumniq_pipelines.core.problems.command import UnknownCustomer, UnknownWatc
 from alumniq_pipelines.core.problems.file import FileProblem, ForeignFormat
 from alumniq_pipelines.core.problems.header import DuplicateColumn, UnusableHeader
 from alumniq_pipelines.core.problems.live_data import LiveData
-from alumniq_pipelines.core.problems.packing import TooManyMembers, UnusableArchive
+from alumniq_pipelines.core.problems.packing import (
+    TooManyMembers,
+    UnusableArchive,
+    UnusualZipMethod,
+)
 from alumniq_pipelines.core.problems.problem import (
     OutageProblem,
     Problem,
@@ -126,7 +130,7 @@ EXAMPLES: Mapping[type[Problem], Mapping[str, Sequence[Any]]] = {
             "a PDF document",
             "an Excel workbook of the old kind",
             "text in UTF-16",
-            "a file compressed by bzip2",
+            "a tar archive, packed in gzip",
             "an encrypted file",
         ]
     },
@@ -135,8 +139,9 @@ EXAMPLES: Mapping[type[Problem], Mapping[str, Sequence[Any]]] = {
     TooManyMembers: {"listed": [None, 70_000], "limit": [1_000]},
     UnknownCustomer: {"customer": ["iqu"]},
     UnknownWatch: {"target": ["iqu/production/warehouse"]},
-    UnusableArchive: {"members": [1, placeholder("members")]},
+    UnusableArchive: {"names": [(), ("{name}", "{name}")], "side_files": [0, 2]},
     UnusableHeader: {"faults": [(FileProblem("{fault}", "{advice}"),)]},
+    UnusualZipMethod: {"method": ["Deflate64", placeholder("method")]},
 }
 
 _COLUMN = "{column}"

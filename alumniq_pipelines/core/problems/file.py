@@ -70,8 +70,11 @@ class ForeignFormat(FileProblem):
             advice = "Export it as UTF-8."
         elif "Excel" in kind:
             advice = 'Save it in Excel as "CSV UTF-8" and upload that.'
-        elif "compressed" in kind:
-            advice = "Compress it once, with gzip, zip or zstd, or not at all."
+        elif "compressed" in kind or "archive" in kind:
+            advice = (
+                "Upload the CSV file itself: plain, compressed once with gzip or zstd, or as the "
+                "only file in a zip archive."
+            )
         elif "encrypted" in kind:
             advice = "Upload it without encryption."
         else:
