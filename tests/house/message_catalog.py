@@ -31,7 +31,7 @@ from alumniq_pipelines.core.feeds.field_map import (
     ForeignKey,
     Reference,
 )
-from alumniq_pipelines.core.problems.command import UnknownCustomer, UnknownWatch
+from alumniq_pipelines.core.problems.command import NoSummerTime, UnknownCustomer, UnknownWatch
 from alumniq_pipelines.core.problems.file import FileProblem, ForeignFormat
 from alumniq_pipelines.core.problems.header import DuplicateColumn, UnusableHeader
 from alumniq_pipelines.core.problems.live_data import LiveData
@@ -135,6 +135,7 @@ EXAMPLES: Mapping[type[Problem], Mapping[str, Sequence[Any]]] = {
         ]
     },
     MoveInterrupted: {"target": ["iqu/production/warehouse"], "number": [41]},
+    NoSummerTime: {"hours": [-5, 0]},
     PortUnusable: {"port": [8000], "option": ["--gateway-port"]},
     TooManyMembers: {"listed": [None, 70_000], "limit": [1_000]},
     UnknownCustomer: {"customer": ["iqu"]},

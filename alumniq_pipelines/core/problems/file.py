@@ -54,8 +54,8 @@ class NoRows(FileProblem):
 
     def __init__(self) -> None:
         super().__init__(
-            "The file has a header line and no rows; loading it would empty your table.",
-            "Export it again with its rows. If the table is meant to be emptied, contact us.",
+            "The file has a header line and no rows, and a table without rows is never published.",
+            "Export it again with its rows. If the table is meant to be empty, contact us.",
         )
 
 

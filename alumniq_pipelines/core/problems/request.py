@@ -161,7 +161,7 @@ class UnusableNotifyEmail(RequestProblem):
     def __init__(self, reason: str) -> None:
         """Take the reason as a clause that follows 'The option NotifyEmail'.
 
-        Never repeat the address: it may contain an injected header.
+        It repeats only printable text: an address may contain an injected header.
         """
         super().__init__(
             f"The option NotifyEmail {reason}.", "Send one address, or several separated by commas."
