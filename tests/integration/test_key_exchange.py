@@ -58,6 +58,15 @@ def mails(installation: Installation) -> list[tuple[str, str]]:
         return [(row["destination"], f"{row['subject']}\n{row['body']}") for row in rows]
 
 
+def test_the_owners_address_counts_with_and_without_a_name(
+    client: TestClient, installation: Installation, owned: Caller
+) -> None:
+    assert exchange(client, owned.key, f"Feeds <{OWNER.upper()}>").status_code == 200
+    assert exchange(client, owned.key, f"{OWNER} <{STRANGER}>").status_code == 400
+    assert exchange(client, owned.key, f"{OWNER}, {STRANGER}").status_code == 400
+    assert {address for address, _ in mails(installation)} == {OWNER, STAFF}
+
+
 def test_forty_exchanges_of_a_key_make_two_keys_and_name_them(
     client: TestClient, installation: Installation, owned: Caller
 ) -> None:

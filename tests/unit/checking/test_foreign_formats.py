@@ -121,6 +121,6 @@ def test_a_word_at_the_place_of_a_tar_archives_sign_is_text() -> None:
     assert foreign_kind(b"x" * 257 + b"ustard Street" + b"x" * 400) is None
 
 
-@given(st.text(st.characters(exclude_characters="\0{[<", codec="utf-8"), min_size=512))
+@given(st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1))
 def test_no_text_is_taken_for_a_tar_archive(text: str) -> None:
-    assert foreign_kind(b"xid," + text.encode()) is None
+    assert foreign_kind(b"xid," + text.encode() * 512) is None

@@ -127,6 +127,15 @@ def test_both_options_give_a_callback_and_a_mail_to_each_address() -> None:
     assert notices[0].body == callback_body(load, GOOD)
 
 
+def test_a_mail_goes_to_the_address_behind_a_name_and_to_an_international_domain() -> None:
+    emails = '"Lee, Ann" <ann@example.edu>, bob@bücher.example'
+    notices = notices_for(loads_asking(email=emails), GOOD)
+    assert [notice.destination for notice in notices] == [
+        "ann@example.edu",
+        "bob@xn--bcher-kva.example",
+    ]
+
+
 def test_a_mail_of_success_says_what_was_published() -> None:
     mail = notices_for(loads_asking(email="you@example.edu"), GOOD)[0]
     assert mail.subject == "Loaded: warehouse (iqu, qa)"
