@@ -172,11 +172,10 @@ def _only_member(entries: Sequence[zipfile.ZipInfo]) -> zipfile.ZipInfo:
     member = members[0]
     if member.flag_bits & ENCRYPTED or member.compress_type == AES:
         raise ProtectedArchive
-    if member.flag_bits & PATCHED:
-        raise UnusualZipMethod("patching")
-    if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-        method = member.compress_type
-        raise UnusualZipMethod(METHODS.get(method, f"the method {method}"))
+    method = member.compress_type
+    if member.flag_bits & PATCHED or method not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        name = "patching" if member.flag_bits & PATCHED else METHODS.get(method)
+        raise UnusualZipMethod(name or f"the method {method}")
     # The standard library corrects the offset by where it finds the list of contents: in a false
     # archive the result may be negative.
     if member.header_offset < 0:

@@ -46,6 +46,7 @@ from alumniq_pipelines.core.problems.problem import (
     SenderProblem,
     SetupProblem,
 )
+from alumniq_pipelines.core.problems.request import FilenameInOtherForm
 from alumniq_pipelines.core.problems.rollback import MoveInterrupted
 from alumniq_pipelines.core.problems.setup import PortUnusable
 
@@ -125,6 +126,7 @@ def placeholder(name: str) -> Placeholder:
 
 EXAMPLES: Mapping[type[Problem], Mapping[str, Sequence[Any]]] = {
     DuplicateColumn: {"positions": [(3, 7)], "spellings": [(), ("code", "Code")]},
+    FilenameInOtherForm: {"filename": ["Zo\u00eb.csv"], "found": ["Zoe\u0308.csv"]},
     ForeignFormat: {
         "kind": [
             "a PDF document",

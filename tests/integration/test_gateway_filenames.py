@@ -52,7 +52,7 @@ def test_a_filename_that_begins_with_its_own_folder_is_told_so_with_the_name_to_
         "s3://iqu-feeds/alumni.csv",
         "https://iqu-feeds.s3.amazonaws.com/qa/warehouse/alumni.csv?X-Amz-Expires=60",
         "https://s3.amazonaws.com/iqu-feeds/qa/warehouse/alumn%69.csv",
-        "/home/me/exports/alumni.csv",
+        "/exports/nightly/alumni.csv",
         "C:\\exports\\alumni.csv",
     ],
 )
@@ -145,7 +145,7 @@ def test_the_other_environment_is_not_mentioned_unless_the_file_is_there(
 def test_a_name_that_only_looks_the_same_is_explained_in_words(
     client: TestClient, caller: Caller, stored: str, sent: str, written: str, in_json: str
 ) -> None:
-    """macOS writes names in NFD, most other systems in NFC."""
+    """Names from macOS are in NFD, those from most other systems in NFC."""
     caller.deliver(stored)
     error = refusal(client, caller, sent)
     assert "A file whose name looks the same is there" in error

@@ -135,7 +135,7 @@ class FilenameInOtherForm(RequestProblem):
             _not_found(filename, folder),
             "A file whose name looks the same is there, but the two are written in different "
             f"Unicode forms: the name in the bucket {_unicode_form(found)}, the one that you sent "
-            f'{_unicode_form(filename)}. Send it as in the bucket, in JSON {json.dumps(found)}, or '
+            f"{_unicode_form(filename)}. Send it as in the bucket, in JSON {json.dumps(found)}, or "
             "upload the file under the name that you send.",
         )
 

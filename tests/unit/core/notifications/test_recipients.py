@@ -69,8 +69,7 @@ def test_other_addresses_are_refused_without_being_repeated(emails: str) -> None
 def test_what_is_usable_never_holds_a_character_that_ends_a_mail_header(emails: str) -> None:
     try:
         check_emails(emails)
-    except UnusableNotifyEmail as problem:
-        assert str(problem).isprintable()
+    except UnusableNotifyEmail:
         return
     assert emails.isprintable()
     for address in addresses_in(emails):
