@@ -19,7 +19,7 @@ from alumniq_pipelines.core.loads.bucket import (
 )
 from alumniq_pipelines.core.loads.rejection_report import REPORTS
 from alumniq_pipelines.core.loads.target import Environment
-from alumniq_pipelines.core.problems.outage import OutageProblem
+from alumniq_pipelines.core.problems.problem import OutageProblem
 from alumniq_pipelines.core.problems.request import (
     FileInOtherEnvironment,
     FilenameInOtherForm,
