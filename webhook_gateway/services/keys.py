@@ -24,6 +24,7 @@ from alumniq_pipelines.core.problems.command import UnknownKey
 from alumniq_pipelines.core.problems.request import RefusedKey
 from alumniq_pipelines.services.key_issuance import KeyIssuance
 from webhook_gateway.services.load_queries import Scope
+from webhook_gateway.services.options import Option
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class KeyService:
         if key.email and not _is_same(email, key.email):
             raise UnusableEmailAddress
         if email:
-            check_emails(email)
+            check_emails(email, Option.EMAIL_ADDRESS)
         try:
             secret, stored = self.issuance.exchange(key, email, now)
         except UnknownKey:  # revoked meanwhile
@@ -103,7 +104,7 @@ class S3KeyService:
         if access_key_id not in {access_key.access_key_id for access_key in live}:
             raise NoSuchAccessKey
         if email:
-            check_emails(email)
+            check_emails(email, Option.EMAIL_ADDRESS)
             stored.add_reminder_address(key.customer, email, now)
         newest = live[0]
         self.ledger.audit.add(f"key {key.prefix}", "S3 key fetched", newest.access_key_id, now)

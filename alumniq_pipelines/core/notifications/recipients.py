@@ -16,11 +16,11 @@ MAX_URL_CHARACTERS = 2_048
 MAX_CHARACTERS_SHOWN = 60
 
 
-def check_emails(emails: str) -> None:
-    """Check what `notifyEmail` holds, one or several addresses; raises UnusableNotifyEmail."""
+def check_emails(emails: str, option: str = "NotifyEmail") -> None:
+    """Check what an option holds, one or several addresses; raises UnusableNotifyEmail."""
     error = _emails_error(emails)
     if error is not None:
-        raise UnusableNotifyEmail(error)
+        raise UnusableNotifyEmail(error, option)
 
 
 def check_webhook(url: str, policy: AddressPolicy) -> None:

@@ -154,17 +154,17 @@ def _unicode_form(name: str) -> str:
 
 
 class UnusableNotifyEmail(RequestProblem):
-    """The e-mail address for notifications is not valid."""
+    """An e-mail address for notifications is not valid."""
 
     code = "unusable-notify-email"
 
-    def __init__(self, reason: str) -> None:
-        """Take the reason as a clause that follows 'The option NotifyEmail'.
+    def __init__(self, reason: str, option: str = "NotifyEmail") -> None:
+        """Take the reason as a clause that follows 'The option NotifyEmail', or another option.
 
         It repeats only printable text: an address may contain an injected header.
         """
         super().__init__(
-            f"The option NotifyEmail {reason}.", "Send one address, or several separated by commas."
+            f"The option {option} {reason}.", "Send one address, or several separated by commas."
         )
 
 
