@@ -18,7 +18,7 @@ from alumniq_pipelines.adapters.signing_key import read_key, save_key
 from alumniq_pipelines.core.loads.archive import Archive
 from alumniq_pipelines.core.loads.bucket import Buckets
 from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
-from alumniq_pipelines.core.notifications.load_outcome import addresses_in
+from alumniq_pipelines.core.notifications.email_addresses import addresses_in
 from alumniq_pipelines.core.notifications.notification import Channel, Notification
 from alumniq_pipelines.core.notifications.signing import derive_secret, new_key
 from alumniq_pipelines.core.notifications.staff import (

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Literal, Protocol
 
-from alumniq_pipelines.checking.zip_archive import read_only_member
+from alumniq_pipelines.checking.foreign_formats import foreign_kind
+from alumniq_pipelines.checking.zip_archive import ZIP, read_only_member
 from alumniq_pipelines.core.problems.file import EmptyFile, ForeignFormat
 from alumniq_pipelines.core.problems.packing import (
     DamagedArchive,
@@ -43,39 +44,14 @@ LINES_ALIKE = 50
 so it is recognized by its lines: where rows have keys, each line occurs once. A part that expands
 more than REPETITION_RATIO times repeats itself if less than 1 in LINES_ALIKE lines is distinct."""
 
-FOREIGN_FORMATS = {
-    b"%PDF": "a PDF document",
-    b"PAR1": "a Parquet file",
-    b"\xd0\xcf\x11\xe0": "an Excel workbook of the old kind",
-    b"\xff\xfe": "text in UTF-16",
-    b"\xfe\xff": "text in UTF-16",
-    b"{\\rtf": "an RTF document",
-    b"BZh": "a file compressed by bzip2",
-    b"\xfd7zXZ": "a file compressed by xz",
-    b"7z\xbc\xaf": "a file compressed by 7-Zip",
-    b"Rar!": "a file compressed by RAR",
-    b"\x1f\x8b": "a file compressed twice",
-    b"\x28\xb5\x2f\xfd": "a file compressed twice",
-    b"-----BEGIN PGP": "an encrypted file",
-}
-"""First bytes of files that are no delimited text, and what they are."""
-
-FOREIGN_TEXTS = {
-    b"<!doctype html": "a web page, perhaps the error page of a download that failed",
-    b"<html": "a web page, perhaps the error page of a download that failed",
-    b"<?xml": "an XML document",
-    b"{": "JSON",
-    b"[": "JSON",
-}
-"""The same for text, after any blanks and in upper or lower case."""
-
 GZIP = b"\x1f\x8b"
-ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 ZSTD = (b"\x28\xb5\x2f\xfd", *(bytes([low, 0x2A, 0x4D, 0x18]) for low in range(0x50, 0x60)))
 """First bytes of a frame, or of a skippable frame, which pzstd writes first."""
 
 ZSTD_WINDOW_LOG = 27
 """How far back a frame may refer, as a power of two: reading it takes that much memory."""
+
+Packing = Literal["gzip", "zip", "zstd"]
 
 Fraction = Callable[[float], None]
 """Takes how much of the file is done, from 0 to 1."""
@@ -120,19 +96,20 @@ def decode(received: Path, scratch: Path, limits: Limits, progress: Fraction) ->
         head = file.read(CHUNK_BYTES)
         file.seek(0)
         path = received
-        if head.startswith((GZIP, *ZIP, *ZSTD)):
+        packing = _packing_of(head)
+        if packing is not None:
             path = scratch / "decoded"
             budget = _ExpansionBudget(limits)
             with _translate_archive_errors(file), path.open("wb") as copy:
-                for chunk in _expanded(file, head):
+                for chunk in _expanded(file, packing):
                     budget.use(chunk, file.tell())
                     copy.write(chunk)
-    if path is not received:
+    if packing is not None:
         with path.open("rb") as decoded:
             head = decoded.read(CHUNK_BYTES)
     if not head:
         raise EmptyFile
-    _refuse_foreign(head)
+    _refuse_foreign(head, packing)
     progress(1.0)
     return Decoded(path, size, sha256)
 
@@ -189,17 +166,27 @@ def _translate_archive_errors(file: BinaryIO) -> Iterator[None]:
         raise DamagedArchive(file.tell()) from None
 
 
-def _expanded(file: BinaryIO, head: bytes) -> Iterator[bytes]:
-    """Yield the decompressed content; the decompressors verify checksums and lengths."""
+def _packing_of(head: bytes) -> Packing | None:
+    """Return how a file is packed, of the ways that are read here; None for all others."""
     if head.startswith(ZIP):
-        yield from read_only_member(file)
-    elif head.startswith(GZIP):
-        with gzip.GzipFile(fileobj=file) as text:
-            yield from _chunks(text)
-    else:
-        bound: dict[int, int] = {zstd.DecompressionParameter.window_log_max: ZSTD_WINDOW_LOG}
-        with zstd.ZstdFile(file, options=bound) as text:
-            yield from _chunks(text)
+        return "zip"
+    if head.startswith(GZIP):
+        return "gzip"
+    return "zstd" if head.startswith(ZSTD) else None
+
+
+def _expanded(file: BinaryIO, packing: Packing) -> Iterator[bytes]:
+    """Yield the decompressed content; the decompressors verify checksums and lengths."""
+    match packing:
+        case "zip":
+            yield from read_only_member(file)
+        case "gzip":
+            with gzip.GzipFile(fileobj=file) as text:
+                yield from _chunks(text)
+        case "zstd":
+            bound: dict[int, int] = {zstd.DecompressionParameter.window_log_max: ZSTD_WINDOW_LOG}
+            with zstd.ZstdFile(file, options=bound) as text:
+                yield from _chunks(text)
 
 
 def _chunks(text: Readable) -> Iterator[bytes]:
@@ -207,11 +194,7 @@ def _chunks(text: Readable) -> Iterator[bytes]:
         yield chunk
 
 
-def _refuse_foreign(head: bytes) -> None:
+def _refuse_foreign(head: bytes, packing: Packing | None) -> None:
     """Raise ForeignFormat if the text is obviously something else than delimited text."""
-    # Behind a byte order mark and blanks.
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:32].lower()
-    for beginning, kinds in ((head, FOREIGN_FORMATS), (text, FOREIGN_TEXTS)):
-        for sign, kind in kinds.items():
-            if beginning.startswith(sign):
-                raise ForeignFormat(kind)
+    if (kind := foreign_kind(head)) is not None:
+        raise ForeignFormat(kind if packing is None else f"{kind}, packed in {packing}")

@@ -8,16 +8,21 @@ size of a file and cuts off anything longer, so the file itself is decompressed 
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import BinaryIO
 
 from alumniq_pipelines.core.problems.file import ForeignFormat
 from alumniq_pipelines.core.problems.packing import (
     DamagedArchive,
+    ProtectedArchive,
     TooManyMembers,
     TruncatedArchive,
     UnusableArchive,
+    UnusualZipMethod,
 )
+
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+"""First bytes of a zip archive: of the record of a file, or of the end record of an empty one."""
 
 CHUNK_BYTES = 1 << 20
 PACKED_BYTES = 1 << 14
@@ -36,15 +41,45 @@ MAX_COMMENT_BYTES = 1 << 16
 LOCAL, LOCAL_BYTES = b"PK\x03\x04", 30
 """The record in front of each file."""
 
-EXCEL_MEMBER = "[Content_Types].xml"
-EXCEL = "an Excel workbook, or another Office document"
-NOT_PLAIN = 0x1 | 0x20 | 0x40
-"""Flags of files that cannot be read: encrypted, a patch, strongly encrypted."""
+DOCUMENTS = {
+    "[Content_Types].xml": "an Excel workbook, or another Office document",
+    "mimetype": "an OpenDocument spreadsheet, or another document of an office program",
+    "Index/Document.iwa": "a Numbers spreadsheet, or another document of Apple's office programs",
+}
+"""Documents that are zip archives, by a file that each of them has beside others."""
 
-SIDE_FOLDER = "__MACOSX"
+ENCRYPTED = 0x1 | 0x40 | 0x2000
+"""Flags of files with a password: the usual one, strongly encrypted, with hidden names."""
+
+AES = 99
+"""The method that WinZip and others declare for files encrypted by AES, whatever packed them."""
+
+PATCHED = 0x20
+METHODS = {
+    1: "Shrink",
+    **dict.fromkeys(range(2, 6), "Reduce"),
+    6: "Implode",
+    9: "Deflate64",
+    10: "PKWARE Implode",
+    12: "bzip2",
+    14: "LZMA",
+    16: "IBM CMPSC",
+    18: "IBM TERSE",
+    19: "IBM LZ77",
+    20: "Zstandard",
+    93: "Zstandard",
+    94: "MP3",
+    95: "xz",
+    96: "JPEG",
+    97: "WavPack",
+    98: "PPMd",
+}
+"""The names of methods that are not read here, as zip programs show them (APPNOTE.TXT, 4.4.5)."""
+
+SIDE_FOLDER = "__macosx"
 SIDE_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 SIDE_PREFIX = "._"
-"""Files that Finder and Explorer add to an archive."""
+"""Files that Finder and Explorer add to an archive. Neither system heeds the case of names."""
 
 
 def read_only_member(file: BinaryIO) -> Iterator[bytes]:
@@ -115,27 +150,42 @@ class _ShortReads:
         return data
 
 
+def document_kind(names: Collection[str]) -> str | None:
+    """Return which document an archive with such files is; None if it is only an archive."""
+    return next((kind for name, kind in DOCUMENTS.items() if name in names), None)
+
+
+def first_entry_name(head: bytes) -> str:
+    """Return the name in the first record of an archive; it may be anything."""
+    size = _number(head[26:28])
+    return head[LOCAL_BYTES : LOCAL_BYTES + size].decode(errors="replace")
+
+
 def _only_member(entries: Sequence[zipfile.ZipInfo]) -> zipfile.ZipInfo:
-    files = [entry for entry in entries if not entry.filename.endswith("/")]
-    if EXCEL_MEMBER in {entry.filename for entry in files}:
-        raise ForeignFormat(EXCEL)
+    files = [entry for entry in entries if not entry.filename.endswith(("/", "\\"))]
     members = [entry for entry in files if not _is_side_file(entry.filename)]
     if len(members) != 1:
-        raise UnusableArchive(len(members))
+        names = [member.filename for member in members]
+        if (kind := document_kind(names)) is not None:
+            raise ForeignFormat(kind)
+        raise UnusableArchive(names, len(files) - len(members))
     member = members[0]
-    # One of the two usual ways of packing, and no password.
-    is_usual = member.compress_type in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+    if member.flag_bits & ENCRYPTED or member.compress_type == AES:
+        raise ProtectedArchive
+    method = member.compress_type
+    if member.flag_bits & PATCHED or method not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        name = "patching" if member.flag_bits & PATCHED else METHODS.get(method)
+        raise UnusualZipMethod(name or f"the method {method}")
     # The standard library corrects the offset by where it finds the list of contents: in a false
     # archive the result may be negative.
-    if not is_usual or member.flag_bits & NOT_PLAIN or member.header_offset < 0:
-        raise UnusableArchive(1)
+    if member.header_offset < 0:
+        raise DamagedArchive(0)
     return member
 
 
 def _is_side_file(name: str) -> bool:
-    *folders, last = name.replace("\\", "/").split("/")
-    is_special = last.startswith(SIDE_PREFIX) or last.casefold() in SIDE_FILES
-    return is_special or SIDE_FOLDER in folders
+    *folders, last = name.replace("\\", "/").casefold().split("/")
+    return last.startswith(SIDE_PREFIX) or last in SIDE_FILES or SIDE_FOLDER in folders
 
 
 def _inflated(file: BinaryIO, member: zipfile.ZipInfo) -> Iterator[bytes]:

@@ -55,7 +55,7 @@ def issue(
     settings = Settings()
     feeds = None if not feed else tuple(known_feed(settings, name) for name in feed)
     if email:
-        check_emails(email)
+        check_emails(email, "--email")
     scope = KeyScope(feeds, tuple(_network(text) for text in network or ()), email)
     with ledger_of(settings) as ledger:
         secret, api_key = KeyIssuance(ledger, staff_of(settings)).issue(

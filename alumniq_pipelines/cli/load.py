@@ -29,6 +29,7 @@ from alumniq_pipelines.core.notifications.notification import (
     NotificationState,
 )
 from alumniq_pipelines.core.problems.command import UnknownLoad
+from alumniq_pipelines.core.problems.live_data import without_live_sentence
 from alumniq_pipelines.settings import Settings
 
 load = typer.Typer(
@@ -135,7 +136,7 @@ def _print_load(found: Load, waiting: str | None, events: Iterable[Event]) -> No
         console.print(waiting, soft_wrap=True)
     for at, event in sorted(events, key=itemgetter(0)):  # stable: simultaneous events keep order
         console.print(f"{format_time(at)}  {escape(event)}", soft_wrap=True)
-    for error in found.errors:
+    for error in map(without_live_sentence, found.errors):
         console.print(f"[red]Error:[/red] {escape(error)}", soft_wrap=True)
     for warning in found.warnings:
         console.print(f"{warning.severity.capitalize()}: {escape(str(warning))}", soft_wrap=True)
@@ -152,7 +153,7 @@ def _events(
         if attempt.started_at is not None:
             yield attempt.started_at, f"attempt {attempt.number} began, run {attempt.run_id}"
         if attempt.ended_at is not None:
-            why = "".join(f"; {error}" for error in attempt.errors)
+            why = "".join(f"; {without_live_sentence(error)}" for error in attempt.errors)
             yield (
                 attempt.ended_at,
                 f"attempt {attempt.number} {attempt.result}{_rows(attempt.counts)}{why}",

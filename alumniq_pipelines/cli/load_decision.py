@@ -34,7 +34,7 @@ def approve(job_id: Id, reason: Reason, *, as_json: Json = False) -> None:
 
 
 def discard(job_id: Id, reason: Reason, *, as_json: Json = False) -> None:
-    """Discard a held load without publishing it, and notify the customer."""
+    """Discard a held load without publishing it; its customer is notified, if that was asked."""
     from alumniq_pipelines.services import load_actions
 
     settings = Settings()
@@ -47,15 +47,17 @@ def discard(job_id: Id, reason: Reason, *, as_json: Json = False) -> None:
             datetime.now(UTC),
             gateway_url=settings.gateway_url,
         )
-    _print_result(
-        load,
-        f"{load.job_id} is discarded; its customer is notified of the reason.",
-        as_json=as_json,
+    request = load.request
+    what_follows = (
+        "its customer is notified of the reason."
+        if request.notify_email or request.notify_webhook
+        else "its customer asked for no notification; the page of the load has the reason."
     )
+    _print_result(load, f"{load.job_id} is discarded; {what_follows}", as_json=as_json)
 
 
 def cancel(job_id: Id, *, as_json: Json = False) -> None:
-    """Cancel a load that is queued, requested or running, and notify the customer."""
+    """Cancel a load that is queued, requested or running; its customer is notified, if asked."""
     from alumniq_pipelines.services import load_actions
 
     settings = Settings()

@@ -21,6 +21,7 @@ from alumniq_pipelines.cli.watch_display import (
 )
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.monitoring.duration import parse_duration
+from alumniq_pipelines.core.monitoring.fixed_offset import fixed_offset_warning
 from alumniq_pipelines.core.monitoring.schedule import DaysOff, DeliverySchedule
 from alumniq_pipelines.core.monitoring.watch import Watch
 from alumniq_pipelines.core.problems.command import UnknownWatch, UnusableHeartbeat, UnusableSnooze
@@ -133,6 +134,7 @@ def set_watch(
                 raise UnusableHeartbeat(error)
             after = replace(after, heartbeat_url=heartbeat_url)
         ledger.watches.set(after, now, actor=operator())
+    _warn_of_fixed_offset(schedule)
     if as_json:
         print_json(watch_to_json(after))
         return
@@ -213,6 +215,7 @@ def suggest(
                 target, schedule, now, heartbeat_url=stored.heartbeat_url if stored else ""
             )
             ledger.watches.set(after, now, actor=operator())
+    _warn_of_fixed_offset(proposed.schedule)
     if as_json:
         print_json({**suggestion_to_json(target, proposed), "applied": apply})
         return
@@ -259,6 +262,12 @@ def _schedule_changes(
     if weekends is not None:
         changes["skips_weekends"] = not weekends
     return changes
+
+
+def _warn_of_fixed_offset(schedule: DeliverySchedule) -> None:
+    warning = fixed_offset_warning(schedule)
+    if warning is not None:
+        typer.echo(f"Warning: {warning}", err=True)
 
 
 def _without_grace(schedule: DeliverySchedule) -> DeliverySchedule:

@@ -10,6 +10,7 @@ from alumniq_pipelines.adapters.ledger.s3_keys import S3Keys
 from alumniq_pipelines.core.access.s3_keys import OVERLAP, S3Key, plan_rotation, user_name
 from alumniq_pipelines.core.loads.customer import Customer
 from alumniq_pipelines.core.loads.target import Environment
+from alumniq_pipelines.core.notifications.email_addresses import addresses_in
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, Notice
 
 FETCH_CALL = (
@@ -111,5 +112,6 @@ class S3KeyRotation:
     def _mail_notices(self, customer: str, subject: str, text: str) -> list[Notice]:
         return [
             Notice(Channel.MAIL, address, text, subject, audience=Audience.CUSTOMER)
-            for address in self.keys.reminder_addresses(customer)
+            for emails in self.keys.reminder_addresses(customer)
+            for address in addresses_in(emails)
         ]

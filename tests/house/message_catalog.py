@@ -31,17 +31,22 @@ from alumniq_pipelines.core.feeds.field_map import (
     ForeignKey,
     Reference,
 )
-from alumniq_pipelines.core.problems.command import UnknownCustomer, UnknownWatch
+from alumniq_pipelines.core.problems.command import NoSummerTime, UnknownCustomer, UnknownWatch
 from alumniq_pipelines.core.problems.file import FileProblem, ForeignFormat
 from alumniq_pipelines.core.problems.header import DuplicateColumn, MisspeltColumn, UnusableHeader
 from alumniq_pipelines.core.problems.live_data import LiveData
-from alumniq_pipelines.core.problems.packing import TooManyMembers, UnusableArchive
+from alumniq_pipelines.core.problems.packing import (
+    TooManyMembers,
+    UnusableArchive,
+    UnusualZipMethod,
+)
 from alumniq_pipelines.core.problems.problem import (
     OutageProblem,
     Problem,
     SenderProblem,
     SetupProblem,
 )
+from alumniq_pipelines.core.problems.request import FilenameInOtherForm
 from alumniq_pipelines.core.problems.rollback import MoveInterrupted
 from alumniq_pipelines.core.problems.setup import PortUnusable
 
@@ -121,12 +126,13 @@ def placeholder(name: str) -> Placeholder:
 
 EXAMPLES: Mapping[type[Problem], Mapping[str, Sequence[Any]]] = {
     DuplicateColumn: {"positions": [(3, 7)], "spellings": [(), ("code", "Code")]},
+    FilenameInOtherForm: {"filename": ["Zo\u00eb.csv"], "found": ["Zoe\u0308.csv"]},
     ForeignFormat: {
         "kind": [
             "a PDF document",
             "an Excel workbook of the old kind",
             "text in UTF-16",
-            "a file compressed by bzip2",
+            "a tar archive, packed in gzip",
             "an encrypted file",
         ]
     },
@@ -134,12 +140,14 @@ EXAMPLES: Mapping[type[Problem], Mapping[str, Sequence[Any]]] = {
         "pairs": [(("{name}", "{column}"),), (("{name}", "{column}"), ("{name}", "{column}"))]
     },
     MoveInterrupted: {"target": ["iqu/production/warehouse"], "number": [41]},
+    NoSummerTime: {"hours": [-5, 0]},
     PortUnusable: {"port": [8000], "option": ["--gateway-port"]},
     TooManyMembers: {"listed": [None, 70_000], "limit": [1_000]},
     UnknownCustomer: {"customer": ["iqu"]},
     UnknownWatch: {"target": ["iqu/production/warehouse"]},
-    UnusableArchive: {"members": [1, placeholder("members")]},
+    UnusableArchive: {"names": [(), ("{name}", "{name}")], "side_files": [0, 2]},
     UnusableHeader: {"faults": [(FileProblem("{fault}", "{advice}"),)]},
+    UnusualZipMethod: {"method": ["Deflate64", placeholder("method")]},
 }
 
 _COLUMN = "{column}"

@@ -90,11 +90,14 @@ def test_a_stranger_lists_none_of_the_keys(
 def test_a_strangers_self_test_finds_no_file_and_hints_at_none(
     client: TestClient, caller: Caller, stranger: Caller
 ) -> None:
+    """A key of the same customer learns that the file is in the other environment, if it is."""
     caller.deliver("secret-campaign.csv")
     for name in ("secret-campaign.csv", "secret-campagn.csv", "../../iqu-feeds/qa/warehouse/x"):
         found = call_api(client, stranger, f"/self-test?filename={name}").json()["checks"][1]
         assert found["ok"] is False
         assert "Did you mean" not in found["detail"]
+        is_own = stranger.name == caller.name and name == "secret-campaign.csv"
+        assert ("It is in qa/warehouse/" in found["detail"]) == is_own
 
 
 def test_exchanging_a_key_gives_the_same_access_and_no_more(

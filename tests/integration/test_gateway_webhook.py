@@ -45,6 +45,33 @@ def test_everything_that_is_wrong_is_reported_at_once_in_one_order(
     assert caller.installation.loads() == []
 
 
+def test_addresses_are_accepted_as_people_write_them_and_given_back_as_they_were_sent(
+    client: TestClient, caller: Caller
+) -> None:
+    emails = '"Lee, Ann" <ann@example.edu>; bob@bücher.example'
+    response = call(client, caller, notifyEmail=emails)
+
+    assert response.status_code == 200
+    assert response.json()["notificationSettings"] == {"emails": emails, "webhook": ""}
+
+
+def test_of_several_addresses_the_wrong_one_is_named(client: TestClient, caller: Caller) -> None:
+    [error] = errors(call(client, caller, notifyEmail="a@example.edu, b@, c@example.edu"))
+
+    assert error == (
+        "The option NotifyEmail holds what is not an e-mail address: b@ (number 2 of 3). "
+        "Send one address, or several separated by commas."
+    )
+
+
+def test_a_callback_to_a_host_in_full_width_letters_is_refused(
+    client: TestClient, caller: Caller
+) -> None:
+    [error] = errors(call(client, caller, notifyWebhook="https://\uff45xample.edu/hook"))
+
+    assert "such as full-width letters" in error
+
+
 def test_for_an_unknown_job_no_file_is_looked_up(client: TestClient, caller: Caller) -> None:
     path = WEBHOOK.replace("warehouse", "sudo_make_me_a_sandwich")
     response = call(client, caller, path, filename="nothing.csv")

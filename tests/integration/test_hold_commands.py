@@ -38,8 +38,12 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
 
 @pytest.fixture
 def held(ledger: Ledger) -> Load:
+    return hold_load(ledger, "ada@iqu.example")
+
+
+def hold_load(ledger: Ledger, notify_email: str) -> Load:
     now = datetime.now(UTC)
-    request = LoadRequest(new_job_id(), TARGET, "warehouse.csv", "e1", 9, "ada@iqu.example")
+    request = LoadRequest(new_job_id(), TARGET, "warehouse.csv", "e1", 9, notify_email)
     load = ledger.loads.accept(request, now)
     ledger.attempts.begin(load, "run-1", now)
     hold = Hold(
@@ -100,6 +104,21 @@ def test_an_approved_load_waits_for_a_run(held: Load) -> None:
     found = shown(held)
     assert (found["state"], found["hold"]["decision"]) == ("queued", "approved")
     assert "The merger is real." in alumniq("load", "show", held.job_id).stdout
+
+
+@pytest.mark.parametrize(
+    ("notify_email", "told"),
+    [
+        ("ada@iqu.example", "its customer is notified of the reason."),
+        ("", "its customer asked for no notification; the page of the load has the reason."),
+    ],
+)
+def test_whoever_discards_a_load_reads_whether_its_customer_is_notified(
+    ledger: Ledger, notify_email: str, told: str
+) -> None:
+    load = hold_load(ledger, notify_email)
+    output = alumniq("load", "discard", load.job_id, "--reason", "A test export.").stdout
+    assert output == f"{load.job_id} is discarded; {told}\n"
 
 
 def test_a_discarded_load_has_failed(held: Load) -> None:

@@ -58,6 +58,15 @@ def mails(installation: Installation) -> list[tuple[str, str]]:
         return [(row["destination"], f"{row['subject']}\n{row['body']}") for row in rows]
 
 
+def test_the_owners_address_counts_with_and_without_a_name(
+    client: TestClient, installation: Installation, owned: Caller
+) -> None:
+    assert exchange(client, owned.key, f"Feeds <{OWNER.upper()}>").status_code == 200
+    assert exchange(client, owned.key, f"{OWNER} <{STRANGER}>").status_code == 400
+    assert exchange(client, owned.key, f"{OWNER}, {STRANGER}").status_code == 400
+    assert {address for address, _ in mails(installation)} == {OWNER, STAFF}
+
+
 def test_forty_exchanges_of_a_key_make_two_keys_and_name_them(
     client: TestClient, installation: Installation, owned: Caller
 ) -> None:
@@ -177,3 +186,11 @@ def test_a_third_key_on_the_pages_is_refused_with_what_to_do(
     assert [response.status_code for response in responses] == [200, 200, 409]
     assert "revoke it on the API keys page" in responses[-1].text
     assert len(mails(installation)) == 4
+
+
+def test_an_address_that_is_none_is_reported_under_the_name_of_its_option(
+    client: TestClient, caller: Caller
+) -> None:
+    """It was once reported as that of NotifyEmail, which the call does not have."""
+    [error] = errors(exchange(client, caller.key, "nobody"))
+    assert error.startswith("The option EmailAddress is not an e-mail address.")

@@ -191,3 +191,21 @@ def test_incidents_are_listed_newest_first_those_that_are_over_on_request(ledger
     assert everything[1]["resolution"] == "recovered"
     shown = alumniq("watch", "incidents", "--all").stdout.splitlines()
     assert shown[1].endswith("Trouble 0  (recovered 2026-03-01 07:30:00Z)")
+
+
+@pytest.mark.parametrize("zone", ["EST", "Etc/GMT+5"])
+def test_a_zone_without_summer_time_is_set_with_a_warning(ledger: Ledger, zone: str) -> None:
+    """A nightly file of New York was due at four in the morning from March on."""
+    deliver(ledger, 6)
+    told = "has no summer time"
+    for arguments in (
+        ("set", *TARGET, "--cron", "0 3 * * *", "--time-zone", zone),
+        ("set", *TARGET, "--grace", "1h", "--json"),
+        ("suggest", *TARGET, "--time-zone", zone),
+    ):
+        result = alumniq("watch", *arguments)
+        assert result.exit_code == 0, result.output
+        assert told in result.stderr
+        assert "--time-zone America/New_York" in result.stderr
+        assert told not in result.stdout
+    assert told not in alumniq("watch", "set", *TARGET, *NIGHTLY).stderr

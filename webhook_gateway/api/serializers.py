@@ -16,7 +16,7 @@ from alumniq_pipelines.core.loads.waiting import (
     Waiting,
 )
 from alumniq_pipelines.core.notifications.notification import NotificationState
-from alumniq_pipelines.core.problems.live_data import live_sentence
+from alumniq_pipelines.core.problems.live_data import live_sentence, without_live_sentence
 from webhook_gateway.api import models
 from webhook_gateway.services import load_queries
 
@@ -59,7 +59,7 @@ def load(known: Load, job_name: str) -> models.LoadSummary:
         else models.Counts(
             read=counts.rows_read, accepted=counts.rows_accepted, rejected=counts.rows_rejected
         ),
-        errors=known.errors,
+        errors=_errors(known.errors),
     )
 
 
@@ -97,7 +97,7 @@ def load_detail(known: load_queries.LoadDetail) -> models.LoadDetail:
                 started_at=attempt.started_at,
                 ended_at=attempt.ended_at,
                 result=attempt.result,
-                errors=attempt.errors,
+                errors=_errors(attempt.errors),
             )
             for attempt in known.attempts
         ),
@@ -116,6 +116,10 @@ def key(known: ApiKey, jobs: tuple[str, ...] | None, now: datetime) -> models.Ke
         last_used_at=known.last_used_at,
         jobs=jobs,
     )
+
+
+def _errors(recorded: Sequence[str]) -> tuple[str, ...]:
+    return tuple(without_live_sentence(error) for error in recorded)
 
 
 def _waiting_for(waiting: Waiting) -> models.WaitingFor:

@@ -14,7 +14,7 @@ from alumniq_pipelines.core.loads.rejection_report import ReportFormat
 from alumniq_pipelines.core.loads.waiting import format_waiting
 from alumniq_pipelines.core.problems.api import NoReport
 from alumniq_pipelines.core.problems.holding import WouldBeHeld
-from alumniq_pipelines.core.problems.live_data import live_sentence
+from alumniq_pipelines.core.problems.live_data import live_sentence, without_live_sentence
 from webhook_gateway.http.downloads import download
 from webhook_gateway.pages.chart import HEIGHT, WIDTH, bars
 from webhook_gateway.pages.page_handlers import PageGuard, Visit
@@ -85,6 +85,7 @@ class LoadPages:
             events=timeline(detail),
             waiting=detail.waiting
             and format_waiting(detail.waiting, for_staff=visit.session.staff is not None),
+            errors=[without_live_sentence(error) for error in load.errors],
             live=live_sentence(detail.live),
             is_refused=bool(attempts) and attempts[-1].result is AttemptResult.REFUSED,
             bars=bars(versions, changes, load.job_id),

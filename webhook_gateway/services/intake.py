@@ -10,12 +10,10 @@ from typing import ParamSpec, TypeVar
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.access.api_keys import ApiKey
-from alumniq_pipelines.core.feeds.did_you_mean import closest_match
 from alumniq_pipelines.core.feeds.field_map import FieldMap
-from alumniq_pipelines.core.loads.bucket import Bucket, Buckets, StoredFile, folder_of, object_key
+from alumniq_pipelines.core.loads.bucket import Bucket, Buckets, StoredFile
 from alumniq_pipelines.core.loads.load import Load, LoadRequest, new_job_id
-from alumniq_pipelines.core.loads.rejection_report import REPORTS
-from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
 from alumniq_pipelines.core.notifications.recipients import check_emails, check_webhook
 from alumniq_pipelines.core.problems.api import (
@@ -23,15 +21,13 @@ from alumniq_pipelines.core.problems.api import (
     UnusableDryRun,
     UnusableIdempotencyKey,
 )
-from alumniq_pipelines.core.problems.request import FileNotInBucket, RequestProblem
+from alumniq_pipelines.core.problems.request import RequestProblem
+from webhook_gateway.services.file_lookup import check_filename, find_file
 from webhook_gateway.services.load_queries import Scope, Status
 from webhook_gateway.services.options import Option, Options
 from webhook_gateway.services.refusal import RequestRefused
 
 MAX_IDEMPOTENCY_CHARACTERS = 200
-
-MAX_HINT_CHARACTERS = 100
-"""Longer names get no suggestion, because comparing takes time that is quadratic in the length."""
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
@@ -60,7 +56,7 @@ class Intake:
             collector.collect(self._feed, key, job)
             raise RequestRefused(*collector.problems, options.unreadable)
         field_map = collector.collect(self._feed, key, job)
-        filename = collector.collect(_filename, options, key.environment)
+        filename = collector.collect(self._filename, options, key)
         emails = collector.collect(_emails, options)
         url = collector.collect(_webhook, options, self.callbacks)
         dry_run = collector.collect(_dry_run, options)
@@ -106,25 +102,14 @@ class Intake:
         """Return the field map of a job; raises UnknownJob and JobNotOfKey."""
         return self.status.field_map(Scope.of(key), job)
 
+    def _filename(self, options: Options, key: ApiKey) -> str:
+        filename = options.required(Option.FILENAME)
+        check_filename(self.bucket(key.customer), key.environment, filename)
+        return filename
+
     def find_file(self, key: ApiKey, filename: str) -> StoredFile:
-        """Find a file in the customer's bucket; raises FileNotInBucket and UnusableFilename."""
-        bucket = self.bucket(key.customer)
-        stored = bucket.head(object_key(key.environment, filename))
-        if stored is None:
-            folder = folder_of(key.environment)
-            names = [
-                stored_file.key.removeprefix(folder) for stored_file in bucket.list_objects(folder)
-            ]
-            # Rejection reports are in the same folder, but are never what the caller means.
-            comparable = (
-                name
-                for name in names
-                if not name.startswith(REPORTS) and len(name) <= MAX_HINT_CHARACTERS
-            )
-            is_comparable = len(filename) <= MAX_HINT_CHARACTERS
-            similar = closest_match(filename, comparable) if is_comparable else None
-            raise FileNotInBucket(filename, folder, () if similar is None else (similar,))
-        return stored
+        """Find a file in the customer's bucket; raises FileNotInBucket and the like."""
+        return find_file(self.bucket(key.customer), key.environment, filename)
 
     def bucket(self, customer: str) -> Bucket:
         """Return a customer's bucket, opened once."""
@@ -152,12 +137,6 @@ class _ProblemCollector:
         except RequestProblem as problem:
             self.problems.append(problem)
             return None
-
-
-def _filename(options: Options, environment: Environment) -> str:
-    filename = options.required(Option.FILENAME)
-    object_key(environment, filename)
-    return filename
 
 
 def _emails(options: Options) -> str:

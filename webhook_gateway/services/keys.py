@@ -11,6 +11,7 @@ from alumniq_pipelines.adapters.ledger.s3_keys import S3Keys
 from alumniq_pipelines.core.access.api_keys import OVERLAP, ApiKey, KeyLimits
 from alumniq_pipelines.core.access.s3_keys import OVERLAP as S3_OVERLAP
 from alumniq_pipelines.core.access.s3_keys import user_name
+from alumniq_pipelines.core.notifications.email_addresses import addresses_in
 from alumniq_pipelines.core.notifications.key_expiry import MadeBy
 from alumniq_pipelines.core.notifications.recipients import check_emails
 from alumniq_pipelines.core.notifications.staff import Staff
@@ -23,6 +24,7 @@ from alumniq_pipelines.core.problems.command import UnknownKey
 from alumniq_pipelines.core.problems.request import RefusedKey
 from alumniq_pipelines.services.key_issuance import KeyIssuance
 from webhook_gateway.services.load_queries import Scope
+from webhook_gateway.services.options import Option
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,10 @@ class KeyService:
         the new key. Raises UnusableEmailAddress, UnusableNotifyEmail, RefusedKey and
         KeyReplacedAlready.
         """
-        if key.email and email.lower() != key.email.lower():
+        if key.email and not _is_same(email, key.email):
             raise UnusableEmailAddress
         if email:
-            check_emails(email)
+            check_emails(email, Option.EMAIL_ADDRESS)
         try:
             secret, stored = self.issuance.exchange(key, email, now)
         except UnknownKey:  # revoked meanwhile
@@ -102,7 +104,7 @@ class S3KeyService:
         if access_key_id not in {access_key.access_key_id for access_key in live}:
             raise NoSuchAccessKey
         if email:
-            check_emails(email)
+            check_emails(email, Option.EMAIL_ADDRESS)
             stored.add_reminder_address(key.customer, email, now)
         newest = live[0]
         self.ledger.audit.add(f"key {key.prefix}", "S3 key fetched", newest.access_key_id, now)
@@ -112,3 +114,9 @@ class S3KeyService:
             SecretCipher.from_file(self.encryption_key_file).decrypt(newest.encrypted_secret),
             ends,
         )
+
+
+def _is_same(emails: str, registered: str) -> bool:
+    """Whether two texts hold the same addresses, with or without the names of their owners."""
+    sent, known = addresses_in(emails.lower()), addresses_in(registered.lower())
+    return set(sent) == set(known)

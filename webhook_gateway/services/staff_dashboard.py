@@ -8,6 +8,7 @@ from enum import IntEnum
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.loads.load import Load, LoadState
 from alumniq_pipelines.core.loads.target import Environment
+from alumniq_pipelines.core.problems.live_data import without_live_sentence
 
 EXPIRING_DAYS = 30
 
@@ -119,7 +120,7 @@ class Dashboard:
                             urgency=_urgency(environment),
                             since=load.ended_at or load.accepted_at,
                             title=f"{load.target.feed} failed",
-                            detail=load.errors[0] if load.errors else "",
+                            detail=without_live_sentence(load.errors[0]) if load.errors else "",
                             customer=customer.id,
                             environment=environment,
                             job_id=load.job_id,

@@ -26,6 +26,18 @@ HOST = re.compile(
 )
 """A name as resolvers take it: labels of 1 to 63 characters, 253 in all (RFC 1035)."""
 
+ENCODED = "xn--"
+"""Begins a label that stands for one with other than ASCII letters."""
+
+NEVER_RESOLVED = frozenset({"invalid", "onion", "alt"})
+"""Top-level domains that no resolver knows (RFC 6761, 7686, 9476)."""
+
+PRIVATE = frozenset({"local", "localdomain", "internal", "intranet", "lan"})
+"""Top-level domains of private networks; none of them is delegated."""
+
+NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
+"""No top-level domain is a number: with one, a name is an address that is none."""
+
 IPAddress = IPv4Address | IPv6Address
 IPNetwork = IPv4Network | IPv6Network
 
@@ -108,9 +120,42 @@ def ascii_host(host: str) -> str | None:
 
         try:
             host = idna.encode(host.lower()).decode("ascii")
-        except idna.IDNAError:
+        except UnicodeError:  # IDNAError is one; another for what cannot be encoded
             return None
     return host if HOST.fullmatch(host) else None
+
+
+def host_error(host: str) -> str | None:
+    """Return why no resolver can know a host's name, as a clause; None if one may. Asks none."""
+    name = ascii_host(host)
+    if name is None:
+        return (
+            "names a host by characters that no host name has, such as full-width letters, or by a "
+            "name that is too long"
+        )
+    labels = name.removesuffix(".").lower().split(".")
+    if labels[-1] in NEVER_RESOLVED or NUMERIC.fullmatch(labels[-1]):
+        return "names a host that does not exist"
+    if any(label.startswith("-") or label.endswith("-") for label in labels):
+        return "names a host that cannot exist: a part of it begins or ends with a hyphen"
+    for label in labels:
+        if label.startswith(ENCODED) and not _decodes(label.removeprefix(ENCODED)):
+            return f"names a host that cannot exist: {ENCODED} begins no encoded name there"
+    return None
+
+
+def is_private_name(host: str) -> bool:
+    """Whether a host's name can be known in a private network only."""
+    labels = host.rstrip(".").lower().split(".")
+    is_single = len(labels) == 1 and literal_address(host) is None
+    return is_single or labels[-1] in PRIVATE or labels[-2:] == ["home", "arpa"]
+
+
+def _decodes(label: str) -> bool:
+    try:
+        return bool(label.encode().decode("punycode"))
+    except ValueError:
+        return False
 
 
 def _network(name: str) -> IPNetwork:

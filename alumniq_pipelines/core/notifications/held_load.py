@@ -3,8 +3,8 @@
 from alumniq_pipelines.core.loads.diff import format_changes
 from alumniq_pipelines.core.loads.hold import Hold, commands
 from alumniq_pipelines.core.loads.load import Load
+from alumniq_pipelines.core.notifications.email_addresses import addresses_in
 from alumniq_pipelines.core.notifications.load_outcome import (
-    addresses_in,
     feed_label,
     format_counts,
     load_details,

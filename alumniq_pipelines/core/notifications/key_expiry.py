@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from alumniq_pipelines.core.access.api_keys import OVERLAP, ApiKey
 from alumniq_pipelines.core.monitoring.incident import Condition, Kind
-from alumniq_pipelines.core.notifications.load_outcome import addresses_in
+from alumniq_pipelines.core.notifications.email_addresses import addresses_in
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, Notice
 from alumniq_pipelines.core.notifications.staff import Staff
 from alumniq_pipelines.core.shell import alumniq_command

@@ -5,13 +5,13 @@ layout of `text.py`; its HTML part is laid out from that text, so the two never 
 """
 
 import json
-import re
 from collections.abc import Sequence
 
 from alumniq_pipelines.core.loads.check_result import Counts, format_warnings
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, Outcome
 from alumniq_pipelines.core.loads.rejection_report import report_key
+from alumniq_pipelines.core.notifications.email_addresses import addresses_in
 from alumniq_pipelines.core.notifications.heartbeat import signal_notices, signal_of
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, Notice
 from alumniq_pipelines.core.notifications.staff import NO_STAFF, Staff
@@ -73,12 +73,6 @@ def callback_body(load: Load, outcome: Outcome) -> str:
             "executionCompleted": succeeded,
         }
     )
-
-
-def addresses_in(emails: str) -> tuple[str, ...]:
-    """Return the addresses of a list that is separated by commas or semicolons."""
-    parts = (part.strip() for part in re.split("[,;]", emails))
-    return tuple(dict.fromkeys(part for part in parts if part))
 
 
 def _errors(outcome: Outcome) -> tuple[str, ...]:

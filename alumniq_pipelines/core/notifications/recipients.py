@@ -1,30 +1,26 @@
 """The two options by which a customer asks to be notified: which addresses and URLs are usable."""
 
-import re
 from urllib.parse import SplitResult, urlsplit
 
 from alumniq_pipelines.core.notifications.callback_addresses import (
     AddressPolicy,
-    ascii_host,
+    host_error,
+    is_private_name,
     literal_address,
 )
-from alumniq_pipelines.core.notifications.load_outcome import addresses_in
+from alumniq_pipelines.core.notifications.email_addresses import bare_address, split_addresses
 from alumniq_pipelines.core.problems.request import UnusableNotifyEmail, UnusableNotifyWebhook
 
 MAX_ADDRESSES = 10
 MAX_URL_CHARACTERS = 2_048
-
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-EMAIL = re.compile(rf"(?=.{{1,64}}@)(?=.{{1,254}}\Z){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+")
-"""An address as mail servers everywhere take it (RFC 5321, without quotes and comments)."""
+MAX_CHARACTERS_SHOWN = 60
 
 
-def check_emails(emails: str) -> None:
-    """Check what `notifyEmail` holds, one or several addresses; raises UnusableNotifyEmail."""
+def check_emails(emails: str, option: str = "NotifyEmail") -> None:
+    """Check what an option holds, one or several addresses; raises UnusableNotifyEmail."""
     error = _emails_error(emails)
     if error is not None:
-        raise UnusableNotifyEmail(error)
+        raise UnusableNotifyEmail(error, option)
 
 
 def check_webhook(url: str, policy: AddressPolicy) -> None:
@@ -33,6 +29,9 @@ def check_webhook(url: str, policy: AddressPolicy) -> None:
     Where its name leads is checked whenever it is called.
     """
     error = url_error(url, policy)
+    # Where no other than public addresses are called, nobody can resolve such a name for us.
+    if error is None and not policy.allowed and is_private_name(urlsplit(url).hostname or ""):
+        error = "names a host that only a private network knows"
     if error is not None:
         raise UnusableNotifyWebhook(error)
 
@@ -50,15 +49,25 @@ def url_error(url: str, policy: AddressPolicy) -> str | None:
 
 
 def _emails_error(emails: str) -> str | None:
-    addresses = addresses_in(emails)
-    if not addresses:
+    parts = split_addresses(emails)
+    if not parts:
         return "holds no e-mail address"
-    if len(addresses) > MAX_ADDRESSES:
+    if len(parts) > MAX_ADDRESSES:
         return f"holds more than {MAX_ADDRESSES} addresses"
-    # A line break between two addresses would be cut off with the blanks, and must not pass.
-    if not emails.isprintable() or not all(EMAIL.fullmatch(address) for address in addresses):
+    # A line break between two addresses would be cut off with the blanks, and must not pass. Behind
+    # this, an address can be repeated: no header begins in it.
+    if not emails.isprintable():
+        return "contains a line break or another control character"
+    wrong = [number for number, part in enumerate(parts, 1) if bare_address(part) is None]
+    if not wrong:
+        return None
+    if len(parts) == 1:
         return "is not an e-mail address"
-    return None
+    named = ", ".join(
+        f"{parts[number - 1][:MAX_CHARACTERS_SHOWN]} (number {number} of {len(parts)})"
+        for number in wrong
+    )
+    return f"holds what is not an e-mail address: {named}"
 
 
 def _url_parts_error(url: SplitResult, policy: AddressPolicy) -> str | None:
@@ -67,8 +76,10 @@ def _url_parts_error(url: SplitResult, policy: AddressPolicy) -> str | None:
     if "@" in url.netloc:
         return "carries a user name or password"
     host = url.hostname or ""
-    if url.port == 0 or not (literal_address(host) or ascii_host(host)):
+    if url.port == 0 or not host:
         return "names no host"
+    if literal_address(host) is None and (error := host_error(host)) is not None:
+        return error
     if policy.refuses_host(host):
         return "leads to an address that is not public"
     return None

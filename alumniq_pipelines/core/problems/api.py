@@ -52,7 +52,7 @@ class NotQueued(RequestProblem):
         super().__init__(
             f"The load is {state}. Only a load that is queued, requested or running can be "
             "canceled.",
-            "To replace what it publishes, upload the right file and call the webhook again.",
+            "To load another file instead, upload it and call the webhook again.",
         )
 
 

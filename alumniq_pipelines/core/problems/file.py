@@ -54,8 +54,8 @@ class NoRows(FileProblem):
 
     def __init__(self) -> None:
         super().__init__(
-            "The file has a header line and no rows; loading it would empty your table.",
-            "Export it again with its rows. If the table is meant to be emptied, contact us.",
+            "The file has a header line and no rows, and a table without rows is never published.",
+            "Export it again with its rows. If the table is meant to be empty, contact us.",
         )
 
 
@@ -70,8 +70,11 @@ class ForeignFormat(FileProblem):
             advice = "Export it as UTF-8."
         elif "Excel" in kind:
             advice = 'Save it in Excel as "CSV UTF-8" and upload that.'
-        elif "compressed" in kind:
-            advice = "Compress it once, with gzip, zip or zstd, or not at all."
+        elif "compressed" in kind or "archive" in kind:
+            advice = (
+                "Upload the CSV file itself: plain, compressed once with gzip or zstd, or as the "
+                "only file in a zip archive."
+            )
         elif "encrypted" in kind:
             advice = "Upload it without encryption."
         else:

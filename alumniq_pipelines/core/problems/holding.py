@@ -44,15 +44,15 @@ class HoldExpired(SetupProblem):
 
 
 class HoldSuperseded(SenderProblem):
-    """A later file was loaded instead."""
+    """The data of a later file is live."""
 
     code = "hold-superseded"
 
     def __init__(self, reasons: Sequence[str]) -> None:
         """Take why it was held."""
         super().__init__(
-            f"{_unusual(reasons)} and was awaiting approval; meanwhile a file that you sent later "
-            "was loaded instead.",
+            f"{_unusual(reasons)} and was awaiting approval; meanwhile the data of a file that was "
+            "sent later is live.",
             NOTHING_TO_DO,
         )
 

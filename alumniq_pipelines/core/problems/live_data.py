@@ -32,3 +32,16 @@ def live_sentence(live: LiveData) -> str:
         case LiveData.OTHER:
             return "The data of another load is live."
     assert_never(live)
+
+
+def without_live_sentence(text: str) -> str:
+    """Return a recorded text without what was live when it was recorded.
+
+    A first load fails, and its errors say that nothing is published; after the second one, they
+    would not be true any more.
+    """
+    for live in LiveData:
+        before, found, after = text.partition(live_sentence(live))
+        if found:
+            text = " ".join(part for part in (before.rstrip(), after.lstrip()) if part)
+    return text

@@ -1,8 +1,13 @@
 """What can be wrong with the compression of a delivered file."""
 
+from collections.abc import Sequence
+
 from alumniq_pipelines.core.problems.file import FileProblem
 
-_ONE_FILE = "Put exactly one file into it, without a password."
+MAX_NAMES_LISTED = 10
+MAX_NAME_CHARACTERS = 60
+
+_ONE_FILE = "Put exactly one file into it."
 
 
 class DamagedArchive(FileProblem):
@@ -44,18 +49,52 @@ class NeedsMuchMemory(FileProblem):
 
 
 class UnusableArchive(FileProblem):
-    """The zip archive does not contain exactly one readable file."""
+    """The zip archive does not contain exactly one file."""
 
     code = "unusable-archive"
 
-    def __init__(self, members: int) -> None:
-        """Count the files in it; where it is one, its packing is at fault."""
-        found = (
-            "its file is encrypted or compressed by an unusual method"
-            if members == 1
-            else f"it contains {members:,} files"
+    def __init__(self, names: Sequence[str], side_files: int = 0) -> None:
+        """Take the names of the files in it, and how many a system added to them."""
+        if names:
+            more = len(names) - MAX_NAMES_LISTED
+            listed = [_shown(name) for name in names[:MAX_NAMES_LISTED]]
+            listed += [f"{more:,} more"] if more > 0 else []
+            found = f"{len(names):,} files ({', '.join(listed[:-1])} and {listed[-1]})"
+        elif side_files:
+            found = "only files that macOS or Windows adds to an archive, and no data"
+        else:
+            found = "no file"
+        super().__init__(f"The zip archive cannot be used: it contains {found}.", _ONE_FILE)
+
+
+class ProtectedArchive(FileProblem):
+    """The zip archive is protected by a password."""
+
+    code = "protected-archive"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The file in the zip archive is encrypted with a password, which we do not have.",
+            "Pack it again without a password.",
         )
-        super().__init__(f"The zip archive cannot be used: {found}.", _ONE_FILE)
+
+
+class UnusualZipMethod(FileProblem):
+    """The file in the zip archive is compressed by an unusual method."""
+
+    code = "unusual-zip-method"
+
+    def __init__(self, method: str) -> None:
+        """Take the method as zip programs name it."""
+        usual = "Pack it again by Deflate, the usual method of zip programs, or with gzip or zstd."
+        if method == "Deflate64":
+            usual = (
+                "Windows Explorer uses Deflate64 for files of more than 2 GB. Compress it with "
+                "gzip or zstd, or with another zip program by the method Deflate."
+            )
+        super().__init__(
+            f"The file in the zip archive is compressed by {method}, which is not supported.", usual
+        )
 
 
 class TooManyMembers(FileProblem):
@@ -96,3 +135,15 @@ class ExpandsTooFar(FileProblem):
             f"{max_ratio:,} times its size.",
             "Upload it uncompressed. If it is too large then, contact us.",
         )
+
+
+def _shown(name: str) -> str:
+    """Return a name from an archive, which may be anything, as a short text on one line."""
+    text = "".join(
+        letter if letter.isprintable() and letter != "`" else "\N{REPLACEMENT CHARACTER}"
+        for letter in name
+    )
+    if len(text) > MAX_NAME_CHARACTERS:
+        half = MAX_NAME_CHARACTERS // 2
+        text = f"{text[:half]}\N{HORIZONTAL ELLIPSIS}{text[-half:]}"
+    return f"`{text}`"

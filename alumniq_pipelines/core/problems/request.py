@@ -1,6 +1,8 @@
 """What can be wrong with a webhook call."""
 
+import json
 from collections.abc import Sequence
+from unicodedata import is_normalized
 
 from alumniq_pipelines.core.problems.problem import SenderProblem
 
@@ -61,12 +63,17 @@ class UnusableFilename(RequestProblem):
 
     code = "unusable-filename"
 
-    def __init__(self, reason: str) -> None:
-        """Take the reason as a clause that follows 'The filename'."""
-        super().__init__(
-            f"The filename {reason}.",
-            "Send the name that the file has below your warehouse/ folder, such as warehouse.csv.",
+    def __init__(self, reason: str, found: str | None = None) -> None:
+        """Take the reason as a clause that follows 'The filename', and the name of the file meant.
+
+        That name only if the file is there.
+        """
+        advice = (
+            "Send the name that the file has below your warehouse/ folder, such as warehouse.csv."
+            if found is None
+            else f"Send the name that the file has below your warehouse/ folder: {found}."
         )
+        super().__init__(f"The filename {reason}.", advice)
 
 
 class FileNotInBucket(RequestProblem):
@@ -81,21 +88,83 @@ class FileNotInBucket(RequestProblem):
             if near
             else "Upload it first, then call the webhook again."
         )
-        super().__init__(f"The file {filename} was not found in {folder}.", hint)
+        super().__init__(_not_found(filename, folder), hint)
+
+
+class FolderInFilename(RequestProblem):
+    """The filename includes its folder."""
+
+    code = "folder-in-filename"
+
+    def __init__(
+        self, filename: str, folder: str, name: str | None = None, *, near: Sequence[str] = ()
+    ) -> None:
+        """Take the name to send, if there is such a file; `near` are names that come close."""
+        without = f"Leave out the folder in front: every filename is looked up in {folder}."
+        if name is not None:
+            advice = f"{without} Send {name}."
+        elif near:
+            advice = f"{without} Did you mean {' or '.join(near)}?"
+        else:
+            advice = f"{without} Upload the file to it first."
+        super().__init__(_not_found(filename, folder), advice)
+
+
+class FileInOtherEnvironment(RequestProblem):
+    """The file is in the folder of the other environment."""
+
+    code = "file-in-other-environment"
+
+    def __init__(self, filename: str, folder: str, elsewhere: str) -> None:
+        """Take the folder of the key's environment, and the one that the file is in."""
+        super().__init__(
+            _not_found(filename, folder),
+            f"It is in {elsewhere}. Upload it to {folder}, or call the webhook with your key for "
+            "that environment.",
+        )
+
+
+class FilenameInOtherForm(RequestProblem):
+    """The filename is written in another Unicode form."""
+
+    code = "filename-in-other-form"
+
+    def __init__(self, filename: str, folder: str, found: str) -> None:
+        """Take the name of the file that is there; to the eye, both are the same."""
+        super().__init__(
+            _not_found(filename, folder),
+            "A file whose name looks the same is there, but the two are written in different "
+            f"Unicode forms: the name in the bucket {_unicode_form(found)}, the one that you sent "
+            f"{_unicode_form(filename)}. Send it as in the bucket, in JSON {json.dumps(found)}, or "
+            "upload the file under the name that you send.",
+        )
+
+
+def _not_found(filename: str, folder: str) -> str:
+    return f"The file {filename} was not found in {folder}."
+
+
+def _unicode_form(name: str) -> str:
+    """Return how a name is written, as a clause that follows it."""
+    if is_normalized("NFC", name):
+        return "has each accented letter as one character (NFC)"
+    if is_normalized("NFD", name):
+        return "has accents as characters of their own (NFD, as macOS writes them)"
+    return "mixes both ways of writing accented letters"
 
 
 class UnusableNotifyEmail(RequestProblem):
-    """The e-mail address for notifications is not valid."""
+    """An e-mail address for notifications is not valid."""
 
     code = "unusable-notify-email"
 
-    def __init__(self, reason: str) -> None:
-        """Take the reason as a clause that follows 'The option NotifyEmail'.
+    def __init__(self, reason: str, option: str = "NotifyEmail") -> None:
+        """Take the reason as a clause that follows 'The option NotifyEmail', or another option.
 
-        Never repeat the address: it may contain an injected header.
+        It repeats only printable text: an address may contain an injected header.
         """
         super().__init__(
-            f"The option NotifyEmail {reason}.", "Send one address, or several separated by commas."
+            f"The option {option} {reason}.", "Send one address, or several separated by commas."
         )
 
 

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from alumniq_pipelines.core.problems.file import FileProblem
 from alumniq_pipelines.core.problems.packing import (
     DamagedArchive,
+    ProtectedArchive,
     TooManyMembers,
     UnusableArchive,
+    UnusualZipMethod,
 )
 from tests.unit.checking.test_decompress import TEXT, decoded, zipped
 
@@ -26,11 +28,121 @@ from tests.unit.checking.test_decompress import TEXT, decoded, zipped
         ("__MACOSX/", "__MACOSX/._warehouse.csv"),
         ("._warehouse.csv", ".DS_Store"),
         ("folder/Thumbs.db", "folder/desktop.ini", "folder/", "folder\\.DS_Store"),
+        ("__macosx/", "export/__MacOSX/._warehouse.csv", "a\\b\\THUMBS.DB", "Desktop.INI"),
+        ("export\\", "export/__MACOSX/.ds_store", "a/b/.DS_STORE"),
     ],
 )
 def test_side_files_of_a_desktop_are_no_members(tmp_path: Path, side_files: Sequence[str]) -> None:
     content = zipped(("warehouse.csv", TEXT), *((name, b"side") for name in side_files))
     assert decoded(tmp_path, content).path.read_bytes() == TEXT
+
+
+def problem_of(folder: Path, content: bytes) -> FileProblem:
+    with pytest.raises(FileProblem) as caught:
+        decoded(folder, content)
+    return caught.value
+
+
+def test_an_archive_of_several_files_lists_them(tmp_path: Path) -> None:
+    content = zipped(("warehouse.csv", TEXT), ("notes/read me.txt", b"x"), ("__MACOSX/._a", b"x"))
+    assert problem_of(tmp_path, content).detail == (
+        "The zip archive cannot be used: it contains 2 files (`warehouse.csv` and "
+        "`notes/read me.txt`)."
+    )
+
+
+def test_a_long_list_of_files_is_cut_and_counted(tmp_path: Path) -> None:
+    content = zipped(*((f"{number}.csv", TEXT) for number in range(1_234)))
+    detail = problem_of(tmp_path, content).detail
+    assert "contains 1,234 files (`0.csv`, `1.csv`, " in detail
+    assert detail.endswith("`9.csv` and 1,224 more).")
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="/\\\0"), min_size=1))
+def test_whatever_a_file_in_an_archive_is_called_it_is_listed_short_and_on_one_line(
+    name: str,
+) -> None:
+    detail = UnusableArchive([name * 50, name]).detail
+    assert detail.isprintable()
+    assert len(detail) < 220
+    assert detail.count("`") == 4
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (zipped(), "it contains no file."),
+        (zipped(("export/", b"")), "it contains no file."),
+        (
+            zipped(("__MACOSX/._warehouse.csv", b"x"), (".DS_Store", b"x")),
+            "only files that macOS or Windows adds",
+        ),
+    ],
+)
+def test_an_archive_without_data_says_what_is_in_it(
+    tmp_path: Path, content: bytes, found: str
+) -> None:
+    assert found in problem_of(tmp_path, content).detail
+
+
+@pytest.mark.parametrize(
+    ("members", "kind"),
+    [
+        (("mimetype", "content.xml"), "OpenDocument"),
+        (("Index/Document.iwa", "preview.jpg"), "Numbers"),
+    ],
+)
+def test_a_document_that_is_a_zip_archive_is_called_so(
+    tmp_path: Path, members: Sequence[str], kind: str
+) -> None:
+    content = zipped(*((name, b"x") for name in members))
+    assert kind in problem_of(tmp_path, content).detail
+
+
+LOCAL_SIGN, LISTED_SIGN = b"PK\x03\x04", b"PK\x01\x02"
+
+
+def altered(content: bytes, field: int, value: int) -> bytes:
+    """Change two bytes at an offset in the record of the only file, and in the list of contents."""
+    changed = bytearray(content)
+    for sign, further in ((LOCAL_SIGN, 0), (LISTED_SIGN, 2)):
+        offset = content.index(sign) + field + further
+        changed[offset : offset + 2] = value.to_bytes(2, "little")
+    return bytes(changed)
+
+
+FLAGS_FIELD, METHOD_FIELD = 6, 8
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [(FLAGS_FIELD, 0x1), (FLAGS_FIELD, 0x41), (METHOD_FIELD, 99)]
+)
+def test_a_password_is_called_so_whatever_the_method(
+    tmp_path: Path, field: int, value: int
+) -> None:
+    problem = problem_of(tmp_path, altered(zipped(("a.csv", TEXT)), field, value))
+    assert isinstance(problem, ProtectedArchive)
+    assert "password" in problem.detail
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [(9, "Deflate64"), (12, "bzip2"), (14, "LZMA"), (93, "Zstandard"), (98, "PPMd"), (77, "77")],
+)
+def test_an_unusual_method_is_called_by_its_name_and_no_password_is_talked_of(
+    tmp_path: Path, value: int, name: str
+) -> None:
+    problem = problem_of(tmp_path, altered(zipped(("a.csv", TEXT)), METHOD_FIELD, value))
+    assert isinstance(problem, UnusualZipMethod)
+    assert name in problem.detail
+    assert "gzip or zstd" in problem.advice
+    assert "password" not in str(problem)
+    assert ("Windows Explorer" in problem.advice) == (name == "Deflate64")
+
+
+def test_real_archives_of_unusual_methods_are_refused_by_their_method(tmp_path: Path) -> None:
+    for method, name in ((zipfile.ZIP_BZIP2, "bzip2"), (zipfile.ZIP_LZMA, "LZMA")):
+        assert name in problem_of(tmp_path, zipped(("a.csv", TEXT), method=method)).detail
 
 
 def listed(entries: int, *, said: int, said64: int | None = None) -> bytes:

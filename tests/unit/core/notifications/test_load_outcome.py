@@ -16,11 +16,7 @@ from alumniq_pipelines.core.loads.outcome import (
     refusal_outcome,
 )
 from alumniq_pipelines.core.loads.target import Environment, Target
-from alumniq_pipelines.core.notifications.load_outcome import (
-    addresses_in,
-    callback_body,
-    notices_for,
-)
+from alumniq_pipelines.core.notifications.load_outcome import callback_body, notices_for
 from alumniq_pipelines.core.notifications.notification import Channel
 from alumniq_pipelines.core.notifications.staff import STAFF_CHAT, Staff, mail_recipients
 from alumniq_pipelines.core.problems.file import RowsRejected
@@ -131,11 +127,13 @@ def test_both_options_give_a_callback_and_a_mail_to_each_address() -> None:
     assert notices[0].body == callback_body(load, GOOD)
 
 
-def test_an_address_given_twice_is_written_to_once() -> None:
-    assert addresses_in(" a@example.edu ,b@example.edu;a@example.edu; ,") == (
-        "a@example.edu",
-        "b@example.edu",
-    )
+def test_a_mail_goes_to_the_address_behind_a_name_and_to_an_international_domain() -> None:
+    emails = '"Lee, Ann" <ann@example.edu>, bob@bücher.example'
+    notices = notices_for(loads_asking(email=emails), GOOD)
+    assert [notice.destination for notice in notices] == [
+        "ann@example.edu",
+        "bob@xn--bcher-kva.example",
+    ]
 
 
 def test_a_mail_of_success_says_what_was_published() -> None:

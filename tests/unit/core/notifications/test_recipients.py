@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
+from alumniq_pipelines.core.notifications.email_addresses import addresses_in
 from alumniq_pipelines.core.notifications.recipients import check_emails, check_webhook
 from alumniq_pipelines.core.problems.request import UnusableNotifyEmail, UnusableNotifyWebhook
 
@@ -18,6 +19,9 @@ PUBLIC = AddressPolicy()
         "one@example.edu; two@example.edu ;",
         "o'brien@example.edu",
         "you@xn--bcher-kva.example",
+        "You <you@example.edu>",
+        "you@exämple.edu",
+        '"Lee, Ann" <one@example.edu>, two@example.edu',
         ",".join(f"{n}@example.edu" for n in range(10)),
     ],
 )
@@ -38,12 +42,13 @@ def test_addresses_that_mail_servers_take_are_usable(emails: str) -> None:
         "you@-example.edu",
         "you@example.edu-",
         "one@example.edu two@example.edu",
-        "You <you@example.edu>",
+        "You <you@example.edu> and others",
+        "You\r\n <you@example.edu>",
         "you@example.edu\r\nBcc: all@example.edu",
         "you@example.edu\n",
         "you\0@example.edu",
         "yöu@example.edu",
-        "you@exämple.edu",
+        "you@\uff45xample.edu",
         "you@\ud800.edu",
         f"{'y' * 65}@example.edu",
         f"you@{'e' * 64}.edu",
@@ -66,7 +71,26 @@ def test_what_is_usable_never_holds_a_character_that_ends_a_mail_header(emails: 
         check_emails(emails)
     except UnusableNotifyEmail:
         return
-    assert not set(emails.strip()) & set('\r\n\0<>"')
+    assert emails.isprintable()
+    for address in addresses_in(emails):
+        assert not set(address) & set('\r\n\0<>"')
+
+
+@pytest.mark.parametrize(
+    ("emails", "named"),
+    [
+        ("a@example.edu, nobody, c@example.edu", "nobody (number 2 of 3)"),
+        ("@, b@example.edu", "@ (number 1 of 2)"),
+        ("a@example.edu;x y;you@", "x y (number 2 of 3), you@ (number 3 of 3)"),
+        (f"a@example.edu,{'x' * 100}", f"{'x' * 60} (number 2 of 2)"),
+    ],
+)
+def test_of_several_addresses_each_that_is_none_is_named(emails: str, named: str) -> None:
+    with pytest.raises(UnusableNotifyEmail) as caught:
+        check_emails(emails)
+    assert caught.value.detail == (
+        f"The option NotifyEmail holds what is not an e-mail address: {named}."
+    )
 
 
 @pytest.mark.parametrize(
@@ -153,6 +177,42 @@ def test_plainly_internal_addresses_are_refused_unless_allowed(url: str) -> None
         check_webhook(url, PUBLIC)
 
     check_webhook(url, AddressPolicy.of(["0.0.0.0/0", "::/0"]))
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "\uff45xample.edu",
+        "\uff11\uff12\uff17.0.0.1",
+        "ex\u00adample.edu",
+        "1.2.3.4.5",
+        "256.256.256.256",
+        "example.0x1f",
+        "hooks.example.invalid",
+        "alumni.onion",
+        "-hooks.example.edu",
+        "hooks-.example.edu",
+        "xn--.example.edu",
+        "xn--\u00fc.example.edu",
+        "xn--99999999999.example.edu",
+    ],
+    ids=ascii,
+)
+def test_a_host_that_no_resolver_can_know_is_refused_at_once(host: str) -> None:
+    """Its callback would be given up only after 75 hours."""
+    for policy in (PUBLIC, AddressPolicy.of(["0.0.0.0/0", "::/0"])):
+        with pytest.raises(UnusableNotifyWebhook):
+            check_webhook(f"https://{host}/hook", policy)
+
+
+@pytest.mark.parametrize(
+    "host", ["hooks", "hooks.", "crm.local", "crm.internal", "crm.lan.", "crm.home.arpa"]
+)
+def test_a_name_of_a_private_network_is_refused_unless_one_is_allowed(host: str) -> None:
+    with pytest.raises(UnusableNotifyWebhook, match="only a private network knows"):
+        check_webhook(f"https://{host}/hook", PUBLIC)
+
+    check_webhook(f"https://{host}/hook", AddressPolicy.of(["10.0.0.0/8"]))
 
 
 @given(st.text())

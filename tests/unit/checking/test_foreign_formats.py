@@ -1,0 +1,126 @@
+"""What is no delimited text is called what it is, with what to do; a text is never taken for it."""
+
+import bz2
+import gzip
+import io
+import lzma
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alumniq_pipelines.checking.foreign_formats import foreign_kind
+from alumniq_pipelines.core.problems.file import ForeignFormat
+from tests.unit.checking.test_decompress import TEXT, decoded, framed, zipped
+
+
+def tarred(format_of_tar: int, *, signed: bool = True) -> bytes:
+    """Pack two files; archives of the oldest kind carry no sign."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=format_of_tar) as archive:
+        for name in ("warehouse.csv", "größe.csv"):
+            member = tarfile.TarInfo(name)
+            member.size = len(TEXT)
+            archive.addfile(member, io.BytesIO(TEXT))
+    content = packed.getvalue()
+    if signed:
+        return content
+    block = bytearray(content[:512])
+    block[257:265] = bytes(8)
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block) + content[512:]
+
+
+TARS = {
+    "ustar": tarred(tarfile.USTAR_FORMAT),
+    "GNU": tarred(tarfile.GNU_FORMAT),
+    "pax": tarred(tarfile.PAX_FORMAT),
+    "seventh edition": tarred(tarfile.USTAR_FORMAT, signed=False),
+}
+
+ARCHIVES = {
+    "a file compressed by bzip2": bz2.compress(TEXT),
+    "a file compressed by xz": lzma.compress(TEXT),
+    "a file compressed by LZMA": lzma.compress(TEXT, lzma.FORMAT_ALONE),
+    "a file compressed by LZ4": b"\x04\x22\x4d\x18\x64\x40\xa7",
+    "a file compressed by the Unix program compress (.Z)": b"\x1f\x9d\x90x\xd2\xa4\x01",
+    "a 7-Zip archive": b"7z\xbc\xaf\x27\x1c\0\x04",
+    "a RAR archive": b"Rar!\x1a\x07\x01\0",
+    "a Windows cabinet archive": b"MSCF\0\0\0\0",
+    "the first part of a zip archive that was split": b"PK\x07\x08" + zipped(("a.csv", TEXT)),
+    "a tar archive": TARS["GNU"],
+}
+
+
+@pytest.mark.parametrize("kind", ARCHIVES)
+def test_an_archive_that_is_not_read_is_called_by_its_name_with_those_that_are(
+    tmp_path: Path, kind: str
+) -> None:
+    with pytest.raises(ForeignFormat) as caught:
+        decoded(tmp_path, ARCHIVES[kind])
+    assert f"it looks like {kind}." in caught.value.detail
+    assert all(word in caught.value.advice for word in ("CSV", "gzip", "zstd", "zip archive"))
+
+
+def test_an_empty_bzip2_file_is_called_so(tmp_path: Path) -> None:
+    with pytest.raises(ForeignFormat, match="bzip2"):
+        decoded(tmp_path, bz2.compress(b""))
+
+
+@pytest.mark.parametrize("age", TARS)
+@pytest.mark.parametrize(
+    ("pack", "packing"),
+    [
+        (lambda content: gzip.compress(content, mtime=0), "gzip"),
+        (framed, "zstd"),
+        (lambda content: zipped(("warehouse.tar", content)), "zip"),
+    ],
+    ids=["gzip", "zstd", "zip"],
+)
+def test_a_tar_archive_of_any_age_is_found_inside_another_packing(
+    tmp_path: Path, age: str, pack: Callable[[bytes], bytes], packing: str
+) -> None:
+    """`tar czf` under the name warehouse.csv.gz: its blocks were once taken for a header."""
+    with pytest.raises(ForeignFormat, match=f"a tar archive, packed in {packing}"):
+        decoded(tmp_path, pack(TARS[age]))
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (gzip.compress(gzip.compress(TEXT)), "a file compressed by gzip, packed in gzip"),
+        (gzip.compress(framed(TEXT)), "a file compressed by zstd, packed in gzip"),
+        (framed(zipped(("a.csv", TEXT))), "a zip archive, packed in zstd"),
+        (zipped(("a.zip", zipped(("a.csv", TEXT)))), "a zip archive, packed in zip"),
+        (
+            gzip.compress(zipped(("[Content_Types].xml", b"<x/>"), ("xl/workbook.xml", b"<x/>"))),
+            "an Excel workbook, or another Office document, packed in gzip",
+        ),
+    ],
+)
+def test_a_file_that_is_packed_twice_is_called_by_both(
+    tmp_path: Path, content: bytes, kind: str
+) -> None:
+    with pytest.raises(ForeignFormat) as caught:
+        decoded(tmp_path, content)
+    assert f"it looks like {kind}." in caught.value.detail
+
+
+@pytest.mark.parametrize("kind", [b"BZhName,xid\n", b"7z,xid\n", b"Rar!,xid\n", b"LZIP,xid\n"])
+def test_a_column_that_begins_like_the_sign_of_an_archive_is_text(
+    tmp_path: Path, kind: bytes
+) -> None:
+    assert decoded(tmp_path, kind + b"1,2\n").path.read_bytes() == kind + b"1,2\n"
+
+
+def test_a_word_at_the_place_of_a_tar_archives_sign_is_text() -> None:
+    assert foreign_kind(b"x" * 257 + b"ustard Street" + b"x" * 400) is None
+
+
+@given(st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1))
+def test_no_text_is_taken_for_a_tar_archive(text: str) -> None:
+    assert foreign_kind(b"xid," + text.encode() * 512) is None

@@ -1,0 +1,45 @@
+"""A time zone that is only an offset is warned of, with the zone of a place; others are not."""
+
+from datetime import timedelta
+from zoneinfo import available_timezones
+
+import pytest
+
+from alumniq_pipelines.core.monitoring.fixed_offset import PLACES, fixed_offset_warning
+from alumniq_pipelines.core.monitoring.schedule import DeliverySchedule
+
+
+def warning(time_zone: str) -> str:
+    schedule = DeliverySchedule(period=timedelta(days=1), time_zone=time_zone)
+    return str(fixed_offset_warning(schedule) or "")
+
+
+@pytest.mark.parametrize(
+    ("time_zone", "offset", "place"),
+    [
+        ("EST", "is 5 hours behind UTC all year", "America/New_York"),
+        ("MST", "is 7 hours behind UTC all year", "America/Denver"),
+        ("HST", "is 10 hours behind UTC all year", "Pacific/Honolulu"),
+        ("Etc/GMT+5", "is 5 hours behind UTC all year", "America/New_York"),
+        ("Etc/GMT+8", "is 8 hours behind UTC all year", "America/Los_Angeles"),
+        ("Etc/GMT-5", "is 5 hours ahead of UTC all year", "America/New_York"),
+        ("Etc/GMT-1", "is 1 hour ahead of UTC all year", "Europe/Paris"),
+        ("GMT", "is UTC all year", "Europe/London"),
+    ],
+)
+def test_a_zone_without_summer_time_is_warned_of_with_a_likely_one(
+    time_zone: str, offset: str, place: str
+) -> None:
+    text = warning(time_zone)
+    assert f"The time zone {time_zone} {offset}: it has no summer time." in text
+    assert text.endswith(f"--time-zone {place}.")
+
+
+def test_no_zone_of_a_place_is_warned_of_and_every_likely_one_is_such_a_zone() -> None:
+    """Arizona, Hawaii and Japan have no summer time, and know it."""
+    known = available_timezones()
+    assert set(PLACES.values()) <= known
+    warned = {name for name in known if name != "localtime" and warning(name)}
+    assert {"EST", "MST", "HST", "GMT", "Etc/GMT", "Etc/GMT+5", "Etc/GMT-14", "Greenwich"} <= warned
+    assert {name for name in warned if "/" in name and not name.startswith("Etc/")} == set()
+    assert not warned & {"UTC", "Etc/UTC", "Zulu", "EST5EDT", "CET", "Japan", "America/Phoenix"}

@@ -1,0 +1,79 @@
+"""What of a filename is the folder of its key, and what is its name."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alumniq_pipelines.adapters.bucket.folder import FolderBucket
+from alumniq_pipelines.core.loads.bucket import StoredFile, folder_of
+from alumniq_pipelines.core.loads.target import Environment
+from alumniq_pipelines.core.problems.outage import FileRefused
+from alumniq_pipelines.core.problems.request import FileNotInBucket, UnusableFilename
+from webhook_gateway.services.file_lookup import cut_folder, find_file
+
+NAMES = st.from_regex(r"[a-z0-9é][a-z0-9é ._-]{0,20}(/[a-z0-9]{1,5}){0,2}\.csv", fullmatch=True)
+FRONTS = ("", "/", "s3://some-bucket/", "some-bucket/", "https://s3.example.edu/some-bucket/")
+
+
+@given(NAMES, st.sampled_from(FRONTS), st.sampled_from(Environment))
+def test_a_key_in_any_spelling_is_cut_to_the_name_and_its_environment(
+    name: str, front: str, environment: Environment
+) -> None:
+    assert cut_folder(f"{front}{environment}/warehouse/{name}") == (name, environment)
+
+
+@pytest.mark.parametrize(
+    "filename",
+    ["warehouse.csv", "warehouse", "qa", "2026/warehouse/x.csv", "warehouse-qa/x.csv", "a b.csv"],
+)
+def test_a_plain_name_is_left_as_it_is(filename: str) -> None:
+    assert cut_folder(filename) == (filename, None)
+
+
+@pytest.mark.parametrize(
+    ("filename", "environment"),
+    [
+        ("warehouse/x.csv", None),
+        ("/x.csv", None),
+        ("qa/x.csv", Environment.QA),
+        ("production/x.csv", Environment.PRODUCTION),
+        ("\\warehouse\\x.csv", None),
+        ("s3://some-bucket/x.csv", None),
+    ],
+)
+def test_a_part_of_the_folder_in_front_is_cut_too(
+    filename: str, environment: Environment | None
+) -> None:
+    assert cut_folder(filename) == ("x.csv", environment)
+
+
+@given(st.text())
+def test_any_text_has_a_name(filename: str) -> None:
+    name, _ = cut_folder(filename)
+    assert name or not filename
+
+
+@dataclass(frozen=True, slots=True)
+class QaBucket(FolderBucket):
+    """A bucket in which our own keys may read the folder of QA only."""
+
+    def head(self, key: str) -> StoredFile | None:
+        """Look at an object; deny all of other folders, as S3 does."""
+        if not key.startswith(folder_of(Environment.QA)):
+            code = "403"
+            raise FileRefused(code)
+        return super(QaBucket, self).head(key)
+
+
+@pytest.mark.parametrize(
+    ("filename", "problem"),
+    [("x.csv", FileNotInBucket), ("/production/warehouse/x.csv", UnusableFilename)],
+)
+def test_a_folder_that_we_may_not_read_costs_a_hint_and_not_the_refusal(
+    tmp_path: Path, filename: str, problem: type[Exception]
+) -> None:
+    with pytest.raises(problem):
+        find_file(QaBucket(tmp_path), Environment.QA, filename)
