@@ -23,7 +23,13 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from alumniq_pipelines.core.feeds.column_types import TYPE_SPECS, ColumnType, TypeSpec
+from alumniq_pipelines.core.feeds.column_types import (
+    DECIMAL_SPECS,
+    MAX_DECIMALS,
+    TYPE_SPECS,
+    ColumnType,
+    TypeSpec,
+)
 
 Severity = Literal["error", "warning", "note"]
 ReferenceSet = Literal[
@@ -107,6 +113,9 @@ class ColumnRules(FieldMapModel):
     reference: ReferenceSet | None = Field(
         default=None, description="Public set or form that values must belong to (string)."
     )
+    decimals: Annotated[int, Field(strict=True, ge=0, le=MAX_DECIMALS)] | None = Field(
+        default=None, description="Decimals that are published, all exactly (number)."
+    )
 
 
 class Column(FieldMapModel):
@@ -136,7 +145,10 @@ class Column(FieldMapModel):
     @property
     def spec(self) -> TypeSpec:
         """What is known of its type."""
-        return TYPE_SPECS[self.type]
+        decimals = self.alumniq.decimals
+        if self.type is not ColumnType.NUMBER or decimals is None:
+            return TYPE_SPECS[self.type]
+        return DECIMAL_SPECS[decimals]
 
 
 class Reference(FieldMapModel):
