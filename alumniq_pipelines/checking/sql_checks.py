@@ -177,13 +177,16 @@ def _number_conditions(text: str, column: Column) -> Iterator[str]:
         digits = MAX_DECIMAL_DIGITS - decimals
         yield _matches(text, f"[+-]?[0-9]{{1,{digits}}}(\\.[0-9]{{0,{decimals}}}0{{0,18}})?")
         return
+    # Of a number that keeps its digits, DuckDB writes the same text again, apart from zeros at its
+    # end. CASE, since both sides of an OR would be evaluated for every row.
     value = _value(text, column)
-    # 1e999 has the form of a number, and DuckDB casts it to infinity. Of a number that keeps its
-    # digits, DuckDB writes the same text again, apart from zeros at its end.
-    kept = f"{without_zeros(text)} = {without_zeros(f'CAST({value} AS {DUCKDB_TEXT})')}"
+    written = f"CAST({value} AS {DUCKDB_TEXT})"
     yield (
-        f"((strlen({text}) <= {KEPT_LENGTH} AND {_matches(text, SHORT_NUMBER)}) OR "
-        f"({_matches(text, NUMBER.pattern)} AND isfinite({value}) AND {kept}))"
+        f"CASE WHEN strlen({text}) <= {KEPT_LENGTH} THEN {_matches(text, SHORT_NUMBER)} "
+        f"WHEN {written} = {text} THEN true "
+        # 1e999 has the form of a number, and DuckDB casts it to infinity.
+        f"ELSE {_matches(text, NUMBER.pattern)} AND isfinite({value}) "
+        f"AND {without_zeros(text)} = {without_zeros(written)} END"
     )
 
 
