@@ -168,7 +168,7 @@ def _parse_moment(text: str) -> datetime | None:
     if found is None:
         return None
     clock, offset = found["clock"][:CUT_CLOCK], found["offset"]
-    moment = datetime.fromisoformat(f"{found['day']}T{clock}").replace(tzinfo=UTC)
+    moment = datetime.fromisoformat(f"{found['day']}T{clock}+00:00")
     if offset is None:
         return moment
     ahead = timedelta(hours=int(offset[1:3]), minutes=int(offset[3:].lstrip(":") or 0))
