@@ -36,7 +36,7 @@ MAX_TIMESTAMP = "TIMESTAMP '9999-12-31 23:59:59.999999'"
 
 ISO_CLOCK = CLOCK.replace("{1,9}", "{1,6}0{0,3}")
 """Times of day of which no digit but 0 is cut; pandera counts the others."""
-ISO_DATETIME = f"{DATE.pattern}[T ]{ISO_CLOCK}(Z| UTC|{OFFSET})?"
+ISO_DATETIME = f"{DATE.pattern}[T ]{ISO_CLOCK}(Z| UTC| ?({OFFSET}))?"
 SAFE_DIGITS = 18
 """Any whole number of so many digits fits into 64 bits."""
 KEPT_LENGTH = 15
@@ -101,7 +101,11 @@ def _value(text: str, column: Column) -> str:
         case ColumnType.DATETIME:
             # Through TIMESTAMPTZ: a cast to TIMESTAMP alone would drop the offset. The zone of the
             # session is UTC (`checking.staging`), so a text without an offset is in UTC.
-            return f"CAST(try_cast({text} AS TIMESTAMPTZ) AS {stored})"
+            # Only longer texts can have a blank before an offset, which DuckDB does not read.
+            joined = f"replace(replace({text}, ' +', '+'), ' -', '-')"
+            longest = len("2024-01-31 10:30:00")
+            read = f"CASE WHEN strlen({text}) > {longest} THEN {joined} ELSE {text} END"
+            return f"CAST(try_cast({read} AS TIMESTAMPTZ) AS {stored})"
         case (
             ColumnType.INTEGER
             | ColumnType.NUMBER

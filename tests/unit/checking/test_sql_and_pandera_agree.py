@@ -253,13 +253,16 @@ def test_a_column_without_rules_is_not_screened_at_all() -> None:
         (column("datetime"), "2024-01-31T10:30:00+0530"),
         (column("datetime"), "2024-01-31T10:30:00-05"),
         (column("datetime"), "2024-01-31T10:30Z"),
+        (column("datetime"), "2024-01-31 10:30:00.0000000 +05:30"),
+        (column("datetime"), "2024-01-31 10:30:00 -0500"),
+        (column("datetime"), "2024-01-31 10:30:00 UTC"),
         (column("time"), "14:05:30.0000000"),
     ],
 )
 def test_what_whole_exports_are_written_in_passes_the_screen(
     connection: duckdb.DuckDBPyConnection, checked: Column, text: str
 ) -> None:
-    """SQL Server writes seven digits behind the second, and PostgreSQL offsets of two."""
+    """SQL Server writes seven digits and a blank before the offset, PostgreSQL offsets of two."""
     [(is_suspect, value)] = screened(connection, checked, [text], required=True)
     assert not is_suspect
     assert value == plain(parse_value(text, checked))
