@@ -23,10 +23,12 @@ NO_VALUE = "?"
 NUMERIC = {"integer", "number", "year"}
 DATED = {"date", "datetime", "time"}
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?")
+CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?")
 TIME = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
-    r"(?P<offset>Z|[+-][0-9]{2}:[0-9]{2})?"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]"
+    r"(?P<seconds>:[0-5][0-9](\.[0-9]{1,9})?)?"
+    r"( ?(?P<offset>[Zz]|UTC|[+-](0[0-9]|1[01])(:?[0-5][0-9])?|-12(:?00)?"
+    r"|\+1[23](:?[0-5][0-9])?|\+14(:?00)?))?"
 )
 """Our forms of numbers and times, as schemas/README.md describes them."""
 
@@ -79,7 +81,7 @@ def has_other_digits(text: str, known: Column) -> bool:
 def is_beyond_64_bits(text: str, known: Column) -> bool:
     """Whether a whole number is too large for a BIGINT."""
     is_whole = known.type == "integer" and re.fullmatch("[+-]?[0-9]+", text) is not None
-    return is_whole and abs(int(text)) >= 2**63
+    return is_whole and not -(2**63) <= int(text) < 2**63
 
 
 def is_beyond_doubles(text: str, known: Column) -> bool:
@@ -130,6 +132,30 @@ def lacks_seconds(text: str, known: Column) -> bool:
     """Whether a time of day ends with its minutes."""
     is_right = CLOCK_TIME.fullmatch(text) is not None
     return _is_plain_clock_time(known) and is_right and text.count(":") == 1
+
+
+def has_offset_of_databases(text: str, known: Column) -> bool:
+    """Whether the offset of a time is after a blank, or UTC."""
+    found = TIME.fullmatch(text)
+    offset = found["offset"] if found and _is_plain_time(known) else None
+    return offset is not None and (offset == "UTC" or f" {offset}" in text)
+
+
+def with_offset_of_iso(text: str) -> str:
+    """Return a time with its offset as ISO 8601 writes it."""
+    return re.sub(" (?=[Zz+-])", "", re.sub(" ?UTC$", "Z", text))
+
+
+def ends_with_minutes(text: str, known: Column) -> bool:
+    """Whether a time has no seconds."""
+    found = TIME.fullmatch(text)
+    return _is_plain_time(known) and found is not None and found["seconds"] is None
+
+
+def with_seconds(text: str) -> str:
+    """Return a time with seconds after its minutes."""
+    beginning = len("2020-01-01T10:00")
+    return f"{text[:beginning]}:00{text[beginning:]}"
 
 
 def lacks_offset(text: str, known: Column) -> bool:

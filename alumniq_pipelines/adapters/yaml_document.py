@@ -6,6 +6,7 @@ second of two equal keys. Here all of these are faults, each with its line.
 
 import re
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import yaml
@@ -131,11 +132,14 @@ def _scalar(node: yaml.ScalarNode, path: Path, document: YamlDocument) -> Any:
         return text == "true"
     if kind == "int" and INTEGER.fullmatch(text) and len(text) <= MAX_DIGITS:
         return int(text)
-    if kind == "float" and DECIMAL.fullmatch(text):
-        return float(text)
     meant = {"bool": "true or false", "timestamp": "a date"}.get(
         kind, "a number in another notation"
     )
+    if kind == "float" and DECIMAL.fullmatch(text):
+        number = float(text)
+        if Decimal(repr(number)) == Decimal(text):
+            return number
+        meant = "a number of fewer digits"
     document.faults.append(
         Fault(path, f"`{last_key(path)}`: YAML reads `{text}` as {meant}; write it in quotes")
     )

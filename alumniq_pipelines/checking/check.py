@@ -31,7 +31,7 @@ from alumniq_pipelines.checking.structure.scan import (
 )
 from alumniq_pipelines.checking.tally import RowViolation, Tally, Violation
 from alumniq_pipelines.core.feeds.field_map import FieldMap
-from alumniq_pipelines.core.feeds.values import parse_value
+from alumniq_pipelines.core.feeds.values import loses_digits, parse_value
 from alumniq_pipelines.core.loads.check_result import MAX_REJECTIONS, CheckResult, Counts
 from alumniq_pipelines.core.loads.diff import Changes
 from alumniq_pipelines.core.loads.warehouse import AcceptedRows, LiveRows
@@ -327,8 +327,8 @@ def _check_suspects(staging: Staging, state: CheckState) -> None:
                 if rule in {Rule.REQUIRED, Rule.TYPE}:
                     unreadable |= rejected_rows
             if not column.spec.takes_any_text:
-                texts = batch["text"].to_numpy()
-                right = zip(rows[~unreadable].tolist(), texts[~unreadable], strict=True)
-                staging.store_values(
-                    column, {row: parse_value(text, column) for row, text in right}
-                )
+                readable, texts = rows[~unreadable], batch["text"].to_numpy()[~unreadable]
+                values = (parse_value(text, column) for text in texts)
+                staging.store_values(column, dict(zip(readable.tolist(), values, strict=True)))
+                cut = np.array([loses_digits(text, column) for text in texts], dtype=np.bool_)
+                state.add_regular_rows(Violation(Rule.PRECISION, column), readable[cut])

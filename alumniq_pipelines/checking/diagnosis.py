@@ -27,7 +27,12 @@ from alumniq_pipelines.checking.tally import Tally, ViolationCount
 def hints(staging: Staging, structure: Structure, header: Header, tally: Tally) -> tuple[str, ...]:
     """Return the hints on a file: shifted values, then root causes, then damaged cells."""
     found = []
-    problems = list(tally.violation_counts())
+    # A number of too many digits is right in the file: nothing there has to be found.
+    problems = [
+        problem
+        for problem in tally.violation_counts()
+        if problem.violation.rule is not Rule.PRECISION
+    ]
     shift = _find_shift(staging, structure, header, problems)
     if shift is not None:
         line = structure.lines_of([shift.row])[shift.row]

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+from alumniq_pipelines.checking.comparable_cells import comparable
 from alumniq_pipelines.checking.emptied_columns import emptied_columns
 from alumniq_pipelines.checking.lost_zeros import LostZeros, find_known_with_zeros
 from alumniq_pipelines.checking.staging import Staging
@@ -60,28 +61,24 @@ class _Sides:
         self.staging = staging
         self.tables = staging.table, live_table
         new, old = self.types = self._types(self.tables[0]), self._types(self.tables[1])
-        # A column that changed its type is compared as text.
-        self.shared = {
-            name: (
-                identifier(name)
-                if kind == old[name]
-                else f"CAST({identifier(name)} AS {DUCKDB_TEXT})"
-            )
-            for name, kind in new.items()
-            if name in old
-        }
+        self.shared = tuple(name for name in new if name in old)
+        # Of the new and the old side: they differ where a column changed its type.
+        self.cells = tuple(
+            {name: comparable(identifier(name), ours[name], theirs[name]) for name in self.shared}
+            for ours, theirs in ((new, old), (old, new))
+        )
         self.new_columns = tuple(name for name in new if name not in old)
         self.gone_columns = tuple(name for name in old if name not in new)
 
     def by_key(self, key: Sequence[str]) -> Changes:
         """Return the changes of rows that are identified by their key."""
         aliases = [f"k{index}" for index in range(len(key))]
-        named = zip(key, aliases, strict=True)
-        keys = ", ".join(f"{self.shared[name]} AS {alias}" for name, alias in named)
-        hashed = self._row_hash(without=key)
-        halves = [
-            f"(SELECT {keys}, {hashed} AS hash, rowid AS row FROM {table})" for table in self.tables
-        ]
+        halves = []
+        for table, cells in zip(self.tables, self.cells, strict=True):
+            named = zip(key, aliases, strict=True)
+            keys = ", ".join(f"{cells[name]} AS {alias}" for name, alias in named)
+            hashed = _row_hash(cells, without=key)
+            halves.append(f"(SELECT {keys}, {hashed} AS hash, rowid AS row FROM {table})")
         self.staging.run(
             f"CREATE OR REPLACE TABLE {PAIRS} AS SELECT new.row AS new_row, old.row AS old_row "
             f"FROM {halves[0]} AS new FULL JOIN {halves[1]} AS old USING ({', '.join(aliases)}) "
@@ -99,8 +96,8 @@ class _Sides:
     def as_multisets(self) -> Changes:
         """Return the changes where the two sides share no key: rows that one side has more of."""
         halves = [
-            f"(SELECT {self._row_hash()} AS hash, count(*) AS rows FROM {table} GROUP BY hash)"
-            for table in self.tables
+            f"(SELECT {_row_hash(cells)} AS hash, count(*) AS rows FROM {table} GROUP BY hash)"
+            for table, cells in zip(self.tables, self.cells, strict=True)
         ]
         more = "greatest(coalesce({}.rows, 0) - coalesce({}.rows, 0), 0)"
         added, removed = self.staging.run(
@@ -133,11 +130,13 @@ class _Sides:
             f"count(*) FILTER (new.{index} IS DISTINCT FROM old.{index})"
             for index in (f"c{index}" for index in range(len(names)))
         )
-        cells = ", ".join(
-            f"CAST(hash({self.shared[name]}) & {HALF_OF_HASH} AS UINTEGER) AS c{index}"
-            for index, name in enumerate(names)
-        )
-        halves = [f"(SELECT rowid AS row, {cells} FROM {table})" for table in self.tables]
+        halves = []
+        for table, cells in zip(self.tables, self.cells, strict=True):
+            hashes = ", ".join(
+                f"CAST(hash({cells[name]}) & {HALF_OF_HASH} AS UINTEGER) AS c{index}"
+                for index, name in enumerate(names)
+            )
+            halves.append(f"(SELECT rowid AS row, {hashes} FROM {table})")
         counts = self.staging.run(
             f"SELECT {differing} FROM {PAIRS} AS pairs JOIN {halves[0]} AS new "
             f"ON new.row = pairs.new_row JOIN {halves[1]} AS old ON old.row = pairs.old_row"
@@ -158,10 +157,11 @@ class _Sides:
             gone_columns=self.gone_columns,
         )
 
-    def _row_hash(self, without: Sequence[str] = ()) -> str:
-        cells = [cell for name, cell in self.shared.items() if name not in without]
-        return f"hash({', '.join(cells)})" if cells else "0"
-
     def _types(self, table: str) -> dict[str, str]:
         described = self.staging.run(f"DESCRIBE {table}").fetchall()
         return {name: kind for name, kind, *_ in described}
+
+
+def _row_hash(cells: Mapping[str, str], without: Sequence[str] = ()) -> str:
+    hashed = [cell for name, cell in cells.items() if name not in without]
+    return f"hash({', '.join(hashed)})" if hashed else "0"

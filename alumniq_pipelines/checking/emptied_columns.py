@@ -88,14 +88,15 @@ def _has_value(name: str, kind: str, field_map: FieldMap) -> str:
     cell = identifier(name)
     conditions = [f"trim({cell}) <> ''" if kind == DUCKDB_TEXT else f"{cell} IS NOT NULL"]
     if (default := _default(name, field_map)) is not None:
-        conditions.append(f"CAST({cell} AS {DUCKDB_TEXT}) <> {default}")
+        # As the type of this table: a live version may be older than the field map.
+        conditions.append(f"{cell} IS DISTINCT FROM try_cast({default} AS {kind})")
     return " AND ".join(conditions)
 
 
 def _default(name: str, field_map: FieldMap) -> str | None:
-    """Return the SQL for the text of a column's default as it is published, if it has one."""
+    """Return the SQL for a column's default as it is published, if it has one."""
     column = field_map.column(name)
     if column is None or column.alumniq.default is None:
         return None
     # The value of a blank text is the default.
-    return f"CAST({value_sql(NO_TEXT, column)} AS {DUCKDB_TEXT})"
+    return value_sql(NO_TEXT, column)

@@ -11,17 +11,13 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
+from alumniq_pipelines.checking.comparable_cells import comparable
 from alumniq_pipelines.checking.lost_zeros import LostZeros, find_known_with_zeros
 from alumniq_pipelines.checking.reference_rows import ReferencedRows
 from alumniq_pipelines.checking.staging import Staging
 from alumniq_pipelines.checking.structure.block import Mask, Positions
 from alumniq_pipelines.core.database_paths import database_path
-from alumniq_pipelines.core.feeds.column_types import (
-    DUCKDB_TEXT,
-    SPECS_BY_DUCKDB_TYPE,
-    Comparison,
-    common_comparisons,
-)
+from alumniq_pipelines.core.feeds.column_types import DUCKDB_TEXT
 from alumniq_pipelines.core.feeds.field_map import ForeignKey
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.core.sql_text import identifier, literal
@@ -202,7 +198,4 @@ def _join_condition(key: ForeignKey, ours: Mapping[str, str], theirs: Mapping[st
 
 def _equal(left: str, left_type: str, right: str, right_type: str) -> str:
     """Return the SQL condition that two cells are equal: by value if their types allow it."""
-    common = common_comparisons(SPECS_BY_DUCKDB_TYPE[left_type], SPECS_BY_DUCKDB_TYPE[right_type])
-    if left_type == right_type or common - {Comparison.BY_TEXT}:
-        return f"{left} = {right}"
-    return f"CAST({left} AS {DUCKDB_TEXT}) = CAST({right} AS {DUCKDB_TEXT})"
+    return f"{comparable(left, left_type, right_type)} = {comparable(right, right_type, left_type)}"

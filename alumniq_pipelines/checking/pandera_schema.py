@@ -79,6 +79,9 @@ def _test(rule: CellRule, column: Column) -> Test:
             assert_never(rule)
     # With the constraints of this rule alone, no text is read for rules that have a check each.
     narrowed = column.model_copy(
-        update={"constraints": Constraints(**own), "alumniq": ColumnRules()}
+        update={
+            "constraints": Constraints(**own),
+            "alumniq": ColumnRules(decimals=column.alumniq.decimals),
+        }
     )
     return lambda text: rule.value not in broken_rules(text, narrowed)

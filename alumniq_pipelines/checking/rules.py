@@ -27,6 +27,7 @@ class Rule(StrEnum):
     ENUM = "enum"
     RANGE = "range"
     REFERENCE = "reference"
+    PRECISION = "precision"
     UNIQUE = "duplicate-value"
     PRIMARY_KEY = "duplicate-key"
     FOREIGN_KEY = "foreign-key"
@@ -114,7 +115,8 @@ def message_of(rule: Rule, column: Column | None, columns: str = "") -> str:
     if column is None or rule is Rule.FOREIGN_KEY:
         message = f"The rule {rule} is about a column, and not about a key."
         raise ValueError(message)
-    return f"`{column.name}` {_clause(rule, column)}"
+    clause = column.spec.precision_clause if rule is Rule.PRECISION else _clause(rule, column)
+    return f"`{column.name}` {clause}"
 
 
 def ragged_message(found: int, expected: int) -> str:
@@ -195,11 +197,13 @@ def advice_of(rule: Rule, column: Column | None) -> str:
             return "Send each value only once."
         case Rule.REQUIRED:
             return "Fill in the value, or leave the row out."
-    return (
-        ""
-        if column is None or rule is Rule.FOREIGN_KEY
-        else f"{_wanted(rule, column)}{_example(rule, column)}."
-    )
+    if column is None or rule is Rule.FOREIGN_KEY:
+        advice = ""
+    elif rule is Rule.PRECISION:
+        advice = column.spec.precision_advice
+    else:
+        advice = f"{_wanted(rule, column)}{_example(rule, column)}."
+    return advice
 
 
 def _clause(rule: CellRule | Literal[Rule.REQUIRED], column: Column) -> str:

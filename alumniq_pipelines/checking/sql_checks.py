@@ -8,15 +8,22 @@ for the sake of simplicity, but never laxer.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import assert_never
 
+from alumniq_pipelines.checking.comparable_cells import without_zeros
 from alumniq_pipelines.checking.spreadsheet_damage import TRACES, Damage
-from alumniq_pipelines.core.feeds.column_types import ColumnType, TemporalType
+from alumniq_pipelines.core.feeds.column_types import (
+    DUCKDB_TEXT,
+    MAX_DECIMAL_DIGITS,
+    ColumnType,
+    TemporalType,
+)
 from alumniq_pipelines.core.feeds.field_map import Column, Scalar
 from alumniq_pipelines.core.feeds.reference_data import certain_match
 from alumniq_pipelines.core.feeds.values import (
+    CLOCK,
     DATE,
     INTEGER,
     NUMBER,
-    TIME,
+    OFFSET,
     YEAR,
     date_pattern,
     format_value,
@@ -27,13 +34,14 @@ MIN_TIMESTAMP = "TIMESTAMP '0001-01-01'"
 MAX_TIMESTAMP = "TIMESTAMP '9999-12-31 23:59:59.999999'"
 """What Python's dates reach; DuckDB's reach further."""
 
-# Digits are bounded, not only counted: DuckDB reads 24:00:00 as midnight of the next day.
-ISO_TIME = (
-    "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])?"
-)
-ISO_DATETIME = f"{DATE.pattern}[T ]{ISO_TIME}"
+ISO_CLOCK = CLOCK.replace("{1,9}", "{1,6}0{0,3}")
+"""Times of day of which no digit but 0 is cut; pandera counts the others."""
+ISO_DATETIME = f"{DATE.pattern}[T ]{ISO_CLOCK}(Z| UTC| ?({OFFSET}))?"
 SAFE_DIGITS = 18
 """Any whole number of so many digits fits into 64 bits."""
+KEPT_LENGTH = 15
+"""A DOUBLE keeps all digits of a number of so many characters, unless its exponent is extreme."""
+SHORT_NUMBER = "[+-]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([eE][+-]?[0-9]{1,2})?"
 
 GUARDS = {
     Damage.SCIENTIFIC: "contains({}, 'E+')",
@@ -93,7 +101,11 @@ def _value(text: str, column: Column) -> str:
         case ColumnType.DATETIME:
             # Through TIMESTAMPTZ: a cast to TIMESTAMP alone would drop the offset. The zone of the
             # session is UTC (`checking.staging`), so a text without an offset is in UTC.
-            return f"CAST(try_cast({text} AS TIMESTAMPTZ) AS {stored})"
+            # Only longer texts can have a blank before an offset, which DuckDB does not read.
+            joined = f"replace(replace({text}, ' +', '+'), ' -', '-')"
+            longest = len("2024-01-31 10:30:00")
+            read = f"CASE WHEN strlen({text}) > {longest} THEN {joined} ELSE {text} END"
+            return f"CAST(try_cast({read} AS TIMESTAMPTZ) AS {stored})"
         case (
             ColumnType.INTEGER
             | ColumnType.NUMBER
@@ -145,9 +157,7 @@ def _type_conditions(text: str, column: Column) -> Iterator[str]:
             yield f"length({text}) <= {SAFE_DIGITS}"
             yield _matches(text, INTEGER.pattern)
         case ColumnType.NUMBER:
-            yield _matches(text, NUMBER.pattern)
-            # 1e999 has the form of a number, and DuckDB casts it to infinity.
-            yield f"isfinite({_value(text, column)})"
+            yield from _number_conditions(text, column)
         case ColumnType.BOOLEAN:
             yield f"{text} IN ({_texts((*column.true_values, *column.false_values))})"
         case ColumnType.YEAR:
@@ -164,6 +174,26 @@ def _type_conditions(text: str, column: Column) -> Iterator[str]:
             assert_never(column.type)
 
 
+def _number_conditions(text: str, column: Column) -> Iterator[str]:
+    decimals = column.alumniq.decimals
+    if decimals is not None:
+        # By the text: DuckDB would round a value with more decimals.
+        digits = MAX_DECIMAL_DIGITS - decimals
+        yield _matches(text, f"[+-]?[0-9]{{1,{digits}}}(\\.[0-9]{{0,{decimals}}}0{{0,18}})?")
+        return
+    # Of a number that keeps its digits, DuckDB writes the same text again, apart from zeros at its
+    # end. CASE, since both sides of an OR would be evaluated for every row.
+    value = _value(text, column)
+    written = f"CAST({value} AS {DUCKDB_TEXT})"
+    yield (
+        f"CASE WHEN strlen({text}) <= {KEPT_LENGTH} THEN {_matches(text, SHORT_NUMBER)} "
+        f"WHEN {written} = {text} THEN true "
+        # 1e999 has the form of a number, and DuckDB casts it to infinity.
+        f"ELSE {_matches(text, NUMBER.pattern)} AND isfinite({value}) "
+        f"AND {without_zeros(text)} = {without_zeros(written)} END"
+    )
+
+
 def _temporal_pattern(kind: TemporalType, form: str) -> str:
     """Return the pattern that a text must match for DuckDB's reading of it to be trusted."""
     if form != "default":
@@ -174,7 +204,7 @@ def _temporal_pattern(kind: TemporalType, form: str) -> str:
         case ColumnType.DATETIME:
             return ISO_DATETIME
         case ColumnType.TIME:
-            return TIME.pattern
+            return ISO_CLOCK
         case _:
             assert_never(kind)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,12 +145,16 @@ class Staging:
         """Store the values of cells that did not pass the screen but proved right, by row."""
         if not values or not self._is_staged(column):
             return
+        # Decimals as text: DuckDB would have to find one type for those of different lengths.
+        stored = [
+            f"{value:f}" if isinstance(value, Decimal) else value for value in values.values()
+        ]
         self.run(
             f"UPDATE {self.table} SET {identifier(column.name)} = "
             f"CAST(amended.value AS {column.spec.duckdb}) "
             "FROM (SELECT unnest($rows) AS row, unnest($values) AS value) AS amended "
             f"WHERE {self.table}.rowid = amended.row",
-            {"rows": list(values), "values": list(values.values())},
+            {"rows": list(values), "values": stored},
         )
 
     def find_duplicates(self, key: Sequence[str]) -> Iterator[tuple[Positions, Positions]]:

@@ -16,6 +16,7 @@ from alumniq_pipelines.checking.rules import (
     orphan_message,
     ragged_message,
 )
+from alumniq_pipelines.core.feeds.column_types import ColumnType
 from alumniq_pipelines.core.feeds.field_map import Column, ForeignKey, Severity
 from alumniq_pipelines.core.loads.check_result import (
     MAX_REJECTIONS,
@@ -77,7 +78,14 @@ class Violation:
         """The severity: only an error rejects the row."""
         if self.foreign_key is not None:
             return self.foreign_key.alumniq.severity
-        return "error" if self.column is None else self.column.alumniq.severity
+        if self.column is None:
+            return "error"
+        severity = self.column.alumniq.severity
+        if self.rule is Rule.PRECISION:
+            # What is published is nearly what was sent: no reason to reject the row.
+            most_severe: Severity = "warning" if self.column.type is ColumnType.NUMBER else "note"
+            return max(most_severe, severity, key=SEVERITIES.index)
+        return severity
 
     @property
     def rejects(self) -> bool:

@@ -4,6 +4,7 @@ import csv
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from hashlib import sha256
 from math import isfinite
 from typing import Annotated
@@ -50,7 +51,7 @@ def sql(
     elif as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(names)
-        writer.writerows(rows)
+        writer.writerows([None if cell is None else _text(cell) for cell in row] for row in rows)
     else:
         _show(names, rows)
 
@@ -89,10 +90,10 @@ def _show(names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     table = Table()
     for position, name in enumerate(names):
         value_types = {type(row[position]) for row in rows} - {type(None)}
-        numeric = bool(value_types) and value_types <= {int, float}
+        numeric = bool(value_types) and value_types <= {int, float, Decimal}
         table.add_column(escape(name), justify="right" if numeric else "left", overflow="fold")
     for row in rows[:MAX_SHOWN]:
-        table.add_row(*("[dim]null[/dim]" if cell is None else escape(str(cell)) for cell in row))
+        table.add_row(*("[dim]null[/dim]" if cell is None else escape(_text(cell)) for cell in row))
     console = stdout_console()
     console.print(table)
     if len(rows) > MAX_SHOWN:
@@ -103,7 +104,12 @@ def _json_cell(value: object) -> object:
     """Return a value that JSON has; dates, decimals, infinities and the rest become text."""
     known = value is None or isinstance(value, bool | int | str)
     finite = isinstance(value, float) and isfinite(value)
-    return value if known or finite else str(value)
+    return value if known or finite else _text(value)
+
+
+def _text(value: object) -> str:
+    """Return a value as text; a decimal with all its digits, and never as 1E-7."""
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
 def _distinct(names: Sequence[str]) -> Sequence[str]:

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.feeds.field_map import Column, FieldMap
 
 
 def column_schema(field_map: FieldMap) -> dg.TableSchema:
@@ -14,7 +14,7 @@ def column_schema(field_map: FieldMap) -> dg.TableSchema:
         rules = constraints.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True)
         table_column = dg.TableColumn(
             column.name,
-            column.type.value,
+            _type_name(column),
             description=column.description or column.title or None,
             constraints=dg.TableColumnConstraints(
                 nullable=not (constraints.required or column.name in keys),
@@ -34,3 +34,9 @@ def column_schema(field_map: FieldMap) -> dg.TableSchema:
     return dg.TableSchema(
         columns=columns, constraints=dg.TableConstraints(primary_key) if keys else None
     )
+
+
+def _type_name(column: Column) -> str:
+    """Return the type in the words of the field map; numbers with decimals as databases name it."""
+    is_exact = column.alumniq.decimals is not None
+    return column.spec.duckdb.lower() if is_exact else column.type.value

@@ -158,6 +158,10 @@ RULE_EXAMPLES: Sequence[tuple[Rule, Column | None]] = (
         for column_type in ColumnType
         if column_type is not ColumnType.STRING  # every value is text
     ),
+    *(
+        (Rule.TYPE, Column(name=_COLUMN, type=ColumnType.NUMBER, alumniq=rules))
+        for rules in (ColumnRules(decimals=0), ColumnRules(decimals=2))
+    ),
     (Rule.LENGTH, Column(name=_COLUMN, constraints=Constraints(min_length=2))),
     (Rule.LENGTH, Column(name=_COLUMN, constraints=Constraints(max_length=50))),
     (Rule.LENGTH, Column(name=_COLUMN, constraints=Constraints(min_length=2, max_length=50))),
@@ -168,6 +172,8 @@ RULE_EXAMPLES: Sequence[tuple[Rule, Column | None]] = (
         (Rule.REFERENCE, Column(name=_COLUMN, alumniq=ColumnRules(reference=name)))
         for name in get_args(get_args(ColumnRules.model_fields["reference"].annotation)[0])
     ),
+    (Rule.PRECISION, Column(name=_COLUMN, type=ColumnType.NUMBER)),
+    (Rule.PRECISION, Column(name=_COLUMN, type=ColumnType.DATETIME)),
     (Rule.UNIQUE, None),
     (Rule.PRIMARY_KEY, None),
     (Rule.RAGGED_ROW, None),

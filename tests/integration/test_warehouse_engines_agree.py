@@ -4,6 +4,7 @@ import string
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from decimal import Context, Decimal
 from pathlib import Path
 
 import duckdb
@@ -13,14 +14,22 @@ from hypothesis import strategies as st
 
 from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
 from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
-from alumniq_pipelines.core.feeds.column_types import SPECS_BY_DUCKDB_TYPE
+from alumniq_pipelines.core.feeds.column_types import MAX_DECIMALS, SPECS_BY_DUCKDB_TYPE
 from alumniq_pipelines.core.loads.load import new_job_id
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import AcceptedRows, Warehouse
 from tests.accepted_rows import NO_GAPS, small_field_map
 
 MEMBERS = Target("iqu", Environment.QA, "members")
+BIG = Context(prec=38)
 AWKWARD = "\\.,\"'\n\r\t ;|#%{}nulNUL\\N"
+
+
+def exact_numbers(places: int) -> tuple[pa.DataType, st.SearchStrategy[object]]:
+    """Return the type of numbers with so many decimals, and numbers of up to 38 digits."""
+    whole = st.integers(-(10**38) + 1, 10**38 - 1)
+    return pa.decimal128(38, places), whole.map(lambda number: Decimal(number).scaleb(-places, BIG))
+
 
 TYPES: dict[str, tuple[pa.DataType, st.SearchStrategy[object]]] = {
     "VARCHAR": (
@@ -34,6 +43,7 @@ TYPES: dict[str, tuple[pa.DataType, st.SearchStrategy[object]]] = {
     "DATE": (pa.date32(), st.dates(date(1, 1, 1))),
     "TIMESTAMP": (pa.timestamp("us"), st.datetimes()),
     "TIME": (pa.time64("us"), st.times()),
+    **{f"DECIMAL(38,{places})": exact_numbers(places) for places in range(MAX_DECIMALS + 1)},
 }
 """The types of columns as DuckDB names them, and values for them."""
 

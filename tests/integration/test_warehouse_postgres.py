@@ -232,9 +232,10 @@ def reporting(publish: Publish, postgres_url: str) -> Iterator[psycopg.Connectio
         "select 'b' as xid, 2::bigint as batch, true as old, 'more' as new",
         "select true as new, 'b' as xid, 2::bigint as batch",
         "select 'b' as xid, '2' as batch, true as old",
+        "select 'b' as xid, 2.00::decimal(38,2) as batch, true as old",
         "select 'b' as xid",
     ],
-    ids=["added", "dropped and moved", "retyped", "all others dropped"],
+    ids=["added", "dropped and moved", "retyped", "made exact", "all others dropped"],
 )
 def test_grants_and_views_of_others_survive_a_change_of_columns(
     reporting: psycopg.Connection[Any], publish: Publish, query: str

@@ -6,8 +6,8 @@ exists; docs/extending.md has the list. Keep columns and files out: they know th
 other way round.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -62,6 +62,9 @@ class TypeSpec:
     """What a `format` of its own must contain; empty where the type has no formats."""
     optional_directives: str = ""
     takes_any_text: bool = False
+    precision_clause: str = ""
+    """What a value has that is published with fewer digits than were sent."""
+    precision_advice: str = ""
 
     @property
     def has_formats(self) -> bool:
@@ -69,6 +72,8 @@ class TypeSpec:
         return bool(self.required_directives)
 
 
+BEYOND_MICROSECONDS = "has digits beyond the microsecond, which are not published"
+WHERE_ALL_DIGITS_ARE_KEPT = "If you need these digits, ask us to publish this column as text."
 BOUNDS = frozenset({"minimum", "maximum", "enum"})
 
 TYPE_SPECS: Mapping[ColumnType, TypeSpec] = {
@@ -85,8 +90,9 @@ TYPE_SPECS: Mapping[ColumnType, TypeSpec] = {
     ColumnType.INTEGER: TypeSpec(
         duckdb="BIGINT",
         postgres="bigint",
-        clause="is not a whole number",
-        advice="Write it in at most 18 digits and nothing else",
+        # Whatever is refused is true to this: all whole numbers of 18 digits fit into 64 bits.
+        clause="is not a whole number of at most 18 digits",
+        advice="Write it in digits and nothing else",
         written_as="number",
         constraints=BOUNDS,
         comparisons=frozenset({Comparison.BY_TEXT, Comparison.BY_NUMBER}),
@@ -100,6 +106,11 @@ TYPE_SPECS: Mapping[ColumnType, TypeSpec] = {
         constraints=BOUNDS,
         # Never by text: 5 and 5.0 are one number.
         comparisons=frozenset({Comparison.BY_NUMBER}),
+        precision_clause="has more digits than its published number keeps",
+        precision_advice=(
+            "Send at most 15 digits, or ask us to publish this column with a fixed number of "
+            "decimals: it then keeps 38 digits."
+        ),
     ),
     ColumnType.BOOLEAN: TypeSpec(
         duckdb="BOOLEAN",
@@ -132,6 +143,8 @@ TYPE_SPECS: Mapping[ColumnType, TypeSpec] = {
         comparisons=frozenset({Comparison.BY_DATE}),
         required_directives="Ymd",
         optional_directives="HMS",
+        precision_clause=BEYOND_MICROSECONDS,
+        precision_advice=WHERE_ALL_DIGITS_ARE_KEPT,
     ),
     ColumnType.TIME: TypeSpec(
         # By the clock of the campus: it names no zone, and 24:00 is 00:00 of another day.
@@ -145,6 +158,8 @@ TYPE_SPECS: Mapping[ColumnType, TypeSpec] = {
         constraints=BOUNDS,
         required_directives="HM",
         optional_directives="S",
+        precision_clause=BEYOND_MICROSECONDS,
+        precision_advice=WHERE_ALL_DIGITS_ARE_KEPT,
     ),
     ColumnType.YEAR: TypeSpec(
         duckdb="INTEGER",
@@ -157,11 +172,37 @@ TYPE_SPECS: Mapping[ColumnType, TypeSpec] = {
     ),
 }
 
+MAX_DECIMALS = 18
+MAX_DECIMAL_DIGITS = 38
+"""The most that DuckDB and Arrow store in a DECIMAL."""
+
+
+def _decimal_spec(decimals: int) -> TypeSpec:
+    """Return what is known of numbers that are published exactly, with so many decimals."""
+    digits = MAX_DECIMAL_DIGITS - decimals
+    clause, limit = f"is not a whole number of at most {digits} digits", f"{digits} digits"
+    if decimals:
+        places = "1 decimal" if decimals == 1 else f"{decimals} decimals"
+        clause = f"is not a number of at most {digits} digits and {places}"
+        limit = f"{digits} digits before the decimal point and {decimals} after it"
+    return replace(
+        TYPE_SPECS[ColumnType.NUMBER],
+        duckdb=f"DECIMAL({MAX_DECIMAL_DIGITS},{decimals})",
+        postgres=f"numeric({MAX_DECIMAL_DIGITS},{decimals})",
+        clause=clause,
+        advice=f"Write at most {limit}, without currency signs or separators of thousands",
+    )
+
+
+DECIMAL_SPECS: Sequence[TypeSpec] = [_decimal_spec(count) for count in range(MAX_DECIMALS + 1)]
+"""Numbers with a fixed number of decimals, by that number."""
+
 DUCKDB_TEXT = TYPE_SPECS[ColumnType.STRING].duckdb
 """What DESCRIBE names a column of text, also one of the sender's own."""
 
-SPECS_BY_DUCKDB_TYPE = {spec.duckdb: spec for spec in TYPE_SPECS.values()}
-SPECS_BY_POSTGRES_TYPE = {spec.postgres: spec for spec in TYPE_SPECS.values()}
+STORED_SPECS = (*TYPE_SPECS.values(), *DECIMAL_SPECS)
+SPECS_BY_DUCKDB_TYPE = {spec.duckdb: spec for spec in STORED_SPECS}
+SPECS_BY_POSTGRES_TYPE = {spec.postgres: spec for spec in STORED_SPECS}
 """No two types are stored alike, so a stored column tells its type."""
 
 

@@ -20,7 +20,13 @@ from pydantic import (
     model_validator,
 )
 
-from alumniq_pipelines.core.feeds.column_types import TYPE_SPECS, ColumnType, TypeSpec
+from alumniq_pipelines.core.feeds.column_types import (
+    DECIMAL_SPECS,
+    MAX_DECIMALS,
+    TYPE_SPECS,
+    ColumnType,
+    TypeSpec,
+)
 from alumniq_pipelines.core.feeds.dialect import Dialect
 from alumniq_pipelines.core.feeds.field_map_model import FieldMapModel
 from alumniq_pipelines.core.feeds.frictionless_standard import (
@@ -111,6 +117,9 @@ class ColumnRules(FieldMapModel):
     aliases: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
         default=(), description="Further names in the file's header that mean this column."
     )
+    decimals: Annotated[int, Field(strict=True, ge=0, le=MAX_DECIMALS)] | None = Field(
+        default=None, description="Decimals that are published, all exactly (number)."
+    )
 
 
 class Column(FieldMapModel):
@@ -153,7 +162,10 @@ class Column(FieldMapModel):
     @property
     def spec(self) -> TypeSpec:
         """What is known of its type."""
-        return TYPE_SPECS[self.type]
+        decimals = self.alumniq.decimals
+        if self.type is not ColumnType.NUMBER or decimals is None:
+            return TYPE_SPECS[self.type]
+        return DECIMAL_SPECS[decimals]
 
 
 class Reference(FieldMapModel):

@@ -13,7 +13,12 @@ from alumniq_pipelines.core.feeds.foreign_keys import reference_faults
 from alumniq_pipelines.core.feeds.frictionless_standard import REFUSED_TEXT_FORMATS
 from alumniq_pipelines.core.feeds.portable_regex import portability_error
 from alumniq_pipelines.core.feeds.reference_data import is_member
-from alumniq_pipelines.core.feeds.values import broken_rules, format_value, parse_value
+from alumniq_pipelines.core.feeds.values import (
+    broken_rules,
+    format_value,
+    loses_digits,
+    parse_value,
+)
 
 RESERVED_COLUMNS = frozenset({"rowid", "ctid", "oid", "tableoid", "xmin", "xmax", "cmin", "cmax"})
 """Names that DuckDB or PostgreSQL keep for themselves."""
@@ -96,10 +101,11 @@ def _alias_faults(field_map: FieldMap) -> Iterator[Fault]:
 def _column_faults(column: Column, field_map: FieldMap) -> Iterator[tuple[Path, str]]:
     """Find what is wrong with one column; paths start at the column."""
     yield from _name_faults(column, field_map)
-    wrong = [*_format_faults(column)]
+    wrong = [*_format_faults(column), *_decimals_faults(column)]
     wrong = wrong or [(("constraints", *key), text) for key, text in _constraint_faults(column)]
     wrong = wrong or [*_reference_faults(column)]
-    yield from wrong or _value_faults(column, field_map)
+    wrong = wrong or [*_value_faults(column, field_map)]
+    yield from wrong or _precision_faults(column)
     yield from _spelling_faults(column, field_map.table_schema.missing_values)
 
 
@@ -133,6 +139,12 @@ def _format_faults(column: Column) -> Iterator[tuple[Path, str]]:
         yield from ((("format",), text) for text in _directive_faults(column))
 
 
+def _decimals_faults(column: Column) -> Iterator[tuple[Path, str]]:
+    if column.alumniq.decimals is not None and column.type is not ColumnType.NUMBER:
+        text = f"`decimals` does not apply to type {column.type}; leave it out"
+        yield ("alumniq", "decimals"), text
+
+
 def _directive_faults(column: Column) -> Iterator[str]:
     """Find what is wrong with the parts that a format of dates or times consists of."""
     spec = column.spec
@@ -164,12 +176,12 @@ def _constraint_faults(column: Column) -> Iterator[tuple[Path, str]]:
             yield (key,), f"`{key}` does not apply to type {column.type}; leave it out"
     for key, bound in (("minimum", constraints.minimum), ("maximum", constraints.maximum)):
         if key in fitting and bound is not None and not _is_value(bound, column):
-            yield (key,), f"`{key}` is no {column.type} as it would stand in the file"
+            yield (key,), f"`{key}` is no {_type_name(column)} as it would stand in the file"
     if constraints.pattern is not None and (reason := portability_error(constraints.pattern)):
         yield ("pattern",), f"`pattern` {reason}"
     for index, allowed in enumerate(constraints.enum or ()):
         if not _is_value(allowed, column):
-            yield ("enum", index), f"`enum` holds what is no {column.type}{_quotes(column)}"
+            yield ("enum", index), f"`enum` holds what is no {_type_name(column)}{_quotes(column)}"
     yield from _order_faults(column)
 
 
@@ -215,7 +227,7 @@ def _value_faults(column: Column, field_map: FieldMap) -> Iterator[tuple[Path, s
         key = path[-1]
         text = format_value(value, column)
         if not _is_value(value, column):
-            yield path, f"`{key}` is no {column.type}{_quotes(column)}"
+            yield path, f"`{key}` is no {_type_name(column)}{_quotes(column)}"
         elif text in blanks:
             yield path, f"`{key}` is one of `missingValues`, so it means blank"
         elif broken := ", ".join(broken_rules(text, column)):
@@ -224,6 +236,21 @@ def _value_faults(column: Column, field_map: FieldMap) -> Iterator[tuple[Path, s
         yield ("alumniq", "default"), "`default` is never used: the field is required"
     elif column.alumniq.default is not None and column.constraints.unique:
         yield ("alumniq", "default"), "`default` would stand twice, and the field is unique"
+
+
+def _precision_faults(column: Column) -> Iterator[tuple[Path, str]]:
+    """Find values in the field map that lose digits when they are published or compared."""
+    constraints = column.constraints
+    values: list[tuple[Path, Scalar | None]] = [
+        (("example",), column.example),
+        (("alumniq", "default"), column.alumniq.default),
+        (("constraints", "minimum"), constraints.minimum),
+        (("constraints", "maximum"), constraints.maximum),
+        *((("constraints", "enum"), allowed) for allowed in constraints.enum or ()),
+    ]
+    for path, value in values:
+        if value is not None and loses_digits(format_value(value, column), column):
+            yield path, f"`{path[-1]}` {column.spec.precision_clause}"
 
 
 def _spelling_faults(column: Column, blanks: Iterable[str]) -> Iterator[tuple[Path, str]]:
@@ -308,6 +335,12 @@ def _is_value(value: Scalar, column: Column) -> bool:
     if isinstance(value, bool):
         return column.spec.written_as == "boolean"
     return column.spec.written_as == "number" and parse_value(str(value), column) is not None
+
+
+def _type_name(column: Column) -> str:
+    """Return what a value of the column is, in the words of the language."""
+    decimals = column.alumniq.decimals
+    return column.type if decimals is None else f"{column.type} with `decimals: {decimals}`"
 
 
 def _quotes(column: Column) -> str:

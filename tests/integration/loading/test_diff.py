@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -215,3 +216,32 @@ def test_numeric_keys_lose_no_zeros(tmp_path: Path) -> None:
     columns = {"xid": "BIGINT", "name": "VARCHAR", "visits": "BIGINT"}
     with staged_beside(tmp_path, [("1", "", 0)], [(1, "", 0)], live_columns=columns) as sides:
         assert list(find_lost_zeros(*sides)) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "same", "other"),
+    [
+        ("DOUBLE", 5.0, 5.5),
+        ("DECIMAL(38,2)", Decimal("5.00"), Decimal("5.01")),
+        ("INTEGER", 5, 6),
+        ("VARCHAR", "5", "5.0"),
+    ],
+)
+def test_a_number_that_changed_its_type_is_compared_by_value(
+    tmp_path: Path, kind: str, same: object, other: object
+) -> None:
+    retyped = {**COLUMNS, "visits": kind}
+    new, live = [("1", "a", 5), ("2", "b", 5)], [("1", "a", same), ("2", "b", other)]
+    found = compared(tmp_path, new, live, live_columns=retyped)
+    assert (found.changed, found.unchanged, found.columns) == (1, 1, {"visits": 1})
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"), [("DOUBLE", 5.0), ("DECIMAL(38,2)", Decimal("5.00")), ("INTEGER", 5)]
+)
+def test_a_key_that_changed_its_type_is_the_same_key(
+    tmp_path: Path, kind: str, key: object
+) -> None:
+    retyped = {**COLUMNS, "visits": kind}
+    found = compared(tmp_path, [("1", "a", 5)], [("1", "a", key)], ("visits",), retyped)
+    assert found.is_empty

@@ -105,8 +105,24 @@ DIFFERENCES = {
         "One format is enough, and others may be misread.",
         bridges.is_another_time,
         column("datetime"),
-        *("2020-01-01T00:00:00+0200", "2020-01-01x00:00:00", "2020-W01-1T10:00:00"),
-        *("2020-01-01T24:00:00", "2020-01-01T00:00:00,5", "2020-01-01T00:00:00.1234567"),
+        *("2020-01-01x00:00:00", "2020-W01-1T10:00:00"),
+        *("2020-01-01T24:00:00", "2020-01-01T00:00:00,5", "2020-01-01T00:00:00.1234567891"),
+    ),
+    "offsets that do not exist": laxer(
+        "No clock shows such a time: something else was damaged, too.",
+        bridges.is_another_time,
+        column("datetime"),
+        *("2020-01-01T00:00:00+15:00", "2020-01-01T00:00:00+14:30", "2020-01-01T00:00:00-12:30"),
+    ),
+    "offsets as databases write them": Difference(
+        "PostgreSQL, SQL Server and BigQuery write them, and what they mean is plain.",
+        rows(
+            column("datetime"),
+            *((f"2020-01-01 00:00:00{offset}", "x") for offset in (" +02:00", " Z", " UTC", "UTC")),
+        ),
+        set(),
+        {(row, "c", "type") for row in (1, 2, 3, 4)},
+        texts(bridges.has_offset_of_databases, bridges.with_offset_of_iso),
     ),
     "times out of years": laxer(
         "Times are published in UTC, where this one is in no year that Python knows.",
@@ -118,7 +134,7 @@ DIFFERENCES = {
         "Without a date, an offset says nothing, and 24:00 is the beginning of another day.",
         bridges.is_another_clock_time,
         column("time"),
-        *("14:05:00Z", "14:05:00+02:00", "24:00:00", "14:05:30,5", "14:05:30.1234567"),
+        *("14:05:00Z", "14:05:00+02:00", "24:00:00", "14:05:30,5", "14:05:30.1234567891"),
     ),
     "times of day without seconds": Difference(
         "Many systems write none, and what they mean is plain.",
@@ -126,6 +142,13 @@ DIFFERENCES = {
         set(),
         {(1, "c", "type")},
         texts(bridges.lacks_seconds, lambda text: f"{text}:00"),
+    ),
+    "times without seconds": Difference(
+        "Many systems write none, and what they mean is plain.",
+        rows(column("datetime"), ("2020-01-01 10:00", "x"), ("2020-01-01T10:00+02:00", "x")),
+        set(),
+        {(1, "c", "type"), (2, "c", "type")},
+        texts(bridges.ends_with_minutes, bridges.with_seconds),
     ),
     "times without an offset": Difference(
         "They are in UTC; frictionless cannot compare them with those that have an offset.",

@@ -15,7 +15,7 @@ from alumniq_pipelines.checking.pandera_schema import column_schema
 from alumniq_pipelines.checking.sql_checks import suspect_condition, value_sql
 from alumniq_pipelines.core.feeds.column_types import ColumnType
 from alumniq_pipelines.core.feeds.field_map import Column, Constraints, ReferenceSet
-from alumniq_pipelines.core.feeds.values import broken_rules, parse_value
+from alumniq_pipelines.core.feeds.values import broken_rules, loses_digits, parse_value
 from tests.odd_texts import ODD_TEXTS
 
 
@@ -31,6 +31,17 @@ def column(kind: str, form: str = "default", **constraints: object) -> Column:
     )
 
 
+def exact(decimals: int, **constraints: object) -> Column:
+    return Column.model_validate(
+        {
+            "name": "c",
+            "type": "number",
+            "constraints": constraints,
+            "alumniq": {"decimals": decimals},
+        }
+    )
+
+
 COLUMNS = (
     column("string", min_length=2),
     column("string", max_length=3),
@@ -43,6 +54,12 @@ COLUMNS = (
     column("number"),
     column("number", minimum=0.1, maximum=1e300),
     column("number", enum=[1, 0.5]),
+    exact(0),
+    exact(1, minimum=-0.5, maximum=70_000),
+    exact(2),
+    exact(2, minimum=0.01, maximum="12345678901234567.89"),
+    exact(2, enum=[1, 0.5, "25.00"]),
+    exact(18),
     column("boolean"),
     column("date"),
     column("date", minimum="1999-12-31", maximum="2024-02-29"),
@@ -66,9 +83,19 @@ COLUMNS = (
 
 DIGITS = st.text("0123456789+-.eE:/ TZ_x\n", max_size=20)
 ODD = st.sampled_from(ODD_TEXTS)
-TEXTS = st.lists(ODD | DIGITS | st.text(max_size=6), min_size=1, max_size=30).map(
-    lambda texts: [text for text in texts if "\0" not in text]
+NUMBERS = st.from_regex(r"[+-]?[0-9]{0,40}\.?[0-9]{0,20}([eE][+-]?[0-9]{1,3})?", fullmatch=True)
+ROUNDED = st.floats(allow_nan=False, allow_infinity=False).flatmap(
+    lambda number: st.sampled_from([f"{number}", f"{number:.15g}", f"{number:.18g}", f"{number:f}"])
 )
+MOMENTS = st.from_regex(
+    r"(20|00|99)[0-9]{2}-(0[1-9]|1[0-2])-[0-3][0-9][Tt ][0-2][0-9]:[0-5][0-9]"
+    r"(:[0-6][0-9](\.[0-9]{0,10})?)? ?(Z|z|UTC|[+-][01][0-9](:?[0-6][0-9])?)?",
+    fullmatch=True,
+)
+"""Texts that are numbers and points in time, or nearly."""
+TEXTS = st.lists(
+    ODD | DIGITS | NUMBERS | ROUNDED | MOMENTS | st.text(max_size=6), min_size=1, max_size=30
+).map(lambda texts: [text for text in texts if "\0" not in text])
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +135,7 @@ def check_screen(
     ):
         if not is_suspect:
             assert list(broken_rules(text, checked)) == []
+            assert not loses_digits(text, checked)
             assert value == plain(parse_value(text, checked))
 
 
@@ -207,3 +235,34 @@ def test_a_blank_takes_the_default_and_a_wrong_value_does_not(
 
 def test_a_column_without_rules_is_not_screened_at_all() -> None:
     assert suspect_condition("v", column("string"), required=False) is None
+
+
+@pytest.mark.parametrize(
+    ("checked", "text"),
+    [
+        (exact(2), "25"),
+        (exact(2), "-1234567.89"),
+        (exact(2), "25.000000"),
+        (exact(2), "12345678901234567.89"),
+        (column("number"), "0.30000000000000004"),
+        (column("number"), "1234567890.500000"),
+        (column("number"), "1.5E+02"),
+        (column("datetime"), "2024-01-31 10:30"),
+        (column("datetime"), "2024-01-31T10:30:00.1234560"),
+        (column("datetime"), "2024-01-31 10:30:00.0000000"),
+        (column("datetime"), "2024-01-31T10:30:00+0530"),
+        (column("datetime"), "2024-01-31T10:30:00-05"),
+        (column("datetime"), "2024-01-31T10:30Z"),
+        (column("datetime"), "2024-01-31 10:30:00.0000000 +05:30"),
+        (column("datetime"), "2024-01-31 10:30:00 -0500"),
+        (column("datetime"), "2024-01-31 10:30:00 UTC"),
+        (column("time"), "14:05:30.0000000"),
+    ],
+)
+def test_what_whole_exports_are_written_in_passes_the_screen(
+    connection: duckdb.DuckDBPyConnection, checked: Column, text: str
+) -> None:
+    """SQL Server writes seven digits and a blank before the offset, PostgreSQL offsets of two."""
+    [(is_suspect, value)] = screened(connection, checked, [text], required=True)
+    assert not is_suspect
+    assert value == plain(parse_value(text, checked))

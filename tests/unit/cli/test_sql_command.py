@@ -150,3 +150,11 @@ def test_a_query_that_cannot_be_recorded_shows_nothing(
         assert result.exit_code == 2
         assert result.stdout == ""
         assert "The ledger cannot be read or written at the moment" in result.output
+
+
+@pytest.mark.parametrize("option", ["--json", "--csv"])
+def test_decimals_are_printed_with_all_their_digits(option: str) -> None:
+    query = "select 0.000000000000000001::decimal(38,18) a, 12345678901234567.89::decimal(38,2) b"
+    result = CliRunner().invoke(app, ["sql", "iqu", "qa", query, option])
+    assert "0.000000000000000001" in result.stdout
+    assert "12345678901234567.89" in result.stdout
