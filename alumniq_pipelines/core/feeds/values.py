@@ -26,6 +26,12 @@ DATETIME = re.compile(
 )
 TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?")
 YEAR = re.compile(r"[0-9]{4}")
+INVISIBLE = (
+    "\u00a0\u00ad\u034f\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff"
+)
+"""Spaces that are not the usual one, and characters without a width, as a class of characters."""
+VISIBLE = re.compile(f"[^ \t\n\r\x0b\x0c\x85{INVISIBLE}]")
+"""What a text has that does not look blank; Python and DuckDB read this pattern alike."""
 LARGEST_INTEGER = 2**63 - 1
 """Integers are published as 64 bits."""
 
