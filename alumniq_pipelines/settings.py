@@ -164,6 +164,11 @@ class Settings(BaseSettings):
         gt=0,
         description="Seconds before the second attempt at a load; doubles for each further one.",
     )
+    monitor_seconds: int = Field(
+        default=60,
+        ge=5,
+        description="Seconds between two looks for missed deliveries and other incidents.",
+    )
     max_outstanding: int = Field(
         default=12,
         ge=1,

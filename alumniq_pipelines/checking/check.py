@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from alumniq_pipelines.checking.damage_counts import find_damaged_keys
 from alumniq_pipelines.checking.decompress import Decoded, Limits, decode
 from alumniq_pipelines.checking.diagnosis import hints
 from alumniq_pipelines.checking.diff import compare, find_lost_zeros
 from alumniq_pipelines.checking.header import Header, read_header
 from alumniq_pipelines.checking.hints import zeros_hint
+from alumniq_pipelines.checking.lines_without_data import irregular_lines, regular_lines
 from alumniq_pipelines.checking.reference_rows import NO_REFERENCE_SOURCES, ReferenceSources
 from alumniq_pipelines.checking.references import ReferenceChecker
 from alumniq_pipelines.checking.rules import Rule
@@ -272,11 +274,16 @@ def _check_rows(
 ) -> CheckResult:
     """Find the rejected rows among the staged ones, and return the result for the whole file."""
     structure, field_map = state.structure, staging.field_map
-    is_blank = structure.values == 0
-    for rule, selected in ((Rule.BLANK_ROW, is_blank), (Rule.RAGGED_ROW, ~is_blank)):
-        rows, values = structure.irregular[selected], structure.values[selected]
-        state.add(Violation(rule), rows, values, len(rows))
+    for line_rule, positions in irregular_lines(structure, header.width):
+        rows, values = structure.irregular[positions], structure.values[positions]
+        state.add(Violation(line_rule), rows, values, len(rows))
+    candidates = staging.collect_suspects()
+    for line_rule, rows in regular_lines(structure, header, candidates):
+        staging.ignore_cells(rows)
+        state.add_regular_rows(Violation(line_rule), rows)
     _check_suspects(staging, state)
+    for column, damage, rows in find_damaged_keys(staging):
+        state.add_regular_rows(Violation(Rule.DAMAGED_KEY, column, damage=damage), rows)
 
     key = field_map.table_schema.primary_key
     unique = [Violation(Rule.PRIMARY_KEY, key=key)] if key else []

@@ -1,13 +1,25 @@
-"""Count the cells that a spreadsheet has damaged, in SQL, if there is any sign of them."""
+"""Count the cells that look damaged, in SQL, if there is any sign of them."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from alumniq_pipelines.checking.header import Header
-from alumniq_pipelines.checking.spreadsheet_damage import Damage, damages_of
 from alumniq_pipelines.checking.sql_checks import damage_condition
 from alumniq_pipelines.checking.staging import Staging, column_text_sql, read_csv_sql
+from alumniq_pipelines.checking.structure.block import Positions
 from alumniq_pipelines.checking.structure.scan import RegularText
+from alumniq_pipelines.checking.text_damage import (
+    BY_SPREADSHEETS,
+    CERTAIN_IN_KEYS,
+    PROBABLE_IN_KEYS,
+    Damage,
+    damages_of,
+    is_free_key,
+)
+from alumniq_pipelines.core.feeds.field_map import Column
+from alumniq_pipelines.core.feeds.values import VISIBLE
 from alumniq_pipelines.core.sql_text import literal
 
 
@@ -21,35 +33,65 @@ class DamagedCells:
     first: int
 
 
+def find_damaged_keys(staging: Staging) -> Iterator[tuple[Column, Damage, Positions]]:
+    """Yield the rows, by index, in which a column of the primary key is damaged.
+
+    A value counts for one damage only, the first one that it shows.
+    """
+    for index, column in enumerate(staging.field_map.columns):
+        if not is_free_key(column, staging.field_map):
+            continue
+        found = staging.run(
+            f"SELECT row, {_kind([*CERTAIN_IN_KEYS, *PROBABLE_IN_KEYS])} AS damage "
+            f"FROM aside.suspects WHERE column_index = {index} AND damage IS NOT NULL "
+            # What looks blank is reported as that.
+            f"AND regexp_matches(text, {literal(VISIBLE.pattern)}) ORDER BY row"
+        ).fetchnumpy()
+        kinds = np.asarray(found["damage"])
+        for kind in dict.fromkeys(kinds.tolist()):
+            yield column, Damage(kind), np.asarray(found["row"], np.int64)[kinds == kind]
+
+
 def count_suspect_damage(staging: Staging) -> Iterator[DamagedCells]:
-    """Yield the damage among suspect cells, which are staged already; no errors in text columns."""
-    cases = " ".join(
-        f"WHEN {damage_condition('text', [damage])} THEN {literal(damage)}" for damage in Damage
-    )
+    """Yield the damage among suspect cells, which are staged already.
+
+    Errors in text columns are counted by `count_text_damage`, keys by `find_damaged_keys`.
+    """
     found = staging.run(
-        f"SELECT column_index, CASE {cases} END AS damage, count(*), min(row) FROM aside.suspects "
-        "WHERE damage IS NOT NULL GROUP BY ALL ORDER BY ALL"
+        f"SELECT column_index, {_kind(BY_SPREADSHEETS)} AS damage, count(*), min(row) "
+        "FROM aside.suspects WHERE damage IS NOT NULL GROUP BY ALL ORDER BY ALL"
     ).fetchall()
     for index, kind, count, first in found:
         column, damage = staging.field_map.columns[index], Damage(kind)
-        # In text columns, `count_text_errors` counts all errors, also those that break no rule.
-        is_counted_elsewhere = damage is Damage.ERROR and column.type == "string"
+        # In text columns, all errors are counted, also those that break no rule.
+        is_counted_elsewhere = is_free_key(column, staging.field_map) or (
+            damage is Damage.ERROR and column.type == "string"
+        )
         if damage in damages_of(column, staging.field_map) and not is_counted_elsewhere:
             yield DamagedCells(damage=damage, column=column.name, count=count, first=first)
 
 
-def count_text_errors(
-    staging: Staging, text: RegularText, header: Header
+def count_text_damage(
+    staging: Staging, text: RegularText, header: Header, damages: Collection[Damage]
 ) -> Iterator[DamagedCells]:
-    """Yield the error values in all text columns, including the sender's own.
+    """Yield some kinds of damage in all text columns, including the sender's own.
 
     The file is read once more for it, since staging does not screen for them.
     """
     columns = {name: staging.field_map.column(name) for name in header.sources}
-    names = [name for name, column in columns.items() if column is None or column.type == "string"]
-    if not names:
+    looked_for = [
+        (name, damage)
+        for name, column in columns.items()
+        if column is None or column.type == "string"
+        for damage in sorted(damages)
+        # In keys, an error value rejects its row.
+        if damage is not Damage.ERROR or not (column and is_free_key(column, staging.field_map))
+    ]
+    if not looked_for:
         return
-    conditions = [damage_condition(column_text_sql(name, header), [Damage.ERROR]) for name in names]
+    conditions = [
+        damage_condition(column_text_sql(name, header), [damage]) for name, damage in looked_for
+    ]
     counted = ", ".join(
         f"count(*) FILTER {condition}, min(row) FILTER {condition}" for condition in conditions
     )
@@ -57,6 +99,14 @@ def count_text_errors(
         f"SELECT {counted} FROM (SELECT *, row_number() OVER () - 1 AS row "
         f"FROM {read_csv_sql(text, staging.field_map)}) WHERE {' OR '.join(conditions)}"
     ).fetchall()[0]
-    for name, count, first in zip(names, found[::2], found[1::2], strict=True):
+    for (name, damage), count, first in zip(looked_for, found[::2], found[1::2], strict=True):
         if count:
-            yield DamagedCells(damage=Damage.ERROR, column=name, count=count, first=first)
+            yield DamagedCells(damage=damage, column=name, count=count, first=first)
+
+
+def _kind(damages: Iterable[Damage]) -> str:
+    """Return the SQL for the first of some damages that a suspect text shows."""
+    cases = " ".join(
+        f"WHEN {damage_condition('text', [damage])} THEN {literal(damage)}" for damage in damages
+    )
+    return f"CASE {cases} END"

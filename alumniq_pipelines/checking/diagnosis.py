@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from alumniq_pipelines.checking.column_shift import MIN_ROWS, PROBE_ROWS, ColumnShiftDetector, Shift
-from alumniq_pipelines.checking.damage_counts import count_suspect_damage, count_text_errors
+from alumniq_pipelines.checking.damage_counts import count_suspect_damage, count_text_damage
 from alumniq_pipelines.checking.header import Header
 from alumniq_pipelines.checking.hints import (
     damage_hint,
@@ -52,8 +52,8 @@ def hints(staging: Staging, structure: Structure, header: Header, tally: Tally) 
     found += [root_cause_hint(group, structure.rows_read, lines) for group in groups]
 
     damaged = list(count_suspect_damage(staging))
-    if structure.has_error_values:
-        damaged += count_text_errors(staging, structure.text, header)
+    if structure.traces:
+        damaged += count_text_damage(staging, structure.text, header, structure.traces)
     first = np.array([cells.first for cells in damaged], dtype=np.int64)
     rows = structure.rows_of_file(first).tolist()
     lines = structure.lines_of(rows)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 
+from alumniq_pipelines.checking.structure.blocks import broken_quoting, parse_record
 from alumniq_pipelines.core.feeds.column_names import ColumnNames
 from alumniq_pipelines.core.feeds.column_spellings import (
     BLANKS,
@@ -45,6 +46,21 @@ MAX_NAMES_LISTED = 10
 MAX_SUGGESTIONS = 100
 """Unknown columns for which a similar known one is searched: a header may have 100,000."""
 
+PREAMBLES = (
+    (re.compile(r"sep=.\s", re.IGNORECASE), "is an instruction for Excel (`sep=`)"),
+    (
+        re.compile(r"#type\b", re.IGNORECASE),
+        "is the name of a type, which PowerShell writes unless told -NoTypeInformation",
+    ),
+    (
+        re.compile(
+            r"(?:sql|mysql|\w+=[#>])>|(?:ora|sp2|tns|pls|msg)[- ]?[0-9]{3,6}\b", re.IGNORECASE
+        ),
+        "is a prompt or a message of a database's client",
+    ),
+)
+"""What tools are known to write above the header, and how to say it."""
+
 LINES_SEARCHED = 10
 """If line 1 is no header, it is searched for on so many lines, to point it out."""
 
@@ -73,8 +89,10 @@ def read_header(text: str, field_map: FieldMap) -> Header:
     """
     delimiter, names = _detect_delimiter(text, field_map)
     if not _matches(names, field_map):
+        _refuse_broken_quoting(text, field_map)
         known = [column.name for column in field_map.columns]
-        raise NoHeader(known, _line_of_header(text, field_map))
+        what = next((words for begin, words in PREAMBLES if begin.match(text)), None)
+        raise NoHeader(known, _line_of_header(text, field_map), what)
     if len(names) > MAX_COLUMNS:
         raise TooManyColumns(len(names), MAX_COLUMNS)
     width = len(names)
@@ -135,6 +153,16 @@ def _read_names(text: str, delimiter: str, field_map: FieldMap) -> list[str]:
         return next(reader, [])
     except csv.Error:
         return []
+
+
+def _refuse_broken_quoting(text: str, field_map: FieldMap) -> None:
+    """Raise BrokenQuoting if the first line has known names, but is no legal CSV."""
+    line, quote = StringIO(text, newline="").readline(), field_map.dialect.csv.quote_char
+    for delimiter in dict.fromkeys((field_map.dialect.csv.delimiter, *DELIMITERS)):
+        if delimiter == quote or _read_names(text, delimiter, field_map):
+            continue
+        if _matches(parse_record(line, delimiter, quote), field_map):
+            raise broken_quoting(line, delimiter, quote)
 
 
 def _matches(names: Sequence[str], field_map: FieldMap) -> int:

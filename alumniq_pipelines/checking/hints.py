@@ -6,8 +6,8 @@ Like the messages of broken rules, none of them contains the value of a cell.
 from collections.abc import Iterable, Mapping, Sequence
 
 from alumniq_pipelines.checking.column_shift import Shift
-from alumniq_pipelines.checking.spreadsheet_damage import Damage
 from alumniq_pipelines.checking.tally import ViolationCount
+from alumniq_pipelines.checking.text_damage import Damage
 
 MIN_ROWS = 100
 MIN_SHARE = 0.9
@@ -43,6 +43,20 @@ def damage_hint(damage: Damage, column: str, count: int, first_line: int) -> str
                 f"`{column}` contains error values of a spreadsheet, such as #N/A or #REF!, in "
                 f"{rows}: a formula failed there. Correct the formula, or leave the cells blank."
             )
+        case Damage.LOST_CHARACTERS:
+            return (
+                f"`{column}` contains the replacement character (U+FFFD) in {rows}: a program has "
+                "read the text in the wrong encoding and lost characters. Read it in its own "
+                "encoding, then export it again as UTF-8."
+            )
+        case Damage.DOUBLE_ENCODED:
+            return (
+                f"`{column}` contains pairs of characters such as \u00c3\u00a9 in place of "
+                f"letters such as \u00e9 in {rows}: a program has probably read UTF-8 as "
+                "Windows-1252. Read the source as UTF-8, then export it again."
+            )
+    message = f"{damage} is no damage that is only hinted at."
+    raise ValueError(message)
 
 
 def zeros_hint(column: str, count: int, width: int, feed: str = "") -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from alumniq_pipelines.checking.rules import Rule
+from alumniq_pipelines.core.feeds.values import VISIBLE
 
 
 def check_cells(
@@ -19,6 +20,6 @@ def check_cells(
     at many times the cost.
     """
     if not schema.nullable:
-        yield Rule.REQUIRED, texts.isna().to_numpy()
+        yield Rule.REQUIRED, np.array([not VISIBLE.search(text) for text in texts.fillna("")], bool)
     for check in schema.checks:
         yield Rule(check.name), ~check(texts).check_output.to_numpy()

@@ -1,8 +1,9 @@
 """The rules that a row can break: their codes, messages and advice.
 
-Messages and advice on rows are worded here and nowhere else, as those on whole files are in
-`core/problems`. A message is a clause about one row without a full stop, since a number of rows or
-a line number may follow. None of them contains the value of a cell.
+Messages and advice on rows are worded here, those on damaged keys in `damaged_keys`, and nowhere
+else, as those on whole files are in `core/problems`. A message is a clause about one row without a
+full stop, since a number of rows or a line number may follow. None of them contains the value of a
+cell.
 """
 
 from collections.abc import Mapping
@@ -31,8 +32,13 @@ class Rule(StrEnum):
     UNIQUE = "duplicate-value"
     PRIMARY_KEY = "duplicate-key"
     FOREIGN_KEY = "foreign-key"
+    DAMAGED_KEY = "damaged-key"
     RAGGED_ROW = "ragged-row"
+    TRAILING_DELIMITER = "trailing-delimiter"
     BLANK_ROW = "blank-row"
+    REPEATED_HEADER = "repeated-header"
+    SEPARATOR_LINE = "separator-line"
+    REPORT_LINE = "report-line"
 
 
 CellRule = Literal[Rule.TYPE, Rule.LENGTH, Rule.PATTERN, Rule.ENUM, Rule.RANGE, Rule.REFERENCE]
@@ -45,6 +51,47 @@ CELL_RULES: tuple[CellRule, ...] = (
     Rule.REFERENCE,
 )
 """The rules on a single value, in the order in which they are checked; REQUIRED covers blanks."""
+
+LineRule = Literal[
+    Rule.RAGGED_ROW,
+    Rule.TRAILING_DELIMITER,
+    Rule.BLANK_ROW,
+    Rule.REPEATED_HEADER,
+    Rule.SEPARATOR_LINE,
+    Rule.REPORT_LINE,
+]
+"""The rules on a whole line."""
+
+_LINES: Mapping[LineRule, tuple[str, str]] = {
+    Rule.RAGGED_ROW: (
+        "The row has more or fewer values than the header has columns",
+        (
+            "Send one value per column, and put quotes around values that contain a delimiter or a "
+            "line break."
+        ),
+    ),
+    Rule.TRAILING_DELIMITER: (
+        "The row ends with a delimiter: it has one empty value more than the header has columns",
+        (
+            "Leave out the delimiter behind the last value, or end the header line with one and "
+            "the name of a column as well."
+        ),
+    ),
+    Rule.BLANK_ROW: ("The line is blank", "Remove blank lines."),
+    Rule.REPEATED_HEADER: (
+        "The line repeats the header, so it is no data",
+        "Leave out the header lines within the file: where files are joined, all but the first.",
+    ),
+    Rule.SEPARATOR_LINE: (
+        "The line consists of dashes or similar characters, so it is no data",
+        "Turn off the lines below the column names in your export.",
+    ),
+    Rule.REPORT_LINE: (
+        "The line is a total, a footer or a message of the export, and no data",
+        "Turn off totals, footers and messages in your export, or remove the line.",
+    ),
+}
+"""The message and advice on each of them."""
 
 _CLAUSES = {
     Rule.REQUIRED: "is blank",
@@ -104,15 +151,20 @@ _REFERENCE_WORDS: Mapping[ReferenceSet, _ReferenceWords] = {
 def message_of(rule: Rule, column: Column | None, columns: str = "") -> str:
     """Return what is wrong with a row that breaks the rule; `columns` lists those of a key."""
     match rule:
-        case Rule.RAGGED_ROW:
-            return "The row has more or fewer values than the header has columns"
-        case Rule.BLANK_ROW:
-            return "The line is blank"
+        case (
+            Rule.RAGGED_ROW
+            | Rule.TRAILING_DELIMITER
+            | Rule.BLANK_ROW
+            | Rule.REPEATED_HEADER
+            | Rule.SEPARATOR_LINE
+            | Rule.REPORT_LINE
+        ):
+            return _LINES[rule][0]
         case Rule.PRIMARY_KEY:
             return f"The key {columns} duplicates the key of an earlier row"
         case Rule.UNIQUE:
             return f"The value of {columns} duplicates the value in an earlier row"
-    if column is None or rule is Rule.FOREIGN_KEY:
+    if column is None or rule is Rule.FOREIGN_KEY or rule is Rule.DAMAGED_KEY:
         message = f"The rule {rule} is about a column, and not about a key."
         raise ValueError(message)
     clause = column.spec.precision_clause if rule is Rule.PRECISION else _clause(rule, column)
@@ -184,20 +236,22 @@ def missing_columns_note(columns: str, feed: str, missing: str) -> str:
 def advice_of(rule: Rule, column: Column | None) -> str:
     """Return how to fix it, as one or two sentences."""
     match rule:
-        case Rule.RAGGED_ROW:
-            return (
-                "Send one value per column, and put quotes around values that contain a delimiter "
-                "or a line break."
-            )
-        case Rule.BLANK_ROW:
-            return "Remove blank lines."
+        case (
+            Rule.RAGGED_ROW
+            | Rule.TRAILING_DELIMITER
+            | Rule.BLANK_ROW
+            | Rule.REPEATED_HEADER
+            | Rule.SEPARATOR_LINE
+            | Rule.REPORT_LINE
+        ):
+            return _LINES[rule][1]
         case Rule.PRIMARY_KEY:
             return "Send only one row per key."
         case Rule.UNIQUE:
             return "Send each value only once."
         case Rule.REQUIRED:
             return "Fill in the value, or leave the row out."
-    if column is None or rule is Rule.FOREIGN_KEY:
+    if column is None or rule is Rule.FOREIGN_KEY or rule is Rule.DAMAGED_KEY:
         advice = ""
     elif rule is Rule.PRECISION:
         advice = column.spec.precision_advice

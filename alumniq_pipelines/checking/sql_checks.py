@@ -5,11 +5,11 @@ text that fails is only suspect: pandera decides. A screen may therefore be stri
 for the sake of simplicity, but never laxer.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import assert_never
 
 from alumniq_pipelines.checking.comparable_cells import without_zeros
-from alumniq_pipelines.checking.spreadsheet_damage import TRACES, Damage
+from alumniq_pipelines.checking.text_damage import TRACES, Damage
 from alumniq_pipelines.core.feeds.column_types import (
     DUCKDB_TEXT,
     MAX_DECIMAL_DIGITS,
@@ -24,6 +24,7 @@ from alumniq_pipelines.core.feeds.values import (
     INTEGER,
     NUMBER,
     OFFSET,
+    VISIBLE,
     YEAR,
     date_pattern,
     format_value,
@@ -43,10 +44,25 @@ KEPT_LENGTH = 15
 """A DOUBLE keeps all digits of a number of so many characters, unless its exponent is extreme."""
 SHORT_NUMBER = "[+-]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([eE][+-]?[0-9]{1,2})?"
 
-GUARDS = {
-    Damage.SCIENTIFIC: "contains({}, 'E+')",
-    Damage.DATE: "strlen({}) BETWEEN 5 AND 6",
-    Damage.ERROR: "starts_with({}, '#')",
+_HAS_E = "(contains({0}, 'E') OR contains({0}, 'e'))"
+_IS_NOT_ASCII = "strlen({0}) > length({0})"
+GUARDS: Mapping[Damage, str] = {
+    Damage.SCIENTIFIC: _HAS_E,
+    Damage.DATE: "strlen({0}) BETWEEN 5 AND 6",
+    Damage.ERROR: "starts_with({0}, '#')",
+    Damage.LOST_CHARACTERS: _IS_NOT_ASCII,
+    Damage.DOUBLE_ENCODED: _IS_NOT_ASCII,
+    Damage.DECIMAL: "contains({0}, '.')",
+    Damage.FORMULA: "starts_with({0}, '=')",
+    Damage.NULL_WORD: " OR ".join(
+        f"starts_with({{0}}, {literal(first)})" for first in ("N", "n", "U", "u", "(", "<", "\\")
+    ),
+    Damage.EXPONENT: f"strlen({{0}}) <= 8 AND {_HAS_E}",
+    Damage.APOSTROPHE: "starts_with({0}, '''')",
+    Damage.PADDED: " OR ".join(
+        f"{side}_with({{0}}, {literal(blank)})" for side in ("starts", "ends") for blank in " \t"
+    ),
+    Damage.INVISIBLE: _IS_NOT_ASCII,
 }
 """Cheap tests that rule out nearly every text before the regular expression of a trace is tried."""
 
@@ -67,7 +83,12 @@ def value_sql(text: str, column: Column | None) -> str:
 def suspect_condition(text: str, column: Column, *, required: bool) -> str | None:
     """Return the SQL condition that pandera must check a text; None if no text can be wrong."""
     conditions = list(_conditions(text, column))
-    blank = f"{text} IS NULL"
+    # What consists of blanks alone is not seen by anybody: where a value is required, it is none.
+    # By its first character, nearly every text is seen not to be such a one.
+    blank = (
+        f"{text} IS NULL OR ({text} < '!' OR {text} > '~') "
+        f"AND NOT regexp_matches({text}, {literal(VISIBLE.pattern)})"
+    )
     if not conditions:
         return blank if required else None
     # Not NOT(...): a text that cannot be cast makes a condition NULL, and is as suspect as one that
@@ -79,7 +100,7 @@ def suspect_condition(text: str, column: Column, *, required: bool) -> str | Non
 def damage_condition(text: str, damages: Iterable[Damage]) -> str:
     """Return the SQL condition that a text shows one of these traces of a spreadsheet."""
     found = (
-        f"({GUARDS[damage].format(text)} AND {_matches(text, TRACES[damage])})"
+        f"(({GUARDS[damage].format(text)}) AND {_matches(text, TRACES[damage])})"
         for damage in damages
     )
     return f"({' OR '.join(found)})"

@@ -17,10 +17,11 @@ import duckdb
 import numpy as np
 
 from alumniq_pipelines.checking.header import Header
-from alumniq_pipelines.checking.spreadsheet_damage import screened_damages
+from alumniq_pipelines.checking.lines_without_data import candidate_condition
 from alumniq_pipelines.checking.sql_checks import damage_condition, suspect_condition, value_sql
 from alumniq_pipelines.checking.structure.block import Mask, Positions
 from alumniq_pipelines.checking.structure.scan import RegularText
+from alumniq_pipelines.checking.text_damage import screened_damages
 from alumniq_pipelines.core.database_paths import database_path
 from alumniq_pipelines.core.feeds.field_map import Column, FieldMap
 from alumniq_pipelines.core.loads.warehouse import GAPS, WRITE_CONFIG
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 
 SUSPECTS = identifier(" suspects")
 """No column of a file can have this name: blanks around names are stripped."""
+
+WHOLE_LINE = -1
+"""The index of the column to which a suspicion against a whole line belongs."""
 
 OUT_OF_SPACE_ERRORS = (
     duckdb.IOException,
@@ -105,13 +109,33 @@ class Staging:
         """The name of the table, quoted for SQL."""
         return f"main.{identifier(self.field_map.asset_name)}"
 
-    def suspects(self) -> Iterator[tuple[Column, Iterator["pd.DataFrame"]]]:
-        """Yield columns with cells that did not pass, each with batches of `row` and `text`."""
+    def collect_suspects(self) -> Positions:
+        """List the suspect cells; return the rows, by index, that may be lines without data."""
         # One line per suspect cell: `row`, and the `column_index` and `text` of the struct.
         self.run(
             f"CREATE OR REPLACE TABLE aside.suspects AS SELECT rowid AS row, "
             f"unnest({SUSPECTS}, recursive := true) FROM {self.table} WHERE {SUSPECTS} IS NOT NULL"
         )
+        candidates = self.run(
+            f"SELECT row FROM aside.suspects WHERE column_index = {WHOLE_LINE} ORDER BY row"
+        ).fetchnumpy()["row"]
+        self.run(f"DELETE FROM aside.suspects WHERE column_index = {WHOLE_LINE}")
+        return np.asarray(candidates, np.int64)
+
+    def ignore_cells(self, rows: Positions) -> None:
+        """Let no cell of some rows, which are no data, be suspect, a key or a reference."""
+        self.connection.register("ignored", {"row": rows})
+        blank = ", ".join(f"{identifier(name)} = NULL" for name in _key_columns(self.field_map))
+        self.run("DELETE FROM aside.suspects WHERE row IN (SELECT row FROM ignored)")
+        if blank:
+            self.run(f"UPDATE {self.table} SET {blank} WHERE rowid IN (SELECT row FROM ignored)")
+        self.connection.unregister("ignored")
+
+    def suspects(self) -> Iterator[tuple[Column, Iterator["pd.DataFrame"]]]:
+        """Yield columns with cells that did not pass, each with batches of `row` and `text`.
+
+        Call `collect_suspects` first.
+        """
         found = self.run(
             "SELECT DISTINCT column_index FROM aside.suspects ORDER BY column_index"
         ).fetchall()
@@ -272,7 +296,8 @@ def column_text_sql(name: str, header: Header) -> str:
 def _suspects_sql(header: Header, field_map: FieldMap) -> str:
     """Return the SQL for the list of a row's cells that do not pass the screen, NULL if all pass.
 
-    A cell is listed if it may break a rule, or shows a spreadsheet's damage.
+    A cell is listed if it may break a rule, or looks damaged, and one more, of the column
+    WHOLE_LINE, if the line may be no data.
     """
     screened: dict[int, tuple[str, str]] = {}
     for index, column in enumerate(field_map.columns):
@@ -285,6 +310,9 @@ def _suspects_sql(header: Header, field_map: FieldMap) -> str:
         conditions += [damage_condition(text, damages)] if damages else []
         if conditions:
             screened[index] = (text, f"({' OR '.join(conditions)})")
+    no_data = candidate_condition(header)
+    if no_data is not None:
+        screened[WHOLE_LINE] = ("CAST(NULL AS VARCHAR)", no_data)
     if not screened:
         return "CAST(NULL AS STRUCT(column_index INTEGER, text VARCHAR)[])"
     cells = ", ".join(

@@ -7,6 +7,7 @@ rule and column during the check, and as many in all in its result.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from alumniq_pipelines.checking.damaged_keys import damaged_key_advice, damaged_key_message
 from alumniq_pipelines.checking.rules import (
     Rule,
     advice_of,
@@ -16,6 +17,7 @@ from alumniq_pipelines.checking.rules import (
     orphan_message,
     ragged_message,
 )
+from alumniq_pipelines.checking.text_damage import CERTAIN_IN_KEYS, Damage
 from alumniq_pipelines.core.feeds.column_types import ColumnType
 from alumniq_pipelines.core.feeds.field_map import Column, ForeignKey, Severity
 from alumniq_pipelines.core.loads.check_result import (
@@ -35,12 +37,16 @@ LinesOf = Callable[[Iterable[int]], Mapping[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A rule, and the column or key columns that violate it: what rows are counted by."""
+    """A rule, and the column or key columns that violate it: what rows are counted by.
+
+    `damage` is that of a damaged key.
+    """
 
     rule: Rule
     column: Column | None = None
     key: tuple[str, ...] = ()
     foreign_key: ForeignKey | None = None
+    damage: Damage | None = None
 
     @property
     def column_name(self) -> str | None:
@@ -59,6 +65,8 @@ class Violation:
         """What is wrong with a row, in words that fit any row."""
         if self.foreign_key is not None:
             return orphan_message(self.columns, self.foreign_key)
+        if self.damage is not None and self.column is not None:
+            return damaged_key_message(self.column.name, self.damage)
         return message_of(self.rule, self.column, self.columns)
 
     @property
@@ -66,6 +74,8 @@ class Violation:
         """How to fix it."""
         if self.foreign_key is not None:
             return orphan_advice(self.foreign_key)
+        if self.damage is not None:
+            return damaged_key_advice(self.damage)
         return advice_of(self.rule, self.column)
 
     @property
@@ -78,6 +88,8 @@ class Violation:
         """The severity: only an error rejects the row."""
         if self.foreign_key is not None:
             return self.foreign_key.alumniq.severity
+        if self.damage is not None:
+            return "error" if self.damage in CERTAIN_IN_KEYS else "warning"
         if self.column is None:
             return "error"
         severity = self.column.alumniq.severity
@@ -157,6 +169,11 @@ class Tally:
         # Looking lines up reads parts of the file again, so all rows are looked up at once: those
         # shown, the rows that had a repeated key first, and the first row of each violation.
         to_locate = {found.first[0].row for found in self._found.values()}
+        to_locate |= {
+            found.first[0].number
+            for violation, found in self._found.items()
+            if violation.is_duplicate
+        }
         for row_violation, violation in shown:
             to_locate.add(row_violation.row)
             if violation.is_duplicate:
@@ -167,7 +184,7 @@ class Tally:
             Cause(
                 code=violation.rule.value,
                 column=violation.column_name,
-                message=violation.message,
+                message=_cause_message(violation, found.first[0], lines),
                 count=found.count,
                 first_line=lines[found.first[0].row],
                 severity=violation.severity,
@@ -188,6 +205,13 @@ class Tally:
             notes=tuple(notes),
             warnings=tuple(cause for cause in causes if cause.severity != "error"),
         )
+
+
+def _cause_message(violation: Violation, first: RowViolation, lines: Mapping[int, int]) -> str:
+    """Return the message on all rows with a violation; it names the first row with a duplicate."""
+    if not violation.is_duplicate:
+        return violation.message
+    return f"{violation.message}, first that of row {first.number:,} (line {lines[first.number]:,})"
 
 
 def rejection(

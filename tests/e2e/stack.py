@@ -222,6 +222,7 @@ def running_stack(folder: Path, schemas: Path = REPOSITORY / "schemas") -> Itera
             schemas_dir=schemas,
             gateway_port=free_port(),
             retry_seconds=2,
+            monitor_seconds=5,
             staff_email="ops@example.org",
         )
         ledger = Ledger.open(settings.ledger)
@@ -259,6 +260,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "ALUMNIQ_STAFF_EMAIL": settings.staff_email,
         "ALUMNIQ_GATEWAY_PORT": str(settings.gateway_port),
         "ALUMNIQ_RETRY_SECONDS": str(settings.retry_seconds),
+        "ALUMNIQ_MONITOR_SECONDS": str(settings.monitor_seconds),
         "ALUMNIQ_CALLBACK_ALLOWED_NETWORKS": '["127.0.0.0/8"]',
         "DAGSTER_HOME": str(home),
     }

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, get_args, get_origin
 
+from alumniq_pipelines.checking.damaged_keys import damaged_key_advice, damaged_key_message
 from alumniq_pipelines.checking.rules import (
     Rule,
     advice_of,
@@ -22,6 +23,7 @@ from alumniq_pipelines.checking.rules import (
     orphan_advice,
     orphan_message,
 )
+from alumniq_pipelines.checking.text_damage import CERTAIN_IN_KEYS, PROBABLE_IN_KEYS
 from alumniq_pipelines.core import problems
 from alumniq_pipelines.core.feeds.column_types import ColumnType
 from alumniq_pipelines.core.feeds.field_map import (
@@ -33,7 +35,12 @@ from alumniq_pipelines.core.feeds.field_map import (
 )
 from alumniq_pipelines.core.problems.command import NoSummerTime, UnknownCustomer, UnknownWatch
 from alumniq_pipelines.core.problems.file import FileProblem, ForeignFormat
-from alumniq_pipelines.core.problems.header import DuplicateColumn, MisspeltColumn, UnusableHeader
+from alumniq_pipelines.core.problems.header import (
+    DuplicateColumn,
+    MisspeltColumn,
+    NoHeader,
+    UnusableHeader,
+)
 from alumniq_pipelines.core.problems.live_data import LiveData
 from alumniq_pipelines.core.problems.packing import (
     TooManyMembers,
@@ -139,6 +146,10 @@ EXAMPLES: Mapping[type[Problem], Mapping[str, Sequence[Any]]] = {
     MisspeltColumn: {
         "pairs": [(("{name}", "{column}"),), (("{name}", "{column}"), ("{name}", "{column}"))]
     },
+    NoHeader: {
+        "header_line": [None, 3],
+        "what": [None, "is an instruction for Excel (`sep=`)"],
+    },
     MoveInterrupted: {"target": ["iqu/production/warehouse"], "number": [41]},
     NoSummerTime: {"hours": [-5, 0]},
     PortUnusable: {"port": [8000], "option": ["--gateway-port"]},
@@ -177,7 +188,11 @@ RULE_EXAMPLES: Sequence[tuple[Rule, Column | None]] = (
     (Rule.UNIQUE, None),
     (Rule.PRIMARY_KEY, None),
     (Rule.RAGGED_ROW, None),
+    (Rule.TRAILING_DELIMITER, None),
     (Rule.BLANK_ROW, None),
+    (Rule.REPEATED_HEADER, None),
+    (Rule.SEPARATOR_LINE, None),
+    (Rule.REPORT_LINE, None),
 )
 
 FOREIGN_KEYS = tuple(
@@ -264,6 +279,9 @@ def rule_rows() -> Iterator[str]:
     for key in FOREIGN_KEYS:
         message, advice = orphan_message(f"`{_COLUMN}`", key), orphan_advice(key)
         yield f"| `{Rule.FOREIGN_KEY}` | {cell(message)} | {cell(advice)} |"
+    for damage in (*CERTAIN_IN_KEYS, *PROBABLE_IN_KEYS):
+        message, advice = damaged_key_message(_COLUMN, damage), damaged_key_advice(damage)
+        yield f"| `{Rule.DAMAGED_KEY}` | {cell(message)} | {cell(advice)} |"
 
 
 def section(module: ModuleType) -> str:

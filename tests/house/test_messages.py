@@ -25,7 +25,7 @@ def test_every_module_of_problems_is_on_the_page() -> None:
 
 def test_every_rule_is_on_the_page() -> None:
     assert FOREIGN_KEYS
-    assert {rule for rule, _ in RULE_EXAMPLES} | {Rule.FOREIGN_KEY} == set(Rule)
+    assert {rule for rule, _ in RULE_EXAMPLES} | {Rule.FOREIGN_KEY, Rule.DAMAGED_KEY} == set(Rule)
 
 
 def test_every_example_leads_to_a_form_of_its_own() -> None:

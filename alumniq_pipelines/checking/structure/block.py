@@ -6,22 +6,21 @@ than a loop over the bytes, and just as exact. The arrays have one bit for each 
 the first in the highest bit, so that one operation handles eight bytes of text.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from alumniq_pipelines.checking.spreadsheet_damage import ERRORS
-
 Bytes = npt.NDArray[np.uint8]
 Bits = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 Positions = npt.NDArray[np.int64]
 
-LF, CR, HASH = 10, 13, 35
-ERROR_BEGINNINGS = np.array([int.from_bytes(error[1:3].encode()) for error in ERRORS], np.uint16)
-"""The two bytes behind the `#` of an error that a spreadsheet writes, as one number."""
+LF, CR = 10, 13
+NOT_ASCII = 0x80
+"""The bit that every byte of a character outside ASCII has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +151,13 @@ class Block:
         blank |= (self.sizes == len("\r\n")) & (self.text[self.starts] == CR)
         return blank
 
+    def ends_in_delimiter(self, records: Positions) -> Mask:
+        """Whether the last value of each of some whole records, given by index, is empty."""
+        last = self.ends[records] - 1
+        last = last - ((self.text[last] == CR) & (self.text[last + 1] == LF))
+        delimited: Mask = self.text[last] == self.delimiter
+        return delimited
+
     def is_regular(self, width: int) -> bool:
         """Whether every whole record has `width` values and none is a blank line."""
         return bool((self.widths() == width).all()) and not (
@@ -166,12 +172,19 @@ class Block:
         endings = {"CR": ~feeds, "CRLF": feeds & behind_return, "LF": feeds & ~behind_return}
         return frozenset(kind for kind, found in endings.items() if found.any())
 
-    def has_error_values(self) -> bool:
-        """Whether anything starts like an error that spreadsheets write into cells."""
-        text = self.text
-        offsets = np.flatnonzero(text[:-2] == HASH)
+    def has_any(self, beginnings: Collection[bytes]) -> bool:
+        """Whether any of some sequences of three bytes with the same first one is in the text."""
+        text, first = self.text, next(iter(beginnings))[0]
+        if first & NOT_ASCII and self._is_ascii:
+            return False
+        offsets = np.flatnonzero(text[:-2] == first)
+        # The two bytes behind it as one number.
         pairs = text[offsets + 1].astype(np.uint16) << 8 | text[offsets + 2]
-        return bool(np.isin(pairs, ERROR_BEGINNINGS).any())
+        return bool(np.isin(pairs, [int.from_bytes(begin[1:]) for begin in beginnings]).any())
+
+    @cached_property
+    def _is_ascii(self) -> bool:
+        return bool(self.text.max(initial=0) < NOT_ASCII)
 
     def copy_records(self, selected: Mask) -> Bytes:
         """Return the bytes of the selected whole records, each with a line feed at its end."""

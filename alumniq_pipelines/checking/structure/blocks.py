@@ -20,6 +20,7 @@ from alumniq_pipelines.core.problems.file import (
     FilesJoined,
     NotUtf8,
     NulCharacter,
+    QuoteFault,
     RowTooLong,
 )
 
@@ -30,6 +31,9 @@ MAX_ROW_BYTES = 1_500_000
 """Even with a block more, this is below the limit of DuckDB's reader, 2,000,000 bytes."""
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+END_MARK = b"\x1a"
+"""Ctrl-Z, with which programs of DOS and CP/M ended a text; some exporters still do."""
+BLANKS = b" \t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class PlacedBlock:
 def read_blocks(path: Path, layout: Layout) -> Iterator[PlacedBlock]:
     """Yield a file in blocks of whole records; raises FileProblem.
 
-    Blank lines at the end of the file are ignored.
+    Blank lines and end marks at the end of the file are ignored.
     """
     with path.open("rb", buffering=0) as file:
         begin, end = text_bounds(file)
@@ -125,7 +129,7 @@ def has_line_ends_inside(begin: Mark, end: Mark) -> bool:
 def text_bounds(file: BinaryIO) -> tuple[int, int]:
     """Return where the text starts, after a byte order mark, and ends, before final blank lines.
 
-    Raises EmptyFile.
+    An end mark counts as blank there. Raises EmptyFile.
     """
     size = file.seek(0, 2)
     file.seek(0)
@@ -133,14 +137,32 @@ def text_bounds(file: BinaryIO) -> tuple[int, int]:
     while size > begin:
         offset = max(begin, size - BLOCK_BYTES)
         file.seek(offset)
-        kept = len(file.read(size - offset).rstrip(b"\r\n"))
+        kept = len(file.read(size - offset).rstrip(b"\r\n" + END_MARK))
         if kept:
             # The end of the last line belongs to the text, and CRLF is one end of two bytes.
             file.seek(offset + kept)
             end = file.read(2)
-            return begin, offset + kept + (2 if end == b"\r\n" else min(len(end), 1))
+            has_end = end[:1] in {b"\r", b"\n"}
+            return begin, offset + kept + (2 if end == b"\r\n" else int(has_end))
         size = offset
     raise EmptyFile
+
+
+def has_end_mark(path: Path, end: Mark) -> bool:
+    """Whether there is an end mark behind the last record."""
+    with path.open("rb") as file:
+        file.seek(end.byte)
+        return END_MARK in file.read(MAX_ROW_BYTES)
+
+
+def broken_quoting(record: str, delimiter: str, quote: str) -> BrokenQuoting:
+    """Return what is wrong with the quoting of a first record that is no legal CSV."""
+    text = record.encode()
+    block = _block(
+        text if text.endswith((b"\r", b"\n")) else text + b"\n", Layout(delimiter, quote, 1)
+    )
+    bad = block.bad_quote()
+    return BrokenQuoting(1, 1, "open") if bad is None else _bad_quote(block, bad, Mark(0, 1, 0))
 
 
 def _cut_block(text: bytes, mark: Mark, layout: Layout, *, at_end: bool) -> PlacedBlock | None:
@@ -233,4 +255,19 @@ def _bad_quote(block: Block, bad: BadQuote, mark: Mark) -> BrokenQuoting:
     row = int(np.searchsorted(block.ends, bad.offset))
     begin = int(block.ends[row - 1]) + 1 if row else 0
     line, row_line = (mark.line + block.lines_before(offset) for offset in (bad.offset, begin))
-    return BrokenQuoting(line, row_line, "stray" if bad.is_stray else "closing")
+    return BrokenQuoting(line, row_line, _fault_of_quote(block, bad))
+
+
+def _fault_of_quote(block: Block, bad: BadQuote) -> QuoteFault:
+    """Return what is wrong with a quote, by the bytes beside it."""
+    text, edges = block.text.tobytes(), bytes([block.delimiter]) + b"\r\n"
+    if not bad.is_stray:
+        behind = text[bad.offset :].lstrip(BLANKS.replace(edges[:1], b""))
+        is_blank = behind[:1] != text[bad.offset : bad.offset + 1] and behind[:1] in edges
+        return "blank-behind" if is_blank else "closing"
+    # What its value has before it: nothing but blanks, or the sign of a formula.
+    before = text[: bad.offset]
+    value = before[max(before.rfind(edges[index : index + 1]) for index in range(3)) + 1 :]
+    if value == b"=":
+        return "formula"
+    return "blank-before" if not value.strip(BLANKS) else "stray"

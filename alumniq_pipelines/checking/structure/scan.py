@@ -12,18 +12,21 @@ from pathlib import Path
 
 import numpy as np
 
-from alumniq_pipelines.checking.structure.block import Positions
+from alumniq_pipelines.checking.structure.block import Block, Mask, Positions
 from alumniq_pipelines.checking.structure.blocks import (
     Layout,
     Mark,
     PlacedBlock,
     block_at,
+    has_end_mark,
     has_line_ends_inside,
     read_blocks,
 )
+from alumniq_pipelines.checking.text_damage import BEGINNINGS, Damage
 from alumniq_pipelines.core.problems.file import TooManyMisshapenRows, TooManyRows
 
 MIXED_LINE_ENDS = "The file mixes different line endings; all of them were accepted."
+END_MARK_IGNORED = "The file ends with an end mark (Ctrl-Z); it was ignored."
 
 MAX_ROWS = 100_000_000
 MAX_IRREGULAR = 5_000_000
@@ -54,8 +57,9 @@ class Structure:
     """The structure of a file.
 
     `text` has the regular rows, in order. `irregular` are the numbers of the other rows, counted
-    from 1 among all rows, and `values` the number of values in each of them, 0 for a blank line. If
-    it `has_error_values`, something in the file may be an error value of a spreadsheet.
+    from 1 among all rows, and `values` the number of values in each of them, 0 for a blank line;
+    those that `end_in_delimiter` have an empty last one. `traces` are of what may have happened to
+    texts in the file.
     """
 
     path: Path
@@ -63,8 +67,9 @@ class Structure:
     marks: tuple[Mark, ...]
     irregular: Positions
     values: Positions
+    end_in_delimiter: Mask
     notes: tuple[str, ...] = ()
-    has_error_values: bool = False
+    traces: frozenset[Damage] = frozenset()
 
     @property
     def rows_read(self) -> int:
@@ -133,13 +138,13 @@ def verify_regular(path: Path, layout: Layout, progress: Fraction) -> Structure 
     size = path.stat().st_size
     marks: list[Mark] = []
     endings: frozenset[str] = frozenset()
-    has_error_values = False
+    traces: frozenset[Damage] = frozenset()
     placed: PlacedBlock | None = None
     for placed in _bounded(read_blocks(path, layout)):
         endings |= placed.line_endings()
         if not placed.block.is_regular(layout.width) or not _is_readable_by_duckdb(placed, endings):
             return None
-        has_error_values = has_error_values or placed.block.has_error_values()
+        traces |= _traces(placed.block, traces)
         marks.append(placed.begin)
         progress(placed.end.byte / size)
     if placed is not None:
@@ -147,9 +152,11 @@ def verify_regular(path: Path, layout: Layout, progress: Fraction) -> Structure 
         # DuckDB takes final blank lines for rows if there is one column, and fails at many of them.
         if size - placed.end.byte > (0 if layout.width == 1 else MAX_BLANK_BYTES):
             return None
+        if has_end_mark(path, placed.end):  # for DuckDB, it is a row
+            return None
     text = RegularText(path, layout, has_header=True, has_returns=endings == {"CRLF"})
-    no_rows = np.zeros(0, dtype=np.int64)
-    return Structure(path, text, tuple(marks), no_rows, no_rows, has_error_values=has_error_values)
+    no_rows, none = np.zeros(0, np.int64), np.zeros(0, np.bool_)
+    return Structure(path, text, tuple(marks), no_rows, no_rows, none, traces=traces)
 
 
 def copy_regular(path: Path, layout: Layout, regular_copy: Path, progress: Fraction) -> Structure:
@@ -159,10 +166,10 @@ def copy_regular(path: Path, layout: Layout, regular_copy: Path, progress: Fract
     """
     size = path.stat().st_size
     marks: list[Mark] = []
-    irregular, values = [], []
+    irregular, values, end_in_delimiter = [], [], []
     found = 0
     endings: frozenset[str] = frozenset()
-    has_error_values = False
+    traces: frozenset[Damage] = frozenset()
     placed: PlacedBlock | None = None
     with regular_copy.open("wb") as copy:
         for placed in _bounded(read_blocks(path, layout)):
@@ -173,25 +180,38 @@ def copy_regular(path: Path, layout: Layout, regular_copy: Path, progress: Fract
             others = np.flatnonzero(~regular)
             irregular.append(others + first)
             values.append(widths[others])
+            end_in_delimiter.append(block.ends_in_delimiter(others))
             found += len(others)
             if found > MAX_IRREGULAR:
                 raise TooManyMisshapenRows(placed.end.line, MAX_IRREGULAR)
             if first == 0:
                 regular[0] = False  # the header
-            has_error_values = has_error_values or block.has_error_values()
+            traces |= _traces(block, traces)
             copy.write(block.copy_records(regular).tobytes())
             marks.append(placed.begin)
             progress(placed.end.byte / size)
+    notes = [MIXED_LINE_ENDS] if len(endings) > 1 else []
     if placed is not None:
         marks.append(placed.end)
+        notes += [END_MARK_IGNORED] if has_end_mark(path, placed.end) else []
     return Structure(
-        path,
-        RegularText(regular_copy, layout, has_header=False, has_returns=False),
-        tuple(marks),
-        np.concatenate(irregular),
-        np.concatenate(values),
-        (MIXED_LINE_ENDS,) if len(endings) > 1 else (),
-        has_error_values,
+        path=path,
+        text=RegularText(regular_copy, layout, has_header=False, has_returns=False),
+        marks=tuple(marks),
+        irregular=np.concatenate(irregular),
+        values=np.concatenate(values),
+        end_in_delimiter=np.concatenate(end_in_delimiter),
+        notes=tuple(notes),
+        traces=traces,
+    )
+
+
+def _traces(block: Block, known: frozenset[Damage]) -> frozenset[Damage]:
+    """Return what the bytes of a block show beside what is known already."""
+    return frozenset(
+        damage
+        for damage, beginnings in BEGINNINGS.items()
+        if damage not in known and block.has_any(beginnings)
     )
 
 

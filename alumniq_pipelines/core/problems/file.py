@@ -1,6 +1,6 @@
 """What can be wrong with a delivered file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from alumniq_pipelines.core.problems.live_data import LiveData, live_sentence
@@ -111,26 +111,37 @@ class NulCharacter(FileProblem):
         self.line = line
 
 
+QuoteFault = Literal["open", "stray", "closing", "blank-before", "blank-behind", "formula"]
+"""What is wrong with a quotation mark."""
+
+_QUOTE_FAULTS: Mapping[QuoteFault, str] = {
+    "open": "a value in quotation marks is never closed",
+    "stray": "there is a quotation mark inside a value that does not begin with one",
+    "closing": "text follows a closing quotation mark; one inside the value may not be doubled",
+    "blank-before": "a blank precedes the quotation mark at the beginning of a value",
+    "blank-behind": "a blank follows the quotation mark at the end of a value",
+    "formula": 'a value is written as a formula (="..."), as for a spreadsheet',
+}
+_QUOTE_ADVICE = 'Put every value into quotation marks and double those inside it ("O""Neil").'
+_QUOTE_ADVICES: Mapping[QuoteFault, str] = {
+    "blank-before": 'Leave out the blanks beside quotation marks: "a","b" and not "a", "b".',
+    "blank-behind": 'Leave out the blanks beside quotation marks: "a","b" and not "a" ,"b".',
+    "formula": 'Send the value itself, without the equals sign: "0001" and not ="0001".',
+}
+
+
 class BrokenQuoting(FileProblem):
     """The quoting of the file is broken."""
 
     code = "broken-quoting"
 
-    def __init__(
-        self, line: int, row_line: int, quote: Literal["open", "stray", "closing"]
-    ) -> None:
-        """Take the line and which quotation mark is wrong; `row_line` is where its row began."""
+    def __init__(self, line: int, row_line: int, fault: QuoteFault) -> None:
+        """Take the line and what is wrong there; `row_line` is where its row began."""
         row = "" if row_line == line else f" (in the row that starts on line {row_line:,})"
-        what = {
-            "open": "a value in quotation marks is never closed",
-            "stray": "there is a quotation mark inside a value that does not begin with one",
-            "closing": "text follows a closing quotation mark; one inside the value may not be "
-            "doubled",
-        }[quote]
         super().__init__(
-            f"On line {line:,}{row}, {what}.",
-            'Put every value into quotation marks and double those inside it ("O""Neil"). From '
-            "here on, rows cannot be told apart, so the rest of the file was not read.",
+            f"On line {line:,}{row}, {_QUOTE_FAULTS[fault]}.",
+            f"{_QUOTE_ADVICES.get(fault, _QUOTE_ADVICE)} From here on, rows cannot be told apart, "
+            "so the rest of the file was not read.",
         )
         self.line = line
 

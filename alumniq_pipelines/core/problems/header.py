@@ -31,16 +31,17 @@ class NoHeader(FileProblem):
     code = "no-header"
     line = 1
 
-    def __init__(self, known: Sequence[str], header_line: int | None) -> None:
+    def __init__(self, known: Sequence[str], header_line: int | None, what: str | None) -> None:
         """Never repeat the line, it may hold data; `header_line` is one that looks like a header.
 
-        `known` are the column names that were looked for.
+        `known` are the column names that were looked for; `what` says what line 1 is, if known.
         """
         if header_line is None:
             advice = f"Begin the file with a header line of column names: {', '.join(known)}."
         else:
             advice = f"Line {header_line:,} looks like the header: remove the lines above it."
-        super().__init__("Line 1 contains none of the feed's column names.", advice)
+        contains = "contains none of the feed's column names."
+        super().__init__(f"Line 1 {what}; it {contains}" if what else f"Line 1 {contains}", advice)
 
 
 class TooManyColumns(FileProblem):

@@ -35,7 +35,7 @@ def monitoring_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefiniti
 
     @dg.sensor(
         name="silence",
-        minimum_interval_seconds=60,
+        minimum_interval_seconds=settings.monitor_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
             "Detects missed deliveries, loads that do not end, an unavailable bucket or a stuck "

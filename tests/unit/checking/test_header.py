@@ -209,7 +209,7 @@ def test_faults_beyond_the_first_twenty_are_counted() -> None:
 
 
 def test_a_problem_with_one_fault_is_one_line() -> None:
-    problem = NoHeader(["xid"], None)
+    problem = NoHeader(["xid"], None, None)
     assert format_faults(problem) == (str(problem),)
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from alumniq_pipelines.checking.hints import damage_hint, group_by_root_cause, root_cause_hint
 from alumniq_pipelines.checking.rules import Rule
-from alumniq_pipelines.checking.spreadsheet_damage import Damage
 from alumniq_pipelines.checking.tally import Violation, ViolationCount
+from alumniq_pipelines.checking.text_damage import HINTED_AT, Damage
 from alumniq_pipelines.core.feeds.field_map import Column
 
 
@@ -13,7 +13,7 @@ def found(name: str, count: int, first_row: int) -> ViolationCount:
     return ViolationCount(Violation(Rule.REQUIRED, Column(name=name)), count, first_row)
 
 
-@pytest.mark.parametrize("damage", Damage)
+@pytest.mark.parametrize("damage", HINTED_AT)
 def test_every_damage_has_a_description(damage: Damage) -> None:
     assert "1 row (line 7)" in damage_hint(damage, "xid", 1, 7)
     assert "1,204 rows (first on line 7)" in damage_hint(damage, "xid", 1_204, 7)

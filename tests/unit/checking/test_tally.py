@@ -181,7 +181,7 @@ def test_only_a_year_is_asked_for_in_four_digits() -> None:
     assert asked == [ColumnType.YEAR]
 
 
-@pytest.mark.parametrize("rule", [Rule.TYPE, Rule.REFERENCE, Rule.FOREIGN_KEY])
+@pytest.mark.parametrize("rule", [Rule.TYPE, Rule.REFERENCE, Rule.FOREIGN_KEY, Rule.DAMAGED_KEY])
 def test_a_rule_about_columns_needs_one(rule: Rule) -> None:
     with pytest.raises(ValueError, match="about a column"):
         message_of(rule, None)
