@@ -1,9 +1,10 @@
 """Read what the columns of a table hold: how many rows have a value, of what length, how varied.
 
-All columns are read once, in one query; of a live version only those whose profile is not known.
+Each column is read once; of a live version only those whose profile is not known.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from alumniq_pipelines.checking.sql_checks import value_sql
@@ -15,6 +16,9 @@ from alumniq_pipelines.core.sql_text import identifier
 
 NO_TEXT = f"CAST(NULL AS {DUCKDB_TEXT})"
 
+COLUMNS_PER_QUERY = 100
+"""More than a feed has; only a sender may have thousands of columns of their own."""
+
 
 def column_types(staging: Staging, table: str) -> dict[str, str]:
     """Return the columns of a table with their types, in their order."""
@@ -25,24 +29,27 @@ def column_types(staging: Staging, table: str) -> dict[str, str]:
 def read_profile(staging: Staging) -> Profile:
     """Return the profile of the staged rows, once only accepted ones are left."""
     columns = column_types(staging, staging.table)
-    profiled = list(columns)[:MAX_COLUMNS]
-    texts = [name for name in profiled if columns[name] == DUCKDB_TEXT]
-    distinct = _estimate_distinct(staging, profiled)
-    unknown = [name for name in profiled if name not in distinct]
-    selected = ["count(*)", *(f"approx_count_distinct({identifier(name)})" for name in unknown)]
+    profiled = dict(islice(columns.items(), MAX_COLUMNS))
+    others = dict(islice(columns.items(), MAX_COLUMNS, None))
+    found = [column for batch in _batches(profiled) for column in _profile_columns(staging, batch)]
+    counted = count_filled(staging, staging.table, others)
+    found += [ColumnProfile(name, filled) for name, filled in counted.items()]
+    return Profile(rows=staging.count(staging.table), columns=tuple(found))
+
+
+def _profile_columns(staging: Staging, columns: Mapping[str, str]) -> Iterator[ColumnProfile]:
+    distinct = _estimate_distinct(staging, list(columns))
+    unknown = [name for name in columns if name not in distinct]
+    texts = [name for name, kind in columns.items() if kind == DUCKDB_TEXT]
+    selected = [f"approx_count_distinct({identifier(name)})" for name in unknown]
     for name in texts:
         selected += [f"{end}(length({identifier(name)}))" for end in ("min", "max")]
-    filled, (rows, *found) = _count(staging, staging.table, columns, selected)
+    filled, found = _count(staging, staging.table, columns, selected)
     distinct |= dict(zip(unknown, found, strict=False))
     ends = found[len(unknown) :]
     lengths = dict(zip(texts, zip(ends[::2], ends[1::2], strict=True), strict=True))
-    return Profile(
-        rows=rows,
-        columns=tuple(
-            ColumnProfile(name, filled[name], distinct.get(name), *lengths.get(name, ()))
-            for name in columns
-        ),
-    )
+    for name in columns:
+        yield ColumnProfile(name, filled[name], distinct.get(name), *lengths.get(name, ()))
 
 
 def _estimate_distinct(staging: Staging, names: Sequence[str]) -> dict[str, int]:
@@ -62,7 +69,17 @@ def _estimate_distinct(staging: Staging, names: Sequence[str]) -> dict[str, int]
 
 def count_filled(staging: Staging, table: str, columns: Mapping[str, str]) -> Mapping[str, int]:
     """Return how many rows of a table have a value in each of these columns, by type."""
-    return _count(staging, table, columns, ())[0] if columns else {}
+    found: dict[str, int] = {}
+    for batch in _batches(columns):
+        found |= _count(staging, table, batch, ())[0]
+    return found
+
+
+def _batches(columns: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
+    """Yield columns in batches: DuckDB plans a query in the square of the number of its columns."""
+    items = iter(columns.items())
+    while batch := dict(islice(items, COLUMNS_PER_QUERY)):
+        yield batch
 
 
 def _count(

@@ -15,7 +15,7 @@ from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehous
 from alumniq_pipelines.core.feeds.field_map import ColumnThresholds, FieldMap, Threshold, Thresholds
 from alumniq_pipelines.core.loads.baseline import Baseline, PastVersion
 from alumniq_pipelines.core.loads.load_result import DryRun, Held, LoadResult, Published
-from alumniq_pipelines.core.loads.version_profile import ColumnProfile, Profile
+from alumniq_pipelines.core.loads.version_profile import MAX_COLUMNS, ColumnProfile, Profile
 from alumniq_pipelines.core.loads.warehouse import Warehouse
 from tests.integration.loading.conftest import NOW
 from tests.integration.loading.installation import Installation
@@ -174,3 +174,17 @@ def test_what_is_recorded_before_publishing_has_the_profile(
             ColumnProfile("shoe__c", 0, 0),
         ),
     )
+
+
+def test_a_file_of_many_columns_is_profiled_in_all_of_them(installation: Installation) -> None:
+    """All in one query, 2,000 columns took more than a minute."""
+    names = [f"c{number}__c" for number in range(MAX_COLUMNS)]
+    blank = "," * (len(names) - 1)
+    installation.deliver(
+        f"xid,lastName,{','.join(names)}\n001,Lee,{','.join('x' for _ in names)}\n002,Roe,{blank}\n"
+    )
+    profile = installation.hold(2, Thresholds()).profile
+    assert profile
+    filled = {column.name: column.filled for column in profile.columns}
+    assert [name for name in names if filled[name] != 1] == []
+    assert [column.distinct for column in profile.columns[MAX_COLUMNS:]] == [None] * 6
