@@ -233,8 +233,8 @@ def main() -> None:
         "a class graduates, a purge takes some per cent, e-mail addresses are found and phone "
         "numbers get lost. Thresholds are the defaults. "
         f"{len(ordinary):,} files were in order: {len(year.false_alarms)} of them were held or "
-        "refused. This is what became of the others; `python -m benchmarks.simulated_year` writes the "
-        "table."
+        "refused. This is what became of the others; "
+        "`python -m benchmarks.simulated_year` writes the table."
     )
     lines = [summary, "", *table(year)]
     for night in year.false_alarms:
