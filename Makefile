@@ -6,7 +6,7 @@ MINUTES := 5
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test bench bench-e2e bench-gateway bench-queue bombs chaos screenshots messages lint lock clean
+.PHONY: help demo up test bench bench-e2e bench-gateway bench-queue bench-year bombs chaos screenshots messages lint lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,9 @@ messages: $(READY) ## Regenerate docs/messages.md from the code
 
 bench: $(READY) ## Compare checking and loading with bare loads; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks.loading
+
+bench-year: $(READY) ## Simulate a year of nightly files, some of them damaged; writes the table of docs/holding.md
+	$(BIN)/python -m benchmarks.simulated_year
 
 bench-gateway: $(READY) ## Compare the gateway with a bare app; the result is on the last line
 	$(BIN)/python -m benchmarks.gateway

@@ -1,6 +1,7 @@
 """The page of results, one section per benchmark; each writes its own and leaves the others."""
 
 import re
+from pathlib import Path
 
 from alumniq_pipelines.settings import REPOSITORY
 
@@ -8,8 +9,8 @@ PAGE = REPOSITORY / "benchmarks" / "RESULTS.md"
 TITLE = "# Results\n"
 
 
-def write_section(heading: str, body: str) -> None:
-    """Put a section onto the page in place of the one it had."""
-    text = PAGE.read_text("utf-8") if PAGE.exists() else TITLE
+def write_section(heading: str, body: str, page: Path = PAGE) -> None:
+    """Put a section onto a page, at its end, in place of the one it had."""
+    text = page.read_text("utf-8") if page.exists() else TITLE
     others = re.sub(rf"\n## {re.escape(heading)}\n.*?(?=\n## |\Z)", "", text, flags=re.DOTALL)
-    PAGE.write_text(f"{others.rstrip()}\n\n## {heading}\n\n{body.rstrip()}\n", "utf-8")
+    page.write_text(f"{others.rstrip()}\n\n## {heading}\n\n{body.rstrip()}\n", "utf-8")

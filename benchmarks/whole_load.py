@@ -20,6 +20,7 @@ from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehous
 from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
 from alumniq_pipelines.core.loads.load import Load, LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.loads.load_result import LoadResult, Published, Rejected
+from alumniq_pipelines.core.loads.progress import Progress
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.files.private_files import private_umask
 from alumniq_pipelines.services.load import run_load
@@ -28,7 +29,11 @@ from alumniq_pipelines.settings import REPOSITORY, Settings
 
 
 def load(
-    file: Path, folder: Path, url: str | None = None, max_rejected: int = sys.maxsize
+    file: Path,
+    folder: Path,
+    url: str | None = None,
+    max_rejected: int = sys.maxsize,
+    progress: Progress | None = None,
 ) -> LoadResult:
     """Load a file that is in its bucket already, as it is when a load begins."""
     now = datetime.now(UTC)
@@ -51,6 +56,7 @@ def load(
         scratch,
         max_rejected=max_rejected,
         now=now,
+        progress=progress,
         report_rows=Settings().report_rows,
     )
 

@@ -14,9 +14,7 @@ import numpy.typing as npt
 from alumniq_pipelines.checking.damage_counts import find_damaged_keys
 from alumniq_pipelines.checking.decompress import Decoded, Limits, decode
 from alumniq_pipelines.checking.diagnosis import hints
-from alumniq_pipelines.checking.diff import compare, find_lost_zeros
 from alumniq_pipelines.checking.header import Header, read_header
-from alumniq_pipelines.checking.hints import zeros_hint
 from alumniq_pipelines.checking.lines_without_data import irregular_lines, regular_lines
 from alumniq_pipelines.checking.reference_rows import NO_REFERENCE_SOURCES, ReferenceSources
 from alumniq_pipelines.checking.references import ReferenceChecker
@@ -35,8 +33,7 @@ from alumniq_pipelines.checking.tally import RowViolation, Tally, Violation
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.feeds.values import loses_digits, parse_value
 from alumniq_pipelines.core.loads.check_result import MAX_REJECTIONS, CheckResult, Counts
-from alumniq_pipelines.core.loads.diff import Changes
-from alumniq_pipelines.core.loads.warehouse import AcceptedRows, LiveRows
+from alumniq_pipelines.core.loads.warehouse import AcceptedRows
 from alumniq_pipelines.core.problems.file import NoRows
 from alumniq_pipelines.core.problems.outage import ScratchUnavailable
 from alumniq_pipelines.fault_points import FaultPoint, reach
@@ -137,15 +134,6 @@ class CheckedFile:
             sha256=self.decoded.sha256,
             etag=etag,
         )
-
-    def compare(self, live: LiveRows) -> Changes:
-        """Return how the accepted rows differ from the live version; call `accept` first."""
-        return compare(self.staging, live, self.header.sources)
-
-    def live_hints(self, live: LiveRows) -> tuple[str, ...]:
-        """Return hints on the accepted rows that only the live version can give."""
-        lost = find_lost_zeros(self.staging, live)
-        return tuple(zeros_hint(loss.column, loss.rows, loss.width) for loss in lost)
 
     def export(self, path: Path) -> None:
         """Write the accepted rows to a CSV or Parquet file; call `accept` first."""

@@ -4,17 +4,17 @@ Whole rows are read once on each side and only their hashes are joined, so memor
 Rows that differ are read a second time, to find the columns in which they do.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 
 from alumniq_pipelines.checking.comparable_cells import comparable
-from alumniq_pipelines.checking.emptied_columns import emptied_columns
 from alumniq_pipelines.checking.lost_zeros import LostZeros, find_known_with_zeros
+from alumniq_pipelines.checking.row_profile import column_types, count_filled
 from alumniq_pipelines.checking.staging import Staging
 from alumniq_pipelines.core.database_paths import database_path
 from alumniq_pipelines.core.feeds.column_types import DUCKDB_TEXT
-from alumniq_pipelines.core.loads.diff import Changes, EmptiedColumn
+from alumniq_pipelines.core.loads.diff import Changes
+from alumniq_pipelines.core.loads.version_profile import Profile
 from alumniq_pipelines.core.loads.warehouse import LiveRows
 from alumniq_pipelines.core.sql_text import identifier, literal
 
@@ -25,16 +25,19 @@ HALF_OF_HASH = 2**32 - 1
 """The mask of the lower 32 bits of a hash."""
 
 
-def compare(staging: Staging, live: LiveRows, in_file: Collection[str] = ()) -> Changes:
+def compare(
+    staging: Staging, live: LiveRows, known: Profile | None = None
+) -> tuple[Changes, Mapping[str, int]]:
     """Return how the staged rows, once only accepted ones are left, differ from the live version.
 
-    `in_file` are the columns that the file has.
+    Beside that, return the filled rows of each column of the live version: those in its profile, if
+    it is `known`, are not counted again.
     """
     with _attach_live_rows(staging, live) as sides:
         key = staging.field_map.table_schema.primary_key
         has_key = bool(key) and set(key) <= set(sides.shared)
         changes = sides.by_key(key) if has_key else sides.as_multisets()
-        return replace(changes, emptied=tuple(sides.emptied(in_file)))
+        return changes, sides.live_fill(known)
 
 
 def find_lost_zeros(staging: Staging, live: LiveRows) -> Iterator[LostZeros]:
@@ -60,7 +63,10 @@ class _Sides:
     def __init__(self, staging: Staging, live_table: str) -> None:
         self.staging = staging
         self.tables = staging.table, live_table
-        new, old = self.types = self._types(self.tables[0]), self._types(self.tables[1])
+        new, old = self.types = (
+            column_types(staging, staging.table),
+            column_types(staging, live_table),
+        )
         self.shared = tuple(name for name in new if name in old)
         # Of the new and the old side: they differ where a column changed its type.
         self.cells = tuple(
@@ -108,10 +114,12 @@ class _Sides:
         unchanged = self.staging.count(self.tables[1]) - removed
         return self._changes(added, 0, removed, unchanged, {})
 
-    def emptied(self, in_file: Collection[str]) -> Sequence[EmptiedColumn]:
-        """Return the columns that would lose all their values."""
-        new, old = self.types
-        return emptied_columns(self.staging, new, self.tables[1], old, in_file)
+    def live_fill(self, known: Profile | None) -> Mapping[str, int]:
+        """Return the filled rows of each column of the live version."""
+        filled, old = dict(known.filled if known else {}), self.types[1]
+        missing = {name: kind for name, kind in old.items() if name.casefold() not in filled}
+        counted = count_filled(self.staging, self.tables[1], missing)
+        return {name: counted.get(name, filled.get(name.casefold(), 0)) for name in old}
 
     def find_lost_zeros(self, name: str) -> LostZeros | None:
         """Return the rows whose text the live version only has with zeros in front."""
@@ -156,10 +164,6 @@ class _Sides:
             new_columns=self.new_columns,
             gone_columns=self.gone_columns,
         )
-
-    def _types(self, table: str) -> dict[str, str]:
-        described = self.staging.run(f"DESCRIBE {table}").fetchall()
-        return {name: kind for name, kind, *_ in described}
 
 
 def _row_hash(cells: Mapping[str, str], without: Sequence[str] = ()) -> str:

@@ -42,9 +42,10 @@ def references_for(
 
 
 def live_target_of(field_map: FieldMap, live: str, settings: Settings) -> LiveTarget:
-    """Return the target that `--live` names, with its terms; raises typer.BadParameter.
+    """Return the target that `--live` names, with its terms and baseline.
 
-    What customers have live is compared from here on, so the audit trail records it first.
+    What customers have live is compared from here on, so the audit trail records it first. Raises
+    typer.BadParameter.
     """
     from alumniq_pipelines.warehouse_wiring import open_warehouse
 
@@ -54,9 +55,14 @@ def live_target_of(field_map: FieldMap, live: str, settings: Settings) -> LiveTa
         message = f"--live {live}: use CUSTOMER.ENVIRONMENT, such as iqu.production."
         raise typer.BadParameter(message) from None
     with ledger_of(settings) as ledger:
-        ledger.audit.add(operator(), "live rows compared", str(target), datetime.now(UTC))
-        terms = terms_of(field_map, ledger.customers.subscription(target))
-    return LiveTarget(warehouse=open_warehouse(settings), target=target, terms=terms)
+        now = datetime.now(UTC)
+        ledger.audit.add(operator(), "live rows compared", str(target), now)
+        return LiveTarget(
+            warehouse=open_warehouse(settings),
+            target=target,
+            terms=terms_of(field_map, ledger.customers.subscription(target)),
+            baseline=ledger.versions.baseline(target, now),
+        )
 
 
 def _file_reference(

@@ -1,7 +1,7 @@
 """`alumniq subscription`: the terms on which a customer sends a feed."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -9,7 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from alumniq_pipelines.cli.console import print_json
-from alumniq_pipelines.cli.installation import known_feed, ledger_of, operator
+from alumniq_pipelines.cli.installation import feed_of, known_feed, ledger_of, operator
+from alumniq_pipelines.core.feeds.column_names import is_extension_name
+from alumniq_pipelines.core.feeds.did_you_mean import did_you_mean
 from alumniq_pipelines.core.feeds.field_map import Threshold
 from alumniq_pipelines.core.loads.customer import Subscription
 from alumniq_pipelines.core.loads.diff import KINDS
@@ -34,7 +36,8 @@ Holds = Annotated[
         "--hold",
         metavar="KIND=LIMIT",
         help="Hold loads that change more than this. KIND: added, changed or removed; LIMIT: "
-        "10%, 500 (rows) or never. Repeatable.",
+        "10%, 500 (rows) or never. Or fill=20, or fill.COLUMN=20: by how many points the share of "
+        "filled rows of a column may fall. Repeatable.",
     ),
 ]
 Standard = Annotated[
@@ -46,6 +49,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 LIMIT = re.compile(
     r"(?P<kind>added|changed|removed)=(?:(?P<percent>\d+(?:\.\d+)?)%|(?P<rows>\d+)|never)"
 )
+FILL = re.compile(r"fill(?:\.(?P<column>.+?))?\s*=\s*(?:(?P<points>\d+(?:\.\d+)?)|never)")
 MAX_PERCENT = 100
 
 
@@ -63,11 +67,21 @@ def set_terms(
     """Subscribe a customer to a feed, or change its terms; omitted options keep their value."""
     settings = Settings()
     target = Target(customer, environment, known_feed(settings, feed))
-    own = thresholds_in(hold or ())
+    limits = [limit.strip() for limit in hold or ()]
+    fills = [limit for limit in limits if limit.startswith("fill")]
+    own = thresholds_in([limit for limit in limits if limit not in fills])
+    fill, fill_of = fill_in(fills)
+    if fill_of:
+        _check_columns(fill_of, settings, feed)
     with ledger_of(settings) as ledger:
         known = None if standard else ledger.customers.subscription(target)
         terms = known or Subscription(target)
-        terms = replace(terms, thresholds={**terms.thresholds, **own})
+        terms = replace(
+            terms,
+            thresholds={**terms.thresholds, **own},
+            fill=terms.fill if fill is None else fill,
+            fill_of={**terms.fill_of, **fill_of},
+        )
         if max_rejected is not None:
             terms = replace(terms, max_rejected=max_rejected)
         ledger.customers.subscribe(terms, datetime.now(UTC), actor=operator())
@@ -108,6 +122,38 @@ def thresholds_in(limits: Sequence[str]) -> Mapping[str, Threshold]:
     return found
 
 
+def fill_in(limits: Sequence[str]) -> tuple[float | None, Mapping[str, float]]:
+    """Parse `fill=20`, `fill.emailAddress=5` and `fill=never`; raises UnusableThreshold.
+
+    Return the points for any column, None if there are none, and those for single columns.
+    """
+    fill: float | None = None
+    fill_of: dict[str, float] = {}
+    for limit in limits:
+        match = FILL.fullmatch(limit)
+        # A share cannot fall by more than all of it.
+        points = float(match["points"] or MAX_PERCENT) if match else MAX_PERCENT + 1
+        if match is None or points > MAX_PERCENT:
+            raise UnusableThreshold(limit)
+        if match["column"] is None:
+            fill = points
+        else:
+            fill_of[match["column"]] = points
+    return fill, fill_of
+
+
+def _check_columns(names: Iterable[str], settings: Settings, feed: str) -> None:
+    """Raise typer.BadParameter for a column that the feed does not have."""
+    field_map = feed_of(settings, feed)
+    known = [column.name for column in field_map.columns]
+    for name in names:
+        is_own = field_map.alumniq.extension_columns and is_extension_name(name)
+        if name not in known and not is_own:
+            meant = did_you_mean(name, known, "its field map lists all.")
+            message = f"--hold fill.{name}: {feed} has no such column; {meant}"
+            raise typer.BadParameter(message)
+
+
 def _line(terms: Subscription) -> str:
     parts = []
     if terms.max_rejected is not None:
@@ -119,17 +165,28 @@ def _line(terms: Subscription) -> str:
             limits += [f"{threshold.rows:,} rows"] if threshold.rows is not None else []
             held = f"held above {' or '.join(limits)} {kind}"
             parts.append(held if limits else f"never held for {kind}")
+    fills = [("a column", terms.fill)] if terms.fill is not None else []
+    fills += [(f"`{name}`", points) for name, points in terms.fill_of.items()]
+    parts += [
+        f"never held for how {name} is filled"
+        if points == MAX_PERCENT
+        else f"held if the filled share of {name} falls by more than {points:g} points"
+        for name, points in fills
+    ]
     return f"{terms.target}: {', '.join(parts) or 'terms of the field map'}"
 
 
 def _to_json(terms: Subscription) -> dict[str, Any]:
     target = terms.target
+    thresholds: dict[str, Any] = {
+        kind: threshold.model_dump() for kind, threshold in terms.thresholds.items()
+    }
+    if terms.fill is not None or terms.fill_of:
+        thresholds["columns"] = {"fill": terms.fill, "fill_of": dict(terms.fill_of)}
     return {
         "customer": target.customer,
         "environment": target.environment,
         "feed": target.feed,
         "max_rejected": terms.max_rejected,
-        "thresholds": {
-            kind: threshold.model_dump() for kind, threshold in terms.thresholds.items()
-        },
+        "thresholds": thresholds,
     }

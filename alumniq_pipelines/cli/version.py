@@ -10,6 +10,7 @@ import typer
 
 from alumniq_pipelines.cli.console import format_time, print_json, stdout_console
 from alumniq_pipelines.cli.installation import known_feed, ledger_of, operator
+from alumniq_pipelines.core.loads.baseline import ROLLBACK
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import Version, Warehouse
 from alumniq_pipelines.core.problems.command import NoOlderVersion, UnknownVersion
@@ -142,7 +143,7 @@ def _switch_live_version(
         raise MoveInterrupted(subject, number, str(problem)) from None
     if number != before.number:
         with _warn_if_not_recorded("in the audit log", live):
-            ledger.audit.add(actor, "version.rollback", subject, now, detail=detail)
+            ledger.audit.add(actor, ROLLBACK, subject, now, detail=detail)
     return live
 
 

@@ -37,8 +37,8 @@ DESCRIPTIONS = {
     WARNINGS: "No value breaks a rule that only warns; rows that do are published.",
     ROW_COUNT: "The number of rows is between half and twice that of the version before.",
     CHANGES: (
-        "No more rows are added, changed or removed than the thresholds allow, and no column "
-        "loses all its values."
+        "No more rows are added, changed or removed than the thresholds allow, no column loses all "
+        "its values or is filled much less, and rows are not far fewer than within 30 days."
     ),
 }
 

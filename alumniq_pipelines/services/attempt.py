@@ -203,6 +203,7 @@ def _load(
             scratch,
             max_rejected=terms.max_rejected,
             thresholds=terms.thresholds,
+            baseline=ledger.versions.baseline(load.target, context.clock()),
             now=context.clock(),
             attempt=number,
             before_publish=record_check,

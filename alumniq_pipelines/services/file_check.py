@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from alumniq_pipelines.checking.decompress import DEFAULT_LIMITS, Limits
 from alumniq_pipelines.checking.reference_rows import NO_REFERENCE_SOURCES, ReferenceSources
 from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.loads.baseline import NO_BASELINE, Baseline
 from alumniq_pipelines.core.loads.check_result import Cause, Rejection
 from alumniq_pipelines.core.loads.diff import Changes
 from alumniq_pipelines.core.loads.progress import Progress, ignore_progress
@@ -15,7 +16,6 @@ from alumniq_pipelines.core.loads.publication import (
     HoldRows,
     LoadTerms,
     PublicationDecision,
-    decide,
     is_publishable,
 )
 from alumniq_pipelines.core.loads.target import Target
@@ -33,11 +33,12 @@ OUTPUT_SUFFIXES = (".csv", ".parquet")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveTarget:
-    """The target that a load of the file would be for, and the terms on which it is decided on."""
+    """The target that a load of the file would be for, and what it is decided on by."""
 
     warehouse: Warehouse
     target: Target
     terms: LoadTerms
+    baseline: Baseline = NO_BASELINE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,12 +111,12 @@ def check_file(
         folder = Path(scratch)
         database = folder / "rows.duckdb" if output or live_target else None
         live: LiveComparison | None = None
-        hints: tuple[str, ...] = ()
         try:
             steps = StepTimer(progress or ignore_progress)
             with check_received_file(
                 path, field_map, folder, CheckOptions(database), limits, steps, reference_sources
             ) as file:
+                hints = file.check_result.hints
                 if database:
                     file.accept(database, None)
                 if live_target:
@@ -129,7 +130,7 @@ def check_file(
     check_result, counts = file.check_result, file.check_result.counts
     reasons = live.hold_reasons if live else ()
     # Where hints are reasons of a hold, they are not notes as well.
-    notes = [hint for hint in (*hints, *check_result.hints) if hint not in reasons]
+    notes = [hint for hint in hints if hint not in reasons]
     return FileCheckResult(
         outcome="clean" if check_result.is_clean else "rejected",
         rows_read=counts.rows_read,
@@ -147,21 +148,20 @@ def check_file(
 def _compare(
     file: "CheckedFile", live_target: LiveTarget, folder: Path
 ) -> tuple[LiveComparison, tuple[str, ...]]:
-    """Decide on a load of the file, and return hints that only the live version can give."""
+    """Decide on a load of the file, and return its hints, with those that live rows give."""
+    from alumniq_pipelines.checking.comparison import compare_file
+    from alumniq_pipelines.checking.step_timer import StepTimer
+
     terms, target = live_target.terms, live_target.target
     rejected = LiveComparison(target=target, max_rejected=terms.max_rejected, decision=None)
     if not is_publishable(file.check_result.counts, terms.max_rejected):
-        return rejected, ()
+        return rejected, file.check_result.hints
     live = live_target.warehouse.live_rows(target, folder)
-    changes, hints = (file.compare(live), file.live_hints(live)) if live else (None, ())
-    decision = decide(
-        sha256=file.decoded.sha256,
-        live=live.version if live else None,
-        changes=changes,
-        thresholds=terms.thresholds,
-        hints=(*hints, *file.check_result.hints),
-    )
-    return replace(rejected, decision=decision, changes=changes), hints
+    # The bar on the terminal knows the steps of checking only.
+    steps = StepTimer(ignore_progress)
+    compared = compare_file(file, live, live_target.baseline, steps)
+    decision = compared.decide(terms.thresholds)
+    return replace(rejected, decision=decision, changes=compared.changes), compared.hints
 
 
 def _unusable_result(problem: FileProblem) -> FileCheckResult:

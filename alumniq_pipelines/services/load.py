@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, assert_never
 
 from alumniq_pipelines.checking.decompress import DEFAULT_LIMITS, Limits
 from alumniq_pipelines.checking.reference_sources import LiveReferences
-from alumniq_pipelines.core.feeds.field_map import FieldMap, Threshold, Thresholds
+from alumniq_pipelines.core.feeds.field_map import ColumnThresholds, FieldMap, Threshold, Thresholds
 from alumniq_pipelines.core.loads.archive import Archive, Receipt
+from alumniq_pipelines.core.loads.baseline import NO_BASELINE, Baseline
 from alumniq_pipelines.core.loads.check_result import CheckResult
-from alumniq_pipelines.core.loads.diff import Changes
 from alumniq_pipelines.core.loads.hold import Hold
 from alumniq_pipelines.core.loads.load import Load
 from alumniq_pipelines.core.loads.load_result import (
@@ -36,11 +36,9 @@ from alumniq_pipelines.core.loads.publication import (
     KeepLive,
     PublicationDecision,
     PublishRows,
-    decide,
     is_publishable,
 )
-from alumniq_pipelines.core.loads.target import Target
-from alumniq_pipelines.core.loads.warehouse import AcceptedRows, Version, Warehouse
+from alumniq_pipelines.core.loads.warehouse import AcceptedRows, LiveRows, Version, Warehouse
 from alumniq_pipelines.core.problems.file import FileProblem, RowsRejected
 from alumniq_pipelines.core.problems.live_data import live_data
 from alumniq_pipelines.core.problems.request import RequestProblem
@@ -52,9 +50,15 @@ from alumniq_pipelines.services.publication import BeforePublish, Publication, r
 
 if TYPE_CHECKING:
     from alumniq_pipelines.checking.check import CheckedFile
+    from alumniq_pipelines.checking.comparison import ComparedFile
     from alumniq_pipelines.checking.step_timer import StepTimer
 
-NEVER_HELD = Thresholds(added=Threshold(), changed=Threshold(), removed=Threshold())
+NEVER_HELD = Thresholds(
+    added=Threshold(),
+    changed=Threshold(),
+    removed=Threshold(),
+    columns=ColumnThresholds(fill=100),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,18 +68,7 @@ class _Publishable:
     check_result: CheckResult
     file: ReceivedFile
     accepted: AcceptedRows
-    live: Version | None
-    changes: Changes | None
-
-    def decide(self, thresholds: Thresholds) -> PublicationDecision:
-        """Decide what becomes of its rows."""
-        return decide(
-            sha256=self.file.receipt.sha256,
-            live=self.live,
-            changes=self.changes,
-            thresholds=thresholds,
-            hints=self.check_result.hints,
-        )
+    compared: "ComparedFile"
 
 
 def run_load(  # noqa: PLR0913 - all that a load touches, by name
@@ -87,6 +80,7 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
     max_rejected: int,
     now: datetime,
     thresholds: Thresholds = NEVER_HELD,
+    baseline: Baseline = NO_BASELINE,
     attempt: int = 1,
     before_publish: BeforePublish = record_nothing,
     progress: Progress | None = None,
@@ -98,23 +92,21 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
 
     The file is read as it is in the bucket now, all of one ETag, even if it is newer than the one
     that the load was accepted for. It is rejected if more than `max_rejected` rows break a rule or
-    no row is left, and held if more would change than `thresholds` allow or a column would lose all
-    its values. Harmless to repeat: a version already published by this load is returned again.
-    Nothing is published if a load accepted later is live, or found its file live (the number
-    `unchanged_after`). A dry run only checks. `before_publish` is called with all that is known of
-    the file when the version is complete, right before it goes live; an exception from it ends the
-    attempt. The first `report_rows` rejected rows go into a rejection report, whatever the result.
-    `scratch` is left empty.
+    no row is left, and held if a column would lose all its values, or the load would change or lose
+    more than `thresholds` allow against the live version and the `baseline`. Harmless to repeat: a
+    version that this load published is returned again. Nothing is published if a load accepted
+    later is live, or found its file live (the number `unchanged_after`). A dry run only checks.
+    `before_publish` is called with all that is known of the file when the version is complete,
+    right before it goes live; an exception from it ends the attempt. The first `report_rows`
+    rejected rows go into a rejection report. `scratch` is left empty.
     """
     from alumniq_pipelines.checking.check import disk_errors_as_outage
     from alumniq_pipelines.checking.step_timer import StepTimer
 
-    load = load_file.load
-    live = warehouse.live(load.target)
+    load, live = load_file.load, warehouse.live(load_file.load.target)
     steps = StepTimer(progress or ignore_progress)
     with disk_errors_as_outage(), _new_folder(scratch) as folder:
-        known = find_known_result(load_file, live, unchanged_after, folder, steps)
-        if known is not None:
+        if known := find_known_result(load_file, live, unchanged_after, folder, steps):
             return known
         checked = _check(
             load_file,
@@ -123,16 +115,17 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
             folder,
             steps,
             live=live,
+            baseline=baseline,
             max_rejected=max_rejected,
             limits=limits,
             report_rows=report_rows,
         )
         if isinstance(checked, Refused | Rejected):
             return checked
-        decision = checked.decide(thresholds)
+        decision, changes = checked.compared.decide(thresholds), checked.compared.changes
         if load.request.dry_run:
             return dry_run_result(
-                decision, checked.check_result, checked.changes, checked.file, steps.seconds
+                decision, checked.check_result, changes, checked.file, steps.seconds
             )
         publication = Publication(
             warehouse=warehouse, load=load, attempt=attempt, before_publish=before_publish, now=now
@@ -208,6 +201,7 @@ def _check(  # noqa: PLR0913 - all that reading a file takes, by name
     steps: "StepTimer",
     *,
     live: Version | None,
+    baseline: Baseline,
     max_rejected: int,
     limits: Limits,
     report_rows: int,
@@ -241,7 +235,8 @@ def _check(  # noqa: PLR0913 - all that reading a file takes, by name
             read = ReceivedFile(receipt=Receipt(sha256, etag), size_bytes=size)
             counts = file.check_result.counts
             if is_publishable(counts, max_rejected):
-                return _compare(file, read, warehouse, load_file.load.target, folder, steps)
+                live_rows = warehouse.live_rows(load_file.load.target, folder)
+                return _compare(file, read, live_rows, baseline, folder, steps)
             state = live_data(load_file.load.number, live.number if live else None)
             return Rejected(
                 problem=RowsRejected(counts.rows_rejected, counts.rows_read, state),
@@ -261,26 +256,22 @@ def _check(  # noqa: PLR0913 - all that reading a file takes, by name
 def _compare(
     file: "CheckedFile",
     read: ReceivedFile,
-    warehouse: Warehouse,
-    target: Target,
+    live: LiveRows | None,
+    baseline: Baseline,
     folder: Path,
     steps: "StepTimer",
 ) -> _Publishable:
     """Leave only the accepted rows in the database, and compare them with the live version."""
+    from alumniq_pipelines.checking.comparison import compare_file
+
     accepted = file.accept(folder / "rows.duckdb", read.receipt.etag)
-    live = warehouse.live_rows(target, folder)
-    check_result, changes = file.check_result, None
-    if live is not None:
-        with steps.step("compare"):
-            hints = (*file.live_hints(live), *check_result.hints)
-            check_result, changes = replace(check_result, hints=hints), file.compare(live)
+    compared = compare_file(file, live, baseline, steps)
     reach(FaultPoint.COMPARED)
     return _Publishable(
-        check_result=check_result,
+        check_result=replace(file.check_result, hints=compared.hints),
         file=read,
         accepted=accepted,
-        live=live.version if live else None,
-        changes=changes,
+        compared=compared,
     )
 
 
@@ -293,7 +284,7 @@ def _apply(
     steps: "StepTimer",
 ) -> LoadResult:
     """Publish or hold what was checked, or keep what is live, as was decided."""
-    load, check_result, changes = load_file.load, checked.check_result, checked.changes
+    load, check_result, compared = load_file.load, checked.check_result, checked.compared
     match decision:
         case KeepLive(live=live, changes=no_changes):
             return Unchanged(
@@ -313,11 +304,12 @@ def _apply(
                 rows=rows,
                 reasons=reasons,
                 file=checked.file,
+                profile=compared.profile,
                 seconds=steps.seconds,
             )
         case PublishRows():
             with steps.step("publish"):
-                check = check_record(check_result, changes)
+                check = check_record(check_result, compared.changes, profile=compared.profile)
                 receipt = checked.file.receipt
                 version = publication.publish(field_map, checked.accepted, check, receipt)
             if version.number > load.number:
@@ -326,7 +318,7 @@ def _apply(
             return Published(
                 check_result=check_result,
                 version=version,
-                changes=changes,
+                changes=compared.changes,
                 file=checked.file,
                 seconds=steps.seconds,
             )

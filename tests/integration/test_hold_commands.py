@@ -202,12 +202,33 @@ def test_terms_are_set_kind_by_kind_and_stay_until_they_are_reset(ledger: Ledger
     assert listed["thresholds"] == {}
 
 
+def test_how_far_columns_may_be_filled_less_is_set_for_all_and_for_single_ones(
+    ledger: Ledger,
+) -> None:
+    terms = ("subscription", "set", "iqu", "qa", "warehouse")
+    alumniq(*terms, "--hold", "fill=30", "--hold", "fill.emailAddress=5")
+    output = alumniq(*terms, "--hold", "fill.city = never", "--hold", "removed=25%").stdout
+    assert "held if the filled share of a column falls by more than 30 points" in output
+    assert "of `emailAddress` falls by more than 5 points" in output
+    assert "never held for how `city` is filled" in output
+    found = ledger.customers.subscription(TARGET)
+    assert found
+    assert (found.fill, found.fill_of) == (30, {"emailAddress": 5, "city": 100})
+    [listed] = json.loads(alumniq("subscription", "list", "--json").stdout)
+    own = {"fill": 30, "fill_of": {"emailAddress": 5, "city": 100}}
+    assert listed["thresholds"]["columns"] == own
+    assert "terms of the field map" in alumniq(*terms, "--standard").stdout
+
+
 @pytest.mark.parametrize(
     ("words", "output"),
     [
         (["iqu", "qa", "warehouse", "--hold", "removed=lots"], "removed=25%"),
         (["iqu", "qa", "warehouse", "--hold", "gone=5"], "removed=25%"),
         (["iqu", "qa", "warehouse", "--hold", "removed=101%"], "up to 100"),
+        (["iqu", "qa", "warehouse", "--hold", "fill=101"], "up to 100"),
+        (["iqu", "qa", "warehouse", "--hold", "fill=much"], "fill=20"),
+        (["iqu", "qa", "warehouse", "--hold", "fill.emailAdress=5"], "emailAddress"),
         (["iqu", "qa", "warehous"], "Known feeds"),
         (["zed", "qa", "warehouse"], "alumniq customer add zed"),
     ],

@@ -31,6 +31,9 @@ from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, C
 from alumniq_pipelines.core.loads.warehouse import Version
 from alumniq_pipelines.core.notifications.notification import Notice
 
+# Profiles are read for baselines only, and may be long.
+_RECORD = [column for column in attempts.c if column is not attempts.c.profile]
+
 
 @dataclass(frozen=True)
 class Attempts:
@@ -202,7 +205,7 @@ class Attempts:
     def of_each(self, job_ids: Collection[JobId]) -> Mapping[JobId, Sequence[AttemptRecord]]:
         """Return the attempts at each of these loads, oldest first, with one query."""
         query = (
-            select(attempts)
+            select(*_RECORD)
             .where(attempts.c.job_id.in_(job_ids))
             .order_by(attempts.c.job_id, attempts.c.number)
         )

@@ -82,10 +82,19 @@ class Customers:
         thresholds = {
             kind: threshold.model_dump() for kind, threshold in subscription.thresholds.items()
         }
-        terms = {"max_rejected": limit, "thresholds": thresholds or None, "updated_at": now}
+        fill = {"fill": subscription.fill, "fill_of": dict(subscription.fill_of)}
+        has_fill = subscription.fill is not None or subscription.fill_of
+        terms = {
+            "max_rejected": limit,
+            "thresholds": thresholds or None,
+            "fill": fill if has_fill else None,
+            "updated_at": now,
+        }
         detail = {"max_rejected": "as the field map says" if limit is None else limit}
         if thresholds:
             detail["thresholds"] = json.dumps(thresholds)
+        if has_fill:
+            detail["fill"] = json.dumps(fill)
         statement = self.database.insert(subscriptions).values(**target_values(target), **terms)
         try:
             with self.database.writing() as connection:
@@ -122,4 +131,5 @@ def _subscription(row: RowMapping) -> Subscription:
         target_of(row),
         row["max_rejected"],
         {kind: Threshold(**stored) for kind, stored in (row["thresholds"] or {}).items()},
+        **(row["fill"] or {}),
     )

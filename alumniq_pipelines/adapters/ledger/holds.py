@@ -20,6 +20,7 @@ from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.load_rows import (
     change_column,
     count_columns,
+    profile_column,
     warning_column,
     warnings_of,
 )
@@ -38,6 +39,7 @@ from alumniq_pipelines.core.loads.diff import Changes
 from alumniq_pipelines.core.loads.hold import Decision, HeldRows, Hold
 from alumniq_pipelines.core.loads.load import JobId, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
+from alumniq_pipelines.core.loads.version_profile import Profile
 from alumniq_pipelines.core.notifications.notification import Notice
 
 SYSTEM = "system"
@@ -64,6 +66,8 @@ class Holds:
         attempt: int,
         receipt: Receipt | None,
         notices: Sequence[Notice],
+        *,
+        profile: Profile | None = None,
     ) -> bool:
         """Move a load from RUNNING to HELD, close the attempt and enqueue the notices.
 
@@ -80,6 +84,7 @@ class Holds:
             ended_at=hold.held_at,
             **columns,
             **receipt_columns(receipt),
+            **profile_column(profile),
         )
         with self.database.writing() as connection:
             lock_load(connection, hold.job_id)

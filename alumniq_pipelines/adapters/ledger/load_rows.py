@@ -11,6 +11,7 @@ from alumniq_pipelines.core.loads.check_result import Cause, Counts
 from alumniq_pipelines.core.loads.diff import Changes
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest
 from alumniq_pipelines.core.loads.outcome import AttemptRecord, CheckRecord
+from alumniq_pipelines.core.loads.version_profile import Profile
 
 INSERT_COLUMNS = (
     "job_id",
@@ -118,7 +119,13 @@ def check_columns(check: CheckRecord) -> dict[str, Any]:
         **change_column(check.changes),
         **warning_column(check.warnings),
         "causes": [asdict(cause) for cause in check.causes] or None,
+        **profile_column(check.profile),
     }
+
+
+def profile_column(profile: Profile | None) -> dict[str, Any]:
+    """Return the column of `attempts` for a profile; none without one, so that a record stays."""
+    return {} if profile is None else {"profile": profile.to_json()}
 
 
 def count_columns(counts: Counts | None) -> dict[str, int | None]:

@@ -35,7 +35,7 @@ from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.monitoring.incident import Kind, Resolution
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, NotificationState
 
-REVISION = "0011"
+REVISION = "0012"
 """The newest migration: the revision that a database must have for this code."""
 
 metadata = MetaData(
@@ -134,6 +134,7 @@ subscriptions = Table(
     Column("feed", String(100), primary_key=True),
     Column("max_rejected", BigInteger),
     Column("thresholds", JSON(none_as_null=True)),
+    Column("fill", JSON(none_as_null=True)),
     Column("updated_at", UtcDateTime, nullable=False),
 )
 
@@ -206,6 +207,7 @@ attempts = Table(
     Column("remarks", JSON(none_as_null=True)),
     Column("causes", JSON(none_as_null=True)),
     Column("publishing_at", UtcDateTime),
+    Column("profile", JSON(none_as_null=True)),
 )
 
 holds = Table(

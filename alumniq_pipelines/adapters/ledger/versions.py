@@ -4,13 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Insert, RowMapping, select
+from sqlalchemy import Insert, RowMapping, and_, null, select
 
 from alumniq_pipelines.adapters.ledger.database import Database
-from alumniq_pipelines.adapters.ledger.tables import versions
+from alumniq_pipelines.adapters.ledger.tables import attempts, audit, holds, versions
 from alumniq_pipelines.adapters.ledger.targets import matches_target, target_of, target_values
+from alumniq_pipelines.core.loads.baseline import (
+    BASELINE_PERIOD,
+    MAX_VERSIONS,
+    ROLLBACK,
+    Baseline,
+    PastVersion,
+    Rollback,
+)
+from alumniq_pipelines.core.loads.hold import Decision
 from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.target import Target
+from alumniq_pipelines.core.loads.version_profile import Profile
 from alumniq_pipelines.core.loads.warehouse import Version
 
 
@@ -41,6 +51,44 @@ class Versions:
         published = self.of(target, 1)
         return published[0].number if published else None
 
+    def baseline(self, target: Target, now: datetime) -> Baseline:
+        """Return the versions that a load of a target is compared with, beside the live one."""
+        since = now - BASELINE_PERIOD
+        # An approved load was profiled when it was held, by an earlier attempt than published it.
+        has_profile = and_(
+            attempts.c.job_id == versions.c.job_id, attempts.c.profile.is_not(null())
+        )
+        query = (
+            select(
+                versions.c.number,
+                versions.c.published_at,
+                versions.c.rows,
+                attempts.c.profile,
+                holds.c.decision,
+            )
+            .select_from(
+                versions.outerjoin(attempts, has_profile).outerjoin(
+                    holds, holds.c.job_id == versions.c.job_id
+                )
+            )
+            .where(matches_target(versions, target), versions.c.published_at >= since)
+            .order_by(versions.c.number.desc(), attempts.c.number.desc())
+            .limit(MAX_VERSIONS)
+        )
+        rolled_back = (
+            select(audit.c.at, audit.c.detail)
+            .where(audit.c.subject == str(target), audit.c.action == ROLLBACK, audit.c.at >= since)
+            .order_by(audit.c.id.desc())
+            .limit(1)
+        )
+        found: dict[int, PastVersion] = {}
+        with self.database.reading() as connection:
+            for row in connection.execute(query).mappings():
+                found.setdefault(row["number"], _past_version(row))
+            entry = connection.execute(rolled_back).mappings().one_or_none()
+        rollback = None if entry is None else Rollback(to=entry["detail"]["to"], at=entry["at"])
+        return Baseline.since_accepted(list(found.values()), rollback)
+
     def by_sha256(self, sha256: str) -> Sequence[Version]:
         """Return the versions of all targets that were made from a file, newest first."""
         query = select(versions).where(versions.c.sha256 == sha256)
@@ -64,6 +112,17 @@ def insert_version(database: Database, version: Version, now: datetime) -> Inser
         recorded_at=now,
     )
     return statement.on_conflict_do_nothing(index_elements=versions.primary_key)
+
+
+def _past_version(row: RowMapping) -> PastVersion:
+    stored = row["profile"]
+    return PastVersion(
+        number=row["number"],
+        published_at=row["published_at"],
+        rows=row["rows"],
+        profile=None if stored is None else Profile.from_json(stored),
+        is_approved=row["decision"] is Decision.APPROVED,
+    )
 
 
 def _version(target: Target, row: RowMapping) -> Version:

@@ -73,6 +73,11 @@ Pairs = Annotated[
     BeforeValidator(_pairs, json_schema_input_type=dict[str, str]),
     PlainSerializer(dict),
 ]
+Percentages = Annotated[
+    tuple[tuple[str, Percent], ...],
+    BeforeValidator(_pairs, json_schema_input_type=dict[str, Percent]),
+    PlainSerializer(dict),
+]
 
 TypeName = Annotated[ColumnType, WithJsonSchema({"enum": list(ColumnType), "type": "string"})]
 """In the JSON Schema its values stand where they are used, as those of every other choice."""
@@ -223,12 +228,28 @@ class Threshold(FieldMapModel):
     rows: Count | None = Field(default=None, description="Rows.")
 
 
+class ColumnThresholds(FieldMapModel):
+    """How far the share of rows with a value may fall before a load is held for approval."""
+
+    fill: Percent = Field(default=20.0, description="Points, in any column; 100: never held.")
+    fill_of: Percentages = Field(default=(), description="Points, in single columns, by name.")
+
+    def limit_of(self, name: str) -> float:
+        """Return by how many points a column may fall; the case of its name does not matter."""
+        folded = name.casefold()
+        own = (points for column, points in self.fill_of if column.casefold() == folded)
+        return next(own, self.fill)
+
+
 class Thresholds(FieldMapModel):
     """When a load is held, by kind of change; a first load never is."""
 
     added: Threshold = Field(default=Threshold(), description="New rows.")
     changed: Threshold = Field(default=Threshold(percent=75), description="Rows that differ.")
     removed: Threshold = Field(default=Threshold(percent=10), description="Rows that went.")
+    columns: ColumnThresholds = Field(
+        default=ColumnThresholds(), description="Columns that are filled less."
+    )
 
 
 class FeedRules(FieldMapModel):

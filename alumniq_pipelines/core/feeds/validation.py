@@ -70,6 +70,7 @@ def validate_field_map(field_map: FieldMap) -> Iterator[Fault]:
     yield from _alias_faults(field_map)
     yield from _key_faults(field_map)
     yield from _standard_faults(field_map)
+    yield from _threshold_faults(field_map)
     for index, owner in enumerate(field_map.alumniq.owners):
         if not OWNER.fullmatch(owner):
             text = "`owners` holds what is neither team:name (letters, digits, _) nor an address"
@@ -282,6 +283,14 @@ def _key_faults(field_map: FieldMap) -> Iterator[Fault]:
     for index, key in enumerate(schema.foreign_keys):
         path: Path = ("schema", "foreignKeys", index)
         yield from (Fault((*path, *rest), text) for rest, text in _foreign_faults(key, field_map))
+
+
+def _threshold_faults(field_map: FieldMap) -> Iterator[Fault]:
+    rules = field_map.alumniq
+    for name, _ in rules.thresholds.columns.fill_of:
+        is_own = rules.extension_columns and is_extension_name(name)
+        if not is_own and (text := _unknown_column(name, field_map)):
+            yield Fault(("alumniq", "thresholds", "columns", "fillOf"), f"`fillOf` names {text}")
 
 
 def _foreign_faults(key: ForeignKey, field_map: FieldMap) -> Iterator[tuple[Path, str]]:

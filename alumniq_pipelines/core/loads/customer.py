@@ -32,10 +32,13 @@ class Customer:
 class Subscription:
     """A feed that a customer sends, and the terms that replace those of its field map.
 
-    `max_rejected` None, and kinds of change (`added`, `changed`, `removed`) that `thresholds` lack,
-    mean the field map's own.
+    `max_rejected` None, `fill` None, and kinds of change (`added`, `changed`, `removed`) that
+    `thresholds` lack, mean the field map's own. `fill` is by how many points the share of filled
+    rows of a column may fall, `fill_of` the same for single columns, by name.
     """
 
     target: Target
     max_rejected: int | None = None
     thresholds: Mapping[str, Threshold] = field(default_factory=dict)
+    fill: float | None = None
+    fill_of: Mapping[str, float] = field(default_factory=dict)

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from alumniq_pipelines.core.feeds.field_map import Threshold, Thresholds
+from alumniq_pipelines.core.feeds.field_map import ColumnThresholds, Threshold, Thresholds
+from alumniq_pipelines.core.loads.losses import NO_LOSSES, Losses, format_rows, format_share
 
 KINDS = ("added", "changed", "removed")
 """The kinds of change that a threshold may be for, as they are shown."""
@@ -81,49 +82,57 @@ class Changes:
         )
 
 
-def find_hold_reasons(changes: Changes | None, thresholds: Thresholds) -> tuple[str, ...]:
+def find_hold_reasons(
+    changes: Changes | None, thresholds: Thresholds, losses: Losses = NO_LOSSES
+) -> tuple[str, ...]:
     """Return why a load must be approved, one sentence for each reason.
 
     Columns that would lose all their values come first, whatever the thresholds are. A first load
-    has no reasons, nor has one that changes nothing.
+    has no reasons; one that changes nothing loses nothing either.
     """
     if changes is None:
         return ()
     before = changes.rows_before
+    losses = NO_LOSSES if changes.is_empty else losses
     reasons = [_emptied(column, before) for column in changes.emptied]
+    reasons += losses.fill_reasons(thresholds.columns)
     for kind in KINDS:
         rows: int = getattr(changes, kind)
         limit: Threshold = getattr(thresholds, kind)
         if limit.rows is not None and rows > limit.rows:
-            reasons.append(f"{_rows(rows)} {kind}; more than {limit.rows:,} need approval.")
+            reasons.append(f"{format_rows(rows)} {kind}; more than {limit.rows:,} need approval.")
         # Multiplied, not divided: the live version may have no rows.
         if limit.percent is not None and rows * 100 > limit.percent * before:
-            share = f"{rows * 100 / before:,.1f} % of {_rows(before)}" if before else "of none"
+            share = "of none"
+            if before:
+                share = f"{rows * 100 / before:,.1f} % of {format_rows(before)}"
             reasons.append(
-                f"{_rows(rows)} {kind}, {share}; more than {limit.percent:g} % need approval."
+                f"{format_rows(rows)} {kind}, {share}; more than {limit.percent:g} % need approval."
             )
+    reasons += losses.row_reasons(thresholds.removed)
     return tuple(reasons)
 
 
 def _emptied(column: EmptiedColumn, before: int) -> str:
     missing = "is absent from this file" if column.is_absent else "has no value in this file"
-    # Never rounded to 0 %, and to 100 % only where it is all rows.
-    highest = 100.0 if column.rows_filled == before else 99.9
-    percent = min(max(column.rows_filled * 100 / before, 0.1), highest)
-    share = f"{percent:.1f}".removesuffix(".0")
     return (
-        f"The column `{column.name}` was filled in {share} % of the rows of the live version "
-        f"and {missing}."
+        f"The column `{column.name}` was filled in {format_share(column.rows_filled, before)} of "
+        f"the rows of the live version and {missing}."
     )
 
 
-def override_thresholds(thresholds: Thresholds, own: Mapping[str, Threshold]) -> Thresholds:
-    """Replace the field map's thresholds, by kind, with a subscription's own."""
-    return thresholds.model_copy(update=dict(own))
-
-
-def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count:,} rows"
+def override_thresholds(
+    thresholds: Thresholds,
+    own: Mapping[str, Threshold],
+    fill: float | None = None,
+    fill_of: Mapping[str, float] | None = None,
+) -> Thresholds:
+    """Replace the field map's thresholds, by kind and by column, with a subscription's own."""
+    columns = ColumnThresholds(
+        fill=thresholds.columns.fill if fill is None else fill,
+        fill_of=tuple({**dict(thresholds.columns.fill_of), **(fill_of or {})}.items()),
+    )
+    return thresholds.model_copy(update={**own, "columns": columns})
 
 
 def format_changes(changes: Changes, max_columns: int = 10) -> Sequence[str]:
@@ -131,7 +140,7 @@ def format_changes(changes: Changes, max_columns: int = 10) -> Sequence[str]:
     lines = [str(changes)]
     shown = list(changes.columns.items())[:max_columns]
     if shown:
-        parts = ", ".join(f"{name} in {_rows(count)}" for name, count in shown)
+        parts = ", ".join(f"{name} in {format_rows(count)}" for name, count in shown)
         rest = len(changes.columns) - len(shown)
         lines.append(f"Columns changed: {parts}{f', and {rest} more' if rest else ''}")
     for words, names in (

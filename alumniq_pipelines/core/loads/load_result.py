@@ -19,6 +19,7 @@ from alumniq_pipelines.core.loads.publication import (
     KeepLive,
     PublicationDecision,
 )
+from alumniq_pipelines.core.loads.version_profile import Profile
 from alumniq_pipelines.core.loads.warehouse import Version
 from alumniq_pipelines.core.problems.file import FileProblem, RowsRejected, format_faults
 from alumniq_pipelines.core.problems.holding import HoldSuperseded, LaterFileLoaded, WouldBeHeld
@@ -94,7 +95,7 @@ class SupersededHold:
 class Held:
     """The accepted rows wait for a person's decision.
 
-    `file` is None where an earlier attempt read it.
+    `file` and `profile` are None where an earlier attempt read it.
     """
 
     check_result: CheckResult
@@ -102,6 +103,7 @@ class Held:
     rows: HeldRows
     reasons: tuple[str, ...]
     file: ReceivedFile | None = None
+    profile: Profile | None = None
     seconds: Seconds = field(default_factory=dict)
 
 
@@ -230,7 +232,11 @@ def errors_of(result: LoadResult) -> tuple[str, ...]:
 
 
 def check_record(
-    check_result: CheckResult, changes: Changes | None, *, with_hints: bool = True
+    check_result: CheckResult,
+    changes: Changes | None,
+    *,
+    profile: Profile | None = None,
+    with_hints: bool = True,
 ) -> CheckRecord:
     """Return what checking a file found, for the ledger: warnings on rows, then on the whole file.
 
@@ -242,14 +248,17 @@ def check_record(
         causes=check_result.causes,
         warnings=(*check_result.warnings, *(file_note(note) for note in notes)),
         changes=changes,
+        profile=profile,
     )
 
 
 def check_of(result: LoadResult) -> CheckRecord | None:
     """Return what checking the file found; None where this load does not go by any such thing."""
     match result:
-        case Published() | Unchanged() | Held():
+        case Published() | Unchanged():
             return check_record(result.check_result, result.changes)
+        case Held(profile=profile):
+            return check_record(result.check_result, result.changes, profile=profile)
         case DryRun(hold_reasons=reasons):
             return check_record(result.check_result, result.changes, with_hints=not reasons)
         case Rejected():

@@ -8,6 +8,7 @@ from enum import StrEnum
 from alumniq_pipelines.core.loads.check_result import Cause, Counts
 from alumniq_pipelines.core.loads.diff import Changes
 from alumniq_pipelines.core.loads.load import LoadState
+from alumniq_pipelines.core.loads.version_profile import Profile
 from alumniq_pipelines.core.problems.holding import NOTHING_TO_DO, WouldBeHeld
 
 
@@ -56,13 +57,15 @@ REFUSALS = frozenset({AttemptResult.REFUSED, AttemptResult.OVERTAKEN, AttemptRes
 class CheckRecord:
     """The result of checking a load's file, recorded before anything of the load is published.
 
-    `causes` rejected rows, `warnings` reject nothing; `changes` are None on a first load.
+    `causes` rejected rows, `warnings` reject nothing; `changes` are None on a first load. Of a
+    record that was read back, the `profile` stays in the ledger, where its version finds it.
     """
 
     counts: Counts
     causes: tuple[Cause, ...] = ()
     warnings: tuple[Cause, ...] = ()
     changes: Changes | None = None
+    profile: Profile | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from alumniq_pipelines.core.feeds.field_map import FieldMap, Thresholds
 from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.loads.customer import Subscription
 from alumniq_pipelines.core.loads.diff import Changes, find_hold_reasons, override_thresholds
+from alumniq_pipelines.core.loads.losses import NO_LOSSES, Losses
 from alumniq_pipelines.core.loads.warehouse import Version
 
 NOTHING_NEW = "Nothing new: the file is identical to the live version, so a load changes nothing."
@@ -54,7 +55,9 @@ def terms_of(field_map: FieldMap, subscription: Subscription | None) -> LoadTerm
     own = subscription.max_rejected
     return LoadTerms(
         max_rejected=rules.max_rejected if own is None else own,
-        thresholds=override_thresholds(rules.thresholds, subscription.thresholds),
+        thresholds=override_thresholds(
+            rules.thresholds, subscription.thresholds, subscription.fill, subscription.fill_of
+        ),
     )
 
 
@@ -69,9 +72,10 @@ def decide(
     live: Version | None,
     changes: Changes | None,
     thresholds: Thresholds,
+    losses: Losses = NO_LOSSES,
     hints: Sequence[str] = (),
 ) -> PublicationDecision:
-    """Decide on a publishable file by its digest and by what it would change in the live version.
+    """Decide on a publishable file by its digest, and by what it would change and lose.
 
     `live` and `changes` are None on a first load, which is never held. `hints` hold nothing by
     themselves; where something else does, they may be the cause, and are among the reasons.
@@ -80,5 +84,5 @@ def decide(
         return PublishRows()
     if changes.is_empty and live.sha256 == sha256:
         return KeepLive(live=live, changes=changes)
-    reasons = find_hold_reasons(changes, thresholds)
+    reasons = find_hold_reasons(changes, thresholds, losses)
     return HoldRows(changes=changes, reasons=(*reasons, *hints)) if reasons else PublishRows()

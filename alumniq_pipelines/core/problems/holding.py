@@ -141,7 +141,8 @@ class UnusableThreshold(SetupProblem):
     def __init__(self, limit: str) -> None:
         super().__init__(
             f"{limit!r} is not a threshold.",
-            "Write removed=25%, added=5000 or changed=never; percentages go up to 100.",
+            "Write removed=25%, added=5000, changed=never, fill=20 or fill.COLUMN=20; percentages "
+            "and points go up to 100.",
         )
 
 

@@ -8,6 +8,7 @@ from alumniq_pipelines.adapters.archive import FolderArchive
 from alumniq_pipelines.adapters.bucket.folder import FolderBucket
 from alumniq_pipelines.checking.decompress import DEFAULT_LIMITS, Limits
 from alumniq_pipelines.core.feeds.field_map import FieldMap, Thresholds
+from alumniq_pipelines.core.loads.baseline import NO_BASELINE, Baseline
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, LoadState
 from alumniq_pipelines.core.loads.load_result import Held, LoadResult, Published, Rejected
 from alumniq_pipelines.core.loads.target import Environment, Target
@@ -47,6 +48,7 @@ class Installation:
         thresholds: Thresholds = NEVER_HELD,
         *,
         dry_run: bool = False,
+        baseline: Baseline = NO_BASELINE,
         unchanged_after: int | None = None,
     ) -> LoadResult:
         """Load the delivered file."""
@@ -70,6 +72,7 @@ class Installation:
             progress=lambda step, fraction: self.progress_calls.append((step, fraction)),
             limits=limits,
             thresholds=thresholds,
+            baseline=baseline,
             unchanged_after=unchanged_after,
         )
 

@@ -43,7 +43,7 @@ def compared(
 ) -> Changes:
     """Stage rows, write others to the file of a version, and compare the two."""
     with staged_beside(folder, new, live, key, live_columns) as sides:
-        return compare(*sides)
+        return compare(*sides)[0]
 
 
 @contextmanager

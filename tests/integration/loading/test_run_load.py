@@ -55,7 +55,7 @@ def test_a_good_file_is_published_typed(installation: Installation) -> None:
     assert result.file.size_bytes == len(GOOD)
     digest = hashlib.sha256(GOOD.encode()).hexdigest()
     assert result.file.receipt.sha256 == result.version.sha256 == digest
-    steps = ["fetch", "decompress", "structure", "stage", "check", "publish"]
+    steps = ["fetch", "decompress", "structure", "stage", "check", "profile", "publish"]
     assert list(result.seconds) == steps
     assert [step for step, fraction in installation.progress_calls if fraction == 0] == steps
     assert {step for step, fraction in installation.progress_calls if fraction == 1} == set(steps)

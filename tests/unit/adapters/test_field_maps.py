@@ -212,6 +212,21 @@ def test_json_and_the_flat_dialect_of_the_standard_are_read(tmp_path: Path) -> N
         ("path: people.csv", "path: people.csv\nalumniq: {owners: [me]}", "`owners` holds what is"),
         (
             "path: people.csv",
+            "path: p\nalumniq: {thresholds: {columns: {fillOf: {bron: 5}}}}",
+            "`alumniq.thresholds.columns`: `fillOf` names the unknown field `bron`",
+        ),
+        (
+            "path: people.csv",
+            "path: p\nalumniq: {thresholds: {columns: {fillOf: {born: lots}}}}",
+            "`fillOf` must be a number",
+        ),
+        (
+            "path: people.csv",
+            "path: p\nalumniq: {thresholds: {columns: {fill: 101}}}",
+            "`fill` must be at most 100",
+        ),
+        (
+            "path: people.csv",
             "path: p\nalumniq: {maxRejected: -1}",
             "`maxRejected` must be at least 0",
         ),

@@ -1,14 +1,17 @@
 """What becomes of a checked file."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from alumniq_pipelines.core.feeds.field_map import Thresholds
+from alumniq_pipelines.core.feeds.field_map import FieldMap, Thresholds
 from alumniq_pipelines.core.loads.check_result import Counts
+from alumniq_pipelines.core.loads.customer import Subscription
 from alumniq_pipelines.core.loads.diff import Changes, EmptiedColumn, find_hold_reasons
 from alumniq_pipelines.core.loads.load import JobId
+from alumniq_pipelines.core.loads.losses import Losses, RowLoss
 from alumniq_pipelines.core.loads.publication import (
     HoldRows,
     KeepLive,
@@ -16,6 +19,7 @@ from alumniq_pipelines.core.loads.publication import (
     PublishRows,
     decide,
     is_publishable,
+    terms_of,
 )
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import Version
@@ -92,6 +96,27 @@ def test_the_same_bytes_read_by_other_rules_may_be_published_or_held() -> None:
 def test_the_same_bytes_are_never_held_where_they_change_nothing() -> None:
     emptied = Changes(0, 0, 0, 100, emptied=(EmptiedColumn("email", 3, is_absent=True),))
     assert decided(emptied, sha256=LIVE.sha256) == KeepLive(live=LIVE, changes=emptied)
+
+
+def test_losses_that_add_up_are_held() -> None:
+    losses = Losses(rows=RowLoss(rows=99, best_rows=200, published_at=LIVE.published_at))
+    decision = decide(
+        sha256="b" * 64, live=LIVE, changes=USUAL, thresholds=Thresholds(), losses=losses
+    )
+    assert isinstance(decision, HoldRows)
+    assert "99 rows, 50.5 % fewer than the 200 of 2026-03-01" in decision.reasons[0]
+
+
+def test_a_subscription_sets_points_for_all_columns_and_for_single_ones() -> None:
+    rules = {"thresholds": {"columns": {"fill": 30, "fillOf": {"a": 5, "b": 6}}}}
+    schema = {"fields": [{"name": "a"}, {"name": "b"}, {"name": "c"}]}
+    field_map = FieldMap.model_validate(
+        {"name": "people", "path": "people.csv", "alumniq": rules, "schema": schema}
+    )
+    own = Subscription(LIVE.target, fill_of={"b": 50.0})
+    columns = terms_of(field_map, own).thresholds.columns
+    assert [columns.limit_of(name) for name in "abc"] == [5, 50, 30]
+    assert terms_of(field_map, replace(own, fill=1.0)).thresholds.columns.limit_of("c") == 1
 
 
 def test_hints_are_among_the_reasons_of_a_hold_and_hold_nothing_by_themselves() -> None:

@@ -1,0 +1,128 @@
+"""Read what the columns of a table hold: how many rows have a value, of what length, how varied.
+
+Each column is read once; of a live version only those whose profile is not known.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from alumniq_pipelines.checking.sql_checks import value_sql
+from alumniq_pipelines.checking.staging import Staging
+from alumniq_pipelines.core.feeds.column_types import DUCKDB_TEXT
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.loads.version_profile import MAX_COLUMNS, ColumnProfile, Profile
+from alumniq_pipelines.core.sql_text import identifier
+
+NO_TEXT = f"CAST(NULL AS {DUCKDB_TEXT})"
+
+COLUMNS_PER_QUERY = 100
+"""More than a feed has; only a sender may have thousands of columns of their own."""
+
+
+def column_types(staging: Staging, table: str) -> dict[str, str]:
+    """Return the columns of a table with their types, in their order."""
+    described = staging.run(f"DESCRIBE {table}").fetchall()
+    return {name: kind for name, kind, *_ in described}
+
+
+def read_profile(staging: Staging) -> Profile:
+    """Return the profile of the staged rows, once only accepted ones are left."""
+    columns = column_types(staging, staging.table)
+    profiled = dict(islice(columns.items(), MAX_COLUMNS))
+    others = dict(islice(columns.items(), MAX_COLUMNS, None))
+    found = [column for batch in _batches(profiled) for column in _profile_columns(staging, batch)]
+    counted = count_filled(staging, staging.table, others)
+    found += [ColumnProfile(name, filled) for name, filled in counted.items()]
+    return Profile(rows=staging.count(staging.table), columns=tuple(found))
+
+
+def _profile_columns(staging: Staging, columns: Mapping[str, str]) -> Iterator[ColumnProfile]:
+    distinct = _estimate_distinct(staging, list(columns))
+    unknown = [name for name in columns if name not in distinct]
+    texts = [name for name, kind in columns.items() if kind == DUCKDB_TEXT]
+    selected = [f"approx_count_distinct({identifier(name)})" for name in unknown]
+    for name in texts:
+        selected += [f"{end}(length({identifier(name)}))" for end in ("min", "max")]
+    filled, found = _count(staging, staging.table, columns, selected)
+    distinct |= dict(zip(unknown, found, strict=False))
+    ends = found[len(unknown) :]
+    lengths = dict(zip(texts, zip(ends[::2], ends[1::2], strict=True), strict=True))
+    for name in columns:
+        yield ColumnProfile(name, filled[name], distinct.get(name), *lengths.get(name, ()))
+
+
+def _estimate_distinct(staging: Staging, names: Sequence[str]) -> dict[str, int]:
+    """Return the numbers of distinct values that DuckDB has estimated while it wrote the table.
+
+    It has none for booleans, and counts values of rejected rows as well. To estimate them again
+    would take as long as all the rest of a profile.
+    """
+    estimated = ", ".join(f"stats({identifier(name)})" for name in names)
+    found = staging.run(f"SELECT {estimated} FROM {staging.table} LIMIT 1").fetchall()
+    return {
+        name: statistics["approx_unique"]
+        for name, statistics in zip(names, found[0] if found else (), strict=False)
+        if statistics.get("approx_unique") is not None
+    }
+
+
+def count_filled(staging: Staging, table: str, columns: Mapping[str, str]) -> Mapping[str, int]:
+    """Return how many rows of a table have a value in each of these columns, by type."""
+    found: dict[str, int] = {}
+    for batch in _batches(columns):
+        found |= _count(staging, table, batch, ())[0]
+    return found
+
+
+def _batches(columns: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
+    """Yield columns in batches: DuckDB plans a query in the square of the number of its columns."""
+    items = iter(columns.items())
+    while batch := dict(islice(items, COLUMNS_PER_QUERY)):
+        yield batch
+
+
+def _count(
+    staging: Staging, table: str, columns: Mapping[str, str], others: Sequence[str]
+) -> tuple[Mapping[str, int], Sequence[Any]]:
+    """Return the filled rows of columns, and the values of other aggregates over the table.
+
+    A text of blanks is no value. To trim all texts takes as long as all the rest: only columns are
+    trimmed in which a text begins with another character than those from `!` to `~`.
+    """
+    texts = [name for name, kind in columns.items() if kind == DUCKDB_TEXT]
+    counts = [_filled(name, kind, staging.field_map) for name, kind in columns.items()]
+    begins = [f"bool_and({cell} BETWEEN '!' AND '~')" for cell in map(identifier, texts)]
+    selected = ", ".join((*counts, *begins, *others))
+    found = staging.run(f"SELECT {selected} FROM {table}").fetchall()[0]
+    filled = dict(zip(columns, found, strict=False))
+    is_usual = dict(zip(texts, found[len(columns) :], strict=False))
+    trimmed = [name for name in texts if is_usual[name] is False]
+    if trimmed:
+        selected = ", ".join(
+            _filled(name, DUCKDB_TEXT, staging.field_map, is_trimmed=True) for name in trimmed
+        )
+        counted = staging.run(f"SELECT {selected} FROM {table}").fetchall()[0]
+        filled |= dict(zip(trimmed, counted, strict=True))
+    return filled, found[len(columns) + len(texts) :]
+
+
+def _filled(name: str, kind: str, field_map: FieldMap, *, is_trimmed: bool = False) -> str:
+    """Return the SQL that counts the cells that are neither blank nor their column's default."""
+    cell, default = identifier(name), _default(name, field_map)
+    conditions = [f"trim({cell}) <> ''"] if is_trimmed else []
+    if default is not None:
+        # As the type of this table: a live version may be older than the field map.
+        given = f"try_cast({default} AS {kind})"
+        conditions += [f"{cell} IS NOT NULL", f"{cell} IS DISTINCT FROM {given}"]
+    # Not count(*) FILTER: its time grows with the square of the number of such columns.
+    return f"count_if({' AND '.join(conditions)})" if conditions else f"count({cell})"
+
+
+def _default(name: str, field_map: FieldMap) -> str | None:
+    """Return the SQL for a column's default as it is published, if it has one."""
+    column = field_map.column(name)
+    if column is None or column.alumniq.default is None:
+        return None
+    # The value of a blank text is the default.
+    return value_sql(NO_TEXT, column)

@@ -1,0 +1,194 @@
+"""Columns that are filled less, and rows that get fewer night by night."""
+
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alumniq_pipelines.core.feeds.field_map import ColumnThresholds, FieldMap, Threshold, Thresholds
+from alumniq_pipelines.core.loads.baseline import Baseline, PastVersion
+from alumniq_pipelines.core.loads.comparison import find_emptied, find_losses
+from alumniq_pipelines.core.loads.diff import Changes, find_hold_reasons
+from alumniq_pipelines.core.loads.losses import (
+    BestFill,
+    Fill,
+    FillLoss,
+    Losses,
+    RowLoss,
+    format_share,
+)
+from alumniq_pipelines.core.loads.version_profile import ColumnProfile, Profile
+
+DAY = datetime(2026, 11, 3, 2, 30, tzinfo=UTC)
+FIELD_MAP = FieldMap.model_validate(
+    {
+        "name": "people",
+        "path": "people.csv",
+        "alumniq": {"extensionColumns": True},
+        "schema": {
+            "primaryKey": ["xid"],
+            "fields": [
+                {"name": "xid"},
+                {"name": "email"},
+                {"name": "visits", "type": "integer", "alumniq": {"default": 0}},
+            ],
+        },
+    }
+)
+STANDARD = Thresholds()
+
+
+def profile(rows: int, **filled: int) -> Profile:
+    return Profile(
+        rows=rows, columns=tuple(ColumnProfile(name, count) for name, count in filled.items())
+    )
+
+
+def version(number: int, rows: int, **filled: int) -> PastVersion:
+    return PastVersion(
+        number=number,
+        published_at=DAY + timedelta(days=number - 1),
+        rows=rows,
+        profile=profile(rows, xid=rows, **filled),
+    )
+
+
+def reasons(
+    now: Profile,
+    live: PastVersion,
+    *before: PastVersion,
+    in_file: tuple[str, ...] = ("xid", "email"),
+) -> tuple[str, ...]:
+    """Return why a file of this profile is held, of whose rows none is known to be removed."""
+    assert live.profile
+    filled = {column.name: column.filled for column in live.profile.columns}
+    changes = Changes(1, 0, 0, live.rows, emptied=find_emptied(now, filled, FIELD_MAP, in_file))
+    baseline = Baseline((live, *before))
+    losses = find_losses(now, filled, live.rows, baseline, FIELD_MAP, in_file)
+    return find_hold_reasons(changes, STANDARD, losses)
+
+
+@given(
+    before=st.integers(0, 1_000),
+    rows_before=st.integers(1, 1_000),
+    now=st.integers(0, 1_000),
+    rows=st.integers(1, 1_000),
+    points=st.integers(0, 100),
+)
+def test_a_fall_is_a_reason_exactly_if_it_is_by_more_points_than_the_threshold(
+    before: int, rows_before: int, now: int, rows: int, points: int
+) -> None:
+    live, found = Fill(min(before, rows_before), rows_before), Fill(min(now, rows), rows)
+    losses = Losses(columns=(FillLoss(name="email", now=found, live=live),))
+    fall = Fraction(live.filled, live.rows) - Fraction(found.filled, found.rows)
+    held = list(losses.fill_reasons(ColumnThresholds(fill=float(points))))
+    assert bool(held) is (fall * 100 > points)
+
+
+def test_the_reason_names_the_column_both_shares_and_the_threshold() -> None:
+    assert reasons(profile(1_000, xid=1_000, email=120), version(1, 1_000, email=601)) == (
+        (
+            "The column `email` was filled in 60.1 % of the rows of the live version and is in "
+            "12 % of this file; a fall by more than 20 points needs approval."
+        ),
+    )
+
+
+def test_a_column_that_gets_emptier_night_by_night_is_compared_with_the_best_of_30_days() -> None:
+    assert reasons(profile(100, xid=100, email=49), version(2, 100, email=60)) == ()
+    past = version(2, 100, email=60), version(1, 100, email=70)
+    assert reasons(profile(100, xid=100, email=49), *past) == (
+        (
+            "The column `email` was filled in 70 % of the rows of the version of 2026-11-03, the "
+            "most within 30 days, and is in 49 % of this file; a fall by more than 20 points needs "
+            "approval."
+        ),
+    )
+    assert reasons(profile(100, xid=100, email=50), *past) == ()
+
+
+def test_a_column_that_is_emptied_is_named_once() -> None:
+    [reason] = reasons(profile(100, xid=100), version(1, 100, email=60), in_file=("xid",))
+    assert "is absent from this file" in reason
+
+
+def test_a_column_with_a_default_is_compared_only_if_it_is_absent() -> None:
+    live = version(1, 100, visits=90)
+    assert reasons(profile(100, xid=100, visits=9), live, in_file=("xid", "visits")) == ()
+    [reason] = reasons(profile(100, xid=100, visits=0), live, in_file=("xid",))
+    assert "`visits`" in reason
+
+
+def test_the_case_of_a_senders_own_column_does_not_matter() -> None:
+    live = version(1, 100, shoe__c=90)
+    assert reasons(profile(100, xid=100, SHOE__C=85), live, in_file=("xid", "SHOE__C")) == ()
+    [reason] = reasons(profile(100, xid=100, SHOE__C=5), live, in_file=("xid", "SHOE__C"))
+    assert reason.startswith("The column `shoe__c` was filled in 90 %")
+
+
+def test_a_column_that_left_the_field_map_is_not_compared() -> None:
+    assert reasons(profile(100, xid=100), version(1, 100, gone=90)) == ()
+
+
+@pytest.mark.parametrize(("rows", "is_held"), [(45_000, False), (44_999, True), (60_000, False)])
+def test_rows_are_compared_with_the_most_within_30_days(rows: int, *, is_held: bool) -> None:
+    past = version(2, 46_000), version(1, 50_000)
+    assert bool(reasons(profile(rows, xid=rows), *past)) is is_held
+
+
+def test_the_reason_names_the_day_of_the_most_rows() -> None:
+    loss = RowLoss(rows=40_500, best_rows=50_000, published_at=DAY)
+    assert list(Losses(rows=loss).row_reasons(Threshold(percent=10, rows=200))) == [
+        (
+            "40,500 rows, 9,500 fewer than the 50,000 of 2026-11-03, the most within 30 days; more "
+            "than 200 need approval."
+        ),
+        (
+            "40,500 rows, 19 % fewer than the 50,000 of 2026-11-03, the most within 30 days; more "
+            "than 10 % need approval."
+        ),
+    ]
+    assert not list(Losses(rows=loss).row_reasons(Threshold()))
+
+
+def test_rows_that_only_the_live_version_has_are_counted_once() -> None:
+    assert (
+        find_losses(
+            profile(50, xid=50),
+            {"xid": 100},
+            100,
+            Baseline((version(1, 100),)),
+            FIELD_MAP,
+            ("xid",),
+        )
+        == Losses()
+    )
+
+
+def test_a_file_that_changes_nothing_is_not_held_for_what_was_lost_before() -> None:
+    loss = RowLoss(rows=50, best_rows=100, published_at=DAY)
+    losses = Losses(rows=loss, columns=(FillLoss(name="email", now=Fill(1, 9), live=Fill(9, 9)),))
+    assert find_hold_reasons(Changes(0, 0, 0, 50), STANDARD, losses) == ()
+    assert find_hold_reasons(Changes(1, 0, 0, 50), STANDARD, losses)
+
+
+def test_a_threshold_of_a_column_goes_before_that_of_all() -> None:
+    limits = ColumnThresholds(fill=100.0, fill_of=(("email", 5.0),))
+    assert [limits.limit_of(name) for name in ("email", "EMAIL", "phone")] == [5, 5, 100]
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "share"),
+    [(0, 5, "0 %"), (5, 5, "100 %"), (1, 10**6, "0.1 %"), (10**6 - 1, 10**6, "99.9 %")],
+)
+def test_a_share_is_rounded_to_none_or_all_only_where_it_is(
+    part: int, whole: int, share: str
+) -> None:
+    assert format_share(part, whole) == share
+
+
+def test_of_equal_shares_the_newest_is_the_best() -> None:
+    past = version(3, 100, email=60), version(2, 50, email=30), version(1, 100, email=50)
+    assert Baseline(past).fullest()["email"] == BestFill(Fill(60, 100), past[0].published_at)
