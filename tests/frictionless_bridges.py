@@ -12,6 +12,7 @@ from decimal import Decimal
 from math import isfinite
 
 from alumniq_pipelines.core.feeds.field_map import Column
+from alumniq_pipelines.core.feeds.values import VISIBLE
 from tests.frictionless_faults import Delivered, Fault
 
 FileAdjustment = Callable[[Delivered], Delivered]
@@ -239,3 +240,22 @@ def keys_reported_once(faults: set[Fault], file: Delivered) -> set[Fault]:
     key = file.field_map.table_schema.primary_key
     reported = {(name, "duplicate-value") for name in key} if len(key) == 1 else set()
     return {fault for fault in faults if fault[1:] not in reported}
+
+
+def invisible_texts_as_blank(faults: set[Fault], file: Delivered) -> set[Fault]:
+    """Report a required value without anything visible as blank, and no other rule of its cell."""
+    columns = [(index, file.field_map.column(name)) for index, name in enumerate(file.names)]
+    required = [
+        (index, known.name)
+        for index, known in columns
+        if known is not None and file.field_map.is_required(known)
+    ]
+    blank = {
+        (number, name)
+        for number, row in enumerate(file.rows, start=1)
+        for index, name in required
+        if len(row) == len(file.names) and row[index] and not VISIBLE.search(row[index])
+    }
+    of_cells = {"required", "type", "length", "pattern", "enum", "range"}
+    others = {fault for fault in faults if fault[:2] not in blank or fault[2] not in of_cells}
+    return others | {(row, name, "required") for row, name in blank}

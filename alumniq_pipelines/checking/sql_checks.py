@@ -86,7 +86,7 @@ def suspect_condition(text: str, column: Column, *, required: bool) -> str | Non
     # What consists of blanks alone is not seen by anybody: where a value is required, it is none.
     # By its first character, nearly every text is seen not to be such a one.
     blank = (
-        f"{text} IS NULL OR ({text} < '!' OR {text} > '~') "
+        f"{text} IS NULL OR ({text} < '!' AND {text} <> '' OR {text} > '~') "
         f"AND NOT regexp_matches({text}, {literal(VISIBLE.pattern)})"
     )
     if not conditions:

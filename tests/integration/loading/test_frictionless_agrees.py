@@ -168,6 +168,13 @@ DIFFERENCES = {
         {(1, "c", "range")},
         texts(bridges.is_finer_than_doubles, lambda text: repr(float(text))),
     ),
+    "a required value of blanks": Difference(
+        "Nobody sees it, and no reference matches it.",
+        rows(column(constraints={"required": True}), ("  ", "x"), ("\u00a0\u200b", "x")),
+        {(1, "c", "required"), (2, "c", "required")},
+        set(),
+        adjusted=bridges.invisible_texts_as_blank,
+    ),
     "a row of blanks": Difference(
         "Its delimiters show that it is a row; missing values are reported by column.",
         rows(column(constraints={"required": True}), ("", "")),
