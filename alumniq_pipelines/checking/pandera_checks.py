@@ -22,8 +22,10 @@ def check_cells(
     if not schema.nullable:
         # A text without anything visible is as good as none, and breaks no other rule. An empty one
         # is a value where the field map says so.
-        seen = [text == "" or VISIBLE.search(text) is not None for text in texts.fillna(" ")]
-        yield Rule.REQUIRED, ~np.array(seen, np.bool_)
+        seen = np.array(
+            [text == "" or VISIBLE.search(text) is not None for text in texts.fillna(" ")], np.bool_
+        )
+        yield Rule.REQUIRED, ~seen
         texts = texts.where(seen)
     for check in schema.checks:
         yield Rule(check.name), ~check(texts).check_output.to_numpy()

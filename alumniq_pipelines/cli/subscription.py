@@ -10,7 +10,7 @@ import typer
 
 from alumniq_pipelines.cli.console import print_json
 from alumniq_pipelines.cli.installation import feed_of, known_feed, ledger_of, operator
-from alumniq_pipelines.core.feeds.column_names import is_extension_name
+from alumniq_pipelines.core.feeds.column_spellings import is_extension_name
 from alumniq_pipelines.core.feeds.did_you_mean import did_you_mean
 from alumniq_pipelines.core.feeds.field_map import Threshold
 from alumniq_pipelines.core.loads.customer import Subscription

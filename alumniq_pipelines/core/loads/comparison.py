@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
-from alumniq_pipelines.core.feeds.column_names import is_extension_name
+from alumniq_pipelines.core.feeds.column_spellings import is_extension_name
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.baseline import Baseline
 from alumniq_pipelines.core.loads.diff import EmptiedColumn
