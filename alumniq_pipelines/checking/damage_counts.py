@@ -7,7 +7,8 @@ import numpy as np
 
 from alumniq_pipelines.checking.header import Header
 from alumniq_pipelines.checking.sql_checks import damage_condition
-from alumniq_pipelines.checking.staging import Staging, column_text_sql, read_csv_sql
+from alumniq_pipelines.checking.staging import Staging
+from alumniq_pipelines.checking.staging_sql import column_text_sql, read_csv_sql
 from alumniq_pipelines.checking.structure.block import Positions
 from alumniq_pipelines.checking.structure.scan import RegularText
 from alumniq_pipelines.checking.text_damage import (

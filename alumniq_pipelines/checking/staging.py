@@ -17,11 +17,15 @@ import duckdb
 import numpy as np
 
 from alumniq_pipelines.checking.header import Header
-from alumniq_pipelines.checking.lines_without_data import candidate_condition
-from alumniq_pipelines.checking.sql_checks import damage_condition, suspect_condition, value_sql
+from alumniq_pipelines.checking.sql_checks import value_sql
+from alumniq_pipelines.checking.staging_sql import (
+    WHOLE_LINE,
+    column_text_sql,
+    read_csv_sql,
+    suspects_sql,
+)
 from alumniq_pipelines.checking.structure.block import Mask, Positions
 from alumniq_pipelines.checking.structure.scan import RegularText
-from alumniq_pipelines.checking.text_damage import screened_damages
 from alumniq_pipelines.core.database_paths import database_path
 from alumniq_pipelines.core.feeds.field_map import Column, FieldMap
 from alumniq_pipelines.core.loads.warehouse import GAPS, WRITE_CONFIG
@@ -31,16 +35,12 @@ from alumniq_pipelines.core.problems.outage import (
     StagingFailed,
 )
 from alumniq_pipelines.core.sql_text import identifier, literal
-from alumniq_pipelines.files.duckdb_paths import file_pattern
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SUSPECTS = identifier(" suspects")
 """No column of a file can have this name: blanks around names are stripped."""
-
-WHOLE_LINE = -1
-"""The index of the column to which a suspicion against a whole line belongs."""
 
 OUT_OF_SPACE_ERRORS = (
     duckdb.IOException,
@@ -80,7 +80,7 @@ class Staging:
             f"AS {identifier(name)}"
             for name in columns
         ]
-        selected.append(f"{_suspects_sql(header, self.field_map)} AS {SUSPECTS}")
+        selected.append(f"{suspects_sql(header, self.field_map)} AS {SUSPECTS}")
         self.run(
             f"CREATE OR REPLACE TABLE {self.table} AS "
             f"SELECT {', '.join(selected)} FROM {read_csv_sql(text, self.field_map)}"
@@ -285,69 +285,3 @@ def _key_columns(field_map: FieldMap) -> tuple[str, ...]:
     unique = [column.name for column in field_map.columns if column.constraints.unique]
     foreign = [name for key in schema.foreign_keys for name in key.fields]
     return tuple(dict.fromkeys((*schema.primary_key, *unique, *foreign)))
-
-
-def column_text_sql(name: str, header: Header) -> str:
-    """Return the SQL for a column's text in the CSV reader: NULL if the file lacks the column."""
-    index = header.sources.get(name)
-    return "CAST(NULL AS VARCHAR)" if index is None else f"c{index}"
-
-
-def _suspects_sql(header: Header, field_map: FieldMap) -> str:
-    """Return the SQL for the list of a row's cells that do not pass the screen, NULL if all pass.
-
-    A cell is listed if it may break a rule, or looks damaged, and one more, of the column
-    WHOLE_LINE, if the line may be no data.
-    """
-    screened: dict[int, tuple[str, str]] = {}
-    for index, column in enumerate(field_map.columns):
-        if column.name not in header.sources:
-            continue
-        text = column_text_sql(column.name, header)
-        wrong = suspect_condition(text, column, required=field_map.is_required(column))
-        damages = screened_damages(column, field_map)
-        conditions = [] if wrong is None else [wrong]
-        conditions += [damage_condition(text, damages)] if damages else []
-        if conditions:
-            screened[index] = (text, f"({' OR '.join(conditions)})")
-    no_data = candidate_condition(header)
-    if no_data is not None:
-        screened[WHOLE_LINE] = ("CAST(NULL AS VARCHAR)", no_data)
-    if not screened:
-        return "CAST(NULL AS STRUCT(column_index INTEGER, text VARCHAR)[])"
-    cells = ", ".join(
-        f"CASE WHEN {condition} THEN {{'column_index': {index}, 'text': {text}}} END"
-        for index, (text, condition) in screened.items()
-    )
-    # The list is only built where some cell is suspect: for nearly all rows one test is enough.
-    any_suspect = " OR ".join(condition for _text, condition in screened.values())
-    return f"CASE WHEN {any_suspect} THEN list_filter([{cells}], lambda cell: cell IS NOT NULL) END"
-
-
-def read_csv_sql(text: RegularText, field_map: FieldMap) -> str:
-    """Return the call of DuckDB's CSV reader, with every option set so that it guesses nothing."""
-    layout = text.layout
-    names = [f"c{index}" for index in range(layout.width)]
-    varchar = literal("VARCHAR")  # all is read as text, and cast by us
-    blanks = field_map.table_schema.missing_values
-    options = {
-        "header": "true" if text.has_header else "false",
-        "delim": literal(layout.delimiter),
-        "quote": literal(layout.quote),
-        "escape": literal(layout.quote),
-        "auto_detect": "false",
-        # By its name, a file or folder could be taken for compressed or for a partition.
-        "compression": literal("none"),
-        "hive_partitioning": "false",
-        "strict_mode": "true",
-        "columns": f"{{{', '.join(f'{name}: {varchar}' for name in names)}}}",
-        # Without missing values an empty text is a value, which DuckDB would read as NULL.
-        "nullstr" if blanks else "force_not_null": (
-            f"[{', '.join(literal(text) for text in blanks or names)}]"
-        ),
-    }
-    # CRLF cannot be named as an option: the reader finds it at the end of the first line.
-    if not text.has_returns:
-        options["new_line"] = literal("\\n")
-    arguments = ", ".join(f"{name} = {value}" for name, value in options.items())
-    return f"read_csv({literal(file_pattern(text.path))}, {arguments})"

@@ -2,19 +2,14 @@
 
 import contextlib
 import re
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alumniq_pipelines.adapters.field_maps import read_field_map
 from alumniq_pipelines.core.problems.setup import FieldMapProblem
-from alumniq_pipelines.settings import REPOSITORY
-from tests.strict_catalog import read_catalog
 
 GOOD = """\
 name: people
@@ -343,18 +338,3 @@ def test_no_mangled_field_map_escapes_as_anything_but_a_problem(
     path.write_text(GOOD[:start] + junk + GOOD[end:], encoding="utf-8")
     with contextlib.suppress(FieldMapProblem):
         read_field_map(path)
-
-
-def test_reading_all_field_maps_takes_less_than_parsing_them_in_python() -> None:
-    """Every start of the code location and of the command line pays for it."""
-    texts = [path.read_text(encoding="utf-8") for path in (REPOSITORY / "schemas").glob("*.yaml")]
-
-    def seconds(work: Callable[[], object]) -> float:
-        started = time.process_time()
-        work()
-        return time.process_time() - started
-
-    # The best of several, side by side: a slow machine slows both.
-    ours = min(seconds(lambda: read_catalog(REPOSITORY / "schemas")) for _ in range(5))
-    plain = min(seconds(lambda: [yaml.safe_load(text) for text in texts]) for _ in range(5))
-    assert ours < plain
