@@ -101,6 +101,8 @@ def test_a_tar_archive_of_any_age_is_found_inside_another_packing(
             "an Excel workbook, or another Office document, packed in gzip",
         ),
     ],
+    # Not the contents: gzip writes the time into them, and test processes must agree on the names.
+    ids=["gzip-gzip", "zstd-gzip", "zip-zstd", "zip-zip", "office-gzip"],
 )
 def test_a_file_that_is_packed_twice_is_called_by_both(
     tmp_path: Path, content: bytes, kind: str
