@@ -117,7 +117,7 @@ def assert_refused_or_read_strictly(content: bytes, writer: Writer) -> None:
 
 
 def strict_faults(content: bytes, delimiter: str) -> tuple[set[int | None], Found] | None:
-    """Read a file strictly: the numbers of rows of another width than the header, and the others.
+    """Read a file strictly: the numbers of rows that are no data, and the other rows.
 
     None where it cannot be read so.
     """
@@ -127,8 +127,10 @@ def strict_faults(content: bytes, delimiter: str) -> tuple[set[int | None], Foun
     header, *rows = read
     while rows and not rows[-1]:
         rows.pop()  # blank lines at the end mean nothing
-    others: set[int | None] = {n for n, row in enumerate(rows, 1) if len(row) != len(header)}
-    regular = [row for row in rows if len(row) == len(header)]
+    # A line that repeats the header is rejected, too.
+    wrong = [len(row) != len(header) or row == header for row in rows]
+    others: set[int | None] = {number for number, is_wrong in enumerate(wrong, 1) if is_wrong}
+    regular = [row for row, is_wrong in zip(rows, wrong, strict=True) if not is_wrong]
     return others, [in_order(header, row, NAMES) for row in regular]
 
 
