@@ -18,7 +18,7 @@ from alumniq_pipelines.settings import Settings
 BUSY_SECONDS = 1.0
 """How often the runs of outstanding loads are compared."""
 ORPHANS_SECONDS = 30
-"""How often loads without a field map are looked for; they wait for an hour anyway."""
+"""How often loads without a field map are looked for, and runs whose worker has died."""
 
 
 def reconcile_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinition:
@@ -49,6 +49,7 @@ def reconcile_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinitio
                 reconciler.fail_orphaned(load, is_broken=load.target.feed in catalog.broken)
                 for load in _orphaned_loads(ledger, catalog)
             )
+            done.update(reconciler.fail_dead_runs())
         with detect_changes(ledger.database, recheck_seconds=TICK_SECONDS) as changes:
             is_busy = True
             for _ in poll(BUSY_SECONDS):

@@ -46,6 +46,8 @@ LEASE_GRACE = timedelta(minutes=2)
 STOP_SECONDS = 1.0
 """How long a pass stops runs. Dagster takes about 0.1 s to cancel a queued one, and up
 to a minute to find that the code server, which must stop a worker, does not answer."""
+MAX_RUNS = 1_000
+"""Running ones that are looked at: far more than Dagster's limit allows."""
 NO_RUN = "none"
 """Recorded instead of a run's id if there was no run."""
 
@@ -104,6 +106,21 @@ class LoadReconciler:
             if not underway:
                 self.ledger.queue.mark_stopped(load.job_id)
         return done
+
+    def fail_dead_runs(self) -> Counter[str]:
+        """Report runs as failed whose workers have died, also those of loads that have ended.
+
+        Until then, Dagster's limits count them as running, and the next load of the table waits.
+        """
+        running = dg.RunsFilter(statuses=[DagsterRunStatus.STARTED])
+        dead = [
+            record.dagster_run.run_id
+            for record in self.instance.get_run_records(running, limit=MAX_RUNS)
+            if self._worker_died(record)
+        ]
+        for run_id in dead:
+            self._mark_failed(run_id)
+        return Counter({"declared dead": len(dead)})
 
     def fail_orphaned(self, load: Load, *, is_broken: bool = False) -> str:
         """End a load whose feed has no field map: a fault of ours that no retry solves.
