@@ -10,14 +10,16 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
-class _Process:
+class Process:
+    """The parent of a process, and the processor time that it has used, in clock ticks."""
+
     parent: int
     ticks: int
 
 
 def commands(root: int) -> Iterator[str]:
     """Yield the command lines of a process and all its descendants."""
-    for pid in _descendants(root, _processes()):
+    for pid in _descendants(root, processes()):
         with suppress(FileNotFoundError, ProcessLookupError):
             yield Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ")
 
@@ -27,22 +29,22 @@ def cpu_seconds(root: int) -> float:
 
     A process that ended counts with the parent that waited for it.
     """
-    processes = _processes()
-    used = sum(processes[pid].ticks for pid in _descendants(root, processes))
+    found = processes()
+    used = sum(found[pid].ticks for pid in _descendants(root, found))
     return used / TICKS_PER_SECOND
 
 
-def _descendants(root: int, processes: Mapping[int, _Process]) -> set[int]:
-    found = {root} & processes.keys()
+def _descendants(root: int, known: Mapping[int, Process]) -> set[int]:
+    found = {root} & known.keys()
     while more := {
-        pid for pid, process in processes.items() if process.parent in found and pid not in found
+        pid for pid, process in known.items() if process.parent in found and pid not in found
     }:
         found |= more
     return found
 
 
-def _processes() -> Mapping[int, _Process]:
-    """Read the parent and the processor time of all processes."""
+def processes() -> Mapping[int, Process]:
+    """Return the parent and the processor time of all processes, by process id."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -51,5 +53,5 @@ def _processes() -> Mapping[int, _Process]:
         except (FileNotFoundError, ProcessLookupError):
             continue
         # utime, stime, and the same of children that were waited for: cutime, cstime.
-        found[int(folder.name)] = _Process(int(fields[1]), sum(map(int, fields[11:15])))
+        found[int(folder.name)] = Process(int(fields[1]), sum(map(int, fields[11:15])))
     return found

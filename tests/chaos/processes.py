@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.process_tree import processes
+
 PARTS = {
     "gateway": "-m webhook_gateway",
     "code server": "-m alumniq_pipelines.defs.code_server",
@@ -55,7 +57,9 @@ class Processes:
             if self._is_ours(process, PARTS[part])
         }
         # A part that runs in several processes, one forked from the other, is the forked ones.
-        forked = {pid for pid in ours if _parent(pid) in ours}
+        forked = {
+            pid for pid, process in processes().items() if pid in ours and process.parent in ours
+        }
         found = (forked if part == "worker" else ours).difference(besides)
         if not found:
             return None
@@ -74,11 +78,3 @@ class Processes:
         except OSError:
             return False
         return command in line and f"ALUMNIQ_DATA_DIR={self.home}\0".encode() in environment
-
-
-def _parent(pid: int) -> int | None:
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text("utf-8")
-    except OSError:
-        return None
-    return int(status.rpartition(")")[2].split()[1])

@@ -19,6 +19,7 @@ from alumniq_pipelines.core.loads.customer import Customer, Subscription
 from alumniq_pipelines.core.loads.load import Load, LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.definitions import build_definitions
+from alumniq_pipelines.defs.sensors import polling
 from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
 from alumniq_pipelines.defs.tags import tags_of
 from alumniq_pipelines.settings import Settings
@@ -120,6 +121,12 @@ def ledger(settings: Settings, ledger_template: Path) -> Iterator[Ledger]:
     opened = Ledger.open(settings.ledger)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def quick_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make ticks that find nothing end at once."""
+    monkeypatch.setattr(polling, "TICK_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -10,16 +10,12 @@ from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.loads.load import Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult, CheckRecord
 from alumniq_pipelines.core.problems.api import BeingPublished, LoadCanceled, LoadCanceledUnderway
-from alumniq_pipelines.defs.sensors import polling, reconciler
+from alumniq_pipelines.defs.sensors import reconciler
 from alumniq_pipelines.services import load_actions
 from tests.integration.dagster.conftest import Installation
 from tests.integration.dagster.sensor_ticks import a_run_of, requested, skip
 
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make ticks that find nothing end at once."""
-    monkeypatch.setattr(polling, "TICK_SECONDS", 0.0)
+pytestmark = pytest.mark.usefixtures("quick_ticks")
 
 
 def cancel(installation: Installation, load: Load) -> Load:

@@ -14,13 +14,14 @@ from alumniq_pipelines.core.feeds.field_map import Threshold
 from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.loads.customer import Subscription
 from alumniq_pipelines.core.loads.load import Load, LoadState
-from alumniq_pipelines.defs.sensors import polling
 from alumniq_pipelines.fault_points import FaultPoint
 from alumniq_pipelines.services import load_actions
 from alumniq_pipelines.settings import Settings, WarehouseEngine
 from alumniq_pipelines.warehouse_wiring import open_warehouse
 from tests.integration.dagster.conftest import HEADER, ROWS, TARGET, Installation
 from tests.integration.dagster.worker_process import run_until_killed
+
+pytestmark = pytest.mark.usefixtures("quick_ticks")
 
 BAD = "".join(f'"unit","bad {line}","Unit","x","true"\n' for line in range(3))
 COUNTS = Counts(103, 100, 3)
@@ -72,12 +73,6 @@ def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
 
 
 on_postgres = pytest.mark.parametrize("settings", ["postgres"], indirect=True)
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make ticks that find nothing end at once."""
-    monkeypatch.setattr(polling, "TICK_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -7,16 +7,11 @@ import pytest
 from dagster import DagsterRunStatus
 
 from alumniq_pipelines.core.loads.load import Load
-from alumniq_pipelines.defs.sensors import polling
 from alumniq_pipelines.services import load_actions
 from tests.integration.dagster.conftest import Installation
 from tests.integration.dagster.sensor_ticks import a_run_of, skip, tick
 
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make ticks that find nothing end at once."""
-    monkeypatch.setattr(polling, "TICK_SECONDS", 0.0)
+pytestmark = pytest.mark.usefixtures("quick_ticks")
 
 
 def rows_left(installation: Installation, load: Load) -> Path:

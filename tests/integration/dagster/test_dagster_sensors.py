@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -15,16 +16,12 @@ from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
 from alumniq_pipelines.core.loads.reconciliation import MAX_FAILED_LAUNCHES
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.problems.outcome import Misconfigured, NotStarted
-from alumniq_pipelines.defs.sensors import polling, reconciler
+from alumniq_pipelines.defs.sensors import reconciler
 from alumniq_pipelines.defs.tags import JOB_ID, NOTHING_DONE, PRIORITY
 from tests.integration.dagster.conftest import HEADER, ROWS, TARGET, Installation
 from tests.integration.dagster.sensor_ticks import a_run_of, requested, skip, tick
 
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make ticks that find nothing end at once."""
-    monkeypatch.setattr(polling, "TICK_SECONDS", 0.0)
+pytestmark = pytest.mark.usefixtures("quick_ticks")
 
 
 def reconcile(installation: Installation) -> str:
@@ -47,6 +44,14 @@ def poll_until_requested(installation: Installation) -> None:
 def end(installation: Installation, load: Load) -> None:
     outcome = Outcome(LoadState.SUCCEEDED)
     assert installation.ledger.loads.end(load.job_id, outcome, (), datetime.now(UTC))
+
+
+def lose_worker(installation: Installation, run_id: str) -> Path:
+    """Leave the lease of a run whose worker has died; return the folder of leases."""
+    workers = installation.settings.workers_dir
+    workers.mkdir()
+    (workers / run_id).touch()  # no process holds its lock
+    return workers
 
 
 def test_the_loads_of_a_table_are_asked_for_one_at_a_time_in_order_of_acceptance(
@@ -246,14 +251,31 @@ def test_a_run_whose_worker_died_with_its_machine_is_declared_dead(
     load = installation.accept()
     tick(installation, "load_requests")
     run_id = a_run_of(installation, load, DagsterRunStatus.STARTED)
-    workers = installation.settings.workers_dir
-    workers.mkdir()
-    (workers / run_id).touch()  # no process holds its lock
+    workers = lose_worker(installation, run_id)
     assert reconcile(installation) == "declared dead"
     run = installation.instance.get_run_by_id(run_id)
     assert run
     assert run.status is DagsterRunStatus.FAILURE
     assert list(workers.iterdir()) == []
+
+
+def test_a_run_whose_worker_died_after_it_had_ended_its_load_blocks_no_other(
+    installation: Installation,
+) -> None:
+    """With its code server dead, too, Dagster took it for running for three hours."""
+    load = installation.accept()
+    requested(installation)
+    dead = a_run_of(installation, load, DagsterRunStatus.STARTED)
+    starting = a_run_of(installation, load, DagsterRunStatus.STARTED)  # has no lease yet
+    end(installation, load)
+    lose_worker(installation, dead)
+    assert skip(installation, "reconcile") == "Outstanding loads: 1 declared dead."
+    statuses = [
+        run.status
+        for run_id in (dead, starting)
+        if (run := installation.instance.get_run_by_id(run_id))
+    ]
+    assert statuses == [DagsterRunStatus.FAILURE, DagsterRunStatus.STARTED]
 
 
 def test_a_run_whose_worker_never_showed_itself_is_declared_dead_after_a_while(
