@@ -36,7 +36,7 @@ def build_definitions(
         jobs=jobs,
         sensors=[
             load_request_sensor(schemas, jobs, settings),
-            notification_sensor(),
+            notification_sensor(settings),
             reconcile_sensor(catalog, settings),
             partition_sensor(catalog),
             hold_sensor(settings),

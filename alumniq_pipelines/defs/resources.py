@@ -5,6 +5,7 @@ UI and stores it with runs, and some settings are secrets. What only runs need i
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import dagster as dg
 
@@ -14,21 +15,15 @@ from alumniq_pipelines.core.loads.bucket import Buckets
 from alumniq_pipelines.files.private_files import private_umask
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.warehouse_wiring import open_warehouse
-from alumniq_pipelines.wiring import open_archive, open_buckets, open_notifiers
+from alumniq_pipelines.wiring import open_archive, open_buckets
 
 
 def resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
     """Define the resources of assets and sensors."""
 
     def ledger(_: dg.InitResourceContext) -> Iterator[Ledger]:
-        opened = Ledger.open(settings.ledger)
-        try:
-            path = opened.database.path
-            if path and not path.exists():  # so that a plain `dagster dev` works by itself
-                opened.migrate()
+        with open_ledger(settings) as opened:
             yield opened
-        finally:
-            opened.close()
 
     def worker(context: dg.InitResourceContext) -> Iterator[None]:
         run = context.run
@@ -43,13 +38,25 @@ def resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
         ),
         "archive": _resource(lambda _: open_archive(settings), "Received files and held rows."),
         "warehouse": _resource(lambda _: open_warehouse(settings), "Where versions are published."),
-        "notifiers": dg.ResourceDefinition(
-            lambda context: open_notifiers(settings, context.resources.ledger),
-            description="The channels that notify customers and staff.",
-            required_resource_keys={"ledger"},
-        ),
         "worker": _resource(worker, "Shows that the run's process is alive."),
     }
+
+
+@contextmanager
+def open_ledger(settings: Settings) -> Iterator[Ledger]:
+    """Open the ledger for a block; it is made first if there is none.
+
+    Sensors that tick every 5 seconds open it so, not as a resource: to provide resources, Dagster
+    opens its own storage first, which takes ten times as long as an idle tick's work.
+    """
+    opened = Ledger.open(settings.ledger)
+    try:
+        path = opened.database.path
+        if path and not path.exists():  # so that a plain `dagster dev` works by itself
+            opened.migrate()
+        yield opened
+    finally:
+        opened.close()
 
 
 def _s3_buckets(settings: Settings) -> Buckets:

@@ -5,7 +5,6 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
 from alumniq_pipelines.adapters.notifiers.chat import ChatNotifier
@@ -21,8 +20,9 @@ from alumniq_pipelines.core.notifications.notification import (
     NotificationState,
 )
 from alumniq_pipelines.core.notifications.staff import STAFF_CHAT
-from alumniq_pipelines.defs.resources import resources
+from alumniq_pipelines.defs.resources import open_ledger
 from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.wiring import open_notifiers
 from tests.servers import receiver as behaviour
 from tests.servers.receiver import Receiver
 
@@ -92,5 +92,6 @@ def test_a_heartbeat_reaches_no_address_that_a_callback_may_not(
 
 
 def test_every_channel_has_its_notifier(tmp_path: Path) -> None:
-    with dg.build_resources(resources(Settings(data_dir=tmp_path))) as opened:
-        assert set(opened.notifiers) == set(Channel)
+    settings = Settings(data_dir=tmp_path)
+    with open_ledger(settings) as ledger:
+        assert set(open_notifiers(settings, ledger)) == set(Channel)

@@ -9,13 +9,13 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 )
 
 from alumniq_pipelines.adapters.field_maps import FieldMapFolder
-from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.loads.load import Load
 from alumniq_pipelines.core.loads.reconciliation import run_key
 from alumniq_pipelines.core.problems.outage import FieldMapsNotSaved
 from alumniq_pipelines.defs.jobs import job_name
 from alumniq_pipelines.defs.partitions import missing_partitions
+from alumniq_pipelines.defs.resources import open_ledger
 from alumniq_pipelines.defs.sensors.polling import poll_until_found
 from alumniq_pipelines.defs.tags import tags_of
 from alumniq_pipelines.settings import Settings
@@ -43,23 +43,24 @@ def load_request_sensor(
             "acceptance, production before QA, in turn by customer."
         ),
     )
-    def load_requests(
-        context: dg.SensorEvaluationContext, ledger: dg.ResourceParam[Ledger]
-    ) -> dg.SensorResult:
-        loads = poll_until_found(
-            ledger,
-            lambda: ledger.queue.next_loads(
-                catalog.feeds, settings.max_outstanding, datetime.now(UTC)
-            ),
-        )
-        if loads:
-            _save_once(schemas, settings, context)
-        partitions = missing_partitions((load.target for load in loads), catalog, context.instance)
+    def load_requests(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         requests = []
-        for load in loads:
-            launch = ledger.queue.request(load, datetime.now(UTC))
-            if launch is not None:
-                requests.append(_run_request(load, launch, catalog))
+        with open_ledger(settings) as ledger:
+            loads = poll_until_found(
+                ledger,
+                lambda: ledger.queue.next_loads(
+                    catalog.feeds, settings.max_outstanding, datetime.now(UTC)
+                ),
+            )
+            if not loads:
+                return dg.SensorResult()
+            _save_once(schemas, settings, context)
+            targets = [load.target for load in loads]
+            partitions = missing_partitions(targets, catalog, context.instance)
+            for load in loads:
+                launch = ledger.queue.request(load, datetime.now(UTC))
+                if launch is not None:
+                    requests.append(_run_request(load, launch, catalog))
         return dg.SensorResult(run_requests=requests, dynamic_partitions_requests=partitions)
 
     return load_requests

@@ -1,16 +1,16 @@
 """The notification sensor: sends the notifications that are due."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 import dagster as dg
 
-from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.defs.resources import open_ledger
 from alumniq_pipelines.defs.sensors.polling import poll_changes
+from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.wiring import open_notifiers
 
 
-def notification_sensor() -> dg.SensorDefinition:
+def notification_sensor(settings: Settings) -> dg.SensorDefinition:
     """Define the sensor."""
 
     @dg.sensor(
@@ -19,16 +19,16 @@ def notification_sensor() -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Sends the notifications that are due, and retries those that failed.",
     )
-    def notifications(
-        ledger: dg.ResourceParam[Ledger], notifiers: dg.ResourceParam[Mapping[Any, Any]]
-    ) -> dg.SkipReason:
+    def notifications() -> dg.SkipReason:
         from alumniq_pipelines.services.delivery import deliver_due
 
         delivered = failed = 0
-        for _ in poll_changes(ledger):
-            summary = deliver_due(ledger.notifications, notifiers, lambda: datetime.now(UTC))
-            delivered += summary.delivered
-            failed += summary.failed
+        with open_ledger(settings) as ledger:
+            notifiers = open_notifiers(settings, ledger)
+            for _ in poll_changes(ledger):
+                summary = deliver_due(ledger.notifications, notifiers, lambda: datetime.now(UTC))
+                delivered += summary.delivered
+                failed += summary.failed
         return dg.SkipReason(f"{delivered} delivered, {failed} not delivered.")
 
     return notifications

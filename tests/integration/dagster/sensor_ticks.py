@@ -26,7 +26,7 @@ def evaluate(installation: Installation, name: str, cursor: str | None = None) -
     with dg.build_sensor_context(
         installation.instance,
         repository_def=repository,
-        resources={"ledger": installation.ledger, "notifiers": {}},
+        resources={"ledger": installation.ledger},
         sensor_name=name,
         cursor=cursor,
     ) as context:

@@ -97,7 +97,7 @@ def evaluate(installation: Installation, sensor: str) -> object:
     with dg.build_sensor_context(
         installation.instance,
         repository_def=repository,
-        resources={"ledger": installation.ledger, "notifiers": {}},
+        resources={"ledger": installation.ledger},
         sensor_name=sensor,
     ) as context:
         return repository.get_sensor_def(sensor)(context)
