@@ -18,7 +18,7 @@ from alumniq_pipelines.settings import Settings
 BUSY_SECONDS = 1.0
 """How often the runs of outstanding loads are compared."""
 ORPHANS_SECONDS = 30
-"""How often loads without a field map are looked for, and runs whose worker has died."""
+"""How often loads without a field map are looked for."""
 
 
 def reconcile_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinition:
@@ -49,13 +49,13 @@ def reconcile_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinitio
                 reconciler.fail_orphaned(load, is_broken=load.target.feed in catalog.broken)
                 for load in _orphaned_loads(ledger, catalog)
             )
-            done.update(reconciler.fail_dead_runs())
         with detect_changes(ledger.database, recheck_seconds=TICK_SECONDS) as changes:
             is_busy = True
             for _ in poll(BUSY_SECONDS):
-                # Without outstanding loads, only a change of the ledger can make any difference.
+                # Without outstanding loads, only a change of the ledger can make any difference; a
+                # worker that has died after it had ended its load can wait for the next tick.
                 if changes.has_changed() or is_busy:
-                    outstanding = reconciler.reconcile_outstanding()
+                    outstanding = reconciler.reconcile()
                     is_busy = bool(outstanding)
                     done.update(outstanding)
                     done.update(reconciler.stop_runs())

@@ -19,7 +19,6 @@ from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, O
 from alumniq_pipelines.core.loads.reconciliation import (
     Decision,
     Finish,
-    MarkRunFailed,
     Requeue,
     Run,
     RunState,
@@ -60,20 +59,21 @@ class LoadReconciler:
     instance: dg.DagsterInstance
     settings: Settings
 
-    def reconcile_outstanding(self) -> Counter[str]:
+    def reconcile(self) -> Counter[str]:
         """Bring every outstanding load into line with its runs, oldest first; count what was done.
 
-        Costs three queries, however many loads are waiting: the queue bounds those that are
-        outstanding. Harmless to repeat, also concurrently: every change is a conditional UPDATE.
+        Runs whose workers have died are failed first, also those of loads that have ended. Costs
+        four queries, however many loads are waiting: the queue bounds those that are outstanding.
+        Harmless to repeat, also concurrently: every change is a conditional UPDATE.
         """
+        done = Counter(["declared dead"] * self._fail_dead_runs())
         loads = self.ledger.queue.outstanding()
         if not loads:
-            return Counter()
+            return done
         job_ids = [load.job_id for load in loads]
         records = runs_of(self.instance, job_ids)
         # Read after the runs: of a run that was seen to have ended, every attempt is included.
         attempts = self.ledger.attempts.of_each(job_ids)
-        done: Counter[str] = Counter()
         for load in loads:
             try:
                 done[self._reconcile(load, attempts[load.job_id], records[load.job_id])] += 1
@@ -107,21 +107,6 @@ class LoadReconciler:
                 self.ledger.queue.mark_stopped(load.job_id)
         return done
 
-    def fail_dead_runs(self) -> Counter[str]:
-        """Report runs as failed whose workers have died, also those of loads that have ended.
-
-        Until then, Dagster's limits count them as running, and the next load of the table waits.
-        """
-        running = dg.RunsFilter(statuses=[DagsterRunStatus.STARTED])
-        dead = [
-            record.dagster_run.run_id
-            for record in self.instance.get_run_records(running, limit=MAX_RUNS)
-            if self._worker_died(record)
-        ]
-        for run_id in dead:
-            self._mark_failed(run_id)
-        return Counter({"declared dead": len(dead)})
-
     def fail_orphaned(self, load: Load, *, is_broken: bool = False) -> str:
         """End a load whose feed has no field map: a fault of ours that no retry solves.
 
@@ -139,20 +124,36 @@ class LoadReconciler:
             self._finish(load, outcome, now)
         return "ended without a field map"
 
+    def _fail_dead_runs(self) -> int:
+        """Report runs as failed whose workers have died, and return how many.
+
+        Until then, Dagster's limits count them as running, and the next load of the table waits.
+        """
+        running = dg.RunsFilter(statuses=[DagsterRunStatus.STARTED])
+        dead = [
+            record.dagster_run.run_id
+            for record in self.instance.get_run_records(running, limit=MAX_RUNS)
+            if self._worker_died(record)
+        ]
+        for run_id in dead:
+            run = self.instance.get_run_by_id(run_id)
+            if run is not None and not run.is_finished:
+                self.instance.report_run_failed(run, "The run's worker has died.")
+            worker_locks.clear(self.settings.workers_dir, run_id)
+        return len(dead)
+
     def _reconcile(
         self, load: Load, attempts: Sequence[AttemptRecord], records: Sequence[RunRecord]
     ) -> str:
-        runs = [to_run(record, worker_died=self._worker_died(record)) for record in records]
-        run = current_run(load, attempts, runs)
+        run = current_run(load, attempts, [to_run(record) for record in records])
         now = datetime.now(UTC)
         if may_proceed(load, attempts, run, now):
             return "left"
-        if run is None or run.state is not RunState.UNDERWAY:
-            # What the load was when it was listed may be older than the end of its run.
-            load = self.ledger.loads.get(load.job_id) or load
-            if not self._close_attempts(load, run, now):
-                return "left"
-            attempts = self.ledger.attempts.of(load.job_id)
+        # What the load was when it was listed may be older than the end of its run.
+        load = self.ledger.loads.get(load.job_id) or load
+        if not self._close_attempts(load, run, now):
+            return "left"
+        attempts = self.ledger.attempts.of(load.job_id)
         retry_wait = timedelta(seconds=self.settings.retry_seconds)
         return self._apply(load, decide(load, attempts, run, now, retry_wait=retry_wait), now)
 
@@ -167,9 +168,6 @@ class LoadReconciler:
             case Requeue(next_attempt_at=due, is_failed_launch=is_failed_launch):
                 self.ledger.queue.requeue(load, due, is_failed_launch=is_failed_launch)
                 return "queued again"
-            case MarkRunFailed(run_id):
-                self._mark_failed(run_id)
-                return "declared dead"
         assert_never(decision)
 
     def _close_attempts(self, load: Load, run: Run | None, now: datetime) -> bool:
@@ -195,8 +193,7 @@ class LoadReconciler:
         return True
 
     def _worker_died(self, record: RunRecord) -> bool:
-        if record.dagster_run.is_finished:
-            return False
+        """Whether a run that has started has no worker any more, as far as this machine knows."""
         folder, run_id = self.settings.workers_dir, record.dagster_run.run_id
         if worker_locks.is_dead(folder, run_id):
             return True
@@ -205,12 +202,6 @@ class LoadReconciler:
         idle_time = datetime.now(UTC) - record.update_timestamp.astimezone(UTC)
         is_ours = isinstance(self.instance.run_launcher, dg.DefaultRunLauncher)
         return is_ours and idle_time > LEASE_GRACE and worker_locks.is_missing(folder, run_id)
-
-    def _mark_failed(self, run_id: str) -> None:
-        run = self.instance.get_run_by_id(run_id)
-        if run is not None and not run.is_finished:
-            self.instance.report_run_failed(run, "The run's worker has died.")
-        worker_locks.clear(self.settings.workers_dir, run_id)
 
     def _cancel_run(self, run_id: str) -> bool:
         """Cancel a run as the Dagster UI does; False if that must be tried again."""

@@ -61,8 +61,8 @@ class Installation:
         return tags_of(load, self.again(load).launch)
 
     def reconcile(self) -> Counter[str]:
-        """Bring all outstanding loads into line with their runs, as the sensor does."""
-        return LoadReconciler(self.ledger, self.instance, self.settings).reconcile_outstanding()
+        """Make a pass of the reconcile sensor over all runs and outstanding loads."""
+        return LoadReconciler(self.ledger, self.instance, self.settings).reconcile()
 
     @contextmanager
     def out_of_line(self, load: Load) -> Iterator[None]:

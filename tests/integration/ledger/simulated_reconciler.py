@@ -13,7 +13,6 @@ from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.core.loads.reconciliation import (
     Decision,
     Finish,
-    MarkRunFailed,
     Requeue,
     Run,
     RunState,
@@ -39,7 +38,11 @@ class SimulatedReconciler:
     system: Simulation
 
     def reconcile(self) -> Steps:
-        """Look at all outstanding loads and their runs, then deal with one after the other."""
+        """Fail dead runs, look at all outstanding loads, then deal with one after the other."""
+        for run in self.system.runs:
+            if run.worker_died and run.state is RunState.UNDERWAY:
+                run.state = RunState.FAILED
+        yield
         ledger = self.system.ledger
         loads = ledger.queue.outstanding()
         runs = {
@@ -48,8 +51,8 @@ class SimulatedReconciler:
         }
         yield
         for load in loads:
-            run = current_run(load, ledger.attempts.of(load.job_id), runs[load.job_id])
-            yield from self._reconcile(load, run)
+            current = current_run(load, ledger.attempts.of(load.job_id), runs[load.job_id])
+            yield from self._reconcile(load, current)
         self._stop_runs()
 
     def _reconcile(self, load: Load, run: Run | None) -> Steps:
@@ -57,11 +60,10 @@ class SimulatedReconciler:
         attempts = ledger.attempts.of(load.job_id)
         if may_proceed(load, attempts, run, now):
             return
-        if run is None or run.state is not RunState.UNDERWAY:
-            load = self.system.load(load.job_id)
-            if not (yield from self._close_attempts(load, run)):
-                return
-            attempts = ledger.attempts.of(load.job_id)
+        load = self.system.load(load.job_id)
+        if not (yield from self._close_attempts(load, run)):
+            return
+        attempts = ledger.attempts.of(load.job_id)
         yield
         self._apply(load, decide(load, attempts, run, now, retry_wait=RETRY_WAIT))
 
@@ -75,10 +77,6 @@ class SimulatedReconciler:
                 end_load(ledger, load, outcome, now, gateway_url=GATEWAY, attempts=attempts)
             case Requeue(next_attempt_at=due, is_failed_launch=is_failed_launch):
                 ledger.queue.requeue(load, due, is_failed_launch=is_failed_launch)
-            case MarkRunFailed(run_id):
-                for run in self.system.runs:
-                    if run.id == run_id and run.state is RunState.UNDERWAY:
-                        run.state = RunState.FAILED
             case _:
                 assert_never(decision)
 

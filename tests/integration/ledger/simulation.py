@@ -84,7 +84,7 @@ class SimulatedRun:
 
     def as_seen(self) -> Run:
         """Return what the reconcile sensor sees of it."""
-        return Run(id=self.id, state=self.state, launch=self.launch, worker_died=self.worker_died)
+        return Run(id=self.id, state=self.state, launch=self.launch)
 
     def kill(self) -> None:
         """Let the worker die between two steps."""
