@@ -12,7 +12,7 @@ from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.loads.load import Load
 from alumniq_pipelines.core.loads.reconciliation import is_orphaned, queued_at
 from alumniq_pipelines.defs.sensors.polling import TICK_SECONDS, poll
-from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
+from alumniq_pipelines.defs.sensors.reconciler import RunReconciler
 from alumniq_pipelines.settings import Settings
 
 BUSY_SECONDS = 1.0
@@ -40,13 +40,13 @@ def reconcile_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinitio
     ) -> dg.SkipReason:
         from alumniq_pipelines.services.retention import sweep
 
-        reconciler = LoadReconciler(ledger, context.instance, settings)
+        reconciler = RunReconciler(ledger, context.instance, settings)
         done: Counter[str] = Counter()
         now = datetime.now(UTC).timestamp()
         if now - float(context.cursor or 0) >= ORPHANS_SECONDS:
             context.update_cursor(str(now))
             done.update(
-                reconciler.fail_orphaned(load, is_broken=load.target.feed in catalog.broken)
+                reconciler.loads.fail_orphaned(load, is_broken=load.target.feed in catalog.broken)
                 for load in _orphaned_loads(ledger, catalog)
             )
         with detect_changes(ledger.database, recheck_seconds=TICK_SECONDS) as changes:
