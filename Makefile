@@ -1,4 +1,4 @@
-# Needs Python 3.11+ and make, nothing else. Everything runs in .venv, installed from the lock.
+# Needs Python 3.11.1+ and make, nothing else. Everything runs in .venv, installed from the lock.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,7 +13,7 @@ help: ## Show the targets
 
 # pip compiles at install; without bytecode every start of a process takes 2 to 4 times the import time.
 $(READY): requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 1) and "Python 3.11.1 or newer is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	@echo "Installing the locked packages into $(VENV) (about a minute, once) ..."
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements.lock
@@ -66,7 +66,7 @@ lint: $(READY) ## Check format, style, types, import contracts, dependencies and
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/dg check defs
 
 lock: $(READY) ## Resolve the dependencies and write requirements.lock with hashes
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11 --group dev --upgrade --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11.1 --group dev --upgrade --output-file requirements.lock pyproject.toml
 
 clean: ## Remove the virtual environment and caches; var/ stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*

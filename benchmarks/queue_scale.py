@@ -30,7 +30,7 @@ from alumniq_pipelines.adapters.ledger.tables import watches
 from alumniq_pipelines.core.loads.load import Load, LoadState
 from alumniq_pipelines.defs.partitions import missing_partitions
 from alumniq_pipelines.defs.sensors import polling
-from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
+from alumniq_pipelines.defs.sensors.reconciler import RunReconciler
 from alumniq_pipelines.files.private_files import private_umask
 from alumniq_pipelines.services.load_actions import cancel
 from alumniq_pipelines.settings import REPOSITORY, Settings
@@ -111,7 +111,7 @@ def time_stopping(bench: Bench) -> None:
         prepare()
         reconciler.stop_runs()
 
-    reconciler = LoadReconciler(bench.ledger, bench.instance, bench.settings)
+    reconciler = RunReconciler(bench.ledger, bench.instance, bench.settings)
     situation = f"{STOPPING} canceled loads"
     bench.measure(
         "reconcile: stop runs", f"{situation}, runs queued", reconciler.stop_runs, prepare

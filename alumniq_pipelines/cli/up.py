@@ -67,13 +67,14 @@ def system(
 
     `lock` comes from exclusive_use. Raises PortUnusable and ProgramFailed.
     """
+    # It is the temporary folder of all programs, too: what killed ones leave there goes with it.
     with tempfile.TemporaryDirectory(prefix="alumniq-") as folder:
         check_ports(settings)
         prepare_installation(settings)
         write_workspace(Path(folder))
         supervisor = Supervisor(
             stages=programs(settings, Path(folder), time.time()),
-            environment=programs_environment(settings),
+            environment={**programs_environment(settings), "TMPDIR": folder},
             write_log=write_log,
             lock=lock,
         )

@@ -27,14 +27,13 @@ def runs_of(
     return {job_id: found[job_id] for job_id in job_ids}
 
 
-def to_run(record: RunRecord, *, worker_died: bool) -> Run:
-    """Convert a record; `worker_died` counts only for a run that has started and not ended."""
+def to_run(record: RunRecord) -> Run:
+    """Convert a record."""
     run = record.dagster_run
     return Run(
         id=run.run_id,
         state=RUN_STATES.get(run.status, RunState.UNDERWAY),
         launch=launch_of(run),
-        worker_died=worker_died and run.status is DagsterRunStatus.STARTED,
     )
 
 

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ import pytest
 from alumniq_pipelines.cli.home import exclusive_use
 from alumniq_pipelines.core.problems.setup import AlreadyUp
 from alumniq_pipelines.settings import Settings
+from tests.chaos.processes import Processes
 from tests.e2e.stack import free_port
 from tests.rights import everything, open_to_others
 
@@ -68,11 +70,18 @@ def demo(folder: Path) -> str:
     return done.stdout
 
 
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """Make a folder for temporary files; unlike that of `tmp_path`, its path suits sockets."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 class Up:
     """A running `alumniq up`."""
 
-    def __init__(self, folder: Path, log: Path) -> None:
-        """Start it on free ports."""
+    def __init__(self, folder: Path, log: Path, **environment: str) -> None:
+        """Start it on free ports, with these environment variables as well."""
         self.folder, self.log = folder, log
         self.gateway, self.dagster = free_port(), free_port()
         ports = ["--gateway-port", str(self.gateway), "--dagster-port", str(self.dagster)]
@@ -81,7 +90,7 @@ class Up:
                 [*ALUMNIQ, "up", "--data-dir", str(folder), *ports],
                 stdout=file,
                 stderr=file,
-                env=clean_environment(),
+                env=clean_environment() | environment,
                 umask=CARELESS,
             )
 
@@ -106,8 +115,8 @@ class Up:
 
 
 @contextmanager
-def up(folder: Path, log: Path) -> Iterator[Up]:
-    started = Up(folder, log)
+def up(folder: Path, log: Path, **environment: str) -> Iterator[Up]:
+    started = Up(folder, log, **environment)
     try:
         wait_for(lambda: started.is_said("Everything is running"), log)
         yield started
@@ -159,9 +168,11 @@ def test_a_demo_empties_no_folder_but_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("demo")
-def test_up_runs_until_it_is_stopped(folder: Path, tmp_path: Path) -> None:
+def test_up_runs_until_it_is_stopped_and_leaves_nothing_behind(
+    folder: Path, tmp_path: Path, temporary: Path
+) -> None:
     (folder / "archive").chmod(0o755)  # as an older release made it
-    with up(folder, tmp_path / "log") as running:
+    with up(folder, tmp_path / "log", TMPDIR=str(temporary)) as running:
         assert running.is_ready()
         assert open_to_others(folder) == []
         second = run("up", "--data-dir", str(folder))
@@ -175,10 +186,12 @@ def test_up_runs_until_it_is_stopped(folder: Path, tmp_path: Path) -> None:
         wait_for(lambda: len(running.gateway_pids()) > 1, running.log)
         wait_for(running.is_ready, running.log)
 
+        assert Processes(folder).kill("code server", 0)  # it cannot delete its temporary files
         running.process.send_signal(signal.SIGINT)
         assert running.process.wait(60) == 0, running.said()
         assert running.said().endswith("Stopped. Nothing is left running.\n")
     assert has_exited(folder)
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.usefixtures("demo")

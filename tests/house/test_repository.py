@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,17 @@ def test_the_readme_names_only_targets_that_exist() -> None:
     named = set(re.findall(r"`?make ([a-z-]+)`?", (ROOT / "README.md").read_text("utf-8")))
     assert named
     assert named <= targets
+
+
+def test_the_oldest_python_is_the_same_wherever_it_is_named() -> None:
+    """In 3.11.0, other users of the machine could reach the process that forks the workers."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    oldest = project["requires-python"].removeprefix(">=")
+    assert tuple(map(int, oldest.split("."))) >= (3, 11, 1)
+    makefile, readme = (ROOT / name for name in ("Makefile", "README.md"))
+    for page in (makefile, readme):
+        assert set(re.findall(r"Python (3[.\d]*\d)", page.read_text("utf-8"))) == {oldest}
+    assert f"sys.version_info < ({oldest.replace('.', ', ')})" in makefile.read_text("utf-8")
 
 
 def test_the_lock_is_hashed_and_names_no_address() -> None:

@@ -61,15 +61,11 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A Dagster run of a load, for one of its launches.
-
-    `worker_died` is known only of workers on this machine.
-    """
+    """A Dagster run of a load, for one of its launches."""
 
     id: str
     state: RunState
     launch: int
-    worker_died: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +88,7 @@ class Requeue:
     is_failed_launch: bool
 
 
-@dataclass(frozen=True, slots=True)
-class MarkRunFailed:
-    """Mark the run as failed, since its worker died; the next decision follows from that."""
-
-    run_id: str
-
-
-Decision = Wait | Finish | Requeue | MarkRunFailed
+Decision = Wait | Finish | Requeue
 
 
 def current_run(load: Load, attempts: Sequence[AttemptRecord], runs: Sequence[Run]) -> Run | None:
@@ -128,7 +117,7 @@ def may_proceed(
         return True
     if run is None:
         return now - _last_activity(load, attempts) < DAGSTER_TIMEOUT
-    return run.state is RunState.UNDERWAY and not run.worker_died
+    return run.state is RunState.UNDERWAY
 
 
 def decide(
@@ -144,8 +133,6 @@ def decide(
     If the run is over, no attempt is open any more: close them first. `retry_wait` is the time
     between the first try and the second.
     """
-    if run is not None and run.state is RunState.UNDERWAY and run.worker_died:
-        return MarkRunFailed(run.id)
     if may_proceed(load, attempts, run, now):
         return Wait()
     outcome = outcome_of(attempts)

@@ -12,13 +12,13 @@ from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.loads.load import Load
 from alumniq_pipelines.core.loads.reconciliation import is_orphaned, queued_at
 from alumniq_pipelines.defs.sensors.polling import TICK_SECONDS, poll
-from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
+from alumniq_pipelines.defs.sensors.reconciler import RunReconciler
 from alumniq_pipelines.settings import Settings
 
 BUSY_SECONDS = 1.0
 """How often the runs of outstanding loads are compared."""
 ORPHANS_SECONDS = 30
-"""How often loads without a field map are looked for, and runs whose worker has died."""
+"""How often loads without a field map are looked for."""
 
 
 def reconcile_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinition:
@@ -40,22 +40,22 @@ def reconcile_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinitio
     ) -> dg.SkipReason:
         from alumniq_pipelines.services.retention import sweep
 
-        reconciler = LoadReconciler(ledger, context.instance, settings)
+        reconciler = RunReconciler(ledger, context.instance, settings)
         done: Counter[str] = Counter()
         now = datetime.now(UTC).timestamp()
         if now - float(context.cursor or 0) >= ORPHANS_SECONDS:
             context.update_cursor(str(now))
             done.update(
-                reconciler.fail_orphaned(load, is_broken=load.target.feed in catalog.broken)
+                reconciler.loads.fail_orphaned(load, is_broken=load.target.feed in catalog.broken)
                 for load in _orphaned_loads(ledger, catalog)
             )
-            done.update(reconciler.fail_dead_runs())
         with detect_changes(ledger.database, recheck_seconds=TICK_SECONDS) as changes:
             is_busy = True
             for _ in poll(BUSY_SECONDS):
-                # Without outstanding loads, only a change of the ledger can make any difference.
+                # Without outstanding loads, only a change of the ledger can make any difference; a
+                # worker that has died after it had ended its load can wait for the next tick.
                 if changes.has_changed() or is_busy:
-                    outstanding = reconciler.reconcile_outstanding()
+                    outstanding = reconciler.reconcile()
                     is_busy = bool(outstanding)
                     done.update(outstanding)
                     done.update(reconciler.stop_runs())

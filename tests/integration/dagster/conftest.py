@@ -20,7 +20,7 @@ from alumniq_pipelines.core.loads.load import Load, LoadRequest, LoadState, new_
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.definitions import build_definitions
 from alumniq_pipelines.defs.sensors import polling
-from alumniq_pipelines.defs.sensors.reconciler import LoadReconciler
+from alumniq_pipelines.defs.sensors.reconciler import RunReconciler
 from alumniq_pipelines.defs.tags import tags_of
 from alumniq_pipelines.settings import Settings
 
@@ -61,8 +61,8 @@ class Installation:
         return tags_of(load, self.again(load).launch)
 
     def reconcile(self) -> Counter[str]:
-        """Bring all outstanding loads into line with their runs, as the sensor does."""
-        return LoadReconciler(self.ledger, self.instance, self.settings).reconcile_outstanding()
+        """Make a pass of the reconcile sensor over all runs and outstanding loads."""
+        return RunReconciler(self.ledger, self.instance, self.settings).reconcile()
 
     @contextmanager
     def out_of_line(self, load: Load) -> Iterator[None]:

@@ -256,31 +256,41 @@ def test_a_run_that_is_under_way_is_left_alone(installation: Installation) -> No
         assert reconcile(installation) == "left"
 
 
-def test_a_run_whose_worker_died_with_its_machine_is_declared_dead(
+def test_a_run_whose_worker_died_with_its_machine_fails_and_its_load_is_queued_again_once(
     installation: Installation,
 ) -> None:
     load = installation.accept()
-    tick(installation, "load_requests")
+    requested(installation)
     run_id = a_run_of(installation, load, DagsterRunStatus.STARTED)
+    begun = installation.again(load)
+    installation.ledger.attempts.begin(begun, run_id, datetime.now(UTC), launch=begun.launch)
     workers = lose_worker(installation, run_id)
-    assert reconcile(installation) == "declared dead"
+    assert installation.reconcile() == {"declared dead": 1, "queued again": 1}
+    assert installation.reconcile() == {}
     run = installation.instance.get_run_by_id(run_id)
     assert run
     assert run.status is DagsterRunStatus.FAILURE
+    (attempt,) = installation.ledger.attempts.of(load.job_id)
+    assert (attempt.run_id, attempt.result) == (run_id, AttemptResult.LOST)
+    assert installation.again(load).state is LoadState.QUEUED
     assert list(workers.iterdir()) == []
 
 
 def test_a_run_whose_worker_died_after_it_had_ended_its_load_blocks_no_other(
     installation: Installation,
 ) -> None:
-    """With its code server dead, too, Dagster took it for running for three hours."""
+    """With its code server dead, too, Dagster took it for running for three hours.
+
+    This waits for nothing: the sensor looked for orphaned loads just now, as its cursor says.
+    """
     load = installation.accept()
     requested(installation)
     dead = a_run_of(installation, load, DagsterRunStatus.STARTED)
     starting = a_run_of(installation, load, DagsterRunStatus.STARTED)  # has no lease yet
     end(installation, load)
     lose_worker(installation, dead)
-    assert skip(installation, "reconcile") == "Outstanding loads: 1 declared dead."
+    cursor = str(datetime.now(UTC).timestamp())
+    assert skip(installation, "reconcile", cursor) == "Outstanding loads: 1 declared dead."
     statuses = [
         run.status
         for run_id in (dead, starting)

@@ -1,35 +1,17 @@
-"""The passes of the reconcile sensor over simulated runs, which can be paused at any step.
+"""The passes of the reconcile sensor over simulated runs, which can be paused before any call.
 
-As `defs/sensors/reconciler.py` does it; what is decided is decided by the real functions.
+What a pass does to runs is simulated, as Dagster is; what it does to loads is the real service's.
 """
 
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import assert_never
 
-from alumniq_pipelines.core.loads.load import Load
-from alumniq_pipelines.core.loads.outcome import AttemptResult
-from alumniq_pipelines.core.loads.reconciliation import (
-    Decision,
-    Finish,
-    MarkRunFailed,
-    Requeue,
-    Run,
-    RunState,
-    Wait,
-    current_run,
-    decide,
-    may_proceed,
-)
-from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
-from alumniq_pipelines.services.cut_off import close_cut_off
-from alumniq_pipelines.services.load_actions import end_load
+from alumniq_pipelines.core.loads.load import JobId
+from alumniq_pipelines.core.loads.reconciliation import Run, RunState
+from alumniq_pipelines.services.reconciliation import FAILED, LoadReconciler
+from tests.integration.ledger.pausing import Pause, Steps, in_steps, paused
 from tests.integration.ledger.simulation import GATEWAY, Simulation
-
-RETRY_WAIT = timedelta(seconds=30)
-
-Steps = Generator[None, None, None]
 
 
 @dataclass(frozen=True)
@@ -39,63 +21,34 @@ class SimulatedReconciler:
     system: Simulation
 
     def reconcile(self) -> Steps:
-        """Look at all outstanding loads and their runs, then deal with one after the other."""
-        ledger = self.system.ledger
-        loads = ledger.queue.outstanding()
-        runs = {
-            load.job_id: [run.as_seen() for run in self.system.runs_of(load.job_id)]
-            for load in loads
-        }
+        """Fail dead runs, bring outstanding loads into line, and stop runs of canceled loads."""
+        for run in self.system.runs:
+            if run.worker_died and run.state is RunState.UNDERWAY:
+                run.state = RunState.FAILED
         yield
-        for load in loads:
-            run = current_run(load, ledger.attempts.of(load.job_id), runs[load.job_id])
-            yield from self._reconcile(load, run)
+        yield from in_steps(self._reconcile_loads)
         self._stop_runs()
 
-    def _reconcile(self, load: Load, run: Run | None) -> Steps:
-        ledger, now = self.system.ledger, self.system.now
-        attempts = ledger.attempts.of(load.job_id)
-        if may_proceed(load, attempts, run, now):
-            return
-        if run is None or run.state is not RunState.UNDERWAY:
-            load = self.system.load(load.job_id)
-            if not (yield from self._close_attempts(load, run)):
-                return
-            attempts = ledger.attempts.of(load.job_id)
-        yield
-        self._apply(load, decide(load, attempts, run, now, retry_wait=RETRY_WAIT))
+    def _reconcile_loads(self, pause: Pause) -> None:
+        system, ledger = self.system, self.system.ledger
+        reconciler = LoadReconciler(
+            ledger=replace(
+                ledger,
+                loads=paused(ledger.loads, pause),
+                attempts=paused(ledger.attempts, pause),
+                queue=paused(ledger.queue, pause),
+            ),
+            runs_of=self._runs_of,
+            open_warehouse=lambda: paused(system.warehouse, pause),
+            clock=lambda: system.now,
+            retry_wait=timedelta(seconds=30),
+            gateway_url=GATEWAY,
+        )
+        assert FAILED not in reconciler.reconcile()
 
-    def _apply(self, load: Load, decision: Decision) -> None:
-        ledger, now = self.system.ledger, self.system.now
-        match decision:
-            case Wait():
-                return
-            case Finish(outcome):
-                attempts = ledger.attempts.of(load.job_id)
-                end_load(ledger, load, outcome, now, gateway_url=GATEWAY, attempts=attempts)
-            case Requeue(next_attempt_at=due, is_failed_launch=is_failed_launch):
-                ledger.queue.requeue(load, due, is_failed_launch=is_failed_launch)
-            case MarkRunFailed(run_id):
-                for run in self.system.runs:
-                    if run.id == run_id and run.state is RunState.UNDERWAY:
-                        run.state = RunState.FAILED
-            case _:
-                assert_never(decision)
-
-    def _close_attempts(self, load: Load, run: Run | None) -> Generator[None, None, bool]:
-        ledger, warehouse = self.system.ledger, self.system.warehouse
-        is_stopped = run is not None and run.state is RunState.CANCELED
-        result = AttemptResult.STOPPED if is_stopped else AttemptResult.LOST
-        try:
-            for attempt in ledger.attempts.of(load.job_id):
-                yield
-                if attempt.result is None and not close_cut_off(
-                    ledger, warehouse, load, attempt, self.system.now, result
-                ):
-                    return False
-        except WarehouseUnavailable:
-            return False
-        return True
+    def _runs_of(self, job_ids: Sequence[JobId]) -> Mapping[JobId, Sequence[Run]]:
+        runs_of = self.system.runs_of
+        return {job_id: [run.as_seen() for run in runs_of(job_id)] for job_id in job_ids}
 
     def _stop_runs(self) -> None:
         """Cancel the runs of canceled loads; their workers may go on for a while."""

@@ -58,6 +58,7 @@ from alumniq_pipelines.services.cut_off import close_cut_off, revoke_publication
 from alumniq_pipelines.services.late_load import too_late_result
 from alumniq_pipelines.services.load import find_published_result
 from alumniq_pipelines.services.load_context import LoadContext
+from tests.integration.ledger.pausing import Steps
 from tests.integration.ledger.simulated_files import THRESHOLDS, File, Kind, held_rows
 from tests.memory_warehouse import MemoryWarehouse, Publication
 
@@ -66,8 +67,6 @@ GATEWAY = "https://feeds.example.edu"
 UNTIL_CLAIMED = 0
 """Instead of a number of steps: until the worker may move the pointer, the most delicate moment."""
 ALL_STEPS = 99
-
-Steps = Generator[None, None, None]
 
 
 @dataclass(eq=False)
@@ -84,7 +83,7 @@ class SimulatedRun:
 
     def as_seen(self) -> Run:
         """Return what the reconcile sensor sees of it."""
-        return Run(id=self.id, state=self.state, launch=self.launch, worker_died=self.worker_died)
+        return Run(id=self.id, state=self.state, launch=self.launch)
 
     def kill(self) -> None:
         """Let the worker die between two steps."""

@@ -105,7 +105,7 @@ def test_the_load_is_not_canceled_before_the_next_attempt(
     assert_succeeded(system, load)
 
 
-@pytest.fixture(params=range(1, 6))
+@pytest.fixture(params=range(1, 13))
 def steps_of_the_pass(request: pytest.FixtureRequest) -> int:
     """List how far a pass of the reconcile sensor gets before something comes between."""
     steps: int = request.param

@@ -40,6 +40,7 @@ from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.services import load_actions
 from tests.integration.ledger.conftest import NOW
 from tests.integration.ledger.life_cycle_invariants import Invariants
+from tests.integration.ledger.pausing import Steps
 from tests.integration.ledger.simulated_files import File, Kind
 from tests.integration.ledger.simulated_reconciler import SimulatedReconciler
 from tests.integration.ledger.simulation import (
@@ -48,7 +49,6 @@ from tests.integration.ledger.simulation import (
     UNTIL_CLAIMED,
     SimulatedRun,
     Simulation,
-    Steps,
 )
 
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "40"))

@@ -31,7 +31,6 @@ from alumniq_pipelines.core.loads.reconciliation import (
     MAX_WAIT,
     Decision,
     Finish,
-    MarkRunFailed,
     Requeue,
     Run,
     RunState,
@@ -67,8 +66,8 @@ def a_load(state: LoadState = LoadState.RUNNING, *, failed_launches: int = 0) ->
     )
 
 
-def a_run(state: RunState, *, died: bool = False) -> Run:
-    return Run(id="run", state=state, launch=1, worker_died=died)
+def a_run(state: RunState) -> Run:
+    return Run(id="run", state=state, launch=1)
 
 
 def attempts_with(results: Sequence[AttemptResult | None]) -> list[AttemptRecord]:
@@ -174,11 +173,6 @@ def test_a_run_that_is_underway_is_left_alone(state: LoadState) -> None:
     assert decide_at(a_load(state), attempts_with([None]), run, timedelta(hours=9)) == Wait()
 
 
-def test_a_run_whose_worker_died_is_marked_failed_so_that_its_slot_is_free() -> None:
-    run = a_run(RunState.UNDERWAY, died=True)
-    assert decide_at(a_load(), attempts_with([None]), run) == MarkRunFailed("run")
-
-
 def test_a_run_that_dagster_never_created_is_a_failed_launch_after_a_while() -> None:
     load = a_load(LoadState.REQUESTED)
     assert decide_at(load, [], None, DAGSTER_TIMEOUT / 2) == Wait()
@@ -214,9 +208,7 @@ def test_failed_launches_do_not_use_up_attempts() -> None:
 
 
 RUN_STATES = st.sampled_from(RunState)
-RUNS = st.none() | st.builds(
-    Run, id=st.just("run"), state=RUN_STATES, launch=st.just(1), worker_died=st.booleans()
-)
+RUNS = st.none() | st.builds(Run, id=st.just("run"), state=RUN_STATES, launch=st.just(1))
 CLOSED = st.lists(st.sampled_from(AttemptResult), max_size=MAX_ATTEMPTS)
 """Attempts are closed before anything is decided about a run that is over."""
 LATER = st.timedeltas(timedelta(), timedelta(days=9))
@@ -231,9 +223,7 @@ LATER = st.timedeltas(timedelta(), timedelta(days=9))
 def test_nothing_follows_for_a_load_that_is_not_outstanding(
     state: LoadState, run: Run | None, results: list[AttemptResult], later: timedelta
 ) -> None:
-    is_alive = run is None or not run.worker_died
-    decision = decide_at(a_load(state), attempts_with(results), run, later)
-    assert decision == Wait() or (not is_alive and isinstance(decision, MarkRunFailed))
+    assert decide_at(a_load(state), attempts_with(results), run, later) == Wait()
 
 
 @given(
@@ -247,9 +237,9 @@ def test_no_load_is_left_for_good_unless_a_living_run_works_on_it(
 ) -> None:
     load, attempts = a_load(state, failed_launches=failed_launches), attempts_with(results)
     decision = decide_at(load, attempts, run, DAGSTER_TIMEOUT)
-    is_alive = run is not None and run.state is RunState.UNDERWAY and not run.worker_died
-    assert (decision == Wait()) is is_alive
-    assert may_proceed(load, attempts, run, NOW + DAGSTER_TIMEOUT) is is_alive
+    is_underway = run is not None and run.state is RunState.UNDERWAY
+    assert (decision == Wait()) is is_underway
+    assert may_proceed(load, attempts, run, NOW + DAGSTER_TIMEOUT) is is_underway
 
 
 @given(run=RUNS, results=CLOSED, later=LATER)
