@@ -7,7 +7,7 @@ from typing import assert_never
 
 from alumniq_pipelines.core.feeds.column_types import ColumnType
 from alumniq_pipelines.core.feeds.field_map import Column, FieldMap
-from alumniq_pipelines.core.feeds.values import INVISIBLE
+from alumniq_pipelines.core.feeds.unseen_characters import INVISIBLE
 
 
 class Damage(StrEnum):
