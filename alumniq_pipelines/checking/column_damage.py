@@ -32,9 +32,9 @@ from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.feeds.values import format_value
 from alumniq_pipelines.core.sql_text import literal
 
-FIRST_ROWS = 10_000
-LAST_ROWS = 500
-MAX_CELLS = 400_000
+FIRST_ROWS = 2_000
+LAST_ROWS = 200
+MAX_CELLS = 80_000
 """Fewer rows are looked at where there are more columns than a feed has."""
 
 MAX_SUSPICIONS = 300
@@ -173,44 +173,55 @@ def _candidates(header: Header, field_map: FieldMap) -> Iterator[_Candidate]:
 
 def _read_samples(
     staging: Staging, structure: Structure, header: Header, candidates: Sequence[_Candidate]
-) -> Iterator[Mapping[int, _Sample]]:
-    """Yield what the first rows show of the candidates, by their index, and what the last do."""
+) -> list[Mapping[int, _Sample]]:
+    """Return what the first rows show of the candidates, by their index, and what the last do."""
     if not candidates:
-        return
-    damages = list(dict.fromkeys((*IN_CODES, *IN_TEXTS)))
-    counts = ", ".join(
-        f"count(*) FILTER {damage_condition('text', [damage])}" for damage in damages
-    )
-    words = ", ".join(map(literal, (*WORDS_OF_TOOLS, *WORDS_OF_PEOPLE_TOO)))
+        return []
     names = [candidate.name for candidate in candidates]
-    texts = ", ".join(column_text_sql(name, header) for name in names)
     first = min(FIRST_ROWS, MAX_CELLS // len(names) + 1)
-    beginning = (
-        f"SELECT unnest([{texts}]) AS text, unnest(range({len(names)})) AS candidate "
+    texts = ", ".join(column_text_sql(name, header) for name in names)
+    cells = (
+        f"SELECT 0 AS part, unnest([{texts}]) AS text, unnest(range({len(names)})) AS candidate "
         f"FROM (FROM {read_csv_sql(structure.text, staging.field_map)} LIMIT {first})"
     )
-    parts: list[tuple[str, dict[str, object] | None]] = [(beginning, None)]
+    parameters: dict[str, object] = {}
     last = _last_cells(structure, header, names, staging.field_map, structure.rows - first)
     if last:
-        end = "SELECT unnest($texts::VARCHAR[]) AS text, unnest($candidates) AS candidate"
-        indexes = [*range(len(names))] * (len(last) // len(names))
-        parts.append((end, {"texts": last, "candidates": indexes}))
-    for cells, parameters in parts:
-        rows = staging.run(
-            "SELECT candidate, count(*), count(*) FILTER (text <> ''), "
-            f"histogram(text) FILTER (text IN ({words})), {counts} "
-            f"FROM ({cells}) GROUP BY candidate ORDER BY candidate",
+        parameters["texts"] = last
+        cells += (
+            " UNION ALL SELECT 1, unnest($texts::VARCHAR[]), "
+            f"unnest(range({len(last)})) % {len(names)}"
+        )
+    damages = list(dict.fromkeys((*IN_CODES, *IN_TEXTS)))
+    conditions = [damage_condition("text", [damage]) for damage in damages]
+    words = ", ".join(map(literal, (*WORDS_OF_TOOLS, *WORDS_OF_PEOPLE_TOO)))
+    is_word = f"(text IN ({words}))"
+    is_odd = f"({' OR '.join((*conditions, is_word))})"
+    # Of a clean file, no cell is odd, and the second query, of eight conditions, is not needed.
+    found = staging.run(
+        f"SELECT part, candidate, count(*), count(*) FILTER (text <> ''), count(*) FILTER {is_odd} "
+        f"FROM ({cells}) GROUP BY ALL ORDER BY ALL",
+        parameters,
+    ).fetchall()
+    shown = {}
+    if any(odd for *_, odd in found):
+        counts = ", ".join(f"count(*) FILTER {condition}" for condition in conditions)
+        details = staging.run(
+            f"SELECT part, candidate, histogram(text) FILTER {is_word}, {counts} "
+            f"FROM ({cells}) WHERE {is_odd} GROUP BY part, candidate",
             parameters,
         ).fetchall()
-        yield {
-            candidate: _Sample(
-                rows=count,
-                filled=filled,
-                words=found or {},
-                damaged=dict(zip(damages, damaged, strict=True)),
-            )
-            for candidate, count, filled, found, *damaged in rows
-        }
+        shown = {(part, candidate): counted for part, candidate, *counted in details}
+    samples: list[dict[int, _Sample]] = [{}, {}]
+    for part, candidate, rows, filled, _odd in found:
+        held, *damaged = shown.get((part, candidate), (None, *(0 for _ in damages)))
+        samples[part][candidate] = _Sample(
+            rows=rows,
+            filled=filled,
+            words=held or {},
+            damaged=dict(zip(damages, damaged, strict=True)),
+        )
+    return list(samples)
 
 
 def _last_cells(
