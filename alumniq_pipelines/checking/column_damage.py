@@ -203,7 +203,8 @@ def _read_samples(
         f"FROM ({cells}) GROUP BY ALL ORDER BY ALL",
         parameters,
     ).fetchall()
-    shown = {}
+    nothing = None, [0] * len(damages)
+    shown: dict[tuple[int, int], tuple[Mapping[str, int] | None, list[int]]] = {}
     if any(odd for *_, odd in found):
         counts = ", ".join(f"count(*) FILTER {condition}" for condition in conditions)
         details = staging.run(
@@ -211,10 +212,10 @@ def _read_samples(
             f"FROM ({cells}) WHERE {is_odd} GROUP BY part, candidate",
             parameters,
         ).fetchall()
-        shown = {(part, candidate): counted for part, candidate, *counted in details}
+        shown = {(part, index): (held, counted) for part, index, held, *counted in details}
     samples: list[dict[int, _Sample]] = [{}, {}]
     for part, candidate, rows, filled, _odd in found:
-        held, *damaged = shown.get((part, candidate), (None, *(0 for _ in damages)))
+        held, damaged = shown.get((part, candidate), nothing)
         samples[part][candidate] = _Sample(
             rows=rows,
             filled=filled,

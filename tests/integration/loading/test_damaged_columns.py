@@ -49,7 +49,7 @@ def feed(fields: Sequence[Mapping[str, object]] = FIELDS, **schema: object) -> F
     return FieldMap.model_validate(document)
 
 
-def table(rows: int = ROWS, **columns: Sequence[str]) -> str:
+def table(rows: int = ROWS, /, **columns: Sequence[str]) -> str:
     """Return a file of ordinary rows in which some columns begin with other texts."""
     written = StringIO()
     writer = csv.writer(written, lineterminator="\n")
@@ -187,7 +187,7 @@ def test_a_missing_value_of_the_field_map_is_blank_and_not_damaged(write: Write)
 
 
 def test_what_the_field_map_gives_as_an_example_or_default_is_meant(write: Write) -> None:
-    fields = [
+    fields: list[Mapping[str, object]] = [
         {"name": "xid"},
         {"name": "city", "example": "NULL"},
         {"name": "postalCode", "alumniq": {"default": "0.0"}},
