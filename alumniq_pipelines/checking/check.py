@@ -29,7 +29,7 @@ from alumniq_pipelines.checking.structure.scan import (
     copy_regular,
     verify_regular,
 )
-from alumniq_pipelines.checking.tally import RowViolation, Tally, Violation
+from alumniq_pipelines.checking.tally import RowViolation, Tally, Violation, explain
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.feeds.values import loses_digits, parse_value
 from alumniq_pipelines.core.loads.check_result import MAX_REJECTIONS, CheckResult, Counts
@@ -312,13 +312,15 @@ def _check_suspects(staging: Staging, state: CheckState) -> None:
         if column.name in field_map.table_schema.primary_key:
             # Whatever the severity of its column: a row without a key cannot be published.
             strict = column.alumniq.model_copy(update={"severity": "error"})
-            column = column.model_copy(update={"alumniq": strict})
+            filled = column.constraints.model_copy(update={"required": True})
+            column = column.model_copy(update={"alumniq": strict, "constraints": filled})
         schema = column_schema(column, required=field_map.is_required(column))
         for batch in batches:
             rows = batch["row"].to_numpy()
             unreadable = np.zeros(len(rows), dtype=np.bool_)
             for rule, rejected_rows in check_cells(schema, batch["text"]):
-                state.add_regular_rows(Violation(rule, column), rows[rejected_rows])
+                for violation, explained in explain(rule, column, rejected_rows, batch["damage"]):
+                    state.add_regular_rows(violation, rows[explained])
                 if rule in {Rule.REQUIRED, Rule.TYPE}:
                     unreadable |= rejected_rows
             if not column.spec.takes_any_text:

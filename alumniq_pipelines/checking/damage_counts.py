@@ -1,12 +1,12 @@
 """Count the cells that look damaged, in SQL, if there is any sign of them."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from alumniq_pipelines.checking.header import Header
-from alumniq_pipelines.checking.sql_checks import damage_condition
+from alumniq_pipelines.checking.sql_checks import damage_condition, damage_kind
 from alumniq_pipelines.checking.staging import Staging
 from alumniq_pipelines.checking.staging_sql import column_text_sql, read_csv_sql
 from alumniq_pipelines.checking.structure.block import Positions
@@ -22,6 +22,15 @@ from alumniq_pipelines.checking.text_damage import (
 from alumniq_pipelines.core.feeds.field_map import Column
 from alumniq_pipelines.core.feeds.values import VISIBLE
 from alumniq_pipelines.core.sql_text import literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspicion:
+    """A damage that cells of a column may have, and the SQL condition of those that have it."""
+
+    damage: Damage
+    column: str
+    condition: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +52,7 @@ def find_damaged_keys(staging: Staging) -> Iterator[tuple[Column, Damage, Positi
         if not is_free_key(column, staging.field_map):
             continue
         found = staging.run(
-            f"SELECT row, {_kind([*CERTAIN_IN_KEYS, *PROBABLE_IN_KEYS])} AS damage "
+            f"SELECT row, {damage_kind('text', [*CERTAIN_IN_KEYS, *PROBABLE_IN_KEYS])} AS damage "
             f"FROM aside.suspects WHERE column_index = {index} AND damage IS NOT NULL "
             # What looks blank is reported as that.
             f"AND regexp_matches(text, {literal(VISIBLE.pattern)}) ORDER BY row"
@@ -56,11 +65,11 @@ def find_damaged_keys(staging: Staging) -> Iterator[tuple[Column, Damage, Positi
 def count_suspect_damage(staging: Staging) -> Iterator[DamagedCells]:
     """Yield the damage among suspect cells, which are staged already.
 
-    Errors in text columns are counted by `count_text_damage`, keys by `find_damaged_keys`.
+    Errors in text columns are counted by `count_damage`, keys by `find_damaged_keys`.
     """
     found = staging.run(
-        f"SELECT column_index, {_kind(BY_SPREADSHEETS)} AS damage, count(*), min(row) "
-        "FROM aside.suspects WHERE damage IS NOT NULL GROUP BY ALL ORDER BY ALL"
+        f"SELECT column_index, {damage_kind('text', BY_SPREADSHEETS)} AS damage, count(*), "
+        "min(row) FROM aside.suspects WHERE damage IS NOT NULL GROUP BY ALL ORDER BY ALL"
     ).fetchall()
     for index, kind, count, first in found:
         column, damage = staging.field_map.columns[index], Damage(kind)
@@ -72,42 +81,40 @@ def count_suspect_damage(staging: Staging) -> Iterator[DamagedCells]:
             yield DamagedCells(damage=damage, column=column.name, count=count, first=first)
 
 
-def count_text_damage(
-    staging: Staging, text: RegularText, header: Header, damages: Collection[Damage]
-) -> Iterator[DamagedCells]:
-    """Yield some kinds of damage in all text columns, including the sender's own.
+def suspect_everywhere(
+    staging: Staging, header: Header, damages: Collection[Damage]
+) -> Iterator[Suspicion]:
+    """Yield some kinds of damage for each text column of a file, including the sender's own."""
+    for name in header.sources:
+        column = staging.field_map.column(name)
+        if column is not None and column.type != "string":
+            continue
+        for damage in sorted(damages):
+            # In keys, an error value rejects its row.
+            is_key = column is not None and is_free_key(column, staging.field_map)
+            if not (is_key and damage is Damage.ERROR):
+                condition = damage_condition(column_text_sql(name, header), [damage])
+                yield Suspicion(damage=damage, column=name, condition=condition)
 
-    The file is read once more for it, since staging does not screen for them.
+
+def count_damage(
+    staging: Staging, text: RegularText, suspicions: Sequence[Suspicion]
+) -> Iterator[DamagedCells]:
+    """Yield the damage that is found where it is suspected.
+
+    The file is read once more for it, since staging does not screen for it.
     """
-    columns = {name: staging.field_map.column(name) for name in header.sources}
-    looked_for = [
-        (name, damage)
-        for name, column in columns.items()
-        if column is None or column.type == "string"
-        for damage in sorted(damages)
-        # In keys, an error value rejects its row.
-        if damage is not Damage.ERROR or not (column and is_free_key(column, staging.field_map))
-    ]
-    if not looked_for:
+    if not suspicions:
         return
-    conditions = [
-        damage_condition(column_text_sql(name, header), [damage]) for name, damage in looked_for
-    ]
+    conditions = [suspicion.condition for suspicion in suspicions]
     counted = ", ".join(
-        f"count(*) FILTER {condition}, min(row) FILTER {condition}" for condition in conditions
+        f"count_if{condition}, min(CASE WHEN {condition} THEN row END)" for condition in conditions
     )
     found = staging.run(
         f"SELECT {counted} FROM (SELECT *, row_number() OVER () - 1 AS row "
         f"FROM {read_csv_sql(text, staging.field_map)}) WHERE {' OR '.join(conditions)}"
     ).fetchall()[0]
-    for (name, damage), count, first in zip(looked_for, found[::2], found[1::2], strict=True):
+    for suspicion, count, first in zip(suspicions, found[::2], found[1::2], strict=True):
         if count:
-            yield DamagedCells(damage=damage, column=name, count=count, first=first)
-
-
-def _kind(damages: Iterable[Damage]) -> str:
-    """Return the SQL for the first of some damages that a suspect text shows."""
-    cases = " ".join(
-        f"WHEN {damage_condition('text', [damage])} THEN {literal(damage)}" for damage in damages
-    )
-    return f"CASE {cases} END"
+            damage, column = suspicion.damage, suspicion.column
+            yield DamagedCells(damage=damage, column=column, count=count, first=first)

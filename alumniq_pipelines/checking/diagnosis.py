@@ -1,27 +1,36 @@
 """Diagnose a checked file: find what probably caused its problems.
 
-Only files with violations, or with cells that look damaged, are read a second time, and of those
-only a few rows.
+Of every file, the first and the last rows are read a second time. Only a file with violations, or
+with cells that look damaged, is read once more: a few rows, or the columns that look damaged.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from alumniq_pipelines.checking.column_damage import suspect_columns
 from alumniq_pipelines.checking.column_shift import MIN_ROWS, PROBE_ROWS, ColumnShiftDetector, Shift
-from alumniq_pipelines.checking.damage_counts import count_suspect_damage, count_text_damage
+from alumniq_pipelines.checking.damage_counts import (
+    count_damage,
+    count_suspect_damage,
+    suspect_everywhere,
+)
 from alumniq_pipelines.checking.header import Header
 from alumniq_pipelines.checking.hints import (
+    columns_hint,
     damage_hint,
     group_by_root_cause,
     root_cause_hint,
     shift_hint,
+    similar_keys_hint,
 )
 from alumniq_pipelines.checking.rules import CELL_RULES, Rule
+from alumniq_pipelines.checking.similar_keys import find_similar_keys
 from alumniq_pipelines.checking.staging import Staging
 from alumniq_pipelines.checking.structure.blocks import parse_record
 from alumniq_pipelines.checking.structure.scan import Structure
 from alumniq_pipelines.checking.tally import Tally, ViolationCount
+from alumniq_pipelines.checking.text_damage import OF_WHOLE_COLUMNS, Damage
 
 
 def hints(staging: Staging, structure: Structure, header: Header, tally: Tally) -> tuple[str, ...]:
@@ -51,17 +60,38 @@ def hints(staging: Staging, structure: Structure, header: Header, tally: Tally) 
     lines = structure.lines_of([group[0].first_row for group in groups])
     found += [root_cause_hint(group, structure.rows_read, lines) for group in groups]
 
+    found += _damage_hints(staging, structure, header)
+    found += _similar_key_hints(staging, structure)
+    return tuple(found)
+
+
+def _damage_hints(staging: Staging, structure: Structure, header: Header) -> Iterator[str]:
+    """Yield the hints on damaged cells, one for each kind of damage to whole columns."""
     damaged = list(count_suspect_damage(staging))
-    if structure.traces:
-        damaged += count_text_damage(staging, structure.text, header, structure.traces)
+    suspicions = [
+        *suspect_everywhere(staging, header, structure.traces),
+        *suspect_columns(staging, structure, header),
+    ]
+    damaged += count_damage(staging, structure.text, suspicions)
     first = np.array([cells.first for cells in damaged], dtype=np.int64)
     rows = structure.rows_of_file(first).tolist()
     lines = structure.lines_of(rows)
-    found += [
-        damage_hint(cells.damage, cells.column, cells.count, lines[row])
-        for cells, row in zip(damaged, rows, strict=True)
-    ]
-    return tuple(found)
+    columns: dict[Damage, list[tuple[str, int, int]]] = {}
+    for cells, row in zip(damaged, rows, strict=True):
+        if cells.damage in OF_WHOLE_COLUMNS:
+            columns.setdefault(cells.damage, []).append((cells.column, cells.count, lines[row]))
+        else:
+            yield damage_hint(cells.damage, cells.column, cells.count, lines[row])
+    for damage, found in columns.items():
+        yield columns_hint(damage, found)
+
+
+def _similar_key_hints(staging: Staging, structure: Structure) -> Iterator[str]:
+    """Yield the hints on keys that may be meant to be one."""
+    for similar in find_similar_keys(staging, structure.rows):
+        rows = structure.rows_of_file(np.array([similar.first, similar.earlier])).tolist()
+        lines = structure.lines_of(rows)
+        yield similar_keys_hint(similar, *(lines[row] for row in rows))
 
 
 def _find_shift(

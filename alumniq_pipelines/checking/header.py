@@ -9,8 +9,6 @@ from io import StringIO
 from alumniq_pipelines.checking.structure.blocks import broken_quoting, parse_record
 from alumniq_pipelines.core.feeds.column_names import ColumnNames
 from alumniq_pipelines.core.feeds.column_spellings import (
-    BLANKS,
-    INVISIBLE,
     ColumnSpellings,
     extension_name,
     is_alias_of,
@@ -19,6 +17,7 @@ from alumniq_pipelines.core.feeds.column_spellings import (
 )
 from alumniq_pipelines.core.feeds.did_you_mean import closest_match
 from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.feeds.unseen_characters import BLANKS, INVISIBLE
 from alumniq_pipelines.core.feeds.validation import MAX_COLUMN_NAME_BYTES
 from alumniq_pipelines.core.loads.rejection_report import REPORT_COLUMNS
 from alumniq_pipelines.core.problems.file import FileProblem

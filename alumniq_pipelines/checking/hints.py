@@ -4,8 +4,10 @@ Like the messages of broken rules, none of them contains the value of a cell.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import assert_never
 
 from alumniq_pipelines.checking.column_shift import Shift
+from alumniq_pipelines.checking.similar_keys import Difference, SimilarKeys
 from alumniq_pipelines.checking.tally import ViolationCount
 from alumniq_pipelines.checking.text_damage import Damage
 
@@ -18,6 +20,53 @@ SAME_BEGINNING = 0.05
 """Problems share a root cause if they begin within this share of the rows that are left."""
 
 MAX_PROBLEMS_LISTED = 5
+
+MAX_COLUMNS_LISTED = 10
+
+_MARKED = (
+    "Values begin with an apostrophe",
+    "spreadsheets mark texts so. Send the values without it.",
+)
+_UNSEEN = (
+    "Values contain invisible characters",
+    (
+        "they come from web pages and documents, and such a value matches no other without them. "
+        "Remove them in your source system."
+    ),
+)
+_OF_WHOLE_COLUMNS: Mapping[Damage, tuple[str, str]] = {
+    Damage.FORMULA: (
+        'Values are written as formulas of a spreadsheet, such as ="0001",',
+        (
+            "a program has probably written them for a spreadsheet. Send the values themselves, "
+            "without the equals sign and the quotation marks."
+        ),
+    ),
+    Damage.NULL_WORD: (
+        "A word for a missing value, such as NULL, is written out",
+        (
+            "a program has probably written it where there is no value, and it counts as a text. "
+            "Leave the cells blank, or ask us to list the word under `missingValues` in the field "
+            "map."
+        ),
+    ),
+    Damage.DECIMAL: (
+        "Texts are written as numbers with a decimal point, such as 1001.0,",
+        "a program has probably read the column as numbers. Read and export it as text.",
+    ),
+    Damage.MARKED_NUMBER: _MARKED,
+    Damage.APOSTROPHE: _MARKED,
+    Damage.INVISIBLE: _UNSEEN,
+    Damage.HIDDEN: _UNSEEN,
+    Damage.PADDED: (
+        "Values have blanks before or behind them, or consist of blanks,",
+        (
+            "a program has probably filled them up to the width of the column, and such a value "
+            "matches no other without the blanks. Trim the values in your export."
+        ),
+    ),
+}
+"""What a tool has done to columns, and what it means and what to do."""
 
 
 def damage_hint(damage: Damage, column: str, count: int, first_line: int) -> str:
@@ -57,6 +106,57 @@ def damage_hint(damage: Damage, column: str, count: int, first_line: int) -> str
             )
     message = f"{damage} is no damage that is only hinted at."
     raise ValueError(message)
+
+
+def columns_hint(damage: Damage, columns: Sequence[tuple[str, int, int]]) -> str:
+    """Return the hint on what a tool has done to columns: each with its rows and first line."""
+    what, advice = _OF_WHOLE_COLUMNS[damage]
+    listed = [
+        f"`{name}` ({_count_rows(count)}{', first on ' if count > 1 else ', '}line {line:,})"
+        for name, count, line in columns[:MAX_COLUMNS_LISTED]
+    ]
+    more = len(columns) - len(listed)
+    if more:
+        listed.append(f"{more:,} more {'column' if more == 1 else 'columns'}")
+    where = listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}"
+    return f"{what} in {where}: {advice}"
+
+
+def similar_keys_hint(similar: SimilarKeys, first_line: int, earlier_line: int) -> str:
+    """Return the hint on keys that differ from an earlier one in one way only."""
+    key = " + ".join(f"`{name}`" for name in similar.key)
+    rows = f"1 key (line {first_line:,}, compare line {earlier_line:,})"
+    if similar.count > 1:
+        rows = (
+            f"{similar.count:,} keys (first on line {first_line:,}, compare line {earlier_line:,})"
+        )
+    differ = "differs" if similar.count == 1 else "differ"
+    match similar.difference:
+        case Difference.SPACING:
+            return (
+                f"{rows} in {key} {differ} from an earlier key only by blanks around the value or "
+                "invisible characters, and so they count as different keys. Trim the values in "
+                "your export, and remove such characters in your source system."
+            )
+        case Difference.UNICODE:
+            return (
+                f"{rows} in {key} {differ} from an earlier key only by the Unicode form: they look "
+                "alike, but the same letters are encoded in two ways, such as an accented letter "
+                "as one character or as two, and so they count as different keys. Export all keys "
+                "in one form, such as NFC."
+            )
+        case Difference.CASE:
+            return (
+                f"{rows} in {key} {differ} from an earlier key only by case, and so they count as "
+                "different keys. If case matters in your keys, as in Salesforce ids of 15 "
+                "characters, all is right; if not, send each key in one spelling."
+            )
+        case _:
+            assert_never(similar.difference)
+
+
+def _count_rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def zeros_hint(column: str, count: int, width: int, feed: str = "") -> str:

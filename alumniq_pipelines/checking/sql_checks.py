@@ -55,7 +55,8 @@ GUARDS: Mapping[Damage, str] = {
     Damage.DECIMAL: "contains({0}, '.')",
     Damage.FORMULA: "starts_with({0}, '=')",
     Damage.NULL_WORD: " OR ".join(
-        f"starts_with({{0}}, {literal(first)})" for first in ("N", "n", "U", "u", "(", "<", "\\")
+        f"starts_with({{0}}, {literal(first)})"
+        for first in ("N", "n", "U", "u", "(", "<", "[", "\\")
     ),
     Damage.EXPONENT: f"strlen({{0}}) <= 8 AND {_HAS_E}",
     Damage.APOSTROPHE: "starts_with({0}, '''')",
@@ -63,6 +64,8 @@ GUARDS: Mapping[Damage, str] = {
         f"{side}_with({{0}}, {literal(blank)})" for side in ("starts", "ends") for blank in " \t"
     ),
     Damage.INVISIBLE: _IS_NOT_ASCII,
+    Damage.MARKED_NUMBER: "starts_with({0}, '''')",
+    Damage.HIDDEN: _IS_NOT_ASCII,
 }
 """Cheap tests that rule out nearly every text before the regular expression of a trace is tried."""
 
@@ -104,6 +107,14 @@ def damage_condition(text: str, damages: Iterable[Damage]) -> str:
         for damage in damages
     )
     return f"({' OR '.join(found)})"
+
+
+def damage_kind(text: str, damages: Iterable[Damage]) -> str:
+    """Return the SQL for the first of some damages that a text shows, NULL if it shows none."""
+    cases = " ".join(
+        f"WHEN {damage_condition(text, [damage])} THEN {literal(damage)}" for damage in damages
+    )
+    return f"CASE {cases} END"
 
 
 def _value(text: str, column: Column) -> str:

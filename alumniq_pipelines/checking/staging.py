@@ -17,7 +17,7 @@ import duckdb
 import numpy as np
 
 from alumniq_pipelines.checking.header import Header
-from alumniq_pipelines.checking.sql_checks import value_sql
+from alumniq_pipelines.checking.sql_checks import damage_kind, value_sql
 from alumniq_pipelines.checking.staging_sql import (
     WHOLE_LINE,
     column_text_sql,
@@ -26,6 +26,7 @@ from alumniq_pipelines.checking.staging_sql import (
 )
 from alumniq_pipelines.checking.structure.block import Mask, Positions
 from alumniq_pipelines.checking.structure.scan import RegularText
+from alumniq_pipelines.checking.text_damage import IN_INVALID_CELLS
 from alumniq_pipelines.core.database_paths import database_path
 from alumniq_pipelines.core.feeds.field_map import Column, FieldMap
 from alumniq_pipelines.core.loads.warehouse import GAPS, WRITE_CONFIG
@@ -132,7 +133,9 @@ class Staging:
         self.connection.unregister("ignored")
 
     def suspects(self) -> Iterator[tuple[Column, Iterator["pd.DataFrame"]]]:
-        """Yield columns with cells that did not pass, each with batches of `row` and `text`.
+        """Yield columns with cells that did not pass, each with batches of them.
+
+        A cell has its `row`, its `text` and the `damage` that its text shows, if any.
 
         Call `collect_suspects` first.
         """
@@ -155,8 +158,8 @@ class Staging:
     def _batches(self, column_index: int) -> Iterator["pd.DataFrame"]:
         # A cursor of its own: `store_values` runs statements between two batches.
         cursor = self.run(
-            "SELECT row, text FROM aside.suspects "
-            f"WHERE column_index = {column_index} ORDER BY row",
+            f"SELECT row, text, {damage_kind('text', IN_INVALID_CELLS)} AS damage "
+            f"FROM aside.suspects WHERE column_index = {column_index} ORDER BY row",
             connection=_prepare(self.connection.cursor()),
         )
         while len(batch := cursor.fetch_df_chunk(VECTORS_PER_BATCH)):

@@ -6,7 +6,13 @@ rule and column during the check, and as many in all in its result.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from alumniq_pipelines.checking.damaged_cells import (
+    damaged_cell_advice,
+    damaged_cell_message,
+    explains,
+)
 from alumniq_pipelines.checking.damaged_keys import damaged_key_advice, damaged_key_message
 from alumniq_pipelines.checking.rules import (
     Rule,
@@ -17,6 +23,7 @@ from alumniq_pipelines.checking.rules import (
     orphan_message,
     ragged_message,
 )
+from alumniq_pipelines.checking.structure.block import Mask
 from alumniq_pipelines.checking.text_damage import CERTAIN_IN_KEYS, Damage
 from alumniq_pipelines.core.feeds.column_types import ColumnType
 from alumniq_pipelines.core.feeds.field_map import Column, ForeignKey, Severity
@@ -27,6 +34,9 @@ from alumniq_pipelines.core.loads.check_result import (
     Counts,
     Rejection,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SEVERITIES: Sequence[Severity] = ("error", "warning", "note")
 """The most severe first."""
@@ -39,7 +49,7 @@ LinesOf = Callable[[Iterable[int]], Mapping[int, int]]
 class Violation:
     """A rule, and the column or key columns that violate it: what rows are counted by.
 
-    `damage` is that of a damaged key.
+    `damage` is that of a damaged key, or why a value breaks the rule.
     """
 
     rule: Rule
@@ -65,18 +75,22 @@ class Violation:
         """What is wrong with a row, in words that fit any row."""
         if self.foreign_key is not None:
             return orphan_message(self.columns, self.foreign_key)
-        if self.damage is not None and self.column is not None:
+        if self.rule is Rule.DAMAGED_KEY and self.damage is not None and self.column is not None:
             return damaged_key_message(self.column.name, self.damage)
-        return message_of(self.rule, self.column, self.columns)
+        message = message_of(self.rule, self.column, self.columns)
+        return message if self.damage is None else damaged_cell_message(message, self.damage)
 
     @property
     def advice(self) -> str:
         """How to fix it."""
         if self.foreign_key is not None:
             return orphan_advice(self.foreign_key)
-        if self.damage is not None:
+        if self.rule is Rule.DAMAGED_KEY and self.damage is not None:
             return damaged_key_advice(self.damage)
-        return advice_of(self.rule, self.column)
+        advice = advice_of(self.rule, self.column)
+        if self.damage is None or self.column is None:
+            return advice
+        return damaged_cell_advice(advice, self.damage, self.column)
 
     @property
     def is_duplicate(self) -> bool:
@@ -88,7 +102,7 @@ class Violation:
         """The severity: only an error rejects the row."""
         if self.foreign_key is not None:
             return self.foreign_key.alumniq.severity
-        if self.damage is not None:
+        if self.rule is Rule.DAMAGED_KEY:
             return "error" if self.damage in CERTAIN_IN_KEYS else "warning"
         if self.column is None:
             return "error"
@@ -103,6 +117,20 @@ class Violation:
     def rejects(self) -> bool:
         """Whether the row is rejected, and not only reported."""
         return self.severity == "error"
+
+
+def explain(
+    rule: Rule, column: Column, broken: Mask, damages: "pd.Series[str]"
+) -> Iterator[tuple[Violation, Mask]]:
+    """Yield the cells that break a rule by the damage that explains it; then those without any."""
+    kinds, names = damages.factorize()
+    for kind, name in enumerate(names):
+        damage = Damage(name)
+        if explains(damage, rule, column):
+            explained = broken & (kinds == kind)
+            yield Violation(rule, column, damage=damage), explained
+            broken = broken & ~explained
+    yield Violation(rule, column), broken
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import assert_never
 
 from alumniq_pipelines.core.feeds.column_types import ColumnType
 from alumniq_pipelines.core.feeds.field_map import Column, FieldMap
-from alumniq_pipelines.core.feeds.values import INVISIBLE
+from alumniq_pipelines.core.feeds.unseen_characters import INVISIBLE, ODD_SPACES
 
 
 class Damage(StrEnum):
@@ -18,7 +18,7 @@ class Damage(StrEnum):
     ERROR = "error"
     LOST_CHARACTERS = "lost-characters"
     DOUBLE_ENCODED = "double-encoded"
-    # The following are looked for in primary keys only.
+    # The following are not screened for outside of primary keys (see `column_damage`).
     DECIMAL = "decimal"
     FORMULA = "formula"
     NULL_WORD = "null-word"
@@ -26,6 +26,8 @@ class Damage(StrEnum):
     APOSTROPHE = "apostrophe"
     PADDED = "padded"
     INVISIBLE = "invisible"
+    MARKED_NUMBER = "marked-number"
+    HIDDEN = "hidden"
 
 
 MONTH = "(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
@@ -35,6 +37,10 @@ MISREAD = (
     "\u2013-\u203a\u20ac\u2122"
 )
 """What the second byte of a character in UTF-8 is in Windows-1252 or Latin-1."""
+ZERO_WIDTH = "\u00ad\u200b\u2060\ufeff"
+"""Characters without a width that no letters need: joiners and marks of direction are not here."""
+UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+"""Scripts that are written without blanks, of Thai, Lao, Burmese and Khmer: U+200B parts words."""
 TRACES: Mapping[Damage, str] = {
     Damage.SCIENTIFIC: r"[+-]?[0-9](\.[0-9]+)?[Ee]\+[0-9]{1,3}|[+-]?[0-9]\.[0-9]+[Ee][0-9]{1,3}",
     Damage.DATE: f"[0-9]{{1,2}}-{MONTH}|{MONTH}-[0-9]{{2}}",
@@ -43,11 +49,16 @@ TRACES: Mapping[Damage, str] = {
     Damage.DOUBLE_ENCODED: f"(?s:.*)(\u00c3[{MISREAD}]|\u00c2[\u00a0-\u00bf]|\u00e2\u20ac)(?s:.*)",
     Damage.DECIMAL: r"[+-]?[0-9]+\.0+",
     Damage.FORMULA: '(?s:=".*")',
-    Damage.NULL_WORD: r"(?i:null|nil|nan|none|undefined|\(null\)|<null>|<na>)|\\N|NaT",
+    Damage.NULL_WORD: r"(?i:null|nil|nan|none|undefined|\(null\)|<null>|\[null\]|<na>)|\\N|NaT",
     Damage.EXPONENT: r"[0-9]{1,4}[Ee][0-9]{1,3}",
     Damage.APOSTROPHE: "(?s:'.+)",
     Damage.PADDED: r"(?s:[ \t].*|.*[ \t])",
     Damage.INVISIBLE: f"(?s:.*)[{INVISIBLE}](?s:.*)",
+    # Not the year '98, and not 't Hooft.
+    Damage.MARKED_NUMBER: r"'[-+(]*[0-9]{3}[0-9 .,:/()+-]*",
+    Damage.HIDDEN: (
+        f"(?s:[{ODD_SPACES}].*|.*[{ODD_SPACES}]|[^{UNSPACED}]*[{ZERO_WIDTH}][^{UNSPACED}]*)"
+    ),
 }
 """The pattern of a whole damaged text; Python and DuckDB read these patterns alike."""
 
@@ -66,8 +77,30 @@ BEGINNINGS: Mapping[Damage, tuple[bytes, ...]] = {
 BY_SPREADSHEETS = (Damage.SCIENTIFIC, Damage.DATE, Damage.ERROR)
 """What is looked for in codes, numbers and dates; all the rest is in text columns or keys alone."""
 
+OF_WHOLE_COLUMNS = (
+    Damage.FORMULA,
+    Damage.NULL_WORD,
+    Damage.DECIMAL,
+    Damage.MARKED_NUMBER,
+    Damage.APOSTROPHE,
+    Damage.INVISIBLE,
+    Damage.HIDDEN,
+    Damage.PADDED,
+)
+"""What a tool does to whole columns: looked for in the first and last rows (`column_damage`)."""
+
+IN_INVALID_CELLS = (
+    Damage.FORMULA,
+    Damage.NULL_WORD,
+    Damage.DECIMAL,
+    Damage.APOSTROPHE,
+    Damage.INVISIBLE,
+    Damage.PADDED,
+)
+"""What explains why a text breaks the rules of its column; a text has the first one it shows."""
+
 HINTED_AT = (*BY_SPREADSHEETS, Damage.LOST_CHARACTERS, Damage.DOUBLE_ENCODED)
-"""What a hint tells of, outside of primary keys."""
+"""What a hint tells of, outside of primary keys, one for each column."""
 
 CERTAIN_IN_KEYS = (
     Damage.SCIENTIFIC,
@@ -120,15 +153,18 @@ def screened_damages(column: Column, field_map: FieldMap) -> tuple[Damage, ...]:
     """
     if column.type is not ColumnType.STRING:
         return ()
-    # Only columns of codes: part of a key, restricted, or named like a code. Elsewhere, `3-May` may
-    # be what a person wrote.
+    # Only columns of codes. Elsewhere, `3-May` may be what a person wrote.
     if is_free_key(column, field_map):
         return (*CERTAIN_IN_KEYS, *PROBABLE_IN_KEYS)
+    return (Damage.SCIENTIFIC, Damage.DATE) if is_code(column, field_map) else ()
+
+
+def is_code(column: Column, field_map: FieldMap) -> bool:
+    """Whether a text column is of codes: part of a key, restricted, or named like a code."""
     schema, constraints = field_map.table_schema, column.constraints
     keys = {*schema.primary_key, *(name for key in schema.foreign_keys for name in key.fields)}
     is_bound = constraints.unique or constraints.pattern is not None or constraints.enum is not None
-    is_code = column.name in keys or is_bound or CODE_NAME.search(column.name) is not None
-    return (Damage.SCIENTIFIC, Damage.DATE) if is_code else ()
+    return column.name in keys or is_bound or CODE_NAME.search(column.name) is not None
 
 
 def is_free_key(column: Column, field_map: FieldMap) -> bool:
@@ -136,7 +172,10 @@ def is_free_key(column: Column, field_map: FieldMap) -> bool:
 
     With a pattern or a list of values, it says so: what passes them is right.
     """
-    constraints = column.constraints
-    is_described = constraints.pattern is not None or constraints.enum is not None
     is_key = column.name in field_map.table_schema.primary_key
-    return column.type is ColumnType.STRING and is_key and not is_described
+    return column.type is ColumnType.STRING and is_key and not is_described(column)
+
+
+def is_described(column: Column) -> bool:
+    """Whether the field map says how the texts of a column look."""
+    return column.constraints.pattern is not None or column.constraints.enum is not None

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, get_args, get_origin
 
+from alumniq_pipelines.checking.damaged_cells import damaged_cell_advice, damaged_cell_message
 from alumniq_pipelines.checking.damaged_keys import damaged_key_advice, damaged_key_message
 from alumniq_pipelines.checking.rules import (
     Rule,
@@ -23,7 +24,11 @@ from alumniq_pipelines.checking.rules import (
     orphan_advice,
     orphan_message,
 )
-from alumniq_pipelines.checking.text_damage import CERTAIN_IN_KEYS, PROBABLE_IN_KEYS
+from alumniq_pipelines.checking.text_damage import (
+    CERTAIN_IN_KEYS,
+    IN_INVALID_CELLS,
+    PROBABLE_IN_KEYS,
+)
 from alumniq_pipelines.core import problems
 from alumniq_pipelines.core.feeds.column_types import ColumnType
 from alumniq_pipelines.core.feeds.field_map import (
@@ -276,6 +281,11 @@ def rule_rows() -> Iterator[str]:
     for rule, column in RULE_EXAMPLES:
         message, advice = message_of(rule, column, f"`{_COLUMN}`"), advice_of(rule, column)
         yield f"| `{rule}` | {cell(message)} | {cell(advice)} |"
+    column = Column(name=_COLUMN, type=ColumnType.INTEGER)
+    for damage in IN_INVALID_CELLS:
+        message = damaged_cell_message(message_of(Rule.TYPE, column), damage)
+        advice = damaged_cell_advice(advice_of(Rule.TYPE, column), damage, column)
+        yield f"| `{Rule.TYPE}` | {cell(message)} | {cell(advice)} |"
     for key in FOREIGN_KEYS:
         message, advice = orphan_message(f"`{_COLUMN}`", key), orphan_advice(key)
         yield f"| `{Rule.FOREIGN_KEY}` | {cell(message)} | {cell(advice)} |"

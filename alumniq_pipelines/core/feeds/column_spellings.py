@@ -5,22 +5,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.feeds.unseen_characters import BLANKS, INVISIBLE
 
 EXTENSION_SUFFIX = "__c"
 """How the sender's own columns end (spec: public pages on warehouseB)."""
 
-INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060\u00ad"
-"""A byte order mark, and what a name copied from a web page or a word processor may contain."""
-
 QUOTING = "[]`\"'"
 """What databases put around a name: `[name]`, `"name"` and `` `name` ``."""
 
-BLANKS = "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
-    map(chr, range(0x2000, 0x200B))
-)
-"""What `str.strip` removes by itself; written out, since one call has to remove quoting as well."""
-
 EDGES = BLANKS + INVISIBLE + QUOTING
+"""Written out: one call of `str.strip` has to remove quoting together with blanks."""
 
 IGNORED = str.maketrans("", "", f"_-.(){{}}{QUOTING}{INVISIBLE}")
 

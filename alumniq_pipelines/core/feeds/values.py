@@ -19,6 +19,7 @@ from alumniq_pipelines.core.feeds.column_types import (
 )
 from alumniq_pipelines.core.feeds.field_map import Column, Scalar
 from alumniq_pipelines.core.feeds.reference_data import is_member
+from alumniq_pipelines.core.feeds.unseen_characters import BLANKS, INVISIBLE
 
 Value = bool | int | float | Decimal | str | date | time
 
@@ -44,11 +45,7 @@ CUT_CLOCK = len("14:05:30.123456")
 CUT_DIGITS = re.compile(r"\.[0-9]{6}[0-9]*[1-9]")
 EXACT = Context(prec=MAX_DECIMAL_DIGITS, traps=[InvalidOperation, Inexact])
 """Raises where a number would have to be rounded."""
-INVISIBLE = (
-    "\u00a0\u00ad\u034f\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff"
-)
-"""Spaces that are not the usual one, and characters without a width, as a class of characters."""
-VISIBLE = re.compile(f"[^ \t\n\r\x0b\x0c\x85{INVISIBLE}]")
+VISIBLE = re.compile(f"[^{BLANKS}{INVISIBLE}]")
 """What a text has that does not look blank; Python and DuckDB read this pattern alike."""
 
 

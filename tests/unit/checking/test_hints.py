@@ -1,11 +1,20 @@
 """Hints are plain sentences, and only on problems that last to the end of the file."""
 
+from dataclasses import replace
+
 import pytest
 
-from alumniq_pipelines.checking.hints import damage_hint, group_by_root_cause, root_cause_hint
+from alumniq_pipelines.checking.hints import (
+    columns_hint,
+    damage_hint,
+    group_by_root_cause,
+    root_cause_hint,
+    similar_keys_hint,
+)
 from alumniq_pipelines.checking.rules import Rule
+from alumniq_pipelines.checking.similar_keys import Difference, SimilarKeys
 from alumniq_pipelines.checking.tally import Violation, ViolationCount
-from alumniq_pipelines.checking.text_damage import HINTED_AT, Damage
+from alumniq_pipelines.checking.text_damage import HINTED_AT, OF_WHOLE_COLUMNS, Damage
 from alumniq_pipelines.core.feeds.field_map import Column
 
 
@@ -17,6 +26,25 @@ def found(name: str, count: int, first_row: int) -> ViolationCount:
 def test_every_damage_has_a_description(damage: Damage) -> None:
     assert "1 row (line 7)" in damage_hint(damage, "xid", 1, 7)
     assert "1,204 rows (first on line 7)" in damage_hint(damage, "xid", 1_204, 7)
+
+
+@pytest.mark.parametrize("damage", OF_WHOLE_COLUMNS)
+def test_every_damage_of_whole_columns_lists_them_with_rows_and_lines(damage: Damage) -> None:
+    columns = [("a", 1_204, 1_007), ("b", 1, 8), *((f"c{n}", 9, 2) for n in range(12))]
+    assert " in `a` (1,204 rows, first on line 1,007): " in columns_hint(damage, columns[:1])
+    assert " and `b` (1 row, line 8): " in columns_hint(damage, columns[:2])
+    hint = columns_hint(damage, columns)
+    assert "`c7` (9 rows, first on line 2) and 4 more columns: " in hint
+    assert "`c8`" not in hint
+
+
+@pytest.mark.parametrize("difference", Difference)
+def test_every_difference_of_keys_has_a_description(difference: Difference) -> None:
+    similar = SimilarKeys(difference=difference, key=("a", "b"), count=1, first=4, earlier=2)
+    begin = "1 key (line 6, compare line 4) in `a` + `b` differs from an earlier key only by "
+    assert similar_keys_hint(similar, 6, 4).startswith(begin)
+    begin = "1,204 keys (first on line 1,006, compare line 4) in `a` + `b` differ from an earlier "
+    assert similar_keys_hint(replace(similar, count=1_204), 1_006, 4).startswith(begin)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Which spellings of a column name in a file are the name, and which are another one."""
 
-import sys
 from typing import Any
 
 import pytest
@@ -8,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alumniq_pipelines.core.feeds.column_spellings import (
-    BLANKS,
     ColumnSpellings,
     extension_name,
     fold,
@@ -74,10 +72,6 @@ def test_the_ending_of_a_senders_own_column_is_known_whatever_stands_around_it()
 @given(st.text(max_size=30) | st.text("ab .-_[]`\"'c\ufeff", max_size=30))
 def test_folding_twice_changes_nothing_more(name: str) -> None:
     assert fold(fold(name)) == fold(name)
-
-
-def test_blanks_are_what_python_takes_for_blanks() -> None:
-    assert set(BLANKS) == {chr(code) for code in range(sys.maxunicode) if chr(code).isspace()}
 
 
 @pytest.mark.parametrize(
