@@ -302,12 +302,15 @@ def _notes(
             f"{', '.join(absent)}."
         )
     if unknown and field_map.alumniq.unknown_columns == "warn":
-        near = {name: closest_match(name, absent) for name in unknown[:MAX_NAMES_LISTED]}
+        named = [name for name in unknown if strip_name(name)]
+        near = {name: closest_match(name, absent) for name in named[:MAX_NAMES_LISTED]}
         shown = [
             f"`{name}` (did you mean `{match}`?)" if match else f"`{name}`"
             for name, match in near.items()
         ]
-        listed = _format_names([*shown, *unknown[MAX_NAMES_LISTED:]])
+        listed = _format_names([*shown, *named[MAX_NAMES_LISTED:]])
+        if len(named) < len(unknown):
+            listed = f"{listed} and those without a name" if named else "those without a name"
         yield f"Columns that are not in the field map were ignored: {listed}."
 
 
