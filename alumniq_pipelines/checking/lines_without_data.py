@@ -30,9 +30,12 @@ RUNS = ("--", "==", "__", "**", "~~")
 
 _MESSAGES = (
     # SQL Server, Oracle, MySQL, psql, DB2: `(50 rows affected)`, `50 rows selected.`, `(1 row)`
-    r"\(?(?:[0-9][0-9,.]*|no)\s+(?:rows?|records?|lines?|entries)\b.*",
+    r"[#*]*\s*\(?(?:[0-9][0-9,.]*|no)\s+(?:rows?|records?|lines?|entries)\b.*",
     r"(?:number|count|total)\s+(?:of|number of)\s+(?:rows?|records?|lines?|entries)\b.*",
-    r"(?:rows?|records?|lines?)\s*(?:count|read|written|selected|exported|affected)?\s*[:=]\s*[0-9][0-9,.]*",
+    (
+        r"(?:rows?|records?|lines?)\s*(?:count|read|written|selected|exported|affected)?"
+        r"\s*[:=][\s,;|'\"]*[0-9][0-9,.]*"
+    ),
     r"completion\s+time\s*:.*",
     # prompts and messages of the clients
     r"(?:sql|mysql|mariadb \[[^]]*\]|postgres=[#>])>.*",
@@ -66,7 +69,9 @@ TOTAL = re.compile(
     r"(?:(?:grand|sub|report|over-?all)[- ]?)?totals?:?|(?:(?:row|record) ?)?count:?|sum:?",
     re.IGNORECASE,
 )
-AMOUNT = re.compile(r"[$€£]?\s*[+-]?[0-9][0-9.,]*\s*%?")
+AMOUNT = re.compile(
+    r"[$€£]?\s*[+-]?[0-9][0-9.,]*\s*(?:%|rows?|records?|lines?|entries|items?)?", re.IGNORECASE
+)
 TRAILER = re.compile(r"trailer|trlr?|tlr", re.IGNORECASE)
 """How the last record begins that mainframes and PeopleSoft write, before it counts the others."""
 
