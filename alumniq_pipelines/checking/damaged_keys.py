@@ -7,7 +7,7 @@ from alumniq_pipelines.checking.text_damage import Damage
 _WORDS: Mapping[Damage, tuple[str, str]] = {
     Damage.SCIENTIFIC: (
         "is a number in scientific notation",
-        "A spreadsheet or program has probably rounded it. Export the column as text.",
+        "A spreadsheet or program has rewritten and perhaps rounded it. Export the column as text.",
     ),
     Damage.DECIMAL: (
         "is a number with a decimal point",

@@ -1,5 +1,7 @@
 """What a file is that is no delimited text, by its first bytes."""
 
+import re
+
 from alumniq_pipelines.checking.zip_archive import ZIP, document_kind, first_entry_name
 
 BZIP2 = tuple(
@@ -35,10 +37,11 @@ TEXTS = {
     b"<!doctype html": "a web page, perhaps the error page of a download that failed",
     b"<html": "a web page, perhaps the error page of a download that failed",
     b"<?xml": "an XML document",
-    b"{": "JSON",
-    b"[": "JSON",
 }
 """The same for text, after any blanks and in upper or lower case."""
+
+JSON = re.compile(rb'\{\s*["}]|\[\s*[\[{"\]]')
+"""An object or an array: SQL Server writes `[xid]`, which is the name of a column."""
 
 TAR = "a tar archive"
 TAR_BLOCK_BYTES = 512
@@ -57,6 +60,8 @@ def foreign_kind(head: bytes) -> str | None:
         for sign, kind in kinds.items():
             if beginning.startswith(sign):
                 return kind
+    if JSON.match(text):
+        return "JSON"
     return TAR if _is_tar(head[:TAR_BLOCK_BYTES]) else None
 
 

@@ -170,12 +170,15 @@ def _matches(names: Sequence[str], field_map: FieldMap) -> int:
 
 
 def _line_of_header(text: str, field_map: FieldMap) -> int | None:
-    """Return the number of the first line, among the first few, that is probably the header."""
+    """Return the number of the line, among the first few, that is probably the header."""
     wanted = min(2, len(field_map.columns))
-    for number, line in enumerate(text.splitlines()[1:LINES_SEARCHED], start=2):
-        if _matches(_detect_delimiter(line, field_map)[1], field_map) >= wanted:
-            return number
-    return None
+    # That with the most names: a query above it has some of them, too.
+    matches = {
+        number: _matches(_detect_delimiter(line, field_map)[1], field_map)
+        for number, line in enumerate(text.splitlines()[1:LINES_SEARCHED], start=2)
+    }
+    number = max(matches, key=lambda number: matches[number], default=None)
+    return number if number is not None and matches[number] >= wanted else None
 
 
 def _column_indexes(names: Sequence[str], spellings: ColumnSpellings) -> dict[str, list[int]]:
@@ -301,12 +304,15 @@ def _notes(
             f"{', '.join(absent)}."
         )
     if unknown and field_map.alumniq.unknown_columns == "warn":
-        near = {name: closest_match(name, absent) for name in unknown[:MAX_NAMES_LISTED]}
+        named = [name for name in unknown if strip_name(name)]
+        near = {name: closest_match(name, absent) for name in named[:MAX_NAMES_LISTED]}
         shown = [
             f"`{name}` (did you mean `{match}`?)" if match else f"`{name}`"
             for name, match in near.items()
         ]
-        listed = _format_names([*shown, *unknown[MAX_NAMES_LISTED:]])
+        listed = _format_names([*shown, *named[MAX_NAMES_LISTED:]])
+        if len(named) < len(unknown):
+            listed = f"{listed} and those without a name" if named else "those without a name"
         yield f"Columns that are not in the field map were ignored: {listed}."
 
 

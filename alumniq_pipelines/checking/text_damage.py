@@ -42,11 +42,15 @@ ZERO_WIDTH = "\u00ad\u200b\u2060\ufeff"
 UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 """Scripts that are written without blanks, of Thai, Lao, Burmese and Khmer: U+200B parts words."""
 TRACES: Mapping[Damage, str] = {
-    Damage.SCIENTIFIC: r"[+-]?[0-9](\.[0-9]+)?[Ee]\+[0-9]{1,3}|[+-]?[0-9]\.[0-9]+[Ee][0-9]{1,3}",
+    Damage.SCIENTIFIC: (
+        r"[+-]?[0-9]+([.,][0-9]+)?[Ee]\+[0-9]{1,3}|[+-]?[0-9][.,][0-9]+[Ee][0-9]{1,3}"
+    ),
     Damage.DATE: f"[0-9]{{1,2}}-{MONTH}|{MONTH}-[0-9]{{2}}",
     Damage.ERROR: "|".join(re.escape(error) for error in ERRORS),
     Damage.LOST_CHARACTERS: "(?s:.*)\ufffd(?s:.*)",
-    Damage.DOUBLE_ENCODED: f"(?s:.*)(\u00c3[{MISREAD}]|\u00c2[\u00a0-\u00bf]|\u00e2\u20ac)(?s:.*)",
+    Damage.DOUBLE_ENCODED: (
+        f"(?s:.*)(\u00c3[{MISREAD}]|\u00c2[\u00a0-\u00bf]|\u00e2[\u0080\u20ac])(?s:.*)"
+    ),
     Damage.DECIMAL: r"[+-]?[0-9]+\.0+",
     Damage.FORMULA: '(?s:=".*")',
     Damage.NULL_WORD: r"(?i:null|nil|nan|none|undefined|\(null\)|<null>|\[null\]|<na>)|\\N|NaT",
@@ -69,6 +73,7 @@ BEGINNINGS: Mapping[Damage, tuple[bytes, ...]] = {
     Damage.DOUBLE_ENCODED: (
         *(b"\xc3\x83" + bytes([following]) for following in (0xC2, 0xC5, 0xC6, 0xCB, 0xE2)),
         b"\xc3\x82\xc2",
+        b"\xc3\xa2\xc2",
         b"\xc3\xa2\xe2",
     ),
 }

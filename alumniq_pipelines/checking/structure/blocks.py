@@ -17,6 +17,7 @@ from alumniq_pipelines.checking.structure.block import BadQuote, Block
 from alumniq_pipelines.core.problems.file import (
     BrokenQuoting,
     EmptyFile,
+    FileProblem,
     FilesJoined,
     NotUtf8,
     NulCharacter,
@@ -155,7 +156,7 @@ def has_end_mark(path: Path, end: Mark) -> bool:
         return END_MARK in file.read(MAX_ROW_BYTES)
 
 
-def broken_quoting(record: str, delimiter: str, quote: str) -> BrokenQuoting:
+def broken_quoting(record: str, delimiter: str, quote: str) -> FileProblem:
     """Return what is wrong with the quoting of a first record that is no legal CSV."""
     text = record.encode()
     block = _block(
@@ -250,11 +251,14 @@ def _likely_encoding(text: bytes) -> str:
     return "Windows-1252 or ISO 8859-1 (Latin-1)"
 
 
-def _bad_quote(block: Block, bad: BadQuote, mark: Mark) -> BrokenQuoting:
+def _bad_quote(block: Block, bad: BadQuote, mark: Mark) -> BrokenQuoting | FilesJoined:
     """Return the problem, with the line of the quote and the line on which its row starts."""
     row = int(np.searchsorted(block.ends, bad.offset))
     begin = int(block.ends[row - 1]) + 1 if row else 0
     line, row_line = (mark.line + block.lines_before(offset) for offset in (bad.offset, begin))
+    before = block.text[begin : bad.offset].tobytes()
+    if bad.is_stray and before == BYTE_ORDER_MARK and (begin or mark.record):
+        return FilesJoined(row_line)  # of a second file, whose header is in quotes
     return BrokenQuoting(line, row_line, _fault_of_quote(block, bad))
 
 

@@ -126,3 +126,14 @@ def test_a_word_at_the_place_of_a_tar_archives_sign_is_text() -> None:
 @given(st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1))
 def test_no_text_is_taken_for_a_tar_archive(text: str) -> None:
     assert foreign_kind(b"xid," + text.encode() * 512) is None
+
+
+@pytest.mark.parametrize("head", [b"[xid],[name]\n1,Lee\n", b"{xid},{name}\n", b"[Last Name]\n"])
+def test_a_name_in_brackets_at_the_beginning_is_no_json(head: bytes) -> None:
+    """SQL Server writes column names so."""
+    assert foreign_kind(head) is None
+
+
+@pytest.mark.parametrize("head", [b'[\n  {"xid": 1}]', b'{ "xid": 1 }', b"[]", b'["xid"]', b"{}"])
+def test_an_object_or_an_array_is_json(head: bytes) -> None:
+    assert foreign_kind(head) == "JSON"

@@ -220,6 +220,18 @@ def test_unknown_columns_are_ignored_by_policy(policy: str, notes: int) -> None:
     assert set(header.sources) == {"xid", "firstName", "lastName"}
 
 
+@pytest.mark.parametrize(
+    ("line", "listed"),
+    [
+        ("xid,firstName,lastName,,,", "those without a name"),
+        (",xid,shoe,firstName,lastName, ", "`shoe` and those without a name"),
+    ],
+)
+def test_columns_without_a_name_are_noted_as_that(line: str, listed: str) -> None:
+    (note,) = read_header(f"{line}\n", field_map()).notes
+    assert note == f"Columns that are not in the field map were ignored: {listed}."
+
+
 def test_extension_columns_are_accepted_where_allowed() -> None:
     text = "shoe__c,xid,firstName,lastName,HAT__C\n"
     assert list(read_header(text, field_map(extension_columns=True)).sources)[3:] == [
@@ -259,6 +271,15 @@ def test_a_header_further_down_is_pointed_out() -> None:
     with pytest.raises(NoHeader) as refused:
         read_header("Export of today\n\nxid,firstName,lastName\n1,a,b\n", field_map())
     assert "Line 3 looks like the header" in str(refused.value)
+
+
+def test_a_query_above_the_header_is_not_taken_for_it() -> None:
+    query = "SQL> set colsep ','\nSQL> select xid, firstname, lastname, city from people;\n"
+    with pytest.raises(NoHeader) as refused:
+        read_header(
+            query + "\nXID ,FIRSTNAME,LASTNAME,CITY\n----,---------,--------,----\n", field_map()
+        )
+    assert "Line 4 looks like the header" in str(refused.value)
 
 
 @given(

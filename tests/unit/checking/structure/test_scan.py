@@ -202,6 +202,13 @@ def test_joined_files_are_refused_at_the_second_byte_order_mark(tmp_path: Path) 
     assert refused.value.line == 3
 
 
+def test_joined_files_whose_headers_are_in_quotes_are_refused_as_joined(tmp_path: Path) -> None:
+    """As PowerShell writes them: the quotation mark behind the byte order mark was blamed."""
+    with pytest.raises(FilesJoined) as refused:
+        scanned(tmp_path, b'\xef\xbb\xbf"a","b"\n1,"2\n3"\n\xef\xbb\xbf"a","b"\n3,4\n')
+    assert refused.value.line == 4
+
+
 @pytest.mark.parametrize("content", [b"", b"\n", b"\r\n\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n"])
 def test_a_file_of_nothing_is_empty(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(EmptyFile):
