@@ -138,9 +138,12 @@ def cut_moment(sent: Sent, draw: st.DrawFn) -> Harm:
     return cell_harm(sent, "joined", f"2026-11-28 02:00:00.123456{digits:03}", "precision")
 
 
-def _whole_column(sent: Sent, draw: st.DrawFn, damaged: str) -> Harm:
-    """Send a text column with damage in every row, as a tool does it; the column is named."""
-    column = draw(st.sampled_from([*TEXT_COLUMNS, "postalCode"]))
+def _whole_column(sent: Sent, damaged: str) -> Harm:
+    """Send a column of codes with damage in every row, as a tool does it; the column is named.
+
+    In other texts, a few rows do not show that it was a tool.
+    """
+    column = "postalCode"
     rows = range(len(sent.table.rows))
     for row in rows:
         sent = sent.with_cell(column, "01103", row)
@@ -152,19 +155,19 @@ def _whole_column(sent: Sent, draw: st.DrawFn, damaged: str) -> Harm:
 
 def padded_column(sent: Sent, draw: st.DrawFn) -> Harm:
     padded = ["01103   ", "  01103", "01103\t", "01103\u00a0"]
-    return _whole_column(sent, draw, draw(st.sampled_from(padded)))
+    return _whole_column(sent, draw(st.sampled_from(padded)))
 
 
 def column_of_null_words(sent: Sent, draw: st.DrawFn) -> Harm:
-    return _whole_column(sent, draw, draw(st.sampled_from(["NULL", "\\N", "nan", "None", "<NA>"])))
+    return _whole_column(sent, draw(st.sampled_from(["NULL", "\\N", "nan", "<NA>"])))
 
 
 def column_of_formulas(sent: Sent, draw: st.DrawFn) -> Harm:
-    return _whole_column(sent, draw, draw(st.sampled_from(['="01103"', "'01103"])))
+    return _whole_column(sent, draw(st.sampled_from(['="01103"', "'01103"])))
 
 
 def column_of_decimals(sent: Sent, draw: st.DrawFn) -> Harm:
-    return _whole_column(sent, draw, draw(st.sampled_from(["1103.0", "1998.00"])))
+    return _whole_column(sent, draw(st.sampled_from(["1103.0", "1998.00"])))
 
 
 def look_alike_key(sent: Sent, draw: st.DrawFn) -> Harm:
