@@ -23,6 +23,9 @@ from alumniq_pipelines.core.feeds.field_map import Column
 from alumniq_pipelines.core.feeds.values import VISIBLE
 from alumniq_pipelines.core.sql_text import literal
 
+WHOLE_COLUMN = 0.9
+"""A program that reads keys as numbers writes all of them with a decimal point, or nearly all."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspicion:
@@ -46,20 +49,27 @@ class DamagedCells:
 def find_damaged_keys(staging: Staging) -> Iterator[tuple[Column, Damage, Positions]]:
     """Yield the rows, by index, in which a column of the primary key is damaged.
 
-    A value counts for one damage only, the first one that it shows.
+    A value counts for one damage only, the first one that it shows; blanks around it hide none.
     """
+    trimmed = f"trim(text, {literal(' ' + chr(9))})"
+    certain = damage_kind(trimmed, CERTAIN_IN_KEYS)
+    kind_sql = f"coalesce({certain}, {damage_kind('text', PROBABLE_IN_KEYS)})"
     for index, column in enumerate(staging.field_map.columns):
         if not is_free_key(column, staging.field_map):
             continue
         found = staging.run(
-            f"SELECT row, {damage_kind('text', [*CERTAIN_IN_KEYS, *PROBABLE_IN_KEYS])} AS damage "
-            f"FROM aside.suspects WHERE column_index = {index} AND damage IS NOT NULL "
+            f"SELECT row, {kind_sql} AS damage FROM aside.suspects "
+            f"WHERE column_index = {index} AND damage IS NOT NULL "
             # What looks blank is reported as that.
             f"AND regexp_matches(text, {literal(VISIBLE.pattern)}) ORDER BY row"
         ).fetchnumpy()
         kinds = np.asarray(found["damage"])
-        for kind in dict.fromkeys(kinds.tolist()):
-            yield column, Damage(kind), np.asarray(found["row"], np.int64)[kinds == kind]
+        for found_kind in dict.fromkeys(kinds.tolist()):
+            rows = np.asarray(found["row"], np.int64)[kinds == found_kind]
+            kind = Damage(found_kind)
+            if kind is Damage.DECIMAL and len(rows) < WHOLE_COLUMN * staging.count(staging.table):
+                kind = Damage.SOME_DECIMALS
+            yield column, kind, rows
 
 
 def count_suspect_damage(staging: Staging) -> Iterator[DamagedCells]:

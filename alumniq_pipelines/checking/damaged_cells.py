@@ -10,18 +10,17 @@ from alumniq_pipelines.checking.rules import Rule
 from alumniq_pipelines.checking.text_damage import Damage
 from alumniq_pipelines.core.feeds.field_map import Column
 
+_NO_VALUE = (
+    "it is a word that stands for a missing value",
+    "Leave the cell blank, or ask us to list the word under `missingValues` in the field map.",
+)
 _WORDS: Mapping[Damage, tuple[str, str]] = {
     Damage.FORMULA: (
         "it is written as a formula of a spreadsheet",
         "Send the value itself, without the equals sign and the quotation marks.",
     ),
-    Damage.NULL_WORD: (
-        "it is a word that stands for a missing value",
-        (
-            "Leave the cell blank, or ask us to list the word under `missingValues` in the field "
-            "map."
-        ),
-    ),
+    Damage.NULL_WORD: _NO_VALUE,
+    Damage.EMPTY_WORD: _NO_VALUE,
     Damage.DECIMAL: (
         "it is written with a decimal point",
         (
@@ -65,6 +64,6 @@ def damaged_cell_message(message: str, damage: Damage) -> str:
 
 def damaged_cell_advice(advice: str, damage: Damage, column: Column) -> str:
     """Return how to fix it, with the advice of the rule; `column` tells if it may be blank."""
-    if damage is Damage.NULL_WORD:  # there is no value that could be written otherwise
+    if _WORDS[damage] is _NO_VALUE:  # there is no value that could be written otherwise
         return FILL_IN if column.constraints.required else _WORDS[damage][1]
     return f"{_WORDS[damage][1]} {advice}"

@@ -21,6 +21,14 @@ _WORDS: Mapping[Damage, tuple[str, str]] = {
         "is a word that stands for a missing value",
         "Fill in the value, or leave the row out.",
     ),
+    Damage.SOME_DECIMALS: (
+        "is a number with a decimal point, as most others are not",
+        "If it is not a code of yours, a program has changed it. Export the column as text.",
+    ),
+    Damage.EMPTY_WORD: (
+        "is a word that often stands for a missing value",
+        "If it is not a code of yours, fill in the value, or leave the row out.",
+    ),
     Damage.ERROR: (
         "is an error value of a spreadsheet",
         "Correct the formula, or leave the row out.",

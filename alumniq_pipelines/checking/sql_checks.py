@@ -55,9 +55,9 @@ GUARDS: Mapping[Damage, str] = {
     Damage.DECIMAL: "contains({0}, '.')",
     Damage.FORMULA: "starts_with({0}, '=')",
     Damage.NULL_WORD: " OR ".join(
-        f"starts_with({{0}}, {literal(first)})"
-        for first in ("N", "n", "U", "u", "(", "<", "[", "\\")
+        f"starts_with({{0}}, {literal(first)})" for first in ("N", "n", "(", "<", "[", "\\")
     ),
+    Damage.EMPTY_WORD: " OR ".join(f"starts_with({{0}}, {literal(first)})" for first in "NnUu"),
     Damage.EXPONENT: f"strlen({{0}}) <= 8 AND {_HAS_E}",
     Damage.APOSTROPHE: "starts_with({0}, '''')",
     Damage.PADDED: " OR ".join(

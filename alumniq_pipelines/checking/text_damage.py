@@ -26,6 +26,8 @@ class Damage(StrEnum):
     APOSTROPHE = "apostrophe"
     PADDED = "padded"
     INVISIBLE = "invisible"
+    SOME_DECIMALS = "some-decimals"  # the trace of DECIMAL, where most values of the column lack it
+    EMPTY_WORD = "empty-word"
     MARKED_NUMBER = "marked-number"
     HIDDEN = "hidden"
 
@@ -53,7 +55,9 @@ TRACES: Mapping[Damage, str] = {
     ),
     Damage.DECIMAL: r"[+-]?[0-9]+\.0+",
     Damage.FORMULA: '(?s:=".*")',
-    Damage.NULL_WORD: r"(?i:null|nil|nan|none|undefined|\(null\)|<null>|\[null\]|<na>)|\\N|NaT",
+    Damage.NULL_WORD: r"NULL|null|nan|NaN|NaT|\\N|(?i:\(null\)|<null>|\[null\]|<na>)",
+    # Codes and surnames, too: honors may be NONE.
+    Damage.EMPTY_WORD: "(?i:null|nil|nan|none|undefined)",
     Damage.EXPONENT: r"[0-9]{1,4}[Ee][0-9]{1,3}",
     Damage.APOSTROPHE: "(?s:'.+)",
     Damage.PADDED: r"(?s:[ \t].*|.*[ \t])",
@@ -97,6 +101,7 @@ OF_WHOLE_COLUMNS = (
 IN_INVALID_CELLS = (
     Damage.FORMULA,
     Damage.NULL_WORD,
+    Damage.EMPTY_WORD,
     Damage.DECIMAL,
     Damage.APOSTROPHE,
     Damage.INVISIBLE,
@@ -117,6 +122,7 @@ CERTAIN_IN_KEYS = (
 """What no primary key is by intention: such rows are rejected."""
 
 PROBABLE_IN_KEYS = (
+    Damage.EMPTY_WORD,
     Damage.DATE,
     Damage.EXPONENT,
     Damage.APOSTROPHE,

@@ -34,8 +34,6 @@ def check(write: Write, *keys: str, field_map: FieldMap | None = None) -> FileCh
         "1.5e+10",
         "10e+05",
         "1,00001E+11",  # as Excel writes it in Germany
-        "1001.0",
-        "1001.00",
         '="0001"',
         "NULL",
         "null",
@@ -43,12 +41,13 @@ def check(write: Write, *keys: str, field_map: FieldMap | None = None) -> FileCh
         "nan",
         "NaN",
         "NaT",
-        "None",
         "(null)",
         "[NULL]",
         "<NA>",
         "#N/A",
         "#REF!",
+        "NULL      ",
+        "1e+05 ",
     ],
 )
 def test_a_key_that_is_certainly_damaged_is_rejected(write: Write, key: str) -> None:
@@ -62,7 +61,21 @@ def test_a_key_that_is_certainly_damaged_is_rejected(write: Write, key: str) -> 
 
 @pytest.mark.parametrize(
     "key",
-    ["3e3", "12E4", "3-May", "May-98", "'0001", "0001      ", " 0001", "\u200b0001", "0001\u00a0"],
+    [
+        *(
+            "3e3",
+            "12E4",
+            "3-May",
+            "May-98",
+            "'0001",
+            "0001      ",
+            " 0001",
+            "\u200b0001",
+            "0001\u00a0",
+        ),
+        *("None", "NONE", "Null", "NAN", "undefined", "nil"),
+        *("1001.0", "01.0000"),
+    ],
 )
 def test_a_key_that_is_probably_damaged_is_published_with_a_warning(write: Write, key: str) -> None:
     result = check(write, "0001", key, "0002")
@@ -70,6 +83,13 @@ def test_a_key_that_is_probably_damaged_is_published_with_a_warning(write: Write
     assert result.rows_accepted == 3
     (warning,) = result.warnings
     assert (warning.code, warning.count, warning.first_line) == ("damaged-key", 1, 3)
+
+
+@pytest.mark.parametrize("blank", ["", "   "])
+def test_keys_that_a_program_read_as_numbers_are_rejected(write: Write, blank: str) -> None:
+    """It does that to a whole column: among other keys, `01.0000` is a code beside `01.0101`."""
+    result = check(write, "1001.0" + blank, "1002.0", "1003.00")
+    assert [error.code for error in result.errors] == ["damaged-key"] * 3
 
 
 @pytest.mark.parametrize("blank", ["   ", "\u00a0", "\u200b", " \u3000 ", "\t"])

@@ -40,8 +40,9 @@ def headers(draw: st.DrawFn) -> tuple[FieldMap, str, list[str]]:
     names = draw(st.permutations(sorted(required | chosen)))
     text = io.StringIO()
     delimiter = draw(st.sampled_from(",;|\t"))
-    quoting = csv.QUOTE_ALL if draw(st.booleans()) else csv.QUOTE_MINIMAL
-    writer = csv.writer(text, delimiter=delimiter, quoting=quoting)
+    writer = csv.writer(text, delimiter=delimiter)
+    if draw(st.booleans()):
+        writer = csv.writer(text, delimiter=delimiter, quoting=csv.QUOTE_ALL)
     writer.writerow([draw(spellings(name)) for name in names])
     return field_map, draw(st.sampled_from(["", "\ufeff"])) + text.getvalue(), names
 
