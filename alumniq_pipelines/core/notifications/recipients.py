@@ -4,6 +4,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from alumniq_pipelines.core.notifications.callback_addresses import (
     AddressPolicy,
+    ascii_host,
     host_error,
     is_private_name,
     literal_address,
@@ -30,7 +31,7 @@ def check_webhook(url: str, policy: AddressPolicy) -> None:
     """
     error = url_error(url, policy)
     # Where no other than public addresses are called, nobody can resolve such a name for us.
-    if error is None and not policy.allowed and is_private_name(urlsplit(url).hostname or ""):
+    if error is None and not policy.allowed and is_private_name(host_of(urlsplit(url))):
         error = "names a host that only a private network knows"
     if error is not None:
         raise UnusableNotifyWebhook(error)
@@ -46,6 +47,15 @@ def url_error(url: str, policy: AddressPolicy) -> str | None:
         return _url_parts_error(urlsplit(url), policy)
     except ValueError:  # an address or a port that is none
         return "is not a URL"
+
+
+def host_of(url: SplitResult) -> str:
+    """Return a URL's host as it is looked up: every rule about names needs it in this form.
+
+    In other scripts, other characters than `.` separate its parts, too.
+    """
+    host = url.hostname or ""
+    return ascii_host(host) or host
 
 
 def _emails_error(emails: str) -> str | None:
@@ -75,7 +85,7 @@ def _url_parts_error(url: SplitResult, policy: AddressPolicy) -> str | None:
         return "does not start with https://"
     if "@" in url.netloc:
         return "carries a user name or password"
-    host = url.hostname or ""
+    host = host_of(url)
     if url.port == 0 or not host:
         return "names no host"
     if literal_address(host) is None and (error := host_error(host)) is not None:
