@@ -23,6 +23,7 @@ PUBLIC = AddressPolicy()
         "you@exämple.edu",
         '"Lee, Ann" <one@example.edu>, two@example.edu',
         ",".join(f"{n}@example.edu" for n in range(10)),
+        ",".join(["you@example.edu", "You <you@example.edu>"] * 6),
     ],
 )
 def test_addresses_that_mail_servers_take_are_usable(emails: str) -> None:
@@ -82,7 +83,9 @@ def test_what_is_usable_never_holds_a_character_that_ends_a_mail_header(emails: 
         ("a@example.edu, nobody, c@example.edu", "nobody (number 2 of 3)"),
         ("@, b@example.edu", "@ (number 1 of 2)"),
         ("a@example.edu;x y;you@", "x y (number 2 of 3), you@ (number 3 of 3)"),
-        (f"a@example.edu,{'x' * 100}", f"{'x' * 60} (number 2 of 2)"),
+        (f"a@example.edu,{'x' * 100}", f"{'x' * 59}\u2026 (number 2 of 2)"),
+        (f"a@example.edu,{'x' * 60}", f"{'x' * 60} (number 2 of 2)"),
+        (f"a@example.edu{',nobody' * 99}", "nobody (number 2 of 100)"),
     ],
 )
 def test_of_several_addresses_each_that_is_none_is_named(emails: str, named: str) -> None:
@@ -91,6 +94,35 @@ def test_of_several_addresses_each_that_is_none_is_named(emails: str, named: str
     assert caught.value.detail == (
         f"The option NotifyEmail holds what is not an e-mail address: {named}."
     )
+
+
+@pytest.mark.parametrize(
+    ("emails", "named"),
+    [
+        ("Lee, Ann <a@example.edu>", "Lee (number 1 of 2)"),
+        ("b@example.edu; Ann <a@example.edu>, Lee", "Lee (number 3 of 3)"),
+    ],
+)
+def test_a_name_with_a_comma_is_told_that_it_needs_quotation_marks(emails: str, named: str) -> None:
+    with pytest.raises(UnusableNotifyEmail) as caught:
+        check_emails(emails)
+    assert caught.value.detail == (
+        f"The option NotifyEmail holds what is not an e-mail address: {named}. "
+        "A name that contains a comma needs quotation marks."
+    )
+
+
+@pytest.mark.parametrize(
+    "character", ["\n", "\0", "\u200b", "\u2028", "\u00a0", "\u3000"], ids=ascii
+)
+def test_a_character_that_cannot_be_printed_is_called_what_it_is(character: str) -> None:
+    with pytest.raises(
+        UnusableNotifyEmail,
+        match=(
+            "contains a line break, another character that cannot be printed, or an unusual blank"
+        ),
+    ):
+        check_emails(f"Ann{character}Lee <a@example.edu>")
 
 
 @pytest.mark.parametrize(
