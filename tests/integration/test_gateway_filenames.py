@@ -13,6 +13,11 @@ from tests.servers.gateway import NOW, Caller, Installation, call, errors
 NFC, NFD = normalize("NFC", "Zoë.csv"), normalize("NFD", "Zoë.csv")
 ANGSTROM = "\u212b.csv"  # the sign of the unit, which looks like the letter \u00c5
 
+NAMES_PRODUCTION = (
+    "The filename names production/warehouse/, but your key is for qa/warehouse/, and every "
+    "filename is looked up there."
+)
+
 
 def in_other_environment(name: str, folder: str = "production/warehouse/") -> str:
     return (
@@ -169,8 +174,7 @@ def test_a_similar_name_is_suggested_before_a_file_of_the_other_environment(
         "s3://iqu-feeds/production/warehouse/alumni.csv",
     ],
 )
-@pytest.mark.parametrize("is_here", [True, False])
-@pytest.mark.parametrize("is_there", [True, False])
+@pytest.mark.parametrize(("is_here", "is_there"), [(True, True), (True, False), (False, True)])
 def test_a_filename_that_names_the_other_environment_is_told_so_with_the_name_to_send(
     client: TestClient,
     installation: Installation,
@@ -187,20 +191,23 @@ def test_a_filename_that_names_the_other_environment_is_told_so_with_the_name_to
     if is_there:
         installation.caller("iqu", Environment.PRODUCTION).deliver("alumni.csv")
     error = refusal(client, caller, filename)
-    if ("//" in filename or filename.startswith("/")) and not (is_here or is_there):
-        assert error.endswith("below your warehouse/ folder, such as warehouse.csv.")
-        return
-    named = (
-        "The filename names production/warehouse/, but your key is for qa/warehouse/, and every "
-        "filename is looked up there. "
-    )
     send = (
         "To load the file in qa/warehouse/, send alumni.csv."
         if is_here
         else "Upload the file to qa/warehouse/ and send alumni.csv."
     )
     elsewhere = f" {in_other_environment('alumni.csv')}" if is_there else ""
-    assert error.endswith(f"{named}{send}{elsewhere}")
+    assert error.endswith(f"{NAMES_PRODUCTION} {send}{elsewhere}")
+
+
+@pytest.mark.parametrize("filename", ["production/warehouse/alumni.csv", "production/alumni.csv"])
+def test_for_a_file_of_the_other_environment_that_is_nowhere_no_similar_name_is_suggested(
+    client: TestClient, caller: Caller, filename: str
+) -> None:
+    caller.deliver("alumnii.csv")
+    assert refusal(client, caller, filename).endswith(
+        f"{NAMES_PRODUCTION} Upload the file to qa/warehouse/ and send alumni.csv."
+    )
 
 
 def test_the_other_environment_of_another_customer_is_never_looked_into(
