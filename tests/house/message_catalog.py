@@ -11,6 +11,7 @@ import itertools
 import pkgutil
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, get_args, get_origin
@@ -58,7 +59,7 @@ from alumniq_pipelines.core.problems.problem import (
     SenderProblem,
     SetupProblem,
 )
-from alumniq_pipelines.core.problems.request import FilenameInOtherForm
+from alumniq_pipelines.core.problems.request import FileHint, FileNotInBucket, UnusableFilename
 from alumniq_pipelines.core.problems.rollback import MoveInterrupted
 from alumniq_pipelines.core.problems.setup import PortUnusable
 
@@ -136,9 +137,26 @@ def placeholder(name: str) -> Placeholder:
     return Placeholder(f"{{{name}}}")
 
 
+MISSING = FileHint(folder=placeholder("folder"), name=placeholder("filename"))
+HINTS = (
+    MISSING,
+    replace(MISSING, near=[placeholder("near")]),
+    replace(MISSING, near=[placeholder("near")], elsewhere=placeholder("elsewhere")),
+    replace(MISSING, name=placeholder("name"), elsewhere=placeholder("elsewhere")),
+    replace(MISSING, name=placeholder("name"), found=placeholder("name")),
+    replace(MISSING, name="Zo\u00eb.csv", found="Zoe\u0308.csv"),
+    replace(
+        MISSING,
+        name=placeholder("name"),
+        named=placeholder("named"),
+        found=placeholder("name"),
+        elsewhere=placeholder("named"),
+    ),
+)
+
 EXAMPLES: Mapping[type[Problem], Mapping[str, Sequence[Any]]] = {
     DuplicateColumn: {"positions": [(3, 7)], "spellings": [(), ("code", "Code")]},
-    FilenameInOtherForm: {"filename": ["Zo\u00eb.csv"], "found": ["Zoe\u0308.csv"]},
+    FileNotInBucket: {"filename": [placeholder("filename")], "hint": HINTS},
     ForeignFormat: {
         "kind": [
             "a PDF document",
@@ -163,6 +181,7 @@ EXAMPLES: Mapping[type[Problem], Mapping[str, Sequence[Any]]] = {
     UnknownWatch: {"target": ["iqu/production/warehouse"]},
     UnusableArchive: {"names": [(), ("{name}", "{name}")], "side_files": [0, 2]},
     UnusableHeader: {"faults": [(FileProblem("{fault}", "{advice}"),)]},
+    UnusableFilename: {"hint": [None, *HINTS[3:]]},
     UnusualZipMethod: {"method": ["Deflate64", placeholder("method")]},
 }
 

@@ -97,7 +97,7 @@ def test_a_strangers_self_test_finds_no_file_and_hints_at_none(
         assert found["ok"] is False
         assert "Did you mean" not in found["detail"]
         is_own = stranger.name == caller.name and name == "secret-campaign.csv"
-        assert ("It is in qa/warehouse/" in found["detail"]) == is_own
+        assert ("secret-campaign.csv is in qa/warehouse/" in found["detail"]) == is_own
 
 
 def test_exchanging_a_key_gives_the_same_access_and_no_more(

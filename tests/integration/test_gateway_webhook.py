@@ -72,11 +72,31 @@ def test_a_callback_to_a_host_in_full_width_letters_is_refused(
     assert "such as full-width letters" in error
 
 
-def test_for_an_unknown_job_no_file_is_looked_up(client: TestClient, caller: Caller) -> None:
+@pytest.mark.parametrize("filename", ["nothing.csv", "/warehouse.csv"])
+def test_for_an_unknown_job_no_file_is_looked_up(
+    client: TestClient, caller: Caller, filename: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its bucket is not even opened: what is wrong with the bucket is not the caller's problem."""
+    monkeypatch.delattr(type(caller.installation.buckets), "open")
     path = WEBHOOK.replace("warehouse", "sudo_make_me_a_sandwich")
-    response = call(client, caller, path, filename="nothing.csv")
+    response = call(client, caller, path, filename=filename)
 
-    assert errors(response) == ["Invalid Job Name: sudo_make_me_a_sandwich"]
+    assert response.status_code == 400
+    job, *others = errors(response)
+    assert job == "Invalid Job Name: sudo_make_me_a_sandwich"
+    assert all(error.endswith("folder, such as warehouse.csv.") for error in others)
+    assert bool(others) == filename.startswith("/")
+
+
+def test_beside_another_problem_of_the_call_an_unusable_filename_is_not_looked_up(
+    client: TestClient, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(type(caller.installation.buckets), "open")
+    response = call(client, caller, filename="/warehouse.csv", notifyEmail="you")
+
+    filename, email = errors(response)
+    assert filename.endswith("folder, such as warehouse.csv.")
+    assert email.startswith("The option NotifyEmail")
 
 
 @pytest.mark.parametrize(

@@ -68,12 +68,20 @@ class Caller:
     environment: Environment
     key: str
 
-    def deliver(self, filename: str, content: bytes = b"xid\r\n1\r\n") -> None:
+    def deliver(
+        self,
+        filename: str,
+        content: bytes = b"xid\r\n1\r\n",
+        *,
+        modified_at: datetime | None = None,
+    ) -> None:
         """Write a file to the customer's bucket."""
         bucket = self.installation.buckets.open(f"{self.name}-feeds")
         path = bucket.root / f"{self.environment}/warehouse/{filename}"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+        if modified_at is not None:
+            os.utime(path, (modified_at.timestamp(), modified_at.timestamp()))
 
 
 def call(client: TestClient, caller: Caller, path: str = WEBHOOK, **options: Any) -> Any:

@@ -1,78 +1,86 @@
 """Finding the file of a call in the customer's bucket, and what was meant if it is not there.
 
 A name is suggested only where a file of that name is there: whoever follows the advice loads it.
+Where none is, the advice is to upload it first.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from unicodedata import normalize
 from urllib.parse import unquote
 
 from alumniq_pipelines.core.feeds.did_you_mean import closest_match
 from alumniq_pipelines.core.loads.bucket import (
+    FOLDER,
     Bucket,
     StoredFile,
     folder_of,
-    object_key,
     object_key_error,
 )
 from alumniq_pipelines.core.loads.rejection_report import REPORTS
 from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.problems.problem import OutageProblem
-from alumniq_pipelines.core.problems.request import (
-    FileInOtherEnvironment,
-    FilenameInOtherForm,
-    FileNotInBucket,
-    FolderInFilename,
-    RequestProblem,
-    UnusableFilename,
-)
+from alumniq_pipelines.core.problems.request import FileHint, FileNotInBucket, UnusableFilename
 
 MAX_HINT_CHARACTERS = 100
 """Longer names get no suggestion, because comparing takes time that is quadratic in the length."""
 
-ADDRESS = re.compile(r"(https?|[a-z][a-z0-9+.-]*)://[^/]*/", re.IGNORECASE)
+MAX_HINT_THREADS = 4
+"""While a store hangs, further refusals have no hint."""
+
+ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*)://[^/]*/", re.IGNORECASE)
 """The beginning of `s3://BUCKET/` or of an object's web address."""
 
 ENVIRONMENTS = {environment.value: environment for environment in Environment}
-FOLDER = "warehouse"
 
 
-def check_filename(bucket: Bucket, environment: Environment, filename: str) -> None:
-    """Check that a filename can be one; raises UnusableFilename and FileInOtherEnvironment."""
-    error = object_key_error(folder_of(environment) + filename)
-    if error is None:
-        return
-    found = elsewhere = None
-    if filename.isprintable():
+@dataclass(frozen=True, slots=True)
+class FileLookup:
+    """Finds files. What was meant by a wrong name is looked for in threads, for a limited time."""
+
+    hint_seconds: float = 3.0
+    """How long a refusal may wait for a hint. A store that hangs takes 24 s for each question."""
+
+    _threads: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(MAX_HINT_THREADS, "file-hint"),
+        init=False,
+        repr=False,
+    )
+
+    def find(self, bucket: Bucket, environment: Environment, filename: str) -> StoredFile:
+        """Return the file of a name below the environment's folder.
+
+        Raises UnusableFilename and FileNotInBucket, both with what was probably meant.
+        """
+        key = folder_of(environment) + filename
+        error = object_key_error(key)
+        if error is not None:
+            raise UnusableFilename(error, self._hint(bucket, environment, filename))
+        stored = bucket.head(key)
+        if stored is None:
+            raise FileNotInBucket(filename, self._hint(bucket, environment, filename))
+        return stored
+
+    def _hint(self, bucket: Bucket, environment: Environment, filename: str) -> FileHint:
+        """Return what was probably meant, or only what is plain from the name if time is up."""
         name, named = cut_folder(filename)
-        with suppress(OutageProblem):  # the refusal is right without a hint as well
-            if named in {None, environment}:
-                found = next(
-                    (
-                        known
-                        for known in (name, name.rpartition("/")[2])
-                        if _is_there(bucket, environment, known)
-                    ),
-                    None,
-                )
-            elsewhere = None if found else _other_folder(bucket, environment, name)
-    if elsewhere is not None:
-        raise FileInOtherEnvironment(filename, folder_of(environment), elsewhere)
-    raise UnusableFilename(error, found)
-
-
-def find_file(bucket: Bucket, environment: Environment, filename: str) -> StoredFile:
-    """Return the file of a name below the environment's folder.
-
-    Raises FileNotInBucket, with what was probably meant, and what `check_filename` raises.
-    """
-    check_filename(bucket, environment, filename)
-    stored = bucket.head(object_key(environment, filename))
-    if stored is None:
-        raise _missing_file(bucket, environment, filename)
-    return stored
+        hint = FileHint(
+            folder=folder_of(environment),
+            name=name,
+            named=folder_of(named) if named and named is not environment else None,
+        )
+        # Rejection reports are in the same folder, but are never what the caller means.
+        if name.startswith(REPORTS) or not filename.isprintable():
+            return hint
+        search = self._threads.submit(_search, bucket, hint, is_cut=name != filename)
+        try:
+            return search.result(self.hint_seconds)
+        except TimeoutError:
+            search.cancel()
+            return hint
 
 
 def cut_folder(filename: str) -> tuple[str, Environment | None]:
@@ -96,52 +104,49 @@ def cut_folder(filename: str) -> tuple[str, Environment | None]:
     return "/".join(parts) or filename, None
 
 
-def _missing_file(bucket: Bucket, environment: Environment, filename: str) -> RequestProblem:
-    folder = folder_of(environment)
-    name, named = cut_folder(filename)
-    near: Sequence[str] = ()
-    if named in {None, environment}:
-        if name != filename and _is_there(bucket, environment, name):
-            return FolderInFilename(filename, folder, name)
-        names = _filenames(bucket, folder)
-        for known in names:
-            if known != name and normalize("NFC", known) == normalize("NFC", name):
-                return FilenameInOtherForm(filename, folder, known)
-        near = _similar_names(name, names)
-    elsewhere = _other_folder(bucket, environment, name)
-    if elsewhere is not None:
-        return FileInOtherEnvironment(filename, folder, elsewhere)
-    if name != filename:
-        return FolderInFilename(filename, folder, near=near)
-    return FileNotInBucket(filename, folder, near)
+def _search(bucket: Bucket, hint: FileHint, *, is_cut: bool) -> FileHint:
+    """Return a hint with what is there: in the key's own folder, and in the other environment's.
+
+    An outage ends the search, because the refusal is right without a hint as well. A name from
+    which nothing was cut is known not to be in its own folder.
+    """
+    with suppress(OutageProblem):
+        if is_cut and bucket.head(hint.folder + hint.name) is not None:
+            hint = replace(hint, found=hint.name)
+        else:
+            hint = _with_similar_names(hint, bucket.list_objects(hint.folder))
+        if hint.found is None or hint.named is not None:
+            for other in map(folder_of, Environment):
+                if other != hint.folder and bucket.head(other + hint.name) is not None:
+                    hint = replace(hint, elsewhere=other)
+    return hint
 
 
-def _filenames(bucket: Bucket, folder: str) -> Sequence[str]:
-    names = [stored.key.removeprefix(folder) for stored in bucket.list_objects(folder)]
-    # Rejection reports are in the same folder, but are never what the caller means.
-    return [name for name in names if not name.startswith(REPORTS)]
+def _with_similar_names(hint: FileHint, listed: Iterable[StoredFile]) -> FileHint:
+    """Return a hint with the one name that looks the same, or with up to two that come close.
 
-
-def _similar_names(name: str, known: Sequence[str]) -> Sequence[str]:
-    """Return the one of the known names that was probably meant, if any."""
-    if len(name) > MAX_HINT_CHARACTERS:
-        return ()
-    comparable = [other for other in known if len(other) <= MAX_HINT_CHARACTERS]
-    last = name.rpartition("/")[2]
-    in_other_folder = (other for other in comparable if other.rpartition("/")[2] == last)
-    similar = next(in_other_folder, None) or closest_match(name, comparable)
-    return () if similar is None else (similar,)
-
-
-def _is_there(bucket: Bucket, environment: Environment, name: str) -> bool:
-    return bucket.head(folder_of(environment) + name) is not None
-
-
-def _other_folder(bucket: Bucket, environment: Environment, name: str) -> str | None:
-    """Return the customer's folder of another environment that has the file; None if none has."""
-    for other in Environment:
-        # Our access to the bucket may end at this folder: then there is no hint.
-        with suppress(OutageProblem):
-            if other is not environment and _is_there(bucket, other, name):
-                return folder_of(other)
-    return None
+    Of the files in the same folder the closest one; of those in other folders the newest one of the
+    same name, because they are often of one month or year each.
+    """
+    files = {
+        stored.key.removeprefix(hint.folder): stored
+        for stored in listed
+        if object_key_error(stored.key) is None  # others cannot be sent
+    }
+    files = {name: stored for name, stored in files.items() if not name.startswith(REPORTS)}
+    for name in files:
+        if normalize("NFC", name) == normalize("NFC", hint.name):
+            return replace(hint, found=name)
+    # Whoever names the other environment does not mean a similar file of this one.
+    if hint.named is not None or len(hint.name) > MAX_HINT_CHARACTERS:
+        return hint
+    names = [name for name in files if len(name) <= MAX_HINT_CHARACTERS]
+    folder, slash, last = hint.name.rpartition("/")
+    beside = [name.rpartition("/")[2] for name in names if name.rpartition("/")[0] == folder]
+    closest = closest_match(last, beside)
+    near = [] if closest is None else [f"{folder}{slash}{closest}"]
+    same = [name for name in names if name.rpartition("/")[2] == last]
+    near += sorted(same, key=lambda name: files[name].modified_at)[-1:]
+    if not near and (anywhere := closest_match(hint.name, names)) is not None:
+        near = [anywhere]
+    return replace(hint, near=tuple(near))

@@ -11,9 +11,9 @@ from typing import ParamSpec, TypeVar
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.access.api_keys import ApiKey
 from alumniq_pipelines.core.feeds.field_map import FieldMap
-from alumniq_pipelines.core.loads.bucket import Bucket, Buckets, StoredFile
+from alumniq_pipelines.core.loads.bucket import Bucket, Buckets, StoredFile, object_key
 from alumniq_pipelines.core.loads.load import Load, LoadRequest, new_job_id
-from alumniq_pipelines.core.loads.target import Target
+from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
 from alumniq_pipelines.core.notifications.recipients import check_emails, check_webhook
 from alumniq_pipelines.core.problems.api import (
@@ -21,8 +21,8 @@ from alumniq_pipelines.core.problems.api import (
     UnusableDryRun,
     UnusableIdempotencyKey,
 )
-from alumniq_pipelines.core.problems.request import RequestProblem
-from webhook_gateway.services.file_lookup import check_filename, find_file
+from alumniq_pipelines.core.problems.request import RequestProblem, UnusableFilename
+from webhook_gateway.services.file_lookup import FileLookup
 from webhook_gateway.services.load_queries import Scope, Status
 from webhook_gateway.services.options import Option, Options
 from webhook_gateway.services.refusal import RequestRefused
@@ -41,6 +41,7 @@ class Intake:
     buckets: Buckets
     status: Status
     callbacks: AddressPolicy
+    _files: FileLookup = field(default_factory=FileLookup, init=False, repr=False)
     _bucket_of: dict[str, Bucket] = field(default_factory=dict, init=False, repr=False)
     """By customer; never invalidated, because a customer's bucket never changes."""
 
@@ -56,11 +57,15 @@ class Intake:
             collector.collect(self._feed, key, job)
             raise RequestRefused(*collector.problems, options.unreadable)
         field_map = collector.collect(self._feed, key, job)
-        filename = collector.collect(self._filename, options, key)
+        filename = collector.collect(_filename, options, key.environment)
         emails = collector.collect(_emails, options)
         url = collector.collect(_webhook, options, self.callbacks)
         dry_run = collector.collect(_dry_run, options)
         idempotency_key = collector.collect(_idempotency_key, options, key)
+        if [type(problem) for problem in collector.problems] == [UnusableFilename]:
+            # Nothing else is wrong with the call, so it is worth looking for what was meant.
+            collector.problems.clear()
+            collector.collect(self.find_file, key, options.required(Option.FILENAME))
         if field_map is None or filename is None:
             raise RequestRefused(*collector.problems)
         request = LoadRequest(
@@ -102,14 +107,9 @@ class Intake:
         """Return the field map of a job; raises UnknownJob and JobNotOfKey."""
         return self.status.field_map(Scope.of(key), job)
 
-    def _filename(self, options: Options, key: ApiKey) -> str:
-        filename = options.required(Option.FILENAME)
-        check_filename(self.bucket(key.customer), key.environment, filename)
-        return filename
-
     def find_file(self, key: ApiKey, filename: str) -> StoredFile:
-        """Find a file in the customer's bucket; raises FileNotInBucket and the like."""
-        return find_file(self.bucket(key.customer), key.environment, filename)
+        """Find a file in the customer's bucket; raises UnusableFilename and FileNotInBucket."""
+        return self._files.find(self.bucket(key.customer), key.environment, filename)
 
     def bucket(self, customer: str) -> Bucket:
         """Return a customer's bucket, opened once."""
@@ -137,6 +137,13 @@ class _ProblemCollector:
         except RequestProblem as problem:
             self.problems.append(problem)
             return None
+
+
+def _filename(options: Options, environment: Environment) -> str:
+    """Return the filename if it can be one; whether there is such a file, costs calls of S3."""
+    filename = options.required(Option.FILENAME)
+    object_key(environment, filename)
+    return filename
 
 
 def _emails(options: Options) -> str:

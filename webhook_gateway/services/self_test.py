@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from alumniq_pipelines.core.access.api_keys import ApiKey
 from alumniq_pipelines.core.loads.bucket import folder_of
-from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy, ascii_host
-from alumniq_pipelines.core.notifications.recipients import check_webhook
+from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
+from alumniq_pipelines.core.notifications.recipients import check_webhook, host_of
 from alumniq_pipelines.core.problems.problem import Problem
 from alumniq_pipelines.core.problems.request import UnusableNotifyWebhook
 from webhook_gateway.services.intake import Intake
@@ -69,9 +69,8 @@ def check_host(url: str, callbacks: AddressPolicy) -> None:
     check_webhook(url, callbacks)
     parts = urlsplit(url)
     port = parts.port or {"http": 80, "https": 443}[parts.scheme]
-    host = parts.hostname or ""
     # As bytes, because the resolver would encode a text differently from the real delivery.
-    name = (ascii_host(host) or host).encode()
+    name = host_of(parts).encode()
     try:
         found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except OSError:

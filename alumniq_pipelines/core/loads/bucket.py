@@ -14,6 +14,9 @@ from alumniq_pipelines.core.problems.request import UnusableFilename
 MAX_KEY_BYTES = 1_024
 """S3's limit on the length of a key."""
 
+FOLDER = "warehouse"
+"""Where files are delivered to, below the folder of an environment."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFile:
@@ -71,7 +74,7 @@ class Buckets(Protocol):
 
 def folder_of(environment: Environment) -> str:
     """Return the folder that files of an environment are delivered to, with its slash."""
-    return f"{environment}/warehouse/"
+    return f"{environment}/{FOLDER}/"
 
 
 def object_key(environment: Environment, filename: str) -> str:

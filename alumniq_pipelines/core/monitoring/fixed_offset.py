@@ -6,13 +6,16 @@ from datetime import datetime, timedelta
 from alumniq_pipelines.core.monitoring.schedule import DeliverySchedule
 from alumniq_pipelines.core.problems.command import NoSummerTime
 
-FIXED = re.compile(r"EST|MST|HST|(?:Etc/)?(?:GMT(?:[+-]?[0-9]{1,2})?|Greenwich)")
-"""Zones that stand for no place. UTC is left out: nobody takes it for the time of a campus."""
+FIXED = re.compile(r"EST|MST|(?:Etc/)?(?:GMT(?:[+-]?[0-9]{1,2})?|Greenwich)")
+"""Zones that stand for no place with summer time.
+
+UTC is left out, because nobody takes it for the time of a campus, and HST, because it is the time
+of Hawaii all year.
+"""
 
 HOUR = timedelta(hours=1)
 
 PLACES = {
-    -10: "Pacific/Honolulu",
     -9: "America/Anchorage",
     -8: "America/Los_Angeles",
     -7: "America/Denver",
@@ -25,7 +28,10 @@ PLACES = {
     10: "Australia/Sydney",
     12: "Pacific/Auckland",
 }
-"""Zones with universities, by the hours that they are ahead of UTC in winter."""
+"""Zones with universities and summer time, by the hours that they are ahead of UTC in winter."""
+
+ANY_PLACE = "AREA/CITY"
+"""Stands for a zone where none is likely: one of another offset would be a wrong advice."""
 
 
 def fixed_offset_warning(schedule: DeliverySchedule) -> NoSummerTime | None:
@@ -35,6 +41,6 @@ def fixed_offset_warning(schedule: DeliverySchedule) -> NoSummerTime | None:
         return None
     offset = schedule.zone.utcoffset(datetime(2026, 1, 1)) or timedelta()  # noqa: DTZ001 - local
     hours = round(offset / HOUR)
-    # The sign of such a name is easily mistaken: Etc/GMT-5 is not New York's, but Pakistan's.
-    place = PLACES.get(hours) or PLACES.get(-hours, PLACES[-5])
-    return NoSummerTime(name, hours, place)
+    # The sign of such a name is easily mistaken: Etc/GMT-5 is not New York's, but Pakistan's. So
+    # the warning says how many hours it is ahead or behind.
+    return NoSummerTime(name, hours, PLACES.get(hours, ANY_PLACE))

@@ -26,6 +26,9 @@ HOST = re.compile(
 )
 """A name as resolvers take it: labels of 1 to 63 characters, 253 in all (RFC 1035)."""
 
+DOTS = re.compile("[.\u3002\uff0e\uff61]")
+"""What separates the labels of a name; the last three are read as full stops (UTS 46)."""
+
 ENCODED = "xn--"
 """Begins a label that stands for one with other than ASCII letters."""
 
@@ -127,6 +130,8 @@ def ascii_host(host: str) -> str | None:
 
 def host_error(host: str) -> str | None:
     """Return why no resolver can know a host's name, as a clause; None if one may. Asks none."""
+    if "" in DOTS.split(host)[:-1]:
+        return "names a host with an empty part: a dot at the beginning, or two in a row"
     name = ascii_host(host)
     if name is None:
         return (
@@ -136,8 +141,9 @@ def host_error(host: str) -> str | None:
     labels = name.removesuffix(".").lower().split(".")
     if labels[-1] in NEVER_RESOLVED or NUMERIC.fullmatch(labels[-1]):
         return "names a host that does not exist"
-    if any(label.startswith("-") or label.endswith("-") for label in labels):
-        return "names a host that cannot exist: a part of it begins or ends with a hyphen"
+    # A hyphen at the end is left to the resolver: RFC 952 forbids it, but some sites have one.
+    if any(label.startswith("-") for label in labels):
+        return "names a host that cannot exist: a part of it begins with a hyphen"
     for label in labels:
         if label.startswith(ENCODED) and not _decodes(label.removeprefix(ENCODED)):
             return f"names a host that cannot exist: {ENCODED} begins no encoded name there"

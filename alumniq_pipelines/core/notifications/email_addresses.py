@@ -23,9 +23,11 @@ def addresses_in(emails: str) -> tuple[str, ...]:
 
 def split_addresses(emails: str) -> tuple[str, ...]:
     """Return the parts of such a list as they are written; a name in quotes may have commas."""
-    parts, begin, is_quoted = [], 0, False
+    parts, begin, is_quoted, is_escaped = [], 0, False, False
     for offset, character in enumerate(emails):
-        if character == '"':
+        if is_quoted and (is_escaped or character == "\\"):
+            is_escaped = not is_escaped
+        elif character == '"':
             is_quoted = not is_quoted
         elif character in ",;" and not is_quoted:
             parts.append(emails[begin:offset])

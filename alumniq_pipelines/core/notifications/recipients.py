@@ -4,11 +4,16 @@ from urllib.parse import SplitResult, urlsplit
 
 from alumniq_pipelines.core.notifications.callback_addresses import (
     AddressPolicy,
+    ascii_host,
     host_error,
     is_private_name,
     literal_address,
 )
-from alumniq_pipelines.core.notifications.email_addresses import bare_address, split_addresses
+from alumniq_pipelines.core.notifications.email_addresses import (
+    addresses_in,
+    bare_address,
+    split_addresses,
+)
 from alumniq_pipelines.core.problems.request import UnusableNotifyEmail, UnusableNotifyWebhook
 
 MAX_ADDRESSES = 10
@@ -30,7 +35,7 @@ def check_webhook(url: str, policy: AddressPolicy) -> None:
     """
     error = url_error(url, policy)
     # Where no other than public addresses are called, nobody can resolve such a name for us.
-    if error is None and not policy.allowed and is_private_name(urlsplit(url).hostname or ""):
+    if error is None and not policy.allowed and is_private_name(host_of(urlsplit(url))):
         error = "names a host that only a private network knows"
     if error is not None:
         raise UnusableNotifyWebhook(error)
@@ -48,26 +53,44 @@ def url_error(url: str, policy: AddressPolicy) -> str | None:
         return "is not a URL"
 
 
+def host_of(url: SplitResult) -> str:
+    """Return a URL's host as it is looked up: every rule about names needs it in this form.
+
+    In other scripts, other characters than `.` separate its parts, too.
+    """
+    host = url.hostname or ""
+    return ascii_host(host) or host
+
+
 def _emails_error(emails: str) -> str | None:
     parts = split_addresses(emails)
     if not parts:
         return "holds no e-mail address"
-    if len(parts) > MAX_ADDRESSES:
+    if len(addresses_in(emails)) > MAX_ADDRESSES:
         return f"holds more than {MAX_ADDRESSES} addresses"
     # A line break between two addresses would be cut off with the blanks, and must not pass. Behind
     # this, an address can be repeated: no header begins in it.
     if not emails.isprintable():
-        return "contains a line break or another control character"
-    wrong = [number for number, part in enumerate(parts, 1) if bare_address(part) is None]
+        return (
+            "contains a line break, another character that cannot be printed, or an unusual blank, "
+            "such as a no-break space"
+        )
+    wrong = [part for part in dict.fromkeys(parts) if bare_address(part) is None]
     if not wrong:
         return None
     if len(parts) == 1:
         return "is not an e-mail address"
     named = ", ".join(
-        f"{parts[number - 1][:MAX_CHARACTERS_SHOWN]} (number {number} of {len(parts)})"
-        for number in wrong
+        f"{_shortened(part)} (number {parts.index(part) + 1} of {len(parts)})" for part in wrong
     )
-    return f"holds what is not an e-mail address: {named}"
+    # `Lee, Ann <ann@x.edu>` is two parts.
+    hint = ". A name that contains a comma needs quotation marks" if "<" in emails else ""
+    return f"holds what is not an e-mail address: {named}{hint}"
+
+
+def _shortened(text: str) -> str:
+    too_long = len(text) > MAX_CHARACTERS_SHOWN
+    return f"{text[: MAX_CHARACTERS_SHOWN - 1]}…" if too_long else text
 
 
 def _url_parts_error(url: SplitResult, policy: AddressPolicy) -> str | None:
@@ -75,7 +98,7 @@ def _url_parts_error(url: SplitResult, policy: AddressPolicy) -> str | None:
         return "does not start with https://"
     if "@" in url.netloc:
         return "carries a user name or password"
-    host = url.hostname or ""
+    host = host_of(url)
     if url.port == 0 or not host:
         return "names no host"
     if literal_address(host) is None and (error := host_error(host)) is not None:

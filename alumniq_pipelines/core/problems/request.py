@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from unicodedata import is_normalized
 
 from alumniq_pipelines.core.problems.problem import SenderProblem
@@ -58,21 +59,77 @@ class RefusedKey(RequestProblem):
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileHint:
+    """What a filename that leads to no file probably means: facts from the customer's bucket."""
+
+    folder: str
+    """The folder of the key's environment, in which every filename is looked up."""
+
+    name: str
+    """The filename without a folder in front."""
+
+    named: str | None = None
+    """The folder of another environment, if the filename names it."""
+
+    found: str | None = None
+    """The name of a file that is there: `name`, or one that looks the same to the eye."""
+
+    near: Sequence[str] = ()
+    """Names of files that are there and come close."""
+
+    elsewhere: str | None = None
+    """The folder of another environment that has a file of this name."""
+
+    def advice(self, front: str, upload: str) -> str:
+        """Return what to do, in sentences.
+
+        `front` says where filenames are looked up, `upload` what to do if there is no such file.
+        """
+        if self.named is not None:
+            front = (
+                f"The filename names {self.named}, but your key is for {self.folder}, and every "
+                "filename is looked up there."
+            )
+        if self.found is not None and self.found != self.name:
+            what = _other_form(self.name, self.found)
+        elif self.found is not None:
+            # Somebody who names the other environment may mean its file.
+            what = (
+                f"Send {self.name}."
+                if self.named is None
+                else f"To load the file in {self.folder}, send {self.name}."
+            )
+        elif self.near:
+            what = f"Did you mean {' or '.join(self.near)}?"
+        else:
+            what = upload
+        elsewhere = (
+            f"A file called {self.name} is in {self.elsewhere}: to load that one, use the address "
+            "and the key of that environment."
+            if self.elsewhere is not None
+            else ""
+        )
+        return " ".join(filter(None, (front, what, elsewhere)))
+
+
 class UnusableFilename(RequestProblem):
     """The filename is not valid."""
 
     code = "unusable-filename"
 
-    def __init__(self, reason: str, found: str | None = None) -> None:
-        """Take the reason as a clause that follows 'The filename', and the name of the file meant.
-
-        That name only if the file is there.
-        """
-        advice = (
-            "Send the name that the file has below your warehouse/ folder, such as warehouse.csv."
-            if found is None
-            else f"Send the name that the file has below your warehouse/ folder: {found}."
-        )
+    def __init__(self, reason: str, hint: FileHint | None = None) -> None:
+        """Take the reason as a clause that follows 'The filename', and what was probably meant."""
+        if hint is not None and (hint.found or hint.near or hint.elsewhere):
+            advice = hint.advice(
+                f"Every filename is looked up in {hint.folder}.",
+                f"Upload the file to {hint.folder} and send {hint.name}.",
+            )
+        else:
+            advice = (
+                "Send the name that the file has below your warehouse/ folder, such as "
+                "warehouse.csv."
+            )
         super().__init__(f"The filename {reason}.", advice)
 
 
@@ -81,67 +138,26 @@ class FileNotInBucket(RequestProblem):
 
     code = "file-not-in-bucket"
 
-    def __init__(self, filename: str, folder: str, near: Sequence[str] = ()) -> None:
-        """Take the folder that was searched, and the names in it that come close."""
-        hint = (
-            f"Did you mean {' or '.join(near)}?"
-            if near
-            else "Upload it first, then call the webhook again."
-        )
-        super().__init__(_not_found(filename, folder), hint)
-
-
-class FolderInFilename(RequestProblem):
-    """The filename includes its folder."""
-
-    code = "folder-in-filename"
-
-    def __init__(
-        self, filename: str, folder: str, name: str | None = None, *, near: Sequence[str] = ()
-    ) -> None:
-        """Take the name to send, if there is such a file; `near` are names that come close."""
-        without = f"Leave out the folder in front: every filename is looked up in {folder}."
-        if name is not None:
-            advice = f"{without} Send {name}."
-        elif near:
-            advice = f"{without} Did you mean {' or '.join(near)}?"
+    def __init__(self, filename: str, hint: FileHint) -> None:
+        """Take what was probably meant."""
+        if hint.name == filename:
+            advice = hint.advice("", "Upload it first, then call the webhook again.")
         else:
-            advice = f"{without} Upload the file to it first."
-        super().__init__(_not_found(filename, folder), advice)
+            advice = hint.advice(
+                f"Leave out the folder in front: every filename is looked up in {hint.folder}.",
+                f"Upload the file to {hint.folder} and send {hint.name}.",
+            )
+        super().__init__(f"The file {filename} was not found in {hint.folder}.", advice)
 
 
-class FileInOtherEnvironment(RequestProblem):
-    """The file is in the folder of the other environment."""
-
-    code = "file-in-other-environment"
-
-    def __init__(self, filename: str, folder: str, elsewhere: str) -> None:
-        """Take the folder of the key's environment, and the one that the file is in."""
-        super().__init__(
-            _not_found(filename, folder),
-            f"It is in {elsewhere}. Upload it to {folder}, or call the webhook with your key for "
-            "that environment.",
-        )
-
-
-class FilenameInOtherForm(RequestProblem):
-    """The filename is written in another Unicode form."""
-
-    code = "filename-in-other-form"
-
-    def __init__(self, filename: str, folder: str, found: str) -> None:
-        """Take the name of the file that is there; to the eye, both are the same."""
-        super().__init__(
-            _not_found(filename, folder),
-            "A file whose name looks the same is there, but the two are written in different "
-            f"Unicode forms: the name in the bucket {_unicode_form(found)}, the one that you sent "
-            f"{_unicode_form(filename)}. Send it as in the bucket, in JSON {json.dumps(found)}, or "
-            "upload the file under the name that you send.",
-        )
-
-
-def _not_found(filename: str, folder: str) -> str:
-    return f"The file {filename} was not found in {folder}."
+def _other_form(name: str, found: str) -> str:
+    """Explain two names that look the same to the eye: it cannot tell which is which."""
+    return (
+        "A file whose name looks the same is there, but the two are written in different Unicode "
+        f"forms: the name in the bucket {_unicode_form(found)}, the one that you sent "
+        f"{_unicode_form(name)}. Send it as in the bucket, in JSON {json.dumps(found)}, or upload "
+        f"the file under the other name, in JSON {json.dumps(name)}."
+    )
 
 
 def _unicode_form(name: str) -> str:
@@ -150,7 +166,7 @@ def _unicode_form(name: str) -> str:
         return "has each accented letter as one character (NFC)"
     if is_normalized("NFD", name):
         return "has accents as characters of their own (NFD, as macOS writes them)"
-    return "mixes both ways of writing accented letters"
+    return "uses other characters that look the same"
 
 
 class UnusableNotifyEmail(RequestProblem):

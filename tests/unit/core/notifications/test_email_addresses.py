@@ -27,6 +27,8 @@ def test_an_address_given_twice_is_written_to_once() -> None:
         ("<a@example.edu>", "a@example.edu"),
         ('"Lee, Ann" <a@example.edu>', "a@example.edu"),
         ('"Ann \\"A\\" Lee" <a@example.edu>', "a@example.edu"),
+        ('"Ann\\", Lee" <a@example.edu>', "a@example.edu"),
+        ('"Ann; \\\\" <a@example.edu>', "a@example.edu"),
         ("Zoë O'Neil<a@example.edu>", "a@example.edu"),
         ("a@example.edu <a@example.edu>", "a@example.edu"),
         ("a@bücher.example", "a@xn--bcher-kva.example"),

@@ -23,6 +23,7 @@ PUBLIC = AddressPolicy()
         "you@exämple.edu",
         '"Lee, Ann" <one@example.edu>, two@example.edu',
         ",".join(f"{n}@example.edu" for n in range(10)),
+        ",".join(["you@example.edu", "You <you@example.edu>"] * 6),
     ],
 )
 def test_addresses_that_mail_servers_take_are_usable(emails: str) -> None:
@@ -82,7 +83,9 @@ def test_what_is_usable_never_holds_a_character_that_ends_a_mail_header(emails: 
         ("a@example.edu, nobody, c@example.edu", "nobody (number 2 of 3)"),
         ("@, b@example.edu", "@ (number 1 of 2)"),
         ("a@example.edu;x y;you@", "x y (number 2 of 3), you@ (number 3 of 3)"),
-        (f"a@example.edu,{'x' * 100}", f"{'x' * 60} (number 2 of 2)"),
+        (f"a@example.edu,{'x' * 100}", f"{'x' * 59}\u2026 (number 2 of 2)"),
+        (f"a@example.edu,{'x' * 60}", f"{'x' * 60} (number 2 of 2)"),
+        (f"a@example.edu{',nobody' * 99}", "nobody (number 2 of 100)"),
     ],
 )
 def test_of_several_addresses_each_that_is_none_is_named(emails: str, named: str) -> None:
@@ -91,6 +94,35 @@ def test_of_several_addresses_each_that_is_none_is_named(emails: str, named: str
     assert caught.value.detail == (
         f"The option NotifyEmail holds what is not an e-mail address: {named}."
     )
+
+
+@pytest.mark.parametrize(
+    ("emails", "named"),
+    [
+        ("Lee, Ann <a@example.edu>", "Lee (number 1 of 2)"),
+        ("b@example.edu; Ann <a@example.edu>, Lee", "Lee (number 3 of 3)"),
+    ],
+)
+def test_a_name_with_a_comma_is_told_that_it_needs_quotation_marks(emails: str, named: str) -> None:
+    with pytest.raises(UnusableNotifyEmail) as caught:
+        check_emails(emails)
+    assert caught.value.detail == (
+        f"The option NotifyEmail holds what is not an e-mail address: {named}. "
+        "A name that contains a comma needs quotation marks."
+    )
+
+
+@pytest.mark.parametrize(
+    "character", ["\n", "\0", "\u200b", "\u2028", "\u00a0", "\u3000"], ids=ascii
+)
+def test_a_character_that_cannot_be_printed_is_called_what_it_is(character: str) -> None:
+    with pytest.raises(
+        UnusableNotifyEmail,
+        match=(
+            "contains a line break, another character that cannot be printed, or an unusual blank"
+        ),
+    ):
+        check_emails(f"Ann{character}Lee <a@example.edu>")
 
 
 @pytest.mark.parametrize(
@@ -104,6 +136,8 @@ def test_of_several_addresses_each_that_is_none_is_named(emails: str, named: str
         "https://bücher.example/x",
         "https://xn--bcher-kva.example/x",
         "https://xn--ls8h.la/x",
+        "https://alumni-.example.edu/x",
+        "https://example\u3002edu/x",
         "https://[2606:4700:4700::1111]/x",
         "https://1.1.1.1/x",
         "https://example.edu/@you",
@@ -163,6 +197,9 @@ def test_what_is_no_plain_url_is_refused(url: str) -> None:
         "http://127.1/",
         "http://2130706433/",
         "http://0x7f.1/",
+        "http://127\u30020.0.1/",
+        "http://app\uff0elocalhost/",
+        "http://localhost\uff61/",
         "http://10.0.0.8/",
         "http://192.168.1.1/",
         "http://169.254.169.254/latest/meta-data/",
@@ -171,6 +208,7 @@ def test_what_is_no_plain_url_is_refused(url: str) -> None:
         "http://[fd00::1]/",
         "http://0.0.0.0/",
     ],
+    ids=ascii,
 )
 def test_plainly_internal_addresses_are_refused_unless_allowed(url: str) -> None:
     with pytest.raises(UnusableNotifyWebhook, match="not public"):
@@ -191,7 +229,6 @@ def test_plainly_internal_addresses_are_refused_unless_allowed(url: str) -> None
         "hooks.example.invalid",
         "alumni.onion",
         "-hooks.example.edu",
-        "hooks-.example.edu",
         "xn--.example.edu",
         "xn--\u00fc.example.edu",
         "xn--99999999999.example.edu",
@@ -206,7 +243,30 @@ def test_a_host_that_no_resolver_can_know_is_refused_at_once(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["hooks", "hooks.", "crm.local", "crm.internal", "crm.lan.", "crm.home.arpa"]
+    "host",
+    ["example..edu", ".example.edu", "...", "example.edu..", "b\u00fccher..edu", "a.\u3002edu"],
+    ids=ascii,
+)
+def test_two_dots_in_a_row_are_called_that_and_not_a_wrong_letter(host: str) -> None:
+    with pytest.raises(UnusableNotifyWebhook, match="an empty part: a dot"):
+        check_webhook(f"https://{host}/hook", PUBLIC)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "hooks",
+        "hooks.",
+        "crm.local",
+        "crm.internal",
+        "crm.lan.",
+        "crm.home.arpa",
+        "db.corp\u3002internal",
+        "metadata.google\uff0einternal",
+        "crm\uff61lan",
+        "hooks\u3002",
+    ],
+    ids=ascii,
 )
 def test_a_name_of_a_private_network_is_refused_unless_one_is_allowed(host: str) -> None:
     with pytest.raises(UnusableNotifyWebhook, match="only a private network knows"):

@@ -1,7 +1,10 @@
 """What of a filename is the folder of its key, and what is its name."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 
 import pytest
 from hypothesis import given
@@ -12,7 +15,7 @@ from alumniq_pipelines.core.loads.bucket import StoredFile, folder_of
 from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.problems.outage import FileRefused
 from alumniq_pipelines.core.problems.request import FileNotInBucket, UnusableFilename
-from webhook_gateway.services.file_lookup import cut_folder, find_file
+from webhook_gateway.services.file_lookup import MAX_HINT_THREADS, FileLookup, cut_folder
 
 NAMES = st.from_regex(r"[a-z0-9é][a-z0-9é ._-]{0,20}(/[a-z0-9]{1,5}){0,2}\.csv", fullmatch=True)
 FRONTS = ("", "/", "s3://some-bucket/", "some-bucket/", "https://s3.example.edu/some-bucket/")
@@ -76,4 +79,73 @@ def test_a_folder_that_we_may_not_read_costs_a_hint_and_not_the_refusal(
     tmp_path: Path, filename: str, problem: type[Exception]
 ) -> None:
     with pytest.raises(problem):
-        find_file(QaBucket(tmp_path), Environment.QA, filename)
+        FileLookup().find(QaBucket(tmp_path), Environment.QA, filename)
+
+
+@dataclass(frozen=True, slots=True)
+class UnlistableBucket(FolderBucket):
+    """A bucket that our own keys may read and not list."""
+
+    def list_objects(self, prefix: str, limit: int = 1_000) -> Sequence[StoredFile]:
+        """Deny every list, as S3 does."""
+        del prefix, limit
+        code = "403"
+        raise FileRefused(code)
+
+
+def test_a_list_that_fails_costs_a_hint_and_not_the_refusal(tmp_path: Path) -> None:
+    """It once made a 503 of a file that was known not to be there."""
+    with pytest.raises(FileNotInBucket, match="Upload it first"):
+        FileLookup().find(UnlistableBucket(tmp_path), Environment.QA, "x.csv")
+
+
+@dataclass(frozen=True, slots=True)
+class SpecialBucket(FolderBucket):
+    """A bucket with an object whose key no call can name, which S3 allows."""
+
+    def list_objects(self, prefix: str, limit: int = 1_000) -> Sequence[StoredFile]:
+        """List that object only."""
+        del limit
+        now = datetime(2026, 1, 1, tzinfo=UTC)
+        return [StoredFile(key=f"{prefix}x\n.csv", size_bytes=1, etag="1", modified_at=now)]
+
+
+def test_a_name_that_no_call_can_send_is_not_suggested(tmp_path: Path) -> None:
+    with pytest.raises(FileNotInBucket, match="Upload it first"):
+        FileLookup().find(SpecialBucket(tmp_path), Environment.QA, "x.csv")
+
+
+@dataclass(frozen=True, slots=True)
+class HangingBucket(FolderBucket):
+    """A bucket that responds to nothing but the question for one file, until it is released."""
+
+    released: Event = field(default_factory=Event)
+
+    def head(self, key: str) -> StoredFile | None:
+        """Look at an object; only one is looked for at once."""
+        if key != "qa/warehouse/x.csv":
+            self.released.wait(60)
+        return None
+
+    def list_objects(self, prefix: str, limit: int = 1_000) -> Sequence[StoredFile]:
+        """Wait, then list nothing."""
+        del prefix, limit
+        self.released.wait(60)
+        return []
+
+
+@pytest.mark.parametrize(
+    ("filename", "problem"), [("x.csv", FileNotInBucket), ("/x.csv", UnusableFilename)]
+)
+def test_a_store_that_hangs_delays_a_refusal_no_longer_than_a_hint_may_take(
+    tmp_path: Path, filename: str, problem: type[Exception]
+) -> None:
+    """More calls than threads look for a hint, so that some of them never begin to."""
+    bucket, files = HangingBucket(tmp_path), FileLookup(hint_seconds=0.05)
+    try:
+        for _ in range(MAX_HINT_THREADS + 1):
+            with pytest.raises(problem):
+                files.find(bucket, Environment.QA, filename)
+        assert not bucket.released.is_set()
+    finally:
+        bucket.released.set()
