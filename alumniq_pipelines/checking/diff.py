@@ -31,7 +31,7 @@ def compare(
     """Return how the staged rows, once only accepted ones are left, differ from the live version.
 
     Beside that, return the filled rows of each column of the live version: those in its profile, if
-    it is `known`, are not counted again.
+    it is `known`, are not counted again, but for columns with a default.
     """
     with _attach_live_rows(staging, live) as sides:
         key = staging.field_map.table_schema.primary_key
@@ -117,6 +117,10 @@ class _Sides:
     def live_fill(self, known: Profile | None) -> Mapping[str, int]:
         """Return the filled rows of each column of the live version."""
         filled, old = dict(known.filled if known else {}), self.types[1]
+        for column in self.staging.field_map.columns:
+            # A profile counts by the default of its day, and the field map may have another since.
+            if column.alumniq.default is not None:
+                filled.pop(column.name.casefold(), None)
         missing = {name: kind for name, kind in old.items() if name.casefold() not in filled}
         counted = count_filled(self.staging, self.tables[1], missing)
         return {name: counted.get(name, filled.get(name.casefold(), 0)) for name in old}

@@ -157,6 +157,25 @@ def test_the_profile_of_the_live_version_is_taken_where_it_is_known(
     assert "filled in 100 % of the rows of the live version" in result.reasons[0]
 
 
+@pytest.mark.parametrize("last_name", ["Lee", "Roe"])
+def test_a_default_that_the_field_map_was_given_since_is_no_value_that_was_live(
+    last_name: str, tmp_path: Path, people: FieldMap, warehouse: Warehouse
+) -> None:
+    """The profile counts 0 as a value, as it was when the version was published."""
+    without = people.model_dump(by_alias=True, exclude_unset=True, mode="json")
+    del next(field for field in without["schema"]["fields"] if field["name"] == "visits")["alumniq"]
+    given_ = Installation(tmp_path / "defaults", FieldMap.model_validate(without), warehouse)
+    given_.deliver("xid,lastName,visits\n001,Lee,0\n002,Lee,0\n")
+    given_.publish()
+    columns = tuple(ColumnProfile(name, 2) for name in ("xid", "lastName", "visits"))
+    profile = Profile(rows=2, columns=columns)
+    live = PastVersion(number=1, published_at=NOW, rows=2, profile=profile)
+    given_.people = people
+    given_.deliver(f"xid,lastName\n001,{last_name}\n002,{last_name}\n")
+    result = given_.load(2, thresholds=only_fill(20), baseline=Baseline((live,)))
+    assert isinstance(result, Published)
+
+
 def test_what_is_recorded_before_publishing_has_the_profile(
     installation: Installation,
 ) -> None:
