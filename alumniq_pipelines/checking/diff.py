@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from alumniq_pipelines.checking.comparable_cells import comparable
 from alumniq_pipelines.checking.lost_zeros import LostZeros, find_known_with_zeros
-from alumniq_pipelines.checking.row_profile import column_types, count_filled
+from alumniq_pipelines.checking.row_profile import count_filled
 from alumniq_pipelines.checking.staging import Staging
 from alumniq_pipelines.core.database_paths import database_path
 from alumniq_pipelines.core.feeds.column_types import DUCKDB_TEXT
@@ -64,8 +64,8 @@ class _Sides:
         self.staging = staging
         self.tables = staging.table, live_table
         new, old = self.types = (
-            column_types(staging, staging.table),
-            column_types(staging, live_table),
+            staging.column_types(staging.table),
+            staging.column_types(live_table),
         )
         self.shared = tuple(name for name in new if name in old)
         # Of the new and the old side: they differ where a column changed its type.

@@ -30,15 +30,9 @@ ROWS_SEARCHED = 1_000
 """The first so many rows are searched for such words, those in the middle and the last."""
 
 
-def column_types(staging: Staging, table: str) -> dict[str, str]:
-    """Return the columns of a table with their types, in their order."""
-    described = staging.run(f"DESCRIBE {table}").fetchall()
-    return {name: kind for name, kind, *_ in described}
-
-
 def read_profile(staging: Staging) -> Profile:
     """Return the profile of the staged rows, once only accepted ones are left."""
-    columns = column_types(staging, staging.table)
+    columns = staging.column_types(staging.table)
     profiled = dict(islice(columns.items(), MAX_COLUMNS))
     others = dict(islice(columns.items(), MAX_COLUMNS, None))
     found = [column for batch in _batches(profiled) for column in _profile_columns(staging, batch)]
