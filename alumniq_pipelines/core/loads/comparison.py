@@ -60,7 +60,7 @@ def find_losses(
     # Rows that the live version has, and the file lacks, are counted one by one: those removed.
     if fullest is not None and fullest.rows > max(live_rows, profile.rows):
         rows = RowLoss(rows=profile.rows, best_rows=fullest.rows, published_at=fullest.published_at)
-    return Losses(columns=tuple(columns), rows=rows)
+    return Losses(columns=tuple(columns), rows=rows, period=baseline.period)
 
 
 def _compared(

@@ -69,7 +69,7 @@ def test_a_column_that_is_blank_throughout_holds_the_load_by_name(
     installation.deliver(blank("born"))
     [reason] = installation.hold(2, thresholds=Thresholds()).reasons
     live = "The column `born` was filled in 20 % of the rows of the live version"
-    assert reason == f"{live} and has no value in this file."
+    assert reason == f"{live} and has no usable value in the accepted rows of this file."
 
 
 def shoes(cell: str) -> str:
