@@ -63,7 +63,7 @@ class TypeSpec:
     optional_directives: str = ""
     takes_any_text: bool = False
     precision_clause: str = ""
-    """What a value has that is published with fewer digits than were sent."""
+    """What is wrong with a value that is published with fewer digits than were sent, or as 0."""
     precision_advice: str = ""
 
     @property
@@ -106,10 +106,12 @@ TYPE_SPECS: Mapping[ColumnType, TypeSpec] = {
         constraints=BOUNDS,
         # Never by text: 5 and 5.0 are one number.
         comparisons=frozenset({Comparison.BY_NUMBER}),
-        precision_clause="has more digits than its published number keeps",
+        precision_clause=(
+            "has more digits than its published number keeps, or is too close to 0 for it"
+        ),
         precision_advice=(
-            "Send at most 15 digits, or ask us to publish this column with a fixed number of "
-            "decimals: it then keeps 38 digits."
+            "Send at most 15 digits, and a number closer to 0 than 1e-300 as 0, or ask us to "
+            "publish this column with a fixed number of decimals: it then keeps 38 digits."
         ),
     ),
     ColumnType.BOOLEAN: TypeSpec(

@@ -189,10 +189,20 @@ def test_a_number_that_a_double_does_not_keep_is_a_warning_with_its_first_line(
     [warning] = result.check_result.warnings
     assert (warning.code, warning.column, warning.severity) == ("precision", "amount", "warning")
     assert str(warning) == (
-        "`amount` has more digits than its published number keeps (2 rows, first on line 3)"
+        "`amount` has more digits than its published number keeps, or is too close to 0 for it "
+        "(2 rows, first on line 3)"
     )
     assert "fixed number of decimals" in warning.advice
     assert amounts(warehouse) == [25.0, float(LARGE), 0.1 + 0.2, 2.0**53]
+
+
+@pytest.mark.parametrize("number", ["1e-330", "1e-400", "-1e-99999", "1.2e-323"])
+def test_the_warning_is_true_of_a_number_of_few_digits_that_is_published_as_another(
+    number: str, write: Write
+) -> None:
+    [warning] = check_file(write(f"{HEADER}a,{number},\n"), ROUNDED).warnings
+    assert "or is too close to 0" in warning.message
+    assert "closer to 0 than 1e-300 as 0" in warning.advice
 
 
 def test_a_clean_file_of_long_numbers_gets_no_warning(write: Write) -> None:
