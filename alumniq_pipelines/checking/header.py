@@ -6,7 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 
-from alumniq_pipelines.checking.structure.blocks import broken_quoting, parse_record
+from alumniq_pipelines.checking.structure.blocks import (
+    broken_quoting,
+    open_reader,
+    parse_record,
+)
 from alumniq_pipelines.core.feeds.column_names import ColumnNames
 from alumniq_pipelines.core.feeds.column_spellings import (
     BLANKS,
@@ -15,6 +19,7 @@ from alumniq_pipelines.core.feeds.column_spellings import (
     extension_name,
     is_alias_of,
     is_extension_name,
+    shown_name,
     strip_name,
 )
 from alumniq_pipelines.core.feeds.did_you_mean import closest_match
@@ -108,7 +113,8 @@ def read_header(text: str, field_map: FieldMap) -> Header:
     ordered = [column.name for column in field_map.columns if column.name in indexes]
     own = [name for name in indexes if name not in set(ordered)]
     sources = {name: indexes[name][0] for name in (*ordered, *own)}
-    notes = list(_notes(names, unknown, sources, delimiter, field_map))
+    shown = [shown_name(name) for name in unknown]
+    notes = list(_notes(names, shown, sources, delimiter, field_map))
     if len(names) < width:
         notes.append("The file is a rejection report; the columns added by it were ignored.")
     return Header(
@@ -147,10 +153,7 @@ def _read_names(text: str, delimiter: str, field_map: FieldMap) -> list[str]:
     if delimiter == quote:
         return []
     try:
-        reader = csv.reader(
-            StringIO(text, newline=""), delimiter=delimiter, quotechar=quote, strict=True
-        )
-        return next(reader, [])
+        return next(open_reader(text, delimiter, quote, strict=True), [])
     except csv.Error:
         return []
 
@@ -221,7 +224,7 @@ def _faults(
     yield from _absent_faults(absent, unknown, misspelt, field_map)
     for name, found in indexes.items():
         if len(found) > 1:
-            sent = [names[index].strip(BLANKS + INVISIBLE) for index in found]
+            sent = [shown_name(names[index].strip(BLANKS + INVISIBLE)) for index in found]
             yield DuplicateColumn(name, [index + 1 for index in found], sent)
         elif field_map.column(name) is None and not (
             EXTENSION_NAME.fullmatch(name) and len(name.encode()) <= MAX_COLUMN_NAME_BYTES
@@ -231,7 +234,7 @@ def _faults(
         others = [name for name in unknown if name not in misspelt]
         for count, name in enumerate(others):
             near = closest_match(name, absent) if count < MAX_SUGGESTIONS else None
-            yield UnknownColumn(name, near)
+            yield UnknownColumn(shown_name(name), near)
 
 
 def _absent_faults(
@@ -245,11 +248,10 @@ def _absent_faults(
     for column in field_map.columns:
         meant = [name for name, known in misspelt.items() if known == column.name]
         if column.name in absent and field_map.is_required(column):
-            yield MissingColumn(
-                column.name, meant[0] if meant else closest_match(column.name, unknown)
-            )
+            near = meant[0] if meant else closest_match(column.name, unknown)
+            yield MissingColumn(column.name, near and shown_name(near))
             meant = meant[1:]
-        pairs += [(name, column.name) for name in meant]
+        pairs += [(shown_name(name), column.name) for name in meant]
     if pairs:
         yield MisspeltColumn(pairs)
 
@@ -283,7 +285,9 @@ def _notes(
         )
     sent = {name: strip_name(names[index]) for name, index in sources.items()}
     others = {
-        name: f"`{spelling}` as `{name}`" for name, spelling in sent.items() if spelling != name
+        name: f"`{shown_name(spelling)}` as `{name}`"
+        for name, spelling in sent.items()
+        if spelling != name
     }
     by_alias = [name for name in others if field_map.column(name) and is_alias_of(sent[name], name)]
     respelled = [text for name, text in others.items() if name not in set(by_alias)]

@@ -29,10 +29,20 @@ TABLE_NAME = re.compile(r"[@#]{0,2}[^\W\d](?:[\w$# -]*[\w$#])?")
 MAX_QUALIFIERS = 4
 """SQL Server may have a server, a database, a schema and a table before a column's name."""
 
+MAX_CHARACTERS_SHOWN = 100
+"""Of a name from a file: one that fills its header would fill the message, too."""
+
 
 def strip_name(name: str) -> str:
     """Return a name without blanks, invisible characters, brackets and quotes around it."""
     return name.strip(EDGES)
+
+
+def shown_name(name: str) -> str:
+    """Return a name from a file for a message: on one line, and cut if it is long."""
+    shown = " ".join(name.split())
+    is_long = len(shown) > MAX_CHARACTERS_SHOWN
+    return f"{shown[: MAX_CHARACTERS_SHOWN - 1]}\u2026" if is_long else shown
 
 
 def without_table(name: str) -> Iterator[str]:
