@@ -13,8 +13,6 @@ from alumniq_pipelines.checking.structure.blocks import (
 )
 from alumniq_pipelines.core.feeds.column_names import ColumnNames
 from alumniq_pipelines.core.feeds.column_spellings import (
-    BLANKS,
-    INVISIBLE,
     ColumnSpellings,
     extension_name,
     is_alias_of,
@@ -224,7 +222,7 @@ def _faults(
     yield from _absent_faults(absent, unknown, misspelt, field_map)
     for name, found in indexes.items():
         if len(found) > 1:
-            sent = [shown_name(names[index].strip(BLANKS + INVISIBLE)) for index in found]
+            sent = [shown_name(names[index]) for index in found]
             yield DuplicateColumn(name, [index + 1 for index in found], sent)
         elif field_map.column(name) is None and not (
             EXTENSION_NAME.fullmatch(name) and len(name.encode()) <= MAX_COLUMN_NAME_BYTES

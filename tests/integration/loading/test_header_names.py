@@ -75,3 +75,56 @@ def test_no_sentence_shows_a_long_name_as_a_whole(write: Write, names: str) -> N
     values = ",".join("1" for _ in names.split(","))
     result = check_file(write(f"{names}\n{values}\n"), NAMES)
     assert all(len(text) < 700 for text in (*map(str, result.errors), *result.notes))
+
+
+COMPOSED, DECOMPOSED = "pr\u00e9nom", "pre\u0301nom"
+
+
+@pytest.mark.parametrize(
+    ("sent", "column"),
+    [
+        (DECOMPOSED, COMPOSED),
+        (COMPOSED, DECOMPOSED),
+        (DECOMPOSED.upper(), COMPOSED),
+        ("\uff46\uff49\uff52\uff53\uff54Name", "firstName"),  # full width, as in Japan
+        ("\ufb01rstName", "firstName"),  # with a ligature, as copied from a PDF document
+        ("first\u2011name", "firstName"),  # with a hyphen at which Word breaks no line
+        ("\u200ffirstName", "firstName"),
+        ("first\u200e_\u202aName\u202c", "firstName"),
+        ("\u2066firstName\u2069", "firstName"),
+        ("first\ufff9Name\U000e0061", "firstName"),
+        ("first\x7fName\x1a", "firstName"),
+    ],
+)
+def test_a_name_that_looks_like_a_column_is_that_column(
+    write: Write, sent: str, column: str
+) -> None:
+    result = check_file(write(f"xid,{sent}\n0001,Ann\n"), feed("xid", column, "lastName"))
+    assert result.outcome == "clean"
+    assert not any("ignored" in note or "firstName." in note for note in result.notes)
+
+
+def test_names_that_look_the_same_are_no_other_spelling(write: Write) -> None:
+    field_map = feed("xid", COMPOSED)
+    result = check_file(write(f"\u200fxid\u200e,{DECOMPOSED}\n0001,Ann\n"), field_map)
+    assert (result.outcome, result.notes) == ("clean", ())
+
+
+def test_columns_whose_names_look_the_same_are_named_by_their_positions(write: Write) -> None:
+    result = check_file(
+        write(f"xid,{DECOMPOSED},{COMPOSED}\n0001,Ann,Lee\n"), feed("xid", COMPOSED)
+    )
+    [error] = result.errors
+    assert error.code == "duplicate-column"
+    assert "(as columns 2 and 3)" in error.message
+
+
+@pytest.mark.parametrize("sent", ["gro\u0308\u00dfe__c", "\u200fgr\u00f6\u00dfe__c\u200e"])
+def test_a_senders_own_column_is_published_by_the_name_that_is_seen(
+    write: Write, tmp_path: Path, sent: str
+) -> None:
+    output = tmp_path / "out.csv"
+    field_map = feed("xid", extension_columns=True)
+    result = check_file(write(f"xid,{sent}\n0001,9\n"), field_map, output)
+    assert result.outcome == "clean"
+    assert output.read_text(encoding="utf-8").startswith("xid,gr\u00f6\u00dfe__c\n")
