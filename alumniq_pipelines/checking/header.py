@@ -102,9 +102,12 @@ def read_header(text: str, field_map: FieldMap) -> Header:
     # A rejection report may be sent back as it is.
     if tuple(names[-len(REPORT_COLUMNS) :]) == REPORT_COLUMNS:
         names = names[: -len(REPORT_COLUMNS)]
-    spellings = ColumnSpellings(field_map)
-    indexes = _column_indexes(names, spellings)
-    unknown = _unknown_names(names, spellings)
+    columns = _columns_of(names, ColumnSpellings(field_map))
+    unknown = [name for name in dict.fromkeys(names) if name not in columns]
+    indexes: dict[str, list[int]] = {}
+    for index, name in enumerate(names):
+        if name in columns:
+            indexes.setdefault(columns[name], []).append(index)
     faults = list(_faults(names, unknown, indexes, field_map))
     if faults:
         raise UnusableHeader(faults)
@@ -180,35 +183,35 @@ def _line_of_header(text: str, field_map: FieldMap) -> int | None:
     return None
 
 
-def _column_indexes(names: Sequence[str], spellings: ColumnSpellings) -> dict[str, list[int]]:
-    """Return the indexes of known columns and extension columns, in the file's order.
+def _columns_of(names: Sequence[str], spellings: ColumnSpellings) -> Mapping[str, str]:
+    """Return the columns, known or the sender's own, for which the names in a header stand.
 
-    A column with several indexes is a duplicate.
+    If a name without a table is a column, one with a table is another: beside `firstName`,
+    `spouse.firstName` is unknown.
     """
     own: dict[str, str] = {}
-    indexes: dict[str, list[int]] = {}
-    for index, name in enumerate(names):
+    whole: dict[str, str] = {}
+    with_table: dict[str, str] = {}
+    # Names without a table come first: the sender's own columns are called by the first spelling.
+    for name in sorted(
+        dict.fromkeys(names), key=lambda name: extension_name(name) != strip_name(name)
+    ):
         if (column := spellings.column(name)) is not None:
-            indexes.setdefault(column, []).append(index)
+            is_whole = spellings.column_of_whole(name) is not None
         elif _is_extension(name, spellings.field_map):
             # Names that differ only in case are the same column to a database: duplicates.
             extension = extension_name(name)
             column = own.setdefault(extension.casefold(), extension)
-            indexes.setdefault(column, []).append(index)
-    return indexes
+            is_whole = extension == strip_name(name)
+        else:
+            continue
+        (whole if is_whole else with_table)[name] = column
+    taken = set(whole.values())
+    return whole | {name: column for name, column in with_table.items() if column not in taken}
 
 
 def _is_extension(name: str, field_map: FieldMap) -> bool:
     return field_map.alumniq.extension_columns and is_extension_name(name)
-
-
-def _unknown_names(names: Sequence[str], spellings: ColumnSpellings) -> list[str]:
-    """Return the distinct names that are neither known nor extension columns."""
-    return [
-        name
-        for name in dict.fromkeys(names)
-        if spellings.column(name) is None and not _is_extension(name, spellings.field_map)
-    ]
 
 
 def _faults(

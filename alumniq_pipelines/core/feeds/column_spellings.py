@@ -127,10 +127,14 @@ class ColumnSpellings:
 
         The whole name is tried before the name without its table: a dot may belong to it.
         """
-        if (found := self._columns.get(fold(name))) is not None:
+        if (found := self.column_of_whole(name)) is not None:
             return found
-        rest = (self._columns.get(fold(shorter)) for shorter in without_table(name))
+        rest = map(self.column_of_whole, without_table(name))
         return next((column for column in rest if column is not None), None)
+
+    def column_of_whole(self, name: str) -> str | None:
+        """Return the column of which a name is a spelling without a table's name before it."""
+        return self._columns.get(fold(name))
 
 
 def is_alias_of(name: str, column: str) -> bool:

@@ -117,7 +117,7 @@ class DuplicateColumn(FileProblem):
             f"The column `{column}` is in the header {len(positions)} times "
             f"(as columns {' and '.join(named)}).",
             "Leave only one of them, or rename what is something else. Names that differ only in "
-            "case, blanks, `_`, `-`, `.`, brackets, quotes or a table's name before them are the "
+            "case, blanks, `_`, `-`, `.`, brackets, quotes or the table named before them are the "
             "same column, and so are the aliases of a column.",
         )
         self.column = column

@@ -16,12 +16,10 @@ LONG = "a" * 200_000
 PYTHONS_OWN_LIMIT = 131_072
 
 
-def feed(*names: str, **rules: Any) -> FieldMap:
-    fields = [{"name": name} for name in names]
+def feed(key: str, *others: str | dict[str, Any], **rules: Any) -> FieldMap:
+    fields = [{"name": other} if isinstance(other, str) else other for other in (key, *others)]
     document = {"name": "people", "path": "people.csv", "alumniq": rules}
-    return FieldMap.model_validate(
-        document | {"schema": {"primaryKey": names[0], "fields": fields}}
-    )
+    return FieldMap.model_validate(document | {"schema": {"primaryKey": key, "fields": fields}})
 
 
 NAMES = feed("xid", "firstName", "lastName")
@@ -128,3 +126,58 @@ def test_a_senders_own_column_is_published_by_the_name_that_is_seen(
     result = check_file(write(f"xid,{sent}\n0001,9\n"), field_map, output)
     assert result.outcome == "clean"
     assert output.read_text(encoding="utf-8").startswith("xid,gr\u00f6\u00dfe__c\n")
+
+
+def accepted(write: Write, tmp_path: Path, text: str, field_map: FieldMap) -> tuple[str, list[str]]:
+    """Check a file, and return its rows as they would be published, and its notes."""
+    output = tmp_path / "out.csv"
+    result = check_file(write(text), field_map, output)
+    assert (result.outcome, result.errors) == ("clean", ())
+    return output.read_text(encoding="utf-8"), list(result.notes)
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("xid,firstName,spouse.firstName", "0001,Ann,Bob"),
+        ("spouse.firstName,[FIRST_NAME],xid", "Bob,Ann,0001"),
+        ("t1.xid,firstName,t1.firstName", "0001,Ann,Bob"),
+        ("xid,Given Name,spouse.firstName", "0001,Ann,Bob"),
+        ("xid,firstName,dbo.spouse.given_name", "0001,Ann,Bob"),
+    ],
+)
+def test_a_column_of_another_table_is_unknown_beside_one_without_a_table(
+    write: Write, tmp_path: Path, header: str, row: str
+) -> None:
+    field_map = feed("xid", {"name": "firstName", "alumniq": {"aliases": ["Given Name"]}})
+    text, notes = accepted(write, tmp_path, f"{header}\n{row}\n", field_map)
+    assert text == "xid,firstName\n0001,Ann\n"
+    other = next(name for name in header.split(",") if "." in name and "xid" not in name)
+    assert f"Columns that are not in the field map were ignored: `{other}`." in notes
+
+
+def test_a_column_of_another_table_is_refused_where_unknown_ones_are(write: Write) -> None:
+    field_map = feed("xid", "firstName", unknown_columns="reject")
+    result = check_file(write("xid,firstName,spouse.firstName\n0001,Ann,Bob\n"), field_map)
+    [error] = result.errors
+    assert (error.code, error.line) == ("unknown-column", 1)
+    assert "`spouse.firstName`" in error.message
+
+
+def test_a_senders_own_column_of_another_table_is_unknown_beside_one_without_a_table(
+    write: Write, tmp_path: Path
+) -> None:
+    text, notes = accepted(
+        write,
+        tmp_path,
+        "xid,spouse.SHOE__C,shoe__c\n0001,7,9\n",
+        feed("xid", extension_columns=True),
+    )
+    assert text == "xid,shoe__c\n0001,9\n"
+    assert "ignored: `spouse.SHOE__C`." in notes[0]
+
+
+@pytest.mark.parametrize("header", ["xid,t1.firstName,t2.firstName", "t1.xid,firstName,t2.xid"])
+def test_columns_of_two_tables_are_one_column_twice(write: Write, header: str) -> None:
+    result = check_file(write(f"{header}\n0001,Ann,Bob\n"), feed("xid", "firstName"))
+    assert [error.code for error in result.errors] == ["duplicate-column"]
