@@ -32,6 +32,7 @@ from alumniq_pipelines.core.problems.header import (
     NoHeader,
     TooManyColumns,
     UnknownColumn,
+    UnnamedColumn,
     UnusableColumnName,
     UnusableHeader,
 )
@@ -232,7 +233,10 @@ def _faults(
         ):
             yield UnusableColumnName(found[0] + 1, MAX_COLUMN_NAME_BYTES)
     if field_map.alumniq.unknown_columns == "reject":
-        others = [name for name in unknown if name not in misspelt]
+        unnamed = [index for index, name in enumerate(names) if not strip_name(name)]
+        if unnamed:
+            yield UnnamedColumn(unnamed[0] + 1, len(unnamed))
+        others = [name for name in unknown if strip_name(name) and name not in misspelt]
         for count, name in enumerate(others):
             near = closest_match(name, absent) if count < MAX_SUGGESTIONS else None
             yield UnknownColumn(shown_name(name), near)

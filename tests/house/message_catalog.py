@@ -39,6 +39,7 @@ from alumniq_pipelines.core.problems.header import (
     DuplicateColumn,
     MisspeltColumn,
     NoHeader,
+    UnnamedColumn,
     UnusableHeader,
 )
 from alumniq_pipelines.core.problems.live_data import LiveData
@@ -156,6 +157,7 @@ EXAMPLES: Mapping[type[Problem], Mapping[str, Sequence[Any]]] = {
     TooManyMembers: {"listed": [None, 70_000], "limit": [1_000]},
     UnknownCustomer: {"customer": ["iqu"]},
     UnknownWatch: {"target": ["iqu/production/warehouse"]},
+    UnnamedColumn: {"position": [7], "count": [1, 3]},
     UnusableArchive: {"names": [(), ("{name}", "{name}")], "side_files": [0, 2]},
     UnusableHeader: {"faults": [(FileProblem("{fault}", "{advice}"),)]},
     UnusualZipMethod: {"method": ["Deflate64", placeholder("method")]},

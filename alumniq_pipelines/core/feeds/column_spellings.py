@@ -96,7 +96,10 @@ def fold(name: str) -> str:
     plain = strip_name(name).casefold()
     stem = plain.removesuffix(EXTENSION_SUFFIX)
     folded = _letters(stem)
-    while folded != (plainer := _letters(normalize("NFKC", folded).casefold())):
+    # Not once only: a letter may turn into several, and some of those do not count.
+    while not folded.isascii() and folded != (
+        plainer := _letters(normalize("NFKC", folded).casefold())
+    ):
         folded = plainer
     return folded + plain[len(stem) :] if folded else plain
 

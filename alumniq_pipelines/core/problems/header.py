@@ -136,6 +136,28 @@ class UnknownColumn(FileProblem):
         self.column = column
 
 
+class UnnamedColumn(FileProblem):
+    """A column has no name."""
+
+    code = "unnamed-column"
+    line = 1
+
+    def __init__(self, position: int, count: int) -> None:
+        """Take the first such column, counted from 1, and how many there are."""
+        if count == 1:
+            detail = f"Column {position} of the header has no name."
+        else:
+            detail = (
+                f"{count:,} columns of the header have no name, the first of them is column "
+                f"{position}."
+            )
+        super().__init__(
+            detail,
+            "Name every column as in the field map, or leave it out: look for delimiters too many, "
+            "as at the end of each line.",
+        )
+
+
 class UnusableColumnName(FileProblem):
     """An extension column's name is not valid."""
 

@@ -181,3 +181,26 @@ def test_a_senders_own_column_of_another_table_is_unknown_beside_one_without_a_t
 def test_columns_of_two_tables_are_one_column_twice(write: Write, header: str) -> None:
     result = check_file(write(f"{header}\n0001,Ann,Bob\n"), feed("xid", "firstName"))
     assert [error.code for error in result.errors] == ["duplicate-column"]
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("xid,firstName,", "Column 3 of the header has no name."),
+        (
+            'xid, ,firstName,"\u200e",',
+            "3 columns of the header have no name, the first of them is column 2.",
+        ),
+        (
+            f"xid,firstName{',' * 30}",
+            "30 columns of the header have no name, the first of them is column 3.",
+        ),
+    ],
+)
+def test_a_column_without_a_name_is_refused_by_its_position(
+    write: Write, header: str, words: str
+) -> None:
+    field_map = feed("xid", "firstName", unknown_columns="reject")
+    result = check_file(write(f"{header}\n"), field_map)
+    [error] = result.errors
+    assert (error.code, error.message) == ("unnamed-column", words)
