@@ -34,7 +34,7 @@ from alumniq_pipelines.core.feeds.field_map import (
     Reference,
 )
 from alumniq_pipelines.core.problems.command import NoSummerTime, UnknownCustomer, UnknownWatch
-from alumniq_pipelines.core.problems.file import FileProblem, ForeignFormat
+from alumniq_pipelines.core.problems.file import FileProblem, ForeignFormat, OtherQuotationMarks
 from alumniq_pipelines.core.problems.header import (
     DuplicateColumn,
     MisspeltColumn,
@@ -153,6 +153,7 @@ EXAMPLES: Mapping[type[Problem], Mapping[str, Sequence[Any]]] = {
     },
     MoveInterrupted: {"target": ["iqu/production/warehouse"], "number": [41]},
     NoSummerTime: {"hours": [-5, 0]},
+    OtherQuotationMarks: {"marks": ["'\u2026'", '"\u2026"'], "quote": ['"']},
     PortUnusable: {"port": [8000], "option": ["--gateway-port"]},
     TooManyMembers: {"listed": [None, 70_000], "limit": [1_000]},
     UnknownCustomer: {"customer": ["iqu"]},

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from unicodedata import category, normalize
 
 from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.feeds.quotation_marks import MARKS
 
 EXTENSION_SUFFIX = "__c"
 """How the sender's own columns end (spec: public pages on warehouseB)."""
@@ -13,7 +14,7 @@ EXTENSION_SUFFIX = "__c"
 INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060\u00ad"
 """A byte order mark, and what a name copied from a web page or a word processor may contain."""
 
-QUOTING = "[]`\"'"
+QUOTING = f"[]{MARKS}"
 """What databases put around a name: `[name]`, `"name"` and `` `name` ``."""
 
 BLANKS = "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
