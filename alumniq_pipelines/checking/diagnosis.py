@@ -22,7 +22,6 @@ from alumniq_pipelines.checking.staging import Staging
 from alumniq_pipelines.checking.structure.blocks import parse_record
 from alumniq_pipelines.checking.structure.scan import Structure
 from alumniq_pipelines.checking.tally import Tally, ViolationCount
-from alumniq_pipelines.core.feeds.column_spellings import shown_name
 
 
 def hints(staging: Staging, structure: Structure, header: Header, tally: Tally) -> tuple[str, ...]:
@@ -37,7 +36,7 @@ def hints(staging: Staging, structure: Structure, header: Header, tally: Tally) 
     shift = _find_shift(staging, structure, header, problems)
     if shift is not None:
         line = structure.lines_of([shift.row])[shift.row]
-        found.append(shift_hint(shift, shown_name(header.names[shift.index]), line))
+        found.append(shift_hint(shift, header.name_shown(shift.index), line))
         # A problem that begins with the shift is explained by it. It may begin a few rows before:
         # not every shifted row shows that it is shifted.
         explained = {*CELL_RULES, Rule.REQUIRED, Rule.FOREIGN_KEY}

@@ -6,11 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 
-from alumniq_pipelines.checking.structure.blocks import (
-    broken_quoting,
-    open_reader,
-    parse_record,
-)
+from alumniq_pipelines.checking.structure.blocks import broken_quoting, parse_record
 from alumniq_pipelines.core.feeds.column_names import ColumnNames
 from alumniq_pipelines.core.feeds.column_spellings import (
     ColumnSpellings,
@@ -85,6 +81,10 @@ class Header:
     notes: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
 
+    def name_shown(self, index: int) -> str:
+        """Return the name of a column for a message."""
+        return shown_name(self.names[index])
+
 
 def read_header(text: str, field_map: FieldMap) -> Header:
     """Return the header of a file whose beginning is `text`; raises FileProblem.
@@ -155,7 +155,7 @@ def _read_names(text: str, delimiter: str, field_map: FieldMap) -> list[str]:
     if delimiter == quote:
         return []
     try:
-        return next(open_reader(text, delimiter, quote, strict=True), [])
+        return parse_record(text, delimiter, quote, strict=True)
     except csv.Error:
         return []
 

@@ -117,9 +117,9 @@ def block_at(path: Path, layout: Layout, begin: Mark, end: Mark) -> Block:
     return _block(_terminated(text), layout)
 
 
-def parse_record(record: str, delimiter: str, quote: str) -> list[str]:
-    """Return the values of one record of a verified file; none for a blank line."""
-    return next(open_reader(record, delimiter, quote), [])
+def parse_record(record: str, delimiter: str, quote: str, *, strict: bool = False) -> list[str]:
+    """Return the values of the first record, none for a blank line; `strict` raises csv.Error."""
+    return next(open_reader(record, delimiter, quote, strict=strict), [])
 
 
 def open_reader(text: str, delimiter: str, quote: str, *, strict: bool = False) -> "Reader":
