@@ -105,10 +105,7 @@ def read_header(text: str, field_map: FieldMap) -> Header:
         names = names[: -len(REPORT_COLUMNS)]
     columns = _columns_of(names, ColumnSpellings(field_map))
     unknown = [name for name in dict.fromkeys(names) if name not in columns]
-    indexes: dict[str, list[int]] = {}
-    for index, name in enumerate(names):
-        if name in columns:
-            indexes.setdefault(columns[name], []).append(index)
+    indexes = _column_indexes(names, columns)
     faults = list(_faults(names, unknown, indexes, field_map))
     if faults:
         raise UnusableHeader(faults)
@@ -209,6 +206,15 @@ def _columns_of(names: Sequence[str], spellings: ColumnSpellings) -> Mapping[str
         (whole if is_whole else with_table)[name] = column
     taken = set(whole.values())
     return whole | {name: column for name, column in with_table.items() if column not in taken}
+
+
+def _column_indexes(names: Sequence[str], columns: Mapping[str, str]) -> dict[str, list[int]]:
+    """Return the indexes of columns, in the file's order; one with several is a duplicate."""
+    indexes: dict[str, list[int]] = {}
+    for index, name in enumerate(names):
+        if name in columns:
+            indexes.setdefault(columns[name], []).append(index)
+    return indexes
 
 
 def _is_extension(name: str, field_map: FieldMap) -> bool:
