@@ -16,6 +16,7 @@ from alumniq_pipelines.checking.decompress import Decoded, Limits, decode
 from alumniq_pipelines.checking.diagnosis import hints
 from alumniq_pipelines.checking.header import Header, read_header
 from alumniq_pipelines.checking.lines_without_data import irregular_lines, regular_lines
+from alumniq_pipelines.checking.quotation_marks import refuse_other_marks
 from alumniq_pipelines.checking.reference_rows import NO_REFERENCE_SOURCES, ReferenceSources
 from alumniq_pipelines.checking.references import ReferenceChecker
 from alumniq_pipelines.checking.rules import Rule
@@ -192,6 +193,7 @@ def check_received_file(
         reach(FaultPoint.DECOMPRESSED)
         beginning = read_beginning(decoded.path)
         header = read_header(beginning, field_map)
+        refuse_other_marks(beginning, header, field_map)
         layout = Layout(header.delimiter, field_map.dialect.csv.quote_char, header.width)
         text = assume_regular(decoded.path, layout, beginning)
         with open_staging(field_map, scratch, options.database) as opened:

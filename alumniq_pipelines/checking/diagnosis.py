@@ -45,7 +45,7 @@ def hints(staging: Staging, structure: Structure, header: Header, tally: Tally) 
     shift = _find_shift(staging, structure, header, problems)
     if shift is not None:
         line = structure.lines_of([shift.row])[shift.row]
-        found.append(shift_hint(shift, header.names[shift.index], line))
+        found.append(shift_hint(shift, header.name_shown(shift.index), line))
         # A problem that begins with the shift is explained by it. It may begin a few rows before:
         # not every shifted row shows that it is shifted.
         explained = {*CELL_RULES, Rule.REQUIRED, Rule.FOREIGN_KEY}

@@ -13,11 +13,11 @@ from alumniq_pipelines.core.feeds.column_spellings import (
     extension_name,
     is_alias_of,
     is_extension_name,
+    shown_name,
     strip_name,
 )
 from alumniq_pipelines.core.feeds.did_you_mean import closest_match
 from alumniq_pipelines.core.feeds.field_map import FieldMap
-from alumniq_pipelines.core.feeds.unseen_characters import BLANKS, INVISIBLE
 from alumniq_pipelines.core.feeds.validation import MAX_COLUMN_NAME_BYTES
 from alumniq_pipelines.core.loads.rejection_report import REPORT_COLUMNS
 from alumniq_pipelines.core.problems.file import FileProblem
@@ -28,6 +28,7 @@ from alumniq_pipelines.core.problems.header import (
     NoHeader,
     TooManyColumns,
     UnknownColumn,
+    UnnamedColumn,
     UnusableColumnName,
     UnusableHeader,
 )
@@ -80,6 +81,10 @@ class Header:
     notes: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
 
+    def name_shown(self, index: int) -> str:
+        """Return the name of a column for a message."""
+        return shown_name(self.names[index])
+
 
 def read_header(text: str, field_map: FieldMap) -> Header:
     """Return the header of a file whose beginning is `text`; raises FileProblem.
@@ -98,16 +103,17 @@ def read_header(text: str, field_map: FieldMap) -> Header:
     # A rejection report may be sent back as it is.
     if tuple(names[-len(REPORT_COLUMNS) :]) == REPORT_COLUMNS:
         names = names[: -len(REPORT_COLUMNS)]
-    spellings = ColumnSpellings(field_map)
-    indexes = _column_indexes(names, spellings)
-    unknown = _unknown_names(names, spellings)
+    columns = _columns_of(names, ColumnSpellings(field_map))
+    unknown = [name for name in dict.fromkeys(names) if name not in columns]
+    indexes = _column_indexes(names, columns)
     faults = list(_faults(names, unknown, indexes, field_map))
     if faults:
         raise UnusableHeader(faults)
     ordered = [column.name for column in field_map.columns if column.name in indexes]
     own = [name for name in indexes if name not in set(ordered)]
     sources = {name: indexes[name][0] for name in (*ordered, *own)}
-    notes = list(_notes(names, unknown, sources, delimiter, field_map))
+    shown = [shown_name(name) for name in unknown]
+    notes = list(_notes(names, shown, sources, delimiter, field_map))
     if len(names) < width:
         notes.append("The file is a rejection report; the columns added by it were ignored.")
     return Header(
@@ -146,10 +152,7 @@ def _read_names(text: str, delimiter: str, field_map: FieldMap) -> list[str]:
     if delimiter == quote:
         return []
     try:
-        reader = csv.reader(
-            StringIO(text, newline=""), delimiter=delimiter, quotechar=quote, strict=True
-        )
-        return next(reader, [])
+        return parse_record(text, delimiter, quote, strict=True)
     except csv.Error:
         return []
 
@@ -181,35 +184,44 @@ def _line_of_header(text: str, field_map: FieldMap) -> int | None:
     return number if number is not None and matches[number] >= wanted else None
 
 
-def _column_indexes(names: Sequence[str], spellings: ColumnSpellings) -> dict[str, list[int]]:
-    """Return the indexes of known columns and extension columns, in the file's order.
+def _columns_of(names: Sequence[str], spellings: ColumnSpellings) -> Mapping[str, str]:
+    """Return the columns, known or the sender's own, for which the names in a header stand.
 
-    A column with several indexes is a duplicate.
+    If a name without a table is a column, one with a table is another: beside `firstName`,
+    `spouse.firstName` is unknown.
     """
     own: dict[str, str] = {}
-    indexes: dict[str, list[int]] = {}
-    for index, name in enumerate(names):
+    whole: dict[str, str] = {}
+    with_table: dict[str, str] = {}
+    # Names without a table come first: the sender's own columns are called by the first spelling.
+    for name in sorted(
+        dict.fromkeys(names), key=lambda name: extension_name(name) != strip_name(name)
+    ):
         if (column := spellings.column(name)) is not None:
-            indexes.setdefault(column, []).append(index)
+            is_whole = spellings.column_of_whole(name) is not None
         elif _is_extension(name, spellings.field_map):
             # Names that differ only in case are the same column to a database: duplicates.
             extension = extension_name(name)
             column = own.setdefault(extension.casefold(), extension)
-            indexes.setdefault(column, []).append(index)
+            is_whole = extension == strip_name(name)
+        else:
+            continue
+        (whole if is_whole else with_table)[name] = column
+    taken = set(whole.values())
+    return whole | {name: column for name, column in with_table.items() if column not in taken}
+
+
+def _column_indexes(names: Sequence[str], columns: Mapping[str, str]) -> dict[str, list[int]]:
+    """Return the indexes of columns, in the file's order; one with several is a duplicate."""
+    indexes: dict[str, list[int]] = {}
+    for index, name in enumerate(names):
+        if name in columns:
+            indexes.setdefault(columns[name], []).append(index)
     return indexes
 
 
 def _is_extension(name: str, field_map: FieldMap) -> bool:
     return field_map.alumniq.extension_columns and is_extension_name(name)
-
-
-def _unknown_names(names: Sequence[str], spellings: ColumnSpellings) -> list[str]:
-    """Return the distinct names that are neither known nor extension columns."""
-    return [
-        name
-        for name in dict.fromkeys(names)
-        if spellings.column(name) is None and not _is_extension(name, spellings.field_map)
-    ]
 
 
 def _faults(
@@ -223,17 +235,20 @@ def _faults(
     yield from _absent_faults(absent, unknown, misspelt, field_map)
     for name, found in indexes.items():
         if len(found) > 1:
-            sent = [names[index].strip(BLANKS + INVISIBLE) for index in found]
+            sent = [shown_name(names[index]) for index in found]
             yield DuplicateColumn(name, [index + 1 for index in found], sent)
         elif field_map.column(name) is None and not (
             EXTENSION_NAME.fullmatch(name) and len(name.encode()) <= MAX_COLUMN_NAME_BYTES
         ):
             yield UnusableColumnName(found[0] + 1, MAX_COLUMN_NAME_BYTES)
     if field_map.alumniq.unknown_columns == "reject":
-        others = [name for name in unknown if name not in misspelt]
+        unnamed = [index for index, name in enumerate(names) if not strip_name(name)]
+        if unnamed:
+            yield UnnamedColumn(unnamed[0] + 1, len(unnamed))
+        others = [name for name in unknown if strip_name(name) and name not in misspelt]
         for count, name in enumerate(others):
             near = closest_match(name, absent) if count < MAX_SUGGESTIONS else None
-            yield UnknownColumn(name, near)
+            yield UnknownColumn(shown_name(name), near)
 
 
 def _absent_faults(
@@ -247,11 +262,10 @@ def _absent_faults(
     for column in field_map.columns:
         meant = [name for name, known in misspelt.items() if known == column.name]
         if column.name in absent and field_map.is_required(column):
-            yield MissingColumn(
-                column.name, meant[0] if meant else closest_match(column.name, unknown)
-            )
+            near = meant[0] if meant else closest_match(column.name, unknown)
+            yield MissingColumn(column.name, near and shown_name(near))
             meant = meant[1:]
-        pairs += [(name, column.name) for name in meant]
+        pairs += [(shown_name(name), column.name) for name in meant]
     if pairs:
         yield MisspeltColumn(pairs)
 
@@ -285,7 +299,9 @@ def _notes(
         )
     sent = {name: strip_name(names[index]) for name, index in sources.items()}
     others = {
-        name: f"`{spelling}` as `{name}`" for name, spelling in sent.items() if spelling != name
+        name: f"`{shown_name(spelling)}` as `{name}`"
+        for name, spelling in sent.items()
+        if spelling != name
     }
     by_alias = [name for name in others if field_map.column(name) and is_alias_of(sent[name], name)]
     respelled = [text for name, text in others.items() if name not in set(by_alias)]

@@ -40,11 +40,12 @@ from alumniq_pipelines.core.feeds.field_map import (
     Reference,
 )
 from alumniq_pipelines.core.problems.command import NoSummerTime, UnknownCustomer, UnknownWatch
-from alumniq_pipelines.core.problems.file import FileProblem, ForeignFormat
+from alumniq_pipelines.core.problems.file import FileProblem, ForeignFormat, OtherQuotationMarks
 from alumniq_pipelines.core.problems.header import (
     DuplicateColumn,
     MisspeltColumn,
     NoHeader,
+    UnnamedColumn,
     UnusableHeader,
 )
 from alumniq_pipelines.core.problems.live_data import LiveData
@@ -175,10 +176,12 @@ EXAMPLES: Mapping[type[Problem], Mapping[str, Sequence[Any]]] = {
     },
     MoveInterrupted: {"target": ["iqu/production/warehouse"], "number": [41]},
     NoSummerTime: {"hours": [-5, 0]},
+    OtherQuotationMarks: {"marks": ["'\u2026'", '"\u2026"'], "quote": ['"']},
     PortUnusable: {"port": [8000], "option": ["--gateway-port"]},
     TooManyMembers: {"listed": [None, 70_000], "limit": [1_000]},
     UnknownCustomer: {"customer": ["iqu"]},
     UnknownWatch: {"target": ["iqu/production/warehouse"]},
+    UnnamedColumn: {"position": [7], "count": [1, 3]},
     UnusableArchive: {"names": [(), ("{name}", "{name}")], "side_files": [0, 2]},
     UnusableHeader: {"faults": [(FileProblem("{fault}", "{advice}"),)]},
     UnusableFilename: {"hint": [None, *HINTS[3:]]},

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from alumniq_pipelines.core.problems.file import (
     QuoteFault,
     RowTooLong,
 )
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 BLOCK_BYTES = 1 << 18
 """A block and the arrays made of it fit into a processor's cache."""
@@ -115,11 +118,18 @@ def block_at(path: Path, layout: Layout, begin: Mark, end: Mark) -> Block:
     return _block(_terminated(text), layout)
 
 
-def parse_record(record: str, delimiter: str, quote: str) -> list[str]:
-    """Return the values of one record of a verified file; none for a blank line."""
-    csv.field_size_limit(MAX_ROW_BYTES)  # Python's own limit is lower than ours
-    reader = csv.reader(StringIO(record, newline=""), delimiter=delimiter, quotechar=quote)
-    return next(reader, [])
+def parse_record(record: str, delimiter: str, quote: str, *, strict: bool = False) -> list[str]:
+    """Return the values of the first record, none for a blank line; `strict` raises csv.Error."""
+    return next(open_reader(record, delimiter, quote, strict=strict), [])
+
+
+def open_reader(text: str, delimiter: str, quote: str, *, strict: bool = False) -> "Reader":
+    """Return a reader of the records of a text; if `strict`, it raises csv.Error."""
+    # Python's own limit is lower than ours. It is one for the whole process, so it is set for each
+    # reader: results must not depend on what was read before.
+    csv.field_size_limit(MAX_ROW_BYTES)
+    lines = StringIO(text, newline="")
+    return csv.reader(lines, delimiter=delimiter, quotechar=quote, strict=strict)
 
 
 def has_line_ends_inside(begin: Mark, end: Mark) -> bool:

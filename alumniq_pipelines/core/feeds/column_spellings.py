@@ -3,30 +3,56 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from unicodedata import category, normalize
 
 from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.feeds.quotation_marks import MARKS
 from alumniq_pipelines.core.feeds.unseen_characters import BLANKS, INVISIBLE
 
 EXTENSION_SUFFIX = "__c"
 """How the sender's own columns end (spec: public pages on warehouseB)."""
 
-QUOTING = "[]`\"'"
+QUOTING = f"[]{MARKS}"
 """What databases put around a name: `[name]`, `"name"` and `` `name` ``."""
 
 EDGES = BLANKS + INVISIBLE + QUOTING
 """Written out: one call of `str.strip` has to remove quoting together with blanks."""
 
-IGNORED = str.maketrans("", "", f"_-.(){{}}{QUOTING}{INVISIBLE}")
+IGNORED = str.maketrans("", "", f"_-\u2010.(){{}}{QUOTING}{INVISIBLE}")
 
 TABLE_NAME = re.compile(r"[@#]{0,2}[^\W\d](?:[\w$# -]*[\w$#])?")
 
 MAX_QUALIFIERS = 4
 """SQL Server may have a server, a database, a schema and a table before a column's name."""
 
+UNSEEN = frozenset({"Cc", "Cf"})
+"""The categories of control and format characters, such as marks of the direction of writing."""
+
+MAX_CHARACTERS_SHOWN = 100
+"""Of a name from a file: one that fills its header would fill the message, too."""
+
+
+def visible_name(name: str) -> str:
+    """Return a name as it looks: without characters that nobody sees, and blanks around it.
+
+    A letter with an accent may be one character or two, as on a Mac: it is one here.
+    """
+    if not (name.isascii() and name.isprintable()):
+        seen = (letter for letter in name if letter in BLANKS or category(letter) not in UNSEEN)
+        name = normalize("NFC", "".join(seen))
+    return name.strip(BLANKS + INVISIBLE)
+
 
 def strip_name(name: str) -> str:
-    """Return a name without blanks, invisible characters, brackets and quotes around it."""
-    return name.strip(EDGES)
+    """Return a name as it looks, without blanks, brackets and quotes around it."""
+    return visible_name(name).strip(EDGES)
+
+
+def shown_name(name: str) -> str:
+    """Return a name from a file for a message: as it looks, on one line, and cut if it is long."""
+    shown = " ".join(visible_name(name).split())
+    is_long = len(shown) > MAX_CHARACTERS_SHOWN
+    return f"{shown[: MAX_CHARACTERS_SHOWN - 1]}\u2026" if is_long else shown
 
 
 def without_table(name: str) -> Iterator[str]:
@@ -59,12 +85,22 @@ def fold(name: str) -> str:
     """Return what two spellings of one name have in common.
 
     Case, blanks, `_`, `-`, `.`, brackets, quotes and invisible characters do not count, around or
-    inside a name. The ending of the sender's own columns does: `shoe__c` is not `shoec`.
+    inside a name, nor do other forms of a letter, such as ligatures and those of full width. The
+    ending of the sender's own columns does: `shoe__c` is not `shoec`.
     """
     plain = strip_name(name).casefold()
     stem = plain.removesuffix(EXTENSION_SUFFIX)
-    folded = "".join(stem.translate(IGNORED).split())
+    folded = _letters(stem)
+    # Not once only: a letter may turn into several, and some of those do not count.
+    while not folded.isascii() and folded != (
+        plainer := _letters(normalize("NFKC", folded).casefold())
+    ):
+        folded = plainer
     return folded + plain[len(stem) :] if folded else plain
+
+
+def _letters(text: str) -> str:
+    return "".join(text.translate(IGNORED).split())
 
 
 @dataclass(frozen=True)
@@ -89,10 +125,14 @@ class ColumnSpellings:
 
         The whole name is tried before the name without its table: a dot may belong to it.
         """
-        if (found := self._columns.get(fold(name))) is not None:
+        if (found := self.column_of_whole(name)) is not None:
             return found
-        rest = (self._columns.get(fold(shorter)) for shorter in without_table(name))
+        rest = map(self.column_of_whole, without_table(name))
         return next((column for column in rest if column is not None), None)
+
+    def column_of_whole(self, name: str) -> str | None:
+        """Return the column of which a name is a spelling without a table's name before it."""
+        return self._columns.get(fold(name))
 
 
 def is_alias_of(name: str, column: str) -> bool:

@@ -146,6 +146,30 @@ class BrokenQuoting(FileProblem):
         self.line = line
 
 
+class OtherQuotationMarks(FileProblem):
+    """Values are in quotation marks that are not read as such."""
+
+    code = "other-quotation-marks"
+
+    def __init__(self, *, column: str, line: int, marks: str, quote: str) -> None:
+        """Take the first such value's place and the marks around it, and the one that is read."""
+        if marks == f"{quote}\u2026{quote}":
+            detail = "in quotation marks twice"
+            reason = "The inner ones"
+            advice = "Put each value into quotation marks only once, or leave them out."
+        else:
+            detail = f"in {marks}"
+            reason = f"Only {quote} is read as a quotation mark, so these"
+            advice = f"Put values into {quote}\u2026{quote} in your export, or leave the marks out."
+        super().__init__(
+            f"Values are {detail}, such as the one of the column `{column}` on line {line:,}. "
+            f"{reason} would be published as parts of the values.",
+            advice,
+        )
+        self.line = line
+        self.column = column
+
+
 class RowTooLong(FileProblem):
     """A row is too long."""
 

@@ -117,7 +117,7 @@ class DuplicateColumn(FileProblem):
             f"The column `{column}` is in the header {len(positions)} times "
             f"(as columns {' and '.join(named)}).",
             "Leave only one of them, or rename what is something else. Names that differ only in "
-            "case, blanks, `_`, `-`, `.`, brackets, quotes or a table's name before them are the "
+            "case, blanks, `_`, `-`, `.`, brackets, quotes or the table named before them are the "
             "same column, and so are the aliases of a column.",
         )
         self.column = column
@@ -134,6 +134,28 @@ class UnknownColumn(FileProblem):
         hint = f"Did you mean `{near}`?" if near else "Leave it out."
         super().__init__(f"The column `{column}` is not in the field map.", hint)
         self.column = column
+
+
+class UnnamedColumn(FileProblem):
+    """A column has no name."""
+
+    code = "unnamed-column"
+    line = 1
+
+    def __init__(self, position: int, count: int) -> None:
+        """Take the first such column, counted from 1, and how many there are."""
+        if count == 1:
+            detail = f"Column {position} of the header has no name."
+        else:
+            detail = (
+                f"{count:,} columns of the header have no name, the first of them is column "
+                f"{position}."
+            )
+        super().__init__(
+            detail,
+            "Name every column as in the field map, or leave it out: look for delimiters too many, "
+            "as at the end of each line.",
+        )
 
 
 class UnusableColumnName(FileProblem):

@@ -46,6 +46,8 @@ PEOPLE = spellings(
         "email\u200bAddress\u200b",
         "e.mail[Address]",
         "E-mail address",
+        "\u200fEmail\u200eAddress\u202c",
+        "\uff25\uff2d\uff21\uff29\uff2c\uff3f\uff21ddress",
         "email\u00a0address",
     ],
 )
