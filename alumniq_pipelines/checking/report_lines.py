@@ -29,10 +29,8 @@ _PROMPT = (
     r"pl/sql procedure successfully completed\.?",
 )
 """Prompts and messages of clients: SQL*Plus, mysql, psql, DB2, SQL Server."""
-_SEP = (r"sep=.",)
-"""An instruction for Excel."""
-_TYPE = (r"#type +\S+",)
-"""The line of PowerShell."""
+_SEP = r"sep=."
+_TYPE = r"#type +\S+"
 _COUNTS = (
     # SQL Server, Oracle, MySQL, psql, DB2: `(50 rows affected)`, `50 rows selected.`, `(1 row)`
     rf"\((?:{_NUMBER}|no)\s+{_COUNTED}(?:\s+{_DONE})?\)",
@@ -41,7 +39,7 @@ _COUNTS = (
     rf"(?:total\s+)?{_COUNTED}\s*(?:count|{_DONE})?\s*[:=][\s,;|'\"]*{_NUMBER}",
     r"completion\s+time\s*:.*",
     r"query ok\s*,.*",
-    rf"(?:elapsed|time)\s*:\s*[0-9][0-9:.,]*\s*(?:ms|s|sec\b.*)?(?:\s*\(.*\))?",
+    r"(?:elapsed|time)\s*:\s*[0-9][0-9:.,]*\s*(?:ms|s|sec\b.*)?(?:\s*\(.*\))?",
 )
 _FOOTERS = (
     (
@@ -87,7 +85,6 @@ _TOTALS = (
     r"(?:row|record|line) count",
     r"(?:(?:zwischen|gesamt|end)?summe|(?:ins)?gesamt):?",
 )
-_PERHAPS_TOTALS = (r"sum|count|trailer|trlr?|tlr",)
 
 
 def _any(*patterns: str) -> re.Pattern[str]:
@@ -95,9 +92,9 @@ def _any(*patterns: str) -> re.Pattern[str]:
 
 
 CLIENT = _any(*_PROMPT)
-EXCEL = _any(*_SEP)
-POWERSHELL = _any(*_TYPE)
-MESSAGE = _any(*_COUNTS, *_PROMPT, *_SEP, *_TYPE)
+EXCEL = _any(_SEP)
+POWERSHELL = _any(_TYPE)
+MESSAGE = _any(*_COUNTS, *_PROMPT, _SEP, _TYPE)
 """What no value of a table is."""
 FOOTER = _any(*_FOOTERS)
 """What is a footer at the end of a file, and might be a value elsewhere."""
@@ -105,7 +102,7 @@ WORDS = _any(*_WORDS)
 """What might also be the name of a company: it is a footer only where rows have more values."""
 TOTAL = _any(*_TOTALS)
 """What a total has in front of its numbers."""
-PERHAPS_TOTAL = _any(*_PERHAPS_TOTALS)
+PERHAPS_TOTAL = _any(r"sum|count|trailer|trlr?|tlr")
 """The same at the end of a file, and how the last record begins that mainframes and PeopleSoft
 write, before it counts the others. `SUM` may be the summer term."""
 REPORT_LINE = _any(MESSAGE.pattern, FOOTER.pattern, WORDS.pattern)
