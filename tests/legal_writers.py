@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from alumniq_pipelines.checking.header import DELIMITERS
+from tests.unit.checking.test_decompress import framed
 
 NAMES = ("xid", "lastName", "city", "notes")
 MARKS = (*DELIMITERS, "!", "/", "+", "%", "&", "'", "@")
@@ -47,31 +48,49 @@ class Writer:
     ends_last_line: bool = True
     has_mark: bool = False
     packing: str = "plain"
+    quote: str = '"'
+
+    def lines(self, table: Table) -> list[str]:
+        """Return the header and the rows as they are written, without the ends of their records."""
+        records = (table.names, *table.rows)
+        return [self.line(row, number * len(row)) for number, row in enumerate(records)]
+
+    def line(self, row: Sequence[str], place: int = 0) -> str:
+        """Return a row as it is written, its first value at this place in the file."""
+        return self.delimiter.join(
+            self._written(value, index, alone=len(row) == 1)
+            for index, value in enumerate(row, place)
+        )
+
+    def join(self, lines: Sequence[str]) -> str:
+        """Return the text of a file with these records."""
+        return self.end.join(lines) + (self.end if self.ends_last_line else "")
 
     def text(self, table: Table) -> str:
         """Return the table as text."""
-        indexes = iter(range(1_000_000))
-        lines = [
-            self.delimiter.join(
-                self._written(value, next(indexes), alone=len(row) == 1) for value in row
-            )
-            for row in (table.names, *table.rows)
-        ]
-        return self.end.join(lines) + (self.end if self.ends_last_line else "")
+        return self.join(self.lines(table))
+
+    def encode(self, text: str) -> bytes:
+        """Return the bytes of a text before compression."""
+        return text.encode("utf-8-sig" if self.has_mark else "utf-8")
 
     def encoded(self, table: Table) -> bytes:
         """Return the bytes before compression."""
-        return self.text(table).encode("utf-8-sig" if self.has_mark else "utf-8")
+        return self.encode(self.text(table))
 
     def packed(self, table: Table) -> bytes:
         """Return the file that is delivered."""
-        return pack(self.encoded(table), self.packing)
+        return self.pack_text(self.text(table))
+
+    def pack_text(self, text: str) -> bytes:
+        """Return a text as it is delivered."""
+        return pack(self.encode(text), self.packing)
 
     def _written(self, value: str, index: int, *, alone: bool) -> str:
-        marks = {self.delimiter, '"', "\r", "\n"}
+        marks = {self.delimiter, self.quote, "\r", "\n"}
         must = marks & set(value) or value.startswith("\ufeff") or (alone and not value)
         if must or self.also_quoted[index % len(self.also_quoted)]:
-            return '"' + value.replace('"', '""') + '"'
+            return self.quote + value.replace(self.quote, self.quote * 2) + self.quote
         return value
 
 
@@ -88,13 +107,19 @@ def pack(content: bytes, packing: str) -> bytes:
             with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
                 archive.writestr("feed.csv", content)
             return packed.getvalue()
+        case "zstd":
+            return framed(content)
     return content
 
 
 PACKINGS = ("plain", "gzip", "two gzip members", "zip")
 
 
-def writers(delimiters: Sequence[str] = MARKS) -> st.SearchStrategy[Writer]:
+def writers(
+    delimiters: Sequence[str] = MARKS,
+    packings: Sequence[str] = PACKINGS,
+    quotes: Sequence[str] = ('"',),
+) -> st.SearchStrategy[Writer]:
     """Draw a way to write a file."""
     return st.builds(
         Writer,
@@ -103,8 +128,9 @@ def writers(delimiters: Sequence[str] = MARKS) -> st.SearchStrategy[Writer]:
         also_quoted=st.lists(st.booleans(), min_size=1, max_size=7).map(tuple),
         ends_last_line=st.booleans(),
         has_mark=st.booleans(),
-        packing=st.sampled_from(PACKINGS),
-    )
+        packing=st.sampled_from(packings),
+        quote=st.sampled_from(quotes),
+    ).filter(lambda writer: writer.delimiter != writer.quote)
 
 
 @st.composite

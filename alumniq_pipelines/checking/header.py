@@ -167,12 +167,15 @@ def _matches(names: Sequence[str], field_map: FieldMap) -> int:
 
 
 def _line_of_header(text: str, field_map: FieldMap) -> int | None:
-    """Return the number of the first line, among the first few, that is probably the header."""
+    """Return the number of the line, among the first few, that is probably the header."""
     wanted = min(2, len(field_map.columns))
-    for number, line in enumerate(text.splitlines()[1:LINES_SEARCHED], start=2):
-        if _matches(_detect_delimiter(line, field_map)[1], field_map) >= wanted:
-            return number
-    return None
+    # That with the most names: a query above it has some of them, too.
+    matches = {
+        number: _matches(_detect_delimiter(line, field_map)[1], field_map)
+        for number, line in enumerate(text.splitlines()[1:LINES_SEARCHED], start=2)
+    }
+    number = max(matches, key=lambda number: matches[number], default=None)
+    return number if number is not None and matches[number] >= wanted else None
 
 
 def _column_indexes(names: Sequence[str], spellings: ColumnSpellings) -> dict[str, list[int]]:

@@ -273,6 +273,15 @@ def test_a_header_further_down_is_pointed_out() -> None:
     assert "Line 3 looks like the header" in str(refused.value)
 
 
+def test_a_query_above_the_header_is_not_taken_for_it() -> None:
+    query = "SQL> set colsep ','\nSQL> select xid, firstname, lastname, city from people;\n"
+    with pytest.raises(NoHeader) as refused:
+        read_header(
+            query + "\nXID ,FIRSTNAME,LASTNAME,CITY\n----,---------,--------,----\n", field_map()
+        )
+    assert "Line 4 looks like the header" in str(refused.value)
+
+
 @given(
     st.sampled_from([delimiter for delimiter in DELIMITERS if delimiter != " "]),
     st.sampled_from(",|\t"),
