@@ -20,6 +20,7 @@ from alumniq_pipelines.checking.report_lines import (
     AMOUNT,
     DRAWN,
     FOOTER,
+    LABEL,
     MESSAGE,
     PERHAPS_TOTAL,
     REPORT_LINE,
@@ -45,6 +46,8 @@ LAST_ROWS = 20
 """So many rows are looked at for where the end of a file begins, with its totals and footers."""
 MAX_COLUMNS_TESTED = 8
 """For whether a line may be no data; its other values are looked at if these let it be so."""
+TABLE = r"[\w$#@`\"\[\]]+(?:\.|::)"
+"""What may precede the name of a column."""
 FEW_COLUMNS = 2
 """In a table of more, a text alone is no row that lacks one value."""
 
@@ -117,7 +120,9 @@ class Line:
             return Rule.REPORT_LINE
         # A row with a value in each column is data: `Total,5` may be a company.
         has_blanks = 1 < len(self.filled) < len(self.values)
-        return Rule.REPORT_LINE if has_blanks and self.is_total(perhaps=False) else None
+        is_labelled = len(self.filled[1:]) == 1 and LABEL.fullmatch(self.filled[0])
+        is_report = is_labelled or self.is_total(perhaps=False)
+        return Rule.REPORT_LINE if has_blanks and is_report else None
 
     def is_total(self, *, perhaps: bool) -> bool:
         """Whether a line has few values beside the word, and all of them are numbers."""
@@ -160,14 +165,15 @@ def _candidates(begin: int, read: Sequence[int], header: Header, field_map: Fiel
     name = _spellings_of(begin, header, field_map)
     # By one expression, which most texts fail at the first character. The others are tried for the
     # few rows that match it: a column may have a dash, or the word `Total`, in every row.
-    conditions = [_matches(text, rf"{DRAWN}+|{total}|{name}")]
+    label = rf"\s*(?:{LABEL.pattern})\s*"
+    conditions = [_matches(text, rf"{DRAWN}+|{total}|{label}|{name}")]
     has_run = (f"regexp_matches({cell}, {literal(RUN)})" for cell in (text, *others))
     drawn = (f"({cell} IS NULL OR {_matches(cell, f'{DRAWN}*')})" for cell in others)
     numbers = (f"({cell} IS NULL OR {cell} < 'A' OR {cell} > '~')" for cell in others)
     kinds = [[f"({' OR '.join(has_run)})", *drawn]]
     if others:
-        kinds.append([_matches(text, total), *numbers])
-        repeated = rf"(?:.*[.:])?(?:{_spellings_of(beside[0], header, field_map)})"
+        kinds += [[_matches(text, total), *numbers], [_matches(text, label)]]
+        repeated = _spellings_of(beside[0], header, field_map)
         kinds.append([_matches(text, name), f"coalesce({_matches(others[0], repeated)}, true)"])
     conditions.append(f"({' OR '.join(' AND '.join(kind) for kind in kinds)})")
     report = REPORT_LINE if others else MESSAGE
@@ -177,13 +183,14 @@ def _candidates(begin: int, read: Sequence[int], header: Header, field_map: Fiel
 
 
 def _spellings_of(index: int, header: Header, field_map: FieldMap) -> str:
-    """Return the pattern of the name of a column in any spelling, but without its table's name."""
+    """Return the pattern of the name of a column in any spelling."""
     named = next((name for name, source in header.sources.items() if source == index), None)
     column = None if named is None else field_map.column(named)
     names = [header.names[index], *([] if column is None else [named, *column.alumniq.aliases])]
     blank = f"[{re.escape(EDGES + '_-.(){}')}]*"
     folded = dict.fromkeys(fold(name) for name in names if name)
-    return "|".join(blank + blank.join(map(re.escape, [*name, ""])) for name in folded) or "[^ -~]"
+    spelled = (blank + blank.join(map(re.escape, [*name, ""])) for name in folded)
+    return rf"(?:{TABLE})*(?:{'|'.join(spelled)})" if folded else "[^ -~]"
 
 
 def _matches(text: str, pattern: str) -> str:

@@ -18,6 +18,10 @@ _DONE = (
     r"(?:selected|affected|returned|exported|fetched|retrieved|copied|written|read|processed|"
     r"unloaded|inserted|found|in set)"
 )
+_MADE_BY = (
+    r"(?:generated|created|printed|exported|produced|prepared|downloaded|run|report(?:ed)?)"
+    r"\s+(?:by|on|at|date|time|from|for)"
+)
 _PROMPT = (
     r"(?:sql|mysql|sqlite|mariadb \[[^]]*\])>.*",
     r"(?:\w+=[#>]|\w+-#|db2 =>)(?:\s.*)?",
@@ -48,10 +52,7 @@ _FOOTERS = (
     ),
     rf"total\s+(?:number\s+of\s+)?{_COUNTED}",
     r"(?:(?:zwischen|gesamt|end)?summe|(?:ins)?gesamt)(?:\s*[:(].*)?",
-    (
-        r"(?:generated|created|printed|exported|produced|prepared|downloaded|run|report(?:ed)?)"
-        r"\s+(?:by|on|at|date|time|from|for)\b.*[:0-9].*"
-    ),
+    rf"{_MADE_BY}\b.*[:0-9].*",
     r"(?:copyright|©).*[0-9]{4}.*",
     (
         r"(?:company |strictly )?confidential\W+"
@@ -69,10 +70,7 @@ _FOOTERS = (
 _WORDS = (
     rf"[#*]*\s*(?:{_NUMBER}|no)\s+{_COUNTED}\b.*",
     r"(?:dis)?connected\b.*",
-    (
-        r"(?:generated|created|printed|exported|produced|prepared|downloaded|run|report(?:ed)?)"
-        r"\s+(?:by|on|at|date|time|from|for)\b.*"
-    ),
+    rf"{_MADE_BY}\b.*",
     r"(?:copyright|confidential|©)(?:\b|\s).*",
     r"[-*=# ]*end\s+of\s+(?:file|report|data|records?|export|extract|list|output)\b.*",
     r"no\s+(?:data|results?|filters?)\b.*",
@@ -105,6 +103,8 @@ TOTAL = _any(*_TOTALS)
 PERHAPS_TOTAL = _any(r"sum|count|trailer|trlr?|tlr")
 """The same at the end of a file, and how the last record begins that mainframes and PeopleSoft
 write, before it counts the others. `SUM` may be the summer term."""
+LABEL = _any(rf"{_MADE_BY}\s*:")
+"""What precedes a value in a cell of its own."""
 REPORT_LINE = _any(MESSAGE.pattern, FOOTER.pattern, WORDS.pattern)
 
 AMOUNT = _any(rf"[$€£]?\s*[+-]?{_NUMBER}\s*(?:%|{_COUNTED}|items?)?")
