@@ -268,7 +268,7 @@ def _check_rows(
         rows, values = structure.irregular[positions], structure.values[positions]
         state.add(Violation(line_rule), rows, values, len(rows))
     candidates = staging.collect_suspects()
-    for line_rule, rows in regular_lines(structure, header, candidates):
+    for line_rule, rows in regular_lines(structure, header, field_map, candidates):
         staging.ignore_cells(rows)
         state.add_regular_rows(Violation(line_rule), rows)
     _check_suspects(staging, state)

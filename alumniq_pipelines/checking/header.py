@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 
+from alumniq_pipelines.checking.report_lines import CLIENT, EXCEL, POWERSHELL
 from alumniq_pipelines.checking.structure.blocks import broken_quoting, parse_record
 from alumniq_pipelines.core.feeds.column_names import ColumnNames
 from alumniq_pipelines.core.feeds.column_spellings import (
@@ -47,17 +48,9 @@ MAX_SUGGESTIONS = 100
 """Unknown columns for which a similar known one is searched: a header may have 100,000."""
 
 PREAMBLES = (
-    (re.compile(r"sep=.\s", re.IGNORECASE), "is an instruction for Excel (`sep=`)"),
-    (
-        re.compile(r"#type\b", re.IGNORECASE),
-        "is the name of a type, which PowerShell writes unless told -NoTypeInformation",
-    ),
-    (
-        re.compile(
-            r"(?:sql|mysql|\w+=[#>])>|(?:ora|sp2|tns|pls|msg)[- ]?[0-9]{3,6}\b", re.IGNORECASE
-        ),
-        "is a prompt or a message of a database's client",
-    ),
+    (EXCEL, "is an instruction for Excel (`sep=`)"),
+    (POWERSHELL, "is the name of a type, which PowerShell writes unless told -NoTypeInformation"),
+    (CLIENT, "is a prompt or a message of a database's client"),
 )
 """What tools are known to write above the header, and how to say it."""
 
@@ -91,11 +84,14 @@ def read_header(text: str, field_map: FieldMap) -> Header:
 
     All faults of the header are reported together.
     """
+    # First of all: a prompt may be followed by a query, which names columns.
+    line = StringIO(text, newline=None).readline().strip().strip(field_map.dialect.csv.quote_char)
+    what = next((words for pattern, words in PREAMBLES if pattern.fullmatch(line)), None)
     delimiter, names = _detect_delimiter(text, field_map)
-    if not _matches(names, field_map):
-        _refuse_broken_quoting(text, field_map)
+    if what or not _matches(names, field_map):
+        if not what:
+            _refuse_broken_quoting(text, field_map)
         known = [column.name for column in field_map.columns]
-        what = next((words for begin, words in PREAMBLES if begin.match(text)), None)
         raise NoHeader(known, _line_of_header(text, field_map), what)
     if len(names) > MAX_COLUMNS:
         raise TooManyColumns(len(names), MAX_COLUMNS)

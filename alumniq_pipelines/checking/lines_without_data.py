@@ -3,81 +3,53 @@
 Export tools write them for people: SQL*Plus and psql put dashes below the column names, SQL Server
 counts the rows at the end, reports have totals and footers, joined files several headers. A line
 with as many values as the header has would be published as a row.
+
+A row is never rejected for the word with which it begins. Amid the rows, a line with a legal key is
+data unless nothing else can be meant; at the end of the file, or where the key breaks its rules, it
+is enough that the line looks like a footer.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from alumniq_pipelines.checking.header import Header
+from alumniq_pipelines.checking.report_lines import (
+    AMOUNT,
+    DRAWN,
+    FOOTER,
+    LABEL,
+    MESSAGE,
+    PERHAPS_TOTAL,
+    REPORT_LINE,
+    RUN,
+    SHORT_SEPARATORS,
+    TOTAL,
+    WORDS,
+    is_separator,
+    matches,
+)
 from alumniq_pipelines.checking.rules import LineRule, Rule
 from alumniq_pipelines.checking.structure.block import Positions
 from alumniq_pipelines.checking.structure.blocks import parse_record
 from alumniq_pipelines.checking.structure.scan import Structure
-from alumniq_pipelines.core.feeds.column_spellings import fold
+from alumniq_pipelines.core.feeds.column_spellings import EDGES, ColumnSpellings, fold
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.feeds.values import VISIBLE, broken_rules
 from alumniq_pipelines.core.sql_text import literal
 
 MAX_LINES_READ = 1_000
 """Lines with a wrong number of values that are read, from the first and from the last."""
-MIN_COLUMNS = 2
-"""Of a table with more, a text alone at the end of the file is no row that lacks one value."""
-
-DRAWN = frozenset(" \t\r\n|+,;:.\"'-=_*~")
-"""What separators consist of, with what draws the columns between them."""
-RUNS = ("--", "==", "__", "**", "~~")
-"""One of these is in every separator."""
-
-_MESSAGES = (
-    # SQL Server, Oracle, MySQL, psql, DB2: `(50 rows affected)`, `50 rows selected.`, `(1 row)`
-    r"[#*]*\s*\(?(?:[0-9][0-9,.]*|no)\s+(?:rows?|records?|lines?|entries)\b.*",
-    r"(?:number|count|total)\s+(?:of|number of)\s+(?:rows?|records?|lines?|entries)\b.*",
-    (
-        r"(?:rows?|records?|lines?)\s*(?:count|read|written|selected|exported|affected)?"
-        r"\s*[:=][\s,;|'\"]*[0-9][0-9,.]*"
-    ),
-    r"completion\s+time\s*:.*",
-    # prompts and messages of the clients
-    r"(?:sql|mysql|mariadb \[[^]]*\]|postgres=[#>])>.*",
-    r"(?:ora|sp2|tns|pls|db2|sql[0-9]{4,5}n|msg)[- ]?[0-9]{3,6}\b.*",
-    r"pl/sql procedure successfully completed\.?",
-    r"(?:dis)?connected(?:\s+(?:to|from)\b.*)?\.?",
-    r"(?:query ok|elapsed|time)\s*[:,].*",
-    # the instruction for Excel, and the line of PowerShell
-    r"sep=.",
-    r"#type\b.*",
-)
-_FOOTERS = (
-    r"(?:grand|sub|report|page|over-?all)?[- ]?totals?\b.*",
-    (
-        r"(?:generated|created|printed|exported|produced|prepared|downloaded|run|report(?:ed)?)"
-        r"\s+(?:by|on|at|date|time|from|for)\b.*"
-    ),
-    r"(?:copyright|confidential|©)(?:\b|\s).*",
-    r"page\s+[0-9]+(?:\s+(?:of|/)\s+[0-9]+)?",
-    r"[-*=# ]*end\s+of\s+(?:file|report|data|records?|export|extract|list|output)\b.*",
-    r"[-*=#]+ *end *[-*=#]+",
-    r"(?:no|applied)\s+filters?\b.*",
-    r"no\s+(?:data|results?)(?:\s+(?:found|available|returned|to display))?\.?",
-    r"(?:eof|trailer)\b.*",
-)
-MAX_CHARACTERS = 300
-"""Of such a line. Bounds within the patterns took eight times as long to compile, at each load."""
-MESSAGE = re.compile("|".join(_MESSAGES), re.IGNORECASE)
-REPORT_LINE = re.compile("|".join((*_MESSAGES, *_FOOTERS)), re.IGNORECASE | re.DOTALL)
-TOTAL = re.compile(
-    r"(?:(?:grand|sub|report|over-?all)[- ]?)?totals?:?|(?:(?:row|record) ?)?count:?|sum:?",
-    re.IGNORECASE,
-)
-AMOUNT = re.compile(
-    r"[$€£]?\s*[+-]?[0-9][0-9.,]*\s*(?:%|rows?|records?|lines?|entries|items?)?", re.IGNORECASE
-)
-TRAILER = re.compile(r"trailer|trlr?|tlr", re.IGNORECASE)
-"""How the last record begins that mainframes and PeopleSoft write, before it counts the others."""
-
-SHORT_SEPARATORS = ("-", "=", "_", "*")
-"""What the first column of a separator may have, where it is one character wide."""
-SEPARATOR_BEGINNINGS = (*RUNS, "|-", "|=", "+-", "+=")
+LAST_ROWS = 20
+"""So many rows are looked at for where the end of a file begins, with its totals and footers."""
+MAX_COLUMNS_TESTED = 8
+"""For whether a line may be no data; its other values are looked at if these let it be so."""
+TABLE = r"[\w$#@`\"\[\]]+(?:\.|::)"
+"""What may precede the name of a column."""
+FEW_COLUMNS = 2
+"""In a table of more, a text alone is no row that lacks one value."""
 
 
 def irregular_lines(structure: Structure, width: int) -> Iterator[tuple[LineRule, Positions]]:
@@ -95,8 +67,9 @@ def irregular_lines(structure: Structure, width: int) -> Iterator[tuple[LineRule
     footer = next(iter(np.flatnonzero(is_blank & is_behind).tolist()), len(values))
     lines = structure.read_rows(structure.irregular[read])
     for position, (_line, text) in zip(read.tolist(), lines, strict=True):
-        rule = rule_of_text(text.decode(), structure.text.layout.quote)
-        if rule is None and position > footer and values[position] == 1 and width > MIN_COLUMNS:
+        line = text.decode().strip().strip(structure.text.layout.quote).strip()
+        rule = rule_of_text(line, values[position], width)
+        if rule is None and position > footer and values[position] == 1 and width > FEW_COLUMNS:
             rule = Rule.REPORT_LINE
         if rule:
             rules[rule].append(position)
@@ -108,83 +81,218 @@ def irregular_lines(structure: Structure, width: int) -> Iterator[tuple[LineRule
     yield Rule.RAGGED_ROW, np.setdiff1d(others, np.concatenate(list(found.values())))
 
 
-def rule_of_text(text: str, quote: str) -> LineRule | None:
-    """Return the rule that a line breaks which is no data, whatever number of values it has."""
-    line = text.strip().strip(quote).strip()
-    if _is_separator(line):
+def rule_of_text(line: str, values: int, width: int) -> LineRule | None:
+    """Return the rule that a line breaks which is no data, with another number of values."""
+    if is_separator(line):
         return Rule.SEPARATOR_LINE
-    return Rule.REPORT_LINE if _is_report_line(line) else None
+    # A row of which some values are missing has more than half of them.
+    is_report = (
+        matches(MESSAGE, line)
+        or (values <= max(2, width // 2) and matches(FOOTER, line))
+        or (values == 1 and matches(WORDS, line))
+    )
+    return Rule.REPORT_LINE if is_report else None
 
 
-def candidate_condition(header: Header) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line with as many values as the header has, without the columns of a rejection report.
+
+    `filled` are its values that are not blank, without blanks around them.
+    """
+
+    values: Sequence[str]
+    filled: Sequence[str]
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether there is one text in the line and no other."""
+        return len(self.filled) == 1
+
+    def certain_rule(self, spellings: ColumnSpellings, names: Sequence[str]) -> LineRule | None:
+        """Return the rule that the line breaks wherever it is, if it can be nothing else."""
+        if _repeats(self.values, names, spellings):
+            return Rule.REPEATED_HEADER
+        is_drawn = all(is_separator(text) or text in SHORT_SEPARATORS for text in self.filled)
+        if is_drawn and any(map(is_separator, self.filled)):
+            return Rule.SEPARATOR_LINE
+        if self.is_alone and matches(MESSAGE, self.filled[0]):
+            return Rule.REPORT_LINE
+        # A row with a value in each column is data: `Total,5` may be a company.
+        has_blanks = 1 < len(self.filled) < len(self.values)
+        is_labelled = len(self.filled[1:]) == 1 and LABEL.fullmatch(self.filled[0])
+        is_report = is_labelled or self.is_total(perhaps=False)
+        return Rule.REPORT_LINE if has_blanks and is_report else None
+
+    def is_total(self, *, perhaps: bool) -> bool:
+        """Whether a line has few values beside the word, and all of them are numbers."""
+        if not self.filled or not all(map(AMOUNT.fullmatch, self.filled[1:])):
+            return False
+        if perhaps and PERHAPS_TOTAL.fullmatch(self.filled[0]):
+            return True
+        few = max(2, len(self.values) // 2)
+        return len(self.filled) <= few and TOTAL.fullmatch(self.filled[0]) is not None
+
+    def may_be_footer(self) -> bool:
+        """Whether the line is a total or a footer if it is no row of the table."""
+        is_footer = self.is_alone and matches(REPORT_LINE, self.filled[0])
+        return is_footer or self.is_total(perhaps=True)
+
+
+def candidate_condition(header: Header, field_map: FieldMap) -> str | None:
     """Return the SQL condition that a regular row may be no data; None if no line can be told.
 
-    It looks at the first column with a name, and must be cheap for every other row.
+    It must be cheap for every other row, and may let the reader skip the columns that are ignored:
+    of these, only the first of the file is looked at.
     """
-    named = next((index for index, name in enumerate(header.names) if name.strip()), None)
-    if named is None:
+    read = sorted(header.sources.values())
+    if not read:
         return None
-    text = f"c{named}"
-    name = header.names[named]
-    names = dict.fromkeys((name, name.strip(), name.strip().upper(), name.strip().lower()))
-    conditions = [
-        f"{text} IN ({', '.join(map(literal, (*names, *SHORT_SEPARATORS)))})",
-        *(f"starts_with({text}, {literal(begin)})" for begin in SEPARATOR_BEGINNINGS),
-    ]
-    others = [f"c{index} IS NULL" for index in range(header.width) if index != named]
+    begins = {0, read[0]}
+    return (
+        f"({' OR '.join(_candidates(begin, read, header, field_map) for begin in sorted(begins))})"
+    )
+
+
+def _candidates(begin: int, read: Sequence[int], header: Header, field_map: FieldMap) -> str:
+    """Return the condition for lines that have their first text in a column."""
+    text = f"c{begin}"
+    beside = [index for index in read if index != begin][:MAX_COLUMNS_TESTED]
+    if not beside:  # of the columns that are ignored, one
+        beside = [index for index in range(len(header.names)) if index != begin][:1]
+    others = [f"c{index}" for index in beside]
+    total = rf"\s*(?:{TOTAL.pattern}|{PERHAPS_TOTAL.pattern})\s*"
+    name = _spellings_of(begin, header, field_map)
+    # By one expression, which most texts fail at the first character. The others are tried for the
+    # few rows that match it: a column may have a dash, or the word `Total`, in every row.
+    label = rf"\s*(?:{LABEL.pattern})\s*"
+    conditions = [_matches(text, rf"{DRAWN}+|{total}|{label}|{name}")]
+    has_run = (f"regexp_matches({cell}, {literal(RUN)})" for cell in (text, *others))
+    drawn = (f"({cell} IS NULL OR {_matches(cell, f'{DRAWN}*')})" for cell in others)
+    numbers = (f"({cell} IS NULL OR {cell} < 'A' OR {cell} > '~')" for cell in others)
+    kinds = [[f"({' OR '.join(has_run)})", *drawn]]
     if others:
-        letters = (f"starts_with({text}, {literal(letter)})" for letter in "TtGgSsCcRrOo")
-        pattern = literal(f"{TOTAL.pattern}|{TRAILER.pattern}")
-        is_total = f"regexp_full_match({text}, {pattern}, 'i')"
-        conditions.append(f"(({' OR '.join(letters)}) AND {is_total})")
-        is_report = f"regexp_full_match({text}, {literal(REPORT_LINE.pattern)}, 'is')"
-        conditions.append(f"({' AND '.join((f'{text} IS NOT NULL', *others, is_report))})")
-    else:
-        conditions.append(f"regexp_full_match({text}, {literal(MESSAGE.pattern)}, 'i')")
-    return f"({' OR '.join(conditions)})"
+        kinds += [[_matches(text, total), *numbers], [_matches(text, label)]]
+        repeated = _spellings_of(beside[0], header, field_map)
+        kinds.append([_matches(text, name), f"coalesce({_matches(others[0], repeated)}, true)"])
+    conditions.append(f"({' OR '.join(' AND '.join(kind) for kind in kinds)})")
+    report = REPORT_LINE if others else MESSAGE
+    blank = (f"({cell} IS NULL OR {cell} < '!')" for cell in others)
+    alone = (f"{text} IS NOT NULL", *blank, _matches(text, rf"\s*(?:{report.pattern})\s*"))
+    return f"({' AND '.join(conditions)} OR {' AND '.join(alone)})"
+
+
+def _spellings_of(index: int, header: Header, field_map: FieldMap) -> str:
+    """Return the pattern of the name of a column in any spelling."""
+    named = next((name for name, source in header.sources.items() if source == index), None)
+    column = None if named is None else field_map.column(named)
+    names = [header.names[index], *([] if column is None else [named, *column.alumniq.aliases])]
+    blank = f"[{re.escape(EDGES + '_-.(){}')}]*"
+    folded = dict.fromkeys(fold(name) for name in names if name)
+    spelled = (blank + blank.join(map(re.escape, [*name, ""])) for name in folded)
+    return rf"(?:{TABLE})*(?:{'|'.join(spelled)})" if folded else "[^ -~]"
+
+
+def _matches(text: str, pattern: str) -> str:
+    return f"regexp_full_match({text}, {literal(pattern)}, 'is')"
 
 
 def regular_lines(
-    structure: Structure, header: Header, candidates: Positions
+    structure: Structure, header: Header, field_map: FieldMap, candidates: Positions
 ) -> Iterator[tuple[LineRule, Positions]]:
-    """Yield the regular rows, by index and rule, that are no data; only candidates are read."""
-    rules: dict[LineRule, list[int]] = {}
-    quote = structure.text.layout.quote
-    rows = structure.read_rows(structure.rows_of_file(candidates))
-    for index, (_line, text) in zip(candidates.tolist(), rows, strict=True):
-        values = parse_record(text.decode(), header.delimiter, quote)
-        if rule := rule_of_values(values, header.names):
-            rules.setdefault(rule, []).append(index)
-    for rule, indexes in rules.items():
-        yield rule, np.array(indexes, np.int64)
+    """Yield the regular rows, by index and rule, that are no data.
+
+    Only candidates are read and, if one of them is near the end of the file, the last rows.
+    """
+    if not len(candidates):
+        return
+    last = np.arange(max(0, structure.rows - LAST_ROWS), structure.rows)
+    read = np.union1d(candidates, last) if candidates[-1] >= last[0] else candidates
+    spellings = ColumnSpellings(field_map)
+    found: dict[int, LineRule] = {}
+    tail: dict[int, Line] = {}
+    for index, (_line, text) in zip(
+        read.tolist(), structure.read_rows(structure.rows_of_file(read)), strict=True
+    ):
+        values = parse_record(text.decode(), header.delimiter, structure.text.layout.quote)
+        values = values[: len(header.names)]
+        line = Line(values, [value.strip() for value in values if value.strip()])
+        if rule := line.certain_rule(spellings, header.names):
+            found[index] = rule
+        elif line.may_be_footer() and _breaks_key(line, header, field_map):
+            found[index] = Rule.REPORT_LINE
+        elif index >= last[0]:
+            tail[index] = line
+    found |= dict.fromkeys(_last_lines(found, tail, structure.rows), Rule.REPORT_LINE)
+    for rule in dict.fromkeys(found.values()):
+        yield rule, np.array(sorted(row for row in found if found[row] is rule), np.int64)
 
 
-def rule_of_values(values: Sequence[str], names: Sequence[str]) -> LineRule | None:
-    """Return the rule that a line breaks which has as many values as the header, but is no data."""
-    sent, names = list(values[: len(names)]), list(names)
-    # In a table of one column, only the very same text: `City` may be a value of `city`.
-    if sent == names or (len(names) > 1 and list(map(fold, sent)) == list(map(fold, names))):
-        return Rule.REPEATED_HEADER
-    filled = [value.strip() for value in values if value.strip()]
-    drawn = [value for value in filled if _is_separator(value) or value in SHORT_SEPARATORS]
-    if len(drawn) == len(filled) and any(map(_is_separator, drawn)):
-        return Rule.SEPARATOR_LINE
-    first = values[0].strip()
-    if len(values) == 1:
-        # Without other values to look at, only what no value of a table is.
-        return Rule.REPORT_LINE if MESSAGE.fullmatch(first) else None
-    if len(filled) == 1:
-        return Rule.REPORT_LINE if _is_report_line(filled[0]) else None
-    # A total has few values beside the word, a trailer record any number, and all are numbers.
-    if not all(map(AMOUNT.fullmatch, filled[1:])):
-        return None
-    is_total = TOTAL.fullmatch(first) and len(filled) <= max(2, len(values) // 2)
-    return Rule.REPORT_LINE if is_total or TRAILER.fullmatch(first) else None
+def _repeats(values: Sequence[str], names: Sequence[str], spellings: ColumnSpellings) -> bool:
+    """Whether a line is the header once more, in any spelling that a header may have."""
+    # In a table of one column, it may be a value: `City` of `city`.
+    has_columns = sum(map(bool, map(fold, names))) > 1
+    return has_columns and all(
+        fold(value) == fold(name)
+        or (
+            spellings.column(name) is not None and spellings.column(value) == spellings.column(name)
+        )
+        for value, name in zip(values, names, strict=True)
+    )
 
 
-def _is_separator(text: str) -> bool:
-    return DRAWN.issuperset(text) and any(run in text for run in RUNS)
+def _breaks_key(line: Line, header: Header, field_map: FieldMap) -> bool:
+    """Whether the primary key of a line is blank or invalid: it is rejected as it is."""
+    for name in field_map.table_schema.primary_key:
+        column, text = field_map.column(name), line.values[header.sources[name]]
+        is_blank = text in field_map.table_schema.missing_values
+        is_blank = is_blank or (text != "" and not VISIBLE.search(text))
+        if is_blank or (column is not None and any(broken_rules(text, column))):
+            return True
+    return False
 
 
-def _is_report_line(text: str) -> bool:
-    return len(text) <= MAX_CHARACTERS and REPORT_LINE.fullmatch(text) is not None
+def _last_lines(
+    found: Mapping[int, LineRule], tail: Mapping[int, Line], rows: int
+) -> Iterator[int]:
+    """Yield the lines that are totals, footers and titles, since they are at the end of the file.
+
+    `found` are the lines that are known to be no data, and `tail` the others among the last.
+    """
+    footers = {row for row, line in tail.items() if _is_footer(line, tail.values())}
+    filled = {row: len(line.filled) for row, line in tail.items() if row not in footers}
+    last_row = max((row for row, values in filled.items() if values > 1), default=-1)
+    above = [values for row, values in filled.items() if values and row <= last_row]
+    # Where every row above has more values, a text alone is no row of the table.
+    is_wide = all(len(line.values) > FEW_COLUMNS for line in tail.values())
+    is_wide = is_wide and (min(above) > 1 if above else not any(filled.values()))
+    if not is_wide:
+        footers = {
+            row
+            for row in footers
+            if tail[row].is_total(perhaps=True) or matches(FOOTER, tail[row].filled[0])
+        }
+    end = rows
+    while end - 1 in found or end - 1 in footers or (is_wide and last_row < end - 1 in filled):
+        end -= 1
+    is_below = False
+    for row in range(end, rows):
+        is_below = is_below or row in footers or found.get(row) is Rule.REPORT_LINE
+        if is_below and row in tail and tail[row].filled:
+            yield row
+
+
+def _is_footer(line: Line, others: Iterable[Line]) -> bool:
+    """Whether a line among the last of a file is a total or a footer."""
+    if len(line.values) == 1 or not line.may_be_footer():
+        return False
+    first = line.filled[0]
+    if not PERHAPS_TOTAL.fullmatch(first):
+        return True
+    # `SUM` is a row where the column has `FAL` in other rows.
+    column = next(index for index, value in enumerate(line.values) if value.strip() == first)
+    alike = (other.values[column].strip() for other in others if other is not line)
+    return not any(
+        len(text) == len(first) and text.isalpha() and text.isupper() == first.isupper()
+        for text in alike
+    )

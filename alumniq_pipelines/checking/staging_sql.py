@@ -36,7 +36,7 @@ def suspects_sql(header: Header, field_map: FieldMap) -> str:
         conditions += [damage_condition(text, damages)] if damages else []
         if conditions:
             screened[index] = (text, f"({' OR '.join(conditions)})")
-    no_data = candidate_condition(header)
+    no_data = candidate_condition(header, field_map)
     if no_data is not None:
         screened[WHOLE_LINE] = ("CAST(NULL AS VARCHAR)", no_data)
     if not screened:

@@ -210,6 +210,13 @@ def test_ten_thousand_lines_of_a_wrong_number_of_values_are_not_all_read(
         ("#TYPE System.Data.DataRow\n", "which PowerShell writes"),
         ("SQL> select * from people;\n", "is a prompt or a message of a database's client"),
         ("ORA-00942: table or view does not exist\n", "a message of a database's client"),
+        # the names of columns in a query were taken for those of the file
+        ("SQL> select xid, firstName, lastName from people;\n", "of a database's client"),
+        ("postgres=# select xid, firstName from people;\n", "of a database's client"),
+        ("SQL0104N  An unexpected token was found.\n", "of a database's client"),
+        ("DB20000I  The SQL command completed.\n", "of a database's client"),
+        ("Msg 208, Level 16, State 1, Line 1\n", "of a database's client"),
+        ('"sep=,"\n', "is an instruction for Excel (`sep=`)"),
     ],
 )
 def test_what_tools_write_above_the_header_is_named(
@@ -220,6 +227,14 @@ def test_what_tools_write_above_the_header_is_named(
     assert (error.code, error.line) == ("no-header", 1)
     assert words in error.message
     assert "Line 2 looks like the header" in error.advice
+
+
+@pytest.mark.parametrize("name", ["PLS101", "MSG 12345", "#Type", "sql0104n", "sep"])
+def test_a_header_that_only_begins_like_a_message_is_a_header(
+    people: FieldMap, write: Write, name: str
+) -> None:
+    result = check_file(write(f"{name},{HEADER}x,0001,Ann,Lee,Dayton,10,\n"), people)
+    assert result.outcome == "clean"
 
 
 @pytest.mark.parametrize(
