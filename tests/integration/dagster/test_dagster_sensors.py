@@ -54,17 +54,6 @@ def lose_worker(installation: Installation, run_id: str) -> Path:
     return workers
 
 
-@pytest.mark.parametrize("name", ["load_requests", "notifications"])
-def test_a_tick_without_work_does_not_open_the_storage_of_dagster(
-    installation: Installation, name: str
-) -> None:
-    """Opening it took nine tenths of the processor time of such a tick."""
-    sensor = installation.definitions.get_repository_def().get_sensor_def(name)
-    # With neither an instance nor resources: using one of them raises an error.
-    context = dg.build_sensor_context(sensor_name=name, cursor=str(time.time()))
-    assert not sensor.evaluate_tick(context).run_requests
-
-
 def test_the_loads_of_a_table_are_asked_for_one_at_a_time_in_order_of_acceptance(
     installation: Installation,
 ) -> None:
