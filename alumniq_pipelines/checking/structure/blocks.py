@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO, Protocol
 
 import numpy as np
 
@@ -25,9 +25,6 @@ from alumniq_pipelines.core.problems.file import (
     RowTooLong,
 )
 
-if TYPE_CHECKING:
-    from _csv import Reader
-
 BLOCK_BYTES = 1 << 18
 """A block and the arrays made of it fit into a processor's cache."""
 
@@ -38,6 +35,15 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 END_MARK = b"\x1a"
 """Ctrl-Z, with which programs of DOS and CP/M ended a text; some exporters still do."""
 BLANKS = b" \t"
+
+
+class RecordReader(Iterator[list[str]], Protocol):
+    """Reads records, and counts the lines that it has read."""
+
+    @property
+    def line_num(self) -> int:
+        """Return the number of lines read."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +129,7 @@ def parse_record(record: str, delimiter: str, quote: str, *, strict: bool = Fals
     return next(open_reader(record, delimiter, quote, strict=strict), [])
 
 
-def open_reader(text: str, delimiter: str, quote: str, *, strict: bool = False) -> "Reader":
+def open_reader(text: str, delimiter: str, quote: str, *, strict: bool = False) -> RecordReader:
     """Return a reader of the records of a text; if `strict`, it raises csv.Error."""
     # Python's own limit is lower than ours. It is one for the whole process, so it is set for each
     # reader: results must not depend on what was read before.
