@@ -87,7 +87,8 @@ class Writer:
         return pack(self.encode(text), self.packing)
 
     def _written(self, value: str, index: int, *, alone: bool) -> str:
-        marks = {self.delimiter, self.quote, "\r", "\n"}
+        # The last is the end mark of DOS: at the end of a file, it belongs to no value.
+        marks = {self.delimiter, self.quote, "\r", "\n", "\x1a"}
         must = marks & set(value) or value.startswith("\ufeff") or (alone and not value)
         if must or self.also_quoted[index % len(self.also_quoted)]:
             return self.quote + value.replace(self.quote, self.quote * 2) + self.quote

@@ -121,7 +121,7 @@ def strict_faults(content: bytes, delimiter: str) -> tuple[set[int | None], Foun
 
     None where it cannot be read so.
     """
-    read = strictly_read(content, delimiter)
+    read = strictly_read(content.removesuffix(b"\x1a"), delimiter)
     if not read:
         return None
     header, *rows = read
