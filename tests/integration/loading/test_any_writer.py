@@ -127,8 +127,9 @@ def strict_faults(content: bytes, delimiter: str) -> tuple[set[int | None], Foun
     header, *rows = read
     while rows and not rows[-1]:
         rows.pop()  # blank lines at the end mean nothing
-    # A line that repeats the header is rejected, too.
-    wrong = [len(row) != len(header) or row == header for row in rows]
+    # A line that repeats the names of several columns is rejected, too.
+    repeated = header if len(header) > 1 else None
+    wrong = [len(row) != len(header) or row == repeated for row in rows]
     others: set[int | None] = {number for number, is_wrong in enumerate(wrong, 1) if is_wrong}
     regular = [row for row, is_wrong in zip(rows, wrong, strict=True) if not is_wrong]
     return others, [in_order(header, row, NAMES) for row in regular]
