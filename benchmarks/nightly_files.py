@@ -87,9 +87,9 @@ HABITS = {
 class Register:
     """The people whom a customer keeps a record of, from night to night."""
 
-    def __init__(self, customer: str) -> None:
+    def __init__(self, customer: str, habits: Habits) -> None:
         """Begin with as many people as the customer's habits say."""
-        self.habits, self._last = HABITS[customer], 0
+        self.habits, self._last = habits, 0
         self._random = Random(customer)  # noqa: S311 - equal files every time
         self.people: list[list[str]] = []
         self._add(self.habits.people, phone=self.habits.phone)

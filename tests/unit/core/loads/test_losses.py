@@ -60,6 +60,7 @@ def reasons(
     live: PastVersion,
     *before: PastVersion,
     in_file: tuple[str, ...] = ("xid", "email"),
+    thresholds: Thresholds = STANDARD,
 ) -> tuple[str, ...]:
     """Return why a file of this profile is held, of whose rows none is known to be removed."""
     assert live.profile
@@ -67,7 +68,7 @@ def reasons(
     changes = Changes(1, 0, 0, live.rows, emptied=find_emptied(now, filled, FIELD_MAP, in_file))
     baseline = Baseline((live, *before))
     losses = find_losses(now, filled, live.rows, baseline, FIELD_MAP, in_file)
-    return find_hold_reasons(changes, STANDARD, losses)
+    return find_hold_reasons(changes, thresholds, losses)
 
 
 @given(
@@ -85,6 +86,32 @@ def test_a_fall_is_a_reason_exactly_if_it_is_by_more_points_than_the_threshold(
     fall = Fraction(live.filled, live.rows) - Fraction(found.filled, found.rows)
     held = list(losses.fill_reasons(ColumnThresholds(fill=float(points))))
     assert bool(held) is (fall * 100 > points)
+
+
+COLUMNS = ("email", "shoe__c", "hat__c")
+TABLES = st.lists(st.tuples(*[st.booleans()] * len(COLUMNS)), min_size=1, max_size=12)
+
+
+@given(live=TABLES, now=TABLES, points=st.integers(0, 100))
+def test_any_table_is_held_exactly_if_a_column_falls_by_more_points_than_it_may(
+    live: list[tuple[bool, ...]], now: list[tuple[bool, ...]], points: int
+) -> None:
+    """A column that loses all its values holds the load whatever the threshold is."""
+    before, after = ([sum(cells) for cells in zip(*rows, strict=True)] for rows in (live, now))
+    held = reasons(
+        profile(len(now), xid=len(now), **dict(zip(COLUMNS, after, strict=True))),
+        version(1, len(live), **dict(zip(COLUMNS, before, strict=True))),
+        in_file=COLUMNS,
+        thresholds=Thresholds(columns=ColumnThresholds(fill=points)),
+    )
+    falls = [
+        name
+        for name, old, new in zip(COLUMNS, before, after, strict=True)
+        if Fraction(old, len(live)) - Fraction(new, len(now)) > Fraction(points, 100)
+        or (old and not new)
+    ]
+    named = [reason.split("`")[1] for reason in held if reason.startswith("The column")]
+    assert sorted(named) == sorted(falls)
 
 
 def test_the_reason_names_the_column_both_shares_and_the_threshold() -> None:
