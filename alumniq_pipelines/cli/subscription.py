@@ -37,7 +37,8 @@ Holds = Annotated[
         metavar="KIND=LIMIT",
         help="Hold loads that change more than this. KIND: added, changed or removed; LIMIT: "
         "10%, 500 (rows) or never. Or fill=20, or fill.COLUMN=20: by how many points the share of "
-        "filled rows of a column may fall. Repeatable.",
+        "filled rows of a column may fall; never: held only if it loses all its values. "
+        "Repeatable.",
     ),
 ]
 Standard = Annotated[
@@ -168,7 +169,7 @@ def _line(terms: Subscription) -> str:
     fills = [("a column", terms.fill)] if terms.fill is not None else []
     fills += [(f"`{name}`", points) for name, points in terms.fill_of.items()]
     parts += [
-        f"never held for how {name} is filled"
+        f"not held for how {name} is filled unless it loses all its values"
         if points == MAX_PERCENT
         else f"held if the filled share of {name} falls by more than {points:g} points"
         for name, points in fills

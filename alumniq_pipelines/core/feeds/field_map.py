@@ -231,7 +231,10 @@ class Threshold(FieldMapModel):
 class ColumnThresholds(FieldMapModel):
     """How far the share of rows with a value may fall before a load is held for approval."""
 
-    fill: Percent = Field(default=20.0, description="Points, in any column; 100: never held.")
+    fill: Percent = Field(
+        default=20.0,
+        description="Points, in any column; 100: held only if a column loses all its values.",
+    )
     fill_of: Percentages = Field(default=(), description="Points, in single columns, by name.")
 
     def limit_of(self, name: str) -> float:
