@@ -6,13 +6,15 @@ from datetime import datetime, timedelta
 from alumniq_pipelines.core.monitoring.schedule import DeliverySchedule
 from alumniq_pipelines.core.problems.command import NoSummerTime
 
-FIXED = re.compile(r"EST|MST|HST|(?:Etc/)?(?:GMT(?:[+-]?[0-9]{1,2})?|Greenwich)")
-"""Zones that stand for no place. UTC is left out: nobody takes it for the time of a campus."""
+FIXED = re.compile(r"EST|MST|(?:Etc/)?(?:GMT(?:[+-]?[0-9]{1,2})?|Greenwich)")
+"""Zones that stand for no place, and for none without summer time, as HST does for Hawaii.
+
+UTC is left out: nobody takes it for the time of a campus.
+"""
 
 HOUR = timedelta(hours=1)
 
 PLACES = {
-    -10: "Pacific/Honolulu",
     -9: "America/Anchorage",
     -8: "America/Los_Angeles",
     -7: "America/Denver",
@@ -25,16 +27,17 @@ PLACES = {
     10: "Australia/Sydney",
     12: "Pacific/Auckland",
 }
-"""Zones with universities, by the hours that they are ahead of UTC in winter."""
+"""Zones with universities and summer time, by the hours that they are ahead of UTC in winter."""
 
 
 def fixed_offset_warning(schedule: DeliverySchedule) -> NoSummerTime | None:
-    """Return the warning that the zone of a schedule has no summer time, with a likely zone."""
+    """Return the warning that the zone of a schedule has no summer time, with a likely zone.
+
+    There may be none: a name like Etc/GMT-9 has the offset of no place with summer time.
+    """
     name = schedule.time_zone
     if not FIXED.fullmatch(name):
         return None
     offset = schedule.zone.utcoffset(datetime(2026, 1, 1)) or timedelta()  # noqa: DTZ001 - local
     hours = round(offset / HOUR)
-    # The sign of such a name is easily mistaken: Etc/GMT-5 is not New York's, but Pakistan's.
-    place = PLACES.get(hours) or PLACES.get(-hours, PLACES[-5])
-    return NoSummerTime(name, hours, place)
+    return NoSummerTime(name, hours, PLACES.get(hours))
