@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from alumniq_pipelines.checking.comparable_cells import comparable
 from alumniq_pipelines.checking.lost_zeros import LostZeros, find_known_with_zeros
-from alumniq_pipelines.checking.row_profile import column_types, count_filled
+from alumniq_pipelines.checking.row_profile import count_filled
 from alumniq_pipelines.checking.staging import Staging
 from alumniq_pipelines.core.database_paths import database_path
 from alumniq_pipelines.core.feeds.column_types import DUCKDB_TEXT
@@ -31,7 +31,7 @@ def compare(
     """Return how the staged rows, once only accepted ones are left, differ from the live version.
 
     Beside that, return the filled rows of each column of the live version: those in its profile, if
-    it is `known`, are not counted again.
+    it is `known`, are not counted again, but for columns with a default.
     """
     with _attach_live_rows(staging, live) as sides:
         key = staging.field_map.table_schema.primary_key
@@ -64,8 +64,8 @@ class _Sides:
         self.staging = staging
         self.tables = staging.table, live_table
         new, old = self.types = (
-            column_types(staging, staging.table),
-            column_types(staging, live_table),
+            staging.column_types(staging.table),
+            staging.column_types(live_table),
         )
         self.shared = tuple(name for name in new if name in old)
         # Of the new and the old side: they differ where a column changed its type.
@@ -117,6 +117,10 @@ class _Sides:
     def live_fill(self, known: Profile | None) -> Mapping[str, int]:
         """Return the filled rows of each column of the live version."""
         filled, old = dict(known.filled if known else {}), self.types[1]
+        for column in self.staging.field_map.columns:
+            # A profile counts by the default of its day, and the field map may have another since.
+            if column.alumniq.default is not None:
+                filled.pop(column.name.casefold(), None)
         missing = {name: kind for name, kind in old.items() if name.casefold() not in filled}
         counted = count_filled(self.staging, self.tables[1], missing)
         return {name: counted.get(name, filled.get(name.casefold(), 0)) for name in old}

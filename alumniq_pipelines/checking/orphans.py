@@ -38,7 +38,7 @@ class OtherRows:
 
     def orphans(self, key: ForeignKey) -> Iterator[Positions]:
         """Yield the staged rows whose key matches no row here, in order."""
-        ours = types_of(self.staging, self.staging.table)
+        ours = self.staging.column_types(self.staging.table)
         referenced = (
             f"SELECT {_referenced_columns(key)} FROM {self.table}{_where_clause(key, self.types)}"
         )
@@ -56,7 +56,7 @@ class OtherRows:
 
     def find_lost_zeros(self, key: ForeignKey) -> LostZeros | None:
         """Return how many keys would match once zeros are put in front; keys of one text only."""
-        ours = types_of(self.staging, self.staging.table)
+        ours = self.staging.column_types(self.staging.table)
         if len(key.fields) > 1 or ours[key.fields[0]] != DUCKDB_TEXT:
             return None
         if self.types[key.reference.fields[0]] != DUCKDB_TEXT:
@@ -104,19 +104,14 @@ def attach_rows(staging: Staging, referenced: ReferencedRows) -> Iterator[OtherR
         raise WarehouseUnavailable(type(error).__name__) from None
     try:
         table = f"referenced_feed.{identifier(referenced.table)}"
-        yield OtherRows(staging, table, types_of(staging, table))
+        yield OtherRows(staging, table, staging.column_types(table))
     finally:
         staging.run("DETACH referenced_feed")
 
 
-def types_of(staging: Staging, table: str) -> dict[str, str]:
-    """Return the columns of a table with their types."""
-    return {name: kind for name, kind, *_ in staging.run(f"DESCRIBE {table}").fetchall()}
-
-
 def find_links(staging: Staging, key: ForeignKey) -> Links:
     """Return which rows of the file refer to which, by a key that refers to the file itself."""
-    types = types_of(staging, staging.table)
+    types = staging.column_types(staging.table)
     # Of several rows with one key, the first counts: later ones are rejected as duplicates. A row
     # that refers to itself is left out: it matches, whatever becomes of it.
     found = staging.run(

@@ -3,7 +3,7 @@
 Each column is read once; of a live version only those whose profile is not known.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -11,24 +11,28 @@ from alumniq_pipelines.checking.sql_checks import value_sql
 from alumniq_pipelines.checking.staging import Staging
 from alumniq_pipelines.core.feeds.column_types import DUCKDB_TEXT
 from alumniq_pipelines.core.feeds.field_map import FieldMap
+from alumniq_pipelines.core.feeds.values import VISIBLE
 from alumniq_pipelines.core.loads.version_profile import MAX_COLUMNS, ColumnProfile, Profile
-from alumniq_pipelines.core.sql_text import identifier
+from alumniq_pipelines.core.sql_text import identifier, literal
 
 NO_TEXT = f"CAST(NULL AS {DUCKDB_TEXT})"
 
 COLUMNS_PER_QUERY = 100
 """More than a feed has; only a sender may have thousands of columns of their own."""
 
+NO_VALUES = (
+    *("NULL", "null", "(NULL)", "(null)", "<NULL>", "<null>", "[NULL]", "\\N"),
+    *("NaN", "nan", "NaT", "<NA>", "None", "undefined"),
+)
+"""The words of databases and programs for a missing value, as they write them."""
 
-def column_types(staging: Staging, table: str) -> dict[str, str]:
-    """Return the columns of a table with their types, in their order."""
-    described = staging.run(f"DESCRIBE {table}").fetchall()
-    return {name: kind for name, kind, *_ in described}
+ROWS_SEARCHED = 1_000
+"""The first so many rows are searched for such words, those in the middle and the last."""
 
 
 def read_profile(staging: Staging) -> Profile:
     """Return the profile of the staged rows, once only accepted ones are left."""
-    columns = column_types(staging, staging.table)
+    columns = staging.column_types(staging.table)
     profiled = dict(islice(columns.items(), MAX_COLUMNS))
     others = dict(islice(columns.items(), MAX_COLUMNS, None))
     found = [column for batch in _batches(profiled) for column in _profile_columns(staging, batch)]
@@ -87,8 +91,9 @@ def _count(
 ) -> tuple[Mapping[str, int], Sequence[Any]]:
     """Return the filled rows of columns, and the values of other aggregates over the table.
 
-    A text of blanks is no value. To trim all texts takes as long as all the rest: only columns are
-    trimmed in which a text begins with another character than those from `!` to `~`.
+    A text that looks blank is no value, nor is a word for a missing one. To look at all texts takes
+    longer than all the rest: only those columns are read again in which a text begins with another
+    character than those from `!` to `~`, or in which such a word was found.
     """
     texts = [name for name, kind in columns.items() if kind == DUCKDB_TEXT]
     counts = [_filled(name, kind, staging.field_map) for name, kind in columns.items()]
@@ -97,20 +102,50 @@ def _count(
     found = staging.run(f"SELECT {selected} FROM {table}").fetchall()[0]
     filled = dict(zip(columns, found, strict=False))
     is_usual = dict(zip(texts, found[len(columns) :], strict=False))
-    trimmed = [name for name in texts if is_usual[name] is False]
-    if trimmed:
+    have_words = _find_words(staging, table, texts)
+    again = [name for name in texts if is_usual[name] is False or name in have_words]
+    if again:
         selected = ", ".join(
-            _filled(name, DUCKDB_TEXT, staging.field_map, is_trimmed=True) for name in trimmed
+            _filled(name, DUCKDB_TEXT, staging.field_map, is_read=True) for name in again
         )
         counted = staging.run(f"SELECT {selected} FROM {table}").fetchall()[0]
-        filled |= dict(zip(trimmed, counted, strict=True))
+        filled |= dict(zip(again, counted, strict=True))
     return filled, found[len(columns) + len(texts) :]
 
 
-def _filled(name: str, kind: str, field_map: FieldMap, *, is_trimmed: bool = False) -> str:
-    """Return the SQL that counts the cells that are neither blank nor their column's default."""
+def _find_words(staging: Staging, table: str, texts: Sequence[str]) -> Collection[str]:
+    """Return the columns of text in which some of the rows have a word for a missing value."""
+    if not texts:
+        return ()
+    rows = staging.count(table)
+    found = ", ".join(f"bool_or({_is_word(name, staging.field_map)})" for name in texts)
+    searched = " OR ".join(
+        f"rowid BETWEEN {begin} AND {begin + ROWS_SEARCHED - 1}"
+        for begin in (0, rows // 2, rows - ROWS_SEARCHED)
+    )
+    have_words = staging.run(f"SELECT {found} FROM {table} WHERE {searched}").fetchall()[0]
+    return {name for name, has_word in zip(texts, have_words, strict=True) if has_word}
+
+
+def _is_word(name: str, field_map: FieldMap) -> str:
+    """Return the SQL condition that a text is a word for a missing value, by its column."""
+    column = field_map.column(name)
+    # With a pattern or a list of values, the field map says what is a value.
+    if column is not None and (column.constraints.pattern or column.constraints.enum):
+        return "false"
+    return f"trim({identifier(name)}) IN ({', '.join(map(literal, NO_VALUES))})"
+
+
+def _filled(name: str, kind: str, field_map: FieldMap, *, is_read: bool = False) -> str:
+    """Return the SQL that counts the cells that are neither blank nor their column's default.
+
+    If texts are to be read, those that look blank are left out, and words for missing values.
+    """
     cell, default = identifier(name), _default(name, field_map)
-    conditions = [f"trim({cell}) <> ''"] if is_trimmed else []
+    conditions = []
+    if is_read:
+        is_visible = f"regexp_matches({cell}, {literal(VISIBLE.pattern)})"
+        conditions = [is_visible, f"NOT {_is_word(name, field_map)}"]
     if default is not None:
         # As the type of this table: a live version may be older than the field map.
         given = f"try_cast({default} AS {kind})"

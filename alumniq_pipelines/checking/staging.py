@@ -233,6 +233,10 @@ class Staging:
         options = "FORMAT parquet" if is_parquet else "FORMAT csv, HEADER true"
         self.run(f"COPY (FROM {self.table}) TO {literal(database_path(path))} ({options})")
 
+    def column_types(self, table: str) -> dict[str, str]:
+        """Return the columns of a table with their types, in their order."""
+        return {name: kind for name, kind, *_ in self.run(f"DESCRIBE {table}").fetchall()}
+
     def count(self, table: str) -> int:
         """Return the number of rows of a table."""
         (count,) = self.run(f"SELECT count(*) FROM {table}").fetchall()[0]

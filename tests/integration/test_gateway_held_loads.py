@@ -26,7 +26,7 @@ from tests.accepted_rows import small_field_map
 from tests.page_visits import form_token, send, sign_in
 from tests.servers.gateway import NOW, Caller, Installation, call
 
-REASONS = ("50 rows removed, 50.0 % of 100 rows; more than 10 % need approval.", "It lost zeros.")
+REASONS = ("50 rows removed, 50 % of 100 rows; more than 10 % need approval.", "It lost zeros.")
 COUNTS = Counts(50, 50, 0)
 CHANGES = Changes(0, 0, 50, 50)
 URL = "https://feeds.example.org"

@@ -161,7 +161,7 @@ class Hold(ApiModel):
     )
     reasons: tuple[str, ...] = Field(
         description="What a load of the file would change that needs approval.",
-        examples=[["6,000 rows removed, 12.0 % of 50,000 rows; more than 10 % need approval."]],
+        examples=[["6,000 rows removed, 12 % of 50,000 rows; more than 10 % need approval."]],
     )
     live: str = Field(
         description="What readers see meanwhile.", examples=[live_sentence(LiveData.PREVIOUS)]

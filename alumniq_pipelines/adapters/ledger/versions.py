@@ -19,6 +19,7 @@ from alumniq_pipelines.core.loads.baseline import (
 )
 from alumniq_pipelines.core.loads.hold import Decision
 from alumniq_pipelines.core.loads.load import JobId
+from alumniq_pipelines.core.loads.losses import Period
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.loads.version_profile import Profile
 from alumniq_pipelines.core.loads.warehouse import Version
@@ -83,11 +84,13 @@ class Versions:
         )
         found: dict[int, PastVersion] = {}
         with self.database.reading() as connection:
-            for row in connection.execute(query).mappings():
+            rows = connection.execute(query).mappings().all()
+            for row in rows:
                 found.setdefault(row["number"], _past_version(row))
             entry = connection.execute(rolled_back).mappings().one_or_none()
         rollback = None if entry is None else Rollback(to=entry["detail"]["to"], at=entry["at"])
-        return Baseline.since_accepted(list(found.values()), rollback)
+        period = Period.DAYS if len(rows) < MAX_VERSIONS else Period.NEWEST
+        return Baseline.since_accepted(list(found.values()), rollback, period)
 
     def by_sha256(self, sha256: str) -> Sequence[Version]:
         """Return the versions of all targets that were made from a file, newest first."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 
-from alumniq_pipelines.core.loads.losses import BestFill, Fill
+from alumniq_pipelines.core.loads.losses import BestFill, Fill, Period
 from alumniq_pipelines.core.loads.version_profile import Profile
 
 BASELINE_PERIOD = timedelta(days=30)
@@ -44,13 +44,22 @@ class Rollback:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """The versions that a load is compared with, beside the live one; the newest come first."""
+    """The versions that a load is compared with, beside the live one; the newest come first.
+
+    `period` says which ones they are.
+    """
 
     versions: tuple[PastVersion, ...] = ()
+    period: Period = Period.DAYS
 
     @classmethod
-    def since_accepted(cls, versions: Sequence[PastVersion], rollback: Rollback | None) -> Self:
-        """Return the baseline of versions, newest first, and of the last rollback among them.
+    def since_accepted(
+        cls,
+        versions: Sequence[PastVersion],
+        rollback: Rollback | None,
+        period: Period = Period.DAYS,
+    ) -> Self:
+        """Return the baseline of a period's versions, newest first, and of its last rollback.
 
         It starts anew with what a person has accepted last: by approving a held load, or by rolling
         back. What was published before, or was taken back, is no measure any more.
@@ -62,11 +71,13 @@ class Baseline:
                     version
                     for version in versions
                     if version.number == rollback.to or version.published_at > rollback.at
-                )
+                ),
+                Period.ROLLBACK,
             )
         if approved is None:
-            return cls(tuple(versions))
-        return cls(tuple(version for version in versions if version.number >= approved.number))
+            return cls(tuple(versions), period)
+        accepted = (version for version in versions if version.number >= approved.number)
+        return cls(tuple(accepted), Period.APPROVAL)
 
     def profile_of(self, number: int) -> Profile | None:
         """Return the profile of a version; None if it is not known."""

@@ -34,8 +34,14 @@ def find_losses(
     in_file: Collection[str],
 ) -> Losses:
     """Return what there is less of: columns with fewer values, but some, and rows."""
-    received, now, best = {name.casefold() for name in in_file}, profile.filled, baseline.fullest()
+    received, now = {name.casefold() for name in in_file}, profile.filled
+    best = dict(baseline.fullest())
     columns = []
+    for column in field_map.columns:
+        # Compared only if all its values are lost, and then with the live version alone: a past
+        # profile counts by the default of its day.
+        if column.alumniq.default is not None:
+            best.pop(column.name.casefold(), None)
     for name in _compared(live, field_map, received):
         filled = now.get(name.casefold(), 0)
         loss = FillLoss(
@@ -54,7 +60,7 @@ def find_losses(
     # Rows that the live version has, and the file lacks, are counted one by one: those removed.
     if fullest is not None and fullest.rows > max(live_rows, profile.rows):
         rows = RowLoss(rows=profile.rows, best_rows=fullest.rows, published_at=fullest.published_at)
-    return Losses(columns=tuple(columns), rows=rows)
+    return Losses(columns=tuple(columns), rows=rows, period=baseline.period)
 
 
 def _compared(

@@ -105,7 +105,8 @@ def find_hold_reasons(
         if limit.percent is not None and rows * 100 > limit.percent * before:
             share = "of none"
             if before:
-                share = f"{rows * 100 / before:,.1f} % of {format_rows(before)}"
+                percent = format_share(rows, before, above=limit.percent)
+                share = f"{percent} of {format_rows(before)}"
             reasons.append(
                 f"{format_rows(rows)} {kind}, {share}; more than {limit.percent:g} % need approval."
             )
@@ -114,7 +115,10 @@ def find_hold_reasons(
 
 
 def _emptied(column: EmptiedColumn, before: int) -> str:
-    missing = "is absent from this file" if column.is_absent else "has no value in this file"
+    missing = "is absent from this file"
+    if not column.is_absent:
+        # It may have texts that are no date, or words for a missing value; rows may be rejected.
+        missing = "has no usable value in the accepted rows of this file"
     return (
         f"The column `{column.name}` was filled in {format_share(column.rows_filled, before)} of "
         f"the rows of the live version and {missing}."

@@ -6,8 +6,25 @@ What is lost against the live version, row by row, is in `diff`; this is what ad
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
 
 from alumniq_pipelines.core.feeds.field_map import ColumnThresholds, Threshold
+
+MIN_CELLS_LOST = 5
+"""A column may lose fewer values than these: in a table of four rows, one is 25 points."""
+
+MAX_DECIMALS = 9
+"""One row of the largest file is more than the last of these decimals of a percentage."""
+
+
+class Period(StrEnum):
+    """Which past versions a load is compared with, as the end of a sentence says it."""
+
+    DAYS = "within 30 days"
+    NEWEST = "among the newest versions"
+    APPROVAL = "since the last approval"
+    ROLLBACK = "since the last rollback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +40,14 @@ class Fill:
         return self.filled * 100 / self.rows if self.rows else 0.0
 
     def exceeds(self, other: "Fill", points: float) -> bool:
-        """Whether this share is greater than the other by more than so many points."""
+        """Whether this share is greater than the other by more than so many points.
+
+        A few cells do not count, unless no points are allowed at all.
+        """
         # Multiplied, not divided: 60 % and 40 % are 20 points apart, and not more.
         gap = self.filled * other.rows - other.filled * self.rows
-        return gap * 100 > points * self.rows * other.rows
+        is_enough = points == 0 or gap >= MIN_CELLS_LOST * self.rows
+        return is_enough and gap * 100 > points * self.rows * other.rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +83,7 @@ class Losses:
 
     columns: tuple[FillLoss, ...] = ()
     rows: RowLoss | None = None
+    period: Period = Period.DAYS
 
     def fill_reasons(self, thresholds: ColumnThresholds) -> Iterator[str]:
         """Yield a sentence for each column whose share of filled rows falls too far."""
@@ -71,13 +93,14 @@ class Losses:
                 before, version = loss.live, "the live version"
             elif best is not None and best.fill.exceeds(loss.now, points):
                 day = f"{best.published_at:%Y-%m-%d}"
-                before, version = best.fill, f"the version of {day}, the most within 30 days,"
+                before, version = best.fill, f"the version of {day}, the most {self.period},"
             else:
                 continue
+            shares = (before.filled, before.rows), (loss.now.filled, loss.now.rows)
+            was, is_now = format_shares(*shares, apart=points)
             yield (
-                f"The column `{loss.name}` was filled in {format_share(before.filled, before.rows)}"
-                f" of the rows of {version} and is in "
-                f"{format_share(loss.now.filled, loss.now.rows)} of this file; a fall by more than "
+                f"The column `{loss.name}` was filled in {was} of the rows of {version} and has a "
+                f"usable value in {is_now} of the accepted rows of this file; a fall by more than "
                 f"{points:g} points needs approval."
             )
 
@@ -86,25 +109,47 @@ class Losses:
         if self.rows is None:
             return
         rows, best = self.rows.rows, self.rows.best_rows
-        missing = best - rows
-        than = f"than the {best:,} of {self.rows.published_at:%Y-%m-%d}, the most within 30 days"
+        missing, accepted = best - rows, f"{rows:,} accepted row{'' if rows == 1 else 's'}"
+        than = f"than the {best:,} of {self.rows.published_at:%Y-%m-%d}, the most {self.period}"
         if removed.rows is not None and missing > removed.rows:
-            fewer = f"{format_rows(rows)}, {missing:,} fewer"
+            fewer = f"{accepted}, {missing:,} fewer"
             yield f"{fewer} {than}; more than {removed.rows:,} need approval."
         if removed.percent is not None and missing * 100 > removed.percent * best:
-            fewer = f"{format_rows(rows)}, {format_share(missing, best)} fewer"
+            fewer = f"{accepted}, {format_share(missing, best, above=removed.percent)} fewer"
             yield f"{fewer} {than}; more than {removed.percent:g} % need approval."
 
 
 NO_LOSSES = Losses()
 
 
-def format_share(part: int, whole: int) -> str:
-    """Return a share as `60.1 %`, rounded to 0 % or 100 % only where it is none, or all."""
-    if part in {0, whole}:
-        return "0 %" if part == 0 else "100 %"
-    share = f"{min(max(part * 100 / whole, 0.1), 99.9):.1f}"
-    return f"{share.removesuffix('.0')} %"
+def format_share(part: int, whole: int, *, above: float | None = None) -> str:
+    """Return a share as `60.1 %`, rounded to 0 % or 100 % only where it is none, or all.
+
+    One that is greater than a limit has as many decimals as it takes to be `above` it.
+    """
+    return format_shares((part, whole), apart=above)[0]
+
+
+def format_shares(*shares: tuple[int, int], apart: float | None = None) -> tuple[str, ...]:
+    """Return shares of a part in a whole, the second of which may be less than the first.
+
+    Where they differ by more than a limit, they are also written so far `apart`.
+    """
+    limit = Decimal(-1) if apart is None else Decimal(str(apart))
+    for decimals in range(1, MAX_DECIMALS + 1):
+        rounded = [_percent(part, whole, decimals) for part, whole in shares]
+        if rounded[0] - sum(rounded[1:]) > limit:
+            break
+    return tuple(f"{percent:,f} %" for percent in rounded)
+
+
+def _percent(part: int, whole: int, decimals: int) -> Decimal:
+    """Return a percentage with at most so many decimals."""
+    last = Decimal(1).scaleb(-decimals)
+    percent = (Decimal(part) * 100 / Decimal(whole)).quantize(last)
+    if 0 < part < whole:
+        percent = min(max(percent, last), 100 - last)
+    return percent.normalize()
 
 
 def format_rows(count: int) -> str:

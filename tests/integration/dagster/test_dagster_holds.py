@@ -169,7 +169,7 @@ def test_the_customer_of_a_discarded_load_reads_why(installation: Installation, 
     found = reconciled(installation, held)
     assert found.state is LoadState.FAILED
     assert "our staff discarded it: A test export." in found.errors[0]
-    assert "50 rows removed, 50.0 % of 100 rows" in found.errors[0]
+    assert "50 rows removed, 50 % of 100 rows" in found.errors[0]
     assert notices_of(installation, held)[0].startswith("a@example.org: Not loaded")
 
 

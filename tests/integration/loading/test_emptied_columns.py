@@ -69,14 +69,50 @@ def test_a_column_that_is_blank_throughout_holds_the_load_by_name(
     installation.deliver(blank("born"))
     [reason] = installation.hold(2, thresholds=Thresholds()).reasons
     live = "The column `born` was filled in 20 % of the rows of the live version"
-    assert reason == f"{live} and has no value in this file."
+    assert reason == f"{live} and has no usable value in the accepted rows of this file."
 
 
-def test_a_column_of_blanks_only_is_blank(installation: Installation) -> None:
-    rows = (line.rsplit(",", 1)[0] + ",  " for line in GOOD.splitlines()[1:])
-    installation.deliver(HEADER + "".join(f"{row}\n" for row in rows))
-    [reason] = installation.hold(2).reasons
-    assert reason.startswith("The column `shoe__c` was filled in 20 %")
+def shoes(cell: str) -> str:
+    """Return the file with one text in every row of its last column."""
+    rows = (line.rsplit(",", 1)[0] for line in GOOD.splitlines()[1:])
+    return HEADER + "".join(f"{row},{cell}\n" for row in rows)
+
+
+@pytest.mark.parametrize(
+    "cell", ["  ", "\t", "\N{NO-BREAK SPACE}", "\N{ZERO WIDTH SPACE}", " \ufeff"]
+)
+def test_a_column_of_nothing_that_anybody_sees_is_blank(
+    cell: str, installation: Installation
+) -> None:
+    installation.deliver(shoes(cell))
+    assert installation.hold(2).reasons[0].startswith("The column `shoe__c` was filled in 20 %")
+
+
+@pytest.mark.parametrize("cell", ["NULL", "null", "\\N", "nan", "<NULL>", "None", " NULL  "])
+def test_a_word_for_a_missing_value_is_no_value(cell: str, installation: Installation) -> None:
+    installation.deliver(shoes(cell))
+    assert installation.hold(2).reasons[0].startswith("The column `shoe__c` was filled in 20 %")
+
+
+def test_a_column_that_always_had_such_words_loses_nothing(
+    tmp_path: Path, people: FieldMap, warehouse: Warehouse
+) -> None:
+    given = Installation(tmp_path / "words", people, warehouse)
+    given.deliver(shoes("NULL"))
+    given.publish()
+    given.deliver(shoes(""))
+    given.publish(2)
+
+
+def test_a_word_that_the_field_map_allows_is_a_value(
+    tmp_path: Path, people: FieldMap, warehouse: Warehouse
+) -> None:
+    document = people.model_dump(by_alias=True, exclude_unset=True, mode="json")
+    document["schema"]["fields"].append({"name": "diet", "constraints": {"enum": ["None", "Any"]}})
+    given = Installation(tmp_path / "diets", FieldMap.model_validate(document), warehouse)
+    for number, diet in enumerate(("Any", "None"), start=1):
+        given.deliver(f"xid,lastName,diet\n001,Lee,{diet}\n002,Roe,{diet}\n")
+        given.publish(number)
 
 
 def test_a_column_left_with_its_default_alone_has_no_value(installation: Installation) -> None:

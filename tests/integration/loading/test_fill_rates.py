@@ -41,34 +41,35 @@ def only_fill(points: float) -> Thresholds:
 
 @pytest.fixture
 def installation(tmp_path: Path, people: FieldMap, warehouse: Warehouse) -> Iterator[Installation]:
-    """Return an installation whose live version has e-mail addresses in 6 of 10 rows."""
+    """Return an installation whose live version has e-mail addresses in 60 of 100 rows."""
     given_ = Installation(tmp_path, people, warehouse)
-    given_.deliver(file_of([(True, number < 6, False) for number in range(10)]))
+    given_.deliver(file_of([(True, number < 60, False) for number in range(100)]))
     given_.publish()
     yield given_
     assert not list(given_.scratch.iterdir())
 
 
 def with_emails(filled: int) -> str:
-    return file_of([(True, number < filled, False) for number in range(10)], "Roe")
+    return file_of([(True, number < filled, False) for number in range(100)], "Roe")
 
 
 def test_a_column_filled_much_less_holds_the_load_with_both_shares(
     installation: Installation,
 ) -> None:
-    installation.deliver(with_emails(3))
+    installation.deliver(with_emails(30))
     assert installation.hold(2, Thresholds(changed=Threshold())).reasons == (
         (
-            "The column `email` was filled in 60 % of the rows of the live version and is in 30 "
-            "% of this file; a fall by more than 20 points needs approval."
+            "The column `email` was filled in 60 % of the rows of the live version and has a "
+            "usable value in 30 % of the accepted rows of this file; a fall by more than 20 points "
+            "needs approval."
         ),
     )
-    installation.deliver(with_emails(4))
+    installation.deliver(with_emails(40))
     installation.publish(3, thresholds=Thresholds(changed=Threshold()))
 
 
 def test_a_dry_run_says_the_same(installation: Installation) -> None:
-    installation.deliver(with_emails(3))
+    installation.deliver(with_emails(30))
     result = installation.load(2, thresholds=only_fill(20), dry_run=True)
     assert isinstance(result, DryRun)
     assert "`email`" in result.hold_reasons[0]
@@ -82,8 +83,8 @@ def past(rows: int, emails: int, number: int = 1) -> PastVersion:
 
 
 def test_the_best_of_30_days_counts_beside_the_live_version(installation: Installation) -> None:
-    installation.deliver(with_emails(5))
-    baseline = Baseline((past(10, 8, number=0),))
+    installation.deliver(with_emails(50))
+    baseline = Baseline((past(100, 80, number=0),))
     result = installation.load(2, thresholds=only_fill(20), baseline=baseline)
     assert isinstance(result, Held)
     [reason] = result.reasons
@@ -107,8 +108,8 @@ def test_rows_that_get_fewer_night_by_night_are_held_once_the_sum_is_too_much(
     assert isinstance(results[2], Held)
     assert results[2].reasons == (
         (
-            "81 rows, 19 % fewer than the 100 of 2026-03-01, the most within 30 days; more than "
-            "10 % need approval."
+            "81 accepted rows, 19 % fewer than the 100 of 2026-03-01, the most within 30 days; "
+            "more than 10 % need approval."
         ),
     )
 
@@ -116,11 +117,30 @@ def test_rows_that_get_fewer_night_by_night_are_held_once_the_sum_is_too_much(
 def test_the_profile_of_the_live_version_is_taken_where_it_is_known(
     installation: Installation,
 ) -> None:
-    installation.deliver(with_emails(5))
-    known = Baseline((past(10, 10),))  # as if it had been filled in every row
+    installation.deliver(with_emails(50))
+    known = Baseline((past(100, 100),))  # as if it had been filled in every row
     result = installation.load(2, thresholds=only_fill(40), baseline=known)
     assert isinstance(result, Held)
     assert "filled in 100 % of the rows of the live version" in result.reasons[0]
+
+
+@pytest.mark.parametrize("last_name", ["Lee", "Roe"])
+def test_a_default_that_the_field_map_was_given_since_is_no_value_that_was_live(
+    last_name: str, tmp_path: Path, people: FieldMap, warehouse: Warehouse
+) -> None:
+    """The profile counts 0 as a value, as it was when the version was published."""
+    without = people.model_dump(by_alias=True, exclude_unset=True, mode="json")
+    del next(field for field in without["schema"]["fields"] if field["name"] == "visits")["alumniq"]
+    given_ = Installation(tmp_path / "defaults", FieldMap.model_validate(without), warehouse)
+    given_.deliver("xid,lastName,visits\n001,Lee,0\n002,Lee,0\n")
+    given_.publish()
+    columns = tuple(ColumnProfile(name, 2) for name in ("xid", "lastName", "visits"))
+    profile = Profile(rows=2, columns=columns)
+    live = PastVersion(number=1, published_at=NOW, rows=2, profile=profile)
+    given_.people = people
+    given_.deliver(f"xid,lastName\n001,{last_name}\n002,{last_name}\n")
+    result = given_.load(2, thresholds=only_fill(20), baseline=Baseline((live,)))
+    assert isinstance(result, Published)
 
 
 def test_what_is_recorded_before_publishing_has_the_profile(

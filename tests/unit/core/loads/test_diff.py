@@ -52,6 +52,11 @@ def test_a_reason_names_kind_number_share_and_limit() -> None:
     )
 
 
+def test_a_share_is_not_rounded_to_the_limit_that_it_exceeds() -> None:
+    [reason] = find_hold_reasons(changes(removed=5_020, unchanged=44_980), STANDARD)
+    assert reason == "5,020 rows removed, 10.04 % of 50,000 rows; more than 10 % need approval."
+
+
 def test_rows_added_to_an_empty_version_exceed_any_percentage() -> None:
     assert find_hold_reasons(changes(added=1), Thresholds(added=Threshold(percent=100)))
 
@@ -96,6 +101,9 @@ def test_a_column_that_loses_all_its_values_is_a_reason_by_name(
     [reason] = find_hold_reasons(found, never)
     live = f"The column `email` was filled in {share} of the rows of the live version"
     assert reason == f"{live} and is absent from this file."
+    blank = replace(found, emptied=(EmptiedColumn("email", filled, is_absent=False),))
+    [reason] = find_hold_reasons(blank, never)
+    assert reason == f"{live} and has no usable value in the accepted rows of this file."
     assert Changes.from_json(found.to_json()) == found
 
 

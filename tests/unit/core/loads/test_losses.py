@@ -1,5 +1,6 @@
 """Columns that are filled less, and rows that get fewer night by night."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
@@ -8,16 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alumniq_pipelines.core.feeds.field_map import ColumnThresholds, FieldMap, Threshold, Thresholds
-from alumniq_pipelines.core.loads.baseline import Baseline, PastVersion
+from alumniq_pipelines.core.loads.baseline import Baseline, PastVersion, Rollback
 from alumniq_pipelines.core.loads.comparison import find_emptied, find_losses
 from alumniq_pipelines.core.loads.diff import Changes, find_hold_reasons
 from alumniq_pipelines.core.loads.losses import (
+    MIN_CELLS_LOST,
     BestFill,
     Fill,
     FillLoss,
     Losses,
     RowLoss,
     format_share,
+    format_shares,
 )
 from alumniq_pipelines.core.loads.version_profile import ColumnProfile, Profile
 
@@ -85,7 +88,19 @@ def test_a_fall_is_a_reason_exactly_if_it_is_by_more_points_than_the_threshold(
     losses = Losses(columns=(FillLoss(name="email", now=found, live=live),))
     fall = Fraction(live.filled, live.rows) - Fraction(found.filled, found.rows)
     held = list(losses.fill_reasons(ColumnThresholds(fill=float(points))))
-    assert bool(held) is (fall * 100 > points)
+    is_enough = points == 0 or fall * rows >= MIN_CELLS_LOST
+    assert bool(held) is (fall * 100 > points and is_enough)
+    for reason in held:
+        was, is_now = (Fraction(share) for share in re.findall(r"([0-9.]+) %", reason))
+        assert was - is_now > points
+
+
+def test_a_few_cells_hold_no_load_unless_none_may_be_lost() -> None:
+    """One city of four people that was left blank held the load."""
+    assert reasons(profile(4, xid=4, email=3), version(1, 4, email=4)) == ()
+    assert reasons(profile(10, xid=10, email=5), version(1, 10, email=10))
+    loss = FillLoss(name="email", now=Fill(3, 4), live=Fill(4, 4))
+    assert list(Losses(columns=(loss,)).fill_reasons(ColumnThresholds(fill=0)))
 
 
 COLUMNS = ("email", "shoe__c", "hat__c")
@@ -107,7 +122,10 @@ def test_any_table_is_held_exactly_if_a_column_falls_by_more_points_than_it_may(
     falls = [
         name
         for name, old, new in zip(COLUMNS, before, after, strict=True)
-        if Fraction(old, len(live)) - Fraction(new, len(now)) > Fraction(points, 100)
+        if (
+            (fall := Fraction(old, len(live)) - Fraction(new, len(now))) * 100 > points
+            and (not points or fall * len(now) >= MIN_CELLS_LOST)
+        )
         or (old and not new)
     ]
     named = [reason.split("`")[1] for reason in held if reason.startswith("The column")]
@@ -117,8 +135,9 @@ def test_any_table_is_held_exactly_if_a_column_falls_by_more_points_than_it_may(
 def test_the_reason_names_the_column_both_shares_and_the_threshold() -> None:
     assert reasons(profile(1_000, xid=1_000, email=120), version(1, 1_000, email=601)) == (
         (
-            "The column `email` was filled in 60.1 % of the rows of the live version and is in "
-            "12 % of this file; a fall by more than 20 points needs approval."
+            "The column `email` was filled in 60.1 % of the rows of the live version and has a "
+            "usable value in 12 % of the accepted rows of this file; a fall by more than 20 points "
+            "needs approval."
         ),
     )
 
@@ -129,8 +148,8 @@ def test_a_column_that_gets_emptier_night_by_night_is_compared_with_the_best_of_
     assert reasons(profile(100, xid=100, email=49), *past) == (
         (
             "The column `email` was filled in 70 % of the rows of the version of 2026-11-03, the "
-            "most within 30 days, and is in 49 % of this file; a fall by more than 20 points needs "
-            "approval."
+            "most within 30 days, and has a usable value in 49 % of the accepted rows of this "
+            "file; a fall by more than 20 points needs approval."
         ),
     )
     assert reasons(profile(100, xid=100, email=50), *past) == ()
@@ -169,15 +188,44 @@ def test_the_reason_names_the_day_of_the_most_rows() -> None:
     loss = RowLoss(rows=40_500, best_rows=50_000, published_at=DAY)
     assert list(Losses(rows=loss).row_reasons(Threshold(percent=10, rows=200))) == [
         (
-            "40,500 rows, 9,500 fewer than the 50,000 of 2026-11-03, the most within 30 days; more "
-            "than 200 need approval."
+            "40,500 accepted rows, 9,500 fewer than the 50,000 of 2026-11-03, the most within 30 "
+            "days; more than 200 need approval."
         ),
         (
-            "40,500 rows, 19 % fewer than the 50,000 of 2026-11-03, the most within 30 days; more "
-            "than 10 % need approval."
+            "40,500 accepted rows, 19 % fewer than the 50,000 of 2026-11-03, the most within 30 "
+            "days; more than 10 % need approval."
         ),
     ]
     assert not list(Losses(rows=loss).row_reasons(Threshold()))
+
+
+@pytest.mark.parametrize(
+    ("is_approved", "rollback", "since"),
+    [
+        (False, None, "within 30 days"),
+        (True, None, "since the last approval"),
+        (False, Rollback(to=2, at=DAY + timedelta(days=1.5)), "since the last rollback"),
+    ],
+)
+def test_the_most_is_said_to_be_since_a_person_accepted_less(
+    rollback: Rollback | None, since: str, *, is_approved: bool
+) -> None:
+    """Of a table that had more rows before an approval, they were not the most in 30 days."""
+    accepted = PastVersion(number=2, published_at=DAY, rows=40_000, is_approved=is_approved)
+    past = (version(3, 36_000), accepted, version(1, 30_000))
+    found = find_losses(
+        profile(35_000, xid=35_000),
+        {"xid": 36_000},
+        36_000,
+        Baseline.since_accepted(past, rollback),
+        FIELD_MAP,
+        ("xid",),
+    )
+    [reason] = found.row_reasons(Threshold(percent=10))
+    assert f"fewer than the 40,000 of 2026-11-03, the most {since}; more" in reason
+    column = FillLoss(name="email", now=Fill(0, 9), live=Fill(0, 9), best=BestFill(Fill(9, 9), DAY))
+    [reason] = Losses(columns=(column,), period=found.period).fill_reasons(ColumnThresholds())
+    assert f"of the version of 2026-11-03, the most {since}, and has" in reason
 
 
 def test_rows_that_only_the_live_version_has_are_counted_once() -> None:
@@ -214,6 +262,28 @@ def test_a_share_is_rounded_to_none_or_all_only_where_it_is(
     part: int, whole: int, share: str
 ) -> None:
     assert format_share(part, whole) == share
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "limit", "share"),
+    [
+        (1_004, 10_000, 10, "10.04 %"),
+        (1_049, 10_000, 10, "10.5 %"),
+        (100_001, 10**6, 10, "10.0001 %"),
+        (9_996, 10_000, 99.9, "99.96 %"),
+        (1, 10_000, 0, "0.1 %"),
+        (250, 100, 200, "250 %"),
+    ],
+)
+def test_a_share_above_a_limit_is_never_rounded_to_it(
+    part: int, whole: int, limit: float, share: str
+) -> None:
+    assert format_share(part, whole, above=limit) == share
+
+
+def test_shares_that_are_more_points_apart_than_a_limit_show_it() -> None:
+    assert format_shares((6_004, 10_000), (4, 10), apart=20) == ("60.04 %", "40 %")
+    assert format_shares((6_012, 10_000), (4, 10), apart=20) == ("60.1 %", "40 %")
 
 
 def test_of_equal_shares_the_newest_is_the_best() -> None:

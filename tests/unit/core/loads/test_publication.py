@@ -104,7 +104,7 @@ def test_losses_that_add_up_are_held() -> None:
         sha256="b" * 64, live=LIVE, changes=USUAL, thresholds=Thresholds(), losses=losses
     )
     assert isinstance(decision, HoldRows)
-    assert "99 rows, 50.5 % fewer than the 200 of 2026-03-01" in decision.reasons[0]
+    assert "99 accepted rows, 50.5 % fewer than the 200 of 2026-03-01" in decision.reasons[0]
 
 
 def test_a_subscription_sets_points_for_all_columns_and_for_single_ones() -> None:
