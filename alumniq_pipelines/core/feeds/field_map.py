@@ -235,13 +235,24 @@ class ColumnThresholds(FieldMapModel):
         default=20.0,
         description="Points, in any column; 100: held only if a column loses all its values.",
     )
-    fill_of: Percentages = Field(default=(), description="Points, in single columns, by name.")
+    fill_of: Percentages = Field(
+        default=(), description="Points, in single columns, by name; they alone count there."
+    )
 
     def limit_of(self, name: str) -> float:
         """Return by how many points a column may fall; the case of its name does not matter."""
         folded = name.casefold()
         own = (points for column, points in self.fill_of if column.casefold() == folded)
         return next(own, self.fill)
+
+    def is_half_the_limit(self, name: str) -> bool:
+        """Return whether a column may not lose more than half, either.
+
+        One that has points of its own goes by them alone; with 100 points it loses what it will.
+        """
+        folded = name.casefold()
+        has_own = any(column.casefold() == folded for column, _ in self.fill_of)
+        return not has_own and self.fill < 100  # noqa: PLR2004 - per cent
 
 
 class Thresholds(FieldMapModel):

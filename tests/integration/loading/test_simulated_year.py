@@ -44,6 +44,7 @@ BEGINNINGS = {
     "the file ends after 60 % of its lines": 4,
     "the class years are blank": 5,
     "five nights that each lose 8 % of the rows": 6,
+    "most phone numbers are blank, which only a fifth of the rows had": 8,
 }
 """In which night a damage of the year begins here; it lasts until it is caught."""
 
