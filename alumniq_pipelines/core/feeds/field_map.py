@@ -231,28 +231,18 @@ class Threshold(FieldMapModel):
 class ColumnThresholds(FieldMapModel):
     """How far the share of rows with a value may fall before a load is held for approval."""
 
-    fill: Percent = Field(
-        default=20.0,
-        description="Points, in any column; 100: held only if a column loses all its values.",
-    )
-    fill_of: Percentages = Field(
-        default=(), description="Points, in single columns, by name; they alone count there."
-    )
+    fill: Percent = Field(default=20.0, description="Points; 100: held only if all values go.")
+    fill_of: Percentages = Field(default=(), description="Points, in single columns, by name.")
+
+    def own_limit_of(self, name: str) -> float | None:
+        """Return the points of a column's own, if it has any; the case of its name is ignored."""
+        folded = name.casefold()
+        return next((points for own, points in self.fill_of if own.casefold() == folded), None)
 
     def limit_of(self, name: str) -> float:
-        """Return by how many points a column may fall; the case of its name does not matter."""
-        folded = name.casefold()
-        own = (points for column, points in self.fill_of if column.casefold() == folded)
-        return next(own, self.fill)
-
-    def is_half_the_limit(self, name: str) -> bool:
-        """Return whether a column may not lose more than half, either.
-
-        One that has points of its own goes by them alone; with 100 points it loses what it will.
-        """
-        folded = name.casefold()
-        has_own = any(column.casefold() == folded for column, _ in self.fill_of)
-        return not has_own and self.fill < 100  # noqa: PLR2004 - per cent
+        """Return by how many points a column may fall."""
+        own = self.own_limit_of(name)
+        return self.fill if own is None else own
 
 
 class Thresholds(FieldMapModel):

@@ -17,6 +17,9 @@ MIN_CELLS_LOST = 5
 MIN_CELLS_HALVED, MIN_POINTS_HALVED = 20, 1
 """A fall by more than half holds no load if it is by less: a rare value may come and go."""
 
+MAX_POINTS = 100
+"""So far any share may fall."""
+
 MAX_DECIMALS = 9
 """One row of the largest file is more than the last of these decimals of a percentage."""
 
@@ -100,14 +103,16 @@ class Losses:
     def fill_reasons(self, thresholds: ColumnThresholds) -> Iterator[str]:
         """Yield a sentence for each column whose share of filled rows falls too far.
 
-        A share of 18 % cannot fall by 20 points: so it may not fall by more than half, either.
+        A share of 18 % cannot fall by 20 points: so it may not fall by more than half, either. A
+        column that has points of its own goes by them alone; with 100 points, any may fall.
         """
         for loss in self.columns:
             points = thresholds.limit_of(loss.name)
+            may_be_halved = points == MAX_POINTS or thresholds.own_limit_of(loss.name) is not None
             for before, version in self._compared(loss):
                 if before.exceeds(loss.now, points):
                     apart, limit = points, format_points(points)
-                elif thresholds.is_half_the_limit(loss.name) and before.is_halved(loss.now):
+                elif not may_be_halved and before.is_halved(loss.now):
                     apart, limit = before.percent / 2, "half"
                 else:
                     continue
