@@ -167,7 +167,7 @@ class Settings(BaseSettings):
     monitor_seconds: int = Field(
         default=60,
         ge=5,
-        description="Seconds between two looks for missed deliveries and other incidents.",
+        description="Seconds between two polls for missed deliveries and other incidents.",
     )
     max_outstanding: int = Field(
         default=12,

@@ -87,9 +87,9 @@ HABITS = {
 class Register:
     """The people whom a customer keeps a record of, from night to night."""
 
-    def __init__(self, customer: str) -> None:
+    def __init__(self, customer: str, habits: Habits) -> None:
         """Begin with as many people as the customer's habits say."""
-        self.habits, self._last = HABITS[customer], 0
+        self.habits, self._last = habits, 0
         self._random = Random(customer)  # noqa: S311 - equal files every time
         self.people: list[list[str]] = []
         self._add(self.habits.people, phone=self.habits.phone)
@@ -257,8 +257,8 @@ DAMAGES = (
     Damage(
         night=28,
         customer="mit",
-        what="the e-mail addresses of every second row are blank, 15 % of all",
-        break_file=_blanked(EMAIL, 50),
+        what="the e-mail addresses of two rows in five are blank, 12 % of all",
+        break_file=_blanked(EMAIL, 40),
         caught=None,
         then="rollback",
     ),
@@ -323,7 +323,13 @@ DAMAGES = (
         nights=4,
         what="a quarter of the phone numbers gets lost every night",
         break_file=_blanked(PHONE, 25),
-        caught=4,
+        caught=2,
+    ),
+    Damage(
+        night=130,
+        customer="mit",
+        what="most phone numbers are blank, which only a fifth of the rows had",
+        break_file=_blanked(PHONE, 70),
     ),
     Damage(
         night=240,

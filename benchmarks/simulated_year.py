@@ -1,17 +1,17 @@
 """A simulated year: three customers send a file every night, and now and then one is damaged.
 
-    python -m benchmarks.simulated_year [--nights 365]
+    python -m benchmarks.simulated_year
 
 Every file goes the whole way of a load but for Dagster, with a clock that is set: it is fetched,
 checked, compared, published or held, and recorded in a ledger. What became of the damaged ones is
-written into docs/holding.md.
+written into docs/holding.md; with `--nights 36` it is only printed.
 """
 
 import argparse
 import logging
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ from alumniq_pipelines.services.attempt import attempt, record_publication
 from alumniq_pipelines.services.load_actions import approve, discard
 from alumniq_pipelines.services.load_context import LoadContext
 from alumniq_pipelines.settings import REPOSITORY
-from benchmarks.nightly_files import DAMAGES, HABITS, Damage, Register, write
+from benchmarks.nightly_files import DAMAGES, HABITS, Damage, Habits, Register, write
 from benchmarks.results import write_section
 
 FIRST_NIGHT = datetime(2026, 1, 1, 2, 30, tzinfo=UTC)
@@ -146,15 +146,22 @@ class Year:
         return next(found, None)
 
 
-def simulate(folder: Path, nights: int = NIGHTS) -> Year:
+def simulate(
+    folder: Path,
+    nights: int = NIGHTS,
+    habits: Mapping[str, Habits] = HABITS,
+    damages: Sequence[Damage] = DAMAGES,
+) -> Year:
     """Let so many nights pass."""
     with closing(Ledger.open(f"sqlite:///{folder / 'ledger.db'}")) as ledger:
         ledger.migrate()
         installation = Installation(folder, ledger)
-        registers = {customer: Register(customer) for customer in HABITS}
+        registers = {customer: Register(customer, own) for customer, own in habits.items()}
         return Year(
             [
-                _pass_night(installation, number, customer, register)
+                _pass_night(
+                    installation, number, customer, register, _damage_on(number, customer, damages)
+                )
                 for number in range(1, nights + 1)
                 for customer, register in registers.items()
             ]
@@ -162,11 +169,14 @@ def simulate(folder: Path, nights: int = NIGHTS) -> Year:
 
 
 def _pass_night(
-    installation: Installation, number: int, customer: str, register: Register
+    installation: Installation,
+    number: int,
+    customer: str,
+    register: Register,
+    damage: Damage | None,
 ) -> Night:
     installation.now = FIRST_NIGHT + timedelta(days=number - 1)
     register.pass_night(number)
-    damage = _damage_on(number, customer)
     content = write(register.table)
     if damage is not None:
         content = damage.break_file(register.table, number - damage.night + 1)
@@ -185,10 +195,10 @@ def _pass_night(
     return night
 
 
-def _damage_on(number: int, customer: str) -> Damage | None:
+def _damage_on(number: int, customer: str, damages: Sequence[Damage]) -> Damage | None:
     found = (
         damage
-        for damage in DAMAGES
+        for damage in damages
         if damage.customer == customer and damage.night <= number < damage.night + damage.nights
     )
     return next(found, None)
@@ -204,25 +214,26 @@ def table(year: Year) -> Iterator[str]:
             continue
         last = damage.night + len(nights) - 1
         when = f"{damage.night}" if len(nights) == 1 else f"{damage.night} to {last}"
-        yield f"| {when} | {damage.customer} | {damage.what} | {_fate(damage, nights, caught)} |"
+        yield f"| {when} | {damage.customer} | {damage.what} | {fate(damage, nights, caught)} |"
 
 
-def _fate(damage: Damage, nights: Sequence[Night], caught: int | None) -> str:
+def fate(damage: Damage, nights: Sequence[Night], caught: int | None) -> str:
+    """Return what became of the files of a damage, with the first reason."""
     if caught is None:
         then = "; rolled back by a person" if damage.then == "rollback" else ""
         return f"published{then}"
     night = nights[caught - 1]
-    fate = "held" if night.state is LoadState.HELD else "refused"
+    ended = "held" if night.state is LoadState.HELD else "refused"
     when = "" if len(nights) == 1 else f" on night {damage.night + caught - 1}"
     then = " and approved, once" if damage.then == "approve" else ""
-    return f"{fate}{when}{then}: {night.reasons[0]}"
+    return f"{ended}{when}{then}: {night.reasons[0]}"
 
 
-def main() -> None:
-    """Simulate the year and write down what became of it."""
+def main(arguments: Sequence[str] | None = None, page: Path = PAGE) -> None:
+    """Simulate the year and write down what became of it; the page has whole years only."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--nights", type=int, default=NIGHTS)
-    asked = parser.parse_args()
+    parser.add_argument("--nights", type=int, default=NIGHTS, help="Fewer: write no page.")
+    asked = parser.parse_args(arguments)
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         year = simulate(Path(folder), asked.nights)
@@ -240,7 +251,8 @@ def main() -> None:
     for night in year.false_alarms:
         print(f"False alarm in night {night.number}, {night.customer}: {night.reasons}")
     print("\n".join(lines), f"\n{time.monotonic() - began:.0f} s")
-    write_section("A simulated year", "\n".join(lines), PAGE)
+    if asked.nights == NIGHTS:
+        write_section("A simulated year", "\n".join(lines), page)
 
 
 if __name__ == "__main__":

@@ -160,7 +160,6 @@ def _translate_archive_errors(file: BinaryIO) -> Iterator[None]:
         gzip.BadGzipFile,
         zipfile.BadZipFile,
         zlib.error,
-        NotImplementedError,  # a zip archive that claims to need a newer reader
         UnicodeDecodeError,  # its list of contents
     ):
         raise DamagedArchive(file.tell()) from None

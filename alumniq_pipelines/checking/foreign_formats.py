@@ -2,7 +2,11 @@
 
 import re
 
-from alumniq_pipelines.checking.zip_archive import ZIP, document_kind, first_entry_name
+from alumniq_pipelines.checking.zip_archive import (
+    ZIP,
+    document_kind_by_head,
+    first_entry_name,
+)
 
 BZIP2 = tuple(
     sign % level for level in range(1, 10) for sign in (b"BZh%d1AY&SY", b"BZh%d\x17rE8P\x90")
@@ -13,6 +17,9 @@ FORMATS = {
     b"%PDF": "a PDF document",
     b"PAR1": "a Parquet file",
     b"\xd0\xcf\x11\xe0": "an Excel workbook of the old kind",
+    # Before that of UTF-16, which begins alike.
+    b"\xff\xfe\0\0": "text in UTF-32",
+    b"\0\0\xfe\xff": "text in UTF-32",
     b"\xff\xfe": "text in UTF-16",
     b"\xfe\xff": "text in UTF-16",
     b"{\\rtf": "an RTF document",
@@ -24,6 +31,10 @@ FORMATS = {
     b"\x89LZO\0": "a file compressed by lzop",
     b"\x04\x22\x4d\x18": "a file compressed by LZ4",
     b"\x1f\x9d": "a file compressed by the Unix program compress (.Z)",
+    b"\x1f\xa0": "a file compressed by the Unix program compress (.Z)",
+    b"x\x9c": "a file compressed by zlib",
+    b"x\xda": "a file compressed by zlib",
+    b"\xc7q": "a cpio archive",
     b"7z\xbc\xaf\x27\x1c": "a 7-Zip archive",
     b"Rar!\x1a\x07": "a RAR archive",
     b"MSCF\0": "a Windows cabinet archive",
@@ -42,6 +53,8 @@ TEXTS = {
 
 JSON = re.compile(rb'\{\s*["}]|\[\s*[\[{"\]]')
 """An object or an array: SQL Server writes `[xid]`, which is the name of a column."""
+CPIO = re.compile(rb"07070[12][0-9a-fA-F]{104}|070707[0-7]{70}")
+"""The first record of a cpio archive is text: a sign, and numbers of a fixed width."""
 
 TAR = "a tar archive"
 TAR_BLOCK_BYTES = 512
@@ -53,7 +66,7 @@ def foreign_kind(head: bytes) -> str | None:
     """Return what a file that begins like this is, as a noun; None if it may be delimited text."""
     if head.startswith(ZIP):
         # Its list of contents is at its end, but Office programs put their own list first.
-        return document_kind({first_entry_name(head)}) or "a zip archive"
+        return document_kind_by_head(head) or "a zip archive"
     # Behind a byte order mark and blanks.
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:32].lower()
     for beginning, kinds in ((head, FORMATS), (text, TEXTS)):
@@ -62,6 +75,8 @@ def foreign_kind(head: bytes) -> str | None:
                 return kind
     if JSON.match(text):
         return "JSON"
+    if CPIO.match(head):
+        return "a cpio archive"
     return TAR if _is_tar(head[:TAR_BLOCK_BYTES]) else None
 
 

@@ -8,7 +8,7 @@ size of a file and cuts off anything longer, so the file itself is decompressed 
 import os
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
 from alumniq_pipelines.core.problems.file import ForeignFormat
@@ -21,7 +21,10 @@ from alumniq_pipelines.core.problems.packing import (
     UnusualZipMethod,
 )
 
-ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+UNSPLIT = b"PK00"
+"""In front of an archive that was to be split, and turned out to be one part."""
+
+ZIP = (b"PK\x03\x04", b"PK\x05\x06", UNSPLIT + b"PK\x03\x04")
 """First bytes of a zip archive: of the record of a file, or of the end record of an empty one."""
 
 CHUNK_BYTES = 1 << 20
@@ -41,12 +44,18 @@ MAX_COMMENT_BYTES = 1 << 16
 LOCAL, LOCAL_BYTES = b"PK\x03\x04", 30
 """The record in front of each file."""
 
+OPEN_DOCUMENT = b"mimetypeapplication/vnd.oasis.opendocument"
+"""The name and the content of the first file in an OpenDocument, which is never compressed."""
+
 DOCUMENTS = {
-    "[Content_Types].xml": "an Excel workbook, or another Office document",
-    "mimetype": "an OpenDocument spreadsheet, or another document of an office program",
-    "Index/Document.iwa": "a Numbers spreadsheet, or another document of Apple's office programs",
+    "an Excel workbook, or another Office document": {"[Content_Types].xml"},
+    "an OpenDocument spreadsheet, or another document of an office program": {
+        "mimetype",
+        "content.xml",
+    },
+    "a Numbers spreadsheet, or another document of Apple's office programs": {"Index/Document.iwa"},
 }
-"""Documents that are zip archives, by a file that each of them has beside others."""
+"""Documents that are zip archives, with files that each of them has beside others."""
 
 ENCRYPTED = 0x1 | 0x40 | 0x2000
 """Flags of files with a password: the usual one, strongly encrypted, with hidden names."""
@@ -55,6 +64,7 @@ AES = 99
 """The method that WinZip and others declare for files encrypted by AES, whatever packed them."""
 
 PATCHED = 0x20
+NEWER = "a newer version of the zip format"
 METHODS = {
     1: "Shrink",
     **dict.fromkeys(range(2, 6), "Reduce"),
@@ -77,7 +87,9 @@ METHODS = {
 """The names of methods that are not read here, as zip programs show them (APPNOTE.TXT, 4.4.5)."""
 
 SIDE_FOLDER = "__macosx"
-SIDE_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
+SIDE_FILES = frozenset(
+    {".ds_store", ".localized", "icon\r", "thumbs.db", "ehthumbs.db", "desktop.ini"}
+)
 SIDE_PREFIX = "._"
 """Files that Finder and Explorer add to an archive. Neither system heeds the case of names."""
 
@@ -92,8 +104,11 @@ def read_only_member(file: BinaryIO) -> Iterator[bytes]:
     bounded = _ShortReads(file)
     if not zipfile.is_zipfile(bounded):
         raise TruncatedArchive  # the list of contents is at the end
-    with zipfile.ZipFile(bounded) as archive:
-        entries = archive.infolist()
+    try:
+        with zipfile.ZipFile(bounded) as archive:
+            entries = archive.infolist()
+    except NotImplementedError:  # it says that it needs a newer reader
+        raise UnusualZipMethod(NEWER) from None
     if listed is not None and len(entries) != listed:
         raise DamagedArchive(file.tell())
     member = _only_member(entries)
@@ -150,15 +165,19 @@ class _ShortReads:
         return data
 
 
-def document_kind(names: Collection[str]) -> str | None:
+def document_kind(names: Iterable[str]) -> str | None:
     """Return which document an archive with such files is; None if it is only an archive."""
-    return next((kind for name, kind in DOCUMENTS.items() if name in names), None)
+    return next((kind for kind, own in DOCUMENTS.items() if own.issubset(names)), None)
 
 
-def first_entry_name(head: bytes) -> str:
-    """Return the name in the first record of an archive; it may be anything."""
-    size = _number(head[26:28])
-    return head[LOCAL_BYTES : LOCAL_BYTES + size].decode(errors="replace")
+def document_kind_by_head(head: bytes) -> str | None:
+    """Return the same for an archive that begins like this, by its first file."""
+    record = head.removeprefix(UNSPLIT)
+    begin, size = LOCAL_BYTES, _number(record[26:28])
+    names = {record[begin : begin + size].decode(errors="replace")}
+    if record.startswith(OPEN_DOCUMENT, begin):
+        names.add("content.xml")
+    return document_kind(names)
 
 
 def _only_member(entries: Sequence[zipfile.ZipInfo]) -> zipfile.ZipInfo:
@@ -174,7 +193,7 @@ def _only_member(entries: Sequence[zipfile.ZipInfo]) -> zipfile.ZipInfo:
         raise ProtectedArchive
     method = member.compress_type
     if member.flag_bits & PATCHED or method not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-        name = "patching" if member.flag_bits & PATCHED else METHODS.get(method)
+        name = "PKWARE's patch method" if member.flag_bits & PATCHED else METHODS.get(method)
         raise UnusualZipMethod(name or f"the method {method}")
     # The standard library corrects the offset by where it finds the list of contents: in a false
     # archive the result may be negative.

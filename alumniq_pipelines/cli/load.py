@@ -110,7 +110,7 @@ def show(job_id: Id, *, as_json: Json = False) -> None:
         print_json(
             {
                 **_load_to_json(found),
-                "attempts": [asdict(attempt) for attempt in attempts],
+                "attempts": [_with_lasting_errors(asdict(attempt)) for attempt in attempts],
                 "notifications": notifications_json,
                 "hold": hold_to_json(hold),
                 "waiting": waiting,
@@ -214,4 +214,9 @@ def _load_to_json(found: Load) -> dict[str, Any]:
     target = request.pop("target")
     whole = {**request, **target, **asdict(found)}
     del whole["request"]
-    return whole
+    return _with_lasting_errors(whole)
+
+
+def _with_lasting_errors(recorded: dict[str, Any]) -> dict[str, Any]:
+    """Leave out of recorded errors what was live when they were recorded."""
+    return {**recorded, "errors": [without_live_sentence(error) for error in recorded["errors"]]}

@@ -51,7 +51,7 @@ def discard(job_id: Id, reason: Reason, *, as_json: Json = False) -> None:
     what_follows = (
         "its customer is notified of the reason."
         if request.notify_email or request.notify_webhook
-        else "its customer asked for no notification; the page of the load has the reason."
+        else "nobody is notified: this load has no recipients; its page has the reason."
     )
     _print_result(load, f"{load.job_id} is discarded; {what_follows}", as_json=as_json)
 

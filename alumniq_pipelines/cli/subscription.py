@@ -15,6 +15,7 @@ from alumniq_pipelines.core.feeds.did_you_mean import did_you_mean
 from alumniq_pipelines.core.feeds.field_map import Threshold
 from alumniq_pipelines.core.loads.customer import Subscription
 from alumniq_pipelines.core.loads.diff import KINDS
+from alumniq_pipelines.core.loads.losses import format_points
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.problems.holding import UnusableThreshold
 from alumniq_pipelines.settings import Settings
@@ -37,7 +38,8 @@ Holds = Annotated[
         metavar="KIND=LIMIT",
         help="Hold loads that change more than this. KIND: added, changed or removed; LIMIT: "
         "10%, 500 (rows) or never. Or fill=20, or fill.COLUMN=20: by how many points the share of "
-        "filled rows of a column may fall. Repeatable.",
+        "filled rows of a column may fall; never: held only if it loses all its values. "
+        "Repeatable.",
     ),
 ]
 Standard = Annotated[
@@ -165,13 +167,13 @@ def _line(terms: Subscription) -> str:
             limits += [f"{threshold.rows:,} rows"] if threshold.rows is not None else []
             held = f"held above {' or '.join(limits)} {kind}"
             parts.append(held if limits else f"never held for {kind}")
-    fills = [("a column", terms.fill)] if terms.fill is not None else []
-    fills += [(f"`{name}`", points) for name, points in terms.fill_of.items()]
+    fills = [("a column", terms.fill, " or by half")] if terms.fill is not None else []
+    fills += [(f"`{name}`", points, "") for name, points in terms.fill_of.items()]
     parts += [
-        f"never held for how {name} is filled"
+        f"not held for how {name} is filled unless it loses all its values"
         if points == MAX_PERCENT
-        else f"held if the filled share of {name} falls by more than {points:g} points"
-        for name, points in fills
+        else f"held if the filled share of {name} falls by more than {format_points(points)}{half}"
+        for name, points, half in fills
     ]
     return f"{terms.target}: {', '.join(parts) or 'terms of the field map'}"
 

@@ -110,8 +110,13 @@ class S3KeyRotation:
         return self.keys.warn(key, self._mail_notices(key.customer, subject, text), now)
 
     def _mail_notices(self, customer: str, subject: str, text: str) -> list[Notice]:
-        return [
-            Notice(Channel.MAIL, address, text, subject, audience=Audience.CUSTOMER)
+        # The same address may be recorded twice, with and without its owner's name.
+        addresses = dict.fromkeys(
+            address
             for emails in self.keys.reminder_addresses(customer)
             for address in addresses_in(emails)
+        )
+        return [
+            Notice(Channel.MAIL, address, text, subject, audience=Audience.CUSTOMER)
+            for address in addresses
         ]

@@ -175,7 +175,7 @@ EXAMPLES: Mapping[type[Problem], Mapping[str, Sequence[Any]]] = {
         "what": [None, "is an instruction for Excel (`sep=`)"],
     },
     MoveInterrupted: {"target": ["iqu/production/warehouse"], "number": [41]},
-    NoSummerTime: {"hours": [-5, 0]},
+    NoSummerTime: {"hours": [-5, 0], "place": ["{place}", None]},
     OtherQuotationMarks: {"marks": ["'\u2026'", '"\u2026"'], "quote": ['"']},
     PortUnusable: {"port": [8000], "option": ["--gateway-port"]},
     TooManyMembers: {"listed": [None, 70_000], "limit": [1_000]},

@@ -110,7 +110,7 @@ def test_an_approved_load_waits_for_a_run(held: Load) -> None:
     ("notify_email", "told"),
     [
         ("ada@iqu.example", "its customer is notified of the reason."),
-        ("", "its customer asked for no notification; the page of the load has the reason."),
+        ("", "nobody is notified: this load has no recipients; its page has the reason."),
     ],
 )
 def test_whoever_discards_a_load_reads_whether_its_customer_is_notified(
@@ -206,16 +206,16 @@ def test_how_far_columns_may_be_filled_less_is_set_for_all_and_for_single_ones(
     ledger: Ledger,
 ) -> None:
     terms = ("subscription", "set", "iqu", "qa", "warehouse")
-    alumniq(*terms, "--hold", "fill=30", "--hold", "fill.emailAddress=5")
+    alumniq(*terms, "--hold", "fill=30", "--hold", "fill.emailAddress=1")
     output = alumniq(*terms, "--hold", "fill.city = never", "--hold", "removed=25%").stdout
-    assert "held if the filled share of a column falls by more than 30 points" in output
-    assert "of `emailAddress` falls by more than 5 points" in output
-    assert "never held for how `city` is filled" in output
+    assert "held if the filled share of a column falls by more than 30 points or by half" in output
+    assert "of `emailAddress` falls by more than 1 point," in output
+    assert "not held for how `city` is filled unless it loses all its values" in output
     found = ledger.customers.subscription(TARGET)
     assert found
-    assert (found.fill, found.fill_of) == (30, {"emailAddress": 5, "city": 100})
+    assert (found.fill, found.fill_of) == (30, {"emailAddress": 1, "city": 100})
     [listed] = json.loads(alumniq("subscription", "list", "--json").stdout)
-    own = {"fill": 30, "fill_of": {"emailAddress": 5, "city": 100}}
+    own = {"fill": 30, "fill_of": {"emailAddress": 1, "city": 100}}
     assert listed["thresholds"]["columns"] == own
     assert "terms of the field map" in alumniq(*terms, "--standard").stdout
 

@@ -25,10 +25,13 @@ from alumniq_pipelines.core.notifications.notification import (
     DeliveryResult,
     Notice,
 )
+from alumniq_pipelines.core.problems.live_data import LiveData, live_sentence
 
 NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 ERROR = "The column [email] holds no addresses (2 rows, first on line 3)"
+RECORDED = f"{ERROR} {live_sentence(LiveData.NONE)}"
+"""As it is recorded, with what was live then."""
 COUNTS = Counts(50_000, 49_998, 2)
 
 
@@ -65,14 +68,14 @@ def failed(ledger: Ledger) -> Load:
         ledger.attempts.begin(load, f"run-{second}", NOW + second * SECOND, launch=launch)
     refused, ended_at = AttemptResult.REFUSED, NOW + 5 * SECOND
     check = CheckRecord(counts=COUNTS)
-    ledger.attempts.end(load.job_id, 2, refused, ended_at, errors=[ERROR], check=check)
+    ledger.attempts.end(load.job_id, 2, refused, ended_at, errors=[RECORDED], check=check)
     notices = [
         Notice(Channel.CALLBACK, request.notify_webhook, "{}", audience=Audience.CUSTOMER),
         Notice(
             Channel.MAIL, request.notify_email, "It failed.", "Failed", audience=Audience.CUSTOMER
         ),
     ]
-    ledger.loads.end(load.job_id, Outcome(LoadState.FAILED, (ERROR,), COUNTS), notices, ended_at)
+    ledger.loads.end(load.job_id, Outcome(LoadState.FAILED, (RECORDED,), COUNTS), notices, ended_at)
     results = (
         DeliveryResult(delivered=False, detail="503"),
         DeliveryResult(delivered=True, detail="250"),
@@ -254,6 +257,9 @@ def test_a_machine_reads_the_whole_load(failed: Load) -> None:
         "pending",
         "delivered",
     ]
+    assert shown["attempts"][1]["errors"] == shown["errors"] == [ERROR]
+    [listed] = [load for load in run_json("load", "list") if load["job_id"] == failed.job_id]
+    assert listed["errors"] == [ERROR]
     (tried,) = shown["notifications"][0]["delivery_attempts"]
     assert (tried["delivered"], tried["detail"]) == (False, "503")
 

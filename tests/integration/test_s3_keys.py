@@ -1,5 +1,6 @@
 """S3 keys rotate: new on the 10th of a quarter's first month, the old one ends on the 20th."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -92,6 +93,14 @@ def test_only_a_key_with_a_predecessor_is_announced_with_its_end(rotation: S3Key
     assert len(first) == len(later) == 2
     assert not any("previous key" in body for body in first)
     assert all("Your previous key ends in 10 days." in body for body in later)
+
+
+def test_an_address_that_is_recorded_twice_gets_one_mail(rotation: S3KeyRotation) -> None:
+    for email in ("it@example.edu", "IT <it@example.edu>", "ann@example.edu; it@example.edu"):
+        rotation.keys.add_reminder_address("iqu", email, JANUARY)
+    rotation.run(JANUARY)
+    mails = Counter(notice.destination for notice in announced(rotation, JANUARY))
+    assert mails == {"it@example.edu": 2, "ann@example.edu": 2}, "one for each environment"
 
 
 def announced(rotation: S3KeyRotation, now: datetime) -> list[Notice]:

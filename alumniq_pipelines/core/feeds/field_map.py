@@ -231,14 +231,18 @@ class Threshold(FieldMapModel):
 class ColumnThresholds(FieldMapModel):
     """How far the share of rows with a value may fall before a load is held for approval."""
 
-    fill: Percent = Field(default=20.0, description="Points, in any column; 100: never held.")
+    fill: Percent = Field(default=20.0, description="Points; 100: held only if all values go.")
     fill_of: Percentages = Field(default=(), description="Points, in single columns, by name.")
 
-    def limit_of(self, name: str) -> float:
-        """Return by how many points a column may fall; the case of its name does not matter."""
+    def own_limit_of(self, name: str) -> float | None:
+        """Return the points of a column's own, if it has any; the case of its name is ignored."""
         folded = name.casefold()
-        own = (points for column, points in self.fill_of if column.casefold() == folded)
-        return next(own, self.fill)
+        return next((points for own, points in self.fill_of if own.casefold() == folded), None)
+
+    def limit_of(self, name: str) -> float:
+        """Return by how many points a column may fall."""
+        own = self.own_limit_of(name)
+        return self.fill if own is None else own
 
 
 class Thresholds(FieldMapModel):

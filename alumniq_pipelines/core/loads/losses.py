@@ -14,6 +14,12 @@ from alumniq_pipelines.core.feeds.field_map import ColumnThresholds, Threshold
 MIN_CELLS_LOST = 5
 """A column may lose fewer values than these: in a table of four rows, one is 25 points."""
 
+MIN_CELLS_HALVED, MIN_POINTS_HALVED = 20, 1
+"""A fall by more than half holds no load if it is by less: a rare value may come and go."""
+
+MAX_POINTS = 100
+"""So far any share may fall."""
+
 MAX_DECIMALS = 9
 """One row of the largest file is more than the last of these decimals of a percentage."""
 
@@ -48,6 +54,15 @@ class Fill:
         gap = self.filled * other.rows - other.filled * self.rows
         is_enough = points == 0 or gap >= MIN_CELLS_LOST * self.rows
         return is_enough and gap * 100 > points * self.rows * other.rows
+
+    def is_halved(self, now: "Fill") -> bool:
+        """Whether more than half of this share is gone now, which is more than some rare values."""
+        gap = self.filled * now.rows - now.filled * self.rows
+        is_enough = (
+            gap >= MIN_CELLS_HALVED * self.rows
+            and gap * 100 >= MIN_POINTS_HALVED * self.rows * now.rows
+        )
+        return is_enough and gap * 2 > self.filled * now.rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,23 +101,36 @@ class Losses:
     period: Period = Period.DAYS
 
     def fill_reasons(self, thresholds: ColumnThresholds) -> Iterator[str]:
-        """Yield a sentence for each column whose share of filled rows falls too far."""
+        """Yield a sentence for each column whose share of filled rows falls too far.
+
+        A share of 18 % cannot fall by 20 points: so it may not fall by more than half, either. A
+        column that has points of its own goes by them alone; with 100 points, any may fall.
+        """
         for loss in self.columns:
-            points, best = thresholds.limit_of(loss.name), loss.best
-            if loss.live.exceeds(loss.now, points):
-                before, version = loss.live, "the live version"
-            elif best is not None and best.fill.exceeds(loss.now, points):
-                day = f"{best.published_at:%Y-%m-%d}"
-                before, version = best.fill, f"the version of {day}, the most {self.period},"
-            else:
-                continue
-            shares = (before.filled, before.rows), (loss.now.filled, loss.now.rows)
-            was, is_now = format_shares(*shares, apart=points)
-            yield (
-                f"The column `{loss.name}` was filled in {was} of the rows of {version} and has a "
-                f"usable value in {is_now} of the accepted rows of this file; a fall by more than "
-                f"{points:g} points needs approval."
-            )
+            points = thresholds.limit_of(loss.name)
+            may_be_halved = points == MAX_POINTS or thresholds.own_limit_of(loss.name) is not None
+            for before, version in self._compared(loss):
+                if before.exceeds(loss.now, points):
+                    apart, limit = points, format_points(points)
+                elif not may_be_halved and before.is_halved(loss.now):
+                    apart, limit = before.percent / 2, "half"
+                else:
+                    continue
+                shares = (before.filled, before.rows), (loss.now.filled, loss.now.rows)
+                was, is_now = format_shares(*shares, apart=apart)
+                yield (
+                    f"The column `{loss.name}` was filled in {was} of the rows of {version} and "
+                    f"has a usable value in {is_now} of the accepted rows of this file; a fall by "
+                    f"more than {limit} needs approval."
+                )
+                break
+
+    def _compared(self, loss: FillLoss) -> Iterator[tuple[Fill, str]]:
+        """Yield what a column is compared with, and its name."""
+        yield loss.live, "the live version"
+        if loss.best is not None:
+            day = f"{loss.best.published_at:%Y-%m-%d}"
+            yield loss.best.fill, f"the version of {day}, the most {self.period},"
 
     def row_reasons(self, removed: Threshold) -> Iterator[str]:
         """Yield a sentence for each threshold of removed rows that is exceeded in the sum."""
@@ -155,3 +183,8 @@ def _percent(part: int, whole: int, decimals: int) -> Decimal:
 def format_rows(count: int) -> str:
     """Return a number of rows as `1 row` or `1,200 rows`."""
     return "1 row" if count == 1 else f"{count:,} rows"
+
+
+def format_points(points: float) -> str:
+    """Return a difference of shares as `1 point` or `12.5 points`."""
+    return "1 point" if points == 1 else f"{points:g} points"

@@ -7,10 +7,9 @@ from alumniq_pipelines.core.monitoring.schedule import DeliverySchedule
 from alumniq_pipelines.core.problems.command import NoSummerTime
 
 FIXED = re.compile(r"EST|MST|(?:Etc/)?(?:GMT(?:[+-]?[0-9]{1,2})?|Greenwich)")
-"""Zones that stand for no place with summer time.
+"""Zones that stand for no place, and for none without summer time, as HST does for Hawaii.
 
-UTC is left out, because nobody takes it for the time of a campus, and HST, because it is the time
-of Hawaii all year.
+UTC is left out: nobody takes it for the time of a campus.
 """
 
 HOUR = timedelta(hours=1)
@@ -30,17 +29,15 @@ PLACES = {
 }
 """Zones with universities and summer time, by the hours that they are ahead of UTC in winter."""
 
-ANY_PLACE = "AREA/CITY"
-"""Stands for a zone where none is likely: one of another offset would be a wrong advice."""
-
 
 def fixed_offset_warning(schedule: DeliverySchedule) -> NoSummerTime | None:
-    """Return the warning that the zone of a schedule has no summer time, with a likely zone."""
+    """Return the warning that the zone of a schedule has no summer time, with a likely zone.
+
+    There may be none: a name like Etc/GMT-9 has the offset of no place with summer time.
+    """
     name = schedule.time_zone
     if not FIXED.fullmatch(name):
         return None
     offset = schedule.zone.utcoffset(datetime(2026, 1, 1)) or timedelta()  # noqa: DTZ001 - local
     hours = round(offset / HOUR)
-    # The sign of such a name is easily mistaken: Etc/GMT-5 is not New York's, but Pakistan's. So
-    # the warning says how many hours it is ahead or behind.
-    return NoSummerTime(name, hours, PLACES.get(hours, ANY_PLACE))
+    return NoSummerTime(name, hours, PLACES.get(hours))

@@ -118,14 +118,16 @@ class NoSummerTime(SetupProblem):
 
     code = "no-summer-time"
 
-    def __init__(self, time_zone: str, hours: int, place: str) -> None:
-        """Take by how many hours it is ahead of UTC, and the zone of a place."""
+    def __init__(self, time_zone: str, hours: int, place: str | None) -> None:
+        """Take by how many hours it is ahead of UTC, and the likely zone of a place."""
         unit, side = "hour" if abs(hours) == 1 else "hours", "ahead of" if hours > 0 else "behind"
         offset = f"{abs(hours)} {unit} {side} UTC" if hours else "UTC"
         super().__init__(
             f"The time zone {time_zone} is {offset} all year: it has no summer time. Where a "
             "campus changes its clocks, due times are off by an hour for a part of the year.",
-            f"Use the time zone of a place: --time-zone {place}.",
+            f"Use the time zone of a place: --time-zone {place}."
+            if place
+            else "Use the time zone of a place, such as America/New_York.",
         )
 
 

@@ -66,7 +66,7 @@ class ForeignFormat(FileProblem):
 
     def __init__(self, kind: str) -> None:
         """Take the kind as a noun with its article."""
-        if "UTF-16" in kind:
+        if "UTF-" in kind:
             advice = "Export it as UTF-8."
         elif "Excel" in kind:
             advice = 'Save it in Excel as "CSV UTF-8" and upload that.'

@@ -44,27 +44,29 @@ class HoldExpired(SetupProblem):
 
 
 class HoldSuperseded(SenderProblem):
-    """The data of a later file is live."""
+    """The data of a later file went live."""
 
     code = "hold-superseded"
 
     def __init__(self, reasons: Sequence[str]) -> None:
         """Take why it was held."""
         super().__init__(
+            # In the past: it is recorded, and a rollback may follow.
             f"{_unusual(reasons)} and was awaiting approval; meanwhile the data of a file that was "
-            "sent later is live.",
+            "sent later went live.",
             NOTHING_TO_DO,
         )
 
 
 class LaterFileLoaded(SetupProblem):
-    """A file that was accepted later is live already."""
+    """The data of a file that was accepted later went live before."""
 
     code = "later-file-loaded"
 
     def __init__(self) -> None:
         super().__init__(
-            "A file that was accepted later is live already, so this one was not loaded.",
+            "The data of a file that was accepted later went live before, so this one was not "
+            "loaded.",
             NOTHING_TO_DO,
         )
 

@@ -2,20 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from fractions import Fraction
 from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
 from alumniq_pipelines.core.feeds.field_map import ColumnThresholds, FieldMap, Threshold, Thresholds
 from alumniq_pipelines.core.loads.baseline import Baseline, PastVersion
 from alumniq_pipelines.core.loads.load_result import DryRun, Held, LoadResult, Published
-from alumniq_pipelines.core.loads.losses import MIN_CELLS_LOST
 from alumniq_pipelines.core.loads.version_profile import MAX_COLUMNS, ColumnProfile, Profile
 from alumniq_pipelines.core.loads.warehouse import Warehouse
 from tests.integration.loading.conftest import NOW
@@ -38,10 +33,6 @@ def file_of(rows: Sequence[Sequence[bool]], last_name: str = "Lee") -> str:
     return HEADER + "".join(lines)
 
 
-def shares(rows: Sequence[Sequence[bool]]) -> list[Fraction]:
-    return [Fraction(sum(column), len(rows)) for column in zip(*rows, strict=True)]
-
-
 def only_fill(points: float) -> Thresholds:
     never = Threshold()
     columns = ColumnThresholds(fill=points)
@@ -60,36 +51,6 @@ def installation(tmp_path: Path, people: FieldMap, warehouse: Warehouse) -> Iter
 
 def with_emails(filled: int) -> str:
     return file_of([(True, number < filled, False) for number in range(100)], "Roe")
-
-
-TABLES = st.lists(st.tuples(*[st.booleans()] * len(COLUMNS)), min_size=1, max_size=12)
-
-
-@settings(max_examples=25, deadline=None)
-@given(live=TABLES, now=TABLES, points=st.integers(0, 100))
-def test_any_table_is_held_exactly_if_a_column_falls_by_more_points_than_it_may(
-    live: list[tuple[bool, ...]], now: list[tuple[bool, ...]], points: int, people: FieldMap
-) -> None:
-    """Less than a few cells do not; a column that loses all its values always holds the load."""
-    with TemporaryDirectory() as folder:
-        given_ = Installation(Path(folder), people, DuckDBWarehouse(Path(folder) / "warehouse"))
-        given_.deliver(file_of(live))
-        given_.publish()
-        given_.deliver(file_of(now, "Roe"))
-        result = given_.load(2, thresholds=only_fill(points))
-    falls = [
-        name
-        for name, before, after in zip(COLUMNS, shares(live), shares(now), strict=True)
-        if (
-            (before - after) * 100 > points
-            and (points == 0 or (before - after) * len(now) >= MIN_CELLS_LOST)
-        )
-        or (before and not after)
-    ]
-    assert isinstance(result, Held if falls else Published)
-    reasons = result.reasons if isinstance(result, Held) else ()
-    named = [reason.split("`")[1] for reason in reasons]
-    assert sorted(named) == sorted(falls)
 
 
 def test_a_column_filled_much_less_holds_the_load_with_both_shares(

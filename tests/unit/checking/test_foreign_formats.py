@@ -5,6 +5,7 @@ import gzip
 import io
 import lzma
 import tarfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,6 +49,8 @@ ARCHIVES = {
     "a file compressed by LZMA": lzma.compress(TEXT, lzma.FORMAT_ALONE),
     "a file compressed by LZ4": b"\x04\x22\x4d\x18\x64\x40\xa7",
     "a file compressed by the Unix program compress (.Z)": b"\x1f\x9d\x90x\xd2\xa4\x01",
+    "a file compressed by zlib": zlib.compress(TEXT),
+    "a cpio archive": b"070701" + b"0" * 104 + b"a.csv\0",
     "a 7-Zip archive": b"7z\xbc\xaf\x27\x1c\0\x04",
     "a RAR archive": b"Rar!\x1a\x07\x01\0",
     "a Windows cabinet archive": b"MSCF\0\0\0\0",
@@ -64,6 +67,27 @@ def test_an_archive_that_is_not_read_is_called_by_its_name_with_those_that_are(
         decoded(tmp_path, ARCHIVES[kind])
     assert f"it looks like {kind}." in caught.value.detail
     assert all(word in caught.value.advice for word in ("CSV", "gzip", "zstd", "zip archive"))
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"\x1f\xa0\0\0\0\x08", "compress (.Z)"),
+        (zlib.compress(TEXT, 9), "zlib"),
+        (b"070707" + b"0" * 70 + b"a.csv\0", "a cpio archive"),
+        (b"\xc7\x71\0\0", "a cpio archive"),
+    ],
+)
+def test_so_is_one_of_another_form(content: bytes, kind: str) -> None:
+    assert kind in (foreign_kind(content) or "")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_text_in_another_encoding_is_called_by_it(tmp_path: Path, encoding: str) -> None:
+    with pytest.raises(ForeignFormat) as caught:
+        decoded(tmp_path, f"\ufeff{TEXT.decode()}".encode(encoding))
+    assert f"text in {encoding[:6].upper()}." in caught.value.detail
+    assert caught.value.advice == "Export it as UTF-8."
 
 
 def test_an_empty_bzip2_file_is_called_so(tmp_path: Path) -> None:
@@ -112,7 +136,9 @@ def test_a_file_that_is_packed_twice_is_called_by_both(
     assert f"it looks like {kind}." in caught.value.detail
 
 
-@pytest.mark.parametrize("kind", [b"BZhName,xid\n", b"7z,xid\n", b"Rar!,xid\n", b"LZIP,xid\n"])
+@pytest.mark.parametrize(
+    "kind", [b"BZhName,xid\n", b"7z,xid\n", b"Rar!,xid\n", b"LZIP,xid\n", b"070701\n", b"x^2,y\n"]
+)
 def test_a_column_that_begins_like_the_sign_of_an_archive_is_text(
     tmp_path: Path, kind: bytes
 ) -> None:

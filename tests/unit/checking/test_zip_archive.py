@@ -1,5 +1,7 @@
 """No record of a zip archive is trusted, and the file in it is read whole or refused."""
 
+import gzip
+import io
 import struct
 import tracemalloc
 import zipfile
@@ -30,6 +32,7 @@ from tests.unit.checking.test_decompress import TEXT, decoded, zipped
         ("folder/Thumbs.db", "folder/desktop.ini", "folder/", "folder\\.DS_Store"),
         ("__macosx/", "export/__MacOSX/._warehouse.csv", "a\\b\\THUMBS.DB", "Desktop.INI"),
         ("export\\", "export/__MACOSX/.ds_store", "a/b/.DS_STORE"),
+        ("Icon\r", ".localized", "ehthumbs.db"),
     ],
 )
 def test_side_files_of_a_desktop_are_no_members(tmp_path: Path, side_files: Sequence[str]) -> None:
@@ -102,6 +105,35 @@ def test_a_document_that_is_a_zip_archive_is_called_so(
 LOCAL_SIGN, LISTED_SIGN = b"PK\x03\x04", b"PK\x01\x02"
 
 
+def test_a_file_of_that_name_beside_another_makes_no_document(tmp_path: Path) -> None:
+    content = zipped(("mimetype", b"text/csv"), ("a.csv", TEXT))
+    assert "contains 2 files" in problem_of(tmp_path, content).detail
+    packed = problem_of(tmp_path, gzip.compress(content)).detail
+    assert "looks like a zip archive, packed in gzip" in packed
+
+
+def test_a_document_that_is_packed_again_is_called_so(tmp_path: Path) -> None:
+    packed, kind = io.BytesIO(), "application/vnd.oasis.opendocument.spreadsheet"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("mimetype", kind)
+        archive.writestr("content.xml", "<x/>")
+    detail = problem_of(tmp_path, gzip.compress(packed.getvalue())).detail
+    assert "looks like an OpenDocument spreadsheet" in detail
+
+
+@pytest.mark.parametrize("counts_the_sign", [True, False])
+def test_an_archive_that_was_to_be_split_and_is_one_part_is_read(
+    tmp_path: Path, *, counts_the_sign: bool
+) -> None:
+    packed = io.BytesIO()
+    if counts_the_sign:
+        packed.write(b"PK00")
+    with zipfile.ZipFile(packed, "a" if counts_the_sign else "w") as archive:
+        archive.writestr("a.csv", TEXT)
+    content = packed.getvalue() if counts_the_sign else b"PK00" + packed.getvalue()
+    assert decoded(tmp_path, content).path.read_bytes() == TEXT
+
+
 def altered(content: bytes, field: int, value: int) -> bytes:
     """Change two bytes at an offset in the record of the only file, and in the list of contents."""
     changed = bytearray(content)
@@ -111,7 +143,7 @@ def altered(content: bytes, field: int, value: int) -> bytes:
     return bytes(changed)
 
 
-FLAGS_FIELD, METHOD_FIELD = 6, 8
+VERSION_FIELD, FLAGS_FIELD, METHOD_FIELD = 4, 6, 8
 
 
 @pytest.mark.parametrize(
@@ -138,6 +170,21 @@ def test_an_unusual_method_is_called_by_its_name_and_no_password_is_talked_of(
     assert "gzip or zstd" in problem.advice
     assert "password" not in str(problem)
     assert ("Windows Explorer" in problem.advice) == (name == "Deflate64")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "name"),
+    [
+        (VERSION_FIELD, 99, "a newer version of the zip format"),
+        (FLAGS_FIELD, 0x20, "PKWARE's patch method"),
+    ],
+)
+def test_so_is_what_only_other_programs_can_read(
+    tmp_path: Path, field: int, value: int, name: str
+) -> None:
+    problem = problem_of(tmp_path, altered(zipped(("a.csv", TEXT)), field, value))
+    assert isinstance(problem, UnusualZipMethod)
+    assert f"is compressed by {name}, which is not supported" in problem.detail
 
 
 def test_real_archives_of_unusual_methods_are_refused_by_their_method(tmp_path: Path) -> None:

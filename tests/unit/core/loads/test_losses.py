@@ -13,6 +13,7 @@ from alumniq_pipelines.core.loads.baseline import Baseline, PastVersion, Rollbac
 from alumniq_pipelines.core.loads.comparison import find_emptied, find_losses
 from alumniq_pipelines.core.loads.diff import Changes, find_hold_reasons
 from alumniq_pipelines.core.loads.losses import (
+    MIN_CELLS_HALVED,
     MIN_CELLS_LOST,
     BestFill,
     Fill,
@@ -63,6 +64,7 @@ def reasons(
     live: PastVersion,
     *before: PastVersion,
     in_file: tuple[str, ...] = ("xid", "email"),
+    thresholds: Thresholds = STANDARD,
 ) -> tuple[str, ...]:
     """Return why a file of this profile is held, of whose rows none is known to be removed."""
     assert live.profile
@@ -70,7 +72,7 @@ def reasons(
     changes = Changes(1, 0, 0, live.rows, emptied=find_emptied(now, filled, FIELD_MAP, in_file))
     baseline = Baseline((live, *before))
     losses = find_losses(now, filled, live.rows, baseline, FIELD_MAP, in_file)
-    return find_hold_reasons(changes, STANDARD, losses)
+    return find_hold_reasons(changes, thresholds, losses)
 
 
 @given(
@@ -86,7 +88,8 @@ def test_a_fall_is_a_reason_exactly_if_it_is_by_more_points_than_the_threshold(
     live, found = Fill(min(before, rows_before), rows_before), Fill(min(now, rows), rows)
     losses = Losses(columns=(FillLoss(name="email", now=found, live=live),))
     fall = Fraction(live.filled, live.rows) - Fraction(found.filled, found.rows)
-    held = list(losses.fill_reasons(ColumnThresholds(fill=float(points))))
+    limits = ColumnThresholds(fill_of=(("email", float(points)),))
+    held = list(losses.fill_reasons(limits))
     is_enough = points == 0 or fall * rows >= MIN_CELLS_LOST
     assert bool(held) is (fall * 100 > points and is_enough)
     for reason in held:
@@ -100,6 +103,82 @@ def test_a_few_cells_hold_no_load_unless_none_may_be_lost() -> None:
     assert reasons(profile(10, xid=10, email=5), version(1, 10, email=10))
     loss = FillLoss(name="email", now=Fill(3, 4), live=Fill(4, 4))
     assert list(Losses(columns=(loss,)).fill_reasons(ColumnThresholds(fill=0)))
+
+
+COLUMNS = ("email", "shoe__c", "hat__c")
+FILLED = st.tuples(*[st.integers(0, 200)] * len(COLUMNS))
+
+
+@given(live=FILLED, now=FILLED, points=st.integers(0, 100), own=st.sets(st.sampled_from(COLUMNS)))
+def test_any_table_is_held_exactly_if_a_column_falls_further_than_it_may(
+    live: tuple[int, ...], now: tuple[int, ...], points: int, own: set[str]
+) -> None:
+    """A column that loses all its values holds the load whatever the threshold is."""
+    rows_before, rows = max(1, *live), max(1, *now)
+    held = reasons(
+        profile(rows, xid=rows, **dict(zip(COLUMNS, now, strict=True))),
+        version(1, rows_before, **dict(zip(COLUMNS, live, strict=True))),
+        in_file=COLUMNS,
+        thresholds=Thresholds(
+            columns=ColumnThresholds(fill=points, fill_of=tuple((name, points) for name in own))
+        ),
+    )
+    expected = []
+    for name, before, after in zip(COLUMNS, live, now, strict=True):
+        share, fall = Fraction(before, rows_before), Fraction(before, rows_before)
+        fall -= Fraction(after, rows)
+        by_points = fall * 100 > points and (not points or fall * rows >= MIN_CELLS_LOST)
+        by_half = fall * 2 > share and fall * rows >= MIN_CELLS_HALVED and fall * 100 >= 1
+        goes_by_half = name not in own and points < 100
+        if by_points or (by_half and goes_by_half) or (before and not after):
+            expected.append(name)
+    named = [reason.split("`")[1] for reason in held if reason.startswith("The column")]
+    assert sorted(named) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    ("live", "now", "is_held"),
+    [
+        ((50_000, 9_000), (50_000, 50), True),
+        ((400, 80), (400, 39), True),
+        ((400, 80), (400, 40), False),
+        ((400, 30), (400, 11), False),  # 19 values
+        ((50_000, 900), (50_000, 401), False),  # less than a point
+        ((50_000, 900), (50_000, 400), True),
+        ((400, 80), (200, 40), False),  # the rows went, not the values
+    ],
+)
+def test_a_column_that_few_rows_have_may_not_lose_more_than_half(
+    live: tuple[int, int], now: tuple[int, int], *, is_held: bool
+) -> None:
+    """From 18 % to 0.1 % are less than 20 points."""
+    (rows_before, before), (rows, after) = live, now
+    found = reasons(profile(rows, xid=rows, email=after), version(1, rows_before, email=before))
+    assert [reason.rpartition("; ")[2] for reason in found] == (
+        ["a fall by more than half needs approval."] if is_held else []
+    )
+
+
+def test_it_may_lose_its_values_night_by_night_until_half_is_gone() -> None:
+    past = version(2, 400, email=60), version(1, 400, email=80)
+    [reason] = reasons(profile(400, xid=400, email=39), *past)
+    assert reason == (
+        "The column `email` was filled in 20 % of the rows of the version of 2026-11-03, the most "
+        "within 30 days, and has a usable value in 9.8 % of the accepted rows of this file; a fall "
+        "by more than half needs approval."
+    )
+
+
+def test_a_share_of_almost_half_is_not_rounded_to_it() -> None:
+    [reason] = reasons(profile(10_000, xid=10_000, email=999), version(1, 10_000, email=2_000))
+    assert "filled in 20 % of" in reason
+    assert "in 9.99 % of" in reason
+
+
+def test_a_single_point_is_one() -> None:
+    loss = FillLoss(name="email", now=Fill(90, 100), live=Fill(100, 100))
+    [reason] = Losses(columns=(loss,)).fill_reasons(ColumnThresholds(fill=1))
+    assert reason.endswith("a fall by more than 1 point needs approval.")
 
 
 def test_the_reason_names_the_column_both_shares_and_the_threshold() -> None:

@@ -3,7 +3,12 @@
 import pytest
 
 from alumniq_pipelines.core.problems.file import NoRows, RowsRejected
-from alumniq_pipelines.core.problems.holding import HoldDiscarded, HoldExpired
+from alumniq_pipelines.core.problems.holding import (
+    HoldDiscarded,
+    HoldExpired,
+    HoldSuperseded,
+    LaterFileLoaded,
+)
 from alumniq_pipelines.core.problems.live_data import (
     LiveData,
     live_data,
@@ -32,6 +37,12 @@ def test_a_text_that_says_nothing_about_live_data_stays_as_it_is() -> None:
     text = "`xid` is blank  (1 row,\nline 2) "
     assert without_live_sentence(text) == text
     assert without_live_sentence(live_sentence(LiveData.NONE)) == ""
+
+
+@pytest.mark.parametrize("problem", [HoldSuperseded(["Too many."]), LaterFileLoaded()])
+def test_what_is_recorded_of_a_later_file_stays_true_after_a_rollback(problem: Exception) -> None:
+    assert "went live" in str(problem)
+    assert "is live" not in str(problem)
 
 
 def test_a_file_without_rows_is_refused_in_words_that_are_true_of_a_first_load() -> None:
