@@ -26,7 +26,7 @@ NO_VALUES = (
 )
 """The words of databases and programs for a missing value, as they write them."""
 
-ROWS_SEARCHED = 1_000
+ROWS_SEARCHED = 250
 """The first so many rows are searched for such words, those in the middle and the last."""
 
 
@@ -97,16 +97,21 @@ def _count(
     """
     texts = [name for name, kind in columns.items() if kind == DUCKDB_TEXT]
     counts = [_filled(name, kind, staging.field_map) for name, kind in columns.items()]
-    begins = [f"bool_and({cell} BETWEEN '!' AND '~')" for cell in map(identifier, texts)]
+    begins = [f"bool_and({_begins_usual(name)})" for name in texts]
     selected = ", ".join((*counts, *begins, *others))
     found = staging.run(f"SELECT {selected} FROM {table}").fetchall()[0]
     filled = dict(zip(columns, found, strict=False))
     is_usual = dict(zip(texts, found[len(columns) :], strict=False))
-    have_words = _find_words(staging, table, texts)
-    again = [name for name in texts if is_usual[name] is False or name in have_words]
+    again: dict[str, list[str]] = {}
+    for name in texts:
+        if is_usual[name] is False:
+            again.setdefault(name, []).append(_is_visible(name))
+    for name in _find_words(staging, table, texts):
+        again.setdefault(name, []).append(f"NOT {_is_word(name)}")
     if again:
         selected = ", ".join(
-            _filled(name, DUCKDB_TEXT, staging.field_map, is_read=True) for name in again
+            _filled(name, DUCKDB_TEXT, staging.field_map, conditions)
+            for name, conditions in again.items()
         )
         counted = staging.run(f"SELECT {selected} FROM {table}").fetchall()[0]
         filled |= dict(zip(again, counted, strict=True))
@@ -115,37 +120,56 @@ def _count(
 
 def _find_words(staging: Staging, table: str, texts: Sequence[str]) -> Collection[str]:
     """Return the columns of text in which some of the rows have a word for a missing value."""
-    if not texts:
+    names = [name for name in texts if not _is_described(name, staging.field_map)]
+    if not names:
         return ()
     rows = staging.count(table)
-    found = ", ".join(f"bool_or({_is_word(name, staging.field_map)})" for name in texts)
     searched = " OR ".join(
         f"rowid BETWEEN {begin} AND {begin + ROWS_SEARCHED - 1}"
         for begin in (0, rows // 2, rows - ROWS_SEARCHED)
     )
-    have_words = staging.run(f"SELECT {found} FROM {table} WHERE {searched}").fetchall()[0]
-    return {name for name, has_word in zip(texts, have_words, strict=True) if has_word}
+    # All cells in one column: to plan a condition for each takes longer than to evaluate it.
+    found = staging.run(
+        f"SELECT DISTINCT index FROM (SELECT unnest([{', '.join(map(identifier, names))}]) AS text,"
+        f" unnest(range({len(names)})) AS index FROM {table} WHERE {searched}) "
+        f"WHERE {_is_word('text')}"
+    ).fetchall()
+    return [names[index] for (index,) in found]
 
 
-def _is_word(name: str, field_map: FieldMap) -> str:
-    """Return the SQL condition that a text is a word for a missing value, by its column."""
+def _begins_usual(name: str) -> str:
+    return f"{identifier(name)} BETWEEN '!' AND '~'"
+
+
+def _is_visible(name: str) -> str:
+    """Return the SQL condition that a text does not look blank."""
+    # CASE, since both sides of an OR would be evaluated for every row.
+    return (
+        f"CASE WHEN {_begins_usual(name)} THEN true "
+        f"ELSE regexp_matches({identifier(name)}, {literal(VISIBLE.pattern)}) END"
+    )
+
+
+def _is_described(name: str, field_map: FieldMap) -> bool:
+    """Whether the field map says what is a value of a column, by a pattern or a list of values."""
     column = field_map.column(name)
-    # With a pattern or a list of values, the field map says what is a value.
-    if column is not None and (column.constraints.pattern or column.constraints.enum):
-        return "false"
+    if column is None:
+        return False
+    return column.constraints.pattern is not None or column.constraints.enum is not None
+
+
+def _is_word(name: str) -> str:
+    """Return the SQL condition that a text is a word for a missing value."""
     return f"trim({identifier(name)}) IN ({', '.join(map(literal, NO_VALUES))})"
 
 
-def _filled(name: str, kind: str, field_map: FieldMap, *, is_read: bool = False) -> str:
+def _filled(name: str, kind: str, field_map: FieldMap, also: Sequence[str] = ()) -> str:
     """Return the SQL that counts the cells that are neither blank nor their column's default.
 
-    If texts are to be read, those that look blank are left out, and words for missing values.
+    Further conditions for a cell to be a value may be given.
     """
     cell, default = identifier(name), _default(name, field_map)
-    conditions = []
-    if is_read:
-        is_visible = f"regexp_matches({cell}, {literal(VISIBLE.pattern)})"
-        conditions = [is_visible, f"NOT {_is_word(name, field_map)}"]
+    conditions = list(also)
     if default is not None:
         # As the type of this table: a live version may be older than the field map.
         given = f"try_cast({default} AS {kind})"

@@ -7,10 +7,16 @@ import pytest
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.loads.archive import Receipt
-from alumniq_pipelines.core.loads.baseline import BASELINE_PERIOD, NO_BASELINE, ROLLBACK
+from alumniq_pipelines.core.loads.baseline import (
+    BASELINE_PERIOD,
+    MAX_VERSIONS,
+    NO_BASELINE,
+    ROLLBACK,
+)
 from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.loads.customer import Subscription
 from alumniq_pipelines.core.loads.load import Load, LoadState
+from alumniq_pipelines.core.loads.losses import Period
 from alumniq_pipelines.core.loads.outcome import AttemptResult, CheckRecord, Outcome
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.version_profile import ColumnProfile, Profile
@@ -55,6 +61,20 @@ def publish(
 
 def numbers(ledger: Ledger, target: Target, now: datetime = NOW) -> list[int]:
     return [version.number for version in ledger.versions.baseline(target, now).versions]
+
+
+def test_of_very_many_versions_only_the_newest_are_compared_with_and_it_says_so(
+    ledger: Ledger, target: Target, accept: Accept
+) -> None:
+    version = version_of(accept())
+    for number in range(1, MAX_VERSIONS):
+        ledger.versions.record(replace(version, number=number), NOW)
+    assert ledger.versions.baseline(target, NOW).period is Period.DAYS
+    for number in (MAX_VERSIONS, MAX_VERSIONS + 1):
+        ledger.versions.record(replace(version, number=number), NOW)
+    found = ledger.versions.baseline(target, NOW)
+    assert len(found.versions) == MAX_VERSIONS
+    assert found.period is Period.NEWEST
 
 
 def test_a_version_keeps_the_profile_that_was_recorded_before_it_went_live(
