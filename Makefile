@@ -26,9 +26,10 @@ demo: $(READY) ## Load five made-up files from webhook to callback, check the re
 up: $(READY) ## Start the gateway, the Dagster UI and the Dagster daemon; Ctrl-C stops them
 	$(BIN)/alumniq up
 
-# In order of collection: the few long tests come first, so that neither process waits for the other.
+# In order of collection: the few long tests come first, so that no process waits for the others.
+# Three on two processors: tests of whole systems mostly wait.
 test: lint ## Lint, type-check and run every test
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 chaos: $(READY) ## Random strikes at a running system for MINUTES=5; the result is on the last line
 	$(BIN)/python -m tests.chaos --minutes $(MINUTES)

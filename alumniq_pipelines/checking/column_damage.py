@@ -22,6 +22,8 @@ from alumniq_pipelines.checking.text_damage import (
     CODE_NAME,
     OF_WHOLE_COLUMNS,
     TRACES,
+    WORDS_OF_PEOPLE_TOO,
+    WORDS_OF_TOOLS,
     Damage,
     is_code,
     is_described,
@@ -42,14 +44,6 @@ MAX_SUSPICIONS = 300
 
 PERSON = re.compile("name|maiden|spouse|parent|contact|manager", re.IGNORECASE)
 """What the names of columns have in them in which people are named: some are called Null."""
-
-WORDS_OF_TOOLS = (
-    *("NULL", "null", "(NULL)", "(null)", "<NULL>", "<null>", "[NULL]", "\\N"),
-    *("NaN", "nan", "NaT", "<NA>"),
-)
-"""How databases and programs write a missing value; `Null` is how a person is called."""
-WORDS_OF_PEOPLE_TOO = ("None", "undefined")
-"""What may also be meant: there are dietary restrictions, and there are none."""
 
 
 @dataclass(frozen=True, slots=True)

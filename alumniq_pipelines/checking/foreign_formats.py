@@ -2,11 +2,7 @@
 
 import re
 
-from alumniq_pipelines.checking.zip_archive import (
-    ZIP,
-    document_kind_by_head,
-    first_entry_name,
-)
+from alumniq_pipelines.checking.zip_archive import ZIP, document_kind_by_head
 
 BZIP2 = tuple(
     sign % level for level in range(1, 10) for sign in (b"BZh%d1AY&SY", b"BZh%d\x17rE8P\x90")

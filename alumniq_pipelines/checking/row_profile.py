@@ -9,6 +9,11 @@ from typing import Any
 
 from alumniq_pipelines.checking.sql_checks import value_sql
 from alumniq_pipelines.checking.staging import Staging
+from alumniq_pipelines.checking.text_damage import (
+    WORDS_OF_PEOPLE_TOO,
+    WORDS_OF_TOOLS,
+    is_described,
+)
 from alumniq_pipelines.core.feeds.column_types import DUCKDB_TEXT
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.feeds.values import VISIBLE
@@ -20,14 +25,8 @@ NO_TEXT = f"CAST(NULL AS {DUCKDB_TEXT})"
 COLUMNS_PER_QUERY = 100
 """More than a feed has; only a sender may have thousands of columns of their own."""
 
-NO_VALUES = (
-    *("NULL", "null", "(NULL)", "(null)", "<NULL>", "<null>", "[NULL]", "\\N"),
-    *("NaN", "nan", "NaT", "<NA>", "None", "undefined"),
-)
-"""The words of databases and programs for a missing value, as they write them."""
-
 ROWS_SEARCHED = 250
-"""The first so many rows are searched for such words, those in the middle and the last."""
+"""So many rows are searched for words for a missing value: first, in the middle, and last."""
 
 
 def read_profile(staging: Staging) -> Profile:
@@ -120,7 +119,9 @@ def _count(
 
 def _find_words(staging: Staging, table: str, texts: Sequence[str]) -> Collection[str]:
     """Return the columns of text in which some of the rows have a word for a missing value."""
-    names = [name for name in texts if not _is_described(name, staging.field_map)]
+    columns = {name: staging.field_map.column(name) for name in texts}
+    # Where the field map says what is a value, by a pattern or a list, no word is to be told apart.
+    names = [name for name, column in columns.items() if column is None or not is_described(column)]
     if not names:
         return ()
     rows = staging.count(table)
@@ -150,17 +151,10 @@ def _is_visible(name: str) -> str:
     )
 
 
-def _is_described(name: str, field_map: FieldMap) -> bool:
-    """Whether the field map says what is a value of a column, by a pattern or a list of values."""
-    column = field_map.column(name)
-    if column is None:
-        return False
-    return column.constraints.pattern is not None or column.constraints.enum is not None
-
-
 def _is_word(name: str) -> str:
     """Return the SQL condition that a text is a word for a missing value."""
-    return f"trim({identifier(name)}) IN ({', '.join(map(literal, NO_VALUES))})"
+    words = ", ".join(map(literal, (*WORDS_OF_TOOLS, *WORDS_OF_PEOPLE_TOO)))
+    return f"trim({identifier(name)}) IN ({words})"
 
 
 def _filled(name: str, kind: str, field_map: FieldMap, also: Sequence[str] = ()) -> str:

@@ -70,6 +70,14 @@ TRACES: Mapping[Damage, str] = {
 }
 """The pattern of a whole damaged text; Python and DuckDB read these patterns alike."""
 
+WORDS_OF_TOOLS = (
+    *("NULL", "null", "(NULL)", "(null)", "<NULL>", "<null>", "[NULL]", "\\N"),
+    *("NaN", "nan", "NaT", "<NA>"),
+)
+"""How databases and programs write a missing value; `Null` is how a person is called."""
+WORDS_OF_PEOPLE_TOO = ("None", "undefined")
+"""What may also be meant: there are dietary restrictions, and there are none."""
+
 BEGINNINGS: Mapping[Damage, tuple[bytes, ...]] = {
     Damage.ERROR: tuple(error[:3].encode() for error in ERRORS),
     Damage.LOST_CHARACTERS: (b"\xef\xbf\xbd",),
