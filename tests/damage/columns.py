@@ -85,12 +85,15 @@ def values_gone(sent: Sent, draw: st.DrawFn) -> Harm:
 
 
 def some_values_gone(sent: Sent, draw: st.DrawFn) -> Harm:
-    """One of four rows or fewer is more than 20 points."""
+    """Five values of eight are more than 20 points, and enough of them in a small table."""
     sent, column = _with_value(sent, draw)
-    first = max(0, sent.row - 3)
-    rows = sent.table.rows[first : sent.row + 1]
-    sent = replace(sent, table=replace(sent.table, rows=rows), row=sent.row - first)
-    harmed = sent.with_cell(column, "")
+    rows = (sent.table.rows[sent.row],) * 8
+    sent = replace(sent, table=replace(sent.table, rows=rows))
+    for row in range(len(rows)):
+        sent = sent.with_cell("xid", f"key-{row}", row)
+    harmed = sent
+    for row in range(5):
+        harmed = harmed.with_cell(column, "", row)
     return column_harm(sent, harmed, f"The column `{column}` was filled", against_live=True)
 
 

@@ -337,8 +337,11 @@ def _replace_view_with_retries(
 
 def _drop(connection: Connection[Any], layout: SchemaLayout, old: Mapping[str, Any]) -> None:
     """Drop a version, and the partitioned table if it was the last one with these columns."""
-    # Without the lock, another publisher might attach a version to the table that is dropped here.
+    # Without the lock, another publisher might attach a version to the table that is dropped here,
+    # or drop the version itself.
     lock(connection, layout.view)
+    if not metadata(connection, layout, f"number = {old['number']}"):
+        return
     connection.execute(f"drop table {layout.version(old['number'])}")
     key = [layout.target.feed, old["number"]]
     for table in (layout.metadata, layout.gaps):
