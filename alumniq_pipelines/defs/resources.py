@@ -47,7 +47,7 @@ def open_ledger(settings: Settings) -> Iterator[Ledger]:
     """Open the ledger for a block; it is made first if there is none.
 
     Sensors that tick every 5 seconds open it so, not as a resource: to provide resources, Dagster
-    opens its own storage first, which takes ten times as long as an idle tick's work.
+    opens its own storage first, which takes several times as long as an idle tick's work.
     """
     opened = Ledger.open(settings.ledger)
     try:
