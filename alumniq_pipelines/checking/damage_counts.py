@@ -51,8 +51,7 @@ def find_damaged_keys(staging: Staging) -> Iterator[tuple[Column, Damage, Positi
 
     A value counts for one damage only, the first one that it shows; blanks around it hide none.
     """
-    trimmed = f"trim(text, {literal(' ' + chr(9))})"
-    certain = damage_kind(trimmed, CERTAIN_IN_KEYS)
+    certain = damage_kind("trim(text, ' \t')", CERTAIN_IN_KEYS)
     kind_sql = f"coalesce({certain}, {damage_kind('text', PROBABLE_IN_KEYS)})"
     for index, column in enumerate(staging.field_map.columns):
         if not is_free_key(column, staging.field_map):

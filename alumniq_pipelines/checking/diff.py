@@ -116,11 +116,8 @@ class _Sides:
 
     def live_fill(self, known: Profile | None) -> Mapping[str, int]:
         """Return the filled rows of each column of the live version."""
-        filled, old = dict(known.filled if known else {}), self.types[1]
-        for column in self.staging.field_map.columns:
-            # A profile counts by the default of its day, and the field map may have another since.
-            if column.alumniq.default is not None:
-                filled.pop(column.name.casefold(), None)
+        filled = known.filled_without_defaults(self.staging.field_map) if known else {}
+        old = self.types[1]
         missing = {name: kind for name, kind in old.items() if name.casefold() not in filled}
         counted = count_filled(self.staging, self.tables[1], missing)
         return {name: counted.get(name, filled.get(name.casefold(), 0)) for name in old}

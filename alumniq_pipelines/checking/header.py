@@ -87,19 +87,20 @@ def read_header(text: str, field_map: FieldMap) -> Header:
     # First of all: a prompt may be followed by a query, which names columns.
     line = StringIO(text, newline=None).readline().strip().strip(field_map.dialect.csv.quote_char)
     what = next((words for pattern, words in PREAMBLES if pattern.fullmatch(line)), None)
-    delimiter, names = _detect_delimiter(text, field_map)
-    if what or not _matches(names, field_map):
+    spellings = ColumnSpellings(field_map)
+    delimiter, names = _detect_delimiter(text, spellings)
+    if what or not _matches(names, spellings):
         if not what:
-            _refuse_broken_quoting(text, field_map)
+            _refuse_broken_quoting(text, spellings)
         known = [column.name for column in field_map.columns]
-        raise NoHeader(known, _line_of_header(text, field_map), what)
+        raise NoHeader(known, _line_of_header(text, spellings), what)
     if len(names) > MAX_COLUMNS:
         raise TooManyColumns(len(names), MAX_COLUMNS)
     width = len(names)
     # A rejection report may be sent back as it is.
     if tuple(names[-len(REPORT_COLUMNS) :]) == REPORT_COLUMNS:
         names = names[: -len(REPORT_COLUMNS)]
-    columns = _columns_of(names, ColumnSpellings(field_map))
+    columns = _columns_of(names, spellings)
     unknown = [name for name in dict.fromkeys(names) if name not in columns]
     indexes = _column_indexes(names, columns)
     faults = list(_faults(names, unknown, indexes, field_map))
@@ -121,11 +122,12 @@ def read_header(text: str, field_map: FieldMap) -> Header:
     )
 
 
-def _detect_delimiter(text: str, field_map: FieldMap) -> tuple[str, list[str]]:
+def _detect_delimiter(text: str, spellings: ColumnSpellings) -> tuple[str, list[str]]:
     """Return the delimiter that gives the most known names, and the names it gives.
 
     The field map's own wins a tie.
     """
+    field_map = spellings.field_map
     own = field_map.dialect.csv.delimiter
     candidates = [
         (separator, _read_names(text, separator, field_map))
@@ -134,7 +136,7 @@ def _detect_delimiter(text: str, field_map: FieldMap) -> tuple[str, list[str]]:
 
     def known(candidate: tuple[str, list[str]]) -> int:
         delimiter, names = candidate
-        matches = _matches(names, field_map)
+        matches = _matches(names, spellings)
         # Another delimiter must separate two names: beside only one it may be part of some text.
         separated = matches + sum(_is_extension(name, field_map) for name in names)
         return matches if delimiter == own or separated > 1 else 0
@@ -153,27 +155,27 @@ def _read_names(text: str, delimiter: str, field_map: FieldMap) -> list[str]:
         return []
 
 
-def _refuse_broken_quoting(text: str, field_map: FieldMap) -> None:
+def _refuse_broken_quoting(text: str, spellings: ColumnSpellings) -> None:
     """Raise BrokenQuoting if the first line has known names, but is no legal CSV."""
+    field_map = spellings.field_map
     line, quote = StringIO(text, newline="").readline(), field_map.dialect.csv.quote_char
     for delimiter in dict.fromkeys((field_map.dialect.csv.delimiter, *DELIMITERS)):
         if delimiter == quote or _read_names(text, delimiter, field_map):
             continue
-        if _matches(parse_record(line, delimiter, quote), field_map):
+        if _matches(parse_record(line, delimiter, quote), spellings):
             raise broken_quoting(line, delimiter, quote)
 
 
-def _matches(names: Sequence[str], field_map: FieldMap) -> int:
-    spellings = ColumnSpellings(field_map)
+def _matches(names: Sequence[str], spellings: ColumnSpellings) -> int:
     return len({spellings.column(name) for name in set(names)} - {None})
 
 
-def _line_of_header(text: str, field_map: FieldMap) -> int | None:
+def _line_of_header(text: str, spellings: ColumnSpellings) -> int | None:
     """Return the number of the line, among the first few, that is probably the header."""
-    wanted = min(2, len(field_map.columns))
+    wanted = min(2, len(spellings.field_map.columns))
     # That with the most names: a query above it has some of them, too.
     matches = {
-        number: _matches(_detect_delimiter(line, field_map)[1], field_map)
+        number: _matches(_detect_delimiter(line, spellings)[1], spellings)
         for number, line in enumerate(text.splitlines()[1:LINES_SEARCHED], start=2)
     }
     number = max(matches, key=lambda number: matches[number], default=None)

@@ -10,6 +10,7 @@ from alumniq_pipelines.checking.column_shift import Shift
 from alumniq_pipelines.checking.similar_keys import Difference, SimilarKeys
 from alumniq_pipelines.checking.tally import ViolationCount
 from alumniq_pipelines.checking.text_damage import Damage
+from alumniq_pipelines.core.loads.losses import format_rows
 
 MIN_ROWS = 100
 MIN_SHARE = 0.9
@@ -112,7 +113,7 @@ def columns_hint(damage: Damage, columns: Sequence[tuple[str, int, int]]) -> str
     """Return the hint on what a tool has done to columns: each with its rows and first line."""
     what, advice = _OF_WHOLE_COLUMNS[damage]
     listed = [
-        f"`{name}` ({_count_rows(count)}{', first on ' if count > 1 else ', '}line {line:,})"
+        f"`{name}` ({format_rows(count)}{', first on ' if count > 1 else ', '}line {line:,})"
         for name, count, line in columns[:MAX_COLUMNS_LISTED]
     ]
     more = len(columns) - len(listed)
@@ -155,13 +156,9 @@ def similar_keys_hint(similar: SimilarKeys, first_line: int, earlier_line: int) 
             assert_never(similar.difference)
 
 
-def _count_rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count:,} rows"
-
-
 def zeros_hint(column: str, count: int, width: int, feed: str = "") -> str:
     """Return the hint on values that match known keys once zeros are put in front."""
-    rows = "1 row" if count == 1 else f"{count:,} rows"
+    rows = format_rows(count)
     keys = f"keys of the feed {feed}" if feed else "keys of your live data"
     return (
         f"`{column}` has lost leading zeros in {rows}: padded with zeros to {width} characters, "

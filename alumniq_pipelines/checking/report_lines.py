@@ -22,6 +22,7 @@ _MADE_BY = (
     r"(?:generated|created|printed|exported|produced|prepared|downloaded|run|report(?:ed)?)"
     r"\s+(?:by|on|at|date|time|from|for)"
 )
+_END_OF = r"[-*=# ]*end\s+of\s+(?:file|report|data|records?|export|extract|list|output)\b"
 _PROMPT = (
     r"(?:sql|mysql|sqlite|mariadb \[[^]]*\])>.*",
     r"(?:\w+=[#>]|\w+-#|db2 =>)(?:\s.*)?",
@@ -60,7 +61,7 @@ _FOOTERS = (
         r"\b.*"
     ),
     r"page\s*:?\s*[0-9]+(?:\s+(?:of|/)\s+[0-9]+)?",
-    r"[-*=# ]*end\s+of\s+(?:file|report|data|records?|export|extract|list|output)\b[\W0-9]*",
+    rf"{_END_OF}[\W0-9]*",
     r"[-*=#]+ *end *[-*=#]+",
     r"applied\s+filters?\b.*|no\s+filters?\s+(?:applied|set)\b.*",
     r"no\s+(?:data|results?)\s+(?:found|available|returned|to display)\.?",
@@ -72,7 +73,7 @@ _WORDS = (
     r"(?:dis)?connected\b.*",
     rf"{_MADE_BY}\b.*",
     r"(?:copyright|confidential|©)(?:\b|\s).*",
-    r"[-*=# ]*end\s+of\s+(?:file|report|data|records?|export|extract|list|output)\b.*",
+    rf"{_END_OF}.*",
     r"no\s+(?:data|results?|filters?)\b.*",
     r"trailer\b.*",
     r"error\b.*:.*",

@@ -120,7 +120,7 @@ def _count(
 def _find_words(staging: Staging, table: str, texts: Sequence[str]) -> Collection[str]:
     """Return the columns of text in which some of the rows have a word for a missing value."""
     columns = {name: staging.field_map.column(name) for name in texts}
-    # Where the field map says what is a value, by a pattern or a list, no word is to be told apart.
+    # Where the field map says what is a value, by a pattern or a list, no text has to be looked at.
     names = [name for name, column in columns.items() if column is None or not is_described(column)]
     if not names:
         return ()

@@ -117,9 +117,6 @@ IN_INVALID_CELLS = (
 )
 """What explains why a text breaks the rules of its column; a text has the first one it shows."""
 
-HINTED_AT = (*BY_SPREADSHEETS, Damage.LOST_CHARACTERS, Damage.DOUBLE_ENCODED)
-"""What a hint tells of, outside of primary keys, one for each column."""
-
 CERTAIN_IN_KEYS = (
     Damage.SCIENTIFIC,
     Damage.DECIMAL,

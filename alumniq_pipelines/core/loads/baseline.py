@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 
+from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.losses import BestFill, Fill, Period
 from alumniq_pipelines.core.loads.version_profile import Profile
 
@@ -88,16 +89,16 @@ class Baseline:
         """Return the version with the most rows, of several the newest."""
         return max(self.versions, key=lambda version: version.rows, default=None)
 
-    def fullest(self) -> Mapping[str, BestFill]:
+    def fullest(self, field_map: FieldMap) -> Mapping[str, BestFill]:
         """Return how each column was filled where it was filled best, of several the newest.
 
-        Its name is in lower case, as in `Profile.filled`.
+        The columns and their names are those of `Profile.filled_without_defaults`.
         """
         best: dict[str, BestFill] = {}
         for version in self.versions:
             if version.profile is None:
                 continue
-            for name, filled in version.profile.filled.items():
+            for name, filled in version.profile.filled_without_defaults(field_map).items():
                 fill = Fill(filled, version.profile.rows)
                 if name not in best or fill.percent > best[name].fill.percent:
                     best[name] = BestFill(fill, version.published_at)

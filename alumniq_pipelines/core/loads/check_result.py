@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from alumniq_pipelines.core.feeds.field_map import Severity
+from alumniq_pipelines.core.loads.losses import format_rows
 
 MAX_REJECTIONS = 1_000
 """Rejections stored in full; totals beyond them stay exact in `causes`."""
@@ -69,8 +70,7 @@ class Cause:
         if not self.count:
             return self.message
         where = f"line {self.first_line}" if self.count == 1 else f"first on line {self.first_line}"
-        times = "1 row" if self.count == 1 else f"{self.count:,} rows"
-        return f"{self.message} ({times}, {where})"
+        return f"{self.message} ({format_rows(self.count)}, {where})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,13 +35,8 @@ def find_losses(
 ) -> Losses:
     """Return what there is less of: columns with fewer values, but some, and rows."""
     received, now = {name.casefold() for name in in_file}, profile.filled
-    best = dict(baseline.fullest())
+    best = baseline.fullest(field_map)
     columns = []
-    for column in field_map.columns:
-        # Compared only if all its values are lost, and then with the live version alone: a past
-        # profile counts by the default of its day.
-        if column.alumniq.default is not None:
-            best.pop(column.name.casefold(), None)
     for name in _compared(live, field_map, received):
         filled = now.get(name.casefold(), 0)
         loss = FillLoss(

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from alumniq_pipelines.core.feeds.field_map import FieldMap
+
 MAX_COLUMNS = 1_000
 """Columns of a stored profile: a file may have 10,000, nearly all of them the sender's own."""
 
@@ -42,6 +44,18 @@ class Profile:
         The case of a sender's own column may change from file to file: a database ignores it.
         """
         return {column.name.casefold(): column.filled for column in self.columns}
+
+    def filled_without_defaults(self, field_map: FieldMap) -> Mapping[str, int]:
+        """Return the same of a past version, without columns that have a default in a field map.
+
+        A profile counts by the default of its day, and the field map may have another since.
+        """
+        defaults = {
+            column.name.casefold()
+            for column in field_map.columns
+            if column.alumniq.default is not None
+        }
+        return {name: filled for name, filled in self.filled.items() if name not in defaults}
 
     def to_json(self) -> dict[str, Any]:
         """Serialize for the ledger: a list for each column, with its fields in order."""

@@ -1,4 +1,4 @@
-"""Work that goes on step by step: it pauses before each call to the objects that it was lent."""
+"""Work that goes on step by step: it pauses before each call to the objects that it works with."""
 
 import threading
 from collections.abc import Callable, Generator
@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar, cast
 
-Lent = TypeVar("Lent")
+Object = TypeVar("Object")
 Pause = Callable[[], None]
 Steps = Generator[None, None, None]
 
@@ -15,12 +15,12 @@ class Abandoned(BaseException):
     """Ends paused work that nobody continues, as a kill does."""
 
 
-def paused(lent: Lent, pause: Pause) -> Lent:
-    """Lend an object: each call of a method of it pauses first."""
+def paused(original: Object, pause: Pause) -> Object:
+    """Return a stand-in for an object that pauses before it passes a call on."""
 
     class Paused:
         def __getattr__(self, name: str) -> Any:
-            method = getattr(lent, name)
+            method = getattr(original, name)
 
             def call(*arguments: object, **options: object) -> object:
                 pause()
@@ -28,7 +28,7 @@ def paused(lent: Lent, pause: Pause) -> Lent:
 
             return call
 
-    return cast("Lent", Paused())
+    return cast("Object", Paused())
 
 
 def in_steps(work: Callable[[Pause], None]) -> Steps:

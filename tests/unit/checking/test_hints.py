@@ -14,7 +14,7 @@ from alumniq_pipelines.checking.hints import (
 from alumniq_pipelines.checking.rules import Rule
 from alumniq_pipelines.checking.similar_keys import Difference, SimilarKeys
 from alumniq_pipelines.checking.tally import Violation, ViolationCount
-from alumniq_pipelines.checking.text_damage import HINTED_AT, OF_WHOLE_COLUMNS, Damage
+from alumniq_pipelines.checking.text_damage import BY_SPREADSHEETS, OF_WHOLE_COLUMNS, Damage
 from alumniq_pipelines.core.feeds.field_map import Column
 
 
@@ -22,7 +22,9 @@ def found(name: str, count: int, first_row: int) -> ViolationCount:
     return ViolationCount(Violation(Rule.REQUIRED, Column(name=name)), count, first_row)
 
 
-@pytest.mark.parametrize("damage", HINTED_AT)
+@pytest.mark.parametrize(
+    "damage", [*BY_SPREADSHEETS, Damage.LOST_CHARACTERS, Damage.DOUBLE_ENCODED]
+)
 def test_every_damage_has_a_description(damage: Damage) -> None:
     assert "1 row (line 7)" in damage_hint(damage, "xid", 1, 7)
     assert "1,204 rows (first on line 7)" in damage_hint(damage, "xid", 1_204, 7)

@@ -337,4 +337,5 @@ def test_shares_that_are_more_points_apart_than_a_limit_show_it() -> None:
 
 def test_of_equal_shares_the_newest_is_the_best() -> None:
     past = version(3, 100, email=60), version(2, 50, email=30), version(1, 100, email=50)
-    assert Baseline(past).fullest()["email"] == BestFill(Fill(60, 100), past[0].published_at)
+    best = Baseline(past).fullest(FIELD_MAP)
+    assert best["email"] == BestFill(Fill(60, 100), past[0].published_at)
