@@ -8,6 +8,7 @@ from unicodedata import category, normalize
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.feeds.quotation_marks import MARKS
 from alumniq_pipelines.core.feeds.unseen_characters import BLANKS, INVISIBLE
+from alumniq_pipelines.core.short_text import truncate
 
 EXTENSION_SUFFIX = "__c"
 """How the sender's own columns end (spec: public pages on warehouseB)."""
@@ -50,9 +51,7 @@ def strip_name(name: str) -> str:
 
 def shown_name(name: str) -> str:
     """Return a name from a file for a message: as it looks, on one line, and cut if it is long."""
-    shown = " ".join(visible_name(name).split())
-    is_long = len(shown) > MAX_CHARACTERS_SHOWN
-    return f"{shown[: MAX_CHARACTERS_SHOWN - 1]}\u2026" if is_long else shown
+    return truncate(" ".join(visible_name(name).split()), MAX_CHARACTERS_SHOWN)
 
 
 def without_table(name: str) -> Iterator[str]:

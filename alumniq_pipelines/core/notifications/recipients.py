@@ -15,6 +15,7 @@ from alumniq_pipelines.core.notifications.email_addresses import (
     split_addresses,
 )
 from alumniq_pipelines.core.problems.request import UnusableNotifyEmail, UnusableNotifyWebhook
+from alumniq_pipelines.core.short_text import truncate
 
 MAX_ADDRESSES = 10
 MAX_URL_CHARACTERS = 2_048
@@ -81,16 +82,12 @@ def _emails_error(emails: str) -> str | None:
     if len(parts) == 1:
         return "is not an e-mail address"
     named = ", ".join(
-        f"{_shortened(part)} (number {parts.index(part) + 1} of {len(parts)})" for part in wrong
+        f"{truncate(part, MAX_CHARACTERS_SHOWN)} (number {parts.index(part) + 1} of {len(parts)})"
+        for part in wrong
     )
     # `Lee, Ann <ann@x.edu>` is two parts.
     hint = ". A name that contains a comma needs quotation marks" if "<" in emails else ""
     return f"holds what is not an e-mail address: {named}{hint}"
-
-
-def _shortened(text: str) -> str:
-    too_long = len(text) > MAX_CHARACTERS_SHOWN
-    return f"{text[: MAX_CHARACTERS_SHOWN - 1]}…" if too_long else text
 
 
 def _url_parts_error(url: SplitResult, policy: AddressPolicy) -> str | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from alumniq_pipelines.core.notifications.text import Paragraph, parse_paragraphs
+from alumniq_pipelines.core.short_text import truncate
 
 CARD_TYPE = "application/vnd.microsoft.card.adaptive"
 CARD_SCHEMA = "http://adaptivecards.io/schemas/adaptive-card.json"
@@ -51,7 +52,7 @@ def card_body(title: str, text: str) -> str:
         whole = _message(title, lines, page)
         if _size(whole) <= MAX_CARD_BYTES:
             return whole
-    short = [_truncate(line, MAX_LINE_CHARACTERS) for line in lines[:MAX_CARD_BYTES]]
+    short = [truncate(line, MAX_LINE_CHARACTERS) for line in lines[:MAX_CARD_BYTES]]
     # So many first lines fit, and so many do not: halve the distance until they are neighbours.
     fitting, too_many = 0, len(short) + 1
     while too_many - fitting > 1:
@@ -78,7 +79,7 @@ def _message(title: str, lines: Sequence[str], page: str | None, *, note: str = 
     """Write the JSON of some lines, with a button where there is a page."""
     paragraphs = parse_paragraphs("\n".join(lines))
     heading = {"weight": "Bolder", "size": "Medium"}
-    body = [_text(escape_markdown(_truncate(_clean(title), MAX_TITLE_CHARACTERS)), **heading)]
+    body = [_text(escape_markdown(truncate(_clean(title), MAX_TITLE_CHARACTERS)), **heading)]
     body += [element for paragraph in paragraphs for element in _elements(paragraph)]
     if note:
         body.append(_text(note, isSubtle=True, spacing="Large"))
@@ -133,10 +134,6 @@ def _page(text: str) -> str | None:
 
 def _clean(text: str) -> str:
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
-def _truncate(line: str, limit: int) -> str:
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def _size(message: str) -> int:
