@@ -193,7 +193,8 @@ def _read_samples(
     is_odd = f"({' OR '.join((*conditions, is_word))})"
     # Of a clean file, no cell is odd, and the second query, of eight conditions, is not needed.
     found = staging.run(
-        f"SELECT part, candidate, count(*), count(*) FILTER (text <> ''), count(*) FILTER {is_odd} "
+        f"SELECT part, candidate, count(*), count(*) FILTER (text <> ''), "
+        f"count(CASE WHEN {is_odd} THEN 1 END) "
         f"FROM ({cells}) GROUP BY ALL ORDER BY ALL",
         parameters,
     ).fetchall()

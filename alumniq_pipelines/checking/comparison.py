@@ -50,7 +50,7 @@ def compare_file(
     """Compare the accepted rows of a file; call its `accept` first."""
     staging = file.staging
     with steps.step("profile"):
-        profile = read_profile(staging)
+        profile = read_profile(staging, file.structure.rows)
     compared = ComparedFile(
         sha256=file.decoded.sha256, profile=profile, hints=file.check_result.hints
     )

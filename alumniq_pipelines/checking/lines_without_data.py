@@ -162,18 +162,22 @@ def _candidates(begin: int, read: Sequence[int], header: Header, field_map: Fiel
         beside = [index for index in range(len(header.names)) if index != begin][:1]
     others = [f"c{index}" for index in beside]
     total = rf"\s*(?:{TOTAL.pattern}|{PERHAPS_TOTAL.pattern})\s*"
-    name = _spellings_of(begin, header, field_map)
+    names = _names_of(begin, header, field_map)
+    name = _spellings(names)
     # By one expression, which most texts fail at the first character. The others are tried for the
-    # few rows that match it: a column may have a dash, or the word `Total`, in every row.
+    # few rows that match it: a column may have a dash, or the word `Total`, in every row. Most keys
+    # begin with a digit, and then only a name can be meant.
     label = rf"\s*(?:{LABEL.pattern})\s*"
-    conditions = [_matches(text, rf"{DRAWN}+|{total}|{label}|{name}")]
+    begins_with_digit = any(fold(spelled)[:1].isdigit() for spelled in names)
+    conditions = [] if begins_with_digit else [f"({text} < '0' OR {text} > '9~')"]
+    conditions.append(_matches(text, rf"{DRAWN}+|{total}|{label}|{name}"))
     has_run = (f"regexp_matches({cell}, {literal(RUN)})" for cell in (text, *others))
     drawn = (f"({cell} IS NULL OR {_matches(cell, f'{DRAWN}*')})" for cell in others)
     numbers = (f"({cell} IS NULL OR {cell} < 'A' OR {cell} > '~')" for cell in others)
     kinds = [[f"({' OR '.join(has_run)})", *drawn]]
     if others:
         kinds += [[_matches(text, total), *numbers], [_matches(text, label)]]
-        repeated = _spellings_of(beside[0], header, field_map)
+        repeated = _spellings(_names_of(beside[0], header, field_map))
         kinds.append([_matches(text, name), f"coalesce({_matches(others[0], repeated)}, true)"])
     conditions.append(f"({' OR '.join(' AND '.join(kind) for kind in kinds)})")
     report = REPORT_LINE if others else MESSAGE
@@ -182,13 +186,18 @@ def _candidates(begin: int, read: Sequence[int], header: Header, field_map: Fiel
     return f"({' AND '.join(conditions)} OR {' AND '.join(alone)})"
 
 
-def _spellings_of(index: int, header: Header, field_map: FieldMap) -> str:
-    """Return the pattern of the name of a column in any spelling."""
+def _names_of(index: int, header: Header, field_map: FieldMap) -> Sequence[str]:
+    """Return the names of a column: its own in this file, and those that the field map knows."""
     named = next((name for name, source in header.sources.items() if source == index), None)
     column = None if named is None else field_map.column(named)
-    names = [header.names[index], *([] if column is None else [named, *column.alumniq.aliases])]
+    known = [] if column is None else [column.name, *column.alumniq.aliases]
+    return [name for name in (header.names[index], *known) if name]
+
+
+def _spellings(names: Sequence[str]) -> str:
+    """Return the pattern of the name of a column in any spelling."""
     blank = f"[{re.escape(EDGES + '_-.(){}')}]*"
-    folded = dict.fromkeys(fold(name) for name in names if name)
+    folded = dict.fromkeys(map(fold, names))
     spelled = (blank + blank.join(map(re.escape, [*name, ""])) for name in folded)
     return rf"(?:{TABLE})*(?:{'|'.join(spelled)})" if folded else "[^ -~]"
 

@@ -4,6 +4,7 @@ Each column is read once; of a live version only those whose profile is not know
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -29,52 +30,88 @@ ROWS_SEARCHED = 250
 """So many rows are searched for words for a missing value: first, in the middle, and last."""
 
 
-def read_profile(staging: Staging) -> Profile:
-    """Return the profile of the staged rows, once only accepted ones are left."""
-    columns = staging.column_types(staging.table)
+def read_profile(staging: Staging, rows_staged: int) -> Profile:
+    """Return the profile of the staged rows, of which only the accepted ones are left."""
+    rows, columns = staging.count(staging.table), staging.column_types(staging.table)
     profiled = dict(islice(columns.items(), MAX_COLUMNS))
     others = dict(islice(columns.items(), MAX_COLUMNS, None))
-    found = [column for batch in _batches(profiled) for column in _profile_columns(staging, batch)]
+    found = [
+        column
+        for batch in _batches(profiled)
+        for column in _profile_columns(staging, batch, is_whole=rows == rows_staged)
+    ]
     counted = count_filled(staging, staging.table, others)
     found += [ColumnProfile(name, filled) for name, filled in counted.items()]
-    return Profile(rows=staging.count(staging.table), columns=tuple(found))
+    return Profile(rows=rows, columns=tuple(found))
 
 
-def _profile_columns(staging: Staging, columns: Mapping[str, str]) -> Iterator[ColumnProfile]:
-    distinct = _estimate_distinct(staging, list(columns))
-    unknown = [name for name in columns if name not in distinct]
+def _profile_columns(
+    staging: Staging, columns: Mapping[str, str], *, is_whole: bool
+) -> Iterator[ColumnProfile]:
+    """Yield the profiles of columns; `is_whole` says that no row was deleted from the table."""
+    known = _read_statistics(staging, staging.table, list(columns))
+    unknown = [name for name in columns if known[name].distinct is None]
     texts = [name for name, kind in columns.items() if kind == DUCKDB_TEXT]
+    measured = [name for name in texts if not (is_whole and known[name].is_ascii)]
     selected = [f"approx_count_distinct({identifier(name)})" for name in unknown]
-    for name in texts:
+    for name in measured:
         selected += [f"{end}(length({identifier(name)}))" for end in ("min", "max")]
-    filled, found = _count(staging, staging.table, columns, selected)
-    distinct |= dict(zip(unknown, found, strict=False))
+    filled, found = _count(staging, staging.table, columns, known, selected)
+    distinct = dict(zip(unknown, found, strict=False))
     ends = found[len(unknown) :]
-    lengths = dict(zip(texts, zip(ends[::2], ends[1::2], strict=True), strict=True))
+    lengths = dict(zip(measured, zip(ends[::2], ends[1::2], strict=True), strict=True))
     for name in columns:
-        yield ColumnProfile(name, filled[name], distinct.get(name), *lengths.get(name, ()))
+        estimated, noted = known[name].distinct, known[name].lengths
+        yield ColumnProfile(
+            name, filled[name], distinct.get(name, estimated), *lengths.get(name, noted)
+        )
 
 
-def _estimate_distinct(staging: Staging, names: Sequence[str]) -> dict[str, int]:
-    """Return the numbers of distinct values that DuckDB has estimated while it wrote the table.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Statistics:
+    """What DuckDB has noted of a column while it wrote the table, of rejected rows as well.
 
-    It has none for booleans, and counts values of rejected rows as well. To estimate them again
-    would take as long as all the rest of a profile.
+    The number of `distinct` values is an estimate; of booleans there is none. The `lengths` of the
+    shortest and longest text are in bytes. `begins_usual` if each text has one of the characters
+    from `!` to `}` first.
     """
-    estimated = ", ".join(f"stats({identifier(name)})" for name in names)
-    found = staging.run(f"SELECT {estimated} FROM {staging.table} LIMIT 1").fetchall()
+
+    distinct: int | None = None
+    lengths: tuple[int | None, int | None] = (None, None)
+    is_ascii: bool = False
+    begins_usual: bool = False
+
+
+def _read_statistics(
+    staging: Staging, table: str, names: Sequence[str]
+) -> Mapping[str, _Statistics]:
+    """Return what DuckDB knows of columns: to find it anew would double the time of a profile."""
+    selected = ", ".join(f"stats({identifier(name)})" for name in names)
+    found = staging.run(f"SELECT {selected} FROM {table} LIMIT 1").fetchall()
     return {
-        name: statistics["approx_unique"]
-        for name, statistics in zip(names, found[0] if found else (), strict=False)
-        if statistics.get("approx_unique") is not None
+        name: _statistics(stats)
+        for name, stats in zip(names, found[0] if found else [{}] * len(names), strict=True)
     }
+
+
+def _statistics(stats: Mapping[str, Any]) -> _Statistics:
+    lengths = stats.get("min_string_length"), stats.get("max_string_length")
+    # It writes quotes and what is not ASCII as `\x22`: such a text is not taken for a usual one.
+    ends = [str(stats.get(end, ""))[:1] for end in ("min", "max")]
+    return _Statistics(
+        distinct=stats.get("approx_unique"),
+        lengths=lengths if stats.get("has_no_null") else (None, None),
+        is_ascii=stats.get("has_unicode") is False,
+        begins_usual=all("!" <= end <= "}" and end != "\\" for end in ends),
+    )
 
 
 def count_filled(staging: Staging, table: str, columns: Mapping[str, str]) -> Mapping[str, int]:
     """Return how many rows of a table have a value in each of these columns, by type."""
     found: dict[str, int] = {}
     for batch in _batches(columns):
-        found |= _count(staging, table, batch, ())[0]
+        known = _read_statistics(staging, table, list(batch))
+        found |= _count(staging, table, batch, known, ())[0]
     return found
 
 
@@ -86,35 +123,27 @@ def _batches(columns: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
 
 
 def _count(
-    staging: Staging, table: str, columns: Mapping[str, str], others: Sequence[str]
+    staging: Staging,
+    table: str,
+    columns: Mapping[str, str],
+    known: Mapping[str, _Statistics],
+    others: Sequence[str],
 ) -> tuple[Mapping[str, int], Sequence[Any]]:
     """Return the filled rows of columns, and the values of other aggregates over the table.
 
     A text that looks blank is no value, nor is a word for a missing one. To look at all texts takes
-    longer than all the rest: only those columns are read again in which a text begins with another
-    character than those from `!` to `~`, or in which such a word was found.
+    longer than all the rest: only those columns are looked at that may have such texts.
     """
     texts = [name for name, kind in columns.items() if kind == DUCKDB_TEXT]
-    counts = [_filled(name, kind, staging.field_map) for name, kind in columns.items()]
-    begins = [f"bool_and({_begins_usual(name)})" for name in texts]
-    selected = ", ".join((*counts, *begins, *others))
-    found = staging.run(f"SELECT {selected} FROM {table}").fetchall()[0]
-    filled = dict(zip(columns, found, strict=False))
-    is_usual = dict(zip(texts, found[len(columns) :], strict=False))
-    again: dict[str, list[str]] = {}
-    for name in texts:
-        if is_usual[name] is False:
-            again.setdefault(name, []).append(_is_visible(name))
+    conditions = {name: [_is_visible(name)] for name in texts if not known[name].begins_usual}
     for name in _find_words(staging, table, texts):
-        again.setdefault(name, []).append(f"NOT {_is_word(name)}")
-    if again:
-        selected = ", ".join(
-            _filled(name, DUCKDB_TEXT, staging.field_map, conditions)
-            for name, conditions in again.items()
-        )
-        counted = staging.run(f"SELECT {selected} FROM {table}").fetchall()[0]
-        filled |= dict(zip(again, counted, strict=True))
-    return filled, found[len(columns) + len(texts) :]
+        conditions.setdefault(name, []).append(f"NOT {_is_word(name)}")
+    counts = [
+        _filled(name, kind, staging.field_map, conditions.get(name, ()))
+        for name, kind in columns.items()
+    ]
+    found = staging.run(f"SELECT {', '.join((*counts, *others))} FROM {table}").fetchall()[0]
+    return dict(zip(columns, found, strict=False)), found[len(columns) :]
 
 
 def _find_words(staging: Staging, table: str, texts: Sequence[str]) -> Collection[str]:
@@ -138,16 +167,13 @@ def _find_words(staging: Staging, table: str, texts: Sequence[str]) -> Collectio
     return [names[index] for (index,) in found]
 
 
-def _begins_usual(name: str) -> str:
-    return f"{identifier(name)} BETWEEN '!' AND '~'"
-
-
 def _is_visible(name: str) -> str:
     """Return the SQL condition that a text does not look blank."""
+    text = identifier(name)
     # CASE, since both sides of an OR would be evaluated for every row.
     return (
-        f"CASE WHEN {_begins_usual(name)} THEN true "
-        f"ELSE regexp_matches({identifier(name)}, {literal(VISIBLE.pattern)}) END"
+        f"CASE WHEN {text} BETWEEN '!' AND '~' THEN true "
+        f"ELSE regexp_matches({text}, {literal(VISIBLE.pattern)}) END"
     )
 
 
@@ -157,7 +183,7 @@ def _is_word(name: str) -> str:
     return f"trim({identifier(name)}) IN ({words})"
 
 
-def _filled(name: str, kind: str, field_map: FieldMap, also: Sequence[str] = ()) -> str:
+def _filled(name: str, kind: str, field_map: FieldMap, also: Sequence[str]) -> str:
     """Return the SQL that counts the cells that are neither blank nor their column's default.
 
     Further conditions for a cell to be a value may be given.
@@ -169,7 +195,8 @@ def _filled(name: str, kind: str, field_map: FieldMap, also: Sequence[str] = ())
         given = f"try_cast({default} AS {kind})"
         conditions += [f"{cell} IS NOT NULL", f"{cell} IS DISTINCT FROM {given}"]
     # Not count(*) FILTER: its time grows with the square of the number of such columns.
-    return f"count_if({' AND '.join(conditions)})" if conditions else f"count({cell})"
+    tested = f"CASE WHEN {' AND '.join(conditions)} THEN 1 END" if conditions else cell
+    return f"count({tested})"
 
 
 def _default(name: str, field_map: FieldMap) -> str | None:

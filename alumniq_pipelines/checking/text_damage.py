@@ -136,6 +136,13 @@ PROBABLE_IN_KEYS = (
 )
 """What a primary key hardly is by intention: such rows are published, with a warning."""
 
+PLAIN_KEY = "[0-9A-DF-MO-TV-Za-df-mo-tv-z]+|[0-9A-Za-z-]{10,}"
+"""The pattern of texts in which none of these damages can be, as most keys are.
+
+Without the letters E, N and U it is no exponent and no word for a missing value; those texts are
+short, as are days of a month.
+"""
+
 CODE_NAME = re.compile(r"(id|code|number|key|zip)[0-9]?$", re.IGNORECASE)
 """How the name of a column of codes ends: `xid2`, `degreeCode`, `homePhoneNumber`."""
 

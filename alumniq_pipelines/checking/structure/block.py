@@ -19,8 +19,6 @@ Mask = npt.NDArray[np.bool_]
 Positions = npt.NDArray[np.int64]
 
 LF, CR = 10, 13
-NOT_ASCII = 0x80
-"""The bit that every byte of a character outside ASCII has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,17 +172,18 @@ class Block:
 
     def has_any(self, beginnings: Collection[bytes]) -> bool:
         """Whether any of some sequences of three bytes with the same first one is in the text."""
-        text, first = self.text, next(iter(beginnings))[0]
-        if first & NOT_ASCII and self._is_ascii:
-            return False
-        offsets = np.flatnonzero(text[:-2] == first)
+        text, firsts = self.text, len(self.text) - 2
+        found = text[:firsts] == next(iter(beginnings))[0]
+        for distance in (1, 2):
+            # In most blocks nothing is left after the first or second byte.
+            if not found.any():
+                return False
+            lowest = min(begin[distance] for begin in beginnings)
+            found &= text[distance : firsts + distance] >= lowest
+        offsets = np.flatnonzero(found)
         # The two bytes behind it as one number.
         pairs = text[offsets + 1].astype(np.uint16) << 8 | text[offsets + 2]
         return bool(np.isin(pairs, [int.from_bytes(begin[1:]) for begin in beginnings]).any())
-
-    @cached_property
-    def _is_ascii(self) -> bool:
-        return bool(self.text.max(initial=0) < NOT_ASCII)
 
     def copy_records(self, selected: Mask) -> Bytes:
         """Return the bytes of the selected whole records, each with a line feed at its end."""

@@ -162,6 +162,18 @@ def test_what_is_recorded_before_publishing_has_the_profile(
     )
 
 
+def test_rejected_rows_count_for_no_length_of_the_profile(installation: Installation) -> None:
+    rejected = [f"{number:03},Lee,many,,{'x' * number},\n" for number in (7, 70)]
+    installation.deliver(HEADER + rejected[0] + "101,Wu,,,,\n102,Wu-Lee,,,,\n" + rejected[1])
+    result = installation.load(2, max_rejected=2, thresholds=Thresholds())
+    assert isinstance(result, Held)
+    assert result.profile
+    found = {column.name: column for column in result.profile.columns}
+    assert found["xid"].filled == 2
+    assert (found["lastName"].shortest, found["lastName"].longest) == (2, 6)
+    assert (found["email"].shortest, found["email"].longest) == (None, None)
+
+
 def test_a_file_of_many_columns_is_profiled_in_all_of_them(installation: Installation) -> None:
     """All in one query, 2,000 columns took more than a minute."""
     names = [f"c{number}__c" for number in range(MAX_COLUMNS)]

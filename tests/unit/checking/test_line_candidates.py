@@ -43,6 +43,16 @@ def test_what_a_column_may_have_in_every_row_makes_no_row_a_candidate(
     assert duckdb.execute(query, row).fetchall() == [(is_candidate,)]
 
 
+def test_a_name_that_begins_with_a_digit_makes_a_row_a_candidate() -> None:
+    feed = FieldMap.model_validate(
+        {"name": "sports", "path": "sports.csv", "schema": {"fields": [{"name": "1st sport"}]}}
+    )
+    found = candidate_condition(read_header("1st sport,2nd sport", feed), feed)
+    query = f"SELECT {found} IS TRUE FROM (VALUES (?, ?)) AS t(c0, c1)"
+    assert duckdb.execute(query, ("1ST_SPORT", "2nd sport")).fetchall() == [(True,)]
+    assert duckdb.execute(query, ("1001", "rowing")).fetchall() == [(False,)]
+
+
 def test_of_ignored_columns_only_the_first_of_the_file_is_tested() -> None:
     own = ",".join(f"own{number}" for number in range(50))
     tested = condition(f"own,xid,{own},name,kind,{own}x")
