@@ -41,7 +41,9 @@ from alumniq_pipelines.core.feeds.values import VISIBLE, broken_rules
 from alumniq_pipelines.core.sql_text import literal
 
 MAX_LINES_READ = 1_000
-"""Lines with a wrong number of values that are read, from the first and from the last."""
+"""Lines with few values that are read, from the first and from the last."""
+MAX_ROWS_READ = 20
+"""The same of lines with any wrong number of values."""
 LAST_ROWS = 20
 """So many rows are looked at for where the end of a file begins, with its totals and footers."""
 MAX_COLUMNS_TESTED = 8
@@ -58,9 +60,10 @@ def irregular_lines(structure: Structure, width: int) -> Iterator[tuple[LineRule
     is_blank = values == 0
     has_extra = structure.end_in_delimiter & (values == width + 1)
     others = np.flatnonzero(~is_blank & ~has_extra)
-    read = others
-    if len(others) > 2 * MAX_LINES_READ:
-        read = np.concatenate([others[:MAX_LINES_READ], others[-MAX_LINES_READ:]])
+    # A row of which some values are missing has more than half of them. To read such rows takes
+    # long, and they are all over the file: a few of them show what they are.
+    has_few = values[others] <= max(2, width // 2)
+    read = np.union1d(_ends(others[has_few], MAX_LINES_READ), _ends(others, MAX_ROWS_READ))
     rules: dict[LineRule, list[int]] = {Rule.SEPARATOR_LINE: [], Rule.REPORT_LINE: []}
     # Behind the last row, a text below a blank line or below a footer is a footer, too.
     is_behind = structure.rows_read - structure.irregular == np.arange(len(values))[::-1]
@@ -81,11 +84,17 @@ def irregular_lines(structure: Structure, width: int) -> Iterator[tuple[LineRule
     yield Rule.RAGGED_ROW, np.setdiff1d(others, np.concatenate(list(found.values())))
 
 
+def _ends(positions: Positions, count: int) -> Positions:
+    """Return the first so many of some positions and the last, or all."""
+    if len(positions) <= 2 * count:
+        return positions
+    return np.concatenate([positions[:count], positions[-count:]])
+
+
 def rule_of_text(line: str, values: int, width: int) -> LineRule | None:
     """Return the rule that a line breaks which is no data, with another number of values."""
     if is_separator(line):
         return Rule.SEPARATOR_LINE
-    # A row of which some values are missing has more than half of them.
     is_report = (
         matches(MESSAGE, line)
         or (values <= max(2, width // 2) and matches(FOOTER, line))
