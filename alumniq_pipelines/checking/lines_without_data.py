@@ -129,18 +129,18 @@ class Line:
             return Rule.REPORT_LINE
         # A row with a value in each column is data: `Total,5` may be a company.
         has_blanks = 1 < len(self.filled) < len(self.values)
-        is_labelled = len(self.filled[1:]) == 1 and LABEL.fullmatch(self.filled[0])
+        is_labelled = len(self.filled[1:]) == 1 and matches(LABEL, self.filled[0])
         is_report = is_labelled or self.is_total(perhaps=False)
         return Rule.REPORT_LINE if has_blanks and is_report else None
 
     def is_total(self, *, perhaps: bool) -> bool:
         """Whether a line has few values beside the word, and all of them are numbers."""
-        if not self.filled or not all(map(AMOUNT.fullmatch, self.filled[1:])):
+        if not self.filled or not all(matches(AMOUNT, text) for text in self.filled[1:]):
             return False
-        if perhaps and PERHAPS_TOTAL.fullmatch(self.filled[0]):
+        if perhaps and matches(PERHAPS_TOTAL, self.filled[0]):
             return True
         few = max(2, len(self.values) // 2)
-        return len(self.filled) <= few and TOTAL.fullmatch(self.filled[0]) is not None
+        return len(self.filled) <= few and matches(TOTAL, self.filled[0])
 
     def may_be_footer(self) -> bool:
         """Whether the line is a total or a footer if it is no row of the table."""
@@ -170,13 +170,13 @@ def _candidates(begin: int, read: Sequence[int], header: Header, field_map: Fiel
     if not beside:  # of the columns that are ignored, one
         beside = [index for index in range(len(header.names)) if index != begin][:1]
     others = [f"c{index}" for index in beside]
-    total = rf"\s*(?:{TOTAL.pattern}|{PERHAPS_TOTAL.pattern})\s*"
+    total = rf"\s*(?:{TOTAL}|{PERHAPS_TOTAL})\s*"
     names = _names_of(begin, header, field_map)
     name = _spellings(names)
     # By one expression, which most texts fail at the first character. The others are tried for the
     # few rows that match it: a column may have a dash, or the word `Total`, in every row. Most keys
     # begin with a digit, and then only a name can be meant.
-    label = rf"\s*(?:{LABEL.pattern})\s*"
+    label = rf"\s*(?:{LABEL})\s*"
     begins_with_digit = any(fold(spelled)[:1].isdigit() for spelled in names)
     conditions = [] if begins_with_digit else [f"({text} < '0' OR {text} > '9~')"]
     conditions.append(_matches(text, rf"{DRAWN}+|{total}|{label}|{name}"))
@@ -191,7 +191,7 @@ def _candidates(begin: int, read: Sequence[int], header: Header, field_map: Fiel
     conditions.append(f"({' OR '.join(' AND '.join(kind) for kind in kinds)})")
     report = REPORT_LINE if others else MESSAGE
     blank = (f"({cell} IS NULL OR {cell} < '!')" for cell in others)
-    alone = (f"{text} IS NOT NULL", *blank, _matches(text, rf"\s*(?:{report.pattern})\s*"))
+    alone = (f"{text} IS NOT NULL", *blank, _matches(text, rf"\s*(?:{report})\s*"))
     return f"({' AND '.join(conditions)} OR {' AND '.join(alone)})"
 
 
@@ -305,7 +305,7 @@ def _is_footer(line: Line, others: Iterable[Line]) -> bool:
     if len(line.values) == 1 or not line.may_be_footer():
         return False
     first = line.filled[0]
-    if not PERHAPS_TOTAL.fullmatch(first):
+    if not matches(PERHAPS_TOTAL, first):
         return True
     # `SUM` is a row where the column has `FAL` in other rows.
     column = next(index for index, value in enumerate(line.values) if value.strip() == first)
