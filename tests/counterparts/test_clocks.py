@@ -352,15 +352,14 @@ def missed(
     """
     told: list[datetime] = []
     was_missed = False
-    for arrival in [*arrivals, end]:
-        for now in (arrival - SECOND, arrival):
-            past = [earlier for earlier in arrivals if earlier <= now][-2:][::-1]
-            found = expectation(schedule, past, now, since=start)
-            is_missed = found.state is WatchState.MISSED
-            if is_missed and not was_missed:
-                assert found.due_at is not None
-                told.append(found.due_at)
-            was_missed = is_missed
+    for now in sorted({end, *arrivals, *(arrival - SECOND for arrival in arrivals)}):
+        past = [earlier for earlier in arrivals if earlier <= now][-2:][::-1]
+        found = expectation(schedule, past, now, since=start)
+        is_missed = found.state is WatchState.MISSED
+        if is_missed and not was_missed:
+            assert found.due_at is not None
+            told.append(found.due_at)
+        was_missed = is_missed
     return told
 
 
@@ -386,7 +385,7 @@ def test_no_night_is_missed_and_none_is_due_twice(drawn: Drawn) -> None:
 
 def test_no_night_is_missed_at_any_change_of_any_zone_in_ten_years() -> None:
     """Two zones that change alike are one case."""
-    found = {}
+    found: dict[tuple[datetime, ...], tuple[str, datetime]] = {}
     for name in all_zones():
         zone = ZoneInfo(name)
         for change in changes(name):
@@ -486,5 +485,5 @@ def test_a_file_that_keeps_its_period_by_either_clock_never_counts_as_missing(
     found = expectation(schedule, [start], arrival, since=start)
     assert found.state is not WatchState.MISSED
     assert found.missed_at is not None
-    # The clocks of Troll change by two hours, the most there is.
-    assert found.missed_at - (start + period + schedule.grace) <= 2 * HOUR
+    # The clocks of Casey in Antarctica change by three hours, the most there is.
+    assert found.missed_at - (start + period + schedule.grace) <= 3 * HOUR
