@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alumniq_pipelines.core.access.s3_keys import S3Key, plan_rotation
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.monitoring import conditions
 from alumniq_pipelines.core.monitoring.conditions import MissedDelivery
@@ -487,3 +488,28 @@ def test_a_file_that_keeps_its_period_by_either_clock_never_counts_as_missing(
     assert found.missed_at is not None
     # The clocks of Casey in Antarctica change by three hours, the most there is.
     assert found.missed_at - (start + period + schedule.grace) <= 3 * HOUR
+
+
+# Other times that a campus reads by its clocks
+
+
+@pytest.mark.parametrize(
+    "zone", ["Etc/GMT+12", "Pacific/Honolulu", "America/Los_Angeles", "America/New_York", "UTC"]
+)
+@pytest.mark.parametrize("made", ["2026-04-10T00:00+00:00", "2026-04-10T01:30+00:00"])
+def test_an_old_s3_key_works_until_it_is_the_20th_on_every_campus(zone: str, made: str) -> None:
+    """It ended at midnight in UTC, on the afternoon of the 19th in Honolulu."""
+    old, new = (
+        S3Key(
+            access_key_id=name,
+            customer="iqu",
+            user_name="iqu.qa",
+            encrypted_secret="",
+            created_at=datetime.fromisoformat(created_at),
+        )
+        for name, created_at in (("old", "2026-01-10T00:00+00:00"), ("new", made))
+    )
+    start = datetime(2026, 4, 10, 2, tzinfo=UTC)
+    times = (start + 30 * MINUTE * count for count in range(600))
+    ends = next(moment for moment in times if plan_rotation([old, new], moment).end)
+    assert shown_at(ends, ZoneInfo(zone)).date() == date(2026, 4, 20)
