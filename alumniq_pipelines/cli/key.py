@@ -161,7 +161,7 @@ def _key_to_json(api_key: ApiKey) -> dict[str, Any]:
 
 def _state(api_key: ApiKey, now: datetime) -> str:
     if api_key.revoked_at is not None:
-        return f"revoked {api_key.revoked_at:%Y-%m-%d}"
+        return f"revoked {api_key.revoked_at:%Y-%m-%d %H:%M} UTC"
     if api_key.replaced_by is not None and api_key.is_live(now):
         return f"replaced, ends {api_key.expires_at:%Y-%m-%d %H:%M} UTC"
     state = "live until" if api_key.is_live(now) else "expired"
