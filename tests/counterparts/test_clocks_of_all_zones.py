@@ -5,6 +5,7 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import pairwise, takewhile
@@ -177,6 +178,17 @@ def punctual_arrivals(draw: st.DrawFn, drawn: Drawn) -> Sequence[datetime]:
 @given(daily_schedules())
 def test_no_night_is_missed_and_none_is_due_twice(drawn: Drawn) -> None:
     assert due_chain(drawn.schedule, drawn.start, drawn.end) == [due for _, due in drawn.due]
+
+
+@QUICK
+@given(daily_schedules())
+def test_nights_of_days_off_are_left_out_and_no_others(drawn: Drawn) -> None:
+    """A time of Saturday that clocks skip may be due on Sunday, and the other way round."""
+    schedule = replace(drawn.schedule, skips_weekends=True)
+    working = [due for shown, due in drawn.due if shown.weekday() < 5]
+    if working:
+        end = working[-1] + MINUTE
+        assert due_chain(schedule, drawn.start, end) == working
 
 
 def test_no_night_is_missed_at_any_change_of_any_zone_in_ten_years() -> None:

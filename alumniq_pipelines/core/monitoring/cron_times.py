@@ -8,7 +8,7 @@ at all. Where the hours are `*` with a step, a skipped time is left out, since o
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -60,9 +60,13 @@ def _is_every_few_hours(cron: str) -> bool:
     return cron.split()[1].startswith("*") and len(CronSim(cron, _ANY_TIME).hours) > 1
 
 
-def due_times(cron: str, zone: ZoneInfo, after: datetime) -> Iterator[DueTime]:
-    """Yield the due times later than `after`."""
-    return _hourly_times(cron, zone, after) if is_hourly(cron) else _daily_times(cron, zone, after)
+def due_times(
+    cron: str, zone: ZoneInfo, after: datetime, day: date | None = None
+) -> Iterator[DueTime]:
+    """Yield the due times later than `after`, from a day on."""
+    midnight = None if day is None else datetime.combine(day, time())
+    times = _hourly_times if is_hourly(cron) else _daily_times
+    return times(cron, zone, after, midnight)
 
 
 def previous_due_time(cron: str, zone: ZoneInfo, due: DueTime) -> DueTime | None:
@@ -76,8 +80,13 @@ def previous_shown(cron: str, due: DueTime) -> datetime | None:
     return next(CronSim(cron, due.shown, reverse=True), None)
 
 
-def _daily_times(cron: str, zone: ZoneInfo, after: datetime) -> Iterator[DueTime]:
-    for shown in CronSim(cron, shown_at(after, zone)):
+def _daily_times(
+    cron: str, zone: ZoneInfo, after: datetime, midnight: datetime | None
+) -> Iterator[DueTime]:
+    start = shown_at(after, zone)
+    if midnight is not None:
+        start = max(start, midnight - SECOND)
+    for shown in CronSim(cron, start):
         due = _due_time(cron, zone, shown)
         # While clocks show an hour for the second time, its due times are in the past.
         if due is not None and due.at > after:
@@ -97,9 +106,13 @@ def _due_time(cron: str, zone: ZoneInfo, shown: datetime) -> DueTime | None:
     return DueTime(shown=shown, at=at)
 
 
-def _hourly_times(cron: str, zone: ZoneInfo, after: datetime) -> Iterator[DueTime]:
-    moment, shown = after, shown_at(after, zone)
-    start = shown
+def _hourly_times(
+    cron: str, zone: ZoneInfo, after: datetime, midnight: datetime | None
+) -> Iterator[DueTime]:
+    moment = after
+    if midnight is not None:
+        moment = max(after, moments_showing(midnight, zone)[0] - SECOND)
+    start = shown = shown_at(moment, zone)
     while True:
         for following in CronSim(cron, start):
             at = moment + (following - shown)

@@ -13,7 +13,7 @@ either. Where files are due every hour or more often, only the time that passed 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Self
@@ -34,7 +34,6 @@ GRACE = timedelta(hours=2)
 MIN_PERIOD = timedelta(minutes=5)
 MAX_PERIOD = timedelta(days=366)
 HOUR = timedelta(hours=1)
-SECOND = timedelta(seconds=1)
 SATURDAY = 5
 MAX_DAYS_OFF = 3_700
 """Ten years without a working day: nothing is expected any more."""
@@ -124,18 +123,16 @@ class DeliverySchedule:
 
     def due_times(self, after: datetime) -> Iterator[DueTime]:
         """Yield the due times by cron later than `after`, without days off."""
-        moment, skipped = after, 0
+        moment, day, skipped = after, None, 0
         while skipped < MAX_SKIPPED_TIMES:
-            due = next(cron_times.due_times(self.cron or "", self.zone, moment), None)
-            working = None if due is None else self._working_day(due.shown.date())
-            if due is None or working is None:
+            due = next(cron_times.due_times(self.cron or "", self.zone, moment, day), None)
+            day = None if due is None else self._working_day(due.shown.date())
+            if due is None or day is None:
                 return
-            if working == due.shown.date():
+            if day == due.shown.date():
                 yield due
                 moment, skipped = due.at, 0
             else:
-                midnight, _ = moments_showing(datetime.combine(working, time()), self.zone)
-                moment = midnight - SECOND
                 skipped += 1
 
     def window(self, due: DueTime) -> Window:

@@ -203,6 +203,22 @@ def test_a_period_that_ends_on_a_weekend_ends_on_monday_at_the_same_local_time()
     assert expectation(schedule, [friday], friday, since=SINCE).due_at == monday
 
 
+@pytest.mark.parametrize(
+    ("cron", "due"),
+    [
+        ("30 23 * * *", "2024-03-31T23:30-01:00"),
+        ("0 0,23 * * *", "2024-03-31T00:00-01:00"),
+        ("0 * * * *", "2024-03-31T00:00-01:00"),
+    ],
+)
+def test_a_day_off_ends_where_clocks_skip_its_last_hour(cron: str, due: str) -> None:
+    schedule = DeliverySchedule(
+        cron=cron, time_zone="America/Nuuk", days_off=(DaysOff.of("2024-03-30"),)
+    )
+    start = datetime(2024, 3, 30, 12, tzinfo=schedule.zone)
+    assert next(schedule.due_times(start)).at == datetime.fromisoformat(due)
+
+
 @PATIENT
 @given(minute=minutes_of_day, zone=zones, after=moments, off=st.integers(1, 30))
 def test_no_due_time_ever_falls_on_a_day_off(
