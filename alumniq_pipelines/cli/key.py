@@ -130,7 +130,7 @@ def _show(secret: str, api_key: ApiKey, *, as_json: bool) -> None:
     typer.echo(secret)
     typer.echo(
         f"This key is valid for {api_key.customer}, {api_key.environment}, until "
-        f"{api_key.expires_at:%Y-%m-%d}. It is shown only once: hand it over securely.",
+        f"{api_key.expires_at:%Y-%m-%d %H:%M} UTC. It is shown only once: hand it over securely.",
         err=True,
     )
 
@@ -161,7 +161,8 @@ def _key_to_json(api_key: ApiKey) -> dict[str, Any]:
 
 def _state(api_key: ApiKey, now: datetime) -> str:
     if api_key.revoked_at is not None:
-        return f"revoked {api_key.revoked_at:%Y-%m-%d}"
+        return f"revoked {api_key.revoked_at:%Y-%m-%d %H:%M} UTC"
     if api_key.replaced_by is not None and api_key.is_live(now):
-        return f"replaced, ends {api_key.expires_at:%Y-%m-%d}"
-    return f"{'live until' if api_key.is_live(now) else 'expired'} {api_key.expires_at:%Y-%m-%d}"
+        return f"replaced, ends {api_key.expires_at:%Y-%m-%d %H:%M} UTC"
+    state = "live until" if api_key.is_live(now) else "expired"
+    return f"{state} {api_key.expires_at:%Y-%m-%d %H:%M} UTC"

@@ -23,6 +23,7 @@ from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.monitoring.duration import parse_duration
 from alumniq_pipelines.core.monitoring.fixed_offset import fixed_offset_warning
 from alumniq_pipelines.core.monitoring.schedule import DaysOff, DeliverySchedule
+from alumniq_pipelines.core.monitoring.wall_clock import moments_showing
 from alumniq_pipelines.core.monitoring.watch import Watch
 from alumniq_pipelines.core.problems.command import UnknownWatch, UnusableHeartbeat, UnusableSnooze
 from alumniq_pipelines.settings import Settings
@@ -166,7 +167,7 @@ def snooze(
     if over is None:
         typer.echo(f"Files for {target} are expected again.")
     else:
-        local = f"{stored.schedule.local(over):%Y-%m-%d %H:%M %Z}"
+        local = stored.schedule.format_time(over)
         typer.echo(f"No files for {target} are expected until {local}.")
 
 
@@ -289,5 +290,6 @@ def _snoozed_until(
     except ValueError:
         raise UnusableSnooze from None
     if end_of_snooze.tzinfo is None:  # the operator writes the time of the campus
-        return end_of_snooze.replace(tzinfo=schedule.zone)
+        first, _ = moments_showing(end_of_snooze, schedule.zone)
+        return schedule.local(first)
     return end_of_snooze

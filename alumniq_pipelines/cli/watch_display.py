@@ -13,6 +13,7 @@ from alumniq_pipelines.core.monitoring.conditions import missed_delivery_key
 from alumniq_pipelines.core.monitoring.duration import format_duration
 from alumniq_pipelines.core.monitoring.incident import Incident
 from alumniq_pipelines.core.monitoring.schedule import DeliverySchedule
+from alumniq_pipelines.core.monitoring.wall_clock import has_abbreviation
 from alumniq_pipelines.core.monitoring.watch import Watch
 from alumniq_pipelines.core.shell import alumniq_command
 
@@ -38,21 +39,24 @@ def show_watch_statuses(statuses: "Sequence[WatchStatus]", found: OpenIncidents)
         incident = found.get(missed_delivery_key(status.target))
         schedule, due = status.watch.schedule, status.expectation.due_at
         kind = f": {incident.condition.kind}" if incident else ""
-        due_text = f"{schedule.local(due):%Y-%m-%d %H:%M}" if due else "never"
-        last = f"{schedule.local(status.last):%Y-%m-%d %H:%M}" if status.last else "never"
+        due_text = schedule.format_time(due) if due else "never"
+        last = schedule.format_time(status.last) if status.last else "never"
+        is_named = has_abbreviation(due or status.watch.since, schedule.zone)
+        unnamed = "" if is_named else "; this time zone has no abbreviation"
         typer.echo(
             f"{status.target}  {status.expectation.state}{kind}  due {due_text}  last {last}  "
-            f"({describe_schedule(schedule)})"
+            f"({describe_schedule(schedule)}{unnamed})"
         )
 
 
 def show_suggestion(target: Target, proposed: "ScheduleSuggestion", *, applied: bool) -> None:
     """Print a suggestion, the loads it is based on, and the command that sets it."""
     schedule = proposed.schedule
+    first, last = schedule.local(proposed.first), schedule.local(proposed.last)
     typer.echo(f"{target}: {describe_schedule(schedule)}.")
     typer.echo(
         f"Based on {proposed.loads} loads on {proposed.days} days, "
-        f"{proposed.first:%Y-%m-%d} to {proposed.last:%Y-%m-%d}; with this "
+        f"{first:%Y-%m-%d} to {last:%Y-%m-%d}; with this "
         f"schedule, {proposed.alarms} of them would have arrived after an alarm."
     )
     if not applied:

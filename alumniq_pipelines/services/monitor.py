@@ -314,9 +314,7 @@ class _MonitoringPass:
             files = self.buckets.open(bucket).list_objects(
                 folder + common_prefix(likely), MAX_FILES
             )
-            return newest_unrequested_file(
-                files, folder, likely, last.accepted_at if last else None
-            )
+            return newest_unrequested_file(files, folder, likely, last)
         except BucketUnavailable as problem:
             self._add(conditions.customer_bucket_unavailable(bucket, problem.detail))
             raise

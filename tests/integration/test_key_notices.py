@@ -64,8 +64,29 @@ def test_a_missed_key_notice_is_sent_once_and_older_days_are_skipped(
     assert announce(installation, NOW + timedelta(days=95)) == 1
     assert announce(installation, NOW + timedelta(days=96)) == 0
     assert (
-        "Your API key expires in 7 days (iqu, qa)" in dict(pending_notices(installation)).values()
+        "Your API key expires in 5 days (iqu, qa)" in dict(pending_notices(installation)).values()
     )
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "after", "span"),
+    [
+        (100, timedelta(days=70), "30 days"),
+        (100, timedelta(days=82, hours=1), "18 days"),
+        (100, timedelta(days=99, hours=23), "1 day"),
+        (3, timedelta(), "3 days"),
+    ],
+)
+def test_a_key_notice_tells_how_long_the_key_lasts_and_not_when_the_notice_was_planned(
+    installation: Installation, lifetime: int, after: timedelta, span: str
+) -> None:
+    """After a weekend without a daemon, seven days were announced and five were left."""
+    installation.customer()
+    scope = KeyScope(email="feeds@example.edu")
+    installation.ledger.keys.issue("iqu", Environment.QA, NOW, lifetime, scope=scope)
+    assert announce(installation, NOW + after) == 1
+    notices = dict(pending_notices(installation))
+    assert notices["feeds@example.edu"] == f"Your API key expires in {span} (iqu, qa)"
 
 
 def use(installation: Installation, key: str, days: float) -> None:

@@ -77,7 +77,8 @@ def test_both_keys_work_until_the_20th(rotation: S3KeyRotation, iam: Any) -> Non
     assert rotation.run(APRIL) == RotationSummary(made=2)
     assert rotation.run(APRIL + timedelta(days=9)) == RotationSummary()
     assert list(statuses(iam).values()) == ["Active", "Active"]
-    assert rotation.run(APRIL + timedelta(days=10)) == RotationSummary(ended=2)
+    assert rotation.run(APRIL + timedelta(days=10)) == RotationSummary(), "the 19th in America"
+    assert rotation.run(APRIL + timedelta(days=10, hours=12)) == RotationSummary(ended=2)
     assert rotation.run(APRIL + timedelta(days=11)) == RotationSummary()
     assert statuses(iam)[old] == "Inactive"
     assert rotation.run(datetime(2026, 7, 10, 1, tzinfo=UTC)) == RotationSummary(made=2)

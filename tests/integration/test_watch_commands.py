@@ -1,6 +1,7 @@
 """The commands over watches, as people and scripts call them."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -75,6 +76,25 @@ def test_a_watch_is_set_and_listed() -> None:
     assert shown.startswith("iqu/production/warehouse  waiting  due ")
     assert "0 3 * * 1-5 America/New_York, not on weekends" in shown
     assert run_json("list", "--customer", "other") == []
+
+
+@pytest.mark.parametrize(
+    ("zone", "named", "is_unnamed"),
+    [
+        ("America/New_York", "E[SD]T", False),
+        ("UTC", "UTC", False),
+        ("Europe/Istanbul", r"UTC\+03:00", True),
+        ("Asia/Kathmandu", r"UTC\+05:45", True),
+    ],
+)
+def test_a_listed_time_names_its_zone_or_says_that_it_has_no_abbreviation(
+    ledger: Ledger, zone: str, named: str, *, is_unnamed: bool
+) -> None:
+    deliver(ledger, 1)
+    run_json("set", *TARGET, "--cron", "0 3 * * *", "--time-zone", zone)
+    shown = alumniq("watch", "list").stdout
+    assert re.search(rf"  due \d+-\d\d-\d\d 03:00 {named}  last 2026-01-05 \d\d:\d\d ", shown)
+    assert ("this time zone has no abbreviation" in shown) is is_unnamed
 
 
 def test_what_is_not_given_stays_as_it_was() -> None:

@@ -11,6 +11,9 @@ DAY = 10
 OVERLAP = timedelta(days=10)
 """The contract: a new pair on the 10th of these months, the old one works until the 20th."""
 
+TIME_ZONES = timedelta(hours=12)
+"""How long after midnight in UTC the last campus is at the same day: none is west of UTC-12."""
+
 WARNING = timedelta(days=3)
 """How long before its end users of the old key are warned."""
 
@@ -66,7 +69,7 @@ def plan_rotation(keys: Sequence[S3Key], now: datetime) -> RotationPlan:
     if not live:
         return RotationPlan(make=True)
     *old, newest = live
-    ends_at = max(newest.created_at, latest_rotation_day(newest.created_at)) + OVERLAP
+    ends_at = OVERLAP + max(newest.created_at, latest_rotation_day(newest.created_at) + TIME_ZONES)
     end = tuple(old) if now >= ends_at else ()
     warn = tuple(old) if ends_at - WARNING <= now < ends_at else ()
     is_stale = newest.created_at < latest_rotation_day(now)

@@ -46,13 +46,11 @@ class MissedDelivery:
     @property
     def due(self) -> str:
         """When it was due, and when the last one arrived, as sentences."""
-        due = self._format_time(self.expectation.due_at)
+        due_at, format_time = self.expectation.due_at, self.schedule.format_time
+        due = format_time(due_at) if due_at else ""
         grace = format_duration(self.schedule.grace)
-        last = self._format_time(self.last) if self.last else "none"
+        last = format_time(self.last) if self.last else "none"
         return f"It was due {due}, with a grace period of {grace}. Last published delivery: {last}."
-
-    def _format_time(self, moment: datetime | None) -> str:
-        return "" if moment is None else f"{self.schedule.local(moment):%Y-%m-%d %H:%M %Z}"
 
 
 def missed_delivery_key(target: Target) -> str:
@@ -84,7 +82,7 @@ def not_requested(missed: MissedDelivery, filename: str, delivered_at: datetime)
         missed,
         Kind.NOT_REQUESTED,
         "A file arrived without a webhook call",
-        f"{filename} was delivered {missed.schedule.local(delivered_at):%Y-%m-%d %H:%M %Z}, "
+        f"{filename} was delivered {missed.schedule.format_time(delivered_at)}, "
         "but the webhook was not called for it.",
         f"Ask the customer to call the webhook, or load the file from Dagster: materialize the "
         f"partition {target.partition_key} with this filename.",
@@ -97,8 +95,8 @@ def no_outcome(missed: MissedDelivery, load: Load) -> Condition:
         missed,
         Kind.NO_OUTCOME,
         "A load has not ended",
-        f"Load {load.job_id} was accepted {missed.schedule.local(load.accepted_at):%H:%M %Z} and "
-        f"is {load.state} after {load.attempts} of {MAX_ATTEMPTS} attempts.",
+        f"Load {load.job_id} was accepted {missed.schedule.format_time(load.accepted_at)} "
+        f"and is {load.state} after {load.attempts} of {MAX_ATTEMPTS} attempts.",
         f"See what it waits for: {alumniq_command('load', 'show', load.job_id)}. Its runs in "
         f"Dagster have the tag alumniq/job_id={load.job_id}.",
     )

@@ -6,7 +6,7 @@ webhook was called for, else nothing.
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import timedelta
 
 from alumniq_pipelines.core.loads.bucket import StoredFile
 from alumniq_pipelines.core.loads.load import UNDERWAY_STATES, Load, LoadState
@@ -16,6 +16,9 @@ from alumniq_pipelines.core.monitoring.incident import Condition
 
 _DIGITS = re.compile(r"\d+")
 _PACKED = re.compile(r"\.(gz|zip|zst)$")
+
+MAX_SKEW = timedelta(minutes=15)
+"""How much the clock of a store may differ from ours: S3 refuses requests that differ by more."""
 
 
 def was_requested(missed: MissedDelivery, last: Load | None) -> bool:
@@ -47,9 +50,9 @@ def missed_delivery_condition(
 
 
 def newest_unrequested_file(
-    files: Iterable[StoredFile], folder: str, likely: str, since: datetime | None
+    files: Iterable[StoredFile], folder: str, likely: str, last: Load | None
 ) -> StoredFile | None:
-    """Find the newest file that no webhook was called for: delivered `since` the last call.
+    """Find the newest file that no webhook was called for: delivered since the `last` call.
 
     Customers name files as they like, and many put the date in: names count as alike when they
     differ only in digits, case or compression from `likely`, the last name that was loaded.
@@ -58,9 +61,16 @@ def newest_unrequested_file(
         file
         for file in files
         if _folded(file.key.removeprefix(folder)) == _folded(likely)
-        and (since is None or file.modified_at > since)
+        and (last is None or not _was_there(file, folder, last))
     ]
     return max(alike, key=lambda file: file.modified_at, default=None)
+
+
+def _was_there(file: StoredFile, folder: str, last: Load) -> bool:
+    """Whether a file was delivered before a call: by the store's clock, which may be ahead."""
+    is_named = (file.key, file.etag) == (folder + last.request.filename, last.request.etag)
+    tolerance = MAX_SKEW if is_named else timedelta()
+    return file.modified_at <= last.accepted_at + tolerance
 
 
 def common_prefix(likely: str) -> str:

@@ -5,18 +5,27 @@ time since the previous due time where that is less. A file that arrives while t
 counts for that due time, and is early until then. A file that arrives before was an extra one, and
 the nightly file is still expected. A file that has not arrived `grace` after its due time is a
 missed delivery.
+
+On the nights when clocks change, a length of time by the wall clock is not the time that passed. A
+window is as wide as the wider of the two: a file is neither missed nor extra if it kept its time by
+either. Where files are due every hour or more often, only the time that passed counts.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cronsim import CronSim, CronSimError
-
+from alumniq_pipelines.core.monitoring import cron_times
+from alumniq_pipelines.core.monitoring.cron_times import DueTime
+from alumniq_pipelines.core.monitoring.wall_clock import (
+    format_local_time,
+    moments_showing,
+    shown_at,
+)
 from alumniq_pipelines.core.problems.command import UnusableSchedule
 
 GRACE = timedelta(hours=2)
@@ -24,7 +33,7 @@ GRACE = timedelta(hours=2)
 
 MIN_PERIOD = timedelta(minutes=5)
 MAX_PERIOD = timedelta(days=366)
-CRON_FIELDS = 5
+HOUR = timedelta(hours=1)
 SATURDAY = 5
 MAX_DAYS_OFF = 3_700
 """Ten years without a working day: nothing is expected any more."""
@@ -59,6 +68,15 @@ class DaysOff:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A due time, when a file begins to count for it, and after when it is missed; in UTC."""
+
+    opens_at: datetime
+    due_at: datetime
+    missed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverySchedule:
     """Due times by `cron` in local time, or one `period` after another; raises UnusableSchedule.
 
@@ -84,9 +102,18 @@ class DeliverySchedule:
         """The campus's time zone."""
         return ZoneInfo(self.time_zone)
 
+    @property
+    def is_hourly(self) -> bool:
+        """Whether a file is due every hour or more often."""
+        return self.period <= HOUR if self.period else cron_times.is_hourly(self.cron or "")
+
     def local(self, moment: datetime) -> datetime:
         """Convert a moment to the campus's time zone."""
         return moment.astimezone(self.zone)
+
+    def format_time(self, moment: datetime) -> str:
+        """Format a moment in the campus's time zone, which is named."""
+        return format_local_time(moment, self.zone)
 
     def is_day_off(self, day: date) -> bool:
         """Whether nothing is expected on a day of the campus's calendar."""
@@ -94,49 +121,75 @@ class DeliverySchedule:
             return True
         return any(day_off.first <= day <= day_off.last for day_off in self.days_off)
 
-    def due_times(self, after: datetime) -> Iterator[datetime]:
-        """Yield the due times by cron later than `after`, in UTC, without days off."""
-        moment, skipped = after, 0
+    def due_times(self, after: datetime) -> Iterator[DueTime]:
+        """Yield the due times by cron later than `after`, without days off."""
+        moment, day, skipped = after, None, 0
         while skipped < MAX_SKIPPED_TIMES:
-            due = self._next_cron_time(moment)
-            if due is None:
+            due = next(cron_times.due_times(self.cron or "", self.zone, moment, day), None)
+            day = None if due is None else self._working_day(due.shown.date())
+            if due is None or day is None:
                 return
-            working = self._working_day(self.local(due).date())
-            if working is None:
-                return
-            if working == self.local(due).date():
+            if day == due.shown.date():
                 yield due
-                moment, skipped = due, 0
+                moment, skipped = due.at, 0
             else:
-                midnight = datetime.combine(working, time(), self.zone)
-                # To UTC first: in local time, the subtraction would ignore a change of the clocks.
-                moment = midnight.astimezone(UTC) - timedelta(seconds=1)
                 skipped += 1
 
-    def due_after_period(self, start: datetime, floor: datetime) -> datetime | None:
-        """Return when a file is due a period after `start`, not before `floor` nor on a day off."""
-        local = self.local(max(start + (self.period or timedelta()), floor))
-        day = self._working_day(local.date())
+    def window(self, due: DueTime) -> Window:
+        """Return the window of a due time by cron."""
+        return Window(
+            opens_at=self._opens_at(due),
+            due_at=due.at,
+            missed_at=self._missed_at(due.shown, due.at),
+        )
+
+    def window_after(self, start: datetime, floor: datetime) -> Window | None:
+        """Return the window of a file that is due a period after `start`.
+
+        It is not due before `floor` nor on a day off. The window opens with the last arrival.
+        """
+        period = self.period or timedelta()
+        due = start + period
+        if not self.is_hourly:  # a daily file comes at the same time of day
+            by_clock, _ = moments_showing(shown_at(start, self.zone) + period, self.zone)
+            due = max(due, by_clock)
+        due = max(due, floor)
+        shown = shown_at(due, self.zone)
+        day = self._working_day(shown.date())
         if day is None:
             return None
-        return (local + (day - local.date())).astimezone(UTC)
+        if day != shown.date():
+            shown = datetime.combine(day, shown.time())
+            due, _ = moments_showing(shown, self.zone)
+        missed_at = self._missed_at(shown, due)
+        return Window(opens_at=max(start, floor), due_at=due, missed_at=missed_at)
 
-    def window_opens_at(self, due: datetime) -> datetime:
-        """Return when the window of a due time by cron opens."""
-        before = next(CronSim(self.cron or "", self.local(due), reverse=True), None)
-        gap = max(due - before.astimezone(UTC), timedelta()) if before else self.grace
-        return due - min(self.grace, gap / 2)
+    def _opens_at(self, due: DueTime) -> datetime:
+        if self.is_hourly:
+            shown = cron_times.previous_shown(self.cron or "", due)
+            return due.at - (min(self.grace, (due.shown - shown) / 2) if shown else self.grace)
+        previous = cron_times.previous_due_time(self.cron or "", self.zone, due)
+        if previous is None:
+            return due.at - self.grace
+        elapsed = due.at - min(self.grace, (due.at - previous.at) / 2)
+        by_clock, _ = moments_showing(
+            due.shown - min(self.grace, (due.shown - previous.shown) / 2), self.zone
+        )
+        # Right after clocks went forward, all times that they skipped are the previous due time.
+        return min(elapsed, by_clock) if by_clock > previous.at else elapsed
+
+    def _missed_at(self, shown: datetime, due: datetime) -> datetime:
+        """Return when the grace period is over, of a due time as clocks show it."""
+        elapsed = due + self.grace
+        if self.is_hourly:
+            return elapsed
+        _, by_clock = moments_showing(shown + self.grace, self.zone)
+        return max(elapsed, by_clock)
 
     def _working_day(self, day: date) -> date | None:
         """Return the day itself, or the first after it that is not off."""
         days = (day + timedelta(days=count) for count in range(MAX_DAYS_OFF))
         return next((candidate for candidate in days if not self.is_day_off(candidate)), None)
-
-    def _next_cron_time(self, after: datetime) -> datetime | None:
-        # Of an hour that clocks show twice, the library may return the first when asked for what
-        # follows the second.
-        found = (moment.astimezone(UTC) for moment in CronSim(self.cron or "", self.local(after)))
-        return next((moment for moment in found if moment > after), None)
 
 
 class WatchState(StrEnum):
@@ -179,31 +232,28 @@ def expectation(
     """
     floor = max(since, snoozed_until or since)
     last = arrivals[0] if arrivals else None
-    next_due = _next_due(schedule, last, floor)
+    window = _next_window(schedule, last, floor)
     if snoozed_until is not None and now < snoozed_until:
-        return _expectation(WatchState.SNOOZED, schedule, next_due)
-    if next_due is not None and now > next_due[1]:
-        missed = now > next_due[1] + schedule.grace
-        return _expectation(WatchState.MISSED if missed else WatchState.LATE, schedule, next_due)
-    return _expectation(_state_after_arrival(schedule, arrivals, floor), schedule, next_due)
-
-
-Window = tuple[datetime, datetime]
-"""When the window opens, and its due time."""
+        return _expectation(WatchState.SNOOZED, window)
+    if window is not None and now > window.due_at:
+        missed = now > window.missed_at
+        return _expectation(WatchState.MISSED if missed else WatchState.LATE, window)
+    return _expectation(_state_after_arrival(schedule, arrivals, floor), window)
 
 
 # Cached since the monitoring evaluates every watch once a minute, and the answer changes only with
 # the next arrival: of 10,000 watches, evaluating cron took three seconds of CPU each time.
 @lru_cache(maxsize=50_000)
-def _next_due(schedule: DeliverySchedule, last: datetime | None, floor: datetime) -> Window | None:
-    """Find the first due time that the last arrival does not count for."""
+def _next_window(
+    schedule: DeliverySchedule, last: datetime | None, floor: datetime
+) -> Window | None:
+    """Find the window of the first due time that the last arrival does not count for."""
     if schedule.period is not None:
-        due = schedule.due_after_period(last or floor, floor)
-        return None if due is None else (max(last or floor, floor), due)
+        return schedule.window_after(last or floor, floor)
     for due in schedule.due_times(after=max(last or floor, floor)):
-        opens_at = schedule.window_opens_at(due)
-        if last is None or opens_at > last:
-            return opens_at, due
+        window = schedule.window(due)
+        if last is None or window.opens_at > last:
+            return window
     return None
 
 
@@ -213,23 +263,24 @@ def _state_after_arrival(
     if not arrivals:
         return WatchState.WAITING
     last, before = arrivals[0], arrivals[1] if len(arrivals) > 1 else None
-    next_due = _next_due(schedule, before, floor)
-    if next_due is None or last < floor:
+    window = _next_window(schedule, before, floor)
+    if window is None or last < floor:
         return WatchState.ON_TIME
-    opens_at, due = next_due
-    if last > due + schedule.grace:
+    if last > window.missed_at:
         return WatchState.RECOVERED
-    is_early = schedule.cron is not None and opens_at <= last < due
+    is_early = schedule.cron is not None and window.opens_at <= last < window.due_at
     return WatchState.EARLY if is_early else WatchState.ON_TIME
 
 
-def _expectation(
-    state: WatchState, schedule: DeliverySchedule, next_due: Window | None
-) -> Expectation:
-    if next_due is None:
+def _expectation(state: WatchState, window: Window | None) -> Expectation:
+    if window is None:
         return Expectation(state=state)
-    opens_at, due = next_due
-    return Expectation(state=state, opens_at=opens_at, due_at=due, missed_at=due + schedule.grace)
+    return Expectation(
+        state=state,
+        opens_at=window.opens_at,
+        due_at=window.due_at,
+        missed_at=window.missed_at,
+    )
 
 
 def _validation_error(schedule: DeliverySchedule) -> str | None:
@@ -241,20 +292,7 @@ def _validation_error(schedule: DeliverySchedule) -> str | None:
     if not timedelta() <= schedule.grace <= MAX_PERIOD:
         return "has a grace period that is negative or longer than a year"
     try:
-        zone = schedule.zone
+        _ = schedule.zone
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return f"has the unknown time zone {schedule.time_zone!r}; one is like America/New_York"
-    return None if schedule.cron is None else _cron_error(schedule.cron, zone)
-
-
-@lru_cache(maxsize=10_000)  # each reading of a watch builds its schedule anew
-def _cron_error(cron: str, zone: ZoneInfo) -> str | None:
-    example = "a cron expression has five fields, such as 0 3 * * 1-5"
-    if len(cron.split()) != CRON_FIELDS:
-        return f"{cron!r} does not have five fields; {example}"
-    try:
-        first = next(CronSim(cron, datetime(2024, 1, 1, tzinfo=zone)), None)
-    except CronSimError as error:
-        field = str(error).removeprefix("Bad ").lower()
-        return f"{cron!r} has an unusable {field}; {example}"
-    return f"{cron!r} never comes" if first is None else None
+    return None if schedule.cron is None else cron_times.cron_error(schedule.cron)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from statistics import median, quantiles
 
@@ -65,7 +65,8 @@ def suggest_schedule(arrivals: Sequence[datetime], time_zone: str) -> ScheduleSu
 
 
 def _propose_schedule(local: Sequence[datetime], time_zone: str) -> DeliverySchedule:
-    gaps = [later - earlier for earlier, later in pairwise(local)]
+    # In UTC: within a zone, the subtraction would ignore a change of the clocks.
+    gaps = [later - earlier for earlier, later in pairwise(at.astimezone(UTC) for at in local)]
     pace = timedelta(seconds=median(gap.total_seconds() for gap in gaps))
     day_start = _find_day_start([arrival.hour * 60 + arrival.minute for arrival in local])
     firsts = _first_of_each_day(local, day_start)

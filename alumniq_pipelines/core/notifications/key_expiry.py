@@ -45,7 +45,7 @@ def expiry_condition(key: ApiKey, days: int) -> Condition:
             kind=Kind.KEY_EXPIRING,
             title=f"A replaced API key expires soon: {key.customer}, {key.environment}",
             detail=f"{key.prefix}… was replaced by {key.replaced_by}… and expires "
-            f"{key.expires_at:%Y-%m-%d}, within {_days(days)}. {_USED}",
+            f"{key.expires_at:%Y-%m-%d %H:%M} UTC, within {_days(days)}. {_USED}",
             advice="Ask the customer whether they have the new key. If it was lost, make another: "
             f"{alumniq_command('key', 'rotate', key.prefix)}.",
         )
@@ -53,7 +53,7 @@ def expiry_condition(key: ApiKey, days: int) -> Condition:
         key=f"key:{key.prefix}",
         kind=Kind.KEY_EXPIRING,
         title=f"An API key expires soon: {key.customer}, {key.environment}",
-        detail=f"{key.prefix}… expires {key.expires_at:%Y-%m-%d}, within {_days(days)}.",
+        detail=f"{key.prefix}… expires {key.expires_at:%Y-%m-%d %H:%M} UTC, within {_days(days)}.",
         advice="Ask the customer to exchange it, or do it for them: "
         f"{alumniq_command('key', 'rotate', key.prefix)}.",
     )
@@ -108,7 +108,7 @@ def key_made_condition(made: KeyMade) -> Condition:
         kind=Kind.KEY_MADE,
         title=f"A new API key: {key.customer}, {key.environment}",
         detail=f"{key.prefix}… was made by {made.actor} and expires "
-        f"{key.expires_at:%Y-%m-%d}.{origin}{registration}",
+        f"{key.expires_at:%Y-%m-%d %H:%M} UTC.{origin}{registration}",
         advice="If nobody asked for it, revoke it: "
         f"{alumniq_command('key', 'revoke', key.prefix)}.",
     )
@@ -121,7 +121,7 @@ def key_made_notices(made: KeyMade, staff: Staff) -> tuple[Notice, ...]:
     origin = "" if made.old is None else f"Made from: {made.old.prefix}…\n"
     text = (
         f"A new API key for {key.environment} was made. "
-        f"It begins with {key.prefix} and expires {key.expires_at:%Y-%m-%d}.\n\n"
+        f"It begins with {key.prefix} and expires {key.expires_at:%Y-%m-%d %H:%M} UTC.\n\n"
         "What to do: nothing, if you or a colleague asked for it. Otherwise sign in with another "
         "of your keys, revoke the new one on the API keys page, and contact us.\n\n"
         f"Key: {key.prefix}…\n"

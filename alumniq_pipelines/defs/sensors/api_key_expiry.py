@@ -1,6 +1,7 @@
 """The key sensor: warns a key's owner and staff before the key expires."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from math import ceil
 
 import dagster as dg
 
@@ -38,10 +39,12 @@ def enqueue_expiry_notices(ledger: Ledger, staff: Staff, gateway_url: str, now: 
     notices = KeyExpiryNotices(ledger.database, ledger.keys)
     enqueued = 0
     for key, days in notices.due(now):
-        condition = expiry_condition(key, days)
+        # Fewer than planned where the daemon was down, or the key was made for a few days only.
+        days_left = ceil((key.expires_at - now) / timedelta(days=1))
+        condition = expiry_condition(key, days_left)
         text = f"{condition.detail}\n\nWhat to do: {condition.advice}\n"
         all_notices = (
-            *expiry_notices(key, days, gateway_url),
+            *expiry_notices(key, days_left, gateway_url),
             *staff.notices(condition.title, text),
         )
         enqueued += notices.enqueue(key, days, condition, all_notices, now)

@@ -1,5 +1,8 @@
 """Incidents about one feed with a missed delivery."""
 
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from alumniq_pipelines.core.loads.load import LoadRequest, LoadState, Origin, new_job_id
@@ -46,6 +49,23 @@ def test_a_file_that_comes_within_its_grace_notifies_nobody(
 ) -> None:
     installation.end(installation.accept(target, DUE + HOUR), DUE + HOUR)
     assert installation.subjects(DUE + 5 * HOUR) == []
+
+
+def test_a_file_that_keeps_the_time_of_its_campus_notifies_nobody_when_the_clocks_go_back(
+    installation: Installation, target: Target
+) -> None:
+    """It came at half past midnight, as always, and counted as missing that night."""
+    zone = ZoneInfo("America/New_York")
+    schedule = DeliverySchedule(cron="0 2 * * *", time_zone=zone.key)
+    evening = datetime(2026, 10, 31, 12, tzinfo=zone)
+    installation.ledger.watches.set(Watch(target, schedule, evening), evening)
+    arrival = datetime(2026, 11, 1, 0, 30, tzinfo=zone).astimezone(UTC)
+    installation.end(installation.accept(target, arrival), arrival)
+    for hours in range(20):
+        assert installation.subjects(arrival + hours * HOUR) == []
+    (missed,) = installation.at(datetime(2026, 11, 2, 4, 1, tzinfo=zone))
+    assert "It was due 2026-11-02 02:00 EST" in missed.notice.body
+    assert "Last published delivery: 2026-11-01 00:30 EDT" in missed.notice.body
 
 
 def test_the_four_kinds_are_distinguished(installation: Installation) -> None:

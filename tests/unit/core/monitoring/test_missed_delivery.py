@@ -117,8 +117,30 @@ def test_files_of_other_feeds_are_not_taken_for_it(name: str) -> None:
 
 
 def test_a_file_that_was_there_when_a_webhook_last_asked_is_no_news() -> None:
-    assert newest_unrequested_file([FILE], FOLDER, "warehouse.csv", DUE) is None
-    assert newest_unrequested_file([FILE], FOLDER, "warehouse.csv", DUE - HOUR) == FILE
+    assert (
+        newest_unrequested_file([FILE], FOLDER, "warehouse.csv", load(LoadState.SUCCEEDED)) is None
+    )
+    before = load(LoadState.SUCCEEDED, DUE - HOUR)
+    assert newest_unrequested_file([FILE], FOLDER, "warehouse.csv", before) == FILE
+
+
+@pytest.mark.parametrize(
+    ("ahead", "etag", "is_news"),
+    [
+        (timedelta(seconds=2), "e1", False),
+        (timedelta(minutes=15), "e1", False),
+        (timedelta(minutes=16), "e1", True),  # the same bytes were delivered once more
+        (timedelta(seconds=2), "e2", True),  # others under the same name
+    ],
+)
+def test_a_file_whose_webhook_was_called_is_no_news_though_the_clock_of_its_store_is_ahead(
+    ahead: timedelta, etag: str, *, is_news: bool
+) -> None:
+    """Of a missed delivery it was said that a file had arrived without a webhook call."""
+    requested = load(LoadState.SUCCEEDED, DUE)
+    there = replace(file("warehouse.csv", DUE + ahead), etag=etag)
+    found = newest_unrequested_file([there], FOLDER, "warehouse.csv", requested)
+    assert (found is not None) is is_news
 
 
 def test_the_newest_of_several_files_is_reported() -> None:

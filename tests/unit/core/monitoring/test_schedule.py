@@ -69,9 +69,9 @@ def test_a_daily_file_is_due_once_on_every_day_whatever_the_clocks_do(
 ) -> None:
     schedule = daily(minute, zone)
     due = list(islice(schedule.due_times(after), 400))
-    days = [schedule.local(notification).date() for notification in due]
-    assert due[0] > after
-    assert all(later > earlier for earlier, later in pairwise(due))
+    days = [time.shown.date() for time in due]
+    assert due[0].at > after
+    assert all(later.at > earlier.at for earlier, later in pairwise(due))
     gaps = {later - earlier for earlier, later in pairwise(days)}
     assert gaps == {timedelta(days=1)}
 
@@ -83,9 +83,9 @@ def test_a_due_time_is_the_time_that_clocks_on_campus_show_unless_they_skip_it(
 ) -> None:
     schedule = daily(minute, zone)
     for due in islice(schedule.due_times(after), 400):
-        shown = schedule.local(due)
-        if (shown.hour, shown.minute) != divmod(minute, 60):
-            wanted = shown.replace(hour=minute // 60, minute=minute % 60, fold=0)
+        assert (due.shown.hour, due.shown.minute) == divmod(minute, 60)
+        if schedule.local(due.at).replace(tzinfo=None) != due.shown:
+            wanted = due.shown.replace(tzinfo=schedule.zone)
             assert wanted.astimezone(UTC).astimezone(schedule.zone) != wanted
 
 
@@ -98,20 +98,21 @@ def test_a_due_time_is_the_time_that_clocks_on_campus_show_unless_they_skip_it(
     after=moments,
 )
 def test_due_times_only_ever_go_forward(cron: str, zone: str, after: datetime) -> None:
-    due = [after, *islice(DeliverySchedule(cron=cron, time_zone=zone).due_times(after), 60)]
+    times = islice(DeliverySchedule(cron=cron, time_zone=zone).due_times(after), 60)
+    due = [after, *(time.at for time in times)]
     assert all(later > earlier for earlier, later in pairwise(due))
 
 
 def test_the_hour_that_clocks_show_twice_has_one_due_time() -> None:
     schedule = DeliverySchedule(cron="30 1 * * *", time_zone="America/New_York")
     second_pass = datetime(2026, 11, 1, 1, 10, tzinfo=NEW_YORK, fold=1)
-    due = next(schedule.due_times(second_pass))
+    due = next(schedule.due_times(second_pass)).at
     assert due == datetime(2026, 11, 2, 6, 30, tzinfo=UTC)
 
 
 def test_a_time_that_clocks_skip_is_due_when_they_have_skipped_it() -> None:
     schedule = DeliverySchedule(cron="30 2 * * *", time_zone="America/New_York")
-    assert next(schedule.due_times(local(7, 12))) == datetime(2026, 3, 8, 7, 0, tzinfo=UTC)
+    assert next(schedule.due_times(local(7, 12))).at == datetime(2026, 3, 8, 7, 0, tzinfo=UTC)
 
 
 # How it stands
@@ -202,6 +203,22 @@ def test_a_period_that_ends_on_a_weekend_ends_on_monday_at_the_same_local_time()
     assert expectation(schedule, [friday], friday, since=SINCE).due_at == monday
 
 
+@pytest.mark.parametrize(
+    ("cron", "due"),
+    [
+        ("30 23 * * *", "2024-03-31T23:30-01:00"),
+        ("0 0,23 * * *", "2024-03-31T00:00-01:00"),
+        ("0 * * * *", "2024-03-31T00:00-01:00"),
+    ],
+)
+def test_a_day_off_ends_where_clocks_skip_its_last_hour(cron: str, due: str) -> None:
+    schedule = DeliverySchedule(
+        cron=cron, time_zone="America/Nuuk", days_off=(DaysOff.of("2024-03-30"),)
+    )
+    start = datetime(2024, 3, 30, 12, tzinfo=schedule.zone)
+    assert next(schedule.due_times(start)).at == datetime.fromisoformat(due)
+
+
 @PATIENT
 @given(minute=minutes_of_day, zone=zones, after=moments, off=st.integers(1, 30))
 def test_no_due_time_ever_falls_on_a_day_off(
@@ -214,7 +231,7 @@ def test_no_due_time_ever_falls_on_a_day_off(
         cron=f"{low} {hour} * * *", time_zone=zone, days_off=days_off, skips_weekends=True
     )
     for due in islice(schedule.due_times(after), 40):
-        assert not schedule.is_day_off(schedule.local(due).date())
+        assert not schedule.is_day_off(due.shown.date())
 
 
 def test_nothing_is_expected_where_no_day_is_left() -> None:
@@ -247,9 +264,11 @@ def test_who_is_silent_was_late_before_and_stays_silent(
     assert first.due_at is not None
     assert last < first.opens_at <= first.due_at
     assert (then.opens_at, then.due_at) == (first.opens_at, first.due_at)
-    overdue = last + waited - first.due_at
-    assert (then.state is WatchState.MISSED) == (overdue > grace)
-    assert (then.state is WatchState.LATE) == (timedelta(0) < overdue <= grace)
+    assert first.missed_at is not None
+    assert first.missed_at >= first.due_at + grace
+    now = last + waited
+    assert (then.state is WatchState.MISSED) == (now > first.missed_at)
+    assert (then.state is WatchState.LATE) == (first.due_at < now <= first.missed_at)
 
 
 @PATIENT
@@ -258,7 +277,7 @@ def test_a_file_within_its_window_and_grace_is_always_enough(
     minute: int, zone: str, after: datetime, late: float
 ) -> None:
     schedule = daily(minute, zone)
-    before, first, second = islice(schedule.due_times(after), 3)
+    before, first, second = (due.at for due in islice(schedule.due_times(after), 3))
     arrival = first + schedule.grace * late
     found = expectation(schedule, [arrival, before], arrival, since=after)
     assert found.due_at == second
