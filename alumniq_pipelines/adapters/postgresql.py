@@ -69,7 +69,7 @@ def start_session(connection: "Connection[Any]", part: DatabasePart, **own: str)
     version = connection.info.server_version
     settings = {
         name: value
-        for name, value in (SESSION_SETTINGS | own).items()
+        for name, value in {**SESSION_SETTINGS, **own}.items()
         if version >= SINCE_VERSION.get(name, 0)
     }
     calls = ", ".join(["set_config(%s, %s, false)"] * len(settings))
@@ -82,7 +82,7 @@ def start_session(connection: "Connection[Any]", part: DatabasePart, **own: str)
 
 def startup_options(**own: str) -> str:
     """Return the settings as command-line options, for a driver that is not under our control."""
-    settings = SESSION_SETTINGS | own
+    settings = {**SESSION_SETTINGS, **own}
     return " ".join(
         f"-c{name}=" + re.sub(r"([\s\\])", r"\\\1", value)
         for name, value in settings.items()
