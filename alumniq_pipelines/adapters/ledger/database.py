@@ -115,11 +115,22 @@ class Database:
 
     def check_writable(self) -> None:
         """Raise LedgerUnavailable, or the DatabaseProblem behind it, if nothing can be written."""
-        with setup_problems_shown(), self.writing_once() as connection:
+        with setup_problems_shown(), self.own_connection() as connection:
             if self.path is None:
                 driver_connection: Any = connection.connection.driver_connection
                 check_writable(driver_connection, "ledger")
-            connection.execute(WRITE_CHECK)
+                connection.execute(WRITE_CHECK)
+                return
+            connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+            try:
+                connection.execute(WRITE_CHECK)
+            except exc.OperationalError as error:
+                # Somebody else is writing, which shows as much.
+                if not _error_name(error.orig).startswith("SQLITE_BUSY"):
+                    raise
+            finally:
+                milliseconds = round(LOCK_TIMEOUT_SECONDS * 1_000)
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {milliseconds}")
 
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """Return an INSERT in the engine's dialect, for its ON CONFLICT clause."""
