@@ -37,6 +37,8 @@ SESSION_SETTINGS: Mapping[str, str] = {
     "quote_all_identifiers": "off",
     # A policy on a table must fail a statement rather than hide rows from it.
     "row_security": "off",
+    # Some errors are expected, such as a lock that is not free: they must not end the session.
+    "exit_on_error": "off",
     "default_transaction_isolation": "read committed",
     # No statement has a time limit: the copy of a big file takes as long as it takes. Whoever needs
     # one sets it. A transaction that stands idle belongs to a process that is paused.

@@ -40,6 +40,7 @@ SETTINGS = {
     "client_encoding": ("LATIN1", "UTF8"),
     "datestyle": ("SQL, DMY", "ISO, MDY"),
     "default_transaction_isolation": ("serializable", "read committed"),
+    "exit_on_error": ("on", "off"),
     "extra_float_digits": ("-3", "1"),
     "idle_in_transaction_session_timeout": ("7s", "10min"),
     "idle_session_timeout": ("7s", "0"),
@@ -173,6 +174,28 @@ def test_a_second_load_of_a_feed_counts_only_what_has_changed(
     assert isinstance(result, Published)
     assert result.changes is not None
     assert (result.changes.added, result.changes.changed, result.changes.removed) == (10, 0, 0)
+
+
+PARALLEL = {
+    "min_parallel_table_scan_size": "0",
+    "parallel_setup_cost": "0",
+    "parallel_tuple_cost": "0",
+    "parallel_leader_participation": "off",
+}
+
+
+def test_rows_are_read_in_their_order_even_if_the_server_prefers_parallel_scans(
+    postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    database = Database.create(postgres_server)
+    for name, value in PARALLEL.items():
+        database.run(f"alter role {{role}} set {name} = '{value}'")
+    query = "select i::varchar as xid, i::bigint as batch from range(200_000) t(i)"
+    live = publish(database, 1, tmp_path, query).live_rows(MEMBERS, tmp_path)
+    assert live is not None
+    with duckdb.connect(live.database) as connection:
+        numbers = connection.execute(f"select batch from {live.table}").fetchnumpy()["batch"]
+    assert (numbers[1:] > numbers[:-1]).all()
 
 
 def test_a_time_limit_of_the_role_ends_no_big_load(
