@@ -32,8 +32,29 @@ def open_warehouse(settings: "Settings") -> "Warehouse":
         case "postgres":
             from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
 
-            url = settings.warehouse_url.get_secret_value() if settings.warehouse_url else ""
-            if not url.startswith(URL_PREFIXES):
-                raise UnusableWarehouseUrl
+            url = _postgres_url(settings)
             return PostgresWarehouse(url, settings.versions_kept, settings.query_seconds)
     assert_never(settings.warehouse)
+
+
+def check_warehouse(settings: "Settings") -> None:
+    """Raise the SetupProblem that would keep versions from being published, if there is one.
+
+    Raises WarehouseUnavailable if that cannot be found out now.
+    """
+    match settings.warehouse:
+        case "duckdb":
+            return  # its folder is in the data folder, which is checked by itself
+        case "postgres":
+            from alumniq_pipelines.adapters.warehouse.postgres.session import check_setup
+
+            check_setup(_postgres_url(settings))
+            return
+    assert_never(settings.warehouse)
+
+
+def _postgres_url(settings: "Settings") -> str:
+    url = settings.warehouse_url.get_secret_value() if settings.warehouse_url else ""
+    if not url.startswith(URL_PREFIXES):
+        raise UnusableWarehouseUrl
+    return url

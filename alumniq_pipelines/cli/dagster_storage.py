@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from alumniq_pipelines.adapters.postgresql import startup_options
 from alumniq_pipelines.core.problems.outage import DagsterUnavailable
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ def storage_environment(settings: "Settings") -> dict[str, str]:
     from sqlalchemy import make_url
 
     url = make_url(settings.ledger).set(drivername=DRIVER)
-    own = url.update_query_dict({"options": f"-csearch_path={SCHEMA}"})
+    # Its own long transactions, such as migrations, may stand idle for as long as they need.
+    options = startup_options(search_path=SCHEMA, idle_in_transaction_session_timeout="0")
+    own = url.update_query_dict({"options": options})
     return {URL: own.render_as_string(hide_password=False)}
 
 
@@ -79,12 +82,20 @@ def _connected_instance(settings: "Settings") -> "DagsterInstance":
 
 
 def make_schema(settings: "Settings") -> None:
-    """Create the schema; harmless to repeat. Raises LedgerUnavailable."""
+    """Create the schema; harmless to repeat. Raises LedgerUnavailable and DatabaseProblem."""
     if not is_postgresql(settings):
         return
+    from sqlalchemy import text
     from sqlalchemy.schema import CreateSchema
 
+    from alumniq_pipelines.adapters.ledger.database import setup_problems_shown
     from alumniq_pipelines.cli.installation import ledger_of
 
-    with ledger_of(settings) as ledger, ledger.database.writing() as connection:
-        connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
+    with (
+        ledger_of(settings) as ledger,
+        setup_problems_shown(),
+        ledger.database.writing() as connection,
+    ):
+        # Creating it needs a privilege even where it exists.
+        if connection.scalar(text("SELECT to_regnamespace(:name)"), {"name": SCHEMA}) is None:
+            connection.execute(CreateSchema(SCHEMA, if_not_exists=True))

@@ -8,15 +8,17 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from alumniq_pipelines.adapters.data_folder import lock_file
 from alumniq_pipelines.cli.dagster_storage import STORAGE, is_postgresql, make_schema
 from alumniq_pipelines.cli.installation import ledger_of
 from alumniq_pipelines.cli.programs import programs_environment
+from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.core.problems.setup import AlreadyUp, PortUnusable, ProgramFailed
 from alumniq_pipelines.files.private_files import UMASK, make_folder
 from alumniq_pipelines.settings import REPOSITORY, Settings
+from alumniq_pipelines.warehouse_wiring import check_warehouse
 
 MIGRATION = "migration of Dagster's tables"
 
@@ -40,7 +42,8 @@ def prepare_installation(settings: Settings) -> None:
     """Create everything that the programs expect; harmless to repeat.
 
     Dagster's configuration is copied each time: to change it, edit the repository's dagster.yaml.
-    If the ledger is in PostgreSQL, Dagster's records go there too, in a schema of their own.
+    If the ledger is in PostgreSQL, Dagster's records go there too, in a schema of their own. Raises
+    SetupProblem if ledger or warehouse cannot be used as they are set up.
     """
     from alumniq_pipelines.wiring import open_buckets, protect_data_folder
 
@@ -51,11 +54,13 @@ def prepare_installation(settings: Settings) -> None:
     if is_postgresql(settings):
         with configuration.open("a", encoding="utf-8") as file:
             file.write(STORAGE)
+    with ledger_of(settings) as ledger:  # opening it brings its tables up to date
+        ledger.ping()
+    with suppress(WarehouseUnavailable):  # loads are accepted, and wait until it is back
+        check_warehouse(settings)
     make_schema(settings)
     _migrate_dagster(settings)
     open_buckets(settings)
-    with ledger_of(settings):  # opening it brings its tables up to date
-        pass
 
 
 def _migrate_dagster(settings: Settings) -> None:

@@ -26,7 +26,7 @@ from alumniq_pipelines.core.loads.load_result import (
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.problems.command import UnknownPartition
 from alumniq_pipelines.core.problems.outage import LedgerUnavailable
-from alumniq_pipelines.core.problems.problem import OutageProblem, Problem
+from alumniq_pipelines.core.problems.problem import OutageProblem, Problem, cause_for_staff
 from alumniq_pipelines.core.problems.run import AttemptOver, LoadEnded, QueuedBehind, RunOutdated
 from alumniq_pipelines.defs.checks import check_results
 from alumniq_pipelines.defs.metadata import load_metadata
@@ -69,7 +69,7 @@ def step_events(
         return
     except Problem as problem:
         allow_retries = isinstance(problem, OutageProblem)
-        raise dg.Failure(str(problem), allow_retries=allow_retries) from None
+        raise dg.Failure(str(cause_for_staff(problem)), allow_retries=allow_retries) from None
     yield from _outcome_events(context, load, outcome, load_context.gateway_url)
     reach(FaultPoint.EVENTS_YIELDED)
     if outcome.is_publication:
@@ -80,7 +80,7 @@ def step_events(
             context.log.warning("The reconcile sensor has recorded this publication already.")
         except LedgerUnavailable as problem:
             # The next attempt finds the version published and records that.
-            raise dg.Failure(str(problem), allow_retries=True) from None
+            raise dg.Failure(str(cause_for_staff(problem)), allow_retries=True) from None
 
 
 def _outcome_events(

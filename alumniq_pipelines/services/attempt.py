@@ -120,7 +120,7 @@ def _make_attempt(
     """Load, and return a fault as the outcome: every load must get one.
 
     A fault of an attempt that has published all the same is none. If that cannot be found out, it
-    raises WarehouseUnavailable, and the attempt stays open until it can.
+    raises WarehouseUnavailable or DatabaseProblem, and the attempt stays open until it can.
     """
     previous = None
     try:

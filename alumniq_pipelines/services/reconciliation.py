@@ -27,6 +27,7 @@ from alumniq_pipelines.core.loads.reconciliation import (
 )
 from alumniq_pipelines.core.loads.warehouse import Warehouse
 from alumniq_pipelines.core.notifications.staff import NO_STAFF, Staff
+from alumniq_pipelines.core.problems.database import DatabaseProblem
 from alumniq_pipelines.core.problems.outage import LedgerUnavailable, WarehouseUnavailable
 from alumniq_pipelines.core.problems.setup import FeedDisabled, FeedGone
 from alumniq_pipelines.core.trace import trace_of
@@ -131,7 +132,7 @@ class LoadReconciler:
                     ledger, warehouse, load, attempt, now, result
                 ):
                     return False
-        except WarehouseUnavailable as problem:
+        except (WarehouseUnavailable, DatabaseProblem) as problem:
             log.warning("Load %s cannot be ended yet: %s", load.job_id, problem)
             return False
         return True

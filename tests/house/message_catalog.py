@@ -40,6 +40,7 @@ from alumniq_pipelines.core.feeds.field_map import (
     Reference,
 )
 from alumniq_pipelines.core.problems.command import NoSummerTime, UnknownCustomer, UnknownWatch
+from alumniq_pipelines.core.problems.database import DatabaseReadOnly
 from alumniq_pipelines.core.problems.file import FileProblem, ForeignFormat, OtherQuotationMarks
 from alumniq_pipelines.core.problems.header import (
     DuplicateColumn,
@@ -83,6 +84,7 @@ MODULES = (
     "query",
     "paths",
     "setup",
+    "database",
 )
 """The modules with problems, in the order of the page: what customers meet comes first."""
 
@@ -156,6 +158,7 @@ HINTS = (
 )
 
 EXAMPLES: Mapping[type[Problem], Mapping[str, Sequence[Any]]] = {
+    DatabaseReadOnly: {"is_standby": [True, False]},
     DuplicateColumn: {"positions": [(3, 7)], "spellings": [(), ("code", "Code")]},
     FileNotInBucket: {"filename": [placeholder("filename")], "hint": HINTS},
     ForeignFormat: {

@@ -34,6 +34,7 @@ MAY_IMPORT = {
         "boto3",
         "botocore",
         "cryptography",
+        "psycopg",
         "yaml",
     },
     "alumniq_pipelines/adapters/bucket": {"boto3", "botocore", "mypy_boto3_s3"},

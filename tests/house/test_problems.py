@@ -26,7 +26,9 @@ FIXED_BY_CONTRACT = {UnknownJob, MissingKey, MissingOption}
 
 ONE_KIND = {
     **dict.fromkeys(("request", "api", "page", "file", "header", "packing"), SenderProblem),
-    **dict.fromkeys(("outcome", "run", "command", "query", "paths", "setup"), SetupProblem),
+    **dict.fromkeys(
+        ("outcome", "run", "command", "query", "paths", "setup", "database"), SetupProblem
+    ),
     "outage": OutageProblem,
 }
 """Modules with problems of one kind; in the others the subject has problems of several."""

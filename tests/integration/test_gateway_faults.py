@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.feeds.catalog import Catalog
 from tests.servers.gateway import DAYS, WEBHOOK, Caller, Installation, call, errors
+from webhook_gateway.app import create_app
 
 
 def test_an_unavailable_bucket_is_an_outage_and_loads_nothing(
@@ -121,3 +124,19 @@ def test_a_ledger_that_is_not_migrated_is_not_ready(
 
     assert response.status_code == 503
     assert response.json()["checks"]["ledger"] != "ok"
+
+
+def test_a_gateway_whose_ledger_file_cannot_be_written_is_not_ready(
+    installation: Installation, catalog: Catalog
+) -> None:
+    path = installation.settings.home / "ledger.db"
+    app = create_app(
+        installation.settings,
+        ledger=Ledger.open(f"sqlite:///file:{path}?mode=ro&uri=true"),
+        buckets=installation.buckets,
+        catalog=catalog,
+    )
+    with TestClient(app) as client:
+        response = client.get("/readyz")
+    assert response.status_code == 503
+    assert "SQLITE_READONLY" in response.json()["checks"]["ledger"]

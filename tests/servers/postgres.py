@@ -24,6 +24,7 @@ NOBODY = 65_534
 MAX_WAIT_SECONDS = 60
 FAST_SETTINGS = ("fsync=off", "full_page_writes=off", "max_connections=200", "listen_addresses=")
 """Settings of a server whose data may be lost in a crash."""
+INITDB_OPTIONS = ("-U", "postgres", "-A", "trust", "--no-sync", "--encoding=UTF8", "--locale=C")
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,9 @@ class PostgresServer:
     sockets: Path
     _numbers: Iterator[int] = field(default_factory=lambda: count(1), repr=False)
 
-    def url(self, database: str) -> str:
+    def url(self, database: str, role: str = "postgres") -> str:
         """Return the URL of a database for SQLAlchemy."""
-        return f"postgresql+psycopg://postgres@/{database}?host={self.sockets}"
+        return f"postgresql+psycopg://{role}@/{database}?host={self.sockets}"
 
     def create(self, template: str = "template1") -> str:
         """Clone a database without connections, and return the name of the new one."""
@@ -79,24 +80,32 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
 
 
 @contextmanager
-def run_server(home: Path) -> Iterator[PostgresServer]:
-    """Run a server in a folder of its own."""
+def run_server(home: Path, *settings: str) -> Iterator[PostgresServer]:
+    """Run a new server in a folder of its own; each of the settings is written `name=value`."""
     identity = _identity()
     if identity:
         os.chown(home, NOBODY, NOBODY)
     programs = _programs(home, identity)
-    data, log = home / "data", home / "log"
     subprocess.run(
-        [programs / "initdb", "--pgdata", data, "-U", "postgres", "-A", "trust", "--no-sync"],
+        [programs / "initdb", "--pgdata", home / "data", *INITDB_OPTIONS],
         check=True,
         capture_output=True,
         cwd="/",
         **identity,
     )
-    options = [word for setting in FAST_SETTINGS for word in ("-c", setting)]
+    with serve(home, *settings) as server:
+        yield server
+
+
+@contextmanager
+def serve(home: Path, *settings: str) -> Iterator[PostgresServer]:
+    """Run the server whose data is in a folder; a file `standby.signal` makes it a standby."""
+    identity, log = _identity(), home / "log"
+    programs = _programs(home, identity)
+    options = [word for setting in (*FAST_SETTINGS, *settings) for word in ("-c", setting)]
     with log.open("w") as output:
         process = subprocess.Popen(
-            [programs / "postgres", "-D", data, "-k", home, *options],
+            [programs / "postgres", "-D", home / "data", "-k", home, *options],
             stdout=output,
             stderr=output,
             cwd="/",
@@ -131,7 +140,8 @@ def _programs(home: Path, identity: dict[str, Any]) -> Path:
             **identity,
         )
     except PermissionError:
-        shutil.copytree(installed.parent, home / "programs", symlinks=True)
+        if not (home / "programs").exists():
+            shutil.copytree(installed.parent, home / "programs", symlinks=True)
         return home / "programs" / installed.name
     return installed
 

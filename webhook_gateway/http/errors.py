@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from alumniq_pipelines.core.problems import api, notification, page
 from alumniq_pipelines.core.problems import request as problems
-from alumniq_pipelines.core.problems.problem import OutageProblem, Problem
+from alumniq_pipelines.core.problems.problem import OutageProblem, Problem, cause_for_staff
 from alumniq_pipelines.core.problems.request import RequestProblem
 from webhook_gateway.services.refusal import RequestRefused
 
@@ -104,7 +104,8 @@ async def handle_error(request: Request, error: Exception) -> Response:
         case RequestProblem():
             return request_error_response([error])
         case OutageProblem():
-            logger.warning("%s: %s", error.code, error)
+            cause = cause_for_staff(error)
+            logger.warning("%s: %s", cause.code, cause)
             return error_response(error, status=503, headers=retry_after(error))
         case HTTPException(status_code=405, headers=headers) if headers:
             return _method_not_allowed(request, allowed=headers["Allow"])

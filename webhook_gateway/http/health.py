@@ -1,5 +1,6 @@
 """Health checks: /livez for the process, /readyz for whether it can accept loads."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,7 +11,10 @@ from starlette.responses import JSONResponse, Response
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.loads.bucket import Buckets
+from alumniq_pipelines.core.problems.database import DatabaseProblem
 from alumniq_pipelines.core.problems.problem import Problem
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,10 @@ class Health:
 def _fault(ping: Callable[[], None]) -> str:
     try:
         ping()
+    except DatabaseProblem as problem:
+        # Anyone may ask: the names of databases and roles are for the log.
+        logger.warning("%s: %s", problem.code, problem)
+        return f"{problem.title}."
     except Problem as problem:
         return str(problem)
     return ""

@@ -12,16 +12,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, exc, make_url
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, exc, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from alumniq_pipelines.adapters.postgresql import (
+    check_writable,
+    chosen_search_path,
+    setup_problem,
+    start_session,
+)
+from alumniq_pipelines.core.problems.database import DatabaseProblem
 from alumniq_pipelines.core.problems.outage import LedgerUnavailable
+from alumniq_pipelines.core.problems.problem import cause_for_staff
 from alumniq_pipelines.core.problems.setup import UnusableLedgerUrl
 
 LOCK_TIMEOUT_SECONDS = 30
 """How long a statement waits for SQLite's lock, or a caller for a connection of the pool."""
+
+WRITE_CHECK = text("INSERT INTO loads SELECT * FROM loads WHERE 1 = 0")
+"""Writes no row. A database that would refuse one refuses this, too."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +98,7 @@ class Database:
     @contextmanager
     def own_connection(self) -> Iterator[Connection]:
         """Yield a connection for SELECTs that no one else uses, even within pinned_connection."""
-        with _errors_as_outage(), self._autocommit.connect() as connection:
+        with self._errors_as_outage(), self._autocommit.connect() as connection:
             yield connection
 
     @contextmanager
@@ -99,8 +110,27 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Yield a connection in a transaction that commits at the end and rolls back on errors."""
-        with self._write_lock, _errors_as_outage(), self.engine.begin() as connection:
+        with self._write_lock, self._errors_as_outage(), self.engine.begin() as connection:
             yield connection
+
+    def check_writable(self) -> None:
+        """Raise LedgerUnavailable, or the DatabaseProblem behind it, if nothing can be written."""
+        with setup_problems_shown(), self.own_connection() as connection:
+            if self.path is None:
+                driver_connection: Any = connection.connection.driver_connection
+                check_writable(driver_connection, "ledger")
+                connection.execute(WRITE_CHECK)
+                return
+            connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+            try:
+                connection.execute(WRITE_CHECK)
+            except exc.OperationalError as error:
+                # Somebody else is writing, which shows as much.
+                if not _error_name(error.orig).startswith("SQLITE_BUSY"):
+                    raise
+            finally:
+                milliseconds = round(LOCK_TIMEOUT_SECONDS * 1_000)
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {milliseconds}")
 
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """Return an INSERT in the engine's dialect, for its ON CONFLICT clause."""
@@ -108,10 +138,40 @@ class Database:
         return sqlite.insert(table) if is_sqlite else postgresql.insert(table)
 
     @contextmanager
+    def _errors_as_outage(self) -> Iterator[None]:
+        """Raise LedgerUnavailable for driver errors, except for those about the written values.
+
+        Where a mistake in the set-up is behind it, that is its cause.
+        """
+        try:
+            yield
+        except (exc.IntegrityError, exc.DataError):
+            raise
+        except DatabaseProblem as problem:
+            raise LedgerUnavailable(type(problem).__name__) from problem
+        except exc.DBAPIError as error:
+            raise LedgerUnavailable(_error_name(error.orig)) from self._setup_problem(error.orig)
+        except exc.TimeoutError as error:
+            # All connections of the pool are in use.
+            raise LedgerUnavailable(_error_name(error)) from None
+
+    def _setup_problem(self, error: BaseException | None) -> DatabaseProblem | None:
+        url = self.engine.url
+        search_path = chosen_search_path(str(url.query.get("options", "")))
+        schema = search_path.partition(",")[0].strip('" ')
+        return setup_problem(
+            error,
+            "ledger",
+            database=url.database or "",
+            role=url.username or "",
+            schema=schema,
+        )
+
+    @contextmanager
     def _autocommit_connection(self) -> Iterator[Connection]:
         """Yield the connection pinned to this thread, or one of the pool."""
         pinned: list[Connection] | None = getattr(self._thread, "pinned", None)
-        with _errors_as_outage():
+        with self._errors_as_outage():
             if pinned is None:
                 with self._autocommit.connect() as connection:
                     yield connection
@@ -148,7 +208,7 @@ def _sqlite_engine(url: URL) -> Engine:
 
 
 def _postgresql_engine(url: URL) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         hide_parameters=True,
         pool_pre_ping=True,  # a restart of the server must not fail a request
@@ -158,22 +218,27 @@ def _postgresql_engine(url: URL) -> Engine:
             # Otherwise a statement to a host that vanished blocks for 15 minutes of TCP retries.
             "tcp_user_timeout": LOCK_TIMEOUT_SECONDS * 1_000,
             "application_name": "alumniq",
+            "client_encoding": "utf8",
         },
     )
 
+    # "insert": before the first statements of SQLAlchemy itself.
+    @event.listens_for(engine, "connect", insert=True)
+    def set_up(connection: Any, entry: ConnectionPoolEntry) -> None:
+        del entry
+        search_path = chosen_search_path(connection.info.options)
+        start_session(connection, "ledger", search_path=search_path)
+
+    return engine
+
 
 @contextmanager
-def _errors_as_outage() -> Iterator[None]:
-    """Raise LedgerUnavailable for driver errors, except for those about the written values."""
+def setup_problems_shown() -> Iterator[None]:
+    """Raise the mistake in the set-up behind an outage: for staff, to whom it names the fix."""
     try:
         yield
-    except (exc.IntegrityError, exc.DataError):
-        raise
-    except exc.DBAPIError as error:
-        raise LedgerUnavailable(_error_name(error.orig)) from None
-    except exc.TimeoutError as error:
-        # All connections of the pool are in use.
-        raise LedgerUnavailable(_error_name(error)) from None
+    except LedgerUnavailable as outage:
+        raise cause_for_staff(outage) from None
 
 
 def _error_name(error: BaseException | None) -> str:

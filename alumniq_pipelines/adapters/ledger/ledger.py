@@ -9,7 +9,7 @@ from alumniq_pipelines.adapters.ledger.acceptance import LoadWriter
 from alumniq_pipelines.adapters.ledger.attempts import Attempts
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.customers import Customers
-from alumniq_pipelines.adapters.ledger.database import Database
+from alumniq_pipelines.adapters.ledger.database import Database, setup_problems_shown
 from alumniq_pipelines.adapters.ledger.health_queries import HealthQueries
 from alumniq_pipelines.adapters.ledger.holds import Holds
 from alumniq_pipelines.adapters.ledger.incidents import Incidents
@@ -82,20 +82,28 @@ class Ledger:
     def migrate(self) -> None:
         """Upgrade the tables to the newest revision; harmless to repeat and to run in parallel.
 
-        Raises ForeignRevision if a newer release has upgraded them.
+        Raises ForeignRevision if a newer release has upgraded them, and DatabaseProblem if the
+        database is not set up as it must be.
         """
-        if self.database.exists() and self._revision() == REVISION:
-            return
+        with setup_problems_shown():
+            if self.database.exists() and self._revision() == REVISION:
+                return
         # Imported here, since most processes never migrate and start faster without Alembic.
         from alumniq_pipelines.adapters.ledger.schema_upgrade import migrate  # noqa: PLC0415
 
-        migrate(self.database)
+        with setup_problems_shown():
+            migrate(self.database)
 
     def ping(self) -> None:
-        """Check that the database responds and has our revision."""
-        found = self._revision()
+        """Check that the database responds, has our revision and can be written.
+
+        Raises DatabaseProblem if it is not set up as it must be.
+        """
+        with setup_problems_shown():
+            found = self._revision()
         if found != REVISION:
             raise ForeignRevision(found, REVISION)
+        self.database.check_writable()
 
     def close(self) -> None:
         """Close all connections."""

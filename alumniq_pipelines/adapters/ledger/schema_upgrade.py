@@ -11,12 +11,22 @@ from sqlalchemy import Connection, text
 
 from alumniq_pipelines.adapters.ledger.database import LOCK_TIMEOUT_SECONDS, Database
 from alumniq_pipelines.adapters.ledger.tables import REVISION, revision_of
+from alumniq_pipelines.core.problems.database import LedgerInOtherSchema
 from alumniq_pipelines.core.problems.outage import LedgerUnavailable
 from alumniq_pipelines.core.problems.setup import ForeignRevision
 from alumniq_pipelines.files.private_files import create_file, make_folder
 
 ADVISORY_LOCK = 7_305_213_941
 """The key of the advisory lock for migrations on PostgreSQL: arbitrary, but unique."""
+
+OTHER_LEDGER = text("""
+    SELECT nspname FROM pg_namespace space
+    WHERE current_schema() = 'public' AND nspname <> 'public' AND 2 = (
+        SELECT count(*) FROM pg_class
+        WHERE relnamespace = space.oid AND relname IN ('loads', 'delivery_attempts')
+    )
+    ORDER BY nspname LIMIT 1
+""")
 
 _migration_lock = threading.Lock()
 """For threads, since Alembic stores the running migration in module globals."""
@@ -34,12 +44,25 @@ def migrate(database: Database) -> None:
         if database.path is None:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": ADVISORY_LOCK})
         # Read under the lock: another process may have upgraded while this one waited.
-        if revision_of(connection) == REVISION:
+        found = revision_of(connection)
+        if found == REVISION:
             return
+        if found is None and database.path is None:
+            _refuse_other_schema(connection)
         try:
             command.upgrade(alembic_config(connection), REVISION)
         except CommandError:  # a revision of a newer release
-            raise ForeignRevision(revision_of(connection), REVISION) from None
+            raise ForeignRevision(found, REVISION) from None
+
+
+def _refuse_other_schema(connection: Connection) -> None:
+    """Raise LedgerInOtherSchema rather than begin a second ledger beside an existing one.
+
+    Earlier releases created the tables wherever the search path of the role led.
+    """
+    found = connection.scalar(OTHER_LEDGER)
+    if found is not None:
+        raise LedgerInOtherSchema(found)
 
 
 def alembic_config(connection: Connection) -> Config:

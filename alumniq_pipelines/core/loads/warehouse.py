@@ -77,7 +77,11 @@ def no_claim() -> None:
 
 
 class Warehouse(Protocol):
-    """Published versions. All methods raise WarehouseUnavailable when the store is away."""
+    """Published versions.
+
+    All methods raise WarehouseUnavailable when the store is away, and DatabaseProblem when it is
+    not set up as it must be.
+    """
 
     def live(self, target: Target) -> Version | None:
         """Return the version that readers see now."""

@@ -54,3 +54,12 @@ class OutageProblem(Problem):
     """The service is temporarily unavailable."""
 
     code = "outage"
+
+
+def cause_for_staff(problem: Problem) -> Problem:
+    """Return the set-up problem that an outage was raised from, or the problem itself.
+
+    Customers read of the outage only; staff read what they have to change.
+    """
+    cause = problem.__cause__
+    return cause if isinstance(cause, SetupProblem) else problem

@@ -109,8 +109,11 @@ def copy_out(
     )
     names = ", ".join(identifier(name) for name, _ in columns)
     out = f"copy (select {names} from {relation}) to stdout (format csv, force_quote *)"
-    # Otherwise a scan of a large table may join another one in the middle: the order would differ.
-    connection.execute("set local synchronize_seqscans = off")
+    # Otherwise a scan of a large table may join another one in the middle, or be shared among
+    # workers: the order would differ.
+    connection.execute(
+        "set local synchronize_seqscans = off; set local max_parallel_workers_per_gather = 0"
+    )
     with (
         duckdb.connect(database_path(database), config=READ_CONFIG) as destination,
         connection.cursor() as cursor,

@@ -17,6 +17,7 @@ from psycopg import Connection, errors
 from psycopg.rows import class_row
 
 from alumniq_pipelines.adapters.warehouse.postgres.schema_layout import lock
+from alumniq_pipelines.core.problems.database import DatabaseExtensionMissing
 from alumniq_pipelines.core.problems.query import NoReaderRole, ReaderRoleTooPowerful
 from alumniq_pipelines.core.sql_text import literal
 
@@ -66,6 +67,7 @@ STATE = """
     from (select) one left join pg_roles role on rolname = %(role)s
 """
 FUNCTIONS = 2
+HAS_LANGUAGE = "select from pg_language where lanname = 'plpgsql'"
 SET_OPTION_SINCE = 160_000
 """Since this version of PostgreSQL, a member of a role needs the SET option to become it."""
 TRIES = 3
@@ -158,6 +160,8 @@ def _complete(connection: Connection[Any], schema: str, role: str) -> None:
 
 def _create_functions(connection: Connection[Any], schema: str, role: str) -> None:
     """Create the two functions and make the role, which alone may run them, their owner."""
+    if not connection.execute(HAS_LANGUAGE).fetchall():
+        raise DatabaseExtensionMissing(part="warehouse", extension="plpgsql")
     versions = f"{schema}_versions"
     opening, fetching = f"{versions}._open_query(text)", f"{versions}._fetch_rows(bigint)"
     kind = f"language plpgsql security definer set search_path = {schema}, pg_temp"

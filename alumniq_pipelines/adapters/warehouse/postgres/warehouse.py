@@ -5,7 +5,7 @@ does not wait for readers, readers do not wait for it, and a snapshot keeps seei
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -38,6 +38,7 @@ from alumniq_pipelines.adapters.warehouse.postgres.schema_layout import (
     metadata,
     schema_of,
 )
+from alumniq_pipelines.adapters.warehouse.postgres.session import connect
 from alumniq_pipelines.adapters.warehouse.postgres.tokens import Token, clear_tokens
 from alumniq_pipelines.adapters.warehouse.postgres.views import replace_view
 from alumniq_pipelines.adapters.warehouse.version_facts import (
@@ -57,21 +58,15 @@ from alumniq_pipelines.core.loads.warehouse import (
     no_claim,
 )
 from alumniq_pipelines.core.problems.command import NothingPublished, UnknownVersion
-from alumniq_pipelines.core.problems.outage import (
-    IncompleteVersion,
-    ReadersInTheWay,
-    WarehouseUnavailable,
-)
+from alumniq_pipelines.core.problems.outage import IncompleteVersion, ReadersInTheWay
 from alumniq_pipelines.core.problems.run import AttemptOver
 from alumniq_pipelines.core.sql_text import identifier, literal
 from alumniq_pipelines.fault_points import FaultPoint, reach
 
-CONNECT_SECONDS = 10
 LOCK_SECONDS = 600
 """How long to wait for another publisher of a target, which may be paused."""
 REVOKE_SECONDS = 3
 """How long revoking waits for one."""
-IDLE_TIMEOUT = "set idle_in_transaction_session_timeout = '10min'"
 SHORT_LOCK_TIMEOUT = "set local lock_timeout = '250ms'"
 """How long new readers may have to queue behind us while we wait for a current reader."""
 BLOCKED_ERRORS = (errors.LockNotAvailable, errors.DependentObjectsStillExist)
@@ -132,7 +127,7 @@ class PostgresWarehouse:
         described = describe(target, field_map, accepted, number, job_id, now)
         layout = SchemaLayout(target)
         token = Token(layout=layout, number=number, attempt=attempt)
-        with self._connect() as connection:
+        with self._connect(is_writing=True) as connection:
             create_schemas(connection, layout)
             if not token.prepare(connection):
                 raise AttemptOver(job_id)
@@ -157,8 +152,8 @@ class PostgresWarehouse:
     def revoke(self, target: Target, *, number: int, attempt: int) -> None:
         """Prevent a publication, and end its session, which may belong to a paused process."""
         layout = SchemaLayout(target)
-        with self._connect() as connection:
-            _limit_waiting(connection, min(REVOKE_SECONDS, self.lock_seconds))
+        lock_seconds = min(REVOKE_SECONDS, self.lock_seconds)
+        with connect(self.url, lock_seconds=lock_seconds, is_writing=True) as connection:
             create_tokens(connection, layout)
             Token(layout=layout, number=number, attempt=attempt).revoke(connection)
 
@@ -166,7 +161,7 @@ class PostgresWarehouse:
         """Make a stored version live; raises UnknownVersion."""
         del now
         layout = SchemaLayout(target)
-        with self._connect() as connection, connection.transaction():
+        with self._connect(is_writing=True) as connection, connection.transaction():
             lock(connection, layout.view)
             retained = [fact["number"] for fact in self._retained(connection, layout)]
             if number not in retained:
@@ -231,28 +226,8 @@ class PostgresWarehouse:
                     raise AttemptOver(job_id) from None
             raise
 
-    @contextmanager
-    def _connect(self) -> Iterator[Connection[Any]]:
-        """Yield a connection; raise WarehouseUnavailable for errors, naming only their class."""
-        try:
-            with psycopg.connect(
-                # SQLAlchemy's form of the URL, as the ledger has it, works as well.
-                self.url.replace("postgresql+psycopg:", "postgresql:", 1),
-                autocommit=True,
-                connect_timeout=CONNECT_SECONDS,
-                application_name="alumniq",
-                client_encoding="utf8",
-            ) as connection:
-                connection.execute(IDLE_TIMEOUT)
-                _limit_waiting(connection, self.lock_seconds)
-                yield connection
-        except (psycopg.Error, duckdb.Error, OSError) as error:
-            raise WarehouseUnavailable(type(error).__name__) from None
-
-
-def _limit_waiting(connection: Connection[Any], seconds: float) -> None:
-    """Set how long to wait for a lock."""
-    connection.execute(f"set lock_timeout = {round(seconds * 1_000)}")
+    def _connect(self, *, is_writing: bool = False) -> AbstractContextManager[Connection[Any]]:
+        return connect(self.url, lock_seconds=self.lock_seconds, is_writing=is_writing)
 
 
 def _live(connection: Connection[Any], layout: SchemaLayout) -> Version | None:
