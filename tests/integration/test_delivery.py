@@ -105,7 +105,7 @@ def test_every_attempt_sends_the_same_bytes_under_the_same_id(
     assert {request.body for request in receiver.received} == {enqueued.notice.body.encode()}
     assert {request.headers["webhook-id"] for request in receiver.received} == {enqueued.id}
     details = [result.detail for _, result in ledger.notifications.attempts(enqueued.id)]
-    assert details == ["HTTP 500", "HTTP 302", "no answer within 1 seconds", "HTTP 200"]
+    assert details == ["HTTP 500", "HTTP 302", "no-answer 1", "HTTP 200"]
     assert state(ledger, enqueued) is NotificationState.DELIVERED
 
 

@@ -87,7 +87,7 @@ def test_a_heartbeat_reaches_no_address_that_a_callback_may_not(
 ) -> None:
     beat = due(Channel.HEARTBEAT, url.format(receiver.url))
     result = asyncio.run(HeartbeatNotifier(AddressPolicy()).deliver(beat))
-    assert result == DeliveryResult(delivered=False, detail="the address is not public")
+    assert result == DeliveryResult(delivered=False, detail="address-not-allowed")
     assert receiver.received == []
 
 

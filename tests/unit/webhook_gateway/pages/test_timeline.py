@@ -62,5 +62,5 @@ def test_a_delivery_is_shown_by_the_name_of_its_channel() -> None:
         "Staff chat delivered (200)",
         "Microsoft Teams delivered (200)",
         "Heartbeat delivered (200)",
-        "Staff chat not delivered (200)",
+        "Staff chat not delivered: 200",
     ]

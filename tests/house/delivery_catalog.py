@@ -1,0 +1,29 @@
+"""The section of docs/messages.md on notifications that were not delivered."""
+
+from alumniq_pipelines.core.problems import delivery
+
+INTRODUCTION = """\
+## Why a notification was not delivered
+
+The codes of delivery attempts that failed, as the API and `--json` show them. An answer with a
+status has the code `http-` and the status; a status without a row of its own has one of the last
+three sentences. No sentence contains anything that a receiver sent.
+
+| code | message | what to do |
+|---|---|---|
+"""
+
+
+def delivery_section() -> str:
+    """Return the section, with a row for each sentence."""
+    forms: dict[str, tuple[str, str]] = {
+        **delivery.SENTENCES,
+        **{f"http-{code}": sentences for code, sentences in delivery.STATUS_SENTENCES.items()},
+        "http-4{nn}": delivery.REFUSED_STATUS,
+        "http-5{nn}": delivery.FAILED_STATUS,
+        "http-{nnn}": delivery.OTHER_STATUS,
+        "mail-failed": (delivery.MAIL_FAILED, ""),
+    }
+    return INTRODUCTION + "".join(
+        f"| `{code}` | {detail} | {advice} |\n" for code, (detail, advice) in forms.items()
+    )
