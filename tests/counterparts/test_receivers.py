@@ -1,36 +1,22 @@
-"""Receivers as they are: what each fault of one is called, and where it is shown.
+"""Receivers as they are: what each fault of one is called, and what to do about it.
 
 A case is a receiver, the code of its fault and words of the sentence. The next fault is a line.
 """
 
 import asyncio
-import html
-import json
 import socket
 import ssl
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import trustme
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
-from starlette.testclient import TestClient
-from typer.testing import CliRunner
 
 from alumniq_pipelines.adapters.notifiers.callback import CallbackNotifier
-from alumniq_pipelines.cli.main import app
-from alumniq_pipelines.core.feeds.catalog import Catalog
-from alumniq_pipelines.core.loads.load import JobId, LoadState
-from alumniq_pipelines.core.loads.outcome import Outcome
+from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
-from alumniq_pipelines.core.notifications.load_outcome import notices_for
 from alumniq_pipelines.core.notifications.notification import (
     Audience,
     Channel,
@@ -41,46 +27,20 @@ from alumniq_pipelines.core.notifications.notification import (
     delivery_problem,
     format_result,
 )
-from alumniq_pipelines.core.notifications.staff import Staff, mail_recipients
-from alumniq_pipelines.core.problems.delivery import explain_call
-from alumniq_pipelines.services.monitor import run_monitoring
-from tests.page_visits import sign_in
 from tests.servers import broken_receiver as broken
 from tests.servers import receiver as behaviour
-from tests.servers.gateway import NOW, Caller, Installation, call
+from tests.servers import tls_receiver as tls
+from tests.servers.gateway import NOW
 from tests.servers.receiver import Receiver
 
-HOST = "receiver.example.edu"
 PERMITTED = AddressPolicy.of(["127.0.0.0/8", "224.0.0.0/4"])
-TODAY = datetime.now(UTC)
-DAY = timedelta(days=1)
-SECRET = "s3cret"
-"""Stands wherever a receiver can put a text of its own, and must be shown nowhere."""
 NO_ROUTE = "224.0.0.1"
 """No connection leads to a multicast address: Linux calls its network unreachable."""
 
 
-@dataclass(frozen=True)
-class Lab:
-    """The authorities of one run of the tests: only the first one is trusted by us."""
-
-    trusted: trustme.CA
-    other: trustme.CA
-
-    def client(self) -> ssl.SSLContext:
-        """Return our side's settings."""
-        context = ssl.create_default_context()
-        self.trusted.configure_trust(context)
-        return context
-
-
 @pytest.fixture(scope="module")
-def lab() -> Lab:
-    return Lab(trusted=trustme.CA(), other=trustme.CA())
-
-
-Served = AbstractContextManager[int]
-"""A port for as long as the receiver runs."""
+def authorities() -> tls.Authorities:
+    return tls.Authorities(trusted=trustme.CA(), other=trustme.CA())
 
 
 @dataclass(frozen=True)
@@ -89,163 +49,70 @@ class Case:
 
     code: str
     words: str
-    serve: Callable[[Lab], Served]
+    serve: tls.Serve
     scheme: str = "https"
     addresses: tuple[str, ...] = ("127.0.0.1",)
     lookup_error: int | None = None
 
 
-def server_context() -> ssl.SSLContext:
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-
-
-def issued(
-    issuer: Callable[[Lab], trustme.CA],
-    *names: str,
-    begins: datetime = TODAY - DAY,
-    ends: datetime = TODAY + DAY,
-    chain: int | None = None,
-    root: bool = False,
-    set_up: Callable[[ssl.SSLContext], None] = lambda _: None,
-) -> Callable[[Lab], Served]:
-    """Serve a certificate; `chain` is how many of its certificates are sent, `root` one more."""
-
-    def serve(lab: Lab) -> Served:
-        leaf = issuer(lab).issue_cert(
-            *(names or (HOST,)), organization_name=SECRET, not_before=begins, not_after=ends
-        )
-        context = server_context()
-        sent = b"".join(blob.bytes() for blob in leaf.cert_chain_pems[:chain])
-        sent += lab.other.cert_pem.bytes() if root else b""
-        load(context, leaf.private_key_pem.bytes() + sent)
-        set_up(context)
-        return broken.listen(broken.speak_tls(context))
-
-    return serve
-
-
-def load(context: ssl.SSLContext, pem: bytes) -> None:
-    with trustme.Blob(pem).tempfile() as path:
-        context.load_cert_chain(path)
-
-
-def self_signed(key_size: int = 2_048) -> Callable[[Lab], Served]:
-    def serve(lab: Lab) -> Served:
-        del lab
-        key = rsa.generate_private_key(public_exponent=65_537, key_size=key_size)
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, SECRET)])
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(TODAY - DAY)
-            .not_valid_after(TODAY + DAY)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
-            .sign(key, hashes.SHA256())
-        )
-        private = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        context = server_context()
-        context.set_ciphers("DEFAULT:@SECLEVEL=0")
-        load(context, private + certificate.public_bytes(serialization.Encoding.PEM))
-        return broken.listen(broken.speak_tls(context))
-
-    return serve
-
-
-def old_versions(context: ssl.SSLContext) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        context.set_ciphers("ALL:@SECLEVEL=0")
-        context.minimum_version = ssl.TLSVersion.TLSv1
-        context.maximum_version = ssl.TLSVersion.TLSv1_1
-
-
-def old_ciphers(context: ssl.SSLContext) -> None:
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers("AES128-SHA256")
-
-
-def client_certificates(version: ssl.TLSVersion) -> Callable[[ssl.SSLContext], None]:
-    def set_up(context: ssl.SSLContext) -> None:
-        context.minimum_version = context.maximum_version = version
-        context.verify_mode = ssl.CERT_REQUIRED
-
-    return set_up
-
-
-def talking(talk: broken.Talk) -> Callable[[Lab], Served]:
+def talking(talk: broken.Talk) -> tls.Serve:
     return lambda _: broken.listen(talk)
 
 
-def alert(number: int) -> Callable[[Lab], Served]:
+def alert(number: int) -> tls.Serve:
     return talking(broken.say(broken.TLS_ALERT + bytes([number])))
 
 
-def nothing(_: Lab) -> Served:
+def nothing(_: tls.Authorities) -> tls.Served:
     return broken.refuse()
-
-
-def trusted(lab: Lab) -> trustme.CA:
-    return lab.trusted
-
-
-def other(lab: Lab) -> trustme.CA:
-    return lab.other
-
-
-def intermediate(lab: Lab) -> trustme.CA:
-    return lab.trusted.create_child_ca()
-
-
-def without_root(lab: Lab) -> trustme.CA:
-    return lab.other.create_child_ca()
 
 
 PLAIN = b"HTTP/1.1 400 s3cret\r\nContent-Length: 6\r\n\r\ns3cret"
 
 FAULTS = {
-    "self-signed": Case("tls-self-signed", "is self-signed", self_signed()),
-    "expired": Case("tls-expired", "has expired", issued(trusted, ends=TODAY - DAY / 2)),
+    "self-signed": Case("tls-self-signed", "is self-signed", tls.self_made()),
+    "a weak key": Case("tls-weak", "too weak", tls.self_made(1_024, signed_by=tls.trusted)),
+    "expired": Case(
+        "tls-expired", "has expired", tls.issued(tls.trusted, ends=tls.TODAY - tls.DAY / 2)
+    ),
     "not yet valid": Case(
-        "tls-not-yet-valid", "not valid yet", issued(trusted, begins=TODAY + DAY / 2)
+        "tls-not-yet-valid",
+        "not valid yet",
+        tls.issued(tls.trusted, begins=tls.TODAY + tls.DAY / 2),
     ),
     "another host's": Case(
-        "tls-wrong-host", "not issued for the host", issued(trusted, "s3cret.example.edu")
+        "tls-wrong-host", "not issued for the host", tls.issued(tls.trusted, "s3cret.example.edu")
     ),
-    "an address's": Case("tls-wrong-host", "not issued for the host", issued(trusted, "10.1.2.3")),
+    "an address's": Case(
+        "tls-wrong-host", "not issued for the host", tls.issued(tls.trusted, "10.1.2.3")
+    ),
     "an intermediate certificate is missing": Case(
-        "tls-incomplete-chain", "full chain", issued(intermediate, chain=1)
+        "tls-incomplete-chain", "full chain", tls.issued(tls.intermediate, chain=1)
     ),
     "a private authority": Case(
-        "tls-incomplete-chain", "authority is not a public one", issued(other)
+        "tls-incomplete-chain", "authority is not a public one", tls.issued(tls.other)
     ),
     "a private authority that is sent along": Case(
-        "tls-unknown-authority", "that we do not trust", issued(other, root=True)
+        "tls-unknown-authority", "that we do not trust", tls.issued(tls.other, root=True)
     ),
     "a private authority's intermediate": Case(
-        "tls-incomplete-chain", "authority is not a public one", issued(without_root)
+        "tls-incomplete-chain", "authority is not a public one", tls.issued(tls.without_root)
     ),
     "TLS 1.1": Case(
-        "tls-old-version", "Enable TLS 1.2 or 1.3", issued(trusted, set_up=old_versions)
+        "tls-old-version", "Enable TLS 1.2 or 1.3", tls.issued(tls.trusted, set_up=tls.old_versions)
     ),
     "old ciphers": Case(
-        "tls-no-shared-cipher", "cipher suite", issued(trusted, set_up=old_ciphers)
+        "tls-no-shared-cipher", "cipher suite", tls.issued(tls.trusted, set_up=tls.old_ciphers)
     ),
     "client certificates, TLS 1.2": Case(
         "tls-no-shared-cipher",
         "demand no client certificate",
-        issued(trusted, set_up=client_certificates(ssl.TLSVersion.TLSv1_2)),
+        tls.issued(tls.trusted, set_up=tls.client_certificates(ssl.TLSVersion.TLSv1_2)),
     ),
     "client certificates, TLS 1.3": Case(
         "tls-client-certificate",
         "demands a TLS client certificate",
-        issued(trusted, set_up=client_certificates(ssl.TLSVersion.TLSv1_3)),
+        tls.issued(tls.trusted, set_up=tls.client_certificates(ssl.TLSVersion.TLSv1_3)),
     ),
     "TLS does not know the name": Case(
         "tls-unknown-name", "does not know the host name", alert(112)
@@ -288,7 +155,7 @@ FAULTS = {
     ),
     "a TLS alert where HTTP was expected": Case("not-http", "needs https://", alert(10), "http"),
     "TLS where HTTP was expected": Case(
-        "connection-closed", "needs https://", issued(trusted), "http"
+        "connection-closed", "needs https://", tls.issued(tls.trusted), "http"
     ),
     "an endless header": Case(
         "answer-too-large",
@@ -333,7 +200,7 @@ def names_lead_to(case: Case) -> Iterator[None]:
     def look_up(host: object, port: int, *_: object, **__: object) -> list[Any]:
         del host
         if case.lookup_error is not None:
-            raise socket.gaierror(case.lookup_error, SECRET)
+            raise socket.gaierror(case.lookup_error, tls.SECRET)
         return [
             (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))
             for address in case.addresses
@@ -345,15 +212,17 @@ def names_lead_to(case: Case) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("case", FAULTS.values(), ids=FAULTS.keys())
-def test_a_fault_of_a_receiver_has_its_code_and_says_what_to_do(lab: Lab, case: Case) -> None:
-    with case.serve(lab) as port, names_lead_to(case):
-        result = send(f"{case.scheme}://{HOST}:{port}/", lab.client())
+def test_a_fault_of_a_receiver_has_its_code_and_says_what_to_do(
+    authorities: tls.Authorities, case: Case
+) -> None:
+    with case.serve(authorities) as port, names_lead_to(case):
+        result = send(f"{case.scheme}://{tls.HOST}:{port}/", authorities.client())
     problem = delivery_problem(Channel.CALLBACK, result)
     assert problem
     assert problem.code == case.code
     assert case.words in str(problem)
     assert problem.advice
-    assert SECRET not in str(result) + str(problem)
+    assert tls.SECRET not in str(result) + str(problem)
     assert not result.permanent
 
 
@@ -408,31 +277,8 @@ def test_a_status_is_named_with_what_to_do_and_without_the_receivers_words(
     assert words in str(problem)
     assert f"status {status}" in problem.detail
     assert problem.advice
-    assert SECRET not in str(result) + str(problem)
+    assert tls.SECRET not in str(result) + str(problem)
     assert result.permanent is (status == 410)
-
-
-STORED_BEFORE = {
-    "ConnectError": ("connection-failed", "The connection to the receiver failed."),
-    "ConnectTimeout": ("connection-failed", "The connection to the receiver failed."),
-    "ReadError": ("no-valid-answer", "No valid answer of the receiver arrived."),
-    "RemoteProtocolError": ("no-valid-answer", "No valid answer of the receiver arrived."),
-    "gaierror": ("lookup-failed", "could not be looked up"),
-    "no answer within 15 seconds": ("timed-out", "within 15 seconds"),
-    "the name has no address": ("no-such-name", "has no address"),
-    "the address is not public": ("address-not-allowed", "not public"),
-    "the URL cannot be called": ("url-unusable", "cannot be called"),
-    "no chat is set": ("no-webhook", "is no longer set"),
-    "no Teams webhook is set": ("no-webhook", "is no longer set"),
-    "KeyError": ("our-fault", "a fault on our side (KeyError)."),
-    "HTTP 404": ("http-404", "has nothing at this URL"),
-}
-
-
-@pytest.mark.parametrize(("stored", "shown"), STORED_BEFORE.items())
-def test_an_attempt_of_an_earlier_release_is_readable(stored: str, shown: tuple[str, str]) -> None:
-    problem = explain_call(stored)
-    assert (problem.code, shown[1] in str(problem)) == (shown[0], True)
 
 
 def test_a_sentence_is_true_of_a_heartbeat_too() -> None:
@@ -443,47 +289,3 @@ def test_a_sentence_is_true_of_a_heartbeat_too() -> None:
         assert "POST" not in sentence
         assert "JSON" not in sentence
         assert "size" not in sentence
-
-
-@pytest.mark.parametrize("stored", ["tls-expired", "no-answer 15", "HTTP 503", "ConnectError"])
-def test_all_who_look_at_a_delivery_read_the_same_sentence_and_programs_its_code(
-    client: TestClient,
-    installation: Installation,
-    catalog: Catalog,
-    caller: Caller,
-    monkeypatch: pytest.MonkeyPatch,
-    stored: str,
-) -> None:
-    job_id = call(client, caller, notifyWebhook="https://hooks.example.edu/a").json()["jobId"]
-    ledger = installation.ledger
-    load = ledger.loads.get(JobId(job_id))
-    assert load
-    outcome = Outcome(LoadState.FAILED, ("The file is empty.",))
-    ledger.loads.end(load.job_id, outcome, notices_for(load, outcome), NOW)
-    [due] = ledger.notifications.claim(NOW, timedelta(minutes=1))
-    result = DeliveryResult(delivered=False, detail=stored, permanent=True)
-    ledger.notifications.record(due, result, NOW)
-    problem = explain_call(stored)
-
-    monkeypatch.setenv("ALUMNIQ_DATA_DIR", str(installation.settings.data_dir))
-    for command in (("notification", "show", due.id), ("load", "show", job_id)):
-        assert str(problem) in CliRunner().invoke(app, command).stdout
-        shown = json.loads(CliRunner().invoke(app, (*command, "--json")).stdout)
-        shown = shown if "delivery_attempts" in shown else shown["notifications"][0]
-        [attempt] = shown["delivery_attempts"]
-        assert (attempt["code"], attempt["detail"]) == (problem.code, str(problem))
-
-    bearer = {"Authorization": f"Bearer {caller.key}"}
-    answer = client.get(f"/api/v1/loads/{job_id}", headers=bearer).json()
-    [attempt] = answer["notifications"][0]["attempts"]
-    assert (attempt["code"], attempt["detail"]) == (problem.code, str(problem))
-
-    sign_in(client, caller.key)
-    for page in ("/notifications", f"/loads/{job_id}"):
-        assert str(problem) in html.unescape(client.get(page).text)
-
-    staff = Staff(mail_recipients(("ops@example.org",)))
-    run_monitoring(ledger, installation.buckets, catalog, staff, NOW)
-    [mail] = ledger.notifications.claim(NOW, timedelta(minutes=1))
-    assert mail.notice.audience is Audience.STAFF
-    assert str(problem) in mail.notice.body

@@ -17,7 +17,7 @@ three sentences. No sentence contains anything that a receiver sent.
 def delivery_section() -> str:
     """Return the section, with a row for each sentence."""
     forms: dict[str, tuple[str, str]] = {
-        **delivery.SENTENCES,
+        **{str(fault): sentences for fault, sentences in delivery.SENTENCES.items()},
         **{f"http-{code}": sentences for code, sentences in delivery.STATUS_SENTENCES.items()},
         "http-4{nn}": delivery.REFUSED_STATUS,
         "http-5{nn}": delivery.FAILED_STATUS,

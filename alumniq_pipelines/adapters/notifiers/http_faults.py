@@ -161,7 +161,7 @@ def _fault_of_system(cause: BaseException, phase: Phase) -> DeliveryFault | None
             return _fault_of_tls(cause)
         case socket.gaierror(errno=code) if code is not None:
             return LOOKUP_FAULTS.get(code, DeliveryFault.LOOKUP_FAILED)
-        case OSError(errno=code) if code in SYSTEM_FAULTS:
+        case OSError(errno=int(code)) if code in SYSTEM_FAULTS:
             return SYSTEM_FAULTS[code]
         case TimeoutError():
             return TIMEOUTS[phase]

@@ -320,7 +320,7 @@ def explain_call(seen: str, method: str = "POST") -> DeliveryProblem:
         detail, advice = SENTENCES[DeliveryFault.OUR_FAULT]
         return DeliveryProblem(DeliveryFault.OUR_FAULT, f"{detail[:-1]} ({seen}).", advice)
     else:
-        return DeliveryProblem("other", seen)
+        return DeliveryProblem(code, seen)  # of a later release, before it was taken back
     detail, advice = SENTENCES[fault]
     return DeliveryProblem(fault, detail.format(number=number), advice)
 

@@ -35,3 +35,26 @@ def test_a_mail_that_was_not_sent_says_so_without_a_word_about_a_receiver() -> N
         "smtp-550",
         "SMTP 550",
     )
+
+
+STORED_BEFORE = {
+    "ConnectError": ("connection-failed", "The connection to the receiver failed."),
+    "ConnectTimeout": ("connection-failed", "The connection to the receiver failed."),
+    "ReadError": ("no-valid-answer", "No valid answer of the receiver arrived."),
+    "RemoteProtocolError": ("no-valid-answer", "No valid answer of the receiver arrived."),
+    "gaierror": ("lookup-failed", "could not be looked up"),
+    "no answer within 15 seconds": ("timed-out", "within 15 seconds"),
+    "the name has no address": ("no-such-name", "has no address"),
+    "the address is not public": ("address-not-allowed", "not public"),
+    "the URL cannot be called": ("url-unusable", "cannot be called"),
+    "no chat is set": ("no-webhook", "is no longer set"),
+    "no Teams webhook is set": ("no-webhook", "is no longer set"),
+    "KeyError": ("our-fault", "a fault on our side (KeyError)."),
+    "HTTP 404": ("http-404", "has nothing at this URL"),
+}
+
+
+@pytest.mark.parametrize(("stored", "shown"), STORED_BEFORE.items())
+def test_an_attempt_of_an_earlier_release_is_readable(stored: str, shown: tuple[str, str]) -> None:
+    problem = explain_call(stored)
+    assert (problem.code, shown[1] in str(problem)) == (shown[0], True)
