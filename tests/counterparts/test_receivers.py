@@ -114,6 +114,9 @@ FAULTS = {
         "demands a TLS client certificate",
         tls.issued(tls.trusted, set_up=tls.client_certificates(ssl.TLSVersion.TLSv1_3)),
     ),
+    "TLS software of before 2010": Case(
+        "tls-unsafe-renegotiation", "too old", talking(broken.say(broken.OLD_HELLO))
+    ),
     "TLS does not know the name": Case(
         "tls-unknown-name", "does not know the host name", alert(112)
     ),

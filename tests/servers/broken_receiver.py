@@ -13,6 +13,13 @@ Talk = Callable[[socket.socket], None]
 TLS_ALERT = b"\x15\x03\x03\x00\x02\x02"
 """Begins a fatal alert; its number follows (RFC 8446)."""
 
+OLD_HELLO = (
+    b"\x16\x03\x03\x00\x2a"  # a record of 42 bytes
+    b"\x02\x00\x00\x26\x03\x03" + bytes(32) + b"\x00"  # TLS 1.2, its random bytes, no session
+    b"\xc0\x2f\x00"  # ECDHE-RSA-AES128-GCM-SHA256, no compression, and no extension
+)
+"""The ServerHello of software from before secure renegotiation (RFC 5246, 5746)."""
+
 
 @contextmanager
 def listen(talk: Talk) -> Iterator[int]:
