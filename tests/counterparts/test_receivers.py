@@ -33,7 +33,7 @@ from tests.servers import tls_receiver as tls
 from tests.servers.gateway import NOW
 from tests.servers.receiver import Receiver
 
-PERMITTED = AddressPolicy.of(["127.0.0.0/8", "224.0.0.0/4"])
+PERMITTED = AddressPolicy.of(["127.0.0.0/8", "::1/128", "224.0.0.0/4"])
 NO_ROUTE = "224.0.0.1"
 """No connection leads to a multicast address: Linux calls its network unreachable."""
 
@@ -102,10 +102,19 @@ FAULTS = {
         "tls-old-version", "Enable TLS 1.2 or 1.3", tls.issued(tls.trusted, set_up=tls.old_versions)
     ),
     "old ciphers": Case(
-        "tls-no-shared-cipher", "cipher suite", tls.issued(tls.trusted, set_up=tls.old_ciphers)
+        "tls-refused", "cipher suite", tls.issued(tls.trusted, set_up=tls.old_ciphers)
+    ),
+    "small Diffie-Hellman parameters": Case(
+        "tls-weak-exchange",
+        "2048 bits",
+        tls.issued(tls.trusted, key=trustme.KeyType.RSA, set_up=tls.small_parameters),
+    ),
+    "no certificate for the name": Case("tls-refused", "certificate for the host", alert(40)),
+    "client certificates, Go or Java": Case(
+        "tls-client-certificate", "demands a TLS client certificate", alert(42)
     ),
     "client certificates, TLS 1.2": Case(
-        "tls-no-shared-cipher",
+        "tls-refused",
         "demand no client certificate",
         tls.issued(tls.trusted, set_up=tls.client_certificates(ssl.TLSVersion.TLSv1_2)),
     ),
@@ -135,18 +144,24 @@ FAULTS = {
     "accepts nobody": Case(
         "connect-timeout", "No connection could be made in time", lambda _: broken.never_accept()
     ),
-    "no route": Case("unreachable", "no route", nothing, addresses=(NO_ROUTE,)),
+    "no route": Case("unreachable", "cannot be reached", nothing, addresses=(NO_ROUTE,)),
     "no route to the other address": Case(
         "connection-refused", "was refused", nothing, addresses=(NO_ROUTE, "127.0.0.1")
     ),
     "no route to its last address": Case(
         "connection-refused", "was refused", nothing, addresses=("127.0.0.1", NO_ROUTE)
     ),
+    "its IPv6 address refuses": Case(
+        "tls-self-signed", "is self-signed", tls.self_made(), addresses=("::1", "127.0.0.1")
+    ),
     "resets": Case("connection-reset", "was reset", talking(broken.reset), "http"),
     "hangs up": Case(
         "connection-closed", "without a complete answer", talking(broken.say(b"")), "http"
     ),
-    "never answers": Case("no-answer", "within 1 seconds", talking(broken.hang), "http"),
+    "never answers": Case("no-answer", "1 seconds", talking(broken.hang), "http"),
+    "never ends its answer": Case(
+        "no-answer", "no complete answer", talking(broken.begin(b"HTTP/1.1 200 s3cret\r\n")), "http"
+    ),
     "hangs up in its answer": Case(
         "connection-closed",
         "without a complete answer",
@@ -159,6 +174,12 @@ FAULTS = {
     "a TLS alert where HTTP was expected": Case("not-http", "needs https://", alert(10), "http"),
     "TLS where HTTP was expected": Case(
         "connection-closed", "needs https://", tls.issued(tls.trusted), "http"
+    ),
+    "a coding that nobody asked for": Case(
+        "not-http",
+        "not valid HTTP",
+        talking(broken.say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: s3cret\r\n\r\n")),
+        "http",
     ),
     "an endless header": Case(
         "answer-too-large",

@@ -89,7 +89,7 @@ MODULES = (
 
 COMMAND_WORD = re.compile(r"((?:alumniq|chown|chmod) [^:()]*?)'(\{\w+\})'")
 
-NO_TEXT = frozenset({"problem", "live_data", "delivery"})
+NO_TEXT = frozenset({"problem", "live_data", "delivery", "mail_delivery"})
 
 KINDS: Mapping[type[Problem], str] = {
     SenderProblem: "sender",

@@ -253,7 +253,7 @@ def test_a_bug_in_a_notifier_is_a_failed_attempt_and_its_text_is_not_stored(
         summary = deliver_due(ledger.notifications, {Channel.CALLBACK: FaultyNotifier()}, clock)
     assert summary == DeliverySummary(failed=1)
     [(_, result)] = ledger.notifications.attempts(enqueued.id)
-    assert result == DeliveryResult(delivered=False, detail="KeyError")
+    assert result == DeliveryResult(delivered=False, detail="our-fault")
     assert "in deliver" in caplog.text
     assert "secret" not in caplog.text
 

@@ -76,6 +76,16 @@ def hang(connection: socket.socket) -> None:
         pass
 
 
+def begin(answer: bytes) -> Talk:
+    """Send these bytes and never more."""
+
+    def talk(connection: socket.socket) -> None:
+        connection.sendall(answer)
+        hang(connection)
+
+    return talk
+
+
 def reset(connection: socket.socket) -> None:
     """Read something, then cut the connection with a reset."""
     connection.recv(65_536)

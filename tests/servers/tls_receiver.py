@@ -21,6 +21,15 @@ SECRET = "s3cret"
 TODAY = datetime.now(UTC)
 DAY = timedelta(days=1)
 
+SMALL_PARAMETERS = b"""\
+-----BEGIN DH PARAMETERS-----
+MIGHAoGBAP//////////yQ/aoiFowjTExmKLgNwc0SkCTgiKZ8x0Agu+pjsTmyJR
+Sgh5jjQE3e+VGbPNOkMbMCsKbfJfFDdP4TVtbVHCReSFtXZiXn7G9ExC6aY37WsL
+/1y29Aa37e44a/taiZ+lrp8kEXxLH+ZJKGZR7OZTgf//////////AgEC
+-----END DH PARAMETERS-----
+"""
+"""The prime of 1024 bits of RFC 2409, as old receivers use it."""
+
 Served = AbstractContextManager[int]
 """A port for as long as the receiver runs."""
 
@@ -50,13 +59,18 @@ def issued(
     ends: datetime = TODAY + DAY,
     chain: int | None = None,
     root: bool = False,
+    key: trustme.KeyType = trustme.KeyType.ECDSA,
     set_up: Callable[[ssl.SSLContext], None] = lambda _: None,
 ) -> Serve:
     """Serve a certificate; `chain` is how many of its certificates are sent, `root` one more."""
 
     def serve(authorities: Authorities) -> Served:
         leaf = issuer(authorities).issue_cert(
-            *(names or (HOST,)), organization_name=SECRET, not_before=begins, not_after=ends
+            *(names or (HOST,)),
+            organization_name=SECRET,
+            not_before=begins,
+            not_after=ends,
+            key_type=key,
         )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         sent = b"".join(blob.bytes() for blob in leaf.cert_chain_pems[:chain])
@@ -129,6 +143,13 @@ def old_versions(context: ssl.SSLContext) -> None:
 def old_ciphers(context: ssl.SSLContext) -> None:
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers("AES128-SHA256")
+
+
+def small_parameters(context: ssl.SSLContext) -> None:
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0")
+    with trustme.Blob(SMALL_PARAMETERS).tempfile() as path:
+        context.load_dh_params(path)
 
 
 def client_certificates(version: ssl.TLSVersion) -> Callable[[ssl.SSLContext], None]:

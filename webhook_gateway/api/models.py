@@ -131,9 +131,9 @@ class DeliveryAttempt(ApiModel):
     delivered: bool = Field(examples=[False])
     code: str | None = Field(
         default=None,
-        description="Why it was not delivered, for programs: `http-` and the status of the answer, "
-        "or a fault such as `tls-expired` or `connection-refused`. Codes are stable; all are in "
-        "the list of messages. Null if it was delivered.",
+        description="Why it was not delivered, for programs: `http-` and the status of the "
+        "answer, `smtp-` and the mail server's reply, or a fault such as `tls-expired`. Codes are "
+        "stable; all are in the list of messages. Null if it was delivered.",
         examples=[NOT_DELIVERED.code],
     )
     detail: str = Field(

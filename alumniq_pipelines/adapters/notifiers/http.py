@@ -13,7 +13,7 @@ from typing import Literal
 
 import httpx
 
-from alumniq_pipelines.adapters.notifiers.http_faults import CallProgress, fault_of
+from alumniq_pipelines.adapters.notifiers.http_faults import CallProgress
 from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy, IPAddress
 from alumniq_pipelines.core.notifications.notification import DeliveryResult
 from alumniq_pipelines.core.problems.delivery import DeliveryFault
@@ -72,9 +72,7 @@ class HttpClient:
                 response = await self._send(call, url, addresses[:MAX_ADDRESSES], progress)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             await progress.close()
-            return self._failure(fault_of(error, progress.phase))
-        if isinstance(response, DeliveryFault):
-            return self._failure(response)
+            return self._failure(progress.add(error))
         delivered = response.is_success
         wait = None if delivered else parse_retry_after(response.headers.get("Retry-After", ""))
         return DeliveryResult(
@@ -94,16 +92,13 @@ class HttpClient:
         url: httpx.URL,
         addresses: Sequence[IPAddress],
         progress: CallProgress,
-    ) -> httpx.Response | DeliveryFault:
-        fault = DeliveryFault.UNREACHABLE
-        for address in addresses:
+    ) -> httpx.Response:
+        for address in addresses[:-1]:
             try:
                 return await self._send_to(address, url, call, progress)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                # An address that no route leads to, often one of IPv6, says less than another one.
-                if fault is DeliveryFault.UNREACHABLE:
-                    fault = fault_of(error, progress.phase)
-        return fault
+                progress.add(error)
+        return await self._send_to(addresses[-1], url, call, progress)
 
     async def _send_to(
         self, address: IPAddress, url: httpx.URL, call: HttpCall, progress: CallProgress

@@ -5,25 +5,29 @@ and that from the operating system's or OpenSSL's.
 """
 
 import errno
+import logging
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Any
 
 import httpx
 
 from alumniq_pipelines.core.problems.delivery import DeliveryFault
+from alumniq_pipelines.core.trace import trace_of
+
+log = logging.getLogger(__name__)
 
 
-class Phase(StrEnum):
+class Phase(IntEnum):
     """How far a call has come."""
 
-    LOOKUP = "lookup"
-    CONNECT = "connect"
-    TLS = "tls"
-    ANSWER = "answer"
+    LOOKUP = 0
+    CONNECT = 1
+    TLS = 2
+    ANSWER = 3
 
 
 PHASES: Mapping[str, Phase] = {
@@ -41,12 +45,15 @@ TIMEOUTS: Mapping[Phase, DeliveryFault] = {
 }
 
 ENDINGS: Mapping[Phase, DeliveryFault] = {
-    Phase.LOOKUP: DeliveryFault.LOOKUP_FAILED,
+    Phase.LOOKUP: DeliveryFault.OUR_FAULT,
     Phase.CONNECT: DeliveryFault.CONNECTION_FAILED,
     Phase.TLS: DeliveryFault.TLS_CLOSED,
     Phase.ANSWER: DeliveryFault.CONNECTION_CLOSED,
 }
-"""What an error without any code means: beyond the first two phases, that the stream ended."""
+"""What an error without a code of its own means: in the last two phases, that the stream ended.
+
+In the first one it is none of the resolver's, so of what we prepare: our own list of authorities.
+"""
 
 CERTIFICATE_FAULTS: Mapping[int, DeliveryFault] = {
     2: DeliveryFault.TLS_INCOMPLETE_CHAIN,  # UNABLE_TO_GET_ISSUER_CERT
@@ -69,13 +76,14 @@ CERTIFICATE_FAULTS: Mapping[int, DeliveryFault] = {
 TLS_FAULTS: Mapping[str, DeliveryFault] = {
     "TLSV1_ALERT_PROTOCOL_VERSION": DeliveryFault.TLS_OLD_VERSION,
     "UNSUPPORTED_PROTOCOL": DeliveryFault.TLS_OLD_VERSION,
-    "SSLV3_ALERT_HANDSHAKE_FAILURE": DeliveryFault.TLS_NO_SHARED_CIPHER,
-    "TLSV1_ALERT_INSUFFICIENT_SECURITY": DeliveryFault.TLS_NO_SHARED_CIPHER,
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": DeliveryFault.TLS_REFUSED,
+    "TLSV1_ALERT_INSUFFICIENT_SECURITY": DeliveryFault.TLS_REFUSED,
     "UNSAFE_LEGACY_RENEGOTIATION_DISABLED": DeliveryFault.TLS_UNSAFE_RENEGOTIATION,
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": DeliveryFault.TLS_CLIENT_CERTIFICATE,
+    "SSLV3_ALERT_BAD_CERTIFICATE": DeliveryFault.TLS_CLIENT_CERTIFICATE,  # ours, of which is none
     "TLSV1_UNRECOGNIZED_NAME": DeliveryFault.TLS_UNKNOWN_NAME,
     "EE_KEY_TOO_SMALL": DeliveryFault.TLS_WEAK,
-    "DH_KEY_TOO_SMALL": DeliveryFault.TLS_WEAK,
+    "DH_KEY_TOO_SMALL": DeliveryFault.TLS_WEAK_EXCHANGE,
     "WRONG_VERSION_NUMBER": DeliveryFault.TLS_NOT_SPOKEN,
     "PACKET_LENGTH_TOO_LONG": DeliveryFault.TLS_NOT_SPOKEN,
 }
@@ -96,15 +104,14 @@ SYSTEM_FAULTS: Mapping[int, DeliveryFault] = {
     errno.EHOSTDOWN: DeliveryFault.UNREACHABLE,
     errno.ENETUNREACH: DeliveryFault.UNREACHABLE,
     errno.ENETDOWN: DeliveryFault.UNREACHABLE,
+    errno.EACCES: DeliveryFault.UNREACHABLE,  # ICMPv6: prohibited by a firewall on the way
     errno.EADDRNOTAVAIL: DeliveryFault.UNREACHABLE,  # of a family that this machine has not
     errno.EAFNOSUPPORT: DeliveryFault.UNREACHABLE,
-    errno.ETIMEDOUT: DeliveryFault.CONNECT_TIMEOUT,
     errno.EMFILE: DeliveryFault.OUR_FAULT,
     errno.ENFILE: DeliveryFault.OUR_FAULT,
     errno.ENOBUFS: DeliveryFault.OUR_FAULT,
     errno.ENOMEM: DeliveryFault.OUR_FAULT,
-    errno.EACCES: DeliveryFault.OUR_FAULT,  # a firewall of this machine
-    errno.EPERM: DeliveryFault.OUR_FAULT,
+    errno.EPERM: DeliveryFault.OUR_FAULT,  # a firewall of this machine
 }
 
 TOO_LARGE = 431
@@ -113,16 +120,32 @@ TOO_LARGE = 431
 
 @dataclass
 class CallProgress:
-    """The phase of one call and its connection, kept by httpcore's `trace` extension."""
+    """The phase of one call and its connection, kept by httpcore's `trace` extension.
+
+    If a name has several addresses, the fault of the one that got furthest says most: an address
+    that refuses is often a leftover beside the one that answers. No route, as often to an address
+    of IPv6, says least.
+    """
 
     phase: Phase = Phase.LOOKUP
     _connection: Any = None
+    _faults: list[tuple[Phase, DeliveryFault]] = field(default_factory=list)
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """Note that a phase has begun, and the connection that was made."""
         self.phase = PHASES.get(event, self.phase)
         if event == "connection.connect_tcp.complete":
             self._connection = info["return_value"]
+
+    def add(self, error: BaseException) -> DeliveryFault:
+        """Add the error that ended a connection or the call; return the fault that says most."""
+        fault = fault_of(error, self.phase)
+        if fault is DeliveryFault.OUR_FAULT:
+            log.error("A delivery attempt failed by a fault of ours:\n%s", trace_of(error))
+        self._faults.append((self.phase, fault))
+        return max(
+            self._faults, key=lambda found: (found[0], found[1] is not DeliveryFault.UNREACHABLE)
+        )[1]
 
     async def close(self) -> None:
         """Close the connection: httpcore leaves it open if time is up during TLS's handshake."""
@@ -157,14 +180,16 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def _fault_of_system(cause: BaseException, phase: Phase) -> DeliveryFault | None:
     """Return the fault of an error of the operating system, its resolver or OpenSSL."""
     match cause:
+        case socket.gaierror(errno=int(code)):
+            return LOOKUP_FAULTS.get(code, DeliveryFault.LOOKUP_FAILED)
+        case TimeoutError():  # also ETIMEDOUT
+            return TIMEOUTS[phase]
+        case _ if phase is Phase.LOOKUP:
+            return None
         case ssl.SSLError():
             return _fault_of_tls(cause)
-        case socket.gaierror(errno=code) if code is not None:
-            return LOOKUP_FAULTS.get(code, DeliveryFault.LOOKUP_FAILED)
-        case OSError(errno=int(code)) if code in SYSTEM_FAULTS:
-            return SYSTEM_FAULTS[code]
-        case TimeoutError():
-            return TIMEOUTS[phase]
+        case OSError(errno=int(code)):
+            return SYSTEM_FAULTS.get(code)
     return None
 
 

@@ -159,7 +159,7 @@ def undelivered(
         kind=Kind.UNDELIVERED,
         title=f"Notifications cannot be delivered: {customer}, {channel}",
         detail=_given_up(channel, notification_id, reason),
-        advice="Tell the customer what prevents the delivery.",
+        advice="Tell the customer what prevents the delivery, unless the fault is ours.",
     )
 
 

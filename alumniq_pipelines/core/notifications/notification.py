@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import Literal, assert_never
 
 from alumniq_pipelines.core.loads.load import JobId
-from alumniq_pipelines.core.problems.delivery import DeliveryProblem, explain_call, explain_mail
+from alumniq_pipelines.core.problems.delivery import DeliveryProblem, explain_call
+from alumniq_pipelines.core.problems.mail_delivery import explain_mail
 
 RETRY_DELAYS = tuple(
     timedelta(seconds=seconds)

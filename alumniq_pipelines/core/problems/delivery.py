@@ -35,9 +35,10 @@ class DeliveryFault(StrEnum):
     TLS_NOT_YET_VALID = "tls-not-yet-valid"
     TLS_WRONG_HOST = "tls-wrong-host"
     TLS_WEAK = "tls-weak"
+    TLS_WEAK_EXCHANGE = "tls-weak-exchange"
     TLS_CERTIFICATE = "tls-certificate"
     TLS_OLD_VERSION = "tls-old-version"
-    TLS_NO_SHARED_CIPHER = "tls-no-shared-cipher"
+    TLS_REFUSED = "tls-refused"
     TLS_UNSAFE_RENEGOTIATION = "tls-unsafe-renegotiation"
     TLS_CLIENT_CERTIFICATE = "tls-client-certificate"
     TLS_UNKNOWN_NAME = "tls-unknown-name"
@@ -100,8 +101,8 @@ SENTENCES: Mapping[DeliveryFault, tuple[str, str]] = {
         "Check that the receiver runs, that the port is right and that no firewall refuses us.",
     ),
     DeliveryFault.UNREACHABLE: (
-        "There is no route to the address of the host in the URL.",
-        "Check that the name has an IPv4 address that can be reached from outside.",
+        "The network reports that the address of the host in the URL cannot be reached.",
+        "Check that the name has an IPv4 address, and that no firewall refuses us.",
     ),
     DeliveryFault.CONNECT_TIMEOUT: (
         "No connection could be made in time to the address and port in the URL.",
@@ -109,7 +110,7 @@ SENTENCES: Mapping[DeliveryFault, tuple[str, str]] = {
     ),
     DeliveryFault.CONNECTION_FAILED: (
         "The connection to the receiver failed.",
-        "Check that the receiver runs and can be reached from outside, and its TLS certificate.",
+        "Check that the receiver runs and can be reached, and its TLS certificate.",
     ),
     DeliveryFault.TLS_SELF_SIGNED: (
         "The receiver's TLS certificate is self-signed, so it is not trusted.",
@@ -142,17 +143,24 @@ SENTENCES: Mapping[DeliveryFault, tuple[str, str]] = {
         "The receiver's TLS certificate or key is too weak to be trusted.",
         "Install one with an RSA key of 2048 bits or an elliptic curve key, and SHA-256.",
     ),
+    DeliveryFault.TLS_WEAK_EXCHANGE: (
+        "The receiver's Diffie-Hellman parameters are too small to be trusted.",
+        "Enable cipher suites with ECDHE, or install parameters of 2048 bits.",
+    ),
     DeliveryFault.TLS_CERTIFICATE: (
         "The receiver's TLS certificate could not be verified.",
-        "Check its host names, dates and chain with a TLS checker.",
+        "Check its host names, dates, chain and extensions with a TLS checker.",
     ),
     DeliveryFault.TLS_OLD_VERSION: (
         "The receiver offers only versions of TLS that are older than 1.2.",
         "Enable TLS 1.2 or 1.3 on it.",
     ),
-    DeliveryFault.TLS_NO_SHARED_CIPHER: (
-        "No cipher suite is shared with the receiver, or it demands a client certificate.",
-        "Enable current cipher suites (ECDHE, AES-GCM), and demand no client certificate.",
+    DeliveryFault.TLS_REFUSED: (
+        "The receiver refused the TLS handshake.",
+        (
+            "Enable current cipher suites on it (ECDHE, AES-GCM), demand no client certificate, "
+            "and install a certificate for the host in the URL."
+        ),
     ),
     DeliveryFault.TLS_UNSAFE_RENEGOTIATION: (
         "The receiver's TLS software is too old: it lacks secure renegotiation (RFC 5746).",
@@ -191,7 +199,7 @@ SENTENCES: Mapping[DeliveryFault, tuple[str, str]] = {
         "Check its log and any proxy before it. If its port speaks TLS, the URL needs https://.",
     ),
     DeliveryFault.NO_ANSWER: (
-        "The receiver accepted the connection but did not answer within {number} seconds.",
+        "The receiver was reached, but sent no complete answer in the attempt's {number} seconds.",
         "Let it answer as soon as it has the request, and do its work afterwards.",
     ),
     DeliveryFault.TIMED_OUT: (
@@ -204,7 +212,7 @@ SENTENCES: Mapping[DeliveryFault, tuple[str, str]] = {
     ),
     DeliveryFault.NOT_HTTP: (
         "The receiver's answer is not valid HTTP.",
-        "Check that a web server has this port. If the port speaks TLS, the URL needs https://.",
+        "Check what answers on this port. If it speaks TLS, the URL needs https://.",
     ),
     DeliveryFault.NO_VALID_ANSWER: (
         "No valid answer of the receiver arrived.",
@@ -219,7 +227,7 @@ SENTENCES: Mapping[DeliveryFault, tuple[str, str]] = {
 
 _REDIRECTED = (
     "The receiver redirects to another URL (status {number}), and redirects are not followed.",
-    "Use the URL that it redirects to.",
+    "Use the URL that it redirects to. If that is a sign-in page, let it accept us without one.",
 )
 _UNAVAILABLE = (
     "The receiver, or the server behind it, is not available (status {number}).",
@@ -251,7 +259,7 @@ STATUS_SENTENCES: Mapping[int, tuple[str, str]] = {
     ),
     410: (
         "The receiver reports that this URL is permanently gone (status {number}).",
-        "Use another URL. This notification is not retried.",
+        "Use another URL, or set up the receiver there again.",
     ),
     413: (
         "The receiver does not accept a request of this size (status {number}).",
@@ -263,7 +271,7 @@ STATUS_SENTENCES: Mapping[int, tuple[str, str]] = {
     ),
     429: (
         "The receiver is getting too many requests (status {number}).",
-        "Raise its rate limit. We wait as long as its Retry-After asks, up to a day.",
+        "Raise its rate limit.",
     ),
     **dict.fromkeys((502, 503, 504), _UNAVAILABLE),
 }
@@ -281,7 +289,7 @@ FAILED_STATUS = (
     "The receiver failed with an error of its own (status {number}).",
     "Check its log around this time.",
 )
-MAIL_FAILED = "The mail could not be sent ({name})."
+NOT_DELIVERED = "The notification was not delivered."
 
 ABOUT_A_BODY = frozenset({413, 415})
 EARLIER: Mapping[str, DeliveryFault] = {
@@ -295,51 +303,35 @@ EARLIER: Mapping[str, DeliveryFault] = {
     "SSLError": DeliveryFault.TLS_FAILED,
     **dict.fromkeys(("ConnectError", "ConnectTimeout", "OSError"), DeliveryFault.CONNECTION_FAILED),
     **dict.fromkeys(
-        ("ReadError", "WriteError", "RemoteProtocolError"), DeliveryFault.NO_VALID_ANSWER
+        ("ReadError", "WriteError", "RemoteProtocolError", "ConnectionResetError"),
+        DeliveryFault.NO_VALID_ANSWER,
     ),
 }
 """What earlier releases stored: their own words, or the class of an error, whose cause is lost."""
 
 _EARLIER_TIMEOUT = re.compile(r"no answer within (\S+) seconds")
-_STATUS = re.compile(r"(?:HTTP|SMTP) (\d{3})")
+_STATUS = re.compile(r"HTTP (\d{3})")
 
 
 def explain_call(seen: str, method: str = "POST") -> DeliveryProblem:
     """Return why a call of a URL did not deliver, from what is stored of the attempt."""
     if status := _STATUS.fullmatch(seen):
         return _explain_status(int(status[1]), method)
-    if timeout := _EARLIER_TIMEOUT.fullmatch(seen):
-        seen = f"{DeliveryFault.TIMED_OUT} {timeout[1]}"
     code, _, number = seen.partition(" ")
-    if seen in EARLIER:
-        fault = EARLIER[seen]
-    elif code in SENTENCES:
-        fault = DeliveryFault(code)
-    elif seen.isidentifier():
-        # The class of an error that is no receiver's: staff find it in the log by this name.
-        detail, advice = SENTENCES[DeliveryFault.OUR_FAULT]
-        return DeliveryProblem(DeliveryFault.OUR_FAULT, f"{detail[:-1]} ({seen}).", advice)
-    else:
-        return DeliveryProblem(code, seen)  # of a later release, before it was taken back
-    detail, advice = SENTENCES[fault]
-    return DeliveryProblem(fault, detail.format(number=number), advice)
-
-
-def explain_mail(seen: str) -> DeliveryProblem:
-    """Return why a mail was not sent, from what is stored of the attempt."""
-    if status := _STATUS.fullmatch(seen):
-        return DeliveryProblem(f"smtp-{status[1]}", seen)
-    if seen.isidentifier():
-        return DeliveryProblem("mail-failed", MAIL_FAILED.format(name=seen))
-    return DeliveryProblem("mail-failed", seen)
+    if timeout := _EARLIER_TIMEOUT.fullmatch(seen):
+        code, number = DeliveryFault.TIMED_OUT, timeout[1]
+    code = EARLIER.get(seen, code)
+    if code not in SENTENCES:
+        if not seen[:1].isupper():  # of a later release, before it was taken back
+            return DeliveryProblem(code, NOT_DELIVERED)
+        code = DeliveryFault.OUR_FAULT  # the class of an error that is no receiver's
+    detail, advice = SENTENCES[DeliveryFault(code)]
+    return DeliveryProblem(code, detail.format(number=number), advice)
 
 
 def _explain_status(status: int, method: str) -> DeliveryProblem:
     sentences = STATUS_SENTENCES.get(status)
     if sentences is None or (status in ABOUT_A_BODY and method == "GET"):
-        if status in range(400, 500):
-            sentences = REFUSED_STATUS
-        else:
-            sentences = FAILED_STATUS if status in range(500, 600) else OTHER_STATUS
+        sentences = {4: REFUSED_STATUS, 5: FAILED_STATUS}.get(status // 100, OTHER_STATUS)
     detail, advice = (text.format(number=status, method=method) for text in sentences)
     return DeliveryProblem(f"http-{status}", detail, advice)

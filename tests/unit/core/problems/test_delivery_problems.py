@@ -5,7 +5,8 @@ import re
 import pytest
 
 from alumniq_pipelines.core.problems import delivery
-from alumniq_pipelines.core.problems.delivery import DeliveryFault, explain_call, explain_mail
+from alumniq_pipelines.core.problems.delivery import DeliveryFault, explain_call
+from alumniq_pipelines.core.problems.mail_delivery import explain_mail
 
 
 def test_every_fault_has_its_sentence_and_what_to_do() -> None:
@@ -27,14 +28,22 @@ def test_a_stored_fault_leads_to_its_own_code_and_no_gap_in_its_sentence(
     assert "{" not in str(problem)
 
 
-def test_a_mail_that_was_not_sent_says_so_without_a_word_about_a_receiver() -> None:
-    assert str(explain_mail("ConnectionRefusedError")) == (
-        "The mail could not be sent (ConnectionRefusedError)."
-    )
-    assert (explain_mail("SMTP 550").code, str(explain_mail("SMTP 550"))) == (
-        "smtp-550",
-        "SMTP 550",
-    )
+MAILS = {
+    "SMTP 550": ("smtp-550", "The mail server did not take the mail (SMTP 550)."),
+    "SMTP -1": ("mail-failed", "The mail could not be sent."),
+    "ConnectionRefusedError": ("mail-failed", "The mail server refused the connection."),
+    "SMTPException": ("mail-failed", "The mail could not be sent."),
+    "our-fault": ("mail-failed", "The mail could not be sent."),
+    "No login (SMTP 535).": ("mail-failed", "No login (SMTP 535)."),
+}
+
+
+@pytest.mark.parametrize(("stored", "shown"), MAILS.items())
+def test_a_mail_that_was_not_sent_says_so_in_a_sentence(
+    stored: str, shown: tuple[str, str]
+) -> None:
+    problem = explain_mail(stored)
+    assert (problem.code, str(problem)) == shown
 
 
 STORED_BEFORE = {
@@ -49,7 +58,9 @@ STORED_BEFORE = {
     "the URL cannot be called": ("url-unusable", "cannot be called"),
     "no chat is set": ("no-webhook", "is no longer set"),
     "no Teams webhook is set": ("no-webhook", "is no longer set"),
-    "KeyError": ("our-fault", "a fault on our side (KeyError)."),
+    "KeyError": ("our-fault", "a fault on our side."),
+    "ConnectionResetError": ("no-valid-answer", "No valid answer of the receiver arrived."),
+    "tls-later 3": ("tls-later", "The notification was not delivered."),
     "HTTP 404": ("http-404", "has nothing at this URL"),
 }
 
@@ -58,3 +69,4 @@ STORED_BEFORE = {
 def test_an_attempt_of_an_earlier_release_is_readable(stored: str, shown: tuple[str, str]) -> None:
     problem = explain_call(stored)
     assert (problem.code, shown[1] in str(problem)) == (shown[0], True)
+    assert stored not in str(problem)
