@@ -70,9 +70,9 @@ CHECK = CheckRecord(counts=COUNTS)
 CHANGES = Changes(1, 2, 30, 4, {"batch": 2})
 WARNINGS = (Cause("reference", "nation", "`nation` is no country", 3, 7, "warning", "Send USA."),)
 DELIVERIES = (
-    DeliveryResult(delivered=True, detail="200"),
-    DeliveryResult(delivered=False, detail="503"),
-    DeliveryResult(delivered=False, detail="410", permanent=True),
+    DeliveryResult(delivered=True, detail="HTTP 200"),
+    DeliveryResult(delivered=False, detail="HTTP 503"),
+    DeliveryResult(delivered=False, detail="HTTP 410", permanent=True),
 )
 LEASE = timedelta(minutes=3)
 

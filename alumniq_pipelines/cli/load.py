@@ -18,6 +18,7 @@ from alumniq_pipelines.cli.hold_display import (
 from alumniq_pipelines.cli.installation import ledger_of
 from alumniq_pipelines.cli.load_decision import approve, cancel, discard, repeat
 from alumniq_pipelines.cli.load_report import report
+from alumniq_pipelines.cli.notification import attempts_to_json
 from alumniq_pipelines.core.loads.check_result import Counts
 from alumniq_pipelines.core.loads.hold import Hold
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadState
@@ -27,6 +28,7 @@ from alumniq_pipelines.core.notifications.notification import (
     DeliveryResult,
     Notification,
     NotificationState,
+    format_result,
 )
 from alumniq_pipelines.core.problems.command import UnknownLoad
 from alumniq_pipelines.core.problems.live_data import without_live_sentence
@@ -101,9 +103,7 @@ def show(job_id: Id, *, as_json: Json = False) -> None:
                 "state": notification.state,
                 "created_at": notification.created_at,
                 "next_attempt_at": notification.next_attempt_at,
-                "delivery_attempts": [
-                    {"at": at, **asdict(result)} for at, result in delivery_attempts
-                ],
+                "delivery_attempts": attempts_to_json(notification, delivery_attempts),
             }
             for notification, delivery_attempts in notifications
         ]
@@ -169,7 +169,8 @@ def _events(
     for notification, delivery_attempts in notifications:
         for at, result in delivery_attempts:
             ended = "delivered" if result.delivered else "failed"
-            yield at, f"{_recipient(notification)} {ended}: {result.detail}"
+            detail = format_result(notification.notice.channel, result)
+            yield at, f"{_recipient(notification)} {ended}: {detail}"
 
 
 def _format_waiting(

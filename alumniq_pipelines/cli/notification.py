@@ -1,5 +1,6 @@
 """`alumniq notification`: notifications to customers and staff, with their delivery attempts."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -8,7 +9,13 @@ import typer
 
 from alumniq_pipelines.cli.console import Limit, OldLimit, format_time, print_json, stdout_console
 from alumniq_pipelines.cli.installation import ledger_of, operator
-from alumniq_pipelines.core.notifications.notification import Notification, NotificationState
+from alumniq_pipelines.core.notifications.notification import (
+    DeliveryResult,
+    Notification,
+    NotificationState,
+    delivery_problem,
+    format_result,
+)
 from alumniq_pipelines.core.problems.notification import UnknownNotification
 from alumniq_pipelines.core.shell import alumniq_command
 from alumniq_pipelines.services import load_actions
@@ -69,15 +76,7 @@ def show(notification_id: Id, *, as_json: Json = False) -> None:
             raise UnknownNotification(notification_id)
         delivery_attempts = ledger.notifications.attempts(found.id)
     if as_json:
-        attempts = [
-            {
-                "at": at,
-                "delivered": result.delivered,
-                "detail": result.detail,
-                "permanent": result.permanent,
-            }
-            for at, result in delivery_attempts
-        ]
+        attempts = attempts_to_json(found, delivery_attempts)
         print_json(_to_json(found) | {"delivery_attempts": attempts})
         return
     from rich.markup import escape
@@ -91,7 +90,7 @@ def show(notification_id: Id, *, as_json: Json = False) -> None:
     ]
     for at, result in delivery_attempts:
         ended = "delivered" if result.delivered else "failed"
-        lines.append(f"{format_time(at)}  {ended}: {escape(result.detail)}")
+        lines.append(f"{format_time(at)}  {ended}: {escape(format_result(notice.channel, result))}")
     if found.state is NotificationState.PENDING:
         lines.append(f"{format_time(found.next_attempt_at)}  next attempt")
     if notice.subject:
@@ -112,6 +111,23 @@ def resend(notification_id: Id, *, as_json: Json = False) -> None:
         return
     typer.echo(f"{notification_id} is due now. To see the result, run:")
     typer.echo(f"  {alumniq_command('notification', 'show', notification_id)}")
+
+
+def attempts_to_json(
+    notification: Notification, attempts: Sequence[tuple[datetime, DeliveryResult]]
+) -> list[dict[str, Any]]:
+    """Return delivery attempts for programs: a stable code beside what people read."""
+    channel = notification.notice.channel
+    return [
+        {
+            "at": at,
+            "delivered": result.delivered,
+            "code": problem.code if (problem := delivery_problem(channel, result)) else None,
+            "detail": format_result(channel, result),
+            "permanent": result.permanent,
+        }
+        for at, result in attempts
+    ]
 
 
 def _to_json(found: Notification) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from alumniq_pipelines.core.notifications.notification import Channel, DeliveryResult, Notification
+from alumniq_pipelines.core.problems.delivery import DeliveryFault
 from alumniq_pipelines.core.trace import trace_of
 
 LEASE = timedelta(minutes=3)
@@ -124,10 +125,10 @@ class _DeliveryBatch:
         notifier = self.notifiers[notification.notice.channel]
         [result] = await asyncio.gather(notifier.deliver(notification), return_exceptions=True)
         if isinstance(result, Exception):
-            # A fault in our own code: only its class is recorded, its text may hold an address.
+            # A fault in our own code: only its class is logged, its text may hold an address.
             name, trace = type(result).__name__, trace_of(result)
             log.error("Notification %s failed with %s:\n%s", notification.id, name, trace)
-            result = DeliveryResult(delivered=False, detail=name)
+            result = DeliveryResult(delivered=False, detail=DeliveryFault.OUR_FAULT.value)
         elif isinstance(result, BaseException):
             raise result
         await asyncio.to_thread(self.outbox.record, notification, result, self.clock())

@@ -14,7 +14,8 @@ from alumniq_pipelines.core.loads.outcome import AttemptResult, CheckRecord, Out
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import Version
 from alumniq_pipelines.core.notifications.load_outcome import notices_for
-from alumniq_pipelines.core.notifications.notification import DeliveryResult
+from alumniq_pipelines.core.notifications.notification import Channel, DeliveryResult
+from alumniq_pipelines.core.problems.delivery import DeliveryFault
 from tests.servers.gateway import Installation
 from tests.strict_catalog import read_catalog
 
@@ -130,7 +131,12 @@ class Seeder:
             ledger.versions.record(version, end)
         ledger.loads.end(load.job_id, outcome, notices_for(load, outcome), end)
         for notification in ledger.notifications.claim(end, timedelta(minutes=1)):
-            delivery = DeliveryResult(delivered=True, detail="204 No Content")
+            delivery = DeliveryResult(delivered=True, detail="HTTP 204")
+            if notification.notice.channel is Channel.MAIL:
+                delivery = DeliveryResult(delivered=True, detail="SMTP 250")
+            elif not is_published:
+                fault = DeliveryFault.TLS_INCOMPLETE_CHAIN.value
+                delivery = DeliveryResult(delivered=False, detail=fault)
             ledger.notifications.record(notification, delivery, end + timedelta(seconds=1))
         return load
 

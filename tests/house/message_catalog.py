@@ -64,6 +64,7 @@ from alumniq_pipelines.core.problems.problem import (
 from alumniq_pipelines.core.problems.request import FileHint, FileNotInBucket, UnusableFilename
 from alumniq_pipelines.core.problems.rollback import MoveInterrupted
 from alumniq_pipelines.core.problems.setup import PortUnusable
+from tests.house.delivery_catalog import delivery_section
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "messages.md"
 
@@ -90,7 +91,7 @@ MODULES = (
 
 COMMAND_WORD = re.compile(r"((?:alumniq|chown|chmod) [^:()]*?)'(\{\w+\})'")
 
-NO_TEXT = frozenset({"problem", "live_data"})
+NO_TEXT = frozenset({"problem", "live_data", "delivery", "mail_delivery"})
 
 KINDS: Mapping[type[Problem], str] = {
     SenderProblem: "sender",
@@ -332,7 +333,8 @@ def page() -> str:
     """Return the whole page."""
     modules = problem_modules()
     rules = RULES_INTRODUCTION + "".join(f"{row}\n" for row in rule_rows())
-    return "\n".join([INTRODUCTION, *(section(modules[name]) for name in MODULES), rules])
+    sections = (section(modules[name]) for name in MODULES)
+    return "\n".join([INTRODUCTION, *sections, delivery_section(), rules])
 
 
 if __name__ == "__main__":

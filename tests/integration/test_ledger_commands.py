@@ -25,6 +25,7 @@ from alumniq_pipelines.core.notifications.notification import (
     DeliveryResult,
     Notice,
 )
+from alumniq_pipelines.core.problems.delivery import explain_call
 from alumniq_pipelines.core.problems.live_data import LiveData, live_sentence
 
 NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
@@ -32,6 +33,7 @@ SECOND = timedelta(seconds=1)
 ERROR = "The column [email] holds no addresses (2 rows, first on line 3)"
 RECORDED = f"{ERROR} {live_sentence(LiveData.NONE)}"
 """As it is recorded, with what was live then."""
+UNAVAILABLE = str(explain_call("HTTP 503"))
 COUNTS = Counts(50_000, 49_998, 2)
 
 
@@ -77,7 +79,7 @@ def failed(ledger: Ledger) -> Load:
     ]
     ledger.loads.end(load.job_id, Outcome(LoadState.FAILED, (RECORDED,), COUNTS), notices, ended_at)
     results = (
-        DeliveryResult(delivered=False, detail="503"),
+        DeliveryResult(delivered=False, detail="HTTP 503"),
         DeliveryResult(delivered=True, detail="250"),
     )
     claimed = ledger.notifications.claim(ended_at, timedelta(minutes=1))
@@ -242,7 +244,7 @@ def test_a_load_is_shown_with_all_that_happened_in_order(failed: Load) -> None:
         "attempt 2 began, run run-3",
         f"attempt 2 refused: 49,998 of 50,000 rows accepted, 2 rejected; {ERROR}",
         "failed: 49,998 of 50,000 rows accepted, 2 rejected",
-        "callback to https://iqu.example/done failed: 503",
+        f"callback to https://iqu.example/done failed: {UNAVAILABLE}",
         "mail to ada@iqu.example delivered: 250",
     ]
     assert lines[10] == f"Error: {ERROR}"
@@ -261,7 +263,7 @@ def test_a_machine_reads_the_whole_load(failed: Load) -> None:
     [listed] = [load for load in run_json("load", "list") if load["job_id"] == failed.job_id]
     assert listed["errors"] == [ERROR]
     (tried,) = shown["notifications"][0]["delivery_attempts"]
-    assert (tried["delivered"], tried["detail"]) == (False, "503")
+    assert (tried["delivered"], tried["detail"]) == (False, UNAVAILABLE)
 
 
 def test_notifications_are_listed_with_their_state(failed: Load) -> None:
@@ -283,7 +285,7 @@ def test_notifications_are_listed_with_their_state(failed: Load) -> None:
 def test_a_notification_shows_the_result_of_each_delivery_attempt(failed: Load) -> None:
     output = alumniq("notification", "show", f"msg_{failed.job_id}-1").stdout
     assert "callback to https://iqu.example/done: pending" in output
-    assert "failed: 503" in output
+    assert f"failed: {UNAVAILABLE}" in output
     assert "next attempt" in output
     [tried] = run_json("notification", "show", f"msg_{failed.job_id}-2")["delivery_attempts"]
     assert (tried["delivered"], tried["detail"]) == (True, "250")

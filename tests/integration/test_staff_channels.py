@@ -5,8 +5,10 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 
+from alumniq_pipelines.adapters.notifiers import http
 from alumniq_pipelines.adapters.notifiers.chat import ChatNotifier
 from alumniq_pipelines.adapters.notifiers.heartbeat import HeartbeatNotifier
 from alumniq_pipelines.adapters.notifiers.teams import TeamsNotifier
@@ -87,7 +89,7 @@ def test_a_heartbeat_reaches_no_address_that_a_callback_may_not(
 ) -> None:
     beat = due(Channel.HEARTBEAT, url.format(receiver.url))
     result = asyncio.run(HeartbeatNotifier(AddressPolicy()).deliver(beat))
-    assert result == DeliveryResult(delivered=False, detail="the address is not public")
+    assert result == DeliveryResult(delivered=False, detail="address-not-allowed")
     assert receiver.received == []
 
 
@@ -95,3 +97,22 @@ def test_every_channel_has_its_notifier(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     with open_ledger(settings) as ledger:
         assert set(open_notifiers(settings, ledger)) == set(Channel)
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_our_own_list_of_authorities_that_cannot_be_read_is_held_against_no_receiver(
+    receiver: Receiver,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    content: str | None,
+) -> None:
+    authorities = tmp_path / "authorities.pem"
+    if content is not None:
+        authorities.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authorities))
+    monkeypatch.setattr(http, "_tls", httpx.create_ssl_context)
+    result = asyncio.run(HeartbeatNotifier(LOOPBACK).beat(receiver.url))
+    assert result == DeliveryResult(delivered=False, detail="our-fault")
+    assert "create_ssl_context" in caplog.text
+    assert receiver.received == []

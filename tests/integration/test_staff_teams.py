@@ -148,7 +148,7 @@ def test_what_is_pending_for_a_webhook_that_was_unset_is_given_up(
     assert only(ledger).state is NotificationState.GIVEN_UP
     assert receiver.received == []
     [(_, result)] = ledger.notifications.attempts(only(ledger).id)
-    assert result.detail == "no Teams webhook is set"
+    assert result.detail == "no-webhook"
 
 
 def test_staff_send_a_card_again_with_the_same_bytes(

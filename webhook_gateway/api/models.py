@@ -8,10 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from alumniq_pipelines.core.loads.load import LoadState
+from alumniq_pipelines.core.problems.delivery import explain_call
 from alumniq_pipelines.core.problems.live_data import LiveData, live_sentence
 
 JOB_ID = "F6494FE4-8642-4F2E-A87DF336916CC246"
 WHEN = "2026-03-01T02:30:00Z"
+NOT_DELIVERED = explain_call("HTTP 503")
 
 JobIdText = Annotated[
     str, Field(description="The `jobId` from the webhook's response.", examples=[JOB_ID])
@@ -126,8 +128,19 @@ class DeliveryAttempt(ApiModel):
     """One attempt to deliver a notification."""
 
     at: Timestamp
-    delivered: bool = Field(examples=[True])
-    detail: str = Field(examples=["200"])
+    delivered: bool = Field(examples=[False])
+    code: str | None = Field(
+        default=None,
+        description="Why it was not delivered, for programs: `http-` and the status of the "
+        "answer, `smtp-` and the mail server's reply, or a fault such as `tls-expired`. Codes are "
+        "stable; all are in the list of messages. Null if it was delivered.",
+        examples=[NOT_DELIVERED.code],
+    )
+    detail: str = Field(
+        description="For people: what confirmed the delivery, or why there was none and what to do "
+        "at the receiver. It contains nothing that the receiver sent.",
+        examples=[str(NOT_DELIVERED)],
+    )
 
 
 class Notification(ApiModel):

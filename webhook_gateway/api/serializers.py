@@ -15,7 +15,13 @@ from alumniq_pipelines.core.loads.waiting import (
     ForStart,
     Waiting,
 )
-from alumniq_pipelines.core.notifications.notification import NotificationState
+from alumniq_pipelines.core.notifications.notification import (
+    Channel,
+    DeliveryResult,
+    NotificationState,
+    delivery_problem,
+    format_result,
+)
 from alumniq_pipelines.core.problems.live_data import live_sentence, without_live_sentence
 from webhook_gateway.api import models
 from webhook_gateway.services import load_queries
@@ -163,7 +169,19 @@ def _notification(known: load_queries.NotificationHistory) -> models.Notificatio
         state=notification.state,
         next_attempt_at=notification.next_attempt_at if is_pending else None,
         attempts=tuple(
-            models.DeliveryAttempt(at=at, delivered=result.delivered, detail=result.detail)
+            _delivery_attempt(notification.notice.channel, at, result)
             for at, result in known.delivery_attempts
         ),
+    )
+
+
+def _delivery_attempt(
+    channel: Channel, at: datetime, result: DeliveryResult
+) -> models.DeliveryAttempt:
+    problem = delivery_problem(channel, result)
+    return models.DeliveryAttempt(
+        at=at,
+        delivered=result.delivered,
+        code=problem.code if problem else None,
+        detail=format_result(channel, result),
     )

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from alumniq_pipelines.core.notifications.notification import recipient
+from alumniq_pipelines.core.notifications.notification import format_result, recipient
 from alumniq_pipelines.core.problems.problem import Problem
 
 FOLDER = Path(__file__).parent
@@ -109,6 +109,7 @@ class Layout:
             "size": format_size,
         }
         templates.filters["recipient"] = recipient
+        templates.filters["result"] = format_result
         return templates
 
 

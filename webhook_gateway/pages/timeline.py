@@ -7,7 +7,7 @@ from typing import Literal
 
 from alumniq_pipelines.core.loads.load import LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult
-from alumniq_pipelines.core.notifications.notification import channel_facts
+from alumniq_pipelines.core.notifications.notification import channel_facts, format_result
 from webhook_gateway.services.load_queries import LoadDetail
 
 Mood = Literal["good", "bad", "plain"]
@@ -60,9 +60,13 @@ def timeline(detail: LoadDetail) -> Sequence[Event]:
         succeeded = load.state is LoadState.SUCCEEDED
         events.append(Event(load.ended_at, f"Load {load.state}", "good" if succeeded else "bad"))
     for history in detail.notifications:
-        channel = channel_facts(history.notification.notice.channel).label
+        channel = history.notification.notice.channel
+        label = channel_facts(channel).label
         for at, result in history.delivery_attempts:
-            title = f"{channel} delivered" if result.delivered else f"{channel} not delivered"
-            delivered_mood: Mood = "good" if result.delivered else "bad"
-            events.append(Event(at, f"{title} ({result.detail})", delivered_mood))
+            how = format_result(channel, result)
+            events.append(
+                Event(at, f"{label} delivered ({how})", "good")
+                if result.delivered
+                else Event(at, f"{label} not delivered: {how}", "bad")
+            )
     return sorted(events, key=lambda event: event.at)

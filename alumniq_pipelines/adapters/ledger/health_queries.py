@@ -1,20 +1,32 @@
 """Queries for loads and notifications that need the attention of staff."""
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, case, func, or_, select, tuple_
+from sqlalchemy import Connection, and_, case, func, or_, select, tuple_
 
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.load_rows import load_of
-from alumniq_pipelines.adapters.ledger.tables import attempts, holds, loads, notifications
+from alumniq_pipelines.adapters.ledger.notifications import delivery_result_of
+from alumniq_pipelines.adapters.ledger.tables import (
+    attempts,
+    delivery_attempts,
+    holds,
+    loads,
+    notifications,
+)
 from alumniq_pipelines.adapters.ledger.targets import same_target
 from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, UNDERWAY_STATES, Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.core.notifications.load_outcome import OUR_FAULTS
-from alumniq_pipelines.core.notifications.notification import Audience, Channel, NotificationState
+from alumniq_pipelines.core.notifications.notification import (
+    Audience,
+    Channel,
+    DeliveryResult,
+    NotificationState,
+)
 from alumniq_pipelines.core.problems.api import LoadCanceled, LoadCanceledUnderway
 from alumniq_pipelines.core.problems.outcome import NotStarted
 
@@ -35,6 +47,7 @@ class UndeliveredDestination:
     """A destination whose newest notification could not be delivered.
 
     `digest` identifies it without showing it; a destination of staff has no `customer`.
+    `last_result` is that of the notification's last attempt.
     """
 
     audience: Audience
@@ -42,6 +55,7 @@ class UndeliveredDestination:
     channel: Channel
     notification_id: str
     digest: str
+    last_result: DeliveryResult
 
 
 @dataclass(frozen=True)
@@ -198,6 +212,8 @@ class HealthQueries:
         with self.database.reading() as connection:
             # Rows come oldest first, so the newest row of each destination wins.
             newest = {tuple(row[:4]): row for row in connection.execute(newest_last)}
+            unsent = [row for row in newest.values() if row.state is NotificationState.GIVEN_UP]
+            results = _last_results(connection, [row.id for row in unsent])
         return [
             UndeliveredDestination(
                 audience=row.audience,
@@ -205,10 +221,23 @@ class HealthQueries:
                 channel=row.channel,
                 notification_id=row.id,
                 digest=hashlib.sha256(row.destination.encode("utf-8", "replace")).hexdigest()[:12],
+                last_result=results[row.id],
             )
-            for row in newest.values()
-            if row.state is NotificationState.GIVEN_UP
+            for row in unsent
         ]
+
+
+def _last_results(
+    connection: Connection, notification_ids: Collection[str]
+) -> Mapping[str, DeliveryResult]:
+    """Return the result of the last delivery attempt of each of these notifications."""
+    if not notification_ids:
+        return {}
+    attempted = delivery_attempts.c.notification_id
+    last = select(func.max(delivery_attempts.c.id)).where(attempted.in_(notification_ids))
+    query = select(delivery_attempts).where(delivery_attempts.c.id.in_(last.group_by(attempted)))
+    rows = connection.execute(query).mappings()
+    return {row["notification_id"]: delivery_result_of(row) for row in rows}
 
 
 def _failed_by_our_fault(load: Load) -> bool:

@@ -196,15 +196,15 @@ class Notifications:
             .order_by(delivery_attempts.c.id)
         )
         with self.database.reading() as connection:
-            return [
-                (
-                    row["at"],
-                    DeliveryResult(
-                        delivered=row["delivered"], detail=row["detail"], permanent=row["permanent"]
-                    ),
-                )
-                for row in connection.execute(query).mappings()
-            ]
+            rows = connection.execute(query).mappings()
+            return [(row["at"], delivery_result_of(row)) for row in rows]
+
+
+def delivery_result_of(row: RowMapping) -> DeliveryResult:
+    """Read the result of a delivery attempt from its row."""
+    return DeliveryResult(
+        delivered=row["delivered"], detail=row["detail"], permanent=row["permanent"]
+    )
 
 
 def enqueue(

@@ -13,8 +13,10 @@ from typing import Literal
 
 import httpx
 
+from alumniq_pipelines.adapters.notifiers.http_faults import CallProgress
 from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy, IPAddress
 from alumniq_pipelines.core.notifications.notification import DeliveryResult
+from alumniq_pipelines.core.problems.delivery import DeliveryFault
 
 USER_AGENT = "alumniq-pipelines"
 MAX_ADDRESSES = 4
@@ -58,22 +60,19 @@ class HttpClient:
         """Make one call; any 2xx is a delivery; 410 is permanent."""
         url = _callable_url(call.url)
         if url is None:
-            return DeliveryResult(
-                delivered=False, detail="the URL cannot be called", permanent=True
-            )
+            return self._failure(DeliveryFault.URL_UNUSABLE, permanent=True)
+        progress = CallProgress()
         try:
             async with asyncio.timeout(self.seconds):
                 addresses = await _resolve(url)
                 if not addresses:
-                    return DeliveryResult(delivered=False, detail="the name has no address")
+                    return self._failure(DeliveryFault.NO_SUCH_NAME)
                 if not all(self.addresses.permits(address) for address in addresses):
-                    return DeliveryResult(delivered=False, detail="the address is not public")
-                response = await self._send(call, url, addresses[:MAX_ADDRESSES])
-        except TimeoutError:
-            detail = f"no answer within {self.seconds:g} seconds"
-            return DeliveryResult(delivered=False, detail=detail)
+                    return self._failure(DeliveryFault.ADDRESS_NOT_ALLOWED)
+                response = await self._send(call, url, addresses[:MAX_ADDRESSES], progress)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            return DeliveryResult(delivered=False, detail=type(error).__name__)
+            await progress.close()
+            return self._failure(progress.add(error))
         delivered = response.is_success
         wait = None if delivered else parse_retry_after(response.headers.get("Retry-After", ""))
         return DeliveryResult(
@@ -83,17 +82,27 @@ class HttpClient:
             retry_after=wait,
         )
 
+    def _failure(self, fault: DeliveryFault, *, permanent: bool = False) -> DeliveryResult:
+        number = f" {self.seconds:g}" if fault is DeliveryFault.NO_ANSWER else ""
+        return DeliveryResult(delivered=False, detail=f"{fault}{number}", permanent=permanent)
+
     async def _send(
-        self, call: HttpCall, url: httpx.URL, addresses: Sequence[IPAddress]
+        self,
+        call: HttpCall,
+        url: httpx.URL,
+        addresses: Sequence[IPAddress],
+        progress: CallProgress,
     ) -> httpx.Response:
         for address in addresses[:-1]:
             try:
-                return await self._send_to(address, url, call)
-            except (httpx.ConnectError, httpx.ConnectTimeout):
-                continue
-        return await self._send_to(addresses[-1], url, call)
+                return await self._send_to(address, url, call, progress)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                progress.add(error)
+        return await self._send_to(addresses[-1], url, call, progress)
 
-    async def _send_to(self, address: IPAddress, url: httpx.URL, call: HttpCall) -> httpx.Response:
+    async def _send_to(
+        self, address: IPAddress, url: httpx.URL, call: HttpCall, progress: CallProgress
+    ) -> httpx.Response:
         host = url.raw_host.decode("ascii").rstrip(".")
         own_headers = {
             "User-Agent": USER_AGENT,
@@ -107,7 +116,11 @@ class HttpClient:
             url.copy_with(host=str(address)),
             content=call.body.encode() or None,
             headers={**call.headers, **own_headers},
-            extensions={"sni_hostname": host, "timeout": _TIMEOUT.as_dict()},
+            extensions={
+                "sni_hostname": host,
+                "timeout": _TIMEOUT.as_dict(),
+                "trace": progress.trace,
+            },
         )
         # Without httpx's client: it would parse `Location` and `Set-Cookie`, and for nonsense in
         # them raise errors that are no HTTPError.

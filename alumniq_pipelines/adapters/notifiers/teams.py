@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from alumniq_pipelines.adapters.notifiers.http import ALLOW_ALL, HttpCall, HttpClient
 from alumniq_pipelines.core.notifications.notification import DeliveryResult, Notification
+from alumniq_pipelines.core.problems.delivery import DeliveryFault
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,9 @@ class TeamsNotifier:
     async def deliver(self, notification: Notification) -> DeliveryResult:
         """Send one card; Workflows responds 202, or 429 with a pause if it gets too many."""
         if self.url is None:
-            return DeliveryResult(delivered=False, detail="no Teams webhook is set", permanent=True)
+            return DeliveryResult(
+                delivered=False, detail=DeliveryFault.NO_WEBHOOK.value, permanent=True
+            )
         call = HttpCall(
             method="POST",
             url=self.url,

@@ -145,29 +145,39 @@ def attempts_exhausted(load: Load) -> Condition:
     )
 
 
-def undelivered(customer: str, channel: str, notification_id: str, digest: str) -> Condition:
-    """Return the condition that a customer cannot be notified; the destination is left out."""
+def undelivered(
+    customer: str, channel: str, notification_id: str, digest: str, reason: str
+) -> Condition:
+    """Return the condition that a customer cannot be notified; the destination is left out.
+
+    `reason` is why the last attempt did not deliver.
+    """
     return Condition(
         key=f"undelivered:{customer}:{channel}:{digest}",
         kind=Kind.UNDELIVERED,
         title=f"Notifications cannot be delivered: {customer}, {channel}",
-        detail=f"The {channel} {notification_id} was given up: its receiver refused it or could "
-        "not be reached. This incident closes when a later one is delivered.",
-        advice="Tell the customer that this address does not accept our messages.",
+        detail=_given_up(channel, notification_id, reason),
+        advice="Tell the customer what prevents the delivery, unless the fault is ours.",
     )
 
 
 def undelivered_to_staff(
-    channel: str, setting: str, notification_id: str, digest: str
+    channel: str, setting: str, notification_id: str, digest: str, reason: str
 ) -> Condition:
     """Return the condition that staff cannot be notified; the destination is left out."""
     return Condition(
         key=f"undelivered-to-staff:{channel}:{digest}",
         kind=Kind.UNDELIVERED,
         title=f"Notifications to staff cannot be delivered: {channel}",
-        detail=f"The {channel} {notification_id} was given up: its receiver refused it or could "
-        "not be reached. This incident closes when a later one is delivered.",
+        detail=_given_up(channel, notification_id, reason),
         advice=f"Check that what {setting} names still exists and accepts our messages.",
+    )
+
+
+def _given_up(channel: str, notification_id: str, reason: str) -> str:
+    return (
+        f"The {channel} {notification_id} was given up. Its last attempt: {reason.rstrip('.')}. "
+        "This incident closes when a later one is delivered."
     )
 
 

@@ -4,9 +4,11 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import assert_never
+from typing import Literal, assert_never
 
 from alumniq_pipelines.core.loads.load import JobId
+from alumniq_pipelines.core.problems.delivery import DeliveryProblem, explain_call
+from alumniq_pipelines.core.problems.mail_delivery import explain_mail
 
 RETRY_DELAYS = tuple(
     timedelta(seconds=seconds)
@@ -57,13 +59,15 @@ class ChannelFacts:
     """What the system must know of a channel, apart from how it is written and sent.
 
     `label` is what people call it. `audiences` are those whom it can reach; a notice still says
-    itself whom it is for. `has_secret_destination`: the settings hold the one URL, and a notice
-    names only its recipient. `staff_setting` is where an installation names its staff's.
+    itself whom it is for. `method` is what its URLs are called with, None for mail.
+    `has_secret_destination`: the settings hold the one URL, and a notice names only its recipient.
+    `staff_setting` is where an installation names its staff's.
     """
 
     label: str
     retry_delays: tuple[timedelta, ...]
     audiences: frozenset[Audience]
+    method: Literal["GET", "POST"] | None = "POST"
     has_subject: bool = False
     has_secret_destination: bool = False
     staff_setting: str = ""
@@ -76,6 +80,7 @@ _MAIL = ChannelFacts(
     label="Email",
     retry_delays=MAIL_DELAYS,
     audiences=frozenset({Audience.CUSTOMER, Audience.STAFF}),
+    method=None,
     has_subject=True,
     staff_setting="ALUMNIQ_STAFF_EMAIL",
 )
@@ -94,7 +99,10 @@ _TEAMS = ChannelFacts(
     staff_setting="ALUMNIQ_STAFF_TEAMS_WEBHOOK",
 )
 _HEARTBEAT = ChannelFacts(
-    label="Heartbeat", retry_delays=HEARTBEAT_DELAYS, audiences=frozenset({Audience.MONITOR})
+    label="Heartbeat",
+    retry_delays=HEARTBEAT_DELAYS,
+    audiences=frozenset({Audience.MONITOR}),
+    method="GET",
 )
 
 
@@ -164,15 +172,31 @@ class Notification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryResult:
-    """How one delivery attempt went; `detail` is ours to show (status code, class of error).
+    """How one delivery attempt went.
 
-    `retry_after` is the time that the receiver asked for.
+    `detail` is what was seen, by code and ours to store: `HTTP 404`, `tls-expired`. People read it
+    by `format_result`, programs by `delivery_problem`. `retry_after` is the time that the receiver
+    asked for.
     """
 
     delivered: bool
     detail: str
     permanent: bool = False
     retry_after: timedelta | None = None
+
+
+def delivery_problem(channel: Channel, result: DeliveryResult) -> DeliveryProblem | None:
+    """Return why an attempt did not deliver; None if it did."""
+    if result.delivered:
+        return None
+    method = channel_facts(channel).method
+    return explain_mail(result.detail) if method is None else explain_call(result.detail, method)
+
+
+def format_result(channel: Channel, result: DeliveryResult) -> str:
+    """Return how an attempt went, for people: what confirmed it, or why it did not deliver."""
+    problem = delivery_problem(channel, result)
+    return result.detail if problem is None else str(problem)
 
 
 def recipient(notice: Notice) -> str:

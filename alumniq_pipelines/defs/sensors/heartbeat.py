@@ -6,6 +6,7 @@ import dagster as dg
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.notifications.heartbeat import Signal, signal_url
+from alumniq_pipelines.core.notifications.notification import Channel, format_result
 from alumniq_pipelines.core.problems.problem import Problem
 from alumniq_pipelines.settings import Settings
 
@@ -41,6 +42,6 @@ def heartbeat_sensor(settings: Settings) -> dg.SensorDefinition:
         if url is None:
             return dg.SkipReason(f"Not called: the service has no signal for {signal}.")
         result = asyncio.run(HeartbeatNotifier(ALLOW_ALL).beat(url))
-        return dg.SkipReason(f"{signal}: {result.detail}.")
+        return dg.SkipReason(f"{signal}: {format_result(Channel.HEARTBEAT, result)}")
 
     return heartbeat

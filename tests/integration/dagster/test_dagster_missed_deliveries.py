@@ -11,6 +11,7 @@ from alumniq_pipelines.core.loads.outcome import Outcome
 from alumniq_pipelines.core.monitoring.schedule import DeliverySchedule
 from alumniq_pipelines.core.monitoring.watch import Watch
 from alumniq_pipelines.core.notifications.notification import Channel
+from alumniq_pipelines.core.problems.delivery import explain_call
 from alumniq_pipelines.definitions import build_definitions
 from alumniq_pipelines.settings import Settings
 from tests.integration.dagster.conftest import HEADER, ROWS, TARGET, Installation
@@ -160,7 +161,7 @@ def test_a_beat_that_is_refused_fails_no_tick(
     receiver.answers.append(behaviour.status(500))
     found = with_heartbeat(installation, receiver.url).tick()
     assert found.skip_reason
-    assert found.skip_reason.skip_message == "success: HTTP 500."
+    assert found.skip_reason.skip_message == f"success: {explain_call('HTTP 500')}"
 
 
 def test_without_a_url_nothing_beats(installation: Installation) -> None:

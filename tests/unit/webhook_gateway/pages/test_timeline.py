@@ -11,6 +11,7 @@ from alumniq_pipelines.core.notifications.notification import (
     Notification,
     NotificationState,
 )
+from alumniq_pipelines.core.problems.delivery import explain_call
 from alumniq_pipelines.core.problems.live_data import LiveData
 from webhook_gateway.pages.timeline import ATTEMPT_ENDED, timeline
 from webhook_gateway.services.load_queries import LoadDetail, NotificationHistory
@@ -41,7 +42,10 @@ def test_a_delivery_is_shown_by_the_name_of_its_channel() -> None:
             created_at=NOW,
             next_attempt_at=NOW,
         )
-        return NotificationHistory(sent, [(NOW, DeliveryResult(delivered=delivered, detail="200"))])
+        detail = "HTTP 200" if delivered else "HTTP 503"
+        return NotificationHistory(
+            sent, [(NOW, DeliveryResult(delivered=delivered, detail=detail))]
+        )
 
     notifications = [history(medium, delivered=True) for medium in Channel]
     notifications.append(history(Channel.CHAT, delivered=False))
@@ -57,10 +61,10 @@ def test_a_delivery_is_shown_by_the_name_of_its_channel() -> None:
     )
     assert [event.title for event in events] == [
         "Accepted",
-        "Callback delivered (200)",
-        "Email delivered (200)",
-        "Staff chat delivered (200)",
-        "Microsoft Teams delivered (200)",
-        "Heartbeat delivered (200)",
-        "Staff chat not delivered (200)",
+        "Callback delivered (HTTP 200)",
+        "Email delivered (HTTP 200)",
+        "Staff chat delivered (HTTP 200)",
+        "Microsoft Teams delivered (HTTP 200)",
+        "Heartbeat delivered (HTTP 200)",
+        f"Staff chat not delivered: {explain_call('HTTP 503')}",
     ]
