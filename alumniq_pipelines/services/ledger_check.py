@@ -1,7 +1,7 @@
 """The use case: find what ledger, warehouse and archive disagree about, and reconcile it."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
@@ -9,11 +9,13 @@ from alumniq_pipelines.core.loads.archive import (
     HELD,
     RECEIVED,
     Archive,
+    Receipt,
     job_of_held_rows,
     received_name,
 )
 from alumniq_pipelines.core.loads.ledger_difference import (
     Difference,
+    RecordedRun,
     archived_file,
     load_numbers,
     missing_version,
@@ -21,11 +23,16 @@ from alumniq_pipelines.core.loads.ledger_difference import (
     pending_notifications,
     unfinished_load,
     unknown_load,
+    unknown_run,
 )
 from alumniq_pipelines.core.loads.load import UNDERWAY_STATES, Load, LoadState
+from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.loads.warehouse import Version, Warehouse
 from alumniq_pipelines.core.notifications.notification import NotificationState
+from alumniq_pipelines.core.notifications.staff import NO_STAFF, Staff
+from alumniq_pipelines.services.load_actions import outcome_notices
+from alumniq_pipelines.services.reconciliation import NO_RUN
 from alumniq_pipelines.services.restored_ledger import record_unknown
 
 MAX_LISTED = 100_000
@@ -35,12 +42,15 @@ APPROVAL = "Published before the ledger was restored from a backup."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerCheck:
-    """Compares a ledger with the warehouse and the archive."""
+    """Compares a ledger with the warehouse, the archive and the newest runs of Dagster."""
 
     ledger: Ledger
     warehouse: Warehouse
     archive: Archive
     versions_kept: int
+    gateway_url: str
+    staff: Staff = NO_STAFF
+    runs: Sequence[RecordedRun] = ()
 
     def differences(self) -> Sequence[Difference]:
         """Return everything that differs; changes nothing."""
@@ -59,6 +69,7 @@ class LedgerCheck:
             *(unfinished_load(load, version) for load, version in reversed(published)),
             *self._missing_versions(stored),
             *self._pending_notifications([version.published_at for version in lost]),
+            *self._unknown_runs(stored),
             *self._archived_files(unfinished, stored),
         ]
 
@@ -77,14 +88,36 @@ class LedgerCheck:
                     for version in record_unknown(ledger, versions, now)
                 ]
         own = {version.job_id: version for version in _all(stored)}
-        for load in self._unfinished():
-            if (
-                load.state is LoadState.HELD
-                and load.job_id in own
-                and ledger.holds.approve(load.job_id, actor, APPROVAL, now)
-            ):
-                done.append(f"Approved the held load {load.job_id}, which is published already.")
+        for load in reversed(self._unfinished()):
+            version = own.get(load.job_id)
+            if version is not None and self._end_as_published(load, version, actor, now):
+                done.append(f"Ended the load {load.job_id} as published.")
         return done
+
+    def _end_as_published(self, load: Load, version: Version, actor: str, now: datetime) -> bool:
+        """End a load whose version is in the warehouse, without counts; False if its run will."""
+        ledger = self.ledger
+        if load.state is LoadState.HELD:
+            if not ledger.holds.approve(load.job_id, actor, APPROVAL, now):
+                return False
+            load = ledger.loads.get(load.job_id) or load
+        begun = ledger.attempts.begin(load, NO_RUN, now, launch=load.launch)
+        if begun is None:
+            return False
+        receipt = Receipt(version.sha256, version.etag)
+        closed = replace(begun, result=AttemptResult.PUBLISHED, ended_at=now)
+        outcome = Outcome(LoadState.SUCCEEDED)
+        notices = outcome_notices(ledger, load, outcome, self.gateway_url, [closed], self.staff)
+        return ledger.attempts.complete(
+            load.job_id,
+            begun.number,
+            AttemptResult.PUBLISHED,
+            outcome,
+            notices,
+            now,
+            receipt=receipt,
+            version=version,
+        )
 
     def _stored(self) -> Mapping[Target, Sequence[Version]]:
         return {target: self.warehouse.versions(target) for target in self.warehouse.targets()}
@@ -123,6 +156,13 @@ class LedgerCheck:
         older = [found for found in pending if found.created_at < max(lost_at)]
         if older:
             yield pending_notifications(len(older), max(lost_at))
+
+    def _unknown_runs(self, stored: Mapping[Target, Sequence[Version]]) -> Iterator[Difference]:
+        published = {version.job_id for version in _all(stored)}
+        found = {run.job_id: run for run in self.runs if run.job_id not in published}
+        for job_id, run in found.items():
+            if self.ledger.loads.get(job_id) is None:
+                yield unknown_run(run)
 
     def _archived_files(
         self, unfinished: Sequence[Load], stored: Mapping[Target, Sequence[Version]]

@@ -18,6 +18,7 @@ from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehous
 from alumniq_pipelines.adapters.warehouse.postgres.numbers import connection_url
 from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
 from alumniq_pipelines.core.loads.customer import Customer
+from alumniq_pipelines.core.loads.ledger_difference import RecordedRun
 from alumniq_pipelines.core.loads.load import JobId, LoadRequest, new_job_id
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import Version
@@ -110,6 +111,7 @@ class System:
     contents: dict[str, str] = field(default_factory=dict)
     published: dict[str, Version] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
+    runs: list[RecordedRun] = field(default_factory=list)
     now: datetime = datetime(2026, 11, 25, 3, tzinfo=UTC)
 
     def __post_init__(self) -> None:
@@ -163,6 +165,8 @@ class System:
         load = self.ledger.loads.get(self.names[name])
         assert load is not None
         launch = self.ledger.queue.request(load, self.clock())
+        run = RecordedRun(job_id=load.job_id, target=str(TARGET), requested_at=self.now)
+        self.runs.insert(0, run)
         assert launch is not None, f"{name} is not the first in line"
         context = self._context()
         for _ in range(2):
@@ -240,6 +244,8 @@ class System:
             warehouse=self.warehouse,
             archive=self.archive,
             versions_kept=10,
+            gateway_url=GATEWAY_URL,
+            runs=self.runs,
         )
 
     def repair(self) -> None:

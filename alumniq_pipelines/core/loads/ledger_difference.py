@@ -10,11 +10,12 @@ from datetime import datetime
 from enum import StrEnum
 
 from alumniq_pipelines.core.loads.archive import HELD, ArchivedFile, job_of_held_rows
-from alumniq_pipelines.core.loads.load import Load, LoadState
+from alumniq_pipelines.core.loads.load import JobId, Load, LoadState
 from alumniq_pipelines.core.loads.warehouse import Version
 from alumniq_pipelines.core.shell import alumniq_command
 
 REPAIR = "alumniq doctor --repair"
+SEND_AGAIN = "have the file uploaded again and the webhook called again."
 
 
 class DifferenceKind(StrEnum):
@@ -25,7 +26,17 @@ class DifferenceKind(StrEnum):
     UNFINISHED_LOAD = "unfinished-load"
     MISSING_VERSION = "missing-version"
     NOTIFICATION = "notification"
+    UNKNOWN_RUN = "unknown-run"
     ARCHIVED_FILE = "archived-file"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedRun:
+    """A run of a load, as Dagster recorded it."""
+
+    job_id: JobId
+    target: str
+    requested_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +88,9 @@ def unknown_load(version: Version, *, is_recorded: bool, has_customer: bool) -> 
 def unfinished_load(load: Load, version: Version) -> Difference:
     """Describe a load that has not ended in the ledger, though its version is published."""
     if load.state is LoadState.HELD:
-        advice = f"{REPAIR} approves it, since it was approved before the ledger was lost."
+        advice = f"{REPAIR} approves it, as before the ledger was lost, and ends it as published."
     else:
-        advice = "Nothing is to be done, if the system runs: the next run of the load records it."
+        advice = f"{REPAIR} ends it as published. So does its next run."
     return Difference(
         kind=DifferenceKind.UNFINISHED_LOAD,
         subject=load.job_id,
@@ -87,8 +98,7 @@ def unfinished_load(load: Load, version: Version) -> Difference:
             f"The load is {load.state} in the ledger, and published as version {version.number} of "
             f"{load.target} at {_time(version.published_at)}."
         ),
-        advice=f"{advice} It ends as published, and its customer may be notified a second time, "
-        "under the same id.",
+        advice=f"{advice} Its customer may be notified a second time, under the same id.",
     )
 
 
@@ -122,19 +132,31 @@ def pending_notifications(count: int, since: datetime) -> Difference:
     )
 
 
+def unknown_run(run: RecordedRun) -> Difference:
+    """Describe a run of a load that the ledger does not know, and that published nothing."""
+    return Difference(
+        kind=DifferenceKind.UNKNOWN_RUN,
+        subject=run.job_id,
+        detail=(
+            f"Dagster has a run of this load of {run.target}, requested at "
+            f"{_time(run.requested_at)}. The ledger does not know the load, and the warehouse has "
+            "no version of it."
+        ),
+        advice=f"If the customer misses this load, {SEND_AGAIN}",
+        is_open=False,
+    )
+
+
 def archived_file(file: ArchivedFile) -> Difference:
     """Describe an archived file that no load of the ledger has read or held."""
     if file.name.startswith(HELD):
         what = f"The rows of the load {job_of_held_rows(file.name)} were held for approval"
-        advice = (
-            "The hold is lost: have the customer upload the file again and call the webhook again. "
-            "The archived rows are deleted by themselves."
-        )
+        advice = f"The hold is lost: {SEND_AGAIN} The archived rows are deleted by themselves."
     else:
         what = "A load read this file"
         advice = (
-            "If the customer misses this load, have the file uploaded again and the webhook called "
-            "again. The archived file is deleted by itself after ALUMNIQ_ARCHIVE_DAYS."
+            f"If the customer misses this load, {SEND_AGAIN} The archived file is deleted by "
+            "itself after ALUMNIQ_ARCHIVE_DAYS."
         )
     return Difference(
         kind=DifferenceKind.ARCHIVED_FILE,
