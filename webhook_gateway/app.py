@@ -55,7 +55,8 @@ HANDLED_ERRORS = (HTTPException, OutageProblem, RequestRefused, RequestProblem)
 
 
 COMPARE_AGAIN_SECONDS = 30
-"""How often to try to compare load numbers with a warehouse that was unavailable at the start."""
+MAX_COMPARE_AGAIN_SECONDS = 600
+"""Waits before comparing load numbers again with a warehouse that was unavailable at the start."""
 
 logger = logging.getLogger(__name__)
 
@@ -174,7 +175,8 @@ def _lifespan(
 
 async def _compare_until_done(numbers: LoadNumberCheck) -> None:
     """Compare load numbers once ledger and warehouse are available; meanwhile the gateway works."""
-    is_done = False
+    seconds, is_done = COMPARE_AGAIN_SECONDS, False
     while not is_done:
-        await asyncio.sleep(COMPARE_AGAIN_SECONDS)
+        await asyncio.sleep(seconds)
         is_done = await run_in_threadpool(numbers.is_done)
+        seconds = min(2 * seconds, MAX_COMPARE_AGAIN_SECONDS)
