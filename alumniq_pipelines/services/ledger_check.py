@@ -31,13 +31,12 @@ from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.loads.warehouse import Version, Warehouse
 from alumniq_pipelines.core.notifications.notification import NotificationState
 from alumniq_pipelines.core.notifications.staff import NO_STAFF, Staff
-from alumniq_pipelines.services.load_actions import outcome_notices
+from alumniq_pipelines.services.load_actions import APPROVED_BEFORE, outcome_notices
 from alumniq_pipelines.services.reconciliation import NO_RUN
 from alumniq_pipelines.services.restored_ledger import record_unknown
 
 MAX_LISTED = 100_000
 UNFINISHED_STATES = (*sorted(UNDERWAY_STATES), LoadState.HELD)
-APPROVAL = "Published before the ledger was restored from a backup."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +97,7 @@ class LedgerCheck:
         """End a load whose version is in the warehouse, without counts; False if its run will."""
         ledger = self.ledger
         if load.state is LoadState.HELD:
-            if not ledger.holds.approve(load.job_id, actor, APPROVAL, now):
+            if not ledger.holds.approve(load.job_id, actor, APPROVED_BEFORE, now):
                 return False
             load = ledger.loads.get(load.job_id) or load
         begun = ledger.attempts.begin(load, NO_RUN, now, launch=load.launch)

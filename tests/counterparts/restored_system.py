@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from alumniq_pipelines.adapters.archive import FolderArchive
 from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
@@ -22,9 +23,10 @@ from alumniq_pipelines.core.loads.ledger_difference import RecordedRun
 from alumniq_pipelines.core.loads.load import JobId, LoadRequest, new_job_id
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import Version
+from alumniq_pipelines.core.problems.api import BeingPublished
 from alumniq_pipelines.services.attempt import attempt, record_publication
 from alumniq_pipelines.services.ledger_check import LedgerCheck
-from alumniq_pipelines.services.load_actions import approve
+from alumniq_pipelines.services.load_actions import approve, cancel, end_due_holds
 from alumniq_pipelines.services.load_context import LoadContext
 from tests.accepted_rows import small_field_map
 from tests.servers.postgres import PostgresServer
@@ -42,6 +44,13 @@ def add_customer(url: str) -> None:
         ledger.migrate()
         added_at = datetime(2026, 11, 25, 2, tzinfo=UTC)
         ledger.customers.add(Customer("iqu", "Inter-Quad University", "iqu"), added_at)
+
+
+def request_of(name: str) -> LoadRequest:
+    """Return the request of a load, as the gateway would accept it."""
+    return LoadRequest(
+        new_job_id(), TARGET, f"{name}.csv", None, None, notify_email="a@example.org"
+    )
 
 
 @dataclass
@@ -143,6 +152,8 @@ class System:
                 "approve": self.approve,
                 "rollback": self.roll_back,
                 "forget": self.forget_version,
+                "holds": self.end_due_holds,
+                "cancel": self.cancel,
                 "gateway": self.start_gateway,
                 "repair": self.repair,
             }
@@ -153,12 +164,7 @@ class System:
         self.contents[name] = content or _content(len(self.contents) + 1, ROWS)
         path = self.buckets.open("iqu").root / "qa" / "warehouse" / f"{name}.csv"
         path.write_text(self.contents[name], encoding="utf-8")
-        job_id = new_job_id()
-        request = LoadRequest(
-            job_id, TARGET, f"{name}.csv", None, None, notify_email="a@example.org"
-        )
-        self.ledger.loads.accept(request, self.clock())
-        self.names[name] = job_id
+        self.names[name] = self.ledger.loads.accept(request_of(name), self.clock()).job_id
 
     def run(self, name: str) -> None:
         """Request a run of a load, and let it make its attempts until none is left to make."""
@@ -204,6 +210,15 @@ class System:
         """Approve a held load and run it."""
         approve(self.ledger, self.names[name], "As announced.", "pat", self.clock())
         self.run(name)
+
+    def end_due_holds(self) -> None:
+        """End the holds that are due, as monitoring does."""
+        end_due_holds(self.ledger, self.clock(), gateway_url=GATEWAY_URL)
+
+    def cancel(self, name: str) -> None:
+        """Cancel a load that is published already, which is refused."""
+        with pytest.raises(BeingPublished):
+            cancel(self.ledger, self.names[name], "pat", self.clock(), gateway_url=GATEWAY_URL)
 
     def roll_back(self, name: str) -> None:
         """Make the version of a load live again."""

@@ -21,15 +21,14 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
 from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
 from alumniq_pipelines.cli.main import app
-from alumniq_pipelines.core.loads.load import LoadRequest, new_job_id
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.settings import Settings
 from tests.counterparts.restored_system import (
-    TARGET,
     PostgresStore,
     SqliteStore,
     System,
     add_customer,
+    request_of,
 )
 from tests.servers.postgres import PostgresServer
 from tests.strict_catalog import read_catalog
@@ -39,7 +38,6 @@ from webhook_gateway.services.load_numbers import LoadNumberCheck
 KEPT = 10
 NOTE = "(notification)"
 PAIRS = [("sqlite", "duckdb"), ("postgresql", "postgres")]
-"""Engines of the ledger and the warehouse."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +119,16 @@ CASES = [
         in_the_end=("(unknown-load c)", NOTE),
     ),
     Case(
+        rule="also without the doctor, once a load of its table has run",
+        before="load a, hold b",
+        since="approve b, load c",
+        then="gateway, load d, holds, cancel b, run b",
+        outcomes="a published, b published, c unknown, d published",
+        live="d",
+        differs=("load-numbers", "unknown-load c", "unfinished-load b", NOTE),
+        in_the_end=("(unknown-load c)", NOTE),
+    ),
+    Case(
         rule="a file that is live by a lost load changes nothing when it is loaded again",
         before="load a",
         since="load b",
@@ -155,7 +163,6 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Create a ledger with a customer, for copying."""
     folder = tmp_path_factory.mktemp("ledger")
     add_customer(SqliteStore(folder).url)
     return folder / "ledger.db"
@@ -163,7 +170,6 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def postgres_template(postgres_server: PostgresServer) -> str:
-    """Create a ledger with a customer, for cloning."""
     name = postgres_server.create()
     add_customer(postgres_server.url(name))
     return name
@@ -234,8 +240,7 @@ def test_gateways_that_start_at_once_accept_no_load_under_a_number_of_the_wareho
         ledger = Ledger.open(system.store.url)
         check = LoadNumberCheck(ledger=ledger, highest_number=lambda: highest)
         assert check.is_done()
-        requests = [LoadRequest(new_job_id(), TARGET, "a.csv", None, None) for _ in range(10)]
-        accepted = [ledger.loads.accept(request, now) for request in requests]
+        accepted = [ledger.loads.accept(request_of("a"), now) for _ in range(10)]
         ledger.close()
         return [load.number for load in accepted]
 

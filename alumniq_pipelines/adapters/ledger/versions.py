@@ -62,6 +62,12 @@ class Versions:
         with self.database.reading() as connection:
             return connection.scalar(recorded) is not None
 
+    def is_published(self, job_id: JobId) -> bool:
+        """Return whether a version of a load is recorded."""
+        recorded = select(versions.c.number).where(versions.c.job_id == job_id).limit(1)
+        with self.database.reading() as connection:
+            return connection.scalar(recorded) is not None
+
     def targets(self) -> Sequence[Target]:
         """Return the targets of which a version was ever published, in order."""
         columns = target_columns(versions)
