@@ -6,13 +6,10 @@ An engine is registered here, once. The gateway does not import this module.
 from typing import TYPE_CHECKING, assert_never
 
 from alumniq_pipelines.adapters.data_folder import group_id
-from alumniq_pipelines.core.problems.setup import UnusableWarehouseUrl
 
 if TYPE_CHECKING:
     from alumniq_pipelines.core.loads.warehouse import Warehouse
     from alumniq_pipelines.settings import Settings
-
-URL_PREFIXES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 
 
 def open_warehouse(settings: "Settings") -> "Warehouse":
@@ -54,7 +51,7 @@ def check_warehouse(settings: "Settings") -> None:
 
 
 def _postgres_url(settings: "Settings") -> str:
-    url = settings.warehouse_url.get_secret_value() if settings.warehouse_url else ""
-    if not url.startswith(URL_PREFIXES):
-        raise UnusableWarehouseUrl
-    return url
+    from alumniq_pipelines.adapters.warehouse.postgres.numbers import connection_url
+
+    url = settings.warehouse_url
+    return connection_url(url.get_secret_value() if url else "")

@@ -91,6 +91,23 @@ def open_archive(settings: Settings) -> Archive:
     return BucketArchive(open_s3(settings).open(settings.archive_bucket))
 
 
+def highest_version_number(settings: Settings) -> int:
+    """Return the highest number in the warehouse, without DuckDB, for the gateway; 0 if none.
+
+    Raises WarehouseUnavailable and UnusableWarehouseUrl.
+    """
+    match settings.warehouse:
+        case "duckdb":
+            from alumniq_pipelines.adapters.warehouse.duckdb.numbers import highest_number
+
+            return highest_number(settings.warehouse_dir)
+        case "postgres":
+            from alumniq_pipelines.adapters.warehouse.postgres.numbers import highest_number_at
+
+            return highest_number_at(_secret(settings.warehouse_url) or "")
+    assert_never(settings.warehouse)
+
+
 def staff_of(settings: Settings) -> Staff:
     """Return the recipients among staff whom the settings name."""
     return Staff(

@@ -19,7 +19,7 @@ from alumniq_pipelines.core.loads.warehouse import (
     no_claim,
 )
 from alumniq_pipelines.core.problems.command import UnknownVersion
-from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
+from alumniq_pipelines.core.problems.outage import VersionNumberTaken, WarehouseUnavailable
 from alumniq_pipelines.core.problems.run import AttemptOver
 
 
@@ -92,6 +92,9 @@ class MemoryWarehouse:
     def move_pointer(self, publication: Publication) -> Version:
         """Publish a prepared version, unless a newer one is live; raises AttemptOver if revoked."""
         version = publication.version
+        stored = self._stored(version.target).get(version.number)
+        if stored is not None and stored.job_id != version.job_id:
+            raise VersionNumberTaken(str(version.target), version.number)
         if not self.will_move(version):
             live = self.live(version.target)
             assert live
@@ -123,6 +126,18 @@ class MemoryWarehouse:
         self._respond()
         stored = self._stored(target)
         return [stored[number] for number in sorted(stored, reverse=True)]
+
+    def targets(self) -> Sequence[Target]:
+        """List the targets that have a version."""
+        self._respond()
+        return sorted(self._live, key=str)
+
+    def highest_number(self, target: Target | None = None) -> int:
+        """Return the highest number of a target's versions and tokens, or of all targets."""
+        self._respond()
+        versions = [(version.target, version.number) for version, _ in self.moves]
+        traces = [*versions, *((revoked, number) for revoked, number, _ in self._revoked)]
+        return max((number for owner, number in traces if target in {None, owner}), default=0)
 
     def query(
         self, customer: str, environment: str, sql: str, limit: int | None = None

@@ -20,7 +20,7 @@ import psycopg
 
 from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
 from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
-from alumniq_pipelines.core.loads.load import new_job_id
+from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import Warehouse
 from tests.accepted_rows import accepted_rows, small_field_map
@@ -53,7 +53,7 @@ def publish_next(warehouse: Warehouse, scratch: Path) -> int:
         small_field_map("members"),
         rows,
         number=number,
-        job_id=new_job_id(),
+        job_id=JobId(f"job-{number}"),
         now=datetime.now(UTC),
     )
     return number

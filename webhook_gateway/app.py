@@ -1,11 +1,14 @@
 """The gateway application: routes and middleware around the adapters that are passed in."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
@@ -19,6 +22,7 @@ from alumniq_pipelines.core.problems.problem import OutageProblem
 from alumniq_pipelines.core.problems.request import RequestProblem
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.wiring import (
+    highest_version_number,
     open_archive,
     open_buckets,
     read_schemas,
@@ -40,6 +44,7 @@ from webhook_gateway.pages.routes import page_routes
 from webhook_gateway.services.intake import Intake
 from webhook_gateway.services.keys import KeyService, S3KeyService
 from webhook_gateway.services.load_actions import Actions
+from webhook_gateway.services.load_numbers import LoadNumberCheck
 from webhook_gateway.services.load_queries import Status
 from webhook_gateway.services.refusal import RequestRefused
 from webhook_gateway.services.reports import RejectionReports
@@ -48,6 +53,10 @@ from webhook_gateway.services.self_test import SelfTest
 HANDLED_ERRORS = (HTTPException, OutageProblem, RequestRefused, RequestProblem)
 """Exceptions with a response of their own; any other one is an incident."""
 
+
+COMPARE_AGAIN_SECONDS = 30
+MAX_COMPARE_AGAIN_SECONDS = 600
+"""Waits before comparing load numbers again with a warehouse that was unavailable at the start."""
 
 logger = logging.getLogger(__name__)
 
@@ -139,19 +148,35 @@ def create_app(
             Middleware(Compression),
         ],
         exception_handlers=dict.fromkeys(HANDLED_ERRORS, handle_error),
-        lifespan=_close_on_shutdown(ledger),
+        lifespan=_lifespan(ledger, partial(highest_version_number, settings)),
     )
     app.router.redirect_slashes = False
     return app
 
 
-def _close_on_shutdown(ledger: Ledger) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
-    """Return a lifespan that closes the ledger when the gateway stops."""
+def _lifespan(
+    ledger: Ledger, highest_number: Callable[[], int]
+) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    """Return a lifespan that compares load numbers before the first call, and closes the ledger."""
+    numbers = LoadNumberCheck(ledger=ledger, highest_number=highest_number)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         del app
+        is_done = await run_in_threadpool(numbers.is_done)
+        comparing = None if is_done else asyncio.create_task(_compare_until_done(numbers))
         yield
+        if comparing is not None:
+            comparing.cancel()
         ledger.close()
 
     return lifespan
+
+
+async def _compare_until_done(numbers: LoadNumberCheck) -> None:
+    """Compare load numbers once ledger and warehouse are available; meanwhile the gateway works."""
+    seconds, is_done = COMPARE_AGAIN_SECONDS, False
+    while not is_done:
+        await asyncio.sleep(seconds)
+        is_done = await run_in_threadpool(numbers.is_done)
+        seconds = min(2 * seconds, MAX_COMPARE_AGAIN_SECONDS)

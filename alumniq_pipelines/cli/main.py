@@ -11,6 +11,7 @@ from alumniq_pipelines.cli.check import check
 from alumniq_pipelines.cli.console import Commands
 from alumniq_pipelines.cli.customer import customer
 from alumniq_pipelines.cli.demo.command import demo
+from alumniq_pipelines.cli.doctor import doctor
 from alumniq_pipelines.cli.feed import feed
 from alumniq_pipelines.cli.key import key
 from alumniq_pipelines.cli.load import load
@@ -42,5 +43,6 @@ app.add_typer(version, name="version")
 app.command()(check)
 app.add_typer(watch, name="watch")
 app.command()(sql)
+app.command()(doctor)
 app.command()(up)
 app.command()(demo)

@@ -10,6 +10,7 @@ from alumniq_pipelines.checking.rules import Rule
 from alumniq_pipelines.core.loads.check_result import Cause, CheckResult
 from alumniq_pipelines.core.loads.diff import KINDS, Changes
 from alumniq_pipelines.core.loads.load_result import (
+    AlreadyPublished,
     DryRun,
     Held,
     LoadResult,
@@ -89,7 +90,7 @@ def check_results(
             yield dg.AssetCheckResult(
                 asset_key=key, check_name=SCHEMA, passed=False, description=str(problem)
             )
-        case Superseded() | Overtaken() | SupersededHold():
+        case AlreadyPublished() | Superseded() | Overtaken() | SupersededHold():
             return  # nothing was checked, so there is no result to report
         case _ as unreachable:
             assert_never(unreachable)

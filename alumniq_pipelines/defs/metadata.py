@@ -9,6 +9,7 @@ from alumniq_pipelines.core.loads.check_result import Cause, CheckResult
 from alumniq_pipelines.core.loads.diff import KINDS, Changes, format_changes
 from alumniq_pipelines.core.loads.load import Load
 from alumniq_pipelines.core.loads.load_result import (
+    AlreadyPublished,
     DryRun,
     Held,
     LoadResult,
@@ -71,17 +72,15 @@ def _result_metadata(result: LoadResult) -> Metadata:
                 **_reading_metadata(result.check_result, result.file, result.seconds),
                 **_change_metadata(result.changes),
             }
-        case DryRun():
+        case DryRun() | Rejected():
+            changes = result.changes if isinstance(result, DryRun) else None
             return {
                 **_check_metadata(result.check_result, result.file.receipt.sha256),
                 **_reading_metadata(result.check_result, result.file, result.seconds),
-                **_change_metadata(result.changes),
+                **_change_metadata(changes),
             }
-        case Rejected():
-            return {
-                **_check_metadata(result.check_result, result.file.receipt.sha256),
-                **_reading_metadata(result.check_result, result.file, result.seconds),
-            }
+        case AlreadyPublished(version=version):
+            return _version_metadata(version)
         case Superseded() | Overtaken() | SupersededHold() | Refused():
             return {}
     assert_never(result)

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 from dagster import DagsterRunStatus, RunRecord, RunsFilter
 
+from alumniq_pipelines.core.loads.ledger_difference import RecordedRun
 from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.reconciliation import Run, RunState
-from alumniq_pipelines.defs.tags import JOB_ID, LAUNCH
+from alumniq_pipelines.defs.tags import JOB_ID, LAUNCH, TARGET
 
 RUN_STATES = {
     DagsterRunStatus.SUCCESS: RunState.SUCCEEDED,
@@ -25,6 +26,19 @@ def runs_of(
     for record in instance.get_run_records(RunsFilter(tags={JOB_ID: list(job_ids)})):
         found[JobId(record.dagster_run.tags[JOB_ID])].append(record)
     return {job_id: found[job_id] for job_id in job_ids}
+
+
+def newest_runs(instance: dg.DagsterInstance, limit: int) -> Sequence[RecordedRun]:
+    """Return the newest runs that were requested for loads, newest first."""
+    return [
+        RecordedRun(
+            job_id=JobId(record.dagster_run.tags[JOB_ID]),
+            target=record.dagster_run.tags.get(TARGET, ""),
+            requested_at=record.create_timestamp,
+        )
+        for record in instance.get_run_records(limit=limit)
+        if JOB_ID in record.dagster_run.tags
+    ]
 
 
 def to_run(record: RunRecord) -> Run:

@@ -12,6 +12,7 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.load import JobId, Load
 from alumniq_pipelines.core.loads.load_result import (
+    AlreadyPublished,
     DryRun,
     Held,
     Overtaken,
@@ -96,6 +97,13 @@ def _outcome_events(
     match result:
         case Published() | Unchanged():
             yield dg.MaterializeResult(metadata=metadata)
+        case AlreadyPublished():
+            context.log.warning(
+                "The version of this load is in the warehouse already: the ledger was restored "
+                "from an older backup. It is recorded, and nothing is published again."
+            )
+            yield dg.MaterializeResult(metadata=metadata)
+            yield from _no_check_results(context)
         case Superseded():
             context.log.warning(
                 "The same file is live already, by a load accepted later: nothing is published."

@@ -9,6 +9,7 @@ from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.archive import Receipt
 from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load, LoadState, Origin
 from alumniq_pipelines.core.loads.load_result import (
+    AlreadyPublished,
     LoadResult,
     SupersededHold,
     held_result,
@@ -34,6 +35,7 @@ from alumniq_pipelines.services.cut_off import close_cut_off, revoke_publication
 from alumniq_pipelines.services.load import find_published_result, publish_held, run_load
 from alumniq_pipelines.services.load_context import LoadContext
 from alumniq_pipelines.services.load_files import LoadFile
+from alumniq_pipelines.services.restored_ledger import ComparedLoad, compare_load
 
 
 def attempt(
@@ -62,6 +64,8 @@ def attempt(
     begun = _begin(load, launch, run_id, past, context)
     outcome = _make_attempt(load, begun, past, field_map, context, progress)
     if not outcome.is_publication:
+        # It may have another number than when the attempt began.
+        load = ledger.loads.get(load.job_id) or load
         record_outcome(load, begun, past, outcome, context)
     return outcome
 
@@ -125,7 +129,11 @@ def _make_attempt(
     previous = None
     try:
         previous = context.warehouse.live(load.target)
-        result = _load(load, begun.number, past, field_map, context, progress)
+        compared = compare_load(
+            context.ledger, context.warehouse, load, previous, context.clock(), context.log
+        )
+        load = compared.load
+        result = _load(compared, begun.number, past, field_map, context, progress)
     except AttemptOver:
         raise
     except Problem as fault:
@@ -156,7 +164,7 @@ def _log_incident(fault: Exception, log: logging.Logger) -> UnexpectedFault:
 
 
 def _load(
-    load: Load,
+    compared: ComparedLoad,
     number: int,
     past: Sequence[AttemptRecord],
     field_map: FieldMap,
@@ -164,11 +172,14 @@ def _load(
     progress: Progress | None,
 ) -> LoadResult:
     """Finish a load whose file needs no further checking, or fetch and load its file."""
-    ledger, warehouse, job_id = context.ledger, context.warehouse, load.job_id
+    load, ledger, warehouse = compared.load, context.ledger, context.warehouse
+    job_id = load.job_id
     checks = [record.check for record in past if record.check]
     published = find_published_result(load, checks[-1], warehouse) if checks else None
     if published is not None:
         return published  # by an earlier attempt that was cut off before it was recorded
+    if compared.own is not None:
+        return AlreadyPublished(version=compared.own)
     hold, later = ledger.holds.get(job_id), ledger.loads.unchanged_after(load)
     if later is not None and hold is not None:
         return SupersededHold(by=later, hold_reasons=hold.reasons)

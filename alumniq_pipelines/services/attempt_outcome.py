@@ -9,6 +9,7 @@ from alumniq_pipelines.core.loads.archive import Receipt
 from alumniq_pipelines.core.loads.hold import Hold
 from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, Load
 from alumniq_pipelines.core.loads.load_result import (
+    AlreadyPublished,
     Held,
     LoadResult,
     Published,
@@ -43,7 +44,7 @@ class AttemptCompleted:
     @property
     def is_publication(self) -> bool:
         """Whether the load's own version was published."""
-        return isinstance(self.result, Published)
+        return isinstance(self.result, Published | AlreadyPublished)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

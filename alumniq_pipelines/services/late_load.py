@@ -4,8 +4,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alumniq_pipelines.core.loads.archive import Receipt
-from alumniq_pipelines.core.loads.check_result import CheckResult, Counts
-from alumniq_pipelines.core.loads.load_result import Overtaken, Published, Refused, Superseded
+from alumniq_pipelines.core.loads.load_result import (
+    AlreadyPublished,
+    Overtaken,
+    Refused,
+    Superseded,
+)
 from alumniq_pipelines.core.loads.warehouse import Version
 from alumniq_pipelines.core.problems.file import FileProblem
 from alumniq_pipelines.core.problems.request import RequestProblem
@@ -21,7 +25,7 @@ def find_known_result(
     unchanged_after: int | None,
     folder: Path,
     steps: "StepTimer",
-) -> Published | Superseded | Overtaken | Refused | None:
+) -> AlreadyPublished | Superseded | Overtaken | Refused | None:
     """Return the result that a load has by what is live, whatever its rows are; None if none.
 
     Its own version may be live already, or that of a load accepted later; or such a load, of number
@@ -30,11 +34,10 @@ def find_known_result(
     """
     if live is None or load_file.load.request.dry_run:
         return None
-    number, newest = load_file.load.number, max(live.number, unchanged_after or 0)
-    if newest == number:
-        counts = Counts(live.rows, live.rows, 0)
-        return Published(check_result=CheckResult(counts), version=live)
-    if newest < number:
+    if live.job_id == load_file.load.job_id:
+        return AlreadyPublished(version=live)
+    newest = max(live.number, unchanged_after or 0)
+    if newest <= load_file.load.number:
         return None
     return _compare_with_later(load_file, live, newest, folder, steps)
 

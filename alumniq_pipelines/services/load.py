@@ -140,9 +140,9 @@ def find_published_result(load: Load, check: CheckRecord, warehouse: Warehouse) 
     may have moved the pointer since.
     """
     own = warehouse.live(load.target)
-    if own is None or own.number != load.number:
-        versions = {version.number: version for version in warehouse.versions(load.target)}
-        own = versions.get(load.number)
+    if own is None or own.job_id != load.job_id:
+        versions = {version.job_id: version for version in warehouse.versions(load.target)}
+        own = versions.get(load.job_id)
     if own is None:
         return None
     check_result = CheckResult(check.counts, causes=check.causes, warnings=check.warnings)

@@ -45,6 +45,8 @@ from alumniq_pipelines.core.problems.holding import (
 from alumniq_pipelines.core.problems.live_data import LiveData, live_data
 from alumniq_pipelines.core.problems.notification import NotificationUnderWay, UnknownNotification
 
+APPROVED_BEFORE = "Published before the ledger was restored from a backup."
+
 
 def end_load(
     ledger: Ledger,
@@ -71,7 +73,8 @@ def cancel(ledger: Ledger, job_id: str, actor: str, now: datetime, *, gateway_ur
     reconcile sensor stops that run in Dagster. Raises UnknownLoad, NotQueued and BeingPublished.
     """
     load = _get_load(ledger, job_id)
-    while load.is_cancelable:
+    # In a ledger that was restored from a backup, a queued load may be published already.
+    while load.is_cancelable and not ledger.versions.is_published(load.job_id):
         # Which of the two is true is decided by the number of attempts, which the update compares.
         problem = LoadCanceledUnderway() if load.attempts else LoadCanceled()
         outcome = Outcome(LoadState.FAILED, (str(problem),), remedy=problem.advice)
@@ -88,6 +91,8 @@ def cancel(ledger: Ledger, job_id: str, actor: str, now: datetime, *, gateway_ur
         if any(attempt.publishing_at for attempt in ledger.attempts.of(load.job_id)):
             raise BeingPublished
         load = _get_load(ledger, job_id)
+    if load.is_cancelable:
+        raise BeingPublished
     raise NotQueued(load.state)
 
 
@@ -130,9 +135,16 @@ def discard(
 def end_due_holds(
     ledger: Ledger, now: datetime, *, gateway_url: str
 ) -> Sequence[tuple[Load, Ending]]:
-    """End held loads that have expired or that a later load has superseded."""
+    """End held loads that have expired or that a later load has superseded.
+
+    One whose version is recorded was approved before the ledger was restored from a backup: it is
+    approved again, and its run ends it as published.
+    """
     ended = []
     for hold in ledger.holds.due(now):
+        if ledger.versions.is_published(hold.job_id):
+            ledger.holds.approve(hold.job_id, "system", APPROVED_BEFORE, now)
+            continue
         load = _get_load(ledger, hold.job_id)
         is_superseded = _later_live_load(ledger, load) is not None
         ending = decision_due(hold, is_superseded=is_superseded, now=now)

@@ -8,7 +8,7 @@ import pytest
 
 from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
 from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
-from alumniq_pipelines.core.loads.load import new_job_id
+from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import Version, Warehouse
 from alumniq_pipelines.core.problems.command import UnknownVersion
@@ -39,7 +39,7 @@ def publish(warehouse: Warehouse, tmp_path: Path) -> Publish:
             small_field_map("members"),
             batch(tmp_path, number, count=3),
             number=number,
-            job_id=new_job_id(),
+            job_id=JobId(f"job-{number}"),
             now=NOW,
             attempt=attempt,
             before_pointer_moves=claim,

@@ -14,7 +14,7 @@ from alumniq_pipelines.core.loads.load import JobId, new_job_id
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import Version, Warehouse
 from alumniq_pipelines.core.problems.command import NothingPublished, UnknownVersion, UnusableQuery
-from alumniq_pipelines.core.problems.outage import IncompleteVersion
+from alumniq_pipelines.core.problems.outage import IncompleteVersion, VersionNumberTaken
 from tests.accepted_rows import accepted_rows, batch, small_field_map
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
@@ -44,7 +44,7 @@ def publish(warehouse: Warehouse, tmp_path: Path) -> Publish:
             small_field_map(target.feed),
             batch(tmp_path, number, count=10),
             number=number,
-            job_id=job_id or new_job_id(),
+            job_id=job_id or JobId(f"job-{number}"),
             now=now or NOW + timedelta(minutes=number),
         )
 
@@ -97,9 +97,38 @@ def test_values_come_back_as_they_were_accepted(warehouse: Warehouse, tmp_path: 
 
 def test_publishing_again_changes_nothing(warehouse: Warehouse, publish: Publish) -> None:
     first = publish(1, job_id=JobId("first"))
-    again = publish(1, job_id=JobId("again"))
+    again = publish(1, job_id=JobId("first"))
     assert again == first == warehouse.live(MEMBERS)
     assert list(warehouse.versions(MEMBERS)) == [first]
+
+
+@pytest.mark.parametrize("live", [1, 2, 3], ids=["older", "taken", "newer"])
+def test_a_version_is_never_replaced_by_one_of_another_load_with_its_number(
+    warehouse: Warehouse, publish: Publish, live: int
+) -> None:
+    """A ledger that was restored from a backup gives numbers again."""
+    versions = [publish(number) for number in (1, 2, 3)]
+    warehouse.make_live(MEMBERS, live, NOW)
+    with pytest.raises(VersionNumberTaken, match="Version 2 of iqu/qa/members"):
+        publish(2, job_id=JobId("another"))
+    assert list(warehouse.versions(MEMBERS)) == versions[::-1]
+    assert warehouse.live(MEMBERS) == versions[live - 1]
+    assert seen(warehouse) == [(live, 10 + live)]
+
+
+def test_targets_and_the_highest_number_are_those_of_all_customers(
+    warehouse: Warehouse, publish: Publish
+) -> None:
+    assert warehouse.targets() == []
+    assert warehouse.highest_number() == 0
+    other = Target("a-b", Environment.PRODUCTION, "degrees")
+    publish(7)
+    publish(5, other)
+    warehouse.revoke(other, number=9, attempt=2)
+    assert warehouse.targets() == [other, MEMBERS]
+    assert warehouse.highest_number() == warehouse.highest_number(other) == 9
+    assert warehouse.highest_number(MEMBERS) == 7
+    assert warehouse.highest_number(Target("iqu", Environment.QA, "none")) == 0
 
 
 def test_the_pointer_never_moves_back(warehouse: Warehouse, publish: Publish) -> None:

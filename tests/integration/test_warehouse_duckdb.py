@@ -13,7 +13,7 @@ import pytest
 from alumniq_pipelines.adapters.warehouse import folders
 from alumniq_pipelines.adapters.warehouse.duckdb import catalog_file
 from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
-from alumniq_pipelines.core.loads.load import new_job_id
+from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import Version
 from alumniq_pipelines.core.problems.command import UnusableQuery
@@ -62,7 +62,7 @@ def publish(
         small_field_map(target.feed),
         batch(scratch, number, count=10),
         number=number,
-        job_id=new_job_id(),
+        job_id=JobId(f"job-{number}"),
         now=now,
     )
 

@@ -15,7 +15,7 @@ from psycopg import IsolationLevel
 
 from alumniq_pipelines.adapters.warehouse.postgres import warehouse as postgres_warehouse
 from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
-from alumniq_pipelines.core.loads.load import new_job_id
+from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import Version
 from alumniq_pipelines.core.problems.command import UnusableQuery
@@ -56,7 +56,7 @@ def publish(warehouse: PostgresWarehouse, tmp_path: Path) -> Publish:
             small_field_map(target.feed),
             rows,
             number=number,
-            job_id=new_job_id(),
+            job_id=JobId(f"job-{number}"),
             now=NOW + timedelta(days=number),
         )
 

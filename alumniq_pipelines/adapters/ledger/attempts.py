@@ -215,6 +215,12 @@ class Attempts:
                 found[row["job_id"]].append(attempt_of(row))
         return {job_id: found[job_id] for job_id in job_ids}
 
+    def files_read(self) -> set[str]:
+        """Return the digests of all files that attempts have read."""
+        query = select(attempts.c.sha256).where(attempts.c.sha256.is_not(None)).distinct()
+        with self.database.reading() as connection:
+            return set(connection.scalars(query))
+
     def receipt(self, job_id: JobId) -> Receipt | None:
         """Return the receipt of the file that the latest attempt at a load has read."""
         read = [attempt for attempt in self.of(job_id) if attempt.sha256 is not None]

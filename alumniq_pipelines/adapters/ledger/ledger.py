@@ -14,6 +14,7 @@ from alumniq_pipelines.adapters.ledger.health_queries import HealthQueries
 from alumniq_pipelines.adapters.ledger.holds import Holds
 from alumniq_pipelines.adapters.ledger.incidents import Incidents
 from alumniq_pipelines.adapters.ledger.keys import ApiKeys
+from alumniq_pipelines.adapters.ledger.load_numbers import LoadNumbers
 from alumniq_pipelines.adapters.ledger.load_queue import LoadQueue
 from alumniq_pipelines.adapters.ledger.loads import Loads
 from alumniq_pipelines.adapters.ledger.notifications import Notifications
@@ -34,6 +35,7 @@ class Ledger:
     customers: Customers
     keys: ApiKeys
     loads: Loads
+    numbers: LoadNumbers
     attempts: Attempts
     queue: LoadQueue
     holds: Holds
@@ -60,6 +62,7 @@ class Ledger:
             customers=Customers(database, audit),
             keys=ApiKeys(database, audit),
             loads=Loads(database, LoadWriter(database), audit),
+            numbers=LoadNumbers(database),
             attempts=Attempts(database),
             queue=LoadQueue(database),
             holds=Holds(database, audit),

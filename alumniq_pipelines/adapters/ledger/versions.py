@@ -8,7 +8,12 @@ from sqlalchemy import Insert, RowMapping, and_, null, select
 
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.tables import attempts, audit, holds, versions
-from alumniq_pipelines.adapters.ledger.targets import matches_target, target_of, target_values
+from alumniq_pipelines.adapters.ledger.targets import (
+    matches_target,
+    target_columns,
+    target_of,
+    target_values,
+)
 from alumniq_pipelines.core.loads.baseline import (
     BASELINE_PERIOD,
     MAX_VERSIONS,
@@ -46,6 +51,29 @@ class Versions:
         )
         with self.database.reading() as connection:
             return [_version(target, row) for row in connection.execute(query).mappings()]
+
+    def has(self, version: Version) -> bool:
+        """Return whether a version is recorded as that of its load."""
+        recorded = select(versions.c.number).where(
+            matches_target(versions, version.target),
+            versions.c.number == version.number,
+            versions.c.job_id == version.job_id,
+        )
+        with self.database.reading() as connection:
+            return connection.scalar(recorded) is not None
+
+    def is_published(self, job_id: JobId) -> bool:
+        """Return whether a version of a load is recorded."""
+        recorded = select(versions.c.number).where(versions.c.job_id == job_id).limit(1)
+        with self.database.reading() as connection:
+            return connection.scalar(recorded) is not None
+
+    def targets(self) -> Sequence[Target]:
+        """Return the targets of which a version was ever published, in order."""
+        columns = target_columns(versions)
+        query = select(*columns).distinct().order_by(*columns)
+        with self.database.reading() as connection:
+            return [target_of(row) for row in connection.execute(query).mappings()]
 
     def newest(self, target: Target) -> int | None:
         """Return the number of a target's newest version; None if none was published."""

@@ -54,6 +54,17 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlreadyPublished:
+    """The load's own version is in the warehouse, and no record of the check is left.
+
+    The ledger was restored from a backup that is older than the version. What is known is the
+    version: which file it was made from, and its rows.
+    """
+
+    version: Version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unchanged:
     """The live version, which stays, was made from the same bytes and has the same rows."""
 
@@ -141,6 +152,7 @@ class DryRun:
 
 LoadResult = (
     Published
+    | AlreadyPublished
     | Unchanged
     | Superseded
     | Overtaken
@@ -183,7 +195,7 @@ def dry_run_result(
 def attempt_result_of(result: LoadResult) -> AttemptResult:
     """Return how the ledger records the attempt that ended with this result."""
     match result:
-        case Published():
+        case Published() | AlreadyPublished():
             recorded = AttemptResult.PUBLISHED
         case Unchanged():
             recorded = AttemptResult.UNCHANGED
@@ -213,7 +225,7 @@ def problem_of(result: LoadResult) -> Problem | None:
             return LaterFileLoaded()
         case DryRun(hold_reasons=reasons):
             return WouldBeHeld() if reasons else None
-        case Published() | Unchanged() | Superseded() | Held():
+        case Published() | AlreadyPublished() | Unchanged() | Superseded() | Held():
             return None
     assert_never(result)
 
@@ -263,7 +275,7 @@ def check_of(result: LoadResult) -> CheckRecord | None:
             return check_record(result.check_result, result.changes, with_hints=not reasons)
         case Rejected():
             return check_record(result.check_result, None, with_hints=False)
-        case Superseded() | Overtaken() | SupersededHold() | Refused():
+        case AlreadyPublished() | Superseded() | Overtaken() | SupersededHold() | Refused():
             return None
     assert_never(result)
 
@@ -275,6 +287,8 @@ def receipt_of(result: LoadResult) -> Receipt | None:
             return None if result.file is None else result.file.receipt
         case Refused(receipt=receipt) | Superseded(receipt=receipt) | Overtaken(receipt=receipt):
             return receipt
+        case AlreadyPublished(version=version):
+            return Receipt(version.sha256, version.etag)
         case SupersededHold():
             return None
     assert_never(result)
@@ -283,7 +297,9 @@ def receipt_of(result: LoadResult) -> Receipt | None:
 def version_of(result: LoadResult) -> Version | None:
     """Return the version that shows this load's rows; None where it published none."""
     match result:
-        case Published(version=version) | Unchanged(live=version):
+        case Published(version=version) | AlreadyPublished(version=version):
+            return version
+        case Unchanged(live=version):
             return version
         case (
             Superseded()

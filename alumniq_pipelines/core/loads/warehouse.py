@@ -25,6 +25,9 @@ them did.
 class Version:
     """One published state of a target; `number` is the number of the load that published it.
 
+    It belongs to the load with the `job_id`: after the ledger was restored from a backup, numbers
+    may have been given twice.
+
     `sha256` and `etag` are those of the delivered file, `field_map_sha256` identifies the rules it
     was checked by.
     """
@@ -115,10 +118,11 @@ class Warehouse(Protocol):
         once, when the version is complete, directly before the pointer moves; it is not called if
         the pointer will not move.
 
-        Repeating it with the same number is harmless. The pointer never moves back: where a higher
+        Repeating it for the same load is harmless. The pointer never moves back: where a higher
         number is live already, that version is returned. Raises IncompleteVersion, and publishes
         nothing, where the number of rows is not the expected one; raises AttemptOver, and publishes
-        nothing, where the token was revoked.
+        nothing, where the token was revoked; raises VersionNumberTaken, and publishes nothing,
+        where a version of another load has the number.
         """
         ...
 
@@ -137,6 +141,17 @@ class Warehouse(Protocol):
 
     def versions(self, target: Target) -> Sequence[Version]:
         """List the stored versions, newest first: each was live once, and can be made live."""
+        ...
+
+    def targets(self) -> Sequence[Target]:
+        """List the targets that have a version, in order."""
+        ...
+
+    def highest_number(self, target: Target | None = None) -> int:
+        """Return the highest number that a target has a trace of, or any target; 0 if none.
+
+        Traces of publications that were never completed or were revoked count, too.
+        """
         ...
 
     def query(

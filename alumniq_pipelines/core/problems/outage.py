@@ -162,6 +162,21 @@ class IncompleteVersion(OutageProblem):
         super().__init__(f"The new version has {found:,} rows where {announced:,} were accepted.")
 
 
+class VersionNumberTaken(OutageProblem):
+    """The number of the load belongs to another version."""
+
+    code = "version-number-taken"
+
+    def __init__(self, target: str, number: int) -> None:
+        """Name the version; the next attempt gives the load another number."""
+        super().__init__(
+            f"Version {number} of {target} was published by another load, of which the ledger does "
+            "not know: the ledger was restored from a backup. That version stays as it is.",
+            "The load is tried again under a number of its own. For our staff: see what else the "
+            "backup did not know with alumniq doctor.",
+        )
+
+
 class ScratchUnavailable(OutageProblem):
     """The scratch folder is unavailable."""
 

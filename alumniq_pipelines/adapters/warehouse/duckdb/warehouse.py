@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from alumniq_pipelines.adapters.warehouse.duckdb import catalog_file, query, version_file
+from alumniq_pipelines.adapters.warehouse.duckdb import catalog_file, numbers, query, version_file
 from alumniq_pipelines.adapters.warehouse.duckdb.token_files import TokenFiles, clear_tokens
 from alumniq_pipelines.adapters.warehouse.folders import (
     SUFFIX,
@@ -28,7 +28,7 @@ from alumniq_pipelines.core.loads.warehouse import (
     no_claim,
 )
 from alumniq_pipelines.core.problems.command import NothingPublished, UnknownVersion
-from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
+from alumniq_pipelines.core.problems.outage import VersionNumberTaken, WarehouseUnavailable
 from alumniq_pipelines.core.problems.run import AttemptOver
 from alumniq_pipelines.fault_points import FaultPoint, reach
 
@@ -89,6 +89,7 @@ class DuckDBWarehouse:
             self._create_folders(files.folder)
             if token.is_revoked:
                 raise AttemptOver(job_id)
+            _check_owner(files, target, number, job_id)
             if _is_reached(files, number):
                 return self._complete_links(target, now, self.lock_seconds)
             version_file.complete(accepted, described)
@@ -131,6 +132,14 @@ class DuckDBWarehouse:
         with _errors_as_outage():
             paths = [files.path(number) for number in self._retained(files)]
             return [file.version for file in version_file.read(paths)]
+
+    def targets(self) -> Sequence[Target]:
+        """Return the targets that have a version."""
+        return numbers.list_targets(self.folder)
+
+    def highest_number(self, target: Target | None = None) -> int:
+        """Return the highest number in the names of a target's files, or of all targets."""
+        return numbers.highest_number(self.folder, target)
 
     def query(
         self, customer: str, environment: str, sql: str, limit: int | None = None
@@ -250,17 +259,33 @@ def _is_reached(files: NumberedFiles, number: int) -> bool:
     return linked is not None and linked >= number
 
 
-def _stored_again(files: NumberedFiles, version: Version) -> Version | None:
-    """Return the version if it is stored already, with the same rows, since before a rollback."""
-    if version.number not in files.numbers():
+def _stored(files: NumberedFiles, number: int) -> Version | None:
+    """Return the version that is stored under a number, and was live once; None without one."""
+    if number not in files.numbers():
         return None
     try:
-        [stored] = version_file.read([files.path(version.number)])
+        return version_file.read([files.path(number)])[0].version
     except duckdb.Error:
         return None  # not a version: an earlier release was interrupted while storing it
-    same = (stored.version.sha256, stored.version.field_map_sha256, stored.version.rows)
-    is_same = same == (version.sha256, version.field_map_sha256, version.rows)
-    return stored.version if is_same else None
+
+
+def _check_owner(files: NumberedFiles, target: Target, number: int, job_id: JobId) -> None:
+    """Raise VersionNumberTaken if the version with this number is another load's."""
+    stored = _stored(files, number)
+    if stored is not None and stored.job_id != job_id:
+        raise VersionNumberTaken(str(target), number)
+
+
+def _stored_again(files: NumberedFiles, version: Version) -> Version | None:
+    """Return the version if it is stored already, with the same rows, since before a rollback."""
+    stored = _stored(files, version.number)
+    if stored is None:
+        return None
+    if stored.job_id != version.job_id:
+        raise VersionNumberTaken(str(version.target), version.number)
+    same = (version.sha256, version.field_map_sha256, version.rows)
+    is_same = (stored.sha256, stored.field_map_sha256, stored.rows) == same
+    return stored if is_same else None
 
 
 @contextmanager

@@ -10,12 +10,13 @@ from psycopg import Connection, errors
 from psycopg.conninfo import conninfo_to_dict
 
 from alumniq_pipelines.adapters.postgresql import check_writable, setup_problem, start_session
+from alumniq_pipelines.adapters.warehouse.postgres.numbers import (
+    CONNECT_SECONDS,
+    NO_SCHEMA,
+    connection_url,
+)
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.core.problems.problem import Problem
-
-CONNECT_SECONDS = 10
-NO_SCHEMA = "pg_catalog"
-"""The search path: all names of ours are qualified, and no schema of others comes before them."""
 
 
 @contextmanager
@@ -27,8 +28,7 @@ def connect(
     Raises WarehouseUnavailable for errors, naming only their class, or the DatabaseProblem that is
     behind them; one that `is_writing` is refused at once where nothing can be written.
     """
-    # SQLAlchemy's form of the URL, as the ledger has it, works as well.
-    conninfo = url.replace("postgresql+psycopg:", "postgresql:", 1)
+    conninfo = connection_url(url)
     try:
         with psycopg.connect(
             conninfo,

@@ -18,13 +18,8 @@ import psycopg
 from psycopg import Connection, errors
 
 from alumniq_pipelines.adapters.warehouse.folders import GRACE
-from alumniq_pipelines.adapters.warehouse.postgres import query, reader_role
-from alumniq_pipelines.adapters.warehouse.postgres.copy import (
-    accepted_columns,
-    copy_gaps,
-    copy_in,
-    copy_out,
-)
+from alumniq_pipelines.adapters.warehouse.postgres import numbers, query, reader_role
+from alumniq_pipelines.adapters.warehouse.postgres.copy import copy_out
 from alumniq_pipelines.adapters.warehouse.postgres.schema_layout import (
     NUMBER,
     Columns,
@@ -40,13 +35,9 @@ from alumniq_pipelines.adapters.warehouse.postgres.schema_layout import (
 )
 from alumniq_pipelines.adapters.warehouse.postgres.session import connect
 from alumniq_pipelines.adapters.warehouse.postgres.tokens import Token, clear_tokens
+from alumniq_pipelines.adapters.warehouse.postgres.version_table import store_version
 from alumniq_pipelines.adapters.warehouse.postgres.views import replace_view
-from alumniq_pipelines.adapters.warehouse.version_facts import (
-    VersionFile,
-    describe,
-    metadata_values,
-    version_of,
-)
+from alumniq_pipelines.adapters.warehouse.version_facts import describe, version_of
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.target import CUSTOMER_PATTERN, Environment, Target
@@ -58,7 +49,7 @@ from alumniq_pipelines.core.loads.warehouse import (
     no_claim,
 )
 from alumniq_pipelines.core.problems.command import NothingPublished, UnknownVersion
-from alumniq_pipelines.core.problems.outage import IncompleteVersion, ReadersInTheWay
+from alumniq_pipelines.core.problems.outage import ReadersInTheWay, VersionNumberTaken
 from alumniq_pipelines.core.problems.run import AttemptOver
 from alumniq_pipelines.core.sql_text import identifier, literal
 from alumniq_pipelines.fault_points import FaultPoint, reach
@@ -71,10 +62,6 @@ SHORT_LOCK_TIMEOUT = "set local lock_timeout = '250ms'"
 """How long new readers may have to queue behind us while we wait for a current reader."""
 BLOCKED_ERRORS = (errors.LockNotAvailable, errors.DependentObjectsStillExist)
 """Raised because of a reader, or of a view that depends on a version's own table."""
-SMALL_SAMPLE = "set local default_statistics_target = 10"
-"""A small sample for the planner right away; a full one would take twice as long as copying 100,000
-rows, and autovacuum takes it later.
-"""
 TRIES, PAUSE_SECONDS = 60, 1.0
 """Tries at changing a view's columns before the load's attempt fails."""
 
@@ -134,10 +121,13 @@ class PostgresWarehouse:
             with self._revocation_as_over(token, job_id), connection.transaction():
                 lock(connection, layout.view)
                 live = _live(connection, layout)
+                stored = metadata(connection, layout, f"number = {number}")
+                if stored and stored[0]["job_id"] != job_id:
+                    raise VersionNumberTaken(str(target), number)
                 if live is None or live.number < number:
                     # A rollback may have made an older version live while this one stayed stored.
-                    if not metadata(connection, layout, f"number = {number}"):
-                        _store(connection, layout, accepted, described)
+                    if not stored:
+                        store_version(connection, layout, accepted, described)
                         reach(FaultPoint.VERSION_STORED)
                     before_pointer_moves()
                     if not token.spend(connection):
@@ -173,6 +163,16 @@ class PostgresWarehouse:
         layout = SchemaLayout(target)
         with self._connect() as connection:
             return [_version(layout, fact) for fact in self._retained(connection, layout)]
+
+    def targets(self) -> Sequence[Target]:
+        """Return the targets that have a version."""
+        with self._connect() as connection:
+            return numbers.list_targets(connection)
+
+    def highest_number(self, target: Target | None = None) -> int:
+        """Return the highest number of a target's versions and tokens, or of all targets."""
+        with self._connect() as connection:
+            return numbers.highest_number(connection, target)
 
     def query(
         self, customer: str, environment: str, sql: str, limit: int | None = None
@@ -239,37 +239,6 @@ def _live(connection: Connection[Any], layout: SchemaLayout) -> Version | None:
 def _version(layout: SchemaLayout, row: Mapping[str, Any]) -> Version:
     """Return the version that a row of facts describes; its relation is the readers' view."""
     return replace(version_of(row).version, relation=layout.relation)
-
-
-def _store(
-    connection: Connection[Any],
-    layout: SchemaLayout,
-    accepted: AcceptedRows,
-    described: VersionFile,
-) -> None:
-    """Store accepted rows in a new table, and attach it to those with the same columns."""
-    columns, number = accepted_columns(accepted), described.version.number
-    shape, table = layout.shape(columns), layout.version(number)
-    types = "".join(f", {identifier(name)} {kind}" for name, kind in columns)
-    own = identifier(NUMBER)
-    # With the check constraint, "attach partition" does not scan the table again.
-    connection.execute(
-        f"create table if not exists {layout.inner(shape)} "
-        f"({own} bigint not null{types}) partition by list ({own});"
-        f"create table {table} "
-        f"({own} bigint not null default {number} check ({own} = {number}){types})"
-    )
-    found = copy_in(connection, accepted, table, columns)
-    if found != accepted.rows:
-        raise IncompleteVersion(accepted.rows, found)
-    copy_gaps(connection, accepted, layout, number)
-    connection.execute(
-        f"{SMALL_SAMPLE}; analyze {table};"
-        f"alter table {layout.inner(shape)} attach partition {table} for values in ({number})"
-    )
-    row = [*metadata_values(described), shape]
-    placeholders = ", ".join(["%s"] * len(row))
-    connection.execute(f"insert into {layout.metadata} values ({placeholders})", row)
 
 
 def _set_live(connection: Connection[Any], layout: SchemaLayout, number: int) -> Version:

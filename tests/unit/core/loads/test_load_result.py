@@ -11,6 +11,7 @@ from alumniq_pipelines.core.loads.diff import Changes
 from alumniq_pipelines.core.loads.hold import HeldRows, Hold
 from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.load_result import (
+    AlreadyPublished,
     DryRun,
     Held,
     LoadResult,
@@ -30,6 +31,7 @@ from alumniq_pipelines.core.loads.load_result import (
     held_result,
     problem_of,
     receipt_of,
+    version_of,
 )
 from alumniq_pipelines.core.loads.outcome import REFUSALS, SUCCESSES, AttemptResult
 from alumniq_pipelines.core.loads.publication import (
@@ -202,6 +204,15 @@ def test_the_receipt_of_what_was_read_is_known_also_of_a_file_that_cannot_be_rea
         read_nothing = isinstance(result, SupersededHold)
         assert receipt_of(result) == (None if read_nothing else RECEIPT)
     assert receipt_of(Published(check_result=CHECKED, version=VERSION)) is None
+
+
+def test_of_a_load_that_was_published_before_the_ledger_was_restored_no_check_is_made_up() -> None:
+    found = AlreadyPublished(version=VERSION)
+    assert attempt_result_of(found) is AttemptResult.PUBLISHED
+    assert problem_of(found) is None
+    assert check_of(found) is None
+    assert version_of(found) == VERSION
+    assert receipt_of(found) == Receipt(VERSION.sha256, VERSION.etag)
 
 
 def test_a_load_that_was_held_is_held_for_the_same_reasons() -> None:

@@ -1,0 +1,52 @@
+"""Storing a version in PostgreSQL: a table of its own, a partition of those with its columns."""
+
+from typing import Any
+
+from psycopg import Connection
+
+from alumniq_pipelines.adapters.warehouse.postgres.copy import (
+    accepted_columns,
+    copy_gaps,
+    copy_in,
+)
+from alumniq_pipelines.adapters.warehouse.postgres.schema_layout import NUMBER, SchemaLayout
+from alumniq_pipelines.adapters.warehouse.version_facts import VersionFile, metadata_values
+from alumniq_pipelines.core.loads.warehouse import AcceptedRows
+from alumniq_pipelines.core.problems.outage import IncompleteVersion
+from alumniq_pipelines.core.sql_text import identifier
+
+SMALL_SAMPLE = "set local default_statistics_target = 10"
+"""A small sample for the planner right away; a full one would take twice as long as copying 100,000
+rows, and autovacuum takes it later.
+"""
+
+
+def store_version(
+    connection: Connection[Any],
+    layout: SchemaLayout,
+    accepted: AcceptedRows,
+    described: VersionFile,
+) -> None:
+    """Store accepted rows in a new table, and attach it to those with the same columns."""
+    columns, number = accepted_columns(accepted), described.version.number
+    shape, table = layout.shape(columns), layout.version(number)
+    types = "".join(f", {identifier(name)} {kind}" for name, kind in columns)
+    own = identifier(NUMBER)
+    # With the check constraint, "attach partition" does not scan the table again.
+    connection.execute(
+        f"create table if not exists {layout.inner(shape)} "
+        f"({own} bigint not null{types}) partition by list ({own});"
+        f"create table {table} "
+        f"({own} bigint not null default {number} check ({own} = {number}){types})"
+    )
+    found = copy_in(connection, accepted, table, columns)
+    if found != accepted.rows:
+        raise IncompleteVersion(accepted.rows, found)
+    copy_gaps(connection, accepted, layout, number)
+    connection.execute(
+        f"{SMALL_SAMPLE}; analyze {table};"
+        f"alter table {layout.inner(shape)} attach partition {table} for values in ({number})"
+    )
+    row = [*metadata_values(described), shape]
+    placeholders = ", ".join(["%s"] * len(row))
+    connection.execute(f"insert into {layout.metadata} values ({placeholders})", row)

@@ -1,0 +1,185 @@
+"""The use case: find what ledger, warehouse and archive disagree about, and reconcile it."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.core.loads.archive import (
+    HELD,
+    RECEIVED,
+    Archive,
+    Receipt,
+    job_of_held_rows,
+    received_name,
+)
+from alumniq_pipelines.core.loads.ledger_difference import (
+    Difference,
+    RecordedRun,
+    archived_file,
+    load_numbers,
+    missing_version,
+    missing_versions,
+    pending_notifications,
+    unfinished_load,
+    unknown_load,
+    unknown_run,
+)
+from alumniq_pipelines.core.loads.load import UNDERWAY_STATES, Load, LoadState
+from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
+from alumniq_pipelines.core.loads.target import Target
+from alumniq_pipelines.core.loads.warehouse import Version, Warehouse
+from alumniq_pipelines.core.notifications.notification import NotificationState
+from alumniq_pipelines.core.notifications.staff import NO_STAFF, Staff
+from alumniq_pipelines.services.load_actions import APPROVED_BEFORE, outcome_notices
+from alumniq_pipelines.services.reconciliation import NO_RUN
+from alumniq_pipelines.services.restored_ledger import record_unknown
+
+MAX_LISTED = 100_000
+UNFINISHED_STATES = (*sorted(UNDERWAY_STATES), LoadState.HELD)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerCheck:
+    """Compares a ledger with the warehouse, the archive and the newest runs of Dagster."""
+
+    ledger: Ledger
+    warehouse: Warehouse
+    archive: Archive
+    versions_kept: int
+    gateway_url: str
+    staff: Staff = NO_STAFF
+    runs: Sequence[RecordedRun] = ()
+
+    def differences(self) -> Sequence[Difference]:
+        """Return everything that differs; changes nothing."""
+        stored = self._stored()
+        unknown = [
+            version for version in _all(stored) if self.ledger.loads.get(version.job_id) is None
+        ]
+        customers = self._customers()
+        unfinished = self._unfinished()
+        own = {version.job_id: version for version in _all(stored)}
+        published = [(load, own[load.job_id]) for load in unfinished if load.job_id in own]
+        lost = [*unknown, *(version for _, version in published)]
+        return [
+            *self._number_differences(),
+            *(self._unknown_load(version, customers) for version in unknown),
+            *(unfinished_load(load, version) for load, version in reversed(published)),
+            *self._missing_versions(stored),
+            *self._pending_notifications([version.published_at for version in lost]),
+            *self._unknown_runs(stored),
+            *self._archived_files(unfinished, stored),
+        ]
+
+    def repair(self, actor: str, now: datetime) -> Sequence[str]:
+        """Reconcile what can be reconciled from here, and return what was done; safe to repeat."""
+        done = []
+        ledger, highest = self.ledger, self.warehouse.highest_number()
+        if ledger.numbers.lift(highest):
+            ledger.audit.add(actor, "load numbers lifted", "loads", now, detail={"to": highest})
+            done.append(f"New loads get numbers above {highest:,}.")
+        stored, customers = self._stored(), self._customers()
+        for target, versions in stored.items():
+            if target.customer in customers:
+                done += [
+                    f"Recorded version {version.number} of {target}."
+                    for version in record_unknown(ledger, versions, now)
+                ]
+        own = {version.job_id: version for version in _all(stored)}
+        for load in reversed(self._unfinished()):
+            version = own.get(load.job_id)
+            if version is not None and self._end_as_published(load, version, actor, now):
+                done.append(f"Ended the load {load.job_id} as published.")
+        return done
+
+    def _end_as_published(self, load: Load, version: Version, actor: str, now: datetime) -> bool:
+        """End a load whose version is in the warehouse, without counts; False if its run will."""
+        ledger = self.ledger
+        if load.state is LoadState.HELD:
+            if not ledger.holds.approve(load.job_id, actor, APPROVED_BEFORE, now):
+                return False
+            load = ledger.loads.get(load.job_id) or load
+        begun = ledger.attempts.begin(load, NO_RUN, now, launch=load.launch)
+        if begun is None:
+            return False
+        receipt = Receipt(version.sha256, version.etag)
+        closed = replace(begun, result=AttemptResult.PUBLISHED, ended_at=now)
+        outcome = Outcome(LoadState.SUCCEEDED)
+        notices = outcome_notices(ledger, load, outcome, self.gateway_url, [closed], self.staff)
+        return ledger.attempts.complete(
+            load.job_id,
+            begun.number,
+            AttemptResult.PUBLISHED,
+            outcome,
+            notices,
+            now,
+            receipt=receipt,
+            version=version,
+        )
+
+    def _stored(self) -> Mapping[Target, Sequence[Version]]:
+        return {target: self.warehouse.versions(target) for target in self.warehouse.targets()}
+
+    def _unfinished(self) -> Sequence[Load]:
+        return self.ledger.loads.find(states=UNFINISHED_STATES, limit=MAX_LISTED)
+
+    def _customers(self) -> Collection[str]:
+        return {customer.id for customer in self.ledger.customers.all()}
+
+    def _number_differences(self) -> Iterator[Difference]:
+        last, highest = self.ledger.numbers.last(), self.warehouse.highest_number()
+        if last < highest:
+            yield load_numbers(last, highest)
+
+    def _unknown_load(self, version: Version, customers: Collection[str]) -> Difference:
+        return unknown_load(
+            version,
+            is_recorded=self.ledger.versions.has(version),
+            has_customer=version.target.customer in customers,
+        )
+
+    def _missing_versions(self, stored: Mapping[Target, Sequence[Version]]) -> Iterator[Difference]:
+        for target in self.ledger.versions.targets():
+            recorded = self.ledger.versions.of(target, limit=self.versions_kept)
+            live = self.warehouse.live(target)
+            for version in missing_versions(recorded, stored.get(target, ()), live):
+                yield missing_version(version)
+
+    def _pending_notifications(self, lost_at: Sequence[datetime]) -> Iterator[Difference]:
+        if not lost_at:
+            return
+        pending = self.ledger.notifications.find(
+            states=[NotificationState.PENDING], limit=MAX_LISTED
+        )
+        older = [found for found in pending if found.created_at < max(lost_at)]
+        if older:
+            yield pending_notifications(len(older), max(lost_at))
+
+    def _unknown_runs(self, stored: Mapping[Target, Sequence[Version]]) -> Iterator[Difference]:
+        published = {version.job_id for version in _all(stored)}
+        found = {run.job_id: run for run in self.runs if run.job_id not in published}
+        for job_id, run in found.items():
+            if self.ledger.loads.get(job_id) is None:
+                yield unknown_run(run)
+
+    def _archived_files(
+        self, unfinished: Sequence[Load], stored: Mapping[Target, Sequence[Version]]
+    ) -> Iterator[Difference]:
+        read = self.ledger.attempts.files_read()
+        read |= {version.sha256 for version in _all(stored)}
+        # An attempt archives its file before it records that it has read it.
+        started = [load.started_at for load in unfinished if load.state is LoadState.RUNNING]
+        recording_since = min((start for start in started if start), default=None)
+        names = {received_name(sha256) for sha256 in read}
+        for file in self.archive.list_files(RECEIVED):
+            is_recorded = recording_since is None or file.stored_at < recording_since
+            if file.name not in names and is_recorded:
+                yield archived_file(file)
+        for file in self.archive.list_files(HELD):
+            if self.ledger.loads.get(job_of_held_rows(file.name)) is None:
+                yield archived_file(file)
+
+
+def _all(stored: Mapping[Target, Sequence[Version]]) -> Sequence[Version]:
+    return [version for versions in stored.values() for version in versions]
