@@ -37,6 +37,7 @@ from webhook_gateway.http.middleware import RequestMiddleware
 from webhook_gateway.http.rate_limit import RateLimit
 from webhook_gateway.http.webhook import PATH, Webhook
 from webhook_gateway.pages.routes import page_routes
+from webhook_gateway.services.bucket_incidents import BucketIncidents
 from webhook_gateway.services.intake import Intake
 from webhook_gateway.services.keys import KeyService, S3KeyService
 from webhook_gateway.services.load_actions import Actions
@@ -100,6 +101,7 @@ def create_app(
         buckets=buckets,
         status=status,
         callbacks=AddressPolicy.of(settings.callback_allowed_networks),
+        incidents=BucketIncidents(ledger, clock),
     )
     webhook = Webhook(
         authenticator=authenticator,
