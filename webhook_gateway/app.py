@@ -143,7 +143,7 @@ def create_app(
         exception_handlers=dict.fromkeys(HANDLED_ERRORS, handle_error),
         lifespan=_close_on_shutdown(ledger),
     )
-    app.router.redirect_slashes = False
+    app.router.redirect_slashes, app.state.stop_waiting = False, webhook.stop_waiting
     return app
 
 

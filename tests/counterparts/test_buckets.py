@@ -4,12 +4,18 @@ A case is a state of the bucket or an answer of the store, and what we do and sa
 real S3 server behind a proxy that answers single operations as S3 does when something is wrong.
 """
 
+import json
 import logging
+import signal
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
+from http.client import HTTPConnection
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
@@ -50,12 +56,14 @@ from tests.counterparts.bucket_cases import (
 )
 from tests.servers.gateway import (
     NOW,
+    WEBHOOK,
     Caller,
     Installation,
     call,
     errors,
+    serve_installation,
 )
-from tests.servers.s3_faults import Answer, Operation, S3Faults
+from tests.servers.s3_faults import Answer, Hang, Operation, S3Faults
 from webhook_gateway.app import create_app
 
 MINUTE = timedelta(minutes=1)
@@ -268,3 +276,70 @@ def test_a_bucket_that_fails_for_a_moment_notifies_nobody(
         run_monitoring(ledger, buckets_at(gateway.faults.url), catalog, STAFF, now)
         assert ledger.notifications.claim(now, MINUTE) == []
     assert ledger.incidents.list_open() == []
+
+
+@pytest.fixture
+def hanging_caller(
+    installation: Installation,
+    s3_faults: S3Faults,
+    bucket_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Caller:
+    """Prepare a customer of a gateway process whose store takes requests and answers none."""
+    monkeypatch.setenv("ALUMNIQ_BUCKET", "s3")
+    monkeypatch.setenv("ALUMNIQ_S3_ENDPOINT_URL", s3_faults.url)
+    for name in ("ALUMNIQ_S3_ACCESS_KEY_ID", "ALUMNIQ_S3_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    now = datetime.now(UTC)
+    installation.ledger.customers.add(Customer("iqu", "IQU", bucket_name), now)
+    s3_faults.answers["HEAD object"] = Hang()
+    return installation.caller("iqu", Environment.QA, now)
+
+
+def post(url: str, caller: Caller) -> tuple[int, str, float]:
+    """Call the webhook; return status, errors and seconds."""
+    body = json.dumps({"apiKey": caller.key, "filename": "warehouse.csv"})
+    with closing(HTTPConnection(url.removeprefix("http://"), timeout=60)) as connection:
+        start = monotonic()
+        connection.request("POST", WEBHOOK, body)
+        response = connection.getresponse()
+        text = " ".join(json.loads(response.read())["errors"])
+    return response.status, text, monotonic() - start
+
+
+def test_a_hundred_calls_at_once_to_a_store_that_hangs_are_all_answered_within_24_seconds(
+    installation: Installation, hanging_caller: Caller
+) -> None:
+    """The last of them waited until threads were done with the others, 39 seconds in all."""
+    with serve_installation(installation) as gateway, ThreadPoolExecutor(100) as pool:
+        answers = list(pool.map(lambda _: post(gateway.url, hanging_caller), range(100)))
+
+    assert {status for status, _, _ in answers} == {503}
+    assert max(seconds for _, _, seconds in answers) < 24
+    assert any("could not be handled within 22 seconds" in text for _, text, _ in answers)
+    assert installation.loads() == []
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_gateway_that_stops_does_not_wait_for_a_store_that_hangs(
+    installation: Installation,
+    hanging_caller: Caller,
+    s3_faults: S3Faults,
+    signum: signal.Signals,
+) -> None:
+    with serve_installation(installation) as gateway, ThreadPoolExecutor(5) as pool:
+        calls = [pool.submit(post, gateway.url, hanging_caller) for _ in range(5)]
+        for _ in calls:
+            assert s3_faults.hanging.acquire(timeout=20)
+        start = monotonic()
+        gateway.process.send_signal(signum)
+        status = gateway.process.wait(30)
+        seconds = monotonic() - start
+        answers = [call.result() for call in calls]
+
+    assert seconds < 8
+    assert status in {0, -signal.SIGTERM}
+    assert "Traceback" not in gateway.log.read_text()
+    assert {status for status, _, _ in answers} == {503}
+    assert all("The service is being restarted" in text for _, text, _ in answers)
+    assert installation.loads() == []

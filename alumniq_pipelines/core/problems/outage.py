@@ -263,3 +263,30 @@ class AccessKeysUnavailable(OutageProblem):
     def __init__(self, reason: str) -> None:
         """Take the service's code, never its text: it may contain credentials."""
         super().__init__(f"The store's access keys cannot be managed at the moment ({reason}).")
+
+
+class CallTimedOut(OutageProblem):
+    """The call could not be handled in time."""
+
+    code = "call-timed-out"
+
+    def __init__(self, seconds: float) -> None:
+        """Take how long it was tried."""
+        super().__init__(
+            f"Your call could not be handled within {seconds:g} seconds, because the bucket or our "
+            "own storage does not respond. No load was queued.",
+            "Nothing is wrong with your request: leave the file in your bucket and call the "
+            "webhook again later.",
+        )
+
+
+class GatewayStopping(OutageProblem):
+    """The service is being restarted."""
+
+    code = "gateway-stopping"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The service is being restarted and could not finish your call. No load was queued.",
+            "Nothing is wrong with your request: call the webhook again in a minute.",
+        )
