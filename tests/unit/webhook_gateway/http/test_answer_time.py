@@ -17,8 +17,10 @@ from alumniq_pipelines.core.loads.bucket import StoredFile
 from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
 from alumniq_pipelines.core.problems.outage import CallTimedOut, GatewayStopping
 from tests.servers.gateway import Caller, Installation
+from webhook_gateway.http import health
 from webhook_gateway.http.authentication import Authenticator
 from webhook_gateway.http.claim import Claim
+from webhook_gateway.http.health import Health
 from webhook_gateway.http.rate_limit import RateLimit
 from webhook_gateway.http.webhook import Webhook
 from webhook_gateway.services.bucket_incidents import BucketIncidents
@@ -34,6 +36,10 @@ class SlowBuckets(FolderBuckets):
 
     released: Event = field(default_factory=Event)
     looked: Event = field(default_factory=Event)
+
+    def ping(self) -> None:
+        """Wait."""
+        assert self.released.wait(SECONDS)
 
     def open(self, name: str) -> "SlowBucket":
         """Open a bucket."""
@@ -139,6 +145,25 @@ def test_a_call_in_time_is_recorded(
 
     [load] = installation.loads()
     assert json.loads(bytes(response.body))["jobId"] == load.job_id
+
+
+def test_a_probe_of_readiness_does_not_wait_for_a_store_that_hangs(
+    installation: Installation,
+    catalog: Catalog,
+    slow: SlowBuckets,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(health, "READY_SECONDS", 0.05)
+    probe = Health(installation.ledger, slow, catalog)
+    try:
+        response = asyncio.run(probe.ready(Request({"type": "http"})))
+        assert not slow.released.is_set()
+    finally:
+        slow.released.set()
+
+    body = json.loads(bytes(response.body))
+    assert (response.status_code, body["checks"]["ledger"]) == (503, "ok")
+    assert "no response within 0.05 seconds" in body["checks"]["buckets"]
 
 
 def test_a_call_is_claimed_once() -> None:
