@@ -30,6 +30,12 @@ KMS_DENIED = Answer(
     "AccessDenied",
     "User: arn:aws:iam::1:user/feeds is not authorized to perform: kms:Decrypt on resource: x",
 )
+KMS_UNKNOWN = Answer(
+    403,
+    "AccessDenied",
+    "The ciphertext refers to a customer master key that does not exist, does not exist in this "
+    "region, or you are not allowed to access.",
+)
 KMS_DISABLED = Answer(400, "KMS.DisabledException", "arn:aws:kms:us-east-1:1:key/2 is disabled.")
 NO_BUCKET = Answer(404, "NoSuchBucket", "The specified bucket does not exist")
 NO_KEY = Answer(404, "NoSuchKey", "The specified key does not exist.")
@@ -40,8 +46,28 @@ OTHER_REGION = Answer(
 UNKNOWN_KEY = Answer(403, "InvalidAccessKeyId", "The AWS Access Key Id AKIA1 does not exist")
 SLOW_DOWN = Answer(503, "SlowDown", "Please reduce your request rate.")
 
-NEVER_SHOWN = ("arn:", "AKIA", "not authorized", "s3.eu-west-1", "Access Denied", "stored using")
+NEVER_SHOWN = (
+    "arn:",
+    "AKIA",
+    "not authorized",
+    "s3.eu-west-1",
+    "ciphertext",
+    "Access Denied",
+    "stored using",
+)
 """Words of the store: its texts are read, to tell its answers apart, and shown to nobody."""
+
+
+def stored(storage_class: str, header: str, value: str) -> Answer:
+    """Return the facts of an object, as HEAD has them."""
+    headers = {
+        "Content-Length": "4",
+        "ETag": '"e"',
+        "Last-Modified": "Wed, 25 Nov 2026 01:00:00 GMT",
+        "x-amz-storage-class": storage_class,
+        header: value,
+    }
+    return Answer(200, headers=headers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,33 +109,17 @@ LOOKUPS = {
     ),
     "archived, being restored": Case(
         keys=THERE,
-        answers={
-            "HEAD object": Answer(
-                200,
-                headers={
-                    "Content-Length": "4",
-                    "ETag": '"e"',
-                    "Last-Modified": "Wed, 25 Nov 2026 01:00:00 GMT",
-                    "x-amz-storage-class": "GLACIER",
-                    "x-amz-restore": 'ongoing-request="true"',
-                },
-            )
-        },
+        answers={"HEAD object": stored("GLACIER", "x-amz-restore", 'ongoing-request="true"')},
         says=["It is being restored"],
     ),
     "archived, restored": Case(
         status=200,
         keys=THERE,
         answers={
-            "HEAD object": Answer(
-                200,
-                headers={
-                    "Content-Length": "4",
-                    "ETag": '"e"',
-                    "Last-Modified": "Wed, 25 Nov 2026 01:00:00 GMT",
-                    "x-amz-storage-class": "GLACIER",
-                    "x-amz-restore": 'ongoing-request="false", expiry-date="Fri, 25 Dec 2026"',
-                },
+            "HEAD object": stored(
+                "GLACIER",
+                "x-amz-restore",
+                'ongoing-request="false", expiry-date="Fri, 25 Dec 2026"',
             )
         },
         says=["jobId"],
@@ -117,16 +127,7 @@ LOOKUPS = {
     "archived by intelligent tiering": Case(
         keys=THERE,
         answers={
-            "HEAD object": Answer(
-                200,
-                headers={
-                    "Content-Length": "4",
-                    "ETag": '"e"',
-                    "Last-Modified": "Wed, 25 Nov 2026 01:00:00 GMT",
-                    "x-amz-storage-class": "INTELLIGENT_TIERING",
-                    "x-amz-archive-status": "ARCHIVE_ACCESS",
-                },
-            )
+            "HEAD object": stored("INTELLIGENT_TIERING", "x-amz-archive-status", "ARCHIVE_ACCESS")
         },
         says=["is in an archive storage class"],
     ),
@@ -288,6 +289,7 @@ FETCHES: Mapping[str, tuple[Answer, str | None]] = {
     "encrypted by the customer's own key": (SSE_C, "file-encrypted-by-customer"),
     "denied": (DENIED, "file-denied"),
     "key of KMS denied": (KMS_DENIED, "file-key-denied"),
+    "key of KMS gone or denied": (KMS_UNKNOWN, "file-key-denied"),
     "key of KMS disabled": (KMS_DISABLED, "file-key-denied"),
     "bucket gone": (NO_BUCKET, "bucket-gone"),
     "redirected": (REDIRECT, "bucket-elsewhere"),

@@ -280,7 +280,8 @@ def _known_problem(key: str, error: ClientError) -> Problem | None:
     # The message alone tells some kinds apart; it is read and never shown.
     if code == "InvalidRequest" and "encryption" in message:
         return FileEncryptedByCustomer(key)
-    if code.startswith("KMS.") or (code in REFUSED_CODES and "kms:" in message):
+    is_of_key = "kms:" in message or "ciphertext" in message
+    if code.startswith("KMS.") or (code in REFUSED_CODES and is_of_key):
         return FileKeyDenied(code)
     return None
 
