@@ -160,5 +160,6 @@ def s3_fault_proxy(s3_endpoint: str) -> Iterator[S3Faults]:
 @pytest.fixture
 def s3_faults(s3_fault_proxy: S3Faults) -> Iterator[S3Faults]:
     """Return the proxy without faults; the test adds them."""
+    s3_fault_proxy.hanging = threading.Semaphore(0)  # what hung in other tests does not count
     yield s3_fault_proxy
     s3_fault_proxy.answers.clear()
