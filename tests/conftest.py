@@ -3,6 +3,7 @@
 pytest_plugins = [
     "tests.servers.postgres",
     "tests.servers.s3",
+    "tests.servers.s3_faults",
     "tests.servers.smtp",
     "tests.servers.receiver",
     "tests.servers.gateway",

@@ -41,6 +41,7 @@ from webhook_gateway.http.middleware import RequestMiddleware
 from webhook_gateway.http.rate_limit import RateLimit
 from webhook_gateway.http.webhook import PATH, Webhook
 from webhook_gateway.pages.routes import page_routes
+from webhook_gateway.services.bucket_incidents import BucketIncidents
 from webhook_gateway.services.intake import Intake
 from webhook_gateway.services.keys import KeyService, S3KeyService
 from webhook_gateway.services.load_actions import Actions
@@ -109,6 +110,7 @@ def create_app(
         buckets=buckets,
         status=status,
         callbacks=AddressPolicy.of(settings.callback_allowed_networks),
+        incidents=BucketIncidents(ledger, clock),
     )
     webhook = Webhook(
         authenticator=authenticator,
@@ -150,7 +152,7 @@ def create_app(
         exception_handlers=dict.fromkeys(HANDLED_ERRORS, handle_error),
         lifespan=_lifespan(ledger, partial(highest_version_number, settings)),
     )
-    app.router.redirect_slashes = False
+    app.router.redirect_slashes, app.state.stop_waiting = False, webhook.stop_waiting
     return app
 
 

@@ -3,7 +3,10 @@
 import asyncio
 import logging
 import os
+import socket
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -26,6 +29,9 @@ from webhook_gateway.http.middleware import CLIENT_GONE_KEY
 
 STOP_SECONDS = 20
 """How long requests in progress may take to finish after the signal to stop."""
+
+STOP_WAITING_SECONDS = 3.0
+"""How long calls whose file is being looked up may take to finish after that signal."""
 
 MAX_HEAD_BYTES = 32_768
 """Of the request line and headers; httptools itself would buffer an endless header for ever."""
@@ -114,6 +120,21 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
+class GatewayServer(uvicorn.Server):
+    """uvicorn's server, whose stop does not wait for a store that hangs."""
+
+    def __init__(self, config: uvicorn.Config, stop_waiting: Callable[[], None]) -> None:
+        """Take what answers the calls that wait for bucket or ledger."""
+        super().__init__(config)
+        self.stop_waiting = stop_waiting
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let requests in progress finish, for a shorter time if they only wait."""
+        timer = asyncio.get_running_loop().call_later(STOP_WAITING_SECONDS, self.stop_waiting)
+        await super().shutdown(sockets)
+        timer.cancel()
+
+
 def server_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
     """Return uvicorn's settings, without its access log, which would show the keys in URLs."""
     return uvicorn.Config(
@@ -145,4 +166,9 @@ def main() -> None:
     except Problem as problem:
         sys.stderr.write(f"{problem}\n")
         sys.exit(2)
-    uvicorn.Server(server_config(settings, app)).run()
+    server = GatewayServer(server_config(settings, app), app.state.stop_waiting)
+    with suppress(KeyboardInterrupt):  # raised after an orderly stop
+        server.run()
+    # Threads that wait for a store that hangs would keep the process for as long as it hangs.
+    logging.shutdown()
+    os._exit(0)

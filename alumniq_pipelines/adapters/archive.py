@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from alumniq_pipelines.core.loads.archive import ArchivedFile
 from alumniq_pipelines.core.problems.outage import ArchiveUnavailable
+from alumniq_pipelines.core.problems.request import RequestProblem
 from alumniq_pipelines.files.disk_sync import sync
 from alumniq_pipelines.files.private_files import PRIVATE_FILE, make_folder
 
@@ -88,8 +89,11 @@ class BucketArchive:
         self.bucket.put(name, file)
 
     def get(self, name: str, destination: Path) -> bool:
-        """Download a stored file."""
-        return self.bucket.fetch(name, destination) is not None
+        """Download a stored file; one that has to be restored first is unavailable."""
+        try:
+            return self.bucket.fetch(name, destination) is not None
+        except RequestProblem as problem:
+            raise ArchiveUnavailable(problem.code) from None
 
     def remove(self, name: str) -> None:
         """Delete an object."""

@@ -13,7 +13,7 @@ from alumniq_pipelines.checking.reference_sources import LiveReferences
 from alumniq_pipelines.core.feeds.field_map import ColumnThresholds, FieldMap, Threshold, Thresholds
 from alumniq_pipelines.core.loads.archive import Archive, Receipt
 from alumniq_pipelines.core.loads.baseline import NO_BASELINE, Baseline
-from alumniq_pipelines.core.loads.check_result import CheckResult
+from alumniq_pipelines.core.loads.check_result import Cause, CheckResult
 from alumniq_pipelines.core.loads.hold import Hold
 from alumniq_pipelines.core.loads.load import Load
 from alumniq_pipelines.core.loads.load_result import (
@@ -38,6 +38,7 @@ from alumniq_pipelines.core.loads.publication import (
     PublishRows,
     is_publishable,
 )
+from alumniq_pipelines.core.loads.rejection_report import not_written_note
 from alumniq_pipelines.core.loads.warehouse import AcceptedRows, LiveRows, Version, Warehouse
 from alumniq_pipelines.core.problems.file import FileProblem, RowsRejected
 from alumniq_pipelines.core.problems.live_data import live_data
@@ -222,16 +223,12 @@ def _check(  # noqa: PLR0913 - all that reading a file takes, by name
     try:
         with check_received_file(
             received, field_map, folder, options, limits, steps, reference_sources
-        ) as file:
-            sha256, size = file.decoded.sha256, file.decoded.size_bytes
-            if file.rejected_rows:
-                from alumniq_pipelines.checking.rejection_report import write_report
-
+        ) as checked:
+            file, sha256, size = checked, checked.decoded.sha256, checked.decoded.size_bytes
+            if not file.check_result.is_clean:
                 with steps.step("report"):
-                    report = write_report(file, report_rows, folder)
-                    if report is not None:
-                        load_file.save_report(report.csv, report.xlsx, report.summary.to_json())
-                        reach(FaultPoint.REPORT_SAVED)
+                    note = _save_report(file, load_file, report_rows, folder)
+                file = replace(file, check_result=replace(file.check_result, report_note=note))
             read = ReceivedFile(receipt=Receipt(sha256, etag), size_bytes=size)
             counts = file.check_result.counts
             if is_publishable(counts, max_rejected):
@@ -251,6 +248,20 @@ def _check(  # noqa: PLR0913 - all that reading a file takes, by name
         receipt = load_file.archive_received(received, etag, sha256)
         reach(FaultPoint.ARCHIVED)
     return Refused(problem=refusal, receipt=receipt)
+
+
+def _save_report(
+    file: "CheckedFile", load_file: LoadFile, report_rows: int, folder: Path
+) -> Cause | None:
+    """Write and save the rejection report; return the note on it if it is not in the bucket."""
+    from alumniq_pipelines.checking.rejection_report import write_report
+
+    report = write_report(file, report_rows, folder)
+    if report is None:
+        return not_written_note()
+    note = load_file.save_report(report.csv, report.xlsx, report.summary.to_json())
+    reach(FaultPoint.REPORT_SAVED)
+    return note
 
 
 def _compare(

@@ -14,10 +14,12 @@ from alumniq_pipelines.core.loads.archive import (
     received_name,
 )
 from alumniq_pipelines.core.loads.bucket import Bucket, object_key
+from alumniq_pipelines.core.loads.check_result import Cause
 from alumniq_pipelines.core.loads.hold import HeldRows
 from alumniq_pipelines.core.loads.load import JobId, Load
 from alumniq_pipelines.core.loads.rejection_report import (
     ReportFormat,
+    not_in_bucket_note,
     report_key,
     report_name,
     summary_name,
@@ -25,6 +27,7 @@ from alumniq_pipelines.core.loads.rejection_report import (
 from alumniq_pipelines.core.loads.warehouse import AcceptedRows
 from alumniq_pipelines.core.problems.file import FileGone
 from alumniq_pipelines.core.problems.holding import ArchivedFileGone, HeldRowsGone
+from alumniq_pipelines.core.problems.outage import BucketDenied
 from alumniq_pipelines.core.problems.problem import Problem
 
 
@@ -72,10 +75,11 @@ class LoadFile:
         self.archive.put(received_name(receipt.sha256), received)
         return receipt
 
-    def save_report(self, csv: Path, xlsx: Path, summary: bytes) -> None:
+    def save_report(self, csv: Path, xlsx: Path, summary: bytes) -> Cause | None:
         """Archive the load's rejection report, and put it into the customer's bucket as well.
 
-        A failure to put it there does not fail the load: the archived report is the same.
+        A failure to put it there does not fail the load: the archived report is the same, and a
+        note says so. Returns the note.
         """
         job_id = self.load.job_id
         summary_file = csv.with_name("summary.json")
@@ -90,6 +94,8 @@ class LoadFile:
             self.log.warning(
                 "The rejection report could not be put into the customer's bucket: %s", name
             )
+            return not_in_bucket_note(job_id, is_denied=isinstance(fault, BucketDenied))
+        return None
 
 
 def store_held_rows(

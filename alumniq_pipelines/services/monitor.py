@@ -37,6 +37,7 @@ from alumniq_pipelines.core.notifications.incidents import closed_notices, opene
 from alumniq_pipelines.core.notifications.notification import Notice
 from alumniq_pipelines.core.notifications.staff import Staff
 from alumniq_pipelines.core.problems.outage import BucketUnavailable
+from alumniq_pipelines.services.bucket_conditions import bucket_conditions
 from alumniq_pipelines.services.undelivered import undelivered_condition
 
 QUEUE_STUCK_AFTER = timedelta(minutes=30)
@@ -54,11 +55,7 @@ EXAMINE_SECONDS = 10.0
 """How long a pass looks for the causes of missed deliveries, each in a bucket; the next pass, a
 minute later, examines the others. Dagster ends a tick after 60 seconds."""
 
-PARENTS = {
-    conditions.BUCKET_KEY: Kind.BUCKET_UNAVAILABLE,
-    conditions.QUEUE_KEY: Kind.QUEUE_STUCK,
-    conditions.LAUNCHES_KEY: Kind.LAUNCHES_FAILING,
-}
+PARENTS = (conditions.BUCKET_KEY, conditions.QUEUE_KEY, conditions.LAUNCHES_KEY)
 """Outages that cause further conditions, which are not reported beside them."""
 AGING_KINDS = frozenset({Kind.UNDELIVERED, Kind.ATTEMPTS_EXHAUSTED})
 """Kinds whose queries look back RELEVANCE_PERIOD only: after it, a condition is not found although
@@ -158,7 +155,10 @@ class _MonitoringPass:
         self.open_incidents = {
             incident.condition.key: incident for incident in self.ledger.incidents.list_open()
         }
-        self._add(self._bucket_condition())
+        found, unknown = bucket_conditions(self.buckets, self.open_incidents)
+        self.unknown |= unknown
+        for condition in found:
+            self._add(condition)
         self._add(self._launch_condition())
         self._add(self._queue_condition())
         for broken in self.catalog.broken.values():
@@ -228,16 +228,6 @@ class _MonitoringPass:
     def _is_down(self, key: str) -> bool:
         return key in self.found
 
-    def _bucket_condition(self) -> Condition | None:
-        try:
-            self.buckets.ping()
-        except BucketUnavailable as problem:
-            self.unknown |= {
-                key for key in self.open_incidents if key.startswith(f"{conditions.BUCKET_KEY}:")
-            }
-            return conditions.bucket_unavailable(problem.detail)
-        return None
-
     def _launch_condition(self) -> Condition | None:
         loads = self.ledger.health.not_starting(FAILED_LAUNCHES)
         return conditions.launches_failing(loads) if loads else None
@@ -259,8 +249,7 @@ class _MonitoringPass:
         """Whether loads without an outcome are normal: an outage lasts, or ended recently."""
         if any(key in self.found or key in self.open_incidents for key in PARENTS):
             return True
-        kinds = frozenset(PARENTS.values())
-        return self.ledger.incidents.closed_since(kinds, self.now - CATCH_UP_PERIOD)
+        return self.ledger.incidents.closed_since(PARENTS, self.now - CATCH_UP_PERIOD)
 
     def _examine(
         self, missed: Sequence[WatchStatus], *, is_catching_up: bool

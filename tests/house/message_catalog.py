@@ -42,6 +42,12 @@ from alumniq_pipelines.core.feeds.field_map import (
 from alumniq_pipelines.core.problems.command import NoSummerTime, UnknownCustomer, UnknownWatch
 from alumniq_pipelines.core.problems.database import DatabaseReadOnly
 from alumniq_pipelines.core.problems.file import FileProblem, ForeignFormat, OtherQuotationMarks
+from alumniq_pipelines.core.problems.filename import (
+    FileArchivedByStore,
+    FileHint,
+    FileNotInBucket,
+    UnusableFilename,
+)
 from alumniq_pipelines.core.problems.header import (
     DuplicateColumn,
     MisspeltColumn,
@@ -61,7 +67,6 @@ from alumniq_pipelines.core.problems.problem import (
     SenderProblem,
     SetupProblem,
 )
-from alumniq_pipelines.core.problems.request import FileHint, FileNotInBucket, UnusableFilename
 from alumniq_pipelines.core.problems.rollback import MoveInterrupted
 from alumniq_pipelines.core.problems.setup import PortUnusable
 from tests.house.delivery_catalog import delivery_section
@@ -70,6 +75,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "messages.md"
 
 MODULES = (
     "request",
+    "filename",
     "api",
     "page",
     "notification",
@@ -91,7 +97,7 @@ MODULES = (
 
 COMMAND_WORD = re.compile(r"((?:alumniq|chown|chmod) [^:()]*?)'(\{\w+\})'")
 
-NO_TEXT = frozenset({"problem", "live_data", "delivery", "mail_delivery"})
+NO_TEXT = frozenset({"code_points", "problem", "live_data", "delivery", "mail_delivery"})
 
 KINDS: Mapping[type[Problem], str] = {
     SenderProblem: "sender",
@@ -149,6 +155,10 @@ HINTS = (
     replace(MISSING, name=placeholder("name"), elsewhere=placeholder("elsewhere")),
     replace(MISSING, name=placeholder("name"), found=placeholder("name")),
     replace(MISSING, name="Zo\u00eb.csv", found="Zoe\u0308.csv"),
+    replace(MISSING, is_folder=True, inside=placeholder("inside")),
+    replace(MISSING, name="x.csv", found_unseen="\u200b"),
+    replace(MISSING, name="x.csv", found="x.csv ", found_unseen=" "),
+    replace(MISSING, name="x.csv", found="x.csv", sent_unseen="\u3164"),
     replace(
         MISSING,
         name=placeholder("name"),
@@ -161,6 +171,7 @@ HINTS = (
 EXAMPLES: Mapping[type[Problem], Mapping[str, Sequence[Any]]] = {
     DatabaseReadOnly: {"is_standby": [True, False]},
     DuplicateColumn: {"positions": [(3, 7)], "spellings": [(), ("code", "Code")]},
+    FileArchivedByStore: {"is_restoring": [False, True]},
     FileNotInBucket: {"filename": [placeholder("filename")], "hint": HINTS},
     ForeignFormat: {
         "kind": [

@@ -11,8 +11,8 @@ from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
 from alumniq_pipelines.adapters.bucket.s3 import S3Buckets, s3_client
 from alumniq_pipelines.core.loads.bucket import Bucket, Buckets
 from alumniq_pipelines.core.problems.command import UnusableBucket
+from alumniq_pipelines.core.problems.filename import UnusableFilename
 from alumniq_pipelines.core.problems.outage import BucketUnavailable, FileChanged
-from alumniq_pipelines.core.problems.request import UnusableFilename
 
 AWKWARD_NAMES = [
     "a b.csv",

@@ -25,6 +25,11 @@ SCALE_CHECK_SECONDS = 0.01
 """How often to check for slow threads while calls are waiting."""
 
 
+def _never(call: object) -> None:
+    """Wait for the result of a call however long it takes."""
+    del call
+
+
 class BatchExecutor(Generic[Call, Result]):
     """Runs calls through `handler`, in the order in which they arrive.
 
@@ -32,11 +37,25 @@ class BatchExecutor(Generic[Call, Result]):
     result of each call or the exception to raise for it. Calls that arrive meanwhile wait for the
     next batch. A thread is slow if a call takes longer than `BATCH_SECONDS`; while at least half of
     the threads are slow, their number doubles, so that slow calls run in parallel.
+
+    No call takes longer than `max_seconds`, however many calls wait and however long the threads
+    are blocked: `give_up` is then asked for the exception to raise, and returns None if the result
+    of the call is on its way.
     """
 
-    def __init__(self, handler: Callable[[Iterator[Call]], Sequence[Result | Exception]]) -> None:
+    def __init__(
+        self,
+        handler: Callable[[Iterator[Call]], Sequence[Result | Exception]],
+        *,
+        max_seconds: float | None = None,
+        give_up: Callable[[Call], Exception | None] = _never,
+    ) -> None:
         """Start without threads; the first call starts one."""
         self._handler = handler
+        self._max_seconds = max_seconds
+        self._give_up = give_up
+        self._unanswered: dict[asyncio.Future[Result], tuple[Call, float]] = {}
+        self._timed_loop: Loop | None = None
         self._pending: deque[tuple[Call, asyncio.Future[Result]]] = deque()
         self._lock = threading.Lock()
         self._active_threads = 0
@@ -60,7 +79,37 @@ class BatchExecutor(Generic[Call, Result]):
         if self._monitored_loop is not loop:
             self._monitored_loop = loop
             loop.call_later(SCALE_CHECK_SECONDS, self._scale_up, loop)
-        return await future
+        self._unanswered[future] = (call, loop.time())
+        if self._max_seconds is not None and self._timed_loop is not loop:
+            self._timed_loop = loop
+            loop.call_later(self._max_seconds, self._time_out, loop, self._max_seconds)
+        try:
+            return await future
+        finally:
+            del self._unanswered[future]
+
+    def stop_waiting(self, give_up: Callable[[Call], Exception | None]) -> None:
+        """Answer all calls whose results are not on their way, as when the process stops."""
+        for future, (call, _) in list(self._unanswered.items()):
+            _answer(future, call, give_up)
+
+    def _time_out(self, loop: Loop, max_seconds: float) -> None:
+        """Give up calls that have taken too long, and come back when the next one may have.
+
+        One timer serves all calls, because starting and canceling one for each would cost more than
+        a call itself.
+        """
+        latest_start = loop.time() - max_seconds
+        next_start: float | None = None
+        for future, (call, started) in list(self._unanswered.items()):  # oldest first
+            if started > latest_start:
+                next_start = started
+                break
+            _answer(future, call, self._give_up)
+        if next_start is None:
+            self._timed_loop = None
+        else:
+            loop.call_at(next_start + max_seconds, self._time_out, loop, max_seconds)
 
     def _scale_up(self, loop: Loop) -> None:
         """Start more threads if calls are waiting and at least half of the threads are slow."""
@@ -125,6 +174,15 @@ class BatchExecutor(Generic[Call, Result]):
                 yield call
         finally:
             self._started_at.pop(thread_id, None)
+
+
+def _answer(
+    future: asyncio.Future[Result], call: Call, give_up: Callable[[Call], Exception | None]
+) -> None:
+    """Answer a call whose result is not on its way."""
+    error = None if future.done() else give_up(call)
+    if error is not None:
+        future.set_exception(error)
 
 
 def _set_results(completed: Sequence[tuple["asyncio.Future[Result]", Result | Exception]]) -> None:

@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from alumniq_pipelines.core.problems import api, notification, page
+from alumniq_pipelines.core.problems import api, filename, notification, page
 from alumniq_pipelines.core.problems import request as problems
 from alumniq_pipelines.core.problems.problem import OutageProblem, Problem, cause_for_staff
 from alumniq_pipelines.core.problems.request import RequestProblem
@@ -22,8 +22,10 @@ STATUS: Mapping[type[RequestProblem], int] = {
     problems.MissingOption: 400,
     problems.MissingKey: 401,
     problems.RefusedKey: 401,
-    problems.UnusableFilename: 400,
-    problems.FileNotInBucket: 400,
+    filename.UnusableFilename: 400,
+    filename.FileNotInBucket: 400,
+    filename.FileArchivedByStore: 400,
+    filename.FileEncryptedByCustomer: 400,
     problems.UnusableNotifyEmail: 400,
     problems.UnusableNotifyWebhook: 400,
     problems.UnreadableBody: 400,

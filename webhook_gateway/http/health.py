@@ -1,10 +1,9 @@
 """Health checks: /livez for the process, /readyz for whether it can accept loads."""
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -12,7 +11,14 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.loads.bucket import Buckets
 from alumniq_pipelines.core.problems.database import DatabaseProblem
+from alumniq_pipelines.core.problems.outage import BucketUnavailable, LedgerUnavailable
 from alumniq_pipelines.core.problems.problem import Problem
+from webhook_gateway.http.batch_executor import BatchExecutor
+
+READY_SECONDS = 5.0
+"""How long a part may take to respond; a store that hangs would keep a probe for 24 s."""
+
+Ping = Callable[[], None]
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +30,13 @@ class Health:
     ledger: Ledger
     buckets: Buckets
     catalog: Catalog
+    _executor: BatchExecutor[Ping, str] = field(
+        default_factory=lambda: BatchExecutor(
+            _faults, max_seconds=READY_SECONDS, give_up=_time_out
+        ),
+        init=False,
+        repr=False,
+    )
 
     async def live(self, request: Request) -> Response:
         """Return 200: the process responds."""
@@ -34,8 +47,8 @@ class Health:
         """Return 200 if everything that a webhook call needs is available, otherwise 503."""
         del request
         checks = {
-            "ledger": await run_in_threadpool(_fault, self.ledger.ping),
-            "buckets": await run_in_threadpool(_fault, self.buckets.ping),
+            "ledger": await self._fault(self.ledger.ping, LedgerUnavailable),
+            "buckets": await self._fault(self.buckets.ping, BucketUnavailable),
         }
         faults = [fault for fault in checks.values() if fault]
         # Only the names of the feeds: what is wrong with a field map is for staff.
@@ -50,8 +63,19 @@ class Health:
         }
         return JSONResponse(body | ({"errors": faults} if faults else {}), 503 if faults else 200)
 
+    async def _fault(self, ping: Ping, unavailable: Callable[[str], Problem]) -> str:
+        """Return what is wrong with a part; empty if it responds in time."""
+        try:
+            return await self._executor.run(ping)
+        except TimeoutError:
+            return str(unavailable(f"no response within {READY_SECONDS:g} seconds"))
 
-def _fault(ping: Callable[[], None]) -> str:
+
+def _faults(pings: Iterator[Ping]) -> list[str | Exception]:
+    return [_fault(ping) for ping in pings]
+
+
+def _fault(ping: Ping) -> str:
     try:
         ping()
     except DatabaseProblem as problem:
@@ -61,3 +85,8 @@ def _fault(ping: Callable[[], None]) -> str:
     except Problem as problem:
         return str(problem)
     return ""
+
+
+def _time_out(ping: Ping) -> TimeoutError:
+    del ping
+    return TimeoutError()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
@@ -10,9 +10,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from alumniq_pipelines.core.loads.load import Load, LoadRequest
+from alumniq_pipelines.core.problems.outage import CallTimedOut, GatewayStopping
 from alumniq_pipelines.core.problems.request import BodyTooLarge, RequestProblem, SlowRequest
 from webhook_gateway.http.authentication import Authenticator
 from webhook_gateway.http.batch_executor import BatchExecutor
+from webhook_gateway.http.claim import Claim
 from webhook_gateway.http.parameters import client_address, header_options
 from webhook_gateway.http.request_body import read_pairs
 from webhook_gateway.services.intake import Intake
@@ -23,8 +25,18 @@ PATH = "/api/v1/index.cfm/webhook/{job}"
 BODY_SECONDS = 10.0
 """A body has a few hundred bytes; a slower client only occupies a connection."""
 
+ANSWER_SECONDS = 22.0
+"""From the end of the body to the answer. A single question to a store that hangs takes up to 24 s,
+and behind many calls that ask one, others would wait for a multiple of that."""
 
-Call = tuple[Request, Options]
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that was read, and who may answer it."""
+
+    request: Request
+    options: Options
+    claim: Claim = field(default_factory=Claim)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,30 +48,51 @@ class Webhook:
     clock: Callable[[], datetime]
     max_body_bytes: int
     body_seconds: float = BODY_SECONDS
+    answer_seconds: float = ANSWER_SECONDS
 
     @cached_property
     def executor(self) -> BatchExecutor[Call, Load]:
         """The threads for calls to ledger and bucket, which block."""
-        return BatchExecutor(self._accept_batch)
+        return BatchExecutor(
+            self._accept_batch, max_seconds=self.answer_seconds, give_up=self._time_out
+        )
 
     async def post(self, request: Request) -> Response:
         """Accept a call; the load is on disk before the response is sent."""
-        load = await self.executor.run((request, await self.options(request)))
+        load = await self.executor.run(Call(request, await self.options(request)))
         request.state.job_id = load.job_id
         return JSONResponse(receipt(load, request.path_params["job"]))
 
+    def stop_waiting(self) -> None:
+        """Answer the calls that wait for bucket or ledger, because the gateway stops."""
+        self.executor.stop_waiting(lambda call: GatewayStopping() if call.claim.take() else None)
+
+    def _time_out(self, call: Call) -> CallTimedOut | None:
+        return CallTimedOut(self.answer_seconds) if call.claim.take() else None
+
     def _accept_batch(self, calls: Iterator[Call]) -> list[Load | Exception]:
         """Read a batch of calls and record the loads of all valid ones in a single commit."""
+        taken: list[Call] = []
         read: list[LoadRequest | Load | Exception] = []
+        too_late = CallTimedOut(self.answer_seconds)
         with self.intake.ledger.database.pinned_connection():
-            for request, options in calls:
-                now = self.clock()
+            for call in calls:
+                taken.append(call)
+                if call.claim.is_taken:  # answered while it waited for a thread
+                    read.append(too_late)
+                    continue
+                request, options, now = call.request, call.options, self.clock()
                 try:
                     key = self.authenticator.authenticate(options, client_address(request), now)
                     request.state.days_remaining = key.days_remaining(now)
                     read.append(self.intake.read(key, request.path_params["job"], options))
                 except Exception as error:  # noqa: BLE001 - raised again where this one call is awaited
                     read.append(error)
+        # Whoever was answered meanwhile has read that no load was queued.
+        read = [
+            too_late if isinstance(outcome, LoadRequest) and not call.claim.take() else outcome
+            for call, outcome in zip(taken, read, strict=True)
+        ]
         new = [outcome for outcome in read if isinstance(outcome, LoadRequest)]
         saved = iter(self.intake.save(new, self.clock()) if new else ())
         return [next(saved) if isinstance(outcome, LoadRequest) else outcome for outcome in read]

@@ -5,7 +5,7 @@ Where none is, the advice is to upload it first.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -20,10 +20,12 @@ from alumniq_pipelines.core.loads.bucket import (
     folder_of,
     object_key_error,
 )
+from alumniq_pipelines.core.loads.file_names import unseen_in, visible_name
 from alumniq_pipelines.core.loads.rejection_report import REPORTS
 from alumniq_pipelines.core.loads.target import Environment
+from alumniq_pipelines.core.problems.filename import FileHint, FileNotInBucket, UnusableFilename
 from alumniq_pipelines.core.problems.problem import OutageProblem
-from alumniq_pipelines.core.problems.request import FileHint, FileNotInBucket, UnusableFilename
+from alumniq_pipelines.core.problems.request import RequestProblem
 
 MAX_HINT_CHARACTERS = 100
 """Longer names get no suggestion, because comparing takes time that is quadratic in the length."""
@@ -67,15 +69,18 @@ class FileLookup:
     def _hint(self, bucket: Bucket, environment: Environment, filename: str) -> FileHint:
         """Return what was probably meant, or only what is plain from the name if time is up."""
         name, named = cut_folder(filename)
+        unseen, is_root = unseen_in(filename), is_delivery_folder(filename)
         hint = FileHint(
             folder=folder_of(environment),
-            name=name,
+            name=filename if is_root else (visible_name(name) or name) if unseen else name,
+            sent_unseen=unseen,
+            is_folder=is_root,
             named=folder_of(named) if named and named is not environment else None,
         )
         # Rejection reports are in the same folder, but are never what the caller means.
-        if name.startswith(REPORTS) or not filename.isprintable():
+        if hint.name.startswith(REPORTS):
             return hint
-        search = self._threads.submit(_search, bucket, hint, is_cut=name != filename)
+        search = self._threads.submit(_search, bucket, hint, is_cut=hint.name != filename)
         try:
             return search.result(self.hint_seconds)
         except TimeoutError:
@@ -88,12 +93,7 @@ def cut_folder(filename: str) -> tuple[str, Environment | None]:
 
     And the environment whose folder that is, if it is named.
     """
-    path = filename.replace("\\", "/")
-    if (address := ADDRESS.match(path)) is not None:
-        path = path[address.end() :]
-        if address[1].lower().startswith("http"):
-            path = unquote(path.partition("?")[0])
-    parts = [part for part in path.split("/") if part not in {"", "."}]
+    parts = _parts(filename)
     words = [part.lower() for part in parts]
     # The bucket may be in front of the environment.
     for start, word in enumerate(words[:2]):
@@ -104,6 +104,25 @@ def cut_folder(filename: str) -> tuple[str, Environment | None]:
     return "/".join(parts) or filename, None
 
 
+def is_delivery_folder(filename: str) -> bool:
+    """Whether a filename is that of the folder which files are delivered to, and of no file."""
+    words = [part.lower() for part in _parts(filename)]
+    if words == [FOLDER]:
+        return filename.lower() != FOLDER  # a file may be called that
+    # The bucket may be in front of the environment.
+    return words[-1:] == [FOLDER] and len(words) in {2, 3} and words[-2] in ENVIRONMENTS
+
+
+def _parts(filename: str) -> list[str]:
+    """Return the parts of a path, of one in an address as well."""
+    path = filename.replace("\\", "/")
+    if (address := ADDRESS.match(path)) is not None:
+        path = path[address.end() :]
+        if address[1].lower().startswith("http"):
+            path = unquote(path.partition("?")[0])
+    return [part for part in path.split("/") if part not in {"", "."}]
+
+
 def _search(bucket: Bucket, hint: FileHint, *, is_cut: bool) -> FileHint:
     """Return a hint with what is there: in the key's own folder, and in the other environment's.
 
@@ -111,36 +130,59 @@ def _search(bucket: Bucket, hint: FileHint, *, is_cut: bool) -> FileHint:
     which nothing was cut is known not to be in its own folder.
     """
     with suppress(OutageProblem):
-        if is_cut and bucket.head(hint.folder + hint.name) is not None:
+        if is_cut and not hint.is_folder and is_there(bucket, hint.folder + hint.name):
             hint = replace(hint, found=hint.name)
         else:
             hint = _with_similar_names(hint, bucket.list_objects(hint.folder))
-        if hint.found is None or hint.named is not None:
+        is_known = hint.found or hint.found_unseen or hint.is_folder
+        if not is_known or (hint.named is not None and not hint.is_folder):
             for other in map(folder_of, Environment):
-                if other != hint.folder and bucket.head(other + hint.name) is not None:
+                if other != hint.folder and is_there(bucket, other + hint.name):
                     hint = replace(hint, elsewhere=other)
     return hint
 
 
+def is_there(bucket: Bucket, key: str) -> bool:
+    """Whether there is an object of a key, also one that cannot be read as it is stored."""
+    try:
+        return bucket.head(key) is not None
+    except RequestProblem:
+        return True
+
+
 def _with_similar_names(hint: FileHint, listed: Iterable[StoredFile]) -> FileHint:
-    """Return a hint with the one name that looks the same, or with up to two that come close.
+    """Return a hint with the one name that looks the same, a folder, or names that come close."""
+    there = {stored.key.removeprefix(hint.folder): stored for stored in listed}
+    there = {name: stored for name, stored in there.items() if not name.startswith(REPORTS)}
+    # Others cannot be sent.
+    files = {n: stored for n, stored in there.items() if object_key_error(stored.key) is None}
+    for name in files:
+        if normalize("NFC", name) == normalize("NFC", hint.name):
+            return replace(hint, found=name)
+    for name in there:
+        if unseen_in(name) and visible_name(name) == visible_name(hint.name):
+            return replace(
+                hint, found=name if name in files else None, found_unseen=unseen_in(name)
+            )
+    prefix = "" if hint.is_folder else f"{hint.name}/"
+    inside = [name for name in files if name.startswith(prefix) and not unseen_in(name)]
+    if hint.is_folder or inside:
+        newest = max(inside, key=lambda name: files[name].modified_at, default=None)
+        return replace(hint, is_folder=True, inside=newest)
+    return _with_near_names(hint, files)
+
+
+def _with_near_names(hint: FileHint, files: Mapping[str, StoredFile]) -> FileHint:
+    """Return a hint with up to two names that come close.
 
     Of the files in the same folder the closest one; of those in other folders the newest one of the
     same name, because they are often of one month or year each.
     """
-    files = {
-        stored.key.removeprefix(hint.folder): stored
-        for stored in listed
-        if object_key_error(stored.key) is None  # others cannot be sent
-    }
-    files = {name: stored for name, stored in files.items() if not name.startswith(REPORTS)}
-    for name in files:
-        if normalize("NFC", name) == normalize("NFC", hint.name):
-            return replace(hint, found=name)
     # Whoever names the other environment does not mean a similar file of this one.
     if hint.named is not None or len(hint.name) > MAX_HINT_CHARACTERS:
         return hint
-    names = [name for name in files if len(name) <= MAX_HINT_CHARACTERS]
+    # A suggestion must be one that can be copied from a message.
+    names = [name for name in files if len(name) <= MAX_HINT_CHARACTERS and not unseen_in(name)]
     folder, slash, last = hint.name.rpartition("/")
     beside = [name.rpartition("/")[2] for name in names if name.rpartition("/")[0] == folder]
     closest = closest_match(last, beside)

@@ -21,7 +21,10 @@ from alumniq_pipelines.core.problems.api import (
     UnusableDryRun,
     UnusableIdempotencyKey,
 )
-from alumniq_pipelines.core.problems.request import RequestProblem, UnusableFilename
+from alumniq_pipelines.core.problems.filename import UnusableFilename
+from alumniq_pipelines.core.problems.outage import BucketUnavailable
+from alumniq_pipelines.core.problems.request import RequestProblem
+from webhook_gateway.services.bucket_incidents import BucketIncidents
 from webhook_gateway.services.file_lookup import FileLookup
 from webhook_gateway.services.load_queries import Scope, Status
 from webhook_gateway.services.options import Option, Options
@@ -41,6 +44,7 @@ class Intake:
     buckets: Buckets
     status: Status
     callbacks: AddressPolicy
+    incidents: BucketIncidents
     _files: FileLookup = field(default_factory=FileLookup, init=False, repr=False)
     _bucket_of: dict[str, Bucket] = field(default_factory=dict, init=False, repr=False)
     """By customer; never invalidated, because a customer's bucket never changes."""
@@ -108,8 +112,16 @@ class Intake:
         return self.status.field_map(Scope.of(key), job)
 
     def find_file(self, key: ApiKey, filename: str) -> StoredFile:
-        """Find a file in the customer's bucket; raises UnusableFilename and FileNotInBucket."""
-        return self._files.find(self.bucket(key.customer), key.environment, filename)
+        """Find a file in the customer's bucket; raises UnusableFilename and FileNotInBucket.
+
+        And FileArchivedByStore and FileEncryptedByCustomer, if nobody can read it as it is.
+        """
+        try:
+            return self._files.find(self.bucket(key.customer), key.environment, filename)
+        except BucketUnavailable as problem:
+            name = self.ledger.customers.get(key.customer).bucket
+            self.incidents.open(name, problem)
+            raise
 
     def bucket(self, customer: str) -> Bucket:
         """Return a customer's bucket, opened once."""

@@ -5,7 +5,8 @@ Independent of HTTP.
 
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -13,11 +14,13 @@ from alumniq_pipelines.core.access.api_keys import ApiKey
 from alumniq_pipelines.core.loads.bucket import folder_of
 from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
 from alumniq_pipelines.core.notifications.recipients import check_webhook, host_of
+from alumniq_pipelines.core.problems.outage import BucketUnavailable
 from alumniq_pipelines.core.problems.problem import Problem
 from alumniq_pipelines.core.problems.request import UnusableNotifyWebhook
 from webhook_gateway.services.intake import Intake
 
 MAX_NAMES = 1_000
+MAX_THREADS = 8
 NO_PUBLIC_HOST = "has a host name that does not resolve to a public address"
 
 
@@ -35,16 +38,36 @@ class SelfTest:
     """Runs the checks. An outage of ours is a failed check here, not an exception."""
 
     intake: Intake
+    bucket_seconds: float = 10.0
+    """How long a check of the bucket may take. Two of them take no longer than a call may."""
+
+    _threads: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(MAX_THREADS, "self-test"),
+        init=False,
+        repr=False,
+    )
 
     def run_checks(self, key: ApiKey, filename: str, notify_webhook: str) -> list[SelfTestCheck]:
         """Check the bucket, the file if one is named, and the callback host if a URL is given."""
         return [
-            _check("bucket", lambda: self._folder(key)),
-            _check("file", lambda: self._file(key, filename)) if filename else _skipped("file"),
+            _check("bucket", lambda: self._in_time(lambda: self._folder(key))),
+            _check("file", lambda: self._in_time(lambda: self._file(key, filename)))
+            if filename
+            else _skipped("file"),
             _check("callback", lambda: self._host(notify_webhook))
             if notify_webhook
             else _skipped("callback", "notifyWebhook"),
         ]
+
+    def _in_time(self, check: Callable[[], str]) -> str:
+        """Return the result of a check of the bucket; one that hangs is unavailable."""
+        running = self._threads.submit(check)
+        try:
+            return running.result(self.bucket_seconds)
+        except TimeoutError:
+            running.cancel()
+            reason = f"no response within {self.bucket_seconds:g} seconds"
+            raise BucketUnavailable(reason) from None
 
     def _folder(self, key: ApiKey) -> str:
         folder = folder_of(key.environment)

@@ -10,6 +10,7 @@ from alumniq_pipelines.core.loads.load import Load, LoadRequest, new_job_id
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.notifications.recipients import check_emails
 from alumniq_pipelines.core.problems.page import FileNotReplaced
+from webhook_gateway.services.file_lookup import is_there
 from webhook_gateway.services.load_queries import Scope, Status
 
 
@@ -36,7 +37,7 @@ class UploadService:
         bucket = self.buckets.open(self.ledger.customers.get(scope.customer).bucket)
         # All jobs share one folder: if a key is limited to some jobs, replacing a file could
         # change what another job loads.
-        if scope.feeds is not None and bucket.head(key) is not None:
+        if scope.feeds is not None and is_there(bucket, key):
             raise FileNotReplaced
         stored = bucket.put(key, source)
         request = LoadRequest(

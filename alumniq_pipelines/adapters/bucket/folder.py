@@ -21,8 +21,8 @@ from alumniq_pipelines.core.loads.bucket import (
     validate_bucket_name,
 )
 from alumniq_pipelines.core.loads.target import Environment
+from alumniq_pipelines.core.problems.filename import UnusableFilename
 from alumniq_pipelines.core.problems.outage import BucketUnavailable, FileChanged
-from alumniq_pipelines.core.problems.request import UnusableFilename
 from alumniq_pipelines.files.disk_sync import sync
 from alumniq_pipelines.files.private_files import create_file, make_folder
 

@@ -12,8 +12,22 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from alumniq_pipelines.adapters.bucket.download import CHUNK_BYTES, write_completely
 from alumniq_pipelines.core.loads.bucket import StoredFile, object_key_error, validate_bucket_name
-from alumniq_pipelines.core.problems.outage import BucketUnavailable, FileChanged, FileRefused
-from alumniq_pipelines.core.problems.request import UnusableFilename
+from alumniq_pipelines.core.problems.filename import (
+    FileArchivedByStore,
+    FileEncryptedByCustomer,
+    UnusableFilename,
+)
+from alumniq_pipelines.core.problems.outage import (
+    BucketDenied,
+    BucketElsewhere,
+    BucketGone,
+    BucketUnavailable,
+    FileChanged,
+    FileDenied,
+    FileKeyDenied,
+    FileRefused,
+)
+from alumniq_pipelines.core.problems.problem import Problem
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -25,7 +39,23 @@ TOTAL_ATTEMPTS = 2
 
 NOT_FOUND_CODES = {"NoSuchKey", "NotFound", "404"}
 CHANGED_CODES = {"PreconditionFailed", "412"}
-REFUSED_CODES = {"AccessDenied", "Forbidden", "403"}
+REFUSED_CODES = {"AccessDenied", "Forbidden", "403", "AllAccessDisabled"}
+ELSEWHERE_CODES = {
+    "301",
+    "307",
+    "PermanentRedirect",
+    "TemporaryRedirect",
+    "AuthorizationHeaderMalformed",  # signed for another region
+    "IllegalLocationConstraintException",
+}
+
+ARCHIVE_CLASSES = {"GLACIER", "DEEP_ARCHIVE"}
+"""Objects in GLACIER_IR (instant retrieval) can be read like any other."""
+
+SERVER_ERROR = 500
+"""From this status on, another request would only fail as well."""
+
+FOLDER_SUFFIXES = ("/", "_$folder$")
 
 
 def s3_client(
@@ -64,27 +94,29 @@ class S3Bucket:
     name: str
 
     def head(self, key: str) -> StoredFile | None:
-        """Return the facts of an object without reading it; None if there is none."""
+        """Return the facts of an object without reading it; None if there is none.
+
+        Raises FileArchivedByStore and FileEncryptedByCustomer for one that nobody can read.
+        """
         if object_key_error(key) is not None:
             return None
         with _errors_as_outage():
             try:
-                return _stored(key, self.client.head_object(Bucket=self.name, Key=key))
+                found = self.client.head_object(Bucket=self.name, Key=key)
             except ClientError as error:
-                if _code(error) in REFUSED_CODES:
-                    raise FileRefused(_code(error)) from None
-                if _code(error) not in NOT_FOUND_CODES:
-                    raise
-            # A HEAD response has no body, so 404 may also mean that the bucket is missing: raise
-            # then.
-            self.client.head_bucket(Bucket=self.name)
-            return None
+                if _code(error) in NOT_FOUND_CODES:
+                    self._require_bucket()
+                else:
+                    self._explain_head(key, error)
+                return None
+        _require_retrievable(key, found)
+        return _stored(key, found)
 
     def fetch(self, key: str, destination: Path, etag: str | None = None) -> StoredFile | None:
         """Download an object to a local file and return its facts; None if there is none.
 
         One GET reads one version, whatever is uploaded meanwhile. Raises FileChanged if the object
-        does not have the given `etag`.
+        does not have the given `etag`, FileArchivedByStore and FileEncryptedByCustomer.
         """
         if object_key_error(key) is not None:
             return None
@@ -93,12 +125,8 @@ class S3Bucket:
             try:
                 response = self.client.get_object(Bucket=self.name, Key=key, **pinned)
             except ClientError as error:
-                if _code(error) in NOT_FOUND_CODES:
+                if self._is_missing(key, error):
                     return None
-                if _code(error) in CHANGED_CODES:
-                    raise FileChanged(key) from None
-                if _code(error) in REFUSED_CODES:
-                    raise FileRefused(_code(error)) from None
                 raise
         with closing(response["Body"]) as body:
             write_completely(_chunks(body), destination)
@@ -119,7 +147,10 @@ class S3Bucket:
             self.client.delete_object(Bucket=self.name, Key=key)
 
     def list_objects(self, prefix: str, limit: int = 1_000) -> Sequence[StoredFile]:
-        """List objects whose key starts with `prefix`, in order of key."""
+        """List objects whose key starts with `prefix`, in order of key.
+
+        Objects that consoles and Hadoop create for a folder are no files and are left out.
+        """
         pages = self.client.get_paginator("list_objects_v2").paginate(
             Bucket=self.name, Prefix=prefix, PaginationConfig={"MaxItems": limit}
         )
@@ -133,7 +164,54 @@ class S3Bucket:
                 )
                 for page in pages
                 for item in page.get("Contents", [])
+                if not item["Key"].endswith(FOLDER_SUFFIXES)
             ]
+
+    def _require_bucket(self) -> None:
+        """Raise if the bucket is gone: a response to HEAD has no body that says what is missing."""
+        try:
+            self.client.head_bucket(Bucket=self.name)
+        except ClientError as error:
+            # Looking at a bucket takes the permission to list it, which some customers do not give;
+            # but what is denied is there.
+            if _code(error) in NOT_FOUND_CODES:
+                raise BucketGone(_code(error)) from None
+            if _code(error) not in REFUSED_CODES:
+                raise
+
+    def _explain_head(self, key: str, error: ClientError) -> None:
+        """Raise why HEAD failed; return None if it turns out that there is no such object.
+
+        Its response has no body, so that a GET of the first byte is needed to learn the reason.
+        """
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] >= SERVER_ERROR:
+            raise error
+        try:
+            self.client.get_object(Bucket=self.name, Key=key, Range="bytes=0-0")["Body"].close()
+        except ClientError as explained:
+            if self._is_missing(key, explained):
+                return
+            raise
+        raise error
+
+    def _is_missing(self, key: str, error: ClientError) -> bool:
+        """Whether a GET failed because there is no such object; raises what else is known."""
+        code = _code(error)
+        if code in NOT_FOUND_CODES:
+            return True
+        known = _known_problem(key, error)
+        if known is not None:
+            raise known from None
+        if code not in REFUSED_CODES:
+            return False
+        # Without the permission to list, S3 denies what is missing. With it, the list decides.
+        try:
+            listed = self.client.list_objects_v2(Bucket=self.name, Prefix=key, MaxKeys=1)
+        except ClientError:
+            raise FileRefused(code) from None
+        if any(item["Key"] == key for item in listed.get("Contents", [])):
+            raise FileDenied(code) from None
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +261,31 @@ def _stored(key: str, response: Any) -> StoredFile:
     )
 
 
+def _require_retrievable(key: str, found: Any) -> None:
+    """Raise FileArchivedByStore if an object has to be restored before it can be read."""
+    # ArchiveStatus is that of objects which intelligent tiering has put into an archive.
+    is_archived = found.get("StorageClass") in ARCHIVE_CLASSES or "ArchiveStatus" in found
+    restore = found.get("Restore", "")
+    if is_archived and 'ongoing-request="false"' not in restore:
+        raise FileArchivedByStore(key, is_restoring='ongoing-request="true"' in restore)
+
+
+def _known_problem(key: str, error: ClientError) -> Problem | None:
+    """Return the problem of an object that is there, if a response to GET names it."""
+    code, message = _code(error), error.response["Error"].get("Message", "").lower()
+    if code in CHANGED_CODES:
+        return FileChanged(key)
+    if code == "InvalidObjectState":
+        return FileArchivedByStore(key)
+    # The message alone tells some kinds apart; it is read and never shown.
+    if code == "InvalidRequest" and "encryption" in message:
+        return FileEncryptedByCustomer(key)
+    is_of_key = "kms:" in message or "ciphertext" in message
+    if code.startswith("KMS.") or (code in REFUSED_CODES and is_of_key):
+        return FileKeyDenied(code)
+    return None
+
+
 def _chunks(body: Any) -> Iterator[bytes]:
     """Yield the content of a response; a response that breaks off is an outage."""
     with _errors_as_outage():
@@ -195,10 +298,17 @@ def _code(error: ClientError) -> str:
 
 @contextmanager
 def _errors_as_outage() -> Iterator[None]:
-    """Raise BucketUnavailable with S3's error code or the driver's exception class."""
+    """Raise a problem with S3's error code or the driver's exception class, never with its text."""
     try:
         yield
     except ClientError as error:
-        raise BucketUnavailable(_code(error)) from None
+        code = _code(error)
+        if code in REFUSED_CODES:
+            raise BucketDenied(code) from None
+        if code == "NoSuchBucket":
+            raise BucketGone(code) from None
+        if code in ELSEWHERE_CODES:
+            raise BucketElsewhere(code) from None
+        raise BucketUnavailable(code) from None
     except BotoCoreError as error:
         raise BucketUnavailable(type(error).__name__) from None

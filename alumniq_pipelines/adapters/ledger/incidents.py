@@ -11,7 +11,7 @@ from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.notifications import enqueue
 from alumniq_pipelines.adapters.ledger.tables import incidents
 from alumniq_pipelines.adapters.ledger.targets import target_of
-from alumniq_pipelines.core.monitoring.incident import Condition, Incident, Kind, Resolution
+from alumniq_pipelines.core.monitoring.incident import Condition, Incident, Resolution
 from alumniq_pipelines.core.notifications.notification import Notice
 
 NoticeComposer = Callable[[Sequence[Incident]], Sequence[Notice]]
@@ -75,10 +75,10 @@ class Incidents:
         """Return incidents, newest first."""
         return self._many(select(incidents).order_by(incidents.c.id.desc()).limit(limit))
 
-    def closed_since(self, kinds: Collection[Kind], since: datetime) -> bool:
-        """Whether an incident of these kinds was closed after a time."""
+    def closed_since(self, keys: Collection[str], since: datetime) -> bool:
+        """Whether an incident of one of these keys was closed after a time."""
         query = select(incidents.c.id).where(
-            incidents.c.kind.in_(kinds), incidents.c.closed_at > since
+            incidents.c.key.in_(keys), incidents.c.closed_at > since
         )
         with self.database.reading() as connection:
             return connection.scalar(query.limit(1)) is not None

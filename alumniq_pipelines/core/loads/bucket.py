@@ -8,8 +8,9 @@ from typing import Protocol
 
 from alumniq_pipelines.core.loads.customer import BUCKET_PATTERN
 from alumniq_pipelines.core.loads.target import Environment
+from alumniq_pipelines.core.problems.code_points import format_code_points
 from alumniq_pipelines.core.problems.command import UnusableBucket
-from alumniq_pipelines.core.problems.request import UnusableFilename
+from alumniq_pipelines.core.problems.filename import UnusableFilename
 
 MAX_KEY_BYTES = 1_024
 """S3's limit on the length of a key."""
@@ -94,7 +95,8 @@ def object_key_error(key: str) -> str | None:
     if "\\" in key or any(part in {"", ".", ".."} for part in key.split("/")):
         return "has an empty part, a part `.` or `..`, or a backslash"
     if not key.isprintable():
-        return "contains characters that cannot be printed"
+        unprintable = "".join(character for character in key if not character.isprintable())
+        return f"contains characters that cannot be printed: {format_code_points(unprintable)}"
     if len(key.encode()) > MAX_KEY_BYTES:
         return f"is longer than {MAX_KEY_BYTES:,} bytes with its folder"
     return None

@@ -80,7 +80,8 @@ class CheckResult:
     `rejections` are the first in file order, at most MAX_REJECTIONS; `causes` cover all, most
     frequent first. `warnings` are causes that reject nothing: warnings before notes, most frequent
     first. `notes` are about the file as a whole; those of them that name references that were not
-    checked are `unchecked`. `hints` suggest what probably caused the faults.
+    checked are `unchecked`. `hints` suggest what probably caused the faults. `report_note`
+    says where the rejection report is, if it is not where it usually is.
     """
 
     counts: Counts
@@ -90,6 +91,7 @@ class CheckResult:
     hints: tuple[str, ...] = field(default=())
     warnings: tuple[Cause, ...] = field(default=())
     unchecked: tuple[str, ...] = field(default=())
+    report_note: Cause | None = None
 
     @property
     def is_clean(self) -> bool:

@@ -255,10 +255,11 @@ def check_record(
     Hints of a file that is rejected, or would be held, are among its errors already.
     """
     notes = (*(check_result.hints if with_hints else ()), *check_result.notes)
+    on_report = (check_result.report_note,) if check_result.report_note else ()
     return CheckRecord(
         counts=check_result.counts,
         causes=check_result.causes,
-        warnings=(*check_result.warnings, *(file_note(note) for note in notes)),
+        warnings=(*check_result.warnings, *(file_note(note) for note in notes), *on_report),
         changes=changes,
         profile=profile,
     )

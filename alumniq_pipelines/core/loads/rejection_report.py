@@ -7,7 +7,7 @@ from enum import StrEnum
 from pydantic import TypeAdapter
 
 from alumniq_pipelines.core.loads.bucket import folder_of
-from alumniq_pipelines.core.loads.check_result import Rejection
+from alumniq_pipelines.core.loads.check_result import Cause, Rejection
 from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.target import Target
 
@@ -25,6 +25,11 @@ FIRST_SHOWN = 20
 
 MAX_SHEET_ROWS = 5_000
 """Of 40 columns they take some 0.7 seconds; the CSV report, which is faster to write, has more."""
+
+NOT_IN_BUCKET = "report-not-in-bucket"
+NOT_WRITTEN = "report-not-written"
+"""The codes of notes of loads whose report is not in the bucket. They stay with the load in the
+ledger, so that whoever composes a notice about it, at any time, knows."""
 
 
 class ReportFormat(StrEnum):
@@ -73,6 +78,30 @@ def summary_name(job_id: JobId) -> str:
 def report_key(target: Target, job_id: JobId) -> str:
     """Return the key of a load's report in its customer's bucket."""
     return f"{folder_of(target.environment)}{REPORTS}{target.feed}/{job_id}.{ReportFormat.CSV}"
+
+
+def not_in_bucket_note(job_id: JobId, *, is_denied: bool) -> Cause:
+    """Return the note that a report could not be put into the customer's bucket."""
+    why = "access was denied" if is_denied else "the bucket could not be written to"
+    return _note(
+        NOT_IN_BUCKET,
+        f"The rejection report could not be put into your bucket: {why}. Download it from the page "
+        f"of this load, or with GET /api/v1/loads/{job_id}/report.",
+    )
+
+
+def not_written_note() -> Cause:
+    """Return the note that a load has no report, because an installation writes none."""
+    return _note(NOT_WRITTEN, "No rejection report was written: this service is set to write none.")
+
+
+def report_note(warnings: Sequence[Cause]) -> Cause | None:
+    """Return the note, among those of a load, that its report is not in the bucket."""
+    return next((note for note in warnings if note.code in {NOT_IN_BUCKET, NOT_WRITTEN}), None)
+
+
+def _note(code: str, message: str) -> Cause:
+    return Cause(code, column=None, message=message, count=0, first_line=0, severity="note")
 
 
 def report_values(faults: Sequence[Rejection]) -> tuple[str, ...]:

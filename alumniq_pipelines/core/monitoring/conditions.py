@@ -199,8 +199,8 @@ def customer_bucket_unavailable(bucket: str, reason: str) -> Condition:
         kind=Kind.BUCKET_UNAVAILABLE,
         title=f"The bucket {bucket} cannot be reached",
         detail=f"No file can be found in it or loaded from it ({reason}).",
-        advice="Check that it exists and that our keys may list and read it: s3:ListBucket, "
-        "s3:GetObject.",
+        advice="Check that it exists in the region that we use, and that our keys may list and "
+        "read it: s3:ListBucket, s3:GetObject, and kms:Decrypt if a key of KMS encrypts its files.",
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from alumniq_pipelines.core.loads.check_result import Counts, format_warnings
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult, Outcome
-from alumniq_pipelines.core.loads.rejection_report import report_key
+from alumniq_pipelines.core.loads.rejection_report import report_key, report_note
 from alumniq_pipelines.core.notifications.email_addresses import addresses_in
 from alumniq_pipelines.core.notifications.heartbeat import signal_notices, signal_of
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, Notice
@@ -107,10 +107,13 @@ def _mail_text(
         beginning = _failure_paragraphs(load, outcome, live, ours=ours)
     report = warnings = ""
     if outcome.counts is not None and outcome.counts.rows_rejected:
-        report = f"Rejection report: {report_key(load.target, load.job_id)} in your bucket."
-    if outcome.warnings:  # only here: the contract's callback has no field for them
+        note = report_note(outcome.warnings)
+        usual = f"Rejection report: {report_key(load.target, load.job_id)} in your bucket."
+        report = note.message if note else usual
+    listed = [warning for warning in outcome.warnings if warning.message != report]
+    if listed:  # only here: the contract's callback has no field for them
         heading = "Warnings and notes (no row was rejected for these)"
-        warnings = bullet_list(heading, format_warnings(outcome.warnings))
+        warnings = bullet_list(heading, format_warnings(listed))
     return paragraphs(*beginning, _counts(load, outcome), report, warnings, load_details(load))
 
 

@@ -74,6 +74,76 @@ class FileRefused(BucketUnavailable):
         )
 
 
+class BucketDenied(BucketUnavailable):
+    """The store denies access to the bucket."""
+
+    code = "bucket-denied"
+
+    def __init__(self, reason: str) -> None:
+        """Take the store's code."""
+        super().__init__(
+            reason,
+            "Our own keys may not do this in it. If the bucket is yours, check that its policy "
+            "still lets us list, read and write it. Otherwise our staff have to.",
+        )
+
+
+class BucketGone(BucketUnavailable):
+    """The bucket does not exist."""
+
+    code = "bucket-gone"
+
+    def __init__(self, reason: str) -> None:
+        """Take the store's code."""
+        super().__init__(
+            reason, "There is no bucket of this name any more. It has to be created again."
+        )
+
+
+class BucketElsewhere(BucketUnavailable):
+    """The bucket is in another region."""
+
+    code = "bucket-elsewhere"
+
+    def __init__(self, reason: str) -> None:
+        """Take the store's code."""
+        super().__init__(
+            reason,
+            "The bucket is in another region, or under another address, than the one that we use. "
+            "Our staff have to correct ALUMNIQ_S3_REGION or ALUMNIQ_S3_ENDPOINT_URL.",
+        )
+
+
+class FileDenied(BucketUnavailable):
+    """The store denies access to a file that is there."""
+
+    code = "file-denied"
+
+    def __init__(self, reason: str) -> None:
+        """Take the store's code."""
+        super().__init__(
+            reason,
+            "The file is in the bucket, but our own keys may not read it. If another AWS account "
+            "uploaded it, upload it again with the canned ACL bucket-owner-full-control. "
+            "Otherwise the bucket's policy has to let us read it (s3:GetObject).",
+        )
+
+
+class FileKeyDenied(BucketUnavailable):
+    """The file is encrypted with a key that we may not use."""
+
+    code = "file-key-denied"
+
+    def __init__(self, reason: str) -> None:
+        """Take the store's code."""
+        super().__init__(
+            reason,
+            "The file is encrypted with a key of AWS KMS that is disabled or that our own keys may "
+            "not use. Its key policy has to allow us kms:Decrypt, or upload the file without that "
+            "key.",
+        )
+
+
 class FileChanged(OutageProblem):
     """The file changed while it was being read."""
 
@@ -208,3 +278,30 @@ class AccessKeysUnavailable(OutageProblem):
     def __init__(self, reason: str) -> None:
         """Take the service's code, never its text: it may contain credentials."""
         super().__init__(f"The store's access keys cannot be managed at the moment ({reason}).")
+
+
+class CallTimedOut(OutageProblem):
+    """The call could not be handled in time."""
+
+    code = "call-timed-out"
+
+    def __init__(self, seconds: float) -> None:
+        """Take how long it was tried."""
+        super().__init__(
+            f"Your call could not be handled within {seconds:g} seconds, because the bucket or our "
+            "own storage does not respond. No load was queued.",
+            "Nothing is wrong with your request: leave the file in your bucket and call the "
+            "webhook again later.",
+        )
+
+
+class GatewayStopping(OutageProblem):
+    """The service is being restarted."""
+
+    code = "gateway-stopping"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The service is being restarted and could not finish your call. No load was queued.",
+            "Nothing is wrong with your request: call the webhook again in a minute.",
+        )

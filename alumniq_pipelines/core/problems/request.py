@@ -1,10 +1,5 @@
 """What can be wrong with a webhook call."""
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from unicodedata import is_normalized
-
 from alumniq_pipelines.core.problems.problem import SenderProblem
 
 SAMPLE_BODY = 'Send a JSON object such as {"apiKey": "...", "filename": "warehouse.csv"}.'
@@ -57,116 +52,6 @@ class RefusedKey(RequestProblem):
             "The API key is not valid here.",
             "Check that it is complete, not expired, and meant for this environment.",
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileHint:
-    """What a filename that leads to no file probably means: facts from the customer's bucket."""
-
-    folder: str
-    """The folder of the key's environment, in which every filename is looked up."""
-
-    name: str
-    """The filename without a folder in front."""
-
-    named: str | None = None
-    """The folder of another environment, if the filename names it."""
-
-    found: str | None = None
-    """The name of a file that is there: `name`, or one that looks the same to the eye."""
-
-    near: Sequence[str] = ()
-    """Names of files that are there and come close."""
-
-    elsewhere: str | None = None
-    """The folder of another environment that has a file of this name."""
-
-    def advice(self, front: str, upload: str) -> str:
-        """Return what to do, in sentences.
-
-        `front` says where filenames are looked up, `upload` what to do if there is no such file.
-        """
-        if self.named is not None:
-            front = (
-                f"The filename names {self.named}, but your key is for {self.folder}, and every "
-                "filename is looked up there."
-            )
-        if self.found is not None and self.found != self.name:
-            what = _other_form(self.name, self.found)
-        elif self.found is not None:
-            # Somebody who names the other environment may mean its file.
-            what = (
-                f"Send {self.name}."
-                if self.named is None
-                else f"To load the file in {self.folder}, send {self.name}."
-            )
-        elif self.near:
-            what = f"Did you mean {' or '.join(self.near)}?"
-        else:
-            what = upload
-        elsewhere = (
-            f"A file called {self.name} is in {self.elsewhere}: to load that one, use the address "
-            "and the key of that environment."
-            if self.elsewhere is not None
-            else ""
-        )
-        return " ".join(filter(None, (front, what, elsewhere)))
-
-
-class UnusableFilename(RequestProblem):
-    """The filename is not valid."""
-
-    code = "unusable-filename"
-
-    def __init__(self, reason: str, hint: FileHint | None = None) -> None:
-        """Take the reason as a clause that follows 'The filename', and what was probably meant."""
-        if hint is not None and (hint.found or hint.near or hint.elsewhere):
-            advice = hint.advice(
-                f"Every filename is looked up in {hint.folder}.",
-                f"Upload the file to {hint.folder} and send {hint.name}.",
-            )
-        else:
-            advice = (
-                "Send the name that the file has below your warehouse/ folder, such as "
-                "warehouse.csv."
-            )
-        super().__init__(f"The filename {reason}.", advice)
-
-
-class FileNotInBucket(RequestProblem):
-    """The file is not in the bucket."""
-
-    code = "file-not-in-bucket"
-
-    def __init__(self, filename: str, hint: FileHint) -> None:
-        """Take what was probably meant."""
-        if hint.name == filename:
-            advice = hint.advice("", "Upload it first, then call the webhook again.")
-        else:
-            advice = hint.advice(
-                f"Leave out the folder in front: every filename is looked up in {hint.folder}.",
-                f"Upload the file to {hint.folder} and send {hint.name}.",
-            )
-        super().__init__(f"The file {filename} was not found in {hint.folder}.", advice)
-
-
-def _other_form(name: str, found: str) -> str:
-    """Explain two names that look the same to the eye: it cannot tell which is which."""
-    return (
-        "A file whose name looks the same is there, but the two are written in different Unicode "
-        f"forms: the name in the bucket {_unicode_form(found)}, the one that you sent "
-        f"{_unicode_form(name)}. Send it as in the bucket, in JSON {json.dumps(found)}, or upload "
-        f"the file under the other name, in JSON {json.dumps(name)}."
-    )
-
-
-def _unicode_form(name: str) -> str:
-    """Return how a name is written, as a clause that follows it."""
-    if is_normalized("NFC", name):
-        return "has each accented letter as one character (NFC)"
-    if is_normalized("NFD", name):
-        return "has accents as characters of their own (NFD, as macOS writes them)"
-    return "uses other characters that look the same"
 
 
 class UnusableNotifyEmail(RequestProblem):

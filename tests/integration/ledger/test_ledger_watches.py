@@ -226,9 +226,9 @@ def test_an_incident_that_is_over_may_come_again(ledger: Ledger) -> None:
     newest, oldest = ledger.incidents.newest()
     assert (oldest.closed_at, oldest.resolution) == (NOW + HOUR, Resolution.DROPPED)
     assert newest.closed_at is None
-    assert ledger.incidents.closed_since([Kind.BUCKET_UNAVAILABLE], NOW)
-    assert not ledger.incidents.closed_since([Kind.BUCKET_UNAVAILABLE], NOW + HOUR)
-    assert not ledger.incidents.closed_since([Kind.QUEUE_STUCK], NOW)
+    assert ledger.incidents.closed_since([AWAY.key], NOW)
+    assert not ledger.incidents.closed_since([AWAY.key], NOW + HOUR)
+    assert not ledger.incidents.closed_since(["queue"], NOW)
 
 
 def test_a_closed_incident_is_never_notified_as_new(ledger: Ledger) -> None:

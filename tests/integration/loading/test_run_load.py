@@ -29,9 +29,9 @@ from alumniq_pipelines.core.loads.progress import ignore_progress
 from alumniq_pipelines.core.loads.publication import NOTHING_NEW
 from alumniq_pipelines.core.loads.warehouse import Version, Warehouse
 from alumniq_pipelines.core.problems.file import FileGone, FileProblem
+from alumniq_pipelines.core.problems.filename import UnusableFilename
 from alumniq_pipelines.core.problems.outage import ScratchUnavailable, WarehouseUnavailable
 from alumniq_pipelines.core.problems.packing import ExpandsTooFar
-from alumniq_pipelines.core.problems.request import UnusableFilename
 from tests.integration.loading.installation import Installation
 
 HEADER = "xid,lastName,visits,born\n"

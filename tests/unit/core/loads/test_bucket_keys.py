@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from alumniq_pipelines.core.loads.bucket import folder_of, object_key
 from alumniq_pipelines.core.loads.target import Environment
-from alumniq_pipelines.core.problems.request import UnusableFilename
+from alumniq_pipelines.core.problems.filename import UnusableFilename
 
 
 @given(st.text(), st.sampled_from(Environment))

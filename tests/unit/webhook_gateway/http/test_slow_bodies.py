@@ -11,6 +11,7 @@ from tests.servers.gateway import Installation
 from webhook_gateway.http.authentication import Authenticator
 from webhook_gateway.http.rate_limit import RateLimit
 from webhook_gateway.http.webhook import Webhook
+from webhook_gateway.services.bucket_incidents import BucketIncidents
 from webhook_gateway.services.intake import Intake
 from webhook_gateway.services.load_queries import Status
 
@@ -29,6 +30,7 @@ def test_an_incomplete_body_times_out(installation: Installation, catalog: Catal
         buckets=installation.buckets,
         status=Status(ledger, catalog),
         callbacks=AddressPolicy(),
+        incidents=BucketIncidents(ledger, lambda: datetime.now(UTC)),
     )
     authenticator = Authenticator(ledger, RateLimit(0))
     webhook = Webhook(

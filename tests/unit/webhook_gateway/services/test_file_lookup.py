@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from alumniq_pipelines.adapters.bucket.folder import FolderBucket
 from alumniq_pipelines.core.loads.bucket import StoredFile, folder_of
 from alumniq_pipelines.core.loads.target import Environment
+from alumniq_pipelines.core.problems.filename import FileNotInBucket, UnusableFilename
 from alumniq_pipelines.core.problems.outage import FileRefused
-from alumniq_pipelines.core.problems.request import FileNotInBucket, UnusableFilename
 from webhook_gateway.services.file_lookup import MAX_HINT_THREADS, FileLookup, cut_folder
 
 NAMES = st.from_regex(r"[a-z0-9é][a-z0-9é ._-]{0,20}(/[a-z0-9]{1,5}){0,2}\.csv", fullmatch=True)
@@ -107,7 +107,7 @@ class SpecialBucket(FolderBucket):
         """List that object only."""
         del limit
         now = datetime(2026, 1, 1, tzinfo=UTC)
-        return [StoredFile(key=f"{prefix}x\n.csv", size_bytes=1, etag="1", modified_at=now)]
+        return [StoredFile(key=f"{prefix}x\\.csv", size_bytes=1, etag="1", modified_at=now)]
 
 
 def test_a_name_that_no_call_can_send_is_not_suggested(tmp_path: Path) -> None:
