@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from alumniq_pipelines.adapters.ledger.health_queries import UndeliveredDestination
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.loads.bucket import Buckets, StoredFile, folder_of
@@ -35,9 +34,10 @@ from alumniq_pipelines.core.monitoring.missed_delivery import (
 from alumniq_pipelines.core.monitoring.schedule import Expectation, WatchState, expectation
 from alumniq_pipelines.core.monitoring.watch import Watch
 from alumniq_pipelines.core.notifications.incidents import closed_notices, opened_notices
-from alumniq_pipelines.core.notifications.notification import Audience, Notice, channel_facts
+from alumniq_pipelines.core.notifications.notification import Notice
 from alumniq_pipelines.core.notifications.staff import Staff
 from alumniq_pipelines.core.problems.outage import BucketUnavailable
+from alumniq_pipelines.services.delivery_conditions import delivery_conditions
 
 QUEUE_STUCK_AFTER = timedelta(minutes=30)
 """How long loads may wait, while none runs and none changes, before the queue counts as stuck."""
@@ -131,17 +131,6 @@ def watch_statuses(
     return statuses
 
 
-def _undelivered_condition(found: UndeliveredDestination) -> Condition:
-    if found.audience is Audience.CUSTOMER:
-        return conditions.undelivered(
-            found.customer, found.channel, found.notification_id, found.digest
-        )
-    setting = channel_facts(found.channel).staff_setting
-    return conditions.undelivered_to_staff(
-        found.channel, setting, found.notification_id, found.digest
-    )
-
-
 @dataclass(kw_only=True)
 class _MonitoringPass:
     """One pass: the conditions found, by key, and the keys whose state is unknown.
@@ -177,8 +166,8 @@ class _MonitoringPass:
             self._add(conditions.field_map_broken(broken, is_disabled=is_disabled))
         for load in self.ledger.health.exhausted(self.now - RELEVANCE_PERIOD):
             self._add(conditions.attempts_exhausted(load))
-        for destination in self.ledger.health.undelivered(self.now - RELEVANCE_PERIOD):
-            self._add(_undelivered_condition(destination))
+        for condition in delivery_conditions(self.ledger.health, self.now - RELEVANCE_PERIOD):
+            self._add(condition)
         is_catching_up = self._is_catching_up()
         missed = [status for status in statuses if status.expectation.state is WatchState.MISSED]
         examined = self._examine(missed, is_catching_up=is_catching_up)

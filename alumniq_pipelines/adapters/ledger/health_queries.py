@@ -9,10 +9,17 @@ from sqlalchemy import and_, case, func, or_, select, tuple_
 
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.load_rows import load_of
-from alumniq_pipelines.adapters.ledger.tables import attempts, holds, loads, notifications
+from alumniq_pipelines.adapters.ledger.tables import (
+    attempts,
+    delivery_attempts,
+    holds,
+    loads,
+    notifications,
+)
 from alumniq_pipelines.adapters.ledger.targets import same_target
 from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, UNDERWAY_STATES, Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult
+from alumniq_pipelines.core.notifications.failure_cause import FailureCause
 from alumniq_pipelines.core.notifications.load_outcome import OUR_FAULTS
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, NotificationState
 from alumniq_pipelines.core.problems.api import LoadCanceled, LoadCanceledUnderway
@@ -34,7 +41,8 @@ class Backlog:
 class UndeliveredDestination:
     """A destination whose newest notification could not be delivered.
 
-    `digest` identifies it without showing it; a destination of staff has no `customer`.
+    `digest` identifies it without showing it; a destination of staff has no `customer`. `cause` is
+    that of the last attempt.
     """
 
     audience: Audience
@@ -42,6 +50,7 @@ class UndeliveredDestination:
     channel: Channel
     notification_id: str
     digest: str
+    cause: FailureCause | None = None
 
 
 @dataclass(frozen=True)
@@ -162,8 +171,28 @@ class HealthQueries:
         # In order of number, so the last load of each target wins.
         return list({load.target: load for load in found}.values())
 
+    def channel_failure(self, channel: Channel) -> str | None:
+        """Return how our own end of a channel failed; None if an attempt has got further since."""
+        of_channel = (
+            select(delivery_attempts.c.id, delivery_attempts.c.detail)
+            .join(notifications, notifications.c.id == delivery_attempts.c.notification_id)
+            .where(notifications.c.channel == channel)
+        )
+        failed = delivery_attempts.c.cause == FailureCause.CHANNEL
+        last = of_channel.where(failed).order_by(delivery_attempts.c.id.desc()).limit(1)
+        with self.database.reading() as connection:
+            failure = connection.execute(last).one_or_none()
+            if failure is None:
+                return None
+            later = of_channel.where(delivery_attempts.c.id > failure.id).limit(1)
+            has_recovered = connection.execute(later).one_or_none() is not None
+        return None if has_recovered else str(failure.detail)
+
     def undelivered(self, since: datetime) -> Sequence[UndeliveredDestination]:
-        """Return destinations whose newest finished notification about a load was given up."""
+        """Return destinations whose newest finished notification about a load was given up.
+
+        None of those that were given up because our own end of the channel failed.
+        """
         # Staff are one recipient, whichever customer's load a notification is about.
         is_customer = notifications.c.audience == Audience.CUSTOMER
         customer = case((is_customer, loads.c.customer), else_="").label("customer")
@@ -173,8 +202,20 @@ class HealthQueries:
             notifications.c.channel,
             notifications.c.destination,
         )
+        last_cause = (
+            select(delivery_attempts.c.cause)
+            .where(delivery_attempts.c.notification_id == notifications.c.id)
+            .order_by(delivery_attempts.c.id.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
         finished = (
-            select(*destination, notifications.c.id, notifications.c.state)
+            select(
+                *destination,
+                notifications.c.id,
+                notifications.c.state,
+                last_cause.label("cause"),
+            )
             .join(loads, loads.c.job_id == notifications.c.job_id)
             .where(
                 # Heartbeats are given up by design, once they are too old to mean anything.
@@ -205,9 +246,10 @@ class HealthQueries:
                 channel=row.channel,
                 notification_id=row.id,
                 digest=hashlib.sha256(row.destination.encode("utf-8", "replace")).hexdigest()[:12],
+                cause=row.cause,
             )
             for row in newest.values()
-            if row.state is NotificationState.GIVEN_UP
+            if row.state is NotificationState.GIVEN_UP and row.cause is not FailureCause.CHANNEL
         ]
 
 

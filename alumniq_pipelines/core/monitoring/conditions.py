@@ -17,6 +17,7 @@ from alumniq_pipelines.core.monitoring.schedule import DeliverySchedule, Expecta
 from alumniq_pipelines.core.shell import alumniq_command
 
 BUCKET_KEY = "bucket"
+MAIL_KEY = "mail"
 QUEUE_KEY = "queue"
 LAUNCHES_KEY = "launches"
 MISSED_DELIVERY_PREFIX = "silence:"
@@ -147,29 +148,49 @@ def attempts_exhausted(load: Load) -> Condition:
     )
 
 
-def undelivered(customer: str, channel: str, notification_id: str, digest: str) -> Condition:
+def undelivered(
+    customer: str, channel: str, notification_id: str, digest: str, why: str, advice: str = ""
+) -> Condition:
     """Return the condition that a customer cannot be notified; the destination is left out."""
     return Condition(
         key=f"undelivered:{customer}:{channel}:{digest}",
         kind=Kind.UNDELIVERED,
         title=f"Notifications cannot be delivered: {customer}, {channel}",
-        detail=f"The {channel} {notification_id} was given up: its receiver refused it or could "
-        "not be reached. This incident closes when a later one is delivered.",
-        advice="Tell the customer that this address does not accept our messages.",
+        detail=_given_up(channel, notification_id, why),
+        advice=advice or "Tell the customer that this address does not accept our messages.",
     )
 
 
 def undelivered_to_staff(
-    channel: str, setting: str, notification_id: str, digest: str
+    setting: str, channel: str, notification_id: str, digest: str, why: str, advice: str = ""
 ) -> Condition:
     """Return the condition that staff cannot be notified; the destination is left out."""
     return Condition(
         key=f"undelivered-to-staff:{channel}:{digest}",
         kind=Kind.UNDELIVERED,
         title=f"Notifications to staff cannot be delivered: {channel}",
-        detail=f"The {channel} {notification_id} was given up: its receiver refused it or could "
-        "not be reached. This incident closes when a later one is delivered.",
-        advice=f"Check that what {setting} names still exists and accepts our messages.",
+        detail=_given_up(channel, notification_id, why),
+        advice=advice or f"Check that what {setting} names still exists and accepts our messages.",
+    )
+
+
+def _given_up(channel: str, notification_id: str, why: str) -> str:
+    return (
+        f"The {channel} {notification_id} was given up: {why}. This incident closes when a later "
+        "one is delivered."
+    )
+
+
+def mail_unavailable(failure: str) -> Condition:
+    """Return the condition that our own mail server takes no mail from us."""
+    return Condition(
+        key=MAIL_KEY,
+        kind=Kind.MAIL_UNAVAILABLE,
+        title="No mail can be sent",
+        detail=f"{failure} That is no recipient's fault. All mail waits and is sent once this is "
+        "solved; mail that has waited for 7 days is given up.",
+        advice="Check the mail server, its certificate and what it allows us, and the settings "
+        "ALUMNIQ_MAIL_FROM, ALUMNIQ_SMTP_HOST, _PORT, _TLS, _USERNAME, _PASSWORD and _EHLO_NAME.",
     )
 
 
