@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ class MailServer:
     answers: dict[str, str] = field(default_factory=dict)
     down: str = ""
     before_answer: Callable[[EmailMessage], None] = lambda _: None
+    connections: set[SMTP] = field(default_factory=set)
 
     async def handle_MAIL(  # noqa: N802 - aiosmtpd's name
         self, server: Any, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -99,6 +101,16 @@ class _Smtp(SMTP):
 
     has_greeted = False
 
+    def connection_made(self, transport: Any) -> None:
+        """Count the connection; called once more for STARTTLS."""
+        self.event_handler.connections.add(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Count it no more."""
+        super().connection_lost(error)
+        self.event_handler.connections.discard(self)
+
     async def push(self, status: Any) -> None:
         """Send an answer."""
         if not self.has_greeted:
@@ -130,6 +142,10 @@ def serve_mail(
     try:
         yield server
     finally:
+        # The server hears a little later than the client that a connection has ended.
+        deadline = time.monotonic() + 5
+        while server.connections and time.monotonic() < deadline:
+            time.sleep(0.01)
         controller.stop()
 
 

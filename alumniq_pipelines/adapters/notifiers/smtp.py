@@ -120,10 +120,16 @@ class SmtpTransport:
                 or await self._transmit(server, content)
             )
         finally:
-            with suppress(*FAILURES):
-                await server.quit(timeout=self.timeouts.quit)
-            server.close()
-            await asyncio.sleep(0)  # the loop closes a connection in its next round
+            await self._leave(server)
+
+    async def _leave(self, server: SMTP) -> None:
+        transport = server.transport
+        with suppress(*FAILURES):
+            await server.quit(timeout=self.timeouts.quit)
+        server.close()
+        if isinstance(transport, asyncio.Transport):
+            transport.abort()  # does not wait for the end of TLS
+            await asyncio.sleep(0)  # the loop closes the connection in its next round
 
     async def _open(self, server: SMTP) -> DeliveryResult | None:
         phase = "No connection to the mail server"
