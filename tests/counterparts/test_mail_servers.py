@@ -363,9 +363,10 @@ def prepare(tmp_path: Path, receiver: Receiver, certificates: Certificates) -> I
             server = stack.enter_context(serve_mail(context, **options))
             server.answers, server.refused = dict(case.answers), dict(case.refused)
             server.before_answer = lambda _: time.sleep(case.seconds)
-            client = {"security": "starttls" if "tls" in case.client else "none", **case.client}
-            client["tls"] = certificates.client.get(client.get("tls", ""))
-            transport = SmtpTransport(**{"host": "127.0.0.1", "port": server.port} | client)
+            client: dict[str, Any] = {"host": "127.0.0.1", "security": "none", **case.client}
+            if trusted := client.pop("tls", None):
+                client |= {"security": "starttls", "tls": certificates.client[trusted]}
+            transport = SmtpTransport(port=server.port, **client)
             ledger = Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")
             stack.callback(ledger.close)
             ledger.migrate()
