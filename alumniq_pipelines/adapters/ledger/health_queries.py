@@ -27,6 +27,15 @@ from alumniq_pipelines.core.problems.outcome import NotStarted
 
 RECENT_LOADS = 500
 
+_LAST_CAUSE = (
+    select(delivery_attempts.c.cause)
+    .where(delivery_attempts.c.notification_id == notifications.c.id)
+    .order_by(delivery_attempts.c.id.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+"""What the last attempt at a notification is put down to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
@@ -202,19 +211,12 @@ class HealthQueries:
             notifications.c.channel,
             notifications.c.destination,
         )
-        last_cause = (
-            select(delivery_attempts.c.cause)
-            .where(delivery_attempts.c.notification_id == notifications.c.id)
-            .order_by(delivery_attempts.c.id.desc())
-            .limit(1)
-            .scalar_subquery()
-        )
         finished = (
             select(
                 *destination,
                 notifications.c.id,
                 notifications.c.state,
-                last_cause.label("cause"),
+                _LAST_CAUSE.label("cause"),
             )
             .join(loads, loads.c.job_id == notifications.c.job_id)
             .where(

@@ -247,7 +247,7 @@ def _reason(error: BaseException) -> str:
         case SMTPResponseException(code=code):
             return f"SMTP {code}" if code > 0 else "an answer that is not SMTP"
         case ssl.SSLCertVerificationError(verify_message=message):
-            return message  # OpenSSL's: certificate has expired, self-signed certificate ...
+            return message.rstrip(".")  # OpenSSL's: certificate has expired ...
     return next(
         (words for kind, words in REASONS.items() if isinstance(fault, kind)), type(fault).__name__
     )
