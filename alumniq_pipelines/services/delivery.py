@@ -31,7 +31,12 @@ class Outbox(Protocol):
     """What delivery needs of the ledger's notifications."""
 
     def claim(
-        self, now: datetime, lease: timedelta, limit: int, channels: Collection[Channel]
+        self,
+        now: datetime,
+        lease: timedelta,
+        limit: int,
+        channels: Collection[Channel],
+        except_domains: Collection[str],
     ) -> Sequence[Notification]:
         """Claim due notifications for sending: no other process gets them until the lease ends."""
         ...
@@ -171,11 +176,18 @@ class _DeliveryBatch:
             try:
                 if room:
                     due = await asyncio.to_thread(
-                        self.outbox.claim, self.clock(), queue.lease, room, queue.channels
+                        self.outbox.claim,
+                        self.clock(),
+                        queue.lease,
+                        min(room, queue.max_per_domain or room),
+                        queue.channels,
+                        queue.busy_domains(),
                     )
             finally:
                 queue.give_back(room - len(due))
             has_started = has_started or bool(due)
+            for notification in due:
+                queue.start(notification)
             self.in_progress |= {
                 asyncio.create_task(self._attempt_delivery(notification, queue))
                 for notification in due
@@ -199,6 +211,6 @@ class _DeliveryBatch:
             result = DeliveryResult(delivered=False, detail=name)
         elif isinstance(result, BaseException):
             raise result
-        queue.end(result)
+        queue.end(notification, result)
         await asyncio.to_thread(self.outbox.record, notification, result, self.clock())
         return result.delivered

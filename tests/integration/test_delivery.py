@@ -268,10 +268,15 @@ class LosingOutbox:
     recorded: list[str] = field(default_factory=list)
 
     def claim(
-        self, now: datetime, lease: timedelta, limit: int, channels: Collection[Channel]
+        self,
+        now: datetime,
+        lease: timedelta,
+        limit: int,
+        channels: Collection[Channel],
+        except_domains: Collection[str],
     ) -> Sequence[Notification]:
         """Claim due notifications."""
-        return self.ledger.notifications.claim(now, lease, limit, channels)
+        return self.ledger.notifications.claim(now, lease, limit, channels, except_domains)
 
     def record(self, notification: Notification, result: DeliveryResult, now: datetime) -> None:
         """Record a result while the ledger is available."""

@@ -5,6 +5,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -37,6 +38,7 @@ class MailServer:
     down: str = ""
     before_answer: Callable[[EmailMessage], None] = lambda _: None
     connections: set[SMTP] = field(default_factory=set)
+    waiting: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(64))
 
     async def handle_MAIL(  # noqa: N802 - aiosmtpd's name
         self, server: Any, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -70,7 +72,8 @@ class MailServer:
         if self.down:
             return self.down
         self.received.append(message)
-        await asyncio.to_thread(self.before_answer, message)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self.waiting, self.before_answer, message)
         return self._answer("DATA", server)
 
     async def handle_QUIT(  # noqa: N802 - aiosmtpd's name
@@ -147,6 +150,7 @@ def serve_mail(
         while server.connections and time.monotonic() < deadline:
             time.sleep(0.01)
         controller.stop()
+        server.waiting.shutdown(wait=False)
 
 
 @pytest.fixture

@@ -63,11 +63,21 @@ class Notifications:
         lease: timedelta,
         limit: int = 100,
         channels: Collection[Channel] = tuple(Channel),
+        except_domains: Collection[str] = (),
     ) -> Sequence[Notification]:
-        """Claim due notifications for sending; no other process gets them until the lease ends."""
+        """Claim due notifications for sending; no other process gets them until the lease ends.
+
+        None to an e-mail address of `except_domains`.
+        """
+        address = func.lower(notifications.c.destination)
+        excluded = [address.endswith(f"@{name}", autoescape=True) for name in except_domains]
         due = (
             select(notifications.c.id)
-            .where(_is_due(now), notifications.c.channel.in_(channels))
+            .where(
+                _is_due(now),
+                notifications.c.channel.in_(channels),
+                *(~is_excluded for is_excluded in excluded),
+            )
             .order_by(notifications.c.next_attempt_at, notifications.c.id)
             .limit(limit)
             .with_for_update(skip_locked=True)  # PostgreSQL; SQLite has one writer at a time

@@ -1,16 +1,39 @@
 """While our own mail server refuses us, one mail tries it now and then, and the others wait."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 
+from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.notifications.failure_cause import FailureCause
-from alumniq_pipelines.core.notifications.notification import Channel, DeliveryResult
+from alumniq_pipelines.core.notifications.notification import (
+    Audience,
+    Channel,
+    DeliveryResult,
+    Notice,
+    Notification,
+    NotificationState,
+)
 from alumniq_pipelines.services.sending_queue import MAX_PAUSE_SECONDS, PAUSE_SECONDS, SendingQueue
 
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 REFUSED = DeliveryResult(delivered=False, detail="refused", cause=FailureCause.CHANNEL)
 SENT = DeliveryResult(delivered=True, detail="sent")
 BOUNCED = DeliveryResult(delivered=False, detail="no such mailbox", permanent=True)
+
+
+def mail(address: str = "you@example.edu") -> Notification:
+    notice = Notice(Channel.MAIL, address, "Text.", "S", audience=Audience.CUSTOMER)
+    return Notification(
+        id="n1",
+        job_id=JobId("J"),
+        notice=notice,
+        state=NotificationState.PENDING,
+        attempts=0,
+        created_at=NOW,
+        next_attempt_at=NOW,
+    )
 
 
 @dataclass
@@ -31,18 +54,18 @@ def clock() -> Clock:
 
 @pytest.fixture
 def queue(clock: Clock) -> SendingQueue:
-    return SendingQueue([Channel.MAIL], 3, clock)
+    return SendingQueue([Channel.MAIL], 3, 2, clock)
 
 
 def fail(queue: SendingQueue, attempts: int = 1) -> None:
     for _ in range(attempts):
-        queue.end(REFUSED)
+        queue.end(mail(), REFUSED)
 
 
 def test_no_more_than_the_limit_are_in_flight(queue: SendingQueue) -> None:
     assert queue.reserve() == 3
     assert queue.reserve() == 0
-    queue.end(SENT)
+    queue.end(mail(), SENT)
     assert queue.reserve() == 1
 
 
@@ -75,7 +98,7 @@ def test_all_go_again_once_the_server_takes_mail_or_refuses_a_recipient(
     fail(queue, 3)
     clock.now += PAUSE_SECONDS
     assert queue.reserve() == 1
-    queue.end(result)
+    queue.end(mail(), result)
     assert queue.reserve() == 3
 
 
@@ -93,3 +116,12 @@ def test_a_try_for_which_nothing_was_due_costs_no_pause(queue: SendingQueue, clo
     clock.now += PAUSE_SECONDS
     queue.give_back(queue.reserve())
     assert queue.reserve() == 1
+
+
+def test_one_domain_gets_no_more_than_its_share(queue: SendingQueue) -> None:
+    queue.start(mail("a@Slow.example"))
+    assert queue.busy_domains() == []
+    queue.start(mail("b@slow.example"))
+    assert queue.busy_domains() == ["slow.example"]
+    queue.end(mail("a@slow.example"), SENT)
+    assert queue.busy_domains() == []
