@@ -109,7 +109,7 @@ def deliver_in_background(
                 batches.append(batch)
                 asyncio.run(batch.run(time_budget))
             outcome.set_result(None)
-        except Exception as fault:  # noqa: BLE001 - raised again by the caller, or logged
+        except BaseException as fault:  # noqa: BLE001 - raised again by the caller, or logged
             outcome.set_exception(fault)
         finally:
             has_claimed.set()
