@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.postgresql import search_path_option
 from alumniq_pipelines.adapters.warehouse.postgres.session import connect
 from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
 from alumniq_pipelines.cli.dagster_storage import URL, storage_environment
@@ -211,10 +212,13 @@ def test_a_time_limit_of_the_role_ends_no_big_load(
     assert warehouse.live_rows(MEMBERS, tmp_path) is not None
 
 
-def test_a_schema_that_the_address_names_is_the_ledgers(postgres_server: PostgresServer) -> None:
+@pytest.mark.parametrize("schema", ["campus", "My Campus"])
+def test_a_schema_that_the_address_names_is_the_ledgers(
+    schema: str, postgres_server: PostgresServer
+) -> None:
     database = Database.create(postgres_server)
-    database.run("create schema campus authorization {role}")
-    url = f"{database.url}&options=-csearch_path%3Dcampus"
+    database.run(f'create schema "{schema}" authorization {{role}}')
+    url = f"{database.url}&{search_path_option(schema)}"
     with closing(Ledger.open(url)) as ledger:
         ledger.migrate()
         ledger.ping()
@@ -222,4 +226,4 @@ def test_a_schema_that_the_address_names_is_the_ledgers(postgres_server: Postgre
             found = connection.scalars(
                 text("select schemaname from pg_tables where tableowner = current_user")
             )
-            assert set(found) == {"campus"}
+            assert set(found) == {schema}
