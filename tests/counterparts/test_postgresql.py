@@ -23,6 +23,7 @@ from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.customer import Customer
 from alumniq_pipelines.core.loads.load import LoadRequest, new_job_id
 from alumniq_pipelines.core.loads.load_result import Published
+from alumniq_pipelines.core.problems.outage import LedgerUnavailable
 from alumniq_pipelines.settings import Settings
 from tests.accepted_rows import batch, small_field_map
 from tests.integration.loading.conftest import DOCUMENT
@@ -175,6 +176,25 @@ def test_a_second_load_of_a_feed_counts_only_what_has_changed(
     assert isinstance(result, Published)
     assert result.changes is not None
     assert (result.changes.added, result.changes.changed, result.changes.removed) == (10, 0, 0)
+
+
+def test_a_lost_connection_fails_no_other_call_of_a_batch(
+    postgres_server: PostgresServer,
+) -> None:
+    """The calls of a batch share a connection; those after the one that met it failed, too."""
+    database = Database.create(postgres_server)
+    database.run("alter role {role} set datestyle = 'SQL, DMY'")
+    query = text("select current_setting('datestyle')")
+    with closing(Ledger.open(database.url)) as ledger, ledger.database.pinned_connection():
+        with ledger.database.reading() as connection:
+            connection.execute(query)
+        database.run(
+            "select pg_terminate_backend(pid) from pg_stat_activity where usename = '{role}'"
+        )
+        with pytest.raises(LedgerUnavailable), ledger.database.reading() as connection:
+            connection.execute(query)
+        with ledger.database.reading() as connection:
+            assert connection.scalar(query) == "ISO, MDY"
 
 
 PARALLEL = {

@@ -175,6 +175,8 @@ class Database:
                 with self._autocommit.connect() as connection:
                     yield connection
                 return
+            if pinned and pinned[0].invalidated:  # the server has ended it since
+                pinned.pop().close()
             if not pinned:  # the first statement in pinned_connection's block
                 pinned.append(self._autocommit.connect())
             yield pinned[0]
