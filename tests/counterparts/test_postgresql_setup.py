@@ -318,9 +318,7 @@ def test_a_database_that_cannot_be_written_can_still_be_read(standby: Database) 
         assert ledger.customers.get("iqu").bucket == "iqu-feeds"
 
 
-def test_a_query_that_would_have_to_make_its_reader_on_a_standby_names_the_standby(
-    standby: Database,
-) -> None:
+def test_a_query_on_a_standby_that_lacks_its_reader_names_the_standby(standby: Database) -> None:
     with pytest.raises(problems.DatabaseReadOnly, match=MISTAKES["standby"].words):
         PostgresWarehouse(standby.url).query("iqu", "qa", "select 1 as one")
 
