@@ -59,7 +59,6 @@ DURABLE_COMMITS = (
 
 SEARCH_PATH_OPTION = re.compile(r"(?:-c\s*|--)search[_-]path=((?:\\.|[^\s\\])+)")
 PUBLIC = "public"
-READ_ONLY_SETTING = "default_transaction_read_only"
 READ_ONLY_ERROR = "25006"
 """The SQLSTATE of a refused write, on a standby as well."""
 
@@ -119,15 +118,14 @@ def check_writable(connection: "Connection[Any]", part: DatabasePart) -> None:
 
     It reports both settings by itself, so this costs nothing. Servers before 14 do not.
     """
-    problem = read_only_problem(connection, part)
-    if problem.is_standby or connection.info.parameter_status(READ_ONLY_SETTING) == "on":
-        raise problem
+    standby = is_standby(connection)
+    if standby or connection.info.parameter_status("default_transaction_read_only") == "on":
+        raise DatabaseReadOnly(part, is_standby=standby)
 
 
-def read_only_problem(connection: "Connection[Any]", part: DatabasePart) -> DatabaseReadOnly:
-    """Return why nothing can be written, as the server has reported it."""
-    is_standby = connection.info.parameter_status("in_hot_standby") == "on"
-    return DatabaseReadOnly(part, is_standby=is_standby)
+def is_standby(connection: "Connection[Any]") -> bool:
+    """Whether the server has reported that it is a standby: a refused write does not tell."""
+    return connection.info.parameter_status("in_hot_standby") == "on"
 
 
 def setup_problem(
@@ -140,8 +138,8 @@ def setup_problem(
 ) -> DatabaseProblem | None:
     """Return the mistake in the set-up that an error of the driver is about, if it is.
 
-    Refused writes are read_only_problem's: only the connection tells what is behind them. The names
-    are those of the URL, for the statements that mend it; `schema` is the ledger's.
+    It is not for refused writes: what is behind them, only the connection tells. The names are
+    those of the URL, for the statements that mend it; `schema` is the ledger's.
     """
     grantee = identifier(role) if role else "ROLE"
     grants = [f"grant create on database {identifier(database or 'NAME')} to {grantee};"]

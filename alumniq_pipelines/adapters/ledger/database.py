@@ -20,7 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from alumniq_pipelines.adapters.postgresql import (
     READ_ONLY_ERROR,
     chosen_search_path,
-    read_only_problem,
+    is_standby,
     setup_problem,
     start_session,
 )
@@ -239,7 +239,7 @@ def _postgresql_engine(url: URL) -> Engine:
         # another server by now: the whole pool is renewed, and needs no restart of ours.
         context.is_disconnect = True
         connection: Any = context.connection.connection.driver_connection
-        return read_only_problem(connection, "ledger")
+        return DatabaseReadOnly("ledger", is_standby=is_standby(connection))
 
     return engine
 

@@ -42,7 +42,6 @@ class DatabaseReadOnly(DatabaseProblem):
     code = "database-read-only"
 
     def __init__(self, part: DatabasePart, *, is_standby: bool) -> None:
-        self.is_standby = is_standby
         if is_standby:
             super().__init__(
                 f"The database of the {part} cannot be written: its server is a standby.",

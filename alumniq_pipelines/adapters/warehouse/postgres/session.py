@@ -11,10 +11,11 @@ from psycopg.conninfo import conninfo_to_dict
 
 from alumniq_pipelines.adapters.postgresql import (
     check_writable,
-    read_only_problem,
+    is_standby,
     setup_problem,
     start_session,
 )
+from alumniq_pipelines.core.problems.database import DatabaseReadOnly
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.core.problems.problem import Problem
 
@@ -49,7 +50,7 @@ def connect(
             try:
                 yield connection
             except errors.ReadOnlySqlTransaction:
-                raise read_only_problem(connection, "warehouse") from None
+                raise DatabaseReadOnly("warehouse", is_standby=is_standby(connection)) from None
     except (psycopg.Error, duckdb.Error, OSError) as error:
         raise _problem(error, conninfo) from None
 
