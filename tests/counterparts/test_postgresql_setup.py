@@ -57,10 +57,18 @@ class Mistake:
     is_standby: bool = False
 
 
-ELSEWHERE = (
-    "create schema {schema}; create table {schema}.loads ();"
-    "create table {schema}.delivery_attempts ()"
-)
+TABLES = "create schema {0}; create table {0}.loads (); create table {0}.delivery_attempts ();"
+IN_OTHER_SCHEMAS = {
+    # name: how the address names the schema, statements
+    "schema of a role": ("campus", TABLES.format("campus")),
+    "schema of a role, no other": ("campus", TABLES.format("campus") + "drop schema public"),
+    "schema of a role, another program in public": (
+        "campus",
+        TABLES.format("campus") + "create table public.alembic_version as select 'theirs'::text "
+        "as version_num; grant select on public.alembic_version to {role}",
+    ),
+    "schema with a blank and capitals": ("%22My%5C%20Campus%22", TABLES.format('"My Campus"')),
+}
 READ_ONLY = "default_transaction_read_only to off"
 MISTAKES = {
     "SQL_ASCII": Mistake(
@@ -104,24 +112,6 @@ OF_LEDGER = MISTAKES | {
         statements="drop schema public",
         is_new=True,
     ),
-    "schema of a role": Mistake(
-        problem=problems.LedgerInOtherSchema,
-        words="options=-csearch_path%3Dcampus to",
-        statements=ELSEWHERE.format(schema="campus"),
-        is_new=True,
-    ),
-    "schema of a role that has no other": Mistake(
-        problem=problems.LedgerInOtherSchema,
-        words="options=-csearch_path%3Dcampus to",
-        statements="drop schema public;" + ELSEWHERE.format(schema="campus"),
-        is_new=True,
-    ),
-    "schema with a blank and capitals": Mistake(
-        problem=problems.LedgerInOtherSchema,
-        words="options=-csearch_path%3D%22My%5C%20Campus%22 to",
-        statements=ELSEWHERE.format(schema='"My Campus"'),
-        is_new=True,
-    ),
     "quota": Mistake(
         problem=problems.DatabaseFull,
         words="raise the quota",
@@ -130,6 +120,15 @@ OF_LEDGER = MISTAKES | {
         "for each statement execute function quota()",
         mending="drop trigger quota on loads",
     ),
+}
+OF_LEDGER |= {
+    name: Mistake(
+        problem=problems.LedgerInOtherSchema,
+        words=f"options=-csearch_path%3D{schema} to",
+        statements=statements,
+        is_new=True,
+    )
+    for name, (schema, statements) in IN_OTHER_SCHEMAS.items()
 }
 OF_WAREHOUSE = MISTAKES | {
     "quota": Mistake(

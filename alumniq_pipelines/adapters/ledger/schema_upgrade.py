@@ -22,7 +22,8 @@ ADVISORY_LOCK = 7_305_213_941
 
 OTHER_LEDGER = text("""
     SELECT nspname FROM pg_namespace space
-    WHERE current_setting('search_path') = 'public' AND nspname <> 'public' AND 2 = (
+    WHERE current_setting('search_path') = 'public' AND to_regclass('public.loads') IS NULL
+    AND nspname <> 'public' AND 2 = (
         SELECT count(*) FROM pg_class
         WHERE relnamespace = space.oid AND relname IN ('loads', 'delivery_attempts')
     )
@@ -48,7 +49,7 @@ def migrate(database: Database) -> None:
         found = revision_of(connection)
         if found == REVISION:
             return
-        if found is None and database.path is None:
+        if database.path is None:
             _refuse_other_schema(connection)
         try:
             command.upgrade(alembic_config(connection), REVISION)

@@ -50,7 +50,9 @@ def connect(
             try:
                 yield connection
             except errors.ReadOnlySqlTransaction:
-                raise DatabaseReadOnly("warehouse", is_standby=is_standby(connection)) from None
+                raise DatabaseReadOnly(
+                    part="warehouse", is_standby=is_standby(connection)
+                ) from None
     except (psycopg.Error, duckdb.Error, OSError) as error:
         raise _problem(error, conninfo) from None
 
