@@ -8,6 +8,7 @@ gateway starts faster without one that it does not use.
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from alumniq_pipelines.core.problems.database import (
     DatabaseEncoding,
@@ -58,6 +59,8 @@ DURABLE_COMMITS = (
 
 SEARCH_PATH_OPTION = re.compile(r"(?:-c\s*|--)search[_-]path=((?:\\.|[^\s\\])+)")
 PUBLIC = "public"
+READ_ONLY_ERROR = "25006"
+"""The SQLSTATE of a refused write, on a standby as well."""
 
 
 def start_session(connection: "Connection[Any]", part: DatabasePart, **own: str) -> None:
@@ -86,7 +89,7 @@ def startup_options(**own: str) -> str:
     """Return the settings as command-line options, for a driver that is not under our control."""
     settings = {**SESSION_SETTINGS, **own}
     return " ".join(
-        f"-c{name}=" + re.sub(r"([\s\\])", r"\\\1", value)
+        f"-c{name}=" + escaped(value)
         for name, value in settings.items()
         if name not in SINCE_VERSION  # an older server would refuse the connection
     )
@@ -98,14 +101,31 @@ def chosen_search_path(options: str) -> str:
     return re.sub(r"\\(.)", r"\1", found[-1]) if found else PUBLIC
 
 
+def search_path_option(schema: str) -> str:
+    """Return what to add to a URL that shall ask for this schema."""
+    is_plain = re.fullmatch("[a-z_][a-z0-9_]*", schema)
+    name = schema if is_plain else identifier(schema)
+    return f"options=-csearch_path%3D{quote(escaped(name))}"
+
+
+def escaped(value: str) -> str:
+    """Write a value in command-line options, where blanks separate them."""
+    return re.sub(r"([\s\\])", r"\\\1", value)
+
+
 def check_writable(connection: "Connection[Any]", part: DatabasePart) -> None:
     """Raise DatabaseReadOnly if the server has reported that nothing can be written.
 
     It reports both settings by itself, so this costs nothing. Servers before 14 do not.
     """
-    for name in ("in_hot_standby", "default_transaction_read_only"):
-        if connection.info.parameter_status(name) == "on":
-            raise DatabaseReadOnly(part, is_standby=name == "in_hot_standby")
+    standby = is_standby(connection)
+    if standby or connection.info.parameter_status("default_transaction_read_only") == "on":
+        raise DatabaseReadOnly(part, is_standby=standby)
+
+
+def is_standby(connection: "Connection[Any]") -> bool:
+    """Whether the server has reported that it is a standby: a refused write does not tell."""
+    return connection.info.parameter_status("in_hot_standby") == "on"
 
 
 def setup_problem(
@@ -118,15 +138,14 @@ def setup_problem(
 ) -> DatabaseProblem | None:
     """Return the mistake in the set-up that an error of the driver is about, if it is.
 
-    The names are those of the URL, for the statements that mend it; `schema` is the ledger's.
+    It is not for refused writes: what is behind them, only the connection tells. The names are
+    those of the URL, for the statements that mend it; `schema` is the ledger's.
     """
     grantee = identifier(role) if role else "ROLE"
     grants = [f"grant create on database {identifier(database or 'NAME')} to {grantee};"]
     if schema:
         grants.append(f"grant usage, create on schema {identifier(schema)} to {grantee};")
     match getattr(error, "sqlstate", None):
-        case "25006":  # read_only_sql_transaction
-            return DatabaseReadOnly(part, is_standby=False)
         case "42501":  # insufficient_privilege
             return DatabasePrivilege(part, grantee, grants)
         case "53100" | "53400":  # disk_full, configuration_limit_exceeded

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from alumniq_pipelines.core.problems.problem import Problem
+from alumniq_pipelines.core.problems.problem import Problem, cause_for_staff
 from alumniq_pipelines.files.private_files import private_umask
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Commands(TyperGroup):
                 return super().invoke(ctx)
         except Problem as problem:
             typer.secho("Error: ", fg=typer.colors.RED, bold=True, nl=False, err=True)
-            typer.echo(str(problem), err=True)
+            typer.echo(str(cause_for_staff(problem)), err=True)
             raise typer.Exit(EXIT_PROBLEM) from None
 
 

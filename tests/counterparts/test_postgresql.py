@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.postgresql import search_path_option
 from alumniq_pipelines.adapters.warehouse.postgres.session import connect
 from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
 from alumniq_pipelines.cli.dagster_storage import URL, storage_environment
@@ -22,6 +23,7 @@ from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.customer import Customer
 from alumniq_pipelines.core.loads.load import LoadRequest, new_job_id
 from alumniq_pipelines.core.loads.load_result import Published
+from alumniq_pipelines.core.problems.outage import LedgerUnavailable
 from alumniq_pipelines.settings import Settings
 from tests.accepted_rows import batch, small_field_map
 from tests.integration.loading.conftest import DOCUMENT
@@ -176,6 +178,25 @@ def test_a_second_load_of_a_feed_counts_only_what_has_changed(
     assert (result.changes.added, result.changes.changed, result.changes.removed) == (10, 0, 0)
 
 
+def test_a_lost_connection_fails_no_other_call_of_a_batch(
+    postgres_server: PostgresServer,
+) -> None:
+    """The calls of a batch share a connection; those after the one that met it failed, too."""
+    database = Database.create(postgres_server)
+    database.run("alter role {role} set datestyle = 'SQL, DMY'")
+    query = text("select current_setting('datestyle')")
+    with closing(Ledger.open(database.url)) as ledger, ledger.database.pinned_connection():
+        with ledger.database.reading() as connection:
+            connection.execute(query)
+        database.run(
+            "select pg_terminate_backend(pid) from pg_stat_activity where usename = '{role}'"
+        )
+        with pytest.raises(LedgerUnavailable), ledger.database.reading() as connection:
+            connection.execute(query)
+        with ledger.database.reading() as connection:
+            assert connection.scalar(query) == "ISO, MDY"
+
+
 PARALLEL = {
     "min_parallel_table_scan_size": "0",
     "parallel_setup_cost": "0",
@@ -211,10 +232,13 @@ def test_a_time_limit_of_the_role_ends_no_big_load(
     assert warehouse.live_rows(MEMBERS, tmp_path) is not None
 
 
-def test_a_schema_that_the_address_names_is_the_ledgers(postgres_server: PostgresServer) -> None:
+@pytest.mark.parametrize("schema", ["campus", "My Campus"])
+def test_a_schema_that_the_address_names_is_the_ledgers(
+    schema: str, postgres_server: PostgresServer
+) -> None:
     database = Database.create(postgres_server)
-    database.run("create schema campus authorization {role}")
-    url = f"{database.url}&options=-csearch_path%3Dcampus"
+    database.run(f'create schema "{schema}" authorization {{role}}')
+    url = f"{database.url}&{search_path_option(schema)}"
     with closing(Ledger.open(url)) as ledger:
         ledger.migrate()
         ledger.ping()
@@ -222,4 +246,4 @@ def test_a_schema_that_the_address_names_is_the_ledgers(postgres_server: Postgre
             found = connection.scalars(
                 text("select schemaname from pg_tables where tableowner = current_user")
             )
-            assert set(found) == {"campus"}
+            assert set(found) == {schema}

@@ -50,11 +50,25 @@ class Mistake:
     words: str
     statements: str = ""
     encoding: str = "UTF8"
+    mending: str = ""
+    """Statements that undo it, while everything keeps running."""
     is_new: bool = False
     """The database has no tables yet."""
     is_standby: bool = False
 
 
+TABLES = "create schema {0}; create table {0}.loads (); create table {0}.delivery_attempts ();"
+IN_OTHER_SCHEMAS = {
+    # name: how the address names the schema, statements
+    "schema of a role": ("campus", TABLES.format("campus")),
+    "schema of a role, no other": ("campus", TABLES.format("campus") + "drop schema public"),
+    "schema of a role, another program in public": (
+        "campus",
+        TABLES.format("campus") + "create table public.alembic_version as select 'theirs'::text "
+        "as version_num; grant select on public.alembic_version to {role}",
+    ),
+    "schema with a blank and capitals": ("%22My%5C%20Campus%22", TABLES.format('"My Campus"')),
+}
 READ_ONLY = "default_transaction_read_only to off"
 MISTAKES = {
     "SQL_ASCII": Mistake(
@@ -67,11 +81,13 @@ MISTAKES = {
         problem=problems.DatabaseReadOnly,
         words=READ_ONLY,
         statements="alter role {role} set default_transaction_read_only = on",
+        mending="alter role {role} reset all",
     ),
     "read-only database": Mistake(
         problem=problems.DatabaseReadOnly,
         words=READ_ONLY,
         statements="alter database {database} set default_transaction_read_only = on",
+        mending="set transaction read write; alter database {database} reset all",
     ),
     "standby": Mistake(
         problem=problems.DatabaseReadOnly, words="target_session_attrs", is_standby=True
@@ -88,18 +104,12 @@ OF_LEDGER = MISTAKES | {
         problem=problems.DatabasePrivilege,
         words="must belong to that role",
         statements="alter table loads owner to postgres; grant select on loads to {role}",
+        mending="alter table loads owner to {role}",
     ),
     "no schema": Mistake(
         problem=problems.DatabaseSchemaMissing,
         words='create schema if not exists "public"',
         statements="drop schema public",
-        is_new=True,
-    ),
-    "schema of a role": Mistake(
-        problem=problems.LedgerInOtherSchema,
-        words="?options=-csearch_path%3Dcampus",
-        statements="create schema campus; create table campus.loads ();"
-        "create table campus.delivery_attempts ()",
         is_new=True,
     ),
     "quota": Mistake(
@@ -108,7 +118,17 @@ OF_LEDGER = MISTAKES | {
         statements="create function quota() returns trigger language plpgsql as "
         "'begin raise disk_full; end'; create trigger quota before insert on loads "
         "for each statement execute function quota()",
+        mending="drop trigger quota on loads",
     ),
+}
+OF_LEDGER |= {
+    name: Mistake(
+        problem=problems.LedgerInOtherSchema,
+        words=f"options=-csearch_path%3D{schema} to",
+        statements=statements,
+        is_new=True,
+    )
+    for name, (schema, statements) in IN_OTHER_SCHEMAS.items()
 }
 OF_WAREHOUSE = MISTAKES | {
     "quota": Mistake(
@@ -183,6 +203,7 @@ def test_a_gateway_whose_ledger_cannot_be_written_is_not_ready_and_names_the_fix
     catalog: Catalog,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    """Once the mistake is mended it needs no restart, though pooled sessions stay as they began."""
     mistake = ON_LIVE_LEDGERS[name]
     database = arrange(mistake)
     caller = installation.customer()
@@ -197,10 +218,15 @@ def test_a_gateway_whose_ledger_cannot_be_written_is_not_ready_and_names_the_fix
     with TestClient(app, raise_server_exceptions=False) as client:
         ready = client.get("/readyz")
         response = call(client, caller, apiKey=database.key)
+        if mistake.mending:
+            database.run(mistake.mending)
+            assert client.get("/readyz").status_code == 200
+            assert call(client, caller, apiKey=database.key).status_code == 200
     assert (response.status_code, ready.status_code) == (503, 503)
     assert expected(mistake, database) not in errors(response)[0]
-    assert f"{mistake.problem.code}: " in caplog.text
-    assert expected(mistake, database) in caplog.text
+    logged = [text for text in caplog.messages if text.startswith(f"{mistake.problem.code}: ")]
+    assert len(logged) == len(("ready", "response"))
+    assert all(expected(mistake, database) in text for text in logged)
     # Anyone may ask: names of databases and roles are for the log.
     assert ready.json()["checks"]["ledger"] == (mistake.problem.__doc__ or "").splitlines()[0]
 
@@ -289,6 +315,11 @@ def test_a_database_that_cannot_be_written_can_still_be_read(standby: Database) 
     with closing(Ledger.open(standby.url)) as ledger:
         ledger.migrate()
         assert ledger.customers.get("iqu").bucket == "iqu-feeds"
+
+
+def test_a_query_on_a_standby_that_lacks_its_reader_names_the_standby(standby: Database) -> None:
+    with pytest.raises(problems.DatabaseReadOnly, match=MISTAKES["standby"].words):
+        PostgresWarehouse(standby.url).query("iqu", "qa", "select 1 as one")
 
 
 def test_a_missing_extension_is_named_to_who_runs_a_query(arrange: Arrange) -> None:

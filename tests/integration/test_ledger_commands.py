@@ -27,6 +27,8 @@ from alumniq_pipelines.core.notifications.notification import (
 )
 from alumniq_pipelines.core.problems.delivery import explain_call
 from alumniq_pipelines.core.problems.live_data import LiveData, live_sentence
+from tests.postgres_databases import Database
+from tests.servers.postgres import PostgresServer
 
 NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -302,3 +304,14 @@ def test_a_notification_that_was_delivered_can_be_sent_again(failed: Load, ledge
     assert due.notice.body == "It failed."
     under_way = alumniq("notification", "resend", name, code=2)
     assert "is being sent right now" in under_way.stderr
+
+
+def test_a_command_that_a_mistake_in_the_ledgers_set_up_stops_says_what_to_change(
+    postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database.create(postgres_server)
+    database.use()
+    database.run("alter role {role} set default_transaction_read_only = on")
+    monkeypatch.setenv("ALUMNIQ_LEDGER_URL", database.url)
+    refused = alumniq("customer", "add", "other", "--name", "Other", code=2)
+    assert "Set default_transaction_read_only to off" in refused.stderr

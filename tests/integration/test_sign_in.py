@@ -13,10 +13,13 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.passwords import hash_password
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from tests.page_visits import PASSWORD, sign_in, sign_in_as_staff
+from tests.postgres_databases import Database
 from tests.servers.gateway import NOW, Caller, GatewayProcess, Installation
+from tests.servers.postgres import PostgresServer
 from webhook_gateway.app import create_app
 
 REMOTE = "192.0.2.9"
@@ -280,3 +283,27 @@ def test_a_browser_where_staff_signed_in_is_recognised_wherever_it_is(
         == 429
     )
     assert post_password(gateway, "192.0.2.2", "ada", PASSWORD, device).status_code == 303
+
+
+def test_staff_read_in_the_log_why_nobody_can_sign_in(
+    postgres_server: PostgresServer,
+    installation: Installation,
+    catalog: Catalog,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    database = Database.create(postgres_server)
+    database.use()
+    database.run("alter role {role} set default_transaction_read_only = on")
+    app = create_app(
+        installation.settings,
+        ledger=Ledger.open(database.url),
+        buckets=installation.buckets,
+        catalog=catalog,
+        clock=lambda: NOW,
+    )
+    advice = "Set default_transaction_read_only to off"
+    with TestClient(app) as client:
+        response = client.post("/sign-in", data={"key": database.key}, follow_redirects=False)
+    assert response.status_code == 503
+    assert advice not in response.text
+    assert advice in caplog.text

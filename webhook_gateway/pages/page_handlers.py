@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from alumniq_pipelines.core.access.session import Session, form_token, is_form_token
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.problems.page import NoCustomerChosen, StaleForm
-from alumniq_pipelines.core.problems.problem import OutageProblem, Problem
+from alumniq_pipelines.core.problems.problem import OutageProblem, Problem, cause_for_staff
 from alumniq_pipelines.core.problems.request import RequestProblem, UnknownAddress
 from webhook_gateway.http.authentication import Authenticator
 from webhook_gateway.http.errors import retry_after, status_of
@@ -184,7 +184,8 @@ class PageGuard:
             case RequestProblem():
                 status = status_of(type(problem))
             case OutageProblem():
-                logger.warning("%s: %s", problem.code, problem)
+                cause = cause_for_staff(problem)
+                logger.warning("%s: %s", cause.code, cause)
                 status = 503
             case _:
                 status = 400

@@ -14,16 +14,17 @@ from typing import Any, Self
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, exc, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from alumniq_pipelines.adapters.postgresql import (
-    check_writable,
+    READ_ONLY_ERROR,
     chosen_search_path,
+    is_standby,
     setup_problem,
     start_session,
 )
-from alumniq_pipelines.core.problems.database import DatabaseProblem
+from alumniq_pipelines.core.problems.database import DatabaseProblem, DatabaseReadOnly
 from alumniq_pipelines.core.problems.outage import LedgerUnavailable
 from alumniq_pipelines.core.problems.problem import cause_for_staff
 from alumniq_pipelines.core.problems.setup import UnusableLedgerUrl
@@ -117,8 +118,6 @@ class Database:
         """Raise LedgerUnavailable, or the DatabaseProblem behind it, if nothing can be written."""
         with setup_problems_shown(), self.own_connection() as connection:
             if self.path is None:
-                driver_connection: Any = connection.connection.driver_connection
-                check_writable(driver_connection, "ledger")
                 connection.execute(WRITE_CHECK)
                 return
             connection.exec_driver_sql("PRAGMA busy_timeout = 0")
@@ -129,7 +128,7 @@ class Database:
                 if not _error_name(error.orig).startswith("SQLITE_BUSY"):
                     raise
             finally:
-                milliseconds = round(LOCK_TIMEOUT_SECONDS * 1_000)
+                milliseconds = LOCK_TIMEOUT_SECONDS * 1_000
                 connection.exec_driver_sql(f"PRAGMA busy_timeout = {milliseconds}")
 
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
@@ -176,6 +175,8 @@ class Database:
                 with self._autocommit.connect() as connection:
                     yield connection
                 return
+            if pinned and pinned[0].invalidated:  # the server has ended it since
+                pinned.pop().close()
             if not pinned:  # the first statement in pinned_connection's block
                 pinned.append(self._autocommit.connect())
             yield pinned[0]
@@ -228,6 +229,17 @@ def _postgresql_engine(url: URL) -> Engine:
         del entry
         search_path = chosen_search_path(connection.info.options)
         start_session(connection, "ledger", search_path=search_path)
+
+    @event.listens_for(engine, "handle_error")
+    def name_read_only(context: ExceptionContext) -> DatabaseReadOnly | None:
+        error: Any = context.original_exception
+        if context.connection is None or getattr(error, "sqlstate", None) != READ_ONLY_ERROR:
+            return None
+        # A session stays as it began when staff change the setting, and the address may lead to
+        # another server by now: the whole pool is renewed, and needs no restart of ours.
+        context.is_disconnect = True
+        connection: Any = context.connection.connection.driver_connection
+        return DatabaseReadOnly("ledger", is_standby=is_standby(connection))
 
     return engine
 

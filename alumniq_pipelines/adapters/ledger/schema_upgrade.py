@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from alumniq_pipelines.adapters.ledger.database import LOCK_TIMEOUT_SECONDS, Database
 from alumniq_pipelines.adapters.ledger.tables import REVISION, revision_of
+from alumniq_pipelines.adapters.postgresql import search_path_option
 from alumniq_pipelines.core.problems.database import LedgerInOtherSchema
 from alumniq_pipelines.core.problems.outage import LedgerUnavailable
 from alumniq_pipelines.core.problems.setup import ForeignRevision
@@ -21,7 +22,8 @@ ADVISORY_LOCK = 7_305_213_941
 
 OTHER_LEDGER = text("""
     SELECT nspname FROM pg_namespace space
-    WHERE current_schema() = 'public' AND nspname <> 'public' AND 2 = (
+    WHERE current_setting('search_path') = 'public' AND to_regclass('public.loads') IS NULL
+    AND nspname <> 'public' AND 2 = (
         SELECT count(*) FROM pg_class
         WHERE relnamespace = space.oid AND relname IN ('loads', 'delivery_attempts')
     )
@@ -47,7 +49,7 @@ def migrate(database: Database) -> None:
         found = revision_of(connection)
         if found == REVISION:
             return
-        if found is None and database.path is None:
+        if database.path is None:
             _refuse_other_schema(connection)
         try:
             command.upgrade(alembic_config(connection), REVISION)
@@ -62,7 +64,7 @@ def _refuse_other_schema(connection: Connection) -> None:
     """
     found = connection.scalar(OTHER_LEDGER)
     if found is not None:
-        raise LedgerInOtherSchema(found)
+        raise LedgerInOtherSchema(found, search_path_option(found))
 
 
 def alembic_config(connection: Connection) -> Config:

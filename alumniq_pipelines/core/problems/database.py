@@ -113,12 +113,13 @@ class LedgerInOtherSchema(DatabaseProblem):
 
     code = "ledger-in-other-schema"
 
-    def __init__(self, found: str) -> None:
-        """Explain that a role's search_path does not count any more."""
+    def __init__(self, found: str, option: str) -> None:
+        """Take the option that names it; a role's search_path does not count any more."""
         super().__init__(
             f"The ledger's tables are in the schema {found} of the database, and not in "
             "public, where they are looked for.",
-            f"If they are this installation's, add ?options=-csearch_path%3D{found} to "
-            "ALUMNIQ_LEDGER_URL (the search_path of a role or a database does not count). "
+            f"If they are this installation's, add {option} to ALUMNIQ_LEDGER_URL, after a ? or, "
+            "if it has one already, after an & (the search_path of a role or a database does not "
+            "count). "
             "Otherwise name a database of its own.",
         )

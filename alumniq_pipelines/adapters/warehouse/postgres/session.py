@@ -9,12 +9,18 @@ import psycopg
 from psycopg import Connection, errors
 from psycopg.conninfo import conninfo_to_dict
 
-from alumniq_pipelines.adapters.postgresql import check_writable, setup_problem, start_session
+from alumniq_pipelines.adapters.postgresql import (
+    check_writable,
+    is_standby,
+    setup_problem,
+    start_session,
+)
 from alumniq_pipelines.adapters.warehouse.postgres.numbers import (
     CONNECT_SECONDS,
     NO_SCHEMA,
     connection_url,
 )
+from alumniq_pipelines.core.problems.database import DatabaseReadOnly
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.core.problems.problem import Problem
 
@@ -41,7 +47,12 @@ def connect(
             start_session(connection, "warehouse", search_path=NO_SCHEMA, lock_timeout=lock_timeout)
             if is_writing:
                 check_writable(connection, "warehouse")
-            yield connection
+            try:
+                yield connection
+            except errors.ReadOnlySqlTransaction:
+                raise DatabaseReadOnly(
+                    part="warehouse", is_standby=is_standby(connection)
+                ) from None
     except (psycopg.Error, duckdb.Error, OSError) as error:
         raise _problem(error, conninfo) from None
 
