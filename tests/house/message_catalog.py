@@ -9,36 +9,13 @@ import importlib
 import inspect
 import itertools
 import pkgutil
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, get_args, get_origin
 
-from alumniq_pipelines.checking.damaged_cells import damaged_cell_advice, damaged_cell_message
-from alumniq_pipelines.checking.damaged_keys import damaged_key_advice, damaged_key_message
-from alumniq_pipelines.checking.rules import (
-    Rule,
-    advice_of,
-    message_of,
-    orphan_advice,
-    orphan_message,
-)
-from alumniq_pipelines.checking.text_damage import (
-    CERTAIN_IN_KEYS,
-    IN_INVALID_CELLS,
-    PROBABLE_IN_KEYS,
-)
 from alumniq_pipelines.core import problems
-from alumniq_pipelines.core.feeds.column_types import ColumnType
-from alumniq_pipelines.core.feeds.field_map import (
-    Column,
-    ColumnRules,
-    Constraints,
-    ForeignKey,
-    Reference,
-)
 from alumniq_pipelines.core.problems.command import NoSummerTime, UnknownCustomer, UnknownWatch
 from alumniq_pipelines.core.problems.database import DatabaseReadOnly
 from alumniq_pipelines.core.problems.file import FileProblem, ForeignFormat, OtherQuotationMarks
@@ -70,34 +47,31 @@ from alumniq_pipelines.core.problems.problem import (
 from alumniq_pipelines.core.problems.rollback import MoveInterrupted
 from alumniq_pipelines.core.problems.setup import PortUnusable
 from tests.house.delivery_catalog import delivery_section
+from tests.house.rule_catalog import cell, rules_section
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "messages.md"
 
-MODULES = tuple(
-    [
-        "request",
-        "filename",
-        "api",
-        "page",
-        "notification",
-        "file",
-        "header",
-        "packing",
-        "holding",
-        "outcome",
-        "outage",
-        "run",
-        "command",
-        "rollback",
-        "query",
-        "paths",
-        "setup",
-        "database",
-    ]
+MODULES = (
+    "request",
+    "filename",
+    "api",
+    "page",
+    "notification",
+    "file",
+    "header",
+    "packing",
+    "holding",
+    "outcome",
+    "outage",
+    "run",
+    "command",
+    "rollback",
+    "query",
+    "paths",
+    "setup",
+    "database",
 )
 """The modules with problems, in the order of the page: what customers meet comes first."""
-
-COMMAND_WORD = re.compile(r"((?:alumniq|chown|chmod) [^:()]*?)'(\{\w+\})'")
 
 NO_TEXT = frozenset({"code_points", "problem", "live_data", "delivery", "mail_delivery"})
 
@@ -123,16 +97,6 @@ previous data is still live."
 | setup | the operators of the system | nothing is retried until something is changed |
 | outage | no one needs to: it passes by itself | loads are retried, five attempts in all; \
 calls are answered with 503 and `Retry-After`; commands can be repeated |
-"""
-
-RULES_INTRODUCTION = """\
-## Why a row is rejected
-
-The codes of broken rules. The line of the file, or the number of rows and the first line, follows
-the message. A rule of severity `warning` or `note` has the same message and rejects nothing.
-
-| code | message | what to do |
-|---|---|---|
 """
 
 
@@ -205,45 +169,6 @@ EXAMPLES: Mapping[type[Problem], Mapping[str, Sequence[Any]]] = {
     UnusualZipMethod: {"method": ["Deflate64", placeholder("method")]},
 }
 
-_COLUMN = "{column}"
-RULE_EXAMPLES: Sequence[tuple[Rule, Column | None]] = (
-    (Rule.REQUIRED, Column(name=_COLUMN)),
-    *(
-        (Rule.TYPE, Column(name=_COLUMN, type=column_type))
-        for column_type in ColumnType
-        if column_type is not ColumnType.STRING  # every value is text
-    ),
-    *(
-        (Rule.TYPE, Column(name=_COLUMN, type=ColumnType.NUMBER, alumniq=rules))
-        for rules in (ColumnRules(decimals=0), ColumnRules(decimals=2))
-    ),
-    (Rule.LENGTH, Column(name=_COLUMN, constraints=Constraints(min_length=2))),
-    (Rule.LENGTH, Column(name=_COLUMN, constraints=Constraints(max_length=50))),
-    (Rule.LENGTH, Column(name=_COLUMN, constraints=Constraints(min_length=2, max_length=50))),
-    (Rule.PATTERN, Column(name=_COLUMN, constraints=Constraints(pattern="{pattern}"))),
-    (Rule.ENUM, Column(name=_COLUMN, constraints=Constraints(enum=("{value}", "{value}")))),
-    (Rule.RANGE, Column(name=_COLUMN, constraints=Constraints(minimum=0, maximum=100))),
-    *(
-        (Rule.REFERENCE, Column(name=_COLUMN, alumniq=ColumnRules(reference=name)))
-        for name in get_args(get_args(ColumnRules.model_fields["reference"].annotation)[0])
-    ),
-    (Rule.PRECISION, Column(name=_COLUMN, type=ColumnType.NUMBER)),
-    (Rule.PRECISION, Column(name=_COLUMN, type=ColumnType.DATETIME)),
-    (Rule.UNIQUE, None),
-    (Rule.PRIMARY_KEY, None),
-    (Rule.RAGGED_ROW, None),
-    (Rule.TRAILING_DELIMITER, None),
-    (Rule.BLANK_ROW, None),
-    (Rule.REPEATED_HEADER, None),
-    (Rule.SEPARATOR_LINE, None),
-    (Rule.REPORT_LINE, None),
-)
-
-FOREIGN_KEYS = tuple(
-    ForeignKey(fields=(_COLUMN,), reference=Reference(resource=feed, fields=("{column}",)))
-    for feed in ("{feed}", "")
-)
-
 
 def problem_modules() -> Mapping[str, ModuleType]:
     """Return the modules of the problems' folder, by name."""
@@ -301,36 +226,12 @@ def values_of(parameter: inspect.Parameter) -> Sequence[Any]:
     return [value]
 
 
-def cell(*forms: str) -> str:
-    """Return texts as one cell of a table."""
-    lines = [form.replace("\n", " ").replace("|", "\\|") for form in forms if form]
-    # A placeholder is not a plain word to a shell, so commands quote it.
-    return "<br>".join(dict.fromkeys(COMMAND_WORD.sub(r"\1\2", line) for line in lines))
-
-
 def problem_row(problem: type[Problem]) -> str:
     [kind] = [name for base, name in KINDS.items() if issubclass(problem, base)]
     forms = shown(problem)
     details = cell(*(form.detail for form in forms))
     advice = cell(*(form.advice for form in forms))
     return f"| `{problem.code}` | {kind} | {forms[0].title} | {details} | {advice} |"
-
-
-def rule_rows() -> Iterator[str]:
-    for rule, column in RULE_EXAMPLES:
-        message, advice = message_of(rule, column, f"`{_COLUMN}`"), advice_of(rule, column)
-        yield f"| `{rule}` | {cell(message)} | {cell(advice)} |"
-    column = Column(name=_COLUMN, type=ColumnType.INTEGER)
-    for damage in IN_INVALID_CELLS:
-        message = damaged_cell_message(message_of(Rule.TYPE, column), damage)
-        advice = damaged_cell_advice(advice_of(Rule.TYPE, column), damage, column)
-        yield f"| `{Rule.TYPE}` | {cell(message)} | {cell(advice)} |"
-    for key in FOREIGN_KEYS:
-        message, advice = orphan_message(f"`{_COLUMN}`", key), orphan_advice(key)
-        yield f"| `{Rule.FOREIGN_KEY}` | {cell(message)} | {cell(advice)} |"
-    for damage in (*CERTAIN_IN_KEYS, *PROBABLE_IN_KEYS):
-        message, advice = damaged_key_message(_COLUMN, damage), damaged_key_advice(damage)
-        yield f"| `{Rule.DAMAGED_KEY}` | {cell(message)} | {cell(advice)} |"
 
 
 def section(module: ModuleType) -> str:
@@ -345,9 +246,8 @@ def section(module: ModuleType) -> str:
 def page() -> str:
     """Return the whole page."""
     modules = problem_modules()
-    rules = RULES_INTRODUCTION + "".join(f"{row}\n" for row in rule_rows())
     sections = (section(modules[name]) for name in MODULES)
-    return "\n".join([INTRODUCTION, *sections, delivery_section(), rules])
+    return "\n".join([INTRODUCTION, *sections, delivery_section(), rules_section()])
 
 
 if __name__ == "__main__":

@@ -3,16 +3,15 @@
 from alumniq_pipelines.checking.rules import Rule
 from tests.house.message_catalog import (
     EXAMPLES,
-    FOREIGN_KEYS,
     MODULES,
     NO_TEXT,
     PAGE,
-    RULE_EXAMPLES,
     page,
     problem_modules,
     problems_of,
     shown,
 )
+from tests.house.rule_catalog import FOREIGN_KEYS, RULE_EXAMPLES
 
 
 def test_the_page_of_messages_is_up_to_date() -> None:
