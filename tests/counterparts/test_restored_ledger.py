@@ -5,21 +5,37 @@ Each case says what happened before the backup, since the backup, and after the 
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 from starlette.testclient import TestClient
 
 from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
+from alumniq_pipelines.adapters.warehouse.postgres.numbers import highest_number_at
+from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.settings import Settings
-from tests.counterparts.restored_system import PAIRS, System, request_of
+from tests.counterparts.restored_system import (
+    PAIRS,
+    SqliteStore,
+    System,
+    add_customer,
+    request_of,
+)
+from tests.servers.postgres import PostgresServer
 from tests.strict_catalog import read_catalog
 from webhook_gateway.app import create_app
 from webhook_gateway.services.load_numbers import LoadNumberCheck
 
 NOTE = "(notification)"
+NOW = datetime(2026, 11, 25, 3, tzinfo=UTC)
+READING = """
+grant usage on schema iqu_qa_versions to gateway;
+grant select on iqu_qa_versions._facts, iqu_qa_versions._tokens to gateway
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,6 +247,41 @@ def test_a_gateway_starts_without_the_warehouse_and_compares_numbers_later(
     assert "new loads get numbers above 2" in caplog.text
     system.play("load c")
     assert system.published["c"].number == 3
+
+
+def test_a_gateway_compares_numbers_once_there_is_a_ledger(tmp_path: Path) -> None:
+    """A lost ledger may be created anew while the gateway runs."""
+    ledger = Ledger.open(SqliteStore(tmp_path).url)
+    check = LoadNumberCheck(ledger=ledger, highest_number=lambda: 7)
+    assert not check.is_done()
+    add_customer(SqliteStore(tmp_path).url)
+    assert check.is_done()
+    assert ledger.loads.accept(request_of("a"), NOW).number == 8
+    ledger.close()
+
+
+@pytest.mark.parametrize("system", [("sqlite", "postgres")], indirect=True)
+def test_a_gateway_needs_no_more_than_to_read_the_warehouse_and_says_if_it_may_not(
+    system: System, postgres_server: PostgresServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    system.play("load a")
+    system.back_up()
+    system.play("load b")
+    system.lose_and_restore()
+    assert isinstance(system.warehouse, PostgresWarehouse)
+    database = make_url(system.warehouse.url).database or ""
+    url = postgres_server.url(database, "gateway")
+    check = LoadNumberCheck(ledger=system.ledger, highest_number=lambda: highest_number_at(url))
+    with postgres_server.connect(database) as connection:
+        connection.execute("create role gateway login")
+        try:
+            assert not check.is_done()
+            assert "(InsufficientPrivilege)" in caplog.text
+            connection.execute(READING)
+            assert check.is_done()
+            assert "new loads get numbers above 2" in caplog.text
+        finally:
+            connection.execute("drop owned by gateway; drop role gateway")
 
 
 def test_a_gateway_answers_while_its_warehouse_is_down(tmp_path: Path) -> None:
