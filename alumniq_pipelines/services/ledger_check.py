@@ -61,7 +61,7 @@ class LedgerCheck:
         Loads may run meanwhile. So a store that would know too much if it were read later is read
         first: the archive and the recorded versions before the warehouse, that before the loads.
         """
-        received = self.archive.list_files(RECEIVED)
+        received = list(self.archive.list_files(RECEIVED))
         recorded = [
             self.ledger.versions.of(target, limit=self.versions_kept)
             for target in self.ledger.versions.targets()
@@ -208,7 +208,7 @@ class LedgerCheck:
 
     def _held_rows(self, unfinished: Iterable[Load]) -> Iterator[Difference]:
         """Compare holds with their rows in the archive, which are deleted with the hold."""
-        held = self.archive.list_files(HELD)
+        held = list(self.archive.list_files(HELD))
         for file in held:
             if self.ledger.loads.get(job_of_held_rows(file.name)) is None:
                 yield archived_file(file)

@@ -97,7 +97,10 @@ def unfinished_load(load: Load, version: Version, *, is_publishing: bool = False
             f"{notified_again}"
         )
     else:
-        advice = f"{REPAIR} ends it as published. So does its next run.{notified_again}"
+        advice = (
+            f"{REPAIR} ends it as published, unless another load of its table comes first. So does "
+            f"its next run.{notified_again}"
+        )
     return Difference(
         kind=DifferenceKind.UNFINISHED_LOAD,
         subject=load.job_id,

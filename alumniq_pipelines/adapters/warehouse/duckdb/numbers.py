@@ -38,11 +38,12 @@ def highest_number(folder: Path, target: Target | None = None) -> int:
 
     Raises WarehouseUnavailable.
     """
+    feeds: Iterable[Path]
     if target is None:
         # `.catalogs` has numbers of its own.
         feeds = (feed for feed in _feed_folders(folder) if feed.name != ".catalogs")
     else:
-        feeds = iter([folder / target.customer / target.environment / target.feed])
+        feeds = [folder / target.customer / target.environment / target.feed]
     try:
         numbered = (NUMBERED.fullmatch(file.name) for file in _entries(feeds))
         return max((int(found[1]) for found in numbered if found), default=0)
