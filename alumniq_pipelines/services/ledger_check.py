@@ -1,6 +1,6 @@
 """The use case: find what ledger, warehouse and archive disagree about, and reconcile it."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -9,8 +9,11 @@ from alumniq_pipelines.core.loads.archive import (
     HELD,
     RECEIVED,
     Archive,
+    ArchivedFile,
     Receipt,
+    held_name,
     job_of_held_rows,
+    old_held_name,
     received_name,
 )
 from alumniq_pipelines.core.loads.ledger_difference import (
@@ -18,6 +21,7 @@ from alumniq_pipelines.core.loads.ledger_difference import (
     RecordedRun,
     archived_file,
     load_numbers,
+    missing_held_rows,
     missing_version,
     missing_versions,
     pending_notifications,
@@ -25,7 +29,7 @@ from alumniq_pipelines.core.loads.ledger_difference import (
     unknown_load,
     unknown_run,
 )
-from alumniq_pipelines.core.loads.load import UNDERWAY_STATES, Load, LoadState
+from alumniq_pipelines.core.loads.load import UNDERWAY_STATES, JobId, Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult, Outcome
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.loads.warehouse import Version, Warehouse
@@ -52,7 +56,16 @@ class LedgerCheck:
     runs: Sequence[RecordedRun] = ()
 
     def differences(self) -> Sequence[Difference]:
-        """Return everything that differs; changes nothing."""
+        """Return everything that differs; changes nothing.
+
+        Loads may run meanwhile. So a store that would know too much if it were read later is read
+        first: the archive and the recorded versions before the warehouse, that before the loads.
+        """
+        received = list(self.archive.list_files(RECEIVED))
+        recorded = [
+            self.ledger.versions.of(target, limit=self.versions_kept)
+            for target in self.ledger.versions.targets()
+        ]
         stored = self._stored()
         unknown = [
             version for version in _all(stored) if self.ledger.loads.get(version.job_id) is None
@@ -60,16 +73,21 @@ class LedgerCheck:
         customers = self._customers()
         unfinished = self._unfinished()
         own = {version.job_id: version for version in _all(stored)}
-        published = [(load, own[load.job_id]) for load in unfinished if load.job_id in own]
-        lost = [*unknown, *(version for _, version in published)]
+        published = [load for load in reversed(unfinished) if load.job_id in own]
+        underway = {load.job_id for load in published if self._is_publishing(load)}
+        lost = [*unknown, *(own[load.job_id] for load in published if load.job_id not in underway)]
         return [
             *self._number_differences(),
             *(self._unknown_load(version, customers) for version in unknown),
-            *(unfinished_load(load, version) for load, version in reversed(published)),
-            *self._missing_versions(stored),
+            *(
+                unfinished_load(load, own[load.job_id], is_publishing=load.job_id in underway)
+                for load in published
+            ),
+            *self._missing_versions(recorded, stored),
             *self._pending_notifications([version.published_at for version in lost]),
-            *self._unknown_runs(stored),
-            *self._archived_files(unfinished, stored),
+            *self._unknown_runs(own),
+            *self._archived_files(received, unfinished, own),
+            *self._held_rows(load for load in unfinished if load.job_id not in own),
         ]
 
     def repair(self, actor: str, now: datetime) -> Sequence[str]:
@@ -128,7 +146,7 @@ class LedgerCheck:
         return {customer.id for customer in self.ledger.customers.all()}
 
     def _number_differences(self) -> Iterator[Difference]:
-        last, highest = self.ledger.numbers.last(), self.warehouse.highest_number()
+        highest, last = self.warehouse.highest_number(), self.ledger.numbers.last()
         if last < highest:
             yield load_numbers(last, highest)
 
@@ -139,12 +157,21 @@ class LedgerCheck:
             has_customer=version.target.customer in customers,
         )
 
-    def _missing_versions(self, stored: Mapping[Target, Sequence[Version]]) -> Iterator[Difference]:
-        for target in self.ledger.versions.targets():
-            recorded = self.ledger.versions.of(target, limit=self.versions_kept)
-            live = self.warehouse.live(target)
-            for version in missing_versions(recorded, stored.get(target, ()), live):
-                yield missing_version(version)
+    def _is_publishing(self, load: Load) -> bool:
+        attempts = self.ledger.attempts.of(load.job_id)
+        return bool(attempts) and attempts[-1].is_publishing
+
+    def _missing_versions(
+        self,
+        recorded: Sequence[Sequence[Version]],
+        stored: Mapping[Target, Sequence[Version]],
+    ) -> Iterator[Difference]:
+        for versions in recorded:
+            target = versions[0].target
+            found = stored.get(target, ())
+            for version in missing_versions(versions, found, self.warehouse.live(target)):
+                newest = max((other.number for other in found), default=0)
+                yield missing_version(version, is_newest=newest < version.number)
 
     def _pending_notifications(self, lost_at: Sequence[datetime]) -> Iterator[Difference]:
         if not lost_at:
@@ -156,29 +183,43 @@ class LedgerCheck:
         if older:
             yield pending_notifications(len(older), max(lost_at))
 
-    def _unknown_runs(self, stored: Mapping[Target, Sequence[Version]]) -> Iterator[Difference]:
-        published = {version.job_id for version in _all(stored)}
+    def _unknown_runs(self, published: Collection[JobId]) -> Iterator[Difference]:
         found = {run.job_id: run for run in self.runs if run.job_id not in published}
         for job_id, run in found.items():
             if self.ledger.loads.get(job_id) is None:
                 yield unknown_run(run)
 
     def _archived_files(
-        self, unfinished: Sequence[Load], stored: Mapping[Target, Sequence[Version]]
+        self,
+        received: Sequence[ArchivedFile],
+        unfinished: Sequence[Load],
+        published: Mapping[JobId, Version],
     ) -> Iterator[Difference]:
         read = self.ledger.attempts.files_read()
-        read |= {version.sha256 for version in _all(stored)}
+        read |= {version.sha256 for version in published.values()}
         # An attempt archives its file before it records that it has read it.
         started = [load.started_at for load in unfinished if load.state is LoadState.RUNNING]
         recording_since = min((start for start in started if start), default=None)
         names = {received_name(sha256) for sha256 in read}
-        for file in self.archive.list_files(RECEIVED):
+        for file in received:
             is_recorded = recording_since is None or file.stored_at < recording_since
             if file.name not in names and is_recorded:
                 yield archived_file(file)
-        for file in self.archive.list_files(HELD):
+
+    def _held_rows(self, unfinished: Iterable[Load]) -> Iterator[Difference]:
+        """Compare holds with their rows in the archive, which are deleted with the hold."""
+        held = list(self.archive.list_files(HELD))
+        for file in held:
             if self.ledger.loads.get(job_of_held_rows(file.name)) is None:
                 yield archived_file(file)
+        names = {file.name for file in held}
+        for load in unfinished:
+            hold = self.ledger.holds.get(load.job_id)
+            if load.state is not LoadState.HELD or hold is None or hold.decision is not None:
+                continue
+            own = {held_name(load.job_id, hold.held.digest), old_held_name(load.job_id)}
+            if not own & names:
+                yield missing_held_rows(load)
 
 
 def _all(stored: Mapping[Target, Sequence[Version]]) -> Sequence[Version]:

@@ -115,9 +115,12 @@ def discard(
 ) -> Load:
     """End a held load as failed; its customer reads the reason.
 
-    Raises UnknownLoad, NotHeld and ReasonMissing.
+    Raises UnknownLoad, NotHeld, ReasonMissing, and BeingPublished if it was approved and published
+    before the ledger was restored from a backup.
     """
     load, hold = _get_held(ledger, job_id, reason)
+    if ledger.versions.is_published(load.job_id):
+        raise BeingPublished
     if not _end_hold(
         ledger,
         load,

@@ -18,15 +18,17 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
 from alumniq_pipelines.adapters.warehouse.postgres.numbers import connection_url
 from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
+from alumniq_pipelines.core.loads.archive import HELD
 from alumniq_pipelines.core.loads.customer import Customer
 from alumniq_pipelines.core.loads.ledger_difference import RecordedRun
-from alumniq_pipelines.core.loads.load import JobId, LoadRequest, new_job_id
+from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, new_job_id
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import Version
 from alumniq_pipelines.core.problems.api import BeingPublished
 from alumniq_pipelines.services.attempt import attempt, record_publication
+from alumniq_pipelines.services.attempt_outcome import AttemptCompleted
 from alumniq_pipelines.services.ledger_check import LedgerCheck
-from alumniq_pipelines.services.load_actions import approve, cancel, end_due_holds
+from alumniq_pipelines.services.load_actions import approve, cancel, discard, end_due_holds
 from alumniq_pipelines.services.load_context import LoadContext
 from tests.accepted_rows import small_field_map
 from tests.servers.postgres import PostgresServer
@@ -36,6 +38,8 @@ TARGET = Target("iqu", Environment.QA, "members")
 FIELD_MAP = small_field_map("members")
 GATEWAY_URL = "https://feeds.example.org"
 ROWS, HELD_ROWS = 20, 5
+KEPT = 10
+PAIRS = [("sqlite", "duckdb"), ("postgresql", "postgres")]
 
 
 def add_customer(url: str) -> None:
@@ -119,6 +123,7 @@ class System:
     names: dict[str, JobId] = field(default_factory=dict)
     contents: dict[str, str] = field(default_factory=dict)
     published: dict[str, Version] = field(default_factory=dict)
+    unrecorded: dict[str, tuple[Load, AttemptCompleted]] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
     runs: list[RecordedRun] = field(default_factory=list)
     now: datetime = datetime(2026, 11, 25, 3, tzinfo=UTC)
@@ -145,6 +150,8 @@ class System:
             verbs: dict[str, Callable[..., None]] = {
                 "accept": self.accept,
                 "run": self.run,
+                "publish": self.publish,
+                "record": self.record,
                 "load": self.load,
                 "hold": self.hold,
                 "unusual": self.accept_unusual,
@@ -154,6 +161,8 @@ class System:
                 "forget": self.forget_version,
                 "holds": self.end_due_holds,
                 "cancel": self.cancel,
+                "discard": self.discard,
+                "lose-rows": self.lose_held_rows,
                 "gateway": self.start_gateway,
                 "repair": self.repair,
             }
@@ -168,6 +177,11 @@ class System:
 
     def run(self, name: str) -> None:
         """Request a run of a load, and let it make its attempts until none is left to make."""
+        self.publish(name)
+        self.record(name)
+
+    def publish(self, name: str) -> None:
+        """Run a load, but record no publication."""
         load = self.ledger.loads.get(self.names[name])
         assert load is not None
         launch = self.ledger.queue.request(load, self.clock())
@@ -177,8 +191,8 @@ class System:
         context = self._context()
         for _ in range(2):
             outcome = attempt(load, launch, f"run of {name}", FIELD_MAP, context)
-            if outcome.is_publication:
-                record_publication(load, outcome, context)
+            if isinstance(outcome, AttemptCompleted) and outcome.is_publication:
+                self.unrecorded[name] = (load, outcome)
                 live = self.warehouse.live(TARGET)
                 assert live is not None
                 if live.job_id == load.job_id:
@@ -186,6 +200,11 @@ class System:
             if getattr(outcome, "is_retryable", False):
                 continue
             return
+
+    def record(self, name: str) -> None:
+        """Record the publication of a load, if it made one."""
+        if name in self.unrecorded:
+            record_publication(*self.unrecorded.pop(name), self._context())
 
     def load(self, name: str) -> None:
         """Accept a load and run it."""
@@ -219,6 +238,17 @@ class System:
         """Cancel a load that is published already, which is refused."""
         with pytest.raises(BeingPublished):
             cancel(self.ledger, self.names[name], "pat", self.clock(), gateway_url=GATEWAY_URL)
+
+    def discard(self, name: str) -> None:
+        """Discard a held load that is published already, which is refused."""
+        job_id, now = self.names[name], self.clock()
+        with pytest.raises(BeingPublished):
+            discard(self.ledger, job_id, "Wrong.", "pat", now, gateway_url=GATEWAY_URL)
+
+    def lose_held_rows(self) -> None:
+        """Delete the held rows, as is done once their holds are decided."""
+        for file in self.archive.list_files(HELD):
+            self.archive.remove(file.name)
 
     def roll_back(self, name: str) -> None:
         """Make the version of a load live again."""
@@ -258,7 +288,7 @@ class System:
             ledger=self.ledger,
             warehouse=self.warehouse,
             archive=self.archive,
-            versions_kept=10,
+            versions_kept=KEPT,
             gateway_url=GATEWAY_URL,
             runs=self.runs,
         )

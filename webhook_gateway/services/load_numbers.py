@@ -28,7 +28,9 @@ class LoadNumberCheck:
         """Lift the counter; False if ledger or warehouse is unavailable, and to be asked again."""
         try:
             highest = self.highest_number()
-            if highest and self.ledger.database.exists() and self.ledger.numbers.lift(highest):
+            if highest and not self.ledger.database.exists():
+                return False
+            if highest and self.ledger.numbers.lift(highest):
                 logger.warning(
                     "The ledger was restored from a backup: new loads get numbers above %d. See "
                     "what else it does not know: alumniq doctor",

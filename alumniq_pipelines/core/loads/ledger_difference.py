@@ -28,6 +28,7 @@ class DifferenceKind(StrEnum):
     NOTIFICATION = "notification"
     UNKNOWN_RUN = "unknown-run"
     ARCHIVED_FILE = "archived-file"
+    HELD_ROWS = "held-rows"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +86,21 @@ def unknown_load(version: Version, *, is_recorded: bool, has_customer: bool) -> 
     )
 
 
-def unfinished_load(load: Load, version: Version) -> Difference:
+def unfinished_load(load: Load, version: Version, *, is_publishing: bool = False) -> Difference:
     """Describe a load that has not ended in the ledger, though its version is published."""
-    if load.state is LoadState.HELD:
-        advice = f"{REPAIR} approves it, as before the ledger was lost, and ends it as published."
+    notified_again = " Its customer may be notified a second time, under the same id."
+    if is_publishing:
+        advice = "It was being published: its run ends it, or Dagster's daemon if that is gone."
+    elif load.state is LoadState.HELD:
+        advice = (
+            f"{REPAIR} approves it, as before the ledger was lost, and ends it as published."
+            f"{notified_again}"
+        )
     else:
-        advice = f"{REPAIR} ends it as published. So does its next run."
+        advice = (
+            f"{REPAIR} ends it as published, unless another load of its table comes first. So does "
+            f"its next run.{notified_again}"
+        )
     return Difference(
         kind=DifferenceKind.UNFINISHED_LOAD,
         subject=load.job_id,
@@ -98,12 +108,18 @@ def unfinished_load(load: Load, version: Version) -> Difference:
             f"The load is {load.state} in the ledger, and published as version {version.number} of "
             f"{load.target} at {_time(version.published_at)}."
         ),
-        advice=f"{advice} Its customer may be notified a second time, under the same id.",
+        advice=advice,
+        is_open=not is_publishing,
     )
 
 
-def missing_version(version: Version) -> Difference:
+def missing_version(version: Version, *, is_newest: bool) -> Difference:
     """Describe a version that the ledger knows and the warehouse lacks."""
+    if is_newest:
+        repeat = alumniq_command("load", "repeat", version.job_id)
+        advice = f"Load the file again, unless older data is wanted: {repeat}"
+    else:
+        advice = "A later version is there, so nothing needs to be done."
     return Difference(
         kind=DifferenceKind.MISSING_VERSION,
         subject=version.job_id,
@@ -111,8 +127,8 @@ def missing_version(version: Version) -> Difference:
             f"Version {version.number} of {version.target} was published at "
             f"{_time(version.published_at)}, and the warehouse does not have it."
         ),
-        advice="If no later version is live, load the file again: "
-        f"{alumniq_command('load', 'repeat', version.job_id)}",
+        advice=advice,
+        is_open=is_newest,
     )
 
 
@@ -164,6 +180,22 @@ def archived_file(file: ArchivedFile) -> Difference:
         detail=f"{what} at {_time(file.stored_at)}, and the ledger does not know it.",
         advice=advice,
         is_open=False,
+    )
+
+
+def missing_held_rows(load: Load) -> Difference:
+    """Describe a hold whose rows are gone: it was decided since the backup, or files were lost."""
+    discard = alumniq_command("load", "discard", load.job_id, "--reason", "REASON")
+    repeat = alumniq_command("load", "repeat", load.job_id)
+    return Difference(
+        kind=DifferenceKind.HELD_ROWS,
+        subject=load.job_id,
+        detail=(
+            f"The load of {load.target} is held in the ledger, and its rows are not in the "
+            "archive: it was discarded or expired since the backup, or the archive lost them."
+        ),
+        advice=f"It cannot be approved. Discard it ({discard}), and if its data is wanted, load "
+        f"the file again: {repeat}",
     )
 
 

@@ -4,14 +4,14 @@ It imports no DuckDB: the gateway reads the highest number before it accepts loa
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from alumniq_pipelines.adapters.warehouse.folders import SUFFIX
 from alumniq_pipelines.core.loads.target import CUSTOMER_PATTERN, Environment, Target
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 
-NUMBERED = re.compile(r"\.?(\d{9,})\..+")
+NUMBERED = re.compile(r"\.?(\d{9,18})\..+")
 """The name of a version, of a link that replaced a retired one, or of what a publication left."""
 
 
@@ -20,7 +20,9 @@ def list_targets(folder: Path) -> Sequence[Target]:
     environments = set(Environment)
     try:
         found = [
-            link.parent.relative_to(folder).parts for link in folder.glob(f"*/*/*/live{SUFFIX}")
+            feed.relative_to(folder).parts
+            for feed in _feed_folders(folder)
+            if (feed / f"live{SUFFIX}").exists()
         ]
     except OSError as error:
         raise WarehouseUnavailable(type(error).__name__) from None
@@ -36,16 +38,27 @@ def highest_number(folder: Path, target: Target | None = None) -> int:
 
     Raises WarehouseUnavailable.
     """
-    pattern = "*/*/*" if target is None else f"{target.customer}/{target.environment}/{target.feed}"
+    feeds: Iterable[Path]
+    if target is None:
+        # `.catalogs` has numbers of its own.
+        feeds = (feed for feed in _feed_folders(folder) if feed.name != ".catalogs")
+    else:
+        feeds = [folder / target.customer / target.environment / target.feed]
     try:
-        return max(_numbers(folder, pattern), default=0)
+        numbered = (NUMBERED.fullmatch(file.name) for file in _entries(feeds))
+        return max((int(found[1]) for found in numbered if found), default=0)
     except OSError as error:
         raise WarehouseUnavailable(type(error).__name__) from None
 
 
-def _numbers(folder: Path, pattern: str) -> Iterator[int]:
-    for file in folder.glob(f"{pattern}/*"):
-        # `.catalogs` has numbers of its own.
-        found = NUMBERED.fullmatch(file.name) if file.parent.name != ".catalogs" else None
-        if found:
-            yield int(found[1])
+def _feed_folders(folder: Path) -> Iterator[Path]:
+    return _entries(_entries(_entries([folder])))
+
+
+def _entries(folders: Iterable[Path]) -> Iterator[Path]:
+    """Yield what is in these folders. Unlike Path.glob, it passes over none that is unreadable."""
+    for folder in folders:
+        try:
+            yield from folder.iterdir()
+        except (FileNotFoundError, NotADirectoryError):
+            continue

@@ -67,7 +67,8 @@ def highest_number_at(url: str) -> int:
         with psycopg.connect(
             connection_url(url), connect_timeout=CONNECT_SECONDS, application_name="alumniq"
         ) as connection:
-            start_session(connection, "warehouse", search_path=NO_SCHEMA)
+            lock_timeout = f"{CONNECT_SECONDS}s"  # the gateway answers no call before this is done
+            start_session(connection, "warehouse", search_path=NO_SCHEMA, lock_timeout=lock_timeout)
             return highest_number(connection)
     except (psycopg.Error, OSError) as error:
         raise WarehouseUnavailable(type(error).__name__) from None
