@@ -58,7 +58,12 @@ class Bucket(Protocol):
 
 
 class Buckets(Protocol):
-    """The buckets of all customers, by bucket name. Both raise UnusableBucket."""
+    """The buckets of all customers, by bucket name. `open` and `create` raise UnusableBucket."""
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether they are asked over the network, where one question takes long or hangs."""
+        ...
 
     def open(self, name: str) -> Bucket:
         """Open one customer's bucket; whether it exists shows when it is used."""

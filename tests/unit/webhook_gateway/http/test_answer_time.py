@@ -9,13 +9,14 @@ from threading import Event
 
 import pytest
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import Message
 
 from alumniq_pipelines.adapters.bucket.folder import FolderBucket, FolderBuckets
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.loads.bucket import StoredFile
 from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
-from alumniq_pipelines.core.problems.outage import CallTimedOut, GatewayStopping
+from alumniq_pipelines.core.problems.outage import BucketUnavailable, CallTimedOut, GatewayStopping
 from tests.servers.gateway import Caller, Installation
 from webhook_gateway.http import health
 from webhook_gateway.http.authentication import Authenticator
@@ -23,6 +24,7 @@ from webhook_gateway.http.claim import Claim
 from webhook_gateway.http.health import Health
 from webhook_gateway.http.rate_limit import RateLimit
 from webhook_gateway.http.webhook import Webhook
+from webhook_gateway.services import bucket_slots
 from webhook_gateway.services.bucket_incidents import BucketIncidents
 from webhook_gateway.services.intake import Intake
 from webhook_gateway.services.load_queries import Status
@@ -59,6 +61,21 @@ class SlowBucket(FolderBucket):
         self.looked.set()
         assert self.released.wait(SECONDS)
         return super(SlowBucket, self).head(key)
+
+
+@dataclass(frozen=True, slots=True)
+class OneHangs(SlowBuckets):
+    """Buckets in a store, of which the one of `iqu` is slow and the others are not."""
+
+    @property
+    def is_remote(self) -> bool:
+        """As in a store that is asked over the network."""
+        return True
+
+    def open(self, name: str) -> FolderBucket:  # type: ignore[override]
+        """Open a bucket."""
+        slow = super(OneHangs, self).open(name)
+        return slow if name == "iqu-feeds" else FolderBucket(slow.root, 0)
 
 
 def webhook_of(
@@ -146,6 +163,52 @@ def test_a_call_in_time_is_recorded(
 
     [load] = installation.loads()
     assert json.loads(bytes(response.body))["jobId"] == load.job_id
+
+
+def test_a_bucket_that_hangs_fails_no_call_of_another_customer_and_holds_no_connection(
+    installation: Installation,
+    catalog: Catalog,
+    caller: Caller,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A hundred calls for one bucket had all threads and all connections of the ledger."""
+    monkeypatch.setattr(bucket_slots, "SLOT_SECONDS", 0.2)
+    buckets = OneHangs(installation.buckets.root)
+    webhook = webhook_of(installation, catalog, buckets, SECONDS)
+    other = installation.customer("other", datetime.now(UTC))
+    other.deliver("warehouse.csv")
+
+    async def call_all() -> list[Response | BaseException]:
+        def post(caller: Caller) -> asyncio.Task[Response]:
+            return asyncio.create_task(webhook.post(request_of(caller)))
+
+        try:
+            first = post(other)  # in a thread that goes on with a call that hangs
+            hanging = [post(caller) for _ in range(100)]
+            async with asyncio.timeout(SECONDS / 2):
+                assert await asyncio.to_thread(buckets.looked.wait, SECONDS)
+                assert [(await call).status_code for call in (first, post(other))] == [200, 200]
+                while sum(call.done() for call in hanging) < 100 - bucket_slots.MAX_LOOKUPS:
+                    await asyncio.wait(
+                        [call for call in hanging if not call.done()], return_when="FIRST_COMPLETED"
+                    )
+                assert installation.ledger.database.engine.pool.checkedout() == 0
+        finally:
+            buckets.released.set()
+        return await asyncio.gather(*hanging, return_exceptions=True)
+
+    answers = asyncio.run(call_all())
+
+    refused = [answer for answer in answers if isinstance(answer, BucketUnavailable)]
+    accepted = [answer for answer in answers if isinstance(answer, Response)]
+    assert (len(refused), len(accepted)) == (
+        100 - bucket_slots.MAX_LOOKUPS,
+        bucket_slots.MAX_LOOKUPS,
+    )
+    assert "earlier calls still wait for a response" in str(refused[0])
+    assert len(installation.loads()) == bucket_slots.MAX_LOOKUPS + 2
+    # What hung is over: the next call waits for nothing.
+    assert asyncio.run(webhook.post(request_of(caller))).status_code == 200
 
 
 def test_a_probe_of_readiness_does_not_wait_for_a_store_that_hangs(
