@@ -35,7 +35,7 @@ def bucket_conditions(
     # In random order: those that hang must not keep the same others from being asked every time.
     probed = probe_buckets(buckets, random.sample(list(reported), len(reported)))
     found = [
-        conditions.customer_bucket_unavailable(bucket, problem.detail)
+        conditions.customer_bucket_unavailable(bucket, problem)
         for bucket, problem in probed.items()
         if problem is not None
     ]

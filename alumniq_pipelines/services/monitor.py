@@ -294,7 +294,7 @@ class _MonitoringPass:
             )
             return newest_unrequested_file(files, folder, likely, last)
         except BucketUnavailable as problem:
-            self._add(conditions.customer_bucket_unavailable(bucket, problem.detail))
+            self._add(conditions.customer_bucket_unavailable(bucket, problem))
             raise
 
     def _stuck_loads(self, *, is_catching_up: bool) -> Iterator[Condition]:

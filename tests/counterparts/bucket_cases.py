@@ -110,7 +110,7 @@ LOOKUPS = {
     "archived, being restored": Case(
         keys=THERE,
         answers={"HEAD object": stored("GLACIER", "x-amz-restore", 'ongoing-request="true"')},
-        says=["It is being restored"],
+        says=["It is being restored, which can take hours."],
     ),
     "archived, restored": Case(
         status=200,
@@ -232,6 +232,7 @@ LOOKUPS = {
         keys=THERE,
         answers={"HEAD object": Answer(403), "GET object": DENIED},
         says=["The file is in the bucket, but our own keys may not read it"],
+        says_not=["bucket cannot be read"],
     ),
     "denied, and the list as well": Case(
         status=503,
@@ -328,13 +329,20 @@ REPORTS: Mapping[str, tuple[Answer | None, int, str]] = {
     ),
 }
 
-UNAVAILABLE: Mapping[str, Mapping[Operation, Answer]] = {
-    "all denied": {"HEAD object": Answer(403), "GET object": DENIED, "LIST": DENIED},
-    "reading denied": {"HEAD object": Answer(403), "GET object": DENIED},
-    "gone": {
-        "HEAD object": Answer(404),
-        "GET object": NO_BUCKET,
-        "HEAD bucket": Answer(404),
-        "LIST": NO_BUCKET,
-    },
+NOT_REACHED = "The bucket {} cannot be reached"
+NOT_READ = "A file in the bucket {} cannot be read"
+
+UNAVAILABLE: Mapping[str, tuple[Mapping[Operation, Answer], str]] = {
+    "all denied": ({"HEAD object": Answer(403), "GET object": DENIED, "LIST": DENIED}, NOT_READ),
+    "reading denied": ({"HEAD object": Answer(403), "GET object": DENIED}, NOT_READ),
+    "key of KMS denied": ({"HEAD object": Answer(403), "GET object": KMS_DENIED}, NOT_READ),
+    "gone": (
+        {
+            "HEAD object": Answer(404),
+            "GET object": NO_BUCKET,
+            "HEAD bucket": Answer(404),
+            "LIST": NO_BUCKET,
+        },
+        NOT_REACHED,
+    ),
 }

@@ -74,7 +74,7 @@ def test_no_bucket_is_left_out_of_every_pass_because_others_hang(
     buckets = SomeHang(tmp_path)
     buckets.create("responds")
     names = ["hangs-1", "hangs-2", "hangs-3", "responds"]
-    keys = [customer_bucket_unavailable(name, "?").key for name in names]
+    keys = [customer_bucket_unavailable(name, BucketUnavailable("?")).key for name in names]
     asked: set[str] = set()
     try:
         for _ in range(60):
