@@ -9,7 +9,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 
-from alumniq_pipelines.core.loads.bucket import Bucket, Buckets, folder_of, object_key_error
+from alumniq_pipelines.core.loads.bucket import (
+    MAX_LISTED,
+    Bucket,
+    Buckets,
+    folder_of,
+    object_key_error,
+)
 from alumniq_pipelines.core.loads.rejection_report import REPORTS
 from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.monitoring import conditions
@@ -68,7 +74,7 @@ def _probe(bucket: Bucket) -> BucketUnavailable | None:
         for folder in map(folder_of, Environment):
             files = [
                 stored
-                for stored in bucket.list_objects(folder)
+                for stored in bucket.list_objects(folder, MAX_LISTED)
                 if not stored.key.startswith(folder + REPORTS)
                 and object_key_error(stored.key) is None
             ]

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from alumniq_pipelines.core.feeds.did_you_mean import closest_match
 from alumniq_pipelines.core.loads.bucket import (
     FOLDER,
+    MAX_LISTED,
     Bucket,
     StoredFile,
     folder_of,
@@ -133,7 +134,7 @@ def _search(bucket: Bucket, hint: FileHint, *, is_cut: bool) -> FileHint:
         if is_cut and not hint.is_folder and is_there(bucket, hint.folder + hint.name):
             hint = replace(hint, found=hint.name)
         else:
-            hint = _with_similar_names(hint, bucket.list_objects(hint.folder))
+            hint = _with_similar_names(hint, bucket.list_objects(hint.folder, MAX_LISTED))
         is_known = hint.found or hint.found_unseen or hint.is_folder
         if not is_known or (hint.named is not None and not hint.is_folder):
             for other in map(folder_of, Environment):

@@ -15,6 +15,10 @@ from alumniq_pipelines.core.problems.filename import UnusableFilename
 MAX_KEY_BYTES = 1_024
 """S3's limit on the length of a key."""
 
+MAX_LISTED = 10_000
+"""How many objects of a folder are looked at: rejection reports are among them, and stay for years.
+A store lists them in questions of 1,000 each."""
+
 FOLDER = "warehouse"
 """Where files are delivered to, below the folder of an environment."""
 

@@ -149,3 +149,14 @@ def test_a_store_that_hangs_delays_a_refusal_no_longer_than_a_hint_may_take(
         assert not bucket.released.is_set()
     finally:
         bucket.released.set()
+
+
+def test_a_similar_name_is_found_behind_the_reports_of_years(tmp_path: Path) -> None:
+    root = tmp_path / "qa" / "warehouse"
+    (root / "reports").mkdir(parents=True)
+    for number in range(1_001):
+        (root / "reports" / f"{number}.csv").touch()
+    (root / "warehouse.csv").touch()
+
+    with pytest.raises(FileNotInBucket, match=r"Did you mean warehouse\.csv\?"):
+        FileLookup().find(FolderBucket(tmp_path, 0), Environment.QA, "warehose.csv")
