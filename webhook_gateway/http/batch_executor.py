@@ -39,9 +39,9 @@ class BatchExecutor(Generic[Call, Result]):
     the threads are slow, their number doubles, so that slow calls run in parallel. Where calls may
     hang, `max_batch_size` is 1: the results of a batch wait for its last call.
 
-    No call takes longer than `max_seconds`, however many calls wait and however long the threads
-    are blocked: `give_up` is then asked for the exception to raise, and returns None if the result
-    of the call is on its way.
+    No call waits longer than `max_seconds`, however many calls wait and however long the threads
+    are blocked: `give_up` is then asked for the exception to raise. It returns None if the result
+    of the call is on its way, which the call then waits for.
     """
 
     def __init__(

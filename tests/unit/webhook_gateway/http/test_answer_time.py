@@ -97,9 +97,14 @@ def webhook_of(
     )
 
 
-def request_of(caller: Caller) -> Request:
+def request_of(caller: Caller, idempotency_key: str = "") -> Request:
     """Return a call that is accepted if it is handled."""
-    body = json.dumps({"apiKey": caller.key, "filename": "warehouse.csv"}).encode()
+    sent = {
+        "apiKey": caller.key,
+        "filename": "warehouse.csv",
+        "Idempotency-Key": idempotency_key,
+    }
+    body = json.dumps(sent).encode()
 
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}
@@ -151,6 +156,32 @@ def test_what_was_answered_as_too_late_or_as_stopping_is_never_recorded(
     asyncio.run(refused(GatewayStopping, 60, Webhook.stop_waiting))
 
     assert installation.loads() == []
+
+
+def test_a_call_that_repeats_one_that_was_given_up_is_recorded_once(
+    installation: Installation, catalog: Catalog, slow: SlowBuckets, caller: Caller
+) -> None:
+    """It comes while the thread of the first still looks for the file."""
+
+    async def repeat() -> Response:
+        webhook = webhook_of(installation, catalog, slow, SECONDS)
+        first = asyncio.create_task(webhook.post(request_of(caller, "night")))
+        assert await asyncio.to_thread(slow.looked.wait, SECONDS)
+        webhook.executor.stop_waiting(webhook._time_out)
+        with pytest.raises(CallTimedOut):
+            await first
+        second = asyncio.create_task(webhook.post(request_of(caller, "night")))
+        await asyncio.sleep(0)
+        slow.released.set()
+        response = await second
+        webhook.executor._pool.shutdown(wait=True)
+        return response
+
+    response = asyncio.run(repeat())
+
+    [load] = installation.loads()
+    assert json.loads(bytes(response.body))["jobId"] == load.job_id
+    assert load.request.idempotency_key == "iqu/qa/night"
 
 
 def test_a_call_in_time_is_recorded(
