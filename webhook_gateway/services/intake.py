@@ -120,12 +120,16 @@ class Intake:
         And FileArchivedByStore and FileEncryptedByCustomer, if nobody can read it as it is.
         """
         try:
-            with self._slots_of.setdefault(key.customer, BucketSlots()).lookup():
+            with self.slots(key.customer).lookup():
                 return self._files.find(self.bucket(key.customer), key.environment, filename)
         except BucketUnavailable as problem:
             name = self.ledger.customers.get(key.customer).bucket
             self.incidents.open(name, problem)
             raise
+
+    def slots(self, customer: str) -> BucketSlots:
+        """Return the slots for lookups in a customer's bucket."""
+        return self._slots_of.setdefault(customer, BucketSlots())
 
     def bucket(self, customer: str) -> Bucket:
         """Return a customer's bucket, opened once."""

@@ -3,11 +3,13 @@
 import asyncio
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event
 
 import pytest
+from sqlalchemy.pool import QueuePool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message
@@ -223,7 +225,9 @@ def test_a_bucket_that_hangs_fails_no_call_of_another_customer_and_holds_no_conn
                     await asyncio.wait(
                         [call for call in hanging if not call.done()], return_when="FIRST_COMPLETED"
                     )
-                assert installation.ledger.database.engine.pool.checkedout() == 0
+                pool = installation.ledger.database.engine.pool
+                assert isinstance(pool, QueuePool)
+                assert pool.checkedout() == 0
         finally:
             buckets.released.set()
         return await asyncio.gather(*hanging, return_exceptions=True)
@@ -275,6 +279,34 @@ def test_a_self_test_does_not_wait_for_a_store_that_hangs(
 
     assert (bucket.ok, file.ok, callback.ok) == (True, False, None)
     assert "no response within 1 seconds" in file.detail
+
+
+def test_self_tests_of_a_bucket_that_hangs_fail_none_of_another_customer(
+    installation: Installation,
+    catalog: Catalog,
+    caller: Caller,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They occupied all threads: the others' buckets were said not to respond."""
+    monkeypatch.setattr(bucket_slots, "SLOT_SECONDS", 0.2)
+    buckets, now = OneHangs(installation.buckets.root), datetime.now(UTC)
+    self_test = SelfTest(webhook_of(installation, catalog, buckets, SECONDS).intake, 3.0)
+    other = installation.customer("other", now)
+    other.deliver("warehouse.csv")
+    hanging, key = (installation.ledger.keys.find(owner.key, now) for owner in (caller, other))
+    assert hanging is not None
+    assert key is not None
+    with ThreadPoolExecutor(30) as pool:
+        try:
+            for _ in range(30):
+                pool.submit(self_test.run_checks, hanging, "warehouse.csv", "")
+            assert buckets.looked.wait(SECONDS)
+            bucket, file, _ = self_test.run_checks(key, "warehouse.csv", "")
+            assert not buckets.released.is_set()
+        finally:
+            buckets.released.set()
+
+    assert (bucket.ok, file.ok) == (True, True)
 
 
 def test_a_call_is_claimed_once() -> None:
