@@ -329,20 +329,22 @@ REPORTS: Mapping[str, tuple[Answer | None, int, str]] = {
     ),
 }
 
-NOT_REACHED = "The bucket {} cannot be reached"
 NOT_READ = "A file in the bucket {} cannot be read"
 
-UNAVAILABLE: Mapping[str, tuple[Mapping[Operation, Answer], str]] = {
-    "all denied": ({"HEAD object": Answer(403), "GET object": DENIED, "LIST": DENIED}, NOT_READ),
-    "reading denied": ({"HEAD object": Answer(403), "GET object": DENIED}, NOT_READ),
-    "key of KMS denied": ({"HEAD object": Answer(403), "GET object": KMS_DENIED}, NOT_READ),
-    "gone": (
-        {
-            "HEAD object": Answer(404),
-            "GET object": NO_BUCKET,
-            "HEAD bucket": Answer(404),
-            "LIST": NO_BUCKET,
-        },
-        NOT_REACHED,
-    ),
+Unavailable = tuple[Mapping[Operation, Answer], str]
+"""Answers that make every call a 503, and the title of their incident."""
+
+READING_DENIED: Mapping[Operation, Answer] = {"HEAD object": Answer(403), "GET object": DENIED}
+GONE: Mapping[Operation, Answer] = {
+    "HEAD object": Answer(404),
+    "GET object": NO_BUCKET,
+    "HEAD bucket": Answer(404),
+    "LIST": NO_BUCKET,
+}
+
+UNAVAILABLE: Mapping[str, Unavailable] = {
+    "all denied": ({**READING_DENIED, "LIST": DENIED}, NOT_READ),
+    "reading denied": (READING_DENIED, NOT_READ),
+    "key of KMS denied": ({**READING_DENIED, "GET object": KMS_DENIED}, NOT_READ),
+    "gone": (GONE, "The bucket {} cannot be reached"),
 }

@@ -7,7 +7,7 @@ real S3 server behind a proxy that answers single operations as S3 does when som
 import json
 import logging
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -53,6 +53,7 @@ from tests.counterparts.bucket_cases import (
     THERE,
     UNAVAILABLE,
     Case,
+    Unavailable,
 )
 from tests.servers.gateway import (
     NOW,
@@ -63,7 +64,7 @@ from tests.servers.gateway import (
     errors,
     serve_installation,
 )
-from tests.servers.s3_faults import Answer, Hang, Operation, S3Faults
+from tests.servers.s3_faults import Answer, Hang, S3Faults
 from webhook_gateway.app import create_app
 from webhook_gateway.services.bucket_slots import MAX_LOOKUPS
 
@@ -226,14 +227,9 @@ def test_the_mail_says_of_the_report_what_was_really_done_with_it(
 
 
 @pytest.mark.parametrize("is_watched", [False, True], ids=["not watched", "watched"])
-@pytest.mark.parametrize(("answers", "title"), UNAVAILABLE.values(), ids=UNAVAILABLE)
+@pytest.mark.parametrize("case", UNAVAILABLE.values(), ids=UNAVAILABLE)
 def test_a_bucket_whose_calls_are_all_answered_503_is_one_incident_after_five_minutes(
-    gateway: Gateway,
-    catalog: Catalog,
-    answers: Mapping[Operation, Answer],
-    title: str,
-    *,
-    is_watched: bool,
+    gateway: Gateway, catalog: Catalog, case: Unavailable, *, is_watched: bool
 ) -> None:
     ledger = gateway.caller.installation.ledger
     gateway.put(THERE[0])
@@ -251,6 +247,7 @@ def test_a_bucket_whose_calls_are_all_answered_503_is_one_incident_after_five_mi
         found = [notification.notice.subject for notification in pending]
         return [subject for subject in found if gateway.bucket.name in subject]
 
+    answers, title = case
     gateway.faults.answers.update(answers)
     notified = {}
     for minutes in (1, 4, 5, 6, 19):
@@ -316,10 +313,7 @@ def post(url: str, caller: Caller) -> tuple[int, str, float]:
 def test_a_hundred_calls_at_once_to_a_store_that_hangs_are_all_answered_within_24_seconds(
     installation: Installation, hanging_caller: Caller
 ) -> None:
-    """The last of them waited until threads were done with the others, 39 seconds in all.
-
-    Those that would only wait for the others, whom the store keeps waiting, are answered before.
-    """
+    """The last of them waited until threads were done with the others, 39 seconds in all."""
     with serve_installation(installation) as gateway, ThreadPoolExecutor(100) as pool:
         answers = list(pool.map(lambda _: post(gateway.url, hanging_caller), range(100)))
 
