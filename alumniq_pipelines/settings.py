@@ -125,6 +125,12 @@ class Settings(BaseSettings):
     smtp_username: str | None = None
     smtp_password: SecretStr | None = None
     smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_ehlo_name: str = Field(
+        default="",
+        pattern=r"^[!-~]*$",
+        description="Name by which we introduce ourselves to the mail server (EHLO). Empty: the "
+        "machine's full host name.",
+    )
     staff_email: str = Field(
         default="",
         description="Staff addresses for alerts, such as our own faults and missed deliveries; "

@@ -163,7 +163,8 @@ def _open_notifier(channel: Channel, settings: Settings, ledger: Ledger) -> "Not
 
 def _open_mail(settings: Settings) -> "MailTransport":
     """Return the mail transport that the settings name."""
-    from alumniq_pipelines.adapters.notifiers.mail import FolderTransport, SmtpTransport
+    from alumniq_pipelines.adapters.notifiers.mail import FolderTransport
+    from alumniq_pipelines.adapters.notifiers.smtp import SmtpTransport
 
     match settings.mail:
         case "folder":
@@ -175,6 +176,7 @@ def _open_mail(settings: Settings) -> "MailTransport":
                 security=settings.smtp_tls,
                 username=settings.smtp_username,
                 password=_secret(settings.smtp_password),
+                ehlo_name=settings.smtp_ehlo_name,
             )
     assert_never(settings.mail)
 

@@ -1,5 +1,6 @@
 """A data folder that every adapter has written to."""
 
+import asyncio
 from contextlib import closing
 from email.message import EmailMessage
 from pathlib import Path
@@ -26,7 +27,7 @@ def fill(home: Path, group: str = "") -> Settings:
         ledger.migrate()
     open_buckets(settings).create("iqu-feeds").put("qa/warehouse/2026/a.csv", file)
     FolderArchive(settings.archive_dir).put("files/0", file)
-    FolderTransport(settings.mail_dir).send("1", EmailMessage())
+    asyncio.run(FolderTransport(settings.mail_dir).send("1", EmailMessage()))
     SecretCipher.from_file(settings.encryption_key_file)
     save_key(settings.signing_key_file, b"key")
     with worker_lease(settings.workers_dir, "run"):

@@ -6,22 +6,21 @@ again after the lease, with the same id and the same bytes.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import Event, Thread
 from typing import Protocol
 
 from alumniq_pipelines.core.notifications.notification import Channel, DeliveryResult, Notification
 from alumniq_pipelines.core.problems.delivery import DeliveryFault
 from alumniq_pipelines.core.trace import trace_of
+from alumniq_pipelines.services.sending_queue import MAX_IN_FLIGHT, SendingQueue, sending_queues
 
-LEASE = timedelta(minutes=3)
-"""Longer than any attempt takes: a callback 15 seconds, a mail at worst 100."""
 TIME_BUDGET = timedelta(seconds=25)
-"""How long new notifications are claimed: with the last attempts, a tick stays under 60 s."""
-MAX_IN_FLIGHT = 128
-"""Concurrent attempts: with 1,000 due and 100 hanging, the others take 3 s (with 64: 17 s)."""
+"""How long new notifications are claimed: Dagster ends a tick after 60 seconds."""
 POLL_SECONDS = 1.0
 
 Clock = Callable[[], datetime]
@@ -32,7 +31,14 @@ log = logging.getLogger(__name__)
 class Outbox(Protocol):
     """What delivery needs of the ledger's notifications."""
 
-    def claim(self, now: datetime, lease: timedelta, limit: int = 100) -> Sequence[Notification]:
+    def claim(
+        self,
+        now: datetime,
+        lease: timedelta,
+        limit: int,
+        channels: Collection[Channel],
+        except_domains: Collection[str],
+    ) -> Sequence[Notification]:
         """Claim due notifications for sending: no other process gets them until the lease ends."""
         ...
 
@@ -49,12 +55,17 @@ class Notifier(Protocol):
         ...
 
 
+OpenSender = Callable[[], AbstractContextManager[tuple[Outbox, Mapping[Channel, Notifier]]]]
+"""Opens what a batch works with, for as long as it lasts."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeliverySummary:
-    """The number of attempts that delivered and that failed."""
+    """The number of attempts that delivered, that failed, and that are still in progress."""
 
     delivered: int = 0
     failed: int = 0
+    in_progress: int = 0
 
 
 def deliver_due(
@@ -71,48 +82,118 @@ def deliver_due(
     error in a notifier is a failed attempt; an error of the outbox is raised once the attempts in
     progress have ended.
     """
-    return asyncio.run(_DeliveryBatch(outbox, notifiers, clock, in_flight).run(time_budget))
+    batch = _DeliveryBatch(outbox, notifiers, clock, sending_queues(in_flight))
+    asyncio.run(batch.run(time_budget))
+    return batch.summary()
+
+
+def deliver_in_background(
+    open_sender: OpenSender,
+    clock: Clock,
+    queues: Sequence[SendingQueue],
+    *,
+    time_budget: timedelta = TIME_BUDGET,
+) -> DeliverySummary:
+    """Deliver as `deliver_due`, but return once no more is claimed.
+
+    A mail may take longer than a caller has time. What is still in progress then goes on in a
+    thread, which records it, while the next call sends what is due by then. If the process ends
+    meanwhile, the leases end, and it is sent again.
+    """
+    has_claimed, outcome = Event(), Future[None]()
+    batches: list[_DeliveryBatch] = []
+
+    def run() -> None:
+        try:
+            with open_sender() as (outbox, notifiers):
+                batch = _DeliveryBatch(outbox, notifiers, clock, queues, has_claimed.set)
+                batches.append(batch)
+                asyncio.run(batch.run(time_budget))
+            outcome.set_result(None)
+        except BaseException as fault:  # noqa: BLE001 - raised again by the caller, or logged
+            outcome.set_exception(fault)
+        finally:
+            has_claimed.set()
+
+    # As a daemon: a process that is to end does not wait for a mail server.
+    Thread(target=run, name="delivery", daemon=True).start()
+    has_claimed.wait()
+    if batches and batches[0].in_progress:
+        outcome.add_done_callback(_log_fault)
+    else:
+        outcome.result()
+    return batches[0].summary() if batches else DeliverySummary()
+
+
+def _log_fault(outcome: Future[None]) -> None:
+    if fault := outcome.exception():
+        log.error("Delivery failed with %s:\n%s", type(fault).__name__, trace_of(fault))
 
 
 class _DeliveryBatch:
     """The attempts in progress, topped up until nothing is due or the time budget is used up."""
 
     def __init__(
-        self, outbox: Outbox, notifiers: Mapping[Channel, Notifier], clock: Clock, in_flight: int
+        self,
+        outbox: Outbox,
+        notifiers: Mapping[Channel, Notifier],
+        clock: Clock,
+        queues: Sequence[SendingQueue],
+        on_claimed: Callable[[], None] = lambda: None,
     ) -> None:
         self.outbox = outbox
         self.notifiers = notifiers
         self.clock = clock
-        self.in_flight = in_flight
+        self.queues = queues
+        self.on_claimed = on_claimed
         self.in_progress: set[asyncio.Task[bool]] = set()
         self.ended: list[asyncio.Task[bool]] = []
 
-    async def run(self, time_budget: timedelta) -> DeliverySummary:
+    async def run(self, time_budget: timedelta) -> None:
         loop = asyncio.get_running_loop()
         # Twice as many threads as attempts: an attempt that timed out may leave a thread behind
         # that still resolves a host name, and cannot be interrupted.
-        loop.set_default_executor(ThreadPoolExecutor(2 * self.in_flight))
+        loop.set_default_executor(ThreadPoolExecutor(2 * MAX_IN_FLIGHT))
         until = loop.time() + time_budget.total_seconds()
         try:
             while loop.time() < until and (await self._start_due_attempts() or self.in_progress):
                 await self._wait(POLL_SECONDS)
         finally:
+            self.on_claimed()
             await self._wait(None, until=asyncio.ALL_COMPLETED)
         if faults := [fault for task in self.ended if (fault := task.exception())]:
             raise faults[0]
-        results = [task.result() for task in self.ended]
-        return DeliverySummary(delivered=results.count(True), failed=results.count(False))
+
+    def summary(self) -> DeliverySummary:
+        results = [task.result() for task in tuple(self.ended) if not task.exception()]
+        return DeliverySummary(results.count(True), results.count(False), len(self.in_progress))
 
     async def _start_due_attempts(self) -> bool:
-        """Start due attempts up to the limit of concurrent ones; return whether there were any."""
-        free = self.in_flight - len(self.in_progress)
-        if not free:
-            return False
-        due = await asyncio.to_thread(self.outbox.claim, self.clock(), LEASE, free)
-        self.in_progress |= {
-            asyncio.create_task(self._attempt_delivery(notification)) for notification in due
-        }
-        return bool(due)
+        """Start due attempts up to the limits of concurrent ones; return whether there were any."""
+        has_started = False
+        for queue in self.queues:
+            due: Sequence[Notification] = ()
+            room = queue.reserve()
+            try:
+                if room:
+                    due = await asyncio.to_thread(
+                        self.outbox.claim,
+                        self.clock(),
+                        queue.lease,
+                        min(room, queue.max_per_domain or room),
+                        queue.channels,
+                        queue.busy_domains(),
+                    )
+            finally:
+                queue.give_back(room - len(due))
+            has_started = has_started or bool(due)
+            for notification in due:
+                queue.start(notification)
+            self.in_progress |= {
+                asyncio.create_task(self._attempt_delivery(notification, queue))
+                for notification in due
+            }
+        return has_started
 
     async def _wait(self, seconds: float | None, until: str = asyncio.FIRST_COMPLETED) -> None:
         if self.in_progress:
@@ -121,7 +202,7 @@ class _DeliveryBatch:
             )
             self.ended += done
 
-    async def _attempt_delivery(self, notification: Notification) -> bool:
+    async def _attempt_delivery(self, notification: Notification, queue: SendingQueue) -> bool:
         notifier = self.notifiers[notification.notice.channel]
         [result] = await asyncio.gather(notifier.deliver(notification), return_exceptions=True)
         if isinstance(result, Exception):
@@ -131,5 +212,6 @@ class _DeliveryBatch:
             result = DeliveryResult(delivered=False, detail=DeliveryFault.OUR_FAULT.value)
         elif isinstance(result, BaseException):
             raise result
+        queue.end(notification, result)
         await asyncio.to_thread(self.outbox.record, notification, result, self.clock())
         return result.delivered

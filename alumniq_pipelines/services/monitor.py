@@ -38,7 +38,7 @@ from alumniq_pipelines.core.notifications.notification import Notice
 from alumniq_pipelines.core.notifications.staff import Staff
 from alumniq_pipelines.core.problems.outage import BucketUnavailable
 from alumniq_pipelines.services.bucket_conditions import bucket_conditions
-from alumniq_pipelines.services.undelivered import undelivered_condition
+from alumniq_pipelines.services.delivery_conditions import delivery_conditions
 
 QUEUE_STUCK_AFTER = timedelta(minutes=30)
 """How long loads may wait, while none runs and none changes, before the queue counts as stuck."""
@@ -165,8 +165,8 @@ class _MonitoringPass:
             self._add(conditions.field_map_broken(broken, is_disabled=is_disabled))
         for load in self.ledger.health.exhausted(self.now - RELEVANCE_PERIOD):
             self._add(conditions.attempts_exhausted(load))
-        for destination in self.ledger.health.undelivered(self.now - RELEVANCE_PERIOD):
-            self._add(undelivered_condition(destination))
+        for condition in delivery_conditions(self.ledger.health, self.now - RELEVANCE_PERIOD):
+            self._add(condition)
         is_catching_up = self._is_catching_up()
         missed = [status for status in statuses if status.expectation.state is WatchState.MISSED]
         examined = self._examine(missed, is_catching_up=is_catching_up)

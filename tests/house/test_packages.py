@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "alumniq_pipelines/adapters/warehouse": set(),
     "alumniq_pipelines/adapters/warehouse/duckdb": {"duckdb"},
     "alumniq_pipelines/adapters/warehouse/postgres": {"duckdb", "psycopg"},
-    "alumniq_pipelines/adapters/notifiers": {"httpx", "jinja2"},
+    "alumniq_pipelines/adapters/notifiers": {"aiosmtplib", "httpx", "jinja2"},
     "alumniq_pipelines/samples": {"duckdb"},
     "alumniq_pipelines/services": set(),
     "alumniq_pipelines/defs": {"dagster", "dagster_aws", "pydantic"},

@@ -4,7 +4,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
@@ -14,7 +14,8 @@ import pytest
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.notifiers.callback import CallbackNotifier
-from alumniq_pipelines.adapters.notifiers.mail import MailNotifier, SmtpTransport
+from alumniq_pipelines.adapters.notifiers.mail import MailNotifier
+from alumniq_pipelines.adapters.notifiers.smtp import SmtpTransport
 from alumniq_pipelines.core.loads.customer import Customer
 from alumniq_pipelines.core.loads.load import LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.loads.outcome import Outcome
@@ -266,9 +267,16 @@ class LosingOutbox:
     records: int
     recorded: list[str] = field(default_factory=list)
 
-    def claim(self, now: datetime, lease: timedelta, limit: int = 100) -> Sequence[Notification]:
+    def claim(
+        self,
+        now: datetime,
+        lease: timedelta,
+        limit: int,
+        channels: Collection[Channel],
+        except_domains: Collection[str],
+    ) -> Sequence[Notification]:
         """Claim due notifications."""
-        return self.ledger.notifications.claim(now, lease, limit)
+        return self.ledger.notifications.claim(now, lease, limit, channels, except_domains)
 
     def record(self, notification: Notification, result: DeliveryResult, now: datetime) -> None:
         """Record a result while the ledger is available."""

@@ -28,7 +28,6 @@ from alumniq_pipelines.core.notifications.staff import (
     Staff,
     mail_recipients,
 )
-from alumniq_pipelines.services.delivery import LEASE
 from tests.page_visits import form_token, sign_in, sign_in_as_staff
 from tests.servers.gateway import NOW, Caller, Installation, call, errors
 
@@ -105,7 +104,9 @@ def test_an_id_of_another_customer_of_staff_or_of_a_monitor_does_not_exist(
     ]
     ids = [*hidden, f"msg_{foreign}-1", "msg_never"]
     assert len(ids) == 7
-    ledger.notifications.claim(NOW, LEASE)  # in progress, which must not be revealed either
+    ledger.notifications.claim(
+        NOW, timedelta(minutes=3)
+    )  # in progress, which must not be revealed either
     before = ledger.notifications.find(limit=100)
 
     sign_in(client, caller.key)

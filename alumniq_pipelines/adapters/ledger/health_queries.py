@@ -20,6 +20,7 @@ from alumniq_pipelines.adapters.ledger.tables import (
 from alumniq_pipelines.adapters.ledger.targets import same_target
 from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, UNDERWAY_STATES, Load, LoadState
 from alumniq_pipelines.core.loads.outcome import AttemptResult
+from alumniq_pipelines.core.notifications.failure_cause import FailureCause
 from alumniq_pipelines.core.notifications.load_outcome import OUR_FAULTS
 from alumniq_pipelines.core.notifications.notification import (
     Audience,
@@ -176,8 +177,28 @@ class HealthQueries:
         # In order of number, so the last load of each target wins.
         return list({load.target: load for load in found}.values())
 
+    def channel_failure(self, channel: Channel) -> str | None:
+        """Return how our own end of a channel failed; None if an attempt has got further since."""
+        of_channel = (
+            select(delivery_attempts.c.id, delivery_attempts.c.detail)
+            .join(notifications, notifications.c.id == delivery_attempts.c.notification_id)
+            .where(notifications.c.channel == channel)
+        )
+        failed = delivery_attempts.c.cause == FailureCause.CHANNEL
+        last = of_channel.where(failed).order_by(delivery_attempts.c.id.desc()).limit(1)
+        with self.database.reading() as connection:
+            failure = connection.execute(last).one_or_none()
+            if failure is None:
+                return None
+            later = of_channel.where(delivery_attempts.c.id > failure.id).limit(1)
+            has_recovered = connection.execute(later).one_or_none() is not None
+        return None if has_recovered else str(failure.detail)
+
     def undelivered(self, since: datetime) -> Sequence[UndeliveredDestination]:
-        """Return destinations whose newest finished notification about a load was given up."""
+        """Return destinations whose newest finished notification about a load was given up.
+
+        None of those that were given up because our own end of the channel failed.
+        """
         # Staff are one recipient, whichever customer's load a notification is about.
         is_customer = notifications.c.audience == Audience.CUSTOMER
         customer = case((is_customer, loads.c.customer), else_="").label("customer")
@@ -188,7 +209,11 @@ class HealthQueries:
             notifications.c.destination,
         )
         finished = (
-            select(*destination, notifications.c.id, notifications.c.state)
+            select(
+                *destination,
+                notifications.c.id,
+                notifications.c.state,
+            )
             .join(loads, loads.c.job_id == notifications.c.job_id)
             .where(
                 # Heartbeats are given up by design, once they are too old to mean anything.
@@ -224,6 +249,7 @@ class HealthQueries:
                 last_result=results[row.id],
             )
             for row in unsent
+            if results[row.id].cause is not FailureCause.CHANNEL
         ]
 
 

@@ -5,21 +5,33 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.tables import delivery_attempts, loads, notifications
 from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.target import Environment
+from alumniq_pipelines.core.notifications.failure_cause import FailureCause
 from alumniq_pipelines.core.notifications.notification import (
     EVERYBODY,
     Audience,
+    Channel,
     DeliveryResult,
     Notice,
     Notification,
     NotificationState,
-    next_attempt_at,
+    next_after_failure,
 )
 
 
@@ -39,14 +51,32 @@ class Notifications:
                 # A later attempt at the load starts it again: the ids are the same.
                 connection.execute(statement.on_conflict_do_nothing(index_elements=["id"]), rows)
 
-    def claim(self, now: datetime, lease: timedelta, limit: int = 100) -> Sequence[Notification]:
-        """Claim due notifications for sending; no other process gets them until the lease ends."""
+    def has_due(self, now: datetime) -> bool:
+        """Whether a notification is due that nobody is sending."""
+        query = select(notifications.c.id).where(_is_due(now)).limit(1)
+        with self.database.reading() as connection:
+            return connection.scalar(query) is not None
+
+    def claim(
+        self,
+        now: datetime,
+        lease: timedelta,
+        limit: int = 100,
+        channels: Collection[Channel] = tuple(Channel),
+        except_domains: Collection[str] = (),
+    ) -> Sequence[Notification]:
+        """Claim due notifications for sending; no other process gets them until the lease ends.
+
+        None to an e-mail address of `except_domains`.
+        """
+        address = func.lower(notifications.c.destination)
+        excluded = [address.endswith(f"@{name}", autoescape=True) for name in except_domains]
         due = (
             select(notifications.c.id)
             .where(
-                notifications.c.state == NotificationState.PENDING,
-                notifications.c.next_attempt_at <= now,
-                or_(notifications.c.leased_until.is_(None), notifications.c.leased_until <= now),
+                _is_due(now),
+                notifications.c.channel.in_(channels),
+                *(~is_excluded for is_excluded in excluded),
             )
             .order_by(notifications.c.next_attempt_at, notifications.c.id)
             .limit(limit)
@@ -70,39 +100,39 @@ class Notifications:
         """Record a delivery attempt and the notification's next state.
 
         Only the latest claim decides about the next attempt: a sender that outlived its lease may
-        still record a delivery, but not a failure over the claim of another sender.
+        still record a delivery, but not a failure over the claim of another sender. What failed
+        at our own end does not count as an attempt.
         """
-        made = notification.attempts + 1
-        again = next_attempt_at(
-            notification.id, made, now, notification.notice.channel, result.retry_after
-        )
-        changes: dict[str, Any] = {"attempts": notifications.c.attempts + 1, "leased_until": None}
-        if result.delivered:
-            changes["state"] = NotificationState.DELIVERED
-        elif result.permanent or again is None:
-            changes["state"] = NotificationState.GIVEN_UP
-        else:
-            changes["next_attempt_at"] = again
-        statement = (
-            update(notifications)
-            .where(
-                notifications.c.id == notification.id,
-                notifications.c.state == NotificationState.PENDING,
-            )
-            .values(changes)
-        )
-        if not result.delivered:
-            statement = statement.where(notifications.c.leased_until == notification.leased_until)
         attempt = insert(delivery_attempts).values(
             notification_id=notification.id,
             at=now,
             delivered=result.delivered,
             permanent=result.permanent,
             detail=result.detail,
+            cause=result.cause,
         )
+        changes: dict[str, Any] = {"leased_until": None}
+        if result.cause is not FailureCause.CHANNEL:
+            changes["attempts"] = notifications.c.attempts + 1
         with self.database.writing() as connection:
-            connection.execute(statement)
             connection.execute(attempt)
+            statement = update(notifications).where(
+                notifications.c.id == notification.id,
+                notifications.c.state == NotificationState.PENDING,
+            )
+            if result.delivered:
+                changes["state"] = NotificationState.DELIVERED
+            else:
+                statement = statement.where(
+                    notifications.c.leased_until == notification.leased_until
+                )
+                unanswered = _unanswered(connection, notification.id)
+                again = next_after_failure(notification, result, now, unanswered)
+                if again is None:
+                    changes["state"] = NotificationState.GIVEN_UP
+                else:
+                    changes["next_attempt_at"] = again
+            connection.execute(statement.values(changes))
 
     def make_due_again(self, notification_id: str, actor: str, now: datetime) -> bool:
         """Make a notification due now, with a new retry schedule and an audit entry.
@@ -203,7 +233,10 @@ class Notifications:
 def delivery_result_of(row: RowMapping) -> DeliveryResult:
     """Read the result of a delivery attempt from its row."""
     return DeliveryResult(
-        delivered=row["delivered"], detail=row["detail"], permanent=row["permanent"]
+        delivered=row["delivered"],
+        detail=row["detail"],
+        permanent=row["permanent"],
+        cause=row["cause"],
     )
 
 
@@ -223,6 +256,23 @@ def enqueue(
     rows = _rows(name, notices, now, job_id=job_id, incident_id=incident_id)
     if rows:
         connection.execute(insert(notifications), rows)
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    return and_(
+        notifications.c.state == NotificationState.PENDING,
+        notifications.c.next_attempt_at <= now,
+        or_(notifications.c.leased_until.is_(None), notifications.c.leased_until <= now),
+    )
+
+
+def _unanswered(connection: Connection, notification_id: str) -> int:
+    """Count the attempts at a notification that may have arrived."""
+    query = select(func.count()).where(
+        delivery_attempts.c.notification_id == notification_id,
+        delivery_attempts.c.cause == FailureCause.UNANSWERED,
+    )
+    return connection.scalar(query) or 0
 
 
 def _rows(

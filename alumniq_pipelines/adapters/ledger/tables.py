@@ -33,9 +33,10 @@ from alumniq_pipelines.core.loads.load import LoadState, Origin
 from alumniq_pipelines.core.loads.outcome import AttemptResult
 from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.monitoring.incident import Kind, Resolution
+from alumniq_pipelines.core.notifications.failure_cause import FailureCause
 from alumniq_pipelines.core.notifications.notification import Audience, Channel, NotificationState
 
-REVISION = "0013"
+REVISION = "0014"
 """The newest migration: the revision that a database must have for this code."""
 
 metadata = MetaData(
@@ -323,6 +324,7 @@ delivery_attempts = Table(
     Column("delivered", Boolean, nullable=False),
     Column("permanent", Boolean, nullable=False),
     Column("detail", Text, nullable=False),
+    Column("cause", string_enum(FailureCause), index=True),
 )
 
 audit = Table(

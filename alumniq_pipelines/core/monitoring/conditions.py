@@ -18,6 +18,7 @@ from alumniq_pipelines.core.problems.outage import BucketUnavailable
 from alumniq_pipelines.core.shell import alumniq_command
 
 BUCKET_KEY = "bucket"
+MAIL_KEY = "mail"
 QUEUE_KEY = "queue"
 LAUNCHES_KEY = "launches"
 MISSED_DELIVERY_PREFIX = "silence:"
@@ -147,23 +148,23 @@ def attempts_exhausted(load: Load) -> Condition:
 
 
 def undelivered(
-    customer: str, channel: str, notification_id: str, digest: str, reason: str
+    customer: str, channel: str, notification_id: str, digest: str, reason: str, advice: str = ""
 ) -> Condition:
     """Return the condition that a customer cannot be notified; the destination is left out.
 
-    `reason` is why the last attempt did not deliver.
+    `reason` is why the last attempt did not deliver, `advice` what helps if no address is at fault.
     """
     return Condition(
         key=f"undelivered:{customer}:{channel}:{digest}",
         kind=Kind.UNDELIVERED,
         title=f"Notifications cannot be delivered: {customer}, {channel}",
         detail=_given_up(channel, notification_id, reason),
-        advice="Tell the customer what prevents the delivery, unless the fault is ours.",
+        advice=advice or "Tell the customer what prevents the delivery, unless the fault is ours.",
     )
 
 
 def undelivered_to_staff(
-    channel: str, setting: str, notification_id: str, digest: str, reason: str
+    setting: str, channel: str, notification_id: str, digest: str, reason: str, advice: str = ""
 ) -> Condition:
     """Return the condition that staff cannot be notified; the destination is left out."""
     return Condition(
@@ -171,7 +172,20 @@ def undelivered_to_staff(
         kind=Kind.UNDELIVERED,
         title=f"Notifications to staff cannot be delivered: {channel}",
         detail=_given_up(channel, notification_id, reason),
-        advice=f"Check that what {setting} names still exists and accepts our messages.",
+        advice=advice or f"Check that what {setting} names still exists and accepts our messages.",
+    )
+
+
+def mail_unavailable(failure: str) -> Condition:
+    """Return the condition that our own mail server takes no mail from us."""
+    return Condition(
+        key=MAIL_KEY,
+        kind=Kind.MAIL_UNAVAILABLE,
+        title="No mail can be sent",
+        detail=f"{failure} That is no recipient's fault. All mail waits and is sent once this is "
+        "solved; mail that has waited for 7 days is given up.",
+        advice="Check the mail server, its certificate and what it allows us, and the settings "
+        "ALUMNIQ_MAIL_FROM, ALUMNIQ_SMTP_HOST, _PORT, _TLS, _USERNAME, _PASSWORD and _EHLO_NAME.",
     )
 
 

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     ATTEMPTS_EXHAUSTED = "attempts-exhausted"
     UNDELIVERED = "undelivered"
     BUCKET_UNAVAILABLE = "bucket-away"
+    MAIL_UNAVAILABLE = "mail-away"
     QUEUE_STUCK = "queue-stuck"
     LAUNCHES_FAILING = "launches-failing"
     KEY_EXPIRING = "key-expiring"
@@ -27,6 +28,7 @@ class Kind(StrEnum):
 
 GRACE_PERIODS = {
     Kind.BUCKET_UNAVAILABLE: timedelta(minutes=5),
+    Kind.MAIL_UNAVAILABLE: timedelta(minutes=3),
     Kind.QUEUE_STUCK: timedelta(minutes=5),
 }
 """How long it must last before staff are notified; other kinds have waited long enough already."""

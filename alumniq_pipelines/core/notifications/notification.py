@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Literal, assert_never
 
 from alumniq_pipelines.core.loads.load import JobId
+from alumniq_pipelines.core.notifications.failure_cause import FailureCause
 from alumniq_pipelines.core.problems.delivery import DeliveryProblem, explain_call
 from alumniq_pipelines.core.problems.mail_delivery import explain_mail
 
@@ -27,6 +28,19 @@ HEARTBEAT_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (0, 5, 25, 90
 
 MAX_RETRY_AFTER = timedelta(days=1)
 """A receiver may ask for time (`Retry-After`), but not for ever."""
+
+CHANNEL_RETRY_DELAY = timedelta(minutes=1)
+"""How soon a notification is due again after our own mail server failed it."""
+MAX_CHANNEL_OUTAGE = timedelta(days=7)
+"""After so long, a notification that waits for our own mail server is given up: nobody wants to be
+sent last month's outcomes all at once.
+"""
+MAX_UNANSWERED = 3
+"""Attempts of which each may have arrived, unconfirmed. At least once is the promise, so that
+one is too few; after three, one more is likelier to be a copy than the first to arrive.
+"""
+UNANSWERED_RETRY_DELAY = timedelta(hours=1)
+"""The wait after such an attempt, at least: what kept the server from answering gets time."""
 
 JITTER = 0.1
 """By how much of itself a wait may grow, so that one outage's backlog does not return at once."""
@@ -62,6 +76,7 @@ class ChannelFacts:
     itself whom it is for. `method` is what its URLs are called with, None for mail.
     `has_secret_destination`: the settings hold the one URL, and a notice names only its recipient.
     `staff_setting` is where an installation names its staff's.
+    `lease` is longer than any delivery attempt takes: over HTTP 15 seconds.
     """
 
     label: str
@@ -71,6 +86,7 @@ class ChannelFacts:
     has_subject: bool = False
     has_secret_destination: bool = False
     staff_setting: str = ""
+    lease: timedelta = timedelta(minutes=3)
 
 
 _CALLBACK = ChannelFacts(
@@ -83,6 +99,8 @@ _MAIL = ChannelFacts(
     method=None,
     has_subject=True,
     staff_setting="ALUMNIQ_STAFF_EMAIL",
+    # A mail server may take ten minutes for its last answer alone (notifiers/mail.py).
+    lease=timedelta(minutes=25),
 )
 _CHAT = ChannelFacts(
     label="Staff chat",
@@ -176,13 +194,14 @@ class DeliveryResult:
 
     `detail` is what was seen, by code and ours to store: `HTTP 404`, `tls-expired`. People read it
     by `format_result`, programs by `delivery_problem`. `retry_after` is the time that the receiver
-    asked for.
+    asked for. `cause` is what a failure is put down to, if not to the receiver.
     """
 
     delivered: bool
     detail: str
     permanent: bool = False
     retry_after: timedelta | None = None
+    cause: FailureCause | None = None
 
 
 def delivery_problem(channel: Channel, result: DeliveryResult) -> DeliveryProblem | None:
@@ -224,3 +243,21 @@ def next_attempt_at(
     jitter = hashlib.sha256(f"{notification_id} {attempts}".encode()).digest()[0] / 255
     wait = max(delays[attempts], min(retry_after or timedelta(), MAX_RETRY_AFTER))
     return now + wait * (1 + JITTER * jitter)
+
+
+def next_after_failure(
+    notification: Notification, result: DeliveryResult, now: datetime, unanswered: int = 0
+) -> datetime | None:
+    """Return when to try again after a failed attempt; None to give up.
+
+    `unanswered` is how many attempts, this one included, may have arrived.
+    """
+    if result.cause is FailureCause.CHANNEL:
+        is_too_old = now - notification.created_at > MAX_CHANNEL_OUTAGE
+        return None if is_too_old else now + CHANNEL_RETRY_DELAY
+    if result.permanent or (
+        result.cause is FailureCause.UNANSWERED and unanswered >= MAX_UNANSWERED
+    ):
+        return None
+    made, channel = notification.attempts + 1, notification.notice.channel
+    return next_attempt_at(notification.id, made, now, channel, result.retry_after)

@@ -9,6 +9,7 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.ledger.tables import audit
 from alumniq_pipelines.core.loads.load import LoadState
 from alumniq_pipelines.core.loads.outcome import Outcome
+from alumniq_pipelines.core.notifications.failure_cause import FailureCause
 from alumniq_pipelines.core.notifications.notification import (
     RETRY_DELAYS,
     Audience,
@@ -224,3 +225,28 @@ def test_nothing_is_sent_again_that_cannot_be_audited(ledger: Ledger, enqueue: E
     with pytest.raises(LedgerUnavailable):
         ledger.notifications.make_due_again(claimed.id, "ada", NOW + SECOND)
     assert only(ledger) == before
+
+
+def test_what_fails_at_our_own_end_counts_as_no_attempt_and_lasts_until_one_gets_further(
+    ledger: Ledger, accept: Accept
+) -> None:
+    mail = replace(CALLBACK, channel=Channel.MAIL)
+    ledger.loads.end(accept().job_id, Outcome(LoadState.SUCCEEDED), [mail], NOW)
+    assert not ledger.notifications.claim(NOW, LEASE, channels=[Channel.CALLBACK])
+    assert ledger.health.channel_failure(Channel.MAIL) is None
+
+    refused = replace(FAILED, detail="No login.", permanent=False, cause=FailureCause.CHANNEL)
+    (claimed,) = ledger.notifications.claim(NOW, LEASE, channels=[Channel.MAIL])
+    ledger.notifications.record(claimed, refused, NOW)
+    assert (only(ledger).attempts, only(ledger).leased_until) == (0, None)
+    assert ledger.notifications.attempts(claimed.id) == [(NOW, refused)]
+    assert ledger.health.channel_failure(Channel.MAIL) == "No login."
+    assert ledger.health.channel_failure(Channel.CHAT) is None
+    assert not ledger.notifications.has_due(NOW)
+
+    later = only(ledger).next_attempt_at
+    assert ledger.notifications.has_due(later)
+    (claimed,) = ledger.notifications.claim(later, LEASE)
+    ledger.notifications.record(claimed, FAILED, later)
+    assert only(ledger).attempts == 1
+    assert ledger.health.channel_failure(Channel.MAIL) is None
