@@ -4,11 +4,18 @@ The store is tried in every pass, a bucket while an incident of it is open: a ca
 opens one, or a missed delivery whose cause could not be found.
 """
 
+import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 
-from alumniq_pipelines.core.loads.bucket import Bucket, Buckets, folder_of, object_key_error
+from alumniq_pipelines.core.loads.bucket import (
+    MAX_LISTED,
+    Bucket,
+    Buckets,
+    folder_of,
+    object_key_error,
+)
 from alumniq_pipelines.core.loads.rejection_report import REPORTS
 from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.monitoring import conditions
@@ -31,9 +38,10 @@ def bucket_conditions(
         buckets.ping()
     except BucketUnavailable as problem:
         return [conditions.bucket_unavailable(problem.detail)], frozenset(reported.values())
-    probed = probe_buckets(buckets, reported)
+    # In random order: those that hang must not keep the same others from being asked every time.
+    probed = probe_buckets(buckets, random.sample(list(reported), len(reported)))
     found = [
-        conditions.customer_bucket_unavailable(bucket, problem.detail)
+        conditions.customer_bucket_unavailable(bucket, problem)
         for bucket, problem in probed.items()
         if problem is not None
     ]
@@ -43,7 +51,7 @@ def bucket_conditions(
 def probe_buckets(buckets: Buckets, names: Iterable[str]) -> Mapping[str, BucketUnavailable | None]:
     """Return what is wrong with each bucket; None if it responds.
 
-    A bucket that was not asked for lack of time is left out.
+    One that was not asked for lack of time is left out. They are asked in the order of `names`.
     """
     pool = ThreadPoolExecutor(PROBE_THREADS, "bucket-probe")
     probes = {name: pool.submit(_probe, buckets.open(name)) for name in names}
@@ -66,7 +74,7 @@ def _probe(bucket: Bucket) -> BucketUnavailable | None:
         for folder in map(folder_of, Environment):
             files = [
                 stored
-                for stored in bucket.list_objects(folder)
+                for stored in bucket.list_objects(folder, MAX_LISTED)
                 if not stored.key.startswith(folder + REPORTS)
                 and object_key_error(stored.key) is None
             ]

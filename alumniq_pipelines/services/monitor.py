@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.feeds.catalog import Catalog
-from alumniq_pipelines.core.loads.bucket import Buckets, StoredFile, folder_of
+from alumniq_pipelines.core.loads.bucket import MAX_LISTED, Buckets, StoredFile, folder_of
 from alumniq_pipelines.core.loads.load import Load
 from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.monitoring import conditions
@@ -50,7 +50,6 @@ CATCH_UP_PERIOD = timedelta(minutes=30)
 """How long loads that piled up in an outage get before a missing outcome is reported."""
 RELEVANCE_PERIOD = timedelta(days=14)
 """Failures older than this are history: their incidents are closed without a notification."""
-MAX_FILES = 10_000
 EXAMINE_SECONDS = 10.0
 """How long a pass looks for the causes of missed deliveries, each in a bucket; the next pass, a
 minute later, examines the others. Dagster ends a tick after 60 seconds."""
@@ -290,11 +289,11 @@ class _MonitoringPass:
         folder = folder_of(target.environment)
         try:
             files = self.buckets.open(bucket).list_objects(
-                folder + common_prefix(likely), MAX_FILES
+                folder + common_prefix(likely), MAX_LISTED
             )
             return newest_unrequested_file(files, folder, likely, last)
         except BucketUnavailable as problem:
-            self._add(conditions.customer_bucket_unavailable(bucket, problem.detail))
+            self._add(conditions.customer_bucket_unavailable(bucket, problem))
             raise
 
     def _stuck_loads(self, *, is_catching_up: bool) -> Iterator[Condition]:

@@ -110,7 +110,7 @@ LOOKUPS = {
     "archived, being restored": Case(
         keys=THERE,
         answers={"HEAD object": stored("GLACIER", "x-amz-restore", 'ongoing-request="true"')},
-        says=["It is being restored"],
+        says=["It is being restored, which can take hours."],
     ),
     "archived, restored": Case(
         status=200,
@@ -232,6 +232,7 @@ LOOKUPS = {
         keys=THERE,
         answers={"HEAD object": Answer(403), "GET object": DENIED},
         says=["The file is in the bucket, but our own keys may not read it"],
+        says_not=["bucket cannot be read"],
     ),
     "denied, and the list as well": Case(
         status=503,
@@ -328,13 +329,22 @@ REPORTS: Mapping[str, tuple[Answer | None, int, str]] = {
     ),
 }
 
-UNAVAILABLE: Mapping[str, Mapping[Operation, Answer]] = {
-    "all denied": {"HEAD object": Answer(403), "GET object": DENIED, "LIST": DENIED},
-    "reading denied": {"HEAD object": Answer(403), "GET object": DENIED},
-    "gone": {
-        "HEAD object": Answer(404),
-        "GET object": NO_BUCKET,
-        "HEAD bucket": Answer(404),
-        "LIST": NO_BUCKET,
-    },
+NOT_READ = "A file in the bucket {} cannot be read"
+
+Unavailable = tuple[Mapping[Operation, Answer], str]
+"""Answers that make every call a 503, and the title of their incident."""
+
+READING_DENIED: Mapping[Operation, Answer] = {"HEAD object": Answer(403), "GET object": DENIED}
+GONE: Mapping[Operation, Answer] = {
+    "HEAD object": Answer(404),
+    "GET object": NO_BUCKET,
+    "HEAD bucket": Answer(404),
+    "LIST": NO_BUCKET,
+}
+
+UNAVAILABLE: Mapping[str, Unavailable] = {
+    "all denied": ({**READING_DENIED, "LIST": DENIED}, NOT_READ),
+    "reading denied": (READING_DENIED, NOT_READ),
+    "key of KMS denied": ({**READING_DENIED, "GET object": KMS_DENIED}, NOT_READ),
+    "gone": (GONE, "The bucket {} cannot be reached"),
 }

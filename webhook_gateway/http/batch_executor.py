@@ -36,22 +36,25 @@ class BatchExecutor(Generic[Call, Result]):
     `handler` receives an iterator over the calls of a batch and returns, in the same order, the
     result of each call or the exception to raise for it. Calls that arrive meanwhile wait for the
     next batch. A thread is slow if a call takes longer than `BATCH_SECONDS`; while at least half of
-    the threads are slow, their number doubles, so that slow calls run in parallel.
+    the threads are slow, their number doubles, so that slow calls run in parallel. Where calls may
+    hang, `max_batch_size` is 1: the results of a batch wait for its last call.
 
-    No call takes longer than `max_seconds`, however many calls wait and however long the threads
-    are blocked: `give_up` is then asked for the exception to raise, and returns None if the result
-    of the call is on its way.
+    No call waits longer than `max_seconds`, however many calls wait and however long the threads
+    are blocked: `give_up` is then asked for the exception to raise. It returns None if the result
+    of the call is on its way, which the call then waits for.
     """
 
     def __init__(
         self,
         handler: Callable[[Iterator[Call]], Sequence[Result | Exception]],
         *,
+        max_batch_size: int = MAX_BATCH_SIZE,
         max_seconds: float | None = None,
         give_up: Callable[[Call], Exception | None] = _never,
     ) -> None:
         """Start without threads; the first call starts one."""
         self._handler = handler
+        self._max_batch_size = max_batch_size
         self._max_seconds = max_seconds
         self._give_up = give_up
         self._unanswered: dict[asyncio.Future[Result], tuple[Call, float]] = {}
@@ -164,7 +167,7 @@ class BatchExecutor(Generic[Call, Result]):
         """Yield waiting calls until the batch is full or its time is up; collect their futures."""
         thread_id, until = threading.get_ident(), time.monotonic() + BATCH_SECONDS
         try:
-            while len(futures) < MAX_BATCH_SIZE and (now := time.monotonic()) < until:
+            while len(futures) < self._max_batch_size and (now := time.monotonic()) < until:
                 try:
                     call, future = self._pending.popleft()
                 except IndexError:  # another thread took the last call

@@ -32,7 +32,7 @@ class Health:
     catalog: Catalog
     _executor: BatchExecutor[Ping, str] = field(
         default_factory=lambda: BatchExecutor(
-            _faults, max_seconds=READY_SECONDS, give_up=_time_out
+            _faults, max_batch_size=1, max_seconds=READY_SECONDS, give_up=_time_out
         ),
         init=False,
         repr=False,

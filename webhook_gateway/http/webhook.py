@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -13,7 +14,7 @@ from alumniq_pipelines.core.loads.load import Load, LoadRequest
 from alumniq_pipelines.core.problems.outage import CallTimedOut, GatewayStopping
 from alumniq_pipelines.core.problems.request import BodyTooLarge, RequestProblem, SlowRequest
 from webhook_gateway.http.authentication import Authenticator
-from webhook_gateway.http.batch_executor import BatchExecutor
+from webhook_gateway.http.batch_executor import MAX_BATCH_SIZE, BatchExecutor
 from webhook_gateway.http.claim import Claim
 from webhook_gateway.http.parameters import client_address, header_options
 from webhook_gateway.http.request_body import read_pairs
@@ -53,8 +54,12 @@ class Webhook:
     @cached_property
     def executor(self) -> BatchExecutor[Call, Load]:
         """The threads for calls to ledger and bucket, which block."""
+        # A question to a store takes longer than a batch may, and may hang.
         return BatchExecutor(
-            self._accept_batch, max_seconds=self.answer_seconds, give_up=self._time_out
+            self._accept_batch,
+            max_batch_size=1 if self.intake.buckets.is_remote else MAX_BATCH_SIZE,
+            max_seconds=self.answer_seconds,
+            give_up=self._time_out,
         )
 
     async def post(self, request: Request) -> Response:
@@ -75,7 +80,10 @@ class Webhook:
         taken: list[Call] = []
         read: list[LoadRequest | Load | Exception] = []
         too_late = CallTimedOut(self.answer_seconds)
-        with self.intake.ledger.database.pinned_connection():
+        # Whoever waits for a store holds no connection: PostgreSQL's are few, and all of us share
+        # them.
+        is_remote = self.intake.buckets.is_remote
+        with nullcontext() if is_remote else self.intake.ledger.database.pinned_connection():
             for call in calls:
                 taken.append(call)
                 if call.claim.is_taken:  # answered while it waited for a thread

@@ -34,7 +34,7 @@ class BucketIncidents:
         if now < self._tried_at.get(bucket, -REPEAT_SECONDS) + REPEAT_SECONDS:
             return
         self._tried_at[bucket] = now
-        condition = customer_bucket_unavailable(bucket, problem.detail)
+        condition = customer_bucket_unavailable(bucket, problem)
         try:
             self.ledger.incidents.open(condition, self.clock())
         except LedgerUnavailable as fault:

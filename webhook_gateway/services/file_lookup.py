@@ -6,7 +6,7 @@ Where none is, the advice is to upload it first.
 
 import re
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from unicodedata import normalize
@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from alumniq_pipelines.core.feeds.did_you_mean import closest_match
 from alumniq_pipelines.core.loads.bucket import (
     FOLDER,
+    MAX_LISTED,
     Bucket,
     StoredFile,
     folder_of,
@@ -30,8 +31,8 @@ from alumniq_pipelines.core.problems.request import RequestProblem
 MAX_HINT_CHARACTERS = 100
 """Longer names get no suggestion, because comparing takes time that is quadratic in the length."""
 
-MAX_HINT_THREADS = 4
-"""While a store hangs, further refusals have no hint."""
+MAX_HINT_THREADS = 16
+"""Twice as many as the calls that look into one bucket. While all hang, refusals have no hint."""
 
 ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*)://[^/]*/", re.IGNORECASE)
 """The beginning of `s3://BUCKET/` or of an object's web address."""
@@ -51,6 +52,8 @@ class FileLookup:
         init=False,
         repr=False,
     )
+    _late: dict[Bucket, Future[FileHint]] = field(default_factory=dict, init=False, repr=False)
+    """The last search in each bucket that was not over in time: until it is, no other begins."""
 
     def find(self, bucket: Bucket, environment: Environment, filename: str) -> StoredFile:
         """Return the file of a name below the environment's folder.
@@ -80,11 +83,14 @@ class FileLookup:
         # Rejection reports are in the same folder, but are never what the caller means.
         if hint.name.startswith(REPORTS):
             return hint
+        if (late := self._late.get(bucket)) is not None and not late.done():
+            return hint
         search = self._threads.submit(_search, bucket, hint, is_cut=hint.name != filename)
         try:
             return search.result(self.hint_seconds)
         except TimeoutError:
-            search.cancel()
+            if not search.cancel():
+                self._late[bucket] = search
             return hint
 
 
@@ -133,7 +139,7 @@ def _search(bucket: Bucket, hint: FileHint, *, is_cut: bool) -> FileHint:
         if is_cut and not hint.is_folder and is_there(bucket, hint.folder + hint.name):
             hint = replace(hint, found=hint.name)
         else:
-            hint = _with_similar_names(hint, bucket.list_objects(hint.folder))
+            hint = _with_similar_names(hint, bucket.list_objects(hint.folder, MAX_LISTED))
         is_known = hint.found or hint.found_unseen or hint.is_folder
         if not is_known or (hint.named is not None and not hint.is_folder):
             for other in map(folder_of, Environment):

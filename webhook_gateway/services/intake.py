@@ -25,6 +25,7 @@ from alumniq_pipelines.core.problems.filename import UnusableFilename
 from alumniq_pipelines.core.problems.outage import BucketUnavailable
 from alumniq_pipelines.core.problems.request import RequestProblem
 from webhook_gateway.services.bucket_incidents import BucketIncidents
+from webhook_gateway.services.bucket_slots import BucketSlots
 from webhook_gateway.services.file_lookup import FileLookup
 from webhook_gateway.services.load_queries import Scope, Status
 from webhook_gateway.services.options import Option, Options
@@ -48,6 +49,8 @@ class Intake:
     _files: FileLookup = field(default_factory=FileLookup, init=False, repr=False)
     _bucket_of: dict[str, Bucket] = field(default_factory=dict, init=False, repr=False)
     """By customer; never invalidated, because a customer's bucket never changes."""
+    _slots_of: dict[str, BucketSlots] = field(default_factory=dict, init=False, repr=False)
+    """By customer."""
 
     def read(self, key: ApiKey, job: str, options: Options) -> LoadRequest | Load:
         """Return the load to record for a call, or the load of an earlier call that it repeats.
@@ -117,11 +120,16 @@ class Intake:
         And FileArchivedByStore and FileEncryptedByCustomer, if nobody can read it as it is.
         """
         try:
-            return self._files.find(self.bucket(key.customer), key.environment, filename)
+            with self.slots(key.customer).lookup():
+                return self._files.find(self.bucket(key.customer), key.environment, filename)
         except BucketUnavailable as problem:
             name = self.ledger.customers.get(key.customer).bucket
             self.incidents.open(name, problem)
             raise
+
+    def slots(self, customer: str) -> BucketSlots:
+        """Return the slots for lookups in a customer's bucket."""
+        return self._slots_of.setdefault(customer, BucketSlots())
 
     def bucket(self, customer: str) -> Bucket:
         """Return a customer's bucket, opened once."""

@@ -135,6 +135,11 @@ class FolderBuckets:
     root: Path
     settle_seconds: float = 1.0
 
+    @property
+    def is_remote(self) -> bool:
+        """A folder is not asked over the network."""
+        return False
+
     def open(self, name: str) -> FolderBucket:
         """Return a customer's bucket; whether it exists is checked only when it is used."""
         return FolderBucket(self.root / validate_bucket_name(name), self.settle_seconds)

@@ -220,6 +220,11 @@ class S3Buckets:
 
     client: "S3Client"
 
+    @property
+    def is_remote(self) -> bool:
+        """A store is asked over the network."""
+        return True
+
     def open(self, name: str) -> S3Bucket:
         """Return a customer's bucket; whether it exists is checked only when it is used."""
         return S3Bucket(self.client, validate_bucket_name(name))

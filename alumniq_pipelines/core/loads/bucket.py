@@ -15,6 +15,10 @@ from alumniq_pipelines.core.problems.filename import UnusableFilename
 MAX_KEY_BYTES = 1_024
 """S3's limit on the length of a key."""
 
+MAX_LISTED = 10_000
+"""How many objects of a folder are looked at: rejection reports are among them, and stay for years.
+A store lists them in questions of 1,000 each."""
+
 FOLDER = "warehouse"
 """Where files are delivered to, below the folder of an environment."""
 
@@ -58,7 +62,12 @@ class Bucket(Protocol):
 
 
 class Buckets(Protocol):
-    """The buckets of all customers, by bucket name. Both raise UnusableBucket."""
+    """The buckets of all customers, by bucket name. `open` and `create` raise UnusableBucket."""
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether they are asked over the network, where one question takes long or hangs."""
+        ...
 
     def open(self, name: str) -> Bucket:
         """Open one customer's bucket; whether it exists shows when it is used."""

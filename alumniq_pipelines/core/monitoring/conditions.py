@@ -14,6 +14,7 @@ from alumniq_pipelines.core.loads.target import Target
 from alumniq_pipelines.core.monitoring.duration import format_duration
 from alumniq_pipelines.core.monitoring.incident import Condition, Kind
 from alumniq_pipelines.core.monitoring.schedule import DeliverySchedule, Expectation
+from alumniq_pipelines.core.problems.outage import BucketUnavailable
 from alumniq_pipelines.core.shell import alumniq_command
 
 BUCKET_KEY = "bucket"
@@ -206,13 +207,18 @@ def bucket_unavailable(reason: str) -> Condition:
     )
 
 
-def customer_bucket_unavailable(bucket: str, reason: str) -> Condition:
-    """Return the condition that one customer's bucket does not answer, though others do."""
+def customer_bucket_unavailable(bucket: str, problem: BucketUnavailable) -> Condition:
+    """Return the condition that one customer's bucket, or a file in it, cannot be read."""
+    if problem.is_of_file:
+        title, effect = f"A file in the bucket {bucket} cannot be read", "It cannot be loaded."
+    else:
+        title = f"The bucket {bucket} cannot be reached"
+        effect = "No file can be found in it or loaded from it."
     return Condition(
         key=f"{BUCKET_KEY}:{bucket}",
         kind=Kind.BUCKET_UNAVAILABLE,
-        title=f"The bucket {bucket} cannot be reached",
-        detail=f"No file can be found in it or loaded from it ({reason}).",
+        title=title,
+        detail=f"{problem.detail} {effect}",
         advice="Check that it exists in the region that we use, and that our keys may list and "
         "read it: s3:ListBucket, s3:GetObject, and kms:Decrypt if a key of KMS encrypts its files.",
     )

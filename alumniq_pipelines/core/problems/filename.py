@@ -142,7 +142,7 @@ class FileArchivedByStore(RequestProblem):
     def __init__(self, key: str, *, is_restoring: bool = False) -> None:
         """Name the object, and say whether somebody has asked for it to be restored."""
         state = (
-            "It is being restored, which takes hours."
+            "It is being restored, which can take hours."
             if is_restoring
             else "Objects in S3 Glacier or Deep Archive cannot be read until they are restored."
         )

@@ -4,6 +4,8 @@ A problem that nothing retries does not belong here: see outcome.py for the ends
 our fault, and setup.py for what stays wrong until someone changes it.
 """
 
+from typing import ClassVar
+
 from alumniq_pipelines.core.problems.problem import OutageProblem
 
 _INVESTIGATE = "This is a fault in this software. Save the file, so that it can be investigated."
@@ -14,9 +16,13 @@ class BucketUnavailable(OutageProblem):
 
     code = "bucket-unavailable"
 
+    is_of_file: ClassVar[bool] = False
+    """Whether it is known of one file only: others in the bucket may be readable."""
+
     def __init__(self, reason: str, advice: str = "") -> None:
         """Take the driver's class of error, never its text: it may contain credentials."""
-        super().__init__(f"The bucket cannot be read or written at the moment ({reason}).", advice)
+        what = "file cannot be read" if self.is_of_file else "bucket cannot be read or written"
+        super().__init__(f"The {what} at the moment ({reason}).", advice)
 
 
 class FeedUnavailable(OutageProblem):
@@ -64,6 +70,7 @@ class FileRefused(BucketUnavailable):
     """The store denies access to a file."""
 
     code = "file-refused"
+    is_of_file = True
 
     def __init__(self, reason: str) -> None:
         """Explain S3: without s3:ListBucket, a missing file is denied, not 'not found'."""
@@ -118,6 +125,7 @@ class FileDenied(BucketUnavailable):
     """The store denies access to a file that is there."""
 
     code = "file-denied"
+    is_of_file = True
 
     def __init__(self, reason: str) -> None:
         """Take the store's code."""
@@ -133,6 +141,7 @@ class FileKeyDenied(BucketUnavailable):
     """The file is encrypted with a key that we may not use."""
 
     code = "file-key-denied"
+    is_of_file = True
 
     def __init__(self, reason: str) -> None:
         """Take the store's code."""

@@ -140,12 +140,39 @@ class HangingBucket(FolderBucket):
 def test_a_store_that_hangs_delays_a_refusal_no_longer_than_a_hint_may_take(
     tmp_path: Path, filename: str, problem: type[Exception]
 ) -> None:
-    """More calls than threads look for a hint, so that some of them never begin to."""
-    bucket, files = HangingBucket(tmp_path), FileLookup(hint_seconds=0.05)
+    """More buckets than threads, so that some searches never begin."""
+    files, released = FileLookup(hint_seconds=0.05), Event()
+    try:
+        for number in range(MAX_HINT_THREADS + 1):
+            with pytest.raises(problem):
+                files.find(HangingBucket(tmp_path, number, released), Environment.QA, filename)
+        assert not released.is_set()
+    finally:
+        released.set()
+
+
+def test_a_bucket_that_hangs_takes_the_hint_from_no_other(tmp_path: Path) -> None:
+    """Its searches occupied all threads: other customers' refusals were late and without a hint."""
+    (tmp_path / "qa" / "warehouse").mkdir(parents=True)
+    (tmp_path / "qa" / "warehouse" / "warehouse.csv").touch()
+    bucket, files = HangingBucket(tmp_path), FileLookup(hint_seconds=0.5)
     try:
         for _ in range(MAX_HINT_THREADS + 1):
-            with pytest.raises(problem):
-                files.find(bucket, Environment.QA, filename)
+            with pytest.raises(FileNotInBucket):
+                files.find(bucket, Environment.QA, "x.csv")
+        with pytest.raises(FileNotInBucket, match="Did you mean"):
+            files.find(FolderBucket(tmp_path, 0), Environment.QA, "warehose.csv")
         assert not bucket.released.is_set()
     finally:
         bucket.released.set()
+
+
+def test_a_similar_name_is_found_behind_the_reports_of_years(tmp_path: Path) -> None:
+    root = tmp_path / "qa" / "warehouse"
+    (root / "reports").mkdir(parents=True)
+    for number in range(1_001):
+        (root / "reports" / f"{number}.csv").touch()
+    (root / "warehouse.csv").touch()
+
+    with pytest.raises(FileNotInBucket, match=r"Did you mean warehouse\.csv\?"):
+        FileLookup().find(FolderBucket(tmp_path, 0), Environment.QA, "warehose.csv")
