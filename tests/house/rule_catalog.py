@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import get_args
 
 from alumniq_pipelines.checking.damaged_cells import damaged_cell_advice, damaged_cell_message
 from alumniq_pipelines.checking.damaged_keys import damaged_key_advice, damaged_key_message
