@@ -3,6 +3,8 @@
 Both go to one server, which is asked again on schedule until nothing is due any more.
 """
 
+import re
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -14,10 +16,14 @@ from typing import Any
 
 import pytest
 
-from alumniq_pipelines.adapters.notifiers.smtp import SmtpTransport, Timeouts
+from alumniq_pipelines.adapters.notifiers.smtp import NOBODY, SmtpTransport, Timeouts, own_name
 from alumniq_pipelines.core.monitoring.incident import Kind
 from alumniq_pipelines.core.notifications.failure_cause import FailureCause
-from alumniq_pipelines.core.notifications.notification import NotificationState
+from alumniq_pipelines.core.notifications.notification import (
+    Channel,
+    NotificationState,
+    format_result,
+)
 from tests.mail_installation import (
     Certificates,
     Installation,
@@ -138,23 +144,66 @@ CASES = [
     ),
     refuses_us(
         "denies to relay, as Postfix",
-        "The mail server takes no mail for others from us (SMTP 554).",
+        "The mail server accepts no recipient from us (SMTP 554).",
         answers={"RCPT": "554 5.7.1 relay access denied"},
     ),
     refuses_us(
         "denies to relay, as Exchange",
-        "The mail server takes no mail for others from us (SMTP 550).",
+        "The mail server accepts no recipient from us (SMTP 550).",
         answers={"RCPT": "550 5.7.1 unable to relay"},
     ),
     refuses_us(
         "denies to relay, as Exim",
-        "The mail server takes no mail for others from us (SMTP 550).",
+        "The mail server accepts no recipient from us (SMTP 550).",
         answers={"RCPT": "550 relay not permitted"},
     ),
     refuses_us(
         "denies to relay for now",
-        "The mail server takes no mail for others from us (SMTP 454).",
+        "The mail server accepts no recipient from us (SMTP 454).",
         answers={"RCPT": "454 4.7.1 relay access denied"},
+    ),
+    refuses_us(
+        "wants another name in our EHLO, as Postfix",
+        "The mail server accepts no recipient from us (SMTP 504).",
+        answers={"RCPT": "504 5.5.2 <feeds>: Helo command rejected: need fully-qualified hostname"},
+    ),
+    refuses_us(
+        "cannot find our host name, as Postfix",
+        "The mail server accepts no recipient from us (SMTP 450).",
+        answers={"RCPT": "450 4.7.1 Client host rejected: cannot find your hostname, [192.0.2.1]"},
+    ),
+    refuses_us(
+        "does not know our sender's domain, as Postfix",
+        "The mail server accepts no recipient from us (SMTP 550).",
+        answers={
+            "RCPT": "550 5.1.8 <feeds@example.org>: Sender address rejected: Domain not found"
+        },
+    ),
+    refuses_us(
+        "cannot verify our sender, as Exim",
+        "The mail server accepts no recipient from us (SMTP 550).",
+        answers={"RCPT": "550 Sender verify failed"},
+    ),
+    refuses_us(
+        "demands a login for the content",
+        "No login at the mail server (SMTP 530).",
+        answers={"DATA": "530 5.7.0 authentication required"},
+        copies=3,
+    ),
+    Case(
+        "keeps a greylist for a day",
+        answers={"RCPT": "451 4.7.1 Sender address rejected: greylisted, come back later"},
+        detail="SMTP 451",
+        **REFUSED | {"second": GIVEN_UP, "attempts": MAIL_ATTEMPTS},
+    ),
+    Case(
+        "has a rule about one recipient, and relays to nobody else",
+        refused={
+            FIRST: "554 5.7.1 <first@example.edu>: Recipient address rejected: Access denied",
+            NOBODY: "554 5.7.1 <nobody@example.com>: Relay access denied",
+        },
+        detail="SMTP 554",
+        **REFUSED,
     ),
     Case(
         "has a rule about one recipient",
@@ -244,6 +293,11 @@ CASES = [
         client={"host": "127.0.0.2"},
     ),
     refuses_us(
+        "is beyond any route",
+        "No connection to the mail server (the network does not reach it).",
+        client={"host": "255.255.255.255"},
+    ),
+    refuses_us(
         "has a name that does not exist",
         "No connection to the mail server (its name has no address).",
         client={"host": "mail.invalid"},
@@ -304,6 +358,9 @@ def test_a_mail_is_repeated_only_as_long_as_it_may_not_have_arrived(
     expected = [Kind.MAIL_UNAVAILABLE] if case.cause is CHANNEL else []
     expected += [Kind.UNDELIVERED] * (case.state, case.second).count(GIVEN_UP)
     assert installation.incidents() == expected
+    if case.state is GIVEN_UP:
+        reason = format_result(Channel.MAIL, last).rstrip(".")
+        assert any(f"Its last attempt: {reason}." in text for text in installation.incident_texts())
 
 
 @pytest.mark.parametrize(
@@ -346,3 +403,16 @@ def test_we_introduce_ourselves_by_the_name_of_the_settings_or_that_of_the_machi
     [used] = set(server.names)
     assert used
     assert used == name if name else "." in used
+
+
+def test_a_machine_whose_name_is_none_of_the_mail_system_is_introduced_by_its_address(
+    prepare: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation, server = prepare(Case("takes it"))
+    for name in ("feeds_1.internal", "-feeds.internal", "größe.internal", "feeds"):
+        monkeypatch.setattr(socket, "getfqdn", lambda name=name: name)
+        own_name.cache_clear()
+        assert re.fullmatch(r"\[[\d.]+\]", own_name())
+    installation.deliver()
+    assert set(server.names) == {own_name()}
+    own_name.cache_clear()
