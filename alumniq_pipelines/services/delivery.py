@@ -180,7 +180,7 @@ class _DeliveryBatch:
                         self.outbox.claim,
                         self.clock(),
                         queue.lease,
-                        min(room, queue.max_per_domain or room),
+                        queue.max_to_claim(room),
                         queue.channels,
                         queue.busy_domains(),
                     )

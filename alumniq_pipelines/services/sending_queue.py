@@ -69,6 +69,14 @@ class SendingQueue:
             limit = self.max_per_domain
             return [name for name, count in self._domains.items() if limit and count >= limit]
 
+    def max_to_claim(self, room: int) -> int:
+        """Return how many may be claimed at once, even if all are for the busiest free domain."""
+        if (limit := self.max_per_domain) is None:
+            return room
+        with self._lock:
+            busiest = max((count for count in self._domains.values() if count < limit), default=0)
+            return min(room, limit - busiest)
+
     def start(self, notification: Notification) -> None:
         """Take note that an attempt starts, for which there is room."""
         with self._lock:

@@ -140,8 +140,10 @@ def test_a_slow_mail_keeps_no_other_mail_and_no_callback_waiting(
 def test_the_mails_to_one_slow_domain_never_take_all_the_room_there_is(
     ledger: Ledger, receiver: Receiver, release: threading.Event, tick: Tick
 ) -> None:
-    slow = [enqueue(ledger, SLOW) for _ in range(25)]
-    assert tick() == DeliverySummary(in_progress=10)
+    slow = [enqueue(ledger, SLOW) for _ in range(9)]
+    assert tick() == DeliverySummary(in_progress=9)
+    slow += [enqueue(ledger, SLOW) for _ in range(16)]
+    assert tick() == DeliverySummary(in_progress=1)
     others = enqueue(ledger, QUICK, receiver.url)
     tick()
     wait_until(lambda: states(ledger, others) == {NotificationState.DELIVERED})
