@@ -246,14 +246,19 @@ def next_attempt_at(
 
 
 def next_after_failure(
-    notification: Notification, result: DeliveryResult, now: datetime, unanswered: int = 0
+    notification: Notification,
+    result: DeliveryResult,
+    now: datetime,
+    unanswered: int = 0,
+    resent_at: datetime | None = None,
 ) -> datetime | None:
     """Return when to try again after a failed attempt; None to give up.
 
-    `unanswered` is how many attempts, this one included, may have arrived.
+    `unanswered` is how many attempts, this one included, may have arrived; `resent_at` is when
+    somebody last asked for it to be sent again.
     """
     if result.cause is FailureCause.CHANNEL:
-        is_too_old = now - notification.created_at > MAX_CHANNEL_OUTAGE
+        is_too_old = now - (resent_at or notification.created_at) > MAX_CHANNEL_OUTAGE
         return None if is_too_old else now + CHANNEL_RETRY_DELAY
     if result.permanent or (
         result.cause is FailureCause.UNANSWERED and unanswered >= MAX_UNANSWERED

@@ -11,6 +11,7 @@ from alumniq_pipelines.core.loads.load import LoadState
 from alumniq_pipelines.core.loads.outcome import Outcome
 from alumniq_pipelines.core.notifications.failure_cause import FailureCause
 from alumniq_pipelines.core.notifications.notification import (
+    MAX_CHANNEL_OUTAGE,
     RETRY_DELAYS,
     Audience,
     Channel,
@@ -200,6 +201,22 @@ def test_a_notification_that_is_sent_again_starts_its_schedule_anew_with_one_aud
     assert (left.state, left.attempts) == (NotificationState.PENDING, 0)
     assert left.next_attempt_at == NOW + SECOND
     assert entries(ledger) == before + 1
+
+
+def test_an_old_mail_that_is_sent_again_waits_for_our_mail_server_anew(
+    ledger: Ledger, accept: Accept
+) -> None:
+    mail = replace(CALLBACK, channel=Channel.MAIL)
+    ledger.loads.end(accept().job_id, Outcome(LoadState.SUCCEEDED), [mail], NOW)
+    refused = replace(FAILED, cause=FailureCause.CHANNEL)
+    later = NOW + 2 * MAX_CHANNEL_OUTAGE
+    (claimed,) = ledger.notifications.claim(later, LEASE)
+    ledger.notifications.record(claimed, refused, later)
+    assert only(ledger).state is NotificationState.GIVEN_UP
+    assert ledger.notifications.make_due_again(claimed.id, "ada", later)
+    (claimed,) = ledger.notifications.claim(later, LEASE)
+    ledger.notifications.record(claimed, refused, later)
+    assert only(ledger).state is NotificationState.PENDING
 
 
 def test_what_is_being_sent_or_unknown_is_not_sent_again_and_not_audited(
