@@ -10,7 +10,6 @@ from alumniq_pipelines.core.notifications.notification import (
     Channel,
     DeliveryResult,
     Notification,
-    channel_facts,
 )
 
 MAX_IN_FLIGHT = 128
@@ -42,7 +41,6 @@ class SendingQueue:
     ) -> None:
         """`max_per_domain` is for e-mail addresses; `monotonic` is a clock in seconds."""
         self.channels = frozenset(channels)
-        self.lease = max(channel_facts(channel).lease for channel in channels)
         self._monotonic = monotonic
         self._lock = Lock()
         self.max_per_domain = max_per_domain

@@ -1,7 +1,7 @@
 """Notifications and their delivery attempts; a lease keeps two processes from sending the same."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -98,6 +98,20 @@ class Notifications:
         return sorted(
             taken, key=lambda notification: (notification.next_attempt_at, notification.id)
         )
+
+    def renew(self, notification: Notification, until: datetime) -> Notification:
+        """Extend the lease of a notification that is being sent, if it is still the sender's."""
+        statement = (
+            update(notifications)
+            .where(
+                notifications.c.id == notification.id,
+                notifications.c.leased_until == notification.leased_until,
+            )
+            .values(leased_until=until)
+        )
+        with self.database.writing_once() as connection:
+            is_renewed = connection.execute(statement).rowcount == 1
+        return replace(notification, leased_until=until) if is_renewed else notification
 
     def record(self, notification: Notification, result: DeliveryResult, now: datetime) -> None:
         """Record a delivery attempt and the notification's next state.
@@ -282,7 +296,8 @@ def _resent_at(connection: Connection, notification_id: str) -> datetime | None:
     query = select(func.max(audit.c.at)).where(
         audit.c.subject == notification_id, audit.c.action == RESENT
     )
-    return connection.scalar(query)
+    at: datetime | None = connection.scalar(query)
+    return at
 
 
 def _rows(

@@ -80,8 +80,7 @@ class Timeouts:
     The RFC allows 5 minutes for each, but nothing that could arrive twice was sent by then. A
     server that takes longer is as good as away; staff should hear of that within minutes.
     `recipient` and `content` are those of the RFC: a server may ask another one about a recipient,
-    and scan the content before it answers. All together they are shorter than the lease of a mail
-    (`ChannelFacts.lease`).
+    and scan the content before it answers.
     """
 
     command: float = 60.0

@@ -76,7 +76,6 @@ class ChannelFacts:
     itself whom it is for. `method` is what its URLs are called with, None for mail.
     `has_secret_destination`: the settings hold the one URL, and a notice names only its recipient.
     `staff_setting` is where an installation names its staff's.
-    `lease` is longer than any delivery attempt takes: over HTTP 15 seconds.
     """
 
     label: str
@@ -86,7 +85,6 @@ class ChannelFacts:
     has_subject: bool = False
     has_secret_destination: bool = False
     staff_setting: str = ""
-    lease: timedelta = timedelta(minutes=3)
 
 
 _CALLBACK = ChannelFacts(
@@ -99,8 +97,6 @@ _MAIL = ChannelFacts(
     method=None,
     has_subject=True,
     staff_setting="ALUMNIQ_STAFF_EMAIL",
-    # A mail server may take ten minutes for its last answer alone (notifiers/mail.py).
-    lease=timedelta(minutes=25),
 )
 _CHAT = ChannelFacts(
     label="Staff chat",

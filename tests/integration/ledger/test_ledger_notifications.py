@@ -142,6 +142,19 @@ def test_a_recorded_failure_ends_the_lease(ledger: Ledger, enqueue: Enqueue) -> 
     assert again.attempts == 1
 
 
+def test_only_the_sender_that_has_a_lease_can_renew_it(ledger: Ledger, enqueue: Enqueue) -> None:
+    enqueue(1)
+    (first,) = ledger.notifications.claim(NOW, LEASE)
+    first = ledger.notifications.renew(first, NOW + 2 * LEASE)
+    assert not ledger.notifications.claim(NOW + LEASE, LEASE)
+    (second,) = ledger.notifications.claim(NOW + 2 * LEASE, LEASE)
+    assert ledger.notifications.renew(first, NOW + 9 * LEASE) == first
+    assert only(ledger) == second
+    renewed = ledger.notifications.renew(second, NOW + 4 * LEASE)
+    ledger.notifications.record(renewed, FAILED, NOW + 3 * LEASE)
+    assert (only(ledger).attempts, only(ledger).leased_until) == (1, None)
+
+
 def test_a_failure_recorded_after_the_lease_leaves_the_next_sender_its_own(
     ledger: Ledger, enqueue: Enqueue
 ) -> None:
