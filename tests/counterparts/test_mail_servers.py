@@ -1,4 +1,4 @@
-"""What becomes of two mails when a real mail server answers so: the table is in mail_server_cases.py.
+"""What becomes of two mails when a real mail server answers as in `mail_server_cases.py`.
 
 Both go to one server, which is asked again on schedule until nothing is due any more.
 """
