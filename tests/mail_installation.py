@@ -81,6 +81,10 @@ class Installation:
         """Return the kinds of the open incidents."""
         return [incident.condition.kind for incident in self.ledger.incidents.list_open()]
 
+    def incident_texts(self) -> list[str]:
+        """Return what the open incidents say happened."""
+        return [incident.condition.detail for incident in self.ledger.incidents.list_open()]
+
     def in_chat(self) -> list[str]:
         """Return the first lines of what staff read in their chat."""
         return [json.loads(post.body)["text"].splitlines()[0] for post in self.chat.received]

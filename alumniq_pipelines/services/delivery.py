@@ -8,20 +8,27 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Event, Thread
 from typing import Protocol
 
 from alumniq_pipelines.core.notifications.notification import Channel, DeliveryResult, Notification
+from alumniq_pipelines.core.problems.database import DatabaseProblem
 from alumniq_pipelines.core.problems.delivery import DeliveryFault
+from alumniq_pipelines.core.problems.outage import LedgerUnavailable
 from alumniq_pipelines.core.trace import trace_of
 from alumniq_pipelines.services.sending_queue import MAX_IN_FLIGHT, SendingQueue, sending_queues
 
 TIME_BUDGET = timedelta(seconds=25)
 """How long new notifications are claimed: Dagster ends a tick after 60 seconds."""
 POLL_SECONDS = 1.0
+LEASE = timedelta(minutes=3)
+"""How long a notification belongs to who sends it, from its claim or the last renewal. A mail may
+take longer: its lease is renewed meanwhile, so that a process that ends delays it by no more.
+"""
+RENEWALS_PER_LEASE = 3
 
 Clock = Callable[[], datetime]
 
@@ -40,6 +47,10 @@ class Outbox(Protocol):
         except_domains: Collection[str],
     ) -> Sequence[Notification]:
         """Claim due notifications for sending: no other process gets them until the lease ends."""
+        ...
+
+    def renew(self, notification: Notification, until: datetime) -> Notification:
+        """Extend the lease of a notification that is being sent, if it is still the sender's."""
         ...
 
     def record(self, notification: Notification, result: DeliveryResult, now: datetime) -> None:
@@ -82,7 +93,7 @@ def deliver_due(
     error in a notifier is a failed attempt; an error of the outbox is raised once the attempts in
     progress have ended.
     """
-    batch = _DeliveryBatch(outbox, notifiers, clock, sending_queues(in_flight))
+    batch = _DeliveryBatch(outbox, notifiers, clock, sending_queues(in_flight), LEASE)
     asyncio.run(batch.run(time_budget))
     return batch.summary()
 
@@ -93,6 +104,7 @@ def deliver_in_background(
     queues: Sequence[SendingQueue],
     *,
     time_budget: timedelta = TIME_BUDGET,
+    lease: timedelta = LEASE,
 ) -> DeliverySummary:
     """Deliver as `deliver_due`, but return once no more is claimed.
 
@@ -106,7 +118,7 @@ def deliver_in_background(
     def run() -> None:
         try:
             with open_sender() as (outbox, notifiers):
-                batch = _DeliveryBatch(outbox, notifiers, clock, queues, has_claimed.set)
+                batch = _DeliveryBatch(outbox, notifiers, clock, queues, lease, has_claimed.set)
                 batches.append(batch)
                 asyncio.run(batch.run(time_budget))
             outcome.set_result(None)
@@ -139,12 +151,14 @@ class _DeliveryBatch:
         notifiers: Mapping[Channel, Notifier],
         clock: Clock,
         queues: Sequence[SendingQueue],
+        lease: timedelta,
         on_claimed: Callable[[], None] = lambda: None,
     ) -> None:
         self.outbox = outbox
         self.notifiers = notifiers
         self.clock = clock
         self.queues = queues
+        self.lease = lease
         self.on_claimed = on_claimed
         self.in_progress: set[asyncio.Task[bool]] = set()
         self.ended: list[asyncio.Task[bool]] = []
@@ -179,8 +193,8 @@ class _DeliveryBatch:
                     due = await asyncio.to_thread(
                         self.outbox.claim,
                         self.clock(),
-                        queue.lease,
-                        min(room, queue.max_per_domain or room),
+                        self.lease,
+                        queue.max_to_claim(room),
                         queue.channels,
                         queue.busy_domains(),
                     )
@@ -204,7 +218,15 @@ class _DeliveryBatch:
 
     async def _attempt_delivery(self, notification: Notification, queue: SendingQueue) -> bool:
         notifier = self.notifiers[notification.notice.channel]
-        [result] = await asyncio.gather(notifier.deliver(notification), return_exceptions=True)
+        delivery = asyncio.gather(notifier.deliver(notification), return_exceptions=True)
+        renew_seconds = self.lease.total_seconds() / RENEWALS_PER_LEASE
+        while not (await asyncio.wait([delivery], timeout=renew_seconds))[0]:
+            with suppress(
+                LedgerUnavailable, DatabaseProblem
+            ):  # there are renewals left until the lease ends
+                until = self.clock() + self.lease
+                notification = await asyncio.to_thread(self.outbox.renew, notification, until)
+        [result] = await delivery
         if isinstance(result, Exception):
             # A fault in our own code: only its class is logged, its text may hold an address.
             name, trace = type(result).__name__, trace_of(result)

@@ -6,7 +6,7 @@ from datetime import datetime
 from alumniq_pipelines.adapters.ledger.health_queries import HealthQueries
 from alumniq_pipelines.core.monitoring import conditions
 from alumniq_pipelines.core.monitoring.incident import Condition
-from alumniq_pipelines.core.notifications.failure_cause import given_up_because
+from alumniq_pipelines.core.notifications.failure_cause import given_up_advice
 from alumniq_pipelines.core.notifications.notification import (
     Audience,
     Channel,
@@ -21,8 +21,8 @@ def delivery_conditions(health: HealthQueries, since: datetime) -> Iterator[Cond
         yield conditions.mail_unavailable(failure)
     for found in health.undelivered(since):
         about = (found.channel, found.notification_id, found.digest)
-        why, advice = given_up_because(found.last_result.cause)
-        reason = why or format_result(found.channel, found.last_result)
+        advice = given_up_advice(found.last_result.cause, found.notification_id)
+        reason = format_result(found.channel, found.last_result)
         if found.audience is Audience.CUSTOMER:
             yield conditions.undelivered(found.customer, *about, reason, advice)
         else:

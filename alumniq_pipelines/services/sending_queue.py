@@ -10,7 +10,6 @@ from alumniq_pipelines.core.notifications.notification import (
     Channel,
     DeliveryResult,
     Notification,
-    channel_facts,
 )
 
 MAX_IN_FLIGHT = 128
@@ -42,7 +41,6 @@ class SendingQueue:
     ) -> None:
         """`max_per_domain` is for e-mail addresses; `monotonic` is a clock in seconds."""
         self.channels = frozenset(channels)
-        self.lease = max(channel_facts(channel).lease for channel in channels)
         self._monotonic = monotonic
         self._lock = Lock()
         self.max_per_domain = max_per_domain
@@ -68,6 +66,14 @@ class SendingQueue:
         with self._lock:
             limit = self.max_per_domain
             return [name for name, count in self._domains.items() if limit and count >= limit]
+
+    def max_to_claim(self, room: int) -> int:
+        """Return how many may be claimed at once, even if all are for the busiest free domain."""
+        if (limit := self.max_per_domain) is None:
+            return room
+        with self._lock:
+            busiest = max((count for count in self._domains.values() if count < limit), default=0)
+            return min(room, limit - busiest)
 
     def start(self, notification: Notification) -> None:
         """Take note that an attempt starts, for which there is room."""

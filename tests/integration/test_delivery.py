@@ -278,6 +278,10 @@ class LosingOutbox:
         """Claim due notifications."""
         return self.ledger.notifications.claim(now, lease, limit, channels, except_domains)
 
+    def renew(self, notification: Notification, until: datetime) -> Notification:
+        """Extend a lease."""
+        return self.ledger.notifications.renew(notification, until)
+
     def record(self, notification: Notification, result: DeliveryResult, now: datetime) -> None:
         """Record a result while the ledger is available."""
         if len(self.recorded) >= self.records:

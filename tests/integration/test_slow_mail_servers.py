@@ -23,7 +23,6 @@ from alumniq_pipelines.core.notifications.load_outcome import notices_for
 from alumniq_pipelines.core.notifications.notification import (
     Channel,
     NotificationState,
-    channel_facts,
 )
 from alumniq_pipelines.services.delivery import (
     DeliverySummary,
@@ -37,6 +36,7 @@ from tests.servers.smtp import MailServer
 
 SLOW, QUICK = "slow@one.example", "quick@other.example"
 SECONDS = 20
+LEASE = timedelta(seconds=1.5)
 
 
 @pytest.fixture
@@ -107,6 +107,7 @@ def tick(ledger: Ledger, mail_server: MailServer) -> Tick:
         lambda: datetime.now(UTC),
         queues,
         time_budget=timedelta(seconds=0.5),
+        lease=LEASE,
     )
 
 
@@ -140,8 +141,10 @@ def test_a_slow_mail_keeps_no_other_mail_and_no_callback_waiting(
 def test_the_mails_to_one_slow_domain_never_take_all_the_room_there_is(
     ledger: Ledger, receiver: Receiver, release: threading.Event, tick: Tick
 ) -> None:
-    slow = [enqueue(ledger, SLOW) for _ in range(25)]
-    assert tick() == DeliverySummary(in_progress=10)
+    slow = [enqueue(ledger, SLOW) for _ in range(9)]
+    assert tick() == DeliverySummary(in_progress=9)
+    slow += [enqueue(ledger, SLOW) for _ in range(16)]
+    assert tick() == DeliverySummary(in_progress=1)
     others = enqueue(ledger, QUICK, receiver.url)
     tick()
     wait_until(lambda: states(ledger, others) == {NotificationState.DELIVERED})
@@ -150,10 +153,27 @@ def test_the_mails_to_one_slow_domain_never_take_all_the_room_there_is(
     wait_until(lambda: bool(tick()) and all(states(ledger, job) == delivered for job in slow))
 
 
-def test_a_mail_is_leased_for_longer_than_its_conversation_may_take() -> None:
-    limits = Timeouts()
-    sender, recipients = limits.command, limits.recipient + limits.command
-    content = limits.content + limits.command
-    longest = limits.session + sender + recipients + content + limits.quit
-    assert channel_facts(Channel.MAIL).lease > timedelta(seconds=longest)
-    assert limits.content == 600  # RFC 5321, 4.5.3.2.6
+def test_a_mail_that_takes_longer_than_its_lease_is_not_sent_a_second_time(
+    ledger: Ledger, mail_server: MailServer, release: threading.Event, tick: Tick
+) -> None:
+    slow = enqueue(ledger, SLOW)
+    tick()
+    until = datetime.now(UTC) + 3 * LEASE
+    wait_until(lambda: tick() == DeliverySummary() and datetime.now(UTC) > until)
+    release.set()
+    wait_until(lambda: states(ledger, slow) == {NotificationState.DELIVERED})
+    assert [message["To"] for message in mail_server.received] == [SLOW]
+
+
+def test_a_mail_whose_sender_has_died_is_sent_once_its_lease_is_over(
+    ledger: Ledger, mail_server: MailServer, tick: Tick
+) -> None:
+    lost = enqueue(ledger, QUICK)
+    assert ledger.notifications.claim(datetime.now(UTC), LEASE)
+    assert tick() == DeliverySummary()
+    wait_until(lambda: bool(tick()) and states(ledger, lost) == {NotificationState.DELIVERED})
+    assert [message["To"] for message in mail_server.received] == [QUICK]
+
+
+def test_the_answer_to_the_content_is_waited_for_as_long_as_the_rfc_says() -> None:
+    assert Timeouts().content == 600  # RFC 5321, 4.5.3.2.6

@@ -1,7 +1,7 @@
 """Notifications and their delivery attempts; a lease keeps two processes from sending the same."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from alumniq_pipelines.adapters.ledger.audit import AuditTrail
 from alumniq_pipelines.adapters.ledger.database import Database
-from alumniq_pipelines.adapters.ledger.tables import delivery_attempts, loads, notifications
+from alumniq_pipelines.adapters.ledger.tables import audit, delivery_attempts, loads, notifications
 from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.core.notifications.failure_cause import FailureCause
@@ -33,6 +33,9 @@ from alumniq_pipelines.core.notifications.notification import (
     NotificationState,
     next_after_failure,
 )
+
+RESENT = "notification resent"
+"""The action of the audit entry."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,20 @@ class Notifications:
             taken, key=lambda notification: (notification.next_attempt_at, notification.id)
         )
 
+    def renew(self, notification: Notification, until: datetime) -> Notification:
+        """Extend the lease of a notification that is being sent, if it is still the sender's."""
+        statement = (
+            update(notifications)
+            .where(
+                notifications.c.id == notification.id,
+                notifications.c.leased_until == notification.leased_until,
+            )
+            .values(leased_until=until)
+        )
+        with self.database.writing_once() as connection:
+            is_renewed = connection.execute(statement).rowcount == 1
+        return replace(notification, leased_until=until) if is_renewed else notification
+
     def record(self, notification: Notification, result: DeliveryResult, now: datetime) -> None:
         """Record a delivery attempt and the notification's next state.
 
@@ -127,7 +144,8 @@ class Notifications:
                     notifications.c.leased_until == notification.leased_until
                 )
                 unanswered = _unanswered(connection, notification.id)
-                again = next_after_failure(notification, result, now, unanswered)
+                resent_at = _resent_at(connection, notification.id)
+                again = next_after_failure(notification, result, now, unanswered, resent_at)
                 if again is None:
                     changes["state"] = NotificationState.GIVEN_UP
                 else:
@@ -150,9 +168,7 @@ class Notifications:
         with self.database.writing() as connection:
             if connection.execute(again).rowcount == 0:
                 return False
-            self.audit.add(
-                actor, "notification resent", notification_id, now, connection=connection
-            )
+            self.audit.add(actor, RESENT, notification_id, now, connection=connection)
         return True
 
     def of(
@@ -273,6 +289,15 @@ def _unanswered(connection: Connection, notification_id: str) -> int:
         delivery_attempts.c.cause == FailureCause.UNANSWERED,
     )
     return connection.scalar(query) or 0
+
+
+def _resent_at(connection: Connection, notification_id: str) -> datetime | None:
+    """Return when somebody last had a notification sent again."""
+    query = select(func.max(audit.c.at)).where(
+        audit.c.subject == notification_id, audit.c.action == RESENT
+    )
+    at: datetime | None = connection.scalar(query)
+    return at
 
 
 def _rows(

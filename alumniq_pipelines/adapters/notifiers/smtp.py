@@ -11,7 +11,7 @@ import functools
 import re
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -42,8 +42,18 @@ PERMANENT = range(500, 600)
 LOGIN_CODES = frozenset({503, 530, 534, 535, 538})
 """What a server answers at any time if it wants a login, another login, or TLS first."""
 TOO_LARGE = 552
-POLICY = re.compile(r"\b5\.7\.\d|\brelay", re.IGNORECASE)
-"""A refusal by policy: its code by RFC 3463, or the word of servers that send no such code."""
+MAY_BE_ABOUT_US = re.compile(
+    r"(?!.*gr[ae]y)(.*\b5\.[57]\.\d|.*\b[45]\.1\.[78]\b|.*\b(relay|helo|ehlo|sender|client host))",
+    re.IGNORECASE | re.DOTALL,
+)
+"""A refusal of a recipient that may be one of all mail of ours: by RFC 3463 of the protocol, policy
+or sender, or by the words of Postfix, Exim and others, which look at the name in our EHLO, our
+address and our sender only now. A greylist takes the mail later, and is no fault.
+"""
+HOST_NAME = re.compile(
+    r"(?=.*[a-z])[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+", re.IGNORECASE
+)
+"""A full name as servers demand it in EHLO: without an underscore, such as Docker has."""
 NOBODY = "nobody@example.com"
 """An address of a reserved domain (RFC 2606): whether a server takes mail for others at all."""
 
@@ -57,6 +67,7 @@ REASONS: Mapping[type[BaseException], str] = {
     ConnectionRefusedError: "connection refused",
     ConnectionError: "connection closed",
     SMTPException: "not offered",
+    OSError: "the network does not reach it",
 }
 """What went wrong where there is no code; the first class that fits."""
 
@@ -69,8 +80,7 @@ class Timeouts:
     The RFC allows 5 minutes for each, but nothing that could arrive twice was sent by then. A
     server that takes longer is as good as away; staff should hear of that within minutes.
     `recipient` and `content` are those of the RFC: a server may ask another one about a recipient,
-    and scan the content before it answers. All together they are shorter than the lease of a mail
-    (`ChannelFacts.lease`).
+    and scan the content before it answers.
     """
 
     command: float = 60.0
@@ -106,7 +116,7 @@ class SmtpTransport:
         server = SMTP(
             hostname=self.host,
             port=self.port,
-            local_hostname=self.ehlo_name or await asyncio.to_thread(_own_name),
+            local_hostname=self.ehlo_name or await asyncio.to_thread(own_name),
             timeout=self.timeouts.command,
             use_tls=self.security == "tls",
             start_tls=False,  # by default it would be up to the server
@@ -173,11 +183,11 @@ class SmtpTransport:
             if refused.code in LOGIN_CODES:
                 return _channel_failure("", refused)
             permanent = refused.code in PERMANENT
-            if _is_by_policy(refused):
+            if MAY_BE_ABOUT_US.match(refused.message):
                 try:  # a rule about this recipient, or about all mail of ours? The server knows
-                    if await self._takes_no_recipient(server):
+                    if await self._refuses_nobody_alike(server, refused):
                         return _channel_failure(
-                            "The mail server takes no mail for others from us", refused
+                            "The mail server accepts no recipient from us", refused
                         )
                 except FAILURES:
                     permanent = False
@@ -188,12 +198,12 @@ class SmtpTransport:
             return DeliveryResult(delivered=False, detail=detail)
         return None
 
-    async def _takes_no_recipient(self, server: SMTP) -> bool:
+    async def _refuses_nobody_alike(self, server: SMTP, refused: SMTPRecipientRefused) -> bool:
         """Ask for a recipient whom no rule is about; no mail is sent to them."""
         try:
             await server.rcpt(NOBODY)
-        except SMTPRecipientRefused as refused:
-            return _is_by_policy(refused)
+        except SMTPRecipientRefused as other:
+            return (other.code, _words(other)) == (refused.code, _words(refused))
         return False
 
     async def _transmit(self, server: SMTP, content: bytes) -> DeliveryResult:
@@ -202,6 +212,8 @@ class SmtpTransport:
                 answer = await server.data(content, timeout=self.timeouts.content)
         except SMTPDataError as refused:
             code = refused.code
+            if code in LOGIN_CODES:
+                return _channel_failure("", refused)
             if code in PERMANENT:
                 return _content_refused("The mail server refused the content of the mail", code)
             delivered = code in SUCCESS  # whatever the last two digits: the first one decides
@@ -220,8 +232,9 @@ def _encoding(recipient: str) -> str:
     return "ascii" if recipient.isascii() else "utf-8"
 
 
-def _is_by_policy(refused: SMTPRecipientRefused) -> bool:
-    return POLICY.search(refused.message) is not None
+def _words(refused: SMTPRecipientRefused) -> Sequence[str]:
+    """Return the words of an answer, without what differs each time: addresses, hosts, ids."""
+    return [word for word in refused.message.split() if not re.search(r"[\d@]", word)]
 
 
 def _content_refused(detail: str, code: int) -> DeliveryResult:
@@ -260,12 +273,12 @@ def _tls() -> ssl.SSLContext:
 
 
 @functools.cache
-def _own_name() -> str:
-    """Return this machine's full name, or its address if it has none (RFC 5321, 4.1.4)."""
-    if "." in (name := socket.getfqdn()):
+def own_name() -> str:
+    """Return this machine's full name, or its address if it has none to show (RFC 5321, 4.1.4)."""
+    if HOST_NAME.fullmatch(name := socket.getfqdn()):
         return name
     try:
         address = socket.gethostbyname(socket.gethostname())
-    except OSError:
+    except (OSError, UnicodeError):  # UnicodeError: a name that no DNS could hold
         address = "127.0.0.1"
     return f"[{address}]"

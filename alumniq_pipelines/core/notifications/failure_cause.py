@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import assert_never
 
+from alumniq_pipelines.core.shell import alumniq_command
+
 
 class FailureCause(StrEnum):
     """What a failed delivery attempt is put down to; without a cause, to its receiver.
@@ -19,26 +21,21 @@ class FailureCause(StrEnum):
     UNANSWERED = "unanswered"
 
 
-def given_up_because(cause: FailureCause | None) -> tuple[str, str]:
-    """Return why a notification was given up, and what staff can do if no address is at fault.
-
-    Nothing without a cause: then what the receiver did says why.
-    """
+def given_up_advice(cause: FailureCause | None, notification_id: str) -> str:
+    """Return what staff can do about a given-up notification if no address is at fault."""
+    resend = alumniq_command("notification", "resend", notification_id)
     match cause:
-        case FailureCause.CHANNEL:
-            return "our own mail server took no mail for a week", ""
         case FailureCause.CONTENT:
-            advice = (
-                "Find the refusal in the mail server's log, have the rule corrected (against spam, "
-                "links or large mails), and send it again: alumniq notification resend ID."
+            return (
+                "No address is at fault. Find the refusal in the mail server's log, have the rule "
+                f"corrected (against spam, links or large mails), and send it again: {resend}."
             )
-            return "the mail server accepted the address and refused the mail itself", advice
         case FailureCause.UNANSWERED:
-            advice = (
+            return (
                 "Look in the mail server's log whether the mail was accepted, and why the server "
-                "closed the connection or did not answer within ten minutes."
+                "closed the connection or did not answer within ten minutes. If it was not "
+                f"accepted, send it again: {resend}."
             )
-            return "the mail server took it and never confirmed it, so it may have arrived", advice
-        case None:
-            return "", ""
+        case FailureCause.CHANNEL | None:
+            return ""
     assert_never(cause)

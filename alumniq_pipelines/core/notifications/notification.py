@@ -76,7 +76,6 @@ class ChannelFacts:
     itself whom it is for. `method` is what its URLs are called with, None for mail.
     `has_secret_destination`: the settings hold the one URL, and a notice names only its recipient.
     `staff_setting` is where an installation names its staff's.
-    `lease` is longer than any delivery attempt takes: over HTTP 15 seconds.
     """
 
     label: str
@@ -86,7 +85,6 @@ class ChannelFacts:
     has_subject: bool = False
     has_secret_destination: bool = False
     staff_setting: str = ""
-    lease: timedelta = timedelta(minutes=3)
 
 
 _CALLBACK = ChannelFacts(
@@ -99,8 +97,6 @@ _MAIL = ChannelFacts(
     method=None,
     has_subject=True,
     staff_setting="ALUMNIQ_STAFF_EMAIL",
-    # A mail server may take ten minutes for its last answer alone (notifiers/mail.py).
-    lease=timedelta(minutes=25),
 )
 _CHAT = ChannelFacts(
     label="Staff chat",
@@ -246,14 +242,19 @@ def next_attempt_at(
 
 
 def next_after_failure(
-    notification: Notification, result: DeliveryResult, now: datetime, unanswered: int = 0
+    notification: Notification,
+    result: DeliveryResult,
+    now: datetime,
+    unanswered: int = 0,
+    resent_at: datetime | None = None,
 ) -> datetime | None:
     """Return when to try again after a failed attempt; None to give up.
 
-    `unanswered` is how many attempts, this one included, may have arrived.
+    `unanswered` is how many attempts, this one included, may have arrived; `resent_at` is when
+    somebody last asked for it to be sent again.
     """
     if result.cause is FailureCause.CHANNEL:
-        is_too_old = now - notification.created_at > MAX_CHANNEL_OUTAGE
+        is_too_old = now - (resent_at or notification.created_at) > MAX_CHANNEL_OUTAGE
         return None if is_too_old else now + CHANNEL_RETRY_DELAY
     if result.permanent or (
         result.cause is FailureCause.UNANSWERED and unanswered >= MAX_UNANSWERED

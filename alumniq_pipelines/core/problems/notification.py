@@ -22,8 +22,8 @@ class NotificationUnderWay(RequestProblem):
     code = "notification-under-way"
 
     def __init__(self, notification_id: str) -> None:
-        """Advise to wait: a lease ends by itself (`ChannelFacts.lease`)."""
+        """Advise to wait: a lease ends by itself."""
         super().__init__(
             f"The notification {notification_id} is being sent right now.",
-            "Look at it again in a few minutes. A mail server may take up to 25 minutes.",
+            "Look at it again in a few minutes. A mail server may take up to 20 minutes.",
         )

@@ -11,6 +11,7 @@ from alumniq_pipelines.core.loads.load import LoadState
 from alumniq_pipelines.core.loads.outcome import Outcome
 from alumniq_pipelines.core.notifications.failure_cause import FailureCause
 from alumniq_pipelines.core.notifications.notification import (
+    MAX_CHANNEL_OUTAGE,
     RETRY_DELAYS,
     Audience,
     Channel,
@@ -141,6 +142,19 @@ def test_a_recorded_failure_ends_the_lease(ledger: Ledger, enqueue: Enqueue) -> 
     assert again.attempts == 1
 
 
+def test_only_the_sender_that_has_a_lease_can_renew_it(ledger: Ledger, enqueue: Enqueue) -> None:
+    enqueue(1)
+    (first,) = ledger.notifications.claim(NOW, LEASE)
+    first = ledger.notifications.renew(first, NOW + 2 * LEASE)
+    assert not ledger.notifications.claim(NOW + LEASE, LEASE)
+    (second,) = ledger.notifications.claim(NOW + 2 * LEASE, LEASE)
+    assert ledger.notifications.renew(first, NOW + 9 * LEASE) == first
+    assert only(ledger) == second
+    renewed = ledger.notifications.renew(second, NOW + 4 * LEASE)
+    ledger.notifications.record(renewed, FAILED, NOW + 3 * LEASE)
+    assert (only(ledger).attempts, only(ledger).leased_until) == (1, None)
+
+
 def test_a_failure_recorded_after_the_lease_leaves_the_next_sender_its_own(
     ledger: Ledger, enqueue: Enqueue
 ) -> None:
@@ -200,6 +214,22 @@ def test_a_notification_that_is_sent_again_starts_its_schedule_anew_with_one_aud
     assert (left.state, left.attempts) == (NotificationState.PENDING, 0)
     assert left.next_attempt_at == NOW + SECOND
     assert entries(ledger) == before + 1
+
+
+def test_an_old_mail_that_is_sent_again_waits_for_our_mail_server_anew(
+    ledger: Ledger, accept: Accept
+) -> None:
+    mail = replace(CALLBACK, channel=Channel.MAIL)
+    ledger.loads.end(accept().job_id, Outcome(LoadState.SUCCEEDED), [mail], NOW)
+    refused = replace(FAILED, cause=FailureCause.CHANNEL)
+    later = NOW + 2 * MAX_CHANNEL_OUTAGE
+    (claimed,) = ledger.notifications.claim(later, LEASE)
+    ledger.notifications.record(claimed, refused, later)
+    assert only(ledger).state is NotificationState.GIVEN_UP
+    assert ledger.notifications.make_due_again(claimed.id, "ada", later)
+    (claimed,) = ledger.notifications.claim(later, LEASE)
+    ledger.notifications.record(claimed, refused, later)
+    assert only(ledger).state is NotificationState.PENDING
 
 
 def test_what_is_being_sent_or_unknown_is_not_sent_again_and_not_audited(

@@ -118,6 +118,15 @@ def test_a_try_for_which_nothing_was_due_costs_no_pause(queue: SendingQueue, clo
     assert queue.reserve() == 1
 
 
+def test_no_more_are_claimed_than_the_busiest_domain_may_still_get(queue: SendingQueue) -> None:
+    assert queue.max_to_claim(3) == 2
+    queue.start(mail("a@slow.example"))
+    assert queue.max_to_claim(3) == 1
+    queue.start(mail("b@slow.example"))  # excluded from now on
+    assert queue.max_to_claim(1) == 1
+    assert queue.max_to_claim(3) == 2
+
+
 def test_one_domain_gets_no_more_than_its_share(queue: SendingQueue) -> None:
     queue.start(mail("a@Slow.example"))
     assert queue.busy_domains() == []
