@@ -12,7 +12,7 @@ from itertools import pairwise, takewhile
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alumniq_pipelines.core.monitoring.schedule import (
@@ -228,6 +228,7 @@ def test_an_absent_file_is_told_once(data: st.DataObject, drawn: Drawn) -> None:
 
 
 @QUICK
+@example(zone="Asia/Pyongyang", index=0, cron="0 * * * *", grace=30)  # two hours in 30 minutes
 @given(
     zone=st.deferred(lambda: st.sampled_from(all_zones())),
     index=st.integers(0, 50),

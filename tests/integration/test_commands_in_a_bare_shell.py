@@ -81,6 +81,9 @@ NOTHING_THERE: Mapping[str, str] = {
 }
 """These find nothing: they end with exit code 2."""
 
+SOMETHING_TO_DO: Mapping[str, str] = {"doctor": ""}
+"""These find what is to be done: they end with exit code 1."""
+
 
 @dataclass(frozen=True)
 class Installation:
@@ -191,7 +194,7 @@ def leaves(command: Any, *path: str) -> Iterator[str]:
 
 
 def test_every_command_is_walked() -> None:
-    walked = set(COMMANDS) | set(NOTHING_THERE) | STARTS_PROGRAMS
+    walked = {*COMMANDS, *NOTHING_THERE, *SOMETHING_TO_DO} | STARTS_PROGRAMS
     assert walked == set(leaves(typer.main.get_command(app)))
 
 
@@ -203,6 +206,8 @@ def test_every_command_works_in_a_shell_that_has_the_settings_only(
     for command, arguments in NOTHING_THERE.items():
         message = alumniq(f"{command} {arguments.format(**installation.names)}", code=2)
         assert message.startswith("Error: ")
+    for command, arguments in SOMETHING_TO_DO.items():
+        alumniq(f"{command} {arguments.format(**installation.names)}", code=1)
 
 
 def test_a_customer_that_cannot_be_added_gets_no_bucket(

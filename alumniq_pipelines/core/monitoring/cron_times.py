@@ -75,9 +75,17 @@ def previous_due_time(cron: str, zone: ZoneInfo, due: DueTime) -> DueTime | None
     return next((time for time in earlier if time is not None), None)
 
 
-def previous_shown(cron: str, due: DueTime) -> datetime | None:
-    """Return the time before a due time in the expression, whatever the clocks did between."""
-    return next(CronSim(cron, due.shown, reverse=True), None)
+def hourly_gap(cron: str, zone: ZoneInfo, due: DueTime) -> timedelta | None:
+    """Return the time before a due time of an hourly expression in which no other one is.
+
+    By the wall clock or as it passed, whichever is shorter; None if there is none before.
+    """
+    for shown in CronSim(cron, due.shown, reverse=True):
+        _, at = moments_showing(shown, zone)
+        if at < due.at and shown_at(at, zone) == shown:
+            by_clock = due.shown - next(CronSim(cron, due.shown, reverse=True))
+            return min(by_clock, due.at - at)
+    return None
 
 
 def _daily_times(

@@ -166,8 +166,8 @@ class DeliverySchedule:
 
     def _opens_at(self, due: DueTime) -> datetime:
         if self.is_hourly:
-            shown = cron_times.previous_shown(self.cron or "", due)
-            return due.at - (min(self.grace, (due.shown - shown) / 2) if shown else self.grace)
+            gap = cron_times.hourly_gap(self.cron or "", self.zone, due)
+            return due.at - (self.grace if gap is None else min(self.grace, gap / 2))
         previous = cron_times.previous_due_time(self.cron or "", self.zone, due)
         if previous is None:
             return due.at - self.grace
