@@ -6,14 +6,12 @@ import pytest
 from playwright.sync_api import Page
 
 from alumniq_pipelines.adapters.notifiers.mail import build_message
-from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.notifications.notification import (
     Audience,
     Channel,
     Notice,
-    Notification,
-    NotificationState,
 )
+from tests.pending_notifications import pending
 
 pytestmark = pytest.mark.browser
 
@@ -33,15 +31,7 @@ Page: https://feeds.example.org/loads/{LONG}
 
 def test_long_names_and_links_wrap(page: Page) -> None:
     notice = Notice(Channel.MAIL, "you@example.edu", TEXT, "S", audience=Audience.CUSTOMER)
-    mail = Notification(
-        id="n1",
-        job_id=JobId("J"),
-        notice=notice,
-        state=NotificationState.PENDING,
-        attempts=0,
-        created_at=NOW,
-        next_attempt_at=NOW,
-    )
+    mail = pending(notice, NOW)
     html = build_message(mail, "feeds@example.org").get_body(("html",))
     assert html is not None
     page.set_viewport_size({"width": 360, "height": 800})

@@ -15,18 +15,16 @@ import pytest
 import trustme
 
 from alumniq_pipelines.adapters.notifiers.callback import CallbackNotifier
-from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
 from alumniq_pipelines.core.notifications.notification import (
     Audience,
     Channel,
     DeliveryResult,
     Notice,
-    Notification,
-    NotificationState,
     delivery_problem,
     format_result,
 )
+from tests.pending_notifications import pending
 from tests.servers import broken_receiver as broken
 from tests.servers import receiver as behaviour
 from tests.servers import tls_receiver as tls
@@ -204,15 +202,7 @@ FAULTS = {
 
 
 def send(url: str, tls: ssl.SSLContext | None = None) -> DeliveryResult:
-    due = Notification(
-        id="n1",
-        job_id=JobId("J"),
-        notice=Notice(Channel.CALLBACK, url, "{}", audience=Audience.CUSTOMER),
-        state=NotificationState.PENDING,
-        attempts=0,
-        created_at=NOW,
-        next_attempt_at=NOW,
-    )
+    due = pending(Notice(Channel.CALLBACK, url, "{}", audience=Audience.CUSTOMER), NOW)
     notifier = CallbackNotifier(PERMITTED, 1.0, tls or ssl.create_default_context())
     return asyncio.run(notifier.deliver(due))
 

@@ -15,16 +15,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alumniq_pipelines.adapters.notifiers.callback import CallbackNotifier
-from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
 from alumniq_pipelines.core.notifications.notification import (
     Audience,
     Channel,
     DeliveryResult,
     Notice,
-    Notification,
-    NotificationState,
 )
+from tests.pending_notifications import pending
 from tests.servers import receiver as behaviour
 from tests.servers.receiver import Receiver
 
@@ -40,15 +38,7 @@ def send(
     seconds: float = 5.0,
     tls: ssl.SSLContext | None = None,
 ) -> DeliveryResult:
-    due = Notification(
-        id="n1",
-        job_id=JobId("J"),
-        notice=Notice(Channel.CALLBACK, url, BODY, audience=Audience.CUSTOMER),
-        state=NotificationState.PENDING,
-        attempts=0,
-        created_at=NOW,
-        next_attempt_at=NOW,
-    )
+    due = pending(Notice(Channel.CALLBACK, url, BODY, audience=Audience.CUSTOMER), NOW)
     notifier = CallbackNotifier(addresses, seconds, tls or ssl.create_default_context())
     return asyncio.run(notifier.deliver(due))
 

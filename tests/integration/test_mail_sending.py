@@ -19,16 +19,14 @@ from alumniq_pipelines.adapters.notifiers.mail import (
     MailTransport,
 )
 from alumniq_pipelines.adapters.notifiers.smtp import SmtpTransport, Timeouts
-from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.notifications.failure_cause import FailureCause
 from alumniq_pipelines.core.notifications.notification import (
     Audience,
     Channel,
     DeliveryResult,
     Notice,
-    Notification,
-    NotificationState,
 )
+from tests.pending_notifications import pending
 from tests.servers.smtp import PASSWORD, MailServer, serve_mail
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -42,15 +40,7 @@ def send(transport: MailTransport, address: str = "you@example.edu") -> Delivery
         "Loaded: warehouse",
         audience=Audience.CUSTOMER,
     )
-    due = Notification(
-        id="n1",
-        job_id=JobId("J"),
-        notice=notice,
-        state=NotificationState.PENDING,
-        attempts=0,
-        created_at=NOW,
-        next_attempt_at=NOW,
-    )
+    due = pending(notice, NOW)
     return asyncio.run(MailNotifier(transport, "Feeds <feeds@example.org>").deliver(due))
 
 

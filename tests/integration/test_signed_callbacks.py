@@ -13,14 +13,11 @@ from alumniq_pipelines.adapters.notifiers.callback import (
     SecretsLookup,
     no_secrets,
 )
-from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.notifications.callback_addresses import AddressPolicy
 from alumniq_pipelines.core.notifications.notification import (
     Audience,
     Channel,
     Notice,
-    Notification,
-    NotificationState,
 )
 from alumniq_pipelines.core.notifications.signing import (
     SigningSalt,
@@ -29,6 +26,7 @@ from alumniq_pipelines.core.notifications.signing import (
     new_salt,
     signature_header,
 )
+from tests.pending_notifications import pending
 from tests.servers.receiver import Received, Receiver
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -43,15 +41,7 @@ def a_secret() -> str:
 
 def received(receiver: Receiver, secrets: SecretsLookup) -> Received:
     notice = Notice(Channel.CALLBACK, receiver.url, BODY, audience=Audience.CUSTOMER)
-    due = Notification(
-        id="msg_1",
-        job_id=JobId("J"),
-        notice=notice,
-        state=NotificationState.PENDING,
-        attempts=0,
-        created_at=NOW,
-        next_attempt_at=NOW,
-    )
+    due = pending(notice, NOW, notification_id="msg_1")
     assert asyncio.run(CallbackNotifier(LOOPBACK, secrets=secrets).deliver(due)).delivered
     return receiver.received[-1]
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.notifications.failure_cause import FailureCause
 from alumniq_pipelines.core.notifications.notification import (
     Audience,
@@ -13,9 +12,9 @@ from alumniq_pipelines.core.notifications.notification import (
     DeliveryResult,
     Notice,
     Notification,
-    NotificationState,
 )
 from alumniq_pipelines.services.sending_queue import MAX_PAUSE_SECONDS, PAUSE_SECONDS, SendingQueue
+from tests.pending_notifications import pending
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 REFUSED = DeliveryResult(delivered=False, detail="refused", cause=FailureCause.CHANNEL)
@@ -25,15 +24,7 @@ BOUNCED = DeliveryResult(delivered=False, detail="no such mailbox", permanent=Tr
 
 def mail(address: str = "you@example.edu") -> Notification:
     notice = Notice(Channel.MAIL, address, "Text.", "S", audience=Audience.CUSTOMER)
-    return Notification(
-        id="n1",
-        job_id=JobId("J"),
-        notice=notice,
-        state=NotificationState.PENDING,
-        attempts=0,
-        created_at=NOW,
-        next_attempt_at=NOW,
-    )
+    return pending(notice, NOW)
 
 
 @dataclass

@@ -7,15 +7,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from alumniq_pipelines.adapters.notifiers.mail import build_message
-from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.notifications.notification import (
     Audience,
     Channel,
     Notice,
     Notification,
-    NotificationState,
 )
 from alumniq_pipelines.core.notifications.text import parse_paragraphs
+from tests.pending_notifications import pending
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SENDER = "Feeds of Ágnes <feeds@example.org>"
@@ -35,15 +34,7 @@ Rows rejected: 3
 
 def mail(address: str = "you@example.edu", body: str = TEXT, subject: str = "S") -> Notification:
     notice = Notice(Channel.MAIL, address, body, subject, audience=Audience.CUSTOMER)
-    return Notification(
-        id="n1",
-        job_id=JobId("J"),
-        notice=notice,
-        state=NotificationState.PENDING,
-        attempts=0,
-        created_at=NOW,
-        next_attempt_at=NOW,
-    )
+    return pending(notice, NOW)
 
 
 def as_read(message: EmailMessage) -> EmailMessage:

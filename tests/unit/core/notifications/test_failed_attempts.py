@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.notifications.failure_cause import FailureCause, given_up_advice
 from alumniq_pipelines.core.notifications.notification import (
     CHANNEL_RETRY_DELAY,
@@ -17,9 +16,9 @@ from alumniq_pipelines.core.notifications.notification import (
     DeliveryResult,
     Notice,
     Notification,
-    NotificationState,
     next_after_failure,
 )
+from tests.pending_notifications import pending
 
 CREATED = datetime(2026, 3, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -36,15 +35,7 @@ UNCONFIRMED = DeliveryResult(
 
 def mail(attempts: int = 0) -> Notification:
     notice = Notice(Channel.MAIL, "you@example.edu", "Text.", "S", audience=Audience.CUSTOMER)
-    return Notification(
-        id="n1",
-        job_id=JobId("J"),
-        notice=notice,
-        state=NotificationState.PENDING,
-        attempts=attempts,
-        created_at=CREATED,
-        next_attempt_at=CREATED,
-    )
+    return pending(notice, CREATED, attempts=attempts)
 
 
 def test_a_busy_receiver_is_tried_again_on_schedule_until_it_is_over() -> None:

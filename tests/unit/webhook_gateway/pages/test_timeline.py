@@ -8,11 +8,10 @@ from alumniq_pipelines.core.notifications.notification import (
     Channel,
     DeliveryResult,
     Notice,
-    Notification,
-    NotificationState,
 )
 from alumniq_pipelines.core.problems.delivery import explain_call
 from alumniq_pipelines.core.problems.live_data import LiveData
+from tests.pending_notifications import pending
 from webhook_gateway.pages.timeline import ATTEMPT_ENDED, timeline
 from webhook_gateway.services.load_queries import LoadDetail, NotificationHistory
 
@@ -33,15 +32,7 @@ def test_every_attempt_result_has_a_description() -> None:
 def test_a_delivery_is_shown_by_the_name_of_its_channel() -> None:
     def history(channel: Channel, *, delivered: bool) -> NotificationHistory:
         notice = Notice(channel, "somewhere", "", audience=Audience.STAFF)
-        sent = Notification(
-            id="n",
-            job_id=JobId("J"),
-            notice=notice,
-            state=NotificationState.PENDING,
-            attempts=1,
-            created_at=NOW,
-            next_attempt_at=NOW,
-        )
+        sent = pending(notice, NOW, attempts=1)
         detail = "HTTP 200" if delivered else "HTTP 503"
         return NotificationHistory(
             sent, [(NOW, DeliveryResult(delivered=delivered, detail=detail))]
