@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 
-from alumniq_pipelines.checking.report_lines import CLIENT, EXCEL, POWERSHELL, matches
+from alumniq_pipelines.checking.report_lines import CLIENT, EXCEL, POWERSHELL
 from alumniq_pipelines.checking.structure.blocks import broken_quoting, parse_record
 from alumniq_pipelines.core.feeds.column_names import ColumnNames
 from alumniq_pipelines.core.feeds.column_spellings import (
@@ -86,7 +86,7 @@ def read_header(text: str, field_map: FieldMap) -> Header:
     """
     # First of all: a prompt may be followed by a query, which names columns.
     line = StringIO(text, newline=None).readline().strip().strip(field_map.dialect.csv.quote_char)
-    what = next((words for pattern, words in PREAMBLES if matches(pattern, line)), None)
+    what = next((words for pattern, words in PREAMBLES if re.fullmatch(pattern, line)), None)
     spellings = ColumnSpellings(field_map)
     delimiter, names = _detect_delimiter(text, spellings)
     if what or not _matches(names, spellings):

@@ -62,7 +62,7 @@ def irregular_lines(structure: Structure, width: int) -> Iterator[tuple[LineRule
     others = np.flatnonzero(~is_blank & ~has_extra)
     # A row of which some values are missing has more than half of them. To read such rows takes
     # long, and they are all over the file: a few of them show what they are.
-    has_few = values[others] <= max(2, width // 2)
+    has_few = values[others] <= few_of(width)
     read = np.union1d(_ends(others[has_few], MAX_LINES_READ), _ends(others, MAX_ROWS_READ))
     rules: dict[LineRule, list[int]] = {Rule.SEPARATOR_LINE: [], Rule.REPORT_LINE: []}
     # Behind the last row, a text below a blank line or below a footer is a footer, too.
@@ -91,13 +91,18 @@ def _ends(positions: Positions, count: int) -> Positions:
     return np.concatenate([positions[:count], positions[-count:]])
 
 
+def few_of(width: int) -> int:
+    """Return up to how many values a footer has in a table of so many columns."""
+    return max(2, width // 2)
+
+
 def rule_of_text(line: str, values: int, width: int) -> LineRule | None:
     """Return the rule that a line breaks which is no data, with another number of values."""
     if is_separator(line):
         return Rule.SEPARATOR_LINE
     is_report = (
         matches(MESSAGE, line)
-        or (values <= max(2, width // 2) and matches(FOOTER, line))
+        or (values <= few_of(width) and matches(FOOTER, line))
         or (values == 1 and matches(WORDS, line))
     )
     return Rule.REPORT_LINE if is_report else None
@@ -129,18 +134,18 @@ class Line:
             return Rule.REPORT_LINE
         # A row with a value in each column is data: `Total,5` may be a company.
         has_blanks = 1 < len(self.filled) < len(self.values)
-        is_labelled = len(self.filled[1:]) == 1 and matches(LABEL, self.filled[0])
+        is_labelled = len(self.filled[1:]) == 1 and re.fullmatch(LABEL, self.filled[0])
         is_report = is_labelled or self.is_total(perhaps=False)
         return Rule.REPORT_LINE if has_blanks and is_report else None
 
     def is_total(self, *, perhaps: bool) -> bool:
         """Whether a line has few values beside the word, and all of them are numbers."""
-        if not self.filled or not all(matches(AMOUNT, text) for text in self.filled[1:]):
+        if not self.filled or not all(re.fullmatch(AMOUNT, text) for text in self.filled[1:]):
             return False
-        if perhaps and matches(PERHAPS_TOTAL, self.filled[0]):
+        if perhaps and re.fullmatch(PERHAPS_TOTAL, self.filled[0]):
             return True
-        few = max(2, len(self.values) // 2)
-        return len(self.filled) <= few and matches(TOTAL, self.filled[0])
+        has_few = len(self.filled) <= few_of(len(self.values))
+        return has_few and re.fullmatch(TOTAL, self.filled[0]) is not None
 
     def may_be_footer(self) -> bool:
         """Whether the line is a total or a footer if it is no row of the table."""
@@ -305,7 +310,7 @@ def _is_footer(line: Line, others: Iterable[Line]) -> bool:
     if len(line.values) == 1 or not line.may_be_footer():
         return False
     first = line.filled[0]
-    if not matches(PERHAPS_TOTAL, first):
+    if not re.fullmatch(PERHAPS_TOTAL, first):
         return True
     # `SUM` is a row where the column has `FAL` in other rows.
     column = next(index for index, value in enumerate(line.values) if value.strip() == first)

@@ -212,6 +212,7 @@ def test_ten_thousand_lines_of_a_wrong_number_of_values_are_not_all_read(
         ("ORA-00942: table or view does not exist\n", "a message of a database's client"),
         # the names of columns in a query were taken for those of the file
         ("SQL> select xid, firstName, lastName from people;\n", "of a database's client"),
+        (f"mysql> select {', '.join(f'column{n}' for n in range(60))} from t;\n", "is a prompt"),
         ("postgres=# select xid, firstName from people;\n", "of a database's client"),
         ("SQL0104N  An unexpected token was found.\n", "of a database's client"),
         ("DB20000I  The SQL command completed.\n", "of a database's client"),
