@@ -51,8 +51,6 @@ def check_warehouse(settings: "Settings") -> None:
 
 
 def _postgres_url(settings: "Settings") -> str:
-    from alumniq_pipelines.adapters.warehouse.postgres.numbers import connection_url
+    from alumniq_pipelines.adapters.warehouse.postgres.numbers import check_url
 
-    url = settings.warehouse_url.get_secret_value() if settings.warehouse_url else ""
-    connection_url(url)  # refuses another one
-    return url
+    return check_url(settings.warehouse_url.get_secret_value() if settings.warehouse_url else "")

@@ -102,9 +102,12 @@ def highest_version_number(settings: Settings) -> int:
 
             return highest_number(settings.warehouse_dir)
         case "postgres":
-            from alumniq_pipelines.adapters.warehouse.postgres.numbers import highest_number_at
+            from alumniq_pipelines.adapters.warehouse.postgres.numbers import (
+                check_url,
+                highest_number_at,
+            )
 
-            return highest_number_at(_secret(settings.warehouse_url) or "")
+            return highest_number_at(check_url(_secret(settings.warehouse_url) or ""))
     assert_never(settings.warehouse)
 
 

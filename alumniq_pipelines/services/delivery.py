@@ -221,9 +221,8 @@ class _DeliveryBatch:
         delivery = asyncio.gather(notifier.deliver(notification), return_exceptions=True)
         renew_seconds = self.lease.total_seconds() / RENEWALS_PER_LEASE
         while not (await asyncio.wait([delivery], timeout=renew_seconds))[0]:
-            with suppress(
-                LedgerUnavailable, DatabaseProblem
-            ):  # there are renewals left until the lease ends
+            # There are renewals left until the lease ends.
+            with suppress(LedgerUnavailable, DatabaseProblem):
                 until = self.clock() + self.lease
                 notification = await asyncio.to_thread(self.outbox.renew, notification, until)
         [result] = await delivery

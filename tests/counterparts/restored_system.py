@@ -16,7 +16,7 @@ from alumniq_pipelines.adapters.archive import FolderArchive
 from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
-from alumniq_pipelines.adapters.warehouse.postgres.numbers import connection_url
+from alumniq_pipelines.adapters.warehouse.postgres.numbers import conninfo_of
 from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
 from alumniq_pipelines.core.loads.archive import HELD
 from alumniq_pipelines.core.loads.customer import Customer
@@ -261,7 +261,7 @@ class System:
             (self.warehouse.folder / "iqu" / "qa" / "members" / f"{number:09d}.duckdb").unlink()
             return
         assert isinstance(self.warehouse, PostgresWarehouse)
-        url = connection_url(self.warehouse.url)
+        url = conninfo_of(self.warehouse.url)
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("delete from iqu_qa_versions._facts where number = %s", [number])
 

@@ -209,11 +209,7 @@ class HealthQueries:
             notifications.c.destination,
         )
         finished = (
-            select(
-                *destination,
-                notifications.c.id,
-                notifications.c.state,
-            )
+            select(*destination, notifications.c.id, notifications.c.state)
             .join(loads, loads.c.job_id == notifications.c.job_id)
             .where(
                 # Heartbeats are given up by design, once they are too old to mean anything.

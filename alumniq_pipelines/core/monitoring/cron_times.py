@@ -80,10 +80,11 @@ def hourly_gap(cron: str, zone: ZoneInfo, due: DueTime) -> timedelta | None:
 
     By the wall clock or as it passed, whichever is shorter; None if there is none before.
     """
+    by_clock = None
     for shown in CronSim(cron, due.shown, reverse=True):
+        by_clock = by_clock or due.shown - shown
         _, at = moments_showing(shown, zone)
         if at < due.at and shown_at(at, zone) == shown:
-            by_clock = due.shown - next(CronSim(cron, due.shown, reverse=True))
             return min(by_clock, due.at - at)
     return None
 

@@ -11,10 +11,11 @@ from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 
 from alumniq_pipelines.adapters.postgresql import start_session
-from alumniq_pipelines.adapters.warehouse.postgres.schema_layout import schema_of
+from alumniq_pipelines.adapters.warehouse.postgres.schema_layout import SchemaLayout
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.core.problems.setup import UnusableWarehouseUrl
+from alumniq_pipelines.core.sql_text import identifier
 
 CONNECT_SECONDS = 10
 NO_SCHEMA = "pg_catalog"
@@ -22,13 +23,15 @@ NO_SCHEMA = "pg_catalog"
 URL_PREFIXES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 
 
-def connection_url(url: str) -> str:
-    """Return a URL as psycopg has it; SQLAlchemy's form, as the ledger has it, works as well.
-
-    Raises UnusableWarehouseUrl if it is not one of PostgreSQL.
-    """
+def check_url(url: str) -> str:
+    """Return the URL of a warehouse; raises UnusableWarehouseUrl if it is not one of PostgreSQL."""
     if not url.startswith(URL_PREFIXES):
         raise UnusableWarehouseUrl
+    return url
+
+
+def conninfo_of(url: str) -> str:
+    """Return a URL as psycopg has it; SQLAlchemy's form, as the ledger has it, works as well."""
     return url.replace("postgresql+psycopg:", "postgresql:", 1)
 
 
@@ -45,27 +48,36 @@ def list_targets(connection: Connection[Any]) -> Sequence[Target]:
 
 def highest_number(connection: Connection[Any], target: Target | None = None) -> int:
     """Return the highest number of a target's versions and tokens, or of all targets; 0 if none."""
+    query = "select max(number) from {} where feed = coalesce(%s, feed)"
+    feed = None if target is None else target.feed
     highest = 0
-    for table in ("_facts", "_tokens"):
-        for schema in _schemas_with(connection, table):
-            if (
-                target is not None
-                and schema != f"{schema_of(target.customer, target.environment)}_versions"
-            ):
-                continue
-            query = SQL("select max(number) from {} where feed = coalesce(%s, feed)")
-            [(number,)] = connection.execute(
-                query.format(Identifier(schema, table)), [target.feed if target else None]
-            ).fetchall()
-            highest = max(highest, number or 0)
+    for table in _tables_with_numbers(connection, target):
+        [(number,)] = connection.execute(query.format(table), [feed]).fetchall()
+        highest = max(highest, number or 0)
     return highest
+
+
+def _tables_with_numbers(connection: Connection[Any], target: Target | None) -> Sequence[str]:
+    """Return the tables with numbers that there are, of a target's environment or of all."""
+    if target is None:
+        return [
+            f"{identifier(schema)}.{table}"
+            for table in ("_facts", "_tokens")
+            for schema in _schemas_with(connection, table)
+        ]
+    layout = SchemaLayout(target)
+    found = connection.execute(
+        "select name from unnest(%s::text[]) as name where to_regclass(name) is not null",
+        [[layout.metadata, layout.tokens]],
+    ).fetchall()
+    return [name for (name,) in found]
 
 
 def highest_number_at(url: str) -> int:
     """Return the highest number in a warehouse, by its URL; raises WarehouseUnavailable."""
     try:
         with psycopg.connect(
-            connection_url(url), connect_timeout=CONNECT_SECONDS, application_name="alumniq"
+            conninfo_of(url), connect_timeout=CONNECT_SECONDS, application_name="alumniq"
         ) as connection:
             lock_timeout = f"{CONNECT_SECONDS}s"  # the gateway answers no call before this is done
             start_session(connection, "warehouse", search_path=NO_SCHEMA, lock_timeout=lock_timeout)

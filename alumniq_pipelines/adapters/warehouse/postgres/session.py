@@ -18,6 +18,7 @@ from alumniq_pipelines.adapters.postgresql import (
 from alumniq_pipelines.adapters.warehouse.postgres.numbers import (
     CONNECT_SECONDS,
     NO_SCHEMA,
+    conninfo_of,
 )
 from alumniq_pipelines.core.problems.database import DatabaseReadOnly
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
@@ -33,8 +34,7 @@ def connect(
     Raises WarehouseUnavailable for errors, naming only their class, or the DatabaseProblem that is
     behind them; one that `is_writing` is refused at once where nothing can be written.
     """
-    # SQLAlchemy's form of the URL, as the ledger has it, works as well.
-    conninfo = url.replace("postgresql+psycopg:", "postgresql:", 1)
+    conninfo = conninfo_of(url)
     try:
         with psycopg.connect(
             conninfo,
