@@ -49,7 +49,7 @@ class Installation:
     job_id: JobId = field(default_factory=new_job_id)
 
     def enqueue(self, *addresses: str) -> None:
-        """End a load that both addresses are to be told of."""
+        """End a load of which both addresses are to be notified."""
         target = Target("iqu", Environment.QA, "warehouse")
         load = self.ledger.loads.accept(
             LoadRequest(self.job_id, target, "warehouse.csv", "e1", 1), self.now

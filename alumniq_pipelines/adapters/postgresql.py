@@ -41,7 +41,7 @@ SESSION_SETTINGS: Mapping[str, str] = {
     # Some errors are expected, such as a lock that is not free: they must not end the session.
     "exit_on_error": "off",
     "default_transaction_isolation": "read committed",
-    # No statement has a time limit: the copy of a big file takes as long as it takes. Whoever needs
+    # No statement has a time limit: the copy of a big file takes as long as it takes. What needs
     # one sets it. A transaction that stands idle belongs to a process that is paused.
     "statement_timeout": "0",
     "lock_timeout": "0",
@@ -124,7 +124,7 @@ def check_writable(connection: "Connection[Any]", part: DatabasePart) -> None:
 
 
 def is_standby(connection: "Connection[Any]") -> bool:
-    """Whether the server has reported that it is a standby: a refused write does not tell."""
+    """Whether the server has reported that it is a standby: a refused write does not say so."""
     return connection.info.parameter_status("in_hot_standby") == "on"
 
 
@@ -139,7 +139,7 @@ def setup_problem(
     """Return the mistake in the set-up that an error of the driver is about, if it is.
 
     It is not for refused writes: what is behind them, only the connection tells. The names are
-    those of the URL, for the statements that mend it; `schema` is the ledger's.
+    those of the URL, for the statements that fix it; `schema` is the ledger's.
     """
     grantee = identifier(role) if role else "ROLE"
     grants = [f"grant create on database {identifier(database or 'NAME')} to {grantee};"]

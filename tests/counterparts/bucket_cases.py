@@ -55,7 +55,7 @@ NEVER_SHOWN = (
     "Access Denied",
     "stored using",
 )
-"""Words of the store: its texts are read, to tell its answers apart, and shown to nobody."""
+"""Words of the store: its texts are read, to distinguish its answers, and shown to nobody."""
 
 
 def stored(storage_class: str, header: str, value: str) -> Answer:

@@ -143,11 +143,11 @@ def around(
 def missed(
     schedule: DeliverySchedule, arrivals: Sequence[datetime], start: datetime, end: datetime
 ) -> Sequence[datetime]:
-    """Return the due times that were told as missed, in order.
+    """Return the due times that were reported as missed, in order.
 
     What is missed stays so until a file comes: it is enough to look before and after each.
     """
-    told: list[datetime] = []
+    reported: list[datetime] = []
     was_missed = False
     for now in sorted({end, *arrivals, *(arrival - SECOND for arrival in arrivals)}):
         past = [earlier for earlier in arrivals if earlier <= now][-2:][::-1]
@@ -155,9 +155,9 @@ def missed(
         is_missed = found.state is WatchState.MISSED
         if is_missed and not was_missed:
             assert found.due_at is not None
-            told.append(found.due_at)
+            reported.append(found.due_at)
         was_missed = is_missed
-    return told
+    return reported
 
 
 @st.composite
@@ -223,8 +223,8 @@ def test_an_absent_file_is_told_once(data: st.DataObject, drawn: Drawn) -> None:
     arrivals = list(data.draw(punctual_arrivals(drawn)))
     absent = data.draw(st.integers(0, len(drawn.due) - 2))
     del arrivals[absent]
-    told = missed(drawn.schedule, arrivals, drawn.start, drawn.end)
-    assert told == [drawn.due[absent][1]]
+    reported = missed(drawn.schedule, arrivals, drawn.start, drawn.end)
+    assert reported == [drawn.due[absent][1]]
 
 
 @QUICK

@@ -203,7 +203,7 @@ def test_a_gateway_whose_ledger_cannot_be_written_is_not_ready_and_names_the_fix
     catalog: Catalog,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Once the mistake is mended it needs no restart, though pooled sessions stay as they began."""
+    """Once the mistake is fixed it needs no restart, though pooled sessions stay as they began."""
     mistake = ON_LIVE_LEDGERS[name]
     database = arrange(mistake)
     caller = installation.customer()

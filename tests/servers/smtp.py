@@ -86,7 +86,7 @@ class MailServer:
     def authenticate(
         self, server: object, session: object, envelope: object, mechanism: str, data: object
     ) -> AuthResult:
-        """Let in whoever knows the password, unless another answer is set."""
+        """Accept the password, unless another answer is set."""
         del server, session, envelope, mechanism
         right = isinstance(data, LoginPassword) and data.password == PASSWORD.encode()
         answer = self.answers.get("AUTH")

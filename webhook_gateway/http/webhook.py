@@ -80,8 +80,7 @@ class Webhook:
         taken: list[Call] = []
         read: list[LoadRequest | Load | Exception] = []
         too_late = CallTimedOut(self.answer_seconds)
-        # Whoever waits for a store holds no connection: PostgreSQL's are few, and all of us share
-        # them.
+        # A call that waits for a store holds no connection: PostgreSQL's are few and shared.
         is_remote = self.intake.buckets.is_remote
         with nullcontext() if is_remote else self.intake.ledger.database.pinned_connection():
             for call in calls:
@@ -96,7 +95,7 @@ class Webhook:
                     read.append(self.intake.read(key, request.path_params["job"], options))
                 except Exception as error:  # noqa: BLE001 - raised again where this one call is awaited
                     read.append(error)
-        # Whoever was answered meanwhile has read that no load was queued.
+        # A caller who was answered meanwhile has read that no load was queued.
         read = [
             too_late if isinstance(outcome, LoadRequest) and not call.claim.take() else outcome
             for call, outcome in zip(taken, read, strict=True)

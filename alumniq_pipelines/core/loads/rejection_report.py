@@ -29,7 +29,7 @@ MAX_SHEET_ROWS = 5_000
 NOT_IN_BUCKET = "report-not-in-bucket"
 NOT_WRITTEN = "report-not-written"
 """The codes of notes of loads whose report is not in the bucket. They stay with the load in the
-ledger, so that whoever composes a notice about it, at any time, knows."""
+ledger, so that a notice about it can be composed at any time."""
 
 
 class ReportFormat(StrEnum):

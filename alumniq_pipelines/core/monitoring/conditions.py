@@ -159,7 +159,7 @@ def undelivered(
         kind=Kind.UNDELIVERED,
         title=f"Notifications cannot be delivered: {customer}, {channel}",
         detail=_given_up(channel, notification_id, reason),
-        advice=advice or "Tell the customer what prevents the delivery, unless the fault is ours.",
+        advice=advice or "Inform the customer what prevents it, unless the fault is ours.",
     )
 
 

@@ -89,7 +89,7 @@ class DatabaseSchemaMissing(DatabaseProblem):
     code = "database-schema-missing"
 
     def __init__(self, part: DatabasePart, schema: str, statements: Sequence[str]) -> None:
-        """Take the statements that create it: to whoever may not use it, a schema is missing."""
+        """Take the statements that create it: without the right to use it, a schema is missing."""
         super().__init__(
             f"The database of the {part} has no schema {schema} that we may use.",
             f"Have the owner of the database run this: {' '.join(statements)}",

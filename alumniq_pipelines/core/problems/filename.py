@@ -181,7 +181,7 @@ def _with_unseen(name: str, found: str | None, unseen: str) -> str:
 
 
 def _other_form(name: str, found: str) -> str:
-    """Explain two names that look the same to the eye: it cannot tell which is which."""
+    """Explain two names that look the same to the eye: nobody sees which is which."""
     return (
         "A file whose name looks the same is there, but the two are written in different Unicode "
         f"forms: the name in the bucket {_unicode_form(found)}, the one that you sent "
