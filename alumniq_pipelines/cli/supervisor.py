@@ -52,7 +52,7 @@ class ManagedProcess:
     process: subprocess.Popen[str]
     reader: threading.Thread
     started_at: float
-    responded_at: float
+    unresponsive_since: float | None = None
     ended_at: float | None = None
     short_lives: int = 0
 
@@ -113,18 +113,22 @@ class Supervisor:
                     fresh = self._start_program(child.program, child.group)
                     child.process, child.reader = fresh.process, fresh.reader
                     child.started_at, child.ended_at = fresh.started_at, None
-                    child.responded_at = fresh.responded_at
+                    child.unresponsive_since = None
 
     def _kill_hanging(self, stop: threading.Event) -> None:
-        """Kill programs that do not respond any more, so that they are restarted."""
+        """Kill programs that do not respond any more, so that they are restarted.
+
+        The time counts from the first probe without a response, not from the last response: probes
+        of an overloaded machine may be minutes apart, and one of them proves no hang.
+        """
         while not stop.wait(PROBE_SECONDS):
             for child in self.children:
                 if child.program.responds is None or child.ended_at is not None:
                     continue
                 process = child.process
-                if child.program.responds():
-                    child.responded_at = time.monotonic()
-                elif time.monotonic() - child.responded_at > HANG_SECONDS:
+                responds, now = child.program.responds(), time.monotonic()
+                child.unresponsive_since = None if responds else child.unresponsive_since or now
+                if child.unresponsive_since and now - child.unresponsive_since > HANG_SECONDS:
                     line = f"Has not responded for {HANG_SECONDS:.0f} s; ending it."
                     self.write_log(child.program.name, line)
                     process.kill()
@@ -160,14 +164,12 @@ class Supervisor:
         )
         reader = threading.Thread(target=self._read, args=(program.name, process), daemon=True)
         reader.start()
-        now = time.monotonic()
         return ManagedProcess(
             program=program,
             group=group,
             process=process,
             reader=reader,
-            started_at=now,
-            responded_at=now,
+            started_at=time.monotonic(),
         )
 
     def _read(self, name: str, process: subprocess.Popen[str]) -> None:
