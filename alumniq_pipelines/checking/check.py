@@ -3,7 +3,6 @@
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,13 +22,7 @@ from alumniq_pipelines.checking.rules import Rule
 from alumniq_pipelines.checking.staging import Staging, open_staging
 from alumniq_pipelines.checking.step_timer import StepTimer
 from alumniq_pipelines.checking.structure.blocks import Layout, read_beginning
-from alumniq_pipelines.checking.structure.scan import (
-    RegularText,
-    Structure,
-    assume_regular,
-    copy_regular,
-    verify_regular,
-)
+from alumniq_pipelines.checking.structure.scan import Structure, prove
 from alumniq_pipelines.checking.tally import RowViolation, Tally, Violation, explain
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.feeds.values import loses_digits, parse_value
@@ -195,11 +188,11 @@ def check_received_file(
         header = read_header(beginning, field_map)
         refuse_other_marks(beginning, header, field_map)
         layout = Layout(header.delimiter, field_map.dialect.csv.quote_char, header.width)
-        text = assume_regular(decoded.path, layout, beginning)
+        with steps.step("structure") as progress:
+            structure = prove(decoded.path, layout, scratch / "regular", progress)
         with open_staging(field_map, scratch, options.database) as opened:
-            staging, structure = _scan_and_stage(
-                opened, text, header, scratch / "regular", options.max_rejected, steps
-            )
+            with steps.step("stage"):
+                staging = _stage(opened, structure, header, options.max_rejected)
             with steps.step("check"):
                 state = CheckState(
                     structure=structure,
@@ -219,44 +212,16 @@ def check_received_file(
             )
 
 
-def _scan_and_stage(
-    staging: Staging,
-    text: RegularText,
-    header: Header,
-    regular_copy: Path,
-    max_rejected: int,
-    steps: StepTimer,
-) -> tuple[Staging, Structure]:
-    """Prove the structure of a file and stage it at the same time: nearly every file is regular.
-
-    If a file is not, what was staged is discarded and a copy of its regular rows is staged instead
-    (docs/adr/staging-starts-before-the-structure-is-verified.md).
-    """
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        attempt = pool.submit(staging.stage, text, header)
-        try:
-            with steps.step("structure") as progress:
-                structure = verify_regular(text.path, text.layout, progress)
-                if structure is None:
-                    staging.cancel_staging(attempt)
-                    structure = copy_regular(text.path, text.layout, regular_copy, progress)
-            if not structure.rows_read:
-                raise NoRows
-            with steps.step("stage"):
-                # They differ where rows were copied, and where line ends are not as assumed.
-                if structure.text == text:
-                    attempt.result()
-                else:
-                    staging.cancel_staging(attempt)
-                    # Nothing will be published with so many irregular rows: stage keys alone.
-                    if len(structure.irregular) > max_rejected:
-                        staging = replace(staging, stores_rows=False)
-                    staging.stage(structure.text, header)
-        finally:
-            # However this ends, the thread must not outlive the connection that it uses.
-            staging.cancel_staging(attempt)
+def _stage(staging: Staging, structure: Structure, header: Header, max_rejected: int) -> Staging:
+    """Stage the regular rows of a file; raises NoRows."""
+    if not structure.rows_read:
+        raise NoRows
+    # Nothing will be published with so many irregular rows: stage keys alone.
+    if len(structure.irregular) > max_rejected:
+        staging = replace(staging, stores_rows=False)
+    staging.stage(structure.text, header)
     staging.verify_row_count(structure.rows)
-    return staging, structure
+    return staging
 
 
 def _check_rows(

@@ -6,7 +6,6 @@ not pass the screen, which is NULL in almost every row. Rows are in the order of
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -53,8 +52,6 @@ OUT_OF_SPACE_ERRORS = (
 MEMORY_LIMIT = "640MB"
 """DuckDB's share: with Python and pandas in addition, a load stays within 1 GiB."""
 
-INTERRUPT_SECONDS = 0.02
-
 VECTORS_PER_BATCH = 49
 """A vector has 2,048 cells: about 100,000 of them are checked at a time."""
 
@@ -74,7 +71,7 @@ class Staging:
     stores_rows: bool
 
     def stage(self, text: RegularText, header: Header) -> None:
-        """Stage the rows of a file in place of any that were staged before."""
+        """Stage the rows of a file."""
         columns = self.columns(header) if self.stores_rows else _key_columns(self.field_map)
         selected = [
             f"{value_sql(column_text_sql(name, header), self.field_map.column(name))} "
@@ -83,16 +80,9 @@ class Staging:
         ]
         selected.append(f"{suspects_sql(header, self.field_map)} AS {SUSPECTS}")
         self.run(
-            f"CREATE OR REPLACE TABLE {self.table} AS "
+            f"CREATE TABLE {self.table} AS "
             f"SELECT {', '.join(selected)} FROM {read_csv_sql(text, self.field_map)}"
         )
-
-    def cancel_staging(self, attempt: Future[None]) -> None:
-        """Interrupt a call of `stage` in another thread, and wait for its end."""
-        while not attempt.done():
-            # Again and again: an interrupt has no effect before the statement has begun.
-            self.connection.interrupt()
-            wait([attempt], timeout=INTERRUPT_SECONDS)
 
     def verify_row_count(self, rows: int) -> None:
         """Raise ReadersDisagree unless so many rows were staged."""

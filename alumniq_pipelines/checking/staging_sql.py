@@ -62,7 +62,7 @@ def read_csv_sql(text: RegularText, field_map: FieldMap) -> str:
     varchar = literal("VARCHAR")  # all is read as text, and cast by us
     blanks = field_map.table_schema.missing_values
     options = {
-        "header": "true" if text.has_header else "false",
+        "header": "true",
         "delim": literal(layout.delimiter),
         "quote": literal(layout.quote),
         "escape": literal(layout.quote),

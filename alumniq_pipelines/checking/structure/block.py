@@ -2,23 +2,24 @@
 
 A byte is inside quotes if the number of quotes up to it is odd. With that known for every byte,
 delimiters, ends of records and illegal quotes are logic on whole arrays: hundreds of times faster
-than a loop over the bytes, and just as exact. The arrays have one bit for each byte of the text,
-the first in the highest bit, so that one operation handles eight bytes of text.
+than a loop over the bytes, and just as exact. The arrays have one bit for each byte of the text, so
+that one operation on a word handles 64 bytes of it, the first in the lowest bit.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 Bytes = npt.NDArray[np.uint8]
-Bits = npt.NDArray[np.uint8]
+Words = npt.NDArray[np.uint64]
 Mask = npt.NDArray[np.bool_]
 Positions = npt.NDArray[np.int64]
 
 LF, CR = 10, 13
+ONE, TOP = np.uint64(1), np.uint64(63)
+HIGH_BITS = np.uint64(0x8080808080808080)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,53 +34,58 @@ class BadQuote:
 class Block:
     """Bytes that start at the start of a record; the last record may be incomplete."""
 
-    text: Bytes
+    data: bytes
     delimiter: int
     quote: int
 
     @cached_property
-    def _quotes(self) -> Bits:
+    def text(self) -> Bytes:
+        """The bytes as an array."""
+        return np.frombuffer(self.data, np.uint8)
+
+    @cached_property
+    def _quotes(self) -> Words:
         return self._bits(self.quote)
 
     @cached_property
-    def _inside(self) -> Bits:
+    def _inside(self) -> Words:
         """Where an odd number of quotes has been seen, the byte itself included."""
         parity = self._quotes.copy()
-        for distance in (1, 2, 4):
-            # After it, each bit is the parity of the 2, 4, 8 bits up to it, within its byte.
-            parity ^= parity >> np.uint8(distance)
-        odd = np.bitwise_xor.accumulate(parity & np.uint8(1))
-        parity[1:] ^= np.negative(odd[:-1])  # an odd number before flips all bits of a byte
+        for distance in (1, 2, 4, 8, 16, 32):
+            # After it, each bit is the parity of the 2, 4, 8 ... bits up to it, within its word.
+            parity ^= parity << np.uint64(distance)
+        odd = np.bitwise_xor.accumulate(parity >> TOP)
+        parity[1:] ^= ~odd[:-1] + ONE  # an odd number before flips all bits of a word
         return parity
 
     @cached_property
-    def _line_ends(self) -> Bits:
+    def _line_ends(self) -> Words:
         """Where physical lines end: at line feeds, and at carriage returns without one."""
         feeds = self._bits(LF)
         if not self.has_returns:
             return feeds
-        lone = self._bits(CR) & ~_shifted_from_next(feeds, last=0)
+        lone = self._bits(CR) & ~_shifted_from_next(feeds, last=False)
         return feeds | lone
 
     @cached_property
-    def _ends(self) -> Bits:
+    def _ends(self) -> Words:
         """Where records end: at the ends of lines outside quotes."""
         return self._line_ends & ~self._inside
 
     @cached_property
-    def _separators(self) -> Bits:
+    def _separators(self) -> Words:
         """Where values end: at delimiters and ends of records."""
         return self._bits(self.delimiter) & ~self._inside | self._ends
 
     @cached_property
     def has_returns(self) -> bool:
         """Whether there are carriage returns at all, also inside quotes."""
-        return bool((self.text == CR).any())
+        return b"\r" in self.data
 
     @cached_property
     def ends(self) -> Positions:
         """The offsets at which records end."""
-        return self._offsets(self._ends)
+        return _offsets(self._ends)
 
     @cached_property
     def starts(self) -> Positions:
@@ -100,21 +106,14 @@ class Block:
 
     def lines_before(self, offset: int) -> int:
         """Return how many physical lines end before an offset."""
-        # Of the byte at the offset, the highest bits are before it.
-        byte, bits = divmod(offset, 8)
-        count = int(np.bitwise_count(self._line_ends[:byte]).sum())
-        return count + (int(self._line_ends[byte]) >> 8 - bits).bit_count() if bits else count
+        word, bits = divmod(offset, 64)
+        count = int(np.bitwise_count(self._line_ends[:word]).sum())
+        return count + (int(self._line_ends[word]) & (1 << bits) - 1).bit_count() if bits else count
 
     def lines_before_records(self, records: Positions) -> Positions:
         """Return how many physical lines end before each of some whole records, given by index."""
         starts = self.starts[records]
-        counts = np.bitwise_count(self._line_ends)
-        before = np.cumsum(counts, dtype=np.int64) - counts
-        byte, bits = starts >> 3, (starts & 7).astype(np.uint16)
-        # As in `lines_before`; a start at the edge of a byte shifts all 8 bits out.
-        in_byte = np.bitwise_count(self._line_ends[byte].astype(np.uint16) >> 8 - bits)
-        lines: Positions = before[byte] + in_byte
-        return lines
+        return _count_before(self._line_ends, starts)
 
     def bad_quote(self) -> BadQuote | None:
         """Return the first quote that is neither at an edge of its value nor doubled in it."""
@@ -122,28 +121,30 @@ class Block:
         if self.has_returns:
             fitting |= self._bits(CR) & ~self._inside
         # What follows the block may fit: set the bits beyond its last byte.
-        fitting[-1] |= 0xFF >> (len(self.text) - 1) % 8 + 1
+        fitting[-1] |= ~ONE << np.uint64((len(self.text) - 1) % 64)
         opens = self._quotes & self._inside
-        bad = opens & ~_shifted_from_previous(fitting, first=0x80)
-        bad |= (self._quotes ^ opens) & ~_shifted_from_next(fitting, last=1)
+        bad = opens & ~_shifted_from_previous(fitting, first=True)
+        bad |= (self._quotes ^ opens) & ~_shifted_from_next(fitting, last=True)
         if not bad.any():
             return None
-        offset = int(self._offsets(bad)[0])
-        is_stray = bool(opens[offset >> 3] >> (7 - offset % 8) & 1)
+        offset = int(_offsets(bad)[0])
+        is_stray = bool(int(opens[offset // 64]) >> offset % 64 & 1)
         return BadQuote(offset if is_stray else offset + 1, is_stray)
 
-    def widths(self) -> Positions:
-        """Return the number of values of each whole record."""
-        # Separators up to each record's end, from cumulative counts by byte plus the bits within
-        # the last byte; the difference between two records is the number of values.
-        counts = np.bitwise_count(self._separators)
-        before = np.cumsum(counts, dtype=np.int64) - counts
-        byte, bit = self.ends >> 3, (self.ends & 7).astype(np.uint8)
-        up_to_end = before[byte] + np.bitwise_count(self._separators[byte] >> (7 - bit))
-        widths: Positions = np.diff(up_to_end, prepend=0)
-        return widths
+    @cached_property
+    def values(self) -> Positions:
+        """The number of values of each whole record, 0 for a blank line."""
+        # A separator is the end of its record, or before it: those before two ends differ by the
+        # number of values between them.
+        counts: Positions = np.diff(_count_before(self._separators, self.ends), prepend=-1)
+        counts[self._blank_lines()] = 0
+        return counts
 
-    def blank_lines(self) -> Mask:
+    def irregular_records(self, width: int) -> Positions:
+        """Return the indexes of the whole records that do not have `width` values."""
+        return np.flatnonzero(self.values != width)
+
+    def _blank_lines(self) -> Mask:
         """Whether each whole record is a blank line: nothing but its end."""
         blank: Mask = self.sizes == 1
         blank |= (self.sizes == len("\r\n")) & (self.text[self.starts] == CR)
@@ -156,12 +157,6 @@ class Block:
         delimited: Mask = self.text[last] == self.delimiter
         return delimited
 
-    def is_regular(self, width: int) -> bool:
-        """Whether every whole record has `width` values and none is a blank line."""
-        return bool((self.widths() == width).all()) and not (
-            width == 1 and self.blank_lines().any()
-        )
-
     def line_endings(self, added: int = 0) -> frozenset[str]:
         """Return the line endings of records, except for the last `added` ends."""
         ends = self.ends[: len(self.ends) - added]
@@ -170,22 +165,37 @@ class Block:
         endings = {"CR": ~feeds, "CRLF": feeds & behind_return, "LF": feeds & ~behind_return}
         return frozenset(kind for kind, found in endings.items() if found.any())
 
-    def has_any(self, beginnings: Collection[bytes]) -> bool:
-        """Whether any of some sequences of three bytes with the same first one is in the text."""
-        text, firsts = self.text, len(self.text) - 2
-        found = text[:firsts] == next(iter(beginnings))[0]
-        for distance in (1, 2):
-            # In most blocks nothing is left after the first or second byte.
-            if not found.any():
-                return False
-            lowest = min(begin[distance] for begin in beginnings)
-            found &= text[distance : firsts + distance] >= lowest
-        offsets = np.flatnonzero(found)
-        # The two bytes behind it as one number.
-        pairs = text[offsets + 1].astype(np.uint16) << 8 | text[offsets + 2]
-        return bool(np.isin(pairs, [int.from_bytes(begin[1:]) for begin in beginnings]).any())
+    @cached_property
+    def beyond_ascii(self) -> bytes:
+        """What the whole records have beyond ASCII, with at least what is next to it.
 
-    def copy_records(self, selected: Mask) -> Bytes:
+        Every character beyond ASCII is in there as it is in the text, and no other.
+        """
+        words = np.frombuffer(self.data, "<u8", count=self.whole // 8)
+        found = words & HIGH_BITS != 0
+        if not found.any() and self.data[len(words) * 8 : self.whole].isascii():
+            return b""
+        # A character goes on in the next word. Where the next one is left out, this one is ASCII.
+        found[1:] |= found[:-1].copy()
+        selected: bytes = words[found].tobytes()
+        return selected + self.data[len(words) * 8 : self.whole]
+
+    def has_any(self, beginnings: tuple[bytes, ...]) -> bool:
+        """Whether any of some sequences of three bytes with the same first one is in the text.
+
+        They are all in ASCII, or begin beyond it.
+        """
+        data = self.data if beginnings[0].isascii() else self.beyond_ascii
+        first = beginnings[0][0]
+        if first not in data:
+            return False
+        text = np.frombuffer(data, np.uint8)
+        offsets = _offsets(_packed(text == first))
+        offsets = offsets[offsets < len(text) - 2]
+        pairs = text[offsets + 1].astype(np.uint16) << 8 | text[offsets + 2]
+        return bool(_table_of_pairs(beginnings)[pairs].any())
+
+    def copy_records(self, selected: Mask) -> bytes:
         """Return the bytes of the selected whole records, each with a line feed at its end."""
         text = self.text[: self.whole]
         selected_bytes = np.repeat(selected, self.sizes)
@@ -193,30 +203,60 @@ class Block:
             text = text.copy()
             text[self.ends] = LF
             # Other returns outside quotes are the first half of CRLF: they are dropped.
-            selected_bytes &= ~((text == CR) & ~self._mask(self._inside)[: self.whole])
-        return text[selected_bytes]
+            dropped = _offsets(self._bits(CR) & ~self._inside & ~self._ends)
+            selected_bytes[dropped[dropped < self.whole]] = False
+        return text[selected_bytes].tobytes()
 
-    def _bits(self, byte: int) -> Bits:
-        return np.packbits(self.text == byte)
-
-    def _mask(self, bits: Bits) -> Mask:
-        return np.unpackbits(bits, count=len(self.text)).view(np.bool_)
-
-    def _offsets(self, bits: Bits) -> Positions:
-        return np.flatnonzero(self._mask(bits))
+    def _bits(self, byte: int) -> Words:
+        return _packed(self.text == byte)
 
 
-def _shifted_from_previous(bits: Bits, first: int) -> Bits:
-    """Return every bit at the index after its own; `first` is set in the first byte."""
-    shifted: Bits = bits >> np.uint8(1)
-    shifted[1:] |= bits[:-1] << np.uint8(7)
-    shifted[0] |= first
+def _offsets(bits: Words) -> Positions:
+    """Return the indexes of the bits that are set."""
+    # Few words have a bit, and only those are spread out.
+    words = np.flatnonzero(bits)
+    spread = np.unpackbits(bits[words].view(np.uint8), bitorder="little").view(np.bool_)
+    found = np.flatnonzero(spread)
+    offsets: Positions = words[found >> 6] * 64 + (found & 63)
+    return offsets
+
+
+@cache
+def _table_of_pairs(beginnings: tuple[bytes, ...]) -> Mask:
+    """Return, for two bytes as one number, whether they are the last ones of a sequence."""
+    table = np.zeros(1 << 16, np.bool_)
+    table[[int.from_bytes(begin[1:]) for begin in beginnings]] = True
+    return table
+
+
+def _packed(mask: Mask) -> Words:
+    """Return a bit for each byte of a mask; those beyond its end are 0."""
+    words = np.zeros(-(-len(mask) // 64), dtype="<u8")
+    packed = np.packbits(mask, bitorder="little")
+    words.view(np.uint8)[: len(packed)] = packed
+    return words
+
+
+def _count_before(bits: Words, offsets: Positions) -> Positions:
+    """Return how many bits are set before each offset, none of which is behind the last word."""
+    counts = np.bitwise_count(bits)
+    before = np.cumsum(counts, dtype=np.int64) - counts
+    word, bit = offsets >> 6, (offsets & 63).astype(np.uint64)
+    total: Positions = before[word] + np.bitwise_count(bits[word] & (ONE << bit) - ONE)
+    return total
+
+
+def _shifted_from_previous(bits: Words, *, first: bool) -> Words:
+    """Return every bit at the index after its own; `first` is the bit at the first index."""
+    shifted: Words = bits << ONE
+    shifted[1:] |= bits[:-1] >> TOP
+    shifted[0] |= np.uint64(first)
     return shifted
 
 
-def _shifted_from_next(bits: Bits, last: int) -> Bits:
-    """Return every bit at the index before its own; `last` is set in the last byte."""
-    shifted: Bits = bits << np.uint8(1)
-    shifted[:-1] |= bits[1:] >> np.uint8(7)
-    shifted[-1] |= last
+def _shifted_from_next(bits: Words, *, last: bool) -> Words:
+    """Return every bit at the index before its own; `last` is the bit at the last index."""
+    shifted: Words = bits >> ONE
+    shifted[:-1] |= bits[1:] << TOP
+    shifted[-1] |= np.uint64(last) << TOP
     return shifted

@@ -188,7 +188,10 @@ def _cut_block(text: bytes, mark: Mark, layout: Layout, *, at_end: bool) -> Plac
     _refuse_nul(whole, mark)
     block = _block(whole, layout)
     size = block.whole
-    _refuse_encoding(whole[:size] if size else whole, mark, partial=not size)
+    if not size:
+        _refuse_encoding(whole, mark, partial=True)
+    elif not _is_utf8(block.beyond_ascii):
+        _refuse_encoding(whole[:size], mark, partial=False)
     bad = block.bad_quote()
     if bad is not None:
         raise _bad_quote(block, bad, mark)
@@ -216,7 +219,7 @@ def _without_half_end(text: bytes) -> bytes:
 
 
 def _block(text: bytes, layout: Layout) -> Block:
-    return Block(np.frombuffer(text, np.uint8), ord(layout.delimiter), ord(layout.quote))
+    return Block(text, ord(layout.delimiter), ord(layout.quote))
 
 
 def _line_of(text: bytes, offset: int) -> int:
@@ -229,6 +232,14 @@ def _refuse_nul(text: bytes, mark: Mark) -> None:
     offset = text.find(0)
     if offset >= 0:
         raise NulCharacter(mark.byte + offset + 1, mark.line + _line_of(text, offset))
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _refuse_encoding(text: bytes, mark: Mark, *, partial: bool) -> None:
@@ -252,7 +263,7 @@ def _refuse_encoding(text: bytes, mark: Mark, *, partial: bool) -> None:
 
 def _refuse_joined(text: bytes, block: Block, mark: Mark) -> None:
     """Raise FilesJoined at a byte order mark that starts a record: the file's own was skipped."""
-    if text.isascii():
+    if not block.beyond_ascii:
         return
     marked = block.text[block.starts] == BYTE_ORDER_MARK[0]
     for offset in block.starts[marked].tolist():
@@ -272,7 +283,7 @@ def _bad_quote(block: Block, bad: BadQuote, mark: Mark) -> BrokenQuoting | Files
     row = int(np.searchsorted(block.ends, bad.offset))
     begin = int(block.ends[row - 1]) + 1 if row else 0
     line, row_line = (mark.line + block.lines_before(offset) for offset in (bad.offset, begin))
-    before = block.text[begin : bad.offset].tobytes()
+    before = block.data[begin : bad.offset]
     if bad.is_stray and before == BYTE_ORDER_MARK and (begin or mark.record):
         return FilesJoined(row_line)  # of a second file, whose header is in quotes
     return BrokenQuoting(line, row_line, _fault_of_quote(block, bad))
@@ -280,7 +291,7 @@ def _bad_quote(block: Block, bad: BadQuote, mark: Mark) -> BrokenQuoting | Files
 
 def _fault_of_quote(block: Block, bad: BadQuote) -> QuoteFault:
     """Return what is wrong with a quote, by the bytes beside it."""
-    text, edges = block.text.tobytes(), bytes([block.delimiter]) + b"\r\n"
+    text, edges = block.data, bytes([block.delimiter]) + b"\r\n"
     if not bad.is_stray:
         behind = text[bad.offset :].lstrip(BLANKS.replace(edges[:1], b""))
         is_blank = behind[:1] != text[bad.offset : bad.offset + 1] and behind[:1] in edges

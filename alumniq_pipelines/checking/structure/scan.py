@@ -1,12 +1,12 @@
-"""Verify the structure of a file: every record is proven regular, or listed as irregular.
+"""Prove the structure of a file: every record is regular, or listed as irregular.
 
-A file is read by DuckDB as it is if all records have as many values as the header and all end
-alike. Otherwise its regular records are copied to another file, and the irregular ones are listed.
+DuckDB reads a file as it is if all records have as many values as the header and all end alike.
+Otherwise it reads a copy without the irregular ones, whose records all end alike.
 """
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from alumniq_pipelines.checking.structure.block import Block, Mask, Positions
 from alumniq_pipelines.checking.structure.blocks import (
+    BLOCK_BYTES,
     Layout,
     Mark,
     PlacedBlock,
@@ -40,15 +41,13 @@ Fraction = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True)
 class RegularText:
-    """A file of regular rows only, and how DuckDB must read it.
+    """A file of a header and regular rows only, and how DuckDB must read it.
 
-    The first record is the header if `has_header`; records end with CRLF if `has_returns`, and
-    otherwise with a line feed.
+    Records end with CRLF if `has_returns`, and otherwise with a line feed.
     """
 
     path: Path
     layout: Layout
-    has_header: bool
     has_returns: bool
 
 
@@ -118,92 +117,120 @@ class Structure:
             indexes = rows[first:last] - begin.record
             lines = (begin.line + block.lines_before_records(indexes)).tolist()
             starts, ends = block.starts[indexes].tolist(), (block.ends[indexes] + 1).tolist()
-            text = block.text.tobytes()
             for line, start, stop in zip(lines, starts, ends, strict=True):
-                yield line, text[start:stop]
+                yield line, block.data[start:stop]
 
 
-def assume_regular(path: Path, layout: Layout, beginning: str) -> RegularText:
-    """Return how a file is to be read if it is regular and all its lines end like the first."""
-    feed, carriage_return = beginning.find("\n"), beginning.find("\r")
-    has_returns = 0 <= carriage_return == feed - 1
-    return RegularText(path, layout, has_header=True, has_returns=has_returns)
+@dataclass(kw_only=True)
+class _Proof:
+    """What is known of the blocks so far."""
+
+    layout: Layout
+    marks: list[Mark] = field(default_factory=list)
+    endings: frozenset[str] = frozenset()
+    has_line_ends_inside: bool = False
+    traces: frozenset[Damage] = frozenset()
+    irregular: list[Positions] = field(default_factory=list)
+    values: list[Positions] = field(default_factory=list)
+    end_in_delimiter: list[Mask] = field(default_factory=list)
+    offsets: list[Positions] = field(default_factory=list)
+    """The bytes at which irregular records start and, in the next array, end."""
+    found: int = 0
+
+    def add(self, placed: PlacedBlock) -> None:
+        """Take a block; raises TooManyRows, TooManyMisshapenRows."""
+        block, begin, end = placed.block, placed.begin, placed.end
+        if end.record - 1 > MAX_ROWS:
+            raise TooManyRows(MAX_ROWS)
+        self.marks.append(begin)
+        self.endings |= placed.line_endings()
+        self.has_line_ends_inside |= has_line_ends_inside(begin, end)
+        self.traces |= _traces(block, self.traces)
+        others = block.irregular_records(self.layout.width)
+        if not len(others):
+            return
+        self.irregular.append(others + begin.record)
+        self.values.append(block.values[others])
+        self.end_in_delimiter.append(block.ends_in_delimiter(others))
+        self.offsets += [block.starts[others] + begin.byte, block.ends[others] + 1 + begin.byte]
+        self.found += len(others)
+        if self.found > MAX_IRREGULAR:
+            raise TooManyMisshapenRows(end.line, MAX_IRREGULAR)
+
+    def is_uniform(self) -> bool:
+        """Whether DuckDB finds the ends of all records.
+
+        With line feeds as an option, it reads any value. CRLF is no option: it takes the first line
+        end for that of all lines, even if it is inside a value.
+        """
+        return self.endings == {"LF"} or (
+            self.endings == {"CRLF"} and not self.has_line_ends_inside
+        )
 
 
-def verify_regular(path: Path, layout: Layout, progress: Fraction) -> Structure | None:
-    """Return the structure of a file that is regular; None at the first sign that it is not.
+def prove(path: Path, layout: Layout, regular_copy: Path, progress: Fraction) -> Structure:
+    """Return the structure of a file, with a copy of its regular records if one is needed.
 
-    Raises FileProblem if records are ambiguous or too many.
+    Raises FileProblem if records are ambiguous or too many, or too many of them irregular.
     """
     size = path.stat().st_size
-    marks: list[Mark] = []
-    endings: frozenset[str] = frozenset()
-    traces: frozenset[Damage] = frozenset()
-    placed: PlacedBlock | None = None
-    for placed in _bounded(read_blocks(path, layout)):
-        endings |= placed.line_endings()
-        if not placed.block.is_regular(layout.width) or not _is_readable_by_duckdb(placed, endings):
-            return None
-        traces |= _traces(placed.block, traces)
-        marks.append(placed.begin)
+    proof = _Proof(layout=layout)
+    for placed in read_blocks(path, layout):
+        proof.add(placed)
         progress(placed.end.byte / size)
-    if placed is not None:
-        marks.append(placed.end)
-        # DuckDB takes final blank lines for rows if there is one column, and fails at many of them.
-        if size - placed.end.byte > (0 if layout.width == 1 else MAX_BLANK_BYTES):
-            return None
-        if has_end_mark(path, placed.end):  # for DuckDB, it is a row
-            return None
-    text = RegularText(path, layout, has_header=True, has_returns=endings == {"CRLF"})
-    no_rows, none = np.zeros(0, np.int64), np.zeros(0, np.bool_)
-    return Structure(path, text, tuple(marks), no_rows, no_rows, none, traces=traces)
-
-
-def copy_regular(path: Path, layout: Layout, regular_copy: Path, progress: Fraction) -> Structure:
-    """List the irregular records and copy the others, each with a line feed at its end.
-
-    Raises FileProblem if records are ambiguous, or too many are irregular.
-    """
-    size = path.stat().st_size
-    marks: list[Mark] = []
-    irregular, values, end_in_delimiter = [], [], []
-    found = 0
-    endings: frozenset[str] = frozenset()
-    traces: frozenset[Damage] = frozenset()
-    placed: PlacedBlock | None = None
-    with regular_copy.open("wb") as copy:
-        for placed in _bounded(read_blocks(path, layout)):
-            block, first = placed.block, placed.begin.record
-            endings |= placed.line_endings()
-            widths = np.where(block.blank_lines(), 0, block.widths())
-            regular = widths == layout.width
-            others = np.flatnonzero(~regular)
-            irregular.append(others + first)
-            values.append(widths[others])
-            end_in_delimiter.append(block.ends_in_delimiter(others))
-            found += len(others)
-            if found > MAX_IRREGULAR:
-                raise TooManyMisshapenRows(placed.end.line, MAX_IRREGULAR)
-            if first == 0:
-                regular[0] = False  # the header
-            traces |= _traces(block, traces)
-            copy.write(block.copy_records(regular).tobytes())
-            marks.append(placed.begin)
-            progress(placed.end.byte / size)
-    notes = [MIXED_LINE_ENDS] if len(endings) > 1 else []
-    if placed is not None:
-        marks.append(placed.end)
-        notes += [END_MARK_IGNORED] if has_end_mark(path, placed.end) else []
+        end = placed.end
+    proof.marks.append(end)
+    has_mark = has_end_mark(path, end)  # for DuckDB, it is a row
+    # DuckDB takes final blank lines for rows if there is one column, and fails at many of them.
+    readable_blanks = 0 if layout.width == 1 else MAX_BLANK_BYTES
+    is_copied = (
+        bool(proof.irregular)
+        or not proof.is_uniform()
+        or has_mark
+        or size - end.byte > readable_blanks
+    )
+    if is_copied:
+        _copy_regular(path, proof, regular_copy)
+    notes = [MIXED_LINE_ENDS] if len(proof.endings) > 1 else []
     return Structure(
         path=path,
-        text=RegularText(regular_copy, layout, has_header=False, has_returns=False),
-        marks=tuple(marks),
-        irregular=np.concatenate(irregular),
-        values=np.concatenate(values),
-        end_in_delimiter=np.concatenate(end_in_delimiter),
-        notes=tuple(notes),
-        traces=traces,
+        text=RegularText(
+            path=regular_copy if is_copied else path,
+            layout=layout,
+            has_returns=proof.is_uniform() and proof.endings == {"CRLF"},
+        ),
+        marks=tuple(proof.marks),
+        irregular=np.concatenate([np.zeros(0, np.int64), *proof.irregular]),
+        values=np.concatenate([np.zeros(0, np.int64), *proof.values]),
+        end_in_delimiter=np.concatenate([np.zeros(0, np.bool_), *proof.end_in_delimiter]),
+        notes=(*notes, END_MARK_IGNORED) if has_mark else tuple(notes),
+        traces=proof.traces,
     )
+
+
+def _copy_regular(path: Path, proof: _Proof, regular_copy: Path) -> None:
+    """Copy the header and the regular records: as they are, or each with a line feed at its end."""
+    with regular_copy.open("wb", buffering=BLOCK_BYTES) as copy:
+        if not proof.is_uniform():
+            for block, regular in _blocks_again(path, proof):
+                copy.write(block.copy_records(regular))
+            return
+        # What is between two irregular records is copied at once, however many records that are.
+        starts = np.concatenate([*proof.offsets[::2], [proof.marks[-1].byte]])
+        ends = np.concatenate([[proof.marks[0].byte], *proof.offsets[1::2]])
+        kept = np.flatnonzero(starts > ends)
+        with path.open("rb", buffering=BLOCK_BYTES) as file:
+            for begin, end in zip(ends[kept].tolist(), starts[kept].tolist(), strict=True):
+                file.seek(begin)
+                for left in range(end - begin, 0, -BLOCK_BYTES):
+                    copy.write(file.read(min(left, BLOCK_BYTES)))
+
+
+def _blocks_again(path: Path, proof: _Proof) -> Iterator[tuple[Block, Mask]]:
+    """Yield each block once more, and which of its records are regular."""
+    for begin, end in pairwise(proof.marks):
+        block = block_at(path, proof.layout, begin, end)
+        yield block, block.values == proof.layout.width
 
 
 def _traces(block: Block, known: frozenset[Damage]) -> frozenset[Damage]:
@@ -212,22 +239,4 @@ def _traces(block: Block, known: frozenset[Damage]) -> frozenset[Damage]:
         damage
         for damage, beginnings in BEGINNINGS.items()
         if damage not in known and block.has_any(beginnings)
-    )
-
-
-def _bounded(blocks: Iterable[PlacedBlock]) -> Iterator[PlacedBlock]:
-    for placed in blocks:
-        if placed.end.record - 1 > MAX_ROWS:
-            raise TooManyRows(MAX_ROWS)
-        yield placed
-
-
-def _is_readable_by_duckdb(placed: PlacedBlock, endings: frozenset[str]) -> bool:
-    """Whether DuckDB reads the ends of records correctly, given the line endings so far.
-
-    With line feeds as an option, it reads any value. CRLF is no option: it takes the first line end
-    for that of all lines, even if it is inside a value.
-    """
-    return endings == {"LF"} or (
-        endings == {"CRLF"} and not has_line_ends_inside(placed.begin, placed.end)
     )
