@@ -3,7 +3,6 @@
 The first bytes of a file show what it is; its name is chosen by the customer and proves nothing.
 """
 
-import gzip
 import hashlib
 import sys
 import zipfile
@@ -13,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
+
+from isal.igzip_lib import DECOMP_GZIP, IgzipDecompressor, IsalError
 
 from alumniq_pipelines.checking.foreign_formats import foreign_kind
 from alumniq_pipelines.checking.zip_archive import ZIP, read_only_member
@@ -31,6 +32,7 @@ else:
     from backports import zstd
 
 CHUNK_BYTES = 1 << 20
+GZIP_READ_BYTES = 1 << 13
 RATIO_COUNTS_FROM = 64 << 20
 """Bytes up to which any ratio is allowed: small files with few distinct values pack very well."""
 
@@ -157,8 +159,8 @@ def _translate_archive_errors(file: BinaryIO) -> Iterator[None]:
             raise NeedsMuchMemory(1 << ZSTD_WINDOW_LOG) from None
         raise DamagedArchive(file.tell()) from None
     except (
-        gzip.BadGzipFile,
         zipfile.BadZipFile,
+        IsalError,  # type: ignore[misc]  # declared as an instance
         zlib.error,
         UnicodeDecodeError,  # its list of contents
     ):
@@ -180,12 +182,31 @@ def _expanded(file: BinaryIO, packing: Packing) -> Iterator[bytes]:
         case "zip":
             yield from read_only_member(file)
         case "gzip":
-            with gzip.GzipFile(fileobj=file) as text:
-                yield from _chunks(text)
+            yield from _gzip_members(file)
         case "zstd":
             bound: dict[int, int] = {zstd.DecompressionParameter.window_log_max: ZSTD_WINDOW_LOG}
             with zstd.ZstdFile(file, options=bound) as text:
                 yield from _chunks(text)
+
+
+def _gzip_members(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the content of one gzip file after the other; padding with zeros is ignored (RFC 1952).
+
+    The package has a class for it, but that blames other data behind the end for a missing end.
+    """
+    data = file.read(GZIP_READ_BYTES)
+    while data:
+        if data[: len(GZIP)] != GZIP[: len(data)]:
+            raise DamagedArchive(file.tell())
+        member = IgzipDecompressor(flag=DECOMP_GZIP)
+        while not member.eof:
+            yield member.decompress(data, CHUNK_BYTES)
+            data = file.read(GZIP_READ_BYTES) if member.needs_input else b""
+            if member.needs_input and not data:
+                raise EOFError
+        data = member.unused_data.lstrip(b"\0")
+        while not data and (more := file.read(GZIP_READ_BYTES)):
+            data = more.lstrip(b"\0")
 
 
 def _chunks(text: Readable) -> Iterator[bytes]:

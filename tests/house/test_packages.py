@@ -24,6 +24,7 @@ MAY_IMPORT = {
         "backports",
         "compression",  # of the standard library from 3.14 on; `backports` before
         "duckdb",
+        "isal",
         "numpy",
         "pandas",
         "pandera",
