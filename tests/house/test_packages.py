@@ -27,7 +27,6 @@ MAY_IMPORT = {
         "numpy",
         "pandas",
         "pandera",
-        "xlsxwriter",
     },
     "alumniq_pipelines/adapters": {
         "argon2",

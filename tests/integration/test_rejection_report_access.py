@@ -11,7 +11,6 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from alumniq_pipelines.adapters.ledger.tables import audit
-from alumniq_pipelines.checking.report_files import csv_report, xlsx_report
 from alumniq_pipelines.cli.installation import operator
 from alumniq_pipelines.cli.main import app
 from alumniq_pipelines.core.loads.archive import Archive
@@ -29,6 +28,7 @@ from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.wiring import open_archive
 from tests.page_visits import accept_load, sign_in, sign_in_as_staff
 from tests.servers.gateway import NOW, Caller, Installation, errors
+from tests.small_reports import write_small_report
 
 ROWS = [["xid", "_row"], ["=007 private", "2"]]
 CSV = b"xid,_row\r\n=007 private,2\r\n"
@@ -36,10 +36,7 @@ CSV = b"xid,_row\r\n=007 private,2\r\n"
 
 def archive_report(archive: Archive, job_id: JobId, folder: Path, rows: int = 1) -> None:
     csv, xlsx, summary = folder / "a.csv", folder / "a.xlsx", folder / "a.json"
-    with csv_report(csv, ",", '"') as report, xlsx_report(xlsx, "") as write_xlsx:
-        for row in ROWS:
-            report.write(row)
-            write_xlsx(row)
+    write_small_report(csv, xlsx, ROWS)
     first = Rejection(
         row=2,
         line=3,
