@@ -13,7 +13,6 @@ from pathlib import Path
 from alumniq_pipelines.adapters.encryption import SecretCipher
 from alumniq_pipelines.adapters.ledger.s3_keys import S3Keys
 from alumniq_pipelines.adapters.passwords import hash_password
-from alumniq_pipelines.checking.report_files import csv_report, xlsx_report
 from alumniq_pipelines.core.access.api_keys import KeyScope
 from alumniq_pipelines.core.access.s3_keys import S3Key, user_name
 from alumniq_pipelines.core.loads.archive import Receipt
@@ -55,6 +54,7 @@ from alumniq_pipelines.wiring import open_archive
 from tests.accepted_rows import small_field_map
 from tests.page_visits import PASSWORD
 from tests.servers.gateway import NOW, Caller, Installation
+from tests.small_reports import write_small_report
 
 CUSTOMERS = {"northquad": "Boreal University", "southquad": "Austral College"}
 STAFF_NAME = "wilhelmina"
@@ -274,10 +274,7 @@ def _refuse(tenant: Tenant, folder: Path) -> None:
     )
     archive = open_archive(tenant.installation.settings)
     csv, xlsx, summary = (folder / f"{load.job_id}.{form}" for form in ("csv", "xlsx", "json"))
-    with csv_report(csv, ",", '"') as write_csv, xlsx_report(xlsx, "") as write_xlsx:
-        for row in (["xid", "_row"], [f"row of {tenant.customer}", "2"]):
-            write_csv.write(row)
-            write_xlsx(row)
+    write_small_report(csv, xlsx, [["xid", "_row"], [f"row of {tenant.customer}", "2"]])
     first = Rejection(
         row=2,
         line=3,

@@ -9,16 +9,16 @@ from typing import NamedTuple
 import numpy as np
 
 from alumniq_pipelines.checking.check import CheckedFile, Positions, RejectedRows
-from alumniq_pipelines.checking.report_files import csv_report, xlsx_report
+from alumniq_pipelines.checking.report_files import CsvReport, csv_report, xlsx_report
 from alumniq_pipelines.checking.structure.blocks import parse_record
-from alumniq_pipelines.checking.tally import RowViolation, rejection
+from alumniq_pipelines.checking.tally import row_message
 from alumniq_pipelines.core.loads.rejection_report import (
     FIRST_SHOWN,
     MAX_SHEET_ROWS,
     REPORT_COLUMNS,
+    SEPARATOR,
     ReportSummary,
     layout_row,
-    report_values,
 )
 
 
@@ -43,13 +43,20 @@ class _Faults:
     numbers: Positions
 
 
+class _Diagnosis(NamedTuple):
+    """What is wrong with a row: the values of the report, and the same as the end of a CSV row."""
+
+    values: tuple[str, ...]
+    csv: bytes
+
+
 class _Row(NamedTuple):
     """A rejected row as it was sent, and what is wrong with it."""
 
     row: int
     line: int
     record: bytes
-    diagnosis: tuple[str, ...]
+    diagnosis: _Diagnosis
 
 
 def write_report(file: CheckedFile, max_rows: int, folder: Path) -> WrittenReport | None:
@@ -82,20 +89,19 @@ def write_report(file: CheckedFile, max_rows: int, folder: Path) -> WrittenRepor
     ):
         report.write([*header.names, *REPORT_COLUMNS])
         write_xlsx([*header.names, *REPORT_COLUMNS])
-        rows = _rows(file, faults, listed)
+        rows = _rows(file, faults, listed, report)
         for index, (entry, is_extended) in enumerate(zip(rows, extends.tolist(), strict=True)):
-            is_shown = index < MAX_SHEET_ROWS
+            row, line, record, diagnosis = entry
+            is_shown = index < in_workbook
             if is_shown or not is_extended:
-                values = parse_record(entry.record.decode(), header.delimiter, quote)
-                row = layout_row(
-                    values, own, width, (str(entry.row), str(entry.line), *entry.diagnosis)
-                )
+                values = parse_record(record.decode(), header.delimiter, quote)
+                cells = layout_row(values, own, width, (str(row), str(line), *diagnosis.values))
             if is_extended:
-                report.extend(entry.record, (entry.row, entry.line), entry.diagnosis)
+                report.extend(record, row, line, diagnosis.csv)
             else:
-                report.write(row)
+                report.write(cells)
             if is_shown:
-                write_xlsx(row)
+                write_xlsx(cells)
     return written
 
 
@@ -116,45 +122,47 @@ def _distinct(rows: Positions) -> Positions:
     return rows[np.diff(rows, prepend=0) > 0]
 
 
-def _rows(file: CheckedFile, faults: _Faults, listed: Positions) -> Iterator[_Row]:
+def _rows(
+    file: CheckedFile, faults: _Faults, listed: Positions, report: CsvReport
+) -> Iterator[_Row]:
     """Yield the listed rows as they were sent, with what is wrong with each."""
     lines: dict[int, int] = {}
-    any_row = int(listed[0])
+    violations = [group.violation for group in file.rejected_rows]
 
-    # Most rows have one of few combinations of faults. Any row will do to word them: the messages
-    # name no row but the first one with a repeated key, whose line was read before.
     @lru_cache(maxsize=1_024)
-    def diagnosis(kinds: tuple[int, ...], numbers: tuple[int, ...]) -> tuple[str, ...]:
-        found = zip(kinds, numbers, strict=True)
-        return report_values(
-            [
-                rejection(
-                    RowViolation(any_row, number),
-                    file.rejected_rows[kind].violation,
-                    file.header.width,
-                    lines,
-                )
-                for kind, number in found
-            ]
+    def shared(kinds: tuple[int, ...]) -> tuple[str, str, str]:
+        """Return the columns, codes and advice of some faults: they are worded once."""
+        found = [violations[kind] for kind in kinds]
+        return (
+            SEPARATOR.join(violation.column_name or "" for violation in found),
+            SEPARATOR.join(violation.rule.value for violation in found),
+            SEPARATOR.join(violation.advice for violation in found),
         )
 
+    # Most rows have one of few combinations of faults. Messages name no row but the first one with
+    # a repeated key, whose line was read before.
+    @lru_cache(maxsize=1_024)
+    def diagnosis(kinds: tuple[int, ...], numbers: tuple[int, ...]) -> _Diagnosis:
+        columns, codes, advice = shared(kinds)
+        messages = SEPARATOR.join(
+            row_message(violations[kind], number, file.header.width, lines)
+            for kind, number in zip(kinds, numbers, strict=True)
+        )
+        values = columns, codes, messages, advice
+        return _Diagnosis(values, report.format_row(values))
+
     # The first row of each repeated key is read as well, for its line: also one that was accepted.
-    is_repeat = np.array([group.violation.is_duplicate for group in file.rejected_rows])
+    is_repeat = np.array([violation.is_duplicate for violation in violations])
     firsts = faults.numbers[is_repeat[faults.kinds]]
     rows_to_read = _distinct(np.sort(np.concatenate([listed, firsts])))
     # The faults of row n of these are the ones from starts[n] to ends[n].
     starts = np.searchsorted(faults.rows, rows_to_read).tolist()
     ends = np.searchsorted(faults.rows, rows_to_read, side="right").tolist()
-    is_listed = np.isin(rows_to_read, listed).tolist()
     kinds, numbers = faults.kinds.tolist(), faults.numbers.tolist()
-    rows = zip(rows_to_read.tolist(), is_listed, starts, ends, strict=True)
+    rows = zip(rows_to_read.tolist(), starts, ends, strict=True)
     records = file.structure.read_rows(rows_to_read)
-    for (row, is_reported, start, end), (line, record) in zip(rows, records, strict=True):
+    for (row, start, end), (line, record) in zip(rows, records, strict=True):
         lines[row] = line
-        if is_reported:
-            yield _Row(
-                row=row,
-                line=line,
-                record=record,
-                diagnosis=diagnosis(tuple(kinds[start:end]), tuple(numbers[start:end])),
-            )
+        if start < end:
+            found = diagnosis(tuple(kinds[start:end]), tuple(numbers[start:end]))
+            yield _Row(row, line, record, found)

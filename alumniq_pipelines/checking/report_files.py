@@ -4,7 +4,6 @@ import csv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO
@@ -15,8 +14,7 @@ from xlsxwriter.worksheet import Worksheet
 MAX_CELL_CHARACTERS = 32_767
 """Excel's limit; the CSV report has such a value whole."""
 
-MAX_CACHED_ENDINGS = 1_024
-"""Most rows of a report end in the same few messages."""
+BUFFER_BYTES = 1 << 20
 
 WriteRow = Callable[[Sequence[str]], object]
 
@@ -32,17 +30,16 @@ class CsvReport:
     file: BinaryIO
     delimiter: bytes
     format_row: Callable[[Sequence[str]], bytes]
-    format_ending: Callable[[tuple[str, ...]], bytes]
 
     def write(self, values: Sequence[str]) -> None:
         """Write a row of values."""
         self.file.write(self.format_row(values))
 
-    def extend(self, record: bytes, numbers: Sequence[int], diagnosis: tuple[str, ...]) -> None:
-        """Write a record as it was received, followed by its numbers and its diagnosis."""
-        more = (b"%d" % number for number in numbers)
-        values = (record.rstrip(b"\r\n"), *more, self.format_ending(diagnosis))
-        self.file.write(self.delimiter.join(values))
+    def extend(self, record: bytes, row: int, line: int, diagnosis: bytes) -> None:
+        """Write a record as it was received, then its numbers and its formatted diagnosis."""
+        between = self.delimiter
+        sent = record.rstrip(b"\r\n")
+        self.file.write(b"%b%b%d%b%d%b%b" % (sent, between, row, between, line, between, diagnosis))
 
 
 class _Echo:
@@ -58,13 +55,8 @@ def csv_report(path: Path, delimiter: str, quote: str) -> Iterator[CsvReport]:
     # Only with CRLF do all versions of Python quote values that hold lone returns.
     writer = csv.writer(_Echo(), delimiter=delimiter, quotechar=quote, lineterminator="\r\n")
     format_row: Callable[[Sequence[str]], bytes] = writer.writerow
-    with path.open("wb") as file:
-        yield CsvReport(
-            file=file,
-            delimiter=delimiter.encode(),
-            format_row=format_row,
-            format_ending=lru_cache(MAX_CACHED_ENDINGS)(format_row),
-        )
+    with path.open("wb", buffering=BUFFER_BYTES) as file:
+        yield CsvReport(file=file, delimiter=delimiter.encode(), format_row=format_row)
 
 
 @contextmanager

@@ -226,7 +226,7 @@ class Tally:
         return CheckResult(
             counts=counts,
             rejections=tuple(
-                rejection(row_violation, violation, width, lines)
+                _rejection(row_violation, violation, width, lines)
                 for row_violation, violation in shown
             ),
             causes=tuple(cause for cause in causes if cause.severity == "error"),
@@ -242,23 +242,24 @@ def _cause_message(violation: Violation, first: RowViolation, lines: Mapping[int
     return f"{violation.message}, first that of row {first.number:,} (line {lines[first.number]:,})"
 
 
-def rejection(
+def row_message(violation: Violation, number: int, width: int, lines: Mapping[int, int]) -> str:
+    """Return what is wrong with one row; `number` is that of its `RowViolation`."""
+    if violation.rule is Rule.RAGGED_ROW:
+        return ragged_message(number, width)
+    if violation.is_duplicate:
+        return duplicate_message(violation.rule, violation.columns, number, lines[number])
+    return violation.message
+
+
+def _rejection(
     row_violation: RowViolation, violation: Violation, width: int, lines: Mapping[int, int]
 ) -> Rejection:
     """Return one violation in words; `lines` must have its row, and the first row of its key."""
-    rule = violation.rule
-    if rule is Rule.RAGGED_ROW:
-        message = ragged_message(row_violation.number, width)
-    elif violation.is_duplicate:
-        first_row = row_violation.number
-        message = duplicate_message(rule, violation.columns, first_row, lines[first_row])
-    else:
-        message = violation.message
     return Rejection(
         row=row_violation.row,
         line=lines[row_violation.row],
         column=violation.column_name,
-        code=rule.value,
-        message=message,
+        code=violation.rule.value,
+        message=row_message(violation, row_violation.number, width, lines),
         advice=violation.advice,
     )

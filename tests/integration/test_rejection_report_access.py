@@ -11,7 +11,6 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from alumniq_pipelines.adapters.ledger.tables import audit
-from alumniq_pipelines.checking.report_files import csv_report, xlsx_report
 from alumniq_pipelines.cli.installation import operator
 from alumniq_pipelines.cli.main import app
 from alumniq_pipelines.core.loads.archive import Archive
@@ -29,6 +28,7 @@ from alumniq_pipelines.core.loads.target import Environment
 from alumniq_pipelines.wiring import open_archive
 from tests.page_visits import accept_load, sign_in, sign_in_as_staff
 from tests.servers.gateway import NOW, Caller, Installation, errors
+from tests.small_reports import write_small_report
 
 ROWS = [["xid", "_row"], ["=007 private", "2"]]
 CSV = b"xid,_row\r\n=007 private,2\r\n"
@@ -36,10 +36,7 @@ CSV = b"xid,_row\r\n=007 private,2\r\n"
 
 def archive_report(archive: Archive, job_id: JobId, folder: Path, rows: int = 1) -> None:
     csv, xlsx, summary = folder / "a.csv", folder / "a.xlsx", folder / "a.json"
-    with csv_report(csv, ",", '"') as report, xlsx_report(xlsx, "") as write_xlsx:
-        for row in ROWS:
-            report.write(row)
-            write_xlsx(row)
+    write_small_report(csv, xlsx, ROWS)
     first = Rejection(
         row=2,
         line=3,
@@ -141,7 +138,7 @@ def test_the_load_page_says_where_the_workbook_lists_fewer_rows(
     archive_report(open_archive(installation.settings), job_id, tmp_path, rows)
     sign_in(client, caller.key)
     text = client.get(f"/loads/{job_id}").text
-    assert ("(the first 5,000 rows)" in text) == (rows > MAX_SHEET_ROWS)
+    assert ("(the first 1,000 rows)" in text) == (rows > MAX_SHEET_ROWS)
 
 
 def test_staff_fetch_the_report_of_the_customer_in_view(
