@@ -23,9 +23,9 @@ from alumniq_pipelines.checking.staging import Staging, open_staging
 from alumniq_pipelines.checking.step_timer import StepTimer
 from alumniq_pipelines.checking.structure.blocks import Layout, read_beginning
 from alumniq_pipelines.checking.structure.scan import Structure, prove
-from alumniq_pipelines.checking.tally import RowViolation, Tally, Violation, explain
+from alumniq_pipelines.checking.suspect_cells import find_broken_cells
+from alumniq_pipelines.checking.tally import RowViolation, Tally, Violation
 from alumniq_pipelines.core.feeds.field_map import FieldMap
-from alumniq_pipelines.core.feeds.values import loses_digits, parse_value
 from alumniq_pipelines.core.loads.check_result import MAX_REJECTIONS, CheckResult, Counts
 from alumniq_pipelines.core.loads.warehouse import AcceptedRows
 from alumniq_pipelines.core.problems.file import NoRows
@@ -236,7 +236,8 @@ def _check_rows(
     for line_rule, rows in regular_lines(structure, header, field_map, candidates):
         staging.ignore_cells(rows)
         state.add_regular_rows(Violation(line_rule), rows)
-    _check_suspects(staging, state)
+    for violation, rows in find_broken_cells(staging):
+        state.add_regular_rows(violation, rows)
     for column, damage, rows in find_damaged_keys(staging):
         state.add_regular_rows(Violation(Rule.DAMAGED_KEY, column, damage=damage), rows)
 
@@ -265,34 +266,3 @@ def _check_rows(
     check_result = state.tally.check_result(counts, header.width, structure.lines_of, notes)
     diagnoses = (*references.hints, *hints(staging, structure, header, state.tally))
     return replace(check_result, hints=diagnoses, unchecked=tuple(references.notes))
-
-
-def _check_suspects(staging: Staging, state: CheckState) -> None:
-    """Check the cells that did not pass the SQL screen with pandera."""
-    field_map = staging.field_map
-    for suspect_column, batches in staging.suspects():
-        # pandera and pandas take most of a second to import; most files have no suspects.
-        from alumniq_pipelines.checking.pandera_checks import check_cells
-        from alumniq_pipelines.checking.pandera_schema import column_schema
-
-        column = suspect_column
-        if column.name in field_map.table_schema.primary_key:
-            # Whatever the severity of its column: a row without a key cannot be published.
-            strict = column.alumniq.model_copy(update={"severity": "error"})
-            filled = column.constraints.model_copy(update={"required": True})
-            column = column.model_copy(update={"alumniq": strict, "constraints": filled})
-        schema = column_schema(column, required=field_map.is_required(column))
-        for batch in batches:
-            rows = batch["row"].to_numpy()
-            unreadable = np.zeros(len(rows), dtype=np.bool_)
-            for rule, rejected_rows in check_cells(schema, batch["text"]):
-                for violation, explained in explain(rule, column, rejected_rows, batch["damage"]):
-                    state.add_regular_rows(violation, rows[explained])
-                if rule in {Rule.REQUIRED, Rule.TYPE}:
-                    unreadable |= rejected_rows
-            if not column.spec.takes_any_text:
-                readable, texts = rows[~unreadable], batch["text"].to_numpy()[~unreadable]
-                values = (parse_value(text, column) for text in texts)
-                staging.store_values(column, dict(zip(readable.tolist(), values, strict=True)))
-                cut = np.array([loses_digits(text, column) for text in texts], dtype=np.bool_)
-                state.add_regular_rows(Violation(Rule.PRECISION, column), readable[cut])

@@ -1,14 +1,16 @@
 """Screening: the rules of a column as SQL over its text, and its text as a typed value.
 
 A text that passes the screen is a valid value of its column, as `core.feeds.values` defines it. A
-text that fails is only suspect: pandera decides. A screen may therefore be stricter than pandera,
-for the sake of simplicity, but never laxer.
+text that fails is only suspect. A screen may therefore be stricter than pandera, for the sake of
+simplicity, but never laxer. Which rules a suspect text breaks is said in SQL where that is certain,
+and by pandera where it is not.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import assert_never
 
 from alumniq_pipelines.checking.comparable_cells import without_zeros
+from alumniq_pipelines.checking.rules import CELL_RULES, CellRule, Rule
 from alumniq_pipelines.checking.text_damage import TRACES, Damage
 from alumniq_pipelines.core.feeds.column_types import (
     DUCKDB_TEXT,
@@ -21,9 +23,11 @@ from alumniq_pipelines.core.feeds.reference_data import certain_match
 from alumniq_pipelines.core.feeds.values import (
     CLOCK,
     DATE,
+    DATETIME,
     INTEGER,
     NUMBER,
     OFFSET,
+    TIME,
     VISIBLE,
     YEAR,
     date_pattern,
@@ -43,6 +47,22 @@ SAFE_DIGITS = 18
 KEPT_LENGTH = 15
 """A DOUBLE keeps all digits of a number of so many characters, unless its exponent is extreme."""
 SHORT_NUMBER = "[+-]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([eE][+-]?[0-9]{1,2})?"
+
+BITS: Mapping[Rule, int] = {
+    rule: 1 << position
+    for position, rule in enumerate((Rule.REQUIRED, *CELL_RULES, Rule.PRECISION))
+}
+"""The rules on a cell, in the order in which they are reported: a sum stands for several."""
+
+FORMS: Mapping[ColumnType, str] = {
+    ColumnType.INTEGER: INTEGER.pattern,
+    ColumnType.NUMBER: NUMBER.pattern,
+    ColumnType.DATE: DATE.pattern,
+    ColumnType.DATETIME: DATETIME.pattern,
+    ColumnType.TIME: TIME.pattern,
+    ColumnType.YEAR: YEAR.pattern,
+}
+"""What every value of a type looks like, if its column has no format of its own."""
 
 _HAS_E = "(contains({0}, 'E') OR contains({0}, 'e'))"
 _IS_NOT_ASCII = "strlen({0}) > length({0})"
@@ -85,19 +105,38 @@ def value_sql(text: str, column: Column | None) -> str:
 
 def suspect_condition(text: str, column: Column, *, required: bool) -> str | None:
     """Return the SQL condition that pandera must check a text; None if no text can be wrong."""
-    conditions = list(_conditions(text, column))
-    # What consists of blanks alone is not seen by anybody: where a value is required, it is none.
-    # By its first character, nearly every text is seen not to be such a one.
-    blank = (
-        f"{text} IS NULL OR ({text} < '!' AND {text} <> '' OR {text} > '~') "
-        f"AND NOT regexp_matches({text}, {literal(VISIBLE.pattern)})"
-    )
+    conditions = [condition for _rule, condition in _conditions(text, column)]
+    blank = _is_blank(text)
     if not conditions:
         return blank if required else None
     # Not NOT(...): a text that cannot be cast makes a condition NULL, and is as suspect as one that
     # makes it false.
     broken = f"({' AND '.join(conditions)}) IS NOT TRUE"
     return f"({blank} OR {broken})" if required else f"({text} IS NOT NULL AND {broken})"
+
+
+def broken_rules_sql(text: str, column: Column, *, required: bool) -> str:
+    """Return the SQL for the rules that a text breaks, a sum of BITS: NULL if pandera must decide.
+
+    Where the text is a value of its type, it is that of `value_sql`.
+    """
+    obeyed: dict[CellRule, str] = {}
+    for rule, condition in _conditions(text, column):
+        obeyed[rule] = f"{obeyed[rule]} AND {condition}" if rule in obeyed else condition
+    is_value = obeyed.pop(Rule.TYPE, "true")
+    # A sum with NULL is NULL: if one rule is for pandera to decide, pandera decides on the text.
+    broken = " + ".join(
+        f"CASE WHEN {condition} THEN 0 WHEN {_is_decided(rule, column)} THEN {BITS[rule]} END"
+        for rule, condition in obeyed.items()
+    )
+    blank = f"WHEN {_is_blank(text)} THEN {BITS[Rule.REQUIRED]} " if required else ""
+    # Patterns and reference sets are for texts of any type.
+    is_checked_as_text = bool(obeyed.keys() & {Rule.PATTERN, Rule.REFERENCE})
+    no_value = "false" if is_checked_as_text else _is_certainly_no_value(text, column)
+    return (
+        f"CASE {blank}WHEN {text} IS NULL THEN 0 WHEN {no_value} THEN {BITS[Rule.TYPE]} "
+        f"WHEN {is_value} THEN {broken or 0} END"
+    )
 
 
 def damage_condition(text: str, damages: Iterable[Damage]) -> str:
@@ -115,6 +154,42 @@ def damage_kind(text: str, damages: Iterable[Damage]) -> str:
         f"WHEN {damage_condition(text, [damage])} THEN {literal(damage)}" for damage in damages
     )
     return f"CASE {cases} END"
+
+
+def _is_blank(text: str) -> str:
+    """Return the SQL condition that a text is missing, or that nobody sees anything of it."""
+    # By its first character, nearly every text is seen not to be such a one.
+    return (
+        f"{text} IS NULL OR ({text} < '!' AND {text} <> '' OR {text} > '~') "
+        f"AND NOT regexp_matches({text}, {literal(VISIBLE.pattern)})"
+    )
+
+
+def _is_decided(rule: CellRule, column: Column) -> str:
+    """Return whether a value that fails the screen by a rule certainly breaks it."""
+    match rule:
+        case Rule.LENGTH | Rule.PATTERN | Rule.RANGE:
+            return "true"
+        case Rule.ENUM:  # of other types, one value may be written in several ways
+            return "true" if column.spec.takes_any_text else "false"
+        case Rule.TYPE | Rule.REFERENCE:
+            return "false"
+        case _:
+            assert_never(rule)
+
+
+def _is_certainly_no_value(text: str, column: Column) -> str:
+    """Return the SQL condition that a text has not even the form of its type."""
+    if column.type is ColumnType.STRING:
+        return "false"
+    if column.type is ColumnType.BOOLEAN:
+        return f"NOT {_is_boolean(text, column)}"
+    if column.format != "default":
+        return f"NOT {_matches(text, date_pattern(column.format))}"
+    has_no_form = f"NOT {_matches(text, FORMS[column.type])}"
+    # A date may also be in no calendar, such as 30 February or 0000-00-00.
+    is_no_day = f" OR {_value(text, column)} IS NULL" if column.type is ColumnType.DATE else ""
+    return has_no_form + is_no_day
 
 
 def _value(text: str, column: Column) -> str:
@@ -154,29 +229,36 @@ def _texts(texts: Sequence[str]) -> str:
     return ", ".join(literal(text) for text in texts)
 
 
-def _conditions(text: str, column: Column) -> Iterator[str]:
-    """Yield the SQL conditions of a text that passes; one that it breaks is NULL or false."""
+def _conditions(text: str, column: Column) -> Iterator[tuple[CellRule, str]]:
+    """Yield the SQL conditions of a text that passes, by rule; what it breaks is NULL or false."""
     constraints = column.constraints
-    yield from _type_conditions(text, column)
-    if constraints.min_length is not None:
-        yield f"length({text}) >= {constraints.min_length}"
-    if constraints.max_length is not None:
-        yield f"length({text}) <= {constraints.max_length}"
+    for condition in _type_conditions(text, column):
+        yield Rule.TYPE, condition
+    yield from _bounds(text, column)
     if constraints.pattern is not None:
         # Field maps only allow patterns that Python and DuckDB read alike.
-        yield _matches(text, constraints.pattern)
+        yield Rule.PATTERN, _matches(text, constraints.pattern)
     if constraints.enum is not None:
         # By text, although values count: 1.0 is suspect where 1 is allowed, and pandera accepts it.
-        yield f"{text} IN ({_texts([format_value(value, column) for value in constraints.enum])})"
-    if constraints.minimum is not None:
-        yield f"{_value(text, column)} >= {_bound(constraints.minimum, column)}"
-    if constraints.maximum is not None:
-        yield f"{_value(text, column)} <= {_bound(constraints.maximum, column)}"
+        allowed = _texts([format_value(value, column) for value in constraints.enum])
+        yield Rule.ENUM, f"{text} IN ({allowed})"
     if column.alumniq.reference is not None:
         # Of some sets only texts that certainly belong are known here; libraries decide on others.
         certain = certain_match(column.alumniq.reference)
-        yield f"length({text}) <= {certain.max_length}"
-        yield _matches(text, certain.pattern)
+        yield Rule.REFERENCE, f"length({text}) <= {certain.max_length}"
+        yield Rule.REFERENCE, _matches(text, certain.pattern)
+
+
+def _bounds(text: str, column: Column) -> Iterator[tuple[CellRule, str]]:
+    constraints = column.constraints
+    if constraints.min_length is not None:
+        yield Rule.LENGTH, f"length({text}) >= {constraints.min_length}"
+    if constraints.max_length is not None:
+        yield Rule.LENGTH, f"length({text}) <= {constraints.max_length}"
+    if constraints.minimum is not None:
+        yield Rule.RANGE, f"{_value(text, column)} >= {_bound(constraints.minimum, column)}"
+    if constraints.maximum is not None:
+        yield Rule.RANGE, f"{_value(text, column)} <= {_bound(constraints.maximum, column)}"
 
 
 def _type_conditions(text: str, column: Column) -> Iterator[str]:
@@ -191,7 +273,7 @@ def _type_conditions(text: str, column: Column) -> Iterator[str]:
         case ColumnType.NUMBER:
             yield from _number_conditions(text, column)
         case ColumnType.BOOLEAN:
-            yield f"{text} IN ({_texts((*column.true_values, *column.false_values))})"
+            yield _is_boolean(text, column)
         case ColumnType.YEAR:
             yield _matches(text, YEAR.pattern)
         case ColumnType.DATE | ColumnType.DATETIME:
@@ -204,6 +286,10 @@ def _type_conditions(text: str, column: Column) -> Iterator[str]:
             yield f"{_value(text, column)} IS NOT NULL"
         case _:
             assert_never(column.type)
+
+
+def _is_boolean(text: str, column: Column) -> str:
+    return f"({text} IN ({_texts((*column.true_values, *column.false_values))}))"
 
 
 def _number_conditions(text: str, column: Column) -> Iterator[str]:

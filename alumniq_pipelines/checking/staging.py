@@ -8,15 +8,14 @@ not pass the screen, which is NULL in almost every row. Rows are in the order of
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 import numpy as np
 
 from alumniq_pipelines.checking.header import Header
-from alumniq_pipelines.checking.sql_checks import damage_kind, value_sql
+from alumniq_pipelines.checking.sql_checks import value_sql
 from alumniq_pipelines.checking.staging_sql import (
     WHOLE_LINE,
     column_text_sql,
@@ -25,7 +24,6 @@ from alumniq_pipelines.checking.staging_sql import (
 )
 from alumniq_pipelines.checking.structure.block import Mask, Positions
 from alumniq_pipelines.checking.structure.scan import RegularText
-from alumniq_pipelines.checking.text_damage import IN_INVALID_CELLS
 from alumniq_pipelines.core.database_paths import database_path
 from alumniq_pipelines.core.feeds.field_map import Column, FieldMap
 from alumniq_pipelines.core.loads.warehouse import GAPS, WRITE_CONFIG
@@ -35,9 +33,6 @@ from alumniq_pipelines.core.problems.outage import (
     StagingFailed,
 )
 from alumniq_pipelines.core.sql_text import identifier, literal
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SUSPECTS = identifier(" suspects")
 """No column of a file can have this name: blanks around names are stripped."""
@@ -51,9 +46,6 @@ OUT_OF_SPACE_ERRORS = (
 
 MEMORY_LIMIT = "640MB"
 """DuckDB's share: with Python and pandas in addition, a load stays within 1 GiB."""
-
-VECTORS_PER_BATCH = 49
-"""A vector has 2,048 cells: about 100,000 of them are checked at a time."""
 
 DUPLICATES_PER_BATCH = 1_000_000
 
@@ -122,57 +114,9 @@ class Staging:
             self.run(f"UPDATE {self.table} SET {blank} WHERE rowid IN (SELECT row FROM ignored)")
         self.connection.unregister("ignored")
 
-    def suspects(self) -> Iterator[tuple[Column, Iterator["pd.DataFrame"]]]:
-        """Yield columns with cells that did not pass, each with batches of them.
-
-        A cell has its `row`, its `text` and the `damage` that its text shows, if any.
-
-        Call `collect_suspects` first.
-        """
-        found = self.run(
-            "SELECT DISTINCT column_index FROM aside.suspects ORDER BY column_index"
-        ).fetchall()
-        for (index,) in found:
-            column = self.field_map.columns[index]
-            if not column.spec.takes_any_text and self._is_staged(column):
-                # DuckDB casts more texts than we accept, such as 1.5 to the integer 2. Suspect
-                # cells are NULL until they prove right, and then filled in by `store_values`.
-                name = identifier(column.name)
-                self.run(
-                    f"UPDATE {self.table} SET {name} = NULL FROM aside.suspects AS suspect "
-                    f"WHERE suspect.column_index = {index} AND {self.table}.rowid = suspect.row "
-                    f"AND {self.table}.{name} IS NOT NULL"
-                )
-            yield column, self._batches(index)
-
-    def _batches(self, column_index: int) -> Iterator["pd.DataFrame"]:
-        # A cursor of its own: `store_values` runs statements between two batches.
-        cursor = self.run(
-            f"SELECT row, text, {damage_kind('text', IN_INVALID_CELLS)} AS damage "
-            f"FROM aside.suspects WHERE column_index = {column_index} ORDER BY row",
-            connection=_prepare(self.connection.cursor()),
-        )
-        while len(batch := cursor.fetch_df_chunk(VECTORS_PER_BATCH)):
-            yield batch
-
-    def _is_staged(self, column: Column) -> bool:
+    def is_staged(self, column: Column) -> bool:
+        """Whether the values of a column are in the table."""
         return self.stores_rows or column.name in _key_columns(self.field_map)
-
-    def store_values(self, column: Column, values: Mapping[int, object]) -> None:
-        """Store the values of cells that did not pass the screen but proved right, by row."""
-        if not values or not self._is_staged(column):
-            return
-        # Decimals as text: DuckDB would have to find one type for those of different lengths.
-        stored = [
-            f"{value:f}" if isinstance(value, Decimal) else value for value in values.values()
-        ]
-        self.run(
-            f"UPDATE {self.table} SET {identifier(column.name)} = "
-            f"CAST(amended.value AS {column.spec.duckdb}) "
-            "FROM (SELECT unnest($rows) AS row, unnest($values) AS value) AS amended "
-            f"WHERE {self.table}.rowid = amended.row",
-            {"rows": list(values), "values": stored},
-        )
 
     def find_duplicates(self, key: Sequence[str]) -> Iterator[tuple[Positions, Positions]]:
         """Yield the rows that repeat the key of an earlier row, in order, and the first such rows.

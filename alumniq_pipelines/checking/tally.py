@@ -6,12 +6,10 @@ rule and column during the check, and as many in all in its result.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from alumniq_pipelines.checking.damaged_cells import (
     damaged_cell_advice,
     damaged_cell_message,
-    explains,
 )
 from alumniq_pipelines.checking.damaged_keys import damaged_key_advice, damaged_key_message
 from alumniq_pipelines.checking.rules import (
@@ -23,7 +21,6 @@ from alumniq_pipelines.checking.rules import (
     orphan_message,
     ragged_message,
 )
-from alumniq_pipelines.checking.structure.block import Mask
 from alumniq_pipelines.checking.text_damage import CERTAIN_IN_KEYS, Damage
 from alumniq_pipelines.core.feeds.column_types import ColumnType
 from alumniq_pipelines.core.feeds.field_map import Column, ForeignKey, Severity
@@ -34,9 +31,6 @@ from alumniq_pipelines.core.loads.check_result import (
     Counts,
     Rejection,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SEVERITIES: Sequence[Severity] = ("error", "warning", "note")
 """The most severe first."""
@@ -117,20 +111,6 @@ class Violation:
     def rejects(self) -> bool:
         """Whether the row is rejected, and not only reported."""
         return self.severity == "error"
-
-
-def explain(
-    rule: Rule, column: Column, broken: Mask, damages: "pd.Series[str]"
-) -> Iterator[tuple[Violation, Mask]]:
-    """Yield the cells that break a rule by the damage that explains it; then those without any."""
-    kinds, names = damages.factorize()
-    for kind, name in enumerate(names):
-        damage = Damage(name)
-        if explains(damage, rule, column):
-            explained = broken & (kinds == kind)
-            yield Violation(rule, column, damage=damage), explained
-            broken = broken & ~explained
-    yield Violation(rule, column), broken
 
 
 @dataclass(frozen=True, slots=True)
