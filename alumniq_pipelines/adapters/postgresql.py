@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 SESSION_SETTINGS: Mapping[str, str] = {
-    # How values become text and back: rows are copied as CSV, and the driver parses texts.
+    # How values become text and back: rows are copied as text, and the driver parses it.
     "client_encoding": "UTF8",
     "datestyle": "ISO, MDY",
     "intervalstyle": "postgres",

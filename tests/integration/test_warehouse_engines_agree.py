@@ -22,7 +22,7 @@ from tests.accepted_rows import NO_GAPS, small_field_map
 
 MEMBERS = Target("iqu", Environment.QA, "members")
 BIG = Context(prec=38)
-AWKWARD = "\\.,\"'\n\r\t ;|#%{}nulNUL\\N"
+AWKWARD = "\\.,\"'\n\r\t\1 ;|#%{}nulNUL\\N"
 
 
 def exact_numbers(places: int) -> tuple[pa.DataType, st.SearchStrategy[object]]:
@@ -102,6 +102,7 @@ def test_every_type_of_the_language_is_published() -> None:
 @given(tables())
 @example(pa.table({"only": pa.array(["\\.", None, "", "\n", "\r\n", '"', "a\n\\.\nb"])}))
 @example(pa.table({"a": ["a\r"], "b": ["\r"]}))
+@example(pa.table({"a": ["\t", "\1", "a\1b", "\\N", "\\\\t", None], "b": [1, 2, None, 4, 5, 6]}))
 @example(pa.table({"a": ["\\.", "", None], "b": pa.array([None, None, None], pa.string())}))
 def test_both_engines_give_back_the_same_rows(postgres_url: str, table: pa.Table) -> None:
     with tempfile.TemporaryDirectory() as scratch:

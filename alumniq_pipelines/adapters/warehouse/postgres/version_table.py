@@ -5,9 +5,10 @@ from typing import Any
 from psycopg import Connection
 
 from alumniq_pipelines.adapters.warehouse.postgres.copy import (
-    accepted_columns,
+    columns_of_accepted,
     copy_gaps,
     copy_in,
+    open_accepted,
 )
 from alumniq_pipelines.adapters.warehouse.postgres.schema_layout import NUMBER, SchemaLayout
 from alumniq_pipelines.adapters.warehouse.version_facts import VersionFile, metadata_values
@@ -28,21 +29,23 @@ def store_version(
     described: VersionFile,
 ) -> None:
     """Store accepted rows in a new table, and attach it to those with the same columns."""
-    columns, number = accepted_columns(accepted), described.version.number
-    shape, table = layout.shape(columns), layout.version(number)
-    types = "".join(f", {identifier(name)} {kind}" for name, kind in columns)
-    own = identifier(NUMBER)
-    # With the check constraint, "attach partition" does not scan the table again.
-    connection.execute(
-        f"create table if not exists {layout.inner(shape)} "
-        f"({own} bigint not null{types}) partition by list ({own});"
-        f"create table {table} "
-        f"({own} bigint not null default {number} check ({own} = {number}){types})"
-    )
-    found = copy_in(connection, accepted, table, columns)
-    if found != accepted.rows:
-        raise IncompleteVersion(accepted.rows, found)
-    copy_gaps(connection, accepted, layout, number)
+    number = described.version.number
+    table, own = layout.version(number), identifier(NUMBER)
+    with open_accepted(accepted) as source:
+        columns = columns_of_accepted(source, accepted)
+        shape = layout.shape(columns)
+        types = "".join(f", {identifier(name)} {kind}" for name, kind in columns)
+        # With the check constraint, "attach partition" does not scan the table again.
+        connection.execute(
+            f"create table if not exists {layout.inner(shape)} "
+            f"({own} bigint not null{types}) partition by list ({own});"
+            f"create table {table} "
+            f"({own} bigint not null default {number} check ({own} = {number}){types})"
+        )
+        found = copy_in(connection, source, accepted, table, columns)
+        if found != accepted.rows:
+            raise IncompleteVersion(accepted.rows, found)
+        copy_gaps(connection, source, layout, number)
     connection.execute(
         f"{SMALL_SAMPLE}; analyze {table};"
         f"alter table {layout.inner(shape)} attach partition {table} for values in ({number})"
