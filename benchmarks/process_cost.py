@@ -2,6 +2,7 @@
 
 import os
 import resource
+import signal
 import subprocess
 import sys
 import threading
@@ -9,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 SAMPLE_SECONDS = 0.02
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -23,21 +25,33 @@ class Cost:
     peak_bytes: int
 
 
-def cost_of(command: Sequence[str], *, accepted_code: int = 0) -> Cost:
-    """Run a command to its end and measure it.
+def cost_of(
+    command: Sequence[str],
+    *,
+    accepted_code: int = 0,
+    output: int | IO[bytes] = subprocess.DEVNULL,
+    max_seconds: float | None = None,
+) -> Cost:
+    """Run a command to its end and measure it; its output goes to a file, if one is given.
 
-    Raises CalledProcessError on another exit code, or where anything was said on stderr.
+    Raises CalledProcessError on another exit code, or where anything was said on stderr, and
+    TimeoutExpired where it would take longer than it may.
     """
     started, cpu_before = time.perf_counter(), _cpu_of_children()
     with subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+        command, stdout=output, stderr=subprocess.PIPE, start_new_session=True
     ) as process:
         watch = MemoryWatch(process.pid)
         watch.start()
-        _, stderr = process.communicate()
-        seconds = time.perf_counter() - started
-        watch.ended.set()
-        watch.join()
+        try:
+            _, stderr = process.communicate(timeout=max_seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+        finally:
+            seconds = time.perf_counter() - started
+            watch.ended.set()
+            watch.join()
     if process.returncode != accepted_code or stderr:
         sys.stderr.buffer.write(stderr)
         raise subprocess.CalledProcessError(process.returncode, command)
