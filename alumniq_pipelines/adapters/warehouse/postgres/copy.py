@@ -13,7 +13,6 @@ from typing import Any, BinaryIO
 
 import duckdb
 from psycopg import Connection
-from psycopg.copy import QueuedLibpqWriter
 
 from alumniq_pipelines.adapters.warehouse.postgres.schema_layout import Columns, SchemaLayout
 from alumniq_pipelines.core.database_paths import database_path
@@ -30,7 +29,6 @@ WRITE_CONFIG: dict[str, Any] = {"threads": 1, "memory_limit": "256MB"}
 """For writing: one thread is faster than PostgreSQL reads."""
 
 LINES_AT_ONCE = 256
-"""The writer queues 1,024 messages, so that many lines decide how much memory they may take."""
 
 POSTGRES_TEXT = TYPE_SPECS[ColumnType.STRING].postgres
 DELIMITER, LINE_END, NULL_MARK = "\t", "\n", "\1"
@@ -87,11 +85,16 @@ def copy_in(
     # "freeze": the first reader need not mark each row as committed.
     into = f"copy {relation} ({names}) from stdin (format text, null {literal(NULL_MARK)}, freeze)"
     with connection.cursor() as cursor:
-        # The writer sends in a thread of its own what is read ahead of it here.
-        with cursor.copy(into, writer=QueuedLibpqWriter(cursor)) as copy:
+        # One thread sends what was read while this one reads more, and never more than that: the
+        # queue of psycopg's own writer holds 1,024 messages, which may be of megabytes each.
+        with cursor.copy(into) as copy, ThreadPoolExecutor(1) as sender:
             found = source.execute(_lines_sql(accepted, columns))
+            sending = sender.submit(copy.write, b"")
             while lines := found.fetchmany(LINES_AT_ONCE):
-                copy.write(b"".join(line for (line,) in lines))
+                message = b"".join(line for (line,) in lines)
+                sending.result()
+                sending = sender.submit(copy.write, message)
+            sending.result()
         return cursor.rowcount
 
 
