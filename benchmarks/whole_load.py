@@ -4,12 +4,15 @@
 
 The warehouse is PostgreSQL where a URL is given, else files below the folder.
 
+It prints how many rows were accepted and rejected, and how many faults were found, as JSON.
+
 Rows that break a rule are explained in a rejection report. They are within the budget, so what is
 left of the file is published; with `--refuse` no row may break one, so nothing is.
 """
 
 import argparse
 import sys
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,6 +29,7 @@ from alumniq_pipelines.files.private_files import private_umask
 from alumniq_pipelines.services.load import run_load
 from alumniq_pipelines.services.load_files import LoadFile
 from alumniq_pipelines.settings import REPOSITORY, Settings
+from benchmarks.peers.findings import Findings
 
 
 def load(
@@ -73,6 +77,10 @@ def main() -> None:
     result = load(asked.file, asked.folder, asked.url, max_rejected)
     if not isinstance(result, Rejected if asked.refuse else Published):
         sys.exit("Something was published." if asked.refuse else "Nothing was published.")
+    counts, faults = result.check_result.counts, Counter[str]()
+    for cause in result.check_result.causes:
+        faults[cause.code] += cause.count
+    print(Findings.of(counts.rows_accepted, counts.rows_rejected, faults).to_json())
 
 
 if __name__ == "__main__":
