@@ -4,9 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 MINUTES := 5
 READY := $(VENV)/ready
+PEERS := .venv-peers
+PEERS_READY := $(PEERS)/ready
+PEERS_LOCK := benchmarks/peers/requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test coverage bench bench-e2e bench-gateway bench-queue bench-year bombs chaos screenshots messages lint lock clean
+.PHONY: help demo up test coverage bench bench-peers bench-e2e bench-gateway bench-queue bench-year bombs chaos screenshots messages lint lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,8 +48,19 @@ screenshots: $(READY) ## Retake the documentation's screenshots in a real browse
 messages: $(READY) ## Regenerate docs/messages.md from the code
 	$(BIN)/python -m tests.house.message_catalog
 
-bench: $(READY) ## Compare checking and loading with bare loads; writes benchmarks/RESULTS.md
+# The packages of the peers, a gigabyte, are nothing that we depend on.
+$(PEERS_READY): $(PEERS_LOCK)
+	$(PYTHON) -m venv $(PEERS)
+	@echo "Installing what loads are compared with into $(PEERS) (some minutes, once) ..."
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $(PEERS_LOCK)
+	@touch $@
+
+bench: $(READY) $(PEERS_READY) ## Compare checking and loading with bare loads, then with other tools; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks.loading
+	$(BIN)/python -m benchmarks.peers.compare
+
+bench-peers: $(READY) $(PEERS_READY) ## Compare a load with other tools alone (half an hour); writes benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks.peers.compare
 
 bench-year: $(READY) ## Simulate a year of nightly files, some of them damaged; writes the table of docs/holding.md
 	$(BIN)/python -m benchmarks.simulated_year
@@ -71,8 +85,11 @@ lint: $(READY) ## Check format, style, types, import contracts, dependencies and
 	$(BIN)/deptry .
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/dg check defs
 
-lock: $(READY) ## Resolve the dependencies and write requirements.lock with hashes
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11.1 --group dev --upgrade --output-file requirements.lock pyproject.toml
+RESOLVE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-annotate --no-header --python-version 3.11.1 --upgrade
+
+lock: $(READY) ## Resolve the dependencies and write requirements.lock, and that of the benchmarks' peers, with hashes
+	$(RESOLVE) --group dev --output-file requirements.lock pyproject.toml
+	$(RESOLVE) --output-file $(PEERS_LOCK) benchmarks/peers/requirements.in
 
 clean: ## Remove the virtual environment and caches; var/ stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(PEERS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
