@@ -1,12 +1,13 @@
 """How long a load takes beside what a user would pick instead, on the same file and rules.
 
-    python -m benchmarks.peers.compare [--rows 1000000] [--rounds 3] [--only NAME ...]
+    python -m benchmarks.peers.compare [--rows 1000000] [--rounds 3] [--only NAME ...] [--add]
 
 Each program reads a file of the warehouse feed as text, checks the rules by which a row of it is
 rejected, puts the accepted rows into a table of DuckDB, and writes the rejected rows with their
 reasons into a CSV. In each round everything runs once, each in a process of its own, and its time
 is put in relation to the bare load of the round. With `--only`, the others stay in the table as
-they were measured before. `make bench-peers` installs the packages of the peers.
+they were measured before; with `--add`, so do earlier rounds of the same programs. `make
+bench-peers` installs the packages of the peers.
 """
 
 import argparse
@@ -111,6 +112,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="+", choices=PROGRAMS, default=list(PROGRAMS))
+    parser.add_argument("--add", action="store_true")
     arguments = parser.parse_args()
     runs = STORED.validate_json(RUNS.read_bytes()) if RUNS.exists() else []
     fast = [name for name in arguments.only if not PROGRAMS[name].is_slow]
@@ -121,7 +123,8 @@ def main() -> None:
         (arguments.rows, arguments.rounds, fast),
         (SLOW_ROWS, 1, [*beside, *slow]),
     ):
-        runs = [run for run in runs if run.rows != rows or run.program not in names]
+        if not arguments.add:
+            runs = [run for run in runs if run.rows != rows or run.program not in names]
         for run in measure(rows, rounds, names):
             runs.append(run)
             RUNS.write_bytes(STORED.dump_json(runs))

@@ -30,10 +30,8 @@ CODES = {
     "string_pattern_mismatch": "pattern",
     "string_too_long": "length",
     "string_too_short": "length",
-    "string_type": "required",
-    "int_type": "required",
 }
-"""pydantic's names of what is wrong."""
+"""pydantic's names of what is wrong with a text; a blank is only wrong where one is required."""
 
 
 class Validator:
@@ -53,7 +51,9 @@ class Validator:
         try:
             self.model.model_validate(row)
         except ValidationError as error:
-            found = [(str(fault["loc"][0]), CODES[fault["type"]]) for fault in error.errors()]
+            for fault in error.errors():
+                code = "required" if fault["input"] is None else CODES[fault["type"]]
+                found.append((str(fault["loc"][0]), code))
         for column in self.rules:
             if column.duplicate and row[column.name] is not None:
                 known = self.known[column.name]
@@ -109,7 +109,7 @@ def _type(column: ColumnRules) -> Any:
     return kind if column.required else kind | None
 
 
-def _values(texts: pa.Array[Any], column: ColumnRules) -> pa.Array[Any]:
+def _values(texts: "pa.Array[Any]", column: ColumnRules) -> "pa.Array[Any]":
     filled = texts if column.default is None else texts.fill_null(pa.scalar(str(column.default)))
     return filled.cast(pa.int64()) if column.type == "integer" else filled
 
