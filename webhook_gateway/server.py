@@ -1,6 +1,7 @@
 """The server process: uvicorn, its limits, and how it stops."""
 
 import asyncio
+import gc
 import logging
 import os
 import socket
@@ -166,6 +167,9 @@ def main() -> None:
     except Problem as problem:
         sys.stderr.write(f"{problem}\n")
         sys.exit(2)
+    # What was loaded so far is no garbage: the collector must not go through it while callers wait.
+    gc.collect()
+    gc.freeze()
     server = GatewayServer(server_config(settings, app), app.state.stop_waiting)
     with suppress(KeyboardInterrupt):  # raised after an orderly stop
         server.run()

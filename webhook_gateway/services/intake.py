@@ -129,7 +129,9 @@ class Intake:
 
     def slots(self, customer: str) -> BucketSlots:
         """Return the slots for lookups in a customer's bucket."""
-        return self._slots_of.setdefault(customer, BucketSlots())
+        # Looked up first: making slots takes longer than looking for a file.
+        slots = self._slots_of.get(customer)
+        return slots or self._slots_of.setdefault(customer, BucketSlots())
 
     def bucket(self, customer: str) -> Bucket:
         """Return a customer's bucket, opened once."""
