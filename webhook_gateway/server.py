@@ -1,6 +1,7 @@
 """The server process: uvicorn, its limits, and how it stops."""
 
 import asyncio
+import gc
 import logging
 import os
 import socket
@@ -35,6 +36,9 @@ STOP_WAITING_SECONDS = 3.0
 
 MAX_HEAD_BYTES = 32_768
 """Of the request line and headers; httptools itself would buffer an endless header for ever."""
+
+GARBAGE_THRESHOLD = 20_000
+"""New objects until the collector looks for circular references, of which a call leaves few."""
 
 HEAD_SECONDS = 10.0
 """From the connection, or the first byte of a later request, to the end of the headers."""
@@ -166,6 +170,10 @@ def main() -> None:
     except Problem as problem:
         sys.stderr.write(f"{problem}\n")
         sys.exit(2)
+    # What was loaded so far is no garbage: the collector must not go through it while callers wait.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD)
     server = GatewayServer(server_config(settings, app), app.state.stop_waiting)
     with suppress(KeyboardInterrupt):  # raised after an orderly stop
         server.run()

@@ -1,6 +1,10 @@
 """Run blocking handlers on a small thread pool, draining waiting calls in batches.
 
 With a thread for each call, switching between threads would cost more than the calls themselves.
+So would a thread that works while the event loop reads other calls: whenever one of them releases
+the interpreter's lock, the other is woken on another processor, mostly in vain. So the loop starts
+a batch once it has read all calls that have arrived, and the next one once it has answered those of
+the batch before.
 """
 
 import asyncio
@@ -20,6 +24,10 @@ MAX_THREADS = 40
 MAX_BATCH_SIZE = 64
 BATCH_SECONDS = 0.01
 """How long a thread adds calls to a batch before it returns their results."""
+
+QUIET_STEPS = 2
+"""A batch starts once so many steps of the event loop brought no call: what a socket brings in one
+step becomes a call in the next."""
 
 SCALE_CHECK_SECONDS = 0.01
 """How often to check for slow threads while calls are waiting."""
@@ -62,6 +70,7 @@ class BatchExecutor(Generic[Call, Result]):
         self._pending: deque[tuple[Call, asyncio.Future[Result]]] = deque()
         self._lock = threading.Lock()
         self._active_threads = 0
+        self._starting_loop: Loop | None = None
         self._started_at: dict[int, float] = {}
         self._monitored_loop: Loop | None = None
         self._pool = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="batch")
@@ -71,12 +80,12 @@ class BatchExecutor(Generic[Call, Result]):
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         # Under the lock that a stopping thread holds as well: either that thread still sees this
-        # call, or its count is already gone and a new thread starts. No call is left behind.
+        # call, or its count is already gone and the loop starts a thread. No call is left behind.
         with self._lock:
             self._pending.append((call, future))
-            started = 0 if self._active_threads else 1
-            self._active_threads += started
-        self._start_threads(started)
+            is_idle = not self._active_threads
+        if is_idle:
+            self._start_when_read(loop)
         # A thread inside a slow handler cannot ask for help, so the event loop watches it. The loop
         # is compared because one executor may serve several loops, one after another.
         if self._monitored_loop is not loop:
@@ -133,6 +142,25 @@ class BatchExecutor(Generic[Call, Result]):
         else:
             self._monitored_loop = None
 
+    def _start_when_read(self, loop: Loop) -> None:
+        """Start a thread once the loop has read the calls that have arrived."""
+        if self._starting_loop is not loop:
+            self._starting_loop = loop
+            loop.call_soon(self._start_if_read, loop, len(self._pending), 1)
+
+    def _start_if_read(self, loop: Loop, count: int, quiet_steps: int) -> None:
+        waiting = len(self._pending)
+        if waiting > count:
+            quiet_steps = 0
+        if quiet_steps < QUIET_STEPS and waiting < self._max_batch_size:
+            loop.call_soon(self._start_if_read, loop, waiting, quiet_steps + 1)
+            return
+        self._starting_loop = None
+        with self._lock:
+            started = 0 if self._active_threads else 1
+            self._active_threads += started
+        self._start_threads(started)
+
     def _start_threads(self, count: int) -> None:
         for _ in range(count):
             self._pool.submit(self._run_worker)
@@ -149,25 +177,30 @@ class BatchExecutor(Generic[Call, Result]):
                     results = self._handler(calls)
             except Exception as error:  # noqa: BLE001 - raised again in every call of the batch
                 results = [error] * len(futures)
+            # Deciding to stop and no longer being counted are one step: see `run`.
+            with self._lock:
+                # A batch of several calls shows that calls are fast: one thread is enough, and the
+                # loop starts it again. A batch of one shows that its call was slow, so further
+                # threads remain useful; one that came too late for any call ends if none waits.
+                is_useful = not futures or (len(futures) == 1 and self._active_threads > 1)
+                keep_running = bool(self._pending) and is_useful
+                self._active_threads -= not keep_running
             # Waking an event loop costs a system call, so each loop is woken once per batch.
             by_loop = defaultdict(list)
             for future, result in zip(futures, results, strict=True):
                 by_loop[future.get_loop()].append((future, result))
             for loop, completed in by_loop.items():
-                loop.call_soon_threadsafe(_set_results, completed)
-            # Deciding to stop and no longer being counted are one step: see `run`.
-            with self._lock:
-                # A batch of several calls shows that calls are fast: one thread is enough for them.
-                # A batch of one shows that its call was slow, so further threads remain useful.
-                is_useful = len(futures) == 1 or self._active_threads == 1
-                keep_running = bool(self._pending) and is_useful
-                self._active_threads -= not keep_running
+                loop.call_soon_threadsafe(self._set_results, loop, completed)
 
     def _next_batch(self, futures: list[asyncio.Future[Result]]) -> Generator[Call]:
-        """Yield waiting calls until the batch is full or its time is up; collect their futures."""
+        """Yield the calls that wait now until their time is up; collect their futures.
+
+        Those that arrive meanwhile are the next batch: nobody waits for a call that came later.
+        """
         thread_id, until = threading.get_ident(), time.monotonic() + BATCH_SECONDS
+        size = min(len(self._pending), self._max_batch_size)
         try:
-            while len(futures) < self._max_batch_size and (now := time.monotonic()) < until:
+            while len(futures) < size and (now := time.monotonic()) < until:
                 try:
                     call, future = self._pending.popleft()
                 except IndexError:  # another thread took the last call
@@ -178,6 +211,20 @@ class BatchExecutor(Generic[Call, Result]):
         finally:
             self._started_at.pop(thread_id, None)
 
+    def _set_results(
+        self, loop: Loop, completed: Sequence[tuple[asyncio.Future[Result], Result | Exception]]
+    ) -> None:
+        """Answer the calls of a batch, then start the next one."""
+        for future, result in completed:
+            if future.done():  # canceled: the client has disconnected
+                continue
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+        if self._pending:
+            self._start_when_read(loop)
+
 
 def _answer(
     future: asyncio.Future[Result], call: Call, give_up: Callable[[Call], Exception | None]
@@ -186,13 +233,3 @@ def _answer(
     error = None if future.done() else give_up(call)
     if error is not None:
         future.set_exception(error)
-
-
-def _set_results(completed: Sequence[tuple["asyncio.Future[Result]", Result | Exception]]) -> None:
-    for future, result in completed:
-        if future.done():  # canceled: the client has disconnected
-            continue
-        if isinstance(result, Exception):
-            future.set_exception(result)
-        else:
-            future.set_result(result)

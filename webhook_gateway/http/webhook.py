@@ -95,13 +95,13 @@ class Webhook:
                     read.append(self.intake.read(key, request.path_params["job"], options))
                 except Exception as error:  # noqa: BLE001 - raised again where this one call is awaited
                     read.append(error)
-        # A caller who was answered meanwhile has read that no load was queued.
-        read = [
-            too_late if isinstance(outcome, LoadRequest) and not call.claim.take() else outcome
-            for call, outcome in zip(taken, read, strict=True)
-        ]
-        new = [outcome for outcome in read if isinstance(outcome, LoadRequest)]
-        saved = iter(self.intake.save(new, self.clock()) if new else ())
+            # A caller who was answered meanwhile has read that no load was queued.
+            read = [
+                too_late if isinstance(outcome, LoadRequest) and not call.claim.take() else outcome
+                for call, outcome in zip(taken, read, strict=True)
+            ]
+            new = [outcome for outcome in read if isinstance(outcome, LoadRequest)]
+            saved = iter(self.intake.save(new, self.clock()) if new else ())
         return [next(saved) if isinstance(outcome, LoadRequest) else outcome for outcome in read]
 
     async def options(self, request: Request) -> Options:
@@ -120,7 +120,7 @@ class Webhook:
             unreadable = SlowRequest(self.body_seconds)
         except RequestProblem as problem:
             unreadable = problem
-        url = request.query_params.multi_items()
+        url = request.query_params.multi_items() if request.scope["query_string"] else ()
         return options_from(pairs, url, header_options(request), unreadable=unreadable)
 
 

@@ -6,6 +6,7 @@ Independent of HTTP. A refusal lists every problem of the call at once.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
@@ -75,26 +76,25 @@ class Intake:
             collector.collect(self.find_file, key, options.required(Option.FILENAME))
         if field_map is None or filename is None:
             raise RequestRefused(*collector.problems)
-        request = LoadRequest(
+        request_of = partial(
+            LoadRequest,
             job_id=new_job_id(),
             target=Target(key.customer, key.environment, field_map.name),
             filename=filename,
-            etag=None,
-            size_bytes=None,
             notify_email=emails or "",
             notify_webhook=url or "",
             dry_run=bool(dry_run),
             idempotency_key=idempotency_key,
         )
         # Before looking for the file: a repeated call succeeds even if the file is gone by now.
-        if request.idempotency_key and not collector.problems:
-            earlier = self.ledger.loads.by_idempotency_key(request.idempotency_key)
+        if idempotency_key and not collector.problems:
+            earlier = self.ledger.loads.by_idempotency_key(idempotency_key)
             if earlier is not None:
-                return _existing_load(earlier, request)
-        stored = collector.collect(self.find_file, key, request.filename)
+                return _existing_load(earlier, request_of(etag=None, size_bytes=None))
+        stored = collector.collect(self.find_file, key, filename)
         if stored is None or collector.problems:
             raise RequestRefused(*collector.problems)
-        return replace(request, etag=stored.etag, size_bytes=stored.size_bytes)
+        return request_of(etag=stored.etag, size_bytes=stored.size_bytes)
 
     def save(self, requests: Sequence[LoadRequest], now: datetime) -> Sequence[Load | Exception]:
         """Record a load for each request in one commit; return the loads or what refused them."""
@@ -129,7 +129,9 @@ class Intake:
 
     def slots(self, customer: str) -> BucketSlots:
         """Return the slots for lookups in a customer's bucket."""
-        return self._slots_of.setdefault(customer, BucketSlots())
+        # Looked up first: making slots takes longer than looking for a file.
+        slots = self._slots_of.get(customer)
+        return slots or self._slots_of.setdefault(customer, BucketSlots())
 
     def bucket(self, customer: str) -> Bucket:
         """Return a customer's bucket, opened once."""

@@ -47,8 +47,14 @@ class FolderBucket:
 
     def head(self, key: str) -> StoredFile | None:
         """Return the facts of an object without reading it; None if there is none."""
-        with self._open_object(key) as source:
-            return None if source is None else _stored(key, os.fstat(source.fileno()))
+        with _errors_as_outage():
+            descriptor = _descriptor(self.root, key)
+            if descriptor is None:
+                return None
+            try:
+                return _stored(key, os.fstat(descriptor))
+            finally:
+                os.close(descriptor)
 
     def fetch(self, key: str, destination: Path, etag: str | None = None) -> StoredFile | None:
         """Copy an object to a local file and return its facts; None if there is none.

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from functools import cached_property
 
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -17,6 +16,9 @@ from alumniq_pipelines.core.loads.load import Load
 from alumniq_pipelines.core.problems.command import UnknownCustomer
 from alumniq_pipelines.core.problems.problem import OutageProblem
 
+MAX_ROWS = 64
+"""Of a statement: SQLite takes at most 32,766 parameters."""
+
 
 class LoadWriter:
     """Saves new loads; those of several callers share a commit."""
@@ -24,7 +26,8 @@ class LoadWriter:
     def __init__(self, database: Database) -> None:
         """Start with an empty queue."""
         self.database = database
-        self._group_commit: GroupCommit[Load, int] = GroupCommit(self._write)
+        self._group_commit: GroupCommit[Load, int] = GroupCommit(self._write, max_entries=MAX_ROWS)
+        self._statements: dict[int, PreparedStatement] = {}
 
     def save(self, new: Sequence[Load]) -> Sequence[Load | Exception]:
         """Save loads and return each with its number, once it is on disk.
@@ -43,7 +46,7 @@ class LoadWriter:
 
     def save_in_transaction(self, connection: Connection, load: Load) -> Load:
         """Save one load in the caller's transaction and return it with its number."""
-        ((number,),) = self._insert.rows(connection, row_of(load))
+        (number,) = self._insert(connection, [load])
         return replace(load, number=number)
 
     def _numbered(self, load: Load, number: Future[int]) -> Load:
@@ -70,12 +73,26 @@ class LoadWriter:
 
     def _write(self, new: Sequence[Load]) -> Sequence[int]:
         # A single statement is a transaction by itself: without BEGIN and COMMIT it is faster.
-        connect = self.database.writing if len(new) > 1 else self.database.writing_once
-        with connect() as connection:
-            return [self._insert.rows(connection, row_of(load))[0][0] for load in new]
+        with self.database.writing_once() as connection:
+            return self._insert(connection, new)
 
-    @cached_property
-    def _insert(self) -> PreparedStatement:
-        return PreparedStatement.of(
-            insert(loads).returning(loads.c.number), self.database.engine.dialect, INSERT_COLUMNS
-        )
+    def _insert(self, connection: Connection, new: Sequence[Load]) -> Sequence[int]:
+        """Insert loads by one statement and return their numbers."""
+        values = {
+            f"{name}_m{index}": value
+            for index, load in enumerate(new)
+            for name, value in row_of(load).items()
+        }
+        # By job id, because no engine promises that RETURNING keeps the order of the rows.
+        rows = self._statement(len(new)).rows(connection, values)
+        numbers = {job_id: number for job_id, number in rows}  # noqa: C416 - rows have no type
+        return [numbers[load.job_id] for load in new]
+
+    def _statement(self, size: int) -> PreparedStatement:
+        """Return the INSERT of so many loads; its parameters are numbered by load, from _m0."""
+        if size not in self._statements:
+            statement = insert(loads).values([dict.fromkeys(INSERT_COLUMNS)] * size)
+            self._statements[size] = PreparedStatement.of(
+                statement.returning(loads.c.job_id, loads.c.number), self.database.engine.dialect
+            )
+        return self._statements[size]

@@ -188,6 +188,9 @@ def _sqlite_engine(url: URL) -> Engine:
         hide_parameters=True,  # values may be secrets or personal data
         connect_args={"timeout": LOCK_TIMEOUT_SECONDS},
         pool_size=0,  # no limit: there is no server whose connections could run out
+        # The one used last: its cache of pages is the one that is still valid, since every commit
+        # of another connection invalidates it.
+        pool_use_lifo=True,
     )
 
     @event.listens_for(engine, "connect")

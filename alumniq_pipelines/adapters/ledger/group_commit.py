@@ -20,13 +20,16 @@ class GroupCommit(Generic[Entry, Saved]):
     """The thread that holds the lock writes all queued entries in one transaction.
 
     No thread waits to collect entries: a batch is what was queued while the previous one was
-    written. `write` saves all entries in one transaction or none, and returns once they are
-    durable.
+    written, at most `max_entries` of it. `write` saves all entries in one transaction or none, and
+    returns once they are durable.
     """
 
-    def __init__(self, write: Callable[[Sequence[Entry]], Sequence[Saved]]) -> None:
+    def __init__(
+        self, write: Callable[[Sequence[Entry]], Sequence[Saved]], *, max_entries: int
+    ) -> None:
         """Start with an empty queue."""
         self._write = write
+        self._max_entries = max_entries
         self._waiting: deque[tuple[Entry, Future[Saved]]] = deque()
         self._lock = threading.Lock()
 
@@ -36,10 +39,10 @@ class GroupCommit(Generic[Entry, Saved]):
         self._waiting.extend(added)
         with self._lock:
             # While this thread waited for the lock, its holder may have written our entries too.
-            if not all(future.done() for _, future in added):
-                # Entries that are queued from here on wait for the next holder: a fixed number is
-                # taken, since other threads extend the queue without the lock.
-                self._write_all([self._waiting.popleft() for _ in range(len(self._waiting))])
+            while not all(future.done() for _, future in added):
+                # A fixed number is taken, since other threads extend the queue without the lock.
+                count = min(len(self._waiting), self._max_entries)
+                self._write_all([self._waiting.popleft() for _ in range(count)])
         return [future for _, future in added]
 
     def _write_all(self, waiting: Sequence[tuple[Entry, Future[Saved]]]) -> None:

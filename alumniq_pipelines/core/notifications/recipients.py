@@ -1,5 +1,6 @@
 """The two options by which a customer asks to be notified: which addresses and URLs are usable."""
 
+from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
 from alumniq_pipelines.core.notifications.callback_addresses import (
@@ -63,6 +64,8 @@ def host_of(url: SplitResult) -> str:
     return ascii_host(host) or host
 
 
+# Remembered, because a customer sends the same addresses with every feed of a night.
+@lru_cache(maxsize=256)
 def _emails_error(emails: str) -> str | None:
     parts = split_addresses(emails)
     if not parts:

@@ -73,3 +73,11 @@ def test_loads_accepted_together_are_saved_in_order_and_each_by_itself(
     assert isinstance(first, Load)
     assert again == first
     assert ledger.loads.find() == [last, first]
+
+
+def test_thousands_of_loads_may_be_accepted_together(ledger: Ledger, target: Target) -> None:
+    """A single statement for all of them would have more parameters than an engine takes."""
+    requests = [LoadRequest(new_job_id(), target, "w.csv", None, None) for _ in range(4_000)]
+    saved = ledger.loads.accept_all(requests, NOW)
+    assert [load.number for load in saved if isinstance(load, Load)] == [*range(1, 4_001)]
+    assert [load.request for load in saved if isinstance(load, Load)] == requests

@@ -41,13 +41,13 @@ def add(gathering: GroupCommit[int, int], number: int) -> int:
 
 def test_who_writes_alone_waits_for_nobody() -> None:
     store = Store()
-    assert add(GroupCommit(store.write), 1) == 10
+    assert add(GroupCommit(store.write, max_entries=100), 1) == 10
     assert store.batches == [[1]]
 
 
 def test_all_who_wait_share_the_next_commit_and_get_their_own_answer() -> None:
     store = Store()
-    gathering = GroupCommit(store.write)
+    gathering = GroupCommit(store.write, max_entries=100)
     store.go_on.clear()
     with ThreadPoolExecutor(10) as pool:
         first = pool.submit(add, gathering, 0)
@@ -64,7 +64,7 @@ def test_all_who_wait_share_the_next_commit_and_get_their_own_answer() -> None:
 
 def test_only_who_is_at_fault_is_refused() -> None:
     store = Store()
-    gathering = GroupCommit(store.write)
+    gathering = GroupCommit(store.write, max_entries=100)
     store.go_on.clear()
     with ThreadPoolExecutor(10) as pool:
         first = pool.submit(add, gathering, 0)
@@ -89,7 +89,7 @@ def test_an_outage_fails_everybody_in_the_batch_and_the_next_one_tries_again() -
             raise faults.pop()
         return store.write(entries)
 
-    gathering = GroupCommit(write)
+    gathering = GroupCommit(write, max_entries=100)
     with pytest.raises(LedgerUnavailable):
         add(gathering, 1)
     assert add(gathering, 2) == 20
@@ -97,7 +97,7 @@ def test_an_outage_fails_everybody_in_the_batch_and_the_next_one_tries_again() -
 
 def test_several_entries_of_one_caller_share_a_commit_and_only_the_faulty_one_is_refused() -> None:
     store = Store()
-    gathering = GroupCommit(store.write)
+    gathering = GroupCommit(store.write, max_entries=100)
     assert [future.result() for future in gathering.add([1, 2])] == [10, 20]
     assert store.batches == [[1, 2]]
 
@@ -108,5 +108,12 @@ def test_several_entries_of_one_caller_share_a_commit_and_only_the_faulty_one_is
 
 def test_no_entries_write_nothing() -> None:
     store = Store()
-    assert GroupCommit(store.write).add([]) == []
+    assert GroupCommit(store.write, max_entries=100).add([]) == []
     assert store.batches == []
+
+
+def test_no_write_has_more_entries_than_allowed_and_all_are_saved() -> None:
+    store = Store()
+    futures = GroupCommit(store.write, max_entries=3).add(range(8))
+    assert [future.result() for future in futures] == [10 * number for number in range(8)]
+    assert store.batches == [[0, 1, 2], [3, 4, 5], [6, 7]]

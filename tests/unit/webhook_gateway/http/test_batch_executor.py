@@ -61,7 +61,10 @@ def test_each_call_gets_its_own_result_or_exception() -> None:
             assert result == 10 * number
 
 
-def test_waiting_calls_are_handled_in_few_batches_and_in_order() -> None:
+def test_calls_that_arrive_during_a_batch_are_the_next_one_in_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batch_executor, "BATCH_SECONDS", SECONDS)
     worker = Worker()
 
     async def check() -> None:
@@ -75,8 +78,39 @@ def test_waiting_calls_are_handled_in_few_batches_and_in_order() -> None:
         assert await first == 1_000
 
     asyncio.run(check())
-    assert sorted(number for batch in worker.batches for number in batch) == [*range(20), 100]
-    assert all(batch == sorted(batch) or batch[0] == 100 for batch in worker.batches)
+    # The first call waited for none of those that arrived while it was handled.
+    assert worker.batches == [[100], [*range(20)]]
+
+
+def test_calls_that_arrive_together_are_one_batch() -> None:
+    worker = Worker()
+
+    async def check() -> None:
+        executor = BatchExecutor(worker.work)
+        for _ in range(5):
+            assert await all_of(executor, range(20)) == [10 * number for number in range(20)]
+
+    asyncio.run(check())
+    assert worker.batches == 5 * [[*range(20)]]
+
+
+def test_calls_that_arrive_while_results_are_delivered_are_handled() -> None:
+    """The loop starts the next batch, so none may be left behind where batches end."""
+    worker = Worker()
+
+    async def call_repeatedly(executor: BatchExecutor[int, int], number: int) -> None:
+        for step in range(200):
+            assert await executor.run(number) == 10 * number
+            for _ in range((number + step) % 7):
+                await asyncio.sleep(0)
+
+    async def check() -> None:
+        executor = BatchExecutor(worker.work)
+        async with asyncio.timeout(SECONDS):
+            await asyncio.gather(*(call_repeatedly(executor, number) for number in range(20)))
+
+    asyncio.run(check())
+    assert sum(map(len, worker.batches)) == 4_000
 
 
 def test_no_batch_exceeds_the_maximum_size() -> None:
