@@ -8,6 +8,7 @@ import asyncio
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 
 HEAD_END = b"\r\n\r\n"
 
@@ -41,9 +42,11 @@ class Measured:
 async def call(port: int, calls: Slice, measured: Measured) -> None:
     """Call a server for the time of a slice and add what it shows."""
     loop = asyncio.get_running_loop()
-    connections = [Connection(calls, measured.waits, index) for index in range(calls.connections)]
-    for connection in connections:
-        await loop.create_connection(lambda connected=connection: connected, "127.0.0.1", port)
+    connections = []
+    for index in range(calls.connections):
+        make = partial(Connection, calls, measured.waits, index)
+        _, connection = await loop.create_connection(make, "127.0.0.1", port)
+        connections.append(connection)
     started, client_started = loop.time(), time.process_time()
     for connection in connections:
         connection.start(started)
