@@ -20,11 +20,11 @@ from alumniq_pipelines.adapters.archive import FolderArchive
 from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
 from alumniq_pipelines.adapters.field_maps import read_field_map
 from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehouse
-from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
 from alumniq_pipelines.core.loads.load import Load, LoadRequest, LoadState, new_job_id
 from alumniq_pipelines.core.loads.load_result import LoadResult, Published, Rejected
 from alumniq_pipelines.core.loads.progress import Progress
 from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.core.loads.warehouse import Warehouse
 from alumniq_pipelines.files.private_files import private_umask
 from alumniq_pipelines.services.load import run_load
 from alumniq_pipelines.services.load_files import LoadFile
@@ -56,13 +56,22 @@ def load(
     return run_load(
         load_file,
         read_field_map(REPOSITORY / "schemas" / "warehouse.yaml"),
-        PostgresWarehouse(url) if url else DuckDBWarehouse(folder / "warehouse"),
+        _open_postgres(url) if url else DuckDBWarehouse(folder / "warehouse"),
         scratch,
         max_rejected=max_rejected,
         now=now,
         progress=progress,
         report_rows=Settings().report_rows,
     )
+
+
+def _open_postgres(url: str) -> Warehouse:
+    # As in a run, only what is chosen is imported.
+    from alumniq_pipelines.adapters.warehouse.postgres.warehouse import (  # noqa: PLC0415
+        PostgresWarehouse,
+    )
+
+    return PostgresWarehouse(url)
 
 
 def main() -> None:
