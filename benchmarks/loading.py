@@ -44,7 +44,7 @@ LOAD = "whole load into DuckDB"
 LOAD_REFUSED = "the same, refused: no row may break a rule"
 LOAD_POSTGRES = "whole load into PostgreSQL"
 BARE_FILE = "SCRATCH/bare.duckdb"
-POSTGRES_BUDGET = 2.0
+POSTGRES_BUDGET = 1.2
 
 Costs = Mapping[tuple[str, str], Sequence[Cost]]
 """By what was run and on which kind of file; one cost per round."""
