@@ -104,7 +104,7 @@ def value_sql(text: str, column: Column | None) -> str:
 
 
 def suspect_condition(text: str, column: Column, *, required: bool) -> str | None:
-    """Return the SQL condition that pandera must check a text; None if no text can be wrong."""
+    """Return the SQL condition that a text may break a rule; None if no text can."""
     conditions = [condition for _rule, condition in _conditions(text, column)]
     blank = _is_blank(text)
     if not conditions:

@@ -180,13 +180,10 @@ class Staging:
         return int(count)
 
     def run(
-        self,
-        sql: str,
-        parameters: Mapping[str, object] | None = None,
-        connection: duckdb.DuckDBPyConnection | None = None,
+        self, sql: str, parameters: Mapping[str, object] | None = None
     ) -> duckdb.DuckDBPyConnection:
-        """Run a statement, on a cursor if one is given."""
-        return (connection or self.connection).execute(sql, parameters)
+        """Run a statement."""
+        return self.connection.execute(sql, parameters)
 
 
 @contextmanager

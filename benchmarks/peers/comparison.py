@@ -72,7 +72,7 @@ def _memory(costs: Sequence[Cost]) -> str:
 
 
 def _faults_found(found: Mapping[str, Findings], planted: Planted) -> str:
-    """Say how many faults of all files were found, and of which kinds not all or too many."""
+    """Return how many faults of all files were found, and of which kinds not all or too many."""
     known, expected = Counter[str](), Counter[str]()
     for kind, findings in found.items():
         known.update(findings.faults)
@@ -90,7 +90,7 @@ def _faults_found(found: Mapping[str, Findings], planted: Planted) -> str:
 
 
 def _rows_rejected(found: Mapping[str, Findings], planted: Planted, runs: Sequence[Run]) -> str:
-    """Say how many rows were rejected; each planted fault is in a row of its own."""
+    """Return how many rows were rejected; each planted fault is in a row of its own."""
     expected = sum(sum(planted[kind].values()) for kind in found)
     rejected = sum(findings.rejected for findings in found.values())
     rows = runs[0].rows

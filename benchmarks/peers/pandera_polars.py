@@ -57,7 +57,7 @@ def _checks(column: ColumnRules) -> Iterator[pa.Check]:
 
 
 def _is_first(data: pa.PolarsData) -> pl.LazyFrame:
-    """Tell the first row of a value from later ones; pandera's `unique` rejects the first too."""
+    """Return which rows are the first of their value; pandera's `unique` rejects those, too."""
     value = pl.col(data.key)
     return data.lazyframe.select(value.is_null() | value.is_first_distinct())
 

@@ -2,9 +2,9 @@
 
 With a thread for each call, switching between threads would cost more than the calls themselves.
 So would a thread that works while the event loop reads other calls: whenever one of them releases
-the interpreter's lock, the other is woken on another processor, mostly in vain. So the loop starts
-a batch once it has read all calls that have arrived, and the next one once it has answered those of
-the batch before.
+the interpreter's lock, the other is woken on another processor, mostly for nothing. So the loop
+starts a batch once it has read all calls that have arrived, and the next one once it has responded
+to those of the batch before.
 """
 
 import asyncio
@@ -101,7 +101,7 @@ class BatchExecutor(Generic[Call, Result]):
             del self._unanswered[future]
 
     def stop_waiting(self, give_up: Callable[[Call], Exception | None]) -> None:
-        """Answer all calls whose results are not on their way, as when the process stops."""
+        """Respond to all calls whose results are not on their way, as when the process stops."""
         for future, (call, _) in list(self._unanswered.items()):
             _answer(future, call, give_up)
 
@@ -214,7 +214,7 @@ class BatchExecutor(Generic[Call, Result]):
     def _set_results(
         self, loop: Loop, completed: Sequence[tuple[asyncio.Future[Result], Result | Exception]]
     ) -> None:
-        """Answer the calls of a batch, then start the next one."""
+        """Respond to the calls of a batch, then start the next one."""
         for future, result in completed:
             if future.done():  # canceled: the client has disconnected
                 continue
@@ -229,7 +229,7 @@ class BatchExecutor(Generic[Call, Result]):
 def _answer(
     future: asyncio.Future[Result], call: Call, give_up: Callable[[Call], Exception | None]
 ) -> None:
-    """Answer a call whose result is not on its way."""
+    """Respond to a call whose result is not on its way."""
     error = None if future.done() else give_up(call)
     if error is not None:
         future.set_exception(error)

@@ -69,7 +69,7 @@ class Webhook:
         return JSONResponse(receipt(load, request.path_params["job"]))
 
     def stop_waiting(self) -> None:
-        """Answer the calls that wait for bucket or ledger, because the gateway stops."""
+        """Respond to the calls that wait for bucket or ledger, because the gateway stops."""
         self.executor.stop_waiting(lambda call: GatewayStopping() if call.claim.take() else None)
 
     def _time_out(self, call: Call) -> CallTimedOut | None:

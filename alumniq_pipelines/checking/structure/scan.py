@@ -133,8 +133,9 @@ class _Proof:
     irregular: list[Positions] = field(default_factory=list)
     values: list[Positions] = field(default_factory=list)
     end_in_delimiter: list[Mask] = field(default_factory=list)
-    offsets: list[Positions] = field(default_factory=list)
-    """The bytes at which irregular records start and, in the next array, end."""
+    starts: list[Positions] = field(default_factory=list)
+    ends: list[Positions] = field(default_factory=list)
+    """The bytes of the file between which irregular records are."""
     found: int = 0
 
     def add(self, placed: PlacedBlock) -> None:
@@ -152,7 +153,8 @@ class _Proof:
         self.irregular.append(others + begin.record)
         self.values.append(block.values[others])
         self.end_in_delimiter.append(block.ends_in_delimiter(others))
-        self.offsets += [block.starts[others] + begin.byte, block.ends[others] + 1 + begin.byte]
+        self.starts.append(block.starts[others] + begin.byte)
+        self.ends.append(block.ends[others] + 1 + begin.byte)
         self.found += len(others)
         if self.found > MAX_IRREGULAR:
             raise TooManyMisshapenRows(end.line, MAX_IRREGULAR)
@@ -216,11 +218,11 @@ def _copy_regular(path: Path, proof: _Proof, regular_copy: Path) -> None:
                 copy.write(block.copy_records(regular))
             return
         # What is between two irregular records is copied at once, however many records that are.
-        starts = np.concatenate([*proof.offsets[::2], [proof.marks[-1].byte]])
-        ends = np.concatenate([[proof.marks[0].byte], *proof.offsets[1::2]])
-        kept = np.flatnonzero(starts > ends)
+        begins = np.concatenate([[proof.marks[0].byte], *proof.ends])
+        ends = np.concatenate([*proof.starts, [proof.marks[-1].byte]])
+        kept = np.flatnonzero(begins < ends)
         with path.open("rb", buffering=BLOCK_BYTES) as file:
-            for begin, end in zip(ends[kept].tolist(), starts[kept].tolist(), strict=True):
+            for begin, end in zip(begins[kept].tolist(), ends[kept].tolist(), strict=True):
                 file.seek(begin)
                 for left in range(end - begin, 0, -BLOCK_BYTES):
                     copy.write(file.read(min(left, BLOCK_BYTES)))
