@@ -44,6 +44,11 @@ class MemoryWarehouse:
     _live: dict[Target, int] = field(default_factory=dict)
     _revoked: set[tuple[Target, int, int]] = field(default_factory=set)
 
+    @property
+    def moves_files(self) -> bool:
+        """Never: there are no rows."""
+        return False
+
     def live(self, target: Target) -> Version | None:
         """Return the version that readers see now."""
         self._respond()

@@ -40,11 +40,12 @@ Positions = npt.NDArray[np.int64]
 class CheckOptions:
     """What a check is to leave behind beside its result.
 
-    The rows are stored in the file `database`, unless it is None, or the structure of the file
-    alone shows that more than `max_rejected` rows are rejected. `max_remembered` is how many rows
-    are remembered for each violated rule.
+    With `stores_rows` the rows are stored, in the file `database` or, if it is None, in memory;
+    unless the structure of the file alone shows that more than `max_rejected` rows are rejected.
+    `max_remembered` is how many rows are remembered for each violated rule.
     """
 
+    stores_rows: bool = False
     database: Path | None = None
     max_rejected: int = sys.maxsize
     max_remembered: int = 0
@@ -117,11 +118,14 @@ class CheckedFile:
     rejected: Mask
     rejected_rows: Sequence[RejectedRows]
 
-    def accept(self, database: Path, etag: str | None) -> AcceptedRows:
-        """Delete all but the accepted rows from the database, ready to be published once closed."""
+    def accept(self, etag: str | None) -> AcceptedRows:
+        """Delete all but the accepted rows from the database.
+
+        They can be published as long as it is open if they are in memory, else once it is closed.
+        """
         rows = self.staging.accept(self.rejected, gaps(self.structure, self.rejected))
         return AcceptedRows(
-            database=database,
+            database=self.staging.database,
             table=self.staging.field_map.asset_name,
             columns=self.staging.columns(self.header),
             rows=rows,
@@ -192,7 +196,7 @@ def check_received_file(
             structure = prove(decoded.path, layout, scratch / "regular", progress)
         with open_staging(field_map, scratch, options.database) as opened:
             with steps.step("stage"):
-                staging = _stage(opened, structure, header, options.max_rejected)
+                staging = _stage(opened, structure, header, options)
             with steps.step("check"):
                 state = CheckState(
                     structure=structure,
@@ -212,12 +216,14 @@ def check_received_file(
             )
 
 
-def _stage(staging: Staging, structure: Structure, header: Header, max_rejected: int) -> Staging:
+def _stage(
+    staging: Staging, structure: Structure, header: Header, options: CheckOptions
+) -> Staging:
     """Stage the regular rows of a file; raises NoRows."""
     if not structure.rows_read:
         raise NoRows
     # Nothing will be published with so many irregular rows: stage keys alone.
-    if len(structure.irregular) > max_rejected:
+    if not options.stores_rows or len(structure.irregular) > options.max_rejected:
         staging = replace(staging, stores_rows=False)
     staging.stage(structure.text, header)
     staging.verify_row_count(structure.rows)

@@ -87,12 +87,12 @@ class FileReferences:
                 file.path,
                 file.field_map,
                 folder,
-                CheckOptions(database),
+                CheckOptions(stores_rows=True, database=database),
                 self.limits,
                 StepTimer(ignore_progress),
                 self,
             ) as checked_file:
-                accepted = checked_file.accept(database, etag=None)
+                accepted = checked_file.accept(etag=None)
         except FileProblem as problem:
             raise OtherFileUnusable(feed, [fault.detail for fault in problem.faults]) from None
         rejected = checked_file.check_result.counts.rows_rejected

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import duckdb
 import numpy as np
@@ -26,7 +27,7 @@ from alumniq_pipelines.checking.structure.block import Mask, Positions
 from alumniq_pipelines.checking.structure.scan import RegularText
 from alumniq_pipelines.core.database_paths import database_path
 from alumniq_pipelines.core.feeds.field_map import Column, FieldMap
-from alumniq_pipelines.core.loads.warehouse import GAPS, WRITE_CONFIG
+from alumniq_pipelines.core.loads.warehouse import GAPS, WRITE_CONFIG, MemoryDatabase
 from alumniq_pipelines.core.problems.outage import (
     ReadersDisagree,
     ScratchUnavailable,
@@ -60,7 +61,8 @@ class Staging:
 
     connection: duckdb.DuckDBPyConnection
     field_map: FieldMap
-    stores_rows: bool
+    database: Path | MemoryDatabase
+    stores_rows: bool = True
 
     def stage(self, text: RegularText, header: Header) -> None:
         """Stage the rows of a file."""
@@ -160,8 +162,9 @@ class Staging:
             self.connection.register("gaps", dict(gaps))
             self.run(f"CREATE TABLE main.{GAPS} AS FROM gaps")
         self.run(f"ALTER TABLE {self.table} DROP COLUMN {SUSPECTS}")
-        # The file may be moved into place as it is: with a .wal beside it, it would be unreadable.
-        self.run("CHECKPOINT")
+        if isinstance(self.database, Path):
+            # It may be moved into place as it is: with a .wal beside it, it would be unreadable.
+            self.run("CHECKPOINT")
         return self.count(self.table)
 
     def export(self, path: Path) -> None:
@@ -188,7 +191,7 @@ class Staging:
 
 @contextmanager
 def open_staging(field_map: FieldMap, scratch: Path, database: Path | None) -> Iterator[Staging]:
-    """Yield a new database file to stage a file in; it is in memory if `database` is None.
+    """Yield a new database to stage a file in: a database file, or in memory if it is None.
 
     Whatever fails in it is raised as ScratchUnavailable or StagingFailed.
     """
@@ -197,14 +200,15 @@ def open_staging(field_map: FieldMap, scratch: Path, database: Path | None) -> I
         "memory_limit": MEMORY_LIMIT,
         "temp_directory": database_path(scratch / "spilled"),
     }
-    name = database_path(database) if database else ":memory:"
+    memory = MemoryDatabase(f":memory:{uuid4().hex}", config)
+    name = database_path(database) if database else memory.name
     # Only the kind of an error is passed on: the messages of DuckDB may contain cells.
     try:
         with duckdb.connect(name, config=config) as connection:
             # Working tables live in memory, not in the file that will be published.
             connection.execute("ATTACH ':memory:' AS aside")
             _prepare(connection)
-            yield Staging(connection, field_map, stores_rows=database is not None)
+            yield Staging(connection, field_map, database or memory)
     except OUT_OF_SPACE_ERRORS as error:
         raise ScratchUnavailable(type(error).__name__) from None
     except duckdb.Error as error:

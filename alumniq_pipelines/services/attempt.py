@@ -32,9 +32,10 @@ from alumniq_pipelines.services.attempt_outcome import (
     record_outcome,
 )
 from alumniq_pipelines.services.cut_off import close_cut_off, revoke_publication
-from alumniq_pipelines.services.load import find_published_result, publish_held, run_load
+from alumniq_pipelines.services.load import publish_held, run_load
 from alumniq_pipelines.services.load_context import LoadContext
 from alumniq_pipelines.services.load_files import LoadFile
+from alumniq_pipelines.services.publication import find_published_result
 from alumniq_pipelines.services.restored_ledger import ComparedLoad, compare_load
 
 

@@ -7,7 +7,7 @@ from alumniq_pipelines.core.loads.load import Load
 from alumniq_pipelines.core.loads.load_result import Published
 from alumniq_pipelines.core.loads.outcome import AttemptRecord, AttemptResult
 from alumniq_pipelines.core.loads.warehouse import Warehouse
-from alumniq_pipelines.services.load import find_published_result
+from alumniq_pipelines.services.publication import find_published_result
 
 
 def close_cut_off(

@@ -109,16 +109,16 @@ def check_file(
     path.open("rb").close()
     with tempfile.TemporaryDirectory(prefix="alumniq-check-") as scratch:
         folder = Path(scratch)
-        database = folder / "rows.duckdb" if output or live_target else None
+        options = CheckOptions(stores_rows=bool(output or live_target))
         live: LiveComparison | None = None
         try:
             steps = StepTimer(progress or ignore_progress)
             with check_received_file(
-                path, field_map, folder, CheckOptions(database), limits, steps, reference_sources
+                path, field_map, folder, options, limits, steps, reference_sources
             ) as file:
                 hints = file.check_result.hints
-                if database:
-                    file.accept(database, None)
+                if options.stores_rows:
+                    file.accept(None)
                 if live_target:
                     live, hints = _compare(file, live_target, folder)
                 if output:

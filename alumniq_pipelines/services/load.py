@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -29,7 +29,6 @@ from alumniq_pipelines.core.loads.load_result import (
     dry_run_result,
     held_result,
 )
-from alumniq_pipelines.core.loads.outcome import CheckRecord
 from alumniq_pipelines.core.loads.progress import Progress, ignore_progress
 from alumniq_pipelines.core.loads.publication import (
     HoldRows,
@@ -60,6 +59,9 @@ NEVER_HELD = Thresholds(
     removed=Threshold(),
     columns=ColumnThresholds(fill=100),
 )
+
+
+ROWS = "rows.duckdb"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +108,7 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
 
     load, live = load_file.load, warehouse.live(load_file.load.target)
     steps = StepTimer(progress or ignore_progress)
-    with disk_errors_as_outage(), _new_folder(scratch) as folder:
+    with disk_errors_as_outage(), _new_folder(scratch) as folder, ExitStack() as in_memory:
         if known := find_known_result(load_file, live, unchanged_after, folder, steps):
             return known
         checked = _check(
@@ -114,6 +116,7 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
             field_map,
             warehouse,
             folder,
+            in_memory,
             steps,
             live=live,
             baseline=baseline,
@@ -131,23 +134,7 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
         publication = Publication(
             warehouse=warehouse, load=load, attempt=attempt, before_publish=before_publish, now=now
         )
-        return _apply(decision, checked, load_file, field_map, publication, steps)
-
-
-def find_published_result(load: Load, check: CheckRecord, warehouse: Warehouse) -> Published | None:
-    """Return the result of a load that an attempt published before it was cut off, as recorded.
-
-    None if no attempt published. A published version need not be live: a later load or a rollback
-    may have moved the pointer since.
-    """
-    own = warehouse.live(load.target)
-    if own is None or own.job_id != load.job_id:
-        versions = {version.job_id: version for version in warehouse.versions(load.target)}
-        own = versions.get(load.job_id)
-    if own is None:
-        return None
-    check_result = CheckResult(check.counts, causes=check.causes, warnings=check.warnings)
-    return Published(check_result=check_result, version=own, changes=check.changes)
+        return _apply(decision, checked, load_file, field_map, publication, folder, steps)
 
 
 def publish_held(
@@ -170,7 +157,7 @@ def publish_held(
 
     steps, held = StepTimer(ignore_progress), held_result(hold)
     with disk_errors_as_outage(), _new_folder(scratch) as folder, steps.step("publish"):
-        accepted = fetch_held_rows(archive, load.job_id, held.rows, folder / "rows.duckdb")
+        accepted = fetch_held_rows(archive, load.job_id, held.rows, folder / ROWS)
         publication = Publication(
             warehouse=warehouse, load=load, attempt=attempt, before_publish=before_publish, now=now
         )
@@ -199,6 +186,7 @@ def _check(  # noqa: PLR0913 - all that reading a file takes, by name
     field_map: FieldMap,
     warehouse: Warehouse,
     folder: Path,
+    in_memory: ExitStack,
     steps: "StepTimer",
     *,
     live: Version | None,
@@ -207,23 +195,35 @@ def _check(  # noqa: PLR0913 - all that reading a file takes, by name
     limits: Limits,
     report_rows: int,
 ) -> _Publishable | Rejected | Refused:
-    """Fetch a load's file, check it, compare it with what is live, and archive it."""
+    """Fetch a load's file, check it, compare it with what is live, and archive it.
+
+    Rows that the warehouse copies are in memory until `in_memory` is closed.
+    """
     from alumniq_pipelines.checking.check import CheckOptions, check_received_file
 
-    received, database = folder / "received", folder / "rows.duckdb"
+    received = folder / "received"
+    database = folder / ROWS if warehouse.moves_files else None
     try:
         with steps.step("fetch"):
             etag = load_file.fetch(received)
         reach(FaultPoint.FETCHED)
     except (FileProblem, RequestProblem) as problem:
         return Refused(problem=problem, receipt=None)
-    options = CheckOptions(database, max_rejected, report_rows)
+    options = CheckOptions(
+        stores_rows=True,
+        database=database,
+        max_rejected=max_rejected,
+        max_remembered=report_rows,
+    )
     reference_sources = LiveReferences(warehouse, load_file.load.target, folder / "references")
     sha256 = None
     try:
-        with check_received_file(
-            received, field_map, folder, options, limits, steps, reference_sources
-        ) as checked:
+        with ExitStack() as opened:
+            checked = opened.enter_context(
+                check_received_file(
+                    received, field_map, folder, options, limits, steps, reference_sources
+                )
+            )
             file, sha256, size = checked, checked.decoded.sha256, checked.decoded.size_bytes
             if not file.check_result.is_clean:
                 with steps.step("report"):
@@ -233,7 +233,10 @@ def _check(  # noqa: PLR0913 - all that reading a file takes, by name
             counts = file.check_result.counts
             if is_publishable(counts, max_rejected):
                 live_rows = warehouse.live_rows(load_file.load.target, folder)
-                return _compare(file, read, live_rows, baseline, folder, steps)
+                compared = _compare(file, read, live_rows, baseline, steps)
+                if database is None:
+                    in_memory.push(opened.pop_all())
+                return compared
             state = live_data(load_file.load.number, live.number if live else None)
             return Rejected(
                 problem=RowsRejected(counts.rows_rejected, counts.rows_read, state),
@@ -269,13 +272,12 @@ def _compare(
     read: ReceivedFile,
     live: LiveRows | None,
     baseline: Baseline,
-    folder: Path,
     steps: "StepTimer",
 ) -> _Publishable:
     """Leave only the accepted rows in the database, and compare them with the live version."""
     from alumniq_pipelines.checking.comparison import compare_file
 
-    accepted = file.accept(folder / "rows.duckdb", read.receipt.etag)
+    accepted = file.accept(read.receipt.etag)
     compared = compare_file(file, live, baseline, steps)
     reach(FaultPoint.COMPARED)
     return _Publishable(
@@ -292,9 +294,12 @@ def _apply(
     load_file: LoadFile,
     field_map: FieldMap,
     publication: Publication,
+    folder: Path,
     steps: "StepTimer",
 ) -> LoadResult:
     """Publish or hold what was checked, or keep what is live, as was decided."""
+    from alumniq_pipelines.checking.accepted_rows import write_to_file
+
     load, check_result, compared = load_file.load, checked.check_result, checked.compared
     match decision:
         case KeepLive(live=live, changes=no_changes):
@@ -307,7 +312,8 @@ def _apply(
             )
         case HoldRows(changes=unusual, reasons=reasons):
             with steps.step("hold"):
-                rows = store_held_rows(load_file.archive, load.job_id, field_map, checked.accepted)
+                accepted = write_to_file(checked.accepted, folder / ROWS)
+                rows = store_held_rows(load_file.archive, load.job_id, field_map, accepted)
             reach(FaultPoint.HELD_ROWS_STORED)
             return Held(
                 check_result=check_result,

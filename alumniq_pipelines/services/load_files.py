@@ -101,9 +101,9 @@ class LoadFile:
 def store_held_rows(
     archive: Archive, job_id: JobId, field_map: FieldMap, accepted: AcceptedRows
 ) -> HeldRows:
-    """Archive accepted rows, byte for byte, and return all that publishing them later needs."""
-    digest = _digest(accepted.database)
-    archive.put(held_name(job_id, digest), accepted.database, durably=True)
+    """Archive the file of accepted rows, and return all that publishing them later needs."""
+    digest = _digest(accepted.file)
+    archive.put(held_name(job_id, digest), accepted.file, durably=True)
     return HeldRows(
         digest=digest,
         field_map=field_map,

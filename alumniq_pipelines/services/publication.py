@@ -6,7 +6,9 @@ from datetime import datetime
 
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.archive import Receipt
+from alumniq_pipelines.core.loads.check_result import CheckResult
 from alumniq_pipelines.core.loads.load import Load
+from alumniq_pipelines.core.loads.load_result import Published
 from alumniq_pipelines.core.loads.outcome import CheckRecord
 from alumniq_pipelines.core.loads.warehouse import AcceptedRows, Version, Warehouse
 
@@ -55,3 +57,19 @@ class Publication:
             attempt=self.attempt,
             before_pointer_moves=record_check,
         )
+
+
+def find_published_result(load: Load, check: CheckRecord, warehouse: Warehouse) -> Published | None:
+    """Return the result of a load that an attempt published before it was cut off, as recorded.
+
+    None if no attempt published. A published version need not be live: a later load or a rollback
+    may have moved the pointer since.
+    """
+    own = warehouse.live(load.target)
+    if own is None or own.job_id != load.job_id:
+        versions = {version.job_id: version for version in warehouse.versions(load.target)}
+        own = versions.get(load.job_id)
+    if own is None:
+        return None
+    check_result = CheckResult(check.counts, causes=check.causes, warnings=check.warnings)
+    return Published(check_result=check_result, version=own, changes=check.changes)

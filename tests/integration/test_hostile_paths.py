@@ -6,7 +6,6 @@
 import subprocess
 import sys
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,14 +15,9 @@ from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehous
 from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
 from alumniq_pipelines.checking.reference_sources import FileReferences, ReferencedFile
 from alumniq_pipelines.core.feeds.field_map import FieldMap
-from alumniq_pipelines.core.loads.check_result import Counts
-from alumniq_pipelines.core.loads.hold import Hold
-from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, LoadState
-from alumniq_pipelines.core.loads.load_result import Published
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.problems.paths import OutputNotWritable, UnusableFolderName
 from alumniq_pipelines.services.file_check import check_file
-from alumniq_pipelines.services.load import publish_held
 from alumniq_pipelines.settings import Settings
 from tests.hostile_names import DECOYS, ENDINGS, PLAIN_NAMES, REFUSED_NAMES
 from tests.integration.loading.conftest import DOCUMENT, NOW
@@ -150,28 +144,7 @@ def test_held_rows_are_published_from_a_folder_of_any_usable_name(
     installation.load(1)
     installation.deliver("xid,lastName\n1,Lee\n")
     held = installation.hold(2)
-    job_id = JobId("job-2")
-    hold = Hold(
-        job_id=job_id,
-        held=held.rows,
-        counts=Counts(1, 1, 0),
-        changes=held.changes,
-        reasons=(),
-        held_at=NOW,
-        expires_at=NOW + timedelta(days=7),
-    )
-    target = Target("iqu", Environment.QA, "people")
-    request = LoadRequest(job_id, target, "iqu.csv", etag=None, size_bytes=None)
-    published = publish_held(
-        Load(2, request, LoadState.RUNNING, 1, NOW),
-        hold,
-        installation.archive,
-        installation.warehouse,
-        installation.scratch,
-        NOW,
-    )
-    assert isinstance(published, Published)
-    assert published.version.number == 2
+    assert installation.publish_held(2, held).version.number == 2
 
 
 @pytest.mark.parametrize("name", PLAIN_NAMES, ids=ascii)

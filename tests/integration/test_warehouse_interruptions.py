@@ -14,7 +14,7 @@ from alumniq_pipelines.core.loads.outcome import CheckRecord
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import Warehouse
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
-from alumniq_pipelines.services.load import find_published_result
+from alumniq_pipelines.services.publication import find_published_result
 from tests.integration.loading.conftest import NOW
 from tests.paused_publishers import (
     MAX_WAIT_SECONDS,

@@ -1,6 +1,6 @@
 """The warehouse as the rest of the system sees it: versions of targets, one of them live."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -43,9 +43,20 @@ class Version:
     field_map_sha256: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class MemoryDatabase:
+    """A DuckDB database in this process's memory, which a connection elsewhere keeps open.
+
+    It is opened once more by its name, with the same options.
+    """
+
+    name: str
+    config: Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedRows:
-    """The rows to be published, typed: a table of a closed, checkpointed DuckDB file.
+    """The rows to be published, typed: a table of a closed, checkpointed DuckDB file, or in memory.
 
     They are in the order of the delivered file, with exactly `columns` (field map order, then
     extension columns) in the DuckDB types of `core/feeds/column_types.py`; blank is NULL, and
@@ -54,12 +65,20 @@ class AcceptedRows:
     instead of copying it, which saves two thirds of the time of a load.
     """
 
-    database: Path
+    database: Path | MemoryDatabase
     table: str
     columns: tuple[str, ...]
     rows: int
     sha256: str
     etag: str | None
+
+    @property
+    def file(self) -> Path:
+        """The file that they are in; raises TypeError if they are in memory."""
+        if isinstance(self.database, MemoryDatabase):
+            message = "These rows are in memory."
+            raise TypeError(message)
+        return self.database
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +104,15 @@ class Warehouse(Protocol):
     All methods raise WarehouseUnavailable when the store is away, and DatabaseProblem when it is
     not set up as it must be.
     """
+
+    @property
+    def moves_files(self) -> bool:
+        """Whether `publish` moves the file of accepted rows into place, so they must be in one.
+
+        Otherwise it copies them: it takes them from memory as well, where they are staged in half
+        the time.
+        """
+        ...
 
     def live(self, target: Target) -> Version | None:
         """Return the version that readers see now."""

@@ -56,8 +56,8 @@ from alumniq_pipelines.services.attempt_outcome import (
 )
 from alumniq_pipelines.services.cut_off import close_cut_off, revoke_publication
 from alumniq_pipelines.services.late_load import too_late_result
-from alumniq_pipelines.services.load import find_published_result
 from alumniq_pipelines.services.load_context import LoadContext
+from alumniq_pipelines.services.publication import find_published_result
 from tests.integration.ledger.pausing import Steps
 from tests.integration.ledger.simulated_files import THRESHOLDS, File, Kind, held_rows
 from tests.memory_warehouse import MemoryWarehouse, Publication

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from alumniq_pipelines.adapters.archive import FolderArchive
@@ -9,11 +10,12 @@ from alumniq_pipelines.adapters.bucket.folder import FolderBucket
 from alumniq_pipelines.checking.decompress import DEFAULT_LIMITS, Limits
 from alumniq_pipelines.core.feeds.field_map import FieldMap, Thresholds
 from alumniq_pipelines.core.loads.baseline import NO_BASELINE, Baseline
+from alumniq_pipelines.core.loads.hold import Hold
 from alumniq_pipelines.core.loads.load import JobId, Load, LoadRequest, LoadState
 from alumniq_pipelines.core.loads.load_result import Held, LoadResult, Published, Rejected
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import Warehouse
-from alumniq_pipelines.services.load import NEVER_HELD, run_load
+from alumniq_pipelines.services.load import NEVER_HELD, publish_held, run_load
 from alumniq_pipelines.services.load_files import LoadFile
 from tests.integration.loading.conftest import NOW
 
@@ -52,16 +54,7 @@ class Installation:
         unchanged_after: int | None = None,
     ) -> LoadResult:
         """Load the delivered file."""
-        target = Target(customer, Environment.QA, self.people.name)
-        request = LoadRequest(
-            JobId(f"job-{number}"),
-            target,
-            f"{customer}.csv",
-            etag="of-old",
-            size_bytes=None,
-            dry_run=dry_run,
-        )
-        load = Load(number, request, LoadState.RUNNING, 1, NOW)
+        load = self._record(number, customer, dry_run=dry_run)
         return run_load(
             LoadFile(load=load, bucket=self.bucket, archive=self.archive),
             self.people,
@@ -94,6 +87,22 @@ class Installation:
         assert isinstance(result, Held)
         return result
 
+    def publish_held(self, number: int, held: Held) -> Published:
+        """Publish the rows of a held load."""
+        load = self._record(number, "iqu")
+        hold = Hold(
+            job_id=load.job_id,
+            held=held.rows,
+            counts=held.check_result.counts,
+            changes=held.changes,
+            reasons=held.reasons,
+            held_at=NOW,
+            expires_at=NOW + timedelta(days=7),
+        )
+        result = publish_held(load, hold, self.archive, self.warehouse, self.scratch, NOW)
+        assert isinstance(result, Published)
+        return result
+
     def reject(self, number: int = 1, customer: str = "iqu", max_rejected: int = 0) -> Rejected:
         """Load the delivered file, and assert that too many of its rows are rejected."""
         result = self.load(number, customer, max_rejected)
@@ -103,3 +112,16 @@ class Installation:
     def rows(self, customer: str = "iqu") -> Sequence[tuple[object, ...]]:
         """Return some columns of the live version."""
         return self.warehouse.query(customer, "qa", "SELECT xid, visits, born FROM people")[1]
+
+    def _record(self, number: int, customer: str, *, dry_run: bool = False) -> Load:
+        """Return the ledger's record of a load."""
+        target = Target(customer, Environment.QA, self.people.name)
+        request = LoadRequest(
+            JobId(f"job-{number}"),
+            target,
+            f"{customer}.csv",
+            etag="of-old",
+            size_bytes=None,
+            dry_run=dry_run,
+        )
+        return Load(number, request, LoadState.RUNNING, 1, NOW)

@@ -60,13 +60,14 @@ def lines_of(kinds: Sequence[str]) -> str:
 def accepted(people: FieldMap, kinds: Sequence[str]) -> Iterator[AcceptedRows]:
     """Check a file with rows of these kinds, and yield the accepted rows."""
     with TemporaryDirectory() as folder:
-        received, database = Path(folder, "people.csv"), Path(folder, "rows.duckdb")
+        received = Path(folder, "people.csv")
+        options = CheckOptions(stores_rows=True, database=Path(folder, "rows.duckdb"))
         received.write_text(lines_of(kinds), encoding="utf-8")
         steps = StepTimer(ignore_progress)
         with check_received_file(
-            received, people, Path(folder), CheckOptions(database), DEFAULT_LIMITS, steps
+            received, people, Path(folder), options, DEFAULT_LIMITS, steps
         ) as file:
-            rows = file.accept(database, None)
+            rows = file.accept(None)
         yield rows
 
 
@@ -83,7 +84,7 @@ def test_every_published_row_leads_back_to_its_row_of_the_file(
     kinds = [*kinds, "good"]
     with (
         accepted(people, kinds) as rows,
-        duckdb.connect(rows.database, read_only=True) as version,
+        duckdb.connect(rows.file, read_only=True) as version,
     ):
         assert version.execute(NUMBERED).fetchall() == good(kinds)
 

@@ -122,14 +122,14 @@ def test_rows_of_a_file_with_too_many_misshapen_rows_are_checked_but_not_stored(
     for max_rejected, is_kept in ((1, False), (2, True)):
         folder = tmp_path / str(max_rejected)
         folder.mkdir()
-        options = CheckOptions(folder / "rows.duckdb", max_rejected)
+        options = CheckOptions(stores_rows=True, max_rejected=max_rejected)
         with check_received_file(
             path, people, folder, options, DEFAULT_LIMITS, StepTimer(ignore_progress)
         ) as file:
             assert file.staging.stores_rows is is_kept
             if not is_kept:
                 with pytest.raises(ValueError, match="not stored"):
-                    file.accept(folder / "rows.duckdb", None)
+                    file.accept(None)
         check_results.append(file.check_result)
     assert check_results[0] == check_results[1]
     assert check_results[0].counts == Counts(7, 2, 5)
@@ -322,11 +322,39 @@ def files_no_larger_than(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.parametrize("size", [100, 100_000])
+MANY = HEADER + "".join(f"{n:06},{n * 7919:0100},{n},1970-05-01\n" for n in range(200_000))
+
+
+@pytest.fixture
+def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the rows of MANY be larger than the memory that they may take."""
+    monkeypatch.setattr("alumniq_pipelines.checking.staging.MEMORY_LIMIT", "32MB")
+
+
+@pytest.mark.parametrize("size", [100, 5_000_000])
+@pytest.mark.usefixtures("little_memory")
 def test_a_full_disk_is_an_outage_of_ours(installation: Installation, size: int) -> None:
     """Once while the file is fetched, once while its rows are staged."""
-    rows = "".join(f"{n:06},{n * 7919 % 9973},{n},1970-05-01\n" for n in range(3_000))
-    installation.deliver(HEADER + rows)
+    installation.deliver(MANY)
     with files_no_larger_than(size), pytest.raises(ScratchUnavailable):
         installation.load()
-    assert installation.publish().check_result.counts.rows_accepted == 3_000
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_rows_that_outgrow_the_memory_are_published_all_the_same(
+    installation: Installation,
+) -> None:
+    installation.deliver(MANY)
+    assert installation.publish().version.rows == 200_000
+    published = installation.rows()
+    assert [xid for xid, _, _ in published] == [f"{n:06}" for n in range(200_000)]
+
+
+def test_a_held_load_is_published_as_it_was_checked(installation: Installation) -> None:
+    installation.deliver(GOOD)
+    installation.publish()
+    installation.deliver("xid,lastName,visits\n002,Roe,5\n001,Lee,4\n")
+    held = installation.hold(2)
+    assert installation.rows() == [("001", 3, date(1970, 5, 1)), ("002", 0, None)]
+    assert installation.publish_held(2, held).version.rows == 2
+    assert installation.rows() == [("002", 5, None), ("001", 4, None)]

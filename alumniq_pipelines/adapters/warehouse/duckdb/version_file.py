@@ -24,7 +24,7 @@ def complete(accepted: AcceptedRows, described: VersionFile) -> None:
 
     Raises IncompleteVersion if the number of rows is not the expected one.
     """
-    with duckdb.connect(database_path(accepted.database), config=WRITE_CONFIG) as connection:
+    with duckdb.connect(database_path(accepted.file), config=WRITE_CONFIG) as connection:
         if accepted.table != described.table:
             names = identifier(accepted.table), identifier(described.table)
             connection.execute(f"alter table {names[0]} rename to {names[1]}")

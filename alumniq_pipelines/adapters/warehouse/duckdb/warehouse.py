@@ -49,6 +49,11 @@ class DuckDBWarehouse:
     """The group that may read the files."""
     lock_seconds: float = LOCK_SECONDS
 
+    @property
+    def moves_files(self) -> bool:
+        """Always: a version is the file that its rows were staged in."""
+        return True
+
     def live(self, target: Target) -> Version | None:
         """Return the version that new readers see."""
         files = self._files(target)
@@ -93,7 +98,7 @@ class DuckDBWarehouse:
             if _is_reached(files, number):
                 return self._complete_links(target, now, self.lock_seconds)
             version_file.complete(accepted, described)
-            with token.prepared(accepted.database, job_id, now):
+            with token.prepared(accepted.file, job_id, now):
                 # Without the lock: the claim may take long, or this process be paused in it.
                 before_pointer_moves()
                 with _locked(files, self.lock_seconds):

@@ -22,10 +22,11 @@ from alumniq_pipelines.core.feeds.column_types import (
     TYPE_SPECS,
     ColumnType,
 )
-from alumniq_pipelines.core.loads.warehouse import GAPS, AcceptedRows
+from alumniq_pipelines.core.loads.warehouse import GAPS, AcceptedRows, MemoryDatabase
 from alumniq_pipelines.core.sql_text import identifier, literal
 
-WRITE_CONFIG: dict[str, Any] = {"threads": 1, "memory_limit": "256MB"}
+WRITE_CONFIG: dict[str, Any] = {"memory_limit": "256MB"}
+WRITE_THREADS = "set threads = 1"
 """For writing: one thread is faster than PostgreSQL reads."""
 
 LINES_AT_ONCE = 256
@@ -62,9 +63,15 @@ READ_CONFIG: dict[str, Any] = {"memory_limit": "512MB"}
 @contextmanager
 def open_accepted(accepted: AcceptedRows) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a connection to the database of accepted rows."""
-    database = database_path(accepted.database)
-    with duckdb.connect(database, read_only=True, config=WRITE_CONFIG) as source:
+    with _connect(accepted.database) as source:
+        source.execute(WRITE_THREADS)
         yield source
+
+
+def _connect(database: Path | MemoryDatabase) -> duckdb.DuckDBPyConnection:
+    if isinstance(database, MemoryDatabase):
+        return duckdb.connect(database.name, config=dict(database.config))
+    return duckdb.connect(database_path(database), read_only=True, config=WRITE_CONFIG)
 
 
 def columns_of_accepted(source: duckdb.DuckDBPyConnection, accepted: AcceptedRows) -> Columns:

@@ -75,6 +75,11 @@ class PostgresWarehouse:
     query_seconds: float = 300
     lock_seconds: float = LOCK_SECONDS
 
+    @property
+    def moves_files(self) -> bool:
+        """Never: rows are copied into a table."""
+        return False
+
     def live(self, target: Target) -> Version | None:
         """Return the version that new readers see."""
         with self._connect() as connection:
