@@ -23,5 +23,10 @@ def load(file: str, database: str) -> None:
         connection.execute(f"create table loaded as from {source}", {"file": file})
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Load the file into the database."""
     load(sys.argv[1], sys.argv[2])
+
+
+if __name__ == "__main__":
+    main()

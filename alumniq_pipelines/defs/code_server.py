@@ -45,6 +45,7 @@ PRELOADED = (
         for module in pkgutil.walk_packages(defs.__path__, f"{defs.__name__}.")
         if not module.name.endswith(".code_server")
     ),
+    "alumniq_pipelines.frozen_imports",
 )
 """What a run imports, except for the definitions: these read the field maps as they are then.
 

@@ -29,7 +29,7 @@ from tests.integration.dagster.conftest import TARGET, Installation
 from tests.integration.dagster.sensor_ticks import a_run_of
 
 PREPARE = """
-import importlib, os, sys, threading
+import gc, importlib, os, sys, threading
 before = set(os.listdir("/proc/self/fd"))
 for name in sys.argv[1:]:
     importlib.import_module(name)
@@ -38,6 +38,7 @@ opened = {os.readlink(f"/proc/self/fd/{fd}") for fd in set(os.listdir("/proc/sel
           if os.path.lexists(f"/proc/self/fd/{fd}")}
 assert not opened, opened
 assert "alumniq_pipelines.definitions" not in sys.modules
+assert gc.get_freeze_count() > 100_000 > len(gc.get_objects())
 """
 
 

@@ -6,12 +6,13 @@ read two versions. A reader who has opened a catalog reads the same versions unt
 again.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import duckdb
 
-from alumniq_pipelines.adapters.warehouse.version_facts import METADATA_TABLE, VersionFile
+from alumniq_pipelines.adapters.warehouse.duckdb.version_file import read_by
+from alumniq_pipelines.adapters.warehouse.version_facts import METADATA_TABLE
 from alumniq_pipelines.core.database_paths import database_path
 from alumniq_pipelines.core.sql_text import identifier, literal
 from alumniq_pipelines.files.duckdb_paths import file_pattern
@@ -20,11 +21,11 @@ OVERVIEW = "_versions"
 """The view that shows the live version of each feed."""
 
 
-def write(file: Path, live: Mapping[Path, VersionFile]) -> None:
-    """Write a catalog of live versions, by the paths of their files, to a new file."""
+def write(file: Path, live: Collection[Path]) -> None:
+    """Write a catalog of the live versions in these files, at least one, to a new file."""
     file.unlink(missing_ok=True)
     with duckdb.connect(database_path(file)) as connection:
-        for path, described in live.items():
+        for path, described in zip(live, read_by(connection, live), strict=True):
             view, version = identifier(described.table), described.version
             comment = (
                 f"{version.target}, version {version.number} of "

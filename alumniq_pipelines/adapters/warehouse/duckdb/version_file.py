@@ -42,8 +42,15 @@ def read(files: Collection[Path]) -> Sequence[VersionFile]:
     if not files:
         return []
     with duckdb.connect() as connection:
-        rows = connection.execute(
-            "from read_duckdb(?, table_name = ?, hive_partitioning = false)",
-            [[file_pattern(file) for file in files], METADATA_TABLE],
-        ).fetchall()
+        return read_by(connection, files)
+
+
+def read_by(
+    connection: duckdb.DuckDBPyConnection, files: Collection[Path]
+) -> Sequence[VersionFile]:
+    """Return the versions in one or more files by a connection: a new one takes 0.1 s."""
+    rows = connection.execute(
+        "from read_duckdb(?, table_name = ?, hive_partitioning = false)",
+        [[file_pattern(file) for file in files], METADATA_TABLE],
+    ).fetchall()
     return [version_of(dict(zip(METADATA_COLUMNS, row, strict=True))) for row in rows]

@@ -235,7 +235,7 @@ class DuckDBWarehouse:
             }
             live = {**live_files, target.feed: files.path(number)}.values()
             part = catalogs.folder / "new.part"
-            catalog_file.write(part, dict(zip(live, version_file.read(live), strict=True)))
+            catalog_file.write(part, live)
             next_number = (catalogs.linked_number() or 0) + 1
             catalogs.store(part, next_number, now)
             move_pointer()
