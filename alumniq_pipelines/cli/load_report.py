@@ -11,7 +11,6 @@ from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.rejection_report import ReportFormat, report_name
 from alumniq_pipelines.core.problems.command import NoReportKept, UnknownLoad, UnusableOutput
 from alumniq_pipelines.settings import Settings
-from alumniq_pipelines.wiring import open_archive
 
 Id = Annotated[str, typer.Argument(help="The jobId that the webhook returned.")]
 Output = Annotated[Path, typer.Option("--output", help="The file to write, .csv or .xlsx.")]
@@ -22,6 +21,8 @@ def report(job_id: Id, output: Output) -> None:
 
     Each download is recorded in the audit trail; if that fails, nothing is written.
     """
+    from alumniq_pipelines.wiring import open_archive
+
     forms = {f".{form}": form for form in ReportFormat}
     form = forms.get(output.suffix.lower())
     if form is None:

@@ -18,7 +18,6 @@ from alumniq_pipelines.core.notifications.notification import (
 )
 from alumniq_pipelines.core.problems.notification import UnknownNotification
 from alumniq_pipelines.core.shell import alumniq_command
-from alumniq_pipelines.services import load_actions
 from alumniq_pipelines.settings import Settings
 
 notification = typer.Typer(
@@ -104,6 +103,8 @@ def show(notification_id: Id, *, as_json: Json = False) -> None:
 @notification.command()
 def resend(notification_id: Id, *, as_json: Json = False) -> None:
     """Send a notification again now, with the same id and content, even if it was delivered."""
+    from alumniq_pipelines.services import load_actions
+
     with ledger_of(Settings()) as ledger:
         found = load_actions.resend(ledger, notification_id, operator(), datetime.now(UTC))
     if as_json:
