@@ -13,7 +13,6 @@ from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
 from alumniq_pipelines.adapters.data_folder import group_id, protect
 from alumniq_pipelines.adapters.field_maps import FieldMapFolder
 from alumniq_pipelines.adapters.last_good_field_maps import LastGoodFieldMaps
-from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.signing_key import read_key, save_key
 from alumniq_pipelines.core.loads.archive import Archive
 from alumniq_pipelines.core.loads.bucket import Buckets
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from alumniq_pipelines.adapters.bucket.s3 import S3Buckets
+    from alumniq_pipelines.adapters.ledger.ledger import Ledger
     from alumniq_pipelines.adapters.notifiers.callback import SecretsLookup
     from alumniq_pipelines.adapters.notifiers.mail import MailTransport
     from alumniq_pipelines.services.delivery import Notifier
@@ -133,12 +133,12 @@ def _staff_destinations(channel: StaffChannel, settings: Settings) -> Sequence[s
     assert_never(channel)
 
 
-def open_notifiers(settings: Settings, ledger: Ledger) -> "Mapping[Channel, Notifier]":
+def open_notifiers(settings: Settings, ledger: "Ledger") -> "Mapping[Channel, Notifier]":
     """Return a notifier for every channel."""
     return {channel: _open_notifier(channel, settings, ledger) for channel in Channel}
 
 
-def _open_notifier(channel: Channel, settings: Settings, ledger: Ledger) -> "Notifier":
+def _open_notifier(channel: Channel, settings: Settings, ledger: "Ledger") -> "Notifier":
     addresses = AddressPolicy.of(settings.callback_allowed_networks)
     match channel:
         case Channel.CALLBACK:
@@ -184,7 +184,7 @@ def _open_mail(settings: Settings) -> "MailTransport":
     assert_never(settings.mail)
 
 
-def signing_secrets(settings: Settings, ledger: Ledger) -> "SecretsLookup":
+def signing_secrets(settings: Settings, ledger: "Ledger") -> "SecretsLookup":
     """Return a lookup of a callback's signing secrets, which raises NoSigningKey."""
 
     def secrets(notification: Notification) -> Sequence[str]:
