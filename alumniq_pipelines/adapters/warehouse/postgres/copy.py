@@ -5,8 +5,9 @@ while the other reads, so it takes the time of the slower one and no disk.
 """
 
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -30,6 +31,7 @@ WRITE_THREADS = "set threads = 1"
 """For writing: one thread is faster than PostgreSQL reads."""
 
 LINES_AT_ONCE = 256
+MAX_WAITING_BYTES = 4 << 20
 
 POSTGRES_TEXT = TYPE_SPECS[ColumnType.STRING].postgres
 DELIMITER, LINE_END, NULL_MARK = "\t", "\n", "\1"
@@ -92,16 +94,23 @@ def copy_in(
     # "freeze": the first reader need not mark each row as committed.
     into = f"copy {relation} ({names}) from stdin (format text, null {literal(NULL_MARK)}, freeze)"
     with connection.cursor() as cursor:
-        # One thread sends what was read while this one reads more, and never more than that: the
-        # queue of psycopg's own writer holds 1,024 messages, which may be of megabytes each.
+        # One thread sends what was read while this one reads more, so much that the server always
+        # has some: the queue of psycopg's own writer is bounded by the number of messages, which
+        # may be of megabytes each.
         with cursor.copy(into) as copy, ThreadPoolExecutor(1) as sender:
             found = source.execute(_lines_sql(accepted, columns))
-            sending = sender.submit(copy.write, b"")
+            sending: deque[tuple[Future[None], int]] = deque()
+            waiting = 0
             while lines := found.fetchmany(LINES_AT_ONCE):
                 message = b"".join(line for (line,) in lines)
-                sending.result()
-                sending = sender.submit(copy.write, message)
-            sending.result()
+                waiting += len(message)
+                while sending and (waiting > MAX_WAITING_BYTES or sending[0][0].done()):
+                    sent, size = sending.popleft()
+                    sent.result()
+                    waiting -= size
+                sending.append((sender.submit(copy.write, message), len(message)))
+            for sent, _ in sending:
+                sent.result()
         return cursor.rowcount
 
 
