@@ -111,26 +111,25 @@ def run_load(  # noqa: PLR0913 - all that a load touches, by name
     with disk_errors_as_outage(), _new_folder(scratch) as folder, ExitStack() as in_memory:
         if known := find_known_result(load_file, live, unchanged_after, folder, steps):
             return known
-        checked = _check(
-            load_file,
-            field_map,
-            warehouse,
-            folder,
-            in_memory,
-            steps,
+        checked = _FileCheck(
+            load_file=load_file,
+            field_map=field_map,
+            warehouse=warehouse,
+            folder=folder,
+            in_memory=in_memory,
+            steps=steps,
             live=live,
             baseline=baseline,
             max_rejected=max_rejected,
             limits=limits,
             report_rows=report_rows,
-        )
+        ).run()
         if isinstance(checked, Refused | Rejected):
             return checked
         decision, changes = checked.compared.decide(thresholds), checked.compared.changes
         if load.request.dry_run:
-            return dry_run_result(
-                decision, checked.check_result, changes, checked.file, steps.seconds
-            )
+            found = checked.check_result
+            return dry_run_result(decision, found, changes, checked.file, steps.seconds)
         publication = Publication(
             warehouse=warehouse, load=load, attempt=attempt, before_publish=before_publish, now=now
         )
@@ -181,76 +180,81 @@ def _new_folder(scratch: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _check(  # noqa: PLR0913 - all that reading a file takes, by name
-    load_file: LoadFile,
-    field_map: FieldMap,
-    warehouse: Warehouse,
-    folder: Path,
-    in_memory: ExitStack,
-    steps: "StepTimer",
-    *,
-    live: Version | None,
-    baseline: Baseline,
-    max_rejected: int,
-    limits: Limits,
-    report_rows: int,
-) -> _Publishable | Rejected | Refused:
-    """Fetch a load's file, check it, compare it with what is live, and archive it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FileCheck:
+    """Reads the file of a load. Rows that the warehouse copies stay open until `in_memory` is."""
 
-    Rows that the warehouse copies are in memory until `in_memory` is closed.
-    """
-    from alumniq_pipelines.checking.check import CheckOptions, check_received_file
+    load_file: LoadFile
+    field_map: FieldMap
+    warehouse: Warehouse
+    folder: Path
+    in_memory: ExitStack
+    steps: "StepTimer"
+    live: Version | None
+    baseline: Baseline
+    max_rejected: int
+    limits: Limits
+    report_rows: int
 
-    received = folder / "received"
-    database = folder / ROWS if warehouse.moves_files else None
-    try:
-        with steps.step("fetch"):
-            etag = load_file.fetch(received)
-        reach(FaultPoint.FETCHED)
-    except (FileProblem, RequestProblem) as problem:
-        return Refused(problem=problem, receipt=None)
-    options = CheckOptions(
-        stores_rows=True,
-        database=database,
-        max_rejected=max_rejected,
-        max_remembered=report_rows,
-    )
-    reference_sources = LiveReferences(warehouse, load_file.load.target, folder / "references")
-    sha256 = None
-    try:
-        with ExitStack() as opened:
-            checked = opened.enter_context(
-                check_received_file(
-                    received, field_map, folder, options, limits, steps, reference_sources
+    def run(self) -> _Publishable | Rejected | Refused:
+        """Fetch a load's file, check it, compare it with what is live, and archive it."""
+        from alumniq_pipelines.checking.check import CheckOptions, check_received_file
+
+        received, load_file = self.folder / "received", self.load_file
+        try:
+            with self.steps.step("fetch"):
+                etag = load_file.fetch(received)
+            reach(FaultPoint.FETCHED)
+        except (FileProblem, RequestProblem) as problem:
+            return Refused(problem=problem, receipt=None)
+        options = CheckOptions(
+            stores_rows=True,
+            database=self.folder / ROWS if self.warehouse.moves_files else None,
+            max_rejected=self.max_rejected,
+            max_remembered=self.report_rows,
+        )
+        target = load_file.load.target
+        references = LiveReferences(self.warehouse, target, self.folder / "references")
+        places = received, self.field_map, self.folder
+        sha256 = None
+        try:
+            with ExitStack() as opened:
+                checking = check_received_file(
+                    *places, options, self.limits, self.steps, references
                 )
-            )
-            file, sha256, size = checked, checked.decoded.sha256, checked.decoded.size_bytes
-            if not file.check_result.is_clean:
-                with steps.step("report"):
-                    note = _save_report(file, load_file, report_rows, folder)
-                file = replace(file, check_result=replace(file.check_result, report_note=note))
-            read = ReceivedFile(receipt=Receipt(sha256, etag), size_bytes=size)
-            counts = file.check_result.counts
-            if is_publishable(counts, max_rejected):
-                live_rows = warehouse.live_rows(load_file.load.target, folder)
-                compared = _compare(file, read, live_rows, baseline, steps)
-                if database is None:
-                    in_memory.push(opened.pop_all())
-                return compared
-            state = live_data(load_file.load.number, live.number if live else None)
-            return Rejected(
-                problem=RowsRejected(counts.rows_rejected, counts.rows_read, state),
-                check_result=file.check_result,
-                file=read,
-                seconds=steps.seconds,
-            )
-    except (FileProblem, RequestProblem) as problem:
-        refusal = problem
-    finally:
-        # Archived even if checking failed, whatever the cause.
-        receipt = load_file.archive_received(received, etag, sha256)
-        reach(FaultPoint.ARCHIVED)
-    return Refused(problem=refusal, receipt=receipt)
+                file = opened.enter_context(checking)
+                sha256 = file.decoded.sha256
+                found = self._compare_with_live(file, etag)
+                if isinstance(found, _Publishable) and options.database is None:
+                    self.in_memory.push(opened.pop_all())
+                return found
+        except (FileProblem, RequestProblem) as problem:
+            refusal = problem
+        finally:
+            # Archived even if checking failed, whatever the cause.
+            receipt = load_file.archive_received(received, etag, sha256)
+            reach(FaultPoint.ARCHIVED)
+        return Refused(problem=refusal, receipt=receipt)
+
+    def _compare_with_live(self, file: "CheckedFile", etag: str | None) -> _Publishable | Rejected:
+        """Report what was rejected, and compare what is left with the live version."""
+        load_file, live = self.load_file, self.live
+        if not file.check_result.is_clean:
+            with self.steps.step("report"):
+                note = _save_report(file, load_file, self.report_rows, self.folder)
+            file = replace(file, check_result=replace(file.check_result, report_note=note))
+        decoded, counts = file.decoded, file.check_result.counts
+        read = ReceivedFile(receipt=Receipt(decoded.sha256, etag), size_bytes=decoded.size_bytes)
+        if is_publishable(counts, self.max_rejected):
+            live_rows = self.warehouse.live_rows(load_file.load.target, self.folder)
+            return _compare(file, read, live_rows, self.baseline, self.steps)
+        state = live_data(load_file.load.number, live.number if live else None)
+        return Rejected(
+            problem=RowsRejected(counts.rows_rejected, counts.rows_read, state),
+            check_result=file.check_result,
+            file=read,
+            seconds=self.steps.seconds,
+        )
 
 
 def _save_report(
