@@ -11,7 +11,7 @@ from alumniq_pipelines.adapters.encryption import SecretCipher
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.notifiers.mail import FolderTransport
 from alumniq_pipelines.adapters.signing_key import save_key
-from alumniq_pipelines.adapters.worker_locks import worker_lease
+from alumniq_pipelines.adapters.worker_locks import FileLeases
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.warehouse_wiring import open_warehouse
 from alumniq_pipelines.wiring import open_buckets
@@ -30,7 +30,7 @@ def fill(home: Path, group: str = "") -> Settings:
     asyncio.run(FolderTransport(settings.mail_dir).send("1", EmailMessage()))
     SecretCipher.from_file(settings.encryption_key_file)
     save_key(settings.signing_key_file, b"key")
-    with worker_lease(settings.workers_dir, "run"):
+    with FileLeases(settings.workers_dir).hold("run"):
         pass
     publish_next(open_warehouse(settings), home.parent)
     return settings

@@ -7,8 +7,9 @@ of its target.
 
 import fcntl
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from alumniq_pipelines.files.private_files import create_file, make_folder
@@ -19,51 +20,57 @@ DONE_SECONDS = 60.0
 RETENTION_SECONDS = 3_600.0
 
 
-@contextmanager
-def worker_lease(folder: Path, run_id: str) -> Iterator[None]:
-    """Hold the lease of a run while this process works on it."""
-    make_folder(folder)
-    for done in folder.glob(f"*{DONE}"):
-        with suppress(FileNotFoundError):  # another worker deletes old leases as well
-            if time.time() - done.stat().st_mtime > RETENTION_SECONDS:
-                done.unlink()
-    unlocked = folder / f"{run_id}.new"
-    lease = folder / run_id
-    with create_file(unlocked) as file:
-        fcntl.lockf(file, fcntl.LOCK_EX)
-        # Renamed once locked: no reader ever sees the lease of a live process unlocked.
-        unlocked.replace(lease)
+@dataclass(frozen=True, slots=True)
+class FileLeases:
+    """Implements core's WorkerLeases for workers that all run on this machine, in a folder."""
+
+    folder: Path
+
+    @contextmanager
+    def hold(self, run_id: str) -> Iterator[None]:
+        """Hold the lease of a run while this process works on it."""
+        make_folder(self.folder)
+        for done in self.folder.glob(f"*{DONE}"):
+            with suppress(FileNotFoundError):  # another worker deletes old leases as well
+                if time.time() - done.stat().st_mtime > RETENTION_SECONDS:
+                    done.unlink()
+        unlocked = self.folder / f"{run_id}.new"
+        lease = self.folder / run_id
+        with create_file(unlocked) as file:
+            fcntl.lockf(file, fcntl.LOCK_EX)
+            # Renamed once locked: no reader ever sees the lease of a live process unlocked.
+            unlocked.replace(lease)
+            try:
+                yield
+            finally:
+                lease.touch()
+                lease.replace(self.folder / f"{run_id}{DONE}")
+
+    def dead(self, run_ids: Collection[str]) -> Collection[str]:
+        """Return the runs whose lease exists and is not locked."""
+        return {run_id for run_id in run_ids if self._is_dead(run_id)}
+
+    def missing(self, run_ids: Collection[str]) -> Collection[str]:
+        """Return the runs that have no lease, or whose worker finished a minute ago."""
+        return {run_id for run_id in run_ids if self._is_missing(run_id)}
+
+    def clear(self, run_id: str) -> None:
+        """Delete the lease of a dead worker."""
+        (self.folder / run_id).unlink(missing_ok=True)
+
+    def _is_dead(self, run_id: str) -> bool:
         try:
-            yield
-        finally:
-            lease.touch()
-            lease.replace(folder / f"{run_id}{DONE}")
-
-
-def is_dead(folder: Path, run_id: str) -> bool:
-    """Whether the worker of a run has died: its lease exists and is not locked.
-
-    False without a lease: the worker has not started, has finished, or runs on another machine.
-    """
-    try:
-        with (folder / run_id).open("r+") as file:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (FileNotFoundError, BlockingIOError, PermissionError):
-        return False
-    return True
-
-
-def is_missing(folder: Path, run_id: str) -> bool:
-    """Whether a run has no worker here: none ever had a lease, or it finished a minute ago."""
-    if (folder / run_id).exists():
-        return False
-    try:
-        done_at = (folder / f"{run_id}{DONE}").stat().st_mtime
-    except FileNotFoundError:
+            with (self.folder / run_id).open("r+") as file:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (FileNotFoundError, BlockingIOError, PermissionError):
+            return False
         return True
-    return time.time() - done_at > DONE_SECONDS
 
-
-def clear(folder: Path, run_id: str) -> None:
-    """Delete the lease of a dead worker."""
-    (folder / run_id).unlink(missing_ok=True)
+    def _is_missing(self, run_id: str) -> bool:
+        if (self.folder / run_id).exists():
+            return False
+        try:
+            done_at = (self.folder / f"{run_id}{DONE}").stat().st_mtime
+        except FileNotFoundError:
+            return True
+        return time.time() - done_at > DONE_SECONDS

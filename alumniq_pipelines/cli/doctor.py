@@ -12,11 +12,9 @@ from alumniq_pipelines.cli.installation import ledger_of, operator
 from alumniq_pipelines.settings import Settings
 
 if TYPE_CHECKING:
-    from alumniq_pipelines.core.loads.ledger_difference import Difference, RecordedRun
+    from alumniq_pipelines.core.loads.ledger_difference import Difference
 
 EXIT_DIFFERENCES = 1
-MAX_RUNS = 5_000
-"""How many of the newest runs are compared: those since the backup, unless it is very old."""
 
 Repair = Annotated[
     bool, typer.Option("--repair", help="Reconcile what can be reconciled, then compare again.")
@@ -42,7 +40,7 @@ def doctor(*, repair: Repair = False, as_json: Json = False) -> None:
             versions_kept=settings.versions_kept,
             gateway_url=settings.gateway_url,
             staff=staff_of(settings),
-            runs=_newest_runs(settings),
+            runs=ledger.unknown_runs.all(),
         )
         if repair:
             done = list(check.repair(operator(), datetime.now(UTC)))
@@ -53,18 +51,6 @@ def doctor(*, repair: Repair = False, as_json: Json = False) -> None:
         _show(done, found)
     if any(difference.is_open for difference in found):
         raise typer.Exit(EXIT_DIFFERENCES)
-
-
-def _newest_runs(settings: Settings) -> "Sequence[RecordedRun]":
-    """Return the newest runs that Dagster has recorded; none if it was never set up here."""
-    from alumniq_pipelines.cli.dagster_storage import open_instance
-
-    with open_instance(settings) as instance:
-        if instance is None:
-            return ()
-        from alumniq_pipelines.defs.run_records import newest_runs
-
-        return newest_runs(instance, MAX_RUNS)
 
 
 def _show(done: Sequence[str], found: "Sequence[Difference]") -> None:

@@ -1,7 +1,6 @@
 """`alumniq version`: the published versions of a feed, and rolling back to one of them."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -84,10 +83,9 @@ def rollback(
 ) -> None:
     """Make another stored version live; undo it by --to with the version that was live.
 
-    The next load is published as usual. The rollback is recorded in the audit trail and as an event
-    of the Dagster asset.
+    The next load is published as usual. The rollback is recorded in the audit trail, from which
+    Dagster adds it to the events of the asset.
     """
-    from alumniq_pipelines.cli.dagster_storage import open_instance
     from alumniq_pipelines.warehouse_wiring import open_warehouse
 
     settings = Settings()
@@ -99,13 +97,8 @@ def rollback(
     if before is None or number not in numbers:
         raise UnknownVersion(str(target), number, numbers)
     # Everything that can fail is opened before the switch: a failed command has changed nothing.
-    with ledger_of(settings) as ledger, open_instance(settings) as instance:
+    with ledger_of(settings) as ledger:
         live = _switch_live_version(ledger, warehouse, before, number)
-        if live.number != before.number and instance is not None:
-            with _warn_if_not_recorded("in Dagster", live):
-                from alumniq_pipelines.defs.rollback_event import report_rollback
-
-                report_rollback(instance, live, before.number)
     if as_json:
         print_json({**_version_to_json(live, live), "was_live": before.number})
         return
@@ -141,25 +134,20 @@ def _switch_live_version(
         live = warehouse.make_live(target, number, now)
     except WarehouseUnavailable as problem:
         raise MoveInterrupted(subject, number, str(problem)) from None
-    if number != before.number:
-        with _warn_if_not_recorded("in the audit log", live):
-            ledger.audit.add(actor, ROLLBACK, subject, now, detail=detail)
-    return live
-
-
-@contextmanager
-def _warn_if_not_recorded(where: str, live: Version) -> Iterator[None]:
-    """Print a warning if something could not be recorded: the switch itself was made."""
+    if number == before.number:
+        return live
+    done: dict[str, str | int] = {
+        **detail,
+        "rows": live.rows,
+        "relation": live.relation,
+        "job_id": live.job_id,
+    }
     try:
-        yield
+        ledger.audit.add(actor, ROLLBACK, subject, now, detail=done)
     except Exception as fault:  # noqa: BLE001 - whatever it is, the version was switched
-        problem = MoveNotRecorded(
-            target=str(live.target),
-            number=live.number,
-            where=where,
-            reason=type(fault).__name__,
-        )
-        typer.echo(f"Warning: {problem}", err=True)
+        unrecorded = MoveNotRecorded(subject, live.number, type(fault).__name__)
+        typer.echo(f"Warning: {unrecorded}", err=True)
+    return live
 
 
 def _target(settings: Settings, customer: str, environment: Environment, feed: str) -> Target:

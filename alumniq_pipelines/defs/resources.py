@@ -10,9 +10,10 @@ from contextlib import contextmanager
 import dagster as dg
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.adapters.worker_locks import worker_lease
 from alumniq_pipelines.core.loads.bucket import Buckets
+from alumniq_pipelines.defs.worker_leases import worker_leases
 from alumniq_pipelines.files.private_files import private_umask
+from alumniq_pipelines.files.scratch import sweep
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.warehouse_wiring import open_warehouse
 from alumniq_pipelines.wiring import open_archive, open_buckets
@@ -26,10 +27,16 @@ def resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
             yield opened
 
     def worker(context: dg.InitResourceContext) -> Iterator[None]:
-        run = context.run
-        # A run has a process of its own, however it was started: DuckDB's files are private, too.
-        with private_umask(), worker_lease(settings.workers_dir, run.run_id if run else "none"):
+        run, instance = context.run, context.instance
+        if run is None or instance is None:  # no run: nobody waits for this process
             yield
+            return
+        # A run has a process of its own, however it was started: DuckDB's files are private, too.
+        with private_umask(), open_ledger(settings) as opened:
+            leases = worker_leases(instance, opened, settings)
+            sweep(settings.scratch_dir)
+            with leases.hold(run.run_id):
+                yield
 
     return {
         "ledger": _resource(ledger, "The control database."),

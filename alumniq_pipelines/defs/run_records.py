@@ -1,7 +1,8 @@
 """Dagster's records of loads' runs, converted for the decisions in core."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC
 
 import dagster as dg
 from dagster import DagsterRunStatus, RunRecord, RunsFilter
@@ -10,6 +11,9 @@ from alumniq_pipelines.core.loads.ledger_difference import RecordedRun
 from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.reconciliation import Run, RunState
 from alumniq_pipelines.defs.tags import JOB_ID, LAUNCH, TARGET
+
+RUNS_PER_PAGE, MAX_PAGES = 100, 50
+"""How far back runs are read: to before a backup of the ledger, unless it is very old."""
 
 RUN_STATES = {
     DagsterRunStatus.SUCCESS: RunState.SUCCEEDED,
@@ -28,17 +32,23 @@ def runs_of(
     return {job_id: found[job_id] for job_id in job_ids}
 
 
-def newest_runs(instance: dg.DagsterInstance, limit: int) -> Sequence[RecordedRun]:
-    """Return the newest runs that were requested for loads, newest first."""
-    return [
-        RecordedRun(
-            job_id=JobId(record.dagster_run.tags[JOB_ID]),
-            target=record.dagster_run.tags.get(TARGET, ""),
-            requested_at=record.create_timestamp,
-        )
-        for record in instance.get_run_records(limit=limit)
-        if JOB_ID in record.dagster_run.tags
-    ]
+def pages_of_runs(instance: dg.DagsterInstance) -> Iterator[Sequence[RecordedRun]]:
+    """Yield the newest runs, those that were requested for loads, newest first."""
+    last: str | None = None
+    for _ in range(MAX_PAGES):
+        records = instance.get_run_records(limit=RUNS_PER_PAGE, cursor=last)
+        if not records:
+            return
+        last = records[-1].dagster_run.run_id
+        yield [
+            RecordedRun(
+                job_id=JobId(record.dagster_run.tags[JOB_ID]),
+                target=record.dagster_run.tags.get(TARGET, ""),
+                requested_at=record.create_timestamp.astimezone(UTC),
+            )
+            for record in records
+            if JOB_ID in record.dagster_run.tags
+        ]
 
 
 def to_run(record: RunRecord) -> Run:

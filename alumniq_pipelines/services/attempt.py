@@ -193,7 +193,7 @@ def _load(
             raise AttemptOver(job_id)
         reach(FaultPoint.RESULT_RECORDED)
 
-    with scratch_folder(context.scratch / job_id) as scratch:
+    with scratch_folder(context.scratch / f"{job_id}.{number}") as scratch:
         if hold is not None:  # a person approved it
             archive, now = context.archive, context.clock()
             return publish_held(

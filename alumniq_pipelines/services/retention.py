@@ -1,9 +1,8 @@
-"""The use case: delete archived and temporary files that are no longer needed."""
+"""The use case: delete archived files that are no longer needed."""
 
-import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.loads.archive import (
@@ -14,7 +13,6 @@ from alumniq_pipelines.core.loads.archive import (
     job_of_held_rows,
     old_held_name,
 )
-from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.rejection_report import REPORTS
 from alumniq_pipelines.core.loads.warehouse import Warehouse
 
@@ -51,22 +49,6 @@ def prune(
     for name in due[:MAX_REMOVALS_PER_TICK]:
         archive.remove(name)
     return min(len(due), MAX_REMOVALS_PER_TICK)
-
-
-def sweep(scratch: Path, ledger: Ledger) -> int:
-    """Delete the scratch folders of loads that have ended, and return how many.
-
-    Attempts delete their own folder. What a killed one has left, or what could not be deleted
-    because the disk was unavailable, is deleted here.
-    """
-    left = [
-        folder
-        for folder in scratch.glob("*")
-        if (load := ledger.loads.get(JobId(folder.name))) is not None and load.is_final
-    ]
-    for folder in left:
-        shutil.rmtree(folder, ignore_errors=True)
-    return len(left)
 
 
 def _expired_received_files(

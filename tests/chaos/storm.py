@@ -12,10 +12,10 @@ import httpx
 from dagster import DagsterInstance, RunsFilter
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES  # has no public name
 
-from alumniq_pipelines.cli.dagster_storage import open_instance
 from alumniq_pipelines.core.loads.bucket import folder_of
 from alumniq_pipelines.core.loads.load import UNDERWAY_STATES, Load, LoadState
 from alumniq_pipelines.core.problems.problem import Problem
+from tests.chaos.dagster_records import open_instance
 from tests.chaos.sent_files import SentFile, draw_file
 from tests.chaos.strikes import Strikes
 from tests.chaos.system import System
@@ -73,7 +73,6 @@ class Storm:
         """Wait until every load has ended and was notified, at most for this many seconds."""
         until = time.monotonic() + seconds
         with open_instance(self.system.settings) as instance:
-            assert instance
             while time.monotonic() < until and not self._is_idle(instance):
                 self.progress(f"waiting until idle, {self._status()}")
                 time.sleep(1)

@@ -5,9 +5,9 @@ from collections import Counter
 from dagster import RunsFilter
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES  # has no public name
 
-from alumniq_pipelines.cli.dagster_storage import open_instance
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.warehouse_wiring import open_warehouse
+from tests.chaos.dagster_records import open_instance
 from tests.chaos.evidence import gather_evidence
 from tests.chaos.notices import check_notices
 from tests.chaos.order import check_order
@@ -42,6 +42,5 @@ def _check_leftovers(settings: Settings, summary: ChaosSummary) -> None:
     for path in settings.scratch_dir.glob("*"):
         summary.breach("left", f"{path.name} in the scratch folder")
     with open_instance(settings) as instance:
-        assert instance
         for run in instance.get_runs(RunsFilter(statuses=NOT_FINISHED_STATUSES)):
             summary.breach("left", f"run {run.run_id} is {run.status.value}: {run.tags}")

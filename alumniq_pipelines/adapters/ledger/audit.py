@@ -1,13 +1,25 @@
 """The audit trail: who changed what and when."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, select
 
 from alumniq_pipelines.adapters.ledger.database import Database
 from alumniq_pipelines.adapters.ledger.tables import audit
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """What somebody changed; entries are numbered in their order."""
+
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    detail: Mapping[str, str | int]
 
 
 @dataclass(frozen=True)
@@ -35,3 +47,14 @@ class AuditTrail:
             return
         with self.database.writing_once() as own:
             own.execute(entry)
+
+    def entries(self, action: str, *, after: int, limit: int) -> Sequence[AuditEntry]:
+        """Return the first entries of an action behind the one of that number, in order."""
+        wanted = (
+            select(audit)
+            .where(audit.c.action == action, audit.c.id > after)
+            .order_by(audit.c.id)
+            .limit(limit)
+        )
+        with self.database.reading() as connection:
+            return [AuditEntry(**row) for row in connection.execute(wanted).mappings()]

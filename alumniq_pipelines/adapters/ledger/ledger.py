@@ -22,6 +22,7 @@ from alumniq_pipelines.adapters.ledger.sessions import Sessions
 from alumniq_pipelines.adapters.ledger.signing import SigningSalts
 from alumniq_pipelines.adapters.ledger.staff_accounts import StaffAccounts
 from alumniq_pipelines.adapters.ledger.tables import REVISION, revision_of
+from alumniq_pipelines.adapters.ledger.unknown_runs import UnknownRuns
 from alumniq_pipelines.adapters.ledger.versions import Versions
 from alumniq_pipelines.adapters.ledger.watches import Watches
 from alumniq_pipelines.core.problems.setup import ForeignRevision
@@ -47,6 +48,7 @@ class Ledger:
     watches: Watches
     incidents: Incidents
     health: HealthQueries
+    unknown_runs: UnknownRuns
     audit: AuditTrail
 
     @classmethod
@@ -74,6 +76,7 @@ class Ledger:
             watches=Watches(database, audit),
             incidents=Incidents(database),
             health=HealthQueries(database),
+            unknown_runs=UnknownRuns(database),
             audit=audit,
         )
 
@@ -102,11 +105,15 @@ class Ledger:
 
         Raises DatabaseProblem if it is not set up as it must be.
         """
+        self.check_revision()
+        self.database.check_writable()
+
+    def check_revision(self) -> None:
+        """Raise ForeignRevision unless the tables are those of this release."""
         with setup_problems_shown():
             found = self._revision()
         if found != REVISION:
             raise ForeignRevision(found, REVISION)
-        self.database.check_writable()
 
     def close(self) -> None:
         """Close all connections."""

@@ -39,6 +39,12 @@ class Target:
             raise ValueError(message)
         return cls(customer, Environment(environment), feed)
 
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Parse `customer/environment/feed`, as `str` returns it."""
+        customer, environment, feed = text.split("/")
+        return cls(customer, Environment(environment), feed)
+
     def __str__(self) -> str:
         """Return `customer/environment/feed`."""
         return f"{self.customer}/{self.environment}/{self.feed}"

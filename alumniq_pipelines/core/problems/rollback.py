@@ -27,9 +27,10 @@ class MoveNotRecorded(SetupProblem):
 
     code = "move-not-recorded"
 
-    def __init__(self, *, target: str, number: int, where: str, reason: str) -> None:
+    def __init__(self, target: str, number: int, reason: str) -> None:
         """Begin with what was done: repeating the command would go back one version too far."""
         super().__init__(
-            f"Version {number} of {target} is live. That could not be recorded {where} ({reason}).",
+            f"Version {number} of {target} is live. That could not be recorded in the audit log, "
+            f"from which Dagster learns of it ({reason}).",
             "Do not repeat the command.",
         )

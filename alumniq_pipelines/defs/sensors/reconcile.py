@@ -11,14 +11,16 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.feeds.catalog import Catalog
 from alumniq_pipelines.core.loads.load import Load
 from alumniq_pipelines.core.loads.reconciliation import is_orphaned, queued_at
+from alumniq_pipelines.defs.run_records import pages_of_runs
 from alumniq_pipelines.defs.sensors.polling import TICK_SECONDS, poll
 from alumniq_pipelines.defs.sensors.reconciler import RunReconciler
+from alumniq_pipelines.files.scratch import sweep
 from alumniq_pipelines.settings import Settings
 
 BUSY_SECONDS = 1.0
 """How often the runs of outstanding loads are compared."""
 ORPHANS_SECONDS = 30
-"""How often loads without a field map are looked for."""
+"""How often loads without a field map, and runs without a load, are looked for."""
 
 
 def reconcile_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinition:
@@ -31,15 +33,14 @@ def reconcile_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinitio
         description=(
             "Compares all outstanding loads with Dagster's runs and repairs differences: a run "
             "that was never created, was deleted, failed, was stopped or lost its worker. Stops "
-            "the runs of canceled loads. Fails loads whose field map is gone. Deletes what ended "
-            "loads left on the scratch disk."
+            "the runs of canceled loads. Fails loads whose field map is gone. Records runs "
+            "whose load the ledger does not know, as after a restore. Deletes what "
+            "killed workers left on the scratch disk."
         ),
     )
     def reconcile(
         context: dg.SensorEvaluationContext, ledger: dg.ResourceParam[Ledger]
     ) -> dg.SkipReason:
-        from alumniq_pipelines.services.retention import sweep
-
         reconciler = RunReconciler(ledger, context.instance, settings)
         done: Counter[str] = Counter()
         now = datetime.now(UTC).timestamp()
@@ -49,6 +50,7 @@ def reconcile_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinitio
                 reconciler.loads.fail_orphaned(load, is_broken=load.target.feed in catalog.broken)
                 for load in _orphaned_loads(ledger, catalog)
             )
+            done["unknown run recorded"] = _record_unknown_runs(ledger, context.instance)
         with detect_changes(ledger.database, recheck_seconds=TICK_SECONDS) as changes:
             is_busy = True
             for _ in poll(BUSY_SECONDS):
@@ -59,13 +61,27 @@ def reconcile_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinitio
                     is_busy = bool(outstanding)
                     done.update(outstanding)
                     done.update(reconciler.stop_runs())
-        done["scratch folder deleted"] = sweep(settings.scratch_dir, ledger)
+        done["scratch folder deleted"] = sweep(settings.scratch_dir)
         summary = ", ".join(
             f"{count} {action}" for action, count in done.items() if count and action != "left"
         )
         return dg.SkipReason(f"Outstanding loads: {summary or 'nothing to do'}.")
 
     return reconcile
+
+
+def _record_unknown_runs(ledger: Ledger, instance: dg.DagsterInstance) -> int:
+    """Record the newest runs of loads that the ledger does not know; return how many are new.
+
+    Usually there are none, and one page of runs is read.
+    """
+    found = 0
+    for runs in pages_of_runs(instance):
+        new = ledger.unknown_runs.add(runs)
+        if not new:
+            break
+        found += new
+    return found
 
 
 def _orphaned_loads(ledger: Ledger, catalog: Catalog) -> Iterator[Load]:

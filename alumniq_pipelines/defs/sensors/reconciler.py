@@ -11,12 +11,12 @@ import dagster as dg
 from dagster import DagsterRunStatus, RunRecord
 from dagster._core.errors import DagsterUserCodeUnreachableError  # has no public name
 
-from alumniq_pipelines.adapters import worker_locks
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.loads.load import JobId
 from alumniq_pipelines.core.loads.reconciliation import Run
 from alumniq_pipelines.defs.run_records import runs_of, to_run
 from alumniq_pipelines.defs.tags import PARENT_RUN, RETRY_NUMBER
+from alumniq_pipelines.defs.worker_leases import worker_leases
 from alumniq_pipelines.services.reconciliation import LoadReconciler
 from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.warehouse_wiring import open_warehouse
@@ -94,28 +94,20 @@ class RunReconciler:
         Until then, Dagster's limits count them as running, and the next load of the table waits.
         """
         running = dg.RunsFilter(statuses=[DagsterRunStatus.STARTED])
-        dead = [
-            record.dagster_run.run_id
+        records = {
+            record.dagster_run.run_id: record
             for record in self.instance.get_run_records(running, limit=MAX_RUNS)
-            if self._worker_died(record)
-        ]
+        }
+        leases = worker_leases(self.instance, self.ledger, self.settings)
+        # A worker that died before it took its lease, or after it gave it up, leaves none behind.
+        idle = [run_id for run_id, record in records.items() if _is_idle(record)]
+        dead = {*leases.dead(records), *leases.missing(idle)}
         for run_id in dead:
             run = self.instance.get_run_by_id(run_id)
             if run is not None and not run.is_finished:
                 self.instance.report_run_failed(run, "The run's worker has died.")
-            worker_locks.clear(self.settings.workers_dir, run_id)
+            leases.clear(run_id)
         return len(dead)
-
-    def _worker_died(self, record: RunRecord) -> bool:
-        """Whether a run that has started has no worker any more, as far as this machine knows."""
-        folder, run_id = self.settings.workers_dir, record.dagster_run.run_id
-        if worker_locks.is_dead(folder, run_id):
-            return True
-        # A worker that died before it took its lease, or after it gave it up, leaves none behind.
-        # That counts only where the lease would be on this machine.
-        idle_time = datetime.now(UTC) - record.update_timestamp.astimezone(UTC)
-        is_ours = isinstance(self.instance.run_launcher, dg.DefaultRunLauncher)
-        return is_ours and idle_time > LEASE_GRACE and worker_locks.is_missing(folder, run_id)
 
     def _cancel_run(self, run_id: str) -> bool:
         """Cancel a run as the Dagster UI does; False if that must be tried again."""
@@ -124,6 +116,11 @@ class RunReconciler:
         except DagsterUserCodeUnreachableError as error:
             log.warning("Run %s cannot be stopped yet: %s", run_id, type(error).__name__)
             return False
+
+
+def _is_idle(record: RunRecord) -> bool:
+    """Whether nothing was heard of a run for so long that its worker must have a lease by now."""
+    return datetime.now(UTC) - record.update_timestamp.astimezone(UTC) > LEASE_GRACE
 
 
 def _is_rerun_by_hand(run: dg.DagsterRun) -> bool:

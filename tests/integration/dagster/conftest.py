@@ -130,9 +130,10 @@ def quick_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    """A Dagster instance in memory."""
+def instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    """A Dagster instance in memory, with the launcher of the embedded profile."""
     with dg.DagsterInstance.ephemeral() as made:
+        monkeypatch.setattr(made, "_run_launcher", dg.DefaultRunLauncher())
         yield made
 
 

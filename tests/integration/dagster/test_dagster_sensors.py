@@ -4,11 +4,12 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
+from dagster._core.launcher.sync_in_memory_run_launcher import SyncInMemoryRunLauncher
 
-from alumniq_pipelines.adapters.worker_locks import worker_lease
+from alumniq_pipelines.adapters.ledger.worker_leases import LedgerLeases
+from alumniq_pipelines.adapters.worker_locks import FileLeases
 from alumniq_pipelines.core.loads import reconciliation
 from alumniq_pipelines.core.loads.customer import Customer
 from alumniq_pipelines.core.loads.load import MAX_ATTEMPTS, JobId, Load, LoadState
@@ -292,27 +293,32 @@ def test_a_run_whose_worker_never_showed_itself_is_declared_dead_after_a_while(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed with its code server after its start and before its lease: nothing else notices."""
-    monkeypatch.setattr(installation.instance, "_run_launcher", dg.DefaultRunLauncher())
     load = installation.accept()
     requested(installation)
     run_id = a_run_of(installation, load, DagsterRunStatus.STARTED)
     assert reconcile(installation) == "left"
     monkeypatch.setattr(reconciler, "LEASE_GRACE", timedelta())
-    with worker_lease(installation.settings.workers_dir, run_id):
+    with FileLeases(installation.settings.workers_dir).hold(run_id):
         pass
     assert reconcile(installation) == "left", "It is done, and Dagster is about to hear so."
     (installation.settings.workers_dir / f"{run_id}.done").unlink()
     assert reconcile(installation) == "declared dead"
 
 
-def test_a_worker_of_another_machine_is_not_missed_here(
+def test_workers_of_another_launcher_have_their_leases_in_the_ledger(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """They may be on any host."""
+    monkeypatch.setattr(installation.instance, "_run_launcher", SyncInMemoryRunLauncher())
     monkeypatch.setattr(reconciler, "LEASE_GRACE", timedelta())
     load = installation.accept()
     requested(installation)
-    a_run_of(installation, load, DagsterRunStatus.STARTED)
-    assert reconcile(installation) == "left"
+    run_id = a_run_of(installation, load, DagsterRunStatus.STARTED)
+    with LedgerLeases(installation.ledger.database, "worker-1").hold(run_id):
+        assert reconcile(installation) == "left"
+    assert reconcile(installation) == "left", "It is done, and Dagster is about to hear so."
+    LedgerLeases(installation.ledger.database, "worker-1").clear(run_id)
+    assert reconcile(installation) == "declared dead"
 
 
 def test_a_load_whose_field_map_stays_away_fails_and_staff_are_notified(

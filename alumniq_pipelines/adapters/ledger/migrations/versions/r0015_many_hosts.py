@@ -1,0 +1,33 @@
+"""What any host must be able to read: leases of run workers, and runs of unknown loads."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0015"
+down_revision = "0014"
+
+
+def upgrade() -> None:
+    """Create the tables."""
+    op.create_table(
+        "worker_leases",
+        sa.Column("run_id", sa.String(64), nullable=False),
+        sa.Column("host", sa.String(255), nullable=False),
+        sa.Column("taken_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("renewed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True)),
+        sa.PrimaryKeyConstraint("run_id", name="pk_worker_leases"),
+    )
+    op.create_table(
+        "unknown_runs",
+        sa.Column("job_id", sa.String(64), nullable=False),
+        sa.Column("target", sa.String(200), nullable=False),
+        sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("job_id", name="pk_unknown_runs"),
+    )
+
+
+def downgrade() -> None:
+    """Drop them."""
+    op.drop_table("unknown_runs")
+    op.drop_table("worker_leases")
