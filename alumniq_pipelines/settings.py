@@ -7,6 +7,7 @@ SQLite, DuckDB and folders.
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,6 +48,19 @@ class SecretFiles(PydanticBaseSettingsSource):
         return {name: value for name, value in values.items() if value is not None}
 
 
+def _in_data_dir(name: str, variable: str = "") -> Any:
+    """Return a factory of the default folder of a setting.
+
+    It is the one that another program's variable names, or that of the name in data_dir.
+    """
+
+    def default(values: Mapping[str, Any]) -> Path:
+        data_dir: Path = values["data_dir"]
+        return Path(os.environ.get(variable) or data_dir.resolve() / name)
+
+    return default
+
+
 class Settings(BaseSettings):
     """Everything that may differ between two installations."""
 
@@ -56,6 +70,11 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(
         default=Path("var"), description="Folder for all data of this installation."
+    )
+    scratch_dir: Path = Field(
+        default_factory=_in_data_dir("scratch"),
+        description="Folder for temporary files of loads, on each host its own. Unset: scratch in "
+        "data_dir.",
     )
     schemas_dir: Path = Field(
         default=REPOSITORY / "schemas", description="Folder of the field maps."
@@ -152,6 +171,11 @@ class Settings(BaseSettings):
         description="Key, in hex, from which customers' signing secrets are derived. Unset: "
         "signing.key in data_dir.",
     )
+    encryption_key: SecretStr | None = Field(
+        default=None,
+        description="Fernet keys, the newest first, that encrypt secrets which must be shown "
+        "again. Unset: sealing.key in data_dir.",
+    )
     callback_allowed_networks: tuple[str, ...] = Field(
         default=(),
         description="Private networks that callbacks may reach (JSON list).",
@@ -163,6 +187,24 @@ class Settings(BaseSettings):
     dagster_port: int = 3000
     public_url: str = Field(
         default="", description="URL at which customers reach the gateway, for links."
+    )
+
+    dagster_home: Path = Field(
+        default_factory=_in_data_dir("dagster", "DAGSTER_HOME"),
+        description="Folder of Dagster's instance. Unset: DAGSTER_HOME, or dagster in data_dir.",
+    )
+    launcher: str = Field(
+        default="local",
+        description="What starts runs: local, which are processes of the code server; or the path "
+        "of a YAML file with the module, class and config of a run launcher of Dagster.",
+    )
+    max_concurrent_runs: int = Field(default=4, ge=1, description="Maximum runs at a time.")
+    max_customer_runs: int = Field(
+        default=2, ge=1, description="Maximum runs of one customer at a time."
+    )
+    compute_logs_bucket: str = Field(
+        default="",
+        description="S3 bucket for what runs print. Empty: the folder of Dagster's instance.",
     )
 
     retry_seconds: float = Field(
@@ -179,7 +221,7 @@ class Settings(BaseSettings):
         default=12,
         ge=1,
         description="Maximum loads for which a run is requested or at work; a small multiple of "
-        "max_concurrent_runs in dagster.yaml. All others wait in the ledger.",
+        "max_concurrent_runs. All others wait in the ledger.",
     )
     max_upload_bytes: int = Field(
         default=1_073_741_824,
@@ -257,11 +299,6 @@ class Settings(BaseSettings):
         return self.home / "warehouse"
 
     @property
-    def scratch_dir(self) -> Path:
-        """Temporary files of running loads; may be emptied when none runs."""
-        return self.home / "scratch"
-
-    @property
     def archive_dir(self) -> Path:
         """Received files and held rows, unless a bucket is named."""
         return self.home / "archive"
@@ -273,13 +310,8 @@ class Settings(BaseSettings):
 
     @property
     def encryption_key_file(self) -> Path:
-        """The key that encrypts secrets which must be shown again; keep a copy elsewhere."""
+        """Where the encryption key is stored unless it is a setting; keep a copy elsewhere."""
         return self.home / "sealing.key"
-
-    @property
-    def dagster_home(self) -> Path:
-        """Dagster's instance: its configuration, runs and events."""
-        return self.home / "dagster"
 
     @property
     def signing_key_file(self) -> Path:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from alumniq_pipelines.adapters.bucket.s3 import S3Buckets
+    from alumniq_pipelines.adapters.encryption import SecretCipher
     from alumniq_pipelines.adapters.ledger.ledger import Ledger
     from alumniq_pipelines.adapters.notifiers.callback import SecretsLookup
     from alumniq_pipelines.adapters.notifiers.mail import MailTransport
@@ -234,6 +235,15 @@ def ensure_signing_key(settings: Settings) -> bytes:
     if settings.signing_key is None and read_key(settings.signing_key_file) is None:
         save_key(settings.signing_key_file, new_key())
     return signing_key(settings)
+
+
+def open_cipher(settings: Settings) -> "SecretCipher":
+    """Open the cipher for secrets that must be shown again; raises UnusableSealingKey."""
+    from alumniq_pipelines.adapters.encryption import SecretCipher
+
+    if settings.encryption_key is None:
+        return SecretCipher.from_file(settings.encryption_key_file)
+    return SecretCipher.of(settings.encryption_key.get_secret_value(), "ALUMNIQ_ENCRYPTION_KEY")
 
 
 def _secret(setting: "SecretStr | None") -> str | None:

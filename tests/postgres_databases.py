@@ -8,9 +8,11 @@ from pathlib import Path
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
+from alumniq_pipelines.cli.home import migrate, prepare_installation
 from alumniq_pipelines.core.loads.customer import Customer
 from alumniq_pipelines.core.loads.load import new_job_id
 from alumniq_pipelines.core.loads.target import Environment, Target
+from alumniq_pipelines.settings import Settings
 from tests.accepted_rows import accepted_rows, small_field_map
 from tests.servers.gateway import NOW
 from tests.servers.postgres import PostgresServer
@@ -59,6 +61,12 @@ class Database:
             self.key, _ = ledger.keys.issue("iqu", Environment.QA, NOW)
         with tempfile.TemporaryDirectory() as scratch:
             publish(self, 0, Path(scratch), "select '1' as xid, 2::bigint as batch")
+
+
+def set_up(settings: Settings) -> None:
+    """Do what precedes the programs, as an operator does."""
+    migrate(settings)
+    prepare_installation(settings)
 
 
 def publish(database: Database, number: int, scratch: Path, query: str) -> PostgresWarehouse:

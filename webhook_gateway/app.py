@@ -25,6 +25,7 @@ from alumniq_pipelines.wiring import (
     highest_version_number,
     open_archive,
     open_buckets,
+    open_cipher,
     read_schemas,
     remove_retired_field_maps,
     save_field_maps,
@@ -86,9 +87,12 @@ def open_app(settings: Settings) -> Starlette:
         remove_retired_field_maps(settings, schemas)
     except FieldMapsNotSaved as problem:
         logger.warning("%s: %s", problem.code, problem)
+    ledger = Ledger.open(settings.ledger)
+    if ledger.database.path is not None:  # a gateway that is started first, without `alumniq up`
+        ledger.migrate()
     return create_app(
         settings,
-        ledger=Ledger.open(settings.ledger),
+        ledger=ledger,
         buckets=open_buckets(settings),
         catalog=schemas.catalog,
     )
@@ -125,7 +129,7 @@ def create_app(
         status=status,
         actions=Actions(ledger, status, settings.gateway_url),
         keys=key_service,
-        s3_keys=S3KeyService(ledger, settings.encryption_key_file),
+        s3_keys=S3KeyService(ledger, lambda: open_cipher(settings)),
         reports=reports,
         self_test=SelfTest(intake),
         read_options=webhook.options,

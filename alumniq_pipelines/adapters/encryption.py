@@ -33,9 +33,17 @@ class SecretCipher:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(Fernet.generate_key() + b"\n")
         try:
-            return cls(MultiFernet([Fernet(line) for line in path.read_bytes().split()]))
+            return cls.of(path.read_text(encoding="ascii"), KEY_FILE_NAME)
         except (OSError, ValueError):
             raise UnusableSealingKey(KEY_FILE_NAME) from None
+
+    @classmethod
+    def of(cls, keys: str, source: str) -> Self:
+        """Take the keys from a text, one per line; raises UnusableSealingKey with its source."""
+        try:
+            return cls(MultiFernet([Fernet(line) for line in keys.split()]))
+        except ValueError:
+            raise UnusableSealingKey(source) from None
 
     def encrypt(self, secret: str) -> str:
         """Encrypt a secret."""

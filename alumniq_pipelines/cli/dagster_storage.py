@@ -4,30 +4,22 @@ It cannot be the ledger's own schema: both store the revision of their tables in
 name (alembic_version).
 """
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from alumniq_pipelines.adapters.postgresql import startup_options
-from alumniq_pipelines.core.problems.outage import DagsterUnavailable
+from alumniq_pipelines.core.problems.setup import DagsterNotMigrated
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance
-
     from alumniq_pipelines.settings import Settings
 
 SCHEMA = "dagster"
+TABLE = f"{SCHEMA}.alembic_version"
+"""Written last when Dagster makes its tables."""
 DRIVER = "postgresql+psycopg2"
 """Not psycopg 3: Dagster sends NOTIFY with a parameter, which it passes on and servers refuse."""
 URL = "DAGSTER_POSTGRES_URL"
 """The variable that Dagster reads the URL from: it may hold a password, so the file must not."""
-STORAGE = f"""
-storage:
-  postgres:
-    postgres_url:
-      env: {URL}
-"""
+STORAGE = {"storage": {"postgres": {"postgres_url": {"env": URL}}}}
 
 
 def is_postgresql(settings: "Settings") -> bool:
@@ -48,39 +40,6 @@ def storage_environment(settings: "Settings") -> dict[str, str]:
     return {URL: own.render_as_string(hide_password=False)}
 
 
-@contextmanager
-def open_instance(settings: "Settings") -> Iterator["DagsterInstance | None"]:
-    """Yield Dagster's instance, or None if it was never set up here; needs only the settings.
-
-    The storages have responded once when this yields. Raises DagsterUnavailable.
-    """
-    if not (settings.dagster_home / "dagster.yaml").exists():
-        yield None
-        return
-    before = dict(os.environ)
-    # dagster.yaml names URL, which `alumniq up` sets for Dagster's own programs only.
-    os.environ.update(storage_environment(settings))
-    try:
-        instance = _connected_instance(settings)
-        with instance:
-            yield instance
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
-def _connected_instance(settings: "Settings") -> "DagsterInstance":
-    from dagster import DagsterInstance
-
-    try:
-        instance = DagsterInstance.from_config(str(settings.dagster_home))
-        instance.all_instigator_state()  # the storages connect only at their first query
-        instance.get_dynamic_partitions("feeds/none")
-    except Exception as fault:  # noqa: BLE001 - Dagster lets any error of its drivers and parsers through
-        raise DagsterUnavailable(type(fault).__name__) from None
-    return instance
-
-
 def make_schema(settings: "Settings") -> None:
     """Create the schema; harmless to repeat. Raises LedgerUnavailable and DatabaseProblem."""
     if not is_postgresql(settings):
@@ -99,3 +58,16 @@ def make_schema(settings: "Settings") -> None:
         # Creating it needs a privilege even where it exists.
         if connection.scalar(text("SELECT to_regnamespace(:name)"), {"name": SCHEMA}) is None:
             connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
+
+
+def check_tables(settings: "Settings") -> None:
+    """Raise DagsterNotMigrated if Dagster's tables are not in the ledger's PostgreSQL yet."""
+    if not is_postgresql(settings):
+        return
+    from sqlalchemy import text
+
+    from alumniq_pipelines.cli.installation import ledger_of
+
+    with ledger_of(settings) as ledger, ledger.database.reading() as connection:
+        if connection.scalar(text("SELECT to_regclass(:name)"), {"name": TABLE}) is None:
+            raise DagsterNotMigrated

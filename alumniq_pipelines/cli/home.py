@@ -3,21 +3,21 @@
 import fcntl
 import importlib.metadata
 import os
-import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 
 from alumniq_pipelines.adapters.data_folder import lock_file
-from alumniq_pipelines.cli.dagster_storage import STORAGE, is_postgresql, make_schema
+from alumniq_pipelines.cli.dagster_configuration import check_profile, write_configuration
+from alumniq_pipelines.cli.dagster_storage import check_tables, is_postgresql, make_schema
 from alumniq_pipelines.cli.installation import ledger_of
 from alumniq_pipelines.cli.programs import programs_environment
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.core.problems.setup import AlreadyUp, PortUnusable, ProgramFailed
-from alumniq_pipelines.files.private_files import UMASK, make_folder
-from alumniq_pipelines.settings import REPOSITORY, Settings
+from alumniq_pipelines.files.private_files import UMASK
+from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.warehouse_wiring import check_warehouse
 
 MIGRATION = "migration of Dagster's tables"
@@ -39,40 +39,55 @@ def exclusive_use(settings: Settings) -> Iterator[int]:
 
 
 def prepare_installation(settings: Settings) -> None:
-    """Create everything that the programs expect; harmless to repeat.
+    """Create everything that the programs expect on this host; harmless to repeat.
 
-    Dagster's configuration is copied each time: to change it, edit the repository's dagster.yaml.
-    If the ledger is in PostgreSQL, Dagster's records go there too, in a schema of their own. Raises
-    SetupProblem if ledger or warehouse cannot be used as they are set up.
+    Dagster's configuration is made from the settings each time, unless it is somebody's own. Tables
+    in PostgreSQL are made by `migrate` alone: several hosts may have different releases for a
+    while. Raises SetupProblem if ledger or warehouse cannot be used as they are set up.
     """
     from alumniq_pipelines.wiring import open_buckets, protect_data_folder
 
+    check_profile(settings)
     protect_data_folder(settings)
-    make_folder(settings.dagster_home)
-    configuration = settings.dagster_home / "dagster.yaml"
-    shutil.copyfile(REPOSITORY / "dagster.yaml", configuration)
     if is_postgresql(settings):
-        with configuration.open("a", encoding="utf-8") as file:
-            file.write(STORAGE)
-    with ledger_of(settings) as ledger:  # opening it brings its tables up to date
+        write_configuration(settings)
+    else:
+        migrate(settings)
+    with ledger_of(settings) as ledger:
         ledger.ping()
+    check_tables(settings)
     with suppress(WarehouseUnavailable):  # loads are accepted, and wait until it is back
         check_warehouse(settings)
-    make_schema(settings)
-    _migrate_dagster(settings)
     open_buckets(settings)
 
 
+def migrate(settings: Settings) -> None:
+    """Create the tables of the ledger and of Dagster, or upgrade them; harmless to repeat.
+
+    If the ledger is in PostgreSQL, Dagster's records go there too, in a schema of their own. Raises
+    SetupProblem.
+    """
+    from alumniq_pipelines.adapters.ledger.ledger import Ledger
+
+    check_profile(settings)
+    write_configuration(settings)
+    with closing(Ledger.open(settings.ledger)) as ledger:
+        ledger.migrate()
+    make_schema(settings)
+    _migrate_dagster(settings)
+
+
 def _migrate_dagster(settings: Settings) -> None:
-    """Create or upgrade Dagster's tables, unless this Dagster version did so before.
+    """Create or upgrade Dagster's tables.
 
     This happens before the programs start: two programs that find no tables both create them, and
-    then neither works.
+    then neither works. In SQLite, nobody else can have changed the tables since this Dagster
+    version made them here.
     """
     made_by = settings.dagster_home / "tables-made-by"
-    storage = "PostgreSQL" if is_postgresql(settings) else "SQLite"
-    version = f"{importlib.metadata.version('dagster')} in {storage}"
-    if made_by.exists() and made_by.read_text(encoding="utf-8") == version:
+    version = f"{importlib.metadata.version('dagster')} in SQLite"
+    is_made = made_by.exists() and made_by.read_text(encoding="utf-8") == version
+    if is_made and not is_postgresql(settings):
         return
     command = [sys.executable, "-m", "dagster", "instance", "migrate"]
     environment = programs_environment(settings)
@@ -82,7 +97,8 @@ def _migrate_dagster(settings: Settings) -> None:
     if done.returncode:
         reason = f"ended with exit code {done.returncode}"
         raise ProgramFailed(MIGRATION, reason)
-    made_by.write_text(version, encoding="utf-8")
+    if not is_postgresql(settings):
+        made_by.write_text(version, encoding="utf-8")
 
 
 def check_ports(settings: Settings) -> None:

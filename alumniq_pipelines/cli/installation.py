@@ -20,11 +20,18 @@ SEE_FAULTS = "To see what is wrong, run: alumniq feed check"
 
 @contextmanager
 def ledger_of(settings: "Settings") -> Iterator["Ledger"]:
-    """Yield the ledger with its tables up to date, and close it at the end."""
+    """Yield the ledger with its tables up to date, and close it at the end.
+
+    Those of an SQLite file are upgraded; several hosts share those of PostgreSQL, which only
+    `alumniq migrate` changes. Raises ForeignRevision.
+    """
     from alumniq_pipelines.adapters.ledger.ledger import Ledger
 
     with closing(Ledger.open(settings.ledger)) as ledger:
-        ledger.migrate()
+        if ledger.database.path is None:
+            ledger.check_revision()
+        else:
+            ledger.migrate()
         yield ledger
 
 

@@ -15,6 +15,7 @@ from alumniq_pipelines.cli.doctor import doctor
 from alumniq_pipelines.cli.feed import feed
 from alumniq_pipelines.cli.key import key
 from alumniq_pipelines.cli.load import load
+from alumniq_pipelines.cli.migrate import migrate
 from alumniq_pipelines.cli.notification import notification
 from alumniq_pipelines.cli.signing_secret import signing_secret
 from alumniq_pipelines.cli.sql import sql
@@ -44,5 +45,6 @@ app.command()(check)
 app.add_typer(watch, name="watch")
 app.command()(sql)
 app.command()(doctor)
+app.command()(migrate)
 app.command()(up)
 app.command()(demo)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from alumniq_pipelines.cli.dagster_configuration import compute_logs_environment
 from alumniq_pipelines.cli.dagster_storage import storage_environment
 from alumniq_pipelines.cli.supervisor import Program
 from alumniq_pipelines.settings import Settings, child_environment
@@ -100,6 +101,7 @@ def programs_environment(settings: Settings) -> dict[str, str]:
     return {
         **child_environment(settings),
         **storage_environment(settings),
+        **compute_logs_environment(settings),
         "DAGSTER_HOME": str(settings.dagster_home),
         "PYTHONUNBUFFERED": "1",
     }

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from alumniq_pipelines.adapters.bucket.folder import FolderBuckets
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.cli.home import exclusive_use
+from alumniq_pipelines.cli.home import exclusive_use, migrate
 from alumniq_pipelines.core.feeds.field_map import Threshold
 from alumniq_pipelines.core.loads.customer import Customer, Subscription
 from alumniq_pipelines.core.loads.target import Environment, Target
@@ -148,7 +148,7 @@ def _wait_until_running(process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def _customers(settings: Settings, ledger: Ledger) -> dict[Target, str]:
-    ledger.migrate()
+    migrate(settings)
     now = datetime.now(UTC)
     keys = {}
     for name in CUSTOMERS:

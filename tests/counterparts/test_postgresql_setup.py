@@ -36,7 +36,7 @@ from alumniq_pipelines.services.load_context import LoadContext
 from alumniq_pipelines.services.reconciliation import LoadReconciler
 from alumniq_pipelines.settings import Settings
 from tests.accepted_rows import small_field_map
-from tests.postgres_databases import MEMBERS, Database
+from tests.postgres_databases import MEMBERS, Database, set_up
 from tests.servers.gateway import NOW, Installation, call, errors
 from tests.servers.postgres import PostgresServer, run_server, serve
 from webhook_gateway.app import create_app
@@ -190,7 +190,7 @@ def test_a_mistake_in_the_ledgers_set_up_is_named_at_the_start(
     mistake = OF_LEDGER[name]
     database = arrange(mistake)
     with pytest.raises(mistake.problem) as refused:
-        prepare_installation(Settings(data_dir=tmp_path, ledger_url=database.url))
+        set_up(Settings(data_dir=tmp_path, ledger_url=database.url))
     assert expected(mistake, database) in str(refused.value)
     assert "of the ledger" in str(refused.value) or "ledger's" in str(refused.value)
 

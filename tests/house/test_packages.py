@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "alumniq_pipelines/samples": {"duckdb"},
     "alumniq_pipelines/services": set(),
     "alumniq_pipelines/defs": {"dagster", "dagster_aws", "pydantic"},
-    "alumniq_pipelines/cli": {"dagster", "grpc", "httpx", "rich", "sqlalchemy", "typer"},
+    "alumniq_pipelines/cli": {"grpc", "httpx", "rich", "sqlalchemy", "typer", "yaml"},
     "alumniq_pipelines": {"dagster", "pydantic", "pydantic_settings"},
     "webhook_gateway/services": set(),
     "webhook_gateway/http": {"prometheus_client", "starlette"},

@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
-from alumniq_pipelines.cli.home import prepare_installation
+from alumniq_pipelines.cli.home import migrate, prepare_installation
 from alumniq_pipelines.cli.main import app
 from alumniq_pipelines.core.loads.archive import Receipt
 from alumniq_pipelines.core.loads.check_result import Counts
@@ -35,6 +35,7 @@ STARTS_PROGRAMS = {"up", "demo"}
 """These start Dagster's programs, with all that those need: tests/e2e/test_commands_up_and_demo."""
 
 COMMANDS: Mapping[str, str] = {
+    "migrate": "",
     "customer add": "ocu --name OCU",
     "customer list": "",
     "customer signing-secret rotate": "iqu",
@@ -105,6 +106,7 @@ def installation(
     for name in ("DAGSTER_HOME", "DAGSTER_POSTGRES_URL"):
         monkeypatch.delenv(name, raising=False)
     settings = Settings()
+    migrate(settings)
     prepare_installation(settings)
     alumniq("customer add iqu --name IQU")
     field_map = read_catalog(settings.schemas_dir).feed("warehouse")

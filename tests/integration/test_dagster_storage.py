@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from alumniq_pipelines.cli.dagster_storage import URL
-from alumniq_pipelines.cli.home import prepare_installation
+from alumniq_pipelines.cli.home import migrate, prepare_installation
 from alumniq_pipelines.cli.programs import programs_environment
 from alumniq_pipelines.settings import Settings
 from tests.servers.postgres import PostgresServer
@@ -26,6 +26,7 @@ def test_with_a_ledger_in_postgresql_dagsters_records_are_there_in_a_schema_of_t
 ) -> None:
     database = postgres_server.create()
     settings = Settings(data_dir=tmp_path, ledger_url=postgres_server.url(database))
+    migrate(settings)
     prepare_installation(settings)
     prepare_installation(settings)
     tables = tables_by_schema(postgres_server, database)

@@ -4,9 +4,9 @@ The cookie gives no access. It keeps attackers who guess at an account from dela
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from alumniq_pipelines.adapters.encryption import SecretCipher
 from alumniq_pipelines.core.problems.setup import UnusableSealingKey
@@ -26,12 +26,12 @@ COOKIE_PURPOSE = "sign-in device"
 class DeviceCookies:
     """Creates and reads the cookies, which contain the account and the creation time, encrypted."""
 
-    encryption_key_file: Path
+    open_cipher: Callable[[], SecretCipher]
 
     def cookie(self, account: str, now: datetime) -> str | None:
         """Return a new cookie; log a warning and return None if the encryption key is unusable."""
         try:
-            cipher = SecretCipher.from_file(self.encryption_key_file)
+            cipher = self.open_cipher()
         except UnusableSealingKey as problem:  # signing in works without the cookie
             logger.warning("%s: %s", problem.code, problem)
             return None
@@ -42,7 +42,7 @@ class DeviceCookies:
         if not cookie or len(cookie) > MAX_CHARACTERS or not cookie.isascii():
             return False
         try:
-            text = SecretCipher.from_file(self.encryption_key_file).decrypt(cookie)
+            text = self.open_cipher().decrypt(cookie)
         except UnusableSealingKey:  # not one of our cookies
             return False
         purpose, _, rest = text.partition("\n")

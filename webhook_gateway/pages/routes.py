@@ -7,6 +7,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from alumniq_pipelines.core.loads.bucket import Buckets
 from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.wiring import open_cipher
 from webhook_gateway.http.authentication import Authenticator
 from webhook_gateway.http.devices import DeviceCookies
 from webhook_gateway.http.rate_limit import RateLimit
@@ -57,7 +58,7 @@ def page_routes(
         limits=SignInLimits(),
         checks=PasswordCheckLimiter(),
         device_checks=PasswordCheckLimiter(at_once=1, waiting=2),
-        devices=DeviceCookies(settings.encryption_key_file),
+        devices=DeviceCookies(lambda: open_cipher(settings)),
         clock=clock,
         is_https=settings.gateway_url.startswith("https:"),
         staff_over_http=settings.staff_over_http,

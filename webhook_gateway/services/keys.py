@@ -1,9 +1,8 @@
 """Customers' own key management: list and rotate API keys, fetch S3 keys. Independent of HTTP."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from alumniq_pipelines.adapters.encryption import SecretCipher
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
@@ -79,10 +78,10 @@ class KeyService:
 
 @dataclass(frozen=True, slots=True)
 class S3KeyService:
-    """Hands out S3 keys, decrypting their secrets with the key in `encryption_key_file`."""
+    """Hands out S3 keys, decrypting their secrets."""
 
     ledger: Ledger
-    encryption_key_file: Path
+    open_cipher: Callable[[], SecretCipher]
 
     def access_key(
         self, key: ApiKey, access_key_id: str, email: str, now: datetime
@@ -111,7 +110,7 @@ class S3KeyService:
         ends = newest.created_at + S3_OVERLAP if len(live) > 1 else None
         return (
             newest.access_key_id,
-            SecretCipher.from_file(self.encryption_key_file).decrypt(newest.encrypted_secret),
+            self.open_cipher().decrypt(newest.encrypted_secret),
             ends,
         )
 

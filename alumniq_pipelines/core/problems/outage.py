@@ -53,19 +53,6 @@ class FieldMapsNotSaved(OutageProblem):
         )
 
 
-class DagsterUnavailable(OutageProblem):
-    """Dagster's storage cannot be opened."""
-
-    code = "dagster-unavailable"
-
-    def __init__(self, reason: str) -> None:
-        """Take the class of error, never its text: it may contain a password."""
-        super().__init__(
-            f"Dagster's storage cannot be opened at the moment ({reason}). Nothing was changed.",
-            "Check the database that dagster/dagster.yaml in the data folder names.",
-        )
-
-
 class FileRefused(BucketUnavailable):
     """The store denies access to a file."""
 

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from alumniq_pipelines.core.problems.problem import SetupProblem
-from alumniq_pipelines.core.shell import posix_command
+from alumniq_pipelines.core.shell import alumniq_command, posix_command
+
+MIGRATE = alumniq_command("migrate")
 
 
 class UnusableLedgerUrl(SetupProblem):
@@ -29,8 +31,45 @@ class ForeignRevision(SetupProblem):
         super().__init__(
             f"The ledger's tables are at revision {found or 'none'}; "
             f"this release needs {expected}.",
-            "Start alumniq up, which upgrades older tables. Tables of a newer release need that "
-            "release.",
+            f"To upgrade older tables, run: {MIGRATE}. Those of a newer release need that release.",
+        )
+
+
+class DagsterNotMigrated(SetupProblem):
+    """Dagster has no tables in the ledger's database."""
+
+    code = "dagster-not-migrated"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Dagster has no tables in the ledger's database yet.", f"Make them: {MIGRATE}."
+        )
+
+
+class UnusableLauncher(SetupProblem):
+    """The run launcher cannot be read."""
+
+    code = "unusable-launcher"
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"ALUMNIQ_LAUNCHER is {path!r}, which is no description of a run launcher ({reason}).",
+            "Set it to local, or to the path of a YAML file with the keys module, class and config "
+            "of a run launcher, as under `run_launcher` in a dagster.yaml.",
+        )
+
+
+class NotForSeveralHosts(SetupProblem):
+    """Settings of one machine are combined with runs on several."""
+
+    code = "not-for-several-hosts"
+
+    def __init__(self, missing: Sequence[str]) -> None:
+        """Take the settings that are missing, each with what it must be."""
+        super().__init__(
+            "With ALUMNIQ_LAUNCHER, runs may be on any host, so nothing that they share may be in "
+            "the data folder of one.",
+            f"Set on every host alike: {'; '.join(missing)}. Or leave ALUMNIQ_LAUNCHER out.",
         )
 
 
@@ -204,7 +243,7 @@ class UnusableSealingKey(SetupProblem):
     def __init__(self, name: str) -> None:
         super().__init__(
             f"{name} is damaged, or is not the key that the stored secrets were encrypted with.",
-            "Restore the file from a backup of the data folder: it has one Fernet key per line.",
+            "Restore it from a backup: it has one Fernet key per line, and the same on every host.",
         )
 
 

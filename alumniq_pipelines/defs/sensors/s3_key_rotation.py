@@ -7,6 +7,7 @@ import dagster as dg
 
 from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.settings import Settings
+from alumniq_pipelines.wiring import open_cipher
 
 
 def s3_key_sensor(settings: Settings) -> dg.SensorDefinition:
@@ -30,7 +31,6 @@ def s3_key_sensor(settings: Settings) -> dg.SensorDefinition:
             case "by-hand":
                 return dg.SkipReason("S3 keys are managed by hand (ALUMNIQ_S3_KEYS).")
             case "iam":
-                from alumniq_pipelines.adapters.encryption import SecretCipher
                 from alumniq_pipelines.adapters.iam import AccessKeys
                 from alumniq_pipelines.services.s3_key_rotation import S3KeyRotation
 
@@ -41,7 +41,7 @@ def s3_key_sensor(settings: Settings) -> dg.SensorDefinition:
                     settings.s3_access_key_id,
                     None if secret is None else secret.get_secret_value(),
                 )
-                cipher = SecretCipher.from_file(settings.encryption_key_file)
+                cipher = open_cipher(settings)
                 done = S3KeyRotation(ledger, store, cipher).run(datetime.now(UTC))
                 return dg.SkipReason(
                     f"S3 keys: {done.made} created, {done.warned} warned about, {done.ended} ended."

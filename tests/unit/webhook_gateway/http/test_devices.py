@@ -14,8 +14,13 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def devices(tmp_path: Path) -> DeviceCookies:
-    return DeviceCookies(tmp_path / "sealing.key")
+def key_file(tmp_path: Path) -> Path:
+    return tmp_path / "sealing.key"
+
+
+@pytest.fixture
+def devices(key_file: Path) -> DeviceCookies:
+    return DeviceCookies(lambda: SecretCipher.from_file(key_file))
 
 
 def test_a_cookie_is_valid_for_its_account_during_its_lifetime(devices: DeviceCookies) -> None:
@@ -29,17 +34,17 @@ def test_a_cookie_is_valid_for_its_account_during_its_lifetime(devices: DeviceCo
 def test_other_texts_encrypted_with_the_same_key_are_no_device_cookies(
     devices: DeviceCookies,
 ) -> None:
-    cipher = SecretCipher.from_file(devices.encryption_key_file)
+    cipher = devices.open_cipher()
     for text in ("ada", "\n0\nada", "secret\n0\nada", ""):
         assert not devices.is_valid_for("ada", cipher.encrypt(text), NOW)
 
 
 def test_a_broken_encryption_key_recognizes_no_device_and_blocks_nobody(
-    devices: DeviceCookies,
+    devices: DeviceCookies, key_file: Path
 ) -> None:
     cookie = devices.cookie("ada", NOW)
     assert cookie is not None
-    devices.encryption_key_file.write_text("broken")
+    key_file.write_text("broken")
     assert devices.cookie("ada", NOW) is None
     assert not devices.is_valid_for("ada", cookie, NOW)
 
