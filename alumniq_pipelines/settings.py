@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr
-from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from alumniq_pipelines.core.database_paths import database_path
+from alumniq_pipelines.secret_files import PREFIX, SecretFiles
 
 BucketKind = Literal["folder", "s3"]
 WarehouseEngine = Literal["duckdb", "postgres"]
@@ -23,29 +23,7 @@ MailKind = Literal["folder", "smtp"]
 S3KeyMaker = Literal["by-hand", "iam"]
 """Closed sets: code that depends on one matches every value and ends in `assert_never`."""
 
-PREFIX = "ALUMNIQ_"
 REPOSITORY = Path(__file__).resolve().parent.parent
-
-
-class SecretFiles(PydanticBaseSettingsSource):
-    """Reads `ALUMNIQ_X` from the file that `ALUMNIQ_X_FILE` names, as platforms mount secrets."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Return the file's content without its line end, or None if no file is named."""
-        del field
-        secret_file = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
-        content = (
-            Path(secret_file).read_text(encoding="utf-8").rstrip("\r\n") if secret_file else None
-        )
-        return content, field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        """Return the settings for which a file is named."""
-        values = {
-            name: self.get_field_value(field, name)[0]
-            for name, field in self.settings_cls.model_fields.items()
-        }
-        return {name: value for name, value in values.items() if value is not None}
 
 
 def _in_data_dir(name: str, variable: str = "") -> Any:
@@ -195,8 +173,23 @@ class Settings(BaseSettings):
     )
     launcher: str = Field(
         default="local",
-        description="What starts runs: local, which are processes of the code server; or the path "
-        "of a YAML file with the module, class and config of a run launcher of Dagster.",
+        description="What starts runs: local, as processes of the code server; celery, in workers "
+        "on any host; or the path of a YAML file that describes another launcher of Dagster.",
+    )
+    celery_broker_url: SecretStr | None = Field(
+        default=None, description="Queue of the Celery workers: redis://:password@host/0."
+    )
+    celery_backend_url: SecretStr | None = Field(
+        default=None, description="Store of what became of Celery's tasks. Unset: the broker."
+    )
+    worker_processes: int = Field(
+        default=2, ge=1, description="Runs that a Celery worker carries out at a time."
+    )
+    code_server: str = Field(
+        default="",
+        pattern=r"^([^:\s]+:\d+)?$",
+        description="Where Dagster's code server listens, host:port, if its programs are on "
+        "several hosts. Empty: on a socket of this host.",
     )
     max_concurrent_runs: int = Field(default=4, ge=1, description="Maximum runs at a time.")
     max_customer_runs: int = Field(

@@ -19,7 +19,7 @@ class Process:
 
 def commands(root: int) -> Iterator[str]:
     """Yield the command lines of a process and all its descendants."""
-    for pid in _descendants(root, processes()):
+    for pid in descendants(root):
         with suppress(FileNotFoundError, ProcessLookupError):
             yield Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ")
 
@@ -32,6 +32,11 @@ def cpu_seconds(root: int) -> float:
     found = processes()
     used = sum(found[pid].ticks for pid in _descendants(root, found))
     return used / TICKS_PER_SECOND
+
+
+def descendants(root: int) -> set[int]:
+    """Return the ids of a process and all its descendants."""
+    return _descendants(root, processes())
 
 
 def _descendants(root: int, known: Mapping[int, Process]) -> set[int]:

@@ -8,6 +8,7 @@ import yaml
 
 from alumniq_pipelines.cli.dagster_storage import STORAGE, is_postgresql
 from alumniq_pipelines.core.problems.setup import NotForSeveralHosts, UnusableLauncher
+from alumniq_pipelines.defs import celery_config
 from alumniq_pipelines.defs.tags import CUSTOMER
 from alumniq_pipelines.files.private_files import make_folder
 from alumniq_pipelines.settings import REPOSITORY, Settings
@@ -18,6 +19,17 @@ EARLIER_MARK = "# Dagster's instance: how runs are queued"
 
 LOCAL = "local"
 """The launcher whose runs are processes of the code server, on its machine."""
+CELERY = "celery"
+CELERY_LAUNCHER = {
+    "module": "dagster_celery.launcher",
+    "class": "CeleryRunLauncher",
+    "config": {
+        "broker": {"env": celery_config.BROKER_URL},
+        "backend": {"env": celery_config.BACKEND_URL},
+        "default_queue": celery_config.QUEUE,
+        "config_source": celery_config.CELERY,
+    },
+}
 LAUNCHER_KEYS = {"module", "class", "config"}
 
 
@@ -46,7 +58,9 @@ def configuration(settings: Settings) -> dict[str, Any]:
             limit["limit"] = settings.max_customer_runs
     if is_postgresql(settings):
         made |= STORAGE
-    if settings.launcher != LOCAL:
+    if settings.launcher == CELERY:
+        made["run_launcher"] = CELERY_LAUNCHER
+    elif settings.launcher != LOCAL:
         made["run_launcher"] = _read_launcher(Path(settings.launcher))
     if settings.compute_logs_bucket:
         made["compute_logs"] = {
@@ -73,6 +87,11 @@ def check_profile(settings: Settings) -> None:
         "ALUMNIQ_SIGNING_KEY (or _FILE)": settings.signing_key is not None,
         "ALUMNIQ_ENCRYPTION_KEY (or _FILE)": settings.encryption_key is not None,
     }
+    if settings.launcher == CELERY:
+        needed["ALUMNIQ_CELERY_BROKER_URL (or _FILE), of Redis"] = bool(settings.celery_broker_url)
+        needed["the extra, pip install 'alumniq-pipelines[celery]',"] = _is_installed(
+            "dagster_celery"
+        )
     missing = [setting for setting, is_there in needed.items() if not is_there]
     if settings.launcher != LOCAL and missing:
         raise NotForSeveralHosts(missing)
@@ -87,6 +106,18 @@ def compute_logs_environment(settings: Settings) -> dict[str, str]:
     if not settings.compute_logs_bucket or key_id is None or secret is None:
         return {}
     return {"AWS_ACCESS_KEY_ID": key_id, "AWS_SECRET_ACCESS_KEY": secret.get_secret_value()}
+
+
+def celery_environment(settings: Settings) -> dict[str, str]:
+    """Return the variables by which Dagster's programs and workers find the queue of runs."""
+    broker = settings.celery_broker_url
+    if broker is None:
+        return {}
+    backend = settings.celery_backend_url or broker
+    return {
+        celery_config.BROKER_URL: broker.get_secret_value(),
+        celery_config.BACKEND_URL: backend.get_secret_value(),
+    }
 
 
 def _read_launcher(path: Path) -> dict[str, Any]:

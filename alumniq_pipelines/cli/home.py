@@ -6,14 +6,14 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 
 from alumniq_pipelines.adapters.data_folder import lock_file
 from alumniq_pipelines.cli.dagster_configuration import check_profile, write_configuration
 from alumniq_pipelines.cli.dagster_storage import check_tables, is_postgresql, make_schema
 from alumniq_pipelines.cli.installation import ledger_of
-from alumniq_pipelines.cli.programs import programs_environment
+from alumniq_pipelines.cli.programs import GATEWAY, WEB_SERVER, programs_environment
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.core.problems.setup import AlreadyUp, PortUnusable, ProgramFailed
 from alumniq_pipelines.files.private_files import UMASK
@@ -101,13 +101,15 @@ def _migrate_dagster(settings: Settings) -> None:
         made_by.write_text(version, encoding="utf-8")
 
 
-def check_ports(settings: Settings) -> None:
+def check_ports(settings: Settings, roles: Collection[str]) -> None:
     """Raise PortUnusable if a program could not listen on its port."""
     wanted = (
-        (settings.gateway_host, settings.gateway_port, "gateway", "--gateway-port"),
-        (settings.dagster_host, settings.dagster_port, "Dagster UI", "--dagster-port"),
+        (settings.gateway_host, settings.gateway_port, GATEWAY, "--gateway-port"),
+        (settings.dagster_host, settings.dagster_port, WEB_SERVER, "--dagster-port"),
     )
     for host, port, program, option in wanted:
+        if program not in roles:
+            continue
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             socket.create_server((host, port), family=family).close()

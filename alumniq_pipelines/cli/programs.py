@@ -5,21 +5,32 @@ of the start-up time. It listens on a socket in a private folder, out of reach o
 """
 
 import json
+import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from alumniq_pipelines.cli.dagster_configuration import compute_logs_environment
+from alumniq_pipelines.cli.dagster_configuration import (
+    celery_environment,
+    compute_logs_environment,
+)
 from alumniq_pipelines.cli.dagster_storage import storage_environment
 from alumniq_pipelines.cli.supervisor import Program
+from alumniq_pipelines.defs.celery_config import QUEUE
 from alumniq_pipelines.settings import Settings, child_environment
 
 GATEWAY = "gateway"
 CODE_SERVER = "code server"
 WEB_SERVER = "Dagster UI"
 DAEMON = "Dagster daemon"
+WORKER = "run worker"
+ROLES = (GATEWAY, CODE_SERVER, WEB_SERVER, DAEMON)
+"""What runs on one machine; with Celery a worker as well."""
+
+MODULE = (sys.executable, "-m")
+WORKSPACE = "workspace.yaml"
 
 QUIET = ("--log-level", "warning")
 """At its default level the daemon logs every second that it has nothing to do."""
@@ -42,58 +53,82 @@ HEALTH = """
 """
 
 
-def programs(settings: Settings, folder: Path, now: float) -> Sequence[Sequence[Program]]:
-    """Return the programs in stages; `folder` is for the socket, `now` the time of the start."""
-    listening = folder / "code.sock"
-    workspace = str(folder / "workspace.yaml")
-    module = [sys.executable, "-m"]
+def programs(
+    settings: Settings, folder: Path, now: float, roles: Collection[str] = ROLES
+) -> Sequence[Sequence[Program]]:
+    """Return the programs of some roles in stages.
+
+    `folder` is for the code server's socket and the workspace, `now` the time of the start.
+    """
     web = f"http://{settings.dagster_host}:{settings.dagster_port}"
-    gateway = f"http://{settings.gateway_host}:{settings.gateway_port}/readyz"
-    address = ["-h", settings.dagster_host, "-p", str(settings.dagster_port)]
-    code = ["-s", str(listening), "-m", "alumniq_pipelines.definitions"]
-    named = ["--location-name", "alumniq_pipelines", *QUIET]
-    threads = ["--max-workers", str(CODE_SERVER_THREADS)]
-    return (
+    has_web = WEB_SERVER in roles
+    made = (
+        (_gateway(settings), _code_server(settings, folder)),
         (
-            Program(GATEWAY, [*module, "webhook_gateway"], lambda: _responds(gateway)),
-            Program(
-                CODE_SERVER,
-                [
-                    *module,
-                    "alumniq_pipelines.defs.code_server",
-                    "api",
-                    "grpc",
-                    *code,
-                    *named,
-                    *threads,
-                ],
-                lambda: _listens(listening),
-                lambda: code_server_responds(listening),
-            ),
-        ),
-        (
-            Program(
-                WEB_SERVER,
-                [*module, "dagster_webserver", "-w", workspace, *address],
-                lambda: _has_loaded(_health(web)),
-            ),
+            _web_server(settings, folder, web),
             Program(
                 DAEMON,
-                [*module, "dagster._daemon", "run", "-w", workspace, *QUIET],
-                lambda: _daemon_is_healthy(_health(web), now),
+                [*MODULE, "dagster._daemon", "run", "-w", str(folder / WORKSPACE), *QUIET],
+                # It is asked by way of the web server, if that is here.
+                lambda: not has_web or _daemon_is_healthy(_health(web), now),
             ),
+            _worker(settings),
         ),
+    )
+    return [[program for program in stage if program.name in roles] for stage in made]
+
+
+def _gateway(settings: Settings) -> Program:
+    url = f"http://{settings.gateway_host}:{settings.gateway_port}/readyz"
+    return Program(GATEWAY, [*MODULE, "webhook_gateway"], lambda: _responds(url))
+
+
+def _code_server(settings: Settings, folder: Path) -> Program:
+    address = code_server_address(settings, folder)
+    host, _, port = settings.code_server.rpartition(":")
+    listening = ["-h", host, "-p", port] if host else ["-s", address.removeprefix("unix:")]
+    command = [*MODULE, "alumniq_pipelines.defs.code_server", "api", "grpc", *listening]
+    command += ["-m", "alumniq_pipelines.definitions", "--location-name", "alumniq_pipelines"]
+    command += [*QUIET, "--max-workers", str(CODE_SERVER_THREADS)]
+    return Program(
+        CODE_SERVER,
+        command,
+        lambda: _listens(address),
+        lambda: code_server_responds(address),
     )
 
 
-def write_workspace(folder: Path) -> None:
+def _web_server(settings: Settings, folder: Path, web: str) -> Program:
+    address = ["-h", settings.dagster_host, "-p", str(settings.dagster_port)]
+    command = [*MODULE, "dagster_webserver", "-w", str(folder / WORKSPACE), *address]
+    return Program(WEB_SERVER, command, lambda: _has_loaded(_health(web)))
+
+
+def _worker(settings: Settings) -> Program:
+    name = f"{os.getpid()}@{socket.gethostname()}"
+    command = [*MODULE, "celery", "--app", "alumniq_pipelines.defs.celery_worker", "worker"]
+    command += ["--queues", QUEUE, "--concurrency", str(settings.worker_processes)]
+    command += ["--hostname", name, "--without-gossip", "--without-mingle"]
+    command += ["--loglevel", "warning"]
+    return Program(WORKER, command, lambda: _is_in_queue(settings, name))
+
+
+def code_server_address(settings: Settings, folder: Path) -> str:
+    """Return the address of the code server for gRPC: of a socket in a folder, or host and port."""
+    return settings.code_server or f"unix:{folder / 'code.sock'}"
+
+
+def write_workspace(settings: Settings, folder: Path) -> None:
     """Write the workspace file that points Dagster to the code server.
 
     The location has the same name as in the repository's workspace.yaml.
     """
-    server = {"socket": str(folder / "code.sock"), "location_name": "alumniq_pipelines"}
-    workspace = {"load_from": [{"grpc_server": server}]}
-    (folder / "workspace.yaml").write_text(json.dumps(workspace), encoding="utf-8")
+    host, _, port = settings.code_server.rpartition(":")
+    server: dict[str, Any] = (
+        {"host": host, "port": int(port)} if host else {"socket": str(folder / "code.sock")}
+    )
+    workspace = {"load_from": [{"grpc_server": {**server, "location_name": "alumniq_pipelines"}}]}
+    (folder / WORKSPACE).write_text(json.dumps(workspace), encoding="utf-8")
 
 
 def programs_environment(settings: Settings) -> dict[str, str]:
@@ -102,18 +137,39 @@ def programs_environment(settings: Settings) -> dict[str, str]:
         **child_environment(settings),
         **storage_environment(settings),
         **compute_logs_environment(settings),
+        **celery_environment(settings),
         "DAGSTER_HOME": str(settings.dagster_home),
         "PYTHONUNBUFFERED": "1",
     }
 
 
-def _listens(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        return probe.connect_ex(str(path)) == 0
+def _listens(address: str) -> bool:
+    if address.startswith("unix:"):
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(address.removeprefix("unix:")) == 0
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), RESPONSE_SECONDS).close()
+    except OSError:
+        return False
+    return True
 
 
-def code_server_responds(path: Path) -> bool:
-    """Whether the code server that listens on a socket can still start and stop runs.
+def _is_in_queue(settings: Settings, name: str) -> bool:
+    """Whether a worker of this name responds by way of the broker."""
+    from celery import Celery
+
+    broker = settings.celery_broker_url
+    app = Celery(broker=broker.get_secret_value() if broker else None)
+    try:
+        with app.connection_for_write() as connection:
+            return bool(app.control.ping([name], timeout=1, connection=connection))
+    except app.connection_for_write().connection_errors:
+        return False
+
+
+def code_server_responds(address: str) -> bool:
+    """Whether the code server that listens there can still start and stop runs.
 
     Dagster's health check always says so. But if a run is stopped whose worker was paused and then
     killed, the code server waits for that worker for ever (multiprocessing.Event.set waits until
@@ -121,7 +177,7 @@ def code_server_responds(path: Path) -> bool:
     """
     import grpc
 
-    with grpc.insecure_channel(f"unix:{path}") as channel:
+    with grpc.insecure_channel(address) as channel:
         list_runs = channel.unary_unary("/api.DagsterApi/GetCurrentRuns")
         try:
             list_runs(b"", timeout=CODE_SERVER_RESPONSE_SECONDS)

@@ -3,24 +3,28 @@
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from alumniq_pipelines.cli.dagster_configuration import CELERY
 from alumniq_pipelines.cli.home import check_ports, exclusive_use, prepare_installation
 from alumniq_pipelines.cli.programs import (
     CODE_SERVER,
     DAEMON,
     GATEWAY,
+    ROLES,
     WEB_SERVER,
+    WORKER,
     programs,
     programs_environment,
     write_workspace,
 )
 from alumniq_pipelines.cli.supervisor import LogWriter, Supervisor, stop_signals
+from alumniq_pipelines.core.problems.setup import UnknownProgram
 from alumniq_pipelines.settings import Settings
 
 COLOURS = {
@@ -28,7 +32,16 @@ COLOURS = {
     CODE_SERVER: typer.colors.MAGENTA,
     WEB_SERVER: typer.colors.BLUE,
     DAEMON: typer.colors.CYAN,
+    WORKER: typer.colors.YELLOW,
 }
+NAMES = {
+    "gateway": GATEWAY,
+    "code": CODE_SERVER,
+    "web": WEB_SERVER,
+    "daemon": DAEMON,
+    "worker": WORKER,
+}
+"""Of the programs, as --only takes them."""
 WIDTH = max(map(len, COLOURS))
 
 
@@ -36,10 +49,14 @@ def up(
     gateway_port: Annotated[int | None, typer.Option(help="Port of the gateway.")] = None,
     dagster_port: Annotated[int | None, typer.Option(help="Port of the Dagster UI.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="The data folder.")] = None,
+    only: Annotated[
+        str, typer.Option(help="Some programs only: gateway, code, web, daemon, worker; by commas.")
+    ] = "",
 ) -> None:
     """Start the gateway, the Dagster UI and the Dagster daemon; Ctrl-C stops them.
 
-    Omitted options come from the settings. A program that dies is restarted.
+    Omitted options come from the settings. A program that dies is restarted. With --only, the other
+    programs may be on other hosts, which have the same settings.
     """
     chosen: dict[str, Any] = {
         "gateway_port": gateway_port,
@@ -47,13 +64,14 @@ def up(
         "data_dir": data_dir,
     }
     settings = Settings(**{name: value for name, value in chosen.items() if value is not None})
+    roles = chosen_roles(settings, only)
     with (
         stop_signals() as stop,
         exclusive_use(settings) as lock,
-        system(settings, lock, _print_until(stop), stop) as supervisor,
+        system(settings, lock, _print_until(stop), stop, roles) as supervisor,
     ):
         if not stop.is_set():
-            _print_banner(settings)
+            _print_banner(settings, roles)
         supervisor.watch(stop)
         typer.echo("Stopping ...")
     typer.echo("Stopped. Nothing is left running.")
@@ -61,25 +79,40 @@ def up(
 
 @contextmanager
 def system(
-    settings: Settings, lock: int, write_log: LogWriter, stop: threading.Event
+    settings: Settings,
+    lock: int,
+    write_log: LogWriter,
+    stop: threading.Event,
+    roles: Collection[str] = ROLES,
 ) -> Iterator[Supervisor]:
-    """Run the whole system on its data folder: ready on entry, ended on exit.
+    """Run the whole system on its data folder, or some roles: ready on entry, ended on exit.
 
     `lock` comes from exclusive_use. Raises PortUnusable and ProgramFailed.
     """
     # It is the temporary folder of all programs, too: what killed ones leave there goes with it.
     with tempfile.TemporaryDirectory(prefix="alumniq-") as folder:
-        check_ports(settings)
+        check_ports(settings, roles)
         prepare_installation(settings)
-        write_workspace(Path(folder))
+        write_workspace(settings, Path(folder))
         supervisor = Supervisor(
-            stages=programs(settings, Path(folder), time.time()),
+            stages=programs(settings, Path(folder), time.time(), roles),
             environment={**programs_environment(settings), "TMPDIR": folder},
             write_log=write_log,
             lock=lock,
         )
         with supervisor.running(stop):
             yield supervisor
+
+
+def chosen_roles(settings: Settings, only: str) -> Collection[str]:
+    """Return the programs to start; raises UnknownProgram."""
+    if not only:
+        return (*ROLES, WORKER) if settings.launcher == CELERY else ROLES
+    chosen = [name.strip() for name in only.split(",")]
+    unknown = [name for name in chosen if name not in NAMES]
+    if unknown:
+        raise UnknownProgram(unknown[0], list(NAMES))
+    return [NAMES[name] for name in chosen]
 
 
 def _print_until(stop: threading.Event) -> LogWriter:
@@ -96,14 +129,14 @@ def _print_until(stop: threading.Event) -> LogWriter:
     return write_log
 
 
-def _print_banner(settings: Settings) -> None:
-    rows = (
-        ("Webhooks", f"{settings.gateway_url}/api/v1/index.cfm/webhook/JOB"),
-        ("Pages", f"{settings.gateway_url}/"),
-        ("Dagster UI", f"http://{settings.dagster_host}:{settings.dagster_port}"),
-        ("Data folder", str(settings.home)),
-        ("First step", "alumniq customer add iqu --name 'IQ University'"),
-    )
+def _print_banner(settings: Settings, roles: Collection[str]) -> None:
+    rows = [("Data folder", str(settings.home))]
+    if WEB_SERVER in roles:
+        rows.insert(0, ("Dagster UI", f"http://{settings.dagster_host}:{settings.dagster_port}"))
+    if GATEWAY in roles:
+        rows.insert(0, ("Pages", f"{settings.gateway_url}/"))
+        rows.insert(0, ("Webhooks", f"{settings.gateway_url}/api/v1/index.cfm/webhook/JOB"))
+        rows.append(("First step", "alumniq customer add iqu --name 'IQ University'"))
     typer.secho("\nEverything is running. Press Ctrl-C to stop.", bold=True)
     for name, value in rows:
         typer.echo(f"  {name:<{WIDTH}}{value}")

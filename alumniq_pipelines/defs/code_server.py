@@ -43,7 +43,7 @@ PRELOADED = (
     *(
         module.name
         for module in pkgutil.walk_packages(defs.__path__, f"{defs.__name__}.")
-        if not module.name.endswith(".code_server")
+        if not module.name.endswith((".code_server", ".celery_worker"))
     ),
     "alumniq_pipelines.frozen_imports",
 )

@@ -162,6 +162,26 @@ def test_runs_on_other_hosts_need_what_every_host_can_reach(tmp_path: Path, miss
     assert not settings.data_dir.exists()
 
 
+def test_celery_needs_a_broker_besides() -> None:
+    with pytest.raises(NotForSeveralHosts, match="ALUMNIQ_CELERY_BROKER_URL"):
+        check_profile(Settings(launcher="celery", **EVERYWHERE))
+    check_profile(Settings(launcher="celery", celery_broker_url="redis://queue/0", **EVERYWHERE))
+
+
+def test_celerys_addresses_are_in_the_environment_of_the_programs_alone(tmp_path: Path) -> None:
+    settings = Settings(
+        data_dir=tmp_path, launcher="celery", celery_broker_url="redis://:s3cret@queue/0"
+    )
+    assert "s3cret" not in written(settings)
+    with (
+        mock.patch.dict(os.environ, programs_environment(settings)),
+        dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance,
+    ):
+        launcher: Any = instance.run_launcher
+        assert type(launcher).__name__ == "CeleryRunLauncher"
+        assert launcher.broker == launcher.backend == "redis://:s3cret@queue/0"
+
+
 def test_with_all_of_it_or_without_another_launcher_nothing_is_missing() -> None:
     check_profile(Settings(launcher="launcher.yaml", **EVERYWHERE))
     check_profile(Settings())

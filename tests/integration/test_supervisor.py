@@ -189,9 +189,9 @@ def test_a_code_server_that_does_not_respond_is_noticed(
         command = ["-m", "dagster", "api", "grpc", "-s", str(listening), "-f", "definitions.py"]
         with subprocess.Popen([sys.executable, *command], cwd=tmp_path) as server:
             try:
-                wait_for(lambda: programs.code_server_responds(listening), seconds=120)
+                wait_for(lambda: programs.code_server_responds(f"unix:{listening}"), seconds=120)
                 server.send_signal(signal.SIGSTOP)
-                assert not programs.code_server_responds(listening)
+                assert not programs.code_server_responds(f"unix:{listening}")
             finally:
                 server.kill()
 
@@ -295,5 +295,5 @@ def test_a_taken_port_is_named_with_the_option_that_chooses_another(tmp_path: Pa
         other.close()
         settings = Settings(data_dir=tmp_path, gateway_port=free, dagster_port=port)
         with pytest.raises(PortUnusable, match=f"port {port}: Address already in use") as caught:
-            check_ports(settings)
+            check_ports(settings, programs.ROLES)
     assert f"--dagster-port {port + 1}" in caught.value.advice

@@ -178,6 +178,15 @@ class NoSigningKey(SetupProblem):
         )
 
 
+class UnknownProgram(SetupProblem):
+    """There is no program of that name."""
+
+    code = "unknown-program"
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"There is no program {name!r}.", f"Programs: {', '.join(known)}.")
+
+
 class PortUnusable(SetupProblem):
     """A port cannot be used."""
 

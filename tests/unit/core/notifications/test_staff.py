@@ -14,7 +14,8 @@ from alumniq_pipelines.core.notifications.staff import (
     chat_body,
     mail_recipients,
 )
-from alumniq_pipelines.settings import PREFIX, Settings
+from alumniq_pipelines.secret_files import PREFIX
+from alumniq_pipelines.settings import Settings
 
 NOW = datetime(2026, 3, 5, 10, 1, tzinfo=UTC)
 STAFF = Staff((*mail_recipients(("ops@example.org",)), STAFF_CHAT))

@@ -1,0 +1,31 @@
+"""Settings whose value is in a file, as platforms mount secrets."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic.fields import FieldInfo
+from pydantic_settings import PydanticBaseSettingsSource
+
+PREFIX = "ALUMNIQ_"
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """Reads `ALUMNIQ_X` from the file that `ALUMNIQ_X_FILE` names, as platforms mount secrets."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Return the file's content without its line end, or None if no file is named."""
+        del field
+        secret_file = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
+        content = (
+            Path(secret_file).read_text(encoding="utf-8").rstrip("\r\n") if secret_file else None
+        )
+        return content, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the settings for which a file is named."""
+        values = {
+            name: self.get_field_value(field, name)[0]
+            for name, field in self.settings_cls.model_fields.items()
+        }
+        return {name: value for name, value in values.items() if value is not None}
