@@ -1,1 +1,1 @@
-"""The strict structure of delimited text (RFC 4180): verified fast, or row by row."""
+"""The strict structure of delimited text (RFC 4180), verified in blocks of whole records."""
