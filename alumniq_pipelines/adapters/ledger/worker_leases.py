@@ -28,7 +28,7 @@ DONE = timedelta(seconds=60)
 RETENTION = timedelta(hours=1)
 
 RECONCILER = "reconciler"
-"""The lease of whoever judges the others, in place of a run's id."""
+"""The lease of the reconciler itself, in place of a run's id."""
 
 
 @dataclass(frozen=True, slots=True)

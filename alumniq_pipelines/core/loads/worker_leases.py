@@ -1,4 +1,4 @@
-"""Leases of run workers: who works on a run shows that he is alive, however he may end."""
+"""Leases of run workers: a worker shows that it is alive, however it may end."""
 
 from collections.abc import Collection
 from contextlib import AbstractContextManager
