@@ -33,7 +33,9 @@ from tests.servers.redis import RedisServer, run_redis
 ALUMNIQ = Path(sys.executable).with_name("alumniq")
 FEED = "warehouse-lookups"
 HEADER = '"list","code","description","sortOrder","isActive"\n'
-START_SECONDS, LOAD_SECONDS = 180, 240
+START_SECONDS, LOAD_SECONDS = 240, 400
+
+pytestmark = pytest.mark.timeout(900)
 
 
 @dataclass
