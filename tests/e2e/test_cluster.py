@@ -35,7 +35,7 @@ FEED = "warehouse-lookups"
 HEADER = '"list","code","description","sortOrder","isActive"\n'
 START_SECONDS, LOAD_SECONDS = 240, 400
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 
 @dataclass
