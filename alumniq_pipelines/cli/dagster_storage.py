@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "dagster"
 TABLE = f"{SCHEMA}.alembic_version"
-"""Written last when Dagster makes its tables."""
+"""Where Dagster stamps the revision of its tables."""
 DRIVER = "postgresql+psycopg2"
 """Not psycopg 3: Dagster sends NOTIFY with a parameter, which it passes on and servers refuse."""
 URL = "DAGSTER_POSTGRES_URL"
