@@ -1,6 +1,8 @@
 """dagster.yaml: made from the settings, and never in place of one that somebody wrote."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -106,9 +108,17 @@ def test_an_unusable_launcher_is_refused_with_the_reason(
     assert not settings.dagster_home.exists()
 
 
-def test_what_runs_print_is_stored_in_s3(
-    tmp_path: Path, s3_endpoint: str, capfd: pytest.CaptureFixture[str]
-) -> None:
+RUN = """
+import signal
+import dagster as dg
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # by which Dagster ends the processes that copy logs
+with dg.DagsterInstance.get() as instance:
+    with instance.compute_log_manager.capture_logs(["run", "step"]):
+        print("printed by a run", flush=True)
+"""
+
+
+def test_what_runs_print_is_stored_in_s3(tmp_path: Path, s3_endpoint: str) -> None:
     settings = Settings(
         data_dir=tmp_path,
         compute_logs_bucket="compute-logs",
@@ -125,13 +135,8 @@ def test_what_runs_print_is_stored_in_s3(
         aws_secret_access_key="secret",
     )
     client.create_bucket(Bucket="compute-logs")
-    with (
-        mock.patch.dict(os.environ, programs_environment(settings)),
-        dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance,
-        capfd.disabled(),  # Dagster redirects the stream, which has to be a real one
-        instance.compute_log_manager.capture_logs(["run", "step"]),
-    ):
-        print("printed by a run", flush=True)  # noqa: T201
+    environment = programs_environment(settings) | {"TMPDIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", RUN], env=environment, check=True)
     stored = client.list_objects_v2(Bucket="compute-logs")["Contents"]
     texts = [
         client.get_object(Bucket="compute-logs", Key=found["Key"])["Body"].read()

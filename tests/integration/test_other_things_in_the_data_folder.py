@@ -107,11 +107,9 @@ def test_a_disk_of_its_own_is_a_data_folder(tmp_path: Path) -> None:
 
 def test_every_name_in_a_data_folder_is_known_to_be_ours(tmp_path: Path) -> None:
     settings = fill(tmp_path / "home")
-    remaining = {
-        getattr(settings, name)
-        for name, kind in vars(Settings).items()
-        if isinstance(kind, property) and isinstance(getattr(settings, name), Path)
-    }
+    properties = [name for name, kind in vars(Settings).items() if isinstance(kind, property)]
+    values = [getattr(settings, name) for name in (*properties, *Settings.model_fields)]
+    remaining = {value for value in values if isinstance(value, Path)}
     names = {path.name for path in remaining if path.parent == settings.home}
     assert len(names) >= 10
     assert names | {path.name for path in settings.home.iterdir()} <= OWN_NAMES
