@@ -333,7 +333,7 @@ audit = Table(
     Column("id", AUTO_ID, primary_key=True),
     Column("at", UtcDateTime, nullable=False),
     Column("actor", String(200), nullable=False),
-    Column("action", String(100), nullable=False),
+    Column("action", String(100), nullable=False, index=True),
     Column("subject", String(200), nullable=False, index=True),
     Column("detail", JSON, nullable=False),
 )

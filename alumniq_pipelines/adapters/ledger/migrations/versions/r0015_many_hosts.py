@@ -1,4 +1,4 @@
-"""What any host must be able to read: leases of run workers, and runs of unknown loads."""
+"""What any host must be able to read: leases of run workers, runs of unknown loads, rollbacks."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -25,9 +25,11 @@ def upgrade() -> None:
         sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("job_id", name="pk_unknown_runs"),
     )
+    op.create_index("ix_audit_action", "audit", ["action"])
 
 
 def downgrade() -> None:
     """Drop them."""
+    op.drop_index("ix_audit_action", "audit")
     op.drop_table("unknown_runs")
     op.drop_table("worker_leases")
