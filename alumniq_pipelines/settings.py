@@ -26,17 +26,14 @@ S3KeyMaker = Literal["by-hand", "iam"]
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-def _in_data_dir(name: str, variable: str = "") -> Any:
-    """Return a factory of the default folder of a setting.
+def _scratch_dir(values: Mapping[str, Any]) -> Path:
+    data_dir: Path = values["data_dir"]
+    return data_dir.resolve() / "scratch"
 
-    It is the one that another program's variable names, or that of the name in data_dir.
-    """
 
-    def default(values: Mapping[str, Any]) -> Path:
-        data_dir: Path = values["data_dir"]
-        return Path(os.environ.get(variable) or data_dir.resolve() / name)
-
-    return default
+def _dagster_home(values: Mapping[str, Any]) -> Path:
+    data_dir: Path = values["data_dir"]
+    return Path(os.environ.get("DAGSTER_HOME") or data_dir.resolve() / "dagster")
 
 
 class Settings(BaseSettings):
@@ -50,7 +47,7 @@ class Settings(BaseSettings):
         default=Path("var"), description="Folder for all data of this installation."
     )
     scratch_dir: Path = Field(
-        default_factory=_in_data_dir("scratch"),
+        default_factory=_scratch_dir,
         description="Folder for temporary files of loads, on each host its own. Unset: scratch in "
         "data_dir.",
     )
@@ -168,7 +165,7 @@ class Settings(BaseSettings):
     )
 
     dagster_home: Path = Field(
-        default_factory=_in_data_dir("dagster", "DAGSTER_HOME"),
+        default_factory=_dagster_home,
         description="Folder of Dagster's instance. Unset: DAGSTER_HOME, or dagster in data_dir.",
     )
     launcher: str = Field(

@@ -76,8 +76,8 @@ def app_from_environment() -> Starlette:
 def open_app(settings: Settings) -> Starlette:
     """Create a gateway with the adapters that the settings name; raises SetupProblem.
 
-    Nothing is connected yet: /readyz shows whether ledger and buckets are reachable. A broken field
-    map only affects its own feed.
+    Only a ledger in SQLite is opened here, to make or upgrade its tables; /readyz shows whether
+    ledger and buckets are reachable. A broken field map only affects its own feed.
     """
     schemas = read_schemas(settings)
     for broken in schemas.catalog.broken.values():

@@ -10,6 +10,7 @@ from alumniq_pipelines.adapters.postgresql import startup_options
 from alumniq_pipelines.core.problems.setup import DagsterNotMigrated
 
 if TYPE_CHECKING:
+    from alumniq_pipelines.adapters.ledger.ledger import Ledger
     from alumniq_pipelines.settings import Settings
 
 SCHEMA = "dagster"
@@ -41,9 +42,10 @@ def storage_environment(settings: "Settings") -> dict[str, str]:
 
 
 def make_schema(settings: "Settings") -> None:
-    """Create the schema; harmless to repeat. Raises LedgerUnavailable and DatabaseProblem."""
-    if not is_postgresql(settings):
-        return
+    """Create the schema in the ledger's PostgreSQL; harmless to repeat.
+
+    Raises LedgerUnavailable and DatabaseProblem.
+    """
     from sqlalchemy import text
     from sqlalchemy.schema import CreateSchema
 
@@ -60,14 +62,12 @@ def make_schema(settings: "Settings") -> None:
             connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
 
 
-def check_tables(settings: "Settings") -> None:
+def check_tables(ledger: "Ledger") -> None:
     """Raise DagsterNotMigrated if Dagster's tables are not in the ledger's PostgreSQL yet."""
-    if not is_postgresql(settings):
+    if ledger.database.path is not None:
         return
     from sqlalchemy import text
 
-    from alumniq_pipelines.cli.installation import ledger_of
-
-    with ledger_of(settings) as ledger, ledger.database.reading() as connection:
+    with ledger.database.reading() as connection:
         if connection.scalar(text("SELECT to_regclass(:name)"), {"name": TABLE}) is None:
             raise DagsterNotMigrated

@@ -55,7 +55,7 @@ def prepare_installation(settings: Settings) -> None:
         migrate(settings)
     with ledger_of(settings) as ledger:
         ledger.ping()
-    check_tables(settings)
+        check_tables(ledger)
     with suppress(WarehouseUnavailable):  # loads are accepted, and wait until it is back
         check_warehouse(settings)
     open_buckets(settings)
@@ -73,22 +73,28 @@ def migrate(settings: Settings) -> None:
     write_configuration(settings)
     with closing(Ledger.open(settings.ledger)) as ledger:
         ledger.migrate()
-    make_schema(settings)
-    _migrate_dagster(settings)
+    if is_postgresql(settings):
+        make_schema(settings)
+        _migrate_dagster(settings)
+    else:
+        _migrate_dagster_once(settings)
+
+
+def _migrate_dagster_once(settings: Settings) -> None:
+    """Create or upgrade Dagster's tables in SQLite, unless this Dagster version did so before."""
+    made_by = settings.dagster_home / "tables-made-by"
+    version = f"{importlib.metadata.version('dagster')} in SQLite"
+    if not made_by.exists() or made_by.read_text(encoding="utf-8") != version:
+        _migrate_dagster(settings)
+        made_by.write_text(version, encoding="utf-8")
 
 
 def _migrate_dagster(settings: Settings) -> None:
     """Create or upgrade Dagster's tables.
 
     This happens before the programs start: two programs that find no tables both create them, and
-    then neither works. In SQLite, nobody else can have changed the tables since this Dagster
-    version made them here.
+    then neither works.
     """
-    made_by = settings.dagster_home / "tables-made-by"
-    version = f"{importlib.metadata.version('dagster')} in SQLite"
-    is_made = made_by.exists() and made_by.read_text(encoding="utf-8") == version
-    if is_made and not is_postgresql(settings):
-        return
     command = [sys.executable, "-m", "dagster", "instance", "migrate"]
     environment = programs_environment(settings)
     done = subprocess.run(
@@ -97,8 +103,6 @@ def _migrate_dagster(settings: Settings) -> None:
     if done.returncode:
         reason = f"ended with exit code {done.returncode}"
         raise ProgramFailed(MIGRATION, reason)
-    if not is_postgresql(settings):
-        made_by.write_text(version, encoding="utf-8")
 
 
 def check_ports(settings: Settings, roles: Collection[str]) -> None:

@@ -84,7 +84,7 @@ def _gateway(settings: Settings) -> Program:
 
 
 def _code_server(settings: Settings, folder: Path) -> Program:
-    address = code_server_address(settings, folder)
+    address = _code_server_address(settings, folder)
     host, _, port = settings.code_server.rpartition(":")
     listening = ["-h", host, "-p", port] if host else ["-s", address.removeprefix("unix:")]
     command = [*MODULE, "alumniq_pipelines.defs.code_server", "api", "grpc", *listening]
@@ -113,7 +113,7 @@ def _worker(settings: Settings) -> Program:
     return Program(WORKER, command, lambda: _is_in_queue(settings, name))
 
 
-def code_server_address(settings: Settings, folder: Path) -> str:
+def _code_server_address(settings: Settings, folder: Path) -> str:
     """Return the address of the code server for gRPC: of a socket in a folder, or host and port."""
     return settings.code_server or f"unix:{folder / 'code.sock'}"
 

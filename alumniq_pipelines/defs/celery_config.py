@@ -1,4 +1,4 @@
-"""How run workers use Celery: the same for the launcher, which puts runs into the queue."""
+"""How run workers and the launcher use Celery, beyond what dagster-celery sets by itself."""
 
 from typing import Any
 
@@ -11,11 +11,9 @@ MAX_RUN_SECONDS = 4 * 3600
 """Longer than any run: a task of Redis that is not acknowledged for so long is given out again."""
 
 CELERY: dict[str, Any] = {
-    "task_default_queue": QUEUE,
     # A process for each run, forked from one that has imported everything.
     "worker_max_tasks_per_child": 1,
     # A worker takes no run that it cannot begin at once: another host may be idle.
-    "worker_prefetch_multiplier": 1,
     "worker_disable_prefetch": True,
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,

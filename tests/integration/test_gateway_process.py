@@ -18,9 +18,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from alumniq_pipelines.core.loads.rejection_report import ReportFormat, report_name
+from alumniq_pipelines.settings import Settings
 from alumniq_pipelines.wiring import open_archive
 from tests.servers.gateway import WEBHOOK, Caller, GatewayProcess, Installation
+from webhook_gateway.app import open_app
 
 HEAVY = ("dagster", "pandas", "pandera", "pyarrow", "duckdb", "numpy", "boto3", "alembic")
 
@@ -52,6 +55,14 @@ def test_invalid_settings_are_reported_in_one_line() -> None:
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_gateway_that_is_started_first_makes_the_ledger(tmp_path: Path) -> None:
+    """It left an empty file, and no program that was started after it could work."""
+    settings = Settings(data_dir=tmp_path / "var")
+    open_app(settings)
+    with closing(Ledger.open(settings.ledger)) as ledger:
+        ledger.ping()
 
 
 def exchange(gateway: GatewayProcess, *parts: bytes) -> bytes:

@@ -52,7 +52,7 @@ class LedgerLeases:
         finally:
             is_over.set()
             renewer.join()
-            self._try_to(run_id, ended_at=True)
+            self._renew(run_id, is_over=True)
 
     def dead(self, run_ids: Collection[str]) -> Collection[str]:
         """Return the runs whose lease has expired.
@@ -117,14 +117,14 @@ class LedgerLeases:
 
     def _renew_until(self, run_id: str, is_over: threading.Event) -> None:
         while not is_over.wait(RENEWAL.total_seconds()):
-            self._try_to(run_id)
+            self._renew(run_id)
 
-    def _try_to(self, run_id: str, *, ended_at: bool = False) -> None:
+    def _renew(self, run_id: str, *, is_over: bool = False) -> None:
         """Renew or end a lease; without the ledger it expires, and the attempt is fenced anyway."""
         try:
             with self.database.writing() as connection:
                 now = _now(connection)
-                changed = {"renewed_at": now} | ({"ended_at": now} if ended_at else {})
+                changed = {"renewed_at": now} | ({"ended_at": now} if is_over else {})
                 connection.execute(
                     update(worker_leases).where(worker_leases.c.run_id == run_id).values(changed)
                 )

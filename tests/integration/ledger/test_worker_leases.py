@@ -70,7 +70,7 @@ def test_a_worker_that_renews_its_lease_lives(leases: LedgerLeases, wait: Wait) 
     with leases.hold("run"):
         for _ in range(12):
             wait(RENEWAL)
-            leases._try_to("run")
+            leases._renew("run")
             assert "run" not in leases.dead(["run", "other"])
             assert leases.missing(["run"]) == set()
 
