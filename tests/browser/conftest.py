@@ -1,7 +1,6 @@
 """A real Chromium, and a running system with the Dagster UI to open in it."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from alumniq_pipelines.adapters.ledger.ledger import Ledger
 from tests.browser.dagster_ui import DagsterUI, running_ui
 from tests.browser.seeded import Seeded, seed
 from tests.servers.gateway import Installation, create_installation, serve_installation
+from tests.system_programs import require_program
 
 SCREENSHOTS = os.environ.get("SCREENSHOTS", "")
 """Folder for the pictures of the documentation; if it is unset, none are taken."""
@@ -32,12 +32,7 @@ def chromium() -> Iterator[Browser]:
 
     Playwright keeps an event loop running in this thread, so it must be gone before other tests.
     """
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        reason = "There is no Chromium here: install the package `chromium`."
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    path = require_program("chromium", "chromium", "chromium-browser")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         yield browser

@@ -1,8 +1,6 @@
 """What deploys the system is what the tools that read it accept, and starts programs that exist."""
 
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,23 +9,20 @@ import pytest
 from alumniq_pipelines.cli.up import NAMES, chosen_roles
 from alumniq_pipelines.secret_files import PREFIX
 from alumniq_pipelines.settings import REPOSITORY, Settings
+from tests.system_programs import require_program
 
 UNITS = sorted((REPOSITORY / "deploy" / "systemd").glob("*.service"))
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_systemd_accepts_a_unit(unit: Path, tmp_path: Path) -> None:
-    if shutil.which("systemd-analyze") is None:
-        reason = "systemd-analyze is not installed"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    verifier = require_program("systemd", "systemd-analyze")
     # It looks for the program and its user on this machine, which are on another one.
     text = unit.read_text("utf-8").replace("/opt/alumniq/.venv/bin/alumniq", "/bin/true")
     text = re.sub(r"^(User|Group|WorkingDirectory)=.*\n", "", text, flags=re.MULTILINE)
     copy = tmp_path / unit.name.replace("@", "@worker")
     copy.write_text(text, encoding="utf-8")
-    command = ["systemd-analyze", "verify", "--man=no", str(copy)]
+    command = [verifier, "verify", "--man=no", str(copy)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     own = [line for line in done.stderr.splitlines() if copy.name in line]
     assert own == []

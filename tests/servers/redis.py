@@ -1,6 +1,5 @@
 """A real Redis for tests: Debian's, on loopback with a password; it can go away and come back."""
 
-import os
 import shutil
 import socket
 import subprocess
@@ -11,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from tests.system_programs import require_program
 
 PASSWORD = "for-tests"
 MAX_WAIT_SECONDS = 30
@@ -65,11 +64,7 @@ class RedisServer:
 @contextmanager
 def run_redis() -> Iterator[RedisServer]:
     """Run a server until the block ends; without Debian's package, the test is skipped."""
-    if shutil.which("redis-server") is None:
-        reason = "redis-server is not installed"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    require_program("redis-server", "redis-server")
     folder = Path(tempfile.mkdtemp(prefix="redis-"))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port: int = taken.getsockname()[1]

@@ -1,14 +1,13 @@
 """What attempts leave on the scratch disk is known by the lock that their process held."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from alumniq_pipelines.core.problems.outage import ScratchUnavailable
 from alumniq_pipelines.files.scratch import scratch_folder, sweep
+from tests.working_processes import at_work
 
 WORK = """
 import sys
@@ -24,12 +23,7 @@ with scratch_folder(Path(sys.argv[1])) as folder:
 
 def test_the_folder_of_a_live_process_stays_and_that_of_a_killed_one_goes(tmp_path: Path) -> None:
     folder = tmp_path / "job.1"
-    command = [sys.executable, "-c", WORK, str(folder)]
-    with subprocess.Popen(
-        command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "at work\n"
+    with at_work(WORK, folder) as process:
         assert sweep(tmp_path) == 0
         assert (folder / "rows").exists()
         process.kill()

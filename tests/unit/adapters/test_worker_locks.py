@@ -2,14 +2,13 @@
 
 import os
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from alumniq_pipelines.adapters.worker_locks import FileLeases
+from tests.working_processes import at_work
 
 WORK = """
 import sys
@@ -22,18 +21,9 @@ with FileLeases(Path(sys.argv[1])).hold("run"):
 """
 
 
-@contextmanager
-def a_worker(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Yield a process that works on the run `run` until its input is closed."""
-    command = [sys.executable, "-c", WORK, str(folder)]
-    with subprocess.Popen(
-        command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "at work\n"
-        yield process
-        if process.poll() is None:
-            process.communicate()
+def a_worker(folder: Path) -> AbstractContextManager[subprocess.Popen[str]]:
+    """Return a process that works on the run `run` until its input is closed."""
+    return at_work(WORK, folder)
 
 
 def test_a_worker_at_work_lives(tmp_path: Path) -> None:
