@@ -20,8 +20,8 @@ from alumniq_pipelines.core.problems.paths import OutputNotWritable, UnusableFol
 from alumniq_pipelines.services.file_check import check_file
 from alumniq_pipelines.settings import Settings
 from tests.hostile_names import DECOYS, ENDINGS, PLAIN_NAMES, REFUSED_NAMES
-from tests.integration.loading.conftest import DOCUMENT, NOW
-from tests.integration.loading.installation import Installation
+from tests.integration.loading.conftest import DOCUMENT
+from tests.integration.loading.installation import NOW, Installation
 
 THREE = "xid,lastName\n1,Lee\n2,Roe\n3,Poe\n"
 ONE = "xid,lastName\n9,Doe\n"

@@ -15,7 +15,7 @@ from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import Warehouse
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.services.publication import find_published_result
-from tests.integration.loading.conftest import NOW
+from tests.integration.loading.installation import NOW
 from tests.paused_publishers import (
     MAX_WAIT_SECONDS,
     ROWS,

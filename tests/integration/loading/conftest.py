@@ -1,7 +1,6 @@
 """A small feed, and what is needed to load it."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,7 @@ from alumniq_pipelines.adapters.warehouse.duckdb.warehouse import DuckDBWarehous
 from alumniq_pipelines.adapters.warehouse.postgres.warehouse import PostgresWarehouse
 from alumniq_pipelines.core.feeds.field_map import FieldMap
 from alumniq_pipelines.core.loads.warehouse import Warehouse
-
-NOW = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
+from tests.integration.loading.installation import Installation
 
 DOCUMENT = {
     "name": "people",
@@ -48,6 +46,14 @@ def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
     if request.param == "duckdb":
         return DuckDBWarehouse(tmp_path / "warehouse")
     return PostgresWarehouse(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def installation(tmp_path: Path, people: FieldMap, warehouse: Warehouse) -> Iterator[Installation]:
+    """Yield an installation, and assert that nothing is left in its scratch folder."""
+    given = Installation(tmp_path, people, warehouse)
+    yield given
+    assert not given.scratch.exists() or not list(given.scratch.iterdir())
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from alumniq_pipelines.adapters.archive import FolderArchive
@@ -17,7 +17,8 @@ from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import Warehouse
 from alumniq_pipelines.services.load import NEVER_HELD, publish_held, run_load
 from alumniq_pipelines.services.load_files import LoadFile
-from tests.integration.loading.conftest import NOW
+
+NOW = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
 
 
 @dataclass

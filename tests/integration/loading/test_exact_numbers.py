@@ -21,8 +21,7 @@ from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import Warehouse
 from alumniq_pipelines.defs.columns import column_schema
 from alumniq_pipelines.services.file_check import check_file
-from tests.integration.loading.conftest import NOW
-from tests.integration.loading.installation import Installation
+from tests.integration.loading.installation import NOW, Installation
 from webhook_gateway.api.reference import field_map_page
 
 Load = Callable[[FieldMap, str], LoadResult]

@@ -13,8 +13,7 @@ from alumniq_pipelines.core.loads.baseline import Baseline, PastVersion
 from alumniq_pipelines.core.loads.load_result import DryRun, Held, LoadResult, Published
 from alumniq_pipelines.core.loads.version_profile import MAX_COLUMNS, ColumnProfile, Profile
 from alumniq_pipelines.core.loads.warehouse import Warehouse
-from tests.integration.loading.conftest import NOW
-from tests.integration.loading.installation import Installation
+from tests.integration.loading.installation import NOW, Installation
 
 HEADER = "xid,lastName,visits,born,email,shoe__c\n"
 COLUMNS = ("born", "email", "shoe__c")

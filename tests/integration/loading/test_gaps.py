@@ -21,7 +21,7 @@ from alumniq_pipelines.core.loads.load import new_job_id
 from alumniq_pipelines.core.loads.progress import ignore_progress
 from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import AcceptedRows
-from tests.integration.loading.conftest import NOW
+from tests.integration.loading.installation import NOW
 
 WRITTEN = {"good": "{0:06},Lee", "rejected": "{0:06},", "ragged": "{0:06},Lee,1,2,3", "blank": ""}
 NUMBERED_IN_POSTGRES = """

@@ -26,8 +26,7 @@ from alumniq_pipelines.core.loads.target import Environment, Target
 from alumniq_pipelines.core.loads.warehouse import LiveRows, Warehouse
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
 from alumniq_pipelines.services.file_check import check_file
-from tests.integration.loading.conftest import NOW
-from tests.integration.loading.installation import Installation
+from tests.integration.loading.installation import NOW, Installation
 from tests.integration.loading.referring_feeds import LISTS, PEOPLE, degrees, field_map, refers
 
 Deliver = Callable[..., Published | Rejected]

@@ -38,7 +38,7 @@ from alumniq_pipelines.services.file_check import check_file
 from alumniq_pipelines.services.load import run_load
 from alumniq_pipelines.services.load_files import LoadFile
 from alumniq_pipelines.settings import REPOSITORY
-from tests.integration.loading.conftest import NOW
+from tests.integration.loading.installation import NOW
 
 Write = Callable[[str | bytes], Path]
 Report = Callable[..., WrittenReport]

@@ -2,7 +2,7 @@
 
 import gzip
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from alumniq_pipelines.core.loads.load_result import (
 )
 from alumniq_pipelines.core.loads.progress import ignore_progress
 from alumniq_pipelines.core.loads.publication import NOTHING_NEW
-from alumniq_pipelines.core.loads.warehouse import Version, Warehouse
+from alumniq_pipelines.core.loads.warehouse import Version
 from alumniq_pipelines.core.problems.file import FileGone, FileProblem
 from alumniq_pipelines.core.problems.filename import UnusableFilename
 from alumniq_pipelines.core.problems.outage import WarehouseUnavailable
@@ -35,14 +35,6 @@ from tests.integration.loading.installation import Installation
 HEADER = "xid,lastName,visits,born\n"
 GOOD = HEADER + "001,Lee,3,1970-05-01\n002,Roe,,\n"
 BAD = HEADER + "001,Lee,3,1970-05-01\n002,Roe,x,\n003,Poe,1\n004,Doe,4,\n"
-
-
-@pytest.fixture
-def installation(tmp_path: Path, people: FieldMap, warehouse: Warehouse) -> Iterator[Installation]:
-    """Yield an installation, and assert that nothing is left in its scratch folder."""
-    given = Installation(tmp_path, people, warehouse)
-    yield given
-    assert not given.scratch.exists() or not list(given.scratch.iterdir())
 
 
 def test_a_good_file_is_published_typed(installation: Installation) -> None:
