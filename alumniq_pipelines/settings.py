@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from alumniq_pipelines.core.database_paths import database_path
+from alumniq_pipelines.gateway_settings import GatewaySettings
 from alumniq_pipelines.secret_files import PREFIX, SecretFiles
 
 BucketKind = Literal["folder", "s3"]
@@ -36,7 +37,7 @@ def _dagster_home(values: Mapping[str, Any]) -> Path:
     return Path(os.environ.get("DAGSTER_HOME") or data_dir.resolve() / "dagster")
 
 
-class Settings(BaseSettings):
+class Settings(GatewaySettings):
     """Everything that may differ between two installations."""
 
     model_config = SettingsConfigDict(
@@ -156,14 +157,8 @@ class Settings(BaseSettings):
         description="Private networks that callbacks may reach (JSON list).",
     )
 
-    gateway_host: str = "127.0.0.1"
-    gateway_port: int = 8080
     dagster_host: str = "127.0.0.1"
     dagster_port: int = 3000
-    public_url: str = Field(
-        default="", description="URL at which customers reach the gateway, for links."
-    )
-
     dagster_home: Path = Field(
         default_factory=_dagster_home,
         description="Folder of Dagster's instance. Unset: DAGSTER_HOME, or dagster in data_dir.",
@@ -213,11 +208,6 @@ class Settings(BaseSettings):
         description="Maximum loads for which a run is requested or at work; a small multiple of "
         "max_concurrent_runs. All others wait in the ledger.",
     )
-    max_upload_bytes: int = Field(
-        default=1_073_741_824,
-        ge=1_024,
-        description="Maximum size of a file uploaded on a page, in bytes.",
-    )
     max_expanded_bytes: int = Field(
         default=50 << 30, ge=1_024, description="Maximum size of a decompressed file, in bytes."
     )
@@ -225,29 +215,6 @@ class Settings(BaseSettings):
         default=200,
         ge=1,
         description="Maximum ratio of decompressed to compressed size, beyond 64 MiB.",
-    )
-    calls_per_minute: int = Field(
-        default=600, ge=0, description="Calls per minute that one API key may make. 0: no limit."
-    )
-    address_calls_per_minute: int = Field(
-        default=1_200,
-        ge=0,
-        description="Calls per minute that one IP address may make. 0: no limit.",
-    )
-    metrics_allowed_networks: tuple[str, ...] = Field(
-        default=("127.0.0.0/8", "::1/128"),
-        description="Networks that may read /metrics (JSON list). Empty: none.",
-    )
-    trusted_proxies: str = Field(
-        default="127.0.0.1",
-        description="Proxies trusted to name the caller's address; separated by commas.",
-    )
-    staff_over_http: bool = Field(
-        default=False,
-        description="Allow staff to sign in over plain HTTP from another machine.",
-    )
-    max_body_bytes: int = Field(
-        default=65_536, ge=1_024, description="Maximum size of a request body, in bytes."
     )
 
     @classmethod
