@@ -7,6 +7,7 @@ from datetime import date
 
 import pytest
 
+from alumniq_pipelines.adapters.warehouse.postgres import copy
 from alumniq_pipelines.checking import staging
 from alumniq_pipelines.core.problems.outage import ScratchUnavailable
 from tests.integration.loading.installation import Installation
@@ -43,6 +44,21 @@ def test_a_full_disk_is_an_outage_of_ours(installation: Installation, size: int)
     with files_no_larger_than(size), pytest.raises(ScratchUnavailable):
         installation.load()
     assert installation.publish().check_result.counts.rows_accepted == 200_000
+
+
+@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
+def test_no_room_for_the_live_rows_is_an_outage_of_our_disk(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not of the warehouse that they are read from."""
+    installation.deliver(MANY)
+    installation.publish()
+    installation.deliver(MANY + "1,Last,1,1970-05-01\n")
+    with monkeypatch.context() as patched:
+        patched.setattr(copy, "READ_CONFIG", {"memory_limit": "2MB"})
+        with pytest.raises(ScratchUnavailable):
+            installation.load(2)
+    assert installation.publish(3).version.rows == 200_001
 
 
 @pytest.mark.usefixtures("little_memory")

@@ -8,7 +8,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,6 +24,7 @@ from alumniq_pipelines.core.feeds.column_types import (
     ColumnType,
 )
 from alumniq_pipelines.core.loads.warehouse import GAPS, AcceptedRows, MemoryDatabase
+from alumniq_pipelines.core.problems.outage import ScratchUnavailable
 from alumniq_pipelines.core.sql_text import identifier, literal
 
 WRITE_CONFIG: dict[str, Any] = {"memory_limit": "256MB"}
@@ -50,15 +51,16 @@ ESCAPES = {
 ROWS_AT_ONCE = 10_000
 READ_CSV_OPTIONS = (
     "auto_detect = false, header = false, delim = ',', quote = '\"', escape = '\"', "
-    "nullstr = '', allow_quoted_nulls = false, max_line_size = 8000000, "
+    "nullstr = '', allow_quoted_nulls = false, max_line_size = 8000000, buffer_size = 32000000, "
     "compression = 'none', hive_partitioning = false, new_line = '\\n'"
 )
 """How DuckDB parses what PostgreSQL wrote. No row that was loaded reaches the maximum line size,
 even with its quotes doubled. The line end is given because, when DuckDB detects it, a carriage
-return inside a value may count as one.
+return inside a value may count as one. Of its own accord, DuckDB would take buffers of 16 lines of
+the maximum size.
 """
 
-READ_CONFIG: dict[str, Any] = {"memory_limit": "512MB"}
+READ_CONFIG: dict[str, Any] = {"memory_limit": "256MB"}
 """For reading: this memory is in addition to that of the staged file."""
 
 
@@ -167,7 +169,7 @@ def copy_gaps(
 def copy_out(
     connection: Connection[Any], relation: str, columns: Columns, database: Path, table: str
 ) -> None:
-    """Copy a version into a new DuckDB file, in its order."""
+    """Copy a version into a new DuckDB file, in its order; raises ScratchUnavailable."""
     types = ", ".join(
         f"{literal(name)}: {literal(SPECS_BY_POSTGRES_TYPE[kind].duckdb)}" for name, kind in columns
     )
@@ -195,10 +197,15 @@ def copy_out(
                 )
 
         was_read = other.submit(read)
-        for chunk in copy:
-            writer.write(chunk)
-        writer.close()  # the end of the file for DuckDB
-        was_read.result()
+        # Closed for DuckDB, to which that is the end of the file. If DuckDB has closed its own end,
+        # its error is raised below.
+        with suppress(BrokenPipeError), writer:
+            for chunk in copy:
+                writer.write(chunk)
+        try:
+            was_read.result()
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            raise ScratchUnavailable(type(error).__name__) from None
 
 
 @contextmanager
